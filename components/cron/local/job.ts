@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { z } from "zod/mini";
+
+/** What the scheduler needs to run one changeling: the whole of it, so that it reads nothing else but the secrets. */
+export const jobSpec = z.strictObject({
+  name: z.string(),
+  enabled: z.boolean(),
+  schedule: z.string(),
+  timezone: z.string(),
+  catchUp: z.boolean(),
+  overlap: z.enum(["skip", "queue"]),
+  timeoutSeconds: z.number(),
+  settleSeconds: z.number(),
+  keepRuns: z.number(),
+  /** Absolute path or git URL. */
+  repo: z.string(),
+  branch: z.string(),
+  agent: z.strictObject({
+    /** The declared type, for labels and people. */
+    type: z.string(),
+    /** The type that mngr is given: the declared one, or the parent of a stock one. */
+    mngrType: z.string(),
+    /** True for a claude-based type: it never ends by itself, it settles. */
+    isConversational: z.boolean(),
+    /** Shell script (POSIX sh) that a stock command agent runs; undefined for all others. */
+    script: z.optional(z.string()),
+    args: z.array(z.string()),
+    message: z.optional(z.string()),
+    template: z.optional(z.string()),
+    buildArgs: z.array(z.string()),
+    env: z.record(z.string(), z.string()),
+  }),
+  /** mngr's host dir when a profile puts the fleet aside; undefined: the person's own. */
+  mngrProfile: z.optional(z.string()),
+});
+
+export type JobSpec = z.infer<typeof jobSpec>;
+
+export const jobFile = z.strictObject({
+  version: z.literal(1),
+  /** sha256 of the canonical JSON of `spec`: a file edited by hand no longer matches it. */
+  digest: z.string(),
+  spec: jobSpec,
+});
+
+export type JobFile = z.infer<typeof jobFile>;
+
+/** JSON with sorted keys, so that equal data has equal text. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === "object" && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+export function digestOf(spec: JobSpec): string {
+  return createHash("sha256").update(canonicalJson(spec)).digest("hex");
+}
