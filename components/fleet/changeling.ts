@@ -11,6 +11,8 @@ export interface Changeling {
   readonly provider: Provider;
   /** A stock changeling's type, or any agent type that mngr knows. */
   readonly agentType: string;
+  /** True for a claude-based type: its agents never end by themselves, they settle. */
+  readonly isConversational: boolean;
   /** Five-field cron expression, read in `timezone`. */
   readonly schedule: string;
   /** IANA time zone, for instance `Europe/Berlin`. */

@@ -1,0 +1,78 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type MngrSettings, readMngrSettings } from "./mngr-settings.ts";
+
+/** The agent types of mngr 0.3.0 and imbue-mngr-claude, with the one that each is built on. */
+const shipped: Readonly<Record<string, string>> = {
+  command: "command",
+  headless_command: "headless_command",
+  claude: "claude",
+  headless_claude: "headless_claude",
+  "fixme-fairy": "claude",
+  "code-guardian": "claude",
+};
+
+/** The agent types that a changeling can name. */
+export class AgentTypes {
+  readonly #parents: ReadonlyMap<string, string | undefined>;
+
+  /** @param settings what the person's and the repository's mngr settings define beside the shipped and stock types */
+  constructor(settings?: MngrSettings, stock: ReadonlyMap<string, string | undefined> = stockTypes()) {
+    this.#parents = new Map([...Object.entries(shipped), ...stock, ...known(settings)]);
+  }
+
+  names(): string[] {
+    return [...this.#parents.keys()].sort();
+  }
+
+  has(type: string): boolean {
+    return this.#parents.has(type);
+  }
+
+  /** The shipped type that it is built on; undefined when that is not known here. */
+  base(type: string): string | undefined {
+    const seen = new Set<string>();
+    let current = type;
+    while (!seen.has(current)) {
+      seen.add(current);
+      const parent = this.#parents.get(current) ?? shipped[current];
+      if (parent === undefined || parent === current) return shipped[current];
+      current = parent;
+    }
+    return undefined;
+  }
+}
+
+/** Settings that don't name a parent change a type, and don't make it another. */
+function known(settings: MngrSettings | undefined): [string, string | undefined][] {
+  return [...(settings?.parents ?? [])].map(([name, parent]) => [
+    name,
+    parent ?? stockTypes().get(name) ?? shipped[name],
+  ]);
+}
+
+const stockFolder = fileURLToPath(new URL("../../changelings", import.meta.url));
+let stock: ReadonlyMap<string, string | undefined> | undefined;
+
+/** The types that the stock changelings define, with their parents. Read once. */
+export function stockTypes(): ReadonlyMap<string, string | undefined> {
+  stock ??= readStockTypes(stockFolder);
+  return stock;
+}
+
+/** @param folder holds one folder for each stock changeling; those with an `agent_type.toml` define a type */
+export function readStockTypes(folder: string): ReadonlyMap<string, string | undefined> {
+  const names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? [entry.name] : [],
+  );
+  return readMngrSettings(names.map((name) => join(folder, name, "agent_type.toml"))).parents;
+}
+
+/**
+ * Whether agents of the type talk: they never end by themselves, they settle. Tells the shipped and the stock types;
+ * for types of somebody's settings, see `Changeling.isConversational`.
+ */
+export function isConversational(type: string): boolean {
+  return new AgentTypes().base(type) === "claude";
+}

@@ -1,0 +1,137 @@
+import { stat } from "node:fs/promises";
+import { type GitAnswer, git, inParallel } from "./git.ts";
+import { isRepoUrl, shownRepo } from "./repo.ts";
+import { didYouMean } from "./suggest.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a repository turned out to be: its branches, or why it can't be worked on. */
+export type Repository =
+  | { readonly branches: ReadonlySet<string> }
+  | { readonly message: string; readonly remedy: string; readonly isCertain: boolean };
+
+const localSeconds = 10;
+const remoteSeconds = 10;
+
+/**
+ * Looks at each repository once, with one git process.
+ * @param repos absolute paths and URLs
+ * @param checkRemotes whether URLs are asked too (that takes the network); else they are left out of the answer
+ */
+export async function lookAtRepos(
+  repos: Iterable<string>,
+  { environment, checkRemotes }: { environment: Environment; checkRemotes: boolean },
+): Promise<ReadonlyMap<string, Repository>> {
+  const known = new Map<string, Repository>();
+  await inParallel(new Set(repos), 8, async (repo) => {
+    if (!isRepoUrl(repo)) known.set(repo, await localRepository(repo, environment));
+    else if (checkRemotes) known.set(repo, await remoteRepository(repo, environment));
+  });
+  return known;
+}
+
+/** The folder of the git repository that holds the folder; undefined: there is none. */
+export async function repoAround(folder: string, environment: Environment): Promise<string | undefined> {
+  const { code, stdout } = await git(["-C", folder, "rev-parse", "--show-toplevel"], environment, localSeconds);
+  return code === 0 ? stdout.replace(/\n$/, "") : undefined;
+}
+
+/** Whether git keeps the file in a repository. */
+export async function isTracked(folder: string, name: string, environment: Environment): Promise<boolean> {
+  const { code } = await git(["-C", folder, "ls-files", "--error-unmatch", "--", name], environment, localSeconds);
+  return code === 0;
+}
+
+/** What is wrong with starting from the branch; undefined: it is there. */
+export function branchFault(
+  branch: string,
+  branches: ReadonlySet<string>,
+): { message: string; remedy: string } | undefined {
+  if (branches.has(branch)) return undefined;
+  const meant =
+    didYouMean(branch, branches) ?? ["main", "master", "trunk", "develop"].find((name) => branches.has(name));
+  const remedy = meant === undefined ? `it has ${listed(branches)}` : `did you mean branch = "${meant}"?`;
+  return { message: `the repository has no branch "${branch}"`, remedy };
+}
+
+function listed(branches: ReadonlySet<string>): string {
+  const names = [...branches].sort();
+  return names.length > 5 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ");
+}
+
+async function localRepository(path: string, environment: Environment): Promise<Repository> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => undefined,
+  );
+  if (isFolder === undefined)
+    return certain(`there is no folder ${path}`, `clone the repository there, or correct the path`);
+  if (!isFolder) return certain(`${path} is a file`, "name the repository's folder");
+  const scopes = ["refs/heads", "refs/remotes/origin"];
+  const refs = await git(["-C", path, "for-each-ref", "--format=%(refname)", ...scopes], environment, localSeconds);
+  if (refs.code !== 0) return unusable(path, refs);
+  const branches = new Set<string>();
+  for (const ref of refs.stdout.split("\n")) {
+    const branch = /^refs\/(?:heads|remotes\/origin)\/(.+)$/.exec(ref)?.[1];
+    if (branch !== undefined && ref !== "refs/remotes/origin/HEAD") branches.add(branch);
+  }
+  if (branches.size > 0) return { branches };
+  return certain(
+    `${path} has no commits yet`,
+    `commit something: git -C ${path} commit --allow-empty -m "First commit"`,
+  );
+}
+
+function unusable(path: string, { stderr, isLate, code }: GitAnswer): Repository {
+  if (/dubious ownership/.test(stderr)) {
+    const remedy = `git config --global --add safe.directory ${path}`;
+    return certain(`${path} belongs to somebody else, and git refuses to read it`, remedy);
+  }
+  if (/not a git repository/.test(stderr))
+    return certain(`${path} is no git repository`, `git -C ${path} init, or correct the path`);
+  if (isLate)
+    return certain(`git took longer than ${localSeconds} s to read ${path}`, `see what git -C ${path} status says`);
+  if (code === undefined) return certain("git can't be run", "install git, and see that it is on PATH");
+  return certain(`git can't read ${path}: ${firstLine(stderr)}`, `see what git -C ${path} status says`);
+}
+
+async function remoteRepository(url: string, environment: Environment): Promise<Repository> {
+  const { code, stdout, stderr, isLate } = await git(["ls-remote", "--heads", "--", url], environment, remoteSeconds);
+  const remedy = `see what this says: git ls-remote ${shownRepo(url)}`;
+  if (code === 0) {
+    const branches = new Set(stdout.split("\n").flatMap((line) => /\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []));
+    if (branches.size > 0) return { branches };
+    return certain("the repository has no commits yet", "push a first commit to it");
+  }
+  if (isLate) return uncertain(`${shownRepo(url)} didn't answer within ${remoteSeconds} s`, remedy);
+  if (/not found|does not exist|not appear to be a git repository|not a git repository/i.test(stderr)) {
+    return certain(`there is no repository at ${shownRepo(url)}`, "correct the URL, or make the repository");
+  }
+  if (code === undefined) return certain("git can't be run", "install git, and see that it is on PATH");
+  return uncertain(`${shownRepo(url)} can't be checked: ${reason(stderr)}`, remedy);
+}
+
+/** In words of ours: git's own may repeat the URL with what it was given as credentials. */
+function reason(stderr: string): string {
+  if (/could not read (Username|Password)|Authentication failed|Permission denied/i.test(stderr))
+    return "git has no access";
+  if (/resolve host|Connection|timed out|unreachable/i.test(stderr)) return "the host can't be reached";
+  return "git failed";
+}
+
+function firstLine(text: string): string {
+  return (
+    text
+      .trim()
+      .split("\n")[0]
+      ?.replace(/^fatal: /, "") ?? ""
+  );
+}
+
+function certain(message: string, remedy: string): Repository {
+  return { message, remedy, isCertain: true };
+}
+
+function uncertain(message: string, remedy: string): Repository {
+  return { message, remedy, isCertain: false };
+}

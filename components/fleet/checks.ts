@@ -1,0 +1,79 @@
+import type { AgentTypes } from "./agent-types.ts";
+import { error, type Finding, type KeyPath, warning } from "./fault.ts";
+import { shown } from "./literal-secrets.ts";
+import type { Options } from "./options.ts";
+import { isBranchName, urlFault } from "./repo.ts";
+import { scheduleFault } from "./schedule.ts";
+import { variableFindings } from "./secrets.ts";
+import { didYouMean } from "./suggest.ts";
+import { ianaZone, zoneRemedy } from "./zone.ts";
+
+/** Where an option is written: in the changeling's own table, or in `[defaults]`. */
+export type PlaceOf = (...path: KeyPath) => KeyPath;
+
+/** What can be said of one changeling's options without looking beyond them. */
+export function optionFindings(options: Options, place: PlaceOf): Finding[] {
+  const found: Finding[] = [];
+  const schedule = scheduleFault(options.schedule, options.allow_frequent);
+  if (schedule !== undefined) found.push(error(place("schedule"), schedule.message, schedule.remedy));
+  if (options.timezone !== undefined) found.push(...zoneFindings(options.timezone, place("timezone")));
+  if (!isBranchName(options.branch)) {
+    found.push(
+      error(place("branch"), `${shown(options.branch)} is no branch name`, 'write a name such as branch = "main"'),
+    );
+  }
+  if (options.build_args.length > 0) {
+    const message = `the provider "${options.provider}" takes no build arguments: it builds no image or host`;
+    found.push(error(place("build_args"), message, "remove the line, or write build_args = []"));
+  }
+  if (options.settle_seconds >= options.timeout_seconds) {
+    const message = `with ${options.settle_seconds} s to settle, no run ends before its timeout of ${options.timeout_seconds} s`;
+    found.push(error(place("settle_seconds"), message, "write fewer settle_seconds, or more timeout_seconds"));
+  }
+  const url = options.repo === undefined ? undefined : urlFault(options.repo);
+  if (url !== undefined) found.push(error(place("repo"), url.message, url.remedy));
+  found.push(...variableFindings(options, place));
+  return found;
+}
+
+export function zoneFindings(zone: string, path: KeyPath): Finding[] {
+  return ianaZone(zone) === undefined ? [error(path, `there is no time zone ${shown(zone)}`, zoneRemedy(zone))] : [];
+}
+
+/** What can be said of a changeling's agent, once it is known which types and templates there are. */
+export function agentFindings(
+  { type, options }: { readonly type: string; readonly options: Options },
+  {
+    types,
+    templates,
+    isComplete,
+  }: { readonly types: AgentTypes; readonly templates: ReadonlySet<string>; readonly isComplete: boolean },
+  place: PlaceOf,
+): Finding[] {
+  // Settings inside a repository that is elsewhere may define what isn't known here.
+  const report = isComplete ? error : warning;
+  const found: Finding[] = [];
+  const base = types.base(type);
+  if (!types.has(type)) {
+    const meant = didYouMean(type, types.names());
+    const remedy =
+      meant === undefined ? `known here: ${types.names().join(", ")}` : `did you mean agent_type = "${meant}"?`;
+    found.push(report(place("agent_type"), `mngr knows no agent type ${shown(type)}`, remedy));
+  } else if (base?.startsWith("headless_")) {
+    const message = `${shown(type)} only runs in the foreground (mngr create --foreground), and a scheduled run has none`;
+    found.push(error(place("agent_type"), message, `write agent_type = "${base.slice("headless_".length)}"`));
+  } else if (type === "command" && options.agent_args.length === 0) {
+    const remedy = 'write agent_args, for instance agent_args = ["make", "report"]';
+    found.push(error(place("agent_type"), "a command agent needs its command", remedy));
+  }
+  const { template } = options;
+  if (template !== undefined && !templates.has(template)) {
+    const meant = didYouMean(template, templates);
+    const remedy =
+      meant === undefined
+        ? "define it below [create_templates] in .mngr/settings.toml, or remove the line"
+        : `did you mean template = "${meant}"?`;
+    found.push(report(place("template"), `mngr's settings have no create template ${shown(template)}`, remedy));
+  }
+  return found;
+}

@@ -1,0 +1,143 @@
+import { isDeepStrictEqual } from "node:util";
+import { parse, stringify } from "smol-toml";
+import { type AST, parseTOML } from "toml-eslint-parser";
+import { keysOf } from "./locate.ts";
+import { isTable } from "./shape.ts";
+
+/** A value as an option can have it. */
+export type OptionValue = string | number | boolean | readonly string[];
+
+/**
+ * The fleet file's text with the changeling enabled or not. Every other line stays as it is, byte by byte.
+ * @throws when the file isn't valid TOML or doesn't declare the changeling
+ */
+export function setEnabled(text: string, changeling: string, enabled: boolean): string {
+  return setOption(text, changeling, "enabled", enabled);
+}
+
+/**
+ * The fleet file's text with one option of a changeling set. Comments, order, spaces and line ends stay.
+ * @throws when the file isn't valid TOML or doesn't declare the changeling
+ */
+export function setOption(text: string, changeling: string, key: string, value: OptionValue): string {
+  // The library for positions doesn't know byte order marks.
+  if (text.startsWith("\uFEFF")) return `\uFEFF${setOption(text.slice(1), changeling, key, value)}`;
+  const before = parse(text);
+  const all = before["changelings"];
+  const own = isTable(all) && Object.hasOwn(all, changeling) ? all[changeling] : undefined;
+  if (!isTable(all) || !isTable(own)) throw new Error(`the fleet file declares no changeling ${changeling}`);
+  const after = edited(text, ["changelings", changeling], key, written(value));
+  // An edit that changed anything else would be worse than none.
+  const expected = { ...before, changelings: { ...all, [changeling]: { ...own, [key]: value } } };
+  if (!isDeepStrictEqual(plain(parse(after)), plain(expected))) {
+    throw new Error(`${key} of ${changeling} can't be set in this file without a change to the rest; set it by hand`);
+  }
+  return after;
+}
+
+type Keys = readonly string[];
+
+interface Pair {
+  readonly node: AST.TOMLKeyValue;
+  readonly path: Keys;
+  /** The path of the table, `[…]` or `{…}`, that it stands in. */
+  readonly table: Keys;
+}
+
+function edited(text: string, path: Keys, key: string, value: string): string {
+  const [top] = parseTOML(text, { tomlVersion: "1.1" }).body;
+  const tables = top.body.filter((node) => node.type === "TOMLTable");
+  const pairs = [...allPairs(top.body)];
+  const existing = pairs.find((pair) => same(pair.path, [...path, key]));
+  if (existing !== undefined) {
+    const [start, end] = existing.node.value.range;
+    return text.slice(0, start) + value + text.slice(end);
+  }
+  const line = `${key} = ${value}`;
+
+  const table = tables.find(({ resolvedKey }) => same(resolvedKey, path));
+  if (table !== undefined) {
+    const last = table.body.at(-1);
+    const indent = last === undefined ? "" : indentBefore(text, last.range[0]);
+    return insertLine(text, (last ?? table.key).range[1], indent + line);
+  }
+
+  const inline = pairs.find((pair) => same(pair.path, path))?.node.value;
+  if (inline?.type === "TOMLInlineTable") return insertInline(text, inline, line);
+
+  // `[changelings]` with `name.schedule = …`: the option is written in the same way.
+  const dotted = pairs
+    .filter((pair) => pair.table.length < path.length && same(pair.path.slice(0, path.length), path))
+    .at(-1);
+  if (dotted !== undefined) {
+    const { node } = dotted;
+    const lastOfPrefix = node.key.keys[path.length - dotted.table.length - 1];
+    const prefix = text.slice(node.key.range[0], lastOfPrefix?.range[1]);
+    const entry = `${prefix}.${line}`;
+    if (node.parent.type === "TOMLInlineTable") return insertInline(text, node.parent, entry);
+    return insertLine(text, node.range[1], indentBefore(text, node.range[0]) + entry);
+  }
+
+  // Only tables below it are written (`[changelings.name.env]`).
+  const eol = lineEnd(text, text.length);
+  const gap = text === "" || text.endsWith("\n") ? "" : eol;
+  return `${text}${gap}${eol}[${path.map(tomlKey).join(".")}]${eol}${line}${eol}`;
+}
+
+function* allPairs(body: readonly (AST.TOMLTable | AST.TOMLKeyValue)[], table: Keys = []): Generator<Pair> {
+  for (const node of body) {
+    if (node.type === "TOMLTable") {
+      yield* allPairs(node.body, node.resolvedKey.map(String));
+      continue;
+    }
+    const path = [...table, ...keysOf(node.key)];
+    yield { node, path, table };
+    if (node.value.type === "TOMLInlineTable") yield* allPairs(node.value.body, path);
+  }
+}
+
+/** A line below the one that holds the position, with that line's own line end. */
+function insertLine(text: string, position: number, line: string): string {
+  const newline = text.indexOf("\n", position);
+  const eol = lineEnd(text, position);
+  const end = newline === -1 ? text.length : text[newline - 1] === "\r" ? newline - 1 : newline;
+  return `${text.slice(0, end)}${eol}${line}${text.slice(end)}`;
+}
+
+function insertInline(text: string, table: AST.TOMLInlineTable, entry: string): string {
+  const last = table.body.at(-1);
+  const [start, end] = table.range;
+  if (last === undefined) return `${text.slice(0, start)}{ ${entry} }${text.slice(end)}`;
+  return `${text.slice(0, last.range[1])}, ${entry}${text.slice(last.range[1])}`;
+}
+
+/** The line end at or after the position, else the file's first, else `\n`. */
+function lineEnd(text: string, position: number): string {
+  return /\r?\n/.exec(text.slice(position))?.[0] ?? /\r?\n/.exec(text)?.[0] ?? "\n";
+}
+
+function indentBefore(text: string, position: number): string {
+  const start = text.lastIndexOf("\n", position - 1) + 1;
+  return /^[ \t]*/.exec(text.slice(start, position))?.[0] ?? "";
+}
+
+function written(value: OptionValue): string {
+  return stringify({ value })
+    .replace(/^value = /, "")
+    .trimEnd();
+}
+
+function tomlKey(key: string): string {
+  return /^[A-Za-z0-9_-]+$/.test(key) ? key : written(key);
+}
+
+function same(a: readonly (string | number)[], b: Keys): boolean {
+  return a.length === b.length && a.every((key, index) => key === b[index]);
+}
+
+/** Without the parser's prototypes, so that equal tables are equal. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (!isTable(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+}

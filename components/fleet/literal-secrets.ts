@@ -1,0 +1,36 @@
+/** Forms that well-known services give their keys. A heuristic: what it misses is still a secret. */
+const forms = [
+  "gh[pousr]_[A-Za-z0-9]{16,}",
+  "github_pat_[A-Za-z0-9_]{16,}",
+  "glpat-[A-Za-z0-9_-]{16,}",
+  "sk-ant-[A-Za-z0-9_-]{8,}",
+  "sk-(?:proj-)?[A-Za-z0-9]{20,}",
+  "A(?:KIA|SIA)[A-Z0-9]{16}",
+  "xox[abpors]-[A-Za-z0-9-]{10,}",
+  "(?:ak|as)-[A-Za-z0-9]{20,}",
+  "pul-[0-9a-f]{40}",
+  "npm_[A-Za-z0-9]{30,}",
+  "-----BEGIN [A-Z ]*PRIVATE KEY",
+];
+
+const literal = new RegExp(`(?<![A-Za-z0-9])(?:${forms.join("|")})`);
+
+/** Where in the text something stands that looks like a secret's value; -1: nowhere. */
+export function indexOfLiteralSecret(text: string): number {
+  return text.search(literal);
+}
+
+export function looksLikeSecret(text: string): boolean {
+  return literal.test(text);
+}
+
+/** The text with whatever looks like a secret's value left out. */
+export function withoutSecrets(text: string): string {
+  return text.replaceAll(new RegExp(literal, "g"), "…");
+}
+
+/** A value as an error may show it: quoted and short, and not at all when it looks like a secret. */
+export function shown(value: string): string {
+  if (looksLikeSecret(value)) return "(a value that looks like a secret)";
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}…` : value);
+}

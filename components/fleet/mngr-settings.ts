@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "smol-toml";
+import * as z from "zod/mini";
+
+/** Where mngr keeps its settings. */
+export interface MngrPlace {
+  readonly home: string;
+  /** The profile that the fleet uses; undefined: the one that mngr's own config names. */
+  readonly profile: string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** What mngr's settings define that a fleet file can name. */
+export interface MngrSettings {
+  /** The types that `[agent_types.<name>]` defines, with their parents. */
+  readonly parents: ReadonlyMap<string, string | undefined>;
+  /** The names of `[create_templates.<name>]`. */
+  readonly templates: ReadonlySet<string>;
+}
+
+// Other people's files: whatever is not as expected is passed over. mngr itself complains about it.
+const settingsFile = z.looseObject({
+  agent_types: z.catch(
+    z.record(z.string(), z.catch(z.looseObject({ parent_type: z.catch(z.optional(z.string()), undefined) }), {})),
+    {},
+  ),
+  create_templates: z.catch(z.record(z.string(), z.unknown()), {}),
+});
+
+const rootConfig = z.looseObject({ profile: z.catch(z.optional(z.string()), undefined) });
+
+/** The settings files that mngr reads for a person, in order; those that don't exist included. */
+export function personSettingsFiles({ home, profile, environment }: MngrPlace): string[] {
+  const root = environment["MNGR_ROOT_NAME"] || "mngr";
+  const hostDir = environment["MNGR_HOST_DIR"] || join(home, `.${root}`);
+  const active = profile ?? rootConfig.safeParse(readToml(join(hostDir, "config.toml"))).data?.profile;
+  return active === undefined ? [] : [join(hostDir, "profiles", active, "settings.toml")];
+}
+
+/** The settings files of a repository. `.mng` is the name that the first versions of mngr used. */
+export function repoSettingsFiles(repo: string, environment: MngrPlace["environment"]): string[] {
+  const folder = environment["MNGR_PROJECT_CONFIG_DIR"] || join(repo, `.${environment["MNGR_ROOT_NAME"] || "mngr"}`);
+  return [join(folder, "settings.toml"), join(folder, "settings.local.toml"), join(repo, ".mng", "settings.toml")];
+}
+
+/** Reads files and never fails: a file that is missing or broken defines nothing. */
+export function readMngrSettings(files: readonly string[]): MngrSettings {
+  const parents = new Map<string, string | undefined>();
+  const templates = new Set<string>();
+  for (const file of files) {
+    const settings = settingsFile.safeParse(readToml(file)).data;
+    if (settings === undefined) continue;
+    for (const [name, { parent_type }] of Object.entries(settings.agent_types)) {
+      parents.set(name, parent_type ?? parents.get(name));
+    }
+    for (const name of Object.keys(settings.create_templates)) templates.add(name);
+  }
+  return { parents, templates };
+}
+
+function readToml(file: string): unknown {
+  try {
+    return parse(readFileSync(file, "utf8"));
+  } catch {
+    return undefined;
+  }
+}

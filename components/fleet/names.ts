@@ -1,0 +1,48 @@
+import { error, type Finding } from "./fault.ts";
+import { shown } from "./literal-secrets.ts";
+import { namePattern } from "./options.ts";
+
+/** What is wrong with a changeling's name; undefined: nothing. */
+export function nameFinding(name: string): Finding | undefined {
+  if (namePattern.test(name)) return undefined;
+  const rule = "a lower-case letter, then up to 39 lower-case letters, digits or -";
+  const meant = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^[^a-z]+|-+$/g, "")
+    .slice(0, 40);
+  const remedy = namePattern.test(meant) ? `write [changelings.${meant}]` : "give it another name";
+  return error(["changelings", name], `${shown(name)} is no name for a changeling: ${rule}`, remedy);
+}
+
+/** What is wrong with the renames among all changelings: each former name can become one changeling, and none that is still there. */
+export function renameFindings(formerNames: ReadonlyMap<string, string>, names: ReadonlySet<string>): Finding[] {
+  const takenBy = new Map<string, string>();
+  const found: Finding[] = [];
+  for (const [name, former] of formerNames) {
+    const path = ["changelings", name, "renamed_from"];
+    const other = takenBy.get(former);
+    if (former === name) {
+      found.push(error(path, `${name} is its own former name`, "remove the line"));
+    } else if (names.has(former)) {
+      found.push(
+        error(
+          path,
+          `two changelings would use the name ${former}: it is declared too`,
+          `remove [changelings.${former}], or this line`,
+        ),
+      );
+    } else if (other !== undefined) {
+      found.push(
+        error(
+          path,
+          `two changelings would use the name ${former}: ${other} was renamed from it too`,
+          "remove one of the two lines",
+        ),
+      );
+    } else {
+      takenBy.set(former, name);
+    }
+  }
+  return found;
+}

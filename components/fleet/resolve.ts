@@ -1,0 +1,110 @@
+import { homedir } from "node:os";
+import { isConversational } from "./agent-types.ts";
+import type { Changeling } from "./changeling.ts";
+import { optionFindings } from "./checks.ts";
+import { type Finding, pathInWords } from "./fault.ts";
+import { nameFinding } from "./names.ts";
+import { changelingOptions, type OptionKey, type Options, optionsTable } from "./options.ts";
+import { absoluteRepo } from "./repo.ts";
+import { normalSchedule } from "./schedule.ts";
+import { findingOf } from "./shape.ts";
+import { ianaZone } from "./zone.ts";
+
+/** What an option's absence is decided by, outside the file's text. */
+export interface Decided {
+  readonly timezone: string;
+  readonly repo: string;
+  readonly isConversational: boolean;
+  readonly secretsAreExplicit: boolean;
+}
+
+/** The declared changeling, every option decided. */
+export function resolved(name: string, options: Options, decided: Decided): Changeling {
+  return {
+    name,
+    kind: options.kind,
+    provider: options.provider,
+    agentType: options.agent_type ?? name,
+    isConversational: decided.isConversational,
+    schedule: normalSchedule(options.schedule),
+    timezone: ianaZone(decided.timezone) ?? decided.timezone,
+    branch: options.branch,
+    enabled: options.enabled,
+    secrets: [...new Set(options.secrets)],
+    secretsAreExplicit: decided.secretsAreExplicit,
+    template: options.template,
+    initialMessage: options.initial_message,
+    buildArgs: options.build_args,
+    agentArgs: options.agent_args,
+    env: options.env,
+    repo: decided.repo,
+    timeoutSeconds: options.timeout_seconds,
+    overlap: options.overlap,
+    catchUp: options.catch_up,
+    settleSeconds: options.settle_seconds,
+    keepRuns: options.keep_runs,
+    description: options.description,
+    renamedFrom: options.renamed_from,
+  };
+}
+
+/** Options of a changeling that is declared in a program; `repo` is an absolute path or a URL. */
+export type ChangelingOptions = Partial<Omit<Changeling, "name" | "kind" | "secretsAreExplicit">> & {
+  readonly repo: string;
+};
+
+/** The options of a changeling in a program are not valid. */
+export class ChangelingOptionsError extends Error {
+  /** The option as a program names it (`timeoutSeconds`), and what is wrong with what remedy. */
+  readonly faults: readonly { readonly option: string; readonly reason: string }[];
+
+  constructor(name: string, faults: ChangelingOptionsError["faults"]) {
+    super(`changeling ${name}: ${faults.map(({ option, reason }) => `${option}: ${reason}`).join("; ")}`);
+    this.name = "ChangelingOptionsError";
+    this.faults = faults;
+  }
+}
+
+const keys = Object.fromEntries(Object.keys(changelingOptions).map((key) => [camelCase(key), key]));
+
+/**
+ * A changeling from a program's options, with the same defaults and the same checks as from a fleet file. A schedule
+ * that fires often is taken as meant; whether the repository and the agent type exist is not looked up.
+ * @throws ChangelingOptionsError with all faults at once
+ */
+export function changelingOf(name: string, given: ChangelingOptions): Changeling {
+  const table: Record<string, unknown> = { allow_frequent: true };
+  for (const [option, value] of Object.entries(given)) {
+    const key = keys[option];
+    if (key !== undefined && value !== undefined) table[key] = value;
+  }
+  const parsed = optionsTable.safeParse(table);
+  const found: Finding[] = [];
+  const wrongName = nameFinding(name);
+  if (wrongName !== undefined) found.push({ ...wrongName, path: ["name"] });
+  if (parsed.success) {
+    found.push(...optionFindings(parsed.data, (...path) => path));
+  } else {
+    for (const issue of parsed.error.issues) {
+      const key = Object.keys(changelingOptions).find((known): known is OptionKey => known === issue.path[0]);
+      if (key !== undefined) found.push(findingOf(issue, key, [key], table, changelingOptions[key]));
+    }
+  }
+  if (found.length > 0 || !parsed.success) {
+    const faults = found.map(({ path: [option, ...rest], message, remedy }) => ({
+      option: pathInWords([camelCase(String(option)), ...rest]),
+      reason: `${message}; ${remedy}`,
+    }));
+    throw new ChangelingOptionsError(name, faults);
+  }
+  return resolved(name, parsed.data, {
+    timezone: parsed.data.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    repo: absoluteRepo(given.repo, { folder: process.cwd(), home: homedir() }),
+    isConversational: given.isConversational ?? isConversational(parsed.data.agent_type ?? name),
+    secretsAreExplicit: given.secrets !== undefined,
+  });
+}
+
+function camelCase(key: string): string {
+  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

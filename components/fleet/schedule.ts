@@ -1,0 +1,121 @@
+import { Cron, type CronOptions } from "croner";
+import cronstrue from "cronstrue";
+import { checkGrammar, fieldsOf } from "./cron-grammar.ts";
+
+/** What is wrong with a schedule, and what to write instead. */
+export interface ScheduleFault {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+const leastMinutesApart = 5;
+const minutesInDay = 24 * 60;
+
+/**
+ * How every reader of a schedule here must set croner: exactly five fields; restricted days of month and of week are
+ * joined by "or", as in crontab(5); a time of day that the clocks skip fires right after the gap, and one that they
+ * repeat fires once, also when the minute or the hour is a list.
+ */
+export function cronOptions(timezone: string) {
+  return { mode: "5-part", domAndDow: false, fixedTimeRule: "no-wildcard", timezone } satisfies CronOptions;
+}
+
+/** A schedule with single spaces, so that its layout is no change. */
+export function normalSchedule(schedule: string): string {
+  return fieldsOf(schedule).join(" ");
+}
+
+/** For people: "At 06:00, Monday through Friday", "At 03:00, every day". 24-hour clock. */
+export function scheduleInWords(schedule: string): string {
+  const plain = normalSchedule(schedule);
+  const words = cronstrue.toString(plain, { use24HourTimeFormat: true });
+  const isDaily = words.startsWith("At ") && plain.endsWith(" * * *");
+  return isDaily ? `${words}, every day` : words;
+}
+
+/**
+ * The next `count` fire times after `from`, daylight saving included.
+ * @param timezone IANA name
+ */
+export function nextFires(schedule: string, timezone: string, from: Date, count: number): Date[] {
+  return new Cron(schedule, cronOptions(timezone)).nextRuns(count, from);
+}
+
+/** Everything that can be told of a schedule without its zone; undefined: it is fine. */
+export function scheduleFault(schedule: string, allowFrequent: boolean): ScheduleFault | undefined {
+  return allowFrequent ? faultOf(schedule) : (faultOf(schedule) ?? tooFrequent(schedule));
+}
+
+const faultOf = cached((schedule: string): ScheduleFault | undefined => {
+  const fault = checkGrammar(schedule);
+  if (fault !== undefined) return fault;
+  const [minute = "", hour = "", ...days] = fieldsOf(schedule);
+  if (!everFires(days.join(" "))) {
+    return {
+      message: `${JSON.stringify(schedule)} never fires: no month of it has such a day`,
+      remedy: `write a day of month (the third field) that exists; for the first of each month: "${minute} ${hour} 1 * *"`,
+    };
+  }
+  return undefined;
+});
+
+const tooFrequent = cached((schedule: string): ScheduleFault | undefined => {
+  const [minute = "", hour = "", ...days] = fieldsOf(schedule);
+  const apart = minutesApart(minute, hour, days.join(" "));
+  if (apart >= leastMinutesApart) return undefined;
+  const often = apart === 1 ? "a minute" : `${apart} minutes`;
+  const wider = minute.startsWith("*")
+    ? `write "*/${leastMinutesApart} ${hour} ${days.join(" ")}"`
+    : `leave ${leastMinutesApart} minutes between them`;
+  return {
+    message: `${JSON.stringify(schedule)} fires ${often} apart, more often than every ${leastMinutesApart} minutes`,
+    remedy: `${wider}, or write allow_frequent = true if it is meant`,
+  };
+});
+
+/** 29 February comes at least every eight years. */
+const everFires = cached((days: string) => runs(`0 0 ${days}`, 9 * 366 * minutesInDay).next().done === false);
+
+const timesOfDay = cached((minuteAndHour: string) => [...runs(`${minuteAndHour} * * *`, minutesInDay)]);
+
+/** Whether two days in a row fire: within 28 years, after which dates fall on the same weekdays again. */
+const hasNeighbours = cached((days: string) => {
+  let last = Number.NEGATIVE_INFINITY;
+  for (const time of runs(`0 0 ${days}`, 28 * 366 * minutesInDay)) {
+    if (time - last === minutesInDay) return true;
+    last = time;
+  }
+  return false;
+});
+
+/**
+ * The least time between two fires, in minutes; seen on the fire times themselves, in a zone without clock changes.
+ * One minute of the hour is at least an hour from the next.
+ */
+function minutesApart(minute: string, hour: string, days: string): number {
+  if (/^\d+$/.test(minute)) return 60;
+  const times = timesOfDay(`${minute} ${hour}`);
+  let least = Number.POSITIVE_INFINITY;
+  for (const [index, time] of times.entries()) {
+    if (index > 0) least = Math.min(least, time - (times[index - 1] ?? 0));
+  }
+  const overMidnight = (times[0] ?? 0) + minutesInDay - (times.at(-1) ?? 0);
+  return overMidnight < leastMinutesApart && overMidnight < least && hasNeighbours(days) ? overMidnight : least;
+}
+
+/** The fires after a midnight and before `end`, in minutes since then, in order. */
+function* runs(schedule: string, end: number): Generator<number> {
+  const midnight = Date.UTC(2024, 0, 1);
+  const cron = new Cron(schedule, { mode: "5-part", utcOffset: 0, stopAt: new Date(midnight + end * 60_000) });
+  for (const time of cron.enumerate(new Date(midnight - 1000))) yield (time.getTime() - midnight) / 60_000;
+}
+
+/** A fleet repeats a few schedules, days and times of day again and again. */
+function cached<Value>(compute: (key: string) => Value): (key: string) => Value {
+  const values = new Map<string, { readonly value: Value }>();
+  return (key) => {
+    const entry = values.get(key) ?? { value: compute(key) };
+    values.set(key, entry);
+    return entry.value;
+  };
+}

@@ -1,0 +1,112 @@
+import type { Changeling, Fleet } from "./changeling.ts";
+import { error, type Finding, type KeyPath, warning } from "./fault.ts";
+import { looksLikeSecret } from "./literal-secrets.ts";
+
+/** Which variables are set: an environment, or the names alone. An empty value is none. */
+export type SetVariables = Readonly<Record<string, string | undefined>> | ReadonlySet<string>;
+
+/** A claude agent works with either. */
+const modelKeys = ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];
+
+/** They choose which programs run, or which code they load: no value from a fleet file may. */
+const reservedNames = new Set(
+  [
+    "PATH HOME SHELL USER LOGNAME PWD OLDPWD IFS ENV BASH_ENV SHELLOPTS BASHOPTS CDPATH GLOBIGNORE PROMPT_COMMAND PS4",
+    "NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PERL5LIB PERL5OPT",
+    "RUBYLIB RUBYOPT JAVA_TOOL_OPTIONS TMUX TMUX_PANE TMUX_TMPDIR",
+    "GIT_DIR GIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FILE GIT_NAMESPACE GIT_OBJECT_DIRECTORY GIT_EXEC_PATH",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_CEILING_DIRECTORIES GIT_TEMPLATE_DIR GIT_SSH GIT_SSH_COMMAND GIT_ASKPASS",
+    "GIT_EXTERNAL_DIFF GIT_PROXY_COMMAND GIT_EDITOR GIT_SEQUENCE_EDITOR GIT_PAGER",
+  ].flatMap((line) => line.split(" ")),
+);
+
+const reservedPrefixes = ["LD_", "DYLD_", "BASH_FUNC_", "GIT_CONFIG", "MNGR_", "MODAL_", "PULUMI_", "CHANGELINGS_"];
+
+/** Whether the variable belongs to the system, to git's own machinery or to this program. */
+export function isReserved(variable: string): boolean {
+  return reservedNames.has(variable) || reservedPrefixes.some((prefix) => variable.startsWith(prefix));
+}
+
+/**
+ * What is wrong with the names of a changeling's secrets and of its plain environment.
+ * @param place the option's path in the file
+ */
+export function variableFindings(
+  { secrets, env }: { readonly secrets: readonly string[]; readonly env: Readonly<Record<string, string>> },
+  place: (...path: KeyPath) => KeyPath,
+): Finding[] {
+  const found: Finding[] = [];
+  for (const [index, name] of secrets.entries()) {
+    if (isReserved(name)) found.push(reserved(place("secrets", index), name));
+    if (name === "GH_TOKEN" && secrets.includes("GITHUB_TOKEN")) {
+      const message = "GITHUB_TOKEN reaches the agent as GH_TOKEN too, so both can't be listed";
+      found.push(error(place("secrets", index), message, 'remove "GH_TOKEN", or "GITHUB_TOKEN" if they differ'));
+    }
+  }
+  for (const [name, value] of Object.entries(env)) {
+    const path = place("env", name);
+    if (isReserved(name)) found.push(reserved(path, name));
+    if (secrets.includes(name)) {
+      found.push(error(path, `${name} is both a secret and in env`, `remove ${name} from env, or from secrets`));
+    } else if (name === "GH_TOKEN" && secrets.includes("GITHUB_TOKEN")) {
+      const message = "the secret GITHUB_TOKEN reaches the agent as GH_TOKEN too";
+      found.push(error(path, message, "remove GH_TOKEN from env, or GITHUB_TOKEN from secrets"));
+    }
+    if (looksLikeSecret(value)) {
+      const remedy = `export ${name} in your shell, add "${name}" to secrets and remove it here`;
+      found.push(warning(path, "the value looks like a secret, and it stands in the file", remedy));
+    }
+  }
+  return found;
+}
+
+function reserved(path: KeyPath, name: string): Finding {
+  return error(path, `${name} is reserved: it steers the programs that run the agent`, "use another name");
+}
+
+/** The variables that are handed to the agent when they are set. */
+export function secretNames(changeling: Changeling): readonly string[] {
+  const alternatives = needsModelKey(changeling) ? modelKeys : [];
+  return [...new Set([...changeling.secrets, ...alternatives])];
+}
+
+/** The part of some values by variable that one changeling gets. */
+export function secretsOf<Value>(
+  changeling: Changeling,
+  values: Readonly<Record<string, Value>>,
+): Readonly<Record<string, Value>> {
+  const names = secretNames(changeling);
+  return Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)));
+}
+
+/** What must be set for the changeling to work: of each group at least one. */
+export function requiredSecrets(changeling: Changeling): readonly (readonly string[])[] {
+  if (changeling.secretsAreExplicit) return changeling.secrets.map((name) => [name]);
+  return needsModelKey(changeling) ? [modelKeys] : [];
+}
+
+function needsModelKey({ secretsAreExplicit, isConversational }: Changeling): boolean {
+  return !secretsAreExplicit && isConversational;
+}
+
+/** A changeling that lacks a secret. */
+export interface MissingSecret {
+  readonly changeling: string;
+  /** None of these is set, and any one of them suffices. */
+  readonly names: readonly string[];
+}
+
+/**
+ * The secrets that are not set, in the order of the changelings. A disabled changeling misses nothing: it must be
+ * possible to pause one whose token is gone.
+ */
+export function missingSecrets(fleet: Fleet, set: SetVariables): MissingSecret[] {
+  const isSet = (name: string) => (set instanceof Set ? set.has(name) : Boolean(Reflect.get(set, name)));
+  return fleet.changelings
+    .filter(({ enabled }) => enabled)
+    .flatMap((changeling) =>
+      requiredSecrets(changeling)
+        .filter((names) => !names.some(isSet))
+        .map((names) => ({ changeling: changeling.name, names })),
+    );
+}

@@ -1,0 +1,132 @@
+import type * as z from "zod/mini";
+import { error, type Finding, type KeyPath } from "./fault.ts";
+import { shown } from "./literal-secrets.ts";
+import { changelingOptions, docOf, fileOptions, isFileKey, isOptionKey, planned } from "./options.ts";
+import { didYouMean } from "./suggest.ts";
+
+type Issue = z.core.$ZodIssue;
+
+export type Table = Readonly<Record<string, unknown>>;
+
+export function isTable(value: unknown): value is Table {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+/** An unknown key at the top of the file, or one that doesn't belong there. */
+export function strayFileKey(key: string, value: unknown): Finding {
+  if (isOptionKey(key)) {
+    return error(
+      [key],
+      `"${key}" is an option of a changeling`,
+      "move it below [defaults], or below a changeling's table",
+    );
+  }
+  const meant = didYouMean(key, Object.keys(fileOptions));
+  if (meant !== undefined) return error([key], `unknown key ${shown(key)}`, `did you mean "${meant}"?`);
+  if (isTable(value)) return error([key], `unknown table ${shown(key)}`, `for a changeling write [changelings.${key}]`);
+  return error([key], `unknown key ${shown(key)}`, `the file's own keys are ${Object.keys(fileOptions).join(", ")}`);
+}
+
+/** An unknown key in `[defaults]` or in a changeling's table. */
+export function strayOption(path: KeyPath, key: string): Finding {
+  if (key === "renamed_from")
+    return error(path, "renamed_from can't be a default", "write it below the renamed changeling");
+  if (isFileKey(key))
+    return error(path, `"${key}" is a key of the file`, "move it to the top of the file, above all tables");
+  const meant = didYouMean(key, Object.keys(changelingOptions));
+  const remedy = meant === undefined ? "see changelings/REFERENCE.md for all options" : `did you mean "${meant}"?`;
+  return error(path, `unknown option ${shown(key)}`, remedy);
+}
+
+/**
+ * One of zod's issues in words.
+ * @param option the option's key, documented in `schemas`
+ * @param path of the option in the file
+ */
+export function findingOf(issue: Issue, option: string, path: KeyPath, table: Table, schema: z.ZodMiniType): Finding {
+  const inner = issue.path.slice(1).filter((key): key is string | number => typeof key !== "symbol");
+  const value = inner.reduce<unknown>((within, key) => Reflect.get(Object(within), key), table[option]);
+  const place = [...path, ...inner];
+  const remedy = `write ${assignment(option, docOf(schema).example)}`;
+  switch (issue.code) {
+    case "invalid_type": {
+      const message = `expected ${typeNames[issue.expected] ?? issue.expected}, found ${described(value, option)}`;
+      return error(place, message, typeRemedy(issue.expected, value, option) ?? remedy);
+    }
+    case "invalid_value":
+      return badChoice(place, option, value, issue.values.map(String));
+    case "too_small":
+      if (typeof value === "string") return error(place, "is empty", `${remedy}, or leave the line out`);
+      return error(place, `${String(value)} is too little`, `write ${inUnit(issue.minimum, schema)} or more`);
+    case "too_big":
+      return error(place, `${String(value)} is too much`, `write ${inUnit(issue.maximum, schema)} or less`);
+    case "invalid_key":
+      return error(place, `${shown(String(inner.at(-1)))} is no name of a variable`, "use letters, digits and _ alone");
+    case "invalid_format":
+      return badFormat(place, option, String(value), remedy);
+    default:
+      return error(place, issue.message, "remove it");
+  }
+}
+
+function badChoice(place: KeyPath, option: string, value: unknown, choices: readonly string[]): Finding {
+  const known = choices.map((choice) => `${option} = "${choice}"`).join(" or ");
+  if (typeof value !== "string") return error(place, `found ${described(value, option)}`, `write ${known}`);
+  if ((option === "kind" || option === "provider") && planned[option].some((name) => name === value)) {
+    return error(place, `the ${option} "${value}" is not in this version`, `write ${known}, or leave the line out`);
+  }
+  const meant = didYouMean(value, choices);
+  const remedy = meant === undefined ? `write ${known}` : `did you mean ${option} = "${meant}"?`;
+  return error(place, `there is no ${option} ${shown(value)}`, remedy);
+}
+
+function badFormat(place: KeyPath, option: string, value: string, remedy: string): Finding {
+  if (option === "secrets") {
+    const message = `${shown(value)} is no name of a variable: capital letters, digits and _`;
+    return error(place, message, "write the name of the variable that holds the secret, not the secret");
+  }
+  if (option === "renamed_from") return error(place, `${shown(value)} is no changeling's name`, remedy);
+  return error(place, `${shown(value)} is no ${option.replace("_", " ")}: letters, digits, - and _`, remedy);
+}
+
+/** How an option is written in TOML. */
+export function assignment(option: string, value: unknown): string {
+  return `${option} = ${tomlValue(value)}`;
+}
+
+function tomlValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(tomlValue).join(", ")}]`;
+  if (!isTable(value)) return JSON.stringify(value);
+  const pairs = Object.entries(value).map(([key, item]) => assignment(key, item));
+  return pairs.length === 0 ? "{}" : `{ ${pairs.join(", ")} }`;
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  string: "a string",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "a table",
+  record: "a table",
+};
+
+function typeRemedy(expected: string, value: unknown, option: string): string | undefined {
+  if (expected === "boolean") return `write ${option} = true or ${option} = false`;
+  const isPlain = typeof value === "number" || typeof value === "boolean";
+  return expected === "string" && isPlain ? "write the value in quotes" : undefined;
+}
+
+/** What stands there, with its value where that is short and can't be a secret. */
+export function described(value: unknown, option: string): string {
+  if (Array.isArray(value)) return "a list";
+  if (value instanceof Date) return "a date";
+  if (isTable(value)) return "a table";
+  if (typeof value === "string") return option === "env" ? "a string" : `the string ${shown(value)}`;
+  return option === "env" ? `a ${typeof value}` : String(value);
+}
+
+function inUnit(limit: number | bigint, schema: z.ZodMiniType): string {
+  const { unit } = docOf(schema);
+  return unit === undefined ? String(limit) : `${limit} ${unit}`;
+}

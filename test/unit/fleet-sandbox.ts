@@ -1,0 +1,74 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import {
+  type Fault,
+  formatFaults,
+  type LoadContext,
+  type LoadedFleet,
+  loadFleet,
+} from "../../components/fleet/index.ts";
+
+/** A folder of its own with a home, nothing of the person's. Removed by `using`. */
+export class Sandbox implements Disposable {
+  readonly folder = realpathSync(mkdtempSync(join(tmpdir(), "fleet-")));
+  readonly home = join(this.folder, "home");
+  readonly file = join(this.folder, "config.toml");
+  readonly environment = {
+    PATH: process.env["PATH"],
+    HOME: this.home,
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_CONFIG_NOSYSTEM: "1",
+  };
+
+  constructor() {
+    mkdirSync(this.home);
+  }
+
+  /** A repository with one commit on each branch. */
+  repo(name: string, branches: readonly string[] = ["main"]): string {
+    const path = join(this.folder, name);
+    this.git("init", "--quiet", "--initial-branch", branches[0] ?? "main", path);
+    const identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
+    if (branches.length > 0) this.git("-C", path, ...identity, "commit", "--quiet", "--allow-empty", "-m", "First");
+    for (const branch of branches.slice(1)) this.git("-C", path, "branch", branch);
+    return path;
+  }
+
+  git(...args: string[]): string {
+    return execFileSync("git", args, { env: this.environment, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  }
+
+  write(path: string, text: string, mode = 0o600): string {
+    const file = join(this.folder, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text, { mode });
+    return file;
+  }
+
+  context(context: Partial<LoadContext> = {}): LoadContext {
+    const { home, folder, environment } = this;
+    return { ci: false, home, folder, machineTimezone: "Europe/Berlin", environment, ...context };
+  }
+
+  /** The text as the fleet file, loaded. */
+  load(text: string, context: Partial<LoadContext> = {}): Promise<LoadedFleet> {
+    this.write("config.toml", text);
+    return loadFleet({ file: this.file, context: this.context(context) });
+  }
+
+  /** The faults as people read them, line by line, with this folder as the current one. */
+  words(faults: readonly Fault[]): string[] {
+    const text = formatFaults(faults, this.folder).replaceAll(this.folder, "<folder>");
+    return text === "" ? [] : text.split("\n").map((line) => line.trim());
+  }
+
+  async faultsOf(text: string, context: Partial<LoadContext> = {}): Promise<string[]> {
+    return this.words((await this.load(text, context)).faults);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
