@@ -1,0 +1,68 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse } from "smol-toml";
+import { expect, it } from "vitest";
+import { loadFleet, missingSecrets } from "../../components/fleet/index.ts";
+import { changelingOptions, fileOptions } from "../../components/fleet/options.ts";
+import { Repository } from "../support/repository.ts";
+
+const file = (name: string) => fileURLToPath(new URL(`../../changelings/${name}.toml`, import.meta.url));
+const past = { author: "Ann", at: "2021-03-04T12:00:00Z" };
+
+function contextOf(repository: Repository) {
+  const home = dirname(repository.folder);
+  return { repo: repository.folder, ci: false, home, machineTimezone: "Europe/Berlin", environment: repository.env };
+}
+
+it("the example fleet is valid, fires todo-ledger alone and needs no secret", async () => {
+  using repository = new Repository();
+  repository.commit({ "a.c": "// TODO\n" }, past);
+  const { fleet, faults } = await loadFleet({ file: file("example"), context: contextOf(repository) });
+  expect(faults).toEqual([]);
+  expect(fleet?.changelings.map(({ name, enabled, schedule }) => [name, enabled, schedule])).toEqual([
+    ["code-guardian", false, "0 5 * * 1"],
+    ["fixme-fairy", false, "0 3 * * *"],
+    ["test-troll", false, "30 3 * * 2,4"],
+    ["todo-ledger", true, "0 6 * * 1-5"],
+  ]);
+  expect(fleet && missingSecrets(fleet, {})).toEqual([]);
+});
+
+it("every option is shown once, and all of it is valid", async () => {
+  using repository = new Repository();
+  // What it names: the repository and branch of one changeling, and a template of the other's.
+  repository.commit({ ".mngr/settings.toml": "[create_templates.careful]\n" }, past);
+  const home = dirname(repository.folder);
+  mkdirSync(join(home, "src"));
+  repository.git("branch", "develop");
+  repository.git("clone", "--quiet", "--branch=develop", ".", join(home, "src", "app"));
+  const { fleet, faults } = await loadFleet({ file: file("everything"), context: contextOf(repository) });
+  expect(faults).toEqual([]);
+  expect(fleet?.changelings.map(({ name }) => name)).toEqual(["security-soldier", "weekly-report"]);
+
+  const table = parse(readFileSync(file("everything"), "utf8"));
+  expect(Object.keys(table).sort()).toEqual(Object.keys(fileOptions).sort());
+  const used = [table["defaults"], ...Object.values(table["changelings"] ?? {})].flatMap((each) =>
+    Object.keys(each ?? {}),
+  );
+  // `enabled = false` stands twice, so that the second one needs no key.
+  expect(used.sort()).toEqual([...Object.keys(changelingOptions), "enabled"].sort());
+});
+
+it.each(["example", "everything"])("%s.toml names its schema in the first line", (name) => {
+  expect(readFileSync(file(name), "utf8").split("\n")[0]).toBe("#:schema ./schema.json");
+});
+
+it("the fleets of changelings/README.md are valid", async () => {
+  using repository = new Repository();
+  repository.commit({ "a.c": "// TODO\n" }, past);
+  const readme = readFileSync(fileURLToPath(new URL("../../changelings/README.md", import.meta.url)), "utf8");
+  const examples = [...readme.matchAll(/```toml\n(.*?)```/gs)].map(([, text]) => text ?? "");
+  expect(examples).toHaveLength(2);
+  for (const text of examples) {
+    const fleetFile = join(dirname(repository.folder), "fleet.toml");
+    writeFileSync(fleetFile, text);
+    expect((await loadFleet({ file: fleetFile, context: contextOf(repository) })).faults).toEqual([]);
+  }
+});
