@@ -1,0 +1,121 @@
+import { mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { version } from "./version.ts";
+
+export interface InstallOptions {
+  /** A PULUMI_HOME that belongs to this project alone. */
+  pulumiHome: string;
+  /** Absolute path of the Node that runs the plugin, 24 or later. */
+  node: string;
+  /** The person's own PULUMI_HOME, where it is not `~/.pulumi`: refused as well. */
+  ownPulumiHome?: string;
+}
+
+export interface Installed {
+  /** The plugin's folder. */
+  folder: string;
+  /** False when the same plugin was there already. */
+  changed: boolean;
+}
+
+/**
+ * Puts the stand-in for Pulumi's command plugin into `pulumiHome`: whole or not at all, and not again when it is there.
+ *
+ * @throws {Error} when `pulumiHome` is the person's own, or holds a plugin of that name that is not the stand-in.
+ */
+export async function installCommandPlugin({ pulumiHome, node, ownPulumiHome }: InstallOptions): Promise<Installed> {
+  const own = [join(homedir(), ".pulumi"), ...(ownPulumiHome === undefined ? [] : [ownPulumiHome])];
+  const [target, ...theirs] = await Promise.all([pulumiHome, ...own].map(resolveLinks));
+  if (target !== undefined && theirs.includes(target)) {
+    throw new Error(
+      `${pulumiHome} is your own Pulumi home: other projects would meet the stand-in for the command plugin there. ` +
+        `Name a folder of its own, or install the official plugin: pulumi plugin install resource command ${version}`,
+    );
+  }
+  const plugins = join(pulumiHome, "plugins");
+  const folder = join(plugins, `resource-command-v${version}`);
+  const files = await contents(node);
+  const state = await compare(folder, files);
+  if (state === "same") return { folder, changed: false };
+  if (state === "foreign") {
+    throw new Error(
+      `${folder} holds a command plugin that is not the stand-in; it is used as it is, or remove it first`,
+    );
+  }
+  await mkdir(plugins, { recursive: true });
+  // Pulumi does not list a folder whose name begins with a dot.
+  const staging = await mkdtemp(join(plugins, ".command-"));
+  try {
+    for (const [name, { content, mode }] of Object.entries(files))
+      await writeFile(join(staging, name), content, { mode });
+    await replace(folder, staging);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+  return { folder, changed: true };
+}
+
+const resolveLinks = (path: string): Promise<string> => realpath(path).catch(() => path);
+
+interface File {
+  content: string;
+  mode: number;
+}
+
+const launcher = "pulumi-resource-command";
+const entry = "start.cjs";
+
+async function contents(node: string): Promise<Record<string, File>> {
+  const result = await build({
+    entryPoints: [join(import.meta.dirname, "plugin.ts")],
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    target: "node24",
+    minify: true,
+    write: false,
+    logLevel: "silent",
+  });
+  const bundle = result.outputFiles[0]?.text;
+  if (bundle === undefined) throw new Error("esbuild made no bundle of scripts/command-plugin/plugin.ts");
+  return {
+    [launcher]: { content: launcherScript(node), mode: 0o755 },
+    // Node keeps the compiled code beside the plugin, which halves what a start costs over Node's own.
+    [entry]: {
+      content: `require("node:module").enableCompileCache(__dirname + "/compiled");\nrequire("./plugin.cjs");\n`,
+      mode: 0o644,
+    },
+    "plugin.cjs": { content: bundle, mode: 0o644 },
+  };
+}
+
+const launcherScript = (node: string): string => `#!/bin/sh
+# Stands in for Pulumi's command plugin ${version}; made by scripts/command-plugin/install.ts of changelings.
+exec '${node.replaceAll("'", "'\\''")}' "\${0%/*}/${entry}" "$@"
+`;
+
+async function compare(folder: string, files: Record<string, File>): Promise<"absent" | "same" | "other" | "foreign"> {
+  const read = (name: string) => readFile(join(folder, name), "utf8").catch(() => undefined);
+  if ((await read(launcher)) === undefined) return "absent";
+  if ((await read(entry)) === undefined) return "foreign";
+  const same = await Promise.all(
+    Object.entries(files).map(async ([name, { content }]) => (await read(name)) === content),
+  );
+  return same.every(Boolean) ? "same" : "other";
+}
+
+/** Folders can't be exchanged in one step: what was there is moved aside first. Of two installers at once, one wins. */
+async function replace(folder: string, staging: string): Promise<void> {
+  const aside = `${staging}-old`;
+  await rename(folder, aside).catch(ignore("ENOENT"));
+  await rename(staging, folder).catch(ignore("ENOTEMPTY", "EEXIST"));
+  await rm(aside, { recursive: true, force: true });
+}
+
+const ignore =
+  (...codes: string[]) =>
+  (error: unknown) => {
+    if (!(error instanceof Error && "code" in error && codes.includes(String(error.code)))) throw error;
+  };

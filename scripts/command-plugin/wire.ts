@@ -1,0 +1,124 @@
+import struct from "google-protobuf/google/protobuf/struct_pb.js";
+
+/**
+ * Pulumi's property values as they travel: JSON in which secrets, assets, archives, resource references and values
+ * that are not known yet are marked by signatures and sentinels (pulumi/pulumi, sdk/go/common/resource).
+ */
+export type Wire = null | boolean | number | string | Wire[] | Bag;
+export type Bag = { [key: string]: Wire };
+
+const SIGNATURE = "4dabf18193072939515e22adb298388d";
+const SECRET = "1b47061264138c4ac30d75fd1eb44270";
+const OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
+const ASSET = "c44067f5952c0a294b673a41bacd8c17";
+const ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7";
+
+/** A value with a signature; what else it holds depends on that. */
+export type Marked = Bag & { [SIGNATURE]: Wire };
+
+/** Stands for a value that is not known yet. The six others of the protocol are folded into this one. */
+export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+const sentinels = new Set([
+  UNKNOWN,
+  "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+  "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+  "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+  "030794c1-ac77-496b-92df-f27374a8bd58",
+  "e48ece36-62e2-4504-bad9-02848725956a",
+  "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+]);
+
+/** What an unknown value that is also secret looks like in an answer. */
+export const SECRET_UNKNOWN: Bag = { [SIGNATURE]: OUTPUT, secret: true };
+
+export const isObject = (value: Wire | undefined): value is Bag =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const signatureOf = (value: Wire | undefined): Wire | undefined => (isObject(value) ? value[SIGNATURE] : undefined);
+/** An object of the user's, not one of the marked values. */
+export const isPlainObject = (value: Wire | undefined): value is Bag =>
+  isObject(value) && signatureOf(value) === undefined;
+export const isSecret = (value: Wire | undefined): value is Marked => signatureOf(value) === SECRET;
+export const isAsset = (value: Wire | undefined): value is Marked => signatureOf(value) === ASSET;
+export const isArchive = (value: Wire | undefined): value is Marked => signatureOf(value) === ARCHIVE;
+export const isUnknownSecret = (value: Wire | undefined): value is Marked =>
+  isSecret(value) && value["value"] === UNKNOWN;
+
+export const secret = (value: Wire): Wire => (isSecret(value) ? value : { [SIGNATURE]: SECRET, value });
+export const asset = (hash: string, path: string): Bag => ({ [SIGNATURE]: ASSET, hash, path, text: "", uri: "" });
+export const archive = (hash: string, assets: Bag): Bag => ({ [SIGNATURE]: ARCHIVE, assets, hash, path: "", uri: "" });
+
+/** What a secret holds, the value itself when it is none. */
+export const reveal = (value: Wire): Wire => (isSecret(value) ? (value["value"] ?? null) : value);
+
+/** Whether some part of the value satisfies the test, assets' insides excluded. */
+export function contains(value: Wire | undefined, test: (part: Wire) => boolean): boolean {
+  if (value === undefined) return false;
+  if (test(value)) return true;
+  if (Array.isArray(value)) return value.some((element) => contains(element, test));
+  return isObject(value) && !isAsset(value) && !isArchive(value)
+    ? Object.values(value).some((element) => contains(element, test))
+    : false;
+}
+
+/** Equal as the plugin sees it: assets and archives by their content's hash, all else by value. */
+export function equal(a: Wire | undefined, b: Wire | undefined): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((element, index) => equal(element, b[index]));
+  }
+  if (!isObject(a) || !isObject(b)) return false;
+  if (signatureOf(a) !== signatureOf(b)) return false;
+  if ((isAsset(a) || isArchive(a)) && a["hash"] && b["hash"]) return a["hash"] === b["hash"];
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]));
+}
+
+/** The form in which the plugin compares and echoes: no nulls in objects, one sentinel, no secret within itself. */
+function tidy(value: Wire): Wire {
+  if (typeof value === "string") return sentinels.has(value) ? UNKNOWN : value;
+  if (Array.isArray(value)) return value.map(tidy);
+  if (!isObject(value)) return value;
+  if (isSecret(value)) return secret(tidy(value["value"] ?? null));
+  if (signatureOf(value) === OUTPUT) {
+    const element = "value" in value ? tidy(value["value"] ?? null) : UNKNOWN;
+    return value["secret"] === true ? secret(element) : element;
+  }
+  return tidyBag(value);
+}
+
+const tidyBag = (bag: Bag): Bag =>
+  Object.fromEntries(
+    Object.entries(bag)
+      .map(([key, value]): [string, Wire] => [key, tidy(value)])
+      .filter(([, value]) => value !== null),
+  );
+
+function fromValue(value: struct.Value): Wire {
+  switch (value.getKindCase()) {
+    case struct.Value.KindCase.BOOL_VALUE:
+      return value.getBoolValue();
+    case struct.Value.KindCase.NUMBER_VALUE:
+      return value.getNumberValue();
+    case struct.Value.KindCase.STRING_VALUE:
+      return value.getStringValue();
+    case struct.Value.KindCase.LIST_VALUE:
+      return (value.getListValue()?.getValuesList() ?? []).map(fromValue);
+    case struct.Value.KindCase.STRUCT_VALUE:
+      return fromStruct(value.getStructValue());
+    default:
+      return null;
+  }
+}
+
+function fromStruct(message: struct.Struct | undefined): Bag {
+  const bag: Bag = {};
+  message?.getFieldsMap().forEach((value, key) => {
+    bag[key] = fromValue(value);
+  });
+  return bag;
+}
+
+/** What a request carried, tidied. */
+export const receive = (message: struct.Struct | undefined): Bag => tidyBag(fromStruct(message));
+/** What an answer carries. */
+export const send = (bag: Bag): struct.Struct => struct.Struct.fromJavaScript(bag);

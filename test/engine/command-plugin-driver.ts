@@ -1,0 +1,229 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import grpc from "@grpc/grpc-js";
+import engineRpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
+import type { LogRequest } from "@pulumi/pulumi/proto/engine_pb.js";
+import type { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb.js";
+import rpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+import pb from "@pulumi/pulumi/proto/provider_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import struct from "google-protobuf/google/protobuf/struct_pb.js";
+import { z } from "zod/mini";
+
+/** A property bag as it is on the wire: secrets and unknown values in their wire form. */
+const bag = z.record(z.string(), z.json());
+const jsonObject = z.record(z.string(), z.json());
+export type Bag = z.infer<typeof bag>;
+
+/** One request of a scenario, in the words of provider.proto. */
+export const request = z.strictObject({
+  method: z.enum(["check", "diff", "create", "update", "delete", "read", "invoke", "getPluginInfo"]),
+  /** Resource type or function token; `command:local:Command` and `command:local:run` when left out. */
+  token: z.optional(z.string()),
+  id: z.optional(z.string()),
+  olds: z.optional(bag),
+  oldInputs: z.optional(bag),
+  news: z.optional(bag),
+  ignoreChanges: z.optional(z.array(z.string())),
+  preview: z.optional(z.boolean()),
+  timeoutSeconds: z.optional(z.number()),
+});
+export type Request = z.infer<typeof request>;
+
+/** What the plugin answered and what it sent to the engine's log while it worked. */
+export const answer = z.strictObject({
+  response: z.optional(jsonObject),
+  error: z.optional(z.strictObject({ code: z.string(), message: z.string() })),
+  log: z.array(z.string()),
+});
+export type Answer = z.infer<typeof answer>;
+
+const serviceError = z.looseObject({ code: z.number(), details: z.string() });
+const diffKinds = ["ADD", "ADD_REPLACE", "DELETE", "DELETE_REPLACE", "UPDATE", "UPDATE_REPLACE"];
+const changes = ["DIFF_UNKNOWN", "DIFF_NONE", "DIFF_SOME"];
+const severities = ["debug", "info", "warning", "error"];
+
+const toStruct = (value: Bag | undefined) => struct.Struct.fromJavaScript(value ?? {});
+const fromStruct = (value: struct.Struct | undefined) => (value ? bag.parse(value.toJavaScript()) : {});
+const failures = (list: pb.CheckFailure[]) =>
+  list
+    .map((failure) => ({ property: failure.getProperty(), reason: failure.getReason() }))
+    .sort((a, b) => a.property.localeCompare(b.property));
+
+type Callback<T> = (error: grpc.ServiceError | null, response: T) => void;
+
+/** Speaks the engine's side of the provider protocol with one plugin process, and is the engine that it logs to. */
+export class PluginDriver implements AsyncDisposable {
+  readonly process: ChildProcessByStdio<Writable, Readable, null>;
+  readonly client: rpc.ResourceProviderClient;
+  /** Emits `line` for each line that the plugin logs. */
+  readonly log: EventEmitter<{ line: [string] }>;
+  private readonly engine: grpc.Server;
+
+  private constructor(
+    process: ChildProcessByStdio<Writable, Readable, null>,
+    client: rpc.ResourceProviderClient,
+    engine: grpc.Server,
+    log: EventEmitter<{ line: [string] }>,
+  ) {
+    this.process = process;
+    this.client = client;
+    this.engine = engine;
+    this.log = log;
+  }
+
+  /** Starts the plugin executable in `cwd`, with exactly `env`, and configures it as engine 3.258 does. */
+  static async start(executable: string, cwd: string, env: Record<string, string>): Promise<PluginDriver> {
+    const log = new EventEmitter<{ line: [string] }>();
+    const engine = new grpc.Server();
+    engine.addService(engineRpc.EngineService, {
+      log: (call: grpc.ServerUnaryCall<LogRequest, empty.Empty>, reply: Callback<empty.Empty>) => {
+        const entry = call.request;
+        const kind = entry.getEphemeral() ? "status" : "message";
+        const name = entry.getUrn().split("::").at(-1);
+        log.emit("line", `${severities[entry.getSeverity()]} ${kind} ${name}: ${entry.getMessage()}`);
+        reply(null, new empty.Empty());
+      },
+    });
+    const enginePort = await new Promise<number>((resolve, reject) => {
+      engine.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
+        error ? reject(error) : resolve(port),
+      );
+    });
+    const child = spawn(executable, [`127.0.0.1:${enginePort}`], { cwd, env, stdio: ["pipe", "pipe", "inherit"] });
+    const [port] = await once(createInterface(child.stdout), "line");
+    const client = new rpc.ResourceProviderClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+      "grpc.max_receive_message_length": -1,
+      "grpc.max_metadata_size": 16 * 1024 * 1024,
+    });
+    const driver = new PluginDriver(child, client, engine, log);
+    const configure = new pb.ConfigureRequest();
+    configure.setAcceptsecrets(true);
+    configure.setAcceptresources(true);
+    configure.setSendsOldInputs(true);
+    configure.setSendsOldInputsToDelete(true);
+    await new Promise<void>((resolve, reject) => {
+      client.configure(configure, (error) => (error ? reject(error) : resolve()));
+    });
+    return driver;
+  }
+
+  /** Sends one request and waits for its answer; never throws for an error that the plugin answered. */
+  async send(message: Request): Promise<Answer> {
+    const lines: string[] = [];
+    const collect = (line: string) => lines.push(line);
+    this.log.on("line", collect);
+    const result = await this.dispatch(message).then(
+      (response): Omit<Answer, "log"> => ({ response }),
+      (error: unknown) => {
+        const status = serviceError.safeParse(error);
+        if (!status.success) throw error;
+        const { code, details } = status.data;
+        return { error: { code: grpc.status[code] ?? String(code), message: details } };
+      },
+    );
+    this.log.off("line", collect);
+    return { ...result, log: lines };
+  }
+
+  cancel(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.client.cancel(new empty.Empty(), (error) => (error ? reject(error) : resolve(undefined)));
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.close();
+    this.engine.forceShutdown();
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      const exited = once(this.process, "exit");
+      this.process.kill("SIGINT");
+      await exited;
+    }
+  }
+
+  private async dispatch(message: Request): Promise<Answer["response"]> {
+    const resource = message.token ?? "command:local:Command";
+    const urn = `urn:pulumi:stack::project::${resource}::name`;
+    const id = message.id ?? "name00000000";
+    const timeout = message.timeoutSeconds ?? 0;
+    const call = <T>(send: (reply: Callback<T>) => unknown) =>
+      new Promise<T>((resolve, reject) => {
+        send((error, response) => (error ? reject(error) : resolve(response)));
+      });
+    switch (message.method) {
+      case "check": {
+        const body = new pb.CheckRequest();
+        body.setUrn(urn).setOlds(toStruct(message.olds)).setNews(toStruct(message.news));
+        const response = await call<pb.CheckResponse>((reply) => this.client.check(body, reply));
+        return { inputs: fromStruct(response.getInputs()), failures: failures(response.getFailuresList()) };
+      }
+      case "diff": {
+        const body = new pb.DiffRequest();
+        body.setId(id).setUrn(urn).setOlds(toStruct(message.olds)).setNews(toStruct(message.news));
+        body.setOldInputs(toStruct(message.oldInputs)).setIgnorechangesList(message.ignoreChanges ?? []);
+        const response = await call<pb.DiffResponse>((reply) => this.client.diff(body, reply));
+        const detailed: [string, string][] = [];
+        response.getDetaileddiffMap().forEach((diff, path) => {
+          detailed.push([path, `${diffKinds[diff.getKind()]}${diff.getInputdiff() ? " input" : ""}`]);
+        });
+        return {
+          changes: changes[response.getChanges()] ?? "",
+          diffs: response.getDiffsList().sort(),
+          replaces: response.getReplacesList().sort(),
+          stables: response.getStablesList().sort(),
+          deleteBeforeReplace: response.getDeletebeforereplace(),
+          hasDetailedDiff: response.getHasdetaileddiff(),
+          detailedDiff: Object.fromEntries(detailed.sort()),
+        };
+      }
+      case "create": {
+        const body = new pb.CreateRequest();
+        body.setUrn(urn).setProperties(toStruct(message.news)).setTimeout(timeout);
+        body.setPreview(message.preview ?? false);
+        const response = await call<pb.CreateResponse>((reply) => this.client.create(body, reply));
+        return {
+          id: response.getId().replace(/^name[0-9a-f]{8}$/, "name<8 hex digits>"),
+          properties: fromStruct(response.getProperties()),
+        };
+      }
+      case "update": {
+        const body = new pb.UpdateRequest();
+        body.setId(id).setUrn(urn).setOlds(toStruct(message.olds)).setNews(toStruct(message.news));
+        body.setOldInputs(toStruct(message.oldInputs)).setIgnorechangesList(message.ignoreChanges ?? []);
+        body.setTimeout(timeout).setPreview(message.preview ?? false);
+        const response = await call<pb.UpdateResponse>((reply) => this.client.update(body, reply));
+        return { properties: fromStruct(response.getProperties()) };
+      }
+      case "delete": {
+        const body = new pb.DeleteRequest();
+        body.setId(id).setUrn(urn).setProperties(toStruct(message.olds)).setTimeout(timeout);
+        body.setOldInputs(toStruct(message.oldInputs));
+        await call<empty.Empty>((reply) => this.client.delete(body, reply));
+        return {};
+      }
+      case "read": {
+        const body = new pb.ReadRequest();
+        body.setId(id).setUrn(urn).setProperties(toStruct(message.olds)).setInputs(toStruct(message.oldInputs));
+        const response = await call<pb.ReadResponse>((reply) => this.client.read(body, reply));
+        return {
+          id: response.getId(),
+          properties: fromStruct(response.getProperties()),
+          inputs: fromStruct(response.getInputs()),
+        };
+      }
+      case "invoke": {
+        const body = new pb.InvokeRequest();
+        body.setTok(message.token ?? "command:local:run").setArgs(toStruct(message.news));
+        const response = await call<pb.InvokeResponse>((reply) => this.client.invoke(body, reply));
+        return { return: fromStruct(response.getReturn()), failures: failures(response.getFailuresList()) };
+      }
+      case "getPluginInfo": {
+        const response = await call<PluginInfo>((reply) => this.client.getPluginInfo(new empty.Empty(), reply));
+        return { version: response.getVersion() };
+      }
+    }
+  }
+}
