@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+// @ts-check
+// What every npm script and `npx changeling` start: it runs scripts/<command>.ts on a Node that strips types, in the
+// environment that setup made, after the setup that is still to be done. It is plain JavaScript without
+// dependencies, because it runs on the Node that the machine has, before anything is installed.
+import { basename, join } from "node:path";
+import { checkout } from "./setup/cache.mjs";
+import { endLike, passThrough } from "./setup/pass-through.mjs";
+import {
+  findNode,
+  nodeEnvironment,
+  packagesAreReady,
+  readToolchain,
+  toolchainEnvironment,
+} from "./setup/toolchain.mjs";
+
+/**
+ * What has to be there for each command: `all` is the whole setup, `packages` is Node and node_modules.
+ * @type {Record<string, "all" | "packages" | "node">}
+ */
+const NEEDS = {
+  setup: "node",
+  start: "all",
+  stop: "all",
+  changeling: "all",
+  pulumi: "all",
+  test: "all",
+  bench: "all",
+  check: "packages",
+  docs: "packages",
+  build: "packages",
+};
+
+const startedAsChangeling = basename(process.argv[1] ?? "") === "changeling";
+const [command = "", ...args] = startedAsChangeling ? ["changeling", ...process.argv.slice(2)] : process.argv.slice(2);
+const needs = Object.hasOwn(NEEDS, command) ? NEEDS[command] : undefined;
+
+if (needs === undefined) {
+  const fault = command === "" ? "No command is given." : `There is no command "${command}".`;
+  process.stderr.write(`${fault}\nUsage: node scripts/launch.mjs ${Object.keys(NEEDS).join(" | ")} [arguments]\n`);
+  process.exitCode = 2;
+} else {
+  const ready = findReady(needs) ?? (await setUp(needs));
+  if (ready !== null) endLike(await passThrough([ready.node, script(command), ...args], ready.env));
+}
+
+/** @param {string} name */
+function script(name) {
+  return join(checkout, "scripts", `${name}.ts`);
+}
+
+/**
+ * The Node and the environment to run in, or null when there is something to set up.
+ * @param {"all" | "packages" | "node"} level
+ */
+function findReady(level) {
+  const node = findNode();
+  if (node === null || (level !== "node" && !packagesAreReady())) return null;
+  if (level !== "all") return { node, env: nodeEnvironment(node) };
+  const toolchain = readToolchain();
+  return toolchain === null ? null : { node: toolchain.node, env: toolchainEnvironment(toolchain) };
+}
+
+/** @param {"all" | "packages" | "node"} level */
+async function setUp(level) {
+  if (findNode() === null) {
+    const [{ runSetup }, { installNode }] = await Promise.all([import("./setup/run.mjs"), import("./setup/node.mjs")]);
+    if (!(await runSetup(installNode))) return null;
+  }
+  const node = findNode() ?? process.execPath;
+  if (level !== "node") {
+    const end = await passThrough([node, script("setup"), "--for", level], nodeEnvironment(node));
+    if (end.code !== 0) {
+      endLike(end);
+      return null;
+    }
+  }
+  const ready = findReady(level);
+  if (ready === null) throw new Error("Setup ended well, but what it noted can't be found. Run: npm run setup");
+  return ready;
+}

@@ -1,0 +1,69 @@
+// @ts-check
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { withLock } from "./lock.mjs";
+
+const COMPLETE = ".complete";
+
+/**
+ * Makes a folder of the cache once: `make` fills a temporary folder beside it, which then gets its name in one step.
+ * @param {string} folder
+ * @param {(temporary: string) => Promise<void>} make
+ */
+export async function installFolder(folder, make) {
+  if (existsSync(folder)) return;
+  await withLock(lockName(folder), async () => {
+    if (existsSync(folder)) return;
+    const temporary = `${folder}.${process.pid}.tmp`;
+    removeLeftovers(folder);
+    mkdirSync(temporary, { recursive: true });
+    try {
+      await make(temporary);
+      renameSync(temporary, folder);
+    } finally {
+      rmSync(temporary, { recursive: true, force: true });
+    }
+  });
+}
+
+/** Whoever made them is dead: the lock is ours. @param {string} folder */
+function removeLeftovers(folder) {
+  mkdirSync(dirname(folder), { recursive: true });
+  for (const name of readdirSync(dirname(folder))) {
+    if (name.startsWith(`${basename(folder)}.`) && name.endsWith(".tmp")) {
+      rmSync(join(dirname(folder), name), { recursive: true, force: true });
+    }
+  }
+}
+
+/**
+ * Makes a folder that holds its own absolute path (a Python environment) and so can't be renamed:
+ * it counts as there when it is marked complete, else it is made anew.
+ * @param {string} folder
+ * @param {() => Promise<void>} make
+ */
+export async function installInPlace(folder, make) {
+  if (isComplete(folder)) return;
+  await withLock(lockName(folder), async () => {
+    if (isComplete(folder)) return;
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    try {
+      await make();
+      writeFileSync(join(folder, COMPLETE), "");
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  });
+}
+
+/** @param {string} folder */
+export function isComplete(folder) {
+  return existsSync(join(folder, COMPLETE));
+}
+
+/** @param {string} folder */
+function lockName(folder) {
+  return `${basename(dirname(folder))}-${basename(folder)}`;
+}

@@ -1,0 +1,114 @@
+// @ts-check
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { cacheFolder } from "./cache.mjs";
+import { startOf } from "./processes.mjs";
+import { step } from "./progress.mjs";
+import { interrupted } from "./run.mjs";
+
+/** A holder on another machine (a cache on a shared disk) can't be looked at, so its heartbeat decides. */
+const HEARTBEAT_SECONDS = 10;
+const SILENT_SECONDS = 60;
+const RETRY_MILLISECONDS = 500;
+
+/**
+ * Runs `work` while no other process on this cache runs work under the same name. A lock whose holder died is taken over.
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function withLock(name, work) {
+  const folder = join(cacheFolder(), "locks");
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, name);
+  if (!tryLock(file)) await step(`Waiting for another setup on this cache (${holder(file)})`, () => waitFor(file));
+  const heartbeat = setInterval(() => utimesSync(file, new Date(), new Date()), HEARTBEAT_SECONDS * 1000);
+  heartbeat.unref();
+  try {
+    return await work();
+  } finally {
+    clearInterval(heartbeat);
+    rmSync(file, { force: true });
+  }
+}
+
+/** @param {string} file */
+async function waitFor(file) {
+  while (!tryLock(file)) await sleep(RETRY_MILLISECONDS, undefined, { signal: interrupted });
+}
+
+const identity = JSON.stringify({ pid: process.pid, start: startOf(process.pid), host: hostname() });
+
+/** @param {string} file */
+function tryLock(file) {
+  const claim = `${file}.${process.pid}`;
+  writeFileSync(claim, identity);
+  try {
+    // A link appears with its content at once; a file made with "wx" is empty for a moment, and would look broken.
+    linkSync(claim, file);
+    return true;
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST") throw error;
+    if (isAbandoned(file)) removeAbandoned(file);
+    return false;
+  } finally {
+    unlinkSync(claim);
+  }
+}
+
+/** Two waiters may see the same dead holder; the second must not remove the lock that the first has taken since. @param {string} file */
+function removeAbandoned(file) {
+  const guard = `${file}.guard`;
+  try {
+    mkdirSync(guard);
+  } catch {
+    if (ageOf(guard) > SILENT_SECONDS) rmSync(guard, { recursive: true, force: true });
+    return;
+  }
+  try {
+    if (isAbandoned(file)) renameSync(file, join(guard, "abandoned"));
+  } finally {
+    rmSync(guard, { recursive: true, force: true });
+  }
+}
+
+/** @param {string} file */
+function isAbandoned(file) {
+  const found = read(file);
+  if (found?.host === hostname()) return startOf(found.pid) !== found.start;
+  return ageOf(file) > SILENT_SECONDS;
+}
+
+/** Seconds since a path was last touched; 0 when it is gone. @param {string} path */
+function ageOf(path) {
+  const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  return touched === undefined ? 0 : (Date.now() - touched) / 1000;
+}
+
+/** @param {string} file */
+function holder(file) {
+  const found = read(file);
+  return found === null ? "just ended" : `process ${found.pid} on ${found.host}`;
+}
+
+/** @param {string} file @returns {{ pid: number, start: string | null, host: string } | null} null: gone, or cut short by a power failure */
+function read(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,23 @@
+import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { installPythonLock, type Python } from "./python.ts";
+
+const PROGRAMS = ["mngr", "modal"] as const;
+
+/**
+ * mngr and modal in a Python environment of their own.
+ * The programs are linked from a folder that can be put on PATH without the environment's own python and pytest,
+ * which an agent would else run in place of its project's.
+ */
+export async function installMngr(python: Python): Promise<{ python: string; mngr: string; modal: string }> {
+  const folder = await installPythonLock("", "Installing mngr and modal (about a minute, once)", python);
+  const programs = join(folder, "programs");
+  mkdirSync(programs, { recursive: true });
+  for (const program of PROGRAMS) {
+    const link = join(programs, program);
+    if (existsSync(link)) continue;
+    rmSync(link, { force: true });
+    symlinkSync(join("../bin", program), link);
+  }
+  return { python: join(folder, "bin/python"), mngr: join(programs, "mngr"), modal: join(programs, "modal") };
+}

@@ -1,0 +1,60 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { installCommandPlugin } from "../command-plugin/install.ts";
+import { cacheFolder, keyOf, versions } from "./cache.mjs";
+import { answers } from "./download.ts";
+import { installInPlace } from "./install.mjs";
+import { SetupError, say, step } from "./progress.mjs";
+import { run } from "./run.mjs";
+import { commandPluginFolder, ownPulumiHome } from "./toolchain.mjs";
+
+const SERVER = "https://get.pulumi.com/releases/plugins";
+
+export interface PulumiHomes {
+  /** The PULUMI_HOME to use. */
+  readonly pulumiHome: string;
+  /** The person's own, when `pulumiHome` is a private one. */
+  readonly ownPulumiHome: string | null;
+}
+
+/**
+ * The official `command` plugin, in the person's own PULUMI_HOME; where it can't be had, the stand-in, in a private
+ * PULUMI_HOME, so that no other project of theirs ever meets it.
+ */
+export async function findCommandPlugin(pulumi: string, node: string): Promise<PulumiHomes> {
+  const own = ownPulumiHome();
+  if (existsSync(commandPluginFolder(own)) || (await installOfficial(pulumi, own))) {
+    return { pulumiHome: own, ownPulumiHome: null };
+  }
+  const key = keyOf({ texts: [node, versions.pulumi], paths: ["scripts/command-plugin"] });
+  const pulumiHome = join(cacheFolder(), "pulumi-home", key);
+  await installInPlace(pulumiHome, async () => {
+    say(
+      `The official command plugin ${versions.commandPlugin} can't be had here: a stand-in is used, for this project alone.`,
+    );
+    await installCommandPlugin({ pulumiHome, node, ownPulumiHome: own });
+  });
+  return { pulumiHome, ownPulumiHome: own };
+}
+
+async function installOfficial(pulumi: string, pulumiHome: string): Promise<boolean> {
+  const mirror = process.env.CHANGELINGS_COMMAND_PLUGIN_URL;
+  // Pulumi itself would try five times, each with the patience of a socket.
+  if (!(await answers(mirror ?? SERVER))) return false;
+  const version = versions.commandPlugin;
+  const argv = [pulumi, "plugin", "install", "resource", "command", version] as const;
+  const options = {
+    log: "command-plugin",
+    env: { ...process.env, PULUMI_HOME: pulumiHome, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    timeoutSeconds: 180,
+  };
+  try {
+    await step(`Installing the Pulumi plugin command ${version}`, () =>
+      run(mirror === undefined ? argv : [...argv, "--server", mirror], options),
+    );
+  } catch (error) {
+    if (error instanceof SetupError) return false;
+    throw error;
+  }
+  return existsSync(commandPluginFolder(pulumiHome));
+}

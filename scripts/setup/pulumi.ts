@@ -1,0 +1,73 @@
+import { existsSync, realpathSync, rmSync } from "node:fs";
+import { delimiter, dirname, join, sep } from "node:path";
+import { cacheFolder, versions } from "./cache.mjs";
+import { checksumIn, download, downloadText, Unreachable } from "./download.ts";
+import { installFolder } from "./install.mjs";
+import { SetupError, say, step } from "./progress.mjs";
+import { buildPulumi } from "./pulumi-build.ts";
+import { compareVersions, type Python } from "./python.ts";
+import { run } from "./run.mjs";
+import { which } from "./toolchain.mjs";
+import { outputOf } from "./tools.ts";
+
+const VERSION = versions.pulumi;
+const RELEASES = "https://get.pulumi.com/releases/sdk";
+const CHECKSUMS = `https://github.com/pulumi/pulumi/releases/download/v${VERSION}`;
+
+/**
+ * The Pulumi CLI with its language host beside it: the person's own when it is new enough, else the official
+ * download, else one that is built from source.
+ *
+ * @param python brings Go where it must be built and there is no Go
+ * @returns the path of `pulumi`
+ */
+export async function findPulumi(python: Python): Promise<string> {
+  const own = ownPulumi();
+  if (own !== null) return own;
+  const folder = join(cacheFolder(), "pulumi", VERSION);
+  await installFolder(folder, async (temporary) => {
+    try {
+      await step(`Downloading the Pulumi CLI ${VERSION}`, () => downloadPulumi(temporary));
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      say(`The official download can't be used (${error.message}), so it is built from source.`);
+      await buildPulumi(temporary, python);
+    }
+    const version = outputOf(join(temporary, "pulumi"), ["version"]);
+    if (version !== `v${VERSION}`) throw new SetupError(`the new Pulumi CLI says that it is version ${version}`);
+  });
+  return join(folder, "pulumi");
+}
+
+/** The first `pulumi` on PATH that is new enough and has its language host; ours does not count. */
+function ownPulumi(): string | null {
+  const path = (process.env.PATH ?? "")
+    .split(delimiter)
+    .filter((folder) => !folder.startsWith(cacheFolder() + sep))
+    .join(delimiter);
+  const pulumi = which("pulumi", path);
+  if (pulumi === null) return null;
+  const version = outputOf(pulumi, ["version"])?.replace(/^v/, "") ?? "";
+  const isInRange = compareVersions(version, VERSION) >= 0 && compareVersions(version, "4") < 0;
+  const host = "pulumi-language-nodejs";
+  const hasHost = which(host, path) !== null || existsSync(join(dirname(realpathSync(pulumi)), host));
+  return isInRange && hasHost ? pulumi : null;
+}
+
+async function downloadPulumi(folder: string): Promise<void> {
+  const mirror = process.env.CHANGELINGS_PULUMI_DOWNLOAD_URL;
+  const archive = `pulumi-v${VERSION}-${process.platform}-${process.arch}.tar.gz`;
+  const file = join(folder, archive);
+  const expected = checksumIn(await downloadText(`${mirror ?? CHECKSUMS}/pulumi-${VERSION}-checksums.txt`), archive);
+  const found = await download(`${mirror ?? RELEASES}/${archive}`, file);
+  if (found !== expected) {
+    throw new SetupError(
+      `the download of ${archive} is not what its publisher signed for: its SHA-256 is ${found}, not ${expected}`,
+      {
+        remedy: "Try again; when it stays so, don't trust the network that it came through.",
+      },
+    );
+  }
+  await run(["tar", "-xzf", file, "-C", folder, "--strip-components=1"], { log: "pulumi-download" });
+  rmSync(file);
+}

@@ -1,0 +1,131 @@
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { cacheFolder, checkout, keyOf, platform, versions } from "./cache.mjs";
+import { installInPlace } from "./install.mjs";
+import { SetupError, step } from "./progress.mjs";
+import { run } from "./run.mjs";
+import { which } from "./toolchain.mjs";
+import { installPackagesOfSystem, outputOf, remedy } from "./tools.ts";
+
+export interface Python {
+  readonly path: string;
+  /** "3.12.1" */
+  readonly version: string;
+}
+
+/** The oldest that will do comes first: it is the one that mngr is tried with most. */
+const NAMES = ["python3.12", "python3.13", "python3.14", "python3"];
+const WANTED = `Python ${versions.python.minimum} or later`;
+
+/** A Python that mngr runs on: of PATH, of pyenv, of uv; else it is installed where nobody has to be asked. */
+export async function findPython(): Promise<Python> {
+  const found = look() ?? (await installWithUv()) ?? (await installWithApt());
+  if (found !== null) return found;
+  const names = which("brew") === null ? ["python3", "python3-venv"] : ["python@3.12"];
+  const newEnough = which("brew") !== null || aptHasPython();
+  throw new SetupError(`${WANTED} with its venv module not found on PATH, in pyenv, nor by uv`, {
+    remedy: newEnough
+      ? remedy(names)
+      : "This system's own is older. Install one with: curl -LsSf https://astral.sh/uv/install.sh | sh && uv python install 3.12",
+  });
+}
+
+function look(): Python | null {
+  const paths = [...NAMES.map((name) => which(name)), ...pyenvPythons()].filter((path) => path !== null);
+  for (const path of paths) {
+    const python = probe(path);
+    if (python !== null) return python;
+  }
+  return null;
+}
+
+function pyenvPythons(): string[] {
+  const folder = join(process.env.PYENV_ROOT ?? join(homedir(), ".pyenv"), "versions");
+  try {
+    const all = readdirSync(folder).filter((name) => /^3\.\d+\.\d+$/.test(name) && isNewEnough(name));
+    return all.sort((a, b) => compareVersions(a, b)).map((name) => join(folder, name, "bin/python3"));
+  } catch {
+    return [];
+  }
+}
+
+function probe(path: string): Python | null {
+  // Debian's Python may come without what makes environments.
+  const code = "import ensurepip, venv, platform; print(platform.python_version())";
+  const version = outputOf(path, ["-c", code]);
+  return version !== null && isNewEnough(version) ? { path, version } : null;
+}
+
+async function installWithUv(): Promise<Python | null> {
+  const uv = which("uv");
+  if (uv === null) return null;
+  const find = (): Python | null => {
+    const path = outputOf(uv, ["python", "find", "--no-project", `>=${versions.python.minimum}`]);
+    return path === null ? null : probe(path);
+  };
+  const present = find();
+  if (present !== null) return present;
+  try {
+    await step("Installing Python 3.12 with uv", () =>
+      run([uv, "python", "install", "3.12"], { log: "uv", timeoutSeconds: 300 }),
+    );
+  } catch (error) {
+    if (error instanceof SetupError) return null;
+    throw error;
+  }
+  return find();
+}
+
+async function installWithApt(): Promise<Python | null> {
+  if (process.getuid?.() !== 0 || which("apt-get") === null || !aptHasPython()) return null;
+  await installPackagesOfSystem(["python3", "python3-venv"], `${WANTED} not found`);
+  return look();
+}
+
+function aptHasPython(): boolean {
+  const candidate = /Candidate: (\d+\.\d+)/.exec(outputOf("apt-cache", ["policy", "python3"]) ?? "")?.[1];
+  return candidate !== undefined && isNewEnough(candidate);
+}
+
+function isNewEnough(version: string): boolean {
+  return compareVersions(version, versions.python.minimum) >= 0;
+}
+
+/** Negative when `a` is the older one; only numbers and dots count. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [a, b].map((version) => version.split(".").map((part) => Number.parseInt(part, 10) || 0));
+  for (let i = 0; i < Math.max(left?.length ?? 0, right?.length ?? 0); i += 1) {
+    const difference = (left?.[i] ?? 0) - (right?.[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/**
+ * An environment of its own in the cache with what a lock file says, each file checked against its hash.
+ *
+ * @param name of the lock: `requirements<name>.txt`
+ * @param title for the progress line
+ * @returns the folder of the environment
+ */
+export async function installPythonLock(name: string, title: string, python: Python): Promise<string> {
+  const lock = `scripts/setup/requirements${name}.txt`;
+  const folder = join(cacheFolder(), `python${name}`, keyOf({ texts: [platform, python.version], paths: [lock] }));
+  // It leads to the Python that it was made with, which may have been uninstalled since.
+  if (!existsSync(join(folder, "bin/python"))) rmSync(folder, { recursive: true, force: true });
+  await installInPlace(folder, () =>
+    step(title, async () => {
+      const log = `python${name}`;
+      await run([python.path, "-m", "venv", folder], { log });
+      const pip = [join(folder, "bin/python"), "-m", "pip", "--disable-pip-version-check", "--no-input"] as const;
+      try {
+        await run([...pip, "install", "--require-hashes", "-r", join(checkout, lock)], { log });
+      } catch (error) {
+        if (error instanceof SetupError) error.remedy = "Check that pip can reach its package index, then try again.";
+        throw error;
+      }
+    }),
+  );
+  return folder;
+}

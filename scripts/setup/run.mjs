@@ -1,0 +1,106 @@
+// @ts-check
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { cacheFolder } from "./cache.mjs";
+import { signalQuietly } from "./processes.mjs";
+import { SetupError, say } from "./progress.mjs";
+
+const interruption = new AbortController();
+
+/** Aborted at the first Ctrl-C (or SIGTERM, SIGHUP). What waits must listen to it. */
+export const interrupted = interruption.signal;
+
+/** The process groups of the programs that are running. @type {Set<number>} */
+const groups = new Set();
+
+/**
+ * Runs a program in a process group of its own, with its output in a log file of the cache.
+ * @param {readonly [string, ...string[]]} argv
+ * @param {{ log: string, cwd?: string, env?: NodeJS.ProcessEnv, timeoutSeconds?: number, finish?: boolean }} options
+ *   `log` names the log file; `finish` lets the program end when setup is interrupted
+ * @throws {SetupError} when it can't be started, fails, or takes longer than `timeoutSeconds`
+ * @returns {Promise<void>}
+ */
+export async function run(argv, { log, cwd, env = process.env, timeoutSeconds, finish = false }) {
+  interrupted.throwIfAborted();
+  const logFile = join(cacheFolder(), "logs", `${log}.log`);
+  mkdirSync(join(cacheFolder(), "logs"), { recursive: true });
+  const output = openSync(logFile, "w");
+  writeSync(output, `${argv.join(" ")}\n`);
+  const [program, ...args] = argv;
+  const child = spawn(program, args, { cwd, env, detached: true, stdio: ["ignore", output, output] });
+  closeSync(output);
+  const group = child.pid;
+  if (group !== undefined && !finish) groups.add(group);
+  let timedOut = false;
+  const timer = setTimeout(
+    () => {
+      timedOut = true;
+      if (group !== undefined) stopGroup(group);
+    },
+    timeoutSeconds === undefined ? 2 ** 31 - 1 : timeoutSeconds * 1000,
+  );
+  const failure = await new Promise((resolve) => {
+    child.once("error", (error) => resolve(`can't be started (${error.message})`));
+    child.once("exit", (code, signal) =>
+      resolve(code === 0 ? null : signal ? `ended by ${signal}` : `exit code ${code}`),
+    );
+  });
+  clearTimeout(timer);
+  if (group !== undefined) groups.delete(group);
+  interrupted.throwIfAborted();
+  const name = argv.slice(0, 3).join(" ");
+  if (timedOut) throw new SetupError(`\`${name} …\` took longer than ${timeoutSeconds} seconds`, { log: logFile });
+  if (failure !== null) throw new SetupError(`\`${name} …\`: ${failure}`, { log: logFile });
+}
+
+/** @param {number} group */
+function stopGroup(group) {
+  signalQuietly(-group, "SIGTERM");
+  setTimeout(() => signalQuietly(-group, "SIGKILL"), 2_000).unref();
+}
+
+/**
+ * Runs the whole of a setup program: a fault is shown with its log's tail and its remedy, and a Ctrl-C stops
+ * what is running, lets the steps clean up behind themselves, and ends with 130.
+ * @param {() => Promise<void>} main
+ * @returns {Promise<boolean>} whether it went well
+ */
+export async function runSetup(main) {
+  const interrupt = () => {
+    interruption.abort();
+    for (const group of groups) stopGroup(group);
+  };
+  const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
+  for (const signal of signals) process.on(signal, interrupt);
+  try {
+    await main();
+    return true;
+  } catch (error) {
+    if (interrupted.aborted) {
+      say("Interrupted. What was complete is kept; the same command goes on from there.");
+      process.exitCode = 130;
+      return false;
+    }
+    if (!(error instanceof SetupError)) throw error;
+    say(explain(error));
+    process.exitCode = 1;
+    return false;
+  } finally {
+    for (const signal of signals) process.off(signal, interrupt);
+  }
+}
+
+/** @param {SetupError} error */
+export function explain({ message, log, remedy }) {
+  const lines = [`Setup: ${message}`];
+  if (log !== undefined) lines.push(...tail(log).map((line) => `  | ${line}`), `The whole output is in ${log}`);
+  if (remedy !== undefined) lines.push(remedy);
+  return lines.join("\n");
+}
+
+/** @param {string} file */
+function tail(file) {
+  return readFileSync(file, "utf8").trimEnd().split("\n").slice(-20);
+}

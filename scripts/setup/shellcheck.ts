@@ -1,0 +1,10 @@
+import { join } from "node:path";
+import { findPython, installPythonLock } from "./python.ts";
+import { which } from "./toolchain.mjs";
+
+/** The path of shellcheck: the one on PATH, else one from PyPI in the cache. */
+export async function findShellcheck(): Promise<string> {
+  const own = which("shellcheck");
+  if (own !== null) return own;
+  return join(await installPythonLock("-shellcheck", "Installing shellcheck", await findPython()), "bin/shellcheck");
+}

@@ -1,0 +1,70 @@
+import { spawnSync } from "node:child_process";
+import { SetupError, say, step } from "./progress.mjs";
+import { run } from "./run.mjs";
+import { which } from "./toolchain.mjs";
+
+const TOOLS = ["git", "tmux", "rsync"] as const;
+
+/** How each package manager installs; the first one that is there is taken. Packages are named like the tools. */
+const INSTALL: Record<string, readonly [string, ...string[]]> = {
+  "apt-get": ["apt-get", "install", "-y"],
+  dnf: ["dnf", "install", "-y"],
+  pacman: ["pacman", "-S", "--noconfirm"],
+  brew: ["brew", "install"],
+};
+
+/** The paths of the system tools that the fleet calls; installs those that are missing where nobody has to be asked. */
+export async function findTools(): Promise<string[]> {
+  const missing = TOOLS.filter((tool) => which(tool) === null);
+  if (missing.length > 0) await installPackagesOfSystem(missing, `${missing.join(", ")} not found`);
+  return TOOLS.map((tool) => which(tool) ?? fail(`${tool} is still not found`, [tool]));
+}
+
+/**
+ * Installs packages with the system's package manager when that needs no question (root, apt-get), else says how to.
+ *
+ * @param fault what is missing, for the error
+ */
+export async function installPackagesOfSystem(packages: readonly string[], fault: string): Promise<void> {
+  if (process.getuid?.() !== 0 || which("apt-get") === null) fail(fault, packages);
+  const options = { log: "apt", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
+  const fetch = (): Promise<void> =>
+    run(["apt-get", "install", "-y", "--no-install-recommends", "--download-only", ...packages], options);
+  say(`${fault}: installing with apt-get, as this is root on Debian.`);
+  try {
+    await step(`Installing ${packages.join(", ")}`, async () => {
+      // A new machine has no package lists, and old lists name files that are gone.
+      await fetch().catch(async () => {
+        await run(["apt-get", "update"], options);
+        await fetch();
+      });
+      // A Ctrl-C between unpacking and configuring would leave dpkg broken, so this short part is let finish.
+      await run(["apt-get", "install", "-y", "--no-install-recommends", ...packages], { ...options, finish: true });
+    });
+  } catch (error) {
+    if (error instanceof SetupError) error.remedy = remedy(packages);
+    throw error;
+  }
+}
+
+function fail(fault: string, packages: readonly string[]): never {
+  throw new SetupError(fault, { remedy: remedy(packages) });
+}
+
+/** "Install with: sudo apt-get install -y tmux rsync" */
+export function remedy(packages: readonly string[]): string {
+  const manager = Object.keys(INSTALL).find((name) => which(name) !== null);
+  if (manager === undefined) return `Install ${packages.join(", ")} with your system's package manager.`;
+  const sudo = manager === "brew" || process.getuid?.() === 0 ? [] : ["sudo"];
+  return `Install with: ${[...sudo, ...(INSTALL[manager] ?? []), ...packages].join(" ")}`;
+}
+
+/** What a program prints, or null when it can't be run or fails. */
+export function outputOf(program: string, args: readonly string[]): string | null {
+  const { status, stdout } = spawnSync(program, args, {
+    encoding: "utf8",
+    timeout: 20_000,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  return status === 0 ? stdout.trim() : null;
+}

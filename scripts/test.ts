@@ -1,0 +1,38 @@
+/**
+ * `npm test`: the checks and all tests; `npm test -- ARGUMENTS` gives the arguments to vitest and leaves the checks out.
+ * The last line is always "N passed, N failed, N skipped", the checks counted in.
+ */
+import { parseCLI, startVitest, type TestModule, type TestSuite } from "vitest/node";
+import { runChecks } from "./check/checks.ts";
+import { checkout } from "./setup/cache.mjs";
+
+const args = process.argv.slice(2);
+const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] };
+
+const { filter, options } = parseCLI(["vitest", "run", ...args]);
+const vitest = await startVitest("test", filter, { ...options, root: checkout, watch: false });
+const modules = vitest.state.getTestModules();
+const tests = modules.flatMap((module) => [...module.children.allTests()]);
+const count = (state: string): number => tests.filter((test) => test.result().state === state).length;
+
+const skipped = tests.filter((test) => test.result().state === "skipped");
+for (const test of skipped) {
+  const result = test.result();
+  const reason = result.state === "skipped" && result.note !== undefined ? result.note : "no reason is given";
+  process.stdout.write(`skipped: ${test.module.relativeModuleId} > ${test.fullName}: ${reason}\n`);
+}
+
+// A file that can't be loaded, a hook that fails and an error outside of all tests have no test to stand for them;
+// a test that never ended is not a pass.
+const brokenGroups = modules.flatMap((module) => [module, ...module.children.allSuites()]).filter(isBroken).length;
+const strayErrors = vitest.state.getUnhandledErrors().length;
+const passed = checks.passed.length + count("passed");
+const failed = checks.failed.length + count("failed") + count("pending") + brokenGroups + strayErrors;
+await vitest.close();
+
+process.stdout.write(`${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);
+process.exit(failed > 0 || tests.length === 0 ? 1 : 0);
+
+function isBroken(group: TestModule | TestSuite): boolean {
+  return group.errors().length > 0;
+}

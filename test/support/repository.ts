@@ -1,0 +1,76 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Who commits, and when: author and date, ISO 8601 with offset. */
+export interface Past {
+  readonly author: string;
+  readonly at: string;
+}
+
+/** Contents by path; null removes the file. */
+export type Files = Readonly<Record<string, string | Buffer | null>>;
+
+/** A git repository in a temporary folder, whose git knows no settings but its own. */
+export class Repository {
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+
+  /** @param origin cloned, with these options, instead of making an empty repository */
+  constructor(origin?: string, ...options: string[]) {
+    const home = mkdtempSync(join(tmpdir(), "repository-"));
+    this.folder = join(home, "repo");
+    this.env = { PATH: process.env["PATH"], HOME: home, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" };
+    mkdirSync(this.folder);
+    if (origin === undefined) this.git("init", "--quiet", "--initial-branch=main");
+    else this.git("clone", "--quiet", ...options, `file://${origin}`, ".");
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(dirname(this.folder), { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** @returns what it printed, without the last newline @throws when git fails */
+  git(...args: string[]): string {
+    const { code, stdout, stderr } = this.run("git", args);
+    if (code !== 0) throw new Error(`git ${args.join(" ")}: ${stderr}`);
+    return stdout.replace(/\n$/, "");
+  }
+
+  write(files: Files): void {
+    for (const [path, content] of Object.entries(files)) {
+      const file = join(this.folder, path);
+      mkdirSync(dirname(file), { recursive: true });
+      if (content === null) rmSync(file);
+      else writeFileSync(file, content);
+    }
+  }
+
+  /** Writes the files and commits everything. */
+  commit(files: Files, { author, at }: Past): void {
+    this.write(files);
+    this.git("add", "--all");
+    const who = { NAME: author, EMAIL: "somebody@example.com", DATE: at };
+    const env = Object.fromEntries(
+      Object.entries(who).flatMap(([key, value]) => [
+        [`GIT_AUTHOR_${key}`, value],
+        [`GIT_COMMITTER_${key}`, value],
+      ]),
+    );
+    const { code, stderr } = this.run("git", ["commit", "--quiet", "--allow-empty", "--message", "Past"], env);
+    if (code !== 0) throw new Error(stderr);
+  }
+
+  run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Ended {
+    const ended = spawnSync(program, args, { cwd: this.folder, env: { ...this.env, ...env }, encoding: "utf8" });
+    if (ended.error !== undefined) throw ended.error;
+    return { code: ended.status, stdout: ended.stdout, stderr: ended.stderr };
+  }
+}

@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+
+/** Times are in milliseconds. Each kind of test has a folder and a patience of its own. */
+const project = (name: string, testTimeout: number) => ({
+  extends: true as const,
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout },
+});
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    // Most tests start processes of their own, so more workers than this only make them wait for each other.
+    maxWorkers: 2,
+    projects: [project("unit", 20_000), project("engine", 180_000), project("end-to-end", 240_000)],
+  },
+});
