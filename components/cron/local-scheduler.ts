@@ -1,0 +1,39 @@
+import * as pulumi from "@pulumi/pulumi";
+import { scriptCommand } from "../command.ts";
+import { drifted } from "../drift.ts";
+import { installationPaths } from "./local/paths.ts";
+import { schedulerState } from "./local/state.ts";
+
+export interface LocalSchedulerArgs {
+  /** Id of the installation whose jobs it fires; see `installationId`. */
+  readonly installation: string;
+}
+
+/**
+ * The one process that fires all local changelings of a stack: started, supervised, restarted when its program is
+ * newer, and on `pulumi destroy` stopped and removed with all that it kept.
+ */
+export class LocalScheduler extends pulumi.ComponentResource {
+  readonly command: pulumi.Resource;
+
+  constructor(name: string, args: LocalSchedulerArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("changelings:cron:LocalScheduler", name, {}, opts);
+    const state = schedulerState(installationPaths(args.installation));
+    this.command = scriptCommand(
+      name,
+      {
+        script: "local-scheduler",
+        environment: { INSTALLATION: args.installation },
+        drift: drifted(
+          !state.alive
+            ? "the scheduler is not running"
+            : !state.current
+              ? "the scheduler runs an older program"
+              : undefined,
+        ),
+      },
+      { parent: this },
+    );
+    this.registerOutputs();
+  }
+}

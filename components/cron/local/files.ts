@@ -1,0 +1,51 @@
+import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync } from "node:fs";
+import { dirname } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+
+/** A folder that nobody else can look into; existing ones are made so. */
+export function ensureFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  chmodSync(path, 0o700);
+}
+
+/** Whole or not at all, in a folder that is made when needed. */
+export function writePrivateFile(path: string, text: string): void {
+  ensureFolder(dirname(path));
+  writeFileAtomic.sync(path, text, { mode: 0o600 });
+}
+
+/** @returns undefined when there is no such file @throws SyntaxError for bad JSON */
+export function readJson(path: string): unknown {
+  const text = readTextIfAny(path);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+export function readTextIfAny(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The last so many bytes of a file, or all of it; empty when there is none. */
+export function readTail(path: string, bytes: number): string {
+  try {
+    const file = openSync(path, "r");
+    try {
+      const { size } = fstatSync(file);
+      const tail = Buffer.alloc(Math.min(size, bytes));
+      return tail.toString("utf8", 0, readSync(file, tail, 0, tail.length, size - tail.length));
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    if (isMissing(error)) return "";
+    throw error;
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

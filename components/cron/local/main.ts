@@ -1,0 +1,33 @@
+/** The scheduler of one installation: `node components/cron/local/main.ts <installation id>`. Its supervisor starts it. */
+import { takeLock } from "./lock.ts";
+import { openLog } from "./log.ts";
+import { installationPaths } from "./paths.ts";
+import { Scheduler } from "./scheduler.ts";
+import { writeState } from "./state.ts";
+
+const installation = process.argv[2];
+if (installation === undefined || !/^[A-Za-z0-9][\w.-]*$/.test(installation)) {
+  process.stderr.write("usage: node components/cron/local/main.ts <installation id>\n");
+  process.exit(2);
+}
+
+process.umask(0o077);
+const paths = installationPaths(installation);
+// Its supervisor starts no other after an exit with 0.
+if (!takeLock(paths)) process.exit(0);
+writeState(paths, new Date());
+const log = openLog(paths);
+
+process.on("uncaughtException", (error) => {
+  log(`crashed: ${error.stack ?? error.message}`);
+  process.exit(1);
+});
+
+const exit = (reason: string) => {
+  log(`ended: ${reason}`);
+  scheduler.stop();
+  process.exit(0);
+};
+const scheduler = new Scheduler(paths, process.env, log, exit);
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => exit(signal));
+scheduler.start();

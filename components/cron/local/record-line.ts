@@ -1,0 +1,67 @@
+import * as z from "zod/mini";
+
+/** One line of a changeling's records: something that happened to a run of it. Times are ISO 8601, UTC. */
+
+const cause = z.union([
+  z.object({ kind: z.literal("schedule"), due: z.string() }),
+  z.object({ kind: z.literal("catch_up"), due: z.string() }),
+  z.object({ kind: z.literal("manual") }),
+]);
+
+const common = { at: z.string(), changeling: z.string() };
+
+const recordLine = z.union([
+  z.object({
+    ...common,
+    event: z.literal("fired"),
+    id: z.string(),
+    cause,
+    branch: z.string(),
+    /** Absolute path. */
+    repo: z.string(),
+    /** The request that asked for it, so that it is never answered with a second run. */
+    request: z.optional(z.string()),
+  }),
+  z.object({
+    ...common,
+    event: z.literal("created"),
+    id: z.string(),
+    agentId: z.string(),
+    /** The commit that its branch was made from. */
+    base: z.string(),
+    /** Absolute path. */
+    worktree: z.optional(z.string()),
+  }),
+  z.object({
+    ...common,
+    event: z.literal("ended"),
+    id: z.string(),
+    outcome: z.enum(["succeeded", "no_changes", "failed", "timed_out"]),
+    reason: z.optional(z.string()),
+    commits: z.array(z.object({ hash: z.string(), subject: z.string() })),
+  }),
+  z.object({
+    ...common,
+    event: z.literal("skipped"),
+    id: z.string(),
+    cause,
+    reason: z.string(),
+    request: z.optional(z.string()),
+  }),
+  /** It waits for the running one to end (`overlap = "queue"`); `fired` with the same cause follows. */
+  z.object({ ...common, event: z.literal("queued"), cause }),
+  /** Its agent, which was kept stopped, is gone. */
+  z.object({ ...common, event: z.literal("destroyed"), id: z.string() }),
+]);
+
+export type RecordLine = z.infer<typeof recordLine>;
+
+/** @returns undefined for what is not a record */
+export function parseLine(line: string): RecordLine | undefined {
+  try {
+    const parsed = recordLine.safeParse(JSON.parse(line));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

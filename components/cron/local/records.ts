@@ -1,0 +1,199 @@
+import { closeSync, fstatSync, fsyncSync, openSync, readdirSync, readSync, statSync, watch, writeSync } from "node:fs";
+import { basename, join } from "node:path";
+import { ensureFolder, isMissing, readTail, readTextIfAny, writePrivateFile } from "./files.ts";
+import type { InstallationPaths } from "./paths.ts";
+import { parseLine, type RecordLine } from "./record-line.ts";
+import type { Commit, Run } from "./run.ts";
+import { schedulerState } from "./state.ts";
+
+/** A changeling's records are cut to their newer half when they have grown past this. */
+const mostBytes = 1_000_000;
+const mostRuns = 1000;
+/** What happened lately is in the last so many bytes. */
+const recentBytes = 64_000;
+
+/** A run with what the scheduler itself needs to know of it. */
+export interface RecordedRun extends Run {
+  /** Id of the request that asked for it. */
+  readonly request: string | undefined;
+  /** Its branch was made from this commit. */
+  readonly base: string | undefined;
+  /** Absolute path of its worktree. */
+  readonly worktree: string | undefined;
+  /** False once its agent was destroyed. */
+  readonly agentIsKept: boolean;
+}
+
+/** Adds one line in one write, and has it on the disk before it returns. */
+export function appendRecord(paths: InstallationPaths, line: RecordLine): void {
+  ensureFolder(paths.records);
+  const path = recordsPath(paths, line.changeling);
+  const file = openSync(path, "a+", 0o600);
+  try {
+    // A crash may have left half a line: it must not swallow this one.
+    const text = `${endsTorn(file) ? "\n" : ""}${JSON.stringify(line)}\n`;
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function endsTorn(file: number): boolean {
+  const { size } = fstatSync(file);
+  const last = Buffer.alloc(1);
+  return size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last.toString() !== "\n";
+}
+
+/** The runs of one changeling, or of all, newest first. */
+export function readRuns(paths: InstallationPaths, name?: string): RecordedRun[] {
+  const names = name === undefined ? recordedNames(paths) : [name];
+  const runs = names.flatMap((each) => foldRuns(readLines(paths, each)));
+  return runs.sort((a, b) => compare(b.firedAt, a.firedAt) || compare(b.id, a.id));
+}
+
+/** All that was recorded of one changeling, oldest first; what is not a record (half a line, a hand's edit) is passed over. */
+export function readLines(paths: InstallationPaths, name: string): RecordLine[] {
+  return (readTextIfAny(recordsPath(paths, name)) ?? "").split("\n").flatMap((line) => parseLine(line) ?? []);
+}
+
+/** What was recorded of one changeling lately, newest first. */
+export function* recentLines(paths: InstallationPaths, name: string): Generator<RecordLine> {
+  for (const text of readTail(recordsPath(paths, name), recentBytes).split("\n").reverse()) {
+    const line = parseLine(text);
+    if (line !== undefined) yield line;
+  }
+}
+
+/** In the order in which they were fired. */
+export function foldRuns(lines: readonly RecordLine[]): RecordedRun[] {
+  const runs = new Map<string, RecordedRun>();
+  for (const line of lines) {
+    if (line.event === "queued") continue;
+    const run = runs.get(line.id);
+    if (line.event === "fired" || line.event === "skipped") runs.set(line.id, begun(line));
+    else if (run !== undefined) runs.set(line.id, advanced(run, line));
+  }
+  return [...runs.values()];
+}
+
+function begun(line: Extract<RecordLine, { event: "fired" | "skipped" }>): RecordedRun {
+  const isSkipped = line.event === "skipped";
+  return {
+    id: line.id,
+    changeling: line.changeling,
+    cause: line.cause,
+    firedAt: line.at,
+    endedAt: isSkipped ? line.at : undefined,
+    durationSeconds: isSkipped ? 0 : undefined,
+    agentId: undefined,
+    branch: isSkipped ? undefined : line.branch,
+    repo: isSkipped ? undefined : line.repo,
+    commits: [],
+    outcome: isSkipped ? "skipped" : undefined,
+    reason: isSkipped ? line.reason : undefined,
+    request: line.request,
+    base: undefined,
+    worktree: undefined,
+    agentIsKept: false,
+  };
+}
+
+function advanced(
+  run: RecordedRun,
+  line: Extract<RecordLine, { event: "created" | "ended" | "destroyed" }>,
+): RecordedRun {
+  if (line.event === "destroyed") return { ...run, agentIsKept: false };
+  if (line.event === "created") {
+    return { ...run, agentId: line.agentId, base: line.base, worktree: line.worktree, agentIsKept: true };
+  }
+  const commits: readonly Commit[] = line.commits;
+  const durationSeconds = (Date.parse(line.at) - Date.parse(run.firedAt)) / 1000;
+  return { ...run, endedAt: line.at, durationSeconds, commits, outcome: line.outcome, reason: line.reason };
+}
+
+/**
+ * Cuts a changeling's records when they have grown too long; for the scheduler alone, which is their only writer.
+ * Readers see the old or the new file, never half of one.
+ */
+export function boundRecords(paths: InstallationPaths, name: string): void {
+  const path = recordsPath(paths, name);
+  if (sizeOf(path) <= mostBytes) return;
+  const lines = readLines(paths, name);
+  const runs = foldRuns(lines);
+  const isOpen = (id: string) => runs.some((run) => run.id === id && (run.outcome === undefined || run.agentIsKept));
+  for (let count = mostRuns / 2; ; count = Math.floor(count / 2)) {
+    const newest = new Set(runs.slice(-count).map(({ id }) => id));
+    const kept = lines.filter((line) => line.event !== "queued" && (newest.has(line.id) || isOpen(line.id)));
+    const text = kept.map((line) => `${JSON.stringify(line)}\n`).join("");
+    if (text.length > mostBytes / 2 && count > 1) continue;
+    writePrivateFile(path, text);
+    return;
+  }
+}
+
+/**
+ * Waits for a run's end, told by its records.
+ *
+ * @param onProgress called with the run whenever something was recorded of it
+ * @throws when no scheduler is alive that could end it
+ */
+export function waitForRun(
+  paths: InstallationPaths,
+  name: string,
+  id: string,
+  onProgress?: (run: Run) => void,
+): Promise<Run> {
+  ensureFolder(paths.records);
+  return new Promise((resolve, reject) => {
+    let seen = "";
+    const finish = (how: () => void) => {
+      watcher.close();
+      clearInterval(timer);
+      how();
+    };
+    const look = () => {
+      const run = readRuns(paths, name).find((each) => each.id === id);
+      if (run === undefined) return;
+      const now = JSON.stringify(run);
+      if (now !== seen) onProgress?.(run);
+      seen = now;
+      if (run.outcome !== undefined) finish(() => resolve(run));
+    };
+    const watcher = watch(paths.records, (_event, file) => {
+      if (file === null || file === `${name}.jsonl`) look();
+    });
+    // The scheduler is restarted within seconds of a crash, so it is only given up when it stays away.
+    let absences = 0;
+    const timer = setInterval(() => {
+      absences = schedulerState(paths).alive ? 0 : absences + 1;
+      look();
+      if (absences < 6) return;
+      finish(() => reject(new Error(`nobody will end ${id}: the scheduler is not running; start it with: pulumi up`)));
+    }, 5000);
+    look();
+  });
+}
+
+function recordedNames(paths: InstallationPaths): string[] {
+  try {
+    return readdirSync(paths.records)
+      .filter((file) => file.endsWith(".jsonl"))
+      .map((file) => basename(file, ".jsonl"));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+function recordsPath(paths: InstallationPaths, name: string): string {
+  return join(paths.records, `${name}.jsonl`);
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from "node:crypto";
+import { rmSync, watch } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { ensureFolder, readJson, writePrivateFile } from "./files.ts";
+import type { InstallationPaths } from "./paths.ts";
+import { schedulerState } from "./state.ts";
+
+/** What the scheduler can be asked for: a file of `requests/` asks, a file beside it answers. */
+export const request = z.union([
+  /** A run now, also of a disabled changeling. */
+  z.object({ kind: z.literal("run"), name: z.string(), at: z.string() }),
+  /** Ends the running run, stops its agent, and forgets the job. */
+  z.object({ kind: z.literal("remove"), name: z.string(), at: z.string() }),
+  /** Ends all runs, and the scheduler. */
+  z.object({ kind: z.literal("stop"), at: z.string() }),
+]);
+
+export type Request = z.infer<typeof request>;
+
+export const answer = z.union([
+  z.object({ runId: z.string() }),
+  z.object({ skipped: z.string() }),
+  z.object({ done: z.literal(true) }),
+  z.object({ error: z.string() }),
+]);
+
+export type Answer = z.infer<typeof answer>;
+
+/** A run starts at once. */
+const runPatienceMs = 30_000;
+/** An agent may have to be created before it can be stopped, and ended processes get seconds to say goodbye. */
+export const removalPatienceMs = 150_000;
+
+/**
+ * Fires a changeling now, through the very same path as its schedule.
+ *
+ * @returns the run's id, or why it was not fired: its last run is still going on
+ * @throws when no scheduler is alive, or it knows no such changeling
+ */
+export async function requestRun(
+  paths: InstallationPaths,
+  name: string,
+): Promise<{ readonly runId: string } | { readonly skipped: string }> {
+  const answered = await ask(paths, { kind: "run", name, at: new Date().toISOString() }, runPatienceMs);
+  if ("runId" in answered || "skipped" in answered) return answered;
+  throw new Error(`the scheduler gave no run for ${name}`);
+}
+
+/** Ends what runs of a changeling and makes the scheduler forget it; its job file can then be removed. */
+export async function requestRemoval(paths: InstallationPaths, name: string): Promise<void> {
+  await ask(paths, { kind: "remove", name, at: new Date().toISOString() }, removalPatienceMs);
+}
+
+/** Ends all runs, then the scheduler itself. Returns once the runs have ended. */
+export async function requestStop(paths: InstallationPaths): Promise<void> {
+  await ask(paths, { kind: "stop", at: new Date().toISOString() }, removalPatienceMs);
+}
+
+async function ask(
+  paths: InstallationPaths,
+  asked: Request,
+  patienceMs: number,
+): Promise<Exclude<Answer, { error: string }>> {
+  if (!schedulerState(paths).alive) throw new Error("the scheduler is not running; start it with: pulumi up");
+  const id = randomUUID();
+  const path = requestPath(paths, id);
+  ensureFolder(paths.requests);
+  const answering = waitForAnswer(paths, id, patienceMs);
+  writePrivateFile(path, `${JSON.stringify(asked)}\n`);
+  try {
+    const given = await answering;
+    if ("error" in given) throw new Error(given.error);
+    return given;
+  } finally {
+    // A request that nobody answered must not be done later, when nobody expects it any more.
+    rmSync(path, { force: true });
+    rmSync(answerPath(paths, id), { force: true });
+  }
+}
+
+function waitForAnswer(paths: InstallationPaths, id: string, patienceMs: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const finish = (how: () => void) => {
+      watcher.close();
+      clearTimeout(timer);
+      clearInterval(pulse);
+      how();
+    };
+    const look = () => {
+      const given = readJson(answerPath(paths, id));
+      if (given !== undefined) finish(() => resolve(answer.parse(given)));
+    };
+    const watcher = watch(paths.requests, look);
+    const seconds = patienceMs / 1000;
+    const timer = setTimeout(
+      () => finish(() => reject(new Error(`no answer from the scheduler within ${seconds} s; see ${logPath(paths)}`))),
+      patienceMs,
+    );
+    // A file event that got lost, or a scheduler that is gone, must not cost all of the patience.
+    const pulse = setInterval(look, 2000);
+  });
+}
+
+export function requestPath(paths: InstallationPaths, id: string): string {
+  return join(paths.requests, `${id}.json`);
+}
+
+export function answerPath(paths: InstallationPaths, id: string): string {
+  return join(paths.requests, `${id}.answer.json`);
+}
+
+function logPath(paths: InstallationPaths): string {
+  return join(paths.scheduler, "scheduler.log");
+}

@@ -1,0 +1,18 @@
+import type { Mngr } from "../../../mngr/client.ts";
+import type { Log } from "../log.ts";
+import type { InstallationPaths } from "../paths.ts";
+import type { AgentPoll } from "./agent-poll.ts";
+
+/** What every run of a scheduler works with. */
+export interface RunContext {
+  readonly installation: string;
+  readonly paths: InstallationPaths;
+  /** What programs that are started for a run may see; no secrets. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly log: Log;
+  readonly poll: AgentPoll;
+  /** @param hostDir mngr's, when the fleet is put aside */
+  mngr(hostDir: string | undefined): Mngr;
+  /** Asks once, unless it was not the right one. @throws MngrError */
+  checkMngrVersion(mngr: Mngr): Promise<void>;
+}

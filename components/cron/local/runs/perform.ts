@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { MngrError } from "../../../mngr/client.ts";
+import { writePrivateFile } from "../files.ts";
+import { appendRecord, type RecordedRun } from "../records.ts";
+import type { Commit } from "../run.ts";
+import type { RunContext } from "./context.ts";
+import { type CreatedAgent, CreateError, createAgent } from "./create-agent.ts";
+import { commitsSince, GitError, gitIn, uncommittedFiles } from "./git.ts";
+import { type Ending, type Verdict, verdictOf } from "./outcome.ts";
+import { branchOf, type RunPlan, runFiles } from "./plan.ts";
+import { repositoryFolder } from "./repository.ts";
+import { watchAgent } from "./watch-agent.ts";
+
+const stopAttempts = 3;
+const stopPauseMs = 5000;
+
+/**
+ * Performs a run that was recorded as fired, to its recorded end. Every step can be taken up again: after a crash, it
+ * is called with what the records tell, and goes on from there.
+ */
+export async function performRun(
+  plan: RunPlan,
+  recorded: RecordedRun,
+  context: RunContext,
+  interruption: AbortSignal,
+): Promise<void> {
+  let verdict: Verdict & { commits: readonly Commit[] };
+  try {
+    const agent = createdBefore(recorded) ?? (await createAndRecord(plan, context));
+    const ending = await watchAgent(plan, agent.agentId, context, interruption);
+    verdict = await conclude(plan, agent, ending, context);
+  } catch (error) {
+    const isExpected = error instanceof CreateError || error instanceof GitError || error instanceof MngrError;
+    if (!isExpected) context.log(`${plan.id}: ${error instanceof Error ? error.stack : error}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    verdict = { outcome: "failed", reason, commits: [] };
+  }
+  appendRecord(context.paths, {
+    event: "ended",
+    at: new Date().toISOString(),
+    changeling: plan.spec.name,
+    id: plan.id,
+    outcome: verdict.outcome,
+    ...(verdict.reason === undefined ? {} : { reason: verdict.reason }),
+    commits: [...verdict.commits],
+  });
+  context.log(`${plan.id}: ${verdict.outcome}${verdict.reason === undefined ? "" : ` (${verdict.reason})`}`);
+}
+
+function createdBefore({ agentId, base, worktree }: RecordedRun): CreatedAgent | undefined {
+  return agentId === undefined || base === undefined ? undefined : { agentId, base, worktree };
+}
+
+async function createAndRecord(plan: RunPlan, context: RunContext): Promise<CreatedAgent> {
+  const agent = await createAgent(plan, context);
+  appendRecord(context.paths, {
+    event: "created",
+    at: new Date().toISOString(),
+    changeling: plan.spec.name,
+    id: plan.id,
+    agentId: agent.agentId,
+    base: agent.base,
+    ...(agent.worktree === undefined ? {} : { worktree: agent.worktree }),
+  });
+  context.log(`${plan.id}: agent ${agent.agentId} created`);
+  return agent;
+}
+
+/** Stops the agent, and only then looks at what it did: until then it could do more. */
+async function conclude(
+  plan: RunPlan,
+  agent: CreatedAgent,
+  ending: Ending,
+  context: RunContext,
+): Promise<Verdict & { commits: readonly Commit[] }> {
+  const { spec, id } = plan;
+  if (spec.agent.isConversational && ending.kind !== "destroyed") await saveConversation(plan, agent.agentId, context);
+  const complaint = ending.kind === "destroyed" ? undefined : await stopAgent(plan, agent.agentId, context);
+  const commits = await commitsSince(
+    gitIn(repositoryFolder(context.paths, spec.repo), context.env),
+    agent.base,
+    branchOf(id),
+  );
+  const verdict = verdictOf(ending, {
+    commits,
+    uncommittedFiles: await countUncommitted(agent.worktree, context),
+    worktree: agent.worktree,
+    timeoutSeconds: spec.timeoutSeconds,
+  });
+  const reason = [verdict.reason, complaint].filter((each) => each !== undefined).join("; ");
+  return { outcome: verdict.outcome, reason: reason === "" ? undefined : reason, commits };
+}
+
+async function countUncommitted(worktree: string | undefined, context: RunContext): Promise<number> {
+  if (worktree === undefined) return 0;
+  try {
+    return await uncommittedFiles(gitIn(worktree, context.env));
+  } catch {
+    // The worktree went away with an agent that somebody destroyed.
+    return 0;
+  }
+}
+
+async function saveConversation(plan: RunPlan, agentId: string, context: RunContext): Promise<void> {
+  const mngr = context.mngr(plan.spec.mngrProfile);
+  const transcript = await mngr.transcript(agentId).catch(() => "");
+  const text = transcript.trim() === "" ? await mngr.capture(agentId).catch(() => "") : transcript;
+  // Taken up again after a crash, the agent may be stopped already: what was saved then stays.
+  if (text.trim() !== "") writePrivateFile(runFiles(context.paths, plan.spec.name, plan.id).output, text);
+}
+
+/** @returns what went wrong, in words; undefined when it is stopped */
+async function stopAgent(plan: RunPlan, agentId: string, context: RunContext): Promise<string | undefined> {
+  const mngr = context.mngr(plan.spec.mngrProfile);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await mngr.stop(agentId);
+      return undefined;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      context.log(`${plan.id}: ${message}`);
+      if (attempt === stopAttempts) return `its agent could not be stopped: ${message}`;
+      await sleep(stopPauseMs);
+    }
+  }
+}

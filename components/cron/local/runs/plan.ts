@@ -1,0 +1,74 @@
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { readJson, writePrivateFile } from "../files.ts";
+import { type JobSpec, jobSpec } from "../job.ts";
+import type { InstallationPaths } from "../paths.ts";
+
+/** What a run was fired with: enough to take it up again after a crash, whatever became of its job meanwhile. */
+const runPlan = z.object({ version: z.literal(1), id: z.string(), firedAt: z.string(), spec: jobSpec });
+
+export interface RunPlan {
+  readonly id: string;
+  /** ISO 8601, UTC. */
+  readonly firedAt: string;
+  readonly spec: JobSpec;
+}
+
+/** What one run leaves to be read, and what it is taken up again from. All absolute paths. */
+export interface RunFiles {
+  readonly folder: string;
+  readonly plan: string;
+  readonly prompt: string;
+  readonly script: string;
+  /** Secrets and environment; removed as soon as mngr has read it. */
+  readonly env: string;
+  /** mngr's own words while it creates the agent. */
+  readonly createLog: string;
+  /** Its answer, as JSON lines. Once this is there, it may have been started. */
+  readonly createOutput: string;
+  readonly createPid: string;
+  /** What the new branch started from, for instance `main`. */
+  readonly base: string;
+  readonly output: string;
+  /** The command's exit status; appears, whole, when it has ended. */
+  readonly exit: string;
+}
+
+export function runFiles(paths: InstallationPaths, changeling: string, id: string): RunFiles {
+  const folder = join(paths.runs, changeling, id);
+  return {
+    folder,
+    plan: join(folder, "run.json"),
+    prompt: join(folder, "prompt.md"),
+    script: join(folder, "agent.sh"),
+    env: join(envFolder(paths), `${id}.env`),
+    createLog: join(folder, "create.log"),
+    createOutput: join(folder, "create.jsonl"),
+    createPid: join(folder, "create.pid"),
+    base: join(folder, "base"),
+    output: join(folder, "output.log"),
+    exit: join(folder, "exit.json"),
+  };
+}
+
+/** Environment files in use: in one place, so that what a crash left is found at once. */
+export function envFolder(paths: InstallationPaths): string {
+  return join(paths.scheduler, "env");
+}
+
+export function branchOf(id: string): string {
+  return `changelings/${id}`;
+}
+
+export function writePlan(files: RunFiles, plan: RunPlan): void {
+  writePrivateFile(files.plan, `${JSON.stringify({ version: 1, ...plan })}\n`);
+}
+
+/** @returns undefined when it is not there, or not to be read */
+export function readPlan(files: RunFiles): RunPlan | undefined {
+  try {
+    return runPlan.safeParse(readJson(files.plan)).data;
+  } catch {
+    return undefined;
+  }
+}

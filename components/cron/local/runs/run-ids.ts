@@ -1,0 +1,49 @@
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { ensureFolder, isMissing } from "../files.ts";
+import type { InstallationPaths } from "../paths.ts";
+
+/**
+ * The ids of open runs, as files beside all installations: ids are agents' names and branches' too, and two stacks of
+ * one machine may fire the same changeling in the same second. What is in here is open: after a crash, it is this that
+ * has to be taken up again.
+ */
+
+/** @param time milliseconds since 1970 @returns for instance `fixme-fairy-2026-11-21-05-00-00` (UTC) */
+export function runId(changeling: string, time: number): string {
+  return `${changeling}-${new Date(time).toISOString().slice(0, 19).replace(/[T:]/g, "-")}`;
+}
+
+/** @returns false when the id is taken */
+export function claimRunId(paths: InstallationPaths, id: string): boolean {
+  ensureFolder(folderOf(paths));
+  try {
+    const file = openSync(join(folderOf(paths), id), "wx", 0o600);
+    writeSync(file, basename(paths.root));
+    closeSync(file);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+export function releaseRunId(paths: InstallationPaths, id: string): void {
+  rmSync(join(folderOf(paths), id), { force: true });
+}
+
+/** Ids of this installation's open runs, with their changelings' names. */
+export function openRunIds(paths: InstallationPaths): { id: string; changeling: string }[] {
+  try {
+    return readdirSync(folderOf(paths))
+      .filter((id) => readFileSync(join(folderOf(paths), id), "utf8") === basename(paths.root))
+      .map((id) => ({ id, changeling: id.replace(/-\d{4}(-\d\d){5}$/, "") }));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+function folderOf(paths: InstallationPaths): string {
+  return join(dirname(paths.root), ".run-ids");
+}

@@ -1,0 +1,82 @@
+import { watch } from "node:fs";
+import * as z from "zod/mini";
+import type { Agent } from "../../../mngr/client.ts";
+import { readJson } from "../files.ts";
+import type { RunContext } from "./context.ts";
+import { leavesExitStatus } from "./create-agent.ts";
+import type { Ending } from "./outcome.ts";
+import { type RunPlan, runFiles } from "./plan.ts";
+import { Settling } from "./settling.ts";
+
+/** How often mngr is asked, in milliseconds: a command tells its end by itself, a conversation has to be looked at. */
+const commandPeriodMs = 30_000;
+const conversationPeriodMs = { least: 2000, most: 10_000 };
+/** Node's timers can't be set further ahead. */
+const longestTimerMs = 2 ** 31 - 1;
+
+const exitFile = z.object({ exitCode: z.number() });
+
+/**
+ * Waits for an agent's end. Nothing is kept in memory that a restart would lose: after a crash, it is called again.
+ * @param interruption aborted, with the reason in words, to end the run early
+ */
+export function watchAgent(
+  plan: RunPlan,
+  agentId: string,
+  context: RunContext,
+  interruption: AbortSignal,
+): Promise<Ending> {
+  const { spec } = plan;
+  const files = runFiles(context.paths, spec.name, plan.id);
+  const deadline = Date.parse(plan.firedAt) + spec.timeoutSeconds * 1000;
+  const settling = new Settling({
+    isConversational: spec.agent.isConversational,
+    settleSeconds: spec.settleSeconds,
+    leavesExitStatus: leavesExitStatus(spec),
+  });
+  return new Promise((resolve, reject) => {
+    const ends: (() => void)[] = [];
+    const finish = (ending: Ending) => {
+      for (const end of ends.splice(0)) end();
+      resolve(ending);
+    };
+    // A command that has ended did so in time, and by itself, whatever else is to be seen by now.
+    const look = (otherwise?: () => Ending | undefined) => {
+      try {
+        const exit = exitFile.safeParse(readJson(files.exit));
+        if (exit.success) return finish({ kind: "exited", exitCode: exit.data.exitCode });
+        if (interruption.aborted) return finish({ kind: "interrupted", reason: String(interruption.reason) });
+        if (Date.now() >= deadline) return finish({ kind: "timed_out" });
+        const ending = otherwise?.();
+        if (ending !== undefined) finish(ending);
+      } catch (error) {
+        for (const end of ends.splice(0)) end();
+        reject(error);
+      }
+    };
+    const see = (agents: readonly Agent[]) =>
+      look(() =>
+        settling.see(
+          agents.find(({ id }) => id === agentId),
+          Date.now(),
+        ),
+      );
+    const watcher = watch(files.folder, () => look());
+    const onInterruption = () => look();
+    interruption.addEventListener("abort", onInterruption);
+    const timer = setTimeout(() => look(), Math.min(Math.max(deadline - Date.now(), 0), longestTimerMs));
+    ends.push(
+      () => watcher.close(),
+      () => clearTimeout(timer),
+      () => interruption.removeEventListener("abort", onInterruption),
+      context.poll.listen(context.mngr(spec.mngrProfile), periodOf(spec), see),
+    );
+    look();
+  });
+}
+
+function periodOf({ agent, settleSeconds }: RunPlan["spec"]): number {
+  if (!agent.isConversational) return commandPeriodMs;
+  const { least, most } = conversationPeriodMs;
+  return Math.min(Math.max(settleSeconds * 150, least), most);
+}

@@ -1,0 +1,179 @@
+import { existsSync, type FSWatcher, watch } from "node:fs";
+import { basename } from "node:path";
+import { type Mngr, mngrClient } from "../../mngr/client.ts";
+import { mngrEnvironment } from "../../mngr/environment.ts";
+import { ensureFolder } from "./files.ts";
+import { JobStore } from "./job-store.ts";
+import type { Log } from "./log.ts";
+import type { InstallationPaths } from "./paths.ts";
+import { RequestInbox } from "./request-inbox.ts";
+import type { Answer, Request } from "./requests.ts";
+import type { Cause } from "./run.ts";
+import { AgentPoll } from "./runs/agent-poll.ts";
+import { RunKeeper } from "./runs/run-keeper.ts";
+import { type DueJob, Timetable } from "./timetable.ts";
+
+/** However far away the next due time is, the clock is looked at this often: it may be set, or the machine may sleep. */
+const longestWaitMs = 60_000;
+/** Files of one change come in a row. */
+const settleFilesMs = 50;
+
+/**
+ * Fires the jobs of one installation when they come due, and whenever it is asked to. One timer serves all jobs.
+ */
+export class Scheduler {
+  readonly #paths: InstallationPaths;
+  readonly #log: Log;
+  readonly #store: JobStore;
+  readonly #timetable = new Timetable();
+  readonly #runs: RunKeeper;
+  readonly #inbox: RequestInbox;
+  readonly #tools: ReturnType<typeof mngrs>;
+  readonly #exit: (reason: string) => void;
+  readonly #watchers: FSWatcher[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #filesTimer: NodeJS.Timeout | undefined;
+
+  /** @param exit called when it is asked to stop, after all runs have ended, or when its installation is gone */
+  constructor(paths: InstallationPaths, env: NodeJS.ProcessEnv, log: Log, exit: (reason: string) => void) {
+    this.#paths = paths;
+    this.#log = log;
+    this.#exit = exit;
+    this.#store = new JobStore(paths);
+    this.#inbox = new RequestInbox(paths, (asked, id) => this.#handle(asked, id));
+    this.#tools = mngrs(env);
+    const context = {
+      installation: basename(paths.root),
+      paths,
+      env: mngrEnvironment(env),
+      log,
+      poll: new AgentPoll(log),
+      ...this.#tools,
+    };
+    this.#runs = new RunKeeper(context, (name) => this.#store.get(name)?.spec);
+  }
+
+  start(): void {
+    for (const folder of [this.#paths.jobs, this.#paths.requests]) {
+      ensureFolder(folder);
+      this.#watchers.push(watch(folder, () => this.#onFiles()));
+    }
+    this.#inbox.sweep();
+    this.#runs.adopt();
+    this.#readJobs();
+    for (const { spec } of this.#store.jobs()) this.#runs.adoptQueued(spec.name);
+    this.#log(`started with ${this.#store.jobs().length} jobs`);
+    this.#tick();
+    // Asked now, so that the first run need not wait for the answer.
+    this.#tools.checkMngrVersion(this.#tools.mngr(undefined)).catch((error: unknown) => this.#log(messageOf(error)));
+  }
+
+  /** Leaves the runs alone: the next scheduler takes them up. */
+  stop(): void {
+    for (const watcher of this.#watchers) watcher.close();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#filesTimer);
+  }
+
+  #tick(): void {
+    if (!existsSync(this.#paths.jobs)) this.#exit("its installation is gone");
+    this.#readJobs();
+    this.#inbox.look();
+    for (const due of this.#timetable.takeDue(Date.now())) this.#onDue(due);
+    clearTimeout(this.#timer);
+    const wait = Math.min(Math.max(this.#timetable.nextDue() - Date.now(), 0), longestWaitMs);
+    this.#timer = setTimeout(() => this.#tick(), wait);
+  }
+
+  #onFiles(): void {
+    clearTimeout(this.#filesTimer);
+    this.#filesTimer = setTimeout(() => this.#tick(), settleFilesMs);
+  }
+
+  #readJobs(): void {
+    if (!this.#store.refresh()) return;
+    const jobs = this.#store.jobs();
+    const now = Date.now();
+    const present = new Set(jobs.map(({ spec }) => spec.name));
+    for (const name of this.#timetable.names()) if (!present.has(name)) this.#timetable.delete(name);
+    for (const { spec, installedAt } of jobs) {
+      try {
+        this.#timetable.set(spec, Math.max(Math.min(installedAt, now), this.#runs.lastDue(spec.name)));
+      } catch (error) {
+        this.#timetable.delete(spec.name);
+        this.#log(`${spec.name} is not scheduled: ${messageOf(error)}`);
+      }
+    }
+    for (const { name, problem } of this.#store.faults()) this.#log(`${name} is not scheduled: ${problem}`);
+  }
+
+  #onDue({ name, due, isMissed }: DueJob): void {
+    const spec = this.#store.get(name)?.spec;
+    if (spec === undefined) return;
+    const time = new Date(due).toISOString();
+    if (isMissed && !spec.catchUp) {
+      const reason = "it came due while the scheduler was not running or the machine was asleep, and catch_up is false";
+      this.#attempt(name, async () => this.#runs.skip(name, { kind: "schedule", due: time }, reason));
+    } else {
+      const cause: Cause = { kind: isMissed ? "catch_up" : "schedule", due: time };
+      this.#attempt(name, () => this.#runs.fire(spec, cause));
+    }
+  }
+
+  #attempt(name: string, work: () => Promise<unknown>): void {
+    work().catch((error: unknown) => this.#log(`${name} could not be fired: ${messageOf(error)}`));
+  }
+
+  async #handle(asked: Request, id: string): Promise<Answer> {
+    switch (asked.kind) {
+      case "run": {
+        this.#readJobs();
+        const job = this.#store.get(asked.name);
+        if (job === undefined) return { error: this.#whyUnknown(asked.name) };
+        const fired = await this.#runs.fire(job.spec, { kind: "manual" }, id);
+        return "queued" in fired ? { error: "it was queued" } : fired;
+      }
+      case "remove":
+        this.#store.forget(asked.name);
+        this.#timetable.delete(asked.name);
+        await this.#runs.interrupt(asked.name, "its changeling was removed while it was running");
+        return { done: true };
+      case "stop":
+        await this.#runs.close("its scheduler was removed while it was running");
+        setImmediate(() => this.#exit("it was asked to stop"));
+        return { done: true };
+    }
+  }
+
+  #whyUnknown(name: string): string {
+    const fault = this.#store.faults().find((each) => each.name === name);
+    return fault?.problem ?? `the scheduler has no job "${name}"; install it with: pulumi up`;
+  }
+}
+
+/** One client per host dir, so that all runs in it are looked at in one go; the version is asked for until it is right. */
+function mngrs(env: NodeJS.ProcessEnv): {
+  mngr: (hostDir: string | undefined) => Mngr;
+  checkMngrVersion: (mngr: Mngr) => Promise<void>;
+} {
+  const clients = new Map<string | undefined, Mngr>();
+  let checked: Promise<void> | undefined;
+  return {
+    mngr(hostDir) {
+      const client = clients.get(hostDir) ?? mngrClient(mngrEnvironment(env, hostDir));
+      clients.set(hostDir, client);
+      return client;
+    },
+    checkMngrVersion(mngr) {
+      checked ??= mngr.checkVersion().catch((error: unknown) => {
+        checked = undefined;
+        throw error;
+      });
+      return checked;
+    },
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,88 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as z from "zod/mini";
+import { readJson, writePrivateFile } from "./files.ts";
+import { isLocked } from "./lock.ts";
+import type { InstallationPaths } from "./paths.ts";
+
+/** What a running scheduler says of itself; written once, when it starts. */
+const stateFile = z.object({ pid: z.number(), startedAt: z.string(), programVersion: z.string() });
+
+export interface SchedulerState {
+  /** A scheduler of this installation is running now. */
+  readonly alive: boolean;
+  /** Undefined when none is alive. */
+  readonly pid: number | undefined;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string | undefined;
+  readonly programVersion: string | undefined;
+  /** It runs the program that is here now. */
+  readonly current: boolean;
+}
+
+/** For observers: starts no process, changes nothing. */
+export function schedulerState(paths: InstallationPaths): SchedulerState {
+  const state = isLocked(paths) ? readState(paths) : undefined;
+  return {
+    alive: state !== undefined,
+    pid: state?.pid,
+    startedAt: state?.startedAt,
+    programVersion: state?.programVersion,
+    current: state?.programVersion === programVersion(),
+  };
+}
+
+/** For the scheduler, when it holds the lock. */
+export function writeState(paths: InstallationPaths, now: Date): void {
+  const state = { pid: process.pid, startedAt: now.toISOString(), programVersion: programVersion() };
+  writePrivateFile(statePath(paths), `${JSON.stringify(state)}\n`);
+}
+
+function readState(paths: InstallationPaths): z.infer<typeof stateFile> | undefined {
+  try {
+    const state = stateFile.safeParse(readJson(statePath(paths))).data;
+    // Between taking the lock and writing its own, a scheduler's predecessor still stands there.
+    return state !== undefined && isProcess(state.pid) ? state : undefined;
+  } catch {
+    // Half a file can't be (it is written whole); what else stands there is not a scheduler's word.
+    return undefined;
+  }
+}
+
+function isProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function statePath(paths: InstallationPaths): string {
+  return join(paths.scheduler, "scheduler.json");
+}
+
+let known: string | undefined;
+
+/**
+ * Fingerprint of the scheduler's own source files and of the Node that runs them: an older one must be restarted.
+ * @returns 16 hexadecimal digits
+ */
+export function programVersion(): string {
+  if (known !== undefined) return known;
+  const local = dirname(fileURLToPath(import.meta.url));
+  const mngr = join(local, "..", "..", "mngr");
+  const hash = createHash("sha256").update(process.version);
+  for (const file of [local, mngr].flatMap(programFiles)) hash.update(readFileSync(file));
+  known = hash.digest("hex").slice(0, 16);
+  return known;
+}
+
+function programFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.(ts|js|sh)$/.test(file) && !file.endsWith(".d.ts"))
+    .sort()
+    .map((file) => join(folder, file));
+}

@@ -1,0 +1,117 @@
+import { homedir } from "node:os";
+import { dirname, extname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { allowedEnvironment } from "../../mngr/environment.ts";
+import { ensureFolder, readTail } from "./files.ts";
+import { type InstallationPaths, installationPaths } from "./paths.ts";
+import { requestStop } from "./requests.ts";
+import { openRunIds } from "./runs/run-ids.ts";
+import { schedulerState } from "./state.ts";
+import { launchd } from "./supervisors/launchd.ts";
+import { restartLoop } from "./supervisors/restart-loop.ts";
+import type { Daemon, Supervisor } from "./supervisors/supervisor.ts";
+import { systemd } from "./supervisors/systemd.ts";
+
+/** How long a scheduler may take to start, and to end once nothing holds it; milliseconds. */
+const patienceMs = 20_000;
+const pauseMs = 50;
+
+/** In the order of preference; the last one is always there. */
+const supervisors: readonly Supervisor[] = [systemd, launchd, restartLoop];
+
+/**
+ * Makes sure that an installation's scheduler runs, with the program that is here, under a supervisor that restarts it
+ * when it crashes. It sees PATH, HOME and their like as they are now, and nothing else of this environment.
+ *
+ * @returns its process id, and what supervises it, in words
+ * @throws when it does not start; the error holds its last words
+ */
+export async function startScheduler(
+  installation: string,
+  home: string = homedir(),
+): Promise<{ readonly pid: number; readonly supervisor: string }> {
+  const paths = installationPaths(installation, home);
+  const supervisor = await chosen(home);
+  const before = schedulerState(paths);
+  if (before.alive && before.current && before.pid !== undefined)
+    return { pid: before.pid, supervisor: supervisor.name };
+  if (before.alive) await stopScheduler(installation, { endRuns: false }, home);
+  ensureFolder(paths.root);
+  ensureFolder(paths.scheduler);
+  await supervisor.start(daemonOf(installation, paths, home));
+  const pid = await until(() => schedulerState(paths).pid);
+  if (pid !== undefined) return { pid, supervisor: supervisor.name };
+  const words = readTail(join(paths.scheduler, "stderr.log"), 2000).trim();
+  throw new Error(
+    `the scheduler did not start within ${patienceMs / 1000} s: ${words === "" ? "it said nothing" : words}`,
+  );
+}
+
+/**
+ * Ends an installation's scheduler and its supervision; succeeds when there is none.
+ *
+ * @param endRuns true ends its runs first, and stops their agents; false leaves them to the next scheduler
+ * @throws when it, or a run, can't be ended
+ */
+export async function stopScheduler(
+  installation: string,
+  { endRuns }: { endRuns: boolean },
+  home: string = homedir(),
+): Promise<void> {
+  const paths = installationPaths(installation, home);
+  if (endRuns) {
+    // Only a scheduler can end runs; one that is down is brought up for it.
+    if (!schedulerState(paths).alive && openRunIds(paths).length > 0) await startScheduler(installation, home);
+    if (schedulerState(paths).alive) await requestStop(paths);
+  }
+  const daemon = daemonOf(installation, paths, home);
+  for (const supervisor of supervisors) await supervisor.stop(daemon);
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    const { pid } = schedulerState(paths);
+    if (pid === undefined) return;
+    signalProcess(pid, signal);
+    if ((await until(() => (schedulerState(paths).alive ? undefined : true))) === true) return;
+  }
+  throw new Error(`the scheduler (pid ${schedulerState(paths).pid}) can't be ended`);
+}
+
+/** How the scheduler comes back after a restart of the machine; undefined when that needs nothing from anybody. */
+export function bootInstructions(paths: InstallationPaths, home: string = homedir()): string | undefined {
+  const daemon = daemonOf(paths.root.slice(dirname(paths.root).length + 1), paths, home);
+  const supervisor = supervisors.find((each) => each.isInstalled(daemon)) ?? restartLoop;
+  return supervisor.bootInstructions(daemon);
+}
+
+async function chosen(home: string): Promise<Supervisor> {
+  for (const supervisor of supervisors) if (await supervisor.isUsable(home)) return supervisor;
+  return restartLoop;
+}
+
+function daemonOf(installation: string, paths: InstallationPaths, home: string): Daemon {
+  const self = fileURLToPath(import.meta.url);
+  return {
+    installation,
+    home,
+    node: process.execPath,
+    program: join(dirname(self), `main${extname(self)}`),
+    folder: paths.scheduler,
+    env: { ...allowedEnvironment(process.env), HOME: home },
+  };
+}
+
+async function until<Value>(look: () => Value | undefined): Promise<Value | undefined> {
+  for (let waited = 0; ; waited += pauseMs) {
+    const value = look();
+    if (value !== undefined || waited >= patienceMs) return value;
+    await sleep(pauseMs);
+  }
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended just now.
+  }
+}

@@ -1,0 +1,79 @@
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { type Daemon, isOwnHome, mustRun, runProgram, type Supervisor } from "./supervisor.ts";
+
+/** A user unit: it comes back after a crash, at login, and with lingering at boot. */
+export const systemd: Supervisor = {
+  name: "systemd",
+  async isUsable(home) {
+    if (process.platform !== "linux" || !isOwnHome(home)) return false;
+    const { output } = await runProgram("systemctl", ["--user", "is-system-running"]);
+    return /^(running|degraded|starting)$/m.test(output);
+  },
+  isInstalled: (daemon) => existsSync(unitPath(daemon)),
+  async start(daemon) {
+    mkdirSync(unitFolder(daemon), { recursive: true });
+    // Proxies in its environment may hold passwords.
+    writeFileAtomic.sync(unitPath(daemon), unitText(daemon), { mode: 0o600 });
+    await mustRun("systemctl", ["--user", "daemon-reload"]);
+    await mustRun("systemctl", ["--user", "enable", "--quiet", unitName(daemon)]);
+    await mustRun("systemctl", ["--user", "restart", unitName(daemon)]);
+  },
+  async stop(daemon) {
+    if (!existsSync(unitPath(daemon))) return;
+    await mustRun("systemctl", ["--user", "disable", "--now", "--quiet", unitName(daemon)]);
+    rmSync(unitPath(daemon), { force: true });
+    await mustRun("systemctl", ["--user", "daemon-reload"]);
+  },
+  bootInstructions() {
+    const user = userInfo().username;
+    if (existsSync(join("/var/lib/systemd/linger", user))) return undefined;
+    return `it starts when ${user} logs in, and ends at logout; to have it run from boot on: loginctl enable-linger ${user}`;
+  },
+};
+
+function unitName({ installation }: Daemon): string {
+  return `changelings-${installation}.service`;
+}
+
+function unitFolder({ home, env }: Daemon): string {
+  return join(env["XDG_CONFIG_HOME"] ?? join(home, ".config"), "systemd", "user");
+}
+
+function unitPath(daemon: Daemon): string {
+  return join(unitFolder(daemon), unitName(daemon));
+}
+
+export function unitText(daemon: Daemon): string {
+  const environment = Object.entries(daemon.env).map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`);
+  return `[Unit]
+Description=Scheduler of changelings, installation ${daemon.installation}
+# However often it crashed, it is started again.
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=${[daemon.node, daemon.program, daemon.installation].map((word) => quoted(word).replaceAll("$", "$$$$")).join(" ")}
+${environment.sort().join("\n")}
+Restart=on-failure
+RestartSec=2
+# The agents' terminals are not to end with it.
+KillMode=process
+UMask=0077
+StandardOutput=append:${specifiersEscaped(join(daemon.folder, "stderr.log"))}
+StandardError=append:${specifiersEscaped(join(daemon.folder, "stderr.log"))}
+
+[Install]
+WantedBy=default.target
+`;
+}
+
+function quoted(text: string): string {
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+  return `"${specifiersEscaped(escaped)}"`;
+}
+
+function specifiersEscaped(text: string): string {
+  return text.replaceAll("%", "%%");
+}

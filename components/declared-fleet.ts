@@ -1,0 +1,74 @@
+import { homedir } from "node:os";
+import * as pulumi from "@pulumi/pulumi";
+import { type Fleet, formatFaults, loadFleet, missingSecrets, secretNames } from "./fleet/index.ts";
+import { absolutePath } from "./portable-path.ts";
+
+/** Settings of the stack, `changelings:…`. */
+export interface StackSettings {
+  /** The fleet file; relative to the project, or below `~`. */
+  readonly config: string;
+  /** IANA time zone of changelings that name none. */
+  readonly timezone: string | undefined;
+  /** Repository of changelings that name none: a URL, or a path as above. */
+  readonly repo: string | undefined;
+}
+
+/**
+ * The fleet that this stack declares. Warnings go to the engine's log.
+ *
+ * @throws pulumi.RunError with all faults of the file, and in an update also with all secrets that are missing, before
+ * anything is touched
+ */
+export async function declaredFleet(config: pulumi.Config): Promise<Fleet> {
+  const anchors = { project: process.cwd(), home: homedir() };
+  const settings = stackSettings(config);
+  const { fleet, faults } = await loadFleet({
+    file: absolutePath(settings.config, anchors),
+    context: {
+      home: anchors.home,
+      ci: process.env["CI"] === "true",
+      machineTimezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      ...(settings.timezone === undefined ? {} : { timezone: settings.timezone }),
+      ...(settings.repo === undefined ? {} : { repo: settings.repo }),
+      // A preview needs no network.
+      checkRemotes: !pulumi.runtime.isDryRun(),
+    },
+  });
+  if (fleet === undefined) throw new pulumi.RunError(`the fleet file has faults:\n${formatFaults(faults)}`);
+  if (faults.length > 0) await pulumi.log.warn(formatFaults(faults));
+  return fleet;
+}
+
+function stackSettings(config: pulumi.Config): StackSettings {
+  return {
+    config: config.get("config") ?? "~/.changelings/config.toml",
+    timezone: config.get("timezone"),
+    repo: config.get("repo"),
+  };
+}
+
+/** Values by the name of their variable: from the environment, else from `pulumi config set --secret changelings:NAME`. */
+export type SecretValues = Readonly<Record<string, pulumi.Input<string>>>;
+
+/**
+ * The values that are set for all secrets of a fleet.
+ *
+ * @throws pulumi.RunError in an update that lacks a required one, naming all that are missing; a preview warns
+ */
+export async function secretValues(fleet: Fleet, config: pulumi.Config): Promise<SecretValues> {
+  const names = new Set(fleet.changelings.flatMap(secretNames));
+  const values = Object.fromEntries(
+    [...names].flatMap((name) => {
+      const value = process.env[name] ? pulumi.secret(process.env[name]) : config.getSecret(name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+  const missing = missingSecrets(fleet, Object.fromEntries(Object.keys(values).map((name) => [name, "set"])));
+  if (missing.length === 0) return values;
+  const lines = missing.map(({ changeling, names }) => `${changeling} needs ${names.join(" or ")}, which is not set`);
+  const remedy = "Set it in the environment of `pulumi up`, or with: pulumi config set --secret changelings:NAME";
+  const message = `${lines.join("\n")}\n${remedy}`;
+  if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
+  await pulumi.log.warn(message);
+  return values;
+}

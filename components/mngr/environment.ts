@@ -1,0 +1,33 @@
+/**
+ * The environment that mngr, and whatever else is started for an agent, gets: these variables and no other, because
+ * an agent sees all that mngr sees, and nobody's secrets are in here.
+ */
+const allowed = new Set([
+  ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "TMPDIR", "TMUX_TMPDIR"],
+  ...["SSH_AUTH_SOCK", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"],
+  ...["DBUS_SESSION_BUS_ADDRESS", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"],
+  ...["CURL_CA_BUNDLE", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSL_CAINFO"],
+  ...["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"],
+  ...["MNGR_HOST_DIR", "MNGR_ROOT_NAME", "MNGR_PREFIX", "MNGR_USER_ID", "MNGR_PROJECT_CONFIG_DIR"],
+  ...["MNGR_ALLOW_UNKNOWN_CONFIG", "IS_SANDBOX"],
+]);
+
+/** Overrides of mngr's settings, but not those that are credentials. */
+const isSetting = (name: string) => /^MNGR__/.test(name) && !/TOKEN|SECRET|PASSWORD|KEY/.test(name);
+
+export function allowedEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) =>
+      value !== undefined && (allowed.has(name) || isSetting(name)) ? [[name, value]] : [],
+    ),
+  );
+}
+
+/** @param hostDir mngr's host dir, when the agents are put aside from the person's own */
+export function mngrEnvironment(env: NodeJS.ProcessEnv, hostDir?: string): Record<string, string> {
+  return {
+    ...allowedEnvironment(env),
+    MNGR_HEADLESS: "1",
+    ...(hostDir === undefined ? {} : { MNGR_HOST_DIR: hostDir }),
+  };
+}
