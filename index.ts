@@ -1,0 +1,32 @@
+/** The fleet: one file in, one component per changeling out. */
+import * as pulumi from "@pulumi/pulumi";
+import { CronChangeling } from "./components/cron/cron-changeling.ts";
+import { declaredFleet, secretValues } from "./components/declared-fleet.ts";
+import { scheduleInWords, secretNames } from "./components/fleet/index.ts";
+
+// The SDK takes a stack trace per promise and per resource: half of a large preview's time. Errors of ours need none.
+if (!process.env["CHANGELINGS_DEBUG"]) {
+  Object.assign(Error, { stackTraceLimit: 0, prepareStackTrace: undefined });
+}
+
+const config = new pulumi.Config();
+const fleet = await declaredFleet(config);
+const values = await secretValues(fleet, config);
+
+for (const changeling of fleet.changelings) {
+  new CronChangeling(changeling.name, {
+    ...changeling,
+    mngrProfile: fleet.mngrProfile,
+    secretValues: Object.fromEntries(
+      secretNames(changeling).flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
+    ),
+  });
+}
+
+/** Per changeling what it is and when it fires; nothing that moves with the clock. */
+export const changelings = Object.fromEntries(
+  fleet.changelings.map(({ name, kind, provider, schedule, timezone, enabled }) => [
+    name,
+    { kind, provider, schedule, scheduleInWords: scheduleInWords(schedule), timezone, enabled },
+  ]),
+);

@@ -1,0 +1,33 @@
+/** `npm run bench`: figures against a bare Pulumi program, measured in one run. Prints; never judges by exit code alone. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { engineMeasures } from "./bench/engine.ts";
+import { type Measure, measureText } from "./bench/measure.ts";
+import { programMeasures } from "./bench/program.ts";
+import { schedulerMeasures } from "./bench/scheduler.ts";
+
+const suites: Record<string, (folder: string) => AsyncGenerator<Measure>> = {
+  program: programMeasures,
+  scheduler: schedulerMeasures,
+  engine: engineMeasures,
+};
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => suites[name] === undefined);
+if (unknown.length > 0) {
+  const isHelp = unknown.every((name) => name === "--help" || name === "-h");
+  const usage = `usage: npm run bench [-- ${Object.keys(suites).join(" | ")}]\nWithout a name, all of them (about 10 minutes).\n`;
+  (isHelp ? process.stdout : process.stderr).write(usage);
+  process.exit(isHelp ? 0 : 2);
+}
+
+const folder = mkdtempSync(join(tmpdir(), "bench-"));
+try {
+  for (const [name, suite] of Object.entries(suites)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    for await (const measure of suite(join(folder, name))) process.stdout.write(`${measureText(measure)}\n`);
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

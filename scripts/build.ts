@@ -1,0 +1,20 @@
+/** `npm run build`: the components as JavaScript with types, for other people's Pulumi programs (Node strips no types below node_modules). */
+import { spawnSync } from "node:child_process";
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { projectFolder } from "./project.ts";
+
+const dist = join(projectFolder, "dist");
+rmSync(dist, { recursive: true, force: true });
+const compiler = join(projectFolder, "node_modules", "typescript", "bin", "tsc");
+const { status } = spawnSync(process.execPath, [compiler, "-p", join(projectFolder, "scripts", "build")], {
+  stdio: "inherit",
+});
+if (status === 0) {
+  // What the programs read beside themselves: prompts, agent types, shell and awk programs.
+  for (const folder of ["changelings", "components"]) {
+    cpSync(join(projectFolder, folder), join(dist, folder), { recursive: true, filter: (file) => !file.endsWith(".ts") });
+  }
+} else {
+  process.exitCode = status ?? 1;
+}

@@ -1,0 +1,41 @@
+import { Command } from "commander";
+import { addDoctor } from "./doctor.ts";
+import { addList } from "./list.ts";
+import { addLogs } from "./logs.ts";
+import { addPause } from "./pause.ts";
+import { addPlan } from "./plan.ts";
+import { addRun } from "./run.ts";
+import { addRuns } from "./runs.ts";
+import { addValidate } from "./validate.ts";
+
+/** All commands; parsing a wrong one throws a CommanderError after its message was printed. */
+export function changelingProgram(): Command {
+  const program = new Command("changeling")
+    .description("A fleet of autonomous coding agents, declared in one TOML file and converged by `pulumi up`.")
+    .option("-s, --stack <name>", "the Pulumi stack to work on", process.env["CHANGELINGS_STACK"] ?? "dev")
+    .option("--json", "print JSON, for scripts")
+    .showHelpAfterError("(add --help for the options and examples)")
+    .exitOverride();
+  for (const add of [addPlan, addList, addRun, addRuns, addLogs, addPause, addValidate, addDoctor]) add(program);
+  for (const command of program.commands) {
+    command.exitOverride().showHelpAfterError("(add --help for the options and examples)");
+    // `changeling list --json` reads better than `changeling --json list`: both are taken.
+    command.option("-s, --stack <name>", "the Pulumi stack to work on").option("--json", "print JSON, for scripts");
+  }
+  return program.addHelpText(
+    "after",
+    `
+Exit codes: 0 done, 1 failed, 2 wrong use.
+
+Examples:
+  changeling plan                     what the next \`pulumi up\` changes, in words
+  changeling list                     the fleet: when each fires next, and how it went last
+  changeling run todo-ledger --wait   fire one now, and wait for what it does
+  changeling doctor                   what is missing on this machine, and what to do`,
+  );
+}
+
+/** The examples at the end of a command's help. */
+export function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  changeling ${line}`).join("\n")}`;
+}

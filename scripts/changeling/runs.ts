@@ -1,0 +1,39 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { readRuns } from "../../components/cron/local/records.ts";
+import type { Run } from "../../components/cron/local/run.ts";
+import { answer, contextOf } from "./context.ts";
+import { examples } from "./program.ts";
+import { table } from "./table.ts";
+import { duration, shortTime } from "./times.ts";
+
+export function addRuns(program: Command): void {
+  program
+    .command("runs")
+    .argument("[name]", "only this changeling's")
+    .option("-n, --limit <count>", "how many, newest first", wholeNumber, 20)
+    .description("what was run: why it fired, when, what came of it")
+    .addHelpText("after", examples("runs", "runs todo-ledger --limit 5", "runs --json"))
+    .action((name: string | undefined, options: { limit: number }, command: Command) => {
+      const context = contextOf(command);
+      const runs = readRuns(context.paths, name).slice(0, options.limit);
+      answer(context, runs, runs.length === 0 ? "No runs yet." : runsText(runs));
+    });
+}
+
+export function runsText(runs: readonly Run[]): string {
+  const rows = runs.map((run) => [
+    run.id,
+    shortTime(new Date(run.firedAt)),
+    run.cause.kind.replace("_", " "),
+    run.outcome?.replace("_", " ") ?? "running",
+    run.durationSeconds === undefined ? "" : duration(run.durationSeconds),
+    run.reason ?? run.commits.map(({ subject }) => subject).join("; "),
+  ]);
+  return table(["RUN", "FIRED", "WHY", "OUTCOME", "TOOK", "WHAT"], rows);
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("It must be a whole number from 1.");
+  return value;
+}

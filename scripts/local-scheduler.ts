@@ -1,0 +1,22 @@
+/** Starts or removes the scheduler of a stack's local cron changelings: the `scheduler` Command. */
+import { rmSync } from "node:fs";
+import * as z from "zod/mini";
+import { installationPaths } from "../components/cron/local/paths.ts";
+import { startScheduler, stopScheduler } from "../components/cron/local/supervise.ts";
+import { runScript } from "./script.ts";
+
+await runScript({
+  variables: z.object({ INSTALLATION: z.string() }),
+  timeoutSeconds: 180,
+  async apply({ INSTALLATION: installation }) {
+    await stopScheduler(installation, { endRuns: false });
+    const { pid, supervisor } = await startScheduler(installation);
+    process.stderr.write(`scheduler running (pid ${pid}, ${supervisor})\n`);
+    return { scheduler: "running" };
+  },
+  async remove({ INSTALLATION: installation }) {
+    await stopScheduler(installation, { endRuns: true });
+    rmSync(installationPaths(installation).root, { recursive: true, force: true });
+    return { scheduler: "removed" };
+  },
+});

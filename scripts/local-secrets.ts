@@ -1,0 +1,29 @@
+/** Installs or removes the secrets of a local cron changeling: the `<name>-secrets` Command. */
+import * as z from "zod/mini";
+import { removeFile, secretsPath, writeSecrets } from "../components/cron/local/installed-files.ts";
+import { installationPaths } from "../components/cron/local/paths.ts";
+import { runScript } from "./script.ts";
+
+const values = z.record(z.string(), z.string());
+
+await runScript({
+  variables: z.object({ NAME: z.string(), INSTALLATION: z.string(), VALUES: z.string() }),
+  timeoutSeconds: 60,
+  async apply({ NAME: name, INSTALLATION: installation, VALUES: json }) {
+    writeSecrets(installationPaths(installation), name, parseValues(json));
+    return { installed: name };
+  },
+  async remove({ NAME: name, INSTALLATION: installation }) {
+    removeFile(secretsPath(installationPaths(installation), name));
+    return { removed: name };
+  },
+});
+
+/** JSON.parse and zod would quote what they choke on: here that is a secret. */
+function parseValues(json: string): Record<string, string> {
+  try {
+    return values.parse(JSON.parse(json));
+  } catch {
+    throw new Error("the values of its secrets are not a JSON object of strings");
+  }
+}

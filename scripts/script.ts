@@ -1,0 +1,50 @@
+import * as z from "zod/mini";
+
+/** What every script may see of the environment that it is started in; the rest never reaches mngr or an agent. */
+const allowed = [
+  ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "TERM", "TMUX_TMPDIR", "XDG_RUNTIME_DIR"],
+  ...["DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK", "NODE_COMPILE_CACHE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
+  ...["SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"],
+  ...["GIT_CONFIG_GLOBAL", "GIT_SSL_CAINFO", "MNGR_HOST_DIR", "MNGR_USER_ID", "MNGR_PREFIX", "MNGR_ROOT_NAME"],
+];
+
+export interface Script<Shape> {
+  /** The variables that it reads, all strings: the environment of its Command. */
+  readonly variables: z.ZodMiniType<Shape>;
+  /** After this long it is ended, and its resource fails. */
+  readonly timeoutSeconds: number;
+  /** Makes it so, whatever was there before. What it returns is printed as one JSON line. */
+  readonly apply: (variables: Shape) => Promise<Record<string, unknown>>;
+  /** Removes it; succeeds when it is already gone, throws when it can't be removed. */
+  readonly remove: (variables: Shape) => Promise<Record<string, unknown>>;
+}
+
+/** The engine stores a script's stdout in its state: one line, and not a long one. */
+const outputLimitBytes = 4096;
+
+/** Runs a script as a Command's `create`/`update` (`apply`) or `delete` (`remove`): result on stdout, log on stderr. */
+export async function runScript<Shape>(script: Script<Shape>): Promise<void> {
+  const verb = process.argv[2];
+  if (verb !== "apply" && verb !== "remove") fail(`usage: node ${process.argv[1]} apply|remove`, 2);
+  const declared = z.safeParse(script.variables, process.env);
+  if (!declared.success) {
+    const faults = declared.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    fail(`this script is run by \`pulumi up\`, which sets its environment; it lacks ${faults.join("; ")}`, 2);
+  }
+  for (const name of Object.keys(process.env)) if (!allowed.includes(name)) delete process.env[name];
+  const timer = setTimeout(() => fail(`not done after ${script.timeoutSeconds} s`, 124), script.timeoutSeconds * 1000);
+  try {
+    const line = JSON.stringify(await script[verb](declared.data));
+    if (Buffer.byteLength(line) > outputLimitBytes) throw new Error(`its result is over ${outputLimitBytes} bytes`);
+    process.stdout.write(`${line}\n`);
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error), 1);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function fail(message: string, code: number): never {
+  process.stderr.write(`error: ${message}\n`);
+  process.exit(code);
+}

@@ -1,0 +1,77 @@
+import { spawn } from "node:child_process";
+import { currentBackend, installationId } from "../components/installation.ts";
+import { projectFolder } from "./project.ts";
+
+/** A stack that the CLI works on. */
+export interface Stack {
+  readonly name: string;
+  /** undefined: the one that the person is logged in to. */
+  readonly backend?: string;
+  /** undefined: Pulumi's own place, `Pulumi.<stack>.yaml` beside Pulumi.yaml. */
+  readonly configFile?: string;
+  readonly passphraseFile?: string;
+}
+
+export const projectName = "changelings";
+
+export function installationOf(stack: Stack): string {
+  const shortName = stack.name.split("/").at(-1) ?? stack.name;
+  return installationId({ backend: stack.backend ?? currentBackend(), project: projectName, stack: shortName });
+}
+
+export interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs the Pulumi CLI on a stack.
+ *
+ * @param options.capture true: its output is returned; false: it goes to the terminal as it comes
+ */
+export async function pulumi(
+  stack: Stack,
+  args: readonly string[],
+  options: { capture: boolean; env?: NodeJS.ProcessEnv },
+): Promise<Finished> {
+  const child = spawn("pulumi", [...args, ...stackArguments(stack)], {
+    cwd: projectFolder,
+    env: { ...process.env, ...stackEnvironment(stack), ...options.env },
+    stdio: ["ignore", options.capture ? "pipe" : "inherit", options.capture ? "pipe" : "inherit"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  // Ctrl-C reaches Pulumi by itself (same terminal); this program waits for its orderly end.
+  const wait = () => undefined;
+  process.on("SIGINT", wait);
+  try {
+    const code = await new Promise<number>((resolve, reject) => {
+      child.once("error", (error) => reject(new Error(`pulumi could not be started: ${error.message}`)));
+      child.once("close", (exitCode, signal) => resolve(exitCode ?? (signal === "SIGINT" ? 130 : 1)));
+    });
+    return { code, stdout, stderr };
+  } finally {
+    process.off("SIGINT", wait);
+  }
+}
+
+function stackArguments(stack: Stack): string[] {
+  return ["--stack", stack.name, ...(stack.configFile ? ["--config-file", stack.configFile] : [])];
+}
+
+/** One changeling's failure must not stop the others (PULUMI_CONTINUE_ON_ERROR); the exit code still tells. */
+export function stackEnvironment(stack: Stack): NodeJS.ProcessEnv {
+  return {
+    PULUMI_CONTINUE_ON_ERROR: "true",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    ...(stack.backend ? { PULUMI_BACKEND_URL: stack.backend } : {}),
+    ...(stack.passphraseFile ? { PULUMI_CONFIG_PASSPHRASE_FILE: stack.passphraseFile } : {}),
+  };
+}

@@ -1,0 +1,46 @@
+/** `npm start`: the embedded default, from nothing to a real agent's real commit. */
+
+import { installationPaths } from "../components/cron/local/paths.ts";
+import { requestRun } from "../components/cron/local/requests.ts";
+import { fleetText, listedFleet } from "./changeling/list.ts";
+import { waitVisibly } from "./changeling/run.ts";
+import { runReport, wentWell } from "./changeling/run-text.ts";
+import { ensureDevStack } from "./dev-stack.ts";
+import { installationOf, pulumi } from "./stack.ts";
+
+/** The one of the example fleet that needs no key and no model. */
+const firstToRun = "todo-ledger";
+
+if (process.argv.length > 2) {
+  process.stderr.write("usage: npm start\nIt takes no options. The fleet it applies: ~/.changelings/dev/fleet.toml\n");
+  process.exit(process.argv.includes("--help") ? 0 : 2);
+}
+
+try {
+  await start();
+} catch (error) {
+  process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}
+
+async function start(): Promise<void> {
+  const stack = ensureDevStack();
+  const paths = installationPaths(installationOf(stack));
+  say("Applying the fleet (pulumi up) …");
+  const { code } = await pulumi(stack, ["up", "--yes", "--skip-preview", "--non-interactive"], { capture: false });
+  if (code !== 0) {
+    process.exitCode = code;
+    return;
+  }
+  say(`\nFiring ${firstToRun} now, as its schedule would …`);
+  const fired = await requestRun(paths, firstToRun);
+  if ("skipped" in fired) throw new Error(`${firstToRun} was not fired: ${fired.skipped}`);
+  const run = await waitVisibly({ paths }, firstToRun, fired.runId);
+  say(`\n${runReport(run)}\n\n${fleetText(listedFleet(paths))}\n`);
+  say("Edit ~/.changelings/dev/fleet.toml, then: npm run changeling -- plan, npm start. Remove it all: npm stop");
+  if (!wentWell(run)) process.exitCode = 1;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

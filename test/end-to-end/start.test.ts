@@ -1,0 +1,153 @@
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
+
+let home: string;
+let env: NodeJS.ProcessEnv;
+
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), "start-"));
+  env = hermeticEnvironment(home);
+});
+afterAll(async () => {
+  await run("stop");
+  endTmuxServer(env);
+  rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+  readonly stdout: string;
+}
+
+/** Runs a script as a person does: as the leader of its own process group, so that Ctrl-C reaches all of it. */
+function run(script: string, args: string[] = [], interruptAt?: RegExp): Promise<Ended> {
+  const child = spawn(process.execPath, [join("scripts", `${script}.ts`), ...args], {
+    env,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  let stdout = "";
+  let wasInterrupted = false;
+  const take = (text: string) => {
+    output += text;
+    if (interruptAt?.test(output) && !wasInterrupted && child.pid !== undefined) {
+      wasInterrupted = true;
+      process.kill(-child.pid, "SIGINT");
+    }
+  };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    take(text);
+  });
+  child.stderr.setEncoding("utf8").on("data", take);
+  return new Promise((resolve) => child.once("close", (code) => resolve({ code, output, stdout })));
+}
+
+const git = (...args: string[]) =>
+  execFileSync("git", ["-C", join(home, ".changelings", "dev", "demo-repo"), ...args], {
+    env,
+    encoding: "utf8",
+  }).trim();
+
+describe("npm start and npm stop", () => {
+  it("takes no options", async () => {
+    expect(await run("start", ["--fast"])).toMatchObject({ code: 2 });
+    expect(existsSync(join(home, ".changelings"))).toBe(false);
+  });
+
+  it("survives a Ctrl-C in the middle of its first up", async () => {
+    const { code } = await run("start", [], /Applying the fleet/);
+    expect(code).not.toBe(0);
+  });
+
+  it("ends with the table of the fleet and a real agent's real commit", async () => {
+    const { code, stdout, output } = await run("start");
+    expect(code, output).toBe(0);
+    const branch = /branch {3}(changelings\/todo-ledger-\S+)/.exec(stdout)?.[1] ?? "";
+    expect(git("log", "--format=%s", `main..${branch}`).split("\n")).toHaveLength(1);
+    expect(git("show", `${branch}:TODO-LEDGER.md`)).toContain("TODO");
+    expect(stdout).toMatch(/NAME\s+WHEN\s+TIME ZONE\s+NEXT RUN\s+LAST RUN/);
+    expect(stdout).toMatch(/todo-ledger\s+At .* {2}succeeded \d+ s ago: 1 commit/);
+  });
+
+  it("works a second time, changing nothing but firing again", async () => {
+    const { code, output } = await run("start");
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/Resources:\s+\d+ unchanged/);
+    expect(git("branch", "--list", "changelings/*", "--format=%(refname)").split("\n")).toHaveLength(2);
+  });
+
+  it("answers scripts by the CLI", async () => {
+    const list = JSON.parse((await run("changeling", ["list", "--json"])).stdout);
+    expect(list).toContainEqual(
+      expect.objectContaining({ name: "todo-ledger", lastRun: expect.objectContaining({ outcome: "succeeded" }) }),
+    );
+    const runs = JSON.parse((await run("changeling", ["runs", "todo-ledger", "--json"])).stdout);
+    expect(runs).toHaveLength(2);
+    expect(runs[0]).toMatchObject({
+      cause: { kind: "manual" },
+      outcome: "succeeded",
+      commits: [{ subject: expect.any(String) }],
+    });
+    const logs = await run("changeling", ["logs", "todo-ledger"]);
+    expect(logs.stdout).toContain(runs[0].id);
+    expect(JSON.parse((await run("changeling", ["validate", "--json"])).stdout)).toMatchObject({
+      valid: true,
+      faults: [],
+    });
+    expect((await run("changeling", ["plan"])).stdout).toBe("Nothing changes: the fleet is as declared.\n");
+  });
+
+  it("pauses and resumes in the file, keeping its comments", async () => {
+    const file = join(home, ".changelings", "dev", "fleet.toml");
+    const comments = (text: string) => text.split("\n").filter((line) => line.startsWith("#"));
+    const before = readFileSync(file, "utf8");
+    const paused = await run("changeling", ["pause", "todo-ledger"]);
+    expect(paused.code, paused.output).toBe(0);
+    expect(comments(readFileSync(file, "utf8"))).toEqual(comments(before));
+    expect((await run("changeling", ["list"])).stdout).toMatch(/todo-ledger.*paused/);
+    expect((await run("changeling", ["resume", "todo-ledger"])).code).toBe(0);
+    expect((await run("changeling", ["list"])).stdout).not.toMatch(/todo-ledger.*paused/);
+  });
+
+  it("plans in words", async () => {
+    const file = join(home, ".changelings", "dev", "fleet.toml");
+    const before = readFileSync(file, "utf8");
+    writeFileSync(file, before.replace(/^schedule = ".*"$/m, 'schedule = "15 7 * * 1"'));
+    const { stdout } = await run("changeling", ["plan"]);
+    expect(stdout).toMatch(/before {2}At .*: next (\w{3} \d+ \w{3} \d\d:\d\d(, )?){3}\n/);
+    expect(stdout).toMatch(/after {3}At 07:15, only on Monday .*: next Mon .* 07:15, Mon .* 07:15, Mon .* 07:15\n/);
+    writeFileSync(file, before);
+  });
+
+  it.each([
+    [["run", "todo-leger"], 1, 'no changeling "todo-leger" is deployed on this stack; did you mean todo-ledger?'],
+    [["runn"], 2, "unknown command 'runn'"],
+    [["logs"], 2, "missing required argument 'name'"],
+    [["runs", "--limit", "none"], 2, "It must be a whole number from 1."],
+    [["--stack", "dev", "logs", "todo-ledger", "no-such-run"], 1, 'todo-ledger has no run "no-such-run"'],
+  ])("refuses changeling %j with exit code %d", async (args, code, message) => {
+    const ended = await run("changeling", args);
+    expect(ended.code).toBe(code);
+    expect(ended.output).toContain(message);
+  });
+
+  it("says by doctor that all is well, and what is wrong when the scheduler was killed", async () => {
+    const well = await run("changeling", ["doctor", "--json"]);
+    expect(well.code, well.output).toBe(0);
+    expect(JSON.parse(well.stdout).map(({ name }: { name: string }) => name)).toContain("scheduler");
+  });
+
+  it("removes all that it made", async () => {
+    const { code, output } = await run("stop");
+    expect(code, output).toBe(0);
+    expect(readdirSync(join(home, ".changelings"))).toEqual([]);
+    expect((await run("stop")).output).toBe("Nothing to stop: the embedded default is not there.\n");
+  });
+});

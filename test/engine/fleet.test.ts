@@ -1,0 +1,182 @@
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { schedulerState } from "../../components/cron/local/state.ts";
+import { filesBelow, makeTestStack, type TestStack } from "./test-stack.ts";
+
+const fleet = (...lines: string[]) =>
+  `[defaults]\nagent_type = "command"\nagent_args = ["true"]\n${lines.join("\n")}\n`;
+const job = (test: TestStack, name: string) => join(test.paths.jobs, `${name}.json`);
+
+describe("a fleet from its first up to its destroy", () => {
+  let test: TestStack;
+  beforeAll(() => {
+    test = makeTestStack();
+  });
+  afterAll(() => test.remove());
+
+  it("creates each changeling and one scheduler; the next up changes nothing", async () => {
+    test.declare(fleet("[changelings.alpha]", "[changelings.beta]", 'schedule = "0 6 * * 1-5"'));
+    expect(await test.preview()).toEqual({
+      "pulumi:pulumi:Stack changelings-dev": "create",
+      "changelings:cron:CronChangeling alpha": "create",
+      "changelings:cron:CronChangeling beta": "create",
+      "changelings:cron:LocalScheduler scheduler": "create",
+      "command:local:Command alpha-job": "create",
+      "command:local:Command beta-job": "create",
+      "command:local:Command scheduler": "create",
+    });
+    const { code, stdout } = await test.up();
+    expect(code, stdout).toBe(0);
+    expect(JSON.parse(readFileSync(job(test, "beta"), "utf8"))).toMatchObject({ spec: { schedule: "0 6 * * 1-5" } });
+    expect(statSync(job(test, "alpha")).mode & 0o777).toBe(0o600);
+    expect(statSync(test.paths.jobs).mode & 0o777).toBe(0o700);
+    expect(schedulerState(test.paths)).toMatchObject({ alive: true, current: true });
+    expect(await test.preview()).toEqual({});
+  });
+
+  it("shows nothing when only comments and order changed", async () => {
+    test.declare(
+      fleet("# the second first", "[changelings.beta]", 'schedule = "0 6 * * 1-5" # weekdays', "[changelings.alpha]"),
+    );
+    expect(await test.preview()).toEqual({});
+  });
+
+  it("shows a schedule change in cron text, in words and with its zone, and applies it in place", async () => {
+    test.declare(
+      fleet(
+        "[changelings.alpha]",
+        'schedule = "30 4 * * *"',
+        'timezone = "Asia/Tokyo"',
+        "[changelings.beta]",
+        'schedule = "0 6 * * 1-5"',
+      ),
+    );
+    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
+    expect(stdout).toMatch(/SCHEDULE\s*: "0 3 \* \* \*" => "30 4 \* \* \*"/);
+    expect(stdout).toMatch(/WHEN\s*: "At 03:00, every day" => "At 04:30, every day"/);
+    expect(stdout).toMatch(/TIMEZONE\s*: "[^"]+" => "Asia\/Tokyo"/);
+    expect(await test.preview()).toEqual({ "command:local:Command alpha-job": "update" });
+    const before = schedulerState(test.paths);
+    expect((await test.up()).code).toBe(0);
+    expect(JSON.parse(readFileSync(job(test, "alpha"), "utf8"))).toMatchObject({ spec: { schedule: "30 4 * * *" } });
+    expect(schedulerState(test.paths).pid).toBe(before.pid);
+  });
+
+  it("gives the outputs that scripts read, none that moves with the clock", async () => {
+    const { stdout } = await test.pulumi(["stack", "output", "--json"]);
+    expect(JSON.parse(stdout)).toEqual({
+      changelings: {
+        alpha: {
+          kind: "cron",
+          provider: "local",
+          schedule: "30 4 * * *",
+          scheduleInWords: "At 04:30, every day",
+          timezone: "Asia/Tokyo",
+          enabled: true,
+        },
+        beta: expect.objectContaining({ scheduleInWords: "At 06:00, Monday through Friday", enabled: true }),
+      },
+    });
+  });
+
+  it.each([
+    ["edited", () => editJob(), "its job file was edited by hand"],
+    ["removed", () => rmSync(job(test, "alpha")), "its job file is missing"],
+    ["made readable", () => chmodSync(job(test, "alpha"), 0o644), "its job file can be read by others"],
+  ])("shows a job file that was %s by hand, and mends it", async (_what, damage, drift) => {
+    const whole = readFileSync(job(test, "alpha"), "utf8");
+    damage();
+    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
+    expect(stdout).toContain(drift);
+    expect((await test.up()).code).toBe(0);
+    expect(readFileSync(job(test, "alpha"), "utf8")).toBe(whole);
+    expect(statSync(job(test, "alpha")).mode & 0o777).toBe(0o600);
+    expect(await test.preview()).toEqual({});
+  });
+
+  function editJob(): void {
+    const text = readFileSync(job(test, "alpha"), "utf8");
+    writeFileSync(job(test, "alpha"), text.replace("30 4", "31 4"));
+  }
+
+  it("disables in place, and removes what is no longer declared", async () => {
+    test.declare(fleet("[changelings.beta]", "enabled = false"));
+    expect(await test.preview()).toEqual({
+      "changelings:cron:CronChangeling alpha": "delete",
+      "command:local:Command alpha-job": "delete",
+      "command:local:Command beta-job": "update",
+    });
+    expect((await test.up()).code).toBe(0);
+    expect(existsSync(job(test, "alpha"))).toBe(false);
+    expect(JSON.parse(readFileSync(job(test, "beta"), "utf8"))).toMatchObject({ spec: { enabled: false } });
+  });
+
+  it("renames in one update: the old job is gone when the new one is there", async () => {
+    test.declare(fleet("[changelings.gamma]", 'renamed_from = "beta"', "enabled = false"));
+    const planned = await test.preview();
+    expect(planned).toEqual({ "command:local:Command gamma-job": "update" });
+    expect((await test.up()).code).toBe(0);
+    expect(existsSync(job(test, "beta"))).toBe(false);
+    expect(existsSync(job(test, "gamma"))).toBe(true);
+    expect(await test.preview()).toEqual({});
+  });
+
+  it("leaves nothing behind on destroy", async () => {
+    const { pid } = schedulerState(test.paths);
+    expect((await test.pulumi(["destroy", "--yes", "--skip-preview", "--non-interactive"])).code).toBe(0);
+    expect(existsSync(test.paths.root)).toBe(false);
+    expect(() => process.kill(pid ?? 0, 0)).toThrow("ESRCH");
+  });
+});
+
+describe("secrets", () => {
+  const value = "hush-4f1d9c-do-not-tell";
+  let test: TestStack;
+  beforeAll(() => {
+    test = makeTestStack();
+    test.declare(
+      fleet("[changelings.alpha]", 'secrets = ["MY_TOKEN"]', "[changelings.beta]", 'secrets = ["MY_TOKEN", "OTHER"]'),
+    );
+  });
+  afterAll(() => test.remove());
+
+  it("stops up before anything is touched when one is missing, and names all; preview warns", async () => {
+    const preview = await test.pulumi(["preview", "--non-interactive", "--color", "never"]);
+    expect(preview.code, preview.stdout).toBe(0);
+    expect(preview.stdout + preview.stderr).toMatch(/warning: .*alpha.*MY_TOKEN/);
+    const { code, stdout, stderr } = await test.up();
+    expect(code).not.toBe(0);
+    for (const name of ["alpha", "beta", "MY_TOKEN", "OTHER"]) expect(stdout + stderr).toContain(name);
+    expect(existsSync(test.paths.root)).toBe(false);
+  });
+
+  it("keeps a value out of the state, the output, and every file but its own 0600 one", async () => {
+    const env = { MY_TOKEN: value, OTHER: "other" };
+    const shown = await test.up(env);
+    expect(shown.code, shown.stdout).toBe(0);
+    expect(await test.preview(env)).toEqual({});
+    const diff = await test.pulumi(["preview", "--diff"], { ...env, MY_TOKEN: `${value}2` });
+    expect(shown.stdout + shown.stderr + diff.stdout + diff.stderr).not.toContain(value);
+    const holding = filesBelow(test.home).filter(({ text }) => text.includes(value));
+    expect(holding.map(({ path }) => path).sort()).toEqual(
+      ["alpha", "beta"].map((name) => join(test.paths.secrets, `${name}.json`)),
+    );
+    for (const { path } of holding) expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it("rotates one by its own resource alone", async () => {
+    expect(await test.preview({ MY_TOKEN: value, OTHER: "rotated" })).toEqual({
+      "command:local:Command beta-secrets": "update",
+    });
+  });
+
+  it("takes a value from the stack's configuration too; the environment wins", async () => {
+    await test.pulumi(["config", "set", "--secret", "changelings:OTHER", "configured"]);
+    expect((await test.up({ MY_TOKEN: value })).code).toBe(0);
+    const secrets = () => JSON.parse(readFileSync(join(test.paths.secrets, "beta.json"), "utf8"));
+    expect(secrets()).toMatchObject({ values: { OTHER: "configured" } });
+    expect((await test.up({ MY_TOKEN: value, OTHER: "environment" })).code).toBe(0);
+    expect(secrets()).toMatchObject({ values: { OTHER: "environment" } });
+  });
+});
