@@ -13,7 +13,10 @@ const { status } = spawnSync(process.execPath, [compiler, "-p", join(projectFold
 if (status === 0) {
   // What the programs read beside themselves: prompts, agent types, shell and awk programs.
   for (const folder of ["changelings", "components"]) {
-    cpSync(join(projectFolder, folder), join(dist, folder), { recursive: true, filter: (file) => !file.endsWith(".ts") });
+    cpSync(join(projectFolder, folder), join(dist, folder), {
+      recursive: true,
+      filter: (file) => !file.endsWith(".ts"),
+    });
   }
 } else {
   process.exitCode = status ?? 1;

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
+import { clearDeadLocks } from "./dead-locks.ts";
 import { makeDemoRepo } from "./demo-repo.ts";
 import { projectFolder } from "./project.ts";
 import type { Stack } from "./stack.ts";
@@ -35,6 +36,7 @@ export function ensureDevStack(home: string = homedir(), env: NodeJS.ProcessEnv 
   once(join(folder, "passphrase"), () => `${randomBytes(24).toString("base64url")}\n`);
   once(join(folder, "fleet.toml"), () => exampleFleet());
   makeDemoRepo(join(folder, "demo-repo"));
+  clearDeadLocks(join(folder, "backend"));
   if (!existsSync(join(folder, "stack-made"))) {
     initStack(folder, stack, env);
     // `stack init` left the salt in this file; what the stack is configured with goes below it.

@@ -56,7 +56,8 @@ function script(name) {
 function findReady(level) {
   const node = findNode();
   if (node === null || (level !== "node" && !packagesAreReady())) return null;
-  if (level !== "all") return { node, env: nodeEnvironment(node) };
+  if (level === "node") return { node, env: setupEnvironment(node) };
+  if (level === "packages") return { node, env: nodeEnvironment(node) };
   const toolchain = readToolchain();
   return toolchain === null ? null : { node: toolchain.node, env: toolchainEnvironment(toolchain) };
 }
@@ -69,7 +70,7 @@ async function setUp(level) {
   }
   const node = findNode() ?? process.execPath;
   if (level !== "node") {
-    const end = await passThrough([node, script("setup"), "--for", level], nodeEnvironment(node));
+    const end = await passThrough([node, script("setup"), "--for", level], setupEnvironment(node));
     if (end.code !== 0) {
       endLike(end);
       return null;
@@ -78,4 +79,12 @@ async function setUp(level) {
   const ready = findReady(level);
   if (ready === null) throw new Error("Setup ended well, but what it noted can't be found. Run: npm run setup");
   return ready;
+}
+
+/**
+ * Setup downloads through the proxy that the environment names, which Node does only when it is asked to.
+ * @param {string} node
+ */
+function setupEnvironment(node) {
+  return { NODE_USE_ENV_PROXY: "1", ...nodeEnvironment(node) };
 }

@@ -7,10 +7,17 @@ import { runScript } from "./script.ts";
 const values = z.record(z.string(), z.string());
 
 await runScript({
-  variables: z.object({ NAME: z.string(), INSTALLATION: z.string(), VALUES: z.string() }),
+  variables: z.object({
+    NAME: z.string(),
+    INSTALLATION: z.string(),
+    VALUES: z.string(),
+    RENAMED_FROM: z.optional(z.string()),
+  }),
   timeoutSeconds: 60,
-  async apply({ NAME: name, INSTALLATION: installation, VALUES: json }) {
-    writeSecrets(installationPaths(installation), name, parseValues(json));
+  async apply({ NAME: name, INSTALLATION: installation, VALUES: json, RENAMED_FROM: former }) {
+    const paths = installationPaths(installation);
+    writeSecrets(paths, name, parseValues(json));
+    if (former !== undefined) removeFile(secretsPath(paths, former));
     return { installed: name };
   },
   async remove({ NAME: name, INSTALLATION: installation }) {

@@ -35,7 +35,7 @@ export async function pulumi(
   args: readonly string[],
   options: { capture: boolean; env?: NodeJS.ProcessEnv },
 ): Promise<Finished> {
-  const child = spawn("pulumi", [...args, ...stackArguments(stack)], {
+  const child = spawn("pulumi", [...args, ...stackArguments(stack, args[0])], {
     cwd: projectFolder,
     env: { ...process.env, ...stackEnvironment(stack), ...options.env },
     stdio: ["ignore", options.capture ? "pipe" : "inherit", options.capture ? "pipe" : "inherit"],
@@ -62,8 +62,13 @@ export async function pulumi(
   }
 }
 
-function stackArguments(stack: Stack): string[] {
-  return ["--stack", stack.name, ...(stack.configFile ? ["--config-file", stack.configFile] : [])];
+/** The commands that read or write a stack's settings; the others refuse the option. */
+const takesConfigFile = new Set(["config", "preview", "up", "destroy", "refresh"]);
+
+function stackArguments(stack: Stack, command = ""): string[] {
+  const settings =
+    stack.configFile !== undefined && takesConfigFile.has(command) ? ["--config-file", stack.configFile] : [];
+  return ["--stack", stack.name, ...settings];
 }
 
 /** One changeling's failure must not stop the others (PULUMI_CONTINUE_ON_ERROR); the exit code still tells. */

@@ -27,7 +27,14 @@ async function start(): Promise<void> {
   const stack = ensureDevStack();
   const paths = installationPaths(installationOf(stack));
   say("Applying the fleet (pulumi up) …");
-  const { code } = await pulumi(stack, ["up", "--yes", "--skip-preview", "--non-interactive"], { capture: false });
+  // The table below says what the outputs say.
+  const options = [
+    "--yes",
+    "--skip-preview",
+    "--suppress-outputs",
+    ...(process.stdout.isTTY ? [] : ["--non-interactive"]),
+  ];
+  const { code } = await pulumi(stack, ["up", ...options], { capture: false });
   if (code !== 0) {
     process.exitCode = code;
     return;

@@ -5,12 +5,21 @@
 import { parseCLI, startVitest, type TestModule, type TestSuite } from "vitest/node";
 import { runChecks } from "./check/checks.ts";
 import { checkout } from "./setup/cache.mjs";
+import { descendantsOf, signalQuietly } from "./setup/processes.mjs";
+
+// What a test has started must not outlive an interrupted run, in which no test cleans up behind itself.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => {
+    for (const pid of descendantsOf(process.pid)) signalQuietly(pid, "SIGKILL");
+    process.kill(process.pid, signal);
+  });
+}
 
 const args = process.argv.slice(2);
 const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] };
 
 const { filter, options } = parseCLI(["vitest", "run", ...args]);
-const vitest = await startVitest("test", filter, { ...options, root: checkout, watch: false });
+const vitest = await startVitest("test", filter, { root: checkout, ...options, watch: false });
 const modules = vitest.state.getTestModules();
 const tests = modules.flatMap((module) => [...module.children.allTests()]);
 const count = (state: string): number => tests.filter((test) => test.result().state === state).length;

@@ -37,7 +37,6 @@ find_comments() {
 
 # Puts git blame's answer for a file's lines before its comments: one process for each file that has any.
 with_blame() {
-  set -f
   while IFS=$tab read -r what path rest; do
     if [ "$what" = file ]; then
       path=$(printf '%b.' "$path")
@@ -68,8 +67,8 @@ branch=$(git symbolic-ref --quiet --short HEAD) ||
 old=
 if git cat-file -e "HEAD:$ledger" 2>/dev/null; then
   old=$(git cat-file -p "HEAD:$ledger")
-  case $(git ls-tree HEAD -- "$ledger")$old in
-    100*"$signature"*) ;;
+  case $old in
+    *"$signature"*) ;;
     *) fail "$ledger was not written by todo-ledger; rename it, or name another file in TODO_LEDGER_FILE" ;;
   esac
 fi

@@ -5,6 +5,7 @@
 #   comment TAB <line> TAB <marker> TAB <path as git prints it> TAB <path for a link> TAB <text>     (for each comment)
 # A language is known by the file's name (or "#!"); of a file of another kind, only comments that begin their line count.
 # Not a parser: it knows strings and comments, not regular expressions, here-documents or nested comments.
+# For mawk, gawk, busybox and the one true awk: no {n} in expressions, and no "/" in brackets but in a string.
 
 BEGIN {
   q = "\047"
@@ -71,7 +72,7 @@ function unquoted(path,   out, i, char) {
 function encoded(path, format,   out, i, char) {
   for (i = 1; i <= length(path); i++) {
     char = substr(path, i, 1)
-    out = out ((char in ordinal) && char !~ /[A-Za-z0-9._\/-]/ ? sprintf(format, ordinal[char]) : char)
+    out = out ((char in ordinal) && char !~ "[A-Za-z0-9._/-]" ? sprintf(format, ordinal[char]) : char)
   }
   return out
 }
@@ -134,7 +135,7 @@ function commented(line,   out, at, token, before, previous, is_first) {
 
 # Whether a marker is used, rather than quoted or a part of a name such as TODO-list.
 function is_used(before, after) {
-  if (after ~ /^[-\/.][A-Za-z0-9_]/ || before ~ /[A-Za-z0-9_][-\/.]$/) return 0
+  if (after ~ "^[-/.][A-Za-z0-9_]" || before ~ "[A-Za-z0-9_][-/.]$") return 0
   return !(after ~ /^["`\047]/ && before ~ /["`\047]$/)
 }
 

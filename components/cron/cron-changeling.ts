@@ -52,7 +52,12 @@ export class CronChangeling extends pulumi.ComponentResource {
     if (names.length === 0) return [];
     const { name, renamedFrom } = this.declared;
     const opts = withAlias({ parent: this }, renamedFrom && `${renamedFrom}-secrets`);
-    const environment = { NAME: name, INSTALLATION: installation, SECRETS: names.join(", ") };
+    const environment = {
+      NAME: name,
+      INSTALLATION: installation,
+      SECRETS: names.join(", "),
+      RENAMED_FROM: renamedFrom,
+    };
     const drift = drifted(secretsDrift(paths, name));
     const secretEnvironment = { VALUES: pulumi.jsonStringify(values) };
     return [scriptCommand(`${name}-secrets`, { script: "local-secrets", environment, secretEnvironment, drift }, opts)];

@@ -36,6 +36,8 @@ export const jobEnvironment = z.object({
   OVERLAP: z.enum(["skip", "queue"]),
   CATCH_UP: z.enum(["yes", "no"]),
   MNGR_PROFILE: z.optional(z.string()),
+  /** The name that it had: what is installed under it is removed first, so that it never fires as both. */
+  RENAMED_FROM: z.optional(z.string()),
 });
 
 export type JobEnvironment = z.infer<typeof jobEnvironment>;
@@ -74,6 +76,7 @@ export function environmentOfJob(changeling: Changeling, context: JobContext): J
     OVERLAP: changeling.overlap,
     CATCH_UP: yes(changeling.catchUp),
     MNGR_PROFILE: context.mngrProfile,
+    RENAMED_FROM: changeling.renamedFrom,
   };
 }
 

@@ -11,21 +11,27 @@ export type Repository =
   | { readonly message: string; readonly remedy: string; readonly isCertain: boolean };
 
 const localSeconds = 10;
-const remoteSeconds = 10;
+
+export interface Look {
+  readonly environment: Environment;
+  /** Whether URLs are asked too, which takes the network; else they are left out of the answer. */
+  readonly checkRemotes: boolean;
+  /** How long one may take to answer. */
+  readonly remoteSeconds?: number;
+}
 
 /**
  * Looks at each repository once, with one git process.
  * @param repos absolute paths and URLs
- * @param checkRemotes whether URLs are asked too (that takes the network); else they are left out of the answer
  */
 export async function lookAtRepos(
   repos: Iterable<string>,
-  { environment, checkRemotes }: { environment: Environment; checkRemotes: boolean },
+  { environment, checkRemotes, remoteSeconds = 10 }: Look,
 ): Promise<ReadonlyMap<string, Repository>> {
   const known = new Map<string, Repository>();
   await inParallel(new Set(repos), 8, async (repo) => {
     if (!isRepoUrl(repo)) known.set(repo, await localRepository(repo, environment));
-    else if (checkRemotes) known.set(repo, await remoteRepository(repo, environment));
+    else if (checkRemotes) known.set(repo, await remoteRepository(repo, environment, remoteSeconds));
   });
   return known;
 }
@@ -95,7 +101,7 @@ function unusable(path: string, { stderr, isLate, code }: GitAnswer): Repository
   return certain(`git can't read ${path}: ${firstLine(stderr)}`, `see what git -C ${path} status says`);
 }
 
-async function remoteRepository(url: string, environment: Environment): Promise<Repository> {
+async function remoteRepository(url: string, environment: Environment, remoteSeconds: number): Promise<Repository> {
   const { code, stdout, stderr, isLate } = await git(["ls-remote", "--heads", "--", url], environment, remoteSeconds);
   const remedy = `see what this says: git ls-remote ${shownRepo(url)}`;
   if (code === 0) {

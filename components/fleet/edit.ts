@@ -45,7 +45,8 @@ interface Pair {
 }
 
 function edited(text: string, path: Keys, key: string, value: string): string {
-  const [top] = parseTOML(text, { tomlVersion: "1.1" }).body;
+  // Without a last line end the library places the end of a last number or word one too early.
+  const [top] = parseTOML(`${text}\n`, { tomlVersion: "1.1" }).body;
   const tables = top.body.filter((node) => node.type === "TOMLTable");
   const pairs = [...allPairs(top.body)];
   const existing = pairs.find((pair) => same(pair.path, [...path, key]));

@@ -50,6 +50,7 @@ function withoutCredential(url: URL): string {
 /** Names that git refuses (git-check-ref-format), and those that another program would read as an option. */
 export function isBranchName(branch: string): boolean {
   return (
+    branch !== "" &&
     !/[\x00-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|^[-/.]|[/.]$|\/\.|\.lock(\/|$)/.test(branch) &&
     branch !== "@" &&
     branch !== "HEAD"

@@ -23,6 +23,8 @@ export interface CreateOptions {
   readonly messageFile?: string | undefined;
   readonly template?: string | undefined;
   readonly buildArgs: readonly string[];
+  /** mngr's settings for this invocation alone, for instance `agent_types.claude.cli_args=["--verbose"]`. */
+  readonly settings?: readonly string[] | undefined;
   /** For type `command` the command itself, one word per element; for others what is added to theirs. */
   readonly agentArgs: readonly string[];
 }
@@ -37,6 +39,7 @@ export function createArguments(options: CreateOptions): string[] {
     ...["--env-file", options.envFile],
     ...(options.template === undefined ? [] : ["--template", options.template]),
     ...(options.messageFile === undefined ? [] : ["--message-file", options.messageFile]),
+    ...(options.settings ?? []).flatMap((setting) => ["--setting", setting]),
     ...options.buildArgs.flatMap((argument) => ["--build-arg", argument]),
     ...(options.agentArgs.length === 0 ? [] : ["--", ...options.agentArgs]),
   ];

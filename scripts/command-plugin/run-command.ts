@@ -1,6 +1,5 @@
 import { isUtf8 } from "node:buffer";
 import type { ChildProcess } from "node:child_process";
-import { closeSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +8,7 @@ import { collectAssets } from "./assets.ts";
 import { exitText, quote } from "./go-text.ts";
 import type { Results, RunInputs } from "./inputs.ts";
 import { LineSplitter } from "./line-splitter.ts";
-import { PipeMaker, type Pipes } from "./pipes.ts";
+import { closeEnds, type StandardStreams, StreamMaker } from "./standard-streams.ts";
 import { commandLine, type Started, startProcess } from "./start-process.ts";
 
 /** An error with the gRPC status that the official plugin answers with. */
@@ -41,7 +40,7 @@ const drainMilliseconds = 1000;
 /** Runs commands, each in a process group of its own. */
 export class CommandRunner {
   private readonly running = new Map<ChildProcess, () => void>();
-  private readonly pipes = new PipeMaker();
+  private readonly streams = new StreamMaker();
   private canceled = false;
 
   /** Kills every running command with its whole process group, and starts no other. */
@@ -53,7 +52,7 @@ export class CommandRunner {
   /** Cancels and cleans up: the last thing that a plugin does. */
   close(): void {
     this.cancel();
-    this.pipes.close();
+    this.streams.close();
   }
 
   /** @throws {StatusError} with the official plugin's text, all output included, when the command fails. */
@@ -79,11 +78,10 @@ export class CommandRunner {
 
   private async execute(run: Run, printed: Printed): Promise<void> {
     const deadline = performance.now() + Math.trunc(run.timeoutSeconds) * 1000;
-    const pipes = await this.pipes.open(Boolean(run.inputs.stdin));
+    const streams = await this.streams.open(run.inputs.stdin);
     try {
-      const { child, ended } = this.start(run, pipes);
-      const reading = read(run, pipes, printed);
-      pipes.stdin?.stream.end(run.inputs.stdin ?? "");
+      const { child, ended } = this.start(run, streams);
+      const reading = read(run, streams, printed);
       const { promise: killed, resolve: wasKilled } = Promise.withResolvers<void>();
       const kill = () => {
         killGroup(child);
@@ -93,7 +91,6 @@ export class CommandRunner {
       const timer = run.timeoutSeconds === 0 ? undefined : setTimeout(kill, deadline - performance.now());
       try {
         const { code, signal } = await ended;
-        pipes.stdin?.stream.destroy();
         await Promise.race([reading, killed.then(() => sleep(drainMilliseconds))]);
         const failure = exitText(code, signal);
         if (failure !== undefined) throw new Error(failure);
@@ -102,31 +99,27 @@ export class CommandRunner {
         this.running.delete(child);
       }
     } finally {
-      for (const pipe of [pipes.stdin, pipes.stdout, pipes.stderr]) pipe?.stream.destroy();
+      streams.stdout.destroy();
+      streams.stderr.destroy();
     }
   }
 
-  private start(run: Run, pipes: Pipes): Started {
-    const { stdin, stdout, stderr } = pipes;
+  private start(run: Run, streams: StandardStreams): Started {
     try {
       const line = commandLine(run.inputs, run.command);
       if (this.canceled) throw new StatusError(status.CANCELLED, "context canceled");
       if (run.timeoutSeconds !== 0 && run.timeoutSeconds < 1) {
         throw new StatusError(status.DEADLINE_EXCEEDED, "context deadline exceeded");
       }
-      return startProcess(line, run.inputs, run.previous, [
-        stdin?.commandEnd ?? "ignore",
-        stdout.commandEnd,
-        stderr.commandEnd,
-      ]);
+      return startProcess(line, run.inputs, run.previous, streams.stdio);
     } finally {
-      for (const pipe of [stdin, stdout, stderr]) if (pipe) closeSync(pipe.commandEnd);
+      closeEnds(streams);
     }
   }
 }
 
 /** Ends when the command and all that it started have closed their output and every line is logged. */
-async function read({ inputs, log }: Run, pipes: Pipes, printed: Printed): Promise<void> {
+async function read({ inputs, log }: Run, streams: StandardStreams, printed: Printed): Promise<void> {
   const logging = inputs.logging ?? "stdoutAndStderr";
   const lines = new LineSplitter();
   let logged = Promise.resolve();
@@ -143,8 +136,8 @@ async function read({ inputs, log }: Run, pipes: Pipes, printed: Printed): Promi
     await finished(stream).catch(() => {});
   };
   await Promise.all([
-    collect(pipes.stdout.stream, "stdout", ["stdout", "stdoutAndStderr"].includes(logging)),
-    collect(pipes.stderr.stream, "stderr", ["stderr", "stdoutAndStderr"].includes(logging)),
+    collect(streams.stdout, "stdout", ["stdout", "stdoutAndStderr"].includes(logging)),
+    collect(streams.stderr, "stderr", ["stderr", "stdoutAndStderr"].includes(logging)),
   ]);
   send(lines.end());
   await logged;

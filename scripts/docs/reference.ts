@@ -41,15 +41,25 @@ type Documented = Readonly<Record<string, Parameters<typeof docOf>[0]>>;
 
 function optionTable(options: Documented, schemas: Readonly<Record<string, Child>>): string {
   const rows = Object.entries(options).map(([key, option]) => row(key, docOf(option), schemaOf(schemas[key])));
-  return ["| option | type | default | unit | what it does |", "|---|---|---|---|---|", ...rows].join("\n");
+  return aligned([["option", "type", "default", "unit", "what it does"], ...rows]);
 }
 
-function row(key: string, doc: OptionDoc, schema: JsonSchema): string {
+function row(key: string, doc: OptionDoc, schema: JsonSchema): string[] {
   const preset =
     schema.default === undefined ? (doc.defaultInWords ?? "") : code(assignment("", schema.default).slice(3));
   const example = `For instance ${code(assignment(key, doc.example))}.`;
-  const cells = [code(key), typeInWords(schema), preset, unitInWords(doc, schema), `${doc.description} ${example}`];
-  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [code(key), typeInWords(schema), preset, unitInWords(doc, schema), `${doc.description} ${example}`];
+}
+
+/** A Markdown table as the formatter writes it. The first row is the head. */
+function aligned(rows: readonly (readonly string[])[]): string {
+  const cells = rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
+  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const [head = [], ...body] = cells;
+  const rule = widths.map((width) => "-".repeat(width));
+  return [head, rule, ...body]
+    .map((row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`)
+    .join("\n");
 }
 
 function unitInWords({ unit = "" }: OptionDoc, { minimum, maximum }: JsonSchema): string {

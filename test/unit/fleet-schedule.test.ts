@@ -247,6 +247,14 @@ function offset(time: number, zone: string): number {
   return (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
 }
 
+function firesUntil(schedule: string, from: number, end: number): number[] {
+  const times: number[] = [];
+  for (let last = from; last < end; last = times.at(-1) ?? end) {
+    times.push(...nextFires(schedule, "UTC", new Date(last), 50).map((time) => time.getTime()));
+  }
+  return times.filter((time) => time < end);
+}
+
 const zones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Santiago"];
 
 describe("any schedule", () => {
@@ -309,9 +317,8 @@ describe("any schedule", () => {
     fc.assert(
       fc.property(field(0, 59), field(0, 23), ({ text: minutes }, { text: hours }) => {
         const cron = `${minutes} ${hours} * * *`;
-        const times = nextFires(cron, "UTC", new Date("2026-01-01T00:00:00Z"), 3000).map((time) => time.getTime());
-        const twoDays = times.filter((time) => time < Date.UTC(2026, 0, 3));
-        const least = Math.min(...twoDays.slice(1).map((time, index) => time - (twoDays[index] ?? 0)));
+        const times = firesUntil(cron, Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 3));
+        const least = Math.min(...times.slice(1).map((time, index) => time - (times[index] ?? 0)));
         expect([cron, scheduleFault(cron, false) !== undefined]).toEqual([cron, least < 5 * 60_000]);
       }),
       { numRuns: 60 },

@@ -159,7 +159,8 @@ describe("the build", () => {
     expect(goCalls().map((line) => line.split(" | ")[1])).toEqual(
       Array(2).fill(join(machine.cache, "go-workspace/build")),
     );
-    expect(existsSync(join(machine.cache, "go-workspace"))).toBe(false);
+    expect(readdirSync(machine.cache).sort()).toEqual(["locks", "logs", "pulumi", "python-go"]);
+    expect(readdirSync(join(machine.cache, "python-go"))).toEqual([]);
   });
 
   test("that fails leaves nothing, and the error says what else can be done", async () => {

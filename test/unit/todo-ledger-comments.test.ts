@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Repository } from "../support/repository.ts";
-import { ann, commitReport, listed, nothingChanged, rows, runAgent } from "../support/todo-ledger.ts";
+import { ann, commitReport, listed, nothingChanged, report, rows, runAgent } from "../support/todo-ledger.ts";
 
 describe("which comments count", () => {
   const cases: [path: string, content: string, expected: string[]][] = [
@@ -92,6 +92,8 @@ describe("file names", () => {
     expect(Object.fromEntries(found)).toEqual(
       Object.fromEntries(files.map((name, index) => [name, `number ${index}`])),
     );
+    expect(report(repository)).toContain("| [ü€.c:1](ü€.c#L1) |");
+    expect(report(repository)).toContain('| ["new\\\\nline.c":1](new%0Aline.c#L1) |');
     expect(existsSync(join(repository.folder, "pwned"))).toBe(false);
     expect(runAgent(repository).stdout).toBe(nothingChanged);
   });
@@ -109,7 +111,7 @@ describe("file names", () => {
         const urls = rows(repository).map((row) => /\]\((\S*)#L1\) \| Ann Able \| \(no words\)$/.exec(row)?.[1] ?? row);
         expect(urls.map(decodeURIComponent).sort()).toEqual([...names].sort());
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     );
   });
 });

@@ -9,7 +9,8 @@ describe("commits", () => {
     using repository = new Repository();
     repository.commit({ "a.c": "// TODO x\n" }, ann);
     const who = () => repository.git("log", "-1", "--format=%an <%ae> %cn <%ce>");
-    commitReport(repository);
+    // What git would guess is no identity.
+    commitReport(repository, { EMAIL: "root@example.com" });
     expect(who()).toBe("changelings <changelings@localhost> changelings <changelings@localhost>");
     repository.git("reset", "--quiet", "--hard", "HEAD^");
     repository.git("config", "user.name", "Me");

@@ -73,14 +73,16 @@ describe("the report", () => {
     }
     commitReport(repository);
     expect(rows(repository).map((row) => row.split(" | ")[1])).toEqual(dates);
+    expect(report(repository)).toContain("**6 open**: 6 TODO; the oldest is from 1970-01-01.");
   });
 
-  it("goes where TODO_LEDGER_FILE says", () => {
+  it.each(["docs/to do.md", "LEDGER"])("goes where TODO_LEDGER_FILE says: %s", (file) => {
     using repository = new Repository();
     repository.commit({ "a.c": "// TODO x\n" }, ann);
-    expect(runAgent(repository, { TODO_LEDGER_FILE: "docs/to do.md" })).toMatchObject({ code: 0, stderr: "" });
-    expect(repository.git("show", "--name-only", "--format=", "HEAD")).toBe("docs/to do.md");
-    expect(runAgent(repository, { TODO_LEDGER_FILE: "docs/to do.md" }).stdout).toBe(nothingChanged);
+    expect(runAgent(repository, { TODO_LEDGER_FILE: file })).toMatchObject({ code: 0, stderr: "" });
+    expect(repository.git("show", "--name-only", "--format=", "HEAD")).toBe(file);
+    // Its own words are no comments, whatever language its name stands for.
+    expect(runAgent(repository, { TODO_LEDGER_FILE: file }).stdout).toBe(nothingChanged);
   });
 
   it("is the same from a file beside its parts, in a subfolder, and in any locale and time zone", () => {
@@ -205,13 +207,10 @@ describe("history", () => {
     chmodSync(join(bin, "git"), 0o755);
     const calls = join(dirname(repository.folder), "calls");
     const path = process.env["PATH"];
-    const started = Date.now();
     commitReport(repository, { PATH: `${bin}:${path}`, REAL_PATH: path, CALLS: calls });
-    const milliseconds = Date.now() - started;
     const lines = readFileSync(calls, "utf8").trimEnd().split("\n");
     expect(lines.filter((line) => line.startsWith("blame "))).toHaveLength(20);
     expect(lines.length).toBeLessThan(40);
     expect(rows(repository)).toHaveLength(1000);
-    expect(milliseconds).toBeLessThan(10_000);
   });
 });

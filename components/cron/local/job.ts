@@ -28,6 +28,8 @@ export const jobSpec = z.strictObject({
     message: z.optional(z.string()),
     template: z.optional(z.string()),
     buildArgs: z.array(z.string()),
+    /** Settings of mngr's for this run alone, each the value of a `--setting`. */
+    settings: z.optional(z.array(z.string())),
     env: z.record(z.string(), z.string()),
   }),
   /** mngr's host dir when a profile puts the fleet aside; undefined: the person's own. */

@@ -83,6 +83,7 @@ async function startCreate(plan: RunPlan, files: RunFiles, context: RunContext):
     envFile: files.env,
     messageFile: spec.agent.message === undefined ? undefined : files.prompt,
     template: spec.agent.template,
+    settings: spec.agent.settings,
     buildArgs: spec.agent.buildArgs,
     agentArgs: agentArgs(spec, files),
   });
@@ -111,7 +112,7 @@ function agentArgs(spec: JobSpec, files: RunFiles): string[] {
 async function endOf(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(() => kill(-(child.pid ?? 0)), createPatienceMs);
+    const timer = setTimeout(() => killGroup(child.pid ?? 0), createPatienceMs);
     child.once("exit", () => {
       clearTimeout(timer);
       resolve();
@@ -127,7 +128,7 @@ async function endOfOrphan(files: RunFiles): Promise<void> {
     // Killed between starting mngr and writing down its pid, there is only mngr's own word to wait for.
     const isOver = pid > 0 ? !isAlive(pid) : Date.now() > until - createPatienceMs + 60_000;
     if (isOver) return;
-    if (Date.now() > until) return kill(-pid);
+    if (Date.now() > until) return killGroup(pid);
     await sleep(1000);
   }
 }
@@ -165,9 +166,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function kill(pid: number): void {
+/** Of a process that leads a group; 0 would be our own group. */
+function killGroup(pid: number): void {
+  if (!(pid > 0)) return;
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(-pid, "SIGKILL");
   } catch {
     // It ended just now.
   }

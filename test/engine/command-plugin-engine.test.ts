@@ -1,0 +1,89 @@
+import { once } from "node:events";
+import { existsSync, watch } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { isAlive } from "./command-plugin-processes.ts";
+import { CommandStack } from "./command-plugin-stack.ts";
+
+const secret = "a-secret-that-must-not-be-seen";
+
+test("create, change, replace and destroy, with the real engine", async () => {
+  await using stack = await CommandStack.create();
+  const noted = {
+    create: 'echo "create $SCHEDULE $DRIFT" | tee -a log; printf %s "$TOKEN" | wc -c',
+    delete: 'echo "delete $SCHEDULE" >>log',
+    environment: { SCHEDULE: "daily", DRIFT: "none" },
+    secrets: { TOKEN: secret },
+    addPreviousOutputInEnv: false,
+    ignoreChanges: ["environment.DRIFT"],
+  };
+  const triggered = { create: "echo begin >>log", delete: "echo end >>log" };
+  await stack.declare({ noted, triggered: { ...triggered, triggers: ["1"] } });
+  expect(await stack.preview()).toEqual({ noted: "create", triggered: "create" });
+  await stack.up();
+  expect((await stack.log()).sort()).toEqual(["begin", "create daily none"]);
+  const { noted: created } = await stack.outputs();
+  expect(created).toMatchObject({ stdout: "create daily none\n30", environment: { SCHEDULE: "daily", DRIFT: "none" } });
+  for (const file of await readdir(stack.backend, { recursive: true, withFileTypes: true })) {
+    if (file.isFile()) expect(await readFile(join(file.parentPath, file.name), "utf8")).not.toContain(secret);
+  }
+
+  // Nothing to do, also where only an ignored value differs.
+  await stack.declare({
+    noted: { ...noted, environment: { SCHEDULE: "daily", DRIFT: "other" } },
+    triggered: { ...triggered, triggers: ["1"] },
+  });
+  expect(await stack.preview()).toEqual({});
+  expect(await stack.up()).toContain("3 unchanged");
+
+  await stack.declare({
+    noted: { ...noted, environment: { SCHEDULE: "hourly", DRIFT: "other" } },
+    triggered: { ...triggered, triggers: ["2"] },
+  });
+  expect(await stack.preview()).toMatchObject({ noted: "update environment.SCHEDULE" });
+  const output = await stack.up();
+  expect(output).toContain("~ 1 updated");
+  expect(output).toContain("+-1 replaced");
+  expect(output).not.toContain(secret);
+  const log = await stack.log();
+  expect(log.filter((line) => line.startsWith("create"))).toEqual(["create daily none", "create hourly none"]);
+  expect(log.filter((line) => !line.startsWith("create"))).toEqual(["begin", "begin", "end"]);
+
+  await stack.succeed("destroy", "--yes", "--skip-preview");
+  expect((await stack.log()).slice(log.length).sort()).toEqual(["delete hourly", "end"]);
+  expect(await stack.outputs()).toEqual({});
+});
+
+test("a failing create, and an interrupt in the middle of one", async () => {
+  await using stack = await CommandStack.create();
+  await stack.declare({ failing: { create: "echo out; sleep 0.1; echo err >&2; exit 3", logging: "none" } });
+  const failed = await stack.start("up", "--yes", "--skip-preview").outcome;
+  expect(failed.code).not.toBe(0);
+  expect(failed.output.replace(/^ +/gm, "")).toContain(
+    'error: exit status 3: running "echo out; sleep 0.1; echo err >&2; exit 3":\nout\nerr\n',
+  );
+
+  await stack.declare({ long: { create: "sleep 600 & echo $$ $! >pids.new; mv pids.new pids; wait" } });
+  const { child, outcome } = stack.start("up", "--yes", "--skip-preview");
+  const pids = (await fileAppears(stack.program, "pids")).trim().split(" ").map(Number);
+  expect(pids.map(isAlive)).toEqual([true, true]);
+  child.kill("SIGINT");
+  const { code, output } = await outcome;
+  expect(code).not.toBe(0);
+  expect(output).toContain("error: signal: killed: running");
+  expect(pids.map(isAlive)).toEqual([false, false]);
+  expect(await stack.outputs()).toEqual({});
+});
+
+/** The content of a file, as soon as it is there. */
+async function fileAppears(folder: string, name: string): Promise<string> {
+  const path = join(folder, name);
+  const watcher = watch(folder);
+  try {
+    while (!existsSync(path)) await once(watcher, "change");
+    return await readFile(path, "utf8");
+  } finally {
+    watcher.close();
+  }
+}

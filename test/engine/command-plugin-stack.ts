@@ -1,0 +1,125 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { z } from "zod/mini";
+import { installCommandPlugin } from "../../scripts/command-plugin/install.ts";
+
+export interface Outcome {
+  code: number | null;
+  /** Both streams. */
+  output: string;
+}
+
+/** A Command as the fixture program reads it. */
+export type Declared = Record<string, unknown>;
+
+const plan = z.object({
+  steps: z.array(
+    z.object({
+      op: z.string(),
+      urn: z.string(),
+      detailedDiff: z.optional(z.nullable(z.record(z.string(), z.unknown()))),
+    }),
+  ),
+});
+const state = z.object({
+  deployment: z.object({
+    resources: z.optional(
+      z.array(z.object({ type: z.string(), urn: z.string(), outputs: z.optional(z.record(z.string(), z.unknown())) })),
+    ),
+  }),
+});
+
+const nameOf = (urn: string): string => urn.split("::").at(-1) ?? urn;
+
+/** The real engine with the stand-in, a program of Commands, and a backend, all in a folder of their own. */
+export class CommandStack implements AsyncDisposable {
+  /** Where the program lies and its commands run. */
+  readonly program: string;
+  readonly backend: string;
+  private readonly folder: string;
+  private readonly pulumiHome: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+    this.program = join(folder, "program");
+    this.backend = join(folder, "backend");
+    this.pulumiHome = join(folder, "pulumi-home");
+  }
+
+  static async create(): Promise<CommandStack> {
+    const stack = new CommandStack(await mkdtemp(join(tmpdir(), "command-stack-")));
+    await cp(join(import.meta.dirname, "../fixtures/command-plugin/program"), stack.program, { recursive: true });
+    await symlink(join(import.meta.dirname, "../../node_modules"), join(stack.program, "node_modules"));
+    await mkdir(stack.backend);
+    await installCommandPlugin({ pulumiHome: stack.pulumiHome, node: process.execPath });
+    await stack.succeed("stack", "init", "test");
+    return stack;
+  }
+
+  /** Sets what the next run of the program declares. */
+  async declare(commands: Record<string, Declared>): Promise<void> {
+    await writeFile(join(this.program, "commands.json"), JSON.stringify(commands));
+  }
+
+  /** Starts pulumi; `outcome` is kept when it has ended. */
+  start(...args: string[]) {
+    const binary = process.env["CHANGELINGS_PULUMI_BIN"] ?? "pulumi";
+    const child = spawn(binary, [...args, "--non-interactive", "--color", "never"], {
+      cwd: this.program,
+      env: {
+        PATH: process.env["PATH"],
+        HOME: this.folder,
+        PULUMI_HOME: this.pulumiHome,
+        PULUMI_BACKEND_URL: `file://${this.backend}`,
+        PULUMI_CONFIG_PASSPHRASE: "passphrase",
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const outcome = (async (): Promise<Outcome> => {
+      const [out, error, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+      return { code: z.nullable(z.number()).parse(code), output: out + error };
+    })();
+    return { child, outcome };
+  }
+
+  /** Runs pulumi. @throws {Error} with its output when it fails. */
+  async succeed(...args: string[]): Promise<string> {
+    const { code, output } = await this.start(...args).outcome;
+    if (code !== 0) throw new Error(`pulumi ${args.join(" ")} ended with ${code}:\n${output}`);
+    return output;
+  }
+
+  up = () => this.succeed("up", "--yes", "--skip-preview");
+
+  /** What `up` would do: `op`, then the changed paths, by resource; what stays the same is left out. */
+  async preview(): Promise<Record<string, string>> {
+    const { steps } = plan.parse(JSON.parse(await this.succeed("preview", "--json")));
+    return Object.fromEntries(
+      steps
+        .filter(({ op, urn }) => op !== "same" && !urn.includes("pulumi:pulumi:Stack"))
+        .map(({ op, urn, detailedDiff }) => [nameOf(urn), [op, ...Object.keys(detailedDiff ?? {}).sort()].join(" ")]),
+    );
+  }
+
+  /** The outputs of each Command in the state, secrets as they are kept there. */
+  async outputs(): Promise<Record<string, Record<string, unknown>>> {
+    const { deployment } = state.parse(JSON.parse(await this.succeed("stack", "export")));
+    const commands = (deployment.resources ?? []).filter(({ type }) => type === "command:local:Command");
+    return Object.fromEntries(commands.map(({ urn, outputs = {} }) => [nameOf(urn), outputs]));
+  }
+
+  /** The lines that commands have written to `log` so far. */
+  async log(): Promise<string[]> {
+    return (await readFile(join(this.program, "log"), "utf8")).trimEnd().split("\n");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,219 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { jobPath, writeJob } from "../../components/cron/local/installed-files.ts";
+import type { JobSpec } from "../../components/cron/local/job.ts";
+import { installationPaths } from "../../components/cron/local/paths.ts";
+import { type RecordedRun, readRuns, waitForRun } from "../../components/cron/local/records.ts";
+import { requestRun } from "../../components/cron/local/requests.ts";
+import { schedulerState } from "../../components/cron/local/state.ts";
+
+const program = fileURLToPath(new URL("../../components/cron/local/main.ts", import.meta.url));
+const fakeMngr = fileURLToPath(new URL("fake-mngr.ts", import.meta.url));
+
+/** A home of its own with a git repository, for schedulers and their agents; nothing of the machine's is touched. */
+export class SchedulerLab {
+  readonly home: string;
+  readonly repo: string;
+  /** All that its programs see; also of this process from now on, since clients start programs too. */
+  readonly env: Record<string, string>;
+  readonly #schedulers = new Set<ChildProcess>();
+
+  /** @param mngr the real one, which must be on PATH, or the stand-in of this folder */
+  constructor(mngr: "real" | "fake") {
+    // Short, since the paths of tmux's sockets are.
+    this.home = mkdtempSync(join(tmpdir(), "lab-"));
+    this.repo = join(this.home, "repo");
+    for (const folder of ["bin", "tmux", "repo"]) mkdirSync(join(this.home, folder));
+    if (mngr === "fake") {
+      mkdirSync(join(this.home, "fake-mngr"));
+      symlinkSync(fakeMngr, join(this.home, "bin", "mngr"));
+      symlinkSync(process.execPath, join(this.home, "bin", "node"));
+      chmodSync(fakeMngr, 0o755);
+    }
+    this.env = {
+      PATH: [join(this.home, "bin"), process.env["PATH"]].join(delimiter),
+      HOME: this.home,
+      LANG: "C.UTF-8",
+      TMUX_TMPDIR: join(this.home, "tmux"),
+      MNGR__PROVIDERS__MODAL__IS_ENABLED: "false",
+      GIT_CONFIG_GLOBAL: "/dev/null",
+      GIT_CONFIG_NOSYSTEM: "1",
+    };
+    this.git("init", "--quiet", "--initial-branch=main");
+    const who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
+    this.git(...who, "commit", "--quiet", "--allow-empty", "--message", "First");
+  }
+
+  /** Its agents, schedulers and files are gone afterwards. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#schedulers].map((each) => this.kill(each)));
+    for (const id of this.#fakeAgents()) {
+      const { pid } = JSON.parse(readFileSync(join(this.home, "fake-mngr", "agents", id), "utf8"));
+      if (pid > 0) tryKill(-pid);
+    }
+    try {
+      execFileSync("tmux", ["kill-server"], { env: this.env, stdio: "ignore" });
+    } catch {
+      // No agent was ever started.
+    }
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+
+  #fakeAgents(): string[] {
+    const folder = join(this.home, "fake-mngr", "agents");
+    return existsSync(folder) ? readdirSync(folder) : [];
+  }
+
+  git(...args: string[]): string {
+    return execFileSync("git", args, { cwd: this.repo, env: this.env, encoding: "utf8" }).trim();
+  }
+
+  /** What the stand-in is to do; see there. */
+  wish(file: string, content: string): void {
+    writeFileSync(join(this.home, "fake-mngr", file), content);
+  }
+
+  /** First words of all that the stand-in was called with. */
+  calls(): string[] {
+    const path = join(this.home, "fake-mngr", "calls.jsonl");
+    if (!existsSync(path)) return [];
+    return readFileSync(path, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line)[0]);
+  }
+
+  installation(id = "lab"): Installation {
+    return new Installation(this, id);
+  }
+
+  /** Starts a scheduler, and waits until it is ready. */
+  async start(installation: string): Promise<ChildProcess> {
+    const child = spawn(process.execPath, [program, installation], {
+      cwd: "/",
+      env: this.env,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    this.#schedulers.add(child);
+    const paths = installationPaths(installation, this.home);
+    await eventually("the scheduler is ready", () => (schedulerState(paths).pid === child.pid ? true : undefined));
+    return child;
+  }
+
+  /** As a crash would end it. */
+  async kill(scheduler: ChildProcess): Promise<void> {
+    this.#schedulers.delete(scheduler);
+    if (scheduler.exitCode !== null || scheduler.signalCode !== null) return;
+    const ended = once(scheduler, "exit");
+    scheduler.kill("SIGKILL");
+    await ended;
+  }
+}
+
+export class Installation {
+  readonly lab: SchedulerLab;
+  readonly id: string;
+  readonly paths: ReturnType<typeof installationPaths>;
+
+  constructor(lab: SchedulerLab, id: string) {
+    this.lab = lab;
+    this.id = id;
+    this.paths = installationPaths(id, lab.home);
+  }
+
+  spec(
+    name: string,
+    { agent, ...options }: Partial<Omit<JobSpec, "agent">> & { agent?: Partial<JobSpec["agent"]> } = {},
+  ): JobSpec {
+    return {
+      name,
+      enabled: true,
+      schedule: "0 3 1 1 *",
+      timezone: "UTC",
+      catchUp: true,
+      overlap: "skip",
+      timeoutSeconds: 120,
+      settleSeconds: 5,
+      keepRuns: 5,
+      repo: this.lab.repo,
+      branch: "main",
+      ...options,
+      agent: { type: "todo", mngrType: "command", isConversational: false, args: [], buildArgs: [], env: {}, ...agent },
+    };
+  }
+
+  /** Installs a job whose agent runs a shell script. @param agedMinutes how long ago */
+  install(spec: JobSpec, agedMinutes = 0): void {
+    writeJob(this.paths, spec);
+    const time = Date.now() / 1000 - agedMinutes * 60;
+    utimesSync(jobPath(this.paths, spec.name), time, time);
+  }
+
+  start(): Promise<ChildProcess> {
+    return this.lab.start(this.id);
+  }
+
+  /** Fires a job and waits for the end of its run. */
+  async run(name: string): Promise<RecordedRun> {
+    return this.end(name, await this.fire(name));
+  }
+
+  async fire(name: string): Promise<string> {
+    const fired = await requestRun(this.paths, name);
+    if ("skipped" in fired) throw new Error(`${name} was skipped: ${fired.skipped}`);
+    return fired.runId;
+  }
+
+  async end(name: string, id: string): Promise<RecordedRun> {
+    await waitForRun(this.paths, name, id);
+    return this.recorded(name, id);
+  }
+
+  recorded(name: string, id: string): RecordedRun {
+    const run = readRuns(this.paths, name).find((each) => each.id === id);
+    if (run === undefined) throw new Error(`there is no record of ${id}`);
+    return run;
+  }
+
+  log(): string {
+    return readFileSync(join(this.paths.scheduler, "scheduler.log"), "utf8");
+  }
+}
+
+/** Waits until there is something to see. */
+export async function eventually<Value>(
+  what: string,
+  look: () => Value | undefined,
+  patienceMs = 60_000,
+): Promise<Value> {
+  const until = Date.now() + patienceMs;
+  for (;;) {
+    const value = look();
+    if (value !== undefined) return value;
+    if (Date.now() > until) throw new Error(`not within ${patienceMs / 1000} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}

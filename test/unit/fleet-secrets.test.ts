@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import {
+  changelingOf,
+  type Fleet,
+  missingSecrets,
+  requiredSecrets,
+  secretNames,
+  secretsOf,
+} from "../../components/fleet/index.ts";
+import { isReserved } from "../../components/fleet/secrets.ts";
+
+const talks = changelingOf("fixme-fairy", { repo: "/app" });
+const runs = changelingOf("todo-ledger", { repo: "/app" });
+const lists = changelingOf("lists", { repo: "/app", agentType: "claude", secrets: ["NPM_TOKEN", "GITHUB_TOKEN"] });
+const none = changelingOf("none", { repo: "/app", agentType: "claude", secrets: [] });
+
+function fleet(...changelings: Fleet["changelings"]): Fleet {
+  return { file: "/config.toml", mngrProfile: undefined, changelings };
+}
+
+describe("secrets", () => {
+  it("that are required: all that a list names, else a key for the model", () => {
+    expect(requiredSecrets(talks)).toEqual([["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"]]);
+    expect(requiredSecrets(runs)).toEqual([]);
+    expect(requiredSecrets(lists)).toEqual([["NPM_TOKEN"], ["GITHUB_TOKEN"]]);
+    expect(requiredSecrets(none)).toEqual([]);
+  });
+
+  it("that are handed on when they are set", () => {
+    expect(secretNames(talks)).toEqual(["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"]);
+    expect(secretNames(runs)).toEqual(["GITHUB_TOKEN", "ANTHROPIC_API_KEY"]);
+    expect(secretNames(lists)).toEqual(["NPM_TOKEN", "GITHUB_TOKEN"]);
+    const values = { GITHUB_TOKEN: "g", CLAUDE_CODE_OAUTH_TOKEN: "c", OTHER: "o" };
+    expect(secretsOf(talks, values)).toEqual({ GITHUB_TOKEN: "g", CLAUDE_CODE_OAUTH_TOKEN: "c" });
+    expect(secretsOf(lists, values)).toEqual({ GITHUB_TOKEN: "g" });
+  });
+
+  it("that are missing, each with who needs it", () => {
+    const all = fleet(lists, talks, runs, none);
+    const everything = [
+      { changeling: "lists", names: ["NPM_TOKEN"] },
+      { changeling: "lists", names: ["GITHUB_TOKEN"] },
+      { changeling: "fixme-fairy", names: ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"] },
+    ];
+    expect(missingSecrets(all, {})).toEqual(everything);
+    expect(missingSecrets(all, { NPM_TOKEN: "", GITHUB_TOKEN: undefined })).toEqual(everything);
+    expect(missingSecrets(all, new Set())).toEqual(everything);
+    expect(missingSecrets(all, new Set(["CLAUDE_CODE_OAUTH_TOKEN", "NPM_TOKEN"]))).toEqual([everything[1]]);
+    expect(missingSecrets(all, { ANTHROPIC_API_KEY: "k", NPM_TOKEN: "n", GITHUB_TOKEN: "g" })).toEqual([]);
+  });
+
+  it("that a paused changeling misses don't keep it from being paused", () => {
+    expect(missingSecrets(fleet({ ...talks, enabled: false }), {})).toEqual([]);
+  });
+});
+
+describe("reserved variables", () => {
+  it.each([
+    "PATH",
+    "HOME",
+    "LD_PRELOAD",
+    "DYLD_INSERT_LIBRARIES",
+    "NODE_OPTIONS",
+    "BASH_ENV",
+    "PYTHONPATH",
+    "MNGR_PREFIX",
+    "MODAL_TOKEN_SECRET",
+    "PULUMI_CONFIG_PASSPHRASE",
+    "CHANGELINGS_CACHE",
+    "GIT_DIR",
+    "GIT_SSH_COMMAND",
+    "GIT_CONFIG_COUNT",
+  ])("%s", (name) => expect(isReserved(name)).toBe(true));
+
+  it.each(["GITHUB_TOKEN", "GH_TOKEN", "ANTHROPIC_API_KEY", "GIT_AUTHOR_NAME", "PATHS", "HTTP_PROXY", "LDAP_PASSWORD"])(
+    "not %s",
+    (name) => expect(isReserved(name)).toBe(false),
+  );
+});

@@ -1,0 +1,296 @@
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { jobPath } from "../../components/cron/local/installed-files.ts";
+import { readRuns } from "../../components/cron/local/records.ts";
+import { requestRemoval, requestRun, requestStop } from "../../components/cron/local/requests.ts";
+import { eventually, type Installation, SchedulerLab } from "../support/scheduler-lab.ts";
+
+const outcomes = (at: Installation, name: string) => readRuns(at.paths, name).map(({ outcome }) => outcome);
+const commit = 'echo "$$" > "$MARK" && git add . && git commit --quiet --message "Mark"';
+
+describe("a scheduler", () => {
+  const lab = new SchedulerLab("fake");
+  const at = lab.installation();
+  beforeAll(async () => {
+    await at.start();
+  });
+  afterAll(() => lab[Symbol.asyncDispose]());
+  const untilFile = (file: string) => `while [ ! -e "${join(lab.home, file)}" ]; do sleep 0.1; done`;
+
+  it("fires a job that came after it started, and records what came of it", async () => {
+    at.install(at.spec("marks", { agent: { script: commit, env: { MARK: "mark" } } }));
+    const run = await at.run("marks");
+    const branch = `changelings/${run.id}`;
+    expect(run).toMatchObject({
+      outcome: "succeeded",
+      reason: undefined,
+      branch,
+      repo: lab.repo,
+      cause: { kind: "manual" },
+    });
+    expect(run.commits).toEqual([{ hash: lab.git("rev-parse", branch), subject: "Mark" }]);
+    expect(run.base).toBe(lab.git("rev-parse", "main"));
+    // Nobody told git who commits here.
+    expect(lab.git("log", "-1", "--format=%an <%ae>", branch)).toBe("marks (changeling) <marks@changelings.invalid>");
+    expect(readdirSync(join(lab.home, ".changelings", ".run-ids"))).not.toContain(run.id);
+  });
+
+  it("fires a paused one when asked to", async () => {
+    at.install(at.spec("paused", { enabled: false, agent: { script: "true" } }));
+    expect(await at.run("paused")).toMatchObject({ outcome: "no_changes", reason: "it made no commit" });
+  });
+
+  it("takes over a changed job without a restart, and lets the last installed one fire", async () => {
+    at.install(at.spec("changes", { agent: { script: "exit 1" } }));
+    expect((await at.run("changes")).reason).toBe("its command ended with exit status 1");
+    at.install(at.spec("changes", { agent: { script: "exit 2" } }));
+    expect((await at.run("changes")).reason).toBe("its command ended with exit status 2");
+  });
+
+  it("runs a plain command, of type command", async () => {
+    at.install(
+      at.spec("plain", { agent: { args: ["sh", "-c", "echo $0 $PLAIN; exit 4", "zero"], env: { PLAIN: "a b" } } }),
+    );
+    const run = await at.run("plain");
+    expect(run.reason).toBe("its command ended with exit status 4");
+    expect(readFileSync(join(at.paths.runs, "plain", run.id, "output.log"), "utf8")).toBe("zero a b\n");
+  });
+
+  it("never has two runs of one changeling: a second occasion is skipped, and says why", async () => {
+    at.install(at.spec("busy", { agent: { script: untilFile("go-busy") } }));
+    const id = await at.fire("busy");
+    expect(await requestRun(at.paths, "busy")).toEqual({ skipped: `${id} is still running` });
+    writeFileSync(join(lab.home, "go-busy"), "");
+    await at.end("busy", id);
+    expect(outcomes(at, "busy")).toEqual(["skipped", "no_changes"]);
+    expect(readRuns(at.paths, "busy")[0]).toMatchObject({
+      cause: { kind: "manual" },
+      branch: undefined,
+      durationSeconds: 0,
+    });
+  });
+
+  it("does not fire a job that was edited by hand, and does when it was mended", async () => {
+    const spec = at.spec("edited", { agent: { script: "true" } });
+    at.install(spec);
+    const path = jobPath(at.paths, "edited");
+    const text = readFileSync(path, "utf8");
+    writeFileSync(path, text.replace("0 3 1 1 *", "* * * * *"));
+    await expect(requestRun(at.paths, "edited")).rejects.toThrow(`${path} was edited by hand; mend it with: pulumi up`);
+    writeFileSync(path, "{");
+    await expect(requestRun(at.paths, "edited")).rejects.toThrow(`${path} is not a job file; mend it with: pulumi up`);
+    writeFileSync(path, text);
+    expect((await at.run("edited")).outcome).toBe("no_changes");
+    expect(at.log()).toContain(`edited is not scheduled: ${path} was edited by hand; mend it with: pulumi up`);
+  });
+
+  it("says so when it is asked for what it does not know", async () => {
+    await expect(requestRun(at.paths, "nobody")).rejects.toThrow(
+      'the scheduler has no job "nobody"; install it with: pulumi up',
+    );
+  });
+
+  it("fails a run whose repository or branch is not there", async () => {
+    at.install(at.spec("no-repo", { repo: join(lab.home, "elsewhere"), agent: { script: "true" } }));
+    expect((await at.run("no-repo")).reason).toBe(`the repository ${join(lab.home, "elsewhere")} is not there`);
+    at.install(at.spec("no-branch", { branch: "nope", agent: { script: "true" } }));
+    const run = await at.run("no-branch");
+    expect(run).toMatchObject({ outcome: "failed", agentId: undefined });
+    expect(run.reason).toBe('the repository has no branch "nope", nor has its remote "origin"');
+  });
+
+  it("clones a repository that is declared by URL, and fetches what is new", async () => {
+    const repo = `file://${lab.repo}`;
+    at.install(
+      at.spec("cloned", { repo, agent: { script: `git log --format=%s origin/main; ${commit}`, env: { MARK: "m" } } }),
+    );
+    const first = await at.run("cloned");
+    expect(first.outcome).toBe("succeeded");
+    const who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
+    lab.git(...who, "commit", "--quiet", "--allow-empty", "--message", "Second");
+    const second = await at.run("cloned");
+    expect(readFileSync(join(at.paths.runs, "cloned", second.id, "output.log"), "utf8")).toBe("Second\nFirst\n");
+    expect(second.repo).toBe(first.repo);
+    expect(lab.git("-C", `${second.repo}`, "config", "--default", "none", `branch.${second.branch}.remote`)).toBe(
+      "none",
+    );
+    expect(statSync(`${second.repo}`).mode & 0o777).toBe(0o700);
+  });
+
+  it("keeps the agents of as many runs as declared, and no empty branch of an older one", async () => {
+    at.install(
+      at.spec("kept", {
+        keepRuns: 1,
+        agent: { script: "[ ! -e ../../../now ] || { echo > f; git add f; git commit -qm F; }" },
+      }),
+    );
+    const first = await at.run("kept");
+    writeFileSync(join(lab.home, "now"), "");
+    const second = await at.run("kept");
+    const third = await at.run("kept");
+    await eventually("older agents are destroyed", () =>
+      at.recorded("kept", second.id).agentIsKept ? undefined : true,
+    );
+    expect(readRuns(at.paths, "kept").map(({ id, agentIsKept }) => [id, agentIsKept])).toEqual([
+      [third.id, true],
+      [second.id, false],
+      [first.id, false],
+    ]);
+    const branches = lab.git("branch", "--list", "--format=%(refname:short)", "changelings/kept-*").split("\n");
+    expect(branches).toEqual([second.branch, third.branch]);
+  });
+
+  it("ends a run past its time", async () => {
+    at.install(
+      at.spec("endless", { timeoutSeconds: 2, agent: { script: "echo $$ > ../../../endless.pid; sleep 600" } }),
+    );
+    const run = await at.run("endless");
+    expect(run).toMatchObject({ outcome: "timed_out", reason: "it was not done within its 2 s, and was stopped" });
+    expect(() => process.kill(Number(readFileSync(join(lab.home, "endless.pid"), "utf8")), 0)).toThrow("ESRCH");
+  });
+
+  it("ends what runs of a changeling that is removed, and forgets it", async () => {
+    at.install(at.spec("removed", { agent: { script: "sleep 600" } }));
+    const id = await at.fire("removed");
+    await requestRemoval(at.paths, "removed");
+    const reason = "its changeling was removed while it was running";
+    expect(at.recorded("removed", id)).toMatchObject({ outcome: "failed", reason });
+    await expect(requestRun(at.paths, "removed")).rejects.toThrow("it is being removed");
+    rmSync(jobPath(at.paths, "removed"));
+    await expect(requestRun(at.paths, "removed")).rejects.toThrow('has no job "removed"');
+  });
+
+  it("leaves no environment file, no request and no answer behind", () => {
+    expect(readdirSync(join(at.paths.scheduler, "env"))).toEqual([]);
+    expect(readdirSync(at.paths.requests)).toEqual([]);
+  });
+
+  it("when asked to stop, ends all runs, and itself", async () => {
+    at.install(at.spec("last", { agent: { script: "sleep 600" } }));
+    const id = await at.fire("last");
+    await requestStop(at.paths);
+    const reason = "its scheduler was removed while it was running";
+    expect(at.recorded("last", id)).toMatchObject({ outcome: "failed", reason });
+    await eventually("it has ended", () => (at.log().endsWith("ended: it was asked to stop\n") ? true : undefined));
+    await expect(requestRun(at.paths, "last")).rejects.toThrow(
+      "the scheduler is not running; start it with: pulumi up",
+    );
+  });
+});
+
+describe("a mngr that does not do what it should", () => {
+  const lab = new SchedulerLab("fake");
+  const at = lab.installation();
+  beforeAll(async () => {
+    lab.wish("version", "9.9.9");
+    await at.start();
+    at.install(at.spec("a", { agent: { script: "true" } }));
+  });
+  afterAll(() => lab[Symbol.asyncDispose]());
+
+  it("is not used while it is of another version", async () => {
+    const reason = "mngr 9.9.9 is installed, but 0.3.0 is needed; mend it with: npm run setup";
+    expect(await at.run("a")).toMatchObject({ outcome: "failed", reason });
+    expect(lab.calls()).not.toContain("create");
+    lab.wish("version", "0.3.0");
+    expect((await at.run("a")).outcome).toBe("no_changes");
+  });
+
+  it("has its leftovers of a failed create destroyed", async () => {
+    const failure = { error_class: "MngrError", message: "it broke\nin the middle", leavesAgent: true };
+    lab.wish("create-error.json", JSON.stringify(failure));
+    const run = await at.run("a");
+    expect(run).toMatchObject({ outcome: "failed", reason: "mngr create failed: it broke" });
+    expect(lab.calls().at(-1)).toBe("destroy");
+    expect(lab.git("branch", "--list", `${run.branch}`)).toBe("");
+  });
+
+  it("is not asked to destroy somebody else's agent of that name", async () => {
+    const failure = { error_class: "DuplicateAgentNameError", message: "it exists", leavesAgent: false };
+    lab.wish("create-error.json", JSON.stringify(failure));
+    const before = lab.calls().length;
+    expect((await at.run("a")).reason).toBe("mngr create failed: it exists");
+    expect(lab.calls().slice(before)).toEqual(["create"]);
+  });
+});
+
+describe("after a crash", () => {
+  const lab = new SchedulerLab("fake");
+  afterAll(() => lab[Symbol.asyncDispose]());
+
+  it("a run whose agent was being created goes on, and is not fired again", async () => {
+    const at = lab.installation("creating");
+    lab.wish("create-seconds", "3");
+    at.install(at.spec("a", { agent: { script: commit, env: { MARK: "creating" } } }));
+    const first = await at.start();
+    const id = await at.fire("a");
+    const output = join(at.paths.runs, "a", id, "create.pid");
+    await eventually("mngr create has started", () => (existsSync(output) ? true : undefined));
+    await lab.kill(first);
+    lab.wish("create-seconds", "0");
+    await at.start();
+    expect(await at.end("a", id)).toMatchObject({ outcome: "succeeded", commits: [{ subject: "Mark" }] });
+    expect(readRuns(at.paths, "a")).toHaveLength(1);
+    expect(lab.calls().filter((call) => call === "create")).toHaveLength(1);
+    expect(readdirSync(join(at.paths.scheduler, "env"))).toEqual([]);
+  });
+
+  it("a run that was only recorded is performed", async () => {
+    const at = lab.installation("recorded");
+    at.install(at.spec("a", { agent: { script: commit, env: { MARK: "recorded" } } }));
+    lab.wish("version", "9.9.9");
+    const first = await at.start();
+    const run = await at.run("a");
+    await lab.kill(first);
+    // As if it had crashed right after it was recorded.
+    const records = join(at.paths.records, "a.jsonl");
+    writeFileSync(records, `${readFileSync(records, "utf8").split("\n")[0]}\n`);
+    writeFileSync(join(lab.home, ".changelings", ".run-ids", run.id), "recorded");
+    lab.wish("version", "0.3.0");
+    await at.start();
+    expect(await at.end("a", run.id)).toMatchObject({ outcome: "succeeded", agentIsKept: true });
+  });
+});
+
+describe("what came due while no scheduler ran", () => {
+  const lab = new SchedulerLab("fake");
+  const at = lab.installation();
+  afterAll(() => lab[Symbol.asyncDispose]());
+  const fiveMinutesAgo = new Date(Math.floor(Date.now() / 60_000) * 60_000 - 300_000);
+  const schedule = `${fiveMinutesAgo.getUTCMinutes()} ${fiveMinutesAgo.getUTCHours()} * * *`;
+  const agent = { script: "true" };
+  const due = fiveMinutesAgo.toISOString();
+
+  it("is made up for once, where that is declared, and never from before a job was installed", async () => {
+    at.install(at.spec("catches-up", { schedule, agent }), 10);
+    at.install(at.spec("lets-go", { schedule, agent, catchUp: false }), 10);
+    at.install(at.spec("is-new", { schedule, agent }), 0);
+    at.install(at.spec("is-paused", { schedule, agent, enabled: false }), 10);
+    const first = await at.start();
+    const run = await eventually("it is fired", () => readRuns(at.paths, "catches-up")[0]);
+    expect((await at.end("catches-up", run.id)).cause).toEqual({ kind: "catch_up", due });
+    await lab.kill(first);
+    const second = await at.start();
+    await requestRun(at.paths, "is-paused");
+    expect(readRuns(at.paths, "catches-up")).toHaveLength(1);
+    expect(readRuns(at.paths, "lets-go")).toMatchObject([
+      {
+        outcome: "skipped",
+        cause: { kind: "schedule", due },
+        reason: "it came due while the scheduler was not running or the machine was asleep, and catch_up is false",
+      },
+    ]);
+    expect(readRuns(at.paths, "is-new")).toEqual([]);
+    expect(readRuns(at.paths, "is-paused")).toHaveLength(1);
+    await lab.kill(second);
+  });
+});
+
+it("only one scheduler runs per installation, however many are started at once", async () => {
+  await using lab = new SchedulerLab("fake");
+  const at = lab.installation();
+  const started = await Promise.allSettled(Array.from({ length: 4 }, () => at.start()));
+  expect(started.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  expect(at.log().match(/started with/g)).toHaveLength(1);
+});
