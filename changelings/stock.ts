@@ -18,7 +18,7 @@ export interface StockChangeling {
   readonly parentType: string;
   /** True where the agent talks and waits for more, false where it is a command that ends. */
   readonly isConversational: boolean;
-  /** The first message: the prompt with the common rules, or a slash command. Undefined for a command. */
+  /** The first message: the prompt, or a slash command. Undefined for a command. */
   readonly message: string | undefined;
   /** POSIX sh, whole in one text, to be run in the agent's work tree. Undefined for a conversation. */
   readonly script: string | undefined;
@@ -82,12 +82,14 @@ interface Made {
   readonly settings: Record<string, unknown>;
 }
 
+/** The rules are part of the system prompt: they hold for the whole conversation, whatever its first message is. */
 function aConversation(name: string, command: string | undefined, own: Record<string, unknown>): Made {
-  const prompt = `${readText(name, "prompt.md")}\n\n${readText("common.md")}`;
+  const prompt = readText(name, "prompt.md");
+  const rules = readText("common.md");
   const settings = { ...readToml(settingsTable, "common.toml"), ...own };
-  if (command === undefined) return { message: prompt, script: undefined, settings };
-  // The command brings mngr's own instructions; ours stand above them, where they hold for the whole conversation.
-  return { message: command, script: undefined, settings: { ...settings, append_system_prompt: [prompt] } };
+  // A slash command brings mngr's own instructions; ours stand above them.
+  const system = command === undefined ? rules : `${prompt}\n\n${rules}`;
+  return { message: command ?? prompt, script: undefined, settings: { ...settings, append_system_prompt: [system] } };
 }
 
 /** A script is one text for its runner: the awk programs that lie beside it become its variables. */

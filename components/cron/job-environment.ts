@@ -104,6 +104,7 @@ export function jobOfEnvironment(
       mngrType: from.MNGR_TYPE,
       isConversational: from.AGENT_ENDS === "conversation",
       script: stock?.script,
+      settings: stock === undefined ? undefined : [...stock.settings],
       args: strings(from.AGENT_ARGS, stock?.args ?? []),
       message,
       template: from.TEMPLATE,

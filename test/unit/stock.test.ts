@@ -60,11 +60,13 @@ describe("the stock changelings", () => {
 });
 
 describe("a claude one", () => {
-  it.each(claude)("%s is a claude that gets its prompt and the common rules", (name) => {
+  it.each(claude)("%s is a claude that is sent its prompt, with the common rules above it", (name) => {
     const stock = stockChangeling(name);
     expect(stock).toMatchObject({ parentType: "claude", isConversational: true, script: undefined, args: [] });
-    expect(stock?.message).toBe(`${read(`${name}/prompt.md`)}\n\n${rules}`);
+    expect(stock?.message).toBe(read(`${name}/prompt.md`));
+    expect(settingsOf(name)).toMatchObject({ "agent_types.claude.append_system_prompt": [rules] });
     expect(Object.keys(settingsOf(name))).toEqual([
+      "agent_types.claude.append_system_prompt",
       "agent_types.claude.auto_allow_permissions",
       "agent_types.claude.auto_disable_questions",
       "agent_types.claude.settings_overrides",
