@@ -26,14 +26,18 @@ export function optionFindings(options: Options, place: PlaceOf): Finding[] {
     const message = `the provider "${options.provider}" takes no build arguments: it builds no image or host`;
     found.push(error(place("build_args"), message, "remove the line, or write build_args = []"));
   }
-  if (options.settle_seconds >= options.timeout_seconds) {
-    const message = `with ${options.settle_seconds} s to settle, no run ends before its timeout of ${options.timeout_seconds} s`;
-    found.push(error(place("settle_seconds"), message, "write fewer settle_seconds, or more timeout_seconds"));
-  }
   const url = options.repo === undefined ? undefined : urlFault(options.repo);
   if (url !== undefined) found.push(error(place("repo"), url.message, url.remedy));
   found.push(...variableFindings(options, place));
   return found;
+}
+
+/** For agents that talk: one that settles too late never ends but by its timeout. */
+export function settleFindings(options: Options, place: PlaceOf): Finding[] {
+  const { settle_seconds: settle, timeout_seconds: timeout } = options;
+  if (settle < timeout) return [];
+  const message = `with ${settle} s to settle, no run ends before its timeout of ${timeout} s`;
+  return [error(place("settle_seconds"), message, "write fewer settle_seconds, or more timeout_seconds")];
 }
 
 export function zoneFindings(zone: string, path: KeyPath): Finding[] {
@@ -66,6 +70,7 @@ export function agentFindings(
     const remedy = 'write agent_args, for instance agent_args = ["make", "report"]';
     found.push(error(place("agent_type"), "a command agent needs its command", remedy));
   }
+  if (base === "claude") found.push(...settleFindings(options, place));
   const { template } = options;
   if (template !== undefined && !templates.has(template)) {
     const meant = didYouMean(template, templates);

@@ -31,7 +31,11 @@ export function declare(file: Table): Declared {
     if (!isFileKey(key)) findings.push(strayFileKey(key, value));
   }
   const { mngr_profile: mngrProfile, timezone } = ownOptions(file, findings);
-  const defaults = sound(known(tableAt(file, "defaults", findings), ["defaults"], findings), ["defaults"], findings);
+  const defaults = soundOptions(
+    known(tableAt(file, "defaults", findings), ["defaults"], findings),
+    ["defaults"],
+    findings,
+  );
   const declarations: Declaration[] = [];
   for (const [name, value] of Object.entries(tableAt(file, "changelings", findings))) {
     const wrongName = nameFinding(name);
@@ -84,7 +88,7 @@ function declaration(name: string, table: Table, defaults: Table, findings: Find
   let own: Table = known(table, path, findings);
   let options = optionsTable.safeParse({ ...defaults, ...own }).data;
   if (options === undefined) {
-    own = sound(own, path, findings);
+    own = soundOptions(own, path, findings);
     options = optionsTable.parse({ ...defaults, ...own });
   }
   const place: PlaceOf = (...path) => {
@@ -110,7 +114,7 @@ function known(table: Table, path: KeyPath, findings: Finding[]): Table {
 }
 
 /** The table without the values that are wrong, which become findings. */
-function sound(table: Table, path: KeyPath, findings: Finding[]): Table {
+export function soundOptions(table: Table, path: KeyPath, findings: Finding[]): Table {
   const kept: Record<string, unknown> = { ...table };
   for (const issue of optionsTable.safeParse(table).error?.issues ?? []) {
     const [key, inner] = issue.path;

@@ -1,17 +1,14 @@
 /** The declared config: what a fleet file says, checked and decided. No Pulumi in it. */
-export { isConversational } from "./agent-types.ts";
 export type { Changeling, Fleet, Kind, Provider } from "./changeling.ts";
-export { setEnabled, setOption } from "./edit.ts";
 export { type Fault, formatFaults } from "./fault.ts";
 export { type LoadContext, type LoadedFleet, loadFleet } from "./load.ts";
 export { isRepoUrl } from "./repo.ts";
 export { type ChangelingOptions, ChangelingOptionsError, changelingOf } from "./resolve.ts";
-export { cronOptions, nextFires, scheduleInWords } from "./schedule.ts";
+export { nextFires, scheduleInWords } from "./schedule.ts";
 export {
   type MissingSecret,
   missingSecrets,
   requiredSecrets,
   type SetVariables,
   secretNames,
-  secretsOf,
 } from "./secrets.ts";

@@ -1,13 +1,14 @@
 import { homedir } from "node:os";
 import { isConversational } from "./agent-types.ts";
 import type { Changeling } from "./changeling.ts";
-import { optionFindings } from "./checks.ts";
+import { optionFindings, settleFindings } from "./checks.ts";
+import { soundOptions } from "./declare.ts";
 import { type Finding, pathInWords } from "./fault.ts";
+import { withoutSecrets } from "./literal-secrets.ts";
 import { nameFinding } from "./names.ts";
-import { changelingOptions, type OptionKey, type Options, optionsTable } from "./options.ts";
+import { changelingOptions, type Options, optionsTable } from "./options.ts";
 import { absoluteRepo } from "./repo.ts";
 import { normalSchedule } from "./schedule.ts";
-import { findingOf } from "./shape.ts";
 import { ianaZone } from "./zone.ts";
 
 /** What an option's absence is decided by, outside the file's text. */
@@ -78,29 +79,25 @@ export function changelingOf(name: string, given: ChangelingOptions): Changeling
     const key = keys[option];
     if (key !== undefined && value !== undefined) table[key] = value;
   }
-  const parsed = optionsTable.safeParse(table);
   const found: Finding[] = [];
   const wrongName = nameFinding(name);
   if (wrongName !== undefined) found.push({ ...wrongName, path: ["name"] });
-  if (parsed.success) {
-    found.push(...optionFindings(parsed.data, (...path) => path));
-  } else {
-    for (const issue of parsed.error.issues) {
-      const key = Object.keys(changelingOptions).find((known): known is OptionKey => known === issue.path[0]);
-      if (key !== undefined) found.push(findingOf(issue, key, [key], table, changelingOptions[key]));
-    }
-  }
-  if (found.length > 0 || !parsed.success) {
-    const faults = found.map(({ path: [option, ...rest], message, remedy }) => ({
-      option: pathInWords([camelCase(String(option)), ...rest]),
-      reason: `${message}; ${remedy}`,
+  const options = optionsTable.parse(soundOptions(table, [], found));
+  const talks = given.isConversational ?? isConversational(options.agent_type ?? name);
+  found.push(...optionFindings(options, (...path) => path));
+  if (talks) found.push(...settleFindings(options, (...path) => path));
+  const errors = found.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) {
+    const faults = errors.map(({ path: [option, ...rest], message, remedy }) => ({
+      option: withoutSecrets(pathInWords([camelCase(String(option)), ...rest])),
+      reason: withoutSecrets(`${message}; ${remedy}`),
     }));
     throw new ChangelingOptionsError(name, faults);
   }
-  return resolved(name, parsed.data, {
-    timezone: parsed.data.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+  return resolved(name, options, {
+    timezone: options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     repo: absoluteRepo(given.repo, { folder: process.cwd(), home: homedir() }),
-    isConversational: given.isConversational ?? isConversational(parsed.data.agent_type ?? name),
+    isConversational: talks,
     secretsAreExplicit: given.secrets !== undefined,
   });
 }

@@ -1,6 +1,7 @@
-import { Cron, type CronOptions } from "croner";
+import { Cron } from "croner";
 import cronstrue from "cronstrue";
 import { checkGrammar, fieldsOf } from "./cron-grammar.ts";
+import { cronOptions } from "./cron-options.ts";
 
 /** What is wrong with a schedule, and what to write instead. */
 export interface ScheduleFault {
@@ -10,15 +11,6 @@ export interface ScheduleFault {
 
 const leastMinutesApart = 5;
 const minutesInDay = 24 * 60;
-
-/**
- * How every reader of a schedule here must set croner: exactly five fields; restricted days of month and of week are
- * joined by "or", as in crontab(5); a time of day that the clocks skip fires right after the gap, and one that they
- * repeat fires once, also when the minute or the hour is a list.
- */
-export function cronOptions(timezone: string) {
-  return { mode: "5-part", domAndDow: false, fixedTimeRule: "no-wildcard", timezone } satisfies CronOptions;
-}
 
 /** A schedule with single spaces, so that its layout is no change. */
 export function normalSchedule(schedule: string): string {

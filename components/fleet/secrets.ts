@@ -70,15 +70,6 @@ export function secretNames(changeling: Changeling): readonly string[] {
   return [...new Set([...changeling.secrets, ...alternatives])];
 }
 
-/** The part of some values by variable that one changeling gets. */
-export function secretsOf<Value>(
-  changeling: Changeling,
-  values: Readonly<Record<string, Value>>,
-): Readonly<Record<string, Value>> {
-  const names = secretNames(changeling);
-  return Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)));
-}
-
 /** What must be set for the changeling to work: of each group at least one. */
 export function requiredSecrets(changeling: Changeling): readonly (readonly string[])[] {
   if (changeling.secretsAreExplicit) return changeling.secrets.map((name) => [name]);

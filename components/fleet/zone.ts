@@ -1,5 +1,9 @@
 import { didYouMean } from "./suggest.ts";
 
+/** By their names in lower case. To ask for this list takes a tenth of the time of one `Intl.DateTimeFormat`. */
+const listed = new Map(
+  ["UTC", "Etc/UTC", ...Intl.supportedValuesOf("timeZone")].map((zone) => [zone.toLowerCase(), zone]),
+);
 const known = new Map<string, string | undefined>();
 
 /**
@@ -16,7 +20,7 @@ export function ianaZone(name: string): string | undefined {
  * @param written how a zone is set where this one was
  */
 export function zoneRemedy(name: string, written = (zone: string) => `timezone = "${zone}"`): string {
-  const zones = Intl.supportedValuesOf("timeZone");
+  const zones = [...listed.values()];
   const city = name.toLowerCase().replace(/[ -]/g, "_");
   const meant =
     zones.find((zone) => zone.toLowerCase().endsWith(`/${city}`)) ??
@@ -33,11 +37,13 @@ function didYouMeanCity(city: string, zones: readonly string[]): string | undefi
 }
 
 function lookedUp(name: string): string | undefined {
+  const zone = listed.get(name.toLowerCase());
+  if (zone !== undefined) return zone;
   // Offsets ("+01:00") pass Intl, but are no zones: they know no daylight saving.
   if (!/^[A-Za-z]/.test(name)) return undefined;
   try {
-    const { timeZone } = new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions();
-    return timeZone.toLowerCase() === name.toLowerCase() ? timeZone : name;
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return name;
   } catch {
     return undefined;
   }

@@ -54,7 +54,7 @@ function loadContext(settings: Record<string, string>, anchors: { project: strin
   const repo = settings["changelings:repo"];
   const timezone = settings["changelings:timezone"];
   return {
-    ...(repo === undefined ? {} : { repo: absolutePath(repo, anchors) }),
+    ...(repo === undefined ? {} : { repo, folder: anchors.project }),
     ...(timezone === undefined ? {} : { timezone }),
     home: anchors.home,
     ci: process.env["CI"] === "true",

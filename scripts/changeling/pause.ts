@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import type { Command } from "commander";
 import writeFileAtomic from "write-file-atomic";
-import { setEnabled } from "../../components/fleet/index.ts";
+import { setEnabled } from "../../components/fleet/edit.ts";
 import { pulumi } from "../stack.ts";
 import { answer, contextOf, fleetOf, requireSound } from "./context.ts";
 import { examples } from "./program.ts";

@@ -82,8 +82,11 @@ export class FieldReader {
     this.field(name, (value) => {
       if (value === UNKNOWN) return {};
       if (!isPlainObject(value)) return this.reject(name, "map[string]string", value);
-      const read = ([key, element]: [string, Wire]) => [key, this.asText(reveal(element), `${name}[${key}] value`)];
-      return Object.fromEntries(Object.entries(value).map(read));
+      const texts: Record<string, string> = {};
+      for (const [key, element] of Object.entries(value)) {
+        texts[key] = this.asText(reveal(element), `${name}[${key}] value`);
+      }
+      return texts;
     });
 
   values = (name: string) =>
@@ -136,7 +139,8 @@ function goTypeOf(value: Wire): string {
   if (isArchive(value)) return "archive.Archive";
   if (typeof value === "number") return "float64";
   if (typeof value === "boolean") return "bool";
-  return typeof value === "string" ? "string" : "resource.ResourceReference";
+  if (typeof value === "string") return "string";
+  return value === null ? "null" : "resource.ResourceReference";
 }
 
 const readRunInputs = (fields: FieldReader): RunInputs => ({

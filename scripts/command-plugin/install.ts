@@ -75,6 +75,8 @@ async function contents(node: string): Promise<Record<string, File>> {
     format: "cjs",
     target: "node24",
     minify: true,
+    // Node shows the line that an uncaught error came from.
+    lineLimit: 200,
     write: false,
     logLevel: "silent",
   });

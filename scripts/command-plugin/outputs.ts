@@ -8,6 +8,7 @@ import {
   isAsset,
   isObject,
   isSecret,
+  mapBag,
   reveal,
   SECRET_UNKNOWN,
   secret,
@@ -46,13 +47,7 @@ const zeros: Record<Kind, Wire | undefined> = {
  * oddities are kept, because they show in previews: an unknown list of texts is left out, and a secret that is not
  * known yet is the secret empty value of its type.
  */
-export const echo = (inputs: Bag): Bag =>
-  Object.fromEntries(
-    Object.entries(inputs).flatMap(([name, value]) => {
-      const echoed = echoValue(value, kinds[name] ?? "text");
-      return echoed === undefined ? [] : [[name, echoed]];
-    }),
-  );
+export const echo = (inputs: Bag): Bag => mapBag(inputs, (value, name) => echoValue(value, kinds[name] ?? "text"));
 
 function echoValue(value: Wire, kind: Kind): Wire | undefined {
   if (value === UNKNOWN) return kind === "texts" ? undefined : UNKNOWN;
@@ -70,8 +65,7 @@ function echoValue(value: Wire, kind: Kind): Wire | undefined {
   return isObject(value) ? echoItems(value, element) : value;
 }
 
-const echoItems = (items: Bag, kind: Kind): Bag =>
-  Object.fromEntries(Object.entries(items).map(([key, item]) => [key, echoValue(item, kind) ?? null]));
+const echoItems = (items: Bag, kind: Kind): Bag => mapBag(items, (item) => echoValue(item, kind));
 
 /** The outputs after a command ran, or when there was none to run. */
 export const outputs = (inputs: Bag, results: Results): Bag => ({
@@ -86,16 +80,14 @@ export const outputs = (inputs: Bag, results: Results): Bag => ({
  * The outputs of a preview: what does not merely repeat an input is unknown when `changed`, and as it was otherwise.
  */
 export const previewOutputs = (inputs: Bag, results: Results, changed: boolean): Bag =>
-  Object.fromEntries(
-    Object.entries(outputs(inputs, results)).map(([name, value]) => {
-      const input = inputs[name];
-      const repeats = equal(input, value) && !contains(value, (part) => isAsset(part) || isArchive(part));
-      if (repeats) return [name, value];
-      const hidden = contains(input, isSecret);
-      if (changed && value !== UNKNOWN) return [name, hidden ? SECRET_UNKNOWN : UNKNOWN];
-      return [name, hidden ? secret(value) : value];
-    }),
-  );
+  mapBag(outputs(inputs, results), (value, name) => {
+    const input = inputs[name];
+    const repeats = equal(input, value) && !contains(value, (part) => isAsset(part) || isArchive(part));
+    if (repeats) return value;
+    const hidden = contains(input, isSecret);
+    if (changed && value !== UNKNOWN) return hidden ? SECRET_UNKNOWN : UNKNOWN;
+    return hidden ? secret(value) : value;
+  });
 
 /** Whether an update would change what the outputs rest on: a known input of the state differs, or one is unknown. */
 export const inputsChanged = (state: Bag, inputs: Bag): boolean =>

@@ -86,12 +86,17 @@ function tidy(value: Wire): Wire {
   return tidyBag(value);
 }
 
-const tidyBag = (bag: Bag): Bag =>
-  Object.fromEntries(
-    Object.entries(bag)
-      .map(([key, value]): [string, Wire] => [key, tidy(value)])
-      .filter(([, value]) => value !== null),
-  );
+const tidyBag = (bag: Bag): Bag => mapBag(bag, (value) => tidy(value) ?? undefined);
+
+/** A bag with each value changed; undefined leaves it out. */
+export function mapBag(bag: Bag, change: (value: Wire, key: string) => Wire | undefined): Bag {
+  const changed: Bag = {};
+  for (const [key, value] of Object.entries(bag)) {
+    const next = change(value, key);
+    if (next !== undefined) changed[key] = next;
+  }
+  return changed;
+}
 
 function fromValue(value: struct.Value): Wire {
   switch (value.getKindCase()) {

@@ -35,13 +35,22 @@ export async function withLock(name, work) {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, name);
   if (!tryLock(file)) await step(`Waiting for another setup on this cache (${holder(file)})`, () => waitFor(file));
-  const heartbeat = setInterval(() => utimesSync(file, new Date(), new Date()), HEARTBEAT_SECONDS * 1000);
+  const heartbeat = setInterval(() => touch(file), HEARTBEAT_SECONDS * 1000);
   heartbeat.unref();
   try {
     return await work();
   } finally {
     clearInterval(heartbeat);
     rmSync(file, { force: true });
+  }
+}
+
+/** @param {string} file */
+function touch(file) {
+  try {
+    utimesSync(file, new Date(), new Date());
+  } catch {
+    // Somebody has removed the cache; what the work itself makes of that is what counts.
   }
 }
 

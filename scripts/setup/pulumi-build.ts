@@ -27,8 +27,8 @@ export async function buildPulumi(folder: string, python: Python): Promise<void>
         const source = join(folder, `${name}.source`);
         cpSync(join(checkout, "scripts/setup/go", name), source, { recursive: true });
         const flags = name === "pulumi" ? `-s -w -X ${VERSION_VARIABLE}=v${versions.pulumi}` : "-s -w";
-        const argv = [go, "build", "-mod=mod", `-ldflags=${flags}`, "-o", join(folder, name), module] as const;
-        await run(argv, { log: `build-${name}`, cwd: source, env });
+        const options = ["-mod=mod", "-buildvcs=false", `-ldflags=${flags}`, "-o", join(folder, name)];
+        await run([go, "build", ...options, module], { log: `build-${name}`, cwd: source, env, timeoutSeconds: 3600 });
         rmSync(source, { recursive: true });
       }
     });

@@ -2,11 +2,11 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { cacheFolder, checkout, keyOf, platform, versions } from "./cache.mjs";
-import { installInPlace } from "./install.mjs";
+import { installInPlace, isComplete } from "./install.mjs";
 import { SetupError, step } from "./progress.mjs";
 import { run } from "./run.mjs";
 import { which } from "./toolchain.mjs";
-import { installPackagesOfSystem, outputOf, remedy } from "./tools.ts";
+import { installPackagesOfSystem, outputOf, packageManager, remedy } from "./tools.ts";
 
 export interface Python {
   readonly path: string;
@@ -16,18 +16,26 @@ export interface Python {
 
 /** The oldest that will do comes first: it is the one that mngr is tried with most. */
 const NAMES = ["python3.12", "python3.13", "python3.14", "python3"];
+/** What holds a new enough Python, by package manager. */
+const PACKAGES: Record<string, readonly string[]> = {
+  "apt-get": ["python3", "python3-venv"],
+  dnf: ["python3.12"],
+  pacman: ["python"],
+  brew: ["python@3.12"],
+};
 const WANTED = `Python ${versions.python.minimum} or later`;
 
 /** A Python that mngr runs on: of PATH, of pyenv, of uv; else it is installed where nobody has to be asked. */
 export async function findPython(): Promise<Python> {
   const found = look() ?? (await installWithUv()) ?? (await installWithApt());
   if (found !== null) return found;
-  const names = which("brew") === null ? ["python3", "python3-venv"] : ["python@3.12"];
-  const newEnough = which("brew") !== null || aptHasPython();
+  const manager = packageManager();
+  const packages = PACKAGES[manager ?? ""];
   throw new SetupError(`${WANTED} with its venv module not found on PATH, in pyenv, nor by uv`, {
-    remedy: newEnough
-      ? remedy(names)
-      : "This system's own is older. Install one with: curl -LsSf https://astral.sh/uv/install.sh | sh && uv python install 3.12",
+    remedy:
+      packages !== undefined && (manager !== "apt-get" || aptHasPython())
+        ? remedy(packages)
+        : "This system has no package of it. Install one with: curl -LsSf https://astral.sh/uv/install.sh | sh && uv python install 3.12",
   });
 }
 
@@ -113,7 +121,7 @@ export async function installPythonLock(name: string, title: string, python: Pyt
   const lock = `scripts/setup/requirements${name}.txt`;
   const folder = join(cacheFolder(), `python${name}`, keyOf({ texts: [platform, python.version], paths: [lock] }));
   // It leads to the Python that it was made with, which may have been uninstalled since.
-  if (!existsSync(join(folder, "bin/python"))) rmSync(folder, { recursive: true, force: true });
+  if (isComplete(folder) && !existsSync(join(folder, "bin/python"))) rmSync(folder, { recursive: true, force: true });
   await installInPlace(folder, () =>
     step(title, async () => {
       const log = `python${name}`;

@@ -83,13 +83,22 @@ export async function runSetup(main) {
       process.exitCode = 130;
       return false;
     }
-    if (!(error instanceof SetupError)) throw error;
-    say(explain(error));
+    say(explain(asSetupError(error)));
     process.exitCode = 1;
     return false;
   } finally {
     for (const signal of signals) process.off(signal, interrupt);
   }
+}
+
+/** A disk that is full or a folder that can't be written is the machine's fault; anything else that is unforeseen is ours. @param {unknown} error */
+function asSetupError(error) {
+  if (error instanceof SetupError) return error;
+  const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
+  if (!["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOSPC", "EDQUOT"].includes(code ?? "")) throw error;
+  return new SetupError(message, {
+    remedy: `Make room there, or name another folder for the cache than ${cacheFolder()} in CHANGELINGS_CACHE.`,
+  });
 }
 
 /** @param {SetupError} error */

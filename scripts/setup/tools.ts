@@ -51,9 +51,14 @@ function fail(fault: string, packages: readonly string[]): never {
   throw new SetupError(fault, { remedy: remedy(packages) });
 }
 
+/** The package manager of this system, when it is one that is known here. */
+export function packageManager(): string | undefined {
+  return Object.keys(INSTALL).find((name) => which(name) !== null);
+}
+
 /** "Install with: sudo apt-get install -y tmux rsync" */
 export function remedy(packages: readonly string[]): string {
-  const manager = Object.keys(INSTALL).find((name) => which(name) !== null);
+  const manager = packageManager();
   if (manager === undefined) return `Install ${packages.join(", ")} with your system's package manager.`;
   const sudo = manager === "brew" || process.getuid?.() === 0 ? [] : ["sudo"];
   return `Install with: ${[...sudo, ...(INSTALL[manager] ?? []), ...packages].join(" ")}`;

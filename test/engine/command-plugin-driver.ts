@@ -1,7 +1,8 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import grpc from "@grpc/grpc-js";
 import engineRpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import type { LogRequest } from "@pulumi/pulumi/proto/engine_pb.js";
@@ -11,34 +12,7 @@ import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { z } from "zod/mini";
-
-/** A property bag as it is on the wire: secrets and unknown values in their wire form. */
-const bag = z.record(z.string(), z.json());
-const jsonObject = z.record(z.string(), z.json());
-export type Bag = z.infer<typeof bag>;
-
-/** One request of a scenario, in the words of provider.proto. */
-export const request = z.strictObject({
-  method: z.enum(["check", "diff", "create", "update", "delete", "read", "invoke", "getPluginInfo"]),
-  /** Resource type or function token; `command:local:Command` and `command:local:run` when left out. */
-  token: z.optional(z.string()),
-  id: z.optional(z.string()),
-  olds: z.optional(bag),
-  oldInputs: z.optional(bag),
-  news: z.optional(bag),
-  ignoreChanges: z.optional(z.array(z.string())),
-  preview: z.optional(z.boolean()),
-  timeoutSeconds: z.optional(z.number()),
-});
-export type Request = z.infer<typeof request>;
-
-/** What the plugin answered and what it sent to the engine's log while it worked. */
-export const answer = z.strictObject({
-  response: z.optional(jsonObject),
-  error: z.optional(z.strictObject({ code: z.string(), message: z.string() })),
-  log: z.array(z.string()),
-});
-export type Answer = z.infer<typeof answer>;
+import { type Answer, type Bag, bag, type Request } from "./command-plugin-messages.ts";
 
 const serviceError = z.looseObject({ code: z.number(), details: z.string() });
 const diffKinds = ["ADD", "ADD_REPLACE", "DELETE", "DELETE_REPLACE", "UPDATE", "UPDATE_REPLACE"];
@@ -51,6 +25,18 @@ const failures = (list: pb.CheckFailure[]) =>
   list
     .map((failure) => ({ property: failure.getProperty(), reason: failure.getReason() }))
     .sort((a, b) => a.property.localeCompare(b.property));
+
+/** Of a schema the shapes of what both plugins serve, without the descriptions. */
+function shapes(schema: string): Bag {
+  const plain = JSON.parse(schema, (key, value: unknown) => (key === "description" ? undefined : value));
+  const { resources, functions, types } = z.object({ resources: bag, functions: bag, types: bag }).parse(plain);
+  const pick = (from: Bag, name: string) => from[name] ?? null;
+  return {
+    command: pick(resources, "command:local:Command"),
+    run: pick(functions, "command:local:run"),
+    logging: pick(types, "command:local:Logging"),
+  };
+}
 
 type Callback<T> = (error: grpc.ServiceError | null, response: T) => void;
 
@@ -76,7 +62,7 @@ export class PluginDriver implements AsyncDisposable {
 
   /** Starts the plugin executable in `cwd`, with exactly `env`, and configures it as engine 3.258 does. */
   static async start(executable: string, cwd: string, env: Record<string, string>): Promise<PluginDriver> {
-    const log = new EventEmitter<{ line: [string] }>();
+    const log = new EventEmitter<{ line: [string] }>().setMaxListeners(0);
     const engine = new grpc.Server();
     engine.addService(engineRpc.EngineService, {
       log: (call: grpc.ServerUnaryCall<LogRequest, empty.Empty>, reply: Callback<empty.Empty>) => {
@@ -220,10 +206,37 @@ export class PluginDriver implements AsyncDisposable {
         const response = await call<pb.InvokeResponse>((reply) => this.client.invoke(body, reply));
         return { return: fromStruct(response.getReturn()), failures: failures(response.getFailuresList()) };
       }
+      case "checkConfig": {
+        const body = new pb.CheckRequest();
+        body.setUrn("urn:pulumi:stack::project::pulumi:providers:command::default").setNews(toStruct(message.news));
+        const response = await call<pb.CheckResponse>((reply) => this.client.checkConfig(body, reply));
+        return { inputs: fromStruct(response.getInputs()), failures: failures(response.getFailuresList()) };
+      }
+      case "getSchema": {
+        const response = await call<pb.GetSchemaResponse>((reply) =>
+          this.client.getSchema(new pb.GetSchemaRequest(), reply),
+        );
+        return shapes(response.getSchema());
+      }
       case "getPluginInfo": {
         const response = await call<PluginInfo>((reply) => this.client.getPluginInfo(new empty.Empty(), reply));
         return { version: response.getVersion() };
       }
     }
+  }
+}
+
+/** Whether a process is there and is no zombie that merely waits to be collected. */
+export function isAlive(pid: number): boolean {
+  const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
+  return stdout.trim() !== "" && !stdout.startsWith("Z");
+}
+
+/** Waits until none of the processes is there: a kill takes effect a moment after it was sent. */
+export async function allEnd(pids: number[]): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  for (let left = pids.filter(isAlive); left.length > 0; left = left.filter(isAlive)) {
+    if (Date.now() > deadline) throw new Error(`still running after 10 s: ${left.join(", ")}`);
+    await sleep(20);
   }
 }

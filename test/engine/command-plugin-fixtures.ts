@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod/mini";
-import { type Answer, answer, PluginDriver, type Request, request } from "./command-plugin-driver.ts";
+import { PluginDriver } from "./command-plugin-driver.ts";
+import { type Answer, answer, type Request, request } from "./command-plugin-messages.ts";
 
 /** A question, the files around it (a script is executable), and the official plugin's answer. */
 const scenario = z.strictObject({
@@ -39,10 +40,19 @@ class Folder implements AsyncDisposable {
       await writeFile(file, content, { mode: content.startsWith("#!") ? 0o755 : 0o644 });
     }
   }
-  /** Puts this folder's path where `$DIR` stands, and back. */
-  enter = (message: Request): Request =>
-    request.parse(JSON.parse(JSON.stringify(message).replaceAll("$DIR", this.path)));
-  leave = (reply: Answer): Answer => answer.parse(JSON.parse(JSON.stringify(reply).replaceAll(this.path, "$DIR")));
+  /** Puts this folder's path where `$DIR` stands and long texts where `$X{length}` does; `leave` does the reverse. */
+  enter(message: Request): Request {
+    const text = JSON.stringify(message)
+      .replaceAll("$DIR", this.path)
+      .replace(/\$X\{(\d+)\}/g, (_, length: string) => "x".repeat(Number(length)));
+    return request.parse(JSON.parse(text));
+  }
+  leave(reply: Answer): Answer {
+    const text = JSON.stringify(reply)
+      .replaceAll(this.path, "$DIR")
+      .replace(/x{1000,}/g, (run) => `$X{${run.length}}`);
+    return answer.parse(JSON.parse(text));
+  }
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.path, { recursive: true, force: true });
   }

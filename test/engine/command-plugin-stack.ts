@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -42,6 +42,7 @@ export class CommandStack implements AsyncDisposable {
   readonly backend: string;
   private readonly folder: string;
   private readonly pulumiHome: string;
+  private readonly running = new Set<ChildProcess>();
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -81,6 +82,8 @@ export class CommandStack implements AsyncDisposable {
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    this.running.add(child);
+    child.once("exit", () => this.running.delete(child));
     const outcome = (async (): Promise<Outcome> => {
       const [out, error, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
       return { code: z.nullable(z.number()).parse(code), output: out + error };
@@ -120,6 +123,7 @@ export class CommandStack implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.running) child.kill("SIGKILL");
     await rm(this.folder, { recursive: true, force: true });
   }
 }

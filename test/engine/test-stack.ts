@@ -13,6 +13,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { installationPaths } from "../../components/cron/local/paths.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
+import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { devFolder, ensureDevStack } from "../../scripts/dev-stack.ts";
 import { type Finished, installationOf, pulumi, type Stack } from "../../scripts/stack.ts";
 
@@ -28,6 +29,8 @@ export interface TestStack {
   up(env?: NodeJS.ProcessEnv): Promise<Finished>;
   /** Ops of the next preview by resource name, those that change nothing left out. */
   preview(env?: NodeJS.ProcessEnv): Promise<Record<string, string>>;
+  /** Ends the scheduler and what supervises it, as a kill or a restart of the machine does. */
+  endScheduler(): Promise<{ pid: number | undefined }>;
   /** Destroys the stack, ends its scheduler whatever happened, and removes the folder. */
   remove(): Promise<void>;
 }
@@ -56,10 +59,14 @@ export function makeTestStack(): TestStack {
         changed.map(({ op, urn }) => [urn.split("::").slice(2).join(" ").replace(/^.*\$/, ""), op]),
       );
     },
+    async endScheduler() {
+      const { pid } = schedulerState(paths);
+      await stopScheduler(installationOf(stack), { endRuns: false }, home);
+      return { pid };
+    },
     async remove() {
       await run(["destroy", "--yes", "--skip-preview", "--non-interactive"]);
-      const { alive, pid } = schedulerState(paths);
-      if (alive && pid !== undefined) process.kill(pid, "SIGKILL");
+      await stopScheduler(installationOf(stack), { endRuns: false }, home);
       endTmuxServer(env);
       rmSync(home, { recursive: true, force: true, maxRetries: 3 });
     },

@@ -111,7 +111,10 @@ export class SchedulerLab {
     });
     this.#schedulers.add(child);
     const paths = installationPaths(installation, this.home);
-    await eventually("the scheduler is ready", () => (schedulerState(paths).pid === child.pid ? true : undefined));
+    await eventually("the scheduler is ready", () => {
+      if (child.exitCode !== null) throw new Error(`the scheduler ended with exit status ${child.exitCode}`);
+      return schedulerState(paths).pid === child.pid ? true : undefined;
+    });
     return child;
   }
 
@@ -207,6 +210,15 @@ export async function eventually<Value>(
     if (value !== undefined) return value;
     if (Date.now() > until) throw new Error(`not within ${patienceMs / 1000} s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }
 

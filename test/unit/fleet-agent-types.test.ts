@@ -1,7 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
-import { AgentTypes, readStockTypes, stockTypes } from "../../components/fleet/agent-types.ts";
-import { isConversational } from "../../components/fleet/index.ts";
+import { AgentTypes, isConversational, readStockTypes, stockTypes } from "../../components/fleet/agent-types.ts";
 import { Sandbox } from "./fleet-sandbox.ts";
 
 const sandbox = new Sandbox();

@@ -103,15 +103,6 @@ describe("the JSON schema", () => {
   });
 });
 
-describe("everything.toml", () => {
-  it("has every option", () => {
-    const text = readFileSync(join(projectFolder, "changelings/everything.toml"), "utf8");
-    for (const key of [...Object.keys(fileOptions), ...Object.keys(changelingOptions)]) {
-      expect([key, new RegExp(`^(\\[.*)?${key}\\b`, "m").test(text)]).toEqual([key, true]);
-    }
-  });
-});
-
 describe("the reference", () => {
   it("has a row for every option, with its default and unit", () => {
     const text = generatedFiles().get("changelings/REFERENCE.md") ?? "";

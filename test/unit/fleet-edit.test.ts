@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
-import { setEnabled, setOption } from "../../components/fleet/index.ts";
+import { setEnabled, setOption } from "../../components/fleet/edit.ts";
 
 describe("setEnabled", () => {
   it.each([

@@ -72,6 +72,15 @@ describe("a changeling from a program", () => {
     ]);
   });
 
+  it("is not refused for what a fleet file is only warned of", () => {
+    expect(faultsOf("a", { env: { KEY: `ghp_${"a1B2".repeat(9)}` } })).toEqual([]);
+  });
+
+  it("checks the good options beside bad ones", () => {
+    const options = faultsOf("a", { keepRuns: -1, timezone: "Nowhere" }).map(({ option }) => option);
+    expect(options).toEqual(["keepRuns", "timezone"]);
+  });
+
   it("has limits and types", () => {
     expect(faultsOf("a", { timeoutSeconds: 5, keepRuns: "many", overlap: "both", secrets: ["A", 1] })).toEqual([
       { option: "secrets[1]", reason: "expected a string, found 1; write the value in quotes" },

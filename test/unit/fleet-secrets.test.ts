@@ -5,7 +5,6 @@ import {
   missingSecrets,
   requiredSecrets,
   secretNames,
-  secretsOf,
 } from "../../components/fleet/index.ts";
 import { isReserved } from "../../components/fleet/secrets.ts";
 
@@ -30,9 +29,6 @@ describe("secrets", () => {
     expect(secretNames(talks)).toEqual(["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"]);
     expect(secretNames(runs)).toEqual(["GITHUB_TOKEN", "ANTHROPIC_API_KEY"]);
     expect(secretNames(lists)).toEqual(["NPM_TOKEN", "GITHUB_TOKEN"]);
-    const values = { GITHUB_TOKEN: "g", CLAUDE_CODE_OAUTH_TOKEN: "c", OTHER: "o" };
-    expect(secretsOf(talks, values)).toEqual({ GITHUB_TOKEN: "g", CLAUDE_CODE_OAUTH_TOKEN: "c" });
-    expect(secretsOf(lists, values)).toEqual({ GITHUB_TOKEN: "g" });
   });
 
   it("that are missing, each with who needs it", () => {

@@ -37,6 +37,19 @@ describe("the launcher", () => {
   });
 });
 
+test("a cache that can't be written is an error that names the way out", () => {
+  const cache = join(checkout, "package.json/cache");
+  const { status, stderr } = spawnSync(process.execPath, [launcher, "setup"], {
+    encoding: "utf8",
+    env: { ...process.env, CHANGELINGS_CACHE: cache, PULUMI_HOME: undefined },
+  });
+  expect(stderr).toBe(
+    `Setup: ENOTDIR: not a directory, mkdir '${cache}/locks'\n` +
+      `Make room there, or name another folder for the cache than ${cache} in CHANGELINGS_CACHE.\n`,
+  );
+  expect(status).toBe(1);
+});
+
 describe("a program that is run in our place", () => {
   const started: ChildProcess[] = [];
   const grandchildren: number[] = [];

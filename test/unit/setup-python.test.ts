@@ -45,21 +45,22 @@ describe("Python", () => {
     expect(readFileSync(join(machine.cache, "logs/uv.log"), "utf8")).toMatch(/uv python install 3\.12\n$/);
   });
 
-  test("that is nowhere is an error that says how to install it", async () => {
+  const withUv =
+    "This system has no package of it. Install one with: curl -LsSf https://astral.sh/uv/install.sh | sh && uv python install 3.12";
+  test.each([
+    ["apt-get", "3.13.5-1", "Install with: sudo apt-get install -y python3 python3-venv"],
+    ["apt-get", "3.11.2-1+b1", withUv],
+    ["dnf", "", "Install with: sudo dnf install -y python3.12"],
+    ["pacman", "", "Install with: sudo pacman -S --noconfirm python"],
+    ["brew", "", "Install with: brew install python@3.12"],
+    ["nothing", "", withUv],
+  ])("that is nowhere is an error with the command of %s (%s)", async (manager, candidate, remedy) => {
     vi.spyOn(process as { getuid(): number }, "getuid").mockReturnValue(1000);
-    machine.program("apt-get", "exit 1");
-    machine.program("apt-cache", "echo '  Candidate: 3.11.2-1+b1'");
+    machine.program("python3", ...pretends("3.11.2"));
+    machine.program(manager, "exit 1");
+    machine.program("apt-cache", `echo '  Candidate: ${candidate}'`);
     const message = "Python 3.12 or later with its venv module not found on PATH, in pyenv, nor by uv";
-    await expect(findPython()).rejects.toMatchObject({
-      message,
-      remedy:
-        "This system's own is older. Install one with: curl -LsSf https://astral.sh/uv/install.sh | sh && uv python install 3.12",
-    });
-    machine.program("apt-cache", "echo '  Candidate: 3.13.5-1'");
-    await expect(findPython()).rejects.toMatchObject({
-      message,
-      remedy: "Install with: sudo apt-get install -y python3 python3-venv",
-    });
+    await expect(findPython()).rejects.toMatchObject({ message, remedy });
   });
 });
 

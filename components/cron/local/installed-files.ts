@@ -49,8 +49,8 @@ function drift(path: string, what: string, isAsInstalled: (content: unknown) => 
     return isAsInstalled(JSON.parse(readFileSync(path, "utf8"))) ? undefined : `its ${what} was edited by hand`;
   } catch (error) {
     if (error instanceof SyntaxError) return `its ${what} was edited by hand`;
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return `its ${what} is missing`;
-    throw error;
+    const code = error instanceof Error && "code" in error ? error.code : error;
+    return code === "ENOENT" ? `its ${what} is missing` : `its ${what} can't be read (${code})`;
   }
 }
 

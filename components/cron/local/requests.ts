@@ -97,8 +97,13 @@ function waitForAnswer(paths: InstallationPaths, id: string, patienceMs: number)
       () => finish(() => reject(new Error(`no answer from the scheduler within ${seconds} s; see ${logPath(paths)}`))),
       patienceMs,
     );
-    // A file event that got lost, or a scheduler that is gone, must not cost all of the patience.
-    const pulse = setInterval(look, 2000);
+    // A lost file event, or a scheduler that is gone and not restarted, must not cost all of the patience.
+    let absences = 0;
+    const pulse = setInterval(() => {
+      absences = schedulerState(paths).alive ? 0 : absences + 1;
+      if (absences < 4) look();
+      else finish(() => reject(new Error(`the scheduler ended before it answered; see ${logPath(paths)}`)));
+    }, 2000);
   });
 }
 

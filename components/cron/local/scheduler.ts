@@ -10,6 +10,7 @@ import { RequestInbox } from "./request-inbox.ts";
 import type { Answer, Request } from "./requests.ts";
 import type { Cause } from "./run.ts";
 import { AgentPoll } from "./runs/agent-poll.ts";
+import { lastDue } from "./runs/occasions.ts";
 import { RunKeeper } from "./runs/run-keeper.ts";
 import { type DueJob, Timetable } from "./timetable.ts";
 
@@ -98,7 +99,7 @@ export class Scheduler {
     for (const name of this.#timetable.names()) if (!present.has(name)) this.#timetable.delete(name);
     for (const { spec, installedAt } of jobs) {
       try {
-        this.#timetable.set(spec, Math.max(Math.min(installedAt, now), this.#runs.lastDue(spec.name)));
+        this.#timetable.set(spec, Math.max(Math.min(installedAt, now), lastDue(this.#paths, spec.name)));
       } catch (error) {
         this.#timetable.delete(spec.name);
         this.#log(`${spec.name} is not scheduled: ${messageOf(error)}`);

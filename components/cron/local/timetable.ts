@@ -1,4 +1,5 @@
 import { Cron } from "croner";
+import { cronOptions } from "../../fleet/cron-options.ts";
 
 /** When jobs come due: pure arithmetic on a clock that is handed in. Times are milliseconds since 1970. */
 
@@ -43,7 +44,7 @@ export class Timetable {
   set(job: TimetableJob, since: number): void {
     const known = this.#entries.get(job.name);
     if (known !== undefined && isSame(known.job, job)) return;
-    const cron = new Cron(job.schedule, { timezone: job.timezone, mode: "5-part", paused: true });
+    const cron = new Cron(job.schedule, { ...cronOptions(job.timezone), paused: true });
     const considered = Math.max(since, known?.considered ?? Number.NEGATIVE_INFINITY);
     const entry = { job, cron, considered, next: Number.POSITIVE_INFINITY };
     entry.next = nextOf(entry);

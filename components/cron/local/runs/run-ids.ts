@@ -9,13 +9,36 @@ import type { InstallationPaths } from "../paths.ts";
  * has to be taken up again.
  */
 
-/** @param time milliseconds since 1970 @returns for instance `fixme-fairy-2026-11-21-05-00-00` (UTC) */
-export function runId(changeling: string, time: number): string {
-  return `${changeling}-${new Date(time).toISOString().slice(0, 19).replace(/[T:]/g, "-")}`;
+/** Gives out ids: they name seconds, and no second twice. */
+export class RunIds {
+  readonly #paths: InstallationPaths;
+  /** By changeling; milliseconds since 1970. */
+  readonly #last = new Map<string, number>();
+
+  constructor(paths: InstallationPaths) {
+    this.#paths = paths;
+  }
+
+  /** @param time milliseconds since 1970 @returns for instance `fixme-fairy-2026-11-21-05-00-00` (UTC) */
+  next(changeling: string, time: number): string {
+    const last = this.#last.get(changeling) ?? Number.NEGATIVE_INFINITY;
+    const second = Math.max(Math.floor(time / 1000) * 1000, last + 1000);
+    this.#last.set(changeling, second);
+    return `${changeling}-${new Date(second).toISOString().slice(0, 19).replace(/[T:]/g, "-")}`;
+  }
+
+  /** An id for a run that is to be open: nobody's on this machine, nor taken otherwise. */
+  async claim(changeling: string, time: number, isTaken: (id: string) => Promise<boolean>): Promise<string> {
+    for (;;) {
+      const id = this.next(changeling, time);
+      if (!writeClaim(this.#paths, id)) continue;
+      if (!(await isTaken(id))) return id;
+      releaseRunId(this.#paths, id);
+    }
+  }
 }
 
-/** @returns false when the id is taken */
-export function claimRunId(paths: InstallationPaths, id: string): boolean {
+function writeClaim(paths: InstallationPaths, id: string): boolean {
   ensureFolder(folderOf(paths));
   try {
     const file = openSync(join(folderOf(paths), id), "wx", 0o600);

@@ -1,19 +1,18 @@
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ensureFolder } from "../files.ts";
 import type { JobSpec } from "../job.ts";
-import type { RecordLine } from "../record-line.ts";
-import { appendRecord, readRuns, recentLines } from "../records.ts";
+import { appendRecord, readRuns } from "../records.ts";
 import type { Cause } from "../run.ts";
 import type { RunContext } from "./context.ts";
 import { branchExists, gitIn } from "./git.ts";
+import { queuedCause } from "./occasions.ts";
 import { performRun } from "./perform.ts";
 import { branchOf, envFolder, type RunPlan, readPlan, runFiles, writePlan } from "./plan.ts";
 import { prune } from "./prune.ts";
 import { repositoryFolder } from "./repository.ts";
-import { claimRunId, openRunIds, releaseRunId, runId } from "./run-ids.ts";
-
-/** How far back it is looked for what was fired, skipped or queued last. */
-const recentOccasions = 20;
+import { openRunIds, RunIds, releaseRunId } from "./run-ids.ts";
 
 /** What became of an occasion to fire. */
 export type Fired = { readonly runId: string } | { readonly skipped: string } | { readonly queued: true };
@@ -33,7 +32,7 @@ export class RunKeeper {
   /** By changeling: it fires once the open one has ended. */
   readonly #queued = new Map<string, Cause>();
   readonly #tidying = new Map<string, Promise<void>>();
-  readonly #lastIdAt = new Map<string, number>();
+  readonly #ids: RunIds;
   /** The job as it is now, when a queued run's turn has come. */
   readonly #currentSpec: (name: string) => JobSpec | undefined;
   #isClosing = false;
@@ -41,12 +40,14 @@ export class RunKeeper {
   constructor(context: RunContext, currentSpec: (name: string) => JobSpec | undefined) {
     this.#context = context;
     this.#currentSpec = currentSpec;
+    this.#ids = new RunIds(context.paths);
   }
 
   /** Takes up the runs that were open when the last scheduler ended. Call once, first. */
   adopt(): void {
-    rmSync(envFolder(this.#context.paths), { recursive: true, force: true });
-    for (const { id, changeling } of openRunIds(this.#context.paths)) {
+    const openRuns = openRunIds(this.#context.paths);
+    this.#sweepEnvFiles(new Set(openRuns.map(({ id }) => id)));
+    for (const { id, changeling } of openRuns) {
       const recorded = readRuns(this.#context.paths, changeling).find((run) => run.id === id);
       const plan = readPlan(runFiles(this.#context.paths, changeling, id));
       if (recorded === undefined || recorded.outcome !== undefined) releaseRunId(this.#context.paths, id);
@@ -60,24 +61,10 @@ export class RunKeeper {
 
   /** A changeling whose queued run was not yet fired when the last scheduler ended. */
   adoptQueued(name: string): void {
-    const occasions = this.#recentOccasions(name);
-    const queued = occasions.find(({ event }) => event === "queued");
-    if (queued === undefined || occasions.some(({ event, cause }) => event !== "queued" && isSame(cause, queued.cause)))
-      return;
-    this.#queued.set(name, queued.cause);
+    const cause = queuedCause(this.#context.paths, name);
+    if (cause === undefined) return;
+    this.#queued.set(name, cause);
     if (!this.#open.has(name)) void this.#fireQueued(name);
-  }
-
-  /** The last due time that was fired, skipped or queued. Milliseconds since 1970; -Infinity when there was none. */
-  lastDue(name: string): number {
-    const causes = this.#recentOccasions(name).map(({ cause }) => cause);
-    return Math.max(
-      ...causes.map((cause) => (cause.kind === "manual" ? Number.NEGATIVE_INFINITY : Date.parse(cause.due))),
-    );
-  }
-
-  get openCount(): number {
-    return this.#open.size;
   }
 
   /**
@@ -106,7 +93,7 @@ export class RunKeeper {
   /** Records an occasion that was not taken. */
   skip(name: string, cause: Cause, reason: string, request?: string): { readonly skipped: string } {
     const at = new Date();
-    const id = runId(name, this.#nextIdTime(name, at.getTime()));
+    const id = this.#ids.next(name, at.getTime());
     const asked = request === undefined ? {} : { request };
     const line = { event: "skipped", at: at.toISOString(), changeling: name, id, cause, reason, ...asked } as const;
     appendRecord(this.#context.paths, line);
@@ -158,7 +145,10 @@ export class RunKeeper {
   async #record(spec: JobSpec, cause: Cause, request: string | undefined): Promise<RunPlan> {
     const { paths } = this.#context;
     const firedAt = new Date();
-    const id = await this.#claimId(spec, firedAt.getTime());
+    const git = gitIn(repositoryFolder(paths, spec.repo), this.#context.env);
+    // A repository that is not there (yet) has no such branch either.
+    const isTaken = (each: string) => branchExists(git, branchOf(each));
+    const id = await this.#ids.claim(spec.name, firedAt.getTime(), isTaken);
     const plan = { id, firedAt: firedAt.toISOString(), spec };
     try {
       writePlan(runFiles(paths, spec.name, id), plan);
@@ -178,26 +168,6 @@ export class RunKeeper {
     }
     this.#context.log(`${id}: fired (${cause.kind}${cause.kind === "manual" ? "" : `, due ${cause.due}`})`);
     return plan;
-  }
-
-  /** An id that no open run of this machine has, and no branch of the repository. */
-  async #claimId(spec: JobSpec, time: number): Promise<string> {
-    const git = gitIn(repositoryFolder(this.#context.paths, spec.repo), this.#context.env);
-    for (;;) {
-      const id = runId(spec.name, this.#nextIdTime(spec.name, time));
-      if (!claimRunId(this.#context.paths, id)) continue;
-      // A repository that is not there (yet) has no such branch either.
-      if (!(await branchExists(git, branchOf(id)))) return id;
-      releaseRunId(this.#context.paths, id);
-    }
-  }
-
-  /** Ids name seconds, and no second twice. */
-  #nextIdTime(name: string, time: number): number {
-    const last = this.#lastIdAt.get(name) ?? Number.NEGATIVE_INFINITY;
-    const next = Math.max(Math.floor(time / 1000) * 1000, last + 1000);
-    this.#lastIdAt.set(name, next);
-    return next;
   }
 
   #perform(plan: RunPlan, run: OpenRun): void {
@@ -236,6 +206,15 @@ export class RunKeeper {
     releaseRunId(paths, plan.id);
   }
 
+  /** An open run may have a `mngr create` under way that still has to read its own. */
+  #sweepEnvFiles(open: ReadonlySet<string>): void {
+    const folder = envFolder(this.#context.paths);
+    ensureFolder(folder);
+    for (const file of readdirSync(folder)) {
+      if (!open.has(basename(file, ".env"))) rmSync(join(folder, file), { force: true });
+    }
+  }
+
   #giveUp(id: string, changeling: string): void {
     const { paths } = this.#context;
     const reason = "it was interrupted, and its plan is gone";
@@ -244,25 +223,11 @@ export class RunKeeper {
     releaseRunId(paths, id);
   }
 
-  /** Newest first. A queued run may be fired after later occasions were skipped, so one line is not enough. */
-  #recentOccasions(name: string): Extract<RecordLine, { cause: Cause }>[] {
-    const occasions: Extract<RecordLine, { cause: Cause }>[] = [];
-    for (const line of recentLines(this.#context.paths, name)) {
-      if ("cause" in line) occasions.push(line);
-      if (occasions.length === recentOccasions) break;
-    }
-    return occasions;
-  }
-
   #answered(name: string, request: string): Fired | undefined {
     const run = readRuns(this.#context.paths, name).find((each) => each.request === request);
     if (run === undefined) return undefined;
     return run.outcome === "skipped" ? { skipped: run.reason ?? "" } : { runId: run.id };
   }
-}
-
-function isSame(a: Cause, b: Cause): boolean {
-  return a.kind !== "manual" && b.kind !== "manual" && a.due === b.due;
 }
 
 function messageOf(error: unknown): string {

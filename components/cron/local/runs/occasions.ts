@@ -1,0 +1,39 @@
+import type { InstallationPaths } from "../paths.ts";
+import type { RecordLine } from "../record-line.ts";
+import { recentLines } from "../records.ts";
+import type { Cause } from "../run.ts";
+
+/** What the records tell of the occasions to fire that there were: so much is known after a restart, and no more. */
+
+/** How far back it is looked. A queued run may be fired after later occasions were skipped, so one is not enough. */
+const mostOccasions = 20;
+
+type Occasion = Extract<RecordLine, { cause: Cause }>;
+
+/** The last due time that was fired, skipped or queued. Milliseconds since 1970; -Infinity when there was none. */
+export function lastDue(paths: InstallationPaths, name: string): number {
+  return Math.max(...recentOccasions(paths, name).map(({ cause }) => dueOf(cause)));
+}
+
+/** Of a run that was queued, and neither fired nor given up. */
+export function queuedCause(paths: InstallationPaths, name: string): Cause | undefined {
+  const occasions = recentOccasions(paths, name);
+  const queued = occasions.find(({ event }) => event === "queued")?.cause;
+  if (queued === undefined) return undefined;
+  const isTaken = occasions.some(({ event, cause }) => event !== "queued" && dueOf(cause) === dueOf(queued));
+  return isTaken ? undefined : queued;
+}
+
+/** Newest first. */
+function recentOccasions(paths: InstallationPaths, name: string): Occasion[] {
+  const occasions: Occasion[] = [];
+  for (const line of recentLines(paths, name)) {
+    if ("cause" in line) occasions.push(line);
+    if (occasions.length === mostOccasions) break;
+  }
+  return occasions;
+}
+
+function dueOf(cause: Cause): number {
+  return cause.kind === "manual" ? Number.NEGATIVE_INFINITY : Date.parse(cause.due);
+}
