@@ -1,12 +1,5 @@
 import * as z from "zod/mini";
-
-/** What every script may see of the environment that it is started in; the rest never reaches mngr or an agent. */
-const allowed = [
-  ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "TERM", "TMUX_TMPDIR", "XDG_RUNTIME_DIR"],
-  ...["DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK", "NODE_COMPILE_CACHE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
-  ...["SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"],
-  ...["GIT_CONFIG_GLOBAL", "GIT_SSL_CAINFO", "MNGR_HOST_DIR", "MNGR_USER_ID", "MNGR_PREFIX", "MNGR_ROOT_NAME"],
-];
+import { allowedEnvironment } from "../components/mngr/environment.ts";
 
 export interface Script<Shape> {
   /** The variables that it reads, all strings: the environment of its Command. */
@@ -31,7 +24,8 @@ export async function runScript<Shape>(script: Script<Shape>): Promise<void> {
     const faults = declared.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
     fail(`this script is run by \`pulumi up\`, which sets its environment; it lacks ${faults.join("; ")}`, 2);
   }
-  for (const name of Object.keys(process.env)) if (!allowed.includes(name)) delete process.env[name];
+  const allowed = allowedEnvironment(process.env);
+  for (const name of Object.keys(process.env)) if (!Object.hasOwn(allowed, name)) delete process.env[name];
   const timer = setTimeout(() => fail(`not done after ${script.timeoutSeconds} s`, 124), script.timeoutSeconds * 1000);
   try {
     const line = JSON.stringify(await script[verb](declared.data));

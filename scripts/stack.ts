@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { currentBackend, installationId } from "../components/installation.ts";
 import { projectFolder } from "./project.ts";
+import { passSignals } from "./setup/pass-through.mjs";
 
 /** A stack that the CLI works on. */
 export interface Stack {
@@ -48,9 +49,7 @@ export async function pulumi(
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
   });
-  // Ctrl-C reaches Pulumi by itself (same terminal); this program waits for its orderly end.
-  const wait = () => undefined;
-  process.on("SIGINT", wait);
+  const stopPassing = passSignals(child);
   try {
     const code = await new Promise<number>((resolve, reject) => {
       child.once("error", (error) => reject(new Error(`pulumi could not be started: ${error.message}`)));
@@ -58,7 +57,7 @@ export async function pulumi(
     });
     return { code, stdout, stderr };
   } finally {
-    process.off("SIGINT", wait);
+    stopPassing();
   }
 }
 

@@ -19,7 +19,7 @@ export async function* engineMeasures(folder: string): AsyncGenerator<Measure> {
   for (const { count, rounds, bar } of sizes) {
     const home = join(folder, `home-${count}`);
     mkdirSync(home, { recursive: true });
-    const env = { ...process.env, HOME: home, CHANGELINGS_SUPERVISOR: "detached", CI: "" };
+    const env = { ...process.env, HOME: home, CI: "" };
     const stack = ensureDevStack(home, env);
     writeFileSync(join(devFolder(home), "fleet.toml"), fleetOf(count));
     const bare = await makeBareStack(join(folder, `bare-${count}`), count, env);

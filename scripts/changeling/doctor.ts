@@ -81,7 +81,7 @@ function pluginCheck(): Check {
   if (!existsSync(folder)) {
     return { name: "command plugin", status: "failed", detail: "not installed", remedy: "npm run setup" };
   }
-  const isStandIn = existsSync(join(folder, "stand-in.json"));
+  const isStandIn = existsSync(join(folder, "start.cjs"));
   return {
     name: "command plugin",
     status: "ok",

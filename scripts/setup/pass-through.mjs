@@ -28,8 +28,11 @@ export function passThrough([program, ...args], env = process.env) {
   });
 }
 
-/** @param {import("node:child_process").ChildProcess} child */
-function passSignals(child) {
+/**
+ * Hands the signals that reach this process on to a program that it runs, until what it returns is called.
+ * @param {import("node:child_process").ChildProcess} child
+ */
+export function passSignals(child) {
   // A terminal sends Ctrl-C to the program as well as to us; sent again it would look like a second one.
   const hasTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
   let received = 0;

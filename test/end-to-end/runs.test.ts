@@ -17,7 +17,7 @@ const at = lab.installation();
 const mngr = mngrClient(mngrEnvironment(lab.env));
 const inHome = (file: string) => join(lab.home, file);
 const commit = "echo work > mark && git add . && git commit --quiet --message 'Mark'";
-const secret = 'hush $HOME `id` "quoted" \\ #7f3a';
+const secret = 'hush $HOME `id` "quoted" \\ #zq9-tell';
 
 const stub = fileURLToPath(new URL("../support/working-claude.sh", import.meta.url));
 
@@ -44,10 +44,10 @@ describe("a command agent", () => {
     );
     expect(env.filter((line) => line.startsWith("LEAKY_TOKEN="))).toEqual([]);
     expect(readFileSync(inHome("umask"), "utf8")).toBe("0077\n");
-    expect(readFileSync(inHome("ps"), "utf8")).not.toContain("7f3a");
+    expect(readFileSync(inHome("ps"), "utf8")).not.toContain("zq9-tell");
     expect(existsSync(join(at.paths.scheduler, "env", `${run.id}.env`))).toBe(false);
     const telling = filesBelow(lab.home).filter(
-      (file) => file !== inHome("agent-env") && readFileSync(file).includes("7f3a"),
+      (file) => file !== inHome("agent-env") && readFileSync(file).includes("zq9-tell"),
     );
     expect(
       telling
@@ -90,17 +90,14 @@ describe("a command agent", () => {
     await eventually("its processes are gone", () => (pids.some(isAlive) ? undefined : true));
   });
 
-  it.concurrent("is stopped by its person: failed", async () => {
-    at.install(at.spec("stopped", { agent: { mngrType: "sleeper", script: undefined } }));
+  it.concurrent("of a type that our wrapper is not around is done when mngr says so", async () => {
     mkdirSync(join(lab.repo, ".mngr"), { recursive: true });
-    writeFileSync(
-      join(lab.repo, ".mngr", "settings.toml"),
-      '[agent_types.sleeper]\nparent_type = "command"\ncommand = "sleep 600"\n',
-    );
-    const id = await at.fire("stopped");
-    const agent = await eventually("its agent is there", () => at.recorded("stopped", id).agentId);
-    await mngr.destroy([agent]);
-    expect((await at.end("stopped", id)).reason).toBe("its agent was destroyed by somebody else");
+    const type = '[agent_types.toucher]\nparent_type = "command"\ncommand = "touch touched"\n';
+    writeFileSync(join(lab.repo, ".mngr", "settings.toml"), type);
+    at.install(at.spec("touches", { agent: { mngrType: "toucher" } }));
+    const run = await at.run("touches");
+    expect(run.outcome).toBe("no_changes");
+    expect(run.reason).toBe(`it made no commit, but left changes of 1 file in ${run.worktree}`);
   });
 
   it.concurrent("has a type that mngr does not know: failed, with mngr's words", async () => {
@@ -119,6 +116,16 @@ it.concurrent("a conversation gets its message, works, waits, and is done; its t
   const run = await at.run("talks");
   expect(run).toMatchObject({ outcome: "succeeded", commits: [{ subject: "Did /fixme-fairy" }] });
   expect(readFileSync(join(at.paths.runs, "talks", run.id, "output.log"), "utf8")).toContain("❯ /fixme-fairy");
+});
+
+it.concurrent("a conversation whose agent its person destroys has failed", async () => {
+  const agent = { type: "claude", mngrType: "claude", isConversational: true, message: "Wait for me." };
+  at.install(at.spec("destroyed", { settleSeconds: 60, agent }));
+  const id = await at.fire("destroyed");
+  const created = await eventually("its agent is there", () => at.recorded("destroyed", id).agentId, 120_000);
+  await mngr.destroy([created]);
+  const run = await at.end("destroyed", id);
+  expect(run).toMatchObject({ outcome: "failed", reason: "its agent was destroyed by somebody else" });
 });
 
 it.concurrent("a schedule fires at its time, once, and what comes due meanwhile waits its turn", async () => {
@@ -147,14 +154,7 @@ it.concurrent("a schedule fires at its time, once, and what comes due meanwhile 
 
 it.concurrent("a supervised scheduler is back within seconds of a crash, and the run that was open ends as it should", async () => {
   const second = lab.installation("second");
-  const { PATH } = process.env;
-  Object.assign(process.env, {
-    PATH: lab.env["PATH"],
-    TMUX_TMPDIR: lab.env["TMUX_TMPDIR"],
-    GIT_CONFIG_GLOBAL: "/dev/null",
-  });
-  const { pid, supervisor } = await startScheduler("second", lab.home);
-  Object.assign(process.env, { PATH });
+  const { pid, supervisor } = await startScheduler("second", lab.home, lab.env);
   try {
     expect(supervisor).toBe("a restart loop");
     const script = `while [ ! -e "${inHome("go")}" ]; do sleep 0.2; done; ${commit}`;

@@ -158,9 +158,9 @@ test("offline, a second time has nothing to do and changes nothing", async () =>
 
 test("a second clone needs only its npm packages, also offline", { timeout: 120_000 }, async () => {
   const { code, stderr } = await launch(clones[1], ["setup"], OFFLINE).end;
-  expect(stderr.replace(/\d+s\n/, "")).toBe(
-    "Installing the npm packages …\nInstalling the npm packages: done in Everything is set up.\n",
-  );
+  // A slow machine says the same more than once, with the time.
+  const said = stderr.split("\n").map((line) => line.replace(/ ….*$|: done in .*$/, ""));
+  expect([...new Set(said)]).toEqual(["Installing the npm packages", "Everything is set up.", ""]);
   expect(code).toBe(0);
 });
 

@@ -89,7 +89,6 @@ export function hermeticEnvironment(home: string): NodeJS.ProcessEnv {
     MNGR_HOST_DIR: join(home, ".mngr"),
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_CONFIG_NOSYSTEM: "1",
-    CHANGELINGS_SUPERVISOR: "detached",
     CI: "",
     GITHUB_TOKEN: "",
     GH_TOKEN: "",

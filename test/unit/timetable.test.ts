@@ -2,6 +2,7 @@ import { Cron } from "croner";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Timetable } from "../../components/cron/local/timetable.ts";
+import { cronOptions } from "../../components/fleet/cron-options.ts";
 
 const at = (time: string) => Date.parse(time);
 const job = { name: "a", enabled: true, schedule: "0 3 * * *", timezone: "UTC" };
@@ -74,7 +75,7 @@ describe("Timetable", () => {
           const timetable = new Timetable();
           timetable.set({ ...job, schedule, timezone }, from);
           const expected: string[] = [];
-          const cron = new Cron(schedule, { timezone, paused: true });
+          const cron = new Cron(schedule, { ...cronOptions(timezone), paused: true });
           for (
             let next = cron.nextRun(new Date(from));
             next !== null && next.getTime() <= to;

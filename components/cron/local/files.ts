@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync } from "node:fs";
+import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 
@@ -43,6 +43,26 @@ export function readTail(path: string, bytes: number): string {
   } catch (error) {
     if (isMissing(error)) return "";
     throw error;
+  }
+}
+
+/** How often a folder is looked at, in milliseconds, where the system can't tell of changes. */
+const lookEveryMs = 2000;
+
+/**
+ * Calls back when something changed in a folder, or might have.
+ * @returns a function that ends it
+ */
+export function watchFolder(path: string, onChange: () => void): () => void {
+  try {
+    const watcher = watch(path, onChange);
+    // The folder went away: there is nothing more to tell of.
+    watcher.on("error", () => watcher.close());
+    return () => watcher.close();
+  } catch {
+    // A system watches so many files and no more.
+    const timer = setInterval(onChange, lookEveryMs);
+    return () => clearInterval(timer);
   }
 }
 

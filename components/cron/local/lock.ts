@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { ensureFolder } from "./files.ts";
 import type { InstallationPaths } from "./paths.ts";
 
@@ -18,7 +18,7 @@ const held: DatabaseSync[] = [];
 export function takeLock(paths: InstallationPaths): boolean {
   ensureFolder(paths.scheduler);
   // Observers hold it for an instant.
-  const file = new DatabaseSync(lockPath(paths), { timeout: 100 });
+  const file = open(paths, { timeout: 100 });
   if (isRefused(file, "PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")) return false;
   held.push(file);
   return true;
@@ -26,10 +26,22 @@ export function takeLock(paths: InstallationPaths): boolean {
 
 export function isLocked(paths: InstallationPaths): boolean {
   if (!existsSync(lockPath(paths))) return false;
-  const file = new DatabaseSync(lockPath(paths), { readOnly: true });
+  const file = open(paths, { readOnly: true });
   const isHeld = isRefused(file, "SELECT 1 FROM sqlite_schema");
   if (!isHeld) file.close();
   return isHeld;
+}
+
+/** Loaded when needed; and quietly, since the first releases of Node 24 warn that it is young. */
+function open(paths: InstallationPaths, options: { timeout?: number; readOnly?: boolean }): DatabaseSync {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    const sqlite = process.getBuiltinModule("node:sqlite");
+    return new sqlite.DatabaseSync(lockPath(paths), options);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }
 
 /** Closes the file when refused. */

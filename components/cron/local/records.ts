@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, fsyncSync, openSync, readdirSync, readSync, statSync, watch, writeSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, openSync, readdirSync, readSync, statSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
-import { ensureFolder, isMissing, readTail, readTextIfAny, writePrivateFile } from "./files.ts";
+import { ensureFolder, isMissing, readTail, readTextIfAny, watchFolder, writePrivateFile } from "./files.ts";
 import type { InstallationPaths } from "./paths.ts";
 import { parseLine, type RecordLine } from "./record-line.ts";
 import type { Commit, Run } from "./run.ts";
@@ -148,7 +148,7 @@ export function waitForRun(
   return new Promise((resolve, reject) => {
     let seen = "";
     const finish = (how: () => void) => {
-      watcher.close();
+      unwatch();
       clearInterval(timer);
       how();
     };
@@ -160,9 +160,7 @@ export function waitForRun(
       seen = now;
       if (run.outcome !== undefined) finish(() => resolve(run));
     };
-    const watcher = watch(paths.records, (_event, file) => {
-      if (file === null || file === `${name}.jsonl`) look();
-    });
+    const unwatch = watchFolder(paths.records, look);
     // The scheduler is restarted within seconds of a crash, so it is only given up when it stays away.
     let absences = 0;
     const timer = setInterval(() => {

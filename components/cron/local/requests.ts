@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { rmSync, watch } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { ensureFolder, readJson, writePrivateFile } from "./files.ts";
+import { ensureFolder, readJson, watchFolder, writePrivateFile } from "./files.ts";
 import type { InstallationPaths } from "./paths.ts";
 import { schedulerState } from "./state.ts";
 
@@ -27,8 +27,8 @@ export const answer = z.union([
 
 export type Answer = z.infer<typeof answer>;
 
-/** A run starts at once. */
-const runPatienceMs = 30_000;
+/** A run starts at once; where the system can't tell of new files, the scheduler looks for them once a minute. */
+const runPatienceMs = 90_000;
 /** An agent may have to be created before it can be stopped, and ended processes get seconds to say goodbye. */
 export const removalPatienceMs = 150_000;
 
@@ -82,7 +82,7 @@ async function ask(
 function waitForAnswer(paths: InstallationPaths, id: string, patienceMs: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const finish = (how: () => void) => {
-      watcher.close();
+      unwatch();
       clearTimeout(timer);
       clearInterval(pulse);
       how();
@@ -91,7 +91,7 @@ function waitForAnswer(paths: InstallationPaths, id: string, patienceMs: number)
       const given = readJson(answerPath(paths, id));
       if (given !== undefined) finish(() => resolve(answer.parse(given)));
     };
-    const watcher = watch(paths.requests, look);
+    const unwatch = watchFolder(paths.requests, look);
     const seconds = patienceMs / 1000;
     const timer = setTimeout(
       () => finish(() => reject(new Error(`no answer from the scheduler within ${seconds} s; see ${logPath(paths)}`))),

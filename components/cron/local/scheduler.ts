@@ -1,8 +1,8 @@
-import { existsSync, type FSWatcher, watch } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { type Mngr, mngrClient } from "../../mngr/client.ts";
 import { mngrEnvironment } from "../../mngr/environment.ts";
-import { ensureFolder } from "./files.ts";
+import { ensureFolder, watchFolder } from "./files.ts";
 import { JobStore } from "./job-store.ts";
 import type { Log } from "./log.ts";
 import type { InstallationPaths } from "./paths.ts";
@@ -31,7 +31,7 @@ export class Scheduler {
   readonly #inbox: RequestInbox;
   readonly #tools: ReturnType<typeof mngrs>;
   readonly #exit: (reason: string) => void;
-  readonly #watchers: FSWatcher[] = [];
+  readonly #unwatch: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #filesTimer: NodeJS.Timeout | undefined;
 
@@ -57,7 +57,7 @@ export class Scheduler {
   start(): void {
     for (const folder of [this.#paths.jobs, this.#paths.requests]) {
       ensureFolder(folder);
-      this.#watchers.push(watch(folder, () => this.#onFiles()));
+      this.#unwatch.push(watchFolder(folder, () => this.#onFiles()));
     }
     this.#inbox.sweep();
     this.#runs.adopt();
@@ -71,7 +71,7 @@ export class Scheduler {
 
   /** Leaves the runs alone: the next scheduler takes them up. */
   stop(): void {
-    for (const watcher of this.#watchers) watcher.close();
+    for (const unwatch of this.#unwatch) unwatch();
     clearTimeout(this.#timer);
     clearTimeout(this.#filesTimer);
   }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
@@ -8,7 +8,13 @@ import { isLocked } from "./lock.ts";
 import type { InstallationPaths } from "./paths.ts";
 
 /** What a running scheduler says of itself; written once, when it starts. */
-const stateFile = z.object({ pid: z.number(), startedAt: z.string(), programVersion: z.string() });
+const stateFile = z.object({
+  pid: z.number(),
+  startedAt: z.string(),
+  programVersion: z.string(),
+  /** What its supervisor starts again after a crash: the Node binary and the program, absolute paths. */
+  starts: z.array(z.string()),
+});
 
 export interface SchedulerState {
   /** A scheduler of this installation is running now. */
@@ -18,7 +24,7 @@ export interface SchedulerState {
   /** ISO 8601, UTC. */
   readonly startedAt: string | undefined;
   readonly programVersion: string | undefined;
-  /** It runs the program that is here now. */
+  /** It runs the same program as is here now, and can be started again: its files are still where they were. */
   readonly current: boolean;
 }
 
@@ -30,13 +36,14 @@ export function schedulerState(paths: InstallationPaths): SchedulerState {
     pid: state?.pid,
     startedAt: state?.startedAt,
     programVersion: state?.programVersion,
-    current: state?.programVersion === programVersion(),
+    current: state?.programVersion === programVersion() && state.starts.every((path) => existsSync(path)),
   };
 }
 
 /** For the scheduler, when it holds the lock. */
 export function writeState(paths: InstallationPaths, now: Date): void {
-  const state = { pid: process.pid, startedAt: now.toISOString(), programVersion: programVersion() };
+  const starts = [process.execPath, process.argv[1] ?? ""];
+  const state = { pid: process.pid, startedAt: now.toISOString(), programVersion: programVersion(), starts };
   writePrivateFile(statePath(paths), `${JSON.stringify(state)}\n`);
 }
 
@@ -67,14 +74,15 @@ function statePath(paths: InstallationPaths): string {
 let known: string | undefined;
 
 /**
- * Fingerprint of the scheduler's own source files and of the Node that runs them: an older one must be restarted.
+ * Fingerprint of the scheduler's own source files: an older one must be restarted. Node's version is left out, or two
+ * people's Nodes, or one's two, would each find the other's outdated.
  * @returns 16 hexadecimal digits
  */
 export function programVersion(): string {
   if (known !== undefined) return known;
   const local = dirname(fileURLToPath(import.meta.url));
   const mngr = join(local, "..", "..", "mngr");
-  const hash = createHash("sha256").update(process.version);
+  const hash = createHash("sha256");
   for (const file of [local, mngr].flatMap(programFiles)) hash.update(readFileSync(file));
   known = hash.digest("hex").slice(0, 16);
   return known;

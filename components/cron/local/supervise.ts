@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { existsSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, extname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,7 +9,7 @@ import { ensureFolder, readTail } from "./files.ts";
 import { type InstallationPaths, installationPaths } from "./paths.ts";
 import { requestStop } from "./requests.ts";
 import { openRunIds } from "./runs/run-ids.ts";
-import { schedulerState } from "./state.ts";
+import { programVersion, schedulerState } from "./state.ts";
 import { launchd } from "./supervisors/launchd.ts";
 import { restartLoop } from "./supervisors/restart-loop.ts";
 import type { Daemon, Supervisor } from "./supervisors/supervisor.ts";
@@ -22,7 +24,7 @@ const supervisors: readonly Supervisor[] = [systemd, launchd, restartLoop];
 
 /**
  * Makes sure that an installation's scheduler runs, with the program that is here, under a supervisor that restarts it
- * when it crashes. It sees PATH, HOME and their like as they are now, and nothing else of this environment.
+ * when it crashes. It sees PATH, HOME and their like as they are in `env`, and nothing else of it.
  *
  * @returns its process id, and what supervises it, in words
  * @throws when it does not start; the error holds its last words
@@ -30,6 +32,7 @@ const supervisors: readonly Supervisor[] = [systemd, launchd, restartLoop];
 export async function startScheduler(
   installation: string,
   home: string = homedir(),
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<{ readonly pid: number; readonly supervisor: string }> {
   const paths = installationPaths(installation, home);
   const supervisor = await chosen(home);
@@ -39,7 +42,9 @@ export async function startScheduler(
   if (before.alive) await stopScheduler(installation, { endRuns: false }, home);
   ensureFolder(paths.root);
   ensureFolder(paths.scheduler);
-  await supervisor.start(daemonOf(installation, paths, home));
+  const daemon = daemonOf(installation, paths, home, env);
+  await compile(daemon);
+  await supervisor.start(daemon);
   const pid = await until(() => schedulerState(paths).pid);
   if (pid !== undefined) return { pid, supervisor: supervisor.name };
   const words = readTail(join(paths.scheduler, "stderr.log"), 2000).trim();
@@ -88,7 +93,12 @@ async function chosen(home: string): Promise<Supervisor> {
   return restartLoop;
 }
 
-function daemonOf(installation: string, paths: InstallationPaths, home: string): Daemon {
+function daemonOf(
+  installation: string,
+  paths: InstallationPaths,
+  home: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Daemon {
   const self = fileURLToPath(import.meta.url);
   return {
     installation,
@@ -96,8 +106,25 @@ function daemonOf(installation: string, paths: InstallationPaths, home: string):
     node: process.execPath,
     program: join(dirname(self), `main${extname(self)}`),
     folder: paths.scheduler,
-    env: { ...allowedEnvironment(process.env), HOME: home },
+    env: { ...allowedEnvironment(env), HOME: home, NODE_COMPILE_CACHE: join(compiled(paths), programVersion()) },
   };
+}
+
+/**
+ * Node's compiler of TypeScript takes 25 MB that a process never gives back, so a process of its own fills the cache
+ * from which the scheduler then starts.
+ */
+async function compile({ node, program, folder, env }: Daemon): Promise<void> {
+  const cache = env["NODE_COMPILE_CACHE"] ?? "";
+  if (existsSync(cache)) return;
+  rmSync(dirname(cache), { recursive: true, force: true });
+  const child = spawn(node, [program, "--compile"], { cwd: folder, env, stdio: "ignore" });
+  // When it fails, so will the start, and that can tell why.
+  await new Promise((resolve) => child.once("error", resolve).once("close", resolve));
+}
+
+function compiled(paths: InstallationPaths): string {
+  return join(paths.scheduler, "compiled");
 }
 
 async function until<Value>(look: () => Value | undefined): Promise<Value | undefined> {

@@ -26,7 +26,6 @@ export interface DueJob {
 
 interface Entry {
   readonly job: TimetableJob;
-  readonly cron: Cron;
   /** All due times up to here have been dealt with. */
   considered: number;
   /** The first due time after `considered`; Infinity for a disabled job, or one that never comes due again. */
@@ -44,9 +43,8 @@ export class Timetable {
   set(job: TimetableJob, since: number): void {
     const known = this.#entries.get(job.name);
     if (known !== undefined && isSame(known.job, job)) return;
-    const cron = new Cron(job.schedule, { ...cronOptions(job.timezone), paused: true });
     const considered = Math.max(since, known?.considered ?? Number.NEGATIVE_INFINITY);
-    const entry = { job, cron, considered, next: Number.POSITIVE_INFINITY };
+    const entry = { job, considered, next: Number.POSITIVE_INFINITY };
     entry.next = nextOf(entry);
     this.#entries.set(job.name, entry);
   }
@@ -88,13 +86,20 @@ function isSame(a: TimetableJob, b: TimetableJob): boolean {
   return a.enabled === b.enabled && a.schedule === b.schedule && a.timezone === b.timezone;
 }
 
-function nextOf({ job, cron, considered }: Entry): number {
+/** Made anew each time, and not kept: each takes 80 kB. */
+function cronOf({ schedule, timezone }: TimetableJob): Cron {
+  return new Cron(schedule, { ...cronOptions(timezone), paused: true });
+}
+
+function nextOf({ job, considered }: Entry): number {
+  const cron = cronOf(job);
   if (!job.enabled) return Number.POSITIVE_INFINITY;
   return cron.nextRun(new Date(considered))?.getTime() ?? Number.POSITIVE_INFINITY;
 }
 
 /** The last due time up to `now`; `next` is one. */
-function lastOf({ cron, next }: Entry, now: number): number {
+function lastOf({ job, next }: Entry, now: number): number {
+  const cron = cronOf(job);
   // croner looks back from a whole second, itself not included.
   const last = cron.previousRuns(1, new Date(now + 1000))[0]?.getTime() ?? next;
   if (last <= now) return Math.max(last, next);

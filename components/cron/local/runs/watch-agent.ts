@@ -1,7 +1,6 @@
-import { watch } from "node:fs";
 import * as z from "zod/mini";
 import type { Agent } from "../../../mngr/client.ts";
-import { readJson } from "../files.ts";
+import { readJson, watchFolder } from "../files.ts";
 import type { RunContext } from "./context.ts";
 import { leavesExitStatus } from "./create-agent.ts";
 import type { Ending } from "./outcome.ts";
@@ -61,12 +60,11 @@ export function watchAgent(
           Date.now(),
         ),
       );
-    const watcher = watch(files.folder, () => look());
     const onInterruption = () => look();
     interruption.addEventListener("abort", onInterruption);
     const timer = setTimeout(() => look(), Math.min(Math.max(deadline - Date.now(), 0), longestTimerMs));
     ends.push(
-      () => watcher.close(),
+      watchFolder(files.folder, () => look()),
       () => clearTimeout(timer),
       () => interruption.removeEventListener("abort", onInterruption),
       context.poll.listen(context.mngr(spec.mngrProfile), periodOf(spec), see),
