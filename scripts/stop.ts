@@ -14,7 +14,9 @@ if (!existsSync(devFolder())) {
   process.stdout.write("Nothing to stop: the embedded default is not there.\n");
 } else {
   clearDeadLocks(join(devFolder(), "backend"));
-  const { code } = await pulumi(stack, ["destroy", "--yes", "--skip-preview", "--non-interactive"], { capture: false });
+  const { code } = await pulumi(stack, ["destroy", "--yes", "--skip-preview", "--remove", "--non-interactive"], {
+    capture: false,
+  });
   // A stack that was never made whole (a Ctrl-C in the first `npm start`) can't be destroyed, only cleared away.
   if (code !== 0) await stopScheduler(installation, { endRuns: true });
   rmSync(installationPaths(installation).root, { recursive: true, force: true });

@@ -32,7 +32,16 @@ async function setAndApply(name: string, enabled: boolean, command: Command): Pr
     writeFileAtomic.sync(loaded.file, setEnabled(text, name, enabled), { mode: statSync(loaded.file).mode & 0o777 });
     process.stderr.write(`${loaded.file}: [changelings.${name}] enabled = ${enabled}\n`);
   }
-  const { code, stdout, stderr } = await pulumi(context.stack, ["up", "--yes", "--skip-preview"], { capture: true });
-  if (code !== 0) throw new Error(`the file says ${state}, but it could not be applied:\n${stdout}${stderr}`);
+  const options = ["--yes", "--skip-preview", "--suppress-outputs", "--color", "never"];
+  const { code, stdout, stderr } = await pulumi(context.stack, ["up", ...options], { capture: true });
+  if (code !== 0) {
+    const reason = diagnosticsOf(stdout) ?? `${stdout}${stderr}`.trim();
+    throw new Error(`the file says that ${name} is ${state}, but it could not be applied:\n${reason}`);
+  }
   answer(context, { name, enabled }, `${name} is ${state}.`);
+}
+
+/** What the engine says went wrong, without its progress. */
+function diagnosticsOf(output: string): string | undefined {
+  return /^Diagnostics:\n(.*?)\n(?:Resources|Outputs):/ms.exec(output)?.[1]?.trim();
 }

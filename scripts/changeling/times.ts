@@ -23,9 +23,10 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** `2 min ago`, `in 3 h`. */
+/** `2 min ago`, `in 3 h`, `just now`. */
 export function fromNow(date: Date, now: Date = new Date()): string {
   const seconds = (date.getTime() - now.getTime()) / 1000;
+  if (Math.abs(seconds) < 5) return "just now";
   const [unit, size] = (
     [
       ["d", 86400],

@@ -3,6 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { stopScheduler } from "../../components/cron/local/supervise.ts";
+import { devStack } from "../../scripts/dev-stack.ts";
+import { installationOf } from "../../scripts/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 
 let home: string;
@@ -72,7 +75,7 @@ describe("npm start and npm stop", () => {
     expect(git("log", "--format=%s", `main..${branch}`).split("\n")).toHaveLength(1);
     expect(git("show", `${branch}:TODO-LEDGER.md`)).toContain("TODO");
     expect(stdout).toMatch(/NAME\s+WHEN\s+TIME ZONE\s+NEXT RUN\s+LAST RUN/);
-    expect(stdout).toMatch(/todo-ledger\s+At .* {2}succeeded \d+ s ago: 1 commit/);
+    expect(stdout).toMatch(/todo-ledger\s+At .* {2}succeeded (just now|\d+ s ago): 1 commit/);
   });
 
   it("works a second time, changing nothing but firing again", async () => {
@@ -141,6 +144,17 @@ describe("npm start and npm stop", () => {
     const well = await run("changeling", ["doctor", "--json"]);
     expect(well.code, well.output).toBe(0);
     expect(JSON.parse(well.stdout).map(({ name }: { name: string }) => name)).toContain("scheduler");
+    await stopScheduler(installationOf(devStack(home)), { endRuns: false }, home);
+    const ill = await run("changeling", ["doctor"]);
+    expect(ill.code).toBe(1);
+    expect(ill.stdout).toMatch(/FAILED {3}scheduler: not running, so nothing fires\n\s+start it with: /);
+  });
+
+  it("says what is missing when a changeling that needs a key is resumed without one", async () => {
+    const { code, output } = await run("changeling", ["resume", "fixme-fairy"]);
+    expect(code).toBe(1);
+    expect(output).toContain("fixme-fairy needs ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN, which is not set");
+    expect(output).not.toContain("Resources:");
   });
 
   it("removes all that it made", async () => {
