@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import * as z from "zod/mini";
 import { installationPaths } from "../components/cron/local/paths.ts";
+import { releaseAllRunIds } from "../components/cron/local/runs/run-ids.ts";
 import { startScheduler, stopScheduler } from "../components/cron/local/supervise.ts";
 import { runScript } from "./script.ts";
 
@@ -16,7 +17,9 @@ await runScript({
   },
   async remove({ INSTALLATION: installation }) {
     await stopScheduler(installation, { endRuns: true });
-    rmSync(installationPaths(installation).root, { recursive: true, force: true });
+    const paths = installationPaths(installation);
+    releaseAllRunIds(paths);
+    rmSync(paths.root, { recursive: true, force: true });
     return { scheduler: "removed" };
   },
 });

@@ -42,6 +42,12 @@ const listSchema = z.object({ agents: z.array(agentSchema), errors: z._default(z
 
 export type Agent = z.infer<typeof agentSchema>;
 
+export interface Listed {
+  readonly agents: readonly Agent[];
+  /** False when mngr could not look everywhere: an agent that is missing may be there all the same. */
+  readonly isComplete: boolean;
+}
+
 export interface Finished {
   readonly code: number;
   readonly stdout: string;
@@ -53,7 +59,7 @@ export interface Mngr {
   /** @throws MngrError when it is not there, or another version */
   checkVersion(): Promise<void>;
   /** All agents of this machine. @throws MngrError when mngr could not tell */
-  list(): Promise<Agent[]>;
+  list(): Promise<Listed>;
   /** Ends all processes of an agent; one that is gone is stopped too. @throws MngrError */
   stop(agent: string): Promise<void>;
   /** Removes agents and their worktrees, not their branches; those that are gone are passed over. @throws MngrError */
@@ -84,8 +90,7 @@ export function mngrClient(env: Readonly<Record<string, string>>): Mngr {
       if (finished.code !== 0 && finished.code !== exitProviderUnreachable) throw failure("mngr list", finished);
       const parsed = listSchema.safeParse(parseJson(finished.stdout));
       if (!parsed.success) throw new MngrError(`mngr list printed something else: ${parsed.error.issues[0]?.message}`);
-      if (parsed.data.errors.length > 0) throw new MngrError(`mngr list: ${JSON.stringify(parsed.data.errors[0])}`);
-      return parsed.data.agents;
+      return { agents: parsed.data.agents, isComplete: parsed.data.errors.length === 0 };
     },
     async stop(agent) {
       const finished = await run(stopArguments(agent));

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 pulumi.runtime.setAllConfig({
   "changelings:config": process.env["BENCH_FLEET"] ?? "",
   "changelings:repo": process.env["BENCH_REPO"] ?? "",
+  "changelings:timezone": "Europe/Berlin",
 });
 
 function newResource(): never {

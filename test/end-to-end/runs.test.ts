@@ -63,7 +63,7 @@ describe("a command agent", () => {
     at.install(at.spec("kept", { agent: { script: "true" } }));
     const run = await at.run("kept");
     expect(run).toMatchObject({ outcome: "no_changes", reason: "it made no commit", agentIsKept: true });
-    expect((await mngr.list()).find(({ name }) => name === run.id)).toMatchObject({
+    expect((await mngr.list()).agents.find(({ name }) => name === run.id)).toMatchObject({
       id: run.agentId,
       state: "STOPPED",
       labels: { CREATOR: "changeling", changeling: "kept", changeling_run: run.id, changelings_installation: "lab" },
@@ -176,7 +176,10 @@ it.concurrent("a supervised scheduler is back within seconds of a crash, and the
     await stopScheduler("second", { endRuns: true }, lab.home);
   }
   expect(schedulerState(second.paths).alive).toBe(false);
-  expect(readRuns(second.paths, "interrupted")[0]).toMatchObject({ outcome: "failed" });
+  expect(readRuns(second.paths, "interrupted")[0]).toMatchObject({ outcome: "failed", agentIsKept: false });
+  expect((await mngr.list()).agents.filter(({ labels }) => labels["changelings_installation"] === "second")).toEqual(
+    [],
+  );
   expect(existsSync(jobPath(second.paths, "interrupted"))).toBe(true);
 });
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { jobPath } from "../../components/cron/local/installed-files.ts";
-import { readRuns } from "../../components/cron/local/records.ts";
+import { appendRecord, readRuns } from "../../components/cron/local/records.ts";
 import { requestRemoval, requestRun, requestStop } from "../../components/cron/local/requests.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { eventually, type Installation, isAlive, SchedulerLab } from "../support/scheduler-lab.ts";
@@ -170,10 +170,16 @@ describe("a scheduler", () => {
 
   it("when asked to stop, ends all runs, and itself", async () => {
     at.install(at.spec("last", { agent: { script: "sleep 600" } }));
+    at.install(at.spec("leaves", { agent: { script: "echo > leftover" } }));
+    await at.run("leaves");
     const id = await at.fire("last");
     await requestStop(at.paths);
     const reason = "its scheduler was removed while it was running";
-    expect(at.recorded("last", id)).toMatchObject({ outcome: "failed", reason });
+    expect(at.recorded("last", id)).toMatchObject({ outcome: "failed", reason, agentIsKept: false });
+    // Agents go with their scheduler, but for those that hold what no commit does.
+    expect(readRuns(at.paths).flatMap(({ changeling, agentIsKept }) => (agentIsKept ? [changeling] : []))).toEqual([
+      "leaves",
+    ]);
     await eventually("it has ended", () => (schedulerState(at.paths).alive ? undefined : true));
     expect(at.log()).toMatch(/ended: it was asked to stop\n$/);
     await expect(requestRun(at.paths, "last")).rejects.toThrow(
@@ -239,6 +245,24 @@ describe("after a crash", () => {
     expect(readdirSync(join(at.paths.scheduler, "env"))).toEqual([]);
   });
 
+  it("a run that was queued gets its turn", async () => {
+    const at = lab.installation("queued");
+    at.install(at.spec("a", { overlap: "queue", agent: { script: "true" } }));
+    const first = await at.start();
+    await at.run("a");
+    await lab.kill(first);
+    const cause = { kind: "schedule", due: new Date(Date.now() - 1000).toISOString() } as const;
+    appendRecord(at.paths, { event: "queued", at: cause.due, changeling: "a", cause });
+    const second = await at.start();
+    const run = await eventually("it is fired", () =>
+      readRuns(at.paths, "a").find((each) => each.cause.kind === "schedule"),
+    );
+    expect(await at.end("a", run.id)).toMatchObject({ outcome: "no_changes", cause });
+    await lab.kill(second);
+    await at.start();
+    expect(readRuns(at.paths, "a")).toHaveLength(2);
+  });
+
   it("a run that was only recorded is performed", async () => {
     const at = lab.installation("recorded");
     at.install(at.spec("a", { agent: { script: commit, env: { MARK: "recorded" } } }));
@@ -288,6 +312,21 @@ describe("what came due while no scheduler ran", () => {
     expect(readRuns(at.paths, "is-paused")).toHaveLength(1);
     await lab.kill(second);
   });
+});
+
+it("two stacks that fire the same changeling in the same second get agents and branches of their own", async () => {
+  await using lab = new SchedulerLab("fake");
+  const stacks = [lab.installation("one"), lab.installation("two"), lab.installation("three")];
+  const script = 'git commit --quiet --allow-empty --message "Of $STACK"';
+  for (const at of stacks) at.install(at.spec("a", { agent: { script, env: { STACK: at.id } } }));
+  await Promise.all(stacks.map((at) => at.start()));
+  const runs = await Promise.all(stacks.map((at) => at.run("a")));
+  expect(runs.map(({ commits }) => commits.map(({ subject }) => subject))).toEqual([
+    ["Of one"],
+    ["Of two"],
+    ["Of three"],
+  ]);
+  expect(new Set(runs.map(({ branch }) => branch)).size).toBe(3);
 });
 
 it("only one scheduler runs per installation, however many are started at once", async () => {

@@ -161,6 +161,10 @@ describe("npm start and npm stop", () => {
     const { code, output } = await run("stop");
     expect(code, output).toBe(0);
     expect(readdirSync(join(home, ".changelings"))).toEqual([]);
+    const { agents } = JSON.parse(
+      execFileSync("mngr", ["list", "--provider", "local", "--format", "json"], { env, encoding: "utf8" }),
+    );
+    expect(agents).toEqual([]);
     expect((await run("stop")).output).toBe("Nothing to stop: the embedded default is not there.\n");
   });
 });

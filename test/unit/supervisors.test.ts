@@ -6,8 +6,7 @@ import { unitText } from "../../components/cron/local/supervisors/systemd.ts";
 const daemon = {
   installation: "0123456789ab",
   home: "/home/me",
-  node: "/opt/node 24/bin/node",
-  program: "/home/me/$src/100%/main.ts",
+  command: ["/opt/node 24/bin/node", "--quiet", "/home/me/$src/100%/main.ts", "0123456789ab"],
   folder: "/home/me/.changelings/0123456789ab/scheduler",
   env: { PATH: "/opt/node:/usr/bin", HOME: "/home/me", https_proxy: 'http://a:"b\\%<&>@proxy' },
 };
@@ -19,7 +18,7 @@ Description=Scheduler of changelings, installation 0123456789ab
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart="/opt/node 24/bin/node" "/home/me/$$src/100%%/main.ts" "0123456789ab"
+ExecStart="/opt/node 24/bin/node" "--quiet" "/home/me/$$src/100%%/main.ts" "0123456789ab"
 Environment="HOME=/home/me"
 Environment="PATH=/opt/node:/usr/bin"
 Environment="https_proxy=http://a:\\"b\\\\%%<&>@proxy"
@@ -40,6 +39,7 @@ it("the launch agent does the same", () => {
   const text = plistText(daemon);
   expect(text.split("\n").filter((line) => line.startsWith("    "))).toEqual([
     "    <string>/opt/node 24/bin/node</string>",
+    "    <string>--quiet</string>",
     "    <string>/home/me/$src/100%/main.ts</string>",
     "    <string>0123456789ab</string>",
     "    <key>HOME</key><string>/home/me</string>",

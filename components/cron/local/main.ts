@@ -7,7 +7,7 @@ import { writeState } from "./state.ts";
 
 const installation = process.argv[2];
 // All that it imports is now compiled, and on the way out Node writes it to its cache.
-if (installation === "--compile") process.exit(0);
+if (process.argv.includes("--compile")) process.exit(0);
 if (installation === undefined || !/^[A-Za-z0-9][\w.-]*$/.test(installation)) {
   process.stderr.write("usage: node components/cron/local/main.ts <installation id>\n");
   process.exit(2);

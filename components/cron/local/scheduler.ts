@@ -137,7 +137,7 @@ export class Scheduler {
       case "remove":
         this.#store.forget(asked.name);
         this.#timetable.delete(asked.name);
-        await this.#runs.interrupt(asked.name, "its changeling was removed while it was running");
+        await this.#runs.remove(asked.name, "its changeling was removed while it was running");
         return { done: true };
       case "stop":
         await this.#runs.close("its scheduler was removed while it was running");

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { readJson, writePrivateFile } from "./files.ts";
@@ -81,9 +81,12 @@ let known: string | undefined;
 export function programVersion(): string {
   if (known !== undefined) return known;
   const local = dirname(fileURLToPath(import.meta.url));
-  const mngr = join(local, "..", "..", "mngr");
+  const components = join(local, "..", "..");
   const hash = createHash("sha256");
-  for (const file of [local, mngr].flatMap(programFiles)) hash.update(readFileSync(file));
+  // Its own folders, and what it shares with those who check schedules beforehand.
+  const shared = join(components, "fleet", `cron-options${extname(import.meta.url)}`);
+  for (const file of [...[local, join(components, "mngr")].flatMap(programFiles), shared])
+    hash.update(readFileSync(file));
   known = hash.digest("hex").slice(0, 16);
   return known;
 }

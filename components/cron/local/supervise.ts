@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { allowedEnvironment } from "../../mngr/environment.ts";
 import { ensureFolder, readTail } from "./files.ts";
 import { type InstallationPaths, installationPaths } from "./paths.ts";
+import { readRuns } from "./records.ts";
 import { requestStop } from "./requests.ts";
 import { openRunIds } from "./runs/run-ids.ts";
 import { programVersion, schedulerState } from "./state.ts";
@@ -18,6 +19,9 @@ import { systemd } from "./supervisors/systemd.ts";
 /** How long a scheduler may take to start, and to end once nothing holds it; milliseconds. */
 const patienceMs = 20_000;
 const pauseMs = 50;
+
+/** A process that sleeps all day needs no heap to grow into, nor to be woken up every 8 s in order to shrink it. */
+const v8Options = ["--max-semi-space-size=1", "--no-memory-reducer"];
 
 /** In the order of preference; the last one is always there. */
 const supervisors: readonly Supervisor[] = [systemd, launchd, restartLoop];
@@ -56,7 +60,8 @@ export async function startScheduler(
 /**
  * Ends an installation's scheduler and its supervision; succeeds when there is none.
  *
- * @param endRuns true ends its runs first, and stops their agents; false leaves them to the next scheduler
+ * @param endRuns true ends its runs first, and destroys the agents that were kept, but for those with uncommitted
+ *   changes; false leaves them to the next scheduler
  * @throws when it, or a run, can't be ended
  */
 export async function stopScheduler(
@@ -66,8 +71,9 @@ export async function stopScheduler(
 ): Promise<void> {
   const paths = installationPaths(installation, home);
   if (endRuns) {
-    // Only a scheduler can end runs; one that is down is brought up for it.
-    if (!schedulerState(paths).alive && openRunIds(paths).length > 0) await startScheduler(installation, home);
+    // Only a scheduler can end runs and destroy agents; one that is down is brought up for it.
+    const isNeeded = openRunIds(paths).length > 0 || readRuns(paths).some((run) => run.agentIsKept);
+    if (!schedulerState(paths).alive && isNeeded) await startScheduler(installation, home);
     if (schedulerState(paths).alive) await requestStop(paths);
   }
   const daemon = daemonOf(installation, paths, home);
@@ -103,8 +109,7 @@ function daemonOf(
   return {
     installation,
     home,
-    node: process.execPath,
-    program: join(dirname(self), `main${extname(self)}`),
+    command: [process.execPath, ...v8Options, join(dirname(self), `main${extname(self)}`), installation],
     folder: paths.scheduler,
     env: { ...allowedEnvironment(env), HOME: home, NODE_COMPILE_CACHE: join(compiled(paths), programVersion()) },
   };
@@ -114,11 +119,12 @@ function daemonOf(
  * Node's compiler of TypeScript takes 25 MB that a process never gives back, so a process of its own fills the cache
  * from which the scheduler then starts.
  */
-async function compile({ node, program, folder, env }: Daemon): Promise<void> {
+async function compile({ command, folder, env }: Daemon): Promise<void> {
   const cache = env["NODE_COMPILE_CACHE"] ?? "";
   if (existsSync(cache)) return;
   rmSync(dirname(cache), { recursive: true, force: true });
-  const child = spawn(node, [program, "--compile"], { cwd: folder, env, stdio: "ignore" });
+  const [node = "", ...args] = command;
+  const child = spawn(node, [...args, "--compile"], { cwd: folder, env, stdio: "ignore" });
   // When it fails, so will the start, and that can tell why.
   await new Promise((resolve) => child.once("error", resolve).once("close", resolve));
 }

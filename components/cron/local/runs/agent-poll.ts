@@ -1,10 +1,10 @@
-import type { Agent, Mngr } from "../../../mngr/client.ts";
+import type { Listed, Mngr } from "../../../mngr/client.ts";
 import type { Log } from "../log.ts";
 
 interface Listener {
   readonly mngr: Mngr;
   readonly periodMs: number;
-  readonly see: (agents: readonly Agent[]) => void;
+  readonly see: (listed: Listed) => void;
 }
 
 /**
@@ -23,7 +23,7 @@ export class AgentPoll {
   }
 
   /** @returns a function that ends it */
-  listen(mngr: Mngr, periodMs: number, see: (agents: readonly Agent[]) => void): () => void {
+  listen(mngr: Mngr, periodMs: number, see: (listed: Listed) => void): () => void {
     const listener = { mngr, periodMs, see };
     if (this.#listeners.size === 0) this.#lookedAt = Date.now();
     this.#listeners.add(listener);
@@ -54,8 +54,8 @@ export class AgentPoll {
     // Who comes while mngr looks may not be in what it saw.
     const present = [...this.#listeners].filter((listener) => listener.mngr === mngr);
     try {
-      const agents = await mngr.list();
-      for (const listener of present) if (this.#listeners.has(listener)) listener.see(agents);
+      const listed = await mngr.list();
+      for (const listener of present) if (this.#listeners.has(listener)) listener.see(listed);
     } catch (error) {
       // Not being able to look says nothing about the agents.
       this.#log(`could not look at the agents: ${error instanceof Error ? error.message : error}`);

@@ -144,7 +144,8 @@ async function clearAway(
   const mngr = context.mngr(plan.spec.mngrProfile);
   try {
     const labels = Object.entries(labelsOf(plan, context.installation));
-    const agents = (await mngr.list()).filter((agent) => labels.every(([key, value]) => agent.labels[key] === value));
+    const listed = await mngr.list();
+    const agents = listed.agents.filter((agent) => labels.every(([key, value]) => agent.labels[key] === value));
     if (agents.length > 0) await mngr.destroy(agents.map(({ id }) => id));
     // Somebody else's branch of that name made the create fail: it is not ours to delete.
     if (created?.kind === "error" && /already exists/.test(created.message)) return;

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import type { Commit } from "../run.ts";
 
 /** Git, as a run needs it. Every call names the repository; nothing prompts. */
@@ -87,9 +88,13 @@ export async function worktreeOf(git: Git, branch: string): Promise<string | und
   return block?.match(/^worktree (.+)$/m)?.[1];
 }
 
-/** How many files of a worktree hold changes that were not committed. */
-export async function uncommittedFiles(worktree: Git): Promise<number> {
-  const listed = await worktree.run(["status", "--porcelain", "--untracked-files=normal"]);
+/** How many files of a worktree hold changes that were not committed; none when the worktree is gone. */
+export async function countUncommitted(
+  worktree: string | undefined,
+  env: Readonly<Record<string, string>>,
+): Promise<number> {
+  if (worktree === undefined || !existsSync(worktree)) return 0;
+  const listed = await gitIn(worktree, env).run(["status", "--porcelain", "--untracked-files=normal"]);
   return listed.split("\n").filter((line) => line !== "").length;
 }
 

@@ -5,7 +5,7 @@ import { appendRecord, type RecordedRun } from "../records.ts";
 import type { Commit } from "../run.ts";
 import type { RunContext } from "./context.ts";
 import { type CreatedAgent, CreateError, createAgent } from "./create-agent.ts";
-import { commitsSince, GitError, gitIn, uncommittedFiles } from "./git.ts";
+import { commitsSince, countUncommitted, GitError, gitIn } from "./git.ts";
 import { type Ending, type Verdict, verdictOf } from "./outcome.ts";
 import { branchOf, type RunPlan, runFiles } from "./plan.ts";
 import { repositoryFolder } from "./repository.ts";
@@ -83,22 +83,12 @@ async function conclude(
   );
   const verdict = verdictOf(ending, {
     commits,
-    uncommittedFiles: await countUncommitted(agent.worktree, context),
+    uncommittedFiles: await countUncommitted(agent.worktree, context.env),
     worktree: agent.worktree,
     timeoutSeconds: spec.timeoutSeconds,
   });
   const reason = [verdict.reason, complaint].filter((each) => each !== undefined).join("; ");
   return { outcome: verdict.outcome, reason: reason === "" ? undefined : reason, commits };
-}
-
-async function countUncommitted(worktree: string | undefined, context: RunContext): Promise<number> {
-  if (worktree === undefined) return 0;
-  try {
-    return await uncommittedFiles(gitIn(worktree, context.env));
-  } catch {
-    // The worktree went away with an agent that somebody destroyed.
-    return 0;
-  }
 }
 
 async function saveConversation(plan: RunPlan, agentId: string, context: RunContext): Promise<void> {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { isMissing } from "../files.ts";
 import { appendRecord, boundRecords, type RecordedRun, readRuns } from "../records.ts";
 import type { RunContext } from "./context.ts";
-import { deleteBranchIfEmpty, gitIn } from "./git.ts";
-import { branchOf, type RunPlan } from "./plan.ts";
+import { countUncommitted, deleteBranchIfEmpty, gitIn } from "./git.ts";
+import { branchOf, type RunPlan, readPlan, runFiles } from "./plan.ts";
 
 /** So many runs of a changeling keep their folder (logs, prompt). */
 const keptFolders = 50;
@@ -20,6 +20,37 @@ export async function prune({ spec }: RunPlan, context: RunContext): Promise<voi
   const kept = new Set(withAgent.slice(0, spec.keepRuns).map(({ id }) => id));
   pruneFolders(join(context.paths.runs, spec.name), kept);
   boundRecords(context.paths, spec.name);
+}
+
+/** So many agents are destroyed by one mngr: it takes a second for each. */
+const destroyedAtOnce = 20;
+/** Whoever asked for a removal waits; milliseconds. */
+const retirePatienceMs = 60_000;
+
+/**
+ * For a changeling that was removed (all, without a name): nobody will prune its agents any more, so they are destroyed
+ * now. One whose worktree has changes that no commit holds stays; so do branches with commits.
+ */
+export async function retire(name: string | undefined, context: RunContext): Promise<void> {
+  const until = Date.now() + retirePatienceMs;
+  try {
+    const kept = readRuns(context.paths, name).filter((run) => run.agentIsKept && run.endedAt !== undefined);
+    const unsaved = await Promise.all(kept.map((run) => countUncommitted(run.worktree, context.env)));
+    for (const run of kept.filter((_, index) => unsaved[index] !== 0)) {
+      context.log(`${run.id}: its agent stays, for there are uncommitted changes in ${run.worktree}`);
+    }
+    const retired = kept.filter((_, index) => unsaved[index] === 0);
+    const profiles = Map.groupBy(retired, ({ changeling, id }) => {
+      return readPlan(runFiles(context.paths, changeling, id))?.spec.mngrProfile;
+    });
+    for (const [profile, runs] of profiles) {
+      for (let at = 0; at < runs.length && Date.now() < until; at += destroyedAtOnce) {
+        await destroyAgents(runs.slice(at, at + destroyedAtOnce), profile, context);
+      }
+    }
+  } catch (error) {
+    context.log(`agents stay: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 /** @param runs with agents that are stopped */

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ensureFolder, isMissing } from "../files.ts";
 import type { InstallationPaths } from "../paths.ts";
@@ -64,6 +64,16 @@ export function openRunIds(paths: InstallationPaths): { id: string; changeling: 
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;
+  }
+}
+
+/** For an installation that is removed. */
+export function releaseAllRunIds(paths: InstallationPaths): void {
+  for (const { id } of openRunIds(paths)) releaseRunId(paths, id);
+  try {
+    rmdirSync(folderOf(paths));
+  } catch {
+    // Another installation's ids are in it, or it was never made.
   }
 }
 

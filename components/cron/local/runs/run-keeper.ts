@@ -10,7 +10,7 @@ import { branchExists, gitIn } from "./git.ts";
 import { queuedCause } from "./occasions.ts";
 import { performRun } from "./perform.ts";
 import { branchOf, envFolder, type RunPlan, readPlan, runFiles, writePlan } from "./plan.ts";
-import { prune } from "./prune.ts";
+import { prune, retire } from "./prune.ts";
 import { repositoryFolder } from "./repository.ts";
 import { openRunIds, RunIds, releaseRunId } from "./run-ids.ts";
 
@@ -21,7 +21,11 @@ interface OpenRun {
   /** Undefined for the few milliseconds in which it gets one. */
   id: string | undefined;
   readonly interruption: AbortController;
-  end: Promise<void>;
+  readonly end: PromiseWithResolvers<void>;
+}
+
+function openRun(id?: string): OpenRun {
+  return { id, interruption: new AbortController(), end: Promise.withResolvers() };
 }
 
 /** All runs of a scheduler: fires them, at most one per changeling at a time, and takes up those that a crash left. */
@@ -54,7 +58,7 @@ export class RunKeeper {
       else if (plan === undefined) this.#giveUp(id, changeling);
       else {
         this.#context.log(`${id}: taken up again`);
-        this.#perform(plan, { id, interruption: new AbortController(), end: Promise.resolve() });
+        this.#perform(plan, openRun(id));
       }
     }
   }
@@ -77,7 +81,7 @@ export class RunKeeper {
     const open = this.#open.get(spec.name);
     if (this.#isClosing) return this.skip(spec.name, cause, "the scheduler is being stopped", request);
     if (open !== undefined) return this.#fireLater(spec, cause, open, request);
-    const run: OpenRun = { id: undefined, interruption: new AbortController(), end: Promise.resolve() };
+    const run = openRun();
     this.#open.set(spec.name, run);
     try {
       const plan = await this.#record(spec, cause, request);
@@ -86,6 +90,7 @@ export class RunKeeper {
       return { runId: plan.id };
     } catch (error) {
       this.#open.delete(spec.name);
+      run.end.resolve();
       throw error;
     }
   }
@@ -101,18 +106,25 @@ export class RunKeeper {
     return { skipped: reason };
   }
 
-  /** Ends what runs of a changeling, and drops what is queued. Returns once it has ended. */
-  async interrupt(name: string, reason: string): Promise<void> {
+  /** Ends what runs of a changeling that is removed, and drops what is queued. Returns once it has ended. */
+  async remove(name: string, reason: string): Promise<void> {
+    await this.#interrupt(name, reason);
+    // Nobody waits for this: it takes mngr seconds, and what it would lose is kept anyway.
+    void retire(name, this.#context);
+  }
+
+  /** Ends all runs; none is fired any more. The agents that were kept are gone then, but for those with unsaved work. */
+  async close(reason: string): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all([...this.#open.keys()].map((name) => this.#interrupt(name, reason)));
+    await retire(undefined, this.#context);
+  }
+
+  async #interrupt(name: string, reason: string): Promise<void> {
     this.#queued.delete(name);
     const open = this.#open.get(name);
     open?.interruption.abort(reason);
-    await open?.end;
-  }
-
-  /** Ends all runs; none is fired any more. */
-  async close(reason: string): Promise<void> {
-    this.#isClosing = true;
-    await Promise.all([...this.#open.keys()].map((name) => this.interrupt(name, reason)));
+    await open?.end.promise;
   }
 
   #fireLater(spec: JobSpec, cause: Cause, open: OpenRun, request: string | undefined): Fired {
@@ -173,8 +185,9 @@ export class RunKeeper {
   #perform(plan: RunPlan, run: OpenRun): void {
     const { name } = plan.spec;
     this.#open.set(name, run);
-    run.end = this.#performToEnd(plan, run).finally(() => {
+    void this.#performToEnd(plan, run).finally(() => {
       this.#open.delete(name);
+      run.end.resolve();
       void this.#fireQueued(name);
       void this.#tidyUp(plan);
     });

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { Agent } from "../../../mngr/client.ts";
+import type { Listed } from "../../../mngr/client.ts";
 import { readJson, watchFolder } from "../files.ts";
 import type { RunContext } from "./context.ts";
 import { leavesExitStatus } from "./create-agent.ts";
@@ -13,7 +13,7 @@ const conversationPeriodMs = { least: 2000, most: 10_000 };
 /** Node's timers can't be set further ahead. */
 const longestTimerMs = 2 ** 31 - 1;
 
-const exitFile = z.object({ exitCode: z.number() });
+const exitFile = z.object({ exitCode: z.number(), endedAt: z.string() });
 
 /**
  * Waits for an agent's end. Nothing is kept in memory that a restart would lose: after a crash, it is called again.
@@ -39,11 +39,13 @@ export function watchAgent(
       for (const end of ends.splice(0)) end();
       resolve(ending);
     };
-    // A command that has ended did so in time, and by itself, whatever else is to be seen by now.
+    // A command that ended in time did so by itself, whatever else is to be seen by now.
     const look = (otherwise?: () => Ending | undefined) => {
       try {
         const exit = exitFile.safeParse(readJson(files.exit));
-        if (exit.success) return finish({ kind: "exited", exitCode: exit.data.exitCode });
+        if (exit.success && Date.parse(exit.data.endedAt) < deadline) {
+          return finish({ kind: "exited", exitCode: exit.data.exitCode });
+        }
         if (interruption.aborted) return finish({ kind: "interrupted", reason: String(interruption.reason) });
         if (Date.now() >= deadline) return finish({ kind: "timed_out" });
         const ending = otherwise?.();
@@ -53,13 +55,11 @@ export function watchAgent(
         reject(error);
       }
     };
-    const see = (agents: readonly Agent[]) =>
-      look(() =>
-        settling.see(
-          agents.find(({ id }) => id === agentId),
-          Date.now(),
-        ),
-      );
+    const see = ({ agents, isComplete }: Listed) =>
+      look(() => {
+        const agent = agents.find(({ id }) => id === agentId);
+        return agent === undefined && !isComplete ? undefined : settling.see(agent, Date.now());
+      });
     const onInterruption = () => look();
     interruption.addEventListener("abort", onInterruption);
     const timer = setTimeout(() => look(), Math.min(Math.max(deadline - Date.now(), 0), longestTimerMs));

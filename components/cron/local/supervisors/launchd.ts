@@ -39,7 +39,7 @@ function plistPath(daemon: Daemon): string {
 }
 
 export function plistText(daemon: Daemon): string {
-  const words = [daemon.node, daemon.program, daemon.installation].map((word) => `    <string>${xml(word)}</string>`);
+  const words = daemon.command.map((word) => `    <string>${xml(word)}</string>`);
   const variables = Object.entries(daemon.env)
     .sort()
     .map(([name, value]) => `    <key>${xml(name)}</key><string>${xml(value)}</string>`);

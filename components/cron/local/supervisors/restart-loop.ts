@@ -13,7 +13,7 @@ export const restartLoop: Supervisor = {
   isUsable: async () => true,
   isInstalled: (daemon) => existsSync(pidPath(daemon)),
   async start(daemon) {
-    const args = [script, daemon.folder, daemon.node, daemon.program, daemon.installation];
+    const args = [script, daemon.folder, ...daemon.command];
     const child = spawn("/bin/sh", args, { cwd: "/", env: daemon.env, stdio: "ignore", detached: true });
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);

@@ -5,8 +5,8 @@ import { userInfo } from "node:os";
 export interface Daemon {
   readonly installation: string;
   readonly home: string;
-  readonly node: string;
-  readonly program: string;
+  /** What starts it: the Node binary, its options, the program and its argument. */
+  readonly command: readonly string[];
   /** Where it keeps its log; what it says on stderr goes to `stderr.log` there. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;

@@ -54,7 +54,7 @@ Description=Scheduler of changelings, installation ${daemon.installation}
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart=${[daemon.node, daemon.program, daemon.installation].map((word) => quoted(word).replaceAll("$", "$$$$")).join(" ")}
+ExecStart=${daemon.command.map((word) => quoted(word).replaceAll("$", "$$$$")).join(" ")}
 ${environment.sort().join("\n")}
 Restart=on-failure
 RestartSec=2
