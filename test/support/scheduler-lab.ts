@@ -40,7 +40,7 @@ export class SchedulerLab {
     this.repo = join(this.home, "repo");
     for (const folder of ["bin", "tmux", "repo"]) mkdirSync(join(this.home, folder));
     if (mngr === "fake") {
-      mkdirSync(join(this.home, "fake-mngr"));
+      mkdirSync(join(this.home, "fake-mngr", "agents"), { recursive: true });
       symlinkSync(fakeMngr, join(this.home, "bin", "mngr"));
       symlinkSync(process.execPath, join(this.home, "bin", "node"));
       chmodSync(fakeMngr, 0o755);
