@@ -6,6 +6,7 @@ import { fleetText, listedFleet } from "./changeling/list.ts";
 import { waitVisibly } from "./changeling/run.ts";
 import { runReport, wentWell } from "./changeling/run-text.ts";
 import { ensureDevStack } from "./dev-stack.ts";
+import { withLock } from "./setup/lock.mjs";
 import { installationOf, pulumi } from "./stack.ts";
 
 /** The one of the example fleet that needs no key and no model. */
@@ -24,7 +25,8 @@ try {
 }
 
 async function start(): Promise<void> {
-  const stack = ensureDevStack();
+  // Two at once: the second one waits for what the first one makes.
+  const stack = await withLock("dev-stack", async () => ensureDevStack());
   const paths = installationPaths(installationOf(stack));
   say("Applying the fleet (pulumi up) …");
   // The table below says what the outputs say.

@@ -170,7 +170,8 @@ const defaultsTable = z.omit(optionsTable, { renamed_from: true });
 /** Keys of the file itself. */
 export const fileOptions = {
   mngr_profile: option(z.optional(z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/))), {
-    description: "The mngr profile that puts the fleet's agents aside.",
+    description:
+      "The mngr profile whose settings the agents have. They are put aside: `MNGR_HOST_DIR=~/.mngr-<profile> mngr list` shows them.",
     example: "changelings",
     defaultInWords: "your own profile: the agents stand in your `mngr list`",
   }),

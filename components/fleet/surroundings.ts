@@ -7,6 +7,7 @@ import type { Declaration, Declared } from "./declare.ts";
 import { error, type Finding, type KeyPath, warning } from "./fault.ts";
 import type { LoadContext } from "./load.ts";
 import { personSettingsFiles, readMngrSettings, repoSettingsFiles } from "./mngr-settings.ts";
+import { nameFinding } from "./names.ts";
 import { absoluteRepo, isBranchName, isRepoUrl, urlFault } from "./repo.ts";
 import { resolved } from "./resolve.ts";
 import { ianaZone, zoneRemedy } from "./zone.ts";
@@ -46,7 +47,10 @@ export async function settle(file: string, declared: Declared, context: LoadCont
     if (options.timezone === undefined && "finding" in zone) findings.push(zone.finding);
     const type = options.agent_type ?? name;
     const around = agents(named?.repo);
-    findings.push(...agentFindings({ type, options }, around, place));
+    // A name that is wrong is told as such; as an agent type it would only be told again.
+    if (options.agent_type !== undefined || nameFinding(name) === undefined) {
+      findings.push(...agentFindings({ type, options }, around, place));
+    }
     return resolved(name, options, {
       timezone: options.timezone ?? ("zone" in zone ? zone.zone : "UTC"),
       repo: named?.repo ?? "",

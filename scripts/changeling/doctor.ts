@@ -48,7 +48,13 @@ async function toolChecks(): Promise<Check[]> {
   const nodeCheck: Check = node
     ? { name: "node", status: "ok", detail: process.version }
     : { name: "node", status: "failed", detail: `${process.version}, but 24 is needed`, remedy: "npm run setup" };
-  return [nodeCheck, ...versions, pluginCheck()];
+  return [nodeCheck, ...versions, await messagesCheck(), pluginCheck()];
+}
+
+/** mngr confirms with jq that a message reached a Claude agent. */
+async function messagesCheck(): Promise<Check> {
+  const found = await version("jq", ["--version"], "apt-get install jq, or brew install jq");
+  return found.status === "ok" ? found : { ...found, status: "warning", detail: "not found; Claude agents need it" };
 }
 
 /** Runs a tool for its version; `expected` must stand in what it prints. */

@@ -100,6 +100,19 @@ describe("a command agent", () => {
     expect(run.reason).toBe(`it made no commit, but left changes of 1 file in ${run.worktree}`);
   });
 
+  it.concurrent("is put aside by a profile, with that profile's settings", async () => {
+    const settings = '[agent_types.aside]\nparent_type = "command"\ncommand = "touch aside"\n';
+    mkdirSync(inHome(".mngr/profiles/changelings"), { recursive: true });
+    writeFileSync(inHome(".mngr/profiles/changelings/settings.toml"), settings);
+    at.install({ ...at.spec("aside", { agent: { mngrType: "aside" } }), mngrProfile: "changelings" });
+    const run = await at.run("aside");
+    expect(run).toMatchObject({ outcome: "no_changes", reason: expect.stringContaining("left changes of 1 file") });
+    const named = ({ agents }: { agents: readonly { name: string }[] }) => agents.map(({ name }) => name);
+    const aside = mngrClient(mngrEnvironment(lab.env, inHome(".mngr-changelings")));
+    expect(named(await aside.list())).toEqual([run.id]);
+    expect(named(await mngr.list())).not.toContain(run.id);
+  });
+
   it.concurrent("has a type that mngr does not know: failed, with mngr's words", async () => {
     at.install(at.spec("unknown", { agent: { mngrType: "no-such-type" } }));
     expect(await at.run("unknown")).toMatchObject({

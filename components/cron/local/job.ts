@@ -32,7 +32,7 @@ export const jobSpec = z.strictObject({
     settings: z.optional(z.array(z.string())),
     env: z.record(z.string(), z.string()),
   }),
-  /** mngr's host dir when a profile puts the fleet aside; undefined: the person's own. */
+  /** The mngr profile that puts its agents aside; undefined: the person's own. */
   mngrProfile: z.optional(z.string()),
 });
 

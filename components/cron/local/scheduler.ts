@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { type Mngr, mngrClient } from "../../mngr/client.ts";
 import { mngrEnvironment } from "../../mngr/environment.ts";
+import { profileHostDir } from "../../mngr/profile.ts";
 import { ensureFolder, watchFolder } from "./files.ts";
 import { JobStore } from "./job-store.ts";
 import type { Log } from "./log.ts";
@@ -152,17 +153,18 @@ export class Scheduler {
   }
 }
 
-/** One client per host dir, so that all runs in it are looked at in one go; the version is asked for until it is right. */
+/** One client per mngr profile, so that all runs in it are looked at in one go; the version is asked for until it is right. */
 function mngrs(env: NodeJS.ProcessEnv): {
-  mngr: (hostDir: string | undefined) => Mngr;
+  mngr: (profile: string | undefined) => Mngr;
   checkMngrVersion: (mngr: Mngr) => Promise<void>;
 } {
   const clients = new Map<string | undefined, Mngr>();
   let checked: Promise<void> | undefined;
   return {
-    mngr(hostDir) {
-      const client = clients.get(hostDir) ?? mngrClient(mngrEnvironment(env, hostDir));
-      clients.set(hostDir, client);
+    mngr(profile) {
+      const hostDir = profile === undefined ? undefined : profileHostDir(profile, env);
+      const client = clients.get(profile) ?? mngrClient(mngrEnvironment(env, hostDir));
+      clients.set(profile, client);
       return client;
     },
     checkMngrVersion(mngr) {

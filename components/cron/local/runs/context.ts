@@ -11,8 +11,8 @@ export interface RunContext {
   readonly env: Readonly<Record<string, string>>;
   readonly log: Log;
   readonly poll: AgentPoll;
-  /** @param hostDir mngr's, when the fleet is put aside */
-  mngr(hostDir: string | undefined): Mngr;
+  /** @param profile the one that puts the agents aside; undefined: the person's own */
+  mngr(profile: string | undefined): Mngr;
   /** Asks once, unless it was not the right one. @throws MngrError */
   checkMngrVersion(mngr: Mngr): Promise<void>;
 }

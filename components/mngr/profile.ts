@@ -1,0 +1,20 @@
+import { existsSync, lstatSync, mkdirSync, symlinkSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+
+/**
+ * mngr's host dir for agents that a profile puts aside, made when it is not there yet. mngr has no option for a
+ * profile, its host dir's config names one: so this is a host dir of its own, `~/.mngr-<profile>`, with agents of its
+ * own, that shares the person's profiles, settings and identities included.
+ */
+export function profileHostDir(profile: string, env: NodeJS.ProcessEnv): string {
+  const own = env["MNGR_HOST_DIR"] || join(env["HOME"] || homedir(), `.${env["MNGR_ROOT_NAME"] || "mngr"}`);
+  const aside = `${own}-${profile}`;
+  for (const folder of [join(own, "profiles"), aside]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const config = join(aside, "config.toml");
+  if (!existsSync(config)) writeFileAtomic.sync(config, `profile = ${JSON.stringify(profile)}\n`, { mode: 0o600 });
+  const profiles = join(aside, "profiles");
+  if (lstatSync(profiles, { throwIfNoEntry: false }) === undefined) symlinkSync(join(own, "profiles"), profiles);
+  return aside;
+}
