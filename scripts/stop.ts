@@ -7,18 +7,27 @@ import { clearDeadLocks } from "./dead-locks.ts";
 import { devFolder, devStack } from "./dev-stack.ts";
 import { installationOf, pulumi } from "./stack.ts";
 
-const stack = devStack();
-const installation = installationOf(stack);
+try {
+  if (existsSync(devFolder())) await stop();
+  else process.stdout.write("Nothing to stop: the embedded default is not there.\n");
+} catch (error) {
+  process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}
 
-if (!existsSync(devFolder())) {
-  process.stdout.write("Nothing to stop: the embedded default is not there.\n");
-} else {
+async function stop(): Promise<void> {
+  const stack = devStack();
+  const installation = installationOf(stack);
+  process.stdout.write("Removing the fleet (pulumi destroy) …\n");
   clearDeadLocks(join(devFolder(), "backend"));
-  const { code } = await pulumi(stack, ["destroy", "--yes", "--skip-preview", "--remove", "--non-interactive"], {
-    capture: false,
-  });
-  // A stack that was never made whole (a Ctrl-C in the first `npm start`) can't be destroyed, only cleared away.
-  if (code !== 0) await stopScheduler(installation, { endRuns: true });
+  // Not with --remove, which deletes the tracked Pulumi.dev.yaml, whatever --config-file says.
+  const options = ["--yes", "--skip-preview", "--non-interactive", "--color", "never"];
+  const { code, stdout, stderr } = await pulumi(stack, ["destroy", ...options], { capture: true });
+  if (code !== 0) {
+    process.stderr.write(`${stdout}${stderr}`);
+    // A stack that was never made whole (a Ctrl-C in the first `npm start`) can't be destroyed, only cleared away.
+    await stopScheduler(installation, { endRuns: true });
+  }
   rmSync(installationPaths(installation).root, { recursive: true, force: true });
   rmSync(devFolder(), { recursive: true, force: true });
   process.stdout.write("Stopped, and removed ~/.changelings/dev with its stack, fleet file and demo repository.\n");

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { devStack } from "../../scripts/dev-stack.ts";
+import { projectFolder } from "../../scripts/project.ts";
 import { installationOf } from "../../scripts/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 
@@ -50,6 +51,9 @@ function run(script: string, args: string[] = [], interruptAt?: RegExp): Promise
   child.stderr.setEncoding("utf8").on("data", take);
   return new Promise((resolve) => child.once("close", (code) => resolve({ code, output, stdout })));
 }
+
+const settings = () => readFileSync(join(projectFolder, "Pulumi.dev.yaml"), "utf8");
+const settingsBefore = settings();
 
 const git = (...args: string[]) =>
   execFileSync("git", ["-C", join(home, ".changelings", "dev", "demo-repo"), ...args], {
@@ -161,6 +165,7 @@ describe("npm start and npm stop", () => {
     const { code, output } = await run("stop");
     expect(code, output).toBe(0);
     expect(readdirSync(join(home, ".changelings"))).toEqual([]);
+    expect(settings()).toBe(settingsBefore);
     const { agents } = JSON.parse(
       execFileSync("mngr", ["list", "--provider", "local", "--format", "json"], { env, encoding: "utf8" }),
     );

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
 import * as z from "zod/mini";
+import { writePrivateFile } from "./files.ts";
 import { canonicalJson, digestOf, type JobFile, type JobSpec, jobFile } from "./job.ts";
 import type { InstallationPaths } from "./paths.ts";
 
@@ -60,9 +60,7 @@ function digestOfValues(values: Record<string, string>): string {
 }
 
 function writePrivately(path: string, content: object): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  chmodSync(dirname(path), 0o700);
-  writeFileAtomic.sync(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  writePrivateFile(path, `${JSON.stringify(content, null, 2)}\n`);
 }
 
 /** Succeeds when it is already gone. */
