@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { bootInstructions } from "../../components/cron/local/supervise.ts";
-import { formatFaults, missingSecrets } from "../../components/fleet/index.ts";
+import { formatFaults } from "../../components/fleet/index.ts";
 import { mngrVersion } from "../../components/mngr/client.ts";
 import { answer, type Context, contextOf, errorsOf, fleetOf } from "./context.ts";
 import { examples } from "./program.ts";
@@ -103,8 +103,7 @@ async function fleetChecks(context: Context): Promise<Check[]> {
       const detail = `${loaded.file} has faults:\n${formatFaults(loaded.faults)}`;
       return [{ name: "fleet file", status: "failed", detail, remedy: "mend the lines above" }];
     }
-    const missing = missingSecrets(loaded.fleet, process.env);
-    const secrets: Check[] = missing.map(({ changeling, names }) => ({
+    const secrets: Check[] = loaded.missingSecrets.map(({ changeling, names }) => ({
       name: `secrets of ${changeling}`,
       status: "warning",
       detail: `${names.join(" or ")} is not set here`,

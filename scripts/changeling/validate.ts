@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { formatFaults, missingSecrets } from "../../components/fleet/index.ts";
+import { formatFaults } from "../../components/fleet/index.ts";
 import { answer, contextOf, errorsOf, fleetOf } from "./context.ts";
 import { examples } from "./program.ts";
 
@@ -12,7 +12,7 @@ export function addValidate(program: Command): void {
     .action(async (file: string | undefined, _options: unknown, command: Command) => {
       const context = contextOf(command);
       const loaded = await fleetOf(context.stack, file === undefined ? {} : { file });
-      const missing = loaded.fleet === undefined ? [] : missingSecrets(loaded.fleet, process.env);
+      const missing = loaded.missingSecrets;
       const isSound = errorsOf(loaded.faults).length === 0;
       const count = loaded.fleet?.changelings.length ?? 0;
       const lines = loaded.faults.length > 0 ? [formatFaults(loaded.faults)] : [];

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { devStack } from "../../scripts/dev-stack.ts";
 import { projectFolder } from "../../scripts/project.ts";
-import { installationOf } from "../../scripts/stack.ts";
+import { installationOf, pulumi } from "../../scripts/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 
 let home: string;
@@ -159,6 +159,13 @@ describe("npm start and npm stop", () => {
     expect(code).toBe(1);
     expect(output).toContain("fixme-fairy needs ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN, which is not set");
     expect(output).not.toContain("Resources:");
+    const missing = async () => JSON.parse((await run("changeling", ["validate", "--json"])).stdout).missingSecrets;
+    expect(await missing()).toEqual([
+      { changeling: "fixme-fairy", names: ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"] },
+    ]);
+    const key = ["config", "set", "--secret", "changelings:ANTHROPIC_API_KEY", "sk-test"];
+    expect((await pulumi(devStack(home), key, { capture: true, env })).code).toBe(0);
+    expect(await missing()).toEqual([]);
   });
 
   it("removes all that it made", async () => {
