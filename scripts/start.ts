@@ -1,7 +1,8 @@
 /** `npm start`: the embedded default, from nothing to a real agent's real commit. */
 
-import { installationPaths } from "../components/cron/local/paths.ts";
+import { type InstallationPaths, installationPaths } from "../components/cron/local/paths.ts";
 import { requestRun } from "../components/cron/local/requests.ts";
+import type { Run } from "../components/cron/local/run.ts";
 import { fleetText, listedFleet } from "./changeling/list.ts";
 import { waitVisibly } from "./changeling/run.ts";
 import { runReport, wentWell } from "./changeling/run-text.ts";
@@ -9,7 +10,7 @@ import { ensureDevStack } from "./dev-stack.ts";
 import { withLock } from "./setup/lock.mjs";
 import { installationOf, pulumi } from "./stack.ts";
 
-/** The one of the example fleet that needs no key and no model. */
+/** The one of the example fleet that needs no key and no model; where a person took it out, the first that is enabled. */
 const firstToRun = "todo-ledger";
 
 if (process.argv.length > 2) {
@@ -41,13 +42,19 @@ async function start(): Promise<void> {
     process.exitCode = code;
     return;
   }
-  say(`\nFiring ${firstToRun} now, as its schedule would …`);
-  const fired = await requestRun(paths, firstToRun);
-  if ("skipped" in fired) throw new Error(`${firstToRun} was not fired: ${fired.skipped}`);
-  const run = await waitVisibly({ paths }, firstToRun, fired.runId);
-  say(`\n${runReport(run)}\n\n${fleetText(listedFleet(paths))}\n`);
+  const fleet = listedFleet(paths);
+  const first = fleet.find(({ name }) => name === firstToRun) ?? fleet.find(({ enabled }) => enabled);
+  const run = first === undefined ? undefined : await fire(paths, first.name);
+  say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${fleetText(listedFleet(paths))}\n`);
   say("Edit ~/.changelings/dev/fleet.toml, then: npm run changeling -- plan, npm start. Remove it all: npm stop");
-  if (!wentWell(run)) process.exitCode = 1;
+  if (run !== undefined && !wentWell(run)) process.exitCode = 1;
+}
+
+async function fire(paths: InstallationPaths, name: string): Promise<Run> {
+  say(`\nFiring ${name} now, as its schedule would …`);
+  const fired = await requestRun(paths, name);
+  if ("skipped" in fired) throw new Error(`${name} was not fired: ${fired.skipped}`);
+  return waitVisibly({ paths }, name, fired.runId);
 }
 
 function say(text: string): void {
