@@ -1,6 +1,5 @@
 /** The fleet: one file in, one component per changeling out. */
 import * as pulumi from "@pulumi/pulumi";
-import { CronChangeling } from "./components/cron/cron-changeling.ts";
 import { declaredFleet, secretValues } from "./components/declared-fleet.ts";
 import { scheduleInWords, secretNames } from "./components/fleet/index.ts";
 
@@ -10,7 +9,11 @@ if (!process.env["CHANGELINGS_DEBUG"]) {
 }
 
 const config = new pulumi.Config();
-const fleet = await declaredFleet(config);
+// The components load while git answers for the fleet's repositories.
+const [fleet, { CronChangeling }] = await Promise.all([
+  declaredFleet(config),
+  import("./components/cron/cron-changeling.ts"),
+]);
 const values = await secretValues(fleet, config);
 
 for (const changeling of fleet.changelings) {
