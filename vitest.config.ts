@@ -9,6 +9,7 @@ const project = (name: string, testTimeout: number) => ({
 export default defineConfig({
   test: {
     pool: "forks",
+    setupFiles: ["test/support/properties.ts"],
     // Most tests start processes of their own, so more workers than this only make them wait for each other.
     maxWorkers: 2,
     projects: [project("unit", 20_000), project("engine", 180_000), project("end-to-end", 240_000)],
