@@ -2,7 +2,7 @@
 
 import { type InstallationPaths, installationPaths } from "../components/cron/local/paths.ts";
 import { requestRun } from "../components/cron/local/requests.ts";
-import type { Run } from "../components/cron/local/run.ts";
+import type { Run } from "../components/cron/runs/run.ts";
 import { fleetText, listedFleet } from "./changeling/list.ts";
 import { waitVisibly } from "./changeling/run.ts";
 import { runReport, wentWell } from "./changeling/run-text.ts";

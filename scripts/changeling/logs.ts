@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { InstallationPaths } from "../../components/cron/local/paths.ts";
 import { readRuns } from "../../components/cron/local/records.ts";
-import type { Run } from "../../components/cron/local/run.ts";
+import type { Run } from "../../components/cron/runs/run.ts";
 import { answer, contextOf } from "./context.ts";
 import { examples } from "./program.ts";
 import { runReport } from "./run-text.ts";

@@ -1,4 +1,4 @@
-import type { Run } from "../../components/cron/local/run.ts";
+import type { Run } from "../../components/cron/runs/run.ts";
 import { duration, fromNow } from "./times.ts";
 
 /** A run in one short phrase: `succeeded 2 h ago: 1 commit`. */

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { waitForRun } from "../../components/cron/local/records.ts";
 import { requestRun } from "../../components/cron/local/requests.ts";
-import type { Run } from "../../components/cron/local/run.ts";
+import type { Run } from "../../components/cron/runs/run.ts";
 import { answer, type Context, contextOf } from "./context.ts";
 import { requireInstalled } from "./installed.ts";
 import { examples } from "./program.ts";

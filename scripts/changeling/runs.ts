@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { readRuns } from "../../components/cron/local/records.ts";
-import type { Run } from "../../components/cron/local/run.ts";
+import type { Run } from "../../components/cron/runs/run.ts";
 import { answer, contextOf } from "./context.ts";
 import { examples } from "./program.ts";
 import { table } from "./table.ts";

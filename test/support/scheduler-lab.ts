@@ -18,9 +18,10 @@ import { fileURLToPath } from "node:url";
 import { jobPath, writeJob } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
 import { installationPaths } from "../../components/cron/local/paths.ts";
-import { type RecordedRun, readRuns, waitForRun } from "../../components/cron/local/records.ts";
+import { readRuns, waitForRun } from "../../components/cron/local/records.ts";
 import { requestRun } from "../../components/cron/local/requests.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
+import type { RecordedRun } from "../../components/cron/runs/fold.ts";
 
 const program = fileURLToPath(new URL("../../components/cron/local/main.ts", import.meta.url));
 const fakeMngr = fileURLToPath(new URL("fake-mngr.ts", import.meta.url));

@@ -1,9 +1,10 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readdirSync, readSync, statSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
+import { foldRuns, newestFirst, type RecordedRun } from "../runs/fold.ts";
+import { parseLine, type RecordLine } from "../runs/record-line.ts";
+import type { Run } from "../runs/run.ts";
 import { ensureFolder, isMissing, readTail, readTextIfAny, watchFolder, writePrivateFile } from "./files.ts";
 import type { InstallationPaths } from "./paths.ts";
-import { parseLine, type RecordLine } from "./record-line.ts";
-import type { Commit, Run } from "./run.ts";
 import { schedulerState } from "./state.ts";
 
 /** A changeling's records are cut to their newer half when they have grown past this. */
@@ -11,18 +12,6 @@ const mostBytes = 1_000_000;
 const mostRuns = 1000;
 /** What happened lately is in the last so many bytes. */
 const recentBytes = 64_000;
-
-/** A run with what the scheduler itself needs to know of it. */
-export interface RecordedRun extends Run {
-  /** Id of the request that asked for it. */
-  readonly request: string | undefined;
-  /** Its branch was made from this commit. */
-  readonly base: string | undefined;
-  /** Absolute path of its worktree. */
-  readonly worktree: string | undefined;
-  /** False once its agent was destroyed. */
-  readonly agentIsKept: boolean;
-}
 
 /** Adds one line in one write, and has it on the disk before it returns. */
 export function appendRecord(paths: InstallationPaths, line: RecordLine): void {
@@ -49,7 +38,7 @@ function endsTorn(file: number): boolean {
 export function readRuns(paths: InstallationPaths, name?: string): RecordedRun[] {
   const names = name === undefined ? recordedNames(paths) : [name];
   const runs = names.flatMap((each) => foldRuns(readLines(paths, each)));
-  return runs.sort((a, b) => compare(b.firedAt, a.firedAt) || compare(b.id, a.id));
+  return newestFirst(runs);
 }
 
 /** All that was recorded of one changeling, oldest first; what is not a record (half a line, a hand's edit) is passed over. */
@@ -63,53 +52,6 @@ export function* recentLines(paths: InstallationPaths, name: string): Generator<
     const line = parseLine(text);
     if (line !== undefined) yield line;
   }
-}
-
-/** In the order in which they were fired. */
-export function foldRuns(lines: readonly RecordLine[]): RecordedRun[] {
-  const runs = new Map<string, RecordedRun>();
-  for (const line of lines) {
-    if (line.event === "queued") continue;
-    const run = runs.get(line.id);
-    if (line.event === "fired" || line.event === "skipped") runs.set(line.id, begun(line));
-    else if (run !== undefined) runs.set(line.id, advanced(run, line));
-  }
-  return [...runs.values()];
-}
-
-function begun(line: Extract<RecordLine, { event: "fired" | "skipped" }>): RecordedRun {
-  const isSkipped = line.event === "skipped";
-  return {
-    id: line.id,
-    changeling: line.changeling,
-    cause: line.cause,
-    firedAt: line.at,
-    endedAt: isSkipped ? line.at : undefined,
-    durationSeconds: isSkipped ? 0 : undefined,
-    agentId: undefined,
-    branch: isSkipped ? undefined : line.branch,
-    repo: isSkipped ? undefined : line.repo,
-    commits: [],
-    outcome: isSkipped ? "skipped" : undefined,
-    reason: isSkipped ? line.reason : undefined,
-    request: line.request,
-    base: undefined,
-    worktree: undefined,
-    agentIsKept: false,
-  };
-}
-
-function advanced(
-  run: RecordedRun,
-  line: Extract<RecordLine, { event: "created" | "ended" | "destroyed" }>,
-): RecordedRun {
-  if (line.event === "destroyed") return { ...run, agentIsKept: false };
-  if (line.event === "created") {
-    return { ...run, agentId: line.agentId, base: line.base, worktree: line.worktree, agentIsKept: true };
-  }
-  const commits: readonly Commit[] = line.commits;
-  const durationSeconds = (Date.parse(line.at) - Date.parse(run.firedAt)) / 1000;
-  return { ...run, endedAt: line.at, durationSeconds, commits, outcome: line.outcome, reason: line.reason };
 }
 
 /**
@@ -190,8 +132,4 @@ function recordsPath(paths: InstallationPaths, name: string): string {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import type { Commit } from "../run.ts";
+import type { Commit } from "../../runs/run.ts";
 
 /** Git, as a run needs it. Every call names the repository; nothing prompts. */
 

@@ -1,7 +1,7 @@
+import type { RecordLine } from "../../runs/record-line.ts";
+import type { Cause } from "../../runs/run.ts";
 import type { InstallationPaths } from "../paths.ts";
-import type { RecordLine } from "../record-line.ts";
 import { recentLines } from "../records.ts";
-import type { Cause } from "../run.ts";
 
 /** What the records tell of the occasions to fire that there were: so much is known after a restart, and no more. */
 

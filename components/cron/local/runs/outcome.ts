@@ -1,4 +1,4 @@
-import type { Commit, Outcome } from "../run.ts";
+import type { Commit, Outcome } from "../../runs/run.ts";
 
 /** How an agent came to its end. */
 export type Ending =

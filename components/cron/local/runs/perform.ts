@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { MngrError } from "../../../mngr/client.ts";
+import type { RecordedRun } from "../../runs/fold.ts";
+import type { Commit } from "../../runs/run.ts";
 import { writePrivateFile } from "../files.ts";
-import { appendRecord, type RecordedRun } from "../records.ts";
-import type { Commit } from "../run.ts";
+import { appendRecord } from "../records.ts";
 import type { RunContext } from "./context.ts";
 import { type CreatedAgent, CreateError, createAgent } from "./create-agent.ts";
 import { commitsSince, countUncommitted, GitError, gitIn } from "./git.ts";

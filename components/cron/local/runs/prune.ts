@@ -1,7 +1,8 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { RecordedRun } from "../../runs/fold.ts";
 import { isMissing } from "../files.ts";
-import { appendRecord, boundRecords, type RecordedRun, readRuns } from "../records.ts";
+import { appendRecord, boundRecords, readRuns } from "../records.ts";
 import type { RunContext } from "./context.ts";
 import { countUncommitted, deleteBranchIfEmpty, gitIn } from "./git.ts";
 import { branchOf, type RunPlan, readPlan, runFiles } from "./plan.ts";

@@ -1,10 +1,10 @@
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Cause } from "../../runs/run.ts";
 import { ensureFolder } from "../files.ts";
 import type { JobSpec } from "../job.ts";
 import { appendRecord, readRuns } from "../records.ts";
-import type { Cause } from "../run.ts";
 import type { RunContext } from "./context.ts";
 import { branchExists, gitIn } from "./git.ts";
 import { queuedCause } from "./occasions.ts";

@@ -17,7 +17,7 @@ const recordLine = z.union([
     id: z.string(),
     cause,
     branch: z.string(),
-    /** Absolute path. */
+    /** An absolute path; on Modal the URL that the sandbox clones. */
     repo: z.string(),
     /** The request that asked for it, so that it is never answered with a second run. */
     request: z.optional(z.string()),
@@ -27,9 +27,9 @@ const recordLine = z.union([
     event: z.literal("created"),
     id: z.string(),
     agentId: z.string(),
-    /** The commit that its branch was made from. */
-    base: z.string(),
-    /** Absolute path. */
+    /** The commit that its branch was made from; on Modal only the sandbox knows it. */
+    base: z.optional(z.string()),
+    /** Absolute path, on this machine. */
     worktree: z.optional(z.string()),
   }),
   z.object({

@@ -1,4 +1,4 @@
-/** Run records: what happened, as people and scripts read it. Shared by the scheduler and the CLI. */
+/** Run records: what happened, as people and scripts read it. Shared by both providers and the CLI. */
 
 export type Outcome = "succeeded" | "no_changes" | "failed" | "timed_out" | "skipped";
 
@@ -25,7 +25,7 @@ export interface Run {
   readonly agentId: string | undefined;
   /** `changelings/<id>`; undefined for a run that was skipped. */
   readonly branch: string | undefined;
-  /** Repository the branch is in: an absolute path. */
+  /** Repository the branch is in: an absolute path; on Modal an https URL. */
   readonly repo: string | undefined;
   readonly commits: readonly Commit[];
   /** Undefined while it runs. */

@@ -1,0 +1,70 @@
+import type { RecordLine } from "./record-line.ts";
+import type { Commit, Run } from "./run.ts";
+
+/** A run with what those who perform it need to know of it. */
+export interface RecordedRun extends Run {
+  /** Id of the request that asked for it. */
+  readonly request: string | undefined;
+  /** Its branch was made from this commit. */
+  readonly base: string | undefined;
+  /** Absolute path of its worktree. */
+  readonly worktree: string | undefined;
+  /** False once its agent was destroyed. */
+  readonly agentIsKept: boolean;
+}
+
+/** In the order in which they were fired. */
+export function foldRuns(lines: readonly RecordLine[]): RecordedRun[] {
+  const runs = new Map<string, RecordedRun>();
+  for (const line of lines) {
+    if (line.event === "queued") continue;
+    const run = runs.get(line.id);
+    if (line.event === "fired" || line.event === "skipped") runs.set(line.id, begun(line));
+    else if (run !== undefined) runs.set(line.id, advanced(run, line));
+  }
+  return [...runs.values()];
+}
+
+function begun(line: Extract<RecordLine, { event: "fired" | "skipped" }>): RecordedRun {
+  const isSkipped = line.event === "skipped";
+  return {
+    id: line.id,
+    changeling: line.changeling,
+    cause: line.cause,
+    firedAt: line.at,
+    endedAt: isSkipped ? line.at : undefined,
+    durationSeconds: isSkipped ? 0 : undefined,
+    agentId: undefined,
+    branch: isSkipped ? undefined : line.branch,
+    repo: isSkipped ? undefined : line.repo,
+    commits: [],
+    outcome: isSkipped ? "skipped" : undefined,
+    reason: isSkipped ? line.reason : undefined,
+    request: line.request,
+    base: undefined,
+    worktree: undefined,
+    agentIsKept: false,
+  };
+}
+
+function advanced(
+  run: RecordedRun,
+  line: Extract<RecordLine, { event: "created" | "ended" | "destroyed" }>,
+): RecordedRun {
+  if (line.event === "destroyed") return { ...run, agentIsKept: false };
+  if (line.event === "created") {
+    return { ...run, agentId: line.agentId, base: line.base, worktree: line.worktree, agentIsKept: true };
+  }
+  const commits: readonly Commit[] = line.commits;
+  const durationSeconds = (Date.parse(line.at) - Date.parse(run.firedAt)) / 1000;
+  return { ...run, endedAt: line.at, durationSeconds, commits, outcome: line.outcome, reason: line.reason };
+}
+
+/** The same runs, those that were fired last first. */
+export function newestFirst(runs: readonly RecordedRun[]): RecordedRun[] {
+  return [...runs].sort((a, b) => compare(b.firedAt, a.firedAt) || compare(b.id, a.id));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
