@@ -5,9 +5,25 @@ import { didYouMean } from "./suggest.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What a repository turned out to be: its branches, or why it can't be worked on. */
+/** A ref of a local repository. */
+export interface Ref {
+  readonly commit: string;
+  /** The remote that a branch follows; empty: none. */
+  readonly followed: string;
+}
+
+/** A repository that can be worked on. */
+export interface UsableRepository {
+  readonly branches: ReadonlySet<string>;
+  /** By their full names; of a local one whose remotes were asked too. */
+  readonly refs: ReadonlyMap<string, Ref>;
+  /** What `git remote -v` says of it. */
+  readonly remotes: string;
+}
+
+/** What a repository turned out to be, or why it can't be worked on. */
 export type Repository =
-  | { readonly branches: ReadonlySet<string> }
+  | UsableRepository
   | { readonly message: string; readonly remedy: string; readonly isCertain: boolean };
 
 const localSeconds = 10;
@@ -16,21 +32,23 @@ export interface Look {
   readonly environment: Environment;
   /** Whether URLs are asked too, which takes the network; else they are left out of the answer. */
   readonly checkRemotes: boolean;
+  /** The local ones whose remotes are asked too. */
+  readonly remotesOf?: ReadonlySet<string>;
   /** How long one may take to answer. */
   readonly remoteSeconds?: number;
 }
 
 /**
- * Looks at each repository once, with one git process.
+ * Looks at each repository once, with one git process, and one more for its remotes.
  * @param repos absolute paths and URLs
  */
 export async function lookAtRepos(
   repos: Iterable<string>,
-  { environment, checkRemotes, remoteSeconds = 10 }: Look,
+  { environment, checkRemotes, remotesOf = new Set(), remoteSeconds = 10 }: Look,
 ): Promise<ReadonlyMap<string, Repository>> {
   const known = new Map<string, Repository>();
   await inParallel(new Set(repos), 8, async (repo) => {
-    if (!isRepoUrl(repo)) known.set(repo, await localRepository(repo, environment));
+    if (!isRepoUrl(repo)) known.set(repo, await localRepository(repo, environment, remotesOf.has(repo)));
     else if (checkRemotes) known.set(repo, await remoteRepository(repo, environment, remoteSeconds));
   });
   return known;
@@ -46,6 +64,17 @@ export async function repoAround(folder: string, environment: Environment): Prom
 export async function isTracked(folder: string, name: string, environment: Environment): Promise<boolean> {
   const { code } = await git(["-C", folder, "ls-files", "--error-unmatch", "--", name], environment, localSeconds);
   return code === 0;
+}
+
+/** How many commits the one ref has that the other has not; undefined: git can't say. */
+export async function commitsAhead(
+  path: string,
+  { ref, of }: { readonly ref: string; readonly of: string },
+  environment: Environment,
+): Promise<number | undefined> {
+  const range = ["rev-list", "--count", `${of}..${ref}`, "--"];
+  const { code, stdout } = await git(["-C", path, ...range], environment, localSeconds);
+  return code === 0 ? Number(stdout) : undefined;
 }
 
 /** What is wrong with starting from the branch; undefined: it is there. */
@@ -65,7 +94,7 @@ function listed(branches: ReadonlySet<string>): string {
   return names.length > 5 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ");
 }
 
-async function localRepository(path: string, environment: Environment): Promise<Repository> {
+async function localRepository(path: string, environment: Environment, asksRemotes: boolean): Promise<Repository> {
   const isFolder = await stat(path).then(
     (found) => found.isDirectory(),
     () => undefined,
@@ -73,15 +102,23 @@ async function localRepository(path: string, environment: Environment): Promise<
   if (isFolder === undefined)
     return certain(`there is no folder ${path}`, `clone the repository there, or correct the path`);
   if (!isFolder) return certain(`${path} is a file`, "name the repository's folder");
-  const scopes = ["refs/heads", "refs/remotes/origin"];
-  const refs = await git(["-C", path, "for-each-ref", "--format=%(refname)", ...scopes], environment, localSeconds);
-  if (refs.code !== 0) return unusable(path, refs);
+  const ask = asksRemotes
+    ? ["--format=%(refname) %(objectname) %(upstream:remotename)", "refs/heads", "refs/remotes"]
+    : ["--format=%(refname)", "refs/heads", "refs/remotes/origin"];
+  const [listed, remotes] = await Promise.all([
+    git(["-C", path, "for-each-ref", ...ask], environment, localSeconds),
+    asksRemotes ? git(["-C", path, "remote", "-v"], environment, localSeconds) : undefined,
+  ]);
+  if (listed.code !== 0) return unusable(path, listed);
+  const refs = new Map<string, Ref>();
   const branches = new Set<string>();
-  for (const ref of refs.stdout.split("\n")) {
+  for (const line of listed.stdout.split("\n")) {
+    const [ref = "", commit = "", followed = ""] = line.split(" ");
     const branch = /^refs\/(?:heads|remotes\/origin)\/(.+)$/.exec(ref)?.[1];
     if (branch !== undefined && ref !== "refs/remotes/origin/HEAD") branches.add(branch);
+    if (commit !== "") refs.set(ref, { commit, followed });
   }
-  if (branches.size > 0) return { branches };
+  if (branches.size > 0) return { branches, refs, remotes: remotes?.stdout ?? "" };
   return certain(
     `${path} has no commits yet`,
     `commit something: git -C ${path} commit --allow-empty -m "First commit"`,
@@ -106,7 +143,7 @@ async function remoteRepository(url: string, environment: Environment, remoteSec
   const remedy = `see what this says: git ls-remote ${shownRepo(url)}`;
   if (code === 0) {
     const branches = new Set(stdout.split("\n").flatMap((line) => /\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []));
-    if (branches.size > 0) return { branches };
+    if (branches.size > 0) return { branches, refs: new Map(), remotes: "" };
     return certain("the repository has no commits yet", "push a first commit to it");
   }
   if (isLate) return uncertain(`${shownRepo(url)} didn't answer within ${remoteSeconds} s`, remedy);
@@ -118,10 +155,10 @@ async function remoteRepository(url: string, environment: Environment, remoteSec
 }
 
 /** In words of ours: git's own may repeat the URL with what it was given as credentials. */
-function reason(stderr: string): string {
+export function reason(stderr: string): string {
   if (/could not read (Username|Password)|Authentication failed|Permission denied/i.test(stderr))
     return "git has no access";
-  if (/resolve host|Connection|timed out|unreachable/i.test(stderr)) return "the host can't be reached";
+  if (/resolve host|Connection|connect to|timed out|unreachable/i.test(stderr)) return "the host can't be reached";
   return "git failed";
 }
 

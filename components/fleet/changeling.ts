@@ -1,7 +1,10 @@
 /** What a fleet file declares, after defaults: plain data, every option decided. */
 
 export type Kind = "cron";
-export type Provider = "local";
+export type Provider = "local" | "modal";
+
+/** How the code gets to an agent on Modal (spec 000, "Building images"). */
+export type ImageStrategy = "clone" | "snapshot" | "pinned" | "custom";
 
 /** A `cron` changeling: a schedule fires, a fresh agent works on a new branch and ends (spec 000). */
 export interface Changeling {
@@ -31,6 +34,17 @@ export interface Changeling {
   readonly env: Readonly<Record<string, string>>;
   /** An absolute path on this machine, or a git URL. */
   readonly repo: string;
+  /** Modal alone: where its agents clone from and push to. https, on loopback also http; without credentials. */
+  readonly remote: string | undefined;
+  readonly image: ImageStrategy;
+  /** `pinned` alone: how many commits of history the tarball holds. */
+  readonly historyDepth: number;
+  /** `pinned` alone: whether the commit may be one that the remote hasn't. */
+  readonly allowUnpushed: boolean;
+  /** `snapshot` alone: after how many seconds an update makes a new one; undefined: never. */
+  readonly snapshotMaxAge: number | undefined;
+  /** Modal alone: whether a deploy is verified by a cheap call of its function. */
+  readonly verify: "call" | "none";
   readonly timeoutSeconds: number;
   readonly overlap: "skip" | "queue";
   /** Whether a schedule time that passed while the machine slept is made up for, once. */

@@ -2,8 +2,17 @@ import * as z from "zod/mini";
 import { optionFindings, type PlaceOf, zoneFindings } from "./checks.ts";
 import { error, type Finding, type KeyPath } from "./fault.ts";
 import { nameFinding, renameFindings } from "./names.ts";
-import { changelingOptions, fileOptions, isFileKey, isOptionKey, type Options, optionsTable } from "./options.ts";
+import {
+  changelingOptions,
+  fileOptions,
+  isFileKey,
+  isOptionKey,
+  type OptionKey,
+  type Options,
+  optionsTable,
+} from "./options.ts";
 import { described, findingOf, isTable, strayFileKey, strayOption, type Table } from "./shape.ts";
+import { type Unfit, unfitOptions } from "./unfit-options.ts";
 
 /** One changeling as the file declares it: its own table over `[defaults]`, over the defaults of the options. */
 export interface Declaration {
@@ -12,6 +21,8 @@ export interface Declaration {
   /** Whether the file says which secrets. */
   readonly secretsAreExplicit: boolean;
   readonly place: PlaceOf;
+  /** What `[defaults]` sets and means nothing for this one. */
+  readonly passedOver: ReadonlyMap<OptionKey, Unfit>;
 }
 
 /** What the text of a fleet file says, and all that is wrong with that. */
@@ -43,6 +54,7 @@ export function declare(file: Table): Declared {
     if (isTable(value)) declarations.push(declaration(name, value, defaults, findings));
     else findings.push(noTable(["changelings", name], value, `write [changelings.${name}] on a line of its own`));
   }
+  findings.push(...idleDefaults(declarations));
   if (declarations.length === 0 && findings.length === 0) {
     findings.push({
       ...error([], "no changeling is declared", "add one: [changelings.fixme-fairy]"),
@@ -91,6 +103,9 @@ function declaration(name: string, table: Table, defaults: Table, findings: Find
     own = soundOptions(own, path, findings);
     options = optionsTable.parse({ ...defaults, ...own });
   }
+  // In a fleet of two providers a default may be meant for one of them.
+  const passedOver = new Map([...unfitOptions(options)].filter(([key]) => !Object.hasOwn(own, key)));
+  if (passedOver.size > 0) options = optionsTable.parse({ ...without(defaults, [...passedOver.keys()]), ...own });
   const place: PlaceOf = (...path) => {
     const [option = ""] = path;
     if (Object.hasOwn(own, option)) return ["changelings", name, ...path];
@@ -101,8 +116,19 @@ function declaration(name: string, table: Table, defaults: Table, findings: Find
     name,
     options,
     place,
+    passedOver,
     secretsAreExplicit: Object.hasOwn(own, "secrets") || Object.hasOwn(defaults, "secrets"),
   };
+}
+
+/** Defaults that mean nothing for any of the changelings that have them. */
+function idleDefaults(declarations: readonly Declaration[]): Finding[] {
+  const found = new Map<OptionKey, Finding>();
+  for (const [key, unfit] of declarations.flatMap(({ passedOver }) => [...passedOver])) {
+    const isUsed = declarations.some(({ place, passedOver }) => place(key)[0] === "defaults" && !passedOver.has(key));
+    if (!isUsed) found.set(key, { ...unfit, path: ["defaults", key] });
+  }
+  return [...found.values()];
 }
 
 /** The table without unknown options, which become findings. */

@@ -17,8 +17,18 @@ const passed = [
   "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy",
 ].flatMap((names) => names.split(" "));
 
-/** Runs git to look, never to change or to ask. @param timeoutSeconds it is ended after that */
-export function git(args: readonly string[], environment: Environment, timeoutSeconds: number): Promise<GitAnswer> {
+/**
+ * Runs git to look, never to change or to ask.
+ *
+ * @param timeoutSeconds it is ended after that
+ * @param credentials variables that it gets as they are
+ */
+export function git(
+  args: readonly string[],
+  environment: Environment,
+  timeoutSeconds: number,
+  credentials: Readonly<Record<string, string>> = {},
+): Promise<GitAnswer> {
   const env = {
     ...Object.fromEntries(
       passed.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
@@ -28,6 +38,7 @@ export function git(args: readonly string[], environment: Environment, timeoutSe
     SSH_ASKPASS: "false",
     SSH_ASKPASS_REQUIRE: "force",
     GIT_OPTIONAL_LOCKS: "0",
+    ...credentials,
   };
   const options = { env, timeout: timeoutSeconds * 1000, maxBuffer: 64 * 2 ** 20 } as const;
   return new Promise((answer) => {

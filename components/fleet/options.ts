@@ -17,10 +17,13 @@ export const namePattern = /^[a-z][a-z0-9-]{0,39}$/;
 export const secretNamePattern = /^[A-Z_][A-Z0-9_]*$/;
 const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** `7d`: a whole number and a unit. */
+export const durationPattern = /^[1-9][0-9]{0,8}[smhdw]$/;
+
 /** Kinds and providers that the specification has and this version has not. */
 export const planned = {
   kind: ["web", "sandbox", "seed-agent"],
-  provider: ["docker", "modal", "fly", "kubernetes"],
+  provider: ["docker", "fly", "kubernetes"],
 } as const;
 
 function text() {
@@ -55,9 +58,10 @@ export const changelingOptions = {
     description: "What runs. `cron`: a schedule fires, a fresh agent works on a new branch and ends.",
     example: "cron",
   }),
-  provider: option(z._default(z.enum(["local"]), "local"), {
-    description: "Where it runs. `local`: on this machine.",
-    example: "local",
+  provider: option(z._default(z.enum(["local", "modal"]), "local"), {
+    description:
+      "Where it runs. `local`: on this machine, no account needed. `modal`: in the cloud, as a scheduled app of your Modal account; this machine may be off.",
+    example: "modal",
   }),
   agent_type: option(z.optional(z.string().check(z.regex(/^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$/))), {
     description: "A stock changeling's name, or any agent type that mngr knows.",
@@ -86,12 +90,13 @@ export const changelingOptions = {
     example: true,
   }),
   catch_up: option(z._default(z.boolean(), true), {
-    description: "Whether a time that passed while the machine slept is made up for, once, when it wakes.",
+    description:
+      "Whether a time that passed while the machine slept is made up for, once, when it wakes. On `modal` it means nothing: its schedules never sleep.",
     example: false,
   }),
   repo: option(z.optional(word()), {
     description:
-      "The git repository to work on: a path (`~` and paths relative to the fleet file are understood) or a URL.",
+      "The git repository to work on: a path (`~` and paths relative to the fleet file are understood) or a URL. On `modal` agents clone it by https: a path must have a remote.",
     example: "~/src/app",
     defaultInWords: "the stack's `changelings:repo`, else the git repository around the fleet file",
   }),
@@ -100,7 +105,8 @@ export const changelingOptions = {
     example: "develop",
   }),
   template: option(z.optional(word()), {
-    description: "A `create_templates` entry of mngr's settings to start from.",
+    description:
+      "A `create_templates` entry of mngr's settings to start from. On `modal` your own settings count, not the repository's.",
     example: "my-template",
     defaultInWords: "none",
   }),
@@ -113,15 +119,42 @@ export const changelingOptions = {
     description: "Arguments for the agent's program. For the agent type `command` they are the command.",
     example: ["--model", "opus"],
   }),
+  image: option(z._default(z.enum(["clone", "snapshot", "pinned", "custom"]), "clone"), {
+    description:
+      "On `modal` alone: how the code gets to the agent. `clone`: cloned when it starts. `snapshot`: a machine that was snapshotted in `pulumi up`, brought to the branch's latest commit. `pinned`: an image of the repository's Dockerfile, with the commit that the branch had in `pulumi up`. `custom`: an image that `build_args`, `template` or mngr's settings choose, and a clone.",
+    example: "snapshot",
+  }),
+  history_depth: option(z._default(z.int().check(z.gte(1), z.lte(100_000)), 1), {
+    description: 'With `image = "pinned"` alone: how much history the pinned commit has, itself included.',
+    unit: "commits",
+    example: 50,
+  }),
+  allow_unpushed: option(z._default(z.boolean(), false), {
+    description:
+      'With `image = "pinned"` alone: whether to pin a commit that the remote has not, or one beside which the work tree holds changes.',
+    example: true,
+  }),
+  snapshot_max_age: option(z.optional(z.string().check(z.regex(durationPattern))), {
+    description: 'With `image = "snapshot"` alone: how old the snapshot may get before `pulumi up` makes a new one.',
+    unit: "a number and one of s, m, h, d, w",
+    example: "7d",
+    defaultInWords: "it is never renewed",
+  }),
   build_args: option(z._default(z.array(text()), []), {
-    description: "Arguments for building the agent's host. The provider `local` builds none and takes none.",
-    example: ["--file=Dockerfile"],
+    description:
+      'On `modal` alone: arguments for building the agent\'s machine, each as `key=value`: `cpu`, `memory` (GB), `gpu`, `region`, `volume`, `cidr-allowlist`, `image`; with `image = "pinned"` or `"custom"` also `docker-build-arg` and `secret`, with `"custom"` `file` and `context-dir`. `mngr create --help` says what they are.',
+    example: ["cpu=2", "memory=4"],
+  }),
+  verify: option(z._default(z.enum(["call", "none"]), "call"), {
+    description:
+      "On `modal` alone: how a deploy is verified beyond its being listed. `call`: a cheap call of its function says that the tools and secrets are there. `none`: not at all, which is faster.",
+    example: "none",
   }),
   secrets: option(
     z._default(z.array(z.string().check(z.regex(secretNamePattern))), ["GITHUB_TOKEN", "ANTHROPIC_API_KEY"]),
     {
       description:
-        "Names of environment variables whose values the agent gets. A list of your own replaces the default, and then all of it is required. `GITHUB_TOKEN` also reaches the agent as `GH_TOKEN`.",
+        "Names of environment variables whose values the agent gets. A list of your own replaces the default, and then all of it is required. `GITHUB_TOKEN` also reaches the agent as `GH_TOKEN`; on `modal` it is needed to clone, so the default requires it.",
       unit: "names of variables",
       example: ["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "NPM_TOKEN"],
     },
@@ -131,7 +164,7 @@ export const changelingOptions = {
     example: { LOG_LEVEL: "debug" },
   }),
   timeout_seconds: option(z._default(seconds(60, 86_400), 3600), {
-    description: "A run that takes longer is ended and recorded as timed out.",
+    description: "A run that takes longer is ended and recorded as timed out. On `modal` 86,100 at most.",
     unit: "seconds",
     example: 1800,
   }),
@@ -142,7 +175,7 @@ export const changelingOptions = {
   }),
   overlap: option(z._default(z.enum(["skip", "queue"]), "skip"), {
     description:
-      "When it fires while its last run is alive: `skip` records that and does nothing, `queue` runs afterwards.",
+      "When it fires while its last run is alive: `skip` records that and does nothing, `queue` runs afterwards (on `local` alone).",
     example: "queue",
   }),
   keep_runs: option(z._default(z.int().check(z.gte(0), z.lte(1000)), 5), {

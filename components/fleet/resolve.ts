@@ -3,11 +3,13 @@ import { isConversational } from "./agent-types.ts";
 import type { Changeling } from "./changeling.ts";
 import { optionFindings, settleFindings } from "./checks.ts";
 import { soundOptions } from "./declare.ts";
-import { type Finding, pathInWords } from "./fault.ts";
+import { durationSeconds } from "./duration.ts";
+import { error, type Finding, pathInWords } from "./fault.ts";
 import { withoutSecrets } from "./literal-secrets.ts";
 import { nameFinding } from "./names.ts";
 import { changelingOptions, type Options, optionsTable } from "./options.ts";
-import { absoluteRepo } from "./repo.ts";
+import { remoteOfUrl } from "./remote.ts";
+import { absoluteRepo, isRepoUrl, urlFault } from "./repo.ts";
 import { normalSchedule } from "./schedule.ts";
 import { ianaZone } from "./zone.ts";
 
@@ -15,6 +17,7 @@ import { ianaZone } from "./zone.ts";
 export interface Decided {
   readonly timezone: string;
   readonly repo: string;
+  readonly remote: string | undefined;
   readonly isConversational: boolean;
   readonly secretsAreExplicit: boolean;
 }
@@ -39,6 +42,12 @@ export function resolved(name: string, options: Options, decided: Decided): Chan
     agentArgs: options.agent_args,
     env: options.env,
     repo: decided.repo,
+    remote: decided.remote,
+    image: options.image,
+    historyDepth: options.history_depth,
+    allowUnpushed: options.allow_unpushed,
+    snapshotMaxAge: options.snapshot_max_age === undefined ? undefined : durationSeconds(options.snapshot_max_age),
+    verify: options.verify,
     timeoutSeconds: options.timeout_seconds,
     overlap: options.overlap,
     catchUp: options.catch_up,
@@ -49,9 +58,12 @@ export function resolved(name: string, options: Options, decided: Decided): Chan
   };
 }
 
-/** Options of a changeling that is declared in a program; `repo` is an absolute path or a URL. */
-export type ChangelingOptions = Partial<Omit<Changeling, "name" | "kind" | "secretsAreExplicit">> & {
+/** Options of a changeling that is declared in a program. */
+export type ChangelingOptions = Partial<Omit<Changeling, "name" | "kind" | "secretsAreExplicit" | "snapshotMaxAge">> & {
+  /** An absolute path or a URL. */
   readonly repo: string;
+  /** As in the fleet file (`"7d"`), or in seconds. */
+  readonly snapshotMaxAge?: string | number | undefined;
 };
 
 /** The options of a changeling in a program are not valid. */
@@ -79,6 +91,7 @@ export function changelingOf(name: string, given: ChangelingOptions): Changeling
     const key = keys[option];
     if (key !== undefined && value !== undefined) table[key] = value;
   }
+  if (typeof given.snapshotMaxAge === "number") table["snapshot_max_age"] = `${given.snapshotMaxAge}s`;
   const found: Finding[] = [];
   const wrongName = nameFinding(name);
   if (wrongName !== undefined) found.push({ ...wrongName, path: ["name"] });
@@ -86,6 +99,7 @@ export function changelingOf(name: string, given: ChangelingOptions): Changeling
   const talks = given.isConversational ?? isConversational(options.agent_type ?? name);
   found.push(...optionFindings(options, (...path) => path));
   if (talks) found.push(...settleFindings(options, (...path) => path));
+  const remote = options.provider === "modal" ? cloneUrl(given, found) : undefined;
   const errors = found.filter(({ severity }) => severity === "error");
   if (errors.length > 0) {
     const faults = errors.map(({ path: [option, ...rest], message, remedy }) => ({
@@ -97,9 +111,25 @@ export function changelingOf(name: string, given: ChangelingOptions): Changeling
   return resolved(name, options, {
     timezone: options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     repo: absoluteRepo(given.repo, { folder: process.cwd(), home: homedir() }),
+    remote,
     isConversational: talks,
     secretsAreExplicit: given.secrets !== undefined,
   });
+}
+
+/** Where agents on Modal clone from; what keeps it from being told becomes a finding. */
+function cloneUrl({ repo, remote }: ChangelingOptions, found: Finding[]): string | undefined {
+  if (remote === undefined && !isRepoUrl(repo)) {
+    const message = "agents on Modal clone the repository by https, and where this one has its remote is not looked up";
+    found.push(error(["repo"], message, 'give remote: "https://…", or the URL as repo'));
+    return undefined;
+  }
+  const clone = remoteOfUrl(remote ?? repo);
+  if ("url" in clone) return clone.url;
+  // What is wrong with a URL in itself was found before, where it is the repository's.
+  if (remote !== undefined) found.push(error(["remote"], clone.message, clone.remedy));
+  else if (urlFault(repo) === undefined) found.push(error(["repo"], clone.message, clone.remedy));
+  return undefined;
 }
 
 function camelCase(key: string): string {

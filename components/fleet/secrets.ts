@@ -1,6 +1,7 @@
 import type { Changeling, Fleet } from "./changeling.ts";
 import { error, type Finding, type KeyPath, warning } from "./fault.ts";
 import { looksLikeSecret } from "./literal-secrets.ts";
+import { isLoopback } from "./remote.ts";
 
 /** Which variables are set: an environment, or the names alone. An empty value is none. */
 export type SetVariables = Readonly<Record<string, string | undefined>> | ReadonlySet<string>;
@@ -20,7 +21,17 @@ const reservedNames = new Set(
   ].flatMap((line) => line.split(" ")),
 );
 
-const reservedPrefixes = ["LD_", "DYLD_", "BASH_FUNC_", "GIT_CONFIG", "MNGR_", "MODAL_", "PULUMI_", "CHANGELINGS_"];
+const reservedPrefixes = [
+  "LD_",
+  "DYLD_",
+  "BASH_FUNC_",
+  "GIT_CONFIG",
+  "MNGR_",
+  "MODAL_",
+  "PULUMI_",
+  "CHANGELING_",
+  "CHANGELINGS_",
+];
 
 /** Whether the variable belongs to the system, to git's own machinery or to this program. */
 export function isReserved(variable: string): boolean {
@@ -73,7 +84,15 @@ export function secretNames(changeling: Changeling): readonly string[] {
 /** What must be set for the changeling to work: of each group at least one. */
 export function requiredSecrets(changeling: Changeling): readonly (readonly string[])[] {
   if (changeling.secretsAreExplicit) return changeling.secrets.map((name) => [name]);
-  return needsModelKey(changeling) ? [modelKeys] : [];
+  return [
+    ...(clonesWithToken(changeling) ? [["GITHUB_TOKEN"]] : []),
+    ...(needsModelKey(changeling) ? [modelKeys] : []),
+  ];
+}
+
+/** On this machine git has the person's own access. */
+function clonesWithToken({ provider, remote }: Changeling): boolean {
+  return provider === "modal" && (remote === undefined || !isLoopback(remote));
 }
 
 function needsModelKey({ secretsAreExplicit, isConversational }: Changeling): boolean {

@@ -86,6 +86,7 @@ function badFormat(place: KeyPath, option: string, value: string, remedy: string
     return error(place, message, "write the name of the variable that holds the secret, not the secret");
   }
   if (option === "renamed_from") return error(place, `${shown(value)} is no changeling's name`, remedy);
+  if (option === "snapshot_max_age") return error(place, `${shown(value)} is no duration`, remedy);
   return error(place, `${shown(value)} is no ${option.replace("_", " ")}: letters, digits, - and _`, remedy);
 }
 

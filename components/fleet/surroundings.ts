@@ -1,10 +1,11 @@
 import { dirname } from "node:path";
 import { AgentTypes } from "./agent-types.ts";
 import { branchFault, lookAtRepos, type Repository, repoAround } from "./branches.ts";
-import type { Changeling } from "./changeling.ts";
-import { agentFindings } from "./checks.ts";
+import type { Changeling, Provider } from "./changeling.ts";
+import { type AgentKnowledge, agentFindings } from "./checks.ts";
+import { cloneFinder, type NamedRepo } from "./clones.ts";
 import type { Declaration, Declared } from "./declare.ts";
-import { error, type Finding, type KeyPath, warning } from "./fault.ts";
+import { error, type Finding, warning } from "./fault.ts";
 import type { LoadContext } from "./load.ts";
 import { personSettingsFiles, readMngrSettings, repoSettingsFiles } from "./mngr-settings.ts";
 import { nameFinding } from "./names.ts";
@@ -20,22 +21,28 @@ export interface Settled {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where a changeling's repository is named: for the findings about it. */
-interface NamedRepo {
-  readonly repo: string;
-  readonly path: KeyPath;
-  /** Said before what is wrong, where it isn't the file that names it. */
-  readonly source: string;
-}
-
 /** @param file absolute path of the fleet file */
 export async function settle(file: string, declared: Declared, context: LoadContext): Promise<Settled> {
   const environment = context.environment ?? process.env;
   const findings: Finding[] = [];
   const repos = await namedRepos(file, declared.declarations, context, environment);
+  const onModal = declared.declarations.flatMap((declaration) => {
+    const named = repos.get(declaration.name);
+    return declaration.options.provider === "modal" && named !== undefined ? [{ declaration, named }] : [];
+  });
   const known = await lookAtRepos(
     [...repos.values()].filter(({ repo }) => urlFault(repo) === undefined).map(({ repo }) => repo),
-    { environment, checkRemotes: context.checkRemotes ?? false },
+    {
+      environment,
+      checkRemotes: context.checkRemotes ?? false,
+      remotesOf: new Set(onModal.map(({ named }) => named.repo)),
+    },
+  );
+  const cloneOf = cloneFinder(known, environment);
+  const clones = new Map(
+    await Promise.all(
+      onModal.map(async ({ declaration, named }) => [declaration.name, await cloneOf(declaration, named)] as const),
+    ),
   );
   const zone = defaultZone(declared.timezone, context);
   const agents = agentKnowledge(declared.mngrProfile, context.home, environment);
@@ -44,9 +51,11 @@ export async function settle(file: string, declared: Declared, context: LoadCont
     const named = repos.get(name);
     if (named === undefined) findings.push(noRepo(declaration));
     else findings.push(...repoFindings(declaration, named, known.get(named.repo)));
+    const clone = clones.get(name);
+    findings.push(...(clone?.findings ?? []));
     if (options.timezone === undefined && "finding" in zone) findings.push(zone.finding);
     const type = options.agent_type ?? name;
-    const around = agents(named?.repo);
+    const around = agents(options.provider, named?.repo);
     // A name that is wrong is told as such; as an agent type it would only be told again.
     if (options.agent_type !== undefined || nameFinding(name) === undefined) {
       findings.push(...agentFindings({ type, options }, around, place));
@@ -54,6 +63,7 @@ export async function settle(file: string, declared: Declared, context: LoadCont
     return resolved(name, options, {
       timezone: options.timezone ?? ("zone" in zone ? zone.zone : "UTC"),
       repo: named?.repo ?? "",
+      remote: clone?.remote,
       isConversational: around.types.base(type) === "claude",
       secretsAreExplicit,
     });
@@ -129,24 +139,28 @@ function defaultZone(ofFile: string | undefined, context: LoadContext): { zone: 
   return { finding: error([], "no time zone is set, and this machine has none", remedy) };
 }
 
-interface AgentKnowledge {
-  readonly types: AgentTypes;
-  readonly templates: ReadonlySet<string>;
-  /** False for a repository that is elsewhere, whose own settings can't be read. */
-  readonly isComplete: boolean;
-}
-
-/** @returns what is known of agents that work in a repository; undefined: of the person's alone */
+/** @returns what is known of agents that work in a repository, with a provider; undefined: of the person's alone */
 function agentKnowledge(profile: string | undefined, home: string, environment: Environment) {
   const known = new Map<string, AgentKnowledge>();
   const personal = personSettingsFiles({ home, profile, environment });
-  return (repo: string | undefined): AgentKnowledge => {
-    const local = repo === undefined || isRepoUrl(repo) ? "" : repo;
-    const found = known.get(local);
+  return (provider: Provider, repo: string | undefined): AgentKnowledge => {
+    const key = provider === "modal" ? "on modal" : repo === undefined || isRepoUrl(repo) ? "elsewhere" : repo;
+    const found = known.get(key);
     if (found !== undefined) return found;
-    const settings = readMngrSettings([...personal, ...(local === "" ? [] : repoSettingsFiles(local, environment))]);
-    const around = { types: new AgentTypes(settings), templates: settings.templates, isComplete: local !== "" };
-    known.set(local, around);
+    const ofRepo = key === repo ? repoSettingsFiles(repo, environment) : [];
+    const settings = readMngrSettings([...personal, ...ofRepo]);
+    const about = { types: new AgentTypes(settings), templates: settings.templates };
+    // Where the schedule fires there is no repository: the person's settings are all that counts.
+    const around =
+      provider === "modal"
+        ? {
+            ...about,
+            isComplete: personal.length > 0,
+            settingsFile: personal[0] ?? "your mngr settings",
+            isOwnAlone: true,
+          }
+        : { ...about, isComplete: ofRepo.length > 0, settingsFile: ".mngr/settings.toml", isOwnAlone: false };
+    known.set(key, around);
     return around;
   };
 }

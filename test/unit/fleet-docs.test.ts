@@ -78,6 +78,10 @@ describe("the JSON schema", () => {
       ["changelings.a.secrets[1]", "changelings.a.env.a b", "changelings.a.env.C"],
     ],
     ["[defaults]\nrenamed_from = 'a'\n[changelings.b]\nrenamed_from = 'c'", ["defaults.renamed_from"]],
+    [
+      "[changelings.a]\nprovider = 'modal'\nimage = 'pinned'\nhistory_depth = 0\nsnapshot_max_age = '7 d'\nverify = 'no'",
+      ["changelings.a.history_depth", "changelings.a.snapshot_max_age", "changelings.a.verify"],
+    ],
     ["[[changelings]]", ["changelings"]],
   ])("on %j refuses %j", (text, paths) => {
     expect(refused(parse(text), schema)).toEqual(paths);

@@ -34,6 +34,12 @@ describe("a name alone", () => {
             agentArgs: [],
             env: {},
             repo: app,
+            remote: undefined,
+            image: "clone",
+            historyDepth: 1,
+            allowUnpushed: false,
+            snapshotMaxAge: undefined,
+            verify: "call",
             timeoutSeconds: 3600,
             overlap: "skip",
             catchUp: true,
@@ -107,6 +113,12 @@ renamed_from = "omega"
       agentArgs: ["make", "report"],
       env: { Z: "3" },
       repo: app,
+      remote: undefined,
+      image: "clone",
+      historyDepth: 1,
+      allowUnpushed: false,
+      snapshotMaxAge: undefined,
+      verify: "call",
       timeoutSeconds: 60,
       overlap: "queue",
       catchUp: false,
@@ -215,25 +227,16 @@ describe("the repository", () => {
 
 describe("a fleet of 1,000", () => {
   it("starts one git process for each repository", async () => {
-    const { chmodSync, readFileSync, writeFileSync } = await import("node:fs");
     using own = new Sandbox();
     for (const name of ["one", "two"]) own.repo(name);
-    const log = join(own.folder, "log");
-    const shim = own.write("bin/git", `#!/bin/sh\necho x >> "${log}"\nexec "${realGit()}" "$@"\n`);
-    chmodSync(shim, 0o755);
-    writeFileSync(log, "");
+    const { environment, calls } = own.countedGit();
     const text = Array.from(
       { length: 1000 },
       (_, index) => `[changelings.c-${index}]\nagent_type = "claude"\nrepo = "${index % 2 ? "one" : "two"}"\n`,
     ).join("");
-    const environment = { ...own.environment, PATH: `${join(own.folder, "bin")}:${process.env["PATH"]}` };
     const { fleet, faults } = await own.load(text, { environment });
     expect(faults).toEqual([]);
     expect(fleet?.changelings).toHaveLength(1000);
-    expect(readFileSync(log, "utf8")).toBe("x\nx\n");
+    expect(calls()).toBe(2);
   });
 });
-
-function realGit(): string {
-  return sandbox.git("--exec-path").trim().concat("/git");
-}

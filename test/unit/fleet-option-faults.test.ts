@@ -57,15 +57,34 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
   ["kind = 'crn'", 'kind: there is no kind "crn"', 'did you mean kind = "cron"?'],
   [
-    "provider = 'modal'",
-    'provider: the provider "modal" is not in this version',
-    'write provider = "local", or leave the line out',
-  ],
-  [
     "provider = 'docker'",
     'provider: the provider "docker" is not in this version',
-    'write provider = "local", or leave the line out',
+    'write provider = "local" or provider = "modal", or leave the line out',
   ],
+  ["provider = 'modul'", 'provider: there is no provider "modul"', 'did you mean provider = "modal"?'],
+  // What is for Modal alone.
+  ["image = 'pinned'", 'image: image is for provider = "modal" alone', 'remove the line, or write provider = "modal"'],
+  [
+    "history_depth = 2",
+    'history_depth: history_depth is for provider = "modal" alone',
+    'remove the line, or write provider = "modal"',
+  ],
+  [
+    "allow_unpushed = true",
+    'allow_unpushed: allow_unpushed is for provider = "modal" alone',
+    'remove the line, or write provider = "modal"',
+  ],
+  [
+    "snapshot_max_age = '7d'",
+    'snapshot_max_age: snapshot_max_age is for provider = "modal" alone',
+    'remove the line, or write provider = "modal"',
+  ],
+  ["verify = 'none'", 'verify: verify is for provider = "modal" alone', 'remove the line, or write provider = "modal"'],
+  ["image = 'snapshots'", 'image: there is no image "snapshots"', 'did you mean image = "snapshot"?'],
+  ["history_depth = 0", "history_depth: 0 is too little", "write 1 commits or more"],
+  ["snapshot_max_age = '7 days'", 'snapshot_max_age: "7 days" is no duration', 'write snapshot_max_age = "7d"'],
+  ["snapshot_max_age = '0d'", 'snapshot_max_age: "0d" is no duration', 'write snapshot_max_age = "7d"'],
+  ["snapshot_max_age = 7", "snapshot_max_age: expected a string, found 7", "write the value in quotes"],
   // Schedules and zones.
   [
     "schedule = '0 0 3 * * *'",
@@ -103,6 +122,11 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   [
     "secrets = ['MODAL_TOKEN_ID']",
     "secrets[0]: MODAL_TOKEN_ID is reserved: it steers the programs that run the agent",
+    "use another name",
+  ],
+  [
+    "env = { CHANGELING_SPEC = 'x' }",
+    "env.CHANGELING_SPEC: CHANGELING_SPEC is reserved: it steers the programs that run the agent",
     "use another name",
   ],
   [

@@ -32,6 +32,52 @@ describe("a changeling from a program", () => {
     expect(changelingOf(name, options)).toEqual(declared);
   });
 
+  it("on Modal is the same too, its remote and its durations included", async () => {
+    using sandbox = new Sandbox();
+    const repo = sandbox.repo("app");
+    sandbox.git("-C", repo, "remote", "add", "origin", "git@github.com:me/app.git");
+    sandbox.git("-C", repo, "update-ref", "refs/remotes/origin/main", "main");
+    const { fleet } = await sandbox.load(
+      `[changelings.a]\nagent_type = "claude"\nrepo = "app"\nprovider = "modal"\nimage = "snapshot"\nsnapshot_max_age = "7d"\nbuild_args = ["cpu=2"]\nsecrets = []\ncatch_up = false`,
+    );
+    const declared = fleet?.changelings[0];
+    if (declared === undefined) throw new Error("the file has faults");
+    const { name, ...options }: Changeling = declared;
+    expect(changelingOf(name, options)).toEqual(declared);
+    expect(changelingOf(name, { ...options, snapshotMaxAge: "1w" })).toEqual(declared);
+    expect(changelingOf(name, { ...options, remote: undefined, repo: "ssh://git@github.com/me/app.git" })).toEqual({
+      ...declared,
+      repo: "ssh://git@github.com/me/app.git",
+    });
+  });
+
+  it("on Modal needs a remote, which is not looked up", () => {
+    const reason = (options: object) => faultsOf("a", { provider: "modal", ...options });
+    expect(reason({})).toEqual([
+      {
+        option: "repo",
+        reason:
+          'agents on Modal clone the repository by https, and where this one has its remote is not looked up; give remote: "https://…", or the URL as repo',
+      },
+    ]);
+    expect(reason({ remote: "/srv/app" })).toEqual([
+      {
+        option: "remote",
+        reason:
+          'the repository is /srv/app, which an agent elsewhere can\'t reach by https; write its https URL: repo = "https://…"',
+      },
+    ]);
+    expect(reason({ repo: "file:///srv/app" }).map(({ option }) => option)).toEqual(["repo"]);
+    expect(reason({ repo: "ftp://example.com/app" }).map(({ option }) => option)).toEqual(["repo"]);
+    expect(reason({ repo: "git@github.com:me/app.git", snapshotMaxAge: 1.5, image: "snapshot" })).toEqual([
+      { option: "snapshotMaxAge", reason: '"1.5s" is no duration; write snapshot_max_age = "7d"' },
+    ]);
+  });
+
+  it("has no remote on this machine, whatever is given", () => {
+    expect(changelingOf("test-troll", { repo: "/app", remote: "https://github.com/me/app" }).remote).toBeUndefined();
+  });
+
   it("talks when its type does, or when the program says so", () => {
     expect(changelingOf("test-troll", { repo: "/app" }).isConversational).toBe(true);
     expect(changelingOf("a", { repo: "/app", agentType: "todo-ledger" }).isConversational).toBe(false);

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import {
@@ -56,6 +56,18 @@ export class Sandbox implements Disposable {
   load(text: string, context: Partial<LoadContext> = {}): Promise<LoadedFleet> {
     this.write("config.toml", text);
     return loadFleet({ file: this.file, context: this.context(context) });
+  }
+
+  /** An environment whose git counts its calls. */
+  countedGit(): { readonly environment: LoadContext["environment"] & object; readonly calls: () => number } {
+    const log = this.write("git-calls", "");
+    const real = join(this.git("--exec-path").trim(), "git");
+    const shim = this.write("bin/git", `#!/bin/sh\necho x >> "${log}"\nexec "${real}" "$@"\n`);
+    chmodSync(shim, 0o755);
+    return {
+      environment: { ...this.environment, PATH: `${dirname(shim)}:${process.env["PATH"]}` },
+      calls: () => readFileSync(log, "utf8").length / 2,
+    };
   }
 
   /** The faults as people read them, line by line, with this folder as the current one. */

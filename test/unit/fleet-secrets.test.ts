@@ -25,6 +25,18 @@ describe("secrets", () => {
     expect(requiredSecrets(none)).toEqual([]);
   });
 
+  it("that are required on Modal, where git has no access of the person's", () => {
+    const token = ["GITHUB_TOKEN"];
+    const onModal = (repo: string, more = {}) =>
+      requiredSecrets(changelingOf("fixme-fairy", { repo, provider: "modal", ...more }));
+    expect(onModal("git@github.com:a/b.git")).toEqual([token, ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"]]);
+    expect(onModal("https://github.com/a/b", { agentType: "todo-ledger" })).toEqual([token]);
+    expect(onModal("https://github.com/a/b", { secrets: [] })).toEqual([]);
+    for (const host of ["127.0.0.1:4000", "localhost", "[::1]:4000"]) {
+      expect(onModal(`http://${host}/a/b.git`, { agentType: "todo-ledger" })).toEqual([]);
+    }
+  });
+
   it("that are handed on when they are set", () => {
     expect(secretNames(talks)).toEqual(["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"]);
     expect(secretNames(runs)).toEqual(["GITHUB_TOKEN", "ANTHROPIC_API_KEY"]);
@@ -63,6 +75,7 @@ describe("reserved variables", () => {
     "MODAL_TOKEN_SECRET",
     "PULUMI_CONFIG_PASSPHRASE",
     "CHANGELINGS_CACHE",
+    "CHANGELING_SPEC",
     "GIT_DIR",
     "GIT_SSH_COMMAND",
     "GIT_CONFIG_COUNT",

@@ -39,15 +39,23 @@ it("every option is shown once, and all of it is valid", async () => {
   repository.git("clone", "--quiet", "--branch=develop", ".", join(home, "src", "app"));
   const { fleet, faults } = await loadFleet({ file: file("everything"), context: contextOf(repository) });
   expect(faults).toEqual([]);
-  expect(fleet?.changelings.map(({ name }) => name)).toEqual(["security-soldier", "weekly-report"]);
+  expect(fleet?.changelings.map(({ name }) => name)).toEqual([
+    "code-guardian",
+    "coverage-hunter",
+    "security-soldier",
+    "weekly-report",
+  ]);
+  // Those that need a key or a token are off: nothing must be set to look at it.
+  expect(fleet && missingSecrets(fleet, new Set(["GITHUB_TOKEN"]))).toEqual([]);
 
   const table = parse(readFileSync(file("everything"), "utf8"));
   expect(Object.keys(table).sort()).toEqual(Object.keys(fileOptions).sort());
   const used = [table["defaults"], ...Object.values(table["changelings"] ?? {})].flatMap((each) =>
     Object.keys(each ?? {}),
   );
-  // `enabled = false` stands twice, so that the second one needs no key.
-  expect(used.sort()).toEqual([...Object.keys(changelingOptions), "enabled"].sort());
+  // Each of those on Modal says where it runs, and of what; all but the first are off, so that they need no key.
+  const repeated = ["enabled", "enabled", "image", "provider", "provider", "repo", "repo", "enabled"];
+  expect(used.sort()).toEqual([...Object.keys(changelingOptions), ...repeated].sort());
 });
 
 it.each(["example", "everything"])("%s.toml names its schema in the first line", (name) => {

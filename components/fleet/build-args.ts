@@ -1,0 +1,132 @@
+import { isIP } from "node:net";
+import { shown } from "./literal-secrets.ts";
+import { secretNamePattern } from "./options.ts";
+import { shellWords } from "./shell-words.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** One build argument of mngr's Modal provider. */
+export interface BuildArg {
+  readonly key: string;
+  /** Empty for a switch. */
+  readonly value: string;
+  /** Which element of the list it stands in. */
+  readonly index: number;
+}
+
+/** What is wrong with one element of the list. */
+export interface BuildArgFault {
+  readonly index: number;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+interface Accepted {
+  /** A value as it might be written; undefined: a switch, which takes none. */
+  readonly example?: string;
+  /** What a value must be, and whether it is. */
+  readonly must?: string;
+  readonly test?: (value: string) => boolean;
+}
+
+const amount = { must: "must be a number above 0", test: (value: string) => /^\d+(\.\d+)?$/.test(value) && +value > 0 };
+
+/** What mngr 0.3.0 accepts (`mngr create --help`). */
+const accepted: Readonly<Record<string, Accepted>> = {
+  cpu: { example: "2", ...amount },
+  memory: { example: "4", ...amount },
+  gpu: { example: "a10g" },
+  region: { example: "us-east" },
+  image: { example: "python:3.12" },
+  file: { example: "Dockerfile" },
+  "context-dir": { example: "." },
+  timeout: { example: "3600", must: "must be a number of seconds", test: (value) => /^\d+$/.test(value) },
+  offline: {},
+  "cidr-allowlist": { example: "203.0.113.0/24", must: "must be a range of addresses", test: isRange },
+  secret: {
+    example: "NPM_TOKEN",
+    must: "must be the name of a variable",
+    test: (value) => secretNamePattern.test(value),
+  },
+  volume: {
+    example: "cache:/cache",
+    must: "must be the name of a volume, : and an absolute path",
+    test: (value) => /^[^:\s]+:\/\S*$/.test(value),
+  },
+  "docker-build-arg": {
+    example: "NODE_VERSION=24",
+    must: "must be KEY=VALUE",
+    test: (value) => /^[A-Za-z_]\w*=/.test(value),
+  },
+};
+
+/** But those that no changeling can have (modal-options.ts). */
+const usual = Object.keys(accepted).filter((key) => key !== "timeout" && key !== "offline");
+
+/**
+ * Reads build arguments as mngr's Modal provider does: each element is split into words as a shell would, and
+ * `key=value`, `--key=value` and `--key value` are the same. Stricter than mngr where that would hide a slip: keys are
+ * not abbreviated, values are not empty and of the right form.
+ */
+export function parseBuildArgs(elements: readonly string[]): { args: BuildArg[]; faults: BuildArgFault[] } {
+  const args: BuildArg[] = [];
+  const faults: BuildArgFault[] = [];
+  const words: { readonly written: string; readonly word: string; readonly index: number }[] = [];
+  for (const [index, element] of elements.entries()) {
+    const split = shellWords(element);
+    if (split === undefined) {
+      const message = `${shown(element)} ends within a quote, or with a backslash`;
+      faults.push({ index, message, remedy: "quote it as in a shell" });
+    }
+    words.push(...(split ?? []).map((written) => ({ written, word: asOption(written), index })));
+  }
+  for (let at = 0; at < words.length; at++) {
+    const { written = "", word = "", index = 0 } = words[at] ?? {};
+    const [, key = "", own] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    const known = Object.hasOwn(accepted, key) ? accepted[key] : undefined;
+    const isSwitch = known !== undefined && known.example === undefined;
+    const following = words[at + 1]?.word;
+    const takesNext =
+      own === undefined && key !== "" && !isSwitch && following !== undefined && !following.startsWith("-");
+    if (takesNext) at++;
+    const value = takesNext ? following : own;
+    const fault = known === undefined ? unknown(written, key) : valueFault(key, value, known);
+    if (fault === undefined) args.push({ key, value: value ?? "", index });
+    else faults.push({ index, ...fault });
+  }
+  return { args, faults };
+}
+
+/** mngr completes `key=value` and bare switches to options. */
+function asOption(word: string): string {
+  const isBare = word.includes("=") || word === "offline";
+  return isBare && !word.startsWith("-") ? `--${word}` : word;
+}
+
+function unknown(word: string, key: string): Omit<BuildArgFault, "index"> {
+  const meant = didYouMean(key === "" ? word : key, Object.keys(accepted));
+  const remedy = meant === undefined ? `it accepts ${usual.join(", ")}` : `did you mean ${assigned(meant)}?`;
+  return { message: `the provider "modal" knows no build argument ${shown(word)}`, remedy };
+}
+
+function valueFault(
+  key: string,
+  value: string | undefined,
+  { example, must, test }: Accepted,
+): Omit<BuildArgFault, "index"> | undefined {
+  const remedy = `write ${assigned(key)}`;
+  if (example === undefined) return value === undefined ? undefined : { message: `"${key}" takes no value`, remedy };
+  if (value === undefined || value.trim() === "") return { message: `"${key}" has no value`, remedy };
+  if (test === undefined || test(value)) return undefined;
+  return { message: `${shown(value)}: "${key}" ${must}`, remedy };
+}
+
+function assigned(key: string): string {
+  const example = accepted[key]?.example;
+  return JSON.stringify(example === undefined ? key : `${key}=${example}`);
+}
+
+function isRange(range: string): boolean {
+  const [, address = "", bits = ""] = /^(.+)\/(\d{1,3})$/.exec(range) ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(bits) <= (family === 4 ? 32 : 128);
+}
