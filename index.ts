@@ -1,6 +1,6 @@
 /** The fleet: one file in, one component per changeling out. */
 import * as pulumi from "@pulumi/pulumi";
-import { declaredFleet, secretValues } from "./components/declared-fleet.ts";
+import { declaredFleet, modalTokenOfStack, secretValues } from "./components/declared-fleet.ts";
 import { scheduleInWords, secretNames } from "./components/fleet/index.ts";
 
 // The SDK takes a stack trace per promise and per resource: half of a large preview's time. Errors of ours need none.
@@ -15,11 +15,14 @@ const [fleet, { CronChangeling }] = await Promise.all([
   import("./components/cron/cron-changeling.ts"),
 ]);
 const values = await secretValues(fleet, config);
+const onModal = fleet.changelings.filter(({ provider }) => provider === "modal");
+const modal = onModal.length === 0 ? undefined : await placeOnModal();
 
 for (const changeling of fleet.changelings) {
   new CronChangeling(changeling.name, {
     ...changeling,
     mngrProfile: fleet.mngrProfile,
+    modal,
     secretValues: Object.fromEntries(
       secretNames(changeling).flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
     ),
@@ -33,3 +36,9 @@ export const changelings = Object.fromEntries(
     { kind, provider, schedule, scheduleInWords: scheduleInWords(schedule), timezone, enabled },
   ]),
 );
+
+/** Modal's parts load only for who uses them. */
+async function placeOnModal() {
+  const { modalPlace } = await import("./components/cron/modal-place.ts");
+  return modalPlace(onModal, { mngrProfile: fleet.mngrProfile, stackToken: await modalTokenOfStack(config) });
+}

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import * as pulumi from "@pulumi/pulumi";
 import { type Fleet, formatFaults, loadFleet, missingSecrets, secretNames } from "./fleet/index.ts";
+import type { ModalToken } from "./modal/token.ts";
 import { absolutePath } from "./portable-path.ts";
 
 /** Settings of the stack, `changelings:…`. */
@@ -74,4 +75,24 @@ export async function secretValues(fleet: Fleet, config: pulumi.Config): Promise
   if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
   await pulumi.log.warn(message);
   return values;
+}
+
+/** The token that the stack's config holds for Modal (`changelings:MODAL_TOKEN_ID` and its SECRET), for who sets none in the environment. */
+export async function modalTokenOfStack(config: pulumi.Config): Promise<ModalToken | undefined> {
+  const [id, secret] = await Promise.all(["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"].map((name) => plain(config, name)));
+  if (id !== undefined && secret !== undefined) return { id, secret };
+  if (id === undefined && secret === undefined) return undefined;
+  const [set, unset] = id === undefined ? ["SECRET", "ID"] : ["ID", "SECRET"];
+  throw new pulumi.RunError(
+    `changelings:MODAL_TOKEN_${set} is set, but changelings:MODAL_TOKEN_${unset} is not; set it with: pulumi config set --secret changelings:MODAL_TOKEN_${unset}`,
+  );
+}
+
+/** What is asked of Modal before any resource is there needs the value itself; it goes nowhere but to Modal. */
+function plain(config: pulumi.Config, name: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const value = config.getSecret(name);
+    if (value === undefined) resolve(undefined);
+    else value.apply(resolve);
+  });
 }

@@ -18,6 +18,8 @@ if (status === 0) {
       filter: (file) => !file.endsWith(".ts"),
     });
   }
+  // What a changeling's containers on Modal install.
+  cpSync(join(projectFolder, "scripts/setup/requirements.txt"), join(dist, "scripts/setup/requirements.txt"));
 } else {
   process.exitCode = status ?? 1;
 }

@@ -4,6 +4,8 @@ import { allowedEnvironment } from "../components/mngr/environment.ts";
 export interface Script<Shape> {
   /** The variables that it reads, all strings: the environment of its Command. */
   readonly variables: z.ZodMiniType<Shape>;
+  /** Which other variables of whoever runs `pulumi up` it may see; else only those that every program here may. */
+  readonly keeps?: (variable: string) => boolean;
   /** After this long it is ended, and its resource fails. */
   readonly timeoutSeconds: number;
   /** Makes it so, whatever was there before. What it returns is printed as one JSON line. */
@@ -25,7 +27,10 @@ export async function runScript<Shape>(script: Script<Shape>): Promise<void> {
     fail(`this script is run by \`pulumi up\`, which sets its environment; it lacks ${faults.join("; ")}`, 2);
   }
   const allowed = allowedEnvironment(process.env);
-  for (const name of Object.keys(process.env)) if (!Object.hasOwn(allowed, name)) delete process.env[name];
+  const { keeps = () => false } = script;
+  for (const name of Object.keys(process.env)) {
+    if (!Object.hasOwn(allowed, name) && !keeps(name)) delete process.env[name];
+  }
   const timer = setTimeout(() => fail(`not done after ${script.timeoutSeconds} s`, 124), script.timeoutSeconds * 1000);
   try {
     const line = JSON.stringify(await script[verb](declared.data));

@@ -35,9 +35,10 @@ export interface TestStack {
   remove(): Promise<void>;
 }
 
-export function makeTestStack(): TestStack {
+/** @param more variables of every program that it starts, for instance a Modal emulator's */
+export function makeTestStack(more: NodeJS.ProcessEnv = {}): TestStack {
   const home = mkdtempSync(join(tmpdir(), "stack-"));
-  const env = hermeticEnvironment(home);
+  const env = { ...hermeticEnvironment(home), ...more };
   const stack = ensureDevStack(home, env);
   const paths = installationPaths(installationOf(stack), home);
   const run = (args: readonly string[], extra: NodeJS.ProcessEnv = {}) =>
@@ -94,6 +95,8 @@ export function hermeticEnvironment(home: string): NodeJS.ProcessEnv {
     GH_TOKEN: "",
     ANTHROPIC_API_KEY: "",
     CLAUDE_CODE_OAUTH_TOKEN: "",
+    MODAL_TOKEN_ID: "",
+    MODAL_TOKEN_SECRET: "",
   };
 }
 

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import * as z from "zod/mini";
-import { writePrivateFile } from "./files.ts";
-import { canonicalJson, digestOf, type JobFile, type JobSpec, jobFile } from "./job.ts";
+import { canonicalJson } from "../canonical-json.ts";
+import { isMissing, readJson, writePrivateFile } from "./files.ts";
+import { digestOf, type JobFile, type JobSpec, jobFile } from "./job.ts";
 import type { InstallationPaths } from "./paths.ts";
 
 /** Files that `pulumi up` installs for the scheduler: a job and its secrets. Each carries the digest of its content. */
@@ -31,7 +32,7 @@ export function writeSecrets(paths: InstallationPaths, name: string, values: Rec
 export function jobDrift(paths: InstallationPaths, name: string): string | undefined {
   return drift(jobPath(paths, name), "job file", (content) => {
     const parsed = jobFile.safeParse(content);
-    return parsed.success && parsed.data.spec.name === name && parsed.data.digest === digestOf(parsed.data.spec);
+    return parsed.success && isUntouched(parsed.data, name);
   });
 }
 
@@ -68,20 +69,51 @@ export function removeFile(path: string): void {
   rmSync(path, { force: true });
 }
 
-/** The jobs that are installed as `pulumi up` left them, by name; a file that is not a job is passed over. */
-export function installedJobs(paths: InstallationPaths): JobSpec[] {
-  if (!existsSync(paths.jobs)) return [];
-  return readdirSync(paths.jobs)
-    .filter((file) => file.endsWith(".json"))
-    .sort()
-    .flatMap((file) => readJob(join(paths.jobs, file)) ?? []);
+/** A job file that is not as `pulumi up` left it: its job is not fired. */
+export interface JobFault {
+  readonly name: string;
+  /** What is wrong, with the file's path and the command that mends it. */
+  readonly problem: string;
 }
 
-function readJob(path: string): JobSpec | undefined {
+/** What is installed, in the order of the names. */
+export function installedJobs(paths: InstallationPaths): { jobs: JobSpec[]; faults: JobFault[] } {
+  const read = installedNames(paths).map((name) => readJob(paths, name));
+  return {
+    jobs: read.flatMap((each) => ("problem" in each ? [] : [each])),
+    faults: read.flatMap((each) => ("problem" in each ? [each] : [])),
+  };
+}
+
+/** The changelings that have a job file, whatever is in it. */
+export function installedNames(paths: InstallationPaths): string[] {
   try {
-    return jobFile.parse(JSON.parse(readFileSync(path, "utf8"))).spec;
+    const files = readdirSync(paths.jobs).filter((file) => /^[^.].*\.json$/.test(file));
+    return files.map((file) => basename(file, ".json")).sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+export function readJob(paths: InstallationPaths, name: string): JobSpec | JobFault {
+  const path = jobPath(paths, name);
+  const parsed = jobFile.safeParse(tryJson(path));
+  if (!parsed.success) return { name, problem: `${path} is not a job file; mend it with: pulumi up` };
+  if (!isUntouched(parsed.data, name)) {
+    return { name, problem: `${path} was edited by hand; mend it with: pulumi up` };
+  }
+  return parsed.data.spec;
+}
+
+function isUntouched({ spec, digest }: JobFile, name: string): boolean {
+  return spec.name === name && digest === digestOf(spec);
+}
+
+function tryJson(path: string): unknown {
+  try {
+    return readJson(path);
   } catch {
-    // `jobDrift` tells of it, and the next `up` mends it.
     return undefined;
   }
 }

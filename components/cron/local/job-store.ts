@@ -1,19 +1,12 @@
-import { readdirSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
-import { isMissing, readJson } from "./files.ts";
-import { digestOf, type JobSpec, jobFile } from "./job.ts";
+import { statSync } from "node:fs";
+import { installedNames, type JobFault, jobPath, readJob } from "./installed-files.ts";
+import type { JobSpec } from "./job.ts";
 import type { InstallationPaths } from "./paths.ts";
 
 export interface InstalledJob {
   readonly spec: JobSpec;
   /** When its file was written: nothing that was due before is made up for. Milliseconds since 1970. */
   readonly installedAt: number;
-}
-
-/** A job file that is not as `pulumi up` left it: its job is not fired. */
-export interface JobFault {
-  readonly name: string;
-  readonly problem: string;
 }
 
 interface Known {
@@ -33,14 +26,12 @@ export class JobStore {
   /** @returns true when something changed */
   refresh(): boolean {
     const now = new Map<string, Known>();
-    for (const file of jobFiles(this.#paths)) {
-      const name = basename(file, ".json");
-      const path = join(this.#paths.jobs, file);
-      const status = statSync(path, { throwIfNoEntry: false });
+    for (const name of installedNames(this.#paths)) {
+      const status = statSync(jobPath(this.#paths, name), { throwIfNoEntry: false });
       if (status === undefined) continue;
       const stamp = `${status.ino} ${status.size} ${status.mtimeMs}`;
       const known = this.#known.get(name);
-      now.set(name, known?.stamp === stamp ? known : { stamp, job: readJob(path, name, status.mtimeMs) });
+      now.set(name, known?.stamp === stamp ? known : { stamp, job: this.#read(name, status.mtimeMs) });
     }
     const before = this.#known;
     this.#known = now;
@@ -65,31 +56,9 @@ export class JobStore {
     const known = this.#known.get(name);
     if (known !== undefined) this.#known.set(name, { ...known, job: { name, problem: "it is being removed" } });
   }
-}
 
-function jobFiles(paths: InstallationPaths): string[] {
-  try {
-    return readdirSync(paths.jobs).filter((file) => /^[^.].*\.json$/.test(file));
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
-}
-
-function readJob(path: string, name: string, installedAt: number): InstalledJob | JobFault {
-  const parsed = jobFile.safeParse(tryJson(path));
-  if (!parsed.success) return { name, problem: `${path} is not a job file; mend it with: pulumi up` };
-  const { spec, digest } = parsed.data;
-  if (spec.name !== name || digest !== digestOf(spec)) {
-    return { name, problem: `${path} was edited by hand; mend it with: pulumi up` };
-  }
-  return { spec, installedAt };
-}
-
-function tryJson(path: string): unknown {
-  try {
-    return readJson(path);
-  } catch {
-    return undefined;
+  #read(name: string, installedAt: number): InstalledJob | JobFault {
+    const job = readJob(this.#paths, name);
+    return "problem" in job ? job : { spec: job, installedAt };
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod/mini";
+import { canonicalJson } from "../canonical-json.ts";
 
 /** What the scheduler needs to run one changeling: the whole of it, so that it reads nothing else but the secrets. */
 export const jobSpec = z.strictObject({
@@ -46,15 +47,6 @@ export const jobFile = z.strictObject({
 });
 
 export type JobFile = z.infer<typeof jobFile>;
-
-/** JSON with sorted keys, so that equal data has equal text. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    inner !== null && typeof inner === "object" && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
-}
 
 export function digestOf(spec: JobSpec): string {
   return createHash("sha256").update(canonicalJson(spec)).digest("hex");

@@ -6,6 +6,7 @@ import * as z from "zod/mini";
 import { readJson, writePrivateFile } from "./files.ts";
 import { isLocked } from "./lock.ts";
 import type { InstallationPaths } from "./paths.ts";
+import { isAlive } from "./process.ts";
 
 /** What a running scheduler says of itself; written once, when it starts. */
 const stateFile = z.object({
@@ -51,19 +52,10 @@ function readState(paths: InstallationPaths): z.infer<typeof stateFile> | undefi
   try {
     const state = stateFile.safeParse(readJson(statePath(paths))).data;
     // Between taking the lock and writing its own, a scheduler's predecessor still stands there.
-    return state !== undefined && isProcess(state.pid) ? state : undefined;
+    return state !== undefined && isAlive(state.pid) ? state : undefined;
   } catch {
     // Half a file can't be (it is written whole); what else stands there is not a scheduler's word.
     return undefined;
-  }
-}
-
-function isProcess(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 
@@ -83,10 +75,10 @@ export function programVersion(): string {
   const local = dirname(fileURLToPath(import.meta.url));
   const components = join(local, "..", "..");
   const hash = createHash("sha256");
-  // Its own folders, and what it shares with those who check schedules beforehand.
+  // Its own folder, those that it imports from, and what it shares with those who check schedules beforehand.
+  const folders = [local, join(components, "cron", "runs"), join(components, "mngr")];
   const shared = join(components, "fleet", `cron-options${extname(import.meta.url)}`);
-  for (const file of [...[local, join(components, "mngr")].flatMap(programFiles), shared])
-    hash.update(readFileSync(file));
+  for (const file of [...folders.flatMap(programFiles), shared]) hash.update(readFileSync(file));
   known = hash.digest("hex").slice(0, 16);
   return known;
 }

@@ -61,7 +61,7 @@ function advanced(
 }
 
 /** The same runs, those that were fired last first. */
-export function newestFirst(runs: readonly RecordedRun[]): RecordedRun[] {
+export function newestFirst<Recorded extends Run>(runs: readonly Recorded[]): Recorded[] {
   return [...runs].sort((a, b) => compare(b.firedAt, a.firedAt) || compare(b.id, a.id));
 }
 

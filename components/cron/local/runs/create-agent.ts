@@ -8,6 +8,7 @@ import { type Created, createdFrom, errorLine } from "../../../mngr/client.ts";
 import { envFileText } from "../../../mngr/env-file.ts";
 import { ensureFolder, readTextIfAny, writePrivateFile } from "../files.ts";
 import type { JobSpec } from "../job.ts";
+import { isAlive } from "../process.ts";
 import type { RunContext } from "./context.ts";
 import { deleteBranchIfEmpty, fallbackIdentity, forkPoint, gitIn, worktreeOf } from "./git.ts";
 import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
@@ -155,15 +156,6 @@ async function clearAway(
     context.log(
       `${plan.id}: could not clear away what its create left: ${error instanceof Error ? error.message : error}`,
     );
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -1,0 +1,92 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Changeling } from "../fleet/index.ts";
+import { modalClient } from "../modal/client.ts";
+import { personEnvironment, personIdentity } from "../modal/identity.ts";
+import { ModalError } from "../modal/modal-error.ts";
+import { ModalHome } from "../modal/modal-home.ts";
+import { type ModalSite, modalSite } from "../modal/site.ts";
+import { type ModalToken, modalToken } from "../modal/token.ts";
+import { type Branch, pinProblems, type Tip, tipsOf } from "../source/commit.ts";
+import { ModalPlace } from "./modal-resources.ts";
+
+export interface ModalPlaceOptions {
+  /** mngr_profile of the fleet. */
+  readonly mngrProfile?: string | undefined;
+  /** A token that the stack's config holds, for who sets none in the environment. */
+  readonly stackToken?: ModalToken | undefined;
+}
+
+/**
+ * Where a stack's changelings go on Modal, and what is live there: asked once, whatever their number.
+ *
+ * @param changelings those with provider "modal"
+ * @throws pulumi.RunError in an update when Modal can't be asked, in words for the whole fleet, before anything is
+ * touched; a preview warns, and knows of no drift then. Both: when a commit can't be pinned, with all reasons.
+ */
+export async function modalPlace(
+  changelings: readonly Changeling[],
+  options: ModalPlaceOptions = {},
+): Promise<ModalPlace> {
+  const stack = pulumi.getStack();
+  const token = tokenOf(options);
+  const [site, tips] = await Promise.all([whatIsLive(stack, options), pinnedTips(changelings)]);
+  const home = new ModalHome("modal", { stack, token, site, mngrProfile: options.mngrProfile });
+  return new ModalPlace({ stack, home, site, tips, stackToken: options.stackToken });
+}
+
+/** Half a token is said when Modal is asked. */
+function tokenOf({ stackToken }: ModalPlaceOptions): ModalToken | undefined {
+  try {
+    return modalToken(process.env, stackToken);
+  } catch (error) {
+    if (error instanceof ModalError) return undefined;
+    throw error;
+  }
+}
+
+async function whatIsLive(
+  stack: string,
+  { mngrProfile, stackToken }: ModalPlaceOptions,
+): Promise<ModalSite | undefined> {
+  try {
+    const client = modalClient({ token: modalToken(process.env, stackToken), env: process.env });
+    return await modalSite({ stack, client, localEnvironment: personEnvironment(personIdentity(process.env, { profile: mngrProfile })) });
+  } catch (error) {
+    if (!(error instanceof ModalError)) throw error;
+    if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(error.message);
+    await pulumi.log.warn(`What stands on Modal is not known, so drift does not show: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** The commit that each `pinned` changeling starts from. */
+async function pinnedTips(changelings: readonly Changeling[]): Promise<(of: Branch) => Tip | undefined> {
+  const pinned = changelings.filter(({ image }) => image === "pinned");
+  if (pinned.length === 0) return () => undefined;
+  const look = {
+    environment: process.env,
+    checkRemotes: !pulumi.runtime.isDryRun(),
+    token: process.env["GITHUB_TOKEN"],
+  };
+  const found = await tipsOf(pinned, look);
+  const tips = new Map<string, Tip>();
+  const errors = new Set<string>();
+  const warnings = new Set<string>();
+  for (const changeling of pinned) {
+    const tip = found(changeling);
+    if (tip === undefined) continue;
+    const problems =
+      "message" in tip ? [{ ...tip, severity: "error" as const }] : pinProblems(changeling, tip, changeling);
+    for (const { severity, message, remedy } of problems) {
+      (severity === "error" ? errors : warnings).add(`${message}; ${remedy}`);
+    }
+    if (!("message" in tip)) tips.set(keyOf(changeling), tip);
+  }
+  if (errors.size > 0) throw new pulumi.RunError(`no commit can be pinned:\n${[...errors].join("\n")}`);
+  if (warnings.size > 0) await pulumi.log.warn([...warnings].join("\n"));
+  return (of) => tips.get(keyOf(of));
+}
+
+function keyOf({ repo, branch }: Branch): string {
+  return JSON.stringify([repo, branch]);
+}

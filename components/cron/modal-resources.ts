@@ -1,0 +1,123 @@
+import { homedir } from "node:os";
+import * as pulumi from "@pulumi/pulumi";
+import { stockChangeling } from "../../changelings/stock.ts";
+import { withAlias } from "../alias.ts";
+import { scriptCommand } from "../command.ts";
+import { drifted } from "../drift.ts";
+import type { Changeling } from "../fleet/index.ts";
+import type { ModalHome } from "../modal/modal-home.ts";
+import { appName, secretName } from "../modal/names.ts";
+import type { ModalSite } from "../modal/site.ts";
+import type { ModalToken } from "../modal/token.ts";
+import type { Branch, Tip } from "../source/commit.ts";
+import { repoTarball } from "../source/repo-tarball.ts";
+import { environmentOfApp } from "./modal/app-environment.ts";
+import { programFingerprint } from "./modal/program-files.ts";
+
+export interface ModalCronArgs {
+  readonly declared: Changeling;
+  /** By the name of their variable. */
+  readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+export interface ModalPlaceArgs {
+  readonly stack: string;
+  readonly home: ModalHome;
+  /** Undefined where nobody could look: then nothing drifted as far as is known. */
+  readonly site: ModalSite | undefined;
+  /** The commits that `pinned` ones start from. */
+  readonly tips: (of: Branch) => Tip | undefined;
+  /** A token that the stack's config holds. */
+  readonly stackToken: ModalToken | undefined;
+}
+
+/** The stack on Modal, as one program run sees it. */
+export class ModalPlace {
+  readonly #at: ModalPlaceArgs;
+
+  constructor(at: ModalPlaceArgs) {
+    this.#at = at;
+  }
+
+  /** A cron changeling on Modal: its Secret, what its runs start from, and the app that fires it. */
+  deploy(parent: pulumi.Resource, args: ModalCronArgs): pulumi.Resource {
+    const { name, renamedFrom, agentType } = args.declared;
+    const { home, stack } = this.#at;
+    const source = this.#source(args);
+    const environment = {
+      ...environmentOfApp(args.declared, {
+        stack,
+        stock: stockChangeling(agentType),
+        anchors: { project: process.cwd(), home: homedir() },
+        secrets: Object.keys(args.secretValues),
+        program: programFingerprint(),
+        tip: source.tip,
+        snapshotLabel: undefined,
+      }),
+      MODAL_ENVIRONMENT: home.environment,
+      MNGR_USER_ID: home.userId,
+      MNGR_PREFIX: home.prefix,
+    };
+    const secretEnvironment = this.#token();
+    const drift = drifted(this.#appDrift(args));
+    const dependsOn = [home, ...this.#secret(parent, args), ...source.resources];
+    return scriptCommand(
+      `${name}-app`,
+      { script: "modal-app", environment, secretEnvironment, drift },
+      withAlias({ parent, dependsOn }, renamedFrom && `${renamedFrom}-app`),
+    );
+  }
+
+  /** Its own resource, so that a rotated value touches nothing else. */
+  #secret(parent: pulumi.Resource, { declared: { name, renamedFrom }, secretValues }: ModalCronArgs) {
+    const names = Object.keys(secretValues).sort();
+    if (names.length === 0) return [];
+    const { home, stack } = this.#at;
+    const environment = {
+      NAME: name,
+      STACK: stack,
+      MODAL_ENVIRONMENT: home.environment,
+      SECRETS: names.join(", "),
+      RENAMED_FROM: renamedFrom,
+    };
+    const drift = drifted(this.#secretDrift(name));
+    const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues), ...this.#token() };
+    const opts = withAlias({ parent, dependsOn: [home] }, renamedFrom && `${renamedFrom}-secret`);
+    return [scriptCommand(`${name}-secret`, { script: "modal-secret", environment, secretEnvironment, drift }, opts)];
+  }
+
+  /** What its runs start from, where that is made in an update; shared by all that need the same. */
+  #source({ declared, secretValues }: ModalCronArgs): { tip?: Tip; resources: pulumi.Resource[] } {
+    const tip = declared.image === "pinned" ? this.#at.tips(declared) : undefined;
+    if (tip === undefined) return { resources: [] };
+    const { repo, branch, historyDepth, remote: origin = repo } = declared;
+    const { commit, subject } = tip;
+    const token = secretValues["GITHUB_TOKEN"];
+    return { tip, resources: [repoTarball({ repo, branch, origin, commit, subject, historyDepth, token })] };
+  }
+
+  /** Scripts find the token of whoever runs the update by themselves; one of the stack's config they must be given. */
+  #token(): Record<string, string> {
+    const { stackToken } = this.#at;
+    if (stackToken === undefined) return {};
+    return { CHANGELINGS_MODAL_TOKEN_ID: stackToken.id, CHANGELINGS_MODAL_TOKEN_SECRET: stackToken.secret };
+  }
+
+  #secretDrift(name: string): string | undefined {
+    const { site, stack } = this.#at;
+    if (site === undefined || site.secrets.has(secretName(stack, name))) return undefined;
+    return "its Modal Secret is missing";
+  }
+
+  /** A Secret that is made anew has another id, and an app knows its Secrets by their ids. */
+  #appDrift({ declared: { name }, secretValues }: ModalCronArgs): string | undefined {
+    const { site, stack } = this.#at;
+    if (site === undefined) return undefined;
+    const app = site.apps.get(appName(stack, name));
+    if (app === undefined) return "its Modal app is missing";
+    if (app.state === "stopped") return "its Modal app is stopped";
+    if (app.state !== "deployed") return "its Modal app is not deployed";
+    const hasSecret = Object.keys(secretValues).length > 0;
+    return hasSecret && this.#secretDrift(name) !== undefined ? "its Modal Secret is made anew" : undefined;
+  }
+}

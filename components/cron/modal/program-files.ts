@@ -1,0 +1,43 @@
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** The program that is deployed: `app.py`, and what it takes along. */
+export const programFolder = join(here, "program");
+
+/** What its containers install: mngr and modal, each file by its hash. */
+export const programRequirements = findUp(join("scripts", "setup", "requirements.txt"));
+
+let fingerprint: string | undefined;
+
+/** Changes with everything that is deployed beside the spec: 12 hex digits. */
+export function programFingerprint(): string {
+  fingerprint ??= fingerprintOf([
+    ...readdirSync(programFolder, { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => join(programFolder, name))
+      .sort(),
+    // app.py takes it along.
+    join(here, "..", "local", "runs", "run-command.sh"),
+    programRequirements,
+  ]);
+  return fingerprint;
+}
+
+function fingerprintOf(files: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(`${file.slice(file.lastIndexOf("/"))}\0`).update(readFileSync(file));
+  return hash.digest("hex").slice(0, 12);
+}
+
+/** The built package holds the same tree one folder deeper. */
+function findUp(path: string): string {
+  for (let folder = here; ; folder = dirname(folder)) {
+    const found = join(folder, path);
+    if (existsSync(found)) return found;
+    if (folder === dirname(folder)) throw new Error(`${path} is missing above ${here}`);
+  }
+}

@@ -1,0 +1,99 @@
+"""The Modal app of one cron changeling: a scheduled function that starts an agent in a sandbox, and is done.
+
+Runs in two places: on the machine that deploys it (`modal deploy app.py`), where it says what is to stand on Modal, and
+in the function's container. To deploy it takes from the environment:
+  CHANGELING_SPEC          path of the changeling's spec.json
+  CHANGELING_REQUIREMENTS  path of the requirements.txt, with hashes, that mngr is installed from
+  CHANGELING_TARBALL       path of the repository's tarball, for image = "pinned" alone
+"""
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import modal
+
+# What a container finds where.
+_FOLDER = Path("/changeling")
+_HOME = Path("/changelings-home")
+_RUNS = Path("/changelings-runs")
+_HERE = Path(__file__).parent if modal.is_local() else _FOLDER / "program"
+
+sys.path.insert(0, str(_HERE))
+if modal.is_local():
+    sys.dont_write_bytecode = True
+
+from app_spec import read_spec  # noqa: E402
+
+_SPEC_FILE = Path(os.environ["CHANGELING_SPEC"]) if modal.is_local() else _FOLDER / "spec.json"
+spec = read_spec(_SPEC_FILE)
+
+# The stack's home makes both, before any app of it is deployed.
+home = modal.Volume.from_name(spec.home_volume, environment_name=spec.environment)
+runs = modal.Volume.from_name(spec.runs_volume, environment_name=spec.environment)
+
+
+def _image() -> modal.Image:
+    """The same layers for every changeling, so that they are built once; what differs is mounted."""
+    image = (
+        modal.Image.debian_slim(python_version="3.12")
+        .apt_install("git", "openssh-client", "rsync", "jq", "curl", "ca-certificates")
+        .pip_install_from_requirements(os.environ["CHANGELING_REQUIREMENTS"])
+        .add_local_dir(_HERE, str(_FOLDER / "program"), ignore=lambda path: path.suffix not in (".py", ".sh"))
+        .add_local_file(_SPEC_FILE, str(_FOLDER / "spec.json"))
+        # The wrapper of command agents is the one that local runs use.
+        .add_local_file(_HERE.parent.parent / "local/runs/run-command.sh", str(_FOLDER / "run-command.sh"))
+    )
+    if spec.image == "pinned":
+        image = image.add_local_file(os.environ["CHANGELING_TARBALL"], str(_FOLDER / "repo.tar.gz"))
+    return image
+
+
+def _publish_spec() -> None:
+    """What is deployed, for whoever looks at the fleet from another machine."""
+    with home.batch_upload(force=True) as batch:
+        batch.put_file(io.BytesIO(_SPEC_FILE.read_bytes()), f"/apps/{spec.name}.json")
+
+
+app = modal.App(spec.app_name)
+secrets = [modal.Secret.from_name(spec.stack_secret_name, environment_name=spec.environment)]
+if spec.secrets:
+    secrets.append(modal.Secret.from_name(spec.secret_name, environment_name=spec.environment))
+if modal.is_local():
+    _publish_spec()
+
+
+@app.function(
+    image=_image() if modal.is_local() else modal.Image.debian_slim(),
+    schedule=modal.Cron(spec.schedule, timezone=spec.timezone) if spec.enabled else None,
+    secrets=secrets,
+    volumes={str(_HOME): home, str(_RUNS): runs},
+    # Overlaps are told by the records, and this makes one who reads and writes them.
+    max_containers=1,
+    cpu=1.0,
+    timeout=900,
+)
+def fire(cause: str = "schedule", request: str = "", mode: str = "run") -> dict[str, object]:
+    """Fires a run; see fire.py for what it returns. With mode "check" it does not; see check.py."""
+    from check import check
+    from fire import Place
+    from fire import fire as fire_run
+
+    if mode == "check":
+        return check(spec, _HOME, _RUNS, os.environ)
+    home.reload()
+    place = Place(
+        home=_HOME,
+        runs=_RUNS,
+        program=_FOLDER / "program",
+        run_command=_FOLDER / "run-command.sh",
+        tarball=_FOLDER / "repo.tar.gz",
+        work_dir=Path("/code/project"),
+        environment=os.environ,
+        reload=runs.reload,
+        commit=runs.commit,
+    )
+    result = fire_run(spec, place, cause, request)
+    print(f"{result['run']}: {result['outcome']}" + (f" ({result['reason']})" if result["reason"] else ""))
+    return result

@@ -1,0 +1,90 @@
+"""Every argument list that mngr is called with in the cloud, for mngr 0.3.0: the counterpart of components/mngr/arguments.ts.
+
+mngr's command line changes often, so nobody else builds one. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MNGR_VERSION = "0.3.0"
+
+
+def host_address(run: str) -> str:
+    """mngr's address of a run's host. A run's agent and its host both have the run's id as their name."""
+    return f"@{run}.modal"
+
+
+@dataclass(frozen=True)
+class CreateOptions:
+    """What one `mngr create` makes: an agent in a new sandbox, in a work dir that a prepare command fills."""
+
+    run: str
+    # Agent type that mngr knows.
+    type: str
+    labels: Mapping[str, str]
+    # The work dir: a git repository here, and the path of the real one in the sandbox.
+    work_dir: str
+    # Path of a dotenv file; see env_file.py.
+    env_file: str
+    # The same for whatever runs in the sandbox beside the agent.
+    host_env_file: str | None
+    sandbox_timeout_seconds: int
+    # (name on Modal, path in the sandbox)
+    volume: tuple[str, str]
+    # Shell commands that fill the work dir, each run to its end in the new sandbox.
+    prepare: Sequence[str]
+    snapshot: str | None
+    template: str | None
+    # Path of a file that holds the first message.
+    message_file: str | None
+    # mngr's settings for this invocation alone, for instance `agent_types.claude.cli_args=["--verbose"]`.
+    settings: Sequence[str]
+    build_args: Sequence[str]
+    # For type `command` the command itself, one word per element; for others what is added to theirs.
+    agent_args: Sequence[str]
+
+
+def create_arguments(options: CreateOptions) -> list[str]:
+    """Prints JSON lines: progress, then `created` or `error`. Returns once the agent runs."""
+    volume_name, volume_path = options.volume
+    # The last one counts: a declared build argument does not change how long a run may take.
+    build_args = [
+        *options.build_args,
+        f"timeout={options.sandbox_timeout_seconds}",
+        f"volume={volume_name}:{volume_path}",
+    ]
+    return [
+        *["create", f"{options.run}{host_address(options.run)}", "--new-host", "--type", options.type],
+        *["--no-connect", "--headless", "--yes", "--format", "jsonl"],
+        *_each("--label", _pairs(options.labels)),
+        *_each("--host-label", _pairs(options.labels)),
+        *["--transfer", "none", "--from", f":{options.work_dir}"],
+        *["--env-file", options.env_file],
+        *_each("--host-env-file", [options.host_env_file]),
+        *["--idle-mode", "disabled"],
+        *_each("--post-host-create-command", options.prepare),
+        *_each("--snapshot", [options.snapshot]),
+        *_each("--template", [options.template]),
+        *_each("--message-file", [options.message_file]),
+        *_each("--setting", options.settings),
+        *_each("--build-arg", build_args),
+        *(["--", *options.agent_args] if options.agent_args else []),
+    ]
+
+
+def destroy_arguments(run: str) -> list[str]:
+    """Removes a run's host, with its agent, records and volume. Succeeds when it is already gone."""
+    return ["destroy", host_address(run), "--force", "--no-gc", "--format", "json", "--headless"]
+
+
+def list_arguments() -> list[str]:
+    """Prints one JSON object with all agents on Modal."""
+    return ["list", "--provider", "modal", "--format", "json", "--headless"]
+
+
+def _pairs(labels: Mapping[str, str]) -> list[str]:
+    return [f"{key}={value}" for key, value in labels.items()]
+
+
+def _each(option: str, values: Sequence[str | None]) -> list[str]:
+    return [word for value in values if value is not None for word in (option, value)]

@@ -1,0 +1,55 @@
+"""The image of a `pinned` changeling's agents: the repository's own Dockerfile, with the repository at one commit in it."""
+
+import re
+import shutil
+import tarfile
+from pathlib import Path
+
+TARBALL = "repo.tar.gz"
+# Where prepare.sh finds it.
+_PLACE = "/changeling/repo.tar.gz"
+# For a repository that has no Dockerfile: what mngr's Modal provider would otherwise install in every new sandbox.
+_PLAIN = """\
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends \
+ca-certificates openssh-server tmux curl rsync git jq xxd util-linux && rm -rf /var/lib/apt/lists/*
+"""
+
+
+class ImageError(Exception):
+    """The image can't be built; the message says why, and what helps."""
+
+
+def build_context(tarball: Path, folder: Path) -> tuple[Path, Path]:
+    """Lays out a build context in an empty folder.
+
+    Returns the paths of the Dockerfile and of the context. Raises ImageError for a Dockerfile that mngr can't build.
+    """
+    context = folder / "context"
+    context.mkdir(parents=True)
+    with tarfile.open(tarball) as tar:
+        has_dockerfile = any(member.name.removeprefix("./") == "Dockerfile" for member in tar)
+    text = _PLAIN
+    if has_dockerfile:
+        with tarfile.open(tarball) as tar:
+            tar.extractall(context, filter="tar")
+        shutil.rmtree(context / ".git", ignore_errors=True)
+        text = (context / "Dockerfile").read_text(encoding="utf-8")
+        with open(context / ".dockerignore", "a", encoding="utf-8") as ignored:
+            ignored.write(f"\n!{TARBALL}\n")
+    shutil.copyfile(tarball, context / TARBALL)
+    dockerfile = folder / "Dockerfile"
+    dockerfile.write_text(dockerfile_with_tarball(text), encoding="utf-8")
+    return dockerfile, context
+
+
+def dockerfile_with_tarball(text: str) -> str:
+    """Raises ImageError for one of several stages."""
+    instructions = re.findall(r"(?im)^[ \t]*(FROM|USER)[ \t]", text)
+    if [word.upper() for word in instructions].count("FROM") > 1:
+        raise ImageError(
+            'the repository\'s Dockerfile has several stages, which mngr does not build on Modal; use image = "custom"'
+        )
+    # mngr lays out ssh and its own files as root.
+    as_root = "USER root\n" if any(word.upper() == "USER" for word in instructions) else ""
+    return f"{text.rstrip()}\n{as_root}COPY {TARBALL} {_PLACE}\n"

@@ -1,0 +1,73 @@
+#!/bin/sh
+# Makes a new sandbox ready for its agent: the person's ssh keys, the code on a new branch, and a watcher.
+# What it is to do stands in /changeling/plan, a file for each value. It may be run again: it goes on from where it was.
+# On failure the line that begins with "changelings: " says why.
+set -u
+here=${CHANGELING_FOLDER:-/changeling}
+export GIT_TERMINAL_PROMPT=0 LC_ALL=C
+
+plan() { cat "$here/plan/$1"; }
+
+fail() {
+  printf 'changelings: %s\n' "$1" >&2
+  exit 1
+}
+
+# Runs git; at a failure its last line is told.
+git_or_fail() {
+  git "$@" 2>"$here/git.log" && return
+  fail "git $1: $(grep -v '^$' "$here/git.log" | tail -n 1)"
+}
+
+repo=$(plan repo) branch=$(plan branch) new_branch=$(plan new-branch) commit=$(plan commit) work_dir=$(plan work-dir)
+[ -f "$here/started" ] || cut -d . -f 1 /proc/uptime >"$here/started"
+
+# The token, for whatever runs beside the agent.
+if [ -f "$(plan host-dir)/env" ]; then
+  set -a
+  # shellcheck disable=SC1091 # mngr writes it
+  . "$(plan host-dir)/env"
+  set +a
+fi
+command -v git >/dev/null || fail "git is not in the image"
+
+ssh_folder=${HOME:-/root}/.ssh
+mkdir -p "$ssh_folder" && chmod 700 "$ssh_folder"
+touch "$ssh_folder/authorized_keys" && chmod 600 "$ssh_folder/authorized_keys"
+while IFS= read -r key; do
+  grep -qxF -e "$key" "$ssh_folder/authorized_keys" || printf '%s\n' "$key" >>"$ssh_folder/authorized_keys"
+done <"$here/authorized_keys"
+
+# For the agent's git as well. The token goes to the host of the declared repository alone, when that asks for it.
+site=$(printf '%s' "$repo" | sed -n 's|^\(https\{0,1\}://[^/]*\).*|\1|p')
+[ -z "$site" ] || git_or_fail config --global --replace-all "credential.$site.helper" "$here/git-credential.sh"
+git_or_fail config --global user.name "$(plan git-name)"
+git_or_fail config --global user.email "$(plan git-email)"
+git_or_fail config --global push.default current
+
+if [ ! -e "$work_dir/.git" ] && [ -n "$commit" ]; then
+  [ -f "$here/repo.tar.gz" ] || fail "the image holds no repository; its Dockerfile must not remove $here"
+  mkdir -p "$work_dir"
+  tar -xzf "$here/repo.tar.gz" -C "$work_dir" || fail "the repository's tarball could not be unpacked"
+elif [ ! -e "$work_dir/.git" ]; then
+  mkdir -p "$(dirname "$work_dir")"
+  rm -rf "$work_dir.unfinished"
+  # Into a work dir that the image has, but that is no repository, nothing is cloned.
+  [ ! -e "$work_dir" ] || rmdir "$work_dir" 2>/dev/null || fail "$work_dir is in the image, and is no git repository"
+  git_or_fail clone --quiet --branch "$branch" -- "$repo" "$work_dir.unfinished"
+  mv "$work_dir.unfinished" "$work_dir"
+elif [ -z "$commit" ] && [ ! -f "$here/base" ]; then
+  git_or_fail -C "$work_dir" remote set-url origin "$repo"
+  git_or_fail -C "$work_dir" fetch --quiet origin "+refs/heads/$branch:refs/remotes/origin/$branch"
+fi
+if [ ! -f "$here/base" ]; then
+  # A branch that follows its base could be pushed onto it by a plain `git push`.
+  git_or_fail -C "$work_dir" checkout --quiet --force --no-track -B "$new_branch" "${commit:-origin/$branch}"
+  git_or_fail -C "$work_dir" rev-parse HEAD >"$here/base.new"
+  mv "$here/base.new" "$here/base"
+fi
+
+mkdir -p "$here/run" && chmod 700 "$here/run"
+if mkdir "$here/watched" 2>/dev/null; then
+  setsid sh "$here/watch.sh" >"$here/watch.log" 2>&1 </dev/null &
+fi

@@ -1,0 +1,178 @@
+"""The records of one changeling's runs, in the runs volume: files of one RecordLine each (components/cron/runs/record-line.ts).
+
+Agents have the volume too: whatever is read here may have been written by one of them. It is data, of bounded size,
+and no link in it is followed.
+"""
+
+import json
+import os
+import re
+import shutil
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from mngr_client import json_object
+
+Line = dict[str, Any]
+
+# The files of a run's folder, in the order in which they come.
+_EVENTS = ("fired", "skipped", "created", "ended", "destroyed")
+_LONGEST_LINE = 256_000
+# So many runs of a changeling keep their folder; of older ones the history has the lines.
+KEPT_FOLDERS = 50
+_HISTORY_RUNS = 1000
+_HISTORY_BYTES = 4_000_000
+
+
+@dataclass
+class Run:
+    """What the records tell of one run."""
+
+    id: str
+    lines: dict[str, Line] = field(default_factory=dict)
+
+    @property
+    def fired_at(self) -> datetime | None:
+        line = self.lines.get("fired") or self.lines.get("skipped")
+        return None if line is None else instant(line.get("at"))
+
+    @property
+    def request(self) -> str | None:
+        line = self.lines.get("fired") or self.lines.get("skipped") or {}
+        return line.get("request")
+
+    @property
+    def is_open(self) -> bool:
+        return "fired" in self.lines and "ended" not in self.lines
+
+    @property
+    def agent_is_kept(self) -> bool:
+        return "created" in self.lines and "destroyed" not in self.lines
+
+
+def instant(value: object) -> datetime | None:
+    """A time of a record; None for what is not one."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time is not None and time.tzinfo is not None else None
+
+
+def timestamp(time: datetime) -> str:
+    """As JavaScript writes it: UTC, milliseconds, Z."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Records:
+    """The records of one changeling."""
+
+    def __init__(self, volume: Path, changeling: str):
+        self.changeling = changeling
+        self._folder = volume / changeling
+        self._id = re.compile(re.escape(changeling) + r"-\d{4}(-\d\d){5}")
+
+    def begin(self, now: datetime) -> str:
+        """A new run's id, with a folder that nobody else has: it names a second, and no second twice."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            run = f"{self.changeling}-{now.astimezone(UTC):%Y-%m-%d-%H-%M-%S}"
+            try:
+                self.folder(run).mkdir()
+                return run
+            except FileExistsError:
+                now += timedelta(seconds=1)
+
+    def folder(self, run: str) -> Path:
+        return self._folder / run
+
+    def write(self, run: str, event: str, now: datetime, **fields: object) -> None:
+        """Adds what happened to a run. Readers see the whole line or none."""
+        line = {"event": event, "at": timestamp(now), "changeling": self.changeling, "id": run, **fields}
+        _replace(self.folder(run) / f"{event}.json", json.dumps(line, ensure_ascii=False) + "\n")
+
+    def runs(self) -> list[Run]:
+        """Those that have a folder, in the order of their ids, which is that of time."""
+        try:
+            names = sorted(entry.name for entry in os.scandir(self._folder) if entry.is_dir(follow_symlinks=False))
+        except FileNotFoundError:
+            return []
+        return [self._read(name) for name in names if self._id.fullmatch(name)]
+
+    def _read(self, run: str) -> Run:
+        found = Run(run)
+        for event in _EVENTS:
+            line = json_object(_read_bounded(self.folder(run) / f"{event}.json", _LONGEST_LINE))
+            if self._is_line(line) and line["event"] == event and line["id"] == run:
+                found.lines[event] = line
+        return found
+
+    def _is_line(self, line: Line) -> bool:
+        return (
+            line.get("event") in _EVENTS
+            and line.get("changeling") == self.changeling
+            and isinstance(line.get("id"), str)
+            and self._id.fullmatch(line["id"]) is not None
+            and instant(line.get("at")) is not None
+        )
+
+    def compact(self, is_over: Callable[[Run], bool]) -> None:
+        """Moves the runs beyond the newest `KEPT_FOLDERS` into the history, but those that are alive or have an agent.
+
+        A reader who comes in between finds such a run twice, with the same lines.
+        """
+        old = [run for run in self.runs()[:-KEPT_FOLDERS] if is_over(run) and not run.agent_is_kept]
+        if not old:
+            return
+        runs = {run.id: run for run in self._history()}
+        for run in old:
+            runs.setdefault(run.id, Run(run.id)).lines.update(run.lines)
+        _replace(self._folder / "history.jsonl", _bounded(runs.values()))
+        for run in old:
+            shutil.rmtree(self.folder(run.id), ignore_errors=True)
+
+    def _history(self) -> list[Run]:
+        runs: dict[str, Run] = {}
+        for text in _read_bounded(self._folder / "history.jsonl", _HISTORY_BYTES).splitlines():
+            line = json_object(text)
+            if self._is_line(line):
+                runs.setdefault(line["id"], Run(line["id"])).lines[line["event"]] = line
+        return list(runs.values())
+
+
+def _bounded(runs: Iterable[Run]) -> str:
+    newest = sorted(runs, key=lambda run: run.id)[-_HISTORY_RUNS:]
+    texts = [
+        "".join(json.dumps(run.lines[event], ensure_ascii=False) + "\n" for event in _EVENTS if event in run.lines)
+        for run in newest
+    ]
+    while sum(len(text.encode()) for text in texts) > _HISTORY_BYTES:
+        texts = texts[len(texts) // 10 + 1 :]
+    return "".join(texts)
+
+
+def _read_bounded(path: Path, most: int) -> str:
+    """A regular file's text; nothing for what is not there, no file, or too long."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with open(handle, "rb") as file:
+        info = os.fstat(handle)
+        if not stat.S_ISREG(info.st_mode) or info.st_size > most:
+            return ""
+        return file.read(most).decode("utf-8", "replace")
+
+
+def _replace(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    with open(unfinished, "x", encoding="utf-8", errors="replace") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)

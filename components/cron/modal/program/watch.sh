@@ -1,0 +1,208 @@
+#!/bin/sh
+# Watches over the agent of a sandbox to its end; then pushes its work, writes down how it ended, and ends the sandbox.
+# prepare.sh starts it, with git's token in the environment. Each step has a deadline of its own, and when the run's
+# time is over it goes on to the end whatever it finds: nothing in here waits for ever.
+# The words of an end are those of components/cron/local/runs/outcome.ts.
+set -u
+here=${CHANGELING_FOLDER:-/changeling}
+period=${CHANGELING_PERIOD:-2}
+export GIT_TERMINAL_PROMPT=0 LC_ALL=C
+
+plan() { cat "$here/plan/$1"; }
+
+run=$(plan run) changeling=$(plan changeling) work_dir=$(plan work-dir) new_branch=$(plan new-branch)
+session=$(plan session) host_dir=$(plan host-dir) volume=$(plan volume) ends=$(plan ends)
+timeout_seconds=$(plan timeout-seconds) settle_seconds=$(plan settle-seconds)
+folder=$volume/$changeling/$run
+output_bytes=1000000
+
+# Seconds since the machine started: setting its clock does not change them.
+clock() { cut -d . -f 1 /proc/uptime; }
+deadline=$(($(cat "$here/started") + timeout_seconds))
+
+# mngr holds its lock while it makes the agent, up to the first message's delivery.
+mngr_is_at_it() { [ -e "$host_dir/host_lock" ] && ! flock -n "$host_dir/host_lock" true; }
+
+has_session() { timeout 10 tmux has-session -t "=$session" 2>/dev/null; }
+
+# True when nothing runs any more in the agent's terminal but mngr's shell.
+has_exited() {
+  pane=$(timeout 10 tmux list-panes -s -t "=$session" -F '#{pane_dead} #{pane_pid}' 2>/dev/null | head -n 1)
+  case $pane in
+    '') return 1 ;;
+    1*) return 0 ;;
+  esac
+  [ -z "$(cat "/proc/${pane#* }/task/${pane#* }/children" 2>/dev/null)" ]
+}
+
+has_marker() {
+  for state in "$host_dir"/agents/*/; do
+    [ ! -e "$state$1" ] || return 0
+  done
+  return 1
+}
+
+# What a conversation is at: it works, it is asked to allow something, or it waits.
+attitude() {
+  if mngr_is_at_it; then
+    echo starting
+  elif ! has_marker active; then
+    echo waiting
+  elif has_marker permissions_waiting; then
+    echo blocked
+  else
+    echo working
+  fi
+}
+
+# Says how the agent came to its end, once it has: exited STATUS, done, settled, blocked, vanished or timed_out.
+wait_for_end() {
+  seen=no missed=0 was='' since=0
+  while :; do
+    now=$(clock)
+    if [ -f "$here/run/exit.json" ]; then
+      echo "exited $(sed -n 's/.*"exitCode":\([0-9]*\).*/\1/p' "$here/run/exit.json")"
+      return
+    fi
+    if [ "$now" -ge "$deadline" ]; then
+      echo timed_out
+      return
+    fi
+    if has_session; then
+      seen=yes missed=0
+    elif [ "$seen" = yes ]; then
+      missed=$((missed + 1))
+      # It ends a moment before its exit status is there, and tmux may be slow to answer.
+      if [ "$missed" -ge 3 ]; then
+        echo vanished
+        return
+      fi
+    fi
+    if [ "$seen$missed" = yes0 ]; then
+      case $ends in
+        settles) is=$(attitude) ;;
+        exits) if has_exited && ! mngr_is_at_it; then is='done'; else is=working; fi ;;
+        *) is=working ;;
+      esac
+      [ "$is" = "$was" ] || since=$now
+      was=$is
+      case $is in
+        waiting | blocked)
+          if [ $((now - since)) -ge "$settle_seconds" ]; then
+            if [ "$is" = blocked ]; then echo blocked; else echo settled; fi
+            return
+          fi
+          ;;
+        done)
+          # Between two commands of a script there is a moment in which none runs.
+          if [ "$now" -gt $((since + 3)) ]; then
+            echo 'done'
+            return
+          fi
+          ;;
+      esac
+    fi
+    sleep "$period"
+  done
+}
+
+git_here() { timeout "${git_seconds:-20}" git -C "$work_dir" "$@"; }
+
+json() {
+  printf '"'
+  printf '%s' "$1" | tr '\t\n\r' '   ' | tr -d '\000-\037' | sed 's/\\/\\\\/g; s/"/\\"/g'
+  printf '"'
+}
+
+# Its commits as JSON, newest first; of very many the newest.
+commits() {
+  git_here log --max-count=100 --format='%H %s' "$(cat "$here/base")..refs/heads/$new_branch" -- 2>/dev/null | {
+    separator=''
+    while read -r hash subject; do
+      printf '%s{"hash":"%s","subject":%s}' "$separator" "$hash" "$(json "$subject")"
+      separator=,
+    done
+  }
+}
+
+verdict_of_work() {
+  outcome=succeeded reason=''
+  [ -z "$commits" ] || return
+  outcome=no_changes reason="it made no commit"
+  changes=$(git_here status --porcelain --untracked-files=normal 2>/dev/null | grep -c .)
+  case $changes in
+    0) ;;
+    1) reason="$reason, but left changes of 1 file in $work_dir" ;;
+    *) reason="$reason, but left changes of $changes files in $work_dir" ;;
+  esac
+}
+
+# Sets outcome and reason.
+verdict() {
+  outcome=failed
+  case $ending in
+    'exited 0' | 'done' | settled) verdict_of_work ;;
+    exited*) reason="its command ended with exit status ${ending#exited }" ;;
+    blocked) reason="it was waiting for a permission that nobody was there to give" ;;
+    vanished) reason="its command was killed, or its terminal was closed" ;;
+    timed_out)
+      outcome=timed_out
+      reason="it was not done within its $timeout_seconds s, and was stopped"
+      ;;
+  esac
+}
+
+# What others see of it is what is on the remote.
+push() {
+  [ -n "$commits" ] || return
+  said=$(git_seconds=60 git_here push --quiet origin "refs/heads/$new_branch:refs/heads/$new_branch" 2>&1) && return
+  complaint="its commits could not be pushed: $(printf '%s\n' "$said" | grep -E '^(fatal|error|remote)|rejected' | tail -n 1)"
+  [ "$outcome" != succeeded ] || outcome=failed
+  reason="${reason:+$reason; }$complaint"
+}
+
+save_output() {
+  if [ "$ends" = leaves-status ]; then
+    tail -c "$output_bytes" "$here/run/output.log"
+  else
+    timeout 10 tmux capture-pane -p -S - -t "=$session:" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' | tail -c "$output_bytes"
+  fi >"$folder/output.log" 2>/dev/null
+}
+
+write_end() {
+  {
+    printf '{"event":"ended","at":"%s","changeling":"%s","id":"%s"' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$changeling" "$run"
+    printf ',"outcome":"%s"' "$outcome"
+    [ -z "$reason" ] || printf ',"reason":%s' "$(json "$reason")"
+    printf ',"commits":[%s]}\n' "$commits"
+  } >"$folder/.ended.json.new" && mv "$folder/.ended.json.new" "$folder/ended.json"
+}
+
+end_sandbox() {
+  # mngr may still be at work on a sandbox whose agent was quick.
+  [ ! -e "$host_dir/host_lock" ] || timeout 30 flock "$host_dir/host_lock" true
+  sleep "$period"
+  # It takes a snapshot, so that `mngr start` brings the agent back. Once it works, nothing here goes on.
+  for _ in 1 2 3; do
+    timeout 40 "$host_dir/commands/shutdown.sh" STOPPED
+    sleep 5
+  done
+  # Better without a snapshot than running for ever.
+  kill -9 1
+  kill -9 -1
+}
+
+ending=$(wait_for_end)
+echo "$ending"
+mkdir -p "$folder"
+save_output
+timeout 10 tmux kill-session -t "=$session" 2>/dev/null
+commits=$(commits)
+verdict
+push
+for _ in 1 2 3; do
+  write_end && break
+  sleep "$period"
+done
+timeout 30 sync "$volume"
+${CHANGELING_END:-end_sandbox}

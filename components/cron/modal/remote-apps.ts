@@ -1,0 +1,72 @@
+import type { App, Modal } from "../../modal/client.ts";
+import { appName, homeVolumeName } from "../../modal/names.ts";
+import type { ModalSite } from "../../modal/site.ts";
+import { type AppSpec, appSpec } from "./spec.ts";
+
+/** A changeling that was deployed, by the spec that its deployment left in the home volume. */
+export interface RemoteApp {
+  readonly spec: AppSpec;
+  /** undefined: no app of its name is there. */
+  readonly app: App | undefined;
+  /** Why it does not fire, in words; undefined: it does, unless it is paused. */
+  readonly problem: string | undefined;
+}
+
+/** What stands in the place of a spec and is none. */
+export interface RemoteFault {
+  readonly name: string;
+  readonly problem: string;
+}
+
+export interface RemoteApps {
+  /** In the order of their names. */
+  readonly apps: readonly RemoteApp[];
+  readonly faults: readonly RemoteFault[];
+}
+
+/** The changelings of a stack that are on Modal. @throws ModalError */
+export async function remoteApps(client: Modal, site: ModalSite, stack: string): Promise<RemoteApps> {
+  const { environment } = site;
+  if (environment === undefined) return { apps: [], faults: [] };
+  const volume = homeVolumeName(stack);
+  const files = (await client.files(volume, environment, "apps")).filter(({ path }) => /\.json$/.test(path));
+  const read = await Promise.all(
+    files.map(async ({ path }) =>
+      remoteApp(path, (await client.readFile(volume, environment, path)) ?? "", site, stack),
+    ),
+  );
+  const sorted = read.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  return {
+    apps: sorted.flatMap((each) => ("spec" in each ? [each] : [])),
+    faults: sorted.flatMap((each) => ("spec" in each ? [] : [each])),
+  };
+}
+
+function nameOf(of: RemoteApp | RemoteFault): string {
+  return "spec" in of ? of.spec.name : of.name;
+}
+
+function remoteApp(path: string, text: string, site: ModalSite, stack: string): RemoteApp | RemoteFault {
+  const name = path.replace(/^.*\//, "").replace(/\.json$/, "");
+  const spec = appSpec.safeParse(parsed(text)).data;
+  if (spec === undefined || spec.name !== name || spec.stack !== stack) {
+    return { name, problem: `${path} of volume ${homeVolumeName(stack)} is no spec of it; mend it with: pulumi up` };
+  }
+  const app = site.apps.get(appName(stack, name));
+  return { spec, app, problem: problemOf(app, spec) };
+}
+
+/** The same words as in a preview. */
+function problemOf(app: App | undefined, spec: AppSpec): string | undefined {
+  if (app === undefined) return `its Modal app ${spec.appName} is missing`;
+  if (app.state !== "deployed") return "its Modal app is stopped";
+  return undefined;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,195 @@
+import type { Modal } from "../../modal/client.ts";
+import { foldRuns, newestFirst, type RecordedRun } from "../runs/fold.ts";
+import { parseLine, type RecordLine } from "../runs/record-line.ts";
+import { inParallel } from "./in-parallel.ts";
+import { plainWords } from "./plain-words.ts";
+
+/**
+ * Run records as the runs volume of a stack holds them: `<changeling>/<run id>/<event>.json`, one record each, and
+ * `<changeling>/history.jsonl`, the lines of runs that are older than all those with a folder. Only what is asked for is
+ * fetched: logs stand beside the records. Agents can write there, so what a file says of whose run it is must agree with
+ * where it stands.
+ */
+
+/** What happens to a run, in that order. */
+const events = ["fired", "skipped", "created", "ended", "destroyed"] as const;
+
+/** Until a sandbox is gone for good after its run's time (seconds), as the function reckons it too. */
+const marginSeconds = 300;
+/** The function that makes the sandbox may take so long (seconds). */
+const createSeconds = 900;
+/** Modal lets no sandbox live for longer (seconds). */
+const longestSeconds = 86_400;
+
+/** Of records, and of what an agent left to be read: beyond that (bytes) it is not ours to fetch. */
+const longestRecord = 256_000;
+const longestLog = 4_000_000;
+
+type RunLine = Exclude<RecordLine, { event: "queued" }>;
+
+/** The runs volume of a stack. */
+export interface RunsVolume {
+  readonly client: Modal;
+  readonly environment: string;
+  readonly volume: string;
+}
+
+/** How long a changeling's runs may take; undefined when it is not deployed any more. */
+export type Timeouts = (changeling: string) => number | undefined;
+
+/** Where a run's records are. */
+export type RunPlace = Pick<RecordedRun, "changeling" | "id">;
+
+export interface WhichRuns {
+  /** Of this changeling; undefined: of all. */
+  readonly name?: string | undefined;
+  /** So many, the newest; undefined: all. */
+  readonly limit?: number | undefined;
+}
+
+/**
+ * Newest first. One whose time is over without a word of its end has timed out.
+ * @throws ModalError
+ */
+export async function readRemoteRuns(
+  at: RunsVolume,
+  timeoutSeconds: Timeouts,
+  { name, limit = Number.POSITIVE_INFINITY }: WhichRuns = {},
+): Promise<RecordedRun[]> {
+  const recorded = await recordedChangelings(at, name);
+  const places = recorded.flatMap(({ ids, changeling }) => ids.map((id) => ({ changeling, id })));
+  const newest = places.sort((a, b) => (timeOf(a.id) < timeOf(b.id) ? 1 : -1)).slice(0, limit);
+  // Whoever has a history has more recent runs than anybody is shown, as a rule.
+  const old = recorded.filter(({ hasHistory, ids }) => hasHistory && ids.length < limit);
+  const [recent, histories] = await Promise.all([
+    inParallel(newest, (place) => readLines(at, place)),
+    inParallel(old, ({ changeling }) => readHistory(at, changeling)),
+  ]);
+  return newestFirst(foldedRuns(histories.flat(), recent.flat(), timeoutSeconds)).slice(0, limit);
+}
+
+/** The last run of each changeling. @throws ModalError */
+export async function readLastRemoteRuns(at: RunsVolume, timeoutSeconds: Timeouts): Promise<RecordedRun[]> {
+  const last = (await recordedChangelings(at)).flatMap(({ changeling, ids }) => {
+    const id = ids.at(-1);
+    return id === undefined ? [] : [{ changeling, id }];
+  });
+  const lines = await inParallel(last, (place) => readLines(at, place));
+  return foldedRuns([], lines.flat(), timeoutSeconds);
+}
+
+/** One run; undefined when there is no record of it. @throws ModalError */
+export async function readRemoteRun(
+  at: RunsVolume,
+  timeoutSeconds: Timeouts,
+  place: RunPlace,
+): Promise<RecordedRun | undefined> {
+  const find = (runs: readonly RecordedRun[]) => runs.find(({ id }) => id === place.id);
+  if (!isIdOf(place.id, place.changeling)) return undefined;
+  const run = find(foldedRuns([], await readLines(at, place), timeoutSeconds));
+  return run ?? find(foldedRuns(await readHistory(at, place.changeling), [], timeoutSeconds));
+}
+
+/** What a run left to be read, in the order of the files' names. @throws ModalError */
+export async function readRemoteLogs(
+  { client, environment, volume }: RunsVolume,
+  { changeling, id }: RunPlace,
+): Promise<{ file: string; text: string }[]> {
+  const files = await client.files(volume, environment, `${changeling}/${id}`);
+  const logs = files.flatMap(({ path, bytes }) => (path.endsWith(".log") && bytes <= longestLog ? path : [])).sort();
+  const texts = await inParallel(logs, (path) => client.readFile(volume, environment, path));
+  return logs.map((path, index) => ({ file: baseOf(path), text: plainWords(texts[index] ?? "") }));
+}
+
+/** Who has records. The ids of runs that have a folder, in the order of time. */
+async function recordedChangelings(
+  { client, environment, volume }: RunsVolume,
+  name?: string,
+): Promise<{ changeling: string; ids: string[]; hasHistory: boolean }[]> {
+  const folders = (await client.files(volume, environment, "/")).filter(({ isFolder }) => isFolder);
+  const names = folders.map(({ path }) => path).filter((path) => name === undefined || path === name);
+  return inParallel(names, async (changeling) => {
+    const entries = await client.files(volume, environment, changeling);
+    const ids = entries.flatMap(({ path, isFolder }) =>
+      isFolder && isIdOf(baseOf(path), changeling) ? baseOf(path) : [],
+    );
+    const hasHistory = entries.some(({ path }) => baseOf(path) === "history.jsonl");
+    return { changeling, ids: ids.sort(), hasHistory };
+  });
+}
+
+async function readLines({ client, environment, volume }: RunsVolume, place: RunPlace): Promise<RunLine[]> {
+  const folder = `${place.changeling}/${place.id}`;
+  const files = await client.files(volume, environment, folder);
+  const told = events.filter((event) =>
+    files.some(({ path, bytes }) => path === `${folder}/${event}.json` && bytes <= longestRecord),
+  );
+  const texts = await Promise.all(told.map((event) => client.readFile(volume, environment, `${folder}/${event}.json`)));
+  const lines = texts.map((text) => recordOf(text ?? "", place.changeling));
+  return lines.flatMap((line, index) => (line?.event === told[index] && line?.id === place.id ? [line] : []));
+}
+
+async function readHistory({ client, environment, volume }: RunsVolume, changeling: string): Promise<RunLine[]> {
+  const text = (await client.readFile(volume, environment, `${changeling}/history.jsonl`)) ?? "";
+  return text.split("\n").flatMap((line) => recordOf(line, changeling) ?? []);
+}
+
+function recordOf(text: string, changeling: string): RunLine | undefined {
+  const line = parseLine(inOneLine(text));
+  if (line === undefined || line.event === "queued") return undefined;
+  return line.changeling === changeling && isIdOf(line.id, changeling) ? line : undefined;
+}
+
+/** A record whose texts can stand in a table. */
+function inOneLine(json: string): string {
+  try {
+    const plain = (_key: string, value: unknown) =>
+      typeof value === "string" ? plainWords(value).replace(/\s+/g, " ") : value;
+    return JSON.stringify(JSON.parse(json, plain));
+  } catch {
+    return "";
+  }
+}
+
+/** @param history lines of runs of which a part may be among the recent lines too: then the history is right */
+function foldedRuns(
+  history: readonly RunLine[],
+  recent: readonly RunLine[],
+  timeoutSeconds: Timeouts,
+  now: Date = new Date(),
+): RecordedRun[] {
+  const known = new Set(history.map(({ id }) => id));
+  const lines = [...history, ...recent.filter(({ id }) => !known.has(id))];
+  const created = new Map(lines.flatMap((line) => (line.event === "created" ? [[line.id, line.at]] : [])));
+  return foldRuns(lines).map((run) => judged(run, created.get(run.id), timeoutSeconds(run.changeling), now));
+}
+
+function judged(run: RecordedRun, createdAt: string | undefined, timeout = longestSeconds, now: Date): RecordedRun {
+  if (run.outcome !== undefined) return run;
+  const seconds = timeout + marginSeconds + (createdAt === undefined ? createSeconds : 0);
+  const over = new Date(Date.parse(createdAt ?? run.firedAt) + seconds * 1000);
+  if (!(over < now)) return run;
+  return {
+    ...run,
+    outcome: "timed_out",
+    endedAt: over.toISOString(),
+    durationSeconds: (over.getTime() - Date.parse(run.firedAt)) / 1000,
+    reason:
+      createdAt === undefined
+        ? "nothing was heard of its agent"
+        : `nothing was heard of its end within its ${timeout} s`,
+  };
+}
+
+function isIdOf(id: string, changeling: string): boolean {
+  return id.startsWith(`${changeling}-`) && /^\d{4}(-\d\d){5}$/.test(id.slice(changeling.length + 1));
+}
+
+/** The time in a run's id: such texts are in the order of time. */
+function timeOf(id: string): string {
+  return id.slice(-"YYYY-MM-DD-HH-MM-SS".length);
+}
+
+function baseOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}

@@ -1,0 +1,36 @@
+import type { Modal } from "./client.ts";
+import type { Questions } from "./questions.ts";
+
+/** The small changes, each one call of the SDK; whatever has files to send is the `modal` command's. */
+export type ModalChanges = Pick<Modal, "createEnvironment" | "createVolume" | "deleteSecret" | "removeFile">;
+
+export function modalChanges({ ask, find }: Questions): ModalChanges {
+  return {
+    async createEnvironment(name) {
+      await ask(`the environment ${name}`, ({ environments }) =>
+        environments.fromName(name, { createIfMissing: true }),
+      );
+    },
+    async createVolume(name, environment, { version } = { version: 1 }) {
+      // One that is there stays as it is, whatever its version.
+      const isThere = await find(`the volume ${name}`, ({ volumes }) => volumes.fromName(name, { environment }));
+      if (isThere !== undefined) return;
+      await ask(`a volume ${name}`, ({ volumes }) =>
+        volumes.fromName(name, { environment, createIfMissing: true, version }),
+      );
+    },
+    async deleteSecret(name, environment) {
+      await ask(`the end of the Secret ${name}`, ({ secrets }) =>
+        secrets.delete(name, { environment, allowMissing: true }),
+      );
+    },
+    async removeFile(volume, environment, path) {
+      await find(`the end of ${path} on the volume ${volume}`, async ({ cpClient }, options) => {
+        const request = { deploymentName: volume, environmentName: environment };
+        const { volumeId, version } = await cpClient.volumeGetOrCreate(request, options);
+        const remove = version === 2 ? cpClient.volumeRemoveFile2 : cpClient.volumeRemoveFile;
+        await remove({ volumeId, path, recursive: true }, options);
+      });
+    },
+  };
+}

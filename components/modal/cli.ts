@@ -1,0 +1,106 @@
+import type { DeployOptions, Modal, ModalOptions } from "./client.ts";
+import { modalEnvironment } from "./environment.ts";
+import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.ts";
+import { masked, plainLines } from "./plain-text.ts";
+import { notStarted, type ProgramEnd, runProgram, timedOut } from "./run-program.ts";
+import { withSecretFile } from "./secret-file.ts";
+import { checkSecretValues } from "./secret-values.ts";
+import { noTokenRemedy } from "./token.ts";
+
+const changeSeconds = 120;
+const transferSeconds = 600;
+const deploySeconds = 1800;
+/** How much of a failed build its error tells. */
+const tailLines = 20;
+
+/** The changes that take more than a call, by the `modal` command of PATH. */
+export type ModalCli = Pick<Modal, "putSecret" | "stopApp" | "deploy" | "download" | "upload">;
+
+interface RunOptions {
+  readonly seconds?: number;
+  /** Values that must not show in an error. */
+  readonly secrets?: readonly string[];
+  readonly file?: number;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly onOutput?: (text: string) => void;
+  /** What it says when what was wanted is so already. */
+  readonly isFine?: RegExp;
+  /** How many of its last lines an error tells. */
+  readonly tail?: number;
+}
+
+/** @param reads asked before an app is stopped: one that is gone needs no command */
+export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps">): ModalCli {
+  async function run(what: string, args: readonly string[], options: RunOptions = {}): Promise<void> {
+    if (token === undefined) throw new ModalError("no_token", "no Modal token is set", noTokenRemedy);
+    const seconds = options.seconds ?? changeSeconds;
+    const end = await runProgram("modal", args, {
+      env: {
+        ...modalEnvironment(env),
+        ...options.variables,
+        MODAL_TOKEN_ID: token.id,
+        MODAL_TOKEN_SECRET: token.secret,
+        // One message is one line, whatever the terminal's width.
+        COLUMNS: "1000",
+        NO_COLOR: "1",
+        PYTHONUNBUFFERED: "1",
+      },
+      timeoutSeconds: seconds,
+      file: options.file,
+      onOutput: options.onOutput,
+    });
+    if (end.code === 0) return;
+    const secrets = [token.secret, ...(options.secrets ?? [])];
+    const error = failure(what, end, { seconds, secrets, tail: options.tail ?? 3 });
+    if (options.isFine?.test(error.message) !== true) throw error;
+  }
+
+  return {
+    async putSecret(name, environment, values) {
+      checkSecretValues(name, values);
+      await withSecretFile(JSON.stringify(values), async (file) => {
+        const args = ["secret", "create", "--env", environment, "--force", "--from-json", "/dev/fd/3", "--", name];
+        await run(`setting the Secret ${name}`, args, { file, secrets: Object.values(values) });
+      });
+    },
+    async stopApp(name, environment) {
+      const app = (await reads.apps(environment)).find((each) => each.name === name);
+      if (app === undefined || app.state === "stopped") return;
+      const args = ["app", "stop", "--env", environment, "--yes", "--", name];
+      await run(`stopping the app ${name}`, args, { isFine: /already stopped|No App with name/ });
+    },
+    async deploy(appFile, { name, environment, tag, variables }: DeployOptions) {
+      const args = ["deploy", "--env", environment, "--name", name, "--tag", tag, "--", appFile];
+      const onOutput = (text: string) => void process.stderr.write(text);
+      await run(`deploying ${name}`, args, { seconds: deploySeconds, variables, onOutput, tail: tailLines });
+    },
+    async download(volume, environment, path, folder) {
+      const args = ["volume", "get", "--env", environment, "--force", "--", volume, path, folder];
+      await run(`fetching ${path} from the volume ${volume}`, args, { seconds: transferSeconds });
+    },
+    async upload(volume, environment, localFile, path) {
+      const args = ["volume", "put", "--env", environment, "--force", "--", volume, localFile, path];
+      await run(`putting ${path} on the volume ${volume}`, args, { seconds: transferSeconds });
+    },
+  };
+}
+
+function failure(
+  what: string,
+  { code, stdout, stderr }: ProgramEnd,
+  { seconds, secrets, tail }: { seconds: number; secrets: readonly string[]; tail: number },
+): ModalError {
+  const remedy = "it comes with: npm run setup";
+  if (code === notStarted) return new ModalError("other", `${what} failed: the modal command can't be started`, remedy);
+  // The build's progress is on stdout, what went wrong on stderr.
+  const lines = plainLines(masked(`${stdout}\n${stderr}`, secrets)).slice(-tail);
+  const said = lines.length > 1 ? `\n${lines.join("\n")}` : ` ${lines[0] ?? `exit status ${code}`}`;
+  if (code === timedOut) return new ModalError("unreachable", `${what} was not done after ${seconds} s:${said}`);
+  const message = `${what} failed:${said}`;
+  if (/Token missing/.test(said)) return new ModalError("no_token", message, noTokenRemedy);
+  if (/Token validation failed|token.* (invalid|expired|revoked)|Unauthenticated/i.test(said))
+    return new ModalError("wrong_token", message, wrongTokenRemedy);
+  if (/Could not connect|Deadline exceeded|UNAVAILABLE/i.test(said))
+    return new ModalError("unreachable", message, unreachableRemedy);
+  return new ModalError(/not found|No App with name/i.test(said) ? "not_found" : "other", message);
+}

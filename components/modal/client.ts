@@ -1,0 +1,122 @@
+import { modalChanges } from "./changes.ts";
+import { modalCli } from "./cli.ts";
+import { modalImages } from "./images.ts";
+import { modalQuestions } from "./questions.ts";
+import { modalReads } from "./reads.ts";
+import type { ModalToken } from "./token.ts";
+import { volumeFiles } from "./volume-files.ts";
+
+export interface ModalOptions {
+  /** undefined: every call fails with `no_token`. */
+  readonly token: ModalToken | undefined;
+  /** PATH, HOME, proxies, and Modal's own settings (see `modalEnvironment`); nothing else is read from it. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface App {
+  readonly id: string;
+  readonly name: string;
+  /** `other`: made, but never deployed, or on its way from one to another. */
+  readonly state: "deployed" | "stopped" | "other";
+  /** Unix seconds. */
+  readonly createdAt: number;
+}
+
+export interface Secret {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface Deployment {
+  /** From 1 on. */
+  readonly version: number;
+  readonly tag: string;
+  /** Unix seconds. */
+  readonly deployedAt: number;
+}
+
+export interface VolumeFile {
+  /** From the volume's root, without a leading slash. */
+  readonly path: string;
+  readonly isFolder: boolean;
+  /** Unix seconds. */
+  readonly modifiedAt: number;
+  readonly bytes: number;
+}
+
+export interface FunctionCall {
+  readonly app: string;
+  readonly function: string;
+  readonly environment: string;
+  /** Arguments by name: plain data. */
+  readonly arguments: Readonly<Record<string, unknown>>;
+}
+
+export interface DeployOptions {
+  /** The app's. */
+  readonly name: string;
+  readonly environment: string;
+  /** Up to 50 letters, digits, `.`, `_` and `-`; it stands in the app's history. */
+  readonly tag: string;
+  /** Variables that the file reads while it is deployed; nothing secret. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/**
+ * What is asked of Modal, and done there. All names are an environment's. Every promise settles within its deadline,
+ * also when Modal hangs: 15 s for a read, more where said. All throw ModalError.
+ */
+export interface Modal {
+  /** Names. */
+  environments(): Promise<string[]>;
+  /** One per name, the live one if there is one: Modal lists apps for a while after they were stopped. */
+  apps(environment: string): Promise<App[]>;
+  secrets(environment: string): Promise<Secret[]>;
+  /** undefined: there is none. */
+  secret(name: string, environment: string): Promise<Secret | undefined>;
+  /** Names. */
+  volumes(environment: string): Promise<string[]>;
+  /** What is right below a folder of a volume; nothing for a folder that is not there. */
+  files(volume: string, environment: string, folder: string): Promise<VolumeFile[]>;
+  /** The text of a small file; undefined when it is not there. */
+  readFile(volume: string, environment: string, path: string): Promise<string | undefined>;
+  /** Whether there is an image of that id: a sandbox's snapshot is one. */
+  hasImage(id: string): Promise<boolean>;
+  /** The last deployment first. */
+  history(appId: string): Promise<Deployment[]>;
+  /** Calls a deployed function and waits for what it returns, for as long as is said. */
+  call(call: FunctionCall, options: { timeoutSeconds: number }): Promise<unknown>;
+  /** Calls it and does not wait. @returns the id of the call */
+  spawn(call: FunctionCall): Promise<string>;
+  /** Waits for what a spawned call returns, for as long as is said. @param call the id of the call */
+  result(call: string, options: { timeoutSeconds: number }): Promise<unknown>;
+
+  /** One that is there is fine, as for the next two. */
+  createEnvironment(name: string): Promise<void>;
+  /** @param options.version 2: many may write at once, and a sandbox's `sync` commits */
+  createVolume(name: string, environment: string, options?: { version: 1 | 2 }): Promise<void>;
+  /** Makes it, or sets all of its values anew. */
+  putSecret(name: string, environment: string, values: Readonly<Record<string, string>>): Promise<void>;
+  /** One that is gone is fine, as for the next two. */
+  deleteSecret(name: string, environment: string): Promise<void>;
+  stopApp(name: string, environment: string): Promise<void>;
+  deleteImage(id: string): Promise<void>;
+  /** A file, or a folder with all that is in it. */
+  removeFile(volume: string, environment: string, path: string): Promise<void>;
+  /**
+   * Deploys a Python file, for at most 30 minutes. The progress of the image build goes to stderr; an error ends with
+   * its last lines.
+   */
+  deploy(appFile: string, options: DeployOptions): Promise<void>;
+  /** A file, or all that is below a folder, into a local folder that exists; for at most 10 minutes. */
+  download(volume: string, environment: string, path: string, folder: string): Promise<void>;
+  /** A local file, or all that is in a folder, to a path of the volume, over what is there; for at most 10 minutes. */
+  upload(volume: string, environment: string, local: string, path: string): Promise<void>;
+}
+
+/** Modal as its own clients see it: its TypeScript SDK, and where files are sent or fetched its `modal` command. */
+export function modalClient(options: ModalOptions): Modal {
+  const questions = modalQuestions(options);
+  const reads = modalReads(questions);
+  return { ...reads, ...volumeFiles(questions), ...modalImages(questions), ...modalChanges(questions), ...modalCli(options, reads) };
+}

@@ -1,0 +1,30 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Modal } from "./client.ts";
+import { homeVolumeName } from "./names.ts";
+
+/** Where a stack's home volume is. */
+export interface HomeVolume {
+  readonly client: Modal;
+  readonly stack: string;
+  readonly environment: string;
+}
+
+/** The folder that holds the public keys of the person's machines. */
+export const keysFolder = "keys";
+
+/** Writes files on a stack's home volume, in one go. @param files texts by path */
+export async function writeHomeFiles(home: HomeVolume, files: Readonly<Record<string, string>>): Promise<void> {
+  if (Object.keys(files).length === 0) return;
+  const folder = mkdtempSync(join(tmpdir(), "changelings-"));
+  try {
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), text, { mode: 0o600 });
+    }
+    await home.client.upload(homeVolumeName(home.stack), home.environment, folder, ".");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,85 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "smol-toml";
+import * as z from "zod/mini";
+import { environmentName } from "./names.ts";
+import { readText, readToml } from "./read-toml.ts";
+
+/** Who mngr takes the person for, on this machine. */
+export interface PersonIdentity {
+  /** undefined: none was minted yet. */
+  readonly userId: string | undefined;
+  /** Stands before the user id in the name of mngr's environment on Modal, for instance `mngr-`. */
+  readonly prefix: string;
+  readonly hostDir: string;
+  /** undefined: mngr was never run here. */
+  readonly profile: string | undefined;
+  /** The profile's folder. */
+  readonly profileDir: string | undefined;
+}
+
+export interface IdentityOptions {
+  /** The fleet's `mngr_profile`: it has a host dir of its own, and shares the person's profiles. */
+  readonly profile?: string | undefined;
+}
+
+/** mngr's own files: whatever is not as expected is passed over, mngr itself complains about it. */
+const rootConfig = z.catch(z.object({ profile: z.catch(z.optional(z.string()), undefined) }), {});
+const settingsFile = z.object({
+  prefix: z.catch(z.optional(z.string()), undefined),
+  agent_types: z.catch(z.record(z.string(), z.unknown()), {}),
+  create_templates: z.catch(z.record(z.string(), z.unknown()), {}),
+  providers: z.catch(z.object({ modal: z.catch(z.record(z.string(), z.unknown()), {}) }), { modal: {} }),
+});
+const providerUserId = z.catch(z.object({ user_id: z.optional(z.string()) }), {});
+
+/** Settings of mngr's Modal provider that belong to one machine, or to the identity that the apps are given anyway. */
+const ownToTheMachine = new Set(["token_id", "token_secret", "modal_profile", "user_id", "is_enabled"]);
+
+/** Reads what mngr would find, and makes nothing. */
+export function personIdentity(env: NodeJS.ProcessEnv, options: IdentityOptions = {}): PersonIdentity {
+  const rootName = env["MNGR_ROOT_NAME"] || "mngr";
+  const own = env["MNGR_HOST_DIR"] || join(env["HOME"] || homedir(), `.${rootName}`);
+  const profile = options.profile ?? activeProfile(own);
+  const profileDir = profile === undefined ? undefined : join(own, "profiles", profile);
+  const settings = settingsOf(profileDir);
+  const minted = profileDir === undefined ? undefined : readText(join(profileDir, "user_id"))?.trim();
+  return {
+    userId: providerUserId.parse(settings.providers.modal).user_id || minted || env["MNGR_USER_ID"] || undefined,
+    prefix: env["MNGR_PREFIX"] || (settings.prefix ?? `${rootName}-`),
+    hostDir: options.profile === undefined ? own : `${own}-${options.profile}`,
+    profile,
+    profileDir,
+  };
+}
+
+/** @returns undefined when mngr was never run with this host dir */
+export function activeProfile(hostDir: string): string | undefined {
+  return rootConfig.parse(readToml(join(hostDir, "config.toml"))).profile || undefined;
+}
+
+/** The name of its environment on Modal; undefined while no user id was minted. */
+export function personEnvironment({ userId, prefix }: PersonIdentity): string | undefined {
+  return userId === undefined ? undefined : environmentName({ prefix, userId });
+}
+
+/**
+ * The settings of a person's mngr that an app's mngr needs too, as TOML; "" when there are none. What new agents get
+ * by default (`commands.create`) is left out: a run says all of that itself.
+ */
+export function portableSettings({ profileDir }: PersonIdentity): string {
+  const settings = settingsOf(profileDir);
+  const modal = Object.entries(settings.providers.modal).filter(([name]) => !ownToTheMachine.has(name));
+  const kept = {
+    agent_types: settings.agent_types,
+    create_templates: settings.create_templates,
+    providers: modal.length === 0 ? {} : { modal: Object.fromEntries(modal) },
+  };
+  const filled = Object.entries(kept).filter(([, section]) => Object.keys(section).length > 0);
+  return filled.length === 0 ? "" : stringify(Object.fromEntries(filled));
+}
+
+function settingsOf(profileDir: string | undefined): z.infer<typeof settingsFile> {
+  const settings = profileDir === undefined ? undefined : readToml(join(profileDir, "settings.toml"));
+  return settingsFile.parse(settings ?? {});
+}

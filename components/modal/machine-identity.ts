@@ -1,0 +1,101 @@
+import { randomUUID } from "node:crypto";
+import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { stringify } from "smol-toml";
+import writeFileAtomic from "write-file-atomic";
+import { profileHostDir } from "../mngr/profile.ts";
+import { activeProfile, type IdentityOptions, type PersonIdentity, personIdentity } from "./identity.ts";
+import { environmentName } from "./names.ts";
+import { readText } from "./read-toml.ts";
+import type { StackIdentity } from "./stack-identity.ts";
+
+/** A host dir of mngr's on this machine that acts as a stack does. */
+export interface MachineIdentity {
+  readonly hostDir: string;
+  readonly profileDir: string;
+  /** How mngr is called there: `mngr`, with the variables that it needs in front. */
+  readonly mngr: string;
+}
+
+/** This machine's identity, with a user id: minted where mngr finds it when there was none yet. */
+export function ensurePersonIdentity(
+  env: NodeJS.ProcessEnv,
+  options: IdentityOptions = {},
+): PersonIdentity & { readonly userId: string } {
+  const person = personIdentity(env, options);
+  const userId = person.userId ?? writeOnce(join(ensureProfile(person, env, options), "user_id"), newId()).trim();
+  return { ...personIdentity(env, options), userId };
+}
+
+/**
+ * Makes this machine's mngr able to act as a stack: the person's own when it has the stack's identity or none yet,
+ * else one aside, in a host dir named after the stack. The person's own identity is never changed.
+ */
+export function ensureMachineIdentity(
+  stack: Pick<StackIdentity, "stack" | "userId" | "prefix" | "environment">,
+  env: NodeJS.ProcessEnv,
+  options: IdentityOptions = {},
+): MachineIdentity {
+  const person = personIdentity(env, options);
+  const environment = environmentName({ prefix: person.prefix, userId: person.userId ?? stack.userId });
+  if (environment === stack.environment) {
+    const profileDir = ensureProfile(person, env, options);
+    if (person.userId === undefined) writeOnce(join(profileDir, "user_id"), stack.userId);
+    return { hostDir: person.hostDir, profileDir, mngr: options.profile === undefined ? "mngr" : at(person.hostDir) };
+  }
+  const hostDir = `${person.hostDir}-${stack.stack}`;
+  const profileDir = join(hostDir, "profiles", stack.stack);
+  write(join(hostDir, "config.toml"), stringify({ profile: stack.stack }));
+  write(join(profileDir, "user_id"), stack.userId);
+  write(join(profileDir, "settings.toml"), stringify({ prefix: stack.prefix }));
+  // A prefix or an id that the shell exports would win over the host dir's.
+  const exported = ["MNGR_PREFIX", "MNGR_USER_ID"].filter((name) => env[name]).map((name) => `-u ${name} `);
+  return { hostDir, profileDir, mngr: `${exported.length > 0 ? `env ${exported.join("")}` : ""}${at(hostDir)}` };
+}
+
+function at(hostDir: string): string {
+  return `MNGR_HOST_DIR=${/^[\w./@+-]+$/.test(hostDir) ? hostDir : `'${hostDir.replaceAll("'", `'\\''`)}'`} mngr`;
+}
+
+/** @returns the folder of the profile that mngr uses, made as mngr makes it when it was never run */
+function ensureProfile(person: PersonIdentity, env: NodeJS.ProcessEnv, options: IdentityOptions): string {
+  if (options.profile !== undefined) profileHostDir(options.profile, env);
+  if (person.profileDir !== undefined) return person.profileDir;
+  const config = join(person.hostDir, "config.toml");
+  const minted = newId();
+  writeOnce(config, stringify({ profile: minted }));
+  // Of two that come at once the first one's stands. A file that names none is written anew, as mngr would.
+  const profile = activeProfile(person.hostDir) ?? minted;
+  if (activeProfile(person.hostDir) === undefined) write(config, stringify({ profile }));
+  return join(person.hostDir, "profiles", profile);
+}
+
+/** In the form of mngr's own ids. */
+function newId(): string {
+  return randomUUID().replaceAll("-", "");
+}
+
+function write(path: string, text: string): void {
+  if (readText(path) === text) return;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  writeFileAtomic.sync(path, text, { mode: 0o600 });
+}
+
+/** Writes a file that is not there yet, whole or not at all. @returns what it holds, whoever wrote it */
+function writeOnce(path: string, text: string): string {
+  const there = readText(path);
+  if (there !== undefined) return there;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, text, { mode: 0o600 });
+  try {
+    linkSync(draft, path);
+    return text;
+  } catch (error) {
+    const winners = readText(path);
+    if (winners === undefined) throw error;
+    return winners;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}

@@ -1,0 +1,63 @@
+import { createHash } from "node:crypto";
+import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { modalEnvironment } from "./environment.ts";
+import { readText } from "./read-toml.ts";
+import { runProgram } from "./run-program.ts";
+
+/** Where mngr 0.3.0 looks for the key with which it opens agents that others made; its public half is beside it. */
+export function machineKeyFile(profileDir: string): string {
+  return join(profileDir, "providers", "modal", "modal", "keys", "modal_ssh_key");
+}
+
+/**
+ * The public half of the key with which this machine's mngr opens agents that others made (`mngr connect`), in its
+ * place; the pair is made when it is not there.
+ *
+ * @returns one line, as in authorized_keys
+ */
+export async function ensureMachineKey(profileDir: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const key = machineKeyFile(profileDir);
+  const folder = dirname(key);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (!existsSync(key)) await makeKey(folder, key, env);
+  const publicKey = readText(`${key}.pub`)?.trim();
+  if (publicKey) return publicKey;
+  // Half a pair: made by one that was killed, or put here by the person.
+  const derived = `${(await keygen(["-y", "-P", "", "-f", key], env)).trim()}\n`;
+  writeFileAtomic.sync(`${key}.pub`, derived, { mode: 0o644 });
+  return derived.trim();
+}
+
+/** The name of its file among the stack's: of the key alone, because its comment may change. */
+export function publicKeyFile(publicKey: string): string {
+  const key = publicKey.trim().split(/\s+/).slice(0, 2).join(" ");
+  return `${createHash("sha256").update(key).digest("hex").slice(0, 16)}.pub`;
+}
+
+async function makeKey(folder: string, key: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const draft = mkdtempSync(join(folder, ".new-"));
+  try {
+    const made = join(draft, "key");
+    await keygen(["-q", "-t", "ed25519", "-N", "", "-C", `changelings@${hostname()}`, "-f", made], env);
+    // Of two that come at once the first one's stands, and whole: the public half is never another's.
+    linkSync(made, key);
+    writeFileAtomic.sync(`${key}.pub`, readFileSync(`${made}.pub`), { mode: 0o644 });
+  } catch (error) {
+    if (!existsSync(key)) throw error;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+async function keygen(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const { code, stdout, stderr } = await runProgram("ssh-keygen", args, {
+    env: modalEnvironment(env),
+    timeoutSeconds: 30,
+  });
+  if (code === 0) return stdout;
+  const said = stderr.trim().split("\n").at(-1) ?? "";
+  throw new Error(`ssh-keygen failed: ${said}; it comes with: apt-get install openssh-client`);
+}

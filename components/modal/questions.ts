@@ -1,0 +1,102 @@
+import type { ModalClient } from "modal";
+import * as z from "zod/mini";
+import type { ModalOptions } from "./client.ts";
+import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.ts";
+import { noTokenRemedy } from "./token.ts";
+
+/** Asks Modal one thing by its TypeScript SDK, within its time whatever happens. */
+export interface Questions {
+  /**
+   * @param what is asked for, for the error: "the apps of main"
+   * @param seconds a read's patience when it is left out
+   * @throws ModalError
+   */
+  ask<Answer>(what: string, question: Question<Answer>, seconds?: number): Promise<Answer>;
+  /** The same, where there being no such thing is an answer. */
+  find<Answer>(what: string, question: Question<Answer>): Promise<Answer | undefined>;
+}
+
+type Question<Answer> = (client: ModalClient, options: { signal: AbortSignal }) => Promise<Answer>;
+
+const patienceSeconds = 15;
+
+export function modalQuestions(options: ModalOptions): Questions {
+  let client: Promise<ModalClient> | undefined;
+  const ask: Questions["ask"] = async (what, question, seconds = patienceSeconds) => {
+    client ??= connect(options);
+    const abort = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    // The SDK itself waits for some things without end, and without an ear for the signal.
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        abort.abort();
+        reject(new ModalError("unreachable", `${inWords(what)}: no answer within ${seconds} s`, unreachableRemedy));
+      }, seconds * 1000);
+    });
+    try {
+      return await Promise.race([client.then((connected) => question(connected, { signal: abort.signal })), late]);
+    } catch (error) {
+      throw modalError(what, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  return {
+    ask,
+    async find(what, question) {
+      try {
+        return await ask(what, question);
+      } catch (error) {
+        if (error instanceof ModalError && error.kind === "not_found") return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+async function connect({ token, env }: ModalOptions): Promise<ModalClient> {
+  if (token === undefined) throw new ModalError("no_token", "no Modal token is set", noTokenRemedy);
+  const { ModalClient } = await import("modal");
+  // Where Modal is, the SDK reads from this process's environment and nowhere else, when it is constructed.
+  const own = process.env["MODAL_SERVER_URL"];
+  try {
+    if (env["MODAL_SERVER_URL"]) process.env["MODAL_SERVER_URL"] = env["MODAL_SERVER_URL"];
+    return new ModalClient({ tokenId: token.id, tokenSecret: token.secret, logLevel: "error" });
+  } finally {
+    if (own === undefined) delete process.env["MODAL_SERVER_URL"];
+    else process.env["MODAL_SERVER_URL"] = own;
+  }
+}
+
+/** An answer of Modal's server: gRPC's numbers, and the server's own words. */
+const serverError = z.object({ code: z.number(), details: z.string() });
+
+const kinds = new Map<number, ModalError["kind"]>([
+  [4, "unreachable"], // DEADLINE_EXCEEDED
+  [5, "not_found"],
+  [7, "wrong_token"], // PERMISSION_DENIED
+  [14, "unreachable"], // UNAVAILABLE
+  [16, "wrong_token"], // UNAUTHENTICATED
+]);
+
+const remedies: Partial<Record<ModalError["kind"], string>> = {
+  unreachable: unreachableRemedy,
+  wrong_token: wrongTokenRemedy,
+};
+
+function modalError(what: string, error: unknown): ModalError {
+  if (error instanceof ModalError) return error;
+  const { data } = serverError.safeParse(error);
+  const said = data?.details ?? (error instanceof Error ? error.message : String(error));
+  const kind = data !== undefined ? kinds.get(data.code) : isNotFound(error) ? "not_found" : undefined;
+  return new ModalError(kind ?? "other", `${inWords(what)}: ${said}`, kind === undefined ? undefined : remedies[kind]);
+}
+
+/** The SDK has a class of its own for this, which is only there once it is loaded. */
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && error.name === "NotFoundError";
+}
+
+function inWords(what: string): string {
+  return `Modal was asked for ${what}`;
+}

@@ -1,0 +1,34 @@
+import { ModalError } from "./modal-error.ts";
+
+/**
+ * The most that the values of one Secret may take, as JSON. Modal says no limit; ours is what surely passes through
+ * an environment variable, which is how `pulumi up` hands them on.
+ */
+export const mostSecretBytes = 64 * 1024;
+
+/**
+ * Refuses what would not reach an agent's environment as it is; everything else does, newlines and quotes included.
+ *
+ * @param of whose values they are, for the message
+ * @throws ModalError that names the variable, never its value
+ */
+export function checkSecretValues(of: string, values: Readonly<Record<string, string>>): void {
+  const refuse = (reason: string, remedy: string): never => {
+    throw new ModalError("other", `the secrets of ${of} can't be set: ${reason}`, remedy);
+  };
+  for (const [name, value] of Object.entries(values)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+      refuse(`${JSON.stringify(name)} is no name for an environment variable`, "give it another name");
+    }
+    if (value.includes("\0") || !value.isWellFormed()) {
+      refuse(`the value of ${name} holds what no environment variable can`, "encode it, for instance as base64");
+    }
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(values));
+  if (bytes <= mostSecretBytes) return;
+  const [largest = ""] = Object.entries(values).sort(([, one], [, other]) => other.length - one.length)[0] ?? [];
+  refuse(
+    `they take ${bytes} bytes, and ${mostSecretBytes} is the limit; the largest is ${largest}`,
+    "keep a large file elsewhere, and make the secret what opens it",
+  );
+}

@@ -1,0 +1,136 @@
+import type { App, Modal } from "./client.ts";
+import { ModalError } from "./modal-error.ts";
+import { homeVolumeName } from "./names.ts";
+import { parseStackIdentity, type StackIdentity, stackIdentityFile } from "./stack-identity.ts";
+
+/** What stands on Modal, read once per run: plain data. Apps, Secrets and volumes are all of the environment's. */
+export interface ModalSite {
+  /** The environment that holds the stack's home volume; undefined: nothing of the stack was found. */
+  readonly environment: string | undefined;
+  /** undefined: the first `up` did not come that far. */
+  readonly identity: StackIdentity | undefined;
+  readonly apps: ReadonlyMap<string, App>;
+  /** Ids by name. */
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly volumes: ReadonlySet<string>;
+  /** When the snapshot of each label was noted (unix seconds). */
+  readonly snapshots: ReadonlyMap<string, number>;
+}
+
+export interface SiteOptions {
+  readonly stack: string;
+  readonly client: Modal;
+  /** The environment of this machine's mngr identity, looked at first; undefined: it has none. */
+  readonly localEnvironment: string | undefined;
+}
+
+/** Where nothing of the stack is. */
+export const emptySite: ModalSite = {
+  environment: undefined,
+  identity: undefined,
+  apps: new Map(),
+  secrets: new Map(),
+  volumes: new Set(),
+  snapshots: new Map(),
+};
+
+/** Under the 20 s that a person waits for a word. */
+const patienceSeconds = 18;
+/** How many environments are looked at at a time. */
+const mostAtOnce = 8;
+
+/** @throws ModalError within 20 s when Modal can't be asked, or when several environments hold a home of the stack */
+export async function modalSite(options: SiteOptions): Promise<ModalSite> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `Modal did not say within ${patienceSeconds} s what stands there`;
+    const remedy = "look at the network and at https://status.modal.com, then run it again";
+    timer = setTimeout(() => reject(new ModalError("unreachable", message, remedy)), patienceSeconds * 1000);
+  });
+  try {
+    return await Promise.race([look(options), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function look({ stack, client, localEnvironment }: SiteOptions): Promise<ModalSite> {
+  const home = homeVolumeName(stack);
+  const found = await environmentOf(client, home, localEnvironment);
+  if (found === undefined) return emptySite;
+  const { environment, volumes } = found;
+  const [apps, secrets, identity, snapshots] = await Promise.all([
+    client.apps(environment),
+    client.secrets(environment),
+    client.readFile(home, environment, stackIdentityFile),
+    client.files(home, environment, "snapshots"),
+  ]);
+  return {
+    environment,
+    identity: identity === undefined ? undefined : parseStackIdentity(identity),
+    apps: new Map(apps.map((app) => [app.name, app])),
+    secrets: new Map(secrets.map(({ name, id }) => [name, id])),
+    volumes: new Set(volumes),
+    snapshots: new Map(
+      snapshots.flatMap(({ path, modifiedAt }) => {
+        const [, label] = /([^/]+)\.json$/.exec(path) ?? [];
+        return label === undefined ? [] : [[label, modifiedAt]];
+      }),
+    ),
+  };
+}
+
+interface Found {
+  readonly environment: string;
+  readonly volumes: readonly string[];
+}
+
+/** The environment of this machine's own identity, if the home is there: no other has to be asked. */
+async function environmentOf(
+  client: Modal,
+  home: string,
+  localEnvironment: string | undefined,
+): Promise<Found | undefined> {
+  const environments = await client.environments();
+  const isLocal = (name: string) => name === localEnvironment;
+  const local = await holding(client, home, environments.filter(isLocal));
+  const all =
+    local.length > 0
+      ? local
+      : await holding(
+          client,
+          home,
+          environments.filter((name) => !isLocal(name)),
+        );
+  if (all.length <= 1) return all[0];
+  const names = all.map(({ environment }) => environment).sort();
+  throw new ModalError(
+    "other",
+    `the stack's home volume ${home} stands in several environments: ${names.join(", ")}`,
+    `remove those that are not its home, with: modal volume delete ${home} --env ENVIRONMENT`,
+  );
+}
+
+/** @returns those of the environments that hold the volume */
+async function holding(client: Modal, volume: string, environments: readonly string[]): Promise<Found[]> {
+  const waiting = [...environments];
+  const found: Found[] = [];
+  const work = async () => {
+    for (let environment = waiting.shift(); environment !== undefined; environment = waiting.shift()) {
+      const volumes = await volumesOf(client, environment);
+      if (volumes.includes(volume)) found.push({ environment, volumes });
+    }
+  };
+  await Promise.all(Array.from({ length: mostAtOnce }, work));
+  return found;
+}
+
+async function volumesOf(client: Modal, environment: string): Promise<string[]> {
+  try {
+    return await client.volumes(environment);
+  } catch (error) {
+    // Removed in between, or one that this token may not look into.
+    if (error instanceof ModalError && (error.kind === "not_found" || error.kind === "wrong_token")) return [];
+    throw error;
+  }
+}

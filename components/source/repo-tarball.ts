@@ -1,0 +1,51 @@
+import { createHash } from "node:crypto";
+import { homedir } from "node:os";
+import type * as pulumi from "@pulumi/pulumi";
+import { scriptCommand } from "../command.ts";
+import { isRepoUrl } from "../fleet/index.ts";
+import { portablePath } from "../portable-path.ts";
+import { slugOf } from "./slug.ts";
+import type { TarballEnvironment } from "./tarball-environment.ts";
+
+export interface RepoTarballArgs {
+  /** Absolute path or URL. */
+  readonly repo: string;
+  readonly branch: string;
+  /** Where its agents clone from and push to: http(s), without credentials. */
+  readonly origin: string;
+  readonly commit: string;
+  readonly subject: string | undefined;
+  readonly historyDepth: number;
+  /** For github.com, where `repo` is a URL of it. */
+  readonly token?: pulumi.Input<string> | undefined;
+}
+
+const tarballs = new Map<string, pulumi.Resource>();
+
+/**
+ * The tarball of a branch's tip: one for all changelings that need the same. Its name says which branch of which
+ * repository, so that a new tip is an update: `COMMIT: "1a2b…" => "4d5e…"`.
+ */
+export function repoTarball(args: RepoTarballArgs): pulumi.Resource {
+  const { repo, branch, historyDepth, token } = args;
+  const from = isRepoUrl(repo) ? repo : portablePath(repo, { project: process.cwd(), home: homedir() });
+  const identity = createHash("sha256")
+    .update(JSON.stringify([from, branch, historyDepth]))
+    .digest("hex");
+  const name = `tarball-${slugOf(repo)}-${identity.slice(0, 6)}`;
+  const made = tarballs.get(name);
+  if (made !== undefined) return made;
+  const environment = {
+    REPO: from,
+    BRANCH: branch,
+    COMMIT: args.commit,
+    LAST_COMMIT: args.subject,
+    HISTORY_DEPTH: String(historyDepth),
+    ORIGIN: args.origin,
+  } satisfies TarballEnvironment;
+  const secretEnvironment = isRepoUrl(repo) && token !== undefined ? { GITHUB_TOKEN: token } : {};
+  // What is in this machine's cache is no drift: whoever needs the tarball makes it where it is missing.
+  const tarball = scriptCommand(name, { script: "repo-tarball", environment, secretEnvironment, drift: undefined }, {});
+  tarballs.set(name, tarball);
+  return tarball;
+}

@@ -1,0 +1,103 @@
+/** Deploys or removes the app of a cron changeling on Modal: the `<name>-app` Command. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { stockChangeling } from "../changelings/stock.ts";
+import { canonicalJson } from "../components/cron/canonical-json.ts";
+import { type AppEnvironment, appEnvironment, specOfEnvironment } from "../components/cron/modal/app-environment.ts";
+import { programFolder, programRequirements } from "../components/cron/modal/program-files.ts";
+import { type AppSpec, tagOf } from "../components/cron/modal/spec.ts";
+import { isRepoUrl } from "../components/fleet/index.ts";
+import { type Modal, modalClient } from "../components/modal/client.ts";
+import { isModalVariable } from "../components/modal/environment.ts";
+import { appName, homeVolumeName } from "../components/modal/names.ts";
+import { modalToken } from "../components/modal/token.ts";
+import { absolutePath } from "../components/portable-path.ts";
+import { ensureTarball } from "../components/source/tarball.ts";
+import { runScript } from "./script.ts";
+
+/** A cold container has an image to fetch, and asks for the versions of its tools. */
+const checkSeconds = 300;
+
+/** What the function answers in check mode. */
+const checked = z.object({ ok: z.boolean(), problems: z.array(z.string()) });
+
+await runScript({
+  variables: appEnvironment,
+  keeps: isModalVariable,
+  timeoutSeconds: 2400,
+  async apply(variables) {
+    const client = clientOf(process.env);
+    const spec = specOfEnvironment(variables, stockChangeling(variables.AGENT_TYPE));
+    if (variables.RENAMED_FROM !== undefined) await removeApp(client, variables, variables.RENAMED_FROM);
+    await deploy(client, spec, await tarballOf(variables));
+    const version = await deployedVersion(client, spec);
+    if (variables.VERIFY === "call") await verify(client, spec);
+    return { app: spec.appName, version };
+  },
+  async remove(variables) {
+    await removeApp(clientOf(process.env), variables, variables.NAME);
+    return { removed: appName(variables.STACK, variables.NAME) };
+  },
+});
+
+function clientOf(env: NodeJS.ProcessEnv): Modal {
+  return modalClient({ token: modalToken(env), env });
+}
+
+/** Made here when it is not there yet: another machine's cache has its own. */
+async function tarballOf(variables: AppEnvironment): Promise<string | undefined> {
+  const { TARBALL_OF: of, COMMIT: commit, HISTORY_DEPTH: depth = "1", REPO: origin, BRANCH: branch } = variables;
+  if (of === undefined || commit === undefined) return undefined;
+  const repo = isRepoUrl(of) ? of : absolutePath(of, { project: process.cwd(), home: homedir() });
+  return ensureTarball({ repo, commit, branch, origin, historyDepth: Number(depth) });
+}
+
+async function deploy(client: Modal, spec: AppSpec, tarball: string | undefined): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "changeling-app-"));
+  try {
+    const file = join(folder, "spec.json");
+    writeFileSync(file, canonicalJson(spec), { mode: 0o600 });
+    await client.deploy(join(programFolder, "app.py"), {
+      name: spec.appName,
+      environment: spec.environment,
+      tag: tagOf(spec),
+      variables: {
+        CHANGELING_SPEC: file,
+        CHANGELING_REQUIREMENTS: programRequirements,
+        ...(tarball === undefined ? {} : { CHANGELING_TARBALL: tarball }),
+      },
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** An exit status is the client's word; this is Modal's. */
+async function deployedVersion(client: Modal, { appName: name, environment }: AppSpec): Promise<number> {
+  const app = (await client.apps(environment)).find((each) => each.name === name);
+  if (app?.state !== "deployed") {
+    throw new Error(`modal deploy ended well, but Modal shows the app ${name} as ${app?.state ?? "not there"}`);
+  }
+  const [last] = await client.history(app.id);
+  if (last === undefined) throw new Error(`modal deploy ended well, but the app ${name} has no deployment`);
+  return last.version;
+}
+
+async function verify(client: Modal, { appName: app, environment }: AppSpec): Promise<void> {
+  const call = { app, function: "fire", environment, arguments: { mode: "check" } };
+  const answer = checked.parse(await client.call(call, { timeoutSeconds: checkSeconds }));
+  if (answer.ok) return;
+  throw new Error(`${app} is deployed, but its container says: ${answer.problems.join("; ")}`);
+}
+
+/** It never fires again. What its runs left stays: records, and agents that were kept. */
+async function removeApp(
+  client: Modal,
+  { STACK: stack, MODAL_ENVIRONMENT: environment }: AppEnvironment,
+  name: string,
+): Promise<void> {
+  await client.stopApp(appName(stack, name), environment);
+  await client.removeFile(homeVolumeName(stack), environment, `apps/${name}.json`);
+}

@@ -1,0 +1,45 @@
+/** Sets or removes the Modal Secret of a changeling: the `<name>-secret` Command. */
+import * as z from "zod/mini";
+import { modalClient } from "../components/modal/client.ts";
+import { isModalVariable } from "../components/modal/environment.ts";
+import { secretName } from "../components/modal/names.ts";
+import { modalToken } from "../components/modal/token.ts";
+import { runScript } from "./script.ts";
+
+const values = z.record(z.string(), z.string());
+
+await runScript({
+  variables: z.object({
+    NAME: z.string(),
+    STACK: z.string(),
+    MODAL_ENVIRONMENT: z.string(),
+    VALUES: z.string(),
+    RENAMED_FROM: z.optional(z.string()),
+  }),
+  keeps: isModalVariable,
+  timeoutSeconds: 300,
+  async apply({ NAME: name, STACK: stack, MODAL_ENVIRONMENT: environment, VALUES: json, RENAMED_FROM: former }) {
+    const client = modalClient({ token: modalToken(process.env), env: process.env });
+    const secret = secretName(stack, name);
+    await client.putSecret(secret, environment, parseValues(json));
+    const made = await client.secret(secret, environment);
+    if (made === undefined) throw new Error(`modal secret create ended well, but Modal has no Secret ${secret}`);
+    if (former !== undefined) await client.deleteSecret(secretName(stack, former), environment);
+    return { secret, id: made.id };
+  },
+  async remove({ NAME: name, STACK: stack, MODAL_ENVIRONMENT: environment }) {
+    const client = modalClient({ token: modalToken(process.env), env: process.env });
+    const secret = secretName(stack, name);
+    await client.deleteSecret(secret, environment);
+    return { removed: secret };
+  },
+});
+
+/** JSON.parse and zod would quote what they choke on: here that is a secret. */
+function parseValues(json: string): Record<string, string> {
+  try {
+    return values.parse(JSON.parse(json));
+  } catch {
+    throw new Error("the values of its secrets are not a JSON object of strings");
+  }
+}
