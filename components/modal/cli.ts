@@ -71,7 +71,7 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
     },
     async deploy(appFile, { name, environment, tag, variables }: DeployOptions) {
       const args = ["deploy", "--env", environment, "--name", name, "--tag", tag, "--", appFile];
-      const onOutput = (text: string) => void process.stderr.write(text);
+      const onOutput = byLine((line) => process.stderr.write(`${line}\n`));
       await run(`deploying ${name}`, args, { seconds: deploySeconds, variables, onOutput, tail: tailLines });
     },
     async download(volume, environment, path, folder) {
@@ -82,6 +82,16 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
       const args = ["volume", "put", "--env", environment, "--force", "--", volume, localFile, path];
       await run(`putting ${path} on the volume ${volume}`, args, { seconds: transferSeconds });
     },
+  };
+}
+
+/** Hands on what is printed for a terminal, a plain line at a time. */
+function byLine(write: (line: string) => void): (text: string) => void {
+  let rest = "";
+  return (text) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of plainLines(lines.join("\n"))) write(line);
   };
 }
 

@@ -1,8 +1,8 @@
 import { modalChanges } from "./changes.ts";
 import { modalCli } from "./cli.ts";
-import { modalImages } from "./images.ts";
 import { modalQuestions } from "./questions.ts";
 import { modalReads } from "./reads.ts";
+import { modalSandboxes } from "./sandboxes.ts";
 import type { ModalToken } from "./token.ts";
 import { volumeFiles } from "./volume-files.ts";
 
@@ -101,6 +101,8 @@ export interface Modal {
   deleteSecret(name: string, environment: string): Promise<void>;
   stopApp(name: string, environment: string): Promise<void>;
   deleteImage(id: string): Promise<void>;
+  /** Ends all running sandboxes that have these tags, within a minute. @returns the tags of each */
+  endSandboxes(environment: string, tags: Readonly<Record<string, string>>): Promise<Record<string, string>[]>;
   /** A file, or a folder with all that is in it. */
   removeFile(volume: string, environment: string, path: string): Promise<void>;
   /**
@@ -118,5 +120,11 @@ export interface Modal {
 export function modalClient(options: ModalOptions): Modal {
   const questions = modalQuestions(options);
   const reads = modalReads(questions);
-  return { ...reads, ...volumeFiles(questions), ...modalImages(questions), ...modalChanges(questions), ...modalCli(options, reads) };
+  return {
+    ...reads,
+    ...volumeFiles(questions),
+    ...modalSandboxes(questions),
+    ...modalChanges(questions),
+    ...modalCli(options, reads),
+  };
 }

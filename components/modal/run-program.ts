@@ -7,7 +7,7 @@ export interface ProgramOptions {
   readonly timeoutSeconds: number;
   /** A file that is open here, and that it finds open as its file 3. */
   readonly file?: number | undefined;
-  /** Called with what it prints on either stream, as it comes. */
+  /** Called with what it prints on stdout, as it comes. */
   readonly onOutput?: ((text: string) => void) | undefined;
 }
 
@@ -44,7 +44,7 @@ export function runProgram(command: string, args: readonly string[], options: Pr
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream]?.setEncoding("utf8").on("data", (text: string) => {
         output[stream] += text;
-        onOutput(text);
+        if (stream === "stdout") onOutput(text);
       });
     }
     const end = (code: number) => {

@@ -1,0 +1,31 @@
+import type { Modal } from "./client.ts";
+import type { Questions } from "./questions.ts";
+
+const endSeconds = 60;
+
+/** Sandboxes, by whom they were made for, and what became of them: a snapshot of a sandbox is an image. */
+export function modalSandboxes({ ask, find }: Questions): Pick<Modal, "endSandboxes" | "hasImage" | "deleteImage"> {
+  return {
+    endSandboxes(environment, tags) {
+      return ask(
+        `the sandboxes of ${environment}`,
+        async ({ sandboxes }) => {
+          const ended: Record<string, string>[] = [];
+          // What `list` leaves out: mngr's are of the second kind.
+          for await (const sandbox of sandboxes.experimentalList({ environment, tags: { ...tags } })) {
+            ended.push(await sandbox.getTags());
+            await sandbox.terminate();
+          }
+          return ended;
+        },
+        endSeconds,
+      );
+    },
+    async hasImage(id) {
+      return (await find(`the image ${id}`, ({ images }) => images.fromId(id))) !== undefined;
+    },
+    async deleteImage(id) {
+      await find(`the removal of the image ${id}`, ({ images }) => images.delete(id));
+    },
+  };
+}
