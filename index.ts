@@ -1,7 +1,7 @@
 /** The fleet: one file in, one component per changeling out. */
 import * as pulumi from "@pulumi/pulumi";
 import { declaredFleet, modalTokenOfStack, secretValues } from "./components/declared-fleet.ts";
-import { scheduleInWords, secretNames } from "./components/fleet/index.ts";
+import { type Changeling, scheduleInWords, secretNames } from "./components/fleet/index.ts";
 
 // The SDK takes a stack trace per promise and per resource: half of a large preview's time. Errors of ours need none.
 if (!process.env["CHANGELINGS_DEBUG"]) {
@@ -15,6 +15,10 @@ const [fleet, { CronChangeling }] = await Promise.all([
   import("./components/cron/cron-changeling.ts"),
 ]);
 const values = await secretValues(fleet, config);
+const secretsOf = (changeling: Changeling) =>
+  Object.fromEntries(
+    secretNames(changeling).flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
+  );
 const onModal = fleet.changelings.filter(({ provider }) => provider === "modal");
 const modal = onModal.length === 0 ? undefined : await placeOnModal();
 
@@ -23,9 +27,7 @@ for (const changeling of fleet.changelings) {
     ...changeling,
     mngrProfile: fleet.mngrProfile,
     modal,
-    secretValues: Object.fromEntries(
-      secretNames(changeling).flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
-    ),
+    secretValues: secretsOf(changeling),
   });
 }
 
@@ -40,5 +42,6 @@ export const changelings = Object.fromEntries(
 /** Modal's parts load only for who uses them. */
 async function placeOnModal() {
   const { modalPlace } = await import("./components/cron/modal-place.ts");
-  return modalPlace(onModal, { mngrProfile: fleet.mngrProfile, stackToken: await modalTokenOfStack(config) });
+  const stackToken = await modalTokenOfStack(config);
+  return modalPlace(onModal, { mngrProfile: fleet.mngrProfile, stackToken, secretValues: secretsOf });
 }

@@ -4,6 +4,7 @@ import { modalClient } from "../modal/client.ts";
 import { personEnvironment, personIdentity } from "../modal/identity.ts";
 import { ModalError } from "../modal/modal-error.ts";
 import { ModalHome } from "../modal/modal-home.ts";
+import { checkSecretValues } from "../modal/secret-values.ts";
 import { type ModalSite, modalSite } from "../modal/site.ts";
 import { type ModalToken, modalToken } from "../modal/token.ts";
 import { type Branch, pinProblems, type Tip, tipsOf } from "../source/commit.ts";
@@ -14,6 +15,8 @@ export interface ModalPlaceOptions {
   readonly mngrProfile?: string | undefined;
   /** A token that the stack's config holds, for who sets none in the environment. */
   readonly stackToken?: ModalToken | undefined;
+  /** The values that each gets, to be checked before anything is touched. */
+  readonly secretValues?: (changeling: Changeling) => Readonly<Record<string, pulumi.Input<string>>>;
 }
 
 /**
@@ -21,7 +24,8 @@ export interface ModalPlaceOptions {
  *
  * @param changelings those with provider "modal"
  * @throws pulumi.RunError in an update when Modal can't be asked, in words for the whole fleet, before anything is
- * touched; a preview warns, and knows of no drift then. Both: when a commit can't be pinned, with all reasons.
+ * touched; a preview warns, and knows of no drift then. Both: when commits can't be pinned, or secrets can't be sent,
+ * with all reasons.
  */
 export async function modalPlace(
   changelings: readonly Changeling[],
@@ -29,9 +33,36 @@ export async function modalPlace(
 ): Promise<ModalPlace> {
   const stack = pulumi.getStack();
   const token = tokenOf(options);
-  const [site, tips] = await Promise.all([whatIsLive(stack, options), pinnedTips(changelings)]);
+  const [site, tips] = await Promise.all([
+    whatIsLive(stack, options),
+    pinnedTips(changelings),
+    checkSecrets(changelings, options),
+  ]);
   const home = new ModalHome("modal", { stack, token, site, mngrProfile: options.mngrProfile });
   return new ModalPlace({ stack, home, site, tips, stackToken: options.stackToken });
+}
+
+async function checkSecrets(
+  changelings: readonly Changeling[],
+  { secretValues = () => ({}) }: ModalPlaceOptions,
+): Promise<void> {
+  const faults: string[] = [];
+  for (const changeling of changelings) {
+    const entries = Object.entries(secretValues(changeling)).map(async ([name, value]) => [name, await plain(value)]);
+    try {
+      checkSecretValues(changeling.name, Object.fromEntries(await Promise.all(entries)));
+    } catch (error) {
+      if (!(error instanceof ModalError)) throw error;
+      faults.push(error.message);
+    }
+  }
+  if (faults.length > 0) throw new pulumi.RunError(faults.join("\n"));
+}
+
+function plain(value: pulumi.Input<string>): Promise<string> {
+  return new Promise((resolve) => {
+    pulumi.output(value).apply(resolve);
+  });
 }
 
 /** Half a token is said when Modal is asked. */
@@ -50,7 +81,8 @@ async function whatIsLive(
 ): Promise<ModalSite | undefined> {
   try {
     const client = modalClient({ token: modalToken(process.env, stackToken), env: process.env });
-    return await modalSite({ stack, client, localEnvironment: personEnvironment(personIdentity(process.env, { profile: mngrProfile })) });
+    const person = personIdentity(process.env, { profile: mngrProfile });
+    return await modalSite({ stack, client, localEnvironment: personEnvironment(person) });
   } catch (error) {
     if (!(error instanceof ModalError)) throw error;
     if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(error.message);

@@ -1,7 +1,18 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ModalStack, makeModalStack } from "./modal-stack.ts";
+import { filesBelow } from "./test-stack.ts";
 
-const command = (script: string) => `agent_type = "command"\nagent_args = ["sh", "-c", ${JSON.stringify(script)}]`;
+const day = (date: string) => [new Date(`${date}T00:00:00Z`), new Date(`${date}T12:00:00Z`)] as const;
+const worker = [
+  "[changelings.worker]",
+  'agent_type = "command"',
+  `agent_args = ["sh", "-c", "echo more >>README.md && git commit -qam 'Write more'"]`,
+];
+const helper = ["[changelings.helper]", 'agent_type = "command"', 'agent_args = ["true"]', 'secrets = ["SOME_TOKEN"]'];
+/** As odd as a value can be, so that finding it nowhere means something. */
+const secret = `it's "odd" $HOME \`id\` {}\nand has a second line`;
 
 describe("a fleet on Modal from its first up to its destroy", () => {
   let test: ModalStack;
@@ -10,36 +21,148 @@ describe("a fleet on Modal from its first up to its destroy", () => {
   });
   afterAll(() => test.remove());
 
-  const declare = (...lines: string[]) =>
-    test.declare(
-      [
-        `[defaults]\nprovider = "modal"\nrepo = "${test.repo}"\nsecrets = []\ntimezone = "UTC"\ntimeout_seconds = 120`,
-        ...lines,
-      ].join("\n"),
+  const declare = (...lines: string[]) => test.declareOnModal(...lines);
+  const apps = async () =>
+    Object.fromEntries((await test.emulator.control.state()).apps.map(({ name, state }) => [name, state]));
+  /** By app. */
+  const schedules = async () =>
+    Object.fromEntries(
+      (await test.emulator.control.schedules(new Date("2026-07-01T00:00:00Z"))).map((each) => [each.app, each]),
     );
+  const modal = (...args: string[]) =>
+    execFileSync("modal", args, { env: { ...test.env, ...test.emulator.env }, encoding: "utf8" });
 
   it("deploys each changeling, and the next up changes nothing", async () => {
-    declare(`[changelings.worker]`, command("echo more >>README.md && git commit -qam 'Write more'"));
+    declare(...worker, ...helper);
     expect(await test.preview()).toEqual({
       "pulumi:pulumi:Stack changelings-dev": "create",
+      "changelings:cron:CronChangeling helper": "create",
       "changelings:cron:CronChangeling worker": "create",
       "changelings:modal:ModalHome modal": "create",
       "command:local:Command modal": "create",
+      "command:local:Command helper-app": "create",
       "command:local:Command worker-app": "create",
     });
-    const { code, stdout, stderr } = await test.up();
-    expect(code, stdout + stderr).toBe(0);
-    expect(await test.preview()).toEqual({});
-    expect((await test.emulator.control.state()).apps.map(({ name, state }) => [name, state])).toEqual([
-      ["changeling_dev_worker", "APP_STATE_DEPLOYED"],
-    ]);
+    const refused = await test.up();
+    expect(refused.code).not.toBe(0);
+    expect(refused.stdout).toContain("helper needs SOME_TOKEN");
+    expect(await apps()).toEqual({});
+    const { code, stdout } = await test.up({ SOME_TOKEN: secret });
+    expect(code, stdout).toBe(0);
+    expect(await test.preview({ SOME_TOKEN: secret })).toEqual({});
+    expect(await apps()).toEqual({
+      changeling_dev_helper: "APP_STATE_DEPLOYED",
+      changeling_dev_worker: "APP_STATE_DEPLOYED",
+    });
+    expect(await schedules()).toMatchObject({
+      changeling_dev_helper: { cron: "0 3 * * *", timezone: "UTC" },
+      changeling_dev_worker: { cron: "0 3 * * *", timezone: "UTC", next: "2026-07-01T03:00:00+00:00" },
+    });
   });
 
-  it("fires when its schedule comes due: an agent commits, and its branch is pushed", async () => {
-    const [call] = await test.emulator.control.advance(
-      new Date("2026-07-02T00:00:00Z"),
-      new Date("2026-07-02T12:00:00Z"),
+  it("keeps a secret's value out of the state, the output and every file", async () => {
+    const needle = "second line";
+    expect(filesBelow(test.home).filter(({ text }) => text.includes(needle))).toEqual([]);
+    const { stdout } = await test.pulumi(["stack", "export"]);
+    expect(stdout).not.toContain(needle);
+    const state = await test.emulator.control.state();
+    expect(JSON.stringify(state)).not.toContain(needle);
+    expect(state.secrets.find(({ name }) => name === "changeling_dev_helper")?.keys).toEqual(["SOME_TOKEN"]);
+  });
+
+  it("fires when its schedule comes due: an agent commits on its branch, and runs tell so", async () => {
+    const calls = await test.emulator.control.advance(...day("2026-07-02"));
+    expect(Object.fromEntries(calls.map(({ app, status }) => [app, status]))).toEqual({
+      changeling_dev_helper: "GENERIC_STATUS_SUCCESS",
+      changeling_dev_worker: "GENERIC_STATUS_SUCCESS",
+    });
+    const [run] = await test.endedRuns("worker");
+    expect(run).toMatchObject({
+      changeling: "worker",
+      cause: { kind: "schedule" },
+      outcome: "succeeded",
+      repo: test.repo,
+      commits: [{ subject: "Write more" }],
+    });
+    expect(test.inRepo("log", "--format=%s", `refs/heads/${run?.branch}`)).toBe("Write more\nHistory");
+    expect(await test.endedRuns("helper")).toMatchObject([{ outcome: "no_changes", reason: "it made no commit" }]);
+  });
+
+  it("shows a schedule change in cron text, in words and with its zone, and applies it", async () => {
+    declare(...worker, 'schedule = "30 4 * * *"', 'timezone = "Asia/Tokyo"', ...helper);
+    const env = { SOME_TOKEN: secret };
+    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"], env);
+    expect(stdout).toMatch(/SCHEDULE\s*: "0 3 \* \* \*" => "30 4 \* \* \*"/);
+    expect(stdout).toMatch(/WHEN\s*: "At 03:00, every day" => "At 04:30, every day"/);
+    expect(stdout).toMatch(/TIMEZONE\s*: "UTC" => "Asia\/Tokyo"/);
+    expect(await test.preview(env)).toEqual({ "command:local:Command worker-app": "update" });
+    expect((await test.up(env)).code).toBe(0);
+    expect(await schedules()).toMatchObject({
+      changeling_dev_worker: { cron: "30 4 * * *", timezone: "Asia/Tokyo", next: "2026-07-02T04:30:00+09:00" },
+    });
+  });
+
+  it("rotates a secret by its own resource alone", async () => {
+    const env = { SOME_TOKEN: "another" };
+    expect(await test.preview(env)).toEqual({ "command:local:Command helper-secret": "update" });
+    const before = await test.emulator.control.state();
+    expect((await test.up(env)).code).toBe(0);
+    const after = await test.emulator.control.state();
+    expect(after.apps.map(({ versions }) => versions.length)).toEqual(
+      before.apps.map(({ versions }) => versions.length),
     );
-    expect(call).toMatchObject({ app: "changeling_dev_worker", status: "GENERIC_STATUS_SUCCESS" });
+    expect(await test.preview(env)).toEqual({});
+  });
+
+  it("shows an app that was stopped by somebody, and a Secret that was removed, and mends both", async () => {
+    const env = { SOME_TOKEN: "another" };
+    modal("app", "stop", "changeling_dev_worker", "--yes", "--env", test.environment());
+    modal("secret", "delete", "changeling_dev_helper", "--yes", "--env", test.environment());
+    expect(await test.preview(env)).toEqual({
+      "command:local:Command helper-app": "update",
+      "command:local:Command helper-secret": "update",
+      "command:local:Command worker-app": "update",
+    });
+    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"], env);
+    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal app is stopped \(seen /);
+    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal Secret is missing \(seen /);
+    expect((await test.up(env)).code).toBe(0);
+    expect(await test.preview(env)).toEqual({});
+    expect(await apps()).toMatchObject({ changeling_dev_worker: "APP_STATE_DEPLOYED" });
+  });
+
+  it("disables in place: deployed without a schedule, to be run by hand", async () => {
+    declare(...worker, "enabled = false", ...helper);
+    expect((await test.up({ SOME_TOKEN: "another" })).code).toBe(0);
+    expect(Object.keys(await schedules())).toEqual(["changeling_dev_helper"]);
+    const { code, stdout } = test.changeling(["run", "worker", "--wait", "--json"]);
+    expect(code, stdout).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ cause: { kind: "manual" }, outcome: "succeeded" });
+  });
+
+  it("renames in one update: the old app is stopped when the new one is there", async () => {
+    declare(...worker.with(0, "[changelings.busy]"), 'renamed_from = "worker"', ...helper);
+    const env = { SOME_TOKEN: "another" };
+    expect(await test.preview(env)).toEqual({ "command:local:Command busy-app": "update" });
+    expect((await test.up(env)).code).toBe(0);
+    expect(Object.keys(await schedules()).sort()).toEqual(["changeling_dev_busy", "changeling_dev_helper"]);
+  });
+
+  it("shows no change from another machine", async () => {
+    const other = test.otherMachine();
+    expect(await test.preview({ SOME_TOKEN: "another", ...other.env })).toEqual({});
+    expect(readdirSync(other.home)).not.toContain(".mngr");
+  });
+
+  it("leaves nothing that fires, runs or holds a secret on destroy", async () => {
+    const { code, stdout } = await test.pulumi(["destroy", "--yes", "--skip-preview", "--non-interactive"]);
+    expect(code, stdout).toBe(0);
+    const state = await test.emulator.control.state();
+    expect(await schedules()).toEqual({});
+    expect(
+      state.apps.filter((app) => app.name.startsWith("changeling_") && app.state === "APP_STATE_DEPLOYED"),
+    ).toEqual([]);
+    expect(state.secrets.filter(({ name }) => name)).toEqual([]);
+    expect(state.sandboxes.filter(({ status }) => status === "RUNNING")).toEqual([]);
   });
 });

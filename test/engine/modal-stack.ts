@@ -1,6 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as z from "zod/mini";
+import { projectFolder } from "../../scripts/project.ts";
+import type { Finished } from "../../scripts/stack.ts";
 import { type GitServer, startGitServer } from "../support/git-server.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 import { Repository } from "../support/repository.ts";
@@ -14,6 +18,14 @@ export interface ModalStack extends TestStack {
   readonly repo: string;
   /** Git in the repository on the server. */
   inRepo(...args: string[]): string;
+  /** Writes the fleet file: changelings on Modal that work on `repo`, without secrets, for two minutes at most. */
+  declareOnModal(...lines: string[]): void;
+  /** `changeling ARGS` on this stack. */
+  changeling(args: readonly string[]): Finished;
+  /** The runs of a changeling once no sandbox runs any more, newest first, as `changeling runs --json` tells them. */
+  endedRuns(name: string): Promise<{ branch?: string | undefined }[]>;
+  /** A machine that has the token, the checkout and the backend, and nothing else of this one. */
+  otherMachine(): { readonly home: string; readonly env: NodeJS.ProcessEnv };
   /** Name of the Modal environment that the stack stands in: mngr's, of this stack's home. */
   environment(): string;
 }
@@ -24,12 +36,41 @@ export async function makeModalStack(env: NodeJS.ProcessEnv = {}): Promise<Modal
   const emulator = await startEmulator({ sandboxReaches: [git.port] });
   const bare = seed(git);
   const test = makeTestStack({ ...emulator.env, ...env });
+  const changeling = (args: readonly string[]) => {
+    const ended = spawnSync(process.execPath, [join(projectFolder, "scripts", "changeling.ts"), ...args], {
+      env: test.env,
+      encoding: "utf8",
+      timeout: 180_000,
+    });
+    return { code: ended.status ?? 1, stdout: ended.stdout, stderr: ended.stderr };
+  };
   return {
     ...test,
     emulator,
     git,
     repo: git.url("app"),
     inRepo: (...args) => execFileSync("git", ["-C", bare, ...args], { encoding: "utf8" }).trim(),
+    declareOnModal: (...lines) =>
+      test.declare(
+        [
+          `[defaults]\nprovider = "modal"\nrepo = "${git.url("app")}"\nsecrets = []\ntimezone = "UTC"\ntimeout_seconds = 120`,
+          ...lines,
+        ].join("\n"),
+      ),
+    changeling,
+    async endedRuns(name) {
+      await untilNoSandboxRuns(emulator);
+      const { code, stdout, stderr } = await changeling(["runs", name, "--json"]);
+      if (code !== 0) throw new Error(`changeling runs failed: ${stderr}`);
+      return z.array(z.looseObject({ branch: z.optional(z.string()) })).parse(JSON.parse(stdout));
+    },
+    otherMachine() {
+      const home = join(test.home, "other-machine");
+      mkdirSync(join(home, ".changelings"), { recursive: true });
+      // The backend, the stack's settings and the fleet file.
+      symlinkSync(join(test.home, ".changelings", "dev"), join(home, ".changelings", "dev"));
+      return { home, env: { HOME: home, MNGR_HOST_DIR: join(home, ".mngr") } };
+    },
     environment() {
       const profile = /^profile *= *"(.+)"$/m.exec(readFileSync(join(test.home, ".mngr", "config.toml"), "utf8"))?.[1];
       return `mngr-${readFileSync(join(test.home, ".mngr", "profiles", profile ?? "", "user_id"), "utf8").trim()}`;
@@ -42,6 +83,16 @@ export async function makeModalStack(env: NodeJS.ProcessEnv = {}): Promise<Modal
       if (existsSync(test.home)) throw new Error(`${test.home} is left`);
     },
   };
+}
+
+/** Agents push their work, and end their sandboxes, by themselves. */
+async function untilNoSandboxRuns({ control }: Emulator): Promise<void> {
+  for (let attempt = 0; attempt < 240; attempt += 1) {
+    const { sandboxes } = await control.state();
+    if (sandboxes.every(({ status }) => status !== "RUNNING")) return;
+    await sleep(500);
+  }
+  throw new Error("a sandbox still runs after two minutes");
 }
 
 function seed(git: GitServer): string {
