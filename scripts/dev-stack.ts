@@ -68,6 +68,7 @@ function initStack(folder: string, stack: Stack, env: NodeJS.ProcessEnv): void {
   const stackEnv = {
     ...env,
     PULUMI_BACKEND_URL: stack.backend,
+    PULUMI_CONFIG_PASSPHRASE: undefined,
     PULUMI_CONFIG_PASSPHRASE_FILE: join(folder, "passphrase"),
   };
   const select = ["stack", "select", "--create", "--stack", stack.name, "--non-interactive"];

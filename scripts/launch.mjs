@@ -24,6 +24,8 @@ const NEEDS = {
   stop: "all",
   changeling: "all",
   pulumi: "all",
+  pipeline: "all",
+  emulator: "all",
   test: "all",
   bench: "all",
   check: "packages",

@@ -15,9 +15,14 @@ export interface Stack {
 
 export const projectName = "changelings";
 
+/** Its name without organization and project, as the program is told it. */
+export function shortNameOf(stack: Stack): string {
+  return stack.name.split("/").at(-1) ?? stack.name;
+}
+
 export function installationOf(stack: Stack): string {
-  const shortName = stack.name.split("/").at(-1) ?? stack.name;
-  return installationId({ backend: stack.backend ?? currentBackend(), project: projectName, stack: shortName });
+  const backend = stack.backend ?? currentBackend();
+  return installationId({ backend, project: projectName, stack: shortNameOf(stack) });
 }
 
 export interface Finished {
@@ -30,11 +35,12 @@ export interface Finished {
  * Runs the Pulumi CLI on a stack.
  *
  * @param options.capture true: its output is returned; false: it goes to the terminal as it comes
+ * @param options.echo what is captured goes to the terminal as well
  */
 export async function pulumi(
   stack: Stack,
   args: readonly string[],
-  options: { capture: boolean; env?: NodeJS.ProcessEnv },
+  options: { capture: boolean; echo?: boolean; env?: NodeJS.ProcessEnv },
 ): Promise<Finished> {
   const child = spawn("pulumi", [...args, ...stackArguments(stack, args[0])], {
     cwd: projectFolder,
@@ -45,9 +51,11 @@ export async function pulumi(
   let stderr = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
+    if (options.echo) process.stdout.write(text);
   });
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
+    if (options.echo) process.stderr.write(text);
   });
   const stopPassing = passSignals(child);
   try {
@@ -59,6 +67,12 @@ export async function pulumi(
   } finally {
     stopPassing();
   }
+}
+
+/** Why a captured command failed, in Pulumi's words, without the warnings of its backend's client before them. */
+export function faultOf({ code, stdout, stderr }: Finished): string {
+  const fault = stderr.slice(Math.max(0, stderr.search(/^error: /m))).trim();
+  return fault.replace(/^error: /, "") || stdout.trim() || `pulumi ended with ${code}`;
 }
 
 /** The commands that read or write a stack's settings; the others refuse the option. */
@@ -76,6 +90,9 @@ export function stackEnvironment(stack: Stack): NodeJS.ProcessEnv {
     PULUMI_CONTINUE_ON_ERROR: "true",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     ...(stack.backend ? { PULUMI_BACKEND_URL: stack.backend } : {}),
-    ...(stack.passphraseFile ? { PULUMI_CONFIG_PASSPHRASE_FILE: stack.passphraseFile } : {}),
+    // Pulumi would take a passphrase that the person has exported before that of the file.
+    ...(stack.passphraseFile
+      ? { PULUMI_CONFIG_PASSPHRASE: undefined, PULUMI_CONFIG_PASSPHRASE_FILE: stack.passphraseFile }
+      : {}),
   };
 }

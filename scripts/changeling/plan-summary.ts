@@ -26,11 +26,14 @@ export interface FieldChange {
   readonly after: string | undefined;
 }
 
-/** What the next `up` does to one changeling, or to the scheduler. */
+/** What the next `up` does to one changeling, or to what changelings share. */
 export interface PlannedChange {
   readonly name: string;
-  /** What of it: its job, its secrets, or the scheduler that fires all of them. */
-  readonly part: "job" | "secrets" | "scheduler";
+  /**
+   * What of it: what fires it (its job on this machine, its app on Modal), its secrets, the scheduler that fires all
+   * jobs, or something else that several changelings share.
+   */
+  readonly part: "job" | "secrets" | "scheduler" | "shared";
   readonly action: Action;
   readonly fields: readonly FieldChange[];
   /** Why a live thing is mended, in words. */
@@ -46,6 +49,19 @@ export interface Timing {
   readonly enabled: boolean;
 }
 
+export type PlannedChangeWithFires = PlannedChange & {
+  readonly nextBefore: readonly Date[];
+  readonly nextAfter: readonly Date[];
+};
+
+/** What the next `up` of a stack changes, or why it can't be told. */
+export interface Plan {
+  readonly changes: readonly PlannedChangeWithFires[];
+  /** When there is one, `changes` is not all that was declared. */
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 const actions: Record<string, Action> = { create: "add", update: "change", replace: "change", delete: "remove" };
 
 /** The changes in a preview, in the order that the engine tells them; steps that change nothing are left out. */
@@ -59,9 +75,10 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
     const drifted = action === "change" && before["DRIFT"] !== after["DRIFT"] ? after["DRIFT"] : undefined;
     const fields = action === "change" ? changedFields(before, after) : [];
     const isOnlyMended = drifted !== undefined && fields.length === 0;
+    const isOfChangeling = resource.part === "job" || resource.part === "secrets";
     return [
       {
-        name: after["NAME"] ?? before["NAME"] ?? resource.name,
+        name: (isOfChangeling ? (after["NAME"] ?? before["NAME"]) : undefined) ?? resource.name,
         part: resource.part,
         action: isOnlyMended ? "mend" : action,
         fields,
@@ -75,11 +92,13 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
 
 /** Which part of the fleet a resource is, by its URN; undefined for components and for what is not ours. */
 function resourceOf(urn: string): { name: string; part: PlannedChange["part"] } | undefined {
-  const [, , type, name] = urn.split("::");
-  if (!type?.endsWith("$command:local:Command") || name === undefined) return undefined;
+  const [, , types, name] = urn.split("::");
+  const [type, parent] = types?.split("$").reverse() ?? [];
+  if (type !== "command:local:Command" || name === undefined) return undefined;
   if (name === "scheduler") return { name, part: "scheduler" };
-  const found = /^(.*)-(job|secrets)$/.exec(name);
-  return found?.[1] === undefined ? undefined : { name: found[1], part: found[2] === "job" ? "job" : "secrets" };
+  const [, changeling, suffix] = /^(.*)-(job|app|secrets?)$/.exec(name) ?? [];
+  if (parent !== "changelings:cron:CronChangeling" || changeling === undefined) return { name, part: "shared" };
+  return { name: changeling, part: suffix?.startsWith("secret") ? "secrets" : "job" };
 }
 
 function environmentOf(state: { inputs?: Record<string, unknown> | undefined } | undefined): Record<string, string> {
@@ -104,4 +123,11 @@ function timingOf(environment: Record<string, string>): Timing | undefined {
   const { SCHEDULE: schedule, WHEN: when, TIMEZONE: timezone, ENABLED: enabled } = environment;
   if (schedule === undefined || when === undefined || timezone === undefined) return undefined;
   return { schedule, when, timezone, enabled: enabled === "yes" };
+}
+
+const fieldsOfTiming = new Set(["schedule", "timezone", "enabled"]);
+
+/** What changes beside when it fires, which is told in words. */
+export function untoldFields({ fields }: PlannedChange): PlannedChange["fields"] {
+  return fields.filter(({ field }) => !fieldsOfTiming.has(field));
 }

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { findActionlint } from "../setup/actionlint.ts";
 import { checkout } from "../setup/cache.mjs";
 import { duration } from "../setup/progress.mjs";
 import { findShellcheck } from "../setup/shellcheck.ts";
@@ -16,6 +17,7 @@ export async function runChecks(): Promise<{ passed: string[]; failed: string[] 
     types: () => node("node_modules/typescript/bin/tsc", ["-p", "."]),
     biome: () => node("node_modules/@biomejs/biome/bin/biome", ["check", "--error-on-warnings"]),
     shellcheck,
+    workflows,
   };
   if (existsSync(join(checkout, "scripts/docs.ts"))) checks["docs"] = () => node("scripts/docs.ts", ["--check"]);
   const passed: string[] = [];
@@ -35,6 +37,13 @@ async function shellcheck(): Promise<Finished> {
   const { output } = await finish("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
   const scripts = output.split("\0").filter(isShellScript);
   return scripts.length === 0 ? { ok: true, output: "" } : finish(await findShellcheck(), scripts);
+}
+
+/** GitHub's workflow files, with the shell in them. */
+async function workflows(): Promise<Finished> {
+  const files = readdirSync(join(checkout, ".github/workflows")).map((name) => `.github/workflows/${name}`);
+  const [actionlint, shell] = await Promise.all([findActionlint(), findShellcheck()]);
+  return finish(actionlint, ["-no-color", "-shellcheck", shell, "-pyflakes", "", ...files]);
 }
 
 function isShellScript(file: string): boolean {

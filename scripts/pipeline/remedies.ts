@@ -1,0 +1,19 @@
+/** What Pulumi says of a stack that a job can't open, and what to do about it where a pipeline is declared. */
+const remedies: readonly (readonly [said: RegExp, remedy: string])[] = [
+  [
+    /no stack named '.*' found/,
+    "make it once, from your machine, with the same backend: npm run pulumi -- stack init NAME",
+  ],
+  [/passphrase must be set/, "set PULUMI_CONFIG_PASSPHRASE among the pipeline's secrets"],
+  [/incorrect passphrase/, "PULUMI_CONFIG_PASSPHRASE is not the one that the stack was made with"],
+  [
+    /PULUMI_ACCESS_TOKEN must be set/,
+    "set PULUMI_ACCESS_TOKEN among the pipeline's secrets, or name a backend in PULUMI_BACKEND_URL",
+  ],
+];
+
+/** A message with the remedy below it, where one is known. */
+export function withRemedy(message: string): string {
+  const remedy = remedies.find(([said]) => said.test(message))?.[1];
+  return remedy === undefined ? message : `${message}\n    → ${remedy}`;
+}
