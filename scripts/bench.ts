@@ -4,13 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { engineMeasures } from "./bench/engine.ts";
 import { type Measure, measureText } from "./bench/measure.ts";
+import { modalMeasures } from "./bench/modal.ts";
 import { programMeasures } from "./bench/program.ts";
 import { schedulerMeasures } from "./bench/scheduler.ts";
+import { tarballMeasures } from "./bench/tarball.ts";
 
 const suites: Record<string, (folder: string) => AsyncGenerator<Measure>> = {
   program: programMeasures,
   scheduler: schedulerMeasures,
+  tarball: tarballMeasures,
   engine: engineMeasures,
+  modal: modalMeasures,
 };
 
 const wanted = process.argv.slice(2);

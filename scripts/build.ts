@@ -18,6 +18,7 @@ if (status === 0) {
       filter: (file) => !file.endsWith(".ts"),
     });
   }
+  cpSync(join(projectFolder, "scripts/make_tar_of_repo.sh"), join(dist, "scripts/make_tar_of_repo.sh"));
   // What a changeling's containers on Modal install.
   cpSync(join(projectFolder, "scripts/setup/requirements.txt"), join(dist, "scripts/setup/requirements.txt"));
 } else {

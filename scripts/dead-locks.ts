@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { isAlive } from "../components/cron/local/process.ts";
 
 /** A lock as Pulumi's file backend writes it. */
 const lockFile = z.object({ pid: z.number(), hostname: z.string() });
@@ -28,14 +29,5 @@ function isDead(path: string): boolean {
   } catch {
     // Gone meanwhile, or not ours to judge: Pulumi itself tells of a lock that stays.
     return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

@@ -23,22 +23,24 @@ const checkSeconds = 300;
 /** What the function answers in check mode. */
 const checked = z.object({ ok: z.boolean(), problems: z.array(z.string()) });
 
+const variables = z.object({ ...appEnvironment.shape, GITHUB_TOKEN: z.optional(z.string()) });
+
 await runScript({
-  variables: appEnvironment,
+  variables,
   keeps: isModalVariable,
   timeoutSeconds: 2400,
-  async apply(variables) {
+  async apply(declared) {
     const client = clientOf(process.env);
-    const spec = specOfEnvironment(variables, stockChangeling(variables.AGENT_TYPE));
-    if (variables.RENAMED_FROM !== undefined) await removeApp(client, variables, variables.RENAMED_FROM);
-    await deploy(client, spec, await tarballOf(variables));
+    const spec = specOfEnvironment(declared, stockChangeling(declared.AGENT_TYPE));
+    if (declared.RENAMED_FROM !== undefined) await removeApp(client, declared, declared.RENAMED_FROM);
+    await deploy(client, spec, await tarballOf(declared));
     const version = await deployedVersion(client, spec);
-    if (variables.VERIFY === "call") await verify(client, spec);
+    if (declared.VERIFY === "call") await verify(client, spec);
     return { app: spec.appName, version };
   },
-  async remove(variables) {
-    await removeApp(clientOf(process.env), variables, variables.NAME);
-    return { removed: appName(variables.STACK, variables.NAME) };
+  async remove(declared) {
+    await removeApp(clientOf(process.env), declared, declared.NAME);
+    return { removed: appName(declared.STACK, declared.NAME) };
   },
 });
 
@@ -47,11 +49,12 @@ function clientOf(env: NodeJS.ProcessEnv): Modal {
 }
 
 /** Made here when it is not there yet: another machine's cache has its own. */
-async function tarballOf(variables: AppEnvironment): Promise<string | undefined> {
-  const { TARBALL_OF: of, COMMIT: commit, HISTORY_DEPTH: depth = "1", REPO: origin, BRANCH: branch } = variables;
+async function tarballOf(declared: z.infer<typeof variables>): Promise<string | undefined> {
+  const { TARBALL_OF: of, COMMIT: commit, HISTORY_DEPTH: depth = "1", REPO: origin, BRANCH: branch } = declared;
   if (of === undefined || commit === undefined) return undefined;
   const repo = isRepoUrl(of) ? of : absolutePath(of, { project: process.cwd(), home: homedir() });
-  return ensureTarball({ repo, commit, branch, origin, historyDepth: Number(depth) });
+  const tarball = { repo, commit, branch, origin, historyDepth: Number(depth) };
+  return ensureTarball(tarball, { token: declared.GITHUB_TOKEN });
 }
 
 async function deploy(client: Modal, spec: AppSpec, tarball: string | undefined): Promise<void> {

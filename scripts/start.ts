@@ -1,10 +1,11 @@
 /** `npm start`: the embedded default, from nothing to a real agent's real commit. */
 
-import { type InstallationPaths, installationPaths } from "../components/cron/local/paths.ts";
-import { requestRun } from "../components/cron/local/requests.ts";
+import { installationPaths } from "../components/cron/local/paths.ts";
 import type { Run } from "../components/cron/runs/run.ts";
-import { fleetText, listedFleet } from "./changeling/list.ts";
-import { waitVisibly } from "./changeling/run.ts";
+import type { Place } from "./changeling/context.ts";
+import { deployedFleet } from "./changeling/deployed.ts";
+import { fire } from "./changeling/fire.ts";
+import { fleetText, listed } from "./changeling/list.ts";
 import { runReport, wentWell } from "./changeling/run-text.ts";
 import { ensureDevStack } from "./dev-stack.ts";
 import { withLock } from "./setup/lock.mjs";
@@ -28,7 +29,7 @@ try {
 async function start(): Promise<void> {
   // Two at once: the second one waits for what the first one makes.
   const stack = await withLock("dev-stack", async () => ensureDevStack());
-  const paths = installationPaths(installationOf(stack));
+  const context = { stack, paths: installationPaths(installationOf(stack)), provider: undefined };
   say("Applying the fleet (pulumi up) …");
   // The table below says what the outputs say.
   const options = [
@@ -42,19 +43,20 @@ async function start(): Promise<void> {
     process.exitCode = code;
     return;
   }
-  const fleet = listedFleet(paths);
-  const first = fleet.find(({ name }) => name === firstToRun) ?? fleet.find(({ enabled }) => enabled);
-  const run = first === undefined ? undefined : await fire(paths, first.name);
-  say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${fleetText(listedFleet(paths))}\n`);
+  const fleet = await deployedFleet(context);
+  const first =
+    fleet.changelings.find(({ name }) => name === firstToRun) ?? fleet.changelings.find(({ enabled }) => enabled);
+  const run = first === undefined ? undefined : await runOf(context, first.name);
+  say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${fleetText(await listed(context, fleet))}\n`);
   say("Edit ~/.changelings/dev/fleet.toml, then: npm run changeling -- plan, npm start. Remove it all: npm stop");
   if (run !== undefined && !wentWell(run)) process.exitCode = 1;
 }
 
-async function fire(paths: InstallationPaths, name: string): Promise<Run> {
+async function runOf(context: Place, name: string): Promise<Run> {
   say(`\nFiring ${name} now, as its schedule would …`);
-  const fired = await requestRun(paths, name);
+  const fired = await fire(context, name);
   if ("skipped" in fired) throw new Error(`${name} was not fired: ${fired.skipped}`);
-  return waitVisibly({ paths }, name, fired.runId);
+  return fired.end();
 }
 
 function say(text: string): void {

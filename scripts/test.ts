@@ -5,7 +5,10 @@
 import { parseCLI, startVitest, type TestModule, type TestSuite } from "vitest/node";
 import { runChecks } from "./check/checks.ts";
 import { checkout } from "./setup/cache.mjs";
+import { setUpEmulator } from "./setup/emulator.ts";
 import { descendantsOf, signalQuietly } from "./setup/processes.mjs";
+import { SetupError, say } from "./setup/progress.mjs";
+import { explain } from "./setup/run.mjs";
 
 // What a test has started must not outlive an interrupted run, in which no test cleans up behind itself.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -17,6 +20,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 const args = process.argv.slice(2);
 const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] };
+
+// A test that starts the emulator sets it up too, but has no minutes for it, and can't say what it is doing.
+await setUpEmulator().catch((error: unknown) => {
+  if (!(error instanceof SetupError)) throw error;
+  say(`${explain(error)}\nThe tests that need Modal's emulator will fail.`);
+});
 
 const { filter, options } = parseCLI(["vitest", "run", ...args]);
 const vitest = await startVitest("test", filter, { root: checkout, ...options, watch: false });

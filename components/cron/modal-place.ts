@@ -8,7 +8,8 @@ import { checkSecretValues } from "../modal/secret-values.ts";
 import { type ModalSite, modalSite } from "../modal/site.ts";
 import { type ModalToken, modalToken } from "../modal/token.ts";
 import { type Branch, pinProblems, type Tip, tipsOf } from "../source/commit.ts";
-import { ModalPlace } from "./modal-resources.ts";
+import { snapshotNeeds } from "../source/snapshot.ts";
+import { ModalPlace, snapshotNeed } from "./modal-resources.ts";
 
 export interface ModalPlaceOptions {
   /** mngr_profile of the fleet. */
@@ -35,11 +36,13 @@ export async function modalPlace(
   const token = tokenOf(options);
   const [site, tips] = await Promise.all([
     whatIsLive(stack, options),
-    pinnedTips(changelings),
+    pinnedTips(changelings, options),
     checkSecrets(changelings, options),
   ]);
   const home = new ModalHome("modal", { stack, token, site, mngrProfile: options.mngrProfile });
-  return new ModalPlace({ stack, home, site, tips, stackToken: options.stackToken });
+  const needs = snapshotNeeds(changelings.filter(({ image }) => image === "snapshot").map(snapshotNeed));
+  const { mngrProfile, stackToken } = options;
+  return new ModalPlace({ stack, home, site, tips, needs, mngrProfile, stackToken });
 }
 
 async function checkSecrets(
@@ -92,13 +95,17 @@ async function whatIsLive(
 }
 
 /** The commit that each `pinned` changeling starts from. */
-async function pinnedTips(changelings: readonly Changeling[]): Promise<(of: Branch) => Tip | undefined> {
+async function pinnedTips(
+  changelings: readonly Changeling[],
+  { secretValues = () => ({}) }: ModalPlaceOptions,
+): Promise<(of: Branch) => Tip | undefined> {
   const pinned = changelings.filter(({ image }) => image === "pinned");
   if (pinned.length === 0) return () => undefined;
+  const [token] = pinned.flatMap((changeling) => secretValues(changeling)["GITHUB_TOKEN"] ?? []);
   const look = {
     environment: process.env,
     checkRemotes: !pulumi.runtime.isDryRun(),
-    token: process.env["GITHUB_TOKEN"],
+    token: token === undefined ? undefined : await plain(token),
   };
   const found = await tipsOf(pinned, look);
   const tips = new Map<string, Tip>();

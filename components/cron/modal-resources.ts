@@ -4,13 +4,15 @@ import { stockChangeling } from "../../changelings/stock.ts";
 import { withAlias } from "../alias.ts";
 import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
-import type { Changeling } from "../fleet/index.ts";
+import { type Changeling, isRepoUrl } from "../fleet/index.ts";
 import type { ModalHome } from "../modal/modal-home.ts";
 import { appName, secretName } from "../modal/names.ts";
 import type { ModalSite } from "../modal/site.ts";
 import type { ModalToken } from "../modal/token.ts";
 import type { Branch, Tip } from "../source/commit.ts";
+import { repoSnapshot } from "../source/repo-snapshot.ts";
 import { repoTarball } from "../source/repo-tarball.ts";
+import { type SnapshotNeed, snapshotLabel } from "../source/snapshot.ts";
 import { environmentOfApp } from "./modal/app-environment.ts";
 import { programFingerprint } from "./modal/program-files.ts";
 
@@ -27,8 +29,24 @@ export interface ModalPlaceArgs {
   readonly site: ModalSite | undefined;
   /** The commits that `pinned` ones start from. */
   readonly tips: (of: Branch) => Tip | undefined;
+  /** The snapshots that `snapshot` ones start from, by their labels. */
+  readonly needs: ReadonlyMap<string, SnapshotNeed>;
+  readonly mngrProfile: string | undefined;
   /** A token that the stack's config holds. */
   readonly stackToken: ModalToken | undefined;
+}
+
+interface Source {
+  readonly tip?: Tip;
+  readonly snapshotLabel?: string;
+  /** What its repository is fetched with. */
+  readonly token?: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly resources: readonly pulumi.Resource[];
+}
+
+/** What a `snapshot` changeling needs a snapshot of. */
+export function snapshotNeed({ remote, repo, branch, template, buildArgs, snapshotMaxAge }: Changeling): SnapshotNeed {
+  return { repo: remote ?? repo, branch, template, buildArgs, maxAgeSeconds: snapshotMaxAge };
 }
 
 /** The stack on Modal, as one program run sees it. */
@@ -52,13 +70,13 @@ export class ModalPlace {
         secrets: Object.keys(args.secretValues),
         program: programFingerprint(),
         tip: source.tip,
-        snapshotLabel: undefined,
+        snapshotLabel: source.snapshotLabel,
       }),
       MODAL_ENVIRONMENT: home.environment,
       MNGR_USER_ID: home.userId,
       MNGR_PREFIX: home.prefix,
     };
-    const secretEnvironment = this.#token();
+    const secretEnvironment = { ...this.#token(), ...source.token };
     const drift = drifted(this.#appDrift(args));
     const dependsOn = [home, ...this.#secret(parent, args), ...source.resources];
     return scriptCommand(
@@ -87,13 +105,23 @@ export class ModalPlace {
   }
 
   /** What its runs start from, where that is made in an update; shared by all that need the same. */
-  #source({ declared, secretValues }: ModalCronArgs): { tip?: Tip; resources: pulumi.Resource[] } {
-    const tip = declared.image === "pinned" ? this.#at.tips(declared) : undefined;
+  #source({ declared, secretValues }: ModalCronArgs): Source {
+    const { home, mngrProfile, needs, site, stack, tips } = this.#at;
+    const { GITHUB_TOKEN: token } = secretValues;
+    if (declared.image === "snapshot") {
+      const need = snapshotNeed(declared);
+      const args = { stack, home, site, mngrProfile, gitToken: token, tokenVariables: this.#token() };
+      const { label, command } = repoSnapshot({ need: needs.get(snapshotLabel(need)) ?? need, ...args });
+      return { snapshotLabel: label, resources: [command] };
+    }
+    const tip = declared.image === "pinned" ? tips(declared) : undefined;
     if (tip === undefined) return { resources: [] };
     const { repo, branch, historyDepth, remote: origin = repo } = declared;
     const { commit, subject } = tip;
-    const token = secretValues["GITHUB_TOKEN"];
-    return { tip, resources: [repoTarball({ repo, branch, origin, commit, subject, historyDepth, token })] };
+    const tarball = repoTarball({ repo, branch, origin, commit, subject, historyDepth, token });
+    // Where the tarball is not in this machine's cache, the app's script makes it.
+    const isFetched = isRepoUrl(repo) && token !== undefined;
+    return { tip, token: isFetched ? { GITHUB_TOKEN: token } : {}, resources: [tarball] };
   }
 
   /** Scripts find the token of whoever runs the update by themselves; one of the stack's config they must be given. */

@@ -12,6 +12,8 @@ const transferSeconds = 600;
 const deploySeconds = 1800;
 /** How much of a failed build its error tells. */
 const tailLines = 20;
+/** What is told of a build as it goes on. Whoever shows a failed Command shows all that it printed, before its error. */
+const buildStep = /^(Building image|=> Step|Built image) /;
 
 /** The changes that take more than a call, by the `modal` command of PATH. */
 export type ModalCli = Pick<Modal, "putSecret" | "stopApp" | "deploy" | "download" | "upload">;
@@ -71,7 +73,9 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
     },
     async deploy(appFile, { name, environment, tag, variables }: DeployOptions) {
       const args = ["deploy", "--env", environment, "--name", name, "--tag", tag, "--", appFile];
-      const onOutput = byLine((line) => process.stderr.write(`${line}\n`));
+      const onOutput = byLine((line) => {
+        if (buildStep.test(line)) process.stderr.write(`${line}\n`);
+      });
       await run(`deploying ${name}`, args, { seconds: deploySeconds, variables, onOutput, tail: tailLines });
     },
     async download(volume, environment, path, folder) {
@@ -100,17 +104,34 @@ function failure(
   { code, stdout, stderr }: ProgramEnd,
   { seconds, secrets, tail }: { seconds: number; secrets: readonly string[]; tail: number },
 ): ModalError {
-  const remedy = "it comes with: npm run setup";
-  if (code === notStarted) return new ModalError("other", `${what} failed: the modal command can't be started`, remedy);
-  // The build's progress is on stdout, what went wrong on stderr.
-  const lines = plainLines(masked(`${stdout}\n${stderr}`, secrets)).slice(-tail);
+  if (code === notStarted) {
+    const remedy = "it comes with: npm run setup";
+    return new ModalError("other", `${what} failed: the modal command can't be started`, remedy);
+  }
+  // A build's log is on stdout, what the client itself has to say on stderr.
+  const words = plainLines(masked(stderr, secrets));
+  const lines = [...plainLines(masked(stdout, secrets)), ...words].slice(-tail);
+  // Why Modal could not be asked is one line; how far a build had come by then tells nobody anything.
+  for (const { kind, pattern, remedy } of absences) {
+    const line = words.findLast((each) => pattern.test(each));
+    if (line !== undefined) return new ModalError(kind, `${what} failed: ${line}`, remedy);
+  }
   const said = lines.length > 1 ? `\n${lines.join("\n")}` : ` ${lines[0] ?? `exit status ${code}`}`;
   if (code === timedOut) return new ModalError("unreachable", `${what} was not done after ${seconds} s:${said}`);
-  const message = `${what} failed:${said}`;
-  if (/Token missing/.test(said)) return new ModalError("no_token", message, noTokenRemedy);
-  if (/Token validation failed|token.* (invalid|expired|revoked)|Unauthenticated/i.test(said))
-    return new ModalError("wrong_token", message, wrongTokenRemedy);
-  if (/Could not connect|Deadline exceeded|UNAVAILABLE/i.test(said))
-    return new ModalError("unreachable", message, unreachableRemedy);
-  return new ModalError(/not found|No App with name/i.test(said) ? "not_found" : "other", message);
+  return new ModalError(/not found|No App with name/i.test(said) ? "not_found" : "other", `${what} failed:${said}`);
 }
+
+/** How the client says that it could not ask; the first that fits counts. */
+const absences = [
+  { kind: "no_token", pattern: /Token missing/, remedy: noTokenRemedy },
+  {
+    kind: "wrong_token",
+    pattern: /Token validation failed|token.* (invalid|expired|revoked)|Unauthenticated/i,
+    remedy: wrongTokenRemedy,
+  },
+  {
+    kind: "unreachable",
+    pattern: /Could not connect|Connect call failed|Connection (lost|refused|reset)|Deadline exceeded|UNAVAILABLE/i,
+    remedy: unreachableRemedy,
+  },
+] as const;

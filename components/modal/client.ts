@@ -106,8 +106,8 @@ export interface Modal {
   /** A file, or a folder with all that is in it. */
   removeFile(volume: string, environment: string, path: string): Promise<void>;
   /**
-   * Deploys a Python file, for at most 30 minutes. The progress of the image build goes to stderr; an error ends with
-   * its last lines.
+   * Deploys a Python file, for at most 30 minutes. The steps of an image build go to stderr as they come; an error ends
+   * with the build's last lines.
    */
   deploy(appFile: string, options: DeployOptions): Promise<void>;
   /** A file, or all that is below a folder, into a local folder that exists; for at most 10 minutes. */

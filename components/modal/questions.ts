@@ -87,9 +87,15 @@ const remedies: Partial<Record<ModalError["kind"], string>> = {
 function modalError(what: string, error: unknown): ModalError {
   if (error instanceof ModalError) return error;
   const { data } = serverError.safeParse(error);
-  const said = data?.details ?? (error instanceof Error ? error.message : String(error));
+  const said = inShort(data?.details ?? (error instanceof Error ? error.message : String(error)));
   const kind = data !== undefined ? kinds.get(data.code) : isNotFound(error) ? "not_found" : undefined;
   return new ModalError(kind ?? "other", `${inWords(what)}: ${said}`, kind === undefined ? undefined : remedies[kind]);
+}
+
+/** gRPC says little around the one thing that tells why nothing could be asked. */
+function inShort(said: string): string {
+  const [, cause] = /^No connection established\. Last error: (?:Error: )?(.*?)\.? Resolution note: /s.exec(said) ?? [];
+  return cause ?? said;
 }
 
 /** The SDK has a class of its own for this, which is only there once it is loaded. */

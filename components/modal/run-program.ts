@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 
 export interface ProgramOptions {
   /** All that it gets; nothing of this process's own. */
@@ -21,11 +21,7 @@ export interface ProgramEnd {
 export const timedOut = 124;
 export const notStarted = 127;
 
-/** Groups of processes to end with this one: they don't get the terminal's signals, being groups of their own. */
-const groups = new Set<number>();
-const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
-/** Runs a program in a process group of its own, and never throws. */
+/** Runs a program in a process group of its own, which ends with this process however that ends; never throws. */
 export function runProgram(command: string, args: readonly string[], options: ProgramOptions): Promise<ProgramEnd> {
   return new Promise((resolve) => {
     const { file, onOutput = () => {} } = options;
@@ -47,9 +43,10 @@ export function runProgram(command: string, args: readonly string[], options: Pr
         if (stream === "stdout") onOutput(text);
       });
     }
+    const watcher = group === undefined ? undefined : watchOver(group);
     const end = (code: number) => {
       clearTimeout(timer);
-      if (group !== undefined) forget(group);
+      watcher?.kill("SIGKILL");
       resolve({ code: ended ?? code, ...output });
     };
     child.once("error", (error) => {
@@ -57,7 +54,6 @@ export function runProgram(command: string, args: readonly string[], options: Pr
       end(notStarted);
     });
     child.once("close", (code) => end(code ?? 1));
-    if (group !== undefined) remember(group);
   });
 }
 
@@ -69,28 +65,17 @@ function kill(group: number, signal: NodeJS.Signals): void {
   }
 }
 
-function remember(group: number): void {
-  if (groups.size === 0) {
-    process.on("exit", endGroups);
-    for (const signal of endings) process.on(signal, passOn);
-  }
-  groups.add(group);
-}
-
-function forget(group: number): void {
-  groups.delete(group);
-  if (groups.size > 0) return;
-  process.off("exit", endGroups);
-  for (const signal of endings) process.off(signal, passOn);
-}
-
-function endGroups(): void {
-  for (const group of groups) kill(group, "SIGTERM");
-}
-
-/** A signal's usual end, with all that was started. */
-function passOn(signal: NodeJS.Signals): void {
-  endGroups();
-  for (const each of endings) process.off(each, passOn);
-  process.kill(process.pid, signal);
+/**
+ * Ends a group when this process is gone: the pipe between the two closes then, also when a SIGKILL left no time for
+ * anything else. Groups of their own get neither the terminal's signals nor those of this process's group.
+ */
+function watchOver(group: number): ChildProcess {
+  const watcher = spawn("/bin/sh", ["-c", 'read -r _; kill -s TERM -- "-$1"', "sh", String(group)], {
+    env: {},
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  // Without it the program still ends by itself, or when its time is over.
+  watcher.once("error", () => {});
+  return watcher;
 }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import * as z from "zod/mini";
 import { type InstallationPaths, installationPaths } from "../../components/cron/local/paths.ts";
 import {
@@ -10,23 +10,36 @@ import {
   loadFleet,
   type MissingSecret,
   missingSecrets,
+  type Provider,
 } from "../../components/fleet/index.ts";
 import { absolutePath } from "../../components/portable-path.ts";
 import { devStack } from "../dev-stack.ts";
 import { projectFolder } from "../project.ts";
-import { installationOf, pulumi, type Stack } from "../stack.ts";
+import { faultOf, installationOf, pulumi, type Stack } from "../stack.ts";
 
-/** What every command is given: which stack, where its things are, and how to answer. */
-export interface Context {
+/** Where to look: which stack, and where its things are. */
+export interface Place {
   readonly stack: Stack;
   readonly paths: InstallationPaths;
+  /** The one provider to look at; undefined: wherever the stack has something. */
+  readonly provider: Provider | undefined;
+}
+
+/** What every command is given: where to look, and how to answer. */
+export interface Context extends Place {
   readonly json: boolean;
 }
 
 export function contextOf(command: Command): Context {
-  const options = command.optsWithGlobals<{ stack: string; json?: boolean }>();
+  const options = command.optsWithGlobals<{ stack: string; json?: boolean; provider?: Provider }>();
   const stack = options.stack === "dev" ? devStack() : { name: options.stack };
-  return { stack, paths: installationPaths(installationOf(stack)), json: options.json === true };
+  const paths = installationPaths(installationOf(stack));
+  return { stack, paths, json: options.json === true, provider: options.provider };
+}
+
+/** For the commands that look at what is deployed. */
+export function providerOption(): Option {
+  return new Option("--provider <name>", "look there alone").choices(["local", "modal"]);
 }
 
 /** One answer, as JSON or as text. */
@@ -50,13 +63,23 @@ const noSettings: Settings = { values: {}, secrets: [] };
 
 async function settingsOf(stack: Stack): Promise<Settings> {
   requireDevStack(stack);
-  const { code, stdout, stderr } = await pulumi(stack, ["config", "--json"], { capture: true });
-  if (code !== 0) throw new Error(stderr.trim().replace(/^error: /, ""));
-  const settings = Object.entries(stackSettings.parse(JSON.parse(stdout)));
+  const read = await pulumi(stack, ["config", "--json"], { capture: true });
+  if (read.code !== 0) throw new Error(faultOf(read));
+  const settings = Object.entries(stackSettings.parse(JSON.parse(read.stdout)));
   return {
     values: Object.fromEntries(settings.flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]))),
     secrets: settings.flatMap(([key, { secret }]) => (secret ? [key.replace(/^[^:]*:/, "")] : [])),
   };
+}
+
+/** The absolute path of the fleet file that a stack's settings name. @throws when they can't be read */
+export async function fleetFileOf(stack: Stack): Promise<string> {
+  return fleetFile((await settingsOf(stack)).values);
+}
+
+function fleetFile(settings: Settings["values"]): string {
+  const anchors = { project: projectFolder, home: homedir() };
+  return absolutePath(settings["changelings:config"] ?? "~/.changelings/config.toml", anchors);
 }
 
 export interface StackFleet extends LoadedFleet {
@@ -66,14 +89,18 @@ export interface StackFleet extends LoadedFleet {
 }
 
 /** The fleet file that a stack declares, read and checked; a fault is returned, not thrown. */
-export async function fleetOf(stack: Stack, options: { file?: string } = {}): Promise<StackFleet> {
+export async function fleetOf(
+  stack: Stack,
+  options: { file?: string; checkRemotes?: boolean } = {},
+): Promise<StackFleet> {
   const { values: settings, secrets } = options.file === undefined ? await settingsOf(stack) : noSettings;
   const anchors = { project: projectFolder, home: homedir() };
   const file =
     options.file === undefined
-      ? absolutePath(settings["changelings:config"] ?? "~/.changelings/config.toml", anchors)
+      ? fleetFile(settings)
       : absolutePath(options.file, { ...anchors, project: process.cwd() });
-  const loaded = await loadFleet({ file, context: loadContext(settings, anchors) });
+  const { checkRemotes = true } = options;
+  const loaded = await loadFleet({ file, context: { ...loadContext(settings, anchors), checkRemotes } });
   const set = new Set([...Object.keys(process.env).filter((name) => process.env[name]), ...secrets]);
   return { ...loaded, file, missingSecrets: loaded.fleet === undefined ? [] : missingSecrets(loaded.fleet, set) };
 }
@@ -87,7 +114,6 @@ function loadContext(settings: Settings["values"], anchors: { project: string; h
     home: anchors.home,
     ci: process.env["CI"] === "true",
     machineTimezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-    checkRemotes: true,
   };
 }
 

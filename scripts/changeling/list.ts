@@ -1,13 +1,12 @@
 import type { Command } from "commander";
-import { installedJobs } from "../../components/cron/local/installed-files.ts";
-import type { JobSpec } from "../../components/cron/local/job.ts";
-import type { InstallationPaths } from "../../components/cron/local/paths.ts";
-import { readRuns } from "../../components/cron/local/records.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import type { Run } from "../../components/cron/runs/run.ts";
-import { nextFires, scheduleInWords } from "../../components/fleet/index.ts";
-import { answer, contextOf } from "./context.ts";
+import { nextFires, type Provider, scheduleInWords } from "../../components/fleet/index.ts";
+import { answer, contextOf, type Place, providerOption } from "./context.ts";
+import { type Deployed, type DeployedFleet, deployedFleet } from "./deployed.ts";
+import { warnUnreached } from "./modal-side.ts";
 import { examples } from "./program.ts";
+import { lastRuns } from "./recorded-runs.ts";
 import { runInWords } from "./run-text.ts";
 import { table } from "./table.ts";
 import { shortTime } from "./times.ts";
@@ -15,64 +14,90 @@ import { shortTime } from "./times.ts";
 export interface ListedChangeling {
   readonly name: string;
   readonly kind: "cron";
-  readonly provider: "local";
+  readonly provider: Provider;
   readonly schedule: string;
   readonly scheduleInWords: string;
   readonly timezone: string;
   readonly enabled: boolean;
-  /** ISO 8601, UTC; null while paused. */
+  /** ISO 8601, UTC; null while paused, and for what does not fire. */
   readonly nextRun: string | null;
   readonly lastRun: Run | null;
+  /** Why it does not fire although nobody paused it; null: it does. */
+  readonly problem: string | null;
 }
 
 export function addList(program: Command): void {
   program
     .command("list")
     .description("the deployed fleet: when each changeling fires next, and how its last run went")
+    .addOption(providerOption())
     .addHelpText("after", examples("list", "list --json | jq '.[] | select(.lastRun.outcome == \"failed\") | .name'"))
-    .action((_options: unknown, command: Command) => {
+    .action(async (_options: unknown, command: Command) => {
       const context = contextOf(command);
-      const fleet = listedFleet(context.paths);
+      const deployed = await deployedFleet(context);
+      const fleet = await listed(context, deployed);
       answer(context, fleet, fleetText(fleet));
-      if (fleet.length > 0 && !schedulerState(context.paths).alive) {
-        process.stderr.write(
-          "warning: the scheduler is not running, so nothing fires; mend it with: npm run pulumi -- up\n",
-        );
-      }
+      warn(context, deployed);
     });
 }
 
-export function listedFleet(paths: InstallationPaths, now: Date = new Date()): ListedChangeling[] {
-  const runs = readRuns(paths);
-  return installedJobs(paths).map((job) => ({
-    name: job.name,
+function warn({ paths }: Place, { changelings, faults, modal }: DeployedFleet): void {
+  const lines = [
+    ...faults.map(({ name, problem }) => `${name} does not fire: ${problem}`),
+    ...changelings.flatMap(({ name, problem }) =>
+      problem === undefined ? [] : [`${name} does not fire: ${problem}; mend it with: npm run pulumi -- up`],
+    ),
+  ];
+  if (changelings.some(({ provider }) => provider === "local") && !schedulerState(paths).alive)
+    lines.push("the scheduler is not running, so nothing fires on this machine; mend it with: npm run pulumi -- up");
+  for (const line of lines) process.stderr.write(`warning: ${line}\n`);
+  warnUnreached(modal);
+}
+
+/** The deployed fleet with when each fires next, and its last run. */
+export async function listed(
+  context: Place,
+  { changelings, modal }: DeployedFleet,
+  now: Date = new Date(),
+): Promise<ListedChangeling[]> {
+  const runs = changelings.length === 0 ? [] : await lastRuns(context, modal);
+  return changelings.map((each) => ({
+    name: each.name,
     kind: "cron",
-    provider: "local",
-    schedule: job.schedule,
-    scheduleInWords: scheduleInWords(job.schedule),
-    timezone: job.timezone,
-    enabled: job.enabled,
-    nextRun: nextRunOf(job, now)?.toISOString() ?? null,
-    lastRun: runs.find((run) => run.changeling === job.name) ?? null,
+    provider: each.provider,
+    schedule: each.schedule,
+    scheduleInWords: scheduleInWords(each.schedule),
+    timezone: each.timezone,
+    enabled: each.enabled,
+    nextRun: nextRunOf(each, now)?.toISOString() ?? null,
+    lastRun: runs.find(({ changeling, provider }) => changeling === each.name && provider === each.provider) ?? null,
+    problem: each.problem ?? null,
   }));
 }
 
-function nextRunOf(job: JobSpec, now: Date): Date | undefined {
-  return job.enabled ? nextFires(job.schedule, job.timezone, now, 1)[0] : undefined;
+function nextRunOf({ schedule, timezone, enabled, problem }: Deployed, now: Date): Date | undefined {
+  return enabled && problem === undefined ? nextFires(schedule, timezone, now, 1)[0] : undefined;
 }
 
-/** The table of the fleet: schedule in words, time zone, next run, last run. */
+/** The table of the fleet: schedule in words, time zone, next run, last run; and where, when some are not here. */
 export function fleetText(fleet: readonly ListedChangeling[]): string {
   if (fleet.length === 0)
     return "No changeling is deployed on this stack. Declare one and apply it: npm run pulumi -- up";
+  const isAllLocal = fleet.every(({ provider }) => provider === "local");
   return table(
-    ["NAME", "WHEN", "TIME ZONE", "NEXT RUN", "LAST RUN"],
-    fleet.map(({ name, scheduleInWords: when, timezone, nextRun, lastRun }) => [
-      name,
-      when,
-      timezone,
-      nextRun === null ? "paused" : shortTime(new Date(nextRun), timezone),
-      lastRun === null ? "never" : runInWords(lastRun),
+    ["NAME", ...(isAllLocal ? [] : ["WHERE"]), "WHEN", "TIME ZONE", "NEXT RUN", "LAST RUN"],
+    fleet.map((each) => [
+      each.name,
+      ...(isAllLocal ? [] : [each.provider]),
+      each.scheduleInWords,
+      each.timezone,
+      nextRunText(each),
+      each.lastRun === null ? "never" : runInWords(each.lastRun),
     ]),
   );
+}
+
+function nextRunText({ problem, nextRun, timezone }: ListedChangeling): string {
+  if (problem !== null) return "does not fire";
+  return nextRun === null ? "paused" : shortTime(new Date(nextRun), timezone);
 }

@@ -2,10 +2,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { InstallationPaths } from "../../components/cron/local/paths.ts";
-import { readRuns } from "../../components/cron/local/records.ts";
 import type { Run } from "../../components/cron/runs/run.ts";
-import { answer, contextOf } from "./context.ts";
+import { answer, contextOf, type Place, providerOption } from "./context.ts";
+import { type ModalSide, modalSide } from "./modal-side.ts";
 import { examples } from "./program.ts";
+import { type RunOnProvider, recordedRun, recordedRuns } from "./recorded-runs.ts";
 import { runReport } from "./run-text.ts";
 
 export function addLogs(program: Command): void {
@@ -13,29 +14,50 @@ export function addLogs(program: Command): void {
     .command("logs")
     .argument("<name>", "the changeling")
     .argument("[run]", "a run's id from `changeling runs`; the newest when left out")
+    .addOption(providerOption())
     .description("what a run printed, and what came of it")
     .addHelpText("after", examples("logs todo-ledger", "logs todo-ledger todo-ledger-2026-11-21-05-00-00"))
-    .action((name: string, id: string | undefined, _options: unknown, command: Command) => {
+    .action(async (name: string, id: string | undefined, _options: unknown, command: Command) => {
       const context = contextOf(command);
-      const run = findRun(context.paths, name, id);
-      const files = logFiles(context.paths, run);
+      const modal = await modalSide(context, name);
+      const run = await findRun(context, modal, name, id);
+      const files = run.provider === "local" ? localLogs(context.paths, run) : await remoteLogs(modal, run);
       const text = files.map(({ file, text: content }) => `--- ${file}\n${content.trimEnd()}`).join("\n");
-      answer(context, { run, files }, `${runReport(run)}\n${text === "" ? "(its logs are gone)" : text}`);
+      answer(context, { run, files }, `${runReport(run)}\n${text === "" ? withoutLogs(run) : text}`);
     });
 }
 
-function findRun(paths: InstallationPaths, name: string, id: string | undefined): Run {
-  const runs = readRuns(paths, name);
-  const run = runs.find((each) => (id === undefined ? each.outcome !== "skipped" : each.id === id));
+/** Among so many newest runs there is one that was not skipped, or its logs are the least of a changeling's troubles. */
+const mostSkipped = 40;
+
+async function findRun(place: Place, modal: ModalSide, name: string, id: string | undefined): Promise<RunOnProvider> {
+  const run =
+    id === undefined
+      ? (await recordedRuns(place, modal, { name, limit: mostSkipped })).find(({ outcome }) => outcome !== "skipped")
+      : await recordedRun(place, modal, { changeling: name, id });
   if (run !== undefined) return run;
+  if (modal.kind === "unreached") throw new Error(`there are no runs of ${name} here, and ${modal.error.message}`);
   if (id === undefined) throw new Error(`${name} has not run yet; fire it with: changeling run ${name}`);
   throw new Error(`${name} has no run "${id}"; its runs: changeling runs ${name}`);
 }
 
 /** What the run left to be read, in the order that it was written. */
-function logFiles(paths: InstallationPaths, run: Run): { file: string; text: string }[] {
+function localLogs(paths: InstallationPaths, run: Run): { file: string; text: string }[] {
   const folder = join(paths.runs, run.changeling, run.id);
   if (!existsSync(folder)) return [];
   const logs = readdirSync(folder).filter((file) => file.endsWith(".log"));
   return logs.sort().map((file) => ({ file, text: readFileSync(join(folder, file), "utf8") }));
+}
+
+async function remoteLogs(modal: ModalSide, run: Run): Promise<{ file: string; text: string }[]> {
+  if (modal.kind !== "reached" || modal.fleet.volume === undefined) return [];
+  const { readRemoteLogs } = await import("../../components/cron/modal/remote-runs.ts");
+  return readRemoteLogs(modal.fleet.volume, run);
+}
+
+function withoutLogs(run: RunOnProvider): string {
+  if (run.outcome !== undefined) return "(its logs are gone)";
+  return run.provider === "local"
+    ? "(it has printed nothing yet)"
+    : `(its log is kept when it ends; until then: mngr connect ${run.id})`;
 }

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addAuthorize } from "./authorize.ts";
 import { addDoctor } from "./doctor.ts";
 import { addList } from "./list.ts";
 import { addLogs } from "./logs.ts";
@@ -16,7 +17,8 @@ export function changelingProgram(): Command {
     .option("--json", "print JSON, for scripts")
     .showHelpAfterError("(add --help for the options and examples)")
     .exitOverride();
-  for (const add of [addPlan, addList, addRun, addRuns, addLogs, addPause, addValidate, addDoctor]) add(program);
+  for (const add of [addPlan, addList, addRun, addRuns, addLogs, addPause, addValidate, addDoctor, addAuthorize])
+    add(program);
   for (const command of program.commands) {
     command.exitOverride().showHelpAfterError("(add --help for the options and examples)");
     // `changeling list --json` reads better than `changeling --json list`: both are taken.

@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { readRuns } from "../../components/cron/local/records.ts";
 import type { Run } from "../../components/cron/runs/run.ts";
-import { answer, contextOf } from "./context.ts";
+import { answer, contextOf, providerOption } from "./context.ts";
+import { modalSide, warnUnreached } from "./modal-side.ts";
 import { examples } from "./program.ts";
+import { recordedRuns } from "./recorded-runs.ts";
 import { table } from "./table.ts";
 import { duration, shortTime } from "./times.ts";
 
@@ -11,12 +12,15 @@ export function addRuns(program: Command): void {
     .command("runs")
     .argument("[name]", "only this changeling's")
     .option("-n, --limit <count>", "how many, newest first", wholeNumber, 20)
+    .addOption(providerOption())
     .description("what was run: why it fired, when, what came of it")
     .addHelpText("after", examples("runs", "runs todo-ledger --limit 5", "runs --json"))
-    .action((name: string | undefined, options: { limit: number }, command: Command) => {
+    .action(async (name: string | undefined, options: { limit: number }, command: Command) => {
       const context = contextOf(command);
-      const runs = readRuns(context.paths, name).slice(0, options.limit);
+      const modal = await modalSide(context, name);
+      const runs = await recordedRuns(context, modal, { name, limit: options.limit });
       answer(context, runs, runs.length === 0 ? "No runs yet." : runsText(runs));
+      warnUnreached(modal);
     });
 }
 

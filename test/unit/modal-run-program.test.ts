@@ -47,7 +47,7 @@ describe("runProgram", () => {
     await gone(Number(end.stdout));
   });
 
-  it("ends it with this process, whose signal it does not get", async () => {
+  it.each(["SIGTERM", "SIGKILL"] as const)("ends it with this process, whose %s it does not get", async (signal) => {
     const module = JSON.stringify(new URL("../../components/modal/run-program.ts", import.meta.url).href);
     const script = `const { runProgram } = await import(${module});
       await runProgram("sh", ["-c", "echo $$; exec sleep 60"], {
@@ -58,9 +58,8 @@ describe("runProgram", () => {
     });
     const [line] = (await once(createInterface(child.stdout), "line")) as [string];
     expect(isAlive(Number(line))).toBe(true);
-    child.kill("SIGTERM");
-    const [, signal] = await once(child, "exit");
-    expect(signal).toBe("SIGTERM");
+    child.kill(signal);
+    expect((await once(child, "exit"))[1]).toBe(signal);
     await gone(Number(line));
   });
 });

@@ -5,6 +5,7 @@ import type { Modal } from "../../modal/client.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import type { RecordedRun } from "../runs/fold.ts";
 import type { Run } from "../runs/run.ts";
+import { plainWords } from "./plain-words.ts";
 import { type RunPlace, type RunsVolume, readRemoteRun } from "./remote-runs.ts";
 import type { AppSpec } from "./spec.ts";
 
@@ -37,7 +38,7 @@ export type Fired =
 export async function fireRemote(client: Modal, { appName, environment }: AppSpec): Promise<Fired> {
   const parameters = { cause: "manual", request: randomUUID(), mode: "run" };
   const call = await client.spawn({ app: appName, function: "fire", environment, arguments: parameters });
-  const answer = fireAnswer.safeParse(await client.result(call, { timeoutSeconds: firePatienceSeconds }));
+  const answer = fireAnswer.safeParse(await resultOf(client, call, `modal app logs ${appName} --env ${environment}`));
   if (!answer.success) {
     const remedy = "bring it up to date with: pulumi up";
     throw new ModalError("other", `the function of ${appName} answered something else`, remedy);
@@ -45,6 +46,16 @@ export async function fireRemote(client: Modal, { appName, environment }: AppSpe
   const { run: runId, outcome, reason } = answer.data;
   if (outcome === "skipped") return { skipped: reason ?? "its last run is not over" };
   return outcome === "failed" ? { runId, failed: reason ?? "no reason was given" } : { runId };
+}
+
+async function resultOf(client: Modal, call: string, logs: string): Promise<unknown> {
+  try {
+    return await client.result(call, { timeoutSeconds: firePatienceSeconds });
+  } catch (error) {
+    if (!(error instanceof ModalError) || error.kind !== "other") throw error;
+    const said = plainWords(error.message).replace(/^.*?Remote error: /s, "");
+    throw new ModalError("other", `its function on Modal failed: ${said}`, `see: ${logs}`);
+  }
 }
 
 /**

@@ -77,8 +77,8 @@ if modal.is_local():
 def fire(cause: str = "schedule", request: str = "", mode: str = "run") -> dict[str, object]:
     """Fires a run; see fire.py for what it returns. With mode "check" it does not; see check.py."""
     from check import check
-    from fire import Place
     from fire import fire as fire_run
+    from place import Place, RunError
 
     if mode == "check":
         return check(spec, _HOME, _RUNS, os.environ)
@@ -94,6 +94,10 @@ def fire(cause: str = "schedule", request: str = "", mode: str = "run") -> dict[
         reload=runs.reload,
         commit=runs.commit,
     )
-    result = fire_run(spec, place, cause, request)
+    try:
+        result = fire_run(spec, place, cause, request)
+    except RunError as error:
+        # Whoever called has no module `place` to know the other by.
+        raise RuntimeError(str(error)) from None
     print(f"{result['run']}: {result['outcome']}" + (f" ({result['reason']})" if result["reason"] else ""))
     return result

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app_spec import AppSpec
-from fire import RunError, identity_of
 from mngr_arguments import MNGR_VERSION
+from place import RunError, identity_of
 
 _TOOLS = {
     "git": ["git", "--version"],
@@ -21,7 +21,10 @@ _TOOLS = {
 
 
 def check(spec: AppSpec, home: Path, runs: Path, environment: Mapping[str, str]) -> dict[str, object]:
-    """Returns `{"ok", "problems": [text], "mngr": version or None, "userId", "secrets": [names that are set], "tools"}`."""
+    """Returns `{"ok", "problems": [text], "mngr": version, "userId", "secrets": [names that are set], "tools": {}}`.
+
+    Versions of what is missing are None.
+    """
     problems = []
     tools = {name: _version(name, command) for name, command in _TOOLS.items()}
     problems += [f"{name} is not in the image" for name, version in tools.items() if version is None]

@@ -1,24 +1,21 @@
 """One run of a changeling, up to its agent: from then on the sandbox is on its own (see watch.sh)."""
 
-import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import mngr_arguments
 import mngr_client
-import payload
-import pinned_image
 from app_spec import AppSpec
-from env_file import env_file_text
 from masking import masked
 from mngr_client import Identity, Process
+from new_agent import branch_of, create_options
+from pinned_image import ImageError
+from place import Place, RunError, identity_of, modal_settings
 from run_records import Records, Run
 
 # The function's own time, in seconds: Modal ends it then.
@@ -30,45 +27,9 @@ _DESTROY_SECONDS = 90
 _LINGER_SECONDS = 15
 # So many hosts are destroyed at most in one run; normally it is one.
 _MOST_DESTROYED = 3
-# What the watcher needs, once a run's time is over, to push, to write down the end and to end the sandbox.
-_ENDING_SECONDS = 180
 # A sandbox is gone for good so long after its run's time is over: mngr's own margin is in it.
 _MARGIN_SECONDS = 300
 _LOG_BYTES = 64_000
-
-RUNS_IN_SANDBOX = "/changelings-runs"
-WORK_DIR = "/code/project"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a function finds things."""
-
-    home: Path
-    runs: Path
-    program: Path
-    run_command: Path
-    tarball: Path
-    work_dir: Path
-    environment: Mapping[str, str]
-    # Brings in what others wrote to the runs volume.
-    reload: Callable[[], None]
-    # Lets others see what was written to it.
-    commit: Callable[[], None]
-
-
-class RunError(Exception):
-    """No agent could be made; the message says why. Nothing of it is left."""
-
-
-def identity_of(environment: Mapping[str, str]) -> Identity:
-    """The person's, from the stack's Secret. Raises RunError when something of it is missing: none is ever made up."""
-    names = ("MNGR_USER_ID", "MNGR_PREFIX", "CHANGELINGS_MODAL_TOKEN_ID", "CHANGELINGS_MODAL_TOKEN_SECRET")
-    missing = [name for name in names if not environment.get(name)]
-    if missing:
-        raise RunError(f"the stack's Secret lacks {', '.join(missing)}; mend it with: pulumi up")
-    return Identity(*(environment[name] for name in names))
-
 
 def fire(spec: AppSpec, place: Place, cause: str, request: str) -> dict[str, object]:
     """Fires a run. Returns `{"run": id, "outcome": "started" | "skipped" | "failed", "reason": text or None}`.
@@ -103,10 +64,6 @@ def fire(spec: AppSpec, place: Place, cause: str, request: str) -> dict[str, obj
         return firing.start(run, runs)
 
 
-def branch_of(run: str) -> str:
-    return f"changelings/{run}"
-
-
 def _cause(cause: str, now: datetime) -> dict[str, str]:
     if cause != "schedule":
         return {"kind": "manual"}
@@ -130,8 +87,8 @@ class _Firing:
         self._environment = mngr_client.mngr_environment(identity, folder, place.environment)
         self._secrets = {name: place.environment[name] for name in spec.secrets if name in place.environment}
         self._hidden = [*self._secrets.values(), identity.token_secret]
-        self._settings = place.environment.get("CHANGELINGS_MNGR_SETTINGS", "")
-        mngr_client.write_profile(folder, identity.user_id, self._settings)
+        settings = place.environment.get("CHANGELINGS_MNGR_SETTINGS", "")
+        mngr_client.write_profile(folder, identity.user_id, settings)
 
     def alive(self, runs: list[Run], now: datetime) -> str | None:
         """The id of a run that has not ended, as far as can be known."""
@@ -191,17 +148,24 @@ class _Firing:
     def _failed(self, run: str, error: Exception) -> dict[str, object]:
         reason = masked(f"{error}", self._hidden)
         if self._has_started_create:
-            # It may have left a sandbox, which would go on costing.
-            self._start(mngr_arguments.destroy_arguments(run), "clear-away").wait(_DESTROY_SECONDS)
+            self._clear_away(run)
         self.place.reload()
         if (self.records.folder(run) / "ended.json").exists():
             # The agent was done before mngr was: the watcher has written its end, and ended its sandbox under mngr.
             return {"run": run, "outcome": "started", "reason": None}
         self.records.write(run, "ended", datetime.now(UTC), outcome="failed", reason=reason, commits=[])
-        if not isinstance(error, (RunError, pinned_image.ImageError)):
+        if not isinstance(error, (RunError, ImageError)):
             self.place.commit()
             raise error
         return {"run": run, "outcome": "failed", "reason": reason}
+
+    def _clear_away(self, run: str) -> None:
+        """A create that failed may leave a sandbox, which would go on costing, and a record of it."""
+        settings = modal_settings(self.place.environment)
+        app_name = str(settings.get("app_name") or mngr_client.mngr_app_name(self.spec.prefix))
+        program = [sys.executable, str(self.place.program / "sandboxes.py")]
+        self._run([*program, self.spec.environment, app_name, run], "sandboxes").wait(_DESTROY_SECONDS)
+        self._start(mngr_arguments.destroy_arguments(run), "clear-away").wait(_DESTROY_SECONDS)
 
     def _outdated(self, runs: list[Run]) -> list[str]:
         kept = [run.id for run in runs if run.agent_is_kept and "ended" in run.lines]
@@ -209,7 +173,7 @@ class _Firing:
 
     def _create(self, run: str) -> mngr_client.Created:
         """Raises RunError when there is no agent."""
-        options = self._create_options(run)
+        options = create_options(self.spec, self.place, self._secrets, run, self.folder)
         self._make_work_dir()
         self._has_started_create = True
         process = self._start(mngr_arguments.create_arguments(options), "create")
@@ -225,84 +189,6 @@ class _Firing:
             raise RunError(f"mngr create failed: {created.error}")
         return created
 
-    def _create_options(self, run: str) -> mngr_arguments.CreateOptions:
-        spec, agent = self.spec, self.spec.agent
-        token = self._secrets.get("GITHUB_TOKEN") or agent.env.get("GITHUB_TOKEN")
-        git_token = {} if token is None else {"GH_TOKEN": token}
-        # Claude Code runs as root only where it is told that nothing else is at stake.
-        agent_env = {"IS_SANDBOX": "1", **git_token, **agent.env, **self._secrets}
-        script = [] if agent.script is None else ["/bin/sh", f"{payload.FOLDER}/agent.sh"]
-        wrapper = ["/bin/sh", f"{payload.FOLDER}/run-command.sh", f"{payload.FOLDER}/run", *script]
-        image_args: list[str] = []
-        if spec.image == "pinned":
-            dockerfile, context = pinned_image.build_context(self.place.tarball, self.folder / "image")
-            image_args = [f"file={dockerfile}", f"context-dir={context}"]
-        return mngr_arguments.CreateOptions(
-            run=run,
-            type=agent.mngr_type,
-            labels={
-                "CREATOR": "changeling",
-                "changeling": spec.name,
-                "changeling_run": run,
-                "changelings_stack": spec.stack,
-            },
-            work_dir=str(self.place.work_dir),
-            env_file=self._write("agent.env", env_file_text(agent_env)),
-            host_env_file=self._write("host.env", env_file_text(git_token)) if git_token else None,
-            sandbox_timeout_seconds=spec.timeout_seconds + _ENDING_SECONDS,
-            volume=(spec.runs_volume, RUNS_IN_SANDBOX),
-            prepare=payload.prepare_commands(self._payload(run)),
-            snapshot=self._snapshot() if spec.image == "snapshot" else None,
-            template=agent.template,
-            message_file=None if agent.message is None else self._write("message.md", agent.message),
-            # The sandbox is snapshotted at its end; one more at its beginning would only take time.
-            settings=["providers.modal.is_snapshotted_after_create=false", *agent.settings],
-            build_args=[*agent.build_args, *image_args],
-            agent_args=[*(wrapper if agent.leaves_exit_status else []), *agent.args],
-        )
-
-    def _payload(self, run: str) -> dict[str, bytes]:
-        spec, environment = self.spec, self.place.environment
-        ends = "settles" if spec.agent.is_conversational else "leaves-status" if spec.agent.leaves_exit_status else "exits"
-        plan = {
-            "run": run,
-            "changeling": spec.name,
-            "repo": spec.repo,
-            "branch": spec.branch,
-            "new-branch": branch_of(run),
-            "commit": spec.commit or "",
-            "timeout-seconds": str(spec.timeout_seconds),
-            "settle-seconds": str(spec.settle_seconds),
-            "ends": ends,
-            "git-name": environment.get("CHANGELINGS_GIT_NAME") or f"{spec.name} (changeling)",
-            "git-email": environment.get("CHANGELINGS_GIT_EMAIL") or f"{spec.name}@changelings.invalid",
-            "session": f"{spec.prefix}{run}",
-            "host-dir": self._host_dir(),
-            "volume": RUNS_IN_SANDBOX,
-            "work-dir": WORK_DIR,
-        }
-        program = self.place.program
-        scripts = {name: program / name for name in ("prepare.sh", "watch.sh", "git-credential.sh")}
-        scripts["run-command.sh"] = self.place.run_command
-        return payload.payload_files(plan, scripts, self._public_keys(), spec.agent.script)
-
-    def _host_dir(self) -> str:
-        """mngr's folder in sandboxes: its default, or what the person's settings say."""
-        modal = tomllib.loads(self._settings).get("providers", {}).get("modal", {})
-        return str(modal.get("host_dir", "/mngr"))
-
-    def _public_keys(self) -> list[str]:
-        files = sorted((self.place.home / "keys").glob("*.pub"))
-        return [line for file in files for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-
-    def _snapshot(self) -> str:
-        label = self.spec.snapshot_label
-        path = self.place.home / "snapshots" / f"{label}.json"
-        try:
-            return str(json.loads(path.read_text(encoding="utf-8"))["imageId"])
-        except (OSError, ValueError, KeyError) as error:
-            raise RunError(f"there is no snapshot {label}; mend it with: pulumi up") from error
-
     def _make_work_dir(self) -> None:
         """mngr takes the path of its source as that of the work dir, and the source for a git repository."""
         folder = self.place.work_dir
@@ -315,11 +201,9 @@ class _Firing:
         text = masked(process.stderr + process.stdout, self._hidden).encode()[-_LOG_BYTES:]
         (self.records.folder(run) / "create.log").write_bytes(text)
 
-    def _write(self, name: str, text: str) -> str:
-        path = self.folder / name
-        mngr_client.write_private(path, text)
-        return str(path)
-
     def _start(self, args: list[str], name: str) -> Process:
+        return self._run(["mngr", *args], name)
+
+    def _run(self, command: list[str], name: str) -> Process:
         cwd = self.place.work_dir if self.place.work_dir.is_dir() else self.folder
-        return Process(args, self._environment, cwd, self.folder / name)
+        return Process(command, self._environment, cwd, self.folder / name)

@@ -9,7 +9,8 @@ _SHORTEST = 4
 
 def masked(text: str, secrets: Iterable[str]) -> str:
     """The text with `***` in place of each secret, also where it is written as JSON, and of each line of a long one."""
-    forms = {form for secret in secrets for part in (secret, *secret.splitlines()) for form in (part, json.dumps(part)[1:-1])}
+    parts = {part for secret in secrets for part in (secret, *secret.splitlines())}
+    forms = parts | {json.dumps(part)[1:-1] for part in parts}
     for form in sorted(forms, key=len, reverse=True):
         if len(form) >= _SHORTEST:
             text = text.replace(form, "***")

@@ -1,6 +1,6 @@
-"""Every argument list that mngr is called with in the cloud, for mngr 0.3.0: the counterpart of components/mngr/arguments.ts.
+"""Every argument list that mngr is called with in the cloud, for mngr 0.3.0.
 
-mngr's command line changes often, so nobody else builds one. Pure.
+The counterpart of components/mngr/arguments.ts: mngr's command line changes often, so nobody else builds one. Pure.
 """
 
 from collections.abc import Mapping, Sequence

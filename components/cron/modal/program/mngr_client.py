@@ -60,6 +60,11 @@ def mngr_environment(identity: Identity, home: Path, environment: Mapping[str, s
     }
 
 
+def mngr_app_name(prefix: str) -> str:
+    """The app that mngr's sandboxes belong to, cut as mngr cuts it."""
+    return f"{prefix}modal"[:58].rstrip("-_")
+
+
 def write_profile(home: Path, user_id: str, settings: str) -> None:
     """Lays out mngr's host dir before mngr starts, so that it has nothing to make up.
 
@@ -80,13 +85,13 @@ def write_private(path: Path, text: str) -> None:
 
 
 class Process:
-    """A mngr that was started; its output goes to files, so that it is never held up by a full pipe."""
+    """A program that was started; its output goes to files, so that it is never held up by a full pipe."""
 
-    def __init__(self, args: Sequence[str], environment: Mapping[str, str], cwd: Path, output: Path):
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, output: Path):
         self._stdout, self._stderr = Path(f"{output}.jsonl"), Path(f"{output}.log")
         with open(self._stdout, "wb") as stdout, open(self._stderr, "wb") as stderr:
             self._child = subprocess.Popen(
-                ["mngr", *args], env=dict(environment), cwd=cwd, start_new_session=True,
+                command, env=dict(environment), cwd=cwd, start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
             )  # fmt: skip
 

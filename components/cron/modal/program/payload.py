@@ -16,7 +16,9 @@ FOLDER = "/changeling"
 _CHUNK = 90_000
 
 
-def payload_files(plan: Mapping[str, str], scripts: Mapping[str, Path], keys: list[str], script: str | None) -> dict[str, bytes]:
+def payload_files(
+    plan: Mapping[str, str], scripts: Mapping[str, Path], keys: list[str], script: str | None
+) -> dict[str, bytes]:
     """The files, by their paths below /changeling.
 
     plan is what the scripts read, each value a file of its own, so that it can hold any character; keys are public
@@ -37,8 +39,9 @@ def prepare_commands(files: Mapping[str, bytes]) -> list[str]:
     """
     packed = base64.b64encode(_tarball(files)).decode("ascii")
     chunks = [packed[at : at + _CHUNK] for at in range(0, len(packed), _CHUNK)]
-    store = [f"mkdir -p {FOLDER}/payload && printf %s {chunk} >{FOLDER}/payload/{at:04}" for at, chunk in enumerate(chunks)]
-    unpack = f"cat {FOLDER}/payload/* | base64 -d | tar -xz -C {FOLDER} -f - && sh {FOLDER}/prepare.sh"
+    place = f"{FOLDER}/payload"
+    store = [f"mkdir -p {place} && printf %s {chunk} >{place}/{at:04}" for at, chunk in enumerate(chunks)]
+    unpack = f"cat {place}/* | base64 -d | tar -xz -C {FOLDER} -f - && sh {FOLDER}/prepare.sh"
     return [*store[:-1], f"{store[-1]} && {unpack}"]
 
 

@@ -1,4 +1,4 @@
-"""The image of a `pinned` changeling's agents: the repository's own Dockerfile, with the repository at one commit in it."""
+"""The image of a `pinned` changeling's agents: the repository's Dockerfile, with one commit of it inside."""
 
 import re
 import shutil

@@ -40,7 +40,7 @@ done <"$here/authorized_keys"
 
 # For the agent's git as well. The token goes to the host of the declared repository alone, when that asks for it.
 site=$(printf '%s' "$repo" | sed -n 's|^\(https\{0,1\}://[^/]*\).*|\1|p')
-[ -z "$site" ] || git_or_fail config --global --replace-all "credential.$site.helper" "$here/git-credential.sh"
+[ -z "$site" ] || git_or_fail config --global --replace-all "credential.$site.helper" "!sh $here/git-credential.sh"
 git_or_fail config --global user.name "$(plan git-name)"
 git_or_fail config --global user.email "$(plan git-email)"
 git_or_fail config --global push.default current

@@ -1,7 +1,7 @@
-"""The records of one changeling's runs, in the runs volume: files of one RecordLine each (components/cron/runs/record-line.ts).
+"""The records of one changeling's runs, in the runs volume: files of one RecordLine each.
 
-Agents have the volume too: whatever is read here may have been written by one of them. It is data, of bounded size,
-and no link in it is followed.
+components/cron/runs/record-line.ts has the shapes. Agents have the volume too: whatever is read here may have been
+written by one of them. It is data, of bounded size, and no link in it is followed.
 """
 
 import json

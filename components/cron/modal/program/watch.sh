@@ -156,7 +156,8 @@ verdict() {
 push() {
   [ -n "$commits" ] || return
   said=$(git_seconds=60 git_here push --quiet origin "refs/heads/$new_branch:refs/heads/$new_branch" 2>&1) && return
-  complaint="its commits could not be pushed: $(printf '%s\n' "$said" | grep -E '^(fatal|error|remote)|rejected' | tail -n 1)"
+  line=$(printf '%s\n' "$said" | grep -E '^(fatal|error|remote)|rejected' | tail -n 1)
+  complaint="its commits could not be pushed: $line"
   [ "$outcome" != succeeded ] || outcome=failed
   reason="${reason:+$reason; }$complaint"
 }
@@ -165,13 +166,17 @@ save_output() {
   if [ "$ends" = leaves-status ]; then
     tail -c "$output_bytes" "$here/run/output.log"
   else
-    timeout 10 tmux capture-pane -p -S - -t "=$session:" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' | tail -c "$output_bytes"
+    # Without the empty lines below what was written.
+    timeout 10 tmux capture-pane -p -S - -t "=$session:" |
+      sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' |
+      tail -c "$output_bytes"
   fi >"$folder/output.log" 2>/dev/null
 }
 
 write_end() {
   {
-    printf '{"event":"ended","at":"%s","changeling":"%s","id":"%s"' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$changeling" "$run"
+    printf '{"event":"ended","at":"%s"' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+    printf ',"changeling":"%s","id":"%s"' "$changeling" "$run"
     printf ',"outcome":"%s"' "$outcome"
     [ -z "$reason" ] || printf ',"reason":%s' "$(json "$reason")"
     printf ',"commits":[%s]}\n' "$commits"

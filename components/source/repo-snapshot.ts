@@ -1,0 +1,64 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { scriptCommand } from "../command.ts";
+import { drifted } from "../drift.ts";
+import type { ModalHome } from "../modal/modal-home.ts";
+import type { ModalSite } from "../modal/site.ts";
+import { slugOf } from "./slug.ts";
+import { durationText, type SnapshotNeed, snapshotDrift, snapshotLabel } from "./snapshot.ts";
+import type { SnapshotEnvironment } from "./snapshot-environment.ts";
+
+export interface RepoSnapshotArgs {
+  /** From `snapshotNeeds`, so that the shortest age counts where several need the same. */
+  readonly need: SnapshotNeed;
+  readonly stack: string;
+  readonly home: ModalHome;
+  /** undefined: Modal could not be asked, so nothing is known to have drifted. */
+  readonly site: ModalSite | undefined;
+  readonly mngrProfile?: string | undefined;
+  /** GITHUB_TOKEN, to clone with. */
+  readonly gitToken?: pulumi.Input<string> | undefined;
+  /** Secret variables by which a script finds the stack's own Modal token. */
+  readonly tokenVariables?: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+export interface RepoSnapshot {
+  /** What it is found again by, on the stack's home volume. */
+  readonly label: string;
+  readonly command: pulumi.Resource;
+}
+
+const snapshots = new Map<string, RepoSnapshot>();
+
+/**
+ * The snapshot of a machine with a clone of a branch: one for all changelings that need the same. Its name says which,
+ * so that another declaration is another snapshot, and the old one is removed once nobody starts from it.
+ */
+export function repoSnapshot({ need, stack, home, site, ...args }: RepoSnapshotArgs): RepoSnapshot {
+  const label = snapshotLabel(need);
+  const made = snapshots.get(label);
+  if (made !== undefined) return made;
+  const { repo, branch, template, buildArgs, maxAgeSeconds } = need;
+  const environment = {
+    STACK: stack,
+    MODAL_ENVIRONMENT: home.environment,
+    MNGR_USER_ID: home.userId,
+    MNGR_PREFIX: home.prefix,
+    MNGR_PROFILE: args.mngrProfile,
+    REPO: repo,
+    BRANCH: branch,
+    TEMPLATE: template,
+    BUILD_ARGS: buildArgs.length === 0 ? undefined : JSON.stringify(buildArgs),
+    SNAPSHOT_MAX_AGE: maxAgeSeconds === undefined ? undefined : durationText(maxAgeSeconds),
+  } satisfies { [Name in keyof SnapshotEnvironment]: pulumi.Input<string> | undefined };
+  const secretEnvironment = {
+    ...args.tokenVariables,
+    ...(args.gitToken === undefined ? {} : { GITHUB_TOKEN: args.gitToken }),
+  };
+  const drift = drifted(snapshotDrift(label, maxAgeSeconds, site));
+  const name = `snapshot-${slugOf(repo)}-${label.slice(0, 6)}`;
+  const opts = { dependsOn: [home] };
+  const command = scriptCommand(name, { script: "repo-snapshot", environment, secretEnvironment, drift }, opts);
+  const snapshot = { label, command };
+  snapshots.set(label, snapshot);
+  return snapshot;
+}

@@ -1,0 +1,26 @@
+/** One thing that the doctor looked at. */
+export interface Check {
+  readonly name: string;
+  /** `failed` is what has to be mended; a warning is what a person may want to know. */
+  readonly status: "ok" | "warning" | "failed";
+  readonly detail: string;
+  /** What to do; undefined when nothing is. */
+  readonly remedy?: string;
+}
+
+export function ok(name: string, detail: string): Check {
+  return { name, status: "ok", detail };
+}
+
+export function warning(name: string, detail: string, remedy?: string): Check {
+  return { name, status: "warning", detail, ...(remedy === undefined ? {} : { remedy }) };
+}
+
+export function failed(name: string, detail: string, remedy?: string): Check {
+  return { ...warning(name, detail, remedy), status: "failed" };
+}
+
+export function checkText({ name, status, detail, remedy }: Check): string {
+  const mark = { ok: "ok     ", warning: "warning", failed: "FAILED " }[status];
+  return `${mark}  ${name}: ${detail}${remedy === undefined ? "" : `\n         ${remedy}`}`;
+}

@@ -1,0 +1,37 @@
+import { type RemoteApps, remoteApps } from "../../components/cron/modal/remote-apps.ts";
+import type { RunsVolume, Timeouts } from "../../components/cron/modal/remote-runs.ts";
+import { type Modal, modalClient } from "../../components/modal/client.ts";
+import { personEnvironment, personIdentity } from "../../components/modal/identity.ts";
+import { runsVolumeName } from "../../components/modal/names.ts";
+import { type ModalSite, modalSite } from "../../components/modal/site.ts";
+import type { ModalToken } from "../../components/modal/token.ts";
+
+/** A stack's changelings on Modal, as any machine with the token sees them. */
+export interface ModalFleet extends RemoteApps {
+  /** The short name, as in the names of its things. */
+  readonly stack: string;
+  readonly client: Modal;
+  readonly site: ModalSite;
+  /** undefined: nothing has ever been recorded. */
+  readonly volume: RunsVolume | undefined;
+  readonly timeoutSeconds: Timeouts;
+}
+
+/** @throws ModalError within 20 s when Modal can't be asked */
+export async function openModalFleet(stack: string, token: ModalToken | undefined): Promise<ModalFleet> {
+  const client = modalClient({ token, env: process.env });
+  const site = await modalSite({ stack, client, localEnvironment: personEnvironment(personIdentity(process.env)) });
+  const found = await remoteApps(client, site, stack);
+  const volume = runsVolumeName(stack);
+  return {
+    ...found,
+    stack,
+    client,
+    site,
+    volume:
+      site.environment !== undefined && site.volumes.has(volume)
+        ? { client, environment: site.environment, volume }
+        : undefined,
+    timeoutSeconds: (name) => found.apps.find(({ spec }) => spec.name === name)?.spec.timeoutSeconds,
+  };
+}

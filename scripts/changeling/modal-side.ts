@@ -1,0 +1,95 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "smol-toml";
+import * as z from "zod/mini";
+import { readTextIfAny } from "../../components/cron/local/files.ts";
+import { installedNames } from "../../components/cron/local/installed-files.ts";
+import type { ModalToken } from "../../components/modal/token.ts";
+import { projectFolder } from "../project.ts";
+import { pulumi, type Stack, shortNameOf } from "../stack.ts";
+import { fleetFileOf, type Place } from "./context.ts";
+import type { ModalFleet } from "./modal-fleet.ts";
+
+/** What is known of a stack's changelings on Modal. */
+export type ModalSide =
+  /** There is no reason to ask: nobody waits for the network, nor reads a word about Modal. */
+  | { readonly kind: "not_asked" }
+  | { readonly kind: "reached"; readonly fleet: ModalFleet }
+  /** There is a reason, and no answer. */
+  | { readonly kind: "unreached"; readonly error: Error };
+
+/**
+ * Asks Modal when it makes sense: with `--provider modal`, for a changeling that is not on this machine, and for a
+ * fleet that declares one on Modal, or of which nothing is known here.
+ *
+ * @param name the changeling that a command is about; undefined: all
+ */
+export async function modalSide(context: Place, name?: string): Promise<ModalSide> {
+  if (context.provider === "local") return { kind: "not_asked" };
+  const installed = installedNames(context.paths);
+  const isWanted = context.provider === "modal";
+  if (!isWanted && name !== undefined && installed.includes(name)) return { kind: "not_asked" };
+  try {
+    const token = await tokenOf(context.stack);
+    const isAllHere = name === undefined && installed.length > 0;
+    if (!isWanted && !(await isModals(context.stack, token !== undefined, isAllHere))) return { kind: "not_asked" };
+    const { openModalFleet } = await import("./modal-fleet.ts");
+    return { kind: "reached", fleet: await openModalFleet(shortNameOf(context.stack), token) };
+  } catch (error) {
+    return { kind: "unreached", error: asError(error) };
+  }
+}
+
+/** @param isAllHere nothing that is wanted is missing on this machine, as far as it knows */
+async function isModals(stack: Stack, hasToken: boolean, isAllHere: boolean): Promise<boolean> {
+  if (isAllHere) return hasToken && (await declaresModal(stack)) !== false;
+  return hasToken || (await declaresModal(stack)) === true;
+}
+
+/** The warning for what the answer lacks, once; the exit code tells it too. */
+export function warnUnreached(side: ModalSide): void {
+  if (side.kind !== "unreached") return;
+  process.stderr.write(`warning: what is on Modal is not shown: ${side.error.message}\n`);
+  process.exitCode = 1;
+}
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** The token of whoever runs this, else the stack's own. @throws ModalError for half a token */
+export async function tokenOf(stack: Stack): Promise<ModalToken | undefined> {
+  const { modalToken } = await import("../../components/modal/token.ts");
+  return modalToken(process.env, process.env["MODAL_TOKEN_ID"] ? undefined : await stackToken(stack));
+}
+
+const tokenSettings = z.object({
+  "changelings:MODAL_TOKEN_ID": z.object({ value: z.string() }),
+  "changelings:MODAL_TOKEN_SECRET": z.object({ value: z.string() }),
+});
+
+/** What `pulumi config set --secret` was given; Pulumi is only asked for a stack whose settings have it. */
+async function stackToken(stack: Stack): Promise<ModalToken | undefined> {
+  const file = stack.configFile ?? join(projectFolder, `Pulumi.${shortNameOf(stack)}.yaml`);
+  if (readTextIfAny(file)?.includes("changelings:MODAL_TOKEN_ID:") !== true) return undefined;
+  const { code, stdout } = await pulumi(stack, ["config", "--json", "--show-secrets"], { capture: true });
+  const held = code === 0 ? tokenSettings.safeParse(JSON.parse(stdout)).data : undefined;
+  if (held === undefined) return undefined;
+  return { id: held["changelings:MODAL_TOKEN_ID"].value, secret: held["changelings:MODAL_TOKEN_SECRET"].value };
+}
+
+const provider = z.optional(z.unknown());
+const providers = z.object({
+  defaults: z.optional(z.object({ provider })),
+  changelings: z.optional(z.record(z.string(), z.object({ provider }))),
+});
+
+/** Whether the stack's fleet file names the provider, read without a check; undefined: there is no file to read here. */
+async function declaresModal(stack: Stack): Promise<boolean | undefined> {
+  try {
+    const { defaults, changelings = {} } = providers.parse(parse(readFileSync(await fleetFileOf(stack), "utf8")));
+    return [defaults, ...Object.values(changelings)].some((each) => each?.provider === "modal");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import { readRuns } from "../../components/cron/local/records.ts";
+import type { RunPlace, RunsVolume, Timeouts, WhichRuns } from "../../components/cron/modal/remote-runs.ts";
+import { newestFirst, type RecordedRun } from "../../components/cron/runs/fold.ts";
+import type { Provider } from "../../components/fleet/index.ts";
+import type { Place } from "./context.ts";
+import { asError, type ModalSide, warnUnreached } from "./modal-side.ts";
+
+export type RunOnProvider = RecordedRun & { readonly provider: Provider };
+
+/** The newest runs of both providers, newest first; with a warning when Modal's can't be had. */
+export async function recordedRuns(place: Place, modal: ModalSide, which: WhichRuns): Promise<RunOnProvider[]> {
+  const local = place.provider === "modal" ? [] : readRuns(place.paths, which.name);
+  const remote = await fromModal(modal, ({ readRemoteRuns }, volume, timeouts) =>
+    readRemoteRuns(volume, timeouts, which),
+  );
+  return newestFirst([...on("local", local), ...on("modal", remote)]).slice(0, which.limit);
+}
+
+/** The last run of each changeling on each provider; with a warning when Modal's can't be had. */
+export async function lastRuns(place: Place, modal: ModalSide): Promise<RunOnProvider[]> {
+  const local = place.provider === "modal" ? [] : readRuns(place.paths);
+  const isLast = (run: RecordedRun) => local.find(({ changeling }) => changeling === run.changeling) === run;
+  const remote = await fromModal(modal, ({ readLastRemoteRuns }, volume, timeouts) =>
+    readLastRemoteRuns(volume, timeouts),
+  );
+  return [...on("local", local.filter(isLast)), ...on("modal", remote)];
+}
+
+/** One run of a changeling; undefined when there is no record of it. */
+export async function recordedRun(
+  place: Place,
+  modal: ModalSide,
+  { changeling, id }: RunPlace,
+): Promise<RunOnProvider | undefined> {
+  const local = place.provider === "modal" ? undefined : readRuns(place.paths, changeling).find((run) => run.id === id);
+  if (local !== undefined) return { ...local, provider: "local" };
+  const remote = await fromModal(modal, async ({ readRemoteRun }, volume, timeouts) => {
+    const run = await readRemoteRun(volume, timeouts, { changeling, id });
+    return run === undefined ? [] : [run];
+  });
+  return on("modal", remote)[0];
+}
+
+async function fromModal(
+  modal: ModalSide,
+  read: (
+    records: typeof import("../../components/cron/modal/remote-runs.ts"),
+    volume: RunsVolume,
+    timeouts: Timeouts,
+  ) => Promise<RecordedRun[]>,
+): Promise<RecordedRun[]> {
+  if (modal.kind !== "reached" || modal.fleet.volume === undefined) return [];
+  try {
+    const records = await import("../../components/cron/modal/remote-runs.ts");
+    return await read(records, modal.fleet.volume, modal.fleet.timeoutSeconds);
+  } catch (error) {
+    warnUnreached({ kind: "unreached", error: asError(error) });
+    return [];
+  }
+}
+
+function on(provider: Provider, runs: readonly RecordedRun[]): RunOnProvider[] {
+  return runs.map((run) => ({ ...run, provider }));
+}

@@ -1,0 +1,96 @@
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { checkout } from "./cache.mjs";
+import { toolchain } from "./environment.ts";
+import { withLock } from "./lock.mjs";
+import { SetupError } from "./progress.mjs";
+import { findPython, installPythonLock } from "./python.ts";
+import { which } from "./toolchain.mjs";
+import { installPackagesOfSystem, packageManager, remedy } from "./tools.ts";
+
+/** What the Modal emulator of test/modal-emulator runs with. All paths are absolute. */
+export interface EmulatorSetup {
+  /** Of an environment of its own, with the newest `modal` and with what containers are to find installed. */
+  readonly python: string;
+  /** Of the environment with mngr and modal: what containers run on. */
+  readonly clientPython: string;
+  /** The folder that holds the package `modal_emulator`. */
+  readonly source: string;
+}
+
+/** What the emulator and mngr's sandboxes call of the system, by the Debian package that holds it. */
+const PACKAGES: ReadonlyMap<string, string> = new Map([
+  ["sshd", "openssh-server"],
+  ["ssh", "openssh-client"],
+  ["rsync", "rsync"],
+  ["jq", "jq"],
+  ["xxd", "xxd"],
+  ["curl", "curl"],
+  ["unshare", "util-linux"],
+]);
+
+/** An sshd is on the PATH of root alone. */
+const FOLDERS_OF_ROOT = ["usr/sbin", "sbin", "usr/local/sbin"];
+
+/**
+ * Finds or installs what the Modal emulator needs: only tests, benchmarks and `npm run emulator` do.
+ *
+ * @throws SetupError with what to install, where that can't be done without asking
+ */
+export async function setUpEmulator(): Promise<EmulatorSetup> {
+  if (process.platform !== "linux") {
+    throw new SetupError("The Modal emulator makes its containers of Linux's namespaces, and this is not Linux", {
+      remedy: "Run it in a Linux machine or container, for instance with Docker: privileged, with a volume on /tmp.",
+    });
+  }
+  await installEmulatorTools();
+  const title = "Installing the Modal emulator's Python packages (half a minute, once)";
+  const folder = await installPythonLock("-emulator", title, await findPython());
+  return {
+    python: join(folder, "bin/python"),
+    clientPython: toolchain().python,
+    source: join(checkout, "test/modal-emulator"),
+  };
+}
+
+/**
+ * Installs the system's tools that are missing, where nobody has to be asked, without starting a service.
+ *
+ * @param root the folder that stands for `/`, for tests
+ * @throws SetupError with what to install
+ */
+export async function installEmulatorTools(root = "/"): Promise<void> {
+  if (missingTools(root).length === 0) return;
+  await withLock("emulator-tools", async () => {
+    const missing = missingTools(root);
+    if (missing.length === 0) return;
+    const packages = [...new Set(missing.flatMap((tool) => PACKAGES.get(tool) ?? []))];
+    const fault = `The Modal emulator needs ${missing.join(", ")}, not found`;
+    if (packageManager() !== "apt-get") {
+      throw new SetupError(fault, { remedy: `Install what holds them; on Debian: ${packages.join(", ")}.` });
+    }
+    // Where systemd runs, an ssh server that is installed also starts, now and at each boot: that is asked of a person.
+    if (missing.includes("sshd") && existsSync(join(root, "run/systemd/system"))) {
+      const without = "(without a server that runs: sudo systemctl disable --now ssh)";
+      throw new SetupError(fault, { remedy: `${remedy(packages)} ${without}` });
+    }
+    await withoutStartingServices(root, () => installPackagesOfSystem(packages, fault));
+  });
+}
+
+function missingTools(root: string): string[] {
+  const path = [process.env.PATH, ...FOLDERS_OF_ROOT.map((folder) => join(root, folder))].join(delimiter);
+  return [...PACKAGES.keys()].filter((tool) => which(tool, path) === null);
+}
+
+/** Debian starts what it installs, unless this file says otherwise (Debian policy 9.3.3, invoke-rc.d(8)). */
+async function withoutStartingServices(root: string, work: () => Promise<void>): Promise<void> {
+  const policy = join(root, "usr/sbin/policy-rc.d");
+  const isOurs = process.getuid?.() === 0 && !existsSync(policy);
+  if (isOurs) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    await work();
+  } finally {
+    if (isOurs) rmSync(policy, { force: true });
+  }
+}

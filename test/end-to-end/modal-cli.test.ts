@@ -1,0 +1,254 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeJob } from "../../components/cron/local/installed-files.ts";
+import { installationPaths } from "../../components/cron/local/paths.ts";
+import { homeVolumeName, runsVolumeName, secretName } from "../../components/modal/names.ts";
+import { noTokenRemedy } from "../../components/modal/token.ts";
+import { devStack } from "../../scripts/dev-stack.ts";
+import { installationOf } from "../../scripts/stack.ts";
+import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
+import { ModalStack } from "../support/modal-stack.ts";
+
+/** The `changeling` command against Modal's emulator, on a machine that has a token and nothing else of ours. */
+let emulator: Emulator;
+let dev: ModalStack;
+
+const names = ["busy", "crashes", "fails", "slow", "works"];
+
+beforeAll(async () => {
+  emulator = await startEmulator();
+  dev = new ModalStack(emulator, "0123456789abcdef0123456789abcdef");
+  // No agents are looked at here, and mngr takes seconds to say its version.
+  writeFileSync(join(dev.home, "bin", "mngr"), "#!/bin/sh\necho mngr 0.3.0\n", { mode: 0o755 });
+  await dev.make();
+  await dev.deploy(...names.map((name) => dev.spec(name, { enabled: name !== "slow" })));
+});
+afterAll(async () => {
+  dev?.remove();
+  await emulator?.stop();
+});
+
+const json = (text: string) => JSON.parse(text);
+
+describe("from a machine with the token alone", () => {
+  it("fires one and waits for its end; the others' ways to end", async () => {
+    const works = await dev.changeling("run", "works", "--wait");
+    expect(works.stderr).toMatch(/^works is being fired … 0 s\nworks-\S+ is starting … 0 s\n$/);
+    expect(works.stdout.replace(/\d{4}(-\d\d){5}/g, "TIME")).toBe(
+      [
+        "works-TIME succeeded after 0 s",
+        "  branch   changelings/works-TIME",
+        "  commit   aaaaaaaaaa Fix one FIXME",
+        "  in       https://example.com/app.git",
+        "  look     git fetch https://example.com/app.git changelings/works-TIME && git show FETCH_HEAD",
+        "",
+      ].join("\n"),
+    );
+    expect(works.code).toBe(0);
+
+    const busy = await dev.changeling("run", "busy", "--json");
+    expect([busy.code, json(busy.stdout)]).toEqual([1, { skipped: "the other one is still running" }]);
+
+    const fails = await dev.changeling("run", "fails");
+    expect(fails.stdout).toMatch(/^fails-\S+ failed after 0 s: mngr create failed: no such agent type\n/);
+    expect(fails.code).toBe(1);
+
+    const crashes = await dev.changeling("run", "crashes");
+    expect(crashes.stderr).toContain(
+      "error: its function on Modal failed: RuntimeError('the container has no mngr'); " +
+        `see: modal app logs changeling_dev_crashes --env ${dev.environment}\n`,
+    );
+    expect(crashes.code).toBe(1);
+  });
+
+  it("fires a paused one too, and says how to follow it while it runs and when it has ended", async () => {
+    const { code, stdout } = await dev.changeling("run", "slow");
+    const id = /^fired (slow-\S+); follow it with: changeling logs slow\n$/.exec(stdout)?.[1] ?? "none";
+    expect(code).toBe(0);
+    const open = await dev.changeling("logs", "slow", id);
+    expect(open.stdout).toContain(`${id} is running\n`);
+    expect(open.stdout).toContain(`(its log is kept when it ends; until then: mngr connect ${id})\n`);
+    const lines = [{ event: "ended", at: new Date().toISOString(), outcome: "no_changes", commits: [] }];
+    await dev.write(runsVolumeName("dev"), dev.record(id, lines, { "output.log": "looked around\n" }));
+    const over = await dev.changeling("logs", "slow");
+    expect(over.stdout).toMatch(new RegExp(`^${id} no changes after .*\n(.*\n)*--- output.log\nlooked around\n$`));
+  });
+
+  it("leaves a run going on Ctrl-C, and says so", async () => {
+    const { code, stderr } = await dev.changeling({ interruptAt: /is starting/ }, "run", "slow", "--wait");
+    expect(stderr).toMatch(/^slow-\S+ goes on; see how it ended: changeling logs slow$/m);
+    expect(code).toBe(130);
+  });
+
+  it("lists the fleet and its runs", async () => {
+    const list = await dev.changeling("list");
+    expect(list.stdout).toMatch(/^NAME +WHERE +WHEN +TIME ZONE +NEXT RUN +LAST RUN\n/);
+    expect(list.stdout).toMatch(/^works +modal +At 03:00, every day +UTC +\S+ .* 03:00 +succeeded .*: 1 commit$/m);
+    expect(list.stdout).toMatch(/^slow +modal +At 03:00, every day +UTC +paused +running, fired/m);
+    expect([list.code, list.stderr]).toEqual([0, ""]);
+    const listed = json((await dev.changeling("list", "--json")).stdout);
+    expect(
+      listed.map((each: { name: string; lastRun: { outcome?: string } | null }) => [each.name, each.lastRun?.outcome]),
+    ).toEqual([
+      ["busy", "skipped"],
+      ["crashes", undefined],
+      ["fails", "failed"],
+      ["slow", undefined],
+      ["works", "succeeded"],
+    ]);
+    const runs = json((await dev.changeling("runs", "--json", "--limit", "3")).stdout);
+    expect(runs.map((run: { changeling: string; provider: string }) => [run.changeling, run.provider])).toEqual([
+      ["slow", "modal"],
+      ["slow", "modal"],
+      ["fails", "modal"],
+    ]);
+    expect(json((await dev.changeling("runs", "works", "--json")).stdout)).toHaveLength(1);
+  });
+
+  it("knows a name that is nearly right", async () => {
+    const { code, stderr } = await dev.changeling("run", "work");
+    expect([code, stderr]).toEqual([1, 'error: no changeling "work" is deployed on this stack; did you mean works?\n']);
+  });
+});
+
+describe("with changelings on this machine too", () => {
+  beforeAll(() => {
+    const paths = installationPaths(installationOf(devStack(dev.home)), dev.home);
+    const { agent, name, ...spec } = dev.spec("here");
+    const { type, mngrType, isConversational, args, buildArgs, env } = agent;
+    const { enabled, schedule, timezone, timeoutSeconds, settleSeconds, keepRuns, branch } = spec;
+    const shared = { name, enabled, schedule, timezone, timeoutSeconds, settleSeconds, keepRuns, branch };
+    const own = { type, mngrType, isConversational, args, buildArgs, env };
+    writeJob(paths, { ...shared, catchUp: true, overlap: "skip", repo: "/repo", agent: own });
+  });
+
+  it("shows both", async () => {
+    const { stdout } = await dev.changeling("list", "--json");
+    expect(json(stdout).map(({ name, provider }: { name: string; provider: string }) => `${name} ${provider}`)).toEqual(
+      ["busy modal", "crashes modal", "fails modal", "here local", "slow modal", "works modal"],
+    );
+  });
+
+  it("shows what is here when Modal is away, with one warning and exit code 1", async () => {
+    const away = { MODAL_SERVER_URL: "http://127.0.0.1:9" };
+    const started = Date.now();
+    const { code, stdout, stderr } = await dev.changeling({ env: away }, "list", "--json");
+    expect(Date.now() - started).toBeLessThan(20_000);
+    expect(json(stdout).map(({ name }: { name: string }) => name)).toEqual(["here"]);
+    expect(stderr.match(/^warning: .*Modal.*$/gm)).toEqual([
+      expect.stringMatching(/^warning: what is on Modal is not shown: Modal .*https:\/\/status.modal.com/),
+    ]);
+    expect(code).toBe(1);
+  });
+
+  it("never mentions Modal to who has no token", async () => {
+    const without = { MODAL_TOKEN_ID: "", MODAL_TOKEN_SECRET: "", MODAL_SERVER_URL: "http://127.0.0.1:9" };
+    const { code, stdout, stderr } = await dev.changeling({ env: without }, "list");
+    expect(stdout.split("\n").map((line) => line.split(" ")[0])).toEqual(["NAME", "here", ""]);
+    expect(stdout + stderr).not.toMatch(/modal/i);
+    expect(code).toBe(0);
+  });
+});
+
+describe("doctor", () => {
+  interface Check {
+    readonly name: string;
+    readonly status: string;
+    readonly detail: string;
+    readonly remedy?: string;
+  }
+
+  async function diagnosed(...args: string[]): Promise<{ code: number | null; checks: Map<string, Check> }> {
+    const { code, stdout } = await dev.changeling("doctor", "--json", "--provider", "modal", ...args);
+    const checks: Check[] = json(stdout);
+    return { code, checks: new Map(checks.map((check) => [check.name, check])) };
+  }
+
+  it("finds nothing wrong where nothing is; and this machine's mngr once it is authorized", async () => {
+    const before = await diagnosed("--deep");
+    expect(before.checks.get("Modal token")?.status).toBe("ok");
+    expect(before.checks.get("Modal environment")).toMatchObject({ status: "ok", detail: dev.environment });
+    for (const name of names) {
+      expect(before.checks.get(`app of ${name}`)?.status).toBe("ok");
+      expect(before.checks.get(`deployments of ${name}`)).toMatchObject({
+        status: "ok",
+        detail: "version 1, as applied",
+      });
+    }
+    expect(before.checks.get("orphans on Modal")?.detail).toBe("none");
+    expect(before.checks.get("last run of fails")).toMatchObject({
+      status: "warning",
+      remedy: "look into it with: changeling logs fails",
+    });
+    expect(before.checks.get("mngr on Modal")).toMatchObject({
+      status: "warning",
+      remedy: "to see and open its agents from this machine: changeling --stack dev authorize",
+    });
+    expect((await dev.changeling("authorize")).code).toBe(0);
+    expect((await diagnosed()).checks.get("mngr on Modal")?.status).toBe("ok");
+  });
+
+  it("finds what somebody else did, and offers the command that mends it", async () => {
+    const { client, environment } = dev;
+    await client.stopApp("changeling_dev_busy", environment);
+    await dev.noteDeployed(dev.spec("fails", { secrets: ["API_KEY"] }));
+    // As somebody does who deploys it from a folder of their own.
+    await dev.deployByHand(dev.spec("works", { branch: "mine" }), "my-own");
+    const { code, checks } = await diagnosed("--deep");
+    expect(checks.get("app of busy")).toMatchObject({ status: "failed", detail: "its Modal app is stopped" });
+    expect(checks.get(`Modal Secret ${secretName("dev", "fails")}`)?.status).toBe("failed");
+    expect(checks.get("deployments of works")).toMatchObject({
+      status: "failed",
+      detail: expect.stringMatching(/^version 2 was deployed as my-own, not by `pulumi up` \(/),
+      remedy: expect.stringContaining(`modal app stop changeling_dev_works --env ${environment} --yes`),
+    });
+    expect(code).toBe(1);
+    const list = await dev.changeling("list");
+    expect(list.stdout).toMatch(/^busy +modal .* does not fire +skipped/m);
+    expect(list.stderr).toContain(
+      "warning: busy does not fire: its Modal app is stopped; mend it with: npm run pulumi -- up\n",
+    );
+    const run = await dev.changeling("run", "busy");
+    expect(run.stderr).toContain("error: busy can't be fired: its Modal app is stopped");
+  });
+
+  it("finds orphans once it knows what is declared, and removes none of them", async () => {
+    const { client, environment } = dev;
+    const declared = names.filter((name) => name !== "slow");
+    dev.declare(
+      declared.map((name) => `[changelings.${name}]\nagent_type = "command"\nagent_args = ["true"]\n`).join(""),
+    );
+    await client.putSecret(secretName("dev", "slow"), environment, { A: "b" });
+    await dev.write(homeVolumeName("dev"), { "snapshots/old.json": "{}" });
+    await client.createVolume(homeVolumeName("forgotten"), environment);
+    await client.createEnvironment("mngr-leaked");
+    await client.createVolume(homeVolumeName("forgotten"), "mngr-leaked");
+    const { code, checks } = await diagnosed();
+    const orphans = [...checks].filter(([name]) => name.startsWith("orphan on Modal: "));
+    expect(
+      orphans.map(([name, { status, remedy }]) => [name.slice(17), status, /modal .*$/.exec(`${remedy}`)?.[0]]),
+    ).toEqual([
+      ["Secret changeling_dev_slow", "failed", `modal secret delete changeling_dev_slow --env ${environment} --yes`],
+      ["app changeling_dev_slow", "failed", `modal app stop changeling_dev_slow --env ${environment} --yes`],
+      ["snapshot old", "failed", `modal volume rm changelings_dev snapshots/old.json --env ${environment}`],
+      [
+        "volume changelings_forgotten",
+        "warning",
+        `modal volume delete changelings_forgotten --env ${environment} --yes`,
+      ],
+      ["environment mngr-leaked", "warning", "modal environment delete mngr-leaked --yes"],
+    ]);
+    expect(code).toBe(1);
+    expect((await client.apps(environment)).find(({ name }) => name === "changeling_dev_slow")?.state).toBe("deployed");
+  });
+
+  it("says how to get a token", async () => {
+    const env = { MODAL_TOKEN_ID: "", MODAL_TOKEN_SECRET: "" };
+    const { code, stdout } = await dev.changeling({ env }, "doctor", "--provider", "modal");
+    const lines = stdout.split("\n");
+    const at = lines.indexOf("FAILED   Modal token: not found");
+    expect(lines[at + 1]).toBe(`         ${noTokenRemedy}`);
+    expect(code).toBe(1);
+  });
+});

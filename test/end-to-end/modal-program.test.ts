@@ -1,0 +1,263 @@
+import { execFile } from "node:child_process";
+import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { canonicalJson } from "../../components/cron/canonical-json.ts";
+import { programFolder, programRequirements } from "../../components/cron/modal/program-files.ts";
+import type { AppSpec } from "../../components/cron/modal/spec.ts";
+import { parseLine, type RecordLine } from "../../components/cron/runs/record-line.ts";
+import { homeVolumeName, runsVolumeName, stackSecretName } from "../../components/modal/names.ts";
+import { ensureTarball } from "../../components/source/tarball.ts";
+import { type GitServer, startGitServer } from "../support/git-server.ts";
+import type { ModalCall } from "../support/modal-control.ts";
+import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
+import { ModalStack } from "../support/modal-stack.ts";
+import { Repository } from "../support/repository.ts";
+
+/** The program on an emulated Modal, with the real `modal` and mngr: from its deploy to what its agents push. */
+
+const run = promisify(execFile);
+const userId = "0123456789abcdef0123456789abcdef";
+const token = 'ghp_"s3cret$token';
+// biome-ignore lint/suspicious/noTemplateCurlyInString: what a shell, dotenv or Python's format would expand
+const hostile = 'it\'s {everything} "here" $HOME ${HOME} `id` \\ é😀';
+const past = { author: "Somebody", at: "2026-01-01T00:00:00Z" };
+const mostBytes = 100_000;
+
+let git: GitServer;
+let emulator: Emulator;
+let stack: ModalStack;
+let seed: Repository;
+let bare: string;
+
+beforeAll(async () => {
+  git = await startGitServer({ token });
+  seed = new Repository();
+  seed.write({
+    "README.md": "FIXME\n",
+    Dockerfile: "FROM debian:bookworm-slim\nCOPY claude.sh /usr/local/bin/claude\n",
+    ".dockerignore": "*.gz\n",
+    "claude.sh": readFileSync(join(import.meta.dirname, "../support/working-claude.sh")),
+  });
+  chmodSync(join(seed.folder, "claude.sh"), 0o755);
+  seed.commit({}, past);
+  bare = git.create("repo", seed.folder);
+  emulator = await startEmulator({ sandboxReaches: [git.port] });
+  stack = new ModalStack(emulator, userId);
+  await stack.make();
+  const key = laptopKey();
+  await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
+  await stack.write(homeVolumeName("dev"), { "keys/0123456789abcdef.pub": readFileSync(`${key}.pub`, "utf8") });
+  await stack.client.putSecret(stackSecretName("dev"), stack.environment, {
+    CHANGELINGS_MODAL_TOKEN_ID: "ak-emulator",
+    CHANGELINGS_MODAL_TOKEN_SECRET: "as-emulator",
+    MNGR_USER_ID: userId,
+    MNGR_PREFIX: "mngr-",
+    CHANGELINGS_MNGR_SETTINGS: '[agent_types.talker]\nparent_type = "claude"\n',
+    CHANGELINGS_GIT_NAME: "Ann O'Dyne",
+    CHANGELINGS_GIT_EMAIL: "ann@example.com",
+  });
+}, 240_000);
+
+afterAll(async () => {
+  seed?.[Symbol.dispose]();
+  await emulator?.stop();
+  await git?.stop();
+});
+
+describe("the program on Modal", { timeout: 240_000 }, () => {
+  it("fires at its time: an agent works, its branch is pushed, its end is recorded, its sandbox is gone", async () => {
+    const script = `printf '%s' "$NASTY" >nasty; printf '%s' "$1" >argument; git add . && git commit -qm "Mend it's \\"{x}\\""`;
+    const spec = specOf("worker", { agent: { script, args: [hostile] } });
+    await deploy(spec, { GITHUB_TOKEN: token, NASTY: `${hostile}\nline two` });
+    expect(await call(spec, { mode: "check" })).toMatchObject({
+      ok: true,
+      problems: [],
+      mngr: "0.3.0",
+      userId,
+      secrets: ["GITHUB_TOKEN", "NASTY"],
+    });
+    const calls = await emulator.control.advance(new Date("2026-07-02T00:00:00Z"), new Date("2026-07-02T12:00:00Z"));
+    expect(calls.map(({ app, status }) => [app, status])).toEqual([[spec.appName, "GENERIC_STATUS_SUCCESS"]]);
+    const id = runOf(calls[0]);
+    const ended = await endOf(spec, id);
+    const branch = `changelings/${id}`;
+    const hash = gitIn(bare, "rev-parse", branch);
+    expect(ended).toMatchObject({ outcome: "succeeded", commits: [{ hash, subject: `Mend it's "{x}"` }] });
+    expect(gitIn(bare, "show", "--no-patch", "--format=%an <%ae>", branch)).toBe("Ann O'Dyne <ann@example.com>");
+    expect(gitIn(bare, "show", `${branch}:nasty`)).toBe(`${hostile}\nline two`);
+    expect(gitIn(bare, "show", `${branch}:argument`)).toBe(hostile);
+    expect(await record(spec, id, "fired")).toMatchObject({
+      branch,
+      repo: git.url("repo"),
+      cause: { kind: "schedule" },
+    });
+    expect(await record(spec, id, "created")).toMatchObject({ agentId: expect.stringMatching(/^agent-/) });
+    await sandboxesAreGone();
+    const said = JSON.stringify([await emulator.control.state(), emulator.log()]);
+    expect(said).not.toContain("s3cret$token");
+    expect(await readRuns(`${spec.name}/${id}/create.log`)).not.toContain("s3cret");
+  });
+
+  it("lets its person's machine see and reach the agent, and never runs twice at a time", async () => {
+    const spec = specOf("holder", { agent: { args: ["sleep", "1000"] } });
+    await deploy(spec, { GITHUB_TOKEN: token });
+    const first = runOf(await fire(spec));
+    const listed = await mngr("list", "--format", "{name} {host.state} {labels}");
+    expect(listed).toMatch(new RegExp(`^${first} RUNNING .*CREATOR=changeling, changeling=holder`, "m"));
+    expect(await mngr("exec", first, "git branch --show-current")).toContain(`changelings/${first}\n`);
+    expect((await fire(spec)).output).toContain(`skipped (${first} is still running)`);
+    await mngr("destroy", first, "--force", "--no-gc");
+    const second = runOf(await fire(spec));
+    const reason = "its agent was stopped or destroyed by somebody else";
+    expect(await record(spec, first, "ended")).toMatchObject({ outcome: "failed", reason });
+    await mngr("destroy", second, "--force", "--no-gc");
+  });
+
+  it("pins a commit into the repository's own image, and waits for a conversation to settle", async () => {
+    const commit = seed.git("rev-parse", "HEAD");
+    // The stand-in for Claude Code can't write a quotation mark or a backslash as JSON, by which mngr sees what arrived.
+    const message = hostile.replaceAll(/["\\]/g, "");
+    const source = { repo: seed.folder, commit, branch: "main", origin: git.url("repo"), historyDepth: 1 };
+    const agent = { mngrType: "talker", isConversational: true, leavesExitStatus: false, message } as const;
+    const spec = specOf("talker", { image: "pinned", commit, settleSeconds: 3, agent });
+    await deploy(spec, { GITHUB_TOKEN: token }, await ensureTarball(source));
+    const id = runOf(await fire(spec));
+    const { outcome, reason, commits } = await endOf(spec, id);
+    expect({ outcome, reason, count: commits.length }).toEqual({ outcome: "succeeded", reason: undefined, count: 1 });
+    expect(gitIn(bare, "rev-parse", `changelings/${id}`)).toBe(commits[0]?.hash);
+    expect(gitIn(bare, "show", `changelings/${id}:done.txt`)).toBe(message);
+    await sandboxesAreGone();
+  });
+
+  it("records those that fail, take too long, do nothing or can't be made", async () => {
+    const specs = {
+      failing: specOf("failing", { agent: { args: ["sh", "-c", "exit 3"] } }),
+      hanging: specOf("hanging", { timeoutSeconds: 8, agent: { args: ["sleep", "1000"] } }),
+      stray: specOf("stray", { branch: "nowhere" }),
+    };
+    const outcomes = [];
+    for (const spec of Object.values(specs)) {
+      await deploy(spec, { GITHUB_TOKEN: token });
+      const { outcome, reason, commits } = await endOf(spec, runOf(await fire(spec)));
+      outcomes.push({ outcome, reason, commits });
+    }
+    expect(outcomes).toEqual([
+      { outcome: "failed", reason: "its command ended with exit status 3", commits: [] },
+      { outcome: "timed_out", reason: "it was not done within its 8 s, and was stopped", commits: [] },
+      {
+        outcome: "failed",
+        reason: "mngr create failed: git clone: fatal: Remote branch nowhere not found in upstream origin",
+        commits: [],
+      },
+    ]);
+    await sandboxesAreGone();
+  });
+});
+
+function specOf(
+  name: string,
+  { agent, ...given }: Partial<Omit<AppSpec, "agent">> & { agent?: Partial<AppSpec["agent"]> },
+): AppSpec {
+  const spec = stack.spec(name, { repo: git.url("repo"), ...given });
+  return { ...spec, agent: { ...spec.agent, ...agent } };
+}
+
+/** As scripts/modal-app.ts does; from a copy, as of an installed package. */
+async function deploy(spec: AppSpec, secrets: Record<string, string>, tarball?: string): Promise<void> {
+  const folder = join(stack.home, "node_modules/changelings");
+  cpSync(programFolder, join(folder, "modal/program"), { recursive: true });
+  mkdirSync(join(folder, "local/runs"), { recursive: true });
+  cpSync(join(programFolder, "../../local/runs/run-command.sh"), join(folder, "local/runs/run-command.sh"));
+  const file = join(stack.home, `${spec.name}.json`);
+  writeFileSync(file, canonicalJson({ ...spec, secrets: Object.keys(secrets) }));
+  await stack.client.putSecret(spec.secretName, spec.environment, secrets);
+  await stack.client.deploy(join(folder, "modal/program/app.py"), {
+    name: spec.appName,
+    environment: spec.environment,
+    tag: "0123456789abcdef",
+    variables: {
+      CHANGELING_SPEC: file,
+      CHANGELING_REQUIREMENTS: programRequirements,
+      ...(tarball === undefined ? {} : { CHANGELING_TARBALL: tarball }),
+    },
+  });
+}
+
+function call({ appName: app, environment }: AppSpec, args: Record<string, unknown>): Promise<unknown> {
+  return stack.client.call({ app, function: "fire", environment, arguments: args }, { timeoutSeconds: 60 });
+}
+
+async function fire({ appName, environment }: AppSpec): Promise<ModalCall> {
+  const call = await emulator.control.fire(appName, "fire", { environment });
+  if (call.status !== "GENERIC_STATUS_SUCCESS") throw new Error(`${call.exception}\n${call.output}`);
+  return call;
+}
+
+function runOf(call: ModalCall | undefined): string {
+  const [, id] = /^(\S+): /m.exec(call?.output ?? "") ?? [];
+  if (id === undefined) throw new Error(`no run was fired: ${call?.output}`);
+  return id;
+}
+
+function readRuns(path: string): Promise<string | undefined> {
+  return stack.client.readFile(runsVolumeName("dev"), stack.environment, path);
+}
+
+async function record(spec: AppSpec, id: string, event: RecordLine["event"]): Promise<RecordLine | undefined> {
+  const text = await readRuns(`${spec.name}/${id}/${event}.json`);
+  expect(text?.length ?? 0).toBeLessThan(mostBytes);
+  return text === undefined ? undefined : parseLine(text);
+}
+
+async function endOf(spec: AppSpec, id: string): Promise<Extract<RecordLine, { event: "ended" }>> {
+  return eventually(`the end of ${id}`, async () => {
+    const ended = await record(spec, id, "ended");
+    return ended?.event === "ended" ? ended : undefined;
+  });
+}
+
+async function sandboxesAreGone(): Promise<void> {
+  await eventually("the end of all sandboxes", async () => {
+    const { sandboxes } = await emulator.control.state();
+    return sandboxes.every(({ status }) => status !== "RUNNING") || undefined;
+  });
+}
+
+async function eventually<Found>(what: string, look: () => Promise<Found | undefined>): Promise<Found> {
+  for (let left = 120; left > 0; left -= 1) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await sleep(500);
+  }
+  throw new Error(`${what} did not come within a minute\n${emulator.log()}`);
+}
+
+function laptopKey(): string {
+  const hostDir = join(stack.home, "laptop");
+  const keys = join(hostDir, "profiles/laptop/providers/modal/modal/keys");
+  mkdirSync(keys, { recursive: true });
+  writeFileSync(join(hostDir, "config.toml"), 'profile = "laptop"\n');
+  return join(keys, "modal_ssh_key");
+}
+
+/** mngr as on the person's own machine, which has the shared key and the person's id. */
+async function mngr(...args: string[]): Promise<string> {
+  const env = {
+    ...stack.env,
+    MNGR_HOST_DIR: join(stack.home, "laptop"),
+    MNGR_USER_ID: userId,
+    TMUX_TMPDIR: stack.home,
+    MNGR_HEADLESS: "1",
+  };
+  const { stdout } = await run("mngr", args, { env, cwd: stack.home });
+  return stdout;
+}
+
+function gitIn(folder: string, ...args: string[]): string {
+  const { code, stdout, stderr } = seed.run("git", ["-C", folder, ...args]);
+  if (code !== 0) throw new Error(stderr);
+  return stdout.replace(/\n$/, "");
+}
