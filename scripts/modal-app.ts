@@ -95,12 +95,20 @@ async function verify(client: Modal, { appName: app, environment }: AppSpec): Pr
   throw new Error(`${app} is deployed, but its container says: ${answer.problems.join("; ")}`);
 }
 
-/** It never fires again. What its runs left stays: records, and agents that were kept. */
+/** It never fires again, and what it has running ends. What was kept stays: records, and agents that are stopped. */
 async function removeApp(
   client: Modal,
   { STACK: stack, MODAL_ENVIRONMENT: environment }: AppEnvironment,
   name: string,
 ): Promise<void> {
+  // Somebody removed all of it at once.
+  if (!(await client.environments()).includes(environment)) return;
   await client.stopApp(appName(stack, name), environment);
+  await client.endSandboxes(environment, sandboxTags(stack, name));
   await client.removeFile(homeVolumeName(stack), environment, `apps/${name}.json`);
+}
+
+/** By which the sandboxes of its agents are known: mngr makes tags of the labels that the function gives it. */
+function sandboxTags(stack: string, name: string): Record<string, string> {
+  return { mngr_user_changelings_stack: stack, mngr_user_changeling: name };
 }

@@ -31,10 +31,11 @@ interface RunOptions {
   readonly tail?: number;
 }
 
-/** @param reads asked before an app is stopped: one that is gone needs no command */
-export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps">): ModalCli {
+/** @param reads asked before: the SDK says within seconds that Modal is away, the command in three to five minutes */
+export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps" | "environments">): ModalCli {
   async function run(what: string, args: readonly string[], options: RunOptions = {}): Promise<void> {
     if (token === undefined) throw new ModalError("no_token", "no Modal token is set", noTokenRemedy);
+    await reads.environments();
     const seconds = options.seconds ?? changeSeconds;
     const end = await runProgram("modal", args, {
       env: {
@@ -46,6 +47,8 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
         COLUMNS: "1000",
         NO_COLOR: "1",
         PYTHONUNBUFFERED: "1",
+        // No bytecode of ours beside our program, which may be in node_modules.
+        PYTHONDONTWRITEBYTECODE: "1",
       },
       timeoutSeconds: seconds,
       file: options.file,
@@ -108,10 +111,10 @@ function failure(
     const remedy = "it comes with: npm run setup";
     return new ModalError("other", `${what} failed: the modal command can't be started`, remedy);
   }
-  // A build's log is on stdout, what the client itself has to say on stderr.
-  const words = plainLines(masked(stderr, secrets));
-  const lines = [...plainLines(masked(stdout, secrets)), ...words].slice(-tail);
-  // Why Modal could not be asked is one line; how far a build had come by then tells nobody anything.
+  const [log, words] = [plainLines(masked(stdout, secrets)), plainLines(masked(stderr, secrets))];
+  // A build's log is on stdout: how far it had come tells nobody anything when something else went wrong.
+  const isTold = words.length > 0 && !words.some((line) => /Image build/.test(line));
+  const lines = (isTold ? words : [...log, ...words]).slice(-tail);
   for (const { kind, pattern, remedy } of absences) {
     const line = words.findLast((each) => pattern.test(each));
     if (line !== undefined) return new ModalError(kind, `${what} failed: ${line}`, remedy);

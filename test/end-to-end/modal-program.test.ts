@@ -63,6 +63,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   seed?.[Symbol.dispose]();
+  stack?.remove();
   await emulator?.stop();
   await git?.stop();
 });

@@ -84,7 +84,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
       repo: test.repo,
       commits: [{ subject: "Write more" }],
     });
-    expect(test.inRepo("log", "--format=%s", `refs/heads/${run?.branch}`)).toBe("Write more\nHistory");
+    expect(test.inRepo("log", "--format=%s", `refs/heads/${run?.branch}`)).toBe("Write more\nPast");
     expect(await test.endedRuns("helper")).toMatchObject([{ outcome: "no_changes", reason: "it made no commit" }]);
   });
 
@@ -98,7 +98,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     expect(await test.preview(env)).toEqual({ "command:local:Command worker-app": "update" });
     expect((await test.up(env)).code).toBe(0);
     expect(await schedules()).toMatchObject({
-      changeling_dev_worker: { cron: "30 4 * * *", timezone: "Asia/Tokyo", next: "2026-07-02T04:30:00+09:00" },
+      changeling_dev_worker: { cron: "30 4 * * *", timezone: "Asia/Tokyo", next: "2026-07-01T19:30:00+00:00" },
     });
   });
 
@@ -135,15 +135,22 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     declare(...worker, "enabled = false", ...helper);
     expect((await test.up({ SOME_TOKEN: "another" })).code).toBe(0);
     expect(Object.keys(await schedules())).toEqual(["changeling_dev_helper"]);
-    const { code, stdout } = test.changeling(["run", "worker", "--wait", "--json"]);
+    const { code, stdout } = await test.changeling(["run", "worker", "--wait", "--json"]);
     expect(code, stdout).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ cause: { kind: "manual" }, outcome: "succeeded" });
   });
 
   it("renames in one update: the old app is stopped when the new one is there", async () => {
-    declare(...worker.with(0, "[changelings.busy]"), 'renamed_from = "worker"', ...helper);
+    declare(
+      ...worker.with(0, "[changelings.busy]"),
+      'renamed_from = "worker"',
+      ...helper.with(2, 'agent_args = ["sleep", "300"]'),
+    );
     const env = { SOME_TOKEN: "another" };
-    expect(await test.preview(env)).toEqual({ "command:local:Command busy-app": "update" });
+    expect(await test.preview(env)).toEqual({
+      "command:local:Command busy-app": "update",
+      "command:local:Command helper-app": "update",
+    });
     expect((await test.up(env)).code).toBe(0);
     expect(Object.keys(await schedules()).sort()).toEqual(["changeling_dev_busy", "changeling_dev_helper"]);
   });
@@ -155,6 +162,10 @@ describe("a fleet on Modal from its first up to its destroy", () => {
   });
 
   it("leaves nothing that fires, runs or holds a secret on destroy", async () => {
+    await test.emulator.control.fire("changeling_dev_helper", "fire", { environment: test.environment() });
+    const running = async () =>
+      (await test.emulator.control.state()).sandboxes.filter(({ status }) => status === "RUNNING").length;
+    expect(await running()).toBe(1);
     const { code, stdout } = await test.pulumi(["destroy", "--yes", "--skip-preview", "--non-interactive"]);
     expect(code, stdout).toBe(0);
     const state = await test.emulator.control.state();
@@ -163,6 +174,6 @@ describe("a fleet on Modal from its first up to its destroy", () => {
       state.apps.filter((app) => app.name.startsWith("changeling_") && app.state === "APP_STATE_DEPLOYED"),
     ).toEqual([]);
     expect(state.secrets.filter(({ name }) => name)).toEqual([]);
-    expect(state.sandboxes.filter(({ status }) => status === "RUNNING")).toEqual([]);
+    expect(await running()).toBe(0);
   });
 });

@@ -1,6 +1,8 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
 import { projectFolder } from "../../scripts/project.ts";
@@ -21,9 +23,11 @@ export interface ModalStack extends TestStack {
   /** Writes the fleet file: changelings on Modal that work on `repo`, without secrets, for two minutes at most. */
   declareOnModal(...lines: string[]): void;
   /** `changeling ARGS` on this stack. */
-  changeling(args: readonly string[]): Finished;
+  changeling(args: readonly string[]): Promise<Finished>;
   /** The runs of a changeling once no sandbox runs any more, newest first, as `changeling runs --json` tells them. */
   endedRuns(name: string): Promise<{ branch?: string | undefined }[]>;
+  /** Waits for the end of a run's sandbox. */
+  ended(runId: string): Promise<void>;
   /** A machine that has the token, the checkout and the backend, and nothing else of this one. */
   otherMachine(): { readonly home: string; readonly env: NodeJS.ProcessEnv };
   /** Name of the Modal environment that the stack stands in: mngr's, of this stack's home. */
@@ -36,13 +40,16 @@ export async function makeModalStack(env: NodeJS.ProcessEnv = {}): Promise<Modal
   const emulator = await startEmulator({ sandboxReaches: [git.port] });
   const bare = seed(git);
   const test = makeTestStack({ ...emulator.env, ...env });
-  const changeling = (args: readonly string[]) => {
-    const ended = spawnSync(process.execPath, [join(projectFolder, "scripts", "changeling.ts"), ...args], {
-      env: test.env,
-      encoding: "utf8",
-      timeout: 180_000,
-    });
-    return { code: ended.status ?? 1, stdout: ended.stdout, stderr: ended.stderr };
+  // Not spawnSync: the git server, which agents clone from, is in this very process.
+  const changeling = async (args: readonly string[]) => {
+    const script = join(projectFolder, "scripts", "changeling.ts");
+    const child = spawn(process.execPath, [script, ...args], { env: test.env, stdio: ["ignore", "pipe", "pipe"] });
+    const [stdout, stderr, [code]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, "close") as Promise<[number | null]>,
+    ]);
+    return { code: code ?? 1, stdout, stderr };
   };
   return {
     ...test,
@@ -59,11 +66,12 @@ export async function makeModalStack(env: NodeJS.ProcessEnv = {}): Promise<Modal
       ),
     changeling,
     async endedRuns(name) {
-      await untilNoSandboxRuns(emulator);
+      await untilEnded(emulator);
       const { code, stdout, stderr } = await changeling(["runs", name, "--json"]);
       if (code !== 0) throw new Error(`changeling runs failed: ${stderr}`);
       return z.array(z.looseObject({ branch: z.optional(z.string()) })).parse(JSON.parse(stdout));
     },
+    ended: (runId) => untilEnded(emulator, runId),
     otherMachine() {
       const home = join(test.home, "other-machine");
       mkdirSync(join(home, ".changelings"), { recursive: true });
@@ -85,10 +93,12 @@ export async function makeModalStack(env: NodeJS.ProcessEnv = {}): Promise<Modal
   };
 }
 
-/** Agents push their work, and end their sandboxes, by themselves. */
-async function untilNoSandboxRuns({ control }: Emulator): Promise<void> {
+/** Agents push their work, and end their sandboxes, by themselves. @param runId undefined: all */
+async function untilEnded({ control }: Emulator, runId?: string): Promise<void> {
   for (let attempt = 0; attempt < 240; attempt += 1) {
-    const { sandboxes } = await control.state();
+    const sandboxes = (await control.state()).sandboxes.filter(
+      ({ tags }) => runId === undefined || tags["mngr_host_name"] === runId,
+    );
     if (sandboxes.every(({ status }) => status !== "RUNNING")) return;
     await sleep(500);
   }

@@ -1,0 +1,67 @@
+import { readdirSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ModalStack, makeModalStack } from "./modal-stack.ts";
+
+describe("a fleet with both providers", () => {
+  let test: ModalStack;
+  beforeAll(async () => {
+    test = await makeModalStack();
+  });
+  afterAll(() => test?.remove());
+
+  const declare = (providers: Readonly<Record<string, "local" | "modal">>) =>
+    test.declareOnModal(
+      ...Object.entries(providers).map(
+        ([name, provider]) =>
+          `[changelings.${name}]\nprovider = "${provider}"\nagent_type = "command"\nagent_args = ["true"]` +
+          (provider === "modal" ? '\nverify = "none"' : `\nrepo = "${test.home}/.changelings/dev/demo-repo"`),
+      ),
+    );
+  const onModal = async () => (await test.emulator.control.schedules()).map(({ app }) => app).sort();
+  const jobs = () => readdirSync(test.paths.jobs).sort();
+
+  it("converges in one up", async () => {
+    declare({ ant: "local", bee: "modal" });
+    const { code, stdout } = await test.up();
+    expect(code, stdout).toBe(0);
+    expect(jobs()).toEqual(["ant.json"]);
+    expect(await onModal()).toEqual(["changeling_dev_bee"]);
+    expect(await test.preview()).toEqual({});
+  });
+
+  it("moves one to Modal, and back: it is there before it is gone here, so for a moment both may fire", async () => {
+    declare({ ant: "modal", bee: "modal" });
+    expect(await test.preview()).toEqual({
+      "command:local:Command ant-app": "create",
+      "command:local:Command ant-job": "delete",
+      "command:local:Command scheduler": "delete",
+    });
+    const there = await test.up();
+    expect(there.code, there.stdout).toBe(0);
+    expect(there.stdout.search(/ant-app created/)).toBeGreaterThan(0);
+    expect(there.stdout.search(/ant-job deleting/)).toBeGreaterThan(there.stdout.search(/ant-app created/));
+    expect(await onModal()).toEqual(["changeling_dev_ant", "changeling_dev_bee"]);
+    expect(jobs()).toEqual([]);
+    expect(await test.preview()).toEqual({});
+
+    declare({ ant: "local", bee: "modal" });
+    const back = await test.up();
+    expect(back.code, back.stdout).toBe(0);
+    expect(back.stdout.search(/ant-app deleting/)).toBeGreaterThan(back.stdout.search(/ant-job created/));
+    expect(jobs()).toEqual(["ant.json"]);
+    expect(await onModal()).toEqual(["changeling_dev_bee"]);
+    expect(await test.preview()).toEqual({});
+  });
+
+  it("removes one alone, and all of Modal with the last that was there", async () => {
+    declare({ ant: "local" });
+    const { code, stdout } = await test.up();
+    expect(code, stdout).toBe(0);
+    expect(await onModal()).toEqual([]);
+    expect((await test.emulator.control.state()).secrets.filter(({ name }) => name)).toEqual([]);
+    // Without anybody on Modal, nothing is asked there.
+    const rpcs = (await test.emulator.control.rpcs()).length;
+    expect(await test.preview({ MODAL_TOKEN_ID: "", MODAL_TOKEN_SECRET: "" })).toEqual({});
+    expect(await test.emulator.control.rpcs(rpcs)).toEqual([]);
+  });
+});
