@@ -21,11 +21,9 @@ await runScript({
   async apply({ NAME: name, STACK: stack, MODAL_ENVIRONMENT: environment, VALUES: json, RENAMED_FROM: former }) {
     const client = modalClient({ token: modalToken(process.env), env: process.env });
     const secret = secretName(stack, name);
-    await client.putSecret(secret, environment, parseValues(json));
-    const made = await client.secret(secret, environment);
-    if (made === undefined) throw new Error(`modal secret create ended well, but Modal has no Secret ${secret}`);
+    const id = await client.putSecret(secret, environment, parseValues(json));
     if (former !== undefined) await client.deleteSecret(secretName(stack, former), environment);
-    return { secret, id: made.id };
+    return { secret, id };
   },
   async remove({ NAME: name, STACK: stack, MODAL_ENVIRONMENT: environment }) {
     const client = modalClient({ token: modalToken(process.env), env: process.env });

@@ -36,12 +36,12 @@ export class CronChangeling extends pulumi.ComponentResource {
     const { secretValues = {}, mngrProfile, modal, ...options } = args;
     this.declared = checked(name, options);
     if (this.declared.provider === "local") {
-      localCron(this, { declared: this.declared, mngrProfile, secretValues });
+      const job = localCron(this, { declared: this.declared, mngrProfile, secretValues });
+      this.registerOutputs({ job: job.urn });
     } else {
-      required(name, modal).deploy(this, { declared: this.declared, secretValues });
+      const app = required(name, modal).deploy(this, { declared: this.declared, secretValues });
+      this.registerOutputs({ app: app.urn });
     }
-    // None: an output of a child that fails would be a second error, of the whole stack.
-    this.registerOutputs({});
   }
 }
 

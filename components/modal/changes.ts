@@ -1,8 +1,12 @@
 import type { Modal } from "./client.ts";
 import type { Questions } from "./questions.ts";
+import { checkSecretValues } from "./secret-values.ts";
+
+/** Of Modal's protocol, whose name the SDK keeps to itself: CREATE_OVERWRITE_IF_EXISTS. */
+const overwrite = 3;
 
 /** The small changes, each one call of the SDK; whatever has files to send is the `modal` command's. */
-export type ModalChanges = Pick<Modal, "createEnvironment" | "createVolume" | "deleteSecret" | "removeFile">;
+export type ModalChanges = Pick<Modal, "createEnvironment" | "createVolume" | "putSecret" | "deleteSecret" | "removeFile">;
 
 export function modalChanges({ ask, find }: Questions): ModalChanges {
   return {
@@ -18,6 +22,17 @@ export function modalChanges({ ask, find }: Questions): ModalChanges {
       await ask(`a volume ${name}`, ({ volumes }) =>
         volumes.fromName(name, { environment, createIfMissing: true, version }),
       );
+    },
+    async putSecret(name, environment, values) {
+      checkSecretValues(name, values);
+      // The one call that `modal secret create` makes too, without a process and a file that hold the values.
+      const { secretId } = await ask(`the values of the Secret ${name}`, ({ cpClient }, options) =>
+        cpClient.secretGetOrCreate(
+          { deploymentName: name, environmentName: environment, objectCreationType: overwrite, envDict: { ...values } },
+          options,
+        ),
+      );
+      return secretId;
     },
     async deleteSecret(name, environment) {
       await ask(`the end of the Secret ${name}`, ({ secrets }) =>

@@ -3,8 +3,6 @@ import { modalEnvironment } from "./environment.ts";
 import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.ts";
 import { masked, plainLines } from "./plain-text.ts";
 import { notStarted, type ProgramEnd, runProgram, timedOut } from "./run-program.ts";
-import { withSecretFile } from "./secret-file.ts";
-import { checkSecretValues } from "./secret-values.ts";
 import { noTokenRemedy } from "./token.ts";
 
 const changeSeconds = 120;
@@ -16,13 +14,10 @@ const tailLines = 20;
 const buildStep = /^(Building image|=> Step|Built image) /;
 
 /** The changes that take more than a call, by the `modal` command of PATH. */
-export type ModalCli = Pick<Modal, "putSecret" | "stopApp" | "deploy" | "download" | "upload">;
+export type ModalCli = Pick<Modal, "stopApp" | "deploy" | "download" | "upload">;
 
 interface RunOptions {
   readonly seconds?: number;
-  /** Values that must not show in an error. */
-  readonly secrets?: readonly string[];
-  readonly file?: number;
   readonly variables?: Readonly<Record<string, string>>;
   readonly onOutput?: (text: string) => void;
   /** What it says when what was wanted is so already. */
@@ -51,23 +46,14 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
         PYTHONDONTWRITEBYTECODE: "1",
       },
       timeoutSeconds: seconds,
-      file: options.file,
       onOutput: options.onOutput,
     });
     if (end.code === 0) return;
-    const secrets = [token.secret, ...(options.secrets ?? [])];
-    const error = failure(what, end, { seconds, secrets, tail: options.tail ?? 3 });
+    const error = failure(what, end, { seconds, secrets: [token.secret], tail: options.tail ?? 3 });
     if (options.isFine?.test(error.message) !== true) throw error;
   }
 
   return {
-    async putSecret(name, environment, values) {
-      checkSecretValues(name, values);
-      await withSecretFile(JSON.stringify(values), async (file) => {
-        const args = ["secret", "create", "--env", environment, "--force", "--from-json", "/dev/fd/3", "--", name];
-        await run(`setting the Secret ${name}`, args, { file, secrets: Object.values(values) });
-      });
-    },
     async stopApp(name, environment) {
       const app = (await reads.apps(environment)).find((each) => each.name === name);
       if (app === undefined || app.state === "stopped") return;

@@ -95,8 +95,8 @@ export interface Modal {
   createEnvironment(name: string): Promise<void>;
   /** @param options.version 2: many may write at once, and a sandbox's `sync` commits */
   createVolume(name: string, environment: string, options?: { version: 1 | 2 }): Promise<void>;
-  /** Makes it, or sets all of its values anew. */
-  putSecret(name: string, environment: string, values: Readonly<Record<string, string>>): Promise<void>;
+  /** Makes it, or sets all of its values anew. @returns its id */
+  putSecret(name: string, environment: string, values: Readonly<Record<string, string>>): Promise<string>;
   /** One that is gone is fine, as for the next two. */
   deleteSecret(name: string, environment: string): Promise<void>;
   stopApp(name: string, environment: string): Promise<void>;

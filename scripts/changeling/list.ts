@@ -36,7 +36,9 @@ export function addList(program: Command): void {
       const context = contextOf(command);
       const deployed = await deployedFleet(context);
       const fleet = await listed(context, deployed);
-      answer(context, fleet, fleetText(fleet));
+      // What was not reached may hold all of it.
+      const isKnown = fleet.length > 0 || deployed.modal.kind !== "unreached";
+      answer(context, fleet, isKnown ? fleetText(fleet) : "");
       warn(context, deployed);
     });
 }

@@ -99,7 +99,7 @@ describe("Modal, where it can't be asked", () => {
     const { code, stdout } = await under;
     expect(code).not.toBe(0);
     const found = diagnosticsOf(stdout);
-    expect(Object.keys(found).sort()).toEqual(names.map((name) => `${name}-app`));
+    expect(Object.keys(found).sort()).toEqual([...names.map((name) => `${name}-app`), stackName]);
     for (const name of names) {
       const errors = found[`${name}-app`]?.filter((line) => line.startsWith("error: "));
       expect(errors).toEqual([

@@ -47,12 +47,12 @@ describe("forty changelings on Modal", () => {
     const live = (await test.emulator.control.schedules()).map(({ app }) => app).sort();
     expect(live).toEqual(names.map((name) => `changeling_dev_${name}`));
     expect(noted().filter((command) => command === "deploy")).toHaveLength(40);
-    // Whatever their number: the home's Secret and files.
+    // Whatever their number: the files of the home.
     expect(
       noted()
         .filter((command) => command !== "deploy")
         .sort(),
-    ).toEqual(["secret", "volume"]);
+    ).toEqual(["volume"]);
     expect(rpcs.filter((method) => method === "AppPublish")).toHaveLength(40);
     const images = (await test.emulator.control.state()).apps.flatMap(({ functions }) =>
       functions.map(({ image_id: id }) => id),

@@ -34,6 +34,7 @@ describe("a fleet with both providers", () => {
     expect(await test.preview()).toEqual({
       "command:local:Command ant-app": "create",
       "command:local:Command ant-job": "delete",
+      "changelings:cron:LocalScheduler scheduler": "delete",
       "command:local:Command scheduler": "delete",
     });
     const there = await test.up();

@@ -198,7 +198,8 @@ class _Firing:
             subprocess.run(["git", *args], cwd=folder, env=self._environment, check=True, capture_output=True)
 
     def _keep_log(self, run: str, process: Process) -> None:
-        text = masked(process.stderr + process.stdout, self._hidden).encode()[-_LOG_BYTES:]
+        """Its stdout is for programs; why it failed stands in the run's record."""
+        text = masked(process.stderr, self._hidden).encode()[-_LOG_BYTES:]
         (self.records.folder(run) / "create.log").write_bytes(text)
 
     def _start(self, args: list[str], name: str) -> Process:

@@ -1,0 +1,181 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as z from "zod/mini";
+import { modalClient } from "../../components/modal/client.ts";
+import { modalEnvironment } from "../../components/modal/environment.ts";
+import { appName, environmentName } from "../../components/modal/names.ts";
+import { runProgram } from "../../components/modal/run-program.ts";
+import type { ModalToken } from "../../components/modal/token.ts";
+import { projectFolder } from "../../scripts/project.ts";
+import type { Finished } from "../../scripts/stack.ts";
+import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
+
+export interface JourneyOptions {
+  readonly token: ModalToken;
+  /** https URL of a small repository that anybody may clone; nothing is pushed there. */
+  readonly repo: string;
+  /** Told of each step when it is done. */
+  readonly say: (line: string) => void;
+  /** Ends it early; what it made is removed all the same. */
+  readonly signal?: AbortSignal;
+}
+
+/** A schedule of every minute, and what Modal and a sandbox need for a run. */
+const patienceSeconds = 600;
+const lookEverySeconds = 3;
+const runs = z.array(
+  z.object({ outcome: z.optional(z.string()), reason: z.optional(z.string()), cause: z.object({ kind: z.string() }) }),
+);
+
+const fleet = (repo: string, clock: string) => `
+[defaults]
+provider = "modal"
+repo = "${repo}"
+secrets = []
+timezone = "UTC"
+timeout_seconds = 300
+agent_type = "command"
+
+[changelings.clock]
+agent_args = ["sh", "-c", "git log -1"]
+${clock}
+
+[changelings.hand]
+agent_args = ["sh", "-c", "test -n \\"$SOME_SECRET\\" && exit 3"]
+enabled = false
+secrets = ["SOME_SECRET"]
+`;
+
+/**
+ * A fleet's life on Modal, in an environment of its own: deployed, fired by its schedule and by hand, changed, drifted
+ * and mended, destroyed. In the end the environment is removed, also after a failure.
+ *
+ * @throws with what was not as it should be, or could not be removed
+ */
+export async function modalJourney(options: JourneyOptions): Promise<void> {
+  const { token, say } = options;
+  const userId = randomUUID().replaceAll("-", "");
+  const environment = environmentName({ prefix: "mngr-", userId });
+  const test = makeTestStack({
+    MODAL_TOKEN_ID: token.id,
+    MODAL_TOKEN_SECRET: token.secret,
+    MNGR_USER_ID: userId,
+    MNGR_PREFIX: "mngr-",
+    SOME_SECRET: randomUUID(),
+  });
+  say(`everything stands in the Modal environment ${environment}`);
+  try {
+    await steps(test, environment, options);
+  } finally {
+    try {
+      await test.remove();
+    } finally {
+      await removeEnvironment(environment, token, test.env);
+      say(`the environment ${environment} is removed`);
+    }
+  }
+}
+
+async function steps(
+  test: TestStack,
+  environment: string,
+  { token, repo, say, signal }: JourneyOptions,
+): Promise<void> {
+  const client = modalClient({ token, env: test.env });
+  const declare = (clock: string) => test.declare(fleet(repo, clock));
+  const up = async () => succeeded(await test.up());
+  const stateOf = async (name: string) =>
+    (await client.apps(environment)).find((each) => each.name === appName("dev", name))?.state;
+  const step = async (name: string, work: () => Promise<void>) => {
+    const start = Date.now();
+    signal?.throwIfAborted();
+    await work();
+    say(`${name}: ${Math.round((Date.now() - start) / 1000)} s`);
+  };
+
+  await step("deployed and verified, and the next preview shows no change", async () => {
+    declare('schedule = "* * * * *"\nallow_frequent = true');
+    await up();
+    deepStrictEqual([await stateOf("clock"), await stateOf("hand")], ["deployed", "deployed"]);
+    deepStrictEqual(await test.preview(), {});
+  });
+  await step("fired by its schedule, and its agent came to its end", async () => {
+    const run = await scheduledRun(test, "clock", signal);
+    deepStrictEqual(run, { outcome: "no_changes", reason: "it made no commit", cause: { kind: "schedule" } });
+  });
+  await step("disabled", async () => {
+    declare("enabled = false");
+    deepStrictEqual(await test.preview(), { "command:local:Command clock-app": "update" });
+    await up();
+  });
+  await step("run by hand, with its secret; the failure is told, and what it printed", async () => {
+    const { code, stdout } = await changeling(test, ["run", "hand", "--wait", "--json"]);
+    strictEqual(code, 1, stdout);
+    match(stdout, /"its command ended with exit status 3"/);
+    succeeded(await changeling(test, ["logs", "hand"]));
+  });
+  await step("mended after somebody stopped it", async () => {
+    await client.stopApp(appName("dev", "hand"), environment);
+    deepStrictEqual(await test.preview(), { "command:local:Command hand-app": "update" });
+    await up();
+    strictEqual(await stateOf("hand"), "deployed");
+    deepStrictEqual(await test.preview(), {});
+  });
+  await step("destroyed", async () => {
+    succeeded(await test.pulumi(["destroy", "--yes", "--skip-preview", "--non-interactive"]));
+    ok(!["deployed"].includes((await stateOf("clock")) ?? ""));
+    ok(!["deployed"].includes((await stateOf("hand")) ?? ""));
+    deepStrictEqual(await client.secrets(environment), []);
+  });
+}
+
+/** The first run of its schedule, once it has ended. */
+async function scheduledRun(test: TestStack, name: string, signal: AbortSignal | undefined) {
+  for (const start = Date.now(); Date.now() - start < patienceSeconds * 1000; ) {
+    const listed = runs.parse(JSON.parse(succeeded(await changeling(test, ["runs", name, "--json"]))));
+    const ended = listed.findLast(({ outcome, cause }) => outcome !== undefined && cause.kind === "schedule");
+    if (ended !== undefined) return { ...ended, cause: { kind: ended.cause.kind } };
+    await sleep(lookEverySeconds * 1000, undefined, { signal });
+  }
+  throw new Error(`no run of ${name}'s schedule ended within ${patienceSeconds} s`);
+}
+
+/** `changeling ARGS` on the journey's machine. */
+function changeling({ env }: TestStack, args: readonly string[]): Promise<Finished> {
+  const child = spawn(process.execPath, [join(projectFolder, "scripts", "changeling.ts"), ...args], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const said = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].setEncoding("utf8").on("data", (text: string) => {
+      said[stream] += text;
+    });
+  }
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code: code ?? 1, ...said }));
+  });
+}
+
+/** @returns what it printed @throws with all that it said when it failed */
+function succeeded({ code, stdout, stderr }: Finished): string {
+  if (code !== 0) throw new Error(`it failed:\n${stdout}${stderr}`);
+  return stdout;
+}
+
+/** With it go its apps, secrets, volumes and sandboxes. */
+async function removeEnvironment(name: string, token: ModalToken, env: NodeJS.ProcessEnv): Promise<void> {
+  const client = modalClient({ token, env });
+  if (!(await client.environments()).includes(name)) return;
+  const { code, stderr } = await runProgram("modal", ["environment", "delete", name, "--yes"], {
+    env: { ...modalEnvironment(env), MODAL_TOKEN_ID: token.id, MODAL_TOKEN_SECRET: token.secret },
+    timeoutSeconds: 120,
+  });
+  const remedy = `remove it with: modal environment delete ${name} --yes`;
+  if (code !== 0) throw new Error(`the environment could not be removed; ${remedy}\n${stderr}`);
+  if ((await client.environments()).includes(name)) throw new Error(`the environment is still there; ${remedy}`);
+}
