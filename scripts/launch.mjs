@@ -27,6 +27,7 @@ const NEEDS = {
   pipeline: "all",
   emulator: "all",
   test: "all",
+  "test-modal": "all",
   bench: "all",
   check: "packages",
   docs: "packages",

@@ -6,6 +6,7 @@ import * as z from "zod/mini";
 import { stockChangeling } from "../changelings/stock.ts";
 import { canonicalJson } from "../components/cron/canonical-json.ts";
 import { type AppEnvironment, appEnvironment, specOfEnvironment } from "../components/cron/modal/app-environment.ts";
+import { endRuns } from "../components/cron/modal/end-runs.ts";
 import { programFolder, programRequirements } from "../components/cron/modal/program-files.ts";
 import { type AppSpec, tagOf } from "../components/cron/modal/spec.ts";
 import { isRepoUrl } from "../components/fleet/index.ts";
@@ -104,11 +105,6 @@ async function removeApp(
   // Somebody removed all of it at once.
   if (!(await client.environments()).includes(environment)) return;
   await client.stopApp(appName(stack, name), environment);
-  await client.endSandboxes(environment, sandboxTags(stack, name));
+  await endRuns(client, { stack, environment, changeling: name });
   await client.removeFile(homeVolumeName(stack), environment, `apps/${name}.json`);
-}
-
-/** By which the sandboxes of its agents are known: mngr makes tags of the labels that the function gives it. */
-function sandboxTags(stack: string, name: string): Record<string, string> {
-  return { mngr_user_changelings_stack: stack, mngr_user_changeling: name };
 }

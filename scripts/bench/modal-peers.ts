@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { findPython, installPythonLock } from "../setup/python.ts";
 import { timed } from "./measure.ts";
@@ -81,6 +81,8 @@ function projectOfItsOwn(home: string, index: number): string {
   const folder = join(home, `project-${index}`);
   mkdirSync(folder);
   writeFileSync(join(folder, "README.md"), "# app\n");
+  // All of them make the same tarball, and so share the layer that holds it.
+  for (const path of [join(folder, "README.md"), folder]) utimesSync(path, 0, 0);
   const key = createHash("md5").update(folder).digest("hex");
   const context = join(home, ".mngr", "build", key, "mngr_build");
   mkdirSync(join(context, "apps/minds/scripts"), { recursive: true });

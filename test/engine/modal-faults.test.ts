@@ -154,7 +154,6 @@ describe("faults of changelings on Modal", () => {
       "2026-10-25T01:30:00.000Z",
     ]);
     expect(foretold("2026-10-24T23")).toEqual(["2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"]);
-    await test.endedRuns("dusk");
   });
 });
 

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
@@ -9,6 +11,7 @@ import { projectFolder } from "../../scripts/project.ts";
 import { descendantsOf, startOf } from "../../scripts/setup/processes.mjs";
 import { stackEnvironment } from "../../scripts/stack.ts";
 import { type ModalStack, makeModalStack } from "./modal-stack.ts";
+import { filesBelow } from "./test-stack.ts";
 
 const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
 const quiet = ["--yes", "--skip-preview", "--non-interactive"];
@@ -19,13 +22,18 @@ const exported = z.object({
 });
 
 describe("an up on Modal that is killed", () => {
+  // What is killed has no time to remove its temporary files; nothing secret is in them.
+  const temporary = mkdtempSync(join(tmpdir(), "killed-"));
   let test: ModalStack;
   beforeAll(async () => {
-    test = await makeModalStack();
+    test = await makeModalStack({ TMPDIR: temporary });
     const command = 'agent_type = "command"\nagent_args = ["true"]';
     test.declareOnModal(`[changelings.ant]\n${command}\nsecrets = ["SOME_TOKEN"]`, `[changelings.bee]\n${command}`);
   });
-  afterAll(() => test?.remove());
+  afterAll(async () => {
+    await test?.remove();
+    rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
+  });
 
   const env = { SOME_TOKEN: "s3cret" };
 
@@ -95,6 +103,7 @@ describe("an up on Modal that is killed", () => {
   });
 
   it("was repaired by that one: all is there, and nothing twice", async () => {
+    expect(filesBelow(temporary).filter(({ text }) => text.includes("s3cret"))).toEqual([]);
     expect(await test.preview(env)).toEqual({});
     const state = await test.emulator.control.state();
     expect(state.environments).toEqual(["main", test.environment()]);

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ModalStack, makeModalStack } from "./modal-stack.ts";
 
@@ -13,12 +13,12 @@ describe("a fleet with both providers", () => {
     test.declareOnModal(
       ...Object.entries(providers).map(
         ([name, provider]) =>
-          `[changelings.${name}]\nprovider = "${provider}"\nagent_type = "command"\nagent_args = ["true"]` +
+          `[changelings.${name}]\nprovider = "${provider}"\nagent_type = "command"\nagent_args = ["sleep", "1000"]` +
           (provider === "modal" ? '\nverify = "none"' : `\nrepo = "${test.home}/.changelings/dev/demo-repo"`),
       ),
     );
   const onModal = async () => (await test.emulator.control.schedules()).map(({ app }) => app).sort();
-  const jobs = () => readdirSync(test.paths.jobs).sort();
+  const jobs = () => (existsSync(test.paths.jobs) ? readdirSync(test.paths.jobs).sort() : []);
 
   it("converges in one up", async () => {
     declare({ ant: "local", bee: "modal" });
@@ -54,13 +54,34 @@ describe("a fleet with both providers", () => {
     expect(await test.preview()).toEqual({});
   });
 
-  it("removes one alone, and all of Modal with the last that was there", async () => {
-    declare({ ant: "local" });
+  it("removes one alone, with its agent that is at work, whose end is told", async () => {
+    declare({ ant: "local", bee: "modal", cat: "modal" });
+    expect((await test.up()).code).toBe(0);
+    const at = { environment: test.environment() };
+    const { output } = await test.emulator.control.fire("changeling_dev_bee", "fire", at);
+    const [, id] = /^(\S+): started$/m.exec(output) ?? [];
+    const box = async () =>
+      (await test.emulator.control.state()).sandboxes.find(({ tags }) => tags["mngr_host_name"] === id);
+    expect(await box()).toMatchObject({ status: "RUNNING" });
+    declare({ ant: "local", cat: "modal" });
     const { code, stdout } = await test.up();
     expect(code, stdout).toBe(0);
+    expect(await box()).toMatchObject({ status: "GENERIC_STATUS_TERMINATED" });
+    expect(await onModal()).toEqual(["changeling_dev_cat"]);
+    expect(await test.endedRuns("bee")).toMatchObject([
+      {
+        id,
+        outcome: "failed",
+        reason: "its changeling was removed while it was running; what it had not pushed is gone with its sandbox",
+      },
+    ]);
+  });
+
+  it("asks nothing of Modal any more when nobody is there", async () => {
+    declare({ ant: "local" });
+    expect((await test.up()).code).toBe(0);
     expect(await onModal()).toEqual([]);
     expect((await test.emulator.control.state()).secrets.filter(({ name }) => name)).toEqual([]);
-    // Without anybody on Modal, nothing is asked there.
     const rpcs = (await test.emulator.control.rpcs()).length;
     expect(await test.preview({ MODAL_TOKEN_ID: "", MODAL_TOKEN_SECRET: "" })).toEqual({});
     expect(await test.emulator.control.rpcs(rpcs)).toEqual([]);

@@ -18,6 +18,8 @@ export interface ModalStack extends TestStack {
   readonly git: GitServer;
   /** Where its changelings clone from: the repository `app`, which has a README.md. */
   readonly repo: string;
+  /** The same repository's folder. */
+  readonly bare: string;
   /** Git in the repository on the server. */
   inRepo(...args: string[]): string;
   /** Writes the fleet file: changelings on Modal that work on `repo`, without secrets, for two minutes at most. */
@@ -25,7 +27,7 @@ export interface ModalStack extends TestStack {
   /** `changeling ARGS` on this stack. */
   changeling(args: readonly string[]): Promise<Finished>;
   /** The runs of a changeling once no sandbox runs any more, newest first, as `changeling runs --json` tells them. */
-  endedRuns(name: string): Promise<{ branch?: string | undefined }[]>;
+  endedRuns(name: string): Promise<{ branch?: string | undefined; outcome?: string | undefined }[]>;
   /** Waits for the end of a run's sandbox. */
   ended(runId: string): Promise<void>;
   /** A machine that has the token, the checkout and the backend, and nothing else of this one. */
@@ -56,6 +58,7 @@ export async function makeModalStack(env: NodeJS.ProcessEnv = {}): Promise<Modal
     emulator,
     git,
     repo: git.url("app"),
+    bare,
     inRepo: (...args) => execFileSync("git", ["-C", bare, ...args], { encoding: "utf8" }).trim(),
     declareOnModal: (...lines) =>
       test.declare(
@@ -69,7 +72,9 @@ export async function makeModalStack(env: NodeJS.ProcessEnv = {}): Promise<Modal
       await untilEnded(emulator);
       const { code, stdout, stderr } = await changeling(["runs", name, "--json"]);
       if (code !== 0) throw new Error(`changeling runs failed: ${stderr}`);
-      return z.array(z.looseObject({ branch: z.optional(z.string()) })).parse(JSON.parse(stdout));
+      return z
+        .array(z.looseObject({ branch: z.optional(z.string()), outcome: z.optional(z.string()) }))
+        .parse(JSON.parse(stdout));
     },
     ended: (runId) => untilEnded(emulator, runId),
     otherMachine() {
