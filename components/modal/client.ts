@@ -72,8 +72,6 @@ export interface Modal {
   /** One per name, the live one if there is one: Modal lists apps for a while after they were stopped. */
   apps(environment: string): Promise<App[]>;
   secrets(environment: string): Promise<Secret[]>;
-  /** undefined: there is none. */
-  secret(name: string, environment: string): Promise<Secret | undefined>;
   /** Names. */
   volumes(environment: string): Promise<string[]>;
   /** What is right below a folder of a volume; nothing for a folder that is not there. */

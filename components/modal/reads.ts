@@ -14,10 +14,10 @@ const appStates = new Map<number, App["state"]>([
 /** Whatever is only looked at on Modal, or called there; but for the files of volumes. */
 export type ModalReads = Pick<
   Modal,
-  "environments" | "apps" | "secrets" | "secret" | "volumes" | "history" | "call" | "spawn" | "result"
+  "environments" | "apps" | "secrets" | "volumes" | "history" | "call" | "spawn" | "result"
 >;
 
-export function modalReads({ ask, find }: Questions): ModalReads {
+export function modalReads({ ask }: Questions): ModalReads {
   const spawn: ModalReads["spawn"] = async ({ app, function: name, environment, arguments: kwargs }) =>
     ask(`a call of ${app}`, async ({ functions }) => {
       const called = await (await functions.fromName(app, name, { environment })).spawn([], { ...kwargs });
@@ -58,12 +58,6 @@ export function modalReads({ ask, find }: Questions): ModalReads {
         ),
       );
       return items.map(({ secretId, label }) => ({ id: secretId, name: label }));
-    },
-    async secret(name, environment) {
-      const found = await find(`the Secret ${name}`, ({ cpClient }, options) =>
-        cpClient.secretGetOrCreate({ deploymentName: name, environmentName: environment }, options),
-      );
-      return found === undefined ? undefined : { id: found.secretId, name };
     },
     async volumes(environment) {
       const items = await ask(`the volumes of ${environment}`, ({ cpClient }, options) =>

@@ -1,6 +1,7 @@
 import { nextFires } from "../../components/fleet/index.ts";
 import { faultOf, pulumi, type Stack } from "../stack.ts";
 import { requireDevStack } from "./context.ts";
+import { withCommits } from "./plan-commits.ts";
 import { type Plan, type PreviewJson, plannedChanges, previewJson, type Timing } from "./plan-summary.ts";
 
 /** How many fire times a plan tells before and after. */
@@ -14,12 +15,14 @@ export async function planOf(stack: Stack): Promise<Plan> {
   const preview = parsePreview(finished.stdout);
   const found = diagnostics(preview, "error");
   const isBroken = (finished.code !== 0 || preview === undefined) && found.length === 0;
+  const changes = plannedChanges(preview ?? {}).map(async (change) => ({
+    ...change,
+    fields: await withCommits(change),
+    nextBefore: firesOf(change.before),
+    nextAfter: firesOf(change.after),
+  }));
   return {
-    changes: plannedChanges(preview ?? {}).map((change) => ({
-      ...change,
-      nextBefore: firesOf(change.before),
-      nextAfter: firesOf(change.after),
-    })),
+    changes: await Promise.all(changes),
     errors: isBroken ? [faultOf(finished)] : found,
     warnings: diagnostics(preview, "warning"),
   };

@@ -40,6 +40,8 @@ export interface PlannedChange {
   readonly drift: string | undefined;
   readonly before: Timing | undefined;
   readonly after: Timing | undefined;
+  /** The repository that its pinned commit is of, as its Command names it: a URL, or a portable path. */
+  readonly pinnedFrom?: string | undefined;
 }
 
 export interface Timing {
@@ -85,6 +87,7 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
         drift: drifted,
         before: action === "add" ? undefined : timingOf(before),
         after: action === "remove" ? undefined : timingOf(after),
+        pinnedFrom: after["COMMIT"] === undefined ? undefined : (after["TARBALL_OF"] ?? after["REPO"]),
       },
     ];
   });

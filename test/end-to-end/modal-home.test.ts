@@ -204,7 +204,8 @@ describe("modal-secret", () => {
     const environment = "main";
     const laptop = machine("laptop");
     const set = await script("modal-secret", "apply", { ...laptop, ...variables(environment) });
-    const made = await modal.secret(`changeling_${stack}_elf`, environment);
+    const [made] = await modal.secrets(environment);
+    expect(made?.name).toBe(`changeling_${stack}_elf`);
     expect(set).toEqual({ code: 0, stderr: "", stdout: `${JSON.stringify({ secret: made?.name, id: made?.id })}\n` });
 
     const renamed = { ...laptop, ...variables(environment, "troll"), RENAMED_FROM: "elf" };

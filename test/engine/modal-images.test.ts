@@ -87,6 +87,8 @@ describe("how the code gets to an agent on Modal", () => {
     push();
     const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
     expect(stdout).toMatch(new RegExp(`COMMIT\\s*: "${old}" => "${mine.git("rev-parse", "main")}"`));
+    const plan = await test.changeling(["plan"]);
+    expect(plan.stdout).toContain(`commit: ${old} => ${mine.git("rev-parse", "main")} (1 new commit)`);
     const changed = Object.keys(await test.preview()).map((name) => name.replace(/-[0-9a-f]{6}$/, "-…"));
     expect(changed).toEqual(["command:local:Command tarball-repo-…", "command:local:Command pinned-one-app"]);
     expect((await test.up()).code).toBe(0);
