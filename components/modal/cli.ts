@@ -6,6 +6,7 @@ import { notStarted, type ProgramEnd, runProgram, timedOut } from "./run-program
 import { noTokenRemedy } from "./token.ts";
 
 const changeSeconds = 120;
+const scriptSeconds = 30;
 const transferSeconds = 600;
 const deploySeconds = 1800;
 /** How much of a failed build its error tells. */
@@ -14,7 +15,7 @@ const tailLines = 20;
 const buildStep = /^(Building image|=> Step|Built image) /;
 
 /** The changes that take more than a call, by the `modal` command of PATH. */
-export type ModalCli = Pick<Modal, "stopApp" | "deploy" | "download" | "upload">;
+export type ModalCli = Pick<Modal, "stopApp" | "runInSandbox" | "deploy" | "download" | "upload">;
 
 interface RunOptions {
   readonly seconds?: number;
@@ -28,7 +29,7 @@ interface RunOptions {
 
 /** @param reads asked before: the SDK says within seconds that Modal is away, the command in three to five minutes */
 export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps" | "environments">): ModalCli {
-  async function run(what: string, args: readonly string[], options: RunOptions = {}): Promise<void> {
+  async function run(what: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
     if (token === undefined) throw new ModalError("no_token", "no Modal token is set", noTokenRemedy);
     await reads.environments();
     const seconds = options.seconds ?? changeSeconds;
@@ -48,9 +49,10 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
       timeoutSeconds: seconds,
       onOutput: options.onOutput,
     });
-    if (end.code === 0) return;
+    if (end.code === 0) return end.stdout;
     const error = failure(what, end, { seconds, secrets: [token.secret], tail: options.tail ?? 3 });
     if (options.isFine?.test(error.message) !== true) throw error;
+    return end.stdout;
   }
 
   return {
@@ -59,6 +61,12 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
       if (app === undefined || app.state === "stopped") return;
       const args = ["app", "stop", "--env", environment, "--yes", "--", name];
       await run(`stopping the app ${name}`, args, { isFine: /already stopped|No App with name/ });
+    },
+    async runInSandbox(id, script) {
+      // In base64 there is no character that the command, which splits it into words, or a shell would read.
+      const packed = Buffer.from(script).toString("base64");
+      const args = ["shell", "--no-pty", "--cmd", `sh -c "echo ${packed} | base64 -d | sh"`, "--", id];
+      return await run(`reaching the sandbox ${id}`, args, { seconds: scriptSeconds });
     },
     async deploy(appFile, { name, environment, tag, variables }: DeployOptions) {
       const args = ["deploy", "--env", environment, "--name", name, "--tag", tag, "--", appFile];

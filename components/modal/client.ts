@@ -35,6 +35,11 @@ export interface Deployment {
   readonly deployedAt: number;
 }
 
+export interface Sandbox {
+  readonly id: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 export interface VolumeFile {
   /** From the volume's root, without a leading slash. */
   readonly path: string;
@@ -78,6 +83,8 @@ export interface Modal {
   files(volume: string, environment: string, folder: string): Promise<VolumeFile[]>;
   /** The text of a small file; undefined when it is not there. */
   readFile(volume: string, environment: string, path: string): Promise<string | undefined>;
+  /** Those that run and have all of these tags. */
+  sandboxes(environment: string, tags: Readonly<Record<string, string>>): Promise<Sandbox[]>;
   /** Whether there is an image of that id: a sandbox's snapshot is one. */
   hasImage(id: string): Promise<boolean>;
   /** The last deployment first. */
@@ -101,6 +108,8 @@ export interface Modal {
   deleteImage(id: string): Promise<void>;
   /** Ends all running sandboxes that have these tags, within a minute. @returns the tags of each */
   endSandboxes(environment: string, tags: Readonly<Record<string, string>>): Promise<Record<string, string>[]>;
+  /** Runs the text of a shell script in a running sandbox, within half a minute. @returns what it prints */
+  runInSandbox(id: string, script: string): Promise<string>;
   /** A file, or a folder with all that is in it. */
   removeFile(volume: string, environment: string, path: string): Promise<void>;
   /**

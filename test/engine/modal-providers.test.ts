@@ -2,6 +2,9 @@ import { existsSync, readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ModalStack, makeModalStack } from "./modal-stack.ts";
 
+/** Commits, says on the remote that it has, and does not end. */
+const work = "git commit -q --allow-empty -m Half && git push -q origin main:has-committed && sleep 1000";
+
 describe("a fleet with both providers", () => {
   let test: ModalStack;
   beforeAll(async () => {
@@ -13,7 +16,7 @@ describe("a fleet with both providers", () => {
     test.declareOnModal(
       ...Object.entries(providers).map(
         ([name, provider]) =>
-          `[changelings.${name}]\nprovider = "${provider}"\nagent_type = "command"\nagent_args = ["sleep", "1000"]` +
+          `[changelings.${name}]\nprovider = "${provider}"\nagent_type = "command"\nagent_args = ["sh", "-c", "${work}"]` +
           (provider === "modal" ? '\nverify = "none"' : `\nrepo = "${test.home}/.changelings/dev/demo-repo"`),
       ),
     );
@@ -54,7 +57,7 @@ describe("a fleet with both providers", () => {
     expect(await test.preview()).toEqual({});
   });
 
-  it("removes one alone, with its agent that is at work, whose end is told", async () => {
+  it("removes one alone, with its agent that is at work: what it committed is pushed, and its end is told", async () => {
     declare({ ant: "local", bee: "modal", cat: "modal" });
     expect((await test.up()).code).toBe(0);
     const at = { environment: test.environment() };
@@ -63,18 +66,17 @@ describe("a fleet with both providers", () => {
     const box = async () =>
       (await test.emulator.control.state()).sandboxes.find(({ tags }) => tags["mngr_host_name"] === id);
     expect(await box()).toMatchObject({ status: "RUNNING" });
+    await expect.poll(() => test.inRepo("branch", "--list", "has-committed"), { timeout: 20_000 }).not.toBe("");
     declare({ ant: "local", cat: "modal" });
     const { code, stdout } = await test.up();
     expect(code, stdout).toBe(0);
-    expect(await box()).toMatchObject({ status: "GENERIC_STATUS_TERMINATED" });
+    expect(stdout).toContain(`${id} pushes what it has committed, and ends`);
+    expect((await box())?.status).not.toBe("RUNNING");
     expect(await onModal()).toEqual(["changeling_dev_cat"]);
-    expect(await test.endedRuns("bee")).toMatchObject([
-      {
-        id,
-        outcome: "failed",
-        reason: "its changeling was removed while it was running; what it had not pushed is gone with its sandbox",
-      },
-    ]);
+    const reason = "its changeling was removed while it was running";
+    const commits = [{ subject: "Half" }];
+    expect(await test.endedRuns("bee")).toMatchObject([{ id, outcome: "failed", reason, commits }]);
+    expect(test.inRepo("log", "--format=%s", `changelings/${id}`)).toBe("Half\nPast");
   });
 
   it("asks nothing of Modal any more when nobody is there", async () => {

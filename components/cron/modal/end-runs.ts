@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Modal } from "../../modal/client.ts";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { Modal, Sandbox } from "../../modal/client.ts";
 import { runsVolumeName } from "../../modal/names.ts";
 import type { RecordLine } from "../runs/record-line.ts";
 
@@ -12,19 +14,74 @@ export interface RunsOf {
   readonly changeling: string;
 }
 
+type EndClient = Pick<Modal, "sandboxes" | "runInSandbox" | "endSandboxes" | "readFile" | "upload">;
+
 /** mngr 0.3.0 makes tags of a sandbox of the labels that the function gives its host. */
 const labelTag = (label: string) => `mngr_user_${label}`;
 
-/** Ends the agents of a changeling that are at work, and records for each the end that its sandbox can't any more. */
-export async function endRuns(client: Modal, of: RunsOf): Promise<void> {
+/** So long a sandbox has to push, to write down its end and to be snapshotted; and how often it is looked for. */
+const patience = { seconds: 90, everySeconds: 2 };
+
+const endScript = join(dirname(fileURLToPath(import.meta.url)), "end-run.sh");
+
+/**
+ * Ends the agents of a changeling that are at work, once its app is stopped, so that no other is made meanwhile. Each is
+ * asked to end as it does by itself, with all that it has committed on its branch; what can't be asked, or does not end
+ * in time, is ended from outside, and recorded as such.
+ */
+export async function endRuns(client: EndClient, of: RunsOf, { seconds, everySeconds } = patience): Promise<void> {
   const tags = { [labelTag("changelings_stack")]: of.stack, [labelTag("changeling")]: of.changeling };
-  for (const ended of await client.endSandboxes(of.environment, tags)) {
-    const id = ended[labelTag("changeling_run")];
-    if (id !== undefined) await recordEnd(client, of, id);
+  const found = await client.sandboxes(of.environment, tags);
+  if (found.length === 0) return;
+  const script = readFileSync(endScript, "utf8");
+  const told = await Promise.all(found.map((sandbox) => isTold(client, sandbox, script)));
+  const waited = new Set(found.filter((_, index) => told[index]).map(({ id }) => id));
+  const until = performance.now() + seconds * 1000;
+  while (waited.size > 0 && performance.now() < until) {
+    await sleep(everySeconds * 1000);
+    // Modal may be away for a moment: that is no end.
+    const running = await client.sandboxes(of.environment, tags).catch(() => undefined);
+    for (const id of waited) {
+      if (running?.every((each) => each.id !== id)) waited.delete(id);
+    }
+  }
+  if (waited.size > 0) say(`warning: what runs of ${of.changeling} was not done after ${seconds} s, and is ended now`);
+  const ended = await client.endSandboxes(of.environment, tags);
+  const runs = new Set([...found.map((each) => each.tags), ...ended].map(runOf));
+  for (const run of runs) {
+    if (run !== undefined) await recordEnd(client, of, run);
   }
 }
 
-async function recordEnd(client: Modal, { stack, environment, changeling }: RunsOf, id: string): Promise<void> {
+/** What end-run.sh says, in words. */
+const ways = new Map([
+  ["pushes", "pushes what it has committed, and ends"],
+  ["snapshots", "is snapshotted, and ends"],
+]);
+
+/** @returns whether the sandbox will end by itself */
+async function isTold(client: EndClient, { id, tags }: Sandbox, script: string): Promise<boolean> {
+  const run = runOf(tags) ?? id;
+  try {
+    const how = (await client.runInSandbox(id, script)).trim();
+    say(`${run} ${ways.get(how) ?? "is ended: it has no agent yet"}`);
+    return ways.has(how);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    say(`warning: ${run} is ended without a push: ${why}`);
+    return false;
+  }
+}
+
+function runOf(tags: Readonly<Record<string, string>>): string | undefined {
+  return tags[labelTag("changeling_run")];
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+async function recordEnd(client: EndClient, { stack, environment, changeling }: RunsOf, id: string): Promise<void> {
   const volume = runsVolumeName(stack);
   const path = `${changeling}/${id}/ended.json`;
   // It had come to its end by itself just before.

@@ -2,7 +2,7 @@
 # Watches over the agent of a sandbox to its end; then pushes its work, writes down how it ended, and ends the sandbox.
 # prepare.sh starts it, with git's token in the environment. Each step has a deadline of its own, and when the run's
 # time is over it goes on to the end whatever it finds: nothing in here waits for ever.
-# The words of an end are those of components/cron/local/runs/outcome.ts.
+# The words of an end are those of components/cron/local/runs/outcome.ts, and of scheduler.ts beside it.
 set -u
 here=${CHANGELING_FOLDER:-/changeling}
 period=${CHANGELING_PERIOD:-2}
@@ -55,9 +55,17 @@ attitude() {
   fi
 }
 
-# Says how the agent came to its end, once it has: exited STATUS, done, settled, blocked, vanished or timed_out.
+# True when it was told to end (see end-run.sh). An agent that mngr is still making is waited for, but not for long:
+# else it could go on working after its terminal was looked for.
+is_told() {
+  [ -e "$here/stop" ] || return 1
+  told=${told:-$now}
+  ! mngr_is_at_it || [ "$now" -ge $((told + 20)) ]
+}
+
+# Says how the agent came to its end, once it has: exited STATUS, done, settled, blocked, vanished, timed_out or removed.
 wait_for_end() {
-  seen=no missed=0 was='' since=0
+  seen=no missed=0 was='' since=0 told=''
   while :; do
     now=$(clock)
     if [ -f "$here/run/exit.json" ]; then
@@ -66,6 +74,10 @@ wait_for_end() {
     fi
     if [ "$now" -ge "$deadline" ]; then
       echo timed_out
+      return
+    fi
+    if is_told; then
+      echo removed
       return
     fi
     if has_session; then
@@ -145,6 +157,7 @@ verdict() {
     exited*) reason="its command ended with exit status ${ending#exited }" ;;
     blocked) reason="it was waiting for a permission that nobody was there to give" ;;
     vanished) reason="its command was killed, or its terminal was closed" ;;
+    removed) reason="its changeling was removed while it was running" ;;
     timed_out)
       outcome=timed_out
       reason="it was not done within its $timeout_seconds s, and was stopped"

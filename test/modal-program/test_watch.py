@@ -1,0 +1,194 @@
+"""watch.sh, which brings a run to its end, and end-run.sh, which asks for it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from lab import HOSTILE, PROGRAM, RUN_COMMAND
+from sandbox import BRANCH, RUN, Sandbox
+
+END_RUN = PROGRAM.parent / "end-run.sh"
+
+
+class Watch(Sandbox):
+    def watched(self, **plan: object) -> dict:
+        """Prepares, then watches to the end; returns the record of it."""
+        self.assertEqual(self.run_prepare_without_watcher().returncode, 0)
+        self.plan(**plan)
+        (self.here / "started").write_text(Path("/proc/uptime").read_text().split(".")[0])
+        (self.folder / "session").touch()
+        self.happen()
+        done = self.run_script("watch.sh")
+        self.assertTrue((self.here / "ended").exists(), done.stderr)
+        return json.loads((self.records / "ended.json").read_text())
+
+    def run_prepare_without_watcher(self) -> subprocess.CompletedProcess[str]:
+        (self.here / "watched").mkdir()
+        return self.run_script("prepare.sh")
+
+    def happen(self) -> None:
+        """What the agent does; tests put another in its place."""
+
+    def commit(self, *subjects: str) -> None:
+        for subject in subjects:
+            self.git("commit", "--quiet", "--allow-empty", "--message", subject, cwd=self.work_dir)
+
+    def command(self, *command: str) -> None:
+        wrapper = ["sh", str(RUN_COMMAND), str(self.here / "run")]
+        subprocess.run([*wrapper, *command], cwd=self.work_dir, env=self.environment, stdout=subprocess.DEVNULL)
+
+    def assert_end(self, ended: dict, outcome: str, reason: str | None, subjects: list[str]) -> None:
+        self.assertRegex(ended["at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        self.assertEqual([ended[key] for key in ("event", "changeling", "id")], ["ended", "fixer", RUN])
+        self.assertEqual((ended["outcome"], ended.get("reason")), (outcome, reason))
+        self.assertEqual([commit["subject"] for commit in ended["commits"]], subjects)
+
+    def test_a_command_that_committed_has_its_work_pushed(self) -> None:
+        subject = HOSTILE.replace("\n", " ").replace("\u2028", " ")
+
+        def happen() -> None:
+            self.commit("First", subject)
+            self.command("sh", "-c", "echo out; echo err >&2")
+
+        self.happen = happen
+        ended = self.watched()
+        tip = self.git("rev-parse", BRANCH, cwd=self.work_dir)
+        self.assert_end(ended, "succeeded", None, [subject.replace("\t", " "), "First"])
+        self.assertEqual(ended["commits"][0]["hash"], tip)
+        self.assertEqual(self.git("rev-parse", BRANCH, cwd=self.origin), tip)
+        self.assertEqual((self.records / "output.log").read_text(), "out\nerr\n")
+        self.assertEqual(sorted(path.name for path in self.records.iterdir()), ["ended.json", "output.log"])
+
+    def test_a_command_that_failed_has_what_it_did_pushed_too(self) -> None:
+        self.happen = lambda: (self.commit("Half"), self.command("sh", "-c", "exit 3"))
+        self.assert_end(self.watched(), "failed", "its command ended with exit status 3", ["Half"])
+        self.assertEqual(self.git("log", "-1", "--format=%s", BRANCH, cwd=self.origin), "Half")
+
+    def test_one_that_did_nothing(self) -> None:
+        self.happen = lambda: self.command("true")
+        self.assert_end(self.watched(), "no_changes", "it made no commit", [])
+        self.assertEqual(self.git("branch", "--list", "changelings/*", cwd=self.origin), "")
+
+    def test_one_that_left_changes(self) -> None:
+        self.happen = lambda: self.command("sh", "-c", "echo x >a; echo y >README.md")
+        self.assert_end(
+            self.watched(), "no_changes", f"it made no commit, but left changes of 2 files in {self.work_dir}", []
+        )
+
+    def test_one_whose_commits_nobody_takes(self) -> None:
+        self.happen = lambda: (self.commit("Work"), self.command("true"), shutil.rmtree(self.origin))
+        ended = self.watched()
+        self.assertRegex(ended["reason"], "^its commits could not be pushed: fatal: ")
+        self.assertEqual((ended["outcome"], [commit["subject"] for commit in ended["commits"]]), ("failed", ["Work"]))
+
+    def test_one_that_takes_too_long(self) -> None:
+        self.assert_end(
+            self.watched(timeout_seconds=0), "timed_out", "it was not done within its 0 s, and was stopped", []
+        )
+        self.assertIn(f"kill-session -t =mngr-{RUN}", (self.folder / "tmux.log").read_text().splitlines())
+
+    def test_one_whose_terminal_goes_away(self) -> None:
+        # Seen once, and never again.
+        self.program("tmux", f'#!/bin/sh\n[ "$1" = has-session ] && rm "{self.folder}/session" 2>/dev/null\n')
+        self.assert_end(self.watched(), "failed", "its command was killed, or its terminal was closed", [])
+
+    def test_a_conversation_that_has_settled(self) -> None:
+        self.happen = lambda: self.commit("Talk")
+        self.assert_end(self.watched(ends="settles"), "succeeded", None, ["Talk"])
+        self.assertEqual((self.records / "output.log").read_text(), "what it said\n")
+
+    def test_a_conversation_that_waits_for_a_permission(self) -> None:
+        def happen() -> None:
+            for marker in ("active", "permissions_waiting"):
+                (self.host_dir / "agents/agent-1" / marker).touch()
+
+        self.happen = happen
+        reason = "it was waiting for a permission that nobody was there to give"
+        self.assert_end(self.watched(ends="settles"), "failed", reason, [])
+
+    def test_a_conversation_is_not_over_while_it_works(self) -> None:
+        self.happen = lambda: (self.host_dir / "agents/agent-1/active").touch()
+        ended = self.watched(ends="settles", timeout_seconds=2)
+        self.assertEqual(ended["outcome"], "timed_out")
+
+    def test_a_conversation_is_not_over_while_mngr_starts_it(self) -> None:
+        lock = self.host_dir / "host_lock"
+        lock.touch()
+        holder = subprocess.Popen(["flock", str(lock), "sleep", "30"])
+        self.addCleanup(lambda: (holder.kill(), holder.wait()))
+        self.assertEqual(self.watched(ends="settles", timeout_seconds=2)["outcome"], "timed_out")
+
+    def test_one_that_leaves_no_status_is_over_when_its_terminal_is_idle(self) -> None:
+        idle = subprocess.Popen(["sleep", "30"])
+        self.addCleanup(lambda: (idle.kill(), idle.wait()))
+        (self.folder / "pane").write_text(f"0 {idle.pid}\n")
+        self.assert_end(self.watched(ends="exits"), "no_changes", "it made no commit", [])
+
+    def test_one_whose_changeling_is_removed_has_its_work_pushed(self) -> None:
+        self.happen = lambda: (self.commit("Half"), (self.here / "stop").touch())
+        reason = "its changeling was removed while it was running"
+        self.assert_end(self.watched(), "failed", reason, ["Half"])
+        self.assertEqual(self.git("log", "-1", "--format=%s", BRANCH, cwd=self.origin), "Half")
+        self.assertIn(f"kill-session -t =mngr-{RUN}", (self.folder / "tmux.log").read_text().splitlines())
+
+    def test_one_that_was_done_before_its_changeling_was_removed(self) -> None:
+        self.happen = lambda: (self.commit("Work"), self.command("true"), (self.here / "stop").touch())
+        self.assert_end(self.watched(), "succeeded", None, ["Work"])
+
+    def test_one_that_mngr_is_still_making_is_not_ended_before_it_is_made(self) -> None:
+        lock = self.host_dir / "host_lock"
+        lock.touch()
+        holder = subprocess.Popen(["flock", str(lock), "sleep", "30"])
+        self.addCleanup(lambda: (holder.kill(), holder.wait()))
+        self.happen = lambda: (self.here / "stop").touch()
+        self.assertEqual(self.watched(timeout_seconds=2)["outcome"], "timed_out")
+
+    def test_the_end_comes_without_a_volume(self) -> None:
+        self.happen = lambda: self.command("true")
+        self.volume.write_text("this is no folder")
+        with self.assertRaises(NotADirectoryError):
+            self.watched()
+        self.assertTrue((self.here / "ended").exists())
+
+    def test_output_is_cut_at_a_megabyte(self) -> None:
+        self.happen = lambda: self.command("sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x")
+        self.watched()
+        self.assertEqual((self.records / "output.log").stat().st_size, 1_000_000)
+
+    # end-run.sh
+
+    def shutdown(self) -> Path:
+        """mngr's, which outlives whoever starts it here. Returns the file that it writes."""
+        script = self.program("shutdown.sh", f'#!/bin/sh\nsleep 0.2; echo "$*" >"{self.folder}/shut-down"\n')
+        (self.host_dir / "commands").mkdir()
+        shutil.move(script, self.host_dir / "commands")
+        return self.folder / "shut-down"
+
+    def end_run(self) -> str:
+        # As the sandbox gets it: as the input of a shell.
+        done = subprocess.run(
+            ["sh"], input=END_RUN.read_text(), env=self.environment, capture_output=True, text=True, timeout=10
+        )
+        self.assertEqual(done.stderr, "")
+        return done.stdout
+
+    def test_tells_the_watcher(self) -> None:
+        self.shutdown()
+        (self.here / "watch.sh").write_text("sleep 30; :\n")
+        watcher = subprocess.Popen(["sh", str(self.here / "watch.sh")], start_new_session=True)
+        self.addCleanup(lambda: (os.killpg(watcher.pid, signal.SIGKILL), watcher.wait()))
+        self.assertEqual(self.end_run(), "pushes\n")
+        self.assertTrue((self.here / "stop").exists())
+
+    def test_shuts_down_what_nobody_watches(self) -> None:
+        shut_down = self.shutdown()
+        self.assertEqual(self.end_run(), "snapshots\n")
+        self.assertEqual(self.eventually(shut_down), "STOPPED\n")
+
+    def test_says_nothing_where_nothing_can_end_by_itself(self) -> None:
+        self.assertEqual(self.end_run(), "")
+        shutil.rmtree(self.here)
+        self.assertEqual(self.end_run(), "")
