@@ -6,7 +6,10 @@ import { checkSecretValues } from "./secret-values.ts";
 const overwrite = 3;
 
 /** The small changes, each one call of the SDK; whatever has files to send is the `modal` command's. */
-export type ModalChanges = Pick<Modal, "createEnvironment" | "createVolume" | "putSecret" | "deleteSecret" | "removeFile">;
+export type ModalChanges = Pick<
+  Modal,
+  "createEnvironment" | "createVolume" | "putSecret" | "deleteSecret" | "removeFile"
+>;
 
 export function modalChanges({ ask, find }: Questions): ModalChanges {
   return {
@@ -26,7 +29,7 @@ export function modalChanges({ ask, find }: Questions): ModalChanges {
     async putSecret(name, environment, values) {
       checkSecretValues(name, values);
       // The one call that `modal secret create` makes too, without a process and a file that hold the values.
-      const { secretId } = await ask(`the values of the Secret ${name}`, ({ cpClient }, options) =>
+      const { secretId } = await ask(`a Secret ${name}`, ({ cpClient }, options) =>
         cpClient.secretGetOrCreate(
           { deploymentName: name, environmentName: environment, objectCreationType: overwrite, envDict: { ...values } },
           options,

@@ -6,14 +6,16 @@ import { benchFleet } from "./modal-fleet.ts";
 import { type ByHand, bareDeploys, mngrSchedules } from "./modal-peers.ts";
 import { type ModalPlace, machineEnvironment, modalPlace } from "./modal-place.ts";
 
-/** Changelings, and rounds of each side: what takes a minute is not much moved by what else the machine does. */
+/** Changelings, rounds of each side, and whether the ways by hand are also tried one after the other. */
 const sizes = [
-  { count: 1, rounds: 5 },
-  { count: 10, rounds: 3 },
-  { count: 40, rounds: 1 },
+  { count: 1, rounds: 5, isAlsoInSequence: false },
+  { count: 10, rounds: 3, isAlsoInSequence: true },
+  { count: 40, rounds: 1, isAlsoInSequence: false },
 ];
-const scheduleBar = 1 / 3;
-const bareBar = 1.3;
+const peers = [
+  { name: "mngr schedule add", side: mngrSchedules, bar: 0.33 },
+  { name: "modal deploy", side: bareDeploys, bar: 1.3 },
+];
 const noOpBar = 1.2;
 /** As many at once as Pulumi's engine does. */
 const mostAtOnce = 4 * availableParallelism();
@@ -28,26 +30,30 @@ const mostAtOnce = 4 * availableParallelism();
  * - One secret each: as a Modal Secret, but for `mngr schedule`, which writes it into an image.
  * - The same PATH with the same modal and Python. mngr schedule pins other packages than mngr alone and has an
  *   environment of its own, with the same versions of mngr and modal.
- * - By hand as many run at once as the engine runs: a loop of a shell's does one after the other, and `xargs -P` that.
- *   The bars are held against the faster.
+ * - By hand as many run at once as the engine runs, as with `xargs -P`: the bars are held against that. What a plain
+ *   loop takes is told beside it, for the fleet that takes neither seconds nor minutes.
  * - The sides take turns, so that a machine whose speed drifts favours none.
  */
 export async function* modalMeasures(folder: string): AsyncGenerator<Measure> {
-  for (const { count, rounds } of sizes) {
-    const times: Record<"ours" | "bare" | "schedule", number[]> = { ours: [], bare: [], schedule: [] };
+  for (const { count, rounds, isAlsoInSequence } of sizes) {
+    const ups: number[] = [];
+    const others = peers.map(() => [] as number[]);
     for (let round = 0; round < rounds; round += 1) {
       const at = join(folder, `${count}-${round}`);
-      times.bare.push(await byHand(join(at, "bare"), count, bareDeploys));
-      times.ours.push(await firstUp(join(at, "ours"), count));
-      times.schedule.push(await byHand(join(at, "schedule"), count, mngrSchedules));
+      ups.push(await firstUp(join(at, "ours"), count));
+      for (const [index, { side }] of peers.entries()) {
+        others[index]?.push(await byHand(join(at, `peer-${index}`), side, { count, mostAtOnce }));
+      }
     }
-    const ours = median(times.ours);
-    for (const [side, other, bar] of [
-      ["mngr schedule add", median(times.schedule), scheduleBar],
-      ["modal deploy", median(times.bare), bareBar],
-    ] as const) {
-      const detail = `${ours.toFixed(1)} s against ${other.toFixed(1)} s`;
-      yield { name: `up of ${count} on Modal against ${side}`, value: ours / other, unit: "ratio", bar, detail };
+    const up = median(ups);
+    for (const [index, { name, side, bar }] of peers.entries()) {
+      const other = median(others[index] ?? []);
+      let detail = `${up.toFixed(1)} s against ${other.toFixed(1)} s`;
+      if (isAlsoInSequence) {
+        const loop = await byHand(join(folder, `loop-${index}`), side, { count, mostAtOnce: 1 });
+        detail += `, which is ${loop.toFixed(1)} s one after the other`;
+      }
+      yield { name: `up of ${count} on Modal against ${name}`, value: up / other, unit: "ratio", bar, detail };
     }
   }
   yield await noOp(folder, 40);
@@ -55,13 +61,13 @@ export async function* modalMeasures(folder: string): AsyncGenerator<Measure> {
 
 async function firstUp(home: string, count: number): Promise<number> {
   await using place = await modalPlace(home);
-  return (await benchFleet("modal", count, place)).up();
+  return await (await benchFleet("modal", count, place)).up();
 }
 
 async function byHand(
   home: string,
-  count: number,
   side: (place: ModalPlace) => ByHand | Promise<ByHand>,
+  { count, mostAtOnce }: { readonly count: number; readonly mostAtOnce: number },
 ): Promise<number> {
   await using place = await modalPlace(home);
   const deploy = await side(place);
