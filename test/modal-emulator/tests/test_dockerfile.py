@@ -36,7 +36,7 @@ class SkippedSteps(unittest.TestCase):
 class Copying(unittest.TestCase):
     FILES = ("app/main.py", "app/lib/a.py", "app/lib/b.txt", "repo.tar.gz")
 
-    def places(self, argument: str, is_directory: bool = False, workdir: str = "/work") -> dict[str, str]:
+    def places(self, argument: str, is_directory: bool = False, workdir: str = "/srv") -> dict[str, str]:
         copy = Copy.parse(argument, workdir)
         return {
             file: place
@@ -58,7 +58,7 @@ class Copying(unittest.TestCase):
     def test_what_is_in_a_directory(self) -> None:
         self.assertEqual(
             self.places("--chown=1:1 app/lib lib"),
-            {"app/lib/a.py": "/work/lib/a.py", "app/lib/b.txt": "/work/lib/b.txt"},
+            {"app/lib/a.py": "/srv/lib/a.py", "app/lib/b.txt": "/srv/lib/b.txt"},
         )
 
     def test_patterns_and_several_sources(self) -> None:
