@@ -3,10 +3,11 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { stockChangeling } from "../changelings/stock.ts";
 import { jobEnvironment, jobOfEnvironment } from "../components/cron/job-environment.ts";
-import { jobPath, removeFile, writeJob } from "../components/cron/local/installed-files.ts";
-import { type InstallationPaths, installationPaths } from "../components/cron/local/paths.ts";
+import { jobPath, writeJob } from "../components/cron/local/installed-files.ts";
 import { requestRemoval } from "../components/cron/local/requests.ts";
 import { schedulerState } from "../components/cron/local/state.ts";
+import { type InstallationPaths, installationPaths } from "../components/installation-paths.ts";
+import { removeFile } from "../components/installed-file.ts";
 import { runScript } from "./script.ts";
 
 await runScript({

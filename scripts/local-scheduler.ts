@@ -1,9 +1,9 @@
 /** Starts or removes the scheduler of a stack's local cron changelings: the `scheduler` Command. */
 import { rmSync } from "node:fs";
 import * as z from "zod/mini";
-import { installationPaths } from "../components/cron/local/paths.ts";
 import { releaseAllRunIds } from "../components/cron/local/runs/run-ids.ts";
 import { startScheduler, stopScheduler } from "../components/cron/local/supervise.ts";
+import { installationPaths } from "../components/installation-paths.ts";
 import { runScript } from "./script.ts";
 
 await runScript({

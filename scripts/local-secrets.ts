@@ -1,7 +1,8 @@
-/** Installs or removes the secrets of a local cron changeling: the `<name>-secrets` Command. */
+/** Installs or removes the secrets of a changeling on this machine: the `<name>-secrets` Command. */
 import * as z from "zod/mini";
-import { removeFile, secretsPath, writeSecrets } from "../components/cron/local/installed-files.ts";
-import { installationPaths } from "../components/cron/local/paths.ts";
+import { installationPaths } from "../components/installation-paths.ts";
+import { removeFile } from "../components/installed-file.ts";
+import { secretsPath, writeSecrets } from "../components/installed-secrets.ts";
 import { runScript } from "./script.ts";
 
 const values = z.record(z.string(), z.string());

@@ -4,7 +4,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { stockChangeling } from "../changelings/stock.ts";
-import { canonicalJson } from "../components/cron/canonical-json.ts";
+import { canonicalJson } from "../components/canonical-json.ts";
 import { type AppEnvironment, appEnvironment, specOfEnvironment } from "../components/cron/modal/app-environment.ts";
 import { endRuns } from "../components/cron/modal/end-runs.ts";
 import { programFolder, programRequirements } from "../components/cron/modal/program-files.ts";

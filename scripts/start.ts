@@ -1,7 +1,7 @@
 /** `npm start`: the embedded default, from nothing to a real agent's real commit. */
 
-import { installationPaths } from "../components/cron/local/paths.ts";
 import type { Run } from "../components/cron/runs/run.ts";
+import { installationPaths } from "../components/installation-paths.ts";
 import type { Place } from "./changeling/context.ts";
 import { deployedFleet } from "./changeling/deployed.ts";
 import { fire } from "./changeling/fire.ts";

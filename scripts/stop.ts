@@ -1,8 +1,8 @@
 /** `npm stop`: removes all that `npm start` started and made. */
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { installationPaths } from "../components/cron/local/paths.ts";
 import { stopScheduler } from "../components/cron/local/supervise.ts";
+import { installationPaths } from "../components/installation-paths.ts";
 import { clearDeadLocks } from "./dead-locks.ts";
 import { devFolder, devStack } from "./dev-stack.ts";
 import { installationOf, pulumi } from "./stack.ts";

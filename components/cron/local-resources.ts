@@ -6,9 +6,10 @@ import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
 import type { Changeling } from "../fleet/index.ts";
 import { currentBackend, installationId } from "../installation.ts";
+import { installationPaths } from "../installation-paths.ts";
+import { secretsDrift } from "../installed-secrets.ts";
 import { environmentOfJob } from "./job-environment.ts";
-import { jobDrift, secretsDrift } from "./local/installed-files.ts";
-import { installationPaths } from "./local/paths.ts";
+import { jobDrift } from "./local/installed-files.ts";
 import { LocalScheduler } from "./local-scheduler.ts";
 
 export interface LocalCronArgs {

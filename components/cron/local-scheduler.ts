@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
-import { installationPaths } from "./local/paths.ts";
+import { installationPaths } from "../installation-paths.ts";
 import { schedulerState } from "./local/state.ts";
 
 export interface LocalSchedulerArgs {

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const askpass = join(dirname(fileURLToPath(import.meta.url)), "..", "cron", "local", "runs", "git-askpass.sh");
+const askpass = join(dirname(fileURLToPath(import.meta.url)), "git-askpass.sh");
 
 /**
  * Variables by which git gives the token to github.com, and to nobody else: they stand in its environment alone.

@@ -4,8 +4,8 @@ import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { writeJob } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
-import { installationPaths } from "../../components/cron/local/paths.ts";
 import { startScheduler, stopScheduler } from "../../components/cron/local/supervise.ts";
+import { installationPaths } from "../../components/installation-paths.ts";
 import { type Measure, timed } from "./measure.ts";
 
 const jobs = 300;

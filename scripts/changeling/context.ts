@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { type Command, Option } from "commander";
 import * as z from "zod/mini";
-import { type InstallationPaths, installationPaths } from "../../components/cron/local/paths.ts";
 import {
   type Fault,
   formatFaults,
@@ -12,6 +11,7 @@ import {
   missingSecrets,
   type Provider,
 } from "../../components/fleet/index.ts";
+import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
 import { absolutePath } from "../../components/portable-path.ts";
 import { devStack } from "../dev-stack.ts";
 import { projectFolder } from "../project.ts";

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { InstallationPaths } from "../../components/cron/local/paths.ts";
 import type { Run } from "../../components/cron/runs/run.ts";
+import type { InstallationPaths } from "../../components/installation-paths.ts";
 import { answer, contextOf, type Place, providerOption } from "./context.ts";
 import { type ModalSide, modalSide } from "./modal-side.ts";
 import { examples } from "./program.ts";

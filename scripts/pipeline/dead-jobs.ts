@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import * as z from "zod/mini";
-import { isAlive } from "../../components/cron/local/process.ts";
+import { isAlive } from "../../components/supervision/process.ts";
 import { type Finished, faultOf, pulumi, type Stack } from "../stack.ts";
 
 /**

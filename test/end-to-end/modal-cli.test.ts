@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeJob } from "../../components/cron/local/installed-files.ts";
-import { installationPaths } from "../../components/cron/local/paths.ts";
+import { installationPaths } from "../../components/installation-paths.ts";
 import { homeVolumeName, runsVolumeName, secretName } from "../../components/modal/names.ts";
 import { noTokenRemedy } from "../../components/modal/token.ts";
 import { devStack } from "../../scripts/dev-stack.ts";

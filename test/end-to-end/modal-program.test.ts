@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { canonicalJson } from "../../components/cron/canonical-json.ts";
+import { canonicalJson } from "../../components/canonical-json.ts";
 import { programFolder, programRequirements } from "../../components/cron/modal/program-files.ts";
 import type { AppSpec } from "../../components/cron/modal/spec.ts";
 import { parseLine, type RecordLine } from "../../components/cron/runs/record-line.ts";

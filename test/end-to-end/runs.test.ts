@@ -2,11 +2,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { jobPath, writeSecrets } from "../../components/cron/local/installed-files.ts";
+import { jobPath } from "../../components/cron/local/installed-files.ts";
 import { readRuns } from "../../components/cron/local/records.ts";
 import { requestRun } from "../../components/cron/local/requests.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { startScheduler, stopScheduler } from "../../components/cron/local/supervise.ts";
+import { writeSecrets } from "../../components/installed-secrets.ts";
 import { mngrClient } from "../../components/mngr/client.ts";
 import { mngrEnvironment } from "../../components/mngr/environment.ts";
 import { eventually, isAlive, SchedulerLab } from "../support/scheduler-lab.ts";

@@ -13,9 +13,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { installationPaths } from "../../components/cron/local/paths.ts";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { installationId } from "../../components/installation.ts";
+import { installationPaths } from "../../components/installation-paths.ts";
 import { projectFolder } from "../../scripts/project.ts";
 import { hermeticEnvironment } from "./test-stack.ts";
 

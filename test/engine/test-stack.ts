@@ -11,9 +11,9 @@ import {
 } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { installationPaths } from "../../components/cron/local/paths.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
+import { installationPaths } from "../../components/installation-paths.ts";
 import { devFolder, ensureDevStack } from "../../scripts/dev-stack.ts";
 import { type Finished, installationOf, pulumi, type Stack } from "../../scripts/stack.ts";
 

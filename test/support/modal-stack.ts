@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { canonicalJson } from "../../components/cron/canonical-json.ts";
+import { canonicalJson } from "../../components/canonical-json.ts";
 import { type AppSpec, tagOf } from "../../components/cron/modal/spec.ts";
 import { type Modal, modalClient } from "../../components/modal/client.ts";
 import {

@@ -17,11 +17,11 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { jobPath, writeJob } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
-import { installationPaths } from "../../components/cron/local/paths.ts";
 import { readRuns, waitForRun } from "../../components/cron/local/records.ts";
 import { requestRun } from "../../components/cron/local/requests.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import type { RecordedRun } from "../../components/cron/runs/fold.ts";
+import { installationPaths } from "../../components/installation-paths.ts";
 
 const program = fileURLToPath(new URL("../../components/cron/local/main.ts", import.meta.url));
 const fakeMngr = fileURLToPath(new URL("fake-mngr.ts", import.meta.url));

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { installationPaths } from "../../components/cron/local/paths.ts";
+import { installationPaths } from "../../components/installation-paths.ts";
 import { ModalError } from "../../components/modal/modal-error.ts";
 import type { Place } from "../../scripts/changeling/context.ts";
 import { modalSide, warnUnreached } from "../../scripts/changeling/modal-side.ts";

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type InstallationPaths, installationPaths } from "../../components/cron/local/paths.ts";
 import { appendRecord, boundRecords, readRuns, recentLines } from "../../components/cron/local/records.ts";
 import { foldRuns } from "../../components/cron/runs/fold.ts";
 import { parseLine, type RecordLine } from "../../components/cron/runs/record-line.ts";
+import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
 
 let home: string;
 let paths: InstallationPaths;

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { jobPath, writeJob } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
-import { type InstallationPaths, installationPaths } from "../../components/cron/local/paths.ts";
 import { readRuns } from "../../components/cron/local/records.ts";
 import { Scheduler } from "../../components/cron/local/scheduler.ts";
+import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
 
 /** The scheduler on a clock that the test moves. There is no mngr and no repository here: each run fails at once. */
 let home: string;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { openLog } from "../../components/cron/local/log.ts";
-import { type InstallationPaths, installationPaths } from "../../components/cron/local/paths.ts";
+import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
 
 let home: string;
 let paths: InstallationPaths;

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
+import type { InstallationPaths } from "../../installation-paths.ts";
 import { installedNames, type JobFault, jobPath, readJob } from "./installed-files.ts";
 import type { JobSpec } from "./job.ts";
-import type { InstallationPaths } from "./paths.ts";
 
 export interface InstalledJob {
   readonly spec: JobSpec;

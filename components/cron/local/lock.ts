@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { ensureFolder } from "./files.ts";
-import type { InstallationPaths } from "./paths.ts";
+import { ensureFolder } from "../../files.ts";
+import type { InstallationPaths } from "../../installation-paths.ts";
 
 /**
  * One scheduler per installation: it holds an exclusive SQLite lock on a file of nothing else. The kernel lets go of it

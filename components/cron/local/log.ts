@@ -1,7 +1,7 @@
 import { appendFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { ensureFolder } from "./files.ts";
-import type { InstallationPaths } from "./paths.ts";
+import { ensureFolder } from "../../files.ts";
+import type { InstallationPaths } from "../../installation-paths.ts";
 
 /** One line per event, with its time in UTC. No secret is ever handed to it. */
 export type Log = (event: string) => void;

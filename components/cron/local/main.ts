@@ -1,7 +1,8 @@
 /** The scheduler of one installation: `node components/cron/local/main.ts <installation id>`. Its supervisor starts it. */
+
+import { installationPaths } from "../../installation-paths.ts";
 import { takeLock } from "./lock.ts";
 import { openLog } from "./log.ts";
-import { installationPaths } from "./paths.ts";
 import { Scheduler } from "./scheduler.ts";
 import { writeState } from "./state.ts";
 

@@ -1,10 +1,10 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readdirSync, readSync, statSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
+import { ensureFolder, isMissing, readTail, readTextIfAny, watchFolder, writePrivateFile } from "../../files.ts";
+import type { InstallationPaths } from "../../installation-paths.ts";
 import { foldRuns, newestFirst, type RecordedRun } from "../runs/fold.ts";
 import { parseLine, type RecordLine } from "../runs/record-line.ts";
 import type { Run } from "../runs/run.ts";
-import { ensureFolder, isMissing, readTail, readTextIfAny, watchFolder, writePrivateFile } from "./files.ts";
-import type { InstallationPaths } from "./paths.ts";
 import { schedulerState } from "./state.ts";
 
 /** A changeling's records are cut to their newer half when they have grown past this. */

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { ensureFolder, readJson, watchFolder, writePrivateFile } from "./files.ts";
-import type { InstallationPaths } from "./paths.ts";
+import { ensureFolder, readJson, watchFolder, writePrivateFile } from "../../files.ts";
+import type { InstallationPaths } from "../../installation-paths.ts";
 import { schedulerState } from "./state.ts";
 
 /** What the scheduler can be asked for: a file of `requests/` asks, a file beside it answers. */

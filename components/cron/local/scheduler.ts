@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
+import { ensureFolder, watchFolder } from "../../files.ts";
+import type { InstallationPaths } from "../../installation-paths.ts";
 import { type Mngr, mngrClient } from "../../mngr/client.ts";
 import { mngrEnvironment } from "../../mngr/environment.ts";
 import { profileHostDir } from "../../mngr/profile.ts";
 import type { Cause } from "../runs/run.ts";
-import { ensureFolder, watchFolder } from "./files.ts";
 import { JobStore } from "./job-store.ts";
 import type { Log } from "./log.ts";
-import type { InstallationPaths } from "./paths.ts";
 import { RequestInbox } from "./request-inbox.ts";
 import type { Answer, Request } from "./requests.ts";
 import { AgentPoll } from "./runs/agent-poll.ts";

@@ -3,10 +3,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
-import { readJson, writePrivateFile } from "./files.ts";
+import { readJson, writePrivateFile } from "../../files.ts";
+import type { InstallationPaths } from "../../installation-paths.ts";
+import { isAlive } from "../../supervision/process.ts";
 import { isLocked } from "./lock.ts";
-import type { InstallationPaths } from "./paths.ts";
-import { isAlive } from "./process.ts";
 
 /** What a running scheduler says of itself; written once, when it starts. */
 const stateFile = z.object({
@@ -76,9 +76,12 @@ export function programVersion(): string {
   const components = join(local, "..", "..");
   const hash = createHash("sha256");
   // Its own folder, those that it imports from, and what it shares with those who check schedules beforehand.
-  const folders = [local, join(components, "cron", "runs"), join(components, "mngr")];
-  const shared = join(components, "fleet", `cron-options${extname(import.meta.url)}`);
-  for (const file of [...folders.flatMap(programFiles), shared]) hash.update(readFileSync(file));
+  const folders = [local, ...["cron/runs", "mngr", "supervision"].map((folder) => join(components, folder))];
+  const shared = ["fleet/cron-options", "files", "installation-paths", "installed-file", "installed-secrets"];
+  const files = [...shared, "canonical-json", "source/git", "source/credentials"].map((file) =>
+    join(components, file + extname(import.meta.url)),
+  );
+  for (const file of [...folders.flatMap(programFiles), ...files]) hash.update(readFileSync(file));
   known = hash.digest("hex").slice(0, 16);
   return known;
 }

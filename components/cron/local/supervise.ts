@@ -4,17 +4,17 @@ import { homedir } from "node:os";
 import { dirname, extname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { ensureFolder, readTail } from "../../files.ts";
+import { type InstallationPaths, installationPaths } from "../../installation-paths.ts";
 import { allowedEnvironment } from "../../mngr/environment.ts";
-import { ensureFolder, readTail } from "./files.ts";
-import { type InstallationPaths, installationPaths } from "./paths.ts";
+import { launchd } from "../../supervision/launchd.ts";
+import { restartLoop } from "../../supervision/restart-loop.ts";
+import type { Daemon, Supervisor } from "../../supervision/supervisor.ts";
+import { systemd } from "../../supervision/systemd.ts";
 import { readRuns } from "./records.ts";
 import { requestStop } from "./requests.ts";
 import { openRunIds } from "./runs/run-ids.ts";
 import { programVersion, schedulerState } from "./state.ts";
-import { launchd } from "./supervisors/launchd.ts";
-import { restartLoop } from "./supervisors/restart-loop.ts";
-import type { Daemon, Supervisor } from "./supervisors/supervisor.ts";
-import { systemd } from "./supervisors/systemd.ts";
 
 /** How long a scheduler may take to start, and to end once nothing holds it; milliseconds. */
 const patienceMs = 20_000;

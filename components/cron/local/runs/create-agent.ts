@@ -3,17 +3,18 @@ import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { ensureFolder, readTextIfAny, writePrivateFile } from "../../../files.ts";
+import { readSecrets } from "../../../installed-secrets.ts";
 import { createArguments } from "../../../mngr/arguments.ts";
 import { type Created, createdFrom, errorLine } from "../../../mngr/client.ts";
 import { envFileText } from "../../../mngr/env-file.ts";
-import { ensureFolder, readTextIfAny, writePrivateFile } from "../files.ts";
+import { fallbackIdentity, gitIn, worktreeOf } from "../../../source/git.ts";
+import { isAlive } from "../../../supervision/process.ts";
 import type { JobSpec } from "../job.ts";
-import { isAlive } from "../process.ts";
 import type { RunContext } from "./context.ts";
-import { deleteBranchIfEmpty, fallbackIdentity, forkPoint, gitIn, worktreeOf } from "./git.ts";
+import { deleteBranchIfEmpty, forkPoint } from "./git.ts";
 import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
 import { prepareRepository, repositoryFolder } from "./repository.ts";
-import { readSecrets } from "./secrets.ts";
 
 /** `mngr create` waits for a conversational agent to be ready and to take its message; longer than this it hangs. */
 const createPatienceMs = 600_000;

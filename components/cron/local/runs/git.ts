@@ -1,59 +1,10 @@
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { branchExists, type Git, GitError, succeeds } from "../../../source/git.ts";
 import type { Commit } from "../../runs/run.ts";
 
-/** Git, as a run needs it. Every call names the repository; nothing prompts. */
+/** What a run asks of git. */
 
-/** Git said no; the message is its own. */
-export class GitError extends Error {}
-
-/** Milliseconds. Local work takes milliseconds; a clone over a slow line takes minutes. */
-const patienceMs = { local: 60_000, network: 900_000 };
 /** More commits than this of one run are not listed in its record. */
 const mostCommits = 100;
-
-export interface Git {
-  /** @returns what it printed @throws GitError */
-  run(args: readonly string[], how?: "local" | "network"): Promise<string>;
-}
-
-/** @param env what git, and the helpers that it starts, may see */
-export function gitIn(folder: string, env: Readonly<Record<string, string>>): Git {
-  return {
-    run: (args, how = "local") =>
-      new Promise((resolve, reject) => {
-        const options = {
-          cwd: folder,
-          env: { ...env, GIT_TERMINAL_PROMPT: "0" },
-          timeout: patienceMs[how],
-          maxBuffer: 64 * 1024 * 1024,
-        };
-        execFile("git", args, options, (error, stdout, stderr) => {
-          if (error === null) resolve(stdout);
-          else reject(new GitError(`git ${args[0]}: ${firstError(stderr) ?? error.message}`));
-        });
-      }),
-  };
-}
-
-function firstError(stderr: string): string | undefined {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
-  return lines.find((line) => /^(fatal|error): /.test(line)) ?? lines.at(-1);
-}
-
-async function succeeds(git: Git, args: readonly string[]): Promise<boolean> {
-  try {
-    await git.run(args);
-    return true;
-  } catch (error) {
-    if (error instanceof GitError) return false;
-    throw error;
-  }
-}
-
-export function branchExists(git: Git, branch: string): Promise<boolean> {
-  return succeeds(git, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
-}
 
 /**
  * What a new branch starts from: the local branch as it is, or the remote's when there is no local one.
@@ -81,33 +32,8 @@ export async function commitsSince(git: Git, base: string, branch: string): Prom
     .map((line) => ({ hash: line.slice(0, line.indexOf("\t")), subject: line.slice(line.indexOf("\t") + 1) }));
 }
 
-/** The folder in which a branch is checked out; undefined when there is none. */
-export async function worktreeOf(git: Git, branch: string): Promise<string | undefined> {
-  const listed = await git.run(["worktree", "list", "--porcelain"]);
-  const block = listed.split("\n\n").find((each) => each.split("\n").includes(`branch refs/heads/${branch}`));
-  return block?.match(/^worktree (.+)$/m)?.[1];
-}
-
-/** How many files of a worktree hold changes that were not committed; none when the worktree is gone. */
-export async function countUncommitted(
-  worktree: string | undefined,
-  env: Readonly<Record<string, string>>,
-): Promise<number> {
-  if (worktree === undefined || !existsSync(worktree)) return 0;
-  const listed = await gitIn(worktree, env).run(["status", "--porcelain", "--untracked-files=normal"]);
-  return listed.split("\n").filter((line) => line !== "").length;
-}
-
 /** Removes a branch that has nothing of its own; one with commits stays. */
 export async function deleteBranchIfEmpty(git: Git, base: string, branch: string): Promise<void> {
   if (!(await branchExists(git, branch))) return;
   if ((await commitsSince(git, base, branch)).length === 0) await git.run(["branch", "--delete", "--force", branch]);
-}
-
-/** Who commits, for an agent on a machine where git was never told; empty where it was. */
-export async function fallbackIdentity(git: Git, changeling: string): Promise<Record<string, string>> {
-  if (await succeeds(git, ["config", "user.email"])) return {};
-  const name = `${changeling} (changeling)`;
-  const email = `${changeling}@changelings.invalid`;
-  return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };
 }

@@ -1,6 +1,6 @@
+import type { InstallationPaths } from "../../../installation-paths.ts";
 import type { RecordLine } from "../../runs/record-line.ts";
 import type { Cause } from "../../runs/run.ts";
-import type { InstallationPaths } from "../paths.ts";
 import { recentLines } from "../records.ts";
 
 /** What the records tell of the occasions to fire that there were: so much is known after a restart, and no more. */

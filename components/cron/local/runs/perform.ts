@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { writePrivateFile } from "../../../files.ts";
 import { MngrError } from "../../../mngr/client.ts";
+import { countUncommitted, GitError, gitIn } from "../../../source/git.ts";
 import type { RecordedRun } from "../../runs/fold.ts";
 import type { Commit } from "../../runs/run.ts";
-import { writePrivateFile } from "../files.ts";
 import { appendRecord } from "../records.ts";
 import type { RunContext } from "./context.ts";
 import { type CreatedAgent, CreateError, createAgent } from "./create-agent.ts";
-import { commitsSince, countUncommitted, GitError, gitIn } from "./git.ts";
+import { commitsSince } from "./git.ts";
 import { type Ending, type Verdict, verdictOf } from "./outcome.ts";
 import { branchOf, type RunPlan, runFiles } from "./plan.ts";
 import { repositoryFolder } from "./repository.ts";

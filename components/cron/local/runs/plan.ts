@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { readJson, writePrivateFile } from "../files.ts";
+import { readJson, writePrivateFile } from "../../../files.ts";
+import type { InstallationPaths } from "../../../installation-paths.ts";
 import { type JobSpec, jobSpec } from "../job.ts";
-import type { InstallationPaths } from "../paths.ts";
 
 /** What a run was fired with: enough to take it up again after a crash, whatever became of its job meanwhile. */
 const runPlan = z.object({ version: z.literal(1), id: z.string(), firedAt: z.string(), spec: jobSpec });

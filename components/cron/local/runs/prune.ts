@@ -1,10 +1,11 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { isMissing } from "../../../files.ts";
+import { countUncommitted, gitIn } from "../../../source/git.ts";
 import type { RecordedRun } from "../../runs/fold.ts";
-import { isMissing } from "../files.ts";
 import { appendRecord, boundRecords, readRuns } from "../records.ts";
 import type { RunContext } from "./context.ts";
-import { countUncommitted, deleteBranchIfEmpty, gitIn } from "./git.ts";
+import { deleteBranchIfEmpty } from "./git.ts";
 import { branchOf, type RunPlan, readPlan, runFiles } from "./plan.ts";
 
 /** So many runs of a changeling keep their folder (logs, prompt). */

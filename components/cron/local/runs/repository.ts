@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, renameSync, rmSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { ensureFolder } from "../files.ts";
-import type { InstallationPaths } from "../paths.ts";
-import { baseOf, GitError, gitIn } from "./git.ts";
-
-const askpass = join(dirname(fileURLToPath(import.meta.url)), "git-askpass.sh");
+import { isAbsolute, join } from "node:path";
+import { ensureFolder } from "../../../files.ts";
+import type { InstallationPaths } from "../../../installation-paths.ts";
+import { gitCredentials } from "../../../source/credentials.ts";
+import { GitError, gitIn } from "../../../source/git.ts";
+import { baseOf } from "./git.ts";
 
 /**
  * Where the repository of a run is: a declared path is used in place, a URL has a clone of its own.
@@ -37,7 +36,7 @@ export async function prepareRepository(
     if (!existsSync(folder)) throw new GitError(`the repository ${folder} is not there`);
     return { folder, base: await baseOf(gitIn(folder, env), branch) };
   }
-  const gitEnv = token !== undefined && isGitHub(repo) ? { ...env, ...credentials(token) } : env;
+  const gitEnv = { ...env, ...gitCredentials(repo, token) };
   // Two runs of one repository must not clone it at the same time.
   const before = updating.get(folder) ?? Promise.resolve();
   const update = before.catch(() => undefined).then(() => cloneOrFetch(paths, repo, folder, gitEnv));
@@ -70,12 +69,4 @@ async function cloneOrFetch(
   await gitIn(paths.repos, env).run(args, "network");
   chmodSync(unfinished, 0o700);
   renameSync(unfinished, folder);
-}
-
-function isGitHub(url: string): boolean {
-  return /^https:\/\/([\w-]+@)?github\.com\//.test(url);
-}
-
-function credentials(token: string): Record<string, string> {
-  return { GIT_ASKPASS: askpass, GITHUB_TOKEN: token };
 }

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { ensureFolder, isMissing } from "../files.ts";
-import type { InstallationPaths } from "../paths.ts";
+import { ensureFolder, isMissing } from "../../../files.ts";
+import type { InstallationPaths } from "../../../installation-paths.ts";
 
 /**
  * The ids of open runs, as files beside all installations: ids are agents' names and branches' too, and two stacks of

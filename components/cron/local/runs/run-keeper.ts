@@ -1,12 +1,12 @@
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ensureFolder } from "../../../files.ts";
+import { branchExists, gitIn } from "../../../source/git.ts";
 import type { Cause } from "../../runs/run.ts";
-import { ensureFolder } from "../files.ts";
 import type { JobSpec } from "../job.ts";
 import { appendRecord, readRuns } from "../records.ts";
 import type { RunContext } from "./context.ts";
-import { branchExists, gitIn } from "./git.ts";
 import { queuedCause } from "./occasions.ts";
 import { performRun } from "./perform.ts";
 import { branchOf, envFolder, type RunPlan, readPlan, runFiles, writePlan } from "./plan.ts";

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
+import { readJson, watchFolder } from "../../../files.ts";
 import type { Listed } from "../../../mngr/client.ts";
-import { readJson, watchFolder } from "../files.ts";
 import type { RunContext } from "./context.ts";
 import { leavesExitStatus } from "./create-agent.ts";
 import type { Ending } from "./outcome.ts";

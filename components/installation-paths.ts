@@ -19,6 +19,10 @@ export interface InstallationPaths {
   readonly requests: string;
   /** Clones of repositories that are declared by URL. */
   readonly repos: string;
+  /** `<changeling>.json`: what stands of a web changeling here (a `WebRecord`). Written by `pulumi up` alone. */
+  readonly web: string;
+  /** The forwarding server's: its key, codes and sessions, its log, its admin socket. */
+  readonly forwarding: string;
   /** scheduler.json (pid, program version, started), scheduler.log, and the supervisor's pid. */
   readonly scheduler: string;
 }
@@ -33,6 +37,8 @@ export function installationPaths(installation: string, home: string = homedir()
     runs: join(root, "runs"),
     requests: join(root, "requests"),
     repos: join(root, "repos"),
+    web: join(root, "web"),
+    forwarding: join(root, "forwarding"),
     scheduler: join(root, "scheduler"),
   };
 }

@@ -1,0 +1,33 @@
+import { readFileSync, rmSync, statSync } from "node:fs";
+import { writePrivateFile } from "./files.ts";
+
+/** A file that `pulumi up` installs, 0600, for a program on this machine. */
+
+export function writeInstalled(path: string, content: object): void {
+  writePrivateFile(path, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** Succeeds when it is already gone. */
+export function removeFile(path: string): void {
+  rmSync(path, { force: true });
+}
+
+/**
+ * How an installed file differs from what was installed, in words; undefined when it does not.
+ * @param what it is in words, for instance `job file`
+ * @param isAsInstalled whether its content, parsed from JSON, is what was written
+ */
+export function installedDrift(
+  path: string,
+  what: string,
+  isAsInstalled: (content: unknown) => boolean,
+): string | undefined {
+  try {
+    if ((statSync(path).mode & 0o077) !== 0) return `its ${what} can be read by others`;
+    return isAsInstalled(JSON.parse(readFileSync(path, "utf8"))) ? undefined : `its ${what} was edited by hand`;
+  } catch (error) {
+    if (error instanceof SyntaxError) return `its ${what} was edited by hand`;
+    const code = error instanceof Error && "code" in error ? error.code : error;
+    return code === "ENOENT" ? `its ${what} is missing` : `its ${what} can't be read (${code})`;
+  }
+}

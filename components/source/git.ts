@@ -1,0 +1,79 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+
+/** Git on this machine. Every call names the repository; nothing prompts. */
+
+/** Git said no; the message is its own. */
+export class GitError extends Error {}
+
+/** Milliseconds. Local work takes milliseconds; a clone over a slow line takes minutes. */
+const patienceMs = { local: 60_000, network: 900_000 };
+
+export interface Git {
+  /** @returns what it printed @throws GitError */
+  run(args: readonly string[], how?: "local" | "network"): Promise<string>;
+}
+
+/** @param env what git, and the helpers that it starts, may see */
+export function gitIn(folder: string, env: Readonly<Record<string, string>>): Git {
+  return {
+    run: (args, how = "local") =>
+      new Promise((resolve, reject) => {
+        const options = {
+          cwd: folder,
+          env: { ...env, GIT_TERMINAL_PROMPT: "0" },
+          timeout: patienceMs[how],
+          maxBuffer: 64 * 1024 * 1024,
+        };
+        execFile("git", args, options, (error, stdout, stderr) => {
+          if (error === null) resolve(stdout);
+          else reject(new GitError(`git ${args[0]}: ${firstError(stderr) ?? error.message}`));
+        });
+      }),
+  };
+}
+
+function firstError(stderr: string): string | undefined {
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
+  return lines.find((line) => /^(fatal|error): /.test(line)) ?? lines.at(-1);
+}
+
+/** Whether git says yes. */
+export async function succeeds(git: Git, args: readonly string[]): Promise<boolean> {
+  try {
+    await git.run(args);
+    return true;
+  } catch (error) {
+    if (error instanceof GitError) return false;
+    throw error;
+  }
+}
+
+export function branchExists(git: Git, branch: string): Promise<boolean> {
+  return succeeds(git, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
+}
+
+/** The folder in which a branch is checked out; undefined when there is none. */
+export async function worktreeOf(git: Git, branch: string): Promise<string | undefined> {
+  const listed = await git.run(["worktree", "list", "--porcelain"]);
+  const block = listed.split("\n\n").find((each) => each.split("\n").includes(`branch refs/heads/${branch}`));
+  return block?.match(/^worktree (.+)$/m)?.[1];
+}
+
+/** How many files of a worktree hold changes that were not committed; none when the worktree is gone. */
+export async function countUncommitted(
+  worktree: string | undefined,
+  env: Readonly<Record<string, string>>,
+): Promise<number> {
+  if (worktree === undefined || !existsSync(worktree)) return 0;
+  const listed = await gitIn(worktree, env).run(["status", "--porcelain", "--untracked-files=normal"]);
+  return listed.split("\n").filter((line) => line !== "").length;
+}
+
+/** Who commits, for an agent on a machine where git was never told; empty where it was. */
+export async function fallbackIdentity(git: Git, changeling: string): Promise<Record<string, string>> {
+  if (await succeeds(git, ["config", "user.email"])) return {};
+  const name = `${changeling} (changeling)`;
+  const email = `${changeling}@changelings.invalid`;
+  return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };
+}
