@@ -66,7 +66,7 @@ class Lab(unittest.TestCase):
     """A test with a folder of its own."""
 
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="modal-program-")
+        folder = tempfile.TemporaryDirectory(prefix="modal-program-", ignore_cleanup_errors=True)
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
