@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import * as z from "zod/mini";
 import { releaseAllRunIds } from "../components/cron/local/runs/run-ids.ts";
 import { startScheduler, stopScheduler } from "../components/cron/local/supervise.ts";
+import { removeEmptyFolders } from "../components/empty-folders.ts";
 import { installationPaths } from "../components/installation-paths.ts";
 import { runScript } from "./script.ts";
 
@@ -19,7 +20,10 @@ await runScript({
     await stopScheduler(installation, { endRuns: true });
     const paths = installationPaths(installation);
     releaseAllRunIds(paths);
-    rmSync(paths.root, { recursive: true, force: true });
+    // The secrets, and what is a web changeling's, have Commands of their own.
+    const { jobs, records, runs, requests, repos, scheduler } = paths;
+    for (const own of [jobs, records, runs, requests, repos, scheduler]) rmSync(own, { recursive: true, force: true });
+    removeEmptyFolders(paths);
     return { scheduler: "removed" };
   },
 });

@@ -4,7 +4,15 @@ import { existsSync } from "node:fs";
 /** Git on this machine. Every call names the repository; nothing prompts. */
 
 /** Git said no; the message is its own. */
-export class GitError extends Error {}
+export class GitError extends Error {
+  /** All that it said. */
+  readonly stderr: string;
+
+  constructor(message: string, stderr = "") {
+    super(message);
+    this.stderr = stderr;
+  }
+}
 
 /** Milliseconds. Local work takes milliseconds; a clone over a slow line takes minutes. */
 const patienceMs = { local: 60_000, network: 900_000 };
@@ -27,7 +35,7 @@ export function gitIn(folder: string, env: Readonly<Record<string, string>>): Gi
         };
         execFile("git", args, options, (error, stdout, stderr) => {
           if (error === null) resolve(stdout);
-          else reject(new GitError(`git ${args[0]}: ${firstError(stderr) ?? error.message}`));
+          else reject(new GitError(`git ${args[0]}: ${firstError(stderr) ?? error.message}`, stderr));
         });
       }),
   };
@@ -51,6 +59,20 @@ export async function succeeds(git: Git, args: readonly string[]): Promise<boole
 
 export function branchExists(git: Git, branch: string): Promise<boolean> {
   return succeeds(git, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
+}
+
+/** @returns the commit, 40 hexadecimal digits; undefined when there is none of that name */
+export async function commitOf(git: Git, name: string): Promise<string | undefined> {
+  try {
+    return (await git.run(["rev-parse", "--quiet", "--verify", `${name}^{commit}`])).trim();
+  } catch (error) {
+    if (error instanceof GitError) return undefined;
+    throw error;
+  }
+}
+
+export function isAncestor(git: Git, ancestor: string, commit: string): Promise<boolean> {
+  return succeeds(git, ["merge-base", "--is-ancestor", ancestor, commit]);
 }
 
 /** The folder in which a branch is checked out; undefined when there is none. */

@@ -4,10 +4,10 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { shownRepo } from "../fleet/repo.ts";
+import { withLock } from "../lock.ts";
 import { allowedEnvironment } from "../mngr/environment.ts";
 import { runProgram } from "../modal/run-program.ts";
 import { gitCredentials } from "./credentials.ts";
-import { withLock } from "./lock.ts";
 import { slugOf } from "./slug.ts";
 
 /** What a tarball is made of. The same values make the same file. */

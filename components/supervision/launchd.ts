@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
-import { type Daemon, isOwnHome, mustRun, runProgram, type Supervisor } from "./supervisor.ts";
+import type { Daemon } from "./daemon.ts";
+import { isOwnHome, mustRun, runProgram, type Supervisor } from "./supervisor.ts";
 
 /** A launch agent of macOS: it comes back after a crash, and at login. */
 export const launchd: Supervisor = {
@@ -30,8 +31,8 @@ function domain(): string {
   return `gui/${process.getuid?.() ?? 0}`;
 }
 
-function label({ installation }: Daemon): string {
-  return `changelings.scheduler.${installation}`;
+function label({ installation, title }: Daemon): string {
+  return `changelings.${title.replaceAll(" ", "-")}.${installation}`;
 }
 
 function plistPath(daemon: Daemon): string {

@@ -3,7 +3,8 @@ import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readTextIfAny } from "../files.ts";
-import { type Daemon, runProgram, type Supervisor } from "./supervisor.ts";
+import type { Daemon } from "./daemon.ts";
+import { runProgram, type Supervisor } from "./supervisor.ts";
 
 const script = join(dirname(fileURLToPath(import.meta.url)), "restart-loop.sh");
 

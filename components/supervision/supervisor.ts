@@ -1,16 +1,6 @@
 import { spawn } from "node:child_process";
 import { userInfo } from "node:os";
-
-/** The scheduler of one installation, as a program that is to be kept running. All paths are absolute. */
-export interface Daemon {
-  readonly installation: string;
-  readonly home: string;
-  /** What starts it: the Node binary, its options, the program and its argument. */
-  readonly command: readonly string[];
-  /** Where it keeps its log; what it says on stderr goes to `stderr.log` there. */
-  readonly folder: string;
-  readonly env: Readonly<Record<string, string>>;
-}
+import type { Daemon } from "./daemon.ts";
 
 /** Keeps a program running: starts it again within seconds when it crashes, not when it ended by itself. */
 export interface Supervisor {

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
-import { type Daemon, isOwnHome, mustRun, runProgram, type Supervisor } from "./supervisor.ts";
+import type { Daemon } from "./daemon.ts";
+import { isOwnHome, mustRun, runProgram, type Supervisor } from "./supervisor.ts";
 
 /** A user unit: it comes back after a crash, at login, and with lingering at boot. */
 export const systemd: Supervisor = {
@@ -34,8 +35,10 @@ export const systemd: Supervisor = {
   },
 };
 
-function unitName({ installation }: Daemon): string {
-  return `changelings-${installation}.service`;
+function unitName({ installation, title }: Daemon): string {
+  // The scheduler's has no title: it was the first.
+  const kind = title === "scheduler" ? "" : `${title.replaceAll(" ", "-")}-`;
+  return `changelings-${kind}${installation}.service`;
 }
 
 function unitFolder({ home, env }: Daemon): string {
@@ -49,7 +52,7 @@ function unitPath(daemon: Daemon): string {
 export function unitText(daemon: Daemon): string {
   const environment = Object.entries(daemon.env).map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`);
   return `[Unit]
-Description=Scheduler of changelings, installation ${daemon.installation}
+Description=${daemon.title[0]?.toUpperCase()}${daemon.title.slice(1)} of changelings, installation ${daemon.installation}
 # However often it crashed, it is started again.
 StartLimitIntervalSec=0
 

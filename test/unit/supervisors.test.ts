@@ -5,9 +5,12 @@ import { unitText } from "../../components/supervision/systemd.ts";
 
 const daemon = {
   installation: "0123456789ab",
+  title: "scheduler",
   home: "/home/me",
   command: ["/opt/node 24/bin/node", "--quiet", "/home/me/$src/100%/main.ts", "0123456789ab"],
   folder: "/home/me/.changelings/0123456789ab/scheduler",
+  stateFile: "/home/me/.changelings/0123456789ab/scheduler/scheduler.json",
+  programVersion: "0123456789abcdef",
   env: { PATH: "/opt/node:/usr/bin", HOME: "/home/me", https_proxy: 'http://a:"b\\%<&>@proxy' },
 };
 

@@ -1,10 +1,10 @@
 /** The scheduler of one installation: `node components/cron/local/main.ts <installation id>`. Its supervisor starts it. */
 
+import { join } from "node:path";
 import { installationPaths } from "../../installation-paths.ts";
-import { takeLock } from "./lock.ts";
-import { openLog } from "./log.ts";
+import { openLog } from "../../supervision/log.ts";
 import { Scheduler } from "./scheduler.ts";
-import { writeState } from "./state.ts";
+import { becomeScheduler } from "./state.ts";
 
 const installation = process.argv[2];
 // All that it imports is now compiled, and on the way out Node writes it to its cache.
@@ -17,9 +17,8 @@ if (installation === undefined || !/^[A-Za-z0-9][\w.-]*$/.test(installation)) {
 process.umask(0o077);
 const paths = installationPaths(installation);
 // Its supervisor starts no other after an exit with 0.
-if (!takeLock(paths)) process.exit(0);
-writeState(paths, new Date());
-const log = openLog(paths);
+if (!becomeScheduler(paths)) process.exit(0);
+const log = openLog(join(paths.scheduler, "scheduler.log"));
 
 process.on("uncaughtException", (error) => {
   log(`crashed: ${error.stack ?? error.message}`);

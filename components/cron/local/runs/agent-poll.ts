@@ -1,5 +1,5 @@
 import type { Listed, Mngr } from "../../../mngr/client.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../../../supervision/log.ts";
 
 interface Listener {
   readonly mngr: Mngr;

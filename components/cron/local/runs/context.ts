@@ -1,6 +1,6 @@
 import type { InstallationPaths } from "../../../installation-paths.ts";
 import type { Mngr } from "../../../mngr/client.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../../../supervision/log.ts";
 import type { AgentPoll } from "./agent-poll.ts";
 
 /** What every run of a scheduler works with. */

@@ -1,7 +1,6 @@
 import { appendFileSync, renameSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { ensureFolder } from "../../files.ts";
-import type { InstallationPaths } from "../../installation-paths.ts";
+import { dirname } from "node:path";
+import { ensureFolder } from "../files.ts";
 
 /** One line per event, with its time in UTC. No secret is ever handed to it. */
 export type Log = (event: string) => void;
@@ -9,9 +8,9 @@ export type Log = (event: string) => void;
 /** The log and the one before it are each at most about this long. */
 const mostBytes = 1_000_000;
 
-export function openLog(paths: InstallationPaths): Log {
-  ensureFolder(paths.scheduler);
-  const path = join(paths.scheduler, "scheduler.log");
+/** @param path of the file; its folder is made when needed */
+export function openLog(path: string): Log {
+  ensureFolder(dirname(path));
   return (event) => {
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > mostBytes) renameSync(path, `${path}.1`);
     appendFileSync(path, `${new Date().toISOString()} ${event.replaceAll("\n", " ")}\n`, { mode: 0o600 });

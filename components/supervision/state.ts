@@ -1,0 +1,68 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { readJson, writePrivateFile } from "../files.ts";
+import { isLocked, takeLock } from "../lock.ts";
+import type { Daemon } from "./daemon.ts";
+import { isAlive } from "./process.ts";
+
+/** What a running daemon says of itself; written once, when it starts. */
+const stateFile = z.object({
+  pid: z.number(),
+  startedAt: z.string(),
+  programVersion: z.string(),
+  /** What its supervisor starts again after a crash: the Node binary and the program, absolute paths. */
+  starts: z.array(z.string()),
+});
+
+export interface DaemonState {
+  /** The daemon of this installation is running now. */
+  readonly alive: boolean;
+  /** Undefined when none is alive. */
+  readonly pid: number | undefined;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string | undefined;
+  readonly programVersion: string | undefined;
+  /** It runs the same program as is here now, and can be started again: its files are still where they were. */
+  readonly current: boolean;
+}
+
+/** What there is to know of a daemon in order to look at it. */
+export type DaemonPlace = Pick<Daemon, "folder" | "stateFile" | "programVersion">;
+
+/** For observers: starts no process, changes nothing. */
+export function daemonState(daemon: DaemonPlace): DaemonState {
+  const state = isLocked(lockPath(daemon)) ? readState(daemon) : undefined;
+  return {
+    alive: state !== undefined,
+    pid: state?.pid,
+    startedAt: state?.startedAt,
+    programVersion: state?.programVersion,
+    current: state?.programVersion === daemon.programVersion && state.starts.every((path) => existsSync(path)),
+  };
+}
+
+/** For a daemon that starts. @returns false when another one of its installation runs already */
+export function becomeDaemon(daemon: DaemonPlace, now: Date): boolean {
+  if (!takeLock(lockPath(daemon))) return false;
+  const { programVersion } = daemon;
+  const starts = [process.execPath, process.argv[1] ?? ""];
+  const state = { pid: process.pid, startedAt: now.toISOString(), programVersion, starts };
+  writePrivateFile(daemon.stateFile, `${JSON.stringify(state)}\n`);
+  return true;
+}
+
+function readState(daemon: DaemonPlace): z.infer<typeof stateFile> | undefined {
+  try {
+    const state = stateFile.safeParse(readJson(daemon.stateFile)).data;
+    // Between taking the lock and writing its own, a daemon's predecessor still stands there.
+    return state !== undefined && isAlive(state.pid) ? state : undefined;
+  } catch {
+    // Half a file can't be (it is written whole); what else stands there is not a daemon's word.
+    return undefined;
+  }
+}
+
+function lockPath({ folder }: DaemonPlace): string {
+  return join(folder, "lock");
+}
