@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { StockChangeling } from "../../changelings/stock.ts";
-import { type Changeling, scheduleInWords } from "../fleet/index.ts";
+import { type DeclaredCron, scheduleInWords } from "../fleet/index.ts";
 
 /**
  * What a run is made of wherever it runs, as the environment of a Command: field by field, in words, because this is
@@ -37,7 +37,7 @@ const agentWords = z.object(agentEnvironment);
 
 export type AgentEnvironment = z.infer<typeof agentWords>;
 
-export function environmentOfAgent(changeling: Changeling, stock: StockChangeling | undefined): AgentEnvironment {
+export function environmentOfAgent(changeling: DeclaredCron, stock: StockChangeling | undefined): AgentEnvironment {
   return {
     NAME: changeling.name,
     ENABLED: yes(changeling.enabled),

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { withAlias } from "../alias.ts";
-import { type Changeling, type ChangelingOptions, ChangelingOptionsError, changelingOf } from "../fleet/index.ts";
+import { type ChangelingOptions, ChangelingOptionsError, changelingOf, type DeclaredCron } from "../fleet/index.ts";
 import { localCron } from "./local-resources.ts";
 import type { ModalPlace } from "./modal-resources.ts";
 
@@ -29,7 +29,7 @@ export interface CronChangelingArgs extends ChangelingOptions {
  */
 export class CronChangeling extends pulumi.ComponentResource {
   /** What was declared, with all defaults. */
-  readonly declared: Changeling;
+  readonly declared: DeclaredCron;
 
   constructor(name: string, args: CronChangelingArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("changelings:cron:CronChangeling", name, {}, withAlias(opts, args.renamedFrom));
@@ -45,7 +45,7 @@ export class CronChangeling extends pulumi.ComponentResource {
   }
 }
 
-function checked(name: string, options: ChangelingOptions): Changeling {
+function checked(name: string, options: ChangelingOptions): DeclaredCron {
   try {
     return changelingOf(name, options);
   } catch (error) {

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { StockChangeling } from "../../changelings/stock.ts";
-import { type Changeling, isRepoUrl } from "../fleet/index.ts";
+import { type DeclaredCron, isRepoUrl } from "../fleet/index.ts";
 import { type Anchors, absolutePath, portablePath } from "../portable-path.ts";
 import { agentEnvironment, agentOf, environmentOfAgent, yes } from "./agent-environment.ts";
 import type { JobSpec } from "./local/job.ts";
@@ -26,7 +26,7 @@ export interface JobContext {
   readonly anchors: Anchors;
 }
 
-export function environmentOfJob(changeling: Changeling, context: JobContext): JobEnvironment {
+export function environmentOfJob(changeling: DeclaredCron, context: JobContext): JobEnvironment {
   return {
     ...environmentOfAgent(changeling, context.stock),
     INSTALLATION: context.installation,

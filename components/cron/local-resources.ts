@@ -1,19 +1,19 @@
 import { homedir } from "node:os";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { stockChangeling } from "../../changelings/stock.ts";
 import { withAlias } from "../alias.ts";
 import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
-import type { Changeling } from "../fleet/index.ts";
-import { currentBackend, installationId } from "../installation.ts";
+import type { DeclaredCron } from "../fleet/index.ts";
 import { installationPaths } from "../installation-paths.ts";
-import { secretsDrift } from "../installed-secrets.ts";
+import { localSecrets } from "../local-secrets.ts";
+import { thisInstallation } from "../this-installation.ts";
 import { environmentOfJob } from "./job-environment.ts";
 import { jobDrift } from "./local/installed-files.ts";
 import { LocalScheduler } from "./local-scheduler.ts";
 
 export interface LocalCronArgs {
-  readonly declared: Changeling;
+  readonly declared: DeclaredCron;
   readonly mngrProfile: string | undefined;
   /** By the name of their variable. */
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
@@ -24,7 +24,7 @@ export function localCron(parent: pulumi.Resource, args: LocalCronArgs): pulumi.
   const { name, renamedFrom, agentType } = args.declared;
   const installation = thisInstallation();
   const paths = installationPaths(installation);
-  const secrets = localSecrets(parent, installation, args);
+  const secrets = localSecrets(parent, { name, renamedFrom, installation, secretValues: args.secretValues });
   const environment = environmentOfJob(args.declared, {
     installation,
     mngrProfile: args.mngrProfile,
@@ -37,30 +37,6 @@ export function localCron(parent: pulumi.Resource, args: LocalCronArgs): pulumi.
     { script: "local-job", environment: { ...environment }, drift: drifted(jobDrift(paths, name)) },
     withAlias(opts, renamedFrom && `${renamedFrom}-job`),
   );
-}
-
-/** Their own resource, so that a rotated secret touches nothing else. */
-function localSecrets(
-  parent: pulumi.Resource,
-  installation: string,
-  { declared: { name, renamedFrom }, secretValues }: LocalCronArgs,
-): pulumi.Resource[] {
-  const names = Object.keys(secretValues).sort();
-  if (names.length === 0) return [];
-  const environment = {
-    NAME: name,
-    INSTALLATION: installation,
-    SECRETS: names.join(", "),
-    RENAMED_FROM: renamedFrom,
-  };
-  const drift = drifted(secretsDrift(installationPaths(installation), name));
-  const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues) };
-  const opts = withAlias({ parent }, renamedFrom && `${renamedFrom}-secrets`);
-  return [scriptCommand(`${name}-secrets`, { script: "local-secrets", environment, secretEnvironment, drift }, opts)];
-}
-
-function thisInstallation(): string {
-  return installationId({ backend: currentBackend(), project: pulumi.getProject(), stack: pulumi.getStack() });
 }
 
 let scheduler: LocalScheduler | undefined;

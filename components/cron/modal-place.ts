@@ -1,23 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Changeling } from "../fleet/index.ts";
-import { modalClient } from "../modal/client.ts";
-import { personEnvironment, personIdentity } from "../modal/identity.ts";
+import type { DeclaredCron } from "../fleet/index.ts";
 import { ModalError } from "../modal/modal-error.ts";
-import { ModalHome } from "../modal/modal-home.ts";
+import { type ModalStack, type ModalStackOptions, modalStack } from "../modal/modal-stack.ts";
 import { checkSecretValues } from "../modal/secret-values.ts";
-import { type ModalSite, modalSite } from "../modal/site.ts";
-import { type ModalToken, modalToken } from "../modal/token.ts";
+import { plainValue } from "../plain-value.ts";
 import { type Branch, pinProblems, type Tip, tipsOf } from "../source/commit.ts";
 import { snapshotNeeds } from "../source/snapshot.ts";
 import { ModalPlace, snapshotNeed } from "./modal-resources.ts";
 
-export interface ModalPlaceOptions {
-  /** mngr_profile of the fleet. */
-  readonly mngrProfile?: string | undefined;
-  /** A token that the stack's config holds, for who sets none in the environment. */
-  readonly stackToken?: ModalToken | undefined;
+export interface ModalPlaceOptions extends ModalStackOptions {
+  /** What `modalStack` returned, for who declares changelings of other kinds on Modal too; else it looks itself. */
+  readonly modal?: ModalStack | undefined;
   /** The values that each gets, to be checked before anything is touched. */
-  readonly secretValues?: (changeling: Changeling) => Readonly<Record<string, pulumi.Input<string>>>;
+  readonly secretValues?: (changeling: DeclaredCron) => Readonly<Record<string, pulumi.Input<string>>>;
 }
 
 /**
@@ -29,29 +24,29 @@ export interface ModalPlaceOptions {
  * with all reasons.
  */
 export async function modalPlace(
-  changelings: readonly Changeling[],
+  changelings: readonly DeclaredCron[],
   options: ModalPlaceOptions = {},
 ): Promise<ModalPlace> {
-  const stack = pulumi.getStack();
-  const token = tokenOf(options);
-  const [site, tips] = await Promise.all([
-    whatIsLive(stack, options),
+  const [modal, tips] = await Promise.all([
+    options.modal ?? modalStack(options),
     pinnedTips(changelings, options),
     checkSecrets(changelings, options),
   ]);
-  const home = new ModalHome("modal", { stack, token, site, mngrProfile: options.mngrProfile });
+  const { stack, site, mngrProfile, stackToken } = modal;
   const needs = snapshotNeeds(changelings.filter(({ image }) => image === "snapshot").map(snapshotNeed));
-  const { mngrProfile, stackToken } = options;
-  return new ModalPlace({ stack, home, site, tips, needs, mngrProfile, stackToken });
+  return new ModalPlace({ stack, home: modal.home(), site, tips, needs, mngrProfile, stackToken });
 }
 
 async function checkSecrets(
-  changelings: readonly Changeling[],
+  changelings: readonly DeclaredCron[],
   { secretValues = () => ({}) }: ModalPlaceOptions,
 ): Promise<void> {
   const faults: string[] = [];
   for (const changeling of changelings) {
-    const entries = Object.entries(secretValues(changeling)).map(async ([name, value]) => [name, await plain(value)]);
+    const entries = Object.entries(secretValues(changeling)).map(async ([name, value]) => [
+      name,
+      await plainValue(value),
+    ]);
     try {
       checkSecretValues(changeling.name, Object.fromEntries(await Promise.all(entries)));
     } catch (error) {
@@ -62,41 +57,9 @@ async function checkSecrets(
   if (faults.length > 0) throw new pulumi.RunError(faults.join("\n"));
 }
 
-function plain(value: pulumi.Input<string>): Promise<string> {
-  return new Promise((resolve) => {
-    pulumi.output(value).apply(resolve);
-  });
-}
-
-/** Half a token is said when Modal is asked. */
-function tokenOf({ stackToken }: ModalPlaceOptions): ModalToken | undefined {
-  try {
-    return modalToken(process.env, stackToken);
-  } catch (error) {
-    if (error instanceof ModalError) return undefined;
-    throw error;
-  }
-}
-
-async function whatIsLive(
-  stack: string,
-  { mngrProfile, stackToken }: ModalPlaceOptions,
-): Promise<ModalSite | undefined> {
-  try {
-    const client = modalClient({ token: modalToken(process.env, stackToken), env: process.env });
-    const person = personIdentity(process.env, { profile: mngrProfile });
-    return await modalSite({ stack, client, localEnvironment: personEnvironment(person) });
-  } catch (error) {
-    if (!(error instanceof ModalError)) throw error;
-    if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(error.message);
-    await pulumi.log.warn(`What stands on Modal is not known, so drift does not show: ${error.message}`);
-    return undefined;
-  }
-}
-
 /** The commit that each `pinned` changeling starts from. */
 async function pinnedTips(
-  changelings: readonly Changeling[],
+  changelings: readonly DeclaredCron[],
   { secretValues = () => ({}) }: ModalPlaceOptions,
 ): Promise<(of: Branch) => Tip | undefined> {
   const pinned = changelings.filter(({ image }) => image === "pinned");
@@ -105,7 +68,7 @@ async function pinnedTips(
   const look = {
     environment: process.env,
     checkRemotes: !pulumi.runtime.isDryRun(),
-    token: token === undefined ? undefined : await plain(token),
+    token: token === undefined ? undefined : await plainValue(token),
   };
   const found = await tipsOf(pinned, look);
   const tips = new Map<string, Tip>();

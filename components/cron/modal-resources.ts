@@ -4,7 +4,7 @@ import { stockChangeling } from "../../changelings/stock.ts";
 import { withAlias } from "../alias.ts";
 import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
-import { type Changeling, isRepoUrl } from "../fleet/index.ts";
+import { type DeclaredCron, isRepoUrl } from "../fleet/index.ts";
 import type { ModalHome } from "../modal/modal-home.ts";
 import { appName, secretName } from "../modal/names.ts";
 import type { ModalSite } from "../modal/site.ts";
@@ -17,7 +17,7 @@ import { environmentOfApp } from "./modal/app-environment.ts";
 import { programFingerprint } from "./modal/program-files.ts";
 
 export interface ModalCronArgs {
-  readonly declared: Changeling;
+  readonly declared: DeclaredCron;
   /** By the name of their variable. */
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
 }
@@ -45,7 +45,14 @@ interface Source {
 }
 
 /** What a `snapshot` changeling needs a snapshot of. */
-export function snapshotNeed({ remote, repo, branch, template, buildArgs, snapshotMaxAge }: Changeling): SnapshotNeed {
+export function snapshotNeed({
+  remote,
+  repo,
+  branch,
+  template,
+  buildArgs,
+  snapshotMaxAge,
+}: DeclaredCron): SnapshotNeed {
   return { repo: remote ?? repo, branch, template, buildArgs, maxAgeSeconds: snapshotMaxAge };
 }
 

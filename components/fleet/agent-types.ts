@@ -17,7 +17,10 @@ const shipped: Readonly<Record<string, string>> = {
 export class AgentTypes {
   readonly #parents: ReadonlyMap<string, string | undefined>;
 
-  /** @param settings what the person's and the repository's mngr settings define beside the shipped and stock types */
+  /**
+   * @param settings what the person's and the repository's mngr settings define beside the shipped and stock types
+   * @param stock those of cron changelings, or of web ones
+   */
   constructor(settings?: MngrSettings, stock: ReadonlyMap<string, string | undefined> = stockTypes()) {
     this.#parents = new Map([...Object.entries(shipped), ...stock, ...known(settings)]);
   }
@@ -53,25 +56,33 @@ function known(settings: MngrSettings | undefined): [string, string | undefined]
 }
 
 const stockFolder = fileURLToPath(new URL("../../changelings", import.meta.url));
-let stock: ReadonlyMap<string, string | undefined> | undefined;
+type Parents = ReadonlyMap<string, string | undefined>;
+let stock: Parents | undefined;
+let stockWeb: Parents | undefined;
 
-/** The types that the stock changelings define, with their parents. Read once. */
-export function stockTypes(): ReadonlyMap<string, string | undefined> {
-  stock ??= readStockTypes(stockFolder);
+/** The types that the stock changelings of `kind = "cron"` define, with their parents. Read once. */
+export function stockTypes(): Parents {
+  stock ??= readStockTypes(stockFolder, "agent_type.toml");
   return stock;
 }
 
-/** @param folder holds one folder for each stock changeling; those with an `agent_type.toml` define a type */
-export function readStockTypes(folder: string): ReadonlyMap<string, string | undefined> {
+/** The types that the stock changelings of `kind = "web"` define, with their parents. Read once. */
+export function stockWebTypes(): Parents {
+  stockWeb ??= readStockTypes(stockFolder, "web.toml");
+  return stockWeb;
+}
+
+/** @param folder holds one folder for each stock changeling; those that have such a file define a type */
+export function readStockTypes(folder: string, file: "agent_type.toml" | "web.toml"): Parents {
   const names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? [entry.name] : [],
   );
-  return readMngrSettings(names.map((name) => join(folder, name, "agent_type.toml"))).parents;
+  return readMngrSettings(names.map((name) => join(folder, name, file))).parents;
 }
 
 /**
  * Whether agents of the type talk: they never end by themselves, they settle. Tells the shipped and the stock types;
- * for types of somebody's settings, see `Changeling.isConversational`.
+ * for types of somebody's settings, see `DeclaredCron.isConversational`.
  */
 export function isConversational(type: string): boolean {
   return new AgentTypes().base(type) === "claude";

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { shown } from "./literal-secrets.ts";
-import { secretNamePattern } from "./options.ts";
+import { secretNamePattern } from "./options/values.ts";
 import { shellWords } from "./shell-words.ts";
 import { didYouMean } from "./suggest.ts";
 

@@ -1,16 +1,18 @@
 /** What a fleet file declares, after defaults: plain data, every option decided. */
 
-export type Kind = "cron";
+import type { WebSettings } from "./web-settings.ts";
+
+export type Kind = "cron" | "web";
 export type Provider = "local" | "modal";
 
 /** How the code gets to an agent on Modal (spec 000, "Building images"). */
 export type ImageStrategy = "clone" | "snapshot" | "pinned" | "custom";
 
 /** A `cron` changeling: a schedule fires, a fresh agent works on a new branch and ends (spec 000). */
-export interface Changeling {
+export interface DeclaredCron {
   /** Unique in the fleet; `^[a-z][a-z0-9-]{0,39}$`. */
   readonly name: string;
-  readonly kind: Kind;
+  readonly kind: "cron";
   readonly provider: Provider;
   /** A stock changeling's type, or any agent type that mngr knows. */
   readonly agentType: string;
@@ -57,6 +59,70 @@ export interface Changeling {
   readonly renamedFrom: string | undefined;
 }
 
+/** A `web` changeling: a persistent agent that serves web pages, and whose data outlives it (spec 001). */
+export interface DeclaredWeb {
+  /** Unique in the fleet; `^[a-z][a-z0-9-]{0,39}$`. */
+  readonly name: string;
+  readonly kind: "web";
+  readonly provider: Provider;
+  /** The git URL or absolute path that its repo is cloned from; undefined: made from scratch for `agentType`. */
+  readonly source: string | undefined;
+  /** The source's branch that its own is kept up to date with. */
+  readonly branch: string;
+  /** Undefined with a source alone: then the source's create template `entrypoint` says it. */
+  readonly agentType: string | undefined;
+  /** True for a type that is Claude, as far as is known: it needs a key for the model. */
+  readonly needsModelKey: boolean;
+  /** False: stopped. */
+  readonly enabled: boolean;
+  /** What is copied into its repo. */
+  readonly addPaths: readonly AddedPath[];
+  /** Names of the environment variables whose values the agent gets as secrets. */
+  readonly secrets: readonly string[];
+  /** True when the file lists `secrets` itself: then all of them are required. */
+  readonly secretsAreExplicit: boolean;
+  /** Plain, non-secret environment of the agent. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where its data lives: an absolute path (local), a volume's name (modal); undefined: a place of its own. */
+  readonly data: string | undefined;
+  /** Whether its data and repo go when it is removed. */
+  readonly destroyData: boolean;
+  /** The git remote that the agent's own commits are pushed to, on the branch `changelings/<name>`. */
+  readonly remote: string | undefined;
+  readonly memoryInGit: boolean;
+  /** What `.changelings/settings.toml` says, every default filled in; undefined: there is no such file of ours. */
+  readonly settings: WebSettings | undefined;
+  /** How long it may take to come up with its server registered. */
+  readonly startTimeoutSeconds: number;
+  readonly agentArgs: readonly string[];
+  readonly buildArgs: readonly string[];
+  readonly description: string | undefined;
+  readonly renamedFrom: string | undefined;
+}
+
+/** A file or folder beside the source that is copied into a changeling's repo. */
+export interface AddedPath {
+  /** Absolute. */
+  readonly from: string;
+  /** Relative to the repo, below it, with `/` between its parts. */
+  readonly to: string;
+}
+
+export type Changeling = DeclaredCron | DeclaredWeb;
+
+/** How the web changelings of a fleet are reached (spec 002). */
+export interface Forwarding {
+  readonly port: number;
+  /** The address that it binds. */
+  readonly host: string;
+  /** The origin that browsers see, for instance `https://agents.example.com`; undefined: `http://localhost:<port>`. */
+  readonly publicUrl: string | undefined;
+  /** Whether each agent has a host of its own, or a path of the one origin. */
+  readonly routing: "host" | "path";
+  readonly codeTtlSeconds: number;
+  readonly cookieTtlSeconds: number;
+}
+
 export interface Fleet {
   /** Absolute path of the file that declared it. */
   readonly file: string;
@@ -64,4 +130,5 @@ export interface Fleet {
   readonly mngrProfile: string | undefined;
   /** In the order of their names. */
   readonly changelings: readonly Changeling[];
+  readonly forwarding: Forwarding;
 }

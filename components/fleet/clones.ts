@@ -1,5 +1,5 @@
 import { commitsAhead, type Repository, type UsableRepository } from "./branches.ts";
-import type { Declaration } from "./declare.ts";
+import type { CronDeclaration } from "./declare.ts";
 import { error, type Finding, type KeyPath, warning } from "./fault.ts";
 import { chosenRemote, type NoRemote, type Remote, remoteOfUrl } from "./remote.ts";
 import { isBranchName, isRepoUrl, urlFault } from "./repo.ts";
@@ -29,7 +29,7 @@ const noClone: Clone = { remote: undefined, findings: [] };
 export function cloneFinder(known: ReadonlyMap<string, Repository>, environment: Environment) {
   const lacks = new Map<string, Promise<string | undefined>>();
 
-  return async ({ options, place }: Declaration, named: NamedRepo): Promise<Clone> => {
+  return async ({ options, place }: CronDeclaration, named: NamedRepo): Promise<Clone> => {
     const { repo, source } = named;
     const { branch, image } = options;
     if (isRepoUrl(repo)) return urlFault(repo) === undefined ? cloneFrom(remoteOfUrl(repo)) : noClone;

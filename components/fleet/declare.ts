@@ -1,39 +1,55 @@
 import * as z from "zod/mini";
-import { optionFindings, type PlaceOf, zoneFindings } from "./checks.ts";
+import type { Kind } from "./changeling.ts";
+import { cronFindings, type PlaceOf, zoneFindings } from "./checks.ts";
 import { error, type Finding, type KeyPath } from "./fault.ts";
+import { forwardingFindings } from "./forwarding.ts";
 import { nameFinding, renameFindings } from "./names.ts";
+import type { ForwardingOptions } from "./options/forwarding.ts";
 import {
+  type CronOptions,
   changelingOptions,
+  cronTable,
   fileOptions,
   isFileKey,
   isOptionKey,
   type OptionKey,
-  type Options,
-  optionsTable,
+  type WebOptions,
+  webTable,
 } from "./options.ts";
-import { described, findingOf, isTable, strayFileKey, strayOption, type Table } from "./shape.ts";
-import { type Unfit, unfitOptions } from "./unfit-options.ts";
+import { described, isTable, strayFileKey, strayOption, type Table } from "./shape.ts";
+import { soundOptions } from "./sound-options.ts";
+import { type Unfit, type UnfitOptions, unfitCronOptions, unfitForKind, unfitWebOptions } from "./unfit-options.ts";
 
-/** One changeling as the file declares it: its own table over `[defaults]`, over the defaults of the options. */
-export interface Declaration {
+interface DeclarationOf<OfKind extends Kind, Options> {
   readonly name: string;
+  readonly kind: OfKind;
   readonly options: Options;
   /** Whether the file says which secrets. */
   readonly secretsAreExplicit: boolean;
   readonly place: PlaceOf;
   /** What `[defaults]` sets and means nothing for this one. */
-  readonly passedOver: ReadonlyMap<OptionKey, Unfit>;
+  readonly passedOver: UnfitOptions;
 }
+
+/** One changeling as the file declares it: its own table over `[defaults]`, over the defaults of the options. */
+export type CronDeclaration = DeclarationOf<"cron", CronOptions>;
+export type WebDeclaration = DeclarationOf<"web", WebOptions>;
+export type Declaration = CronDeclaration | WebDeclaration;
 
 /** What the text of a fleet file says, and all that is wrong with that. */
 export interface Declared {
   readonly mngrProfile: string | undefined;
   readonly timezone: string | undefined;
+  readonly forwarding: ForwardingOptions;
   readonly declarations: readonly Declaration[];
   readonly findings: readonly Finding[];
 }
 
-const ownKeys = z.object({ mngr_profile: fileOptions.mngr_profile, timezone: fileOptions.timezone });
+const ownKeys = z.object({
+  mngr_profile: fileOptions.mngr_profile,
+  timezone: fileOptions.timezone,
+  forwarding: fileOptions.forwarding,
+});
 
 /** Reads what was parsed from TOML. Where an option is wrong, its default stands in, so that the rest is checked too. */
 export function declare(file: Table): Declared {
@@ -41,11 +57,19 @@ export function declare(file: Table): Declared {
   for (const [key, value] of Object.entries(file)) {
     if (!isFileKey(key)) findings.push(strayFileKey(key, value));
   }
-  const { mngr_profile: mngrProfile, timezone } = ownOptions(file, findings);
+  const {
+    mngr_profile: mngrProfile,
+    timezone,
+    forwarding,
+  } = ownKeys.parse(soundOptions(file, [], findings, ownKeys.shape));
+  if (timezone !== undefined) findings.push(...zoneFindings(timezone, ["timezone"]));
+  findings.push(...forwardingFindings(forwarding));
+  const path = ["defaults"];
   const defaults = soundOptions(
-    known(tableAt(file, "defaults", findings), ["defaults"], findings),
-    ["defaults"],
+    known(tableAt(file, "defaults", findings), path, findings),
+    path,
     findings,
+    changelingOptions,
   );
   const declarations: Declaration[] = [];
   for (const [name, value] of Object.entries(tableAt(file, "changelings", findings))) {
@@ -66,20 +90,7 @@ export function declare(file: Table): Declared {
     options.renamed_from ? [[name, options.renamed_from] as const] : [],
   );
   findings.push(...renameFindings(new Map(renames), names));
-  return { mngrProfile, timezone, declarations, findings };
-}
-
-function ownOptions(file: Table, findings: Finding[]): z.output<typeof ownKeys> {
-  const { success, data, error: failure } = ownKeys.safeParse(file);
-  if (!success) {
-    for (const issue of failure.issues) {
-      const key = issue.path[0] === "timezone" ? "timezone" : "mngr_profile";
-      findings.push(findingOf(issue, key, [key], file, fileOptions[key]));
-    }
-    return {};
-  }
-  if (data.timezone !== undefined) findings.push(...zoneFindings(data.timezone, ["timezone"]));
-  return data;
+  return { mngrProfile, timezone, forwarding, declarations, findings };
 }
 
 function tableAt(file: Table, key: "defaults" | "changelings", findings: Finding[]): Table {
@@ -97,34 +108,71 @@ function noTable(path: KeyPath, value: unknown, remedy: string): Finding {
 
 function declaration(name: string, table: Table, defaults: Table, findings: Finding[]): Declaration {
   const path = ["changelings", name];
-  let own: Table = known(table, path, findings);
-  let options = optionsTable.safeParse({ ...defaults, ...own }).data;
+  const written = known(table, path, findings);
+  const kind = written["kind"] ?? defaults["kind"];
+  const about = { path, written, defaults, findings };
+  if (kind === "web") {
+    const { options, ...decided } = decide(about, kind, webTable, unfitWebOptions);
+    return { name, kind, options, ...decided };
+  }
+  const { options, ...decided } = decide(about, "cron", cronTable, unfitCronOptions);
+  findings.push(...cronFindings(options, decided.place));
+  return { name, kind: "cron", options, ...decided };
+}
+
+interface Written {
+  readonly path: KeyPath;
+  readonly written: Table;
+  readonly defaults: Table;
+  readonly findings: Finding[];
+}
+
+/** What is written of a changeling, over the defaults, as the table of its kind reads it. */
+function decide<Shape extends z.core.$ZodShape>(
+  { path, written, defaults, findings }: Written,
+  kind: Kind,
+  schema: z.ZodMiniObject<Shape, z.core.$strict>,
+  unfitOptions: (options: z.output<typeof schema>) => UnfitOptions,
+) {
+  const ofOthers = { own: unfitKeys(written, kind), defaults: unfitKeys(defaults, kind) };
+  // Of a kind that doesn't exist nobody knows which options it has.
+  if (written["kind"] === undefined || written["kind"] === kind) {
+    for (const [key, unfit] of ofOthers.own) findings.push({ ...unfit, path: [...path, key] });
+  }
+  let own = without(written, ofOthers.own);
+  const fitting = without(defaults, ofOthers.defaults);
+  const parse = (inherited: Table) => z.safeParse(schema, { ...inherited, ...own }).data;
+  let options = parse(fitting);
   if (options === undefined) {
-    own = soundOptions(own, path, findings);
-    options = optionsTable.parse({ ...defaults, ...own });
+    own = soundOptions(own, path, findings, schema.shape);
+    options = z.parse(schema, { ...fitting, ...own });
   }
   // In a fleet of two providers a default may be meant for one of them.
-  const passedOver = new Map([...unfitOptions(options)].filter(([key]) => !Object.hasOwn(own, key)));
-  if (passedOver.size > 0) options = optionsTable.parse({ ...without(defaults, [...passedOver.keys()]), ...own });
-  const place: PlaceOf = (...path) => {
-    const [option = ""] = path;
-    if (Object.hasOwn(own, option)) return ["changelings", name, ...path];
-    return Object.hasOwn(defaults, option) ? ["defaults", ...path] : ["changelings", name];
+  const idle = new Map([...unfitOptions(options)].filter(([key]) => !Object.hasOwn(own, key)));
+  if (idle.size > 0) options = z.parse(schema, { ...without(fitting, idle), ...own });
+  const place: PlaceOf = (...inner) => {
+    const [option = ""] = inner;
+    if (Object.hasOwn(own, option)) return [...path, ...inner];
+    return Object.hasOwn(defaults, option) ? ["defaults", ...inner] : path;
   };
-  findings.push(...optionFindings(options, place));
-  return {
-    name,
-    options,
-    place,
-    passedOver,
-    secretsAreExplicit: Object.hasOwn(own, "secrets") || Object.hasOwn(defaults, "secrets"),
-  };
+  const secretsAreExplicit = Object.hasOwn(own, "secrets") || Object.hasOwn(defaults, "secrets");
+  return { options, place, secretsAreExplicit, passedOver: new Map([...ofOthers.defaults, ...idle]) };
+}
+
+/** The table's options that another kind has alone. */
+function unfitKeys(table: Table, kind: Kind): UnfitOptions {
+  return new Map(
+    Object.keys(table).flatMap((key) => {
+      const unfit = isOptionKey(key) ? unfitForKind(key, kind) : undefined;
+      return unfit === undefined || !isOptionKey(key) ? [] : [[key, unfit] as const];
+    }),
+  );
 }
 
 /** Defaults that mean nothing for any of the changelings that have them. */
 function idleDefaults(declarations: readonly Declaration[]): Finding[] {
   const found = new Map<OptionKey, Finding>();
-  for (const [key, unfit] of declarations.flatMap(({ passedOver }) => [...passedOver])) {
+  for (const [key, unfit] of declarations.flatMap(({ passedOver }): [OptionKey, Unfit][] => [...passedOver])) {
     const isUsed = declarations.some(({ place, passedOver }) => place(key)[0] === "defaults" && !passedOver.has(key));
     if (!isUsed) found.set(key, { ...unfit, path: ["defaults", key] });
   }
@@ -134,26 +182,12 @@ function idleDefaults(declarations: readonly Declaration[]): Finding[] {
 /** The table without unknown options, which become findings. */
 function known(table: Table, path: KeyPath, findings: Finding[]): Table {
   const isKnown = (key: string) => isOptionKey(key) && !(key === "renamed_from" && path.length === 1);
-  const strays = Object.keys(table).filter((key) => !isKnown(key));
-  findings.push(...strays.map((key) => strayOption([...path, key], key)));
-  return strays.length === 0 ? table : without(table, strays);
+  const strays = new Map(Object.keys(table).flatMap((key) => (isKnown(key) ? [] : [[key, [...path, key]] as const])));
+  findings.push(...[...strays].map(([key, place]) => strayOption(place, key)));
+  return without(table, strays);
 }
 
-/** The table without the values that are wrong, which become findings. */
-export function soundOptions(table: Table, path: KeyPath, findings: Finding[]): Table {
-  const kept: Record<string, unknown> = { ...table };
-  for (const issue of optionsTable.safeParse(table).error?.issues ?? []) {
-    const [key, inner] = issue.path;
-    if (typeof key !== "string" || !isOptionKey(key)) continue;
-    findings.push(findingOf(issue, key, [...path, key], table, changelingOptions[key]));
-    const value = kept[key];
-    // One bad entry doesn't keep the others of `env` from being checked.
-    if (typeof inner === "string" && isTable(value)) kept[key] = without(value, [inner]);
-    else delete kept[key];
-  }
-  return kept;
-}
-
-function without(table: Table, keys: readonly string[]): Table {
-  return Object.fromEntries(Object.entries(table).filter(([key]) => !keys.includes(key)));
+function without(table: Table, keys: ReadonlyMap<string, unknown>): Table {
+  if (keys.size === 0) return table;
+  return Object.fromEntries(Object.entries(table).filter(([key]) => !keys.has(key)));
 }

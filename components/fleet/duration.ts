@@ -1,4 +1,4 @@
-import { durationPattern } from "./options.ts";
+import { durationPattern } from "./options/values.ts";
 
 const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 

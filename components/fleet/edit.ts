@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { parse, stringify } from "smol-toml";
 import { type AST, parseTOML } from "toml-eslint-parser";
 import { keysOf } from "./locate.ts";
-import { isTable } from "./shape.ts";
+import { isTable, type Table } from "./shape.ts";
 
 /** A value as an option can have it. */
 export type OptionValue = string | number | boolean | readonly string[];
@@ -20,24 +20,47 @@ export function setEnabled(text: string, changeling: string, enabled: boolean): 
  * @throws when the file isn't valid TOML or doesn't declare the changeling
  */
 export function setOption(text: string, changeling: string, key: string, value: OptionValue): string {
+  const all = parse(withoutMark(text))["changelings"];
+  if (!isTable(all) || !isTable(Object.hasOwn(all, changeling) ? all[changeling] : undefined))
+    throw new Error(`the fleet file declares no changeling ${changeling}`);
+  return setKey(text, ["changelings", changeling], key, value);
+}
+
+/**
+ * The fleet file's text with one key of a table of its own set, for instance `port` of `[forwarding]`. The table is
+ * made at the end when there is none. All else stays.
+ * @throws when the file isn't valid TOML
+ */
+export function setTableKey(text: string, table: string, key: string, value: OptionValue): string {
+  return setKey(text, [table], key, value);
+}
+
+function setKey(text: string, path: Keys, key: string, value: OptionValue): string {
   // The library for positions doesn't know byte order marks.
-  if (text.startsWith("\uFEFF")) return `\uFEFF${setOption(text.slice(1), changeling, key, value)}`;
-  const before = parse(text);
-  const all = before["changelings"];
-  const own = isTable(all) && Object.hasOwn(all, changeling) ? all[changeling] : undefined;
-  if (!isTable(all) || !isTable(own)) throw new Error(`the fleet file declares no changeling ${changeling}`);
-  const after = edited(text, ["changelings", changeling], key, written(value));
+  if (text.startsWith("\uFEFF")) return `\uFEFF${setKey(text.slice(1), path, key, value)}`;
+  const after = edited(text, path, key, written(value));
   // An edit that changed anything else would be worse than none.
-  const expected = { ...before, changelings: { ...all, [changeling]: { ...own, [key]: value } } };
-  if (!isDeepStrictEqual(plain(parse(after)), plain(expected))) {
-    throw new Error(`${key} of ${changeling} can't be set in this file without a change to the rest; set it by hand`);
+  if (!isDeepStrictEqual(plain(parse(after)), plain(withValue(parse(text), [...path, key], value)))) {
+    const where = path[1] ?? `[${path[0]}]`;
+    throw new Error(`${key} of ${where} can't be set in this file without a change to the rest; set it by hand`);
   }
   return after;
 }
 
-type Keys = readonly string[];
+function withValue(table: Table, [key, ...rest]: Keys, value: OptionValue): Table {
+  if (key === undefined) return table;
+  const below = Object.hasOwn(table, key) ? table[key] : undefined;
+  return { ...table, [key]: rest.length === 0 ? value : withValue(isTable(below) ? below : {}, rest, value) };
+}
 
-interface Pair {
+/** Without a byte order mark, which the parsers take for a part of the first line. */
+export function withoutMark(text: string): string {
+  return text.replace(/^\uFEFF/, "");
+}
+
+export type Keys = readonly string[];
+
+export interface Pair {
   readonly node: AST.TOMLKeyValue;
   readonly path: Keys;
   /** The path of the table, `[…]` or `{…}`, that it stands in. */
@@ -45,8 +68,7 @@ interface Pair {
 }
 
 function edited(text: string, path: Keys, key: string, value: string): string {
-  // Without a last line end the library places the end of a last number or word one too early.
-  const [top] = parseTOML(`${text}\n`, { tomlVersion: "1.1" }).body;
+  const top = syntaxOf(text);
   const tables = top.body.filter((node) => node.type === "TOMLTable");
   const pairs = [...allPairs(top.body)];
   const existing = pairs.find((pair) => same(pair.path, [...path, key]));
@@ -85,7 +107,13 @@ function edited(text: string, path: Keys, key: string, value: string): string {
   return `${text}${gap}${eol}[${path.map(tomlKey).join(".")}]${eol}${line}${eol}`;
 }
 
-function* allPairs(body: readonly (AST.TOMLTable | AST.TOMLKeyValue)[], table: Keys = []): Generator<Pair> {
+/** The file's syntax tree. */
+export function syntaxOf(text: string): AST.TOMLTopLevelTable {
+  // Without a last line end the library places the end of a last number or word one too early.
+  return parseTOML(`${text}\n`, { tomlVersion: "1.1" }).body[0];
+}
+
+export function* allPairs(body: readonly (AST.TOMLTable | AST.TOMLKeyValue)[], table: Keys = []): Generator<Pair> {
   for (const node of body) {
     if (node.type === "TOMLTable") {
       yield* allPairs(node.body, node.resolvedKey.map(String));
@@ -113,7 +141,7 @@ function insertInline(text: string, table: AST.TOMLInlineTable, entry: string): 
 }
 
 /** The line end at or after the position, else the file's first, else `\n`. */
-function lineEnd(text: string, position: number): string {
+export function lineEnd(text: string, position: number): string {
   return /\r?\n/.exec(text.slice(position))?.[0] ?? /\r?\n/.exec(text)?.[0] ?? "\n";
 }
 
@@ -132,12 +160,12 @@ function tomlKey(key: string): string {
   return /^[A-Za-z0-9_-]+$/.test(key) ? key : written(key);
 }
 
-function same(a: readonly (string | number)[], b: Keys): boolean {
+export function same(a: readonly (string | number)[], b: Keys): boolean {
   return a.length === b.length && a.every((key, index) => key === b[index]);
 }
 
 /** Without the parser's prototypes, so that equal tables are equal. */
-function plain(value: unknown): unknown {
+export function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (!isTable(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));

@@ -1,9 +1,19 @@
 /** The declared config: what a fleet file says, checked and decided. No Pulumi in it. */
-export type { Changeling, Fleet, ImageStrategy, Kind, Provider } from "./changeling.ts";
+export type {
+  AddedPath,
+  Changeling,
+  DeclaredCron,
+  DeclaredWeb,
+  Fleet,
+  Forwarding,
+  ImageStrategy,
+  Kind,
+  Provider,
+} from "./changeling.ts";
 export { type Fault, formatFaults } from "./fault.ts";
+export { type ChangelingOptions, ChangelingOptionsError, changelingOf } from "./from-program.ts";
 export { type LoadContext, type LoadedFleet, loadFleet } from "./load.ts";
 export { isRepoUrl } from "./repo.ts";
-export { type ChangelingOptions, ChangelingOptionsError, changelingOf } from "./resolve.ts";
 export { nextFires, scheduleInWords } from "./schedule.ts";
 export {
   type MissingSecret,
@@ -12,3 +22,4 @@ export {
   type SetVariables,
   secretNames,
 } from "./secrets.ts";
+export { settingsToml, type WebSettings, webSettings } from "./web-settings.ts";

@@ -3,6 +3,7 @@ import { isTracked } from "./branches.ts";
 import type { Fleet } from "./changeling.ts";
 import { declare } from "./declare.ts";
 import { type Fault, type Finding, pathInWords, warning } from "./fault.ts";
+import { resolvedForwarding } from "./forwarding.ts";
 import { indexOfLiteralSecret, withoutSecrets } from "./literal-secrets.ts";
 import { readSource, type Source } from "./source.ts";
 import { settle } from "./surroundings.ts";
@@ -33,12 +34,17 @@ export interface LoadedFleet {
   readonly faults: readonly Fault[];
 }
 
-/**
- * Reads and checks a fleet file. Every fault is found at once, and nothing is changed.
- * @param file absolute path
- */
-export async function loadFleet({ file, context }: { file: string; context: LoadContext }): Promise<LoadedFleet> {
-  const read = await readSource(file);
+export interface LoadOptions {
+  /** Absolute path. */
+  readonly file: string;
+  /** The text that an edit would give it: checked in place of what it has. */
+  readonly edited?: string;
+  readonly context: LoadContext;
+}
+
+/** Reads and checks a fleet file. Every fault is found at once, and nothing is changed. */
+export async function loadFleet({ file, edited, context }: LoadOptions): Promise<LoadedFleet> {
+  const read = await readSource(file, edited);
   if ("finding" in read) return { faults: await located(file, read.text, [read.finding]) };
   const { source } = read;
   const declared = declare(source.table);
@@ -48,7 +54,8 @@ export async function loadFleet({ file, context }: { file: string; context: Load
   ]);
   const faults = await located(file, source.text, distinct([...declared.findings, ...findings, ...exposures]));
   if (faults.some(({ severity }) => severity === "error")) return { faults };
-  return { fleet: { file, mngrProfile: declared.mngrProfile, changelings }, faults };
+  const forwarding = resolvedForwarding(declared.forwarding);
+  return { fleet: { file, mngrProfile: declared.mngrProfile, changelings, forwarding }, faults };
 }
 
 /** What others could see of the file. */

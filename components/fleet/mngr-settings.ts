@@ -17,6 +17,8 @@ export interface MngrSettings {
   readonly parents: ReadonlyMap<string, string | undefined>;
   /** The names of `[create_templates.<name>]`. */
   readonly templates: ReadonlySet<string>;
+  /** The agent type that `[create_templates.entrypoint]` names. */
+  readonly entrypoint: string | undefined;
 }
 
 // Other people's files: whatever is not as expected is passed over. mngr itself complains about it.
@@ -26,6 +28,13 @@ const settingsFile = z.looseObject({
     {},
   ),
   create_templates: z.catch(z.record(z.string(), z.unknown()), {}),
+});
+
+// `agent_type` is what the first versions of mngr called it.
+const entrypointOnly = z.object({
+  create_templates: z.object({
+    entrypoint: z.object({ type: z.optional(z.string()), agent_type: z.optional(z.string()) }),
+  }),
 });
 
 const rootConfig = z.looseObject({ profile: z.catch(z.optional(z.string()), undefined) });
@@ -48,15 +57,19 @@ export function repoSettingsFiles(repo: string, environment: MngrPlace["environm
 export function readMngrSettings(files: readonly string[]): MngrSettings {
   const parents = new Map<string, string | undefined>();
   const templates = new Set<string>();
+  let entrypoint: string | undefined;
   for (const file of files) {
-    const settings = settingsFile.safeParse(readToml(file)).data;
+    const table = readToml(file);
+    const settings = settingsFile.safeParse(table).data;
     if (settings === undefined) continue;
     for (const [name, { parent_type }] of Object.entries(settings.agent_types)) {
       parents.set(name, parent_type ?? parents.get(name));
     }
     for (const name of Object.keys(settings.create_templates)) templates.add(name);
+    const named = entrypointOnly.safeParse(table).data?.create_templates.entrypoint;
+    entrypoint = named?.type ?? named?.agent_type ?? entrypoint;
   }
-  return { parents, templates };
+  return { parents, templates, entrypoint };
 }
 
 function readToml(file: string): unknown {

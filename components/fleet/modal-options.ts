@@ -2,16 +2,19 @@ import { parseBuildArgs } from "./build-args.ts";
 import type { PlaceOf } from "./checks.ts";
 import { error, type Finding } from "./fault.ts";
 import { looksLikeSecret } from "./literal-secrets.ts";
-import type { Options } from "./options.ts";
+import type { CronOptions, SharedOptions } from "./options.ts";
 
 /** A sandbox lives for 24 hours at most; starting a run and ending it take their part of them. */
 const mostSeconds = 86_400 - 300;
 
 /** Where something of ours or of mngr's stands in an agent's machine. */
-const takenPaths = ["/changeling", "/changelings-runs", "/code", "/host_volume", "/mngr"];
+const takenPaths = [
+  ...["/changeling", "/changeling-data", "/changeling-repo", "/changelings-runs"],
+  ...["/code", "/host_volume", "/mngr"],
+];
 
-/** What can be said of the options of a changeling on Modal, and of no other. */
-export function modalFindings(options: Options, place: PlaceOf): Finding[] {
+/** What can be said of the options of a cron changeling on Modal, and of no other. */
+export function modalCronFindings(options: CronOptions, place: PlaceOf): Finding[] {
   const found: Finding[] = [];
   if (options.timeout_seconds > mostSeconds) {
     const message = `${options.timeout_seconds} s is too much for the provider "modal": a sandbox lives for 24 hours, and to start and end a run takes some of them`;
@@ -21,31 +24,72 @@ export function modalFindings(options: Options, place: PlaceOf): Finding[] {
     const message = 'the provider "modal" can\'t queue: what comes due while the last run is alive is skipped';
     found.push(error(place("overlap"), message, 'write overlap = "skip"'));
   }
-  found.push(...buildArgFindings(options, place));
+  found.push(...buildArgFindings(options, place, (key) => unfitForCron(options, key)));
   return found;
 }
 
-function buildArgFindings(options: Options, place: PlaceOf): Finding[] {
+/**
+ * What can be said of how an agent's machine on Modal is built.
+ * @param unfitForKind why an argument that mngr accepts makes no sense for changelings of the kind
+ */
+export function buildArgFindings(
+  options: SharedOptions,
+  place: PlaceOf,
+  unfitForKind: (key: string) => UnfitArg | undefined,
+): Finding[] {
   const { args, faults } = parseBuildArgs(options.build_args);
   const found = faults.map(({ index, message, remedy }) => error(place("build_args", index), message, remedy));
   for (const { key, value, index } of args) {
-    const fault = unfitFor(options, key, value);
+    const fault = literalSecret(value) ?? unfitForKind(key) ?? unfitAnywhere(options, key, value);
     if (fault !== undefined) found.push(error(place("build_args", index), fault.message, fault.remedy));
   }
   return found;
 }
 
-/** Why an argument that mngr accepts makes no sense here; undefined: it does. */
-function unfitFor(
-  { image, secrets }: Options,
-  key: string,
-  value: string,
-): { message: string; remedy: string } | undefined {
-  const hasDockerfile = image === "pinned" || image === "custom";
-  if (looksLikeSecret(value)) {
-    const message = "the value looks like a secret, and build arguments stay in the image and in the stack's state";
-    return { message, remedy: 'write secret=<NAME>, and "<NAME>" in secrets' };
+interface UnfitArg {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+function literalSecret(value: string): UnfitArg | undefined {
+  if (!looksLikeSecret(value)) return undefined;
+  const message = "the value looks like a secret, and build arguments stay in the image and in the stack's state";
+  return { message, remedy: 'write secret=<NAME>, and "<NAME>" in secrets' };
+}
+
+/** Why an argument that mngr accepts makes no sense here, whatever the kind; undefined: it does. */
+function unfitAnywhere({ secrets }: SharedOptions, key: string, value: string): UnfitArg | undefined {
+  if (key === "secret" && !secrets.includes(value)) {
+    return {
+      message: `${value} is none of the changeling's secrets, so the build can't have it`,
+      remedy: `add "${value}" to secrets`,
+    };
   }
+  if (key !== "volume") return undefined;
+  const path = value.slice(value.indexOf(":") + 1).replace(/\/+$/, "");
+  const taken = takenPaths.find((own) => path === own || path.startsWith(`${own}/`) || path === "");
+  if (taken === undefined) return undefined;
+  return {
+    message: `a volume can't be mounted at ${path === "" ? "/" : path}: other things stand there`,
+    remedy: 'mount it elsewhere, for instance "volume=cache:/cache"',
+  };
+}
+
+export function unfitForWeb(key: string): UnfitArg | undefined {
+  switch (key) {
+    case "timeout":
+      return { message: "its machine lives for as long as Modal lets one", remedy: "remove it" };
+    case "offline":
+      return {
+        message: "an agent that is offline can't be reached",
+        remedy: "remove it, or name the addresses that it may reach: cidr-allowlist=<range>",
+      };
+    default:
+      return undefined;
+  }
+}
+
+function unfitForCron({ image }: CronOptions, key: string): UnfitArg | undefined {
   switch (key) {
     case "timeout":
       return { message: "a machine's timeout is made from the run's", remedy: "write timeout_seconds instead" };
@@ -71,24 +115,10 @@ function unfitFor(
         remedy: "remove it, and write it into the Dockerfile's FROM",
       };
     case "docker-build-arg":
-    case "secret":
-      if (!hasDockerfile) {
-        const message = `"${key}" is for a Dockerfile, and image = "${image}" builds from none`;
-        return { message, remedy: 'remove it, or write image = "pinned"' };
-      }
-      if (key === "docker-build-arg" || secrets.includes(value)) return undefined;
-      return {
-        message: `${value} is none of the changeling's secrets, so the build can't have it`,
-        remedy: `add "${value}" to secrets`,
-      };
-    case "volume": {
-      const path = value.slice(value.indexOf(":") + 1).replace(/\/+$/, "");
-      const taken = takenPaths.find((own) => path === own || path.startsWith(`${own}/`) || path === "");
-      if (taken === undefined) return undefined;
-      return {
-        message: `a volume can't be mounted at ${path === "" ? "/" : path}: other things stand there`,
-        remedy: 'mount it elsewhere, for instance "volume=cache:/cache"',
-      };
+    case "secret": {
+      if (image === "pinned" || image === "custom") return undefined;
+      const message = `"${key}" is for a Dockerfile, and image = "${image}" builds from none`;
+      return { message, remedy: 'remove it, or write image = "pinned"' };
     }
     default:
       return undefined;

@@ -1,6 +1,6 @@
 import { error, type Finding } from "./fault.ts";
 import { shown } from "./literal-secrets.ts";
-import { namePattern } from "./options.ts";
+import { namePattern } from "./options/values.ts";
 
 /** What is wrong with a changeling's name; undefined: nothing. */
 export function nameFinding(name: string): Finding | undefined {

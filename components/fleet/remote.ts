@@ -104,6 +104,7 @@ function webUrl(hostname: string, path: string): string | undefined {
     : undefined;
 }
 
-function isLoopbackHost(hostname: string): boolean {
+/** @param hostname of a URL: an IPv6 address stands in brackets */
+export function isLoopbackHost(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }

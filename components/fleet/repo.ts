@@ -14,6 +14,11 @@ export function absoluteRepo(repo: string, { folder, home = homedir() }: { folde
   return isAbsolute(repo) ? join(repo) : resolve(folder, repo);
 }
 
+/** A path as a person writes it, made absolute, without a `/` at its end. */
+export function absolutePath(path: string, { folder, home }: { folder: string; home: string }): string {
+  return resolve(folder, path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path);
+}
+
 const transports = new Set(["https:", "http:", "ssh:", "git:", "file:", "git+ssh:"]);
 
 /** What is wrong with a repository's URL, before anybody is asked; undefined: nothing. Shows no credential. */

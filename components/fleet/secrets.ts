@@ -1,4 +1,4 @@
-import type { Changeling, Fleet } from "./changeling.ts";
+import type { Changeling, DeclaredCron, Fleet } from "./changeling.ts";
 import { error, type Finding, type KeyPath, warning } from "./fault.ts";
 import { looksLikeSecret } from "./literal-secrets.ts";
 import { isLoopback } from "./remote.ts";
@@ -26,6 +26,7 @@ const reservedPrefixes = [
   "DYLD_",
   "BASH_FUNC_",
   "GIT_CONFIG",
+  "MNG_",
   "MNGR_",
   "MODAL_",
   "PULUMI_",
@@ -85,18 +86,19 @@ export function secretNames(changeling: Changeling): readonly string[] {
 export function requiredSecrets(changeling: Changeling): readonly (readonly string[])[] {
   if (changeling.secretsAreExplicit) return changeling.secrets.map((name) => [name]);
   return [
-    ...(clonesWithToken(changeling) ? [["GITHUB_TOKEN"]] : []),
+    ...(changeling.kind === "cron" && clonesWithToken(changeling) ? [["GITHUB_TOKEN"]] : []),
     ...(needsModelKey(changeling) ? [modelKeys] : []),
   ];
 }
 
 /** On this machine git has the person's own access. */
-function clonesWithToken({ provider, remote }: Changeling): boolean {
+function clonesWithToken({ provider, remote }: DeclaredCron): boolean {
   return provider === "modal" && (remote === undefined || !isLoopback(remote));
 }
 
-function needsModelKey({ secretsAreExplicit, isConversational }: Changeling): boolean {
-  return !secretsAreExplicit && isConversational;
+function needsModelKey(changeling: Changeling): boolean {
+  if (changeling.secretsAreExplicit) return false;
+  return changeling.kind === "cron" ? changeling.isConversational : changeling.needsModelKey;
 }
 
 /** A changeling that lacks a secret. */

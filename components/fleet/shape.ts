@@ -1,8 +1,11 @@
-import type * as z from "zod/mini";
-import { error, type Finding, type KeyPath } from "./fault.ts";
+import * as z from "zod/mini";
+import { error, type Finding, type KeyPath, pathInWords } from "./fault.ts";
 import { shown } from "./literal-secrets.ts";
-import { changelingOptions, docOf, fileOptions, isFileKey, isOptionKey, planned } from "./options.ts";
+import { docOf, optionDocs } from "./options/documented.ts";
+import { forwardingOptions } from "./options/forwarding.ts";
+import { changelingOptions, fileOptions, isFileKey, isOptionKey, planned } from "./options.ts";
 import { didYouMean } from "./suggest.ts";
+import { webSettings } from "./web-settings.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -21,6 +24,8 @@ export function strayFileKey(key: string, value: unknown): Finding {
       "move it below [defaults], or below a changeling's table",
     );
   }
+  if (Object.hasOwn(forwardingOptions, key))
+    return error([key], `"${key}" is a key of [forwarding]`, "move it below [forwarding]");
   const meant = didYouMean(key, Object.keys(fileOptions));
   if (meant !== undefined) return error([key], `unknown key ${shown(key)}`, `did you mean "${meant}"?`);
   if (isTable(value)) return error([key], `unknown table ${shown(key)}`, `for a changeling write [changelings.${key}]`);
@@ -33,20 +38,59 @@ export function strayOption(path: KeyPath, key: string): Finding {
     return error(path, "renamed_from can't be a default", "write it below the renamed changeling");
   if (isFileKey(key))
     return error(path, `"${key}" is a key of the file`, "move it to the top of the file, above all tables");
+  if (Object.hasOwn(webSettings.shape, key))
+    return error(
+      path,
+      `"${key}" is a table of settings`,
+      `write [${pathInWords([...path.slice(0, -1), "settings", key])}]`,
+    );
   const meant = didYouMean(key, Object.keys(changelingOptions));
   const remedy = meant === undefined ? "see changelings/REFERENCE.md for all options" : `did you mean "${meant}"?`;
   return error(path, `unknown option ${shown(key)}`, remedy);
 }
 
 /**
- * One of zod's issues in words.
- * @param option the option's key, documented in `schemas`
- * @param path of the option in the file
+ * One of zod's issues in words; several unknown keys are one issue of zod's.
+ * @param path of the table in the file
+ * @param options the schemas of the table's keys, each documented
  */
-export function findingOf(issue: Issue, option: string, path: KeyPath, table: Table, schema: z.ZodMiniType): Finding {
-  const inner = issue.path.slice(1).filter((key): key is string | number => typeof key !== "symbol");
-  const value = inner.reduce<unknown>((within, key) => Reflect.get(Object(within), key), table[option]);
-  const place = [...path, ...inner];
+export function findingsOf(issue: Issue, path: KeyPath, table: Table, options: Schemas): Finding[] {
+  const keys = issue.path.filter((key): key is string | number => typeof key !== "symbol");
+  const value = keys.reduce<unknown>((within, key) => Reflect.get(Object(within), key), table);
+  const place = [...path, ...keys];
+  const { key, schema, siblings } = documented(options, keys);
+  if (issue.code !== "unrecognized_keys") return [findingOf(issue, key, schema, place, value)];
+  return issue.keys.map((unknown) => {
+    const meant = didYouMean(unknown, siblings);
+    const remedy = meant === undefined ? `its keys are ${siblings.join(", ")}` : `did you mean "${meant}"?`;
+    return error([...place, unknown], `unknown key ${shown(unknown)}`, remedy);
+  });
+}
+
+export type Schemas = Readonly<Record<string, z.core.$ZodType>>;
+
+/** The innermost documented key on the way, and the keys that the table there has. */
+function documented(options: Schemas, keys: KeyPath): { key: string; schema: z.core.$ZodType; siblings: string[] } {
+  let [key, schema]: [string, z.core.$ZodType | undefined] = ["", undefined];
+  let within: Schemas = options;
+  for (const part of keys) {
+    const next: z.core.$ZodType | undefined = typeof part === "string" ? within[part] : undefined;
+    if (typeof part !== "string" || next === undefined || !optionDocs.has(next)) break;
+    [key, schema, within] = [part, next, shapeOf(next)];
+  }
+  if (schema === undefined) throw new Error("an option without documentation");
+  return { key, schema, siblings: Object.keys(within) };
+}
+
+/** The keys of a table's schema, whatever stands in for it when it is left out; none of what is no table. */
+export function shapeOf(schema: z.core.$ZodType): Schemas {
+  if (schema instanceof z.ZodMiniObject) return schema.shape;
+  const isWrapped =
+    schema instanceof z.ZodMiniOptional || schema instanceof z.ZodMiniDefault || schema instanceof z.ZodMiniPrefault;
+  return isWrapped ? shapeOf(schema.def.innerType) : {};
+}
+
+function findingOf(issue: Issue, option: string, schema: z.core.$ZodType, place: KeyPath, value: unknown): Finding {
   const remedy = `write ${assignment(option, docOf(schema).example)}`;
   switch (issue.code) {
     case "invalid_type": {
@@ -61,7 +105,7 @@ export function findingOf(issue: Issue, option: string, path: KeyPath, table: Ta
     case "too_big":
       return error(place, `${String(value)} is too much`, `write ${inUnit(issue.maximum, schema)} or less`);
     case "invalid_key":
-      return error(place, `${shown(String(inner.at(-1)))} is no name of a variable`, "use letters, digits and _ alone");
+      return error(place, `${shown(String(place.at(-1)))} is no name of a variable`, "use letters, digits and _ alone");
     case "invalid_format":
       return badFormat(place, option, String(value), remedy);
     default:
@@ -86,7 +130,8 @@ function badFormat(place: KeyPath, option: string, value: string, remedy: string
     return error(place, message, "write the name of the variable that holds the secret, not the secret");
   }
   if (option === "renamed_from") return error(place, `${shown(value)} is no changeling's name`, remedy);
-  if (option === "snapshot_max_age") return error(place, `${shown(value)} is no duration`, remedy);
+  if (option === "snapshot_max_age" || option.endsWith("_ttl"))
+    return error(place, `${shown(value)} is no duration`, remedy);
   return error(place, `${shown(value)} is no ${option.replace("_", " ")}: letters, digits, - and _`, remedy);
 }
 
@@ -127,7 +172,7 @@ export function described(value: unknown, option: string): string {
   return option === "env" ? `a ${typeof value}` : String(value);
 }
 
-function inUnit(limit: number | bigint, schema: z.ZodMiniType): string {
+function inUnit(limit: number | bigint, schema: z.core.$ZodType): string {
   const { unit } = docOf(schema);
   return unit === undefined ? String(limit) : `${limit} ${unit}`;
 }

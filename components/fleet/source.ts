@@ -1,3 +1,4 @@
+import { existsSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { parse, TomlError } from "smol-toml";
 import { error, type Finding } from "./fault.ts";
@@ -10,12 +11,21 @@ export interface Source {
   readonly table: Readonly<Record<string, unknown>>;
 }
 
-/** Reads and parses the file; what keeps it from that is the one finding. */
-export async function readSource(file: string): Promise<{ source: Source } | { finding: Finding; text: string }> {
+/**
+ * Reads and parses the file; what keeps it from that is the one finding.
+ * @param edited the text that it is to have, read in place of what it has
+ */
+export async function readSource(
+  file: string,
+  edited?: string,
+): Promise<{ source: Source } | { finding: Finding; text: string }> {
   let bytes: Buffer;
   let mode: number;
   try {
-    [bytes, { mode }] = await Promise.all([readFile(file), stat(file)]);
+    [bytes, { mode }] =
+      edited === undefined
+        ? await Promise.all([readFile(file), stat(file)])
+        : [Buffer.from(edited), { mode: existsSync(file) ? statSync(file).mode : 0o600 }];
   } catch (cause) {
     return { finding: unreadable(file, codeOf(cause)), text: "" };
   }

@@ -1,16 +1,16 @@
 import { dirname } from "node:path";
-import { AgentTypes } from "./agent-types.ts";
-import { branchFault, lookAtRepos, type Repository, repoAround } from "./branches.ts";
-import type { Changeling, Provider } from "./changeling.ts";
-import { type AgentKnowledge, agentFindings } from "./checks.ts";
+import { cronAgentFindings } from "./agent-checks.ts";
+import { type AgentFinder, agentFinder } from "./agent-knowledge.ts";
+import { lookAtRepos, type Repository, repoAround } from "./branches.ts";
+import type { Changeling, DeclaredCron } from "./changeling.ts";
 import { cloneFinder, type NamedRepo } from "./clones.ts";
-import type { Declaration, Declared } from "./declare.ts";
-import { error, type Finding, warning } from "./fault.ts";
+import type { CronDeclaration, Declared } from "./declare.ts";
+import { error, type Finding } from "./fault.ts";
 import type { LoadContext } from "./load.ts";
-import { personSettingsFiles, readMngrSettings, repoSettingsFiles } from "./mngr-settings.ts";
 import { nameFinding } from "./names.ts";
-import { absoluteRepo, isBranchName, isRepoUrl, urlFault } from "./repo.ts";
-import { resolved } from "./resolve.ts";
+import { absoluteRepo, urlFault } from "./repo.ts";
+import { repoFindings } from "./repo-checks.ts";
+import { resolvedCron } from "./resolved-cron.ts";
 import { ianaZone, zoneRemedy } from "./zone.ts";
 
 /** A file's declarations, decided and checked against what is around them: repositories, mngr's settings, the zone. */
@@ -21,17 +21,30 @@ export interface Settled {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What both kinds are checked against. */
+export interface Surroundings {
+  /** What was seen of the repositories, by their absolute paths and URLs. */
+  readonly known: ReadonlyMap<string, Repository>;
+  readonly agents: AgentFinder;
+  readonly findings: Finding[];
+}
+
 /** @param file absolute path of the fleet file */
 export async function settle(file: string, declared: Declared, context: LoadContext): Promise<Settled> {
   const environment = context.environment ?? process.env;
-  const findings: Finding[] = [];
-  const repos = await namedRepos(file, declared.declarations, context, environment);
-  const onModal = declared.declarations.flatMap((declaration) => {
+  const crons = declared.declarations.filter((declaration) => declaration.kind === "cron");
+  const webs = declared.declarations.filter((declaration) => declaration.kind === "web");
+  const folders = { folder: dirname(file), home: context.home };
+  const repos = await namedRepos(file, crons, context, environment);
+  // Loaded for who has one.
+  const web = webs.length === 0 ? undefined : await import("./web-surroundings.ts");
+  const sources = web?.sourcesOf(webs, folders) ?? new Map<string, NamedRepo>();
+  const onModal = crons.flatMap((declaration) => {
     const named = repos.get(declaration.name);
     return declaration.options.provider === "modal" && named !== undefined ? [{ declaration, named }] : [];
   });
   const known = await lookAtRepos(
-    [...repos.values()].filter(({ repo }) => urlFault(repo) === undefined).map(({ repo }) => repo),
+    [...repos.values(), ...sources.values()].map(({ repo }) => repo).filter((repo) => urlFault(repo) === undefined),
     {
       environment,
       checkRemotes: context.checkRemotes ?? false,
@@ -44,38 +57,56 @@ export async function settle(file: string, declared: Declared, context: LoadCont
       onModal.map(async ({ declaration, named }) => [declaration.name, await cloneOf(declaration, named)] as const),
     ),
   );
-  const zone = defaultZone(declared.timezone, context);
-  const agents = agentKnowledge(declared.mngrProfile, context.home, environment);
-  const changelings = declared.declarations.map((declaration) => {
-    const { name, options, place, secretsAreExplicit } = declaration;
-    const named = repos.get(name);
-    if (named === undefined) findings.push(noRepo(declaration));
-    else findings.push(...repoFindings(declaration, named, known.get(named.repo)));
-    const clone = clones.get(name);
-    findings.push(...(clone?.findings ?? []));
-    if (options.timezone === undefined && "finding" in zone) findings.push(zone.finding);
-    const type = options.agent_type ?? name;
-    const around = agents(options.provider, named?.repo);
-    // A name that is wrong is told as such; as an agent type it would only be told again.
-    if (options.agent_type !== undefined || nameFinding(name) === undefined) {
-      findings.push(...agentFindings({ type, options }, around, place));
-    }
-    return resolved(name, options, {
-      timezone: options.timezone ?? ("zone" in zone ? zone.zone : "UTC"),
-      repo: named?.repo ?? "",
-      remote: clone?.remote,
-      isConversational: around.types.base(type) === "claude",
-      secretsAreExplicit,
-    });
-  });
+  const findings: Finding[] = [];
+  const surroundings = { known, agents: agentFinder(declared.mngrProfile, context.home, environment), findings };
+  const zone = crons.length === 0 ? { zone: "UTC" } : defaultZone(declared.timezone, context);
+  const changelings: Changeling[] = [
+    ...crons.map((declaration) => {
+      const named = repos.get(declaration.name);
+      const clone = clones.get(declaration.name);
+      findings.push(...(clone?.findings ?? []));
+      return settledCron(declaration, { named, remote: clone?.remote, zone }, surroundings);
+    }),
+    ...((await web?.settleWebs(webs, { sources, folders }, surroundings)) ?? []),
+  ];
   changelings.sort((a, b) => (a.name < b.name ? -1 : 1));
   return { changelings, findings };
+}
+
+interface Around {
+  readonly named: NamedRepo | undefined;
+  readonly remote: string | undefined;
+  readonly zone: { zone: string } | { finding: Finding };
+}
+
+function settledCron(
+  declaration: CronDeclaration,
+  { named, remote, zone }: Around,
+  { known, agents, findings }: Surroundings,
+): DeclaredCron {
+  const { name, options, place, secretsAreExplicit } = declaration;
+  if (named === undefined) findings.push(noRepo(declaration));
+  else findings.push(...repoFindings(declaration, named, known.get(named.repo)));
+  if (options.timezone === undefined && "finding" in zone) findings.push(zone.finding);
+  const type = options.agent_type ?? name;
+  const around = agents.forCron(options.provider, named?.repo);
+  // A name that is wrong is told as such; as an agent type it would only be told again.
+  if (options.agent_type !== undefined || nameFinding(name) === undefined) {
+    findings.push(...cronAgentFindings({ type, options }, around, place));
+  }
+  return resolvedCron(name, options, {
+    timezone: options.timezone ?? ("zone" in zone ? zone.zone : "UTC"),
+    repo: named?.repo ?? "",
+    remote,
+    isConversational: around.types.base(type) === "claude",
+    secretsAreExplicit,
+  });
 }
 
 /** The repository of each changeling that has one: its own, the stack's, or the one around the file. */
 async function namedRepos(
   file: string,
-  declarations: readonly Declaration[],
+  declarations: readonly CronDeclaration[],
   { repo: ofStack, folder = process.cwd(), home }: LoadContext,
   environment: Environment,
 ): Promise<ReadonlyMap<string, NamedRepo>> {
@@ -98,24 +129,12 @@ async function namedRepos(
   }
 }
 
-function noRepo({ place }: Declaration): Finding {
+function noRepo({ place }: CronDeclaration): Finding {
   return error(
     place("repo"),
     "no repository is named to work on, and none is around the fleet file",
     'write repo = "<path or URL>" here or below [defaults], or: pulumi config set changelings:repo <path or URL>',
   );
-}
-
-function repoFindings({ options, place }: Declaration, named: NamedRepo, known: Repository | undefined): Finding[] {
-  if (known === undefined) {
-    const fault = options.repo === undefined ? urlFault(named.repo) : undefined;
-    return fault === undefined ? [] : [error(named.path, named.source + fault.message, fault.remedy)];
-  }
-  if ("message" in known) {
-    return [(known.isCertain ? error : warning)(named.path, named.source + known.message, known.remedy)];
-  }
-  const fault = isBranchName(options.branch) ? branchFault(options.branch, known.branches) : undefined;
-  return fault === undefined ? [] : [error(place("branch"), fault.message, fault.remedy)];
 }
 
 /** The zone of who names none. */
@@ -137,30 +156,4 @@ function defaultZone(ofFile: string | undefined, context: LoadContext): { zone: 
   if (context.ci) return { finding: error([], "no time zone is set, and a CI machine's own means nothing", remedy) };
   if (ianaZone(context.machineTimezone) !== undefined) return { zone: context.machineTimezone };
   return { finding: error([], "no time zone is set, and this machine has none", remedy) };
-}
-
-/** @returns what is known of agents that work in a repository, with a provider; undefined: of the person's alone */
-function agentKnowledge(profile: string | undefined, home: string, environment: Environment) {
-  const known = new Map<string, AgentKnowledge>();
-  const personal = personSettingsFiles({ home, profile, environment });
-  return (provider: Provider, repo: string | undefined): AgentKnowledge => {
-    const key = provider === "modal" ? "on modal" : repo === undefined || isRepoUrl(repo) ? "elsewhere" : repo;
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    const ofRepo = key === repo ? repoSettingsFiles(repo, environment) : [];
-    const settings = readMngrSettings([...personal, ...ofRepo]);
-    const about = { types: new AgentTypes(settings), templates: settings.templates };
-    // Where the schedule fires there is no repository: the person's settings are all that counts.
-    const around =
-      provider === "modal"
-        ? {
-            ...about,
-            isComplete: personal.length > 0,
-            settingsFile: personal[0] ?? "your mngr settings",
-            isOwnAlone: true,
-          }
-        : { ...about, isComplete: ofRepo.length > 0, settingsFile: ".mngr/settings.toml", isOwnAlone: false };
-    known.set(key, around);
-    return around;
-  };
 }

@@ -1,5 +1,6 @@
+import type { Kind } from "./changeling.ts";
 import type { Severity } from "./fault.ts";
-import { type OptionKey, type Options, optionsTable } from "./options.ts";
+import { type CronOptions, cronTable, kindOfOption, type OptionKey, type WebOptions } from "./options.ts";
 
 /** Why an option means nothing where it stands. */
 export interface Unfit {
@@ -8,45 +9,82 @@ export interface Unfit {
   readonly severity: Severity;
 }
 
-const preset: Options = optionsTable.parse({});
+export type UnfitOptions = ReadonlyMap<OptionKey, Unfit>;
 
+/** What one kind calls what the other does: for who confuses them. */
+const counterparts: Partial<Record<OptionKey, OptionKey>> = {
+  repo: "source",
+  source: "repo",
+  timeout_seconds: "start_timeout_seconds",
+  start_timeout_seconds: "timeout_seconds",
+};
+
+/** Why the option can't stand in a changeling of the kind; undefined: it can. */
+export function unfitForKind(key: OptionKey, kind: Kind): Unfit | undefined {
+  const of = kindOfOption(key);
+  if (of === undefined || of === kind) return undefined;
+  const other = counterparts[key];
+  const remedy = `${other === undefined ? "remove the line" : `write ${other} instead`}, or write kind = "${of}"`;
+  return { message: `${key} is for kind = "${of}" alone`, remedy, severity: "error" };
+}
+
+const preset = cronTable.parse({});
 const ofModal = ["image", "history_depth", "allow_unpushed", "snapshot_max_age", "verify"] as const;
 const ofPinned = ["history_depth", "allow_unpushed"] as const;
 
-/** The options that were set and mean nothing for a changeling of this provider and image. */
-export function unfitOptions(options: Options): ReadonlyMap<OptionKey, Unfit> {
+/** The options that were set and mean nothing for a cron changeling of this provider and image. */
+export function unfitCronOptions(options: CronOptions): UnfitOptions {
   const unfit = new Map<OptionKey, Unfit>();
-  const refuse = (keys: readonly OptionKey[], why: (key: OptionKey) => Omit<Unfit, "severity">, severity: Severity) => {
+  const refuse = <Key extends OptionKey & keyof CronOptions>(keys: readonly Key[], why: (key: Key) => Unfit) => {
     for (const key of keys) {
-      if (isSet(options, key)) unfit.set(key, { ...why(key), severity });
+      if (isSet(options[key], preset[key])) unfit.set(key, why(key));
     }
   };
   if (options.provider === "local") {
-    refuse(ofModal, (key) => needs(key, 'provider = "modal"'), "error");
-    refuse(["build_args"], () => noBuild, "error");
+    refuse(ofModal, (key) => needs(key, 'provider = "modal"'));
+    refuse(["build_args"], () => noBuild);
     return unfit;
   }
-  if (options.image !== "pinned") refuse(ofPinned, (key) => needs(key, 'image = "pinned"'), "error");
-  if (options.image !== "snapshot") refuse(["snapshot_max_age"], (key) => needs(key, 'image = "snapshot"'), "error");
-  refuse(["catch_up"], () => neverSleeps, "warning");
+  if (options.image !== "pinned") refuse(ofPinned, (key) => needs(key, 'image = "pinned"'));
+  if (options.image !== "snapshot") refuse(["snapshot_max_age"], (key) => needs(key, 'image = "snapshot"'));
+  refuse(["catch_up"], () => neverSleeps);
   return unfit;
 }
 
-const noBuild = {
-  message: 'the provider "local" takes no build arguments: it builds no image or host',
-  remedy: "remove the line, or write build_args = []",
-};
-
-const neverSleeps = {
-  message: 'catch_up means nothing for the provider "modal", whose schedules never sleep',
-  remedy: "remove the line",
-};
-
-function needs(key: OptionKey, setting: string): Omit<Unfit, "severity"> {
-  return { message: `${key} is for ${setting} alone`, remedy: `remove the line, or write ${setting}` };
+/** The options that were set and mean nothing for a web changeling of this provider, or that is made from scratch. */
+export function unfitWebOptions(options: WebOptions): UnfitOptions {
+  const unfit = new Map<OptionKey, Unfit>();
+  if (options.provider === "local" && options.build_args.length > 0) unfit.set("build_args", noBuild);
+  if (options.source === undefined && options.branch !== preset.branch) unfit.set("branch", noSource);
+  return unfit;
 }
 
-function isSet(options: Options, key: OptionKey): boolean {
-  const value = options[key];
-  return Array.isArray(value) ? value.length > 0 : value !== preset[key];
+const noBuild: Unfit = {
+  message: 'the provider "local" takes no build arguments: it builds no image or host',
+  remedy: "remove the line, or write build_args = []",
+  severity: "error",
+};
+
+const noSource: Unfit = {
+  message: "branch is for a changeling with a source alone: the repo of another is made from scratch",
+  remedy: 'remove the line, or write source = "<path or URL>"',
+  severity: "error",
+};
+
+const neverSleeps: Unfit = {
+  message: 'catch_up means nothing for the provider "modal", whose schedules never sleep',
+  remedy: "remove the line",
+  severity: "warning",
+};
+
+function needs(key: OptionKey, setting: string): Unfit {
+  return {
+    message: `${key} is for ${setting} alone`,
+    remedy: `remove the line, or write ${setting}`,
+    severity: "error",
+  };
+}
+
+function isSet(value: unknown, preset: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== preset;
 }

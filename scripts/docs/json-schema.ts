@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { fileTable, optionDocs } from "../../components/fleet/options.ts";
+import { optionDocs } from "../../components/fleet/options/documented.ts";
+import { fileTable, kindOfSchema } from "../../components/fleet/options.ts";
 import { assignment } from "../../components/fleet/shape.ts";
 
 export type JsonSchema = z.core.JSONSchema.JSONSchema;
@@ -29,7 +30,9 @@ function describe(option: z.core.$ZodType, schema: JsonSchema, key: string | num
   for (const own of ["unit", "example", "defaultInWords"]) delete schema[own];
   const unit = doc.unit === undefined ? "" : ` Unit: ${doc.unit}.`;
   const fallback = doc.defaultInWords === undefined ? "" : ` Default: ${doc.defaultInWords}.`;
-  schema.description = `${doc.description}${unit}${fallback}\n\nFor instance: ${assignment(key, doc.example)}`;
+  const kind = kindOfSchema(option);
+  const whose = kind === undefined ? "" : `For ${assignment("kind", kind)} alone. `;
+  schema.description = `${whose}${doc.description}${unit}${fallback}\n\nFor instance: ${assignment(key, doc.example)}`;
 }
 
 /** Draft 4 has no `propertyNames`, and zod leaves them out without a word. */

@@ -1,12 +1,18 @@
-import { changelingOptions, docOf, fileOptions, type OptionDoc } from "../../components/fleet/options.ts";
-import { assignment } from "../../components/fleet/shape.ts";
+import { optionsOfCron } from "../../components/fleet/options/cron.ts";
+import { docOf, type OptionDoc } from "../../components/fleet/options/documented.ts";
+import { forwardingOptions } from "../../components/fleet/options/forwarding.ts";
+import { sharedOptions } from "../../components/fleet/options/shared.ts";
+import { optionsOfWeb } from "../../components/fleet/options/web.ts";
+import { fileOptions } from "../../components/fleet/options.ts";
+import { assignment, shapeOf } from "../../components/fleet/shape.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
 /** changelings/REFERENCE.md: every option in a table. @param schema the fleet file's */
 export function fleetReference(schema: JsonSchema): string {
   const ofFile = schema.properties ?? {};
-  const [ofChangeling] = Object.values(schemaOf(ofFile["changelings"]).patternProperties ?? {});
-  return `<!-- Made by \`npm run docs\` from components/fleet/options.ts. Edit that file, not this one. -->
+  const [named] = Object.values(schemaOf(ofFile["changelings"]).patternProperties ?? {});
+  const ofChangeling = propertiesOf(named);
+  return `<!-- Made by \`npm run docs\` from components/fleet/options.ts and options/. Edit those, not this file. -->
 
 # The fleet file
 
@@ -16,19 +22,59 @@ TOML, by default \`~/.changelings/config.toml\`; \`pulumi config set changelings
 [changelings.fixme-fairy]
 \`\`\`
 
-is a whole fleet: one changeling, named like an agent type, with the defaults below.
+is a whole fleet: one changeling, named like an agent type, with the defaults below. So is a web changeling:
+
+\`\`\`toml
+[changelings.chat]
+kind = "web"
+\`\`\`
 
 ## Keys of the file
 
 ${optionTable(fileOptions, ofFile)}
 
-## Options of a changeling
+## Keys of \`[forwarding]\`
+
+${optionTable(forwardingOptions, propertiesOf(ofFile["forwarding"]))}
+
+## Options of every changeling
 
 In \`[changelings.<name>]\`, or, but for \`renamed_from\`, in \`[defaults]\` for all. A list or table replaces the default's whole.
 
-${optionTable(changelingOptions, schemaOf(ofChangeling).properties ?? {})}
+${optionTable(sharedOptions, ofChangeling)}
+
+## Options of \`kind = "cron"\`
+
+In \`[changelings.<name>]\` or \`[defaults]\`. Below a changeling of another kind they are errors; from \`[defaults]\` it has none of them.
+
+${optionTable(optionsOfCron, ofChangeling)}
+
+## Options of \`kind = "web"\`
+
+In \`[changelings.<name>]\` or \`[defaults]\`. Below a changeling of another kind they are errors; from \`[defaults]\` it has none of them.
+
+${optionTable(optionsOfWeb, ofChangeling)}
+
+${tablesBelow("settings", shapeOf(optionsOfWeb.settings), propertiesOf(ofChangeling["settings"])).join("\n\n")}
 `;
 }
+
+/** A section for each table that is one of the keys, the ones within it included. */
+function tablesBelow(path: string, options: Documented, schemas: Schemas): string[] {
+  return Object.entries(options).flatMap(([key, option]) => {
+    const [within, below] = [shapeOf(option), propertiesOf(schemas[key])];
+    if (Object.keys(within).length === 0) return [];
+    const name = `${path}.${key}`;
+    const own = `### \`[changelings.<name>.${name}]\`\n\n${docOf(option).description}`;
+    return [`${own}\n\n${optionTable(within, below)}`, ...tablesBelow(name, within, below)];
+  });
+}
+
+function propertiesOf(schema: Child): Schemas {
+  return schemaOf(schema).properties ?? {};
+}
+
+type Schemas = Readonly<Record<string, Child>>;
 
 /** JSON Schema also knows `true` and lists of schemas; the fleet's has neither. */
 function schemaOf(schema: Child): JsonSchema {
@@ -39,14 +85,14 @@ type Child = JsonSchema["additionalProperties"] | JsonSchema["items"];
 
 type Documented = Readonly<Record<string, Parameters<typeof docOf>[0]>>;
 
-function optionTable(options: Documented, schemas: Readonly<Record<string, Child>>): string {
+function optionTable(options: Documented, schemas: Schemas): string {
   const rows = Object.entries(options).map(([key, option]) => row(key, docOf(option), schemaOf(schemas[key])));
   return aligned([["option", "type", "default", "unit", "what it does"], ...rows]);
 }
 
 function row(key: string, doc: OptionDoc, schema: JsonSchema): string[] {
   const preset =
-    schema.default === undefined ? (doc.defaultInWords ?? "") : code(assignment("", schema.default).slice(3));
+    doc.defaultInWords ?? (schema.default === undefined ? "" : code(assignment("", schema.default).slice(3)));
   const example = `For instance ${code(assignment(key, doc.example))}.`;
   return [code(key), typeInWords(schema), preset, unitInWords(doc, schema), `${doc.description} ${example}`];
 }
@@ -63,7 +109,8 @@ function aligned(rows: readonly (readonly string[])[]): string {
 }
 
 function unitInWords({ unit = "" }: OptionDoc, { minimum, maximum }: JsonSchema): string {
-  return minimum === undefined || maximum === undefined ? unit : `${unit}, ${minimum} to ${maximum}`;
+  const limits = minimum === undefined || maximum === undefined ? [] : [`${minimum} to ${maximum}`];
+  return [...(unit === "" ? [] : [unit]), ...limits].join(", ");
 }
 
 function typeInWords({ type, enum: choices, items, patternProperties }: JsonSchema): string {

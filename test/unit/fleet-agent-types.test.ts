@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { AgentTypes, isConversational, readStockTypes, stockTypes } from "../../components/fleet/agent-types.ts";
-import { Sandbox } from "./fleet-sandbox.ts";
+import { crons, Sandbox } from "./fleet-sandbox.ts";
 
 const sandbox = new Sandbox();
 const app = sandbox.repo("app");
@@ -59,7 +59,7 @@ describe("agent types that are known", () => {
 
   it("for a repository that is elsewhere: what isn't known is only a warning", async () => {
     const { fleet, faults } = await load("of-repo", "", { repo: "https://example.com/a/b.git" });
-    expect(fleet?.changelings[0]?.isConversational).toBe(false);
+    expect(crons(fleet)[0]?.isConversational).toBe(false);
     expect(sandbox.words(faults)).toEqual([
       'config.toml:3: warning: changelings.a.agent_type: mngr knows no agent type "of-repo"',
       `→ known here: ${[...new AgentTypes().names(), "mine"].sort().join(", ")}`,
@@ -95,7 +95,7 @@ describe("stock types", () => {
     own.write("stock/one/agent_type.toml", '[agent_types.one]\nparent_type = "claude"\n');
     own.write("stock/two/prompt.md", "");
     own.write("stock/file.toml", "");
-    expect([...readStockTypes(`${own.folder}/stock`)]).toEqual([["one", "claude"]]);
+    expect([...readStockTypes(`${own.folder}/stock`, "agent_type.toml")]).toEqual([["one", "claude"]]);
   });
 
   it("are all built on a shipped type", () => {

@@ -3,7 +3,13 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
+import { optionsOfCron } from "../../components/fleet/options/cron.ts";
+import { forwardingOptions } from "../../components/fleet/options/forwarding.ts";
+import { sharedOptions } from "../../components/fleet/options/shared.ts";
+import { optionsOfWeb } from "../../components/fleet/options/web.ts";
 import { changelingOptions, fileOptions } from "../../components/fleet/options.ts";
+import { type Schemas, shapeOf } from "../../components/fleet/shape.ts";
+import { webSettings } from "../../components/fleet/web-settings.ts";
 import { fleetSchema, type JsonSchema } from "../../scripts/docs/json-schema.ts";
 import { generatedFiles, staleFiles } from "../../scripts/docs.ts";
 import { projectFolder } from "../../scripts/project.ts";
@@ -25,6 +31,7 @@ function refused(value: unknown, by: JsonSchema, path = ""): string[] {
     string: typeof value === "string",
     boolean: typeof value === "boolean",
     integer: Number.isInteger(value),
+    number: typeof value === "number",
     array: Array.isArray(value),
     object: isObject,
   }[String(by.type)];
@@ -66,7 +73,7 @@ describe("the JSON schema", () => {
     ["[changelings.Bad_Name]", ["changelings.Bad_Name"]],
     ["[changelings.a]\nshedule = ''", ["changelings.a.shedule"]],
     [
-      "[changelings.a]\nenabled = 'yes'\nkind = 'web'\noverlap = 'queue'",
+      "[changelings.a]\nenabled = 'yes'\nkind = 'sandbox'\noverlap = 'queue'",
       ["changelings.a.enabled", "changelings.a.kind"],
     ],
     [
@@ -83,6 +90,20 @@ describe("the JSON schema", () => {
       ["changelings.a.history_depth", "changelings.a.snapshot_max_age", "changelings.a.verify"],
     ],
     ["[[changelings]]", ["changelings"]],
+    [
+      "[forwarding]\nport = 0\nhosts = 'x'\nrouting = 'hots'\ncode_ttl = '15 m'",
+      ["forwarding.port", "forwarding.hosts", "forwarding.routing", "forwarding.code_ttl"],
+    ],
+    [
+      "[changelings.a]\nkind = 'web'\nstart_timeout_seconds = 4\nadd_paths = 'a:b'\n[changelings.a.settings.chat]\nmodel = ''\ncontext = { max_content_length = 1.5, max = 1 }",
+      [
+        "changelings.a.start_timeout_seconds",
+        "changelings.a.add_paths",
+        "changelings.a.settings.chat.model",
+        "changelings.a.settings.chat.context.max_content_length",
+        "changelings.a.settings.chat.context.max",
+      ],
+    ],
   ])("on %j refuses %j", (text, paths) => {
     expect(refused(parse(text), schema)).toEqual(paths);
   });
@@ -91,29 +112,66 @@ describe("the JSON schema", () => {
     expect(refused(parse(readFileSync(join(projectFolder, "changelings", file), "utf8")), schema)).toEqual([]);
   });
 
-  it("says of every option what it is and what its default is", () => {
-    const [changeling] = Object.values(schemaOf(schema.properties?.["changelings"]).patternProperties ?? {});
-    for (const [options, of] of [
-      [fileOptions, schema],
-      [changelingOptions, schemaOf(changeling)],
-    ] as const) {
+  const [named] = Object.values(schemaOf(schema.properties?.["changelings"]).patternProperties ?? {});
+  const changeling = schemaOf(named);
+
+  it("says of every option what it is and what its default is, those of tables within included", () => {
+    const look = (options: Schemas, of: JsonSchema) => {
       expect(Object.keys(of.properties ?? {})).toEqual(Object.keys(options));
       for (const [key, option] of Object.entries(of.properties ?? {})) {
         const { description = "", default: preset } = schemaOf(option);
         expect([key, description.includes(`For instance: ${key} = `)]).toEqual([key, true]);
         expect([key, preset !== undefined || description.includes(" Default: ")]).toEqual([key, true]);
+        const [schema] = Object.entries(options).flatMap(([name, found]) => (name === key ? [found] : []));
+        const within = schema === undefined || key === "defaults" ? {} : shapeOf(schema);
+        if (Object.keys(within).length > 0) look(within, schemaOf(option));
       }
-    }
+    };
+    look(fileOptions, schema);
+    look(changelingOptions, changeling);
+  });
+
+  it("says which options are of one kind alone", () => {
+    const whose = Object.entries(changeling.properties ?? {}).map(([key, option]) => [
+      key,
+      /^For kind = "(\w+)" alone\. /.exec(schemaOf(option).description ?? "")?.[1],
+    ]);
+    expect(whose).toEqual([
+      ...Object.keys(sharedOptions).map((key) => [key, undefined]),
+      ...Object.keys(optionsOfCron).map((key) => [key, "cron"]),
+      ...Object.keys(optionsOfWeb).map((key) => [key, "web"]),
+    ]);
   });
 });
 
 describe("the reference", () => {
-  it("has a row for every option, with its default and unit", () => {
+  const { chat, watchers, provisioning } = webSettings.shape;
+  const tables = [
+    ["chat", shapeOf(chat)],
+    ["chat.context", shapeOf(shapeOf(chat)["context"] ?? chat)],
+    ["chat.extra_context", shapeOf(shapeOf(chat)["extra_context"] ?? chat)],
+    ["watchers", shapeOf(watchers)],
+    ["provisioning", shapeOf(provisioning)],
+  ] as const;
+
+  it("has a row for every option, with its default and unit, in a section for each table", () => {
     const text = generatedFiles().get("changelings/REFERENCE.md") ?? "";
     const rows = text.split("\n").filter((line) => line.startsWith("| `"));
     expect(rows.map((row) => /`(\w+)`/.exec(row)?.[1])).toEqual([
       ...Object.keys(fileOptions),
+      ...Object.keys(forwardingOptions),
       ...Object.keys(changelingOptions),
+      ...tables.flatMap(([, table]) => Object.keys(table)),
+    ]);
+    const sections = text.split("\n").filter((line) => line.startsWith("#"));
+    expect(sections).toEqual([
+      "# The fleet file",
+      "## Keys of the file",
+      "## Keys of `[forwarding]`",
+      "## Options of every changeling",
+      '## Options of `kind = "cron"`',
+      '## Options of `kind = "web"`',
+      ...tables.map(([path]) => `### \`[changelings.<name>.settings.${path}]\``),
     ]);
     for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(7);
     const cells = rows.map((row) =>
@@ -123,6 +181,9 @@ describe("the reference", () => {
         .map((cell) => cell.trim()),
     );
     expect(cells).toContainEqual(["`timeout_seconds`", "integer", "`3600`", "seconds, 60 to 86400"]);
+    expect(cells).toContainEqual(["`fs_hard_timeout_seconds`", "number", "`16`", "seconds, 0.1 to 86400"]);
+    expect(cells).toContainEqual(["`port`", "integer", "`8420`", "1 to 65535"]);
+    expect(cells).toContainEqual(["`context`", "table", "the defaults of its keys", ""]);
     const names = '`["GITHUB_TOKEN", "ANTHROPIC_API_KEY"]`';
     expect(cells).toContainEqual(["`secrets`", "list of strings", names, "names of variables"]);
   });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { loadFleet } from "../../components/fleet/index.ts";
-import { Sandbox } from "./fleet-sandbox.ts";
+import { crons, Sandbox, usualForwarding } from "./fleet-sandbox.ts";
 
 const sandbox = new Sandbox();
 const app = sandbox.repo("app", ["main", "develop"]);
@@ -49,6 +49,7 @@ describe("a name alone", () => {
             renamedFrom: undefined,
           },
         ],
+        forwarding: usualForwarding,
       },
     });
   });
@@ -154,7 +155,7 @@ renamed_from = "omega"
 describe("the time zone", () => {
   const changeling = "[changelings.fixme-fairy]\nrepo = 'app'\n";
   const zoneOf = async (text: string, context: Parameters<Sandbox["load"]>[1]) =>
-    (await sandbox.load(text, context)).fleet?.changelings[0]?.timezone;
+    crons((await sandbox.load(text, context)).fleet)[0]?.timezone;
 
   it("is the changeling's, else the file's, else the stack's, else the machine's", async () => {
     const stack = { timezone: "Asia/Tokyo", ci: true };
@@ -195,15 +196,15 @@ describe("the repository", () => {
       repo: "../app",
       folder: join(sandbox.folder, "home"),
     });
-    expect(fleet?.changelings[0]?.repo).toBe(app);
+    expect(crons(fleet)[0]?.repo).toBe(app);
     const other = await sandbox.load("[changelings.fixme-fairy]", { repo: "~/src/tool" });
-    expect(other.fleet?.changelings[0]?.repo).toBe(tool);
+    expect(crons(other.fleet)[0]?.repo).toBe(tool);
   });
 
   it("is the one around the fleet file when the stack names none", async () => {
     const file = sandbox.write("app/fleets/mine.toml", "[changelings.fixme-fairy]");
     const { fleet } = await loadFleet({ file, context: sandbox.context() });
-    expect(fleet?.changelings[0]?.repo).toBe(app);
+    expect(crons(fleet)[0]?.repo).toBe(app);
   });
 
   it("must be somewhere", async () => {

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { formatFaults } from "../../components/fleet/index.ts";
-import { Sandbox } from "./fleet-sandbox.ts";
+import { crons, Sandbox } from "./fleet-sandbox.ts";
 
 const sandbox = new Sandbox();
 const app = sandbox.repo("app");
@@ -13,7 +13,7 @@ const url = "https://github.com/me/app";
 async function changelingsOf(text: string) {
   const { fleet, faults } = await sandbox.load(text, { repo: "app" });
   expect(formatFaults(faults)).toBe("");
-  return fleet?.changelings ?? [];
+  return crons(fleet);
 }
 
 describe("a changeling on Modal", () => {

@@ -49,11 +49,15 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ["overlap = 'que'", 'overlap: there is no overlap "que"', 'did you mean overlap = "queue"?'],
   ["overlap = 'both'", 'overlap: there is no overlap "both"', 'write overlap = "skip" or overlap = "queue"'],
   ["overlap = true", "overlap: found true", 'write overlap = "skip" or overlap = "queue"'],
-  ["kind = 'web'", 'kind: the kind "web" is not in this version', 'write kind = "cron", or leave the line out'],
+  [
+    "kind = 'sandbox'",
+    'kind: the kind "sandbox" is not in this version',
+    'write kind = "cron" or kind = "web", or leave the line out',
+  ],
   [
     "kind = 'seed-agent'",
     'kind: the kind "seed-agent" is not in this version',
-    'write kind = "cron", or leave the line out',
+    'write kind = "cron" or kind = "web", or leave the line out',
   ],
   ["kind = 'crn'", 'kind: there is no kind "crn"', 'did you mean kind = "cron"?'],
   [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Changeling, ChangelingOptionsError, changelingOf } from "../../components/fleet/index.ts";
-import { Sandbox } from "./fleet-sandbox.ts";
+import { ChangelingOptionsError, changelingOf } from "../../components/fleet/index.ts";
+import { crons, Sandbox } from "./fleet-sandbox.ts";
 
 function faultsOf(name: string, options: object): ChangelingOptionsError["faults"] {
   try {
@@ -26,9 +26,9 @@ describe("a changeling from a program", () => {
     const { fleet } = await sandbox.load(
       `[changelings.a]\nagent_type = "claude"\nrepo = "app"\nschedule = "* * * * *"\nallow_frequent = true\nenv = { A = "1" }\nsecrets = ["B"]\nkeep_runs = 0\ndescription = "x"`,
     );
-    const declared = fleet?.changelings[0];
+    const [declared] = crons(fleet);
     if (declared === undefined) throw new Error("the file has faults");
-    const { name, ...options }: Changeling = declared;
+    const { name, ...options } = declared;
     expect(changelingOf(name, options)).toEqual(declared);
   });
 
@@ -40,9 +40,9 @@ describe("a changeling from a program", () => {
     const { fleet } = await sandbox.load(
       `[changelings.a]\nagent_type = "claude"\nrepo = "app"\nprovider = "modal"\nimage = "snapshot"\nsnapshot_max_age = "7d"\nbuild_args = ["cpu=2"]\nsecrets = []\ncatch_up = false`,
     );
-    const declared = fleet?.changelings[0];
+    const [declared] = crons(fleet);
     if (declared === undefined) throw new Error("the file has faults");
-    const { name, ...options }: Changeling = declared;
+    const { name, ...options } = declared;
     expect(changelingOf(name, options)).toEqual(declared);
     expect(changelingOf(name, { ...options, snapshotMaxAge: "1w" })).toEqual(declared);
     expect(changelingOf(name, { ...options, remote: undefined, repo: "ssh://git@github.com/me/app.git" })).toEqual({

@@ -3,12 +3,36 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import {
+  type DeclaredCron,
+  type DeclaredWeb,
   type Fault,
+  type Fleet,
+  type Forwarding,
   formatFaults,
   type LoadContext,
   type LoadedFleet,
   loadFleet,
 } from "../../components/fleet/index.ts";
+
+/** Its cron changelings. */
+export function crons(fleet: Fleet | undefined): DeclaredCron[] {
+  return (fleet?.changelings ?? []).filter((changeling) => changeling.kind === "cron");
+}
+
+/** Its web changelings. */
+export function webs(fleet: Fleet | undefined): DeclaredWeb[] {
+  return (fleet?.changelings ?? []).filter((changeling) => changeling.kind === "web");
+}
+
+/** What a fleet file without `[forwarding]` means. */
+export const usualForwarding: Forwarding = {
+  port: 8420,
+  host: "127.0.0.1",
+  publicUrl: undefined,
+  routing: "host",
+  codeTtlSeconds: 900,
+  cookieTtlSeconds: 2_592_000,
+};
 
 /** A folder of its own with a home, nothing of the person's. Removed by `using`. */
 export class Sandbox implements Disposable {

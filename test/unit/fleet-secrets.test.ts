@@ -7,6 +7,7 @@ import {
   secretNames,
 } from "../../components/fleet/index.ts";
 import { isReserved } from "../../components/fleet/secrets.ts";
+import { usualForwarding } from "./fleet-sandbox.ts";
 
 const talks = changelingOf("fixme-fairy", { repo: "/app" });
 const runs = changelingOf("todo-ledger", { repo: "/app" });
@@ -14,7 +15,7 @@ const lists = changelingOf("lists", { repo: "/app", agentType: "claude", secrets
 const none = changelingOf("none", { repo: "/app", agentType: "claude", secrets: [] });
 
 function fleet(...changelings: Fleet["changelings"]): Fleet {
-  return { file: "/config.toml", mngrProfile: undefined, changelings };
+  return { file: "/config.toml", mngrProfile: undefined, changelings, forwarding: usualForwarding };
 }
 
 describe("secrets", () => {
@@ -72,6 +73,7 @@ describe("reserved variables", () => {
     "BASH_ENV",
     "PYTHONPATH",
     "MNGR_PREFIX",
+    "MNG_AGENT_STATE_DIR",
     "MODAL_TOKEN_SECRET",
     "PULUMI_CONFIG_PASSPHRASE",
     "CHANGELINGS_CACHE",

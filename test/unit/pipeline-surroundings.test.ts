@@ -5,6 +5,7 @@ import { lockOf } from "../../scripts/pipeline/dead-jobs.ts";
 import { refusals } from "../../scripts/pipeline/refusals.ts";
 import { withRemedy } from "../../scripts/pipeline/remedies.ts";
 import { hasKey, pipelineStack, withoutValues } from "../../scripts/pipeline/surroundings.ts";
+import { usualForwarding } from "./fleet-sandbox.ts";
 
 describe("pipelineStack", () => {
   it.each([
@@ -32,6 +33,7 @@ describe("refusals", () => {
   const fleet = (provider: "local" | "modal"): Fleet => ({
     file: "/fleet.toml",
     mngrProfile: undefined,
+    forwarding: usualForwarding,
     changelings: [
       changelingOf("alpha", {
         provider,

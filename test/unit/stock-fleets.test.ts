@@ -3,9 +3,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
 import { expect, it } from "vitest";
+import * as z from "zod/mini";
 import { loadFleet, missingSecrets } from "../../components/fleet/index.ts";
+import { forwardingOptions } from "../../components/fleet/options/forwarding.ts";
 import { changelingOptions, fileOptions } from "../../components/fleet/options.ts";
+import { webSettings } from "../../components/fleet/web-settings.ts";
 import { Repository } from "../support/repository.ts";
+import { crons } from "./fleet-sandbox.ts";
 
 const file = (name: string) => fileURLToPath(new URL(`../../changelings/${name}.toml`, import.meta.url));
 const past = { author: "Ann", at: "2021-03-04T12:00:00Z" };
@@ -20,7 +24,7 @@ it("the example fleet is valid, fires todo-ledger alone and needs no secret", as
   repository.commit({ "a.c": "// TODO\n" }, past);
   const { fleet, faults } = await loadFleet({ file: file("example"), context: contextOf(repository) });
   expect(faults).toEqual([]);
-  expect(fleet?.changelings.map(({ name, enabled, schedule }) => [name, enabled, schedule])).toEqual([
+  expect(crons(fleet).map(({ name, enabled, schedule }) => [name, enabled, schedule])).toEqual([
     ["code-guardian", false, "0 5 * * 1"],
     ["fixme-fairy", false, "0 3 * * *"],
     ["test-troll", false, "30 3 * * 2,4"],
@@ -28,6 +32,14 @@ it("the example fleet is valid, fires todo-ledger alone and needs no secret", as
   ]);
   expect(fleet && missingSecrets(fleet, {})).toEqual([]);
 });
+
+const withElena = z.object({ changelings: z.object({ elena: z.object({ settings: z.unknown() }) }) });
+
+/** All keys, also of the tables within, in their order. */
+function keysOf(table: unknown): string[] {
+  if (typeof table !== "object" || table === null || Array.isArray(table)) return [];
+  return Object.entries(table).flatMap(([key, value]) => [key, ...keysOf(value)]);
+}
 
 it("every option is shown once, and all of it is valid", async () => {
   using repository = new Repository();
@@ -42,6 +54,7 @@ it("every option is shown once, and all of it is valid", async () => {
   expect(fleet?.changelings.map(({ name }) => name)).toEqual([
     "code-guardian",
     "coverage-hunter",
+    "elena",
     "security-soldier",
     "weekly-report",
   ]);
@@ -54,8 +67,12 @@ it("every option is shown once, and all of it is valid", async () => {
     Object.keys(each ?? {}),
   );
   // Each of those on Modal says where it runs, and of what; all but the first are off, so that they need no key.
-  const repeated = ["enabled", "enabled", "image", "provider", "provider", "repo", "repo", "enabled"];
+  const onModal = ["enabled", "image", "provider", "provider", "repo", "repo", "enabled"];
+  const repeated = [...onModal, "enabled", "enabled", "branch", "kind"];
   expect(used.sort()).toEqual([...Object.keys(changelingOptions), ...repeated].sort());
+  expect(keysOf(table["forwarding"])).toEqual(Object.keys(forwardingOptions));
+  const { elena } = withElena.parse(table).changelings;
+  expect(keysOf(elena.settings)).toEqual(keysOf(webSettings.parse({})));
 });
 
 it.each(["example", "everything"])("%s.toml names its schema in the first line", (name) => {
@@ -67,7 +84,7 @@ it("the fleets of changelings/README.md are valid", async () => {
   repository.commit({ "a.c": "// TODO\n" }, past);
   const readme = readFileSync(fileURLToPath(new URL("../../changelings/README.md", import.meta.url)), "utf8");
   const examples = [...readme.matchAll(/```toml\n(.*?)```/gs)].map(([, text]) => text ?? "");
-  expect(examples).toHaveLength(2);
+  expect(examples).toHaveLength(3);
   for (const text of examples) {
     const fleetFile = join(dirname(repository.folder), "fleet.toml");
     writeFileSync(fleetFile, text);

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { StockChangeling } from "../../../changelings/stock.ts";
-import { type Changeling, isRepoUrl } from "../../fleet/index.ts";
+import { type DeclaredCron, isRepoUrl } from "../../fleet/index.ts";
 import { appName, homeVolumeName, runsVolumeName, secretName, stackSecretName } from "../../modal/names.ts";
 import { type Anchors, portablePath } from "../../portable-path.ts";
 import { agentEnvironment, agentOf, environmentOfAgent } from "../agent-environment.ts";
@@ -50,7 +50,7 @@ export interface AppContext {
 /** All but what is known only when the stack's home is there. */
 export type DeclaredAppEnvironment = Omit<AppEnvironment, "MODAL_ENVIRONMENT" | "MNGR_USER_ID" | "MNGR_PREFIX">;
 
-export function environmentOfApp(changeling: Changeling, context: AppContext): DeclaredAppEnvironment {
+export function environmentOfApp(changeling: DeclaredCron, context: AppContext): DeclaredAppEnvironment {
   const { tip } = context;
   return {
     ...environmentOfAgent(changeling, context.stock),

@@ -1,0 +1,61 @@
+import { isIP } from "node:net";
+import type { Forwarding } from "./changeling.ts";
+import { durationSeconds } from "./duration.ts";
+import { error, type Finding } from "./fault.ts";
+import { looksLikeSecret, shown } from "./literal-secrets.ts";
+import type { ForwardingOptions } from "./options/forwarding.ts";
+import { isLoopbackHost } from "./remote.ts";
+
+/** Browsers cut a cookie's life to this. */
+const longestCookieDays = 400;
+
+/** What can be said of `[forwarding]`. */
+export function forwardingFindings(options: ForwardingOptions): Finding[] {
+  const found: Finding[] = [];
+  const { host, public_url: publicUrl, routing, cookie_ttl: cookieTtl } = options;
+  const isAddress = isIP(host) !== 0 || host === "localhost";
+  if (!isAddress) {
+    const remedy = 'write host = "127.0.0.1", or the address of one of this machine\'s interfaces';
+    found.push(error(["forwarding", "host"], `${shown(host)} is no IP address`, remedy));
+  } else if (publicUrl === undefined && !isLoopbackHost(isIP(host) === 6 ? `[${host}]` : host)) {
+    const message = `${host} can be reached from other machines, and without TLS anybody on the way reads what agents and you say`;
+    const remedy = 'put a server that speaks TLS in front and write public_url = "https://…", or remove the line';
+    found.push(error(["forwarding", "host"], message, remedy));
+  }
+  const fault = publicUrl === undefined ? undefined : publicUrlFault(publicUrl, routing);
+  if (fault !== undefined) found.push(error(["forwarding", "public_url"], fault.message, fault.remedy));
+  if (durationSeconds(cookieTtl) > durationSeconds(`${longestCookieDays}d`)) {
+    const message = `browsers keep no cookie for longer than ${longestCookieDays} days`;
+    found.push(error(["forwarding", "cookie_ttl"], message, `write cookie_ttl = "${longestCookieDays}d" or less`));
+  }
+  return found;
+}
+
+function publicUrlFault(text: string, routing: Forwarding["routing"]): { message: string; remedy: string } | undefined {
+  const url = URL.parse(text);
+  if (url?.protocol !== "https:") {
+    const message = `${looksLikeSecret(text) ? "it" : shown(text)} is no https URL`;
+    return { message, remedy: 'write public_url = "https://agents.example.com", or remove the line' };
+  }
+  if (url.username !== "" || url.password !== "" || url.href !== `${url.origin}/`) {
+    const message = "it is more than an origin: a path, a query or a name of a user has no meaning here";
+    return { message, remedy: `write public_url = "${url.origin}"` };
+  }
+  if (routing === "host" && isIP(url.hostname.replace(/^\[|\]$/g, "")) !== 0) {
+    const message = `with routing = "host" agents are at <agent id>.<host>, and an IP address has no names below it`;
+    return { message, remedy: 'write a name, or routing = "path"' };
+  }
+  return undefined;
+}
+
+/** How the fleet's web changelings are reached, from what the file's `[forwarding]` says. */
+export function resolvedForwarding(options: ForwardingOptions): Forwarding {
+  return {
+    port: options.port,
+    host: options.host,
+    publicUrl: options.public_url === undefined ? undefined : new URL(options.public_url).origin,
+    routing: options.routing,
+    codeTtlSeconds: durationSeconds(options.code_ttl),
+    cookieTtlSeconds: durationSeconds(options.cookie_ttl),
+  };
+}

@@ -1,0 +1,107 @@
+import { homedir } from "node:os";
+import * as z from "zod/mini";
+import { isConversational } from "./agent-types.ts";
+import type { DeclaredCron } from "./changeling.ts";
+import { cronFindings, type PlaceOf, settleFindings } from "./checks.ts";
+import { error, type Finding, pathInWords } from "./fault.ts";
+import { withoutSecrets } from "./literal-secrets.ts";
+import { nameFinding } from "./names.ts";
+import { cronTable } from "./options.ts";
+import { remoteOfUrl } from "./remote.ts";
+import { absoluteRepo, isRepoUrl, urlFault } from "./repo.ts";
+import { resolvedCron } from "./resolved-cron.ts";
+import { soundOptions } from "./sound-options.ts";
+
+/** Options of a changeling that is declared in a program. */
+export type ChangelingOptions = Partial<
+  Omit<DeclaredCron, "name" | "kind" | "secretsAreExplicit" | "snapshotMaxAge">
+> & {
+  /** An absolute path or a URL. */
+  readonly repo: string;
+  /** As in the fleet file (`"7d"`), or in seconds. */
+  readonly snapshotMaxAge?: string | number | undefined;
+};
+
+/** The options of a changeling in a program are not valid. */
+export class ChangelingOptionsError extends Error {
+  /** The option as a program names it (`timeoutSeconds`), and what is wrong with what remedy. */
+  readonly faults: readonly { readonly option: string; readonly reason: string }[];
+
+  constructor(name: string, faults: ChangelingOptionsError["faults"]) {
+    super(`changeling ${name}: ${faults.map(({ option, reason }) => `${option}: ${reason}`).join("; ")}`);
+    this.name = "ChangelingOptionsError";
+    this.faults = faults;
+  }
+}
+
+/**
+ * A cron changeling from a program's options, with the same defaults and the same checks as from a fleet file. A
+ * schedule that fires often is taken as meant; whether the repository and the agent type exist is not looked up.
+ * @throws ChangelingOptionsError with all faults at once
+ */
+export function changelingOf(name: string, given: ChangelingOptions): DeclaredCron {
+  const { snapshotMaxAge: age } = given;
+  const snapshotMaxAge = typeof age === "number" ? `${age}s` : age;
+  const { options, found } = readOptions(name, { ...given, snapshotMaxAge, allowFrequent: true }, cronTable);
+  const talks = given.isConversational ?? isConversational(options.agent_type ?? name);
+  found.push(...cronFindings(options, here));
+  if (talks) found.push(...settleFindings(options, here));
+  const remote = options.provider === "modal" ? cloneUrl(given, found) : undefined;
+  refuseFaults(name, found);
+  return resolvedCron(name, options, {
+    timezone: options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    repo: absoluteRepo(given.repo, { folder: process.cwd(), home: homedir() }),
+    remote,
+    isConversational: talks,
+    secretsAreExplicit: given.secrets !== undefined,
+  });
+}
+
+/** In a program an option stands where its name does. */
+export const here: PlaceOf = (...path) => path;
+
+/** The options as the file's table of the kind has them; where one is wrong, its default stands in. */
+export function readOptions<Shape extends z.core.$ZodShape>(
+  name: string,
+  given: object,
+  schema: z.ZodMiniObject<Shape, z.core.$strict>,
+) {
+  const table: Record<string, unknown> = {};
+  for (const key of Object.keys(schema.shape)) {
+    const value: unknown = Reflect.get(given, camelCase(key));
+    if (value !== undefined && key !== "kind") table[key] = value;
+  }
+  const found: Finding[] = [];
+  const wrongName = nameFinding(name);
+  if (wrongName !== undefined) found.push({ ...wrongName, path: ["name"] });
+  return { options: z.parse(schema, soundOptions(table, [], found, schema.shape)), found };
+}
+
+export function refuseFaults(name: string, found: readonly Finding[]): void {
+  const errors = found.filter(({ severity }) => severity === "error");
+  if (errors.length === 0) return;
+  const faults = errors.map(({ path: [option, ...rest], message, remedy }) => ({
+    option: withoutSecrets(pathInWords([camelCase(String(option)), ...rest])),
+    reason: withoutSecrets(`${message}; ${remedy}`),
+  }));
+  throw new ChangelingOptionsError(name, faults);
+}
+
+/** Where agents on Modal clone from; what keeps it from being told becomes a finding. */
+function cloneUrl({ repo, remote }: ChangelingOptions, found: Finding[]): string | undefined {
+  if (remote === undefined && !isRepoUrl(repo)) {
+    const message = "agents on Modal clone the repository by https, and where this one has its remote is not looked up";
+    found.push(error(["repo"], message, 'give remote: "https://…", or the URL as repo'));
+    return undefined;
+  }
+  const clone = remoteOfUrl(remote ?? repo);
+  if ("url" in clone) return clone.url;
+  // What is wrong with a URL in itself was found before, where it is the repository's.
+  if (remote !== undefined) found.push(error(["remote"], clone.message, clone.remedy));
+  else if (urlFault(repo) === undefined) found.push(error(["repo"], clone.message, clone.remedy));
+  return undefined;
+}
+
+function camelCase(key: string): string {
+  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,43 @@
+import * as z from "zod/mini";
+import { option } from "./documented.ts";
+import { duration, durationUnit, word } from "./values.ts";
+
+/** The keys of the file's `[forwarding]`. */
+export const forwardingOptions = {
+  port: option(z._default(z.int().check(z.gte(1), z.lte(65_535)), 8420), {
+    description: "The port that it listens on.",
+    example: 8080,
+  }),
+  host: option(z._default(word(), "127.0.0.1"), {
+    description:
+      "The address that it binds. Beyond this machine's loopback only with `public_url`, behind a server that speaks TLS.",
+    unit: "IP address, or `localhost`",
+    example: "0.0.0.0",
+  }),
+  public_url: option(z.optional(word()), {
+    description:
+      'The https origin that browsers see. With `routing = "host"` each agent is at `<agent id>.` and its host, which takes a wildcard record and certificate.',
+    unit: "URL",
+    example: "https://agents.example.com",
+    defaultInWords: "`http://localhost:<port>`",
+  }),
+  routing: option(z._default(z.enum(["host", "path"]), "host"), {
+    description:
+      "How agents are told apart. `host`: each has a host of its own, and can't reach the others' cookies. `path`: all share one origin, and a service worker mends their absolute links; an agent's page can then ask the others' with your cookies.",
+    example: "path",
+  }),
+  code_ttl: option(z._default(duration(), "15m"), {
+    description: "How long a one-time code of a login URL may be used.",
+    unit: durationUnit,
+    example: "1h",
+  }),
+  cookie_ttl: option(z._default(duration(), "30d"), {
+    description: "How long a browser stays logged in.",
+    unit: durationUnit,
+    example: "1w",
+  }),
+} as const;
+
+export const forwardingTable = z.strictObject(forwardingOptions);
+
+export type ForwardingOptions = z.output<typeof forwardingTable>;

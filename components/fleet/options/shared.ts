@@ -1,0 +1,65 @@
+import * as z from "zod/mini";
+import { option } from "./documented.ts";
+import { namePattern, secretNamePattern, text, variablePattern, word } from "./values.ts";
+
+/** The options that every kind has. */
+export const sharedOptions = {
+  description: option(z.optional(word()), {
+    description: "What it is for, in a sentence. For people only.",
+    example: "Fixes one FIXME a night",
+    defaultInWords: "none",
+  }),
+  kind: option(z._default(z.enum(["cron", "web"]), "cron"), {
+    description:
+      "What runs. `cron`: a schedule fires, a fresh agent works on a new branch and ends. `web`: a persistent agent serves web pages. Another kind under the same name is another changeling: the one is removed and the other made, and no runs, agent, repo or data pass over.",
+    example: "web",
+  }),
+  provider: option(z._default(z.enum(["local", "modal"]), "local"), {
+    description:
+      "Where it runs. `local`: on this machine, no account needed. `modal`: in the cloud, with your Modal account: a cron changeling as a scheduled app (this machine may be off), a web one as a sandbox.",
+    example: "modal",
+  }),
+  agent_type: option(z.optional(z.string().check(z.regex(/^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$/))), {
+    description: "A stock changeling's name, or any agent type that mngr knows.",
+    example: "fixme-fairy",
+    defaultInWords: "the changeling's name; with `source` what its `entrypoint` template says",
+  }),
+  enabled: option(z._default(z.boolean(), true), {
+    description:
+      "Whether its schedule fires, or its agent serves. A disabled cron changeling stays installed and can be run by hand; a web one is stopped and keeps everything.",
+    example: false,
+  }),
+  branch: option(z._default(word(), "main"), {
+    description:
+      "The branch that each run starts from, or of a web changeling's `source` the one that its repo is cloned from and kept up to date with. It is never written to.",
+    example: "develop",
+  }),
+  agent_args: option(z._default(z.array(text()), []), {
+    description: "Arguments for the agent's program. For the agent type `command` they are the command.",
+    example: ["--model", "opus"],
+  }),
+  build_args: option(z._default(z.array(text()), []), {
+    description:
+      'On `modal` alone: arguments for building the agent\'s machine, each as `key=value`: `cpu`, `memory` (GB), `gpu`, `region`, `volume`, `cidr-allowlist`, `image`, `docker-build-arg`, `secret`, `file` and `context-dir`. For a cron changeling the last four depend on its `image`: with `"pinned"` or `"custom"` `docker-build-arg` and `secret`, with `"custom"` `file` and `context-dir`. `mngr create --help` says what they are.',
+    example: ["cpu=2", "memory=4"],
+  }),
+  secrets: option(
+    z._default(z.array(z.string().check(z.regex(secretNamePattern))), ["GITHUB_TOKEN", "ANTHROPIC_API_KEY"]),
+    {
+      description:
+        "Names of environment variables whose values the agent gets. A list of your own replaces the default, and then all of it is required. `GITHUB_TOKEN` also reaches the agent as `GH_TOKEN`; on `modal` a cron changeling needs it to clone, so its default requires it. An agent that is Claude needs `ANTHROPIC_API_KEY` or `CLAUDE_CODE_OAUTH_TOKEN`; beyond that the default requires nothing.",
+      unit: "names of variables",
+      example: ["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "NPM_TOKEN"],
+    },
+  ),
+  env: option(z._default(z.record(z.string().check(z.regex(variablePattern)), text()), {}), {
+    description: "Environment variables of the agent that are no secrets.",
+    example: { LOG_LEVEL: "debug" },
+  }),
+  renamed_from: option(z.optional(z.string().check(z.regex(namePattern))), {
+    description:
+      "Its former name: the old one is removed and this one made in one update. A web changeling keeps its agent, repo and data.",
+    example: "old-name",
+    defaultInWords: "none",
+  }),
+} as const;

@@ -1,0 +1,27 @@
+import * as z from "zod/mini";
+
+export const namePattern = /^[a-z][a-z0-9-]{0,39}$/;
+export const secretNamePattern = /^[A-Z_][A-Z0-9_]*$/;
+export const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** `7d`: a whole number and a unit. */
+export const durationPattern = /^[1-9][0-9]{0,8}[smhdw]$/;
+/** How durations are documented. */
+export const durationUnit = "a number and one of s, m, h, d, w";
+
+export function text() {
+  // Arguments and environment values reach programs as C strings.
+  return z.string().check(z.refine((value) => !value.includes("\0"), "holds a NUL character"));
+}
+
+export function word() {
+  return text().check(z.minLength(1));
+}
+
+export function seconds(least: number, most: number) {
+  return z.int().check(z.gte(least), z.lte(most));
+}
+
+export function duration() {
+  return z.string().check(z.regex(durationPattern));
+}

@@ -1,0 +1,71 @@
+import { parseAddPath } from "./add-paths.ts";
+import { branchFindings, type PlaceOf } from "./checks.ts";
+import { error, type Finding } from "./fault.ts";
+import { shown } from "./literal-secrets.ts";
+import { buildArgFindings, unfitForWeb } from "./modal-options.ts";
+import type { WebOptions } from "./options.ts";
+import { httpsRemote, isLoopback } from "./remote.ts";
+import { shownRepo, urlFault } from "./repo.ts";
+import { variableFindings } from "./secrets.ts";
+import { unfitWebOptions } from "./unfit-options.ts";
+
+/** What can be said of one web changeling's options without looking beyond them. */
+export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
+  const found = branchFindings(options, place);
+  for (const [key, unfit] of unfitWebOptions(options)) found.push({ ...unfit, path: place(key) });
+  if (options.provider === "modal") found.push(...buildArgFindings(options, place, unfitForWeb));
+  const source = options.source === undefined ? undefined : urlFault(options.source);
+  if (source !== undefined) found.push(error(place("source"), source.message, source.remedy));
+  found.push(
+    ...addPathFindings(options, place),
+    ...dataFormFindings(options, place),
+    ...remoteFindings(options, place),
+  );
+  found.push(...variableFindings(options, place));
+  return found;
+}
+
+function addPathFindings({ add_paths: written, settings }: WebOptions, place: PlaceOf): Finding[] {
+  const found: Finding[] = [];
+  const taken = new Set<string>();
+  for (const [index, text] of written.entries()) {
+    const path = place("add_paths", index);
+    const parsed = parseAddPath(text);
+    if ("message" in parsed) {
+      found.push(error(path, parsed.message, parsed.remedy));
+    } else if (taken.has(parsed.to)) {
+      found.push(error(path, `${parsed.to} is the DEST of another one too`, "remove one of the two"));
+    } else if (settings !== undefined && parsed.to === ".changelings/settings.toml") {
+      found.push(error(path, "settings write that file", "remove it, or remove settings"));
+    } else {
+      taken.add(parsed.to);
+    }
+  }
+  return found;
+}
+
+function dataFormFindings({ data, provider }: WebOptions, place: PlaceOf): Finding[] {
+  if (data === undefined) return [];
+  if (provider === "modal") {
+    if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(data)) return [];
+    const message = `${shown(data)} is no name of a volume: up to 64 letters, digits, -, _ and .`;
+    return [error(place("data"), message, 'write a name such as data = "elena"')];
+  }
+  if (/^(\/|~(\/|$))/.test(data)) return [];
+  return [error(place("data"), `${shown(data)} is no absolute path`, 'write one such as data = "~/elena"')];
+}
+
+function remoteFindings({ remote, provider }: WebOptions, place: PlaceOf): Finding[] {
+  if (remote === undefined) return [];
+  const path = place("remote");
+  const fault = urlFault(remote);
+  if (fault !== undefined) return [error(path, fault.message, fault.remedy)];
+  if (provider === "modal") {
+    if (httpsRemote(remote) !== undefined) return [];
+    const message = `an agent on Modal can't push to ${shownRepo(remote)}: it has no key for ssh, and nothing of this machine's`;
+    return [error(path, message, 'write its https URL: remote = "https://…"')];
+  }
+  if (!/^(git|http):\/\//.test(remote) || isLoopback(remote)) return [];
+  const message = `the way to ${shownRepo(remote)} is not encrypted: others could see and change what is pushed`;
+  return [error(path, message, 'write its https URL: remote = "https://…"')];
+}
