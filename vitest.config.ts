@@ -12,6 +12,8 @@ export default defineConfig({
     setupFiles: ["test/support/properties.ts"],
     // Most tests start processes of their own, so more workers than this only make them wait for each other.
     maxWorkers: 2,
+    // Most of what is waited for is another process, on a machine that may be busy.
+    expect: { poll: { timeout: 15_000 } },
     projects: [project("unit", 20_000), project("engine", 180_000), project("end-to-end", 240_000)],
   },
 });

@@ -5,6 +5,7 @@
 import { parseCLI, startVitest, type TestModule, type TestSuite } from "vitest/node";
 import { runChecks } from "./check/checks.ts";
 import { checkout } from "./setup/cache.mjs";
+import { findChromium } from "./setup/chromium.ts";
 import { setUpEmulator } from "./setup/emulator.ts";
 import { descendantsOf, signalQuietly } from "./setup/processes.mjs";
 import { SetupError, say } from "./setup/progress.mjs";
@@ -21,11 +22,9 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 const args = process.argv.slice(2);
 const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] };
 
-// A test that starts the emulator sets it up too, but has no minutes for it, and can't say what it is doing.
-await setUpEmulator().catch((error: unknown) => {
-  if (!(error instanceof SetupError)) throw error;
-  say(`${explain(error)}\nThe tests that need Modal's emulator will fail.`);
-});
+// A test that needs these sets them up too, but has no minutes for it, and can't say what it is doing.
+await prepare("Modal's emulator", setUpEmulator);
+await prepare("a browser", findChromium);
 
 const { filter, options } = parseCLI(["vitest", "run", ...args]);
 const vitest = await startVitest("test", filter, { root: checkout, ...options, watch: false });
@@ -50,6 +49,15 @@ await vitest.close();
 
 process.stdout.write(`${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);
 process.exit(failed > 0 || tests.length === 0 ? 1 : 0);
+
+async function prepare(what: string, setUp: () => Promise<unknown>): Promise<void> {
+  try {
+    await setUp();
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    say(`${explain(error)}\nThe tests that need ${what} will fail.`);
+  }
+}
 
 function isBroken(group: TestModule | TestSuite): boolean {
   return group.errors().length > 0;

@@ -54,6 +54,7 @@ export function useMachine(): Machine {
     vi.stubEnv("PYENV_ROOT", at("pyenv"));
     vi.stubEnv("PULUMI_HOME", undefined);
     vi.stubEnv("PULUMI_CREDENTIALS_PATH", undefined);
+    vi.stubEnv("CHROMIUM", undefined);
     // What is said to the person is not part of these tests' output.
     vi.spyOn(process.stderr, "write").mockReturnValue(true);
   });

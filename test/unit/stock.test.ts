@@ -42,10 +42,8 @@ describe("the stock changelings", () => {
   });
 
   it("stand in the README, each with its own link", () => {
-    const rows = [...read("README.md").matchAll(/^\| \[([a-z-]+)\]\(([^)]+)\)/gm)].map(([, name, link]) => [
-      name,
-      link,
-    ]);
+    const [scheduled = ""] = read("README.md").split("## Web changelings");
+    const rows = [...scheduled.matchAll(/^\| \[([a-z-]+)\]\(([^)]+)\)/gm)].map(([, name, link]) => [name, link]);
     expect(rows.sort()).toEqual(
       stockChangelings().map(({ name, script }) => [
         name,

@@ -1,0 +1,65 @@
+/**
+ * What a message's text is made of: for the page on the server and for its script, which put it into HTML each in
+ * their own way. Takes time in proportion to the text, whatever it holds.
+ *
+ * @typedef {{ kind: "text" | "code" | "block" | "link", text: string }} Piece a `link` is an http(s) address
+ */
+
+const INLINE = /`(?<code>[^`\n]+)`|(?<link>https?:\/\/\w[^\s<>"'`]*)/g;
+
+/** @param {string} text @returns {Piece[]} */
+export function piecesOf(text) {
+  /** @type {Piece[]} */
+  const pieces = [];
+  /** @type {string[]} */
+  let lines = [];
+  let isBlock = false;
+  const end = (/** @type {boolean} */ isLast) => {
+    if (isBlock) pieces.push({ kind: "block", text: lines.join("\n") });
+    else pieces.push(...inlinePiecesOf(withoutEmptyEnds(lines, pieces.length > 0, !isLast).join("\n")));
+    lines = [];
+  };
+  for (const line of text.split("\n")) {
+    if (isBlock ? line.trimEnd() === "```" : /^```[^`]*$/.test(line)) {
+      end(false);
+      isBlock = !isBlock;
+    } else lines.push(line);
+  }
+  if (lines.length > 0 || isBlock) end(true);
+  return pieces;
+}
+
+/** A block stands apart by itself: the empty lines around it are not needed. @param {string[]} lines @param {boolean} isAfter a block @param {boolean} isBefore one */
+function withoutEmptyEnds(lines, isAfter, isBefore) {
+  let [from, to] = [0, lines.length];
+  while (isAfter && from < to && lines[from] === "") from += 1;
+  while (isBefore && from < to && lines[to - 1] === "") to -= 1;
+  return lines.slice(from, to);
+}
+
+/** @param {string} text @returns {Piece[]} */
+function inlinePiecesOf(text) {
+  /** @type {Piece[]} */
+  const pieces = [];
+  let at = 0;
+  const plainUpTo = (/** @type {number} */ end) => {
+    if (end > at) pieces.push({ kind: "text", text: text.slice(at, end) });
+  };
+  for (const match of text.matchAll(INLINE)) {
+    const { code, link } = match.groups ?? {};
+    plainUpTo(match.index);
+    if (code !== undefined) pieces.push({ kind: "code", text: code });
+    const address = link === undefined ? "" : withoutPunctuation(link);
+    if (link !== undefined) pieces.push({ kind: "link", text: address });
+    at = match.index + (link === undefined ? match[0] : address).length;
+  }
+  plainUpTo(text.length);
+  return pieces;
+}
+
+/** The full stop, or the bracket, behind an address is the sentence's. @param {string} link */
+function withoutPunctuation(link) {
+  let end = link.length;
+  while (".,;:!?)]}*_".includes(link.charAt(end - 1))) end -= 1;
+  return link.slice(0, end);
+}

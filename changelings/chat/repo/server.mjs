@@ -1,0 +1,62 @@
+// @ts-check
+/**
+ * A web changeling: a page with a message box, whose conversation is kept on disk and answered by a responder.
+ *
+ *   node server.mjs [RESPONDER [ARGUMENT…]]
+ *
+ * README.md says what RESPONDER can be, and what the environment means.
+ */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readConfig } from "./lib/config.mjs";
+import { Conversation } from "./lib/conversation.mjs";
+import { openJournal } from "./lib/journal.mjs";
+import { Live } from "./lib/live.mjs";
+import { log } from "./lib/log.mjs";
+import { MemoryCommits } from "./lib/memory-commits.mjs";
+import { deregister, register } from "./lib/registration.mjs";
+import { createResponder } from "./lib/responder.mjs";
+import { handler } from "./lib/routes.mjs";
+import { Snapshot } from "./lib/snapshot.mjs";
+
+const STOP_MS = 3_000;
+const repo = dirname(fileURLToPath(import.meta.url));
+const config = readConfig(process.env, process.argv.slice(2), repo);
+
+const journal = await openJournal(config.memory);
+const stopping = new AbortController();
+const responder = createResponder(config, repo, stopping.signal);
+const conversation = new Conversation(journal, responder, config.settings);
+const live = new Live(conversation);
+const snapshot = new Snapshot(config, conversation);
+const commits = new MemoryCommits(config, repo, conversation);
+
+await conversation.resume();
+await snapshot.write();
+
+const site = { name: config.name, conversation, live };
+const server = createServer(handler(site));
+server.on("upgrade", (request, socket, head) => live.upgrade(request, socket, head));
+// Loopback alone: who may come in is the forwarding server's to say.
+server.listen(config.port, "127.0.0.1");
+await once(server, "listening");
+const address = server.address();
+if (address === null || typeof address === "string") throw new Error("the server has no port");
+const url = `http://127.0.0.1:${address.port}`;
+register(config.stateDir, url);
+log(`${config.name} listens on ${url}, answers with ${config.responder}, remembers in ${config.memory}`);
+
+for (const signal of /** @type {const} */ (["SIGTERM", "SIGINT", "SIGHUP"])) process.once(signal, () => void stop());
+
+async function stop() {
+  setTimeout(() => process.exit(1), STOP_MS).unref();
+  deregister(config.stateDir);
+  stopping.abort();
+  live.close();
+  server.close();
+  server.closeAllConnections();
+  await Promise.all([conversation.stop(), snapshot.settle(), commits.settle()]);
+  process.exit(0);
+}

@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse, stringify } from "smol-toml";
+import * as z from "zod/mini";
+
+/** A web changeling that comes with the project: what a repo that is made from scratch for its agent type begins with. */
+export interface StockWebType {
+  /** The agent type that a fleet file names: the folder's name. */
+  readonly name: string;
+  /** What it does, in one sentence. */
+  readonly summary: string;
+  /** True where it answers with Claude: it needs ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN. */
+  readonly needsClaude: boolean;
+  /** Its files, then the packages that it is shipped with. All of it is committed, `node_modules` too. */
+  readonly copies: readonly StockCopy[];
+  /** Absolute path of the Dockerfile of its machine, where it has one of its own; undefined: it has none. */
+  readonly dockerfile: string | undefined;
+  /** TOML for the repo's `.mngr/settings.toml`: `[agent_types.<name>]`. Ends with a newline. */
+  readonly agentTypes: string;
+  /** Changes with everything that is copied and with the agent type: 12 hex digits. */
+  readonly fingerprint: string;
+}
+
+/** A folder whose content goes into a folder of the repo. */
+export interface StockCopy {
+  /** Absolute. */
+  readonly from: string;
+  /** Relative to the top of the repo, `.` for the top itself. */
+  readonly to: string;
+}
+
+const webFile = z.strictObject({
+  summary: z.string(),
+  /** The stock web changeling whose files it has; by default its own. */
+  files_of: z.optional(z.string()),
+  needs_claude: z._default(z.boolean(), false),
+  /** npm packages that are copied to the repo's `node_modules`; none that needs another. */
+  vendor: z._default(z.array(z.string()), []),
+  agent_types: z.record(z.string(), z.record(z.string(), z.unknown())),
+});
+
+const folder = fileURLToPath(new URL(".", import.meta.url));
+const require = createRequire(import.meta.url);
+const known = new Map<string, StockWebType | undefined>();
+
+/** The names of all stock web changelings, sorted. */
+export function stockWebTypes(): string[] {
+  return readdirSync(folder)
+    .filter((name) => stockWebType(name) !== undefined)
+    .sort();
+}
+
+/** The stock web changeling of that agent type, or undefined. Each is read once. Throws when its folder is not as changelings/README.md says. */
+export function stockWebType(name: string): StockWebType | undefined {
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) return undefined;
+  if (!known.has(name)) known.set(name, existsSync(join(folder, name, "web.toml")) ? read(name) : undefined);
+  return known.get(name);
+}
+
+function read(name: string): StockWebType {
+  const web = readWebFile(name);
+  const agentType = web.agent_types[name];
+  if (agentType === undefined || Object.keys(web.agent_types).length > 1) {
+    throw new Error(`changelings/${name}/web.toml must define [agent_types.${name}], and no other`);
+  }
+  const agentTypes = `${stringify({ agent_types: web.agent_types }).trimEnd()}\n`;
+  const copies = [
+    { from: join(folder, web.files_of ?? name, "repo"), to: "." },
+    ...web.vendor.map((vendored) => ({ from: packageFolder(vendored), to: `node_modules/${vendored}` })),
+  ];
+  const { summary, needs_claude: needsClaude } = web;
+  const path = join(folder, name, "Dockerfile");
+  const dockerfile = existsSync(path) ? path : undefined;
+  return { name, summary, needsClaude, copies, dockerfile, agentTypes, fingerprint: fingerprintOf(agentTypes, copies) };
+}
+
+function readWebFile(name: string): z.output<typeof webFile> {
+  try {
+    return z.parse(webFile, parse(readFileSync(join(folder, name, "web.toml"), "utf8")));
+  } catch (error) {
+    throw new Error(`changelings/${name}/web.toml: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Where npm put it: beside this project, or above it where the project is itself a package. */
+function packageFolder(name: string): string {
+  const found = (require.resolve.paths(name) ?? []).map((path) => join(path, name)).find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`the package ${name} is not installed; mend it with: npm install`);
+  return found;
+}
+
+function fingerprintOf(agentTypes: string, copies: readonly StockCopy[]): string {
+  const hash = createHash("sha256").update(agentTypes);
+  for (const { from, to } of copies) {
+    const entries = readdirSync(from, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    const files = entries.map((entry) => join(entry.parentPath, entry.name)).sort();
+    for (const file of files) hash.update(`\0${to}\0${file.slice(from.length)}\0`).update(readFileSync(file));
+  }
+  return hash.digest("hex").slice(0, 12);
+}

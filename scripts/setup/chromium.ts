@@ -1,0 +1,38 @@
+import { basename, dirname } from "node:path";
+import { withLock } from "./lock.mjs";
+import { SetupError } from "./progress.mjs";
+import { which } from "./toolchain.mjs";
+import { installPackagesOfSystem, remedy } from "./tools.ts";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/**
+ * The path of a Chromium, for the tests alone that look at pages: `CHROMIUM`, else one of PATH, else it is installed
+ * where nobody has to be asked.
+ *
+ * @throws SetupError with what to install
+ */
+export async function findChromium(): Promise<string> {
+  const own = process.env.CHROMIUM;
+  if (own !== undefined && own !== "") {
+    const found = which(basename(own), dirname(own));
+    if (found !== null) return found;
+    throw new SetupError(`CHROMIUM is ${own}, which is no program`, {
+      remedy: "Set it to the path of a Chromium or Chrome, or unset it to have one looked for.",
+    });
+  }
+  return look() ?? (await withLock("chromium", install));
+}
+
+function look(): string | null {
+  return NAMES.map((name) => which(name)).find((path) => path !== null) ?? null;
+}
+
+async function install(): Promise<string> {
+  const fault = "The tests in a browser need Chromium, not found";
+  // Another setup may have installed it in the meantime.
+  if (look() === null) await installPackagesOfSystem(["chromium"], fault);
+  const found = look();
+  if (found === null) throw new SetupError(fault, { remedy: remedy(["chromium"]) });
+  return found;
+}

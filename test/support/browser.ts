@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { findChromium } from "../../scripts/setup/chromium.ts";
+
+/** A real browser without a window. It finds `*.localhost` on this machine by itself. */
+export interface TestBrowser {
+  /** Somebody's browser, with cookies and service workers of its own. */
+  newPerson(options?: BrowserContextOptions): Promise<Person>;
+  /** Ends the browser and all of its processes. */
+  close(): Promise<void>;
+}
+
+/** One person's browser. */
+export interface Person {
+  readonly context: BrowserContext;
+  newPage(): Promise<Page>;
+  /** What pages said of themselves that they should not have: errors that nobody caught, and the console's. */
+  readonly complaints: readonly string[];
+}
+
+/** How long (ms) anything in a page may take to come about. */
+const PATIENCE_MS = 15_000;
+
+export async function openBrowser(): Promise<TestBrowser> {
+  const executablePath = await findChromium();
+  // Chromium keeps more below the home than its profile.
+  const home = mkdtempSync(join(tmpdir(), "browser-"));
+  const asRoot = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+  const browser = await chromium.launch({
+    executablePath,
+    args: [...asRoot, "--disable-dev-shm-usage", "--disable-gpu"],
+    env: { PATH: process.env["PATH"] ?? "", HOME: home, TMPDIR: home, LANG: "C.UTF-8" },
+  });
+  return {
+    async newPerson(options = {}) {
+      const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", ...options });
+      context.setDefaultTimeout(PATIENCE_MS);
+      const complaints: string[] = [];
+      context.on("weberror", (error) => complaints.push(String(error.error())));
+      context.on("console", (message) => {
+        if (message.type() === "error") complaints.push(message.text());
+      });
+      return { context, complaints, newPage: () => context.newPage() };
+    },
+    async close() {
+      await browser.close();
+      rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
