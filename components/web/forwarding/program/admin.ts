@@ -1,0 +1,94 @@
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { createInterface } from "node:readline";
+import * as z from "zod/mini";
+import type { Log } from "../../../supervision/log.ts";
+import { type AdminRequest, adminRequestForm, adminSocketPath } from "../admin-client.ts";
+import type { Agents } from "./agents.ts";
+import type { ForwardingServer } from "./server.ts";
+
+export interface AdminParts {
+  /** The forwarding server's own, 0700. */
+  readonly folder: string;
+  readonly server: ForwardingServer;
+  readonly agents: Agents;
+  readonly log: Log;
+}
+
+/** A connection that says nothing for this long is ended. */
+const patienceMs = 10_000;
+
+/**
+ * Listens on `admin.sock`, where whoever owns the folder manages the server: one request, one answer, each a line of
+ * JSON. An answer with `error` says what was wrong.
+ */
+export async function startAdmin(parts: AdminParts): Promise<{ close(): void }> {
+  const path = adminSocketPath(parts.folder);
+  // Nobody else listens there: whoever comes here holds the server's lock.
+  rmSync(path, { force: true });
+  const open = new Set<Socket>();
+  const socketServer = createServer({ allowHalfOpen: true }, (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    serve(parts, socket);
+  });
+  await listen(socketServer, path);
+  chmodSync(path, 0o600);
+  return {
+    close() {
+      socketServer.close();
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+function serve(parts: AdminParts, socket: Socket): void {
+  socket.setTimeout(patienceMs, () => socket.destroy());
+  socket.on("error", () => socket.destroy());
+  const lines = createInterface({ input: socket });
+  lines.on("error", () => socket.destroy());
+  lines.once("line", (line) => {
+    // What it asks for may take longer than it took to ask.
+    socket.setTimeout(0);
+    answer(parts, line)
+      .catch((error: unknown) => ({ error: error instanceof Error ? error.message : String(error) }))
+      .then((result) => socket.end(`${JSON.stringify(result)}\n`));
+  });
+}
+
+async function answer({ server, agents, log }: AdminParts, line: string): Promise<unknown> {
+  const request = z.parse(adminRequestForm, JSON.parse(line));
+  switch (request.op) {
+    case "mint":
+      return server.loginUrl(await known(agents, request));
+    case "revoke":
+      // Also of an agent that is gone: its cookies may not be.
+      server.revoke(request.agent);
+      log(`${request.agent}: its logins were revoked`);
+      return { revoked: request.agent };
+    case "rotate-key":
+      server.rotateKey();
+      log("the key was rotated: all logins are over");
+      return { rotated: true };
+    case "refresh":
+      await agents.refresh();
+      return { refreshed: true };
+    case "agents":
+      return agents.list();
+    case "status":
+      return { port: server.port, url: server.url, pid: process.pid };
+  }
+}
+
+async function known(agents: Agents, { agent }: Extract<AdminRequest, { op: "mint" }>): Promise<string> {
+  if (agents.find(agent) === undefined) await agents.refresh();
+  if (agents.find(agent) === undefined) throw new Error(`there is no web changeling with the agent ${agent}`);
+  return agent;
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(new Error(`${path} can't be listened on: ${error.message}`)));
+    server.listen(path, resolve);
+  });
+}

@@ -1,0 +1,121 @@
+import type { IncomingMessage } from "node:http";
+import { isHostLabel } from "./addresses.ts";
+import { foreignAnswer, loginFirstAnswer } from "./agent-origin.ts";
+import type { AgentView } from "./agents.ts";
+import { type Answer, pageAnswer, redirection } from "./answers.ts";
+import type { Session } from "./auth/signing.ts";
+import { enterUrl, reserved } from "./enter.ts";
+import { isForeign, isForeignSocket, isNavigation } from "./origin-check.ts";
+import { notFoundPage } from "./pages/notices.ts";
+import { straysFrom } from "./proxy/path-assets.ts";
+import type { Asked, Decision, Site } from "./site.ts";
+
+/** A path of the main origin that belongs to an agent. */
+export interface AgentPath {
+  readonly id: string;
+  /** What stands behind the id, query and all: empty, or it begins with `/` or `?`. */
+  readonly rest: string;
+}
+
+/** The id is read from the path as it came: neither dots nor encoded characters can make it another agent's. */
+export function agentPathOf(url: string): AgentPath | undefined {
+  const [, id, rest] = /^\/(agent-[0-9a-f]{32})((?:[/?].*)?)$/s.exec(url) ?? [];
+  return id === undefined || rest === undefined ? undefined : { id, rest };
+}
+
+/** `/{agent_id}/…` and `/{agent_id}/{server}/…` on the main origin, for whoever has the agent's cookie. */
+export function decideAgentPath(site: Site, { req, isUpgrade }: Asked, { id, rest }: AgentPath): Decision {
+  const { access, addresses, agents } = site;
+  const isOwn = (origin: string) => origin === addresses.main;
+  if (isUpgrade ? isForeignSocket(req, isOwn) : isForeign(req, isOwn)) return foreignAnswer;
+  const session = access.session(id, "main", req.headers.cookie);
+  if (session === undefined) {
+    return !isUpgrade && isNavigation(req) ? redirection(`${addresses.main}/`) : loginFirstAnswer;
+  }
+  const agent = agents.find(id);
+  if (agent === undefined) return pageAnswer(404, notFoundPage("/"));
+  if (addresses.routing === "path") return inPlace(site, req, agent, session, rest);
+  return redirection(ownUrl(site, req, agent, session, rest), { status: isPlainRead(req) ? 302 : 307 });
+}
+
+/** Where the same is to be found on the agent's own origin. */
+function ownUrl(site: Site, req: IncomingMessage, agent: AgentView, session: Session, rest: string): string {
+  const { id } = agent;
+  const to = asked(agent, rest);
+  // What has a body goes there as it is: whoever sends it has been there before, and has its cookie.
+  if (!isPlainRead(req)) return site.addresses.agent(id, to.server) + to.path;
+  return enterUrl(site, { id, server: to.server }, site.access.ticket(id, session), to.path);
+}
+
+function asked(agent: AgentView, rest: string): { server: string | undefined; path: string } {
+  if (rest.startsWith(`${reserved}enter?`)) {
+    const query = new URLSearchParams(rest.slice(rest.indexOf("?")));
+    const server = query.get("server");
+    return { server: server !== null && isHostLabel(server) ? server : undefined, path: query.get("to") ?? "/" };
+  }
+  const further = furtherServer(agent, rest);
+  if (further !== undefined && isHostLabel(further.server)) return { ...further, path: rooted(further.rest) };
+  return { server: undefined, path: rooted(rest) };
+}
+
+function inPlace(
+  { addresses }: Site,
+  req: IncomingMessage,
+  agent: AgentView,
+  session: Session,
+  rest: string,
+): Decision {
+  const further = furtherServer(agent, rest);
+  const prefix = prefixOf(agent, further);
+  const path = further?.rest ?? rest;
+  // Without its slash, the relative links of the page behind it would lead one level too high.
+  if (!path.startsWith("/") && isPlainRead(req)) return redirection(`${addresses.main}${prefix}/${path}`);
+  return { session, at: { agent, server: further?.server, prefix, path: rooted(path), publicOrigin: addresses.main } };
+}
+
+/**
+ * Where agents share an origin, an absolute link of an agent's page leads to the main origin's top: back to the agent
+ * with it. What the main origin has itself stays its own.
+ */
+export function strayAnswer({ addresses, agents }: Site, req: IncomingMessage): Answer | undefined {
+  const { url = "" } = req;
+  if (addresses.routing !== "path" || mainPaths.has(url.split("?", 1)[0] ?? "")) return undefined;
+  const from = agentPathOf(straysFrom(req, addresses.main) ?? "");
+  const agent = from === undefined ? undefined : agents.find(from.id);
+  if (from === undefined || agent === undefined) return undefined;
+  return redirection(addresses.main + prefixOf(agent, furtherServer(agent, from.rest)) + url, { status: 307 });
+}
+
+const mainPaths = new Set(["/", "/login", "/authenticate", "/logout"]);
+
+function prefixOf({ id }: AgentView, further: { readonly segment: string } | undefined): string {
+  return `/${id}${further === undefined ? "" : `/${further.segment}`}`;
+}
+
+/** The first part of a path, where it names a server of the agent other than the one that it is opened with. */
+function furtherServer(
+  { servers }: AgentView,
+  rest: string,
+): { server: string; segment: string; rest: string } | undefined {
+  const [, segment, behind = ""] = /^\/([^/?]+)(.*)$/s.exec(rest) ?? [];
+  if (segment === undefined) return undefined;
+  const server = decoded(segment);
+  const first = servers.includes("web") ? "web" : servers[0];
+  return server !== first && servers.includes(server) ? { server, segment, rest: behind } : undefined;
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+function rooted(path: string): string {
+  return path.startsWith("/") ? path : `/${path}`;
+}
+
+function isPlainRead({ method }: IncomingMessage): boolean {
+  return method === "GET" || method === "HEAD";
+}

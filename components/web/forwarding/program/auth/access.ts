@@ -1,0 +1,112 @@
+import { randomBytes } from "node:crypto";
+import type { Log } from "../../../../supervision/log.ts";
+import { CodeStore } from "./code-store.ts";
+import { type Cookie, cookieName, cookieValues } from "./cookies.ts";
+import { Endings } from "./endings.ts";
+import { makeKey, readKey } from "./key-file.ts";
+import { type Audience, type Session, signed, verified } from "./signing.ts";
+import { Tickets } from "./tickets.ts";
+
+/** Who may see which agent: one-time codes become sessions, and sessions are cookies. */
+export interface Access {
+  /** A new one-time code of an agent: 256 random bits, base64url. */
+  mint(agentId: string): { readonly code: string; readonly expiresAt: Date };
+  /** Uses a code up, on the disk, before it returns the session that the code was good for. */
+  redeem(agentId: string, code: string): Session | undefined;
+  /** Ends the codes and the sessions of an agent. */
+  revoke(agentId: string): void;
+  /** Ends one session, on every origin. */
+  end(session: Session): void;
+  /** Ends every session of every agent. Codes stay good. */
+  rotateKey(): void;
+  cookie(agentId: string, audience: Audience, session: Session): Cookie;
+  /** Name of the agent's cookie; the same on every origin. */
+  cookieName(agentId: string): string;
+  /** The session that a request's `Cookie` header shows for an agent; undefined when none of its cookies is valid. */
+  session(agentId: string, audience: Audience, cookieHeader: string | undefined): Session | undefined;
+  /** Good once, within 30 s: carries a session from the main origin to the agent's own. */
+  ticket(agentId: string, session: Session): string;
+  redeemTicket(agentId: string, ticket: string): Session | undefined;
+}
+
+export interface AccessOptions {
+  /** Holds `key`, `codes.json` and `sessions.json`. Whoever opens it holds the forwarding server's lock. */
+  readonly folder: string;
+  readonly codeTtlSeconds: number;
+  readonly cookieTtlSeconds: number;
+  /** Behind TLS: cookies are for https alone. */
+  readonly isSecure: boolean;
+  readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/** Valid cookies that were seen lately are not verified anew on each request. */
+const mostSeen = 1000;
+
+export function openAccess({ folder, log, isSecure, now = Date.now, ...ttl }: AccessOptions): Access {
+  const codes = new CodeStore(folder, now, log);
+  const endings = new Endings(folder, now, log);
+  const tickets = new Tickets(now);
+  const seen = new Map<string, Session>();
+  const found = readKey(folder, log);
+  // Without the list of what was ended, a cookie that was revoked would be valid again; with a new key none is.
+  let key = found === undefined || endings.isNew ? makeKey(folder) : found;
+
+  function verify(agentId: string, audience: Audience, value: string): Session | undefined {
+    const text = `${audience} ${agentId} ${value}`;
+    const known = seen.get(text);
+    if (known !== undefined) return endings.isOver(known) ? undefined : known;
+    const purpose = { agentId, audience, revocations: endings.revocations(agentId) };
+    const session = verified(key, purpose, value);
+    if (session === undefined || endings.isOver(session)) return undefined;
+    if (seen.size >= mostSeen) seen.clear();
+    seen.set(text, session);
+    return session;
+  }
+
+  return {
+    mint(agentId) {
+      const { code, expiresAt } = codes.mint(agentId, ttl.codeTtlSeconds);
+      return { code, expiresAt: new Date(expiresAt) };
+    },
+    redeem(agentId, code) {
+      if (!codes.redeem(agentId, code)) return undefined;
+      return { id: randomBytes(16).toString("base64url"), expiresAt: now() + ttl.cookieTtlSeconds * 1000 };
+    },
+    revoke(agentId) {
+      endings.revoke(agentId);
+      seen.clear();
+      tickets.drop(agentId);
+      codes.revoke(agentId);
+    },
+    end(session) {
+      endings.end(session);
+      seen.clear();
+    },
+    rotateKey() {
+      key = makeKey(folder);
+      seen.clear();
+      tickets.drop(undefined);
+    },
+    cookie(agentId, audience, session) {
+      const purpose = { agentId, audience, revocations: endings.revocations(agentId) };
+      const value = signed(key, purpose, session);
+      const maxAgeSeconds = Math.max(0, Math.round((session.expiresAt - now()) / 1000));
+      return { name: cookieName(agentId, isSecure), value, maxAgeSeconds };
+    },
+    cookieName: (agentId) => cookieName(agentId, isSecure),
+    session(agentId, audience, cookieHeader) {
+      for (const value of cookieValues(cookieHeader, cookieName(agentId, isSecure))) {
+        const session = verify(agentId, audience, value);
+        if (session !== undefined) return session;
+      }
+      return undefined;
+    },
+    ticket: (agentId, session) => tickets.issue(agentId, session),
+    redeemTicket(agentId, ticket) {
+      const session = tickets.redeem(agentId, ticket);
+      return session === undefined || endings.isOver(session) ? undefined : session;
+    },
+  };
+}

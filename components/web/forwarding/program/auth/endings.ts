@@ -1,0 +1,59 @@
+import { join } from "node:path";
+import * as z from "zod/mini";
+import type { Log } from "../../../../supervision/log.ts";
+import { readOwn, writeDurably } from "./own-files.ts";
+import type { Session } from "./signing.ts";
+
+const sessionsFile = z.object({
+  version: z.literal(1),
+  /** By agent: how often its logins were revoked. A count, not a time, so that no clock can bring one back. */
+  revocations: z.record(z.string(), z.int()),
+  /** Sessions that were ended, with the time at which they would have ended by themselves (milliseconds since 1970). */
+  ended: z.record(z.string(), z.number()),
+});
+
+type SessionsFile = z.infer<typeof sessionsFile>;
+
+/** Which sessions are over before their time, in `sessions.json`. */
+export class Endings {
+  readonly #path: string;
+  readonly #now: () => number;
+  readonly #state: SessionsFile;
+  /** What was ended before is not known: no session of the present key can be trusted. */
+  readonly isNew: boolean;
+
+  constructor(folder: string, now: () => number, log: Log) {
+    this.#path = join(folder, "sessions.json");
+    this.#now = now;
+    const read = readOwn(this.#path, (text) => z.parse(sessionsFile, JSON.parse(text)), log);
+    this.isNew = read === undefined || read === "damaged";
+    this.#state = read === undefined || read === "damaged" ? { version: 1, revocations: {}, ended: {} } : read;
+    if (this.isNew) this.#write();
+  }
+
+  revocations(agentId: string): number {
+    return Object.hasOwn(this.#state.revocations, agentId) ? (this.#state.revocations[agentId] ?? 0) : 0;
+  }
+
+  /** Ends all sessions of an agent. */
+  revoke(agentId: string): void {
+    this.#state.revocations[agentId] = this.revocations(agentId) + 1;
+    this.#write();
+  }
+
+  end({ id, expiresAt }: Session): void {
+    this.#state.ended[id] = expiresAt;
+    this.#write();
+  }
+
+  isOver({ id, expiresAt }: Session): boolean {
+    return expiresAt <= this.#now() || Object.hasOwn(this.#state.ended, id);
+  }
+
+  #write(): void {
+    for (const [id, expiresAt] of Object.entries(this.#state.ended)) {
+      if (expiresAt <= this.#now()) delete this.#state.ended[id];
+    }
+    writeDurably(this.#path, `${JSON.stringify(this.#state)}\n`);
+  }
+}

@@ -1,0 +1,32 @@
+import type { Duplex } from "node:stream";
+
+/** Which sessions last used a connection: what is still open when a login ends, ends with it. */
+export class Connections {
+  /** By connection: the session by agent. One that comes from a front that terminates TLS may serve many. */
+  readonly #open = new Map<Duplex, Map<string, string>>();
+
+  /** Called for each request, so it does little for a connection that it knows. */
+  note(connection: Duplex, agentId: string, sessionId: string): void {
+    const known = this.#open.get(connection);
+    if (known !== undefined) known.set(agentId, sessionId);
+    else if (!connection.destroyed) {
+      this.#open.set(connection, new Map([[agentId, sessionId]]));
+      connection.once("close", () => this.#open.delete(connection));
+    }
+  }
+
+  end(agentId: string): void {
+    for (const [connection, sessions] of this.#open) if (sessions.has(agentId)) connection.destroy();
+  }
+
+  /** @param but the one that asked for it, and is yet to be answered */
+  endSession(agentId: string, sessionId: string, but: Duplex): void {
+    for (const [connection, sessions] of this.#open) {
+      if (connection !== but && sessions.get(agentId) === sessionId) connection.destroy();
+    }
+  }
+
+  endAll(): void {
+    for (const connection of this.#open.keys()) connection.destroy();
+  }
+}

@@ -1,0 +1,115 @@
+import type { SshAccess } from "../../../../mngr/client.ts";
+import type { WebRecord } from "../../../record.ts";
+import type { Registered } from "../../../servers.ts";
+import type { AgentView, Target } from "../agents.ts";
+import type { Tunnels } from "../tunnels.ts";
+import { accepts } from "./probe.ts";
+import type { Reading } from "./read-agents.ts";
+import { isLive, type Status, statusOf } from "./status.ts";
+
+/** When nothing listens at the far end of a tunnel, its near end closes a connection within this time (ms). */
+const tunnelKeepsMs = 1500;
+
+const beingStarted = { kind: "starting", reason: "it was stopped, and is being started" } as const;
+
+/** One agent: what mngr said of it last, and whether it answers. */
+export class KnownAgent {
+  record: WebRecord;
+  /** Nobody asked for it yet. */
+  isNew = true;
+  /** What is known may no longer be so. */
+  isStale = false;
+  /** It was stopped, and is started because somebody asked for it. */
+  isStarted = false;
+  status: Status = { state: "starting", reason: "it has not been looked at yet", silentSince: undefined };
+  readonly #tunnels: Tunnels;
+  /** mngr's word for its state. */
+  #state: string | undefined;
+  #registered: Registered | undefined;
+  #page: string | undefined;
+  #ssh: SshAccess | undefined;
+  /** By server: where it is reached from here. */
+  #urls: ReadonlyMap<string, URL> = new Map();
+
+  constructor(record: WebRecord, tunnels: Tunnels) {
+    this.record = record;
+    this.#tunnels = tunnels;
+  }
+
+  get isOnline(): boolean {
+    return this.status.state === "online";
+  }
+
+  /** With its machine, for all that mngr says. */
+  get isStopped(): boolean {
+    return this.#state === "STOPPED" && !this.isOnline;
+  }
+
+  get view(): AgentView {
+    const { agentId: id, name, provider } = this.record;
+    const state = this.isStarted ? "starting" : this.status.state;
+    return { id, name, provider, state, servers: [...(this.#registered?.servers.keys() ?? [])] };
+  }
+
+  get junkLines(): number {
+    return this.#registered?.junk ?? 0;
+  }
+
+  /** @returns what a status can be told apart by */
+  get fingerprint(): string {
+    return JSON.stringify([this.status.state, this.#registered?.lines, [...this.#urls.values()]]);
+  }
+
+  /** Takes over what mngr said; what it could not say stays as it was. @param reading undefined: mngr said nothing */
+  async update(reading: Reading | undefined): Promise<void> {
+    this.isNew = false;
+    this.#state = reading?.state ?? this.#state;
+    this.#ssh = reading?.ssh ?? this.#ssh;
+    this.#registered = reading?.said?.registered ?? this.#registered;
+    if (reading?.said !== undefined) this.#page = reading.said.page;
+    await this.look();
+  }
+
+  /** Looks whether it answers now. */
+  async look(): Promise<void> {
+    const [state, registered] = [this.#state, this.#registered];
+    // A port that answers is not its own when it does not run.
+    const servers = isLive(state) === false ? [] : [...(registered?.servers ?? [])];
+    const reached = await Promise.all(servers.map(async ([name, url]) => ({ name, ...(await this.#reach(url)) })));
+    this.#urls = new Map(reached.flatMap(({ name, url }) => (url === undefined ? [] : [[name, url]])));
+    const obstacle = reached.find((each) => each.obstacle !== undefined)?.obstacle;
+    this.status = statusOf({ state, registered, answers: this.#urls.size > 0, obstacle }, this.status, Date.now());
+    this.isStale = false;
+  }
+
+  /** @returns undefined when it is online and has no such server */
+  target(server: string | undefined): Target | undefined {
+    const { state, reason } = this.status;
+    if (state !== "online") {
+      const away = this.isStarted ? beingStarted : { kind: state, reason };
+      return this.#page === undefined ? away : { ...away, page: this.#page };
+    }
+    const servers = this.#registered?.servers ?? new Map<string, string>();
+    const name = server ?? (servers.has("web") ? "web" : servers.keys().next().value);
+    if (name === undefined || !servers.has(name)) return undefined;
+    const url = this.#urls.get(name);
+    return url === undefined
+      ? { kind: "offline", reason: `its server ${name} does not answer` }
+      : { kind: "online", url };
+  }
+
+  /** @returns the URL to use here, when something accepts connections there */
+  async #reach(url: string): Promise<{ url?: URL; obstacle?: string }> {
+    if (this.record.provider === "local") {
+      const here = new URL(url);
+      return (await accepts(here)) ? { url: here } : {};
+    }
+    if (this.#ssh === undefined) return { obstacle: "mngr can't say how its host is reached" };
+    try {
+      const here = await this.#tunnels.reach(this.#ssh, url);
+      return (await accepts(here, tunnelKeepsMs)) ? { url: here } : {};
+    } catch (error) {
+      return { obstacle: error instanceof Error ? error.message : String(error) };
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import type { InstallationPaths } from "../../../../installation-paths.ts";
+import { mngrEnvironment } from "../../../../mngr/environment.ts";
+import { profileHostDir } from "../../../../mngr/profile.ts";
+import type { WebRecord } from "../../../record.ts";
+
+/** Which mngr an agent is seen with: agents with the same one are asked for at once. */
+export function mngrKeyOf({ provider, mngrProfile, mngrHostDir }: WebRecord): string {
+  return [provider, mngrProfile ?? "", mngrHostDir ?? ""].join(" ").trim();
+}
+
+/** @returns the environment of that mngr @throws when it can't be told */
+export async function mngrEnvironmentOf(
+  { provider, mngrProfile, mngrHostDir }: WebRecord,
+  { paths, env }: { readonly paths: InstallationPaths; readonly env: NodeJS.ProcessEnv },
+): Promise<Readonly<Record<string, string>>> {
+  const hostDir = mngrHostDir ?? (mngrProfile === undefined ? undefined : profileHostDir(mngrProfile, env));
+  if (provider === "local" || hostDir === undefined) return mngrEnvironment(env, hostDir);
+  // Modal's parts load only for who uses them.
+  const [{ mngrOnModal }, { keptModalToken }] = await Promise.all([
+    import("../../../modal/mngr-on-modal.ts"),
+    import("../../../kept-modal-token.ts"),
+  ]);
+  return mngrOnModal({ hostDir, mngrProfile, token: keptModalToken(paths, env), env }).env;
+}

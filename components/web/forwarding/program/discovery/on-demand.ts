@@ -1,0 +1,57 @@
+import type { InstallationPaths } from "../../../../installation-paths.ts";
+import type { Log } from "../../../../supervision/log.ts";
+import type { WebRecord } from "../../../record.ts";
+
+/** After a start that failed the next one waits this long, in milliseconds. */
+const pauseMs = 60_000;
+
+export interface OnDemandOptions {
+  readonly paths: InstallationPaths;
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Log;
+  /** A start has ended, well or not. */
+  readonly onEnd: (agentId: string) => void;
+}
+
+/** Starts agents on Modal whose machine has ended, when somebody asks for their page: Modal lets none live for ever. */
+export class OnDemand {
+  readonly #options: OnDemandOptions;
+  /** By agent id. */
+  readonly #starting = new Set<string>();
+  readonly #failedAt = new Map<string, number>();
+
+  constructor(options: OnDemandOptions) {
+    this.#options = options;
+  }
+
+  /** @returns at once whether it is being started; not so one that is declared to be stopped, or could not be started just now */
+  start(record: WebRecord): boolean {
+    const { agentId: id, applied, provider } = record;
+    const failedAt = this.#failedAt.get(id) ?? Number.NEGATIVE_INFINITY;
+    const isWanted = provider === "modal" && applied?.enabled === true;
+    if (this.#starting.has(id)) return true;
+    if (!isWanted || Date.now() < failedAt + pauseMs) return false;
+    this.#starting.add(id);
+    void this.#start(record).finally(() => {
+      this.#starting.delete(id);
+      this.#options.onEnd(id);
+    });
+    return true;
+  }
+
+  async #start(record: WebRecord): Promise<void> {
+    const { paths, env, log } = this.#options;
+    log(`${record.name} is started: somebody asked for it`);
+    try {
+      const [{ ensureStarted }, { keptModalToken }] = await Promise.all([
+        import("../../../modal/ensure-started.ts"),
+        import("../../../kept-modal-token.ts"),
+      ]);
+      await ensureStarted(record, { token: keptModalToken(paths, env), env });
+      this.#failedAt.delete(record.agentId);
+    } catch (error) {
+      this.#failedAt.set(record.agentId, Date.now());
+      log(`${record.name} could not be started: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}

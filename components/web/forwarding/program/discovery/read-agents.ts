@@ -1,0 +1,102 @@
+import { type Executed, type Mngr, MngrError, type SshAccess } from "../../../../mngr/client.ts";
+import type { WebRecord } from "../../../record.ts";
+import { parseServersOutput, type Registered, readServersCommand, registeredServers } from "../../../servers.ts";
+
+/** What mngr said of one agent. */
+export interface Reading {
+  /** mngr's word for its state; `GONE` when mngr has no such agent, undefined when mngr could not tell. */
+  readonly state: string | undefined;
+  /** What it said of itself; undefined when its host could not be asked. */
+  readonly said: Said | undefined;
+  /** How its host is reached, for one that is not this machine. */
+  readonly ssh: SshAccess | undefined;
+}
+
+export interface Said {
+  readonly registered: Registered;
+  /** The `index.html` in its data. */
+  readonly page: string | undefined;
+}
+
+/** A longer page than this, in bytes, is not shown while its agent is away. */
+const mostOfPage = 1_000_000;
+
+const marks = { agent: "=== agent", page: "=== page" };
+
+/** POSIX sh: prints the agent's id, its registrations, and its page last, since that may hold anything. */
+const command = [
+  `printf '${marks.agent} %s\\n' "$MNGR_AGENT_ID";`,
+  `${readServersCommand};`,
+  `printf '\\n${marks.page}\\n';`,
+  'page="$CHANGELING_DATA/index.html";',
+  `if [ -f "$page" ] && [ "$(wc -c <"$page")" -le ${mostOfPage} ]; then cat "$page"; fi`,
+].join(" ");
+
+export interface AgentReadings {
+  /** By the agent's id. */
+  readonly readings: ReadonlyMap<string, Reading>;
+  /** What mngr could not do; what it could is in the readings. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * Asks mngr for all agents at once: one `mngr list` for how they are, and at the same time one `mngr exec` for what
+ * they say. Starts no agent.
+ *
+ * @throws MngrError when mngr could tell nothing
+ */
+export async function readAgents(mngr: Mngr, records: readonly WebRecord[]): Promise<AgentReadings> {
+  const providers = [...new Set(records.map(({ provider }) => provider))];
+  const [list, firstTry] = await Promise.all([
+    settled(mngr.list(providers)),
+    settled(mngr.exec(records.map(addressOf), command)),
+  ]);
+  const agents = list.value?.agents ?? [];
+  const there = records.filter(({ agentId }) => agents.some(({ id }) => id === agentId));
+  // One that is gone fails the command for all.
+  const isRetried = firstTry.value === undefined && there.length > 0 && there.length < records.length;
+  const exec = isRetried ? await settled(mngr.exec(there.map(addressOf), command)) : firstTry;
+  const isNeeded = list.value === undefined || there.length > 0;
+  if (list.value === undefined && exec.value === undefined) throw list.error;
+  const said = saidBy(exec.value);
+  const readings = records.map(({ agentId }) => {
+    const agent = agents.find(({ id }) => id === agentId);
+    const state = agent?.state ?? (list.value?.isComplete ? "GONE" : undefined);
+    return [agentId, { state, said: said.get(agentId), ssh: agent?.host?.ssh ?? undefined }] as const;
+  });
+  const problem = list.error ?? (isNeeded ? exec.error : undefined);
+  return { readings: new Map(readings), problem: problem?.message };
+}
+
+/** mngr's address of an agent: naming its host keeps an unreachable provider out of the answer. */
+function addressOf({ agentId, hostAddress }: WebRecord): string {
+  return hostAddress ?? `${agentId}@localhost.local`;
+}
+
+function saidBy(executed: Executed | undefined): Map<string, Said> {
+  return new Map((executed?.results ?? []).flatMap(({ stdout }) => parseSaid(stdout)));
+}
+
+/** What the command printed for one agent; nothing when it printed something else. */
+function parseSaid(stdout: string): [string, Said][] {
+  const [, id, rest = ""] = /^=== agent (agent-[0-9a-f]{32})\n(.*)$/s.exec(stdout) ?? [];
+  const at = rest.indexOf(`\n${marks.page}`);
+  if (id === undefined || at === -1) return [];
+  // An empty one leaves the mark at the end, without its newline.
+  const page = rest.slice(at + marks.page.length + 2);
+  const registered = registeredServers(parseServersOutput(rest.slice(0, at)));
+  return [[id, { registered, page: page === "" ? undefined : page }]];
+}
+
+type Settled<Value> =
+  | { readonly value: Value; readonly error?: undefined }
+  | { readonly value?: undefined; readonly error: MngrError };
+
+async function settled<Value>(work: Promise<Value>): Promise<Settled<Value>> {
+  try {
+    return { value: await work };
+  } catch (error) {
+    if (error instanceof MngrError) return { error };
+    throw error;
+  }
+}

@@ -1,0 +1,51 @@
+import type { Registered } from "../../../servers.ts";
+import type { AgentView } from "../agents.ts";
+
+const live = new Set(["RUNNING", "WAITING", "REPLACED", "RUNNING_UNKNOWN_AGENT_TYPE"]);
+
+/** @param state mngr's word for it @returns undefined when that does not say whether it runs */
+export function isLive(state: string | undefined): boolean | undefined {
+  return state === undefined || state === "UNKNOWN" ? undefined : live.has(state);
+}
+
+/** How long (ms) an agent that runs but does not answer is taken for one that is about to. */
+export const startingMs = 60_000;
+
+export interface Status {
+  readonly state: AgentView["state"];
+  /** Why it is not online, for instance `it is stopped`; empty for one that is. */
+  readonly reason: string;
+  /** Since when (ms since the epoch) it runs without an answer. */
+  readonly silentSince: number | undefined;
+}
+
+export interface Evidence {
+  /** mngr's word; undefined when mngr could not tell. */
+  readonly state: string | undefined;
+  readonly registered: Registered | undefined;
+  /** Something accepts connections at one of its URLs. */
+  readonly answers: boolean;
+  /** Why it can't be reached from here, however it is, for instance `no tunnel to …`. */
+  readonly obstacle: string | undefined;
+}
+
+/** How an agent is, by what answers; a port that answers is not its own when it does not run. */
+export function statusOf(evidence: Evidence, before: Status | undefined, now: number): Status {
+  const { state, registered, answers, obstacle } = evidence;
+  const runs = isLive(state);
+  if (answers && runs !== false) return { state: "online", reason: "", silentSince: undefined };
+  if (runs === undefined)
+    return { state: "offline", reason: "it does not answer, and mngr can't say how it is", silentSince: undefined };
+  if (!runs) return { state: "offline", reason: wordsOf(state), silentSince: undefined };
+  const silentSince = before?.silentSince ?? now;
+  const hasServers = registered !== undefined && registered.servers.size > 0;
+  if (!hasServers) return { state: "starting", reason: "it has not registered a server yet", silentSince };
+  const isStarting = now - silentSince < startingMs;
+  const reason = `it runs, but ${obstacle ?? "its server does not answer"}`;
+  return { state: isStarting ? "starting" : "offline", reason, silentSince };
+}
+
+function wordsOf(state: string | undefined): string {
+  if (state === "GONE") return "mngr has no such agent";
+  return state === "DONE" ? "it has ended" : "it is stopped";
+}

@@ -1,0 +1,60 @@
+import type { Server } from "node:http";
+import { createServer, type Server as NetServer } from "node:net";
+
+export interface Listening {
+  readonly port: number;
+  /** Takes no more connections; the server itself is closed by who made it. */
+  close(): void;
+}
+
+/**
+ * A browser may take `localhost` for either of its two addresses: the second one is taken as well, or another account
+ * of this machine could wait there for logins.
+ *
+ * @throws when an address can't be had; the error says what to do
+ */
+export async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<Listening> {
+  const listened = await listenOn(server, host, port);
+  if (host !== "127.0.0.1") return { port: listened, close: () => {} };
+  const twin = createServer({ noDelay: true }, (socket) => server.emit("connection", socket));
+  try {
+    await listenOn(twin, "::1", listened);
+  } catch (error) {
+    if (error instanceof NoAddress) return { port: listened, close: () => {} };
+    server.close();
+    throw error;
+  }
+  return { port: listened, close: () => twin.close() };
+}
+
+/** The machine has no such address, or no IPv6 at all. */
+class NoAddress extends Error {}
+
+/** @returns the port */
+function listenOn(server: Server | NetServer, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => reject(problem(error, host, port));
+    server.once("error", fail);
+    server.listen({ host, port }, () => {
+      server.off("error", fail);
+      const address = server.address();
+      resolve(address !== null && typeof address === "object" ? address.port : port);
+    });
+  });
+}
+
+function problem(error: Error, host: string, port: number): Error {
+  const code = "code" in error ? error.code : undefined;
+  const place = `port ${port} of ${host}`;
+  const another = "set another `port` in [forwarding] of the fleet file, then run: pulumi up";
+  if (code === "EADDRINUSE") {
+    return new Error(`${place} is taken by another program; end that one, or ${another}`);
+  }
+  if (code === "EACCES") return new Error(`${place} may not be used by this account; ${another}`);
+  if (code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT" || code === "ENOTFOUND") {
+    return new NoAddress(
+      `this machine has no address ${host}; mend \`host\` in [forwarding] of the fleet file, then run: pulumi up`,
+    );
+  }
+  return new Error(`${place} can't be listened on: ${error.message}`);
+}

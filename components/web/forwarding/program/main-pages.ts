@@ -1,0 +1,100 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import rateLimit from "@fastify/rate-limit";
+import Fastify, { type FastifyReply } from "fastify";
+import * as z from "zod/mini";
+import { isAgentId } from "./addresses.ts";
+import { plainHeaders } from "./answers.ts";
+import { clearCookie, cookieAgents, setCookie } from "./auth/cookies.ts";
+import { isForeign, isSpeculative } from "./origin-check.ts";
+import { listPage, placeholderPage } from "./pages/list.ts";
+import { codeSpentPage, loginPage } from "./pages/login.ts";
+import { failurePage, notFoundPage, tooManyPage } from "./pages/notices.ts";
+import { pageHeaders } from "./pages/page.ts";
+import type { Site } from "./site.ts";
+
+/** Per address and minute, for each of `/login` and `/authenticate`. */
+const attemptsPerMinute = 60;
+const attempts = { rateLimit: { max: attemptsPerMinute, timeWindow: 60_000 } };
+
+const agentId = z.string().check(z.refine(isAgentId));
+const login = z.object({ agent_id: agentId, one_time_code: z.string().check(z.regex(/^[\w-]{1,128}$/)) });
+const logout = z.object({ agent_id: agentId });
+
+/** The main origin's own pages, as spec 002 has them: `/`, `/login`, `/authenticate`; and `/logout`. */
+export async function createMainPages(site: Site): Promise<(req: IncomingMessage, res: ServerResponse) => void> {
+  const { access, agents, connections, log } = site;
+  const app = Fastify({ logger: false, bodyLimit: 4096 });
+  await app.register(rateLimit, { global: false });
+
+  // The form of `/logout` says all in its address.
+  app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_request, _body, done) =>
+    done(null),
+  );
+  app.addHook("onRequest", async (request, reply) => {
+    if (!isForeign(request.raw, (origin) => origin === site.addresses.main)) return;
+    return reply.code(403).headers(plainHeaders).send("This request comes from another site’s page.\n");
+  });
+  app.setNotFoundHandler((_request, reply) => sendPage(reply, 404, notFoundPage()));
+  app.setErrorHandler((error, request, reply) => {
+    const status = statusOf(error);
+    if (status === 429) return sendPage(reply, 429, tooManyPage());
+    if (status < 500) return reply.code(status).headers(plainHeaders).send("This request can’t be read.\n");
+    log(`${request.method} ${request.routeOptions.url ?? "?"} failed: ${error instanceof Error ? error.stack : error}`);
+    return sendPage(reply, 500, failurePage());
+  });
+
+  app.get("/", (request, reply) => {
+    const { cookie } = request.headers;
+    const ids = new Set(cookieAgents(cookie).filter((id) => access.session(id, "main", cookie) !== undefined));
+    // Asking for the list makes them be looked at, which not everybody may cause.
+    const mine = (ids.size === 0 ? [] : agents.list())
+      .filter(({ id }) => ids.has(id))
+      .sort((one, other) => one.name.localeCompare(other.name));
+    return sendPage(reply, 200, mine.length === 0 ? placeholderPage() : listPage(mine));
+  });
+
+  app.get("/login", { config: attempts }, (request, reply) => {
+    const { data } = login.safeParse(request.query);
+    if (data === undefined) return sendPage(reply, 403, codeSpentPage());
+    if (access.session(data.agent_id, "main", request.headers.cookie) !== undefined) return reply.redirect("/", 302);
+    return sendPage(reply, 200, loginPage(data.agent_id, data.one_time_code));
+  });
+
+  app.get("/authenticate", { config: attempts, exposeHeadRoute: false }, (request, reply) => {
+    // Not a success, so that a page fetched ahead is thrown away and the person's own visit comes here again.
+    if (isSpeculative(request.raw)) return reply.code(503).headers(plainHeaders).send("Not ahead of time.\n");
+    const { data } = login.safeParse(request.query);
+    const session = data === undefined ? undefined : access.redeem(data.agent_id, data.one_time_code);
+    if (data === undefined || session === undefined) return sendPage(reply, 403, codeSpentPage());
+    log(`${data.agent_id}: a browser logged in`);
+    reply.header("set-cookie", setCookie(access.cookie(data.agent_id, "main", session)));
+    return reply.headers(plainHeaders).redirect("/", 302);
+  });
+  // A look, such as that of a link checker: it learns nothing, and uses nothing up.
+  app.head("/authenticate", { config: attempts }, (_request, reply) => reply.headers(plainHeaders).send());
+
+  app.post("/logout", (request, reply) => {
+    const { data } = logout.safeParse(request.query);
+    if (data !== undefined) {
+      const session = access.session(data.agent_id, "main", request.headers.cookie);
+      if (session !== undefined) {
+        access.end(session);
+        connections.endSession(data.agent_id, session.id, request.raw.socket);
+      }
+      reply.header("set-cookie", clearCookie(access.cookieName(data.agent_id)));
+    }
+    return reply.headers(plainHeaders).redirect("/", 303);
+  });
+
+  await app.ready();
+  return app.routing;
+}
+
+function sendPage(reply: FastifyReply, status: number, html: string): FastifyReply {
+  return reply.code(status).headers(pageHeaders).send(html);
+}
+
+function statusOf(error: unknown): number {
+  const isHttp = error instanceof Error && "statusCode" in error && typeof error.statusCode === "number";
+  return isHttp ? Number(error.statusCode) : 500;
+}

@@ -1,0 +1,42 @@
+import { html } from "./html.ts";
+import { page } from "./page.ts";
+
+/** Shown by `/login`: consumes nothing, and leads on to `/authenticate` by script, or by its button without one. */
+export function loginPage(agentId: string, code: string): string {
+  return page({
+    title: "Logging in",
+    home: "/",
+    handsOver: true,
+    body: html`<p class="soft">One moment.</p>
+<noscript>
+<form action="/authenticate">
+<input type="hidden" name="agent_id" value="${agentId}">
+<input type="hidden" name="one_time_code" value="${code}">
+<button>Log in on this device</button>
+</form>
+</noscript>`,
+  });
+}
+
+/** The answer to every code that can't be used. It does not tell why, so that nobody learns which codes there were. */
+export function codeSpentPage(): string {
+  return page({
+    title: "This login URL can’t be used",
+    home: "/",
+    body: html`<p>Each login URL works once, on one device, and for a short time.</p>
+<p>Make a new one for this device, on the machine that your changelings are deployed from:</p>
+<pre>changeling login-url NAME</pre>
+<p class="soft">NAME is the changeling’s name. <code>changeling list</code> shows them all.</p>`,
+  });
+}
+
+/** Shown on an agent's own origin when the browser did not keep its cookie, or took too long on the way. */
+export function notEnteredPage(mainOrigin: string, agentId: string): string {
+  return page({
+    title: "Not logged in here",
+    home: `${mainOrigin}/`,
+    body: html`<p>The way here took too long, or this browser does not keep cookies for this address.</p>
+<p><a class="button" href="${mainOrigin}/${agentId}/">Try again</a></p>
+<p class="soft">If it does not help, allow cookies for this address.</p>`,
+  });
+}

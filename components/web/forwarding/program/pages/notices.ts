@@ -1,0 +1,46 @@
+import { html } from "./html.ts";
+import { page } from "./page.ts";
+
+export function notFoundPage(home = "/"): string {
+  return page({
+    title: "Not found",
+    home,
+    body: html`<p>There is nothing at this address.</p>
+<p><a class="button" href="${home}">Your changelings</a></p>`,
+  });
+}
+
+/** Shown on an agent's own origin, so that agents can link to it. */
+export function logoutPage(home: string, name: string): string {
+  return page({
+    title: `Log out of ${name}`,
+    home,
+    body: html`<p>This device will need a new login URL to come back.</p>
+<form method="post"><button>Log out</button></form>`,
+  });
+}
+
+export function loggedOutPage(home: string): string {
+  return page({
+    title: "Logged out",
+    home,
+    body: html`<p>This device is logged out.</p>
+<p><a class="button" href="${home}">Your changelings</a></p>`,
+  });
+}
+
+export function tooManyPage(): string {
+  return page({
+    title: "Too many attempts",
+    home: "/",
+    body: html`<p>Wait a minute, then open the login URL again. It was not used up.</p>`,
+  });
+}
+
+export function failurePage(): string {
+  return page({
+    title: "Something went wrong",
+    home: "/",
+    body: html`<p>The forwarding server could not do this. Its log, <code>forwarding.log</code>, says why.</p>`,
+  });
+}

@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { Html, html } from "./html.ts";
+import { stylesheet } from "./stylesheet.ts";
+
+/** Hands a login over to `/authenticate`, once a person looks at the page: what preloads it runs no script, or waits. */
+const handOver = `
+const go = () => location.replace("/authenticate" + location.search);
+if (document.prerendering) document.addEventListener("prerenderingchange", go, { once: true });
+else go();
+`;
+
+const hash = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+
+export const contentSecurityPolicy = [
+  "default-src 'none'",
+  `style-src ${hash(stylesheet)}`,
+  `script-src ${hash(handOver)}`,
+  "img-src data:",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** Headers of each of our own pages; none of them loads anything, or may be framed, cached or guessed at. */
+export const pageHeaders: Readonly<Record<string, string>> = {
+  "content-type": "text/html; charset=utf-8",
+  "content-security-policy": contentSecurityPolicy,
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "x-content-type-options": "nosniff",
+  "cache-control": "no-store",
+  // The address of a login holds its code.
+  "referrer-policy": "no-referrer",
+};
+
+interface Page {
+  readonly title: string;
+  readonly body: Html;
+  /** Stands at the right of the header. */
+  readonly menu?: Html;
+  /** Where the header leads, when it does: the main origin's `/`. */
+  readonly home?: string;
+  /** It is loaded again after this long. */
+  readonly reloadAfterSeconds?: number;
+  readonly handsOver?: boolean;
+}
+
+/** @returns a whole HTML document, to be sent with `pageHeaders` */
+export function page({ title, body, menu, home, reloadAfterSeconds, handsOver = false }: Page): string {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+${reloadAfterSeconds === undefined ? "" : html`<meta http-equiv="refresh" content="${reloadAfterSeconds}">`}
+<title>${title}</title>
+<link rel="icon" href="data:,">
+<style>${new Html(stylesheet)}</style>
+</head>
+<body>
+<header>${home === undefined ? html`<b>Changelings</b>` : html`<a href="${home}">Changelings</a>`}${menu ?? ""}</header>
+<main>
+<h1>${title}</h1>
+${body}
+</main>
+${handsOver ? html`<script>${new Html(handOver)}</script>` : ""}
+</body>
+</html>
+`.toString();
+}

@@ -1,0 +1,119 @@
+import type { Agent, IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Agents } from "../agents.ts";
+import { callAgent, type Failure } from "./call.ts";
+import { mendableOf, sendPage } from "./path-documents.ts";
+import { answerProblem, type Problem, type ProblemPage, statusOf, wantsPage } from "./problem.ts";
+import type { ProxyRequest } from "./proxy.ts";
+import { respond } from "./respond.ts";
+import type { Route } from "./rewrite.ts";
+
+export type Pools = Readonly<Record<"http:" | "https:", Agent>>;
+
+/** What all exchanges share. */
+export interface Context {
+  readonly agents: Agents;
+  /** Connections that are used again. */
+  readonly pools: Pools;
+  /** Connections for one request each. */
+  readonly fresh: Pools;
+  readonly headersTimeoutMs: number;
+  readonly page: (problem: Problem) => ProblemPage;
+  readonly log: (message: string) => void;
+  /** WebSockets, which belong to no pool any more. */
+  readonly live: Set<{ destroy(): unknown }>;
+}
+
+/** The agent agreed to switch protocols: what is on its connection is no HTTP any more. */
+export type Upgraded = (incoming: IncomingMessage, upstream: Socket, head: Buffer, route: Route) => void;
+
+/** Doing these twice is like doing them once (RFC 9110, 9.2.1). */
+const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/**
+ * One request, to the agent and back.
+ *
+ * @param upgraded undefined when no other protocol is asked for
+ */
+export function exchange(
+  context: Context,
+  req: IncomingMessage,
+  res: ServerResponse,
+  at: ProxyRequest,
+  upgraded?: Upgraded,
+): void {
+  const hasBody = req.headers["transfer-encoding"] !== undefined || Number(req.headers["content-length"] ?? 0) > 0;
+  const isRepeatable = !hasBody && safeMethods.has(req.method ?? "");
+  let hasAskedAgain = false;
+
+  const fail = (kind: Problem["kind"], reason: string): void => {
+    if (res.closed) return;
+    const problem = { kind, agent: at.agent, reason };
+    if (kind === "bad-gateway" || kind === "timeout") {
+      // Without the query, which may hold a secret.
+      const what = `${upgraded ? "WebSocket" : req.method} ${at.path.split("?", 1)[0]}`;
+      context.log(`${at.agent.name} did not answer ${what}: ${reason} (${statusOf(problem)})`);
+    }
+    if (res.headersSent) res.destroy();
+    else answerProblem(req, res, problem, context.page);
+  };
+
+  const lookUp = async (): Promise<void> => {
+    const target = await context.agents.target(at.agent.id, at.server);
+    if (res.closed) return;
+    if (target === undefined) {
+      const name = at.server === undefined ? "no server" : `no server ${JSON.stringify(at.server)}`;
+      fail("no-such-server", `it has registered ${name}`);
+    } else if (target.kind === "online") {
+      send(target.url, { isPooled: isRepeatable && upgraded === undefined });
+    } else if (target.page !== undefined && asksForHome(req, at)) {
+      sendPage(req, res, target.page, at.prefix);
+    } else {
+      fail(target.kind, target.reason);
+    }
+  };
+
+  const start = (): void => {
+    lookUp().catch((error: unknown) => fail("bad-gateway", `it could not be looked up: ${String(error)}`));
+  };
+
+  const send = (upstream: URL, { isPooled }: { isPooled: boolean }): void => {
+    const route = { upstream, prefix: at.prefix, path: at.path, publicOrigin: at.publicOrigin };
+    const call = {
+      route,
+      hasBody,
+      isPooled,
+      isUpgrade: upgraded !== undefined,
+      isMended: mendableOf(req, at.prefix) !== undefined,
+    };
+    callAgent(context, req, res, call, {
+      answered: (incoming, outgoing) => respond(req, res, incoming, outgoing, route),
+      upgraded: (incoming, socket, head) => upgraded?.(incoming, socket, head, route),
+      failed: (failure) => recover(failure, upstream),
+    });
+  };
+
+  const recover = (failure: Failure, upstream: URL): void => {
+    if (res.closed) return;
+    if (failure.wasReused && isRepeatable) {
+      // The agent closed it just when we used it again: that says nothing of the agent.
+      send(upstream, { isPooled: false });
+      return;
+    }
+    if (failure.isUnreachable) context.agents.failed(at.agent.id);
+    if (failure.isUnreachable && (failure.isUnsent || isRepeatable) && !hasAskedAgain) {
+      hasAskedAgain = true;
+      start();
+      return;
+    }
+    fail(failure.kind, failure.reason);
+  };
+
+  start();
+}
+
+/** Only there does the page of an agent that is offline stand in for it. */
+function asksForHome(req: IncomingMessage, { path }: ProxyRequest): boolean {
+  const isRead = req.method === "GET" || req.method === "HEAD";
+  return isRead && wantsPage(req) && /^\/(index\.html)?(\?|$)/.test(path);
+}

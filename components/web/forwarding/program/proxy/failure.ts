@@ -1,0 +1,44 @@
+import type { ClientRequest } from "node:http";
+
+/** Why an agent gave no answer. */
+export interface Failure {
+  readonly kind: "bad-gateway" | "timeout";
+  /** A sentence about the agent's server, without the full stop. */
+  readonly reason: string;
+  /** Nobody is there any more: what is known of where it is may be old. */
+  readonly isUnreachable: boolean;
+  /** The connection had served another request before. */
+  readonly wasReused: boolean;
+  /** There is a body, and all of it can still be sent elsewhere. */
+  readonly isUnsent: boolean;
+}
+
+export function failureOf(error: Error, outgoing: ClientRequest, { isUnsent }: { isUnsent: boolean }): Failure {
+  const code = "code" in error ? String(error.code) : "";
+  const syscall = "syscall" in error ? String(error.syscall) : "";
+  // One error for each address of a name.
+  const isRefused = error instanceof AggregateError || syscall === "connect" || syscall === "getaddrinfo";
+  const isCut = code === "ECONNRESET" || code === "EPIPE";
+  // That is how a tunnel, which is there, tells that nobody listens at its end.
+  const isSilent = isCut && (outgoing.socket?.bytesRead ?? 0) === 0;
+  return {
+    kind: "bad-gateway",
+    reason: reasonOf(code, error, { isRefused, isCut }),
+    isUnreachable: isRefused || isSilent,
+    wasReused: outgoing.reusedSocket,
+    isUnsent: isUnsent && isRefused,
+  };
+}
+
+export function timeoutFailure(timeoutMs: number): Failure {
+  const reason = `its server has not answered within ${timeoutMs / 1000} seconds`;
+  return { kind: "timeout", reason, isUnreachable: false, wasReused: false, isUnsent: false };
+}
+
+function reasonOf(code: string, error: Error, { isRefused, isCut }: { isRefused: boolean; isCut: boolean }): string {
+  if (isRefused) return `nothing answers at its server's address (${code || error.message})`;
+  if (isCut) return "its server closed the connection without an answer";
+  if (code === "HPE_HEADER_OVERFLOW") return "the headers of its server's response are too large";
+  if (code.startsWith("HPE_")) return `its server sent a malformed response (${error.message})`;
+  return `the connection to its server failed (${code || error.message})`;
+}

@@ -1,0 +1,85 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Transform } from "node:stream";
+import { allowingScript } from "./content-security-policy.ts";
+import { insertAfterHead, insertAtStart } from "./insert.ts";
+import { pageScript, pageScriptHash, workerPrelude } from "./path-scripts.ts";
+import { entries } from "./raw-headers.ts";
+
+type Mendable = "page" | "worker";
+
+/** What a response of an agent is mended by on its way to the browser; nothing in host routing. */
+export function mendableOf(req: IncomingMessage, prefix: string): Mendable | undefined {
+  if (prefix === "" || (req.method !== "GET" && req.method !== "POST")) return undefined;
+  if (req.headers["service-worker"] === "script") return "worker";
+  const use = req.headers["sec-fetch-dest"];
+  // What a script asks for may be a part of a page, and is none of our business.
+  const isPage = use === undefined ? /\btext\/html\b/.test(req.headers.accept ?? "") : pageUses.has(String(use));
+  return isPage ? "page" : undefined;
+}
+
+const pageUses = new Set(["document", "iframe", "frame"]);
+
+/**
+ * @param headers of the response, as they would go to the browser
+ * @returns those that go there, and what the body goes through first
+ */
+export function mendBody(
+  req: IncomingMessage,
+  incoming: IncomingMessage,
+  headers: string[],
+  prefix: string,
+): { readonly headers: string[]; readonly through: Transform | undefined } {
+  const what = mendableOf(req, prefix);
+  const unchanged = { headers, through: undefined };
+  if (what === undefined || !isPlain(incoming)) return unchanged;
+  const type = incoming.headers["content-type"] ?? "";
+  if (what === "worker") {
+    if (incoming.statusCode !== 200 || !/\bjavascript\b/i.test(type)) return unchanged;
+    return { headers: withoutLength(headers), through: insertAtStart(workerPrelude(prefix)) };
+  }
+  if (!/^\s*text\/html\s*(;|$)/i.test(type) || /charset\s*=\s*"?utf-?(16|32)/i.test(type)) return unchanged;
+  return { headers: pageHeaders(withoutLength(headers), prefix), through: insertAfterHead(scriptElement(prefix)) };
+}
+
+/** A page that an agent has left behind. */
+export function sendPage(req: IncomingMessage, res: ServerResponse, page: string, prefix: string): void {
+  res.writeHead(200, [
+    ...["Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-store"],
+    ...["X-Changeling-State", "offline"],
+  ]);
+  if (req.method === "HEAD") {
+    res.end();
+    return;
+  }
+  if (prefix === "") {
+    res.end(page);
+    return;
+  }
+  const through = insertAfterHead(scriptElement(prefix));
+  through.pipe(res);
+  through.end(page);
+}
+
+function scriptElement(prefix: string): string {
+  return `<script>${pageScript(prefix)}</script>`;
+}
+
+/** It has a whole body, which is not compressed. */
+function isPlain({ headers, statusCode }: IncomingMessage): boolean {
+  const encoding = headers["content-encoding"] ?? "identity";
+  return encoding.toLowerCase() === "identity" && statusCode !== 206 && statusCode !== 304 && statusCode !== 204;
+}
+
+/** Of what is now longer, the agent can't send a part either. */
+function withoutLength(headers: readonly string[]): string[] {
+  return entries(headers)
+    .filter(([name]) => !/^(content-length|accept-ranges|content-digest|repr-digest|content-md5)$/i.test(name))
+    .flat();
+}
+
+function pageHeaders(headers: readonly string[], prefix: string): string[] {
+  return entries(headers).flatMap(([name, value]) => [
+    name,
+    /^content-security-policy$/i.test(name) ? allowingScript(value, pageScriptHash(prefix)) : value,
+  ]);
+}

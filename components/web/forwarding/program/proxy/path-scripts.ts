@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import { agentPrefix } from "./rewrite.ts";
+
+/**
+ * What mends absolute links where agents share an origin (`routing = "path"`): an agent's page that asks for `/logo.png`
+ * is to get `/<agent_id>/logo.png`.
+ *
+ * Three things do it, each where the others can't. A script at the top of each page mends what scripts ask for and where
+ * people click: fetch, XMLHttpRequest, EventSource, WebSocket, beacons, workers, links, forms, history, `<base>`. A
+ * service worker mends what the page itself asks for once it controls it: images, styles, modules. And the server sends
+ * what still goes astray back by its Referer.
+ *
+ * What nothing mends:
+ * - `location = "/"` and `location.reload()` of the root, from a script: that is the list of agents. Other paths come
+ *   back by their Referer, unless the page has `Referrer-Policy: no-referrer`.
+ * - What a page makes of its own address: `location.pathname` has the prefix, so a router in the page has to be told of
+ *   it (X-Forwarded-Prefix says it to the server).
+ * - `cache.addAll(["/"])` in an agent's own service worker, `redirect: "error"` and `"manual"` for absolute paths, and
+ *   cookies that scripts set with `path=/`.
+ * - Cookies with the prefix `__Host-`: browsers want them for the whole origin, which is not the agent's.
+ * - Isolation: all agents are one origin for the browser. A page of one can ask for, and read, what is another's.
+ *
+ * With `routing = "host"` none of this is needed, and nothing is put into pages.
+ */
+
+export const assetFolder = "/__changelings";
+
+/** For the top of every page. Text of a script element: it must not hold `</script`. */
+export function pageScript(prefix: string): string {
+  return `(()=>{${placement(prefix)}
+const mend=(value,base=document.baseURI)=>{
+  try{const url=new URL(value,base);return url.host===location.host&&place(url)?url.href:value}catch{return value}
+};
+const construct=(own,[url,...rest],target)=>{
+  const mended=mend(url);
+  return Reflect.construct(own,[own===sockets&&mended!==url?mended.replace(/^http/,"ws"):mended,...rest],target);
+};
+const sockets=window.WebSocket;
+for(const name of ["WebSocket","EventSource","Worker","SharedWorker"])
+  if(window[name])window[name]=new Proxy(window[name],{construct});
+const patch=(holder,name,change)=>{
+  const own=holder&&holder[name];
+  if(own)holder[name]=function(...values){return own.apply(this,change.call(this,values))};
+};
+const at=(index)=>(values)=>values.map((value,i)=>i===index&&value!=null&&value!==""&&!(window.Request&&value instanceof Request)?mend(value):value);
+patch(window,"fetch",at(0));
+patch(window,"open",at(0));
+patch(window.XMLHttpRequest&&XMLHttpRequest.prototype,"open",at(1));
+patch(window.Navigator&&Navigator.prototype,"sendBeacon",at(0));
+patch(History.prototype,"pushState",at(2));
+patch(History.prototype,"replaceState",at(2));
+const form=(element)=>{const action=element.getAttribute("action");if(action)element.setAttribute("action",mend(action))};
+patch(HTMLFormElement.prototype,"submit",function(values){form(this);return values});
+addEventListener("submit",(event)=>{
+  form(event.target);
+  const by=event.submitter;
+  if(by&&by.hasAttribute("formaction"))by.setAttribute("formaction",mend(by.getAttribute("formaction")));
+},true);
+const click=(event)=>{
+  const link=event.composedPath().find((node)=>node instanceof HTMLAnchorElement||node instanceof HTMLAreaElement);
+  const to=link&&link.href&&mend(link.href);
+  if(to&&to!==link.href)link.href=to;
+};
+addEventListener("click",click,true);
+addEventListener("auxclick",click,true);
+const bases=new MutationObserver(()=>{
+  for(const base of document.querySelectorAll("base[href]")){
+    const href=base.getAttribute("href"),to=mend(href,location.href);
+    if(to!==href)base.setAttribute("href",to);
+  }
+});
+bases.observe(document,{childList:true,subtree:true});
+addEventListener("DOMContentLoaded",()=>bases.disconnect());
+const workers=navigator.serviceWorker;
+if(!workers)return;
+patch(ServiceWorkerContainer.prototype,"register",([url,options])=>
+  [mend(url),options&&options.scope!==undefined?{...options,scope:mend(options.scope)}:options]);
+workers.getRegistration(prefix+"/").then((there)=>{
+  if(!there||new URL(there.scope).pathname!==prefix+"/")
+    return workers.register(prefix+"${assetFolder}/sw.js",{scope:prefix+"/"});
+}).catch(()=>{});
+})()`;
+}
+
+/** The service worker of an agent that has none of its own. */
+export function workerScript(prefix: string): string {
+  return `${workerPrelude(prefix)}
+addEventListener("install",()=>skipWaiting());
+addEventListener("activate",(event)=>event.waitUntil(clients.claim()));
+`;
+}
+
+/** What is put before an agent's own service worker, which takes the place of ours. Works in a module too. */
+export function workerPrelude(prefix: string): string {
+  return `(()=>{${placement(prefix)}
+const mended=(value)=>{const url=new URL(value,location.href);return url.origin===location.origin&&place(url)?url.href:undefined};
+addEventListener("fetch",(event)=>{
+  const to=mended(event.request.url);
+  if(to===undefined)return;
+  event.stopImmediatePropagation();
+  event.respondWith(Response.redirect(to,307));
+});
+const own={fetch:self.fetch,importScripts:self.importScripts};
+self.fetch=(input,init)=>own.fetch.call(self,input instanceof Request?input:mended(input)||input,init);
+self.importScripts=(...urls)=>own.importScripts.apply(self,urls.map((url)=>mended(url)||url));
+})();
+`;
+}
+
+/** For a content security policy that names the scripts it lets run. */
+export function pageScriptHash(prefix: string): string {
+  return `sha256-${createHash("sha256").update(pageScript(prefix)).digest("base64")}`;
+}
+
+/** `place(url)` puts a URL below the prefix, and says whether it was not there yet. */
+function placement(prefix: string): string {
+  return `"use strict";const prefix=${literal(prefix)},agent=${literal(agentPrefix(prefix))};
+const place=(url)=>{
+  if(!/^(http|ws)s?:$/.test(url.protocol)||url.pathname===agent||url.pathname.startsWith(agent+"/"))return false;
+  url.pathname=prefix+url.pathname;
+  return true;
+};`;
+}
+
+/** In a script within a page. */
+function literal(text: string): string {
+  return JSON.stringify(text)
+    .replaceAll("<", "\\u003c")
+    .replaceAll("\u2028", "\\u2028")
+    .replaceAll("\u2029", "\\u2029");
+}

@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AgentView } from "../agents.ts";
+
+/** Why a request could not be answered by its agent. */
+export interface Problem {
+  readonly kind: "bad-gateway" | "timeout" | "offline" | "starting" | "no-such-server";
+  readonly agent: AgentView;
+  /** A sentence about the agent, or its server, without the full stop. */
+  readonly reason: string;
+}
+
+/** A page for a browser, with the content security policy that it is to be sent with. */
+export interface ProblemPage {
+  readonly html: string;
+  readonly contentSecurityPolicy: string;
+}
+
+const statuses = { "bad-gateway": 502, timeout: 504, offline: 503, starting: 503, "no-such-server": 404 } as const;
+
+export function statusOf({ kind }: Problem): number {
+  return statuses[kind];
+}
+
+/** A page for those who read HTML, else JSON or text, as they ask for it. */
+export function answerProblem(
+  req: IncomingMessage,
+  res: ServerResponse,
+  problem: Problem,
+  pageOf: (problem: Problem) => ProblemPage,
+): void {
+  const { agent, kind, reason } = problem;
+  const accept = req.headers.accept ?? "";
+  const page = wantsPage(req) ? pageOf(problem) : undefined;
+  const [type, body] = page
+    ? ["text/html; charset=utf-8", page.html]
+    : /\bjson\b/.test(accept)
+      ? ["application/json", `${JSON.stringify({ error: kind, agent: agent.id, name: agent.name, reason })}\n`]
+      : ["text/plain; charset=utf-8", `${agent.name}: ${reason}.\n`];
+  const content = Buffer.from(body);
+  res.writeHead(statusOf(problem), [
+    ...["Content-Type", type, "Content-Length", String(content.length)],
+    // What is so now is not so later.
+    ...["Cache-Control", "no-store", "X-Content-Type-Options", "nosniff"],
+    ...(page ? ["Content-Security-Policy", page.contentSecurityPolicy] : []),
+    ...(statusOf(problem) === 503 ? ["Retry-After", "5"] : []),
+  ]);
+  res.end(req.method === "HEAD" ? undefined : content);
+}
+
+export function wantsPage(req: IncomingMessage): boolean {
+  return /\btext\/html\b/.test(req.headers.accept ?? "");
+}
+
+const style = "body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem}";
+const styleHash = createHash("sha256").update(style).digest("base64");
+
+/** For a server that has no pages of its own. */
+export function plainPage({ agent, reason }: Problem): ProblemPage {
+  const [name, why] = [agent.name, reason].map((text) =>
+    text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`),
+  );
+  return {
+    html: `<!doctype html><html lang="en"><meta charset="utf-8"><title>${name}</title><style>${style}</style><h1>${name}</h1><p>${why}.</p></html>\n`,
+    contentSecurityPolicy: `default-src 'none'; style-src 'sha256-${styleHash}'; frame-ancestors 'none'`,
+  };
+}

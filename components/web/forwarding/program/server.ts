@@ -1,0 +1,140 @@
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Log } from "../../../supervision/log.ts";
+import { addressesOf } from "./addresses.ts";
+import { decideOnAgentOrigin } from "./agent-origin.ts";
+import { agentPathOf, decideAgentPath, strayAnswer } from "./agent-paths.ts";
+import type { Agents } from "./agents.ts";
+import { redirection, refuseUpgrade, send, textAnswer } from "./answers.ts";
+import type { Access } from "./auth/access.ts";
+import type { ForwardingConfig } from "./config.ts";
+import { Connections } from "./connections.ts";
+import { listen } from "./listen.ts";
+import { createMainPages } from "./main-pages.ts";
+import type { Proxy as AgentProxy } from "./proxy/proxy.ts";
+import type { Asked, Decision, Site } from "./site.ts";
+
+export interface ForwardingServerParts {
+  readonly config: ForwardingConfig;
+  readonly access: Access;
+  readonly agents: Agents;
+  readonly proxy: AgentProxy;
+  readonly log: Log;
+}
+
+export interface ForwardingServer {
+  /** Origin of the pages and the logins, as a browser sees it. */
+  readonly url: string;
+  /** Which it listens on. */
+  readonly port: number;
+  /** The URL that logs one browser in to an agent, once. */
+  loginUrl(agentId: string): { readonly url: string; readonly expiresAt: Date };
+  /** Ends the logins of an agent, and every connection that they hold. */
+  revoke(agentId: string): void;
+  /** Ends all logins. */
+  rotateKey(): void;
+  /** Takes no more; what is under way gets a moment to end. Agents and proxy are left to who made them. */
+  close(): Promise<void>;
+}
+
+/** Room for the cookies of some hundred agents. */
+const maxHeaderSize = 65_536;
+/** How long what is under way may take when the server ends. */
+const goodbyeMs = 2000;
+
+/** @throws when its address can't be had; the error says what to do */
+export async function createForwardingServer(parts: ForwardingServerParts): Promise<ForwardingServer> {
+  const { config, access, agents, proxy, log } = parts;
+  const server = createServer({
+    maxHeaderSize,
+    headersTimeout: 15_000,
+    // Uploads and event streams take as long as they take.
+    requestTimeout: 0,
+    keepAliveTimeout: 65_000,
+    noDelay: true,
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
+  });
+  const connections = new Connections();
+  // The port may be any that is free, so it is known once it is listened on.
+  let addresses = addressesOf(config, config.port);
+  const site: Site = {
+    ...{ access, agents, connections, log },
+    get addresses() {
+      return addresses;
+    },
+  };
+  const mainPages = await createMainPages(site);
+  const onRequest = (req: IncomingMessage, res: ServerResponse) => {
+    const decision = decide(site, { req, isUpgrade: false });
+    if (decision === "main pages") answerByMainPages(mainPages, req, res);
+    else if ("status" in decision) send(req, res, decision);
+    else {
+      connections.note(req.socket, decision.at.agent.id, decision.session.id);
+      proxy.request(req, res, decision.at);
+    }
+  };
+  const onUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const decision = decide(site, { req, isUpgrade: true });
+    if (decision === "main pages") refuseUpgrade(socket, textAnswer(404, ""));
+    else if ("status" in decision) refuseUpgrade(socket, decision);
+    else {
+      connections.note(socket, decision.at.agent.id, decision.session.id);
+      proxy.upgrade(req, socket, head, decision.at);
+    }
+  };
+  server.on("request", onRequest).on("checkContinue", onRequest).on("upgrade", onUpgrade);
+  const listening = await listen(server, config);
+  const { port } = listening;
+  addresses = addressesOf(config, port);
+  server.on("error", (error) => log(`the server has a problem: ${error.message}`));
+
+  return {
+    url: addresses.main,
+    port,
+    loginUrl(agentId) {
+      const { code, expiresAt } = access.mint(agentId);
+      const query = new URLSearchParams({ agent_id: agentId, one_time_code: code });
+      return { url: `${addresses.main}/login?${query}`, expiresAt };
+    },
+    revoke(agentId) {
+      access.revoke(agentId);
+      connections.end(agentId);
+    },
+    rotateKey() {
+      access.rotateKey();
+      connections.endAll();
+    },
+    async close() {
+      listening.close();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      // Event streams and WebSockets would hold it for ever.
+      const timer = setTimeout(() => {
+        server.closeAllConnections();
+        connections.endAll();
+      }, goodbyeMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** By the Host alone, and on the main origin by the start of the path as it came. */
+function decide(site: Site, asked: Asked): Decision | "main pages" {
+  const { url = "", method, headers } = asked.req;
+  if (!url.startsWith("/")) return textAnswer(400, "Only paths are understood here.");
+  const place = site.addresses.placeOf(headers.host);
+  if (place?.kind === "agent") return decideOnAgentOrigin(site, asked, place);
+  if (place?.kind === "main") {
+    const path = agentPathOf(url);
+    return path === undefined ? (strayAnswer(site, asked.req) ?? "main pages") : decideAgentPath(site, asked, path);
+  }
+  if (place?.kind === "alias" && method === "GET" && !asked.isUpgrade) return redirection(site.addresses.main + url);
+  return textAnswer(421, `This is not the address of this server: use ${site.addresses.main}/`);
+}
+
+function answerByMainPages(mainPages: RequestListener, req: IncomingMessage, res: ServerResponse): void {
+  // Whoever waits to be asked for a body need not: the few that are taken are small.
+  if (req.headers.expect !== undefined) res.writeContinue();
+  mainPages(req, res);
+}

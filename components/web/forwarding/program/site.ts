@@ -1,0 +1,27 @@
+import type { IncomingMessage } from "node:http";
+import type { Log } from "../../../supervision/log.ts";
+import type { Addresses } from "./addresses.ts";
+import type { Agents } from "./agents.ts";
+import type { Answer } from "./answers.ts";
+import type { Access } from "./auth/access.ts";
+import type { Session } from "./auth/signing.ts";
+import type { Connections } from "./connections.ts";
+import type { ProxyRequest } from "./proxy/proxy.ts";
+
+/** What all parts of the server share. */
+export interface Site {
+  readonly addresses: Addresses;
+  readonly access: Access;
+  readonly agents: Agents;
+  readonly connections: Connections;
+  readonly log: Log;
+}
+
+export interface Asked {
+  readonly req: IncomingMessage;
+  /** It wants to become a WebSocket. */
+  readonly isUpgrade: boolean;
+}
+
+/** What becomes of a request: an answer of ours, or its agent's. */
+export type Decision = Answer | { readonly session: Session; readonly at: ProxyRequest };

@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import type { InstallationPaths } from "../../installation-paths.ts";
+import { programVersion } from "../../supervision/program-version.ts";
+import { becomeDaemon, type DaemonPlace, type DaemonState, daemonState } from "../../supervision/state.ts";
+
+/** What the forwarding server is made of. */
+const sources = [
+  ...[
+    "web/forwarding/program",
+    "web/forwarding/state",
+    "web/forwarding/admin-client",
+    "web/record",
+    "web/servers",
+    "web/spec",
+  ],
+  ...["web/kept-modal-token", "web/modal", "canonical-json", "mngr", "modal/environment", "modal/token"],
+];
+const packages = ["@fastify/rate-limit", "fastify"];
+
+export function forwardingPlace(paths: InstallationPaths): DaemonPlace {
+  return {
+    folder: paths.forwarding,
+    stateFile: join(paths.forwarding, "forwarding.json"),
+    programVersion: programVersion(sources, packages),
+  };
+}
+
+/** For observers: starts no process, changes nothing. */
+export function forwardingState(paths: InstallationPaths): DaemonState {
+  return daemonState(forwardingPlace(paths));
+}
+
+/** For a forwarding server that starts. @returns false when another one of its installation runs already */
+export function becomeForwardingServer(paths: InstallationPaths): boolean {
+  return becomeDaemon(forwardingPlace(paths), new Date());
+}

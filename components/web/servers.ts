@@ -1,0 +1,140 @@
+import * as z from "zod/mini";
+
+/** What the servers of an agent have said of themselves; see `registeredServers`. */
+export interface Registered {
+  /** By name: where it listens, as seen from the agent's own host. */
+  readonly servers: ReadonlyMap<string, string>;
+  /** Registrations seen, overridden and withdrawn ones too: a restart of the agent makes it grow. */
+  readonly lines: number;
+  /** Lines that say nothing that is known here; they are skipped. */
+  readonly junk: number;
+}
+
+/** The texts of the files that an agent registers its servers in, oldest form last; empty for one that is not there. */
+export interface ServerFiles {
+  /** `events/services/events.jsonl`: mngr's own events. */
+  readonly services: string;
+  /** `logs/servers.jsonl`: `{"server", "url"}` lines (spec 001). */
+  readonly servers: string;
+  /** `logs/agent_server.jsonl`: a port alone (spec 002); it is that of the server `web`. */
+  readonly agentServer: string;
+}
+
+/** A name: up to 64 characters, none of them a control character. */
+const serverName = z.string().check(z.regex(/^\P{Cc}{1,64}$/u));
+const port = z
+  .union([z.int(), z.string().check(z.regex(/^\d{1,5}$/))])
+  .check(z.refine((value) => Number(value) >= 1 && Number(value) <= 65535));
+/** Lines carry more than this: an envelope with an id, a source and the like. */
+const timestamp = { timestamp: z.optional(z.unknown()) };
+
+const line = z.union([
+  z.object({ type: z.literal("service_registered"), service: serverName, url: z.string(), ...timestamp }),
+  z.object({ type: z.literal("service_deregistered"), service: serverName, ...timestamp }),
+  z.object({ type: z.optional(z.undefined()), server: serverName, url: z.string(), ...timestamp }),
+  z.object({ type: z.optional(z.undefined()), server: z._default(serverName, "web"), port, ...timestamp }),
+]);
+
+/** One understood line; `url` is undefined when the server was withdrawn. */
+interface Event {
+  readonly name: string;
+  readonly url: string | undefined;
+  readonly at: number;
+}
+
+/**
+ * A later line for a name overrides an earlier one. Lines of one file stand in their order; between files the time
+ * that a line carries decides, and the files' order where there is none.
+ */
+export function registeredServers(files: ServerFiles): Registered {
+  const texts = [files.services, files.servers, files.agentServer];
+  const lines = texts.map((text) => text.split("\n").filter((each) => each.trim() !== ""));
+  const events = inOrder(lines.map((each) => each.flatMap(parseLine)));
+  const servers = new Map<string, string>();
+  for (const { name, url } of events) {
+    if (url === undefined) servers.delete(name);
+    else servers.set(name, url);
+  }
+  return {
+    servers,
+    lines: events.filter(({ url }) => url !== undefined).length,
+    junk: lines.flat().length - events.length,
+  };
+}
+
+function parseLine(text: string): Event[] {
+  const parsed = line.safeParse(jsonOf(text));
+  if (!parsed.success) return [];
+  const found = parsed.data;
+  const at = timeOf(found.timestamp);
+  if (found.type === "service_deregistered") return [{ name: found.service, url: undefined, at }];
+  const name = "service" in found ? found.service : found.server;
+  const url = serverUrl("port" in found ? `http://127.0.0.1:${found.port}` : found.url);
+  return url === undefined ? [] : [{ name, url, at }];
+}
+
+/** Lines without a time belong to what was said before them, in their file or in one that stands earlier. */
+function inOrder(files: readonly (readonly Event[])[]): readonly Event[] {
+  let latest = -Infinity;
+  const timed = files.flatMap((events) => {
+    let inFile = -Infinity;
+    return events.map((event) => {
+      // A clock that was set back does not reorder a file.
+      inFile = Math.max(inFile, Number.isNaN(event.at) ? latest : event.at);
+      latest = Math.max(latest, inFile);
+      return { ...event, at: inFile };
+    });
+  });
+  return timed.sort((one, other) => (one.at === other.at ? 0 : one.at - other.at));
+}
+
+/** @returns NaN for none */
+function timeOf(timestamp: unknown): number {
+  return typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
+}
+
+/** As it can be connected to; undefined for what is not a web server's URL. */
+function serverUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") return undefined;
+  // An agent that listens on all addresses is reached on its own.
+  if (url.hostname === "0.0.0.0") url.hostname = "127.0.0.1";
+  if (url.hostname === "[::]") url.hostname = "[::1]";
+  return url.href;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const mostBytes = 262_144;
+const paths = ["events/services/events.jsonl", "logs/servers.jsonl", "logs/agent_server.jsonl"] as const;
+const separator = (path: string) => `--- ${path}`;
+
+/** POSIX sh, for `mngr exec`: prints the last 256 KB of each file, whole lines, with a separator before each. */
+export const readServersCommand = [
+  `for file in ${paths.join(" ")}; do`,
+  `printf '\\n${separator("%s")}\\n' "$file";`,
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's, not ours
+  'path="${MNGR_AGENT_STATE_DIR:-$MNG_AGENT_STATE_DIR}/$file";',
+  '[ -f "$path" ] || continue;',
+  `if [ "$(wc -c <"$path")" -gt ${mostBytes} ]; then tail -c ${mostBytes} "$path" | sed 1d; else cat "$path"; fi;`,
+  "done",
+].join(" ");
+
+/** What `readServersCommand` printed. */
+export function parseServersOutput(stdout: string): ServerFiles {
+  const texts = paths.map((path) => {
+    const start = stdout.indexOf(`${separator(path)}\n`);
+    if (start === -1) return "";
+    const text = stdout.slice(start + separator(path).length + 1);
+    const end = text.search(/^--- /m);
+    return end === -1 ? text : text.slice(0, end);
+  });
+  const [services = "", servers = "", agentServer = ""] = texts;
+  return { services, servers, agentServer };
+}

@@ -1,0 +1,198 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { type IncomingHttpHeaders, request } from "node:http";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Agents, AgentView } from "../../components/web/forwarding/program/agents.ts";
+import { type Access, openAccess } from "../../components/web/forwarding/program/auth/access.ts";
+import type { ForwardingConfig } from "../../components/web/forwarding/program/config.ts";
+import type { Proxy as AgentProxy, ProxyRequest } from "../../components/web/forwarding/program/proxy/proxy.ts";
+import { createForwardingServer, type ForwardingServer } from "../../components/web/forwarding/program/server.ts";
+
+export const ada = agentView("a", "ada");
+export const bob = agentView("b", "bob");
+
+/** @param digit its id is made of */
+export function agentView(digit: string, name: string, more: Partial<AgentView> = {}): AgentView {
+  return { id: `agent-${digit.repeat(32)}`, name, provider: "local", state: "online", servers: ["web"], ...more };
+}
+
+export function agentsOf(views: readonly AgentView[]): Agents & { refreshed: number } {
+  return {
+    refreshed: 0,
+    list: () => views,
+    find: (id) => views.find((view) => view.id === id),
+    target: async () => undefined,
+    failed() {},
+    async refresh() {
+      this.refreshed++;
+    },
+    stop() {},
+  };
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  /** What stands behind `Location`. */
+  readonly location: string | undefined;
+  /** `name=value` of the cookie that is set, for a `Cookie` header. */
+  readonly cookie: string;
+}
+
+export interface Question {
+  readonly method?: string;
+  /** Of the Host header; the main origin's when left out. */
+  readonly host?: string;
+  readonly cookie?: string | undefined;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+
+/** A whole server with the agents that it is told of, and a proxy that answers for them with what it was asked. */
+export interface ForwardingSite extends AsyncDisposable {
+  readonly folder: string;
+  readonly server: ForwardingServer;
+  readonly access: Access;
+  readonly agents: ReturnType<typeof agentsOf>;
+  readonly log: readonly string[];
+  /** What the proxy was handed, oldest first. */
+  readonly proxied: readonly ProxyRequest[];
+  ask(path: string, question?: Question): Promise<Answered>;
+  /** Follows redirects within the site as a browser does, with its cookies by origin. */
+  browser(): Browser;
+  /** Logs a browser in and gives its main cookie, `name=value`. */
+  login(agent: AgentView): Promise<string>;
+  /** Sends bytes as they are; what comes back until the connection ends, or after the first answer. */
+  raw(text: string): Promise<string>;
+}
+
+export interface Browser {
+  open(url: string, headers?: Record<string, string>): Promise<Answered & { readonly url: string }>;
+}
+
+/** Of an agent's own origin. */
+export function hostOf({ server }: ForwardingSite, id: string, name?: string): string {
+  return `${name === undefined ? "" : `${name}.`}${id}.localhost:${server.port}`;
+}
+
+/** The cookie of ada's own origin, as the way through the ticket gives it. @param cookie of the main origin */
+export async function enter(site: ForwardingSite, cookie: string, path = `/${ada.id}/`): Promise<string> {
+  const { location = "" } = await site.ask(path, { cookie, headers: navigation });
+  const url = new URL(location);
+  return (await site.ask(url.pathname + url.search, { host: url.host, headers: linked })).cookie;
+}
+
+/** A browser that goes to a page. */
+export const navigation = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none" };
+
+/** As `navigation`, from a page of another site. */
+export const linked = { ...navigation, "sec-fetch-site": "cross-site" };
+
+export async function openSite(
+  views: readonly AgentView[] = [ada, bob],
+  options: Partial<ForwardingConfig> = {},
+): Promise<ForwardingSite> {
+  const folder = mkdtempSync(join(tmpdir(), "forwarding-"));
+  const log: string[] = [];
+  const write = (line: string) => void log.push(line);
+  const config: ForwardingConfig = {
+    ...{ version: 1, port: 0, host: "127.0.0.1", publicUrl: null, routing: "host" },
+    ...{ codeTtlSeconds: 900, cookieTtlSeconds: 3600 },
+    ...options,
+  };
+  const { codeTtlSeconds, cookieTtlSeconds, publicUrl } = config;
+  const access = openAccess({ folder, codeTtlSeconds, cookieTtlSeconds, isSecure: publicUrl !== null, log: write });
+  const agents = agentsOf(views);
+  const proxied: ProxyRequest[] = [];
+  const proxy: AgentProxy = {
+    request(_req, res, at) {
+      proxied.push(at);
+      res.end(`${at.agent.name} ${at.server ?? "-"} ${at.prefix} ${at.path}`);
+    },
+    upgrade(_req, socket, _head, at) {
+      proxied.push(at);
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    },
+    stop() {},
+  };
+  const server = await createForwardingServer({ config, access, agents, proxy, log: write });
+  const ask = (path: string, question: Question = {}) => askServer(server, path, question);
+  return {
+    ...{ folder, server, access, agents, log, proxied, ask },
+    browser: () => new SmallBrowser(ask, server),
+    async login(agent) {
+      const { url } = server.loginUrl(agent.id);
+      const { cookie } = await ask(`/authenticate${new URL(url).search}`);
+      return cookie;
+    },
+    raw: (text) => rawExchange(server.port, text),
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function askServer(server: ForwardingServer, path: string, question: Question): Promise<Answered> {
+  const { method = "GET", host = new URL(server.url).host, cookie, headers = {}, body } = question;
+  const all = { host, ...(cookie === undefined ? {} : { cookie }), ...headers };
+  return new Promise((resolve, reject) => {
+    const options = { host: "127.0.0.1", port: server.port, path, method, headers: all, agent: false };
+    const asking = request(options, (response) => {
+      const parts: Buffer[] = [];
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.once("end", () => {
+        const [set = ""] = response.headers["set-cookie"] ?? [];
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: Buffer.concat(parts).toString("utf8"),
+          location: response.headers.location,
+          cookie: set.split(";")[0] ?? "",
+        });
+      });
+    });
+    asking.once("error", reject);
+    asking.end(body);
+  });
+}
+
+class SmallBrowser implements Browser {
+  readonly #ask: ForwardingSite["ask"];
+  readonly #server: ForwardingServer;
+  /** Cookies by host, `name` to `value`. */
+  readonly #jar = new Map<string, Map<string, string>>();
+
+  constructor(ask: ForwardingSite["ask"], server: ForwardingServer) {
+    this.#ask = ask;
+    this.#server = server;
+  }
+
+  async open(from: string, headers: Record<string, string> = navigation): Promise<Answered & { url: string }> {
+    let url = new URL(from, this.#server.url);
+    for (let hop = 0; hop < 10; hop++) {
+      const cookies = this.#jar.get(url.host) ?? new Map<string, string>();
+      this.#jar.set(url.host, cookies);
+      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") || undefined;
+      const answered = await this.#ask(url.pathname + url.search, { host: url.host, headers, cookie });
+      const [name = "", value = ""] = answered.cookie.split("=");
+      if (name !== "") cookies.set(name, value);
+      if (answered.location === undefined) return { ...answered, url: url.href };
+      url = new URL(answered.location, url);
+    }
+    throw new Error(`${from} leads round in circles`);
+  }
+}
+
+function rawExchange(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.end(text, "latin1"));
+    let answer = "";
+    socket.setEncoding("latin1").on("data", (part: string) => {
+      answer += part;
+    });
+    socket.once("error", reject).once("close", () => resolve(answer));
+  });
+}

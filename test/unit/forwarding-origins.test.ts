@@ -1,0 +1,253 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { pathOn } from "../../components/web/forwarding/program/enter.ts";
+import { ada, agentView, bob, enter, hostOf, linked, navigation, openSite } from "../support/forwarding-site.ts";
+
+const many = agentView("a", "ada", { servers: ["web", "api", "Two words", "a/b"] });
+
+describe("the way to an agent's own origin", () => {
+  it("sets its cookie by a ticket that is good once, and ends at the page", async () => {
+    await using site = await openSite();
+    const cookie = await site.login(ada);
+    const { port } = site.server;
+    const first = await site.ask(`/${ada.id}/chat?x=1&y=%2F`, { cookie, headers: navigation });
+    expect(first.status).toBe(302);
+    const url = new URL(first.location ?? "");
+    expect(url.origin).toBe(`http://${ada.id}.localhost:${port}`);
+    expect(url.pathname).toBe("/__changelings/enter");
+    expect([...url.searchParams.keys()]).toEqual(["ticket", "to"]);
+    expect(url.searchParams.get("to")).toBe("/chat?x=1&y=%2F");
+
+    const { host } = url;
+    const second = await site.ask(url.pathname + url.search, { host, headers: linked });
+    expect(second.headers["set-cookie"]).toEqual([
+      expect.stringMatching(
+        new RegExp(`^changeling_${ada.id}=[\\w.-]+; Max-Age=\\d+; Path=/; HttpOnly; SameSite=Lax$`),
+      ),
+    ]);
+    expect(second.location).toBe(`${url.origin}/__changelings/enter?to=%2Fchat%3Fx%3D1%26y%3D%252F`);
+    expect(second.headers["referrer-policy"]).toBe("no-referrer");
+
+    const third = await site.ask(second.location?.slice(url.origin.length) ?? "", { host, cookie: second.cookie });
+    expect([third.status, third.location]).toEqual([302, `${url.origin}/chat?x=1&y=%2F`]);
+    expect((await site.ask("/chat?x=1&y=%2F", { host, cookie: second.cookie })).body).toBe("ada -  /chat?x=1&y=%2F");
+    expect(site.proxied.at(-1)).toEqual({
+      ...{ agent: ada, server: undefined, prefix: "", path: "/chat?x=1&y=%2F", publicOrigin: url.origin },
+    });
+
+    const again = await site.ask(url.pathname + url.search, { host, headers: linked });
+    expect([again.status, again.headers["set-cookie"]]).toEqual([403, undefined]);
+    expect(again.body).toContain("Not logged in here");
+  });
+
+  it("is found from wherever one begins, and never goes in circles", async () => {
+    await using site = await openSite();
+    const own = `http://${hostOf(site, ada.id)}/deep/page?q=1`;
+    const browser = site.browser();
+    const stranger = await browser.open(own);
+    expect([stranger.url, stranger.status]).toEqual([`${site.server.url}/`, 200]);
+    await browser.open(site.server.loginUrl(ada.id).url.replace("/login", "/authenticate"));
+    expect(await browser.open(own)).toMatchObject({ url: own, body: "ada -  /deep/page?q=1" });
+    expect(await browser.open(`/${ada.id}/x`)).toMatchObject({
+      url: `http://${hostOf(site, ada.id)}/x`,
+      body: "ada -  /x",
+    });
+    expect((await browser.open(`http://${hostOf(site, bob.id)}/`)).url).toBe(`${site.server.url}/`);
+    // The login ends while the agent's page is open.
+    site.server.revoke(ada.id);
+    expect((await browser.open(own)).url).toBe(`${site.server.url}/`);
+  });
+
+  it("tells a browser that keeps no cookie there, instead of going in circles", async () => {
+    await using site = await openSite();
+    const cookie = await site.login(ada);
+    let url = new URL(`${site.server.url}/${ada.id}/`);
+    const seen: number[] = [];
+    for (let hop = 0; hop < 5; hop++) {
+      const kept = url.host === new URL(site.server.url).host ? cookie : undefined;
+      const { status, location } = await site.ask(url.pathname + url.search, {
+        host: url.host,
+        cookie: kept,
+        headers: linked,
+      });
+      seen.push(status);
+      if (location === undefined) break;
+      url = new URL(location);
+    }
+    expect(seen).toEqual([302, 302, 403]);
+  });
+
+  it("leads to each of an agent's further servers that a host can be named after", async () => {
+    await using site = await openSite([many]);
+    const cookie = await site.login(ada);
+    const goal = async (path: string) => {
+      const { location = "" } = await site.ask(path, { cookie, headers: navigation });
+      const url = new URL(location);
+      return `${url.host.replace(`${ada.id}.localhost:${site.server.port}`, "<own>")} ${url.searchParams.get("to")}`;
+    };
+    expect(await goal(`/${ada.id}`)).toBe("<own> /");
+    expect(await goal(`/${ada.id}?a=1`)).toBe("<own> /?a=1");
+    expect(await goal(`/${ada.id}/api`)).toBe("api.<own> /");
+    expect(await goal(`/${ada.id}/api/v1?a=1`)).toBe("api.<own> /v1?a=1");
+    expect(await goal(`/${ada.id}/api?a=1`)).toBe("api.<own> /?a=1");
+    expect(await goal(`/${ada.id}/apis`)).toBe("<own> /apis");
+    expect(await goal(`/${ada.id}/web/x`)).toBe("<own> /web/x");
+    expect(await goal(`/${ada.id}/Two%20words/x`)).toBe("<own> /Two%20words/x");
+
+    const browser = site.browser();
+    await browser.open(site.server.loginUrl(ada.id).url.replace("/login", "/authenticate"));
+    const api = `http://${hostOf(site, ada.id, "api")}/v1`;
+    expect(await browser.open(api)).toMatchObject({ url: api, body: "ada api  /v1" });
+    // A path of its own page that is called like another server stays its own.
+    const own = `http://${hostOf(site, ada.id)}/api/v1`;
+    expect(await browser.open(own)).toMatchObject({ url: own, body: "ada -  /api/v1" });
+  });
+
+  it("is closed to whoever has no cookie, whether or not there is such an agent", async () => {
+    await using site = await openSite();
+    const nobody = `agent-${"0".repeat(32)}`;
+    const answers = async (id: string) => {
+      const asked = [
+        site.ask(`/${id}/x`, { headers: navigation }),
+        site.ask(`/${id}/x`, { headers: { accept: "text/html" } }),
+        site.ask(`/${id}/x`),
+        site.ask(`/${id}/x`, { method: "POST" }),
+        site.ask("/x", { host: hostOf(site, id), headers: navigation }),
+        site.ask("/x", { host: hostOf(site, id) }),
+        site.ask("/x", { host: hostOf(site, id, "api"), method: "POST" }),
+      ];
+      return (await Promise.all(asked)).map(({ status, location, body }) =>
+        [status, location?.replace(id, "<id>"), body].join(" "),
+      );
+    };
+    const { url } = site.server;
+    expect(await answers(ada.id)).toEqual([
+      `302 ${url}/ `,
+      `302 ${url}/ `,
+      "401  Log in first.\n",
+      "401  Log in first.\n",
+      `302 ${url}/<id>/__changelings/enter?to=%2Fx `,
+      "401  Log in first.\n",
+      "401  Log in first.\n",
+    ]);
+    expect(await answers(nobody)).toEqual(await answers(ada.id));
+    expect(site.proxied).toEqual([]);
+  });
+
+  it("leads what has a body there as it is", async () => {
+    await using site = await openSite();
+    const cookie = await site.login(ada);
+    const { status, location } = await site.ask(`/${ada.id}/message`, { cookie, method: "POST", body: "hello" });
+    expect([status, location]).toEqual([307, `http://${hostOf(site, ada.id)}/message`]);
+  });
+});
+
+describe("a cookie", () => {
+  it("opens neither another agent, nor another kind of origin", async () => {
+    await using site = await openSite();
+    const main = await site.login(ada);
+    const own = await enter(site, main);
+    const swapped = (cookie: string) => cookie.replace(ada.id, bob.id);
+    for (const [path, host, cookie] of [
+      [`/${bob.id}/`, undefined, main],
+      [`/${bob.id}/`, undefined, swapped(main)],
+      [`/${ada.id}/`, undefined, own],
+      ["/", hostOf(site, ada.id), main],
+      ["/", hostOf(site, bob.id), own],
+      ["/", hostOf(site, bob.id), swapped(own)],
+    ] as const) {
+      const { status } = await site.ask(path, { cookie, ...(host === undefined ? {} : { host }) });
+      expect([path, host, status]).toEqual([path, host, 401]);
+    }
+    expect(site.proxied).toEqual([]);
+  });
+
+  it("of an agent that is gone shows that there is nothing", async () => {
+    await using site = await openSite([]);
+    const cookie = await site.login(ada);
+    expect((await site.ask(`/${ada.id}/`, { cookie })).status).toBe(404);
+  });
+});
+
+describe("where a login may lead", () => {
+  const origin = "http://a.localhost:8420";
+
+  it.each([
+    ["/", "/"],
+    ["/a/b?c=d&e", "/a/b?c=d&e"],
+    ["/a#b", "/a"],
+    ["", "/"],
+    ["a", "/"],
+    ["//evil.example", "/"],
+    ["//evil.example/a", "/"],
+    ["/\\evil.example", "/"],
+    ["\\\\evil.example", "/"],
+    ["/\t/evil.example", "/"],
+    ["/\n/evil.example", "/"],
+    ["http://evil.example/", "/"],
+    ["javascript:alert(1)", "/"],
+    ["/.//evil.example", "//evil.example"],
+    ["/a/..//evil.example", "//evil.example"],
+    ["/%0d%0aset-cookie:x=1", "/%0d%0aset-cookie:x=1"],
+    ["/a\r\nset-cookie: x=1", "/aset-cookie:%20x=1"],
+    ["/__changelings/enter?to=/", "/"],
+    ["/x/../__changelings/logout", "/"],
+    ["/é", "/%C3%A9"],
+  ])("%j", (to, path) => {
+    expect(pathOn(origin, to)).toBe(origin + path);
+  });
+
+  it("is never another origin", () => {
+    const unit = fc.constantFrom(..."/\\:@?#.%ae\t\r\n ");
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit }), fc.string(), fc.webUrl()), (to) => {
+        const url = new URL(pathOn(origin, to));
+        expect(url.origin).toBe(origin);
+        expect(url.href).not.toMatch(/[\r\n\t]/);
+      }),
+    );
+  });
+
+  it.each(["//evil.example/", "/\\evil.example", "/%0d%0aset-cookie:x=1", "/.//evil.example/"])(
+    "from the main origin, after %j",
+    async (path) => {
+      await using site = await openSite();
+      const cookie = await site.login(ada);
+      const own = await enter(site, cookie, `/${ada.id}${path}`);
+      const host = hostOf(site, ada.id);
+      const query = new URLSearchParams({ to: path });
+      const { location, headers } = await site.ask(`/__changelings/enter?${query}`, { host, cookie: own });
+      expect(new URL(location ?? "").host).toBe(host);
+      expect(headers["set-cookie"]).toBeUndefined();
+    },
+  );
+});
+
+describe("/__changelings/", () => {
+  it("logs out on the agent's own origin, after asking", async () => {
+    await using site = await openSite();
+    const main = await site.login(ada);
+    const cookie = await enter(site, main);
+    const host = hostOf(site, ada.id);
+    const asking = await site.ask("/__changelings/logout", { host, cookie });
+    expect([asking.status, asking.headers["set-cookie"]]).toEqual([200, undefined]);
+    expect(asking.body).toContain('<form method="post"><button>Log out</button></form>');
+    const { headers } = await site.ask("/__changelings/logout", { host, cookie, method: "POST" });
+    expect(headers["set-cookie"]).toEqual([`changeling_${ada.id}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax`]);
+    expect((await site.ask("/", { host, cookie })).status).toBe(401);
+    expect((await site.ask("/", { cookie: main })).body).toContain("not logged in to any");
+    const again = await site.ask("/__changelings/logout", { host, cookie });
+    expect([again.status, again.location]).toEqual([303, `${site.server.url}/`]);
+  });
+
+  it("never reaches the agent", async () => {
+    await using site = await openSite();
+    const cookie = await enter(site, await site.login(ada));
+    for (const path of ["/__changelings/", "/__changelings/other", "/__changelings/enter/x"])
+      expect((await site.ask(path, { host: hostOf(site, ada.id), cookie })).status).toBe(404);
+    expect(
+      (await site.ask("/__changelings/logout", { host: hostOf(site, ada.id), cookie, method: "PUT" })).status,
+    ).toBe(405);
+    expect(site.proxied).toEqual([]);
+  });
+});

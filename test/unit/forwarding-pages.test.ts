@@ -1,0 +1,148 @@
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Trouble, troublePage } from "../../components/web/forwarding/program/pages/agent-trouble.ts";
+import { escaped, html } from "../../components/web/forwarding/program/pages/html.ts";
+import { listPage, placeholderPage } from "../../components/web/forwarding/program/pages/list.ts";
+import { codeSpentPage, loginPage, notEnteredPage } from "../../components/web/forwarding/program/pages/login.ts";
+import {
+  failurePage,
+  loggedOutPage,
+  logoutPage,
+  notFoundPage,
+  tooManyPage,
+} from "../../components/web/forwarding/program/pages/notices.ts";
+import { pageHeaders } from "../../components/web/forwarding/program/pages/page.ts";
+import { ada, agentView, bob } from "../support/forwarding-site.ts";
+
+const kinds = ["bad-gateway", "timeout", "offline", "starting", "no-such-server"] as const;
+const trouble = (kind: Trouble["kind"], name = "ada", reason = "it is stopped") =>
+  troublePage({ kind, agent: { name }, reason }).html;
+
+/** Each page, with a text of somebody else's wherever one may stand. */
+function pagesWith(text: string): Record<string, string> {
+  return {
+    login: loginPage(text, text),
+    notEntered: notEnteredPage("http://localhost:8420", text),
+    list: listPage([agentView("a", text), bob]),
+    logout: logoutPage("http://localhost:8420/", text),
+    ...Object.fromEntries(kinds.map((kind) => [kind, trouble(kind, text, text)])),
+  };
+}
+
+const pages: Record<string, string> = {
+  ...pagesWith("ada"),
+  placeholder: placeholderPage(),
+  codeSpent: codeSpentPage(),
+  notFound: notFoundPage(),
+  loggedOut: loggedOutPage("/"),
+  tooMany: tooManyPage(),
+  failure: failurePage(),
+};
+
+describe("the template", () => {
+  it("escapes what it is given, and nothing that it made itself", () => {
+    expect(html`<p title="${`"'\``}">${"<b>&amp;"}${3}${[html`<i>${"<"}</i>`, html`-`]}</p>`.toString()).toBe(
+      '<p title="&quot;&#39;&#96;">&lt;b&gt;&amp;amp;3<i>&lt;</i>-</p>',
+    );
+  });
+
+  it("leaves no character that could end a text or a quoted attribute", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), (text) => {
+        const safe = escaped(text);
+        expect(safe).not.toMatch(/[<>"'`]|&(?!(amp|lt|gt|quot|#39|#96);)/);
+        const back = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", "#96": "`" };
+        expect(safe.replace(/&(amp|lt|gt|quot|#39|#96);/g, (_, name: keyof typeof back) => back[name])).toBe(text);
+      }),
+    );
+  });
+});
+
+describe("every page", () => {
+  const tagsOf = (page: string) => page.match(/<[a-z!/][^>]*>/gi)?.map((tag) => tag.replace(/"[^"]*"/g, '""')) ?? [];
+
+  it("has the same tags, whatever a name or a reason holds", () => {
+    const plain = pagesWith("ada");
+    const unit = fc.constantFrom(..."<>\"'`&/=x ");
+    const evil = fc.oneof(
+      fc.string({ unit }),
+      fc.constantFrom("</style><script>x</script>", '"><img src=x onerror=x>'),
+    );
+    fc.assert(
+      fc.property(evil, (text) => {
+        for (const [name, page] of Object.entries(pagesWith(text)))
+          expect(tagsOf(page)).toEqual(tagsOf(plain[name] ?? ""));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it.each(Object.entries(pages))("%s has a title, and nothing that the policy forbids", (_, page) => {
+    const policy = pageHeaders["content-security-policy"];
+    expect(page).toMatch(/^<!doctype html>\n<html lang="en">/);
+    const [, title] = /<title>(.+)<\/title>/.exec(page) ?? [];
+    expect(page).toContain(`<h1>${title}</h1>`);
+    for (const tag of ["style", "script"]) {
+      for (const [, content = ""] of page.matchAll(new RegExp(`<${tag}>(.*?)</${tag}>`, "gs"))) {
+        expect(policy).toContain(`${tag}-src 'sha256-${createHash("sha256").update(content).digest("base64")}'`);
+      }
+    }
+    // No inline handlers or styles, and nothing that would be loaded.
+    expect(page).not.toMatch(/ (on[a-z]+|style|src)=/);
+    expect(page.match(/<link [^>]*>/g)).toEqual(['<link rel="icon" href="data:,">']);
+  });
+
+  it("is sent with headers that keep it to itself", () => {
+    const { "content-security-policy": policy = "", ...others } = pageHeaders;
+    expect(policy.replaceAll(/sha256-[A-Za-z0-9+/=]{44}/g, "sha256-<hash>").split("; ")).toEqual([
+      "default-src 'none'",
+      "style-src 'sha256-<hash>'",
+      "script-src 'sha256-<hash>'",
+      "img-src data:",
+      "form-action 'self'",
+      "base-uri 'none'",
+      "frame-ancestors 'none'",
+    ]);
+    expect(others).toEqual({
+      "content-type": "text/html; charset=utf-8",
+      "cross-origin-opener-policy": "same-origin",
+      "cross-origin-resource-policy": "same-origin",
+      "x-content-type-options": "nosniff",
+      "cache-control": "no-store",
+      "referrer-policy": "no-referrer",
+    });
+  });
+});
+
+describe("the list", () => {
+  it("has a link, in the menu and in the list, a state and a way out for each agent", () => {
+    const page = listPage([ada, { ...bob, state: "starting" }]);
+    const count = (text: string) => page.split(text).length - 1;
+    for (const { id, name } of [ada, bob]) {
+      expect(count(`<a href="/${id}/">${name}</a>`)).toBe(2);
+      expect(count(`<form method="post" action="/logout?agent_id=${id}">`)).toBe(1);
+    }
+    expect(page.match(/<span.*<\/span>/g)).toEqual([
+      '<span class="state online">Online</span>',
+      '<span class="state starting">Starting</span>',
+    ]);
+  });
+});
+
+describe("a page about an agent's trouble", () => {
+  it("says which agent and why, and looks again when waiting helps", () => {
+    const seen = kinds.map((kind) => {
+      const page = trouble(kind);
+      return [/<h1>(.*)<\/h1>/.exec(page)?.[1], /http-equiv="refresh" content="(\d+)"/.exec(page)?.[1]];
+    });
+    expect(seen).toEqual([
+      ["ada can’t be reached", undefined],
+      ["ada does not answer", undefined],
+      ["ada is offline", "15"],
+      ["ada is starting", "3"],
+      ["ada has no such server", undefined],
+    ]);
+    for (const kind of kinds) expect(trouble(kind)).toContain("<p>It is stopped.</p>");
+  });
+});
