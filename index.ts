@@ -19,10 +19,18 @@ const secretsOf = (changeling: Changeling) =>
   Object.fromEntries(
     secretNames(changeling).flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
   );
-const onModal = fleet.changelings.filter(({ provider }) => provider === "modal");
-const modal = onModal.length === 0 ? undefined : await placeOnModal();
+const crons = fleet.changelings.filter((changeling) => changeling.kind === "cron");
+const webs = fleet.changelings.filter((changeling) => changeling.kind === "web");
+const onModal = crons.filter(({ provider }) => provider === "modal");
+const usesModal = fleet.changelings.some(({ provider }) => provider === "modal");
+const stackOnModal = usesModal ? await lookAtModal() : undefined;
+// Each looks at what is live, which takes seconds.
+const [modal, declareWebs] = await Promise.all([
+  onModal.length === 0 ? undefined : placeOnModal(),
+  webs.length === 0 ? () => [] : lookAtWebs(),
+]);
 
-for (const changeling of fleet.changelings) {
+for (const changeling of crons) {
   new CronChangeling(changeling.name, {
     ...changeling,
     mngrProfile: fleet.mngrProfile,
@@ -30,18 +38,56 @@ for (const changeling of fleet.changelings) {
     secretValues: secretsOf(changeling),
   });
 }
+const pages = declareWebs();
 
-/** Per changeling what it is and when it fires; nothing that moves with the clock. */
-export const changelings = Object.fromEntries(
-  fleet.changelings.map(({ name, kind, provider, schedule, timezone, enabled }) => [
+/** Per changeling what it is, and when it fires or where its page is; nothing that moves with the clock. */
+export const changelings = Object.fromEntries([
+  ...crons.map(({ name, kind, provider, schedule, timezone, enabled }) => [
     name,
     { kind, provider, schedule, scheduleInWords: scheduleInWords(schedule), timezone, enabled },
   ]),
-);
+  ...pages,
+]);
+
+/** @returns what declares the web changelings, and what forwards to them. Their parts load only for who uses them */
+async function lookAtWebs() {
+  const [{ ForwardingServer }, { localWebs }, { pageUrl }, { WebChangeling }] = await Promise.all([
+    import("./components/web/forwarding/forwarding-server.ts"),
+    import("./components/web/local-webs.ts"),
+    import("./components/web/page-url.ts"),
+    import("./components/web/web-changeling.ts"),
+  ]);
+  const { forwarding, mngrProfile } = fleet;
+  const of = (where: "local" | "modal") => webs.filter(({ provider }) => provider === where);
+  const [local, modal] = await Promise.all([
+    localWebs(of("local"), { mngrProfile, secretValues: secretsOf }),
+    of("modal").length === 0 ? undefined : websOnModal(of("modal")),
+  ]);
+  return () => {
+    // It starts first, and is told of each agent that comes; but a port that is taken keeps no agent from running.
+    new ForwardingServer("forwarding", { ...forwarding, installation: local.installation });
+    return webs.map((declared) => {
+      const { name, kind, provider, enabled } = declared;
+      const secretValues = secretsOf(declared);
+      const { agentId, servers } = new WebChangeling(name, { ...declared, local, modal, secretValues });
+      const url = agentId.apply((id) => id && pageUrl(forwarding, id));
+      return [name, { kind, provider, enabled, url, servers }] as const;
+    });
+  };
+}
 
 /** Modal's parts load only for who uses them. */
+async function lookAtModal() {
+  const { modalStack } = await import("./components/modal/modal-stack.ts");
+  return modalStack({ mngrProfile: fleet.mngrProfile, stackToken: await modalTokenOfStack(config) });
+}
+
 async function placeOnModal() {
   const { modalPlace } = await import("./components/cron/modal-place.ts");
-  const stackToken = await modalTokenOfStack(config);
-  return modalPlace(onModal, { mngrProfile: fleet.mngrProfile, stackToken, secretValues: secretsOf });
+  return modalPlace(onModal, { modal: stackOnModal, secretValues: secretsOf });
+}
+
+async function websOnModal(declared: typeof webs) {
+  const { modalWebs } = await import("./components/web/modal-webs.ts");
+  return modalWebs(declared, { modal: stackOnModal, secretValues: secretsOf });
 }

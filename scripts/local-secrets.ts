@@ -1,5 +1,6 @@
 /** Installs or removes the secrets of a changeling on this machine: the `<name>-secrets` Command. */
 import * as z from "zod/mini";
+import { removeEmptyFolders } from "../components/empty-folders.ts";
 import { installationPaths } from "../components/installation-paths.ts";
 import { removeFile } from "../components/installed-file.ts";
 import { secretsPath, writeSecrets } from "../components/installed-secrets.ts";
@@ -22,7 +23,9 @@ await runScript({
     return { installed: name };
   },
   async remove({ NAME: name, INSTALLATION: installation }) {
-    removeFile(secretsPath(installationPaths(installation), name));
+    const paths = installationPaths(installation);
+    removeFile(secretsPath(paths, name));
+    removeEmptyFolders(paths);
     return { removed: name };
   },
 });

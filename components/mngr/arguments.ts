@@ -4,8 +4,12 @@
  */
 
 /** mngr's address of an agent on this machine; naming the host keeps an unreachable provider out of the answer. */
-function localAddress(agent: string): string {
+export function localAddress(agent: string): string {
   return `${agent}@localhost.local`;
+}
+
+function addressOf(agent: string): string {
+  return agent.includes("@") ? agent : localAddress(agent);
 }
 
 /** What one `mngr create` makes: an agent in a worktree of its own, on a new branch. */
@@ -45,14 +49,68 @@ export function createArguments(options: CreateOptions): string[] {
   ];
 }
 
-/** Prints one JSON object with all agents of this machine, whoever made them. */
-export function listArguments(): string[] {
-  return ["list", "--provider", "local", "--format", "json", "--headless"];
+/** What one `mngr create` makes of a persistent agent that works in a folder of its own. */
+export interface ProvisionOptions {
+  readonly agent: string;
+  /** `agent-` and 32 hex digits; an agent that is there keeps the id that it has. */
+  readonly id: string;
+  /** The create template that says the rest; undefined: there is none. */
+  readonly template: string | undefined;
+  /** Agent type; it wins over the template's. */
+  readonly type: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Absolute path of a dotenv file; see `envFileText`. */
+  readonly envFile: string;
+  /** Shell command that is run in the folder before the agent starts. It sees the agent's environment. */
+  readonly prepare: string;
+  readonly buildArgs: readonly string[];
+  readonly agentArgs: readonly string[];
 }
 
-/** @param agent name or id */
+/**
+ * Makes the agent in the current folder; one of that name is stopped, provisioned anew from nothing but this, and
+ * started again, its files and commits untouched. Prints JSON lines as `createArguments` does.
+ */
+export function provisionArguments(options: ProvisionOptions): string[] {
+  return [
+    ...["create", localAddress(options.agent), "--id", options.id],
+    // The folder is the agent's own: whatever lies there uncommitted stays as it is.
+    ...["--reuse", "--update", "--transfer", "none", "--no-ensure-clean"],
+    ...(options.template === undefined ? [] : ["--template", options.template]),
+    ...(options.type === undefined ? [] : ["--type", options.type]),
+    ...["--no-connect", "--headless", "--yes", "--format", "jsonl"],
+    ...Object.entries(options.labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]),
+    ...["--env-file", options.envFile, "--extra-provision-command", options.prepare],
+    ...options.buildArgs.flatMap((argument) => ["--build-arg", argument]),
+    ...(options.agentArgs.length === 0 ? [] : ["--", ...options.agentArgs]),
+  ];
+}
+
+/** The agent keeps its id. @param agent name, id, or address with its host */
+export function renameArguments(agent: string, name: string): string[] {
+  return ["rename", addressOf(agent), name, "--format", "json", "--headless"];
+}
+
+/** Prints one JSON object with all agents of these providers (this machine's: `local`), whoever made them. */
+export function listArguments(providers: readonly string[] = ["local"]): string[] {
+  return ["list", ...providers.flatMap((provider) => ["--provider", provider]), "--format", "json", "--headless"];
+}
+
+/**
+ * Runs one shell command for each of these agents, on its host and in its environment; prints one JSON object. No agent
+ * and no host is started for it.
+ *
+ * @param addresses `ID@localhost.local`, `ID@HOST_ID.PROVIDER`; one that is not there fails them all
+ * @param timeoutSeconds for each agent
+ */
+export function execArguments(addresses: readonly string[], command: string, timeoutSeconds: number): string[] {
+  const options = ["--timeout", String(timeoutSeconds), "--no-start", "--on-error", "continue"];
+  return ["exec", ...addresses, command, ...options, "--format", "json", "--headless"];
+}
+
+/** @param agent name, id, or address with its host */
 export function stopArguments(agent: string): string[] {
-  return ["stop", localAddress(agent), "--format", "json", "--headless"];
+  return ["stop", addressOf(agent), "--format", "json", "--headless"];
 }
 
 /** Succeeds for an agent that is already gone. Branches are kept. @param agents names or ids */
@@ -60,14 +118,20 @@ export function destroyArguments(agents: readonly string[]): string[] {
   return ["destroy", ...agents.map(localAddress), "--force", "--format", "json", "--headless"];
 }
 
-/** Prints what the agent's terminal holds, scrollback included. */
-export function captureArguments(agent: string): string[] {
-  return ["capture", localAddress(agent), "--full", "--no-start", "--headless"];
+/**
+ * Prints what the agent's terminal holds, scrollback included.
+ *
+ * @param agent name, id, or address with its host
+ * @param hasEnded mngr shows an agent that ended only when it may start it, which leaves that one as it is; one that
+ * was stopped it would start
+ */
+export function captureArguments(agent: string, hasEnded = false): string[] {
+  return ["capture", addressOf(agent), "--full", hasEnded ? "--start" : "--no-start", "--headless"];
 }
 
-/** Prints the conversation with an agent, for people. */
+/** Prints the conversation with an agent, for people. @param agent name, id, or address with its host */
 export function transcriptArguments(agent: string): string[] {
-  return ["transcript", localAddress(agent), "--full", "--headless"];
+  return ["transcript", addressOf(agent), "--full", "--headless"];
 }
 
 export function versionArguments(): string[] {

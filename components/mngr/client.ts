@@ -1,15 +1,19 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
 import * as z from "zod/mini";
 import {
   captureArguments,
   destroyArguments,
+  execArguments,
   listArguments,
+  renameArguments,
   stopArguments,
   transcriptArguments,
   versionArguments,
 } from "./arguments.ts";
+import { type Finished, MngrError, runToEnd, startDetached } from "./run-mngr.ts";
+
+export { MngrError } from "./run-mngr.ts";
 
 /** The one release whose command line `arguments.ts` speaks. */
 export const mngrVersion = "0.3.0";
@@ -18,13 +22,21 @@ export const mngrVersion = "0.3.0";
 const exitProviderUnreachable = 6;
 /** The agent that was named is not there. */
 const exitTargetNotFound = 8;
-/** A command that takes longer than this (ms) is ended: mngr waits for locks and for terminals. */
-const patienceMs = 120_000;
-/** Every mngr command costs two to four seconds of processor time, so a crowd of them is let in by and by. */
-const mostAtOnce = Math.max(4, 2 * availableParallelism());
+/** A create runs what a repository's template says, which may install things. */
+const createPatienceMs = 600_000;
+/** How long a command for an agent may take, in seconds. */
+const execSeconds = 30;
 
-/** mngr could not do what it was asked. The message is mngr's own first line. */
-export class MngrError extends Error {}
+/** How the host of a remote agent is reached. */
+const sshSchema = z.object({
+  user: z.string(),
+  host: z.string(),
+  port: z.number(),
+  key_path: z.string(),
+  known_hosts_path: z.optional(z.nullable(z.string())),
+});
+
+export type SshAccess = z.infer<typeof sshSchema>;
 
 /** An agent as `mngr list` shows it. */
 const agentSchema = z.object({
@@ -36,11 +48,37 @@ const agentSchema = z.object({
   plugin: z._default(z.record(z.string(), z.unknown()), {}),
   agent_activity_time: z.optional(z.nullable(z.string())),
   user_activity_time: z.optional(z.nullable(z.string())),
+  start_time: z.optional(z.nullable(z.string())),
+  host: z.optional(
+    z.object({
+      id: z.string(),
+      name: z._default(z.string(), ""),
+      provider_name: z.string(),
+      /** RUNNING; STOPPED, PAUSED or CRASHED for one that has ended. */
+      state: z.optional(z.nullable(z.string())),
+      ssh: z.optional(z.nullable(sshSchema)),
+      snapshots: z._default(z.array(z.object({ id: z.string(), created_at: z.string() })), []),
+    }),
+  ),
 });
 
 const listSchema = z.object({ agents: z.array(agentSchema), errors: z._default(z.array(z.unknown()), []) });
 
+const execSchema = z.object({
+  results: z.array(z.object({ agent: z.string(), stdout: z.string(), stderr: z.string(), success: z.boolean() })),
+  failed_agents: z._default(z.array(z.object({ agent: z.string(), error: z.string() })), []),
+});
+
 export type Agent = z.infer<typeof agentSchema>;
+
+/** What a command printed for one agent; `agent` is its name. */
+export type ExecResult = z.infer<typeof execSchema>["results"][number];
+
+export interface Executed {
+  readonly results: readonly ExecResult[];
+  /** Those whose host could not be reached, by name, with the reason. */
+  readonly failed: readonly { readonly agent: string; readonly error: string }[];
+}
 
 export interface Listed {
   readonly agents: readonly Agent[];
@@ -48,24 +86,23 @@ export interface Listed {
   readonly isComplete: boolean;
 }
 
-export interface Finished {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** mngr on this machine, with the environment that it is given (see `mngrEnvironment`). */
+/** mngr on this machine. */
 export interface Mngr {
   /** @throws MngrError when it is not there, or another version */
   checkVersion(): Promise<void>;
-  /** All agents of this machine. @throws MngrError when mngr could not tell */
-  list(): Promise<Listed>;
+  /** All agents of these providers, of this machine when none is named. @throws MngrError when mngr could not tell */
+  list(providers?: readonly string[]): Promise<Listed>;
+  /**
+   * Runs a shell command for each agent, 30 s at most; starts none of them.
+   * @throws MngrError when mngr could not, or one of the addresses is nobody's
+   */
+  exec(addresses: readonly string[], command: string): Promise<Executed>;
   /** Ends all processes of an agent; one that is gone is stopped too. @throws MngrError */
   stop(agent: string): Promise<void>;
   /** Removes agents and their worktrees, not their branches; those that are gone are passed over. @throws MngrError */
   destroy(agents: readonly string[]): Promise<void>;
-  /** What the agent's terminal holds. @throws MngrError */
-  capture(agent: string): Promise<string>;
+  /** What the agent's terminal holds. @param hasEnded whether its state is DONE @throws MngrError */
+  capture(agent: string, hasEnded?: boolean): Promise<string>;
   /** The conversation so far; empty when there is none. */
   transcript(agent: string): Promise<string>;
   /**
@@ -73,10 +110,26 @@ export interface Mngr {
    * @param cwd the repository
    */
   startCreate(args: readonly string[], output: { cwd: string; stdout: string; stderr: string }): Promise<ChildProcess>;
+  /**
+   * A `mngr create` to its end.
+   * @param cwd the repository; its `.mngr` is where templates and agent types are looked for
+   * @param file what it finds open as its file 3
+   * @throws MngrError with mngr's own reason
+   */
+  create(
+    args: readonly string[],
+    options: { cwd: string; file: number },
+  ): Promise<Created & { readonly kind: "created" }>;
+  /** @throws MngrError */
+  rename(agent: string, name: string): Promise<void>;
 }
 
-export function mngrClient(env: Readonly<Record<string, string>>): Mngr {
-  const run = (args: readonly string[]) => withSlot(() => runToEnd(args, env));
+/**
+ * @param env that it is given; see `mngrEnvironment`
+ * @param signal ends whatever of mngr runs (a create is meant to outlive its caller), with all that it started
+ */
+export function mngrClient(env: Readonly<Record<string, string>>, signal?: AbortSignal): Mngr {
+  const run = (args: readonly string[]) => runToEnd(args, env, { signal });
   return {
     async checkVersion() {
       const { stdout, stderr, code } = await run(versionArguments());
@@ -85,12 +138,19 @@ export function mngrClient(env: Readonly<Record<string, string>>): Mngr {
       if (found === mngrVersion) return;
       throw new MngrError(`mngr ${found} is installed, but ${mngrVersion} is needed; mend it with: npm run setup`);
     },
-    async list() {
-      const finished = await run(listArguments());
+    async list(providers) {
+      const finished = await run(listArguments(providers));
       if (finished.code !== 0 && finished.code !== exitProviderUnreachable) throw failure("mngr list", finished);
       const parsed = listSchema.safeParse(parseJson(finished.stdout));
       if (!parsed.success) throw new MngrError(`mngr list printed something else: ${parsed.error.issues[0]?.message}`);
       return { agents: parsed.data.agents, isComplete: parsed.data.errors.length === 0 };
+    },
+    async exec(addresses, command) {
+      const finished = await run(execArguments(addresses, command, execSeconds));
+      // It prints when a command failed for some of them, too.
+      const parsed = execSchema.safeParse(parseJson(finished.stdout));
+      if (!parsed.success) throw failure("mngr exec", finished);
+      return { results: parsed.data.results, failed: parsed.data.failed_agents };
     },
     async stop(agent) {
       const finished = await run(stopArguments(agent));
@@ -102,8 +162,8 @@ export function mngrClient(env: Readonly<Record<string, string>>): Mngr {
       const finished = await run(destroyArguments(agents));
       if (finished.code !== 0) throw failure(`mngr destroy ${agents.join(" ")}`, finished);
     },
-    async capture(agent) {
-      const finished = await run(captureArguments(agent));
+    async capture(agent, hasEnded) {
+      const finished = await run(captureArguments(agent, hasEnded));
       if (finished.code !== 0) throw failure(`mngr capture ${agent}`, finished);
       return finished.stdout;
     },
@@ -112,16 +172,28 @@ export function mngrClient(env: Readonly<Record<string, string>>): Mngr {
       return finished.code === 0 ? finished.stdout : "";
     },
     startCreate: (args, output) => startDetached(args, env, output),
+    async create(args, { cwd, file }) {
+      const inRepo = { ...env, MNGR_PROJECT_CONFIG_DIR: join(cwd, ".mngr") };
+      const finished = await runToEnd(args, inRepo, { signal, cwd, file, timeoutMs: createPatienceMs });
+      const created = createdFrom(finished.stdout);
+      if (finished.code === 0 && created?.kind === "created") return created;
+      const why = created?.kind === "error" ? created.message : errorLine(finished.stderr);
+      throw new MngrError(`mngr create failed: ${why.split("\n", 1)[0]}`);
+    },
+    async rename(agent, name) {
+      const finished = await run(renameArguments(agent, name));
+      if (finished.code !== 0) throw failure(`mngr rename ${agent} ${name}`, finished);
+    },
   };
 }
 
 /** What a `mngr create --format jsonl` came to. */
 export type Created =
-  | { readonly kind: "created"; readonly agentId: string }
+  | { readonly kind: "created"; readonly agentId: string; readonly hostId: string | undefined }
   | { readonly kind: "error"; readonly errorClass: string; readonly message: string };
 
 const createEvent = z.union([
-  z.object({ event: z.literal("created"), agent_id: z.string() }),
+  z.object({ event: z.literal("created"), agent_id: z.string(), host_id: z.optional(z.string()) }),
   z.object({ event: z.literal("error"), error_class: z.string(), message: z.string() }),
 ]);
 
@@ -131,7 +203,7 @@ export function createdFrom(stdout: string): Created | undefined {
     const parsed = createEvent.safeParse(parseJson(line));
     if (!parsed.success) continue;
     const event = parsed.data;
-    if (event.event === "created") return { kind: "created", agentId: event.agent_id };
+    if (event.event === "created") return { kind: "created", agentId: event.agent_id, hostId: event.host_id };
     return { kind: "error", errorClass: event.error_class, message: event.message };
   }
   return undefined;
@@ -154,75 +226,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-let running = 0;
-const waiting: (() => void)[] = [];
-
-async function takeSlot(): Promise<void> {
-  if (running >= mostAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
-  else running += 1;
-}
-
-function freeSlot(): void {
-  // A slot goes straight to the next in line, so that nobody slips in between.
-  const next = waiting.shift();
-  if (next === undefined) running -= 1;
-  else next();
-}
-
-async function withSlot<Result>(work: () => Promise<Result>): Promise<Result> {
-  await takeSlot();
-  try {
-    return await work();
-  } finally {
-    freeSlot();
-  }
-}
-
-function runToEnd(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Finished> {
-  return new Promise((resolve, reject) => {
-    const child = spawn("mngr", args, { env, stdio: ["ignore", "pipe", "pipe"], timeout: patienceMs });
-    const output = { stdout: "", stderr: "" };
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output.stdout += text;
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      output.stderr += text;
-    });
-    child.once("error", (error) => reject(notStarted(error)));
-    child.once("close", (code) => resolve({ code: code ?? 1, ...output }));
-  });
-}
-
-async function startDetached(
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-  { cwd, stdout, stderr }: { cwd: string; stdout: string; stderr: string },
-): Promise<ChildProcess> {
-  await takeSlot();
-  const outputs = [openSync(stdout, "w", 0o600), openSync(stderr, "w", 0o600)] as const;
-  try {
-    const child = spawn("mngr", args, { cwd, env, stdio: ["ignore", ...outputs], detached: true });
-    await new Promise<void>((resolve, reject) => {
-      child.once("spawn", resolve);
-      child.once("error", (error) => reject(notStarted(error)));
-    });
-    child.once("exit", freeSlot);
-    return child;
-  } catch (error) {
-    freeSlot();
-    throw error;
-  } finally {
-    for (const output of outputs) closeSync(output);
-  }
-}
-
-function notStarted(error: Error): MngrError {
-  const isMissing = "code" in error && error.code === "ENOENT";
-  return new MngrError(
-    isMissing
-      ? "mngr is not on the scheduler's PATH; mend it with: npm run setup, then pulumi up"
-      : `mngr could not be started: ${error.message}`,
-  );
 }

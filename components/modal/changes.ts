@@ -8,7 +8,7 @@ const overwrite = 3;
 /** The small changes, each one call of the SDK; whatever has files to send is the `modal` command's. */
 export type ModalChanges = Pick<
   Modal,
-  "createEnvironment" | "createVolume" | "putSecret" | "deleteSecret" | "removeFile"
+  "createEnvironment" | "createVolume" | "deleteVolume" | "putSecret" | "deleteSecret" | "removeFile"
 >;
 
 export function modalChanges({ ask, find }: Questions): ModalChanges {
@@ -24,6 +24,11 @@ export function modalChanges({ ask, find }: Questions): ModalChanges {
       if (isThere !== undefined) return;
       await ask(`a volume ${name}`, ({ volumes }) =>
         volumes.fromName(name, { environment, createIfMissing: true, version }),
+      );
+    },
+    async deleteVolume(name, environment) {
+      await ask(`the end of the volume ${name}`, ({ volumes }) =>
+        volumes.delete(name, { environment, allowMissing: true }),
       );
     },
     async putSecret(name, environment, values) {

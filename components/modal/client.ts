@@ -110,6 +110,8 @@ export interface Modal {
   endSandboxes(environment: string, tags: Readonly<Record<string, string>>): Promise<Record<string, string>[]>;
   /** Runs the text of a shell script in a running sandbox, within half a minute. @returns what it prints */
   runInSandbox(id: string, script: string): Promise<string>;
+  /** With all that is on it; one that is gone is fine. */
+  deleteVolume(name: string, environment: string): Promise<void>;
   /** A file, or a folder with all that is in it. */
   removeFile(volume: string, environment: string, path: string): Promise<void>;
   /**

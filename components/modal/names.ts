@@ -13,6 +13,8 @@ const longestName = 64;
 const longestStack = 24;
 /** `changeling_` + stack + `_` + changeling. */
 const longestChangeling = longestName - "changeling_".length - longestStack - "_".length;
+/** `changelings_` + stack + `_` + changeling + `_data`. */
+const longestOfVolume = longestName - "changelings_".length - longestStack - "_".length - "_data".length;
 const hashLength = 10;
 
 /** The app that fires a changeling. */
@@ -40,6 +42,12 @@ export function runsVolumeName(stack: string): string {
   return `changelings_${stackPart(stack)}_runs`;
 }
 
+/** The volumes of a web changeling: its repo, and its data. They keep their names when it is renamed. */
+export function webVolumeNames(stack: string, changeling: string): { readonly repo: string; readonly data: string } {
+  const name = `changelings_${stackPart(stack)}_${part(changeling, longestOfVolume)}`;
+  return { repo: `${name}_repo`, data: `${name}_data` };
+}
+
 /** mngr's own environment, named and cut exactly as mngr does it. */
 export function environmentName({ prefix, userId }: { prefix: string; userId: string }): string {
   const name = `${prefix}${userId}`;
@@ -61,14 +69,15 @@ export function parseAppName(name: string): ParsedAppName | undefined {
 /** @returns the stack's part; undefined for a volume that is no stack's home */
 export function parseHomeVolumeName(name: string): string | undefined {
   const [, stack] = /^changelings_(.+)$/.exec(name) ?? [];
-  return stack === undefined || stack.endsWith(runsSuffix) ? undefined : stack;
+  return stack === undefined || isVolumeOfAnotherKind(stack) ? undefined : stack;
 }
 
-const runsSuffix = "_runs";
+/** How the names of a stack's volumes end that are not its home. */
+const isVolumeOfAnotherKind = (text: string) => /_(runs|data|repo)$/.test(text);
 
 /** A stack as it stands in names. Without a hash another stack's home could be this one's runs volume. */
 export function stackPart(stack: string): string {
-  return part(stack, longestStack, stack.endsWith(runsSuffix));
+  return part(stack, longestStack, isVolumeOfAnotherKind(stack));
 }
 
 /** A text that looks as if it had been cut is hashed too: so no text has the form of another that was cut. */

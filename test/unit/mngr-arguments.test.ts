@@ -4,6 +4,8 @@ import {
   createArguments,
   destroyArguments,
   listArguments,
+  provisionArguments,
+  renameArguments,
   stopArguments,
   transcriptArguments,
   versionArguments,
@@ -49,6 +51,37 @@ describe("createArguments", () => {
   });
 });
 
+describe("provisionArguments", () => {
+  const web = {
+    agent: "elena",
+    id: "agent-1",
+    template: undefined,
+    type: undefined,
+    labels: { changeling: "elena" },
+    envFile: "/dev/fd/3",
+    prepare: "true",
+    buildArgs: [],
+    agentArgs: [],
+  };
+
+  it("asks for the agent in its own folder, whatever lies there, and for the one that there is to be made anew", () => {
+    expect(provisionArguments(web)).toEqual([
+      ...["create", "elena@localhost.local", "--id", "agent-1"],
+      ...["--reuse", "--update", "--transfer", "none", "--no-ensure-clean"],
+      ...["--no-connect", "--headless", "--yes", "--format", "jsonl", "--label", "changeling=elena"],
+      ...["--env-file", "/dev/fd/3", "--extra-provision-command", "true"],
+    ]);
+  });
+
+  it("adds what else is declared, the agent's own arguments last", () => {
+    const options = { ...web, template: "entrypoint", type: "chat", buildArgs: ["cpu=2"], agentArgs: ["--port", "0"] };
+    const args = provisionArguments(options);
+    expect(args.filter((arg) => !provisionArguments(web).includes(arg))).toEqual([
+      ...["--template", "entrypoint", "--type", "chat", "--build-arg", "cpu=2", "--", "--port", "0"],
+    ]);
+  });
+});
+
 it("names the host in every address, so that an unreachable provider has no say", () => {
   expect(stopArguments("agent-1")).toEqual(["stop", "agent-1@localhost.local", "--format", "json", "--headless"]);
   expect(destroyArguments(["agent-1", "b"])).toEqual([
@@ -56,6 +89,10 @@ it("names the host in every address, so that an unreachable provider has no say"
     ...["--force", "--format", "json", "--headless"],
   ]);
   expect(captureArguments("a")).toEqual(["capture", "a@localhost.local", "--full", "--no-start", "--headless"]);
+  expect(captureArguments("a", true)).toEqual(["capture", "a@localhost.local", "--full", "--start", "--headless"]);
+  expect(renameArguments("a", "b")).toEqual([
+    ...["rename", "a@localhost.local", "b", "--format", "json", "--headless"],
+  ]);
   expect(transcriptArguments("a")).toEqual(["transcript", "a@localhost.local", "--full", "--headless"]);
 });
 

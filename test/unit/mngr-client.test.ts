@@ -7,7 +7,7 @@ describe("createdFrom", () => {
 
   it("tells the new agent's id", () => {
     const created = '{"event": "created", "agent_id": "agent-1", "host_id": "host-1", "host_name": "localhost"}\n';
-    expect(createdFrom(progress + created)).toEqual({ kind: "created", agentId: "agent-1" });
+    expect(createdFrom(progress + created)).toEqual({ kind: "created", agentId: "agent-1", hostId: "host-1" });
   });
 
   it("tells what went wrong", () => {

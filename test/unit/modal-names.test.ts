@@ -10,6 +10,7 @@ import {
   secretName,
   stackPart,
   stackSecretName,
+  webVolumeNames,
 } from "../../components/modal/names.ts";
 
 /** What Pulumi takes as a stack's name, and the fleet as a changeling's. */
@@ -48,7 +49,10 @@ describe("the names of a stack's things on Modal", () => {
         expect(apps.size).toBe(pairs.length);
         const own = [...new Set(pairs.map(([stack]) => stack))];
         const volumes = own.flatMap((stack) => [homeVolumeName(stack), runsVolumeName(stack)]);
-        expect(new Set(volumes).size).toBe(2 * own.length);
+        const ofWebs = pairs.flatMap((pair) => Object.values(webVolumeNames(...pair)));
+        expect(new Set([...volumes, ...ofWebs]).size).toBe(2 * own.length + 2 * pairs.length);
+        expect(Math.max(...ofWebs.map((name) => name.length))).toBeLessThanOrEqual(64);
+        expect(ofWebs.flatMap((name) => parseHomeVolumeName(name) ?? [])).toEqual([]);
         const secrets = own.map(stackSecretName);
         expect(new Set([...apps, ...secrets]).size).toBe(pairs.length + own.length);
       }),

@@ -18,6 +18,7 @@ from ..rpc import Call, Fault
 from ..state import State
 from .container_env import container_env
 
+_LONGEST_LIFE = 86_400  # seconds; the wording of the refusal is a guess
 _DEFAULT_COMMAND = ["sleep", "172800"]  # as in Modal's own images
 
 
@@ -69,6 +70,8 @@ class SandboxControl:
 
     async def _create(self, request: Any, sandbox_id: str, task_id: str, env: dict[str, str]) -> Sandbox:
         definition = request.definition
+        if definition.timeout_secs > _LONGEST_LIFE:
+            raise Fault(Status.INVALID_ARGUMENT, "Sandbox timeout must be at most 24 hours")
         app = self._state.app(request.app_id)
         image = self._state.images.get(definition.image_id)
         if image is None:

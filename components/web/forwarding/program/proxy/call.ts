@@ -10,6 +10,9 @@ export type { Failure };
 /** How long an agent may take to say that it wants a body, in milliseconds: many never say so (RFC 9110, 10.1.1). */
 const continueMs = 1000;
 
+/** Of these nobody expects a body, so that they need not say that there is none. */
+const bodiless = new Set(["GET", "HEAD", "OPTIONS", "DELETE", "TRACE"]);
+
 export interface Call {
   readonly route: Route;
   readonly hasBody: boolean;
@@ -69,7 +72,11 @@ export function callAgent(
   };
 
   res.once("close", abort);
-  outgoing.on("error", (error) => fail(failureOf(error, outgoing, { isUnsent: call.hasBody && !isSending })));
+  outgoing.on("error", (error) => fail(failureOf(error, outgoing, { isSending })));
+  outgoing.once("close", () => {
+    // No error tells of an agent that switches to a protocol nobody asked for.
+    if (!isSettled) fail(failureOf(new Error("it ended without an answer"), outgoing, { isSending }));
+  });
   outgoing.on("timeout", () => {
     // While the browser is what keeps us waiting, the agent can't answer.
     if (isSending && !req.complete && !outgoing.writableNeedDrain) return;
@@ -103,7 +110,10 @@ function open(context: Context, req: IncomingMessage, { route, hasBody, isPooled
   const client = { address: req.socket.remoteAddress };
   const headers = requestHeaders(req.rawHeaders, route, client, { plain: isMended });
   if (isUpgrade) headers.push("Connection", "Upgrade", "Upgrade", "websocket");
-  if (hasBody && req.headers["content-length"] === undefined) headers.push("Transfer-Encoding", "chunked");
+  if (req.headers["content-length"] === undefined) {
+    if (hasBody) headers.push("Transfer-Encoding", "chunked");
+    else if (!bodiless.has(req.method ?? "")) headers.push("Content-Length", "0");
+  }
   return (isSecure ? https : http).request({
     agent: (isPooled ? context.pools : context.fresh)[isSecure ? "https:" : "http:"],
     host: upstream.hostname.replace(/^\[(.*)\]$/, "$1"),

@@ -2,6 +2,7 @@ import type { Agent, IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Agents } from "../agents.ts";
 import { callAgent, type Failure } from "./call.ts";
+import { malformed } from "./failure.ts";
 import { mendableOf, sendPage } from "./path-documents.ts";
 import { answerProblem, type Problem, type ProblemPage, statusOf, wantsPage } from "./problem.ts";
 import type { ProxyRequest } from "./proxy.ts";
@@ -87,7 +88,14 @@ export function exchange(
       isMended: mendableOf(req, at.prefix) !== undefined,
     };
     callAgent(context, req, res, call, {
-      answered: (incoming, outgoing) => respond(req, res, incoming, outgoing, route),
+      answered(incoming, outgoing) {
+        try {
+          respond(req, res, incoming, outgoing, route);
+        } catch (error) {
+          outgoing.destroy();
+          fail("bad-gateway", malformed(error));
+        }
+      },
       upgraded: (incoming, socket, head) => upgraded?.(incoming, socket, head, route),
       failed: (failure) => recover(failure, upstream),
     });
@@ -109,6 +117,8 @@ export function exchange(
     fail(failure.kind, failure.reason);
   };
 
+  // What is written to a browser that has just gone is no error of ours.
+  res.on("error", () => {});
   start();
 }
 

@@ -9,11 +9,12 @@ export interface Failure {
   readonly isUnreachable: boolean;
   /** The connection had served another request before. */
   readonly wasReused: boolean;
-  /** There is a body, and all of it can still be sent elsewhere. */
+  /** Nothing has got there: all of it can still be sent elsewhere. */
   readonly isUnsent: boolean;
 }
 
-export function failureOf(error: Error, outgoing: ClientRequest, { isUnsent }: { isUnsent: boolean }): Failure {
+/** @param isSending whether some of the body may have gone */
+export function failureOf(error: Error, outgoing: ClientRequest, { isSending }: { isSending: boolean }): Failure {
   const code = "code" in error ? String(error.code) : "";
   const syscall = "syscall" in error ? String(error.syscall) : "";
   // One error for each address of a name.
@@ -26,7 +27,7 @@ export function failureOf(error: Error, outgoing: ClientRequest, { isUnsent }: {
     reason: reasonOf(code, error, { isRefused, isCut }),
     isUnreachable: isRefused || isSilent,
     wasReused: outgoing.reusedSocket,
-    isUnsent: isUnsent && isRefused,
+    isUnsent: isRefused && !isSending,
   };
 }
 
@@ -39,6 +40,10 @@ function reasonOf(code: string, error: Error, { isRefused, isCut }: { isRefused:
   if (isRefused) return `nothing answers at its server's address (${code || error.message})`;
   if (isCut) return "its server closed the connection without an answer";
   if (code === "HPE_HEADER_OVERFLOW") return "the headers of its server's response are too large";
-  if (code.startsWith("HPE_")) return `its server sent a malformed response (${error.message})`;
+  if (code.startsWith("HPE_")) return malformed(error);
   return `the connection to its server failed (${code || error.message})`;
+}
+
+export function malformed(error: unknown): string {
+  return `its server sent a malformed response (${error instanceof Error ? error.message : error})`;
 }

@@ -35,10 +35,13 @@ export function mendBody(
   const type = incoming.headers["content-type"] ?? "";
   if (what === "worker") {
     if (incoming.statusCode !== 200 || !/\bjavascript\b/i.test(type)) return unchanged;
-    return { headers: withoutLength(headers), through: insertAtStart(workerPrelude(prefix)) };
+    return { headers: changed(headers, "Service-Worker"), through: insertAtStart(workerPrelude(prefix)) };
   }
   if (!/^\s*text\/html\s*(;|$)/i.test(type) || /charset\s*=\s*"?utf-?(16|32)/i.test(type)) return unchanged;
-  return { headers: pageHeaders(withoutLength(headers), prefix), through: insertAfterHead(scriptElement(prefix)) };
+  return {
+    headers: pageHeaders(changed(headers, "Sec-Fetch-Dest"), prefix),
+    through: insertAfterHead(scriptElement(prefix)),
+  };
 }
 
 /** A page that an agent has left behind. */
@@ -70,12 +73,16 @@ function isPlain({ headers, statusCode }: IncomingMessage): boolean {
   return encoding.toLowerCase() === "identity" && statusCode !== 206 && statusCode !== 304 && statusCode !== 204;
 }
 
-/** Of what is now longer, the agent can't send a part either. */
-function withoutLength(headers: readonly string[]): string[] {
-  return entries(headers)
-    .filter(([name]) => !/^(content-length|accept-ranges|content-digest|repr-digest|content-md5)$/i.test(name))
-    .flat();
+/** @param by the request header without which a cached body would not be the same */
+function changed(headers: readonly string[], by: string): string[] {
+  const kept = entries(headers).filter(([name]) => !ofTheBody.has(name.toLowerCase()));
+  return [...kept.flat(), "Vary", by];
 }
+
+/** They are true of the agent's own body alone. */
+const ofTheBody = new Set([
+  ...["content-length", "accept-ranges", "etag", "last-modified", "content-digest", "repr-digest", "content-md5"],
+]);
 
 function pageHeaders(headers: readonly string[], prefix: string): string[] {
   return entries(headers).flatMap(([name, value]) => [

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { AgentView } from "../agents.ts";
 
 /** Why a request could not be answered by its agent. */
@@ -38,12 +38,14 @@ export function answerProblem(
       ? ["application/json", `${JSON.stringify({ error: kind, agent: agent.id, name: agent.name, reason })}\n`]
       : ["text/plain; charset=utf-8", `${agent.name}: ${reason}.\n`];
   const content = Buffer.from(body);
-  res.writeHead(statusOf(problem), [
+  const status = statusOf(problem);
+  // Said outright: that of a response that could not be handed on may still be set.
+  res.writeHead(status, STATUS_CODES[status] ?? "", [
     ...["Content-Type", type, "Content-Length", String(content.length)],
     // What is so now is not so later.
     ...["Cache-Control", "no-store", "X-Content-Type-Options", "nosniff"],
     ...(page ? ["Content-Security-Policy", page.contentSecurityPolicy] : []),
-    ...(statusOf(problem) === 503 ? ["Retry-After", "5"] : []),
+    ...(status === 503 ? ["Retry-After", "5"] : []),
   ]);
   res.end(req.method === "HEAD" ? undefined : content);
 }

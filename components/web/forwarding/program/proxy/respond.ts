@@ -5,7 +5,11 @@ import { mendBody } from "./path-documents.ts";
 import { entries } from "./raw-headers.ts";
 import { type Route, responseHeaders } from "./rewrite.ts";
 
-/** The agent's response, to the browser, as it comes. */
+/**
+ * The agent's response, to the browser, as it comes.
+ *
+ * @throws when it has headers that Node takes, but does not send
+ */
 export function respond(
   req: IncomingMessage,
   res: ServerResponse,
@@ -23,11 +27,12 @@ export function respond(
   if (asksToContinue(req) && !outgoing.writableEnded && req.readableFlowing === null) res.shouldKeepAlive = false;
   res.writeHead(incoming.statusCode ?? 502, incoming.statusMessage ?? "", headers);
 
-  // The first part of the body takes the headers along; a stream that has nothing to say yet must not keep them back.
-  setImmediate(() => {
+  body.pipe(res, { end: false });
+  // The first part of the body takes the headers along, when it came with them; a stream that has nothing to say yet must
+  // not keep them back. What came has been read by then.
+  process.nextTick(() => {
     if (!incoming.readableDidRead && !res.writableEnded && !res.destroyed) res.flushHeaders();
   });
-  body.pipe(res, { end: false });
   body.once("end", () => {
     if (canHaveTrailers && incoming.rawTrailers.length > 0) {
       res.addTrailers(entries(responseHeaders(incoming.rawTrailers, route)));

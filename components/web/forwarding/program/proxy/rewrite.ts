@@ -19,6 +19,9 @@ const hopByHop = new Set([
   ...["te", "trailer", "transfer-encoding", "upgrade"],
 ]);
 
+/** Asked for with these, a body may come compressed, in part, or not at all as the browser has it already. */
+const ofOtherForms = new Set([...["accept-encoding", "range", "if-range", "if-none-match", "if-modified-since"]]);
+
 /** Never dropped because Connection names it: it says where a body ends. */
 const framing = "content-length";
 
@@ -31,7 +34,7 @@ const ourCookie = /^[\s=]*(?:__(?:host|secure|http|host-http)-)?changeling_/i;
  *
  * @param raw names and values in turn, as they came
  * @param client.address of the browser, or of what stands before us
- * @param plain asks for a body without content encoding, as it is to be read on the way back
+ * @param plain asks for all of the body, as it is: something is put into it on the way back
  */
 export function requestHeaders(
   raw: readonly string[],
@@ -45,7 +48,7 @@ export function requestHeaders(
     const [name = "", value = ""] = [raw[i], raw[i + 1]];
     const key = name.toLowerCase();
     if (key === "host" || isOfConnection(key, named) || isIdentity(key)) continue;
-    if (plain && key === "accept-encoding") continue;
+    if (plain && ofOtherForms.has(key)) continue;
     const kept = key === "cookie" ? withoutOurCookies(value) : value;
     if (kept !== undefined) headers.push(name, kept);
   }

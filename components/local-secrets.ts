@@ -1,0 +1,40 @@
+import * as pulumi from "@pulumi/pulumi";
+import { withAlias } from "./alias.ts";
+import { scriptCommand } from "./command.ts";
+import { drifted } from "./drift.ts";
+import { installationPaths } from "./installation-paths.ts";
+import { secretsDrift } from "./installed-secrets.ts";
+
+export interface LocalSecretsArgs {
+  readonly name: string;
+  readonly renamedFrom: string | undefined;
+  readonly installation: string;
+  /** By the name of their variable. */
+  readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+/** Components whose secrets stand on this machine. */
+const kinds = ["changelings:cron:CronChangeling", "changelings:web:WebChangeling"];
+
+/**
+ * The secrets of a changeling on this machine: their own resource, so that a rotated one touches nothing else.
+ *
+ * @returns none for a changeling without secrets
+ */
+export function localSecrets(parent: pulumi.Resource, args: LocalSecretsArgs): pulumi.Resource[] {
+  const { name, renamedFrom, installation, secretValues } = args;
+  const names = Object.keys(secretValues).sort();
+  if (names.length === 0) return [];
+  const environment = {
+    NAME: name,
+    INSTALLATION: installation,
+    SECRETS: names.join(", "),
+    RENAMED_FROM: renamedFrom,
+  };
+  const drift = drifted(secretsDrift(installationPaths(installation), name));
+  const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues) };
+  // A changeling that becomes another kind keeps its file: the one kind would remove what the other has just written.
+  const aliases = kinds.map((type) => ({ parent: pulumi.createUrn(name, type) }));
+  const opts = withAlias({ parent, aliases }, renamedFrom && `${renamedFrom}-secrets`);
+  return [scriptCommand(`${name}-secrets`, { script: "local-secrets", environment, secretEnvironment, drift }, opts)];
+}

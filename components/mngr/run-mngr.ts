@@ -1,0 +1,126 @@
+import { type ChildProcess, type IOType, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { availableParallelism } from "node:os";
+
+/** A command that takes longer than this (ms) is ended: mngr waits for locks and for terminals. */
+const patienceMs = 120_000;
+/** Every mngr command costs two to four seconds of processor time, so a crowd of them is let in by and by. */
+const mostAtOnce = Math.max(4, 2 * availableParallelism());
+
+/** mngr could not do what it was asked. The message is mngr's own first line. */
+export class MngrError extends Error {}
+
+export interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+let running = 0;
+const waiting: (() => void)[] = [];
+
+async function takeSlot(): Promise<void> {
+  if (running >= mostAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+  else running += 1;
+}
+
+function freeSlot(): void {
+  // A slot goes straight to the next in line, so that nobody slips in between.
+  const next = waiting.shift();
+  if (next === undefined) running -= 1;
+  else next();
+}
+
+async function withSlot<Result>(work: () => Promise<Result>): Promise<Result> {
+  await takeSlot();
+  try {
+    return await work();
+  } finally {
+    freeSlot();
+  }
+}
+
+export interface RunOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly cwd?: string;
+  /** What it finds open as its file 3. */
+  readonly file?: number;
+  readonly timeoutMs?: number;
+}
+
+/** @throws MngrError when it could not be started, or was called off */
+export function runToEnd(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  options: RunOptions,
+): Promise<Finished> {
+  return withSlot(() => ran(args, env, options));
+}
+
+function ran(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  { signal, cwd = process.cwd(), file, timeoutMs: timeout = patienceMs }: RunOptions,
+): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) throw new MngrError(`mngr ${args[0]} was called off`);
+    // A process group of its own can be ended whole; without a signal it is its caller's that ends.
+    const detached = signal !== undefined;
+    const stdio: IOType[] = ["ignore", "pipe", "pipe"];
+    const files = file === undefined ? stdio : [...stdio, file];
+    const child = spawn("mngr", args, { cwd, env, stdio: files, timeout, detached });
+    const end = () => endGroup(child);
+    signal?.addEventListener("abort", end);
+    child.once("close", () => signal?.removeEventListener("abort", end));
+    const output = { stdout: "", stderr: "" };
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      output.stdout += text;
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      output.stderr += text;
+    });
+    child.once("error", (error) => reject(notStarted(error)));
+    child.once("close", (code) => resolve({ code: code ?? 1, ...output }));
+  });
+}
+
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGTERM");
+  } catch {
+    // It ended just now.
+  }
+}
+
+/** Its output goes to files; it outlives this process. @throws MngrError when it could not be started */
+export async function startDetached(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  { cwd, stdout, stderr }: { cwd: string; stdout: string; stderr: string },
+): Promise<ChildProcess> {
+  await takeSlot();
+  const outputs = [openSync(stdout, "w", 0o600), openSync(stderr, "w", 0o600)] as const;
+  try {
+    const child = spawn("mngr", args, { cwd, env, stdio: ["ignore", ...outputs], detached: true });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", (error) => reject(notStarted(error)));
+    });
+    child.once("exit", freeSlot);
+    return child;
+  } catch (error) {
+    freeSlot();
+    throw error;
+  } finally {
+    for (const output of outputs) closeSync(output);
+  }
+}
+
+function notStarted(error: Error): MngrError {
+  const isMissing = "code" in error && error.code === "ENOENT";
+  return new MngrError(
+    isMissing
+      ? "mngr is not on the PATH; mend it with: npm run setup, then pulumi up"
+      : `mngr could not be started: ${error.message}`,
+  );
+}

@@ -1,0 +1,129 @@
+import { existsSync } from "node:fs";
+import type { Agent, Mngr } from "../../mngr/client.ts";
+import { type WebRecord, writeRecord } from "../record.ts";
+import { digestOfSpec, type WebSpec } from "../spec.ts";
+import { isRunning } from "../web-drift.ts";
+import { type Servers, serversSinceStart } from "./await-servers.ts";
+import { goBack } from "./go-back.ts";
+import type { Merged } from "./merge.ts";
+import { linkRemote } from "./push.ts";
+import { prepareRepo } from "./repo.ts";
+import { startAgent } from "./start-agent.ts";
+import {
+  digestOfSecrets,
+  exclusively,
+  localRecord,
+  recordFor,
+  secretsOf,
+  tellForwardingServer,
+  type WebAgents,
+} from "./web-agents.ts";
+
+export interface Applied {
+  readonly agentId: string;
+  /** Empty for one that is stopped. */
+  readonly servers: Servers;
+}
+
+/**
+ * Makes a web changeling as declared, whatever of it stands: its repo, its agent, and what runs in it. What the agent
+ * committed is never lost: an update merges, or is refused. One that does not come up is rolled back to what ran before.
+ *
+ * Every step can be taken again: it starts from what the record, git and mngr tell.
+ *
+ * @param former the name that it had
+ * @throws with what is wrong, and what runs now
+ */
+export function applyWeb(spec: WebSpec, former: string | undefined, web: WebAgents): Promise<Applied> {
+  return exclusively(web, spec.name, async () => {
+    await leaveProfile(spec, former, web);
+    const mngr = web.mngr(spec.mngrProfile);
+    const isFirst = localRecord(web.paths, spec.name)?.applied === undefined;
+    const [{ agents }] = await Promise.all([mngr.list(), isFirst ? mngr.checkVersion() : undefined]);
+    const record = recordFor(spec, former, agents, web);
+    const agent = await namedAgent(mngr, record, agents);
+    const servers = spec.enabled
+      ? await run(spec, record, agent, mngr, web)
+      : await rest(spec, record, agent, mngr, web);
+    await tellForwardingServer(web);
+    return { agentId: record.agentId, servers };
+  });
+}
+
+/** In another profile it would be another agent, beside the one that runs. */
+async function leaveProfile({ name, mngrProfile }: WebSpec, former: string | undefined, web: WebAgents): Promise<void> {
+  for (const each of former === undefined ? [name] : [name, former]) {
+    const record = localRecord(web.paths, each);
+    if (record === undefined || record.mngrProfile === mngrProfile) continue;
+    await web.mngr(record.mngrProfile).destroy([record.agentId]);
+  }
+}
+
+/** The agent under the name that it is to have, if there is one. @throws when another has the name */
+async function namedAgent(mngr: Mngr, record: WebRecord, agents: readonly Agent[]): Promise<Agent | undefined> {
+  const { agentId: id, agentName: name } = record;
+  if (agents.some((agent) => agent.name === name && agent.id !== id)) {
+    throw new Error(
+      `mngr has an agent ${name} that is not this changeling's; rename it (mngr rename ${name} NEW_NAME), or the changeling`,
+    );
+  }
+  const agent = agents.find((each) => each.id === id);
+  if (agent === undefined || agent.name === name) return agent;
+  await mngr.rename(agent.name, name);
+  return { ...agent, name };
+}
+
+async function rest(
+  spec: WebSpec,
+  record: WebRecord,
+  agent: Agent | undefined,
+  mngr: Mngr,
+  { paths }: WebAgents,
+): Promise<Servers> {
+  if (agent !== undefined && agent.state !== "STOPPED") await mngr.stop(agent.id);
+  writeRecord(paths, { ...record, applied: spec });
+  return {};
+}
+
+async function run(
+  spec: WebSpec,
+  record: WebRecord,
+  agent: Agent | undefined,
+  mngr: Mngr,
+  web: WebAgents,
+): Promise<Servers> {
+  const { env, paths, installation, log } = web;
+  const secrets = secretsOf(spec, web);
+  const digest = digestOfSecrets(secrets);
+  const remote = { env, token: secrets["GITHUB_TOKEN"], warn: (message: string) => log(`warning: ${message}`) };
+  if (agent !== undefined && isRunning(agent) && isAsApplied(spec, record, agent) && record.secrets === digest) {
+    const servers = await serversSinceStart(mngr, record.hostAddress ?? agent.id, 0);
+    if (Object.keys(servers).length > 0) {
+      writeRecord(paths, { ...record, applied: spec });
+      await linkRemote(record.repo, spec, remote);
+      return servers;
+    }
+  }
+  const onMove = (merged: Merged) => writeRecord(paths, { ...record, merged: sinceLastStart(record, merged) });
+  const now = await prepareRepo(record.repo, spec, { ...remote, onMove });
+  const merged = sinceLastStart(record, now);
+  const options = { installation, mngr, env, secrets };
+  const started = await startAgent(spec, record, options).catch(async (error: unknown) => {
+    throw await goBack(error, { spec, record, merged, agent, paths, ...options });
+  });
+  const { merged: _done, ...kept } = record;
+  writeRecord(paths, { ...kept, applied: spec, secrets: digest, hostAddress: started.hostAddress });
+  await linkRemote(record.repo, spec, remote);
+  return started.servers;
+}
+
+/** An update that was cut short has moved the branch already: what ran before is where that one began. */
+function sinceLastStart({ merged }: WebRecord, now: Merged): Merged {
+  return merged?.after === now.before ? { before: merged.before, after: now.after } : now;
+}
+
+function isAsApplied(spec: WebSpec, { applied, merged, repo }: WebRecord, agent: Agent): boolean {
+  if (applied === undefined || merged !== undefined || !applied.enabled || !existsSync(repo)) return false;
+  const digest = digestOfSpec(spec);
+  return digest === digestOfSpec(applied) && digest === agent.labels["changeling_digest"];
+}

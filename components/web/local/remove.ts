@@ -1,0 +1,65 @@
+import { existsSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { relative } from "node:path";
+import { readRecord, removeRecord, type WebRecord, writeRecord } from "../record.ts";
+import { agentOf, exclusively, localRecord, lockPath, tellForwardingServer, type WebAgents } from "./web-agents.ts";
+
+export interface Removed {
+  readonly agentId?: string;
+  /** Where they are; absent when they were deleted, or never were. */
+  readonly repo?: string;
+  readonly data?: string;
+}
+
+export interface Removal {
+  readonly name: string;
+  readonly mngrProfile: string | undefined;
+  readonly destroyData: boolean;
+}
+
+/**
+ * Destroys the agent of a changeling that is no longer declared. Its repo and data stay, and are its own again when it
+ * is declared again, unless they are to go too.
+ *
+ * @throws MngrError when the agent can't be destroyed; everything stays then
+ */
+export async function removeWeb(removal: Removal, web: WebAgents): Promise<Removed> {
+  const { name, mngrProfile, destroyData } = removal;
+  const { paths, installation } = web;
+  const removed = await exclusively(web, name, async () => {
+    const record = localRecord(paths, name);
+    const mngr = web.mngr(record?.mngrProfile ?? mngrProfile);
+    // Without its record, its labels tell which it is.
+    const agentId = record?.agentId ?? agentOf(name, (await mngr.list()).agents, installation)?.id;
+    if (agentId !== undefined) await mngr.destroy([agentId]);
+    const places = record === undefined ? {} : destroyData ? erased(record, web) : kept(record, web);
+    return { ...(agentId === undefined ? {} : { agentId }), ...places };
+  });
+  // Nothing is left to be worked on.
+  if (readRecord(paths, name) === undefined) rmSync(lockPath(paths, name), { force: true });
+  await tellForwardingServer(web);
+  return removed;
+}
+
+function kept(record: WebRecord, { paths, log }: WebAgents): Removed {
+  writeRecord(paths, { ...record, removed: true });
+  const repo = existsSync(record.repo) ? { repo: record.repo } : {};
+  const data = existsSync(record.data) ? { data: record.data } : {};
+  const places = [...Object.values(repo), ...Object.values(data)];
+  if (places.length > 0) log(`${record.name} is removed; kept: ${places.join(", ")}`);
+  return { ...repo, ...data };
+}
+
+function erased(record: WebRecord, { paths, log }: WebAgents): Removed {
+  if (!relative(record.data, homedir()).startsWith("..")) {
+    throw new Error(
+      `${record.data} holds your home folder, so it is not deleted; write another data, or destroy_data = false`,
+    );
+  }
+  for (const place of [record.data, record.repo, `${record.repo}.unfinished`, `${record.repo}.merge`]) {
+    rmSync(place, { recursive: true, force: true, maxRetries: 3 });
+  }
+  removeRecord(paths, record.name);
+  log(`${record.name} is removed, with its repo and data`);
+  return {};
+}

@@ -1,0 +1,69 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { provisionArguments } from "../../mngr/arguments.ts";
+import { type Mngr, MngrError } from "../../mngr/client.ts";
+import { withSecretFile } from "../../modal/secret-file.ts";
+import { fallbackIdentity, gitIn } from "../../source/git.ts";
+import { agentVariables } from "../agent-variables.ts";
+import type { WebRecord } from "../record.ts";
+import { digestOfSpec, type WebSpec } from "../spec.ts";
+import { awaitServers, prepareCommand, type Servers } from "./await-servers.ts";
+import { writeRepoFiles } from "./repo-files.ts";
+
+export interface StartOptions {
+  readonly installation: string;
+  readonly mngr: Mngr;
+  readonly env: Readonly<Record<string, string>>;
+  /** Values by the names of their variables. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+export interface Started {
+  readonly servers: Servers;
+  /** mngr's address of it: the one host is asked, and no other. */
+  readonly hostAddress: string;
+}
+
+export function labelsOf({ name }: { readonly name: string }, installation: string): Record<string, string> {
+  return {
+    CREATOR: "changeling",
+    changeling: name,
+    changeling_kind: "web",
+    changelings_installation: installation,
+  };
+}
+
+/**
+ * Makes the agent as the spec says, or stops it and provisions it anew; returns when it serves.
+ *
+ * @throws MngrError, NotUp
+ */
+export async function startAgent(spec: WebSpec, record: WebRecord, options: StartOptions): Promise<Started> {
+  const { mngr, installation, env, secrets } = options;
+  const { template } = writeRepoFiles(record.repo, spec);
+  const memory = join(spec.memoryInGit ? record.repo : record.data, "memory");
+  for (const folder of [record.data, memory]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const args = provisionArguments({
+    agent: record.agentName,
+    id: record.agentId,
+    template,
+    type: spec.agentType,
+    labels: { ...labelsOf(spec, installation), changeling_digest: digestOfSpec(spec) },
+    envFile: "/dev/fd/3",
+    prepare: prepareCommand,
+    buildArgs: spec.buildArgs,
+    agentArgs: spec.agentArgs,
+  });
+  const committer = await fallbackIdentity(gitIn(record.repo, env), spec.name);
+  const variables = agentVariables(spec, { data: record.data, memory }, committer, secrets);
+  const create = () => withSecretFile(variables, (file) => mngr.create(args, { cwd: record.repo, file }));
+  const { hostId } = await create().catch((error: unknown) => {
+    // The `mngr create` of an update that was killed came to its end meanwhile.
+    if (error instanceof MngrError && /already exists/.test(error.message)) return create();
+    throw error;
+  });
+  const hostAddress = `${record.agentId}@${hostId ?? "localhost"}.local`;
+  const { startTimeoutSeconds: timeoutSeconds } = spec;
+  const servers = await awaitServers(mngr, { agentId: record.agentId, address: hostAddress, timeoutSeconds });
+  return { servers, hostAddress };
+}

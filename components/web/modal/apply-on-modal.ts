@@ -1,0 +1,104 @@
+import type { Servers } from "../local/await-servers.ts";
+import { NotUp } from "../local/await-servers.ts";
+import { digestOfSecrets, exclusively, tellForwardingServer } from "../local/web-agents.ts";
+import type { WebRecord } from "../record.ts";
+import { digestOfSpec, type WebSpec } from "../spec.ts";
+import { awaitUp, serversOnModal } from "./await-up.ts";
+import { createMachine } from "./create-machine.ts";
+import { addressOf, endMachine, isUp, type PlacedAgent, placedAgent, started } from "./machines.ts";
+import type { ModalWeb } from "./modal-web.ts";
+import { modalRecordFor, saveRecord } from "./records.ts";
+import { updateMachine } from "./update-machine.ts";
+
+export interface AppliedOnModal {
+  readonly agentId: string;
+  /** As seen from its machine; empty for one that is stopped. */
+  readonly servers: Servers;
+}
+
+/** What is to become of one agent. */
+export interface ModalUpdate {
+  readonly spec: WebSpec;
+  readonly record: WebRecord;
+  /** Values by the names of their variables. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly web: ModalWeb;
+}
+
+/**
+ * Makes a web changeling on Modal as declared, whatever of it stands: its volumes, its machine, its agent, and what runs
+ * in it. What the agent committed is never lost: an update merges, or is refused. One that does not come up is rolled
+ * back to what ran before.
+ *
+ * Every step can be taken again: it starts from what the record, git and mngr tell.
+ *
+ * @param former the name that it had
+ * @throws with what is wrong, and what runs now
+ */
+export function applyOnModal(
+  spec: WebSpec,
+  former: string | undefined,
+  { secrets, web }: Pick<ModalUpdate, "secrets" | "web">,
+): Promise<AppliedOnModal> {
+  return exclusively(web, spec.name, async () => {
+    const record = await modalRecordFor(spec, former, web);
+    const agent = await named(placedAgent(record, await web.mngr.agents()), record, web);
+    const servers = await (spec.enabled ? run : rest)({ spec, record, secrets, web }, agent);
+    await tellForwardingServer(web);
+    return { agentId: record.agentId, servers };
+  });
+}
+
+async function named(
+  agent: PlacedAgent | undefined,
+  { agentName: name }: WebRecord,
+  { mngr }: ModalWeb,
+): Promise<PlacedAgent | undefined> {
+  if (agent === undefined || agent.name === name) return agent;
+  await mngr.rename(addressOf(agent), name);
+  return { ...agent, name };
+}
+
+async function rest({ spec, record, web }: ModalUpdate, agent: PlacedAgent | undefined): Promise<Servers> {
+  if (agent !== undefined) await endMachine(agent, web);
+  await saveRecord({ ...record, applied: spec }, web);
+  return {};
+}
+
+async function run(update: ModalUpdate, agent: PlacedAgent | undefined): Promise<Servers> {
+  const { spec, record, secrets, web } = update;
+  const digest = digestOfSecrets(secrets);
+  if (agent !== undefined && isAsApplied(spec, record, agent) && record.secrets === digest) {
+    const servers = await onceMore(update, agent);
+    if (Object.keys(servers).length > 0) {
+      await saveRecord({ ...record, applied: spec }, web);
+      return servers;
+    }
+  }
+  const { servers, hostAddress, host } = await (agent === undefined
+    ? createMachine(update)
+    : updateMachine(update, agent));
+  const { merged: _done, ...kept } = record;
+  const modal = { stack: web.stack, environment: web.environment, host };
+  await saveRecord({ ...kept, modal, applied: spec, secrets: digest, hostAddress }, web);
+  return servers;
+}
+
+/** One that only has to be started again, or runs: none of its servers when it does not come up. */
+async function onceMore({ spec, web }: ModalUpdate, agent: PlacedAgent): Promise<Servers> {
+  if (isUp(agent)) return await serversOnModal(web.mngr, addressOf(agent), 0);
+  try {
+    const again = await started(agent, web);
+    return await awaitUp(web.mngr, addressOf(again), spec.startTimeoutSeconds);
+  } catch (error) {
+    if (!(error instanceof NotUp)) throw error;
+    web.log(`${spec.name} was started, and ${error.message}; it is provisioned anew`);
+    return {};
+  }
+}
+
+function isAsApplied(spec: WebSpec, { applied, merged, hostAddress }: WebRecord, agent: PlacedAgent): boolean {
+  if (applied === undefined || merged !== undefined || hostAddress !== addressOf(agent)) return false;
+  const digest = digestOfSpec(spec);
+  return digest === digestOfSpec(applied) && digest === agent.labels["changeling_digest"];
+}

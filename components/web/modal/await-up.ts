@@ -1,0 +1,66 @@
+import { NotUp, type Servers, sinceStartCommand } from "../local/await-servers.ts";
+import { parseServersOutput, registeredServers } from "../servers.ts";
+import type { MngrOnModal } from "./mngr-on-modal.ts";
+
+/** How long one look may take, in seconds: the first is short, since what is broken ends at once; mngr ends one after 30. */
+const firstLook = 3;
+const longestLook = 20;
+
+const mark = "=== up";
+
+/**
+ * POSIX sh, for after `sinceStartCommand`: says whether the last URL, or port, that was registered takes connections.
+ * curl's 7: nobody listens; whatever else it says, somebody took it.
+ */
+const answersCommand = [
+  `url=$(printf %s "$text" | grep -o 'https\\{0,1\\}://[^"[:space:]]*' | tail -n 1); n=0;`,
+  `[ -n "$url" ] || url=$(printf %s "$text" | sed -n 's|.*"port": *"*\\([0-9]*\\).*|http://127.0.0.1:\\1|p' | tail -n 1);`,
+  `while [ -n "$url" ]; do curl -sk -o /dev/null --max-time 3 "$url";`,
+  `[ $? -eq 7 ] || { printf '\\n${mark} %s\\n' "$url"; break; };`,
+  'n=$((n + 1)); [ "$n" -lt 15 ] || break; sleep 0.2; done',
+].join(" ");
+
+interface Look {
+  readonly servers: Servers;
+  /** The URL that takes connections. */
+  readonly answers: string | undefined;
+}
+
+/** What an agent has registered since it was provisioned. @param seconds how long to wait for it @throws MngrError */
+export async function serversOnModal(mngr: MngrOnModal, address: string, seconds: number): Promise<Servers> {
+  return (await look(mngr, address, seconds)).servers;
+}
+
+async function look(mngr: MngrOnModal, address: string, seconds: number): Promise<Look> {
+  const { results } = await mngr.exec([address], `${sinceStartCommand(seconds)}; ${answersCommand}`);
+  const output = results[0]?.stdout ?? "";
+  const at = output.lastIndexOf(`\n${mark} `);
+  const texts = parseServersOutput(at === -1 ? output : output.slice(0, at));
+  return {
+    servers: Object.fromEntries(registeredServers(texts).servers),
+    answers: at === -1 ? undefined : output.slice(at + mark.length + 2).trim(),
+  };
+}
+
+/**
+ * Waits until an agent has registered a server, and one of them accepts connections in its machine.
+ *
+ * @throws NotUp, MngrError
+ */
+export async function awaitUp(mngr: MngrOnModal, address: string, timeoutSeconds: number): Promise<Servers> {
+  const end = Date.now() + timeoutSeconds * 1000;
+  for (let longest = firstLook; ; longest = longestLook) {
+    const seconds = Math.max(0, Math.min(longest, (end - Date.now()) / 1000));
+    const { servers, answers } = await look(mngr, address, seconds);
+    const urls = Object.values(servers);
+    if (urls.length > 0 && answers !== undefined) return servers;
+    const agents = await mngr.agents();
+    const agent = agents.find(({ id, host }) => address === `${id}@${host?.id}.modal`);
+    if (agent === undefined) throw new NotUp("mngr has its agent no more");
+    if (agent.state === "DONE" || agent.state === "STOPPED") throw new NotUp(`its agent ended (${agent.state})`);
+    if (Date.now() < end) continue;
+    const within = `within ${timeoutSeconds} s (start_timeout_seconds)`;
+    if (urls.length === 0) throw new NotUp(`it registered no server ${within}`);
+    throw new NotUp(`its server at ${urls[0]} took no connection ${within}`);
+  }
+}

@@ -1,0 +1,124 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stockWebType } from "../../../changelings/stock-web.ts";
+import {
+  createOnModalArguments,
+  type ModalAgentOptions,
+  provisionOnModalArguments,
+} from "../../mngr/modal-arguments.ts";
+import { withSecretFile } from "../../modal/secret-file.ts";
+import { fallbackIdentity, gitIn } from "../../source/git.ts";
+import { agentVariables } from "../agent-variables.ts";
+import { prepareCommand, type Servers } from "../local/await-servers.ts";
+import { settingsFile, writeRepoFiles } from "../local/repo-files.ts";
+import { labelsOf } from "../local/start-agent.ts";
+import type { WebRecord } from "../record.ts";
+import { digestOfSpec, type WebSpec } from "../spec.ts";
+import { awaitUp } from "./await-up.ts";
+import { base64, scriptInMachine } from "./in-machine.ts";
+import { type ModalWeb, publicKeys } from "./modal-web.ts";
+import { dataFolder, lifeSeconds, repoFolder } from "./place.ts";
+
+const hook = fileURLToPath(new URL("../local/post-commit.sh", import.meta.url));
+
+export interface StartOnModal {
+  readonly spec: WebSpec;
+  readonly record: WebRecord;
+  /** The temporary repo: what the agent's folder becomes on a new machine; on another it says which agent it is. */
+  readonly repo: string;
+  /** The machine's name; one of that name is there, or it is made. */
+  readonly host: string;
+  readonly isNew: boolean;
+  /** Values by the names of their variables. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+export interface StartedOnModal {
+  readonly servers: Servers;
+  readonly hostAddress: string;
+}
+
+/**
+ * Makes the agent as the spec says on a machine of its own, or stops it and provisions it anew there; returns when it
+ * serves.
+ *
+ * @param onMade called when its machine is there, and it may not serve yet
+ * @throws MngrError, NotUp
+ */
+export async function startOnModal(
+  start: StartOnModal,
+  web: ModalWeb,
+  onMade: (hostAddress: string) => Promise<void>,
+): Promise<StartedOnModal> {
+  const { spec, record, host, isNew, repo } = start;
+  const { mngr } = web;
+  const options = await agentOptions(start, web);
+  const args = isNew
+    ? createOnModalArguments({ ...options, ...hostOptions(start, web) })
+    : provisionOnModalArguments(options);
+  const variables = await environmentOf(start, web);
+  const { hostId } = await withSecretFile(variables, (file) =>
+    mngr.create(args, { cwd: repo, file, variables: isNew ? buildSecrets(start) : {} }),
+  );
+  if (hostId === undefined) throw new Error(`mngr did not say which machine ${host} is`);
+  const hostAddress = `${record.agentId}@${hostId}.modal`;
+  await onMade(hostAddress);
+  return { hostAddress, servers: await awaitUp(mngr, hostAddress, spec.startTimeoutSeconds) };
+}
+
+async function agentOptions({ spec, record, repo, host }: StartOnModal, web: ModalWeb): Promise<ModalAgentOptions> {
+  const { template } = writeRepoFiles(repo, spec);
+  const settings = spec.settings === undefined ? "" : readFileSync(join(repo, settingsFile), "utf8");
+  const link =
+    spec.remote === undefined ? ["", "", ""] : [spec.remote, `changelings/${spec.name}`, readFileSync(hook, "utf8")];
+  const texts = [settings, ...link, await publicKeys(web)];
+  return {
+    agent: record.agentName,
+    id: record.agentId,
+    host,
+    source: repo,
+    template,
+    type: spec.agentType,
+    labels: {
+      ...labelsOf(spec, web.installation),
+      changelings_stack: web.stack,
+      changeling_digest: digestOfSpec(spec),
+    },
+    envFile: "/dev/fd/3",
+    prepare: `${scriptInMachine("prepare.sh", texts.map(base64))} && { ${prepareCommand}; }`,
+    agentArgs: spec.agentArgs,
+  };
+}
+
+function hostOptions({ spec, record }: StartOnModal, { stack }: ModalWeb) {
+  return {
+    branch: spec.branch,
+    folder: repoFolder,
+    volumes: { [dataFolder]: record.data, [repoFolder]: record.repo },
+    // By these its sandbox is found without mngr.
+    hostLabels: { CREATOR: "changeling", changeling: spec.name, changeling_kind: "web", changelings_stack: stack },
+    lifeSeconds,
+    buildArgs: [...imageOf(spec), ...spec.buildArgs],
+  };
+}
+
+/** A stock type's own machine, unless another is declared. */
+function imageOf({ source, agentType, buildArgs }: WebSpec): string[] {
+  const stock = source === undefined && agentType !== undefined ? stockWebType(agentType) : undefined;
+  const isDeclared = buildArgs.some((each) => /^(image|file)=/.test(each));
+  return stock?.dockerfile === undefined || isDeclared ? [] : [`file=${stock.dockerfile}`];
+}
+
+/** What the build of an image is to have as secrets: mngr takes their values from its environment. */
+function buildSecrets({ spec, secrets }: StartOnModal): Record<string, string> {
+  const names = spec.buildArgs.flatMap((each) => /^secret=(.+)$/.exec(each)?.[1] ?? []);
+  return Object.fromEntries(names.flatMap((name) => (secrets[name] === undefined ? [] : [[name, secrets[name]]])));
+}
+
+async function environmentOf({ spec, repo, secrets }: StartOnModal, { env }: ModalWeb): Promise<string> {
+  const memory = `${spec.memoryInGit ? repoFolder : dataFolder}/memory`;
+  const identity = existsSync(repo) ? await fallbackIdentity(gitIn(repo, env), spec.name) : {};
+  // Claude Code runs as root only where it is told that nothing else is at stake.
+  return agentVariables(spec, { data: dataFolder, memory }, { IS_SANDBOX: "1", ...identity }, secrets);
+}

@@ -1,0 +1,100 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { SshAccess } from "../../mngr/client.ts";
+import { commitOf, fallbackIdentity, type Git, gitIn } from "../../source/git.ts";
+import type { WebRecord } from "../record.ts";
+import type { WebSpec } from "../spec.ts";
+import type { ModalWeb } from "./modal-web.ts";
+import { repoFolder } from "./place.ts";
+
+const gitSsh = fileURLToPath(new URL("./git-ssh.sh", import.meta.url));
+
+/** Everything that the agent's repo names, and what of it is checked out there. */
+const everything = "+refs/*:refs/*";
+
+/** mngr sends a new machine branches and tags, and no other refs. */
+const uncommittedBranch = "changelings/uncommitted";
+
+/** Lends a folder for a repo that stands here for as long as an agent on Modal is worked on, whatever comes of it. */
+export async function withTemporaryRepo<Result>(use: (repo: string) => Promise<Result>): Promise<Result> {
+  const folder = mkdtempSync(join(tmpdir(), "changelings-web-"));
+  try {
+    return await use(join(folder, "repo"));
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Makes the temporary repo what the agent's is, from a machine that runs. */
+export async function fetchRepo(repo: string, { branch }: WebSpec, ssh: SshAccess, { env }: ModalWeb): Promise<void> {
+  mkdirSync(repo);
+  const git = gitOver(repo, ssh, env);
+  await git.run(["init", "--quiet", "--initial-branch=changelings-none"]);
+  await git.run(["fetch", "--quiet", "--no-tags", remoteOf(ssh), everything, "+HEAD:refs/changelings/head"], "network");
+  await git.run(["checkout", "--quiet", "-B", branch, "refs/changelings/head"]);
+  await git.run(["update-ref", "-d", "refs/changelings/head"]);
+}
+
+/**
+ * Makes the temporary repo what the agent's is, from the volume that outlived its machine. What was in no commit is kept
+ * as a commit of its own, since the next machine starts from commits.
+ *
+ * @returns whether the volume holds a repo
+ */
+export async function downloadRepo(repo: string, spec: WebSpec, record: WebRecord, web: ModalWeb): Promise<boolean> {
+  const { client, environment, env, log } = web;
+  const volumes = await client.volumes(environment);
+  if (!volumes.includes(record.repo)) return false;
+  const files = await client.files(record.repo, environment, "/");
+  if (!files.some(({ path }) => path === ".git")) return false;
+  mkdirSync(repo);
+  await client.download(record.repo, environment, "/", repo);
+  const git = gitIn(repo, env);
+  if ((await commitOf(git, "HEAD")) === undefined) {
+    rmSync(repo, { recursive: true, force: true });
+    return false;
+  }
+  // It also takes note of the times that the files have here, which `stash` would stumble over.
+  const changed = await git.run(["status", "--porcelain", "--untracked-files=no"]);
+  if (changed !== "") {
+    const uncommitted = await gitIn(repo, { ...env, ...(await fallbackIdentity(git, spec.name)) }).run([
+      "stash",
+      "create",
+    ]);
+    await git.run(["branch", "--force", uncommittedBranch, uncommitted.trim()]);
+    await git.run(["reset", "--quiet", "--hard"]);
+    log(
+      `what the agent of ${spec.name} had changed and not committed is kept in its repo: git stash apply ${uncommittedBranch}`,
+    );
+  }
+  await git.run(["checkout", "--quiet", "-B", spec.branch]);
+  return true;
+}
+
+/** Sends what was declared and merged here; nothing that the agent works on is moved. */
+export async function sendCommits(
+  repo: string,
+  merged: string | undefined,
+  ssh: SshAccess,
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  const shared = ["+refs/changelings/*:refs/changelings/*", "+refs/remotes/origin/*:refs/remotes/origin/*"];
+  const refs = [...(merged === undefined ? [] : [`+${merged}:refs/changelings/incoming`]), ...shared];
+  await gitOver(repo, ssh, env).run(["push", "--quiet", remoteOf(ssh), ...refs], "network");
+}
+
+function remoteOf({ user, host, port }: SshAccess): string {
+  return `ssh://${user}@${host}:${port}${repoFolder}`;
+}
+
+function gitOver(repo: string, ssh: SshAccess, env: Readonly<Record<string, string>>): Git {
+  return gitIn(repo, {
+    ...env,
+    GIT_SSH: gitSsh,
+    GIT_SSH_VARIANT: "ssh",
+    CHANGELINGS_SSH_KEY: ssh.key_path,
+    CHANGELINGS_SSH_KNOWN_HOSTS: ssh.known_hosts_path ?? "/dev/null",
+  });
+}

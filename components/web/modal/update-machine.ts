@@ -1,0 +1,130 @@
+import type { SshAccess } from "../../mngr/client.ts";
+import { GitError, gitIn } from "../../source/git.ts";
+import { type Merged, MergeRefused, refusedByLocalChanges } from "../local/merge.ts";
+import { prepareRepo } from "../local/repo.ts";
+import type { WebRecord } from "../record.ts";
+import type { ModalUpdate } from "./apply-on-modal.ts";
+import { newMachine, type OnMachine } from "./create-machine.ts";
+import { failure } from "./failure.ts";
+import { goBackOn } from "./go-back-on.ts";
+import { scriptInMachine } from "./in-machine.ts";
+import { addressOf, destroyMachine, endMachine, type PlacedAgent, sshOf, started } from "./machines.ts";
+import { saveRecord } from "./records.ts";
+import { startOnModal } from "./start-on-modal.ts";
+import { fetchRepo, sendCommits, withTemporaryRepo } from "./temporary-repo.ts";
+
+/** How often it starts again because the agent committed in between. */
+const attempts = 5;
+
+/**
+ * Merges what is declared now into what an agent has, and provisions it anew: on its machine, or on a new one when
+ * another is declared.
+ *
+ * @throws MergeRefused when its commits or changes are in the way: it runs as before; else when it does not come up, and
+ * what ran before runs again
+ */
+export async function updateMachine(update: ModalUpdate, agent: PlacedAgent): Promise<OnMachine> {
+  const there = sshOf(agent) === undefined ? await started(agent, update.web) : agent;
+  const ssh = sshOf(there);
+  if (ssh === undefined) {
+    throw new Error(`mngr can't reach the machine of ${update.spec.name} from here; see: mngr list --provider modal`);
+  }
+  return await merged(update, there, ssh, 1);
+}
+
+function merged(update: ModalUpdate, agent: PlacedAgent, ssh: SshAccess, attempt: number): Promise<OnMachine> {
+  const { spec, record, secrets, web } = update;
+  return withTemporaryRepo(async (repo) => {
+    await fetchRepo(repo, spec, ssh, web);
+    const now = await prepared(update, repo, agent, ssh);
+    const since = sinceLastStart(record, now);
+    const noted: WebRecord = { ...record, merged: since };
+    if (now.before !== now.after) {
+      await saveRecord(noted, web);
+      await sendCommits(repo, now.after, ssh, web.env);
+      if (!(await isTaken(now, agent, update))) {
+        if (attempt === attempts)
+          throw new MergeRefused(`the agent of ${spec.name} commits all the time; once more: pulumi up`);
+        return await merged(update, agent, ssh, attempt + 1);
+      }
+    }
+    const whole = { ...update, record: noted };
+    if (needsAnotherMachine(update)) return await replaced(whole, agent, repo, since);
+    const host = agent.host.name;
+    const snapshot = await web.mngr.snapshot(addressOf(agent));
+    try {
+      const start = { spec, record, repo, host, isNew: false, secrets };
+      return { ...(await startOnModal(start, web, async () => {})), host };
+    } catch (error) {
+      const address = addressOf(agent);
+      throw await failure(error, { spec, secrets, web, address }, () =>
+        goBackOn(agent, { update: whole, merged: since, repo, snapshot }),
+      );
+    }
+  });
+}
+
+/** What is declared is merged in the temporary repo: a conflict shows there alone. */
+async function prepared(
+  { spec, secrets, web }: ModalUpdate,
+  repo: string,
+  agent: PlacedAgent,
+  ssh: SshAccess,
+): Promise<Merged> {
+  try {
+    return await prepareRepo(repo, spec, { env: web.env, token: secrets["GITHUB_TOKEN"], onMove: () => {} });
+  } catch (error) {
+    if (!(error instanceof MergeRefused)) throw error;
+    // What it is to be merged with by hand is there.
+    await sendCommits(repo, undefined, ssh, web.env);
+    throw refused(error, repo, agent);
+  }
+}
+
+function refused(error: MergeRefused, repo: string, agent: PlacedAgent): MergeRefused {
+  const message = error.message.replaceAll(`git -C ${repo} `, "git ");
+  return new MergeRefused(`${message} (its repo is opened with: mngr connect ${addressOf(agent)})`);
+}
+
+/** @returns false when the agent has committed in between @throws MergeRefused */
+async function isTaken({ before, after }: Merged, agent: PlacedAgent, { web }: ModalUpdate): Promise<boolean> {
+  const { results, failed } = await web.mngr.exec([addressOf(agent)], scriptInMachine("take.sh", [before, after]));
+  const [result] = results;
+  if (result === undefined) throw new Error(`${addressOf(agent)} could not be asked: ${failed[0]?.error}`);
+  if (result.success) return result.stdout.trim() !== "moved";
+  throw refused(refusedByLocalChanges("", new GitError("git merge", result.stderr)), "", agent);
+}
+
+/** An update that was cut short has moved the branch already: what ran before is where that one began. */
+function sinceLastStart({ merged }: WebRecord, now: Merged): Merged {
+  return merged?.after === now.before ? { before: merged.before, after: now.after } : now;
+}
+
+/** How a machine is made is settled when it is. */
+function needsAnotherMachine({ spec, record: { applied } }: ModalUpdate): boolean {
+  if (applied === undefined) return false;
+  return spec.data !== applied.data || JSON.stringify(spec.buildArgs) !== JSON.stringify(applied.buildArgs);
+}
+
+async function replaced(update: ModalUpdate, agent: PlacedAgent, repo: string, since: Merged): Promise<OnMachine> {
+  const { spec, record, web } = update;
+  await refuseUncommitted(agent, update);
+  await gitIn(repo, web.env).run(["checkout", "--quiet", "-B", spec.branch, since.after]);
+  await endMachine(agent, web);
+  const made = await newMachine(update, repo, async () =>
+    goBackOn(await started(agent, web), { update: { ...update, record }, merged: since, repo, snapshot: undefined }),
+  );
+  await destroyMachine(agent.host.name, web);
+  return made;
+}
+
+/** The next machine starts from commits. */
+async function refuseUncommitted(agent: PlacedAgent, { spec, web }: ModalUpdate): Promise<void> {
+  const { results } = await web.mngr.exec([addressOf(agent)], "git status --porcelain --untracked-files=no");
+  const files = (results[0]?.stdout ?? "").split("\n").flatMap((line) => (line === "" ? [] : [line.slice(3)]));
+  if (files.length === 0) return;
+  throw new MergeRefused(
+    `${spec.name} is to get another machine, and its agent has changed ${files.join(", ")}; commit them there: ` +
+      `mngr connect ${addressOf(agent)}, then: pulumi up`,
+  );
+}

@@ -1,0 +1,31 @@
+import type { Agent } from "../mngr/client.ts";
+import type { WebRecord } from "./record.ts";
+import { digestOfSpec } from "./spec.ts";
+
+/** How a web agent differs from what the last `pulumi up` left. */
+
+/** States in which an agent has a live process. */
+const running = new Set(["RUNNING", "WAITING", "REPLACED", "RUNNING_UNKNOWN_AGENT_TYPE", "UNKNOWN"]);
+
+export function isRunning(agent: Agent | undefined): boolean {
+  return agent !== undefined && running.has(agent.state);
+}
+
+/**
+ * In words; undefined when it does not.
+ *
+ * @param record undefined: there is none
+ * @param agents undefined: mngr could not tell
+ */
+export function webDrift(record: WebRecord | undefined, agents: readonly Agent[] | undefined): string | undefined {
+  if (record === undefined || record.removed === true) return "its record is missing";
+  const { applied, agentId } = record;
+  // It never came up: the engine knows of nothing that it could differ from.
+  if (applied === undefined || agents === undefined) return undefined;
+  const agent = agents.find(({ id }) => id === agentId);
+  if (!applied.enabled) return isRunning(agent) ? "its agent was started by hand" : undefined;
+  if (agent === undefined) return "its agent is gone";
+  if (agent.state === "STOPPED") return "its agent was stopped";
+  if (!isRunning(agent)) return `its agent died (${agent.state})`;
+  return agent.labels["changeling_digest"] === digestOfSpec(applied) ? undefined : "it was redeployed by hand";
+}

@@ -1,0 +1,217 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, renameSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
+import { readRecord } from "../../components/web/record.ts";
+import { installationOf } from "../../scripts/stack.ts";
+import { WebAgentRepo } from "../support/web-agent-repo.ts";
+import { makeTestStack, type TestStack } from "./test-stack.ts";
+
+const outputs = z.object({
+  changelings: z.record(
+    z.string(),
+    z.object({
+      kind: z.literal("web"),
+      provider: z.literal("local"),
+      enabled: z.boolean(),
+      url: z.string(),
+      servers: z.record(z.string(), z.string()),
+    }),
+  ),
+});
+
+describe("a web changeling from its first up to its removal", () => {
+  let test: TestStack;
+  let source: WebAgentRepo;
+  let port: number;
+  beforeAll(async () => {
+    test = makeTestStack({ MNGR__PROVIDERS__MODAL__IS_ENABLED: "false" });
+    source = new WebAgentRepo();
+    port = await freePort();
+  });
+  afterAll(async () => {
+    // Also when a test failed, and with it the destroy.
+    await stopForwardingServer(installationOf(test.stack), test.home);
+    await test.remove();
+    source[Symbol.dispose]();
+  });
+
+  const forwarding = () => `[forwarding]\nport = ${port}\n`;
+  const declare = (name: string, ...more: string[]) => {
+    const lines = [
+      ...[`[changelings.${name}]`, 'kind = "web"', `source = "file://${source.folder}"`, "start_timeout_seconds = 45"],
+      ...['env = { GREETING = "hello $HOME" }', 'settings.chat.model = "mine"', ...more],
+    ];
+    test.declare(`${forwarding()}${lines.join("\n")}\n`);
+  };
+  const record = (name = "elena") => {
+    const found = readRecord(test.paths, name);
+    if (found === undefined) throw new Error(`there is no record of ${name}`);
+    return found;
+  };
+  const inRepo = (...args: string[]) =>
+    execFileSync("git", ["-C", record().repo, "-c", "user.name=Elena", "-c", "user.email=e@example.com", ...args], {
+      env: test.env,
+      encoding: "utf8",
+    }).trim();
+  const output = async (name = "elena") => {
+    const { stdout } = await test.pulumi(["stack", "output", "--json"]);
+    const found = outputs.parse(JSON.parse(stdout)).changelings[name];
+    if (found === undefined) throw new Error(`there is no output of ${name}`);
+    return found;
+  };
+  const page = async (path = "", name = "elena") => {
+    const { servers } = await output(name);
+    return (await fetch(new URL(path, servers["web"]))).text();
+  };
+  const diff = async () => {
+    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
+    return stdout;
+  };
+  const succeed = async () => {
+    const { code, stdout, stderr } = await test.up();
+    expect(code, stdout + stderr).toBe(0);
+    return stdout;
+  };
+  const mngr = (...args: string[]) => execFileSync("mngr", args, { env: test.env, encoding: "utf8", stdio: "pipe" });
+  const agents = () =>
+    z
+      .object({
+        agents: z.array(z.object({ id: z.string(), name: z.string(), state: z.string(), pid: z.nullable(z.number()) })),
+      })
+      .parse(JSON.parse(mngr("list", "--provider", "local", "--format", "json", "--headless"))).agents;
+
+  it("runs from its source, with its settings, and is told where", async () => {
+    declare("elena");
+    await succeed();
+    const { agentId, data, repo } = record();
+    expect(await output()).toEqual({
+      kind: "web",
+      provider: "local",
+      enabled: true,
+      url: `http://${agentId}.localhost:${port}/`,
+      servers: { web: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/) },
+    });
+    expect(await page()).toBe("first\n");
+    expect(await page("settings")).toContain('model = "mine"');
+    expect(JSON.parse(await page("env"))).toMatchObject({
+      CWD: repo,
+      GREETING: "hello $HOME",
+      CHANGELING_NAME: "elena",
+      CHANGELING_DATA: data,
+      CHANGELING_MEMORY: join(data, "memory"),
+    });
+    expect(inRepo("status", "--porcelain")).toBe("");
+    expect(await test.preview()).toEqual({});
+  });
+
+  it("shows the source's new commit, and merges it into what the agent committed", async () => {
+    const before = source.git("rev-parse", "HEAD");
+    inRepo("commit", "--quiet", "--allow-empty", "--message", "The agent's own");
+    const own = inRepo("rev-parse", "HEAD");
+    const after = source.commitAll("Second", { "page.txt": "second\n" });
+    expect(await diff()).toMatch(new RegExp(`COMMIT\\s*: "${before}" => "${after}"`));
+    await succeed();
+    expect(await page()).toBe("second\n");
+    expect(inRepo("merge-base", "--is-ancestor", own, "HEAD")).toBe("");
+    expect(await test.preview()).toEqual({});
+  });
+
+  it("warns when the source can't be asked, and shows no change for that", async () => {
+    renameSync(source.folder, `${source.folder}.away`);
+    try {
+      const { code, stdout, stderr } = await test.pulumi(["preview", "--non-interactive", "--color", "never"]);
+      expect(code, stdout + stderr).toBe(0);
+      expect(stdout + stderr).toMatch(/warning: elena: file:\/\/\S+ can't be asked for its commits: /);
+      expect(stdout).not.toContain("elena-agent");
+    } finally {
+      renameSync(`${source.folder}.away`, source.folder);
+    }
+  });
+
+  it("refuses what conflicts with the agent's commits, and leaves it running", async () => {
+    const { servers } = await output();
+    execFileSync("sed", ["-i", "s/second/the agent's/", join(record().repo, "page.txt")]);
+    inRepo("commit", "--quiet", "--all", "--message", "Its own page");
+    source.commitAll("Third", { "page.txt": "third\n" });
+    const { code, stdout } = await test.up();
+    expect(code).not.toBe(0);
+    expect(stdout).toContain("the new code conflicts with the agent's own commits in page.txt");
+    expect(await (await fetch(String(servers["web"]))).text()).toBe("the agent's\n");
+    expect(inRepo("status", "--porcelain")).toBe("");
+    source.commitAll("Back", { "page.txt": "second\n" });
+  });
+
+  it("goes back to what ran when new code does not come up, and tells the end of its log", async () => {
+    const good = source.git("rev-parse", "HEAD");
+    source.commitAll("Broken", { "serve.py": "print('boom at start')\nraise SystemExit(3)\n" });
+    const { code, stdout } = await test.up();
+    expect(code).not.toBe(0);
+    expect(stdout).toContain("elena did not come up: its agent ended (DONE); what ran before runs again");
+    expect(stdout).toContain("boom at start");
+    const [agent] = agents();
+    expect(agent).toMatchObject({ name: "elena", state: "WAITING" });
+    expect(readFileSync(join(record().repo, "page.txt"), "utf8")).toBe("the agent's\n");
+    expect(readFileSync(join(record().repo, "serve.py"), "utf8")).toBe(`${source.git("show", `${good}:serve.py`)}\n`);
+    source.commitAll("Mended", { "serve.py": `${source.git("show", `${good}:serve.py`)}\n` });
+  });
+
+  it("says when its agent died, and starts it again", async () => {
+    const [agent] = agents();
+    process.kill(Number(agent?.pid), "SIGKILL");
+    await expect.poll(() => agents()[0]?.state, { timeout: 20_000 }).toBe("DONE");
+    expect(await diff()).toContain("its agent died (DONE)");
+    await succeed();
+    expect(await page()).toBe("the agent's\n");
+    expect(await test.preview()).toEqual({});
+  });
+
+  it("stops when it is not enabled, and comes back under another name as the same agent", async () => {
+    const { agentId, repo } = record();
+    declare("elena", "enabled = false");
+    expect(await diff()).toMatch(/ENABLED\s*: "yes" => "no"/);
+    await succeed();
+    expect(agents()).toMatchObject([{ id: agentId, name: "elena", state: "STOPPED" }]);
+    expect((await output()).servers).toEqual({});
+    expect(await test.preview()).toEqual({});
+
+    declare("elly", 'renamed_from = "elena"');
+    await succeed();
+    expect(agents()).toMatchObject([{ id: agentId, name: "elly", state: "WAITING" }]);
+    expect(record("elly")).toMatchObject({ agentId, repo });
+    expect(readRecord(test.paths, "elena")).toBeUndefined();
+    expect(JSON.parse(await page("env", "elly"))).toMatchObject({ CHANGELING_NAME: "elly" });
+    expect(await test.preview()).toEqual({});
+  });
+
+  it("keeps repo and data when it is removed, has them again, and loses them when told so", async () => {
+    const { agentId, repo, data } = record("elly");
+    test.declare(forwarding());
+    expect(await succeed()).toContain(`elly is removed; kept: ${repo}, ${data}`);
+    expect(agents()).toEqual([]);
+    expect([existsSync(repo), existsSync(data)]).toEqual([true, true]);
+
+    declare("elly", "destroy_data = true");
+    await succeed();
+    expect(record("elly").agentId).toBe(agentId);
+    expect(await page("", "elly")).toBe("the agent's\n");
+    test.declare(forwarding());
+    await succeed();
+    expect(agents()).toEqual([]);
+    expect([existsSync(repo), existsSync(data), readRecord(test.paths, "elly")]).toEqual([false, false, undefined]);
+  });
+});
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}

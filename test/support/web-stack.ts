@@ -1,0 +1,48 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { adminRequest } from "../../components/web/forwarding/admin-client.ts";
+import { readRecord } from "../../components/web/record.ts";
+import { checkout } from "../../scripts/setup/cache.mjs";
+import type { TestStack } from "../engine/test-stack.ts";
+import { portOf } from "./fault-proxy.ts";
+
+/** A port that nothing listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const port = portOf(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A git repository of the agent in probe-agent.mjs, to be cloned. */
+export function probeRepository(folder: string): string {
+  mkdirSync(join(folder, ".mngr"), { recursive: true });
+  copyFileSync(join(checkout, "test/support/probe-agent.mjs"), join(folder, "agent.mjs"));
+  cpSync(join(checkout, "node_modules/ws"), join(folder, "node_modules/ws"), { recursive: true });
+  const settings = ["[agent_types.probe]", 'parent_type = "command"', 'command = "node agent.mjs"', ""];
+  const template = ["[create_templates.entrypoint]", 'type = "probe"', ""];
+  writeFileSync(join(folder, ".mngr/settings.toml"), [...settings, ...template].join("\n"));
+  const git = (...args: string[]) => execFileSync("git", ["-C", folder, ...args], { stdio: "ignore" });
+  git("init", "--initial-branch=main");
+  git("add", "--all", "--force");
+  git("-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--message=Begin");
+  return folder;
+}
+
+/** The agent id of a web changeling of the stack. */
+export function agentIdOf({ paths }: TestStack, name: string): string {
+  const record = readRecord(paths, name);
+  if (record === undefined) throw new Error(`${name} has no record in ${paths.web}`);
+  return record.agentId;
+}
+
+/** A URL that logs one browser in to a web changeling, once. */
+export async function loginUrl(stack: TestStack, name: string): Promise<string> {
+  const answer = await adminRequest(stack.paths.forwarding, { op: "mint", agent: agentIdOf(stack, name) });
+  return z.object({ url: z.string() }).parse(answer).url;
+}
