@@ -35,17 +35,19 @@ export interface Finished {
  * Runs the Pulumi CLI on a stack.
  *
  * @param options.capture true: its output is returned; false: it goes to the terminal as it comes
+ * @param options.onStderr what is not captured goes to stderr: stdout is for an answer
  * @param options.echo what is captured goes to the terminal as well
  */
 export async function pulumi(
   stack: Stack,
   args: readonly string[],
-  options: { capture: boolean; echo?: boolean; env?: NodeJS.ProcessEnv },
+  options: { capture: boolean; onStderr?: boolean; echo?: boolean; env?: NodeJS.ProcessEnv },
 ): Promise<Finished> {
+  const terminal = options.onStderr ? process.stderr : "inherit";
   const child = spawn("pulumi", [...args, ...stackArguments(stack, args[0])], {
     cwd: projectFolder,
     env: { ...process.env, ...stackEnvironment(stack), ...options.env },
-    stdio: ["ignore", options.capture ? "pipe" : "inherit", options.capture ? "pipe" : "inherit"],
+    stdio: ["ignore", options.capture ? "pipe" : terminal, options.capture ? "pipe" : "inherit"],
   });
   let stdout = "";
   let stderr = "";

@@ -7,6 +7,8 @@ import { deployedFleet } from "./changeling/deployed.ts";
 import { fire } from "./changeling/fire.ts";
 import { fleetText, listed } from "./changeling/list.ts";
 import { runReport, wentWell } from "./changeling/run-text.ts";
+import { appliedText, appliedWeb } from "./changeling/web-answer.ts";
+import { deployedWeb } from "./changeling/web-side.ts";
 import { ensureDevStack } from "./dev-stack.ts";
 import { withLock } from "./setup/lock.mjs";
 import { installationOf, pulumi } from "./stack.ts";
@@ -48,6 +50,8 @@ async function start(): Promise<void> {
     fleet.changelings.find(({ name }) => name === firstToRun) ?? fleet.changelings.find(({ enabled }) => enabled);
   const run = first === undefined ? undefined : await runOf(context, first.name);
   say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${fleetText(await listed(context, fleet))}\n`);
+  // Last, where it is seen: what there is to open now.
+  for (const { name } of deployedWeb(context)) say(`${appliedText(await appliedWeb(context, name))}\n`);
   say("Edit ~/.changelings/dev/fleet.toml, then: npm run changeling -- plan, npm start. Remove it all: npm stop");
   if (run !== undefined && !wentWell(run)) process.exitCode = 1;
 }

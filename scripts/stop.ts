@@ -3,9 +3,12 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { stopScheduler } from "../components/cron/local/supervise.ts";
 import { installationPaths } from "../components/installation-paths.ts";
+import { stopForwardingServer } from "../components/web/forwarding/supervise.ts";
+import { readRecords } from "../components/web/record.ts";
 import { clearDeadLocks } from "./dead-locks.ts";
 import { devFolder, devStack } from "./dev-stack.ts";
 import { installationOf, pulumi } from "./stack.ts";
+import { destroyAgents, removeKept } from "./web-leftovers.ts";
 
 try {
   if (existsSync(devFolder())) await stop();
@@ -18,6 +21,8 @@ try {
 async function stop(): Promise<void> {
   const stack = devStack();
   const installation = installationOf(stack);
+  const paths = installationPaths(installation);
+  const web = readRecords(paths);
   process.stdout.write("Removing the fleet (pulumi destroy) …\n");
   clearDeadLocks(join(devFolder(), "backend"));
   // Not with --remove, which deletes the tracked Pulumi.dev.yaml, whatever --config-file says.
@@ -26,9 +31,13 @@ async function stop(): Promise<void> {
   if (code !== 0) {
     process.stderr.write(`${stdout}${stderr}`);
     // A stack that was never made whole (a Ctrl-C in the first `npm start`) can't be destroyed, only cleared away.
-    await stopScheduler(installation, { endRuns: true });
+    await Promise.all([stopScheduler(installation, { endRuns: true }), stopForwardingServer(installation)]);
   }
-  rmSync(installationPaths(installation).root, { recursive: true, force: true });
+  // Pulumi does not know of one whose creation failed.
+  await destroyAgents(readRecords(paths).filter(({ removed }) => removed !== true));
+  const elsewhere = removeKept(web);
+  rmSync(paths.root, { recursive: true, force: true });
   rmSync(devFolder(), { recursive: true, force: true });
   process.stdout.write("Stopped, and removed ~/.changelings/dev with its stack, fleet file and demo repository.\n");
+  for (const data of elsewhere) process.stdout.write(`Kept, because the fleet file put it there: ${data}\n`);
 }

@@ -88,11 +88,16 @@ export interface StackFleet extends LoadedFleet {
   readonly missingSecrets: readonly MissingSecret[];
 }
 
+interface FleetOptions {
+  /** Relative to the current folder; undefined: the stack's own. */
+  readonly file?: string;
+  readonly checkRemotes?: boolean;
+  /** Gives the text that an edit would leave: that is checked, in place of what the file has. Nothing is written. */
+  readonly edit?: (file: string) => string;
+}
+
 /** The fleet file that a stack declares, read and checked; a fault is returned, not thrown. */
-export async function fleetOf(
-  stack: Stack,
-  options: { file?: string; checkRemotes?: boolean } = {},
-): Promise<StackFleet> {
+export async function fleetOf(stack: Stack, options: FleetOptions = {}): Promise<StackFleet> {
   const { values: settings, secrets } = options.file === undefined ? await settingsOf(stack) : noSettings;
   const anchors = { project: projectFolder, home: homedir() };
   const file =
@@ -100,7 +105,12 @@ export async function fleetOf(
       ? fleetFile(settings)
       : absolutePath(options.file, { ...anchors, project: process.cwd() });
   const { checkRemotes = true } = options;
-  const loaded = await loadFleet({ file, context: { ...loadContext(settings, anchors), checkRemotes } });
+  const edited = options.edit?.(file);
+  const loaded = await loadFleet({
+    file,
+    context: { ...loadContext(settings, anchors), checkRemotes },
+    ...(edited === undefined ? {} : { edited }),
+  });
   const set = new Set([...Object.keys(process.env).filter((name) => process.env[name]), ...secrets]);
   return { ...loaded, file, missingSecrets: loaded.fleet === undefined ? [] : missingSecrets(loaded.fleet, set) };
 }

@@ -36,7 +36,10 @@ export async function doctorModal(
   const modal = await opened(stack, token);
   if (modal instanceof ModalError) return nothing(failed("Modal", modal.message));
   const { environment } = modal.site;
-  const names = (fleet?.changelings ?? []).flatMap(({ name, provider }) => (provider === "modal" ? [name] : []));
+  // Web ones have no app.
+  const names = (fleet?.changelings ?? []).flatMap(({ name, kind, provider }) =>
+    kind === "cron" && provider === "modal" ? [name] : [],
+  );
   if (environment === undefined) return nothing(ok("Modal token", "it works"), nothingThere(modal.stack, names));
   const parts = await Promise.all([
     machineChecks(modal, environment),

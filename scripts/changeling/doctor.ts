@@ -8,6 +8,7 @@ import { type Check, checkText, failed, ok, warning } from "./check.ts";
 import { answer, type Context, contextOf, errorsOf, fleetOf, providerOption } from "./context.ts";
 import type { ModalDiagnosis } from "./doctor-modal.ts";
 import { toolChecks } from "./doctor-tools.ts";
+import { doctorWeb } from "./doctor-web.ts";
 import { asError, tokenOf } from "./modal-side.ts";
 import { examples } from "./program.ts";
 
@@ -26,12 +27,16 @@ export function addDoctor(program: Command): void {
     .action(async ({ deep = false }: { deep?: boolean }, command: Command) => {
       const context = contextOf(command);
       const [tools, declared] = await Promise.all([toolChecks(), fleetChecks(context)]);
-      const modal = await modalDiagnosis(context, declared.fleet, { deep });
+      const [modal, web] = await Promise.all([
+        modalDiagnosis(context, declared.fleet, { deep }),
+        context.provider === "modal" ? [] : doctorWeb(context, declared.fleet),
+      ]);
       const isElsewhere = declared.isAbsent && modal.isThere;
       const checks = [
         ...tools,
         ...declared.checks.map((check) => (isElsewhere ? { ...check, status: "warning" as const } : check)),
-        ...localChecks(context, isElsewhere || isOnModalAlone(declared.fleet)),
+        ...localChecks(context, isElsewhere || needsNoScheduler(declared.fleet)),
+        ...web,
         ...modal.checks,
       ];
       answer(context, checks, checks.map(checkText).join("\n"));
@@ -69,11 +74,12 @@ async function fleetChecks(context: Context): Promise<Declared> {
   }
 }
 
-function isOnModalAlone(fleet: Fleet | undefined): boolean {
-  return fleet?.changelings.every(({ provider }) => provider === "modal") ?? false;
+/** Web changelings are no concern of the scheduler's either. */
+function needsNoScheduler(fleet: Fleet | undefined): boolean {
+  return fleet?.changelings.every(({ kind, provider }) => kind === "web" || provider === "modal") ?? false;
 }
 
-/** @param needsNone no changeling of the stack has to be on this machine */
+/** @param needsNone no changeling of the stack is fired by this machine */
 function localChecks(context: Context, needsNone: boolean): Check[] {
   const { jobs, faults } = installedJobs(context.paths);
   const scheduler = needsNone && jobs.length + faults.length === 0 ? [] : [schedulerCheck(context)];

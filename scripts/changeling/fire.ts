@@ -3,6 +3,7 @@ import { requestRun } from "../../components/cron/local/requests.ts";
 import type { Run } from "../../components/cron/runs/run.ts";
 import type { Place } from "./context.ts";
 import { deployedFleet, requireDeployed } from "./deployed.ts";
+import { refuseWeb } from "./kinds.ts";
 import type { ModalFleet } from "./modal-fleet.ts";
 import { visibly } from "./visibly.ts";
 
@@ -21,6 +22,7 @@ export type Fired =
  * @throws when no such changeling is deployed, or it can't be fired
  */
 export async function fire(context: Place, name: string): Promise<Fired> {
+  refuseWeb(context, name, "run");
   const fleet = await deployedFleet(context, name);
   const { provider, problem } = requireDeployed(fleet, name);
   if (problem !== undefined) throw new Error(`${name} can't be fired: ${problem}; mend it with: npm run pulumi -- up`);

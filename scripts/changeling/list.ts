@@ -9,7 +9,8 @@ import { examples } from "./program.ts";
 import { lastRuns } from "./recorded-runs.ts";
 import { runInWords } from "./run-text.ts";
 import { table } from "./table.ts";
-import { shortTime } from "./times.ts";
+import { fromNow, shortTime } from "./times.ts";
+import { type ListedWeb, listedWeb } from "./web-side.ts";
 
 export interface ListedChangeling {
   readonly name: string;
@@ -29,17 +30,18 @@ export interface ListedChangeling {
 export function addList(program: Command): void {
   program
     .command("list")
-    .description("the deployed fleet: when each changeling fires next, and how its last run went")
+    .description("the deployed fleet: when each fires next and how its last run went; of web changelings state and URL")
     .addOption(providerOption())
     .addHelpText("after", examples("list", "list --json | jq '.[] | select(.lastRun.outcome == \"failed\") | .name'"))
     .action(async (_options: unknown, command: Command) => {
       const context = contextOf(command);
       const deployed = await deployedFleet(context);
-      const fleet = await listed(context, deployed);
+      const [fleet, web] = await Promise.all([listed(context, deployed), listedWeb(context)]);
       // What was not reached may hold all of it.
-      const isKnown = fleet.length > 0 || deployed.modal.kind !== "unreached";
-      answer(context, fleet, isKnown ? fleetText(fleet) : "");
+      const isKnown = fleet.length + web.length > 0 || deployed.modal.kind !== "unreached";
+      answer(context, [...fleet, ...web], isKnown ? listText(fleet, web) : "");
       warn(context, deployed);
+      warnOfWeb(web);
     });
 }
 
@@ -54,6 +56,26 @@ function warn({ paths }: Place, { changelings, faults, modal }: DeployedFleet): 
     lines.push("the scheduler is not running, so nothing fires on this machine; mend it with: npm run pulumi -- up");
   for (const line of lines) process.stderr.write(`warning: ${line}\n`);
   warnUnreached(modal);
+}
+
+const stateWords = {
+  died: "dead: its process ended",
+  gone: "gone from mngr",
+  stopped: "stopped",
+  "not running": "stopped",
+};
+
+function warnOfWeb(web: readonly ListedWeb[]): void {
+  for (const { name, enabled, state } of web) {
+    if (!enabled || state === "running" || state === "unknown") continue;
+    if (state === "failed") {
+      process.stderr.write(`warning: ${name} never came up; try again with: changeling update ${name}\n`);
+      continue;
+    }
+    process.stderr.write(
+      `warning: ${name} is declared to run, and is ${stateWords[state]}; mend it with: changeling start ${name}\n`,
+    );
+  }
 }
 
 /** The deployed fleet with when each fires next, and its last run. */
@@ -79,6 +101,26 @@ export async function listed(
 
 function nextRunOf({ schedule, timezone, enabled, problem }: Deployed, now: Date): Date | undefined {
   return enabled && problem === undefined ? nextFires(schedule, timezone, now, 1)[0] : undefined;
+}
+
+/** A table for each kind that there is. */
+export function listText(fleet: readonly ListedChangeling[], web: readonly ListedWeb[]): string {
+  if (web.length === 0) return fleetText(fleet);
+  return fleet.length === 0 ? webText(web) : `${fleetText(fleet)}\n\n${webText(web)}`;
+}
+
+function webText(web: readonly ListedWeb[], now: Date = new Date()): string {
+  const isAllLocal = web.every(({ provider }) => provider === "local");
+  return table(
+    ["NAME", ...(isAllLocal ? [] : ["WHERE"]), "STATE", "URL", "LAST ACTIVITY"],
+    web.map(({ name, provider, state, url, lastActivity }) => [
+      name,
+      ...(isAllLocal ? [] : [provider]),
+      state,
+      url ?? "",
+      lastActivity === null ? "unknown" : fromNow(new Date(lastActivity), now),
+    ]),
+  );
 }
 
 /** The table of the fleet: schedule in words, time zone, next run, last run; and where, when some are not here. */

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { Run } from "../../components/cron/runs/run.ts";
 import type { InstallationPaths } from "../../components/installation-paths.ts";
-import { answer, contextOf, type Place, providerOption } from "./context.ts";
+import { readRecord, type WebRecord } from "../../components/web/record.ts";
+import { answer, type Context, contextOf, type Place, providerOption } from "./context.ts";
 import { type ModalSide, modalSide } from "./modal-side.ts";
 import { examples } from "./program.ts";
 import { type RunOnProvider, recordedRun, recordedRuns } from "./recorded-runs.ts";
@@ -14,17 +15,44 @@ export function addLogs(program: Command): void {
     .command("logs")
     .argument("<name>", "the changeling")
     .argument("[run]", "a run's id from `changeling runs`; the newest when left out")
+    .option("-f, --follow", "go on with what a web changeling's agent adds, until Ctrl-C")
     .addOption(providerOption())
-    .description("what a run printed, and what came of it")
-    .addHelpText("after", examples("logs todo-ledger", "logs todo-ledger todo-ledger-2026-11-21-05-00-00"))
-    .action(async (name: string, id: string | undefined, _options: unknown, command: Command) => {
+    .description("what a run printed, and what came of it; of a web changeling: its agent's conversation, or terminal")
+    .addHelpText(
+      "after",
+      examples("logs todo-ledger", "logs todo-ledger todo-ledger-2026-11-21-05-00-00", "logs elena --follow"),
+    )
+    .action(async (name: string, id: string | undefined, options: Options, command: Command) => {
       const context = contextOf(command);
+      const web = readRecord(context.paths, name);
+      if (web !== undefined && web.removed !== true) return logsOfWeb(context, web, id, options);
+      if (options.follow)
+        command.error("error: --follow is for web changelings; wait for a run with: changeling run --wait");
       const modal = await modalSide(context, name);
       const run = await findRun(context, modal, name, id);
       const files = run.provider === "local" ? localLogs(context.paths, run) : await remoteLogs(modal, run);
       const text = files.map(({ file, text: content }) => `--- ${file}\n${content.trimEnd()}`).join("\n");
       answer(context, { run, files }, `${runReport(run)}\n${text === "" ? withoutLogs(run) : text}`);
     });
+}
+
+interface Options {
+  readonly follow?: boolean;
+}
+
+async function logsOfWeb(
+  context: Context,
+  record: WebRecord,
+  run: string | undefined,
+  options: Options,
+): Promise<void> {
+  const { name } = record;
+  if (run !== undefined)
+    throw new Error(`${name} is a web changeling, which has no runs; its log: changeling logs ${name}`);
+  const { followWebLog, webLog } = await import("./logs-web.ts");
+  if (options.follow && !context.json) await followWebLog(record, context.paths, (text) => process.stdout.write(text));
+  const text = await webLog(record, context.paths);
+  answer(context, { name, agentId: record.agentId, text }, text === "" ? "(it has printed nothing yet)" : text);
 }
 
 /** Among so many newest runs there is one that was not skipped, or its logs are the least of a changeling's troubles. */

@@ -4,27 +4,30 @@ import writeFileAtomic from "write-file-atomic";
 import { setEnabled } from "../../components/fleet/edit.ts";
 import { pulumi } from "../stack.ts";
 import { answer, contextOf, fleetOf, requireSound } from "./context.ts";
+import { webInstead } from "./kinds.ts";
 import { examples } from "./program.ts";
 
 export function addPause(program: Command): void {
-  for (const [verb, enabled, description] of [
-    ["pause", false, "set `enabled = false` in the fleet file, and apply: it fires no more by its schedule"],
-    ["resume", true, "set `enabled = true` in the fleet file, and apply"],
+  for (const [verb, description] of [
+    ["pause", "set `enabled = false` in the fleet file, and apply: it fires no more by its schedule"],
+    ["resume", "set `enabled = true` in the fleet file, and apply"],
   ] as const) {
     program
       .command(verb)
       .argument("<name>", "the changeling")
       .description(description)
       .addHelpText("after", examples(`${verb} fixme-fairy`, `${verb} fixme-fairy --json`))
-      .action((name: string, _options: unknown, command: Command) => setAndApply(name, enabled, command));
+      .action((name: string, _options: unknown, command: Command) => setAndApply(name, verb, command));
   }
 }
 
-async function setAndApply(name: string, enabled: boolean, command: Command): Promise<void> {
+async function setAndApply(name: string, verb: "pause" | "resume", command: Command): Promise<void> {
+  const enabled = verb === "resume";
   const context = contextOf(command);
   const loaded = await fleetOf(context.stack);
   const declared = requireSound(loaded).changelings.find((changeling) => changeling.name === name);
   if (declared === undefined) throw new Error(`${loaded.file} declares no changeling "${name}"`);
+  if (declared.kind === "web") throw webInstead(name, verb);
   const state = enabled ? "enabled" : "paused";
   if (declared.enabled !== enabled) {
     const text = readFileSync(loaded.file, "utf8");

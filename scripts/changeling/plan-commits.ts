@@ -3,7 +3,8 @@ import { isRepoUrl } from "../../components/fleet/index.ts";
 import { absolutePath } from "../../components/portable-path.ts";
 import { commitsBetween } from "../../components/source/commit.ts";
 import { projectFolder } from "../project.ts";
-import type { FieldChange, PlannedChange } from "./plan-summary.ts";
+import type { FieldChange } from "./plan-fields.ts";
+import type { PlannedChange } from "./plan-summary.ts";
 
 /** The changed fields; a pinned commit also tells how many commits came in, where a repository of this machine knows. */
 export async function withCommits({ fields, pinnedFrom }: PlannedChange): Promise<readonly FieldChange[]> {

@@ -44,8 +44,10 @@ function grouped(changes: readonly PlannedChangeWithFires[]): Map<string, Planne
   for (const change of changes) {
     const title = {
       job: code(change.name),
+      agent: code(change.name),
       secrets: code(change.name),
       scheduler: "The scheduler",
+      forwarding: "The forwarding server",
       shared: `Shared: ${code(change.name)}`,
     }[change.part];
     groups.set(title, [...(groups.get(title) ?? []), change]);
@@ -69,7 +71,8 @@ function sectionOf(title: string, changes: readonly PlannedChangeWithFires[]): S
     return `${subject} ${pluralVerbs[each.action]}; their values are not shown.`;
   });
   const drifts = changes.flatMap(({ drift }) => (drift === undefined ? [] : [`Drift, mended: ${code(drift)}`]));
-  const text = [`#### ${heading}`, ...tableOf(rest), ...told, ...drifts].join("\n\n");
+  const notes = rest.flatMap((each) => each.notes ?? []).map((note) => `${note[0]?.toUpperCase()}${note.slice(1)}.`);
+  const text = [`#### ${heading}`, ...tableOf(rest), ...notes, ...told, ...drifts].join("\n\n");
   return { text, action };
 }
 

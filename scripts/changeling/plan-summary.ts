@@ -1,4 +1,6 @@
 import * as z from "zod/mini";
+import { type FieldChange, fieldChanges } from "./plan-fields.ts";
+import { webSummary } from "./plan-web.ts";
 
 /** What `pulumi preview --json` says of each resource; only what is read here. */
 export const previewJson = z.object({
@@ -19,27 +21,23 @@ export type PreviewJson = z.infer<typeof previewJson>;
 
 export type Action = "add" | "change" | "mend" | "remove";
 
-/** One field that a person declared, before and after; undefined: not there. */
-export interface FieldChange {
-  readonly field: string;
-  readonly before: string | undefined;
-  readonly after: string | undefined;
-}
-
 /** What the next `up` does to one changeling, or to what changelings share. */
 export interface PlannedChange {
   readonly name: string;
   /**
-   * What of it: what fires it (its job on this machine, its app on Modal), its secrets, the scheduler that fires all
-   * jobs, or something else that several changelings share.
+   * What of it: what fires it (its job on this machine, its app on Modal), a web changeling's agent, its secrets, the
+   * scheduler that fires all jobs, the forwarding server that leads to all agents, or something else that several
+   * changelings share.
    */
-  readonly part: "job" | "secrets" | "scheduler" | "shared";
+  readonly part: "job" | "agent" | "secrets" | "scheduler" | "forwarding" | "shared";
   readonly action: Action;
   readonly fields: readonly FieldChange[];
   /** Why a live thing is mended, in words. */
   readonly drift: string | undefined;
   readonly before: Timing | undefined;
   readonly after: Timing | undefined;
+  /** What comes of it beside the fields, each a sentence of plain words. */
+  readonly notes?: readonly string[];
   /** The repository that its pinned commit is of, as its Command names it: a URL, or a portable path. */
   readonly pinnedFrom?: string | undefined;
 }
@@ -75,9 +73,10 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
     const before = environmentOf(step.oldState);
     const after = environmentOf(step.newState);
     const drifted = action === "change" && before["DRIFT"] !== after["DRIFT"] ? after["DRIFT"] : undefined;
-    const fields = action === "change" ? changedFields(before, after) : [];
-    const isOnlyMended = drifted !== undefined && fields.length === 0;
-    const isOfChangeling = resource.part === "job" || resource.part === "secrets";
+    const web = resource.part === "agent" ? webSummary(action, before, after, drifted) : undefined;
+    const fields = web?.fields ?? (action === "change" ? changedFields(before, after) : []);
+    const isOnlyMended = drifted !== undefined && fields.length + (web?.notes.length ?? 0) === 0;
+    const isOfChangeling = ["job", "agent", "secrets"].includes(resource.part);
     return [
       {
         name: (isOfChangeling ? (after["NAME"] ?? before["NAME"]) : undefined) ?? resource.name,
@@ -87,7 +86,9 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
         drift: drifted,
         before: action === "add" ? undefined : timingOf(before),
         after: action === "remove" ? undefined : timingOf(after),
-        pinnedFrom: after["COMMIT"] === undefined ? undefined : (after["TARBALL_OF"] ?? after["REPO"]),
+        ...(web === undefined ? {} : { notes: web.notes }),
+        pinnedFrom:
+          after["COMMIT"] === undefined ? undefined : (after["TARBALL_OF"] ?? after["REPO"] ?? after["SOURCE"]),
       },
     ];
   });
@@ -99,10 +100,18 @@ function resourceOf(urn: string): { name: string; part: PlannedChange["part"] } 
   const [type, parent] = types?.split("$").reverse() ?? [];
   if (type !== "command:local:Command" || name === undefined) return undefined;
   if (name === "scheduler") return { name, part: "scheduler" };
-  const [, changeling, suffix] = /^(.*)-(job|app|secrets?)$/.exec(name) ?? [];
-  if (parent !== "changelings:cron:CronChangeling" || changeling === undefined) return { name, part: "shared" };
-  return { name: changeling, part: suffix?.startsWith("secret") ? "secrets" : "job" };
+  if (parent === "changelings:web:ForwardingServer") return { name, part: "forwarding" };
+  const [, changeling, suffix] = /^(.*)-(job|app|agent|secrets?)$/.exec(name) ?? [];
+  const part = parent === undefined ? undefined : mainParts[parent];
+  if (part === undefined || changeling === undefined) return { name, part: "shared" };
+  return { name: changeling, part: suffix?.startsWith("secret") ? "secrets" : part };
 }
+
+/** What the Command of a component is that has no other name, by the component's type. */
+const mainParts: Readonly<Record<string, "job" | "agent">> = {
+  "changelings:cron:CronChangeling": "job",
+  "changelings:web:WebChangeling": "agent",
+};
 
 function environmentOf(state: { inputs?: Record<string, unknown> | undefined } | undefined): Record<string, string> {
   const parsed = z.safeParse(z.record(z.string(), z.unknown()), state?.inputs?.["environment"] ?? {});
@@ -113,13 +122,10 @@ function environmentOf(state: { inputs?: Record<string, unknown> | undefined } |
 }
 
 /** Told elsewhere: WHEN beside SCHEDULE, and DRIFT as the reason. */
-const notFields = new Set(["DRIFT", "WHEN"]);
+const notFields: ReadonlySet<string> = new Set(["DRIFT", "WHEN"]);
 
 function changedFields(before: Record<string, string>, after: Record<string, string>): FieldChange[] {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => !notFields.has(name));
-  return names
-    .filter((name) => before[name] !== after[name])
-    .map((name) => ({ field: name.toLowerCase(), before: before[name], after: after[name] }));
+  return fieldChanges(before, after).filter(({ field }) => !notFields.has(field.toUpperCase()));
 }
 
 function timingOf(environment: Record<string, string>): Timing | undefined {

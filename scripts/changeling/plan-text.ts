@@ -12,8 +12,10 @@ const verbs = { add: "is added", change: "changes", mend: "is mended", remove: "
 function changeText(change: PlannedChangeWithFires): string {
   const what = {
     job: change.name,
+    agent: change.name,
     secrets: `${change.name}: its secrets`,
     scheduler: "The scheduler",
+    forwarding: "The forwarding server",
     shared: `${change.name} (shared)`,
   }[change.part];
   const verb =
@@ -26,8 +28,11 @@ function changeText(change: PlannedChangeWithFires): string {
   if (isTimingChanged && change.before) lines.push(`  before  ${timingText(change.before, change.nextBefore)}`);
   if (isTimingChanged && change.after) lines.push(`  after   ${timingText(change.after, change.nextAfter)}`);
   for (const { field, before, after } of untoldFields(change)) {
-    lines.push(`  ${field}: ${before ?? "(none)"} => ${after ?? "(none)"}`);
+    // What is added had nothing before.
+    const isNew = change.action === "add" && before === undefined;
+    lines.push(`  ${field}: ${isNew ? "" : `${before ?? "(none)"} => `}${after ?? "(none)"}`);
   }
+  for (const note of change.notes ?? []) lines.push(`  ${note}`);
   return lines.join("\n");
 }
 

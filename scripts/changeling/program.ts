@@ -1,12 +1,19 @@
 import { Command } from "commander";
 import { addAuthorize } from "./authorize.ts";
+import { addDeploy } from "./deploy.ts";
+import { addDestroy } from "./destroy.ts";
 import { addDoctor } from "./doctor.ts";
+import { addForward } from "./forward.ts";
 import { addList } from "./list.ts";
+import { addLoginUrl } from "./login-url.ts";
 import { addLogs } from "./logs.ts";
 import { addPause } from "./pause.ts";
 import { addPlan } from "./plan.ts";
+import { addRevoke } from "./revoke.ts";
 import { addRun } from "./run.ts";
 import { addRuns } from "./runs.ts";
+import { addStopStart } from "./stop-start.ts";
+import { addUpdate } from "./update.ts";
 import { addValidate } from "./validate.ts";
 
 /** All commands; parsing a wrong one throws a CommanderError after its message was printed. */
@@ -17,8 +24,11 @@ export function changelingProgram(): Command {
     .option("--json", "print JSON, for scripts")
     .showHelpAfterError("(add --help for the options and examples)")
     .exitOverride();
-  for (const add of [addPlan, addList, addRun, addRuns, addLogs, addPause, addValidate, addDoctor, addAuthorize])
-    add(program);
+  const adds = [
+    ...[addDeploy, addUpdate, addForward, addLoginUrl, addStopStart, addDestroy, addRevoke],
+    ...[addPlan, addList, addRun, addRuns, addLogs, addPause, addValidate, addDoctor, addAuthorize],
+  ];
+  for (const add of adds) add(program);
   for (const command of program.commands) {
     command.exitOverride().showHelpAfterError("(add --help for the options and examples)");
     // `changeling list --json` reads better than `changeling --json list`: both are taken.
@@ -33,6 +43,8 @@ Examples:
   changeling plan                     what the next \`pulumi up\` changes, in words
   changeling list                     the fleet: when each fires next, and how it went last
   changeling run todo-ledger --wait   fire one now, and wait for what it does
+  changeling deploy --agent-type chat make a web changeling, and print its login URL
+  changeling open chat                open its page in the browser
   changeling doctor                   what is missing on this machine, and what to do`,
   );
 }

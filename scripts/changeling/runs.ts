@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Run } from "../../components/cron/runs/run.ts";
 import { answer, contextOf, providerOption } from "./context.ts";
+import { refuseWeb } from "./kinds.ts";
 import { modalSide, warnUnreached } from "./modal-side.ts";
 import { examples } from "./program.ts";
 import { recordedRuns } from "./recorded-runs.ts";
@@ -17,6 +18,7 @@ export function addRuns(program: Command): void {
     .addHelpText("after", examples("runs", "runs todo-ledger --limit 5", "runs --json"))
     .action(async (name: string | undefined, options: { limit: number }, command: Command) => {
       const context = contextOf(command);
+      if (name !== undefined) refuseWeb(context, name, "runs");
       const modal = await modalSide(context, name);
       const runs = await recordedRuns(context, modal, { name, limit: options.limit });
       answer(context, runs, runs.length === 0 ? "No runs yet." : runsText(runs));

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,9 +8,11 @@ import { devStack } from "../../scripts/dev-stack.ts";
 import { projectFolder } from "../../scripts/project.ts";
 import { installationOf, pulumi } from "../../scripts/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
+import { freePort } from "../support/web-stack.ts";
 
 let home: string;
 let env: NodeJS.ProcessEnv;
+let port: number;
 
 beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), "start-"));
@@ -68,6 +70,12 @@ describe("npm start and npm stop", () => {
   });
 
   it("survives a Ctrl-C in the middle of its first up", async () => {
+    // A fleet file that is there stays: this one has a port that nobody else's forwarding server has.
+    const folder = join(home, ".changelings", "dev");
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const example = readFileSync(join(projectFolder, "changelings", "example.toml"), "utf8");
+    port = await freePort();
+    writeFileSync(join(folder, "fleet.toml"), `${example}\n[forwarding]\nport = ${port}\n`);
     const { code } = await run("start", [], /scheduler creating/);
     expect(code).not.toBe(0);
   });
@@ -78,8 +86,20 @@ describe("npm start and npm stop", () => {
     const branch = /branch {3}(changelings\/todo-ledger-\S+)/.exec(stdout)?.[1] ?? "";
     expect(git("log", "--format=%s", `main..${branch}`).split("\n")).toHaveLength(1);
     expect(git("show", `${branch}:TODO-LEDGER.md`)).toContain("TODO");
+    expect(stdout).toMatch(/\nchat is running\.\n {2}page {3}http:\S+\n {2}login {2}http:\S+one_time_code=\S+\n/);
     expect(stdout).toMatch(/NAME\s+WHEN\s+TIME ZONE\s+NEXT RUN\s+LAST RUN/);
     expect(stdout).toMatch(/todo-ledger\s+At .* {2}succeeded (just now|\d+ s ago): 1 commit/);
+  });
+
+  it("leaves a web changeling running, whose login URL lets a browser in, once", async () => {
+    const { stdout } = await run("changeling", ["login-url", "chat"]);
+    const [, id] = /agent_id=(agent-[0-9a-f]{32})&/.exec(stdout) ?? [];
+    const authenticate = () => fetch(stdout.trim().replace("/login?", "/authenticate?"), { redirect: "manual" });
+    const { status, headers } = await authenticate();
+    expect([status, (await authenticate()).status]).toEqual([302, 403]);
+    const cookie = headers.getSetCookie().map((each) => each.split(";")[0]);
+    const page = await fetch(`http://localhost:${port}/`, { headers: { cookie: cookie.join("; ") } });
+    expect(await page.text()).toContain(id);
   });
 
   it("works a second time, changing nothing but firing again", async () => {

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
-import { addChangeling, removeChangeling } from "../../components/fleet/edit-tables.ts";
+import { setTableKey } from "../../components/fleet/edit.ts";
+import { addChangeling, declaredNames, optionIn, removeChangeling } from "../../components/fleet/edit-tables.ts";
 
 const chat = { kind: "web", agent_type: "chat" };
 const written = '[changelings.chat]\nkind = "web"\nagent_type = "chat"\n';
@@ -73,5 +74,35 @@ describe("removeChangeling", () => {
         expect(removed).toBe(text);
       }),
     );
+  });
+});
+
+describe("setTableKey", () => {
+  it.each([
+    ["a table that is there", "[forwarding] # it\nport = 1 # ours\n", "[forwarding] # it\nport = 9000 # ours\n"],
+    ["one without the key", "[forwarding]\nhost = 'a'\n[b]\n", "[forwarding]\nhost = 'a'\nport = 9000\n[b]\n"],
+    ["an inline one", "forwarding = { host = 'a' }\n", "forwarding = { host = 'a', port = 9000 }\n"],
+    ["a file without it", "# mine\n", "# mine\n\n[forwarding]\nport = 9000\n"],
+    ["a byte order mark", "\uFEFFforwarding.port = 1\n", "\uFEFFforwarding.port = 9000\n"],
+  ])("sets a key of %s", (_what, text, expected) => {
+    expect(setTableKey(text, "forwarding", "port", 9000)).toBe(expected);
+  });
+});
+
+describe("what a text says", () => {
+  const text = "\uFEFF[defaults]\nbranch = 'd'\nenabled = false\n[changelings.a]\nbranch = 'x'\n[changelings.b]\n";
+  it("names those that it declares", () => {
+    expect([...declaredNames(text)]).toEqual(["a", "b"]);
+    expect([...declaredNames("")]).toEqual([]);
+  });
+
+  it.each([
+    ["a", "branch", "x"],
+    ["b", "branch", "d"],
+    ["toString", "branch", "d"],
+    ["a", "enabled", false],
+    ["a", "remote", undefined],
+  ])("has for %s the %s %j", (name, key, value) => {
+    expect(optionIn(text, name, key)).toBe(value);
   });
 });

@@ -1,0 +1,68 @@
+import * as z from "zod/mini";
+import type { InstallationPaths } from "../../components/installation-paths.ts";
+import { adminRequest, NotRunning } from "../../components/web/forwarding/admin-client.ts";
+import { readConfig } from "../../components/web/forwarding/program/config.ts";
+import { pageUrl } from "../../components/web/page-url.ts";
+
+/** A login URL that works once. */
+export interface Login {
+  readonly url: string;
+  readonly expiresAt: Date;
+}
+
+const login = z.object({ url: z.string(), expiresAt: z.coerce.date() });
+const status = z.object({ port: z.number(), url: z.string(), pid: z.number() });
+
+export type ForwardingStatus = z.infer<typeof status>;
+
+/** Where the browser finds an agent's page; null when no forwarding server was applied yet. */
+export function deployedPageUrl({ forwarding }: InstallationPaths, agentId: string): string | null {
+  try {
+    const config = readConfig(forwarding);
+    return pageUrl({ ...config, publicUrl: config.publicUrl ?? undefined }, agentId);
+  } catch {
+    return null;
+  }
+}
+
+/** @returns undefined when it is not running */
+export async function forwardingStatus({ forwarding }: InstallationPaths): Promise<ForwardingStatus | undefined> {
+  try {
+    return status.parse(await adminRequest(forwarding, { op: "status" }));
+  } catch (error) {
+    if (error instanceof NotRunning) return undefined;
+    throw error;
+  }
+}
+
+/** A new login URL of an agent. @throws when the forwarding server does not run, with how to start it */
+export async function newLogin({ forwarding }: InstallationPaths, agentId: string): Promise<Login> {
+  return login.parse(await asked(forwarding, { op: "mint", agent: agentId }));
+}
+
+/** Its login URLs and the logins that were made with them are worth nothing from now on. */
+export async function revokeLogins({ forwarding }: InstallationPaths, agentId: string): Promise<void> {
+  await asked(forwarding, { op: "revoke", agent: agentId });
+}
+
+/** Every login of every agent is worth nothing from now on. */
+export async function rotateKey({ forwarding }: InstallationPaths): Promise<void> {
+  await asked(forwarding, { op: "rotate-key" });
+}
+
+async function asked(folder: string, request: Parameters<typeof adminRequest>[1]): Promise<unknown> {
+  try {
+    return await adminRequest(folder, request);
+  } catch (error) {
+    if (!(error instanceof NotRunning)) throw error;
+    throw new Error("the forwarding server is not running; start it with: changeling forward");
+  }
+}
+
+/** `16:05`, with the day when it is another one. */
+export function untilText({ expiresAt }: Login, now: Date = new Date()): string {
+  const isToday = expiresAt.toDateString() === now.toDateString();
+  const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" }).format(expiresAt);
+  const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" }).format(expiresAt);
+  return isToday ? time : `${date} ${time}`;
+}

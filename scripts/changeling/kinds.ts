@@ -1,0 +1,74 @@
+import { installedNames } from "../../components/cron/local/installed-files.ts";
+import { declaredNames } from "../../components/fleet/edit-tables.ts";
+import type { DeclaredWeb, Fleet } from "../../components/fleet/index.ts";
+import { didYouMean } from "../../components/fleet/suggest.ts";
+import { readRecord, type WebRecord } from "../../components/web/record.ts";
+import type { Place } from "./context.ts";
+import { deployedWeb } from "./web-side.ts";
+
+/** What each command that only one kind has is called for the other. */
+const insteadForWeb = {
+  run: "nothing fires it: it runs all the time; open it with: changeling open NAME",
+  runs: "it has no runs: it runs all the time; what it prints: changeling logs NAME",
+  pause: "stop it with: changeling stop NAME",
+  resume: "start it with: changeling start NAME",
+} as const;
+
+const insteadForCron = {
+  stop: "it is fired by its schedule; pause it with: changeling pause NAME",
+  start: "it is fired by its schedule; fire it now with: changeling run NAME, or enable it: changeling resume NAME",
+  update: "each of its runs takes its branch's newest commit; apply what you changed with: npm run pulumi -- up",
+  open: "it has no page; what its runs did: changeling logs NAME",
+  "login-url": "it has no page; what its runs did: changeling logs NAME",
+  revoke: "it has no page, so nobody can be logged in",
+} as const;
+
+export type CronOnly = keyof typeof insteadForWeb;
+export type WebOnly = keyof typeof insteadForCron;
+
+export function webInstead(name: string, verb: CronOnly): Error {
+  return new Error(`${name} is a web changeling: ${insteadForWeb[verb].replace("NAME", name)}`);
+}
+
+export function cronInstead(name: string, verb: WebOnly): Error {
+  return new Error(`${name} is a scheduled changeling: ${insteadForCron[verb].replaceAll("NAME", name)}`);
+}
+
+/** @throws with what to do instead when the name is a web changeling's */
+export function refuseWeb(place: Place, name: string, verb: CronOnly): void {
+  if (deployedWeb(place).some((record) => record.name === name)) throw webInstead(name, verb);
+}
+
+/** @throws when no web changeling of that name is deployed: with what to do instead, or who may have been meant */
+export function requireWeb(place: Place, name: string, verb: WebOnly): WebRecord {
+  const record = readRecord(place.paths, name);
+  if (record !== undefined && record.removed !== true) return record;
+  if (installedNames(place.paths).includes(name)) throw cronInstead(name, verb);
+  if (record !== undefined) {
+    throw new Error(`${name} was removed; its repo is kept in ${record.repo}. Declared again, it gets it back`);
+  }
+  const names = deployedWeb(place).map((each) => each.name);
+  if (names.length === 0)
+    throw new Error("no web changeling is deployed on this stack; deploy one with: changeling deploy");
+  const meant = didYouMean(name, names);
+  const hint = meant === undefined ? `deployed are: ${names.join(", ")}` : `did you mean ${meant}?`;
+  throw new Error(`no web changeling "${name}" is deployed on this stack; ${hint}`);
+}
+
+/** An edit of a changeling that the fleet file declares. @throws, when it is made, with "did you mean" for another name */
+export function editOf(name: string, change: (text: string) => string): (text: string) => string {
+  return (text) => {
+    const names = declaredNames(text);
+    if (names.has(name)) return change(text);
+    const meant = didYouMean(name, names);
+    const hint = meant !== undefined ? `; did you mean ${meant}?` : names.size > 0 ? `: ${[...names].join(", ")}` : "";
+    throw new Error(`the fleet file declares no changeling "${name}"${hint}`);
+  };
+}
+
+/** @throws with what to do instead when the name is a scheduled changeling's */
+export function requireDeclaredWeb({ changelings }: Fleet, name: string, verb: WebOnly): DeclaredWeb {
+  const declared = changelings.find((changeling) => changeling.name === name);
+  if (declared?.kind === "web") return declared;
+  throw cronInstead(name, verb);
+}

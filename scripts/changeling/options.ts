@@ -1,0 +1,21 @@
+import { Option } from "commander";
+
+/** Options that several commands have. */
+
+export function yesOption(): Option {
+  return new Option("-y, --yes", "don't ask");
+}
+
+export function branchOption(): Option {
+  return new Option("-b, --branch <branch>", "the branch of the git repository that it is kept up to date with");
+}
+
+export function pathOption(): Option {
+  return new Option("-a, --add-path <src:dest>", "copy a file or folder into its repo; may be given again").argParser(
+    repeatable,
+  );
+}
+
+function repeatable(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+import { answer, contextOf } from "./context.ts";
+import { revokeLogins, rotateKey } from "./forwarding.ts";
+import { requireWeb } from "./kinds.ts";
+import { examples } from "./program.ts";
+
+export function addRevoke(program: Command): void {
+  program
+    .command("revoke")
+    .argument("[name]", "the web changeling whose logins end")
+    .option("--all", "end those of all: the key that they are signed with is made anew")
+    .description("end logins: login URLs that were not used yet, and every browser that is logged in")
+    .addHelpText("after", examples("revoke elena", "revoke --all"))
+    .action(async (name: string | undefined, { all = false }: { all?: boolean }, command: Command) => {
+      if ((name === undefined) !== all) command.error("error: give the name of a web changeling, or --all");
+      const context = contextOf(command);
+      if (name === undefined) {
+        await rotateKey(context.paths);
+        return answer(context, { revoked: "all" }, "All logins have ended. New ones: changeling forward");
+      }
+      const { agentId } = requireWeb(context, name, "revoke");
+      await revokeLogins(context.paths, agentId);
+      answer(
+        context,
+        { revoked: name, agentId },
+        `The logins of ${name} have ended. A new one: changeling login-url ${name}`,
+      );
+    });
+}

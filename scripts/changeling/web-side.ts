@@ -1,0 +1,114 @@
+import type { InstallationPaths } from "../../components/installation-paths.ts";
+import { type Agent, type Mngr, mngrClient } from "../../components/mngr/client.ts";
+import { mngrEnvironment } from "../../components/mngr/environment.ts";
+import { profileHostDir } from "../../components/mngr/profile.ts";
+import { mngrEnvironmentOf, mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
+import { readRecords, type WebRecord } from "../../components/web/record.ts";
+import type { Place } from "./context.ts";
+import { deployedPageUrl } from "./forwarding.ts";
+
+/** A web changeling as it stands. */
+export interface ListedWeb {
+  readonly name: string;
+  readonly kind: "web";
+  readonly provider: WebRecord["provider"];
+  readonly agentId: string;
+  readonly enabled: boolean;
+  /**
+   * `stopped` is as declared; `not running`, `died` and `gone` (from mngr) are drift; `failed`: it never came up;
+   * `unknown`: mngr could not tell.
+   */
+  readonly state: "running" | "stopped" | "not running" | "died" | "gone" | "failed" | "unknown";
+  /** Its page; null where there is no forwarding server yet. */
+  readonly url: string | null;
+  /** ISO 8601, UTC: of the agent or a person in its terminal, its start at least; null: nobody knows. */
+  readonly lastActivity: string | null;
+  readonly repo: string;
+  readonly data: string;
+}
+
+/** The web changelings that are deployed, as far as this machine knows. */
+export function deployedWeb({ paths, provider }: Place): WebRecord[] {
+  const records = readRecords(paths).filter(({ removed }) => removed !== true);
+  return provider === undefined ? records : records.filter((record) => record.provider === provider);
+}
+
+/** Their states, by one `mngr list` for all that are seen with the same mngr. */
+export async function listedWeb(place: Place): Promise<ListedWeb[]> {
+  const records = deployedWeb(place);
+  const agents = await agentsOf(records, place.paths);
+  return records.map((record) => listedOne(place.paths, record, agents.get(mngrKeyOf(record))));
+}
+
+/** By `mngrKeyOf`; undefined: that mngr could not tell. */
+async function agentsOf(
+  records: readonly WebRecord[],
+  paths: InstallationPaths,
+): Promise<ReadonlyMap<string, Known | undefined>> {
+  const groups = Map.groupBy(records, mngrKeyOf);
+  const known = [...groups].map(async ([key, [record]]) => {
+    if (record === undefined) return [key, undefined] as const;
+    try {
+      const { agents, isComplete } = await (await mngrFor(record, paths)).list([record.provider]);
+      return [key, { agents, isComplete }] as const;
+    } catch (error) {
+      process.stderr.write(`warning: ${error instanceof Error ? error.message : error}\n`);
+      return [key, undefined] as const;
+    }
+  });
+  return new Map(await Promise.all(known));
+}
+
+interface Known {
+  readonly agents: readonly Agent[];
+  readonly isComplete: boolean;
+}
+
+function listedOne(paths: InstallationPaths, record: WebRecord, known: Known | undefined): ListedWeb {
+  const { name, provider, agentId, repo, data, applied } = record;
+  const enabled = applied?.enabled ?? true;
+  const agent = known?.agents.find(({ id }) => id === agentId);
+  return {
+    name,
+    kind: "web",
+    provider,
+    agentId,
+    enabled,
+    state: applied === undefined ? "failed" : known === undefined ? "unknown" : stateOf(agent, { enabled, ...known }),
+    url: deployedPageUrl(paths, agentId),
+    lastActivity: latest(agent?.agent_activity_time, agent?.user_activity_time, agent?.start_time),
+    repo,
+    data,
+  };
+}
+
+/** States of an agent whose process lives, in mngr's words. */
+const live = new Set(["RUNNING", "WAITING", "REPLACED", "RUNNING_UNKNOWN_AGENT_TYPE"]);
+
+export function stateOf(
+  agent: Pick<Agent, "state"> | undefined,
+  { enabled, isComplete }: { enabled: boolean; isComplete: boolean },
+): ListedWeb["state"] {
+  if (agent === undefined) return isComplete ? "gone" : "unknown";
+  if (live.has(agent.state)) return "running";
+  if (agent.state === "DONE") return enabled ? "died" : "stopped";
+  if (agent.state === "STOPPED") return enabled ? "not running" : "stopped";
+  return "unknown";
+}
+
+function latest(...times: readonly (string | null | undefined)[]): string | null {
+  const dates = times.flatMap((time) => (time ? [Date.parse(time)] : [])).filter((time) => !Number.isNaN(time));
+  return dates.length === 0 ? null : new Date(Math.max(...dates)).toISOString();
+}
+
+/** The mngr that a changeling's agent is seen with, wherever it is. */
+export async function mngrFor(record: WebRecord, paths: InstallationPaths): Promise<Mngr> {
+  return mngrClient(await mngrEnvironmentOf(record, { paths, env: process.env }));
+}
+
+/** The mngr that agents on this machine are in. */
+export function mngrOf(profile: string | undefined): Mngr {
+  return mngrClient(
+    mngrEnvironment(process.env, profile === undefined ? undefined : profileHostDir(profile, process.env)),
+  );
+}

@@ -1,0 +1,27 @@
+import { rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { WebRecord } from "../components/web/record.ts";
+import { mngrOf } from "./changeling/web-side.ts";
+
+/** Removes the agents of web changelings that a stack could not remove itself; those that are gone are passed over. */
+export async function destroyAgents(records: readonly WebRecord[]): Promise<void> {
+  const local = records.filter(({ provider }) => provider === "local");
+  for (const profile of new Set(local.map(({ mngrProfile }) => mngrProfile))) {
+    const ids = local.filter(({ mngrProfile }) => mngrProfile === profile).map(({ agentId }) => agentId);
+    await mngrOf(profile).destroy(ids);
+  }
+}
+
+/**
+ * Removes what web changelings keep below `~/.changelings`: their repos, and the data that stands in their own place.
+ * @returns the data that a fleet file put elsewhere, which stays
+ */
+export function removeKept(records: readonly WebRecord[], home: string = homedir()): string[] {
+  const folder = join(home, ".changelings");
+  for (const { agentId } of records) {
+    for (const own of [agentId, `${agentId}.data`]) rmSync(join(folder, own), { recursive: true, force: true });
+  }
+  const isOwn = ({ agentId, data }: WebRecord) => data === join(folder, `${agentId}.data`);
+  return records.filter((record) => record.provider === "local" && !isOwn(record)).map(({ data }) => data);
+}

@@ -1,0 +1,202 @@
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { devFolder, ensureDevStack } from "../../scripts/dev-stack.ts";
+import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
+import { freePort, probeRepository } from "../support/web-stack.ts";
+
+let home: string;
+let env: NodeJS.ProcessEnv;
+let port: number;
+let fleet: string;
+const fleetFile = () => join(devFolder(home), "fleet.toml");
+const declared = () => readFileSync(fleetFile(), "utf8");
+
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), "web-cli-"));
+  env = hermeticEnvironment(home);
+  ensureDevStack(home, env);
+  port = await freePort();
+  fleet = `# mine\n[forwarding]\nport = ${port} # ours\n`;
+  writeFileSync(fleetFile(), fleet, { mode: 0o600 });
+});
+afterAll(async () => {
+  await run("stop");
+  endTmuxServer(env);
+  rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a script as the launcher does, without a terminal. */
+function run(script: string, ...args: string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [join("scripts", `${script}.ts`), ...args], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output.stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    output.stderr += text;
+  });
+  return new Promise((resolve) => child.once("close", (code) => resolve({ code, ...output })));
+}
+
+const changeling = (...args: string[]) => run("changeling", ...args);
+
+async function answerOf(...args: string[]) {
+  const { code, stdout, stderr } = await changeling(...args, "--json");
+  expect(code, stdout + stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+const git = (...args: string[]) => execFileSync("git", args, { cwd: join(home, "mine"), env, encoding: "utf8" }).trim();
+const commit = (message: string) =>
+  git("-c", "user.name=Me", "-c", "user.email=me@example.com", "commit", "--quiet", `--message=${message}`);
+
+describe("the changeling command for web changelings", () => {
+  it.each([
+    [["deploy"], 2, "give a git URL, or --agent-type TYPE"],
+    [["deploy", "--agent-type", "chat"], 2, "there is no terminal to ask on; add --yes"],
+    [
+      ["deploy", "--agent-type", "chatt", "--yes"],
+      1,
+      "with this change the fleet file has faults; nothing was written",
+    ],
+    [["deploy", "--agent-type", "chat", "--add-path", "nowhere:x", "--yes"], 1, "there is no "],
+    [["forward"], 1, "the fleet file declares no web changeling; add one with: changeling deploy"],
+    [["stop", "chat"], 1, 'the fleet file declares no changeling "chat"'],
+    [["open", "chat"], 1, "no web changeling is deployed on this stack; deploy one with: changeling deploy"],
+    [["revoke"], 2, "give the name of a web changeling, or --all"],
+  ])("refuses %j with exit code %d, and touches nothing", async (args, code, message) => {
+    const ended = await changeling(...args);
+    expect(ended.stderr).toContain(message);
+    expect(ended.code).toBe(code);
+    expect(declared()).toBe(fleet);
+  });
+
+  it("shows what it would write", async () => {
+    const { code, stdout } = await changeling("deploy", "--agent-type", "chat", "--dry-run");
+    expect(code).toBe(0);
+    expect(stdout).toContain('+[changelings.chat]\n+kind = "web"\n+agent_type = "chat"\n');
+    expect(declared()).toBe(fleet);
+  });
+
+  let chat: { agentId: string; url: string; loginUrl: string; repo: string; data: string };
+
+  it("deploys one from scratch, and its login URL lets a browser in", async () => {
+    chat = await answerOf("deploy", "--agent-type", "chat", "--yes");
+    expect(chat).toMatchObject({ name: "chat", state: "running", url: `http://${chat.agentId}.localhost:${port}/` });
+    expect(declared()).toBe(`${fleet}\n[changelings.chat]\nkind = "web"\nagent_type = "chat"\n`);
+    const authenticate = chat.loginUrl.replace("/login?", "/authenticate?");
+    const { status, headers } = await fetch(authenticate, { redirect: "manual" });
+    expect([status, headers.getSetCookie().length > 0]).toEqual([302, true]);
+  });
+
+  it("has a name once", async () => {
+    const { code, stderr } = await changeling("deploy", "--agent-type", "chat", "--yes");
+    expect(code).toBe(1);
+    expect(stderr).toContain("chat is declared already; apply it with: changeling update chat, or add: --name chat-2");
+  });
+
+  it("lists it, prints login URLs and its log, and says what to do instead of firing it", async () => {
+    expect(await answerOf("list")).toMatchObject([{ name: "chat", kind: "web", state: "running", url: chat.url }]);
+    const login = await changeling("login-url", "chat");
+    expect(login.stdout).toMatch(
+      new RegExp(`^http://localhost:${port}/login\\?agent_id=${chat.agentId}&one_time_code=\\S+\\n$`),
+    );
+    expect(await answerOf("forward")).toMatchObject({ port, logins: [{ name: "chat", agentId: chat.agentId }] });
+    expect((await answerOf("logs", "chat")).text).toContain("127.0.0.1");
+    for (const verb of ["run", "runs", "pause"]) {
+      const { code, stderr } = await changeling(verb, "chat");
+      expect([code, stderr]).toEqual([1, expect.stringContaining("chat is a web changeling: ")]);
+    }
+  });
+
+  it("ends its logins", async () => {
+    const { url } = await answerOf("login-url", "chat");
+    expect(await answerOf("revoke", "chat")).toEqual({ revoked: "chat", agentId: chat.agentId });
+    const { status } = await fetch(url.replace("/login?", "/authenticate?"), { redirect: "manual" });
+    expect(status).toBe(403);
+    expect(await answerOf("revoke", "--all")).toEqual({ revoked: "all" });
+  });
+
+  it("stops it and starts it again, in the file and in fact", async () => {
+    expect(await answerOf("stop", "chat")).toMatchObject({ state: "stopped", loginUrl: null });
+    expect(declared()).toContain('agent_type = "chat"\nenabled = false\n');
+    expect(await answerOf("list")).toMatchObject([{ state: "stopped", enabled: false }]);
+    expect(await answerOf("start", "chat")).toMatchObject({ state: "running", agentId: chat.agentId });
+  });
+
+  let mine: { repo: string; data: string };
+
+  it("deploys one from a repository", async () => {
+    probeRepository(join(home, "mine"));
+    mine = await answerOf("deploy", join(home, "mine"), "--yes");
+    expect(declared()).toContain('[changelings.mine]\nkind = "web"\nsource = "~/mine"\n');
+  });
+
+  it("takes in its new commits", async () => {
+    const before = git("rev-parse", "HEAD");
+    writeFileSync(join(home, "mine", "NEWS.md"), "Mine.\n");
+    git("add", "NEWS.md");
+    commit("Second");
+    const updated = await answerOf("update", "mine");
+    expect(updated).toMatchObject({ state: "running", commitBefore: before, commit: git("rev-parse", "HEAD") });
+    expect(readFileSync(join(mine.repo, "NEWS.md"), "utf8")).toBe("Mine.\n");
+    expect((await answerOf("list")).map(({ state }: { state: string }) => state)).toEqual(["running", "running"]);
+  });
+
+  it("keeps the declaration of one that can't be applied, and takes it back", async () => {
+    git("checkout", "--quiet", "-b", "broken");
+    git("rm", "--quiet", "-r", ".mngr");
+    commit("No template");
+    const before = declared();
+    const args = ["deploy", join(home, "mine"), "--name", "broken", "--branch", "broken", "--yes"];
+    const { code, stderr } = await changeling(...args);
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      "broken is declared in " +
+        fleetFile() +
+        ", but it could not be applied, for the reason above\n" +
+        "try again with: changeling update broken; take it back with: changeling destroy broken\n",
+    );
+    expect(declared()).toContain("[changelings.broken]\n");
+    expect(await answerOf("destroy", "broken", "--yes")).toEqual({ name: "broken", removed: true, kept: null });
+    expect(declared()).toBe(before);
+  });
+
+  it("finds nothing wrong, and says that it has nothing to do", async () => {
+    const doctor = await changeling("doctor", "--json");
+    expect(doctor.code, doctor.stdout).toBe(0);
+    const names = JSON.parse(doctor.stdout).map(({ name }: { name: string }) => name);
+    expect(names).toEqual(expect.arrayContaining(["forwarding server", "agent of chat", "agent of mine"]));
+    expect((await changeling("plan")).stdout).toBe("Nothing changes: the fleet is as declared.\n");
+  });
+
+  it("destroys them: one keeps its data and repo, the other loses them", async () => {
+    expect(await answerOf("destroy", "chat", "--yes")).toEqual({
+      name: "chat",
+      removed: true,
+      kept: { repo: chat.repo, data: chat.data },
+    });
+    expect([existsSync(chat.repo), existsSync(chat.data)]).toEqual([true, true]);
+    expect(await answerOf("list")).toMatchObject([{ name: "mine", state: "running" }]);
+    expect(await answerOf("destroy", "mine", "--data", "--yes")).toEqual({ name: "mine", removed: true, kept: null });
+    expect([existsSync(mine.repo), existsSync(mine.data)]).toEqual([false, false]);
+    expect((await changeling("destroy", "chat")).stderr).toContain("chat was removed already; its data (");
+    expect(await answerOf("destroy", "chat", "--data", "--yes")).toMatchObject({ kept: null });
+    expect([existsSync(chat.repo), existsSync(chat.data)]).toEqual([false, false]);
+    expect(await answerOf("list")).toEqual([]);
+    expect(declared()).toBe(fleet);
+    await expect(fetch(`http://localhost:${port}/`)).rejects.toThrow("fetch failed");
+  });
+});
