@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { engineMeasures } from "./bench/engine.ts";
+import { forwardingMeasures } from "./bench/forwarding.ts";
 import { type Measure, measureText } from "./bench/measure.ts";
 import { modalMeasures } from "./bench/modal.ts";
 import { programMeasures } from "./bench/program.ts";
@@ -15,6 +16,7 @@ const suites: Record<string, (folder: string) => AsyncGenerator<Measure>> = {
   tarball: tarballMeasures,
   engine: engineMeasures,
   modal: modalMeasures,
+  forwarding: forwardingMeasures,
 };
 
 const wanted = process.argv.slice(2);

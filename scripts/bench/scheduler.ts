@@ -108,7 +108,8 @@ function switchesOf(pid: number): number | undefined {
   return Number(readFileSync(status, "utf8").match(/^voluntary_ctxt_switches:\s+(\d+)$/m)?.[1]);
 }
 
-async function residentMegabytes(pid: number): Promise<number> {
+/** What a process takes of the memory, in megabytes. */
+export async function residentMegabytes(pid: number): Promise<number> {
   const child = spawn("ps", ["-o", "rss=", "-p", String(pid)], { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   for await (const text of child.stdout.setEncoding("utf8")) output += text;

@@ -34,6 +34,7 @@ function moving(...places: Target[]) {
 describe("an agent that is not where it was", () => {
   it.each([
     ["GET", undefined],
+    ["DELETE", undefined],
     ["POST", "body"],
   ])("is asked for again, and gets the %s", async (method, body) => {
     const upstream = await kept(startEcho());
@@ -218,6 +219,13 @@ describe("an agent that hangs", () => {
 describe("an agent that answers with junk", () => {
   const malformed = /^helper: its server sent a malformed response \(.+\)\.\n$/;
   it.each([
+    ["what Node reads but does not write", "HTTP/1.1 200 O\u007fK\r\n\r\n", malformed],
+    ["the same in a header", "HTTP/1.1 200 OK\r\nX: a\u007fb\r\n\r\n", malformed],
+    [
+      "a protocol that nobody asked for",
+      "HTTP/1.1 101 OK\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+      /^helper: the connection to its server failed \(it ended without an answer\)\.\n$/,
+    ],
     ["no HTTP", "Hello\r\n\r\n", malformed],
     ["a line without a colon", "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", malformed],
     ["a control character", "HTTP/1.1 200 OK\r\nX: a\u0000b\r\n\r\n", malformed],

@@ -51,8 +51,9 @@ describe("a page where agents share an origin", () => {
     const reply = await ask(url, navigation);
     expect(reply.body).toBe(mended);
     expect(Object.keys(reply.headers).sort()).toEqual(
-      ["connection", "content-type", "date", "etag", "transfer-encoding"].sort(),
+      ["connection", "content-type", "date", "transfer-encoding", "vary"].sort(),
     );
+    expect(reply.headers.vary).toBe("Sec-Fetch-Dest");
     expect(asked).toEqual(["identity"]);
   });
 

@@ -65,8 +65,9 @@ describe("requestHeaders", () => {
     ]);
   });
 
-  it("tells of the prefix, and asks for a body that can be read", () => {
-    expect(requestHeaders(["Accept-Encoding", "gzip"], path, client, { plain: true })).toEqual([
+  it("tells of the prefix, and asks for a whole body that can be read", () => {
+    const raw = ["Accept-Encoding", "gzip", "If-None-Match", "1", "Range", "bytes=0-", "If-Modified-Since", "now"];
+    expect(requestHeaders(raw, path, client, { plain: true })).toEqual([
       ...["Host", "127.0.0.1:9000", "X-Forwarded-For", "127.0.0.1", "X-Forwarded-Host", "localhost:8420"],
       ...["X-Forwarded-Proto", "http", "X-Forwarded-Prefix", `/${id}`, "Accept-Encoding", "identity"],
     ]);

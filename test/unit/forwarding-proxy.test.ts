@@ -125,6 +125,13 @@ it("keeps informational responses to itself", async () => {
   );
 });
 
+it("says that there is no body where one is expected", async () => {
+  const front = await frontOf(await kept(startEcho()));
+  const answer = await sendRaw(front.url, "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  expect(answer).toContain('"Content-Length","0"');
+  expect(answer).not.toMatch(/"Transfer-Encoding"/);
+});
+
 it("asks for a body once the agent wants it", async () => {
   const upstream = await kept(startEcho());
   const front = await frontOf(upstream);
