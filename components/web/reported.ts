@@ -18,9 +18,9 @@ const resultLine = z.object({ agentId: z.string(), servers: z._default(z.record(
  * @param agentId as it was known before
  */
 export function reported(stdout: pulumi.Output<string>, agentId: string | undefined): Reported {
-  // One that failed has printed nothing.
+  // One that failed has said nothing, and the engine has told why: its outputs are no second failure.
   const result = pulumi
-    .unsecret(stdout)
+    .unsecret(pulumi.recover(stdout, () => ""))
     .apply((line: string | undefined) => line && resultLine.parse(JSON.parse(line)));
   return {
     agentId: result.apply((said) => (said ? said.agentId : agentId)),
