@@ -23,7 +23,7 @@ const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => suites[name] === undefined);
 if (unknown.length > 0) {
   const isHelp = unknown.every((name) => name === "--help" || name === "-h");
-  const usage = `usage: npm run bench [-- ${Object.keys(suites).join(" | ")}]\nWithout a name, all of them (about 25 minutes).\n`;
+  const usage = `usage: npm run bench [-- ${Object.keys(suites).join(" | ")}]\nWithout a name, all of them (about 40 minutes).\n`;
   (isHelp ? process.stdout : process.stderr).write(usage);
   process.exit(isHelp ? 0 : 2);
 }

@@ -102,7 +102,7 @@ async function* streamMeasures(ours: Running, bare: Running): AsyncGenerator<Mea
       most = Math.max(most, await residentMegabytes(pidOf(ours)));
     }, 200);
     const seconds = await inTurn(
-      3,
+      5,
       () => stream(ours),
       () => stream(bare),
     );

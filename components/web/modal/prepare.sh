@@ -9,6 +9,7 @@
 set -e
 text() { printf %s "$1" | base64 -d; }
 settings=.changelings/settings.toml
+# shellcheck disable=SC2016 # it is text
 sign='written by `pulumi up`'
 mkdir -p "$CHANGELING_MEMORY" .git/hooks .git/info
 

@@ -1,0 +1,70 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Route, rewriteLocation } from "../../components/web/forwarding/program/proxy/rewrite.ts";
+
+const id = `agent-${"a".repeat(32)}`;
+const host: Route = {
+  upstream: new URL("http://127.0.0.1:9000"),
+  prefix: "",
+  path: "/docs/page?q=1",
+  publicOrigin: `http://${id}.localhost:8420`,
+};
+const path: Route = { ...host, prefix: `/${id}`, publicOrigin: "http://localhost:8420" };
+
+describe("rewriteLocation", () => {
+  const own = host.publicOrigin;
+  const shared = `http://localhost:8420/${id}`;
+  const based: Route = { ...host, upstream: new URL("http://127.0.0.1:9000/app/") };
+  it.each([
+    ["/next", host, "/next"],
+    ["next", host, "next"],
+    ["?a", host, "?a"],
+    ["http://127.0.0.1:9000/next?a=b#c", host, `${own}/next?a=b#c`],
+    ["http://localhost:9000/next", host, `${own}/next`],
+    ["HTTP://127.0.0.1:9000", host, `${own}/`],
+    ["//127.0.0.1:9000/next", host, `${own}/next`],
+    ["http://127.0.0.1:9000//evil.example", host, `${own}//evil.example`],
+    [`${own}/next`, host, `${own}/next`],
+    ["http://127.0.0.1:9001/next", host, "http://127.0.0.1:9001/next"],
+    ["https://127.0.0.1:9000/next", host, "https://127.0.0.1:9000/next"],
+    ["https://example.com/", host, "https://example.com/"],
+    ["mailto:a@example.com", host, "mailto:a@example.com"],
+    ["http://[", host, "http://["],
+    ["/next", path, `${shared}/next`],
+    ["/", path, `${shared}/`],
+    ["next", path, `${shared}/docs/next`],
+    ["../../..", path, `${shared}/`],
+    ["http://127.0.0.1:9000/next", path, `${shared}/next`],
+    ["http://localhost:8420/next", path, `${shared}/next`],
+    [`/${id}/next`, path, `${shared}/next`],
+    ["//example.com/x", path, "//example.com/x"],
+    ["https://example.com/x", path, "https://example.com/x"],
+    ["http://127.0.0.1:9000/app/next", based, `${own}/next`],
+    ["/app/next", based, `${own}/next`],
+    ["/app", based, `${own}/`],
+    ["next", based, `${own}/docs/next`],
+    // As Node reads the bytes of "/grün".
+    ["http://127.0.0.1:9000/gr\u00c3\u00bcn", host, `${own}/gr%C3%BCn`],
+  ])("%s → %s", (location, route, expected) => {
+    expect(rewriteLocation(location, route)).toBe(expected);
+  });
+
+  it("never leads where the agent did not, and never out of a shared origin's prefix", () => {
+    const location = fc.oneof(
+      fc.webUrl(),
+      fc.stringMatching(/^[/\\.:?#@a-z0-9[\] ]{0,24}$/),
+      fc.stringMatching(/^[/.a-z]{0,12}$/).map((rest) => `http://127.0.0.1:9000/${rest}`),
+    );
+    fc.assert(
+      fc.property(location, fc.constantFrom(host, path, based), (text, route) => {
+        const rewritten = rewriteLocation(text, route);
+        const page = `${route.publicOrigin}${route.prefix}/docs/page`;
+        if (!URL.canParse(rewritten, page)) return;
+        const to = new URL(rewritten, page);
+        if (rewritten !== text) expect(to.origin).toBe(route.publicOrigin);
+        if (to.origin === route.publicOrigin) expect(`${to.pathname}/`.startsWith(`${route.prefix}/`)).toBe(true);
+        expect(rewriteLocation(rewritten, route)).toBe(rewritten);
+      }),
+    );
+  });
+});
