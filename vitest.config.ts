@@ -14,6 +14,11 @@ export default defineConfig({
     maxWorkers: 2,
     // Most of what is waited for is another process, on a machine that may be busy.
     expect: { poll: { timeout: 15_000 } },
-    projects: [project("unit", 20_000), project("engine", 180_000), project("end-to-end", 240_000)],
+    projects: [
+      project("unit", 20_000),
+      project("engine", 180_000),
+      project("end-to-end", 240_000),
+      project("journeys", 600_000),
+    ],
   },
 });

@@ -1,5 +1,6 @@
 /**
- * `npm test`: the checks and all tests; `npm test -- ARGUMENTS` gives the arguments to vitest and leaves the checks out.
+ * `npm test`: the checks and all tests but the journeys; `npm test -- ARGUMENTS` gives the arguments to vitest and leaves
+ * the checks out (`npm test -- --project journeys`).
  * The last line is always "N passed, N failed, N skipped", the checks counted in.
  */
 import { parseCLI, startVitest, type TestModule, type TestSuite } from "vitest/node";
@@ -26,7 +27,8 @@ const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] 
 await prepare("Modal's emulator", setUpEmulator);
 await prepare("a browser", findChromium);
 
-const { filter, options } = parseCLI(["vitest", "run", ...args]);
+// The journeys go the ways of other tests once more, as `npm run test:modal` does on a real account.
+const { filter, options } = parseCLI(["vitest", "run", ...(args.length === 0 ? ["--project=!journeys"] : args)]);
 const vitest = await startVitest("test", filter, { root: checkout, ...options, watch: false });
 const modules = vitest.state.getTestModules();
 const tests = modules.flatMap((module) => [...module.children.allTests()]);
