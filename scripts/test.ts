@@ -27,7 +27,7 @@ const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] 
 await prepare("Modal's emulator", setUpEmulator);
 await prepare("a browser", findChromium);
 
-// The journeys go the ways of other tests once more, as `npm run test:modal` does on a real account.
+// The journeys go the ways of other tests at length, and would take as long as all of those.
 const { filter, options } = parseCLI(["vitest", "run", ...(args.length === 0 ? ["--project=!journeys"] : args)]);
 const vitest = await startVitest("test", filter, { root: checkout, ...options, watch: false });
 const modules = vitest.state.getTestModules();

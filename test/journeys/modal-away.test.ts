@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Finished } from "../../scripts/stack.ts";
+import { diagnosticsOf } from "../engine/engine-text.ts";
+import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
 import { type FaultMode, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
-import { diagnosticsOf } from "./engine-text.ts";
-import { type ModalStack, makeModalStack } from "./modal-stack.ts";
 
 const names = ["ant", "bee", "cat"];
 const destroy = ["destroy", "--yes", "--skip-preview", "--non-interactive"];

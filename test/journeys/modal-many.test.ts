@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ModalStack, makeModalStack } from "./modal-stack.ts";
+import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
 
 const names = Array.from({ length: 40 }, (_, index) => `ant-${index + 10}`);
 const minutes = 60_000;

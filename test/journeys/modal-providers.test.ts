@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ModalStack, makeModalStack } from "./modal-stack.ts";
+import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
 
 /** Commits, says on the remote that it has, and does not end. */
 const work = "git commit -q --allow-empty -m Half && git push -q origin main:has-committed && sleep 1000";
