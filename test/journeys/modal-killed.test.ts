@@ -10,8 +10,8 @@ import { ensureDevStack } from "../../scripts/dev-stack.ts";
 import { projectFolder } from "../../scripts/project.ts";
 import { descendantsOf, startOf } from "../../scripts/setup/processes.mjs";
 import { stackEnvironment } from "../../scripts/stack.ts";
-import { type ModalStack, makeModalStack } from "./modal-stack.ts";
-import { filesBelow } from "./test-stack.ts";
+import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
+import { filesBelow } from "../engine/test-stack.ts";
 
 const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
 const quiet = ["--yes", "--skip-preview", "--non-interactive"];
