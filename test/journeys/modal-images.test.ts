@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Repository } from "../support/repository.ts";
 import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
+import { Repository } from "../support/repository.ts";
 
 const past = { author: "Me", at: "2026-01-02T00:00:00Z" };
 /** Each run tells what it finds: the tip that it starts from, and what the repository's own Dockerfile left. */
