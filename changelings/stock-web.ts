@@ -60,6 +60,14 @@ export function stockWebType(name: string): StockWebType | undefined {
   return known.get(name);
 }
 
+/** The stock one that a web changeling is made from; undefined for one that has a source, or another type. */
+export function stockWebTypeOf(web: {
+  readonly source?: string | undefined;
+  readonly agentType?: string | undefined;
+}): StockWebType | undefined {
+  return web.source === undefined && web.agentType !== undefined ? stockWebType(web.agentType) : undefined;
+}
+
 function read(name: string): StockWebType {
   const web = readWebFile(name);
   const agentType = web.agent_types[name];
@@ -74,7 +82,15 @@ function read(name: string): StockWebType {
   const { summary, needs_claude: needsClaude } = web;
   const path = join(folder, name, "Dockerfile");
   const dockerfile = existsSync(path) ? path : undefined;
-  return { name, summary, needsClaude, copies, dockerfile, agentTypes, fingerprint: fingerprintOf(agentTypes, copies) };
+  let fingerprint: string | undefined;
+  return {
+    ...{ name, summary, needsClaude, copies, dockerfile, agentTypes },
+    // Reads all files: who only asks which types there are does not wait for it.
+    get fingerprint() {
+      fingerprint ??= fingerprintOf(agentTypes, copies);
+      return fingerprint;
+    },
+  };
 }
 
 function readWebFile(name: string): z.output<typeof webFile> {

@@ -1,16 +1,10 @@
 import { createHash } from "node:crypto";
-import { homedir } from "node:os";
 import * as pulumi from "@pulumi/pulumi";
-import { stockWebType } from "../../changelings/stock-web.ts";
-import { withAlias } from "../alias.ts";
-import { scriptCommand } from "../command.ts";
-import { drifted } from "../drift.ts";
 import type { DeclaredWeb } from "../fleet/index.ts";
 import { localSecrets } from "../local-secrets.ts";
-import { fingerprintOfAdded } from "./added-files.ts";
 import type { LocalWebs } from "./local-webs.ts";
-import { type Reported, reported } from "./reported.ts";
-import { environmentOfWeb } from "./web-environment.ts";
+import type { Reported } from "./reported.ts";
+import { webCommand } from "./web-command.ts";
 
 export interface LocalWebArgs {
   readonly declared: DeclaredWeb;
@@ -21,32 +15,19 @@ export interface LocalWebArgs {
 
 /** A web changeling on this machine: its secrets, and its agent with the repo that it works in. */
 export function localWeb(parent: pulumi.Resource, { declared, local, secretValues }: LocalWebArgs): Reported {
-  const { name, renamedFrom, source, agentType } = declared;
+  const { name, renamedFrom } = declared;
   const { installation, mngrProfile } = local;
-  const { agentId, commit, drift } = local.of(declared);
   const secrets = localSecrets(parent, { name, renamedFrom, installation, secretValues });
-  const environment = environmentOfWeb(declared, {
+  return webCommand(parent, declared, {
+    suffix: "agent",
+    script: "web-agent",
     installation,
     mngrProfile,
-    commit,
-    definition: source === undefined && agentType !== undefined ? stockWebType(agentType)?.fingerprint : undefined,
-    added: fingerprintOfAdded(declared.addPaths),
+    seen: local.of(declared),
     secrets: Object.keys(secretValues),
-    anchors: { project: process.cwd(), home: homedir() },
+    secretEnvironment: secrets.length === 0 ? {} : { SECRETS_DIGEST: digestOf(secretValues) },
+    dependsOn: secrets,
   });
-  const opts = withAlias({ parent, dependsOn: secrets }, renamedFrom && `${renamedFrom}-agent`);
-  const isUnknown = source !== undefined && commit === undefined;
-  const command = scriptCommand(
-    `${name}-agent`,
-    {
-      script: "web-agent",
-      environment: { ...environment },
-      secretEnvironment: secrets.length === 0 ? {} : { SECRETS_DIGEST: digestOf(secretValues) },
-      drift: drifted(drift),
-    },
-    isUnknown ? { ...opts, ignoreChanges: ["environment.COMMIT"] } : opts,
-  );
-  return reported(command.stdout, agentId);
 }
 
 /** Encrypted in the state: nobody can try values on it. */

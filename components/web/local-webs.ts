@@ -7,7 +7,7 @@ import { profileHostDir } from "../mngr/profile.ts";
 import { plainValue } from "../plain-value.ts";
 import { type Tip, tipsOf } from "../source/commit.ts";
 import { thisInstallation } from "../this-installation.ts";
-import { readRecord, type WebRecord } from "./record.ts";
+import { isFree, readRecord, type WebRecord } from "./record.ts";
 import { webDrift } from "./web-drift.ts";
 
 export interface LocalWebsOptions {
@@ -47,7 +47,7 @@ export async function localWebs(
     changelings.map(({ name, renamedFrom }) => {
       const own = readRecord(paths, name);
       const former = renamedFrom === undefined ? undefined : readRecord(paths, renamedFrom);
-      return [name, own === undefined || own.removed ? (former ?? own) : own];
+      return [name, isFree(own) ? (former ?? own) : own];
     }),
   );
   const known = [...records.values()].filter((record) => record !== undefined);

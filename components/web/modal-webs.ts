@@ -11,7 +11,7 @@ import { mngrOnModal } from "./modal/mngr-on-modal.ts";
 import { modalDrift } from "./modal/modal-drift.ts";
 import { hostIdTag, labelTag } from "./modal/place.ts";
 import { sharedRecord } from "./modal/records.ts";
-import type { WebRecord } from "./record.ts";
+import { isFree, type WebRecord } from "./record.ts";
 
 export interface ModalWebsOptions extends ModalStackOptions, Pick<LocalWebsOptions, "secretValues"> {
   /** What `modalStack` returned, for who declares changelings of other kinds on Modal too; else it looks itself. */
@@ -51,8 +51,7 @@ export async function modalWebs(
     of(changeling) {
       const { name, renamedFrom } = changeling;
       const own = seen?.records.get(name);
-      const isFree = own === undefined || own.removed === true;
-      const record = isFree && renamedFrom !== undefined ? (seen?.records.get(renamedFrom) ?? own) : own;
+      const record = isFree(own) && renamedFrom !== undefined ? (seen?.records.get(renamedFrom) ?? own) : own;
       return { commit: tips(changeling)?.commit, drift: seen && modalDrift(record, seen) };
     },
   };

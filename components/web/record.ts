@@ -68,6 +68,11 @@ export function removeRecord(paths: InstallationPaths, name: string): void {
   rmSync(recordPath(paths, name), { force: true });
 }
 
+/** Whether a changeling of its name has nothing here yet, so that a former name's record becomes its own. */
+export function isFree(record: WebRecord | undefined): boolean {
+  return record === undefined || record.removed === true;
+}
+
 export function newAgentId(): string {
   return `agent-${randomBytes(16).toString("hex")}`;
 }

@@ -1,14 +1,20 @@
+import { isLive } from "../mngr/agent-state.ts";
 import type { Agent } from "../mngr/client.ts";
 import type { WebRecord } from "./record.ts";
-import { digestOfSpec } from "./spec.ts";
+import { digestOfSpec, type WebSpec } from "./spec.ts";
 
 /** How a web agent differs from what the last `pulumi up` left. */
 
-/** States in which an agent has a live process. */
-const running = new Set(["RUNNING", "WAITING", "REPLACED", "RUNNING_UNKNOWN_AGENT_TYPE", "UNKNOWN"]);
-
+/** One of which mngr can't tell is taken to run. */
 export function isRunning(agent: Agent | undefined): boolean {
-  return agent !== undefined && running.has(agent.state);
+  return agent !== undefined && isLive(agent.state) !== false;
+}
+
+/** Whether an agent is what the spec says, and nothing of an update is left to be done. */
+export function isAsApplied(spec: WebSpec, { applied, merged }: WebRecord, agent: Agent): boolean {
+  if (applied === undefined || merged !== undefined) return false;
+  const digest = digestOfSpec(spec);
+  return digest === digestOfSpec(applied) && digest === agent.labels["changeling_digest"];
 }
 
 /**

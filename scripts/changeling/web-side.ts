@@ -1,4 +1,5 @@
 import type { InstallationPaths } from "../../components/installation-paths.ts";
+import { isLive } from "../../components/mngr/agent-state.ts";
 import { type Agent, type Mngr, mngrClient } from "../../components/mngr/client.ts";
 import { mngrEnvironment } from "../../components/mngr/environment.ts";
 import { profileHostDir } from "../../components/mngr/profile.ts";
@@ -82,15 +83,12 @@ function listedOne(paths: InstallationPaths, record: WebRecord, known: Known | u
   };
 }
 
-/** States of an agent whose process lives, in mngr's words. */
-const live = new Set(["RUNNING", "WAITING", "REPLACED", "RUNNING_UNKNOWN_AGENT_TYPE"]);
-
 export function stateOf(
   agent: Pick<Agent, "state"> | undefined,
   { enabled, isComplete }: { enabled: boolean; isComplete: boolean },
 ): ListedWeb["state"] {
   if (agent === undefined) return isComplete ? "gone" : "unknown";
-  if (live.has(agent.state)) return "running";
+  if (isLive(agent.state)) return "running";
   if (agent.state === "DONE") return enabled ? "died" : "stopped";
   if (agent.state === "STOPPED") return enabled ? "not running" : "stopped";
   return "unknown";

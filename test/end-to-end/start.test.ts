@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { devStack } from "../../scripts/dev-stack.ts";
 import { projectFolder } from "../../scripts/project.ts";
 import { installationOf, pulumi } from "../../scripts/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
+import { runScript } from "../support/run-script.ts";
 import { freePort } from "../support/web-stack.ts";
 
 let home: string;
@@ -24,35 +25,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true, maxRetries: 3 });
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly output: string;
-  readonly stdout: string;
-}
-
-/** Runs a script as the launcher does. @param interruptAt when its output matches, it is sent a SIGINT */
-function run(script: string, args: string[] = [], interruptAt?: RegExp): Promise<Ended> {
-  const child = spawn(process.execPath, [join("scripts", `${script}.ts`), ...args], {
-    env,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  let stdout = "";
-  let wasInterrupted = false;
-  const take = (text: string) => {
-    output += text;
-    if (interruptAt?.test(output) && !wasInterrupted) {
-      wasInterrupted = true;
-      child.kill("SIGINT");
-    }
-  };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-    take(text);
-  });
-  child.stderr.setEncoding("utf8").on("data", take);
-  return new Promise((resolve) => child.once("close", (code) => resolve({ code, output, stdout })));
-}
+const run = (script: string, args: string[] = [], interruptAt?: RegExp) => runScript(script, args, env, interruptAt);
 
 const settings = () => readFileSync(join(projectFolder, "Pulumi.dev.yaml"), "utf8");
 const settingsBefore = settings();

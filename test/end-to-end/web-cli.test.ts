@@ -1,10 +1,11 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { devFolder, ensureDevStack } from "../../scripts/dev-stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
+import { runScript } from "../support/run-script.ts";
 import { freePort, probeRepository } from "../support/web-stack.ts";
 
 let home: string;
@@ -28,27 +29,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true, maxRetries: 3 });
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a script as the launcher does, without a terminal. */
-function run(script: string, ...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [join("scripts", `${script}.ts`), ...args], {
-    env,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const output = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output.stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    output.stderr += text;
-  });
-  return new Promise((resolve) => child.once("close", (code) => resolve({ code, ...output })));
-}
+const run = (script: string, ...args: string[]) => runScript(script, args, env);
 
 const changeling = (...args: string[]) => run("changeling", ...args);
 

@@ -1,15 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Route, rewriteLocation } from "../../components/web/forwarding/program/proxy/rewrite.ts";
-
-const id = `agent-${"a".repeat(32)}`;
-const host: Route = {
-  upstream: new URL("http://127.0.0.1:9000"),
-  prefix: "",
-  path: "/docs/page?q=1",
-  publicOrigin: `http://${id}.localhost:8420`,
-};
-const path: Route = { ...host, prefix: `/${id}`, publicOrigin: "http://localhost:8420" };
+import { host, id, path } from "../support/proxy-routes.ts";
 
 describe("rewriteLocation", () => {
   const own = host.publicOrigin;

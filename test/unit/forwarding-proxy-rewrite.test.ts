@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  type Route,
   requestHeaders,
   requestTrailers,
   responseHeaders,
@@ -9,15 +8,8 @@ import {
   upstreamPath,
   withoutOurCookies,
 } from "../../components/web/forwarding/program/proxy/rewrite.ts";
+import { host, id, path } from "../support/proxy-routes.ts";
 
-const id = `agent-${"a".repeat(32)}`;
-const host: Route = {
-  upstream: new URL("http://127.0.0.1:9000"),
-  prefix: "",
-  path: "/docs/page?q=1",
-  publicOrigin: `http://${id}.localhost:8420`,
-};
-const path: Route = { ...host, prefix: `/${id}`, publicOrigin: "http://localhost:8420" };
 const client = { address: "127.0.0.1" };
 const forwarded = [
   ...["X-Forwarded-For", "127.0.0.1", "X-Forwarded-Host", `${id}.localhost:8420`, "X-Forwarded-Proto", "http"],

@@ -14,8 +14,9 @@ import {
 import { base64, scriptInMachine } from "../../components/web/modal/in-machine.ts";
 import { modalDrift } from "../../components/web/modal/modal-drift.ts";
 import type { WebRecord } from "../../components/web/record.ts";
-import { digestOfSpec, type WebSpec } from "../../components/web/spec.ts";
+import { digestOfSpec } from "../../components/web/spec.ts";
 import { Repository } from "../support/repository.ts";
+import { webSpecOf } from "../support/web-spec.ts";
 
 const agentId = `agent-${"0".repeat(32)}`;
 
@@ -74,20 +75,7 @@ describe("what mngr is told", () => {
 });
 
 describe("modalDrift", () => {
-  const applied: WebSpec = {
-    name: "pages",
-    provider: "modal",
-    enabled: true,
-    branch: "main",
-    addPaths: [],
-    env: {},
-    secrets: [],
-    destroyData: false,
-    memoryInGit: false,
-    startTimeoutSeconds: 60,
-    agentArgs: [],
-    buildArgs: [],
-  };
+  const applied = webSpecOf({ name: "pages", provider: "modal" });
   const record: WebRecord = {
     version: 1,
     name: "pages",

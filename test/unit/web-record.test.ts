@@ -13,24 +13,11 @@ import {
   type WebRecord,
   writeRecord,
 } from "../../components/web/record.ts";
-import { digestOfSpec, type WebSpec } from "../../components/web/spec.ts";
+import { digestOfSpec } from "../../components/web/spec.ts";
 import { webDrift } from "../../components/web/web-drift.ts";
+import { webSpecOf } from "../support/web-spec.ts";
 
-const spec: WebSpec = {
-  name: "elena",
-  provider: "local",
-  enabled: true,
-  branch: "main",
-  agentType: "chat",
-  addPaths: [],
-  env: {},
-  secrets: [],
-  destroyData: false,
-  memoryInGit: false,
-  startTimeoutSeconds: 60,
-  agentArgs: [],
-  buildArgs: [],
-};
+const spec = webSpecOf({ agentType: "chat" });
 let home: string;
 let paths: InstallationPaths;
 beforeEach(() => {

@@ -9,6 +9,7 @@ import { prepareRepo } from "../../components/web/local/repo.ts";
 import { writeRepoFiles } from "../../components/web/local/repo-files.ts";
 import type { WebSpec } from "../../components/web/spec.ts";
 import { Repository } from "../support/repository.ts";
+import { webSpecOf } from "../support/web-spec.ts";
 
 const past = { author: "Somebody", at: "2026-11-21T12:00:00+00:00" };
 let home: string;
@@ -33,22 +34,7 @@ afterEach(() => {
   rmSync(home, { recursive: true, force: true });
 });
 
-const spec = (more: Partial<WebSpec> = {}): WebSpec => ({
-  name: "elena",
-  provider: "local",
-  enabled: true,
-  source: source.folder,
-  branch: "main",
-  addPaths: [],
-  env: {},
-  secrets: [],
-  destroyData: false,
-  memoryInGit: false,
-  startTimeoutSeconds: 60,
-  agentArgs: [],
-  buildArgs: [],
-  ...more,
-});
+const spec = (more: Partial<WebSpec> = {}) => webSpecOf({ source: source.folder, ...more });
 const prepare = (more?: Partial<WebSpec>) =>
   prepareRepo(repo, spec(more), { env: environment(), token: undefined, onMove: (merged) => moves.push(merged) });
 const git = (...args: string[]) =>

@@ -12,6 +12,7 @@ const sources = [
     "web/record",
     "web/servers",
     "web/spec",
+    "web/web-drift",
   ],
   ...["web/kept-modal-token", "web/modal", "canonical-json", "mngr", "modal/environment", "modal/token"],
 ];

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import type { Agent, Mngr } from "../../mngr/client.ts";
 import { type WebRecord, writeRecord } from "../record.ts";
-import { digestOfSpec, type WebSpec } from "../spec.ts";
-import { isRunning } from "../web-drift.ts";
+import type { WebSpec } from "../spec.ts";
+import { isAsApplied, isRunning } from "../web-drift.ts";
 import { type Servers, serversSinceStart } from "./await-servers.ts";
 import { goBack } from "./go-back.ts";
-import type { Merged } from "./merge.ts";
+import { type Merged, sinceLastStart } from "./merge.ts";
 import { linkRemote } from "./push.ts";
 import { prepareRepo } from "./repo.ts";
 import { startAgent } from "./start-agent.ts";
@@ -96,7 +96,14 @@ async function run(
   const secrets = secretsOf(spec, web);
   const digest = digestOfSecrets(secrets);
   const remote = { env, token: secrets["GITHUB_TOKEN"], warn: (message: string) => log(`warning: ${message}`) };
-  if (agent !== undefined && isRunning(agent) && isAsApplied(spec, record, agent) && record.secrets === digest) {
+  const isHere = record.applied?.enabled === true && existsSync(record.repo);
+  if (
+    agent !== undefined &&
+    isRunning(agent) &&
+    isHere &&
+    isAsApplied(spec, record, agent) &&
+    record.secrets === digest
+  ) {
     const servers = await serversSinceStart(mngr, record.hostAddress ?? agent.id, 0);
     if (Object.keys(servers).length > 0) {
       writeRecord(paths, { ...record, applied: spec });
@@ -115,15 +122,4 @@ async function run(
   writeRecord(paths, { ...kept, applied: spec, secrets: digest, hostAddress: started.hostAddress });
   await linkRemote(record.repo, spec, remote);
   return started.servers;
-}
-
-/** An update that was cut short has moved the branch already: what ran before is where that one began. */
-function sinceLastStart({ merged }: WebRecord, now: Merged): Merged {
-  return merged?.after === now.before ? { before: merged.before, after: now.after } : now;
-}
-
-function isAsApplied(spec: WebSpec, { applied, merged, repo }: WebRecord, agent: Agent): boolean {
-  if (applied === undefined || merged !== undefined || !applied.enabled || !existsSync(repo)) return false;
-  const digest = digestOfSpec(spec);
-  return digest === digestOfSpec(applied) && digest === agent.labels["changeling_digest"];
 }

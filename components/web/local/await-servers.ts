@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { hasEnded } from "../../mngr/agent-state.ts";
 import type { Mngr } from "../../mngr/client.ts";
 import { parseServersOutput, registeredServers } from "../servers.ts";
 
@@ -38,8 +39,6 @@ export type Servers = Readonly<Record<string, string>>;
 /** How long one look may wait, in seconds: the first is short, since what is broken ends at once. */
 const firstLook = 3;
 const longestLook = 20;
-/** States in which the process of an agent is gone. */
-const ended = new Set(["DONE", "STOPPED"]);
 
 /** @throws MngrError */
 export async function serversSinceStart(mngr: Mngr, address: string, seconds: number): Promise<Servers> {
@@ -67,7 +66,7 @@ export async function awaitServers(
     const { agents } = await mngr.list();
     const state = agents.find(({ id }) => id === agentId)?.state;
     if (state === undefined) throw new NotUp("mngr has its agent no more");
-    if (ended.has(state)) throw new NotUp(`its agent ended (${state})`);
+    if (hasEnded(state)) throw new NotUp(`its agent ended (${state})`);
     if (Date.now() < end) continue;
     const within = `within ${timeoutSeconds} s (start_timeout_seconds)`;
     if (main === undefined) throw new NotUp(`it registered no server ${within}`);

@@ -1,6 +1,6 @@
 import type { InstallationPaths } from "../../installation-paths.ts";
 import type { Agent } from "../../mngr/client.ts";
-import { masked, plainLines } from "../../modal/plain-text.ts";
+import { failedStart } from "../failed-start.ts";
 import { type WebRecord, writeRecord } from "../record.ts";
 import { digestOfSpec, type WebSpec } from "../spec.ts";
 import { type Merged, takeBack } from "./merge.ts";
@@ -16,9 +16,6 @@ export interface FailedUpdate extends StartOptions {
   readonly paths: InstallationPaths;
 }
 
-/** How much of an agent's terminal an error tells. */
-const tailLines = 20;
-
 /**
  * Goes back to what ran before an update that failed. What the agent committed since stays.
  *
@@ -26,15 +23,12 @@ const tailLines = 20;
  */
 export async function goBack(error: unknown, update: FailedUpdate): Promise<Error> {
   const { spec, secrets } = update;
-  const hidden = Object.values(secrets);
-  const log = await tailOf(update);
-  const standing = await restored(update).catch((fault) => `and it could not be rolled back: ${textOf(fault)}`);
-  const tail = log === "" ? "" : `\nthe end of its log:\n${log}`;
-  return new Error(masked(`${spec.name} did not come up: ${textOf(error)}; ${standing}${tail}`, hidden));
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return await failedStart(error, {
+    name: spec.name,
+    secrets,
+    shown: () => shownBy(update),
+    goBack: () => restored(update),
+  });
 }
 
 async function restored(update: FailedUpdate): Promise<string> {
@@ -58,23 +52,8 @@ async function restored(update: FailedUpdate): Promise<string> {
   return `what ran before runs again, but with the new code: the agent has committed upon it, or changed its files (git -C ${record.repo} log)`;
 }
 
-/** The end of what its terminal shows; empty when there is none. */
-async function tailOf({ record, mngr, secrets }: FailedUpdate): Promise<string> {
-  try {
-    const { agents } = await mngr.list();
-    const state = agents.find(({ id }) => id === record.agentId)?.state;
-    if (state === undefined || state === "STOPPED") return "";
-    const shown = unwrapped(await mngr.capture(record.agentId, state === "DONE"), Object.values(secrets));
-    return plainLines(shown).slice(-tailLines).join("\n");
-  } catch {
-    return "";
-  }
-}
-
-/** A terminal breaks long lines, also in the middle of a secret. */
-function unwrapped(text: string, secrets: readonly string[]): string {
-  return secrets
-    .filter((secret) => secret.length >= 8)
-    .map((secret) => secret.split("").map((char) => char.replace(/[\\^$.*+?()[\]{}|]/, "\\$&")))
-    .reduce((each, chars) => each.replace(new RegExp(chars.join("\n?"), "g"), "***"), text);
+async function shownBy({ record: { agentId }, mngr }: FailedUpdate): Promise<string | undefined> {
+  const { agents } = await mngr.list();
+  const state = agents.find(({ id }) => id === agentId)?.state;
+  return state === undefined || state === "STOPPED" ? undefined : await mngr.capture(agentId, state === "DONE");
 }

@@ -10,6 +10,11 @@ export interface Merged {
   readonly after: string;
 }
 
+/** An update that was cut short has moved the branch already: what ran before is where that one began. */
+export function sinceLastStart({ merged }: { readonly merged?: Merged | undefined }, now: Merged): Merged {
+  return merged?.after === now.before ? { before: merged.before, after: now.after } : now;
+}
+
 export interface MergeOptions {
   /** What git may see, who commits included. */
   readonly env: Readonly<Record<string, string>>;

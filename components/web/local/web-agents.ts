@@ -9,7 +9,7 @@ import { type Agent, type Mngr, mngrClient } from "../../mngr/client.ts";
 import { mngrEnvironment } from "../../mngr/environment.ts";
 import { profileHostDir } from "../../mngr/profile.ts";
 import { handOver } from "../forwarding/admin-client.ts";
-import { newAgentId, readRecord, removeRecord, type WebRecord, writeRecord } from "../record.ts";
+import { isFree, newAgentId, readRecord, removeRecord, type WebRecord, writeRecord } from "../record.ts";
 import type { WebSpec } from "../spec.ts";
 import { labelsOf } from "./start-agent.ts";
 
@@ -68,8 +68,7 @@ export function recordFor(
   { paths, installation }: WebAgents,
 ): WebRecord {
   const own = localRecord(paths, spec.name);
-  const isFree = own === undefined || own.removed === true;
-  const renamed = isFree && former !== undefined ? localRecord(paths, former) : undefined;
+  const renamed = isFree(own) && former !== undefined ? localRecord(paths, former) : undefined;
   const found = renamed ?? own;
   const agentId = found?.agentId ?? agentOf(spec.name, agents, installation)?.id ?? newAgentId();
   const repo = found?.repo ?? repoOf(paths, agentId);

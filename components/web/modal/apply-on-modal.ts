@@ -2,7 +2,8 @@ import type { Servers } from "../local/await-servers.ts";
 import { NotUp } from "../local/await-servers.ts";
 import { digestOfSecrets, exclusively, tellForwardingServer } from "../local/web-agents.ts";
 import type { WebRecord } from "../record.ts";
-import { digestOfSpec, type WebSpec } from "../spec.ts";
+import type { WebSpec } from "../spec.ts";
+import { isAsApplied } from "../web-drift.ts";
 import { awaitUp, serversOnModal } from "./await-up.ts";
 import { createMachine } from "./create-machine.ts";
 import { addressOf, endMachine, isUp, type PlacedAgent, placedAgent, started } from "./machines.ts";
@@ -68,7 +69,8 @@ async function rest({ spec, record, web }: ModalUpdate, agent: PlacedAgent | und
 async function run(update: ModalUpdate, agent: PlacedAgent | undefined): Promise<Servers> {
   const { spec, record, secrets, web } = update;
   const digest = digestOfSecrets(secrets);
-  if (agent !== undefined && isAsApplied(spec, record, agent) && record.secrets === digest) {
+  const isThere = agent !== undefined && record.hostAddress === addressOf(agent);
+  if (isThere && isAsApplied(spec, record, agent) && record.secrets === digest) {
     const servers = await onceMore(update, agent);
     if (Object.keys(servers).length > 0) {
       await saveRecord({ ...record, applied: spec }, web);
@@ -95,10 +97,4 @@ async function onceMore({ spec, web }: ModalUpdate, agent: PlacedAgent): Promise
     web.log(`${spec.name} was started, and ${error.message}; it is provisioned anew`);
     return {};
   }
-}
-
-function isAsApplied(spec: WebSpec, { applied, merged, hostAddress }: WebRecord, agent: PlacedAgent): boolean {
-  if (applied === undefined || merged !== undefined || hostAddress !== addressOf(agent)) return false;
-  const digest = digestOfSpec(spec);
-  return digest === digestOfSpec(applied) && digest === agent.labels["changeling_digest"];
 }

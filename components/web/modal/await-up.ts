@@ -1,5 +1,7 @@
+import { hasEnded } from "../../mngr/agent-state.ts";
 import { NotUp, type Servers, sinceStartCommand } from "../local/await-servers.ts";
 import { parseServersOutput, registeredServers } from "../servers.ts";
+import { agentAt } from "./machines.ts";
 import type { MngrOnModal } from "./mngr-on-modal.ts";
 
 /** How long one look may take, in seconds: the first is short, since what is broken ends at once; mngr ends one after 30. */
@@ -54,10 +56,9 @@ export async function awaitUp(mngr: MngrOnModal, address: string, timeoutSeconds
     const { servers, answers } = await look(mngr, address, seconds);
     const urls = Object.values(servers);
     if (urls.length > 0 && answers !== undefined) return servers;
-    const agents = await mngr.agents();
-    const agent = agents.find(({ id, host }) => address === `${id}@${host?.id}.modal`);
+    const agent = await agentAt(address, mngr);
     if (agent === undefined) throw new NotUp("mngr has its agent no more");
-    if (agent.state === "DONE" || agent.state === "STOPPED") throw new NotUp(`its agent ended (${agent.state})`);
+    if (hasEnded(agent.state)) throw new NotUp(`its agent ended (${agent.state})`);
     if (Date.now() < end) continue;
     const within = `within ${timeoutSeconds} s (start_timeout_seconds)`;
     if (urls.length === 0) throw new NotUp(`it registered no server ${within}`);

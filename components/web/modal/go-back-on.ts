@@ -2,7 +2,7 @@ import { gitIn } from "../../source/git.ts";
 import type { Merged } from "../local/merge.ts";
 import type { ModalUpdate } from "./apply-on-modal.ts";
 import { scriptInMachine } from "./in-machine.ts";
-import { addressOf, endMachine, type PlacedAgent, started } from "./machines.ts";
+import { addressOf, agentAt, endMachine, type PlacedAgent, started } from "./machines.ts";
 import { hostIdTag } from "./place.ts";
 import { saveRecord } from "./records.ts";
 import { startOnModal } from "./start-on-modal.ts";
@@ -47,8 +47,7 @@ export async function goBackOn(agent: PlacedAgent, failed: FailedOnMachine): Pro
 async function asBefore(agent: PlacedAgent, snapshot: string, { web }: ModalUpdate): Promise<PlacedAgent> {
   const { client, environment, mngr } = web;
   const address = addressOf(agent);
-  const now = (await mngr.agents()).find((each) => `${each.id}@${each.host?.id}.modal` === address);
-  const snapshots = now?.host?.snapshots ?? [];
+  const snapshots = (await agentAt(address, mngr))?.host.snapshots ?? [];
   const at = snapshots.find(({ id }) => id === snapshot)?.created_at;
   // It starts from the last one.
   const later = at === undefined ? [] : snapshots.filter(({ created_at }) => Date.parse(created_at) > Date.parse(at));

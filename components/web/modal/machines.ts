@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Agent, SshAccess } from "../../mngr/client.ts";
 import type { WebRecord } from "../record.ts";
+import { isRunning } from "../web-drift.ts";
 import type { ModalWeb } from "./modal-web.ts";
 import { hostIdTag, hostNameTag, labelTag } from "./place.ts";
 
@@ -12,10 +13,7 @@ const patience = { seconds: 120, everySeconds: 2 };
 
 /** The agent of a record; an update that was cut short may have left it on two machines. */
 export function placedAgent(record: WebRecord, agents: readonly Agent[]): PlacedAgent | undefined {
-  const own = agents.flatMap((agent) => {
-    const { host } = agent;
-    return agent.id === record.agentId && host !== undefined ? [{ ...agent, host }] : [];
-  });
+  const own = placed(agents).filter(({ id }) => id === record.agentId);
   return own.find((agent) => addressOf(agent) === record.hostAddress) ?? own[0];
 }
 
@@ -23,16 +21,25 @@ export function addressOf({ id, host }: PlacedAgent): string {
   return `${id}@${host.id}.modal`;
 }
 
+/** The agent that mngr shows at an address, now. */
+export async function agentAt(
+  address: string,
+  { agents }: Pick<ModalWeb["mngr"], "agents">,
+): Promise<PlacedAgent | undefined> {
+  return placed(await agents()).find((agent) => addressOf(agent) === address);
+}
+
+function placed(agents: readonly Agent[]): PlacedAgent[] {
+  return agents.flatMap((agent) => (agent.host === undefined ? [] : [{ ...agent, host: agent.host }]));
+}
+
 /** Undefined: its machine has ended, or this one has no key for it. */
 export function sshOf(agent: PlacedAgent | undefined): SshAccess | undefined {
   return agent?.host.state === "RUNNING" ? (agent.host.ssh ?? undefined) : undefined;
 }
 
-/** In mngr's words, of an agent whose process lives. */
-const alive = new Set(["RUNNING", "WAITING", "REPLACED", "RUNNING_UNKNOWN_AGENT_TYPE", "UNKNOWN"]);
-
 export function isUp(agent: PlacedAgent | undefined): agent is PlacedAgent {
-  return sshOf(agent) !== undefined && agent !== undefined && alive.has(agent.state);
+  return sshOf(agent) !== undefined && isRunning(agent);
 }
 
 /** By which the sandboxes of a web changeling are found without mngr. */
@@ -49,9 +56,9 @@ export async function started(agent: PlacedAgent, { mngr }: ModalWeb): Promise<P
   const address = addressOf(agent);
   await mngr.start(address, { isRestarted: agent.state === "DONE" });
   await admitMachines(mngr, address);
-  const again = (await mngr.agents()).find((each) => `${each.id}@${each.host?.id}.modal` === address);
-  if (again?.host === undefined) throw new Error(`mngr started ${address}, but shows it no more`);
-  return { ...again, host: again.host };
+  const again = await agentAt(address, mngr);
+  if (again === undefined) throw new Error(`mngr started ${address}, but shows it no more`);
+  return again;
 }
 
 /** A machine that was just started lets in nobody but who started it; see prepare.sh. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { writeHomeFiles } from "../../modal/home-files.ts";
 import { homeVolumeName, webVolumeNames } from "../../modal/names.ts";
-import { newAgentId, readRecord, removeRecord, type WebRecord, webRecord, writeRecord } from "../record.ts";
+import { isFree, newAgentId, readRecord, removeRecord, type WebRecord, webRecord, writeRecord } from "../record.ts";
 import type { WebSpec } from "../spec.ts";
 import type { ModalWeb } from "./modal-web.ts";
 
@@ -30,8 +30,7 @@ export async function sharedRecord(name: string, web: Pick<ModalWeb, "client" | 
 export async function modalRecordFor(spec: WebSpec, former: string | undefined, web: ModalWeb): Promise<WebRecord> {
   const { stack, environment } = web;
   const own = await sharedRecord(spec.name, web);
-  const isFree = own === undefined || own.removed === true;
-  const renamed = isFree && former !== undefined ? await sharedRecord(former, web) : undefined;
+  const renamed = isFree(own) && former !== undefined ? await sharedRecord(former, web) : undefined;
   const found = renamed ?? own;
   const { removed, ...kept } = found ?? {
     agentId: newAgentId(),

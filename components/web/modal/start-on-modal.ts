@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { stockWebType } from "../../../changelings/stock-web.ts";
+import { stockWebTypeOf } from "../../../changelings/stock-web.ts";
 import {
   createOnModalArguments,
   type ModalAgentOptions,
@@ -104,9 +104,9 @@ function hostOptions({ spec, record }: StartOnModal, { stack }: ModalWeb) {
 }
 
 /** A stock type's own machine, unless another is declared. */
-function imageOf({ source, agentType, buildArgs }: WebSpec): string[] {
-  const stock = source === undefined && agentType !== undefined ? stockWebType(agentType) : undefined;
-  const isDeclared = buildArgs.some((each) => /^(image|file)=/.test(each));
+function imageOf(spec: WebSpec): string[] {
+  const stock = stockWebTypeOf(spec);
+  const isDeclared = spec.buildArgs.some((each) => /^(image|file)=/.test(each));
   return stock?.dockerfile === undefined || isDeclared ? [] : [`file=${stock.dockerfile}`];
 }
 

@@ -1,6 +1,6 @@
 import type { SshAccess } from "../../mngr/client.ts";
 import { GitError, gitIn } from "../../source/git.ts";
-import { type Merged, MergeRefused, refusedByLocalChanges } from "../local/merge.ts";
+import { type Merged, MergeRefused, refusedByLocalChanges, sinceLastStart } from "../local/merge.ts";
 import { prepareRepo } from "../local/repo.ts";
 import type { WebRecord } from "../record.ts";
 import type { ModalUpdate } from "./apply-on-modal.ts";
@@ -93,11 +93,6 @@ async function isTaken({ before, after }: Merged, agent: PlacedAgent, { web }: M
   if (result === undefined) throw new Error(`${addressOf(agent)} could not be asked: ${failed[0]?.error}`);
   if (result.success) return result.stdout.trim() !== "moved";
   throw refused(refusedByLocalChanges("", new GitError("git merge", result.stderr)), "", agent);
-}
-
-/** An update that was cut short has moved the branch already: what ran before is where that one began. */
-function sinceLastStart({ merged }: WebRecord, now: Merged): Merged {
-  return merged?.after === now.before ? { before: merged.before, after: now.after } : now;
 }
 
 /** How a machine is made is settled when it is. */

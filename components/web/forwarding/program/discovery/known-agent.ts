@@ -1,3 +1,4 @@
+import { isLive } from "../../../../mngr/agent-state.ts";
 import type { SshAccess } from "../../../../mngr/client.ts";
 import type { WebRecord } from "../../../record.ts";
 import type { Registered } from "../../../servers.ts";
@@ -5,7 +6,7 @@ import type { AgentView, Target } from "../agents.ts";
 import type { Tunnels } from "../tunnels.ts";
 import { accepts } from "./probe.ts";
 import type { Reading } from "./read-agents.ts";
-import { isLive, type Status, statusOf } from "./status.ts";
+import { type Status, statusOf } from "./status.ts";
 
 /** When nothing listens at the far end of a tunnel, its near end closes a connection within this time (ms). */
 const tunnelKeepsMs = 1500;

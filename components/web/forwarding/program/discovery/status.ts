@@ -1,12 +1,6 @@
+import { isLive } from "../../../../mngr/agent-state.ts";
 import type { Registered } from "../../../servers.ts";
 import type { AgentView } from "../agents.ts";
-
-const live = new Set(["RUNNING", "WAITING", "REPLACED", "RUNNING_UNKNOWN_AGENT_TYPE"]);
-
-/** @param state mngr's word for it @returns undefined when that does not say whether it runs */
-export function isLive(state: string | undefined): boolean | undefined {
-  return state === undefined || state === "UNKNOWN" ? undefined : live.has(state);
-}
 
 /** How long (ms) an agent that runs but does not answer is taken for one that is about to. */
 export const startingMs = 60_000;

@@ -1,0 +1,38 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+export interface Ended {
+  readonly code: number | null;
+  /** Both streams, as they came. */
+  readonly output: string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs a script as the launcher does, without a terminal.
+ * @param interruptAt when its output matches, it is sent a SIGINT
+ */
+export function runScript(
+  script: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  interruptAt?: RegExp,
+): Promise<Ended> {
+  const child = spawn(process.execPath, [join("scripts", `${script}.ts`), ...args], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const said = { output: "", stdout: "", stderr: "" };
+  let wasInterrupted = false;
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].setEncoding("utf8").on("data", (text: string) => {
+      said[stream] += text;
+      said.output += text;
+      if (wasInterrupted || interruptAt?.test(said.output) !== true) return;
+      wasInterrupted = true;
+      child.kill("SIGINT");
+    });
+  }
+  return new Promise((resolve) => child.once("close", (code) => resolve({ code, ...said })));
+}
