@@ -1,6 +1,7 @@
 """The plain-HTTP side that Modal has too: the storage that clients upload to, and web endpoints."""
 
 import hashlib
+from pathlib import Path
 
 from aiohttp import web
 from modal_proto import api_pb2
@@ -31,12 +32,19 @@ def storage_routes(state: State, volumes: Volumes) -> web.RouteTableDef:
         volumes.put_block(request.match_info["digest"], await request.read())
         return web.Response(text="stored")
 
-    @routes.get("/volumes/{id}/{path:.*}")
-    async def get_volume_range(request: web.Request) -> web.Response:
+    def range_of(place: Path, request: web.Request) -> web.Response:
         start, stop = int(request.query["start"]), int(request.query["stop"])
-        with volumes.path(request.match_info["id"], request.match_info["path"]).open("rb") as file:
+        with place.open("rb") as file:
             file.seek(start)
             return web.Response(body=file.read(stop - start))
+
+    @routes.get("/blocks/{digest}")
+    async def get_block_range(request: web.Request) -> web.Response:
+        return range_of(state.blobs.path(request.match_info["digest"]), request)
+
+    @routes.get("/volumes/{id}/{path:.*}")
+    async def get_volume_range(request: web.Request) -> web.Response:
+        return range_of(volumes.path(request.match_info["id"], request.match_info["path"]), request)
 
     return routes
 
