@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { archive, asset, type Bag, type Wire } from "../plugin/wire.ts";
 import { archiveHash, compareBytes, feed } from "./archive-hash.ts";
 import { compileGlob } from "./glob.ts";
 import { errnoText } from "./go-text.ts";
-import { archive, asset, type Bag, type Wire } from "./wire.ts";
 
 /** What the state keeps of the files that a command left; undefined where the input asks for none. */
 export interface Found {

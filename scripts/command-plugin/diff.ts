@@ -1,4 +1,4 @@
-import { type Bag, equal, isPlainObject, isUnknownSecret, type Wire } from "./wire.ts";
+import { type Bag, equal, isPlainObject, isUnknownSecret, type Wire } from "../plugin/wire.ts";
 
 /** What changed at one path; the names are those of provider.proto. */
 export type Change = "ADD" | "ADD_REPLACE" | "DELETE" | "DELETE_REPLACE" | "UPDATE" | "UPDATE_REPLACE";

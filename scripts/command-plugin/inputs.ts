@@ -1,4 +1,4 @@
-import { type Bag, isArchive, isAsset, isPlainObject, reveal, UNKNOWN, type Wire } from "./wire.ts";
+import { type Bag, isArchive, isAsset, isPlainObject, reveal, UNKNOWN, type Wire } from "../plugin/wire.ts";
 
 /** One fault of an input, in the official plugin's words. */
 export interface Failure {

@@ -1,4 +1,3 @@
-import type { Results } from "./inputs.ts";
 import {
   archive,
   type Bag,
@@ -14,7 +13,8 @@ import {
   secret,
   UNKNOWN,
   type Wire,
-} from "./wire.ts";
+} from "../plugin/wire.ts";
+import type { Results } from "./inputs.ts";
 
 type Kind = "text" | "flag" | "texts" | "textMap" | "values" | "value";
 

@@ -4,21 +4,13 @@ import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
+import { StatusError } from "../plugin/answer.ts";
 import { collectAssets } from "./assets.ts";
 import { exitText, quote } from "./go-text.ts";
 import type { Results, RunInputs } from "./inputs.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import { closeEnds, type StandardStreams, StreamMaker } from "./standard-streams.ts";
 import { commandLine, type Started, startProcess } from "./start-process.ts";
-
-/** An error with the gRPC status that the official plugin answers with. */
-export class StatusError extends Error {
-  readonly code: status;
-  constructor(code: status, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 export interface Run {
   command: string;

@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { type ServerUnaryCall, type sendUnaryData, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { status, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import { answer, resourceOf, StatusError } from "../plugin/answer.ts";
+import { EngineLog } from "../plugin/engine-log.ts";
+import type { Service } from "../plugin/serve.ts";
+import { type Bag, receive, send } from "../plugin/wire.ts";
 import { type Change, diff } from "./diff.ts";
-import type { EngineLog } from "./engine-log.ts";
 import {
   type Decoded,
   decodeCommand,
@@ -16,26 +19,27 @@ import {
   type RunInputs,
 } from "./inputs.ts";
 import { echo, inputsChanged, outputs, previewOutputs } from "./outputs.ts";
-import { type CommandRunner, StatusError } from "./run-command.ts";
+import { CommandRunner } from "./run-command.ts";
 import { schema } from "./schema.ts";
 import { version } from "./version.ts";
-import { type Bag, receive, send } from "./wire.ts";
 
 /** What the official plugin notes in the state beside its configuration. */
 const framework = { "__pulumi-go-provider-version": "1.2.0" };
 const nothing: Results = { stdout: "", stderr: "", assets: undefined, archive: undefined };
 
 /** Answers the engine's requests; what is missing here is missing in the official plugin as well. */
-export class CommandService {
-  private readonly runner: CommandRunner;
+export class CommandService implements Service {
+  private readonly runner = new CommandRunner();
   private readonly log: EngineLog;
 
-  constructor(runner: CommandRunner, log: EngineLog) {
-    this.runner = runner;
-    this.log = log;
+  constructor(engine: string | undefined) {
+    this.log = new EngineLog(engine);
   }
 
-  /** The handlers, by their names in provider.proto. */
+  close(): void {
+    this.runner.close();
+  }
+
   handlers(): UntypedServiceImplementation {
     return {
       getPluginInfo: answer(() => new plugin.PluginInfo().setVersion(version)),
@@ -163,22 +167,11 @@ export class CommandService {
   }
 }
 
-function answer<Request, Response>(handle: (request: Request) => Response | Promise<Response>) {
-  return async (call: ServerUnaryCall<Request, Response>, reply: sendUnaryData<Response>) => {
-    try {
-      reply(null, await handle(call.request));
-    } catch (error) {
-      const code = error instanceof StatusError ? error.code : status.UNKNOWN;
-      reply({ code, details: error instanceof Error ? error.message : String(error) });
-    }
-  };
-}
-
 /** The name of the resource, which has to be a `Command`. */
 function requireCommand(urn: string): string {
-  const [, , types = "", ...name] = urn.split("::");
-  requireToken(types.split("$").at(-1) ?? "", "command:local:Command", "Resource");
-  return name.join("::");
+  const { type, name } = resourceOf(urn);
+  requireToken(type, "command:local:Command", "Resource");
+  return name;
 }
 
 function requireToken(token: string, served: string, noun: "Resource" | "Invoke"): void {

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { installMngr } from "./mngr.ts";
-import { findCommandPlugin } from "./plugin.ts";
+import { findPlugins } from "./plugin.ts";
 import { findPulumi } from "./pulumi.ts";
 import { findPython } from "./python.ts";
 import { type Toolchain, toolchainFile } from "./toolchain.mjs";
@@ -13,7 +13,7 @@ export async function setUpAll(): Promise<Toolchain> {
   const needs = await findTools();
   const python = await findPython();
   const pulumi = await findPulumi(python);
-  const homes = await findCommandPlugin(pulumi, process.execPath);
+  const homes = await findPlugins(pulumi, process.execPath);
   const toolchain = { node: process.execPath, pulumi, ...homes, ...(await installMngr(python)), needs };
   const file = toolchainFile();
   mkdirSync(dirname(file), { recursive: true });

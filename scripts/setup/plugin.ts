@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { installCommandPlugin } from "../command-plugin/install.ts";
+import { installPlugin } from "../plugin/install.ts";
 import { cacheFolder, keyOf, versions } from "./cache.mjs";
 import { answers } from "./download.ts";
 import { installInPlace } from "./install.mjs";
 import { SetupError, say, step } from "./progress.mjs";
 import { run } from "./run.mjs";
-import { commandPluginFolder, ownPulumiHome } from "./toolchain.mjs";
+import { commandPluginFolder, ownPulumiHome, standInSources } from "./toolchain.mjs";
 
 const SERVER = "https://get.pulumi.com/releases/plugins";
 
@@ -18,21 +18,23 @@ export interface PulumiHomes {
 }
 
 /**
- * The official `command` plugin, in the person's own PULUMI_HOME; where it can't be had, the stand-in, in a private
- * PULUMI_HOME, so that no other project of theirs ever meets it.
+ * The official `command` plugin, in the person's own PULUMI_HOME; where it can't be had, the stand-ins for it and for
+ * the `docker` plugin, in a private PULUMI_HOME, so that no other project of theirs ever meets them. The official
+ * docker plugin is left to Pulumi, which gets it when a stack needs it.
  */
-export async function findCommandPlugin(pulumi: string, node: string): Promise<PulumiHomes> {
+export async function findPlugins(pulumi: string, node: string): Promise<PulumiHomes> {
   const own = ownPulumiHome();
   if (existsSync(commandPluginFolder(own)) || (await installOfficial(pulumi, own))) {
     return { pulumiHome: own, ownPulumiHome: null };
   }
-  const key = keyOf({ texts: [node, versions.pulumi], paths: ["scripts/command-plugin"] });
+  const key = keyOf({ texts: [node, versions.pulumi], paths: standInSources });
   const pulumiHome = join(cacheFolder(), "pulumi-home", key);
   await installInPlace(pulumiHome, async () => {
     say(
-      `The official command plugin ${versions.commandPlugin} can't be had here: a stand-in is used, for this project alone.`,
+      `The official command plugin ${versions.commandPlugin} can't be had here: stand-ins are used, for this project alone.`,
     );
-    await installCommandPlugin({ pulumiHome, node, ownPulumiHome: own });
+    const names = ["command", "docker"] as const;
+    await Promise.all(names.map((name) => installPlugin(name, { pulumiHome, node, ownPulumiHome: own })));
   });
   return { pulumiHome, ownPulumiHome: own };
 }

@@ -9,7 +9,7 @@ import { cacheFolder, checkout, keyOf, platform, versions } from "./cache.mjs";
  * @typedef {object} Toolchain
  * @property {string} node Node 24 or later
  * @property {string} pulumi the CLI; its language host is beside it or on PATH
- * @property {string} pulumiHome the PULUMI_HOME in use: the person's own, or a private one with the stand-in command plugin
+ * @property {string} pulumiHome the PULUMI_HOME in use: the person's own, or a private one with the stand-ins for the official plugins
  * @property {string | null} ownPulumiHome the person's own, which holds their login, when `pulumiHome` is private
  * @property {string} python of the environment that holds mngr and modal
  * @property {string} mngr
@@ -58,11 +58,14 @@ export function ownPulumiHome(env = process.env) {
   return (home && env.PULUMI_CREDENTIALS_PATH) || join(env.HOME || homedir(), ".pulumi");
 }
 
+/** What the stand-ins for Pulumi's plugins are made from. */
+export const standInSources = ["scripts/plugin", "scripts/command-plugin", "scripts/docker-plugin"];
+
 /** The file in which setup notes the toolchain: another one for each set of versions and each PULUMI_HOME. */
 export function toolchainFile() {
   const key = keyOf({
     texts: [platform, ownPulumiHome()],
-    paths: ["scripts/setup/versions.json", "scripts/setup/requirements.txt", "scripts/command-plugin"],
+    paths: ["scripts/setup/versions.json", "scripts/setup/requirements.txt", ...standInSources],
   });
   return join(cacheFolder(), "toolchain", `${key}.json`);
 }

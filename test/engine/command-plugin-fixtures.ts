@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod/mini";
-import { PluginDriver } from "./command-plugin-driver.ts";
-import { type Answer, answer, type Request, request } from "./command-plugin-messages.ts";
+import { PluginDriver } from "./plugin-driver.ts";
+import { type Answer, answer, type Request, request } from "./plugin-messages.ts";
 
 /** A question, the files around it (a script is executable), and the official plugin's answer. */
 const scenario = z.strictObject({

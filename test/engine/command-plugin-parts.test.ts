@@ -4,7 +4,7 @@ import { diff } from "../../scripts/command-plugin/diff.ts";
 import { compileGlob } from "../../scripts/command-plugin/glob.ts";
 import { quote } from "../../scripts/command-plugin/go-text.ts";
 import { LineSplitter } from "../../scripts/command-plugin/line-splitter.ts";
-import type { Wire } from "../../scripts/command-plugin/wire.ts";
+import type { Wire } from "../../scripts/plugin/wire.ts";
 
 const { tie: wire } = fc.letrec<{ tie: Wire }>((tie) => ({
   tie: fc.oneof(

@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { installCommandPlugin } from "../../scripts/command-plugin/install.ts";
-import { allEnd, isAlive, PluginDriver } from "./command-plugin-driver.ts";
+import { installPlugin } from "../../scripts/plugin/install.ts";
 import { ask, askAroundCancel, fixture, fixtureNames, fixturePath } from "./command-plugin-fixtures.ts";
-import type { Answer, Request } from "./command-plugin-messages.ts";
+import { allEnd, isAlive, PluginDriver } from "./plugin-driver.ts";
+import type { Answer, Request } from "./plugin-messages.ts";
 
 let folder: string;
 /** The stand-in; to ask another plugin, for instance the official one, name its executable in this variable. */
@@ -15,7 +15,7 @@ let executable = resolve(process.env["CHANGELINGS_COMMAND_PLUGIN"] ?? "");
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "command-plugin-"));
   if (process.env["CHANGELINGS_COMMAND_PLUGIN"] !== undefined) return;
-  const installed = await installCommandPlugin({ pulumiHome: join(folder, "home"), node: process.execPath });
+  const installed = await installPlugin("command", { pulumiHome: join(folder, "home"), node: process.execPath });
   executable = join(installed.folder, "pulumi-resource-command");
 });
 
@@ -154,26 +154,28 @@ describe("installation", () => {
 
   test("writes nothing when the same plugin is there, and replaces another version of it", async () => {
     const pulumiHome = join(folder, "again");
-    const first = await installCommandPlugin({ pulumiHome, node });
+    const first = await installPlugin("command", { pulumiHome, node });
     expect(first).toEqual({ folder: join(pulumiHome, "plugins/resource-command-v1.2.1"), changed: true });
     const before = await stat(first.folder);
-    expect(await installCommandPlugin({ pulumiHome, node })).toEqual({ ...first, changed: false });
+    expect(await installPlugin("command", { pulumiHome, node })).toEqual({ ...first, changed: false });
     expect((await stat(first.folder)).ino).toBe(before.ino);
-    expect((await installCommandPlugin({ pulumiHome, node: "/other/node" })).changed).toBe(true);
+    expect((await installPlugin("command", { pulumiHome, node: "/other/node" })).changed).toBe(true);
     expect(await readFile(join(first.folder, "pulumi-resource-command"), "utf8")).toContain("exec '/other/node' ");
   });
 
   test("two at once leave one whole plugin", async () => {
     const pulumiHome = join(folder, "twice");
-    const [first] = await Promise.all([1, 2, 3].map(() => installCommandPlugin({ pulumiHome, node })));
-    expect(await installCommandPlugin({ pulumiHome, node })).toEqual({ folder: first?.folder, changed: false });
+    const [first] = await Promise.all([1, 2, 3].map(() => installPlugin("command", { pulumiHome, node })));
+    expect(await installPlugin("command", { pulumiHome, node })).toEqual({ folder: first?.folder, changed: false });
   });
 
   test("refuses the person's own Pulumi home", async () => {
     vi.stubEnv("HOME", folder);
     const refusal = /is your own Pulumi home/;
-    await expect(installCommandPlugin({ pulumiHome: join(folder, ".pulumi"), node })).rejects.toThrow(refusal);
-    await expect(installCommandPlugin({ pulumiHome: folder, node, ownPulumiHome: folder })).rejects.toThrow(refusal);
+    await expect(installPlugin("command", { pulumiHome: join(folder, ".pulumi"), node })).rejects.toThrow(refusal);
+    await expect(installPlugin("command", { pulumiHome: folder, node, ownPulumiHome: folder })).rejects.toThrow(
+      refusal,
+    );
     vi.unstubAllEnvs();
   });
 
@@ -182,7 +184,7 @@ describe("installation", () => {
     const official = join(pulumiHome, "plugins/resource-command-v1.2.1/pulumi-resource-command");
     await mkdir(join(official, ".."), { recursive: true });
     await writeFile(official, "official");
-    await expect(installCommandPlugin({ pulumiHome, node })).rejects.toThrow(/is not the stand-in/);
+    await expect(installPlugin("command", { pulumiHome, node })).rejects.toThrow(/is not the stand-in/);
     expect(await readFile(official, "utf8")).toBe("official");
   });
 });

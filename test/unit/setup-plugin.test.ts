@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { findCommandPlugin } from "../../scripts/setup/plugin.ts";
+import { findPlugins } from "../../scripts/setup/plugin.ts";
 import { commandPluginFolder } from "../../scripts/setup/toolchain.mjs";
 import { useMachine } from "../support/setup.ts";
 
@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => new Promise((resolve) => server.close(resolve)));
 
-const find = (pulumi: string) => findCommandPlugin(pulumi, process.execPath);
+const find = (pulumi: string) => findPlugins(pulumi, process.execPath);
 
 test("the official plugin of the person's own PULUMI_HOME is used as it is", async () => {
   mkdirSync(commandPluginFolder(own()), { recursive: true });
@@ -37,10 +37,12 @@ test("the official plugin is installed there when its server answers", async () 
   expect(existsSync(join(machine.cache, "pulumi-home"))).toBe(false);
 });
 
-test("a server that does not have it leads to the stand-in, in a PULUMI_HOME of its own", async () => {
+test("a server that does not have it leads to the stand-ins, in a PULUMI_HOME of its own", async () => {
   const found = await find(machine.program("pulumi", "exit 255"));
   expect(found).toEqual({ pulumiHome: privateHome(), ownPulumiHome: own() });
   expect(existsSync(join(commandPluginFolder(found.pulumiHome), "pulumi-resource-command"))).toBe(true);
+  const docker = join(found.pulumiHome, "plugins/resource-docker-v5.2.0/pulumi-resource-docker");
+  expect(existsSync(docker)).toBe(true);
   expect(existsSync(own())).toBe(false);
 });
 

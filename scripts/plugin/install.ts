@@ -2,7 +2,12 @@ import { mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from "node:
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { version } from "./version.ts";
+import { version as command } from "../command-plugin/version.ts";
+import { version as docker } from "../docker-plugin/version.ts";
+
+/** The plugins that have a stand-in here, with the version that each stands in for. */
+const standIns = { command, docker } as const;
+export type PluginName = keyof typeof standIns;
 
 export interface InstallOptions {
   /** A PULUMI_HOME that belongs to this project alone. */
@@ -21,35 +26,37 @@ export interface Installed {
 }
 
 /**
- * Puts the stand-in for Pulumi's command plugin into `pulumiHome`: whole or not at all, and not again when it is there.
+ * Puts the stand-in for one of Pulumi's plugins into `pulumiHome`: whole or not at all, and not again when it is there.
  *
  * @throws {Error} when `pulumiHome` is the person's own, or holds a plugin of that name that is not the stand-in.
  */
-export async function installCommandPlugin({ pulumiHome, node, ownPulumiHome }: InstallOptions): Promise<Installed> {
+export async function installPlugin(name: PluginName, options: InstallOptions): Promise<Installed> {
+  const { pulumiHome, node, ownPulumiHome } = options;
+  const version = standIns[name];
   const own = [join(homedir(), ".pulumi"), ...(ownPulumiHome === undefined ? [] : [ownPulumiHome])];
   const [target, ...theirs] = await Promise.all([pulumiHome, ...own].map(resolveLinks));
   if (target !== undefined && theirs.includes(target)) {
     throw new Error(
-      `${pulumiHome} is your own Pulumi home: other projects would meet the stand-in for the command plugin there. ` +
-        `Name a folder of its own, or install the official plugin: pulumi plugin install resource command ${version}`,
+      `${pulumiHome} is your own Pulumi home: other projects would meet the stand-in for the ${name} plugin there. ` +
+        `Name a folder of its own, or install the official plugin: pulumi plugin install resource ${name} ${version}`,
     );
   }
   const plugins = join(pulumiHome, "plugins");
-  const folder = join(plugins, `resource-command-v${version}`);
-  const files = await contents(node);
-  const state = await compare(folder, files);
+  const folder = join(plugins, `resource-${name}-v${version}`);
+  const files = await contents(name, node);
+  const state = await compare(folder, launcherOf(name), files);
   if (state === "same") return { folder, changed: false };
   if (state === "foreign") {
     throw new Error(
-      `${folder} holds a command plugin that is not the stand-in; it is used as it is, or remove it first`,
+      `${folder} holds a ${name} plugin that is not the stand-in; it is used as it is, or remove it first`,
     );
   }
   await mkdir(plugins, { recursive: true });
   // Pulumi does not list a folder whose name begins with a dot.
-  const staging = await mkdtemp(join(plugins, ".command-"));
+  const staging = await mkdtemp(join(plugins, `.${name}-`));
   try {
-    for (const [name, { content, mode }] of Object.entries(files))
-      await writeFile(join(staging, name), content, { mode });
+    for (const [file, { content, mode }] of Object.entries(files))
+      await writeFile(join(staging, file), content, { mode });
     await replace(folder, staging);
   } finally {
     await rm(staging, { recursive: true, force: true });
@@ -64,12 +71,13 @@ interface File {
   mode: number;
 }
 
-const launcher = "pulumi-resource-command";
+const launcherOf = (name: PluginName): string => `pulumi-resource-${name}`;
 const entry = "start.cjs";
 
-async function contents(node: string): Promise<Record<string, File>> {
+async function contents(name: PluginName, node: string): Promise<Record<string, File>> {
+  const source = `scripts/${name}-plugin/plugin.ts`;
   const result = await build({
-    entryPoints: [join(import.meta.dirname, "plugin.ts")],
+    entryPoints: [join(import.meta.dirname, "../..", source)],
     bundle: true,
     platform: "node",
     format: "cjs",
@@ -81,9 +89,9 @@ async function contents(node: string): Promise<Record<string, File>> {
     logLevel: "silent",
   });
   const bundle = result.outputFiles[0]?.text;
-  if (bundle === undefined) throw new Error("esbuild made no bundle of scripts/command-plugin/plugin.ts");
+  if (bundle === undefined) throw new Error(`esbuild made no bundle of ${source}`);
   return {
-    [launcher]: { content: launcherScript(node), mode: 0o755 },
+    [launcherOf(name)]: { content: launcherScript(name, node), mode: 0o755 },
     // Node keeps the compiled code beside the plugin, which halves what a start costs over Node's own.
     [entry]: {
       content: `require("node:module").enableCompileCache(__dirname + "/compiled");\nrequire("./plugin.cjs");\n`,
@@ -93,12 +101,16 @@ async function contents(node: string): Promise<Record<string, File>> {
   };
 }
 
-const launcherScript = (node: string): string => `#!/bin/sh
-# Stands in for Pulumi's command plugin ${version}; made by scripts/command-plugin/install.ts of changelings.
+const launcherScript = (name: PluginName, node: string): string => `#!/bin/sh
+# Stands in for Pulumi's ${name} plugin ${standIns[name]}; made by scripts/plugin/install.ts of changelings.
 exec '${node.replaceAll("'", "'\\''")}' "\${0%/*}/${entry}" "$@"
 `;
 
-async function compare(folder: string, files: Record<string, File>): Promise<"absent" | "same" | "other" | "foreign"> {
+async function compare(
+  folder: string,
+  launcher: string,
+  files: Record<string, File>,
+): Promise<"absent" | "same" | "other" | "foreign"> {
   const read = (name: string) => readFile(join(folder, name), "utf8").catch(() => undefined);
   if ((await read(launcher)) === undefined) return "absent";
   if ((await read(entry)) === undefined) return "foreign";
