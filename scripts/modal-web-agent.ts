@@ -5,7 +5,7 @@ import { installationPaths } from "../components/installation-paths.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
 import { keepModalToken } from "../components/web/kept-modal-token.ts";
 import { webAgents } from "../components/web/local/web-agents.ts";
-import { applyOnModal } from "../components/web/modal/apply-on-modal.ts";
+import { applyOnMachine } from "../components/web/machine/apply-on-machine.ts";
 import { modalWeb } from "../components/web/modal/modal-web.ts";
 import { removeFromModal } from "../components/web/modal/remove-from-modal.ts";
 import { specOfEnvironment, webEnvironment } from "../components/web/web-environment.ts";
@@ -32,7 +32,7 @@ await runScript({
     keepModalToken(installationPaths(variables.INSTALLATION), process.env);
     const spec = specOfEnvironment(variables, { project: process.cwd(), home: homedir() });
     return {
-      ...(await applyOnModal(spec, variables.RENAMED_FROM, { secrets: secretsOf(variables), web: webOf(variables) })),
+      ...(await applyOnMachine(spec, variables.RENAMED_FROM, { secrets: secretsOf(variables), web: webOf(variables) })),
     };
   },
   async remove(variables) {

@@ -143,7 +143,10 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
       if (finished.code !== 0 && finished.code !== exitProviderUnreachable) throw failure("mngr list", finished);
       const parsed = listSchema.safeParse(parseJson(finished.stdout));
       if (!parsed.success) throw new MngrError(`mngr list printed something else: ${parsed.error.issues[0]?.message}`);
-      return { agents: parsed.data.agents, isComplete: parsed.data.errors.length === 0 };
+      const { agents, errors } = parsed.data;
+      // mngr remembers those whose host was destroyed for a week.
+      const there = agents.filter(({ host }) => host?.state !== "DESTROYED");
+      return { agents: there, isComplete: errors.length === 0 };
     },
     async exec(addresses, command) {
       const finished = await run(execArguments(addresses, command, execSeconds));

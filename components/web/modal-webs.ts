@@ -7,10 +7,10 @@ import { ModalError } from "../modal/modal-error.ts";
 import { type ModalStack, type ModalStackOptions, modalStack } from "../modal/modal-stack.ts";
 import { modalToken } from "../modal/token.ts";
 import { type LocalWebsOptions, sourceTips } from "./local-webs.ts";
+import { machineDrift } from "./machine/machine-drift.ts";
 import { mngrOnModal } from "./modal/mngr-on-modal.ts";
-import { modalDrift } from "./modal/modal-drift.ts";
+import { sharedRecord } from "./modal/modal-records.ts";
 import { hostIdTag, labelTag } from "./modal/place.ts";
-import { sharedRecord } from "./modal/records.ts";
 import { isFree, type WebRecord } from "./record.ts";
 
 export interface ModalWebsOptions extends ModalStackOptions, Pick<LocalWebsOptions, "secretValues"> {
@@ -52,7 +52,7 @@ export async function modalWebs(
       const { name, renamedFrom } = changeling;
       const own = seen?.records.get(name);
       const record = isFree(own) && renamedFrom !== undefined ? (seen?.records.get(renamedFrom) ?? own) : own;
-      return { commit: tips(changeling)?.commit, drift: seen && modalDrift(record, seen) };
+      return { commit: tips(changeling)?.commit, drift: seen && machineDrift(record, { machine: "machine", ...seen }) };
     },
   };
 }

@@ -15,7 +15,7 @@ export const webRecord = z.object({
   agentId: z.string().check(z.regex(/^agent-[0-9a-f]{32}$/)),
   /** mngr's name of the agent. */
   agentName: z.string(),
-  provider: z.enum(["local", "modal"]),
+  provider: z.enum(["local", "docker", "modal"]),
   /** The mngr profile that puts the agent aside; undefined: the person's own. */
   mngrProfile: z.optional(z.string()),
   /** Absolute path of its repo, or the name of the volume that it stands on. */
@@ -25,7 +25,9 @@ export const webRecord = z.object({
   /** mngr's host dir that the agent is seen with from here; undefined: the profile's. */
   mngrHostDir: z.optional(z.string()),
   /** Where on Modal it stands; undefined for another provider. */
-  modal: z.optional(z.object({ stack: z.string(), environment: z.string(), host: z.optional(z.string()) })),
+  modal: z.optional(z.object({ stack: z.string(), environment: z.string() })),
+  /** The name of its machine; undefined: it has none. */
+  host: z.optional(z.string()),
   /** mngr's address of an agent elsewhere: `ID@HOST_ID.PROVIDER`. */
   hostAddress: z.optional(z.string()),
   /** What runs now, and what an update that fails goes back to; undefined: it never came up. */

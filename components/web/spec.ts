@@ -14,7 +14,7 @@ const addedPath = z.strictObject({
 export const webSpec = z.strictObject({
   /** The changeling's name, which is also mngr's name of the agent. */
   name: z.string(),
-  provider: z.enum(["local", "modal"]),
+  provider: z.enum(["local", "docker", "modal"]),
   enabled: z.boolean(),
   /** Git URL or absolute path; undefined: made from scratch. */
   source: z.optional(z.string()),

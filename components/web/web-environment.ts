@@ -10,7 +10,7 @@ import type { WebSpec } from "./spec.ts";
 export const webEnvironment = z.object({
   NAME: z.string(),
   INSTALLATION: z.string(),
-  PROVIDER: z.enum(["local", "modal"]),
+  PROVIDER: z.enum(["local", "docker", "modal"]),
   ENABLED: z.enum(["yes", "no"]),
   /** What its repo is cloned from: a URL, or a portable path. */
   SOURCE: z.optional(z.string()),

@@ -1,6 +1,5 @@
 import type { ModalToken } from "../../modal/token.ts";
 import type { WebRecord } from "../record.ts";
-import { admitMachines } from "./machines.ts";
 import { mngrOnModal } from "./mngr-on-modal.ts";
 
 /**
@@ -14,7 +13,5 @@ export async function ensureStarted(
   { token, env }: { readonly token: ModalToken | undefined; readonly env: NodeJS.ProcessEnv },
 ): Promise<void> {
   if (hostAddress === undefined || mngrHostDir === undefined) return;
-  const mngr = mngrOnModal({ hostDir: mngrHostDir, mngrProfile, token, env });
-  await mngr.start(hostAddress);
-  await admitMachines(mngr, hostAddress);
+  await mngrOnModal({ hostDir: mngrHostDir, mngrProfile, token, env }).start(hostAddress);
 }

@@ -1,37 +1,8 @@
-import * as z from "zod/mini";
-import { type Agent, errorLine, type Mngr, MngrError, mngrClient } from "../../mngr/client.ts";
-import {
-  destroyHostArguments,
-  forgetSnapshotArguments,
-  hostSnapshotArguments,
-  startArguments,
-} from "../../mngr/modal-arguments.ts";
 import { modalEnvironment } from "../../modal/environment.ts";
 import { personIdentity } from "../../modal/identity.ts";
-import { runProgram } from "../../modal/run-program.ts";
 import type { ModalToken } from "../../modal/token.ts";
+import { type MngrOnMachines, mngrOnMachines } from "../machine/mngr-on-machines.ts";
 import { shutdownBufferSeconds } from "./place.ts";
-
-/** mngr as a stack uses it on Modal: this machine's, in the stack's environment there. Addresses are `ID@HOST_ID.modal`. */
-export interface MngrOnModal extends Pick<Mngr, "exec" | "capture" | "rename" | "stop"> {
-  /** What it gets to see. */
-  readonly env: Readonly<Record<string, string>>;
-  /** As `Mngr.create`. @param options.variables what it gets to see beside the rest; nothing keeps them */
-  create(
-    args: readonly string[],
-    options: { cwd: string; file: number; variables: Readonly<Record<string, string>> },
-  ): ReturnType<Mngr["create"]>;
-  /** All agents of the stack's environment. @throws MngrError when mngr could not look everywhere */
-  agents(): Promise<readonly Agent[]>;
-  /** Starts an agent that is stopped, and its host when that has ended. @throws MngrError */
-  start(address: string, options?: { isRestarted: boolean }): Promise<void>;
-  /** @returns the snapshot's id @throws MngrError */
-  snapshot(address: string): Promise<string>;
-  /** The machine starts from it no more. @throws MngrError */
-  forgetSnapshot(address: string, snapshot: string): Promise<void>;
-  /** One that is gone is fine. @param host its name @throws MngrError */
-  destroyHost(host: string): Promise<void>;
-}
 
 export interface MngrPlace {
   /** Where this machine's mngr acts as the stack (see `ensureMachineIdentity`). */
@@ -43,47 +14,16 @@ export interface MngrPlace {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** A machine is made from its image, starts, or is snapshotted. */
-const startSeconds = 600;
-const otherSeconds = 180;
-
-const snapshotted = z.object({ snapshots_created: z.array(z.object({ snapshot_id: z.string() })) });
-
-/** @param signal ends whatever of mngr runs for the calls that only look */
-export function mngrOnModal(place: MngrPlace, signal?: AbortSignal): MngrOnModal {
-  const env = environmentOf(place);
-  const { list, exec, capture, rename, stop } = mngrClient(env, signal);
-  const run = async (args: readonly string[], timeoutSeconds: number) => {
-    const { code, stdout, stderr } = await runProgram("mngr", args, { env, timeoutSeconds });
-    if (code !== 0) throw new MngrError(`mngr ${args[0]} failed (exit status ${code}): ${errorLine(stderr)}`);
-    return stdout;
-  };
+/** mngr as a stack uses it on Modal: this machine's, in the stack's environment there. */
+export function mngrOnModal(place: MngrPlace): MngrOnMachines {
+  const mngr = mngrOnMachines("modal", environmentOf(place));
   return {
-    env,
-    exec,
-    create: (args, { variables, ...options }) => mngrClient({ ...env, ...variables }).create(args, options),
-    capture,
-    rename,
-    stop,
-    async agents() {
-      const { agents, isComplete } = await list(["modal"]);
-      if (!isComplete) throw new MngrError("mngr could not look at Modal; see: mngr list --provider modal");
-      return agents;
-    },
-    async start(address, options = { isRestarted: false }) {
-      await run(startArguments(address, options), startSeconds);
-    },
-    async snapshot(address) {
-      const made = snapshotted.parse(JSON.parse(await run(hostSnapshotArguments(address), startSeconds)));
-      const [snapshot] = made.snapshots_created;
-      if (snapshot === undefined) throw new MngrError(`mngr made no snapshot of ${address}`);
-      return snapshot.snapshot_id;
-    },
-    async forgetSnapshot(address, snapshot) {
-      await run(forgetSnapshotArguments(address, snapshot), otherSeconds);
-    },
-    async destroyHost(host) {
-      await run(destroyHostArguments(host), otherSeconds);
+    ...mngr,
+    async start(address, options) {
+      await mngr.start(address, options);
+      // A machine that was just started lets in nobody but who started it; see prepare.sh.
+      const keys = '"$MNGR_AGENT_STATE_DIR/changelings-keys"';
+      await mngr.exec([address], `[ ! -s ${keys} ] || cat ${keys} >>~/.ssh/authorized_keys`);
     },
   };
 }

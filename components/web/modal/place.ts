@@ -1,13 +1,4 @@
-/** Where things stand in the machine of a web agent on Modal, and how long one lives. */
-
-/** The volume with its data: CHANGELING_DATA. */
-export const dataFolder = "/changeling-data";
-
-/**
- * The volume with its repo, which is its work dir. A volume of its own, so that its commits outlive every machine: mngr
- * deletes the folder in which it puts repos by default with the host, and forgets hosts that ended by accident a week ago.
- */
-export const repoFolder = "/changeling-repo";
+/** How long a machine lives on Modal, and how it is found there. */
 
 /**
  * Modal ends a sandbox after 24 h. Some minutes before, mngr's own watcher in it snapshots and ends it; the rest of the

@@ -14,6 +14,10 @@ export async function mngrEnvironmentOf(
   { paths, env }: { readonly paths: InstallationPaths; readonly env: NodeJS.ProcessEnv },
 ): Promise<Readonly<Record<string, string>>> {
   const hostDir = mngrHostDir ?? (mngrProfile === undefined ? undefined : profileHostDir(mngrProfile, env));
+  if (provider === "docker") {
+    const { mngrDockerEnvironment } = await import("../../../docker/mngr-on-docker.ts");
+    return mngrDockerEnvironment(env, hostDir);
+  }
   if (provider === "local" || hostDir === undefined) return mngrEnvironment(env, hostDir);
   // Modal's parts load only for who uses them.
   const [{ mngrOnModal }, { keptModalToken }] = await Promise.all([

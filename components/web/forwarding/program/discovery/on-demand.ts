@@ -13,7 +13,10 @@ export interface OnDemandOptions {
   readonly onEnd: (agentId: string) => void;
 }
 
-/** Starts agents on Modal whose machine has ended, when somebody asks for their page: Modal lets none live for ever. */
+/**
+ * Starts agents whose machine has ended, when somebody asks for their page: Modal lets none live for ever, and containers
+ * end with the machine that they are on.
+ */
 export class OnDemand {
   readonly #options: OnDemandOptions;
   /** By agent id. */
@@ -28,7 +31,7 @@ export class OnDemand {
   start(record: WebRecord): boolean {
     const { agentId: id, applied, provider } = record;
     const failedAt = this.#failedAt.get(id) ?? Number.NEGATIVE_INFINITY;
-    const isWanted = provider === "modal" && applied?.enabled === true;
+    const isWanted = provider !== "local" && applied?.enabled === true;
     if (this.#starting.has(id)) return true;
     if (!isWanted || Date.now() < failedAt + pauseMs) return false;
     this.#starting.add(id);
@@ -40,14 +43,10 @@ export class OnDemand {
   }
 
   async #start(record: WebRecord): Promise<void> {
-    const { paths, env, log } = this.#options;
+    const { log } = this.#options;
     log(`${record.name} is started: somebody asked for it`);
     try {
-      const [{ ensureStarted }, { keptModalToken }] = await Promise.all([
-        import("../../../modal/ensure-started.ts"),
-        import("../../../kept-modal-token.ts"),
-      ]);
-      await ensureStarted(record, { token: keptModalToken(paths, env), env });
+      await starts[record.provider === "docker" ? "docker" : "modal"](record, this.#options);
       this.#failedAt.delete(record.agentId);
     } catch (error) {
       this.#failedAt.set(record.agentId, Date.now());
@@ -55,3 +54,18 @@ export class OnDemand {
     }
   }
 }
+
+/** Their parts load only for who uses them. */
+const starts = {
+  async docker(record: WebRecord, { env }: OnDemandOptions): Promise<void> {
+    const { ensureStarted } = await import("../../../docker/ensure-started.ts");
+    await ensureStarted(record, env);
+  },
+  async modal(record: WebRecord, { paths, env }: OnDemandOptions): Promise<void> {
+    const [{ ensureStarted }, { keptModalToken }] = await Promise.all([
+      import("../../../modal/ensure-started.ts"),
+      import("../../../kept-modal-token.ts"),
+    ]);
+    await ensureStarted(record, { token: keptModalToken(paths, env), env });
+  },
+};

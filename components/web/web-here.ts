@@ -2,28 +2,36 @@ import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { DeclaredWeb } from "../fleet/index.ts";
 import { localSecrets } from "../local-secrets.ts";
+import { liveServers } from "./live-servers.ts";
 import type { LocalWebs } from "./local-webs.ts";
 import type { Reported } from "./reported.ts";
 import { webCommand } from "./web-command.ts";
 
-export interface LocalWebArgs {
+export interface WebHereArgs {
   readonly declared: DeclaredWeb;
-  readonly local: LocalWebs;
+  readonly provider: "docker" | "local";
+  /** What stands of it. */
+  readonly webs: LocalWebs;
   /** By the name of their variable. */
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
-/** A web changeling on this machine: its secrets, and its agent with the repo that it works in. */
-export function localWeb(parent: pulumi.Resource, { declared, local, secretValues }: LocalWebArgs): Reported {
+const commands = {
+  docker: { suffix: "docker-agent", script: "docker-web-agent" },
+  local: { suffix: "agent", script: "web-agent" },
+};
+
+/** A web changeling that this machine's mngr runs, on it or in Docker: its secrets, and its agent with its repo. */
+export function webHere(parent: pulumi.Resource, { declared, provider, webs, secretValues }: WebHereArgs): Reported {
   const { name, renamedFrom } = declared;
-  const { installation, mngrProfile } = local;
+  const { installation, mngrProfile } = webs;
   const secrets = localSecrets(parent, { name, renamedFrom, installation, secretValues });
   return webCommand(parent, declared, {
-    suffix: "agent",
-    script: "web-agent",
+    ...commands[provider],
     installation,
     mngrProfile,
-    seen: local.of(declared),
+    seen: webs.of(declared),
+    listening: () => liveServers(name, installation),
     secrets: Object.keys(secretValues),
     secretEnvironment: secrets.length === 0 ? {} : { SECRETS_DIGEST: digestOf(secretValues) },
     dependsOn: secrets,
@@ -31,7 +39,7 @@ export function localWeb(parent: pulumi.Resource, { declared, local, secretValue
 }
 
 /** Encrypted in the state: nobody can try values on it. */
-function digestOf(values: LocalWebArgs["secretValues"]): pulumi.Output<string> {
+function digestOf(values: WebHereArgs["secretValues"]): pulumi.Output<string> {
   const sorted = Object.fromEntries(Object.entries(values).sort(([one], [other]) => (one < other ? -1 : 1)));
   return pulumi.jsonStringify(sorted).apply((text) => createHash("sha256").update(text).digest("hex"));
 }

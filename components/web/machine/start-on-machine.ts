@@ -1,12 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { stockWebTypeOf } from "../../../changelings/stock-web.ts";
 import {
-  createOnModalArguments,
-  type ModalAgentOptions,
-  provisionOnModalArguments,
-} from "../../mngr/modal-arguments.ts";
+  createOnMachineArguments,
+  type MachineAgentOptions,
+  provisionOnMachineArguments,
+} from "../../mngr/machine-arguments.ts";
 import { withSecretFile } from "../../modal/secret-file.ts";
 import { fallbackIdentity, gitIn } from "../../source/git.ts";
 import { agentVariables } from "../agent-variables.ts";
@@ -17,12 +16,12 @@ import type { WebRecord } from "../record.ts";
 import { digestOfSpec, type WebSpec } from "../spec.ts";
 import { awaitUp } from "./await-up.ts";
 import { base64, scriptInMachine } from "./in-machine.ts";
-import { type ModalWeb, publicKeys } from "./modal-web.ts";
-import { dataFolder, lifeSeconds, repoFolder } from "./place.ts";
+import type { MachineWeb } from "./machine-web.ts";
+import { dataFolder, repoFolder } from "./place.ts";
 
 const hook = fileURLToPath(new URL("../local/post-commit.sh", import.meta.url));
 
-export interface StartOnModal {
+export interface StartOnMachine {
   readonly spec: WebSpec;
   readonly record: WebRecord;
   /** The temporary repo: what the agent's folder becomes on a new machine; on another it says which agent it is. */
@@ -34,7 +33,7 @@ export interface StartOnModal {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-export interface StartedOnModal {
+export interface StartedOnMachine {
   readonly servers: Servers;
   readonly hostAddress: string;
 }
@@ -46,34 +45,38 @@ export interface StartedOnModal {
  * @param onMade called when its machine is there, and it may not serve yet
  * @throws MngrError, NotUp
  */
-export async function startOnModal(
-  start: StartOnModal,
-  web: ModalWeb,
+export async function startOnMachine(
+  start: StartOnMachine,
+  web: MachineWeb,
   onMade: (hostAddress: string) => Promise<void>,
-): Promise<StartedOnModal> {
+): Promise<StartedOnMachine> {
   const { spec, record, host, isNew, repo } = start;
   const { mngr } = web;
   const options = await agentOptions(start, web);
   const args = isNew
-    ? createOnModalArguments({ ...options, ...hostOptions(start, web) })
-    : provisionOnModalArguments(options);
+    ? createOnMachineArguments({ ...options, ...(await hostOptions(start, web)) })
+    : provisionOnMachineArguments(options);
   const variables = await environmentOf(start, web);
   const { hostId } = await withSecretFile(variables, (file) =>
     mngr.create(args, { cwd: repo, file, variables: isNew ? buildSecrets(start) : {} }),
   );
   if (hostId === undefined) throw new Error(`mngr did not say which machine ${host} is`);
-  const hostAddress = `${record.agentId}@${hostId}.modal`;
+  const hostAddress = `${record.agentId}@${hostId}.${web.provider}`;
   await onMade(hostAddress);
   return { hostAddress, servers: await awaitUp(mngr, hostAddress, spec.startTimeoutSeconds) };
 }
 
-async function agentOptions({ spec, record, repo, host }: StartOnModal, web: ModalWeb): Promise<ModalAgentOptions> {
+async function agentOptions(
+  { spec, record, repo, host }: StartOnMachine,
+  web: MachineWeb,
+): Promise<MachineAgentOptions> {
   const { template } = writeRepoFiles(repo, spec);
   const settings = spec.settings === undefined ? "" : readFileSync(join(repo, settingsFile), "utf8");
   const link =
     spec.remote === undefined ? ["", "", ""] : [spec.remote, `changelings/${spec.name}`, readFileSync(hook, "utf8")];
-  const texts = [settings, ...link, await publicKeys(web)];
+  const texts = [settings, ...link, await web.machines.admittedKeys()];
   return {
+    provider: web.provider,
     agent: record.agentName,
     id: record.agentId,
     host,
@@ -82,7 +85,7 @@ async function agentOptions({ spec, record, repo, host }: StartOnModal, web: Mod
     type: spec.agentType,
     labels: {
       ...labelsOf(spec, web.installation),
-      changelings_stack: web.stack,
+      ...web.labels,
       changeling_digest: digestOfSpec(spec),
     },
     envFile: "/dev/fd/3",
@@ -91,32 +94,24 @@ async function agentOptions({ spec, record, repo, host }: StartOnModal, web: Mod
   };
 }
 
-function hostOptions({ spec, record }: StartOnModal, { stack }: ModalWeb) {
+async function hostOptions({ spec, record, repo, host }: StartOnMachine, { machines, labels }: MachineWeb) {
+  const volumes = { [dataFolder]: record.data, [repoFolder]: record.repo };
   return {
     branch: spec.branch,
     folder: repoFolder,
-    volumes: { [dataFolder]: record.data, [repoFolder]: record.repo },
-    // By these its sandbox is found without mngr.
-    hostLabels: { CREATOR: "changeling", changeling: spec.name, changeling_kind: "web", changelings_stack: stack },
-    lifeSeconds,
-    buildArgs: [...imageOf(spec), ...spec.buildArgs],
+    // By these it is found without mngr.
+    hostLabels: { CREATOR: "changeling", changeling: spec.name, changeling_kind: "web", ...labels },
+    ...(await machines.argumentsFor({ spec, host, repo, volumes })),
   };
 }
 
-/** A stock type's own machine, unless another is declared. */
-function imageOf(spec: WebSpec): string[] {
-  const stock = stockWebTypeOf(spec);
-  const isDeclared = spec.buildArgs.some((each) => /^(image|file)=/.test(each));
-  return stock?.dockerfile === undefined || isDeclared ? [] : [`file=${stock.dockerfile}`];
-}
-
 /** What the build of an image is to have as secrets: mngr takes their values from its environment. */
-function buildSecrets({ spec, secrets }: StartOnModal): Record<string, string> {
+function buildSecrets({ spec, secrets }: StartOnMachine): Record<string, string> {
   const names = spec.buildArgs.flatMap((each) => /^secret=(.+)$/.exec(each)?.[1] ?? []);
   return Object.fromEntries(names.flatMap((name) => (secrets[name] === undefined ? [] : [[name, secrets[name]]])));
 }
 
-async function environmentOf({ spec, repo, secrets }: StartOnModal, { env }: ModalWeb): Promise<string> {
+async function environmentOf({ spec, repo, secrets }: StartOnMachine, { env }: MachineWeb): Promise<string> {
   const memory = `${spec.memoryInGit ? repoFolder : dataFolder}/memory`;
   const identity = existsSync(repo) ? await fallbackIdentity(gitIn(repo, env), spec.name) : {};
   // Claude Code runs as root only where it is told that nothing else is at stake.

@@ -4,15 +4,16 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Agent } from "../../components/mngr/client.ts";
 import {
-  createOnModalArguments,
+  createOnMachineArguments,
   destroyHostArguments,
   forgetSnapshotArguments,
   hostSnapshotArguments,
-  provisionOnModalArguments,
+  provisionOnMachineArguments,
   startArguments,
-} from "../../components/mngr/modal-arguments.ts";
-import { base64, scriptInMachine } from "../../components/web/modal/in-machine.ts";
-import { modalDrift } from "../../components/web/modal/modal-drift.ts";
+} from "../../components/mngr/machine-arguments.ts";
+import { base64, scriptInMachine } from "../../components/web/machine/in-machine.ts";
+import { machineDrift } from "../../components/web/machine/machine-drift.ts";
+import { freeVolumes } from "../../components/web/machine/records.ts";
 import type { WebRecord } from "../../components/web/record.ts";
 import { digestOfSpec } from "../../components/web/spec.ts";
 import { Repository } from "../support/repository.ts";
@@ -22,6 +23,7 @@ const agentId = `agent-${"0".repeat(32)}`;
 
 describe("what mngr is told", () => {
   const agent = {
+    provider: "modal" as const,
     agent: "pages",
     id: agentId,
     host: "pages-1234abcd",
@@ -43,22 +45,20 @@ describe("what mngr is told", () => {
     const host = {
       branch: "main",
       folder: "/changeling-repo",
-      volumes: { "/changeling-data": "d", "/changeling-repo": "r" },
       hostLabels: { CREATOR: "changeling" },
-      lifeSeconds: 86_000,
-      buildArgs: ["cpu=2"],
+      buildArgs: ["timeout=86000", "cpu=2"],
+      startArgs: ["--memory=2g"],
     };
-    expect(createOnModalArguments({ ...agent, ...host })).toEqual([
+    expect(createOnMachineArguments({ ...agent, ...host })).toEqual([
       ...["create", "pages@pages-1234abcd.modal:/changeling-repo", "--new-host", "--id", agentId],
       ...["--branch", "main", "--idle-mode", "disabled", "--host-label", "CREATOR=changeling"],
-      ...["--build-arg", "timeout=86000", "--build-arg", "volume=d:/changeling-data"],
-      ...["--build-arg", "volume=r:/changeling-repo", "--build-arg", "cpu=2"],
+      ...["--build-arg", "timeout=86000", "--build-arg", "cpu=2", "--start-arg", "--memory=2g"],
       ...rest,
     ]);
   });
 
   it("to work on the one that is there", () => {
-    expect(provisionOnModalArguments(agent)).toEqual([
+    expect(provisionOnMachineArguments(agent)).toEqual([
       ...["create", "pages@pages-1234abcd.modal", "--id", agentId],
       ...["--reuse", "--update", "--transfer", "none", "--no-ensure-clean"],
       ...rest,
@@ -70,11 +70,11 @@ describe("what mngr is told", () => {
     const forget = ["snapshot", "destroy", "A@H.modal", "--snapshot", "im-1", "--force", ...json];
     expect(forgetSnapshotArguments("A@H.modal", "im-1")).toEqual(forget);
     // Without --no-gc mngr would look for others to remove.
-    expect(destroyHostArguments("h")).toEqual(["destroy", "@h.modal", "--force", "--no-gc", ...json]);
+    expect(destroyHostArguments("docker", "h")).toEqual(["destroy", "@h.docker", "--force", "--no-gc", ...json]);
   });
 });
 
-describe("modalDrift", () => {
+describe("machineDrift", () => {
   const applied = webSpecOf({ name: "pages", provider: "modal" });
   const record: WebRecord = {
     version: 1,
@@ -122,7 +122,30 @@ describe("modalDrift", () => {
     ["another one", record, { ...running, agents: [{ ...agent, labels: {} }] }, "it was redeployed by hand"],
     ["one that rests", resting, { machines: new Set<string>(), agents: [agent] }, undefined],
     ["one that should rest", resting, running, "its agent was started by hand"],
-  ])("%s", (_, of, seen, words) => expect(modalDrift(of, seen)).toBe(words));
+  ])("%s", (_, of, seen, words) => expect(machineDrift(of, { machine: "machine", ...seen })).toBe(words));
+
+  it("says what people call a machine there", () => {
+    const inDocker = { ...record, provider: "docker" as const, hostAddress: `${agentId}@host-1.docker` };
+    const seen = { machine: "container" as const, agents: [agent] };
+    expect(machineDrift(inDocker, { ...seen, machines: new Set() })).toBe("its container has ended");
+    expect(machineDrift(inDocker, { ...seen, machines: new Set(["host-1"]) })).toBeUndefined();
+  });
+});
+
+describe("the volumes of a changeling", () => {
+  const namesFor = (name: string) => ({ repo: `${name}_repo`, data: `${name}_data` });
+  const other = { version: 1 as const, agentId, agentName: "b", provider: "docker" as const, data: "d" };
+
+  it("are named as it is", () => {
+    const own = { ...other, name: "a", repo: "a_repo" };
+    expect(freeVolumes("a", namesFor, [own, { ...other, name: "b", repo: "b_repo" }])).toEqual(namesFor("a"));
+  });
+
+  it("are not those of one that had its name", () => {
+    const { repo, data } = freeVolumes("a", namesFor, [{ ...other, name: "b", repo: "a_repo" }]);
+    expect(repo).toMatch(/^a-[0-9a-f]{8}_repo$/);
+    expect(data).toBe(repo.replace("repo", "data"));
+  });
 });
 
 describe("in the machine", () => {

@@ -6,7 +6,7 @@ import type { SshAccess } from "../../mngr/client.ts";
 import { commitOf, fallbackIdentity, type Git, gitIn } from "../../source/git.ts";
 import type { WebRecord } from "../record.ts";
 import type { WebSpec } from "../spec.ts";
-import type { ModalWeb } from "./modal-web.ts";
+import type { MachineWeb } from "./machine-web.ts";
 import { repoFolder } from "./place.ts";
 
 const gitSsh = fileURLToPath(new URL("./git-ssh.sh", import.meta.url));
@@ -17,7 +17,7 @@ const everything = "+refs/*:refs/*";
 /** mngr sends a new machine branches and tags, and no other refs. */
 const uncommittedBranch = "changelings/uncommitted";
 
-/** Lends a folder for a repo that stands here for as long as an agent on Modal is worked on, whatever comes of it. */
+/** Lends a folder for a repo that stands here for as long as an agent elsewhere is worked on, whatever comes of it. */
 export async function withTemporaryRepo<Result>(use: (repo: string) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "changelings-web-"));
   try {
@@ -28,7 +28,7 @@ export async function withTemporaryRepo<Result>(use: (repo: string) => Promise<R
 }
 
 /** Makes the temporary repo what the agent's is, from a machine that runs. */
-export async function fetchRepo(repo: string, { branch }: WebSpec, ssh: SshAccess, { env }: ModalWeb): Promise<void> {
+export async function fetchRepo(repo: string, { branch }: WebSpec, ssh: SshAccess, { env }: MachineWeb): Promise<void> {
   mkdirSync(repo);
   const git = gitOver(repo, ssh, env);
   await git.run(["init", "--quiet", "--initial-branch=changelings-none"]);
@@ -43,14 +43,9 @@ export async function fetchRepo(repo: string, { branch }: WebSpec, ssh: SshAcces
  *
  * @returns whether the volume holds a repo
  */
-export async function downloadRepo(repo: string, spec: WebSpec, record: WebRecord, web: ModalWeb): Promise<boolean> {
-  const { client, environment, env, log } = web;
-  const volumes = await client.volumes(environment);
-  if (!volumes.includes(record.repo)) return false;
-  const files = await client.files(record.repo, environment, "/");
-  if (!files.some(({ path }) => path === ".git")) return false;
-  mkdirSync(repo);
-  await client.download(record.repo, environment, "/", repo);
+export async function downloadRepo(repo: string, spec: WebSpec, record: WebRecord, web: MachineWeb): Promise<boolean> {
+  const { machines, env, log } = web;
+  if (!(await machines.downloadRepo(record.repo, repo))) return false;
   const git = gitIn(repo, env);
   if ((await commitOf(git, "HEAD")) === undefined) {
     rmSync(repo, { recursive: true, force: true });

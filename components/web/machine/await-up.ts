@@ -2,7 +2,7 @@ import { hasEnded } from "../../mngr/agent-state.ts";
 import { NotUp, type Servers, sinceStartCommand } from "../local/await-servers.ts";
 import { parseServersOutput, registeredServers } from "../servers.ts";
 import { agentAt } from "./machines.ts";
-import type { MngrOnModal } from "./mngr-on-modal.ts";
+import type { MngrOnMachines } from "./mngr-on-machines.ts";
 
 /** How long one look may take, in seconds: the first is short, since what is broken ends at once; mngr ends one after 30. */
 const firstLook = 3;
@@ -29,11 +29,11 @@ interface Look {
 }
 
 /** What an agent has registered since it was provisioned. @param seconds how long to wait for it @throws MngrError */
-export async function serversOnModal(mngr: MngrOnModal, address: string, seconds: number): Promise<Servers> {
+export async function serversOnMachine(mngr: MngrOnMachines, address: string, seconds: number): Promise<Servers> {
   return (await look(mngr, address, seconds)).servers;
 }
 
-async function look(mngr: MngrOnModal, address: string, seconds: number): Promise<Look> {
+async function look(mngr: MngrOnMachines, address: string, seconds: number): Promise<Look> {
   const { results } = await mngr.exec([address], `${sinceStartCommand(seconds)}; ${answersCommand}`);
   const output = results[0]?.stdout ?? "";
   const at = output.lastIndexOf(`\n${mark} `);
@@ -49,7 +49,7 @@ async function look(mngr: MngrOnModal, address: string, seconds: number): Promis
  *
  * @throws NotUp, MngrError
  */
-export async function awaitUp(mngr: MngrOnModal, address: string, timeoutSeconds: number): Promise<Servers> {
+export async function awaitUp(mngr: MngrOnMachines, address: string, timeoutSeconds: number): Promise<Servers> {
   const end = Date.now() + timeoutSeconds * 1000;
   for (let longest = firstLook; ; longest = longestLook) {
     const seconds = Math.max(0, Math.min(longest, (end - Date.now()) / 1000));

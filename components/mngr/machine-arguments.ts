@@ -1,6 +1,13 @@
-/** The argument lists for persistent agents on Modal, each on a host of its own. For mngr 0.3.0, as `arguments.ts`. */
+/**
+ * The argument lists for persistent agents on a machine of their own each: a Docker container, or a sandbox on Modal. For
+ * mngr 0.3.0, as `arguments.ts`.
+ */
 
-export interface ModalAgentOptions {
+/** mngr's name of what makes the machine. */
+export type MachineProvider = "docker" | "modal";
+
+export interface MachineAgentOptions {
+  readonly provider: MachineProvider;
   readonly agent: string;
   /** `agent-` and 32 hex digits. */
   readonly id: string;
@@ -20,41 +27,44 @@ export interface ModalAgentOptions {
   readonly agentArgs: readonly string[];
 }
 
-export interface ModalHostOptions {
+export interface MachineHostOptions {
   /** Of the source; the agent's folder has it checked out. */
   readonly branch: string;
   /** Absolute path of the agent's folder, there. */
   readonly folder: string;
-  /** By where they are mounted: the names of the volumes. */
-  readonly volumes: Readonly<Record<string, string>>;
   readonly hostLabels: Readonly<Record<string, string>>;
-  /** For how long Modal is asked to let it live. */
-  readonly lifeSeconds: number;
+  /** What the provider makes the host's image of; with Modal also how it runs. */
   readonly buildArgs: readonly string[];
+  /** How the provider starts the host. */
+  readonly startArgs: readonly string[];
 }
 
 /** Makes the host, and on it the agent in a clone of the source. Prints JSON lines: progress, then `created` or `error`. */
-export function createOnModalArguments(options: ModalAgentOptions & ModalHostOptions): string[] {
-  const volumes = Object.entries(options.volumes).map(([path, name]) => `volume=${name}:${path}`);
+export function createOnMachineArguments(options: MachineAgentOptions & MachineHostOptions): string[] {
   return [
-    ...["create", `${options.agent}@${options.host}.modal:${options.folder}`, "--new-host", "--id", options.id],
+    ...["create", `${addressOf(options)}:${options.folder}`, "--new-host", "--id", options.id],
     ...["--branch", options.branch, "--idle-mode", "disabled"],
     ...Object.entries(options.hostLabels).flatMap(([key, value]) => ["--host-label", `${key}=${value}`]),
-    ...[`timeout=${options.lifeSeconds}`, ...volumes, ...options.buildArgs].flatMap((each) => ["--build-arg", each]),
+    ...options.buildArgs.flatMap((each) => ["--build-arg", each]),
+    ...options.startArgs.flatMap((each) => ["--start-arg", each]),
     ...restOf(options),
   ];
 }
 
 /** Stops the agent that is on the host, provisions it anew from nothing but this, and starts it; its folder stays as it is. */
-export function provisionOnModalArguments(options: ModalAgentOptions): string[] {
+export function provisionOnMachineArguments(options: MachineAgentOptions): string[] {
   return [
-    ...["create", `${options.agent}@${options.host}.modal`, "--id", options.id],
+    ...["create", addressOf(options), "--id", options.id],
     ...["--reuse", "--update", "--transfer", "none", "--no-ensure-clean"],
     ...restOf(options),
   ];
 }
 
-function restOf(options: ModalAgentOptions): string[] {
+function addressOf({ agent, host, provider }: MachineAgentOptions): string {
+  return `${agent}@${host}.${provider}`;
+}
+
+function restOf(options: MachineAgentOptions): string[] {
   return [
     ...["--from", `:${options.source}`],
     ...(options.template === undefined ? [] : ["--template", options.template]),
@@ -67,14 +77,15 @@ function restOf(options: ModalAgentOptions): string[] {
 }
 
 /**
- * Starts an agent, and its host from the last snapshot when that has ended; one that runs is left alone.
- * @param address `ID@HOST_ID.modal`
+ * Starts an agent, and its host when that has ended, from the last snapshot when there is nothing else of it; one that
+ * runs is left alone.
+ * @param address `ID@HOST_ID.PROVIDER`
  */
 export function startArguments(address: string, { isRestarted }: { isRestarted: boolean }): string[] {
   return ["start", address, ...(isRestarted ? ["--restart"] : []), "--no-resume", "--format", "json", "--headless"];
 }
 
-/** Prints one JSON object that holds the snapshot's id, which is that of a Modal image. @param address as above */
+/** Prints one JSON object that holds the snapshot's id, which is that of the provider's image. @param address as above */
 export function hostSnapshotArguments(address: string): string[] {
   return ["snapshot", "create", address, "--format", "json", "--headless"];
 }
@@ -85,6 +96,6 @@ export function forgetSnapshotArguments(address: string, snapshot: string): stri
 }
 
 /** Destroys a host with what is on it, but for its volumes; its snapshots stay, and other hosts are left alone. */
-export function destroyHostArguments(host: string): string[] {
-  return ["destroy", `@${host}.modal`, "--force", "--no-gc", "--format", "json", "--headless"];
+export function destroyHostArguments(provider: MachineProvider, host: string): string[] {
+  return ["destroy", `@${host}.${provider}`, "--force", "--no-gc", "--format", "json", "--headless"];
 }

@@ -1,12 +1,12 @@
 import { prepareRepo } from "../local/repo.ts";
-import type { ModalUpdate } from "./apply-on-modal.ts";
+import type { MachineUpdate } from "./apply-on-machine.ts";
 import { failure } from "./failure.ts";
-import { destroyMachine, ownTags } from "./machines.ts";
-import { newHostName, saveRecord } from "./records.ts";
-import { type StartedOnModal, startOnModal } from "./start-on-modal.ts";
+import { destroyMachine } from "./machines.ts";
+import { newHostName } from "./records.ts";
+import { type StartedOnMachine, startOnMachine } from "./start-on-machine.ts";
 import { downloadRepo, withTemporaryRepo } from "./temporary-repo.ts";
 
-export interface OnMachine extends StartedOnModal {
+export interface OnMachine extends StartedOnMachine {
   /** The machine's name. */
   readonly host: string;
 }
@@ -17,11 +17,11 @@ export interface OnMachine extends StartedOnModal {
  *
  * @throws when it does not come up; then no machine is left
  */
-export function createMachine(update: ModalUpdate): Promise<OnMachine> {
+export function createMachine(update: MachineUpdate): Promise<OnMachine> {
   const { spec, record, web, secrets } = update;
   return withTemporaryRepo(async (repo) => {
     // One that mngr has forgotten would go on working on the same volumes.
-    await web.client.endSandboxes(web.environment, ownTags(spec.name, web));
+    await web.machines.sweep(spec.name);
     await downloadRepo(repo, spec, record, web);
     await prepareRepo(repo, spec, { env: web.env, token: secrets["GITHUB_TOKEN"], onMove: () => {} });
     return await newMachine(update, repo, async () => "no machine of it is left");
@@ -33,26 +33,26 @@ export function createMachine(update: ModalUpdate): Promise<OnMachine> {
  * @param goBack called when it did not come up and its machine is gone again; says what runs now
  */
 export async function newMachine(
-  { spec, record, secrets, web }: ModalUpdate,
+  { spec, record, secrets, web }: MachineUpdate,
   repo: string,
   goBack: () => Promise<string>,
 ): Promise<OnMachine> {
-  const { client, environment, stack } = web;
-  for (const volume of [record.data, record.repo]) await client.createVolume(volume, environment, { version: 2 });
+  const { machines, records } = web;
+  for (const volume of [record.data, record.repo]) await machines.ensureVolume(volume, spec.name);
   const host = newHostName(spec);
   let address: string | undefined;
   try {
     const start = { spec, record, repo, host, isNew: true, secrets };
-    const started = await startOnModal(start, web, async (hostAddress) => {
+    const started = await startOnMachine(start, web, async (hostAddress) => {
       address = hostAddress;
-      await saveRecord({ ...record, modal: { stack, environment, host }, hostAddress }, web);
+      await records.write({ ...record, host, hostAddress });
     });
     return { ...started, host };
   } catch (error) {
     throw await failure(error, { spec, secrets, web, address }, async () => {
       // One that was made and never served is nobody's to remove.
       await destroyMachine(host, web);
-      await saveRecord(record, web);
+      await records.write(record);
       return await goBack();
     });
   }

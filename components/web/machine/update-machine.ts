@@ -3,14 +3,13 @@ import { GitError, gitIn } from "../../source/git.ts";
 import { type Merged, MergeRefused, refusedByLocalChanges, sinceLastStart } from "../local/merge.ts";
 import { prepareRepo } from "../local/repo.ts";
 import type { WebRecord } from "../record.ts";
-import type { ModalUpdate } from "./apply-on-modal.ts";
+import type { MachineUpdate } from "./apply-on-machine.ts";
 import { newMachine, type OnMachine } from "./create-machine.ts";
 import { failure } from "./failure.ts";
 import { goBackOn } from "./go-back-on.ts";
 import { scriptInMachine } from "./in-machine.ts";
-import { addressOf, destroyMachine, endMachine, type PlacedAgent, sshOf, started } from "./machines.ts";
-import { saveRecord } from "./records.ts";
-import { startOnModal } from "./start-on-modal.ts";
+import { addressOf, destroyMachine, type PlacedAgent, sshOf, started } from "./machines.ts";
+import { startOnMachine } from "./start-on-machine.ts";
 import { fetchRepo, sendCommits, withTemporaryRepo } from "./temporary-repo.ts";
 
 /** How often it starts again because the agent committed in between. */
@@ -23,16 +22,17 @@ const attempts = 5;
  * @throws MergeRefused when its commits or changes are in the way: it runs as before; else when it does not come up, and
  * what ran before runs again
  */
-export async function updateMachine(update: ModalUpdate, agent: PlacedAgent): Promise<OnMachine> {
+export async function updateMachine(update: MachineUpdate, agent: PlacedAgent): Promise<OnMachine> {
   const there = sshOf(agent) === undefined ? await started(agent, update.web) : agent;
   const ssh = sshOf(there);
   if (ssh === undefined) {
-    throw new Error(`mngr can't reach the machine of ${update.spec.name} from here; see: mngr list --provider modal`);
+    const look = `mngr list --provider ${update.web.provider}`;
+    throw new Error(`mngr can't reach the machine of ${update.spec.name} from here; see: ${look}`);
   }
   return await merged(update, there, ssh, 1);
 }
 
-function merged(update: ModalUpdate, agent: PlacedAgent, ssh: SshAccess, attempt: number): Promise<OnMachine> {
+function merged(update: MachineUpdate, agent: PlacedAgent, ssh: SshAccess, attempt: number): Promise<OnMachine> {
   const { spec, record, secrets, web } = update;
   return withTemporaryRepo(async (repo) => {
     await fetchRepo(repo, spec, ssh, web);
@@ -40,7 +40,7 @@ function merged(update: ModalUpdate, agent: PlacedAgent, ssh: SshAccess, attempt
     const since = sinceLastStart(record, now);
     const noted: WebRecord = { ...record, merged: since };
     if (now.before !== now.after) {
-      await saveRecord(noted, web);
+      await web.records.write(noted);
       await sendCommits(repo, now.after, ssh, web.env);
       if (!(await isTaken(now, agent, update))) {
         if (attempt === attempts)
@@ -54,7 +54,7 @@ function merged(update: ModalUpdate, agent: PlacedAgent, ssh: SshAccess, attempt
     const snapshot = await web.mngr.snapshot(addressOf(agent));
     try {
       const start = { spec, record, repo, host, isNew: false, secrets };
-      return { ...(await startOnModal(start, web, async () => {})), host };
+      return { ...(await startOnMachine(start, web, async () => {})), host };
     } catch (error) {
       const address = addressOf(agent);
       throw await failure(error, { spec, secrets, web, address }, () =>
@@ -66,7 +66,7 @@ function merged(update: ModalUpdate, agent: PlacedAgent, ssh: SshAccess, attempt
 
 /** What is declared is merged in the temporary repo: a conflict shows there alone. */
 async function prepared(
-  { spec, secrets, web }: ModalUpdate,
+  { spec, secrets, web }: MachineUpdate,
   repo: string,
   agent: PlacedAgent,
   ssh: SshAccess,
@@ -87,7 +87,7 @@ function refused(error: MergeRefused, repo: string, agent: PlacedAgent): MergeRe
 }
 
 /** @returns false when the agent has committed in between @throws MergeRefused */
-async function isTaken({ before, after }: Merged, agent: PlacedAgent, { web }: ModalUpdate): Promise<boolean> {
+async function isTaken({ before, after }: Merged, agent: PlacedAgent, { web }: MachineUpdate): Promise<boolean> {
   const { results, failed } = await web.mngr.exec([addressOf(agent)], scriptInMachine("take.sh", [before, after]));
   const [result] = results;
   if (result === undefined) throw new Error(`${addressOf(agent)} could not be asked: ${failed[0]?.error}`);
@@ -96,16 +96,16 @@ async function isTaken({ before, after }: Merged, agent: PlacedAgent, { web }: M
 }
 
 /** How a machine is made is settled when it is. */
-function needsAnotherMachine({ spec, record: { applied } }: ModalUpdate): boolean {
+function needsAnotherMachine({ spec, record: { applied } }: MachineUpdate): boolean {
   if (applied === undefined) return false;
   return spec.data !== applied.data || JSON.stringify(spec.buildArgs) !== JSON.stringify(applied.buildArgs);
 }
 
-async function replaced(update: ModalUpdate, agent: PlacedAgent, repo: string, since: Merged): Promise<OnMachine> {
+async function replaced(update: MachineUpdate, agent: PlacedAgent, repo: string, since: Merged): Promise<OnMachine> {
   const { spec, record, web } = update;
   await refuseUncommitted(agent, update);
   await gitIn(repo, web.env).run(["checkout", "--quiet", "-B", spec.branch, since.after]);
-  await endMachine(agent, web);
+  await web.machines.rest(agent);
   const made = await newMachine(update, repo, async () =>
     goBackOn(await started(agent, web), { update: { ...update, record }, merged: since, repo, snapshot: undefined }),
   );
@@ -114,7 +114,7 @@ async function replaced(update: ModalUpdate, agent: PlacedAgent, repo: string, s
 }
 
 /** The next machine starts from commits. */
-async function refuseUncommitted(agent: PlacedAgent, { spec, web }: ModalUpdate): Promise<void> {
+async function refuseUncommitted(agent: PlacedAgent, { spec, web }: MachineUpdate): Promise<void> {
   const { results } = await web.mngr.exec([addressOf(agent)], "git status --porcelain --untracked-files=no");
   const files = (results[0]?.stdout ?? "").split("\n").flatMap((line) => (line === "" ? [] : [line.slice(3)]));
   if (files.length === 0) return;

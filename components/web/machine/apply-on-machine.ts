@@ -4,45 +4,46 @@ import { digestOfSecrets, exclusively, tellForwardingServer } from "../local/web
 import type { WebRecord } from "../record.ts";
 import type { WebSpec } from "../spec.ts";
 import { isAsApplied } from "../web-drift.ts";
-import { awaitUp, serversOnModal } from "./await-up.ts";
+import { awaitUp, serversOnMachine } from "./await-up.ts";
 import { createMachine } from "./create-machine.ts";
-import { addressOf, endMachine, isUp, type PlacedAgent, placedAgent, started } from "./machines.ts";
-import type { ModalWeb } from "./modal-web.ts";
-import { modalRecordFor, saveRecord } from "./records.ts";
+import type { MachineWeb } from "./machine-web.ts";
+import { addressOf, isUp, type PlacedAgent, placedAgent, started } from "./machines.ts";
+import { pruneSnapshots } from "./prune-snapshots.ts";
+import { recordFor } from "./records.ts";
 import { updateMachine } from "./update-machine.ts";
 
-export interface AppliedOnModal {
+export interface AppliedOnMachine {
   readonly agentId: string;
   /** As seen from its machine; empty for one that is stopped. */
   readonly servers: Servers;
 }
 
 /** What is to become of one agent. */
-export interface ModalUpdate {
+export interface MachineUpdate {
   readonly spec: WebSpec;
   readonly record: WebRecord;
   /** Values by the names of their variables. */
   readonly secrets: Readonly<Record<string, string>>;
-  readonly web: ModalWeb;
+  readonly web: MachineWeb;
 }
 
 /**
- * Makes a web changeling on Modal as declared, whatever of it stands: its volumes, its machine, its agent, and what runs
- * in it. What the agent committed is never lost: an update merges, or is refused. One that does not come up is rolled
- * back to what ran before.
+ * Makes a web changeling as declared that has a machine of its own, whatever of it stands: its volumes, its machine, its
+ * agent, and what runs in it. What the agent committed is never lost: an update merges, or is refused. One that does not
+ * come up is rolled back to what ran before.
  *
  * Every step can be taken again: it starts from what the record, git and mngr tell.
  *
  * @param former the name that it had
  * @throws with what is wrong, and what runs now
  */
-export function applyOnModal(
+export function applyOnMachine(
   spec: WebSpec,
   former: string | undefined,
-  { secrets, web }: Pick<ModalUpdate, "secrets" | "web">,
-): Promise<AppliedOnModal> {
+  { secrets, web }: Pick<MachineUpdate, "secrets" | "web">,
+): Promise<AppliedOnMachine> {
   return exclusively(web, spec.name, async () => {
-    const record = await modalRecordFor(spec, former, web);
+    const record = await recordFor(spec, former, web);
     const agent = await named(placedAgent(record, await web.mngr.agents()), record, web);
     const servers = await (spec.enabled ? run : rest)({ spec, record, secrets, web }, agent);
     await tellForwardingServer(web);
@@ -53,27 +54,27 @@ export function applyOnModal(
 async function named(
   agent: PlacedAgent | undefined,
   { agentName: name }: WebRecord,
-  { mngr }: ModalWeb,
+  { mngr }: MachineWeb,
 ): Promise<PlacedAgent | undefined> {
   if (agent === undefined || agent.name === name) return agent;
   await mngr.rename(addressOf(agent), name);
   return { ...agent, name };
 }
 
-async function rest({ spec, record, web }: ModalUpdate, agent: PlacedAgent | undefined): Promise<Servers> {
-  if (agent !== undefined) await endMachine(agent, web);
-  await saveRecord({ ...record, applied: spec }, web);
+async function rest({ spec, record, web }: MachineUpdate, agent: PlacedAgent | undefined): Promise<Servers> {
+  if (agent !== undefined) await web.machines.rest(agent);
+  await web.records.write({ ...record, applied: spec });
   return {};
 }
 
-async function run(update: ModalUpdate, agent: PlacedAgent | undefined): Promise<Servers> {
+async function run(update: MachineUpdate, agent: PlacedAgent | undefined): Promise<Servers> {
   const { spec, record, secrets, web } = update;
   const digest = digestOfSecrets(secrets);
   const isThere = agent !== undefined && record.hostAddress === addressOf(agent);
   if (isThere && isAsApplied(spec, record, agent) && record.secrets === digest) {
     const servers = await onceMore(update, agent);
     if (Object.keys(servers).length > 0) {
-      await saveRecord({ ...record, applied: spec }, web);
+      await web.records.write({ ...record, applied: spec });
       return servers;
     }
   }
@@ -81,14 +82,14 @@ async function run(update: ModalUpdate, agent: PlacedAgent | undefined): Promise
     ? createMachine(update)
     : updateMachine(update, agent));
   const { merged: _done, ...kept } = record;
-  const modal = { stack: web.stack, environment: web.environment, host };
-  await saveRecord({ ...kept, modal, applied: spec, secrets: digest, hostAddress }, web);
+  await web.records.write({ ...kept, host, applied: spec, secrets: digest, hostAddress });
+  if (agent?.host.name === host) await pruneSnapshots(agent, web);
   return servers;
 }
 
 /** One that only has to be started again, or runs: none of its servers when it does not come up. */
-async function onceMore({ spec, web }: ModalUpdate, agent: PlacedAgent): Promise<Servers> {
-  if (isUp(agent)) return await serversOnModal(web.mngr, addressOf(agent), 0);
+async function onceMore({ spec, web }: MachineUpdate, agent: PlacedAgent): Promise<Servers> {
+  if (isUp(agent)) return await serversOnMachine(web.mngr, addressOf(agent), 0);
   try {
     const again = await started(agent, web);
     return await awaitUp(web.mngr, addressOf(again), spec.startTimeoutSeconds);

@@ -1,0 +1,74 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { declaredImage } from "../machine/declared-image.ts";
+import type { Machines, MachineWeb } from "../machine/machine-web.ts";
+import { addressOf } from "../machine/machines.ts";
+import type { Docker } from "./docker-client.ts";
+import { containerArguments } from "./machine-arguments.ts";
+import { hostIdLabel, hostLabel, labelsOfChangeling, stateFolder, stateVolumeName } from "./place.ts";
+
+/** The machines of web agents in Docker: its containers. */
+export function dockerMachines(
+  docker: Docker,
+  { mngr, installation }: Pick<MachineWeb, "mngr" | "installation">,
+): Machines {
+  const labelsOf = (changeling: string) => labelsOfChangeling(installation, changeling);
+  const hostsOf = async (changeling: string) => {
+    const labels = labelsOf(changeling);
+    const found = [
+      ...(await docker.valuesOf(hostLabel, "container", labels)),
+      // One that was removed by hand leaves its state.
+      ...(await docker.valuesOf(hostLabel, "volume", labels)),
+    ];
+    return [...new Set(found)];
+  };
+  const removeHost = async (host: string) => {
+    const labels = { changelings_installation: installation, [hostLabel]: host };
+    await docker.removeContainers(labels);
+    await docker.removeImages(labels);
+    await docker.deleteVolume(stateVolumeName(installation, host));
+  };
+  return {
+    ensureVolume: (name, changeling) => docker.createVolume(name, labelsOf(changeling)),
+    deleteVolume: (name) => docker.deleteVolume(name),
+    async downloadRepo(volume, folder) {
+      if (!(await docker.hasVolume(volume))) return false;
+      await docker.download(volume, folder);
+      if (existsSync(join(folder, ".git"))) return true;
+      rmSync(folder, { recursive: true });
+      return false;
+    },
+    async argumentsFor({ spec, host, repo, volumes }) {
+      const labels = { ...labelsOf(spec.name), [hostLabel]: host };
+      const state = stateVolumeName(installation, host);
+      await docker.createVolume(state, labels);
+      const folder = join(dirname(repo), "image");
+      const options = { buildArgs: declaredImage(spec), repo, volumes: { ...volumes, [stateFolder]: state }, labels };
+      const { dockerfile, ...given } = containerArguments(options, folder);
+      if (dockerfile !== undefined) {
+        mkdirSync(folder, { recursive: true });
+        writeFileSync(join(folder, "Dockerfile"), dockerfile);
+      }
+      return given;
+    },
+    admittedKeys: async () => "",
+    hostsOf,
+    async sweep(changeling) {
+      for (const host of await hostsOf(changeling)) await removeHost(host);
+    },
+    end: (hostId) => docker.removeContainers({ [hostIdLabel]: hostId }),
+    async rest(agent) {
+      const containers = await docker.running({ [hostIdLabel]: agent.host.id });
+      if (containers.length === 0) return;
+      // What an agent has to write down when it ends, it writes before its container does.
+      await mngr.stop(addressOf(agent));
+      await docker.stop(containers);
+    },
+    async destroy(host) {
+      await mngr.destroyHost(host);
+      // Also what mngr knows nothing of.
+      await removeHost(host);
+    },
+    deleteSnapshot: (id) => docker.removeImage(id),
+  };
+}

@@ -1,0 +1,41 @@
+import { profileHostDir } from "../../mngr/profile.ts";
+import { type MngrOnMachines, mngrOnMachines } from "../machine/mngr-on-machines.ts";
+import { dockerEnvironment } from "./docker-environment.ts";
+import { stateFolder } from "./place.ts";
+
+/**
+ * mngr for agents in Docker: the person's own, or the profile's.
+ *
+ * @param mngrProfile the one that puts the agents aside; undefined: the person's own
+ * @param signal ends whatever of mngr runs for the calls that only look
+ */
+export function mngrOnDocker(
+  mngrProfile: string | undefined,
+  env: NodeJS.ProcessEnv,
+  signal?: AbortSignal,
+): MngrOnMachines {
+  const hostDir = mngrProfile === undefined ? undefined : profileHostDir(mngrProfile, env);
+  return mngrOnMachines("docker", mngrDockerEnvironment(env, hostDir), signal);
+}
+
+/** @param hostDir mngr's host dir, when the agents are put aside from the person's own */
+export function mngrDockerEnvironment(env: NodeJS.ProcessEnv, hostDir: string | undefined): Record<string, string> {
+  return {
+    ...dockerEnvironment(env),
+    ...settings,
+    // It and our own `docker` must mean the same daemon.
+    MNGR__PROVIDERS__DOCKER__HOST: env["DOCKER_HOST"] ?? "",
+    ...(hostDir === undefined ? {} : { MNGR_HOST_DIR: hostDir }),
+    MNGR_HEADLESS: "1",
+  };
+}
+
+/**
+ * mngr's files in a container, the agent's environment among them, are on a volume of its own: one for all would show
+ * each agent the others' secrets. So the person's settings have no say in that.
+ */
+const settings = {
+  MNGR__PROVIDERS__DOCKER__IS_HOST_VOLUME_CREATED: "false",
+  MNGR__PROVIDERS__DOCKER__ISOLATE_HOST_VOLUMES: "false",
+  MNGR__PROVIDERS__DOCKER__HOST_DIR: stateFolder,
+};

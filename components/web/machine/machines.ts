@@ -1,0 +1,64 @@
+import type { Agent, SshAccess } from "../../mngr/client.ts";
+import type { WebRecord } from "../record.ts";
+import { isRunning } from "../web-drift.ts";
+import type { MachineWeb } from "./machine-web.ts";
+
+/** An agent with the machine that it is on. */
+export type PlacedAgent = Agent & { readonly host: NonNullable<Agent["host"]> };
+
+/** The agent of a record; an update that was cut short may have left it on two machines. */
+export function placedAgent(record: WebRecord, agents: readonly Agent[]): PlacedAgent | undefined {
+  const own = placed(agents).filter(({ id }) => id === record.agentId);
+  return own.find((agent) => addressOf(agent) === record.hostAddress) ?? own[0];
+}
+
+export function addressOf({ id, host }: PlacedAgent): string {
+  return `${id}@${host.id}.${host.provider_name}`;
+}
+
+/** The agent that mngr shows at an address, now. */
+export async function agentAt(
+  address: string,
+  { agents }: Pick<MachineWeb["mngr"], "agents">,
+): Promise<PlacedAgent | undefined> {
+  return placed(await agents()).find((agent) => addressOf(agent) === address);
+}
+
+function placed(agents: readonly Agent[]): PlacedAgent[] {
+  return agents.flatMap((agent) => (agent.host === undefined ? [] : [{ ...agent, host: agent.host }]));
+}
+
+/** Undefined: its machine has ended, or this one has no key for it. */
+export function sshOf(agent: PlacedAgent | undefined): SshAccess | undefined {
+  return agent?.host.state === "RUNNING" ? (agent.host.ssh ?? undefined) : undefined;
+}
+
+export function isUp(agent: PlacedAgent | undefined): agent is PlacedAgent {
+  return sshOf(agent) !== undefined && isRunning(agent);
+}
+
+/** Starts it where it was, from its last snapshot when its machine is gone. @returns it as it is then */
+export async function started(agent: PlacedAgent, { mngr }: MachineWeb): Promise<PlacedAgent> {
+  const address = addressOf(agent);
+  await mngr.start(address, { isRestarted: agent.state === "DONE" });
+  const again = await agentAt(address, mngr);
+  if (again === undefined) throw new Error(`mngr started ${address}, but shows it no more`);
+  return again;
+}
+
+/**
+ * Destroys a machine, with what it was snapshotted to; volumes stay. One that is gone is fine.
+ *
+ * @param host its name
+ * @param agents all that mngr shows
+ */
+export async function destroyMachine(
+  host: string,
+  { machines, mngr }: MachineWeb,
+  agents?: readonly Agent[],
+): Promise<void> {
+  const shown = agents ?? (await mngr.agents());
+  const snapshots = shown.flatMap((agent) => (agent.host?.name === host ? agent.host.snapshots : []));
+  await machines.destroy(host);
+  for (const { id } of snapshots) await machines.deleteSnapshot(id);
+}

@@ -1,0 +1,84 @@
+import * as z from "zod/mini";
+import { type Agent, errorLine, type Mngr, MngrError, mngrClient } from "../../mngr/client.ts";
+import {
+  destroyHostArguments,
+  forgetSnapshotArguments,
+  hostSnapshotArguments,
+  type MachineProvider,
+  startArguments,
+} from "../../mngr/machine-arguments.ts";
+import { runProgram } from "../../modal/run-program.ts";
+
+export type { MachineProvider } from "../../mngr/machine-arguments.ts";
+
+/** mngr for the agents of one provider, each on a host of its own. Addresses are `ID@HOST_ID.PROVIDER`. */
+export interface MngrOnMachines extends Pick<Mngr, "exec" | "capture" | "rename" | "stop"> {
+  /** What it gets to see. */
+  readonly env: Readonly<Record<string, string>>;
+  /** As `Mngr.create`. @param options.variables what it gets to see beside the rest; nothing keeps them */
+  create(
+    args: readonly string[],
+    options: { cwd: string; file: number; variables: Readonly<Record<string, string>> },
+  ): ReturnType<Mngr["create"]>;
+  /** All agents of the provider that this mngr knows. @throws MngrError when mngr could not look everywhere */
+  agents(): Promise<readonly Agent[]>;
+  /** Starts an agent that is stopped, and its host when that has ended. @throws MngrError */
+  start(address: string, options?: { isRestarted: boolean }): Promise<void>;
+  /** @returns the snapshot's id @throws MngrError */
+  snapshot(address: string): Promise<string>;
+  /** The machine starts from it no more. @throws MngrError */
+  forgetSnapshot(address: string, snapshot: string): Promise<void>;
+  /** One that is gone is fine. @param host its name @throws MngrError */
+  destroyHost(host: string): Promise<void>;
+}
+
+/** A machine is made from its image, starts, or is snapshotted. */
+const startSeconds = 600;
+const otherSeconds = 180;
+
+const snapshotted = z.object({ snapshots_created: z.array(z.object({ snapshot_id: z.string() })) });
+
+/**
+ * @param env all that it gets to see
+ * @param signal ends whatever of mngr runs for the calls that only look
+ */
+export function mngrOnMachines(
+  provider: MachineProvider,
+  env: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
+): MngrOnMachines {
+  const { list, exec, capture, rename, stop } = mngrClient(env, signal);
+  const run = async (args: readonly string[], timeoutSeconds: number) => {
+    const { code, stdout, stderr } = await runProgram("mngr", args, { env, timeoutSeconds });
+    if (code !== 0) throw new MngrError(`mngr ${args[0]} failed (exit status ${code}): ${errorLine(stderr)}`);
+    return stdout;
+  };
+  return {
+    env,
+    exec,
+    create: (args, { variables, ...options }) => mngrClient({ ...env, ...variables }).create(args, options),
+    capture,
+    rename,
+    stop,
+    async agents() {
+      const { agents, isComplete } = await list([provider]);
+      if (isComplete) return agents;
+      throw new MngrError(`mngr could not look everywhere; see: mngr list --provider ${provider}`);
+    },
+    async start(address, options = { isRestarted: false }) {
+      await run(startArguments(address, options), startSeconds);
+    },
+    async snapshot(address) {
+      const made = snapshotted.parse(JSON.parse(await run(hostSnapshotArguments(address), startSeconds)));
+      const [snapshot] = made.snapshots_created;
+      if (snapshot === undefined) throw new MngrError(`mngr made no snapshot of ${address}`);
+      return snapshot.snapshot_id;
+    },
+    async forgetSnapshot(address, snapshot) {
+      await run(forgetSnapshotArguments(address, snapshot), otherSeconds);
+    },
+    async destroyHost(host) {
+      await run(destroyHostArguments(provider, host), otherSeconds);
+    },
+  };
+}

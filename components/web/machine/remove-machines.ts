@@ -1,0 +1,55 @@
+import type { Agent } from "../../mngr/client.ts";
+import { exclusively, tellForwardingServer } from "../local/web-agents.ts";
+import type { MachineWeb } from "./machine-web.ts";
+import { destroyMachine } from "./machines.ts";
+
+export interface Removed {
+  readonly agentId?: string;
+  /** The volumes that stay. */
+  readonly repo?: string;
+  readonly data?: string;
+}
+
+/**
+ * Destroys the agent of a changeling that is no longer declared, with its machine. Its volumes stay, and are its own again
+ * when it is declared again, unless they are to go too.
+ *
+ * @throws when it can't be destroyed; everything stays then
+ */
+export function removeMachines(
+  { name, destroyData }: { name: string; destroyData: boolean },
+  web: MachineWeb,
+): Promise<Removed> {
+  const { machines, records, log } = web;
+  return exclusively(web, name, async () => {
+    const record = await records.read(name);
+    const agents = await web.mngr.agents();
+    for (const host of await hostsOf(name, record?.host, agents, web)) await destroyMachine(host, web, agents);
+    await tellForwardingServer(web);
+    if (record === undefined) return {};
+    const { agentId, repo, data } = record;
+    if (destroyData) {
+      for (const volume of [data, repo]) await machines.deleteVolume(volume);
+      await records.remove(name);
+      log(`${name} is removed, with its volumes`);
+      return { agentId };
+    }
+    const { hostAddress: _address, host: _host, ...kept } = record;
+    await records.write({ ...kept, removed: true });
+    log(`${name} is removed; kept ${web.place}: the volumes ${data} and ${repo}`);
+    return { agentId, repo, data };
+  });
+}
+
+/** Their names: the one of the record, and what an update that was cut short has left. */
+async function hostsOf(
+  name: string,
+  known: string | undefined,
+  agents: readonly Agent[],
+  { machines, labels }: MachineWeb,
+): Promise<Set<string>> {
+  const own = Object.entries({ ...labels, changeling: name, changeling_kind: "web" });
+  const found = agents.filter((agent) => own.every(([key, value]) => agent.labels[key] === value));
+  const names = [known, ...(await machines.hostsOf(name)), ...found.map(({ host }) => host?.name)];
+  return new Set(names.flatMap((each) => (each === undefined || each === "" ? [] : [each])));
+}

@@ -1,0 +1,78 @@
+import { mkdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type HomeVolume, keysFolder } from "../../modal/home-files.ts";
+import { homeVolumeName } from "../../modal/names.ts";
+import { declaredImage } from "../machine/declared-image.ts";
+import type { Machines, MachineWeb } from "../machine/machine-web.ts";
+import { addressOf } from "../machine/machines.ts";
+import { hostIdTag, hostNameTag, labelTag, lifeSeconds } from "./place.ts";
+
+/** How long a machine may take to snapshot itself and end, and how often it is looked for. */
+const patience = { seconds: 120, everySeconds: 2 };
+
+/** The machines of web agents on Modal: its sandboxes. */
+export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "mngr" | "log">): Machines {
+  const { client, stack, environment } = at;
+  const tagsOf = (changeling: string) => ({
+    [labelTag("changeling")]: changeling,
+    [labelTag("changelings_stack")]: stack,
+    [labelTag("changeling_kind")]: "web",
+  });
+  return {
+    ensureVolume: (name) => client.createVolume(name, environment, { version: 2 }),
+    deleteVolume: (name) => client.deleteVolume(name, environment),
+    async downloadRepo(volume, folder) {
+      if (!(await client.volumes(environment)).includes(volume)) return false;
+      const files = await client.files(volume, environment, "/");
+      if (!files.some(({ path }) => path === ".git")) return false;
+      mkdirSync(folder);
+      await client.download(volume, environment, "/", folder);
+      return true;
+    },
+    async argumentsFor({ spec, volumes }) {
+      const mounts = Object.entries(volumes).map(([path, name]) => `volume=${name}:${path}`);
+      return { buildArgs: [`timeout=${lifeSeconds}`, ...mounts, ...declaredImage(spec)], startArgs: [] };
+    },
+    async admittedKeys() {
+      const home = homeVolumeName(stack);
+      const files = await client.files(home, environment, keysFolder);
+      const keys = await Promise.all(files.map(({ path }) => client.readFile(home, environment, path)));
+      return keys.flatMap((key) => (key === undefined ? [] : [`${key.trim()}\n`])).join("");
+    },
+    async hostsOf(changeling) {
+      const sandboxes = await client.sandboxes(environment, tagsOf(changeling));
+      return sandboxes.flatMap(({ tags }) => tags[hostNameTag] ?? []);
+    },
+    async sweep(changeling) {
+      await client.endSandboxes(environment, tagsOf(changeling));
+    },
+    async end(hostId) {
+      await client.endSandboxes(environment, { [hostIdTag]: hostId });
+    },
+    /** As its watcher would: with a snapshot. */
+    async rest(agent) {
+      const tags = { [hostIdTag]: agent.host.id };
+      const isGone = async () => (await client.sandboxes(environment, tags)).length === 0;
+      if (await isGone()) return;
+      const address = addressOf(agent);
+      // What an agent has to write down when it ends, it writes before the snapshot.
+      await mngr.stop(address);
+      const command = 'setsid "$MNGR_HOST_DIR/commands/shutdown.sh" STOPPED >/dev/null 2>&1 </dev/null & sleep 0.1';
+      await mngr.exec([address], command);
+      const until = performance.now() + patience.seconds * 1000;
+      while (performance.now() < until) {
+        await sleep(patience.everySeconds * 1000);
+        if (await isGone()) return;
+      }
+      const { name } = agent.host;
+      log(`warning: the machine ${name} did not end within ${patience.seconds} s, and is ended without a snapshot`);
+      await client.endSandboxes(environment, tags);
+    },
+    async destroy(host) {
+      // mngr leaves one running that it can't reach.
+      await client.endSandboxes(environment, { [hostNameTag]: host });
+      await mngr.destroyHost(host);
+    },
+    deleteSnapshot: (id) => client.deleteImage(id),
+  };
+}

@@ -1,0 +1,67 @@
+import { type HomeVolume, writeHomeFiles } from "../../modal/home-files.ts";
+import { homeVolumeName, webVolumeNames } from "../../modal/names.ts";
+import type { WebAgents } from "../local/web-agents.ts";
+import type { MachineRecords } from "../machine/machine-web.ts";
+import { freeVolumes } from "../machine/records.ts";
+import { readRecord, removeRecord, type WebRecord, webRecord, writeRecord } from "../record.ts";
+
+/**
+ * The record of a web agent on Modal stands on the stack's home volume, for all machines; each that has worked on the
+ * agent has a copy in the place of local ones, for its forwarding server and its `changeling` command.
+ */
+function recordFile(name: string): string {
+  return `web/${name}.json`;
+}
+
+/** @returns undefined when there is none @throws when it is not a record */
+export async function sharedRecord(name: string, { client, stack, environment }: HomeVolume) {
+  const home = homeVolumeName(stack);
+  const text = await client.readFile(home, environment, recordFile(name));
+  if (text === undefined) return undefined;
+  const parsed = webRecord.safeParse(jsonOf(text));
+  if (parsed.success) return parsed.data;
+  const remedy = `modal volume rm ${home} ${recordFile(name)} --env ${environment}, then: pulumi up`;
+  throw new Error(
+    `${recordFile(name)} on the volume ${home} is not a record of a web changeling; remove it: ${remedy}`,
+  );
+}
+
+/** @param hostDir where this machine's mngr acts as the stack */
+export function modalRecords(at: HomeVolume, { paths }: Pick<WebAgents, "paths">, hostDir: string): MachineRecords {
+  const { client, stack, environment } = at;
+  // By now the name may be a local agent's.
+  const forgetCopy = (name: string) => {
+    if (readRecord(paths, name)?.provider === "modal") removeRecord(paths, name);
+  };
+  return {
+    read: (name) => sharedRecord(name, at),
+    async write({ mngrHostDir, ...record }) {
+      const shared: WebRecord = { ...record, modal: { stack, environment } };
+      await writeHomeFiles(at, { [recordFile(shared.name)]: `${JSON.stringify(shared, null, 2)}\n` });
+      if (shared.removed) forgetCopy(shared.name);
+      else writeRecord(paths, { ...shared, mngrHostDir: hostDir });
+    },
+    async remove(name) {
+      await client.removeFile(homeVolumeName(stack), environment, recordFile(name));
+      forgetCopy(name);
+    },
+    async volumesFor(name) {
+      const files = await client.files(homeVolumeName(stack), environment, "web");
+      const names = files.flatMap(({ path }) => /^web\/([a-z][a-z0-9-]*)\.json$/.exec(path)?.[1] ?? []);
+      const others = await Promise.all(names.map((each) => sharedRecord(each, at)));
+      return freeVolumes(
+        name,
+        (each) => webVolumeNames(stack, each),
+        others.filter((other) => other !== undefined),
+      );
+    },
+  };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,180 @@
+import { execFileSync } from "node:child_process";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mngrOnDocker } from "../../components/web/docker/mngr-on-docker.ts";
+import { hostLabel } from "../../components/web/docker/place.ts";
+import { readRecord, type WebRecord } from "../../components/web/record.ts";
+import { installationOf } from "../../scripts/stack.ts";
+import { filesBelow, makeTestStack, type TestStack } from "../engine/test-stack.ts";
+import { sampleArguments } from "../support/argument-sampler.ts";
+import { dockerEngineOrReason } from "../support/docker-engine.ts";
+import { GreeterRepo } from "../support/greeter.ts";
+import { visitor } from "../support/visitor.ts";
+import { freePort } from "../support/web-stack.ts";
+
+const engine = await dockerEngineOrReason();
+if (typeof engine === "string") console.warn(`no web changeling in Docker is tried: ${engine}`);
+
+describe.skipIf(typeof engine === "string")("a web changeling in Docker", { timeout: 600_000 }, () => {
+  const { env = {}, baseImage = "", end = async () => {} } = typeof engine === "string" ? {} : engine;
+  let installation: string;
+  let test: TestStack;
+  let source: GreeterRepo;
+  let port: number;
+  let open: () => Promise<string>;
+
+  beforeAll(async () => {
+    test = makeTestStack({ ...env, MNGR__PROVIDERS__MODAL__IS_ENABLED: "false", SOME_SECRET: "s3cret" });
+    installation = installationOf(test.stack);
+    // mngr's own container and volume are named by it.
+    test.env["MNGR_USER_ID"] = installation.padEnd(32, "0");
+    source = new GreeterRepo();
+    port = await freePort();
+  });
+  afterAll(async () => {
+    await test?.remove();
+    source?.[Symbol.dispose]();
+    await end(installation);
+  });
+
+  const declare = (buildArg: string, ...more: string[]) => {
+    const lines = [
+      ...["[changelings.greeter]", 'kind = "web"', 'provider = "docker"', `source = "${source.folder}"`],
+      ...[`build_args = ["${buildArg}"]`, 'secrets = ["SOME_SECRET"]', "start_timeout_seconds = 60"],
+    ];
+    test.declare(`[forwarding]\nport = ${port}\n${[...lines, ...more].join("\n")}\n`);
+  };
+  const docker = (...args: string[]) => execFileSync("docker", args, { env: test.env, encoding: "utf8" }).trim();
+  const machine = () => docker("ps", "--all", "--quiet", "--filter", `label=${hostLabel}=${record().host}`);
+  const own = (list: string[]) => {
+    const label = `label=changelings_installation=${installation}`;
+    return docker(...list, "--filter", label)
+      .split("\n")
+      .filter(Boolean)
+      .sort();
+  };
+  const volumes = () => own(["volume", "ls", "--quiet"]);
+  const snapshots = () => own(["images", "--quiet", "mngr-snapshot"]);
+
+  it("runs from its source on a machine of its own, and its page is forwarded to", async () => {
+    declare(`image=${baseImage}`);
+    const samples = sampleArguments();
+    await succeed();
+    expect(samples.stop().filter((line) => line.includes("s3cret"))).toEqual([]);
+    const { repo, data, host } = record();
+    open = await visitor(test, "greeter", port);
+    expect(await open()).toBe("Hello; started 1 times; has its secret");
+    expect(volumes()).toEqual([data, repo, `${repo.replace(/greeter_repo$/, `${host}_state`)}`].sort());
+  });
+
+  it("keeps what the agent committed in an update, and refuses one that conflicts with it", async () => {
+    const { agentId, host } = record();
+    await inMachine("echo own >own.txt; git add own.txt; git commit --quiet --message=own; echo draft >draft.txt");
+    source.change({ greeting: "Good day" });
+    await succeed();
+    expect(record()).toMatchObject({ agentId, host });
+    expect(await open()).toBe("Good day; started 2 times; has its secret");
+    expect(snapshots()).toHaveLength(1);
+    expect(
+      await inMachine("git log --first-parent --format=%s; git branch --show-current; cat own.txt draft.txt"),
+    ).toBe("Merge what is declared\nown\nPast\nmain\nown\ndraft");
+
+    await inMachine("echo Mine >greeting; git commit --quiet --all --message=mine");
+    source.change({ greeting: "Good night" });
+    expect(await fail()).toContain("the new code conflicts with the agent's own commits in greeting");
+    expect(await open()).toBe("Mine; started 2 times; has its secret");
+  });
+
+  it("goes back to what ran when new code does not come up", async () => {
+    const before = source.git("show", "HEAD:agent.py");
+    source.change({ greeting: "Good day", "agent.py": "print('boom at start')\nraise SystemExit(3)\n" });
+    const said = await fail();
+    expect(said).toContain("greeter did not come up: its agent ended (DONE); what ran before runs again");
+    expect(said).toContain("boom at start");
+    expect(await open()).toBe("Mine; started 3 times; has its secret");
+    expect(await inMachine("git log -1 --format=%s; cat draft.txt")).toBe("mine\ndraft");
+    source.change({ "agent.py": `${before}\n` });
+  });
+
+  it("shows that it was stopped, and is started by `up`, or by whoever opens its page", async () => {
+    docker("stop", "--time=1", machine());
+    expect(await drift()).toEqual(["its container has ended"]);
+    await succeed();
+    expect(await drift()).toEqual([]);
+
+    docker("stop", "--time=1", machine());
+    expect(await open()).toMatch(/^Mine; started \d times; has its secret$/);
+    expect(await inMachine("cat draft.txt")).toBe("draft");
+  });
+
+  it("shows its secret nowhere", () => {
+    const [snapshot = ""] = snapshots();
+    expect(docker("inspect", machine(), snapshot)).not.toContain("s3cret");
+    expect(docker("exec", machine(), "sh", "-c", "cat /proc/[0-9]*/cmdline")).not.toContain("s3cret");
+    const saved = execFileSync("sh", ["-c", 'docker save "$1" | grep --count --text s3cret || true', "sh", snapshot]);
+    expect(saved.toString().trim()).toBe("0");
+    const files = filesBelow(test.home).filter(({ text }) => text.includes("s3cret"));
+    expect(files.map(({ path }) => path.replace(`${test.paths.root}/`, ""))).toEqual(["secrets/greeter.json"]);
+  });
+
+  it("keeps its volumes when it is removed, has them again, and loses them when told so", async () => {
+    const { agentId, repo, data } = record();
+    test.declare(`[forwarding]\nport = ${port}\n`);
+    expect(await succeed()).toContain(`greeter is removed; kept in Docker: the volumes ${data} and ${repo}`);
+    expect([own(["ps", "--all", "--quiet"]), volumes(), snapshots()]).toEqual([[], [data, repo], []]);
+
+    source.change({ Dockerfile: `FROM ${baseImage}\nRUN touch /built\n` });
+    declare("file=Dockerfile", "destroy_data = true");
+    await succeed();
+    expect(record().agentId).toBe(agentId);
+    expect(docker("exec", machine(), "ls", "/built")).toBe("/built");
+    open = await visitor(test, "greeter", port);
+    expect(await open()).toMatch(/^Mine; started \d times; has its secret$/);
+
+    test.declare(`[forwarding]\nport = ${port}\n`);
+    expect(await succeed()).toContain("greeter is removed, with its volumes");
+    expect([own(["ps", "--all", "--quiet"]), volumes(), readRecord(test.paths, "greeter")]).toEqual([
+      [],
+      [],
+      undefined,
+    ]);
+  });
+
+  async function succeed(): Promise<string> {
+    const { code, said } = await up();
+    expect(code, said).toBe(0);
+    return said;
+  }
+
+  async function fail(): Promise<string> {
+    const { code, said } = await up();
+    expect(code, said).not.toBe(0);
+    return said;
+  }
+
+  async function up(): Promise<{ code: number; said: string }> {
+    const { code, stdout, stderr } = await test.up();
+    expect(stdout + stderr).not.toContain("s3cret");
+    return { code, said: stdout + stderr };
+  }
+
+  /** What the next `pulumi up` would mend of the agent. */
+  async function drift(): Promise<string[]> {
+    const { code, stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
+    expect(code, stdout).toBe(0);
+    const resource = stdout.split("[urn=").find((each) => /^[^\]]*::greeter-docker-agent\]/.test(each)) ?? "";
+    return [...resource.matchAll(/DRIFT *: (?:"[^"]*" => )?"(.+) \(seen /g)].map(([, what = ""]) => what);
+  }
+
+  function record(): WebRecord {
+    const found = readRecord(test.paths, "greeter");
+    if (found === undefined) throw new Error("greeter has no record");
+    return found;
+  }
+
+  async function inMachine(command: string): Promise<string> {
+    const { hostAddress = "" } = record();
+    const { results } = await mngrOnDocker(undefined, test.env).exec([hostAddress], command);
+    expect(results).toMatchObject([{ success: true }]);
+    return results[0]?.stdout.trim() ?? "";
+  }
+});
