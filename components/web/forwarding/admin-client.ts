@@ -1,26 +1,12 @@
 import { connect } from "node:net";
-import { join } from "node:path";
 import * as z from "zod/mini";
+import type { AdminRequest } from "./admin-request.ts";
+import { adminSocketPath, isAbsent } from "./admin-socket.ts";
+import { NoContainer } from "./docker/docker-cli.ts";
+import { readContainer } from "./docker/installed-container.ts";
+import { askInContainer } from "./docker/relayed.ts";
 
-const agent = z.string().check(z.regex(/^agent-[0-9a-f]{32}$/));
-
-/** What the forwarding server can be asked by whoever owns its folder. */
-export const adminRequestForm = z.discriminatedUnion("op", [
-  /** → `{url, expiresAt}`: a URL that logs one browser in to the agent, once. */
-  z.object({ op: z.literal("mint"), agent }),
-  /** Ends the agent's codes and logins. */
-  z.object({ op: z.literal("revoke"), agent }),
-  /** Ends all logins. */
-  z.object({ op: z.literal("rotate-key") }),
-  /** Makes it look at its agents again. */
-  z.object({ op: z.literal("refresh") }),
-  /** → `AgentView[]` */
-  z.object({ op: z.literal("agents") }),
-  /** → `{port, url, pid}` */
-  z.object({ op: z.literal("status") }),
-]);
-
-export type AdminRequest = z.infer<typeof adminRequestForm>;
+export { adminSocketPath } from "./admin-socket.ts";
 
 /** No forwarding server listens there. */
 export class NotRunning extends Error {
@@ -30,22 +16,26 @@ export class NotRunning extends Error {
   }
 }
 
-export function adminSocketPath(folder: string): string {
-  return join(folder, "admin.sock");
-}
-
 /** An agent may have to be looked for on another machine. */
 const patienceMs = 60_000;
 
 /**
- * Asks the forwarding server of this folder.
+ * Asks the forwarding server of this folder, or of the container that stands for it.
  *
  * @returns its answer, to be parsed
  * @throws NotRunning, or an error with what the server said is wrong
  */
 export async function adminRequest(folder: string, request: AdminRequest): Promise<unknown> {
-  const line = await exchange(adminSocketPath(folder), `${JSON.stringify(request)}\n`);
-  const answer: unknown = JSON.parse(line);
+  const line = `${JSON.stringify(request)}\n`;
+  const container = readContainer(folder);
+  const text = await (container === undefined
+    ? exchange(adminSocketPath(folder), line)
+    : askInContainer(container.name, line, patienceMs / 1000)
+  ).catch((error: unknown) => {
+    throw error instanceof NoContainer ? new NotRunning() : error;
+  });
+  if (!text.endsWith("\n")) throw new Error("the forwarding server ended before it answered; its log says why");
+  const answer: unknown = JSON.parse(text);
   const failed = z.object({ error: z.string() }).safeParse(answer);
   if (failed.success) throw new Error(`the forwarding server could not do it: ${failed.data.error}`);
   return answer;
@@ -57,11 +47,14 @@ export async function adminRequest(folder: string, request: AdminRequest): Promi
  * @returns false when no forwarding server listens there
  */
 export function handOver(folder: string, request: AdminRequest): Promise<boolean> {
+  const line = `${JSON.stringify(request)}\n`;
+  const container = readContainer(folder);
+  if (container !== undefined) return handOverToContainer(container.name, line);
   return new Promise((resolve) => {
     const socket = connect(adminSocketPath(folder));
     socket.once("error", () => resolve(false));
     socket.once("connect", () =>
-      socket.end(`${JSON.stringify(request)}\n`, () => {
+      socket.end(line, () => {
         socket.destroy();
         resolve(true);
       }),
@@ -69,6 +62,16 @@ export function handOver(folder: string, request: AdminRequest): Promise<boolean
   });
 }
 
+async function handOverToContainer(name: string, line: string): Promise<boolean> {
+  try {
+    await askInContainer(name, line, patienceMs / 1000, { waits: false });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @returns what was said until the end of the connection */
 function exchange(path: string, line: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
@@ -82,13 +85,6 @@ function exchange(path: string, line: string): Promise<string> {
       text += part;
     });
     socket.once("error", (error) => reject(isAbsent(error) ? new NotRunning() : error));
-    socket.once("close", () => {
-      if (text.endsWith("\n")) resolve(text);
-      else reject(new Error("the forwarding server ended before it answered; its log says why"));
-    });
+    socket.once("close", () => resolve(text));
   });
-}
-
-function isAbsent(error: Error): boolean {
-  return "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");
 }

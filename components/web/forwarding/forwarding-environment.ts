@@ -5,6 +5,8 @@ import type { ForwardingConfig } from "./program/config.ts";
 /** The forwarding server as the environment of its Command: field by field, because this is what a preview shows. */
 export const forwardingEnvironment = z.object({
   INSTALLATION: z.string(),
+  /** Undefined: this machine's supervisor keeps it running. */
+  PROVIDER: z.optional(z.literal("docker")),
   /** The address that it listens on. */
   HOST: z.string(),
   PORT: z.string(),
@@ -19,6 +21,7 @@ export type ForwardingEnvironment = z.infer<typeof forwardingEnvironment>;
 export function environmentOfForwarding(installation: string, forwarding: Forwarding): ForwardingEnvironment {
   return {
     INSTALLATION: installation,
+    PROVIDER: forwarding.provider === "docker" ? "docker" : undefined,
     HOST: forwarding.host,
     PORT: String(forwarding.port),
     PUBLIC_URL: forwarding.publicUrl,

@@ -1,36 +1,57 @@
 import * as pulumi from "@pulumi/pulumi";
+import { checkedArgs } from "../../checked-args.ts";
 import { scriptCommand } from "../../command.ts";
 import { drifted } from "../../drift.ts";
+import { type ForwardingServerOptions, forwardingOf } from "../../fleet/forwarding-of.ts";
 import type { Forwarding } from "../../fleet/index.ts";
 import { installationPaths } from "../../installation-paths.ts";
+import { thisInstallation } from "../../this-installation.ts";
+import { forwardingInDocker } from "./docker/resources.ts";
 import { forwardingDrift } from "./forwarding-drift.ts";
 import { environmentOfForwarding } from "./forwarding-environment.ts";
 
-export interface ForwardingServerArgs extends Forwarding {
-  /** Id of the installation whose agents it leads to; see `installationId`. */
-  readonly installation: string;
+/** What is declared of it. What is left out has the default of `[forwarding]` (changelings/REFERENCE.md). */
+export interface ForwardingServerArgs extends ForwardingServerOptions {
+  /** Id of the installation whose agents it leads to, by default that of this program's stack; see `installationId`. */
+  readonly installation?: string;
 }
 
 /**
  * The one process through which all web changelings of a stack are reached: it keeps the logins and leads to the
- * agents. Started, supervised, restarted when its config or its program is newer, and on `pulumi destroy` stopped and
- * removed with its key, codes and logins.
+ * agents. Started, supervised (by Docker with `provider: "docker"`), restarted when its config or its program is newer,
+ * and on `pulumi destroy` stopped and removed with its key, codes and logins.
+ *
+ * @example
+ * new ForwardingServer("forwarding", { port: 8080 });
+ *
+ * @throws pulumi.InputPropertiesError with every fault of its args at once
  */
 export class ForwardingServer extends pulumi.ComponentResource {
+  /** What was declared, with all defaults. */
+  readonly declared: Forwarding;
+  /** Id of the installation whose agents it leads to. */
+  readonly installation: string;
   readonly command: pulumi.Resource;
 
-  constructor(name: string, args: ForwardingServerArgs, opts: pulumi.ComponentResourceOptions = {}) {
+  constructor(name: string, args: ForwardingServerArgs = {}, opts: pulumi.ComponentResourceOptions = {}) {
     super("changelings:web:ForwardingServer", name, {}, opts);
-    const { installation, ...forwarding } = args;
-    this.command = scriptCommand(
-      name,
-      {
-        script: "forwarding-server",
-        environment: { ...environmentOfForwarding(installation, forwarding) },
-        drift: drifted(forwardingDrift(installationPaths(installation))),
-      },
-      { parent: this },
-    );
+    const { installation = thisInstallation(), ...options } = args;
+    this.declared = checkedArgs(`forwarding server "${name}"`, () => forwardingOf(options));
+    this.installation = installation;
+    const environment = environmentOfForwarding(installation, this.declared);
+    const { provider, buildArgs } = this.declared;
+    this.command =
+      provider === "docker"
+        ? forwardingInDocker(this, name, { environment, buildArgs })
+        : scriptCommand(
+            name,
+            {
+              script: "forwarding-server",
+              environment: { ...environment },
+              drift: drifted(forwardingDrift(installationPaths(installation))),
+            },
+            { parent: this },
+          );
     this.registerOutputs();
   }
 }

@@ -8,21 +8,36 @@ const sources = [
   ...[
     "web/forwarding/program",
     "web/forwarding/state",
-    "web/forwarding/admin-client",
+    "web/forwarding/admin-request",
+    "web/forwarding/admin-socket",
     "web/record",
     "web/servers",
     "web/spec",
     "web/web-drift",
   ],
-  ...["web/kept-modal-token", "web/modal", "canonical-json", "mngr", "modal/environment", "modal/token"],
+  ...[
+    "web/kept-modal-token",
+    "web/docker",
+    "web/machine/mngr-on-machines",
+    "web/modal",
+    "canonical-json",
+    "mngr",
+    "modal/environment",
+    "modal/token",
+  ],
 ];
 const packages = ["@fastify/rate-limit", "fastify"];
+
+/** For `programVersion`. @param more what the program is made of where it runs in another way */
+export function forwardingSources(...more: string[]): [sources: string[], packages: string[]] {
+  return [[...sources, ...more], packages];
+}
 
 export function forwardingPlace(paths: InstallationPaths): DaemonPlace {
   return {
     folder: paths.forwarding,
     stateFile: join(paths.forwarding, "forwarding.json"),
-    programVersion: programVersion(sources, packages),
+    programVersion: programVersion(...forwardingSources()),
   };
 }
 

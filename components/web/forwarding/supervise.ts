@@ -3,6 +3,7 @@ import { installationPaths } from "../../installation-paths.ts";
 import { modalEnvironment } from "../../modal/environment.ts";
 import { type Daemon, nodeDaemon } from "../../supervision/daemon.ts";
 import { bootInstructionsOf, startDaemon, stopDaemon } from "../../supervision/supervise.ts";
+import { dockerEnvironment } from "../docker/docker-environment.ts";
 import { forwardingPlace } from "./state.ts";
 
 /** It sleeps most of the time, and need not be woken up every 8 s in order to shrink. */
@@ -35,6 +36,6 @@ export function forwardingBootInstructions(installation: string, home: string = 
 export function forwardingDaemon(installation: string, home: string, env: NodeJS.ProcessEnv = process.env): Daemon {
   const program = { installation, title: "forwarding server", main: "web/forwarding/program/main", options: v8Options };
   const daemon = nodeDaemon({ ...program, ...forwardingPlace(installationPaths(installation, home)) }, home, env);
-  // Where Modal is; no token.
-  return { ...daemon, env: { ...modalEnvironment(env), ...daemon.env } };
+  // Where Modal and Docker are; no token.
+  return { ...daemon, env: { ...modalEnvironment(env), ...dockerEnvironment(env), ...daemon.env } };
 }

@@ -3,7 +3,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import * as z from "zod/mini";
 import type { Log } from "../../../supervision/log.ts";
-import { type AdminRequest, adminRequestForm, adminSocketPath } from "../admin-client.ts";
+import { type AdminRequest, adminRequestForm } from "../admin-request.ts";
+import { adminSocketPath } from "../admin-socket.ts";
 import type { Agents } from "./agents.ts";
 import type { ForwardingServer } from "./server.ts";
 

@@ -1,9 +1,9 @@
 import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import https from "node:https";
-import type { Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 import type { Context } from "./exchange.ts";
 import { type Failure, failureOf, timeoutFailure } from "./failure.ts";
-import { type Route, requestHeaders, requestTrailers, upstreamPath } from "./rewrite.ts";
+import { isLoopback, type Route, requestHeaders, requestTrailers, upstreamPath } from "./rewrite.ts";
 
 export type { Failure };
 
@@ -114,15 +114,23 @@ function open(context: Context, req: IncomingMessage, { route, hasBody, isPooled
     if (hasBody) headers.push("Transfer-Encoding", "chunked");
     else if (!bodiless.has(req.method ?? "")) headers.push("Content-Length", "0");
   }
+  const host = upstream.hostname.replace(/^\[(.*)\]$/, "$1");
   return (isSecure ? https : http).request({
     agent: (isPooled ? context.pools : context.fresh)[isSecure ? "https:" : "http:"],
-    host: upstream.hostname.replace(/^\[(.*)\]$/, "$1"),
+    host,
+    ...(isSecure ? tlsOptions(host, upstream) : {}),
     port: upstream.port === "" ? (isSecure ? 443 : 80) : Number(upstream.port),
     method: req.method ?? "GET",
     path: upstreamPath(route),
     headers,
     timeout: context.headersTimeoutMs,
   });
+}
+
+/** Nobody can have a certificate for this machine's loopback, and nobody else listens there. */
+function tlsOptions(host: string, { hostname }: URL): { servername: string; rejectUnauthorized: boolean } {
+  // Else Node would take the Host for the server's name.
+  return { servername: isIP(host) === 0 ? host : "", rejectUnauthorized: !isLoopback(hostname) };
 }
 
 export function asksToContinue(req: IncomingMessage): boolean {

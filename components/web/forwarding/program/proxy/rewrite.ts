@@ -30,7 +30,8 @@ const ourCookie = /^[\s=]*(?:__(?:host|secure|http|host-http)-)?changeling_/i;
 
 /**
  * The headers of a request for the agent: without those of the connection, our cookies, and what says who the client
- * is, which is ours to say.
+ * is, which is ours to say. Its Host is the one that the browser asked for: servers compare Origin with it, most of
+ * them with it alone, and make absolute links of it.
  *
  * @param raw names and values in turn, as they came
  * @param client.address of the browser, or of what stands before us
@@ -43,7 +44,8 @@ export function requestHeaders(
   { plain = false }: { plain?: boolean } = {},
 ): string[] {
   const named = namedByConnection(raw);
-  const headers = ["Host", route.upstream.host];
+  const [protocol = "", host = ""] = route.publicOrigin.split("://");
+  const headers = ["Host", host];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const [name = "", value = ""] = [raw[i], raw[i + 1]];
     const key = name.toLowerCase();
@@ -52,7 +54,6 @@ export function requestHeaders(
     const kept = key === "cookie" ? withoutOurCookies(value) : value;
     if (kept !== undefined) headers.push(name, kept);
   }
-  const [protocol = "", host = ""] = route.publicOrigin.split("://");
   if (client.address !== undefined) headers.push("X-Forwarded-For", client.address);
   headers.push("X-Forwarded-Host", host, "X-Forwarded-Proto", protocol);
   if (route.prefix !== "") headers.push("X-Forwarded-Prefix", route.prefix);
@@ -119,7 +120,7 @@ export function rewriteLocation(location: string, { upstream, prefix, path, publ
   const text = Buffer.from(location, "latin1").toString("utf8");
   const from = urlOf(base + path, upstream) ?? upstream;
   const to = urlOf(text, from);
-  if (to === undefined || (!isSameServer(to, upstream) && to.origin !== publicOrigin)) return location;
+  if (to === undefined || !(isSameServer(to, upstream) || isSameSite(to, publicOrigin))) return location;
   const own = isWithin(to.pathname, base) ? to.pathname.slice(base.length) || "/" : to.pathname;
   return publicOrigin + rewritePath(own, prefix) + to.search + to.hash;
 }
@@ -184,7 +185,12 @@ function isSameServer(one: URL, other: URL): boolean {
   return isLoopback(one.hostname) && isLoopback(other.hostname);
 }
 
-function isLoopback(hostname: string): boolean {
+/** An agent that does not know of TLS in front of us writes http. */
+function isSameSite(to: URL, publicOrigin: string): boolean {
+  return to.origin === publicOrigin || (to.protocol === "http:" && `https://${to.host}` === publicOrigin);
+}
+
+export function isLoopback(hostname: string): boolean {
   return /^(?:localhost|127(?:\.\d+){3}|0\.0\.0\.0|\[::1?\])$/.test(hostname);
 }
 

@@ -1,0 +1,21 @@
+import * as z from "zod/mini";
+
+const agent = z.string().check(z.regex(/^agent-[0-9a-f]{32}$/));
+
+/** What the forwarding server can be asked by whoever owns its folder. */
+export const adminRequestForm = z.discriminatedUnion("op", [
+  /** → `{url, expiresAt}`: a URL that logs one browser in to the agent, once. */
+  z.object({ op: z.literal("mint"), agent }),
+  /** Ends the agent's codes and logins. */
+  z.object({ op: z.literal("revoke"), agent }),
+  /** Ends all logins. */
+  z.object({ op: z.literal("rotate-key") }),
+  /** Makes it look at its agents again. */
+  z.object({ op: z.literal("refresh") }),
+  /** → `AgentView[]` */
+  z.object({ op: z.literal("agents") }),
+  /** → `{port, url, pid}` */
+  z.object({ op: z.literal("status") }),
+]);
+
+export type AdminRequest = z.infer<typeof adminRequestForm>;

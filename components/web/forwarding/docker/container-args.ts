@@ -1,0 +1,69 @@
+import { join } from "node:path";
+import type { ForwardingEnvironment } from "../forwarding-environment.ts";
+import { containerName, stateFolder, volumeName } from "./names.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** How a `docker.Container` is made that stands for the forwarding server: Docker keeps it running, and walls it off from nothing. */
+export interface ContainerArgs {
+  readonly name: string;
+  readonly image: string;
+  readonly restart: "unless-stopped";
+  readonly networkMode: "host";
+  readonly pidMode: "host";
+  readonly user: string;
+  readonly groupAdds?: string[];
+  readonly envs: string[];
+  readonly mounts: ContainerMount[];
+  readonly logDriver: "local";
+  readonly destroyGraceSeconds: number;
+}
+
+export interface ContainerMount {
+  readonly type: "bind" | "volume";
+  /** Absolute path, or name of the volume. */
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+/** Its connections get a moment to end. */
+const graceSeconds = 10;
+
+/**
+ * - The host's network: agents here and in Docker, and the ssh of tunnels, are at 127.0.0.1.
+ * - The host's process ids: mngr looks at the processes of local agents.
+ * - The person's uid: mngr's files, and tmux's sockets, are for nobody else.
+ * - Paths in it are those of this machine, because mngr's records hold such.
+ */
+export function containerArgs(image: string, environment: ForwardingEnvironment, from: Surroundings): ContainerArgs {
+  const { uid, gid, home, hostDirs, tmuxFolder, modalFiles, dockerSocket, socketGid, settings } = from;
+  const needsGroup = uid !== 0 && socketGid !== undefined && socketGid !== gid;
+  const variables = { ...settings, ...environment, HOME: home };
+  return {
+    name: containerName(environment.INSTALLATION),
+    image,
+    restart: "unless-stopped",
+    networkMode: "host",
+    pidMode: "host",
+    user: `${uid}:${gid}`,
+    ...(needsGroup ? { groupAdds: [String(socketGid)] } : {}),
+    envs: Object.entries(variables)
+      .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
+      .sort(),
+    mounts: [
+      { type: "volume", source: volumeName(environment.INSTALLATION), target: stateFolder, readOnly: false },
+      // The agents' repos and data are in it too: what they say of themselves is read there.
+      bind(join(home, ".changelings"), "read only"),
+      ...hostDirs.map((path) => bind(path)),
+      bind(tmuxFolder),
+      ...modalFiles.map((path) => bind(path, "read only")),
+      bind(dockerSocket),
+    ],
+    logDriver: "local",
+    destroyGraceSeconds: graceSeconds,
+  };
+}
+
+function bind(path: string, access?: "read only"): ContainerMount {
+  return { type: "bind", source: path, target: path, readOnly: access !== undefined };
+}

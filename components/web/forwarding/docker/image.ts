@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { programVersion } from "../../../supervision/program-version.ts";
+import { forwardingSources } from "../state.ts";
+import { bundleProgram } from "./bundle.ts";
+import { docker } from "./docker-cli.ts";
+import { imageRepository, imageTagPrefix } from "./names.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** What an image is built with. */
+export type BuiltWith = Pick<Surroundings, "person" | "uid" | "gid" | "home"> & {
+  /** `KEY=VALUE`, of the person's. */
+  readonly buildArgs: readonly string[];
+};
+
+const here = dirname(fileURLToPath(import.meta.url));
+const packageRoot = join(here, "../../../..");
+
+/** Beside the program, what the build reads. Read from a checkout or from the built package. */
+const buildFiles = {
+  Dockerfile: join(here, "Dockerfile"),
+  "install-tools.sh": join(here, "install-tools.sh"),
+  "requirements.txt": join(packageRoot, "scripts/setup/requirements.txt"),
+};
+
+/** A slow machine that downloads its bases and mngr. */
+const buildSeconds = 1500;
+const otherSeconds = 60;
+
+/** The image of an installation, by the version of all that is in it. */
+export function imageName(installation: string, builtWith: BuiltWith): string {
+  const hash = createHash("sha256").update(
+    programVersion(...forwardingSources("web/forwarding/docker", "web/forwarding/forwarding-environment")),
+  );
+  for (const path of Object.values(buildFiles)) hash.update(readFileSync(path));
+  hash.update(JSON.stringify(buildArguments(builtWith)));
+  return `${imageRepository}:${imageTagPrefix(installation)}${hash.digest("hex").slice(0, 16)}`;
+}
+
+/**
+ * Builds an image. Docker's progress goes to stderr.
+ * @throws DockerError with Docker's reason
+ */
+export async function buildImage(image: string, builtWith: BuiltWith): Promise<void> {
+  const context = mkdtempSync(join(tmpdir(), "forwarding-image-"));
+  try {
+    for (const [name, path] of Object.entries(buildFiles)) copyFileSync(path, join(context, name));
+    await bundleProgram(join(context, "program"));
+    const args = buildArguments(builtWith).flatMap((arg) => ["--build-arg", arg]);
+    await docker(["build", "--tag", image, ...args, context], { timeoutSeconds: buildSeconds, isTold: true });
+  } finally {
+    rmSync(context, { recursive: true, force: true });
+  }
+}
+
+/** Removes the images of an installation that no container uses; those that are gone are fine. @param but is kept */
+export async function removeImages(installation: string, but?: string): Promise<void> {
+  const pattern = `reference=${imageRepository}:${imageTagPrefix(installation)}*`;
+  const list = ["image", "ls", "--filter", pattern, "--format", "{{.Repository}}:{{.Tag}}"];
+  const images = (await docker(list, { timeoutSeconds: otherSeconds })).split("\n").filter(Boolean);
+  for (const image of images.filter((each) => each !== but)) await removeImage(image);
+}
+
+async function removeImage(image: string): Promise<void> {
+  try {
+    await docker(["image", "rm", image], { timeoutSeconds: otherSeconds });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (!/no such image|is using its referenced image|is being used by/i.test(reason)) throw error;
+  }
+}
+
+/** Their order is that of the build. */
+function buildArguments({ person, uid, gid, home, buildArgs }: BuiltWith): string[] {
+  return [...buildArgs, ...[`PERSON=${person}`, `PERSON_UID=${uid}`, `PERSON_GID=${gid}`, `PERSON_HOME=${home}`]];
+}

@@ -1,0 +1,45 @@
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { readJson } from "../../../files.ts";
+import { removeFile, writeInstalled } from "../../../installed-file.ts";
+
+/**
+ * `container.json` in the forwarding server's folder on this machine: it is there when the server runs in a container,
+ * and so whoever asks it knows the way. Written by `pulumi up` alone.
+ */
+const installedContainer = z.object({
+  version: z.literal(1),
+  name: z.string(),
+  /** The container's id, and the name of its image. */
+  id: z.string(),
+  image: z.string(),
+});
+
+export type InstalledContainer = z.infer<typeof installedContainer>;
+
+/** @returns undefined when the server does not run in a container */
+export function readContainer(folder: string): InstalledContainer | undefined {
+  return installedContainer.safeParse(tryJson(containerPath(folder))).data;
+}
+
+export function writeContainer(folder: string, container: Omit<InstalledContainer, "version">): void {
+  writeInstalled(containerPath(folder), { version: 1, ...container });
+}
+
+/** Succeeds when it is already gone. */
+export function removeContainerFile(folder: string): void {
+  removeFile(containerPath(folder));
+}
+
+function containerPath(folder: string): string {
+  return join(folder, "container.json");
+}
+
+function tryJson(path: string): unknown {
+  try {
+    return readJson(path);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

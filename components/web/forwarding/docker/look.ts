@@ -1,0 +1,73 @@
+import { spawnSync } from "node:child_process";
+import * as z from "zod/mini";
+import { dockerEnvironment } from "../../docker/docker-environment.ts";
+import { failed, NoContainer, notStarted } from "./docker-cli.ts";
+import { containerName } from "./names.ts";
+
+/** What Docker says of a forwarding server. */
+export interface Look {
+  /** Undefined: there is none of its name. */
+  readonly container: FoundContainer | undefined;
+  /** The image that it was made of is still there. */
+  readonly hasImage: boolean;
+}
+
+export interface FoundContainer {
+  readonly id: string;
+  /** Name of its image. */
+  readonly image: string;
+  readonly running: boolean;
+  /** It crashed, and Docker will start it again. */
+  readonly restarting: boolean;
+  readonly exitCode: number;
+}
+
+const inspected = z.object({
+  Id: z.string(),
+  Config: z.object({ Image: z.string() }),
+  State: z.object({
+    Running: z.boolean(),
+    Restarting: z.boolean(),
+    ExitCode: z.number(),
+  }),
+});
+
+const patienceMs = 20_000;
+
+/** @throws DockerError when Docker does not answer */
+export function lookAtContainer(installation: string): Look {
+  const container = foundContainer(installation);
+  return { container, hasImage: container !== undefined && hasImage(container.image) };
+}
+
+/** @returns undefined when there is none of its name @throws DockerError */
+export function foundContainer(installation: string): FoundContainer | undefined {
+  const answer = inspect("container", containerName(installation));
+  if (answer === undefined) return undefined;
+  const { Id: id, Config, State } = inspected.parse(answer);
+  const { Running, Restarting, ExitCode: exitCode } = State;
+  // One that is about to be started again counts as running for Docker.
+  return { id, image: Config.Image, running: Running && !Restarting, restarting: Restarting, exitCode };
+}
+
+/** @throws DockerError */
+export function hasImage(image: string): boolean {
+  return inspect("image", image) !== undefined;
+}
+
+/** Blocks, for some 50 ms: components are constructed without waiting. @returns undefined when there is none */
+function inspect(what: "container" | "image", name: string): unknown {
+  const args = [what, "inspect", "--format", "{{json .}}", name];
+  const options = {
+    env: dockerEnvironment(process.env),
+    encoding: "utf8",
+    timeout: patienceMs,
+    killSignal: "SIGKILL",
+  } as const;
+  const { status, stdout, stderr, error } = spawnSync("docker", args, options);
+  if (error !== undefined) throw notStarted(error);
+  if (status === 0) return JSON.parse(stdout);
+  const reason = failed([`${what} inspect`], stderr);
+  if (reason instanceof NoContainer) return undefined;
+  throw reason;
+}

@@ -1,0 +1,32 @@
+/**
+ * The forwarding server in its container: all that it is told stands in its environment, all that it keeps on its
+ * volume. Every end but the one that it is told to make is a crash, and Docker starts it again.
+ */
+import { join } from "node:path";
+import { ensureFolder } from "../../../files.ts";
+import { installationPaths } from "../../../installation-paths.ts";
+import { takeLock } from "../../../lock.ts";
+import { openLog } from "../../../supervision/log.ts";
+import { configOfEnvironment, forwardingEnvironment } from "../forwarding-environment.ts";
+import { forwardingConfig } from "../program/config.ts";
+import { runForwardingServer } from "../program/run.ts";
+import { stateFolder } from "./names.ts";
+
+process.umask(0o077);
+const environment = forwardingEnvironment.parse(process.env);
+ensureFolder(stateFolder);
+// Two that sign with one key and write the same files would lose each other's codes.
+if (!takeLock(join(stateFolder, "lock"))) {
+  process.stderr.write("error: another container has the volume of this forwarding server; remove that one\n");
+  process.exit(1);
+}
+const logFile = openLog(join(stateFolder, "forwarding.log"));
+await runForwardingServer({
+  paths: installationPaths(environment.INSTALLATION),
+  folder: stateFolder,
+  config: () => forwardingConfig.parse(configOfEnvironment(environment)),
+  log(event) {
+    logFile(event);
+    process.stdout.write(`${new Date().toISOString()} ${event}\n`);
+  },
+});

@@ -1,0 +1,19 @@
+/**
+ * Runs in the container, by `docker exec`, with the server's folder: hands what comes on stdin to its admin socket, and
+ * prints the answer. With `hand-over` it waits for none. Ends with `relayNotRunning` when no server listens.
+ */
+import { connect } from "node:net";
+import { adminSocketPath, isAbsent } from "../admin-socket.ts";
+import { relayNotRunning } from "./names.ts";
+
+const [folder = "", mode] = process.argv.slice(2);
+const socket = connect({ path: adminSocketPath(folder), allowHalfOpen: true });
+socket.once("error", (error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(isAbsent(error) ? relayNotRunning : 1);
+});
+socket.once("connect", () => {
+  process.stdin.pipe(socket);
+  if (mode === "hand-over") socket.once("finish", () => process.exit(0));
+  else socket.pipe(process.stdout);
+});

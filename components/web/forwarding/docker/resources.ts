@@ -1,0 +1,114 @@
+import { createRequire } from "node:module";
+import * as pulumi from "@pulumi/pulumi";
+import { scriptCommand } from "../../../command.ts";
+import { drifted } from "../../../drift.ts";
+import { installationPaths } from "../../../installation-paths.ts";
+import { DockerError } from "../../docker/docker-client.ts";
+import type { ForwardingEnvironment } from "../forwarding-environment.ts";
+import { forwardingConfigDrift } from "../installed-config.ts";
+import { containerArgs } from "./container-args.ts";
+import { containerDrift } from "./container-drift.ts";
+import { imageName } from "./image.ts";
+import { lookAtContainer } from "./look.ts";
+import { volumeName } from "./names.ts";
+import { type Surroundings, surroundingsHere } from "./surroundings.ts";
+
+export interface InDockerArgs {
+  readonly environment: ForwardingEnvironment;
+  readonly buildArgs: readonly string[];
+}
+
+/** The label that is stated anew when the container is to be replaced. */
+const driftLabel = "changelings_drift";
+
+/**
+ * The forwarding server as a container: its image, a volume for what it keeps, the container, and the Command that tells
+ * the way to it and sees that it answers.
+ *
+ * @returns the Command
+ * @throws as `lookInDocker`
+ */
+export function forwardingInDocker(parent: pulumi.Resource, name: string, args: InDockerArgs): pulumi.Resource {
+  // Loaded for who uses it alone: it takes a tenth of a second of every program's start.
+  const require = createRequire(import.meta.url);
+  const { Container }: typeof import("@pulumi/docker/container.js") = require("@pulumi/docker/container.js");
+  const { Volume }: typeof import("@pulumi/docker/volume.js") = require("@pulumi/docker/volume.js");
+  const { environment, buildArgs } = args;
+  const { INSTALLATION: installation, HOST, PORT } = environment;
+  const { surroundings, drift } = lookInDocker(installation);
+  const image = imageName(installation, { ...surroundings, buildArgs });
+
+  const place = scriptCommand(
+    `${name}-image`,
+    {
+      script: "forwarding-image",
+      environment: { INSTALLATION: installation, IMAGE: image, BUILD_ARGS: JSON.stringify(buildArgs), HOST, PORT },
+      drift,
+    },
+    { parent },
+  );
+  const volume = new Volume(`${name}-volume`, { name: volumeName(installation) }, { parent });
+  const container = new Container(
+    `${name}-container`,
+    {
+      ...containerArgs(image, environment, surroundings),
+      // As a Command's DRIFT: one that is healthy ignores it; on one that is not, the change replaces the container.
+      labels: [{ label: driftLabel, value: drift ?? "" }],
+    },
+    {
+      parent,
+      dependsOn: [place, volume],
+      // Its name and its port are taken until it is gone.
+      deleteBeforeReplace: true,
+      // Of itself the docker plugin takes another source or target of a mount for a change in place, and makes none.
+      replaceOnChanges: ["mounts"],
+      ...(drift === undefined ? { ignoreChanges: ["labels"] } : {}),
+    },
+  );
+  return scriptCommand(
+    name,
+    {
+      script: "forwarding-server",
+      environment: { ...environment, IMAGE: image, CONTAINER: container.id },
+      drift: drift ?? drifted(forwardingConfigDrift(installationPaths(installation))),
+    },
+    { parent },
+  );
+}
+
+interface Looked {
+  readonly surroundings: Surroundings;
+  readonly drift: string | undefined;
+}
+
+const looks = new Map<string, Looked>();
+
+/**
+ * Looks at what there is, once in a program: asked for early, it refuses before anything is touched.
+ *
+ * @throws pulumi.RunError in `up`, when Docker does not answer; and when it is another machine's
+ */
+export function lookInDocker(installation: string): Looked {
+  const known = looks.get(installation);
+  if (known !== undefined) return known;
+  try {
+    const surroundings = surroundingsHere();
+    const look = { surroundings, drift: drifted(driftNow(installation)) };
+    looks.set(installation, look);
+    return look;
+  } catch (error) {
+    throw error instanceof DockerError ? new pulumi.RunError(inWords(error)) : error;
+  }
+}
+
+function driftNow(installation: string): string | undefined {
+  try {
+    return containerDrift(installationPaths(installation).forwarding, lookAtContainer(installation));
+  } catch (error) {
+    if (!(error instanceof DockerError && pulumi.runtime.isDryRun())) throw error;
+    pulumi.log.warn(inWords(error));
+    return undefined;
+  }
+}
+
+const inWords = ({ message }: DockerError) => `the forwarding server in Docker: ${message}`;

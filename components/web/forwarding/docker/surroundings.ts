@@ -1,0 +1,72 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { homedir, userInfo } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { modalEnvironment } from "../../../modal/environment.ts";
+import { personIdentity } from "../../../modal/identity.ts";
+import { DockerError } from "../../docker/docker-client.ts";
+
+/** What of this machine a container needs in order to stand for a process of the person's own. Paths are absolute. */
+export interface Surroundings {
+  readonly person: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  /** mngr's, and those beside it: of profiles, and of stacks with an identity of their own. */
+  readonly hostDirs: readonly string[];
+  /** Where the sockets of tmux are, which local agents run in. */
+  readonly tmuxFolder: string;
+  /** Files with the settings of Modal's clients. */
+  readonly modalFiles: readonly string[];
+  readonly dockerSocket: string;
+  /** Of the Docker socket. */
+  readonly socketGid: number | undefined;
+  /** What mngr and Modal's clients are told by the person's environment; nothing secret. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** @throws DockerError when Docker is another machine's */
+export function surroundingsHere(env: NodeJS.ProcessEnv = process.env): Surroundings {
+  const home = env["HOME"] || homedir();
+  const { username, uid, gid } = userInfo();
+  const socket = socketOf(env["DOCKER_HOST"] || usualHost);
+  const { hostDir } = personIdentity(env);
+  const modalFile = env["MODAL_CONFIG_PATH"] || join(home, ".modal.toml");
+  return {
+    ...{ person: username, uid, gid, home },
+    hostDirs: [hostDir, ...asideOf(hostDir)],
+    tmuxFolder: env["TMUX_TMPDIR"] || "/tmp",
+    modalFiles: existsSync(modalFile) ? [modalFile] : [],
+    dockerSocket: socket,
+    socketGid: statSync(socket, { throwIfNoEntry: false })?.gid,
+    settings: settingsOf(env),
+  };
+}
+
+/** Where the daemon listens when nobody says otherwise. */
+const usualHost = "unix:///var/run/docker.sock";
+
+/** @throws DockerError for another machine's: a container there could not reach the agents here */
+function socketOf(host: string): string {
+  if (host.startsWith("unix:///")) return host.slice("unix://".length);
+  throw new DockerError(
+    `DOCKER_HOST is ${host}, and the forwarding server has to run on this machine; unset it, or write provider = "local" in [forwarding]`,
+  );
+}
+
+/** Host dirs that are put aside are named after the person's own; see `profileHostDir` and `ensureMachineIdentity`. */
+function asideOf(hostDir: string): string[] {
+  const folder = dirname(hostDir);
+  if (!existsSync(folder)) return [];
+  const beside = readdirSync(folder, { withFileTypes: true });
+  return beside
+    .filter((entry) => entry.isDirectory() && entry.name.startsWith(`${basename(hostDir)}-`))
+    .map(({ name }) => join(folder, name))
+    .sort();
+}
+
+const isSetting = (name: string) => /^(MNGR_|MODAL_|TMUX_TMPDIR$|TZ$)/.test(name);
+
+function settingsOf(env: NodeJS.ProcessEnv): Record<string, string> {
+  const kept = Object.entries(modalEnvironment(env)).filter(([name]) => isSetting(name));
+  return Object.fromEntries([...kept, ...(env["DOCKER_HOST"] ? [["DOCKER_HOST", env["DOCKER_HOST"]]] : [])]);
+}

@@ -1,0 +1,51 @@
+import type { InstallationPaths } from "../../../installation-paths.ts";
+import type { Log } from "../../../supervision/log.ts";
+import { startAdmin } from "./admin.ts";
+import { openAccess } from "./auth/access.ts";
+import type { ForwardingConfig } from "./config.ts";
+import { discoverAgents } from "./discovery/live-agents.ts";
+import { troublePage } from "./pages/agent-trouble.ts";
+import { createProxy } from "./proxy/proxy.ts";
+import { createForwardingServer } from "./server.ts";
+
+export interface RunOptions {
+  readonly paths: InstallationPaths;
+  /** The server's own, 0700: its key, codes, logins and admin socket. */
+  readonly folder: string;
+  /** @throws when there is none that can be used */
+  readonly config: () => ForwardingConfig;
+  readonly log: Log;
+}
+
+/** Runs the server until it is told to end. A crash ends this process with 1, so that whatever supervises it starts another. */
+export async function runForwardingServer({ paths, folder, config: configOf, log }: RunOptions): Promise<void> {
+  const crash = (reason: string, said: string): never => {
+    log(`${reason}: ${said}`);
+    process.stderr.write(`error: ${said}\n`);
+    process.exit(1);
+  };
+  process.on("uncaughtException", (error) => crash("crashed", error.stack ?? error.message));
+  try {
+    const config = configOf();
+    const isSecure = config.publicUrl !== null;
+    const { codeTtlSeconds, cookieTtlSeconds } = config;
+    const access = openAccess({ folder, codeTtlSeconds, cookieTtlSeconds, isSecure, log });
+    const agents = discoverAgents({ paths, env: process.env, log });
+    const proxy = createProxy(agents, { page: troublePage, log });
+    const server = await createForwardingServer({ config, access, agents, proxy, log });
+    const admin = await startAdmin({ folder, server, agents, log });
+    log(`listens on port ${server.port} of ${config.host}, as ${server.url}`);
+
+    const end = async (signal: string) => {
+      log(`ended: ${signal}`);
+      admin.close();
+      agents.stop();
+      await server.close();
+      proxy.stop();
+      process.exit(0);
+    };
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, () => void end(signal));
+  } catch (error) {
+    crash("did not start", error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,39 @@
+import { createServer } from "node:http";
+import type { InstallationPaths } from "../../installation-paths.ts";
+import { readContainer } from "./docker/installed-container.ts";
+import { foundContainer } from "./docker/look.ts";
+import { type ForwardingConfig, readConfig } from "./program/config.ts";
+import { listen } from "./program/listen.ts";
+import { forwardingState } from "./state.ts";
+
+/**
+ * Sees that a forwarding server could listen as it is declared. Done before anything is stopped: the old one goes on
+ * running when the new one could not.
+ *
+ * @throws when it can't be listened on; the error says what to do
+ */
+export async function tryPort(
+  installation: string,
+  paths: InstallationPaths,
+  config: Pick<ForwardingConfig, "host" | "port">,
+): Promise<void> {
+  if (portInUse(installation, paths) === config.port) return;
+  const server = createServer();
+  const listening = await listen(server, config);
+  listening.close();
+  await new Promise((resolve) => server.close(resolve));
+}
+
+/** @returns undefined when none of the installation runs, or none with a config that can be read */
+function portInUse(installation: string, paths: InstallationPaths): number | undefined {
+  try {
+    return isRunning(installation, paths) ? readConfig(paths.forwarding).port : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunning(installation: string, paths: InstallationPaths): boolean {
+  if (readContainer(paths.forwarding) === undefined) return forwardingState(paths).alive;
+  return foundContainer(installation)?.running === true;
+}
