@@ -58,22 +58,30 @@ async function lookAtWebs() {
     import("./components/web/web-changeling.ts"),
   ]);
   const { forwarding, mngrProfile } = fleet;
-  const of = (where: "local" | "modal") => webs.filter(({ provider }) => provider === where);
-  const [local, modal] = await Promise.all([
+  const of = (where: (typeof webs)[number]["provider"]) => webs.filter(({ provider }) => provider === where);
+  const [local, docker, modal] = await Promise.all([
     localWebs(of("local"), { mngrProfile, secretValues: secretsOf }),
+    of("docker").length === 0 ? undefined : websInDocker(of("docker")),
     of("modal").length === 0 ? undefined : websOnModal(of("modal")),
   ]);
+  if (forwarding.provider === "docker") await lookAtForwarding(local.installation);
   return () => {
     // It starts first, and is told of each agent that comes; but a port that is taken keeps no agent from running.
     new ForwardingServer("forwarding", { ...forwarding, installation: local.installation });
     return webs.map((declared) => {
       const { name, kind, provider, enabled } = declared;
       const secretValues = secretsOf(declared);
-      const { agentId, servers } = new WebChangeling(name, { ...declared, local, modal, secretValues });
+      const { agentId, servers } = new WebChangeling(name, { ...declared, local, docker, modal, secretValues });
       const url = agentId.apply((id) => id && pageUrl(forwarding, id));
       return [name, { kind, provider, enabled, url, servers }] as const;
     });
   };
+}
+
+/** A Docker that does not answer is told before anything is touched. */
+async function lookAtForwarding(installation: string) {
+  const { lookInDocker } = await import("./components/web/forwarding/docker/resources.ts");
+  lookInDocker(installation);
 }
 
 /** Modal's parts load only for who uses them. */
@@ -85,6 +93,11 @@ async function lookAtModal() {
 async function placeOnModal() {
   const { modalPlace } = await import("./components/cron/modal-place.ts");
   return modalPlace(onModal, { modal: stackOnModal, secretValues: secretsOf });
+}
+
+async function websInDocker(declared: typeof webs) {
+  const { dockerWebs } = await import("./components/web/docker-webs.ts");
+  return dockerWebs(declared, { mngrProfile: fleet.mngrProfile, secretValues: secretsOf });
 }
 
 async function websOnModal(declared: typeof webs) {

@@ -33,7 +33,7 @@ export function scriptCommand(name: string, args: ScriptCommandArgs, opts: pulum
   const run = `exec node ${scriptPath(args.script)}`;
   const secrets = Object.entries(args.secretEnvironment ?? {}).map(([key, value]) => [key, pulumi.secret(value)]);
   const quiet = args.drift === undefined ? { ignoreChanges: ["environment.DRIFT"] } : {};
-  return new Command(
+  const command = new Command(
     name,
     {
       create: `${run} apply`,
@@ -45,6 +45,28 @@ export function scriptCommand(name: string, args: ScriptCommandArgs, opts: pulum
     },
     pulumi.mergeOptions(opts, { ...quiet, additionalSecretOutputs: ["stdout", "stderr"] }),
   );
+  tellOnce(command);
+  return command;
+}
+
+let isTold = false;
+
+/**
+ * The engine has told why a Command failed, and the SDK would tell again, as an exception of the program with its
+ * insides. That the program fails too must stay: else what is no longer declared would be removed, although what takes
+ * its place may be what failed.
+ */
+function tellOnce(command: Command): void {
+  for (const output of Object.values(command)) if (pulumi.Output.isInstance(output)) pulumi.recover(output, () => {});
+  pulumi.recover(command.urn, () => {
+    if (isTold) return "";
+    isTold = true;
+    const message =
+      "not all could be applied, for the reasons that stand with each; what is no longer declared is removed by the next up that succeeds";
+    // Where the program has ended by then, its stack is shown in place of its message.
+    void Promise.reject(Object.assign(new pulumi.RunError(message), { stack: message }));
+    return "";
+  });
 }
 
 function defined(environment: ScriptCommandArgs["environment"]): Record<string, pulumi.Input<string>> {

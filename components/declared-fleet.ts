@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import * as pulumi from "@pulumi/pulumi";
-import { type Fleet, formatFaults, loadFleet, missingSecrets, secretNames } from "./fleet/index.ts";
+import { type Fleet, formatFaults, loadFleet, type MissingSecret, missingSecrets, secretNames } from "./fleet/index.ts";
+import { targetedNames } from "./limited-up.ts";
 import type { ModalToken } from "./modal/token.ts";
 import { absolutePath } from "./portable-path.ts";
 
@@ -57,7 +58,8 @@ export type SecretValues = Readonly<Record<string, pulumi.Input<string>>>;
 /**
  * The values that are set for all secrets of a fleet.
  *
- * @throws pulumi.RunError in an update that lacks a required one, naming all that are missing; a preview warns
+ * @throws pulumi.RunError in an update that lacks a required one, naming all that are missing; a preview warns, and so
+ * does an update for what it is not limited to
  */
 export async function secretValues(fleet: Fleet, config: pulumi.Config): Promise<SecretValues> {
   const names = new Set(fleet.changelings.flatMap(secretNames));
@@ -68,13 +70,17 @@ export async function secretValues(fleet: Fleet, config: pulumi.Config): Promise
     }),
   );
   const missing = missingSecrets(fleet, Object.fromEntries(Object.keys(values).map((name) => [name, "set"])));
-  if (missing.length === 0) return values;
+  const targeted = targetedNames(process.env);
+  const stopping = missing.filter(({ changeling }) => targeted?.has(changeling) ?? true);
+  if (stopping.length > 0 && !pulumi.runtime.isDryRun()) throw new pulumi.RunError(missingInWords(stopping));
+  if (missing.length > 0) await pulumi.log.warn(missingInWords(missing));
+  return values;
+}
+
+function missingInWords(missing: readonly MissingSecret[]): string {
   const lines = missing.map(({ changeling, names }) => `${changeling} needs ${names.join(" or ")}, which is not set`);
   const remedy = "Set it in the environment of `pulumi up`, or with: pulumi config set --secret changelings:NAME";
-  const message = `${lines.join("\n")}\n${remedy}`;
-  if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
-  await pulumi.log.warn(message);
-  return values;
+  return `${lines.join("\n")}\n${remedy}`;
 }
 
 /** The token that the stack's config holds for Modal (`changelings:MODAL_TOKEN_ID` and its SECRET), for who sets none in the environment. */

@@ -15,7 +15,7 @@ if (status === 0) {
   for (const folder of ["changelings", "components"]) {
     cpSync(join(projectFolder, folder), join(dist, folder), {
       recursive: true,
-      filter: (file) => !file.endsWith(".ts"),
+      filter: (file) => !/\.ts$|__pycache__/.test(file),
     });
   }
   cpSync(join(projectFolder, "scripts/make_tar_of_repo.sh"), join(dist, "scripts/make_tar_of_repo.sh"));

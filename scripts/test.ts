@@ -7,6 +7,7 @@ import { parseCLI, startVitest, type TestModule, type TestSuite } from "vitest/n
 import { runChecks } from "./check/checks.ts";
 import { checkout } from "./setup/cache.mjs";
 import { findChromium } from "./setup/chromium.ts";
+import { setUpDocker } from "./setup/docker.ts";
 import { setUpEmulator } from "./setup/emulator.ts";
 import { descendantsOf, signalQuietly } from "./setup/processes.mjs";
 import { SetupError, say } from "./setup/progress.mjs";
@@ -26,6 +27,8 @@ const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] 
 // A test that needs these sets them up too, but has no minutes for it, and can't say what it is doing.
 await prepare("Modal's emulator", setUpEmulator);
 await prepare("a browser", findChromium);
+// Only journeys need it, and it takes more than a minute.
+if (args.some((arg) => /docker|journeys/.test(arg))) await prepare("docker", setUpDocker, "be skipped");
 
 // The journeys go the ways of other tests at length, and would take as long as all of those.
 const { filter, options } = parseCLI(["vitest", "run", ...(args.length === 0 ? ["--project=!journeys"] : args)]);
@@ -52,12 +55,12 @@ await vitest.close();
 process.stdout.write(`${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);
 process.exit(failed > 0 || tests.length === 0 ? 1 : 0);
 
-async function prepare(what: string, setUp: () => Promise<unknown>): Promise<void> {
+async function prepare(what: string, setUp: () => Promise<unknown>, otherwise = "fail"): Promise<void> {
   try {
     await setUp();
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
-    say(`${explain(error)}\nThe tests that need ${what} will fail.`);
+    say(`${explain(error)}\nThe tests that need ${what} will ${otherwise}.`);
   }
 }
 

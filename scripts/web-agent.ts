@@ -1,6 +1,7 @@
 /** Makes, updates or removes the agent of a local web changeling: the `<name>-agent` Command. */
 import { homedir } from "node:os";
 import { installationPaths } from "../components/installation-paths.ts";
+import { isDockerVariable } from "../components/web/docker/docker-environment.ts";
 import { applyWeb } from "../components/web/local/apply.ts";
 import { removeWeb } from "../components/web/local/remove.ts";
 import { webAgents } from "../components/web/local/web-agents.ts";
@@ -12,6 +13,8 @@ process.umask(0o077);
 
 await runScript({
   variables: webEnvironment,
+  // The forwarding server may be in a container, and is told of the agent there.
+  keeps: isDockerVariable,
   // Twice what a start may take, since one that fails is rolled back, and what git and mngr take for it.
   timeoutSeconds: 4 * 3600,
   async apply(variables) {

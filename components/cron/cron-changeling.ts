@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { withAlias } from "../alias.ts";
-import { type ChangelingOptions, ChangelingOptionsError, changelingOf, type DeclaredCron } from "../fleet/index.ts";
+import { checkedArgs, invalidArgs } from "../checked-args.ts";
+import { type ChangelingOptions, changelingOf, type DeclaredCron } from "../fleet/index.ts";
 import { localCron } from "./local-resources.ts";
 import type { ModalPlace } from "./modal-resources.ts";
 
@@ -34,32 +35,18 @@ export class CronChangeling extends pulumi.ComponentResource {
   constructor(name: string, args: CronChangelingArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("changelings:cron:CronChangeling", name, {}, withAlias(opts, args.renamedFrom));
     const { secretValues = {}, mngrProfile, modal, ...options } = args;
-    this.declared = checked(name, options);
+    this.declared = checkedArgs(`changeling "${name}"`, () => changelingOf(name, options));
     if (this.declared.provider === "local") {
-      const job = localCron(this, { declared: this.declared, mngrProfile, secretValues });
-      this.registerOutputs({ job: job.urn });
+      localCron(this, { declared: this.declared, mngrProfile, secretValues });
     } else {
-      const app = required(name, modal).deploy(this, { declared: this.declared, secretValues });
-      this.registerOutputs({ app: app.urn });
+      required(name, modal).deploy(this, { declared: this.declared, secretValues });
     }
-  }
-}
-
-function checked(name: string, options: ChangelingOptions): DeclaredCron {
-  try {
-    return changelingOf(name, options);
-  } catch (error) {
-    if (!(error instanceof ChangelingOptionsError)) throw error;
-    const errors = error.faults.map(({ option, reason }) => ({ propertyPath: option, reason }));
-    throw new pulumi.InputPropertiesError({ message: `The changeling "${name}" is not valid.`, errors });
+    this.registerOutputs();
   }
 }
 
 function required(name: string, modal: ModalPlace | undefined): ModalPlace {
   if (modal !== undefined) return modal;
   const reason = 'needed for provider "modal"; give it what `await modalPlace(…)` returned';
-  throw new pulumi.InputPropertiesError({
-    message: `The changeling "${name}" is not valid.`,
-    errors: [{ propertyPath: "modal", reason }],
-  });
+  throw invalidArgs(`changeling "${name}"`, [{ propertyPath: "modal", reason }]);
 }

@@ -1,13 +1,13 @@
 import type { AgentKnowledge } from "./agent-checks.ts";
 import { AgentTypes, stockWebTypes } from "./agent-types.ts";
-import type { Provider } from "./changeling.ts";
+import type { CronProvider } from "./changeling.ts";
 import { personSettingsFiles, readMngrSettings, repoSettingsFiles } from "./mngr-settings.ts";
 import { isRepoUrl } from "./repo.ts";
 
 /** What is known of the agents of a fleet's changelings; each settings file is read once. */
 export interface AgentFinder {
   /** @param repo absolute path or URL; undefined: of the person's settings alone */
-  forCron(provider: Provider, repo: string | undefined): AgentKnowledge;
+  forCron(provider: CronProvider, repo: string | undefined): AgentKnowledge;
   /** @param source absolute path or URL; undefined: its repo is made from scratch */
   forWeb(source: string | undefined): AgentKnowledge;
 }

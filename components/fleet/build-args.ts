@@ -4,7 +4,7 @@ import { secretNamePattern } from "./options/values.ts";
 import { shellWords } from "./shell-words.ts";
 import { didYouMean } from "./suggest.ts";
 
-/** One build argument of mngr's Modal provider. */
+/** One build argument of an agent's machine. */
 export interface BuildArg {
   readonly key: string;
   /** Empty for a switch. */
@@ -59,15 +59,27 @@ const accepted: Readonly<Record<string, Accepted>> = {
   },
 };
 
+/** Who makes machines of their own for agents. */
+export type MachineProvider = "docker" | "modal";
+
+/** What the provider's machines are built by: docker's have Modal's words for what both have. */
+const keysOf: Readonly<Record<MachineProvider, readonly string[]>> = {
+  docker: ["cpu", "memory", "image", "file", "context-dir", "docker-build-arg"],
+  modal: Object.keys(accepted),
+};
+
 /** But those that no changeling can have (modal-options.ts). */
-const usual = Object.keys(accepted).filter((key) => key !== "timeout" && key !== "offline");
+const impossible: readonly string[] = ["timeout", "offline"];
 
 /**
- * Reads build arguments as mngr's Modal provider does: each element is split into words as a shell would, and
- * `key=value`, `--key=value` and `--key value` are the same. Stricter than mngr where that would hide a slip: keys are
- * not abbreviated, values are not empty and of the right form.
+ * Reads build arguments as mngr's Modal provider does, whichever the provider: each element is split into words as a
+ * shell would, and `key=value`, `--key=value` and `--key value` are the same. Stricter than mngr where that would hide a
+ * slip: keys are not abbreviated, values are not empty and of the right form.
  */
-export function parseBuildArgs(elements: readonly string[]): { args: BuildArg[]; faults: BuildArgFault[] } {
+export function parseBuildArgs(
+  elements: readonly string[],
+  provider: MachineProvider = "modal",
+): { args: BuildArg[]; faults: BuildArgFault[] } {
   const args: BuildArg[] = [];
   const faults: BuildArgFault[] = [];
   const words: { readonly written: string; readonly word: string; readonly index: number }[] = [];
@@ -82,14 +94,14 @@ export function parseBuildArgs(elements: readonly string[]): { args: BuildArg[];
   for (let at = 0; at < words.length; at++) {
     const { written = "", word = "", index = 0 } = words[at] ?? {};
     const [, key = "", own] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
-    const known = Object.hasOwn(accepted, key) ? accepted[key] : undefined;
+    const known = keysOf[provider].includes(key) ? accepted[key] : undefined;
     const isSwitch = known !== undefined && known.example === undefined;
     const following = words[at + 1]?.word;
     const takesNext =
       own === undefined && key !== "" && !isSwitch && following !== undefined && !following.startsWith("-");
     if (takesNext) at++;
     const value = takesNext ? following : own;
-    const fault = known === undefined ? unknown(written, key) : valueFault(key, value, known);
+    const fault = known === undefined ? unknown(written, key, provider) : valueFault(key, value, known);
     if (fault === undefined) args.push({ key, value: value ?? "", index });
     else faults.push({ index, ...fault });
   }
@@ -102,10 +114,12 @@ function asOption(word: string): string {
   return isBare && !word.startsWith("-") ? `--${word}` : word;
 }
 
-function unknown(word: string, key: string): Omit<BuildArgFault, "index"> {
-  const meant = didYouMean(key === "" ? word : key, Object.keys(accepted));
+function unknown(word: string, key: string, provider: MachineProvider): Omit<BuildArgFault, "index"> {
+  // Of Modal's alone nothing that is spelled alike was meant.
+  const meant = Object.hasOwn(accepted, key) ? undefined : didYouMean(key === "" ? word : key, keysOf[provider]);
+  const usual = keysOf[provider].filter((each) => !impossible.includes(each));
   const remedy = meant === undefined ? `it accepts ${usual.join(", ")}` : `did you mean ${assigned(meant)}?`;
-  return { message: `the provider "modal" knows no build argument ${shown(word)}`, remedy };
+  return { message: `the provider "${provider}" knows no build argument ${shown(word)}`, remedy };
 }
 
 function valueFault(

@@ -3,7 +3,9 @@
 import type { WebSettings } from "./web-settings.ts";
 
 export type Kind = "cron" | "web";
-export type Provider = "local" | "modal";
+export type Provider = "local" | "docker" | "modal";
+/** Where a schedule can fire. */
+export type CronProvider = Exclude<Provider, "docker">;
 
 /** How the code gets to an agent on Modal (spec 000, "Building images"). */
 export type ImageStrategy = "clone" | "snapshot" | "pinned" | "custom";
@@ -13,7 +15,7 @@ export interface DeclaredCron {
   /** Unique in the fleet; `^[a-z][a-z0-9-]{0,39}$`. */
   readonly name: string;
   readonly kind: "cron";
-  readonly provider: Provider;
+  readonly provider: CronProvider;
   /** A stock changeling's type, or any agent type that mngr knows. */
   readonly agentType: string;
   /** True for a claude-based type: its agents never end by themselves, they settle. */
@@ -83,7 +85,7 @@ export interface DeclaredWeb {
   readonly secretsAreExplicit: boolean;
   /** Plain, non-secret environment of the agent. */
   readonly env: Readonly<Record<string, string>>;
-  /** Where its data lives: an absolute path (local), a volume's name (modal); undefined: a place of its own. */
+  /** Where its data lives: an absolute path (local), a volume's name (docker, modal); undefined: a place of its own. */
   readonly data: string | undefined;
   /** Whether its data and repo go when it is removed. */
   readonly destroyData: boolean;
@@ -112,6 +114,8 @@ export type Changeling = DeclaredCron | DeclaredWeb;
 
 /** How the web changelings of a fleet are reached (spec 002). */
 export interface Forwarding {
+  /** What keeps the server running: this machine's supervisor, or docker. */
+  readonly provider: "local" | "docker";
   readonly port: number;
   /** The address that it binds. */
   readonly host: string;
@@ -121,6 +125,8 @@ export interface Forwarding {
   readonly routing: "host" | "path";
   readonly codeTtlSeconds: number;
   readonly cookieTtlSeconds: number;
+  /** `docker` alone: `KEY=VALUE`, for building the server's image. */
+  readonly buildArgs: readonly string[];
 }
 
 export interface Fleet {

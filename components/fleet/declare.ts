@@ -140,11 +140,15 @@ function decide<Shape extends z.core.$ZodShape>(
     for (const [key, unfit] of ofOthers.own) findings.push({ ...unfit, path: [...path, key] });
   }
   let own = without(written, ofOthers.own);
-  const fitting = without(defaults, ofOthers.defaults);
+  let fitting = without(defaults, ofOthers.defaults);
   const parse = (inherited: Table) => z.safeParse(schema, { ...inherited, ...own }).data;
   let options = parse(fitting);
   if (options === undefined) {
     own = soundOptions(own, path, findings, schema.shape);
+    // A default can be one that this kind has not.
+    const inherited: Finding[] = [];
+    fitting = soundOptions(fitting, path, inherited, schema.shape);
+    findings.push(...inherited.filter((found) => !Object.hasOwn(own, String(found.path[path.length]))));
     options = z.parse(schema, { ...fitting, ...own });
   }
   // In a fleet of two providers a default may be meant for one of them.

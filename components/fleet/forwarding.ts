@@ -8,6 +8,7 @@ import { isLoopbackHost } from "./remote.ts";
 
 /** Browsers cut a cookie's life to this. */
 const longestCookieDays = 400;
+export const longestCookieSeconds = longestCookieDays * 86_400;
 
 /** What can be said of `[forwarding]`. */
 export function forwardingFindings(options: ForwardingOptions): Finding[] {
@@ -24,11 +25,34 @@ export function forwardingFindings(options: ForwardingOptions): Finding[] {
   }
   const fault = publicUrl === undefined ? undefined : publicUrlFault(publicUrl, routing);
   if (fault !== undefined) found.push(error(["forwarding", "public_url"], fault.message, fault.remedy));
-  if (durationSeconds(cookieTtl) > durationSeconds(`${longestCookieDays}d`)) {
+  if (durationSeconds(cookieTtl) > longestCookieSeconds) {
     const message = `browsers keep no cookie for longer than ${longestCookieDays} days`;
     found.push(error(["forwarding", "cookie_ttl"], message, `write cookie_ttl = "${longestCookieDays}d" or less`));
   }
+  found.push(...buildArgFindings(options));
   return found;
+}
+
+function buildArgFindings({ provider, build_args: args }: ForwardingOptions): Finding[] {
+  if (args.length > 0 && provider !== "docker") {
+    const remedy = 'remove the line, or write provider = "docker"';
+    return [error(["forwarding", "build_args"], 'build_args is for provider = "docker" alone', remedy)];
+  }
+  return args.flatMap((arg, index) => {
+    const path = ["forwarding", "build_args", index];
+    if (looksLikeSecret(arg)) {
+      const message = "the value looks like a secret, and build arguments stay in the image and in the stack's state";
+      return [error(path, message, "remove it: what the build needs is to be had without a secret")];
+    }
+    if (/^[A-Za-z_]\w*=/.test(arg)) return [];
+    return [
+      error(
+        path,
+        `${shown(arg)} is not KEY=VALUE`,
+        'write for instance "PYTHON_IMAGE=registry.example.com/python:3.12"',
+      ),
+    ];
+  });
 }
 
 function publicUrlFault(text: string, routing: Forwarding["routing"]): { message: string; remedy: string } | undefined {
@@ -51,11 +75,13 @@ function publicUrlFault(text: string, routing: Forwarding["routing"]): { message
 /** How the fleet's web changelings are reached, from what the file's `[forwarding]` says. */
 export function resolvedForwarding(options: ForwardingOptions): Forwarding {
   return {
+    provider: options.provider,
     port: options.port,
     host: options.host,
     publicUrl: options.public_url === undefined ? undefined : new URL(options.public_url).origin,
     routing: options.routing,
     codeTtlSeconds: durationSeconds(options.code_ttl),
     cookieTtlSeconds: durationSeconds(options.cookie_ttl),
+    buildArgs: options.build_args,
   };
 }

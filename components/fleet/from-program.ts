@@ -22,13 +22,14 @@ export type ChangelingOptions = Partial<
   readonly snapshotMaxAge?: string | number | undefined;
 };
 
-/** The options of a changeling in a program are not valid. */
+/** The options of a changeling in a program, or of the forwarding server, are not valid. */
 export class ChangelingOptionsError extends Error {
   /** The option as a program names it (`timeoutSeconds`), and what is wrong with what remedy. */
   readonly faults: readonly { readonly option: string; readonly reason: string }[];
 
-  constructor(name: string, faults: ChangelingOptionsError["faults"]) {
-    super(`changeling ${name}: ${faults.map(({ option, reason }) => `${option}: ${reason}`).join("; ")}`);
+  /** @param of whom, in words */
+  constructor(of: string, faults: ChangelingOptionsError["faults"]) {
+    super(`${of}: ${faults.map(({ option, reason }) => `${option}: ${reason}`).join("; ")}`);
     this.name = "ChangelingOptionsError";
     this.faults = faults;
   }
@@ -47,7 +48,7 @@ export function changelingOf(name: string, given: ChangelingOptions): DeclaredCr
   found.push(...cronFindings(options, here));
   if (talks) found.push(...settleFindings(options, here));
   const remote = options.provider === "modal" ? cloneUrl(given, found) : undefined;
-  refuseFaults(name, found);
+  refuseFaults(`changeling ${name}`, found);
   return resolvedCron(name, options, {
     timezone: options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     repo: absoluteRepo(given.repo, { folder: process.cwd(), home: homedir() }),
@@ -60,9 +61,20 @@ export function changelingOf(name: string, given: ChangelingOptions): DeclaredCr
 /** In a program an option stands where its name does. */
 export const here: PlaceOf = (...path) => path;
 
-/** The options as the file's table of the kind has them; where one is wrong, its default stands in. */
+/** A changeling's options as the file's table of the kind has them; where one is wrong, its default stands in. */
 export function readOptions<Shape extends z.core.$ZodShape>(
   name: string,
+  given: object,
+  schema: z.ZodMiniObject<Shape, z.core.$strict>,
+) {
+  const read = readTable(given, schema);
+  const wrongName = nameFinding(name);
+  if (wrongName !== undefined) read.found.unshift({ ...wrongName, path: ["name"] });
+  return read;
+}
+
+/** As `readOptions`, of any table of the file. */
+export function readTable<Shape extends z.core.$ZodShape>(
   given: object,
   schema: z.ZodMiniObject<Shape, z.core.$strict>,
 ) {
@@ -72,19 +84,18 @@ export function readOptions<Shape extends z.core.$ZodShape>(
     if (value !== undefined && key !== "kind") table[key] = value;
   }
   const found: Finding[] = [];
-  const wrongName = nameFinding(name);
-  if (wrongName !== undefined) found.push({ ...wrongName, path: ["name"] });
   return { options: z.parse(schema, soundOptions(table, [], found, schema.shape)), found };
 }
 
-export function refuseFaults(name: string, found: readonly Finding[]): void {
+/** @param of whom, in words */
+export function refuseFaults(of: string, found: readonly Finding[]): void {
   const errors = found.filter(({ severity }) => severity === "error");
   if (errors.length === 0) return;
   const faults = errors.map(({ path: [option, ...rest], message, remedy }) => ({
     option: withoutSecrets(pathInWords([camelCase(String(option)), ...rest])),
     reason: withoutSecrets(`${message}; ${remedy}`),
   }));
-  throw new ChangelingOptionsError(name, faults);
+  throw new ChangelingOptionsError(of, faults);
 }
 
 /** Where agents on Modal clone from; what keeps it from being told becomes a finding. */

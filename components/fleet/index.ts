@@ -2,6 +2,7 @@
 export type {
   AddedPath,
   Changeling,
+  CronProvider,
   DeclaredCron,
   DeclaredWeb,
   Fleet,

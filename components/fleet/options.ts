@@ -3,15 +3,9 @@ import type { Kind } from "./changeling.ts";
 import { optionsOfCron } from "./options/cron.ts";
 import { option } from "./options/documented.ts";
 import { forwardingTable } from "./options/forwarding.ts";
-import { sharedOptions } from "./options/shared.ts";
+import { cronProvider, sharedOptions } from "./options/shared.ts";
 import { namePattern } from "./options/values.ts";
 import { optionsOfWeb } from "./options/web.ts";
-
-/** Kinds and providers that the specification has and this version has not. */
-export const planned = {
-  kind: ["sandbox", "seed-agent"],
-  provider: ["docker", "fly", "kubernetes"],
-} as const;
 
 /**
  * Every option of a changeling, by its key in TOML. Here and in `options/` is the one place where types, limits,
@@ -22,7 +16,7 @@ export const changelingOptions = { ...sharedOptions, ...optionsOfCron, ...option
 export type OptionKey = keyof typeof changelingOptions;
 
 /** The options of one changeling of a kind, defaults filled in. */
-export const cronTable = z.strictObject({ ...sharedOptions, ...optionsOfCron });
+export const cronTable = z.strictObject({ ...sharedOptions, ...optionsOfCron, provider: cronProvider });
 export const webTable = z.strictObject({ ...sharedOptions, ...optionsOfWeb });
 
 /** A changeling's options as the file names them, after defaults. */
@@ -30,7 +24,7 @@ export type CronOptions = z.output<typeof cronTable>;
 export type WebOptions = z.output<typeof webTable>;
 
 /** What both kinds are checked for. */
-export type SharedOptions = Pick<CronOptions & WebOptions, keyof typeof sharedOptions>;
+export type SharedOptions = Pick<CronOptions | WebOptions, keyof typeof sharedOptions>;
 
 /** What a changeling's table in the file may hold, whatever its kind. */
 export const optionsTable = z.strictObject(changelingOptions);

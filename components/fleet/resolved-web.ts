@@ -58,10 +58,10 @@ export function addedPaths({ add_paths: written }: WebOptions, folders: Folders)
 }
 
 function placeOfData(data: string, provider: Provider, folders: Folders): string {
-  return provider === "modal" ? data : absolutePath(data, folders);
+  return provider === "local" ? absolutePath(data, folders) : data;
 }
 
-/** On Modal there are no keys for ssh, but a token for https. */
+/** Elsewhere there are no keys for ssh, but a token for https. */
 function pushedTo(remote: string, provider: Provider, folders: Folders): string {
-  return (provider === "modal" ? httpsRemote(remote) : undefined) ?? absoluteRepo(remote, folders);
+  return (provider === "local" ? undefined : httpsRemote(remote)) ?? absoluteRepo(remote, folders);
 }

@@ -3,7 +3,8 @@ import { error, type Finding, type KeyPath, pathInWords } from "./fault.ts";
 import { shown } from "./literal-secrets.ts";
 import { docOf, optionDocs } from "./options/documented.ts";
 import { forwardingOptions } from "./options/forwarding.ts";
-import { changelingOptions, fileOptions, isFileKey, isOptionKey, planned } from "./options.ts";
+import { cronProvider } from "./options/shared.ts";
+import { changelingOptions, fileOptions, isFileKey, isOptionKey } from "./options.ts";
 import { didYouMean } from "./suggest.ts";
 import { webSettings } from "./web-settings.ts";
 
@@ -98,7 +99,7 @@ function findingOf(issue: Issue, option: string, schema: z.core.$ZodType, place:
       return error(place, message, typeRemedy(issue.expected, value, option) ?? remedy);
     }
     case "invalid_value":
-      return badChoice(place, option, value, issue.values.map(String));
+      return badChoice(place, option, value, issue.values.map(String), schema);
     case "too_small":
       if (typeof value === "string") return error(place, "is empty", `${remedy}, or leave the line out`);
       return error(place, `${String(value)} is too little`, `write ${inUnit(issue.minimum, schema)} or more`);
@@ -113,11 +114,21 @@ function findingOf(issue: Issue, option: string, schema: z.core.$ZodType, place:
   }
 }
 
-function badChoice(place: KeyPath, option: string, value: unknown, choices: readonly string[]): Finding {
+function badChoice(
+  place: KeyPath,
+  option: string,
+  value: unknown,
+  choices: readonly string[],
+  schema: z.core.$ZodType,
+): Finding {
   const known = choices.map((choice) => `${option} = "${choice}"`).join(" or ");
   if (typeof value !== "string") return error(place, `found ${described(value, option)}`, `write ${known}`);
-  if ((option === "kind" || option === "provider") && planned[option].some((name) => name === value)) {
+  if (docOf(schema).planned?.includes(value) === true) {
     return error(place, `the ${option} "${value}" is not in this version`, `write ${known}, or leave the line out`);
+  }
+  if (schema === cronProvider && value === "docker") {
+    const message = 'the provider "docker" is for kind = "web" alone: no schedule fires there';
+    return error(place, message, `write ${known}, or kind = "web"`);
   }
   const meant = didYouMean(value, choices);
   const remedy = meant === undefined ? `write ${known}` : `did you mean ${option} = "${meant}"?`;

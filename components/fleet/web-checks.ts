@@ -1,5 +1,6 @@
 import { parseAddPath } from "./add-paths.ts";
 import { branchFindings, type PlaceOf } from "./checks.ts";
+import { dockerFindings } from "./docker-options.ts";
 import { error, type Finding } from "./fault.ts";
 import { shown } from "./literal-secrets.ts";
 import { buildArgFindings, unfitForWeb } from "./modal-options.ts";
@@ -14,6 +15,7 @@ export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
   const found = branchFindings(options, place);
   for (const [key, unfit] of unfitWebOptions(options)) found.push({ ...unfit, path: place(key) });
   if (options.provider === "modal") found.push(...buildArgFindings(options, place, unfitForWeb));
+  if (options.provider === "docker") found.push(...dockerFindings(options, place));
   const source = options.source === undefined ? undefined : urlFault(options.source);
   if (source !== undefined) found.push(error(place("source"), source.message, source.remedy));
   found.push(
@@ -44,11 +46,17 @@ function addPathFindings({ add_paths: written, settings }: WebOptions, place: Pl
   return found;
 }
 
+const volumeName = {
+  docker: /^[A-Za-z0-9][A-Za-z0-9._-]{1,63}$/,
+  modal: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+};
+
 function dataFormFindings({ data, provider }: WebOptions, place: PlaceOf): Finding[] {
   if (data === undefined) return [];
-  if (provider === "modal") {
-    if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(data)) return [];
-    const message = `${shown(data)} is no name of a volume: up to 64 letters, digits, -, _ and .`;
+  if (provider !== "local") {
+    if (volumeName[provider].test(data)) return [];
+    const length = provider === "docker" ? "2 to 64" : "up to 64";
+    const message = `${shown(data)} is no name of a volume: ${length} letters, digits, -, _ and .`;
     return [error(place("data"), message, 'write a name such as data = "elena"')];
   }
   if (/^(\/|~(\/|$))/.test(data)) return [];
@@ -60,9 +68,10 @@ function remoteFindings({ remote, provider }: WebOptions, place: PlaceOf): Findi
   const path = place("remote");
   const fault = urlFault(remote);
   if (fault !== undefined) return [error(path, fault.message, fault.remedy)];
-  if (provider === "modal") {
-    if (httpsRemote(remote) !== undefined) return [];
-    const message = `an agent on Modal can't push to ${shownRepo(remote)}: it has no key for ssh, and nothing of this machine's`;
+  if (provider !== "local") {
+    if (httpsRemote(remote) !== undefined && !(provider === "docker" && isLoopback(remote))) return [];
+    const who = provider === "docker" ? "an agent in a container" : "an agent on Modal";
+    const message = `${who} can't push to ${shownRepo(remote)}: it has no key for ssh, and nothing of this machine's`;
     return [error(path, message, 'write its https URL: remote = "https://…"')];
   }
   if (!/^(git|http):\/\//.test(remote) || isLoopback(remote)) return [];

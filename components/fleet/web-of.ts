@@ -36,6 +36,6 @@ export function webOf(name: string, given: WebChangelingOptions): DeclaredWeb {
     secretsAreExplicit: given.secrets !== undefined,
   });
   found.push(...webFindings(options, here), ...dataFindings([changeling], homedir(), () => here));
-  refuseFaults(name, found);
+  refuseFaults(`changeling ${name}`, found);
   return changeling;
 }

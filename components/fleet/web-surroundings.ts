@@ -71,7 +71,7 @@ async function missingPaths({ options, place }: WebDeclaration, folders: Folders
       found.push(error(place("add_paths", index), `${from} is neither a file nor a folder`, "name one"));
   }
   const { remote, provider } = options;
-  if (remote === undefined || provider === "modal" || isRepoUrl(remote)) return found;
+  if (remote === undefined || provider !== "local" || isRepoUrl(remote)) return found;
   const folder = absoluteRepo(remote, folders);
   const known = await stat(folder).catch(() => undefined);
   if (known?.isDirectory() === true) return found;

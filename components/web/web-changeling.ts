@@ -1,12 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { withAlias } from "../alias.ts";
-import { ChangelingOptionsError, type DeclaredWeb } from "../fleet/index.ts";
+import { checkedArgs, invalidArgs } from "../checked-args.ts";
+import type { DeclaredWeb } from "../fleet/index.ts";
 import { type WebChangelingOptions, webOf } from "../fleet/web-of.ts";
-import { localWeb } from "./local-web.ts";
+import type { DockerWebs } from "./docker-webs.ts";
 import type { LocalWebs } from "./local-webs.ts";
 import { modalWeb } from "./modal-web.ts";
 import type { ModalWebs } from "./modal-webs.ts";
 import type { Reported } from "./reported.ts";
+import { webHere } from "./web-here.ts";
 
 /** What is declared of a web changeling. What is left out has the default of the fleet file (changelings/REFERENCE.md). */
 export interface WebChangelingArgs extends WebChangelingOptions {
@@ -14,11 +16,13 @@ export interface WebChangelingArgs extends WebChangelingOptions {
   readonly secretValues?: Readonly<Record<string, pulumi.Input<string>>>;
   /** For `provider: "local"`: what stands of it, from `localWebs`. */
   readonly local?: LocalWebs | undefined;
+  /** For `provider: "docker"`: what stands of it, from `dockerWebs`. */
+  readonly docker?: DockerWebs | undefined;
   /** For `provider: "modal"`: where it goes, from `modalWebs`. */
   readonly modal?: ModalWebs | undefined;
 }
 
-type Places = { readonly [Place in "local" | "modal"]: WebChangelingArgs[Place] };
+type Places = { readonly [Place in DeclaredWeb["provider"]]: WebChangelingArgs[Place] };
 
 /**
  * A persistent agent that serves web pages: made from a git repository or from scratch, kept up to date with it, and
@@ -40,41 +44,24 @@ export class WebChangeling extends pulumi.ComponentResource {
 
   constructor(name: string, args: WebChangelingArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("changelings:web:WebChangeling", name, {}, withAlias(opts, args.renamedFrom));
-    const { secretValues = {}, local, modal, ...options } = args;
-    this.declared = checked(name, options);
-    const { agentId, servers } = this.#deploy({ local, modal, secretValues });
+    const { secretValues = {}, local, docker, modal, ...options } = args;
+    this.declared = checkedArgs(`changeling "${name}"`, () => webOf(name, options));
+    const { agentId, servers } = this.#deploy({ local, docker, modal }, secretValues);
     this.agentId = agentId;
     this.servers = servers;
     this.registerOutputs({ agentId, servers });
   }
 
-  #deploy({ local, modal, secretValues }: Required<Pick<WebChangelingArgs, "secretValues">> & Places): Reported {
+  #deploy(places: Places, secretValues: NonNullable<WebChangelingArgs["secretValues"]>): Reported {
     const { declared } = this;
-    if (declared.provider === "modal") {
-      if (modal !== undefined) return modalWeb(this, { declared, modal, secretValues });
-      throw invalid(declared.name, "modal", 'needed for provider "modal"; give it what `await modalWebs(…)` returned');
+    const { provider } = declared;
+    if (provider === "modal") {
+      if (places.modal !== undefined) return modalWeb(this, { declared, modal: places.modal, secretValues });
+    } else {
+      const webs = places[provider];
+      if (webs !== undefined) return webHere(this, { declared, provider, webs, secretValues });
     }
-    if (local !== undefined) return localWeb(this, { declared, local, secretValues });
-    throw invalid(declared.name, "local", 'needed for provider "local"; give it what `await localWebs(…)` returned');
+    const reason = `needed for provider "${provider}"; give it what \`await ${provider}Webs(…)\` returned`;
+    throw invalidArgs(`changeling "${declared.name}"`, [{ propertyPath: provider, reason }]);
   }
-}
-
-function checked(name: string, options: WebChangelingOptions): DeclaredWeb {
-  try {
-    return webOf(name, options);
-  } catch (error) {
-    if (!(error instanceof ChangelingOptionsError)) throw error;
-    throw faults(
-      name,
-      error.faults.map(({ option, reason }) => ({ propertyPath: option, reason })),
-    );
-  }
-}
-
-function invalid(name: string, propertyPath: string, reason: string): pulumi.InputPropertiesError {
-  return faults(name, [{ propertyPath, reason }]);
-}
-
-function faults(name: string, errors: pulumi.InputPropertyErrorDetails[]): pulumi.InputPropertiesError {
-  return new pulumi.InputPropertiesError({ message: `The changeling "${name}" is not valid.`, errors });
 }

@@ -6,6 +6,7 @@ import { type ScriptCommandArgs, scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
 import type { DeclaredWeb } from "../fleet/index.ts";
 import { fingerprintOfAdded } from "./added-files.ts";
+import type { Servers } from "./local/await-servers.ts";
 import { type Reported, reported } from "./reported.ts";
 import { environmentOfWeb } from "./web-environment.ts";
 
@@ -21,6 +22,8 @@ export interface WebCommandArgs {
     readonly commit: string | undefined;
     readonly drift: string | undefined;
   };
+  /** Where its servers listen after an update that failed; none: nobody here can tell. */
+  readonly listening?: () => Promise<Servers>;
   /** Names of the secrets that it gets. */
   readonly secrets: readonly string[];
   /** What its provider reads beside what every web changeling has. */
@@ -33,6 +36,7 @@ export interface WebCommandArgs {
 export function webCommand(parent: pulumi.Resource, declared: DeclaredWeb, args: WebCommandArgs): Reported {
   const { name, renamedFrom, source } = declared;
   const { suffix, script, installation, mngrProfile, seen, secrets, dependsOn, secretEnvironment } = args;
+  const { listening = async () => ({}) } = args;
   const environment = environmentOfWeb(declared, {
     installation,
     mngrProfile,
@@ -50,5 +54,5 @@ export function webCommand(parent: pulumi.Resource, declared: DeclaredWeb, args:
     { script, environment: { ...environment, ...args.environment }, secretEnvironment, drift: drifted(seen.drift) },
     isUnknown ? { ...opts, ignoreChanges: ["environment.COMMIT"] } : opts,
   );
-  return reported(command.stdout, seen.agentId);
+  return reported(command.stdout, seen.agentId, listening);
 }

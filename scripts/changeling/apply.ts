@@ -1,3 +1,4 @@
+import { environmentOfTargets } from "../../components/limited-up.ts";
 import { pulumi } from "../stack.ts";
 import type { Context } from "./context.ts";
 
@@ -7,6 +8,8 @@ export interface Part {
   readonly names: readonly string[];
   /** Whether the forwarding server is applied too. */
   readonly forwarding?: boolean;
+  /** Whether what all changelings on Modal share is applied too, which the first one there needs. */
+  readonly modal?: boolean;
 }
 
 /**
@@ -26,24 +29,25 @@ export async function applyPart({ stack }: Context, part: Part, whenItFails: str
       ...(process.stderr.isTTY ? [] : ["--non-interactive", "--color", "never"]),
       ...targetsOf(part).flatMap((target) => ["--target", target]),
     ],
-    { capture: false, onStderr: true },
+    { capture: false, onStderr: true, env: environmentOfTargets(part.names) },
   );
   if (code !== 0) throw new Error(whenItFails);
 }
 
 /** The last parts of the names of a changeling's Commands, over all kinds and providers. */
-const commandSuffixes = ["agent", "secrets", "secret", "job", "app"];
+const commandSuffixes = ["agent", "docker-agent", "modal-agent", "secrets", "secret", "job", "app"];
 
 /**
  * URNs for `pulumi up --target`. With wildcards, because a component's type stands in the URNs of what it is made of;
  * one that matches nothing is passed over, so that what was taken out of the file is removed in the same way.
  */
-export function targetsOf({ names, forwarding = false }: Part): string[] {
+export function targetsOf({ names, forwarding = false, modal = false }: Part): string[] {
   return [
     ...names.flatMap((name) => [
       `**::changelings:*:*Changeling::${name}`,
       ...commandSuffixes.map((suffix) => `**Changeling$command:local:Command::${name}-${suffix}`),
     ]),
     ...(forwarding ? ["**::changelings:web:ForwardingServer**"] : []),
+    ...(modal ? ["**::changelings:modal:ModalHome**"] : []),
   ];
 }

@@ -37,9 +37,16 @@ export function contextOf(command: Command): Context {
   return { stack, paths, json: options.json === true, provider: options.provider };
 }
 
+export const providers: readonly Provider[] = ["local", "docker", "modal"];
+
 /** For the commands that look at what is deployed. */
 export function providerOption(): Option {
-  return new Option("--provider <name>", "look there alone").choices(["local", "modal"]);
+  return new Option("--provider <name>", "look there alone").choices(providers);
+}
+
+/** Whether a command is to look there. */
+export function looksAt({ provider }: Pick<Place, "provider">, at: Provider): boolean {
+  return provider === undefined || provider === at;
 }
 
 /** One answer, as JSON or as text. */

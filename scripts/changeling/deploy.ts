@@ -2,9 +2,10 @@ import { homedir } from "node:os";
 import { type Command, Option } from "commander";
 import { addChangeling, declaredNames } from "../../components/fleet/edit-tables.ts";
 import { applyPart } from "./apply.ts";
-import { answer, type Context, contextOf } from "./context.ts";
+import { answer, type Context, contextOf, providers } from "./context.ts";
 import { type DeployOptions, declaredTable, freeName, nameOf } from "./declaration.ts";
 import { confirmed, type PlannedEdit, plannedEdit, showEdit, writeEdit } from "./edit-fleet.ts";
+import { requireDeclaredWeb } from "./kinds.ts";
 import { branchOption, pathOption, yesOption } from "./options.ts";
 import { examples } from "./program.ts";
 import { appliedText, appliedWeb } from "./web-answer.ts";
@@ -21,7 +22,7 @@ export function addDeploy(program: Command): void {
     .option("-t, --agent-type <type>", "make it from scratch for an agent type, such as chat, elena-code or claude")
     .addOption(pathOption())
     .option("-n, --name <name>", "its name; by default the repository's, or the agent type's")
-    .addOption(new Option("-p, --provider <name>", "where it runs").choices(["local", "modal"]))
+    .addOption(new Option("-p, --provider <name>", "where it runs").choices(providers))
     .addOption(branchOption())
     .addOption(yesOption())
     .option("--dry-run", "show what would be written into the fleet file, and do nothing")
@@ -54,9 +55,10 @@ ${examples(
         return;
       }
       writeEdit(edit);
+      const { provider } = requireDeclaredWeb(edit.fleet, name, "update");
       await applyPart(
         context,
-        { names: [name], forwarding: true },
+        { names: [name], forwarding: true, modal: provider === "modal" },
         `${name} is declared in ${edit.file}, but it could not be applied, for the reason above\n` +
           `try again with: changeling update ${name}; take it back with: changeling destroy ${name}`,
       );
@@ -69,7 +71,7 @@ async function planned(context: Context, options: DeployOptions): Promise<{ name
   const table = declaredTable(options, { cwd: process.cwd(), home: homedir() });
   const name = options.name ?? nameOf(options);
   if (name === undefined) throw new Error("no name can be made from that; give one with: --name NAME");
-  const edit = await plannedEdit(context.stack, (text) => {
+  const edit = await plannedEdit(context.stack, [name], (text) => {
     const taken = declaredNames(text);
     if (!taken.has(name)) return addChangeling(text, name, table);
     const free = freeName(name, taken);

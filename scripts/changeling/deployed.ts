@@ -2,13 +2,13 @@ import { closest, distance } from "fastest-levenshtein";
 import { installedJobs } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
 import type { AppSpec } from "../../components/cron/modal/spec.ts";
-import type { Provider } from "../../components/fleet/index.ts";
-import type { Place } from "./context.ts";
+import type { CronProvider } from "../../components/fleet/index.ts";
+import { looksAt, type Place } from "./context.ts";
 import { type ModalSide, modalSide } from "./modal-side.ts";
 
 /** A changeling as it is deployed, whichever provider it is on. */
 export type Deployed = Pick<JobSpec & AppSpec, "name" | "schedule" | "timezone" | "enabled"> & {
-  readonly provider: Provider;
+  readonly provider: CronProvider;
   /** Why it does not fire although nobody paused it, in words. */
   readonly problem: string | undefined;
 };
@@ -23,7 +23,7 @@ export interface DeployedFleet {
 
 /** What is deployed of a stack on both providers. @param name all that is wanted to be known is about this one */
 export async function deployedFleet(context: Place, name?: string): Promise<DeployedFleet> {
-  const local = context.provider === "modal" ? { jobs: [], faults: [] } : installedJobs(context.paths);
+  const local = looksAt(context, "local") ? installedJobs(context.paths) : { jobs: [], faults: [] };
   const modal = await modalSide(context, name);
   const remote = modal.kind === "reached" ? modal.fleet : { apps: [], faults: [] };
   const changelings = [
@@ -39,7 +39,7 @@ export async function deployedFleet(context: Place, name?: string): Promise<Depl
 
 function deployed(
   { name, schedule, timezone, enabled }: JobSpec | AppSpec,
-  provider: Provider,
+  provider: CronProvider,
   problem?: string,
 ): Deployed {
   return { name, provider, schedule, timezone, enabled, problem };

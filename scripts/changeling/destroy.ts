@@ -1,17 +1,14 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { setOption } from "../../components/fleet/edit.ts";
-import { declaredNames, optionIn, removeChangeling } from "../../components/fleet/edit-tables.ts";
-import { removeWeb } from "../../components/web/local/remove.ts";
-import { webAgents } from "../../components/web/local/web-agents.ts";
+import { declaredNames, removeChangeling } from "../../components/fleet/edit-tables.ts";
 import { readRecord, type WebRecord } from "../../components/web/record.ts";
-import { installationOf } from "../stack.ts";
 import { applyPart } from "./apply.ts";
-import { answer, type Context, contextOf } from "./context.ts";
+import { answer, contextOf } from "./context.ts";
 import { confirmed, plannedEdit, showEdit, writeEdit } from "./edit-fleet.ts";
 import { editOf } from "./kinds.ts";
 import { yesOption } from "./options.ts";
 import { examples } from "./program.ts";
+import { removeRest } from "./remove-rest.ts";
 
 interface Options {
   readonly data?: boolean;
@@ -36,7 +33,9 @@ ${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json"
     .action(async (name: string, { data = false, yes = false }: Options, command: Command) => {
       const context = contextOf(command);
       const record = readRecord(context.paths, name);
-      const edit = await plannedEdit(context.stack, (text) => withoutIt(text, name, record));
+      const edit = await plannedEdit(context.stack, [name], (text) => withoutIt(text, name, record));
+      // Pulumi's removal lets this machine forget one on Modal: a second try would not find its data.
+      const isForgotten = data && record?.provider === "modal";
       const isKeptOnly = edit.before === edit.after && record?.removed === true;
       if (isKeptOnly && !data) throw new Error(alreadyRemoved(record));
       showEdit(edit);
@@ -46,8 +45,8 @@ ${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json"
         return;
       }
       if (!isKeptOnly) {
-        if (data && record?.provider === "modal") await doomData(context, name);
-        writeEdit(data && record?.provider === "modal" ? await plannedEdit(context.stack, taken(name)) : edit);
+        writeEdit(edit);
+        if (isForgotten) await removeRest(context, record, data);
         const failure = `${edit.file} does not declare ${name} any more, but it could not be removed, for the reason above`;
         await applyPart(
           context,
@@ -55,43 +54,18 @@ ${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json"
           `${failure}\ntry again with: ${again(name, data)}`,
         );
       }
-      await removeRest(context, name, data);
+      if (record !== undefined && !isForgotten) await removeRest(context, record, data);
       const kept = keptOf(readRecord(context.paths, name));
       answer(context, { name, removed: true, kept }, removedText(name, kept));
     });
 }
 
-const taken = (name: string) => (text: string) => removeChangeling(text, name);
 const again = (name: string, data: boolean) => `changeling destroy ${name}${data ? " --data" : ""}`;
 
 /** One that is not declared any more, and of which something still stands, needs no edit. */
 function withoutIt(text: string, name: string, record: WebRecord | undefined): string {
   if (record !== undefined && !declaredNames(text).has(name)) return text;
-  return editOf(name, taken(name))(text);
-}
-
-/** On Modal the data goes with what removes the rest, which works from what was applied last: so it is told so first. */
-async function doomData(context: Context, name: string): Promise<void> {
-  const edit = await plannedEdit(context.stack, (text) =>
-    optionIn(text, name, "destroy_data") === true ? text : setOption(text, name, "destroy_data", true),
-  );
-  writeEdit(edit);
-  const failure = `${edit.file} says destroy_data = true for ${name}, but that could not be applied, for the reason above`;
-  await applyPart(context, { names: [name] }, `${failure}; nothing was removed\ntry again with: ${again(name, true)}`);
-}
-
-/** What Pulumi left: the data, when it is to go, and all of one whose creation failed, of which it does not know. */
-async function removeRest({ paths, stack }: Context, name: string, data: boolean): Promise<void> {
-  const record = readRecord(paths, name);
-  if (record?.provider !== "local" || (record.removed === true && !data)) return;
-  const isEmpty = record.removed !== true && record.applied === undefined && !holdsFiles(record.data);
-  const removal = { name, mngrProfile: record.mngrProfile, destroyData: data || isEmpty };
-  await removeWeb(removal, webAgents(installationOf(stack), paths));
-}
-
-function holdsFiles(folder: string): boolean {
-  if (!existsSync(folder)) return false;
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).some((entry) => !entry.isDirectory());
+  return editOf(name, (declared) => removeChangeling(declared, name))(text);
 }
 
 interface Kept {

@@ -1,90 +1,95 @@
-import { createServer } from "node:net";
-import type { Fleet } from "../../components/fleet/index.ts";
-import type { Agent } from "../../components/mngr/client.ts";
-import { type ForwardingConfig, readConfig } from "../../components/web/forwarding/program/config.ts";
-import { forwardingState } from "../../components/web/forwarding/state.ts";
-import { forwardingBootInstructions } from "../../components/web/forwarding/supervise.ts";
+import type { DeclaredWeb, Fleet, Provider } from "../../components/fleet/index.ts";
+import type { Agent, Mngr } from "../../components/mngr/client.ts";
+import { mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
 import { readRecords, type WebRecord } from "../../components/web/record.ts";
 import { installationOf } from "../stack.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
-import type { Context } from "./context.ts";
-import { forwardingStatus } from "./forwarding.ts";
+import { type Context, looksAt } from "./context.ts";
+import { dockerCheck } from "./doctor-docker.ts";
+import { forwardingCheck } from "./doctor-forwarding.ts";
 import { asError } from "./modal-side.ts";
-import { mngrOf, stateOf } from "./web-side.ts";
+import { mngrFor, mngrOf, stateOf } from "./web-side.ts";
 
 /** What a person runs to bring it in line with what is declared. */
 const up = "npm run pulumi -- up";
 
-/** The web changelings of a stack on this machine, their agents, and what they are reached by. */
+/** The web changelings of a stack as far as this machine knows, their agents, and what they are reached by. */
 export async function doctorWeb(context: Context, fleet: Fleet | undefined): Promise<Check[]> {
-  const { paths, stack } = context;
-  const records = readRecords(paths);
-  const standing = records.filter(({ removed, provider }) => removed !== true && provider === "local");
-  const declared = (fleet?.changelings ?? []).filter(({ kind, provider }) => kind === "web" && provider === "local");
+  const standing = readRecords(context.paths).filter(
+    ({ removed, provider }) => removed !== true && looksAt(context, provider),
+  );
+  const declared = (fleet?.changelings ?? []).filter(
+    (changeling): changeling is DeclaredWeb => changeling.kind === "web" && looksAt(context, changeling.provider),
+  );
   const missing = declared.filter(({ name }) => !standing.some((record) => record.name === name));
+  const docker = usesDocker(standing, declared, fleet) ? await dockerCheck() : undefined;
   const [forwarding, agents] = await Promise.all([
-    standing.length === 0 ? undefined : forwardingCheck(context),
-    agentChecks(records, { installation: installationOf(stack), profile: fleet?.mngrProfile }),
+    standing.length === 0 ? undefined : forwardingCheck(context, fleet),
+    agentChecks(context, standing, { profile: fleet?.mngrProfile, isDockerUp: docker?.status === "ok" }),
   ]);
   return [
+    ...(docker === undefined ? [] : [docker]),
     ...(forwarding === undefined ? [] : [forwarding]),
     ...agents,
-    ...missing.map(({ name }) => warning(`agent of ${name}`, "declared, and not deployed yet", up)),
+    ...missing.map(({ name }) => warning(`agent of ${name}`, "declared, and not deployed from here yet", up)),
   ];
 }
 
-async function forwardingCheck({ paths, stack }: Context): Promise<Check> {
-  const name = "forwarding server";
-  const state = forwardingState(paths);
-  if (state.alive) {
-    const detail = `running at ${(await forwardingStatus(paths))?.url} (pid ${state.pid})`;
-    if (!state.current) return warning(name, `${detail}, an older program`, up);
-    const remedy = forwardingBootInstructions(installationOf(stack));
-    return { ...ok(name, detail), ...(remedy === undefined ? {} : { remedy }) };
-  }
-  try {
-    const config = readConfig(paths.forwarding);
-    if (!(await isTaken(config))) {
-      return failed(name, "not running, so no page can be reached", "start it with: changeling forward");
-    }
-    const detail = `not running, because another program has its port ${config.port}`;
-    return failed(name, detail, `end that program, or take another port: changeling forward --port ${config.port + 1}`);
-  } catch (error) {
-    return failed(name, asError(error).message, up);
-  }
+function usesDocker(standing: readonly WebRecord[], declared: readonly DeclaredWeb[], fleet: Fleet | undefined) {
+  const hasServer = fleet?.forwarding.provider === "docker" && standing.length + declared.length > 0;
+  return hasServer || [...standing, ...declared].some(({ provider }) => provider === "docker");
 }
 
-/** Whether somebody listens where the forwarding server would. */
-function isTaken({ port, host }: ForwardingConfig): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", (error) => resolve("code" in error && error.code === "EADDRINUSE"));
-    probe.listen({ port, host }, () => probe.close(() => resolve(false)));
-  });
+/** One mngr, and what it should show. */
+interface Look {
+  readonly provider: Provider;
+  readonly mngr: Promise<Mngr>;
+  readonly own: readonly WebRecord[];
 }
 
-interface Ours {
-  readonly installation: string;
+interface Known {
   readonly profile: string | undefined;
+  /** Else its agents are not looked for: that it is not is told once. */
+  readonly isDockerUp: boolean;
 }
 
-async function agentChecks(records: readonly WebRecord[], { installation, profile }: Ours): Promise<Check[]> {
-  const profiles = [...new Set([profile, ...records.map(({ mngrProfile }) => mngrProfile)])];
-  const checks = profiles.map(async (each): Promise<Check[]> => {
-    const own = records.filter(({ mngrProfile }) => mngrProfile === each);
+async function agentChecks(
+  context: Context,
+  standing: readonly WebRecord[],
+  { profile, isDockerUp }: Known,
+): Promise<Check[]> {
+  const here = standing.filter(({ provider }) => provider === "local");
+  const profiles = new Set([profile, ...here.map(({ mngrProfile }) => mngrProfile)]);
+  // On this machine also what nobody has is looked for.
+  const local = looksAt(context, "local") ? [...profiles] : [];
+  const away = standing.filter(({ provider }) => provider === "modal" || (provider === "docker" && isDockerUp));
+  const looks: Look[] = [
+    ...local.map((each) => ({
+      provider: "local" as const,
+      mngr: Promise.resolve(mngrOf(each)),
+      own: here.filter(({ mngrProfile }) => mngrProfile === each),
+    })),
+    ...[...Map.groupBy(away, mngrKeyOf).values()].flatMap((own) => {
+      const [first] = own;
+      return first === undefined ? [] : [{ provider: first.provider, mngr: mngrFor(first, context.paths), own }];
+    }),
+  ];
+  const installation = installationOf(context.stack);
+  const checks = looks.map(async ({ provider, mngr, own }): Promise<Check[]> => {
     try {
-      const { agents, isComplete } = await mngrOf(each).list();
+      const { agents, isComplete } = await (await mngr).list([provider]);
       return [...standingChecks(own, agents, isComplete), ...orphanAgents(own, agents, installation)];
     } catch (error) {
       // Where mngr itself is missing, the tools' checks say it.
-      return own.length === 0 ? [] : [failed("web agents", asError(error).message)];
+      return own.length === 0 ? [] : [failed(`web agents${whereWords[provider]}`, asError(error).message)];
     }
   });
   return (await Promise.all(checks)).flat();
 }
 
-function standingChecks(records: readonly WebRecord[], agents: readonly Agent[], isComplete: boolean): Check[] {
-  const standing = records.filter(({ removed, provider }) => removed !== true && provider === "local");
+const whereWords = { local: "", docker: " in Docker", modal: " on Modal" };
+
+function standingChecks(standing: readonly WebRecord[], agents: readonly Agent[], isComplete: boolean): Check[] {
   return standing.map(({ name, agentId, applied }): Check => {
     const what = `agent of ${name}`;
     const enabled = applied?.enabled ?? true;
@@ -113,11 +118,11 @@ export function orphanAgents(records: readonly WebRecord[], agents: readonly Age
   return agents
     .filter(({ labels }) => labels["changelings_installation"] === installation && labels["changeling_kind"] === "web")
     .filter(({ id }) => !known.has(id))
-    .map(({ id, name }) =>
-      failed(
-        `orphan agent ${name}`,
-        `no changeling of this stack has it (${id})`,
-        `remove it with: mngr destroy ${id} --force; its folders stay`,
-      ),
-    );
+    .map(({ id, name, host }) => {
+      const isElsewhere = host !== undefined && host.provider_name !== "local";
+      const remedy = isElsewhere
+        ? `remove its machine with: mngr destroy @${host.name}.${host.provider_name} --force; its volumes stay`
+        : `remove it with: mngr destroy ${id} --force; its folders stay`;
+      return failed(`orphan agent ${name}`, `no changeling of this stack has it (${id})`, remedy);
+    });
 }

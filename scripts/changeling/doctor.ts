@@ -5,7 +5,7 @@ import { schedulerState } from "../../components/cron/local/state.ts";
 import { bootInstructions } from "../../components/cron/local/supervise.ts";
 import { type Fleet, formatFaults } from "../../components/fleet/index.ts";
 import { type Check, checkText, failed, ok, warning } from "./check.ts";
-import { answer, type Context, contextOf, errorsOf, fleetOf, providerOption } from "./context.ts";
+import { answer, type Context, contextOf, errorsOf, fleetOf, looksAt, providerOption } from "./context.ts";
 import type { ModalDiagnosis } from "./doctor-modal.ts";
 import { toolChecks } from "./doctor-tools.ts";
 import { doctorWeb } from "./doctor-web.ts";
@@ -29,7 +29,7 @@ export function addDoctor(program: Command): void {
       const [tools, declared] = await Promise.all([toolChecks(), fleetChecks(context)]);
       const [modal, web] = await Promise.all([
         modalDiagnosis(context, declared.fleet, { deep }),
-        context.provider === "modal" ? [] : doctorWeb(context, declared.fleet),
+        doctorWeb(context, declared.fleet),
       ]);
       const isElsewhere = declared.isAbsent && modal.isThere;
       const checks = [
@@ -107,7 +107,7 @@ async function modalDiagnosis(
   const nothing = { checks: [], isThere: false };
   const isDeclared = fleet?.changelings.some(({ provider }) => provider === "modal") ?? false;
   const isWanted = context.provider === "modal" || isDeclared;
-  if (context.provider === "local" || (!isWanted && fleet !== undefined)) return nothing;
+  if (!looksAt(context, "modal") || (!isWanted && fleet !== undefined)) return nothing;
   try {
     const token = await tokenOf(context.stack);
     if (token === undefined && !isWanted) return nothing;

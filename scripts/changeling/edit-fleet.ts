@@ -22,10 +22,15 @@ export interface PlannedEdit {
 /**
  * Checks an edit of the fleet file: the whole new text, as `validate` does. Nothing is written.
  *
+ * @param applied names of the changelings that are to be applied then: what others lack stops nothing
  * @param change gives the new text; an absent file is empty
- * @throws with every fault, its line and its remedy, when the new text has one
+ * @throws with every fault, its line and its remedy, when the new text has one; with the secrets that are missing
  */
-export async function plannedEdit(stack: Stack, change: (text: string) => string): Promise<PlannedEdit> {
+export async function plannedEdit(
+  stack: Stack,
+  applied: readonly string[],
+  change: (text: string) => string,
+): Promise<PlannedEdit> {
   let before = "";
   let after = "";
   const edit = (file: string) => {
@@ -39,9 +44,10 @@ export async function plannedEdit(stack: Stack, change: (text: string) => string
     throw new Error(`${what}; nothing was written:\n${formatFaults(faults)}`);
   }
   if (faults.length > 0) process.stderr.write(`${formatFaults(faults)}\n`);
-  if (missingSecrets.length > 0) {
-    const lines = missingSecrets.map(({ changeling, names }) => `${changeling} needs ${names.join(" or ")}`);
-    const name = missingSecrets[0]?.names[0];
+  const missing = missingSecrets.filter(({ changeling }) => applied.includes(changeling));
+  if (missing.length > 0) {
+    const lines = missing.map(({ changeling, names }) => `${changeling} needs ${names.join(" or ")}`);
+    const name = missing[0]?.names[0];
     throw new Error(
       `${lines.join("\n")}; nothing was written\nexport it here, or: npm run pulumi -- config set --secret changelings:${name}`,
     );

@@ -1,10 +1,9 @@
-import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { setTableKey } from "../../components/fleet/edit.ts";
 import { applyPart } from "./apply.ts";
 import { answer, type Context, contextOf } from "./context.ts";
 import { plannedEdit, showEdit, writeEdit } from "./edit-fleet.ts";
-import { forwardingStatus, newLogin, untilText } from "./forwarding.ts";
+import { forwardingLog, forwardingStatus, newLogin, untilText } from "./forwarding.ts";
 import { openUrl } from "./open-url.ts";
 import { examples } from "./program.ts";
 import { table } from "./table.ts";
@@ -36,7 +35,7 @@ ${examples("forward", "forward --open", "forward --port 9000", "forward --json")
         records.map(async ({ name, agentId }) => ({ name, agentId, ...(await newLogin(context.paths, agentId)) })),
       );
       const status = await forwardingStatus(context.paths);
-      const log = join(context.paths.forwarding, "forwarding.log");
+      const log = forwardingLog(context.paths);
       answer(context, { ...status, log, logins }, `${loginsText(logins)}\nThe forwarding server's log: ${log}`);
       if (options.open) for (const { name, url } of logins) await opened(context, name, url);
     });
@@ -45,7 +44,7 @@ ${examples("forward", "forward --open", "forward --port 9000", "forward --json")
 async function ensureRunning(context: Context, port: number | undefined): Promise<void> {
   const isRunning = (await forwardingStatus(context.paths)) !== undefined;
   if (isRunning && port === undefined) return;
-  const edit = await plannedEdit(context.stack, (text) =>
+  const edit = await plannedEdit(context.stack, [], (text) =>
     port === undefined ? text : setTableKey(text, "forwarding", "port", port),
   );
   if (edit.fleet.changelings.every(({ kind }) => kind !== "web"))

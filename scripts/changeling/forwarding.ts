@@ -1,16 +1,12 @@
+import { join } from "node:path";
 import * as z from "zod/mini";
 import type { InstallationPaths } from "../../components/installation-paths.ts";
 import { adminRequest, NotRunning } from "../../components/web/forwarding/admin-client.ts";
+import { readContainer } from "../../components/web/forwarding/docker/installed-container.ts";
 import { readConfig } from "../../components/web/forwarding/program/config.ts";
+import { type Login, loginForm } from "../../components/web/login-url.ts";
 import { pageUrl } from "../../components/web/page-url.ts";
 
-/** A login URL that works once. */
-export interface Login {
-  readonly url: string;
-  readonly expiresAt: Date;
-}
-
-const login = z.object({ url: z.string(), expiresAt: z.coerce.date() });
 const status = z.object({ port: z.number(), url: z.string(), pid: z.number() });
 
 export type ForwardingStatus = z.infer<typeof status>;
@@ -25,6 +21,12 @@ export function deployedPageUrl({ forwarding }: InstallationPaths, agentId: stri
   }
 }
 
+/** Where its log is: the path of a file, or the command that prints it. */
+export function forwardingLog({ forwarding }: InstallationPaths): string {
+  const container = readContainer(forwarding);
+  return container === undefined ? join(forwarding, "forwarding.log") : `docker logs ${container.name}`;
+}
+
 /** @returns undefined when it is not running */
 export async function forwardingStatus({ forwarding }: InstallationPaths): Promise<ForwardingStatus | undefined> {
   try {
@@ -37,7 +39,7 @@ export async function forwardingStatus({ forwarding }: InstallationPaths): Promi
 
 /** A new login URL of an agent. @throws when the forwarding server does not run, with how to start it */
 export async function newLogin({ forwarding }: InstallationPaths, agentId: string): Promise<Login> {
-  return login.parse(await asked(forwarding, { op: "mint", agent: agentId }));
+  return loginForm.parse(await asked(forwarding, { op: "mint", agent: agentId }));
 }
 
 /** Its login URLs and the logins that were made with them are worth nothing from now on. */

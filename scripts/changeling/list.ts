@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import type { Run } from "../../components/cron/runs/run.ts";
-import { nextFires, type Provider, scheduleInWords } from "../../components/fleet/index.ts";
+import { type CronProvider, nextFires, scheduleInWords } from "../../components/fleet/index.ts";
 import { answer, contextOf, type Place, providerOption } from "./context.ts";
 import { type Deployed, type DeployedFleet, deployedFleet } from "./deployed.ts";
 import { warnUnreached } from "./modal-side.ts";
@@ -15,7 +15,7 @@ import { type ListedWeb, listedWeb } from "./web-side.ts";
 export interface ListedChangeling {
   readonly name: string;
   readonly kind: "cron";
-  readonly provider: Provider;
+  readonly provider: CronProvider;
   readonly schedule: string;
   readonly scheduleInWords: string;
   readonly timezone: string;
@@ -66,6 +66,9 @@ const stateWords = {
 };
 
 function warnOfWeb(web: readonly ListedWeb[]): void {
+  const unseen = web.filter(({ state }) => state === "unknown").map(({ name }) => name);
+  if (unseen.length > 0)
+    process.stderr.write(`warning: mngr could not tell the state of ${unseen.join(", ")}; see: changeling doctor\n`);
   for (const { name, enabled, state } of web) {
     if (!enabled || state === "running" || state === "unknown") continue;
     if (state === "failed") {

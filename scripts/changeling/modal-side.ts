@@ -7,7 +7,7 @@ import { readTextIfAny } from "../../components/files.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
 import { projectFolder } from "../project.ts";
 import { pulumi, type Stack, shortNameOf } from "../stack.ts";
-import { fleetFileOf, type Place } from "./context.ts";
+import { fleetFileOf, looksAt, type Place } from "./context.ts";
 import type { ModalFleet } from "./modal-fleet.ts";
 
 /** What is known of a stack's changelings on Modal. */
@@ -25,7 +25,7 @@ export type ModalSide =
  * @param name the changeling that a command is about; undefined: all
  */
 export async function modalSide(context: Place, name?: string): Promise<ModalSide> {
-  if (context.provider === "local") return { kind: "not_asked" };
+  if (!looksAt(context, "modal")) return { kind: "not_asked" };
   const installed = installedNames(context.paths);
   const isWanted = context.provider === "modal";
   if (!isWanted && name !== undefined && installed.includes(name)) return { kind: "not_asked" };

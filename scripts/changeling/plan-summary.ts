@@ -100,7 +100,10 @@ function resourceOf(urn: string): { name: string; part: PlannedChange["part"] } 
   const [type, parent] = types?.split("$").reverse() ?? [];
   if (type !== "command:local:Command" || name === undefined) return undefined;
   if (name === "scheduler") return { name, part: "scheduler" };
-  if (parent === "changelings:web:ForwardingServer") return { name, part: "forwarding" };
+  if (parent === "changelings:web:ForwardingServer") {
+    // What its container starts from shows as a field of the server itself.
+    return name.endsWith("-image") ? undefined : { name, part: "forwarding" };
+  }
   const [, changeling, suffix] = /^(.*)-(job|app|agent|secrets?)$/.exec(name) ?? [];
   const part = parent === undefined ? undefined : mainParts[parent];
   if (part === undefined || changeling === undefined) return { name, part: "shared" };
@@ -121,8 +124,8 @@ function environmentOf(state: { inputs?: Record<string, unknown> | undefined } |
   return Object.fromEntries(Object.entries(parsed.data).map(([key, value]) => [key, text(value)]));
 }
 
-/** Told elsewhere: WHEN beside SCHEDULE, and DRIFT as the reason. */
-const notFields: ReadonlySet<string> = new Set(["DRIFT", "WHEN"]);
+/** Told elsewhere: WHEN beside SCHEDULE, and DRIFT as the reason; or of no use to a person: a container's id. */
+const notFields: ReadonlySet<string> = new Set(["CONTAINER", "DRIFT", "WHEN"]);
 
 function changedFields(before: Record<string, string>, after: Record<string, string>): FieldChange[] {
   return fieldChanges(before, after).filter(({ field }) => !notFields.has(field.toUpperCase()));

@@ -1,15 +1,15 @@
 import { readRuns } from "../../components/cron/local/records.ts";
 import type { RunPlace, RunsVolume, Timeouts, WhichRuns } from "../../components/cron/modal/remote-runs.ts";
 import { newestFirst, type RecordedRun } from "../../components/cron/runs/fold.ts";
-import type { Provider } from "../../components/fleet/index.ts";
-import type { Place } from "./context.ts";
+import type { CronProvider } from "../../components/fleet/index.ts";
+import { looksAt, type Place } from "./context.ts";
 import { asError, type ModalSide, warnUnreached } from "./modal-side.ts";
 
-export type RunOnProvider = RecordedRun & { readonly provider: Provider };
+export type RunOnProvider = RecordedRun & { readonly provider: CronProvider };
 
 /** The newest runs of both providers, newest first; with a warning when Modal's can't be had. */
 export async function recordedRuns(place: Place, modal: ModalSide, which: WhichRuns): Promise<RunOnProvider[]> {
-  const local = place.provider === "modal" ? [] : readRuns(place.paths, which.name);
+  const local = looksAt(place, "local") ? readRuns(place.paths, which.name) : [];
   const remote = await fromModal(modal, ({ readRemoteRuns }, volume, timeouts) =>
     readRemoteRuns(volume, timeouts, which),
   );
@@ -18,7 +18,7 @@ export async function recordedRuns(place: Place, modal: ModalSide, which: WhichR
 
 /** The last run of each changeling on each provider; with a warning when Modal's can't be had. */
 export async function lastRuns(place: Place, modal: ModalSide): Promise<RunOnProvider[]> {
-  const local = place.provider === "modal" ? [] : readRuns(place.paths);
+  const local = looksAt(place, "local") ? readRuns(place.paths) : [];
   const isLast = (run: RecordedRun) => local.find(({ changeling }) => changeling === run.changeling) === run;
   const remote = await fromModal(modal, ({ readLastRemoteRuns }, volume, timeouts) =>
     readLastRemoteRuns(volume, timeouts),
@@ -32,7 +32,8 @@ export async function recordedRun(
   modal: ModalSide,
   { changeling, id }: RunPlace,
 ): Promise<RunOnProvider | undefined> {
-  const local = place.provider === "modal" ? undefined : readRuns(place.paths, changeling).find((run) => run.id === id);
+  const here = looksAt(place, "local") ? readRuns(place.paths, changeling) : [];
+  const local = here.find((run) => run.id === id);
   if (local !== undefined) return { ...local, provider: "local" };
   const remote = await fromModal(modal, async ({ readRemoteRun }, volume, timeouts) => {
     const run = await readRemoteRun(volume, timeouts, { changeling, id });
@@ -59,6 +60,6 @@ async function fromModal(
   }
 }
 
-function on(provider: Provider, runs: readonly RecordedRun[]): RunOnProvider[] {
+function on(provider: CronProvider, runs: readonly RecordedRun[]): RunOnProvider[] {
   return runs.map((run) => ({ ...run, provider }));
 }

@@ -25,14 +25,14 @@ export function addStopStart(program: Command): void {
         const context = contextOf(command);
         const change = (text: string) =>
           (optionIn(text, name, "enabled") ?? true) === enabled ? text : setEnabled(text, name, enabled);
-        const edit = await plannedEdit(context.stack, editOf(name, change));
-        requireDeclaredWeb(edit.fleet, name, verb);
+        const edit = await plannedEdit(context.stack, [name], editOf(name, change));
+        const { provider } = requireDeclaredWeb(edit.fleet, name, verb);
         showEdit(edit);
         writeEdit(edit);
         const state = enabled ? "enabled" : "stopped";
         await applyPart(
           context,
-          { names: [name], forwarding: true },
+          { names: [name], forwarding: true, modal: provider === "modal" },
           `${edit.file} says that ${name} is ${state}, but it could not be applied, for the reason above\ntry again with: changeling ${verb} ${name}`,
         );
         const result = await appliedWeb(context, name);

@@ -39,8 +39,8 @@ ${examples("update elena", "update elena --branch next", "update elena --add-pat
       const folders = { cwd: process.cwd(), home: homedir() };
       const paths = (options.addPath ?? []).map((each) => addPathAsWritten(each, folders));
       const change = (text: string) => withOptions(text, name, options.branch, paths);
-      const edit = await plannedEdit(context.stack, editOf(name, change));
-      requireDeclaredWeb(edit.fleet, name, "update");
+      const edit = await plannedEdit(context.stack, [name], editOf(name, change));
+      const { provider } = requireDeclaredWeb(edit.fleet, name, "update");
       showEdit(edit);
       const isToAsk = edit.diff !== "";
       if (isToAsk && !(await confirmed(`Write this to ${edit.file} and apply it?`, command, options))) {
@@ -52,7 +52,7 @@ ${examples("update elena", "update elena --branch next", "update elena --add-pat
       const before = readRecord(context.paths, name)?.applied?.commit;
       await applyPart(
         context,
-        { names: [name], forwarding: true },
+        { names: [name], forwarding: true, modal: provider === "modal" },
         `${name} could not be updated, for the reason above; try again with: changeling update ${name}`,
       );
       const result = await appliedWeb(context, name);

@@ -27,7 +27,7 @@ export function fleetSchema(): JsonSchema {
 function describe(option: z.core.$ZodType, schema: JsonSchema, key: string | number | undefined): void {
   const doc = optionDocs.get(option);
   if (doc === undefined || typeof key !== "string") return;
-  for (const own of ["unit", "example", "defaultInWords"]) delete schema[own];
+  for (const own of ["unit", "example", "defaultInWords", "planned"]) delete schema[own];
   const unit = doc.unit === undefined ? "" : ` Unit: ${doc.unit}.`;
   const fallback = doc.defaultInWords === undefined ? "" : ` Default: ${doc.defaultInWords}.`;
   const kind = kindOfSchema(option);

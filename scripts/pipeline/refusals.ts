@@ -13,11 +13,12 @@ export function refusals(fleet: Fleet, env: Readonly<Record<string, string | und
   if (!isPipeline(env)) return [];
   const file = portablePath(fleet.file, { project: projectFolder, home: homedir() });
   const found: string[] = [];
-  const local = fleet.changelings.filter(({ provider }) => provider === "local").map(({ name }) => name);
-  if (local.length > 0) {
+  for (const provider of ["local", "docker"]) {
+    const names = fleet.changelings.filter((each) => each.provider === provider).map(({ name }) => name);
+    if (names.length === 0) continue;
     found.push(
-      `${local.join(", ")}: provider = "local" means the machine that applies the fleet, and this job's machine ` +
-        `is gone when the job ends: nothing would fire\n` +
+      `${names.join(", ")}: provider = "${provider}" means the machine that applies the fleet, and this job's machine ` +
+        `is gone when the job ends: nothing would fire, or serve\n` +
         `    → write provider = "modal" in ${file}, or apply such a fleet from the machine that it is to run on`,
     );
   }

@@ -1,12 +1,12 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { checkout } from "./cache.mjs";
 import { toolchain } from "./environment.ts";
 import { withLock } from "./lock.mjs";
 import { SetupError } from "./progress.mjs";
 import { findPython, installPythonLock } from "./python.ts";
 import { which } from "./toolchain.mjs";
-import { installPackagesOfSystem, packageManager, remedy } from "./tools.ts";
+import { installPackagesOfSystem, packageManager, pathOfRoot, remedy, withoutStartingServices } from "./tools.ts";
 
 /** What the Modal emulator of test/modal-emulator runs with. All paths are absolute. */
 export interface EmulatorSetup {
@@ -28,9 +28,6 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["curl", "curl"],
   ["unshare", "util-linux"],
 ]);
-
-/** An sshd is on the PATH of root alone. */
-const FOLDERS_OF_ROOT = ["usr/sbin", "sbin", "usr/local/sbin"];
 
 /**
  * Finds or installs what the Modal emulator needs: only tests, benchmarks and `npm run emulator` do.
@@ -79,18 +76,5 @@ export async function installEmulatorTools(root = "/"): Promise<void> {
 }
 
 function missingTools(root: string): string[] {
-  const path = [process.env.PATH, ...FOLDERS_OF_ROOT.map((folder) => join(root, folder))].join(delimiter);
-  return [...PACKAGES.keys()].filter((tool) => which(tool, path) === null);
-}
-
-/** Debian starts what it installs, unless this file says otherwise (Debian policy 9.3.3, invoke-rc.d(8)). */
-async function withoutStartingServices(root: string, work: () => Promise<void>): Promise<void> {
-  const policy = join(root, "usr/sbin/policy-rc.d");
-  const isOurs = process.getuid?.() === 0 && !existsSync(policy);
-  if (isOurs) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
-  try {
-    await work();
-  } finally {
-    if (isOurs) rmSync(policy, { force: true });
-  }
+  return [...PACKAGES.keys()].filter((tool) => which(tool, pathOfRoot(root)) === null);
 }

@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { SetupError, say, step } from "./progress.mjs";
 import { run } from "./run.mjs";
 import { which } from "./toolchain.mjs";
@@ -45,6 +47,29 @@ export async function installPackagesOfSystem(packages: readonly string[], fault
     if (error instanceof SetupError) error.remedy = remedy(packages);
     throw error;
   }
+}
+
+/**
+ * For packages with a server: Debian starts what it installs, unless a file says otherwise (Debian policy 9.3.3,
+ * invoke-rc.d(8)).
+ *
+ * @param root the folder that stands for `/`
+ */
+export async function withoutStartingServices(root: string, work: () => Promise<void>): Promise<void> {
+  const policy = join(root, "usr/sbin/policy-rc.d");
+  const isOurs = process.getuid?.() === 0 && !existsSync(policy);
+  if (isOurs) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    await work();
+  } finally {
+    if (isOurs) rmSync(policy, { force: true });
+  }
+}
+
+/** PATH, with the folders that are on the PATH of root alone. @param root the folder that stands for `/` */
+export function pathOfRoot(root = "/"): string {
+  const folders = ["usr/sbin", "sbin", "usr/local/sbin"].map((folder) => join(root, folder));
+  return [process.env.PATH, ...folders].join(delimiter);
 }
 
 function fail(fault: string, packages: readonly string[]): never {

@@ -125,7 +125,10 @@ describe("the changeling command for web changelings", () => {
     expect(declared()).toContain('[changelings.mine]\nkind = "web"\nsource = "~/mine"\n');
   });
 
-  it("takes in its new commits", async () => {
+  it("takes in its new commits, also where another changeling lacks a secret", async () => {
+    const complete = declared();
+    const needy = '[changelings.needy]\nkind = "web"\nagent_type = "chat"\nsecrets = ["NOT_SET"]\n';
+    writeFileSync(fleetFile(), `${complete}\n${needy}`);
     const before = git("rev-parse", "HEAD");
     writeFileSync(join(home, "mine", "NEWS.md"), "Mine.\n");
     git("add", "NEWS.md");
@@ -134,6 +137,9 @@ describe("the changeling command for web changelings", () => {
     expect(updated).toMatchObject({ state: "running", commitBefore: before, commit: git("rev-parse", "HEAD") });
     expect(readFileSync(join(mine.repo, "NEWS.md"), "utf8")).toBe("Mine.\n");
     expect((await answerOf("list")).map(({ state }: { state: string }) => state)).toEqual(["running", "running"]);
+    const { code, stderr } = await changeling("update", "needy");
+    expect([code, stderr]).toEqual([1, expect.stringContaining("needy needs NOT_SET; nothing was written")]);
+    writeFileSync(fleetFile(), complete);
   });
 
   it("keeps the declaration of one that can't be applied, and takes it back", async () => {

@@ -152,10 +152,14 @@ describe("a web changeling from its first up to its removal", () => {
     expect(code).not.toBe(0);
     expect(stdout).toContain("elena did not come up: its agent ended (DONE); what ran before runs again");
     expect(stdout).toContain("boom at start");
+    expect(stdout).toContain("error: not all could be applied, for the reasons that stand with each; ");
+    expect(stdout).not.toContain("failed to register");
     const [agent] = agents();
     expect(agent).toMatchObject({ name: "elena", state: "WAITING" });
     expect(readFileSync(join(record().repo, "page.txt"), "utf8")).toBe("the agent's\n");
     expect(readFileSync(join(record().repo, "serve.py"), "utf8")).toBe(`${source.git("show", `${good}:serve.py`)}\n`);
+    // What runs again listens on another port, and the stack's outputs tell which.
+    expect(await page()).toBe("the agent's\n");
     source.commitAll("Mended", { "serve.py": `${source.git("show", `${good}:serve.py`)}\n` });
   });
 

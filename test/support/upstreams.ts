@@ -12,6 +12,7 @@ import {
 } from "node:http";
 import { connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from "node:net";
 import { type Duplex, Readable } from "node:stream";
+import { Server as TlsServer } from "node:tls";
 import { onTestFinished } from "vitest";
 import { WebSocketServer } from "ws";
 import type { Agents, AgentView, Target } from "../../components/web/forwarding/program/agents.ts";
@@ -145,7 +146,8 @@ export async function startFront(
   return Object.assign(upstream, { log });
 }
 
-async function started(server: Server | TcpServer, stopFirst: () => void = () => {}): Promise<Upstream> {
+/** Any server, on a port of its own. */
+export async function started(server: Server | TcpServer, stopFirst: () => void = () => {}): Promise<Upstream> {
   const open = new Set<Socket>();
   let connections = 0;
   server.on("connection", (socket: Socket) => {
@@ -175,7 +177,7 @@ async function started(server: Server | TcpServer, stopFirst: () => void = () =>
 }
 
 function originOf(server: Server | TcpServer): string {
-  return `http://127.0.0.1:${portOf(server)}`;
+  return `${server instanceof TlsServer ? "https" : "http"}://127.0.0.1:${portOf(server)}`;
 }
 
 /** Ends it with the test. */

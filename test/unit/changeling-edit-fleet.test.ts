@@ -32,7 +32,7 @@ describe("an edit of the fleet file", () => {
   it("is checked and shown before it is written, and then keeps the file's mode", async () => {
     writeFileSync(file, "# mine\n");
     chmodSync(file, 0o640);
-    const edit = await plannedEdit(stack, addChat);
+    const edit = await plannedEdit(stack, ["chat"], addChat);
     expect(edit.diff).toBe(
       `--- ${file}\n+++ ${file}\n@@ -1 +1,5 @@\n # mine\n+\n+[changelings.chat]\n+kind = "web"\n+agent_type = "chat"`,
     );
@@ -44,7 +44,7 @@ describe("an edit of the fleet file", () => {
   });
 
   it("makes the file when there is none, for the person alone", async () => {
-    writeEdit(await plannedEdit(stack, addChat));
+    writeEdit(await plannedEdit(stack, ["chat"], addChat));
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
@@ -54,22 +54,22 @@ describe("an edit of the fleet file", () => {
       '[changelings.chat]\nkind = "web"\nagent_type = "chat"\nbrunch = "x"\n[changelings.b]\nfoo = 1\n',
     );
     const before = readFileSync(file, "utf8");
-    await expect(plannedEdit(stack, (text) => text.replace('"x"', "1"))).rejects.toThrow(
+    await expect(plannedEdit(stack, ["chat"], (text) => text.replace('"x"', "1"))).rejects.toThrow(
       /^with this change the fleet file has faults; nothing was written:\n.*:4: .*brunch.*:6: .*foo/s,
     );
-    await expect(plannedEdit(stack, (text) => text)).rejects.toThrow(/^the fleet file has faults/);
+    await expect(plannedEdit(stack, ["chat"], (text) => text)).rejects.toThrow(/^the fleet file has faults/);
     expect(readFileSync(file, "utf8")).toBe(before);
   });
 
   it("is not written over what somebody else wrote in the meantime", async () => {
-    const edit = await plannedEdit(stack, addChat);
+    const edit = await plannedEdit(stack, ["chat"], addChat);
     writeFileSync(file, "# theirs\n");
     expect(() => writeEdit(edit)).toThrow(`${file} was changed in the meantime; nothing was written, run it again`);
     expect(readFileSync(file, "utf8")).toBe("# theirs\n");
   });
 
   it("leaves a file alone that stays as it is", async () => {
-    writeEdit(await plannedEdit(stack, (text) => text));
+    writeEdit(await plannedEdit(stack, ["chat"], (text) => text));
     expect(existsSync(file)).toBe(false);
   });
 
@@ -77,9 +77,10 @@ describe("an edit of the fleet file", () => {
     vi.stubEnv("ANTHROPIC_API_KEY", "");
     vi.stubEnv("CLAUDE_CODE_OAUTH_TOKEN", "");
     const add = (text: string) => addChangeling(text, "elena", { kind: "web", agent_type: "claude" });
-    await expect(plannedEdit(stack, add)).rejects.toThrow(
+    await expect(plannedEdit(stack, ["elena"], add)).rejects.toThrow(
       /^elena needs ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN; nothing was written\n/,
     );
+    expect((await plannedEdit(stack, ["chat"], (text) => addChat(add(text)))).fleet.changelings).toHaveLength(2);
   });
 });
 

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Provider } from "../../components/fleet/index.ts";
 import { installationPaths } from "../../components/installation-paths.ts";
 import { ModalError } from "../../components/modal/modal-error.ts";
 import type { Place } from "../../scripts/changeling/context.ts";
@@ -46,7 +47,7 @@ const pulumiCalls = () => {
 };
 
 /** @param jobs the changelings that are installed on this machine */
-function placeWith(jobs: readonly string[], provider?: "local" | "modal"): Place {
+function placeWith(jobs: readonly string[], provider?: Provider): Place {
   const paths = installationPaths("0123456789ab", home);
   mkdirSync(paths.jobs, { recursive: true });
   for (const name of jobs) writeFileSync(join(paths.jobs, `${name}.json`), "{}");
@@ -104,6 +105,7 @@ describe("with a token", () => {
     declare("local");
     expect(await modalSide(placeWith(["fairy"], "modal"), "fairy")).toEqual(reached);
     expect(await modalSide(placeWith([], "local"))).toEqual({ kind: "not_asked" });
+    expect(await modalSide(placeWith([], "docker"))).toEqual({ kind: "not_asked" });
     expect(open).toHaveBeenCalledTimes(1);
     expect(open).toHaveBeenCalledWith("prod", { id: "ak-1", secret: "as-1" });
   });

@@ -34,6 +34,8 @@ describe("targetsOf", () => {
   it.each([
     [urn(web, "chat"), true],
     [urn(web + command, "chat-agent"), true],
+    [urn(web + command, "chat-docker-agent"), true],
+    [urn(web + command, "chat-modal-agent"), true],
     [urn(web + command, "chat-secrets"), true],
     [urn("changelings:cron:CronChangeling", "chat"), true],
     [urn(web, "chat-agent"), false],
@@ -43,6 +45,15 @@ describe("targetsOf", () => {
     [urn(`changelings:web:ForwardingServer${command}`, "forwarding"), false],
   ])("for chat, %s: %s", (name, isTarget) => {
     expect(matches(targetsOf({ names: ["chat"] }), name)).toBe(isTarget);
+  });
+
+  it("takes what changelings on Modal share when it is asked to", () => {
+    const home = urn("changelings:modal:ModalHome", "modal");
+    const command = urn("changelings:modal:ModalHome$command:local:Command", "modal");
+    for (const each of [home, command]) {
+      expect(matches(targetsOf({ names: ["chat"] }), each)).toBe(false);
+      expect(matches(targetsOf({ names: ["chat"], modal: true }), each)).toBe(true);
+    }
   });
 
   it("takes the forwarding server when it is asked to", () => {
@@ -97,6 +108,22 @@ describe("orphanAgents", () => {
     expect(orphanAgents(records, agents, "inst").map(({ name }) => name)).toEqual([
       "orphan agent n-lost",
       "orphan agent n-removed",
+    ]);
+  });
+});
+
+describe("orphanAgents in Docker", () => {
+  it("are removed with their machine", () => {
+    const host = { id: "host-1", name: "chat-2", provider_name: "docker", state: "RUNNING", ssh: null, snapshots: [] };
+    const labels = { changelings_installation: "inst", changeling_kind: "web" };
+    const agent = { id: agentId, name: "chat", state: "WAITING", labels, plugin: {}, host };
+    expect(orphanAgents([], [agent], "inst")).toEqual([
+      {
+        name: "orphan agent chat",
+        status: "failed",
+        detail: `no changeling of this stack has it (${agentId})`,
+        remedy: "remove its machine with: mngr destroy @chat-2.docker --force; its volumes stay",
+      },
     ]);
   });
 });

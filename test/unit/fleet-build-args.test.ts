@@ -106,6 +106,24 @@ describe("build arguments", () => {
     expect(parseBuildArgs(elements).faults).toEqual([{ index, message, remedy }]);
   });
 
+  const ofDocker = "it accepts cpu, memory, image, file, context-dir, docker-build-arg";
+
+  it.each([
+    ["gpu=a10g", 'the provider "docker" knows no build argument "gpu=a10g"', ofDocker],
+    ["timeout=60", 'the provider "docker" knows no build argument "timeout=60"', ofDocker],
+    ["offline", 'the provider "docker" knows no build argument "offline"', ofDocker],
+    ["--cpus=2", 'the provider "docker" knows no build argument "--cpus=2"', 'did you mean "cpu=2"?'],
+    ["memory=4g", '"4g": "memory" must be a number above 0', 'write "memory=4"'],
+  ])("of docker's containers are fewer: %j is told", (element, message, remedy) => {
+    expect(parseBuildArgs([element], "docker").faults).toEqual([{ index: 0, message, remedy }]);
+  });
+
+  it("of docker's containers are read as those of Modal's", () => {
+    const elements = ["cpu=2 --memory 0.5", "file=Dockerfile", "context-dir=.", "docker-build-arg=A=b", "image=x"];
+    expect(parseBuildArgs(elements, "docker")).toEqual(parseBuildArgs(elements, "modal"));
+    expect(parseBuildArgs(elements, "docker").faults).toEqual([]);
+  });
+
   it("are read in each of their forms alike, whatever stands beside them", () => {
     const value = fc.stringMatching(/^[a-z0-9][a-z0-9 .:/"'$\\=-]{0,12}[a-z0-9]$/);
     const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;

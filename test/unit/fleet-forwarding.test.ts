@@ -25,6 +25,11 @@ describe("[forwarding]", () => {
     ],
     ["public_url = 'https://x.y:8443'", { publicUrl: "https://x.y:8443" }],
     ["public_url = 'https://192.0.2.1'\nrouting = 'path'", { publicUrl: "https://192.0.2.1", routing: "path" }],
+    ["provider = 'docker'", { provider: "docker" }],
+    [
+      "provider = 'docker'\nbuild_args = ['BASE=a=b', 'EMPTY=']",
+      { provider: "docker", buildArgs: ["BASE=a=b", "EMPTY="] },
+    ],
     ["code_ttl = '90s'\ncookie_ttl = '400d'", { codeTtlSeconds: 90, cookieTtlSeconds: 34_560_000 }],
   ])("%j", async (lines, differs) => expect(await forwardingOf(lines)).toEqual({ ...usualForwarding, ...differs }));
 
@@ -46,7 +51,18 @@ describe("[forwarding]", () => {
     [
       "timezone = 'UTC'",
       'timezone: unknown key "timezone"',
-      "its keys are port, host, public_url, routing, code_ttl, cookie_ttl",
+      "its keys are provider, port, host, public_url, routing, code_ttl, cookie_ttl, build_args",
+    ],
+    ["provider = 'dcoker'", 'provider: there is no provider "dcoker"', 'did you mean provider = "docker"?'],
+    [
+      "provider = 'modal'",
+      'provider: the provider "modal" is not in this version',
+      'write provider = "local" or provider = "docker", or leave the line out',
+    ],
+    [
+      "build_args = ['BASE=x']",
+      'build_args: build_args is for provider = "docker" alone',
+      'remove the line, or write provider = "docker"',
     ],
     ["port = 0", "port: 0 is too little", "write 1 or more"],
     ["port = 65536", "port: 65536 is too much", "write 65535 or less"],
@@ -76,6 +92,21 @@ describe("[forwarding]", () => {
     expect(await sandbox.faultsOf(`[forwarding]\n${line}\n${web}`)).toEqual([
       `config.toml:2: forwarding.${where}`,
       `→ ${remedy}`,
+    ]);
+  });
+
+  it("tells what is wrong with an argument for building its image", async () => {
+    const args = `['BASE=x', 'base', '=x', 'A-B=x', 'TOKEN=ghp_${"a1B2".repeat(9)}']`;
+    const example = '→ write for instance "PYTHON_IMAGE=registry.example.com/python:3.12"';
+    expect(await sandbox.faultsOf(`[forwarding]\nprovider = "docker"\nbuild_args = ${args}\n${web}`)).toEqual([
+      'config.toml:3: forwarding.build_args[1]: "base" is not KEY=VALUE',
+      example,
+      'config.toml:3: forwarding.build_args[2]: "=x" is not KEY=VALUE',
+      example,
+      'config.toml:3: forwarding.build_args[3]: "A-B=x" is not KEY=VALUE',
+      example,
+      "config.toml:3: forwarding.build_args[4]: the value looks like a secret, and build arguments stay in the image and in the stack's state",
+      "→ remove it: what the build needs is to be had without a secret",
     ]);
   });
 

@@ -62,7 +62,12 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ["kind = 'crn'", 'kind: there is no kind "crn"', 'did you mean kind = "cron"?'],
   [
     "provider = 'docker'",
-    'provider: the provider "docker" is not in this version',
+    'provider: the provider "docker" is for kind = "web" alone: no schedule fires there',
+    'write provider = "local" or provider = "modal", or kind = "web"',
+  ],
+  [
+    "provider = 'fly'",
+    'provider: the provider "fly" is not in this version',
     'write provider = "local" or provider = "modal", or leave the line out',
   ],
   ["provider = 'modul'", 'provider: there is no provider "modul"', 'did you mean provider = "modal"?'],

@@ -26,12 +26,14 @@ export function webs(fleet: Fleet | undefined): DeclaredWeb[] {
 
 /** What a fleet file without `[forwarding]` means. */
 export const usualForwarding: Forwarding = {
+  provider: "local",
   port: 8420,
   host: "127.0.0.1",
   publicUrl: undefined,
   routing: "host",
   codeTtlSeconds: 900,
   cookieTtlSeconds: 2_592_000,
+  buildArgs: [],
 };
 
 /** A folder of its own with a home, nothing of the person's. Removed by `using`. */

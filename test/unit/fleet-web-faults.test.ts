@@ -47,6 +47,26 @@ describe("kinds", () => {
   });
 });
 
+describe("a default provider that a kind has not", () => {
+  const isForWeb = 'the provider "docker" is for kind = "web" alone: no schedule fires there';
+
+  it("is told of each changeling of the kind, at its own line", async () => {
+    const text = `[defaults]\nprovider = "docker"\n[changelings.chat]\nkind = "web"\n[changelings.fixme-fairy]\nrepo = "agent"\n`;
+    expect(await sandbox.faultsOf(text)).toEqual([
+      `config.toml:5: changelings.fixme-fairy.provider: ${isForWeb}`,
+      '→ write provider = "local" or provider = "modal", or kind = "web"',
+    ]);
+  });
+
+  it("is not told of one that says its own, whatever else is wrong with that", async () => {
+    const text = `[defaults]\nprovider = "docker"\n[changelings.fixme-fairy]\nrepo = "agent"\nprovider = "local"\nenabled = 1\n`;
+    expect(await sandbox.faultsOf(text)).toEqual([
+      "config.toml:6: changelings.fixme-fairy.enabled: expected true or false, found 1",
+      "→ write enabled = true or enabled = false",
+    ]);
+  });
+});
+
 describe("web changelings", () => {
   it("need a source or an agent type that there is", async () => {
     expect(await sandbox.faultsOf('[changelings.elena]\nkind = "web"')).toEqual([
@@ -70,11 +90,15 @@ describe("web changelings", () => {
       "config.toml:9: changelings.b.data: <folder>/home/a/deep is where a keeps its data",
       '→ write a folder of its own, such as data = "~/elena"',
     ]);
-    const far = "provider = 'modal'";
-    expect(await sandbox.faultsOf(one("a", "x", far) + one("b", "x", far) + one("c", "x-2", far))).toEqual([
-      "config.toml:9: changelings.b.data: x is where a keeps its data",
-      '→ write a volume of its own, such as data = "elena"',
-    ]);
+    for (const far of ["provider = 'docker'", "provider = 'modal'"]) {
+      expect(await sandbox.faultsOf(one("a", "xx", far) + one("b", "xx", far) + one("c", "xx-2", far))).toEqual([
+        "config.toml:9: changelings.b.data: xx is where a keeps its data",
+        '→ write a volume of its own, such as data = "elena"',
+      ]);
+    }
+    expect(
+      await sandbox.faultsOf(one("a", "xx", "provider = 'docker'") + one("b", "xx", "provider = 'modal'")),
+    ).toEqual([]);
   });
 
   it("tell all that is wrong with settings at once, and keep the sound ones", async () => {

@@ -147,6 +147,16 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
     "remote: an agent on Modal can't push to /srv/elena.git: it has no key for ssh, and nothing of this machine's",
     'write its https URL: remote = "https://…"',
   ],
+  [
+    "provider = 'docker'\nremote = 'git@elena:me/elena.git'",
+    "remote: an agent in a container can't push to git@elena:me/elena.git: it has no key for ssh, and nothing of this machine's",
+    'write its https URL: remote = "https://…"',
+  ],
+  [
+    "provider = 'docker'\nremote = 'http://localhost:3000/me/elena'",
+    "remote: an agent in a container can't push to http://localhost:3000/me/elena: it has no key for ssh, and nothing of this machine's",
+    'write its https URL: remote = "https://…"',
+  ],
   // Data.
   ["data = 'elena'", 'data: "elena" is no absolute path', 'write one such as data = "~/elena"'],
   ["data = '~'", "data: <folder>/home holds more than its data", ownFolder],
@@ -155,6 +165,11 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   [
     "provider = 'modal'\ndata = '~/elena'",
     'data: "~/elena" is no name of a volume: up to 64 letters, digits, -, _ and .',
+    'write a name such as data = "elena"',
+  ],
+  [
+    "provider = 'docker'\ndata = 'e'",
+    'data: "e" is no name of a volume: 2 to 64 letters, digits, -, _ and .',
     'write a name such as data = "elena"',
   ],
   // Its machine.
@@ -179,9 +194,24 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
     'add "NPM_TOKEN" to secrets',
   ],
   [
-    "provider = 'docker'",
-    'provider: the provider "docker" is not in this version',
-    'write provider = "local" or provider = "modal", or leave the line out',
+    "provider = 'docker'\nbuild_args = ['cpu=2', 'gpu=a10g']",
+    'build_args[1]: the provider "docker" knows no build argument "gpu=a10g"',
+    "it accepts cpu, memory, image, file, context-dir, docker-build-arg",
+  ],
+  [
+    "provider = 'docker'\nbuild_args = ['context-dir=.', 'image=python:3.12']",
+    'build_args[0]: "context-dir" is for a Dockerfile, and "image" is taken as it is',
+    'remove it, or "image" and write it into a Dockerfile\'s FROM',
+  ],
+  [
+    `provider = 'docker'\nbuild_args = ['docker-build-arg=TOKEN=${token}']`,
+    "build_args[0]: the value looks like a secret, and build arguments stay in the image and in the stack's state",
+    "remove it, and name its variable in secrets: the agent has it when it runs",
+  ],
+  [
+    "provider = 'kubernetes'",
+    'provider: the provider "kubernetes" is not in this version',
+    'write provider = "local" or provider = "docker" or provider = "modal", or leave the line out',
   ],
   // Agents.
   ["agent_type = 'claud'", 'agent_type: mngr knows no agent type "claud"', 'did you mean agent_type = "claude"?'],

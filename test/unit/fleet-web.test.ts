@@ -114,18 +114,21 @@ describe("a web changeling", () => {
     ]);
   });
 
-  it("on Modal keeps its data in a volume, has build arguments and pushes by https", async () => {
-    const [web] = await websOf(
-      `[changelings.chat]\nkind = "web"\nprovider = "modal"\ndata = "chat-data"\nremote = "git@github.com:me/chat.git"\nbuild_args = ["cpu=2", "file=Dockerfile"]`,
-    );
-    expect(web).toEqual({
-      ...chat,
-      provider: "modal",
-      data: "chat-data",
-      remote: "https://github.com/me/chat.git",
-      buildArgs: ["cpu=2", "file=Dockerfile"],
-    });
-  });
+  it.each(["docker", "modal"])(
+    "on %s keeps its data in a volume, has build arguments and pushes by https",
+    async (provider) => {
+      const [web] = await websOf(
+        `[changelings.chat]\nkind = "web"\nprovider = "${provider}"\ndata = "chat-data"\nremote = "git@github.com:me/chat.git"\nbuild_args = ["cpu=2", "file=Dockerfile"]`,
+      );
+      expect(web).toEqual({
+        ...chat,
+        provider,
+        data: "chat-data",
+        remote: "https://github.com/me/chat.git",
+        buildArgs: ["cpu=2", "file=Dockerfile"],
+      });
+    },
+  );
 
   it.each([
     ["source = 'agent'", source, undefined, false],

@@ -6,6 +6,7 @@ import { host, id, path } from "../support/proxy-routes.ts";
 describe("rewriteLocation", () => {
   const own = host.publicOrigin;
   const shared = `http://localhost:8420/${id}`;
+  const behindTls: Route = { ...host, publicOrigin: "https://agents.example.com:8443" };
   const based: Route = { ...host, upstream: new URL("http://127.0.0.1:9000/app/") };
   it.each([
     ["/next", host, "/next"],
@@ -17,6 +18,10 @@ describe("rewriteLocation", () => {
     ["//127.0.0.1:9000/next", host, `${own}/next`],
     ["http://127.0.0.1:9000//evil.example", host, `${own}//evil.example`],
     [`${own}/next`, host, `${own}/next`],
+    // An agent that does not know of the TLS in front of us.
+    ["http://agents.example.com:8443/next", behindTls, "https://agents.example.com:8443/next"],
+    ["https://agents.example.com/next", behindTls, "https://agents.example.com/next"],
+    [`${own.replace("http:", "https:")}/next`, host, `${own.replace("http:", "https:")}/next`],
     ["http://127.0.0.1:9001/next", host, "http://127.0.0.1:9001/next"],
     ["https://127.0.0.1:9000/next", host, "https://127.0.0.1:9000/next"],
     ["https://example.com/", host, "https://example.com/"],

@@ -16,10 +16,10 @@ const forwarded = [
 ];
 
 describe("requestHeaders", () => {
-  it("hands on what is the agent's, in its order, with the agent's own Host", () => {
-    const raw = ["Host", `${id}.localhost:8420`, "Accept", "a", "X-Twice", "1", "x-twice", "2", "Content-Length", "3"];
+  it("hands on what is the agent's, in its order, with the Host that the browser asked for", () => {
+    const raw = ["Accept", "a", "Host", `${id}.localhost:8420`, "X-Twice", "1", "x-twice", "2", "Content-Length", "3"];
     expect(requestHeaders(raw, host, client)).toEqual([
-      ...["Host", "127.0.0.1:9000", "Accept", "a", "X-Twice", "1", "x-twice", "2", "Content-Length", "3"],
+      ...["Host", `${id}.localhost:8420`, "Accept", "a", "X-Twice", "1", "x-twice", "2", "Content-Length", "3"],
       ...forwarded,
     ]);
   });
@@ -43,7 +43,7 @@ describe("requestHeaders", () => {
   ])("drops %s", (line) => {
     const [name = "", value = ""] = line.split(": ");
     expect(requestHeaders(["Accept", "a", name, value], host, client)).toEqual([
-      ...["Host", "127.0.0.1:9000", "Accept", "a"],
+      ...["Host", `${id}.localhost:8420`, "Accept", "a"],
       ...forwarded,
     ]);
   });
@@ -51,7 +51,7 @@ describe("requestHeaders", () => {
   it("drops what Connection names, but not where the body ends", () => {
     const raw = ["Connection", "close, X-Mine", "x-mine", "1", "connection", "Content-Length", "Content-Length", "5"];
     expect(requestHeaders(raw, host, client)).toEqual([
-      ...["Host", "127.0.0.1:9000", "Content-Length", "5"],
+      ...["Host", `${id}.localhost:8420`, "Content-Length", "5"],
       ...forwarded,
     ]);
   });
@@ -59,7 +59,7 @@ describe("requestHeaders", () => {
   it("tells of the prefix, and asks for a whole body that can be read", () => {
     const raw = ["Accept-Encoding", "gzip", "If-None-Match", "1", "Range", "bytes=0-", "If-Modified-Since", "now"];
     expect(requestHeaders(raw, path, client, { plain: true })).toEqual([
-      ...["Host", "127.0.0.1:9000", "X-Forwarded-For", "127.0.0.1", "X-Forwarded-Host", "localhost:8420"],
+      ...["Host", "localhost:8420", "X-Forwarded-For", "127.0.0.1", "X-Forwarded-Host", "localhost:8420"],
       ...["X-Forwarded-Proto", "http", "X-Forwarded-Prefix", `/${id}`, "Accept-Encoding", "identity"],
     ]);
   });

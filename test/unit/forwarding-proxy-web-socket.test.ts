@@ -1,14 +1,15 @@
 import { once } from "node:events";
-import type { IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { expect, it } from "vitest";
-import { WebSocket } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import {
   agentsAt,
   frontOf,
   kept,
   online,
   sendRaw,
+  started,
   startFront,
   startRawUpstream,
   startWebSocketEcho,
@@ -47,13 +48,26 @@ it("opens with a sub-protocol, and both sides hear each other", async () => {
   }
   expect(requests.map(({ url }) => url)).toEqual(["/chat?a=1"]);
   expect(requests[0]?.headers).toMatchObject({
-    ...{ host: upstream.url.host, connection: "Upgrade", upgrade: "websocket", cookie: "a=1" },
+    ...{ host: front.url.host, connection: "Upgrade", upgrade: "websocket", cookie: "a=1" },
     ...{ "x-forwarded-for": "127.0.0.1", "x-forwarded-host": front.url.host },
   });
   const closed = once(socket, "close");
   socket.close(4001, "enough");
   expect(await closed).toEqual([4001, Buffer.from("enough")]);
   await expect.poll(() => [front.open, upstream.open]).toEqual([0, 0]);
+});
+
+it("is let in by a server that compares Origin with Host alone, where the two are the browser's", async () => {
+  const server = createServer();
+  const sameOrigin = ({ origin, req }: { origin: string; req: IncomingMessage }) =>
+    new URL(origin).host === req.headers.host;
+  new WebSocketServer({ server, verifyClient: sameOrigin }).on("connection", (socket) => socket.send("welcome"));
+  const front = await frontOf(await kept(started(server)));
+  const own = open(front.url, [], { Origin: front.url.origin });
+  expect(String((await once(own, "message"))[0])).toBe("welcome");
+  own.terminate();
+  const foreign = open(front.url, [], { Origin: "http://evil.example" });
+  expect(String((await once(foreign, "error"))[0])).toContain("401");
 });
 
 it("carries large messages", async () => {

@@ -32,7 +32,7 @@ it("hands a request to the agent as it was sent, and the answer to the browser",
     method: "POST",
     url: "/a/b?c=%20d",
     rawHeaders: [
-      ...["Host", upstream.url.host, "Cookie", "mine=1", "X-Mine", "1", "Content-Length", "4"],
+      ...["Host", front.url.host, "Cookie", "mine=1", "X-Mine", "1", "Content-Length", "4"],
       ...["X-Forwarded-For", "127.0.0.1", "X-Forwarded-Host", front.url.host, "X-Forwarded-Proto", "http"],
       // With a body it gets a connection of its own: a used one may just be closing, and a body can't be sent twice.
       ...["Connection", "keep-alive"],

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
 import { changelingOf, type Fleet } from "../../components/fleet/index.ts";
+import { webOf } from "../../components/fleet/web-of.ts";
 import { lockOf } from "../../scripts/pipeline/dead-jobs.ts";
 import { refusals } from "../../scripts/pipeline/refusals.ts";
 import { withRemedy } from "../../scripts/pipeline/remedies.ts";
@@ -55,6 +56,13 @@ describe("refusals", () => {
   it("name every changeling that would run on the job's own machine", () => {
     const [found, ...rest] = refusals(fleet("local"), { CI: "true" });
     expect(found).toMatch(/^alpha, beta: provider = "local" means .*\n {4}→ write provider = "modal" in \/fleet\.toml/);
+    expect(rest).toEqual([]);
+  });
+
+  it("name a web changeling that would run in a container of the job's own machine", () => {
+    const alone = { ...fleet("modal"), changelings: [webOf("chat", { provider: "docker", secrets: [] })] };
+    const [found, ...rest] = refusals(alone, { CI: "true" });
+    expect(found).toMatch(/^chat: provider = "docker" means .*\n {4}→ write provider = "modal" in \/fleet\.toml/);
     expect(rest).toEqual([]);
   });
 

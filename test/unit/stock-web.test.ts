@@ -170,8 +170,9 @@ test("what Claude is told is the message, below the cut ones before it", () => {
 
 test.each([
   ["a direct request", { host: "127.0.0.1:9100" }, undefined],
+  ["one through a front that speaks TLS", { host: "e.x.y", origin: "https://e.x.y" }, undefined],
   [
-    "the forwarding server's",
+    "one through a proxy that tells the name aside",
     { host: "127.0.0.1:9100", origin: "https://e.x.y", "x-forwarded-host": "e.x.y" },
     undefined,
   ],
@@ -182,7 +183,7 @@ test.each([
   ],
   ["IPv6's", { host: "[::1]:9100" }, undefined],
   ["a rebound name", { host: "evil.example:9100" }, "this server has another name"],
-  ["a name that only looks so", { host: "localhost.evil.example" }, "this server has another name"],
+  ["a name that only looks so", { host: "localhost.evil.example:9100" }, "this server has another name"],
   ["no name", {}, "this server has another name"],
   ["a foreign page's script", { host: "127.0.0.1:9100", origin: "http://evil.example" }, "sent by another site"],
   ["a frame without an origin", { host: "127.0.0.1:9100", origin: "null" }, "sent by another site"],

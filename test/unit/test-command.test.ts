@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { checkout } from "../../scripts/setup/cache.mjs";
+import { cacheFolder, checkout } from "../../scripts/setup/cache.mjs";
 
 let folder = "";
 beforeEach(() => {
@@ -19,7 +19,7 @@ function run(files: Record<string, string>): { status: number | null; lines: str
   const { status, stdout } = spawnSync(process.execPath, [join(checkout, "scripts/test.ts"), "--root", folder], {
     encoding: "utf8",
     // A run inside of a run: it must not take itself for the outer one's worker.
-    env: { PATH: process.env.PATH, HOME: folder, CI: "true" },
+    env: { PATH: process.env.PATH, HOME: folder, CI: "true", CHANGELINGS_CACHE: cacheFolder() },
   });
   return { status, lines: stdout.trimEnd().split("\n") };
 }

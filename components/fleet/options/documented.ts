@@ -8,6 +8,8 @@ export interface OptionDoc {
   readonly example: unknown;
   /** What happens without it, where that is no constant. */
   readonly defaultInWords?: string;
+  /** Values that the specification has and this version has not. */
+  readonly planned?: readonly string[];
 }
 
 /** The documentation of each option's schema. */

@@ -1,9 +1,15 @@
 import * as z from "zod/mini";
 import { option } from "./documented.ts";
-import { duration, durationUnit, word } from "./values.ts";
+import { duration, durationUnit, text, word } from "./values.ts";
 
 /** The keys of the file's `[forwarding]`. */
 export const forwardingOptions = {
+  provider: option(z._default(z.enum(["local", "docker"]), "local"), {
+    description:
+      "What keeps it running. `local`: this machine's supervisor, as the scheduler. `docker`: a container on this machine's network that docker restarts.",
+    example: "docker",
+    planned: ["modal"],
+  }),
   port: option(z._default(z.int().check(z.gte(1), z.lte(65_535)), 8420), {
     description: "The port that it listens on.",
     example: 8080,
@@ -35,6 +41,11 @@ export const forwardingOptions = {
     description: "How long a browser stays logged in.",
     unit: durationUnit,
     example: "1w",
+  }),
+  build_args: option(z._default(z.array(text()), []), {
+    description:
+      "With `provider = \"docker\"` alone: arguments for building the server's image, each as `KEY=VALUE`. `NODE_IMAGE`, `PYTHON_IMAGE` and `DOCKER_IMAGE` say what it is made of, where Docker Hub can't be reached; `PIP_INDEX_URL` where Python packages come from.",
+    example: ["PYTHON_IMAGE=registry.example.com/python:3.12-slim-bookworm"],
   }),
 } as const;
 

@@ -2,6 +2,16 @@ import * as z from "zod/mini";
 import { option } from "./documented.ts";
 import { namePattern, secretNamePattern, text, variablePattern, word } from "./values.ts";
 
+const provider = {
+  description:
+    "Where it runs. `local`: on this machine, no account needed. `docker`, for a web changeling alone: in a container on this machine, or where `DOCKER_HOST` says. `modal`: in the cloud, with your Modal account: a cron changeling as a scheduled app (this machine may be off), a web one as a sandbox.",
+  example: "modal",
+  planned: ["fly", "kubernetes"],
+};
+
+/** As `sharedOptions.provider`, without those that no schedule fires on. */
+export const cronProvider = option(z._default(z.enum(["local", "modal"]), "local"), provider);
+
 /** The options that every kind has. */
 export const sharedOptions = {
   description: option(z.optional(word()), {
@@ -13,12 +23,9 @@ export const sharedOptions = {
     description:
       "What runs. `cron`: a schedule fires, a fresh agent works on a new branch and ends. `web`: a persistent agent serves web pages. Another kind under the same name is another changeling: the one is removed and the other made, and no runs, agent, repo or data pass over.",
     example: "web",
+    planned: ["sandbox", "seed-agent"],
   }),
-  provider: option(z._default(z.enum(["local", "modal"]), "local"), {
-    description:
-      "Where it runs. `local`: on this machine, no account needed. `modal`: in the cloud, with your Modal account: a cron changeling as a scheduled app (this machine may be off), a web one as a sandbox.",
-    example: "modal",
-  }),
+  provider: option(z._default(z.enum(["local", "docker", "modal"]), "local"), provider),
   agent_type: option(z.optional(z.string().check(z.regex(/^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$/))), {
     description: "A stock changeling's name, or any agent type that mngr knows.",
     example: "fixme-fairy",
@@ -40,7 +47,7 @@ export const sharedOptions = {
   }),
   build_args: option(z._default(z.array(text()), []), {
     description:
-      'On `modal` alone: arguments for building the agent\'s machine, each as `key=value`: `cpu`, `memory` (GB), `gpu`, `region`, `volume`, `cidr-allowlist`, `image`, `docker-build-arg`, `secret`, `file` and `context-dir`. For a cron changeling the last four depend on its `image`: with `"pinned"` or `"custom"` `docker-build-arg` and `secret`, with `"custom"` `file` and `context-dir`. `mngr create --help` says what they are.',
+      'On `docker` and `modal` alone: arguments for building the agent\'s machine, each as `key=value`. On `docker`: `cpu`, `memory` (GB), `image`, or `file`, `context-dir` and `docker-build-arg`. On `modal`: `cpu`, `memory` (GB), `gpu`, `region`, `volume`, `cidr-allowlist`, `image`, `docker-build-arg`, `secret`, `file` and `context-dir`. For a cron changeling the last four depend on its `image`: with `"pinned"` or `"custom"` `docker-build-arg` and `secret`, with `"custom"` `file` and `context-dir`. `mngr create --help` says what they are. `file` and `context-dir` of a web changeling are relative to its repo.',
     example: ["cpu=2", "memory=4"],
   }),
   secrets: option(

@@ -17,7 +17,8 @@ export const optionsOfWeb = {
     example: ["~/notes/style.md:docs/style.md"],
   }),
   data: option(z.optional(word()), {
-    description: "Where its data lives: an absolute path (`~` is understood), on `modal` the name of a volume.",
+    description:
+      "Where its data lives: an absolute path (`~` is understood), on `docker` and `modal` the name of a volume.",
     example: "~/elena",
     defaultInWords: "a place of its own",
   }),

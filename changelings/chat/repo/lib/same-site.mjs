@@ -8,13 +8,15 @@
  * @returns {string | undefined} undefined when it may come in
  */
 export function refusal({ headers, method }) {
-  const host = (headers.host ?? "").replace(/:\d+$/, "");
-  if (!/^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host)) return "this server has another name";
+  // Led here by a name of its own, a browser writes this port behind it. A name without one is that of a front that
+  // speaks TLS, and has passed it on.
+  if (!/^((localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?|[\w.-]+)$/.test(headers.host ?? ""))
+    return "this server has another name";
   if (headers["sec-fetch-site"] === "cross-site" && method !== "GET" && method !== "HEAD")
     return "sent by another site";
   const { origin } = headers;
   if (origin === undefined) return undefined;
-  // A proxy says which name the browser knows this page by.
+  // A proxy may say which name the browser knows this page by.
   const names = [headers.host, headers["x-forwarded-host"]];
   return names.some((name) => origin === `http://${name}` || origin === `https://${name}`)
     ? undefined

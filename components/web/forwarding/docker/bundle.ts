@@ -16,9 +16,8 @@ const whatCommonJsHas = [
  * @throws when it can't be bundled
  */
 export async function bundleProgram(folder: string): Promise<void> {
-  const { build } = await import("esbuild").catch(() => {
-    throw new Error("the forwarding server's image is made with esbuild, which is not installed: npm install esbuild");
-  });
+  // The name of an image is asked for in every `up`, and loads this file too.
+  const { build } = await import("esbuild");
   const extension = import.meta.filename.endsWith(".ts") ? ".ts" : ".js";
   await build({
     entryPoints: Object.fromEntries(

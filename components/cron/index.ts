@@ -1,0 +1,11 @@
+/** Scheduled changelings for other people's Pulumi programs: `import { … } from "changelings"`. */
+export {
+  type ChangelingOptions,
+  ChangelingOptionsError,
+  changelingOf,
+  type DeclaredCron,
+} from "../fleet/index.ts";
+export { type ModalStack, type ModalStackOptions, modalStack } from "../modal/modal-stack.ts";
+export { CronChangeling, type CronChangelingArgs } from "./cron-changeling.ts";
+export { type ModalPlaceOptions, modalPlace } from "./modal-place.ts";
+export type { ModalPlace } from "./modal-resources.ts";

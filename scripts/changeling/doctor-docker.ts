@@ -1,0 +1,13 @@
+import { type Check, failed, ok } from "./check.ts";
+import { asError } from "./modal-side.ts";
+
+/** Whether the daemon answers that the fleet's agents, or its forwarding server, are containers of. */
+export async function dockerCheck(): Promise<Check> {
+  const { dockerClient } = await import("../../components/web/docker/docker-client.ts");
+  try {
+    await dockerClient(process.env).ping();
+    return ok("docker", process.env["DOCKER_HOST"] ?? "its daemon answers");
+  } catch (error) {
+    return failed("docker", asError(error).message);
+  }
+}

@@ -1,0 +1,84 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { installationId } from "../../components/installation.ts";
+import { installationPaths } from "../../components/installation-paths.ts";
+import { projectFolder } from "../../scripts/project.ts";
+import { endTmuxServer, hermeticEnvironment } from "./test-stack.ts";
+
+/** Somebody's own Pulumi program with a stack, this project's package among its node_modules. All of it is in a temporary folder. */
+export class OtherProgram {
+  readonly home: string;
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly installation: string;
+  readonly paths: ReturnType<typeof installationPaths>;
+
+  constructor() {
+    this.home = mkdtempSync(join(tmpdir(), "library-"));
+    this.folder = join(this.home, "program");
+    const modules = join(this.folder, "node_modules");
+    const own = join(modules, "changelings");
+    install(own);
+    mkdirSync(join(this.home, "backend"));
+    const { dependencies } = packageForm.parse(JSON.parse(readFileSync(join(own, "package.json"), "utf8")));
+    for (const name of new Set(Object.keys(dependencies).map((each) => each.split("/")[0] ?? each))) {
+      symlinkSync(join(projectFolder, "node_modules", name), join(modules, name));
+    }
+    const backend = `file://${join(this.home, "backend")}`;
+    this.installation = installationId({ backend, project: "others", stack: "dev" });
+    this.paths = installationPaths(this.installation, this.home);
+    this.env = {
+      ...hermeticEnvironment(this.home),
+      MNGR__PROVIDERS__MODAL__IS_ENABLED: "false",
+      PULUMI_BACKEND_URL: backend,
+      PULUMI_CONFIG_PASSPHRASE: "test",
+    };
+    const project = "name: others\nruntime: { name: nodejs, options: { typescript: false } }\n";
+    writeFileSync(join(this.folder, "Pulumi.yaml"), project);
+    writeFileSync(join(this.folder, "package.json"), '{ "type": "module", "main": "index.js" }\n');
+    this.pulumi("stack", "init", "dev");
+  }
+
+  write(...lines: string[]): void {
+    writeFileSync(join(this.folder, "index.js"), `${lines.join("\n")}\n`);
+  }
+
+  /** @returns what it printed @throws when it fails, with both in the message */
+  pulumi(...args: string[]): string {
+    const { status, stdout, stderr } = spawnSync("pulumi", args, { cwd: this.folder, env: this.env, encoding: "utf8" });
+    if (status !== 0) throw new Error(`pulumi ${args.join(" ")} ended with ${status}:\n${stdout}${stderr}`);
+    return stdout;
+  }
+
+  up(): string {
+    return this.pulumi("up", "--yes", "--skip-preview", "--non-interactive");
+  }
+
+  destroy(): string {
+    return this.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive");
+  }
+
+  /** Takes what tests left running by then as ended. */
+  remove(): void {
+    endTmuxServer(this.env);
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+const packageForm = z.object({ dependencies: z.record(z.string(), z.string()) });
+
+/** This project's package, as others would install it. */
+function install(folder: string): void {
+  execFileSync(process.execPath, [join(projectFolder, "scripts", "build.ts")], { stdio: "pipe" });
+  mkdirSync(folder, { recursive: true });
+  const packed = ["pack", "--silent", "--pack-destination", folder];
+  const name = execFileSync("npm", packed, {
+    cwd: projectFolder,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  execFileSync("tar", ["-xzf", join(folder, name.trim()), "-C", folder, "--strip-components=1"]);
+}

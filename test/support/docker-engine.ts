@@ -1,0 +1,120 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { type DockerSetup, setUpDocker } from "../../scripts/setup/docker.ts";
+import { withLock } from "../../scripts/setup/lock.mjs";
+import { SetupError } from "../../scripts/setup/progress.mjs";
+import { type OwnDockerd, startDockerd } from "./own-dockerd.ts";
+
+/** A docker daemon for tests. */
+export interface DockerEngine {
+  /** What points docker's clients at it, mngr's included. */
+  readonly env: Readonly<Record<"DOCKER_HOST", string>>;
+  /** An image with what mngr needs on a host, and python3. */
+  readonly baseImage: string;
+  /** What `docker ARGS` prints. @throws when it fails */
+  docker(...args: readonly string[]): Promise<string>;
+  /**
+   * Ends a daemon that is the test's own. On one that is not, removes the containers, volumes and images that have the
+   * mark in a name or label.
+   *
+   * @param mark what the test names its things by: nobody else's hold it
+   */
+  end(mark?: string): Promise<void>;
+}
+
+/**
+ * The daemon that docker's client talks to when it answers; else, as root, one of the test's own. mngr's provider needs
+ * an image `alpine:latest`: where it can't be pulled, the base image has that name too.
+ *
+ * @param options.isOwn a daemon of the test's own whatever answers
+ * @throws SetupError where none can be had
+ */
+export async function dockerEngine({ isOwn = false } = {}): Promise<DockerEngine> {
+  const setup = await setUpDocker();
+  const own = isOwn || setup.host === undefined ? await ownDaemon() : undefined;
+  const host = own?.host ?? setup.host ?? "";
+  const env = { DOCKER_HOST: host };
+  const docker = async (...args: readonly string[]) => {
+    const options = { env: { ...process.env, DOCKER_CONTEXT: undefined, ...env }, maxBuffer: 64 * 1024 * 1024 };
+    return (await promisify(execFile)(setup.client, args, options)).stdout.trim();
+  };
+  const engine = { env, baseImage: setup.base.image, docker };
+  try {
+    await loadImages(engine, setup.base, own);
+  } catch (error) {
+    await own?.end();
+    throw error;
+  }
+  return { ...engine, end: async (mark) => (own === undefined ? removeMarked(docker, mark) : own.end()) };
+}
+
+/** As `dockerEngine`, for tests that are skipped where none can be had: then it is the reason, in words. */
+export async function dockerEngineOrReason(): Promise<DockerEngine | string> {
+  try {
+    return await dockerEngine();
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return [error.message, error.remedy].filter((part) => part !== undefined).join(". ");
+  }
+}
+
+async function ownDaemon(): Promise<OwnDockerd> {
+  try {
+    return await startDockerd();
+  } catch (error) {
+    // A container without the rights to make containers is a machine without docker.
+    throw new SetupError(`No docker daemon answers, and none can be started: ${messageOf(error)}`, {
+      remedy: "Start one.",
+    });
+  }
+}
+
+type Engine = Pick<DockerEngine, "docker" | "baseImage">;
+
+async function loadImages(
+  { docker, baseImage }: Engine,
+  base: DockerSetup["base"],
+  own: OwnDockerd | undefined,
+): Promise<void> {
+  const has = async (image: string) => (await docker("images", "--quiet", image)) !== "";
+  const load = async () => {
+    if (!(await has(baseImage))) await docker("import", "--change", 'CMD ["sh"]', base.file, baseImage);
+    if (await has("alpine:latest")) return;
+    const isPulled = own === undefined && (await succeeds(docker("pull", "--quiet", "alpine:latest")));
+    if (!isPulled) await docker("tag", baseImage, "alpine:latest");
+  };
+  await (own === undefined ? withLock("docker-images", load) : load());
+}
+
+async function removeMarked(docker: DockerEngine["docker"], mark: string | undefined): Promise<void> {
+  if (mark === undefined) return;
+  const marked = async (list: readonly string[], format: string) => {
+    const lines = (await docker(...list, "--format", `{{${format}}} {{json .}}`)).split("\n");
+    return lines.filter((line) => line.includes(mark)).map((line) => line.slice(0, line.indexOf(" ")));
+  };
+  const remove = async (command: readonly string[], things: readonly string[]) => {
+    if (things.length > 0) await docker(...command, ...things);
+  };
+  await remove(["rm", "--force", "--volumes"], await marked(["ps", "--all", "--no-trunc"], ".ID"));
+  await remove(["volume", "rm", "--force"], await marked(["volume", "ls"], ".Name"));
+  // Unlike the others, the list of images does not show labels.
+  const labels = "{{.Id}} {{json .RepoTags}} {{json .Config.Labels}}";
+  const ids = (await docker("images", "--all", "--quiet", "--no-trunc")).split("\n").filter((id) => id !== "");
+  const images = ids.length === 0 ? "" : await docker("image", "inspect", "--format", labels, ...new Set(ids));
+  const own = images.split("\n").filter((line) => line.includes(mark));
+  await remove(
+    ["image", "rm", "--force"],
+    own.map((line) => line.slice(0, line.indexOf(" "))),
+  );
+}
+
+async function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

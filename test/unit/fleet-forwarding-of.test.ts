@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { type ForwardingServerOptions, forwardingOf } from "../../components/fleet/forwarding-of.ts";
+import { ChangelingOptionsError } from "../../components/fleet/index.ts";
+import { usualForwarding } from "./fleet-sandbox.ts";
+
+function faultsOf(given: ForwardingServerOptions): ChangelingOptionsError["faults"] {
+  try {
+    forwardingOf(given);
+  } catch (error) {
+    if (error instanceof ChangelingOptionsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe("a forwarding server from a program", () => {
+  it("has the defaults of the fleet file, and is the same given all of it", () => {
+    expect(forwardingOf()).toEqual(usualForwarding);
+    expect(forwardingOf(usualForwarding)).toEqual(usualForwarding);
+    const given = { port: 80, host: "::1", publicUrl: "https://A.example/", codeTtlSeconds: 1, cookieTtlSeconds: 90 };
+    expect(forwardingOf(given)).toEqual({ ...usualForwarding, ...given, publicUrl: "https://a.example" });
+  });
+
+  it("tells all that is wrong at once, by the program's names", () => {
+    expect(faultsOf({ port: 0, publicUrl: "http://x.y", codeTtlSeconds: 0.5, cookieTtlSeconds: 34_560_001 })).toEqual([
+      { option: "port", reason: "0 is too little; write 1 or more" },
+      {
+        option: "publicUrl",
+        reason: '"http://x.y" is no https URL; write public_url = "https://agents.example.com", or remove the line',
+      },
+      {
+        option: "codeTtlSeconds",
+        reason: "0.5 is no number of seconds that it could be; give a whole one from 1 to 999999999",
+      },
+      {
+        option: "cookieTtlSeconds",
+        reason: "34560001 is no number of seconds that it could be; give a whole one from 1 to 34560000",
+      },
+    ]);
+    expect(() => forwardingOf({ port: 0 })).toThrow("the forwarding server: port: 0 is too little; write 1 or more");
+  });
+});
