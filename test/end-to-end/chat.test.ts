@@ -226,7 +226,7 @@ test("what is not for this page is refused, and harms nobody", async () => {
       });
       sent.on("error", reject).end();
     });
-  expect(await ask("/", { host: "evil.example" })).toBe(403);
+  expect(await ask("/", { host: `evil.example:${port}` })).toBe(403);
   expect(await ask("/messages", { origin: "http://evil.example" }, "POST")).toBe(403);
   expect(await ask("//", {})).toBe(400);
   expect(await ask("/..%2f..%2fpackage.json", {})).toBe(404);

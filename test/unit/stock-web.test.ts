@@ -171,6 +171,7 @@ test("what Claude is told is the message, below the cut ones before it", () => {
 test.each([
   ["a direct request", { host: "127.0.0.1:9100" }, undefined],
   ["one through a front that speaks TLS", { host: "e.x.y", origin: "https://e.x.y" }, undefined],
+  ["one through a front at a port of its own", { host: "e.x.y:8443", origin: "https://e.x.y:8443" }, undefined],
   [
     "one through a proxy that tells the name aside",
     { host: "127.0.0.1:9100", origin: "https://e.x.y", "x-forwarded-host": "e.x.y" },
@@ -189,7 +190,7 @@ test.each([
   ["a frame without an origin", { host: "127.0.0.1:9100", origin: "null" }, "sent by another site"],
   ["a foreign page's form", { host: "127.0.0.1:9100", "sec-fetch-site": "cross-site" }, "sent by another site"],
 ])("%s is refused, or not", (_who, headers, reason) => {
-  expect(refusal({ headers, method: "POST" })).toBe(reason);
+  expect(refusal({ headers, method: "POST", socket: { localPort: 9100 } })).toBe(reason);
 });
 
 test("coalesced work begins anew after each call, and never runs twice at a time", async () => {

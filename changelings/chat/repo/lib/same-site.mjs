@@ -1,17 +1,20 @@
 // @ts-check
+const loopback = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
 /**
  * Why a request is not for this page. The forwarding server asks who a person is; but this port is also in reach of
  * every page that the person's browser shows, which may lead a name of its own to this machine (DNS rebinding), or send
  * a form here.
  *
- * @param {Pick<import("node:http").IncomingMessage, "headers" | "method">} request
+ * @param {Pick<import("node:http").IncomingMessage, "headers" | "method"> & { socket: { localPort?: number | undefined } }} request
  * @returns {string | undefined} undefined when it may come in
  */
-export function refusal({ headers, method }) {
-  // Led here by a name of its own, a browser writes this port behind it. A name without one is that of a front that
-  // speaks TLS, and has passed it on.
-  if (!/^((localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?|[\w.-]+)$/.test(headers.host ?? ""))
-    return "this server has another name";
+export function refusal({ headers, method, socket }) {
+  const [, name = "", port = "80"] = /^(.*?)(?::(\d+))?$/.exec(headers.host ?? "") ?? [];
+  // Led here by a name of its own, a browser writes this very port behind it; any other is that of a front that has
+  // passed on how it was asked.
+  const isLedHere = Number(port) === socket.localPort;
+  if (name === "" || (isLedHere && !loopback.test(name))) return "this server has another name";
   if (headers["sec-fetch-site"] === "cross-site" && method !== "GET" && method !== "HEAD")
     return "sent by another site";
   const { origin } = headers;
