@@ -18,7 +18,7 @@ export function modalWeb(parent: pulumi.Resource, { declared, modal, secretValue
   const home = modal.at.home();
   const secrets = Object.keys(secretValues).sort();
   return webCommand(parent, declared, {
-    suffix: "modal-agent",
+    suffix: "agent-modal",
     script: "modal-web-agent",
     installation: thisInstallation(),
     mngrProfile,

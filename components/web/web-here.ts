@@ -17,7 +17,7 @@ export interface WebHereArgs {
 }
 
 const commands = {
-  docker: { suffix: "docker-agent", script: "docker-web-agent" },
+  docker: { suffix: "agent-docker", script: "docker-web-agent" },
   local: { suffix: "agent", script: "web-agent" },
 };
 

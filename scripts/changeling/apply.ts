@@ -35,7 +35,7 @@ export async function applyPart({ stack }: Context, part: Part, whenItFails: str
 }
 
 /** The last parts of the names of a changeling's Commands, over all kinds and providers. */
-const commandSuffixes = ["agent", "docker-agent", "modal-agent", "secrets", "secret", "job", "app"];
+const commandSuffixes = ["agent", "agent-docker", "agent-modal", "secrets", "secret", "job", "app"];
 
 /**
  * URNs for `pulumi up --target`. With wildcards, because a component's type stands in the URNs of what it is made of;

@@ -76,7 +76,7 @@ describe.skipIf(process.getuid?.() !== 0)("a web changeling on Modal", { timeout
   async function drift(): Promise<string[]> {
     const { code, stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
     expect(code, stdout).toBe(0);
-    const own = stdout.split("[urn=").find((resource) => /^[^\]]*::greeter-modal-agent\]/.test(resource)) ?? "";
+    const own = stdout.split("[urn=").find((resource) => /^[^\]]*::greeter-agent-modal\]/.test(resource)) ?? "";
     return [...own.matchAll(/DRIFT *: (?:"[^"]*" => )?"(.+) \(seen /g)].map(([, what = ""]) => what);
   }
 

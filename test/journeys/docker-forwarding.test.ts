@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import * as z from "zod/mini";
 import { adminRequest } from "../../components/web/forwarding/admin-client.ts";
 import { containerName, volumeName } from "../../components/web/forwarding/docker/names.ts";
@@ -8,13 +8,10 @@ import { forwardingState } from "../../components/web/forwarding/state.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
 import { installationOf } from "../../scripts/stack.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
-import { type DockerEngine, dockerEngineOrReason } from "../support/docker-engine.ts";
 import { imageArguments } from "../support/forwarding-image.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
 import { agentIdOf, freePort, loginUrl } from "../support/web-stack.ts";
-
-const engine = await dockerEngineOrReason();
-if (typeof engine === "string") process.stderr.write(`The forwarding server in Docker is not tried: ${engine}\n`);
+import { withDocker } from "../support/with-docker.ts";
 
 const inspected = z.object({
   Id: z.string(),
@@ -24,8 +21,8 @@ const inspected = z.object({
   HostConfig: z.object({ NetworkMode: z.string(), PidMode: z.string() }),
 });
 
-describe.skipIf(typeof engine === "string")("the forwarding server in Docker", () => {
-  const { docker, env, end } = engine as DockerEngine;
+await withDocker("the forwarding server in Docker", (engine) => {
+  const { docker, env, end } = engine;
   const base = `changelings-test-forwarding:${randomBytes(6).toString("hex")}`;
   let stack: TestStack;
   let source: WebAgentRepo;
@@ -39,7 +36,7 @@ describe.skipIf(typeof engine === "string")("the forwarding server in Docker", (
     stack = makeTestStack({ ...env, MNGR__PROVIDERS__MODAL__IS_ENABLED: "false" });
     source = new WebAgentRepo();
     container = containerName(installationOf(stack.stack));
-    [port, buildArgs] = await Promise.all([freePort(), imageArguments(engine as DockerEngine, base)]);
+    [port, buildArgs] = await Promise.all([freePort(), imageArguments(engine, base)]);
   });
   afterAll(async () => {
     await stopForwardingServer(installationOf(stack.stack), stack.home);

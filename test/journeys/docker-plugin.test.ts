@@ -4,13 +4,9 @@ import { afterAll, describe, expect, test } from "vitest";
 import { askedPlugin, compareAnswers, container, volume } from "../engine/docker-plugin-answers.ts";
 import { askLifecycle } from "../engine/docker-plugin-fixtures.ts";
 import { PluginDriver } from "../engine/plugin-driver.ts";
-import { type DockerEngine, dockerEngineOrReason } from "../support/docker-engine.ts";
+import { withDocker } from "../support/with-docker.ts";
 
-const engine = await dockerEngineOrReason();
-if (typeof engine === "string") test("the stand-in for the docker plugin", ({ skip }) => skip(engine));
-else withDaemon(engine);
-
-function withDaemon(engine: DockerEngine): void {
+await withDocker("the stand-in for the docker plugin", (engine) => {
   const asked = askedPlugin();
   afterAll(() => engine.end());
 
@@ -71,4 +67,4 @@ function withDaemon(engine: DockerEngine): void {
     await plugin.send({ method: "read", token: volume, id: name, olds: {} });
     await docker("volume", "rm", name);
   });
-}
+});

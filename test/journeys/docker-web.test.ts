@@ -1,21 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { mngrOnDocker } from "../../components/web/docker/mngr-on-docker.ts";
 import { hostLabel } from "../../components/web/docker/place.ts";
 import { readRecord, type WebRecord } from "../../components/web/record.ts";
 import { installationOf } from "../../scripts/stack.ts";
 import { filesBelow, makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { sampleArguments } from "../support/argument-sampler.ts";
-import { dockerEngineOrReason } from "../support/docker-engine.ts";
 import { GreeterRepo } from "../support/greeter.ts";
 import { visitor } from "../support/visitor.ts";
 import { freePort } from "../support/web-stack.ts";
+import { withDocker } from "../support/with-docker.ts";
 
-const engine = await dockerEngineOrReason();
-if (typeof engine === "string") console.warn(`no web changeling in Docker is tried: ${engine}`);
-
-describe.skipIf(typeof engine === "string")("a web changeling in Docker", { timeout: 600_000 }, () => {
-  const { env = {}, baseImage = "", end = async () => {} } = typeof engine === "string" ? {} : engine;
+await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
   let installation: string;
   let test: TestStack;
   let source: GreeterRepo;
@@ -161,7 +157,7 @@ describe.skipIf(typeof engine === "string")("a web changeling in Docker", { time
   async function drift(): Promise<string[]> {
     const { code, stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
     expect(code, stdout).toBe(0);
-    const resource = stdout.split("[urn=").find((each) => /^[^\]]*::greeter-docker-agent\]/.test(each)) ?? "";
+    const resource = stdout.split("[urn=").find((each) => /^[^\]]*::greeter-agent-docker\]/.test(each)) ?? "";
     return [...resource.matchAll(/DRIFT *: (?:"[^"]*" => )?"(.+) \(seen /g)].map(([, what = ""]) => what);
   }
 

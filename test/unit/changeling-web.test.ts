@@ -34,8 +34,8 @@ describe("targetsOf", () => {
   it.each([
     [urn(web, "chat"), true],
     [urn(web + command, "chat-agent"), true],
-    [urn(web + command, "chat-docker-agent"), true],
-    [urn(web + command, "chat-modal-agent"), true],
+    [urn(web + command, "chat-agent-docker"), true],
+    [urn(web + command, "chat-agent-modal"), true],
     [urn(web + command, "chat-secrets"), true],
     [urn("changelings:cron:CronChangeling", "chat"), true],
     [urn(web, "chat-agent"), false],
