@@ -5,10 +5,10 @@ import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { nextFires } from "../../components/fleet/schedule.ts";
+import { diagnosticsOf } from "../engine/engine-text.ts";
+import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
 import { sampleArguments } from "../support/argument-sampler.ts";
 import { Repository } from "../support/repository.ts";
-import { diagnosticsOf } from "./engine-text.ts";
-import { type ModalStack, makeModalStack } from "./modal-stack.ts";
 
 /** Each of its lines is odd, and found nowhere by chance. */
 const odd = `n33dle "one" 'two' $HOME \${HOME} \`id\` \\\nn33dle-too {x} %s #\n`;
