@@ -1,4 +1,4 @@
-/** Makes, updates or removes the agent of a web changeling on Modal: the `<name>-modal-agent` Command. */
+/** Makes, updates or removes the agent of a web changeling on Modal: the `<name>-agent-modal` Command. */
 import { homedir } from "node:os";
 import * as z from "zod/mini";
 import { installationPaths } from "../components/installation-paths.ts";

@@ -1,9 +1,8 @@
-/** Makes, updates or removes the agent of a local web changeling: the `<name>-agent` Command. */
+/** Makes, updates or removes a web agent that this machine's mngr runs: the `<name>-agent` Command, in Docker `<name>-agent-docker`. */
 import { homedir } from "node:os";
+import * as z from "zod/mini";
 import { installationPaths } from "../components/installation-paths.ts";
 import { isDockerVariable } from "../components/web/docker/docker-environment.ts";
-import { applyWeb } from "../components/web/local/apply.ts";
-import { removeWeb } from "../components/web/local/remove.ts";
 import { webAgents } from "../components/web/local/web-agents.ts";
 import { specOfEnvironment, webEnvironment } from "../components/web/web-environment.ts";
 import { runScript } from "./script.ts";
@@ -11,20 +10,40 @@ import { runScript } from "./script.ts";
 // mngr keeps an agent's environment, secrets included, in a file that is made with this mask.
 process.umask(0o077);
 
+/** Each loads for who uses it. */
+const providers = {
+  async docker() {
+    const [{ applyOnDocker: apply }, { removeFromDocker: remove }] = await Promise.all([
+      import("../components/web/docker/apply-on-docker.ts"),
+      import("../components/web/docker/remove-from-docker.ts"),
+    ]);
+    return { apply, remove };
+  },
+  async local() {
+    const [{ applyWeb: apply }, { removeWeb: remove }] = await Promise.all([
+      import("../components/web/local/apply.ts"),
+      import("../components/web/local/remove.ts"),
+    ]);
+    return { apply, remove };
+  },
+};
+
 await runScript({
-  variables: webEnvironment,
-  // The forwarding server may be in a container, and is told of the agent there.
+  variables: z.object({ ...webEnvironment.shape, PROVIDER: z.enum(["local", "docker"]) }),
+  // Also for an agent on this machine: the forwarding server may be in a container, and is told of the agent there.
   keeps: isDockerVariable,
-  // Twice what a start may take, since one that fails is rolled back, and what git and mngr take for it.
+  // Twice what a start may take, since one that fails is rolled back, and what git, mngr and Docker take for it.
   timeoutSeconds: 4 * 3600,
   async apply(variables) {
     const anchors = { project: process.cwd(), home: homedir() };
     const spec = specOfEnvironment(variables, anchors);
     const web = webAgents(variables.INSTALLATION, installationPaths(variables.INSTALLATION));
-    return { ...(await applyWeb(spec, variables.RENAMED_FROM, web)) };
+    const { apply } = await providers[variables.PROVIDER]();
+    return { ...(await apply(spec, variables.RENAMED_FROM, web)) };
   },
-  async remove({ NAME: name, INSTALLATION: installation, MNGR_PROFILE: mngrProfile, DESTROY_DATA: destroyData }) {
-    const web = webAgents(installation, installationPaths(installation));
-    return { ...(await removeWeb({ name, mngrProfile, destroyData: destroyData === "yes" }, web)) };
+  async remove({ NAME: name, INSTALLATION, PROVIDER, MNGR_PROFILE: mngrProfile, DESTROY_DATA: destroyData }) {
+    const web = webAgents(INSTALLATION, installationPaths(INSTALLATION));
+    const { remove } = await providers[PROVIDER]();
+    return { ...(await remove({ name, mngrProfile, destroyData: destroyData === "yes" }, web)) };
   },
 });

@@ -2,16 +2,16 @@ import { rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { InstallationPaths } from "../components/installation-paths.ts";
+import { profileMngr } from "../components/mngr/profile-mngr.ts";
 import { webAgents } from "../components/web/local/web-agents.ts";
 import type { WebRecord } from "../components/web/record.ts";
-import { mngrOf } from "./changeling/web-side.ts";
 
 /** Removes the agents of web changelings that a stack could not remove itself; those that are gone are passed over. */
 export async function destroyAgents(records: readonly WebRecord[]): Promise<void> {
   const local = records.filter(({ provider }) => provider === "local");
   for (const profile of new Set(local.map(({ mngrProfile }) => mngrProfile))) {
     const ids = local.filter(({ mngrProfile }) => mngrProfile === profile).map(({ agentId }) => agentId);
-    await mngrOf(profile).destroy(ids);
+    await profileMngr(profile, process.env).destroy(ids);
   }
 }
 

@@ -7,8 +7,12 @@ import writeFileAtomic from "write-file-atomic";
  * mngr's host dir for agents that a profile puts aside, made when it is not there yet. mngr has no option for a
  * profile, its host dir's config names one: so this is a host dir of its own, `~/.mngr-<profile>`, with agents of its
  * own, that shares the person's profiles, settings and identities included.
+ *
+ * @param profile undefined: none puts them aside
+ * @returns undefined: the person's own
  */
-export function profileHostDir(profile: string, env: NodeJS.ProcessEnv): string {
+export function profileHostDir(profile: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
+  if (profile === undefined) return undefined;
   const own = env["MNGR_HOST_DIR"] || join(env["HOME"] || homedir(), `.${env["MNGR_ROOT_NAME"] || "mngr"}`);
   const aside = `${own}-${profile}`;
   for (const folder of [join(own, "profiles"), aside]) mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -1,7 +1,6 @@
 import { installationPaths } from "../installation-paths.ts";
-import { type Agent, MngrError, mngrClient } from "../mngr/client.ts";
-import { mngrEnvironment } from "../mngr/environment.ts";
-import { profileHostDir } from "../mngr/profile.ts";
+import { type Agent, MngrError } from "../mngr/client.ts";
+import { profileMngr } from "../mngr/profile-mngr.ts";
 import { mngrOnDocker } from "./docker/mngr-on-docker.ts";
 import { type Servers, serversSinceStart } from "./local/await-servers.ts";
 import { serversOnMachine } from "./machine/await-up.ts";
@@ -26,9 +25,8 @@ export async function liveServers(name: string, installation: string): Promise<S
 }
 
 async function onThisMachine(record: WebRecord): Promise<Servers> {
-  const { mngrProfile: profile, hostAddress = record.agentId } = record;
-  const hostDir = profile === undefined ? undefined : profileHostDir(profile, process.env);
-  const mngr = mngrClient(mngrEnvironment(process.env, hostDir));
+  const { mngrProfile, hostAddress = record.agentId } = record;
+  const mngr = profileMngr(mngrProfile, process.env);
   const { agents } = await mngr.list();
   return runs(record, agents) ? await serversSinceStart(mngr, hostAddress, 0) : {};
 }

@@ -1,9 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DeclaredWeb } from "../fleet/index.ts";
 import { installationPaths } from "../installation-paths.ts";
-import { type Agent, MngrError, mngrClient } from "../mngr/client.ts";
-import { mngrEnvironment } from "../mngr/environment.ts";
-import { profileHostDir } from "../mngr/profile.ts";
+import { type Agent, MngrError } from "../mngr/client.ts";
+import { profileMngr } from "../mngr/profile-mngr.ts";
 import { plainValue } from "../plain-value.ts";
 import { type Tip, tipsOf } from "../source/commit.ts";
 import { thisInstallation } from "../this-installation.ts";
@@ -102,9 +101,8 @@ async function agentsOf(records: readonly WebRecord[]): Promise<ReadonlyMap<stri
   const profiles = [...new Set(deployed.map(({ mngrProfile }) => mngrProfile))];
   const found = new Map<string | undefined, readonly Agent[]>();
   for (const profile of profiles) {
-    const hostDir = profile === undefined ? undefined : profileHostDir(profile, process.env);
     try {
-      const { agents } = await mngrClient(mngrEnvironment(process.env, hostDir)).list();
+      const { agents } = await profileMngr(profile, process.env).list();
       found.set(profile, agents);
     } catch (error) {
       if (!(error instanceof MngrError)) throw error;

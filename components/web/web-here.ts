@@ -16,10 +16,7 @@ export interface WebHereArgs {
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
-const commands = {
-  docker: { suffix: "agent-docker", script: "docker-web-agent" },
-  local: { suffix: "agent", script: "web-agent" },
-};
+const suffixes = { docker: "agent-docker", local: "agent" };
 
 /** A web changeling that this machine's mngr runs, on it or in Docker: its secrets, and its agent with its repo. */
 export function webHere(parent: pulumi.Resource, { declared, provider, webs, secretValues }: WebHereArgs): Reported {
@@ -27,7 +24,8 @@ export function webHere(parent: pulumi.Resource, { declared, provider, webs, sec
   const { installation, mngrProfile } = webs;
   const secrets = localSecrets(parent, { name, renamedFrom, installation, secretValues });
   return webCommand(parent, declared, {
-    ...commands[provider],
+    suffix: suffixes[provider],
+    script: "web-agent",
     installation,
     mngrProfile,
     seen: webs.of(declared),

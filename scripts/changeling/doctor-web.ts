@@ -1,5 +1,6 @@
 import type { DeclaredWeb, Fleet, Provider } from "../../components/fleet/index.ts";
 import type { Agent, Mngr } from "../../components/mngr/client.ts";
+import { profileMngr } from "../../components/mngr/profile-mngr.ts";
 import { mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
 import { readRecords, type WebRecord } from "../../components/web/record.ts";
 import { installationOf } from "../stack.ts";
@@ -8,7 +9,7 @@ import { type Context, looksAt } from "./context.ts";
 import { dockerCheck } from "./doctor-docker.ts";
 import { forwardingCheck } from "./doctor-forwarding.ts";
 import { asError } from "./modal-side.ts";
-import { mngrFor, mngrOf, stateOf } from "./web-side.ts";
+import { mngrFor, stateOf } from "./web-side.ts";
 
 /** What a person runs to bring it in line with what is declared. */
 const up = "npm run pulumi -- up";
@@ -66,7 +67,7 @@ async function agentChecks(
   const looks: Look[] = [
     ...local.map((each) => ({
       provider: "local" as const,
-      mngr: Promise.resolve(mngrOf(each)),
+      mngr: Promise.resolve(profileMngr(each, process.env)),
       own: here.filter(({ mngrProfile }) => mngrProfile === each),
     })),
     ...[...Map.groupBy(away, mngrKeyOf).values()].flatMap((own) => {

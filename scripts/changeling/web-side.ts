@@ -1,8 +1,6 @@
 import type { InstallationPaths } from "../../components/installation-paths.ts";
 import { isLive } from "../../components/mngr/agent-state.ts";
 import { type Agent, type Mngr, mngrClient } from "../../components/mngr/client.ts";
-import { mngrEnvironment } from "../../components/mngr/environment.ts";
-import { profileHostDir } from "../../components/mngr/profile.ts";
 import { mngrEnvironmentOf, mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
 import { readRecords, type WebRecord } from "../../components/web/record.ts";
 import type { Place } from "./context.ts";
@@ -102,11 +100,4 @@ function latest(...times: readonly (string | null | undefined)[]): string | null
 /** The mngr that a changeling's agent is seen with, wherever it is. */
 export async function mngrFor(record: WebRecord, paths: InstallationPaths): Promise<Mngr> {
   return mngrClient(await mngrEnvironmentOf(record, { paths, env: process.env }));
-}
-
-/** The mngr that agents on this machine are in. */
-export function mngrOf(profile: string | undefined): Mngr {
-  return mngrClient(
-    mngrEnvironment(process.env, profile === undefined ? undefined : profileHostDir(profile, process.env)),
-  );
 }

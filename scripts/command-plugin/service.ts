@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { status, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import { answer, resourceOf, StatusError } from "../plugin/answer.ts";
+import { answer, pluginHandlers, resourceOf, StatusError } from "../plugin/answer.ts";
 import { EngineLog } from "../plugin/engine-log.ts";
 import type { Service } from "../plugin/serve.ts";
 import { type Bag, receive, send } from "../plugin/wire.ts";
@@ -42,11 +41,11 @@ export class CommandService implements Service {
 
   handlers(): UntypedServiceImplementation {
     return {
-      getPluginInfo: answer(() => new plugin.PluginInfo().setVersion(version)),
-      getSchema: answer(() => new pb.GetSchemaResponse().setSchema(schema(version))),
-      attach: answer((request: plugin.PluginAttach) => {
-        this.log.attach(request.getAddress());
-        return new empty.Empty();
+      ...pluginHandlers({
+        version,
+        schema: () => schema(version),
+        log: this.log,
+        cancel: () => this.runner.cancel(),
       }),
       checkConfig: answer((request: pb.CheckRequest) =>
         new pb.CheckResponse().setInputs(send({ ...receive(request.getNews()), ...framework })),
@@ -58,10 +57,6 @@ export class CommandService implements Service {
           .setAcceptresources(true)
           .setAcceptoutputs(true),
       ),
-      cancel: answer(() => {
-        this.runner.cancel();
-        return new empty.Empty();
-      }),
       check: answer((request: pb.CheckRequest) => this.check(request)),
       diff: answer((request: pb.DiffRequest) => this.diff(request)),
       create: answer((request: pb.CreateRequest) => this.create(request)),

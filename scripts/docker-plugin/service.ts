@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { status, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import { answer, resourceOf, StatusError } from "../plugin/answer.ts";
+import { answer, pluginHandlers, resourceOf, StatusError } from "../plugin/answer.ts";
 import { EngineLog } from "../plugin/engine-log.ts";
 import type { Service } from "../plugin/serve.ts";
 import { type Bag, isPlainObject, mapBag, receive, reveal, send, UNKNOWN, type Wire } from "../plugin/wire.ts";
@@ -35,19 +34,15 @@ export class DockerService implements Service {
 
   handlers(): UntypedServiceImplementation {
     return {
-      getPluginInfo: answer(() => new plugin.PluginInfo().setVersion(version)),
-      getSchema: answer(() => new pb.GetSchemaResponse().setSchema(schema(resources))),
-      attach: answer((request: plugin.PluginAttach) => {
-        this.engineLog.attach(request.getAddress());
-        return new empty.Empty();
+      ...pluginHandlers({
+        version,
+        schema: () => schema(resources),
+        log: this.engineLog,
+        cancel: () => this.canceled.abort(new StatusError(status.CANCELLED, "canceled")),
       }),
       checkConfig: answer((request: pb.CheckRequest) => this.checkConfig(request)),
       diffConfig: answer((request: pb.DiffRequest) => this.diffConfig(request)),
       configure: answer((request: pb.ConfigureRequest) => this.configure(request)),
-      cancel: answer(() => {
-        this.canceled.abort(new StatusError(status.CANCELLED, "canceled"));
-        return new empty.Empty();
-      }),
       check: answer((request: pb.CheckRequest) => this.check(request)),
       diff: answer((request: pb.DiffRequest) => this.diff(request)),
       create: answer((request: pb.CreateRequest) => this.create(request)),

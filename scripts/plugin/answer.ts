@@ -1,4 +1,8 @@
-import { type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { type ServerUnaryCall, type sendUnaryData, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
+import pb from "@pulumi/pulumi/proto/provider_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import type { EngineLog } from "./engine-log.ts";
 
 /** An error with the gRPC status to answer with. */
 export class StatusError extends Error {
@@ -25,4 +29,28 @@ export function answer<Request, Response>(handle: (request: Request) => Response
 export function resourceOf(urn: string): { type: string; name: string } {
   const [, , types = "", ...name] = urn.split("::");
   return { type: types.split("$").at(-1) ?? "", name: name.join("::") };
+}
+
+export interface PluginParts {
+  readonly version: string;
+  /** JSON. */
+  readonly schema: () => string;
+  readonly log: EngineLog;
+  readonly cancel: () => void;
+}
+
+/** The handlers that know nothing of resources. */
+export function pluginHandlers({ version, schema, log, cancel }: PluginParts): UntypedServiceImplementation {
+  return {
+    getPluginInfo: answer(() => new plugin.PluginInfo().setVersion(version)),
+    getSchema: answer(() => new pb.GetSchemaResponse().setSchema(schema())),
+    attach: answer((request: plugin.PluginAttach) => {
+      log.attach(request.getAddress());
+      return new empty.Empty();
+    }),
+    cancel: answer(() => {
+      cancel();
+      return new empty.Empty();
+    }),
+  };
 }

@@ -8,7 +8,7 @@ import { filesBelow, makeTestStack, type TestStack } from "../engine/test-stack.
 import { sampleArguments } from "../support/argument-sampler.ts";
 import { GreeterRepo } from "../support/greeter.ts";
 import { visitor } from "../support/visitor.ts";
-import { freePort } from "../support/web-stack.ts";
+import { driftOf, freePort } from "../support/web-stack.ts";
 import { withDocker } from "../support/with-docker.ts";
 
 await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
@@ -93,9 +93,9 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
 
   it("shows that it was stopped, and is started by `up`, or by whoever opens its page", async () => {
     docker("stop", "--time=1", machine());
-    expect(await drift()).toEqual(["its container has ended"]);
+    expect(await driftOf(test, "greeter-agent-docker")).toEqual(["its container has ended"]);
     await succeed();
-    expect(await drift()).toEqual([]);
+    expect(await driftOf(test, "greeter-agent-docker")).toEqual([]);
 
     docker("stop", "--time=1", machine());
     expect(await open()).toMatch(/^Mine; started \d times; has its secret$/);
@@ -151,14 +151,6 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
     const { code, stdout, stderr } = await test.up();
     expect(stdout + stderr).not.toContain("s3cret");
     return { code, said: stdout + stderr };
-  }
-
-  /** What the next `pulumi up` would mend of the agent. */
-  async function drift(): Promise<string[]> {
-    const { code, stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
-    expect(code, stdout).toBe(0);
-    const resource = stdout.split("[urn=").find((each) => /^[^\]]*::greeter-agent-docker\]/.test(each)) ?? "";
-    return [...resource.matchAll(/DRIFT *: (?:"[^"]*" => )?"(.+) \(seen /g)].map(([, what = ""]) => what);
   }
 
   function record(): WebRecord {

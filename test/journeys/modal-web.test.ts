@@ -8,7 +8,7 @@ import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { GreeterRepo } from "../support/greeter.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 import { visitor } from "../support/visitor.ts";
-import { freePort } from "../support/web-stack.ts";
+import { driftOf, freePort } from "../support/web-stack.ts";
 
 describe.skipIf(process.getuid?.() !== 0)("a web changeling on Modal", { timeout: 600_000 }, () => {
   let emulator: Emulator;
@@ -47,11 +47,11 @@ describe.skipIf(process.getuid?.() !== 0)("a web changeling on Modal", { timeout
     ).toBe("Merge what is declared\nown\nPast\nmain\nown\ndraft");
 
     await endMachine();
-    expect(await drift()).toEqual(["its machine has ended"]);
+    expect(await driftOf(test, "greeter-agent-modal")).toEqual(["its machine has ended"]);
     // Whoever opens its page starts it.
     expect(await open()).toBe("Good day; started 3 times; has its secret");
     expect(await inMachine("git log -1 --format=%s; cat draft.txt")).toBe("Merge what is declared\ndraft");
-    expect(await drift()).toEqual([]);
+    expect(await driftOf(test, "greeter-agent-modal")).toEqual([]);
 
     await pulumi("destroy");
     const { environments, volumes, sandboxes, secrets } = await emulator.control.state();
@@ -70,14 +70,6 @@ describe.skipIf(process.getuid?.() !== 0)("a web changeling on Modal", { timeout
     expect(code, stdout + stderr).toBe(0);
     // Whatever it says, it says no secret.
     expect(stdout + stderr).not.toContain("s3cret");
-  }
-
-  /** What the next `pulumi up` would mend of the agent. */
-  async function drift(): Promise<string[]> {
-    const { code, stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
-    expect(code, stdout).toBe(0);
-    const own = stdout.split("[urn=").find((resource) => /^[^\]]*::greeter-agent-modal\]/.test(resource)) ?? "";
-    return [...own.matchAll(/DRIFT *: (?:"[^"]*" => )?"(.+) \(seen /g)].map(([, what = ""]) => what);
   }
 
   function record(): WebRecord {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { copyFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { expect } from "vitest";
 import * as z from "zod/mini";
 import { adminRequest } from "../../components/web/forwarding/admin-client.ts";
 import { readRecord } from "../../components/web/record.ts";
@@ -45,4 +46,12 @@ export function agentIdOf({ paths }: TestStack, name: string): string {
 export async function loginUrl(stack: TestStack, name: string): Promise<string> {
   const answer = await adminRequest(stack.paths.forwarding, { op: "mint", agent: agentIdOf(stack, name) });
   return z.object({ url: z.string() }).parse(answer).url;
+}
+
+/** What the next `pulumi up` would mend of a resource: the words of its DRIFT. */
+export async function driftOf(stack: TestStack, resource: string): Promise<string[]> {
+  const { code, stdout } = await stack.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
+  expect(code, stdout).toBe(0);
+  const shown = stdout.split("[urn=").find((each) => each.slice(0, each.indexOf("]")).endsWith(`::${resource}`)) ?? "";
+  return [...shown.matchAll(/DRIFT *: (?:"[^"]*" => )?"(.+) \(seen /g)].map(([, what = ""]) => what);
 }

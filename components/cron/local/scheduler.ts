@@ -162,7 +162,7 @@ function mngrs(env: NodeJS.ProcessEnv): {
   let checked: Promise<void> | undefined;
   return {
     mngr(profile) {
-      const hostDir = profile === undefined ? undefined : profileHostDir(profile, env);
+      const hostDir = profileHostDir(profile, env);
       const client = clients.get(profile) ?? mngrClient(mngrEnvironment(env, hostDir));
       clients.set(profile, client);
       return client;

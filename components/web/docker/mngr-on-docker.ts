@@ -14,7 +14,7 @@ export function mngrOnDocker(
   env: NodeJS.ProcessEnv,
   signal?: AbortSignal,
 ): MngrOnMachines {
-  const hostDir = mngrProfile === undefined ? undefined : profileHostDir(mngrProfile, env);
+  const hostDir = profileHostDir(mngrProfile, env);
   return mngrOnMachines("docker", mngrDockerEnvironment(env, hostDir), signal);
 }
 

@@ -5,9 +5,9 @@ import { ensureFolder } from "../../files.ts";
 import type { InstallationPaths } from "../../installation-paths.ts";
 import { readSecrets } from "../../installed-secrets.ts";
 import { withLock } from "../../lock.ts";
-import { type Agent, type Mngr, mngrClient } from "../../mngr/client.ts";
+import type { Agent, Mngr } from "../../mngr/client.ts";
 import { mngrEnvironment } from "../../mngr/environment.ts";
-import { profileHostDir } from "../../mngr/profile.ts";
+import { profileMngr } from "../../mngr/profile-mngr.ts";
 import { handOver } from "../forwarding/admin-client.ts";
 import { isFree, newAgentId, readRecord, removeRecord, type WebRecord, writeRecord } from "../record.ts";
 import type { WebSpec } from "../spec.ts";
@@ -30,10 +30,7 @@ export function webAgents(installation: string, paths: InstallationPaths): WebAg
     installation,
     paths,
     env: mngrEnvironment(process.env),
-    mngr: (profile) => {
-      const hostDir = profile === undefined ? undefined : profileHostDir(profile, process.env);
-      return mngrClient(mngrEnvironment(process.env, hostDir));
-    },
+    mngr: (profile) => profileMngr(profile, process.env),
     log: (line) => process.stderr.write(`${line}\n`),
   };
 }

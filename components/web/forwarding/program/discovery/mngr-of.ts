@@ -13,7 +13,7 @@ export async function mngrEnvironmentOf(
   { provider, mngrProfile, mngrHostDir }: WebRecord,
   { paths, env }: { readonly paths: InstallationPaths; readonly env: NodeJS.ProcessEnv },
 ): Promise<Readonly<Record<string, string>>> {
-  const hostDir = mngrHostDir ?? (mngrProfile === undefined ? undefined : profileHostDir(mngrProfile, env));
+  const hostDir = mngrHostDir ?? profileHostDir(mngrProfile, env);
   if (provider === "docker") {
     const { mngrDockerEnvironment } = await import("../../../docker/mngr-on-docker.ts");
     return mngrDockerEnvironment(env, hostDir);
