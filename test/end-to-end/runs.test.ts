@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,6 +10,7 @@ import { startScheduler, stopScheduler } from "../../components/cron/local/super
 import { writeSecrets } from "../../components/installed-secrets.ts";
 import { mngrClient } from "../../components/mngr/client.ts";
 import { mngrEnvironment } from "../../components/mngr/environment.ts";
+import { filesHolding } from "../support/files-holding.ts";
 import { eventually, isAlive, SchedulerLab } from "../support/scheduler-lab.ts";
 
 /** Real mngr, real git. Every mngr command takes seconds, so what can go on at once does. */
@@ -47,9 +48,7 @@ describe("a command agent", () => {
     expect(readFileSync(inHome("umask"), "utf8")).toBe("0077\n");
     expect(readFileSync(inHome("ps"), "utf8")).not.toContain("zq9-tell");
     expect(existsSync(join(at.paths.scheduler, "env", `${run.id}.env`))).toBe(false);
-    const telling = filesBelow(lab.home).filter(
-      (file) => file !== inHome("agent-env") && readFileSync(file).includes("zq9-tell"),
-    );
+    const telling = filesHolding("zq9-tell", lab.home).filter((file) => file !== inHome("agent-env"));
     expect(
       telling
         .map((file) => [file.replace(/agent-[0-9a-f]+/, "agent"), (statSync(file).mode & 0o777).toString(8)])
@@ -196,9 +195,3 @@ it.concurrent("a supervised scheduler is back within seconds of a crash, and the
   );
   expect(existsSync(jobPath(second.paths, "interrupted"))).toBe(true);
 });
-
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true, encoding: "utf8" })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-}

@@ -9,7 +9,8 @@ import * as z from "zod/mini";
 import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
 import { writeSecrets } from "../../components/installed-secrets.ts";
 import { readRecord } from "../../components/web/record.ts";
-import { endTmuxServer, filesBelow, hermeticEnvironment } from "../engine/test-stack.ts";
+import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
+import { filesHolding } from "../support/files-holding.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
 
 const script = fileURLToPath(new URL("../../scripts/web-agent.ts", import.meta.url));
@@ -114,12 +115,9 @@ describe("the secrets of a web agent", () => {
     expect(environment).not.toHaveProperty("UNDECLARED");
     expect(listed).toContain("mngr create elena@localhost.local");
     expect(listed + stdout + stderr).not.toContain(first);
-    const holding = filesBelow(lab.home).filter(({ text }) => text.includes(first));
-    expect(holding.map(({ path }) => path).sort()).toEqual([
-      join(lab.paths.secrets, "elena.json"),
-      join(lab.home, ".mngr", "agents", agentId, "env"),
-    ]);
-    for (const { path } of holding) expect(statSync(path).mode & 0o777, path).toBe(0o600);
+    const holding = filesHolding(first, lab.home);
+    expect(holding).toEqual([join(lab.paths.secrets, "elena.json"), join(lab.home, ".mngr", "agents", agentId, "env")]);
+    for (const path of holding) expect(statSync(path).mode & 0o777, path).toBe(0o600);
   });
 
   it("reach it anew when they are rotated, and are masked in the log that an error tells", async () => {

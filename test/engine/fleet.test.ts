@@ -2,7 +2,8 @@ import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { schedulerState } from "../../components/cron/local/state.ts";
-import { filesBelow, makeTestStack, type TestStack } from "./test-stack.ts";
+import { filesHolding } from "../support/files-holding.ts";
+import { makeTestStack, type TestStack } from "./test-stack.ts";
 
 const fleet = (...lines: string[]) =>
   `[defaults]\nagent_type = "command"\nagent_args = ["true"]\n${lines.join("\n")}\n`;
@@ -158,11 +159,9 @@ describe("secrets", () => {
     expect(await test.preview(env)).toEqual({});
     const diff = await test.pulumi(["preview", "--diff"], { ...env, MY_TOKEN: `${value}2` });
     expect(shown.stdout + shown.stderr + diff.stdout + diff.stderr).not.toContain(value);
-    const holding = filesBelow(test.home).filter(({ text }) => text.includes(value));
-    expect(holding.map(({ path }) => path).sort()).toEqual(
-      ["alpha", "beta"].map((name) => join(test.paths.secrets, `${name}.json`)),
-    );
-    for (const { path } of holding) expect(statSync(path).mode & 0o777).toBe(0o600);
+    const holding = filesHolding(value, test.home);
+    expect(holding).toEqual(["alpha", "beta"].map((name) => join(test.paths.secrets, `${name}.json`)));
+    for (const path of holding) expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
   it("rotates one by its own resource alone", async () => {

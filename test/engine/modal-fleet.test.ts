@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { filesHolding } from "../support/files-holding.ts";
 import { type ModalStack, makeModalStack } from "./modal-stack.ts";
-import { filesBelow } from "./test-stack.ts";
 
 const day = (date: string) => [new Date(`${date}T00:00:00Z`), new Date(`${date}T12:00:00Z`)] as const;
 const worker = [
@@ -62,7 +62,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
 
   it("keeps a secret's value out of the state, the output and every file", async () => {
     const needle = "second line";
-    expect(filesBelow(test.home).filter(({ text }) => text.includes(needle))).toEqual([]);
+    expect(filesHolding(needle, test.home)).toEqual([]);
     const { stdout } = await test.pulumi(["stack", "export"]);
     expect(stdout).not.toContain(needle);
     const state = await test.emulator.control.state();

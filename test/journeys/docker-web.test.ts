@@ -1,11 +1,13 @@
 import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { mngrOnDocker } from "../../components/web/docker/mngr-on-docker.ts";
 import { hostLabel } from "../../components/web/docker/place.ts";
 import { readRecord, type WebRecord } from "../../components/web/record.ts";
 import { installationOf } from "../../scripts/stack.ts";
-import { filesBelow, makeTestStack, type TestStack } from "../engine/test-stack.ts";
+import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { sampleArguments } from "../support/argument-sampler.ts";
+import { filesHolding } from "../support/files-holding.ts";
 import { GreeterRepo } from "../support/greeter.ts";
 import { visitor } from "../support/visitor.ts";
 import { driftOf, freePort } from "../support/web-stack.ts";
@@ -108,8 +110,7 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
     expect(docker("exec", machine(), "sh", "-c", "cat /proc/[0-9]*/cmdline")).not.toContain("s3cret");
     const saved = execFileSync("sh", ["-c", 'docker save "$1" | grep --count --text s3cret || true', "sh", snapshot]);
     expect(saved.toString().trim()).toBe("0");
-    const files = filesBelow(test.home).filter(({ text }) => text.includes("s3cret"));
-    expect(files.map(({ path }) => path.replace(`${test.paths.root}/`, ""))).toEqual(["secrets/greeter.json"]);
+    expect(filesHolding("s3cret", test.home)).toEqual([join(test.paths.secrets, "greeter.json")]);
   });
 
   it("keeps its volumes when it is removed, has them again, and loses them when told so", async () => {

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -8,6 +8,7 @@ import { nextFires } from "../../components/fleet/schedule.ts";
 import { diagnosticsOf } from "../engine/engine-text.ts";
 import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
 import { sampleArguments } from "../support/argument-sampler.ts";
+import { filesHolding } from "../support/files-holding.ts";
 import { Repository } from "../support/repository.ts";
 
 /** Each of its lines is odd, and found nowhere by chance. */
@@ -104,11 +105,13 @@ describe("faults of changelings on Modal", () => {
     const { stdout } = await test.pulumi(["stack", "export"]);
     const state = JSON.stringify(await test.emulator.control.state());
     expect(`${stdout}${state}${call.output}${test.emulator.log()}`).not.toContain("n33dle");
-    expect(holding("n33dle", test.home, temporary)).toEqual([]);
+    expect(filesHolding("n33dle", test.home, temporary)).toEqual([]);
     // The agent's own, on the volume that mngr gives each host: it goes with the host.
     const own = expect.stringMatching(/^volumes\/vo-\w+\/agents\/agent-\w+\/env$/);
-    expect(holding("n33dle", test.emulator.folder).map((path) => relative(test.emulator.folder, path))).toEqual([own]);
-    expect(holding(test.emulator.env.MODAL_TOKEN_SECRET, test.home, temporary, test.emulator.folder)).toEqual([]);
+    expect(filesHolding("n33dle", test.emulator.folder).map((path) => relative(test.emulator.folder, path))).toEqual([
+      own,
+    ]);
+    expect(filesHolding(test.emulator.env.MODAL_TOKEN_SECRET, test.home, temporary, test.emulator.folder)).toEqual([]);
   });
 
   it("records a run that fails, and those that have no sandbox or no image", async () => {
@@ -156,10 +159,3 @@ describe("faults of changelings on Modal", () => {
     expect(foretold("2026-10-24T23")).toEqual(["2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"]);
   });
 });
-
-/** Files that hold a text. */
-function holding(text: string, ...folders: string[]): string[] {
-  const { status, stdout, stderr } = spawnSync("grep", ["-rlaF", "-e", text, ...folders], { encoding: "utf8" });
-  if (status !== 0 && status !== 1) throw new Error(stderr);
-  return stdout.split("\n").filter((line) => line !== "");
-}

@@ -11,7 +11,7 @@ import { projectFolder } from "../../scripts/project.ts";
 import { descendantsOf, startOf } from "../../scripts/setup/processes.mjs";
 import { stackEnvironment } from "../../scripts/stack.ts";
 import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
-import { filesBelow } from "../engine/test-stack.ts";
+import { filesHolding } from "../support/files-holding.ts";
 
 const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
 const quiet = ["--yes", "--skip-preview", "--non-interactive"];
@@ -103,7 +103,7 @@ describe("an up on Modal that is killed", () => {
   });
 
   it("was repaired by that one: all is there, and nothing twice", async () => {
-    expect(filesBelow(temporary).filter(({ text }) => text.includes("s3cret"))).toEqual([]);
+    expect(filesHolding("s3cret", temporary)).toEqual([]);
     expect(await test.preview(env)).toEqual({});
     const state = await test.emulator.control.state();
     expect(state.environments).toEqual(["main", test.environment()]);

@@ -12,7 +12,7 @@ import { modalToken } from "../../components/modal/token.ts";
 import { snapshotFile, snapshotLabel } from "../../components/source/snapshot.ts";
 import { projectFolder } from "../../scripts/project.ts";
 import { descendantsOf, signalQuietly } from "../../scripts/setup/processes.mjs";
-import { filesBelow } from "../engine/test-stack.ts";
+import { filesHolding } from "../support/files-holding.ts";
 import { type GitServer, startGitServer } from "../support/git-server.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 import { type Ended, Repository } from "../support/repository.ts";
@@ -84,8 +84,7 @@ async function beKilled(): Promise<void> {
   }
   for (const each of [pid, ...descendantsOf(pid)]) signalQuietly(each, "SIGKILL");
   await ended;
-  const left = filesBelow(join(home, "tmp"));
-  expect(left.filter(({ text }) => text.includes(token))).toEqual([]);
+  expect(filesHolding(token, join(home, "tmp"))).toEqual([]);
   rmSync(join(home, "tmp"), { recursive: true });
   mkdirSync(join(home, "tmp"));
   expect(await isAnyRunning()).toBe(true);
@@ -129,8 +128,7 @@ test("a snapshot of a branch is made once, renewed when it is too old, and remov
   const git = (...args: string[]) => inside.git("-C", join(root, "code/project"), "-c", "safe.directory=*", ...args);
   expect(git("log", "--format=%D %s")).toBe("HEAD -> main, origin/main, origin/HEAD Past");
   expect(git("remote", "get-url", "origin")).toBe(declaration.repo);
-  const layers = filesBelow(join(emulator.folder, "layers"));
-  expect(layers.filter(({ text }) => text.includes(token)).map(({ path }) => path)).toEqual([]);
+  expect(filesHolding(token, join(emulator.folder, "layers"))).toEqual([]);
   await expectNothingLeft();
 
   const again = await run("apply", { SNAPSHOT_MAX_AGE: "1d" });
