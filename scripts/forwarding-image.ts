@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import { ensureFolder } from "../components/files.ts";
 import { installationPaths } from "../components/installation-paths.ts";
 import { isDockerVariable } from "../components/web/docker/docker-environment.ts";
-import { docker } from "../components/web/forwarding/docker/docker-cli.ts";
+import { runDocker } from "../components/web/docker/run-docker.ts";
 import { foreignDocker } from "../components/web/forwarding/docker/foreign.ts";
 import { buildImage, removeImages } from "../components/web/forwarding/docker/image.ts";
 import { readContainer } from "../components/web/forwarding/docker/installed-container.ts";
@@ -53,7 +53,8 @@ await runScript({
 /** @throws for a Docker whose containers are walled off from this machine */
 async function refuseForeign(): Promise<void> {
   const format = "{{.OperatingSystem}} {{json .SecurityOptions}}";
-  const kind = foreignDocker(await docker(["info", "--format", format], { timeoutSeconds: 60 }), process.platform);
+  const { stdout } = await runDocker(["info", "--format", format], { timeoutSeconds: 60 });
+  const kind = foreignDocker(stdout, process.platform);
   if (kind === undefined) return;
   throw new Error(
     `${kind} has a network and processes of its own, so agents of this machine can't be reached from it; write provider = "local" in [forwarding]`,
@@ -65,5 +66,5 @@ async function removeStray(installation: string, folder: string): Promise<void> 
   const found = foundContainer(installation);
   if (found === undefined || found.id === readContainer(folder)?.id) return;
   process.stderr.write(`removing a container that no finished update made: ${found.id.slice(0, 12)}\n`);
-  await docker(["container", "rm", "--force", found.id], { timeoutSeconds: 60 });
+  await runDocker(["container", "rm", "--force", found.id], { timeoutSeconds: 60 });
 }

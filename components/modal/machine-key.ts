@@ -3,9 +3,9 @@ import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync } fr
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
+import { runProgram } from "../run-program.ts";
 import { modalEnvironment } from "./environment.ts";
 import { readText } from "./read-toml.ts";
-import { runProgram } from "./run-program.ts";
 
 /** Where mngr 0.3.0 looks for the key with which it opens agents that others made; its public half is beside it. */
 export function machineKeyFile(profileDir: string): string {

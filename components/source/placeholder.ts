@@ -8,9 +8,9 @@ import { envFileText } from "../mngr/env-file.ts";
 import { destroyPlaceholderArguments, placeholderArguments, snapshotArguments } from "../mngr/placeholder-arguments.ts";
 import type { Modal } from "../modal/client.ts";
 import { modalEnvironment } from "../modal/environment.ts";
-import { type ProgramEnd, runProgram } from "../modal/run-program.ts";
 import { withSecretFile } from "../modal/secret-file.ts";
 import type { ModalToken } from "../modal/token.ts";
+import { type ProgramEnd, runProgram } from "../run-program.ts";
 import { type SnapshotDeclaration, snapshotLabel } from "./snapshot.ts";
 
 export interface PlaceholderContext {

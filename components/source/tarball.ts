@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { shownRepo } from "../fleet/repo.ts";
 import { withLock } from "../lock.ts";
 import { allowedEnvironment } from "../mngr/environment.ts";
-import { runProgram } from "../modal/run-program.ts";
+import { runProgram } from "../run-program.ts";
 import { gitCredentials } from "./credentials.ts";
 import { slugOf } from "./slug.ts";
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 const components = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What every daemon is made of. */
-const common = ["supervision", "files", "installation-paths", "lock"];
+export const commonSources = ["supervision", "files", "installation-paths", "lock"];
 
 const known = new Map<string, string>();
 
@@ -15,14 +15,14 @@ const known = new Map<string, string>();
  * Fingerprint of a daemon's own source files: an older one must be restarted. Node's version is left out, or two
  * people's Nodes, or one's two, would each find the other's outdated.
  *
- * @param sources folders (everything below them) and modules (without extension) of `components/`; what is
- *   `common` is not named
+ * @param sources folders (everything below them) and modules (without extension) of `components/`; those
+ *   of all daemons are not named
  * @param packages of npm, when a newer release of one is a reason to restart it
  * @returns 16 hexadecimal digits
  */
 export function programVersion(sources: readonly string[], packages: readonly string[] = []): string {
   const key = [...sources, ...packages].join("\n");
-  const found = known.get(key) ?? fingerprint([...common, ...sources], packages);
+  const found = known.get(key) ?? fingerprint([...commonSources, ...sources], packages);
   known.set(key, found);
   return found;
 }

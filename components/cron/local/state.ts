@@ -4,7 +4,7 @@ import { programVersion } from "../../supervision/program-version.ts";
 import { becomeDaemon, type DaemonPlace, type DaemonState, daemonState } from "../../supervision/state.ts";
 
 /** What the scheduler is made of, and what it shares with those who check schedules beforehand. */
-const sources = [
+export const schedulerSources = [
   ...["cron/local", "cron/runs", "mngr", "fleet/cron-options", "installed-file", "installed-secrets"],
   ...["canonical-json", "source/git", "source/credentials"],
 ];
@@ -13,7 +13,7 @@ export function schedulerPlace(paths: InstallationPaths): DaemonPlace {
   return {
     folder: paths.scheduler,
     stateFile: join(paths.scheduler, "scheduler.json"),
-    programVersion: programVersion(sources),
+    programVersion: programVersion(schedulerSources),
   };
 }
 

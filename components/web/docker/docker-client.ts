@@ -1,11 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { notStarted, type ProgramEnd, runProgram, timedOut } from "../../modal/run-program.ts";
-import { dockerEnvironment } from "./docker-environment.ts";
-
-/** Docker could not do what it was asked. The message is its own, or says what to do. */
-export class DockerError extends Error {}
+import { DockerError, NoSuchThing, runDocker } from "./run-docker.ts";
 
 /** What labels things have, by name. */
 export type Labels = Readonly<Record<string, string>>;
@@ -42,22 +38,19 @@ const stopSeconds = 20;
 
 /** @param env what says where Docker is is read from it: see `dockerEnvironment` */
 export function dockerClient(env: NodeJS.ProcessEnv): Docker {
-  const own = dockerEnvironment(env);
-  const end = (args: readonly string[], timeoutSeconds: number) =>
-    runProgram("docker", args, { env: own, timeoutSeconds });
-  const run = async (args: readonly string[], timeoutSeconds = patience.asked) => {
-    const ended = await end(args, timeoutSeconds);
-    if (ended.code !== 0) throw failure(args, ended);
-    return ended.stdout.trim();
-  };
+  const run = async (args: readonly string[], timeoutSeconds = patience.asked) =>
+    (await runDocker(args, { env, timeoutSeconds })).stdout.trim();
   const lines = async (args: readonly string[], labels: Labels) => {
     const filters = Object.entries(labels).flatMap(([label, value]) => ["--filter", `label=${label}=${value}`]);
     const printed = await run([...args, ...filters]);
     return [...new Set(printed.split("\n").filter((line) => line !== ""))];
   };
   const removeImage: Docker["removeImage"] = async (id) => {
-    const ended = await end(["rmi", id], patience.done);
-    if (ended.code !== 0 && !/no such image|conflict/i.test(ended.stderr)) throw failure(["rmi", id], ended);
+    try {
+      await run(["image", "rm", id], patience.done);
+    } catch (error) {
+      if (!(error instanceof NoSuchThing || isInUse(error))) throw error;
+    }
   };
   return {
     async ping() {
@@ -121,17 +114,7 @@ async function withEmptyArchive<Result>(use: (path: string) => Promise<Result>):
   }
 }
 
-function failure([verb = "", ...rest]: readonly string[], { code, stderr }: ProgramEnd): DockerError {
-  if (code === notStarted) {
-    return new DockerError("docker is not on the PATH; install Docker (https://docs.docker.com/engine/install/)");
-  }
-  const words = `docker ${verb}${verb === "volume" ? ` ${rest[0]}` : ""}`;
-  if (code === timedOut) return new DockerError(`${words} took too long, and was ended; see: docker info`);
-  const said = stderr.split("\n").findLast((line) => line.trim() !== "") ?? `exit status ${code}`;
-  if (/cannot connect|permission denied|error during connect/i.test(stderr)) {
-    return new DockerError(
-      `Docker does not answer (${said.trim()}); start it, and see that you may use it: docker info`,
-    );
-  }
-  return new DockerError(`${words} failed: ${said.trim()}`);
+/** @param error of the removal of an image */
+function isInUse(error: unknown): boolean {
+  return error instanceof DockerError && /conflict/i.test(error.message);
 }

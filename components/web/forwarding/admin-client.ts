@@ -1,8 +1,8 @@
 import { connect } from "node:net";
 import * as z from "zod/mini";
+import { NoSuchThing } from "../docker/run-docker.ts";
 import type { AdminRequest } from "./admin-request.ts";
 import { adminSocketPath, isAbsent } from "./admin-socket.ts";
-import { NoContainer } from "./docker/docker-cli.ts";
 import { readContainer } from "./docker/installed-container.ts";
 import { askInContainer } from "./docker/relayed.ts";
 
@@ -32,7 +32,7 @@ export async function adminRequest(folder: string, request: AdminRequest): Promi
     ? exchange(adminSocketPath(folder), line)
     : askInContainer(container.name, line, patienceMs / 1000)
   ).catch((error: unknown) => {
-    throw error instanceof NoContainer ? new NotRunning() : error;
+    throw error instanceof NoSuchThing ? new NotRunning() : error;
   });
   if (!text.endsWith("\n")) throw new Error("the forwarding server ended before it answered; its log says why");
   const answer: unknown = JSON.parse(text);

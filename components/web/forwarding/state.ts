@@ -22,8 +22,8 @@ const sources = [
     "web/modal",
     "canonical-json",
     "mngr",
-    "modal/environment",
-    "modal/token",
+    "run-program",
+    ...["environment", "identity", "modal-error", "names", "read-toml", "token"].map((name) => `modal/${name}`),
   ],
 ];
 const packages = ["@fastify/rate-limit", "fastify"];

@@ -7,7 +7,7 @@ import {
   type MachineProvider,
   startArguments,
 } from "../../mngr/machine-arguments.ts";
-import { runProgram } from "../../modal/run-program.ts";
+import { runProgram } from "../../run-program.ts";
 
 export type { MachineProvider } from "../../mngr/machine-arguments.ts";
 

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { programVersion } from "../../../supervision/program-version.ts";
+import { dockerClient } from "../../docker/docker-client.ts";
+import { runDocker } from "../../docker/run-docker.ts";
 import { forwardingSources } from "../state.ts";
 import { bundleProgram } from "./bundle.ts";
-import { docker } from "./docker-cli.ts";
 import { imageRepository, imageTagPrefix } from "./names.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -50,7 +51,7 @@ export async function buildImage(image: string, builtWith: BuiltWith): Promise<v
     for (const [name, path] of Object.entries(buildFiles)) copyFileSync(path, join(context, name));
     await bundleProgram(join(context, "program"));
     const args = buildArguments(builtWith).flatMap((arg) => ["--build-arg", arg]);
-    await docker(["build", "--tag", image, ...args, context], { timeoutSeconds: buildSeconds, isTold: true });
+    await runDocker(["build", "--tag", image, ...args, context], { timeoutSeconds: buildSeconds, isTold: true });
   } finally {
     rmSync(context, { recursive: true, force: true });
   }
@@ -60,17 +61,9 @@ export async function buildImage(image: string, builtWith: BuiltWith): Promise<v
 export async function removeImages(installation: string, but?: string): Promise<void> {
   const pattern = `reference=${imageRepository}:${imageTagPrefix(installation)}*`;
   const list = ["image", "ls", "--filter", pattern, "--format", "{{.Repository}}:{{.Tag}}"];
-  const images = (await docker(list, { timeoutSeconds: otherSeconds })).split("\n").filter(Boolean);
+  const images = (await runDocker(list, { timeoutSeconds: otherSeconds })).stdout.split("\n").filter(Boolean);
+  const { removeImage } = dockerClient(process.env);
   for (const image of images.filter((each) => each !== but)) await removeImage(image);
-}
-
-async function removeImage(image: string): Promise<void> {
-  try {
-    await docker(["image", "rm", image], { timeoutSeconds: otherSeconds });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (!/no such image|is using its referenced image|is being used by/i.test(reason)) throw error;
-  }
 }
 
 /** Their order is that of the build. */

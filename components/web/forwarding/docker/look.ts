@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import * as z from "zod/mini";
+import { notStarted, timedOut } from "../../../run-program.ts";
 import { dockerEnvironment } from "../../docker/docker-environment.ts";
-import { failed, NoContainer, notStarted } from "./docker-cli.ts";
+import { dockerFailure, NoSuchThing } from "../../docker/run-docker.ts";
 import { containerName } from "./names.ts";
 
 /** What Docker says of a forwarding server. */
@@ -65,9 +66,10 @@ function inspect(what: "container" | "image", name: string): unknown {
     killSignal: "SIGKILL",
   } as const;
   const { status, stdout, stderr, error } = spawnSync("docker", args, options);
-  if (error !== undefined) throw notStarted(error);
   if (status === 0) return JSON.parse(stdout);
-  const reason = failed([`${what} inspect`], stderr);
-  if (reason instanceof NoContainer) return undefined;
+  const isTooLate = error !== undefined && "code" in error && error.code === "ETIMEDOUT";
+  const code = isTooLate ? timedOut : (status ?? notStarted);
+  const reason = dockerFailure(args, { code, stdout, stderr });
+  if (reason instanceof NoSuchThing) return undefined;
   throw reason;
 }

@@ -1,4 +1,4 @@
-import { docker } from "./docker-cli.ts";
+import { DockerError, NoSuchThing, runDocker } from "../../docker/run-docker.ts";
 import { relayNotRunning, relayPath, stateFolder } from "./names.ts";
 
 /**
@@ -6,7 +6,7 @@ import { relayNotRunning, relayPath, stateFolder } from "./names.ts";
  * through pipes, never through an argument list.
  *
  * @returns what the server answered; nothing when it is not waited for
- * @throws NoContainer when the container or the server in it does not run, or DockerError
+ * @throws NoSuchThing when the container or the server in it does not run, or DockerError
  */
 export async function askInContainer(
   container: string,
@@ -15,5 +15,10 @@ export async function askInContainer(
   { waits = true }: { readonly waits?: boolean } = {},
 ): Promise<string> {
   const args = ["exec", "--interactive", container, "node", relayPath, stateFolder, ...(waits ? [] : ["hand-over"])];
-  return await docker(args, { timeoutSeconds, input: line, noContainerCode: relayNotRunning });
+  try {
+    return (await runDocker(args, { timeoutSeconds, input: line })).stdout;
+  } catch (error) {
+    const isServerGone = error instanceof DockerError && error.exitCode === relayNotRunning;
+    throw isServerGone ? new NoSuchThing(error.message) : error;
+  }
 }

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../../../command.ts";
 import { drifted } from "../../../drift.ts";
 import { installationPaths } from "../../../installation-paths.ts";
-import { DockerError } from "../../docker/docker-client.ts";
+import { DockerError } from "../../docker/run-docker.ts";
 import type { ForwardingEnvironment } from "../forwarding-environment.ts";
 import { forwardingConfigDrift } from "../installed-config.ts";
 import { containerArgs } from "./container-args.ts";

@@ -3,7 +3,7 @@ import { homedir, userInfo } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { modalEnvironment } from "../../../modal/environment.ts";
 import { personIdentity } from "../../../modal/identity.ts";
-import { DockerError } from "../../docker/docker-client.ts";
+import { DockerError } from "../../docker/run-docker.ts";
 
 /** What of this machine a container needs in order to stand for a process of the person's own. Paths are absolute. */
 export interface Surroundings {

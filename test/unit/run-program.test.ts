@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
-import { runProgram } from "../../components/modal/run-program.ts";
+import { runProgram } from "../../components/run-program.ts";
 
 const env = { PATH: process.env["PATH"] ?? "" };
 
@@ -30,10 +30,17 @@ describe("runProgram", () => {
     const end = await runProgram("sh", ["-c", script], {
       env: { ...env, A: "a" },
       timeoutSeconds: 10,
-      onOutput: (text) => printed.push(text),
+      onOutput: (text, stream) => printed.push(`${stream}: ${text}`),
     });
     expect(end).toEqual({ code: 3, stdout: "out a\n", stderr: "err\n" });
-    expect(printed).toEqual(["out a\n"]);
+    expect(printed.sort()).toEqual(["stderr: err\n", "stdout: out a\n"]);
+  });
+
+  it("hands it what it reads, also when it ends before it has read all", async () => {
+    const given = (input: string, script: string) =>
+      runProgram("sh", ["-c", script], { env, timeoutSeconds: 10, input });
+    expect(await given("a b\n", "cat")).toMatchObject({ code: 0, stdout: "a b\n" });
+    expect(await given("x".repeat(1 << 20), "exit 2")).toMatchObject({ code: 2, stdout: "" });
   });
 
   it("says when a program can't be started", async () => {
@@ -48,7 +55,7 @@ describe("runProgram", () => {
   });
 
   it.each(["SIGTERM", "SIGKILL"] as const)("ends it with this process, whose %s it does not get", async (signal) => {
-    const module = JSON.stringify(new URL("../../components/modal/run-program.ts", import.meta.url).href);
+    const module = JSON.stringify(new URL("../../components/run-program.ts", import.meta.url).href);
     const script = `const { runProgram } = await import(${module});
       await runProgram("sh", ["-c", "echo $$; exec sleep 60"], {
         env: process.env, timeoutSeconds: 60, onOutput: (text) => process.stdout.write(text),

@@ -7,8 +7,10 @@ export interface ProgramOptions {
   readonly timeoutSeconds: number;
   /** A file that is open here, and that it finds open as its file 3. */
   readonly file?: number | undefined;
-  /** Called with what it prints on stdout, as it comes. */
-  readonly onOutput?: ((text: string) => void) | undefined;
+  /** What it reads on stdin; nothing by default. */
+  readonly input?: string | undefined;
+  /** Called with what it prints, as it comes. */
+  readonly onOutput?: ((text: string, stream: "stdout" | "stderr") => void) | undefined;
 }
 
 export interface ProgramEnd {
@@ -24,12 +26,12 @@ export const notStarted = 127;
 /** Runs a program in a process group of its own, which ends with this process however that ends; never throws. */
 export function runProgram(command: string, args: readonly string[], options: ProgramOptions): Promise<ProgramEnd> {
   return new Promise((resolve) => {
-    const { file, onOutput = () => {} } = options;
+    const { file, input, onOutput = () => {} } = options;
     const output = { stdout: "", stderr: "" };
     const child = spawn(command, args, {
       env: options.env,
       detached: true,
-      stdio: ["ignore", "pipe", "pipe", ...(file === undefined ? [] : [file])],
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe", ...(file === undefined ? [] : [file])],
     });
     const group = child.pid;
     let ended: number | undefined;
@@ -40,9 +42,11 @@ export function runProgram(command: string, args: readonly string[], options: Pr
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream]?.setEncoding("utf8").on("data", (text: string) => {
         output[stream] += text;
-        if (stream === "stdout") onOutput(text);
+        onOutput(text, stream);
       });
     }
+    // It may be gone before it has read it.
+    child.stdin?.once("error", () => {}).end(input);
     const watcher = group === undefined ? undefined : watchOver(group);
     const end = (code: number) => {
       clearTimeout(timer);
