@@ -52,7 +52,8 @@ async function start(): Promise<void> {
   say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${fleetText(await listed(context, fleet))}\n`);
   // Last, where it is seen: what there is to open now.
   for (const { name } of deployedWeb(context)) say(`${appliedText(await appliedWeb(context, name))}\n`);
-  say("Edit ~/.changelings/dev/fleet.toml, then: npm run changeling -- plan, npm start. Remove it all: npm stop");
+  say("In this checkout, `changeling` is `npm run changeling --`.");
+  say("Edit ~/.changelings/dev/fleet.toml, then: changeling plan, npm start. Remove it all: npm stop");
   if (run !== undefined && !wentWell(run)) process.exitCode = 1;
 }
 
