@@ -1,8 +1,8 @@
+import { masked, plainLines } from "../plain-text.ts";
 import { notStarted, type ProgramEnd, runProgram, timedOut } from "../run-program.ts";
 import type { DeployOptions, Modal, ModalOptions } from "./client.ts";
 import { modalEnvironment } from "./environment.ts";
 import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.ts";
-import { masked, plainLines } from "./plain-text.ts";
 import { noTokenRemedy } from "./token.ts";
 
 const changeSeconds = 120;

@@ -1,4 +1,4 @@
-import { masked, plainLines } from "../modal/plain-text.ts";
+import { masked, plainLines } from "../plain-text.ts";
 
 export interface FailedStart {
   /** The changeling's. */

@@ -33,7 +33,7 @@ afterAll(() => lab[Symbol.asyncDispose]());
 
 describe("a command agent", () => {
   it.concurrent("commits: succeeded, with its commits; its secrets reach it whole, and nobody else", async () => {
-    const script = `env -0 > "${inHome("agent-env")}"; ps -ewwo args= > "${inHome("ps")}"; umask >> "${inHome("umask")}"; ${commit}`;
+    const script = `env; env -0 > "${inHome("agent-env")}"; ps -ewwo args= > "${inHome("ps")}"; umask >> "${inHome("umask")}"; ${commit}`;
     at.install(at.spec("commits", { enabled: false, agent: { script, args: ["x"], env: { PLAIN: "a b" } } }));
     writeSecrets(at.paths, "commits", { SECRET: secret, GITHUB_TOKEN: "ghp_123" });
     const run = await at.run("commits");
@@ -48,6 +48,8 @@ describe("a command agent", () => {
     expect(readFileSync(inHome("umask"), "utf8")).toBe("0077\n");
     expect(readFileSync(inHome("ps"), "utf8")).not.toContain("zq9-tell");
     expect(existsSync(join(at.paths.scheduler, "env", `${run.id}.env`))).toBe(false);
+    const output = join(at.paths.runs, "commits", run.id, "output.log");
+    expect(readFileSync(output, "utf8")).toContain("SECRET=***\n");
     const telling = filesHolding("zq9-tell", lab.home).filter((file) => file !== inHome("agent-env"));
     expect(
       telling
@@ -133,7 +135,7 @@ it.concurrent("a conversation gets its message, works, waits, and is done; its t
 
 it.concurrent("a conversation whose agent its person destroys has failed", async () => {
   const agent = { type: "claude", mngrType: "claude", isConversational: true, message: "Wait for me." };
-  at.install(at.spec("destroyed", { settleSeconds: 60, agent }));
+  at.install(at.spec("destroyed", { settleSeconds: 600, timeoutSeconds: 600, agent }));
   const id = await at.fire("destroyed");
   const created = await eventually("its agent is there", () => at.recorded("destroyed", id).agentId, 120_000);
   await mngr.destroy([created]);

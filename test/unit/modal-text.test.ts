@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { masked, plainLines } from "../../components/modal/plain-text.ts";
+import { masked, plainLines } from "../../components/plain-text.ts";
 
 describe("plainLines", () => {
   it("takes the box from an error", () => {

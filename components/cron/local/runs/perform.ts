@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { writePrivateFile } from "../../../files.ts";
+import { readTail, writePrivateFile } from "../../../files.ts";
+import { readSecrets } from "../../../installed-secrets.ts";
 import { MngrError } from "../../../mngr/client.ts";
+import { masked } from "../../../plain-text.ts";
 import { countUncommitted, GitError, gitIn } from "../../../source/git.ts";
 import type { RecordedRun } from "../../runs/fold.ts";
 import type { Commit } from "../../runs/run.ts";
@@ -15,6 +17,7 @@ import { watchAgent } from "./watch-agent.ts";
 
 const stopAttempts = 3;
 const stopPauseMs = 5000;
+const keptOutputBytes = 1_000_000;
 
 /**
  * Performs a run that was recorded as fired, to its recorded end. Every step can be taken up again: after a crash, it
@@ -78,6 +81,7 @@ async function conclude(
   const { spec, id } = plan;
   if (spec.agent.isConversational && ending.kind !== "destroyed") await saveConversation(plan, agent.agentId, context);
   const complaint = ending.kind === "destroyed" ? undefined : await stopAgent(plan, agent.agentId, context);
+  tidyOutput(plan, context);
   const commits = await commitsSince(
     gitIn(repositoryFolder(context.paths, spec.repo), context.env),
     agent.base,
@@ -99,6 +103,17 @@ async function saveConversation(plan: RunPlan, agentId: string, context: RunCont
   const text = transcript.trim() === "" ? await mngr.capture(agentId).catch(() => "") : transcript;
   // Taken up again after a crash, the agent may be stopped already: what was saved then stays.
   if (text.trim() !== "") writePrivateFile(runFiles(context.paths, plan.spec.name, plan.id).output, text);
+}
+
+/** What it printed can be read later: its end, without the secrets that it may have told. */
+function tidyOutput({ spec, id }: RunPlan, { paths, log }: RunContext): void {
+  const { output } = runFiles(paths, spec.name, id);
+  try {
+    const text = readTail(output, keptOutputBytes);
+    if (text !== "") writePrivateFile(output, masked(text, Object.values(readSecrets(paths, spec.name))));
+  } catch (error) {
+    log(`${id}: ${output} stays as it is: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 /** @returns what went wrong, in words; undefined when it is stopped */
