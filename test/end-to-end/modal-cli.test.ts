@@ -1,12 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeJob } from "../../components/cron/local/installed-files.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
 import { homeVolumeName, runsVolumeName, secretName } from "../../components/modal/names.ts";
 import { noTokenRemedy } from "../../components/modal/token.ts";
-import { devStack } from "../../scripts/dev-stack.ts";
-import { installationOf } from "../../scripts/stack.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 import { ModalStack } from "../support/modal-stack.ts";
 
@@ -113,15 +109,7 @@ describe("from a machine with the token alone", () => {
 });
 
 describe("with changelings on this machine too", () => {
-  beforeAll(() => {
-    const paths = installationPaths(installationOf(devStack(dev.home)), dev.home);
-    const { agent, name, ...spec } = dev.spec("here");
-    const { type, mngrType, isConversational, args, buildArgs, env } = agent;
-    const { enabled, schedule, timezone, timeoutSeconds, settleSeconds, keepRuns, branch } = spec;
-    const shared = { name, enabled, schedule, timezone, timeoutSeconds, settleSeconds, keepRuns, branch };
-    const own = { type, mngrType, isConversational, args, buildArgs, env };
-    writeJob(paths, { ...shared, catchUp: true, overlap: "skip", repo: "/repo", agent: own });
-  });
+  beforeAll(() => dev.installHere("here"));
 
   it("shows both", async () => {
     const { stdout } = await dev.changeling("list", "--json");
@@ -152,21 +140,8 @@ describe("with changelings on this machine too", () => {
 });
 
 describe("doctor", () => {
-  interface Check {
-    readonly name: string;
-    readonly status: string;
-    readonly detail: string;
-    readonly remedy?: string;
-  }
-
-  async function diagnosed(...args: string[]): Promise<{ code: number | null; checks: Map<string, Check> }> {
-    const { code, stdout } = await dev.changeling("doctor", "--json", "--provider", "modal", ...args);
-    const checks: Check[] = json(stdout);
-    return { code, checks: new Map(checks.map((check) => [check.name, check])) };
-  }
-
   it("finds nothing wrong where nothing is; and this machine's mngr once it is authorized", async () => {
-    const before = await diagnosed("--deep");
+    const before = await dev.diagnosed("--deep");
     expect(before.checks.get("Modal token")?.status).toBe("ok");
     expect(before.checks.get("Modal environment")).toMatchObject({ status: "ok", detail: dev.environment });
     for (const name of names) {
@@ -186,7 +161,7 @@ describe("doctor", () => {
       remedy: "to see and open its agents from this machine: changeling --stack dev authorize",
     });
     expect((await dev.changeling("authorize")).code).toBe(0);
-    expect((await diagnosed()).checks.get("mngr on Modal")?.status).toBe("ok");
+    expect((await dev.diagnosed()).checks.get("mngr on Modal")?.status).toBe("ok");
   });
 
   it("finds what somebody else did, and offers the command that mends it", async () => {
@@ -195,7 +170,7 @@ describe("doctor", () => {
     await dev.noteDeployed(dev.spec("fails", { secrets: ["API_KEY"] }));
     // As somebody does who deploys it from a folder of their own.
     await dev.deployByHand(dev.spec("works", { branch: "mine" }), "my-own");
-    const { code, checks } = await diagnosed("--deep");
+    const { code, checks } = await dev.diagnosed("--deep");
     expect(checks.get("app of busy")).toMatchObject({ status: "failed", detail: "its Modal app is stopped" });
     expect(checks.get(`Modal Secret ${secretName("dev", "fails")}`)?.status).toBe("failed");
     expect(checks.get("deployments of works")).toMatchObject({
@@ -224,7 +199,7 @@ describe("doctor", () => {
     await client.createVolume(homeVolumeName("forgotten"), environment);
     await client.createEnvironment("mngr-leaked");
     await client.createVolume(homeVolumeName("forgotten"), "mngr-leaked");
-    const { code, checks } = await diagnosed();
+    const { code, checks } = await dev.diagnosed();
     const orphans = [...checks].filter(([name]) => name.startsWith("orphan on Modal: "));
     expect(
       orphans.map(([name, { status, remedy }]) => [name.slice(17), status, /modal .*$/.exec(`${remedy}`)?.[0]]),

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
@@ -6,7 +6,10 @@ import { type Modal, modalClient } from "../../components/modal/client.ts";
 import type { ModalError } from "../../components/modal/modal-error.ts";
 import { modalSite } from "../../components/modal/site.ts";
 import { modalToken } from "../../components/modal/token.ts";
+import { descendantsOf } from "../../scripts/setup/processes.mjs";
+import { sampleArguments } from "../support/argument-sampler.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { writeModalApp } from "../support/modal-app.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 
 const environment = "mngr-test";
@@ -32,34 +35,9 @@ afterAll(async () => {
 });
 
 async function failureOf(work: Promise<unknown>): Promise<ModalError> {
-  const outcome = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  const outcome = await work.then(() => undefined).catch((error: unknown) => error);
   expect(outcome).toHaveProperty("kind");
   return outcome as ModalError;
-}
-
-/** An app that answers with some of its environment, or whatever its build came to. */
-function writeApp(name: string, lines: { image?: string; secret?: string; body: string }): string {
-  const secrets = lines.secret === undefined ? "" : `secrets=[modal.Secret.from_name("${lines.secret}")]`;
-  const file = join(folder, `${name}.py`);
-  writeFileSync(
-    file,
-    `import os
-import modal
-
-image = modal.Image.debian_slim(python_version="3.12")${lines.image ?? ""}
-app = modal.App()
-
-
-@app.function(image=image, serialized=True, ${secrets})
-def fire(cause="schedule", names=()):
-    import os
-    ${lines.body}
-`,
-  );
-  return file;
 }
 
 describe("environments and volumes", () => {
@@ -128,16 +106,16 @@ describe("an app and its Secret", () => {
   };
 
   it("arrive as they are, and leave nothing behind", async () => {
-    const argv = sampleArguments();
+    const argv = sampleArguments(() => descendantsOf(process.pid));
     const first = await modal.putSecret("elf", environment, { PLAIN: "s3cret-old", GONE: "s3cret-gone" });
     const id = await modal.putSecret("elf", environment, values);
     expect(id).toBe(first);
     expect(await modal.secrets(environment)).toEqual([{ name: "elf", id }]);
 
-    const app = writeApp("elf", { secret: "elf", body: "return {n: os.environ.get(n) for n in names}" });
+    const app = writeModalApp(folder, "elf", { secret: "elf", body: "return {n: os.environ.get(n) for n in names}" });
     await modal.deploy(app, { name: "elf", environment, tag: "v1", variables: {} });
     const lines = argv.stop();
-    expect(lines.some((line) => line.includes("\0deploy\0"))).toBe(true);
+    expect(lines.some((line) => line.includes(` deploy --env ${environment} --name elf `))).toBe(true);
     expect(lines.filter((line) => line.includes("s3cret"))).toEqual([]);
     expect(readdirSync(folder).filter((name) => name.startsWith("changelings-"))).toEqual([]);
     const names = [...Object.keys(values), "GONE"];
@@ -147,9 +125,9 @@ describe("an app and its Secret", () => {
   });
 
   it("are listed, have a history, and are removed once", async () => {
-    const app = writeApp("troll", { body: 'return "one"' });
+    const app = writeModalApp(folder, "troll", { body: 'return "one"' });
     await modal.deploy(app, { name: "troll", environment, tag: "v1", variables: {} });
-    writeApp("troll", { body: 'return "two"' });
+    writeModalApp(folder, "troll", { body: 'return "two"' });
     await modal.deploy(app, { name: "troll", environment, tag: "v2", variables: {} });
     const [listed] = (await modal.apps(environment)).filter(({ name }) => name === "troll");
     expect(listed).toMatchObject({ name: "troll", state: "deployed" });
@@ -178,7 +156,7 @@ describe("an app and its Secret", () => {
 
   it("end a failed deploy with the build's last lines", async () => {
     const image = '.run_commands("for n in $(seq 40); do echo line $n; done; echo no such tool >&2; exit 9")';
-    const app = writeApp("broken", { image, body: "pass" });
+    const app = writeModalApp(folder, "broken", { image, body: "pass" });
     const error = await failureOf(modal.deploy(app, { name: "broken", environment, tag: "v1", variables: {} }));
     const told = stderr.mock.calls.map(([line]) => line);
     expect(told).toEqual(expect.arrayContaining([expect.stringMatching(/^=> Step 1: RUN for n in /)]));
@@ -190,7 +168,7 @@ describe("an app and its Secret", () => {
   });
 
   it("tell of a Secret that is not there, and of a function that failed", async () => {
-    const lacking = writeApp("lacking", { secret: "no-such-secret", body: "pass" });
+    const lacking = writeModalApp(folder, "lacking", { secret: "no-such-secret", body: "pass" });
     const missing = await failureOf(modal.deploy(lacking, { name: "lacking", environment, tag: "v1", variables: {} }));
     expect(missing).toMatchObject({ kind: "not_found" });
     expect(missing.message).toContain("Secret 'no-such-secret' not found in environment 'mngr-test'");
@@ -249,24 +227,3 @@ describe("what is wrong with Modal", () => {
     expect(await away.environments()).toContain(environment);
   });
 });
-
-/** Collects the arguments of every program that this process starts, until it is stopped. */
-function sampleArguments(): { stop(): string[] } {
-  const seen = new Set<string>();
-  const look = () => {
-    for (const pid of readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ")) {
-      try {
-        seen.add(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
-      } catch {
-        // It has ended.
-      }
-    }
-  };
-  const timer = setInterval(look, 50);
-  return {
-    stop() {
-      clearInterval(timer);
-      return [...seen];
-    },
-  };
-}

@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ModalClient } from "modal";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import * as z from "zod/mini";
+import { runProgram } from "../../components/run-program.ts";
 import { toolchain } from "../../scripts/setup/environment.ts";
 import { descendantsOf, startOf } from "../../scripts/setup/processes.mjs";
 import { portOf } from "../support/fault-proxy.ts";
@@ -14,10 +13,11 @@ import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/modal-emulator/${name}`, import.meta.url));
 const web = createServer((_, response) => response.end("here"));
+const patience = { timeout: 20_000, interval: 100 };
 let emulator: Emulator;
 
 interface Finished {
-  readonly code: number | null;
+  readonly code: number;
   /** What it printed to both streams, without the frames and colours that the client draws, as one line. */
   readonly text: string;
   readonly stdout: string;
@@ -34,25 +34,15 @@ afterAll(async () => {
   await emulator?.stop();
 });
 
-function start(program: string, args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn(program, args, {
-    env: { PATH: process.env["PATH"], HOME: emulator.folder, COLUMNS: "200", ...emulator.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-}
-
 async function run(program: string, args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
-  const child = start(program, args, env);
-  let stdout = "";
   let text = "";
-  child.stdout?.setEncoding("utf8").on("data", (part: string) => {
-    stdout += part;
-    text += part;
+  const { code, stdout } = await runProgram(program, args, {
+    env: { PATH: `${process.env["PATH"]}`, HOME: emulator.folder, COLUMNS: "200", ...emulator.env, ...env },
+    timeoutSeconds: 120,
+    onOutput: (part) => {
+      text += part;
+    },
   });
-  child.stderr?.setEncoding("utf8").on("data", (part: string) => {
-    text += part;
-  });
-  const [code] = await once(child, "close");
   return { code, stdout, text: text.replaceAll(/[│╭╮╰╯─\s]+/g, " ") };
 }
 
@@ -169,10 +159,8 @@ describe("a deployment fails", { timeout: 60_000 }, () => {
     await emulator.control.setFaults([{ method: "AppPublish" }]);
     const before = (await emulator.control.rpcs()).length;
     const deploying = modal("deploy", fixture("sound.py"));
-    await eventually(async () => {
-      const methods = (await emulator.control.rpcs(before)).map(({ method }) => method);
-      expect(methods).toContain("FunctionCreate");
-    });
+    const methods = async () => (await emulator.control.rpcs(before)).map(({ method }) => method);
+    await expect.poll(methods, patience).toContain("FunctionCreate");
     const states = (await emulator.control.state()).apps
       .filter(({ name }) => name === "sound")
       .map(({ state }) => state);
@@ -224,28 +212,14 @@ test.each(["SIGTERM", "SIGKILL"] as const)(
     const deployed = await run(toolchain().modal, ["deploy", fixture("sound.py")], doomed.env);
     expect(deployed.code).toBe(0);
     await doomed.control.fire("sound", "sleep", { wait: false });
-    await eventually(async () => expect((await doomed.control.state()).calls[0]?.output).toContain("asleep"));
+    await expect.poll(async () => (await doomed.control.state()).calls[0]?.output, patience).toContain("asleep");
     const containers = descendantsOf(doomed.pid);
     expect(containers.length).toBeGreaterThan(1);
     process.kill(doomed.pid, signal);
     await doomed.ended;
-    await eventually(async () => expect(containers.filter((pid) => startOf(pid) !== null)).toEqual([]));
+    await expect.poll(() => containers.filter((pid) => startOf(pid) !== null), patience).toEqual([]);
     await doomed.stop();
     expect(existsSync(doomed.folder)).toBe(false);
   },
   60_000,
 );
-
-/** Tries again until it holds, for 20 s. */
-async function eventually(check: () => Promise<void>): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  for (;;) {
-    try {
-      await check();
-      return;
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await sleep(100);
-    }
-  }
-}

@@ -1,8 +1,6 @@
-import { execFile } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canonicalJson } from "../../components/canonical-json.ts";
 import { programFolder, programRequirements } from "../../components/cron/modal/program-files.ts";
@@ -11,6 +9,7 @@ import { parseLine, type RecordLine } from "../../components/cron/runs/record-li
 import { homeVolumeName, runsVolumeName, stackSecretName } from "../../components/modal/names.ts";
 import { ensureTarball } from "../../components/source/tarball.ts";
 import { type GitServer, startGitServer } from "../support/git-server.ts";
+import { Laptop } from "../support/laptop.ts";
 import type { ModalCall } from "../support/modal-control.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 import { ModalStack } from "../support/modal-stack.ts";
@@ -18,7 +17,6 @@ import { Repository } from "../support/repository.ts";
 
 /** The program on an emulated Modal, with the real `modal` and mngr: from its deploy to what its agents push. */
 
-const run = promisify(execFile);
 const userId = "0123456789abcdef0123456789abcdef";
 const token = 'ghp_"s3cret$token';
 // biome-ignore lint/suspicious/noTemplateCurlyInString: what a shell, dotenv or Python's format would expand
@@ -29,6 +27,7 @@ const mostBytes = 100_000;
 let git: GitServer;
 let emulator: Emulator;
 let stack: ModalStack;
+let laptop: Laptop;
 let seed: Repository;
 let bare: string;
 
@@ -47,9 +46,8 @@ beforeAll(async () => {
   emulator = await startEmulator({ sandboxReaches: [git.port] });
   stack = new ModalStack(emulator, userId);
   await stack.make();
-  const key = laptopKey();
-  await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
-  await stack.write(homeVolumeName("dev"), { "keys/0123456789abcdef.pub": readFileSync(`${key}.pub`, "utf8") });
+  laptop = new Laptop(stack);
+  await stack.write(homeVolumeName("dev"), { "keys/0123456789abcdef.pub": laptop.publicKey });
   await stack.client.putSecret(stackSecretName("dev"), stack.environment, {
     CHANGELINGS_MODAL_TOKEN_ID: "ak-emulator",
     CHANGELINGS_MODAL_TOKEN_SECRET: "as-emulator",
@@ -106,15 +104,15 @@ describe("the program on Modal", { timeout: 240_000 }, () => {
     const spec = specOf("holder", { agent: { args: ["sleep", "1000"] } });
     await deploy(spec, { GITHUB_TOKEN: token });
     const first = runOf(await fire(spec));
-    const listed = await mngr("list", "--format", "{name} {host.state} {labels}");
+    const listed = await laptop.mngr("list", "--format", "{name} {host.state} {labels}");
     expect(listed).toMatch(new RegExp(`^${first} RUNNING .*CREATOR=changeling, changeling=holder`, "m"));
-    expect(await mngr("exec", first, "git branch --show-current")).toContain(`changelings/${first}\n`);
+    expect(await laptop.mngr("exec", first, "git branch --show-current")).toContain(`changelings/${first}\n`);
     expect((await fire(spec)).output).toContain(`skipped (${first} is still running)`);
-    await mngr("destroy", first, "--force", "--no-gc");
+    await laptop.mngr("destroy", first, "--force", "--no-gc");
     const second = runOf(await fire(spec));
     const reason = "its agent was stopped or destroyed by somebody else";
     expect(await record(spec, first, "ended")).toMatchObject({ outcome: "failed", reason });
-    await mngr("destroy", second, "--force", "--no-gc");
+    await laptop.mngr("destroy", second, "--force", "--no-gc");
   });
 
   it("pins a commit into the repository's own image, and waits for a conversation to settle", async () => {
@@ -221,27 +219,6 @@ async function eventually<Found>(what: string, look: () => Promise<Found | undef
     await sleep(500);
   }
   throw new Error(`${what} did not come within a minute\n${emulator.log()}`);
-}
-
-function laptopKey(): string {
-  const hostDir = join(stack.home, "laptop");
-  const keys = join(hostDir, "profiles/laptop/providers/modal/modal/keys");
-  mkdirSync(keys, { recursive: true });
-  writeFileSync(join(hostDir, "config.toml"), 'profile = "laptop"\n');
-  return join(keys, "modal_ssh_key");
-}
-
-/** mngr as on the person's own machine, which has the shared key and the person's id. */
-async function mngr(...args: string[]): Promise<string> {
-  const env = {
-    ...stack.env,
-    MNGR_HOST_DIR: join(stack.home, "laptop"),
-    MNGR_USER_ID: userId,
-    TMUX_TMPDIR: stack.home,
-    MNGR_HEADLESS: "1",
-  };
-  const { stdout } = await run("mngr", args, { env, cwd: stack.home });
-  return stdout;
 }
 
 function gitIn(folder: string, ...args: string[]): string {

@@ -1,23 +1,22 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /**
- * Collects the arguments of every process of this machine until it is stopped: what anybody here can see of them.
+ * Collects the arguments of processes until it is stopped; one that is shorter than 50 ms may be missed.
  *
- * @param everyMilliseconds a process that is shorter than that may be missed
+ * @param pids whose; by default those of every process of this machine: what anybody here can see
  */
-export function sampleArguments(everyMilliseconds = 50): { stop(): string[] } {
+export function sampleArguments(pids: () => readonly number[] = allPids): { stop(): string[] } {
   const seen = new Set<string>();
   const look = () => {
-    for (const entry of readdirSync("/proc")) {
-      if (!/^\d+$/.test(entry)) continue;
+    for (const pid of pids()) {
       try {
-        seen.add(readFileSync(`/proc/${entry}/cmdline`, "utf8"));
+        seen.add(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
       } catch {
         // It has ended.
       }
     }
   };
-  const timer = setInterval(look, everyMilliseconds);
+  const timer = setInterval(look, 50);
   return {
     stop() {
       clearInterval(timer);
@@ -25,4 +24,10 @@ export function sampleArguments(everyMilliseconds = 50): { stop(): string[] } {
       return [...seen].map((line) => line.replaceAll("\0", " ").trim());
     },
   };
+}
+
+function allPids(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 }

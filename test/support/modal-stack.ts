@@ -5,7 +5,9 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { canonicalJson } from "../../components/canonical-json.ts";
+import { writeJob } from "../../components/cron/local/installed-files.ts";
 import { type AppSpec, tagOf } from "../../components/cron/modal/spec.ts";
+import { installationPaths } from "../../components/installation-paths.ts";
 import { type Modal, modalClient } from "../../components/modal/client.ts";
 import {
   appName,
@@ -16,8 +18,10 @@ import {
   stackSecretName,
 } from "../../components/modal/names.ts";
 import { modalToken } from "../../components/modal/token.ts";
-import { devFolder, ensureDevStack } from "../../scripts/dev-stack.ts";
+import type { Check } from "../../scripts/changeling/check.ts";
+import { devFolder, devStack, ensureDevStack } from "../../scripts/dev-stack.ts";
 import { projectFolder } from "../../scripts/project.ts";
+import { installationOf } from "../../scripts/stack.ts";
 import type { Emulator } from "./modal-emulator.ts";
 
 const appFile = fileURLToPath(new URL("../fixtures/modal-cli/fire_app.py", import.meta.url));
@@ -158,6 +162,23 @@ export class ModalStack {
   declare(toml: string): void {
     ensureDevStack(this.home, this.env);
     writeFileSync(join(devFolder(this.home), "fleet.toml"), toml, { mode: 0o600 });
+  }
+
+  /** A changeling of this machine itself. */
+  installHere(name: string): void {
+    const paths = installationPaths(installationOf(devStack(this.home)), this.home);
+    const { enabled, schedule, timezone, timeoutSeconds, settleSeconds, keepRuns, branch, agent } = this.spec(name);
+    const { type, mngrType, isConversational, args, buildArgs, env } = agent;
+    const shared = { name, enabled, schedule, timezone, timeoutSeconds, settleSeconds, keepRuns, branch };
+    const own = { type, mngrType, isConversational, args, buildArgs, env };
+    writeJob(paths, { ...shared, catchUp: true, overlap: "skip", repo: "/repo", agent: own });
+  }
+
+  /** What `changeling doctor` finds on Modal, by name. */
+  async diagnosed(...args: string[]): Promise<{ code: number | null; checks: Map<string, Check> }> {
+    const { code, stdout } = await this.changeling("doctor", "--json", "--provider", "modal", ...args);
+    const checks: Check[] = JSON.parse(stdout);
+    return { code, checks: new Map(checks.map((check) => [check.name, check])) };
   }
 
   /** Runs the `changeling` command on this machine. */

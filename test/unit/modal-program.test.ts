@@ -11,7 +11,7 @@ const env = { ...process.env, PYTHONPATH: programFolder, PYTHONDONTWRITEBYTECODE
 
 /** The program that a cron changeling on Modal deploys is Python and shell, and so are its own tests. */
 describe("the program on Modal", { timeout: 120_000 }, () => {
-  it.concurrent.each(["test_texts", "test_records", "test_fire", "test_prepare", "test_watch"])(
+  it.concurrent.each(["test_texts", "test_records", "test_fire", "test_fire_given", "test_prepare", "test_watch"])(
     "%s",
     async (module) => {
       const said = await unittest(module);

@@ -6,7 +6,7 @@ from pathlib import Path
 from aiohttp import web
 from modal_proto import api_pb2
 
-from .services.calls import Calls
+from .services.caller_side import CallerSide
 from .services.volumes import Volumes
 from .state import State
 
@@ -49,7 +49,7 @@ def storage_routes(state: State, volumes: Volumes) -> web.RouteTableDef:
     return routes
 
 
-def web_endpoint_routes(state: State, calls: Calls) -> web.RouteTableDef:
+def web_endpoint_routes(state: State, caller_side: CallerSide) -> web.RouteTableDef:
     routes = web.RouteTableDef()
 
     @routes.route("*", "/web/{id:[^/]+}{path:.*}")
@@ -70,7 +70,7 @@ def web_endpoint_routes(state: State, calls: Calls) -> web.RouteTableDef:
         }
         answer = web.Response(status=500, text="modal-http: internal error: the container gave no answer\n")
         body = b""
-        async for message in calls.call_web(function, scope, await request.read()):
+        async for message in caller_side.call_web(function, scope, await request.read()):
             if message.HasField("http_response_start"):
                 flat = [part.decode("latin-1") for part in message.http_response_start.headers]
                 answer = web.Response(status=message.http_response_start.status)

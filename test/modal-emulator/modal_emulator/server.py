@@ -22,6 +22,7 @@ from .http_api import MAX_UPLOAD_BYTES, storage_routes, web_endpoint_routes
 from .records import RpcRecord
 from .rpc import Call, ProtoService
 from .services.apps import Apps
+from .services.caller_side import CallerSide
 from .services.calls import Calls
 from .services.command_router import CommandRouter, check_bearer
 from .services.container_side import ContainerSide
@@ -51,6 +52,7 @@ class Emulator:
         self._volumes = Volumes(self._state, containers.volumes)
         self._clock: asyncio.Task[None] | None = None
         apps = Apps(self._state, self._calls, self._sandboxes)
+        caller_side = CallerSide(self._state, self._calls)
         control = SandboxControl(self._state, containers, self._sandboxes)
         services = [
             Identity(),
@@ -62,7 +64,7 @@ class Emulator:
             Functions(self._state),
             apps,
             Logs(self._state),
-            self._calls,
+            caller_side,
             ContainerSide(self._state, self._calls),
             control,
         ]
@@ -77,7 +79,7 @@ class Emulator:
         )
         app = web.Application(client_max_size=MAX_UPLOAD_BYTES)
         app.add_routes(storage_routes(self._state, self._volumes))
-        app.add_routes(web_endpoint_routes(self._state, self._calls))
+        app.add_routes(web_endpoint_routes(self._state, caller_side))
         app.add_routes(control_routes(self._state, self._calls, self._schedules, self._sandboxes, self._faults))
         # What still waits for a call when the emulator ends is not waited for.
         self._http = web.AppRunner(app, shutdown_timeout=0.1)

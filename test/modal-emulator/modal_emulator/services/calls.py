@@ -1,25 +1,20 @@
-"""Calls of functions: queueing them, running a container for each, and what a caller sees of it.
+"""Calls of functions: queueing them, and running a container for each.
 
 Modal keeps a container warm for further inputs. Here every input gets a container of its own, which ends after it;
 as many run at a time as the function's max_containers says, and further calls wait in their order.
 """
 
 import asyncio
-import pickle
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from typing import Any
 
-from grpclib import Status as GrpcStatus
 from modal_proto import api_pb2
 
 from ..containers.captured import Captured
 from ..containers.containers import Containers
 from ..ids import new_id
 from ..records import App, Function, FunctionCall, LogLine
-from ..results import INTERNAL_FAILURE, POLL_SECONDS, TERMINATED, TIMEOUT, Status
-from ..rpc import Call, Fault
+from ..results import INTERNAL_FAILURE, TIMEOUT, Status
 from ..state import State
 from .container_env import container_env
 from .layout import app_layout
@@ -72,7 +67,11 @@ class Calls:
         """End a call that has not reported a result, with its container."""
         if not pending.done.is_set():
             self.report(pending, api_pb2.GenericResult(status=status, exception=message))
-        if process := self._processes.get(pending.task_id):
+        self.kill(pending.task_id)
+
+    def kill(self, task_id: str) -> None:
+        """End a container, if it runs."""
+        if process := self._processes.get(task_id):
             process.kill()
 
     def report(
@@ -174,85 +173,3 @@ class Calls:
 
         entrypoint = ["python", "-m", "modal._container_entrypoint"]
         return await self._containers.start(root, entrypoint, env, image.workdir, log)
-
-    # -- the caller's side -----------------------------------------------------------------------
-
-    async def FunctionMap(self, request: Any, call: Call) -> Any:
-        if len(request.pipelined_inputs) != 1:
-            raise Fault(GrpcStatus.UNIMPLEMENTED, "modal-emulator runs single calls, not .map()")
-        item = request.pipelined_inputs[0]
-        pending = self.start(self._state.functions[request.function_id], "remote", item.input)
-        return api_pb2.FunctionMapResponse(
-            function_call_id=pending.id,
-            pipelined_inputs=[api_pb2.FunctionPutInputsResponseItem(idx=item.idx, input_id=pending.input_id)],
-        )
-
-    async def FunctionCallFromId(self, request: Any, call: Call) -> Any:
-        pending = self._state.calls.get(request.function_call_id)
-        if pending is None:
-            raise Fault(GrpcStatus.NOT_FOUND, f"Function call '{request.function_call_id}' not found")
-        return api_pb2.FunctionCallFromIdResponse(
-            function_call_id=pending.id,
-            num_inputs=1,
-            metadata=api_pb2.FunctionCallHandleMetadata(app_id=pending.app_id, function_id=pending.function_id),
-        )
-
-    async def FunctionGetOutputs(self, request: Any, call: Call) -> Any:
-        pending = self._state.calls[request.function_call_id]
-        try:
-            await asyncio.wait_for(pending.done.wait(), min(request.timeout, POLL_SECONDS) or 0.01)
-        except TimeoutError:
-            return api_pb2.FunctionGetOutputsResponse(num_unfinished_inputs=1)
-        output = api_pb2.FunctionGetOutputsItem(
-            result=pending.result,
-            idx=0,
-            input_id=pending.input_id,
-            data_format=pending.data_format,
-            task_id=pending.task_id,
-            input_started_at=pending.started_at,
-            output_created_at=pending.finished_at,
-        )
-        return api_pb2.FunctionGetOutputsResponse(idxs=[0], outputs=[output])
-
-    async def FunctionCallCancel(self, request: Any, call: Call) -> None:
-        pending = self._state.calls[request.function_call_id]
-        self.finish(pending, TERMINATED, "The call was cancelled")
-
-    async def TaskList(self, request: Any, call: Call) -> Any:
-        return api_pb2.TaskListResponse(
-            tasks=[
-                api_pb2.TaskStats(
-                    task_id=pending.task_id,
-                    app_id=pending.app_id,
-                    app_description=self._state.apps[pending.app_id].name,
-                    started_at=pending.started_at,
-                    enqueued_at=pending.created_at,
-                )
-                for pending in self._state.calls.values()
-                if pending.started_at and not pending.done.is_set() and request.app_id in ("", pending.app_id)
-            ]
-        )
-
-    async def ContainerStop(self, request: Any, call: Call) -> None:
-        if process := self._processes.get(request.task_id):
-            process.kill()
-
-    async def call_web(self, function: Function, scope: dict[str, Any], body: bytes) -> AsyncIterator[api_pb2.Asgi]:
-        """Run a web endpoint for one HTTP request, an ASGI scope; yield the ASGI messages it answers with."""
-        message = api_pb2.Asgi(http_request=api_pb2.Asgi.HttpRequest(body=body)).SerializeToString()
-        arguments = pickle.dumps(((scope,), {}))
-        input = api_pb2.FunctionInput(data_format=api_pb2.DATA_FORMAT_PICKLE, args=arguments)
-        pending = self.start(function, "web", input, data_in=[message])
-        finished = asyncio.create_task(pending.done.wait())
-        position = 0
-        while True:
-            pending.data_changed.clear()
-            for chunk in pending.data_out[position:]:
-                position += 1
-                blob = self._state.blobs.path(chunk.data_blob_id).read_bytes() if chunk.data_blob_id else chunk.data
-                yield api_pb2.Asgi.FromString(blob)
-            if position == len(pending.data_out) and pending.done.is_set():
-                return
-            changed = asyncio.create_task(pending.data_changed.wait())
-            await asyncio.wait([changed, finished], return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()

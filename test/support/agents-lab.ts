@@ -1,0 +1,112 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach } from "vitest";
+import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
+import type { Agents } from "../../components/web/forwarding/program/agents.ts";
+import { discoverAgents, type Waits } from "../../components/web/forwarding/program/discovery/live-agents.ts";
+import { type WebRecord, writeRecord } from "../../components/web/record.ts";
+
+/** Says what the test wrote down for `list` and for `exec`, and writes down that it was called. */
+const fakeMngr = `#!/bin/sh
+echo "$*" | cut -c 1-200 >>"$HOME/calls"
+if [ -e "$HOME/hang" ]; then sleep 600 & echo "$$ $!" >>"$HOME/pids"; wait; fi
+for address in $*; do case $address in *@*) if grep -q "\${address%@*}" "$HOME/gone" 2>/dev/null
+then echo "Error: Agent not found: No agent(s) found matching: $address" >&2; exit 8; fi;; esac; done
+cat "$HOME/$1.json" && exit "$(cat "$HOME/$1.code" 2>/dev/null || echo 0)"
+`;
+
+const waits: Waits = { asked: 20, mostAsked: 20, starting: 50, idle: 600_000, patience: 10_000 };
+
+export const idOf = (name: string) => `agent-${Buffer.from(name).toString("hex").padEnd(32, "0")}`;
+
+export function record(name: string): WebRecord {
+  return { version: 1, name, agentId: idOf(name), agentName: name, provider: "local", repo: "/r", data: "/d" };
+}
+
+/** What the forwarding server finds out about agents, from records and a mngr of each test's own. */
+export class AgentsLab {
+  home = "";
+  paths!: InstallationPaths;
+  agents!: Agents;
+  log: string[] = [];
+  /** What mngr says: by an agent's id. */
+  said: Record<string, { state: string; registered?: object[]; page?: string }> = {};
+  readonly #servers: Server[] = [];
+
+  constructor() {
+    beforeEach(() => {
+      this.home = mkdtempSync(join(tmpdir(), "agents-"));
+      this.paths = installationPaths("test", this.home);
+      mkdirSync(join(this.home, "bin"));
+      writeFileSync(join(this.home, "bin", "mngr"), fakeMngr);
+      chmodSync(join(this.home, "bin", "mngr"), 0o755);
+      this.log = [];
+      this.said = {};
+    });
+    afterEach(() => {
+      this.agents?.stop();
+      for (const server of this.#servers.splice(0)) server.close();
+      rmSync(this.home, { recursive: true, force: true });
+    });
+  }
+
+  declare(...names: string[]): void {
+    for (const name of names) writeRecord(this.paths, record(name));
+  }
+
+  /** Puts down what mngr says from now on. */
+  mngrSays(name: string, state: string, ports: Record<string, number> = {}, page?: string): void {
+    const registered = Object.entries(ports).map(([server, port]) => ({ server, url: `http://127.0.0.1:${port}` }));
+    this.said[idOf(name)] = { state, registered, ...(page === undefined ? {} : { page }) };
+    this.writeAnswers();
+  }
+
+  writeAnswers(): void {
+    const list = Object.entries(this.said).map(([id, { state }]) => ({ id, name: id, state }));
+    writeFileSync(join(this.home, "list.json"), JSON.stringify({ agents: list, errors: [] }));
+    const results = Object.entries(this.said).map(([id, { registered = [], page = "" }]) => {
+      const lines = registered.map((line) => `${JSON.stringify(line)}\n`).join("");
+      const files = `--- events/services/events.jsonl\n\n--- logs/servers.jsonl\n${lines}\n--- logs/agent_server.jsonl\n`;
+      const stdout = `=== agent ${id}\n\n${files}\n=== page\n${page}`.trimEnd();
+      return { agent: id, stdout, stderr: "", success: true };
+    });
+    writeFileSync(join(this.home, "exec.json"), JSON.stringify({ results, failed_agents: [] }));
+  }
+
+  async start(own: Partial<Waits> = {}): Promise<void> {
+    const { home, paths } = this;
+    const env = { PATH: `${join(home, "bin")}:${process.env["PATH"]}`, HOME: home };
+    const log = (line: string) => void this.log.push(line);
+    this.agents = discoverAgents({ paths, env, log, waits: { ...waits, ...own } });
+    await this.agents.refresh();
+  }
+
+  /** A server of an agent, which says nothing. */
+  async listen(): Promise<{ port: number; close: () => Promise<void> }> {
+    const server = createServer((socket) => socket.on("error", () => {}));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    this.#servers.push(server);
+    const close = () => new Promise<void>((resolve) => server.close(() => resolve()));
+    return { port: (server.address() as AddressInfo).port, close };
+  }
+
+  /** How often mngr was called for this. */
+  calls(what: string): number {
+    const lines = readFileSync(join(this.home, "calls"), "utf8").split("\n");
+    return lines.filter((line) => line.startsWith(what)).length;
+  }
+
+  states(): Record<string, string> {
+    return Object.fromEntries(this.agents.list().map(({ name, state }) => [name, state]));
+  }
+
+  async eventually(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+    for (let tries = 0; !(await isSo()); tries += 1) {
+      if (tries === 200) throw new Error(`not within 10 s: ${what}; the log: ${this.log.join("; ")}`);
+      await sleep(50);
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach } from "vitest";
+import { gitIn } from "../../components/source/git.ts";
+import type { Merged } from "../../components/web/local/merge.ts";
+import { prepareRepo } from "../../components/web/local/repo.ts";
+import type { WebSpec } from "../../components/web/spec.ts";
+import { type Files, Repository } from "./repository.ts";
+import { webSpecOf } from "./web-spec.ts";
+
+const past = { author: "Somebody", at: "2026-11-21T12:00:00+00:00" };
+
+/** The repo of a web agent, not there yet, and the source that it comes from; both are new for each test. */
+export class WebRepoLab {
+  home = "";
+  repo = "";
+  source!: Repository;
+  /** Each change of the repo's commit that `prepare` told of. */
+  moves: Merged[] = [];
+
+  constructor() {
+    beforeEach(() => {
+      this.home = mkdtempSync(join(tmpdir(), "web-repo-"));
+      this.repo = join(this.home, "agent");
+      this.source = new Repository();
+      this.sourceCommits({ "page.txt": "1\n2\n3\n4\n5\n6\n7\n", "other.txt": "other\n" });
+      this.moves = [];
+    });
+    afterEach(() => {
+      this.source[Symbol.dispose]();
+      rmSync(this.home, { recursive: true, force: true });
+    });
+  }
+
+  get environment() {
+    return {
+      PATH: `${process.env["PATH"]}`,
+      HOME: this.home,
+      GIT_CONFIG_GLOBAL: "/dev/null",
+      GIT_CONFIG_NOSYSTEM: "1",
+    };
+  }
+
+  spec(more: Partial<WebSpec> = {}): WebSpec {
+    return webSpecOf({ source: this.source.folder, ...more });
+  }
+
+  prepare(more?: Partial<WebSpec>): Promise<Merged> {
+    const onMove = (merged: Merged) => void this.moves.push(merged);
+    return prepareRepo(this.repo, this.spec(more), { env: this.environment, token: undefined, onMove });
+  }
+
+  git(...args: string[]): Promise<string> {
+    return gitIn(this.repo, this.environment).run(["-c", "user.name=E", "-c", "user.email=e@x", ...args]);
+  }
+
+  async head(): Promise<string> {
+    return (await this.git("rev-parse", "HEAD")).trim();
+  }
+
+  read(file: string): string {
+    return readFileSync(join(this.repo, file), "utf8");
+  }
+
+  /** @returns the commit */
+  async agentCommits(files: Record<string, string>): Promise<string> {
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(this.repo, file), text);
+    await this.git("add", "--all");
+    await this.git("commit", "--quiet", "--message", "The agent's own");
+    return this.head();
+  }
+
+  sourceCommits(files: Files): void {
+    this.source.commit(files, past);
+  }
+}
