@@ -136,9 +136,12 @@ test("two setups at once go on from there and share the work", { timeout: 600_00
   });
 });
 
-test("what it installed works, and the stand-in plugin is in no other PULUMI_HOME", async () => {
+test("what it installed works, and no stand-in plugin is in another PULUMI_HOME", async () => {
   const plugins = await launch(clones[0], ["pulumi", "plugin", "ls", "--json"]).end;
-  expect(JSON.parse(plugins.stdout)).toMatchObject([{ name: "command", kind: "resource", version: "1.2.1" }]);
+  expect(JSON.parse(plugins.stdout)).toMatchObject([
+    { name: "command", kind: "resource", version: "1.2.1" },
+    { name: "docker", kind: "resource", version: "5.2.0" },
+  ]);
   expect(existsSync(join(home, ".pulumi/plugins"))).toBe(false);
   const mngr = readdirSync(join(cache, "python")).map((name) => join(cache, "python", name, "programs/mngr"));
   expect(spawnSync(mngr[0] ?? "", ["--version"], { env: environment, encoding: "utf8" }).stdout).toBe("mngr 0.3.0\n");
