@@ -1,5 +1,6 @@
 /** The fleet: one file in, one component per changeling out. */
 import * as pulumi from "@pulumi/pulumi";
+import { allTold } from "./components/all-told.ts";
 import { declaredFleet, modalTokenOfStack, secretValues } from "./components/declared-fleet.ts";
 import { type Changeling, scheduleInWords, secretNames } from "./components/fleet/index.ts";
 
@@ -14,7 +15,8 @@ const [fleet, { CronChangeling }] = await Promise.all([
   declaredFleet(config),
   import("./components/cron/cron-changeling.ts"),
 ]);
-const values = await secretValues(fleet, config);
+const usesModal = fleet.changelings.some(({ provider }) => provider === "modal");
+const [values, stackOnModal] = await allTold([secretValues(fleet, config), usesModal ? lookAtModal() : undefined]);
 const secretsOf = (changeling: Changeling) =>
   Object.fromEntries(
     secretNames(changeling).flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
@@ -22,10 +24,8 @@ const secretsOf = (changeling: Changeling) =>
 const crons = fleet.changelings.filter((changeling) => changeling.kind === "cron");
 const webs = fleet.changelings.filter((changeling) => changeling.kind === "web");
 const onModal = crons.filter(({ provider }) => provider === "modal");
-const usesModal = fleet.changelings.some(({ provider }) => provider === "modal");
-const stackOnModal = usesModal ? await lookAtModal() : undefined;
 // Each looks at what is live, which takes seconds.
-const [modal, declareWebs] = await Promise.all([
+const [modal, declareWebs] = await allTold([
   onModal.length === 0 ? undefined : placeOnModal(),
   webs.length === 0 ? () => [] : lookAtWebs(),
 ]);
@@ -59,7 +59,7 @@ async function lookAtWebs() {
   ]);
   const { forwarding, mngrProfile } = fleet;
   const of = (where: (typeof webs)[number]["provider"]) => webs.filter(({ provider }) => provider === where);
-  const [local, docker, modal] = await Promise.all([
+  const [local, docker, modal] = await allTold([
     localWebs(of("local"), { mngrProfile, secretValues: secretsOf }),
     of("docker").length === 0 ? undefined : websInDocker(of("docker")),
     of("modal").length === 0 ? undefined : websOnModal(of("modal")),

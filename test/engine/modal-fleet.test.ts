@@ -43,9 +43,9 @@ describe("a fleet on Modal from its first up to its destroy", () => {
       "command:local:Command helper-app": "create",
       "command:local:Command worker-app": "create",
     });
-    const refused = await test.up();
+    const refused = await test.up({ MODAL_TOKEN_ID: "", MODAL_TOKEN_SECRET: "" });
     expect(refused.code).not.toBe(0);
-    expect(refused.stdout).toContain("helper needs SOME_TOKEN");
+    for (const fault of ["helper needs SOME_TOKEN", "no Modal token is set"]) expect(refused.stdout).toContain(fault);
     expect(await apps()).toEqual({});
     const { code, stdout } = await test.up({ SOME_TOKEN: secret });
     expect(code, stdout).toBe(0);
