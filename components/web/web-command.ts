@@ -3,6 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { stockWebTypeOf } from "../../changelings/stock-web.ts";
 import { withAlias } from "../alias.ts";
 import { type ScriptCommandArgs, scriptCommand } from "../command.ts";
+import type { CommandSuffix } from "../command-suffixes.ts";
 import { drifted } from "../drift.ts";
 import type { DeclaredWeb } from "../fleet/index.ts";
 import { fingerprintOfAdded } from "./added-files.ts";
@@ -12,7 +13,7 @@ import { environmentOfWeb } from "./web-environment.ts";
 
 export interface WebCommandArgs {
   /** What stands behind the changeling's name in the resource's. */
-  readonly suffix: string;
+  readonly suffix: CommandSuffix;
   readonly script: string;
   readonly installation: string;
   readonly mngrProfile: string | undefined;

@@ -16,7 +16,7 @@ export interface WebHereArgs {
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
-const suffixes = { docker: "agent-docker", local: "agent" };
+const suffixes = { docker: "agent-docker", local: "agent" } as const;
 
 /** A web changeling that this machine's mngr runs, on it or in Docker: its secrets, and its agent with its repo. */
 export function webHere(parent: pulumi.Resource, { declared, provider, webs, secretValues }: WebHereArgs): Reported {

@@ -1,3 +1,4 @@
+import { commandSuffixes } from "../../components/command-suffixes.ts";
 import { environmentOfTargets } from "../../components/limited-up.ts";
 import { pulumi } from "../stack.ts";
 import type { Context } from "./context.ts";
@@ -33,9 +34,6 @@ export async function applyPart({ stack }: Context, part: Part, whenItFails: str
   );
   if (code !== 0) throw new Error(whenItFails);
 }
-
-/** The last parts of the names of a changeling's Commands, over all kinds and providers. */
-const commandSuffixes = ["agent", "agent-docker", "agent-modal", "secrets", "secret", "job", "app"];
 
 /**
  * URNs for `pulumi up --target`. With wildcards, because a component's type stands in the URNs of what it is made of;

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { commandSuffixes } from "../../components/command-suffixes.ts";
 import { type FieldChange, fieldChanges } from "./plan-fields.ts";
 import { webSummary } from "./plan-web.ts";
 
@@ -94,6 +95,8 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
   });
 }
 
+const ofChangeling = new RegExp(`^(.*)-(${commandSuffixes.join("|")})$`);
+
 /** Which part of the fleet a resource is, by its URN; undefined for components and for what is not ours. */
 function resourceOf(urn: string): { name: string; part: PlannedChange["part"] } | undefined {
   const [, , types, name] = urn.split("::");
@@ -104,7 +107,7 @@ function resourceOf(urn: string): { name: string; part: PlannedChange["part"] } 
     // What its container starts from shows as a field of the server itself.
     return name.endsWith("-image") ? undefined : { name, part: "forwarding" };
   }
-  const [, changeling, suffix] = /^(.*)-(job|app|agent|secrets?)$/.exec(name) ?? [];
+  const [, changeling, suffix] = ofChangeling.exec(name) ?? [];
   const part = parent === undefined ? undefined : mainParts[parent];
   if (part === undefined || changeling === undefined) return { name, part: "shared" };
   return { name: changeling, part: suffix?.startsWith("secret") ? "secrets" : part };

@@ -19,12 +19,13 @@ const chat = {
 const elena = { ...chat, NAME: "elena", SOURCE: "https://example.com/elena", COMMIT: "1".repeat(40) };
 const defaults = settingsToml(webSettings.parse({}));
 
+const webCommands = "changelings:web:WebChangeling$command:local:Command::";
+
 function planned(op: string, before?: object, after?: object, urn?: string) {
   const state = (environment: object | undefined) => (environment ? { inputs: { environment } } : {});
-  const own = "changelings:web:WebChangeling$command:local:Command::chat-agent";
   const step = {
     op,
-    urn: `urn:pulumi:dev::changelings::${urn ?? own}`,
+    urn: `urn:pulumi:dev::changelings::${urn ?? `${webCommands}chat-agent`}`,
     oldState: state(before),
     newState: state(after),
   };
@@ -32,6 +33,11 @@ function planned(op: string, before?: object, after?: object, urn?: string) {
 }
 
 describe("the plan of a web changeling", () => {
+  it.each(["agent", "agent-docker", "agent-modal"])("knows its agent by the Command chat-%s", (suffix) => {
+    const change = planned("update", chat, { ...chat, ENABLED: "no" }, `${webCommands}chat-${suffix}`);
+    expect(planText(change)).toBe("chat changes\n  its agent is stopped");
+  });
+
   it.each([
     [
       "a new one from scratch",
