@@ -21,6 +21,16 @@ export function readJson(path: string): unknown {
   return text === undefined ? undefined : JSON.parse(text);
 }
 
+/** @returns undefined when there is no such file, null when it is not JSON */
+export function readJsonOrNull(path: string): unknown {
+  try {
+    return readJson(path);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
 export function readTextIfAny(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import type { Provider } from "./changeling.ts";
 import { shown } from "./literal-secrets.ts";
 import { secretNamePattern } from "./options/values.ts";
 import { shellWords } from "./shell-words.ts";
@@ -60,7 +61,7 @@ const accepted: Readonly<Record<string, Accepted>> = {
 };
 
 /** Who makes machines of their own for agents. */
-export type MachineProvider = "docker" | "modal";
+export type MachineProvider = Exclude<Provider, "local">;
 
 /** What the provider's machines are built by: docker's have Modal's words for what both have. */
 const keysOf: Readonly<Record<MachineProvider, readonly string[]>> = {

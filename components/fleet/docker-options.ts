@@ -1,7 +1,7 @@
 import { parseBuildArgs } from "./build-args.ts";
 import type { PlaceOf } from "./checks.ts";
 import { error, type Finding } from "./fault.ts";
-import { looksLikeSecret } from "./literal-secrets.ts";
+import { looksLikeSecret, secretInBuildArg } from "./literal-secrets.ts";
 import type { WebOptions } from "./options.ts";
 
 /** What can be said of how the container of a web changeling is built. */
@@ -12,8 +12,9 @@ export function dockerFindings({ build_args: written }: WebOptions, place: Place
   for (const { key, value, index } of args) {
     const path = place("build_args", index);
     if (looksLikeSecret(value)) {
-      const message = "the value looks like a secret, and build arguments stay in the image and in the stack's state";
-      found.push(error(path, message, "remove it, and name its variable in secrets: the agent has it when it runs"));
+      found.push(
+        error(path, secretInBuildArg, "remove it, and name its variable in secrets: the agent has it when it runs"),
+      );
     } else if (isFromImage && ofDockerfile.includes(key)) {
       const message = `"${key}" is for a Dockerfile, and "image" is taken as it is`;
       found.push(error(path, message, 'remove it, or "image" and write it into a Dockerfile\'s FROM'));

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import type { Forwarding } from "./changeling.ts";
 import { durationSeconds } from "./duration.ts";
 import { error, type Finding } from "./fault.ts";
-import { looksLikeSecret, shown } from "./literal-secrets.ts";
+import { looksLikeSecret, secretInBuildArg, shown } from "./literal-secrets.ts";
 import type { ForwardingOptions } from "./options/forwarding.ts";
 import { isLoopbackHost } from "./remote.ts";
 
@@ -41,8 +41,7 @@ function buildArgFindings({ provider, build_args: args }: ForwardingOptions): Fi
   return args.flatMap((arg, index) => {
     const path = ["forwarding", "build_args", index];
     if (looksLikeSecret(arg)) {
-      const message = "the value looks like a secret, and build arguments stay in the image and in the stack's state";
-      return [error(path, message, "remove it: what the build needs is to be had without a secret")];
+      return [error(path, secretInBuildArg, "remove it: what the build needs is to be had without a secret")];
     }
     if (/^[A-Za-z_]\w*=/.test(arg)) return [];
     return [

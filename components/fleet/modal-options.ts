@@ -1,7 +1,7 @@
 import { parseBuildArgs } from "./build-args.ts";
 import type { PlaceOf } from "./checks.ts";
 import { error, type Finding } from "./fault.ts";
-import { looksLikeSecret } from "./literal-secrets.ts";
+import { looksLikeSecret, secretInBuildArg } from "./literal-secrets.ts";
 import type { CronOptions, SharedOptions } from "./options.ts";
 
 /** A sandbox lives for 24 hours at most; starting a run and ending it take their part of them. */
@@ -53,8 +53,7 @@ interface UnfitArg {
 
 function literalSecret(value: string): UnfitArg | undefined {
   if (!looksLikeSecret(value)) return undefined;
-  const message = "the value looks like a secret, and build arguments stay in the image and in the stack's state";
-  return { message, remedy: 'write secret=<NAME>, and "<NAME>" in secrets' };
+  return { message: secretInBuildArg, remedy: 'write secret=<NAME>, and "<NAME>" in secrets' };
 }
 
 /** Why an argument that mngr accepts makes no sense here, whatever the kind; undefined: it does. */

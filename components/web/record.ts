@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as z from "zod/mini";
-import { isMissing, readJson, writePrivateFile } from "../files.ts";
+import { isMissing, readJsonOrNull, writePrivateFile } from "../files.ts";
 import type { InstallationPaths } from "../installation-paths.ts";
 import { webSpec } from "./spec.ts";
 
@@ -49,7 +49,7 @@ export function recordPath(paths: InstallationPaths, name: string): string {
 /** @returns undefined when there is none @throws when the file is not a record */
 export function readRecord(paths: InstallationPaths, name: string): WebRecord | undefined {
   const path = recordPath(paths, name);
-  const content = contentOf(path);
+  const content = readJsonOrNull(path);
   if (content === undefined) return undefined;
   const parsed = webRecord.safeParse(content);
   if (parsed.success) return parsed.data;
@@ -58,7 +58,7 @@ export function readRecord(paths: InstallationPaths, name: string): WebRecord | 
 
 /** Those that can be read, removed ones too, in the order of their names. */
 export function readRecords(paths: InstallationPaths): WebRecord[] {
-  return recordNames(paths).flatMap((name) => webRecord.safeParse(contentOf(recordPath(paths, name))).data ?? []);
+  return recordNames(paths).flatMap((name) => webRecord.safeParse(readJsonOrNull(recordPath(paths, name))).data ?? []);
 }
 
 export function writeRecord(paths: InstallationPaths, record: WebRecord): void {
@@ -85,16 +85,6 @@ function recordNames(paths: InstallationPaths): string[] {
     return files.map((file) => basename(file, ".json")).sort();
   } catch (error) {
     if (isMissing(error)) return [];
-    throw error;
-  }
-}
-
-/** @returns undefined when there is none, null when it is not JSON */
-function contentOf(path: string): unknown {
-  try {
-    return readJson(path);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
     throw error;
   }
 }

@@ -1,10 +1,5 @@
+import type { Failure } from "../plugin/answer.ts";
 import { type Bag, isArchive, isAsset, isPlainObject, reveal, UNKNOWN, type Wire } from "../plugin/wire.ts";
-
-/** One fault of an input, in the official plugin's words. */
-export interface Failure {
-  property: string;
-  reason: string;
-}
 
 /** The inputs that `Command` and `run` share. */
 export interface RunInputs {

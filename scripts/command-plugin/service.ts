@@ -2,7 +2,16 @@ import { randomBytes } from "node:crypto";
 import { status, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import { answer, pluginHandlers, resourceOf, StatusError } from "../plugin/answer.ts";
+import {
+  answer,
+  type Failure,
+  pluginHandlers,
+  type ResourceMethods,
+  resourceHandlers,
+  resourceOf,
+  StatusError,
+  toMessage,
+} from "../plugin/answer.ts";
 import { EngineLog } from "../plugin/engine-log.ts";
 import type { Service } from "../plugin/serve.ts";
 import { type Bag, receive, send } from "../plugin/wire.ts";
@@ -12,7 +21,6 @@ import {
   decodeCommand,
   decodeRun,
   decodeState,
-  type Failure,
   failureText,
   type Results,
   type RunInputs,
@@ -27,7 +35,7 @@ const framework = { "__pulumi-go-provider-version": "1.2.0" };
 const nothing: Results = { stdout: "", stderr: "", assets: undefined, archive: undefined };
 
 /** Answers the engine's requests; what is missing here is missing in the official plugin as well. */
-export class CommandService implements Service {
+export class CommandService implements Service, ResourceMethods {
   private readonly runner = new CommandRunner();
   private readonly log: EngineLog;
 
@@ -57,17 +65,12 @@ export class CommandService implements Service {
           .setAcceptresources(true)
           .setAcceptoutputs(true),
       ),
-      check: answer((request: pb.CheckRequest) => this.check(request)),
-      diff: answer((request: pb.DiffRequest) => this.diff(request)),
-      create: answer((request: pb.CreateRequest) => this.create(request)),
-      read: answer((request: pb.ReadRequest) => this.read(request)),
-      update: answer((request: pb.UpdateRequest) => this.update(request)),
-      delete: answer((request: pb.DeleteRequest) => this.delete(request)),
+      ...resourceHandlers(this),
       invoke: answer((request: pb.InvokeRequest) => this.invoke(request)),
     };
   }
 
-  private check(request: pb.CheckRequest): pb.CheckResponse {
+  check(request: pb.CheckRequest): pb.CheckResponse {
     requireCommand(request.getUrn());
     const news = receive(request.getNews());
     const { failures } = decodeCommand(news);
@@ -76,7 +79,7 @@ export class CommandService implements Service {
       .setFailuresList(failures.map(toMessage));
   }
 
-  private diff(request: pb.DiffRequest): pb.DiffResponse {
+  diff(request: pb.DiffRequest): pb.DiffResponse {
     requireCommand(request.getUrn());
     const news = withIgnored(receive(request.getNews()), receive(request.getOlds()), request.getIgnorechangesList());
     const internal = (name: string) => name === "version" || name.startsWith("__");
@@ -92,7 +95,7 @@ export class CommandService implements Service {
     return response;
   }
 
-  private async create(request: pb.CreateRequest): Promise<pb.CreateResponse> {
+  async create(request: pb.CreateRequest): Promise<pb.CreateResponse> {
     const urn = request.getUrn();
     const name = requireCommand(urn);
     const bag = receive(request.getProperties());
@@ -104,7 +107,7 @@ export class CommandService implements Service {
       .setProperties(send(preview ? previewOutputs(bag, results, true) : outputs(bag, results)));
   }
 
-  private read(request: pb.ReadRequest): pb.ReadResponse {
+  read(request: pb.ReadRequest): pb.ReadResponse {
     requireCommand(request.getUrn());
     const [inputs, state] = [receive(request.getInputs()), receive(request.getProperties())];
     valid(decodeCommand(inputs));
@@ -115,7 +118,7 @@ export class CommandService implements Service {
     return new pb.ReadResponse().setId(request.getId()).setProperties(send(state)).setInputs(send(inputs));
   }
 
-  private async update(request: pb.UpdateRequest): Promise<pb.UpdateResponse> {
+  async update(request: pb.UpdateRequest): Promise<pb.UpdateResponse> {
     const urn = request.getUrn();
     requireCommand(urn);
     const state = receive(request.getOlds());
@@ -131,7 +134,7 @@ export class CommandService implements Service {
     return new pb.UpdateResponse().setProperties(send(outputs(bag, results)));
   }
 
-  private async delete(request: pb.DeleteRequest): Promise<empty.Empty> {
+  async delete(request: pb.DeleteRequest): Promise<empty.Empty> {
     const urn = request.getUrn();
     requireCommand(urn);
     const { inputs, results } = valid(decodeState(receive(request.getProperties())));
@@ -192,5 +195,4 @@ const withIgnored = (news: Bag, state: Bag, ignored: string[]): Bag => ({
   ...Object.fromEntries(Object.entries(state).filter(([name]) => ignored.includes(name))),
 });
 
-const toMessage = ({ property, reason }: Failure) => new pb.CheckFailure().setProperty(property).setReason(reason);
 const toPropertyDiff = (change: Change) => new pb.PropertyDiff().setKind(pb.PropertyDiff.Kind[change]);

@@ -1,12 +1,7 @@
+import type { Failure } from "../plugin/answer.ts";
 import { type Bag, isPlainObject, UNKNOWN, type Wire } from "../plugin/wire.ts";
 import type { Field, Fields, Shape } from "./fields.ts";
 import { version } from "./version.ts";
-
-/** One fault of an input; `property` is its path in Pulumi's spelling. */
-export interface Failure {
-  property: string;
-  reason: string;
-}
 
 export interface Checked {
   /** With defaults filled in; `__defaults` names them, in each object, as in the official plugin's state. */

@@ -2,11 +2,19 @@ import { createHash } from "node:crypto";
 import { status, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import { answer, pluginHandlers, resourceOf, StatusError } from "../plugin/answer.ts";
+import {
+  answer,
+  pluginHandlers,
+  type ResourceMethods,
+  resourceHandlers,
+  resourceOf,
+  StatusError,
+  toMessage,
+} from "../plugin/answer.ts";
 import { EngineLog } from "../plugin/engine-log.ts";
 import type { Service } from "../plugin/serve.ts";
 import { type Bag, isPlainObject, mapBag, receive, reveal, send, UNKNOWN, type Wire } from "../plugin/wire.ts";
-import { check, type Failure } from "./check.ts";
+import { check } from "./check.ts";
 import { container } from "./container.ts";
 import { Daemon } from "./daemon.ts";
 import { diff } from "./diff.ts";
@@ -18,7 +26,7 @@ import { volume } from "./volume.ts";
 const resources = [container, volume];
 
 /** Answers the engine's requests. Secrets don't come here: the engine keeps them from a plugin that takes none. */
-export class DockerService implements Service {
+export class DockerService implements Service, ResourceMethods {
   private daemon = new Daemon();
   private readonly canceled = new AbortController();
   private readonly engineLog: EngineLog;
@@ -43,12 +51,7 @@ export class DockerService implements Service {
       checkConfig: answer((request: pb.CheckRequest) => this.checkConfig(request)),
       diffConfig: answer((request: pb.DiffRequest) => this.diffConfig(request)),
       configure: answer((request: pb.ConfigureRequest) => this.configure(request)),
-      check: answer((request: pb.CheckRequest) => this.check(request)),
-      diff: answer((request: pb.DiffRequest) => this.diff(request)),
-      create: answer((request: pb.CreateRequest) => this.create(request)),
-      read: answer((request: pb.ReadRequest) => this.read(request)),
-      update: answer((request: pb.UpdateRequest) => this.update(request)),
-      delete: answer((request: pb.DeleteRequest) => this.delete(request)),
+      ...resourceHandlers(this),
     };
   }
 
@@ -80,7 +83,7 @@ export class DockerService implements Service {
     return new pb.ConfigureResponse().setSupportspreview(true);
   }
 
-  private check(request: pb.CheckRequest): pb.CheckResponse {
+  check(request: pb.CheckRequest): pb.CheckResponse {
     const { resource, name } = resourceNamed(request.getUrn());
     const [olds, news] = [receive(request.getOlds()), receive(request.getNews())];
     const invented = olds["name"] ?? inventName(name, request.getRandomseed_asU8());
@@ -88,7 +91,7 @@ export class DockerService implements Service {
     return new pb.CheckResponse().setInputs(send(inputs)).setFailuresList(failures.map(toMessage));
   }
 
-  private diff(request: pb.DiffRequest): pb.DiffResponse {
+  diff(request: pb.DiffRequest): pb.DiffResponse {
     const { resource } = resourceNamed(request.getUrn());
     const [state, inputs] = [receive(request.getOlds()), receive(request.getNews())];
     const changes = diff(resource.fields, state, inputs);
@@ -111,7 +114,7 @@ export class DockerService implements Service {
     return response;
   }
 
-  private async create(request: pb.CreateRequest): Promise<pb.CreateResponse> {
+  async create(request: pb.CreateRequest): Promise<pb.CreateResponse> {
     const { resource } = resourceNamed(request.getUrn());
     const inputs = withoutDefaults(receive(request.getProperties()));
     if (request.getPreview()) return new pb.CreateResponse().setProperties(send(previewOf(resource, inputs)));
@@ -119,7 +122,7 @@ export class DockerService implements Service {
     return new pb.CreateResponse().setId(id).setProperties(send(state));
   }
 
-  private async read(request: pb.ReadRequest): Promise<pb.ReadResponse> {
+  async read(request: pb.ReadRequest): Promise<pb.ReadResponse> {
     const { resource } = resourceNamed(request.getUrn());
     const id = request.getId();
     const state = await resource.read(this.task(request), id, receive(request.getProperties()));
@@ -133,14 +136,14 @@ export class DockerService implements Service {
       .setInputs(send({ ...inputs, ...Object.fromEntries(drifted) }));
   }
 
-  private async update(request: pb.UpdateRequest): Promise<pb.UpdateResponse> {
+  async update(request: pb.UpdateRequest): Promise<pb.UpdateResponse> {
     const { resource } = resourceNamed(request.getUrn());
     const [state, inputs] = [receive(request.getOlds()), withoutDefaults(receive(request.getNews()))];
     if (!request.getPreview()) await resource.update(this.task(request), request.getId(), state, inputs);
     return new pb.UpdateResponse().setProperties(send(updated(resource, state, inputs)));
   }
 
-  private async delete(request: pb.DeleteRequest): Promise<empty.Empty> {
+  async delete(request: pb.DeleteRequest): Promise<empty.Empty> {
     const { resource } = resourceNamed(request.getUrn());
     const state = receive(request.getProperties());
     await resource.delete(this.task(request), request.getId(), state);
@@ -202,4 +205,3 @@ const deepen =
 const toText = (value: unknown): string | undefined => (typeof value === "string" && value ? value : undefined);
 const toChanges = (diffs: readonly unknown[]) =>
   pb.DiffResponse.DiffChanges[diffs.length > 0 ? "DIFF_SOME" : "DIFF_NONE"];
-const toMessage = ({ property, reason }: Failure) => new pb.CheckFailure().setProperty(property).setReason(reason);

@@ -31,6 +31,39 @@ export function resourceOf(urn: string): { type: string; name: string } {
   return { type: types.split("$").at(-1) ?? "", name: name.join("::") };
 }
 
+/** One fault of an input. */
+export interface Failure {
+  /** Its path in Pulumi's spelling. */
+  property: string;
+  /** In the official plugin's words. */
+  reason: string;
+}
+
+export function toMessage({ property, reason }: Failure): pb.CheckFailure {
+  return new pb.CheckFailure().setProperty(property).setReason(reason);
+}
+
+/** What a plugin does with its resources. */
+export interface ResourceMethods {
+  check(request: pb.CheckRequest): pb.CheckResponse;
+  diff(request: pb.DiffRequest): pb.DiffResponse;
+  create(request: pb.CreateRequest): Promise<pb.CreateResponse>;
+  read(request: pb.ReadRequest): pb.ReadResponse | Promise<pb.ReadResponse>;
+  update(request: pb.UpdateRequest): Promise<pb.UpdateResponse>;
+  delete(request: pb.DeleteRequest): Promise<empty.Empty>;
+}
+
+export function resourceHandlers(resources: ResourceMethods): UntypedServiceImplementation {
+  return {
+    check: answer((request: pb.CheckRequest) => resources.check(request)),
+    diff: answer((request: pb.DiffRequest) => resources.diff(request)),
+    create: answer((request: pb.CreateRequest) => resources.create(request)),
+    read: answer((request: pb.ReadRequest) => resources.read(request)),
+    update: answer((request: pb.UpdateRequest) => resources.update(request)),
+    delete: answer((request: pb.DeleteRequest) => resources.delete(request)),
+  };
+}
+
 export interface PluginParts {
   readonly version: string;
   /** JSON. */

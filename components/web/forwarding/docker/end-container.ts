@@ -1,3 +1,4 @@
+import { dockerClient } from "../../docker/docker-client.ts";
 import { DockerError, NoSuchThing, runDocker } from "../../docker/run-docker.ts";
 import { removeImages } from "./image.ts";
 import { readContainer, removeContainerFile } from "./installed-container.ts";
@@ -24,7 +25,7 @@ export async function endContainer(folder: string): Promise<void> {
 /** Removes all that an installation's forwarding server has in Docker, when Pulumi can't. @throws DockerError */
 export async function removeFromDocker(installation: string): Promise<void> {
   await runDocker(["container", "rm", "--force", containerName(installation)], { timeoutSeconds: 60 }).catch(isGone);
-  await runDocker(["volume", "rm", "--force", volumeName(installation)], { timeoutSeconds: 60 });
+  await dockerClient(process.env).deleteVolume(volumeName(installation));
   await removeImages(installation);
 }
 

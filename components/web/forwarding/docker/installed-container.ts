@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { readJson } from "../../../files.ts";
+import { readJsonOrNull } from "../../../files.ts";
 import { removeFile, writeInstalled } from "../../../installed-file.ts";
 
 /**
@@ -19,7 +19,7 @@ export type InstalledContainer = z.infer<typeof installedContainer>;
 
 /** @returns undefined when the server does not run in a container */
 export function readContainer(folder: string): InstalledContainer | undefined {
-  return installedContainer.safeParse(tryJson(containerPath(folder))).data;
+  return installedContainer.safeParse(readJsonOrNull(containerPath(folder))).data;
 }
 
 export function writeContainer(folder: string, container: Omit<InstalledContainer, "version">): void {
@@ -33,13 +33,4 @@ export function removeContainerFile(folder: string): void {
 
 function containerPath(folder: string): string {
   return join(folder, "container.json");
-}
-
-function tryJson(path: string): unknown {
-  try {
-    return readJson(path);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
