@@ -3,7 +3,7 @@
 // What every npm script and `npx changeling` start: it runs scripts/<command>.ts on a Node that strips types, in the
 // environment that setup made, after the setup that is still to be done. It is plain JavaScript without
 // dependencies, because it runs on the Node that the machine has, before anything is installed.
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { checkout } from "./setup/cache.mjs";
 import { endLike, passThrough } from "./setup/pass-through.mjs";
 import {
@@ -34,8 +34,7 @@ const NEEDS = {
   build: "packages",
 };
 
-const startedAsChangeling = basename(process.argv[1] ?? "") === "changeling";
-const [command = "", ...args] = startedAsChangeling ? ["changeling", ...process.argv.slice(2)] : process.argv.slice(2);
+const [command = "", ...args] = process.argv.slice(2);
 const needs = Object.hasOwn(NEEDS, command) ? NEEDS[command] : undefined;
 
 if (needs === undefined) {

@@ -26,6 +26,8 @@ export type ChangelingOptions = Partial<
 export class ChangelingOptionsError extends Error {
   /** The option as a program names it (`timeoutSeconds`), and what is wrong with what remedy. */
   readonly faults: readonly { readonly option: string; readonly reason: string }[];
+  /** Pulumi's mark of an error that a program prints without its stack (`pulumi.RunError.isInstance`). */
+  readonly __pulumiRunError = true;
 
   /** @param of whom, in words */
   constructor(of: string, faults: ChangelingOptionsError["faults"]) {

@@ -25,14 +25,62 @@ afterAll(async () => {
 const preview = (...options: string[]) =>
   program.pulumi("preview", "--non-interactive", "--color", "never", ...options);
 
+describe("the package", () => {
+  it.each([
+    ["node", ["--module", "commonjs", "--moduleResolution", "node", "--esModuleInterop"]],
+    ["node16", ["--module", "node16", "--moduleResolution", "node16"]],
+    ["nodenext", ["--module", "nodenext"]],
+    ["bundler", ["--module", "esnext", "--moduleResolution", "bundler"]],
+  ])("has types under moduleResolution %s", (_name, resolution) => {
+    const lines = [
+      'import { CronChangeling } from "changelings";',
+      'import { ForwardingServer, localWebs, WebChangeling, webOf } from "changelings/web";',
+      "export async function declare(): Promise<string> {",
+      'new CronChangeling("a", { repo: "/r", schedule: "0 6 * * *" });',
+      'const local = await localWebs([webOf("b", { agentType: "chat" })]);',
+      'const routing: "host" | "path" = new ForwardingServer("f").declared.routing;',
+      'new WebChangeling("b", { agentType: "chat", local });',
+      "// @ts-expect-error",
+      'new WebChangeling("c", { agentTyp: "chat" });',
+      "// @ts-expect-error",
+      'new ForwardingServer("f", { port: "8420" });',
+      "return routing; }",
+    ];
+    writeFileSync(join(program.folder, "typed.ts"), `${lines.join("\n")}\n`);
+    const compiler = join(projectFolder, "node_modules/typescript/bin/tsc");
+    const options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2024", ...resolution];
+    const { stdout } = spawnSync(process.execPath, [compiler, ...options, "typed.ts"], {
+      cwd: program.folder,
+      encoding: "utf8",
+    });
+    expect(stdout).toBe("");
+  });
+
+  it("has a command, which says where its own commands work and what to use in a program", () => {
+    const options = { cwd: program.folder, env: program.env, encoding: "utf8" } as const;
+    const { status, stdout, stderr } = spawnSync("npx", ["--no-install", "changeling", "list"], options);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(/^error: .*\n.*pulumi up.*loginUrl.*npx changeling --help\n$/s);
+    expect(stderr).not.toMatch(/\n +at /);
+  });
+});
+
 describe("CronChangeling in another program", () => {
   function write(options: string): void {
     program.write('import { CronChangeling } from "changelings";', `new CronChangeling("alpha", { ${options} });`);
   }
 
-  it("names every fault of its args at once, by property", () => {
+  it("reports every fault of its args at once, by property, without a stack", () => {
     write('repo: "/tmp", timezone: "Berlin", schedule: "0 0 6 * * *", agentType: "command"');
-    expect(preview).toThrow(/schedule.*timezone/s);
+    expect(preview).toThrow(/changeling "alpha" is not valid:\n +schedule: .*\n +timezone: /);
+    expect(preview).not.toThrow(/unhandled exception|\n +at /);
+  });
+
+  it.each(["changelingOf", "webOf"])("%s reports faults without a stack", (name) => {
+    const from = name === "webOf" ? "changelings/web" : "changelings";
+    program.write(`import { ${name} } from "${from}";`, `${name}("alpha", { provider: "moon" });`);
+    expect(preview).toThrow(/changeling alpha: provider: /);
+    expect(preview).not.toThrow(/unhandled exception|\n +at /);
   });
 
   it("is installed with a scheduler of its own, shows nothing when nothing changed, and is removed", () => {
@@ -71,31 +119,9 @@ describe("WebChangeling and ForwardingServer in another program", () => {
     );
   }
 
-  it("have types", () => {
-    const lines = [
-      'import { CronChangeling } from "changelings";',
-      'import { ForwardingServer, localWebs, WebChangeling, webOf } from "changelings/web";',
-      'new CronChangeling("a", { repo: "/r", schedule: "0 6 * * *" });',
-      'const local = await localWebs([webOf("b", { agentType: "chat" })]);',
-      'export const routing: "host" | "path" = new ForwardingServer("f").declared.routing;',
-      'new WebChangeling("b", { agentType: "chat", local });',
-      "// @ts-expect-error",
-      'new WebChangeling("c", { agentTyp: "chat" });',
-      "// @ts-expect-error",
-      'new ForwardingServer("f", { port: "8420" });',
-    ];
-    writeFileSync(join(program.folder, "typed.ts"), `${lines.join("\n")}\n`);
-    const compiler = join(projectFolder, "node_modules/typescript/bin/tsc");
-    const options = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2024"];
-    const { stdout } = spawnSync(process.execPath, [compiler, ...options, "typed.ts"], {
-      cwd: program.folder,
-      encoding: "utf8",
-    });
-    expect(stdout).toBe("");
-  });
-
   it("name every fault of their args at once, by property", () => {
     write("", 'port: 0, host: "0.0.0.0", codeTtlSeconds: 0.5');
+    expect(preview).not.toThrow(/unhandled exception/);
     expect(preview).toThrow(/forwarding server "forwarding" is not valid.*port.*host.*codeTtlSeconds/s);
     write('provider: "modal"');
     expect(preview).toThrow(/changeling "elena" is not valid.*modal.*needed for provider "modal"/s);

@@ -23,7 +23,9 @@ export class OtherProgram {
     const own = join(modules, "changelings");
     install(own);
     mkdirSync(join(this.home, "backend"));
-    const { dependencies } = packageForm.parse(JSON.parse(readFileSync(join(own, "package.json"), "utf8")));
+    const { bin, dependencies } = packageForm.parse(JSON.parse(readFileSync(join(own, "package.json"), "utf8")));
+    mkdirSync(join(modules, ".bin"));
+    for (const [name, file] of Object.entries(bin)) symlinkSync(join(own, file), join(modules, ".bin", name));
     for (const name of new Set(Object.keys(dependencies).map((each) => each.split("/")[0] ?? each))) {
       symlinkSync(join(projectFolder, "node_modules", name), join(modules, name));
     }
@@ -68,7 +70,7 @@ export class OtherProgram {
   }
 }
 
-const packageForm = z.object({ dependencies: z.record(z.string(), z.string()) });
+const packageForm = z.object({ bin: z.record(z.string(), z.string()), dependencies: z.record(z.string(), z.string()) });
 
 /** This project's package, as others would install it. */
 function install(folder: string): void {
