@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeWholeFile } from "../components/files.ts";
 import { clearDeadLocks } from "./dead-locks.ts";
 import { makeDemoRepo } from "./demo-repo.ts";
 import { projectFolder } from "./project.ts";
@@ -48,7 +48,7 @@ export function ensureDevStack(home: string = homedir(), env: NodeJS.ProcessEnv 
       "changelings:timezone": zone,
     };
     const lines = Object.entries(settings).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`);
-    writeFileAtomic.sync(join(folder, "Pulumi.dev.yaml"), `${salt}\nconfig:\n${lines.join("\n")}\n`, { mode: 0o600 });
+    writeWholeFile(join(folder, "Pulumi.dev.yaml"), `${salt}\nconfig:\n${lines.join("\n")}\n`, { mode: 0o600 });
     writeFileSync(join(folder, "stack-made"), "");
   }
   return stack;
@@ -77,5 +77,5 @@ function initStack(folder: string, stack: Stack, env: NodeJS.ProcessEnv): void {
 }
 
 function once(path: string, content: () => string): void {
-  if (!existsSync(path)) writeFileAtomic.sync(path, content(), { mode: 0o600 });
+  if (!existsSync(path)) writeWholeFile(path, content(), { mode: 0o600 });
 }

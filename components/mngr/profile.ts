@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeWholeFile } from "../files.ts";
 
 /**
  * mngr's host dir for agents that a profile puts aside, made when it is not there yet. mngr has no option for a
@@ -17,7 +17,7 @@ export function profileHostDir(profile: string | undefined, env: NodeJS.ProcessE
   const aside = `${own}-${profile}`;
   for (const folder of [join(own, "profiles"), aside]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const config = join(aside, "config.toml");
-  if (!existsSync(config)) writeFileAtomic.sync(config, `profile = ${JSON.stringify(profile)}\n`, { mode: 0o600 });
+  if (!existsSync(config)) writeWholeFile(config, `profile = ${JSON.stringify(profile)}\n`, { mode: 0o600 });
   const profiles = join(aside, "profiles");
   if (lstatSync(profiles, { throwIfNoEntry: false }) === undefined) symlinkSync(join(own, "profiles"), profiles);
   return aside;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stringify } from "smol-toml";
-import writeFileAtomic from "write-file-atomic";
+import { writeWholeFile } from "../files.ts";
 import { profileHostDir } from "../mngr/profile.ts";
 import { activeProfile, type IdentityOptions, type PersonIdentity, personIdentity } from "./identity.ts";
 import { environmentName } from "./names.ts";
@@ -78,7 +78,7 @@ function newId(): string {
 function write(path: string, text: string): void {
   if (readText(path) === text) return;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  writeFileAtomic.sync(path, text, { mode: 0o600 });
+  writeWholeFile(path, text, { mode: 0o600 });
 }
 
 /** Writes a file that is not there yet, whole or not at all. @returns what it holds, whoever wrote it */

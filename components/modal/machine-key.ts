@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeWholeFile } from "../files.ts";
 import { runProgram } from "../run-program.ts";
 import { modalEnvironment } from "./environment.ts";
 import { readText } from "./read-toml.ts";
@@ -27,7 +27,7 @@ export async function ensureMachineKey(profileDir: string, env: NodeJS.ProcessEn
   if (publicKey) return publicKey;
   // Half a pair: made by one that was killed, or put here by the person.
   const derived = `${(await keygen(["-y", "-P", "", "-f", key], env)).trim()}\n`;
-  writeFileAtomic.sync(`${key}.pub`, derived, { mode: 0o644 });
+  writeWholeFile(`${key}.pub`, derived, { mode: 0o644 });
   return derived.trim();
 }
 
@@ -44,7 +44,7 @@ async function makeKey(folder: string, key: string, env: NodeJS.ProcessEnv): Pro
     await keygen(["-q", "-t", "ed25519", "-N", "", "-C", `changelings@${hostname()}`, "-f", made], env);
     // Of two that come at once the first one's stands, and whole: the public half is never another's.
     linkSync(made, key);
-    writeFileAtomic.sync(`${key}.pub`, readFileSync(`${made}.pub`), { mode: 0o644 });
+    writeWholeFile(`${key}.pub`, readFileSync(`${made}.pub`), { mode: 0o644 });
   } catch (error) {
     if (!existsSync(key)) throw error;
   } finally {

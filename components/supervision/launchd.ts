@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeWholeFile } from "../files.ts";
 import type { Daemon } from "./daemon.ts";
 import { isOwnHome, mustRun, runProgram, type Supervisor } from "./supervisor.ts";
 
@@ -14,7 +14,7 @@ export const launchd: Supervisor = {
   isInstalled: (daemon) => existsSync(plistPath(daemon)),
   async start(daemon) {
     mkdirSync(dirname(plistPath(daemon)), { recursive: true });
-    writeFileAtomic.sync(plistPath(daemon), plistText(daemon), { mode: 0o600 });
+    writeWholeFile(plistPath(daemon), plistText(daemon), { mode: 0o600 });
     await runProgram("launchctl", ["bootout", `${domain()}/${label(daemon)}`]);
     await mustRun("launchctl", ["bootstrap", domain(), plistPath(daemon)]);
   },

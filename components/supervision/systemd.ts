@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeWholeFile } from "../files.ts";
 import type { Daemon } from "./daemon.ts";
 import { isOwnHome, mustRun, runProgram, type Supervisor } from "./supervisor.ts";
 
@@ -17,7 +17,7 @@ export const systemd: Supervisor = {
   async start(daemon) {
     mkdirSync(unitFolder(daemon), { recursive: true });
     // Proxies in its environment may hold passwords.
-    writeFileAtomic.sync(unitPath(daemon), unitText(daemon), { mode: 0o600 });
+    writeWholeFile(unitPath(daemon), unitText(daemon), { mode: 0o600 });
     await mustRun("systemctl", ["--user", "daemon-reload"]);
     await mustRun("systemctl", ["--user", "enable", "--quiet", unitName(daemon)]);
     await mustRun("systemctl", ["--user", "restart", unitName(daemon)]);

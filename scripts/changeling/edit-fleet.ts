@@ -1,8 +1,7 @@
 import { statSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
-import writeFileAtomic from "write-file-atomic";
-import { readTextIfAny } from "../../components/files.ts";
+import { readTextIfAny, writeWholeFile } from "../../components/files.ts";
 import { type Fleet, formatFaults } from "../../components/fleet/index.ts";
 import type { Stack } from "../stack.ts";
 import { fleetOf } from "./context.ts";
@@ -65,7 +64,7 @@ export function writeEdit({ file, before, after }: PlannedEdit): void {
     throw new Error(`${file} was changed in the meantime; nothing was written, run it again`);
   }
   const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0o600;
-  writeFileAtomic.sync(file, after, { mode: mode & 0o777 });
+  writeWholeFile(file, after, { mode: mode & 0o777 });
 }
 
 /** Shows an edit on stderr, where it does not mix with an answer. */

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import type { Command } from "commander";
-import writeFileAtomic from "write-file-atomic";
+import { writeWholeFile } from "../../components/files.ts";
 import { setEnabled } from "../../components/fleet/edit.ts";
 import { pulumi } from "../stack.ts";
 import { answer, contextOf, fleetOf, requireSound } from "./context.ts";
@@ -32,7 +32,7 @@ async function setAndApply(name: string, verb: "pause" | "resume", command: Comm
   if (declared.enabled !== enabled) {
     const text = readFileSync(loaded.file, "utf8");
     // As private as it was: a fleet file may hold things that others must not read.
-    writeFileAtomic.sync(loaded.file, setEnabled(text, name, enabled), { mode: statSync(loaded.file).mode & 0o777 });
+    writeWholeFile(loaded.file, setEnabled(text, name, enabled), { mode: statSync(loaded.file).mode & 0o777 });
     process.stderr.write(`${loaded.file}: [changelings.${name}] enabled = ${enabled}\n`);
   }
   const options = ["--yes", "--skip-preview", "--suppress-outputs", "--color", "never"];

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeWholeFile } from "../../components/files.ts";
 import { installMngr } from "./mngr.ts";
 import { findPlugins } from "./plugin.ts";
 import { findPulumi } from "./pulumi.ts";
@@ -17,6 +17,6 @@ export async function setUpAll(): Promise<Toolchain> {
   const toolchain = { node: process.execPath, pulumi, ...homes, ...(await installMngr(python)), needs };
   const file = toolchainFile();
   mkdirSync(dirname(file), { recursive: true });
-  await writeFileAtomic(file, `${JSON.stringify(toolchain, null, 2)}\n`);
+  writeWholeFile(file, `${JSON.stringify(toolchain, null, 2)}\n`);
   return toolchain;
 }

@@ -1,6 +1,15 @@
-import { closeSync, fstatSync, fsyncSync, openSync, readdirSync, readSync, statSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { ensureFolder, isMissing, readTail, readTextIfAny, watchFolder, writePrivateFile } from "../../files.ts";
+import {
+  ensureFolder,
+  isMissing,
+  namingDisk,
+  readTail,
+  readTextIfAny,
+  watchFolder,
+  writeAll,
+  writePrivateFile,
+} from "../../files.ts";
 import type { InstallationPaths } from "../../installation-paths.ts";
 import { foldRuns, newestFirst, type RecordedRun } from "../runs/fold.ts";
 import { parseLine, type RecordLine } from "../runs/record-line.ts";
@@ -13,23 +22,38 @@ const mostRuns = 1000;
 /** What happened lately is in the last so many bytes. */
 const recentBytes = 64_000;
 
-/** Adds one line in one write, and has it on the disk before it returns. */
+/**
+ * Adds one line, whole or not at all, and has it on the disk before it returns.
+ * @throws DiskFullError
+ */
 export function appendRecord(paths: InstallationPaths, line: RecordLine): void {
-  ensureFolder(paths.records);
   const path = recordsPath(paths, line.changeling);
-  const file = openSync(path, "a+", 0o600);
   try {
-    // A crash may have left half a line: it must not swallow this one.
-    const text = `${endsTorn(file) ? "\n" : ""}${JSON.stringify(line)}\n`;
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    ensureFolder(paths.records);
+    const file = openSync(path, "a+", 0o600);
+    try {
+      append(file, JSON.stringify(line));
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw namingDisk(error, path);
   }
 }
 
-function endsTorn(file: number): boolean {
+function append(file: number, line: string): void {
   const { size } = fstatSync(file);
+  try {
+    // A crash may have left half a line: it must not swallow this one.
+    writeAll(file, `${endsTorn(file, size) ? "\n" : ""}${line}\n`);
+    fsyncSync(file);
+  } catch (error) {
+    ftruncateSync(file, size);
+    throw error;
+  }
+}
+
+function endsTorn(file: number, size: number): boolean {
   const last = Buffer.alloc(1);
   return size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last.toString() !== "\n";
 }
