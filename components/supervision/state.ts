@@ -30,6 +30,9 @@ export interface DaemonState {
 /** What there is to know of a daemon in order to look at it. */
 export type DaemonPlace = Pick<Daemon, "folder" | "stateFile" | "programVersion">;
 
+/** How soon a daemon tries again to write its state, in milliseconds. */
+const retryMs = 2000;
+
 /** For observers: starts no process, changes nothing. */
 export function daemonState(daemon: DaemonPlace): DaemonState {
   const state = isLocked(lockPath(daemon)) ? readState(daemon) : undefined;
@@ -48,8 +51,17 @@ export function becomeDaemon(daemon: DaemonPlace, now: Date): boolean {
   const { programVersion } = daemon;
   const starts = [process.execPath, process.argv[1] ?? ""];
   const state = { pid: process.pid, startedAt: now.toISOString(), programVersion, starts };
-  writePrivateFile(daemon.stateFile, `${JSON.stringify(state)}\n`);
+  sayWho(daemon.stateFile, `${JSON.stringify(state)}\n`);
   return true;
+}
+
+/** A daemon whose state can't be written does its work all the same, and says who it is once it can. */
+function sayWho(path: string, text: string): void {
+  try {
+    writePrivateFile(path, text);
+  } catch {
+    setTimeout(() => sayWho(path, text), retryMs).unref();
+  }
 }
 
 function readState(daemon: DaemonPlace): z.infer<typeof stateFile> | undefined {

@@ -42,15 +42,17 @@ export async function newLogin({ forwarding }: InstallationPaths, agentId: strin
   return loginForm.parse(await asked(forwarding, { op: "mint", agent: agentId }));
 }
 
-/** Its login URLs and the logins that were made with them are worth nothing from now on. */
-export async function revokeLogins({ forwarding }: InstallationPaths, agentId: string): Promise<void> {
-  await asked(forwarding, { op: "revoke", agent: agentId });
+/** Its login URLs and the logins that were made with them are worth nothing from now on. @returns a warning, if any */
+export async function revokeLogins({ forwarding }: InstallationPaths, agentId: string): Promise<string | undefined> {
+  return ended.parse(await asked(forwarding, { op: "revoke", agent: agentId })).warning;
 }
 
-/** Every login of every agent is worth nothing from now on. */
-export async function rotateKey({ forwarding }: InstallationPaths): Promise<void> {
-  await asked(forwarding, { op: "rotate-key" });
+/** Every login of every agent is worth nothing from now on. @returns a warning, if any */
+export async function rotateKey({ forwarding }: InstallationPaths): Promise<string | undefined> {
+  return ended.parse(await asked(forwarding, { op: "rotate-key" })).warning;
 }
+
+const ended = z.object({ warning: z.optional(z.string()) });
 
 async function asked(folder: string, request: Parameters<typeof adminRequest>[1]): Promise<unknown> {
   try {

@@ -15,15 +15,22 @@ export function addRevoke(program: Command): void {
       if ((name === undefined) !== all) command.error("error: give the name of a web changeling, or --all");
       const context = contextOf(command);
       if (name === undefined) {
-        await rotateKey(context.paths);
-        return answer(context, { revoked: "all" }, "All logins have ended. New ones: changeling forward");
+        const warning = await rotateKey(context.paths);
+        warn(warning);
+        return answer(context, { revoked: "all", warning }, "All logins have ended. New ones: changeling forward");
       }
       const { agentId } = requireWeb(context, name, "revoke");
-      await revokeLogins(context.paths, agentId);
+      const warning = await revokeLogins(context.paths, agentId);
+      warn(warning);
       answer(
         context,
-        { revoked: name, agentId },
+        { revoked: name, agentId, warning },
         `The logins of ${name} have ended. A new one: changeling login-url ${name}`,
       );
     });
+}
+
+/** The logins have ended; their record may not be on the disk yet. */
+function warn(warning: string | undefined): void {
+  if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -113,7 +113,8 @@ describe("the folder", () => {
 
   it("is cleared of what a kill in the middle of a write left", () => {
     lab.open();
-    for (const file of ["codes.json.123", "key.9", "sessions.json.77"]) writeFileSync(join(lab.folder, file), "half");
+    for (const file of ["codes.json.123", "key.9", "sessions.json.77", `key.${randomUUID()}.new`])
+      writeFileSync(join(lab.folder, file), "half");
     lab.open();
     expect(readdirSync(lab.folder).sort()).toEqual(["key", "sessions.json"]);
   });

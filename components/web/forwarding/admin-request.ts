@@ -6,9 +6,9 @@ const agent = z.string().check(z.regex(/^agent-[0-9a-f]{32}$/));
 export const adminRequestForm = z.discriminatedUnion("op", [
   /** → `{url, expiresAt}`: a URL that logs one browser in to the agent, once. */
   z.object({ op: z.literal("mint"), agent }),
-  /** Ends the agent's codes and logins. */
+  /** → `{revoked, warning?}`: ends the agent's codes and logins; the warning says what is not on the disk. */
   z.object({ op: z.literal("revoke"), agent }),
-  /** Ends all logins. */
+  /** → `{rotated, warning?}`: ends all logins. */
   z.object({ op: z.literal("rotate-key") }),
   /** Makes it look at its agents again. */
   z.object({ op: z.literal("refresh") }),

@@ -20,6 +20,8 @@ if (!takeLock(join(stateFolder, "lock"))) {
   process.stderr.write("error: another container has the volume of this forwarding server; remove that one\n");
   process.exit(1);
 }
+// Docker may have stopped reading it.
+process.stdout.on("error", () => {});
 const logFile = openLog(join(stateFolder, "forwarding.log"));
 await runForwardingServer({
   paths: installationPaths(environment.INSTALLATION),

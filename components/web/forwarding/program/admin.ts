@@ -62,15 +62,17 @@ async function answer({ server, agents, log }: AdminParts, line: string): Promis
   switch (request.op) {
     case "mint":
       return server.loginUrl(await known(agents, request));
-    case "revoke":
+    case "revoke": {
       // Also of an agent that is gone: its cookies may not be.
-      server.revoke(request.agent);
+      const unsaved = server.revoke(request.agent);
       log(`${request.agent}: its logins were revoked`);
-      return { revoked: request.agent };
-    case "rotate-key":
-      server.rotateKey();
+      return { revoked: request.agent, warning: unsaved?.problem };
+    }
+    case "rotate-key": {
+      const unsaved = server.rotateKey();
       log("the key was rotated: all logins are over");
-      return { rotated: true };
+      return { rotated: true, warning: unsaved?.problem };
+    }
     case "refresh":
       await agents.refresh();
       return { refreshed: true };

@@ -1,4 +1,5 @@
 import type { InstallationPaths } from "../../../installation-paths.ts";
+import { sayOnStderr } from "../../../supervision/last-words.ts";
 import type { Log } from "../../../supervision/log.ts";
 import { startAdmin } from "./admin.ts";
 import { openAccess } from "./auth/access.ts";
@@ -21,7 +22,7 @@ export interface RunOptions {
 export async function runForwardingServer({ paths, folder, config: configOf, log }: RunOptions): Promise<void> {
   const crash = (reason: string, said: string): never => {
     log(`${reason}: ${said}`);
-    process.stderr.write(`error: ${said}\n`);
+    sayOnStderr(`error: ${said}`);
     process.exit(1);
   };
   process.on("uncaughtException", (error) => crash("crashed", error.stack ?? error.message));

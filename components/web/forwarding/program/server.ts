@@ -7,6 +7,7 @@ import { agentPathOf, decideAgentPath, strayAnswer } from "./agent-paths.ts";
 import type { Agents } from "./agents.ts";
 import { redirection, refuseUpgrade, send, textAnswer } from "./answers.ts";
 import type { Access } from "./auth/access.ts";
+import type { Unsaved } from "./auth/own-files.ts";
 import type { ForwardingConfig } from "./config.ts";
 import { Connections } from "./connections.ts";
 import { listen } from "./listen.ts";
@@ -29,10 +30,10 @@ export interface ForwardingServer {
   readonly port: number;
   /** The URL that logs one browser in to an agent, once. */
   loginUrl(agentId: string): { readonly url: string; readonly expiresAt: Date };
-  /** Ends the logins of an agent, and every connection that they hold. */
-  revoke(agentId: string): void;
+  /** Ends the logins of an agent, and every connection that they hold; what it returns went wrong with their record. */
+  revoke(agentId: string): Unsaved | undefined;
   /** Ends all logins. */
-  rotateKey(): void;
+  rotateKey(): Unsaved | undefined;
   /** Takes no more; what is under way gets a moment to end. Agents and proxy are left to who made them. */
   close(): Promise<void>;
 }
@@ -97,12 +98,14 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
       return { url: `${addresses.main}/login?${query}`, expiresAt };
     },
     revoke(agentId) {
-      access.revoke(agentId);
+      const unsaved = access.revoke(agentId);
       connections.end(agentId);
+      return unsaved;
     },
     rotateKey() {
-      access.rotateKey();
+      const unsaved = access.rotateKey();
       connections.endAll();
+      return unsaved;
     },
     async close() {
       listening.close();

@@ -3,7 +3,8 @@ import type { Log } from "../../../../supervision/log.ts";
 import { CodeStore } from "./code-store.ts";
 import { type Cookie, cookieName, cookieValues } from "./cookies.ts";
 import { Endings } from "./endings.ts";
-import { makeKey, readKey } from "./key-file.ts";
+import { KeyFile } from "./key-file.ts";
+import type { Unsaved } from "./own-files.ts";
 import { type Audience, type Session, signed, verified } from "./signing.ts";
 import { Tickets } from "./tickets.ts";
 
@@ -11,14 +12,14 @@ import { Tickets } from "./tickets.ts";
 export interface Access {
   /** A new one-time code of an agent: 256 random bits, base64url. */
   mint(agentId: string): { readonly code: string; readonly expiresAt: Date };
-  /** Uses a code up, on the disk, before it returns the session that the code was good for. */
+  /** Uses a code up, on the disk, before it returns the session that the code was good for. @throws when it can't */
   redeem(agentId: string, code: string): Session | undefined;
-  /** Ends the codes and the sessions of an agent. */
-  revoke(agentId: string): void;
+  /** Ends the codes and the sessions of an agent, whatever becomes of its record on the disk, which it returns. */
+  revoke(agentId: string): Unsaved | undefined;
   /** Ends one session, on every origin. */
-  end(session: Session): void;
+  end(session: Session): Unsaved | undefined;
   /** Ends every session of every agent. Codes stay good. */
-  rotateKey(): void;
+  rotateKey(): Unsaved | undefined;
   cookie(agentId: string, audience: Audience, session: Session): Cookie;
   /** Name of the agent's cookie; the same on every origin. */
   cookieName(agentId: string): string;
@@ -49,16 +50,15 @@ export function openAccess({ folder, log, isSecure, now = Date.now, ...ttl }: Ac
   const endings = new Endings(folder, now, log);
   const tickets = new Tickets(now);
   const seen = new Map<string, Session>();
-  const found = readKey(folder, log);
   // Without the list of what was ended, a cookie that was revoked would be valid again; with a new key none is.
-  let key = found === undefined || endings.isNew ? makeKey(folder) : found;
+  const keyFile = new KeyFile(folder, log, { isTrusted: !endings.isNew });
 
   function verify(agentId: string, audience: Audience, value: string): Session | undefined {
     const text = `${audience} ${agentId} ${value}`;
     const known = seen.get(text);
     if (known !== undefined) return endings.isOver(known) ? undefined : known;
     const purpose = { agentId, audience, revocations: endings.revocations(agentId) };
-    const session = verified(key, purpose, value);
+    const session = verified(keyFile.key, purpose, value);
     if (session === undefined || endings.isOver(session)) return undefined;
     if (seen.size >= mostSeen) seen.clear();
     seen.set(text, session);
@@ -75,23 +75,23 @@ export function openAccess({ folder, log, isSecure, now = Date.now, ...ttl }: Ac
       return { id: randomBytes(16).toString("base64url"), expiresAt: now() + ttl.cookieTtlSeconds * 1000 };
     },
     revoke(agentId) {
-      endings.revoke(agentId);
       seen.clear();
       tickets.drop(agentId);
-      codes.revoke(agentId);
+      const unsaved = [endings.revoke(agentId), codes.revoke(agentId)];
+      return unsaved.find((each) => each?.isOldGone === false) ?? unsaved.find((each) => each !== undefined);
     },
     end(session) {
-      endings.end(session);
       seen.clear();
+      return endings.end(session);
     },
     rotateKey() {
-      key = makeKey(folder);
       seen.clear();
       tickets.drop(undefined);
+      return keyFile.rotate();
     },
     cookie(agentId, audience, session) {
       const purpose = { agentId, audience, revocations: endings.revocations(agentId) };
-      const value = signed(key, purpose, session);
+      const value = signed(keyFile.key, purpose, session);
       const maxAgeSeconds = Math.max(0, Math.round((session.expiresAt - now()) / 1000));
       return { name: cookieName(agentId, isSecure), value, maxAgeSeconds };
     },

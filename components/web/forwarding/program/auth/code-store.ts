@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import type { Log } from "../../../../supervision/log.ts";
-import { readOwn, writeDurably } from "./own-files.ts";
+import { OwnFile, readOwn, type Unsaved } from "./own-files.ts";
 
 /** Times are in milliseconds since 1970. */
 const storedCode = z.object({
@@ -23,15 +23,17 @@ const mostCodes = 1000;
 
 /** One-time codes, in `codes.json`. A code is used up on the disk before anybody hears that it was good. */
 export class CodeStore {
-  readonly #path: string;
+  readonly #file: OwnFile;
   readonly #now: () => number;
   #codes: StoredCode[];
 
   constructor(folder: string, now: () => number, log: Log) {
-    this.#path = join(folder, "codes.json");
+    const path = join(folder, "codes.json");
     this.#now = now;
-    const read = readOwn(this.#path, (text) => z.parse(codesFile, JSON.parse(text)).codes, log);
+    const read = readOwn(path, (text) => z.parse(codesFile, JSON.parse(text)).codes, log);
     this.#codes = read === undefined || read === "damaged" ? [] : read;
+    const content = () => `${JSON.stringify({ version: 1, codes: this.#codes } satisfies z.infer<typeof codesFile>)}\n`;
+    this.#file = new OwnFile({ path, content, withoutIt: "makes all login URLs void", log });
   }
 
   mint(agentId: string, ttlSeconds: number): { code: string; expiresAt: number } {
@@ -51,25 +53,23 @@ export class CodeStore {
       if (isSame && each.agentId === agentId) found = each;
     }
     if (found === undefined || found.usedAt !== undefined || found.expiresAt <= this.#now()) return false;
-    // Should the write fail, it stays used here: nobody was let in with it, and whether it is on the disk is not known.
     found.usedAt = this.#now();
-    this.#write();
+    const unsaved = this.#write();
+    // It stays used here: nobody was let in with it, and after a restart somebody could be.
+    if (unsaved?.isOldGone === false) throw new Error(unsaved.problem);
     return true;
   }
 
   /** The codes of an agent that were not used yet are no good any more. */
-  revoke(agentId: string): void {
+  revoke(agentId: string): Unsaved | undefined {
     this.#codes = this.#codes.filter((each) => each.agentId !== agentId);
-    this.#write();
+    return this.#write();
   }
 
-  #write(): void {
+  #write(): Unsaved | undefined {
     const live = this.#codes.filter(({ expiresAt }) => expiresAt > this.#now());
     this.#codes = live.slice(-mostCodes);
-    writeDurably(
-      this.#path,
-      `${JSON.stringify({ version: 1, codes: this.#codes } satisfies z.infer<typeof codesFile>)}\n`,
-    );
+    return this.#file.save();
   }
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import type { Log } from "../../../../supervision/log.ts";
-import { readOwn, writeDurably } from "./own-files.ts";
+import { OwnFile, readOwn, type Unsaved } from "./own-files.ts";
 import type { Session } from "./signing.ts";
 
 const sessionsFile = z.object({
@@ -16,18 +16,21 @@ type SessionsFile = z.infer<typeof sessionsFile>;
 
 /** Which sessions are over before their time, in `sessions.json`. */
 export class Endings {
-  readonly #path: string;
+  readonly #file: OwnFile;
   readonly #now: () => number;
   readonly #state: SessionsFile;
   /** What was ended before is not known: no session of the present key can be trusted. */
   readonly isNew: boolean;
 
   constructor(folder: string, now: () => number, log: Log) {
-    this.#path = join(folder, "sessions.json");
+    const path = join(folder, "sessions.json");
     this.#now = now;
-    const read = readOwn(this.#path, (text) => z.parse(sessionsFile, JSON.parse(text)), log);
+    const read = readOwn(path, (text) => z.parse(sessionsFile, JSON.parse(text)), log);
     this.isNew = read === undefined || read === "damaged";
     this.#state = read === undefined || read === "damaged" ? { version: 1, revocations: {}, ended: {} } : read;
+    const content = () => `${JSON.stringify(this.#state)}\n`;
+    // Without it the next start makes a new key.
+    this.#file = new OwnFile({ path, content, withoutIt: "ends all logins", log });
     if (this.isNew) this.#write();
   }
 
@@ -35,25 +38,25 @@ export class Endings {
     return Object.hasOwn(this.#state.revocations, agentId) ? (this.#state.revocations[agentId] ?? 0) : 0;
   }
 
-  /** Ends all sessions of an agent. */
-  revoke(agentId: string): void {
+  /** Ends all sessions of an agent, whatever becomes of the file. */
+  revoke(agentId: string): Unsaved | undefined {
     this.#state.revocations[agentId] = this.revocations(agentId) + 1;
-    this.#write();
+    return this.#write();
   }
 
-  end({ id, expiresAt }: Session): void {
+  end({ id, expiresAt }: Session): Unsaved | undefined {
     this.#state.ended[id] = expiresAt;
-    this.#write();
+    return this.#write();
   }
 
   isOver({ id, expiresAt }: Session): boolean {
     return expiresAt <= this.#now() || Object.hasOwn(this.#state.ended, id);
   }
 
-  #write(): void {
+  #write(): Unsaved | undefined {
     for (const [id, expiresAt] of Object.entries(this.#state.ended)) {
       if (expiresAt <= this.#now()) delete this.#state.ended[id];
     }
-    writeDurably(this.#path, `${JSON.stringify(this.#state)}\n`);
+    return this.#file.save();
   }
 }

@@ -1,0 +1,24 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+/** Why no file system of a test's own can be had here; undefined when one can. */
+export function noTinyDisk(): string | undefined {
+  if (process.platform !== "linux" || !existsSync("/usr/bin/unshare")) return "it takes unshare(1) of Linux";
+  const tried = spawnSync("unshare", ["--mount", "mount", "-t", "tmpfs", "none", "/mnt"], { encoding: "utf8" });
+  return tried.status === 0 ? undefined : `nothing can be mounted here: ${tried.stderr.trim()}`;
+}
+
+/**
+ * Runs a program of `test/support/` with a disk of 64 KiB at `folder`, which nobody else sees and which goes with it.
+ *
+ * @returns what it printed, parsed from JSON
+ */
+export function runOnTinyDisk(program: string, folder: string): unknown {
+  const script = 'mount -t tmpfs -o size=64k,mode=700 none "$1" && exec "$2" "$3" "$1"';
+  const file = join(import.meta.dirname, program);
+  const args = ["--mount", "sh", "-c", script, "sh", folder, process.execPath, file];
+  const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8", timeout: 30_000 });
+  if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr}`);
+  return JSON.parse(stdout);
+}
