@@ -1,7 +1,10 @@
+import { once } from "node:events";
 import { createServer } from "node:http";
-import { describe, expect, it } from "vitest";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it, vi } from "vitest";
 import { createForwardingServer } from "../../components/web/forwarding/program/server.ts";
-import { ada, agentsOf, linked, navigation, openSite } from "../support/forwarding-site.ts";
+import { ada, agentsOf, enter, hostOf, linked, navigation, openSite } from "../support/forwarding-site.ts";
 
 describe("the Host", () => {
   it.each([
@@ -105,6 +108,57 @@ describe("what may not be in a request", () => {
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     const { status } = await site.ask("/logout", { method: "POST", headers, body: "a".repeat(5000) });
     expect(status).toBe(413);
+  });
+});
+
+describe("a body that does not come", () => {
+  const sent = async (port: number, head: string) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const socket = connect(port, "127.0.0.1");
+    let isClosed = false;
+    socket
+      .on("error", () => {})
+      .once("close", () => {
+        isClosed = true;
+      })
+      .resume();
+    await once(socket, "connect");
+    socket.write(head);
+    await sleep(300);
+    return {
+      async isClosedAfter(ms: number) {
+        vi.advanceTimersByTime(ms);
+        for (let n = 0; n < 20 && !isClosed; n += 1) await sleep(50);
+        const wasClosed = isClosed;
+        socket.destroy();
+        vi.useRealTimers();
+        return wasClosed;
+      },
+    };
+  };
+
+  it.each([
+    ["POST /logout", "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 2000"],
+    ["POST /logout", "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked"],
+    ["POST /nowhere", "Content-Length: 2000"],
+    ["GET /", "Content-Length: 2000"],
+    ["GET /login", "Transfer-Encoding: chunked"],
+    ["POST /logout", "Expect: 100-continue\r\nContent-Length: 2000"],
+  ])("ends its connection: %s with %j", async (line, headers) => {
+    await using site = await openSite();
+    const { port } = site.server;
+    const connection = await sent(port, `${line} HTTP/1.1\r\nHost: localhost:${port}\r\n${headers}\r\n\r\n`);
+    expect(await connection.isClosedAfter(15_000)).toBe(true);
+  });
+
+  it("of somebody who is logged in to the agent that it is for, is waited for", async () => {
+    await using site = await openSite();
+    const { port } = site.server;
+    const cookie = await enter(site, await site.login(ada));
+    const host = hostOf(site, ada.id);
+    const head = `POST /upload HTTP/1.1\r\nHost: ${host}\r\nCookie: ${cookie}\r\nContent-Length: 2000\r\n\r\n`;
+    const connection = await sent(port, head);
+    expect(await connection.isClosedAfter(3_600_000)).toBe(false);
   });
 });
 

@@ -37,10 +37,13 @@ export const plainHeaders: Readonly<Record<string, string>> = {
 /** A request body that nobody reads ends its connection, so that it can't pose as a next request. */
 export function send(req: IncomingMessage, res: ServerResponse, { status, headers, body }: Answer): void {
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
-  const hasBody = req.headers["transfer-encoding"] !== undefined || (req.headers["content-length"] ?? "0") !== "0";
-  if (hasBody) res.setHeader("connection", "close");
+  if (hasBody(req)) res.setHeader("connection", "close");
   res.setHeader("content-length", Buffer.byteLength(body));
   res.writeHead(status).end(req.method === "HEAD" ? undefined : body);
+}
+
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }
 
 /** For a request to upgrade, which has no response to write to: the status is all that is said. */

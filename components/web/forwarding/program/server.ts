@@ -5,7 +5,7 @@ import { addressesOf } from "./addresses.ts";
 import { decideOnAgentOrigin } from "./agent-origin.ts";
 import { agentPathOf, decideAgentPath, strayAnswer } from "./agent-paths.ts";
 import type { Agents } from "./agents.ts";
-import { redirection, refuseUpgrade, send, textAnswer } from "./answers.ts";
+import { hasBody, redirection, refuseUpgrade, send, textAnswer } from "./answers.ts";
 import type { Access } from "./auth/access.ts";
 import type { Unsaved } from "./auth/own-files.ts";
 import type { ForwardingConfig } from "./config.ts";
@@ -40,6 +40,8 @@ export interface ForwardingServer {
 
 /** Room for the cookies of some hundred agents. */
 const maxHeaderSize = 65_536;
+/** How long a body may take, in milliseconds, that is for no agent: anybody can send one. */
+const bodyTimeoutMs = 15_000;
 /** How long what is under way may take when the server ends. */
 const goodbyeMs = 2000;
 
@@ -49,7 +51,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
   const server = createServer({
     maxHeaderSize,
     headersTimeout: 15_000,
-    // Uploads and event streams take as long as they take.
+    // Uploads to agents take as long as they take; for all other bodies there is `endSlowBody`.
     requestTimeout: 0,
     keepAliveTimeout: 65_000,
     noDelay: true,
@@ -137,7 +139,14 @@ function decide(site: Site, asked: Asked): Decision | "main pages" {
 }
 
 function answerByMainPages(mainPages: RequestListener, req: IncomingMessage, res: ServerResponse): void {
+  endSlowBody(req);
   // Whoever waits to be asked for a body need not: the few that are taken are small.
   if (req.headers.expect !== undefined) res.writeContinue();
   mainPages(req, res);
+}
+
+function endSlowBody(req: IncomingMessage): void {
+  if (!hasBody(req)) return;
+  const timer = setTimeout(() => req.socket.destroy(), bodyTimeoutMs).unref();
+  req.once("close", () => clearTimeout(timer));
 }
