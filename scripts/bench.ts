@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { commandMeasures } from "./bench/commands.ts";
 import { engineMeasures } from "./bench/engine.ts";
 import { forwardingMeasures } from "./bench/forwarding.ts";
 import { type Measure, measureText } from "./bench/measure.ts";
@@ -15,6 +16,7 @@ const suites: Record<string, (folder: string) => AsyncGenerator<Measure>> = {
   scheduler: schedulerMeasures,
   tarball: tarballMeasures,
   engine: engineMeasures,
+  commands: commandMeasures,
   modal: modalMeasures,
   forwarding: forwardingMeasures,
 };

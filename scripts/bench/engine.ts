@@ -53,7 +53,7 @@ function fleetOf(count: number): string {
 }
 
 /** The bare program on a stack of its own; what it returns runs the CLI on it. */
-async function makeBareStack(folder: string, count: number, env: NodeJS.ProcessEnv) {
+export async function makeBareStack(folder: string, count: number, env: NodeJS.ProcessEnv) {
   writeBareProgram(folder, count);
   mkdirSync(join(folder, "backend"));
   const bareEnv = {

@@ -6,7 +6,8 @@ import { type Check, failed, ok } from "./check.ts";
 
 /** Tools, and whether they have the right versions. */
 export async function toolChecks(): Promise<Check[]> {
-  const versions = await Promise.all([
+  const [jq, ...versions] = await Promise.all([
+    messagesCheck(),
     version("git", ["--version"], "apt-get install git, or brew install git"),
     version("tmux", ["-V"], "apt-get install tmux, or brew install tmux"),
     version("rsync", ["--version"], "apt-get install rsync, or brew install rsync"),
@@ -18,7 +19,7 @@ export async function toolChecks(): Promise<Check[]> {
   const node = isRecent
     ? ok("node", process.version)
     : failed("node", `${process.version}, but 24 is needed`, "npm run setup");
-  return [node, ...versions, await messagesCheck(), pluginCheck()];
+  return [node, ...versions, jq, pluginCheck()];
 }
 
 /** mngr confirms with jq that a message reached a Claude agent. */

@@ -1,5 +1,5 @@
 import type { DeclaredWeb, Fleet, Provider } from "../../components/fleet/index.ts";
-import type { Agent, Mngr } from "../../components/mngr/client.ts";
+import type { Agent, Listed } from "../../components/mngr/client.ts";
 import { profileMngr } from "../../components/mngr/profile-mngr.ts";
 import { mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
 import { readRecords, type WebRecord } from "../../components/web/record.ts";
@@ -14,26 +14,48 @@ import { mngrFor, stateOf } from "./web-side.ts";
 /** What a person runs to bring it in line with what is declared. */
 const up = "npm run pulumi -- up";
 
-/** The web changelings of a stack as far as this machine knows, their agents, and what they are reached by. */
-export async function doctorWeb(context: Context, fleet: Fleet | undefined): Promise<Check[]> {
+/**
+ * The web changelings of a stack as far as this machine knows, their agents, and what they are reached by. mngr, which
+ * takes seconds, is asked at once for what the records name; only the rest waits for the fleet.
+ */
+export async function doctorWeb(context: Context, declaredFleet: Promise<Fleet | undefined>): Promise<Check[]> {
   const standing = readRecords(context.paths).filter(
     ({ removed, provider }) => removed !== true && looksAt(context, provider),
   );
+  const local = localLists(standing);
+  const fleet = await declaredFleet;
   const declared = (fleet?.changelings ?? []).filter(
     (changeling): changeling is DeclaredWeb => changeling.kind === "web" && looksAt(context, changeling.provider),
   );
   const missing = declared.filter(({ name }) => !standing.some((record) => record.name === name));
-  const docker = usesDocker(standing, declared, fleet) ? await dockerCheck() : undefined;
+  const docker = usesDocker(standing, declared, fleet) ? dockerCheck() : undefined;
   const [forwarding, agents] = await Promise.all([
     standing.length === 0 ? undefined : forwardingCheck(context, fleet),
-    agentChecks(context, standing, { profile: fleet?.mngrProfile, isDockerUp: docker?.status === "ok" }),
+    agentChecks(context, standing, { profile: fleet?.mngrProfile, local, docker }),
   ]);
+  const daemon = await docker;
   return [
-    ...(docker === undefined ? [] : [docker]),
+    ...(daemon === undefined ? [] : [daemon]),
     ...(forwarding === undefined ? [] : [forwarding]),
     ...agents,
     ...missing.map(({ name }) => warning(`agent of ${name}`, "declared, and not deployed from here yet", up)),
   ];
+}
+
+type Profile = string | undefined;
+type List = Promise<Listed>;
+
+/** The lists of this machine's mngr that the records ask for, by profile, begun here. */
+function localLists(standing: readonly WebRecord[]): Map<Profile, List> {
+  const here = standing.filter(({ provider }) => provider === "local");
+  return new Map([...new Set(here.map(({ mngrProfile }) => mngrProfile))].map((each) => [each, localList(each)]));
+}
+
+function localList(profile: Profile): List {
+  const list = profileMngr(profile, process.env).list(["local"]);
+  // It is awaited later; until then a failure has nobody who handles it.
+  list.catch(() => {});
+  return list;
 }
 
 function usesDocker(standing: readonly WebRecord[], declared: readonly DeclaredWeb[], fleet: Fleet | undefined) {
@@ -44,41 +66,48 @@ function usesDocker(standing: readonly WebRecord[], declared: readonly DeclaredW
 /** One mngr, and what it should show. */
 interface Look {
   readonly provider: Provider;
-  readonly mngr: Promise<Mngr>;
+  readonly list: () => List;
   readonly own: readonly WebRecord[];
 }
 
 interface Known {
-  readonly profile: string | undefined;
-  /** Else its agents are not looked for: that it is not is told once. */
-  readonly isDockerUp: boolean;
+  /** Of the fleet: on this machine also what nobody has is looked for. */
+  readonly profile: Profile;
+  readonly local: ReadonlyMap<Profile, List>;
+  /** Where it does not answer, its agents are not looked for: one error is enough. */
+  readonly docker: Promise<Check> | undefined;
 }
 
 async function agentChecks(
   context: Context,
   standing: readonly WebRecord[],
-  { profile, isDockerUp }: Known,
+  { profile, local, docker }: Known,
 ): Promise<Check[]> {
-  const here = standing.filter(({ provider }) => provider === "local");
-  const profiles = new Set([profile, ...here.map(({ mngrProfile }) => mngrProfile)]);
-  // On this machine also what nobody has is looked for.
-  const local = looksAt(context, "local") ? [...profiles] : [];
-  const away = standing.filter(({ provider }) => provider === "modal" || (provider === "docker" && isDockerUp));
+  const profiles = looksAt(context, "local") ? new Set([profile, ...local.keys()]) : [];
+  const away = standing.filter(({ provider }) => provider !== "local");
   const looks: Look[] = [
-    ...local.map((each) => ({
+    ...[...profiles].map((each) => ({
       provider: "local" as const,
-      mngr: Promise.resolve(profileMngr(each, process.env)),
-      own: here.filter(({ mngrProfile }) => mngrProfile === each),
+      list: () => local.get(each) ?? localList(each),
+      own: standing.filter(({ provider, mngrProfile }) => provider === "local" && mngrProfile === each),
     })),
     ...[...Map.groupBy(away, mngrKeyOf).values()].flatMap((own) => {
       const [first] = own;
-      return first === undefined ? [] : [{ provider: first.provider, mngr: mngrFor(first, context.paths), own }];
+      if (first === undefined) return [];
+      return [
+        {
+          provider: first.provider,
+          list: async () => (await mngrFor(first, context.paths)).list([first.provider]),
+          own,
+        },
+      ];
     }),
   ];
   const installation = installationOf(context.stack);
-  const checks = looks.map(async ({ provider, mngr, own }): Promise<Check[]> => {
+  const checks = looks.map(async ({ provider, list, own }): Promise<Check[]> => {
+    if (provider === "docker" && (await docker)?.status !== "ok") return [];
     try {
-      const { agents, isComplete } = await (await mngr).list([provider]);
+      const { agents, isComplete } = await list();
       return [...standingChecks(own, agents, isComplete), ...orphanAgents(own, agents, installation)];
     } catch (error) {
       // Where mngr itself is missing, the tools' checks say it.

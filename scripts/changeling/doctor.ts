@@ -11,6 +11,7 @@ import { toolChecks } from "./doctor-tools.ts";
 import { doctorWeb } from "./doctor-web.ts";
 import { asError, tokenOf } from "./modal-side.ts";
 import { examples } from "./program.ts";
+import { visiblyAll } from "./visibly.ts";
 
 export interface DoctorOptions {
   /** Asks for each app's history too. */
@@ -26,11 +27,20 @@ export function addDoctor(program: Command): void {
     .addHelpText("after", examples("doctor", "doctor --deep", "doctor --json"))
     .action(async ({ deep = false }: { deep?: boolean }, command: Command) => {
       const context = contextOf(command);
-      const [tools, declared] = await Promise.all([toolChecks(), fleetChecks(context)]);
-      const [modal, web] = await Promise.all([
-        modalDiagnosis(context, declared.fleet, { deep }),
-        doctorWeb(context, declared.fleet),
-      ]);
+      // Each part waits for other programs: all of them run at once, and those that need the fleet wait for it alone.
+      const fleet = fleetChecks(context);
+      const webAgents = doctorWeb(
+        context,
+        fleet.then((declared) => declared.fleet),
+      );
+      const onModal = fleet.then((declared) => modalDiagnosis(context, declared.fleet, { deep }));
+      const found = await visiblyAll("checking", {
+        tools: toolChecks(),
+        "the fleet file": fleet,
+        "web agents": webAgents,
+        Modal: onModal,
+      });
+      const { tools, "the fleet file": declared, "web agents": web, Modal: modal } = found;
       const isElsewhere = declared.isAbsent && modal.isThere;
       const checks = [
         ...tools,

@@ -10,6 +10,7 @@ import { lastRuns } from "./recorded-runs.ts";
 import { runInWords } from "./run-text.ts";
 import { table } from "./table.ts";
 import { fromNow, shortTime } from "./times.ts";
+import { visibly } from "./visibly.ts";
 import { type ListedWeb, listedWeb } from "./web-side.ts";
 
 export interface ListedChangeling {
@@ -35,14 +36,25 @@ export function addList(program: Command): void {
     .addHelpText("after", examples("list", "list --json | jq '.[] | select(.lastRun.outcome == \"failed\") | .name'"))
     .action(async (_options: unknown, command: Command) => {
       const context = contextOf(command);
-      const deployed = await deployedFleet(context);
-      const [fleet, web] = await Promise.all([listed(context, deployed), listedWeb(context)]);
+      const { deployed, fleet, web } = await visibly({
+        what: () => "looking at what runs",
+        isShort: true,
+        end: observed(context),
+      });
       // What was not reached may hold all of it.
       const isKnown = fleet.length + web.length > 0 || deployed.modal.kind !== "unreached";
       answer(context, [...fleet, ...web], isKnown ? listText(fleet, web) : "");
       warn(context, deployed);
       warnOfWeb(web);
     });
+}
+
+/** mngr takes seconds: it is asked before anything else. */
+async function observed(context: Place) {
+  const web = listedWeb(context);
+  web.catch(() => {});
+  const deployed = await deployedFleet(context);
+  return { deployed, fleet: await listed(context, deployed), web: await web };
 }
 
 function warn({ paths }: Place, { changelings, faults, modal }: DeployedFleet): void {

@@ -4,6 +4,7 @@ import { planMarkdown } from "./plan-markdown.ts";
 import { planOf } from "./plan-preview.ts";
 import { planText } from "./plan-text.ts";
 import { examples } from "./program.ts";
+import { visibly } from "./visibly.ts";
 
 export function addPlan(program: Command): void {
   program
@@ -13,7 +14,7 @@ export function addPlan(program: Command): void {
     .addHelpText("after", examples("plan", "plan --json", "plan --markdown", "--stack production plan"))
     .action(async (options: { markdown?: boolean }, command: Command) => {
       const context = contextOf(command);
-      const plan = await planOf(context.stack);
+      const plan = await visibly({ what: () => "previewing the fleet", end: planOf(context.stack) });
       if (options.markdown) {
         process.stdout.write(planMarkdown(plan, { stack: context.stack.name }));
         if (plan.errors.length > 0) process.exitCode = 1;
