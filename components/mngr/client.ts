@@ -13,7 +13,7 @@ import {
 } from "./arguments.ts";
 import { type Finished, MngrError, runToEnd, startDetached } from "./run-mngr.ts";
 
-export { MngrError } from "./run-mngr.ts";
+export { MngrError, TooMuchOutput } from "./run-mngr.ts";
 
 /** The one release whose command line `arguments.ts` speaks. */
 export const mngrVersion = "0.3.0";

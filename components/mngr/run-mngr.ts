@@ -4,11 +4,16 @@ import { availableParallelism } from "node:os";
 
 /** A command that takes longer than this (ms) is ended: mngr waits for locks and for terminals. */
 const patienceMs = 120_000;
+/** It prints what agents print, which may have no end. In characters. */
+const mostOutput = 64_000_000;
 /** Every mngr command costs two to four seconds of processor time, so a crowd of them is let in by and by. */
 const mostAtOnce = Math.max(4, 2 * availableParallelism());
 
 /** mngr could not do what it was asked. The message is mngr's own first line. */
 export class MngrError extends Error {}
+
+/** It was ended because it printed without an end. */
+export class TooMuchOutput extends MngrError {}
 
 export interface Finished {
   readonly code: number;
@@ -73,12 +78,16 @@ function ran(
     signal?.addEventListener("abort", end);
     child.once("close", () => signal?.removeEventListener("abort", end));
     const output = { stdout: "", stderr: "" };
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      output.stdout += text;
-    });
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      output.stderr += text;
-    });
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream]?.setEncoding("utf8").on("data", (text: string) => {
+        output[stream] += text;
+        if (output[stream].length <= mostOutput) return;
+        output[stream] = "";
+        if (detached) end();
+        else child.kill();
+        reject(new TooMuchOutput(`mngr ${args[0]} printed more than ${mostOutput / 1e6} MB and was ended`));
+      });
+    }
     child.once("error", (error) => reject(notStarted(error)));
     child.once("close", (code) => resolve({ code: code ?? 1, ...output }));
   });

@@ -2,6 +2,7 @@ import { installationPaths } from "../installation-paths.ts";
 import { type Agent, MngrError } from "../mngr/client.ts";
 import { profileMngr } from "../mngr/profile-mngr.ts";
 import { mngrOnDocker } from "./docker/mngr-on-docker.ts";
+import { listedAgent } from "./listed-agent.ts";
 import { type Servers, serversSinceStart } from "./local/await-servers.ts";
 import { serversOnMachine } from "./machine/await-up.ts";
 import { readRecord, type WebRecord } from "./record.ts";
@@ -38,6 +39,6 @@ async function inDocker(record: WebRecord): Promise<Servers> {
   return runs(record, await mngr.agents()) ? await serversOnMachine(mngr, hostAddress, 0) : {};
 }
 
-function runs({ agentId }: WebRecord, agents: readonly Agent[]): boolean {
-  return isRunning(agents.find(({ id }) => id === agentId));
+function runs(record: WebRecord, agents: readonly Agent[]): boolean {
+  return isRunning(listedAgent(record, agents));
 }

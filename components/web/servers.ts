@@ -1,3 +1,4 @@
+import { normalize } from "node:path";
 import * as z from "zod/mini";
 
 /** What the servers of an agent have said of themselves; see `registeredServers`. */
@@ -8,6 +9,8 @@ export interface Registered {
   readonly lines: number;
   /** Lines that say nothing that is known here; they are skipped. */
   readonly junk: number;
+  /** By name: a URL that was registered and is not the agent's to serve, as text of bounded length. It is skipped. */
+  readonly refused: ReadonlyMap<string, string>;
 }
 
 /** The texts of the files that an agent registers its servers in, oldest form last; empty for one that is not there. */
@@ -40,7 +43,14 @@ interface Event {
   readonly name: string;
   readonly url: string | undefined;
   readonly at: number;
+  readonly isRefused?: true;
 }
+
+/** More servers than this are not kept: what an agent prints has no end by itself. */
+const mostServers = 64;
+const longestUrl = 2048;
+/** In bytes: what every system can connect to. */
+const longestSocketPath = 103;
 
 /**
  * A later line for a name overrides an earlier one. Lines of one file stand in their order; between files the time
@@ -51,14 +61,18 @@ export function registeredServers(files: ServerFiles): Registered {
   const lines = texts.map((text) => text.split("\n").filter((each) => each.trim() !== ""));
   const events = inOrder(lines.map((each) => each.flatMap(parseLine)));
   const servers = new Map<string, string>();
-  for (const { name, url } of events) {
+  const refused = new Map<string, string>();
+  for (const { name, url, isRefused } of events) {
+    const into = isRefused ? refused : servers;
+    if (!isRefused) refused.delete(name);
     if (url === undefined) servers.delete(name);
-    else servers.set(name, url);
+    else if (into.has(name) || into.size < mostServers) into.set(name, url);
   }
   return {
     servers,
-    lines: events.filter(({ url }) => url !== undefined).length,
+    lines: events.filter(({ url, isRefused }) => url !== undefined && !isRefused).length,
     junk: lines.flat().length - events.length,
+    refused,
   };
 }
 
@@ -70,7 +84,10 @@ function parseLine(text: string): Event[] {
   if (found.type === "service_deregistered") return [{ name: found.service, url: undefined, at }];
   const name = "service" in found ? found.service : found.server;
   const url = serverUrl("port" in found ? `http://127.0.0.1:${found.port}` : found.url);
-  return url === undefined ? [] : [{ name, url, at }];
+  if (url === undefined) return [];
+  return isOnLoopback(url)
+    ? [{ name, url: url.href, at }]
+    : [{ name, url: url.href.slice(0, 200), at, isRefused: true }];
 }
 
 /** Lines without a time belong to what was said before them, in their file or in one that stands earlier. */
@@ -93,14 +110,39 @@ function timeOf(timestamp: unknown): number {
   return typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
 }
 
+/** The path of a `unix:` URL; undefined for any other. */
+export function socketPathOf({ protocol, pathname }: URL): string | undefined {
+  return protocol === "unix:" ? decodeURIComponent(pathname) : undefined;
+}
+
 /** As it can be connected to; undefined for what is not a web server's URL. */
-function serverUrl(text: string): string | undefined {
-  const url = URL.parse(text);
+function serverUrl(text: string): URL | undefined {
+  const url = text.length > longestUrl ? null : URL.parse(text);
+  if (url?.protocol === "unix:") return isSocketUrl(url) ? url : undefined;
   if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") return undefined;
   // An agent that listens on all addresses is reached on its own.
   if (url.hostname === "0.0.0.0") url.hostname = "127.0.0.1";
   if (url.hostname === "[::]") url.hostname = "[::1]";
-  return url.href;
+  return url;
+}
+
+/** An absolute path that a socket can have, without dots that lead elsewhere; it speaks http. */
+function isSocketUrl({ host, search, hash, pathname }: URL): boolean {
+  if (host !== "" || search !== "" || hash !== "") return false;
+  try {
+    const path = decodeURIComponent(pathname);
+    return /^\/[^\0:]+$/.test(path) && Buffer.byteLength(path) <= longestSocketPath && normalize(path) === path;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * An agent serves from its own machine. Any other address would make the forwarding server, or the agent's machine,
+ * ask a third party for it: a router, a metadata service, another machine of the network.
+ */
+function isOnLoopback({ protocol, hostname }: URL): boolean {
+  return protocol === "unix:" || /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
 function jsonOf(text: string): unknown {

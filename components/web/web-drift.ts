@@ -1,5 +1,6 @@
 import { isLive } from "../mngr/agent-state.ts";
 import type { Agent } from "../mngr/client.ts";
+import { listedAgent } from "./listed-agent.ts";
 import type { WebRecord } from "./record.ts";
 import { digestOfSpec, type WebSpec } from "./spec.ts";
 
@@ -25,10 +26,10 @@ export function isAsApplied(spec: WebSpec, { applied, merged }: WebRecord, agent
  */
 export function webDrift(record: WebRecord | undefined, agents: readonly Agent[] | undefined): string | undefined {
   if (record === undefined || record.removed === true) return "its record is missing";
-  const { applied, agentId } = record;
+  const { applied } = record;
   // It never came up: the engine knows of nothing that it could differ from.
   if (applied === undefined || agents === undefined) return undefined;
-  const agent = agents.find(({ id }) => id === agentId);
+  const agent = listedAgent(record, agents);
   if (!applied.enabled) return isRunning(agent) ? "its agent was started by hand" : undefined;
   if (agent === undefined) return "its agent is gone";
   if (agent.state === "STOPPED") return "its agent was stopped";

@@ -2,6 +2,7 @@ import type { DeclaredWeb, Fleet, Provider } from "../../components/fleet/index.
 import type { Agent, Listed } from "../../components/mngr/client.ts";
 import { profileMngr } from "../../components/mngr/profile-mngr.ts";
 import { mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
+import { listedAgent } from "../../components/web/listed-agent.ts";
 import { readRecords, type WebRecord } from "../../components/web/record.ts";
 import { installationOf } from "../stack.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
@@ -120,13 +121,11 @@ async function agentChecks(
 const whereWords = { local: "", docker: " in Docker", modal: " on Modal" };
 
 function standingChecks(standing: readonly WebRecord[], agents: readonly Agent[], isComplete: boolean): Check[] {
-  return standing.map(({ name, agentId, applied }): Check => {
+  return standing.map((record): Check => {
+    const { name, applied } = record;
     const what = `agent of ${name}`;
     const enabled = applied?.enabled ?? true;
-    const state = stateOf(
-      agents.find(({ id }) => id === agentId),
-      { enabled, isComplete },
-    );
+    const state = stateOf(listedAgent(record, agents), { enabled, isComplete });
     if (applied === undefined) {
       return failed(
         what,

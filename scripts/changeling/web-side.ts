@@ -2,6 +2,7 @@ import type { InstallationPaths } from "../../components/installation-paths.ts";
 import { isLive } from "../../components/mngr/agent-state.ts";
 import { type Agent, type Mngr, mngrClient } from "../../components/mngr/client.ts";
 import { mngrEnvironmentOf, mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
+import { listedAgent } from "../../components/web/listed-agent.ts";
 import { readRecords, type WebRecord } from "../../components/web/record.ts";
 import type { Place } from "./context.ts";
 import { deployedPageUrl } from "./forwarding.ts";
@@ -66,7 +67,7 @@ interface Known {
 function listedOne(paths: InstallationPaths, record: WebRecord, known: Known | undefined): ListedWeb {
   const { name, provider, agentId, repo, data, applied } = record;
   const enabled = applied?.enabled ?? true;
-  const agent = known?.agents.find(({ id }) => id === agentId);
+  const agent = known && listedAgent(record, known.agents);
   return {
     name,
     kind: "web",

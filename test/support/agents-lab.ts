@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach } from "vitest";
 import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
 import type { Agents } from "../../components/web/forwarding/program/agents.ts";
+import type { Reserved } from "../../components/web/forwarding/program/discovery/claims.ts";
 import { discoverAgents, type Waits } from "../../components/web/forwarding/program/discovery/live-agents.ts";
 import { type WebRecord, writeRecord } from "../../components/web/record.ts";
 
@@ -15,7 +16,9 @@ echo "$*" | cut -c 1-200 >>"$HOME/calls"
 if [ -e "$HOME/hang" ]; then sleep 600 & echo "$$ $!" >>"$HOME/pids"; wait; fi
 for address in $*; do case $address in *@*) if grep -q "\${address%@*}" "$HOME/gone" 2>/dev/null
 then echo "Error: Agent not found: No agent(s) found matching: $address" >&2; exit 8; fi;; esac; done
-cat "$HOME/$1.json" && exit "$(cat "$HOME/$1.code" 2>/dev/null || echo 0)"
+answer="$HOME/$1.json"
+case $3 in *@*) ;; *) [ ! -e "$HOME/alone-\${2%@*}.json" ] || answer="$HOME/alone-\${2%@*}.json";; esac
+cat "$answer" && exit "$(cat "$HOME/$1.code" 2>/dev/null || echo 0)"
 `;
 
 const waits: Waits = { asked: 20, mostAsked: 20, starting: 50, idle: 600_000, patience: 10_000 };
@@ -64,23 +67,32 @@ export class AgentsLab {
     this.writeAnswers();
   }
 
+  /** What `mngr exec` prints. @param agent its name, as its own machine has it @param id that it claims */
+  result(agent: string, id: string, ports: Record<string, number>, page = ""): object {
+    const registered = Object.entries(ports).map(([server, port]) => ({ server, url: `http://127.0.0.1:${port}` }));
+    return { agent, stdout: printed(id, registered, page), stderr: "", success: true };
+  }
+
+  /** Puts down what `mngr exec` says of all of them, or of one when it is asked for that one alone. */
+  execSays(results: readonly object[], alone?: string): void {
+    const file = alone === undefined ? "exec.json" : `alone-${alone}.json`;
+    writeFileSync(join(this.home, file), JSON.stringify({ results, failed_agents: [] }));
+  }
+
   writeAnswers(): void {
     const list = Object.entries(this.said).map(([id, { state }]) => ({ id, name: id, state }));
     writeFileSync(join(this.home, "list.json"), JSON.stringify({ agents: list, errors: [] }));
     const results = Object.entries(this.said).map(([id, { registered = [], page = "" }]) => {
-      const lines = registered.map((line) => `${JSON.stringify(line)}\n`).join("");
-      const files = `--- events/services/events.jsonl\n\n--- logs/servers.jsonl\n${lines}\n--- logs/agent_server.jsonl\n`;
-      const stdout = `=== agent ${id}\n\n${files}\n=== page\n${page}`.trimEnd();
-      return { agent: id, stdout, stderr: "", success: true };
+      return { agent: id, stdout: printed(id, registered, page), stderr: "", success: true };
     });
-    writeFileSync(join(this.home, "exec.json"), JSON.stringify({ results, failed_agents: [] }));
+    this.execSays(results);
   }
 
-  async start(own: Partial<Waits> = {}): Promise<void> {
+  async start(own: Partial<Waits> = {}, reserved?: Reserved): Promise<void> {
     const { home, paths } = this;
     const env = { PATH: `${join(home, "bin")}:${process.env["PATH"]}`, HOME: home };
     const log = (line: string) => void this.log.push(line);
-    this.agents = discoverAgents({ paths, env, log, waits: { ...waits, ...own } });
+    this.agents = discoverAgents({ paths, env, log, waits: { ...waits, ...own }, ...(reserved && { reserved }) });
     await this.agents.refresh();
   }
 
@@ -109,4 +121,10 @@ export class AgentsLab {
       await sleep(50);
     }
   }
+}
+
+function printed(id: string, registered: readonly object[], page: string): string {
+  const lines = registered.map((line) => `${JSON.stringify(line)}\n`).join("");
+  const files = `--- events/services/events.jsonl\n\n--- logs/servers.jsonl\n${lines}\n--- logs/agent_server.jsonl\n`;
+  return `=== agent ${id}\n\n${files}\n=== page\n${page}`.trimEnd();
 }

@@ -143,9 +143,9 @@ it("one whose agent is gone does not hide the others", async () => {
 });
 
 it("takes over what `pulumi up` declares and removes", async () => {
-  const web = await lab.listen();
+  const [web, other] = [await lab.listen(), await lab.listen()];
   lab.mngrSays("first", "WAITING", { web: web.port });
-  lab.mngrSays("second", "WAITING", { web: web.port });
+  lab.mngrSays("second", "WAITING", { web: other.port });
   await lab.start();
   expect(existsSync(join(lab.home, "calls"))).toBe(false);
   lab.declare("first", "second");

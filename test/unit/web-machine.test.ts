@@ -126,7 +126,8 @@ describe("machineDrift", () => {
 
   it("says what people call a machine there", () => {
     const inDocker = { ...record, provider: "docker" as const, hostAddress: `${agentId}@host-1.docker` };
-    const seen = { machine: "container" as const, agents: [agent] };
+    const there = { ...agent, host: { id: "host-1", name: "h", provider_name: "docker", snapshots: [] } };
+    const seen = { machine: "container" as const, agents: [there] };
     expect(machineDrift(inDocker, { ...seen, machines: new Set() })).toBe("its container has ended");
     expect(machineDrift(inDocker, { ...seen, machines: new Set(["host-1"]) })).toBeUndefined();
   });

@@ -9,6 +9,7 @@ import {
   readServersCommand,
   registeredServers,
   type ServerFiles,
+  socketPathOf,
 } from "../../components/web/servers.ts";
 
 const none: ServerFiles = { services: "", servers: "", agentServer: "" };
@@ -21,21 +22,21 @@ describe("registeredServers", () => {
     const envelope = { event_id: "evt-1", source: "services", timestamp: "2026-11-21T06:00:00.123456789Z", more: {} };
     const event = { type: "service_registered", service: "web", url: "http://127.0.0.1:9100", ...envelope };
     expect(found({ services: lines(event) })).toEqual({ web: "http://127.0.0.1:9100/" });
-    expect(found({ servers: lines({ server: "api", url: "https://host:1/x", pid: 3 }) })).toEqual({
-      api: "https://host:1/x",
+    expect(found({ servers: lines({ server: "api", url: "https://localhost:1/x", pid: 3 }) })).toEqual({
+      api: "https://localhost:1/x",
     });
     expect(found({ agentServer: lines({ port: 9100 }, { port: "9101" }) })).toEqual({ web: "http://127.0.0.1:9101/" });
   });
 
   it("later lines override earlier ones, and withdrawn servers are gone", () => {
     const services = lines(
-      { type: "service_registered", service: "web", url: "http://h:1" },
-      { type: "service_registered", service: "api", url: "http://h:2" },
-      { type: "service_registered", service: "web", url: "http://h:3" },
+      { type: "service_registered", service: "web", url: "http://127.0.0.1:1" },
+      { type: "service_registered", service: "api", url: "http://127.0.0.1:2" },
+      { type: "service_registered", service: "web", url: "http://127.0.0.1:3" },
       { type: "service_deregistered", service: "api" },
       { type: "service_deregistered", service: "never" },
     );
-    expect(found({ services })).toEqual({ web: "http://h:3/" });
+    expect(found({ services })).toEqual({ web: "http://127.0.0.1:3/" });
     expect(registeredServers({ ...none, services }).lines).toBe(3);
   });
 
@@ -48,13 +49,13 @@ describe("registeredServers", () => {
     const event = (timestamp?: string) => ({
       type: "service_registered",
       service: "web",
-      url: "http://new",
+      url: "http://127.0.0.1:2",
       timestamp,
     });
-    expect(merged(event(late), at("http://old", early))).toBe("http://new/");
-    expect(merged(event(early), at("http://old", late))).toBe("http://old/");
-    expect(merged(event(early), at("http://old"))).toBe("http://old/");
-    expect(merged(event(), at("http://old", early))).toBe("http://old/");
+    expect(merged(event(late), at("http://127.0.0.1:1", early))).toBe("http://127.0.0.1:2/");
+    expect(merged(event(early), at("http://127.0.0.1:1", late))).toBe("http://127.0.0.1:1/");
+    expect(merged(event(early), at("http://127.0.0.1:1"))).toBe("http://127.0.0.1:1/");
+    expect(merged(event(), at("http://127.0.0.1:1", early))).toBe("http://127.0.0.1:1/");
   });
 
   it("counts and skips what says nothing", () => {
@@ -78,7 +79,53 @@ describe("registeredServers", () => {
       servers: new Map([["web", "http://127.0.0.1:1/"]]),
       lines: 1,
       junk: junk.length,
+      refused: new Map(),
     });
+  });
+
+  it.each([
+    "http://169.254.169.254/latest/meta-data/",
+    "http://[fe80::1]/",
+    "http://10.0.0.1:8080/",
+    "http://router.lan/",
+    "https://example.com/",
+    "http://127.0.0.1.example.com/",
+    "http://127.0.0.1:1@example.com/",
+    "http://[::ffff:10.0.0.1]/",
+    "http://[::ffff:127.0.0.1]/",
+    "http://agent-1.localhost.example/",
+  ])("refuses %s, which is not on its own loopback, and keeps what was registered before", (url) => {
+    const servers = lines({ server: "web", url: "http://127.0.0.1:1" }, { server: "web", url });
+    expect(registeredServers({ ...none, servers })).toEqual({
+      servers: new Map([["web", "http://127.0.0.1:1/"]]),
+      lines: 1,
+      junk: 0,
+      refused: new Map([["web", new URL(url).href]]),
+    });
+  });
+
+  it.each(["http://127.255.0.9:1/", "http://localhost:2/", "https://[::1]:3/", "http://2130706433:4/"])(
+    "accepts %s, which is on loopback",
+    (url) => expect(found({ servers: lines({ server: "web", url }) })).toEqual({ web: new URL(url).href }),
+  );
+
+  it("accepts a Unix socket by its absolute path", () => {
+    for (const url of ["unix:/run/me/web.sock", "unix:///run/me/web.sock"]) {
+      const { web = "" } = found({ servers: lines({ server: "web", url }) });
+      expect(socketPathOf(new URL(web))).toBe("/run/me/web.sock");
+    }
+    const no = ["unix:web.sock", "unix:", "unix:/", "unix://host/web.sock", "unix:/a?b", "unix:/%00", "unix:/%zz"];
+    for (const url of [...no, "unix:/a:b", `unix:/${"x".repeat(103)}`, "unix:/a%2F..%2Fb"])
+      expect([url, found({ servers: lines({ server: "web", url }) })]).toEqual([url, {}]);
+  });
+
+  it("keeps a bounded number of servers, each with a URL of bounded length", () => {
+    const many = Array.from({ length: 1000 }, (_, i) => ({ server: `s${i}`, url: `http://127.0.0.1:${i + 1}/` }));
+    const elsewhere = many.map(({ server }) => ({ server, url: `http://example.com/${"x".repeat(1000)}` }));
+    const { servers, refused } = registeredServers({ ...none, services: lines(...many), servers: lines(...elsewhere) });
+    expect([servers.size, refused.size]).toEqual([64, 64]);
+    expect(Math.max(...[...refused.values()].map(({ length }) => length))).toBe(200);
+    expect(found({ servers: lines({ server: "web", url: `http://127.0.0.1/${"x".repeat(2048)}` }) })).toEqual({});
   });
 
   it("an agent that listens everywhere is reached on its own machine", () => {
@@ -90,7 +137,7 @@ describe("registeredServers", () => {
     const line = fc.record(
       {
         server: fc.constantFrom("a", "b"),
-        url: fc.tuple(fc.domain(), fc.nat(65535)).map(([host, port]) => `http://${host}:${port}/`),
+        url: fc.nat(65535).map((port) => `http://127.0.0.1:${port}/`),
         timestamp: fc.oneof(
           fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
           fc.string(),

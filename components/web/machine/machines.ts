@@ -1,4 +1,5 @@
 import type { Agent, SshAccess } from "../../mngr/client.ts";
+import { listedAgent } from "../listed-agent.ts";
 import type { WebRecord } from "../record.ts";
 import { isRunning } from "../web-drift.ts";
 import type { MachineWeb } from "./machine-web.ts";
@@ -8,8 +9,7 @@ export type PlacedAgent = Agent & { readonly host: NonNullable<Agent["host"]> };
 
 /** The agent of a record; an update that was cut short may have left it on two machines. */
 export function placedAgent(record: WebRecord, agents: readonly Agent[]): PlacedAgent | undefined {
-  const own = placed(agents).filter(({ id }) => id === record.agentId);
-  return own.find((agent) => addressOf(agent) === record.hostAddress) ?? own[0];
+  return listedAgent(record, placed(agents));
 }
 
 export function addressOf({ id, host }: PlacedAgent): string {

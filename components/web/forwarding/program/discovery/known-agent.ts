@@ -4,6 +4,7 @@ import type { WebRecord } from "../../../record.ts";
 import type { Registered } from "../../../servers.ts";
 import type { AgentView, Target } from "../agents.ts";
 import type { Tunnels } from "../tunnels.ts";
+import type { Claims } from "./claims.ts";
 import { accepts } from "./probe.ts";
 import type { Reading } from "./read-agents.ts";
 import { type Status, statusOf } from "./status.ts";
@@ -24,17 +25,22 @@ export class KnownAgent {
   isStarted = false;
   status: Status = { state: "starting", reason: "it has not been looked at yet", silentSince: undefined };
   readonly #tunnels: Tunnels;
+  readonly #claims: Claims;
+  /** By server: why it is not used, though it is registered. */
+  #refused: ReadonlyMap<string, string> = new Map();
   /** mngr's word for its state. */
   #state: string | undefined;
   #registered: Registered | undefined;
   #page: string | undefined;
+  #claimed: string | undefined;
   #ssh: SshAccess | undefined;
   /** By server: where it is reached from here. */
   #urls: ReadonlyMap<string, URL> = new Map();
 
-  constructor(record: WebRecord, tunnels: Tunnels) {
+  constructor(record: WebRecord, tunnels: Tunnels, claims: Claims) {
     this.record = record;
     this.#tunnels = tunnels;
+    this.#claims = claims;
   }
 
   get isOnline(): boolean {
@@ -52,8 +58,15 @@ export class KnownAgent {
     return { id, name, provider, state, servers: [...(this.#registered?.servers.keys() ?? [])] };
   }
 
-  get junkLines(): number {
-    return this.#registered?.junk ?? 0;
+  /** What of its words is not believed, each a clause about it for the log. */
+  get doubts(): readonly string[] {
+    const { junk = 0, refused = new Map<string, string>() } = this.#registered ?? {};
+    return [
+      ...(this.#claimed === undefined ? [] : [`claims to be ${this.#claimed}: what it says is ignored`]),
+      ...(junk === 0 ? [] : ["has lines among its registrations that are none"]),
+      ...[...refused].map(([name, url]) => `registers its server ${name} at ${url}: only its own loopback is accepted`),
+      ...[...this.#refused].map(([name, why]) => `registers its server ${name} where it can't be: ${why}`),
+    ];
   }
 
   /** @returns what a status can be told apart by */
@@ -67,6 +80,7 @@ export class KnownAgent {
     this.#state = reading?.state ?? this.#state;
     this.#ssh = reading?.ssh ?? this.#ssh;
     this.#registered = reading?.said?.registered ?? this.#registered;
+    if (reading !== undefined) this.#claimed = reading.claimed;
     if (reading?.said !== undefined) this.#page = reading.said.page;
     await this.look();
   }
@@ -75,7 +89,10 @@ export class KnownAgent {
   async look(): Promise<void> {
     const [state, registered] = [this.#state, this.#registered];
     // A port that answers is not its own when it does not run.
-    const servers = isLive(state) === false ? [] : [...(registered?.servers ?? [])];
+    const known = isLive(state) === false ? new Map<string, string>() : (registered?.servers ?? new Map());
+    const isHere = this.record.provider === "local";
+    this.#refused = isHere ? this.#claims.take(this.record.agentId, known) : new Map();
+    const servers = [...known].filter(([name]) => !this.#refused.has(name));
     const reached = await Promise.all(servers.map(async ([name, url]) => ({ name, ...(await this.#reach(url)) })));
     this.#urls = new Map(reached.flatMap(({ name, url }) => (url === undefined ? [] : [[name, url]])));
     const obstacle = reached.find((each) => each.obstacle !== undefined)?.obstacle;

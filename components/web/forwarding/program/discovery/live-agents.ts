@@ -7,6 +7,7 @@ import type { Log } from "../../../../supervision/log.ts";
 import { readRecords } from "../../../record.ts";
 import type { Agents, AgentView, Target } from "../agents.ts";
 import { sshTunnels } from "../tunnels.ts";
+import { Claims, type Reserved } from "./claims.ts";
 import { KnownAgent } from "./known-agent.ts";
 import { mngrEnvironmentOf, mngrKeyOf } from "./mngr-of.ts";
 import { OnDemand } from "./on-demand.ts";
@@ -33,6 +34,8 @@ export interface Discovery {
   /** What mngr and ssh get to see of it: see `mngrEnvironment`. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Log;
+  /** What no agent of this machine may register. */
+  readonly reserved?: Reserved;
   readonly waits?: Waits;
 }
 
@@ -46,6 +49,7 @@ class LiveAgents implements Agents {
   readonly #waits: Waits;
   readonly #calledOff = new AbortController();
   readonly #tunnels;
+  readonly #claims;
   readonly #onDemand;
   readonly #endWatch: () => void;
   readonly #agents = new Map<string, KnownAgent>();
@@ -62,6 +66,7 @@ class LiveAgents implements Agents {
     this.#discovery = discovery;
     this.#waits = discovery.waits ?? usualWaits;
     this.#pause = this.#waits.asked;
+    this.#claims = new Claims(discovery.reserved);
     this.#tunnels = sshTunnels(mngrEnvironment(discovery.env));
     this.#onDemand = new OnDemand({ ...discovery, onEnd: (id) => this.#hasStarted(id) });
     ensureFolder(discovery.paths.web);
@@ -193,10 +198,11 @@ class LiveAgents implements Agents {
     const known = new Map(this.#agents);
     this.#agents.clear();
     for (const record of records) {
-      const agent = known.get(record.agentId) ?? new KnownAgent(record, this.#tunnels);
+      const agent = known.get(record.agentId) ?? new KnownAgent(record, this.#tunnels, this.#claims);
       agent.record = record;
       this.#agents.set(record.agentId, agent);
     }
+    this.#claims.keep(new Set(this.#agents.keys()));
     return JSON.stringify(records) !== before;
   }
 
@@ -205,12 +211,11 @@ class LiveAgents implements Agents {
   }
 
   #tellStates(): void {
-    for (const { record, status, view, junkLines } of this.#agents.values()) {
+    for (const { record, status, view, doubts } of this.#agents.values()) {
       const servers = view.servers.join(", ");
       const state = status.state === "online" ? `online (${servers})` : `${status.state}: ${status.reason}`;
       this.#tell(record.agentId, `${record.name} is ${state}`, "");
-      const junk = junkLines === 0 ? "" : `${record.name} has lines among its registrations that are none`;
-      this.#tell(`${record.agentId} junk`, junk, "");
+      this.#tell(`${record.agentId} doubts`, doubts.map((doubt) => `${record.name} ${doubt}`).join("; "), "");
     }
   }
 

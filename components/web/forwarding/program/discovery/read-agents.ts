@@ -1,4 +1,12 @@
-import { type Executed, type Mngr, MngrError, type SshAccess } from "../../../../mngr/client.ts";
+import {
+  type Agent,
+  type Executed,
+  type Mngr,
+  MngrError,
+  type SshAccess,
+  TooMuchOutput,
+} from "../../../../mngr/client.ts";
+import { listedAgent } from "../../../listed-agent.ts";
 import type { WebRecord } from "../../../record.ts";
 import { parseServersOutput, type Registered, readServersCommand, registeredServers } from "../../../servers.ts";
 
@@ -10,6 +18,8 @@ export interface Reading {
   readonly said: Said | undefined;
   /** How its host is reached, for one that is not this machine. */
   readonly ssh: SshAccess | undefined;
+  /** The id of another agent, when it claims to be that one; then nothing that it said counts. */
+  readonly claimed?: string | undefined;
 }
 
 export interface Said {
@@ -52,17 +62,23 @@ export async function readAgents(mngr: Mngr, records: readonly WebRecord[]): Pro
     settled(mngr.exec(records.map(addressOf), command)),
   ]);
   const agents = list.value?.agents ?? [];
-  const there = records.filter(({ agentId }) => agents.some(({ id }) => id === agentId));
+  const there = records.filter((record) => listedAgent(record, agents) !== undefined);
   // One that is gone fails the command for all.
   const isRetried = firstTry.value === undefined && there.length > 0 && there.length < records.length;
   const exec = isRetried ? await settled(mngr.exec(there.map(addressOf), command)) : firstTry;
   const isNeeded = list.value === undefined || there.length > 0;
   if (list.value === undefined && exec.value === undefined) throw list.error;
-  const said = saidBy(exec.value);
-  const readings = records.map(({ agentId }) => {
-    const agent = agents.find(({ id }) => id === agentId);
+  const asked = isRetried ? there : records;
+  const isFlooded = exec.error instanceof TooMuchOutput;
+  const together = isFlooded ? undefined : printedBy(asked, agents, exec.value);
+  const printed = together ?? (await printedAlone(mngr, asked));
+  const readings = records.map((record): [string, Reading] => {
+    const { agentId } = record;
+    const agent = listedAgent(record, agents);
     const state = agent?.state ?? (list.value?.isComplete ? "GONE" : undefined);
-    return [agentId, { state, said: said.get(agentId), ssh: agent?.host?.ssh ?? undefined }] as const;
+    const { id, said } = parseSaid(printed.get(agentId) ?? "");
+    const own = id === agentId ? { said } : { said: undefined, claimed: id };
+    return [agentId, { state, ssh: agent?.host?.ssh ?? undefined, ...own }];
   });
   const problem = list.error ?? (isNeeded ? exec.error : undefined);
   return { readings: new Map(readings), problem: problem?.message };
@@ -73,19 +89,48 @@ function addressOf({ agentId, hostAddress }: WebRecord): string {
   return hostAddress ?? `${agentId}@localhost.local`;
 }
 
-function saidBy(executed: Executed | undefined): Map<string, Said> {
-  return new Map((executed?.results ?? []).flatMap(({ stdout }) => parseSaid(stdout)));
+/**
+ * What each agent printed, by its id. mngr labels results with names that it reads on the agent's own machine, and an
+ * agent that is root there can take another's name. Every agent that was asked has one entry, so as long as each name
+ * occurs once, each entry is from the agent of that name.
+ *
+ * @returns undefined when the names do not identify the agents: then each has to be asked alone
+ */
+function printedBy(
+  asked: readonly WebRecord[],
+  agents: readonly Agent[],
+  executed: Executed | undefined,
+): Map<string, string> | undefined {
+  if (executed === undefined) return new Map();
+  const { results, failed } = executed;
+  const found = [...results, ...failed].map(({ agent }) => agent).sort();
+  const names = new Map(asked.map((record) => [listedAgent(record, agents)?.name ?? record.agentName, record.agentId]));
+  const isClear = names.size === asked.length && String(found) === String([...names.keys()].sort());
+  if (!isClear) return undefined;
+  return new Map(results.map(({ agent, stdout }) => [names.get(agent) ?? "", stdout]));
 }
 
-/** What the command printed for one agent; nothing when it printed something else. */
-function parseSaid(stdout: string): [string, Said][] {
+/** With one address in the question, whatever comes back is from there. */
+async function printedAlone(mngr: Mngr, asked: readonly WebRecord[]): Promise<Map<string, string>> {
+  const printed = asked.map(async (record): Promise<[string, string][]> => {
+    const { value } = await settled(mngr.exec([addressOf(record)], command));
+    const [result, another] = value?.results ?? [];
+    return result === undefined || another !== undefined ? [] : [[record.agentId, result.stdout]];
+  });
+  return new Map((await Promise.all(printed)).flat());
+}
+
+/** What the command printed for one agent; nothing when it printed something else. @returns the id that it gave */
+function parseSaid(stdout: string): { id?: string; said?: Said } {
   const [, id, rest = ""] = /^=== agent (agent-[0-9a-f]{32})\n(.*)$/s.exec(stdout) ?? [];
   const at = rest.indexOf(`\n${marks.page}`);
-  if (id === undefined || at === -1) return [];
+  if (id === undefined || at === -1) return {};
   // An empty one leaves the mark at the end, without its newline.
   const page = rest.slice(at + marks.page.length + 2);
   const registered = registeredServers(parseServersOutput(rest.slice(0, at)));
-  return [[id, { registered, page: page === "" ? undefined : page }]];
+  // The shell that measured it was the agent's.
+  const isShown = page !== "" && page.length <= mostOfPage;
+  return { id, said: { registered, page: isShown ? page : undefined } };
 }
 
 type Settled<Value> =
