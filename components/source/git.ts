@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 
 /** Git on this machine. Every call names the repository; nothing prompts. */
 
@@ -75,11 +76,15 @@ export function isAncestor(git: Git, ancestor: string, commit: string): Promise<
   return succeeds(git, ["merge-base", "--is-ancestor", ancestor, commit]);
 }
 
-/** The folder in which a branch is checked out; undefined when there is none. */
-export async function worktreeOf(git: Git, branch: string): Promise<string | undefined> {
-  const listed = await git.run(["worktree", "list", "--porcelain"]);
-  const block = listed.split("\n\n").find((each) => each.split("\n").includes(`branch refs/heads/${branch}`));
-  return block?.match(/^worktree (.+)$/m)?.[1];
+/**
+ * The folder in which a branch is checked out, else the one that mngr made for an agent of this name, which may have
+ * checked out another branch since; undefined when there is none.
+ */
+export async function worktreeOf(git: Git, branch: string, agent: string): Promise<string | undefined> {
+  const blocks = (await git.run(["worktree", "list", "--porcelain"])).split("\n\n");
+  const folders = blocks.flatMap((block) => /^worktree (.+)$/m.exec(block)?.[1] ?? []);
+  const at = blocks.findIndex((block) => block.split("\n").includes(`branch refs/heads/${branch}`));
+  return folders[at] ?? folders.find((folder) => basename(folder).startsWith(`${agent}-`));
 }
 
 /** How many files of a worktree hold changes that were not committed; none when the worktree is gone. */

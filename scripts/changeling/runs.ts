@@ -33,9 +33,14 @@ export function runsText(runs: readonly Run[]): string {
     run.cause.kind.replace("_", " "),
     run.outcome?.replace("_", " ") ?? "running",
     run.durationSeconds === undefined ? "" : duration(run.durationSeconds),
-    run.reason ?? run.commits.map(({ subject }) => subject).join("; "),
+    whatCameOf(run),
   ]);
   return table(["RUN", "FIRED", "WHY", "OUTCOME", "TOOK", "WHAT"], rows);
+}
+
+function whatCameOf({ reason, commits, warnings }: Run): string {
+  const what = reason ?? commits.map(({ subject }) => subject).join("; ");
+  return [what, ...warnings.map((warning) => `warning: ${warning}`)].filter((each) => each !== "").join("; ");
 }
 
 export function wholeNumber(text: string): number {

@@ -61,6 +61,37 @@ describe("a command agent", () => {
     ]);
   });
 
+  it.concurrent("commits wherever it likes: its branches are named, and what it did to the base branch is a warning", async () => {
+    const primary = `git -C "${lab.repo}" -c user.name=T -c user.email=t@example.com`;
+    const script = `git checkout --quiet -b fix/x; ${commit}; echo over > over
+      git checkout --quiet --detach; git commit --quiet --allow-empty --message Loose
+      ${primary} commit --quiet --allow-empty --message "On main"`;
+    at.install(at.spec("elsewhere", { agent: { script } }));
+    const run = await at.run("elsewhere");
+    expect(run).toMatchObject({
+      outcome: "succeeded",
+      commits: [{ subject: "Loose" }, { subject: "Mark" }],
+      branches: [
+        { name: run.branch, commits: 2 },
+        { name: "fix/x", commits: 1 },
+      ],
+      warnings: [
+        `it left changes of 1 file in ${run.worktree}: over`,
+        expect.stringMatching(/^main was moved while it ran, from \w+ to \w+: 1 commit more than before$/),
+      ],
+    });
+    expect(lab.git("log", "--format=%s", `${run.base}..${run.branch}`)).toBe("Loose\nMark");
+  });
+
+  it.concurrent("commits nothing but an empty commit: no changes", async () => {
+    at.install(at.spec("empty", { agent: { script: "git commit --quiet --allow-empty --message Nothing" } }));
+    expect(await at.run("empty")).toMatchObject({
+      outcome: "no_changes",
+      reason: "its commit changes nothing",
+      commits: [{ subject: "Nothing" }],
+    });
+  });
+
   it.concurrent("is what mngr shows it as, and is kept, stopped", async () => {
     at.install(at.spec("kept", { agent: { script: "true" } }));
     const run = await at.run("kept");
@@ -99,7 +130,7 @@ describe("a command agent", () => {
     at.install(at.spec("touches", { agent: { mngrType: "toucher" } }));
     const run = await at.run("touches");
     expect(run.outcome).toBe("no_changes");
-    expect(run.reason).toBe(`it made no commit, but left changes of 1 file in ${run.worktree}`);
+    expect(run.reason).toBe(`it made no commit, but left changes of 1 file in ${run.worktree}: touched`);
   });
 
   it.concurrent("is put aside by a profile, with that profile's settings", async () => {

@@ -156,7 +156,8 @@ async function deploy(spec: AppSpec, secrets: Record<string, string>, tarball?: 
   const folder = join(stack.home, "node_modules/changelings");
   cpSync(programFolder, join(folder, "modal/program"), { recursive: true });
   mkdirSync(join(folder, "local/runs"), { recursive: true });
-  cpSync(join(programFolder, "../../local/runs/run-command.sh"), join(folder, "local/runs/run-command.sh"));
+  for (const file of ["local/runs/run-command.sh", "local/runs/git-work.sh"])
+    cpSync(join(programFolder, "../..", file), join(folder, file));
   const file = join(stack.home, `${spec.name}.json`);
   writeFileSync(file, canonicalJson({ ...spec, secrets: Object.keys(secrets) }));
   await stack.client.putSecret(spec.secretName, spec.environment, secrets);

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from lab import PROGRAM, Lab
+from lab import GIT_WORK, PROGRAM, Lab
 
 RUN = "fixer-2026-11-21-05-00-00"
 BRANCH = f"changelings/{RUN}"
@@ -34,6 +34,7 @@ class Sandbox(Lab):
         (self.here / "authorized_keys").write_text("ssh-ed25519 AAAA one\nssh-ed25519 BBBB two\n")
         for script in ("prepare.sh", "watch.sh", "git-credential.sh"):
             shutil.copy(PROGRAM / script, self.here)
+        shutil.copy(GIT_WORK, self.here)
         self.plan(
             run=RUN, changeling="fixer", repo=str(self.origin), branch="main", new_branch=BRANCH, commit="",
             timeout_seconds=60, settle_seconds=1, ends="leaves-status", git_name="Ann O'Dyne",

@@ -1,51 +1,19 @@
 """watch.sh, which brings a run to its end, and end-run.sh, which asks for it."""
 
-import json
 import os
 import shutil
 import signal
 import subprocess
 from pathlib import Path
 
-from lab import HOSTILE, PROGRAM, RUN_COMMAND
-from sandbox import BRANCH, RUN, Sandbox
+from lab import HOSTILE, PROGRAM
+from sandbox import BRANCH, RUN
+from watching import Watching
 
 END_RUN = PROGRAM.parent / "end-run.sh"
 
 
-class Watch(Sandbox):
-    def watched(self, **plan: object) -> dict:
-        """Prepares, then watches to the end; returns the record of it."""
-        self.assertEqual(self.run_prepare_without_watcher().returncode, 0)
-        self.plan(**plan)
-        (self.here / "started").write_text(Path("/proc/uptime").read_text().split(".")[0])
-        (self.folder / "session").touch()
-        self.happen()
-        done = self.run_script("watch.sh")
-        self.assertTrue((self.here / "ended").exists(), done.stderr)
-        return json.loads((self.records / "ended.json").read_text())
-
-    def run_prepare_without_watcher(self) -> subprocess.CompletedProcess[str]:
-        (self.here / "watched").mkdir()
-        return self.run_script("prepare.sh")
-
-    def happen(self) -> None:
-        """What the agent does; tests put another in its place."""
-
-    def commit(self, *subjects: str) -> None:
-        for subject in subjects:
-            self.git("commit", "--quiet", "--allow-empty", "--message", subject, cwd=self.work_dir)
-
-    def command(self, *command: str) -> None:
-        wrapper = ["sh", str(RUN_COMMAND), str(self.here / "run")]
-        subprocess.run([*wrapper, *command], cwd=self.work_dir, env=self.environment, stdout=subprocess.DEVNULL)
-
-    def assert_end(self, ended: dict, outcome: str, reason: str | None, subjects: list[str]) -> None:
-        self.assertRegex(ended["at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
-        self.assertEqual([ended[key] for key in ("event", "changeling", "id")], ["ended", "fixer", RUN])
-        self.assertEqual((ended["outcome"], ended.get("reason")), (outcome, reason))
-        self.assertEqual([commit["subject"] for commit in ended["commits"]], subjects)
-
+class Watch(Watching):
     def test_a_command_that_committed_has_its_work_pushed(self) -> None:
         subject = HOSTILE.replace("\n", " ").replace("\u2028", " ")
 
@@ -75,7 +43,7 @@ class Watch(Sandbox):
     def test_one_that_left_changes(self) -> None:
         self.happen = lambda: self.command("sh", "-c", "echo x >a; echo y >README.md")
         self.assert_end(
-            self.watched(), "no_changes", f"it made no commit, but left changes of 2 files in {self.work_dir}", []
+            self.watched(), "no_changes", f"it made no commit, but left changes of 2 files in {self.work_dir}: README.md, a", []
         )
 
     def test_one_whose_commits_nobody_takes(self) -> None:
@@ -99,6 +67,14 @@ class Watch(Sandbox):
         self.happen = lambda: self.commit("Talk")
         self.assert_end(self.watched(ends="settles"), "succeeded", None, ["Talk"])
         self.assertEqual((self.records / "output.log").read_text(), "what it said\n")
+
+    def test_a_conversation_whose_process_ends_has_failed(self) -> None:
+        idle = subprocess.Popen(["sleep", "30"])
+        self.addCleanup(lambda: (idle.kill(), idle.wait()))
+        (self.folder / "pane").write_text(f"0 {idle.pid}\n")
+        self.happen = lambda: self.commit("Half")
+        reason = "its agent's process ended, which a conversation's does not by itself"
+        self.assert_end(self.watched(ends="settles", settle_seconds=30), "failed", reason, ["Half"])
 
     def test_a_conversation_that_waits_for_a_permission(self) -> None:
         def happen() -> None:

@@ -42,6 +42,8 @@ const addressed = () => {
   return known().filter(({ id, name }) => names.includes(id) || names.includes(name));
 };
 
+const worktreeOf = ({ name, id }: Agent) => join(folder, "worktrees", `${name}-${id.replace("agent-", "")}`);
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -77,7 +79,7 @@ async function create(): Promise<void> {
     print({ event: "error", error_class: failure.error_class, message: failure.message });
     process.exit(1);
   }
-  const worktree = join(folder, "worktrees", agent.id);
+  const worktree = worktreeOf(agent);
   git(".", "worktree", "add", "--quiet", "--no-track", "-b", branch, worktree, base);
   const environment = Object.fromEntries(
     readFileSync(option("--env-file"), "utf8")
@@ -112,7 +114,7 @@ switch (args[0]) {
   case "destroy":
     for (const agent of addressed()) {
       stop(agent);
-      const worktree = join(folder, "worktrees", agent.id);
+      const worktree = worktreeOf(agent);
       if (existsSync(worktree)) {
         // A worktree knows its repository; git removes one only from outside of it.
         const common = git(worktree, "rev-parse", "--git-common-dir");

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Run } from "../../components/cron/runs/run.ts";
-import { runReport } from "../../scripts/changeling/run-text.ts";
+import { runInWords, runReport } from "../../scripts/changeling/run-text.ts";
+import { runsText } from "../../scripts/changeling/runs.ts";
 
 const id = "fairy-2026-11-21-05-00-00";
 const run: Run = {
@@ -14,6 +15,8 @@ const run: Run = {
   branch: `changelings/${id}`,
   repo: "https://example.com/app.git",
   commits: [{ hash: "0123456789abcdef", subject: "Fix one" }],
+  branches: [],
+  warnings: [],
   outcome: "succeeded",
   reason: undefined,
 };
@@ -31,6 +34,20 @@ describe("runReport", () => {
     ]);
     expect(look({ repo: "/home/me/app" })).toBe(`git -C /home/me/app show changelings/${id}`);
     expect(look({ commits: [] })).toBeUndefined();
+  });
+
+  it("says where commits are that are not on the run's branch, and what to be warned of", () => {
+    const branches = [{ name: "fix/$(id)", commits: 1 }];
+    const warned = { ...run, repo: "/home/me/my app", branches, warnings: ["main was moved"] };
+    expect(runReport(warned).split("\n").slice(2)).toEqual([
+      "  on       fix/$(id): 1 commit",
+      "  commit   0123456789 Fix one",
+      "  in       /home/me/my app",
+      "  look     git -C '/home/me/my app' show 'fix/$(id)'",
+      "  warning  main was moved",
+    ]);
+    expect(runInWords(warned, new Date(`${run.endedAt}`))).toBe("succeeded just now: 1 commit (1 warning)");
+    expect(runsText([warned])).toContain("Fix one; warning: main was moved");
   });
 
   it.each([

@@ -1,10 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { type Ending, type Verdict, verdictOf } from "../../components/cron/local/runs/outcome.ts";
+import {
+  type Ending,
+  type Verdict,
+  verdictOf,
+  warningOfUncommitted,
+} from "../../components/cron/local/runs/outcome.ts";
 import { Settling } from "../../components/cron/local/runs/settling.ts";
 import type { Agent } from "../../components/mngr/client.ts";
 
 const commit = { hash: "aed55b4", subject: "Mend it" };
-const nothing = { commits: [], uncommittedFiles: 0, worktree: "/w", timeoutSeconds: 60 };
+const nothing = { commits: [], isChanged: false, uncommitted: [], worktree: "/w", timeoutSeconds: 60 };
 
 describe("verdictOf", () => {
   const noCommit = { outcome: "no_changes", reason: "it made no commit" } as const;
@@ -17,6 +22,7 @@ describe("verdictOf", () => {
       [
         [{ kind: "exited", exitCode: 3 }, "its command ended with exit status 3"],
         [{ kind: "blocked" }, "it was waiting for a permission that nobody was there to give"],
+        [{ kind: "died" }, "its agent's process ended, which a conversation's does not by itself"],
         [{ kind: "vanished" }, "its command was killed, or its terminal was closed"],
         [{ kind: "stopped" }, "its agent was stopped by somebody else, or this machine was restarted"],
         [{ kind: "destroyed" }, "its agent was destroyed by somebody else"],
@@ -36,21 +42,34 @@ describe("verdictOf", () => {
 
   it.each(cases)("%j, without and with a commit", (ending, without, withCommit) => {
     expect(verdictOf(ending, nothing)).toEqual(without);
-    expect(verdictOf(ending, { ...nothing, commits: [commit] })).toEqual(withCommit);
+    expect(verdictOf(ending, { ...nothing, commits: [commit], isChanged: true })).toEqual(withCommit);
   });
 
-  it("tells of work that was not committed", () => {
-    const left = (uncommittedFiles: number) =>
-      verdictOf({ kind: "exited", exitCode: 0 }, { ...nothing, uncommittedFiles });
-    expect(left(1).reason).toBe("it made no commit, but left changes of 1 file in /w");
-    expect(left(2).reason).toBe("it made no commit, but left changes of 2 files in /w");
+  it("commits that change nothing are no changes", () => {
+    const of = (count: number) =>
+      verdictOf({ kind: "settled" }, { ...nothing, commits: Array.from({ length: count }, () => commit) });
+    expect(of(1)).toEqual({ outcome: "no_changes", reason: "its commit changes nothing" });
+    expect(of(2)).toEqual({ outcome: "no_changes", reason: "its 2 commits change nothing" });
+  });
+
+  it("names what was not committed: as the reason, or as a warning beside a commit", () => {
+    const left = (...uncommitted: string[]) => ({ ...nothing, uncommitted });
+    const reason = (...uncommitted: string[]) =>
+      verdictOf({ kind: "exited", exitCode: 0 }, left(...uncommitted)).reason;
+    expect(reason("a")).toBe("it made no commit, but left changes of 1 file in /w: a");
+    expect(reason(..."abcdefg")).toBe("it made no commit, but left changes of 7 files in /w: a, b, c, d, e and 2 more");
+    expect(warningOfUncommitted(left("a"))).toBeUndefined();
+    expect(warningOfUncommitted({ ...nothing, commits: [commit] })).toBeUndefined();
+    expect(warningOfUncommitted({ ...left("a", "b"), commits: [commit] })).toBe(
+      "it left changes of 2 files in /w: a, b",
+    );
   });
 });
 
 describe("Settling", () => {
   const agent: Agent = { id: "agent-1", name: "a", state: "WAITING", labels: {}, plugin: {} };
-  const talk = { isConversational: true, settleSeconds: 60, leavesExitStatus: false };
-  const command = { isConversational: false, settleSeconds: 60, leavesExitStatus: true };
+  const talk = { isConversational: true, isPrinted: false, settleSeconds: 60, leavesExitStatus: false };
+  const command = { ...talk, isConversational: false, leavesExitStatus: true };
 
   /** Shows it one state after the other, 10 s apart, and tells its answers. */
   function answers(expected: typeof talk, ...sightings: (Partial<Agent> | undefined)[]) {
@@ -97,8 +116,13 @@ describe("Settling", () => {
     expect(answers(talk, undefined, undefined)).toEqual([undefined, "destroyed"]);
   });
 
+  it("the process of a conversation that ends has died, unless it was only to be printed", () => {
+    expect(answers(talk, { state: "DONE" }, { state: "DONE" })).toEqual([undefined, "died"]);
+    expect(answers({ ...talk, isPrinted: true }, { state: "DONE" })).toEqual(["done"]);
+  });
+
   it("DONE is an end, but for a command that owes an exit status only after a second look", () => {
-    expect(answers(talk, { state: "DONE" })).toEqual(["done"]);
+    expect(answers({ ...command, leavesExitStatus: false }, { state: "DONE" })).toEqual(["done"]);
     expect(answers(command, { state: "DONE" }, { state: "DONE" })).toEqual([undefined, "vanished"]);
   });
 });

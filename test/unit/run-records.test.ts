@@ -64,6 +64,8 @@ describe("readRuns", () => {
         branch: "changelings/a-2026-11-21-05-00-00",
         repo: "/repo",
         commits: [{ hash: "b2a592b", subject: "Mend it" }],
+        branches: [],
+        warnings: [],
         outcome: "succeeded",
         reason: undefined,
         request: undefined,

@@ -21,7 +21,7 @@ export function programFingerprint(): string {
       .map(({ name }) => join(programFolder, name))
       .sort(),
     // app.py takes it along.
-    join(here, "..", "local", "runs", "run-command.sh"),
+    ...["run-command.sh", "git-work.sh"].map((file) => join(here, "..", "local", "runs", file)),
     programRequirements,
   ]);
   return fingerprint;

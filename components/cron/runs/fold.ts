@@ -1,5 +1,5 @@
 import type { RecordLine } from "./record-line.ts";
-import type { Commit, Run } from "./run.ts";
+import type { Run } from "./run.ts";
 
 /** A run with what those who perform it need to know of it. */
 export interface RecordedRun extends Run {
@@ -38,6 +38,8 @@ function begun(line: Extract<RecordLine, { event: "fired" | "skipped" }>): Recor
     branch: isSkipped ? undefined : line.branch,
     repo: isSkipped ? undefined : line.repo,
     commits: [],
+    branches: [],
+    warnings: [],
     outcome: isSkipped ? "skipped" : undefined,
     reason: isSkipped ? line.reason : undefined,
     request: line.request,
@@ -55,9 +57,9 @@ function advanced(
   if (line.event === "created") {
     return { ...run, agentId: line.agentId, base: line.base, worktree: line.worktree, agentIsKept: true };
   }
-  const commits: readonly Commit[] = line.commits;
-  const durationSeconds = (Date.parse(line.at) - Date.parse(run.firedAt)) / 1000;
-  return { ...run, endedAt: line.at, durationSeconds, commits, outcome: line.outcome, reason: line.reason };
+  const { at, commits, branches = [], warnings = [], outcome, reason } = line;
+  const durationSeconds = (Date.parse(at) - Date.parse(run.firedAt)) / 1000;
+  return { ...run, endedAt: at, durationSeconds, commits, branches, warnings, outcome, reason };
 }
 
 /** The same runs, those that were fired last first. */

@@ -39,6 +39,9 @@ const recordLine = z.union([
     outcome: z.enum(["succeeded", "no_changes", "failed", "timed_out"]),
     reason: z.optional(z.string()),
     commits: z.array(z.object({ hash: z.string(), subject: z.string() })),
+    /** Absent: they are on the run's own branch. */
+    branches: z.optional(z.array(z.object({ name: z.string(), commits: z.number() }))),
+    warnings: z.optional(z.array(z.string())),
   }),
   z.object({
     ...common,

@@ -13,6 +13,12 @@ export interface Commit {
   readonly subject: string;
 }
 
+/** A branch, and how many of a run's commits it holds. */
+export interface HeldCommits {
+  readonly name: string;
+  readonly commits: number;
+}
+
 /** One run, folded from its record lines. Times are ISO 8601, UTC. */
 export interface Run {
   /** `<changeling>-<YYYY-MM-DD-HH-MM-SS>` (UTC): the agent's name too. */
@@ -28,6 +34,10 @@ export interface Run {
   /** Repository the branch is in: an absolute path; on Modal an https URL. */
   readonly repo: string | undefined;
   readonly commits: readonly Commit[];
+  /** Where its commits are, when that is not its `branch` alone; on Modal the remote's branches. */
+  readonly branches: readonly HeldCommits[];
+  /** What a person should see beside the outcome: uncommitted files, a base branch that was moved. In words. */
+  readonly warnings: readonly string[];
   /** Undefined while it runs. */
   readonly outcome: Outcome | undefined;
   /** In words, for every outcome but a plain success. */

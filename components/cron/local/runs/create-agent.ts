@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -12,9 +12,10 @@ import { fallbackIdentity, gitIn, worktreeOf } from "../../../source/git.ts";
 import { isAlive } from "../../../supervision/process.ts";
 import type { JobSpec } from "../job.ts";
 import type { RunContext } from "./context.ts";
-import { deleteBranchIfEmpty, forkPoint } from "./git.ts";
+import { deleteBranchIfEmpty } from "./git.ts";
 import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
 import { prepareRepository, repositoryFolder } from "./repository.ts";
+import { baseCommitOf, noteStart } from "./start.ts";
 
 /** `mngr create` waits for a conversational agent to be ready and to take its message; longer than this it hangs. */
 const createPatienceMs = 600_000;
@@ -26,8 +27,8 @@ export class CreateError extends Error {}
 
 export interface CreatedAgent {
   readonly agentId: string;
-  /** The commit that its branch started from. */
-  readonly base: string;
+  /** The commit that its branch started from; undefined when that is not known. */
+  readonly base: string | undefined;
   readonly worktree: string | undefined;
 }
 
@@ -53,10 +54,9 @@ export async function createAgent(plan: RunPlan, context: RunContext): Promise<C
   const git = gitIn(folder, context.env);
   const branch = branchOf(plan.id);
   if (created?.kind === "created") {
-    const base = await forkPoint(git, readFileSync(files.base, "utf8"), branch);
-    return { agentId: created.agentId, base, worktree: await worktreeOf(git, branch) };
+    return { agentId: created.agentId, base: baseCommitOf(files), worktree: await worktreeOf(git, branch, plan.id) };
   }
-  await clearAway(plan, files, created, context);
+  await clearAway(plan, created, context);
   const log = readTextIfAny(files.createLog) ?? "";
   const message = created?.message ?? (log.trim() === "" ? "it was interrupted" : errorLine(log));
   throw new CreateError(`mngr create failed: ${message.split("\n", 1)[0]}`);
@@ -72,14 +72,14 @@ async function startCreate(plan: RunPlan, files: RunFiles, context: RunContext):
   const { GITHUB_TOKEN: token } = { ...spec.agent.env, ...secrets };
   const gh = token === undefined ? {} : { GH_TOKEN: token };
   ensureFolder(dirname(files.env));
-  writePrivateFile(files.base, repository.base);
+  await noteStart(files, repository, context.env);
   writePrivateFile(files.env, envFileText({ ...identity, ...gh, ...spec.agent.env, ...secrets }));
   if (spec.agent.message !== undefined) writePrivateFile(files.prompt, spec.agent.message);
   if (spec.agent.script !== undefined) writePrivateFile(files.script, spec.agent.script);
   const args = createArguments({
     agent: plan.id,
     type: spec.agent.mngrType,
-    base: repository.base,
+    base: repository.base.name,
     branch: branchOf(plan.id),
     labels: labelsOf(plan, context.installation),
     envFile: files.env,
@@ -136,12 +136,7 @@ async function endOfOrphan(files: RunFiles): Promise<void> {
 }
 
 /** A failed create may leave an agent that nothing can start again: it is destroyed when it is ours. */
-async function clearAway(
-  plan: RunPlan,
-  files: RunFiles,
-  created: Created | undefined,
-  context: RunContext,
-): Promise<void> {
+async function clearAway(plan: RunPlan, created: Created | undefined, context: RunContext): Promise<void> {
   if (created?.kind === "error" && created.errorClass === "DuplicateAgentNameError") return;
   const mngr = context.mngr(plan.spec.mngrProfile);
   try {
@@ -152,7 +147,7 @@ async function clearAway(
     // Somebody else's branch of that name made the create fail: it is not ours to delete.
     if (created?.kind === "error" && /already exists/.test(created.message)) return;
     const git = gitIn(repositoryFolder(context.paths, plan.spec.repo), context.env);
-    await deleteBranchIfEmpty(git, readFileSync(files.base, "utf8"), branchOf(plan.id));
+    await deleteBranchIfEmpty(git, branchOf(plan.id));
   } catch (error) {
     context.log(
       `${plan.id}: could not clear away what its create left: ${error instanceof Error ? error.message : error}`,

@@ -1,39 +1,34 @@
 import { branchExists, type Git, GitError, succeeds } from "../../../source/git.ts";
-import type { Commit } from "../../runs/run.ts";
 
-/** What a run asks of git. */
+/** What a run asks of git, beside what `git-work.sh` does. */
 
-/** More commits than this of one run are not listed in its record. */
-const mostCommits = 100;
+/** What a run starts from. */
+export interface Base {
+  /** `refs/heads/main`, or `refs/remotes/origin/main`. */
+  readonly ref: string;
+  /** The shortest name that means this ref and no other: `main`; `heads/main` where a tag is named so too. */
+  readonly name: string;
+}
 
 /**
  * What a new branch starts from: the local branch as it is, or the remote's when there is no local one.
  * @throws GitError when there is neither
  */
-export async function baseOf(git: Git, branch: string): Promise<string> {
-  if (await branchExists(git, branch)) return branch;
-  const remote = `origin/${branch}`;
-  if (await succeeds(git, ["show-ref", "--verify", "--quiet", `refs/remotes/${remote}`])) return remote;
+export async function baseOf(git: Git, branch: string): Promise<Base> {
+  for (const ref of [`refs/heads/${branch}`, `refs/remotes/origin/${branch}`]) {
+    if (await succeeds(git, ["show-ref", "--verify", "--quiet", ref])) return namedBase(git, ref);
+  }
   throw new GitError(`the repository has no branch "${branch}", nor has its remote "origin"`);
 }
 
-/** The commit at which a branch left another. */
-export async function forkPoint(git: Git, base: string, branch: string): Promise<string> {
-  return (await git.run(["merge-base", base, `refs/heads/${branch}`])).trim();
+export async function namedBase(git: Git, ref: string): Promise<Base> {
+  return { ref, name: (await git.run(["for-each-ref", "--format=%(refname:short)", ref])).trim() };
 }
 
-/** Commits of a branch since `base`, newest first; none when the branch is not there. */
-export async function commitsSince(git: Git, base: string, branch: string): Promise<Commit[]> {
-  if (!(await branchExists(git, branch))) return [];
-  const args = ["log", `--max-count=${mostCommits}`, "--format=%H%x09%s", `${base}..refs/heads/${branch}`, "--"];
-  return (await git.run(args))
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => ({ hash: line.slice(0, line.indexOf("\t")), subject: line.slice(line.indexOf("\t") + 1) }));
-}
-
-/** Removes a branch that has nothing of its own; one with commits stays. */
-export async function deleteBranchIfEmpty(git: Git, base: string, branch: string): Promise<void> {
+/** Removes a branch when other branches hold all of its commits. */
+export async function deleteBranchIfEmpty(git: Git, branch: string): Promise<void> {
   if (!(await branchExists(git, branch))) return;
-  if ((await commitsSince(git, base, branch)).length === 0) await git.run(["branch", "--delete", "--force", branch]);
+  const elsewhere = ["--not", `--exclude=${branch}`, "--branches", "--remotes"];
+  const own = await git.run(["rev-list", "--max-count=1", `refs/heads/${branch}`, ...elsewhere, "--"]);
+  if (own.trim() === "") await git.run(["branch", "--delete", "--force", branch]);
 }

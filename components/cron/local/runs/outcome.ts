@@ -1,4 +1,5 @@
-import type { Commit, Outcome } from "../../runs/run.ts";
+import type { Outcome } from "../../runs/run.ts";
+import type { Work } from "./work.ts";
 
 /** How an agent came to its end. */
 export type Ending =
@@ -6,6 +7,8 @@ export type Ending =
   | { readonly kind: "exited"; readonly exitCode: number }
   /** mngr says DONE; with which exit status nobody knows. */
   | { readonly kind: "done" }
+  /** The process of a conversation, which never ends by itself, is gone. */
+  | { readonly kind: "died" }
   /** It has been waiting for its person, and for nothing else. */
   | { readonly kind: "settled" }
   /** It has been waiting for somebody to allow it something. */
@@ -18,11 +21,8 @@ export type Ending =
   /** Whoever asked for its end says why. */
   | { readonly kind: "interrupted"; readonly reason: string };
 
-/** What is there to see once the agent has been stopped. */
-export interface Remains {
-  readonly commits: readonly Commit[];
-  /** Files with changes that were not committed. */
-  readonly uncommittedFiles: number;
+/** What can be seen once the agent has been stopped. */
+export interface Remains extends Pick<Work, "commits" | "isChanged" | "uncommitted"> {
   /** Absolute path; undefined when there is none any more. */
   readonly worktree: string | undefined;
   readonly timeoutSeconds: number;
@@ -43,6 +43,8 @@ export function verdictOf(ending: Ending, remains: Remains): Verdict {
     case "done":
     case "settled":
       return verdictOfWork(remains);
+    case "died":
+      return failed("its agent's process ended, which a conversation's does not by itself");
     case "blocked":
       return failed("it was waiting for a permission that nobody was there to give");
     case "vanished":
@@ -61,11 +63,30 @@ export function verdictOf(ending: Ending, remains: Remains): Verdict {
   }
 }
 
-function verdictOfWork({ commits, uncommittedFiles, worktree }: Remains): Verdict {
-  if (commits.length > 0) return { outcome: "succeeded", reason: undefined };
-  if (uncommittedFiles === 0) return { outcome: "no_changes", reason: "it made no commit" };
-  const files = uncommittedFiles === 1 ? "1 file" : `${uncommittedFiles} files`;
-  return { outcome: "no_changes", reason: `it made no commit, but left changes of ${files} in ${worktree}` };
+function verdictOfWork(remains: Remains): Verdict {
+  const { commits, isChanged } = remains;
+  if (isChanged) return { outcome: "succeeded", reason: undefined };
+  if (commits.length === 1) return { outcome: "no_changes", reason: "its commit changes nothing" };
+  if (commits.length > 1) return { outcome: "no_changes", reason: `its ${commits.length} commits change nothing` };
+  const left = uncommittedInWords(remains);
+  return { outcome: "no_changes", reason: `it made no commit${left === undefined ? "" : `, but ${left}`}` };
+}
+
+/** What to warn of beside the outcome: changes that no commit holds, unless they are the reason already. */
+export function warningOfUncommitted(remains: Remains): string | undefined {
+  const left = remains.commits.length === 0 ? undefined : uncommittedInWords(remains);
+  return left === undefined ? undefined : `it ${left}`;
+}
+
+/** So many files are named. */
+const namedFiles = 5;
+
+function uncommittedInWords({ uncommitted, worktree }: Remains): string | undefined {
+  const count = uncommitted.length;
+  if (count === 0) return undefined;
+  const named = uncommitted.slice(0, namedFiles).join(", ");
+  const more = count > namedFiles ? ` and ${count - namedFiles} more` : "";
+  return `left changes of ${count === 1 ? "1 file" : `${count} files`} in ${worktree}: ${named}${more}`;
 }
 
 function failed(reason: string): Verdict {

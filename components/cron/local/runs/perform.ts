@@ -3,17 +3,17 @@ import { readTail, writePrivateFile } from "../../../files.ts";
 import { readSecrets } from "../../../installed-secrets.ts";
 import { MngrError } from "../../../mngr/client.ts";
 import { masked } from "../../../plain-text.ts";
-import { countUncommitted, GitError, gitIn } from "../../../source/git.ts";
+import { GitError } from "../../../source/git.ts";
 import type { RecordedRun } from "../../runs/fold.ts";
-import type { Commit } from "../../runs/run.ts";
 import { appendRecord } from "../records.ts";
 import type { RunContext } from "./context.ts";
 import { type CreatedAgent, CreateError, createAgent } from "./create-agent.ts";
-import { commitsSince } from "./git.ts";
-import { type Ending, type Verdict, verdictOf } from "./outcome.ts";
+import { type Ending, type Verdict, verdictOf, warningOfUncommitted } from "./outcome.ts";
 import { branchOf, type RunPlan, runFiles } from "./plan.ts";
 import { repositoryFolder } from "./repository.ts";
+import { baseRefOf, noteMissingStart } from "./start.ts";
 import { watchAgent } from "./watch-agent.ts";
+import { noWork, type Work, workSince } from "./work.ts";
 
 const stopAttempts = 3;
 const stopPauseMs = 5000;
@@ -29,7 +29,7 @@ export async function performRun(
   context: RunContext,
   interruption: AbortSignal,
 ): Promise<void> {
-  let verdict: Verdict & { commits: readonly Commit[] };
+  let verdict: Conclusion;
   try {
     const agent = createdBefore(recorded) ?? (await createAndRecord(plan, context));
     const ending = await watchAgent(plan, agent.agentId, context, interruption);
@@ -38,8 +38,10 @@ export async function performRun(
     const isExpected = error instanceof CreateError || error instanceof GitError || error instanceof MngrError;
     if (!isExpected) context.log(`${plan.id}: ${error instanceof Error ? error.stack : error}`);
     const reason = error instanceof Error ? error.message : String(error);
-    verdict = { outcome: "failed", reason, commits: [] };
+    verdict = { outcome: "failed", reason, work: noWork };
   }
+  const { commits, branches, warnings } = verdict.work;
+  const isOnOwnBranch = branches.every(({ name }) => name === branchOf(plan.id));
   appendRecord(context.paths, {
     event: "ended",
     at: new Date().toISOString(),
@@ -47,13 +49,15 @@ export async function performRun(
     id: plan.id,
     outcome: verdict.outcome,
     ...(verdict.reason === undefined ? {} : { reason: verdict.reason }),
-    commits: [...verdict.commits],
+    commits: [...commits],
+    ...(isOnOwnBranch ? {} : { branches: [...branches] }),
+    ...(warnings.length === 0 ? {} : { warnings: [...warnings] }),
   });
   context.log(`${plan.id}: ${verdict.outcome}${verdict.reason === undefined ? "" : ` (${verdict.reason})`}`);
 }
 
 function createdBefore({ agentId, base, worktree }: RecordedRun): CreatedAgent | undefined {
-  return agentId === undefined || base === undefined ? undefined : { agentId, base, worktree };
+  return agentId === undefined ? undefined : { agentId, base, worktree };
 }
 
 async function createAndRecord(plan: RunPlan, context: RunContext): Promise<CreatedAgent> {
@@ -64,37 +68,47 @@ async function createAndRecord(plan: RunPlan, context: RunContext): Promise<Crea
     changeling: plan.spec.name,
     id: plan.id,
     agentId: agent.agentId,
-    base: agent.base,
+    ...(agent.base === undefined ? {} : { base: agent.base }),
     ...(agent.worktree === undefined ? {} : { worktree: agent.worktree }),
   });
   context.log(`${plan.id}: agent ${agent.agentId} created`);
   return agent;
 }
 
+interface Conclusion extends Verdict {
+  readonly work: Work;
+}
+
 /** Stops the agent, and only then looks at what it did: until then it could do more. */
-async function conclude(
-  plan: RunPlan,
-  agent: CreatedAgent,
-  ending: Ending,
-  context: RunContext,
-): Promise<Verdict & { commits: readonly Commit[] }> {
-  const { spec, id } = plan;
+async function conclude(plan: RunPlan, agent: CreatedAgent, ending: Ending, context: RunContext): Promise<Conclusion> {
+  const { spec } = plan;
   if (spec.agent.isConversational && ending.kind !== "destroyed") await saveConversation(plan, agent.agentId, context);
   const complaint = ending.kind === "destroyed" ? undefined : await stopAgent(plan, agent.agentId, context);
   tidyOutput(plan, context);
-  const commits = await commitsSince(
-    gitIn(repositoryFolder(context.paths, spec.repo), context.env),
-    agent.base,
-    branchOf(id),
-  );
-  const verdict = verdictOf(ending, {
-    commits,
-    uncommittedFiles: await countUncommitted(agent.worktree, context.env),
-    worktree: agent.worktree,
-    timeoutSeconds: spec.timeoutSeconds,
-  });
+  const work = await workOf(plan, agent, context);
+  const remains = { ...work, worktree: agent.worktree, timeoutSeconds: spec.timeoutSeconds };
+  const verdict = verdictOf(ending, remains);
   const reason = [verdict.reason, complaint].filter((each) => each !== undefined).join("; ");
-  return { outcome: verdict.outcome, reason: reason === "" ? undefined : reason, commits };
+  const uncommitted = warningOfUncommitted(remains);
+  return {
+    outcome: verdict.outcome,
+    reason: reason === "" ? undefined : reason,
+    work: uncommitted === undefined ? work : { ...work, warnings: [uncommitted, ...work.warnings] },
+  };
+}
+
+function workOf(plan: RunPlan, { base, worktree }: CreatedAgent, context: RunContext): Promise<Work> {
+  const files = runFiles(context.paths, plan.spec.name, plan.id);
+  noteMissingStart(files, base);
+  const place = {
+    folder: repositoryFolder(context.paths, plan.spec.repo),
+    start: files.refs,
+    base: baseRefOf(files),
+    branch: branchOf(plan.id),
+    worktree,
+    isShared: true,
+  };
+  return workSince(place, context.env);
 }
 
 async function saveConversation(plan: RunPlan, agentId: string, context: RunContext): Promise<void> {

@@ -29,6 +29,8 @@ export interface RunFiles {
   readonly createPid: string;
   /** What the new branch started from, for instance `main`. */
   readonly base: string;
+  /** The repository's refs before the agent started; absent for runs of older versions. */
+  readonly refs: string;
   readonly output: string;
   /** The command's exit status; appears, whole, when it has ended. */
   readonly exit: string;
@@ -46,6 +48,7 @@ export function runFiles(paths: InstallationPaths, changeling: string, id: strin
     createOutput: join(folder, "create.jsonl"),
     createPid: join(folder, "create.pid"),
     base: join(folder, "base"),
+    refs: join(folder, "refs"),
     output: join(folder, "output.log"),
     exit: join(folder, "exit.json"),
   };

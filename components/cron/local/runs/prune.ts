@@ -63,10 +63,10 @@ async function destroyAgents(
 ): Promise<void> {
   const agents = runs.flatMap(({ agentId }) => agentId ?? []);
   await context.mngr(mngrProfile).destroy(agents);
-  for (const { id, changeling, repo, base } of runs) {
+  for (const { id, changeling, repo } of runs) {
     appendRecord(context.paths, { event: "destroyed", at: new Date().toISOString(), changeling, id });
-    if (repo === undefined || base === undefined) continue;
-    await deleteBranchIfEmpty(gitIn(repo, context.env), base, branchOf(id)).catch((error: unknown) =>
+    if (repo === undefined) continue;
+    await deleteBranchIfEmpty(gitIn(repo, context.env), branchOf(id)).catch((error: unknown) =>
       context.log(`${id}: its empty branch stays: ${error instanceof Error ? error.message : error}`),
     );
   }

@@ -5,7 +5,7 @@ import { ensureFolder } from "../../../files.ts";
 import type { InstallationPaths } from "../../../installation-paths.ts";
 import { gitCredentials } from "../../../source/credentials.ts";
 import { GitError, gitIn } from "../../../source/git.ts";
-import { baseOf } from "./git.ts";
+import { type Base, baseOf, namedBase } from "./git.ts";
 
 /**
  * Where the repository of a run is: a declared path is used in place, a URL has a clone of its own.
@@ -30,7 +30,7 @@ export async function prepareRepository(
   { repo, branch }: { repo: string; branch: string },
   env: Readonly<Record<string, string>>,
   token: string | undefined,
-): Promise<{ folder: string; base: string }> {
+): Promise<{ folder: string; base: Base }> {
   const folder = repositoryFolder(paths, repo);
   if (isAbsolute(repo)) {
     if (!existsSync(folder)) throw new GitError(`the repository ${folder} is not there`);
@@ -42,13 +42,12 @@ export async function prepareRepository(
   const update = before.catch(() => undefined).then(() => cloneOrFetch(paths, repo, folder, gitEnv));
   updating.set(folder, update);
   await update;
-  const base = `origin/${branch}`;
-  await gitIn(folder, env)
-    .run(["show-ref", "--verify", "--quiet", `refs/remotes/${base}`])
-    .catch(() => {
-      throw new GitError(`${repo} has no branch "${branch}"`);
-    });
-  return { folder, base };
+  const git = gitIn(folder, env);
+  const ref = `refs/remotes/origin/${branch}`;
+  await git.run(["show-ref", "--verify", "--quiet", ref]).catch(() => {
+    throw new GitError(`${repo} has no branch "${branch}"`);
+  });
+  return { folder, base: await namedBase(git, ref) };
 }
 
 async function cloneOrFetch(

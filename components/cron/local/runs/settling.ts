@@ -5,6 +5,8 @@ import type { Ending } from "./outcome.ts";
 export interface Expectation {
   /** It never ends by itself: it is done when it has been waiting for so long. */
   readonly isConversational: boolean;
+  /** A conversation that is only printed (`claude --print`), and so ends by itself. */
+  readonly isPrinted: boolean;
   readonly settleSeconds: number;
   /** Its command runs in our wrapper, which leaves an exit status. */
   readonly leavesExitStatus: boolean;
@@ -32,7 +34,9 @@ export class Settling {
     if (agent === undefined) return isBelieved ? { kind: "destroyed" } : undefined;
     if (agent.state === "STOPPED") return isBelieved ? { kind: "stopped" } : undefined;
     if (agent.state === "DONE") {
-      if (!this.#expected.leavesExitStatus) return { kind: "done" };
+      const { leavesExitStatus, isConversational, isPrinted } = this.#expected;
+      if (isConversational && !isPrinted) return isBelieved ? { kind: "died" } : undefined;
+      if (!leavesExitStatus) return { kind: "done" };
       return isBelieved ? { kind: "vanished" } : undefined;
     }
     if (!this.#expected.isConversational || agent.state !== "WAITING") return undefined;

@@ -30,6 +30,7 @@ export function watchAgent(
   const deadline = Date.parse(plan.firedAt) + spec.timeoutSeconds * 1000;
   const settling = new Settling({
     isConversational: spec.agent.isConversational,
+    isPrinted: spec.agent.args.some((argument) => argument === "-p" || argument === "--print"),
     settleSeconds: spec.settleSeconds,
     leavesExitStatus: leavesExitStatus(spec),
   });

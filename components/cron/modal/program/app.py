@@ -42,8 +42,9 @@ def _image() -> modal.Image:
         .pip_install_from_requirements(os.environ["CHANGELING_REQUIREMENTS"])
         .add_local_dir(_HERE, str(_FOLDER / "program"), ignore=lambda path: path.suffix not in (".py", ".sh"))
         .add_local_file(_SPEC_FILE, str(_FOLDER / "spec.json"))
-        # The wrapper of command agents is the one that local runs use.
+        # Local runs use the same wrapper of command agents, and the same look at what a run did.
         .add_local_file(_HERE.parent.parent / "local/runs/run-command.sh", str(_FOLDER / "run-command.sh"))
+        .add_local_file(_HERE.parent.parent / "local/runs/git-work.sh", str(_FOLDER / "git-work.sh"))
     )
     if spec.image == "pinned":
         image = image.add_local_file(os.environ["CHANGELING_TARBALL"], str(_FOLDER / "repo.tar.gz"))
@@ -88,6 +89,7 @@ def fire(cause: str = "schedule", request: str = "", mode: str = "run") -> dict[
         runs=_RUNS,
         program=_FOLDER / "program",
         run_command=_FOLDER / "run-command.sh",
+        git_work=_FOLDER / "git-work.sh",
         tarball=_FOLDER / "repo.tar.gz",
         work_dir=Path("/code/project"),
         environment=os.environ,

@@ -85,13 +85,14 @@ def _payload(spec: AppSpec, place: Place, run: str) -> dict[str, bytes]:
         "work-dir": str(place.work_dir),
     }
     scripts = {name: place.program / name for name in ("prepare.sh", "watch.sh", "git-credential.sh")}
-    scripts["run-command.sh"] = place.run_command
+    scripts |= {path.name: path for path in (place.run_command, place.git_work)}
     return payload.payload_files(plan, scripts, _public_keys(place.home), spec.agent.script)
 
 
 def _ends(spec: AppSpec) -> str:
     """How the watcher tells that the agent is done."""
-    if spec.agent.is_conversational:
+    is_printed = "-p" in spec.agent.args or "--print" in spec.agent.args
+    if spec.agent.is_conversational and not is_printed:
         return "settles"
     return "leaves-status" if spec.agent.leaves_exit_status else "exits"
 

@@ -16,6 +16,7 @@ class Place:
     runs: Path
     program: Path
     run_command: Path
+    git_work: Path
     tarball: Path
     # Of the agent: mngr takes the path of its source for it, so this is one here as there.
     work_dir: Path

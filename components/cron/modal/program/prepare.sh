@@ -64,6 +64,7 @@ if [ ! -f "$here/base" ]; then
   # A branch that follows its base could be pushed onto it by a plain `git push`.
   git_or_fail -C "$work_dir" checkout --quiet --force --no-track -B "$new_branch" "${commit:-origin/$branch}"
   git_or_fail -C "$work_dir" rev-parse HEAD >"$here/base.new"
+  sh "$here/git-work.sh" begin "$work_dir" >"$here/refs" || fail "the repository's refs could not be read"
   mv "$here/base.new" "$here/base"
 fi
 

@@ -11,6 +11,7 @@ export GIT_TERMINAL_PROMPT=0 LC_ALL=C
 plan() { cat "$here/plan/$1"; }
 
 run=$(plan run) changeling=$(plan changeling) work_dir=$(plan work-dir) new_branch=$(plan new-branch)
+branch=$(plan branch)
 session=$(plan session) host_dir=$(plan host-dir) volume=$(plan volume) ends=$(plan ends)
 timeout_seconds=$(plan timeout-seconds) settle_seconds=$(plan settle-seconds)
 folder=$volume/$changeling/$run
@@ -63,7 +64,8 @@ is_told() {
   ! mngr_is_at_it || [ "$now" -ge $((told + 20)) ]
 }
 
-# Says how the agent came to its end, once it has: exited STATUS, done, settled, blocked, vanished, timed_out or removed.
+# Says how the agent came to its end, once it has: exited STATUS, done, died, settled, blocked, vanished, timed_out or
+# removed.
 wait_for_end() {
   seen=no missed=0 was='' since=0 told=''
   while :; do
@@ -92,7 +94,7 @@ wait_for_end() {
     fi
     if [ "$seen$missed" = yes0 ]; then
       case $ends in
-        settles) is=$(attitude) ;;
+        settles) if has_exited && ! mngr_is_at_it; then is=died; else is=$(attitude); fi ;;
         exits) if has_exited && ! mngr_is_at_it; then is='done'; else is=working; fi ;;
         *) is=working ;;
       esac
@@ -105,10 +107,10 @@ wait_for_end() {
             return
           fi
           ;;
-        done)
+        done | died)
           # Between two commands of a script there is a moment in which none runs.
           if [ "$now" -gt $((since + 3)) ]; then
-            echo 'done'
+            echo "$is"
             return
           fi
           ;;
@@ -126,9 +128,21 @@ json() {
   printf '"'
 }
 
-# Its commits as JSON, newest first; of very many the newest.
+# Lines of what git-work.sh says.
+work() { sed -n "s/^$1 //p" "$here/work"; }
+
+# Looks at what the run did; see git-work.sh. Sets work_fault when the repository can't be read.
+look() {
+  work_fault=''
+  # For what the base branch holds by now.
+  git_here fetch --quiet origin "+refs/heads/$branch:refs/remotes/origin/$branch" 2>/dev/null
+  timeout 60 sh "$here/git-work.sh" end "$work_dir" "$here/refs" "refs/remotes/origin/$branch" "$new_branch" \
+    >"$here/work" || work_fault="its repository could not be read"
+}
+
+# As JSON.
 commits() {
-  git_here log --max-count=100 --format='%H %s' "$(cat "$here/base")..refs/heads/$new_branch" -- 2>/dev/null | {
+  work commit | {
     separator=''
     while read -r hash subject; do
       printf '%s{"hash":"%s","subject":%s}' "$separator" "$hash" "$(json "$subject")"
@@ -137,24 +151,43 @@ commits() {
   }
 }
 
+files() { if [ "$1" = 1 ]; then printf '1 file'; else printf '%s files' "$1"; fi; }
+
+# What no commit holds, in words; nothing when there is nothing.
+uncommitted() {
+  count=$(work dirty | grep -c .)
+  [ "$count" != 0 ] || return
+  more=''
+  [ "$count" -le 5 ] || more=" and $((count - 5)) more"
+  names=$(work dirty | cut -c 4- | head -n 5 | sed -e ':a' -e 'N;$!ba' -e 's/\n/, /g')
+  printf 'left changes of %s in %s: %s%s' "$(files "$count")" "$work_dir" "$names" "$more"
+}
+
 verdict_of_work() {
-  outcome=succeeded reason=''
-  [ -z "$commits" ] || return
-  outcome=no_changes reason="it made no commit"
-  changes=$(git_here status --porcelain --untracked-files=normal 2>/dev/null | grep -c .)
-  case $changes in
-    0) ;;
-    1) reason="$reason, but left changes of 1 file in $work_dir" ;;
-    *) reason="$reason, but left changes of $changes files in $work_dir" ;;
-  esac
+  outcome=no_changes
+  if [ -n "$work_fault" ]; then
+    outcome=failed reason=$work_fault
+  elif grep -qx changed "$here/work"; then
+    outcome=succeeded
+  else
+    case $(work commit | grep -c .) in
+      0)
+        left=$(uncommitted)
+        reason="it made no commit${left:+, but $left}"
+        ;;
+      1) reason="its commit changes nothing" ;;
+      *) reason="its $(work commit | grep -c .) commits change nothing" ;;
+    esac
+  fi
 }
 
 # Sets outcome and reason.
 verdict() {
-  outcome=failed
+  outcome=failed reason=''
   case $ending in
     'exited 0' | 'done' | settled) verdict_of_work ;;
     exited*) reason="its command ended with exit status ${ending#exited }" ;;
+    died) reason="its agent's process ended, which a conversation's does not by itself" ;;
     blocked) reason="it was waiting for a permission that nobody was there to give" ;;
     vanished) reason="its command was killed, or its terminal was closed" ;;
     removed) reason="its changeling was removed while it was running" ;;
@@ -165,14 +198,81 @@ verdict() {
   esac
 }
 
-# What others see of it is what is on the remote.
+# The line of what a push said that has the reason: the last one only says that something failed.
+push_error() {
+  for pattern in '^fatal: ' 'rejected' '^remote: ' '^error: '; do
+    line=$(printf '%s\n' "$1" | grep -E -m 1 -e "$pattern") || continue
+    printf '%s' "$line" | sed 's/^ *//'
+    return
+  done
+  printf 'git was not done in time'
+}
+
+# Says, for each branch that holds commits of the run, as lines COUNT LOCAL REMOTE: what it is called on the remote.
+# What others see of it is what is there. Nothing is ever overwritten: a branch that is the agent's own idea is pushed
+# as the run's branch when that has nothing, else under a new name of the run's.
+remote_names() {
+  current=$(git_here symbolic-ref --quiet --short HEAD)
+  free=yes
+  ! work branch | grep -q " $new_branch\$" || free=no
+  { work branch | awk -v current="$current" 'substr($0, index($0, " ") + 1) == current'
+    work branch | awk -v current="$current" 'substr($0, index($0, " ") + 1) != current'; } |
+    while read -r count name; do
+      if [ "$name" = "$new_branch" ]; then
+        remote=$name
+      elif [ "$(git_here rev-parse -q --verify "refs/remotes/origin/$name")" = "$(git_here rev-parse "refs/heads/$name")" ]; then
+        remote=$name
+      elif [ "$free" = yes ]; then
+        remote=$new_branch free=no
+      else
+        remote=$new_branch-$(printf '%s' "$name" | tr / -)
+      fi
+      printf '%s %s %s\n' "$count" "$name" "$remote"
+    done
+}
+
 push() {
-  [ -n "$commits" ] || return
-  said=$(git_seconds=60 git_here push --quiet origin "refs/heads/$new_branch:refs/heads/$new_branch" 2>&1) && return
-  line=$(printf '%s\n' "$said" | grep -E '^(fatal|error|remote)|rejected' | tail -n 1)
-  complaint="its commits could not be pushed: $line"
+  remote_names >"$here/pushes"
+  set --
+  while read -r _ name remote; do
+    # With an empty lease it is refused where the remote has such a branch.
+    case $remote in
+      "$new_branch") ;;
+      "$name") continue ;;
+      *) set -- "$@" "--force-with-lease=refs/heads/$remote:" ;;
+    esac
+    set -- "$@" "refs/heads/$name:refs/heads/$remote"
+  done <"$here/pushes"
+  [ $# -gt 0 ] || return
+  said=$(git_seconds=60 git_here push --quiet origin "$@" 2>&1) && return
+  complaint="its commits could not be pushed: $(push_error "$said")"
   [ "$outcome" != succeeded ] || outcome=failed
   reason="${reason:+$reason; }$complaint"
+}
+
+# Its branches as JSON, when there are others than the run's.
+branches() {
+  separator=''
+  while read -r count _ remote; do
+    printf '%s{"name":%s,"commits":%s}' "$separator" "$(json "$remote")" "$count"
+    separator=,
+  done <"$here/pushes"
+}
+
+# What is to be seen beside the outcome, as JSON.
+warnings() {
+  separator=''
+  {
+    left=$(uncommitted)
+    [ -z "$left" ] || [ -z "$commits" ] || printf 'it %s\n' "$left"
+    while read -r _ name remote; do
+      [ "$name" = "$remote" ] || printf 'its branch %s is on the remote as %s\n' "$name" "$remote"
+    done <"$here/pushes"
+    work warning
+  } | while IFS= read -r warning; do
+    printf '%s%s' "$separator" "$(json "$warning")"
+    separator=,
+  done
 }
 
 save_output() {
@@ -192,7 +292,11 @@ write_end() {
     printf ',"changeling":"%s","id":"%s"' "$changeling" "$run"
     printf ',"outcome":"%s"' "$outcome"
     [ -z "$reason" ] || printf ',"reason":%s' "$(json "$reason")"
-    printf ',"commits":[%s]}\n' "$commits"
+    printf ',"commits":[%s]' "$commits"
+    ! cut -d ' ' -f 3 "$here/pushes" | grep -qvFx -e "$new_branch" || printf ',"branches":[%s]' "$(branches)"
+    warnings=$(warnings)
+    [ -z "$warnings" ] || printf ',"warnings":[%s]' "$warnings"
+    printf '}\n'
   } >"$folder/.ended.json.new" && mv "$folder/.ended.json.new" "$folder/ended.json"
 }
 
@@ -215,6 +319,7 @@ echo "$ending"
 mkdir -p "$folder"
 save_output
 timeout 10 tmux kill-session -t "=$session" 2>/dev/null
+look
 commits=$(commits)
 verdict
 push

@@ -1,0 +1,39 @@
+import { readTextIfAny, writePrivateFile } from "../../../files.ts";
+import type { Base } from "./git.ts";
+import type { RunFiles } from "./plan.ts";
+import { refsOf } from "./work.ts";
+
+/** What a run's work is compared with: the ref that it started from, and all refs of the repository at that time. */
+
+/** @throws GitError */
+export async function noteStart(
+  files: RunFiles,
+  { folder, base }: { readonly folder: string; readonly base: Base },
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  writePrivateFile(files.base, base.ref);
+  writePrivateFile(files.refs, await refsOf(folder, env));
+}
+
+/** The commit that a run started from; undefined when it is not known. */
+export function baseCommitOf(files: RunFiles): string | undefined {
+  const ref = baseRefOf(files);
+  const line = readTextIfAny(files.refs)
+    ?.split("\n")
+    .find((each) => each.endsWith(` ${ref}`));
+  return line?.split(" ", 1)[0];
+}
+
+/** The full ref that a run started from. */
+export function baseRefOf(files: RunFiles): string {
+  const base = readTextIfAny(files.base) ?? "";
+  if (base.startsWith("refs/")) return base;
+  // Runs of older versions noted a short name, and no refs.
+  return base.startsWith("origin/") ? `refs/remotes/${base}` : `refs/heads/${base}`;
+}
+
+/** For a run of an older version: what is known of its start. */
+export function noteMissingStart(files: RunFiles, commit: string | undefined): void {
+  if (readTextIfAny(files.refs) !== undefined) return;
+  writePrivateFile(files.refs, `refs and work trees before the run\n${commit} ${baseRefOf(files)}\n`);
+}

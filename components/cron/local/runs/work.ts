@@ -1,0 +1,83 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { runProgram } from "../../../run-program.ts";
+import { GitError } from "../../../source/git.ts";
+import type { Commit, HeldCommits } from "../../runs/run.ts";
+
+const script = join(dirname(fileURLToPath(import.meta.url)), "git-work.sh");
+const timeoutSeconds = 120;
+
+/** What a run did, as git shows it; `git-work.sh` defines each. */
+export interface Work {
+  readonly commits: readonly Commit[];
+  /** Local branches that hold them. */
+  readonly branches: readonly HeldCommits[];
+  /** False when its commits change nothing: they are empty, or undo each other. */
+  readonly isChanged: boolean;
+  /** Files with changes that no commit holds, as `git status` names them. */
+  readonly uncommitted: readonly string[];
+  /** What else happened to the repository, in words. */
+  readonly warnings: readonly string[];
+}
+
+export const noWork: Work = { commits: [], branches: [], isChanged: false, uncommitted: [], warnings: [] };
+
+type Environment = Readonly<Record<string, string>>;
+
+/** What the repository holds before a run, for `workSince`. @throws GitError */
+export function refsOf(folder: string, env: Environment): Promise<string> {
+  return gitWork(["begin", folder], env);
+}
+
+/** What to look at, and where. */
+export interface WorkPlace {
+  readonly folder: string;
+  /** The file with what `refsOf` returned. */
+  readonly start: string;
+  /** The full ref that the run started from. */
+  readonly base: string;
+  /** The branch that was made for it, without `refs/heads/`. */
+  readonly branch: string;
+  /** The agent's; undefined when it is gone. */
+  readonly worktree: string | undefined;
+  /** Whether others use the repository too; else all that happened in it is the agent's doing. */
+  readonly isShared: boolean;
+}
+
+/** @throws GitError */
+export async function workSince(place: WorkPlace, env: Environment): Promise<Work> {
+  const { folder, start, base, branch, worktree = "", isShared } = place;
+  return parseWork(await gitWork(["end", folder, start, base, branch, ...(isShared ? [worktree] : [])], env));
+}
+
+async function gitWork(args: readonly string[], env: Environment): Promise<string> {
+  const options = { env: { ...env, GIT_TERMINAL_PROMPT: "0" }, timeoutSeconds };
+  const { code, stdout, stderr } = await runProgram("/bin/sh", [script, ...args], options);
+  if (code === 0) return stdout;
+  throw new GitError(`git-work.sh ${args[0]}: ${stderr.trim().split("\n").at(-1) || `exit status ${code}`}`, stderr);
+}
+
+/** Reads what `git-work.sh end` printed. */
+export function parseWork(text: string): Work {
+  const lines = text
+    .split("\n")
+    .map((line) => ({ key: line.split(" ", 1)[0], rest: line.slice(line.indexOf(" ") + 1) }));
+  const ofKey = (key: string) => lines.flatMap((line) => (line.key === key ? [line.rest] : []));
+  return {
+    commits: ofKey("commit").map((rest) => ({ hash: firstWord(rest), subject: afterFirstWord(rest) })),
+    branches: ofKey("branch").map((rest) => ({ name: afterFirstWord(rest), commits: Number(firstWord(rest)) })),
+    isChanged: ofKey("changed").length > 0,
+    // Two letters of status come first.
+    uncommitted: ofKey("dirty").map((rest) => rest.slice(3)),
+    warnings: ofKey("warning"),
+  };
+}
+
+function firstWord(text: string): string {
+  return text.split(" ", 1)[0] ?? "";
+}
+
+function afterFirstWord(text: string): string {
+  const at = text.indexOf(" ");
+  return at < 0 ? "" : text.slice(at + 1);
+}
