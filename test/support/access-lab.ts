@@ -13,11 +13,14 @@ export class AccessLab {
   folder = "";
   /** Milliseconds since 1970. */
   now = 0;
+  /** Milliseconds that have passed, whatever the clock says; a test that moves `now` on need not move it. */
+  elapsed = 0;
   log: string[] = [];
 
   constructor() {
     beforeEach(() => {
       this.folder = mkdtempSync(join(tmpdir(), "access-"));
+      this.elapsed = 0;
       this.now = Date.parse("2026-11-21T05:00:00Z");
       this.log = [];
     });
@@ -29,7 +32,15 @@ export class AccessLab {
     const log = (line: string) =>
       void this.log.push(line.replaceAll(this.folder, "<folder>").replace(/\d{13}/, "<time>"));
     const { folder } = this;
-    return openAccess({ folder, codeTtlSeconds: 900, cookieTtlSeconds: 3600, isSecure, log, now: () => this.now });
+    return openAccess({
+      folder,
+      codeTtlSeconds: 900,
+      cookieTtlSeconds: 3600,
+      isSecure,
+      log,
+      now: () => this.now,
+      elapsed: () => this.elapsed,
+    });
   }
 }
 

@@ -4,6 +4,7 @@ import Fastify, { type FastifyReply } from "fastify";
 import * as z from "zod/mini";
 import { isAgentId } from "./addresses.ts";
 import { plainHeaders } from "./answers.ts";
+import { AttemptStore } from "./attempts.ts";
 import { clearCookie, cookieAgents, setCookie } from "./auth/cookies.ts";
 import { isForeign, isSpeculative } from "./origin-check.ts";
 import { listPage, placeholderPage } from "./pages/list.ts";
@@ -24,7 +25,7 @@ const logout = z.object({ agent_id: agentId });
 export async function createMainPages(site: Site): Promise<(req: IncomingMessage, res: ServerResponse) => void> {
   const { access, agents, connections, log } = site;
   const app = Fastify({ logger: false, bodyLimit: 4096 });
-  await app.register(rateLimit, { global: false });
+  await app.register(rateLimit, { global: false, store: AttemptStore });
 
   // The form of `/logout` says all in its address.
   app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_request, _body, done) =>

@@ -6,6 +6,7 @@ import { Endings } from "./endings.ts";
 import { KeyFile } from "./key-file.ts";
 import type { Unsaved } from "./own-files.ts";
 import { type Audience, type Session, signed, verified } from "./signing.ts";
+import { SteadyClock } from "./steady-clock.ts";
 import { Tickets } from "./tickets.ts";
 
 /** Who may see which agent: one-time codes become sessions, and sessions are cookies. */
@@ -40,15 +41,19 @@ export interface AccessOptions {
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  /** Milliseconds since whenever, by a clock that nobody can set. */
+  readonly elapsed?: () => number;
 }
 
 /** Valid cookies that were seen lately are not verified anew on each request. */
 const mostSeen = 1000;
 
-export function openAccess({ folder, log, isSecure, now = Date.now, ...ttl }: AccessOptions): Access {
-  const codes = new CodeStore(folder, now, log);
-  const endings = new Endings(folder, now, log);
-  const tickets = new Tickets(now);
+export function openAccess({ folder, log, isSecure, now = Date.now, elapsed, ...ttl }: AccessOptions): Access {
+  const clock = new SteadyClock(now, elapsed);
+  const endings = new Endings(folder, clock, log);
+  const steadyNow = () => clock.now();
+  const codes = new CodeStore(folder, steadyNow, log);
+  const tickets = new Tickets(steadyNow);
   const seen = new Map<string, Session>();
   // Without the list of what was ended, a cookie that was revoked would be valid again; with a new key none is.
   const keyFile = new KeyFile(folder, log, { isTrusted: !endings.isNew });
@@ -67,12 +72,13 @@ export function openAccess({ folder, log, isSecure, now = Date.now, ...ttl }: Ac
 
   return {
     mint(agentId) {
-      const { code, expiresAt } = codes.mint(agentId, ttl.codeTtlSeconds);
-      return { code, expiresAt: new Date(expiresAt) };
+      const code = codes.mint(agentId, ttl.codeTtlSeconds);
+      // For a person, so by the clock that they see.
+      return { code, expiresAt: new Date(now() + ttl.codeTtlSeconds * 1000) };
     },
     redeem(agentId, code) {
       if (!codes.redeem(agentId, code)) return undefined;
-      return { id: randomBytes(16).toString("base64url"), expiresAt: now() + ttl.cookieTtlSeconds * 1000 };
+      return { id: randomBytes(16).toString("base64url"), expiresAt: clock.now() + ttl.cookieTtlSeconds * 1000 };
     },
     revoke(agentId) {
       seen.clear();
@@ -92,7 +98,7 @@ export function openAccess({ folder, log, isSecure, now = Date.now, ...ttl }: Ac
     cookie(agentId, audience, session) {
       const purpose = { agentId, audience, revocations: endings.revocations(agentId) };
       const value = signed(keyFile.key, purpose, session);
-      const maxAgeSeconds = Math.max(0, Math.round((session.expiresAt - now()) / 1000));
+      const maxAgeSeconds = Math.max(0, Math.round((session.expiresAt - clock.now()) / 1000));
       return { name: cookieName(agentId, isSecure), value, maxAgeSeconds };
     },
     cookieName: (agentId) => cookieName(agentId, isSecure),

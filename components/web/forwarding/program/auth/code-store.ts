@@ -36,12 +36,12 @@ export class CodeStore {
     this.#file = new OwnFile({ path, content, withoutIt: "makes all login URLs void", log });
   }
 
-  mint(agentId: string, ttlSeconds: number): { code: string; expiresAt: number } {
+  mint(agentId: string, ttlSeconds: number): string {
     const code = randomBytes(32).toString("base64url");
     const expiresAt = this.#now() + ttlSeconds * 1000;
     this.#codes.push({ agentId, hash: digest(code).toString("base64url"), expiresAt });
     this.#write();
-    return { code, expiresAt };
+    return code;
   }
 
   /** @returns whether it was good, and is now used up */

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import type { Log } from "../../../../supervision/log.ts";
 import { OwnFile, readOwn, type Unsaved } from "./own-files.ts";
 import type { Session } from "./signing.ts";
+import type { SteadyClock } from "./steady-clock.ts";
 
 const sessionsFile = z.object({
   version: z.literal(1),
@@ -10,6 +11,8 @@ const sessionsFile = z.object({
   revocations: z.record(z.string(), z.int()),
   /** Sessions that were ended, with the time at which they would have ended by themselves (milliseconds since 1970). */
   ended: z.record(z.string(), z.number()),
+  /** The latest time at which anything was left out of `ended`: a clock that is set back does not bring it back. */
+  latest: z.optional(z.number()),
 });
 
 type SessionsFile = z.infer<typeof sessionsFile>;
@@ -17,18 +20,19 @@ type SessionsFile = z.infer<typeof sessionsFile>;
 /** Which sessions are over before their time, in `sessions.json`. */
 export class Endings {
   readonly #file: OwnFile;
-  readonly #now: () => number;
+  readonly #clock: SteadyClock;
   readonly #state: SessionsFile;
   /** What was ended before is not known: no session of the present key can be trusted. */
   readonly isNew: boolean;
 
-  constructor(folder: string, now: () => number, log: Log) {
+  constructor(folder: string, clock: SteadyClock, log: Log) {
     const path = join(folder, "sessions.json");
-    this.#now = now;
+    this.#clock = clock;
     const read = readOwn(path, (text) => z.parse(sessionsFile, JSON.parse(text)), log);
     this.isNew = read === undefined || read === "damaged";
     this.#state = read === undefined || read === "damaged" ? { version: 1, revocations: {}, ended: {} } : read;
     const content = () => `${JSON.stringify(this.#state)}\n`;
+    clock.continueFrom(this.#state.latest ?? 0);
     // Without it the next start makes a new key.
     this.#file = new OwnFile({ path, content, withoutIt: "ends all logins", log });
     if (this.isNew) this.#write();
@@ -50,12 +54,14 @@ export class Endings {
   }
 
   isOver({ id, expiresAt }: Session): boolean {
-    return expiresAt <= this.#now() || Object.hasOwn(this.#state.ended, id);
+    return expiresAt <= this.#clock.now() || Object.hasOwn(this.#state.ended, id);
   }
 
   #write(): Unsaved | undefined {
+    const now = this.#clock.now();
+    this.#state.latest = now;
     for (const [id, expiresAt] of Object.entries(this.#state.ended)) {
-      if (expiresAt <= this.#now()) delete this.#state.ended[id];
+      if (expiresAt <= now) delete this.#state.ended[id];
     }
     return this.#file.save();
   }

@@ -96,7 +96,11 @@ export class KnownAgent {
     const reached = await Promise.all(servers.map(async ([name, url]) => ({ name, ...(await this.#reach(url)) })));
     this.#urls = new Map(reached.flatMap(({ name, url }) => (url === undefined ? [] : [[name, url]])));
     const obstacle = reached.find((each) => each.obstacle !== undefined)?.obstacle;
-    this.status = statusOf({ state, registered, answers: this.#urls.size > 0, obstacle }, this.status, Date.now());
+    this.status = statusOf(
+      { state, registered, answers: this.#urls.size > 0, obstacle },
+      this.status,
+      performance.now(),
+    );
     this.isStale = false;
   }
 

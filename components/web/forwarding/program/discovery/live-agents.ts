@@ -56,10 +56,10 @@ class LiveAgents implements Agents {
   /** Problems and states that the log told of last, by what they are of. */
   readonly #told = new Map<string, string>();
   #reading: Promise<void> | undefined;
-  #glanced = 0;
+  #glanced = Number.NEGATIVE_INFINITY;
   #pause: number;
-  /** When the last look ended, in milliseconds since the epoch. */
-  #lookedAt = 0;
+  /** When the last look ended, by the clock that nobody can set. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(discovery: Discovery) {
@@ -131,8 +131,8 @@ class LiveAgents implements Agents {
 
   /** What is shown may be old: whoever looks again sees more. */
   async #glance(): Promise<void> {
-    if (Date.now() - this.#glanced < this.#waits.asked) return;
-    this.#glanced = Date.now();
+    if (performance.now() - this.#glanced < this.#waits.asked) return;
+    this.#glanced = performance.now();
     const agents = [...this.#agents.values()];
     await Promise.all(agents.filter(({ isOnline }) => isOnline).map((agent) => agent.look()));
     if (agents.some(({ isOnline }) => !isOnline)) await this.#ask();
@@ -144,7 +144,7 @@ class LiveAgents implements Agents {
 
   /** A look that a request wants: shared by all that wait, and not taken when the last one was just now. */
   async #ask(): Promise<void> {
-    if (this.#reading === undefined && Date.now() < this.#lookedAt + this.#pause) return;
+    if (this.#reading === undefined && performance.now() < this.#lookedAt + this.#pause) return;
     await this.#read();
   }
 
@@ -167,9 +167,9 @@ class LiveAgents implements Agents {
     this.#tellStates();
     const isNews = this.#fingerprint() !== before;
     this.#pause = isNews ? this.#waits.asked : Math.min(this.#waits.mostAsked, this.#pause * 2);
-    this.#lookedAt = Date.now();
+    this.#lookedAt = performance.now();
     const isStarting = [...this.#agents.values()].some(
-      ({ status: { state, silentSince = 0 } }) => state === "starting" && Date.now() - silentSince < startingMs,
+      ({ status: { state, silentSince = 0 } }) => state === "starting" && performance.now() - silentSince < startingMs,
     );
     this.#timer = setTimeout(() => void this.#read(), isStarting ? this.#waits.starting : this.#waits.idle);
   }

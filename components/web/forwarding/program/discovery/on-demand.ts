@@ -33,7 +33,7 @@ export class OnDemand {
     const failedAt = this.#failedAt.get(id) ?? Number.NEGATIVE_INFINITY;
     const isWanted = provider !== "local" && applied?.enabled === true;
     if (this.#starting.has(id)) return true;
-    if (!isWanted || Date.now() < failedAt + pauseMs) return false;
+    if (!isWanted || performance.now() < failedAt + pauseMs) return false;
     this.#starting.add(id);
     void this.#start(record).finally(() => {
       this.#starting.delete(id);
@@ -49,7 +49,7 @@ export class OnDemand {
       await starts[record.provider === "docker" ? "docker" : "modal"](record, this.#options);
       this.#failedAt.delete(record.agentId);
     } catch (error) {
-      this.#failedAt.set(record.agentId, Date.now());
+      this.#failedAt.set(record.agentId, performance.now());
       log(`${record.name} could not be started: ${error instanceof Error ? error.message : error}`);
     }
   }

@@ -9,7 +9,7 @@ export interface Status {
   readonly state: AgentView["state"];
   /** Why it is not online, for instance `it is stopped`; empty for one that is. */
   readonly reason: string;
-  /** Since when (ms since the epoch) it runs without an answer. */
+  /** Since when (ms of `performance.now()`, which nobody can set) it runs without an answer. */
   readonly silentSince: number | undefined;
 }
 
