@@ -16,6 +16,7 @@ import { absolutePath } from "../../components/portable-path.ts";
 import { devStack } from "../dev-stack.ts";
 import { projectFolder } from "../project.ts";
 import { faultOf, installationOf, pulumi, type Stack } from "../stack.ts";
+import { stackFault } from "./known-stack.ts";
 
 /** Where to look: which stack, and where its things are. */
 export interface Place {
@@ -71,7 +72,7 @@ const noSettings: Settings = { values: {}, secrets: [] };
 async function settingsOf(stack: Stack): Promise<Settings> {
   requireDevStack(stack);
   const read = await pulumi(stack, ["config", "--json"], { capture: true });
-  if (read.code !== 0) throw new Error(faultOf(read));
+  if (read.code !== 0) throw new Error(await stackFault(stack, faultOf(read)));
   const settings = Object.entries(stackSettings.parse(JSON.parse(read.stdout)));
   return {
     values: Object.fromEntries(settings.flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]))),

@@ -1,10 +1,12 @@
-import { closest, distance } from "fastest-levenshtein";
 import { installedJobs } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
 import type { AppSpec } from "../../components/cron/modal/spec.ts";
 import type { CronProvider } from "../../components/fleet/index.ts";
 import { looksAt, type Place } from "./context.ts";
+import { notDeployedText } from "./kinds.ts";
+import { requireStack } from "./known-stack.ts";
 import { type ModalSide, modalSide } from "./modal-side.ts";
+import { deployedWeb } from "./web-side.ts";
 
 /** A changeling as it is deployed, whichever provider it is on. */
 export type Deployed = Pick<JobSpec & AppSpec, "name" | "schedule" | "timezone" | "enabled"> & {
@@ -23,8 +25,12 @@ export interface DeployedFleet {
 
 /** What is deployed of a stack on both providers. @param name all that is wanted to be known is about this one */
 export async function deployedFleet(context: Place, name?: string): Promise<DeployedFleet> {
+  return deployedWith(context, await modalSide(context, name));
+}
+
+/** The same, where Modal was already asked. */
+export function deployedWith(context: Place, modal: ModalSide): DeployedFleet {
   const local = looksAt(context, "local") ? installedJobs(context.paths) : { jobs: [], faults: [] };
-  const modal = await modalSide(context, name);
   const remote = modal.kind === "reached" ? modal.fleet : { apps: [], faults: [] };
   const changelings = [
     ...local.jobs.map((job) => deployed(job, "local")),
@@ -45,17 +51,27 @@ function deployed(
   return { name, provider, schedule, timezone, enabled, problem };
 }
 
-/** @throws with "did you mean" when no such changeling is deployed */
-export function requireDeployed({ changelings, faults, modal }: DeployedFleet, name: string): Deployed {
+/** As `requireDeployed`, for what one that can't fire has too: its runs. */
+export async function requireKnown(place: Place, modal: ModalSide, name: string): Promise<void> {
+  const fleet = deployedWith(place, modal);
+  if (!fleet.faults.some((fault) => fault.name === name)) await requireDeployed(place, fleet, name);
+}
+
+/** @throws with "did you mean" when no such changeling is deployed, or no such stack is there */
+export async function requireDeployed(
+  place: Place,
+  { changelings, faults, modal }: DeployedFleet,
+  name: string,
+): Promise<Deployed> {
   const found = changelings.find((each) => each.name === name);
   if (found !== undefined) return found;
   const fault = faults.find((each) => each.name === name);
   if (fault !== undefined) throw new Error(`${name} does not fire: ${fault.problem}`);
   if (modal.kind === "unreached") throw new Error(`${name} is not on this machine, and ${modal.error.message}`);
-  const names = changelings.map((each) => each.name);
-  if (names.length === 0)
+  const names = [...changelings, ...faults, ...deployedWeb(place)].map((each) => each.name);
+  if (names.length === 0) {
+    await requireStack(place, modal);
     throw new Error("no changeling is deployed on this stack; apply one with: npm run pulumi -- up");
-  const nearest = closest(name, names);
-  const hint = distance(name, nearest) <= 3 ? `did you mean ${nearest}?` : `deployed are: ${names.join(", ")}`;
-  throw new Error(`no changeling "${name}" is deployed on this stack; ${hint}`);
+  }
+  throw new Error(notDeployedText("changeling", name, names));
 }

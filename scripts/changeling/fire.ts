@@ -24,7 +24,7 @@ export type Fired =
 export async function fire(context: Place, name: string): Promise<Fired> {
   refuseWeb(context, name, "run");
   const fleet = await deployedFleet(context, name);
-  const { provider, problem } = requireDeployed(fleet, name);
+  const { provider, problem } = await requireDeployed(context, fleet, name);
   if (problem !== undefined) throw new Error(`${name} can't be fired: ${problem}; mend it with: npm run pulumi -- up`);
   if (provider === "modal" && fleet.modal.kind === "reached") return fireOnModal(fleet.modal.fleet, name);
   const fired = await requestRun(context.paths, name);

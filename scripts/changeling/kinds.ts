@@ -4,6 +4,7 @@ import type { DeclaredWeb, Fleet } from "../../components/fleet/index.ts";
 import { didYouMean } from "../../components/fleet/suggest.ts";
 import { readRecord, type WebRecord } from "../../components/web/record.ts";
 import type { Place } from "./context.ts";
+import { requireStack } from "./known-stack.ts";
 import { deployedWeb } from "./web-side.ts";
 
 /** What each command that only one kind has is called for the other. */
@@ -39,20 +40,29 @@ export function refuseWeb(place: Place, name: string, verb: CronOnly): void {
   if (deployedWeb(place).some((record) => record.name === name)) throw webInstead(name, verb);
 }
 
-/** @throws when no web changeling of that name is deployed: with what to do instead, or who may have been meant */
-export function requireWeb(place: Place, name: string, verb: WebOnly): WebRecord {
+/** @throws when no web changeling of that name is deployed: with what to do instead, or which may have been meant */
+export async function requireWeb(place: Place, name: string, verb: WebOnly): Promise<WebRecord> {
   const record = readRecord(place.paths, name);
   if (record !== undefined && record.removed !== true) return record;
   if (installedNames(place.paths).includes(name)) throw cronInstead(name, verb);
-  if (record !== undefined) {
-    throw new Error(`${name} was removed; its repo is kept in ${record.repo}. Declared again, it gets it back`);
-  }
+  if (record !== undefined) throw new Error(removedText(record));
   const names = deployedWeb(place).map((each) => each.name);
-  if (names.length === 0)
+  if (names.length === 0) {
+    await requireStack(place);
     throw new Error("no web changeling is deployed on this stack; deploy one with: changeling deploy");
+  }
+  throw new Error(notDeployedText("web changeling", name, names));
+}
+
+export function removedText({ name, repo }: WebRecord): string {
+  return `${name} was removed; its repo is kept in ${repo}. Declared again, it gets it back`;
+}
+
+/** @param names of what is deployed, at least one */
+export function notDeployedText(what: string, name: string, names: readonly string[]): string {
   const meant = didYouMean(name, names);
   const hint = meant === undefined ? `deployed are: ${names.join(", ")}` : `did you mean ${meant}?`;
-  throw new Error(`no web changeling "${name}" is deployed on this stack; ${hint}`);
+  return `no ${what} "${name}" is deployed on this stack; ${hint}`;
 }
 
 /** An edit of a changeling that the fleet file declares. @throws, when it is made, with "did you mean" for another name */

@@ -4,6 +4,7 @@ import type { Run } from "../../components/cron/runs/run.ts";
 import { type CronProvider, nextFires, scheduleInWords } from "../../components/fleet/index.ts";
 import { answer, contextOf, type Place, providerOption } from "./context.ts";
 import { type Deployed, type DeployedFleet, deployedFleet } from "./deployed.ts";
+import { requireStack } from "./known-stack.ts";
 import { warnUnreached } from "./modal-side.ts";
 import { examples } from "./program.ts";
 import { lastRuns } from "./recorded-runs.ts";
@@ -42,6 +43,7 @@ export function addList(program: Command): void {
         end: observed(context),
       });
       // What was not reached may hold all of it.
+      if (fleet.length + web.length === 0) await requireStack(context, deployed.modal);
       const isKnown = fleet.length + web.length > 0 || deployed.modal.kind !== "unreached";
       answer(context, [...fleet, ...web], isKnown ? listText(fleet, web) : "");
       warn(context, deployed);

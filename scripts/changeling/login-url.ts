@@ -14,7 +14,7 @@ export function addLoginUrl(program: Command): void {
     .addHelpText("after", examples("login-url elena", "login-url elena | qrencode -t utf8", "login-url elena --json"))
     .action(async (name: string, _options: unknown, command: Command) => {
       const context = contextOf(command);
-      const { agentId } = requireWeb(context, name, "login-url");
+      const { agentId } = await requireWeb(context, name, "login-url");
       const login = await newLogin(context.paths, agentId);
       answer(context, { name, agentId, url: login.url, expiresAt: login.expiresAt }, login.url);
       if (!context.json) process.stderr.write(`It works once, until ${untilText(login)}.\n`);
@@ -26,7 +26,7 @@ export function addLoginUrl(program: Command): void {
     .addHelpText("after", examples("open elena"))
     .action(async (name: string, _options: unknown, command: Command) => {
       const context = contextOf(command);
-      const { agentId } = requireWeb(context, name, "open");
+      const { agentId } = await requireWeb(context, name, "open");
       const { url } = await newLogin(context.paths, agentId);
       if (!(await openUrl(context.paths, name, url))) {
         throw new Error(`no browser could be opened here; print the URL with: changeling login-url ${name}`);

@@ -5,6 +5,8 @@ import type { Run } from "../../components/cron/runs/run.ts";
 import type { InstallationPaths } from "../../components/installation-paths.ts";
 import { readRecord, type WebRecord } from "../../components/web/record.ts";
 import { answer, type Context, contextOf, type Place, providerOption } from "./context.ts";
+import { requireKnown } from "./deployed.ts";
+import { removedText } from "./kinds.ts";
 import { type ModalSide, modalSide } from "./modal-side.ts";
 import { examples } from "./program.ts";
 import { type RunOnProvider, recordedRun, recordedRuns } from "./recorded-runs.ts";
@@ -64,7 +66,10 @@ async function findRun(place: Place, modal: ModalSide, name: string, id: string 
       ? (await recordedRuns(place, modal, { name, limit: mostSkipped })).find(({ outcome }) => outcome !== "skipped")
       : await recordedRun(place, modal, { changeling: name, id });
   if (run !== undefined) return run;
+  const removed = readRecord(place.paths, name);
+  if (removed !== undefined) throw new Error(removedText(removed));
   if (modal.kind === "unreached") throw new Error(`there are no runs of ${name} here, and ${modal.error.message}`);
+  await requireKnown(place, modal, name);
   if (id === undefined) throw new Error(`${name} has not run yet; fire it with: changeling run ${name}`);
   throw new Error(`${name} has no run "${id}"; its runs: changeling runs ${name}`);
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { answer, contextOf } from "./context.ts";
+import { stackFault } from "./known-stack.ts";
 import { planMarkdown } from "./plan-markdown.ts";
 import { planOf } from "./plan-preview.ts";
 import { planText } from "./plan-text.ts";
@@ -20,7 +21,10 @@ export function addPlan(program: Command): void {
         if (plan.errors.length > 0) process.exitCode = 1;
         return;
       }
-      if (plan.errors.length > 0) throw new Error(plan.errors.join("\n"));
+      if (plan.errors.length > 0) {
+        const errors = plan.errors.map((error) => stackFault(context.stack, error));
+        throw new Error((await Promise.all(errors)).join("\n"));
+      }
       for (const warning of plan.warnings) process.stderr.write(`warning: ${warning}\n`);
       answer(context, { changes: plan.changes }, planText(plan.changes));
     });

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { answer, contextOf } from "./context.ts";
 import { revokeLogins, rotateKey } from "./forwarding.ts";
 import { requireWeb } from "./kinds.ts";
+import { requireStack } from "./known-stack.ts";
 import { examples } from "./program.ts";
 
 export function addRevoke(program: Command): void {
@@ -15,11 +16,12 @@ export function addRevoke(program: Command): void {
       if ((name === undefined) !== all) command.error("error: give the name of a web changeling, or --all");
       const context = contextOf(command);
       if (name === undefined) {
+        await requireStack(context);
         const warning = await rotateKey(context.paths);
         warn(warning);
         return answer(context, { revoked: "all", warning }, "All logins have ended. New ones: changeling forward");
       }
-      const { agentId } = requireWeb(context, name, "revoke");
+      const { agentId } = await requireWeb(context, name, "revoke");
       const warning = await revokeLogins(context.paths, agentId);
       warn(warning);
       answer(

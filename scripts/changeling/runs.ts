@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Run } from "../../components/cron/runs/run.ts";
-import { answer, contextOf, providerOption } from "./context.ts";
+import { answer, contextOf, type Place, providerOption } from "./context.ts";
+import { requireKnown } from "./deployed.ts";
 import { refuseWeb } from "./kinds.ts";
-import { modalSide, warnUnreached } from "./modal-side.ts";
+import { requireStack } from "./known-stack.ts";
+import { type ModalSide, modalSide, warnUnreached } from "./modal-side.ts";
 import { examples } from "./program.ts";
 import { recordedRuns } from "./recorded-runs.ts";
 import { table } from "./table.ts";
@@ -21,9 +23,16 @@ export function addRuns(program: Command): void {
       if (name !== undefined) refuseWeb(context, name, "runs");
       const modal = await modalSide(context, name);
       const runs = await recordedRuns(context, modal, { name, limit: options.limit });
+      if (runs.length === 0) await requireAny(context, modal, name);
       answer(context, runs, runs.length === 0 ? "No runs yet." : runsText(runs));
       warnUnreached(modal);
     });
+}
+
+/** @throws when there is no such stack, or nothing of the name on it: neither can have a run */
+async function requireAny(place: Place, modal: ModalSide, name: string | undefined): Promise<void> {
+  if (name !== undefined) await requireKnown(place, modal, name);
+  else if (modal.kind !== "unreached") await requireStack(place, modal);
 }
 
 export function runsText(runs: readonly Run[]): string {

@@ -180,8 +180,8 @@ describe("a machine with one web changeling and one that was removed", () => {
   });
   afterAll(() => rmSync(home, { recursive: true }));
 
-  it("finds the one that is deployed", () => {
-    expect(requireWeb(place(), "chat", "open").agentId).toBe(agentId);
+  it("finds the one that is deployed", async () => {
+    expect((await requireWeb(place(), "chat", "open")).agentId).toBe(agentId);
   });
 
   it.each([
@@ -189,8 +189,8 @@ describe("a machine with one web changeling and one that was removed", () => {
     ["zebra", 'no web changeling "zebra" is deployed on this stack; deployed are: chat'],
     ["gone", "gone was removed; its repo is kept in /r. Declared again, it gets it back"],
     ["ledger", "ledger is a scheduled changeling: it has no page; what its runs did: changeling logs ledger"],
-  ])("says of %s: %s", (name, message) => {
-    expect(() => requireWeb(place(), name, "open")).toThrow(message);
+  ])("says of %s: %s", async (name, message) => {
+    await expect(requireWeb(place(), name, "open")).rejects.toThrow(message);
   });
 
   it("says what to do instead of firing it", () => {

@@ -1,0 +1,51 @@
+import { existsSync } from "node:fs";
+import * as z from "zod/mini";
+import { didYouMean } from "../../components/fleet/suggest.ts";
+import { faultOf, pulumi, type Stack, shortNameOf } from "../stack.ts";
+import { type Place, requireDevStack } from "./context.ts";
+import type { ModalSide } from "./modal-side.ts";
+
+const stackList = z.array(z.object({ name: z.string() }));
+
+/**
+ * For a command that found nothing: whether the stack is there at all. A stack that has something on this machine or
+ * on Modal is; for another one its backend is asked.
+ *
+ * @throws with the stacks that there are when it is none of them, and when the backend can't be asked
+ */
+export async function requireStack({ stack, paths }: Place, modal?: ModalSide): Promise<void> {
+  if (existsSync(paths.root)) return;
+  if (modal?.kind === "reached" && modal.fleet.site.environment !== undefined) return;
+  requireDevStack(stack);
+  const listed = await stackNames(stack);
+  if (typeof listed === "string") throw new Error(await stackFault(stack, listed));
+  if (!listed.includes(shortNameOf(stack))) throw new Error(noStackText(stack.name, listed));
+}
+
+/** The names of the project's stacks, or why they can't be listed. */
+async function stackNames(stack: Stack): Promise<readonly string[] | string> {
+  const finished = await pulumi(stack, ["stack", "ls", "--json"], { capture: true });
+  if (finished.code !== 0) return faultOf(finished);
+  return stackList.parse(JSON.parse(finished.stdout)).map(({ name }) => shortNameOf({ name }));
+}
+
+/** What Pulumi says of a stack that can't be opened, in words for the person who named it. */
+export async function stackFault(stack: Stack, fault: string): Promise<string> {
+  if (/PULUMI_ACCESS_TOKEN must be set/.test(fault)) {
+    return `nobody is logged in to a Pulumi backend here, so the stack "${stack.name}" can't be read\n${loginHint}`;
+  }
+  if (!/no stack named/.test(fault)) return fault;
+  const listed = await stackNames(stack);
+  return typeof listed === "string" ? fault : noStackText(stack.name, listed);
+}
+
+const loginHint =
+  "log in with: npm run pulumi -- login; for the stack of `npm start`, which needs none, leave --stack out";
+
+/** @param names of the stacks that the backend has; the embedded default has a backend of its own */
+export function noStackText(name: string, names: readonly string[]): string {
+  const others = [...new Set([...names, "dev"])];
+  const meant = didYouMean(name, others);
+  const hint = meant === undefined ? `there are: ${others.join(", ")}` : `did you mean ${meant}?`;
+  return `there is no stack "${name}"; ${hint}`;
+}
