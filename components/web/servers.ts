@@ -50,7 +50,7 @@ interface Event {
 const mostServers = 64;
 const longestUrl = 2048;
 /** In bytes: what every system can connect to. */
-const longestSocketPath = 103;
+export const longestSocketPath = 103;
 
 /**
  * A later line for a name overrides an earlier one. Lines of one file stand in their order; between files the time

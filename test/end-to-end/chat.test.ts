@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { type OutgoingHttpHeaders, type RequestOptions, request } from "node:http";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { isAlive } from "../../components/supervision/process.ts";
@@ -20,13 +20,55 @@ const servers = () =>
   Object.fromEntries(registeredServers({ services: services(), servers: "", agentServer: "" }).servers);
 
 test("a server is registered while it runs", async () => {
-  const first = await lab.start();
+  const first = await lab.startDeployed({ PORT: "0" });
   expect(servers()).toEqual({ web: `${first.url}/` });
   expect(await first.end("SIGTERM")).toBe(0);
   expect(servers()).toEqual({});
-  await (await lab.start()).end("SIGKILL");
-  const last = await lab.start();
-  expect(servers()).toEqual({ web: `${last.url}/` });
+  await (await lab.startDeployed()).end("SIGKILL");
+  const last = await lab.startDeployed();
+  expect(servers()).toEqual({ web: last.url });
+});
+
+describe("for other users of the machine", () => {
+  const status = (to: RequestOptions, headers: OutgoingHttpHeaders = {}) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const sent = request({ ...to, path: "/", headers: { ...headers }, agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      sent.once("error", reject).end();
+    });
+
+  test("it listens on a socket that only its user reaches, also after it was killed", async () => {
+    await (await lab.startDeployed()).end("SIGKILL");
+    const chat = await lab.startDeployed();
+    const [, path = ""] = /^unix:(.*)$/.exec(chat.url) ?? [];
+    expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
+    expect(await status({ socketPath: path })).toBe(200);
+    expect(await chat.end("SIGTERM")).toBe(0);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("finds a short place for its socket when mngr's folder has a long path", async () => {
+    const state = join(lab.folder, "x".repeat(110));
+    mkdirSync(state);
+    const chat = await lab.startDeployed({ MNGR_AGENT_STATE_DIR: state, TMPDIR: lab.folder });
+    const [, path = ""] = /^unix:(.*)$/.exec(chat.url) ?? [];
+    expect([statSync(dirname(path)).mode & 0o777, await status({ socketPath: path })]).toEqual([0o700, 200]);
+  });
+
+  test("on a port it answers only who knows the secret of this start", async () => {
+    const before = await lab.startDeployed({ PORT: "0" });
+    await before.end("SIGKILL");
+    const chat = await lab.startDeployed({ PORT: "0" });
+    const { port } = new URL(chat.url);
+    expect(statSync(join(lab.state, "forwarding-secret")).mode & 0o777).toBe(0o600);
+    expect(await status({ port }, chat.headers)).toBe(200);
+    expect([await status({ port }), await status({ port }, before.headers)]).toEqual([403, 403]);
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/live`, ["chat.v1"]);
+    const [error] = await once(socket, "error");
+    expect(error.message).toBe("Unexpected server response: 403");
+  });
 });
 
 describe("a message", () => {
@@ -128,7 +170,8 @@ describe("a responder", () => {
     );
     const settings = ["[chat]", 'model = "claude-test"', "[chat.context]", "max_messages_line_count = 2"];
     writeFileSync(join(lab.state, "settings.toml"), [...settings, "max_content_length = 6"].join("\n"));
-    const chat = await lab.start({ PATH: `${bin}:/usr/bin:/bin` }, ["claude", "--verbose"]);
+    const env = { PORT: "0", PATH: `${bin}:/usr/bin:/bin` };
+    const chat = await lab.startDeployed(env, ["claude", "--verbose"]);
     await chat.ask("first");
     await chat.ask("the second one");
     expect(await chat.ask("third\nof three")).toMatchObject({ text: "An answer." });

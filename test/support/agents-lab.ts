@@ -68,9 +68,11 @@ export class AgentsLab {
   }
 
   /** What `mngr exec` prints. @param agent its name, as its own machine has it @param id that it claims */
-  result(agent: string, id: string, ports: Record<string, number>, page = ""): object {
-    const registered = Object.entries(ports).map(([server, port]) => ({ server, url: `http://127.0.0.1:${port}` }));
-    return { agent, stdout: printed(id, registered, page), stderr: "", success: true };
+  result(agent: string, id: string, servers: Record<string, number | string>, page = "", secret = ""): object {
+    const registered = Object.entries(servers).map(([server, at]) => ({
+      ...{ server, url: typeof at === "string" ? at : `http://127.0.0.1:${at}` },
+    }));
+    return { agent, stdout: printed(id, registered, page, secret), stderr: "", success: true };
   }
 
   /** Puts down what `mngr exec` says of all of them, or of one when it is asked for that one alone. */
@@ -123,8 +125,8 @@ export class AgentsLab {
   }
 }
 
-function printed(id: string, registered: readonly object[], page: string): string {
+function printed(id: string, registered: readonly object[], page: string, secret = ""): string {
   const lines = registered.map((line) => `${JSON.stringify(line)}\n`).join("");
   const files = `--- events/services/events.jsonl\n\n--- logs/servers.jsonl\n${lines}\n--- logs/agent_server.jsonl\n`;
-  return `=== agent ${id}\n\n${files}\n=== page\n${page}`.trimEnd();
+  return `=== agent ${id}\n\n${files}\n=== secret\n${secret}\n=== page\n${page}`.trimEnd();
 }

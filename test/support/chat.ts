@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { stockWebType } from "../../changelings/stock-web.ts";
+import { readTextIfAny } from "../../components/files.ts";
 
 const message = z.object({
   id: z.int(),
@@ -34,7 +35,12 @@ export class ChatLab {
     mkdirSync(this.state);
   }
 
-  /** @param env beside what every agent has @param args as agent arguments */
+  /** As mngr starts it, so that it registers itself. @param env as `start` */
+  startDeployed(env: Record<string, string> = {}, args: readonly string[] = []): Promise<RunningChat> {
+    return this.start({ MNGR_AGENT_STATE_DIR: this.state, ...env }, args);
+  }
+
+  /** As by hand, on a port that anybody can open. @param env beside what every agent has @param args as agent arguments */
   async start(env: Record<string, string> = {}, args: readonly string[] = []): Promise<RunningChat> {
     const child = spawn(process.execPath, ["server.mjs", ...args], {
       cwd: this.repo,
@@ -44,7 +50,6 @@ export class ChatLab {
         HOME: this.folder,
         GIT_CONFIG_GLOBAL: "/dev/null",
         GIT_CONFIG_NOSYSTEM: "1",
-        MNGR_AGENT_STATE_DIR: this.state,
         CHANGELING_NAME: "elena",
         CHANGELING_DATA: this.data,
         ...env,
@@ -60,7 +65,9 @@ export class ChatLab {
         if (found !== undefined) resolve(found);
       });
     });
-    return new RunningChat(url, child, () => log);
+    const secret = readTextIfAny(join(this.state, "forwarding-secret"));
+    const headers = secret === undefined ? {} : { "x-changeling-secret": secret };
+    return new RunningChat(url, child, () => log, headers);
   }
 
   /** The file of the conversation, or what is to be in it. */
@@ -91,21 +98,24 @@ export class RunningChat {
   readonly url: string;
   readonly #child: ChildProcess;
   readonly log: () => string;
+  /** What the forwarding server sends with every request. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(url: string, child: ChildProcess, log: () => string) {
+  constructor(url: string, child: ChildProcess, log: () => string, headers: Readonly<Record<string, string>>) {
+    this.headers = headers;
     this.url = url;
     this.#child = child;
     this.log = log;
   }
 
   post(text: string, key?: string): Promise<Response> {
-    const headers = { "content-type": "application/json" };
+    const headers = { ...this.headers, "content-type": "application/json" };
     return fetch(`${this.url}/messages`, { method: "POST", headers, body: JSON.stringify({ text, key }) });
   }
 
   /** @param query what stands behind the `?` */
   async messages(query = ""): Promise<z.infer<typeof listed>> {
-    return listed.parse(await (await fetch(`${this.url}/messages?${query}`)).json());
+    return listed.parse(await (await fetch(`${this.url}/messages?${query}`, { headers: this.headers })).json());
   }
 
   /** Says something and waits for its answer. */
@@ -125,7 +135,7 @@ export class RunningChat {
 
   /** What the stream says, as it comes; it is closed with the loop that reads it. */
   async *events(query: string, headers: Record<string, string> = {}): AsyncGenerator<unknown> {
-    const response = await fetch(`${this.url}/events?${query}`, { headers });
+    const response = await fetch(`${this.url}/events?${query}`, { headers: { ...this.headers, ...headers } });
     let text = "";
     for await (const chunk of response.body ?? []) {
       text += Buffer.from(chunk).toString("utf8");

@@ -6,13 +6,13 @@
  *
  * README.md says what RESPONDER can be, and what the environment means.
  */
-import { once } from "node:events";
 import { createServer } from "node:http";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readConfig } from "./lib/config.mjs";
 import { Conversation } from "./lib/conversation.mjs";
 import { openJournal } from "./lib/journal.mjs";
+import { listen, newSecret } from "./lib/listen.mjs";
 import { Live } from "./lib/live.mjs";
 import { log } from "./lib/log.mjs";
 import { MemoryCommits } from "./lib/memory-commits.mjs";
@@ -29,22 +29,19 @@ const journal = await openJournal(config.memory);
 const stopping = new AbortController();
 const responder = createResponder(config, repo, stopping.signal);
 const conversation = new Conversation(journal, responder, config.settings);
-const live = new Live(conversation);
 const snapshot = new Snapshot(config, conversation);
 const commits = new MemoryCommits(config, repo, conversation);
 
 await conversation.resume();
 await snapshot.write();
 
-const site = { name: config.name, conversation, live };
+// A port is in reach of everybody on this machine: only who knows the secret is the forwarding server.
+const secret = config.port === undefined || config.stateDir === undefined ? undefined : newSecret(config.stateDir);
+const live = new Live(conversation, secret);
+const site = { name: config.name, conversation, live, secret };
 const server = createServer(handler(site));
 server.on("upgrade", (request, socket, head) => live.upgrade(request, socket, head));
-// Loopback alone: who may come in is the forwarding server's to say.
-server.listen(config.port, "127.0.0.1");
-await once(server, "listening");
-const address = server.address();
-if (address === null || typeof address === "string") throw new Error("the server has no port");
-const url = `http://127.0.0.1:${address.port}`;
+const { url, close: removeAddress } = await listen(server, config);
 register(config.stateDir, url);
 log(`${config.name} listens on ${url}, answers with ${config.responder}, remembers in ${config.memory}`);
 
@@ -57,6 +54,7 @@ async function stop() {
   live.close();
   server.close();
   server.closeAllConnections();
+  removeAddress();
   await Promise.all([conversation.stop(), snapshot.settle(), commits.settle()]);
   process.exit(0);
 }

@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hasEnded } from "../../mngr/agent-state.ts";
 import type { Mngr } from "../../mngr/client.ts";
-import { parseServersOutput, registeredServers } from "../servers.ts";
+import { parseServersOutput, registeredServers, socketPathOf } from "../servers.ts";
 
 /**
  * An agent registers its servers in files that outlive it, so what was registered before it started says nothing: their
@@ -78,16 +78,18 @@ export async function awaitServers(
 async function accepts(text: string, end: number): Promise<boolean> {
   const url = new URL(text);
   const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
+  const path = socketPathOf(url);
+  const to = path === undefined ? { port, host: url.hostname.replace(/^\[|\]$/g, "") } : { path };
   for (;;) {
-    if (await connects(port, url.hostname.replace(/^\[|\]$/g, ""))) return true;
+    if (await connects(to)) return true;
     if (Date.now() >= end) return false;
     await sleep(200);
   }
 }
 
-function connects(port: number, host: string): Promise<boolean> {
+function connects(to: { port: number; host: string } | { path: string }): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host, timeout: 1000 });
+    const socket = connect({ ...to, timeout: 1000 });
     const end = (isThere: boolean) => {
       socket.destroy();
       resolve(isThere);

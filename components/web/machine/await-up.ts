@@ -15,9 +15,12 @@ const mark = "=== up";
  * curl's 7: nobody listens; whatever else it says, somebody took it.
  */
 const answersCommand = [
-  `url=$(printf %s "$text" | grep -o 'https\\{0,1\\}://[^"[:space:]]*' | tail -n 1); n=0;`,
+  `url=$(printf %s "$text" | grep -oE '(https?://|unix:)[^"[:space:]]*' | tail -n 1); n=0;`,
   `[ -n "$url" ] || url=$(printf %s "$text" | sed -n 's|.*"port": *"*\\([0-9]*\\).*|http://127.0.0.1:\\1|p' | tail -n 1);`,
-  `while [ -n "$url" ]; do curl -sk -o /dev/null --max-time 3 "$url";`,
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's, not ours
+  'path=${url#unix:}; path=/${path#"${path%%[!/]*}"};',
+  'while [ -n "$url" ]; do case $url in unix:*) curl -s -o /dev/null --max-time 3 --unix-socket "$path" http://localhost/ ;;',
+  '*) curl -sk -o /dev/null --max-time 3 "$url" ;; esac;',
   `[ $? -eq 7 ] || { printf '\\n${mark} %s\\n' "$url"; break; };`,
   'n=$((n + 1)); [ "$n" -lt 15 ] || break; sleep 0.2; done',
 ].join(" ");

@@ -15,7 +15,7 @@ import { log } from "./log.mjs";
  * @property {string | undefined} stateDir mngr's folder for this agent; undefined when it is run by hand
  * @property {string} data
  * @property {string} memory
- * @property {number} port 0: a free one
+ * @property {number | undefined} port undefined: a Unix socket, which no other user of this machine reaches; 0: a free one
  * @property {string} responder `echo`, `claude` or a command
  * @property {readonly string[]} responderArgs
  * @property {number} timeoutSeconds how long an answer may take
@@ -41,7 +41,8 @@ export function readConfig(env, args, repo) {
     stateDir,
     data,
     memory: resolve(env["CHANGELING_MEMORY"] || join(data, "memory")),
-    port: wholeNumber(env["PORT"], 0),
+    // By hand there is no forwarding server, and a browser opens ports alone.
+    port: env["PORT"] || stateDir === undefined ? wholeNumber(env["PORT"], 0) : undefined,
     responder,
     responderArgs,
     timeoutSeconds: wholeNumber(env["RESPONDER_TIMEOUT_SECONDS"], ANSWER_SECONDS),

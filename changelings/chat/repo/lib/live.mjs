@@ -13,6 +13,7 @@ const MOST_WAITING = 1_000_000;
 /** Sends each change of the conversation to the pages that are open, over WebSockets and as server-sent events. */
 export class Live {
   #conversation;
+  #secret;
   #sockets = new WebSocketServer({
     noServer: true,
     maxPayload: 1_024,
@@ -21,9 +22,10 @@ export class Live {
   /** @type {Set<() => void>} */
   #endings = new Set();
 
-  /** @param {import("./conversation.mjs").Conversation} conversation */
-  constructor(conversation) {
+  /** @param {import("./conversation.mjs").Conversation} conversation @param {string} [secret] see `refusal` */
+  constructor(conversation, secret) {
     this.#conversation = conversation;
+    this.#secret = secret;
   }
 
   /**
@@ -37,7 +39,13 @@ export class Live {
     const [path, query] = (request.url ?? "").split("?", 2);
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((each) => each.trim());
     const status =
-      refusal(request) !== undefined ? 403 : path !== "/live" ? 404 : offered.includes(PROTOCOL) ? 101 : 400;
+      refusal(request, this.#secret) !== undefined
+        ? 403
+        : path !== "/live"
+          ? 404
+          : offered.includes(PROTOCOL)
+            ? 101
+            : 400;
     if (status !== 101) {
       socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;

@@ -10,6 +10,7 @@ import { refusal } from "./same-site.mjs";
  * @property {string} name
  * @property {import("./conversation.mjs").Conversation} conversation
  * @property {import("./live.mjs").Live} live
+ * @property {string | undefined} secret see `refusal`
  */
 
 const MOST_CHARACTERS = 16_000;
@@ -52,7 +53,7 @@ export function handler(site) {
 
 /** @param {Site} site @param {Request} request @param {Response} response */
 async function answer(site, request, response) {
-  const refused = refusal(request);
+  const refused = refusal(request, site.secret);
   if (refused !== undefined) return say(request, response, 403, `Not allowed: ${refused}.`);
   if (!URL.canParse(request.url ?? "", "http://here")) return say(request, response, 400, "That is no address.");
   const { pathname, searchParams } = new URL(request.url ?? "", "http://here");

@@ -1,4 +1,6 @@
 // @ts-check
+import { createHash, timingSafeEqual } from "node:crypto";
+
 const loopback = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
@@ -7,9 +9,11 @@ const loopback = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
  * a form here.
  *
  * @param {Pick<import("node:http").IncomingMessage, "headers" | "method"> & { socket: { localPort?: number | undefined } }} request
+ * @param {string} [secret] what the forwarding server sends; undefined: nobody else can connect
  * @returns {string | undefined} undefined when it may come in
  */
-export function refusal({ headers, method, socket }) {
+export function refusal({ headers, method, socket }, secret) {
+  if (secret !== undefined && !isSame(secret, headers["x-changeling-secret"])) return "it did not come by the login";
   const [, name = "", port = "80"] = /^(.*?)(?::(\d+))?$/.exec(headers.host ?? "") ?? [];
   // Led here by a name of its own, a browser writes this very port behind it; any other is that of a front that has
   // passed on how it was asked.
@@ -24,4 +28,10 @@ export function refusal({ headers, method, socket }) {
   return names.some((name) => origin === `http://${name}` || origin === `https://${name}`)
     ? undefined
     : "sent by another site";
+}
+
+/** @param {string} secret @param {string | string[] | undefined} given */
+function isSame(secret, given) {
+  const [one, other] = [secret, String(given)].map((text) => createHash("sha256").update(text).digest());
+  return one !== undefined && other !== undefined && timingSafeEqual(one, other);
 }

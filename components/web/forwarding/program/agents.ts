@@ -11,9 +11,17 @@ export interface AgentView {
   readonly servers: readonly string[];
 }
 
+/** How a server of an agent is reached from here. */
+export interface Reach {
+  /** Its URL, as its own machine knows it; `http://localhost/` for one that listens on a Unix socket. */
+  readonly url: URL;
+  /** The Unix socket to connect to instead: the server's own, or the near end of a tunnel. */
+  readonly socketPath?: string;
+}
+
 export type Target =
-  /** Reachable from here; may be a tunnel's loopback address. */
-  | { readonly kind: "online"; readonly url: URL }
+  /** @property secret by which the agent's servers recognise the forwarding server; undefined: the agent has set none */
+  | ({ readonly kind: "online"; readonly secret?: string } & Reach)
   /** @property page its own `index.html`, from its data */
   | { readonly kind: "offline" | "starting"; readonly reason: string; readonly page?: string };
 

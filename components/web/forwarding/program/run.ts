@@ -32,7 +32,7 @@ export async function runForwardingServer({ paths, folder, config: configOf, log
     const { codeTtlSeconds, cookieTtlSeconds } = config;
     const access = openAccess({ folder, codeTtlSeconds, cookieTtlSeconds, isSecure, log });
     const reserved = { port: config.port, folder: paths.root };
-    const agents = discoverAgents({ paths, env: process.env, log, reserved });
+    const agents = discoverAgents({ paths, folder, env: process.env, log, reserved });
     const proxy = createProxy(agents, { page: troublePage, log });
     const server = await createForwardingServer({ config, access, agents, proxy, log });
     const admin = await startAdmin({ folder, server, agents, log });

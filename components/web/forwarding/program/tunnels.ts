@@ -1,24 +1,31 @@
 import { spawn } from "node:child_process";
-import { type AddressInfo, createServer } from "node:net";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { SshAccess } from "../../../mngr/client.ts";
+import { longestSocketPath, socketPathOf } from "../../servers.ts";
+import type { Reach } from "./agents.ts";
 
-/** The way to servers on other machines: ports of this machine's loopback, each through an ssh of its own. */
+/**
+ * The way to servers on other machines: Unix sockets in a folder that only this user can enter, each through an ssh of
+ * its own. A port of this machine's loopback would let in every other user, and, worse, would be a port of `localhost`
+ * that an agent serves: browsers send the cookies of a host to all of its ports.
+ */
 export interface Tunnels {
   /**
    * Makes a tunnel when there is none, which may take seconds.
    *
    * @param url of the server, as seen from there
-   * @returns the URL to use here
    * @throws when there is no way; another try is made after a pause that grows
    */
-  reach(ssh: SshAccess, url: string): Promise<URL>;
+  reach(ssh: SshAccess, url: URL): Promise<Reach>;
   /** Ends the tunnels that were not asked for since this was called last. */
   endUnused(): void;
   stop(): void;
 }
 
 interface Tunnel {
-  readonly port: Promise<number>;
+  readonly path: Promise<string>;
   readonly end: () => void;
 }
 
@@ -35,11 +42,22 @@ const mostPauseMs = 60_000;
 /** What the far end says when it is there. */
 const mark = "changeling-tunnel-is-up";
 
-/** @param env of ssh, with PATH, HOME and SSH_AUTH_SOCK */
-export function sshTunnels(env: Readonly<Record<string, string>>): Tunnels {
+/** How a server on this very machine is reached. */
+export function reachOf(url: URL): Reach {
+  const socketPath = socketPathOf(url);
+  return socketPath === undefined ? { url } : { url: new URL("http://localhost/"), socketPath };
+}
+
+/**
+ * @param env of ssh, with PATH, HOME and SSH_AUTH_SOCK
+ * @param folder the forwarding server's own; whoever calls this holds its lock
+ */
+export function sshTunnels(env: Readonly<Record<string, string>>, folder: string): Tunnels {
   const tunnels = new Map<string, Tunnel>();
   const failures = new Map<string, Failure>();
   let asked = new Set<string>();
+  let sockets: string | undefined;
+  let made = 0;
 
   function open(key: string, ssh: SshAccess, url: URL): Tunnel {
     const calledOff = new AbortController();
@@ -50,10 +68,12 @@ export function sshTunnels(env: Readonly<Record<string, string>>): Tunnels {
       calledOff.abort();
       forget();
     };
-    const port = openTunnel(ssh, url, { env, signal: calledOff.signal, onEnd: forget });
-    const tunnel = { port, end };
+    sockets ??= socketFolder(folder);
+    made += 1;
+    const path = openTunnel(ssh, url, join(sockets, String(made)), { env, signal: calledOff.signal, onEnd: forget });
+    const tunnel = { path, end };
     tunnels.set(key, tunnel);
-    port.then(
+    path.then(
       () => failures.delete(key),
       (reason: unknown) => {
         const pauseMs = Math.min(mostPauseMs, (failures.get(key)?.pauseMs ?? firstPauseMs / 2) * 2);
@@ -65,17 +85,14 @@ export function sshTunnels(env: Readonly<Record<string, string>>): Tunnels {
   }
 
   return {
-    async reach(ssh, text) {
-      const url = new URL(text);
-      const key = JSON.stringify([ssh, url.host]);
+    async reach(ssh, url) {
+      const key = JSON.stringify([ssh, farEnd(url)]);
       asked.add(key);
       const failure = failures.get(key);
       const known = tunnels.get(key);
       if (known === undefined && failure !== undefined && Date.now() < failure.until) throw failure.reason;
-      const { port } = known ?? open(key, ssh, url);
-      url.port = String(await port);
-      url.hostname = "127.0.0.1";
-      return url;
+      const { path } = known ?? open(key, ssh, url);
+      return { ...reachOf(url), socketPath: await path };
     },
     endUnused() {
       for (const [key, { end }] of tunnels) if (!asked.has(key)) end();
@@ -84,8 +101,19 @@ export function sshTunnels(env: Readonly<Record<string, string>>): Tunnels {
     },
     stop() {
       for (const { end } of tunnels.values()) end();
+      if (sockets !== undefined) rmSync(sockets, { recursive: true, force: true });
     },
   };
+}
+
+/** A new folder that only this user can enter, with a path so short that every system takes the sockets in it. */
+function socketFolder(folder: string): string {
+  const own = join(folder, "tunnels");
+  if (Buffer.byteLength(join(own, "99999999")) > longestSocketPath) return mkdtempSync(join(tmpdir(), "changelings-"));
+  rmSync(own, { recursive: true, force: true });
+  mkdirSync(own, { recursive: true, mode: 0o700 });
+  chmodSync(own, 0o700);
+  return own;
 }
 
 interface Surroundings {
@@ -95,17 +123,16 @@ interface Surroundings {
   readonly onEnd: () => void;
 }
 
-/** @returns its port here @throws with ssh's last line, when it does not come up */
-async function openTunnel(ssh: SshAccess, url: URL, { env, signal, onEnd }: Surroundings): Promise<number> {
-  const port = await freePort();
-  return await new Promise<number>((resolve, reject) => {
-    const child = spawn("ssh", sshArguments(ssh, url, port), { env, signal, stdio: "pipe" });
+/** @returns its socket here @throws with ssh's last line, when it does not come up */
+function openTunnel(ssh: SshAccess, url: URL, path: string, { env, signal, onEnd }: Surroundings): Promise<string> {
+  return new Promise<string>((resolve, reject) => {
+    const child = spawn("ssh", sshArguments(ssh, url, path), { env, signal, stdio: "pipe" });
     let said = "";
     let complaint = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       said = `${said}${text}`.slice(-1000);
       // By now what it forwards is set up.
-      if (said.includes(mark)) resolve(port);
+      if (said.includes(mark)) resolve(path);
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       complaint = `${complaint}${text}`.slice(-1000);
@@ -113,6 +140,7 @@ async function openTunnel(ssh: SshAccess, url: URL, { env, signal, onEnd }: Surr
     child.once("error", reject);
     child.once("close", () => {
       onEnd();
+      rmSync(path, { force: true });
       const reason = complaint.trim().split("\n").at(-1) || "ssh said nothing";
       reject(new Error(`no tunnel to ${ssh.user}@${ssh.host}:${ssh.port}: ${reason}`));
     });
@@ -121,7 +149,7 @@ async function openTunnel(ssh: SshAccess, url: URL, { env, signal, onEnd }: Surr
   });
 }
 
-function sshArguments({ user, host, port, key_path, known_hosts_path }: SshAccess, url: URL, here: number): string[] {
+function sshArguments({ user, host, port, key_path, known_hosts_path }: SshAccess, url: URL, here: string): string[] {
   const options = {
     BatchMode: "yes",
     ConnectTimeout: String(connectSeconds),
@@ -130,27 +158,20 @@ function sshArguments({ user, host, port, key_path, known_hosts_path }: SshAcces
     IdentitiesOnly: "yes",
     ServerAliveCountMax: "3",
     ServerAliveInterval: "15",
+    StreamLocalBindMask: "0177",
     StrictHostKeyChecking: "yes",
     ...(known_hosts_path ? { UserKnownHostsFile: `"${known_hosts_path}"` } : {}),
   };
-  const far = `${url.hostname}:${url.port || (url.protocol === "https:" ? 443 : 80)}`;
   return [
     ...["-T", "-i", key_path, "-p", String(port), "-l", user],
     ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
-    ...["-L", `127.0.0.1:${here}:${far}`],
+    ...["-L", `${here}:${farEnd(url)}`],
     // Not -N: so it ends when its input does, which is when this process ends, however it ends.
     ...["--", host, `echo ${mark}; exec cat >/dev/null`],
   ];
 }
 
-/** One that was free just now. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
+/** Where a server listens on its machine, in ssh's words. */
+function farEnd(url: URL): string {
+  return socketPathOf(url) ?? `${url.hostname}:${url.port || (url.protocol === "https:" ? 443 : 80)}`;
 }

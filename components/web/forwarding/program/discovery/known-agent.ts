@@ -2,8 +2,8 @@ import { isLive } from "../../../../mngr/agent-state.ts";
 import type { SshAccess } from "../../../../mngr/client.ts";
 import type { WebRecord } from "../../../record.ts";
 import type { Registered } from "../../../servers.ts";
-import type { AgentView, Target } from "../agents.ts";
-import type { Tunnels } from "../tunnels.ts";
+import type { AgentView, Reach, Target } from "../agents.ts";
+import { reachOf, type Tunnels } from "../tunnels.ts";
 import type { Claims } from "./claims.ts";
 import { accepts } from "./probe.ts";
 import type { Reading } from "./read-agents.ts";
@@ -35,7 +35,8 @@ export class KnownAgent {
   #claimed: string | undefined;
   #ssh: SshAccess | undefined;
   /** By server: where it is reached from here. */
-  #urls: ReadonlyMap<string, URL> = new Map();
+  #reached: ReadonlyMap<string, Reach> = new Map();
+  #secret: string | undefined;
 
   constructor(record: WebRecord, tunnels: Tunnels, claims: Claims) {
     this.record = record;
@@ -71,7 +72,7 @@ export class KnownAgent {
 
   /** @returns what a status can be told apart by */
   get fingerprint(): string {
-    return JSON.stringify([this.status.state, this.#registered?.lines, [...this.#urls.values()]]);
+    return JSON.stringify([this.status.state, this.#registered?.lines, [...this.#reached.values()]]);
   }
 
   /** Takes over what mngr said; what it could not say stays as it was. @param reading undefined: mngr said nothing */
@@ -81,7 +82,10 @@ export class KnownAgent {
     this.#ssh = reading?.ssh ?? this.#ssh;
     this.#registered = reading?.said?.registered ?? this.#registered;
     if (reading !== undefined) this.#claimed = reading.claimed;
-    if (reading?.said !== undefined) this.#page = reading.said.page;
+    if (reading?.said !== undefined) {
+      this.#page = reading.said.page;
+      this.#secret = reading.said.secret;
+    }
     await this.look();
   }
 
@@ -94,13 +98,10 @@ export class KnownAgent {
     this.#refused = isHere ? this.#claims.take(this.record.agentId, known) : new Map();
     const servers = [...known].filter(([name]) => !this.#refused.has(name));
     const reached = await Promise.all(servers.map(async ([name, url]) => ({ name, ...(await this.#reach(url)) })));
-    this.#urls = new Map(reached.flatMap(({ name, url }) => (url === undefined ? [] : [[name, url]])));
+    this.#reached = new Map(reached.flatMap(({ name, reach }) => (reach === undefined ? [] : [[name, reach]])));
     const obstacle = reached.find((each) => each.obstacle !== undefined)?.obstacle;
-    this.status = statusOf(
-      { state, registered, answers: this.#urls.size > 0, obstacle },
-      this.status,
-      performance.now(),
-    );
+    const evidence = { state, registered, answers: this.#reached.size > 0, obstacle };
+    this.status = statusOf(evidence, this.status, performance.now());
     this.isStale = false;
   }
 
@@ -114,22 +115,21 @@ export class KnownAgent {
     const servers = this.#registered?.servers ?? new Map<string, string>();
     const name = server ?? (servers.has("web") ? "web" : servers.keys().next().value);
     if (name === undefined || !servers.has(name)) return undefined;
-    const url = this.#urls.get(name);
-    return url === undefined
-      ? { kind: "offline", reason: `its server ${name} does not answer` }
-      : { kind: "online", url };
+    const reach = this.#reached.get(name);
+    if (reach === undefined) return { kind: "offline", reason: `its server ${name} does not answer` };
+    return { kind: "online", ...reach, ...(this.#secret === undefined ? {} : { secret: this.#secret }) };
   }
 
-  /** @returns the URL to use here, when something accepts connections there */
-  async #reach(url: string): Promise<{ url?: URL; obstacle?: string }> {
+  /** @returns how it is reached from here, when something accepts connections there */
+  async #reach(url: string): Promise<{ reach?: Reach; obstacle?: string }> {
     if (this.record.provider === "local") {
-      const here = new URL(url);
-      return (await accepts(here)) ? { url: here } : {};
+      const reach = reachOf(new URL(url));
+      return (await accepts(reach)) ? { reach } : {};
     }
     if (this.#ssh === undefined) return { obstacle: "mngr can't say how its host is reached" };
     try {
-      const here = await this.#tunnels.reach(this.#ssh, url);
-      return (await accepts(here, tunnelKeepsMs)) ? { url: here } : {};
+      const reach = await this.#tunnels.reach(this.#ssh, new URL(url));
+      return (await accepts(reach, tunnelKeepsMs)) ? { reach } : {};
     } catch (error) {
       return { obstacle: error instanceof Error ? error.message : String(error) };
     }

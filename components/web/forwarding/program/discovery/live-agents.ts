@@ -31,6 +31,8 @@ const usualWaits: Waits = { asked: 3000, mostAsked: 15_000, starting: 3000, idle
 
 export interface Discovery {
   readonly paths: InstallationPaths;
+  /** The forwarding server's own, 0700; by default the installation's. */
+  readonly folder?: string;
   /** What mngr and ssh get to see of it: see `mngrEnvironment`. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Log;
@@ -67,7 +69,7 @@ class LiveAgents implements Agents {
     this.#waits = discovery.waits ?? usualWaits;
     this.#pause = this.#waits.asked;
     this.#claims = new Claims(discovery.reserved);
-    this.#tunnels = sshTunnels(mngrEnvironment(discovery.env));
+    this.#tunnels = sshTunnels(mngrEnvironment(discovery.env), discovery.folder ?? discovery.paths.forwarding);
     this.#onDemand = new OnDemand({ ...discovery, onEnd: (id) => this.#hasStarted(id) });
     ensureFolder(discovery.paths.web);
     this.#endWatch = watchFolder(discovery.paths.web, () => {

@@ -1,18 +1,20 @@
 import { connect } from "node:net";
+import type { Reach } from "../agents.ts";
 
 /** How long a server may take to accept a connection, in milliseconds. */
 const patienceMs = 2000;
 
 /**
- * Whether something accepts connections at a URL's host and port.
+ * Whether something accepts connections where a server is reached.
  *
  * @param keepsMs for how long the connection must stay open: the near end of a tunnel accepts any, and closes it when
  *   nothing listens at the far end
  */
-export function accepts(url: URL, keepsMs = 0): Promise<boolean> {
+export function accepts({ url, socketPath }: Reach, keepsMs = 0): Promise<boolean> {
   return new Promise((resolve) => {
     const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
-    const socket = connect({ host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port });
+    const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+    const socket = connect(socketPath === undefined ? { host, port } : { path: socketPath });
     const end = (is: boolean) => {
       clearTimeout(timer);
       socket.destroy();

@@ -26,17 +26,20 @@ export interface Said {
   readonly registered: Registered;
   /** The `index.html` in its data. */
   readonly page: string | undefined;
+  /** By which its servers recognise the forwarding server. */
+  readonly secret: string | undefined;
 }
 
 /** A longer page than this, in bytes, is not shown while its agent is away. */
 const mostOfPage = 1_000_000;
 
-const marks = { agent: "=== agent", page: "=== page" };
+const marks = { agent: "=== agent", secret: "=== secret", page: "=== page" };
 
-/** POSIX sh: prints the agent's id, its registrations, and its page last, since that may hold anything. */
+/** POSIX sh: prints the agent's id, its registrations, its secret, and its page last, since that may hold anything. */
 const command = [
   `printf '${marks.agent} %s\\n' "$MNGR_AGENT_ID";`,
   `${readServersCommand};`,
+  `printf '\\n${marks.secret}\\n'; head -c 200 "$MNGR_AGENT_STATE_DIR/forwarding-secret" 2>/dev/null;`,
   `printf '\\n${marks.page}\\n';`,
   'page="$CHANGELING_DATA/index.html";',
   `if [ -f "$page" ] && [ "$(wc -c <"$page")" -le ${mostOfPage} ]; then cat "$page"; fi`,
@@ -127,10 +130,12 @@ function parseSaid(stdout: string): { id?: string; said?: Said } {
   if (id === undefined || at === -1) return {};
   // An empty one leaves the mark at the end, without its newline.
   const page = rest.slice(at + marks.page.length + 2);
-  const registered = registeredServers(parseServersOutput(rest.slice(0, at)));
+  const before = rest.slice(0, at);
+  const [, secret] = /^=== secret\n([\w-]{22,128})$/m.exec(before) ?? [];
+  const registered = registeredServers(parseServersOutput(before.split(`\n${marks.secret}\n`, 1)[0] ?? ""));
   // The shell that measured it was the agent's.
   const isShown = page !== "" && page.length <= mostOfPage;
-  return { id, said: { registered, page: isShown ? page : undefined } };
+  return { id, said: { registered, secret, page: isShown ? page : undefined } };
 }
 
 type Settled<Value> =

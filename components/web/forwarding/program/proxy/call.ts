@@ -105,7 +105,7 @@ export function callAgent(
 }
 
 function open(context: Context, req: IncomingMessage, { route, hasBody, isPooled, isUpgrade, isMended }: Call) {
-  const { upstream } = route;
+  const { upstream, socketPath } = route;
   const isSecure = upstream.protocol === "https:";
   const client = { address: req.socket.remoteAddress };
   const headers = requestHeaders(req.rawHeaders, route, client, { plain: isMended });
@@ -117,9 +117,10 @@ function open(context: Context, req: IncomingMessage, { route, hasBody, isPooled
   const host = upstream.hostname.replace(/^\[(.*)\]$/, "$1");
   return (isSecure ? https : http).request({
     agent: (isPooled ? context.pools : context.fresh)[isSecure ? "https:" : "http:"],
-    host,
+    ...(socketPath === undefined
+      ? { host, port: upstream.port === "" ? (isSecure ? 443 : 80) : Number(upstream.port) }
+      : { socketPath }),
     ...(isSecure ? tlsOptions(host, upstream) : {}),
-    port: upstream.port === "" ? (isSecure ? 443 : 80) : Number(upstream.port),
     method: req.method ?? "GET",
     path: upstreamPath(route),
     headers,

@@ -1,6 +1,6 @@
 import type { Agent, IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Agents } from "../agents.ts";
+import type { Agents, Target } from "../agents.ts";
 import { callAgent, type Failure } from "./call.ts";
 import { malformed } from "./failure.ts";
 import { mendableOf, sendPage } from "./path-documents.ts";
@@ -27,6 +27,8 @@ export interface Context {
 
 /** The agent agreed to switch protocols: what is on its connection is no HTTP any more. */
 export type Upgraded = (incoming: IncomingMessage, upstream: Socket, head: Buffer, route: Route) => void;
+
+type Online = Extract<Target, { kind: "online" }>;
 
 /** Doing these twice is like doing them once (RFC 9110, 9.2.1). */
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -66,7 +68,7 @@ export function exchange(
       const name = at.server === undefined ? "no server" : `no server ${JSON.stringify(at.server)}`;
       fail("no-such-server", `it has registered ${name}`);
     } else if (target.kind === "online") {
-      send(target.url, { isPooled: isRepeatable && upgraded === undefined });
+      send(target, { isPooled: isRepeatable && upgraded === undefined });
     } else if (target.page !== undefined && asksForHome(req, at)) {
       sendPage(req, res, target.page, at.prefix);
     } else {
@@ -78,8 +80,10 @@ export function exchange(
     lookUp().catch((error: unknown) => fail("bad-gateway", `it could not be looked up: ${String(error)}`));
   };
 
-  const send = (upstream: URL, { isPooled }: { isPooled: boolean }): void => {
-    const route = { upstream, prefix: at.prefix, path: at.path, publicOrigin: at.publicOrigin };
+  const send = (target: Online, { isPooled }: { isPooled: boolean }): void => {
+    const { url: upstream, socketPath, secret } = target;
+    const { prefix, path, publicOrigin } = at;
+    const route = { upstream, socketPath, secret, prefix, path, publicOrigin };
     const call = {
       route,
       hasBody,
@@ -97,15 +101,15 @@ export function exchange(
         }
       },
       upgraded: (incoming, socket, head) => upgraded?.(incoming, socket, head, route),
-      failed: (failure) => recover(failure, upstream),
+      failed: (failure) => recover(failure, target),
     });
   };
 
-  const recover = (failure: Failure, upstream: URL): void => {
+  const recover = (failure: Failure, target: Online): void => {
     if (res.closed) return;
     if (failure.wasReused && isRepeatable) {
       // The agent closed it just when we used it again: that says nothing of the agent.
-      send(upstream, { isPooled: false });
+      send(target, { isPooled: false });
       return;
     }
     if (failure.isUnreachable) context.agents.failed(at.agent.id);

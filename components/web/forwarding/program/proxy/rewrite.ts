@@ -6,6 +6,10 @@ import { entries } from "./raw-headers.ts";
 export interface Route {
   /** The agent's server; its path, if it has one, stands before every path that is asked of it. */
   readonly upstream: URL;
+  /** The Unix socket to connect to, instead of the upstream's host and port. */
+  readonly socketPath?: string | undefined;
+  /** By which the agent recognises us. */
+  readonly secret?: string | undefined;
   /** Of the public path: "" or "/<agent_id>" or "/<agent_id>/<server>". */
   readonly prefix: string;
   /** Path and query for the agent. */
@@ -57,6 +61,7 @@ export function requestHeaders(
   if (client.address !== undefined) headers.push("X-Forwarded-For", client.address);
   headers.push("X-Forwarded-Host", host, "X-Forwarded-Proto", protocol);
   if (route.prefix !== "") headers.push("X-Forwarded-Prefix", route.prefix);
+  if (route.secret !== undefined) headers.push("X-Changeling-Secret", route.secret);
   if (plain) headers.push("Accept-Encoding", "identity");
   return headers;
 }
