@@ -125,6 +125,8 @@ export interface Forwarding {
   readonly routing: "host" | "path";
   readonly codeTtlSeconds: number;
   readonly cookieTtlSeconds: number;
+  /** How long an agent's server may take until its response begins; 0: for ever. */
+  readonly responseTimeoutSeconds: number;
   /** `docker` alone: `KEY=VALUE`, for building the server's image. */
   readonly buildArgs: readonly string[];
 }

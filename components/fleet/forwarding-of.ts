@@ -13,27 +13,34 @@ export type ForwardingServerOptions = Partial<Forwarding>;
  * @throws ChangelingOptionsError with all faults at once
  */
 export function forwardingOf(given: ForwardingServerOptions = {}): Forwarding {
-  const { codeTtlSeconds, cookieTtlSeconds, ...others } = given;
+  const { codeTtlSeconds, cookieTtlSeconds, responseTimeoutSeconds, ...others } = given;
   const { options, found } = readTable(others, forwardingTable);
+  const seconds = { codeTtlSeconds, cookieTtlSeconds, responseTimeoutSeconds };
   found.push(...forwardingFindings(options).map((finding) => ({ ...finding, path: finding.path.slice(1) })));
-  found.push(...secondsFindings({ codeTtlSeconds, cookieTtlSeconds }));
+  found.push(...secondsFindings(seconds));
   refuseFaults("the forwarding server", found);
   const resolved = resolvedForwarding(options);
   return {
     ...resolved,
     codeTtlSeconds: codeTtlSeconds ?? resolved.codeTtlSeconds,
     cookieTtlSeconds: cookieTtlSeconds ?? resolved.cookieTtlSeconds,
+    responseTimeoutSeconds: responseTimeoutSeconds ?? resolved.responseTimeoutSeconds,
   };
 }
 
-/** The file has them as durations, with the same limit. */
-function secondsFindings(given: Readonly<Record<string, number | undefined>>): Finding[] {
-  return Object.entries(given).flatMap(([option, seconds]) => {
-    if (seconds === undefined) return [];
-    const most = option === "cookieTtlSeconds" ? longestCookieSeconds : 999_999_999;
-    if (Number.isInteger(seconds) && seconds >= 1 && seconds <= most) return [];
-    return [
-      error([option], `${seconds} is no number of seconds that it could be`, `give a whole one from 1 to ${most}`),
-    ];
+/** The file has them under other names, with the same limits. */
+const limits = {
+  codeTtlSeconds: [1, 999_999_999],
+  cookieTtlSeconds: [1, longestCookieSeconds],
+  responseTimeoutSeconds: [0, 86_400],
+} as const;
+
+function secondsFindings(given: Readonly<Record<keyof typeof limits, number | undefined>>): Finding[] {
+  return (Object.keys(limits) as (keyof typeof limits)[]).flatMap((option) => {
+    const seconds = given[option];
+    const [least, most] = limits[option];
+    if (seconds === undefined || (Number.isInteger(seconds) && seconds >= least && seconds <= most)) return [];
+    const remedy = `give a whole one from ${least} to ${most}`;
+    return [error([option], `${seconds} is no number of seconds that it could be`, remedy)];
   });
 }

@@ -81,6 +81,7 @@ export function resolvedForwarding(options: ForwardingOptions): Forwarding {
     routing: options.routing,
     codeTtlSeconds: durationSeconds(options.code_ttl),
     cookieTtlSeconds: durationSeconds(options.cookie_ttl),
+    responseTimeoutSeconds: options.response_timeout,
     buildArgs: options.build_args,
   };
 }

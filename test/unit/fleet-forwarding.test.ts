@@ -31,6 +31,7 @@ describe("[forwarding]", () => {
       { provider: "docker", buildArgs: ["BASE=a=b", "EMPTY="] },
     ],
     ["code_ttl = '90s'\ncookie_ttl = '400d'", { codeTtlSeconds: 90, cookieTtlSeconds: 34_560_000 }],
+    ["response_timeout = 0", { responseTimeoutSeconds: 0 }],
   ])("%j", async (lines, differs) => expect(await forwardingOf(lines)).toEqual({ ...usualForwarding, ...differs }));
 
   it("is read with dotted keys too, and where there is no web changeling", async () => {
@@ -51,7 +52,7 @@ describe("[forwarding]", () => {
     [
       "timezone = 'UTC'",
       'timezone: unknown key "timezone"',
-      "its keys are provider, port, host, public_url, routing, code_ttl, cookie_ttl, build_args",
+      "its keys are provider, port, host, public_url, routing, code_ttl, cookie_ttl, response_timeout, build_args",
     ],
     ["provider = 'dcoker'", 'provider: there is no provider "dcoker"', 'did you mean provider = "docker"?'],
     [

@@ -33,6 +33,7 @@ export const usualForwarding: Forwarding = {
   routing: "host",
   codeTtlSeconds: 900,
   cookieTtlSeconds: 2_592_000,
+  responseTimeoutSeconds: 600,
   buildArgs: [],
 };
 

@@ -19,6 +19,7 @@ afterEach(() => {
 const environment: ForwardingEnvironment = {
   ...{ INSTALLATION: "abc", HOST: "127.0.0.1", PORT: "8420", PUBLIC_URL: undefined },
   ...{ PROVIDER: "docker", ROUTING: "host", CODE_TTL_SECONDS: "900", COOKIE_TTL_SECONDS: "3600" },
+  RESPONSE_TIMEOUT_SECONDS: "0",
 };
 
 const surroundings: Surroundings = {
@@ -42,7 +43,7 @@ describe("the container", () => {
       groupAdds: ["999"],
       envs: [
         ...["CODE_TTL_SECONDS=900", "COOKIE_TTL_SECONDS=3600", "HOME=/home/ada", "HOST=127.0.0.1", "INSTALLATION=abc"],
-        ...["MNGR_PREFIX=m-", "PORT=8420", "PROVIDER=docker", "ROUTING=host"],
+        ...["MNGR_PREFIX=m-", "PORT=8420", "PROVIDER=docker", "RESPONSE_TIMEOUT_SECONDS=0", "ROUTING=host"],
       ],
       mounts: [
         { type: "volume", source: "changelings_abc_forwarding", target: "/var/lib/changelings", readOnly: false },

@@ -28,6 +28,12 @@ describe("an agent that hangs", () => {
     await expect.poll(() => upstream.open).toBe(0);
   });
 
+  it("is waited for without a limit with 0, longer than connections are kept", async () => {
+    const upstream = await kept(startUpstream((_req, res) => void setTimeout(() => res.end("at last"), 4500)));
+    const front = await frontOf(upstream, { headersTimeoutSeconds: 0 });
+    expect(await ask(front.url)).toMatchObject({ status: 200, body: "at last" });
+  });
+
   it("is given up when it does not read what it is sent", async () => {
     const upstream = await kept(startRawUpstream((socket) => socket.pause()));
     const front = await frontOf(upstream, { headersTimeoutSeconds: 0.3 });

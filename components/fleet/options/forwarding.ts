@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { option } from "./documented.ts";
-import { duration, durationUnit, text, word } from "./values.ts";
+import { duration, durationUnit, seconds, text, word } from "./values.ts";
 
 /** The keys of the file's `[forwarding]`. */
 export const forwardingOptions = {
@@ -41,6 +41,12 @@ export const forwardingOptions = {
     description: "How long a browser stays logged in.",
     unit: durationUnit,
     example: "1w",
+  }),
+  response_timeout: option(z._default(seconds(0, 86_400), 600), {
+    description:
+      "How long an agent's server may take until its response begins; then the browser gets a 504. 0: for ever. What streams once it has begun has no limit.",
+    unit: "seconds",
+    example: 1800,
   }),
   build_args: option(z._default(z.array(text()), []), {
     description:

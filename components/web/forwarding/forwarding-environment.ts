@@ -14,6 +14,8 @@ export const forwardingEnvironment = z.object({
   ROUTING: z.enum(["host", "path"]),
   CODE_TTL_SECONDS: z.string(),
   COOKIE_TTL_SECONDS: z.string(),
+  /** Undefined in the state of a stack that was applied before there was the option. */
+  RESPONSE_TIMEOUT_SECONDS: z.optional(z.string()),
 });
 
 export type ForwardingEnvironment = z.infer<typeof forwardingEnvironment>;
@@ -28,6 +30,7 @@ export function environmentOfForwarding(installation: string, forwarding: Forwar
     ROUTING: forwarding.routing,
     CODE_TTL_SECONDS: String(forwarding.codeTtlSeconds),
     COOKIE_TTL_SECONDS: String(forwarding.cookieTtlSeconds),
+    RESPONSE_TIMEOUT_SECONDS: String(forwarding.responseTimeoutSeconds),
   };
 }
 
@@ -41,5 +44,8 @@ export function configOfEnvironment(from: ForwardingEnvironment): ForwardingConf
     routing: from.ROUTING,
     codeTtlSeconds: Number(from.CODE_TTL_SECONDS),
     cookieTtlSeconds: Number(from.COOKIE_TTL_SECONDS),
+    ...(from.RESPONSE_TIMEOUT_SECONDS === undefined
+      ? {}
+      : { responseTimeoutSeconds: Number(from.RESPONSE_TIMEOUT_SECONDS) }),
   };
 }

@@ -36,7 +36,10 @@ export function isAgentId(id: string): boolean {
 }
 
 /** @param port that it listens on */
-export function addressesOf({ publicUrl, routing }: ForwardingConfig, port: number): Addresses {
+export function addressesOf(
+  { publicUrl, routing }: Pick<ForwardingConfig, "publicUrl" | "routing">,
+  port: number,
+): Addresses {
   const main = new URL(publicUrl ?? `http://localhost:${port}`);
   const suffix = `.${main.host}`;
   // A front that terminates TLS knows its own names; without one, people type the address too.

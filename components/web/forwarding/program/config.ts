@@ -18,6 +18,8 @@ export const forwardingConfig = z
     routing: z.enum(["host", "path"]),
     codeTtlSeconds: z.int().check(z.gte(1)),
     cookieTtlSeconds: z.int().check(z.gte(1)),
+    /** How long an agent may take until its response's headers are there; 0: for ever. Older files have none. */
+    responseTimeoutSeconds: z.optional(z.int().check(z.gte(0))),
   })
   .check(
     z.refine(({ host, publicUrl }) => loopback.test(host) || publicUrl !== null, {

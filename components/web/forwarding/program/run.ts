@@ -33,7 +33,10 @@ export async function runForwardingServer({ paths, folder, config: configOf, log
     const access = openAccess({ folder, codeTtlSeconds, cookieTtlSeconds, isSecure, log });
     const reserved = { port: config.port, folder: paths.root };
     const agents = discoverAgents({ paths, folder, env: process.env, log, reserved });
-    const proxy = createProxy(agents, { page: troublePage, log });
+    const proxy = createProxy(agents, {
+      ...{ page: troublePage, log },
+      headersTimeoutSeconds: config.responseTimeoutSeconds,
+    });
     const server = await createForwardingServer({ config, access, agents, proxy, log });
     const admin = await startAdmin({ folder, server, agents, log });
     log(`listens on port ${server.port} of ${config.host}, as ${server.url}`);

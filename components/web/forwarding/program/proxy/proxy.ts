@@ -31,8 +31,8 @@ export interface Proxy {
 }
 
 export interface ProxyOptions {
-  /** How long an agent may take until its response's headers are there; 60 by default. */
-  readonly headersTimeoutSeconds?: number;
+  /** How long an agent may take until its response's headers are there; 0: for ever; 60 by default. */
+  readonly headersTimeoutSeconds?: number | undefined;
   /** What a browser is shown when an agent does not answer; a plain page by default. */
   readonly page?: (problem: Problem) => ProblemPage;
   /** Told of every request that an agent which is online did not answer. */
