@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type Fleet, formatFaults, loadFleet, type MissingSecret, missingSecrets, secretNames } from "./fleet/index.ts";
 import { targetedNames } from "./limited-up.ts";
 import type { ModalToken } from "./modal/token.ts";
+import { secretRemedy } from "./own-commands.ts";
 import { absolutePath } from "./portable-path.ts";
 
 /** Settings of the stack, `changelings:…`. */
@@ -79,8 +80,8 @@ export async function secretValues(fleet: Fleet, config: pulumi.Config): Promise
 
 function missingInWords(missing: readonly MissingSecret[]): string {
   const lines = missing.map(({ changeling, names }) => `${changeling} needs ${names.join(" or ")}, which is not set`);
-  const remedy = "Set it in the environment of `pulumi up`, or with: pulumi config set --secret changelings:NAME";
-  return `${lines.join("\n")}\n${remedy}`;
+  const remedy = secretRemedy("NAME");
+  return `${lines.join("\n")}\n${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}`;
 }
 
 /** The token that the stack's config holds for Modal (`changelings:MODAL_TOKEN_ID` and its SECRET), for who sets none in the environment. */

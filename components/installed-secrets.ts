@@ -5,6 +5,7 @@ import { canonicalJson } from "./canonical-json.ts";
 import { readJson } from "./files.ts";
 import type { InstallationPaths } from "./installation-paths.ts";
 import { installedDrift, writeInstalled } from "./installed-file.ts";
+import { upCommand } from "./own-commands.ts";
 
 /** Values of one changeling's secrets, by the name of their variable. */
 const secretsFile = z.strictObject({ digest: z.string(), values: z.record(z.string(), z.string()) });
@@ -32,7 +33,7 @@ export function secretsDrift(paths: InstallationPaths, name: string): string | u
 export function readSecrets(paths: InstallationPaths, name: string): Readonly<Record<string, string>> {
   const path = secretsPath(paths, name);
   const parsed = secretsFile.safeParse(contentOf(path) ?? { digest: "", values: {} });
-  if (!parsed.success) throw new Error(`${path} is not a secrets file; mend it with: pulumi up`);
+  if (!parsed.success) throw new Error(`${path} is not a secrets file; mend it with: ${upCommand()}`);
   return parsed.data.values;
 }
 

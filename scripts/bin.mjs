@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 const launcher = new URL("./launch.mjs", import.meta.url);
 
 if (existsSync(launcher)) {
+  process.env.CHANGELINGS_CALLED ??= "npx changeling";
   process.argv.splice(2, 0, "changeling");
   await import(launcher.href);
 } else {

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { allowedEnvironment } from "../components/mngr/environment.ts";
+import { commandVariables } from "../components/own-commands.ts";
 
 export interface Script<Shape> {
   /** The variables that it reads, all strings: the environment of its Command. */
@@ -29,7 +30,7 @@ export async function runScript<Shape>(script: Script<Shape>): Promise<void> {
   const allowed = allowedEnvironment(process.env);
   const { keeps = () => false } = script;
   for (const name of Object.keys(process.env)) {
-    if (!Object.hasOwn(allowed, name) && !keeps(name)) delete process.env[name];
+    if (!Object.hasOwn(allowed, name) && !commandVariables.has(name) && !keeps(name)) delete process.env[name];
   }
   const timer = setTimeout(() => fail(`not done after ${script.timeoutSeconds} s`, 124), script.timeoutSeconds * 1000);
   try {

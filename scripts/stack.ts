@@ -25,6 +25,16 @@ export function installationOf(stack: Stack): string {
   return installationId({ backend, project: projectName, stack: shortNameOf(stack) });
 }
 
+/** The commands to advise for a stack; the launcher says how `changeling` is called where the person is. */
+export function commandsOn(stack: Stack, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const called = env["CHANGELINGS_CALLED"] || "changeling";
+  const isDefault = stack.configFile !== undefined;
+  return {
+    CHANGELINGS_UP: isDefault ? "npm start" : `npm run pulumi -- up --stack ${stack.name}`,
+    CHANGELINGS_CLI: isDefault ? called : `${called} --stack ${stack.name}`,
+  };
+}
+
 export interface Finished {
   readonly code: number;
   readonly stdout: string;
@@ -91,6 +101,7 @@ export function stackEnvironment(stack: Stack): NodeJS.ProcessEnv {
   return {
     PULUMI_CONTINUE_ON_ERROR: "true",
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    ...commandsOn(stack),
     ...(stack.backend ? { PULUMI_BACKEND_URL: stack.backend } : {}),
     // Pulumi would take a passphrase that the person has exported before that of the file.
     ...(stack.passphraseFile

@@ -2,6 +2,7 @@
 
 import type { Run } from "../components/cron/runs/run.ts";
 import { installationPaths } from "../components/installation-paths.ts";
+import { changelingCommand } from "../components/own-commands.ts";
 import type { Place } from "./changeling/context.ts";
 import { deployedFleet } from "./changeling/deployed.ts";
 import { fire } from "./changeling/fire.ts";
@@ -11,7 +12,7 @@ import { appliedText, appliedWeb } from "./changeling/web-answer.ts";
 import { deployedWeb } from "./changeling/web-side.ts";
 import { ensureDevStack } from "./dev-stack.ts";
 import { withLock } from "./setup/lock.mjs";
-import { installationOf, pulumi } from "./stack.ts";
+import { commandsOn, installationOf, pulumi } from "./stack.ts";
 
 /** The one of the example fleet that needs no key and no model; where a person took it out, the first that is enabled. */
 const firstToRun = "todo-ledger";
@@ -31,6 +32,7 @@ try {
 async function start(): Promise<void> {
   // Two at once: the second one waits for what the first one makes.
   const stack = await withLock("dev-stack", async () => ensureDevStack());
+  Object.assign(process.env, commandsOn(stack));
   const context = { stack, paths: installationPaths(installationOf(stack)), provider: undefined };
   say("Applying the fleet (pulumi up) …");
   // The table below says what the outputs say.
@@ -52,8 +54,7 @@ async function start(): Promise<void> {
   say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${fleetText(await listed(context, fleet))}\n`);
   // Last, where it is seen: what there is to open now.
   for (const { name } of deployedWeb(context)) say(`${appliedText(await appliedWeb(context, name))}\n`);
-  say("In this checkout, `changeling` is `npm run changeling --`.");
-  say("Edit ~/.changelings/dev/fleet.toml, then: changeling plan, npm start. Remove it all: npm stop");
+  say(`Edit ~/.changelings/dev/fleet.toml, then: ${changelingCommand()} plan, npm start. Remove it all: npm stop`);
   if (run !== undefined && !wentWell(run)) process.exitCode = 1;
 }
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, type IOType, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { upCommand } from "../own-commands.ts";
 
 /** A command that takes longer than this (ms) is ended: mngr waits for locks and for terminals. */
 const patienceMs = 120_000;
@@ -129,7 +130,7 @@ function notStarted(error: Error): MngrError {
   const isMissing = "code" in error && error.code === "ENOENT";
   return new MngrError(
     isMissing
-      ? "mngr is not on the PATH; mend it with: npm run setup, then pulumi up"
+      ? `mngr is not on the PATH; mend it with: npm run setup, then ${upCommand()}`
       : `mngr could not be started: ${error.message}`,
   );
 }

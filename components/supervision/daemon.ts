@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { allowedEnvironment } from "../mngr/environment.ts";
+import { commandEnvironment } from "../own-commands.ts";
 
 /** A program of one installation that is to be kept running. All paths are absolute. */
 export interface Daemon {
@@ -45,6 +46,6 @@ export function nodeDaemon(from: NodeDaemon, home: string = homedir(), env: Node
     folder: from.folder,
     stateFile: from.stateFile,
     programVersion: from.programVersion,
-    env: { ...allowedEnvironment(env), HOME: home, NODE_COMPILE_CACHE: compiled },
+    env: { ...allowedEnvironment(env), ...commandEnvironment(env), HOME: home, NODE_COMPILE_CACHE: compiled },
   };
 }

@@ -3,6 +3,7 @@ import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readTextIfAny } from "../files.ts";
+import { upCommand } from "../own-commands.ts";
 import type { Daemon } from "./daemon.ts";
 import { runProgram, type Supervisor } from "./supervisor.ts";
 
@@ -27,7 +28,7 @@ export const restartLoop: Supervisor = {
     if (pid > 0 && (await isLoop(pid, daemon))) end(pid);
     rmSync(pidPath(daemon), { force: true });
   },
-  bootInstructions: () => "after a restart of this machine, start it with: pulumi up (it shows there as drift)",
+  bootInstructions: () => `after a restart of this machine, start it with: ${upCommand()} (it shows there as drift)`,
 };
 
 function pidPath({ folder }: Daemon): string {

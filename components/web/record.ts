@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import * as z from "zod/mini";
 import { isMissing, readJsonOrNull, writePrivateFile } from "../files.ts";
 import type { InstallationPaths } from "../installation-paths.ts";
+import { upCommand } from "../own-commands.ts";
 import { webSpec } from "./spec.ts";
 
 /** What stands of a web changeling here. Written by `pulumi up` alone; read by its program, the CLI and the forwarding server. */
@@ -53,7 +54,7 @@ export function readRecord(paths: InstallationPaths, name: string): WebRecord | 
   if (content === undefined) return undefined;
   const parsed = webRecord.safeParse(content);
   if (parsed.success) return parsed.data;
-  throw new Error(`${path} is not a record of a web changeling; remove it, then: pulumi up`);
+  throw new Error(`${path} is not a record of a web changeling; remove it, then: ${upCommand()}`);
 }
 
 /** Those that can be read, removed ones too, in the order of their names. */

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { upCommand } from "../../components/own-commands.ts";
 import { shortNameOf } from "../stack.ts";
 import { answer, contextOf } from "./context.ts";
 import { examples } from "./program.ts";
@@ -31,7 +32,7 @@ ${examples("authorize", "authorize --stack prod --json")}`,
       const localEnvironment = identity.personEnvironment(identity.personIdentity(process.env));
       const site = await modalSite({ stack, client, localEnvironment });
       if (site.identity === undefined) {
-        throw new Error(`the stack ${stack} has nothing on Modal yet; deploy it with: npm run pulumi -- up`);
+        throw new Error(`the stack ${stack} has nothing on Modal yet; deploy it with: ${upCommand()}`);
       }
       const { environment, mngrProfile: profile } = site.identity;
       const home = { client, stack, environment };

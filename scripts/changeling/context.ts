@@ -15,7 +15,7 @@ import { type InstallationPaths, installationPaths } from "../../components/inst
 import { absolutePath } from "../../components/portable-path.ts";
 import { devStack } from "../dev-stack.ts";
 import { projectFolder } from "../project.ts";
-import { faultOf, installationOf, pulumi, type Stack } from "../stack.ts";
+import { commandsOn, faultOf, installationOf, pulumi, type Stack } from "../stack.ts";
 import { stackFault } from "./known-stack.ts";
 
 /** Where to look: which stack, and where its things are. */
@@ -35,6 +35,7 @@ export function contextOf(command: Command): Context {
   const options = command.optsWithGlobals<{ stack: string; json?: boolean; provider?: Provider }>();
   const stack = options.stack === "dev" ? devStack() : { name: options.stack };
   const paths = installationPaths(installationOf(stack));
+  Object.assign(process.env, commandsOn(stack));
   return { stack, paths, json: options.json === true, provider: options.provider };
 }
 

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { type Command, Option } from "commander";
 import { addChangeling, declaredNames } from "../../components/fleet/edit-tables.ts";
+import { changelingCommand } from "../../components/own-commands.ts";
 import { applyPart } from "./apply.ts";
 import { answer, type Context, contextOf, providers } from "./context.ts";
 import { type DeployOptions, declaredTable, freeName, nameOf } from "./declaration.ts";
@@ -60,7 +61,7 @@ ${examples(
         context,
         { names: [name], forwarding: true, modal: provider === "modal" },
         `${name} is declared in ${edit.file}, but it could not be applied, for the reason above\n` +
-          `try again with: changeling update ${name}; take it back with: changeling destroy ${name}`,
+          `try again with: ${changelingCommand()} update ${name}; take it back with: ${changelingCommand()} destroy ${name}`,
       );
       const result = await appliedWeb(context, name);
       answer(context, { ...result, file: edit.file }, appliedText(result));
@@ -75,7 +76,9 @@ async function planned(context: Context, options: DeployOptions): Promise<{ name
     const taken = declaredNames(text);
     if (!taken.has(name)) return addChangeling(text, name, table);
     const free = freeName(name, taken);
-    throw new Error(`${name} is declared already; apply it with: changeling update ${name}, or add: --name ${free}`);
+    throw new Error(
+      `${name} is declared already; apply it with: ${changelingCommand()} update ${name}, or add: --name ${free}`,
+    );
   });
   return { name, edit };
 }

@@ -2,6 +2,7 @@ import { installedJobs } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
 import type { AppSpec } from "../../components/cron/modal/spec.ts";
 import type { CronProvider } from "../../components/fleet/index.ts";
+import { upCommand } from "../../components/own-commands.ts";
 import { looksAt, type Place } from "./context.ts";
 import { notDeployedText } from "./kinds.ts";
 import { requireStack } from "./known-stack.ts";
@@ -71,7 +72,7 @@ export async function requireDeployed(
   const names = [...changelings, ...faults, ...deployedWeb(place)].map((each) => each.name);
   if (names.length === 0) {
     await requireStack(place, modal);
-    throw new Error("no changeling is deployed on this stack; apply one with: npm run pulumi -- up");
+    throw new Error(`no changeling is deployed on this stack; apply one with: ${upCommand()}`);
   }
   throw new Error(notDeployedText("changeling", name, names));
 }

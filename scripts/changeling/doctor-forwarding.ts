@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import type { Fleet } from "../../components/fleet/index.ts";
 import type { InstallationPaths } from "../../components/installation-paths.ts";
+import { changelingCommand, upCommand as up } from "../../components/own-commands.ts";
 import { containerDrift } from "../../components/web/forwarding/docker/container-drift.ts";
 import { imageName } from "../../components/web/forwarding/docker/image.ts";
 import { type InstalledContainer, readContainer } from "../../components/web/forwarding/docker/installed-container.ts";
@@ -15,9 +16,6 @@ import type { Context } from "./context.ts";
 import { forwardingStatus } from "./forwarding.ts";
 import { asError } from "./modal-side.ts";
 
-/** What a person runs to bring it in line with what is declared. */
-const up = "npm run pulumi -- up";
-
 const name = "forwarding server";
 
 /** What all web changelings of a stack are reached by. */
@@ -27,19 +25,23 @@ export async function forwardingCheck({ paths, stack }: Context, fleet: Fleet | 
   const state = forwardingState(paths);
   if (state.alive) {
     const detail = `running at ${(await forwardingStatus(paths))?.url} (pid ${state.pid})`;
-    if (!state.current) return warning(name, `${detail}, an older program`, up);
+    if (!state.current) return warning(name, `${detail}, an older program`, up());
     const remedy = forwardingBootInstructions(installationOf(stack));
     return { ...ok(name, detail), ...(remedy === undefined ? {} : { remedy }) };
   }
   try {
     const config = readConfig(paths.forwarding);
     if (!(await isTaken(config))) {
-      return failed(name, "not running, so no page can be reached", "start it with: changeling forward");
+      return failed(name, "not running, so no page can be reached", `start it with: ${changelingCommand()} forward`);
     }
     const detail = `not running, because another program has its port ${config.port}`;
-    return failed(name, detail, `end that program, or take another port: changeling forward --port ${config.port + 1}`);
+    return failed(
+      name,
+      detail,
+      `end that program, or take another port: ${changelingCommand()} forward --port ${config.port + 1}`,
+    );
   } catch (error) {
-    return failed(name, asError(error).message, up);
+    return failed(name, asError(error).message, up());
   }
 }
 
@@ -60,12 +62,12 @@ async function containerCheck(
 ): Promise<Check> {
   try {
     const drift = containerDrift(paths.forwarding, lookAtContainer(installation));
-    if (drift !== undefined) return failed(name, `${drift}, so no page can be reached`, `mend it with: ${up}`);
+    if (drift !== undefined) return failed(name, `${drift}, so no page can be reached`, `mend it with: ${up()}`);
     const status = await forwardingStatus(paths);
     if (status === undefined) return failed(name, "it does not answer", `see: docker logs ${container.name}`);
     const detail = `running at ${status.url} (container ${container.name})`;
     return isOlder(container, installation, fleet)
-      ? warning(name, `${detail}, of an older image`, up)
+      ? warning(name, `${detail}, of an older image`, up())
       : ok(name, detail);
   } catch (error) {
     return failed(name, asError(error).message);

@@ -8,15 +8,13 @@ import { knownMachine } from "../../components/modal/known-machine.ts";
 import { ModalError } from "../../components/modal/modal-error.ts";
 import { homeVolumeName, runsVolumeName, stackSecretName } from "../../components/modal/names.ts";
 import { type ModalToken, noTokenRemedy } from "../../components/modal/token.ts";
+import { changelingCommand, upCommand as up } from "../../components/own-commands.ts";
 import { type Stack, shortNameOf } from "../stack.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
 import type { DoctorOptions } from "./doctor.ts";
 import { orphanChecks } from "./doctor-orphans.ts";
 import { type ModalFleet, openModalFleet } from "./modal-fleet.ts";
 import { runInWords } from "./run-text.ts";
-
-/** What a person runs to bring Modal in line with what is declared. */
-const up = "npm run pulumi -- up";
 
 export interface ModalDiagnosis {
   readonly checks: readonly Check[];
@@ -68,16 +66,19 @@ async function opened(stack: Stack, token: ModalToken): Promise<ModalFleet | Mod
 
 function nothingThere(stack: string, declared: readonly string[]): Check {
   const detail = `nothing of the stack ${stack} stands there`;
-  return declared.length === 0 ? ok("Modal", detail) : warning("Modal", detail, `deploy it with: ${up}`);
+  return declared.length === 0 ? ok("Modal", detail) : warning("Modal", detail, `deploy it with: ${up()}`);
 }
 
 function homeChecks({ stack, site }: ModalFleet, environment: string): Check[] {
   const found = ok("Modal environment", environment);
   if (site.identity === undefined) {
-    return [found, failed("Modal home", `the volume ${homeVolumeName(stack)} does not say who the stack acts as`, up)];
+    return [
+      found,
+      failed("Modal home", `the volume ${homeVolumeName(stack)} does not say who the stack acts as`, up()),
+    ];
   }
   if (!site.volumes.has(runsVolumeName(stack))) {
-    return [found, failed("Modal home", `the volume ${runsVolumeName(stack)} is missing`, up)];
+    return [found, failed("Modal home", `the volume ${runsVolumeName(stack)} is missing`, up())];
   }
   return [found, ok("Modal home", `volumes ${homeVolumeName(stack)} and ${runsVolumeName(stack)}`)];
 }
@@ -86,7 +87,7 @@ function homeChecks({ stack, site }: ModalFleet, environment: string): Check[] {
 async function machineChecks({ client, stack, site }: ModalFleet, environment: string): Promise<Check[]> {
   if (site.identity === undefined) return [];
   const name = "mngr on Modal";
-  const remedy = `to see and open its agents from this machine: changeling --stack ${stack} authorize`;
+  const remedy = `to see and open its agents from this machine: ${changelingCommand()} authorize`;
   const machine = knownMachine(site.identity, process.env);
   if (machine === undefined) {
     return [warning(name, `no mngr on this machine has the stack's identity (${environment})`, remedy)];
@@ -102,15 +103,15 @@ function appChecks({ apps, faults, site }: ModalFleet, declared: readonly string
   const deployed = new Set([...apps.map(({ spec }) => spec.name), ...faults.map(({ name }) => name)]);
   return [
     ...apps.map(({ spec: { name, enabled, snapshotLabel }, problem }) => {
-      if (problem !== undefined) return failed(`app of ${name}`, problem, up);
+      if (problem !== undefined) return failed(`app of ${name}`, problem, up());
       const isLost = snapshotLabel !== null && !site.snapshots.has(snapshotLabel);
-      if (isLost) return failed(`app of ${name}`, `the snapshot ${snapshotLabel} that it starts from is missing`, up);
+      if (isLost) return failed(`app of ${name}`, `the snapshot ${snapshotLabel} that it starts from is missing`, up());
       return ok(`app of ${name}`, enabled ? "deployed" : "deployed, paused");
     }),
     ...faults.map(({ name, problem }) => failed(`app of ${name}`, problem)),
     ...declared
       .filter((name) => !deployed.has(name))
-      .map((name) => warning(`app of ${name}`, "declared, and not deployed yet", up)),
+      .map((name) => warning(`app of ${name}`, "declared, and not deployed yet", up())),
   ];
 }
 
@@ -121,7 +122,7 @@ function secretChecks({ stack, site, apps }: ModalFleet): Check[] {
   ];
   const missing = wanted.filter((name) => !site.secrets.has(name));
   if (missing.length === 0) return [ok("Modal Secrets", `${wanted.length} of ${wanted.length}`)];
-  return missing.map((name) => failed(`Modal Secret ${name}`, "missing, so what needs it can't start", up));
+  return missing.map((name) => failed(`Modal Secret ${name}`, "missing, so what needs it can't start", up()));
 }
 
 async function lastRunChecks({ apps, volume, timeoutSeconds }: ModalFleet): Promise<Check[]> {
@@ -131,7 +132,11 @@ async function lastRunChecks({ apps, volume, timeoutSeconds }: ModalFleet): Prom
     const last = runs.find(({ changeling }) => changeling === name);
     if (last?.outcome !== "failed" && last?.outcome !== "timed_out") return [];
     const reason = last.reason === undefined ? "" : `: ${last.reason}`;
-    return warning(`last run of ${name}`, `${runInWords(last)}${reason}`, `look into it with: changeling logs ${name}`);
+    return warning(
+      `last run of ${name}`,
+      `${runInWords(last)}${reason}`,
+      `look into it with: ${changelingCommand()} logs ${name}`,
+    );
   });
 }
 
@@ -146,6 +151,6 @@ async function historyCheck({ client }: ModalFleet, { spec, app }: RemoteApp): P
   return failed(
     name,
     `version ${last.version} was deployed ${by}, not by \`pulumi up\` (${new Date(last.deployedAt * 1000).toISOString()})`,
-    `put back what is declared with: modal app stop ${spec.appName} --env ${spec.environment} --yes, then: ${up}`,
+    `put back what is declared with: modal app stop ${spec.appName} --env ${spec.environment} --yes, then: ${up()}`,
   );
 }

@@ -1,6 +1,7 @@
 import type { DeclaredWeb, Fleet, Provider } from "../../components/fleet/index.ts";
 import type { Agent, Listed } from "../../components/mngr/client.ts";
 import { profileMngr } from "../../components/mngr/profile-mngr.ts";
+import { changelingCommand, upCommand as up } from "../../components/own-commands.ts";
 import { mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
 import { listedAgent } from "../../components/web/listed-agent.ts";
 import { readRecords, type WebRecord } from "../../components/web/record.ts";
@@ -11,9 +12,6 @@ import { dockerCheck } from "./doctor-docker.ts";
 import { forwardingCheck } from "./doctor-forwarding.ts";
 import { asError } from "./modal-side.ts";
 import { mngrFor, stateOf } from "./web-side.ts";
-
-/** What a person runs to bring it in line with what is declared. */
-const up = "npm run pulumi -- up";
 
 /**
  * The web changelings of a stack as far as this machine knows, their agents, and what they are reached by. mngr, which
@@ -39,7 +37,7 @@ export async function doctorWeb(context: Context, declaredFleet: Promise<Fleet |
     ...(daemon === undefined ? [] : [daemon]),
     ...(forwarding === undefined ? [] : [forwarding]),
     ...agents,
-    ...missing.map(({ name }) => warning(`agent of ${name}`, "declared, and not deployed from here yet", up)),
+    ...missing.map(({ name }) => warning(`agent of ${name}`, "declared, and not deployed from here yet", up())),
   ];
 }
 
@@ -130,12 +128,14 @@ function standingChecks(standing: readonly WebRecord[], agents: readonly Agent[]
       return failed(
         what,
         "it never came up",
-        `changeling update ${name}, or take it back with: changeling destroy ${name}`,
+        `${changelingCommand()} update ${name}, or take it back with: ${changelingCommand()} destroy ${name}`,
       );
     }
-    if (state === "gone") return failed(what, "mngr knows it no more; its repo and data are still there", up);
-    if (state === "died") return failed(what, "its process ended", `start it with: changeling start ${name}`);
-    if (state === "not running") return failed(what, "stopped by hand", `start it with: changeling start ${name}`);
+    if (state === "gone") return failed(what, "mngr knows it no more; its repo and data are still there", up());
+    if (state === "died")
+      return failed(what, "its process ended", `start it with: ${changelingCommand()} start ${name}`);
+    if (state === "not running")
+      return failed(what, "stopped by hand", `start it with: ${changelingCommand()} start ${name}`);
     if (state === "unknown") return warning(what, "mngr could not tell its state");
     return ok(what, !enabled && state === "running" ? "running, although it is declared stopped" : state);
   });

@@ -4,6 +4,7 @@ import { installedJobs } from "../../components/cron/local/installed-files.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { bootInstructions } from "../../components/cron/local/supervise.ts";
 import { type Fleet, formatFaults } from "../../components/fleet/index.ts";
+import { secretRemedy, upCommand } from "../../components/own-commands.ts";
 import { type Check, checkText, failed, ok, warning } from "./check.ts";
 import { answer, type Context, contextOf, errorsOf, fleetOf, looksAt, providerOption } from "./context.ts";
 import type { ModalDiagnosis } from "./doctor-modal.ts";
@@ -71,11 +72,7 @@ async function fleetChecks(context: Context): Promise<Declared> {
       return { checks, fleet, isAbsent: !existsSync(loaded.file) };
     }
     const secrets = loaded.missingSecrets.map(({ changeling, names }) =>
-      warning(
-        `secrets of ${changeling}`,
-        `${names.join(" or ")} is not set here`,
-        `set it where you run \`pulumi up\`, or: npm run pulumi -- config set --secret changelings:${names[0]}`,
-      ),
+      warning(`secrets of ${changeling}`, `${names.join(" or ")} is not set here`, secretRemedy(names[0] ?? "")),
     );
     const checks = [ok("fleet file", `${loaded.file}, ${fleet.changelings.length} declared`), ...secrets];
     return { checks, fleet, isAbsent: false };
@@ -99,11 +96,11 @@ function localChecks(context: Context, needsNone: boolean): Check[] {
 function schedulerCheck(context: Context): Check {
   const state = schedulerState(context.paths);
   if (!state.alive) {
-    const remedy = "start it with: npm run pulumi -- up (the next preview shows it as drift)";
+    const remedy = `start it with: ${upCommand()} (the next preview shows it as drift)`;
     return failed("scheduler", "not running, so nothing fires", remedy);
   }
   const detail = `running (pid ${state.pid})`;
-  if (!state.current) return warning("scheduler", `${detail}, an older program`, "npm run pulumi -- up");
+  if (!state.current) return warning("scheduler", `${detail}, an older program`, upCommand());
   const remedy = bootInstructions(context.paths);
   return { ...ok("scheduler", detail), ...(remedy === undefined ? {} : { remedy }) };
 }

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { readTextIfAny, writeWholeFile } from "../../components/files.ts";
 import { type Fleet, formatFaults } from "../../components/fleet/index.ts";
+import { secretRemedy } from "../../components/own-commands.ts";
 import type { Stack } from "../stack.ts";
 import { fleetOf } from "./context.ts";
 import { colouredDiff, unifiedDiff } from "./unified-diff.ts";
@@ -47,9 +48,7 @@ export async function plannedEdit(
   if (missing.length > 0) {
     const lines = missing.map(({ changeling, names }) => `${changeling} needs ${names.join(" or ")}`);
     const name = missing[0]?.names[0];
-    throw new Error(
-      `${lines.join("\n")}; nothing was written\nexport it here, or: npm run pulumi -- config set --secret changelings:${name}`,
-    );
+    throw new Error(`${lines.join("\n")}; nothing was written\n${secretRemedy(name ?? "")}`);
   }
   return { file, before, after, fleet, diff: unifiedDiff(file, before, after) };
 }

@@ -1,6 +1,7 @@
 import { waitForRun } from "../../components/cron/local/records.ts";
 import { requestRun } from "../../components/cron/local/requests.ts";
 import type { Run } from "../../components/cron/runs/run.ts";
+import { changelingCommand, upCommand } from "../../components/own-commands.ts";
 import type { Place } from "./context.ts";
 import { deployedFleet, requireDeployed } from "./deployed.ts";
 import { refuseWeb } from "./kinds.ts";
@@ -25,7 +26,7 @@ export async function fire(context: Place, name: string): Promise<Fired> {
   refuseWeb(context, name, "run");
   const fleet = await deployedFleet(context, name);
   const { provider, problem } = await requireDeployed(context, fleet, name);
-  if (problem !== undefined) throw new Error(`${name} can't be fired: ${problem}; mend it with: npm run pulumi -- up`);
+  if (problem !== undefined) throw new Error(`${name} can't be fired: ${problem}; mend it with: ${upCommand()}`);
   if (provider === "modal" && fleet.modal.kind === "reached") return fireOnModal(fleet.modal.fleet, name);
   const fired = await requestRun(context.paths, name);
   if ("skipped" in fired) return fired;
@@ -39,13 +40,11 @@ async function fireOnModal(fleet: ModalFleet, name: string): Promise<Fired> {
   const { spec } = fleet.apps.find((each) => each.spec.name === name) ?? {};
   const { volume } = fleet;
   if (spec === undefined || volume === undefined) {
-    throw new Error(
-      `${name} can't be fired: the stack has no volume for its records; mend it with: npm run pulumi -- up`,
-    );
+    throw new Error(`${name} can't be fired: the stack has no volume for its records; mend it with: ${upCommand()}`);
   }
   const fired = await visibly({
     what: () => `${name} is being fired`,
-    afterwards: `${name} is fired all the same; see: changeling runs ${name}`,
+    afterwards: `${name} is fired all the same; see: ${changelingCommand()} runs ${name}`,
     end: fireRemote(fleet.client, spec),
   });
   if ("skipped" in fired) return fired;
@@ -59,7 +58,7 @@ function following(name: string, runId: string, follow: (onProgress: (run: Run) 
   let isMade = false;
   return {
     what: () => (isMade ? `${runId} is running` : `${runId} is starting`),
-    afterwards: `${runId} goes on; see how it ended: changeling logs ${name}`,
+    afterwards: `${runId} goes on; see how it ended: ${changelingCommand()} logs ${name}`,
     end: follow(({ agentId }) => {
       isMade = agentId !== undefined;
     }),

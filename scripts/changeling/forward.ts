@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { setTableKey } from "../../components/fleet/edit.ts";
+import { changelingCommand, upCommand } from "../../components/own-commands.ts";
 import { applyPart } from "./apply.ts";
 import { answer, type Context, contextOf } from "./context.ts";
 import { plannedEdit, showEdit, writeEdit } from "./edit-fleet.ts";
@@ -48,24 +49,24 @@ async function ensureRunning(context: Context, port: number | undefined): Promis
     port === undefined ? text : setTableKey(text, "forwarding", "port", port),
   );
   if (edit.fleet.changelings.every(({ kind }) => kind !== "web"))
-    throw new Error("the fleet file declares no web changeling; add one with: changeling deploy");
+    throw new Error(`the fleet file declares no web changeling; add one with: ${changelingCommand()} deploy`);
   showEdit(edit);
   writeEdit(edit);
   await applyPart(
     context,
     { names: [], forwarding: true },
-    "the forwarding server could not be started, for the reason above; see: changeling doctor",
+    `the forwarding server could not be started, for the reason above; see: ${changelingCommand()} doctor`,
   );
 }
 
 function loginsText(logins: readonly { name: string; url: string; expiresAt: Date }[]): string {
   const [first] = logins;
-  if (first === undefined) return "No web changeling is deployed yet; apply what is declared: npm run pulumi -- up";
+  if (first === undefined) return `No web changeling is deployed yet; apply what is declared: ${upCommand()}`;
   const rows = table(
     ["NAME", "LOGIN URL"],
     logins.map(({ name, url }) => [name, url]),
   );
-  return `${rows}\nEach works once, until ${untilText(first)}. Another: changeling login-url NAME`;
+  return `${rows}\nEach works once, until ${untilText(first)}. Another: ${changelingCommand()} login-url NAME`;
 }
 
 async function opened({ paths }: Context, name: string, url: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import type { InstallationPaths } from "../../components/installation-paths.ts";
+import { changelingCommand } from "../../components/own-commands.ts";
 import { adminRequest, NotRunning } from "../../components/web/forwarding/admin-client.ts";
 import { readContainer } from "../../components/web/forwarding/docker/installed-container.ts";
 import { readConfig } from "../../components/web/forwarding/program/config.ts";
@@ -59,7 +60,7 @@ async function asked(folder: string, request: Parameters<typeof adminRequest>[1]
     return await adminRequest(folder, request);
   } catch (error) {
     if (!(error instanceof NotRunning)) throw error;
-    throw new Error("the forwarding server is not running; start it with: changeling forward");
+    throw new Error(`the forwarding server is not running; start it with: ${changelingCommand()} forward`);
   }
 }
 

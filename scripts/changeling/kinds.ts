@@ -2,6 +2,7 @@ import { installedNames } from "../../components/cron/local/installed-files.ts";
 import { declaredNames } from "../../components/fleet/edit-tables.ts";
 import type { DeclaredWeb, Fleet } from "../../components/fleet/index.ts";
 import { didYouMean } from "../../components/fleet/suggest.ts";
+import { changelingCommand, upCommand } from "../../components/own-commands.ts";
 import { readRecord, type WebRecord } from "../../components/web/record.ts";
 import type { Place } from "./context.ts";
 import { requireStack } from "./known-stack.ts";
@@ -9,30 +10,31 @@ import { deployedWeb } from "./web-side.ts";
 
 /** What each command that only one kind has is called for the other. */
 const insteadForWeb = {
-  run: "nothing fires it: it runs all the time; open it with: changeling open NAME",
-  runs: "it has no runs: it runs all the time; what it prints: changeling logs NAME",
-  pause: "stop it with: changeling stop NAME",
-  resume: "start it with: changeling start NAME",
+  run: (name: string) => `nothing fires it: it runs all the time; open it with: ${changelingCommand()} open ${name}`,
+  runs: (name: string) => `it has no runs: it runs all the time; what it prints: ${changelingCommand()} logs ${name}`,
+  pause: (name: string) => `stop it with: ${changelingCommand()} stop ${name}`,
+  resume: (name: string) => `start it with: ${changelingCommand()} start ${name}`,
 } as const;
 
 const insteadForCron = {
-  stop: "it is fired by its schedule; pause it with: changeling pause NAME",
-  start: "it is fired by its schedule; fire it now with: changeling run NAME, or enable it: changeling resume NAME",
-  update: "each of its runs takes its branch's newest commit; apply what you changed with: npm run pulumi -- up",
-  open: "it has no page; what its runs did: changeling logs NAME",
-  "login-url": "it has no page; what its runs did: changeling logs NAME",
-  revoke: "it has no page, so nobody can be logged in",
+  stop: (name: string) => `it is fired by its schedule; pause it with: ${changelingCommand()} pause ${name}`,
+  start: (name: string) =>
+    `it is fired by its schedule; fire it now with: ${changelingCommand()} run ${name}, or enable it: ${changelingCommand()} resume ${name}`,
+  update: () => `each of its runs takes its branch's newest commit; apply what you changed with: ${upCommand()}`,
+  open: (name: string) => `it has no page; what its runs did: ${changelingCommand()} logs ${name}`,
+  "login-url": (name: string) => `it has no page; what its runs did: ${changelingCommand()} logs ${name}`,
+  revoke: () => "it has no page, so nobody can be logged in",
 } as const;
 
 export type CronOnly = keyof typeof insteadForWeb;
 export type WebOnly = keyof typeof insteadForCron;
 
 export function webInstead(name: string, verb: CronOnly): Error {
-  return new Error(`${name} is a web changeling: ${insteadForWeb[verb].replace("NAME", name)}`);
+  return new Error(`${name} is a web changeling: ${insteadForWeb[verb](name)}`);
 }
 
 export function cronInstead(name: string, verb: WebOnly): Error {
-  return new Error(`${name} is a scheduled changeling: ${insteadForCron[verb].replaceAll("NAME", name)}`);
+  return new Error(`${name} is a scheduled changeling: ${insteadForCron[verb](name)}`);
 }
 
 /** @throws with what to do instead when the name is a web changeling's */
@@ -49,7 +51,7 @@ export async function requireWeb(place: Place, name: string, verb: WebOnly): Pro
   const names = deployedWeb(place).map((each) => each.name);
   if (names.length === 0) {
     await requireStack(place);
-    throw new Error("no web changeling is deployed on this stack; deploy one with: changeling deploy");
+    throw new Error(`no web changeling is deployed on this stack; deploy one with: ${changelingCommand()} deploy`);
   }
   throw new Error(notDeployedText("web changeling", name, names));
 }

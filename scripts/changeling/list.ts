@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import type { Run } from "../../components/cron/runs/run.ts";
 import { type CronProvider, nextFires, scheduleInWords } from "../../components/fleet/index.ts";
+import { changelingCommand, upCommand } from "../../components/own-commands.ts";
 import { answer, contextOf, type Place, providerOption } from "./context.ts";
 import { type Deployed, type DeployedFleet, deployedFleet } from "./deployed.ts";
 import { requireStack } from "./known-stack.ts";
@@ -63,11 +64,11 @@ function warn({ paths }: Place, { changelings, faults, modal }: DeployedFleet): 
   const lines = [
     ...faults.map(({ name, problem }) => `${name} does not fire: ${problem}`),
     ...changelings.flatMap(({ name, problem }) =>
-      problem === undefined ? [] : [`${name} does not fire: ${problem}; mend it with: npm run pulumi -- up`],
+      problem === undefined ? [] : [`${name} does not fire: ${problem}; mend it with: ${upCommand()}`],
     ),
   ];
   if (changelings.some(({ provider }) => provider === "local") && !schedulerState(paths).alive)
-    lines.push("the scheduler is not running, so nothing fires on this machine; mend it with: npm run pulumi -- up");
+    lines.push(`the scheduler is not running, so nothing fires on this machine; mend it with: ${upCommand()}`);
   for (const line of lines) process.stderr.write(`warning: ${line}\n`);
   warnUnreached(modal);
 }
@@ -82,15 +83,17 @@ const stateWords = {
 function warnOfWeb(web: readonly ListedWeb[]): void {
   const unseen = web.filter(({ state }) => state === "unknown").map(({ name }) => name);
   if (unseen.length > 0)
-    process.stderr.write(`warning: mngr could not tell the state of ${unseen.join(", ")}; see: changeling doctor\n`);
+    process.stderr.write(
+      `warning: mngr could not tell the state of ${unseen.join(", ")}; see: ${changelingCommand()} doctor\n`,
+    );
   for (const { name, enabled, state } of web) {
     if (!enabled || state === "running" || state === "unknown") continue;
     if (state === "failed") {
-      process.stderr.write(`warning: ${name} never came up; try again with: changeling update ${name}\n`);
+      process.stderr.write(`warning: ${name} never came up; try again with: ${changelingCommand()} update ${name}\n`);
       continue;
     }
     process.stderr.write(
-      `warning: ${name} is declared to run, and is ${stateWords[state]}; mend it with: changeling start ${name}\n`,
+      `warning: ${name} is declared to run, and is ${stateWords[state]}; mend it with: ${changelingCommand()} start ${name}\n`,
     );
   }
 }
@@ -142,8 +145,7 @@ function webText(web: readonly ListedWeb[], now: Date = new Date()): string {
 
 /** The table of the fleet: schedule in words, time zone, next run, last run; and where, when some are not here. */
 export function fleetText(fleet: readonly ListedChangeling[]): string {
-  if (fleet.length === 0)
-    return "No changeling is deployed on this stack. Declare one and apply it: npm run pulumi -- up";
+  if (fleet.length === 0) return `No changeling is deployed on this stack. Declare one and apply it: ${upCommand()}`;
   const isAllLocal = fleet.every(({ provider }) => provider === "local");
   return table(
     ["NAME", ...(isAllLocal ? [] : ["WHERE"]), "WHEN", "TIME ZONE", "NEXT RUN", "LAST RUN"],

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { changelingCommand } from "../../components/own-commands.ts";
 import { answer, contextOf } from "./context.ts";
 import { newLogin, untilText } from "./forwarding.ts";
 import { requireWeb } from "./kinds.ts";
@@ -29,7 +30,9 @@ export function addLoginUrl(program: Command): void {
       const { agentId } = await requireWeb(context, name, "open");
       const { url } = await newLogin(context.paths, agentId);
       if (!(await openUrl(context.paths, name, url))) {
-        throw new Error(`no browser could be opened here; print the URL with: changeling login-url ${name}`);
+        throw new Error(
+          `no browser could be opened here; print the URL with: ${changelingCommand()} login-url ${name}`,
+        );
       }
       answer(context, { name, agentId, opened: true }, `Opened ${name} in the browser.`);
     });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { InstallationPaths } from "../../components/installation-paths.ts";
 import { MngrError } from "../../components/mngr/client.ts";
+import { changelingCommand } from "../../components/own-commands.ts";
 import type { WebRecord } from "../../components/web/record.ts";
 import { mngrFor } from "./web-side.ts";
 
@@ -19,7 +20,7 @@ export async function webLog(record: WebRecord, paths: InstallationPaths): Promi
   } catch (error) {
     if (!(error instanceof MngrError)) throw error;
     throw new Error(
-      `${error.message}\nit may be stopped: see changeling list, and start it with: changeling start ${name}`,
+      `${error.message}\nit may be stopped: see ${changelingCommand()} list, and start it with: ${changelingCommand()} start ${name}`,
     );
   }
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { Run } from "../../components/cron/runs/run.ts";
 import type { InstallationPaths } from "../../components/installation-paths.ts";
+import { changelingCommand } from "../../components/own-commands.ts";
 import { readRecord, type WebRecord } from "../../components/web/record.ts";
 import { answer, type Context, contextOf, type Place, providerOption } from "./context.ts";
 import { requireKnown } from "./deployed.ts";
@@ -29,7 +30,7 @@ export function addLogs(program: Command): void {
       const web = readRecord(context.paths, name);
       if (web !== undefined && web.removed !== true) return logsOfWeb(context, web, id, options);
       if (options.follow)
-        command.error("error: --follow is for web changelings; wait for a run with: changeling run --wait");
+        command.error(`error: --follow is for web changelings; wait for a run with: ${changelingCommand()} run --wait`);
       const modal = await modalSide(context, name);
       const run = await findRun(context, modal, name, id);
       const files = run.provider === "local" ? localLogs(context.paths, run) : await remoteLogs(modal, run);
@@ -50,7 +51,7 @@ async function logsOfWeb(
 ): Promise<void> {
   const { name } = record;
   if (run !== undefined)
-    throw new Error(`${name} is a web changeling, which has no runs; its log: changeling logs ${name}`);
+    throw new Error(`${name} is a web changeling, which has no runs; its log: ${changelingCommand()} logs ${name}`);
   const { followWebLog, webLog } = await import("./logs-web.ts");
   if (options.follow && !context.json) await followWebLog(record, context.paths, (text) => process.stdout.write(text));
   const text = await webLog(record, context.paths);
@@ -70,8 +71,8 @@ async function findRun(place: Place, modal: ModalSide, name: string, id: string 
   if (removed !== undefined) throw new Error(removedText(removed));
   if (modal.kind === "unreached") throw new Error(`there are no runs of ${name} here, and ${modal.error.message}`);
   await requireKnown(place, modal, name);
-  if (id === undefined) throw new Error(`${name} has not run yet; fire it with: changeling run ${name}`);
-  throw new Error(`${name} has no run "${id}"; its runs: changeling runs ${name}`);
+  if (id === undefined) throw new Error(`${name} has not run yet; fire it with: ${changelingCommand()} run ${name}`);
+  throw new Error(`${name} has no run "${id}"; its runs: ${changelingCommand()} runs ${name}`);
 }
 
 /** What the run left to be read, in the order that it was written. */

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { changelingCommand } from "../../components/own-commands.ts";
 import { answer, contextOf } from "./context.ts";
 import { revokeLogins, rotateKey } from "./forwarding.ts";
 import { requireWeb } from "./kinds.ts";
@@ -19,7 +20,11 @@ export function addRevoke(program: Command): void {
         await requireStack(context);
         const warning = await rotateKey(context.paths);
         warn(warning);
-        return answer(context, { revoked: "all", warning }, "All logins have ended. New ones: changeling forward");
+        return answer(
+          context,
+          { revoked: "all", warning },
+          `All logins have ended. New ones: ${changelingCommand()} forward`,
+        );
       }
       const { agentId } = await requireWeb(context, name, "revoke");
       const warning = await revokeLogins(context.paths, agentId);
@@ -27,7 +32,7 @@ export function addRevoke(program: Command): void {
       answer(
         context,
         { revoked: name, agentId, warning },
-        `The logins of ${name} have ended. A new one: changeling login-url ${name}`,
+        `The logins of ${name} have ended. A new one: ${changelingCommand()} login-url ${name}`,
       );
     });
 }

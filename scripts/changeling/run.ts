@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { changelingCommand } from "../../components/own-commands.ts";
 import { answer, contextOf, providerOption } from "./context.ts";
 import { fire } from "./fire.ts";
 import { examples } from "./program.ts";
@@ -24,7 +25,7 @@ export function addRun(program: Command): void {
         if (!wentWell(run)) process.exitCode = 1;
       } else {
         const { runId } = fired;
-        answer(context, { runId }, `fired ${runId}; follow it with: changeling logs ${name}`);
+        answer(context, { runId }, `fired ${runId}; follow it with: ${changelingCommand()} logs ${name}`);
       }
     });
 }

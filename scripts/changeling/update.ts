@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import type { Command } from "commander";
 import { setOption } from "../../components/fleet/edit.ts";
 import { optionIn } from "../../components/fleet/edit-tables.ts";
+import { changelingCommand } from "../../components/own-commands.ts";
 import { readRecord } from "../../components/web/record.ts";
 import { applyPart } from "./apply.ts";
 import { answer, contextOf } from "./context.ts";
@@ -53,7 +54,7 @@ ${examples("update elena", "update elena --branch next", "update elena --add-pat
       await applyPart(
         context,
         { names: [name], forwarding: true, modal: provider === "modal" },
-        `${name} could not be updated, for the reason above; try again with: changeling update ${name}`,
+        `${name} could not be updated, for the reason above; try again with: ${changelingCommand()} update ${name}`,
       );
       const result = await appliedWeb(context, name);
       const after = readRecord(context.paths, name)?.applied?.commit;

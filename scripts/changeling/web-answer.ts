@@ -1,3 +1,4 @@
+import { changelingCommand } from "../../components/own-commands.ts";
 import { readRecord } from "../../components/web/record.ts";
 import type { Place } from "./context.ts";
 import { deployedPageUrl, newLogin, untilText } from "./forwarding.ts";
@@ -21,7 +22,7 @@ export interface AppliedWeb {
 export async function appliedWeb({ paths }: Place, name: string): Promise<AppliedWeb> {
   const record = readRecord(paths, name);
   if (record === undefined)
-    throw new Error(`${name} was applied, but nothing tells of it here; see: changeling doctor`);
+    throw new Error(`${name} was applied, but nothing tells of it here; see: ${changelingCommand()} doctor`);
   const { agentId, repo, data, applied } = record;
   const state = applied?.enabled === false ? "stopped" : "running";
   const url = deployedPageUrl(paths, agentId);
@@ -42,7 +43,9 @@ export function appliedText({ name, state, url, loginUrl, loginExpiresAt }: Appl
   if (loginUrl !== null) lines.push(`  login  ${loginUrl}`);
   if (loginUrl !== null && loginExpiresAt !== null) {
     const until = untilText({ url: loginUrl, expiresAt: new Date(loginExpiresAt) });
-    lines.push(`Open the login URL in a browser: it works once, until ${until}. Another: changeling login-url ${name}`);
+    lines.push(
+      `Open the login URL in a browser: it works once, until ${until}. Another: ${changelingCommand()} login-url ${name}`,
+    );
   }
   return lines.join("\n");
 }

@@ -108,7 +108,7 @@ describe("changeling", () => {
     });
     writeFileSync(state, of({ Running: false, Restarting: false, ExitCode: 137 }));
     expect(await forwardingCheck(context, undefined)).toMatchObject({
-      ...{ status: "failed", remedy: "mend it with: npm run pulumi -- up" },
+      ...{ status: "failed", remedy: "mend it with: pulumi up" },
       detail: "its container does not run (exit status 137), so no page can be reached",
     });
   });

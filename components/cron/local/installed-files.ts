@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { isMissing, readJson } from "../../files.ts";
 import type { InstallationPaths } from "../../installation-paths.ts";
 import { installedDrift, writeInstalled } from "../../installed-file.ts";
+import { upCommand } from "../../own-commands.ts";
 import { digestOf, type JobFile, type JobSpec, jobFile } from "./job.ts";
 
 /** The jobs that `pulumi up` installs for the scheduler. Each carries the digest of its content. */
@@ -53,9 +54,9 @@ export function installedNames(paths: InstallationPaths): string[] {
 export function readJob(paths: InstallationPaths, name: string): JobSpec | JobFault {
   const path = jobPath(paths, name);
   const parsed = jobFile.safeParse(tryJson(path));
-  if (!parsed.success) return { name, problem: `${path} is not a job file; mend it with: pulumi up` };
+  if (!parsed.success) return { name, problem: `${path} is not a job file; mend it with: ${upCommand()}` };
   if (!isUntouched(parsed.data, name)) {
-    return { name, problem: `${path} was edited by hand; mend it with: pulumi up` };
+    return { name, problem: `${path} was edited by hand; mend it with: ${upCommand()}` };
   }
   return parsed.data.spec;
 }

@@ -11,6 +11,7 @@ import {
   writePrivateFile,
 } from "../../files.ts";
 import type { InstallationPaths } from "../../installation-paths.ts";
+import { upCommand } from "../../own-commands.ts";
 import { foldRuns, newestFirst, type RecordedRun } from "../runs/fold.ts";
 import { parseLine, type RecordLine } from "../runs/record-line.ts";
 import type { Run } from "../runs/run.ts";
@@ -133,7 +134,9 @@ export function waitForRun(
       absences = schedulerState(paths).alive ? 0 : absences + 1;
       look();
       if (absences < 6) return;
-      finish(() => reject(new Error(`nobody will end ${id}: the scheduler is not running; start it with: pulumi up`)));
+      finish(() =>
+        reject(new Error(`nobody will end ${id}: the scheduler is not running; start it with: ${upCommand()}`)),
+      );
     }, 5000);
     look();
   });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { ensureFolder, readJson, watchFolder, writePrivateFile } from "../../files.ts";
 import type { InstallationPaths } from "../../installation-paths.ts";
+import { upCommand } from "../../own-commands.ts";
 import { schedulerState } from "./state.ts";
 
 /** What the scheduler can be asked for: a file of `requests/` asks, a file beside it answers. */
@@ -62,7 +63,7 @@ async function ask(
   asked: Request,
   patienceMs: number,
 ): Promise<Exclude<Answer, { error: string }>> {
-  if (!schedulerState(paths).alive) throw new Error("the scheduler is not running; start it with: pulumi up");
+  if (!schedulerState(paths).alive) throw new Error(`the scheduler is not running; start it with: ${upCommand()}`);
   const id = randomUUID();
   const path = requestPath(paths, id);
   ensureFolder(paths.requests);

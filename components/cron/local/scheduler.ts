@@ -5,6 +5,7 @@ import type { InstallationPaths } from "../../installation-paths.ts";
 import { type Mngr, mngrClient } from "../../mngr/client.ts";
 import { mngrEnvironment } from "../../mngr/environment.ts";
 import { profileHostDir } from "../../mngr/profile.ts";
+import { upCommand } from "../../own-commands.ts";
 import type { Log } from "../../supervision/log.ts";
 import type { Cause } from "../runs/run.ts";
 import { JobStore } from "./job-store.ts";
@@ -149,7 +150,7 @@ export class Scheduler {
 
   #whyUnknown(name: string): string {
     const fault = this.#store.faults().find((each) => each.name === name);
-    return fault?.problem ?? `the scheduler has no job "${name}"; install it with: pulumi up`;
+    return fault?.problem ?? `the scheduler has no job "${name}"; install it with: ${upCommand()}`;
   }
 }
 

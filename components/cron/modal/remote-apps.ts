@@ -1,6 +1,7 @@
 import type { App, Modal } from "../../modal/client.ts";
 import { appName, homeVolumeName } from "../../modal/names.ts";
 import type { ModalSite } from "../../modal/site.ts";
+import { upCommand } from "../../own-commands.ts";
 import { type AppSpec, appSpec } from "./spec.ts";
 
 /** A changeling that was deployed, by the spec that its deployment left in the home volume. */
@@ -50,7 +51,10 @@ function remoteApp(path: string, text: string, site: ModalSite, stack: string): 
   const name = path.replace(/^.*\//, "").replace(/\.json$/, "");
   const spec = appSpec.safeParse(parsed(text)).data;
   if (spec === undefined || spec.name !== name || spec.stack !== stack) {
-    return { name, problem: `${path} of volume ${homeVolumeName(stack)} is no spec of it; mend it with: pulumi up` };
+    return {
+      name,
+      problem: `${path} of volume ${homeVolumeName(stack)} is no spec of it; mend it with: ${upCommand()}`,
+    };
   }
   const app = site.apps.get(appName(stack, name));
   return { spec, app, problem: problemOf(app, spec) };

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
 import type { Modal } from "../../modal/client.ts";
 import { ModalError } from "../../modal/modal-error.ts";
+import { upCommand } from "../../own-commands.ts";
 import type { RecordedRun } from "../runs/fold.ts";
 import type { Run } from "../runs/run.ts";
 import { plainWords } from "./plain-words.ts";
@@ -40,7 +41,7 @@ export async function fireRemote(client: Modal, { appName, environment }: AppSpe
   const call = await client.spawn({ app: appName, function: "fire", environment, arguments: parameters });
   const answer = fireAnswer.safeParse(await resultOf(client, call, `modal app logs ${appName} --env ${environment}`));
   if (!answer.success) {
-    const remedy = "bring it up to date with: pulumi up";
+    const remedy = `bring it up to date with: ${upCommand()}`;
     throw new ModalError("other", `the function of ${appName} answered something else`, remedy);
   }
   const { run: runId, outcome, reason } = answer.data;

@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import * as z from "zod/mini";
+import { upCommand } from "../../own-commands.ts";
 import { NoSuchThing } from "../docker/run-docker.ts";
 import type { AdminRequest } from "./admin-request.ts";
 import { adminSocketPath, isAbsent } from "./admin-socket.ts";
@@ -11,7 +12,7 @@ export { adminSocketPath } from "./admin-socket.ts";
 /** No forwarding server listens there. */
 export class NotRunning extends Error {
   constructor() {
-    super("the forwarding server does not run; start it with: pulumi up");
+    super(`the forwarding server does not run; start it with: ${upCommand()}`);
     this.name = "NotRunning";
   }
 }

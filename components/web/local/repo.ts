@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { shownRepo } from "../../fleet/repo.ts";
+import { upCommand } from "../../own-commands.ts";
 import { gitCredentials } from "../../source/credentials.ts";
 import { commitOf, fallbackIdentity, type Git, gitIn } from "../../source/git.ts";
 import type { WebSpec } from "../spec.ts";
@@ -58,7 +59,7 @@ async function fetched(
   const tip = await commitOf(git, commit ?? remoteBranch);
   if (tip !== undefined) return tip;
   throw new Error(
-    `${shownRepo(source)} has commit ${commit} no more: its branch ${branch} was changed meanwhile; once more: pulumi up`,
+    `${shownRepo(source)} has commit ${commit} no more: its branch ${branch} was changed meanwhile; once more: ${upCommand()}`,
   );
 }
 

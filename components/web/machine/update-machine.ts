@@ -1,4 +1,5 @@
 import type { SshAccess } from "../../mngr/client.ts";
+import { upCommand } from "../../own-commands.ts";
 import { GitError, gitIn } from "../../source/git.ts";
 import { type Merged, MergeRefused, refusedByLocalChanges, sinceLastStart } from "../local/merge.ts";
 import { prepareRepo } from "../local/repo.ts";
@@ -44,7 +45,7 @@ function merged(update: MachineUpdate, agent: PlacedAgent, ssh: SshAccess, attem
       await sendCommits(repo, now.after, ssh, web.env);
       if (!(await isTaken(now, agent, update))) {
         if (attempt === attempts)
-          throw new MergeRefused(`the agent of ${spec.name} commits all the time; once more: pulumi up`);
+          throw new MergeRefused(`the agent of ${spec.name} commits all the time; once more: ${upCommand()}`);
         return await merged(update, agent, ssh, attempt + 1);
       }
     }
@@ -120,6 +121,6 @@ async function refuseUncommitted(agent: PlacedAgent, { spec, web }: MachineUpdat
   if (files.length === 0) return;
   throw new MergeRefused(
     `${spec.name} is to get another machine, and its agent has changed ${files.join(", ")}; commit them there: ` +
-      `mngr connect ${addressOf(agent)}, then: pulumi up`,
+      `mngr connect ${addressOf(agent)}, then: ${upCommand()}`,
   );
 }

@@ -1,5 +1,6 @@
 import { type HomeVolume, writeHomeFiles } from "../../modal/home-files.ts";
 import { homeVolumeName, webVolumeNames } from "../../modal/names.ts";
+import { upCommand } from "../../own-commands.ts";
 import type { WebAgents } from "../local/web-agents.ts";
 import type { MachineRecords } from "../machine/machine-web.ts";
 import { freeVolumes } from "../machine/records.ts";
@@ -20,7 +21,7 @@ export async function sharedRecord(name: string, { client, stack, environment }:
   if (text === undefined) return undefined;
   const parsed = webRecord.safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;
-  const remedy = `modal volume rm ${home} ${recordFile(name)} --env ${environment}, then: pulumi up`;
+  const remedy = `modal volume rm ${home} ${recordFile(name)} --env ${environment}, then: ${upCommand()}`;
   throw new Error(
     `${recordFile(name)} on the volume ${home} is not a record of a web changeling; remove it: ${remedy}`,
   );

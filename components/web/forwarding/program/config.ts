@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { readJson } from "../../../files.ts";
+import { upCommand } from "../../../own-commands.ts";
 
 const loopback = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 
@@ -40,7 +41,7 @@ export function readConfig(folder: string): ForwardingConfig {
   const parsed = forwardingConfig.safeParse(tryJson(path));
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`.replace(/^: /, ""));
-  throw new Error(`${path} can't be used (${faults.join("; ")}); mend it with: pulumi up`);
+  throw new Error(`${path} can't be used (${faults.join("; ")}); mend it with: ${upCommand()}`);
 }
 
 function tryJson(path: string): unknown {

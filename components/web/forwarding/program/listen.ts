@@ -1,5 +1,6 @@
 import type { Server } from "node:http";
 import { createServer, type Server as NetServer } from "node:net";
+import { upCommand } from "../../../own-commands.ts";
 
 export interface Listening {
   readonly port: number;
@@ -46,14 +47,14 @@ function listenOn(server: Server | NetServer, host: string, port: number): Promi
 function problem(error: Error, host: string, port: number): Error {
   const code = "code" in error ? error.code : undefined;
   const place = `port ${port} of ${host}`;
-  const another = "set another `port` in [forwarding] of the fleet file, then run: pulumi up";
+  const another = `set another \`port\` in [forwarding] of the fleet file, then run: ${upCommand()}`;
   if (code === "EADDRINUSE") {
     return new Error(`${place} is taken by another program; end that one, or ${another}`);
   }
   if (code === "EACCES") return new Error(`${place} may not be used by this account; ${another}`);
   if (code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT" || code === "ENOTFOUND") {
     return new NoAddress(
-      `this machine has no address ${host}; mend \`host\` in [forwarding] of the fleet file, then run: pulumi up`,
+      `this machine has no address ${host}; mend \`host\` in [forwarding] of the fleet file, then run: ${upCommand()}`,
     );
   }
   return new Error(`${place} can't be listened on: ${error.message}`);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { changelingCommand } from "../../../../own-commands.ts";
 import type { Log } from "../../../../supervision/log.ts";
 import { OwnFile, readOwn, type Unsaved } from "./own-files.ts";
 
@@ -36,7 +37,9 @@ function readKey(path: string, log: Log): Buffer | undefined {
   if (key === undefined || key === "damaged") return undefined;
   if ((statSync(path).mode & 0o077) !== 0) {
     chmodSync(path, 0o600);
-    log(`${path} could be read by others, and no longer can; if somebody did, make a new one: changeling revoke --all`);
+    log(
+      `${path} could be read by others, and no longer can; if somebody did, make a new one: ${changelingCommand()} revoke --all`,
+    );
   }
   return key;
 }
