@@ -21,6 +21,8 @@ export interface ServerFiles {
   readonly servers: string;
   /** `logs/agent_server.jsonl`: a port alone (spec 002); it is that of the server `web`. */
   readonly agentServer: string;
+  /** When each was last written to, in milliseconds since 1970, where that is known. */
+  readonly changedAt?: Readonly<Partial<Record<"services" | "servers" | "agentServer", number>>>;
 }
 
 /** A name: up to 64 characters, none of them a control character. */
@@ -54,12 +56,15 @@ export const longestSocketPath = 103;
 
 /**
  * A later line for a name overrides an earlier one. Lines of one file stand in their order; between files the time
- * that a line carries decides, and the files' order where there is none.
+ * that a line carries decides, else the time at which its file was last written to, else the files' order.
  */
 export function registeredServers(files: ServerFiles): Registered {
-  const texts = [files.services, files.servers, files.agentServer];
-  const lines = texts.map((text) => text.split("\n").filter((each) => each.trim() !== ""));
-  const events = inOrder(lines.map((each) => each.flatMap(parseLine)));
+  const { changedAt = {} } = files;
+  const read = fileNames.map((name) => {
+    const lines = files[name].split("\n").filter((each) => each.trim() !== "");
+    return { count: lines.length, events: lines.flatMap(parseLine), changedAt: changedAt[name] };
+  });
+  const events = inOrder(read);
   const servers = new Map<string, string>();
   const refused = new Map<string, string>();
   for (const { name, url, isRefused } of events) {
@@ -71,7 +76,7 @@ export function registeredServers(files: ServerFiles): Registered {
   return {
     servers,
     lines: events.filter(({ url, isRefused }) => url !== undefined && !isRefused).length,
-    junk: lines.flat().length - events.length,
+    junk: read.reduce((sum, { count }) => sum + count, 0) - events.length,
     refused,
   };
 }
@@ -90,14 +95,22 @@ function parseLine(text: string): Event[] {
     : [{ name, url: url.href.slice(0, 200), at, isRefused: true }];
 }
 
-/** Lines without a time belong to what was said before them, in their file or in one that stands earlier. */
-function inOrder(files: readonly (readonly Event[])[]): readonly Event[] {
+interface EventFile {
+  readonly events: readonly Event[];
+  readonly changedAt: number | undefined;
+}
+
+/**
+ * Lines without a time are as late as the last change of their file, so that what was taken back after that stays so.
+ * Where that is not known, they belong to what was said before them, in their file or in one that stands earlier.
+ */
+function inOrder(files: readonly EventFile[]): readonly Event[] {
   let latest = -Infinity;
-  const timed = files.flatMap((events) => {
+  const timed = files.flatMap(({ events, changedAt }) => {
     let inFile = -Infinity;
     return events.map((event) => {
       // A clock that was set back does not reorder a file.
-      inFile = Math.max(inFile, Number.isNaN(event.at) ? latest : event.at);
+      inFile = Math.max(inFile, Number.isNaN(event.at) ? (changedAt ?? latest) : event.at);
       latest = Math.max(latest, inFile);
       return { ...event, at: inFile };
     });
@@ -154,29 +167,50 @@ function jsonOf(text: string): unknown {
 }
 
 const mostBytes = 262_144;
-const paths = ["events/services/events.jsonl", "logs/servers.jsonl", "logs/agent_server.jsonl"] as const;
+const fileNames = ["services", "servers", "agentServer"] as const;
+const paths = {
+  services: "events/services/events.jsonl",
+  servers: "logs/servers.jsonl",
+  agentServer: "logs/agent_server.jsonl",
+} as const;
+const changedMark = "=== changed ";
 const separator = (path: string) => `--- ${path}`;
 
-/** POSIX sh, for `mngr exec`: prints the last 256 KB of each file, whole lines, with a separator before each. */
+/** POSIX sh, for `mngr exec`: prints the last 256 KB of each file, whole lines, after a separator and when it was changed. */
 export const readServersCommand = [
-  `for file in ${paths.join(" ")}; do`,
+  `for file in ${Object.values(paths).join(" ")}; do`,
   `printf '\\n${separator("%s")}\\n' "$file";`,
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's, not ours
   'path="${MNGR_AGENT_STATE_DIR:-$MNG_AGENT_STATE_DIR}/$file";',
   '[ -f "$path" ] || continue;',
+  // Nanoseconds are GNU's alone: others print the letter.
+  `printf '${changedMark}%s\\n' "$(date -r "$path" +%s.%N 2>/dev/null)";`,
   `if [ "$(wc -c <"$path")" -gt ${mostBytes} ]; then tail -c ${mostBytes} "$path" | sed 1d; else cat "$path"; fi;`,
   "done",
 ].join(" ");
 
 /** What `readServersCommand` printed. */
 export function parseServersOutput(stdout: string): ServerFiles {
-  const texts = paths.map((path) => {
-    const start = stdout.indexOf(`${separator(path)}\n`);
+  const changedAt: Partial<Record<keyof typeof paths, number>> = {};
+  const textOf = (name: keyof typeof paths): string => {
+    const mark = `${separator(paths[name])}\n`;
+    const start = stdout.indexOf(mark);
     if (start === -1) return "";
-    const text = stdout.slice(start + separator(path).length + 1);
-    const end = text.search(/^--- /m);
-    return end === -1 ? text : text.slice(0, end);
-  });
-  const [services = "", servers = "", agentServer = ""] = texts;
-  return { services, servers, agentServer };
+    const rest = stdout.slice(start + mark.length);
+    const end = rest.search(/^--- /m);
+    const section = end === -1 ? rest : rest.slice(0, end);
+    if (!section.startsWith(changedMark)) return section;
+    const [, seconds, nanoseconds] =
+      /^(\d{1,12})\.(?:(\d{9})|N?)$/.exec(firstLine(section.slice(changedMark.length))) ?? [];
+    // Without the fraction, it may have been as late as this.
+    if (seconds !== undefined)
+      changedAt[name] = Number(seconds) * 1000 + Math.floor(Number(nanoseconds ?? 999_999_999) / 1e6);
+    return section.slice(section.indexOf("\n") + 1);
+  };
+  const [services, servers, agentServer] = [textOf("services"), textOf("servers"), textOf("agentServer")];
+  return { services, servers, agentServer, ...(Object.keys(changedAt).length > 0 ? { changedAt } : {}) };
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0] ?? "";
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
@@ -186,7 +186,46 @@ describe("readServersCommand", () => {
     write("events/services/events.jsonl", "one\ntwo");
     write("logs/servers.jsonl", "three\n");
     write("logs/agent_server.jsonl", "four\n");
-    expect(read()).toEqual({ services: "one\ntwo\n", servers: "three\n\n", agentServer: "four\n" });
+    expect(read()).toEqual({
+      ...{ services: "one\ntwo\n", servers: "three\n\n", agentServer: "four\n" },
+      changedAt: { services: expect.any(Number), servers: expect.any(Number), agentServer: expect.any(Number) },
+    });
+  });
+
+  it("says when each was changed, so that a server that was taken back after that is gone", () => {
+    const taken = { type: "service_deregistered", service: "web" };
+    const at = (seconds: number) => new Date(Date.UTC(2026, 10, 21, 6, 0, seconds)).toISOString();
+    write("logs/servers.jsonl", lines({ server: "web", url: "http://127.0.0.1:1" }));
+    const changeAt = (seconds: number) => {
+      const time = new Date(Date.UTC(2026, 10, 21, 6, 0, seconds));
+      utimesSync(join(folder, "logs/servers.jsonl"), time, time);
+    };
+    changeAt(10);
+    write("events/services/events.jsonl", lines({ ...taken, timestamp: at(9) }));
+    expect([...registeredServers(read()).servers.keys()]).toEqual(["web"]);
+    write("events/services/events.jsonl", lines({ ...taken, timestamp: at(11) }));
+    expect([...registeredServers(read()).servers.keys()]).toEqual([]);
+    // Without a time it is as late as the last change of its own file.
+    write("events/services/events.jsonl", lines(taken));
+    expect([...registeredServers(read()).servers.keys()]).toEqual([]);
+    // It was started once more.
+    write(
+      "logs/servers.jsonl",
+      lines({ server: "web", url: "http://127.0.0.1:1" }, { server: "web", url: "http://127.0.0.1:2" }),
+    );
+    expect(registeredServers(read()).servers.get("web")).toBe("http://127.0.0.1:2/");
+  });
+
+  it.each([
+    ["1795240800.5N", undefined],
+    ["1795240800.500000000", 1_795_240_800_500],
+    ["1795240800.N", 1_795_240_800_999],
+    ["1795240800.", 1_795_240_800_999],
+    ["", undefined],
+  ])("reads %j as the time of a change", (text, ms) => {
+    const { servers, changedAt } = parseServersOutput(`--- logs/servers.jsonl\n=== changed ${text}\nline\n`);
+    expect(servers).toBe("line\n");
+    expect(changedAt?.servers).toBe(ms);
   });
 
   it("knows the state folder by its older name", () => {
