@@ -48,7 +48,6 @@ const agentSchema = z.object({
   plugin: z._default(z.record(z.string(), z.unknown()), {}),
   agent_activity_time: z.optional(z.nullable(z.string())),
   user_activity_time: z.optional(z.nullable(z.string())),
-  start_time: z.optional(z.nullable(z.string())),
   host: z.optional(
     z.object({
       id: z.string(),

@@ -138,7 +138,7 @@ function webText(web: readonly ListedWeb[], now: Date = new Date()): string {
       ...(isAllLocal ? [] : [provider]),
       state,
       url ?? "",
-      lastActivity === null ? "unknown" : fromNow(new Date(lastActivity), now),
+      lastActivity === null ? "none known" : fromNow(new Date(lastActivity), now),
     ]),
   );
 }

@@ -21,7 +21,7 @@ export interface ListedWeb {
   readonly state: "running" | "stopped" | "not running" | "died" | "gone" | "failed" | "unknown";
   /** Its page; null where there is no forwarding server yet. */
   readonly url: string | null;
-  /** ISO 8601, UTC: of the agent or a person in its terminal, its start at least; null: nobody knows. */
+  /** ISO 8601, UTC: when a person or the agent last said or did something, as the agent reports it; null: never, or it reports none. */
   readonly lastActivity: string | null;
   readonly repo: string;
   readonly data: string;
@@ -76,7 +76,7 @@ function listedOne(paths: InstallationPaths, record: WebRecord, known: Known | u
     enabled,
     state: applied === undefined ? "failed" : known === undefined ? "unknown" : stateOf(agent, { enabled, ...known }),
     url: deployedPageUrl(paths, agentId),
-    lastActivity: latest(agent?.agent_activity_time, agent?.user_activity_time, agent?.start_time),
+    lastActivity: latest(agent?.agent_activity_time, agent?.user_activity_time),
     repo,
     data,
   };

@@ -29,6 +29,20 @@ test("a server is registered while it runs", async () => {
   expect(servers()).toEqual({ web: last.url });
 });
 
+test("it reports to mngr when person and agent said something last, not when it was started", async () => {
+  const at = (file: string) => statSync(join(lab.state, "activity", file)).mtime.toISOString();
+  const lines = [
+    { id: 1, at: "2026-01-02T03:04:05.000Z", from: "person", text: "hi" },
+    { id: 2, at: "2026-01-02T03:04:06.000Z", from: "agent", text: "hello", replyTo: 1 },
+  ];
+  lab.journal = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+  const chat = await lab.startDeployed({ PORT: "0" });
+  expect([at("user"), at("agent")]).toEqual(lines.map((line) => line.at));
+  const answer = await chat.ask("again");
+  const { messages } = await chat.messages();
+  await expect.poll(() => [at("user"), at("agent")]).toEqual([messages.at(-2)?.at, answer.at]);
+});
+
 describe("for other users of the machine", () => {
   const status = (to: RequestOptions, headers: OutgoingHttpHeaders = {}) =>
     new Promise<number | undefined>((resolve, reject) => {

@@ -9,6 +9,7 @@
 import { createServer } from "node:http";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { reportActivity } from "./lib/activity.mjs";
 import { readConfig } from "./lib/config.mjs";
 import { Conversation } from "./lib/conversation.mjs";
 import { openJournal } from "./lib/journal.mjs";
@@ -31,6 +32,7 @@ const responder = createResponder(config, repo, stopping.signal);
 const conversation = new Conversation(journal, responder, config.settings);
 const snapshot = new Snapshot(config, conversation);
 const commits = new MemoryCommits(config, repo, conversation);
+reportActivity(config.stateDir, conversation);
 
 await conversation.resume();
 await snapshot.write();
