@@ -64,6 +64,8 @@ describe("readRemoteRuns", () => {
         branch: `changelings/${id}`,
         repo: "https://example.com/r.git",
         commits,
+        branches: [],
+        warnings: [],
         outcome: "succeeded",
         reason: undefined,
         request: undefined,
