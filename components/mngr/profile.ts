@@ -13,12 +13,18 @@ import { writeWholeFile } from "../files.ts";
  */
 export function profileHostDir(profile: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   if (profile === undefined) return undefined;
-  const own = env["MNGR_HOST_DIR"] || join(env["HOME"] || homedir(), `.${env["MNGR_ROOT_NAME"] || "mngr"}`);
-  const aside = `${own}-${profile}`;
+  const own = hostDirOf(undefined, env);
+  const aside = hostDirOf(profile, env);
   for (const folder of [join(own, "profiles"), aside]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const config = join(aside, "config.toml");
   if (!existsSync(config)) writeWholeFile(config, `profile = ${JSON.stringify(profile)}\n`, { mode: 0o600 });
   const profiles = join(aside, "profiles");
   if (lstatSync(profiles, { throwIfNoEntry: false }) === undefined) symlinkSync(join(own, "profiles"), profiles);
   return aside;
+}
+
+/** Where that is, whether it is there or not. */
+export function hostDirOf(profile: string | undefined, env: NodeJS.ProcessEnv): string {
+  const own = env["MNGR_HOST_DIR"] || join(env["HOME"] || homedir(), `.${env["MNGR_ROOT_NAME"] || "mngr"}`);
+  return profile === undefined ? own : `${own}-${profile}`;
 }

@@ -176,9 +176,12 @@ const paths = {
 const changedMark = "=== changed ";
 const separator = (path: string) => `--- ${path}`;
 
+/** The same, below the agent's state folder. */
+export const registrationFiles: readonly string[] = Object.values(paths);
+
 /** POSIX sh, for `mngr exec`: prints the last 256 KB of each file, whole lines, after a separator and when it was changed. */
 export const readServersCommand = [
-  `for file in ${Object.values(paths).join(" ")}; do`,
+  `for file in ${registrationFiles.join(" ")}; do`,
   `printf '\\n${separator("%s")}\\n' "$file";`,
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's, not ours
   'path="${MNGR_AGENT_STATE_DIR:-$MNG_AGENT_STATE_DIR}/$file";',

@@ -21,6 +21,12 @@ export class KnownAgent {
   isNew = true;
   /** What is known may no longer be so. */
   isStale = false;
+  /** When mngr was asked last, by the clock that nobody can set. */
+  lookedAt = Number.NEGATIVE_INFINITY;
+  /** How soon after that a request may have mngr asked again; undefined: as soon as ever. */
+  pauseMs: number | undefined;
+  /** The next look is one that a request for this agent wants. */
+  isAwaited = false;
   /** It was stopped, and is started because somebody asked for it. */
   isStarted = false;
   status: Status = { state: "starting", reason: "it has not been looked at yet", silentSince: undefined };

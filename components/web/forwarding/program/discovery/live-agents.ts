@@ -12,13 +12,17 @@ import { KnownAgent } from "./known-agent.ts";
 import { mngrEnvironmentOf, mngrKeyOf } from "./mngr-of.ts";
 import { OnDemand } from "./on-demand.ts";
 import { readAgents } from "./read-agents.ts";
+import { RegistrationWatches } from "./registrations.ts";
 import { startingMs } from "./status.ts";
+import { Told } from "./told.ts";
 
 /** A look at mngr costs seconds of processor time. All in milliseconds. */
 export interface Waits {
-  /** Between two looks that requests ask for: at first, and when the last ones showed nothing new. */
+  /** Between two looks that requests for an agent ask for: at first, and when its last ones showed nothing new. */
   readonly asked: number;
   readonly mostAsked: number;
+  /** Between two looks while agents of other machines are in use, which nobody can watch. */
+  readonly used: number;
   /** Between two looks while an agent is starting. */
   readonly starting: number;
   /** Between two looks that nobody asked for. */
@@ -27,7 +31,14 @@ export interface Waits {
   readonly patience: number;
 }
 
-const usualWaits: Waits = { asked: 3000, mostAsked: 15_000, starting: 3000, idle: 300_000, patience: 15_000 };
+const usualWaits: Waits = {
+  asked: 3000,
+  mostAsked: 15_000,
+  used: 60_000,
+  starting: 3000,
+  idle: 300_000,
+  patience: 15_000,
+};
 
 export interface Discovery {
   readonly paths: InstallationPaths;
@@ -55,19 +66,18 @@ class LiveAgents implements Agents {
   readonly #onDemand;
   readonly #endWatch: () => void;
   readonly #agents = new Map<string, KnownAgent>();
-  /** Problems and states that the log told of last, by what they are of. */
-  readonly #told = new Map<string, string>();
+  readonly #told: Told;
   #reading: Promise<void> | undefined;
   #glanced = Number.NEGATIVE_INFINITY;
-  #pause: number;
-  /** When the last look ended, by the clock that nobody can set. */
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  readonly #watches: RegistrationWatches;
   #timer: NodeJS.Timeout | undefined;
+  #changeTimer: NodeJS.Timeout | undefined;
 
   constructor(discovery: Discovery) {
     this.#discovery = discovery;
     this.#waits = discovery.waits ?? usualWaits;
-    this.#pause = this.#waits.asked;
+    this.#watches = new RegistrationWatches(discovery.env, (agent) => this.#onChange(agent));
+    this.#told = new Told(discovery.log);
     this.#claims = new Claims(discovery.reserved);
     this.#tunnels = sshTunnels(mngrEnvironment(discovery.env), discovery.folder ?? discovery.paths.forwarding);
     this.#onDemand = new OnDemand({ ...discovery, onEnd: (id) => this.#hasStarted(id) });
@@ -91,7 +101,11 @@ class LiveAgents implements Agents {
   async target(id: string, server: string | undefined): Promise<Target | undefined> {
     const agent = this.#agents.get(id);
     const known = agent?.isOnline && !agent.isStale ? agent.target(server) : undefined;
-    if (agent === undefined || known?.kind === "online") return known;
+    if (agent === undefined) return undefined;
+    if (known?.kind === "online") {
+      this.#use(agent);
+      return known;
+    }
     await Promise.race([this.#look(agent, server), this.#patience()]);
     if (agent.isStopped) agent.isStarted = this.#onDemand.start(agent.record);
     return agent.target(server);
@@ -101,7 +115,7 @@ class LiveAgents implements Agents {
     const agent = this.#agents.get(id);
     if (agent === undefined || agent.isStale) return;
     agent.isStale = true;
-    this.#pause = this.#waits.asked;
+    agent.pauseMs = undefined;
   }
 
   async refresh(): Promise<void> {
@@ -112,7 +126,9 @@ class LiveAgents implements Agents {
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#changeTimer);
     this.#endWatch();
+    this.#watches.end();
     this.#calledOff.abort();
     this.#tunnels.stop();
   }
@@ -128,7 +144,7 @@ class LiveAgents implements Agents {
   /** Looks at one agent, and asks mngr when it does not answer. */
   async #look(agent: KnownAgent, server: string | undefined): Promise<void> {
     if (!agent.isNew) await agent.look();
-    if (!agent.isOnline || agent.target(server)?.kind !== "online") await this.#ask();
+    if (!agent.isOnline || agent.target(server)?.kind !== "online") await this.#ask([agent]);
   }
 
   /** What is shown may be old: whoever looks again sees more. */
@@ -137,7 +153,7 @@ class LiveAgents implements Agents {
     this.#glanced = performance.now();
     const agents = [...this.#agents.values()];
     await Promise.all(agents.filter(({ isOnline }) => isOnline).map((agent) => agent.look()));
-    if (agents.some(({ isOnline }) => !isOnline)) await this.#ask();
+    await this.#ask(agents.filter(({ isOnline }) => !isOnline));
   }
 
   async #patience(): Promise<void> {
@@ -145,9 +161,28 @@ class LiveAgents implements Agents {
   }
 
   /** A look that a request wants: shared by all that wait, and not taken when the last one was just now. */
-  async #ask(): Promise<void> {
-    if (this.#reading === undefined && performance.now() < this.#lookedAt + this.#pause) return;
+  async #ask(agents: readonly KnownAgent[]): Promise<void> {
+    const due = agents.filter((agent) => this.#pauseLeft(agent) === 0);
+    if (this.#reading === undefined && due.length === 0) return;
+    for (const agent of due) agent.isAwaited = true;
     await this.#read();
+  }
+
+  /** An agent that is reached is not looked for: what it registers elsewhere meanwhile would go unseen. */
+  #use({ record, lookedAt }: KnownAgent): void {
+    if (!this.#watches.has(record) && performance.now() >= lookedAt + this.#waits.used) void this.#read();
+  }
+
+  /** What an agent of this machine registered may have changed. */
+  #onChange(agent: KnownAgent): void {
+    this.#changeTimer ??= setTimeout(() => {
+      this.#changeTimer = undefined;
+      void this.refresh();
+    }, this.#pauseLeft(agent));
+  }
+
+  #pauseLeft({ lookedAt, pauseMs = this.#waits.asked }: KnownAgent): number {
+    return Math.max(0, lookedAt + pauseMs - performance.now());
   }
 
   #read(): Promise<void> {
@@ -161,19 +196,27 @@ class LiveAgents implements Agents {
     clearTimeout(this.#timer);
     if (this.#calledOff.signal.aborted) return;
     this.#takeRecords();
-    const before = this.#fingerprint();
+    const before = new Map([...this.#agents.values()].map((agent) => [agent, agent.fingerprint]));
     const groups = Map.groupBy(this.#agents.values(), ({ record }) => mngrKeyOf(record));
     await Promise.all([...groups].map(([key, agents]) => this.#readGroup(key, agents)));
     if (this.#calledOff.signal.aborted) return;
     this.#tunnels.endUnused();
-    this.#tellStates();
-    const isNews = this.#fingerprint() !== before;
-    this.#pause = isNews ? this.#waits.asked : Math.min(this.#waits.mostAsked, this.#pause * 2);
-    this.#lookedAt = performance.now();
+    this.#told.tellStates(this.#agents.values());
+    for (const agent of this.#agents.values()) this.#noteLook(agent, before.get(agent));
+    this.#watches.lookForFolders();
     const isStarting = [...this.#agents.values()].some(
       ({ status: { state, silentSince = 0 } }) => state === "starting" && performance.now() - silentSince < startingMs,
     );
     this.#timer = setTimeout(() => void this.#read(), isStarting ? this.#waits.starting : this.#waits.idle);
+  }
+
+  /** @param before its fingerprint, before mngr was asked */
+  #noteLook(agent: KnownAgent, before: string | undefined): void {
+    const { asked, mostAsked } = this.#waits;
+    if (agent.fingerprint !== before) agent.pauseMs = asked;
+    else if (agent.isAwaited) agent.pauseMs = Math.min(mostAsked, (agent.pauseMs ?? asked) * 2);
+    agent.isAwaited = false;
+    agent.lookedAt = performance.now();
   }
 
   /** An error of mngr changes nothing of what is known but what shows by itself: whether the servers answer. */
@@ -184,11 +227,11 @@ class LiveAgents implements Agents {
       if (first === undefined) return;
       const env = await mngrEnvironmentOf(first, this.#discovery);
       const { readings, problem } = await readAgents(mngrClient(env, this.#calledOff.signal), records);
-      this.#tell(`mngr ${key}`, problem ?? "", "mngr tells all again");
+      this.#told.tell(`mngr ${key}`, problem ?? "", "mngr tells all again");
       await Promise.all(agents.map((agent) => agent.update(readings.get(agent.record.agentId))));
     } catch (error) {
       if (this.#calledOff.signal.aborted) return;
-      this.#tell(`mngr ${key}`, error instanceof Error ? error.message : String(error), "");
+      this.#told.tell(`mngr ${key}`, error instanceof Error ? error.message : String(error), "");
       await Promise.all(agents.map((agent) => agent.update(undefined)));
     }
   }
@@ -205,28 +248,7 @@ class LiveAgents implements Agents {
       this.#agents.set(record.agentId, agent);
     }
     this.#claims.keep(new Set(this.#agents.keys()));
+    this.#watches.watch(this.#agents.values());
     return JSON.stringify(records) !== before;
-  }
-
-  #fingerprint(): string {
-    return JSON.stringify([...this.#agents].map(([id, { fingerprint }]) => [id, fingerprint]));
-  }
-
-  #tellStates(): void {
-    for (const { record, status, view, doubts } of this.#agents.values()) {
-      const servers = view.servers.join(", ");
-      const state = status.state === "online" ? `online (${servers})` : `${status.state}: ${status.reason}`;
-      this.#tell(record.agentId, `${record.name} is ${state}`, "");
-      this.#tell(`${record.agentId} doubts`, doubts.map((doubt) => `${record.name} ${doubt}`).join("; "), "");
-    }
-  }
-
-  /** @param about of one thing the log tells once, until it is another @param over what it tells when it is nothing anymore */
-  #tell(about: string, what: string, over: string): void {
-    const before = this.#told.get(about) ?? "";
-    if (before === what) return;
-    this.#told.set(about, what);
-    const text = what === "" ? over : what;
-    if (text !== "") this.#discovery.log(text);
   }
 }

@@ -1,11 +1,17 @@
+import { join } from "node:path";
 import type { InstallationPaths } from "../../../../installation-paths.ts";
 import { mngrEnvironment } from "../../../../mngr/environment.ts";
-import { profileHostDir } from "../../../../mngr/profile.ts";
+import { hostDirOf, profileHostDir } from "../../../../mngr/profile.ts";
 import type { WebRecord } from "../../../record.ts";
 
 /** Which mngr an agent is seen with: agents with the same one are asked for at once. */
 export function mngrKeyOf({ provider, mngrProfile, mngrHostDir }: WebRecord): string {
   return [provider, mngrProfile ?? "", mngrHostDir ?? ""].join(" ").trim();
+}
+
+/** Where the state of an agent of this machine is. */
+export function stateFolderOf({ agentId, mngrProfile, mngrHostDir }: WebRecord, env: NodeJS.ProcessEnv): string {
+  return join(mngrHostDir ?? hostDirOf(mngrProfile, env), "agents", agentId);
 }
 
 /** @returns the environment of that mngr @throws when it can't be told */

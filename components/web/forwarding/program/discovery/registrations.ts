@@ -1,0 +1,130 @@
+import { type Stats, statSync } from "node:fs";
+import { join } from "node:path";
+import { watchFolder } from "../../../../files.ts";
+import type { WebRecord } from "../../../record.ts";
+import { registrationFiles } from "../../../servers.ts";
+import type { KnownAgent } from "./known-agent.ts";
+import { stateFolderOf } from "./mngr-of.ts";
+
+/** Lines of one start come in a row, in milliseconds. */
+const settleMs = 100;
+/** Any of these may be made later, and made anew. */
+const folders = ["", "events", "events/services", "logs"];
+
+/** Those of all agents of this machine; nobody can watch files of another. */
+export class RegistrationWatches {
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #onChange: (agent: KnownAgent) => void;
+  /** By the agent's id. */
+  readonly #watches = new Map<string, RegistrationWatch>();
+
+  constructor(env: NodeJS.ProcessEnv, onChange: (agent: KnownAgent) => void) {
+    this.#env = env;
+    this.#onChange = onChange;
+  }
+
+  /** Watches these and no others. */
+  watch(agents: Iterable<KnownAgent>): void {
+    const local = new Map([...agents].flatMap((each) => (isLocal(each) ? [[each.record.agentId, each] as const] : [])));
+    for (const [id, watch] of this.#watches) {
+      if (local.has(id)) continue;
+      watch.end();
+      this.#watches.delete(id);
+    }
+    for (const [id, agent] of local) {
+      if (this.#watches.has(id)) continue;
+      const folder = stateFolderOf(agent.record, this.#env);
+      this.#watches.set(
+        id,
+        watchRegistrations(folder, () => this.#onChange(agent)),
+      );
+    }
+  }
+
+  has({ agentId }: WebRecord): boolean {
+    return this.#watches.has(agentId);
+  }
+
+  lookForFolders(): void {
+    for (const watch of this.#watches.values()) watch.lookForFolders();
+  }
+
+  end(): void {
+    for (const watch of this.#watches.values()) watch.end();
+    this.#watches.clear();
+  }
+}
+
+function isLocal({ record }: KnownAgent): boolean {
+  return record.provider === "local";
+}
+
+interface RegistrationWatch {
+  /** For folders that were not there yet. */
+  lookForFolders(): void;
+  end(): void;
+}
+
+/**
+ * Watches the files in which an agent of this machine registers its servers.
+ *
+ * @param stateFolder mngr's, of the agent
+ * @param onChange something else may be registered now
+ */
+function watchRegistrations(stateFolder: string, onChange: () => void): RegistrationWatch {
+  const watched = new Map<string, { readonly inode: number; readonly end: () => void }>();
+  let timer: NodeJS.Timeout | undefined;
+  const stampsNow = () => registrationFiles.map((file) => stampOf(join(stateFolder, file))).join(" ");
+  let stamps = stampsNow();
+
+  function lookForFolders(): void {
+    for (const name of folders) {
+      const folder = join(stateFolder, name);
+      const inode = inodeOf(folder);
+      const known = watched.get(name);
+      if (known?.inode === inode) continue;
+      known?.end();
+      watched.delete(name);
+      if (inode !== undefined) watched.set(name, { inode, end: watchFolder(folder, soon) });
+    }
+  }
+  function soon(): void {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      lookForFolders();
+      const now = stampsNow();
+      if (now === stamps) return;
+      stamps = now;
+      onChange();
+    }, settleMs).unref();
+  }
+
+  lookForFolders();
+  return {
+    lookForFolders,
+    end() {
+      clearTimeout(timer);
+      for (const { end } of watched.values()) end();
+      watched.clear();
+    },
+  };
+}
+
+function inodeOf(path: string): number | undefined {
+  const found = statusOf(path);
+  return found?.isDirectory() ? found.ino : undefined;
+}
+
+function stampOf(path: string): string {
+  const found = statusOf(path);
+  return found === undefined ? "-" : `${found.ino}:${found.size}:${found.mtimeMs}`;
+}
+
+/** The agent may put there what it likes. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,31 @@
+import type { Log } from "../../../../supervision/log.ts";
+import type { KnownAgent } from "./known-agent.ts";
+
+/** What the log says of agents: each thing once, until it is another. */
+export class Told {
+  readonly #log: Log;
+  /** By what it is of. */
+  readonly #told = new Map<string, string>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** @param over what the log says when there is nothing more to say of it */
+  tell(about: string, what: string, over: string): void {
+    const before = this.#told.get(about) ?? "";
+    if (before === what) return;
+    this.#told.set(about, what);
+    const text = what === "" ? over : what;
+    if (text !== "") this.#log(text);
+  }
+
+  tellStates(agents: Iterable<KnownAgent>): void {
+    for (const { record, status, view, doubts } of agents) {
+      const servers = view.servers.join(", ");
+      const state = status.state === "online" ? `online (${servers})` : `${status.state}: ${status.reason}`;
+      this.tell(record.agentId, `${record.name} is ${state}`, "");
+      this.tell(`${record.agentId} doubts`, doubts.map((doubt) => `${record.name} ${doubt}`).join("; "), "");
+    }
+  }
+}
