@@ -13,6 +13,8 @@ export const jobEnvironment = z.object({
   REPO: z.string(),
   OVERLAP: z.enum(["skip", "queue"]),
   CATCH_UP: z.enum(["yes", "no"]),
+  /** Absent: its base branch is fetched before each run. */
+  FETCH: z.optional(z.literal("no")),
   MNGR_PROFILE: z.optional(z.string()),
 });
 
@@ -33,6 +35,7 @@ export function environmentOfJob(changeling: DeclaredCron, context: JobContext):
     REPO: isRepoUrl(changeling.repo) ? changeling.repo : portablePath(changeling.repo, context.anchors),
     OVERLAP: changeling.overlap,
     CATCH_UP: yes(changeling.catchUp),
+    FETCH: changeling.fetch ? undefined : "no",
     MNGR_PROFILE: context.mngrProfile,
   };
 }
@@ -54,6 +57,8 @@ export function jobOfEnvironment(
     keepRuns: Number(from.KEEP_RUNS),
     repo: isRepoUrl(from.REPO) ? from.REPO : absolutePath(from.REPO, context.anchors),
     branch: from.BRANCH,
+    // Nothing where nothing was declared: then a job is what it was before there was this option.
+    ...(from.FETCH === "no" ? { fetch: false } : {}),
     agent: agentOf(from, context.stock),
     mngrProfile: from.MNGR_PROFILE,
   };

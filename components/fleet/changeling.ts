@@ -53,6 +53,8 @@ export interface DeclaredCron {
   readonly overlap: "skip" | "queue";
   /** Whether a schedule time that passed while the machine slept is made up for, once. */
   readonly catchUp: boolean;
+  /** Local alone: whether the base branch of a repository that is declared by its path is fetched before a run. */
+  readonly fetch: boolean;
   /** How long a conversational agent must have been waiting before its run counts as done. */
   readonly settleSeconds: number;
   /** How many ended runs keep their (stopped) agent for `mngr connect`. */

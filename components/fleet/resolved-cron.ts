@@ -42,6 +42,7 @@ export function resolvedCron(name: string, options: CronOptions, decided: Decide
     timeoutSeconds: options.timeout_seconds,
     overlap: options.overlap,
     catchUp: options.catch_up,
+    fetch: options.fetch,
     settleSeconds: options.settle_seconds,
     keepRuns: options.keep_runs,
     description: options.description,

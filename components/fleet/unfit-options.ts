@@ -48,6 +48,7 @@ export function unfitCronOptions(options: CronOptions): UnfitOptions {
   if (options.image !== "pinned") refuse(ofPinned, (key) => needs(key, 'image = "pinned"'));
   if (options.image !== "snapshot") refuse(["snapshot_max_age"], (key) => needs(key, 'image = "snapshot"'));
   refuse(["catch_up"], () => neverSleeps);
+  refuse(["fetch"], () => alwaysClones);
   return unfit;
 }
 
@@ -73,6 +74,12 @@ const noSource: Unfit = {
 
 const neverSleeps: Unfit = {
   message: 'catch_up means nothing for the provider "modal", whose schedules never sleep',
+  remedy: "remove the line",
+  severity: "warning",
+};
+
+const alwaysClones: Unfit = {
+  message: 'fetch means nothing for the provider "modal", whose agents always clone',
   remedy: "remove the line",
   severity: "warning",
 };

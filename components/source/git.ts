@@ -36,15 +36,17 @@ export function gitIn(folder: string, env: Readonly<Record<string, string>>): Gi
         };
         execFile("git", args, options, (error, stdout, stderr) => {
           if (error === null) resolve(stdout);
-          else reject(new GitError(`git ${args[0]}: ${firstError(stderr) ?? error.message}`, stderr));
+          else reject(new GitError(`git ${args[0]}: ${gitReason(stderr) ?? error.message}`, stderr));
         });
       }),
   };
 }
 
-function firstError(stderr: string): string | undefined {
+/** The line that says why git failed: its `fatal:`, else its first `error:`, else its last. */
+export function gitReason(stderr: string): string | undefined {
   const lines = stderr.split("\n").filter((line) => line.trim() !== "");
-  return lines.find((line) => /^(fatal|error): /.test(line)) ?? lines.at(-1);
+  const starting = (word: string) => lines.find((line) => line.startsWith(word));
+  return starting("fatal: ") ?? starting("error: ") ?? lines.at(-1);
 }
 
 /** Whether git says yes. */

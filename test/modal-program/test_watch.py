@@ -26,6 +26,7 @@ class Watch(Watching):
         tip = self.git("rev-parse", BRANCH, cwd=self.work_dir)
         self.assert_end(ended, "succeeded", None, [subject.replace("\t", " "), "First"])
         self.assertEqual(ended["commits"][0]["hash"], tip)
+        self.assertEqual(ended["base"], self.base)
         self.assertEqual(self.git("rev-parse", BRANCH, cwd=self.origin), tip)
         self.assertEqual((self.records / "output.log").read_text(), "out\nerr\n")
         self.assertEqual(sorted(path.name for path in self.records.iterdir()), ["ended.json", "output.log"])

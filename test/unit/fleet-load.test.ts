@@ -43,6 +43,7 @@ describe("a name alone", () => {
             timeoutSeconds: 3600,
             overlap: "skip",
             catchUp: true,
+            fetch: true,
             settleSeconds: 60,
             keepRuns: 5,
             description: undefined,
@@ -88,6 +89,7 @@ timeout_seconds = 60
 settle_seconds = 5
 overlap = "queue"
 catch_up = false
+fetch = false
 keep_runs = 0
 description = "First"
 renamed_from = "omega"
@@ -123,6 +125,7 @@ renamed_from = "omega"
       timeoutSeconds: 60,
       overlap: "queue",
       catchUp: false,
+      fetch: false,
       settleSeconds: 5,
       keepRuns: 0,
       description: "First",

@@ -48,6 +48,7 @@ describe("a job as its Command's environment", () => {
       timeoutSeconds: fc.integer({ min: 61, max: 86400 }),
       overlap: fc.constantFrom("skip" as const, "queue" as const),
       enabled: fc.boolean(),
+      fetch: fc.boolean(),
     });
     fc.assert(
       fc.property(options, (declared) => {
@@ -65,8 +66,10 @@ describe("a job as its Command's environment", () => {
           timeoutSeconds: declared.timeoutSeconds,
           overlap: declared.overlap,
           enabled: declared.enabled,
+          ...(declared.fetch ? {} : { fetch: false }),
           agent: { args: declared.agentArgs, env: declared.env },
         });
+        expect("fetch" in job).toBe(!declared.fetch);
         expect(job.agent.message).toBe(declared.initialMessage);
       }),
     );

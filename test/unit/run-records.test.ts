@@ -50,6 +50,12 @@ const ended = (n: number): RecordLine => ({
 const file = () => join(paths.records, "a.jsonl");
 
 describe("readRuns", () => {
+  it("takes the base commit from the end where only that knows it, as on Modal", () => {
+    const lines = [fired(0), { ...created(0), base: undefined }, { ...ended(0), base: "b45e" }];
+    const read = lines.flatMap((line) => parseLine(JSON.stringify(line)) ?? []);
+    expect(foldRuns(read)[0]?.base).toBe("b45e");
+  });
+
   it("folds what happened to a run into one", () => {
     for (const line of [fired(0), created(0), ended(0)]) appendRecord(paths, line);
     expect(readRuns(paths, "a")).toEqual([

@@ -16,6 +16,8 @@ export const jobSpec = z.strictObject({
   /** Absolute path or git URL. */
   repo: z.string(),
   branch: z.string(),
+  /** False: the repository is taken as it is; undefined: its base branch is fetched before each run. */
+  fetch: z.optional(z.boolean()),
   agent: z.strictObject({
     /** The declared type, for labels and people. */
     type: z.string(),

@@ -57,9 +57,9 @@ function advanced(
   if (line.event === "created") {
     return { ...run, agentId: line.agentId, base: line.base, worktree: line.worktree, agentIsKept: true };
   }
-  const { at, commits, branches = [], warnings = [], outcome, reason } = line;
+  const { at, commits, branches = [], warnings = [], base = run.base, outcome, reason } = line;
   const durationSeconds = (Date.parse(at) - Date.parse(run.firedAt)) / 1000;
-  return { ...run, endedAt: at, durationSeconds, commits, branches, warnings, outcome, reason };
+  return { ...run, endedAt: at, durationSeconds, commits, branches, warnings, base, outcome, reason };
 }
 
 /** The same runs, those that were fired last first. */

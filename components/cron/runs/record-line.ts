@@ -27,7 +27,7 @@ const recordLine = z.union([
     event: z.literal("created"),
     id: z.string(),
     agentId: z.string(),
-    /** The commit that its branch was made from; on Modal only the sandbox knows it. */
+    /** The commit that its branch was made from; on Modal only the sandbox knows it, and records it at the end. */
     base: z.optional(z.string()),
     /** Absolute path, on this machine. */
     worktree: z.optional(z.string()),
@@ -42,6 +42,8 @@ const recordLine = z.union([
     /** Absent: they are on the run's own branch. */
     branches: z.optional(z.array(z.object({ name: z.string(), commits: z.number() }))),
     warnings: z.optional(z.array(z.string())),
+    /** The commit that its branch was made from, on Modal. */
+    base: z.optional(z.string()),
   }),
   z.object({
     ...common,

@@ -32,6 +32,11 @@ export const optionsOfCron = {
     example: "~/src/app",
     defaultInWords: "the stack's `changelings:repo`, else the git repository around the fleet file",
   }),
+  fetch: option(z._default(z.boolean(), true), {
+    description:
+      "Whether the base branch of a repository that is declared by its path is fetched before a run, which then starts from the remote's branch when the local one is only behind. The local branch stays as it is. A fetch that fails is a warning in the run's record, and the run starts from what is there; for a repository that is declared by URL it fails the run. On `modal` it means nothing: agents always clone.",
+    example: false,
+  }),
   template: option(z.optional(word()), {
     description:
       "A `create_templates` entry of mngr's settings to start from. On `modal` your own settings count, not the repository's.",

@@ -12,10 +12,10 @@ import { fallbackIdentity, gitIn, worktreeOf } from "../../../source/git.ts";
 import { isAlive } from "../../../supervision/process.ts";
 import type { JobSpec } from "../job.ts";
 import type { RunContext } from "./context.ts";
-import { deleteBranchIfEmpty } from "./git.ts";
+import { deleteBranchIfEmpty, stopFollowing } from "./git.ts";
 import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
 import { prepareRepository, repositoryFolder } from "./repository.ts";
-import { baseCommitOf, noteStart } from "./start.ts";
+import { baseCommitOf, baseRefOf, noteStart } from "./start.ts";
 
 /** `mngr create` waits for a conversational agent to be ready and to take its message; longer than this it hangs. */
 const createPatienceMs = 600_000;
@@ -54,6 +54,7 @@ export async function createAgent(plan: RunPlan, context: RunContext): Promise<C
   const git = gitIn(folder, context.env);
   const branch = branchOf(plan.id);
   if (created?.kind === "created") {
+    await stopFollowing(git, branch, baseRefOf(files));
     return { agentId: created.agentId, base: baseCommitOf(files), worktree: await worktreeOf(git, branch, plan.id) };
   }
   await clearAway(plan, created, context);

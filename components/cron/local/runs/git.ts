@@ -1,4 +1,4 @@
-import { branchExists, type Git, GitError, succeeds } from "../../../source/git.ts";
+import { branchExists, type Git, GitError, isAncestor, succeeds } from "../../../source/git.ts";
 
 /** What a run asks of git, beside what `git-work.sh` does. */
 
@@ -11,18 +11,40 @@ export interface Base {
 }
 
 /**
- * What a new branch starts from: the local branch as it is, or the remote's when there is no local one.
+ * What a new branch starts from: the local branch, or the remote's when there is no local one, or when that is only
+ * behind.
+ * @param followed the remote's branch; undefined: the local one is taken as it is
  * @throws GitError when there is neither
  */
-export async function baseOf(git: Git, branch: string): Promise<Base> {
-  for (const ref of [`refs/heads/${branch}`, `refs/remotes/origin/${branch}`]) {
-    if (await succeeds(git, ["show-ref", "--verify", "--quiet", ref])) return namedBase(git, ref);
-  }
-  throw new GitError(`the repository has no branch "${branch}", nor has its remote "origin"`);
+export async function baseOf(
+  git: Git,
+  branch: string,
+  followed?: string,
+): Promise<{ readonly base: Base; readonly warning?: string }> {
+  const [local, remote] = [`refs/heads/${branch}`, followed ?? `refs/remotes/origin/${branch}`];
+  const [hasLocal, hasRemote] = await Promise.all([local, remote].map((ref) => refExists(git, ref)));
+  if (!hasLocal && !hasRemote)
+    throw new GitError(`the repository has no branch "${branch}", nor has its remote "origin"`);
+  if (!hasLocal) return { base: await namedBase(git, remote) };
+  const base = await namedBase(git, local);
+  if (!hasRemote || followed === undefined || (await isAncestor(git, remote, local))) return { base };
+  const theirs = await namedBase(git, remote);
+  if (await isAncestor(git, local, remote)) return { base: theirs };
+  return { base, warning: `${base.name} and ${theirs.name} have diverged, so it started from ${base.name}` };
+}
+
+function refExists(git: Git, ref: string): Promise<boolean> {
+  return succeeds(git, ["show-ref", "--verify", "--quiet", ref]);
 }
 
 export async function namedBase(git: Git, ref: string): Promise<Base> {
   return { ref, name: (await git.run(["for-each-ref", "--format=%(refname:short)", ref])).trim() };
+}
+
+/** A branch that follows its base would be pushed onto it by a plain `git push`. */
+export async function stopFollowing(git: Git, branch: string, base: string): Promise<void> {
+  const upstream = await git.run(["for-each-ref", "--format=%(upstream)", `refs/heads/${branch}`]);
+  if (upstream.trim() === base) await git.run(["branch", "--unset-upstream", branch]);
 }
 
 /** Removes a branch when other branches hold all of its commits. */

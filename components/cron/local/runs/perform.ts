@@ -9,9 +9,9 @@ import { appendRecord } from "../records.ts";
 import type { RunContext } from "./context.ts";
 import { type CreatedAgent, CreateError, createAgent } from "./create-agent.ts";
 import { type Ending, type Verdict, verdictOf, warningOfUncommitted } from "./outcome.ts";
-import { branchOf, type RunPlan, runFiles } from "./plan.ts";
-import { repositoryFolder } from "./repository.ts";
-import { baseRefOf, noteMissingStart } from "./start.ts";
+import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
+import { refreshBase, repositoryFolder } from "./repository.ts";
+import { baseRefOf, noteMissingStart, startWarnings } from "./start.ts";
 import { watchAgent } from "./watch-agent.ts";
 import { noWork, type Work, workSince } from "./work.ts";
 
@@ -90,16 +90,23 @@ async function conclude(plan: RunPlan, agent: CreatedAgent, ending: Ending, cont
   const verdict = verdictOf(ending, remains);
   const reason = [verdict.reason, complaint].filter((each) => each !== undefined).join("; ");
   const uncommitted = warningOfUncommitted(remains);
+  const warnings = [...startWarnings(filesOf(plan, context)), ...(uncommitted ? [uncommitted] : []), ...work.warnings];
   return {
     outcome: verdict.outcome,
     reason: reason === "" ? undefined : reason,
-    work: uncommitted === undefined ? work : { ...work, warnings: [uncommitted, ...work.warnings] },
+    work: { ...work, warnings },
   };
 }
 
-function workOf(plan: RunPlan, { base, worktree }: CreatedAgent, context: RunContext): Promise<Work> {
-  const files = runFiles(context.paths, plan.spec.name, plan.id);
+function filesOf({ spec, id }: RunPlan, { paths }: RunContext): RunFiles {
+  return runFiles(paths, spec.name, id);
+}
+
+async function workOf(plan: RunPlan, { base, worktree }: CreatedAgent, context: RunContext): Promise<Work> {
+  const files = filesOf(plan, context);
   noteMissingStart(files, base);
+  const { GITHUB_TOKEN: token } = readSecrets(context.paths, plan.spec.name);
+  await refreshBase(context.paths, plan.spec, context.env, token);
   const place = {
     folder: repositoryFolder(context.paths, plan.spec.repo),
     start: files.refs,

@@ -31,6 +31,8 @@ export interface RunFiles {
   readonly base: string;
   /** The repository's refs before the agent started; absent for runs of older versions. */
   readonly refs: string;
+  /** What its record is to warn of: one in each line; absent when there is nothing. */
+  readonly warnings: string;
   readonly output: string;
   /** The command's exit status; appears, whole, when it has ended. */
   readonly exit: string;
@@ -49,6 +51,7 @@ export function runFiles(paths: InstallationPaths, changeling: string, id: strin
     createPid: join(folder, "create.pid"),
     base: join(folder, "base"),
     refs: join(folder, "refs"),
+    warnings: join(folder, "warnings"),
     output: join(folder, "output.log"),
     exit: join(folder, "exit.json"),
   };

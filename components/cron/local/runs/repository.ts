@@ -5,6 +5,7 @@ import { ensureFolder } from "../../../files.ts";
 import type { InstallationPaths } from "../../../installation-paths.ts";
 import { gitCredentials } from "../../../source/credentials.ts";
 import { GitError, gitIn } from "../../../source/git.ts";
+import { type Followed, fetchBase, followedBy } from "./fetch-base.ts";
 import { type Base, baseOf, namedBase } from "./git.ts";
 
 /**
@@ -16,38 +17,87 @@ export function repositoryFolder(paths: InstallationPaths, repo: string): string
   return join(paths.repos, createHash("sha256").update(repo).digest("hex").slice(0, 16));
 }
 
-const updating = new Map<string, Promise<void>>();
+const updating = new Map<string, Promise<unknown>>();
+
+/** One after the other for each repository: two runs must not clone or fetch it at the same time. */
+function inTurn<Value>(folder: string, work: () => Promise<Value>): Promise<Value> {
+  const before = updating.get(folder) ?? Promise.resolve();
+  const update = before.catch(() => undefined).then(work);
+  updating.set(folder, update);
+  return update;
+}
+
+export interface Prepared {
+  readonly folder: string;
+  /** What new branches start from. */
+  readonly base: Base;
+  /** What a person should know of it, in words. */
+  readonly warnings: readonly string[];
+}
+
+export interface Declared {
+  readonly repo: string;
+  readonly branch: string;
+  /** False: a repository that is declared by its path is taken as it is. */
+  readonly fetch?: boolean | undefined;
+}
+
+/** How long a fetch of a declared path may take: before a run, and after it. */
+const fetchSeconds = { before: 120, after: 30 };
 
 /**
- * Makes a repository ready: one that is declared by URL is cloned, or fetched.
+ * Makes a repository ready. One that is declared by URL is cloned, or fetched; if that fails, so does the run. Of one
+ * that is declared by its path the base branch is fetched, and a run starts from what the remote has when the local
+ * branch is only behind; if the fetch fails, the run starts from what is there, with a warning.
  *
  * @param token for GitHub; it goes to git by an askpass helper's environment alone, and to github.com alone
- * @returns what new branches start from
  * @throws GitError
  */
 export async function prepareRepository(
   paths: InstallationPaths,
-  { repo, branch }: { repo: string; branch: string },
+  declared: Declared,
   env: Readonly<Record<string, string>>,
   token: string | undefined,
-): Promise<{ folder: string; base: Base }> {
+): Promise<Prepared> {
+  const { repo, branch } = declared;
   const folder = repositoryFolder(paths, repo);
+  const git = gitIn(folder, env);
   if (isAbsolute(repo)) {
     if (!existsSync(folder)) throw new GitError(`the repository ${folder} is not there`);
-    return { folder, base: await baseOf(gitIn(folder, env), branch) };
+    const followed = declared.fetch === false ? undefined : await followedBy(git, branch);
+    const trouble = await fetchFollowed(folder, followed, env, { token, timeoutSeconds: fetchSeconds.before });
+    const { base, warning } = await baseOf(git, branch, followed?.ref);
+    return { folder, base, warnings: [trouble, warning].filter((each) => each !== undefined) };
   }
   const gitEnv = { ...env, ...gitCredentials(repo, token) };
-  // Two runs of one repository must not clone it at the same time.
-  const before = updating.get(folder) ?? Promise.resolve();
-  const update = before.catch(() => undefined).then(() => cloneOrFetch(paths, repo, folder, gitEnv));
-  updating.set(folder, update);
-  await update;
-  const git = gitIn(folder, env);
+  await inTurn(folder, () => cloneOrFetch(paths, repo, folder, gitEnv));
   const ref = `refs/remotes/origin/${branch}`;
   await git.run(["show-ref", "--verify", "--quiet", ref]).catch(() => {
     throw new GitError(`${repo} has no branch "${branch}"`);
   });
-  return { folder, base: await namedBase(git, ref) };
+  return { folder, base: await namedBase(git, ref), warnings: [] };
+}
+
+/** Learns what the base branch holds at the end of a run; what can't be fetched stays as it was. */
+export async function refreshBase(
+  paths: InstallationPaths,
+  { repo, branch, fetch }: Declared,
+  env: Readonly<Record<string, string>>,
+  token: string | undefined,
+): Promise<void> {
+  const folder = repositoryFolder(paths, repo);
+  if (fetch === false) return;
+  const followed = await followedBy(gitIn(folder, env), branch);
+  await fetchFollowed(folder, followed, env, { token, timeoutSeconds: fetchSeconds.after });
+}
+
+async function fetchFollowed(
+  folder: string,
+  followed: Followed | undefined,
+  env: Readonly<Record<string, string>>,
+  how: Parameters<typeof fetchBase>[3],
+): Promise<string | undefined> {
+  return followed && inTurn(folder, () => fetchBase(folder, followed, env, how));
 }
 
 async function cloneOrFetch(

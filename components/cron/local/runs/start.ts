@@ -1,6 +1,6 @@
 import { readTextIfAny, writePrivateFile } from "../../../files.ts";
-import type { Base } from "./git.ts";
 import type { RunFiles } from "./plan.ts";
+import type { Prepared } from "./repository.ts";
 import { refsOf } from "./work.ts";
 
 /** What a run's work is compared with: the ref that it started from, and all refs of the repository at that time. */
@@ -8,11 +8,17 @@ import { refsOf } from "./work.ts";
 /** @throws GitError */
 export async function noteStart(
   files: RunFiles,
-  { folder, base }: { readonly folder: string; readonly base: Base },
+  { folder, base, warnings }: Prepared,
   env: Readonly<Record<string, string>>,
 ): Promise<void> {
   writePrivateFile(files.base, base.ref);
   writePrivateFile(files.refs, await refsOf(folder, env));
+  if (warnings.length > 0) writePrivateFile(files.warnings, warnings.join("\n"));
+}
+
+/** What a person should know of what the run started from. */
+export function startWarnings(files: RunFiles): string[] {
+  return (readTextIfAny(files.warnings) ?? "").split("\n").filter((line) => line !== "");
 }
 
 /** The commit that a run started from; undefined when it is not known. */

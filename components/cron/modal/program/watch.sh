@@ -294,6 +294,7 @@ write_end() {
     [ -z "$reason" ] || printf ',"reason":%s' "$(json "$reason")"
     printf ',"commits":[%s]' "$commits"
     ! cut -d ' ' -f 3 "$here/pushes" | grep -qvFx -e "$new_branch" || printf ',"branches":[%s]' "$(branches)"
+    base=$(grep -Ex '[0-9a-f]{40,64}' "$here/base") && printf ',"base":"%s"' "$base"
     warnings=$(warnings)
     [ -z "$warnings" ] || printf ',"warnings":[%s]' "$warnings"
     printf '}\n'

@@ -1,0 +1,55 @@
+import { runProgram, timedOut } from "../../../run-program.ts";
+import { gitCredentials } from "../../../source/credentials.ts";
+import { type Git, gitIn, gitReason, succeeds } from "../../../source/git.ts";
+
+/** The remote's branch that a branch is brought up to date with. */
+export interface Followed {
+  readonly remote: string;
+  /** Its name there. */
+  readonly branch: string;
+  /** Where it is kept here: `refs/remotes/origin/main`. */
+  readonly ref: string;
+}
+
+/** The upstream of a branch, else the branch of that name on the remote `origin`; undefined: there is none. */
+export async function followedBy(git: Git, branch: string): Promise<Followed | undefined> {
+  const format = "--format=%(upstream)%00%(upstream:remotename)%00%(upstream:remoteref)";
+  const [ref = "", remote = "", there = ""] = (await git.run(["for-each-ref", format, `refs/heads/${branch}`]))
+    .trim()
+    .split("\0");
+  if (ref.startsWith("refs/remotes/") && remote !== "" && there.startsWith("refs/heads/"))
+    return { remote, branch: there.slice("refs/heads/".length), ref };
+  const remotes = (await git.run(["remote"])).split("\n");
+  return remotes.includes("origin") ? { remote: "origin", branch, ref: `refs/remotes/origin/${branch}` } : undefined;
+}
+
+/**
+ * Fetches one branch. Asks nobody anything, and touches nothing but its remote-tracking ref.
+ *
+ * @param token for GitHub; it goes to github.com alone
+ * @returns why it could not, in words; undefined when it could
+ */
+export async function fetchBase(
+  folder: string,
+  { remote, branch, ref }: Followed,
+  env: Readonly<Record<string, string>>,
+  { token, timeoutSeconds }: { readonly token: string | undefined; readonly timeoutSeconds: number },
+): Promise<string | undefined> {
+  const git = gitIn(folder, env);
+  const url = await git.run(["remote", "get-url", remote]).catch(() => "");
+  const quiet = { GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "false", SSH_ASKPASS: "false", SSH_ASKPASS_REQUIRE: "force" };
+  const options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance"];
+  const { code, stderr } = await runProgram(
+    "git",
+    ["-C", folder, "fetch", ...options, "--", remote, `+refs/heads/${branch}:${ref}`],
+    { env: { ...env, LC_ALL: "C", ...quiet, ...gitCredentials(url.trim(), token) }, timeoutSeconds },
+  );
+  if (code === 0) return undefined;
+  // A branch that was never pushed has nothing to be brought up to date with.
+  if (/couldn't find remote ref/i.test(stderr) && !(await succeeds(git, ["show-ref", "--verify", "--quiet", ref])))
+    return undefined;
+  const what = `${remote} could not be fetched, so its base may be old`;
+  if (code === timedOut) return `${what}: it took longer than ${timeoutSeconds} s`;
+  const line = gitReason(stderr) ?? `git ended with status ${code}`;
+  return `${what}: ${line.replaceAll(/\/\/[^/@\s]*@/g, "//***@")}`;
+}
