@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { type GitAnswer, git, inParallel } from "./git.ts";
 import { isRepoUrl, shownRepo } from "./repo.ts";
 import { didYouMean } from "./suggest.ts";
@@ -19,6 +20,12 @@ export interface UsableRepository {
   readonly refs: ReadonlyMap<string, Ref>;
   /** What `git remote -v` says of it. */
   readonly remotes: string;
+  /** Of these branches git can make no branch `changelings/…`: their full names, `refs/heads/changelings` for instance. */
+  readonly inTheWay: readonly string[];
+  /** Whether it has no checkout; of a URL that means nothing. */
+  readonly isBare: boolean;
+  /** Its tags, where it is a local one. */
+  readonly tags: ReadonlySet<string>;
 }
 
 /** What a repository turned out to be, or why it can't be worked on. */
@@ -103,8 +110,8 @@ async function localRepository(path: string, environment: Environment, asksRemot
     return certain(`there is no folder ${path}`, `clone the repository there, or correct the path`);
   if (!isFolder) return certain(`${path} is a file`, "name the repository's folder");
   const ask = asksRemotes
-    ? ["--format=%(refname) %(objectname) %(upstream:remotename)", "refs/heads", "refs/remotes"]
-    : ["--format=%(refname)", "refs/heads", "refs/remotes/origin"];
+    ? ["--format=%(refname) %(objectname) %(upstream:remotename)", "refs/heads", "refs/remotes", "refs/tags"]
+    : ["--format=%(refname)", "refs/heads", "refs/remotes/origin", "refs/tags"];
   const [listed, remotes] = await Promise.all([
     git(["-C", path, "for-each-ref", ...ask], environment, localSeconds),
     asksRemotes ? git(["-C", path, "remote", "-v"], environment, localSeconds) : undefined,
@@ -112,17 +119,36 @@ async function localRepository(path: string, environment: Environment, asksRemot
   if (listed.code !== 0) return unusable(path, listed);
   const refs = new Map<string, Ref>();
   const branches = new Set<string>();
+  const tags = new Set<string>();
+  const inTheWay: string[] = [];
   for (const line of listed.stdout.split("\n")) {
     const [ref = "", commit = "", followed = ""] = line.split(" ");
+    if (ref.startsWith("refs/tags/")) {
+      tags.add(ref.slice("refs/tags/".length));
+      continue;
+    }
+    if (/^refs\/(heads|remotes\/[^/]+)\/changelings$/.test(ref)) inTheWay.push(ref);
     const branch = /^refs\/(?:heads|remotes\/origin)\/(.+)$/.exec(ref)?.[1];
     if (branch !== undefined && ref !== "refs/remotes/origin/HEAD") branches.add(branch);
     if (commit !== "") refs.set(ref, { commit, followed });
   }
-  if (branches.size > 0) return { branches, refs, remotes: remotes?.stdout ?? "" };
+  if (branches.size > 0)
+    return { branches, refs, remotes: remotes?.stdout ?? "", inTheWay, isBare: await isBare(path), tags };
   return certain(
     `${path} has no commits yet`,
     `commit something: git -C ${path} commit --allow-empty -m "First commit"`,
   );
+}
+
+/** Without a process of its own: whether a folder is what git keeps, and nothing else. */
+async function isBare(path: string): Promise<boolean> {
+  const has = (name: string) =>
+    stat(join(path, name)).then(
+      () => true,
+      () => false,
+    );
+  const [head, objects, refs, git] = await Promise.all(["HEAD", "objects", "refs", ".git"].map(has));
+  return head === true && objects === true && refs === true && git === false;
 }
 
 function unusable(path: string, { stderr, isLate, code }: GitAnswer): Repository {
@@ -143,7 +169,8 @@ async function remoteRepository(url: string, environment: Environment, remoteSec
   const remedy = `see what this says: git ls-remote ${shownRepo(url)}`;
   if (code === 0) {
     const branches = new Set(stdout.split("\n").flatMap((line) => /\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []));
-    if (branches.size > 0) return { branches, refs: new Map(), remotes: "" };
+    const inTheWay = branches.has("changelings") ? ["refs/heads/changelings"] : [];
+    if (branches.size > 0) return { branches, refs: new Map(), remotes: "", inTheWay, isBare: false, tags: new Set() };
     return certain("the repository has no commits yet", "push a first commit to it");
   }
   if (isLate) return uncertain(`${shownRepo(url)} didn't answer within ${remoteSeconds} s`, remedy);

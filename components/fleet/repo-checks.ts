@@ -1,8 +1,10 @@
-import { branchFault, type Repository } from "./branches.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { branchFault, type Repository, type UsableRepository } from "./branches.ts";
 import type { NamedRepo } from "./clones.ts";
 import type { Declaration } from "./declare.ts";
 import { error, type Finding, warning } from "./fault.ts";
-import { isBranchName, urlFault } from "./repo.ts";
+import { isBranchName, isRepoUrl, shownRepo, urlFault } from "./repo.ts";
 
 /** What is wrong with a changeling's repository, or with its branch there. @param known what was seen of it; undefined: it wasn't asked */
 export function repoFindings(
@@ -20,4 +22,78 @@ export function repoFindings(
   }
   const fault = isBranchName(options.branch) ? branchFault(options.branch, known.branches) : undefined;
   return fault === undefined ? [] : [error(place("branch"), fault.message, fault.remedy)];
+}
+
+interface Around {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+}
+
+/** What would fail, or mislead, every run of a cron changeling in a repository that can be read. */
+export function runFindings(
+  { options, place }: Pick<Declaration, "options" | "place">,
+  named: NamedRepo,
+  known: UsableRepository,
+  around: Around,
+): Finding[] {
+  const { repo, path, source } = named;
+  const isUrl = isRepoUrl(repo);
+  const isOnModal = options.provider === "modal";
+  const found: Finding[] = [];
+  for (const ref of known.inTheWay) {
+    const isHere = !isUrl && ref.startsWith("refs/heads/");
+    // Here it is the branches of runs that can't be made; on a remote, only pushing them fails.
+    if (isHere === isOnModal && !isUrl) continue;
+    const where = isHere ? repo : isUrl ? shownRepo(repo) : ref.slice("refs/remotes/".length, -"/changelings".length);
+    const message = `the branch "changelings" of ${where} keeps git from having branches changelings/… there, which runs work on`;
+    const remedy = isHere
+      ? `rename it: git -C ${repo} branch -m changelings <another name>`
+      : "rename it there, and delete the old one";
+    found.push((isHere || isOnModal ? error : warning)(path, source + message, remedy));
+  }
+  if (isUrl) return found;
+  if (known.isBare && !isOnModal) {
+    const message = `${repo} is a bare repository, and agents work beside a checkout`;
+    found.push(
+      error(path, source + message, `git clone ${repo} <folder> and name that, or write repo = "file://${repo}"`),
+    );
+  }
+  if (known.tags.has(options.branch) && known.branches.has(options.branch)) {
+    const message = `a tag of ${repo} is named "${options.branch}" too, and git takes that when an agent names the branch`;
+    found.push(
+      warning(place("branch"), message, `rename the tag, or delete it: git -C ${repo} tag -d ${options.branch}`),
+    );
+  }
+  if (repo === around.home) {
+    const message = "the repository is the whole home folder";
+    // What happens to be around the fleet file was not chosen.
+    const remedy = 'write repo = "<path or URL>"';
+    found.push(
+      (path.length === 0 ? error : warning)(path.length === 0 ? place("repo") : path, source + message, remedy),
+    );
+  }
+  if (existsSync(join(repo, ".gitmodules"))) {
+    const message = "its submodules are empty folders for the agents: git makes work trees and clones without them";
+    found.push(
+      warning(path, source + message, "if they need them, say so in initial_message: git submodule update --init"),
+    );
+  }
+  if (!isOnModal && usesLfs(repo) && !isOnPath("git-lfs", around.environment)) {
+    const message = "its files are kept with Git LFS, and git-lfs is not installed: agents can't check them out";
+    found.push(warning(path, source + message, "apt-get install git-lfs, or brew install git-lfs"));
+  }
+  return found;
+}
+
+/** As far as the file at the top of the checkout says. */
+function usesLfs(repo: string): boolean {
+  try {
+    return /^[^#\n].*\bfilter=lfs\b/m.test(readFileSync(join(repo, ".gitattributes"), "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+function isOnPath(program: string, { PATH = "" }: Around["environment"]): boolean {
+  return PATH.split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, program)));
 }

@@ -9,7 +9,7 @@ import { error, type Finding } from "./fault.ts";
 import type { LoadContext } from "./load.ts";
 import { nameFinding } from "./names.ts";
 import { absoluteRepo, urlFault } from "./repo.ts";
-import { repoFindings } from "./repo-checks.ts";
+import { repoFindings, runFindings } from "./repo-checks.ts";
 import { resolvedCron } from "./resolved-cron.ts";
 import { ianaZone, zoneRemedy } from "./zone.ts";
 
@@ -27,6 +27,7 @@ export interface Surroundings {
   readonly known: ReadonlyMap<string, Repository>;
   readonly agents: AgentFinder;
   readonly findings: Finding[];
+  readonly around: { readonly environment: Environment; readonly home: string };
 }
 
 /** @param file absolute path of the fleet file */
@@ -58,7 +59,12 @@ export async function settle(file: string, declared: Declared, context: LoadCont
     ),
   );
   const findings: Finding[] = [];
-  const surroundings = { known, agents: agentFinder(declared.mngrProfile, context.home, environment), findings };
+  const surroundings = {
+    known,
+    agents: agentFinder(declared.mngrProfile, context.home, environment),
+    findings,
+    around: { environment, home: context.home },
+  };
   const zone = crons.length === 0 ? { zone: "UTC" } : defaultZone(declared.timezone, context);
   const changelings: Changeling[] = [
     ...crons.map((declaration) => {
@@ -82,23 +88,28 @@ interface Around {
 function settledCron(
   declaration: CronDeclaration,
   { named, remote, zone }: Around,
-  { known, agents, findings }: Surroundings,
+  { known, agents, findings, around }: Surroundings,
 ): DeclaredCron {
   const { name, options, place, secretsAreExplicit } = declaration;
   if (named === undefined) findings.push(noRepo(declaration));
-  else findings.push(...repoFindings(declaration, named, known.get(named.repo)));
+  else {
+    const repository = known.get(named.repo);
+    findings.push(...repoFindings(declaration, named, repository));
+    if (repository !== undefined && "branches" in repository)
+      findings.push(...runFindings(declaration, named, repository, around));
+  }
   if (options.timezone === undefined && "finding" in zone) findings.push(zone.finding);
   const type = options.agent_type ?? name;
-  const around = agents.forCron(options.provider, named?.repo);
+  const knowledge = agents.forCron(options.provider, named?.repo);
   // A name that is wrong is told as such; as an agent type it would only be told again.
   if (options.agent_type !== undefined || nameFinding(name) === undefined) {
-    findings.push(...cronAgentFindings({ type, options }, around, place));
+    findings.push(...cronAgentFindings({ type, options }, knowledge, place));
   }
   return resolvedCron(name, options, {
     timezone: options.timezone ?? ("zone" in zone ? zone.zone : "UTC"),
     repo: named?.repo ?? "",
     remote,
-    isConversational: around.types.base(type) === "claude",
+    isConversational: knowledge.types.base(type) === "claude",
     secretsAreExplicit,
   });
 }

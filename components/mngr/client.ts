@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { gitReason } from "../source/git.ts";
 import {
   captureArguments,
   destroyArguments,
@@ -180,7 +181,7 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
       const created = createdFrom(finished.stdout);
       if (finished.code === 0 && created?.kind === "created") return created;
       const why = created?.kind === "error" ? created.message : errorLine(finished.stderr);
-      throw new MngrError(`mngr create failed: ${why.split("\n", 1)[0]}`);
+      throw new MngrError(`mngr create failed: ${reasonOf(why)}`);
     },
     async rename(agent, name) {
       const finished = await run(renameArguments(agent, name));
@@ -211,11 +212,21 @@ export function createdFrom(stdout: string): Created | undefined {
   return undefined;
 }
 
-/** The line of an output that says what went wrong: mngr's `Error: …`, else the last one that says anything. */
+/** The line of an output that says what went wrong: mngr's `Error: …`, else git's `fatal: …`, else the last in words. */
 export function errorLine(stderr: string): string {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
-  const line = lines.find((each) => /^Error: /.test(each)) ?? lines.at(-1) ?? "no message";
-  return line.replace(/^Error: /, "").trim();
+  const lines = stderr.split("\n").filter((line) => /\w/.test(line));
+  const at = lines.findIndex((line) => /^Error: /.test(line));
+  return reasonOf(at < 0 ? (gitReason(lines.join("\n")) ?? "") : lines.slice(at).join("\n"));
+}
+
+/** The reason in an error of several lines: the first, but where that only repeats git's progress, git's own error. */
+export function reasonOf(message: string): string {
+  const lines = message.split("\n").filter((line) => line.trim() !== "");
+  const first = lines[0]?.replace(/^Error: /, "").trim() || "no message";
+  const [, before] = /^(.*?)Preparing worktree \(/.exec(first) ?? [];
+  if (before === undefined || lines.length === 1) return first;
+  // A hook that fails has the last word.
+  return `${before}${gitReason(lines.slice(1).join("\n"))}`;
 }
 
 function failure(what: string, { code, stderr }: Finished): MngrError {

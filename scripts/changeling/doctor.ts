@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { installedJobs } from "../../components/cron/local/installed-files.ts";
+import { readRuns } from "../../components/cron/local/records.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { bootInstructions } from "../../components/cron/local/supervise.ts";
 import { type Fleet, formatFaults } from "../../components/fleet/index.ts";
@@ -74,7 +75,12 @@ async function fleetChecks(context: Context): Promise<Declared> {
     const secrets = loaded.missingSecrets.map(({ changeling, names }) =>
       warning(`secrets of ${changeling}`, `${names.join(" or ")} is not set here`, secretRemedy(names[0] ?? "")),
     );
-    const checks = [ok("fleet file", `${loaded.file}, ${fleet.changelings.length} declared`), ...secrets];
+    const declared = `${loaded.file}, ${fleet.changelings.length} declared`;
+    const file =
+      loaded.faults.length === 0
+        ? ok("fleet file", declared)
+        : warning("fleet file", `${declared}:\n${formatFaults(loaded.faults)}`);
+    const checks = [file, ...secrets];
     return { checks, fleet, isAbsent: false };
   } catch (error) {
     return { checks: [failed("fleet file", asError(error).message)], fleet: undefined, isAbsent: true };
@@ -90,7 +96,19 @@ function needsNoScheduler(fleet: Fleet | undefined): boolean {
 function localChecks(context: Context, needsNone: boolean): Check[] {
   const { jobs, faults } = installedJobs(context.paths);
   const scheduler = needsNone && jobs.length + faults.length === 0 ? [] : [schedulerCheck(context)];
-  return [...scheduler, ...faults.map(({ name, problem }) => failed(`job of ${name}`, problem))];
+  return [
+    ...scheduler,
+    ...faults.map(({ name, problem }) => failed(`job of ${name}`, problem)),
+    ...jobs.flatMap(({ name }) => failedRunCheck(context, name)),
+  ];
+}
+
+/** A run that failed before there was an agent fails again: a hook of the repository's says no, a filter is missing, … */
+function failedRunCheck({ paths }: Context, name: string): Check[] {
+  const last = readRuns(paths, name).find(({ outcome }) => outcome !== undefined && outcome !== "skipped");
+  if (last?.outcome !== "failed" || last.agentId !== undefined) return [];
+  const detail = `the last one could not start: ${last.reason ?? "nothing says why"}`;
+  return [warning(`runs of ${name}`, detail, `mend that, then: changeling run ${name} --wait`)];
 }
 
 function schedulerCheck(context: Context): Check {

@@ -156,6 +156,21 @@ describe("a command agent", () => {
   });
 });
 
+it.concurrent("a hook that fails: failed, with its words, and nothing is left of it", async () => {
+  const repo = join(lab.home, "hooked");
+  lab.git("clone", "--quiet", lab.repo, repo);
+  writeFileSync(join(repo, ".git/hooks/post-checkout"), "#!/bin/sh\necho no such thing >&2\nexit 1\n", { mode: 0o755 });
+  at.install(at.spec("hooked", { repo, agent: { script: "true" } }));
+  const run = await at.run("hooked");
+  expect(run).toMatchObject({
+    outcome: "failed",
+    reason: "mngr create failed: Failed to create git worktree: no such thing",
+    agentId: undefined,
+  });
+  expect(lab.git("-C", repo, "worktree", "list").split("\n")).toHaveLength(1);
+  expect(lab.git("-C", repo, "branch", "--list", "changelings/*")).toBe("");
+});
+
 it.concurrent("a conversation gets its message, works, waits, and is done; its terminal can be read", async () => {
   const agent = { type: "fixme-fairy", mngrType: "fixme-fairy", isConversational: true, message: "/fixme-fairy" };
   at.install(at.spec("talks", { settleSeconds: 6, agent }));

@@ -57,6 +57,17 @@ class Prepare(Sandbox):
         self.assertEqual((done.returncode, done.stderr), (1, said))
         self.assertFalse((self.folder / "watching").exists())
 
+    def test_says_why_a_checkout_failed_though_git_says_more_after_it(self) -> None:
+        seed = self.folder / "seed"
+        (seed / ".gitattributes").write_text("*.md filter=lfs\n")
+        self.git("add", ".", cwd=seed)
+        self.git("commit", "--quiet", "--message", "Filter", cwd=seed)
+        self.git("push", "--quiet", "origin", "HEAD:main", cwd=seed)
+        self.git("config", "--global", "filter.lfs.required", "true")
+        self.git("config", "--global", "filter.lfs.smudge", "no-such-filter")
+        said = "changelings: git clone: fatal: README.md: smudge filter lfs failed\n"
+        self.assertEqual(self.prepare().stderr, said)
+
     def test_does_not_clone_over_what_the_image_has(self) -> None:
         self.work_dir.mkdir(parents=True)
         (self.work_dir / "precious").touch()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createdFrom, errorLine } from "../../components/mngr/client.ts";
+import { createdFrom, errorLine, reasonOf } from "../../components/mngr/client.ts";
 import { allowedEnvironment, mngrEnvironment } from "../../components/mngr/environment.ts";
 
 describe("createdFrom", () => {
@@ -26,7 +26,31 @@ it("errorLine picks mngr's own words out of its stderr", () => {
     "Unknown agent type 'x'.",
   );
   expect(errorLine("Traceback\nValueError: bad\n")).toBe("ValueError: bad");
+  const broken = "Traceback\n  in x\nProcessError: code 128\noutput:\nfatal: no work tree\n    +-------\n";
+  expect(errorLine(broken)).toBe("fatal: no work tree");
+  expect(errorLine("ValueError: bad\n  +------\n")).toBe("ValueError: bad");
   expect(errorLine("\n")).toBe("no message");
+});
+
+it.each([
+  ["Unknown agent type 'x'.\n\nsee help", "Unknown agent type 'x'."],
+  [
+    "Failed to create git worktree: Preparing worktree (new branch 'x')\nfatal: not a valid object name: 'nope'\n",
+    "Failed to create git worktree: fatal: not a valid object name: 'nope'",
+  ],
+  [
+    "Failed to create git worktree: Preparing worktree (new branch 'x')\nerror: external filter 'lfs' failed\nfatal: a.bin: smudge filter lfs failed\n",
+    "Failed to create git worktree: fatal: a.bin: smudge filter lfs failed",
+  ],
+  [
+    "Failed to create git worktree: Preparing worktree (new branch 'x')\nHEAD is now at 1234567 First\nthe hook says no\n",
+    "Failed to create git worktree: the hook says no",
+  ],
+  ["Preparing worktree (new branch 'x')", "Preparing worktree (new branch 'x')"],
+  ["", "no message"],
+])("reasonOf has the reason in %j", (message, reason) => {
+  expect(reasonOf(message)).toBe(reason);
+  expect(errorLine(`starting\nError: ${message}`)).toBe(reason);
 });
 
 describe("the environment of mngr", () => {

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { ensureFolder, readTextIfAny, writePrivateFile } from "../../../files.ts";
 import { readSecrets } from "../../../installed-secrets.ts";
 import { createArguments } from "../../../mngr/arguments.ts";
-import { type Created, createdFrom, errorLine } from "../../../mngr/client.ts";
+import { type Created, createdFrom, errorLine, reasonOf } from "../../../mngr/client.ts";
 import { envFileText } from "../../../mngr/env-file.ts";
 import { fallbackIdentity, gitIn, worktreeOf } from "../../../source/git.ts";
 import { isAlive } from "../../../supervision/process.ts";
@@ -60,7 +60,7 @@ export async function createAgent(plan: RunPlan, context: RunContext): Promise<C
   await clearAway(plan, created, context);
   const log = readTextIfAny(files.createLog) ?? "";
   const message = created?.message ?? (log.trim() === "" ? "it was interrupted" : errorLine(log));
-  throw new CreateError(`mngr create failed: ${message.split("\n", 1)[0]}`);
+  throw new CreateError(`mngr create failed: ${reasonOf(message)}`);
 }
 
 async function startCreate(plan: RunPlan, files: RunFiles, context: RunContext): Promise<ChildProcess> {
@@ -148,6 +148,9 @@ async function clearAway(plan: RunPlan, created: Created | undefined, context: R
     // Somebody else's branch of that name made the create fail: it is not ours to delete.
     if (created?.kind === "error" && /already exists/.test(created.message)) return;
     const git = gitIn(repositoryFolder(context.paths, plan.spec.repo), context.env);
+    // git leaves the work tree of which a hook said no.
+    const leftover = await worktreeOf(git, branchOf(plan.id), plan.id);
+    if (leftover !== undefined) await git.run(["worktree", "remove", "--force", "--force", "--", leftover]);
     await deleteBranchIfEmpty(git, branchOf(plan.id));
   } catch (error) {
     context.log(

@@ -125,6 +125,7 @@ class Created:
 
 # The line by which our own prepare script says what went wrong, as mngr tells of it.
 _OUR_LINE = re.compile(r"^(?:stderr: )?changelings: (.+)$", re.MULTILINE)
+_GIT_LINE = re.compile(r"^(?:stderr: )?(fatal: .+)$", re.MULTILINE)
 _LONGEST_LINE = 500
 
 
@@ -155,8 +156,8 @@ def has_no_running_host(stdout: str, host_id: str) -> bool:
 
 
 def error_line(message: str) -> str:
-    """The line of an error that says what went wrong: that of our prepare script, else the first."""
-    ours = _OUR_LINE.search(message)
+    """The line of an error that says what went wrong: that of our prepare script, else git's, else the first."""
+    ours = _OUR_LINE.search(message) or _GIT_LINE.search(message)
     line = ours[1] if ours is not None else message.strip().partition("\n")[0] or "it said nothing"
     return line.removeprefix("Error: ")[:_LONGEST_LINE]
 

@@ -13,10 +13,10 @@ fail() {
   exit 1
 }
 
-# Runs git; at a failure its last line is told.
+# Runs git; a failure is reported by its first `fatal:` line, else its last.
 git_or_fail() {
   git "$@" 2>"$here/git.log" && return
-  fail "git $1: $(grep -v '^$' "$here/git.log" | tail -n 1)"
+  fail "git $1: $(grep -m 1 '^fatal: ' "$here/git.log" || grep -v '^$' "$here/git.log" | tail -n 1)"
 }
 
 repo=$(plan repo) branch=$(plan branch) new_branch=$(plan new-branch) commit=$(plan commit) work_dir=$(plan work-dir)
