@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { allTold } from "./components/all-told.ts";
 import { declaredFleet, modalTokenOfStack, secretValues } from "./components/declared-fleet.ts";
 import { type Changeling, scheduleInWords, secretNames } from "./components/fleet/index.ts";
+import { confirmedInstallation } from "./components/this-installation.ts";
 
 // The SDK takes a stack trace per promise and per resource: half of a large preview's time. Errors of ours need none.
 if (!process.env["CHANGELINGS_DEBUG"]) {
@@ -11,9 +12,11 @@ if (!process.env["CHANGELINGS_DEBUG"]) {
 
 const config = new pulumi.Config();
 // The components load while git answers for the fleet's repositories.
-const [fleet, { CronChangeling }] = await Promise.all([
+const [fleet, { CronChangeling }] = await allTold([
   declaredFleet(config),
   import("./components/cron/cron-changeling.ts"),
+  // Which stack it is, also after a rename: a copy is refused before anything is touched.
+  confirmedInstallation(),
 ]);
 const usesModal = fleet.changelings.some(({ provider }) => provider === "modal");
 const [values, stackOnModal] = await allTold([secretValues(fleet, config), usesModal ? lookAtModal() : undefined]);

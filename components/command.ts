@@ -3,6 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "@pulumi/command/local/command.js";
 import * as pulumi from "@pulumi/pulumi";
+import { perRun } from "./per-run.ts";
 
 /** The folder that holds `components/` and `scripts/`: the checkout, or the built package in node_modules. */
 const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -49,7 +50,7 @@ export function scriptCommand(name: string, args: ScriptCommandArgs, opts: pulum
   return command;
 }
 
-let isTold = false;
+const failure = perRun(() => ({ isTold: false }));
 
 /**
  * The engine has told why a Command failed, and the SDK would tell again, as an exception of the program with its
@@ -57,10 +58,12 @@ let isTold = false;
  * its place may be what failed.
  */
 function tellOnce(command: Command): void {
+  // Looked up now: what fails later may run outside of this run's context.
+  const run = failure();
   for (const output of Object.values(command)) if (pulumi.Output.isInstance(output)) pulumi.recover(output, () => {});
   pulumi.recover(command.urn, () => {
-    if (isTold) return "";
-    isTold = true;
+    if (run.isTold) return "";
+    run.isTold = true;
     const message =
       "not all could be applied, for the reasons that stand with each; what is no longer declared is removed by the next up that succeeds";
     // Where the program has ended by then, its stack is shown in place of its message.

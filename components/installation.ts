@@ -1,34 +1,79 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { isSameStack, type StackIdentity } from "./stack-identity.ts";
 
 /**
- * One installation is one stack in one backend: what it keeps on a machine is keyed by this id, so that two stacks
- * never disturb each other, and the same stack finds its things again from another checkout.
+ * One installation is one stack: what it keeps on a machine is found by this id, so that two stacks never disturb each
+ * other. The id is computed once, when the stack first needs it. From then on the state holds it (in the environment of
+ * its Commands) and, on each machine, the claim in the installation's folder: it stays while the stack is renamed or
+ * moved to another backend.
  *
  * @returns 12 hexadecimal digits
  */
-export function installationId(of: { backend: string; project: string; stack: string }): string {
-  const key = [of.backend.replace(/\/+$/, ""), of.project, of.stack].join("\n");
-  return createHash("sha256").update(key).digest("hex").slice(0, 12);
+export function installationId({ backend, organization = "", project, stack }: StackIdentity): string {
+  return digest([backend, organization, project, stack]);
 }
 
 /**
- * The backend that the Pulumi CLI is using, by its own order: PULUMI_BACKEND_URL, then the login's current one.
- * A program is not told by the engine, so this reads what the CLI reads. (`backend.url` in Pulumi.yaml is not used here.)
+ * The ids by which a stack's installation was found before installations had claims: the backend went in as it was
+ * spelled.
+ *
+ * @param spellings of the backend
  */
-export function currentBackend(env: NodeJS.ProcessEnv = process.env, home: string = homedir()): string {
-  if (env["PULUMI_BACKEND_URL"]) return env["PULUMI_BACKEND_URL"];
-  const folder = env["PULUMI_CREDENTIALS_PATH"] ?? env["PULUMI_HOME"] ?? join(home, ".pulumi");
-  try {
-    const credentials: unknown = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8"));
-    if (credentials !== null && typeof credentials === "object" && "current" in credentials) {
-      if (typeof credentials.current === "string" && credentials.current !== "") return credentials.current;
-    }
-  } catch (error) {
-    // No login at all means Pulumi Cloud; a file that can't be read is the CLI's to report, and it does, before us.
-    if (!(error instanceof Error)) throw error;
-  }
-  return "https://api.pulumi.com";
+export function unclaimedIds({ backend, project, stack }: StackIdentity, spellings: readonly string[]): string[] {
+  const all = [...spellings, backend, backend.replace(`file://${homedir()}`, "file://~")];
+  return [...new Set(all.map((each) => digest([each.replace(/\/+$/, ""), project, stack])))];
+}
+
+function digest(parts: readonly string[]): string {
+  return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 12);
+}
+
+/** An installation on this machine. */
+export interface Installed {
+  readonly id: string;
+  /** The stack that applied it last; undefined: it was made before installations had claims. */
+  readonly claim: StackIdentity | undefined;
+}
+
+export interface Choice {
+  readonly id: string;
+  /** Another stack, which has the same installation unless it is gone. */
+  readonly rival: StackIdentity | undefined;
+  /** Other installations here that are this stack's too: what is in them would fire beside the chosen one. */
+  readonly others: readonly string[];
+}
+
+/**
+ * Finds the installation of a stack.
+ *
+ * @param inState the ids that the stack's state holds: none before the first update; undefined: not looked at
+ * @param unclaimed `unclaimedIds` of it
+ */
+export function chooseInstallation(
+  identity: StackIdentity,
+  known: {
+    readonly installed: readonly Installed[];
+    readonly inState: readonly string[] | undefined;
+    readonly unclaimed: readonly string[];
+  },
+): Choice {
+  const { installed, inState = [], unclaimed } = known;
+  const claimOf = new Map(installed.map(({ id, claim }) => [id, claim]));
+  const own = installed.flatMap(({ id, claim }) => (claim !== undefined && isSameStack(claim, identity) ? [id] : []));
+  const isHere = (id: string) => claimOf.has(id);
+  const adoptable = unclaimed.filter((id) => isHere(id) && claimOf.get(id) === undefined);
+  const id =
+    inState.find((each) => own.includes(each)) ??
+    inState.find(isHere) ??
+    inState[0] ??
+    own[0] ??
+    adoptable[0] ??
+    installationId(identity);
+  const claim = claimOf.get(id);
+  return {
+    id,
+    rival: claim === undefined || own.includes(id) ? undefined : claim,
+    others: [...new Set([...own, ...inState.filter(isHere), ...adoptable])].filter((other) => other !== id),
+  };
 }

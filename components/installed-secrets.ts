@@ -18,11 +18,16 @@ export function writeSecrets(paths: InstallationPaths, name: string, values: Rec
   writeInstalled(secretsPath(paths, name), { digest: digestOfValues(values), values });
 }
 
-/** How installed secrets differ from what was installed, in words; undefined when they do not. */
-export function secretsDrift(paths: InstallationPaths, name: string): string | undefined {
+/**
+ * How installed secrets differ from what was installed, in words; undefined when they do not.
+ *
+ * @param stated what the stack's state says was installed, as JSON; undefined: not known
+ */
+export function secretsDrift(paths: InstallationPaths, name: string, stated: unknown): string | undefined {
   return installedDrift(secretsPath(paths, name), "secrets file", (content) => {
     const parsed = secretsFile.safeParse(content);
-    return parsed.success && parsed.data.digest === digestOfValues(parsed.data.values);
+    if (!parsed.success || parsed.data.digest !== digestOfValues(parsed.data.values)) return false;
+    return typeof stated !== "string" || canonicalJson(parsed.data.values) === canonicalJson(JSON.parse(stated));
   });
 }
 

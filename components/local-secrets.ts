@@ -4,6 +4,7 @@ import { scriptCommand } from "./command.ts";
 import { drifted } from "./drift.ts";
 import { installationPaths } from "./installation-paths.ts";
 import { secretsDrift } from "./installed-secrets.ts";
+import { claimedInstallation, statedEnvironment } from "./this-installation.ts";
 
 export interface LocalSecretsArgs {
   readonly name: string;
@@ -27,11 +28,12 @@ export function localSecrets(parent: pulumi.Resource, args: LocalSecretsArgs): p
   if (names.length === 0) return [];
   const environment = {
     NAME: name,
-    INSTALLATION: installation,
+    INSTALLATION: claimedInstallation(),
     SECRETS: names.join(", "),
     RENAMED_FROM: renamedFrom,
   };
-  const drift = drifted(secretsDrift(installationPaths(installation), name));
+  const { VALUES: stated } = statedEnvironment(`${name}-secrets`) ?? {};
+  const drift = drifted(secretsDrift(installationPaths(installation), name, stated));
   const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues) };
   // A changeling that becomes another kind keeps its file: the one kind would remove what the other has just written.
   const aliases = kinds.map((type) => ({ parent: pulumi.createUrn(name, type) }));

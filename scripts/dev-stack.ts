@@ -3,11 +3,13 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { parse } from "smol-toml";
+import * as z from "zod/mini";
 import { writeWholeFile } from "../components/files.ts";
 import { clearDeadLocks } from "./dead-locks.ts";
 import { makeDemoRepo } from "./demo-repo.ts";
 import { projectFolder } from "./project.ts";
-import type { Stack } from "./stack.ts";
+import { projectName, type Stack } from "./stack.ts";
 
 /** Where everything of the embedded default lives; `npm stop` removes it all. */
 export function devFolder(home: string = homedir()): string {
@@ -54,7 +56,22 @@ export function ensureDevStack(home: string = homedir(), env: NodeJS.ProcessEnv 
   return stack;
 }
 
-function exampleFleet(): string {
+/** The agent types of the example's web changelings, by name. */
+export function exampleAgentTypes(): ReadonlyMap<string, string> {
+  const { changelings } = exampleForm.parse(parse(exampleFleet()));
+  return new Map(
+    Object.entries(changelings).flatMap(([name, { kind, agent_type: agentType }]) =>
+      kind === "web" && agentType !== undefined ? [[name, agentType]] : [],
+    ),
+  );
+}
+
+const exampleForm = z.object({
+  changelings: z.record(z.string(), z.object({ kind: z.optional(z.string()), agent_type: z.optional(z.string()) })),
+});
+
+/** What \`npm start\` copies. */
+export function exampleFleet(): string {
   const text = readFileSync(join(projectFolder, "changelings", "example.toml"), "utf8");
   return text.replace(/^#:schema \.\/schema\.json/, `#:schema ${join(projectFolder, "changelings", "schema.json")}`);
 }
@@ -64,7 +81,7 @@ function exampleFleet(): string {
  * that holds a Pulumi.yaml of the same project, and the checkout stays clean.
  */
 function initStack(folder: string, stack: Stack, env: NodeJS.ProcessEnv): void {
-  writeFileSync(join(folder, "Pulumi.yaml"), "name: changelings\nruntime: nodejs\n");
+  writeFileSync(join(folder, "Pulumi.yaml"), `name: ${projectName}\nruntime: nodejs\n`);
   const stackEnv = {
     ...env,
     PULUMI_BACKEND_URL: stack.backend,

@@ -1,5 +1,16 @@
 import { spawn } from "node:child_process";
-import { currentBackend, installationId } from "../components/installation.ts";
+import { homedir } from "node:os";
+import { installations } from "../components/claims.ts";
+import { chooseInstallation, unclaimedIds } from "../components/installation.ts";
+import {
+  canonicalBackend,
+  currentBackend,
+  fullName,
+  identityOf,
+  isSameStack,
+  projectNameIn,
+  type StackIdentity,
+} from "../components/stack-identity.ts";
 import { projectFolder } from "./project.ts";
 import { passSignals } from "./setup/pass-through.mjs";
 
@@ -13,16 +24,38 @@ export interface Stack {
   readonly passphraseFile?: string;
 }
 
-export const projectName = "changelings";
+export const projectName = projectNameIn(projectFolder) ?? "changelings";
 
 /** Its name without organization and project, as the program is told it. */
 export function shortNameOf(stack: Stack): string {
   return stack.name.split("/").at(-1) ?? stack.name;
 }
 
-export function installationOf(stack: Stack): string {
-  const backend = stack.backend ?? currentBackend();
-  return installationId({ backend, project: projectName, stack: shortNameOf(stack) });
+export function backendOf(stack: Stack, home: string = homedir()): string {
+  return stack.backend ?? currentBackend(process.env, home, projectFolder);
+}
+
+export function identityOfStack(stack: Stack, home: string = homedir()): StackIdentity {
+  const backend = canonicalBackend(backendOf(stack, home), { home, cwd: projectFolder });
+  return identityOf(stack.name, { backend, project: projectName });
+}
+
+/**
+ * The id of a stack's installation, as far as this machine tells.
+ *
+ * @throws when stacks of several organizations have that name
+ */
+export function installationOf(stack: Stack, home: string = homedir()): string {
+  const identity = identityOfStack(stack, home);
+  const installed = installations(home);
+  const claims = installed.flatMap(({ claim }) => (claim !== undefined && isSameStack(claim, identity) ? [claim] : []));
+  if (new Set(claims.map(({ organization }) => organization)).size > 1) {
+    throw new Error(
+      `which stack is meant? Name its organization: --stack ${claims.map(fullName).join(" or --stack ")}`,
+    );
+  }
+  const unclaimed = unclaimedIds(identity, [backendOf(stack, home), currentBackend(process.env, home)]);
+  return chooseInstallation(identity, { installed, inState: undefined, unclaimed }).id;
 }
 
 /** The commands to advise for a stack; the launcher says how `changeling` is called where the person is. */

@@ -6,6 +6,7 @@ export {
   type DeclaredCron,
 } from "../fleet/index.ts";
 export { type ModalStack, type ModalStackOptions, modalStack } from "../modal/modal-stack.ts";
+export { confirmedInstallation as installation } from "../this-installation.ts";
 export { CronChangeling, type CronChangelingArgs } from "./cron-changeling.ts";
 export { type ModalPlaceOptions, modalPlace } from "./modal-place.ts";
 export type { ModalPlace } from "./modal-resources.ts";

@@ -40,6 +40,28 @@ export function environmentOfJob(changeling: DeclaredCron, context: JobContext):
   };
 }
 
+/**
+ * The job that the stack's state says was installed.
+ *
+ * @param stated the environment of its Command in the state
+ * @param declared the same as this program declares it
+ * @param installed what is installed: a repository below the project may have come from another checkout
+ * @returns undefined when another release of this program installed it, which a preview shows as changes
+ */
+export function statedJob(
+  stated: Readonly<Record<string, unknown>> | undefined,
+  { declared, installed, context }: { declared: JobEnvironment; installed: JobSpec; context: JobContext },
+): JobSpec | undefined {
+  const parsed = z.safeParse(jobEnvironment, stated);
+  if (!parsed.success || parsed.data.AGENT_DEFINITION !== declared.AGENT_DEFINITION) return undefined;
+  const { REPO: repo, AGENT_TYPE: type } = parsed.data;
+  if (type !== declared.AGENT_TYPE) return undefined;
+  const below = repo.startsWith(".") ? repo.slice(1) : undefined;
+  const isElsewhere = below !== undefined && installed.repo.endsWith(below);
+  const project = isElsewhere ? installed.repo.slice(0, installed.repo.length - below.length) : context.anchors.project;
+  return jobOfEnvironment(parsed.data, { stock: context.stock, anchors: { ...context.anchors, project } });
+}
+
 /** The inverse, where the job is installed: paths are this machine's, a stock definition's texts are filled in. */
 export function jobOfEnvironment(
   from: JobEnvironment,

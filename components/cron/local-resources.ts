@@ -7,8 +7,9 @@ import { drifted } from "../drift.ts";
 import type { DeclaredCron } from "../fleet/index.ts";
 import { installationPaths } from "../installation-paths.ts";
 import { localSecrets } from "../local-secrets.ts";
-import { thisInstallation } from "../this-installation.ts";
-import { environmentOfJob } from "./job-environment.ts";
+import { perRun } from "../per-run.ts";
+import { claimedInstallation, statedEnvironment, thisInstallation } from "../this-installation.ts";
+import { environmentOfJob, statedJob } from "./job-environment.ts";
 import { jobDrift } from "./local/installed-files.ts";
 import { LocalScheduler } from "./local-scheduler.ts";
 
@@ -25,24 +26,26 @@ export function localCron(parent: pulumi.Resource, args: LocalCronArgs): pulumi.
   const installation = thisInstallation();
   const paths = installationPaths(installation);
   const secrets = localSecrets(parent, { name, renamedFrom, installation, secretValues: args.secretValues });
-  const environment = environmentOfJob(args.declared, {
+  const context = {
     installation,
     mngrProfile: args.mngrProfile,
     stock: stockChangeling(agentType),
     anchors: { project: process.cwd(), home: homedir() },
-  });
-  const opts = { parent, dependsOn: [localScheduler(installation), ...secrets] };
+  };
+  const environment = environmentOfJob(args.declared, context);
+  const stated = statedEnvironment(`${name}-job`);
+  const drift = jobDrift(paths, name, (installed) => statedJob(stated, { declared: environment, installed, context }));
+  const opts = { parent, dependsOn: [localScheduler(), ...secrets] };
   return scriptCommand(
     `${name}-job`,
-    { script: "local-job", environment: { ...environment }, drift: drifted(jobDrift(paths, name)) },
+    {
+      script: "local-job",
+      environment: { ...environment, INSTALLATION: claimedInstallation() },
+      drift: drifted(drift),
+    },
     withAlias(opts, renamedFrom && `${renamedFrom}-job`),
   );
 }
 
-let scheduler: LocalScheduler | undefined;
-
 /** One for the whole stack, made with the first changeling that needs it. */
-function localScheduler(installation: string): LocalScheduler {
-  scheduler ??= new LocalScheduler("scheduler", { installation });
-  return scheduler;
-}
+const localScheduler = perRun(() => new LocalScheduler("scheduler", { installation: thisInstallation() }));

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
 import { installationPaths } from "../installation-paths.ts";
+import { claimedInstallation } from "../this-installation.ts";
 import { schedulerState } from "./local/state.ts";
 
 export interface LocalSchedulerArgs {
@@ -23,7 +24,7 @@ export class LocalScheduler extends pulumi.ComponentResource {
       name,
       {
         script: "local-scheduler",
-        environment: { INSTALLATION: args.installation },
+        environment: { INSTALLATION: claimedInstallation() },
         drift: drifted(
           !state.alive
             ? "the scheduler is not running"

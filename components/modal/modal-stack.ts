@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { nameOnModal } from "../this-installation.ts";
 import { modalClient } from "./client.ts";
 import { personEnvironment, personIdentity } from "./identity.ts";
 import { ModalError } from "./modal-error.ts";
@@ -32,7 +33,7 @@ export interface ModalStack extends ModalStackOptions {
  */
 export async function modalStack(options: ModalStackOptions = {}): Promise<ModalStack> {
   const { mngrProfile, stackToken } = options;
-  const stack = pulumi.getStack();
+  const stack = await nameOnModal();
   const token = tokenOf(options);
   const site = await whatIsLive(stack, options);
   let home: ModalHome | undefined;

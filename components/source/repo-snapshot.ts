@@ -3,6 +3,7 @@ import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
 import type { ModalHome } from "../modal/modal-home.ts";
 import type { ModalSite } from "../modal/site.ts";
+import { perRun } from "../per-run.ts";
 import { slugOf } from "./slug.ts";
 import { durationText, type SnapshotNeed, snapshotDrift, snapshotLabel } from "./snapshot.ts";
 import type { SnapshotEnvironment } from "./snapshot-environment.ts";
@@ -27,7 +28,7 @@ export interface RepoSnapshot {
   readonly command: pulumi.Resource;
 }
 
-const snapshots = new Map<string, RepoSnapshot>();
+const snapshots = perRun(() => new Map<string, RepoSnapshot>());
 
 /**
  * The snapshot of a machine with a clone of a branch: one for all changelings that need the same. Its name says which,
@@ -35,7 +36,7 @@ const snapshots = new Map<string, RepoSnapshot>();
  */
 export function repoSnapshot({ need, stack, home, site, ...args }: RepoSnapshotArgs): RepoSnapshot {
   const label = snapshotLabel(need);
-  const made = snapshots.get(label);
+  const made = snapshots().get(label);
   if (made !== undefined) return made;
   const { repo, branch, template, buildArgs, maxAgeSeconds } = need;
   const environment = {
@@ -59,6 +60,6 @@ export function repoSnapshot({ need, stack, home, site, ...args }: RepoSnapshotA
   const opts = { dependsOn: [home] };
   const command = scriptCommand(name, { script: "repo-snapshot", environment, secretEnvironment, drift }, opts);
   const snapshot = { label, command };
-  snapshots.set(label, snapshot);
+  snapshots().set(label, snapshot);
   return snapshot;
 }

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import type * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
 import { isRepoUrl } from "../fleet/index.ts";
+import { perRun } from "../per-run.ts";
 import { portablePath } from "../portable-path.ts";
 import { slugOf } from "./slug.ts";
 import type { TarballEnvironment } from "./tarball-environment.ts";
@@ -20,7 +21,7 @@ export interface RepoTarballArgs {
   readonly token?: pulumi.Input<string> | undefined;
 }
 
-const tarballs = new Map<string, pulumi.Resource>();
+const tarballs = perRun(() => new Map<string, pulumi.Resource>());
 
 /**
  * The tarball of a branch's tip: one for all changelings that need the same. Its name says which branch of which
@@ -33,7 +34,7 @@ export function repoTarball(args: RepoTarballArgs): pulumi.Resource {
     .update(JSON.stringify([from, branch, historyDepth]))
     .digest("hex");
   const name = `tarball-${slugOf(repo)}-${identity.slice(0, 6)}`;
-  const made = tarballs.get(name);
+  const made = tarballs().get(name);
   if (made !== undefined) return made;
   const environment = {
     REPO: from,
@@ -46,6 +47,6 @@ export function repoTarball(args: RepoTarballArgs): pulumi.Resource {
   const secretEnvironment = isRepoUrl(repo) && token !== undefined ? { GITHUB_TOKEN: token } : {};
   // What is in this machine's cache is no drift: whoever needs the tarball makes it where it is missing.
   const tarball = scriptCommand(name, { script: "repo-tarball", environment, secretEnvironment, drift: undefined }, {});
-  tarballs.set(name, tarball);
+  tarballs().set(name, tarball);
   return tarball;
 }

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { DeclaredWeb } from "../fleet/index.ts";
 import { type InstallationPaths, installationPaths } from "../installation-paths.ts";
 import { type Agent, MngrError } from "../mngr/client.ts";
-import { thisInstallation } from "../this-installation.ts";
+import { confirmedInstallation } from "../this-installation.ts";
 import { dockerClient } from "./docker/docker-client.ts";
 import { dockerRecord } from "./docker/docker-web.ts";
 import { mngrOnDocker } from "./docker/mngr-on-docker.ts";
@@ -33,7 +33,7 @@ export async function dockerWebs(
   changelings: readonly DeclaredWeb[],
   options: DockerWebsOptions = {},
 ): Promise<DockerWebs> {
-  const installation = thisInstallation();
+  const installation = await confirmedInstallation();
   const paths = installationPaths(installation);
   const records = new Map(changelings.map((changeling) => [changeling.name, recordOf(changeling, paths)]));
   const [tips, seen] = await Promise.all([

@@ -5,7 +5,7 @@ import { type Agent, MngrError } from "../mngr/client.ts";
 import { profileMngr } from "../mngr/profile-mngr.ts";
 import { plainValue } from "../plain-value.ts";
 import { type Tip, tipsOf } from "../source/commit.ts";
-import { thisInstallation } from "../this-installation.ts";
+import { confirmedInstallation } from "../this-installation.ts";
 import { isFree, readRecord, type WebRecord } from "./record.ts";
 import { webDrift } from "./web-drift.ts";
 
@@ -40,7 +40,7 @@ export async function localWebs(
   changelings: readonly DeclaredWeb[],
   options: LocalWebsOptions = {},
 ): Promise<LocalWebs> {
-  const installation = thisInstallation();
+  const installation = await confirmedInstallation();
   const paths = installationPaths(installation);
   const records = new Map(
     changelings.map(({ name, renamedFrom }) => {

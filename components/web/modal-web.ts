@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DeclaredWeb } from "../fleet/index.ts";
-import { thisInstallation } from "../this-installation.ts";
 import type { ModalWebs } from "./modal-webs.ts";
 import type { Reported } from "./reported.ts";
 import { webCommand } from "./web-command.ts";
@@ -14,13 +13,14 @@ export interface ModalWebArgs {
 
 /** A web changeling on Modal: its agent, on a machine of its own there. */
 export function modalWeb(parent: pulumi.Resource, { declared, modal, secretValues }: ModalWebArgs): Reported {
+  const { installation } = modal;
   const { stack, mngrProfile, tokenVariables } = modal.at;
   const home = modal.at.home();
   const secrets = Object.keys(secretValues).sort();
   return webCommand(parent, declared, {
     suffix: "agent-modal",
     script: "modal-web-agent",
-    installation: thisInstallation(),
+    installation,
     mngrProfile,
     seen: modal.of(declared),
     secrets,

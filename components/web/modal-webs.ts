@@ -6,6 +6,7 @@ import { knownMachine } from "../modal/known-machine.ts";
 import { ModalError } from "../modal/modal-error.ts";
 import { type ModalStack, type ModalStackOptions, modalStack } from "../modal/modal-stack.ts";
 import { modalToken } from "../modal/token.ts";
+import { confirmedInstallation } from "../this-installation.ts";
 import { type LocalWebsOptions, sourceTips } from "./local-webs.ts";
 import { machineDrift } from "./machine/machine-drift.ts";
 import { mngrOnModal } from "./modal/mngr-on-modal.ts";
@@ -20,6 +21,7 @@ export interface ModalWebsOptions extends ModalStackOptions, Pick<LocalWebsOptio
 
 /** The web changelings of a stack on Modal as they stand. */
 export interface ModalWebs {
+  readonly installation: string;
   readonly at: ModalStack;
   of(changeling: DeclaredWeb): { readonly commit: string | undefined; readonly drift: string | undefined };
 }
@@ -44,9 +46,14 @@ export async function modalWebs(
   changelings: readonly DeclaredWeb[],
   options: ModalWebsOptions = {},
 ): Promise<ModalWebs> {
-  const [at, tips] = await Promise.all([options.modal ?? modalStack(options), sourceTips(changelings, options)]);
+  const [installation, at, tips] = await Promise.all([
+    confirmedInstallation(),
+    options.modal ?? modalStack(options),
+    sourceTips(changelings, options),
+  ]);
   const seen = await look(changelings, at);
   return {
+    installation,
     at,
     of(changeling) {
       const { name, renamedFrom } = changeling;

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { DeclaredWeb } from "../fleet/index.ts";
 import { localSecrets } from "../local-secrets.ts";
+import { claimedInstallation } from "../this-installation.ts";
 import { liveServers } from "./live-servers.ts";
 import type { LocalWebs } from "./local-webs.ts";
 import type { Reported } from "./reported.ts";
@@ -31,6 +32,7 @@ export function webHere(parent: pulumi.Resource, { declared, provider, webs, sec
     seen: webs.of(declared),
     listening: () => liveServers(name, installation),
     secrets: Object.keys(secretValues),
+    environment: { INSTALLATION: claimedInstallation().then(() => installation) },
     secretEnvironment: secrets.length === 0 ? {} : { SECRETS_DIGEST: digestOf(secretValues) },
     dependsOn: secrets,
   });

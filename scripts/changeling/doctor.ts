@@ -6,11 +6,13 @@ import { schedulerState } from "../../components/cron/local/state.ts";
 import { bootInstructions } from "../../components/cron/local/supervise.ts";
 import { type Fleet, formatFaults } from "../../components/fleet/index.ts";
 import { secretRemedy, upCommand } from "../../components/own-commands.ts";
+import { installationOf } from "../stack.ts";
 import { type Check, checkText, failed, ok, warning } from "./check.ts";
 import { answer, type Context, contextOf, errorsOf, fleetOf, looksAt, providerOption } from "./context.ts";
 import type { ModalDiagnosis } from "./doctor-modal.ts";
 import { toolChecks } from "./doctor-tools.ts";
 import { doctorWeb } from "./doctor-web.ts";
+import { orphanInstallations } from "./installations.ts";
 import { asError, tokenOf } from "./modal-side.ts";
 import { examples } from "./program.ts";
 import { visiblyAll } from "./visibly.ts";
@@ -41,14 +43,18 @@ export function addDoctor(program: Command): void {
         "the fleet file": fleet,
         "web agents": webAgents,
         Modal: onModal,
+        installations: looksAt(context, "local")
+          ? orphanInstallations(installationOf(context.stack))
+          : Promise.resolve([]),
       });
-      const { tools, "the fleet file": declared, "web agents": web, Modal: modal } = found;
+      const { tools, "the fleet file": declared, "web agents": web, Modal: modal, installations } = found;
       const isElsewhere = declared.isAbsent && modal.isThere;
       const checks = [
         ...tools,
         ...declared.checks.map((check) => (isElsewhere ? { ...check, status: "warning" as const } : check)),
         ...localChecks(context, isElsewhere || needsNoScheduler(declared.fleet)),
         ...web,
+        ...installations,
         ...modal.checks,
       ];
       answer(context, checks, checks.map(checkText).join("\n"));

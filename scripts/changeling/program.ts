@@ -1,7 +1,9 @@
 import { Command } from "commander";
+import { addAdopt } from "./adopt.ts";
 import { addAuthorize } from "./authorize.ts";
 import { addDeploy } from "./deploy.ts";
 import { addDestroy } from "./destroy.ts";
+import { addDiscard } from "./discard.ts";
 import { addDoctor } from "./doctor.ts";
 import { addForward } from "./forward.ts";
 import { addList } from "./list.ts";
@@ -27,6 +29,7 @@ export function changelingProgram(): Command {
   const adds = [
     ...[addDeploy, addUpdate, addForward, addLoginUrl, addStopStart, addDestroy, addRevoke],
     ...[addPlan, addList, addRun, addRuns, addLogs, addPause, addValidate, addDoctor, addAuthorize],
+    ...[addAdopt, addDiscard],
   ];
   for (const add of adds) add(program);
   for (const command of program.commands) {

@@ -1,8 +1,7 @@
-import { fileURLToPath } from "node:url";
-import { currentBackend } from "../../components/installation.ts";
+import { folderOfBackend } from "../../components/stack-identity.ts";
 import { fleetOf, requireDevStack, requireSound } from "../changeling/context.ts";
 import { clearDeadLocks } from "../dead-locks.ts";
-import { type Finished, pulumi, type Stack } from "../stack.ts";
+import { backendOf, type Finished, pulumi, type Stack } from "../stack.ts";
 import { clearLock, endMark, lockOf, markJob } from "./dead-jobs.ts";
 import { repairInterrupted } from "./interrupted.ts";
 import { refusals } from "./refusals.ts";
@@ -31,8 +30,8 @@ export async function apply({ stack, isExclusive }: ApplyOptions): Promise<numbe
   }
   const refused = refusals(requireSound(await fleetOf(stack)));
   if (refused.length > 0) throw new Error(`this job can't apply the fleet:\n${refused.join("\n")}`);
-  const backend = stack.backend ?? currentBackend();
-  if (backend.startsWith("file:///")) clearDeadLocks(fileURLToPath(backend));
+  const backend = folderOfBackend(backendOf(stack));
+  if (backend !== undefined) clearDeadLocks(backend);
   const ended = isExclusive ? await upAlone(stack) : await up(stack);
   if (ended.code === 0 && isInterrupted(ended)) await repairInterrupted(stack);
   return ended.code;

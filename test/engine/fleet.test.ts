@@ -1,7 +1,10 @@
 import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeJob } from "../../components/cron/local/installed-files.ts";
+import { jobFile } from "../../components/cron/local/job.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
+import { readSecrets, writeSecrets } from "../../components/installed-secrets.ts";
 import { filesHolding } from "../support/files-holding.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
@@ -83,6 +86,7 @@ describe("a fleet from its first up to its destroy", () => {
 
   it.each([
     ["edited", () => editJob(), "its job file was edited by hand"],
+    ["edited, with the digest in it,", () => forgeJob(), "its job file was edited by hand"],
     ["removed", () => rmSync(job(test, "alpha")), "its job file is missing"],
     ["made readable", () => chmodSync(job(test, "alpha"), 0o644), "its job file can be read by others"],
   ])("shows a job file that was %s by hand, and mends it", async (_what, damage, drift) => {
@@ -99,6 +103,12 @@ describe("a fleet from its first up to its destroy", () => {
   function editJob(): void {
     const text = readFileSync(job(test, "alpha"), "utf8");
     writeFileSync(job(test, "alpha"), text.replace("30 4", "31 4"));
+  }
+
+  /** As another process of the same user can. */
+  function forgeJob(): void {
+    const { spec } = jobFile.parse(JSON.parse(readFileSync(job(test, "alpha"), "utf8")));
+    writeJob(test.paths, { ...spec, agent: { ...spec.agent, args: ["sh", "-c", "echo forged"] } });
   }
 
   it("disables in place, and removes what is no longer declared", async () => {
@@ -168,6 +178,17 @@ describe("secrets", () => {
     expect(await test.preview({ MY_TOKEN: value, OTHER: "rotated" })).toEqual({
       "command:local:Command beta-secrets": "update",
     });
+  });
+
+  it("shows a secrets file that was edited, with the digest in it", async () => {
+    const env = { MY_TOKEN: value, OTHER: "other" };
+    writeSecrets(test.paths, "beta", { MY_TOKEN: value, OTHER: "forged" });
+    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"], env);
+    expect(stdout).toContain("its secrets file was edited by hand");
+    expect(stdout).not.toContain("forged");
+    expect((await test.up(env)).code).toBe(0);
+    expect(readSecrets(test.paths, "beta")).toEqual({ MY_TOKEN: value, OTHER: "other" });
+    expect(await test.preview(env)).toEqual({});
   });
 
   it("takes a value from the stack's configuration too; the environment wins", async () => {

@@ -3,6 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
+import { installations } from "../../components/claims.ts";
+import { schedulerState } from "../../components/cron/local/state.ts";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
 import { projectFolder } from "../../scripts/project.ts";
@@ -93,6 +95,86 @@ describe("CronChangeling in another program", () => {
     expect(preview("--expect-no-changes")).toMatch(/5 unchanged/);
     program.destroy();
     expect(existsSync(paths.root)).toBe(false);
+  });
+});
+
+describe("CronChangeling in a program of the Automation API", () => {
+  it("leaves a sound state after operations in one process, also at the same time", () => {
+    const { home, folder, env } = program;
+    const lines = [
+      'import { LocalWorkspace } from "@pulumi/pulumi/automation/index.js";',
+      'import { CronChangeling } from "changelings";',
+      `const options = { repo: "${home}", timezone: "UTC", agentType: "command", agentArgs: ["true"], secrets: [] };`,
+      "const program = async () => {",
+      '  new CronChangeling("alpha", options);',
+      '  new CronChangeling("beta", options);',
+      "};",
+      "const stackOf = (stackName) =>",
+      '  LocalWorkspace.createOrSelectStack({ stackName, projectName: "others", program }, { workDir: process.cwd() });',
+      'const [one, two] = [await stackOf("one"), await stackOf("two")];',
+      "await one.preview();",
+      "await one.up();",
+      "const again = await one.up();",
+      "const previews = await Promise.all([one.preview(), two.preview()]);",
+      "const both = await Promise.all([one.up(), two.up()]);",
+      "const states = [await one.exportStack(), await two.exportStack()];",
+      "await Promise.all([one.destroy(), two.destroy()]);",
+      "const resources = states.map(({ deployment }) => deployment.resources);",
+      "const changes = [again, ...both].map(({ summary }) => summary.resourceChanges);",
+      "const planned = previews.map(({ changeSummary }) => changeSummary);",
+      "console.log(JSON.stringify({ changes, planned, resources }));",
+    ];
+    writeFileSync(join(folder, "automation.mjs"), `${lines.join("\n")}\n`);
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["automation.mjs"], {
+      cwd: folder,
+      env,
+      encoding: "utf8",
+    });
+    // Each of its stacks was selected in turn.
+    program.pulumi("stack", "select", "dev");
+    expect(status, stderr).toBe(0);
+    const { changes, planned, resources } = JSON.parse(stdout);
+    expect(changes).toEqual([{ same: 7 }, { same: 7 }, { create: 7 }]);
+    expect(planned).toEqual([{ same: 7 }, { create: 7 }]);
+    for (const state of resources) expectSound(state);
+    expect(installations(home)).toEqual([]);
+  });
+
+  /** As the engine checks it: what a resource refers to comes before it. */
+  function expectSound(state: readonly { urn: string; parent?: string; dependencies?: string[] }[]): void {
+    const known = new Set<string>();
+    for (const { urn, parent, dependencies = [] } of state) {
+      for (const each of [...dependencies, ...(parent === undefined ? [] : [parent])]) expect(known).toContain(each);
+      known.add(urn);
+    }
+    expect(state.filter(({ urn }) => urn.endsWith("::scheduler"))).toHaveLength(2);
+  }
+});
+
+describe("CronChangeling of a project that is renamed", () => {
+  it("keeps its installation, its scheduler and its state", () => {
+    const { home, folder, paths } = program;
+    program.write(
+      'import { CronChangeling } from "changelings";',
+      `new CronChangeling("alpha", { repo: "${home}", timezone: "UTC", agentType: "command", secrets: [] });`,
+    );
+    program.up();
+    const before = schedulerState(paths);
+    program.pulumi("stack", "rename", "organization/fleet/dev", "--stack", "dev");
+    const file = join(folder, "Pulumi.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replace("name: others", "name: fleet"));
+    // Which of them it is, the state says after its resources were declared: what looks amiss is put right.
+    program.pulumi("up", "--stack", "dev", "--yes", "--skip-preview", "--non-interactive");
+    expect(installations(home)).toMatchObject([{ id: program.installation, claim: { project: "fleet" } }]);
+    expect(program.pulumi("preview", "--stack", "dev", "--non-interactive", "--expect-no-changes")).toContain(
+      "unchanged",
+    );
+    expect(schedulerState(paths).alive).toBe(before.alive);
+    program.pulumi("destroy", "--stack", "dev", "--yes", "--skip-preview", "--non-interactive");
+    expect(installations(home)).toEqual([]);
+    program.pulumi("stack", "rename", "organization/others/dev", "--stack", "dev");
+    writeFileSync(file, readFileSync(file, "utf8").replace("name: fleet", "name: others"));
+    program.pulumi("stack", "select", "dev");
   });
 });
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { installationId } from "../../components/installation.ts";
 import { installationPaths } from "../../components/installation-paths.ts";
+import { canonicalBackend } from "../../components/stack-identity.ts";
 import { projectFolder } from "../../scripts/project.ts";
 import { endTmuxServer, hermeticEnvironment } from "./test-stack.ts";
 
@@ -30,7 +31,12 @@ export class OtherProgram {
       symlinkSync(join(projectFolder, "node_modules", name), join(modules, name));
     }
     const backend = `file://${join(this.home, "backend")}`;
-    this.installation = installationId({ backend, project: "others", stack: "dev" });
+    this.installation = installationId({
+      backend: canonicalBackend(backend),
+      organization: "organization",
+      project: "others",
+      stack: "dev",
+    });
     this.paths = installationPaths(this.installation, this.home);
     this.env = {
       ...hermeticEnvironment(this.home),

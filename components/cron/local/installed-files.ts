@@ -16,11 +16,22 @@ export function writeJob(paths: InstallationPaths, spec: JobSpec): void {
   writeInstalled(jobPath(paths, spec.name), { version: 1, digest: digestOf(spec), spec } satisfies JobFile);
 }
 
-/** How an installed job differs from what was installed, in words; undefined when it does not. */
-export function jobDrift(paths: InstallationPaths, name: string): string | undefined {
+/**
+ * How an installed job differs from what was installed, in words; undefined when it does not.
+ *
+ * @param stated gives what the stack's state says was installed: whoever edits the file can edit the digest in it too.
+ *   undefined: not known
+ */
+export function jobDrift(
+  paths: InstallationPaths,
+  name: string,
+  stated: (installed: JobSpec) => JobSpec | undefined,
+): string | undefined {
   return installedDrift(jobPath(paths, name), "job file", (content) => {
     const parsed = jobFile.safeParse(content);
-    return parsed.success && isUntouched(parsed.data, name);
+    if (!parsed.success || !isUntouched(parsed.data, name)) return false;
+    const expected = stated(parsed.data.spec);
+    return expected === undefined || digestOf(expected) === digestOf(parsed.data.spec);
   });
 }
 

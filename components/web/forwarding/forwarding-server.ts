@@ -5,7 +5,7 @@ import { drifted } from "../../drift.ts";
 import { type ForwardingServerOptions, forwardingOf } from "../../fleet/forwarding-of.ts";
 import type { Forwarding } from "../../fleet/index.ts";
 import { installationPaths } from "../../installation-paths.ts";
-import { thisInstallation } from "../../this-installation.ts";
+import { claimedInstallation, statedEnvironment, thisInstallation } from "../../this-installation.ts";
 import { forwardingInDocker } from "./docker/resources.ts";
 import { forwardingDrift } from "./forwarding-drift.ts";
 import { environmentOfForwarding } from "./forwarding-environment.ts";
@@ -36,19 +36,20 @@ export class ForwardingServer extends pulumi.ComponentResource {
   constructor(name: string, args: ForwardingServerArgs = {}, opts: pulumi.ComponentResourceOptions = {}) {
     super("changelings:web:ForwardingServer", name, {}, opts);
     const { installation = thisInstallation(), ...options } = args;
+    const confirmed = claimedInstallation().then((id) => args.installation ?? id);
     this.declared = checkedArgs(`forwarding server "${name}"`, () => forwardingOf(options));
     this.installation = installation;
     const environment = environmentOfForwarding(installation, this.declared);
     const { provider, buildArgs } = this.declared;
     this.command =
       provider === "docker"
-        ? forwardingInDocker(this, name, { environment, buildArgs })
+        ? forwardingInDocker(this, name, { environment, confirmed, buildArgs })
         : scriptCommand(
             name,
             {
               script: "forwarding-server",
-              environment: { ...environment },
-              drift: drifted(forwardingDrift(installationPaths(installation))),
+              environment: { ...environment, INSTALLATION: confirmed },
+              drift: drifted(forwardingDrift(installationPaths(installation), statedEnvironment(name))),
             },
             { parent: this },
           );

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { canonicalJson } from "../../canonical-json.ts";
 import type { InstallationPaths } from "../../installation-paths.ts";
 import { installedDrift, writeInstalled } from "../../installed-file.ts";
+import { configOfEnvironment, forwardingEnvironment } from "./forwarding-environment.ts";
 import { configPath, type ForwardingConfig, forwardingConfig } from "./program/config.ts";
 
 const installed = z.looseObject({ digest: z.string() });
@@ -13,13 +14,22 @@ export function writeForwardingConfig(paths: InstallationPaths, config: Forwardi
   writeInstalled(configPath(paths.forwarding), { ...checked, digest: digestOf(checked) });
 }
 
-/** How the installed config differs from what was installed, in words; undefined when it does not. */
-export function forwardingConfigDrift(paths: InstallationPaths): string | undefined {
+/**
+ * How the installed config differs from what was installed, in words; undefined when it does not.
+ *
+ * @param stated the environment of its Command in the stack's state; undefined: not known
+ */
+export function forwardingConfigDrift(
+  paths: InstallationPaths,
+  stated?: Readonly<Record<string, unknown>>,
+): string | undefined {
   return installedDrift(configPath(paths.forwarding), "config", (content) => {
     const parsed = installed.safeParse(content);
     if (!parsed.success) return false;
     const { digest, ...config } = parsed.data;
-    return digest === digestOf(config);
+    if (digest !== digestOf(config)) return false;
+    const environment = z.safeParse(forwardingEnvironment, stated);
+    return !environment.success || digestOf(configOfEnvironment(environment.data)) === digest;
   });
 }
 

@@ -3,6 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../../../command.ts";
 import { drifted } from "../../../drift.ts";
 import { installationPaths } from "../../../installation-paths.ts";
+import { perRun } from "../../../per-run.ts";
+import { statedEnvironment } from "../../../this-installation.ts";
 import { DockerError } from "../../docker/run-docker.ts";
 import type { ForwardingEnvironment } from "../forwarding-environment.ts";
 import { forwardingConfigDrift } from "../installed-config.ts";
@@ -15,6 +17,8 @@ import { type Surroundings, surroundingsHere } from "./surroundings.ts";
 
 export interface InDockerArgs {
   readonly environment: ForwardingEnvironment;
+  /** The same installation, as the stack's state confirms it; it may still be looked at. */
+  readonly confirmed: pulumi.Input<string>;
   readonly buildArgs: readonly string[];
 }
 
@@ -33,7 +37,7 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
   const require = createRequire(import.meta.url);
   const { Container }: typeof import("@pulumi/docker/container.js") = require("@pulumi/docker/container.js");
   const { Volume }: typeof import("@pulumi/docker/volume.js") = require("@pulumi/docker/volume.js");
-  const { environment, buildArgs } = args;
+  const { environment, confirmed, buildArgs } = args;
   const { INSTALLATION: installation, HOST, PORT } = environment;
   const { surroundings, drift } = lookInDocker(installation);
   const image = imageName(installation, { ...surroundings, buildArgs });
@@ -42,7 +46,13 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
     `${name}-image`,
     {
       script: "forwarding-image",
-      environment: { INSTALLATION: installation, IMAGE: image, BUILD_ARGS: JSON.stringify(buildArgs), HOST, PORT },
+      environment: {
+        INSTALLATION: same(installation, confirmed),
+        IMAGE: image,
+        BUILD_ARGS: JSON.stringify(buildArgs),
+        HOST,
+        PORT,
+      },
       drift,
     },
     { parent },
@@ -70,10 +80,20 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
     {
       script: "forwarding-server",
       environment: { ...environment, IMAGE: image, CONTAINER: container.id },
-      drift: drift ?? drifted(forwardingConfigDrift(installationPaths(installation))),
+      drift: drift ?? drifted(forwardingConfigDrift(installationPaths(installation), statedEnvironment(name))),
     },
     { parent },
   );
+}
+
+/** Names are made of it before the state is read: another one is refused. */
+function same(installation: string, confirmed: pulumi.Input<string>): pulumi.Output<string> {
+  return pulumi.output(confirmed).apply((id) => {
+    if (id === installation) return id;
+    throw new pulumi.RunError(
+      `this stack was renamed or moved: before \`new ForwardingServer(…)\`, await what \`localWebs\` or \`dockerWebs\` returns, and give it its \`installation\``,
+    );
+  });
 }
 
 interface Looked {
@@ -81,7 +101,7 @@ interface Looked {
   readonly drift: string | undefined;
 }
 
-const looks = new Map<string, Looked>();
+const looks = perRun(() => new Map<string, Looked>());
 
 /**
  * Looks at what there is, once in a program: asked for early, it refuses before anything is touched.
@@ -89,12 +109,12 @@ const looks = new Map<string, Looked>();
  * @throws pulumi.RunError in `up`, when Docker does not answer; and when it is another machine's
  */
 export function lookInDocker(installation: string): Looked {
-  const known = looks.get(installation);
+  const known = looks().get(installation);
   if (known !== undefined) return known;
   try {
     const surroundings = surroundingsHere();
     const look = { surroundings, drift: drifted(driftNow(installation)) };
-    looks.set(installation, look);
+    looks().set(installation, look);
     return look;
   } catch (error) {
     throw error instanceof DockerError ? new pulumi.RunError(inWords(error)) : error;

@@ -1,0 +1,79 @@
+import { readdirSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import * as z from "zod/mini";
+import { isMissing, readJson, writePrivateFile } from "./files.ts";
+import type { Installed } from "./installation.ts";
+import { type InstallationPaths, installationPaths } from "./installation-paths.ts";
+import { isSameStack, type StackIdentity } from "./stack-identity.ts";
+
+/** Which stack an installation on this machine belongs to. Written by `pulumi up`, before it touches anything. */
+const claimFile = z.object({
+  version: z.literal(1),
+  backend: z.string(),
+  organization: z.optional(z.string()),
+  project: z.string(),
+  stack: z.string(),
+  /** When it was last applied, ISO 8601. */
+  appliedAt: z.string(),
+});
+
+export type Claim = z.infer<typeof claimFile> & StackIdentity;
+
+export const claimFileName = "stack.json";
+
+function claimPath({ root }: Pick<InstallationPaths, "root">): string {
+  return join(root, claimFileName);
+}
+
+/** @returns undefined when there is none @throws when the file is not one */
+export function readClaim(paths: Pick<InstallationPaths, "root">): Claim | undefined {
+  const path = claimPath(paths);
+  const parsed = z.optional(claimFile).safeParse(jsonOrNull(path));
+  if (!parsed.success) throw new Error(`${path} does not say which stack it belongs to; remove it, then: pulumi up`);
+  return parsed.data && { ...parsed.data, organization: parsed.data.organization };
+}
+
+function jsonOrNull(path: string): unknown {
+  try {
+    return readJson(path);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+export function writeClaim(
+  paths: Pick<InstallationPaths, "root">,
+  identity: StackIdentity,
+  now: Date = new Date(),
+): void {
+  const { backend, organization, project, stack } = identity;
+  const before = readClaim(paths);
+  // What a command did not know stays known.
+  const known =
+    organization ?? (before !== undefined && isSameStack(before, identity) ? before.organization : undefined);
+  const appliedAt = now.toISOString();
+  const claim: z.infer<typeof claimFile> = { version: 1, backend, organization: known, project, stack, appliedAt };
+  writePrivateFile(claimPath(paths), `${JSON.stringify(claim, null, 2)}\n`);
+}
+
+export function removeClaim(paths: Pick<InstallationPaths, "root">): void {
+  rmSync(claimPath(paths), { force: true });
+}
+
+/** The installations on this machine, in the order of their ids. */
+export function installations(home: string = homedir()): (Installed & { readonly claim: Claim | undefined })[] {
+  const folder = dirname(installationPaths("any", home).root);
+  return foldersIn(folder).map((id) => ({ id, claim: readClaim(installationPaths(id, home)) }));
+}
+
+function foldersIn(folder: string): string[] {
+  try {
+    const found = readdirSync(folder, { withFileTypes: true });
+    return found.flatMap((each) => (each.isDirectory() && /^[0-9a-f]{12}$/.test(each.name) ? [each.name] : [])).sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
