@@ -58,7 +58,7 @@ export interface ForwardingSite extends AsyncDisposable {
   readonly agents: ReturnType<typeof agentsOf>;
   readonly log: readonly string[];
   /** What the proxy was handed, oldest first. */
-  readonly proxied: readonly ProxyRequest[];
+  readonly proxied: readonly Omit<ProxyRequest, "placeOf">[];
   ask(path: string, question?: Question): Promise<Answered>;
   /** Follows redirects within the site as a browser does, with its cookies by origin. */
   browser(): Browser;
@@ -105,14 +105,15 @@ export async function openSite(
   const { codeTtlSeconds, cookieTtlSeconds, publicUrl } = config;
   const access = openAccess({ folder, codeTtlSeconds, cookieTtlSeconds, isSecure: publicUrl !== null, log: write });
   const agents = agentsOf(views);
-  const proxied: ProxyRequest[] = [];
+  const proxied: Omit<ProxyRequest, "placeOf">[] = [];
+  const note = ({ placeOf: _, ...at }: ProxyRequest) => void proxied.push(at);
   const proxy: AgentProxy = {
     request(_req, res, at) {
-      proxied.push(at);
+      note(at);
       res.end(`${at.agent.name} ${at.server ?? "-"} ${at.prefix} ${at.path}`);
     },
     upgrade(_req, socket, _head, at) {
-      proxied.push(at);
+      note(at);
       socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
     },
     stop() {},

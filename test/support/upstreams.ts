@@ -137,7 +137,9 @@ export async function startFront(
   const server = createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 });
   const at = (req: IncomingMessage): ProxyRequest => {
     const path = (req.url ?? "/").slice(prefix.length);
-    return { agent, server: undefined, prefix, path, publicOrigin: originOf(server) };
+    const publicOrigin = originOf(server);
+    const placeOf = (name: string | undefined) => ({ publicOrigin, prefix: `${prefix}/${name ?? ""}` });
+    return { agent, server: undefined, prefix, path, publicOrigin, placeOf };
   };
   const answer = (req: IncomingMessage, res: ServerResponse) => proxy.request(req, res, at(req));
   server.on("request", answer).on("checkContinue", answer);

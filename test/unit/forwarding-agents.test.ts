@@ -8,7 +8,7 @@ import { removeRecord, writeRecord } from "../../components/web/record.ts";
 import { AgentsLab, idOf, record } from "../support/agents-lab.ts";
 
 const lab = new AgentsLab();
-const urlOf = (port: number) => ({ kind: "online", url: new URL(`http://127.0.0.1:${port}/`) });
+const urlOf = (port: number) => expect.objectContaining({ kind: "online", url: new URL(`http://127.0.0.1:${port}/`) });
 
 it("an agent is online when something answers, starting while it runs without, else offline, with its page", async () => {
   const [web, api] = [await lab.listen(), await lab.listen()];

@@ -6,7 +6,7 @@ import { AgentsLab, idOf, record } from "../support/agents-lab.ts";
 
 const lab = new AgentsLab();
 const [victim, thief] = [idOf("victim"), idOf("thief")];
-const urlOf = (port: number) => ({ kind: "online", url: new URL(`http://127.0.0.1:${port}/`) });
+const urlOf = (port: number) => expect.objectContaining({ kind: "online", url: new URL(`http://127.0.0.1:${port}/`) });
 
 /** Two agents that run, each with a server of its own. */
 async function two(): Promise<{ own: number; stolen: number }> {

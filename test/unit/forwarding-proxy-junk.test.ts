@@ -78,7 +78,7 @@ describe("an agent that answers with junk", () => {
     ["a status out of range", "HTTP/1.1 99999 OK\r\n\r\n", malformed],
     [
       "endless headers",
-      `HTTP/1.1 200 OK\r\nX: ${"a".repeat(100_000)}\r\n\r\n`,
+      `HTTP/1.1 200 OK\r\nX: ${"a".repeat(200_000)}\r\n\r\n`,
       /^helper: the headers of its server's response are too large\.\n$/,
     ],
     [

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Route, rewriteLocation } from "../../components/web/forwarding/program/proxy/rewrite.ts";
+import { type Route, responseHeaders, rewriteLocation } from "../../components/web/forwarding/program/proxy/rewrite.ts";
 import { host, id, path } from "../support/proxy-routes.ts";
 
 describe("rewriteLocation", () => {
@@ -44,6 +44,44 @@ describe("rewriteLocation", () => {
     ["http://127.0.0.1:9000/gr\u00c3\u00bcn", host, `${own}/gr%C3%BCn`],
   ])("%s → %s", (location, route, expected) => {
     expect(rewriteLocation(location, route)).toBe(expected);
+  });
+
+  const others = (shares: boolean) => () => [
+    {
+      url: new URL("http://127.0.0.1:9000/"),
+      publicOrigin: shares ? "http://localhost:8420" : own,
+      prefix: shares ? `/${id}` : "",
+    },
+    {
+      url: new URL("http://127.0.0.1:9200/base/"),
+      publicOrigin: shares ? "http://localhost:8420" : own.replace("//", "//admin."),
+      prefix: shares ? `/${id}/admin` : "",
+    },
+  ];
+  it.each([
+    ["http://127.0.0.1:9200/base/next?a#b", host, `${own.replace("//", "//admin.")}/next?a#b`],
+    ["//localhost:9200/next", host, `${own.replace("//", "//admin.")}/next`],
+    ["http://127.0.0.1:9000/next", host, `${own}/next`],
+    ["http://127.0.0.1:9200/base/next", path, `${shared}/admin/next`],
+    ["http://127.0.0.1:9201/next", path, "http://127.0.0.1:9201/next"],
+    ["https://127.0.0.1:9200/next", host, "https://127.0.0.1:9200/next"],
+  ])("another server of the agent: %s → %s", (location, route, expected) => {
+    expect(rewriteLocation(location, { ...route, others: others(route === path) })).toBe(expected);
+  });
+
+  it.each([
+    ["5", host, "5"],
+    ["5; url=/next", host, "5; url=/next"],
+    ["0;URL='http://127.0.0.1:9000/next'; more", host, `0;URL='${own}/next'`],
+    ['1.5, url = "http://localhost:9000/"', host, `1.5, url = "${own}/"`],
+    ["3 http://127.0.0.1:9200/x", host, `3 ${own.replace("//", "//admin.")}/x`],
+    ["5; url=/next", path, `5; url=${shared}/next`],
+    ["5; url=https://example.com/", path, "5; url=https://example.com/"],
+    ["", path, ""],
+    ["what?", path, "what?"],
+  ])("Refresh: %s → %s", (value, route, expected) => {
+    const headers = responseHeaders(["Refresh", value], { ...route, others: others(route === path) });
+    expect(headers).toEqual(["Refresh", expected]);
   });
 
   it("never leads where the agent did not, and never out of a shared origin's prefix", () => {

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { expect, it } from "vitest";
 import {
+  agentsAt,
   ask,
   type Echo,
   frontOf,
@@ -9,6 +10,7 @@ import {
   responseTo,
   sendRaw,
   startEcho,
+  startFront,
   startRawUpstream,
   startUpstream,
   textOf,
@@ -17,6 +19,27 @@ import {
 function echoOf(body: string): Echo {
   return JSON.parse(body);
 }
+
+it("takes as much of headers from an agent as it takes from a browser, and more", async () => {
+  const long = "a".repeat(100_000);
+  const upstream = await kept(startUpstream((_req, res) => res.writeHead(200, { "X-Long": long }).end("all")));
+  const front = await frontOf(upstream);
+  const { status, headers } = await ask(front.url, { maxHeaderSize: 200_000 });
+  expect([status, headers["x-long"]]).toEqual([200, long]);
+});
+
+it("leads a redirect to another server of the agent through the login", async () => {
+  const other = await kept(startEcho());
+  const location = `http://localhost:${other.url.port}/next`;
+  const upstream = await kept(startUpstream((_req, res) => res.writeHead(302, { Location: location }).end()));
+  const ports = new Map([
+    ["web", upstream.url],
+    ["admin", other.url],
+  ]);
+  const front = await kept(startFront(agentsAt(() => ({ kind: "online", url: upstream.url, ports }))));
+  const { headers } = await ask(front.url);
+  expect(headers.location).toBe(`${front.url.origin}/admin/next`);
+});
 
 it("hands a request to the agent as it was sent, and the answer to the browser", async () => {
   const upstream = await kept(startEcho({ "X-Answer": "1", "Set-Cookie": ["a=1; Domain=x", "changeling_x=1", "b=2"] }));

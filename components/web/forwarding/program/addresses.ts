@@ -17,10 +17,18 @@ export interface Addresses {
   readonly routing: ForwardingConfig["routing"];
   /** The agent's own origin; the main one with `routing = "path"`. */
   agent(id: string, server: string | undefined): string;
+  /** Where a browser finds a server of an agent. @returns undefined for one whose name can't be part of an address */
+  placeOfServer(id: string, server: string | undefined): ServerPlace | undefined;
   /** @returns the agent whose own origin this is, or one of whose servers'; undefined for every other origin */
   ownerOf(origin: string): string | undefined;
   /** @returns undefined for a Host that is none of ours, such as that of a DNS rebinding */
   placeOf(host: string | undefined): Place | undefined;
+}
+
+export interface ServerPlace {
+  readonly publicOrigin: string;
+  /** Of its paths there: "" where its origin is its own. */
+  readonly prefix: string;
 }
 
 const agentHost = /^(?:([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\.)?(agent-[0-9a-f]{32})$/;
@@ -55,12 +63,20 @@ export function addressesOf(
     const [, server, id] = agentHost.exec(host.slice(0, -suffix.length)) ?? [];
     return id === undefined ? undefined : { kind: "agent", id, server };
   };
+  const agent = (id: string, server: string | undefined): string =>
+    routing === "path" ? main.origin : `${scheme}${server === undefined ? "" : `${server}.`}${id}${suffix}`;
   return {
     main: main.origin,
     isSecure: main.protocol === "https:",
     routing,
-    agent: (id, server) =>
-      routing === "path" ? main.origin : `${scheme}${server === undefined ? "" : `${server}.`}${id}${suffix}`,
+    agent,
+    placeOfServer(id, server) {
+      const publicOrigin = agent(id, server);
+      if (routing === "path") {
+        return { publicOrigin, prefix: `/${id}${server === undefined ? "" : `/${encodeURIComponent(server)}`}` };
+      }
+      return server === undefined || isHostLabel(server) ? { publicOrigin, prefix: "" } : undefined;
+    },
     ownerOf(origin) {
       const place = origin.startsWith(scheme) ? placeOf(origin.slice(scheme.length)) : undefined;
       return place?.kind === "agent" ? place.id : undefined;

@@ -24,5 +24,6 @@ export function decideOnAgentOrigin(site: Site, { req, isUpgrade }: Asked, place
   }
   const agent = agents.find(id);
   if (agent === undefined) return pageAnswer(404, notFoundPage(`${addresses.main}/`));
-  return { session, at: { agent, server, prefix: "", path, publicOrigin: addresses.agent(id, server) } };
+  const at = { agent, server, prefix: "", path, publicOrigin: addresses.agent(id, server) };
+  return { session, at: { ...at, placeOf: (other) => addresses.placeOfServer(id, other) } };
 }

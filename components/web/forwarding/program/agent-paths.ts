@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { isHostLabel } from "./addresses.ts";
 import { foreignAnswer, loginFirstAnswer } from "./agent-origin.ts";
-import type { AgentView } from "./agents.ts";
+import { type AgentView, mainServerOf } from "./agents.ts";
 import { type Answer, pageAnswer, redirection } from "./answers.ts";
 import type { Session } from "./auth/signing.ts";
 import { enterUrl, reserved } from "./enter.ts";
@@ -70,7 +70,8 @@ function inPlace(
   const path = further?.rest ?? rest;
   // Without its slash, the relative links of the page behind it would lead one level too high.
   if (!path.startsWith("/") && isPlainRead(req)) return redirection(`${addresses.main}${prefix}/${path}`);
-  return { session, at: { agent, server: further?.server, prefix, path: rooted(path), publicOrigin: addresses.main } };
+  const at = { agent, server: further?.server, prefix, path: rooted(path), publicOrigin: addresses.main };
+  return { session, at: { ...at, placeOf: (server) => addresses.placeOfServer(agent.id, server) } };
 }
 
 /**
@@ -100,8 +101,7 @@ function furtherServer(
   const [, segment, behind = ""] = /^\/([^/?]+)(.*)$/s.exec(rest) ?? [];
   if (segment === undefined) return undefined;
   const server = decoded(segment);
-  const first = servers.includes("web") ? "web" : servers[0];
-  return server !== first && servers.includes(server) ? { server, segment, rest: behind } : undefined;
+  return server !== mainServerOf(servers) && servers.includes(server) ? { server, segment, rest: behind } : undefined;
 }
 
 function decoded(segment: string): string {

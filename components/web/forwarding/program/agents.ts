@@ -19,9 +19,17 @@ export interface Reach {
   readonly socketPath?: string;
 }
 
+/** The server that an agent is opened with: `web`, else the one that registered first. */
+export function mainServerOf(names: readonly string[]): string | undefined {
+  return names.includes("web") ? "web" : names[0];
+}
+
 export type Target =
-  /** @property secret by which the agent's servers recognise the forwarding server; undefined: the agent has set none */
-  | ({ readonly kind: "online"; readonly secret?: string } & Reach)
+  /**
+   * @property secret by which the agent's servers recognise the forwarding server; undefined: the agent has set none
+   * @property ports by the name of a server, the URLs of all that listen on one, as the agent's own machine knows them
+   */
+  | ({ readonly kind: "online"; readonly secret?: string; readonly ports?: ReadonlyMap<string, URL> } & Reach)
   /** @property page its own `index.html`, from its data */
   | { readonly kind: "offline" | "starting"; readonly reason: string; readonly page?: string };
 

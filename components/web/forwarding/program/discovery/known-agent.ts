@@ -2,7 +2,7 @@ import { isLive } from "../../../../mngr/agent-state.ts";
 import type { SshAccess } from "../../../../mngr/client.ts";
 import type { WebRecord } from "../../../record.ts";
 import type { Registered } from "../../../servers.ts";
-import type { AgentView, Reach, Target } from "../agents.ts";
+import { type AgentView, mainServerOf, type Reach, type Target } from "../agents.ts";
 import { reachOf, type Tunnels } from "../tunnels.ts";
 import type { Claims } from "./claims.ts";
 import { accepts } from "./probe.ts";
@@ -119,11 +119,12 @@ export class KnownAgent {
       return this.#page === undefined ? away : { ...away, page: this.#page };
     }
     const servers = this.#registered?.servers ?? new Map<string, string>();
-    const name = server ?? (servers.has("web") ? "web" : servers.keys().next().value);
+    const name = server ?? mainServerOf([...servers.keys()]);
     if (name === undefined || !servers.has(name)) return undefined;
     const reach = this.#reached.get(name);
     if (reach === undefined) return { kind: "offline", reason: `its server ${name} does not answer` };
-    return { kind: "online", ...reach, ...(this.#secret === undefined ? {} : { secret: this.#secret }) };
+    const ports = new Map([...servers].flatMap(([each, url]) => (/^http/.test(url) ? [[each, new URL(url)]] : [])));
+    return { kind: "online", ...reach, ports, ...(this.#secret === undefined ? {} : { secret: this.#secret }) };
   }
 
   /** @returns how it is reached from here, when something accepts connections there */

@@ -10,6 +10,9 @@ export type { Failure };
 /** How long an agent may take to say that it wants a body, in milliseconds: many never say so (RFC 9110, 10.1.1). */
 const continueMs = 1000;
 
+/** In bytes. Requests may have half of it; frameworks answer with a policy, links and tokens for all that they serve. */
+const maxResponseHeaderSize = 131_072;
+
 /** Of these nobody expects a body, so that they need not say that there is none. */
 const bodiless = new Set(["GET", "HEAD", "OPTIONS", "DELETE", "TRACE"]);
 
@@ -124,6 +127,7 @@ function open(context: Context, req: IncomingMessage, { route, hasBody, isPooled
     method: req.method ?? "GET",
     path: upstreamPath(route),
     headers,
+    maxHeaderSize: maxResponseHeaderSize,
     timeout: context.headersTimeoutMs,
   });
 }

@@ -1,13 +1,13 @@
 import type { Agent, IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Agents, Target } from "../agents.ts";
+import { type Agents, mainServerOf, type Target } from "../agents.ts";
 import { callAgent, type Failure } from "./call.ts";
 import { malformed } from "./failure.ts";
 import { mendableOf, sendPage } from "./path-documents.ts";
 import { answerProblem, type Problem, type ProblemPage, statusOf, wantsPage } from "./problem.ts";
 import type { ProxyRequest } from "./proxy.ts";
 import { respond } from "./respond.ts";
-import type { Route } from "./rewrite.ts";
+import type { OtherServer, Route } from "./rewrite.ts";
 
 export type Pools = Readonly<Record<"http:" | "https:", Agent>>;
 
@@ -83,7 +83,8 @@ export function exchange(
   const send = (target: Online, { isPooled }: { isPooled: boolean }): void => {
     const { url: upstream, socketPath, secret } = target;
     const { prefix, path, publicOrigin } = at;
-    const route = { upstream, socketPath, secret, prefix, path, publicOrigin };
+    const others = () => otherServers(target, at);
+    const route = { upstream, socketPath, secret, prefix, path, publicOrigin, others };
     const call = {
       route,
       hasBody,
@@ -130,4 +131,12 @@ export function exchange(
 function asksForHome(req: IncomingMessage, { path }: ProxyRequest): boolean {
   const isRead = req.method === "GET" || req.method === "HEAD";
   return isRead && wantsPage(req) && /^\/(index\.html)?(\?|$)/.test(path);
+}
+
+function otherServers({ ports = new Map() }: Online, { placeOf }: ProxyRequest): OtherServer[] {
+  const main = mainServerOf([...ports.keys()]);
+  return [...ports].flatMap(([name, url]) => {
+    const place = placeOf(name === main ? undefined : name);
+    return place === undefined ? [] : [{ url, ...place }];
+  });
 }

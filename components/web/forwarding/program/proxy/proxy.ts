@@ -2,6 +2,7 @@ import { Agent as HttpAgent, type IncomingMessage, ServerResponse } from "node:h
 import { Agent as HttpsAgent } from "node:https";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { ServerPlace } from "../addresses.ts";
 import type { Agents, AgentView } from "../agents.ts";
 import { type Context, exchange } from "./exchange.ts";
 import { sendAsset } from "./path-assets.ts";
@@ -19,6 +20,8 @@ export interface ProxyRequest {
   readonly path: string;
   /** Scheme, host and port that the browser sees for this request. */
   readonly publicOrigin: string;
+  /** Where the browser finds another server of the agent (undefined: the main one); undefined: nowhere. */
+  readonly placeOf: (server: string | undefined) => ServerPlace | undefined;
 }
 
 /** Hands requests on to agents. It lets everybody in: who may is asked before. */

@@ -1,3 +1,4 @@
+import type { ServerPlace } from "../addresses.ts";
 import { entries } from "./raw-headers.ts";
 
 /** What becomes of headers on their way between browser and agent. Pure. */
@@ -15,6 +16,15 @@ export interface Route {
   /** Path and query for the agent. */
   readonly path: string;
   readonly publicOrigin: string;
+  /** All servers of the agent. Asked only for a response that leads elsewhere. */
+  readonly others?: () => readonly OtherServer[];
+}
+
+/** Another server of the same agent: where it listens, and where the browser finds it. */
+export interface OtherServer {
+  readonly url: URL;
+  readonly publicOrigin: string;
+  readonly prefix: string;
 }
 
 /** They speak of one connection, and each side of us is another (RFC 9110, 7.6.1). */
@@ -98,6 +108,8 @@ function responseValue(key: string, value: string, route: Route): string | undef
     case "location":
     case "content-location":
       return rewriteLocation(value, route);
+    case "refresh":
+      return rewriteRefresh(value, route);
     case "set-cookie":
       return rewriteSetCookie(value, route.prefix);
     case "service-worker-allowed":
@@ -113,10 +125,11 @@ function responseValue(key: string, value: string, route: Route): string | undef
 }
 
 /**
- * A redirect to the agent's own URL, under whatever name of this machine, leads to where the browser knows it; where
- * agents share an origin, so does one to a path alone. Everything else stays as it is.
+ * A redirect to one of the agent's own URLs, under whatever name of this machine, leads to where the browser knows it;
+ * where agents share an origin, so does one to a path alone. Everything else stays as it is.
  */
-export function rewriteLocation(location: string, { upstream, prefix, path, publicOrigin }: Route): string {
+export function rewriteLocation(location: string, route: Route): string {
+  const { upstream, prefix, path, publicOrigin } = route;
   const base = basePath(upstream);
   const isRelative = !/^[\s\0]*(?:[a-z][a-z0-9+.-]*:|[/\\]{2})/i.test(location);
   // The browser knows best what it is relative to.
@@ -125,9 +138,27 @@ export function rewriteLocation(location: string, { upstream, prefix, path, publ
   const text = Buffer.from(location, "latin1").toString("utf8");
   const from = urlOf(base + path, upstream) ?? upstream;
   const to = urlOf(text, from);
-  if (to === undefined || !(isSameServer(to, upstream) || isSameSite(to, publicOrigin))) return location;
+  if (to === undefined) return location;
+  if (isSameServer(to, upstream) || isSameSite(to, publicOrigin)) return publicUrl(to, base, route);
+  const other = route.others?.().find(({ url }) => isSameServer(to, url));
+  return other === undefined ? location : publicUrl(to, basePath(other.url), other);
+}
+
+/** @param base of the server's own paths */
+function publicUrl(to: URL, base: string, { publicOrigin, prefix }: ServerPlace): string {
   const own = isWithin(to.pathname, base) ? to.pathname.slice(base.length) || "/" : to.pathname;
   return publicOrigin + rewritePath(own, prefix) + to.search + to.hash;
+}
+
+/** `5; url=…` (HTML, "shared declarative refresh steps"): its URL is as that of a redirect. */
+function rewriteRefresh(value: string, route: Route): string {
+  const [, before, quoted = ""] = /^(\s*[\d.]+(?:\s*[;,]\s*|\s+)(?:url\s*=\s*)?)(.+)$/is.exec(value) ?? [];
+  if (before === undefined) return value;
+  const [, quote = "", url = ""] = /^(["']?)(.*)$/s.exec(quoted) ?? [];
+  // What stands behind the second quote is none of it.
+  const location = (quote === "" ? url : (url.split(quote, 1)[0] ?? "")).trim();
+  const rewritten = rewriteLocation(location, route);
+  return rewritten === location ? value : `${before}${quote}${rewritten}${quote}`;
 }
 
 /**
