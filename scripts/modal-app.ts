@@ -8,10 +8,18 @@ import { canonicalJson } from "../components/canonical-json.ts";
 import { type AppEnvironment, appEnvironment, specOfEnvironment } from "../components/cron/modal/app-environment.ts";
 import { endRuns } from "../components/cron/modal/end-runs.ts";
 import { programFolder, programRequirements } from "../components/cron/modal/program-files.ts";
-import { type AppSpec, tagOf } from "../components/cron/modal/spec.ts";
+import { type AppSpec, specFile, tagOf } from "../components/cron/modal/spec.ts";
 import { isRepoUrl } from "../components/fleet/index.ts";
 import { type Modal, modalClient } from "../components/modal/client.ts";
+import {
+  currentIds,
+  type DeployedIds,
+  deployedFile,
+  deployedFolder,
+  parseDeployedFile,
+} from "../components/modal/deployed-ids.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
+import { writeHomeFiles } from "../components/modal/home-files.ts";
 import { appName, homeVolumeName } from "../components/modal/names.ts";
 import { modalToken } from "../components/modal/token.ts";
 import { absolutePath } from "../components/portable-path.ts";
@@ -34,7 +42,10 @@ await runScript({
     const client = clientOf(process.env);
     const spec = specOfEnvironment(declared, stockChangeling(declared.AGENT_TYPE));
     if (declared.RENAMED_FROM !== undefined) await removeApp(client, declared, declared.RENAMED_FROM);
-    await deploy(client, spec, await tarballOf(declared));
+    const tarball = await tarballOf(declared);
+    const ids = await idsFor(client, spec);
+    await deploy(client, spec, tarball);
+    await recordDeployment(client, spec, ids);
     const version = await deployedVersion(client, spec);
     if (declared.VERIFY === "call") await verify(client, spec);
     return { app: spec.appName, version };
@@ -78,6 +89,36 @@ async function deploy(client: Modal, spec: AppSpec, tarball: string | undefined)
   }
 }
 
+/** Read before the deployment: what is replaced during it then shows as drift, and the next `up` deploys again. */
+async function idsFor(client: Modal, { stack, name, environment, secrets: own }: AppSpec): Promise<DeployedIds> {
+  const [secrets, volumes] = await Promise.all([client.secrets(environment), client.volumes(environment)]);
+  const idsByName = (all: readonly { readonly name: string; readonly id: string }[]) =>
+    new Map(all.map(({ name, id }) => [name, id]));
+  const live = { secrets: idsByName(secrets), volumes: idsByName(volumes) };
+  const ids = currentIds({ stack, name, hasSecrets: own.length > 0 }, live);
+  if (ids !== undefined) return ids;
+  throw new Error(`a Secret or a volume that ${name} needs is missing in ${environment}; repair it with: pulumi up`);
+}
+
+/** Only now: what others read of the fleet is what is deployed, also when a deployment fails. */
+async function recordDeployment(client: Modal, spec: AppSpec, ids: DeployedIds): Promise<void> {
+  const { stack, name, environment } = spec;
+  const file = deployedFile(name, ids);
+  await writeHomeFiles({ client, stack, environment }, { [specFile(name)]: canonicalJson(spec), [file]: "{}\n" });
+  await removeDeployedFiles(client, spec, (path) => path !== file);
+}
+
+async function removeDeployedFiles(
+  client: Modal,
+  { stack, name, environment }: Pick<AppSpec, "stack" | "name" | "environment">,
+  isOld: (path: string) => boolean,
+): Promise<void> {
+  const home = homeVolumeName(stack);
+  const files = await client.files(home, environment, deployedFolder);
+  const old = files.filter(({ path }) => parseDeployedFile(path)?.name === name && isOld(path));
+  await Promise.all(old.map(({ path }) => client.removeFile(home, environment, path)));
+}
+
 /** An exit status is the client's word; this is Modal's. */
 async function deployedVersion(client: Modal, { appName: name, environment }: AppSpec): Promise<number> {
   const app = (await client.apps(environment)).find((each) => each.name === name);
@@ -106,5 +147,6 @@ async function removeApp(
   if (!(await client.environments()).includes(environment)) return;
   await client.stopApp(appName(stack, name), environment);
   await endRuns(client, { stack, environment, changeling: name });
-  await client.removeFile(homeVolumeName(stack), environment, `apps/${name}.json`);
+  await client.removeFile(homeVolumeName(stack), environment, specFile(name));
+  await removeDeployedFiles(client, { stack, name, environment }, () => true);
 }

@@ -5,6 +5,7 @@ import { withAlias } from "../alias.ts";
 import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
 import { type DeclaredCron, isRepoUrl } from "../fleet/index.ts";
+import { currentIds, deadId } from "../modal/deployed-ids.ts";
 import type { ModalHome } from "../modal/modal-home.ts";
 import { appName, secretName } from "../modal/names.ts";
 import type { ModalSite } from "../modal/site.ts";
@@ -144,7 +145,7 @@ export class ModalPlace {
     return "its Modal Secret is missing";
   }
 
-  /** A Secret that is made anew has another id, and an app knows its Secrets by their ids. */
+  /** What is made again under the same name has another id, and an app knows its Secrets and volumes by their ids. */
   #appDrift({ declared: { name }, secretValues }: ModalCronArgs): string | undefined {
     const { site, stack } = this.#at;
     if (site === undefined) return undefined;
@@ -153,6 +154,12 @@ export class ModalPlace {
     if (app.state === "stopped") return "its Modal app is stopped";
     if (app.state !== "deployed") return "its Modal app is not deployed";
     const hasSecret = Object.keys(secretValues).length > 0;
-    return hasSecret && this.#secretDrift(name) !== undefined ? "its Modal Secret is made anew" : undefined;
+    if (hasSecret && this.#secretDrift(name) !== undefined) return "its Modal Secret is made anew";
+    if (currentIds({ stack, name, hasSecrets: false }, site) === undefined) {
+      return "what all apps of the stack share is made anew";
+    }
+    if (!site.deployedIds.has(name))
+      return "the ids of the Secrets and volumes that it was deployed with are not known";
+    return deadId({ stack, name }, site);
   }
 }

@@ -33,12 +33,26 @@ export function modalChanges({ ask, find }: Questions): ModalChanges {
     },
     async putSecret(name, environment, values) {
       checkSecretValues(name, values);
-      // The one call that `modal secret create` makes too, without a process and a file that hold the values.
+      const request = { deploymentName: name, environmentName: environment };
+      const found = await find(`the Secret ${name}`, ({ cpClient }, options) =>
+        cpClient.secretGetOrCreate(request, options),
+      );
+      const keys = found?.metadata?.keys ?? [];
+      // Deployed apps know a Secret by its id, which an update keeps. What an overwrite does with it is not documented;
+      // it is the only way to remove a variable whose name is not known.
+      if (found !== undefined && keys.length > 0) {
+        const updates = [
+          ...Object.entries(values).map(([key, value]) => ({ key, value })),
+          ...keys.filter((key) => !Object.hasOwn(values, key)).map((key) => ({ key })),
+        ];
+        await ask(`an update of the Secret ${name}`, ({ cpClient }, options) =>
+          cpClient.secretUpdate({ secretId: found.secretId, updates }, options),
+        );
+        return found.secretId;
+      }
+      // The call that `modal secret create` makes too, without a process and a file that contain the values.
       const { secretId } = await ask(`a Secret ${name}`, ({ cpClient }, options) =>
-        cpClient.secretGetOrCreate(
-          { deploymentName: name, environmentName: environment, objectCreationType: overwrite, envDict: { ...values } },
-          options,
-        ),
+        cpClient.secretGetOrCreate({ ...request, objectCreationType: overwrite, envDict: { ...values } }, options),
       );
       return secretId;
     },

@@ -27,6 +27,11 @@ export interface Secret {
   readonly name: string;
 }
 
+export interface Volume {
+  readonly id: string;
+  readonly name: string;
+}
+
 export interface Deployment {
   /** From 1 on. */
   readonly version: number;
@@ -77,8 +82,7 @@ export interface Modal {
   /** One per name, the live one if there is one: Modal lists apps for a while after they were stopped. */
   apps(environment: string): Promise<App[]>;
   secrets(environment: string): Promise<Secret[]>;
-  /** Names. */
-  volumes(environment: string): Promise<string[]>;
+  volumes(environment: string): Promise<Volume[]>;
   /** What is right below a folder of a volume; nothing for a folder that is not there. */
   files(volume: string, environment: string, folder: string): Promise<VolumeFile[]>;
   /** The text of a small file; undefined when it is not there. */
@@ -100,7 +104,7 @@ export interface Modal {
   createEnvironment(name: string): Promise<void>;
   /** @param options.version 2: many may write at once, and a sandbox's `sync` commits */
   createVolume(name: string, environment: string, options?: { version: 1 | 2 }): Promise<void>;
-  /** Makes it, or sets all of its values anew. @returns its id */
+  /** Makes it, or replaces all of its values. @returns its id, which an existing Secret keeps if Modal allows it */
   putSecret(name: string, environment: string, values: Readonly<Record<string, string>>): Promise<string>;
   /** One that is gone is fine, as for the next two. */
   deleteSecret(name: string, environment: string): Promise<void>;

@@ -67,7 +67,7 @@ export function modalReads({ ask }: Questions): ModalReads {
           ({ volumeId }) => volumeId,
         ),
       );
-      return items.map(({ label }) => label);
+      return items.map(({ volumeId, label }) => ({ id: volumeId, name: label }));
     },
     async history(appId) {
       const { appDeploymentHistories } = await ask(`the history of ${appId}`, ({ cpClient }, options) =>

@@ -1,4 +1,5 @@
-import type { App, Modal } from "./client.ts";
+import type { App, Modal, Volume } from "./client.ts";
+import { type DeployedIds, deployedFolder, deployedIdsOf } from "./deployed-ids.ts";
 import { ModalError } from "./modal-error.ts";
 import { homeVolumeName } from "./names.ts";
 import { parseStackIdentity, type StackIdentity, stackIdentityFile } from "./stack-identity.ts";
@@ -12,7 +13,10 @@ export interface ModalSite {
   readonly apps: ReadonlyMap<string, App>;
   /** Ids by name. */
   readonly secrets: ReadonlyMap<string, string>;
-  readonly volumes: ReadonlySet<string>;
+  /** Ids by name. */
+  readonly volumes: ReadonlyMap<string, string>;
+  /** By changeling, what its app was deployed with. Nothing is recorded of apps that an older version deployed. */
+  readonly deployedIds: ReadonlyMap<string, readonly DeployedIds[]>;
   /** When the snapshot of each label was noted (unix seconds). */
   readonly snapshots: ReadonlyMap<string, number>;
 }
@@ -30,7 +34,8 @@ export const emptySite: ModalSite = {
   identity: undefined,
   apps: new Map(),
   secrets: new Map(),
-  volumes: new Set(),
+  volumes: new Map(),
+  deployedIds: new Map(),
   snapshots: new Map(),
 };
 
@@ -59,18 +64,20 @@ async function look({ stack, client, localEnvironment }: SiteOptions): Promise<M
   const found = await environmentOf(client, home, localEnvironment);
   if (found === undefined) return emptySite;
   const { environment, volumes } = found;
-  const [apps, secrets, identity, snapshots] = await Promise.all([
+  const [apps, secrets, identity, snapshots, deployed] = await Promise.all([
     client.apps(environment),
     client.secrets(environment),
     client.readFile(home, environment, stackIdentityFile),
     client.files(home, environment, "snapshots"),
+    client.files(home, environment, deployedFolder),
   ]);
   return {
     environment,
     identity: identity === undefined ? undefined : parseStackIdentity(identity),
     apps: new Map(apps.map((app) => [app.name, app])),
     secrets: new Map(secrets.map(({ name, id }) => [name, id])),
-    volumes: new Set(volumes),
+    volumes: new Map(volumes.map(({ name, id }) => [name, id])),
+    deployedIds: deployedIdsOf(deployed),
     snapshots: new Map(
       snapshots.flatMap(({ path, modifiedAt }) => {
         const [, label] = /([^/]+)\.json$/.exec(path) ?? [];
@@ -82,7 +89,7 @@ async function look({ stack, client, localEnvironment }: SiteOptions): Promise<M
 
 interface Found {
   readonly environment: string;
-  readonly volumes: readonly string[];
+  readonly volumes: readonly Volume[];
 }
 
 /** The environment of this machine's own identity, if the home is there: no other has to be asked. */
@@ -118,14 +125,14 @@ async function holding(client: Modal, volume: string, environments: readonly str
   const work = async () => {
     for (let environment = waiting.shift(); environment !== undefined; environment = waiting.shift()) {
       const volumes = await volumesOf(client, environment);
-      if (volumes.includes(volume)) found.push({ environment, volumes });
+      if (volumes.some(({ name }) => name === volume)) found.push({ environment, volumes });
     }
   };
   await Promise.all(Array.from({ length: mostAtOnce }, work));
   return found;
 }
 
-async function volumesOf(client: Modal, environment: string): Promise<string[]> {
+async function volumesOf(client: Modal, environment: string): Promise<Volume[]> {
   try {
     return await client.volumes(environment);
   } catch (error) {

@@ -125,9 +125,9 @@ function secretChecks({ stack, site, apps }: ModalFleet): Check[] {
   return missing.map((name) => failed(`Modal Secret ${name}`, "missing, so what needs it can't start", up()));
 }
 
-async function lastRunChecks({ apps, volume, timeoutSeconds }: ModalFleet): Promise<Check[]> {
+async function lastRunChecks({ apps, volume, timeoutSeconds, firing }: ModalFleet): Promise<Check[]> {
   if (volume === undefined) return [];
-  const runs = await readLastRemoteRuns(volume, timeoutSeconds);
+  const runs = await readLastRemoteRuns(volume, timeoutSeconds, firing);
   return apps.flatMap(({ spec: { name } }) => {
     const last = runs.find(({ changeling }) => changeling === name);
     if (last?.outcome !== "failed" && last?.outcome !== "timed_out") return [];

@@ -46,7 +46,7 @@ async function otherEnvironments({ client, site }: ModalFleet): Promise<Map<stri
 
 async function volumesOf(client: ModalFleet["client"], environment: string): Promise<string[]> {
   try {
-    return await client.volumes(environment);
+    return (await client.volumes(environment)).map(({ name }) => name);
   } catch (error) {
     // Removed in between, or one that this token may not look into.
     if (error instanceof ModalError && error.kind !== "unreachable") return [];
@@ -56,7 +56,7 @@ async function volumesOf(client: ModalFleet["client"], environment: string): Pro
 
 /** Whether there is anything of which only the list of all stacks tells whose it is. */
 function mentionsOthers({ stack, site }: ModalFleet, others: ReadonlyMap<string, readonly string[]>): boolean {
-  const names = [...site.apps.keys(), ...site.secrets.keys(), ...site.volumes];
+  const names = [...site.apps.keys(), ...site.secrets.keys(), ...site.volumes.keys()];
   const parts = names.map((name) => parseAppName(name)?.stackPart ?? parseHomeVolumeName(name));
   const isOther = (part: string | undefined) => part !== undefined && part !== stackPart(stack);
   return parts.some(isOther) || [...others.values()].flat().some((name) => parseHomeVolumeName(name) !== undefined);

@@ -1,3 +1,4 @@
+import type { FiringApp } from "../../components/cron/modal/missed-fires.ts";
 import { type RemoteApps, remoteApps } from "../../components/cron/modal/remote-apps.ts";
 import type { RunsVolume, Timeouts } from "../../components/cron/modal/remote-runs.ts";
 import { type Modal, modalClient } from "../../components/modal/client.ts";
@@ -15,6 +16,8 @@ export interface ModalFleet extends RemoteApps {
   /** undefined: nothing has ever been recorded. */
   readonly volume: RunsVolume | undefined;
   readonly timeoutSeconds: Timeouts;
+  /** What is expected to fire. */
+  readonly firing: readonly FiringApp[];
 }
 
 /** @throws ModalError within 20 s when Modal can't be asked */
@@ -32,6 +35,7 @@ export async function openModalFleet(stack: string, token: ModalToken | undefine
       site.environment !== undefined && site.volumes.has(volume)
         ? { client, environment: site.environment, volume }
         : undefined,
+    firing: found.apps.map(({ spec, deployedAt }) => ({ ...spec, deployedAt })),
     timeoutSeconds: (name) => found.apps.find(({ spec }) => spec.name === name)?.spec.timeoutSeconds,
   };
 }

@@ -54,7 +54,7 @@ export function orphansIn(site: ModalSite, declared: Declared): Orphan[] {
       detail: "it holds values that nothing needs",
       command: `modal secret delete ${name} ${env} --yes`,
     })),
-    ...[...site.volumes].map((name) => ({
+    ...[...site.volumes.keys()].map((name) => ({
       what: `volume ${name}`,
       owner: isOfUnknownStack(parseHomeVolumeName(name.replace(/_runs$/, ""))) ? "others" : undefined,
       detail: name.endsWith("_runs")

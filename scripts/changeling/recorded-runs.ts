@@ -1,8 +1,9 @@
 import { readRuns } from "../../components/cron/local/records.ts";
-import type { RunPlace, RunsVolume, Timeouts, WhichRuns } from "../../components/cron/modal/remote-runs.ts";
+import type { RunPlace, RunsVolume, WhichRuns } from "../../components/cron/modal/remote-runs.ts";
 import { newestFirst, type RecordedRun } from "../../components/cron/runs/fold.ts";
 import type { CronProvider } from "../../components/fleet/index.ts";
 import { looksAt, type Place } from "./context.ts";
+import type { ModalFleet } from "./modal-fleet.ts";
 import { asError, type ModalSide, warnUnreached } from "./modal-side.ts";
 
 export type RunOnProvider = RecordedRun & { readonly provider: CronProvider };
@@ -10,8 +11,8 @@ export type RunOnProvider = RecordedRun & { readonly provider: CronProvider };
 /** The newest runs of both providers, newest first; with a warning when Modal's can't be had. */
 export async function recordedRuns(place: Place, modal: ModalSide, which: WhichRuns): Promise<RunOnProvider[]> {
   const local = looksAt(place, "local") ? readRuns(place.paths, which.name) : [];
-  const remote = await fromModal(modal, ({ readRemoteRuns }, volume, timeouts) =>
-    readRemoteRuns(volume, timeouts, which),
+  const remote = await fromModal(modal, ({ readRemoteRuns }, volume, { timeoutSeconds, firing }) =>
+    readRemoteRuns(volume, timeoutSeconds, { ...which, firing }),
   );
   return newestFirst([...on("local", local), ...on("modal", remote)]).slice(0, which.limit);
 }
@@ -20,8 +21,8 @@ export async function recordedRuns(place: Place, modal: ModalSide, which: WhichR
 export async function lastRuns(place: Place, modal: ModalSide): Promise<RunOnProvider[]> {
   const local = looksAt(place, "local") ? readRuns(place.paths) : [];
   const isLast = (run: RecordedRun) => local.find(({ changeling }) => changeling === run.changeling) === run;
-  const remote = await fromModal(modal, ({ readLastRemoteRuns }, volume, timeouts) =>
-    readLastRemoteRuns(volume, timeouts),
+  const remote = await fromModal(modal, ({ readLastRemoteRuns }, volume, { timeoutSeconds, firing }) =>
+    readLastRemoteRuns(volume, timeoutSeconds, firing),
   );
   return [...on("local", local.filter(isLast)), ...on("modal", remote)];
 }
@@ -35,8 +36,8 @@ export async function recordedRun(
   const here = looksAt(place, "local") ? readRuns(place.paths, changeling) : [];
   const local = here.find((run) => run.id === id);
   if (local !== undefined) return { ...local, provider: "local" };
-  const remote = await fromModal(modal, async ({ readRemoteRun }, volume, timeouts) => {
-    const run = await readRemoteRun(volume, timeouts, { changeling, id });
+  const remote = await fromModal(modal, async ({ readRemoteRun }, volume, { timeoutSeconds, firing }) => {
+    const run = await readRemoteRun(volume, timeoutSeconds, { changeling, id }, firing);
     return run === undefined ? [] : [run];
   });
   return on("modal", remote)[0];
@@ -47,13 +48,13 @@ async function fromModal(
   read: (
     records: typeof import("../../components/cron/modal/remote-runs.ts"),
     volume: RunsVolume,
-    timeouts: Timeouts,
+    fleet: ModalFleet,
   ) => Promise<RecordedRun[]>,
 ): Promise<RecordedRun[]> {
   if (modal.kind !== "reached" || modal.fleet.volume === undefined) return [];
   try {
     const records = await import("../../components/cron/modal/remote-runs.ts");
-    return await read(records, modal.fleet.volume, modal.fleet.timeoutSeconds);
+    return await read(records, modal.fleet.volume, modal.fleet);
   } catch (error) {
     warnUnreached({ kind: "unreached", error: asError(error) });
     return [];

@@ -47,7 +47,7 @@ describe("environments and volumes", () => {
     await Promise.all([modal.createVolume("one", environment), modal.createVolume("one", environment)]);
     await modal.createVolume("two", environment, { version: 2 });
     await modal.createVolume("two", environment);
-    expect((await modal.volumes(environment)).sort()).toEqual(["one", "two"]);
+    expect((await modal.volumes(environment)).map(({ name }) => name).sort()).toEqual(["one", "two"]);
     expect(await modal.volumes("main")).toEqual([]);
   });
 
@@ -124,6 +124,16 @@ describe("an app and its Secret", () => {
     expect(await modal.result(await modal.spawn(call), { timeoutSeconds: 60 })).toEqual({ ...values, GONE: null });
   });
 
+  it("keep the id that deployed apps know the Secret by, whatever Modal does when one is overwritten", async () => {
+    await using strict = await startEmulator({ secretOverwrite: "new-id" });
+    const client = modalClient({ token: modalToken(strict.env), env: { ...env, ...strict.env } });
+    await client.createEnvironment(environment);
+    const id = await client.putSecret("elf", environment, { OLD: "1", BOTH: "1" });
+    expect(await client.putSecret("elf", environment, { BOTH: "2", NEW: "2" })).toBe(id);
+    const [secret] = (await strict.control.state()).secrets;
+    expect([secret?.id, secret?.keys]).toEqual([id, ["BOTH", "NEW"]]);
+  });
+
   it("are listed, have a history, and are removed once", async () => {
     const app = writeModalApp(folder, "troll", { body: 'return "one"' });
     await modal.deploy(app, { name: "troll", environment, tag: "v1", variables: {} });
@@ -186,7 +196,7 @@ it("lists more than a page of volumes", async () => {
   await modal.createEnvironment(many);
   const names = Array.from({ length: 230 }, (_, index) => `volume-${index}`);
   await Promise.all(names.map((name) => modal.createVolume(name, many)));
-  expect((await modal.volumes(many)).sort()).toEqual(names.sort());
+  expect((await modal.volumes(many)).map(({ name }) => name).sort()).toEqual(names.sort());
 });
 
 describe("what is wrong with Modal", () => {

@@ -17,7 +17,8 @@ const secret = `it's "odd" $HOME \`id\` {}\nand has a second line`;
 describe("a fleet on Modal from its first up to its destroy", () => {
   let test: ModalStack;
   beforeAll(async () => {
-    test = await makeModalStack();
+    // The harsher of the two ways in which Modal may overwrite a secret.
+    test = await makeModalStack({}, { secretOverwrite: "new-id" });
   });
   afterAll(() => test.remove());
 
@@ -131,9 +132,60 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     expect(await apps()).toMatchObject({ changeling_dev_worker: "APP_STATE_DEPLOYED" });
   });
 
+  it("shows every app that was deployed with a Secret or volume that was made again since, and deploys it again", async () => {
+    const env = { SOME_TOKEN: "another" };
+    const where = ["--env", test.environment()];
+    /** Ids that deployed functions refer to, and that do not exist. */
+    const deadIds = async () => {
+      const { apps, secrets, volumes } = await test.emulator.control.state();
+      const live = new Set([...secrets, ...volumes].map(({ id }) => id));
+      const deployed = apps.filter(({ name, state }) => name.startsWith("changeling_") && /DEPLOYED/.test(state));
+      const ids = deployed.flatMap(({ functions }) =>
+        functions.flatMap((each) => [...each.secrets, ...Object.values(each.volumes)].map(({ id }) => id)),
+      );
+      return [...new Set(ids)].filter((id) => !live.has(id));
+    };
+    modal("secret", "delete", "changeling_dev_helper", "--yes", ...where);
+    modal("secret", "create", "changeling_dev_helper", "SOME_TOKEN=another", ...where);
+    expect(await test.preview(env)).toEqual({ "command:local:Command helper-app": "update" });
+    const doctor = await test.changeling(["doctor", "--json", "--provider", "modal"]);
+    expect(JSON.parse(doctor.stdout)).toContainEqual({
+      name: "app of helper",
+      status: "failed",
+      detail: "its Modal Secret was deleted or made again after its app was deployed",
+      remedy: "npm run pulumi -- up",
+    });
+    expect((await test.up(env)).code).toBe(0);
+    expect(await deadIds()).toEqual([]);
+
+    modal("secret", "delete", "changelings_dev", "--yes", ...where);
+    modal("volume", "delete", "changelings_dev_runs", "--yes", ...where);
+    expect(await deadIds()).toHaveLength(2);
+    expect(await test.preview(env)).toEqual({
+      "command:local:Command modal": "update",
+      "command:local:Command helper-app": "update",
+      "command:local:Command worker-app": "update",
+    });
+    expect((await test.up(env)).code).toBe(0);
+    expect(await deadIds()).toEqual([]);
+    expect(await test.preview(env)).toEqual({});
+  });
+
   it("disables in place: deployed without a schedule, to be run by hand", async () => {
     declare(...worker, "enabled = false", ...helper);
+    const listed = async () =>
+      JSON.parse((await test.changeling(["list", "--json"])).stdout).map(
+        ({ name, enabled }: { name: string; enabled: boolean }) => `${name} ${enabled ? "fires" : "is paused"}`,
+      );
+    await test.emulator.control.setFaults([
+      { method: "AppPublish", status: "RESOURCE_EXHAUSTED", message: "too many" },
+    ]);
+    expect((await test.up({ SOME_TOKEN: "another" })).code).not.toBe(0);
+    // What is listed is what is deployed, also after a deployment that failed.
+    expect(await listed()).toEqual(["helper fires", "worker fires"]);
+    expect(Object.keys(await schedules())).toContain("changeling_dev_worker");
     expect((await test.up({ SOME_TOKEN: "another" })).code).toBe(0);
+    expect(await listed()).toEqual(["helper fires", "worker is paused"]);
     expect(Object.keys(await schedules())).toEqual(["changeling_dev_helper"]);
     const { code, stdout } = await test.changeling(["run", "worker", "--wait", "--json"]);
     expect(code, stdout).toBe(0);

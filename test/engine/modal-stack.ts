@@ -8,7 +8,7 @@ import * as z from "zod/mini";
 import { projectFolder } from "../../scripts/project.ts";
 import type { Finished } from "../../scripts/stack.ts";
 import { type GitServer, startGitServer } from "../support/git-server.ts";
-import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
+import { type Emulator, type EmulatorOptions, startEmulator } from "../support/modal-emulator.ts";
 import { Repository } from "../support/repository.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
@@ -37,9 +37,12 @@ export interface ModalStack extends TestStack {
 }
 
 /** @param env what else its programs are given */
-export async function makeModalStack(env: NodeJS.ProcessEnv = {}): Promise<ModalStack> {
+export async function makeModalStack(
+  env: NodeJS.ProcessEnv = {},
+  options: Pick<EmulatorOptions, "secretOverwrite"> = {},
+): Promise<ModalStack> {
   const git = await startGitServer();
-  const emulator = await startEmulator({ sandboxReaches: [git.port] });
+  const emulator = await startEmulator({ ...options, sandboxReaches: [git.port] });
   const bare = seed(git);
   const test = makeTestStack({ ...emulator.env, ...env });
   // Not spawnSync: the git server, which agents clone from, is in this very process.

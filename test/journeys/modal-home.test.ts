@@ -89,7 +89,7 @@ describe("modal-home", () => {
     const laptop = machine("laptop");
     const first = await made(laptop);
     expect(first.environment).toBe(personEnvironment(personIdentity(laptop)));
-    expect((await modal.volumes(first.environment)).sort()).toEqual([
+    expect((await modal.volumes(first.environment)).map(({ name }) => name).sort()).toEqual([
       `changelings_${stack}`,
       `changelings_${stack}_runs`,
     ]);

@@ -16,6 +16,8 @@ export interface EmulatorOptions {
   readonly run?: "offline" | "pip";
   /** Whether crons come due by the real clock too, not only by `control.advance`. */
   readonly live?: boolean;
+  /** Whether a secret that is overwritten keeps its id (the default). What Modal does is not known. */
+  readonly secretOverwrite?: "keeps-id" | "new-id";
   /** The environment of the emulator itself; containers see nothing of it. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -56,7 +58,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const folder = mkdtempSync(join(tmpdir(), "modal-"));
   const args = [
     ...["-m", "modal_emulator", "--state-dir", folder, "--end-with-stdin", "--run", options.run ?? "offline"],
-    ...["--client-python", setup.clientPython],
+    ...["--client-python", setup.clientPython, "--secret-overwrite", options.secretOverwrite ?? "keeps-id"],
     ...(options.live === true ? ["--live"] : []),
     ...(options.sandboxReaches ?? []).flatMap((port) => ["--sandbox-reaches", String(port)]),
   ];

@@ -31,10 +31,12 @@ const site: ModalSite = {
       "openai",
     ].map((name) => [name, `st-${name}`]),
   ),
-  volumes: new Set([
-    ...["prod", "staging", "lost"].flatMap((stack) => [homeVolumeName(stack), runsVolumeName(stack)]),
-    "mngr-modal-state",
-  ]),
+  volumes: new Map(
+    [
+      ...["prod", "staging", "lost"].flatMap((stack) => [homeVolumeName(stack), runsVolumeName(stack)]),
+      "mngr-modal-state",
+    ].map((name) => [name, `vo-${name}`]),
+  ),
   snapshots: new Map([
     ["used", 1],
     ["left", 2],

@@ -16,7 +16,7 @@ function fakeModal(volumes: Record<string, string[]>) {
       const found = volumes[environment] ?? [];
       if (found.includes("?")) throw new ModalError("not_found", `Environment ${environment} not found`);
       if (found.includes("!")) throw new ModalError("unreachable", "Modal is away");
-      return found;
+      return found.map((name) => ({ name, id: `vo-${name}` }));
     },
     apps: async () => [{ id: "ap-1", name: "changeling_dev_elf", state: "deployed", createdAt: 1 }],
     secrets: async () => [{ id: "st-1", name: "changelings_dev" }],
@@ -43,7 +43,8 @@ describe("modalSite", () => {
         ["changeling_dev_elf", { id: "ap-1", name: "changeling_dev_elf", state: "deployed", createdAt: 1 }],
       ]),
       secrets: new Map([["changelings_dev", "st-1"]]),
-      volumes: new Set(home),
+      volumes: new Map(home.map((name) => [name, `vo-${name}`])),
+      deployedIds: new Map(),
       snapshots: new Map([["app-main", 1_700_000_000]]),
     });
   });
@@ -79,7 +80,7 @@ describe("homeDrift", () => {
     ...emptySite,
     environment: "mngr-me",
     identity,
-    volumes: new Set(home),
+    volumes: new Map(home.map((name) => [name, `vo-${name}`])),
     secrets: new Map([["changelings_dev", "st-1"]]),
   };
   it.each<[string, ModalSite | undefined, string | undefined]>([
@@ -87,7 +88,11 @@ describe("homeDrift", () => {
     ["nothing for a sound one", sound, undefined],
     ["a home that is gone", emptySite, "its home volume is missing"],
     ["a home without identity", { ...sound, identity: undefined }, "its identity is missing on its home volume"],
-    ["no runs volume", { ...sound, volumes: new Set(["changelings_dev"]) }, "its volume of run records is missing"],
+    [
+      "no runs volume",
+      { ...sound, volumes: new Map([["changelings_dev", "vo-1"]]) },
+      "its volume of run records is missing",
+    ],
     ["no Secret", { ...sound, secrets: new Map() }, "its Modal Secret is missing"],
   ])("tells %s", (_, site, words) => expect(homeDrift("dev", site)).toBe(words));
 });

@@ -1,4 +1,5 @@
-import type { App, Modal } from "../../modal/client.ts";
+import type { App, Modal, VolumeFile } from "../../modal/client.ts";
+import { deadId } from "../../modal/deployed-ids.ts";
 import { appName, homeVolumeName } from "../../modal/names.ts";
 import type { ModalSite } from "../../modal/site.ts";
 import { upCommand } from "../../own-commands.ts";
@@ -9,6 +10,8 @@ export interface RemoteApp {
   readonly spec: AppSpec;
   /** undefined: no app of its name is there. */
   readonly app: App | undefined;
+  /** When its spec was written, after its deployment (unix seconds). */
+  readonly deployedAt: number;
   /** Why it does not fire, in words; undefined: it does, unless it is paused. */
   readonly problem: string | undefined;
 }
@@ -32,8 +35,8 @@ export async function remoteApps(client: Modal, site: ModalSite, stack: string):
   const volume = homeVolumeName(stack);
   const files = (await client.files(volume, environment, "apps")).filter(({ path }) => /\.json$/.test(path));
   const read = await Promise.all(
-    files.map(async ({ path }) =>
-      remoteApp(path, (await client.readFile(volume, environment, path)) ?? "", site, stack),
+    files.map(async (file) =>
+      remoteApp(file, (await client.readFile(volume, environment, file.path)) ?? "", site, stack),
     ),
   );
   const sorted = read.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
@@ -47,7 +50,12 @@ function nameOf(of: RemoteApp | RemoteFault): string {
   return "spec" in of ? of.spec.name : of.name;
 }
 
-function remoteApp(path: string, text: string, site: ModalSite, stack: string): RemoteApp | RemoteFault {
+function remoteApp(
+  { path, modifiedAt: deployedAt }: VolumeFile,
+  text: string,
+  site: ModalSite,
+  stack: string,
+): RemoteApp | RemoteFault {
   const name = path.replace(/^.*\//, "").replace(/\.json$/, "");
   const spec = appSpec.safeParse(parsed(text)).data;
   if (spec === undefined || spec.name !== name || spec.stack !== stack) {
@@ -57,7 +65,7 @@ function remoteApp(path: string, text: string, site: ModalSite, stack: string): 
     };
   }
   const app = site.apps.get(appName(stack, name));
-  return { spec, app, problem: problemOf(app, spec) };
+  return { spec, app, deployedAt, problem: problemOf(app, spec) ?? deadId({ stack, name }, site) };
 }
 
 /** The same words as in a preview. */

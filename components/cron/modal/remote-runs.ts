@@ -2,6 +2,7 @@ import type { Modal } from "../../modal/client.ts";
 import { foldRuns, newestFirst, type RecordedRun } from "../runs/fold.ts";
 import { parseLine, type RecordLine } from "../runs/record-line.ts";
 import { inParallel } from "./in-parallel.ts";
+import { type FiringApp, missedFires } from "./missed-fires.ts";
 import { plainWords } from "./plain-words.ts";
 
 /**
@@ -45,6 +46,8 @@ export interface WhichRuns {
   readonly name?: string | undefined;
   /** So many, the newest; undefined: all. */
   readonly limit?: number | undefined;
+  /** What is deployed: fires of these that left no record are reported too, as failed runs. */
+  readonly firing?: readonly FiringApp[] | undefined;
 }
 
 /**
@@ -54,7 +57,7 @@ export interface WhichRuns {
 export async function readRemoteRuns(
   at: RunsVolume,
   timeoutSeconds: Timeouts,
-  { name, limit = Number.POSITIVE_INFINITY }: WhichRuns = {},
+  { name, limit = Number.POSITIVE_INFINITY, firing = [] }: WhichRuns = {},
 ): Promise<RecordedRun[]> {
   const recorded = await recordedChangelings(at, name);
   const places = recorded.flatMap(({ ids, changeling }) => ids.map((id) => ({ changeling, id })));
@@ -65,29 +68,60 @@ export async function readRemoteRuns(
     inParallel(newest, (place) => readLines(at, place)),
     inParallel(old, ({ changeling }) => readHistory(at, changeling)),
   ]);
-  return newestFirst(foldedRuns(histories.flat(), recent.flat(), timeoutSeconds)).slice(0, limit);
+  const missed = missedIn(recorded, name === undefined ? firing : firing.filter((app) => app.name === name));
+  const found = [...foldedRuns(histories.flat(), recent.flat(), timeoutSeconds), ...missed];
+  return newestFirst(found).slice(0, limit);
 }
 
-/** The last run of each changeling. @throws ModalError */
-export async function readLastRemoteRuns(at: RunsVolume, timeoutSeconds: Timeouts): Promise<RecordedRun[]> {
-  const last = (await recordedChangelings(at)).flatMap(({ changeling, ids }) => {
+/** The last run of each changeling. @param firing as in `WhichRuns` @throws ModalError */
+export async function readLastRemoteRuns(
+  at: RunsVolume,
+  timeoutSeconds: Timeouts,
+  firing: readonly FiringApp[] = [],
+): Promise<RecordedRun[]> {
+  const recorded = await recordedChangelings(at);
+  const last = recorded.flatMap(({ changeling, ids }) => {
     const id = ids.at(-1);
     return id === undefined ? [] : [{ changeling, id }];
   });
   const lines = await inParallel(last, (place) => readLines(at, place));
-  return foldedRuns([], lines.flat(), timeoutSeconds);
+  // What was missed came after whatever is recorded.
+  const newest = new Map(
+    [...foldedRuns([], lines.flat(), timeoutSeconds), ...missedIn(recorded, firing)].map((run) => [
+      run.changeling,
+      run,
+    ]),
+  );
+  return [...newest.values()];
 }
 
-/** One run; undefined when there is no record of it. @throws ModalError */
+/** One run; undefined when there is no record of it. @param firing as in `WhichRuns` @throws ModalError */
 export async function readRemoteRun(
   at: RunsVolume,
   timeoutSeconds: Timeouts,
   place: RunPlace,
+  firing: readonly FiringApp[] = [],
 ): Promise<RecordedRun | undefined> {
   const find = (runs: readonly RecordedRun[]) => runs.find(({ id }) => id === place.id);
   if (!isIdOf(place.id, place.changeling)) return undefined;
   const run = find(foldedRuns([], await readLines(at, place), timeoutSeconds));
-  return run ?? find(foldedRuns(await readHistory(at, place.changeling), [], timeoutSeconds));
+  if (run !== undefined) return run;
+  const old = find(foldedRuns(await readHistory(at, place.changeling), [], timeoutSeconds));
+  const app = firing.find(({ name }) => name === place.changeling);
+  if (old !== undefined || app === undefined) return old;
+  return find(missedIn(await recordedChangelings(at, place.changeling), [app]));
+}
+
+/** @param recorded of each of them, if it has records */
+function missedIn(
+  recorded: readonly { readonly changeling: string; readonly ids: readonly string[] }[],
+  firing: readonly FiringApp[],
+): RecordedRun[] {
+  const lastIds = new Map(recorded.map(({ changeling, ids }) => [changeling, ids.at(-1)]));
+  return firing.flatMap((app) => {
+    const id = lastIds.get(app.name);
+    return missedFires(app, id === undefined ? undefined : dateOf(id));
+  });
 }
 
 /** What a run left to be read, in the order of the files' names. @throws ModalError */
@@ -188,6 +222,11 @@ function isIdOf(id: string, changeling: string): boolean {
 /** The time in a run's id: such texts are in the order of time. */
 function timeOf(id: string): string {
   return id.slice(-"YYYY-MM-DD-HH-MM-SS".length);
+}
+
+function dateOf(id: string): Date {
+  const [year, month, day, ...time] = timeOf(id).split("-");
+  return new Date(`${year}-${month}-${day}T${time.join(":")}Z`);
 }
 
 function baseOf(path: string): string {

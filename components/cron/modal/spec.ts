@@ -57,6 +57,11 @@ export const appSpec = z.object({
 
 export type AppSpec = z.infer<typeof appSpec>;
 
+/** Where the stack's home volume has the spec of a deployed changeling. */
+export function specFile(name: string): string {
+  return `apps/${name}.json`;
+}
+
 /** The deployment's tag on Modal: 16 hex digits of the spec's digest, so that an app that was redeployed by hand shows. */
 export function tagOf(spec: AppSpec): string {
   return createHash("sha256").update(canonicalJson(spec)).digest("hex").slice(0, 16);

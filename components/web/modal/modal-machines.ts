@@ -22,7 +22,7 @@ export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "m
     ensureVolume: (name) => client.createVolume(name, environment, { version: 2 }),
     deleteVolume: (name) => client.deleteVolume(name, environment),
     async downloadRepo(volume, folder) {
-      if (!(await client.volumes(environment)).includes(volume)) return false;
+      if (!(await client.volumes(environment)).some(({ name }) => name === volume)) return false;
       const files = await client.files(volume, environment, "/");
       if (!files.some(({ path }) => path === ".git")) return false;
       mkdirSync(folder);

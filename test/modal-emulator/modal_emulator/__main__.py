@@ -21,7 +21,9 @@ from .server import Emulator, say
 async def serve(options: argparse.Namespace) -> None:
     directory = options.state_dir.resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    emulator = Emulator(directory, options.run, options.client_python, options.sandbox_reaches)
+    emulator = Emulator(
+        directory, options.run, options.client_python, options.sandbox_reaches, options.secret_overwrite
+    )
     if os.geteuid() != 0:
         say("not root, so containers have a single user: sshd (and with it mngr's Modal provider) can't run in them")
     server_url, control_url = await emulator.start(options.live)
@@ -74,6 +76,12 @@ def main() -> None:
         metavar="PORT",
         help="a port of the host's loopback that sandboxes can reach too, besides the emulator's own"
         " (they have no other way out of their network namespace)",
+    )
+    parser.add_argument(
+        "--secret-overwrite",
+        choices=["keeps-id", "new-id"],
+        default="keeps-id",
+        help="whether a secret that is overwritten keeps its id; what Modal does is not known",
     )
     parser.add_argument("--live", action="store_true", help="fire crons by the real clock, to the minute")
     parser.add_argument("--end-with-stdin", action="store_true", help="end when stdin is closed: with whoever holds it")

@@ -34,13 +34,20 @@ from .services.images import Images
 from .services.logs import Logs
 from .services.sandboxes import SandboxControl
 from .services.schedules import Schedules
-from .services.secret_store import SecretStore
+from .services.secret_store import Overwrite, SecretStore
 from .services.volumes import Volumes
 from .state import State
 
 
 class Emulator:
-    def __init__(self, directory: Path, policy: RunPolicy, client_python: str, sandbox_reaches: list[int]):
+    def __init__(
+        self,
+        directory: Path,
+        policy: RunPolicy,
+        client_python: str,
+        sandbox_reaches: list[int],
+        secret_overwrite: Overwrite = "keeps-id",
+    ):
         self.client = ClientPython.inspect(client_python)
         self._sandbox_reaches = sandbox_reaches
         self._faults = Faults()
@@ -57,7 +64,7 @@ class Emulator:
         services = [
             Identity(),
             Environments(self._state, apps),
-            SecretStore(self._state),
+            SecretStore(self._state, secret_overwrite),
             self._volumes,
             Files(self._state),
             Images(self._state, containers.builder),

@@ -7,7 +7,6 @@ in the function's container. To deploy it takes from the environment:
   CHANGELING_TARBALL       path of the repository's tarball, for image = "pinned" alone
 """
 
-import io
 import os
 import sys
 from pathlib import Path
@@ -51,19 +50,10 @@ def _image() -> modal.Image:
     return image
 
 
-def _publish_spec() -> None:
-    """What is deployed, for whoever looks at the fleet from another machine."""
-    with home.batch_upload(force=True) as batch:
-        batch.put_file(io.BytesIO(_SPEC_FILE.read_bytes()), f"/apps/{spec.name}.json")
-
-
 app = modal.App(spec.app_name)
 secrets = [modal.Secret.from_name(spec.stack_secret_name, environment_name=spec.environment)]
 if spec.secrets:
     secrets.append(modal.Secret.from_name(spec.secret_name, environment_name=spec.environment))
-if modal.is_local():
-    _publish_spec()
-
 
 @app.function(
     image=_image() if modal.is_local() else modal.Image.debian_slim(),

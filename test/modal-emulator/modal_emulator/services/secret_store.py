@@ -1,7 +1,7 @@
 """Secrets: sets of environment variables, named (of an environment) or unnamed (of an app)."""
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 from grpclib import Status
 from modal_proto import api_pb2
@@ -11,10 +11,14 @@ from ..records import Secret
 from ..rpc import Call, Fault
 from ..state import WORKSPACE, State, named
 
+# Whether a secret that is overwritten keeps its id. What Modal does is not known; its own test server gives a new one.
+Overwrite = Literal["keeps-id", "new-id"]
+
 
 class SecretStore:
-    def __init__(self, state: State):
+    def __init__(self, state: State, overwrite: Overwrite):
         self._state = state
+        self._overwrite = overwrite
 
     def _metadata(self, secret: Secret) -> api_pb2.SecretMetadata:
         return api_pb2.SecretMetadata(
@@ -55,9 +59,21 @@ class SecretStore:
         if creation == api_pb2.OBJECT_CREATION_TYPE_CREATE_FAIL_IF_EXISTS:
             raise Fault(Status.ALREADY_EXISTS, f"Secret '{name}' already exists in environment '{environment}'")
         if creation == api_pb2.OBJECT_CREATION_TYPE_CREATE_OVERWRITE_IF_EXISTS:
-            # Inferred: that Modal keeps the id, so that deployed functions, which name it, see the new values.
+            if self._overwrite == "new-id":
+                del self._state.secrets[secret.id]
+                return Secret(new_id("st"), name, environment, env, time.time())
             secret.env = env
         return secret
+
+    async def SecretUpdate(self, request: Any, call: Call) -> None:
+        secret = self._state.secrets.get(request.secret_id)
+        if secret is None:
+            raise Fault(Status.NOT_FOUND, f"Secret '{request.secret_id}' not found")
+        for update in request.updates:
+            if update.HasField("value"):
+                secret.env[update.key] = update.value
+            else:
+                secret.env.pop(update.key, None)
 
     async def SecretList(self, request: Any, call: Call) -> Any:
         environment = self._state.environment(request.environment_name)

@@ -1,0 +1,84 @@
+import type { VolumeFile } from "./client.ts";
+import { homeVolumeName, runsVolumeName, secretName, stackSecretName } from "./names.ts";
+import type { ModalSite } from "./site.ts";
+
+/**
+ * The ids of the Secrets and volumes that an app was deployed with. Modal resolves their names when an app is deployed,
+ * so an app whose Secret was deleted and made again can't start until it is deployed again.
+ *
+ * They are in the names of empty files on the stack's home volume: one listing reads those of a whole fleet.
+ */
+export interface DeployedIds {
+  readonly stackSecret: string;
+  /** undefined: it has no secrets of its own. */
+  readonly secret: string | undefined;
+  readonly homeVolume: string;
+  readonly runsVolume: string;
+}
+
+export const deployedFolder = "deployed";
+const none = "none";
+
+type Live = Pick<ModalSite, "secrets" | "volumes">;
+
+/** The ids that an app gets when it is deployed now. @returns undefined when one of them does not exist */
+export function currentIds(
+  app: { readonly stack: string; readonly name: string; readonly hasSecrets: boolean },
+  { secrets, volumes }: Live,
+): DeployedIds | undefined {
+  const stackSecret = secrets.get(stackSecretName(app.stack));
+  const secret = secrets.get(secretName(app.stack, app.name));
+  const homeVolume = volumes.get(homeVolumeName(app.stack));
+  const runsVolume = volumes.get(runsVolumeName(app.stack));
+  if (stackSecret === undefined || homeVolume === undefined || runsVolume === undefined) return undefined;
+  if (app.hasSecrets && secret === undefined) return undefined;
+  return { stackSecret, secret: app.hasSecrets ? secret : undefined, homeVolume, runsVolume };
+}
+
+/** Neither a changeling's name nor an id on Modal contains a dot. */
+export function deployedFile(
+  name: string,
+  { stackSecret, secret = none, homeVolume, runsVolume }: DeployedIds,
+): string {
+  return `${deployedFolder}/${[name, stackSecret, secret, homeVolume, runsVolume].join(".")}`;
+}
+
+/** Which changeling a file is about, and its ids. @returns undefined for a file that is not ours */
+export function parseDeployedFile(path: string): { readonly name: string; readonly ids: DeployedIds } | undefined {
+  const parts = path.slice(path.lastIndexOf("/") + 1).split(".");
+  const [name, stackSecret, secret, homeVolume, runsVolume] = parts;
+  if (parts.length !== 5 || !name || !stackSecret || !secret || !homeVolume || !runsVolume) return undefined;
+  return { name, ids: { stackSecret, secret: secret === none ? undefined : secret, homeVolume, runsVolume } };
+}
+
+/** By changeling. One whose deployment was interrupted has several. */
+export function deployedIdsOf(files: readonly VolumeFile[]): Map<string, DeployedIds[]> {
+  const found = new Map<string, DeployedIds[]>();
+  for (const { path } of files) {
+    const parsed = parseDeployedFile(path);
+    if (parsed !== undefined) found.set(parsed.name, [...(found.get(parsed.name) ?? []), parsed.ids]);
+  }
+  return found;
+}
+
+const words: Readonly<Record<keyof DeployedIds, string>> = {
+  stackSecret: "the stack's Modal Secret",
+  secret: "its Modal Secret",
+  homeVolume: "the stack's home volume",
+  runsVolume: "the stack's volume of run records",
+};
+
+/**
+ * Which of the Secrets and volumes of a deployed app was deleted, or made again under the same name, since the app was
+ * deployed. @returns in words; undefined when none was, or when the ids were not recorded
+ */
+export function deadId(app: { readonly stack: string; readonly name: string }, site: ModalSite): string | undefined {
+  const recorded = site.deployedIds.get(app.name);
+  if (recorded === undefined) return undefined;
+  const live = new Set([...site.secrets.values(), ...site.volumes.values()]);
+  for (const part of ["stackSecret", "secret", "homeVolume", "runsVolume"] as const) {
+    const isDead = recorded.some(({ [part]: id }) => id !== undefined && !live.has(id));
+    if (isDead) return `${words[part]} was deleted or made again after its app was deployed`;
+  }
+  return undefined;
+}
