@@ -1,3 +1,4 @@
+import * as z from "zod/mini";
 import type { App, Modal, Volume } from "./client.ts";
 import { type DeployedIds, deployedFolder, deployedIdsOf } from "./deployed-ids.ts";
 import { ModalError } from "./modal-error.ts";
@@ -17,8 +18,15 @@ export interface ModalSite {
   readonly volumes: ReadonlyMap<string, string>;
   /** By changeling, what its app was deployed with. Nothing is recorded of apps that an older version deployed. */
   readonly deployedIds: ReadonlyMap<string, readonly DeployedIds[]>;
-  /** When the snapshot of each label was noted (unix seconds). */
-  readonly snapshots: ReadonlyMap<string, number>;
+  /** By label. */
+  readonly snapshots: ReadonlyMap<string, SiteSnapshot>;
+}
+
+/** The record of a snapshot that runs start from, and whether they can. */
+export interface SiteSnapshot {
+  /** When it was recorded (unix seconds). */
+  readonly recordedAt: number;
+  readonly hasImage: boolean;
 }
 
 export interface SiteOptions {
@@ -68,7 +76,7 @@ async function look({ stack, client, localEnvironment }: SiteOptions): Promise<M
     client.apps(environment),
     client.secrets(environment),
     client.readFile(home, environment, stackIdentityFile),
-    client.files(home, environment, "snapshots"),
+    snapshotsOn(client, home, environment),
     client.files(home, environment, deployedFolder),
   ]);
   return {
@@ -78,13 +86,31 @@ async function look({ stack, client, localEnvironment }: SiteOptions): Promise<M
     secrets: new Map(secrets.map(({ name, id }) => [name, id])),
     volumes: new Map(volumes.map(({ name, id }) => [name, id])),
     deployedIds: deployedIdsOf(deployed),
-    snapshots: new Map(
-      snapshots.flatMap(({ path, modifiedAt }) => {
-        const [, label] = /([^/]+)\.json$/.exec(path) ?? [];
-        return label === undefined ? [] : [[label, modifiedAt]];
-      }),
-    ),
+    snapshots: new Map(snapshots),
   };
+}
+
+const snapshotRecord = z.object({ imageId: z.string() });
+
+/** A stack has few: one for each branch that runs start from a snapshot of. */
+async function snapshotsOn(client: Modal, home: string, environment: string): Promise<[string, SiteSnapshot][]> {
+  const files = await client.files(home, environment, "snapshots");
+  const found = files.map(async ({ path, modifiedAt }): Promise<[string, SiteSnapshot][]> => {
+    const [, label] = /([^/]+)\.json$/.exec(path) ?? [];
+    if (label === undefined) return [];
+    const record = snapshotRecord.safeParse(parseJson((await client.readFile(home, environment, path)) ?? ""));
+    const hasImage = record.success && (await client.hasImage(record.data.imageId));
+    return [[label, { recordedAt: modifiedAt, hasImage }]];
+  });
+  return (await Promise.all(found)).flat();
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 interface Found {

@@ -67,9 +67,10 @@ export function snapshotDrift(
   now: Date = new Date(),
 ): string | undefined {
   if (site === undefined) return undefined;
-  const at = site.snapshots.get(label);
-  if (at === undefined) return "its snapshot is missing";
-  const age = now.getTime() / 1000 - at;
+  const snapshot = site.snapshots.get(label);
+  if (snapshot === undefined) return "its snapshot is missing";
+  if (!snapshot.hasImage) return "the image of its snapshot was deleted";
+  const age = now.getTime() / 1000 - snapshot.recordedAt;
   if (maxAgeSeconds === undefined || age < maxAgeSeconds) return undefined;
   return `the snapshot is ${inWords(age)} old, older than ${durationText(maxAgeSeconds)}`;
 }

@@ -104,8 +104,9 @@ function appChecks({ apps, faults, site }: ModalFleet, declared: readonly string
   return [
     ...apps.map(({ spec: { name, enabled, snapshotLabel }, problem }) => {
       if (problem !== undefined) return failed(`app of ${name}`, problem, up());
-      const isLost = snapshotLabel !== null && !site.snapshots.has(snapshotLabel);
-      if (isLost) return failed(`app of ${name}`, `the snapshot ${snapshotLabel} that it starts from is missing`, up());
+      if (snapshotLabel !== null && site.snapshots.get(snapshotLabel)?.hasImage !== true) {
+        return failed(`app of ${name}`, `the snapshot ${snapshotLabel} that it starts from is missing`, up());
+      }
       return ok(`app of ${name}`, enabled ? "deployed" : "deployed, paused");
     }),
     ...faults.map(({ name, problem }) => failed(`app of ${name}`, problem)),

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { modalClient } from "../../components/modal/client.ts";
+import { homeVolumeName } from "../../components/modal/names.ts";
+import { modalToken } from "../../components/modal/token.ts";
 import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
 import { Repository } from "../support/repository.ts";
 
@@ -81,8 +84,26 @@ describe("how the code gets to an agent on Modal", () => {
     expect(stdout).toContain(`${mine.folder} has changes that are in no commit`);
   });
 
-  it("shows a new commit before and after, and starts from it; a snapshot's run fetches it by itself", async () => {
+  it("makes a snapshot again whose image was deleted", async () => {
+    const client = modalClient({ token: modalToken(test.emulator.env), env: { ...test.env, ...test.emulator.env } });
+    const [at, environment] = [homeVolumeName("dev"), test.environment()];
+    const [{ path = "" } = {}] = await client.files(at, environment, "snapshots");
+    const imageId = async () => JSON.parse((await client.readFile(at, environment, path)) ?? "").imageId;
     mine.write({ "notes.txt": null });
+    mine.git("reset", "--quiet", "--hard", "origin/main");
+    const old = await imageId();
+    await client.deleteImage(old);
+    expect(Object.keys(await test.preview())).toEqual([
+      expect.stringMatching(/^command:local:Command snapshot-app-[0-9a-f]{6}$/),
+    ]);
+    expect((await test.up()).code).toBe(0);
+    expect(await client.hasImage(await imageId())).toBe(true);
+    expect(await imageId()).not.toBe(old);
+    expect(await test.preview()).toEqual({});
+    mine.commit({ "README.md": "# newer\n" }, past);
+  });
+
+  it("shows a new commit before and after, and starts from it; a snapshot's run fetches it by itself", async () => {
     const old = mine.git("rev-parse", "origin/main");
     push();
     const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);

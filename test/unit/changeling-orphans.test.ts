@@ -38,8 +38,8 @@ const site: ModalSite = {
     ].map((name) => [name, `vo-${name}`]),
   ),
   snapshots: new Map([
-    ["used", 1],
-    ["left", 2],
+    ["used", { recordedAt: 1, hasImage: true }],
+    ["left", { recordedAt: 2, hasImage: true }],
   ]),
 };
 

@@ -9,7 +9,7 @@ const identity = { version: 1, stack: "dev", userId: "me", prefix: "mngr-", envi
 /** Modal with these volumes by environment; what it was asked is counted. */
 function fakeModal(volumes: Record<string, string[]>) {
   const asked: string[] = [];
-  const client: Pick<Modal, "environments" | "volumes" | "apps" | "secrets" | "readFile" | "files"> = {
+  const client: Pick<Modal, "environments" | "volumes" | "apps" | "secrets" | "readFile" | "files" | "hasImage"> = {
     environments: async () => Object.keys(volumes),
     volumes: async (environment) => {
       asked.push(environment);
@@ -20,9 +20,21 @@ function fakeModal(volumes: Record<string, string[]>) {
     },
     apps: async () => [{ id: "ap-1", name: "changeling_dev_elf", state: "deployed", createdAt: 1 }],
     secrets: async () => [{ id: "st-1", name: "changelings_dev" }],
-    readFile: async (_volume, _environment, path) => (path === "stack.json" ? JSON.stringify(identity) : undefined),
+    readFile: async (_volume, _environment, path) =>
+      ({
+        "stack.json": JSON.stringify(identity),
+        "snapshots/app-main.json": '{"imageId":"im-live"}',
+        "snapshots/app-old.json": '{"imageId":"im-deleted"}',
+        "snapshots/app-odd.json": "no record",
+      })[path],
+    hasImage: async (id) => id === "im-live",
     files: async (_volume, _environment, folder) => [
-      { path: `${folder}/app-main.json`, isFolder: false, modifiedAt: 1_700_000_000, bytes: 2 },
+      ...["main", "old", "odd"].map((label) => ({
+        path: `${folder}/app-${label}.json`,
+        isFolder: false,
+        modifiedAt: 1_700_000_000,
+        bytes: 2,
+      })),
       { path: `${folder}/notes`, isFolder: true, modifiedAt: 1, bytes: 0 },
     ],
   };
@@ -45,7 +57,11 @@ describe("modalSite", () => {
       secrets: new Map([["changelings_dev", "st-1"]]),
       volumes: new Map(home.map((name) => [name, `vo-${name}`])),
       deployedIds: new Map(),
-      snapshots: new Map([["app-main", 1_700_000_000]]),
+      snapshots: new Map([
+        ["app-main", { recordedAt: 1_700_000_000, hasImage: true }],
+        ["app-old", { recordedAt: 1_700_000_000, hasImage: false }],
+        ["app-odd", { recordedAt: 1_700_000_000, hasImage: false }],
+      ]),
     });
   });
 

@@ -49,12 +49,16 @@ describe("a snapshot's label", () => {
 describe("a snapshot's drift", () => {
   const now = new Date("2026-11-21T06:00:00Z");
   const seconds = now.getTime() / 1000;
-  const site = (ago: number) => ({ ...emptySite, snapshots: new Map([["label", seconds - ago]]) });
+  const site = (ago: number, hasImage = true) => ({
+    ...emptySite,
+    snapshots: new Map([["label", { recordedAt: seconds - ago, hasImage }]]),
+  });
   const day = 86_400;
 
   test.each([
     ["nobody knows", undefined, 7 * day, undefined],
     ["it is gone", emptySite, undefined, "its snapshot is missing"],
+    ["its image is gone", site(0, false), 7 * day, "the image of its snapshot was deleted"],
     ["it never gets too old", site(1000 * day), undefined, undefined],
     ["it is young", site(7 * day - 1), 7 * day, undefined],
     ["it is too old", site(8.9 * day), 7 * day, "the snapshot is 8 days old, older than 7d"],
