@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { stockChangeling } from "../changelings/stock.ts";
 import { canonicalJson } from "../components/canonical-json.ts";
+import { removeAgentSecrets } from "../components/cron/modal/agent-secrets.ts";
 import { type AppEnvironment, appEnvironment, specOfEnvironment } from "../components/cron/modal/app-environment.ts";
 import { endRuns } from "../components/cron/modal/end-runs.ts";
 import { programFolder, programRequirements } from "../components/cron/modal/program-files.ts";
@@ -29,7 +30,7 @@ import { runScript } from "./script.ts";
 /** A cold container has an image to fetch, and asks for the versions of its tools. */
 const checkSeconds = 300;
 
-/** What the function answers in check mode. */
+/** What the function `check` answers. */
 const checked = z.object({ ok: z.boolean(), problems: z.array(z.string()) });
 
 const variables = z.object({ ...appEnvironment.shape, GITHUB_TOKEN: z.optional(z.string()) });
@@ -131,7 +132,7 @@ async function deployedVersion(client: Modal, { appName: name, environment }: Ap
 }
 
 async function verify(client: Modal, { appName: app, environment }: AppSpec): Promise<void> {
-  const call = { app, function: "fire", environment, arguments: { mode: "check" } };
+  const call = { app, function: "check", environment, arguments: {} };
   const answer = checked.parse(await client.call(call, { timeoutSeconds: checkSeconds }));
   if (answer.ok) return;
   throw new Error(`${app} is deployed, but its container says: ${answer.problems.join("; ")}`);
@@ -147,6 +148,7 @@ async function removeApp(
   if (!(await client.environments()).includes(environment)) return;
   await client.stopApp(appName(stack, name), environment);
   await endRuns(client, { stack, environment, changeling: name });
+  await removeAgentSecrets(client, { stack, environment, changeling: name });
   await client.removeFile(homeVolumeName(stack), environment, specFile(name));
   await removeDeployedFiles(client, { stack, name, environment }, () => true);
 }

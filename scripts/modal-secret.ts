@@ -1,5 +1,6 @@
 /** Sets or removes the Modal Secret of a changeling: the `<name>-secret` Command. */
 import * as z from "zod/mini";
+import { removeAgentSecrets } from "../components/cron/modal/agent-secrets.ts";
 import { modalClient } from "../components/modal/client.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
 import { secretName } from "../components/modal/names.ts";
@@ -23,6 +24,8 @@ await runScript({
     const secret = secretName(stack, name);
     const id = await client.putSecret(secret, environment, parseValues(json));
     if (former !== undefined) await client.deleteSecret(secretName(stack, former), environment);
+    // Agents that are kept have no use for the values before this.
+    await removeAgentSecrets(client, { stack, environment, changeling: name });
     return { secret, id };
   },
   async remove({ NAME: name, STACK: stack, MODAL_ENVIRONMENT: environment }) {

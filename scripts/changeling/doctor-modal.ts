@@ -1,3 +1,4 @@
+import { stoppedHosts, uncleanedFiles } from "../../components/cron/modal/agent-secrets.ts";
 import { inParallel } from "../../components/cron/modal/in-parallel.ts";
 import type { RemoteApp } from "../../components/cron/modal/remote-apps.ts";
 import { readLastRemoteRuns } from "../../components/cron/modal/remote-runs.ts";
@@ -44,6 +45,7 @@ export async function doctorModal(
     lastRunChecks(modal),
     deep ? inParallel(modal.apps, (app) => historyCheck(modal, app)) : [],
     orphanChecks(stack, modal, fleet),
+    agentVolumeChecks(modal, environment),
   ]);
   const checks = [
     ok("Modal token", "it works"),
@@ -124,6 +126,30 @@ function secretChecks({ stack, site, apps }: ModalFleet): Check[] {
   const missing = wanted.filter((name) => !site.secrets.has(name));
   if (missing.length === 0) return [ok("Modal Secrets", `${wanted.length} of ${wanted.length}`)];
   return missing.map((name) => failed(`Modal Secret ${name}`, "missing, so what needs it can't start", up()));
+}
+
+/**
+ * What is left of agents that do not run: their volumes go with them, and hold no secrets once a run has ended. Web agents
+ * need theirs to be started again.
+ */
+async function agentVolumeChecks({ client, stack }: ModalFleet, environment: string): Promise<Check[]> {
+  const hosts = await stoppedHosts(client, environment);
+  const ours = hosts.filter(
+    ({ tags }) => tags === undefined || (tags["changelings_stack"] === stack && tags["changeling_kind"] !== "web"),
+  );
+  const files = await inParallel(ours, ({ name }) => uncleanedFiles(client, environment, name));
+  return [
+    ok("volumes of agents on Modal", `${ours.length} of agents that have ended`),
+    ...ours.flatMap(({ name, tags }, index) => {
+      if (files[index]?.length === 0) return [];
+      const of = tags === undefined ? "an agent that mngr does not know" : `an agent of ${tags["changeling"]}`;
+      return warning(
+        `volume ${name}`,
+        `it holds the secrets of ${of}, which has ended`,
+        `remove it with: modal volume delete ${name} --env ${environment} --yes`,
+      );
+    }),
+  ];
 }
 
 async function lastRunChecks({ apps, volume, timeoutSeconds, firing }: ModalFleet): Promise<Check[]> {

@@ -104,7 +104,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
   });
 
   it("rotates a secret by its own resource alone", async () => {
-    const env = { SOME_TOKEN: "another" };
+    const env = { SOME_TOKEN: "rotated-value" };
     expect(await test.preview(env)).toEqual({ "command:local:Command helper-secret": "update" });
     const before = await test.emulator.control.state();
     expect((await test.up(env)).code).toBe(0);
@@ -116,7 +116,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
   });
 
   it("shows an app that was stopped by somebody, and a Secret that was removed, and mends both", async () => {
-    const env = { SOME_TOKEN: "another" };
+    const env = { SOME_TOKEN: "rotated-value" };
     modal("app", "stop", "changeling_dev_worker", "--yes", "--env", test.environment());
     modal("secret", "delete", "changeling_dev_helper", "--yes", "--env", test.environment());
     expect(await test.preview(env)).toEqual({
@@ -133,7 +133,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
   });
 
   it("shows every app that was deployed with a Secret or volume that was made again since, and deploys it again", async () => {
-    const env = { SOME_TOKEN: "another" };
+    const env = { SOME_TOKEN: "rotated-value" };
     const where = ["--env", test.environment()];
     /** Ids that deployed functions refer to, and that do not exist. */
     const deadIds = async () => {
@@ -146,14 +146,14 @@ describe("a fleet on Modal from its first up to its destroy", () => {
       return [...new Set(ids)].filter((id) => !live.has(id));
     };
     modal("secret", "delete", "changeling_dev_helper", "--yes", ...where);
-    modal("secret", "create", "changeling_dev_helper", "SOME_TOKEN=another", ...where);
+    modal("secret", "create", "changeling_dev_helper", "SOME_TOKEN=rotated-value", ...where);
     expect(await test.preview(env)).toEqual({ "command:local:Command helper-app": "update" });
     const doctor = await test.changeling(["doctor", "--json", "--provider", "modal"]);
     expect(JSON.parse(doctor.stdout)).toContainEqual({
       name: "app of helper",
       status: "failed",
       detail: "its Modal Secret was deleted or made again after its app was deployed",
-      remedy: "npm run pulumi -- up",
+      remedy: "npm start",
     });
     expect((await test.up(env)).code).toBe(0);
     expect(await deadIds()).toEqual([]);
@@ -180,11 +180,11 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     await test.emulator.control.setFaults([
       { method: "AppPublish", status: "RESOURCE_EXHAUSTED", message: "too many" },
     ]);
-    expect((await test.up({ SOME_TOKEN: "another" })).code).not.toBe(0);
+    expect((await test.up({ SOME_TOKEN: "rotated-value" })).code).not.toBe(0);
     // What is listed is what is deployed, also after a deployment that failed.
     expect(await listed()).toEqual(["helper fires", "worker fires"]);
     expect(Object.keys(await schedules())).toContain("changeling_dev_worker");
-    expect((await test.up({ SOME_TOKEN: "another" })).code).toBe(0);
+    expect((await test.up({ SOME_TOKEN: "rotated-value" })).code).toBe(0);
     expect(await listed()).toEqual(["helper fires", "worker is paused"]);
     expect(Object.keys(await schedules())).toEqual(["changeling_dev_helper"]);
     const { code, stdout } = await test.changeling(["run", "worker", "--wait", "--json"]);
@@ -198,7 +198,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
       'renamed_from = "worker"',
       ...helper.with(2, 'agent_args = ["sleep", "300"]'),
     );
-    const env = { SOME_TOKEN: "another" };
+    const env = { SOME_TOKEN: "rotated-value" };
     expect(await test.preview(env)).toEqual({
       "command:local:Command busy-app": "update",
       "command:local:Command helper-app": "update",
@@ -209,7 +209,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
 
   it("shows no change from another machine", async () => {
     const other = test.otherMachine();
-    expect(await test.preview({ SOME_TOKEN: "another", ...other.env })).toEqual({});
+    expect(await test.preview({ SOME_TOKEN: "rotated-value", ...other.env })).toEqual({});
     expect(readdirSync(other.home)).not.toContain(".mngr");
   });
 
@@ -227,5 +227,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     ).toEqual([]);
     expect(state.secrets.filter(({ name }) => name)).toEqual([]);
     expect(await running()).toBe(0);
+    // Nor does what mngr keeps of its agents, of which some ran before the secret was rotated.
+    for (const value of ["second line", "rotated-value"]) expect(filesHolding(value, test.emulator.folder)).toEqual([]);
   });
 });

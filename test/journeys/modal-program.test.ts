@@ -8,6 +8,7 @@ import type { AppSpec } from "../../components/cron/modal/spec.ts";
 import { parseLine, type RecordLine } from "../../components/cron/runs/record-line.ts";
 import { homeVolumeName, runsVolumeName, stackSecretName } from "../../components/modal/names.ts";
 import { ensureTarball } from "../../components/source/tarball.ts";
+import { filesHolding } from "../support/files-holding.ts";
 import { type GitServer, startGitServer } from "../support/git-server.ts";
 import { Laptop } from "../support/laptop.ts";
 import type { ModalCall } from "../support/modal-control.ts";
@@ -71,7 +72,7 @@ describe("the program on Modal", { timeout: 240_000 }, () => {
     const script = `printf '%s' "$NASTY" >nasty; printf '%s' "$1" >argument; git add . && git commit -qm "Mend it's \\"{x}\\""`;
     const spec = specOf("worker", { agent: { script, args: [hostile] } });
     await deploy(spec, { GITHUB_TOKEN: token, NASTY: `${hostile}\nline two` });
-    expect(await call(spec, { mode: "check" })).toMatchObject({
+    expect(await check(spec)).toMatchObject({
       ok: true,
       problems: [],
       mngr: "0.3.0",
@@ -98,6 +99,29 @@ describe("the program on Modal", { timeout: 240_000 }, () => {
     const said = JSON.stringify([await emulator.control.state(), emulator.log()]);
     expect(said).not.toContain("s3cret$token");
     expect(await readRuns(`${spec.name}/${id}/create.log`)).not.toContain("s3cret");
+    // Nor on the volume of its machine, which stays.
+    expect(filesHolding("s3cret", emulator.folder)).toEqual([]);
+  });
+
+  it("deletes the snapshots of runs that are not kept; its machine is not taken away", async () => {
+    const spec = specOf("keeper", { keepRuns: 1, agent: { args: ["true"] } });
+    await deploy(spec, { GITHUB_TOKEN: token });
+    const [app] = (await emulator.control.state()).apps.filter(({ name }) => name === spec.appName);
+    const functions = app?.functions.map(({ name, nonpreemptible }) => [name, nonpreemptible]);
+    expect(Object.fromEntries(functions ?? [])).toEqual({ fire: true, check: false });
+    const runs: string[] = [];
+    const images: number[] = [];
+    for (let count = 0; count < 3; count += 1) {
+      const run = runOf(await fire(spec));
+      await endOf(spec, run);
+      await sandboxesAreGone();
+      runs.push(run);
+      images.push((await emulator.control.state()).images.length);
+    }
+    expect(images[1]).toBe((images[0] ?? 0) + 1);
+    expect(images[2]).toBe(images[1]);
+    expect(await record(spec, runs[0] ?? "", "destroyed")).toMatchObject({ event: "destroyed" });
+    expect(await record(spec, runs[1] ?? "", "destroyed")).toBeUndefined();
   });
 
   it("lets its person's machine see and reach the agent, and never runs twice at a time", async () => {
@@ -173,8 +197,8 @@ async function deploy(spec: AppSpec, secrets: Record<string, string>, tarball?: 
   });
 }
 
-function call({ appName: app, environment }: AppSpec, args: Record<string, unknown>): Promise<unknown> {
-  return stack.client.call({ app, function: "fire", environment, arguments: args }, { timeoutSeconds: 60 });
+function check({ appName: app, environment }: AppSpec): Promise<unknown> {
+  return stack.client.call({ app, function: "check", environment, arguments: {} }, { timeoutSeconds: 60 });
 }
 
 async function fire({ appName, environment }: AppSpec): Promise<ModalCall> {

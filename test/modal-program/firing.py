@@ -51,6 +51,7 @@ class Firing(Lab):
         # Modal itself is not here.
         stub = f"import sys; open('{self.folder}/sandboxes', 'a').write(' '.join(sys.argv[1:]))"
         (self.folder / "program/sandboxes.py").write_text(stub)
+        (self.folder / "program/hosts.py").write_text(stub.replace("/sandboxes'", "/hosts'").replace("[1:])", "[1:]) + '\\n'"))
         self.records = Records(self.folder / "runs", "fixer")
         self.reloads: list[Callable[[], None]] = []
         self.committed = 0
@@ -99,8 +100,20 @@ class Firing(Lab):
             commit=commit,
         )
 
-    def fire(self, spec: AppSpec | None = None, cause: str = "schedule", request: str = "", **env: str) -> dict:
-        return fire(spec or self.spec(), self.place(self.environment(**env)), cause, request)
+    def cleaned(self) -> list[str]:
+        path = self.folder / "hosts"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def fire(
+        self,
+        spec: AppSpec | None = None,
+        cause: str = "schedule",
+        request: str = "",
+        call: str = "",
+        now: datetime | None = None,
+        **env: str,
+    ) -> dict:
+        return fire(spec or self.spec(), self.place(self.environment(**env)), cause, request, call, now)
 
     def line(self, run: str, event: str) -> dict:
         return json.loads((self.records.folder(run) / f"{event}.json").read_text())

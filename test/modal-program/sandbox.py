@@ -32,14 +32,14 @@ class Sandbox(Lab):
         (self.here / "plan").mkdir(parents=True)
         (self.host_dir / "agents/agent-1").mkdir(parents=True)
         (self.here / "authorized_keys").write_text("ssh-ed25519 AAAA one\nssh-ed25519 BBBB two\n")
-        for script in ("prepare.sh", "watch.sh", "git-credential.sh"):
+        for script in ("prepare.sh", "watch.sh", "remove-secrets.sh", "git-credential.sh"):
             shutil.copy(PROGRAM / script, self.here)
         shutil.copy(GIT_WORK, self.here)
         self.plan(
             run=RUN, changeling="fixer", repo=str(self.origin), branch="main", new_branch=BRANCH, commit="",
             timeout_seconds=60, settle_seconds=1, ends="leaves-status", git_name="Ann O'Dyne",
             git_email="ann@example.com", session=f"mngr-{RUN}", host_dir=self.host_dir, volume=self.volume,
-            work_dir=self.work_dir,
+            work_dir=self.work_dir, secrets="API_KEY\nGH_TOKEN\n",
         )  # fmt: skip
         self.program("tmux", TMUX.format(folder=self.folder))
 
@@ -54,11 +54,11 @@ class Sandbox(Lab):
             "CHANGELING_FOLDER": str(self.here), "CHANGELING_PERIOD": "0.1", "CHANGELING_END": "touch ended",
         }  # fmt: skip
 
-    def run_script(self, name: str) -> subprocess.CompletedProcess[str]:
+    def run_script(self, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["sh", str(self.here / name)],
             cwd=self.here,
-            env=self.environment,
+            env={**self.environment, **environment},
             capture_output=True,
             text=True,
             timeout=60,

@@ -1,12 +1,14 @@
 """Firing a run: what comes of it, also when it fails."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 
 from firing import CREATED, FAILED, Firing
 from lab import USER_ID
 
 from place import RunError
+from run_records import timestamp
 
 
 class Fire(Firing):
@@ -54,9 +56,78 @@ class Fire(Firing):
         self.assertEqual(self.calls("list"), [])
 
     def test_takes_one_for_over_when_its_time_is(self) -> None:
-        self.earlier(timedelta(minutes=66), "created")
-        self.earlier(timedelta(minutes=81))
+        self.earlier(timedelta(minutes=73), "created")
+        self.earlier(timedelta(minutes=88))
         self.assertEqual(self.fire()["outcome"], "started")
+
+    def test_records_the_end_of_those_that_nobody_watched_and_cleans_their_hosts(self) -> None:
+        watched = self.earlier(timedelta(days=1), "created", "ended")
+        silent = self.earlier(timedelta(minutes=73), "created")
+        lost = self.earlier(timedelta(minutes=88))
+        self.assertEqual(self.fire()["outcome"], "started")
+        ends = [self.line(run, "ended") for run in (silent, lost)]
+        self.assertEqual([end["outcome"] for end in ends], ["timed_out", "timed_out"])
+        self.assertEqual(
+            [end["reason"] for end in ends],
+            ["nothing was heard of its end within its 3600 s", "nothing was heard of its agent"],
+        )
+        self.assertLess(ends[0]["at"], timestamp(datetime.now(UTC)))
+        self.assertEqual(self.cleaned(), [f"blank mngr-{USER_ID} mngr- mngr-modal {silent} host-of-{silent}"])
+        self.assertEqual([call["args"][1] for call in self.calls("destroy")], [f"@{lost}.modal"])
+        self.assertEqual(self.lines(watched), ["created", "ended", "fired"])
+
+    def test_deletes_the_snapshots_of_destroyed_agents(self) -> None:
+        runs = [self.earlier(timedelta(days=day), "created", "ended") for day in (5, 4, 3)]
+        self.fire()
+        self.assertEqual(self.cleaned(), [f"discard mngr-{USER_ID} mngr- mngr-modal {runs[0]} host-of-{runs[0]}"])
+        self.assertEqual(self.lines(runs[0]), ["created", "destroyed", "ended", "fired"])
+
+    # Modal delivers the input of a call again
+
+    def test_one_call_is_one_run(self) -> None:
+        first = self.fire(call="fc-1")
+        self.assertEqual(self.fire(call="fc-1"), first)
+        self.assertEqual(len(self.calls("create")), 1)
+        self.assertEqual(self.fire(call="fc-2")["outcome"], "skipped")
+
+    def test_takes_up_a_run_whose_machine_was_taken_away(self) -> None:
+        now = datetime.now(UTC)
+        run = self.records.begin(now)
+        self.records.write(run, "fired", now, cause={"kind": "manual"}, call="fc-1")
+        self.assertEqual(self.fire(call="fc-1"), {"run": run, "outcome": "started", "reason": None})
+        self.assertEqual(self.lines(run), ["created", "fired"])
+        # What the first attempt may have left is gone before the second begins.
+        self.assertEqual((self.folder / "sandboxes").read_text(), f"mngr-{USER_ID} mngr-modal {run}")
+        commands = [call["args"][0] for call in self.calls("destroy") + self.calls("create")]
+        self.assertEqual(commands, ["destroy", "create"])
+
+    # Days of a clock change
+
+    def test_skips_the_second_fire_of_one_local_minute(self) -> None:
+        def at(text: str) -> datetime:
+            return datetime.fromisoformat(f"2026-10-25T{text}+00:00")
+
+        def outcomes(schedule: str, *times: str, cause: str = "schedule", timezone: str = "Europe/Berlin") -> list[str]:
+            shutil.rmtree(self.folder / "runs/fixer", ignore_errors=True)
+            found = []
+            for time in times:
+                spec = self.spec(schedule=schedule, timezone=timezone)
+                result = self.fire(spec, cause=cause, now=at(time))
+                if result["outcome"] == "started":
+                    self.records.write(str(result["run"]), "ended", at(time), outcome="no_changes", commits=[])
+                found.append(str(result["outcome"]))
+            return found
+
+        once = ["started", "skipped"]
+        both = ["started", "started"]
+        self.assertEqual(outcomes("30 2 * * *", "00:30:02", "01:30:05"), once)
+        self.assertEqual(outcomes("30 2 * * *", "00:30:02", "01:33:05"), once)
+        self.assertEqual(outcomes("30 2 * * *", "00:30:02", "01:30:05", timezone="UTC"), both)
+        self.assertEqual(outcomes("30 * * * *", "00:30:02", "01:30:05"), both)
+        self.assertEqual(outcomes("30 2,3 * * *", "00:30:02", "02:30:05"), both)
+        self.assertEqual(outcomes("30 2 * * *", "00:30:02", "01:30:05", cause="manual"), both)
+        reason = self.fire(self.spec(schedule="30 2 * * *", timezone="Europe/Berlin"), now=at("01:31:00"))["reason"]
+        self.assertIsNone(reason)
 
     def test_writes_down_the_end_of_one_whose_host_is_gone(self) -> None:
         earlier = self.earlier(timedelta(minutes=10), "created")

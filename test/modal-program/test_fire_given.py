@@ -24,7 +24,7 @@ class Given(Firing):
         self.assertEqual(args[args.index("--") + 1 :], [*wrapper, HOSTILE])
         labels = ["CREATOR=changeling", "changeling=fixer", f"changeling_run={run}", "changelings_stack=dev"]
         settings = ["providers.modal.is_snapshotted_after_create=false", "a.b=1"]
-        build_args = ["cpu=2", "timeout=3780", "volume=changelings_dev_runs:/changelings-runs"]
+        build_args = ["cpu=2", "timeout=4200", "volume=changelings_dev_runs:/changelings-runs"]
         for option, values in [
             ("--label", labels), ("--host-label", labels), ("--setting", settings), ("--build-arg", build_args)
         ]:  # fmt: skip

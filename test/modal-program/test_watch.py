@@ -4,11 +4,16 @@ import os
 import shutil
 import signal
 import subprocess
+from io import StringIO
 from pathlib import Path
 
+from dotenv import dotenv_values
+from imbue.mngr.hosts.host import _format_env_file
 from lab import HOSTILE, PROGRAM
 from sandbox import BRANCH, RUN
 from watching import Watching
+
+from env_file import env_file_text
 
 END_RUN = PROGRAM.parent / "end-run.sh"
 
@@ -134,6 +139,50 @@ class Watch(Watching):
         self.happen = lambda: self.command("sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x")
         self.watched()
         self.assertEqual((self.records / "output.log").stat().st_size, 1_000_000)
+
+    # Secrets
+
+    def test_removes_secrets_from_the_files_of_mngr_before_it_records_the_end(self) -> None:
+        kept = {"MNGR_AGENT_ID": "agent-1", "API_KEYS": "no secret", "PLAIN": "x=y", "ODD": 'a "b"\n\\'}
+        secrets = {"API_KEY": f"n33dle {HOSTILE}\nPLAIN=n33dle\n\\", "GH_TOKEN": "n33dle"}
+        files = [self.host_dir / "agents/agent-1/env", self.host_dir / "env"]
+        for file in files:
+            # As mngr reads ours, and writes its own.
+            variables = dotenv_values(stream=StringIO(env_file_text({**secrets, **kept, "LAST": "'n33dle'"})))
+            self.assertIn("n33dle", str(variables))
+            file.write_text(_format_env_file({name: value or "" for name, value in variables.items()}))
+            file.chmod(0o600)
+        self.plan(secrets="API_KEY\nGH_TOKEN\nLAST\n")
+        self.happen = lambda: self.command("true")
+        self.watched()
+        for file in files:
+            text = file.read_text()
+            self.assertNotIn("n33dle", text)
+            self.assertTrue(text.startswith("# without secrets\n"))
+            self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+            script = f"set -a; . {file}; env -0"
+            left = subprocess.run(["env", "-i", "sh", "-c", script], capture_output=True, check=True).stdout
+            found = dict(line.split("=", 1) for line in left.decode().split("\0") if "=" in line)
+            self.assertEqual({name: found.get(name) for name in kept}, kept)
+        self.assertEqual(sorted(path.name for path in self.host_dir.iterdir()), ["agents", "env"])
+
+    def test_removes_a_file_that_it_can_not_read(self) -> None:
+        (self.host_dir / "env").write_text("GH_TOKEN=n33dle\n")
+        self.program("awk", "#!/bin/sh\nexit 1\n")
+        self.happen = lambda: self.command("true")
+        self.watched()
+        self.assertEqual(sorted(path.name for path in self.host_dir.iterdir()), ["agents"])
+
+    # The last snapshot
+
+    def test_gives_the_last_snapshot_minutes(self) -> None:
+        (self.host_dir / "commands").mkdir()
+        script = self.host_dir / "commands/shutdown.sh"
+        script.write_text(f'#!/bin/bash\necho curl --max-time 30 -X POST $1 >>"{self.folder}/shut-down"; touch ended\n')
+        self.happen = lambda: self.command("true")
+        self.watched(end="take_snapshot", pause="0")
+        said = (self.folder / "shut-down").read_text().splitlines()
+        self.assertEqual(said, ["curl --max-time 330 -X POST STOPPED"] * 3)
 
     # end-run.sh
 

@@ -9,14 +9,14 @@ from sandbox import RUN, Sandbox
 
 
 class Watching(Sandbox):
-    def watched(self, **plan: object) -> dict:
+    def watched(self, end: str = "touch ended", pause: str = "5", **plan: object) -> dict:
         """Prepares, then watches to the end; returns the record of it."""
         self.assertEqual(self.run_prepare_without_watcher().returncode, 0)
         self.plan(**plan)
         (self.here / "started").write_text(Path("/proc/uptime").read_text().split(".")[0])
         (self.folder / "session").touch()
         self.happen()
-        done = self.run_script("watch.sh")
+        done = self.run_script("watch.sh", CHANGELING_END=end, CHANGELING_PAUSE=pause)
         self.assertTrue((self.here / "ended").exists(), done.stderr)
         return json.loads((self.records / "ended.json").read_text())
 

@@ -27,6 +27,8 @@ const FunctionState = z.object({
   timeout_secs: z.number(),
   /** 0 when there is no limit. */
   max_containers: z.number(),
+  /** Whether Modal may not take its machine away. */
+  nonpreemptible: z.boolean(),
   secrets: z.array(SecretState),
   volumes: z.record(z.string(), z.object({ id: z.string(), name: z.nullable(z.string()) })),
   image_id: z.string(),

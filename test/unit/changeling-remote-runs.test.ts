@@ -164,18 +164,18 @@ describe("a run without a word of its end", () => {
   const created = line("created", id, 2, { agentId: "agent-1" });
 
   it.each([
-    ["has timed out when its time and what its sandbox is given beyond are over", 2 + 60 + 6, "timed_out"],
-    ["runs until then", 2 + 60 + 4, undefined],
+    ["has timed out when its time and what its sandbox is given beyond are over", 2 + 60 + 13, "timed_out"],
+    ["runs until then", 2 + 60 + 11, undefined],
   ])("%s", async (_what, minutes, outcome) => {
     const [run] = await until(minutes, hour, fired(id, 0), created);
     expect(run?.outcome).toBe(outcome);
     expect(run?.reason).toBe(outcome && "nothing was heard of its end within its 3600 s");
-    expect(run?.durationSeconds).toBe(outcome && (2 + 60 + 5) * 60);
+    expect(run?.durationSeconds).toBe(outcome && (2 + 60 + 12) * 60);
   });
 
   it.each([
-    ["whose agent nobody told of has as long as the function that makes it", 60 + 15 + 6, "timed_out"],
-    ["and runs until then", 60 + 15 + 4, undefined],
+    ["whose agent nobody told of has as long as the function that makes it", 60 + 15 + 13, "timed_out"],
+    ["and runs until then", 60 + 15 + 11, undefined],
   ])("%s", async (_what, minutes, outcome) => {
     const [run] = await until(minutes, hour, fired(id, 0));
     expect([run?.outcome, run?.reason]).toEqual([outcome, outcome && "nothing was heard of its agent"]);
@@ -183,7 +183,7 @@ describe("a run without a word of its end", () => {
 
   it("of a changeling that is not deployed any more may take a day", async () => {
     const of = (minutes: number) => until(minutes, () => undefined, fired(id, 0), created);
-    expect((await of(2 + 24 * 60 + 4))[0]?.outcome).toBeUndefined();
-    expect((await of(2 + 24 * 60 + 6))[0]?.outcome).toBe("timed_out");
+    expect((await of(2 + 24 * 60 + 11))[0]?.outcome).toBeUndefined();
+    expect((await of(2 + 24 * 60 + 13))[0]?.outcome).toBe("timed_out");
   });
 });

@@ -11,5 +11,7 @@ fi
 # Nobody watches over an agent that its person has brought back, or that mngr is about to make: it is snapshotted.
 shutdown=$(cat plan/host-dir)/commands/shutdown.sh
 [ -x "$shutdown" ] || exit
-setsid "$shutdown" STOPPED >/dev/null 2>&1 </dev/null &
+# A snapshot may take minutes; see watch.sh.
+sed 's/--max-time 30 /--max-time 330 /' "$shutdown" >shutdown.sh && chmod 700 shutdown.sh || exit
+setsid "$here/shutdown.sh" STOPPED >/dev/null 2>&1 </dev/null &
 echo snapshots

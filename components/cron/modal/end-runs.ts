@@ -20,7 +20,7 @@ type EndClient = Pick<Modal, "sandboxes" | "runInSandbox" | "endSandboxes" | "re
 const labelTag = (label: string) => `mngr_user_${label}`;
 
 /** So long a sandbox has to push, to write down its end and to be snapshotted; and how often it is looked for. */
-const patience = { seconds: 90, everySeconds: 2 };
+const patience = { seconds: 480, everySeconds: 2 };
 
 const endScript = join(dirname(fileURLToPath(import.meta.url)), "end-run.sh");
 

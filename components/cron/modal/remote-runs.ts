@@ -16,7 +16,7 @@ import { plainWords } from "./plain-words.ts";
 const events = ["fired", "skipped", "created", "ended", "destroyed"] as const;
 
 /** Until a sandbox is gone for good after its run's time (seconds), as the function reckons it too. */
-const marginSeconds = 300;
+const marginSeconds = 720;
 /** The function that makes the sandbox may take so long (seconds). */
 const createSeconds = 900;
 /** Modal lets no sandbox live for longer (seconds). */

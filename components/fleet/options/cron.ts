@@ -11,7 +11,8 @@ export const optionsOfCron = {
     example: "0 6 * * 1-5",
   }),
   timezone: option(z.optional(z.string()), {
-    description: "The zone that the schedule is read in.",
+    description:
+      "The zone that the schedule is read in. Where the clock is set back, a time that comes twice fires once, unless the hour begins with `*`. On `modal` it is not known whether a time fires that a clock change leaves out; on this machine it fires right after it.",
     unit: "IANA time zone",
     example: "Europe/Berlin",
     defaultInWords:

@@ -8,7 +8,7 @@ import { addressOf } from "../machine/machines.ts";
 import { hostIdTag, hostNameTag, labelTag, lifeSeconds } from "./place.ts";
 
 /** How long a machine may take to snapshot itself and end, and how often it is looked for. */
-const patience = { seconds: 120, everySeconds: 2 };
+const patience = { seconds: 420, everySeconds: 2 };
 
 /** The machines of web agents on Modal: its sandboxes. */
 export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "mngr" | "log">): Machines {
@@ -57,7 +57,10 @@ export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "m
       const address = addressOf(agent);
       // What an agent has to write down when it ends, it writes before the snapshot.
       await mngr.stop(address);
-      const command = 'setsid "$MNGR_HOST_DIR/commands/shutdown.sh" STOPPED >/dev/null 2>&1 </dev/null & sleep 0.1';
+      // mngr's script gives a snapshot 30 seconds, though it may take minutes; then it kills the machine without one.
+      const command =
+        `sed 's/--max-time 30 /--max-time 330 /' "$MNGR_HOST_DIR/commands/shutdown.sh" >/tmp/changelings-shutdown.sh; ` +
+        "setsid bash /tmp/changelings-shutdown.sh STOPPED >/dev/null 2>&1 </dev/null & sleep 0.1";
       await mngr.exec([address], command);
       const until = performance.now() + patience.seconds * 1000;
       while (performance.now() < until) {

@@ -62,6 +62,7 @@ def _function(state: State, name: str, definition: api_pb2.Function) -> Descript
         "schedule": MessageToDict(definition.schedule, preserving_proto_field_name=True) or None,
         "timeout_secs": definition.timeout_secs,
         "max_containers": definition.concurrency_limit,
+        "nonpreemptible": definition.scheduler_placement.nonpreemptible,
         "retries": definition.retry_policy.retries,
         "cpu_milli": definition.resources.milli_cpu,
         "memory_mb": definition.resources.memory_mb,

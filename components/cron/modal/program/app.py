@@ -55,24 +55,28 @@ secrets = [modal.Secret.from_name(spec.stack_secret_name, environment_name=spec.
 if spec.secrets:
     secrets.append(modal.Secret.from_name(spec.secret_name, environment_name=spec.environment))
 
+_CONTAINER = {
+    "image": _image() if modal.is_local() else modal.Image.debian_slim(),
+    "secrets": secrets,
+    "volumes": {str(_HOME): home, str(_RUNS): runs},
+    "cpu": 1.0,
+}
+
+
 @app.function(
-    image=_image() if modal.is_local() else modal.Image.debian_slim(),
+    **_CONTAINER,
     schedule=modal.Cron(spec.schedule, timezone=spec.timezone) if spec.enabled else None,
-    secrets=secrets,
-    volumes={str(_HOME): home, str(_RUNS): runs},
     # Overlaps are told by the records, and this makes one who reads and writes them.
     max_containers=1,
-    cpu=1.0,
     timeout=900,
+    # Modal takes other machines away at any time, and delivers the call again.
+    nonpreemptible=True,
 )
 def fire(cause: str = "schedule", request: str = "", mode: str = "run") -> dict[str, object]:
-    """Fires a run; see fire.py for what it returns. With mode "check" it does not; see check.py."""
-    from check import check
+    """Fires a run; see fire.py for what it returns. `mode` is what earlier versions told a check by."""
     from fire import fire as fire_run
     from place import Place, RunError
 
-    if mode == "check":
-        return check(spec, _HOME, _RUNS, os.environ)
     home.reload()
     place = Place(
         home=_HOME,
@@ -87,9 +91,17 @@ def fire(cause: str = "schedule", request: str = "", mode: str = "run") -> dict[
         commit=runs.commit,
     )
     try:
-        result = fire_run(spec, place, cause, request)
+        result = fire_run(spec, place, cause, request, call=modal.current_function_call_id() or "")
     except RunError as error:
         # Whoever called has no module `place` to know the other by.
         raise RuntimeError(str(error)) from None
     print(f"{result['run']}: {result['outcome']}" + (f" ({result['reason']})" if result["reason"] else ""))
     return result
+
+
+@app.function(**_CONTAINER, timeout=300)
+def check() -> dict[str, object]:
+    """Whether a run would find what it needs; see check.py. It does not wait for a fire that is under way."""
+    from check import check as check_container
+
+    return check_container(spec, _HOME, _RUNS, os.environ)

@@ -7,6 +7,7 @@ import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import mngr_arguments
 import mngr_client
@@ -27,41 +28,84 @@ _DESTROY_SECONDS = 90
 _LINGER_SECONDS = 15
 # So many hosts are destroyed at most in one run; normally it is one.
 _MOST_DESTROYED = 3
-# A sandbox is gone for good so long after its run's time is over: mngr's own margin is in it.
-_MARGIN_SECONDS = 300
+# A sandbox is gone for good so long after its run's time is over: see new_agent.py, and mngr's own margin is in it.
+_MARGIN_SECONDS = 720
+# What cleaning the hosts of earlier runs may take.
+_CLEAN_SECONDS = 60
+# A second fire of one local minute comes this close to the time that the clock was set back by.
+_SAME_MINUTE = timedelta(minutes=5)
 _LOG_BYTES = 64_000
 
-def fire(spec: AppSpec, place: Place, cause: str, request: str) -> dict[str, object]:
+def fire(
+    spec: AppSpec, place: Place, cause: str, request: str, call: str = "", now: datetime | None = None
+) -> dict[str, object]:
     """Fires a run. Returns `{"run": id, "outcome": "started" | "skipped" | "failed", "reason": text or None}`.
 
     cause is "schedule" or "manual"; of the former Modal does not tell for when it was due, so that is the minute in
     which it comes. A request that was answered before, for instance because Modal called this twice, is not again.
+    call is the id of Modal's call: it delivers the input of a call again when it has taken the machine away. Such a run
+    is taken up where it has no agent yet.
     """
     identity = identity_of(place.environment)
     if identity.user_id != spec.user_id:
         raise RunError(f"the stack's Secret has another mngr user id than {spec.user_id}; mend it with: pulumi up")
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     place.reload()
     records = Records(place.runs, spec.name)
     runs = records.runs()
-    answered = next((run for run in runs if request != "" and run.request == request), None)
-    if answered is not None:
+    interrupted = next((run for run in runs if call != "" and run.call == call and _has_no_agent_yet(run)), None)
+    answered = next((run for run in runs if _is_of(run, request, call)), None)
+    if answered is not None and interrupted is None:
         return _answer(answered)
     with tempfile.TemporaryDirectory(prefix="changeling-") as folder:
         firing = _Firing(spec, place, identity, records, Path(folder))
+        if interrupted is not None:
+            return firing.take_up(interrupted.id, [run for run in runs if run is not interrupted])
         alive = firing.alive(runs, now)
         run = records.begin(now)
         fields: dict[str, object] = {"cause": _cause(cause, now)}
         if request != "":
             fields["request"] = request
-        if alive is not None:
-            reason = f"{alive} is still running"
+        if call != "":
+            fields["call"] = call
+        reason = f"{alive} is still running" if alive is not None else None
+        if reason is None and cause == "schedule":
+            reason = _repeated(spec, runs, now)
+        if reason is not None:
             records.write(run, "skipped", now, reason=reason, **fields)
             place.commit()
             return {"run": run, "outcome": "skipped", "reason": reason}
         records.write(run, "fired", now, branch=branch_of(run), repo=spec.repo, **fields)
         place.commit()
         return firing.start(run, runs)
+
+
+def _is_of(run: Run, request: str, call: str) -> bool:
+    return (request != "" and run.request == request) or (call != "" and run.call == call)
+
+
+def _has_no_agent_yet(run: Run) -> bool:
+    return run.is_open and "created" not in run.lines
+
+
+def _repeated(spec: AppSpec, runs: list[Run], now: datetime) -> str | None:
+    """Why a fire is skipped that comes at a local time for the second time, since the clock was set back. Schedules
+    whose hour begins with `*` go by the time that passes, as those of crontab(5) do."""
+    if spec.schedule.split()[1].startswith("*"):
+        return None
+    zone = ZoneInfo(spec.timezone)
+    for run in reversed(runs):
+        fired_at = run.fired_at
+        if fired_at is None or not run.is_scheduled:
+            continue
+        set_back = _offset(fired_at, zone) - _offset(now, zone)
+        if set_back > timedelta(0) and abs(now - fired_at - set_back) <= _SAME_MINUTE:
+            return f"the clock in {spec.timezone} was set back, and {run.id} was fired at this time of day"
+    return None
+
+
+def _offset(time: datetime, zone: ZoneInfo) -> timedelta:
+    return time.astimezone(zone).utcoffset() or timedelta(0)
 
 
 def _cause(cause: str, now: datetime) -> dict[str, str]:
@@ -84,6 +128,8 @@ class _Firing:
         self.spec, self.place, self.records, self.folder = spec, place, records, folder
         self._began = time.monotonic()
         self._has_started_create = False
+        # Runs that nobody watched to their end, so that their secrets may still be on their volumes.
+        self._unwatched: list[Run] = []
         self._environment = mngr_client.mngr_environment(identity, folder, place.environment)
         self._secrets = {name: place.environment[name] for name in spec.secrets if name in place.environment}
         self._hidden = [*self._secrets.values(), identity.token_secret]
@@ -102,17 +148,43 @@ class _Firing:
             if not (self.records.folder(run.id) / "ended.json").exists():
                 reason = "its agent was stopped or destroyed by somebody else"
                 self.records.write(run.id, "ended", now, outcome="failed", reason=reason, commits=[])
+                self._unwatched.append(run)
         return None
 
     def is_over(self, run: Run, now: datetime) -> bool:
         """True for one that has ended, or whose sandbox can't be there any more."""
         if not run.is_open:
             return True
+        over_at = self._over_at(run)
+        return over_at is None or now > over_at
+
+    def _over_at(self, run: Run) -> datetime | None:
+        """When the sandbox of an open run can't be there any more."""
         created = run.lines.get("created")
         began = run.fired_at if created is None else datetime.fromisoformat(created["at"])
         create_seconds = FUNCTION_SECONDS if created is None else 0
         most = timedelta(seconds=create_seconds + self.spec.timeout_seconds + _MARGIN_SECONDS)
-        return began is None or now > began + most
+        return None if began is None else began + most
+
+    def end_unwatched(self, runs: list[Run], now: datetime) -> list[Run]:
+        """Records the end of runs that are over without a word of it. Returns those, for their hosts to be cleaned."""
+        ended = []
+        for run in runs:
+            over_at = self._over_at(run)
+            if not run.is_open or over_at is None or now <= over_at:
+                continue
+            # The words of remote-runs.ts.
+            reason = "nothing was heard of its agent"
+            if "created" in run.lines:
+                reason = f"nothing was heard of its end within its {self.spec.timeout_seconds} s"
+            self.records.write(run.id, "ended", over_at, outcome="timed_out", reason=reason, commits=[])
+            ended.append(run)
+        return ended
+
+    def take_up(self, run: str, earlier: list[Run]) -> dict[str, object]:
+        """Goes on with a run whose machine was taken away before its agent was recorded."""
+        self._clear_away(run)
+        return self.start(run, earlier)
 
     def _has_lost_its_host(self, run: Run) -> bool:
         """True when mngr, having looked everywhere, knows no running host of it. Takes seconds, so it is asked last."""
@@ -126,8 +198,13 @@ class _Firing:
     def start(self, run: str, earlier: list[Run]) -> dict[str, object]:
         """Makes the agent of a run that was recorded as fired."""
         # One at a time, so that one which can't be destroyed (its person works on it) does not keep the others.
+        now = datetime.now(UTC)
+        self._unwatched += self.end_unwatched(earlier, now)
+        blanking = self._clean("blank", self._unwatched)
+        # What a lost create has left is known by the run's name alone.
+        outdated = [*self._outdated(earlier), *(each.id for each in self._unwatched if each.host_id is None)]
         destroying = {
-            old: self._start(mngr_arguments.destroy_arguments(old), f"destroy-{old}") for old in self._outdated(earlier)
+            old: self._start(mngr_arguments.destroy_arguments(old), f"destroy-{old}") for old in outdated
         }
         try:
             created = self._create(run)
@@ -137,9 +214,13 @@ class _Firing:
         except Exception as error:
             result = self._failed(run, error)
         linger_until = time.monotonic() + _LINGER_SECONDS
-        for old, process in destroying.items():
-            if process.wait(linger_until - time.monotonic()) == 0:
-                self.records.write(old, "destroyed", datetime.now(UTC))
+        destroyed = [old for old, process in destroying.items() if process.wait(linger_until - time.monotonic()) == 0]
+        discarding = self._clean("discard", [old for old in earlier if old.id in destroyed])
+        for process in (blanking, discarding):
+            if process is not None and process.wait(_CLEAN_SECONDS) != 0:
+                print(f"warning: something of an earlier run stays: {masked(process.stderr, self._hidden).strip()}")
+        for old_id in destroyed:
+            self.records.write(old_id, "destroyed", datetime.now(UTC))
         now = datetime.now(UTC)
         self.records.compact(lambda each: self.is_over(each, now))
         self.place.commit()
@@ -161,11 +242,22 @@ class _Firing:
 
     def _clear_away(self, run: str) -> None:
         """A create that failed may leave a sandbox, which would go on costing, and a record of it."""
-        settings = modal_settings(self.place.environment)
-        app_name = str(settings.get("app_name") or mngr_client.mngr_app_name(self.spec.prefix))
         program = [sys.executable, str(self.place.program / "sandboxes.py")]
-        self._run([*program, self.spec.environment, app_name, run], "sandboxes").wait(_DESTROY_SECONDS)
+        self._run([*program, self.spec.environment, self._app_name(), run], "sandboxes").wait(_DESTROY_SECONDS)
         self._start(mngr_arguments.destroy_arguments(run), "clear-away").wait(_DESTROY_SECONDS)
+
+    def _clean(self, verb: str, runs: list[Run]) -> Process | None:
+        """Starts to remove what mngr leaves of the hosts of these runs; see hosts.py."""
+        hosts = [word for run in runs if (host := run.host_id) is not None for word in (run.id, host)]
+        if not hosts:
+            return None
+        program = [sys.executable, str(self.place.program / "hosts.py"), verb, self.spec.environment]
+        return self._run([*program, self.spec.prefix, self._app_name(), *hosts], f"{verb}-hosts")
+
+    def _app_name(self) -> str:
+        """The app that mngr's sandboxes belong to."""
+        settings = modal_settings(self.place.environment)
+        return str(settings.get("app_name") or mngr_client.mngr_app_name(self.spec.prefix))
 
     def _outdated(self, runs: list[Run]) -> list[str]:
         kept = [run.id for run in runs if run.agent_is_kept and "ended" in run.lines]

@@ -12,8 +12,11 @@ from env_file import env_file_text
 from mngr_arguments import CreateOptions
 from place import Place, RunError, modal_settings
 
-# What the watcher needs, once a run's time is over, to push, to write down the end and to end the sandbox.
-_ENDING_SECONDS = 180
+# What the watcher needs, once a run's time is over, to push, to record the end, and to end the sandbox with a snapshot:
+# mngr has seen those take minutes.
+_ENDING_SECONDS = 600
+# Modal's limit for a sandbox, less what mngr adds.
+_LONGEST_SECONDS = 86_400 - 120
 _RUNS_IN_SANDBOX = "/changelings-runs"
 
 
@@ -51,7 +54,7 @@ def create_options(spec: AppSpec, place: Place, secrets: Mapping[str, str], run:
         # Claude Code runs as root only where it is told that nothing else is at stake.
         env_file=write("agent.env", env_file_text({"IS_SANDBOX": "1", **git_token, **variables})),
         host_env_file=write("host.env", env_file_text(git_token)) if git_token else None,
-        sandbox_timeout_seconds=spec.timeout_seconds + _ENDING_SECONDS,
+        sandbox_timeout_seconds=min(spec.timeout_seconds + _ENDING_SECONDS, _LONGEST_SECONDS),
         volume=(spec.runs_volume, _RUNS_IN_SANDBOX),
         prepare=payload.prepare_commands(_payload(spec, place, run)),
         snapshot=_snapshot(spec, place.home) if spec.image == "snapshot" else None,
@@ -80,11 +83,13 @@ def _payload(spec: AppSpec, place: Place, run: str) -> dict[str, bytes]:
         "git-email": environment.get("CHANGELINGS_GIT_EMAIL") or f"{spec.name}@changelings.invalid",
         # As mngr names the terminal and, unless it is told otherwise, its folder.
         "session": f"{spec.prefix}{run}",
+        "secrets": "".join(f"{name}\n" for name in sorted({"GH_TOKEN", *spec.secrets})),
         "host-dir": str(modal_settings(environment).get("host_dir", "/mngr")),
         "volume": _RUNS_IN_SANDBOX,
         "work-dir": str(place.work_dir),
     }
-    scripts = {name: place.program / name for name in ("prepare.sh", "watch.sh", "git-credential.sh")}
+    names = ("prepare.sh", "watch.sh", "remove-secrets.sh", "git-credential.sh")
+    scripts = {name: place.program / name for name in names}
     scripts |= {path.name: path for path in (place.run_command, place.git_work)}
     return payload.payload_files(plan, scripts, _public_keys(place.home), spec.agent.script)
 

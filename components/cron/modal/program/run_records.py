@@ -46,6 +46,22 @@ class Run:
         return line.get("request")
 
     @property
+    def call(self) -> str | None:
+        """The id of the call of Modal's that fired it."""
+        line = self.lines.get("fired") or self.lines.get("skipped") or {}
+        return line.get("call")
+
+    @property
+    def is_scheduled(self) -> bool:
+        cause = (self.lines.get("fired") or self.lines.get("skipped") or {}).get("cause")
+        return isinstance(cause, dict) and cause.get("kind") == "schedule"
+
+    @property
+    def host_id(self) -> str | None:
+        host_id = self.lines.get("created", {}).get("hostId")
+        return host_id if isinstance(host_id, str) else None
+
+    @property
     def is_open(self) -> bool:
         return "fired" in self.lines and "ended" not in self.lines
 

@@ -301,15 +301,24 @@ write_end() {
   } >"$folder/.ended.json.new" && mv "$folder/.ended.json.new" "$folder/ended.json"
 }
 
+# So that `mngr start` brings the agent back. It ends the sandbox too: once it works, nothing here goes on.
+take_snapshot() {
+  # mngr's script gives up after 30 seconds and kills the machine, though a snapshot may take minutes.
+  sed 's/--max-time 30 /--max-time 330 /' "$host_dir/commands/shutdown.sh" >"$here/shutdown.sh"
+  chmod 700 "$here/shutdown.sh"
+  until=$(($(clock) + 360))
+  for _ in 1 2 3; do
+    timeout 360 "$here/shutdown.sh" STOPPED
+    [ "$(clock)" -lt "$until" ] || break
+    sleep "${CHANGELING_PAUSE:-5}"
+  done
+}
+
 end_sandbox() {
   # mngr may still be at work on a sandbox whose agent was quick.
   [ ! -e "$host_dir/host_lock" ] || timeout 30 flock "$host_dir/host_lock" true
   sleep "$period"
-  # It takes a snapshot, so that `mngr start` brings the agent back. Once it works, nothing here goes on.
-  for _ in 1 2 3; do
-    timeout 40 "$host_dir/commands/shutdown.sh" STOPPED
-    sleep 5
-  done
+  take_snapshot
   # Better without a snapshot than running for ever.
   kill -9 1
   kill -9 -1
@@ -324,9 +333,12 @@ look
 commits=$(commits)
 verdict
 push
+# Before its end is recorded: what is recorded as ended needs no further cleaning.
+sh "$here/remove-secrets.sh"
 for _ in 1 2 3; do
   write_end && break
   sleep "$period"
 done
 timeout 30 sync "$volume"
+timeout 30 sync "$host_dir/"
 ${CHANGELING_END:-end_sandbox}
