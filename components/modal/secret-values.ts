@@ -1,8 +1,11 @@
 import { ModalError } from "./modal-error.ts";
 
+/** The most characters that Modal documents for one value. */
+export const mostValueCharacters = 32_768;
+
 /**
- * The most that the values of one Secret may take, as JSON. Modal says no limit; ours is what surely passes through
- * an environment variable, which is how `pulumi up` hands them on.
+ * The most that the values of one Secret may take, as JSON. Modal documents no limit for them together; ours is what
+ * surely passes through an environment variable, which is how `pulumi up` hands them on.
  */
 export const mostSecretBytes = 64 * 1024;
 
@@ -24,11 +27,14 @@ export function checkSecretValues(of: string, values: Readonly<Record<string, st
       refuse(`the value of ${name} holds what no environment variable can`, "encode it, for instance as base64");
     }
   }
+  const remedy = "keep a large file elsewhere, and make the secret what opens it";
+  const long = Object.entries(values).filter(([, value]) => value.length > mostValueCharacters);
+  if (long.length > 0) {
+    const lengths = long.map(([name, value]) => `${name} has ${value.length} characters`);
+    refuse(`${lengths.join(", ")}, and ${mostValueCharacters} is Modal's limit for a value`, remedy);
+  }
   const bytes = Buffer.byteLength(JSON.stringify(values));
   if (bytes <= mostSecretBytes) return;
   const [largest = ""] = Object.entries(values).sort(([, one], [, other]) => other.length - one.length)[0] ?? [];
-  refuse(
-    `they take ${bytes} bytes, and ${mostSecretBytes} is the limit; the largest is ${largest}`,
-    "keep a large file elsewhere, and make the secret what opens it",
-  );
+  refuse(`they take ${bytes} bytes, and ${mostSecretBytes} is the limit; the largest is ${largest}`, remedy);
 }

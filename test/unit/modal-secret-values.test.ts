@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { withSecretFile } from "../../components/modal/secret-file.ts";
-import { checkSecretValues, mostSecretBytes } from "../../components/modal/secret-values.ts";
+import { checkSecretValues } from "../../components/modal/secret-values.ts";
 
 describe("checkSecretValues", () => {
   it("takes whatever an environment variable can hold", () => {
-    checkSecretValues("elf", { A: "", B: "two\nlines", _c1: `'"$HOME\`\\ {x}`, D: "ü 🦊", E: "x".repeat(60_000) });
+    checkSecretValues("elf", { A: "", B: "two\nlines", _c1: `'"$HOME\`\\ {x}`, D: "ü 🦊", E: "x".repeat(32_768) });
   });
 
   it.each<[Record<string, string>, RegExp]>([
@@ -18,8 +18,15 @@ describe("checkSecretValues", () => {
       /^the secrets of elf can't be set: the value of A holds what no environment variable can; /,
     ],
     [{ A: "top-secret\ud800" }, /the value of A holds what no/],
-    [{ A: "b", BIG: "x".repeat(mostSecretBytes) }, /they take \d+ bytes, and 65536 is the limit; the largest is BIG; /],
-    [{ A: "\n".repeat(40_000) }, /the largest is A; /],
+    [
+      { A: "b", BIG: "x".repeat(32_769), TOO: "x".repeat(40_000) },
+      /set: BIG has 32769 characters, TOO has 40000 characters, and 32768 is Modal's limit for a value; keep a large /,
+    ],
+    [
+      { A: "b", B: "x".repeat(32_768), BIG: "xx".repeat(16_384), C: "x" },
+      /they take \d+ bytes, and 65536 is the limit; the largest is B; /,
+    ],
+    [{ A: "\n".repeat(32_768), B: "" }, /the largest is A; /],
   ])("refuses %#", (values, message) => {
     expect(() => checkSecretValues("elf", values)).toThrow(message);
     expect(() => checkSecretValues("elf", values)).not.toThrow("top-secret");
