@@ -171,6 +171,19 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     expect(await test.preview(env)).toEqual({});
   });
 
+  it("pauses and resumes one alone: no other edit of the file is applied, and no other's secret is needed", async () => {
+    declare(...worker, ...helper, 'schedule = "5 5 * * *"');
+    const paused = await test.changeling(["pause", "worker"]);
+    expect(paused.code, paused.stderr).toBe(0);
+    expect(await schedules()).toEqual({ changeling_dev_helper: expect.objectContaining({ cron: "0 3 * * *" }) });
+    const resumed = await test.changeling(["resume", "worker"]);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(await schedules()).toMatchObject({
+      changeling_dev_helper: { cron: "0 3 * * *" },
+      changeling_dev_worker: { cron: "0 3 * * *" },
+    });
+  });
+
   it("disables in place: deployed without a schedule, to be run by hand", async () => {
     declare(...worker, "enabled = false", ...helper);
     const listed = async () =>
