@@ -128,7 +128,7 @@ describe("the program on Modal", { timeout: 240_000 }, () => {
     const spec = specOf("holder", { agent: { args: ["sleep", "1000"] } });
     await deploy(spec, { GITHUB_TOKEN: token });
     const first = runOf(await fire(spec));
-    const listed = await laptop.mngr("list", "--format", "{name} {host.state} {labels}");
+    const listed = await laptop.mngr("list", "--provider", "modal", "--format", "{name} {host.state} {labels}");
     expect(listed).toMatch(new RegExp(`^${first} RUNNING .*CREATOR=changeling, changeling=holder`, "m"));
     expect(await laptop.mngr("exec", first, "git branch --show-current")).toContain(`changelings/${first}\n`);
     expect((await fire(spec)).output).toContain(`skipped (${first} is still running)`);
