@@ -4,11 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
+import { installationPaths } from "../../components/installation-paths.ts";
+import { readRecord } from "../../components/web/record.ts";
 import { devStack } from "../../scripts/dev-stack.ts";
 import { projectFolder } from "../../scripts/project.ts";
 import { installationOf, pulumi } from "../../scripts/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 import { runScript } from "../support/run-script.ts";
+import { WebAgentRepo } from "../support/web-agent-repo.ts";
 import { freePort } from "../support/web-stack.ts";
 
 let home: string;
@@ -20,7 +23,7 @@ beforeAll(() => {
   env = hermeticEnvironment(home);
 });
 afterAll(async () => {
-  await run("stop");
+  await run("stop", ["--data"]);
   endTmuxServer(env);
   rmSync(home, { recursive: true, force: true, maxRetries: 3 });
 });
@@ -161,15 +164,53 @@ describe("npm start and npm stop", () => {
     expect(await missing()).toEqual([]);
   });
 
-  it("removes all that it made", async () => {
+  it("explains npm stop, and refuses what is no option of it", async () => {
+    expect(await run("stop", ["--help"])).toMatchObject({ code: 0, stdout: expect.stringContaining("--data") });
+    expect((await run("stop", ["--all"])).code).toBe(2);
+  });
+
+  it("removes what it made, and keeps what a person deployed: repositories, data and the fleet file", async () => {
+    const dev = join(home, ".changelings", "dev");
+    const source = new WebAgentRepo();
+    const example = readFileSync(join(projectFolder, "changelings", "example.toml"), "utf8");
+    const elenas = `[changelings.elena]\nkind = "web"\nsource = "file://${source.folder}"\n`;
+    mkdirSync(dev, { recursive: true, mode: 0o700 });
+    writeFileSync(join(dev, "fleet.toml"), `${example}\n[forwarding]\nport = ${await freePort()}\n${elenas}`);
+    const started = await run("start");
+    expect(started.code, started.output).toBe(0);
+    const { repo, data } = elena();
+    writeFileSync(join(data, "notes"), "mine");
     const { code, output } = await run("stop");
     expect(code, output).toBe(0);
+    for (const place of [repo, data, join(dev, "fleet.toml")]) expect(output).toContain(`Kept: ${place}\n`);
+    expect(readFileSync(join(data, "notes"), "utf8")).toBe("mine");
+    expect(readdirSync(dev)).toEqual(["fleet.toml"]);
+    expect(mngrAgents()).toEqual([]);
+    expect(readdirSync(join(home, ".changelings")).filter((name) => name.startsWith("agent-"))).toHaveLength(2);
+    // With its record a changeling of this name gets them back.
+    expect(elena()).toMatchObject({ repo, data, removed: true });
+    source[Symbol.dispose]();
+  });
+
+  it("removes all of it when asked to, after saying what", async () => {
+    const { repo, data } = elena();
+    const { code, output } = await run("stop", ["--data"]);
+    expect(code, output).toBe(0);
+    expect(output).toContain(`Deleting elena: ${repo}, ${data}\n`);
     expect(readdirSync(join(home, ".changelings"))).toEqual([]);
     expect(settings()).toBe(settingsBefore);
-    const { agents } = JSON.parse(
-      execFileSync("mngr", ["list", "--provider", "local", "--format", "json"], { env, encoding: "utf8" }),
-    );
-    expect(agents).toEqual([]);
+    expect(mngrAgents()).toEqual([]);
     expect((await run("stop")).output).toBe("Nothing to stop: the embedded default is not there.\n");
   });
 });
+
+function elena() {
+  const record = readRecord(installationPaths(installationOf(devStack(home), home), home), "elena");
+  if (record === undefined) throw new Error("elena has no record");
+  return record;
+}
+
+function mngrAgents(): unknown {
+  const listed = execFileSync("mngr", ["list", "--provider", "local", "--format", "json"], { env, encoding: "utf8" });
+  return JSON.parse(listed).agents;
+}
