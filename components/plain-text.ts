@@ -8,17 +8,3 @@ export function plainLines(output: string): string[] {
     .map((line) => line.replace(/^│ ?/, "").replace(/ *│$/, "").trimEnd())
     .filter((line) => line !== "");
 }
-
-/** A text in which secrets are blotted out, also where they stand escaped, or line by line. */
-export function masked(text: string, secrets: readonly string[]): string {
-  const forms = secrets.flatMap((secret) => [
-    secret,
-    JSON.stringify(secret).slice(1, -1),
-    // A short line is no secret by itself, and would blot out half of the text.
-    ...secret.split("\n").filter((line) => line.length >= 8),
-  ]);
-  return [...new Set(forms)]
-    .filter((form) => form.trim().length >= 4)
-    .sort((one, other) => other.length - one.length)
-    .reduce((masked, form) => masked.replaceAll(form, "***"), text);
-}

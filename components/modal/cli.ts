@@ -1,4 +1,5 @@
-import { masked, plainLines } from "../plain-text.ts";
+import { masked } from "../masking.ts";
+import { plainLines } from "../plain-text.ts";
 import { notStarted, type ProgramEnd, runProgram, timedOut } from "../run-program.ts";
 import type { DeployOptions, Modal, ModalOptions } from "./client.ts";
 import { modalEnvironment } from "./environment.ts";

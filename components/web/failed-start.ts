@@ -1,4 +1,5 @@
-import { masked, plainLines } from "../plain-text.ts";
+import { masked } from "../masking.ts";
+import { plainLines } from "../plain-text.ts";
 
 export interface FailedStart {
   /** The changeling's. */

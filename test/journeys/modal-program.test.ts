@@ -180,7 +180,7 @@ async function deploy(spec: AppSpec, secrets: Record<string, string>, tarball?: 
   const folder = join(stack.home, "node_modules/changelings");
   cpSync(programFolder, join(folder, "modal/program"), { recursive: true });
   mkdirSync(join(folder, "local/runs"), { recursive: true });
-  for (const file of ["local/runs/run-command.sh", "local/runs/git-work.sh"])
+  for (const file of ["local/runs/run-command.sh", "local/runs/git-work.sh", "local/runs/mask.awk"])
     cpSync(join(programFolder, "../..", file), join(folder, file));
   const file = join(stack.home, `${spec.name}.json`);
   writeFileSync(file, canonicalJson({ ...spec, secrets: Object.keys(secrets) }));

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from lab import GIT_WORK, PROGRAM, RUN_COMMAND, USER_ID, Lab
+from lab import GIT_WORK, MASK, PROGRAM, RUN_COMMAND, USER_ID, Lab
 
 from app_spec import AppSpec
 from fire import fire
@@ -93,6 +93,7 @@ class Firing(Lab):
             program=self.folder / "program",
             run_command=RUN_COMMAND,
             git_work=GIT_WORK,
+            mask=MASK,
             tarball=self.folder / "repo.tar.gz",
             work_dir=self.folder / "code/project",
             environment=environment,

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from lab import GIT_WORK, PROGRAM, Lab
+from lab import GIT_WORK, MASK, PROGRAM, Lab
 
 RUN = "fixer-2026-11-21-05-00-00"
 BRANCH = f"changelings/{RUN}"
@@ -35,6 +35,7 @@ class Sandbox(Lab):
         for script in ("prepare.sh", "watch.sh", "remove-secrets.sh", "git-credential.sh"):
             shutil.copy(PROGRAM / script, self.here)
         shutil.copy(GIT_WORK, self.here)
+        shutil.copy(MASK, self.here)
         self.plan(
             run=RUN, changeling="fixer", repo=str(self.origin), branch="main", new_branch=BRANCH, commit="",
             timeout_seconds=60, settle_seconds=1, ends="leaves-status", git_name="Ann O'Dyne",

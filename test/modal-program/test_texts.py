@@ -1,12 +1,13 @@
 """What is pure: argument lists, environment files, payloads, images, masking, and what mngr printed."""
 
+import base64
 import json
 import random
 import subprocess
 import tarfile
 from pathlib import Path
 
-from lab import HOSTILE, RUN_COMMAND, SPEC, USER_ID, Lab
+from lab import HOSTILE, MASK, RUN_COMMAND, SPEC, USER_ID, Lab
 
 import mngr_client
 import payload
@@ -236,4 +237,12 @@ class Masking(Lab):
     def test_hides_values_their_json_and_their_lines(self) -> None:
         secret = 'first line"\nsecond line'
         text = f"{secret} {json.dumps(secret)} second line, and tok"
-        self.assertEqual(masked(text, [secret, "tok", ""]), '*** "***" ***, and tok')
+        self.assertEqual(masked(text, [secret, "tok", ""], MASK), '***\n*** "***\\n***" ***, and tok')
+
+    def test_hides_base64_and_what_is_no_utf8(self) -> None:
+        header = base64.b64encode(b"x-access-token:ghp_0123456789").decode()
+        shown = masked(f"{header}\n\udcff é ghp_0123456789\n", ["ghp_0123456789"], MASK)
+        self.assertRegex(shown, "^eC1hY2Nlc3MtdG9rZW46\\*\\*\\*=*\n\udcff é \\*\\*\\*\n$")
+
+    def test_withholds_what_it_can_not_redact(self) -> None:
+        self.assertEqual(masked("hush", ["hush"], Path("/nowhere")), "(withheld: secrets could not be redacted from it)")

@@ -96,6 +96,21 @@ class WatchWork(Watching):
         self.assert_end(ended, "no_changes", "it made no commit", [])
         self.assertRegex(ended["warnings"][0], r"^origin/main was rewound while it ran, .*: 1 commit less than before$")
 
+    def test_secrets_are_kept_out_of_all_that_is_written_down(self) -> None:
+        (self.host_dir / "env").write_text('GH_TOKEN="ghp_0123456789"\n')
+        (self.host_dir / "agents/agent-1/env").write_text('API_KEY="hush \\$HOME"\n')
+        self.program("tmux", f"""#!/bin/sh
+case $1 in
+  has-session) test -e "{self.folder}/session" ;;
+  capture-pane) printf 'a hush $HOME b\\neC1hY2Nlc3MtdG9rZW46Z2hwXzAxMjM0NTY3ODk=\\nhush%%20%%24HOME\\n' ;;
+esac
+""")
+        self.happen = lambda: self.commit("Use ghp_0123456789")
+        ended = self.watched(ends="settles")
+        self.assert_end(ended, "succeeded", None, ["Use ***"])
+        output = (self.records / "output.log").read_text()
+        self.assertRegex(output, r"^a \*\*\* b\neC1hY2Nlc3MtdG9rZW46\*\*\*=?\n\*\*\*\n$")
+
     def test_one_whose_repository_is_broken(self) -> None:
         self.happen = lambda: (self.command("true"), shutil.rmtree(self.work_dir / ".git"))
         self.assert_end(self.watched(), "failed", "its repository could not be read", [])

@@ -75,6 +75,7 @@ async function startCreate(plan: RunPlan, files: RunFiles, context: RunContext):
   ensureFolder(dirname(files.env));
   await noteStart(files, repository, context.env);
   writePrivateFile(files.env, envFileText({ ...identity, ...gh, ...spec.agent.env, ...secrets }));
+  writePrivateFile(files.secretNames, Object.keys({ ...gh, ...secrets }).join("\n"));
   if (spec.agent.message !== undefined) writePrivateFile(files.prompt, spec.agent.message);
   if (spec.agent.script !== undefined) writePrivateFile(files.script, spec.agent.script);
   const args = createArguments({

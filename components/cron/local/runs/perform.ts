@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { readTail, writePrivateFile } from "../../../files.ts";
 import { readSecrets } from "../../../installed-secrets.ts";
+import { masked, maskedLines } from "../../../masking.ts";
 import { MngrError } from "../../../mngr/client.ts";
-import { masked } from "../../../plain-text.ts";
 import { GitError } from "../../../source/git.ts";
 import type { RecordedRun } from "../../runs/fold.ts";
 import { appendRecord } from "../records.ts";
@@ -40,6 +40,8 @@ export async function performRun(
     const reason = error instanceof Error ? error.message : String(error);
     verdict = { outcome: "failed", reason, work: noWork };
   }
+  tidyLogs(plan, context);
+  verdict = withoutSecrets(verdict, Object.values(readSecrets(context.paths, plan.spec.name)));
   const { commits, branches, warnings } = verdict.work;
   const isOnOwnBranch = branches.every(({ name }) => name === branchOf(plan.id));
   appendRecord(context.paths, {
@@ -79,12 +81,27 @@ interface Conclusion extends Verdict {
   readonly work: Work;
 }
 
+/** An agent, or git, may have put one into what the record is to say. */
+function withoutSecrets({ outcome, reason, work }: Conclusion, secrets: readonly string[]): Conclusion {
+  const { commits, warnings } = work;
+  const texts = [...(reason === undefined ? [] : [reason]), ...warnings, ...commits.map(({ subject }) => subject)];
+  const shown = maskedLines(texts, secrets);
+  return {
+    outcome,
+    reason: reason === undefined ? undefined : shown.shift(),
+    work: {
+      ...work,
+      warnings: shown.splice(0, warnings.length),
+      commits: commits.map(({ hash }, index) => ({ hash, subject: shown[index] ?? "" })),
+    },
+  };
+}
+
 /** Stops the agent, and only then looks at what it did: until then it could do more. */
 async function conclude(plan: RunPlan, agent: CreatedAgent, ending: Ending, context: RunContext): Promise<Conclusion> {
   const { spec } = plan;
   if (spec.agent.isConversational && ending.kind !== "destroyed") await saveConversation(plan, agent.agentId, context);
   const complaint = ending.kind === "destroyed" ? undefined : await stopAgent(plan, agent.agentId, context);
-  tidyOutput(plan, context);
   const work = await workOf(plan, agent, context);
   const remains = { ...work, worktree: agent.worktree, timeoutSeconds: spec.timeoutSeconds };
   const verdict = verdictOf(ending, remains);
@@ -123,17 +140,21 @@ async function saveConversation(plan: RunPlan, agentId: string, context: RunCont
   const transcript = await mngr.transcript(agentId).catch(() => "");
   const text = transcript.trim() === "" ? await mngr.capture(agentId).catch(() => "") : transcript;
   // Taken up again after a crash, the agent may be stopped already: what was saved then stays.
-  if (text.trim() !== "") writePrivateFile(runFiles(context.paths, plan.spec.name, plan.id).output, text);
+  const secrets = Object.values(readSecrets(context.paths, plan.spec.name));
+  if (text.trim() !== "") writePrivateFile(filesOf(plan, context).output, masked(text, secrets));
 }
 
-/** What it printed can be read later: its end, without the secrets that it may have told. */
-function tidyOutput({ spec, id }: RunPlan, { paths, log }: RunContext): void {
-  const { output } = runFiles(paths, spec.name, id);
-  try {
-    const text = readTail(output, keptOutputBytes);
-    if (text !== "") writePrivateFile(output, masked(text, Object.values(readSecrets(paths, spec.name))));
-  } catch (error) {
-    log(`${id}: ${output} stays as it is: ${error instanceof Error ? error.message : error}`);
+/** What it and mngr printed can be read later: the end of it, without secrets, which mngr's own words may hold too. */
+function tidyLogs(plan: RunPlan, context: RunContext): void {
+  const { output, createLog } = filesOf(plan, context);
+  for (const file of [output, createLog]) {
+    try {
+      const text = readTail(file, keptOutputBytes);
+      const shown = masked(text, Object.values(readSecrets(context.paths, plan.spec.name)));
+      if (text !== shown || text.length >= keptOutputBytes) writePrivateFile(file, shown);
+    } catch (error) {
+      context.log(`${plan.id}: ${file} stays as it is: ${error instanceof Error ? error.message : error}`);
+    }
   }
 }
 

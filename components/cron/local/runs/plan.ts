@@ -34,6 +34,8 @@ export interface RunFiles {
   /** What its record is to warn of: one in each line; absent when there is nothing. */
   readonly warnings: string;
   readonly output: string;
+  /** Names of the variables that hold secrets: `run-command.sh` keeps their values out of the output. */
+  readonly secretNames: string;
   /** The command's exit status; appears, whole, when it has ended. */
   readonly exit: string;
 }
@@ -53,6 +55,7 @@ export function runFiles(paths: InstallationPaths, changeling: string, id: strin
     refs: join(folder, "refs"),
     warnings: join(folder, "warnings"),
     output: join(folder, "output.log"),
+    secretNames: join(folder, "secrets"),
     exit: join(folder, "exit.json"),
   };
 }

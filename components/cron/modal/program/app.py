@@ -44,6 +44,7 @@ def _image() -> modal.Image:
         # Local runs use the same wrapper of command agents, and the same look at what a run did.
         .add_local_file(_HERE.parent.parent / "local/runs/run-command.sh", str(_FOLDER / "run-command.sh"))
         .add_local_file(_HERE.parent.parent / "local/runs/git-work.sh", str(_FOLDER / "git-work.sh"))
+        .add_local_file(_HERE.parent.parent / "local/runs/mask.awk", str(_FOLDER / "mask.awk"))
     )
     if spec.image == "pinned":
         image = image.add_local_file(os.environ["CHANGELING_TARBALL"], str(_FOLDER / "repo.tar.gz"))
@@ -84,6 +85,7 @@ def fire(cause: str = "schedule", request: str = "", mode: str = "run") -> dict[
         program=_FOLDER / "program",
         run_command=_FOLDER / "run-command.sh",
         git_work=_FOLDER / "git-work.sh",
+        mask=_FOLDER / "mask.awk",
         tarball=_FOLDER / "repo.tar.gz",
         work_dir=Path("/code/project"),
         environment=os.environ,

@@ -227,7 +227,7 @@ class _Firing:
         return result
 
     def _failed(self, run: str, error: Exception) -> dict[str, object]:
-        reason = masked(f"{error}", self._hidden)
+        reason = masked(f"{error}", self._hidden, self.place.mask)
         if self._has_started_create:
             self._clear_away(run)
         self.place.reload()
@@ -291,7 +291,7 @@ class _Firing:
 
     def _keep_log(self, run: str, process: Process) -> None:
         """Its stdout is for programs; why it failed stands in the run's record."""
-        text = masked(process.stderr, self._hidden).encode()[-_LOG_BYTES:]
+        text = masked(process.stderr, self._hidden, self.place.mask).encode("utf-8", "replace")[-_LOG_BYTES:]
         (self.records.folder(run) / "create.log").write_bytes(text)
 
     def _start(self, args: list[str], name: str) -> Process:

@@ -90,7 +90,7 @@ def _payload(spec: AppSpec, place: Place, run: str) -> dict[str, bytes]:
     }
     names = ("prepare.sh", "watch.sh", "remove-secrets.sh", "git-credential.sh")
     scripts = {name: place.program / name for name in names}
-    scripts |= {path.name: path for path in (place.run_command, place.git_work)}
+    scripts |= {path.name: path for path in (place.run_command, place.git_work, place.mask)}
     return payload.payload_files(plan, scripts, _public_keys(place.home), spec.agent.script)
 
 

@@ -17,6 +17,7 @@ class Place:
     program: Path
     run_command: Path
     git_work: Path
+    mask: Path
     tarball: Path
     # Of the agent: mngr takes the path of its source for it, so this is one here as there.
     work_dir: Path

@@ -69,6 +69,7 @@ if [ ! -f "$here/base" ]; then
 fi
 
 mkdir -p "$here/run" && chmod 700 "$here/run"
+cp "$here/plan/secrets" "$here/run/secrets"
 if mkdir "$here/watched" 2>/dev/null; then
   setsid sh "$here/watch.sh" >"$here/watch.log" 2>&1 </dev/null &
 fi

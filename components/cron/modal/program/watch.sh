@@ -128,6 +128,19 @@ json() {
   printf '"'
 }
 
+# Keeps the values of secrets out of what is written down: those that mngr gave the agent, and the sandbox.
+mask() {
+  # shellcheck disable=SC2016 # it is another shell's text
+  timeout 20 sh -c '
+    set -a
+    for file in "$1"/env "$1"/agents/*/env; do
+      [ ! -f "$file" ] || . "$file" >/dev/null 2>&1
+    done
+    set +a
+    MASKED=$(cat "$2/plan/secrets") LC_ALL=C exec awk -f "$2/mask.awk"
+  ' mask "$host_dir" "$here" || echo "(withheld: secrets could not be redacted from it)"
+}
+
 # Lines of what git-work.sh says.
 work() { sed -n "s/^$1 //p" "$here/work"; }
 
@@ -142,7 +155,7 @@ look() {
 
 # As JSON.
 commits() {
-  work commit | {
+  work commit | mask | {
     separator=''
     while read -r hash subject; do
       printf '%s{"hash":"%s","subject":%s}' "$separator" "$hash" "$(json "$subject")"
@@ -269,7 +282,7 @@ warnings() {
       [ "$name" = "$remote" ] || printf 'its branch %s is on the remote as %s\n' "$name" "$remote"
     done <"$here/pushes"
     work warning
-  } | while IFS= read -r warning; do
+  } | mask | while IFS= read -r warning; do
     printf '%s%s' "$separator" "$(json "$warning")"
     separator=,
   done
@@ -283,7 +296,7 @@ save_output() {
     timeout 10 tmux capture-pane -p -S - -t "=$session:" |
       sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' |
       tail -c "$output_bytes"
-  fi >"$folder/output.log" 2>/dev/null
+  fi 2>/dev/null | mask >"$folder/output.log" 2>/dev/null
 }
 
 write_end() {
@@ -295,7 +308,6 @@ write_end() {
     printf ',"commits":[%s]' "$commits"
     ! cut -d ' ' -f 3 "$here/pushes" | grep -qvFx -e "$new_branch" || printf ',"branches":[%s]' "$(branches)"
     base=$(grep -Ex '[0-9a-f]{40,64}' "$here/base") && printf ',"base":"%s"' "$base"
-    warnings=$(warnings)
     [ -z "$warnings" ] || printf ',"warnings":[%s]' "$warnings"
     printf '}\n'
   } >"$folder/.ended.json.new" && mv "$folder/.ended.json.new" "$folder/ended.json"
@@ -333,6 +345,8 @@ look
 commits=$(commits)
 verdict
 push
+[ -z "$reason" ] || reason=$(printf '%s\n' "$reason" | mask)
+warnings=$(warnings)
 # Before its end is recorded: what is recorded as ended needs no further cleaning.
 sh "$here/remove-secrets.sh"
 for _ in 1 2 3; do

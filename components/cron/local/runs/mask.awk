@@ -1,0 +1,145 @@
+# Copies its input with `***` in place of secrets, line by line as they come: the one definition of how a secret may be
+# written. Needs LC_ALL=C, so that characters are bytes.
+# MASKED has the names of the environment variables that hold the secrets, separated by spaces or lines.
+#
+# A secret is found as it is, and however its characters are escaped in JSON, percent-encoded or form-encoded, also in a
+# mixture; each line of a long one by itself; and in base64 of any text that it is part of, in both alphabets. So is
+# the password of any URL. Secrets of less than 4 characters are not looked for: they would turn up in everything.
+
+function literal(c) {
+  if (c ~ /[A-Za-z0-9]/) return c
+  if (c == "\\" || c == "^") return "\\" c
+  return "[" c "]"
+}
+
+# Hexadecimal digits of either case.
+function hex(code, digits,    text, out, at, c) {
+  text = sprintf("%0" digits "X", code)
+  for (at = 1; at <= digits; at++) {
+    c = substr(text, at, 1)
+    out = out (c ~ /[A-F]/ ? "[" c tolower(c) "]" : c)
+  }
+  return out
+}
+
+function percent(c) { return "%" hex(ord[c], 2) }
+
+# How one byte of ASCII may be written.
+function ascii(c,    forms) {
+  if (c ~ /[A-Za-z0-9_.-]/) return literal(c)
+  forms = literal(c) "|" percent(c) "|\\\\u" hex(ord[c], 4)
+  if (c == "\"" || c == "\\" || c == "/") forms = forms "|\\\\" literal(c)
+  if (c == "\t") forms = forms "|\\\\t"
+  if (c == " ") forms = forms "|[+]"
+  return "(" forms ")"
+}
+
+# How a character of several bytes may be written.
+function wide(bytes,    at, plain, code, lead) {
+  for (at = 1; at <= length(bytes); at++) plain = plain "(" literal(substr(bytes, at, 1)) "|" percent(substr(bytes, at, 1)) ")"
+  lead = length(bytes)
+  code = ord[substr(bytes, 1, 1)] - (lead == 2 ? 192 : lead == 3 ? 224 : 240)
+  for (at = 2; at <= lead; at++) code = code * 64 + ord[substr(bytes, at, 1)] - 128
+  if (code < 65536) return "(" plain "|\\\\u" hex(code, 4) ")"
+  code -= 65536
+  return "(" plain "|\\\\u" hex(55296 + int(code / 1024), 4) "\\\\u" hex(56320 + code % 1024, 4) ")"
+}
+
+function written(text,    at, c, size, out) {
+  for (at = 1; at <= length(text); at += size) {
+    c = substr(text, at, 1)
+    size = ord[c] < 192 ? 1 : ord[c] < 224 ? 2 : ord[c] < 240 ? 3 : 4
+    if (size > 1 && at + size - 1 <= length(text)) out = out wide(substr(text, at, size))
+    else {
+      size = 1
+      out = out (ord[c] < 128 ? ascii(c) : "(" literal(c) "|" percent(c) ")")
+    }
+  }
+  return out
+}
+
+# A text in base64 when so many other bytes come before it: what the text alone determines, and of the characters before
+# and after it those that hold some of its bits.
+function base64(text, before,    at, code, bits, held, out, c, shared) {
+  held = before * 8
+  bits = 0
+  while (held >= 6) { held -= 6; out = out "A" }
+  for (at = 1; at <= length(text); at++) {
+    bits = bits * 256 + ord[substr(text, at, 1)]
+    held += 8
+    while (held >= 6) {
+      held -= 6
+      code = int(bits / power[held])
+      bits -= code * power[held]
+      out = out substr(alphabet, code + 1, 1)
+    }
+  }
+  out = substr(out, before == 0 ? 1 : before + 2)
+  text = ""
+  for (at = 1; at <= length(out); at++) {
+    c = substr(out, at, 1)
+    text = text (c == "+" ? "([+-]|%2[Bb])" : c == "/" ? "([/_]|%2[Ff])" : c)
+  }
+  shared = "[A-Za-z0-9+/_-]?"
+  return (before == 0 ? "" : shared) text (held == 0 ? "" : shared)
+}
+
+# Longer ones first: a shorter one may be a part of them.
+function add(pattern, size,    at) {
+  for (at = ++count; at > 1 && sizes[at - 1] < size; at--) {
+    sizes[at] = sizes[at - 1]
+    patterns[at] = patterns[at - 1]
+  }
+  sizes[at] = size
+  patterns[at] = pattern
+}
+
+# In pieces of about this many bytes, since a pattern must not grow without end.
+function pieces(text, most, parts,    count, size, at) {
+  count = int((length(text) + most - 1) / most)
+  size = int((length(text) + count - 1) / count)
+  for (at = 1; at <= count; at++) parts[at] = substr(text, (at - 1) * size + 1, size)
+  return count
+}
+
+function hide(secret,    lines, number, least, at, parts, total, each, before) {
+  number = split(secret, lines, /\r?\n/)
+  # A short line among longer ones is no secret by itself, and would blot out half of the text.
+  least = 4
+  for (at = 1; at <= number; at++) if (number > 1 && length(lines[at]) >= 8) least = 8
+  for (at = 1; at <= number; at++) {
+    if (length(lines[at]) < least || lines[at] ~ /^[ \t]*$/) continue
+    total = pieces(lines[at], 64, parts)
+    for (each = 1; each <= total; each++) add(written(parts[each]), length(parts[each]))
+  }
+  if (length(secret) < 6) return
+  total = pieces(secret, 48, parts)
+  for (each = 1; each <= total; each++)
+    if (length(parts[each]) >= 6)
+      for (before = 0; before < 3; before++) add(base64(parts[each], before), length(parts[each]))
+}
+
+# The passwords of URLs, whosever they are.
+function without_passwords(line,    out, colon) {
+  while (match(line, /:\/\/[^\/:@ \t"'<>]*:[^\/@ \t"'<>]+@/)) {
+    colon = RSTART + 2 + index(substr(line, RSTART + 3), ":")
+    out = out substr(line, 1, colon) "***@"
+    line = substr(line, RSTART + RLENGTH)
+  }
+  return out line
+}
+
+BEGIN {
+  # busybox may have no powers of its own.
+  for (at = power[0] = 1; at < 32; at++) power[at] = power[at - 1] * 2
+  alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+  for (at = 1; at < 256; at++) ord[sprintf("%c", at)] = at
+  number = split(ENVIRON["MASKED"], names, /[ \n]+/)
+  for (each = 1; each <= number; each++) if (length(ENVIRON[names[each]]) >= 4) hide(ENVIRON[names[each]])
+}
+
+{
+  for (at = 1; at <= count; at++) gsub(patterns[at], "***")
+  print without_passwords($0)
+  fflush()
+}
