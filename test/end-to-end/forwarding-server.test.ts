@@ -14,6 +14,7 @@ import { adminRequest, NotRunning } from "../../components/web/forwarding/admin-
 import { configPath, type ForwardingConfig } from "../../components/web/forwarding/program/config.ts";
 import { forwardingState } from "../../components/web/forwarding/state.ts";
 import { newAgentId, writeRecord } from "../../components/web/record.ts";
+import { SmallBrowser } from "../support/small-browser.ts";
 
 const program = fileURLToPath(new URL("../../components/web/forwarding/program/main.ts", import.meta.url));
 const login = z.object({ url: z.string() });
@@ -128,15 +129,15 @@ describe("the forwarding server's program", () => {
     expect(forwardingState(paths)).toMatchObject({ alive: true, pid: child.pid, current: true });
     const search = await mint();
     expect((await ask(port, `/login${search}`))?.status).toBe(200);
-    const entered = await ask(port, `/authenticate${search}`);
-    expect(entered?.status).toBe(302);
-    expect((await ask(port, "/", entered?.cookie))?.body).toContain(`<a href="/${agentId}/">ada</a>`);
+    const browser = new SmallBrowser(port);
+    const { status, body } = await browser.open(`/authenticate${search}`);
+    expect([status, body.includes(`<a href="/${agentId}/">ada</a>`)]).toEqual([200, true]);
 
     const modes = readdirSync(paths.forwarding).map((file) => statSync(join(paths.forwarding, file)).mode & 0o077);
     expect(new Set(modes)).toEqual(new Set([0]));
     // Neither the code nor the cookie stands anywhere.
     const code = new URLSearchParams(search).get("one_time_code") ?? "?";
-    const value = entered?.cookie?.split("=")[1] ?? "?";
+    const value = browser.mainCookies.split("=")[1] ?? "?";
     const texts = readdirSync(paths.forwarding)
       .filter((file) => statSync(join(paths.forwarding, file)).isFile())
       .map((file) => readFileSync(join(paths.forwarding, file), "latin1"));
@@ -190,7 +191,7 @@ describe("the forwarding server's program", () => {
       const { child, port } = await start();
       key ??= readFileSync(join(paths.forwarding, "key"), "utf8");
       expect(readFileSync(join(paths.forwarding, "key"), "utf8")).toBe(key);
-      for (const cookie of cookies.slice(-3)) expect((await ask(port, "/", cookie))?.body).toContain(agentId);
+      for (const cookie of cookies.slice(-3)) expect((await ask(port, `/${agentId}/`, cookie))?.status).toBe(302);
 
       // Those that were tried while it was killed: at most good now if nobody was let in with them then.
       const codes = [...pending, ...(await Promise.all(Array.from({ length: 4 }, mint)))];

@@ -11,6 +11,7 @@ import { projectFolder } from "../../scripts/project.ts";
 import { installationOf, pulumi } from "../../scripts/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 import { runScript } from "../support/run-script.ts";
+import { SmallBrowser } from "../support/small-browser.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
 import { freePort } from "../support/web-stack.ts";
 
@@ -70,12 +71,10 @@ describe("npm start and npm stop", () => {
   it("leaves a web changeling running, whose login URL lets a browser in, once", async () => {
     const { stdout } = await run("changeling", ["login-url", "chat"]);
     const [, id] = /agent_id=(agent-[0-9a-f]{32})&/.exec(stdout) ?? [];
-    const authenticate = () => fetch(stdout.trim().replace("/login?", "/authenticate?"), { redirect: "manual" });
-    const { status, headers } = await authenticate();
-    expect([status, (await authenticate()).status]).toEqual([302, 403]);
-    const cookie = headers.getSetCookie().map((each) => each.split(";")[0]);
-    const page = await fetch(`http://localhost:${port}/`, { headers: { cookie: cookie.join("; ") } });
-    expect(await page.text()).toContain(id);
+    const browser = new SmallBrowser(Number(port));
+    const authenticate = stdout.trim().replace("/login?", "/authenticate?");
+    expect((await browser.open(authenticate)).body).toContain(id);
+    expect((await new SmallBrowser(Number(port)).open(authenticate)).status).toBe(403);
   });
 
   it("works a second time, changing nothing but firing again", async () => {

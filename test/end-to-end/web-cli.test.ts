@@ -95,7 +95,7 @@ describe("the changeling command for web changelings", () => {
       new RegExp(`^http://localhost:${port}/login\\?agent_id=${chat.agentId}&one_time_code=\\S+\\n$`),
     );
     expect(await answerOf("forward")).toMatchObject({ port, logins: [{ name: "chat", agentId: chat.agentId }] });
-    expect((await answerOf("logs", "chat")).text).toContain("127.0.0.1");
+    expect((await answerOf("logs", "chat")).text).toContain("listens on unix:/");
     for (const verb of ["run", "runs", "pause"]) {
       const { code, stderr } = await changeling(verb, "chat");
       expect([code, stderr]).toEqual([1, expect.stringContaining("chat is a web changeling: ")]);

@@ -8,7 +8,7 @@ import { schedulerState } from "../../components/cron/local/state.ts";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
 import { projectFolder } from "../../scripts/project.ts";
-import { ask } from "../support/upstreams.ts";
+import { SmallBrowser } from "../support/small-browser.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
 import { freePort } from "../support/web-stack.ts";
 import { OtherProgram } from "./other-program.ts";
@@ -227,10 +227,10 @@ describe("WebChangeling and ForwardingServer in another program", () => {
       env: program.env,
       encoding: "utf8",
     });
-    const jar = new Map<string, string>();
+    const browser = new SmallBrowser(port);
     // What the page of /login does by script.
-    await browse(login.trim().replace("/login?", "/authenticate?"), jar);
-    expect(await browse(`http://localhost:${port}/${agentId}/`, jar)).toEqual({ at: url, text: "first\n" });
+    await browser.open(login.trim().replace("/login?", "/authenticate?"));
+    expect(await browser.open(`/${agentId}/`)).toMatchObject({ url, body: "first\n" });
     expect(program.up()).toMatch(/Resources:\n +5 unchanged\n/);
     program.destroy();
     expect(existsSync(program.paths.forwarding)).toBe(false);
@@ -252,18 +252,3 @@ const outputs = z.object({
   servers: z.record(z.string(), z.string()),
   url: z.string(),
 });
-
-/** As a browser goes to a page: through redirects, with the cookies of each host. */
-async function browse(from: string, jar: Map<string, string>): Promise<{ at: string; text: string }> {
-  let url = new URL(from);
-  for (let hop = 0; hop < 10; hop++) {
-    const headers = { host: url.host, accept: "text/html", cookie: jar.get(url.host) ?? "" };
-    // Not every resolver knows the names below localhost.
-    const { headers: answered, body: text } = await ask(url, { hostname: "127.0.0.1", headers });
-    const [cookie] = answered["set-cookie"] ?? [];
-    if (cookie !== undefined) jar.set(url.host, cookie.split(";")[0] ?? "");
-    if (answered.location === undefined) return { at: url.href, text };
-    url = new URL(answered.location, url);
-  }
-  throw new Error(`${from} leads round in circles`);
-}

@@ -9,6 +9,7 @@ import { stopForwardingServer } from "../../components/web/forwarding/supervise.
 import { installationOf } from "../../scripts/stack.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { imageArguments } from "../support/forwarding-image.ts";
+import { SmallBrowser } from "../support/small-browser.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
 import { agentIdOf, freePort, loginUrl } from "../support/web-stack.ts";
 import { withDocker } from "../support/with-docker.ts";
@@ -29,7 +30,7 @@ await withDocker("the forwarding server in Docker", (engine) => {
   let port: number;
   let buildArgs: string[];
   let container: string;
-  let cookie: string;
+  let browser: SmallBrowser;
 
   beforeAll(async () => {
     vi.stubEnv("DOCKER_HOST", env.DOCKER_HOST);
@@ -37,6 +38,7 @@ await withDocker("the forwarding server in Docker", (engine) => {
     source = new WebAgentRepo();
     container = containerName(installationOf(stack.stack));
     [port, buildArgs] = await Promise.all([freePort(), imageArguments(engine, base)]);
+    browser = new SmallBrowser(port);
   });
   afterAll(async () => {
     await stopForwardingServer(installationOf(stack.stack), stack.home);
@@ -59,18 +61,14 @@ await withDocker("the forwarding server in Docker", (engine) => {
     return stdout;
   };
   const inspect = async () => inspected.parse(JSON.parse(await docker("inspect", "--format", "{{json .}}", container)));
-  const at = (path: string) => `http://localhost:${port}${path}`;
-  const page = async () =>
-    (await fetch(at(`/${agentIdOf(stack, "elena")}/`), { headers: { cookie }, redirect: "manual" })).text();
+  const page = async () => (await browser.open(`/${agentIdOf(stack, "elena")}/`)).body;
   const eventually = async (what: () => Promise<string | boolean>, is: string | boolean = true) =>
     expect.poll(() => what().catch(String), { timeout: 30_000, interval: 200 }).toBe(is);
 
   /** Uses up a login URL. @returns what came of it */
   async function logIn(url: string): Promise<number> {
-    const answer = await fetch(url.replace("/login?", "/authenticate?"), { redirect: "manual" });
-    const [given] = answer.headers.getSetCookie();
-    if (given !== undefined) cookie = given.split(";")[0] ?? "";
-    return answer.status;
+    const { statuses } = await browser.open(url.replace("/login?", "/authenticate?"));
+    return statuses[0] ?? 0;
   }
 
   it("runs in a container of the person's own, on the machine's network", async () => {

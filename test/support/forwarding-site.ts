@@ -8,6 +8,7 @@ import { type Access, openAccess } from "../../components/web/forwarding/program
 import type { ForwardingConfig } from "../../components/web/forwarding/program/config.ts";
 import type { Proxy as AgentProxy, ProxyRequest } from "../../components/web/forwarding/program/proxy/proxy.ts";
 import { createForwardingServer, type ForwardingServer } from "../../components/web/forwarding/program/server.ts";
+import { navigation, SmallBrowser } from "./small-browser.ts";
 
 export const ada = agentView("a", "ada");
 export const bob = agentView("b", "bob");
@@ -61,15 +62,15 @@ export interface ForwardingSite extends AsyncDisposable {
   readonly proxied: readonly Omit<ProxyRequest, "placeOf">[];
   ask(path: string, question?: Question): Promise<Answered>;
   /** Follows redirects within the site as a browser does, with its cookies by origin. */
-  browser(): Browser;
+  browser(): SmallBrowser;
   /** Logs a browser in and gives its main cookie, `name=value`. */
   login(agent: AgentView): Promise<string>;
+  /** The key that the main origin's pages keep for a login. @param cookie of the main origin */
+  keyOf(agent: AgentView, cookie: string): string;
+  /** What the script of `/` shows to whoever has these logins. */
+  list(logins: readonly (readonly [AgentView, string])[]): Promise<string>;
   /** Sends bytes as they are; what comes back until the connection ends, or after the first answer. */
   raw(text: string): Promise<string>;
-}
-
-export interface Browser {
-  open(url: string, headers?: Record<string, string>): Promise<Answered & { readonly url: string }>;
 }
 
 /** Of an agent's own origin. */
@@ -77,15 +78,31 @@ export function hostOf({ server }: ForwardingSite, id: string, name?: string): s
   return `${name === undefined ? "" : `${name}.`}${id}.localhost:${server.port}`;
 }
 
-/** The cookie of ada's own origin, as the way through the ticket gives it. @param cookie of the main origin */
-export async function enter(site: ForwardingSite, cookie: string, path = `/${ada.id}/`): Promise<string> {
-  const { location = "" } = await site.ask(path, { cookie, headers: navigation });
-  const url = new URL(location);
-  return (await site.ask(url.pathname + url.search, { host: url.host, headers: linked })).cookie;
+/** Of a script's request. */
+export function json(content: object): { method: string; headers: Record<string, string>; body: string } {
+  return { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(content) };
 }
 
-/** A browser that goes to a page. */
-export const navigation = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none" };
+/** The way to ada's own origin, up to the address with the ticket. @param cookie of the main origin */
+export async function ticketFor(
+  site: ForwardingSite,
+  cookie: string,
+  host = hostOf(site, ada.id),
+): Promise<{ url: URL; browser: string }> {
+  const asked = await site.ask("/", { host, headers: linked });
+  const { pathname, search } = new URL(asked.location ?? "");
+  const content = { agent_id: ada.id, key: site.keyOf(ada, cookie), from: pathname + search };
+  const { body } = await site.ask("/enter", { cookie, ...json(content) });
+  return { url: new URL(JSON.parse(body).location), browser: asked.cookie };
+}
+
+/** The cookie of ada's own origin, as the way through the ticket gives it. @param cookie of the main origin */
+export async function enter(site: ForwardingSite, cookie: string, host?: string): Promise<string> {
+  const { url, browser } = await ticketFor(site, cookie, host);
+  return (await site.ask(url.pathname + url.search, { host: url.host, cookie: browser, headers: linked })).cookie;
+}
+
+export { navigation };
 
 /** As `navigation`, from a page of another site. */
 export const linked = { ...navigation, "sec-fetch-site": "cross-site" };
@@ -103,7 +120,14 @@ export async function openSite(
     ...options,
   };
   const { codeTtlSeconds, cookieTtlSeconds, publicUrl } = config;
-  const access = openAccess({ folder, codeTtlSeconds, cookieTtlSeconds, isSecure: publicUrl !== null, log: write });
+  const access = openAccess({
+    folder,
+    codeTtlSeconds,
+    cookieTtlSeconds,
+    isSecure: publicUrl !== null,
+    hasAgentHosts: config.routing === "host",
+    log: write,
+  });
   const agents = agentsOf(views);
   const proxied: Omit<ProxyRequest, "placeOf">[] = [];
   const note = ({ placeOf: _, ...at }: ProxyRequest) => void proxied.push(at);
@@ -120,13 +144,23 @@ export async function openSite(
   };
   const server = await createForwardingServer({ config, access, agents, proxy, log: write });
   const ask = (path: string, question: Question = {}) => askServer(server, path, question);
+  const keyOf = (agent: AgentView, cookie: string) => {
+    const session = access.session(agent.id, "main", cookie);
+    return session === undefined ? "" : access.loginKey(agent.id, session);
+  };
   return {
     ...{ folder, server, access, agents, log, proxied, ask },
-    browser: () => new SmallBrowser(ask, server),
+    browser: () => new SmallBrowser(server.port, server.url),
+    keyOf,
     async login(agent) {
       const { url } = server.loginUrl(agent.id);
       const { cookie } = await ask(`/authenticate${new URL(url).search}`);
       return cookie;
+    },
+    async list(logins) {
+      const keys = logins.map(([agent, cookie]) => [agent.id, keyOf(agent, cookie) || "k".repeat(43)]);
+      const cookie = logins.map(([, each]) => each).join("; ");
+      return JSON.parse((await ask("/agents", { cookie, ...json({ keys }) })).body).html;
     },
     raw: (text) => rawExchange(server.port, text),
     async [Symbol.asyncDispose]() {
@@ -158,33 +192,6 @@ function askServer(server: ForwardingServer, path: string, question: Question): 
     asking.once("error", reject);
     asking.end(body);
   });
-}
-
-class SmallBrowser implements Browser {
-  readonly #ask: ForwardingSite["ask"];
-  readonly #server: ForwardingServer;
-  /** Cookies by host, `name` to `value`. */
-  readonly #jar = new Map<string, Map<string, string>>();
-
-  constructor(ask: ForwardingSite["ask"], server: ForwardingServer) {
-    this.#ask = ask;
-    this.#server = server;
-  }
-
-  async open(from: string, headers: Record<string, string> = navigation): Promise<Answered & { url: string }> {
-    let url = new URL(from, this.#server.url);
-    for (let hop = 0; hop < 10; hop++) {
-      const cookies = this.#jar.get(url.host) ?? new Map<string, string>();
-      this.#jar.set(url.host, cookies);
-      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") || undefined;
-      const answered = await this.#ask(url.pathname + url.search, { host: url.host, headers, cookie });
-      const [name = "", value = ""] = answered.cookie.split("=");
-      if (name !== "") cookies.set(name, value);
-      if (answered.location === undefined) return { ...answered, url: url.href };
-      url = new URL(answered.location, url);
-    }
-    throw new Error(`${from} leads round in circles`);
-  }
 }
 
 function rawExchange(port: number, text: string): Promise<string> {

@@ -56,7 +56,10 @@ describe("the admin socket", () => {
     const [adas, bobs] = [await site.login(ada), await site.login(bob)];
     expect(await adminRequest(site.folder, { op: "revoke", agent: ada.id })).toEqual({ revoked: ada.id });
     expect(await adminRequest(site.folder, { op: "revoke", agent: unknown })).toEqual({ revoked: unknown });
-    const { body } = await site.ask("/", { cookie: `${adas}; ${bobs}` });
+    const body = await site.list([
+      [ada, adas],
+      [bob, bobs],
+    ]);
     expect([body.includes(ada.id), body.includes(bob.id)]).toEqual([false, true]);
   });
 

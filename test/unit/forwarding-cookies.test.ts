@@ -182,8 +182,8 @@ describe("the header of a cookie", () => {
   });
 
   it("tells our cookies from those of agents", () => {
-    const ours = [`changeling_${ada}`, `__Host-changeling_${ada}`];
-    const theirs = ["changeling", "changeling_theme", `my_changeling_${ada}`, `__Secure-changeling_${ada}`, ""];
+    const ours = [`changeling_${ada}`, `__Host-changeling_${ada}`, `__Secure-changeling_${"0".repeat(32)}`];
+    const theirs = ["changeling", "changeling_theme", `my_changeling_${ada}`, `__Other-changeling_${ada}`, ""];
     expect(ours.filter(isOurCookie)).toEqual(ours);
     expect(theirs.filter(isOurCookie)).toEqual([]);
   });

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import { createForwardingServer } from "../../components/web/forwarding/program/server.ts";
-import { ada, agentsOf, enter, hostOf, linked, navigation, openSite } from "../support/forwarding-site.ts";
+import { ada, agentsOf, enter, hostOf, json, linked, navigation, openSite } from "../support/forwarding-site.ts";
 
 describe("the Host", () => {
   it.each([
@@ -50,14 +50,19 @@ describe("the Host", () => {
     expect(url.startsWith(`https://agents.example.com/login?agent_id=${ada.id}&one_time_code=`)).toBe(true);
     const { headers, cookie } = await site.ask(`/authenticate${new URL(url).search}`, { host });
     expect(headers["set-cookie"]?.[0]).toMatch(
-      new RegExp(`^__Host-changeling_${ada.id}=[\\w.-]+; Max-Age=3600; Path=/; HttpOnly; SameSite=Lax; Secure$`),
+      /^__Host-changeling_[0-9a-f]{32}=[\w.-]+; Max-Age=3600; Path=\/; HttpOnly; SameSite=Strict; Secure$/,
     );
     expect((await site.ask("/", { host: `localhost:${site.server.port}` })).status).toBe(421);
-    expect((await site.ask("/", { host, cookie: cookie.replace("__Host-", "") })).body).toContain(
-      "not logged in to any",
-    );
+    const key = site.access.loginKey(ada.id, site.access.session(ada.id, "main", cookie) ?? { id: "", expiresAt: 0 });
+    const list = (of: string) => site.ask("/agents", { host, cookie: of, ...json({ keys: [[ada.id, key]] }) });
+    expect(JSON.parse((await list(cookie)).body).keys).toHaveLength(1);
+    expect(JSON.parse((await list(cookie.replace("__Host-", ""))).body).keys).toEqual([]);
     const { location } = await site.ask(`/${ada.id}/`, { host, cookie, headers: navigation });
-    expect(location).toMatch(new RegExp(`^https://${ada.id}\\.agents\\.example\\.com/__changelings/enter\\?ticket=`));
+    expect(location).toBe(`https://${ada.id}.agents.example.com/`);
+    const own = await site.ask("/", { host: `${ada.id}.agents.example.com`, headers: linked });
+    expect(own.headers["set-cookie"]?.[0]).toMatch(
+      new RegExp(`^__Secure-changeling_browser=.*; SameSite=Lax; Secure; Domain=${ada.id}.agents.example.com$`),
+    );
   });
 });
 

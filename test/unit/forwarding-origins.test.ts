@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { ada, agentView, bob, enter, hostOf, linked, navigation, openSite } from "../support/forwarding-site.ts";
+import {
+  ada,
+  agentView,
+  bob,
+  enter,
+  hostOf,
+  json,
+  linked,
+  navigation,
+  openSite,
+  ticketFor,
+} from "../support/forwarding-site.ts";
 
 const many = agentView("a", "ada", { servers: ["web", "api", "Two words", "a/b"] });
 
@@ -9,18 +20,36 @@ describe("the way to an agent's own origin", () => {
     const cookie = await site.login(ada);
     const { port } = site.server;
     const first = await site.ask(`/${ada.id}/chat?x=1&y=%2F`, { cookie, headers: navigation });
-    expect(first.status).toBe(302);
-    const url = new URL(first.location ?? "");
+    expect([first.status, first.location]).toEqual([302, `http://${ada.id}.localhost:${port}/chat?x=1&y=%2F`]);
+    const own = { host: hostOf(site, ada.id), headers: linked };
+    const asked = await site.ask("/chat?x=1&y=%2F", own);
+    expect(asked.headers["set-cookie"]).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^changeling_browser=[\\w-]{43}; Max-Age=34560000; Path=/; HttpOnly; SameSite=Lax; Domain=${ada.id}.localhost$`,
+        ),
+      ),
+    ]);
+    const main = new URL(asked.location ?? "");
+    expect(main.origin + main.pathname).toBe(`${site.server.url}/${ada.id}/__changelings/enter`);
+    expect([...main.searchParams.keys()]).toEqual(["to", "browser"]);
+    const page = await site.ask(main.pathname + main.search, { cookie, headers: linked });
+    expect([page.status, page.body.includes('post("/enter"')]).toEqual([200, true]);
+    const content = { agent_id: ada.id, key: site.keyOf(ada, cookie), from: main.pathname + main.search };
+    const { body } = await site.ask("/enter", { cookie, ...json(content) });
+    const url = new URL(JSON.parse(body).location);
     expect(url.origin).toBe(`http://${ada.id}.localhost:${port}`);
     expect(url.pathname).toBe("/__changelings/enter");
     expect([...url.searchParams.keys()]).toEqual(["ticket", "to"]);
     expect(url.searchParams.get("to")).toBe("/chat?x=1&y=%2F");
 
     const { host } = url;
-    const second = await site.ask(url.pathname + url.search, { host, headers: linked });
+    const second = await site.ask(url.pathname + url.search, { host, cookie: asked.cookie, headers: linked });
     expect(second.headers["set-cookie"]).toEqual([
       expect.stringMatching(
-        new RegExp(`^changeling_${ada.id}=[\\w.-]+; Max-Age=\\d+; Path=/; HttpOnly; SameSite=Lax$`),
+        new RegExp(
+          `^changeling_[0-9a-f]{32}=[\\w.-]+; Max-Age=\\d+; Path=/; HttpOnly; SameSite=Lax; Domain=${ada.id}.localhost$`,
+        ),
       ),
     ]);
     expect(second.location).toBe(`${url.origin}/__changelings/enter?to=%2Fchat%3Fx%3D1%26y%3D%252F`);
@@ -33,9 +62,41 @@ describe("the way to an agent's own origin", () => {
       ...{ agent: ada, server: undefined, prefix: "", path: "/chat?x=1&y=%2F", publicOrigin: url.origin },
     });
 
-    const again = await site.ask(url.pathname + url.search, { host, headers: linked });
+    const again = await site.ask(url.pathname + url.search, { host, cookie: asked.cookie, headers: linked });
     expect([again.status, again.headers["set-cookie"]]).toEqual([403, undefined]);
     expect(again.body).toContain("Not logged in here");
+  });
+
+  it("gives its ticket's login to no browser but the one that it is for", async () => {
+    await using site = await openSite();
+    const { url, browser } = await ticketFor(site, await site.login(ada));
+    const path = url.pathname + url.search;
+    const another = (await site.ask("/", { host: url.host, headers: linked })).cookie;
+    for (const cookie of [undefined, another, browser.replace(/.$/, (last) => (last === "A" ? "B" : "A"))]) {
+      const { status, headers } = await site.ask(path, { host: url.host, cookie, headers: linked });
+      expect([status, headers["set-cookie"]]).toEqual([403, undefined]);
+    }
+    // A script of the agent can put a cookie of its own beside it.
+    const { status } = await site.ask(path, { host: url.host, cookie: `${another}; ${browser}`, headers: linked });
+    expect(status).toBe(302);
+  });
+
+  it("is closed to the main origin's cookie without its key, which other ports of its host do not get", async () => {
+    await using site = await openSite();
+    const cookie = await site.login(ada);
+    expect(cookie).not.toContain(ada.id);
+    const host = hostOf(site, ada.id);
+    const from = new URL((await site.ask("/", { host, headers: linked })).location ?? "");
+    const tries = [site.keyOf(ada, await site.login(ada)), "k".repeat(43), "", undefined].map((key) =>
+      site.ask("/enter", { cookie, ...json({ agent_id: ada.id, key, from: from.pathname + from.search }) }),
+    );
+    expect((await Promise.all(tries)).map(({ status }) => status)).toEqual([403, 403, 403, 403]);
+    const content = { agent_id: ada.id, key: site.keyOf(ada, cookie), from: from.pathname + from.search };
+    expect((await site.ask("/enter", json(content))).status).toBe(403);
+    expect((await site.ask("/enter", { cookie, ...json(content) })).status).toBe(200);
+    expect((await site.ask("/enter", { cookie, ...json({ ...content, agent_id: bob.id }) })).status).toBe(403);
+    for (const path of ["/", "/login", `/${ada.id}/`, "/logout"])
+      expect((await site.ask(path, { cookie, headers: navigation })).body).not.toContain("ada");
   });
 
   it("is found from wherever one begins, and never goes in circles", async () => {
@@ -63,11 +124,13 @@ describe("the way to an agent's own origin", () => {
     const seen: number[] = [];
     for (let hop = 0; hop < 5; hop++) {
       const kept = url.host === new URL(site.server.url).host ? cookie : undefined;
-      const { status, location } = await site.ask(url.pathname + url.search, {
-        host: url.host,
-        cookie: kept,
-        headers: linked,
-      });
+      const asked = { host: url.host, cookie: kept, headers: linked };
+      const { status, location, body } = await site.ask(url.pathname + url.search, asked);
+      if (body.includes('post("/enter"')) {
+        const content = { agent_id: ada.id, key: site.keyOf(ada, cookie), from: url.pathname + url.search };
+        url = new URL(JSON.parse((await site.ask("/enter", { cookie, ...json(content) })).body).location);
+        continue;
+      }
       seen.push(status);
       if (location === undefined) break;
       url = new URL(location);
@@ -81,7 +144,7 @@ describe("the way to an agent's own origin", () => {
     const goal = async (path: string) => {
       const { location = "" } = await site.ask(path, { cookie, headers: navigation });
       const url = new URL(location);
-      return `${url.host.replace(`${ada.id}.localhost:${site.server.port}`, "<own>")} ${url.searchParams.get("to")}`;
+      return `${url.host.replace(`${ada.id}.localhost:${site.server.port}`, "<own>")} ${url.pathname}${url.search}`;
     };
     expect(await goal(`/${ada.id}`)).toBe("<own> /");
     expect(await goal(`/${ada.id}?a=1`)).toBe("<own> /?a=1");
@@ -107,6 +170,7 @@ describe("the way to an agent's own origin", () => {
     const answers = async (id: string) => {
       const asked = [
         site.ask(`/${id}/x`, { headers: navigation }),
+        site.ask(`/${id}/x`, { headers: linked }),
         site.ask(`/${id}/x`, { headers: { accept: "text/html" } }),
         site.ask(`/${id}/x`),
         site.ask(`/${id}/x`, { method: "POST" }),
@@ -115,18 +179,19 @@ describe("the way to an agent's own origin", () => {
         site.ask("/x", { host: hostOf(site, id, "api"), method: "POST" }),
       ];
       return (await Promise.all(asked)).map(({ status, location, body }) =>
-        [status, location?.replace(id, "<id>"), body].join(" "),
+        [status, location?.replace(id, "<id>").replace(/[\w-]{43}$/, "<digest>"), body.split("\n", 1)[0]].join(" "),
       );
     };
     const { url } = site.server;
     expect(await answers(ada.id)).toEqual([
       `302 ${url}/ `,
+      "200  <!doctype html>",
       `302 ${url}/ `,
-      "401  Log in first.\n",
-      "401  Log in first.\n",
-      `302 ${url}/<id>/__changelings/enter?to=%2Fx `,
-      "401  Log in first.\n",
-      "401  Log in first.\n",
+      "401  Log in first.",
+      "401  Log in first.",
+      `302 ${url}/<id>/__changelings/enter?to=%2Fx&browser=<digest> `,
+      "401  Log in first.",
+      "401  Log in first.",
     ]);
     expect(await answers(nobody)).toEqual(await answers(ada.id));
     expect(site.proxied).toEqual([]);
@@ -145,7 +210,7 @@ describe("a cookie", () => {
     await using site = await openSite();
     const main = await site.login(ada);
     const own = await enter(site, main);
-    const swapped = (cookie: string) => cookie.replace(ada.id, bob.id);
+    const swapped = (cookie: string) => cookie.replace(/^[^=]*/, site.access.cookieName(bob.id));
     for (const [path, host, cookie] of [
       [`/${bob.id}/`, undefined, main],
       [`/${bob.id}/`, undefined, swapped(main)],
@@ -168,20 +233,23 @@ describe("a cookie", () => {
 });
 
 describe("/__changelings/", () => {
-  it("logs out on the agent's own origin, after asking", async () => {
+  it("leads to the main origin for a logout, since a worker of the agent answers here", async () => {
     await using site = await openSite();
     const main = await site.login(ada);
     const cookie = await enter(site, main);
     const host = hostOf(site, ada.id);
-    const asking = await site.ask("/__changelings/logout", { host, cookie });
+    for (const method of ["GET", "POST"]) {
+      const { status, location } = await site.ask("/__changelings/logout", { host, cookie, method });
+      expect([status, location]).toEqual([303, `${site.server.url}/logout?agent_id=${ada.id}`]);
+    }
+    const asking = await site.ask(`/logout?agent_id=${ada.id}`, { cookie: main, headers: linked });
     expect([asking.status, asking.headers["set-cookie"]]).toEqual([200, undefined]);
-    expect(asking.body).toContain('<form method="post"><button>Log out</button></form>');
-    const { headers } = await site.ask("/__changelings/logout", { host, cookie, method: "POST" });
-    expect(headers["set-cookie"]).toEqual([`changeling_${ada.id}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax`]);
+    expect(asking.body).toContain("Log out of ada");
+    expect(asking.body).toContain(`<form method="post" action="/logout?agent_id=${ada.id}">`);
+    expect((await site.ask(`/logout?agent_id=${ada.id}`, { headers: linked })).body).not.toContain("ada");
+    await site.ask(`/logout?agent_id=${ada.id}`, { cookie: main, method: "POST" });
     expect((await site.ask("/", { host, cookie })).status).toBe(401);
-    expect((await site.ask("/", { cookie: main })).body).toContain("not logged in to any");
-    const again = await site.ask("/__changelings/logout", { host, cookie });
-    expect([again.status, again.location]).toEqual([303, `${site.server.url}/`]);
+    expect(await site.list([[ada, main]])).toContain("not logged in to any");
   });
 
   it("never reaches the agent", async () => {

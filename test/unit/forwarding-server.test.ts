@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ada, bob, openSite } from "../support/forwarding-site.ts";
+import { ada, bob, json, navigation, openSite } from "../support/forwarding-site.ts";
 
 describe("/login", () => {
   it("uses nothing up, and hands over by a script or by its button", async () => {
@@ -43,11 +43,10 @@ describe("/authenticate", () => {
     await using site = await openSite();
     const { search } = new URL(site.server.loginUrl(ada.id).url);
     const { status, location, headers } = await site.ask(`/authenticate${search}`);
-    expect([status, location]).toEqual([302, "/"]);
+    expect([status, location]).toEqual([302, expect.stringMatching(new RegExp(`^/#${ada.id}=[\\w-]{43}$`))]);
+    // Its name does not tell the agent: other ports of this host get it, too.
     expect(headers["set-cookie"]).toEqual([
-      expect.stringMatching(
-        new RegExp(`^changeling_${ada.id}=[\\w.-]+; Max-Age=3600; Path=/; HttpOnly; SameSite=Lax$`),
-      ),
+      expect.stringMatching(/^changeling_[0-9a-f]{32}=[\w.-]+; Max-Age=3600; Path=\/; HttpOnly; SameSite=Strict$/),
     ]);
     expect(headers["referrer-policy"]).toBe("no-referrer");
     expect(headers["cache-control"]).toBe("no-store");
@@ -125,8 +124,40 @@ describe("/authenticate", () => {
 });
 
 describe("/", () => {
-  it("lists the agents whose valid cookie the browser has, and no other", async () => {
+  it("lists the agents whose valid cookie and key the browser has, and no other", async () => {
     await using site = await openSite();
+    const [adas, bobs] = [await site.login(ada), await site.login(bob)];
+    const listed = async (...logins: Parameters<typeof site.list>[0]) => {
+      const html = await site.list(logins);
+      return [...html.matchAll(/<li>\n<a href="\/([^/]+)\//g)].map(([, id]) => id);
+    };
+    expect(await listed()).toEqual([]);
+    expect(await listed([ada, adas])).toEqual([ada.id]);
+    expect(await listed([bob, bobs], [ada, adas])).toEqual([ada.id, bob.id]);
+    expect(await listed([ada, adas], [bob, bobs.replace(/.$/, "!")])).toEqual([ada.id]);
+    expect(await listed([bob, adas])).toEqual([]);
+    // Cookies alone may have been collected.
+    for (const cookie of [undefined, adas, `${adas}; ${bobs}`]) {
+      const { status, body } = await site.ask("/", { cookie, headers: navigation });
+      expect([status, body.includes(ada.id), body.includes(">ada<")]).toEqual([200, false, false]);
+    }
+    expect((await site.ask("/")).body).toContain("This browser is not logged in to any changeling.");
+  });
+
+  it("removes cookies that have no key any more, so that a login URL can be used again", async () => {
+    await using site = await openSite();
+    const [adas, bobs] = [await site.login(ada), await site.login(bob)];
+    const cookie = `${adas}; ${bobs}; theirs=1`;
+    const { headers, body } = await site.ask("/agents", {
+      cookie,
+      ...json({ keys: [[ada.id, site.keyOf(ada, adas)]] }),
+    });
+    expect(headers["set-cookie"]).toEqual([expect.stringMatching(new RegExp(`^${bobs.split("=")[0]}=; Max-Age=0;`))]);
+    expect(JSON.parse(body).keys).toEqual([[ada.id, site.keyOf(ada, adas)]]);
+  });
+
+  it("with agents on one origin lists those whose valid cookie the browser has", async () => {
+    await using site = await openSite([ada, bob], { routing: "path" });
     const [adas, bobs] = [await site.login(ada), await site.login(bob)];
     const listed = async (cookie: string | undefined) => {
       const { status, body } = await site.ask("/", { cookie });
@@ -143,7 +174,7 @@ describe("/", () => {
 
   it("does not list an agent that is gone", async () => {
     await using site = await openSite([]);
-    expect((await site.ask("/", { cookie: await site.login(ada) })).body).toContain("not logged in to any");
+    expect(await site.list([[ada, await site.login(ada)]])).toContain("not logged in to any");
   });
 });
 
@@ -160,8 +191,10 @@ describe("/logout", () => {
     const cookie = await site.login(ada);
     const { status, location, headers } = await site.ask(`/logout?agent_id=${ada.id}`, { ...formPost, cookie });
     expect([status, location]).toEqual([303, "/"]);
-    expect(headers["set-cookie"]).toEqual([`changeling_${ada.id}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax`]);
-    expect((await site.ask("/", { cookie })).body).toContain("not logged in to any");
+    expect(headers["set-cookie"]).toEqual([
+      `${site.access.cookieName(ada.id)}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax`,
+    ]);
+    expect(await site.list([[ada, cookie]])).toContain("not logged in to any");
     // It was another session than the browser's.
     expect((await browser.open("/")).body).toContain(ada.id);
     expect((await browser.open(`/${ada.id}/`)).body).toBe("ada -  /");
@@ -185,8 +218,8 @@ describe("/logout", () => {
       });
       expect([headers, status]).toEqual([headers, 403]);
     }
-    expect((await site.ask(`/logout?agent_id=${ada.id}`, { cookie })).status).toBe(404);
-    expect((await site.ask("/", { cookie })).body).toContain(ada.id);
+    expect((await site.ask(`/logout?agent_id=${ada.id}`, { cookie })).status).toBe(200);
+    expect(await site.list([[ada, cookie]])).toContain(ada.id);
     // A page without a referrer sends no better Origin.
     const headers = { ...formPost.headers, origin: "null", "sec-fetch-site": "same-origin" };
     expect((await site.ask(`/logout?agent_id=${ada.id}`, { method: "POST", cookie, headers })).status).toBe(303);

@@ -19,6 +19,8 @@ export interface Addresses {
   agent(id: string, server: string | undefined): string;
   /** Where a browser finds a server of an agent. @returns undefined for one whose name can't be part of an address */
   placeOfServer(id: string, server: string | undefined): ServerPlace | undefined;
+  /** The host of an agent's own origin, without its port: those of its further servers are below it. */
+  agentDomain(id: string): string;
   /** @returns the agent whose own origin this is, or one of whose servers'; undefined for every other origin */
   ownerOf(origin: string): string | undefined;
   /** @returns undefined for a Host that is none of ours, such as that of a DNS rebinding */
@@ -77,6 +79,7 @@ export function addressesOf(
       }
       return server === undefined || isHostLabel(server) ? { publicOrigin, prefix: "" } : undefined;
     },
+    agentDomain: (id) => `${id}.${main.hostname}`,
     ownerOf(origin) {
       const place = origin.startsWith(scheme) ? placeOf(origin.slice(scheme.length)) : undefined;
       return place?.kind === "agent" ? place.id : undefined;

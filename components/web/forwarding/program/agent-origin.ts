@@ -1,6 +1,6 @@
 import type { Place } from "./addresses.ts";
-import { pageAnswer, redirection, textAnswer } from "./answers.ts";
-import { askUrl, reserved, reservedAnswer } from "./enter.ts";
+import { pageAnswer, textAnswer } from "./answers.ts";
+import { askMain, reserved, reservedAnswer } from "./enter.ts";
 import { isForeign, isForeignSocket, isNavigation } from "./origin-check.ts";
 import { notFoundPage } from "./pages/notices.ts";
 import type { Asked, Decision, Site } from "./site.ts";
@@ -20,7 +20,7 @@ export function decideOnAgentOrigin(site: Site, { req, isUpgrade }: Asked, place
   if (path.startsWith(reserved)) return reservedAnswer(site, req, place);
   const session = access.session(id, "agent", req.headers.cookie);
   if (session === undefined) {
-    return !isUpgrade && isNavigation(req) ? redirection(askUrl(site, place, path)) : loginFirstAnswer;
+    return !isUpgrade && isNavigation(req) ? askMain(site, req, place, path) : loginFirstAnswer;
   }
   const agent = agents.find(id);
   if (agent === undefined) return pageAnswer(404, notFoundPage(`${addresses.main}/`));

@@ -4,8 +4,9 @@ import { foreignAnswer, loginFirstAnswer } from "./agent-origin.ts";
 import { type AgentView, mainServerOf } from "./agents.ts";
 import { type Answer, pageAnswer, redirection } from "./answers.ts";
 import type { Session } from "./auth/signing.ts";
-import { enterUrl, reserved } from "./enter.ts";
-import { isForeign, isForeignSocket, isNavigation } from "./origin-check.ts";
+import { enterUrl, pathOn, reserved } from "./enter.ts";
+import { isForeign, isForeignSocket, isFromElsewhere, isNavigation } from "./origin-check.ts";
+import { enterPage } from "./pages/login.ts";
 import { notFoundPage } from "./pages/notices.ts";
 import { straysFrom } from "./proxy/path-assets.ts";
 import type { Asked, Decision, Site } from "./site.ts";
@@ -29,26 +30,49 @@ export function decideAgentPath(site: Site, { req, isUpgrade }: Asked, { id, res
   const isOwn = (origin: string) => origin === addresses.main;
   if (isUpgrade ? isForeignSocket(req, isOwn) : isForeign(req, isOwn)) return foreignAnswer;
   const session = access.session(id, "main", req.headers.cookie);
+  const isPage = !isUpgrade && isNavigation(req);
+  // A link on another site's page brings no cookie along; the script of this page does.
+  const isAsked = isPage && addresses.routing === "host" && (session !== undefined || isFromElsewhere(req));
+  if (isAsked && rest.startsWith(enterPath)) return pageAnswer(200, enterPage());
   if (session === undefined) {
-    return !isUpgrade && isNavigation(req) ? redirection(`${addresses.main}/`) : loginFirstAnswer;
+    if (isAsked) return pageAnswer(200, enterPage());
+    return isPage ? redirection(`${addresses.main}/`) : loginFirstAnswer;
   }
   const agent = agents.find(id);
   if (agent === undefined) return pageAnswer(404, notFoundPage("/"));
   if (addresses.routing === "path") return inPlace(site, req, agent, session, rest);
-  return redirection(ownUrl(site, req, agent, session, rest), { status: isPlainRead(req) ? 302 : 307 });
+  return redirection(ownUrl(site, agent, rest), { status: isPlainRead(req) ? 302 : 307 });
 }
 
-/** Where the same is to be found on the agent's own origin. */
-function ownUrl(site: Site, req: IncomingMessage, agent: AgentView, session: Session, rest: string): string {
-  const { id } = agent;
-  const to = asked(agent, rest);
-  // What has a body goes there as it is: whoever sends it has been there before, and has its cookie.
-  if (!isPlainRead(req)) return site.addresses.agent(id, to.server) + to.path;
-  return enterUrl(site, { id, server: to.server }, site.access.ticket(id, session), to.path);
+const enterPath = `${reserved}enter?`;
+
+/** Where the same is to be found on the agent's own origin, which lets in by a cookie of its own. */
+function ownUrl({ addresses }: Site, agent: AgentView, rest: string): string {
+  const { server, path } = asked(agent, rest);
+  return addresses.agent(agent.id, server) + path;
+}
+
+/**
+ * Where a browser that has shown a login goes from a path of the main origin.
+ *
+ * @param url path and query of the page that it shows; see `enterPage`
+ * @returns undefined when there is no such agent
+ */
+export function entered(site: Site, session: Session, id: string, url: string): string | undefined {
+  const path = agentPathOf(url);
+  const agent = site.agents.find(id);
+  if (path?.id !== id || agent === undefined) return undefined;
+  if (!path.rest.startsWith(enterPath)) return ownUrl(site, agent, path.rest);
+  const { server, path: to } = asked(agent, path.rest);
+  const browser = new URLSearchParams(path.rest.slice(path.rest.indexOf("?"))).get("browser") ?? "";
+  const ticket = site.access.ticket(id, session, browser);
+  // A path that a page of the agent wrote there must not lead to us again.
+  const origin = site.addresses.agent(id, server);
+  return enterUrl(site, { id, server }, ticket, pathOn(origin, to).slice(origin.length));
 }
 
 function asked(agent: AgentView, rest: string): { server: string | undefined; path: string } {
-  if (rest.startsWith(`${reserved}enter?`)) {
+  if (rest.startsWith(enterPath)) {
     const query = new URLSearchParams(rest.slice(rest.indexOf("?")));
     const server = query.get("server");
     return { server: server !== null && isHostLabel(server) ? server : undefined, path: query.get("to") ?? "/" };

@@ -3,13 +3,14 @@ import rateLimit from "@fastify/rate-limit";
 import Fastify, { type FastifyReply } from "fastify";
 import * as z from "zod/mini";
 import { isAgentId } from "./addresses.ts";
+import { entered } from "./agent-paths.ts";
 import { plainHeaders } from "./answers.ts";
 import { AttemptStore } from "./attempts.ts";
-import { clearCookie, cookieAgents, setCookie } from "./auth/cookies.ts";
+import { clearCookie, cookieAgents, ourCookieNames, setCookie } from "./auth/cookies.ts";
 import { isForeign, isSpeculative } from "./origin-check.ts";
-import { listPage, placeholderPage } from "./pages/list.ts";
+import { listPage, openingPage, placeholderPage } from "./pages/list.ts";
 import { codeSpentPage, loginPage } from "./pages/login.ts";
-import { failurePage, notFoundPage, tooManyPage } from "./pages/notices.ts";
+import { failurePage, logoutPage, notFoundPage, tooManyPage } from "./pages/notices.ts";
 import { pageHeaders } from "./pages/page.ts";
 import type { Site } from "./site.ts";
 
@@ -20,10 +21,15 @@ const attempts = { rateLimit: { max: attemptsPerMinute, timeWindow: 60_000 } };
 const agentId = z.string().check(z.refine(isAgentId));
 const login = z.object({ agent_id: agentId, one_time_code: z.string().check(z.regex(/^[\w-]{1,128}$/)) });
 const logout = z.object({ agent_id: agentId });
+const loginKey = z.string().check(z.regex(/^[\w-]{43}$/));
+/** What the main origin's page keeps of its logins. */
+const shown = z.object({ keys: z.array(z.tuple([agentId, loginKey])).check(z.maxLength(1000)) });
+const enterFrom = z.object({ agent_id: agentId, key: loginKey, from: z.string() });
 
 /** The main origin's own pages, as spec 002 has them: `/`, `/login`, `/authenticate`; and `/logout`. */
 export async function createMainPages(site: Site): Promise<(req: IncomingMessage, res: ServerResponse) => void> {
   const { access, agents, connections, log } = site;
+  const hasAgentHosts = site.addresses.routing === "host";
   const app = Fastify({ logger: false, bodyLimit: 4096 });
   await app.register(rateLimit, { global: false, store: AttemptStore });
 
@@ -44,14 +50,46 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     return sendPage(reply, 500, failurePage());
   });
 
-  app.get("/", (request, reply) => {
-    const { cookie } = request.headers;
-    const ids = new Set(cookieAgents(cookie).filter((id) => access.session(id, "main", cookie) !== undefined));
+  const listFor = (ids: ReadonlySet<string>): string => {
     // Asking for the list makes them be looked at, which not everybody may cause.
     const mine = (ids.size === 0 ? [] : agents.list())
       .filter(({ id }) => ids.has(id))
       .sort((one, other) => one.name.localeCompare(other.name));
-    return sendPage(reply, 200, mine.length === 0 ? placeholderPage() : listPage(mine));
+    return mine.length === 0 ? placeholderPage() : listPage(mine);
+  };
+
+  app.get("/", (request, reply) => {
+    const { cookie } = request.headers;
+    // A cookie may have been collected by another port of this host: the page's script shows the keys, and gets the list.
+    if (hasAgentHosts) {
+      return sendPage(reply, 200, ourCookieNames(cookie).length === 0 ? placeholderPage(true) : openingPage());
+    }
+    return sendPage(
+      reply,
+      200,
+      listFor(new Set(cookieAgents(cookie).filter((id) => access.session(id, "main", cookie) !== undefined))),
+    );
+  });
+
+  app.post("/agents", { bodyLimit: 256 * 1024 }, (request, reply) => {
+    const { data } = shown.safeParse(request.body);
+    if (data === undefined || !hasAgentHosts) return reply.code(400).headers(plainHeaders).send("No keys.\n");
+    const { cookie } = request.headers;
+    const keys = data.keys.filter(([id, key]) => access.provenSession(id, cookie, key) !== undefined);
+    const proven = new Set(keys.map(([id]) => id));
+    const names = new Set([...proven].map((id) => access.cookieName(id)));
+    // A cookie without its key is of no use, and would keep a login URL from being used.
+    const spent = ourCookieNames(cookie).filter((name) => !names.has(name));
+    for (const name of spent) reply.header("set-cookie", clearCookie(name));
+    return reply.headers(jsonHeaders).send({ keys, html: listFor(proven) });
+  });
+
+  app.post("/enter", (request, reply) => {
+    const { data } = enterFrom.safeParse(request.body);
+    const session = data && access.provenSession(data.agent_id, request.headers.cookie, data.key);
+    const location = data && session && entered(site, session, data.agent_id, data.from);
+    if (location === undefined) return reply.code(403).headers(plainHeaders).send("Log in first.\n");
+    return reply.headers(jsonHeaders).send({ location });
   });
 
   app.get("/login", { config: attempts }, (request, reply) => {
@@ -69,10 +107,21 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     if (data === undefined || session === undefined) return sendPage(reply, 403, codeSpentPage());
     log(`${data.agent_id}: a browser logged in`);
     reply.header("set-cookie", setCookie(access.cookie(data.agent_id, "main", session)));
-    return reply.headers(plainHeaders).redirect("/", 302);
+    // What stands behind # goes nowhere but to the page's script, which keeps it.
+    const key = hasAgentHosts ? `#${data.agent_id}=${access.loginKey(data.agent_id, session)}` : "";
+    return reply.headers(plainHeaders).redirect(`/${key}`, 302);
   });
   // A look, such as that of a link checker: it learns nothing, and uses nothing up.
   app.head("/authenticate", { config: attempts }, (_request, reply) => reply.headers(plainHeaders).send());
+
+  app.get("/logout", (request, reply) => {
+    const { data } = logout.safeParse(request.query);
+    if (data === undefined) return sendPage(reply, 404, notFoundPage());
+    const session = access.session(data.agent_id, "main", request.headers.cookie);
+    // To nobody else is said which agents there are.
+    const name = session === undefined ? undefined : agents.find(data.agent_id)?.name;
+    return sendPage(reply, 200, logoutPage(data.agent_id, name));
+  });
 
   app.post("/logout", (request, reply) => {
     const { data } = logout.safeParse(request.query);
@@ -90,6 +139,8 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
   await app.ready();
   return app.routing;
 }
+
+const jsonHeaders = { ...plainHeaders, "content-type": "application/json; charset=utf-8" };
 
 function sendPage(reply: FastifyReply, status: number, html: string): FastifyReply {
   return reply.code(status).headers(pageHeaders).send(html);

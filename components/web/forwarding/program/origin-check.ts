@@ -36,6 +36,11 @@ export function isNavigation({ method, headers }: Asked): boolean {
   return mode === undefined ? /\btext\/html\b/.test(headers.accept ?? "") : mode === "navigate";
 }
 
+/** Whether the way to here began at another site, so that cookies which are for this site's pages alone stay behind. */
+export function isFromElsewhere({ headers }: Asked): boolean {
+  return ["cross-site", "same-site"].includes(String(headers["sec-fetch-site"]));
+}
+
 /** A browser that fetches ahead of what its person may do. */
 export function isSpeculative({ headers }: Asked): boolean {
   const told = [headers["sec-purpose"], headers["purpose"], headers["x-purpose"], headers["x-moz"]];

@@ -30,7 +30,8 @@ export async function runForwardingServer({ paths, folder, config: configOf, log
     const config = configOf();
     const isSecure = config.publicUrl !== null;
     const { codeTtlSeconds, cookieTtlSeconds } = config;
-    const access = openAccess({ folder, codeTtlSeconds, cookieTtlSeconds, isSecure, log });
+    const hasAgentHosts = config.routing === "host";
+    const access = openAccess({ folder, codeTtlSeconds, cookieTtlSeconds, isSecure, hasAgentHosts, log });
     const reserved = { port: config.port, folder: paths.root };
     const agents = discoverAgents({ paths, folder, env: process.env, log, reserved });
     const proxy = createProxy(agents, {

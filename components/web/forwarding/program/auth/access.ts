@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { Log } from "../../../../supervision/log.ts";
 import { CodeStore } from "./code-store.ts";
-import { type Cookie, cookieName, cookieValues } from "./cookies.ts";
+import { type Cookie, cookiePrefix, cookieValues } from "./cookies.ts";
 import { Endings } from "./endings.ts";
 import { KeyFile } from "./key-file.ts";
 import type { Unsaved } from "./own-files.ts";
-import { type Audience, type Session, signed, verified } from "./signing.ts";
+import { type Audience, hiddenName, isSameText, loginKeyOf, type Session, signed, verified } from "./signing.ts";
 import { SteadyClock } from "./steady-clock.ts";
 import { Tickets } from "./tickets.ts";
 
@@ -21,14 +21,19 @@ export interface Access {
   end(session: Session): Unsaved | undefined;
   /** Ends every session of every agent. Codes stay good. */
   rotateKey(): Unsaved | undefined;
-  cookie(agentId: string, audience: Audience, session: Session): Cookie;
-  /** Name of the agent's cookie; the same on every origin. */
-  cookieName(agentId: string): string;
+  cookie(agentId: string, audience: Audience, session: Session, domain?: string): Cookie;
+  /** Name of the agent's cookie. */
+  cookieName(agentId: string, audience?: Audience): string;
+  /** What a browser has to show beside the main origin's cookie, which other ports of the host get to see. */
+  loginKey(agentId: string, session: Session): string;
+  /** The main origin's session for an agent, for whoever shows its cookie and its key. */
+  provenSession(agentId: string, cookieHeader: string | undefined, loginKey: string): Session | undefined;
   /** The session that a request's `Cookie` header shows for an agent; undefined when none of its cookies is valid. */
   session(agentId: string, audience: Audience, cookieHeader: string | undefined): Session | undefined;
-  /** Good once, within 30 s: carries a session from the main origin to the agent's own. */
-  ticket(agentId: string, session: Session): string;
-  redeemTicket(agentId: string, ticket: string): Session | undefined;
+  /** Good once, within 30 s, with what it is bound to: carries a session from the main origin to the agent's own. */
+  ticket(agentId: string, session: Session, boundTo?: string): string;
+  /** @param boundTo what the browser shows, of which one has to be the ticket's */
+  redeemTicket(agentId: string, ticket: string, boundTo?: readonly string[]): Session | undefined;
 }
 
 export interface AccessOptions {
@@ -38,6 +43,8 @@ export interface AccessOptions {
   readonly cookieTtlSeconds: number;
   /** Behind TLS: cookies are for https alone. */
   readonly isSecure: boolean;
+  /** Each agent has a host of its own, so that the main origin's cookies are for its own pages alone. */
+  readonly hasAgentHosts?: boolean;
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
@@ -48,7 +55,15 @@ export interface AccessOptions {
 /** Valid cookies that were seen lately are not verified anew on each request. */
 const mostSeen = 1000;
 
-export function openAccess({ folder, log, isSecure, now = Date.now, elapsed, ...ttl }: AccessOptions): Access {
+export function openAccess({
+  folder,
+  log,
+  isSecure,
+  hasAgentHosts = false,
+  now = Date.now,
+  elapsed,
+  ...ttl
+}: AccessOptions): Access {
   const clock = new SteadyClock(now, elapsed);
   const endings = new Endings(folder, clock, log);
   const steadyNow = () => clock.now();
@@ -69,6 +84,19 @@ export function openAccess({ folder, log, isSecure, now = Date.now, elapsed, ...
     seen.set(text, session);
     return session;
   }
+
+  const cookieName = (agentId: string, audience: Audience = "main"): string => {
+    const prefix = cookiePrefix(isSecure, { hasDomain: audience === "agent" });
+    return `${prefix}changeling_${hasAgentHosts ? hiddenName(keyFile.key, agentId) : agentId}`;
+  };
+  const sessionOf: Access["session"] = (agentId, audience, cookieHeader) => {
+    for (const value of cookieValues(cookieHeader, cookieName(agentId, audience))) {
+      const session = verify(agentId, audience, value);
+      if (session !== undefined) return session;
+    }
+    return undefined;
+  };
+  const loginKey: Access["loginKey"] = (agentId, session) => loginKeyOf(keyFile.key, agentId, session);
 
   return {
     mint(agentId) {
@@ -95,23 +123,24 @@ export function openAccess({ folder, log, isSecure, now = Date.now, elapsed, ...
       tickets.drop(undefined);
       return keyFile.rotate();
     },
-    cookie(agentId, audience, session) {
+    cookie(agentId, audience, session, domain) {
       const purpose = { agentId, audience, revocations: endings.revocations(agentId) };
       const value = signed(keyFile.key, purpose, session);
       const maxAgeSeconds = Math.max(0, Math.round((session.expiresAt - clock.now()) / 1000));
-      return { name: cookieName(agentId, isSecure), value, maxAgeSeconds };
+      // Links lead to agents from anywhere; nobody but the main origin itself needs its cookie.
+      const own = hasAgentHosts && audience === "main" ? { isForLinks: false } : {};
+      return { name: cookieName(agentId, audience), value, maxAgeSeconds, domain, ...own };
     },
-    cookieName: (agentId) => cookieName(agentId, isSecure),
-    session(agentId, audience, cookieHeader) {
-      for (const value of cookieValues(cookieHeader, cookieName(agentId, isSecure))) {
-        const session = verify(agentId, audience, value);
-        if (session !== undefined) return session;
-      }
-      return undefined;
+    cookieName,
+    session: sessionOf,
+    loginKey,
+    provenSession(agentId, cookieHeader, given) {
+      const session = sessionOf(agentId, "main", cookieHeader);
+      return session !== undefined && isSameText(loginKey(agentId, session), given) ? session : undefined;
     },
-    ticket: (agentId, session) => tickets.issue(agentId, session),
-    redeemTicket(agentId, ticket) {
-      const session = tickets.redeem(agentId, ticket);
+    ticket: (agentId, session, boundTo = "") => tickets.issue(agentId, session, boundTo),
+    redeemTicket(agentId, ticket, boundTo = [""]) {
+      const session = tickets.redeem(agentId, ticket, boundTo);
       return session === undefined || endings.isOver(session) ? undefined : session;
     },
   };

@@ -37,6 +37,22 @@ export function verified(key: Buffer, purpose: Purpose, value: string): Session 
   return { id, expiresAt: Number.parseInt(expires, 36) };
 }
 
+/** What a browser shows beside its cookie, and keeps where only the pages of one origin can read it. */
+export function loginKeyOf(key: Buffer, agentId: string, { id, expiresAt }: Session): string {
+  const signedText = ["changeling login key 1", agentId, id, expiresAt].join("\n");
+  return createHmac("sha256", key).update(signedText).digest("base64url");
+}
+
+/** A name that says nothing of the agent to whoever does not know the key. */
+export function hiddenName(key: Buffer, agentId: string): string {
+  return createHmac("sha256", key).update(`changeling cookie name 1\n${agentId}`).digest("hex").slice(0, 32);
+}
+
+export function isSameText(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(one), Buffer.from(other)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
 function mac(key: Buffer, { agentId, audience, revocations }: Purpose, text: string): string {
   const signedText = ["changeling 1", agentId, audience, revocations, text].join("\n");
   return createHmac("sha256", key).update(signedText).digest("base64url");

@@ -7,12 +7,13 @@ const mostTickets = 1000;
 
 interface Ticket {
   readonly agentId: string;
+  readonly boundTo: string;
   readonly session: Session;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
 }
 
-/** Each carries a login from the main origin to the agent's own, once and within 30 s. They are in memory alone. */
+/** Each is bound to one browser, and carries a login from the main origin to the agent's own, once and within 30 s. They are in memory alone. */
 export class Tickets {
   readonly #now: () => number;
   /** By SHA-256 of the ticket, oldest first. */
@@ -22,9 +23,10 @@ export class Tickets {
     this.#now = now;
   }
 
-  issue(agentId: string, session: Session): string {
+  /** @param boundTo digest of the cookie with which alone it is good; see `enter.ts` */
+  issue(agentId: string, session: Session, boundTo: string): string {
     const ticket = randomBytes(32).toString("base64url");
-    this.#tickets.set(digest(ticket), { agentId, session, expiresAt: this.#now() + ttlMs });
+    this.#tickets.set(digest(ticket), { agentId, session, boundTo, expiresAt: this.#now() + ttlMs });
     for (const [key, { expiresAt }] of this.#tickets) {
       if (expiresAt > this.#now() && this.#tickets.size <= mostTickets) break;
       this.#tickets.delete(key);
@@ -32,10 +34,10 @@ export class Tickets {
     return ticket;
   }
 
-  redeem(agentId: string, ticket: string): Session | undefined {
+  redeem(agentId: string, ticket: string, boundTo: readonly string[]): Session | undefined {
     const key = digest(ticket);
     const found = this.#tickets.get(key);
-    if (found?.agentId !== agentId) return undefined;
+    if (found?.agentId !== agentId || !boundTo.includes(found.boundTo)) return undefined;
     this.#tickets.delete(key);
     return found.expiresAt > this.#now() ? found.session : undefined;
   }

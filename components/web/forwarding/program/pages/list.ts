@@ -20,11 +20,20 @@ ${agents.map(item)}</ul>
   });
 }
 
-/** Shown by `/` to a browser that is logged in to none. */
-export function placeholderPage(): string {
+/** Shown by `/` until its script has shown the keys of this browser's logins. */
+export function openingPage(): string {
+  return page({ title: "Your changelings", home: "/", script: "list", body: html`${needsScript}` });
+}
+
+export const needsScript = html`<p class="soft">One moment.</p>
+<noscript><p>This page needs JavaScript: a cookie alone could have been collected by another program of this machine.</p></noscript>`;
+
+/** Shown by `/` to a browser that is logged in to none. @param hasKeys it may be, with cookies that did not come along */
+export function placeholderPage(hasKeys = false): string {
   return page({
     title: "Not logged in",
     home: "/",
+    ...(hasKeys ? { script: "list" as const } : {}),
     body: html`<p>This browser is not logged in to any changeling.</p>
 <p>Make a login URL on the machine that your changelings are deployed from, and open it here:</p>
 <pre>changeling login-url NAME</pre>

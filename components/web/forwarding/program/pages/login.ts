@@ -1,4 +1,5 @@
 import { html } from "./html.ts";
+import { needsScript } from "./list.ts";
 import { page } from "./page.ts";
 
 /** Shown by `/login`: consumes nothing, and leads on to `/authenticate` by script, or by its button without one. */
@@ -6,7 +7,7 @@ export function loginPage(agentId: string, code: string): string {
   return page({
     title: "Logging in",
     home: "/",
-    handsOver: true,
+    script: "handOver",
     body: html`<p class="soft">One moment.</p>
 <noscript>
 <form action="/authenticate">
@@ -16,6 +17,11 @@ export function loginPage(agentId: string, code: string): string {
 </form>
 </noscript>`,
   });
+}
+
+/** On the way to an agent's own origin: its script shows the login's key. */
+export function enterPage(): string {
+  return page({ title: "Opening", home: "/", script: "enter", body: needsScript });
 }
 
 /** The answer to every code that can't be used. It does not tell why, so that nobody learns which codes there were. */

@@ -10,22 +10,13 @@ export function notFoundPage(home = "/"): string {
   });
 }
 
-/** Shown on an agent's own origin, so that agents can link to it. */
-export function logoutPage(home: string, name: string): string {
+/** Where the pages of an agent lead for a logout. @param name undefined: nobody who may know it asks */
+export function logoutPage(agentId: string, name = "this changeling"): string {
   return page({
     title: `Log out of ${name}`,
-    home,
+    home: "/",
     body: html`<p>This device will need a new login URL to come back.</p>
-<form method="post"><button>Log out</button></form>`,
-  });
-}
-
-export function loggedOutPage(home: string): string {
-  return page({
-    title: "Logged out",
-    home,
-    body: html`<p>This device is logged out.</p>
-<p><a class="button" href="${home}">Your changelings</a></p>`,
+<form method="post" action="/logout?agent_id=${agentId}"><button>Log out</button></form>`,
   });
 }
 

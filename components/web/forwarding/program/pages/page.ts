@@ -1,20 +1,15 @@
 import { createHash } from "node:crypto";
 import { Html, html } from "./html.ts";
+import { scripts } from "./scripts.ts";
 import { stylesheet } from "./stylesheet.ts";
-
-/** Hands a login over to `/authenticate`, once a person looks at the page: what preloads it runs no script, or waits. */
-const handOver = `
-const go = () => location.replace("/authenticate" + location.search);
-if (document.prerendering) document.addEventListener("prerenderingchange", go, { once: true });
-else go();
-`;
 
 const hash = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
 export const contentSecurityPolicy = [
   "default-src 'none'",
   `style-src ${hash(stylesheet)}`,
-  `script-src ${hash(handOver)}`,
+  `script-src ${Object.values(scripts).map(hash).join(" ")}`,
+  "connect-src 'self'",
   "img-src data:",
   "form-action 'self'",
   "base-uri 'none'",
@@ -42,11 +37,11 @@ interface Page {
   readonly home?: string;
   /** It is loaded again after this long. */
   readonly reloadAfterSeconds?: number;
-  readonly handsOver?: boolean;
+  readonly script?: keyof typeof scripts;
 }
 
 /** @returns a whole HTML document, to be sent with `pageHeaders` */
-export function page({ title, body, menu, home, reloadAfterSeconds, handsOver = false }: Page): string {
+export function page({ title, body, menu, home, reloadAfterSeconds, script }: Page): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -64,7 +59,7 @@ ${reloadAfterSeconds === undefined ? "" : html`<meta http-equiv="refresh" conten
 <h1>${title}</h1>
 ${body}
 </main>
-${handsOver ? html`<script>${new Html(handOver)}</script>` : ""}
+${script === undefined ? "" : html`<script>${new Html(scripts[script])}</script>`}
 </body>
 </html>
 `.toString();

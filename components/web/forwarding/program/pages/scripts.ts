@@ -1,0 +1,62 @@
+/** The scripts of our own pages. Each page has one of them, as it stands here: its hash is in the policy. */
+
+/**
+ * What the main origin's pages keep of a login, beside its cookie: `changeling key <agent id>` is the login's key, and
+ * `changeling browser <agent id>` the digest for which tickets may be made (see enter.ts). Storage is for one port of a
+ * host alone, where cookies go to all of them.
+ */
+const storage = `
+const keyOf = "changeling key ";
+const browserOf = "changeling browser ";
+const post = (path, body) => fetch(path, {
+  method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+}).then((response) => (response.ok ? response.json() : undefined), () => undefined);
+`;
+
+export const scripts = {
+  /** Hands a login over to `/authenticate`, once a person looks at the page: what preloads it runs no script, or waits. */
+  handOver: `
+const go = () => location.replace("/authenticate" + location.search);
+if (document.prerendering) document.addEventListener("prerenderingchange", go, { once: true });
+else go();
+`,
+  /** Keeps the key of a new login, and shows the agents whose keys are good. */
+  list: `${storage}
+const [, newId, newKey] = /^#(agent-[0-9a-f]{32})=([\\w-]{43})$/.exec(location.hash) ?? [];
+if (newId !== undefined) history.replaceState(null, "", location.pathname);
+const kept = Object.entries(localStorage).flatMap(([name, key]) =>
+  name.startsWith(keyOf) ? [[name.slice(keyOf.length), key]] : []);
+const keys = newId === undefined ? kept : [...kept, [newId, newKey]];
+if (keys.length > 0 || document.querySelector("h1").textContent !== "Not logged in") {
+  post("/agents", { keys }).then((answer) => {
+    if (answer === undefined) return;
+    const good = new Map(answer.keys);
+    for (const [id] of keys) {
+      if (good.has(id)) localStorage.setItem(keyOf + id, good.get(id));
+      else for (const name of [keyOf, browserOf]) localStorage.removeItem(name + id);
+    }
+    const page = new DOMParser().parseFromString(answer.html, "text/html");
+    document.title = page.title;
+    document.body.replaceWith(page.body);
+  });
+}
+`,
+  /** Shows the login's key, and goes on to the agent's own origin. */
+  enter: `${storage}
+const from = location.pathname + location.search;
+const id = location.pathname.split("/", 2)[1];
+const key = localStorage.getItem(keyOf + id);
+const browser = new URLSearchParams(location.search).get("browser");
+const known = localStorage.getItem(browserOf + id);
+const isOther = browser !== null && known !== null && known !== browser;
+if (key === null) location.replace("/");
+else if (isOther) {
+  document.querySelector("main p").textContent = "The cookies that this browser had at the address of this changeling " +
+    "are gone, or something else wants to log in with your login. If you removed them: log out of it in the list, and " +
+    "log in with a new login URL.";
+} else {
+  if (browser !== null) localStorage.setItem(browserOf + id, browser);
+  post("/enter", { agent_id: id, key, from }).then((answer) => location.replace(answer?.location ?? "/"));
+}
+`,
+} as const;
