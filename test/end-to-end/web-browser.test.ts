@@ -72,7 +72,7 @@ describe("logging in", () => {
     expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe("Not logged in");
     await page.goto(url);
     await page.waitForURL(`${main()}/`);
-    expect(await names(page)).toEqual(["elena"]);
+    await expect.poll(() => names(page)).toEqual(["elena"]);
     // The same URL in the same browser leads on; in another one it is spent.
     await page.goto(url);
     await page.waitForURL(`${main()}/`);
@@ -157,7 +157,7 @@ describe.each(["host", "path"] as const)("with routing = %s", (routing) => {
   test("two agents side by side get no cookie of each other, nor ours, and can't read each other by host", async () => {
     const { person, page } = await visitor("first", "second");
     await page.goto(`${main()}/`);
-    expect(await names(page)).toEqual(["first", "second"]);
+    await expect.poll(() => names(page)).toEqual(["first", "second"]);
     for (const name of ["first", "second"]) {
       await page.goto(`${root(name)}/set-cookie`);
       await entered(name, page);

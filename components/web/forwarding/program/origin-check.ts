@@ -17,7 +17,9 @@ export function isForeign({ method, headers }: Asked, isOwn: (origin: string) =>
     return !(origin === "null" && site === "same-origin");
   }
   if (origin !== undefined) return !isOwn(origin);
-  const isFollowedLink = headers["sec-fetch-mode"] === "navigate" && headers["sec-fetch-dest"] === "document";
+  // One that a service worker of the agent passes on has lost what it is for; frames are refused by `frame-ancestors`.
+  const isPage = ["document", "empty"].includes(String(headers["sec-fetch-dest"]));
+  const isFollowedLink = headers["sec-fetch-mode"] === "navigate" && isPage;
   if (method === "GET" && isFollowedLink) return false;
   // Pictures, scripts and frames have no Origin; another server of the same agent may use them.
   const source = URL.parse(headers.referer ?? "")?.origin;
