@@ -86,7 +86,8 @@ describe("another site's page", () => {
     fc.assert(
       fc.property(site, method, mode, dest, (fetchSite, verb, fetchMode, fetchDest) => {
         const headers = { "sec-fetch-site": fetchSite, "sec-fetch-mode": fetchMode, "sec-fetch-dest": fetchDest };
-        const isLink = verb === "GET" && fetchMode === "navigate" && fetchDest === "document";
+        const isPage = fetchDest === "document" || fetchDest === "empty";
+        const isLink = verb === "GET" && fetchMode === "navigate" && isPage;
         expect(isForeign({ method: verb, headers }, isOwn)).toBe(!isLink);
         expect(isForeign({ method: verb, headers: { ...headers, origin: "http://evil" } }, isOwn)).toBe(true);
       }),
