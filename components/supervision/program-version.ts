@@ -39,7 +39,7 @@ function programFiles(source: string): string[] {
   if (!statSync(join(components, source), { throwIfNoEntry: false })?.isDirectory())
     return [source + extname(import.meta.url)];
   return readdirSync(join(components, source), { recursive: true, encoding: "utf8" })
-    .filter((file) => /\.(ts|js|sh|css|html)$/.test(file) && !file.endsWith(".d.ts"))
+    .filter((file) => /\.(ts|js|sh|awk|css|html)$/.test(file) && !file.endsWith(".d.ts"))
     .sort()
     .map((file) => join(source, file));
 }

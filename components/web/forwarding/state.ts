@@ -23,6 +23,7 @@ const sources = [
     "web/modal",
     "canonical-json",
     "mngr",
+    "source/git",
     "run-program",
     ...["environment", "identity", "modal-error", "names", "read-toml", "token"].map((name) => `modal/${name}`),
   ],
