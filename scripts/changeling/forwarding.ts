@@ -55,6 +55,25 @@ export async function rotateKey({ forwarding }: InstallationPaths): Promise<stri
 
 const ended = z.object({ warning: z.optional(z.string()) });
 
+const session = z.object({
+  session: z.string(),
+  agent: z.string(),
+  since: z.optional(z.string()),
+  lastSeen: z.string(),
+  expiresAt: z.string(),
+  address: z.optional(z.string()),
+  userAgent: z.optional(z.string()),
+});
+
+/** The logins that the forwarding server knows of. */
+export async function serverSessions({ forwarding }: InstallationPaths): Promise<z.infer<typeof session>[]> {
+  return z.array(session).parse(await asked(forwarding, { op: "sessions" }));
+}
+
+export async function serverMetrics({ forwarding }: InstallationPaths): Promise<string> {
+  return z.object({ text: z.string() }).parse(await asked(forwarding, { op: "metrics" })).text;
+}
+
 async function asked(folder: string, request: Parameters<typeof adminRequest>[1]): Promise<unknown> {
   try {
     return await adminRequest(folder, request);

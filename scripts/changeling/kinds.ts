@@ -24,6 +24,7 @@ const insteadForCron = {
   open: (name: string) => `it has no page; what its runs did: ${changelingCommand()} logs ${name}`,
   "login-url": (name: string) => `it has no page; what its runs did: ${changelingCommand()} logs ${name}`,
   revoke: () => "it has no page, so nobody can be logged in",
+  sessions: () => "it has no page, so nobody can be logged in",
 } as const;
 
 export type CronOnly = keyof typeof insteadForWeb;

@@ -14,6 +14,7 @@ import { addPlan } from "./plan.ts";
 import { addRevoke } from "./revoke.ts";
 import { addRun } from "./run.ts";
 import { addRuns } from "./runs.ts";
+import { addSessions } from "./sessions.ts";
 import { addStopStart } from "./stop-start.ts";
 import { addUpdate } from "./update.ts";
 import { addValidate } from "./validate.ts";
@@ -27,7 +28,7 @@ export function changelingProgram(): Command {
     .showHelpAfterError("(add --help for the options and examples)")
     .exitOverride();
   const adds = [
-    ...[addDeploy, addUpdate, addForward, addLoginUrl, addStopStart, addDestroy, addRevoke],
+    ...[addDeploy, addUpdate, addForward, addLoginUrl, addStopStart, addDestroy, addRevoke, addSessions],
     ...[addPlan, addList, addRun, addRuns, addLogs, addPause, addValidate, addDoctor, addAuthorize],
     ...[addAdopt, addDiscard],
   ];

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Agents, AgentView } from "../../components/web/forwarding/program/agents.ts";
+import { Audit } from "../../components/web/forwarding/program/audit/audit.ts";
 import { type Access, openAccess } from "../../components/web/forwarding/program/auth/access.ts";
 import type { ForwardingConfig } from "../../components/web/forwarding/program/config.ts";
 import type { Proxy as AgentProxy, ProxyRequest } from "../../components/web/forwarding/program/proxy/proxy.ts";
@@ -110,6 +111,7 @@ export const linked = { ...navigation, "sec-fetch-site": "cross-site" };
 export async function openSite(
   views: readonly AgentView[] = [ada, bob],
   options: Partial<ForwardingConfig> = {},
+  audit: Audit = new Audit(),
 ): Promise<ForwardingSite> {
   const folder = mkdtempSync(join(tmpdir(), "forwarding-"));
   const log: string[] = [];
@@ -142,7 +144,7 @@ export async function openSite(
     },
     stop() {},
   };
-  const server = await createForwardingServer({ config, access, agents, proxy, log: write });
+  const server = await createForwardingServer({ config, access, agents, proxy, log: write, audit });
   const ask = (path: string, question: Question = {}) => askServer(server, path, question);
   const keyOf = (agent: AgentView, cookie: string) => {
     const session = access.session(agent.id, "main", cookie);

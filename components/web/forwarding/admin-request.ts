@@ -14,6 +14,10 @@ export const adminRequestForm = z.discriminatedUnion("op", [
   z.object({ op: z.literal("refresh") }),
   /** → `AgentView[]` */
   z.object({ op: z.literal("agents") }),
+  /** → `SessionView[]`: the logins that are known */
+  z.object({ op: z.literal("sessions") }),
+  /** → `{text}`: counts in Prometheus's text format */
+  z.object({ op: z.literal("metrics") }),
   /** → `{port, url, pid}` */
   z.object({ op: z.literal("status") }),
 ]);

@@ -78,6 +78,10 @@ async function answer({ server, agents, log }: AdminParts, line: string): Promis
       return { refreshed: true };
     case "agents":
       return agents.list();
+    case "sessions":
+      return server.sessions();
+    case "metrics":
+      return { text: server.metrics() };
     case "status":
       return { port: server.port, url: server.url, pid: process.pid };
   }

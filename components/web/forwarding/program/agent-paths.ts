@@ -111,7 +111,7 @@ export function strayAnswer({ addresses, agents }: Site, req: IncomingMessage): 
   return redirection(addresses.main + prefixOf(agent, furtherServer(agent, from.rest)) + url, { status: 307 });
 }
 
-const mainPaths = new Set(["/", "/login", "/authenticate", "/logout"]);
+const mainPaths = new Set(["/", "/login", "/authenticate", "/logout", "/healthz"]);
 
 function prefixOf({ id }: AgentView, further: { readonly segment: string } | undefined): string {
   return `/${id}${further === undefined ? "" : `/${further.segment}`}`;

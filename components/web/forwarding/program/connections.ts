@@ -5,6 +5,10 @@ export class Connections {
   /** By connection: the session by agent. One that comes from a front that terminates TLS may serve many. */
   readonly #open = new Map<Duplex, Map<string, string>>();
 
+  get count(): number {
+    return this.#open.size;
+  }
+
   /** Called for each request, so it does little for a connection that it knows. */
   note(connection: Duplex, agentId: string, sessionId: string): void {
     const known = this.#open.get(connection);

@@ -92,6 +92,9 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     return reply.headers(jsonHeaders).send({ location });
   });
 
+  // Says that the server is there, and nothing else: anybody may ask.
+  app.get("/healthz", (_request, reply) => reply.headers(plainHeaders).send("ok\n"));
+
   app.get("/login", { config: attempts }, (request, reply) => {
     const { data } = login.safeParse(request.query);
     if (data === undefined) return sendPage(reply, 403, codeSpentPage());
@@ -106,6 +109,7 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     const session = data === undefined ? undefined : access.redeem(data.agent_id, data.one_time_code);
     if (data === undefined || session === undefined) return sendPage(reply, 403, codeSpentPage());
     log(`${data.agent_id}: a browser logged in`);
+    site.audit.login(request.raw, data.agent_id, session);
     reply.header("set-cookie", setCookie(access.cookie(data.agent_id, "main", session)));
     // What stands behind # goes nowhere but to the page's script, which keeps it.
     const key = hasAgentHosts ? `#${data.agent_id}=${access.loginKey(data.agent_id, session)}` : "";

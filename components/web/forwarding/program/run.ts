@@ -2,6 +2,7 @@ import type { InstallationPaths } from "../../../installation-paths.ts";
 import { sayOnStderr } from "../../../supervision/last-words.ts";
 import type { Log } from "../../../supervision/log.ts";
 import { startAdmin } from "./admin.ts";
+import { Audit } from "./audit/audit.ts";
 import { openAccess } from "./auth/access.ts";
 import type { ForwardingConfig } from "./config.ts";
 import { discoverAgents } from "./discovery/live-agents.ts";
@@ -38,7 +39,10 @@ export async function runForwardingServer({ paths, folder, config: configOf, log
       ...{ page: troublePage, log },
       headersTimeoutSeconds: config.responseTimeoutSeconds,
     });
-    const server = await createForwardingServer({ config, access, agents, proxy, log });
+    const server = await createForwardingServer({
+      ...{ config, access, agents, proxy, log },
+      audit: new Audit(folder),
+    });
     const admin = await startAdmin({ folder, server, agents, log });
     log(`listens on port ${server.port} of ${config.host}, as ${server.url}`);
 

@@ -6,6 +6,9 @@ import { decideOnAgentOrigin } from "./agent-origin.ts";
 import { agentPathOf, decideAgentPath, strayAnswer } from "./agent-paths.ts";
 import type { Agents } from "./agents.ts";
 import { hasBody, redirection, refuseUpgrade, send, textAnswer } from "./answers.ts";
+import { type Asker, Audit } from "./audit/audit.ts";
+import { metricsText } from "./audit/metrics.ts";
+import type { SessionView } from "./audit/session-list.ts";
 import type { Access } from "./auth/access.ts";
 import type { Unsaved } from "./auth/own-files.ts";
 import type { ForwardingConfig } from "./config.ts";
@@ -21,6 +24,8 @@ export interface ForwardingServerParts {
   readonly agents: Agents;
   readonly proxy: AgentProxy;
   readonly log: Log;
+  /** By default one that writes nothing. */
+  readonly audit?: Audit;
 }
 
 export interface ForwardingServer {
@@ -34,6 +39,9 @@ export interface ForwardingServer {
   revoke(agentId: string): Unsaved | undefined;
   /** Ends all logins. */
   rotateKey(): Unsaved | undefined;
+  sessions(): readonly SessionView[];
+  /** In Prometheus's text format. */
+  metrics(): string;
   /** Takes no more; what is under way gets a moment to end. Agents and proxy are left to who made them. */
   close(): Promise<void>;
 }
@@ -47,7 +55,14 @@ const goodbyeMs = 2000;
 
 /** @throws when its address can't be had; the error says what to do */
 export async function createForwardingServer(parts: ForwardingServerParts): Promise<ForwardingServer> {
-  const { config, access, agents, proxy, log } = parts;
+  const { config, agents, proxy, log, audit = new Audit() } = parts;
+  const access: Access = {
+    ...parts.access,
+    end(session) {
+      audit.logout(session);
+      return parts.access.end(session);
+    },
+  };
   const server = createServer({
     maxHeaderSize,
     headersTimeout: 15_000,
@@ -61,7 +76,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
   // The port may be any that is free, so it is known once it is listened on.
   let addresses = addressesOf(config, config.port);
   const site: Site = {
-    ...{ access, agents, connections, log },
+    ...{ access, agents, connections, audit, log },
     get addresses() {
       return addresses;
     },
@@ -69,6 +84,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
   const mainPages = await createMainPages(site);
   const onRequest = (req: IncomingMessage, res: ServerResponse) => {
     const decision = decide(site, { req, isUpgrade: false });
+    audit.request(req, res, askerOf(decision));
     if (decision === "main pages") answerByMainPages(mainPages, req, res);
     else if ("status" in decision) send(req, res, decision);
     else {
@@ -78,6 +94,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
   };
   const onUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     const decision = decide(site, { req, isUpgrade: true });
+    audit.upgrade(req, socket, decision === "main pages" ? { status: 404 } : askerOrStatus(decision));
     if (decision === "main pages") refuseUpgrade(socket, textAnswer(404, ""));
     else if ("status" in decision) refuseUpgrade(socket, decision);
     else {
@@ -96,19 +113,24 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     port,
     loginUrl(agentId) {
       const { code, expiresAt } = access.mint(agentId);
+      audit.minted(agentId);
       const query = new URLSearchParams({ agent_id: agentId, one_time_code: code });
       return { url: `${addresses.main}/login?${query}`, expiresAt };
     },
     revoke(agentId) {
       const unsaved = access.revoke(agentId);
       connections.end(agentId);
+      audit.revoked(agentId);
       return unsaved;
     },
     rotateKey() {
       const unsaved = access.rotateKey();
       connections.endAll();
+      audit.revoked(undefined);
       return unsaved;
     },
+    sessions: () => audit.sessions.list(),
+    metrics: () => metricsText(audit, agents.list(), connections.count),
     async close() {
       listening.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -120,8 +142,21 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
       }, goodbyeMs);
       await closed;
       clearTimeout(timer);
+      audit.end();
     },
   };
+}
+
+function askerOf(decision: Decision | "main pages"): Asker | undefined {
+  return decision === "main pages" || "status" in decision
+    ? undefined
+    : { agent: decision.at.agent, session: decision.session };
+}
+
+function askerOrStatus(decision: Decision): { asker: Asker } | { status: number } {
+  return "status" in decision
+    ? { status: decision.status }
+    : { asker: { agent: decision.at.agent, session: decision.session } };
 }
 
 /** By the Host alone, and on the main origin by the start of the path as it came. */
@@ -134,6 +169,8 @@ function decide(site: Site, asked: Asked): Decision | "main pages" {
     const path = agentPathOf(url);
     return path === undefined ? (strayAnswer(site, asked.req) ?? "main pages") : decideAgentPath(site, asked, path);
   }
+  // Whoever checks the health of a server may know it by number alone.
+  if (place?.kind === "alias" && url === "/healthz") return "main pages";
   if (place?.kind === "alias" && method === "GET" && !asked.isUpgrade) return redirection(site.addresses.main + url);
   return textAnswer(421, `This is not the address of this server: use ${site.addresses.main}/`);
 }

@@ -3,6 +3,7 @@ import type { Log } from "../../../supervision/log.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Agents } from "./agents.ts";
 import type { Answer } from "./answers.ts";
+import type { Audit } from "./audit/audit.ts";
 import type { Access } from "./auth/access.ts";
 import type { Session } from "./auth/signing.ts";
 import type { Connections } from "./connections.ts";
@@ -14,6 +15,7 @@ export interface Site {
   readonly access: Access;
   readonly agents: Agents;
   readonly connections: Connections;
+  readonly audit: Audit;
   readonly log: Log;
 }
 

@@ -1,0 +1,142 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import type { Session } from "../auth/signing.ts";
+import { type Entry, JsonLines } from "./json-lines.ts";
+import { SessionList } from "./session-list.ts";
+import { sessionLabel, visitorOf } from "./visitor.ts";
+
+/** Whom a request was for, once it is known. */
+export interface Asker {
+  readonly agent: { readonly id: string; readonly name: string };
+  readonly session: Session;
+}
+
+/** Requests that were answered. */
+export interface RequestCount {
+  /** Name of the changeling; empty for the server's own pages, and for whoever is not logged in. */
+  readonly agent: string;
+  /** For instance `2xx`; `-` for a WebSocket, and for one that was given up by the browser. */
+  readonly status: string;
+  readonly count: number;
+}
+
+interface Answered {
+  readonly method: string;
+  readonly address: string | undefined;
+  /** By `performance.now()`. */
+  readonly started: number;
+  readonly status: number | undefined;
+  readonly asker: Asker | undefined;
+}
+
+const longestPath = 500;
+const longestHost = 260;
+
+/**
+ * What the owner can look up afterwards: `access.jsonl` (requests), `logins.jsonl` (logins and their ends) and the
+ * sessions. No query, cookie, code or header of a request is in any of it but the host and the user agent.
+ */
+export class Audit {
+  readonly sessions: SessionList;
+  readonly #access: JsonLines | undefined;
+  readonly #logins: JsonLines | undefined;
+  readonly #requests = new Map<string, RequestCount & { count: number }>();
+  logins = 0;
+  failedLogins = 0;
+
+  /** @param folder undefined: nothing is written */
+  constructor(folder?: string) {
+    this.sessions = new SessionList(folder === undefined ? undefined : join(folder, "session-list.json"));
+    if (folder === undefined) return;
+    this.#access = new JsonLines(join(folder, "access.jsonl"));
+    this.#logins = new JsonLines(join(folder, "logins.jsonl"));
+  }
+
+  get requests(): readonly RequestCount[] {
+    return [...this.#requests.values()];
+  }
+
+  /** @param asker undefined: of nobody who is logged in to the agent that it is for, or to none */
+  request(req: IncomingMessage, res: ServerResponse, asker: Asker | undefined): void {
+    const { remoteAddress: address } = req.socket;
+    const started = performance.now();
+    if (asker !== undefined) this.#see(req, asker);
+    res.once("close", () => {
+      const status = res.writableFinished ? res.statusCode : undefined;
+      if (status === 403 && isLogin(req)) this.failedLogins += 1;
+      this.#note(req, { method: req.method ?? "", address, started, status, asker });
+    });
+  }
+
+  upgrade(req: IncomingMessage, socket: Duplex, { asker, status }: { asker?: Asker; status?: number }): void {
+    const { remoteAddress: address } = req.socket;
+    const started = performance.now();
+    if (asker !== undefined) this.#see(req, asker);
+    socket.once("close", () => this.#note(req, { method: "WebSocket", address, started, status, asker }));
+  }
+
+  login(req: IncomingMessage, agentId: string, session: Session): void {
+    this.logins += 1;
+    const visitor = visitorOf(req);
+    this.sessions.begin(agentId, session, visitor);
+    this.#event({ event: "login", agent: agentId, session: sessionLabel(session.id), ...visitor });
+  }
+
+  logout(session: Session): void {
+    this.sessions.end(session.id);
+    this.#event({ event: "logout", session: sessionLabel(session.id) });
+  }
+
+  /** @param agentId undefined: those of all agents */
+  revoked(agentId: string | undefined): void {
+    this.sessions.endAll(agentId);
+    this.#event({ event: "revoked", agent: agentId ?? "all" });
+  }
+
+  minted(agentId: string): void {
+    this.#event({ event: "login URL made", agent: agentId });
+  }
+
+  end(): void {
+    this.sessions.save();
+    this.#access?.flush();
+    this.#logins?.flush();
+  }
+
+  #see(req: IncomingMessage, { agent, session }: Asker): void {
+    this.sessions.see(agent.id, session, () => visitorOf(req));
+  }
+
+  /** These are few, and are to be there also after a crash. */
+  #event(entry: Entry): void {
+    this.#logins?.add(entry);
+    this.#logins?.flush();
+  }
+
+  #note(req: IncomingMessage, { method, address, started, status, asker }: Answered): void {
+    const agent = asker?.agent.name ?? "";
+    const statusClass = status === undefined ? "-" : `${Math.floor(status / 100)}xx`;
+    const key = `${statusClass} ${agent}`;
+    const counted = this.#requests.get(key);
+    if (counted === undefined) this.#requests.set(key, { agent, status: statusClass, count: 1 });
+    else counted.count += 1;
+    this.#access?.add({
+      ...{ address, method },
+      host: req.headers.host?.slice(0, longestHost),
+      path: pathOf(req).slice(0, longestPath),
+      status,
+      ms: Math.round(performance.now() - started),
+      ...(asker === undefined ? {} : { agent, session: sessionLabel(asker.session.id) }),
+    });
+  }
+}
+
+/** Without the query, which may hold a code, a ticket or a secret of the agent's page. */
+function pathOf({ url = "" }: IncomingMessage): string {
+  return url.split("?", 1)[0] ?? "";
+}
+
+function isLogin(req: IncomingMessage): boolean {
+  return pathOf(req) === "/authenticate";
+}
