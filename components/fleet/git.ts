@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { safeGitEnvironment } from "../safe-git.ts";
 
 /** What git said; `code` is undefined when it was not there or took too long. */
 export interface GitAnswer {
@@ -30,11 +31,12 @@ export function git(
   credentials: Readonly<Record<string, string>> = {},
 ): Promise<GitAnswer> {
   const env = {
-    ...Object.fromEntries(
-      passed.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
+    ...safeGitEnvironment(
+      Object.fromEntries(
+        passed.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
+      ),
     ),
     LC_ALL: "C",
-    GIT_TERMINAL_PROMPT: "0",
     SSH_ASKPASS: "false",
     SSH_ASKPASS_REQUIRE: "force",
     GIT_OPTIONAL_LOCKS: "0",

@@ -54,6 +54,8 @@ export interface ProvisionOptions {
   readonly agent: string;
   /** `agent-` and 32 hex digits; an agent that is there keeps the id that it has. */
   readonly id: string;
+  /** Absolute path of the folder that it works in. */
+  readonly folder: string;
   /** The create template that says the rest; undefined: there is none. */
   readonly template: string | undefined;
   /** Agent type; it wins over the template's. */
@@ -68,14 +70,14 @@ export interface ProvisionOptions {
 }
 
 /**
- * Makes the agent in the current folder; one of that name is stopped, provisioned anew from nothing but this, and
+ * Makes the agent in its folder; one of that name is stopped, provisioned anew from nothing but this, and
  * started again, its files and commits untouched. Prints JSON lines as `createArguments` does.
  */
 export function provisionArguments(options: ProvisionOptions): string[] {
   return [
     ...["create", localAddress(options.agent), "--id", options.id],
     // The folder is the agent's own: whatever lies there uncommitted stays as it is.
-    ...["--reuse", "--update", "--transfer", "none", "--no-ensure-clean"],
+    ...["--from", `:${options.folder}`, "--reuse", "--update", "--transfer", "none", "--no-ensure-clean"],
     ...(options.template === undefined ? [] : ["--template", options.template]),
     ...(options.type === undefined ? [] : ["--type", options.type]),
     ...["--no-connect", "--headless", "--yes", "--format", "jsonl"],

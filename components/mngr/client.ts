@@ -1,5 +1,4 @@
 import type { ChildProcess } from "node:child_process";
-import { join } from "node:path";
 import * as z from "zod/mini";
 import { gitReason } from "../source/git.ts";
 import {
@@ -12,6 +11,7 @@ import {
   transcriptArguments,
   versionArguments,
 } from "./arguments.ts";
+import { noProjectFolder, withProjectFolder } from "./project-folder.ts";
 import { type Finished, MngrError, runToEnd, startDetached } from "./run-mngr.ts";
 
 export { MngrError, TooMuchOutput } from "./run-mngr.ts";
@@ -86,6 +86,13 @@ export interface Listed {
   readonly isComplete: boolean;
 }
 
+export interface CreateRunOptions {
+  /** What mngr takes for the project's settings: texts by the names of their files. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** What it finds open as its file 3. */
+  readonly file: number;
+}
+
 /** mngr on this machine. */
 export interface Mngr {
   /** @throws MngrError when it is not there, or another version */
@@ -108,18 +115,17 @@ export interface Mngr {
   /**
    * Starts a `mngr create` that outlives this process: its output goes to files.
    * @param cwd the repository
+   * @param project a folder of ours with what it takes for the repository's settings (see `writeProjectSettings`)
    */
-  startCreate(args: readonly string[], output: { cwd: string; stdout: string; stderr: string }): Promise<ChildProcess>;
+  startCreate(
+    args: readonly string[],
+    options: { cwd: string; project: string; stdout: string; stderr: string },
+  ): Promise<ChildProcess>;
   /**
-   * A `mngr create` to its end.
-   * @param cwd the repository; its `.mngr` is where templates and agent types are looked for
-   * @param file what it finds open as its file 3
+   * A `mngr create` to its end. It works in a folder of its own, and reads no settings of a repository.
    * @throws MngrError with mngr's own reason
    */
-  create(
-    args: readonly string[],
-    options: { cwd: string; file: number },
-  ): Promise<Created & { readonly kind: "created" }>;
+  create(args: readonly string[], options: CreateRunOptions): Promise<Created & { readonly kind: "created" }>;
   /** @throws MngrError */
   rename(agent: string, name: string): Promise<void>;
 }
@@ -174,10 +180,16 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
       const finished = await run(transcriptArguments(agent));
       return finished.code === 0 ? finished.stdout : "";
     },
-    startCreate: (args, output) => startDetached(args, env, output),
-    async create(args, { cwd, file }) {
-      const inRepo = { ...env, MNGR_PROJECT_CONFIG_DIR: join(cwd, ".mngr") };
-      const finished = await runToEnd(args, inRepo, { signal, cwd, file, timeoutMs: createPatienceMs });
+    startCreate(args, { project, ...output }) {
+      // The person's own choice of a folder wins.
+      const isChosen = ![undefined, noProjectFolder].includes(env["MNGR_PROJECT_CONFIG_DIR"]);
+      return startDetached(args, isChosen ? env : { ...env, MNGR_PROJECT_CONFIG_DIR: project }, output);
+    },
+    async create(args, { settings, file }) {
+      const finished = await withProjectFolder(settings, (cwd) => {
+        const inFolder = { ...env, MNGR_PROJECT_CONFIG_DIR: cwd };
+        return runToEnd(args, inFolder, { signal, cwd, file, timeoutMs: createPatienceMs });
+      });
       const created = createdFrom(finished.stdout);
       if (finished.code === 0 && created?.kind === "created") return created;
       const why = created?.kind === "error" ? created.message : errorLine(finished.stderr);

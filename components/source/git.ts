@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
+import { safeGitEnvironment } from "../safe-git.ts";
 
-/** Git on this machine. Every call names the repository; nothing prompts. */
+/** Git on this machine. Every call names the repository; nothing prompts, and no program runs that a repository names. */
 
 /** Git said no; the message is its own. */
 export class GitError extends Error {
@@ -30,7 +31,7 @@ export function gitIn(folder: string, env: Readonly<Record<string, string>>): Gi
       new Promise((resolve, reject) => {
         const options = {
           cwd: folder,
-          env: { ...env, GIT_TERMINAL_PROMPT: "0" },
+          env: safeGitEnvironment(env),
           timeout: patienceMs[how],
           maxBuffer: 64 * 1024 * 1024,
         };

@@ -224,6 +224,23 @@ class PinnedImage(Lab):
         self.assertTrue(dockerfile.read_text().startswith("FROM debian:bookworm-slim\nRUN apt-get update"))
         self.assertEqual([path.name for path in context.iterdir()], ["repo.tar.gz"])
 
+    def test_takes_no_file_of_the_container_along(self) -> None:
+        tree = self.folder / "tree"
+        tree.mkdir()
+        (self.folder / "token").write_text("FROM secret")
+        (tree / "loot").symlink_to(self.folder / "token")
+        (tree / "folder").symlink_to("/")
+        (tree / "own").symlink_to("a")
+        (tree / ".dockerignore").symlink_to(self.folder / "token")
+        _, context = pinned_image.build_context(self.tarball({"Dockerfile": "FROM x", "a": "b"}), self.folder / "image")
+        names = sorted(path.name for path in context.iterdir())
+        self.assertEqual(names, [".dockerignore", "Dockerfile", "a", "own", "repo.tar.gz"])
+        self.assertEqual((self.folder / "token").read_text(), "FROM secret")
+        (tree / "Dockerfile").unlink()
+        (tree / "Dockerfile").symlink_to(self.folder / "token")
+        with self.assertRaisesRegex(pinned_image.ImageError, "is no file in it"):
+            pinned_image.build_context(self.tarball({}), self.folder / "again")
+
     def test_ends_as_root(self) -> None:
         text = pinned_image.dockerfile_with_tarball("from x\n  user nobody\n")
         self.assertEqual(text, "from x\n  user nobody\nUSER root\nCOPY repo.tar.gz /changeling/repo.tar.gz\n")

@@ -1,14 +1,18 @@
+import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach } from "vitest";
 import { gitIn } from "../../components/source/git.ts";
+import { type AgentSettings, agentSettings } from "../../components/web/agent-settings.ts";
 import type { Merged } from "../../components/web/local/merge.ts";
 import { prepareRepo } from "../../components/web/local/repo.ts";
 import type { WebSpec } from "../../components/web/spec.ts";
 import { type Files, Repository } from "./repository.ts";
 import { webSpecOf } from "./web-spec.ts";
 
+const entrypoint = '[create_templates.entrypoint]\ntype = "elena-code"\n';
 const past = { author: "Somebody", at: "2026-11-21T12:00:00+00:00" };
 
 /** The repo of a web agent, not there yet, and the source that it comes from; both are new for each test. */
@@ -24,7 +28,11 @@ export class WebRepoLab {
       this.home = mkdtempSync(join(tmpdir(), "web-repo-"));
       this.repo = join(this.home, "agent");
       this.source = new Repository();
-      this.sourceCommits({ "page.txt": "1\n2\n3\n4\n5\n6\n7\n", "other.txt": "other\n" });
+      this.sourceCommits({
+        ".mngr/settings.toml": entrypoint,
+        "page.txt": "1\n2\n3\n4\n5\n6\n7\n",
+        "other.txt": "other\n",
+      });
       this.moves = [];
     });
     afterEach(() => {
@@ -51,8 +59,15 @@ export class WebRepoLab {
     return prepareRepo(this.repo, this.spec(more), { env: this.environment, token: undefined, onMove });
   }
 
-  git(...args: string[]): Promise<string> {
-    return gitIn(this.repo, this.environment).run(["-c", "user.name=E", "-c", "user.email=e@x", ...args]);
+  /** What mngr would be told of its agent. */
+  settings(more?: Partial<WebSpec>): Promise<AgentSettings> {
+    return agentSettings(gitIn(this.repo, this.environment), "HEAD", this.spec(more));
+  }
+
+  /** As the agent, or a person, would: with the repo's own settings and hooks. */
+  async git(...args: string[]): Promise<string> {
+    const options = { cwd: this.repo, env: this.environment };
+    return (await promisify(execFile)("git", ["-c", "user.name=E", "-c", "user.email=e@x", ...args], options)).stdout;
   }
 
   async head(): Promise<string> {

@@ -55,6 +55,7 @@ describe("provisionArguments", () => {
   const web = {
     agent: "elena",
     id: "agent-1",
+    folder: "/agent",
     template: undefined,
     type: undefined,
     labels: { changeling: "elena" },
@@ -67,7 +68,7 @@ describe("provisionArguments", () => {
   it("asks for the agent in its own folder, whatever lies there, and for the one that there is to be made anew", () => {
     expect(provisionArguments(web)).toEqual([
       ...["create", "elena@localhost.local", "--id", "agent-1"],
-      ...["--reuse", "--update", "--transfer", "none", "--no-ensure-clean"],
+      ...["--from", ":/agent", "--reuse", "--update", "--transfer", "none", "--no-ensure-clean"],
       ...["--no-connect", "--headless", "--yes", "--format", "jsonl", "--label", "changeling=elena"],
       ...["--env-file", "/dev/fd/3", "--extra-provision-command", "true"],
     ]);

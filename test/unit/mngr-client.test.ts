@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createdFrom, errorLine, reasonOf } from "../../components/mngr/client.ts";
 import { allowedEnvironment, mngrEnvironment } from "../../components/mngr/environment.ts";
+import { noProjectFolder } from "../../components/mngr/project-folder.ts";
 
 describe("createdFrom", () => {
   const progress = '{"event": "progress", "kind": "started", "step": "preparing", "label": "Preparing"}\n';
@@ -83,6 +85,9 @@ describe("the environment of mngr", () => {
       PATH: "/bin",
       MNGR_HEADLESS: "1",
       MNGR_HOST_DIR: "/aside",
+      MNGR_PROJECT_CONFIG_DIR: noProjectFolder,
     });
+    expect(existsSync(noProjectFolder)).toBe(false);
+    expect(mngrEnvironment({ MNGR_PROJECT_CONFIG_DIR: "/mine" })).toMatchObject({ MNGR_PROJECT_CONFIG_DIR: "/mine" });
   });
 });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { noProjectFolder } from "../../components/mngr/project-folder.ts";
 import { dockerEnvironment, isDockerVariable } from "../../components/web/docker/docker-environment.ts";
 import { containerArguments } from "../../components/web/docker/machine-arguments.ts";
 import { mngrDockerEnvironment } from "../../components/web/docker/mngr-on-docker.ts";
@@ -67,6 +68,7 @@ describe("the environment", () => {
       MNGR__PROVIDERS__DOCKER__HOST_DIR: "/mngr",
       MNGR__PROVIDERS__DOCKER__HOST: "tcp://far:2376",
       MNGR_HOST_DIR: "/home/me/.mngr-aside",
+      MNGR_PROJECT_CONFIG_DIR: noProjectFolder,
       MNGR_HEADLESS: "1",
     });
   });

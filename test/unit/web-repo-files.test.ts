@@ -59,24 +59,14 @@ describe("what is in no commit of the repo", () => {
     );
   });
 
-  it("is spec 001's older form of the create template, in today's words", async () => {
-    lab.sourceCommits({ ".mng/settings.toml": '[create_templates.entrypoint]\nagent_type = "elena-code"\n' });
+  it("was the older form of the create template in today's words, and is removed", async () => {
     await lab.prepare();
-    expect(writeRepoFiles(lab.repo, lab.spec())).toEqual({ template: "entrypoint" });
-    expect(lab.read(".mngr/settings.local.toml")).toContain('[create_templates.entrypoint]\ntype = "elena-code"\n');
-    expect(await lab.git("status", "--porcelain")).toBe("");
-    lab.sourceCommits({ ".mngr/settings.toml": '[create_templates.entrypoint]\ntype = "newer"\n' });
-    await lab.prepare();
-    expect(writeRepoFiles(lab.repo, lab.spec())).toEqual({ template: "entrypoint" });
+    mkdirSync(join(lab.repo, ".mngr"), { recursive: true });
+    writeFileSync(join(lab.repo, ".mngr/settings.local.toml"), "# Written by `pulumi up`; edits are overwritten.\n");
+    writeRepoFiles(lab.repo, lab.spec());
     expect(existsSync(join(lab.repo, ".mngr/settings.local.toml"))).toBe(false);
-  });
-
-  it("needs somebody to say which agent it is", async () => {
-    await lab.prepare();
-    expect(writeRepoFiles(lab.repo, lab.spec({ agentType: "claude" }))).toEqual({ template: undefined });
-    expect(() => writeRepoFiles(lab.repo, lab.spec())).toThrow(
-      `${lab.source.folder} does not say which agent it is; write agent_type = "…" into the fleet file, or add to its ` +
-        '.mngr/settings.toml: [create_templates.entrypoint] with type = "…"',
-    );
+    writeFileSync(join(lab.repo, ".mngr/settings.local.toml"), "# mine\n");
+    writeRepoFiles(lab.repo, lab.spec());
+    expect(lab.read(".mngr/settings.local.toml")).toBe("# mine\n");
   });
 });

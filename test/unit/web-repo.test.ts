@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
 import { takeBack } from "../../components/web/local/merge.ts";
-import { writeRepoFiles } from "../../components/web/local/repo-files.ts";
 import { WebRepoLab } from "../support/web-repo-lab.ts";
 
 const lab = new WebRepoLab();
@@ -148,7 +148,9 @@ describe("a repo from scratch", () => {
     expect(lab.read(".mngr/settings.toml")).toContain("[agent_types.chat]");
     expect(existsSync(join(lab.repo, "server.mjs"))).toBe(true);
     expect(existsSync(join(lab.repo, "node_modules/ws/package.json"))).toBe(true);
-    expect(writeRepoFiles(lab.repo, lab.spec(scratch))).toEqual({ template: "entrypoint" });
+    const { template, files } = await lab.settings(scratch);
+    expect(template).toBe("entrypoint");
+    expect(parse(files["settings.toml"] ?? "")).toEqual(parse(lab.read(".mngr/settings.toml")));
   });
 
   it("names any other type that mngr knows", async () => {

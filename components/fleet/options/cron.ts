@@ -40,7 +40,7 @@ export const optionsOfCron = {
   }),
   template: option(z.optional(word()), {
     description:
-      "A `create_templates` entry of mngr's settings to start from. On `modal` your own settings count, not the repository's.",
+      "A `create_templates` entry of mngr's settings to start from: of your own, or on this machine of the repository's, of whose settings nothing but `create_templates` and `agent_types` counts. On `modal` your own alone count.",
     example: "my-template",
     defaultInWords: "none",
   }),

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { buildArgsInside } from "../machine/build-context.ts";
 import { declaredImage } from "../machine/declared-image.ts";
 import type { Machines, MachineWeb } from "../machine/machine-web.ts";
 import { addressOf } from "../machine/machines.ts";
@@ -34,7 +35,7 @@ export function dockerMachines(
     async downloadRepo(volume, folder) {
       if (!(await docker.hasVolume(volume))) return false;
       await docker.download(volume, folder);
-      if (existsSync(join(folder, ".git"))) return true;
+      if (lstatSync(join(folder, ".git"), { throwIfNoEntry: false }) !== undefined) return true;
       rmSync(folder, { recursive: true });
       return false;
     },
@@ -43,7 +44,8 @@ export function dockerMachines(
       const state = stateVolumeName(installation, host);
       await docker.createVolume(state, labels);
       const folder = join(dirname(repo), "image");
-      const options = { buildArgs: declaredImage(spec), repo, volumes: { ...volumes, [stateFolder]: state }, labels };
+      const buildArgs = buildArgsInside(declaredImage(spec), repo, "docker");
+      const options = { buildArgs, repo, volumes: { ...volumes, [stateFolder]: state }, labels };
       const { dockerfile, ...given } = containerArguments(options, folder);
       if (dockerfile !== undefined) {
         mkdirSync(folder, { recursive: true });

@@ -1,4 +1,5 @@
 import { profileHostDir } from "../../mngr/profile.ts";
+import { noProjectFolder } from "../../mngr/project-folder.ts";
 import { type MngrOnMachines, mngrOnMachines } from "../machine/mngr-on-machines.ts";
 import { dockerEnvironment } from "./docker-environment.ts";
 import { stateFolder } from "./place.ts";
@@ -21,6 +22,7 @@ export function mngrOnDocker(
 /** @param hostDir mngr's host dir, when the agents are put aside from the person's own */
 export function mngrDockerEnvironment(env: NodeJS.ProcessEnv, hostDir: string | undefined): Record<string, string> {
   return {
+    MNGR_PROJECT_CONFIG_DIR: noProjectFolder,
     ...dockerEnvironment(env),
     ...settings,
     // It and our own `docker` must mean the same daemon.

@@ -19,19 +19,16 @@ export function sinceLastStart({ merged }: { readonly merged?: Merged | undefine
 export interface MergeOptions {
   /** What git may see, who commits included. */
   readonly env: Readonly<Record<string, string>>;
+  /** Called with what the branch is about to be; when it throws, the branch is not moved. */
+  readonly accept: (commit: string) => Promise<void>;
   /** Called before the branch is moved. */
   readonly onMove: (merged: Merged) => void;
 }
 
 /** How often it starts again because the agent committed in between. */
 const attempts = 5;
-/** Ours are no commits of the agent's, so its hooks have no say. What git says is read. */
-const quiet = {
-  GIT_CONFIG_COUNT: "2",
-  ...{ GIT_CONFIG_KEY_0: "core.hooksPath", GIT_CONFIG_VALUE_0: "/dev/null" },
-  ...{ GIT_CONFIG_KEY_1: "commit.gpgSign", GIT_CONFIG_VALUE_1: "false" },
-  LC_ALL: "C",
-};
+/** What git says is read. */
+const quiet = { LC_ALL: "C" };
 
 /**
  * Merges a commit into the branch that is checked out in a repository that an agent is working in. The work tree goes
@@ -44,12 +41,17 @@ export async function mergeInto(repo: string, theirs: string, options: MergeOpti
   for (let attempt = 1; ; attempt++) {
     const before = await commitOf(git, "HEAD");
     if (before === undefined) {
+      await options.accept(theirs);
       await git.run(["merge", "--quiet", "--ff-only", theirs]);
       return { before: theirs, after: theirs };
     }
-    if (await isAncestor(git, theirs, before)) return { before, after: before };
+    if (await isAncestor(git, theirs, before)) {
+      await options.accept(before);
+      return { before, after: before };
+    }
     const isBehind = await isAncestor(git, before, theirs);
     const merged = { before, after: isBehind ? theirs : await mergedAside(repo, before, theirs, options) };
+    await options.accept(merged.after);
     options.onMove(merged);
     try {
       await git.run(["merge", "--quiet", "--ff-only", merged.after]);

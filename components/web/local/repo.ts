@@ -4,12 +4,13 @@ import { shownRepo } from "../../fleet/repo.ts";
 import { upCommand } from "../../own-commands.ts";
 import { gitCredentials } from "../../source/credentials.ts";
 import { commitOf, fallbackIdentity, type Git, gitIn } from "../../source/git.ts";
+import { agentSettings } from "../agent-settings.ts";
 import type { WebSpec } from "../spec.ts";
 import { declaredCommit } from "./declared-commit.ts";
 import { type Merged, type MergeOptions, MergeRefused, mergeInto } from "./merge.ts";
 import { settingsFile } from "./repo-files.ts";
 
-export interface RepoOptions extends MergeOptions {
+export interface RepoOptions extends Omit<MergeOptions, "accept"> {
   /** For github.com; it goes to git's environment alone. */
   readonly token: string | undefined;
 }
@@ -18,7 +19,7 @@ export interface RepoOptions extends MergeOptions {
  * Makes the repo of a web changeling, or merges what is declared now into what the agent has.
  *
  * @param repo absolute path
- * @throws GitError, MergeRefused; the agent's branch is as it was then
+ * @throws GitError, MergeRefused, and when the repo says of its agent what it may not; the agent's branch is as it was then
  */
 export async function prepareRepo(repo: string, spec: WebSpec, options: RepoOptions): Promise<Merged> {
   if (existsSync(repo)) return merged(repo, spec, options);
@@ -39,7 +40,8 @@ async function merged(repo: string, spec: WebSpec, options: RepoOptions): Promis
   const tip = spec.source === undefined ? undefined : await fetched(git, repo, spec, spec.source, options);
   const declared = await declaredCommit(repo, spec, tip, env);
   if (spec.settings !== undefined) await refuseTrackedSettings(git, spec.name, declared);
-  return mergeInto(repo, declared, { ...options, env });
+  const accept = async (commit: string) => void (await agentSettings(git, commit, spec));
+  return mergeInto(repo, declared, { ...options, env, accept });
 }
 
 /** @returns the commit of the source that is to be deployed */

@@ -4,6 +4,7 @@ import { provisionArguments } from "../../mngr/arguments.ts";
 import { type Mngr, MngrError } from "../../mngr/client.ts";
 import { withSecretFile } from "../../modal/secret-file.ts";
 import { fallbackIdentity, gitIn } from "../../source/git.ts";
+import { agentSettings } from "../agent-settings.ts";
 import { agentVariables } from "../agent-variables.ts";
 import type { WebRecord } from "../record.ts";
 import { digestOfSpec, type WebSpec } from "../spec.ts";
@@ -40,12 +41,15 @@ export function labelsOf({ name }: { readonly name: string }, installation: stri
  */
 export async function startAgent(spec: WebSpec, record: WebRecord, options: StartOptions): Promise<Started> {
   const { mngr, installation, env, secrets } = options;
-  const { template } = writeRepoFiles(record.repo, spec);
+  const git = gitIn(record.repo, env);
+  const { template, files: settings } = await agentSettings(git, "HEAD", spec);
+  writeRepoFiles(record.repo, spec);
   const memory = join(spec.memoryInGit ? record.repo : record.data, "memory");
   for (const folder of [record.data, memory]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const args = provisionArguments({
     agent: record.agentName,
     id: record.agentId,
+    folder: record.repo,
     template,
     type: spec.agentType,
     labels: { ...labelsOf(spec, installation), changeling_digest: digestOfSpec(spec) },
@@ -54,9 +58,9 @@ export async function startAgent(spec: WebSpec, record: WebRecord, options: Star
     buildArgs: spec.buildArgs,
     agentArgs: spec.agentArgs,
   });
-  const committer = await fallbackIdentity(gitIn(record.repo, env), spec.name);
+  const committer = await fallbackIdentity(git, spec.name);
   const variables = agentVariables(spec, { data: record.data, memory }, committer, secrets);
-  const create = () => withSecretFile(variables, (file) => mngr.create(args, { cwd: record.repo, file }));
+  const create = () => withSecretFile(variables, (file) => mngr.create(args, { settings, file }));
   const { hostId } = await create().catch((error: unknown) => {
     // The `mngr create` of an update that was killed came to its end meanwhile.
     if (error instanceof MngrError && /already exists/.test(error.message)) return create();

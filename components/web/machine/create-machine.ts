@@ -4,7 +4,7 @@ import { failure } from "./failure.ts";
 import { destroyMachine } from "./machines.ts";
 import { newHostName } from "./records.ts";
 import { type StartedOnMachine, startOnMachine } from "./start-on-machine.ts";
-import { downloadRepo, withTemporaryRepo } from "./temporary-repo.ts";
+import { downloadRepo, withoutLfs, withTemporaryRepo } from "./temporary-repo.ts";
 
 export interface OnMachine extends StartedOnMachine {
   /** The machine's name. */
@@ -23,7 +23,7 @@ export function createMachine(update: MachineUpdate): Promise<OnMachine> {
     // One that mngr has forgotten would go on working on the same volumes.
     await web.machines.sweep(spec.name);
     await downloadRepo(repo, spec, record, web);
-    await prepareRepo(repo, spec, { env: web.env, token: secrets["GITHUB_TOKEN"], onMove: () => {} });
+    await prepareRepo(repo, spec, { env: withoutLfs(web.env), token: secrets["GITHUB_TOKEN"], onMove: () => {} });
     return await newMachine(update, repo, async () => "no machine of it is left");
   });
 }

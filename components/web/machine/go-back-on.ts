@@ -1,5 +1,6 @@
 import { gitIn } from "../../source/git.ts";
 import type { Merged } from "../local/merge.ts";
+import { isolated } from "./adopt-repo.ts";
 import type { MachineUpdate } from "./apply-on-machine.ts";
 import { scriptInMachine } from "./in-machine.ts";
 import { addressOf, agentAt, type PlacedAgent, started } from "./machines.ts";
@@ -31,7 +32,7 @@ export async function goBackOn(agent: PlacedAgent, failed: FailedOnMachine): Pro
     await web.records.write(before === undefined ? kept : { ...kept, applied: before });
     return "its agent is stopped";
   }
-  await gitIn(repo, web.env).run(["checkout", "--quiet", "--force", "--detach", merged.before]);
+  await gitIn(repo, isolated(web.env)).run(["checkout", "--quiet", "--force", "--detach", merged.before]);
   const host = machine.host.name;
   const start = { spec: before, record: kept, repo, host, isNew: false, secrets };
   const { hostAddress } = await startOnMachine(start, web, async () => {});

@@ -52,7 +52,7 @@ export interface Machines {
   ensureVolume(name: string, changeling: string): Promise<void>;
   /** With all that is on it; one that is gone is fine. */
   deleteVolume(name: string): Promise<void>;
-  /** Copies what is on a volume to a new folder here. @returns false: it holds no git repository, and nothing is copied */
+  /** Copies what is on a volume to a new folder here: an agent's words, see `adoptRepo`. @returns false: it holds no git repository, and nothing is copied */
   downloadRepo(volume: string, folder: string): Promise<boolean>;
   /** How a machine is made: what `mngr create` is told of it. */
   argumentsFor(

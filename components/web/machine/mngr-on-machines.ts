@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { type Agent, errorLine, type Mngr, MngrError, mngrClient } from "../../mngr/client.ts";
+import { type Agent, type CreateRunOptions, errorLine, type Mngr, MngrError, mngrClient } from "../../mngr/client.ts";
 import {
   destroyHostArguments,
   forgetSnapshotArguments,
@@ -18,7 +18,7 @@ export interface MngrOnMachines extends Pick<Mngr, "exec" | "capture" | "rename"
   /** As `Mngr.create`. @param options.variables what it gets to see beside the rest; nothing keeps them */
   create(
     args: readonly string[],
-    options: { cwd: string; file: number; variables: Readonly<Record<string, string>> },
+    options: CreateRunOptions & { readonly variables: Readonly<Record<string, string>> },
   ): ReturnType<Mngr["create"]>;
   /** All agents of the provider that this mngr knows. @throws MngrError when mngr could not look everywhere */
   agents(): Promise<readonly Agent[]>;

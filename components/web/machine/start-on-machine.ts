@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   createOnMachineArguments,
@@ -8,9 +7,10 @@ import {
 } from "../../mngr/machine-arguments.ts";
 import { withSecretFile } from "../../modal/secret-file.ts";
 import { fallbackIdentity, gitIn } from "../../source/git.ts";
+import { agentSettings } from "../agent-settings.ts";
 import { agentVariables } from "../agent-variables.ts";
 import { prepareCommand, type Servers } from "../local/await-servers.ts";
-import { settingsFile, writeRepoFiles } from "../local/repo-files.ts";
+import { settingsText } from "../local/repo-files.ts";
 import { labelsOf } from "../local/start-agent.ts";
 import type { WebRecord } from "../record.ts";
 import { digestOfSpec, type WebSpec } from "../spec.ts";
@@ -52,13 +52,14 @@ export async function startOnMachine(
 ): Promise<StartedOnMachine> {
   const { spec, record, host, isNew, repo } = start;
   const { mngr } = web;
-  const options = await agentOptions(start, web);
+  const { template, files: settings } = await agentSettings(gitIn(repo, web.env), "HEAD", spec);
+  const options = { ...(await agentOptions(start, web)), template };
   const args = isNew
     ? createOnMachineArguments({ ...options, ...(await hostOptions(start, web)) })
     : provisionOnMachineArguments(options);
   const variables = await environmentOf(start, web);
   const { hostId } = await withSecretFile(variables, (file) =>
-    mngr.create(args, { cwd: repo, file, variables: isNew ? buildSecrets(start) : {} }),
+    mngr.create(args, { settings, file, variables: isNew ? buildSecrets(start) : {} }),
   );
   if (hostId === undefined) throw new Error(`mngr did not say which machine ${host} is`);
   const hostAddress = `${record.agentId}@${hostId}.${web.provider}`;
@@ -69,19 +70,16 @@ export async function startOnMachine(
 async function agentOptions(
   { spec, record, repo, host }: StartOnMachine,
   web: MachineWeb,
-): Promise<MachineAgentOptions> {
-  const { template } = writeRepoFiles(repo, spec);
-  const settings = spec.settings === undefined ? "" : readFileSync(join(repo, settingsFile), "utf8");
+): Promise<Omit<MachineAgentOptions, "template">> {
   const link =
     spec.remote === undefined ? ["", "", ""] : [spec.remote, `changelings/${spec.name}`, readFileSync(hook, "utf8")];
-  const texts = [settings, ...link, await web.machines.admittedKeys()];
+  const texts = [settingsText(spec) ?? "", ...link, await web.machines.admittedKeys()];
   return {
     provider: web.provider,
     agent: record.agentName,
     id: record.agentId,
     host,
     source: repo,
-    template,
     type: spec.agentType,
     labels: {
       ...labelsOf(spec, web.installation),

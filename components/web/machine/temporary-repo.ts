@@ -1,18 +1,19 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SshAccess } from "../../mngr/client.ts";
-import { commitOf, fallbackIdentity, type Git, gitIn } from "../../source/git.ts";
+import { type Git, gitIn } from "../../source/git.ts";
 import type { WebRecord } from "../record.ts";
 import type { WebSpec } from "../spec.ts";
+import { adoptRepo, emptyRepo, isolated } from "./adopt-repo.ts";
 import type { MachineWeb } from "./machine-web.ts";
 import { repoFolder } from "./place.ts";
 
 const gitSsh = fileURLToPath(new URL("./git-ssh.sh", import.meta.url));
 
-/** Everything that the agent's repo names, and what of it is checked out there. */
-const everything = "+refs/*:refs/*";
+/** Everything that the agent's repo names, but for what it shows in place of its commits. */
+const everything = ["+refs/*:refs/*", "^refs/replace/*"];
 
 /** mngr sends a new machine branches and tags, and no other refs. */
 const uncommittedBranch = "changelings/uncommitted";
@@ -29,10 +30,9 @@ export async function withTemporaryRepo<Result>(use: (repo: string) => Promise<R
 
 /** Makes the temporary repo what the agent's is, from a machine that runs. */
 export async function fetchRepo(repo: string, { branch }: WebSpec, ssh: SshAccess, { env }: MachineWeb): Promise<void> {
-  mkdirSync(repo);
-  const git = gitOver(repo, ssh, env);
-  await git.run(["init", "--quiet", "--initial-branch=changelings-none"]);
-  await git.run(["fetch", "--quiet", "--no-tags", remoteOf(ssh), everything, "+HEAD:refs/changelings/head"], "network");
+  const git = await emptyRepo(repo, env);
+  const fetch = ["fetch", "--quiet", "--no-tags", remoteOf(ssh), ...everything, "+HEAD:refs/changelings/head"];
+  await gitOver(repo, ssh, isolated(env)).run(fetch, "network");
   await git.run(["checkout", "--quiet", "-B", branch, "refs/changelings/head"]);
   await git.run(["update-ref", "-d", "refs/changelings/head"]);
 }
@@ -45,27 +45,23 @@ export async function fetchRepo(repo: string, { branch }: WebSpec, ssh: SshAcces
  */
 export async function downloadRepo(repo: string, spec: WebSpec, record: WebRecord, web: MachineWeb): Promise<boolean> {
   const { machines, env, log } = web;
-  if (!(await machines.downloadRepo(record.repo, repo))) return false;
-  const git = gitIn(repo, env);
-  if ((await commitOf(git, "HEAD")) === undefined) {
-    rmSync(repo, { recursive: true, force: true });
-    return false;
-  }
-  // It also takes note of the times that the files have here, which `stash` would stumble over.
-  const changed = await git.run(["status", "--porcelain", "--untracked-files=no"]);
-  if (changed !== "") {
-    const uncommitted = await gitIn(repo, { ...env, ...(await fallbackIdentity(git, spec.name)) }).run([
-      "stash",
-      "create",
-    ]);
-    await git.run(["branch", "--force", uncommittedBranch, uncommitted.trim()]);
-    await git.run(["reset", "--quiet", "--hard"]);
+  const taken = `${repo}.taken`;
+  if (!(await machines.downloadRepo(record.repo, taken))) return false;
+  const { head, uncommitted } = await adoptRepo(taken, repo, { env, branch: spec.branch, name: spec.name });
+  rmSync(taken, { recursive: true, force: true });
+  if (head === undefined) rmSync(repo, { recursive: true, force: true });
+  if (uncommitted !== undefined) {
+    await gitIn(repo, env).run(["branch", "--force", uncommittedBranch, uncommitted]);
     log(
       `what the agent of ${spec.name} had changed and not committed is kept in its repo: git stash apply ${uncommittedBranch}`,
     );
   }
-  await git.run(["checkout", "--quiet", "-B", spec.branch]);
-  return true;
+  return head !== undefined;
+}
+
+/** The source is fetched with the person's settings, but nothing that an agent's files name is downloaded here. */
+export function withoutLfs(env: Readonly<Record<string, string>>): Record<string, string> {
+  return { ...env, GIT_LFS_SKIP_SMUDGE: "1" };
 }
 
 /** Sends what was declared and merged here; nothing that the agent works on is moved. */

@@ -4,6 +4,7 @@ import { GitError, gitIn } from "../../source/git.ts";
 import { type Merged, MergeRefused, refusedByLocalChanges, sinceLastStart } from "../local/merge.ts";
 import { prepareRepo } from "../local/repo.ts";
 import type { WebRecord } from "../record.ts";
+import { isolated } from "./adopt-repo.ts";
 import type { MachineUpdate } from "./apply-on-machine.ts";
 import { newMachine, type OnMachine } from "./create-machine.ts";
 import { failure } from "./failure.ts";
@@ -11,7 +12,7 @@ import { goBackOn } from "./go-back-on.ts";
 import { scriptInMachine } from "./in-machine.ts";
 import { addressOf, destroyMachine, type PlacedAgent, sshOf, started } from "./machines.ts";
 import { startOnMachine } from "./start-on-machine.ts";
-import { fetchRepo, sendCommits, withTemporaryRepo } from "./temporary-repo.ts";
+import { fetchRepo, sendCommits, withoutLfs, withTemporaryRepo } from "./temporary-repo.ts";
 
 /** How often it starts again because the agent committed in between. */
 const attempts = 5;
@@ -73,7 +74,11 @@ async function prepared(
   ssh: SshAccess,
 ): Promise<Merged> {
   try {
-    return await prepareRepo(repo, spec, { env: web.env, token: secrets["GITHUB_TOKEN"], onMove: () => {} });
+    return await prepareRepo(repo, spec, {
+      env: withoutLfs(web.env),
+      token: secrets["GITHUB_TOKEN"],
+      onMove: () => {},
+    });
   } catch (error) {
     if (!(error instanceof MergeRefused)) throw error;
     // What it is to be merged with by hand is there.
@@ -105,7 +110,7 @@ function needsAnotherMachine({ spec, record: { applied } }: MachineUpdate): bool
 async function replaced(update: MachineUpdate, agent: PlacedAgent, repo: string, since: Merged): Promise<OnMachine> {
   const { spec, record, web } = update;
   await refuseUncommitted(agent, update);
-  await gitIn(repo, web.env).run(["checkout", "--quiet", "-B", spec.branch, since.after]);
+  await gitIn(repo, isolated(web.env)).run(["checkout", "--quiet", "-B", spec.branch, since.after]);
   await web.machines.rest(agent);
   const made = await newMachine(update, repo, async () =>
     goBackOn(await started(agent, web), { update: { ...update, record }, merged: since, repo, snapshot: undefined }),

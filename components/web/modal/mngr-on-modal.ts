@@ -1,3 +1,4 @@
+import { noProjectFolder } from "../../mngr/project-folder.ts";
 import { modalEnvironment } from "../../modal/environment.ts";
 import { personIdentity } from "../../modal/identity.ts";
 import type { ModalToken } from "../../modal/token.ts";
@@ -44,6 +45,7 @@ function environmentOf({ hostDir, mngrProfile, token, env }: MngrPlace): Record<
   // They would win over what a host dir says that was put aside for the stack.
   if (isAside) for (const name of ["MNGR_PREFIX", "MNGR_USER_ID"]) delete own[name];
   return {
+    MNGR_PROJECT_CONFIG_DIR: noProjectFolder,
     ...own,
     ...settings,
     ...(token === undefined ? {} : { MODAL_TOKEN_ID: token.id, MODAL_TOKEN_SECRET: token.secret }),

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HomeVolume, keysFolder } from "../../modal/home-files.ts";
 import { homeVolumeName } from "../../modal/names.ts";
+import { buildArgsInside } from "../machine/build-context.ts";
 import { declaredImage } from "../machine/declared-image.ts";
 import type { Machines, MachineWeb } from "../machine/machine-web.ts";
 import { addressOf } from "../machine/machines.ts";
@@ -29,9 +30,12 @@ export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "m
       await client.download(volume, environment, "/", folder);
       return true;
     },
-    async argumentsFor({ spec, volumes }) {
+    async argumentsFor({ spec, volumes, repo }) {
       const mounts = Object.entries(volumes).map(([path, name]) => `volume=${name}:${path}`);
-      return { buildArgs: [`timeout=${lifeSeconds}`, ...mounts, ...declaredImage(spec)], startArgs: [] };
+      return {
+        buildArgs: [`timeout=${lifeSeconds}`, ...mounts, ...buildArgsInside(declaredImage(spec), repo, "modal")],
+        startArgs: [],
+      };
     },
     async admittedKeys() {
       const home = homeVolumeName(stack);

@@ -8,6 +8,8 @@ import { readSecrets } from "../../../installed-secrets.ts";
 import { createArguments } from "../../../mngr/arguments.ts";
 import { type Created, createdFrom, errorLine, reasonOf } from "../../../mngr/client.ts";
 import { envFileText } from "../../../mngr/env-file.ts";
+import { writeProjectSettings } from "../../../mngr/project-folder.ts";
+import { projectTables } from "../../../mngr/project-tables.ts";
 import { fallbackIdentity, gitIn, worktreeOf } from "../../../source/git.ts";
 import { isAlive } from "../../../supervision/process.ts";
 import type { JobSpec } from "../job.ts";
@@ -91,7 +93,14 @@ async function startCreate(plan: RunPlan, files: RunFiles, context: RunContext):
     buildArgs: spec.agent.buildArgs,
     agentArgs: agentArgs(spec, files),
   });
-  const output = { cwd: repository.folder, stdout: files.createOutput, stderr: files.createLog };
+  ensureFolder(files.project);
+  writeProjectSettings(files.project, projectTables(repository.folder, context.env));
+  const output = {
+    cwd: repository.folder,
+    project: files.project,
+    stdout: files.createOutput,
+    stderr: files.createLog,
+  };
   const child = await mngr.startCreate(args, output);
   writePrivateFile(files.createPid, String(child.pid));
   context.log(`${plan.id}: mngr create started ${Date.now() - Date.parse(plan.firedAt)} ms after it was fired`);

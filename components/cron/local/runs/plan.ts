@@ -27,6 +27,8 @@ export interface RunFiles {
   /** Its answer, as JSON lines. Once this is there, it may have been started. */
   readonly createOutput: string;
   readonly createPid: string;
+  /** A folder: what mngr takes for the repository's settings. */
+  readonly project: string;
   /** What the new branch started from, for instance `main`. */
   readonly base: string;
   /** The repository's refs before the agent started; absent for runs of older versions. */
@@ -51,6 +53,7 @@ export function runFiles(paths: InstallationPaths, changeling: string, id: strin
     createLog: join(folder, "create.log"),
     createOutput: join(folder, "create.jsonl"),
     createPid: join(folder, "create.pid"),
+    project: join(folder, "mngr"),
     base: join(folder, "base"),
     refs: join(folder, "refs"),
     warnings: join(folder, "warnings"),

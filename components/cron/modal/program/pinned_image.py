@@ -1,5 +1,6 @@
 """The image of a `pinned` changeling's agents: the repository's Dockerfile, with one commit of it inside."""
 
+import os
 import re
 import shutil
 import tarfile
@@ -34,6 +35,9 @@ def build_context(tarball: Path, folder: Path) -> tuple[Path, Path]:
         with tarfile.open(tarball) as tar:
             tar.extractall(context, filter="tar")
         shutil.rmtree(context / ".git", ignore_errors=True)
+        _remove_links_out(context)
+        if not (context / "Dockerfile").is_file():
+            raise ImageError("the repository's Dockerfile is no file in it")
         text = (context / "Dockerfile").read_text(encoding="utf-8")
         with open(context / ".dockerignore", "a", encoding="utf-8") as ignored:
             ignored.write(f"\n!{TARBALL}\n")
@@ -41,6 +45,15 @@ def build_context(tarball: Path, folder: Path) -> tuple[Path, Path]:
     dockerfile = folder / "Dockerfile"
     dockerfile.write_text(dockerfile_with_tarball(text), encoding="utf-8")
     return dockerfile, context
+
+
+def _remove_links_out(context: Path) -> None:
+    """Whoever sends the context to Modal reads through links: one that leads out would bring in this container's files."""
+    inside = context.resolve()
+    for folder, folders, files in os.walk(context):
+        for path in (Path(folder, name) for name in [*folders, *files]):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
+                path.unlink()
 
 
 def dockerfile_with_tarball(text: str) -> str:

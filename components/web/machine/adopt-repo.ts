@@ -1,0 +1,177 @@
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { commitOf, fallbackIdentity, type Git, gitIn, succeeds } from "../../source/git.ts";
+
+/** The repository on an agent's volume is not what git makes. */
+export class NotAdopted extends Error {}
+
+/**
+ * git here with none of the person's settings: no filter of theirs runs on an agent's files.
+ *
+ * @param env what git may see otherwise
+ */
+export function isolated(env: Readonly<Record<string, string>>): Record<string, string> {
+  return { ...env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1", GIT_ATTR_NOSYSTEM: "1" };
+}
+
+/** Makes an empty repository: without the person's template, and its hooks. */
+export async function emptyRepo(repo: string, env: Readonly<Record<string, string>>): Promise<Git> {
+  mkdirSync(repo);
+  const git = gitIn(repo, isolated(env));
+  await git.run(["init", "--quiet", "--template=", "--initial-branch=changelings-none"]);
+  mkdirSync(join(repo, ".git", "info"), { recursive: true });
+  return git;
+}
+
+export interface Adopted {
+  /** HEAD, and what is checked out; undefined: nothing was committed. */
+  readonly head: string | undefined;
+  /** A commit of what had been changed and not committed, as `git stash apply` takes it; undefined: nothing. */
+  readonly uncommitted: string | undefined;
+}
+
+/**
+ * Makes a new repository of what an agent's holds: its objects, and the names of its commits. Nothing else of its `.git`
+ * is taken, because the agent wrote it: settings, hooks and attributes by which git runs programs, and links by which it
+ * reads other repositories of this machine. No git works in the agent's own.
+ *
+ * @param taken a copy of the agent's folder; it is used up
+ * @param repo absolute path of the repository to be made, on the same file system
+ * @param branch the one to check out what HEAD was at
+ * @throws NotAdopted
+ */
+export async function adoptRepo(
+  taken: string,
+  repo: string,
+  { env, branch, name }: { env: Readonly<Record<string, string>>; branch: string; name: string },
+): Promise<Adopted> {
+  const from = join(taken, ".git");
+  if (!isFolder(from)) throw new NotAdopted(`the .git of the agent of ${name} is no folder of its repository`);
+  const git = await emptyRepo(repo, env);
+  const to = join(repo, ".git");
+  moveObjects(join(from, "objects"), join(to, "objects"));
+  const refs = refsOf(from);
+  const head = headOf(from, refs, name);
+  writeFileSync(join(to, "packed-refs"), [...refs].map(([ref, commit]) => `${commit} ${ref}\n`).join(""));
+  const shallow = linesOf(join(from, "shallow")).filter((line) => /^[0-9a-f]{40}$/.test(line));
+  if (shallow.length > 0) writeFileSync(join(to, "shallow"), `${shallow.join("\n")}\n`);
+  if (head === undefined) return { head, uncommitted: undefined };
+  if ((await commitOf(git, head)) === undefined)
+    throw new NotAdopted(`the repository of ${name} lacks its commit ${head}`);
+  writeFileSync(join(to, "HEAD"), `${head}\n`);
+  const uncommitted = await uncommittedOf(taken, repo, { env: isolated(env), name });
+  await git.run(["checkout", "--quiet", "--force", "-B", branch, head]);
+  return { head, uncommitted };
+}
+
+/** What git would keep with `stash`. */
+async function uncommittedOf(
+  taken: string,
+  repo: string,
+  { env, name }: { env: Readonly<Record<string, string>>; name: string },
+): Promise<string | undefined> {
+  const to = join(repo, ".git");
+  const from = join(taken, ".git");
+  const git = gitIn(repo, env);
+  // What the volume's file system could hold: by other settings every file would be a changed one.
+  for (const key of ["core.filemode", "core.symlinks"]) {
+    if (!isFile(join(from, "config"))) continue;
+    const args = ["config", "--file", join(from, "config"), "--no-includes", "--type=bool", key];
+    const value = await git.run(args).catch(() => "");
+    if (value !== "") await git.run(["config", key, value.trim()]);
+  }
+  if (isFile(join(from, "index"))) renameSync(join(from, "index"), join(to, "index"));
+  // Repositories within it, submodules too: git would work in those by their own settings.
+  removeRepositories(taken);
+  const over = gitIn(taken, { ...env, GIT_DIR: to, GIT_WORK_TREE: taken, ...(await fallbackIdentity(git, name)) });
+  const status = ["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"];
+  if (!(await succeeds(over, status))) await over.run(["read-tree", "HEAD"]);
+  // It also takes note of the times that the files have here, which `stash` would stumble over.
+  const changed = await over.run(status);
+  const commit = changed === "" ? "" : (await over.run(["stash", "create"])).trim();
+  rmSync(join(to, "index"), { force: true });
+  return commit === "" ? undefined : commit;
+}
+
+function removeRepositories(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (/^\.git$/i.test(entry.name)) rmSync(path, { recursive: true, force: true });
+    else if (entry.isDirectory()) removeRepositories(path);
+  }
+}
+
+/** Loose objects and packs; not `info`, which can name other repositories' objects. */
+function moveObjects(from: string, to: string): void {
+  for (const folder of namesIn(from)) {
+    const isLoose = /^[0-9a-f]{2}$/.test(folder);
+    if (!(isLoose || folder === "pack")) continue;
+    const isObject = isLoose ? /^[0-9a-f]{38}$/ : /^pack-[0-9a-f]{40}\.(pack|idx)$/;
+    mkdirSync(join(to, folder), { recursive: true });
+    for (const file of namesIn(join(from, folder))) {
+      if (isObject.test(file) && isFile(join(from, folder, file)))
+        renameSync(join(from, folder, file), join(to, folder, file));
+    }
+  }
+}
+
+/** Commits (and tags) by the refs that name them, sorted. */
+function refsOf(gitFolder: string): ReadonlyMap<string, string> {
+  const refs = new Map<string, string>();
+  for (const line of linesOf(join(gitFolder, "packed-refs"))) {
+    const [, commit, ref] = /^([0-9a-f]{40}) (.+)$/.exec(line) ?? [];
+    if (commit !== undefined && ref !== undefined) refs.set(ref, commit);
+  }
+  for (const ref of filesBelow(gitFolder, "refs")) {
+    const [line = ""] = linesOf(join(gitFolder, ref));
+    if (/^[0-9a-f]{40}$/.test(line)) refs.set(ref, line);
+  }
+  const usable = [...refs].filter(([ref]) => isRefName(ref) && !ref.startsWith("refs/replace/"));
+  return new Map(usable.sort(([one], [other]) => Buffer.compare(Buffer.from(one), Buffer.from(other))));
+}
+
+/** @returns undefined when nothing was committed @throws NotAdopted when it is kept in a way that is not known here */
+function headOf(gitFolder: string, refs: ReadonlyMap<string, string>, name: string): string | undefined {
+  const [line = ""] = linesOf(join(gitFolder, "HEAD"));
+  if (/^[0-9a-f]{40}$/.test(line)) return line;
+  const [, ref] = /^ref: (.+)$/.exec(line) ?? [];
+  const isUnborn = ref !== undefined && isRefName(ref) && !linesOf(join(gitFolder, ref)).some((each) => each !== "");
+  const hasLonger = linesOf(join(gitFolder, "packed-refs")).some((each) => /^[0-9a-f]{64} /.test(each));
+  const commit = refs.get(ref ?? "");
+  if (commit !== undefined || (isUnborn && !hasLonger)) return commit;
+  throw new NotAdopted(
+    `the repository of ${name} has a format that is not supported (reftable, SHA-256); make it again with git's defaults`,
+  );
+}
+
+/** What git takes for a ref's name (`git check-ref-format`). */
+function isRefName(ref: string): boolean {
+  if (!ref.startsWith("refs/") || /[\u0000- ~^:?*[\\\u007f]|\.\.|@\{|\/\/|[/.]$/.test(ref)) return false;
+  return ref.split("/").every((part) => !part.startsWith(".") && !part.endsWith(".lock"));
+}
+
+function filesBelow(folder: string, path: string): string[] {
+  return namesIn(join(folder, path)).flatMap((name) => {
+    const at = `${path}/${name}`;
+    if (isFolder(join(folder, at))) return filesBelow(folder, at);
+    return isFile(join(folder, at)) ? [at] : [];
+  });
+}
+
+function namesIn(folder: string): string[] {
+  return isFolder(folder) ? readdirSync(folder) : [];
+}
+
+/** None where there is no such file, or a link. */
+function linesOf(path: string): string[] {
+  return isFile(path) ? readFileSync(path, "utf8").split("\n") : [];
+}
+
+/** Of itself: what a symbolic link leads to does not count. */
+function isFile(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}

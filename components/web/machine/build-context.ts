@@ -1,0 +1,76 @@
+import { readdirSync, realpathSync, statSync } from "node:fs";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { isMissing } from "../../files.ts";
+import { type MachineProvider, parseBuildArgs } from "../../fleet/build-args.ts";
+
+/**
+ * Build arguments with the paths of the repository absolute, for a client that reads them from whatever folder. What is
+ * read of the repository goes into an image, some of it through symbolic links, and an agent may have committed those:
+ * one that leads out of the repository would hand it files of this machine.
+ *
+ * @param repo absolute path of a repository here that nobody is working in
+ * @throws when a Dockerfile, a build context or something in it leads out of the repository
+ */
+export function buildArgsInside(buildArgs: readonly string[], repo: string, provider: MachineProvider): string[] {
+  const { args } = parseBuildArgs(buildArgs, provider);
+  const last = (wanted: string) => args.findLast(({ key }) => key === wanted)?.value;
+  const file = last("file");
+  const context = last("context-dir") ?? (file === undefined ? undefined : dirname(file));
+  const isBuilt = context !== undefined || args.some(({ key }) => key === "docker-build-arg");
+  if (file !== undefined && isOfRepo(file)) refuseOutside(repo, resolve(repo, file), `file=${file}`);
+  if (isBuilt && isOfRepo(context ?? ".")) refuseLinksOut(repo, resolve(repo, context ?? "."));
+  return args.map(({ key, value }) => {
+    if (value === "") return key;
+    return quoted(`${key}=${isPath(key) && isOfRepo(value) ? resolve(repo, value) : value}`);
+  });
+}
+
+function isPath(key: string): boolean {
+  return key === "file" || key === "context-dir";
+}
+
+/** Others are the person's own. */
+function isOfRepo(path: string): boolean {
+  return !isAbsolute(path) && !path.startsWith("~");
+}
+
+function refuseLinksOut(repo: string, folder: string): void {
+  refuseOutside(repo, folder, relative(repo, folder) || ".");
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  // Not `recursive`, which walks through links to folders.
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isSymbolicLink()) refuseOutside(repo, path, relative(repo, path));
+    else if (entry.isDirectory()) refuseLinksOut(repo, path);
+  }
+}
+
+function refuseOutside(repo: string, path: string, what: string): void {
+  const target = realPathIfAny(path);
+  if (target === undefined) return;
+  const within = relative(realpathSync(repo), target);
+  if (within !== ".." && !within.startsWith("../") && !isAbsolute(within)) return;
+  throw new Error(
+    `${JSON.stringify(what)} of the agent's repository leads out of it, to ${target}, and would become part of its image; ` +
+      "remove that symbolic link there and commit",
+  );
+}
+
+/** Nothing is read through one that leads nowhere. */
+function realPathIfAny(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (isMissing(error) || isErrorOf(error, "ELOOP") || isErrorOf(error, "ENOTDIR")) return undefined;
+    throw error;
+  }
+}
+
+function isErrorOf(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
+/** One word for who splits it as a shell does. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
