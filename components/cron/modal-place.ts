@@ -4,7 +4,8 @@ import { ModalError } from "../modal/modal-error.ts";
 import { type ModalStack, type ModalStackOptions, modalStack } from "../modal/modal-stack.ts";
 import { checkSecretValues } from "../modal/secret-values.ts";
 import { plainValue } from "../plain-value.ts";
-import { type Branch, pinProblems, type Tip, tipsOf } from "../source/commit.ts";
+import { type Branch, pinProblems, type Tip, type TipLook, tipsOf } from "../source/commit.ts";
+import { hostCredentials } from "../source/credentials.ts";
 import { snapshotNeeds } from "../source/snapshot.ts";
 import { ModalPlace, snapshotNeed } from "./modal-resources.ts";
 
@@ -64,11 +65,16 @@ async function pinnedTips(
 ): Promise<(of: Branch) => Tip | undefined> {
   const pinned = changelings.filter(({ image }) => image === "pinned");
   if (pinned.length === 0) return () => undefined;
-  const [token] = pinned.flatMap((changeling) => secretValues(changeling)["GITHUB_TOKEN"] ?? []);
-  const look = {
+  // Each repository's host gets the token of a changeling that works on it, and no other's.
+  const tokens = new Map<string, string>();
+  for (const changeling of pinned) {
+    const { GITHUB_TOKEN: token } = secretValues(changeling);
+    if (token !== undefined && !tokens.has(changeling.repo)) tokens.set(changeling.repo, await plainValue(token));
+  }
+  const look: TipLook = {
     environment: process.env,
     checkRemotes: !pulumi.runtime.isDryRun(),
-    token: token === undefined ? undefined : await plainValue(token),
+    credentials: (url, repo) => hostCredentials(url, tokens.get(repo)),
   };
   const found = await tipsOf(pinned, look);
   const tips = new Map<string, Tip>();

@@ -1,7 +1,6 @@
 import { branchFault, reason } from "../fleet/branches.ts";
 import { type GitAnswer, git, inParallel } from "../fleet/git.ts";
 import { isRepoUrl, shownRepo } from "../fleet/repo.ts";
-import { gitCredentials } from "./credentials.ts";
 import { type Environment, localSeconds, type Problem, remoteOf, unreadable } from "./remote.ts";
 
 /** How long a remote may take to answer. */
@@ -33,8 +32,8 @@ export interface TipLook {
   readonly environment: Environment;
   /** Whether the remotes of local repositories are asked; else what the last fetch or push saw counts. URLs are asked always. */
   readonly checkRemotes: boolean;
-  /** For github.com. */
-  readonly token?: string | undefined;
+  /** What git gets to log in with. @param url what it talks to @param repo the one of `Branch` that this is for */
+  readonly credentials?: (url: string, repo: string) => Record<string, string>;
 }
 
 /**
@@ -58,7 +57,7 @@ export async function tipsOf(
 type Tips = ReadonlyMap<string, Tip | Problem>;
 
 async function remoteTips(url: string, names: ReadonlySet<string>, look: TipLook): Promise<Tips> {
-  const heads = await headsOf(url, ["ls-remote", "--heads", "--", url], look, gitCredentials(url, look.token));
+  const heads = await headsOf(url, ["ls-remote", "--heads", "--", url], look, url);
   return mapped(names, (branch) => {
     if ("message" in heads) return heads;
     const commit = heads.get(branch);
@@ -71,10 +70,10 @@ async function remoteTips(url: string, names: ReadonlySet<string>, look: TipLook
 async function headsOf(
   url: string,
   args: readonly string[],
-  { environment }: TipLook,
-  credentials: Record<string, string>,
+  { environment, credentials = () => ({}) }: TipLook,
+  repo: string,
 ): Promise<ReadonlyMap<string, string> | Problem> {
-  const answer = await git(args, environment, remoteSeconds, credentials);
+  const answer = await git(args, environment, remoteSeconds, credentials(url, repo));
   if (answer.code !== 0) return unanswered(url, answer);
   const lines = answer.stdout.split("\n").map((line) => /^([0-9a-f]{40})\trefs\/heads\/(.+)$/.exec(line));
   return new Map(lines.flatMap((line) => (line?.[1] && line[2] ? [[line[2], line[1]] as const] : [])));
@@ -142,9 +141,7 @@ async function localTips(repo: string, names: ReadonlySet<string>, look: TipLook
     const { name, url } = remote;
     const seen = [`--remotes=${name}`];
     if (!look.checkRemotes) return count(commit, seen);
-    const ask =
-      asked.get(name) ??
-      headsOf(url, ["-C", repo, "ls-remote", "--heads", "--", name], look, gitCredentials(url, look.token));
+    const ask = asked.get(name) ?? headsOf(url, ["-C", repo, "ls-remote", "--heads", "--", name], look, repo);
     asked.set(name, ask);
     const heads = await ask;
     if ("message" in heads) return undefined;

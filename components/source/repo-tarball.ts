@@ -17,7 +17,7 @@ export interface RepoTarballArgs {
   readonly commit: string;
   readonly subject: string | undefined;
   readonly historyDepth: number;
-  /** For github.com, where `repo` is a URL of it. */
+  /** For the host of `repo`, where that is a URL. */
   readonly token?: pulumi.Input<string> | undefined;
 }
 

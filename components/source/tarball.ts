@@ -7,7 +7,7 @@ import { shownRepo } from "../fleet/repo.ts";
 import { withLock } from "../lock.ts";
 import { allowedEnvironment } from "../mngr/environment.ts";
 import { runProgram } from "../run-program.ts";
-import { gitCredentials } from "./credentials.ts";
+import { hostCredentials } from "./credentials.ts";
 import { slugOf } from "./slug.ts";
 
 /** What a tarball is made of. The same values make the same file. */
@@ -28,7 +28,7 @@ export interface TarballOptions {
   /** Default: that of all downloads and builds, outside of any checkout. */
   readonly cacheFolder?: string | undefined;
   readonly environment?: NodeJS.ProcessEnv;
-  /** For github.com, where `repo` is a URL of it. */
+  /** For the host of `repo`, where that is a URL. */
   readonly token?: string | undefined;
 }
 
@@ -85,7 +85,7 @@ async function make(tarball: Tarball, path: string, options: TarballOptions): Pr
   const { code, stderr } = await runProgram(script, [repo, commit, path], {
     env: {
       ...allowedEnvironment(options.environment ?? process.env),
-      ...gitCredentials(repo, options.token),
+      ...hostCredentials(repo, options.token),
       SSH_ASKPASS: "false",
       SSH_ASKPASS_REQUIRE: "force",
       BRANCH: branch,

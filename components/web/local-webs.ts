@@ -5,7 +5,8 @@ import { type Agent, MngrError } from "../mngr/client.ts";
 import { profileMngr } from "../mngr/profile-mngr.ts";
 import { plainValue } from "../plain-value.ts";
 import { type Tip, tipsOf } from "../source/commit.ts";
-import { confirmedInstallation } from "../this-installation.ts";
+import { gitCredentials } from "../source/credentials.ts";
+import { confirmedInstallation, thisInstallation } from "../this-installation.ts";
 import { isFree, readRecord, type WebRecord } from "./record.ts";
 import { webDrift } from "./web-drift.ts";
 
@@ -73,10 +74,11 @@ export async function sourceTips(
   const sources = changelings.flatMap((each) => (each.source === undefined ? [] : [{ ...each, repo: each.source }]));
   if (sources.length === 0) return () => undefined;
   const [token] = sources.flatMap((each) => secretValues(each)["GITHUB_TOKEN"] ?? []);
+  const plain = token === undefined ? undefined : await plainValue(token);
   const found = await tipsOf(sources, {
     environment: process.env,
     checkRemotes: false,
-    token: token === undefined ? undefined : await plainValue(token),
+    credentials: (url) => gitCredentials(url, plain),
   });
   const tips = new Map<string, Tip>();
   const warnings = new Set<string>();

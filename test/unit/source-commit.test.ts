@@ -3,10 +3,11 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { type Branch, type Tip, tipsOf } from "../../components/source/commit.ts";
+import { gitCredentials, hostCredentials } from "../../components/source/credentials.ts";
 import type { Problem } from "../../components/source/remote.ts";
 import { portOf } from "../support/fault-proxy.ts";
 import { type GitServer, startGitServer } from "../support/git-server.ts";
@@ -30,7 +31,8 @@ async function pushed(server: GitServer): Promise<Repository> {
 }
 
 async function tip(of: Branch, repository: Repository, options: { checkRemotes?: boolean; token?: string } = {}) {
-  const look = { environment: repository.env, checkRemotes: options.checkRemotes ?? false, token: options.token };
+  const credentials = (url: string) => gitCredentials(url, options.token);
+  const look = { environment: repository.env, checkRemotes: options.checkRemotes ?? false, credentials };
   return (await tipsOf([of], look))(of);
 }
 
@@ -179,6 +181,42 @@ describe("the tip of a URL's branch", () => {
     });
   });
 
+  test("is asked for with the token of those who work on it, whatever its host", async () => {
+    await using server = await startGitServer({ token: "right" });
+    await using other = await startGitServer({ token: "right" });
+    using repository = new Repository();
+    repository.commit({ a: "1" }, { author: "Me", at: "2026-01-01T00:00:00Z" });
+    server.create("app", repository.folder);
+    const commit = repository.git("rev-parse", "HEAD");
+    const ask = async (repo: string, env: NodeJS.ProcessEnv = {}) => {
+      const credentials = (url: string) => hostCredentials(url, "right");
+      const look = { environment: { ...repository.env, ...env }, checkRemotes: false, credentials };
+      return (await tipsOf([{ repo, branch: "main" }], look))({ repo, branch: "main" });
+    };
+    expect(await ask(server.url("app"))).toMatchObject({ commit });
+    // Another host that git is led to does not get it.
+    const config = join(dirname(repository.folder), "gitconfig");
+    writeFileSync(config, `[url "${server.url("app")}"]\n\tinsteadOf = ${other.url("app")}\n`);
+    expect(await ask(other.url("app"), { GIT_CONFIG_GLOBAL: config })).toMatchObject({
+      message: `${other.url("app")} can't be asked for its commits: git has no access`,
+    });
+  });
+
+  test.each([
+    ["https://gitlab.example.com/me/app", "gitlab.example.com"],
+    ["https://me@git.example.com:8443/app.git", "git.example.com:8443"],
+    ["http://127.0.0.1:3000/app", "127.0.0.1:3000"],
+    ["http://git.example.com/app", undefined],
+    ["git@github.com:me/app.git", undefined],
+    ["ssh://git@github.com/me/app", undefined],
+    ["/home/me/app", undefined],
+    ["https://github.com@evil.example/me/app", "evil.example"],
+  ])("%s gets a token for its own host", (url, host) => {
+    expect(hostCredentials(url, "t")["CHANGELINGS_GIT_HOST"]).toBe(host);
+    expect(gitCredentials(url, "t")).toEqual({});
+    expect(hostCredentials(url, undefined)).toEqual({});
+  });
+
   test("is asked for with the token, where github.com is asked; which stands in no argument", async () => {
     using repository = new Repository();
     const bin = mkdtempSync(join(tmpdir(), "fake-git-"));
@@ -186,10 +224,14 @@ describe("the tip of a URL's branch", () => {
       const log = join(bin, "log");
       mkdirSync(join(bin, "bin"));
       const answer = `printf '${"a".repeat(40)}\\trefs/heads/main\\n'`;
-      const fake = `#!/bin/sh\necho "$* $($GIT_ASKPASS Username) $($GIT_ASKPASS Password)" >>'${log}'\n${answer}\n`;
+      const fake = `#!/bin/sh\nsite=\${4%/me/app}\necho "$* $($GIT_ASKPASS "Username for '$site': ") $($GIT_ASKPASS "Password for '$site': ")" >>'${log}'\n${answer}\n`;
       writeFileSync(join(bin, "bin", "git"), fake, { mode: 0o755 });
       const PATH = [join(bin, "bin"), process.env["PATH"]].join(delimiter);
-      const look = { environment: { ...repository.env, PATH }, checkRemotes: false, token: "ghp_x" };
+      const look = {
+        environment: { ...repository.env, PATH },
+        checkRemotes: false,
+        credentials: (url: string) => gitCredentials(url, "ghp_x"),
+      };
       for (const host of ["github.com", "github.com.example.org"]) {
         await tipsOf([{ repo: `https://${host}/me/app`, branch: "main" }], look);
       }

@@ -1,4 +1,5 @@
 import { runProgram, timedOut } from "../../../run-program.ts";
+import { safeGitEnvironment } from "../../../safe-git.ts";
 import { gitCredentials } from "../../../source/credentials.ts";
 import { type Git, gitIn, gitReason, succeeds } from "../../../source/git.ts";
 
@@ -42,7 +43,10 @@ export async function fetchBase(
   const { code, stderr } = await runProgram(
     "git",
     ["-C", folder, "fetch", ...options, "--", remote, `+refs/heads/${branch}:${ref}`],
-    { env: { ...env, LC_ALL: "C", ...quiet, ...gitCredentials(url.trim(), token) }, timeoutSeconds },
+    {
+      env: { ...safeGitEnvironment(env), LC_ALL: "C", ...quiet, ...gitCredentials(url.trim(), token) },
+      timeoutSeconds,
+    },
   );
   if (code === 0) return undefined;
   // A branch that was never pushed has nothing to be brought up to date with.

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, renameSync, rmSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { ensureFolder } from "../../../files.ts";
 import type { InstallationPaths } from "../../../installation-paths.ts";
-import { gitCredentials } from "../../../source/credentials.ts";
+import { hostCredentials } from "../../../source/credentials.ts";
 import { GitError, gitIn } from "../../../source/git.ts";
 import { type Followed, fetchBase, followedBy } from "./fetch-base.ts";
 import { type Base, baseOf, namedBase } from "./git.ts";
@@ -50,7 +50,7 @@ const fetchSeconds = { before: 120, after: 30 };
  * that is declared by its path the base branch is fetched, and a run starts from what the remote has when the local
  * branch is only behind; if the fetch fails, the run starts from what is there, with a warning.
  *
- * @param token for GitHub; it goes to git by an askpass helper's environment alone, and to github.com alone
+ * @param token it goes to git by an askpass helper's environment alone, and to the repository's own host alone
  * @throws GitError
  */
 export async function prepareRepository(
@@ -69,7 +69,7 @@ export async function prepareRepository(
     const { base, warning } = await baseOf(git, branch, followed?.ref);
     return { folder, base, warnings: [trouble, warning].filter((each) => each !== undefined) };
   }
-  const gitEnv = { ...env, ...gitCredentials(repo, token) };
+  const gitEnv = { ...env, ...hostCredentials(repo, token) };
   await inTurn(folder, () => cloneOrFetch(paths, repo, folder, gitEnv));
   const ref = `refs/remotes/origin/${branch}`;
   await git.run(["show-ref", "--verify", "--quiet", ref]).catch(() => {
