@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { withAlias } from "./alias.ts";
 import { scriptCommand } from "./command.ts";
 import { drifted } from "./drift.ts";
+import { mostBytes } from "./fleet/sizes.ts";
 import { installationPaths } from "./installation-paths.ts";
 import { secretsDrift } from "./installed-secrets.ts";
 import { claimedInstallation, statedEnvironment } from "./this-installation.ts";
@@ -12,6 +13,16 @@ export interface LocalSecretsArgs {
   readonly installation: string;
   /** By the name of their variable. */
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+/** A program's environment takes no longer string: the Command's, and the agent's. */
+function checkedSize(name: string, values: string): string {
+  const bytes = Buffer.byteLength(values);
+  if (bytes <= mostBytes) return values;
+  throw new pulumi.RunError(
+    `the secrets of ${name} are ${bytes} bytes long together, as JSON, and may be ${mostBytes}; ` +
+      "give it a secret by which it fetches what is that long",
+  );
 }
 
 /** Components whose secrets stand on this machine. */
@@ -34,7 +45,7 @@ export function localSecrets(parent: pulumi.Resource, args: LocalSecretsArgs): p
   };
   const { VALUES: stated } = statedEnvironment(`${name}-secrets`) ?? {};
   const drift = drifted(secretsDrift(installationPaths(installation), name, stated));
-  const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues) };
+  const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues).apply((values) => checkedSize(name, values)) };
   // A changeling that becomes another kind keeps its file: the one kind would remove what the other has just written.
   const aliases = kinds.map((type) => ({ parent: pulumi.createUrn(name, type) }));
   const opts = withAlias({ parent, aliases }, renamedFrom && `${renamedFrom}-secrets`);

@@ -99,5 +99,5 @@ function typeFindings(
 
 function noCommand(place: PlaceOf): Finding {
   const remedy = 'write agent_args, for instance agent_args = ["make", "report"]';
-  return error(place("agent_type"), "a command agent needs its command", remedy);
+  return { ...error(place("agent_type"), "a command agent needs its command", remedy), reads: ["agent_args"] };
 }

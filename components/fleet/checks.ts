@@ -5,6 +5,7 @@ import type { CronOptions, SharedOptions } from "./options.ts";
 import { isBranchName, urlFault } from "./repo.ts";
 import { scheduleFault } from "./schedule.ts";
 import { variableFindings } from "./secrets.ts";
+import { sizeFindings } from "./sizes.ts";
 import { unfitCronOptions } from "./unfit-options.ts";
 import { ianaZone, zoneRemedy } from "./zone.ts";
 
@@ -18,11 +19,14 @@ export function cronFindings(options: CronOptions, place: PlaceOf): Finding[] {
   if (schedule !== undefined) found.push(error(place("schedule"), schedule.message, schedule.remedy));
   if (options.timezone !== undefined) found.push(...zoneFindings(options.timezone, place("timezone")));
   found.push(...branchFindings(options, place));
-  for (const [key, unfit] of unfitCronOptions(options)) found.push({ ...unfit, path: place(key) });
-  if (options.provider === "modal") found.push(...modalCronFindings(options, place));
+  for (const [key, unfit] of unfitCronOptions(options))
+    found.push({ ...unfit, path: place(key), reads: ["provider", "image"] });
+  if (options.provider === "modal") {
+    found.push(...modalCronFindings(options, place).map((each) => ({ ...each, reads: ["provider", "image"] })));
+  }
   const url = options.repo === undefined ? undefined : urlFault(options.repo);
   if (url !== undefined) found.push(error(place("repo"), url.message, url.remedy));
-  found.push(...variableFindings(options, place));
+  found.push(...variableFindings(options, place), ...sizeFindings(options, place));
   return found;
 }
 
@@ -36,7 +40,8 @@ export function settleFindings(options: CronOptions, place: PlaceOf): Finding[] 
   const { settle_seconds: settle, timeout_seconds: timeout } = options;
   if (settle < timeout) return [];
   const message = `with ${settle} s to settle, no run ends before its timeout of ${timeout} s`;
-  return [error(place("settle_seconds"), message, "write fewer settle_seconds, or more timeout_seconds")];
+  const remedy = "write fewer settle_seconds, or more timeout_seconds";
+  return [{ ...error(place("settle_seconds"), message, remedy), reads: ["timeout_seconds"] }];
 }
 
 export function zoneFindings(zone: string, path: KeyPath): Finding[] {

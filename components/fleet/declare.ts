@@ -17,7 +17,7 @@ import {
   webTable,
 } from "./options.ts";
 import { described, isTable, strayFileKey, strayOption, type Table } from "./shape.ts";
-import { soundOptions } from "./sound-options.ts";
+import { isOfStandIn, type Sound, soundOptions, writtenIndex } from "./sound-options.ts";
 import { type Unfit, type UnfitOptions, unfitCronOptions, unfitForKind, unfitWebOptions } from "./unfit-options.ts";
 
 interface DeclarationOf<OfKind extends Kind, Options> {
@@ -27,6 +27,8 @@ interface DeclarationOf<OfKind extends Kind, Options> {
   /** Whether the file says which secrets. */
   readonly secretsAreExplicit: boolean;
   readonly place: PlaceOf;
+  /** The options that are wrong, and which a default stands in for. */
+  readonly unsound: ReadonlySet<string>;
   /** What `[defaults]` sets and means nothing for this one. */
   readonly passedOver: UnfitOptions;
 }
@@ -43,6 +45,8 @@ export interface Declared {
   readonly forwarding: ForwardingOptions;
   readonly declarations: readonly Declaration[];
   readonly findings: readonly Finding[];
+  /** Whether a finding about the declarations is about a default that stands in for a value that is wrong. */
+  isOfStandIn(finding: Finding): boolean;
 }
 
 const ownKeys = z.object({
@@ -61,7 +65,7 @@ export function declare(file: Table): Declared {
     mngr_profile: mngrProfile,
     timezone,
     forwarding,
-  } = ownKeys.parse(soundOptions(file, [], findings, ownKeys.shape));
+  } = ownKeys.parse(soundOptions(file, [], findings, ownKeys.shape).table);
   if (timezone !== undefined) findings.push(...zoneFindings(timezone, ["timezone"]));
   findings.push(...forwardingFindings(forwarding));
   const path = ["defaults"];
@@ -90,7 +94,19 @@ export function declare(file: Table): Declared {
     options.renamed_from ? [[name, options.renamed_from] as const] : [],
   );
   findings.push(...renameFindings(new Map(renames), names));
-  return { mngrProfile, timezone, forwarding, declarations, findings };
+  const unsoundOf = new Map(declarations.map(({ name, unsound }) => [name, unsound]));
+  return {
+    ...{ mngrProfile, timezone, forwarding, declarations, findings },
+    isOfStandIn(finding) {
+      const [table, name, option] = finding.path;
+      if (table === "defaults") return isOfStandIn(finding, name, defaults.unsound);
+      return isOfStandIn(finding, option, unsoundOf.get(String(name)) ?? new Set());
+    },
+  };
+}
+
+function asIs(table: Table): Sound {
+  return { table, unsound: new Set(), dropped: new Map() };
 }
 
 function tableAt(file: Table, key: "defaults" | "changelings", findings: Finding[]): Table {
@@ -106,24 +122,26 @@ function noTable(path: KeyPath, value: unknown, remedy: string): Finding {
   return error(path, `expected a table, found ${described(value, "")}`, remedy);
 }
 
-function declaration(name: string, table: Table, defaults: Table, findings: Finding[]): Declaration {
+function declaration(name: string, table: Table, defaults: Sound, findings: Finding[]): Declaration {
   const path = ["changelings", name];
   const written = known(table, path, findings);
-  const kind = written["kind"] ?? defaults["kind"];
+  const kind = written["kind"] ?? defaults.table["kind"];
   const about = { path, written, defaults, findings };
   if (kind === "web") {
     const { options, ...decided } = decide(about, kind, webTable, unfitWebOptions);
     return { name, kind, options, ...decided };
   }
   const { options, ...decided } = decide(about, "cron", cronTable, unfitCronOptions);
-  findings.push(...cronFindings(options, decided.place));
+  const { place, unsound } = decided;
+  const optionOf = ({ path: [table, name, option] }: Finding) => (table === "defaults" ? name : option);
+  findings.push(...cronFindings(options, place).filter((found) => !isOfStandIn(found, optionOf(found), unsound)));
   return { name, kind: "cron", options, ...decided };
 }
 
 interface Written {
   readonly path: KeyPath;
   readonly written: Table;
-  readonly defaults: Table;
+  readonly defaults: Sound;
   readonly findings: Finding[];
 }
 
@@ -134,33 +152,40 @@ function decide<Shape extends z.core.$ZodShape>(
   schema: z.ZodMiniObject<Shape, z.core.$strict>,
   unfitOptions: (options: z.output<typeof schema>) => UnfitOptions,
 ) {
-  const ofOthers = { own: unfitKeys(written, kind), defaults: unfitKeys(defaults, kind) };
+  const ofOthers = { own: unfitKeys(written, kind), defaults: unfitKeys(defaults.table, kind) };
   // Of a kind that doesn't exist nobody knows which options it has.
   if (written["kind"] === undefined || written["kind"] === kind) {
     for (const [key, unfit] of ofOthers.own) findings.push({ ...unfit, path: [...path, key] });
   }
-  let own = without(written, ofOthers.own);
-  let fitting = without(defaults, ofOthers.defaults);
-  const parse = (inherited: Table) => z.safeParse(schema, { ...inherited, ...own }).data;
-  let options = parse(fitting);
+  let own = asIs(without(written, ofOthers.own));
+  let fitting: Sound = { ...defaults, table: without(defaults.table, ofOthers.defaults) };
+  const parse = (inherited: Table) => z.safeParse(schema, { ...inherited, ...own.table }).data;
+  let options = parse(fitting.table);
   if (options === undefined) {
-    own = soundOptions(own, path, findings, schema.shape);
+    own = soundOptions(own.table, path, findings, schema.shape);
     // A default can be one that this kind has not.
     const inherited: Finding[] = [];
-    fitting = soundOptions(fitting, path, inherited, schema.shape);
-    findings.push(...inherited.filter((found) => !Object.hasOwn(own, String(found.path[path.length]))));
-    options = z.parse(schema, { ...fitting, ...own });
+    const sound = soundOptions(fitting.table, path, inherited, schema.shape);
+    findings.push(...inherited.filter((found) => !Object.hasOwn(own.table, String(found.path[path.length]))));
+    fitting = { ...sound, dropped: new Map([...fitting.dropped, ...sound.dropped]) };
+    options = z.parse(schema, { ...fitting.table, ...own.table });
   }
   // In a fleet of two providers a default may be meant for one of them.
-  const idle = new Map([...unfitOptions(options)].filter(([key]) => !Object.hasOwn(own, key)));
-  if (idle.size > 0) options = z.parse(schema, { ...without(fitting, idle), ...own });
+  const idle = new Map([...unfitOptions(options)].filter(([key]) => !Object.hasOwn(own.table, key)));
+  if (idle.size > 0) options = z.parse(schema, { ...without(fitting.table, idle), ...own.table });
   const place: PlaceOf = (...inner) => {
-    const [option = ""] = inner;
-    if (Object.hasOwn(own, option)) return [...path, ...inner];
-    return Object.hasOwn(defaults, option) ? ["defaults", ...inner] : path;
+    const [option = "", index, ...below] = inner;
+    const isOwn = Object.hasOwn(own.table, option) || own.unsound.has(String(option));
+    if (!isOwn && !Object.hasOwn(defaults.table, option) && !defaults.unsound.has(String(option))) return path;
+    const table = isOwn ? path : ["defaults"];
+    if (typeof index !== "number") return [...table, ...inner];
+    const { dropped } = isOwn ? own : fitting;
+    return [...table, option, writtenIndex(index, dropped.get(String(option))), ...below];
   };
-  const secretsAreExplicit = Object.hasOwn(own, "secrets") || Object.hasOwn(defaults, "secrets");
-  return { options, place, secretsAreExplicit, passedOver: new Map([...ofOthers.defaults, ...idle]) };
+  const secretsAreExplicit = Object.hasOwn(own.table, "secrets") || Object.hasOwn(defaults.table, "secrets");
+  const ofDefaults = [...defaults.unsound, ...fitting.unsound].filter((option) => !Object.hasOwn(own.table, option));
+  const unsound = new Set([...own.unsound, ...ofDefaults]);
+  return { options, unsound, place, secretsAreExplicit, passedOver: new Map([...ofOthers.defaults, ...idle]) };
 }
 
 /** The table's options that another kind has alone. */

@@ -13,6 +13,8 @@ export interface Finding {
   /** The command or the edit that mends it. */
   readonly remedy: string;
   readonly severity: Severity;
+  /** The other options that it depends on. */
+  readonly reads?: readonly string[];
   /** Set where the place is no key: a broken line, a comment. Both count from 1. */
   readonly at?: { readonly line: number; readonly column: number };
 }

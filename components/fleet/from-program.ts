@@ -10,7 +10,7 @@ import { cronTable } from "./options.ts";
 import { remoteOfUrl } from "./remote.ts";
 import { absoluteRepo, isRepoUrl, urlFault } from "./repo.ts";
 import { resolvedCron } from "./resolved-cron.ts";
-import { soundOptions } from "./sound-options.ts";
+import { isOfStandIn, soundOptions } from "./sound-options.ts";
 
 /** Options of a changeling that is declared in a program. */
 export type ChangelingOptions = Partial<
@@ -45,10 +45,10 @@ export class ChangelingOptionsError extends Error {
 export function changelingOf(name: string, given: ChangelingOptions): DeclaredCron {
   const { snapshotMaxAge: age } = given;
   const snapshotMaxAge = typeof age === "number" ? `${age}s` : age;
-  const { options, found } = readOptions(name, { ...given, snapshotMaxAge, allowFrequent: true }, cronTable);
+  const { options, found, unsound } = readOptions(name, { ...given, snapshotMaxAge, allowFrequent: true }, cronTable);
   const talks = given.isConversational ?? isConversational(options.agent_type ?? name);
-  found.push(...cronFindings(options, here));
-  if (talks) found.push(...settleFindings(options, here));
+  const more = [...cronFindings(options, here), ...(talks ? settleFindings(options, here) : [])];
+  found.push(...more.filter((each) => !isOfStandIn(each, each.path[0], unsound)));
   const remote = options.provider === "modal" ? cloneUrl(given, found) : undefined;
   refuseFaults(`changeling ${name}`, found);
   return resolvedCron(name, options, {
@@ -86,7 +86,8 @@ export function readTable<Shape extends z.core.$ZodShape>(
     if (value !== undefined && key !== "kind") table[key] = value;
   }
   const found: Finding[] = [];
-  return { options: z.parse(schema, soundOptions(table, [], found, schema.shape)), found };
+  const { table: sound, unsound } = soundOptions(table, [], found, schema.shape);
+  return { options: z.parse(schema, sound), found, unsound };
 }
 
 /** @param of whom, in words */

@@ -52,7 +52,8 @@ export async function loadFleet({ file, edited, context }: LoadOptions): Promise
     settle(file, declared, context),
     exposureFindings(file, source, context),
   ]);
-  const faults = await located(file, source.text, distinct([...declared.findings, ...findings, ...exposures]));
+  const further = findings.filter((found) => !declared.isOfStandIn(found));
+  const faults = await located(file, source.text, distinct([...declared.findings, ...further, ...exposures]));
   if (faults.some(({ severity }) => severity === "error")) return { faults };
   const forwarding = resolvedForwarding(declared.forwarding);
   return { fleet: { file, mngrProfile: declared.mngrProfile, changelings, forwarding }, faults };

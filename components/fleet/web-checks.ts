@@ -8,12 +8,14 @@ import type { WebOptions } from "./options.ts";
 import { httpsRemote, isLoopback } from "./remote.ts";
 import { shownRepo, urlFault } from "./repo.ts";
 import { variableFindings } from "./secrets.ts";
+import { sizeFindings } from "./sizes.ts";
 import { unfitWebOptions } from "./unfit-options.ts";
 
 /** What can be said of one web changeling's options without looking beyond them. */
 export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
   const found = branchFindings(options, place);
-  for (const [key, unfit] of unfitWebOptions(options)) found.push({ ...unfit, path: place(key) });
+  for (const [key, unfit] of unfitWebOptions(options))
+    found.push({ ...unfit, path: place(key), reads: ["provider", "source"] });
   if (options.provider === "modal") found.push(...buildArgFindings(options, place, unfitForWeb));
   if (options.provider === "docker") found.push(...dockerFindings(options, place));
   const source = options.source === undefined ? undefined : urlFault(options.source);
@@ -23,7 +25,7 @@ export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
     ...dataFormFindings(options, place),
     ...remoteFindings(options, place),
   );
-  found.push(...variableFindings(options, place));
+  found.push(...variableFindings(options, place), ...sizeFindings(options, place));
   return found;
 }
 

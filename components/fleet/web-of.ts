@@ -6,6 +6,7 @@ import { here, readOptions, refuseFaults } from "./from-program.ts";
 import { needsModelKey } from "./needs-model-key.ts";
 import { webTable } from "./options.ts";
 import { resolvedWeb, webAgentType } from "./resolved-web.ts";
+import { isOfStandIn } from "./sound-options.ts";
 import { webFindings } from "./web-checks.ts";
 import { dataFindings } from "./web-data.ts";
 import type { webSettings } from "./web-settings.ts";
@@ -27,7 +28,7 @@ export type WebChangelingOptions = Partial<
  */
 export function webOf(name: string, given: WebChangelingOptions): DeclaredWeb {
   const addPaths = given.addPaths?.map((path) => (typeof path === "string" ? path : `${path.from}:${path.to}`));
-  const { options, found } = readOptions(name, { ...given, addPaths }, webTable);
+  const { options, found, unsound } = readOptions(name, { ...given, addPaths }, webTable);
   const type = webAgentType(name, options);
   const changeling = resolvedWeb(name, options, {
     folder: process.cwd(),
@@ -35,7 +36,8 @@ export function webOf(name: string, given: WebChangelingOptions): DeclaredWeb {
     needsModelKey: given.needsModelKey ?? needsModelKey(type, new AgentTypes(undefined, stockWebTypes())),
     secretsAreExplicit: given.secrets !== undefined,
   });
-  found.push(...webFindings(options, here), ...dataFindings([changeling], homedir(), () => here));
+  const more = [...webFindings(options, here), ...dataFindings([changeling], homedir(), () => here)];
+  found.push(...more.filter((each) => !isOfStandIn(each, each.path[0], unsound)));
   refuseFaults(`changeling ${name}`, found);
   return changeling;
 }

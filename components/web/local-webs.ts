@@ -6,7 +6,7 @@ import { profileMngr } from "../mngr/profile-mngr.ts";
 import { plainValue } from "../plain-value.ts";
 import { type Tip, tipsOf } from "../source/commit.ts";
 import { gitCredentials } from "../source/credentials.ts";
-import { confirmedInstallation, thisInstallation } from "../this-installation.ts";
+import { confirmedInstallation } from "../this-installation.ts";
 import { isFree, readRecord, type WebRecord } from "./record.ts";
 import { webDrift } from "./web-drift.ts";
 

@@ -45,7 +45,8 @@ export const optionsOfCron = {
     defaultInWords: "none",
   }),
   initial_message: option(z.optional(word()), {
-    description: "The first message to the agent, instead of the one of its template or stock changeling.",
+    description:
+      "The first message to the agent, instead of the one of its template or stock changeling. At most 100,000 bytes.",
     example: "Fix one FIXME and say which.",
     defaultInWords: "the stock changeling's prompt, else `/<agent_type>` where the type has that command",
   }),

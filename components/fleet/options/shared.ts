@@ -42,7 +42,8 @@ export const sharedOptions = {
     example: "develop",
   }),
   agent_args: option(z._default(z.array(text()), []), {
-    description: "Arguments for the agent's program. For the agent type `command` they are the command.",
+    description:
+      "Arguments for the agent's program. For the agent type `command` they are the command. At most 100,000 bytes, as JSON.",
     example: ["--model", "opus"],
   }),
   build_args: option(z._default(z.array(text()), []), {
@@ -60,7 +61,7 @@ export const sharedOptions = {
     },
   ),
   env: option(z._default(z.record(z.string().check(z.regex(variablePattern)), text()), {}), {
-    description: "Environment variables of the agent that are no secrets.",
+    description: "Environment variables of the agent that are no secrets. At most 100,000 bytes, as JSON.",
     example: { LOG_LEVEL: "debug" },
   }),
   renamed_from: option(z.optional(z.string().check(z.regex(namePattern))), {

@@ -1,0 +1,65 @@
+import type { PlaceOf } from "./checks.ts";
+import { error, type Finding } from "./fault.ts";
+import { settingsToml, type WebSettings } from "./web-settings.ts";
+
+/**
+ * What is declared reaches programs as arguments and environment, here and on agents' machines. Linux takes no such string
+ * of 131,072 bytes or more, and macOS 1,048,576 bytes of all of them together with whatever else the environment holds.
+ */
+export const mostBytes = 100_000;
+/** Of one changeling. */
+export const mostBytesInAll = 250_000;
+/** They are sent in base64, in one argument together with a script. */
+const mostSettingsBytes = 65_536;
+
+interface Sized {
+  readonly initial_message?: string | undefined;
+  readonly agent_args: readonly string[];
+  readonly build_args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly add_paths?: readonly string[];
+  readonly settings?: WebSettings | undefined;
+}
+
+const inFile = "commit it to the agent's repository as a file, and name the file here";
+const remedies: Readonly<Record<string, string>> = { initial_message: inFile, agent_args: inFile, env: inFile };
+
+/** What is too long for one of these, or all together. */
+export function sizeFindings(options: Sized, place: PlaceOf): Finding[] {
+  const sizes = Object.entries({
+    initial_message: bytesOf(options.initial_message ?? ""),
+    agent_args: bytesOfList(options.agent_args),
+    env: bytesOfList(options.env),
+    build_args: bytesOfList(options.build_args),
+    add_paths: bytesOfList(options.add_paths ?? []),
+    settings: options.settings === undefined ? 0 : bytesOf(settingsToml(options.settings)),
+  });
+  const found = sizes.flatMap(([option, bytes]) => {
+    const most = option === "settings" ? mostSettingsBytes : mostBytes;
+    if (bytes <= most) return [];
+    return error(
+      place(option),
+      `is ${inWords(bytes)} long, and may be ${inWords(most)}`,
+      remedies[option] ?? "shorten it",
+    );
+  });
+  const total = sizes.reduce((sum, [, bytes]) => sum + bytes, 0);
+  const [largest] = sizes.sort(([, one], [, other]) => other - one);
+  if (found.length > 0 || total <= mostBytesInAll || largest === undefined) return found;
+  const names = sizes.filter(([, bytes]) => bytes > 1000).map(([option]) => option);
+  const message = `is ${inWords(total)} long together with ${names.slice(1).join(", ")}, and they may be ${inWords(mostBytesInAll)}`;
+  return [error(place(largest[0]), message, remedies[largest[0]] ?? "shorten it")];
+}
+
+function bytesOf(text: string): number {
+  return Buffer.byteLength(text);
+}
+
+/** Lists and tables are passed as JSON. */
+function bytesOfList(value: readonly string[] | Readonly<Record<string, string>>): number {
+  return bytesOf(JSON.stringify(value));
+}
+
+function inWords(bytes: number): string {
+  return `${bytes.toLocaleString("en-US")} bytes`;
+}
