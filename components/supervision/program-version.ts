@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 const components = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What every daemon is made of. */
-export const commonSources = ["supervision", "files", "installation-paths", "lock", "own-commands"];
+export const commonSources = ["supervision", "files", "installation-paths", "lock", "own-commands", "safe-git"];
 
 const known = new Map<string, string>();
 
