@@ -242,3 +242,25 @@ describe("a ticket", () => {
     await click("bob");
   });
 });
+
+describe("the servers of one agent", () => {
+  const fetched = (url: string) => {
+    const ask = `fetch(${JSON.stringify(url)}, { credentials: "include", headers: { "x-own": "1" } })`;
+    return page.evaluate(`${ask}.then((response) => response.text(), (error) => error.name)`);
+  };
+
+  test("are of one login, and no other agent's page reads them, or frames them", async () => {
+    const api = `http://api.${ada.id}.localhost:${server.port}/data`;
+    await click("ada");
+    expect(await fetched(api)).toBe("<h1>ada</h1>");
+    await click("bob");
+    expect(await fetched(api)).toBe("TypeError");
+    expect(await fetched(`${own(ada)}/`)).toBe("TypeError");
+    await page.evaluate(`new Promise((resolve) => {
+      const frame = Object.assign(document.createElement("iframe"), { src: ${JSON.stringify(`${own(ada)}/`)}, onload: resolve });
+      document.body.append(frame);
+    })`);
+    await expect.poll(() => page.frames().length).toBe(2);
+    expect(await page.frames()[1]?.content()).not.toContain("<h1>ada</h1>");
+  });
+});

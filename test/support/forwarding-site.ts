@@ -60,7 +60,9 @@ export interface ForwardingSite extends AsyncDisposable {
   readonly agents: ReturnType<typeof agentsOf>;
   readonly log: readonly string[];
   /** What the proxy was handed, oldest first. */
-  readonly proxied: readonly Omit<ProxyRequest, "placeOf">[];
+  readonly proxied: readonly Omit<ProxyRequest, "placeOf" | "added">[];
+  /** What it was told to add to the answers. */
+  readonly added: readonly ProxyRequest["added"][];
   ask(path: string, question?: Question): Promise<Answered>;
   /** Follows redirects within the site as a browser does, with its cookies by origin. */
   browser(): SmallBrowser;
@@ -131,8 +133,12 @@ export async function openSite(
     log: write,
   });
   const agents = agentsOf(views);
-  const proxied: Omit<ProxyRequest, "placeOf">[] = [];
-  const note = ({ placeOf: _, ...at }: ProxyRequest) => void proxied.push(at);
+  const proxied: Omit<ProxyRequest, "placeOf" | "added">[] = [];
+  const allAdded: ProxyRequest["added"][] = [];
+  const note = ({ placeOf: _, added, ...at }: ProxyRequest) => {
+    proxied.push(at);
+    allAdded.push(added);
+  };
   const proxy: AgentProxy = {
     request(_req, res, at) {
       note(at);
@@ -151,7 +157,7 @@ export async function openSite(
     return session === undefined ? "" : access.loginKey(agent.id, session);
   };
   return {
-    ...{ folder, server, access, agents, log, proxied, ask },
+    ...{ folder, server, access, agents, log, proxied, added: allAdded, ask },
     browser: () => new SmallBrowser(server.port, server.url),
     keyOf,
     async login(agent) {

@@ -19,6 +19,8 @@ export interface Addresses {
   agent(id: string, server: string | undefined): string;
   /** Where a browser finds a server of an agent. @returns undefined for one whose name can't be part of an address */
   placeOfServer(id: string, server: string | undefined): ServerPlace | undefined;
+  /** The origins of an agent and its servers, as sources of a content security policy. */
+  ownSources(id: string): string;
   /** The host of an agent's own origin, without its port: those of its further servers are below it. */
   agentDomain(id: string): string;
   /** @returns the agent whose own origin this is, or one of whose servers'; undefined for every other origin */
@@ -79,6 +81,7 @@ export function addressesOf(
       }
       return server === undefined || isHostLabel(server) ? { publicOrigin, prefix: "" } : undefined;
     },
+    ownSources: (id) => (routing === "path" ? "'self'" : `'self' ${agent(id, undefined)} ${agent(id, "*")}`),
     agentDomain: (id) => `${id}.${main.hostname}`,
     ownerOf(origin) {
       const place = origin.startsWith(scheme) ? placeOf(origin.slice(scheme.length)) : undefined;

@@ -1,5 +1,6 @@
+import type { IncomingMessage } from "node:http";
 import type { Place } from "./addresses.ts";
-import { pageAnswer, textAnswer } from "./answers.ts";
+import { type Answer, pageAnswer, textAnswer } from "./answers.ts";
 import { askMain, reserved, reservedAnswer } from "./enter.ts";
 import { isForeign, isForeignSocket, isNavigation } from "./origin-check.ts";
 import { notFoundPage } from "./pages/notices.ts";
@@ -18,12 +19,40 @@ export function decideOnAgentOrigin(site: Site, { req, isUpgrade }: Asked, place
   const isOwn = (origin: string) => addresses.ownerOf(origin) === id;
   if (isUpgrade ? isForeignSocket(req, isOwn) : isForeign(req, isOwn)) return foreignAnswer;
   if (path.startsWith(reserved)) return reservedAnswer(site, req, place);
+  const publicOrigin = addresses.agent(id, server);
+  const { origin } = req.headers;
+  const sharedWith = origin === publicOrigin ? undefined : origin;
+  if (sharedWith !== undefined && isPreflight(req)) return preflightAnswer(req, sharedWith);
   const session = access.session(id, "agent", req.headers.cookie);
   if (session === undefined) {
     return !isUpgrade && isNavigation(req) ? askMain(site, req, place, path) : loginFirstAnswer;
   }
   const agent = agents.find(id);
   if (agent === undefined) return pageAnswer(404, notFoundPage(`${addresses.main}/`));
-  const at = { agent, server, prefix: "", path, publicOrigin: addresses.agent(id, server) };
+  const added = { frameAncestors: addresses.ownSources(id), sharedWith };
+  const at = { agent, server, prefix: "", path, publicOrigin, added };
   return { session, at: { ...at, placeOf: (other) => addresses.placeOfServer(id, other) } };
+}
+
+/** A browser that asks whether a page may ask, for which it sends no cookies. */
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
+}
+
+/** Yes, to the page of another server of the same agent, which is of the same login. The agent need not know of it. */
+function preflightAnswer({ headers }: IncomingMessage, origin: string): Answer {
+  const wanted = headers["access-control-request-headers"];
+  return {
+    status: 204,
+    headers: {
+      "access-control-allow-origin": origin,
+      "access-control-allow-credentials": "true",
+      "access-control-allow-methods": String(headers["access-control-request-method"]),
+      ...(wanted === undefined ? {} : { "access-control-allow-headers": wanted }),
+      "access-control-max-age": "600",
+      "cache-control": "no-store",
+      vary: "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+    },
+    body: "",
+  };
 }

@@ -94,7 +94,8 @@ function inPlace(
   const path = further?.rest ?? rest;
   // Without its slash, the relative links of the page behind it would lead one level too high.
   if (!path.startsWith("/") && isPlainRead(req)) return redirection(`${addresses.main}${prefix}/${path}`);
-  const at = { agent, server: further?.server, prefix, path: rooted(path), publicOrigin: addresses.main };
+  const added = { frameAncestors: addresses.ownSources(agent.id) };
+  const at = { agent, server: further?.server, prefix, path: rooted(path), publicOrigin: addresses.main, added };
   return { session, at: { ...at, placeOf: (server) => addresses.placeOfServer(agent.id, server) } };
 }
 

@@ -82,9 +82,9 @@ export function exchange(
 
   const send = (target: Online, { isPooled }: { isPooled: boolean }): void => {
     const { url: upstream, socketPath, secret } = target;
-    const { prefix, path, publicOrigin } = at;
+    const { prefix, path, publicOrigin, added } = at;
     const others = () => otherServers(target, at);
-    const route = { upstream, socketPath, secret, prefix, path, publicOrigin, others };
+    const route = { upstream, socketPath, secret, prefix, path, publicOrigin, added, others };
     const call = {
       route,
       hasBody,

@@ -48,7 +48,7 @@ export function mendBody(
 export function sendPage(req: IncomingMessage, res: ServerResponse, page: string, prefix: string): void {
   res.writeHead(200, [
     ...["Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-store"],
-    ...["X-Changeling-State", "offline"],
+    ...["X-Changeling-State", "offline", "Content-Security-Policy", "frame-ancestors 'self'"],
   ]);
   if (req.method === "HEAD") {
     res.end();

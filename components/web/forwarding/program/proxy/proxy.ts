@@ -4,6 +4,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ServerPlace } from "../addresses.ts";
 import type { Agents, AgentView } from "../agents.ts";
+import type { Added } from "./added-headers.ts";
 import { type Context, exchange } from "./exchange.ts";
 import { sendAsset } from "./path-assets.ts";
 import { type Problem, type ProblemPage, plainPage } from "./problem.ts";
@@ -20,6 +21,8 @@ export interface ProxyRequest {
   readonly path: string;
   /** Scheme, host and port that the browser sees for this request. */
   readonly publicOrigin: string;
+  /** Undefined: nothing is added to the agent's response. */
+  readonly added?: Added | undefined;
   /** Where the browser finds another server of the agent (undefined: the main one); undefined: nowhere. */
   readonly placeOf: (server: string | undefined) => ServerPlace | undefined;
 }

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
+import { withAddedHeaders } from "./added-headers.ts";
 import { asksToContinue } from "./call.ts";
 import { mendBody } from "./path-documents.ts";
 import { entries } from "./raw-headers.ts";
@@ -18,7 +19,7 @@ export function respond(
   route: Route,
 ): void {
   const mended = mendBody(req, incoming, responseHeaders(incoming.rawHeaders, route), route.prefix);
-  const { headers } = mended;
+  const headers = route.added === undefined ? mended.headers : withAddedHeaders(mended.headers, route.added);
   const body: Readable = mended.through === undefined ? incoming : incoming.pipe(mended.through);
   const trailer = incoming.headers.trailer;
   const canHaveTrailers = mended.through === undefined && isChunked(req, incoming);

@@ -1,4 +1,5 @@
 import type { ServerPlace } from "../addresses.ts";
+import type { Added } from "./added-headers.ts";
 import { entries } from "./raw-headers.ts";
 
 /** What becomes of headers on their way between browser and agent. Pure. */
@@ -16,6 +17,7 @@ export interface Route {
   /** Path and query for the agent. */
   readonly path: string;
   readonly publicOrigin: string;
+  readonly added?: Added | undefined;
   /** All servers of the agent. Asked only for a response that leads elsewhere. */
   readonly others?: () => readonly OtherServer[];
 }
