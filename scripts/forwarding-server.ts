@@ -6,6 +6,7 @@ import * as z from "zod/mini";
 import { removeEmptyFolders } from "../components/empty-folders.ts";
 import { installationPaths } from "../components/installation-paths.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
+import { changelingCommand } from "../components/own-commands.ts";
 import { lastWords } from "../components/supervision/supervise.ts";
 import { isDockerVariable } from "../components/web/docker/docker-environment.ts";
 import { adminRequest } from "../components/web/forwarding/admin-client.ts";
@@ -41,7 +42,7 @@ await runScript({
     const installation = variables.INSTALLATION;
     const { CONTAINER: id, IMAGE: image } = variables;
     const paths = installationPaths(installation);
-    const config = configOfEnvironment(variables);
+    const config = { ...configOfEnvironment(variables), cli: changelingCommand() };
     if (id !== undefined && image !== undefined) {
       const name = containerName(installation);
       writeForwardingConfig(paths, config);

@@ -14,6 +14,8 @@ const addedPath = z.strictObject({
 export const webSpec = z.strictObject({
   /** The changeling's name, which is also mngr's name of the agent. */
   name: z.string(),
+  /** What the fleet file says that it is for. */
+  description: z.optional(z.string()),
   provider: z.enum(["local", "docker", "modal"]),
   enabled: z.boolean(),
   /** Git URL or absolute path; undefined: made from scratch. */
@@ -53,6 +55,6 @@ export type WebSpec = z.infer<typeof webSpec>;
  * `pulumi up` heeds is not in it.
  */
 export function digestOfSpec(spec: WebSpec): string {
-  const { enabled, destroyData, startTimeoutSeconds, remote, ...started } = spec;
+  const { description, enabled, destroyData, startTimeoutSeconds, remote, ...started } = spec;
   return createHash("sha256").update(canonicalJson(started)).digest("hex").slice(0, 16);
 }

@@ -9,6 +9,7 @@ import type { WebSpec } from "./spec.ts";
  */
 export const webEnvironment = z.object({
   NAME: z.string(),
+  DESCRIPTION: z.optional(z.string()),
   INSTALLATION: z.string(),
   PROVIDER: z.enum(["local", "docker", "modal"]),
   ENABLED: z.enum(["yes", "no"]),
@@ -65,6 +66,7 @@ export function environmentOfWeb(declared: DeclaredWeb, context: WebContext): Om
   const portable = (place: string) => (isRepoUrl(place) ? place : portablePath(place, anchors));
   return {
     NAME: declared.name,
+    DESCRIPTION: declared.description,
     INSTALLATION: context.installation,
     PROVIDER: declared.provider,
     ENABLED: yes(declared.enabled),
@@ -95,6 +97,7 @@ export function specOfEnvironment(from: WebEnvironment, anchors: Anchors): WebSp
   const absolute = (place: string) => (isRepoUrl(place) ? place : absolutePath(place, anchors));
   return {
     name: from.NAME,
+    description: from.DESCRIPTION,
     provider: from.PROVIDER,
     enabled: from.ENABLED === "yes",
     source: from.SOURCE && absolute(from.SOURCE),

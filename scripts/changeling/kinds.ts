@@ -45,7 +45,8 @@ export function refuseWeb(place: Place, name: string, verb: CronOnly): void {
 
 /** @throws when no web changeling of that name is deployed: with what to do instead, or which may have been meant */
 export async function requireWeb(place: Place, name: string, verb: WebOnly): Promise<WebRecord> {
-  const record = readRecord(place.paths, name);
+  // Pages know the agent's id alone.
+  const record = deployedWeb(place).find(({ agentId }) => agentId === name) ?? readRecord(place.paths, name);
   if (record !== undefined && record.removed !== true) return record;
   if (installedNames(place.paths).includes(name)) throw cronInstead(name, verb);
   if (record !== undefined) throw new Error(removedText(record));

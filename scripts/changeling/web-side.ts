@@ -2,6 +2,7 @@ import type { InstallationPaths } from "../../components/installation-paths.ts";
 import { isLive } from "../../components/mngr/agent-state.ts";
 import { type Agent, type Mngr, mngrClient } from "../../components/mngr/client.ts";
 import { mngrEnvironmentOf, mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
+import { lastActivityOf } from "../../components/web/last-activity.ts";
 import { listedAgent } from "../../components/web/listed-agent.ts";
 import { readRecords, type WebRecord } from "../../components/web/record.ts";
 import type { Place } from "./context.ts";
@@ -76,7 +77,7 @@ function listedOne(paths: InstallationPaths, record: WebRecord, known: Known | u
     enabled,
     state: applied === undefined ? "failed" : known === undefined ? "unknown" : stateOf(agent, { enabled, ...known }),
     url: deployedPageUrl(paths, agentId),
-    lastActivity: latest(agent?.agent_activity_time, agent?.user_activity_time),
+    lastActivity: lastActivityOf(agent) ?? null,
     repo,
     data,
   };
@@ -91,11 +92,6 @@ export function stateOf(
   if (agent.state === "DONE") return enabled ? "died" : "stopped";
   if (agent.state === "STOPPED") return enabled ? "not running" : "stopped";
   return "unknown";
-}
-
-function latest(...times: readonly (string | null | undefined)[]): string | null {
-  const dates = times.flatMap((time) => (time ? [Date.parse(time)] : [])).filter((time) => !Number.isNaN(time));
-  return dates.length === 0 ? null : new Date(Math.max(...dates)).toISOString();
 }
 
 /** The mngr that a changeling's agent is seen with, wherever it is. */

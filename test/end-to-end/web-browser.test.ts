@@ -46,7 +46,9 @@ async function visitor(...names: string[]): Promise<{ person: Person; page: Page
   const page = await person.newPage();
   for (const name of names) {
     await page.goto(await loginUrl(stack, name));
-    await page.waitForURL(`${main()}/`);
+    // Straight to the agent, for a browser that is logged in to no other.
+    await page.waitForURL(({ pathname }) => !/^\/(login|authenticate)$/.test(pathname));
+    await page.goto(`${main()}/`);
   }
   return { person, page };
 }
@@ -71,11 +73,14 @@ describe("logging in", () => {
     await page.goto(`${main()}/`);
     expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe("Not logged in");
     await page.goto(url);
+    await page.waitForURL(`${own("elena")}/`);
+    await page.getByRole("link", { name: "All changelings" }).click();
     await page.waitForURL(`${main()}/`);
     await expect.poll(() => names(page)).toEqual(["elena"]);
     // The same URL in the same browser leads on; in another one it is spent.
     await page.goto(url);
-    await page.waitForURL(`${main()}/`);
+    await page.waitForURL(`${own("elena")}/`);
+    await page.goto(`${main()}/`);
     const other = await visitor();
     await other.page.goto(url);
     await expect

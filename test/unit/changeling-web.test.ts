@@ -182,6 +182,7 @@ describe("a machine with one web changeling and one that was removed", () => {
 
   it("finds the one that is deployed", async () => {
     expect((await requireWeb(place(), "chat", "open")).agentId).toBe(agentId);
+    expect((await requireWeb(place(), agentId, "open")).name).toBe("chat");
   });
 
   it.each([

@@ -255,7 +255,10 @@ describe("/__changelings/", () => {
   it("never reaches the agent", async () => {
     await using site = await openSite();
     const cookie = await enter(site, await site.login(ada));
-    for (const path of ["/__changelings/", "/__changelings/other", "/__changelings/enter/x"])
+    // For agents' pages to link to.
+    const home = await site.ask("/__changelings/", { host: hostOf(site, ada.id), cookie });
+    expect([home.status, home.location]).toEqual([302, `http://localhost:${site.server.port}/`]);
+    for (const path of ["/__changelings/other", "/__changelings/enter/x"])
       expect((await site.ask(path, { host: hostOf(site, ada.id), cookie })).status).toBe(404);
     expect(
       (await site.ask("/__changelings/logout", { host: hostOf(site, ada.id), cookie, method: "PUT" })).status,

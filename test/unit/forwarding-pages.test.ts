@@ -19,16 +19,18 @@ import {
 import { pageHeaders } from "../../components/web/forwarding/program/pages/page.ts";
 import { ada, agentView, bob } from "../support/forwarding-site.ts";
 
+const cli = "npm run changeling --";
 const kinds = ["bad-gateway", "timeout", "offline", "starting", "no-such-server"] as const;
 const trouble = (kind: Trouble["kind"], name = "ada", reason = "it is stopped") =>
-  troublePage({ kind, agent: { name }, reason }).html;
+  troublePage({ kind, agent: { name }, reason }, cli).html;
 
 /** Each page, with a text of somebody else's wherever one may stand. */
 function pagesWith(text: string): Record<string, string> {
   return {
     login: loginPage(text, text),
     notEntered: notEnteredPage("http://localhost:8420", text),
-    list: listPage([agentView("a", text), bob]),
+    list: listPage([agentView("a", text, { description: text, servers: ["web", text], lastActivity: text }), bob], cli),
+    codeSpentOf: codeSpentPage(cli, text),
     logout: logoutPage(text, text),
     ...Object.fromEntries(kinds.map((kind) => [kind, trouble(kind, text, text)])),
   };
@@ -36,12 +38,12 @@ function pagesWith(text: string): Record<string, string> {
 
 const pages: Record<string, string> = {
   ...pagesWith("ada"),
-  placeholder: placeholderPage(),
-  codeSpent: codeSpentPage(),
+  placeholder: placeholderPage(cli),
+  codeSpent: codeSpentPage(cli),
   notFound: notFoundPage(),
   enter: enterPage(),
   opening: openingPage(),
-  unseen: placeholderPage(true),
+  unseen: placeholderPage(cli, true),
   tooMany: tooManyPage(),
   failure: failurePage(),
 };
@@ -97,7 +99,9 @@ describe("every page", () => {
     }
     // No inline handlers or styles, and nothing that would be loaded.
     expect(page).not.toMatch(/ (on[a-z]+|style|src)=/);
-    expect(page.match(/<link [^>]*>/g)).toEqual(['<link rel="icon" href="data:,">']);
+    expect(page.match(/<link [^>]*>/g)).toEqual([
+      expect.stringMatching(/^<link rel="icon" href="data:image\/svg\+xml,[\w%.-]+">$/),
+    ]);
   });
 
   it("is sent with headers that keep it to itself", () => {
@@ -105,7 +109,7 @@ describe("every page", () => {
     expect(policy.replaceAll(/sha256-[A-Za-z0-9+/=]{44}/g, "sha256-<hash>").split("; ")).toEqual([
       "default-src 'none'",
       "style-src 'sha256-<hash>'",
-      "script-src 'sha256-<hash>' 'sha256-<hash>' 'sha256-<hash>'",
+      "script-src 'sha256-<hash>' 'sha256-<hash>' 'sha256-<hash>' 'sha256-<hash>'",
       "connect-src 'self'",
       "img-src data:",
       "form-action 'self'",
@@ -125,7 +129,7 @@ describe("every page", () => {
 
 describe("the list", () => {
   it("has a link, in the menu and in the list, a state and a way out for each agent", () => {
-    const page = listPage([ada, { ...bob, state: "starting" }]);
+    const page = listPage([ada, { ...bob, state: "starting" }], cli);
     const count = (text: string) => page.split(text).length - 1;
     for (const { id, name } of [ada, bob]) {
       expect(count(`<a href="/${id}/">${name}</a>`)).toBe(2);
@@ -134,6 +138,27 @@ describe("the list", () => {
     expect(page.match(/<span.*<\/span>/g)).toEqual([
       '<span class="state online">Online</span>',
       '<span class="state starting">Starting</span>',
+    ]);
+  });
+
+  it("says what each is for, where it runs, when it was last active, and what else it serves", () => {
+    const more = { description: "Keeps <notes>", lastActivity: "2026-11-30T11:55:00.000Z", servers: ["web", "a/b"] };
+    const page = listPage([{ ...ada, ...more, provider: "docker" }, bob], cli, new Date("2026-11-30T12:00:00Z"));
+    expect(page).toContain("<p>Keeps &lt;notes&gt;</p>");
+    expect(page).toContain('On Docker · last active <time datetime="2026-11-30T11:55:00.000Z">5 min ago</time>');
+    expect(page).toContain(`Also: <a href="/${ada.id}/a%2Fb/">a/b</a>`);
+    expect(page).toContain('<p class="soft">On this machine</p>');
+  });
+});
+
+describe("a command on a page", () => {
+  it("is the one that works where the person is, with the agent's name for who is logged in to it, else with its id", () => {
+    const commands = [codeSpentPage(cli, ada.id), placeholderPage(cli), trouble("offline"), trouble("timeout")];
+    expect(commands.map((page) => /<pre>(.*)<\/pre>/.exec(page)?.[1])).toEqual([
+      `npm run changeling -- login-url ${ada.id}`,
+      "npm run changeling -- login-url NAME",
+      "npm run changeling -- start ada",
+      "npm run changeling -- logs ada",
     ]);
   });
 });

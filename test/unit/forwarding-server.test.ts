@@ -80,12 +80,16 @@ describe("/authenticate", () => {
     ];
     const answers = await Promise.all(bad.map((search) => site.ask(`/authenticate${search}`)));
     const seen = answers.map(({ status, body, headers: { date, ...headers } }) => {
-      const { "x-ratelimit-remaining": _, ...others } = headers;
-      return JSON.stringify({ status, body, headers: others });
+      const { "x-ratelimit-remaining": _, "content-length": __, ...others } = headers;
+      // Who gave an agent's id gets it back, whether there is such an agent or not.
+      const said = body.replace(/<div class="command">.*(?=<.main>)/s, "");
+      return JSON.stringify({ status, said, headers: others });
     });
     expect(new Set(seen).size).toBe(1);
     expect(answers[0]?.status).toBe(403);
-    expect(answers[0]?.body).toContain("<pre>changeling login-url NAME</pre>");
+    expect(answers.map(({ body }) => /<pre>npx changeling login-url (.*)<\/pre>/.exec(body)?.[1])).toEqual([
+      ...[ada.id, bob.id, bob.id, ada.id, `agent-${"0".repeat(32)}`, "NAME", "NAME"],
+    ]);
     expect((await site.ask(`/authenticate${good}`)).status).toBe(302);
   });
 
@@ -129,7 +133,7 @@ describe("/", () => {
     const [adas, bobs] = [await site.login(ada), await site.login(bob)];
     const listed = async (...logins: Parameters<typeof site.list>[0]) => {
       const html = await site.list(logins);
-      return [...html.matchAll(/<li>\n<a href="\/([^/]+)\//g)].map(([, id]) => id);
+      return [...html.matchAll(/<li>\n<div class="name"><a href="\/([^/]+)\//g)].map(([, id]) => id);
     };
     expect(await listed()).toEqual([]);
     expect(await listed([ada, adas])).toEqual([ada.id]);
@@ -162,7 +166,7 @@ describe("/", () => {
     const listed = async (cookie: string | undefined) => {
       const { status, body } = await site.ask("/", { cookie });
       expect(status).toBe(200);
-      return [...body.matchAll(/<li>\n<a href="\/([^/]+)\//g)].map(([, id]) => id);
+      return [...body.matchAll(/<li>\n<div class="name"><a href="\/([^/]+)\//g)].map(([, id]) => id);
     };
     expect(await listed(undefined)).toEqual([]);
     expect(await listed(adas)).toEqual([ada.id]);

@@ -40,7 +40,7 @@ await snapshot.write();
 // A port is in reach of everybody on this machine: only who knows the secret is the forwarding server.
 const secret = config.port === undefined || config.stateDir === undefined ? undefined : newSecret(config.stateDir);
 const live = new Live(conversation, secret);
-const site = { name: config.name, conversation, live, secret };
+const site = { name: config.name, isForwarded: config.stateDir !== undefined, conversation, live, secret };
 const server = createServer(handler(site));
 server.on("upgrade", (request, socket, head) => live.upgrade(request, socket, head));
 const { url, close: removeAddress } = await listen(server, config);

@@ -10,6 +10,7 @@ const sources = [
     "web/forwarding/state",
     "web/forwarding/admin-request",
     "web/forwarding/admin-socket",
+    "web/last-activity",
     "web/listed-agent",
     "web/record",
     "web/servers",

@@ -34,12 +34,15 @@ function escaped(value) {
 
 const NOTHING = html``;
 
+/** The forwarding server's list of agents, where one can also log out. */
+const HOME = "/__changelings/";
+
 /**
- * @param {string} name
+ * @param {{ name: string, isForwarded: boolean }} site `isForwarded`: people come by the forwarding server
  * @param {{ messages: readonly Message[], hasOlder: boolean }} shown
  * @param {boolean} isPast true where it does not end with the latest message
  */
-export function indexPage(name, { messages, hasOlder }, isPast) {
+export function indexPage({ name, isForwarded }, { messages, hasOlder }, isPast) {
   const head = html`<link rel="icon" href="/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/style.css">
 ${isPast ? NOTHING : html`<script type="module" src="/app.js"></script>`}`;
@@ -52,7 +55,7 @@ ${isPast ? NOTHING : html`<script type="module" src="/app.js"></script>`}`;
   return page(
     name,
     head,
-    html`<header><h1>${name}</h1><p id="status" role="status"></p></header>
+    html`<header><h1>${name}</h1><p id="status" role="status"></p>${isForwarded ? html`<a href="${HOME}">All changelings</a>` : NOTHING}</header>
 <main>
 ${older}
 <div id="messages" role="log" aria-label="Conversation with ${name}" tabindex="0">${messages.map(articleOf)}</div>
@@ -73,7 +76,7 @@ export function snapshotPage(name, messages, now) {
     html`<meta http-equiv="refresh" content="15">
 <meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <style>${new Html(STYLE)}</style>`,
-    html`<header><h1>${name}</h1><p>offline</p></header>
+    html`<header><h1>${name}</h1><p>offline</p><a href="${HOME}">All changelings</a></header>
 <main>
 <p class="note">As it was at <time datetime="${time}">${minutes(time)}</time>. The agent is not running now; this page looks again by itself.</p>
 <div id="messages">${messages.map(articleOf)}</div>

@@ -8,6 +8,7 @@ import { refusal } from "./same-site.mjs";
  * @typedef {import("node:http").ServerResponse} Response
  * @typedef {object} Site
  * @property {string} name
+ * @property {boolean} isForwarded see `indexPage`
  * @property {import("./conversation.mjs").Conversation} conversation
  * @property {import("./live.mjs").Live} live
  * @property {string | undefined} secret see `refusal`
@@ -68,7 +69,7 @@ async function answer(site, request, response) {
   if (pathname === "/messages") return sendJson(response, 200, site.conversation.last(SHOWN, before));
   if (pathname === "/") {
     const shown = site.conversation.last(SHOWN, before);
-    return send(response, 200, "text/html; charset=utf-8", indexPage(site.name, shown, before !== undefined));
+    return send(response, 200, "text/html; charset=utf-8", indexPage(site, shown, before !== undefined));
   }
   say(request, response, 404, "There is no such page.");
 }

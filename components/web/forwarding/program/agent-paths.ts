@@ -40,6 +40,7 @@ export function decideAgentPath(site: Site, { req, isUpgrade }: Asked, { id, res
   }
   const agent = agents.find(id);
   if (agent === undefined) return pageAnswer(404, notFoundPage("/"));
+  if (addresses.routing === "path" && rest === reserved) return redirection(`${addresses.main}/`);
   if (addresses.routing === "path") return inPlace(site, req, agent, session, rest);
   return redirection(ownUrl(site, agent, rest), { status: isPlainRead(req) ? 302 : 307 });
 }

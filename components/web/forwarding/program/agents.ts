@@ -9,6 +9,10 @@ export interface AgentView {
   readonly state: "online" | "starting" | "offline";
   /** Names of its servers, in the order in which they registered. */
   readonly servers: readonly string[];
+  /** What the fleet file says that it is for. */
+  readonly description?: string | undefined;
+  /** ISO 8601, UTC: when a person or the agent last said or did something; undefined: nobody knows. */
+  readonly lastActivity?: string | undefined;
 }
 
 /** How a server of an agent is reached from here. */

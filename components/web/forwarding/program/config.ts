@@ -19,6 +19,8 @@ export const forwardingConfig = z
     routing: z.enum(["host", "path"]),
     codeTtlSeconds: z.int().check(z.gte(1)),
     cookieTtlSeconds: z.int().check(z.gte(1)),
+    /** How `changeling` is called where it was applied, for the pages: `npm run changeling --`. */
+    cli: z.optional(z.string().check(z.regex(/^[\w ./@:-]{1,200}$/))),
     /** How long an agent may take until its response's headers are there; 0: for ever. Older files have none. */
     responseTimeoutSeconds: z.optional(z.int().check(z.gte(0))),
   })

@@ -66,6 +66,8 @@ export function reservedAnswer(site: Site, req: IncomingMessage, place: Place): 
   const url = new URL(`http://agent${req.url}`);
   if (url.pathname === `${reserved}enter` && req.method === "GET") return enter(site, req, place, url.searchParams);
   if (url.pathname === `${reserved}logout`) return logout(site, req, place);
+  // For agents' pages to link to: they don't know the main origin.
+  if (url.pathname === reserved) return redirection(`${site.addresses.main}/`);
   return pageAnswer(404, notFoundPage(`${site.addresses.main}/`));
 }
 

@@ -50,25 +50,31 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     return sendPage(reply, 500, failurePage());
   });
 
+  const loggedIn = (cookie: string | undefined) =>
+    new Set(cookieAgents(cookie).filter((id) => access.session(id, "main", cookie) !== undefined));
+  /** Where agents have no hosts: to the agent itself, for a browser that has no other. Else the page's script leads there. */
+  const afterLogin = (id: string, cookie: string | undefined) =>
+    [...loggedIn(cookie)].some((other) => other !== id) ? "/" : `/${id}/`;
+
   const listFor = (ids: ReadonlySet<string>): string => {
     // Asking for the list makes them be looked at, which not everybody may cause.
     const mine = (ids.size === 0 ? [] : agents.list())
       .filter(({ id }) => ids.has(id))
       .sort((one, other) => one.name.localeCompare(other.name));
-    return mine.length === 0 ? placeholderPage() : listPage(mine);
+    return mine.length === 0 ? placeholderPage(site.cli) : listPage(mine, site.cli);
   };
 
   app.get("/", (request, reply) => {
     const { cookie } = request.headers;
     // A cookie may have been collected by another port of this host: the page's script shows the keys, and gets the list.
     if (hasAgentHosts) {
-      return sendPage(reply, 200, ourCookieNames(cookie).length === 0 ? placeholderPage(true) : openingPage());
+      return sendPage(
+        reply,
+        200,
+        ourCookieNames(cookie).length === 0 ? placeholderPage(site.cli, true) : openingPage(),
+      );
     }
-    return sendPage(
-      reply,
-      200,
-      listFor(new Set(cookieAgents(cookie).filter((id) => access.session(id, "main", cookie) !== undefined))),
-    );
+    return sendPage(reply, 200, listFor(loggedIn(cookie)));
   });
 
   app.post("/agents", { bodyLimit: 256 * 1024 }, (request, reply) => {
@@ -97,8 +103,10 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
 
   app.get("/login", { config: attempts }, (request, reply) => {
     const { data } = login.safeParse(request.query);
-    if (data === undefined) return sendPage(reply, 403, codeSpentPage());
-    if (access.session(data.agent_id, "main", request.headers.cookie) !== undefined) return reply.redirect("/", 302);
+    if (data === undefined) return sendPage(reply, 403, codeSpentPage(site.cli));
+    if (access.session(data.agent_id, "main", request.headers.cookie) !== undefined) {
+      return reply.redirect(hasAgentHosts ? "/" : afterLogin(data.agent_id, request.headers.cookie), 302);
+    }
     return sendPage(reply, 200, loginPage(data.agent_id, data.one_time_code));
   });
 
@@ -107,13 +115,17 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     if (isSpeculative(request.raw)) return reply.code(503).headers(plainHeaders).send("Not ahead of time.\n");
     const { data } = login.safeParse(request.query);
     const session = data === undefined ? undefined : access.redeem(data.agent_id, data.one_time_code);
-    if (data === undefined || session === undefined) return sendPage(reply, 403, codeSpentPage());
+    if (data === undefined || session === undefined) {
+      return sendPage(reply, 403, codeSpentPage(site.cli, data?.agent_id));
+    }
     log(`${data.agent_id}: a browser logged in`);
     site.audit.login(request.raw, data.agent_id, session);
     reply.header("set-cookie", setCookie(access.cookie(data.agent_id, "main", session)));
     // What stands behind # goes nowhere but to the page's script, which keeps it.
-    const key = hasAgentHosts ? `#${data.agent_id}=${access.loginKey(data.agent_id, session)}` : "";
-    return reply.headers(plainHeaders).redirect(`/${key}`, 302);
+    const to = hasAgentHosts
+      ? `/#${data.agent_id}=${access.loginKey(data.agent_id, session)}`
+      : afterLogin(data.agent_id, request.headers.cookie);
+    return reply.headers(plainHeaders).redirect(to, 302);
   });
   // A look, such as that of a link checker: it learns nothing, and uses nothing up.
   app.head("/authenticate", { config: attempts }, (_request, reply) => reply.headers(plainHeaders).send());

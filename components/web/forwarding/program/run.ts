@@ -7,6 +7,7 @@ import { openAccess } from "./auth/access.ts";
 import type { ForwardingConfig } from "./config.ts";
 import { discoverAgents } from "./discovery/live-agents.ts";
 import { troublePage } from "./pages/agent-trouble.ts";
+import { cliOf } from "./pages/command.ts";
 import { createProxy } from "./proxy/proxy.ts";
 import { createForwardingServer } from "./server.ts";
 
@@ -36,7 +37,7 @@ export async function runForwardingServer({ paths, folder, config: configOf, log
     const reserved = { port: config.port, folder: paths.root };
     const agents = discoverAgents({ paths, folder, env: process.env, log, reserved });
     const proxy = createProxy(agents, {
-      ...{ page: troublePage, log },
+      ...{ page: (trouble) => troublePage(trouble, cliOf(config)), log },
       headersTimeoutSeconds: config.responseTimeoutSeconds,
     });
     const server = await createForwardingServer({

@@ -15,6 +15,7 @@ import type { ForwardingConfig } from "./config.ts";
 import { Connections } from "./connections.ts";
 import { listen } from "./listen.ts";
 import { createMainPages } from "./main-pages.ts";
+import { cliOf } from "./pages/command.ts";
 import type { Proxy as AgentProxy } from "./proxy/proxy.ts";
 import type { Asked, Decision, Site } from "./site.ts";
 
@@ -76,7 +77,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
   // The port may be any that is free, so it is known once it is listened on.
   let addresses = addressesOf(config, config.port);
   const site: Site = {
-    ...{ access, agents, connections, audit, log },
+    ...{ access, agents, connections, audit, log, cli: cliOf(config) },
     get addresses() {
       return addresses;
     },

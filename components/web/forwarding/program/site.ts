@@ -17,6 +17,8 @@ export interface Site {
   readonly connections: Connections;
   readonly audit: Audit;
   readonly log: Log;
+  /** How `changeling` is called, for the commands on pages. */
+  readonly cli: string;
 }
 
 export interface Asked {

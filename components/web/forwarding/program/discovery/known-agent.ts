@@ -38,6 +38,7 @@ export class KnownAgent {
   #state: string | undefined;
   #registered: Registered | undefined;
   #page: string | undefined;
+  #lastActivity: string | undefined;
   #claimed: string | undefined;
   #ssh: SshAccess | undefined;
   /** By server: where it is reached from here. */
@@ -60,9 +61,10 @@ export class KnownAgent {
   }
 
   get view(): AgentView {
-    const { agentId: id, name, provider } = this.record;
+    const { agentId: id, name, provider, applied } = this.record;
     const state = this.isStarted ? "starting" : this.status.state;
-    return { id, name, provider, state, servers: [...(this.#registered?.servers.keys() ?? [])] };
+    const servers = [...(this.#registered?.servers.keys() ?? [])];
+    return { id, name, provider, state, servers, description: applied?.description, lastActivity: this.#lastActivity };
   }
 
   /** What of its words is not believed, each a clause about it for the log. */
@@ -86,6 +88,7 @@ export class KnownAgent {
     this.isNew = false;
     this.#state = reading?.state ?? this.#state;
     this.#ssh = reading?.ssh ?? this.#ssh;
+    this.#lastActivity = reading?.lastActivity ?? this.#lastActivity;
     this.#registered = reading?.said?.registered ?? this.#registered;
     if (reading !== undefined) this.#claimed = reading.claimed;
     if (reading?.said !== undefined) {

@@ -6,6 +6,7 @@ import {
   type SshAccess,
   TooMuchOutput,
 } from "../../../../mngr/client.ts";
+import { lastActivityOf } from "../../../last-activity.ts";
 import { listedAgent } from "../../../listed-agent.ts";
 import type { WebRecord } from "../../../record.ts";
 import { parseServersOutput, type Registered, readServersCommand, registeredServers } from "../../../servers.ts";
@@ -18,6 +19,8 @@ export interface Reading {
   readonly said: Said | undefined;
   /** How its host is reached, for one that is not this machine. */
   readonly ssh: SshAccess | undefined;
+  /** ISO 8601, UTC: when a person or the agent last said or did something; undefined: never, or the agent reports none. */
+  readonly lastActivity?: string | undefined;
   /** The id of another agent, when it claims to be that one; then nothing that it said counts. */
   readonly claimed?: string | undefined;
 }
@@ -81,7 +84,7 @@ export async function readAgents(mngr: Mngr, records: readonly WebRecord[]): Pro
     const state = agent?.state ?? (list.value?.isComplete ? "GONE" : undefined);
     const { id, said } = parseSaid(printed.get(agentId) ?? "");
     const own = id === agentId ? { said } : { said: undefined, claimed: id };
-    return [agentId, { state, ssh: agent?.host?.ssh ?? undefined, ...own }];
+    return [agentId, { state, ssh: agent?.host?.ssh ?? undefined, lastActivity: lastActivityOf(agent), ...own }];
   });
   const problem = list.error ?? (isNeeded ? exec.error : undefined);
   return { readings: new Map(readings), problem: problem?.message };

@@ -1,3 +1,4 @@
+import { commandBlock } from "./command.ts";
 import { type Html, html } from "./html.ts";
 import { contentSecurityPolicy, page } from "./page.ts";
 
@@ -16,27 +17,36 @@ interface Words {
 }
 
 /** A page about it, with the policy to send it with. It looks again by itself when waiting helps. */
-export function troublePage({ kind, agent: { name }, reason }: Trouble): {
+export function troublePage(
+  { kind, agent: { name }, reason }: Trouble,
+  cli: string,
+): {
   html: string;
   contentSecurityPolicy: string;
 } {
-  const { advice, ...rest } = words(kind, name);
+  const { advice, ...rest } = words(kind, name, cli);
   const body = html`<p>${reason.charAt(0).toUpperCase()}${reason.slice(1)}.</p>
-<p class="soft">${advice}</p>`;
+${advice}`;
   return { html: page({ ...rest, body }), contentSecurityPolicy };
 }
 
-function words(kind: Trouble["kind"], name: string): Words {
-  const log = html`What it says of itself: <code>changeling logs ${name}</code>`;
+function words(kind: Trouble["kind"], name: string, cli: string): Words {
+  const log = html`<p class="soft">What it says of itself:</p>
+${commandBlock(`${cli} logs ${name}`)}`;
   switch (kind) {
     case "offline":
       return {
         title: `${name} is offline`,
-        advice: html`This page looks again by itself. To start it: <code>changeling start ${name}</code>`,
+        advice: html`<p class="soft">This page looks again by itself. To start it:</p>
+${commandBlock(`${cli} start ${name}`)}`,
         reloadAfterSeconds: 15,
       };
     case "starting":
-      return { title: `${name} is starting`, advice: html`This page looks again by itself.`, reloadAfterSeconds: 3 };
+      return {
+        title: `${name} is starting`,
+        advice: html`<p class="soft">This page looks again by itself.</p>`,
+        reloadAfterSeconds: 3,
+      };
     case "timeout":
       return { title: `${name} does not answer`, advice: log };
     case "bad-gateway":

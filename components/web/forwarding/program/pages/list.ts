@@ -1,5 +1,7 @@
 import type { AgentView } from "../agents.ts";
+import { commandBlock } from "./command.ts";
 import { type Html, html } from "./html.ts";
+import { loginCommand } from "./login.ts";
 import { page } from "./page.ts";
 
 const words: Readonly<Record<AgentView["state"], string>> = {
@@ -8,15 +10,21 @@ const words: Readonly<Record<AgentView["state"], string>> = {
   offline: "Offline",
 };
 
+const places: Readonly<Record<string, string>> = { local: "this machine", docker: "Docker", modal: "Modal" };
+
+/** More servers of an agent than this are left out: an agent may register any number. */
+const mostServers = 8;
+
 /** Shown by `/`: the agents that this browser is logged in to. */
-export function listPage(agents: readonly AgentView[]): string {
+export function listPage(agents: readonly AgentView[], cli: string, now: Date = new Date()): string {
   return page({
     title: "Your changelings",
     home: "/",
     menu: menu(agents),
     body: html`<ul class="agents">
-${agents.map(item)}</ul>
-<p class="soft">Others appear here once you log in to them on this device: <code>changeling login-url NAME</code></p>`,
+${agents.map((agent) => item(agent, now))}</ul>
+<p class="soft">Others appear here once you log in to them on this device:</p>
+${commandBlock(`${cli} forward`)}`,
   });
 }
 
@@ -29,15 +37,14 @@ export const needsScript = html`<p class="soft">One moment.</p>
 <noscript><p>This page needs JavaScript: a cookie alone could have been collected by another program of this machine.</p></noscript>`;
 
 /** Shown by `/` to a browser that is logged in to none. @param hasKeys it may be, with cookies that did not come along */
-export function placeholderPage(hasKeys = false): string {
+export function placeholderPage(cli: string, hasKeys = false): string {
   return page({
     title: "Not logged in",
     home: "/",
     ...(hasKeys ? { script: "list" as const } : {}),
     body: html`<p>This browser is not logged in to any changeling.</p>
 <p>Make a login URL on the machine that your changelings are deployed from, and open it here:</p>
-<pre>changeling login-url NAME</pre>
-<p class="soft">NAME is the changeling’s name. <code>changeling list</code> shows them all.</p>`,
+${loginCommand(cli)}`,
   });
 }
 
@@ -46,11 +53,37 @@ function menu(agents: readonly AgentView[]): Html {
   return html`<details><summary>Open</summary><nav aria-label="Changelings">${links}</nav></details>`;
 }
 
-function item({ id, name, state }: AgentView): Html {
+function item(agent: AgentView, now: Date): Html {
+  const { id, name, state, description } = agent;
   return html`<li>
-<a href="/${id}/">${name}</a>
-<span class="state ${state}">${words[state]}</span>
-<form method="post" action="/logout?agent_id=${id}"><button class="quiet" aria-label="Log out of ${name}">Log out</button></form>
+<div class="name"><a href="/${id}/">${name}</a> <span class="state ${state}">${words[state]}</span></div>
+${description === undefined ? "" : html`<p>${description}</p>`}
+<p class="soft">${facts(agent, now)}</p>
+${serverLinks(agent)}
+<form method="post" action="/logout?agent_id=${id}"><button class="plain" aria-label="Log out of ${name}">Log out</button></form>
 </li>
 `;
+}
+
+function facts({ provider, lastActivity }: AgentView, now: Date): Html {
+  const place = html`On ${places[provider] ?? provider}`;
+  if (lastActivity === undefined) return place;
+  return html`${place} · last active <time datetime="${lastActivity}">${ago(new Date(lastActivity), now)}</time>`;
+}
+
+/** Its servers beside the one that its name leads to. */
+function serverLinks({ id, servers }: AgentView): Html | string {
+  const first = servers.includes("web") ? "web" : servers[0];
+  const others = servers.filter((server) => server !== first).slice(0, mostServers);
+  if (others.length === 0) return "";
+  const links = others.map((server) => html` <a href="/${id}/${encodeURIComponent(server)}/">${server}</a>`);
+  return html`<p class="soft">Also:${links}</p>`;
+}
+
+/** `just now`, `5 min ago`, `3 h ago`, `2 d ago`. */
+export function ago(date: Date, now: Date): string {
+  const minutes = Math.floor((now.getTime() - date.getTime()) / 60_000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes} min ago`;
+  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h ago` : `${Math.floor(minutes / 1440)} d ago`;
 }

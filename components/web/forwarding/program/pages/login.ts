@@ -1,4 +1,5 @@
-import { html } from "./html.ts";
+import { commandBlock } from "./command.ts";
+import { type Html, html } from "./html.ts";
 import { needsScript } from "./list.ts";
 import { page } from "./page.ts";
 
@@ -25,15 +26,21 @@ export function enterPage(): string {
 }
 
 /** The answer to every code that can't be used. It does not tell why, so that nobody learns which codes there were. */
-export function codeSpentPage(): string {
+export function codeSpentPage(cli: string, agentId?: string): string {
   return page({
     title: "This login URL can’t be used",
     home: "/",
     body: html`<p>Each login URL works once, on one device, and for a short time.</p>
 <p>Make a new one for this device, on the machine that your changelings are deployed from:</p>
-<pre>changeling login-url NAME</pre>
-<p class="soft">NAME is the changeling’s name. <code>changeling list</code> shows them all.</p>`,
+${loginCommand(cli, agentId)}`,
   });
+}
+
+/** @param agentId as the visitor gave it: who is not logged in learns no name here, nor which agents there are */
+export function loginCommand(cli: string, agentId?: string): Html {
+  if (agentId !== undefined) return commandBlock(`${cli} login-url ${agentId}`);
+  return html`${commandBlock(`${cli} login-url NAME`)}
+<p class="soft">NAME is the changeling’s name. <code>${cli} list</code> shows them all.</p>`;
 }
 
 /** Shown on an agent's own origin when the browser did not keep its cookie, or took too long on the way. */

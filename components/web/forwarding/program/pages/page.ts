@@ -3,6 +3,14 @@ import { Html, html } from "./html.ts";
 import { scripts } from "./scripts.ts";
 import { stylesheet } from "./stylesheet.ts";
 
+/** A dot for each of two agents, the second one asleep; as data, since our pages load nothing. */
+const icon =
+  "data:image/svg+xml," +
+  encodeURIComponent(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#1a7f37"/>' +
+      '<circle cx="11" cy="16" r="4.5" fill="#fff"/><circle cx="22" cy="16" r="3" fill="#fff" opacity=".6"/></svg>',
+  );
+
 const hash = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
 export const contentSecurityPolicy = [
@@ -42,6 +50,7 @@ interface Page {
 
 /** @returns a whole HTML document, to be sent with `pageHeaders` */
 export function page({ title, body, menu, home, reloadAfterSeconds, script }: Page): string {
+  const chosen = script ?? (body.toString().includes('<div class="command">') ? "copy" : undefined);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -50,7 +59,7 @@ export function page({ title, body, menu, home, reloadAfterSeconds, script }: Pa
 <meta name="robots" content="noindex">
 ${reloadAfterSeconds === undefined ? "" : html`<meta http-equiv="refresh" content="${reloadAfterSeconds}">`}
 <title>${title}</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="${icon}">
 <style>${new Html(stylesheet)}</style>
 </head>
 <body>
@@ -59,7 +68,7 @@ ${reloadAfterSeconds === undefined ? "" : html`<meta http-equiv="refresh" conten
 <h1>${title}</h1>
 ${body}
 </main>
-${script === undefined ? "" : html`<script>${new Html(scripts[script])}</script>`}
+${chosen === undefined ? "" : html`<script>${new Html(scripts[chosen])}</script>`}
 </body>
 </html>
 `.toString();

@@ -13,15 +13,31 @@ const post = (path, body) => fetch(path, {
 }).then((response) => (response.ok ? response.json() : undefined), () => undefined);
 `;
 
+/** Shows the buttons beside commands, where there is a clipboard to copy to. */
+const copy = `
+const offerCopies = () => {
+  for (const button of navigator.clipboard ? document.querySelectorAll(".command>button") : []) {
+    button.hidden = false;
+    button.onclick = async () => {
+      await navigator.clipboard.writeText(button.previousElementSibling.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    };
+  }
+};
+offerCopies();
+`;
+
 export const scripts = {
+  copy,
   /** Hands a login over to `/authenticate`, once a person looks at the page: what preloads it runs no script, or waits. */
   handOver: `
 const go = () => location.replace("/authenticate" + location.search);
 if (document.prerendering) document.addEventListener("prerenderingchange", go, { once: true });
 else go();
 `,
-  /** Keeps the key of a new login, and shows the agents whose keys are good. */
-  list: `${storage}
+  /** Keeps the key of a new login, and shows the agents whose keys are good; a single one is opened after its login. */
+  list: `${storage}${copy}
 const [, newId, newKey] = /^#(agent-[0-9a-f]{32})=([\\w-]{43})$/.exec(location.hash) ?? [];
 if (newId !== undefined) history.replaceState(null, "", location.pathname);
 const kept = Object.entries(localStorage).flatMap(([name, key]) =>
@@ -35,9 +51,11 @@ if (keys.length > 0 || document.querySelector("h1").textContent !== "Not logged 
       if (good.has(id)) localStorage.setItem(keyOf + id, good.get(id));
       else for (const name of [keyOf, browserOf]) localStorage.removeItem(name + id);
     }
+    if (newId !== undefined && good.size === 1 && good.has(newId)) return location.replace("/" + newId + "/");
     const page = new DOMParser().parseFromString(answer.html, "text/html");
     document.title = page.title;
     document.body.replaceWith(page.body);
+    offerCopies();
   });
 }
 `,

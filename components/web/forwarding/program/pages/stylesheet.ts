@@ -26,10 +26,18 @@ border-radius:.5rem;background:var(--button);color:var(--button-text);font:inher
 cursor:pointer}
 button.quiet{background:transparent;border-color:var(--line);color:var(--text);font-weight:400}
 ul.agents{list-style:none;margin:1rem 0;padding:0;display:grid;gap:.75rem}
-ul.agents>li{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem 1rem;padding:.75rem 1rem;background:var(--card);
-border:1px solid var(--line);border-radius:.75rem}
-ul.agents>li>a{flex:1 1 10rem;padding:.4rem 0;font-size:1.1rem;font-weight:600;text-decoration:none}
-ul.agents>li>a:hover{text-decoration:underline}
+ul.agents>li{padding:.6rem 1rem .35rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem}
+ul.agents p{margin:.15rem 0}
+.name{display:flex;align-items:center;justify-content:space-between;gap:1rem}
+.name>a{flex:1;padding:.55rem 0;font-size:1.15rem;font-weight:600;text-decoration:none}
+.name>a:hover{text-decoration:underline}
+ul.agents p.soft{font-size:.9rem}
+button.plain{min-height:2.75rem;padding:.25rem 0;border:0;background:none;color:var(--soft);font-size:.9rem;
+font-weight:400;text-decoration:underline}
+.command{display:flex;align-items:stretch;gap:.5rem;margin:.75rem 0}
+.command>pre{flex:1;min-width:0;margin:0}
+.command>button{flex:none}
+[hidden]{display:none}
 form{margin:0}
 .state{color:var(--soft);white-space:nowrap}
 .state::before{content:"";display:inline-block;width:.6rem;height:.6rem;margin-right:.45rem;border-radius:50%;
