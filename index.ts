@@ -1,7 +1,7 @@
 /** The fleet: one file in, one component per changeling out. */
 import * as pulumi from "@pulumi/pulumi";
 import { allTold } from "./components/all-told.ts";
-import { declaredFleet, modalTokenOfStack, secretValues } from "./components/declared-fleet.ts";
+import { declaredFleet, keptSecrets, modalTokenOfStack, secretValues } from "./components/declared-fleet.ts";
 import { type Changeling, scheduleInWords, secretNames } from "./components/fleet/index.ts";
 import { confirmedInstallation } from "./components/this-installation.ts";
 
@@ -20,10 +20,13 @@ const [fleet, { CronChangeling }] = await allTold([
 ]);
 const usesModal = fleet.changelings.some(({ provider }) => provider === "modal");
 const [values, stackOnModal] = await allTold([secretValues(fleet, config), usesModal ? lookAtModal() : undefined]);
-const secretsOf = (changeling: Changeling) =>
-  Object.fromEntries(
-    secretNames(changeling).flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
+const secretsOf = (changeling: Changeling) => {
+  const all = { ...keptSecrets(fleet, changeling, values), ...values };
+  // In the order in which they are declared, whichever of the two they are from.
+  return Object.fromEntries(
+    secretNames(changeling).flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])),
   );
+};
 const crons = fleet.changelings.filter((changeling) => changeling.kind === "cron");
 const webs = fleet.changelings.filter((changeling) => changeling.kind === "web");
 const onModal = crons.filter(({ provider }) => provider === "modal");

@@ -1,10 +1,22 @@
 import { homedir } from "node:os";
 import * as pulumi from "@pulumi/pulumi";
-import { type Fleet, formatFaults, loadFleet, type MissingSecret, missingSecrets, secretNames } from "./fleet/index.ts";
+import {
+  type Changeling,
+  type Fleet,
+  formatFaults,
+  loadFleet,
+  type MissingSecret,
+  missingSecrets,
+  secretNames,
+} from "./fleet/index.ts";
+import { installationPaths } from "./installation-paths.ts";
+import { installedUnder } from "./installed-file.ts";
+import { readSecrets, secretsPath } from "./installed-secrets.ts";
 import { targetedNames } from "./limited-up.ts";
 import type { ModalToken } from "./modal/token.ts";
 import { secretRemedy } from "./own-commands.ts";
 import { absolutePath } from "./portable-path.ts";
+import { thisInstallation } from "./this-installation.ts";
 
 /** Settings of the stack, `changelings:…`. */
 export interface StackSettings {
@@ -76,6 +88,28 @@ export async function secretValues(fleet: Fleet, config: pulumi.Config): Promise
   if (stopping.length > 0 && !pulumi.runtime.isDryRun()) throw new pulumi.RunError(missingInWords(stopping));
   if (missing.length > 0) await pulumi.log.warn(missingInWords(missing));
   return values;
+}
+
+/**
+ * For a preview that lacks required ones: the values that are installed on this machine. `up` would refuse, so a
+ * variable that is not exported where one looks must not show as removed.
+ *
+ * @returns none in an update
+ */
+export function keptSecrets(fleet: Fleet, { name, renamedFrom }: Changeling, values: SecretValues): SecretValues {
+  if (!pulumi.runtime.isDryRun()) return {};
+  const missing = missingSecrets(fleet, new Set(Object.keys(values))).filter(({ changeling }) => changeling === name);
+  if (missing.length === 0) return {};
+  const paths = installationPaths(thisInstallation());
+  const installed = readSecrets(
+    paths,
+    installedUnder((each) => secretsPath(paths, each), { name, renamedFrom }),
+  );
+  return Object.fromEntries(
+    missing
+      .flatMap(({ names }) => names)
+      .flatMap((each) => (installed[each] === undefined ? [] : [[each, pulumi.secret(installed[each])]])),
+  );
 }
 
 function missingInWords(missing: readonly MissingSecret[]): string {

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { writePrivateFile } from "./files.ts";
 
 /** A file that `pulumi up` installs, 0600, for a program on this machine. */
@@ -10,6 +10,15 @@ export function writeInstalled(path: string, content: object): void {
 /** Succeeds when it is already gone. */
 export function removeFile(path: string): void {
   rmSync(path, { force: true });
+}
+
+/** The name that a file is installed under: the former one, until the first `pulumi up` after a rename. */
+export function installedUnder(
+  pathOf: (name: string) => string,
+  { name, renamedFrom }: { readonly name: string; readonly renamedFrom: string | undefined },
+): string {
+  if (renamedFrom === undefined || existsSync(pathOf(name))) return name;
+  return existsSync(pathOf(renamedFrom)) ? renamedFrom : name;
 }
 
 /**

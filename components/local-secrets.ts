@@ -4,7 +4,8 @@ import { scriptCommand } from "./command.ts";
 import { drifted } from "./drift.ts";
 import { mostBytes } from "./fleet/sizes.ts";
 import { installationPaths } from "./installation-paths.ts";
-import { secretsDrift } from "./installed-secrets.ts";
+import { installedUnder } from "./installed-file.ts";
+import { secretsDrift, secretsPath } from "./installed-secrets.ts";
 import { claimedInstallation, statedEnvironment } from "./this-installation.ts";
 
 export interface LocalSecretsArgs {
@@ -43,8 +44,10 @@ export function localSecrets(parent: pulumi.Resource, args: LocalSecretsArgs): p
     SECRETS: names.join(", "),
     RENAMED_FROM: renamedFrom,
   };
-  const { VALUES: stated } = statedEnvironment(`${name}-secrets`) ?? {};
-  const drift = drifted(secretsDrift(installationPaths(installation), name, stated));
+  const paths = installationPaths(installation);
+  const installedName = installedUnder((each) => secretsPath(paths, each), { name, renamedFrom });
+  const { VALUES: stated } = statedEnvironment(`${installedName}-secrets`) ?? {};
+  const drift = drifted(secretsDrift(paths, installedName, stated));
   const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues).apply((values) => checkedSize(name, values)) };
   // A changeling that becomes another kind keeps its file: the one kind would remove what the other has just written.
   const aliases = kinds.map((type) => ({ parent: pulumi.createUrn(name, type) }));

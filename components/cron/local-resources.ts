@@ -6,11 +6,12 @@ import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
 import type { DeclaredCron } from "../fleet/index.ts";
 import { installationPaths } from "../installation-paths.ts";
+import { installedUnder } from "../installed-file.ts";
 import { localSecrets } from "../local-secrets.ts";
 import { perRun } from "../per-run.ts";
 import { claimedInstallation, statedEnvironment, thisInstallation } from "../this-installation.ts";
 import { environmentOfJob, statedJob } from "./job-environment.ts";
-import { jobDrift } from "./local/installed-files.ts";
+import { jobDrift, jobPath } from "./local/installed-files.ts";
 import { LocalScheduler } from "./local-scheduler.ts";
 
 export interface LocalCronArgs {
@@ -33,8 +34,11 @@ export function localCron(parent: pulumi.Resource, args: LocalCronArgs): pulumi.
     anchors: { project: process.cwd(), home: homedir() },
   };
   const environment = environmentOfJob(args.declared, context);
-  const stated = statedEnvironment(`${name}-job`);
-  const drift = jobDrift(paths, name, (installed) => statedJob(stated, { declared: environment, installed, context }));
+  const installedName = installedUnder((each) => jobPath(paths, each), { name, renamedFrom });
+  const stated = statedEnvironment(`${installedName}-job`);
+  const drift = jobDrift(paths, installedName, (installed) =>
+    statedJob(stated, { declared: environment, installed, context }),
+  );
   const opts = { parent, dependsOn: [localScheduler(), ...secrets] };
   return scriptCommand(
     `${name}-job`,

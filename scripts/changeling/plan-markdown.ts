@@ -36,6 +36,8 @@ export function planMarkdown(plan: Plan, { stack, note, limit = defaultLimit }: 
 interface Section {
   readonly text: string;
   readonly action: Action;
+  /** Only secrets of a changeling change; they are counted apart from changelings. */
+  readonly isOfSecrets: boolean;
 }
 
 /** By what they are told under, in the order of the engine: a changeling, the scheduler, something shared. */
@@ -48,7 +50,7 @@ function grouped(changes: readonly PlannedChangeWithFires[]): Map<string, Planne
       secrets: code(change.name),
       scheduler: "The scheduler",
       forwarding: "The forwarding server",
-      shared: `Shared: ${code(change.name)}`,
+      shared: change.title === undefined ? `Shared: ${code(change.name)}` : words(change.title),
     }[change.part];
     groups.set(title, [...(groups.get(title) ?? []), change]);
   }
@@ -62,7 +64,8 @@ function sectionOf(title: string, changes: readonly PlannedChangeWithFires[]): S
   const secrets = changes.filter(({ part }) => part === "secrets");
   const rest = changes.filter(({ part }) => part !== "secrets");
   // Moved from one provider to another, it is removed there and added here.
-  const actions = new Set(rest.map(({ action }) => action));
+  const isOfSecrets = rest.length === 0;
+  const actions = new Set((isOfSecrets ? secrets : rest).map(({ action }) => action));
   const [first] = actions;
   const action = actions.size > 1 || first === undefined ? "change" : first;
   const heading = rest.length > 0 ? `${title} ${verbs[action]}` : `The secrets of ${title}`;
@@ -73,7 +76,7 @@ function sectionOf(title: string, changes: readonly PlannedChangeWithFires[]): S
   const drifts = changes.flatMap(({ drift }) => (drift === undefined ? [] : [`Drift, mended: ${code(drift)}`]));
   const notes = rest.flatMap((each) => each.notes ?? []).map((note) => `${note[0]?.toUpperCase()}${note.slice(1)}.`);
   const text = [`#### ${heading}`, ...tableOf(rest), ...notes, ...told, ...drifts].join("\n\n");
-  return { text, action };
+  return { text, action, isOfSecrets };
 }
 
 type Row = readonly [label: string, before: string, after: string];
@@ -121,11 +124,16 @@ function shownValue(value: string | undefined): string {
 function summary({ errors }: Plan, sections: readonly Section[]): string {
   if (errors.length > 0) return "**This can't be applied**, for the errors below.";
   if (sections.length === 0) return "Nothing changes: the fleet is as declared.";
-  const counts = (["add", "change", "mend", "remove"] as const).flatMap((action) => {
-    const count = sections.filter((section) => section.action === action).length;
-    return count === 0 ? [] : [`${count} ${(count === 1 ? verbs : pluralVerbs)[action]}`];
-  });
-  return `**${counts.join(", ")}.**`;
+  const counts = [false, true].flatMap((isOfSecrets) =>
+    (["add", "change", "mend", "remove"] as const).flatMap((action) => {
+      const count = sections.filter((each) => each.isOfSecrets === isOfSecrets && each.action === action).length;
+      if (count === 0) return [];
+      if (isOfSecrets) return [`the secrets of ${count} ${pluralVerbs[action]}`];
+      return [`${count} ${(count === 1 ? verbs : pluralVerbs)[action]}`];
+    }),
+  );
+  const text = counts.join(", ");
+  return `**${text.charAt(0).toUpperCase()}${text.slice(1)}.**`;
 }
 
 function diagnostics(title: string, messages: readonly string[], most: number): string[] {

@@ -31,6 +31,8 @@ export interface PlannedChange {
    * changelings share.
    */
   readonly part: "job" | "agent" | "secrets" | "scheduler" | "forwarding" | "shared";
+  /** What something shared is, in words; undefined: only its name is known. */
+  readonly title?: string;
   readonly action: Action;
   readonly fields: readonly FieldChange[];
   /** Why a live thing is mended, in words. */
@@ -82,6 +84,7 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
       {
         name: (isOfChangeling ? (after["NAME"] ?? before["NAME"]) : undefined) ?? resource.name,
         part: resource.part,
+        ...titleOf(resource, { ...before, ...after }),
         action: isOnlyMended ? "mend" : action,
         fields,
         drift: drifted,
@@ -111,6 +114,20 @@ function resourceOf(urn: string): { name: string; part: PlannedChange["part"] } 
   const part = parent === undefined ? undefined : mainParts[parent];
   if (part === undefined || changeling === undefined) return { name, part: "shared" };
   return { name: changeling, part: suffix?.startsWith("secret") ? "secrets" : part };
+}
+
+/** Begins a sentence whose verb follows. */
+function titleOf(
+  { name, part }: { name: string; part: PlannedChange["part"] },
+  { REPO: repo, COMMIT: commit, BRANCH: branch }: Record<string, string>,
+): { title?: string } {
+  if (part !== "shared") return {};
+  const of = repo === undefined ? "" : ` of ${repo}${branch === undefined ? "" : `, branch ${branch}`}`;
+  if (name.startsWith("tarball-")) {
+    return { title: `The code${of}${commit === undefined ? "" : ` at ${commit.slice(0, 10)}`}, for Modal,` };
+  }
+  if (name.startsWith("snapshot-")) return { title: `The snapshot${of}, on Modal,` };
+  return name === "modal" ? { title: "What the stack's changelings on Modal share" } : {};
 }
 
 /** What the Command of a component is that has no other name, by the component's type. */

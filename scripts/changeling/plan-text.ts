@@ -16,7 +16,7 @@ function changeText(change: PlannedChangeWithFires): string {
     secrets: `${change.name}: its secrets`,
     scheduler: "The scheduler",
     forwarding: "The forwarding server",
-    shared: `${change.name} (shared)`,
+    shared: change.title ?? `${change.name} (shared)`,
   }[change.part];
   const verb =
     change.part === "secrets" ? verbs[change.action].replace("is ", "are ").replace(/s$/, "") : verbs[change.action];

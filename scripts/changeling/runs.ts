@@ -44,7 +44,8 @@ export function runsText(runs: readonly Run[]): string {
     run.durationSeconds === undefined ? "" : duration(run.durationSeconds),
     whatCameOf(run),
   ]);
-  return table(["RUN", "FIRED", "WHY", "OUTCOME", "TOOK", "WHAT"], rows);
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return table(["RUN", `FIRED (${zone})`, "WHY", "OUTCOME", "TOOK", "WHAT"], rows);
 }
 
 function whatCameOf({ reason, commits, warnings }: Run): string {

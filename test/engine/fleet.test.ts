@@ -127,6 +127,9 @@ describe("a fleet from its first up to its destroy", () => {
     test.declare(fleet("[changelings.gamma]", 'renamed_from = "beta"', "enabled = false"));
     const planned = await test.preview();
     expect(planned).toEqual({ "command:local:Command gamma-job": "update" });
+    const { stdout } = await test.pulumi(["preview", "--json", "--non-interactive"]);
+    expect(stdout).toContain('"gamma"');
+    expect(stdout).not.toContain("its job file is missing");
     expect((await test.up()).code).toBe(0);
     expect(existsSync(job(test, "beta"))).toBe(false);
     expect(existsSync(job(test, "gamma"))).toBe(true);
@@ -167,6 +170,9 @@ describe("secrets", () => {
     const shown = await test.up(env);
     expect(shown.code, shown.stdout).toBe(0);
     expect(await test.preview(env)).toEqual({});
+    // `up` would refuse to go without them, so nothing is removed.
+    expect(await test.preview()).toEqual({});
+    expect(await test.preview({ OTHER: "other" })).toEqual({});
     const diff = await test.pulumi(["preview", "--diff"], { ...env, MY_TOKEN: `${value}2` });
     expect(shown.stdout + shown.stderr + diff.stdout + diff.stderr).not.toContain(value);
     const holding = filesHolding(value, test.home);

@@ -101,6 +101,7 @@ describe("planMarkdown", () => {
       change({ name: "old", action: "remove", before: { ...timing, enabled: false } }),
       change({ name: "troll", part: "secrets", action: "add" }),
       change({ name: "modal", part: "shared", action: "add" }),
+      change({ name: "tarball-app-1eb637", part: "shared", action: "add", title: "The code of app, for Modal," }),
     ];
     const warnings = ["fairy needs TOKEN, which is not set"];
     expect(planMarkdown(plan(changes, { warnings }), { stack: "me/changelings/home", note: "Commit `1a2b3c`." })).toBe(
@@ -108,7 +109,7 @@ describe("planMarkdown", () => {
 
 Commit \`1a2b3c\`.
 
-**1 is added, 2 change, 1 is removed.**
+**2 are added, 1 changes, 1 is removed, the secrets of 1 are added.**
 
 #### \`fairy\` changes
 
@@ -138,6 +139,8 @@ Drift, mended: \`its Modal app is stopped\`
 They are added; their values are not shown.
 
 #### Shared: \`modal\` is added
+
+#### The code of app, for Modal, is added
 
 #### Warnings
 

@@ -66,6 +66,25 @@ describe("plannedChanges", () => {
     expect(JSON.stringify(changes)).not.toMatch(/hush|new/);
   });
 
+  it("says what something shared is", () => {
+    const shared = (name: string, environment: object) => ({
+      op: "create",
+      urn: `urn:pulumi:dev::changelings::command:local:Command::${name}`,
+      newState: { inputs: { environment } },
+    });
+    const code = { REPO: "https://github.com/me/app", BRANCH: "main", COMMIT: "0123456789abcdef" };
+    const steps = [
+      shared("tarball-app-1eb637", code),
+      shared("snapshot-app-2", code),
+      shared("modal", { STACK: "dev" }),
+    ];
+    expect(plannedChanges({ steps }).map(({ title }) => title)).toEqual([
+      "The code of https://github.com/me/app, branch main at 0123456789, for Modal,",
+      "The snapshot of https://github.com/me/app, branch main, on Modal,",
+      "What the stack's changelings on Modal share",
+    ]);
+  });
+
   it("names a removed changeling by what the state holds", () => {
     expect(plannedChanges({ steps: [step("delete", "fairy-job", job)] })).toMatchObject([
       { name: "fairy", action: "remove", before: { schedule: "0 3 * * *" }, after: undefined },
