@@ -1,17 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { InstallationPaths } from "../../components/installation-paths.ts";
-import { MngrError } from "../../components/mngr/client.ts";
-import { changelingCommand } from "../../components/own-commands.ts";
+import { type Mngr, MngrError } from "../../components/mngr/client.ts";
+import { changelingCommand, upCommand } from "../../components/own-commands.ts";
+import { listedAgent } from "../../components/web/listed-agent.ts";
 import type { WebRecord } from "../../components/web/record.ts";
-import { mngrFor } from "./web-side.ts";
+import { type ListedWeb, stateOf } from "./web-side.ts";
+
+type WebState = ListedWeb["state"];
 
 /** Each look is a mngr command, which takes seconds of a processor. */
 const lookEveryMs = 5000;
 
-/** What a web changeling's agent shows: its conversation when it has one, else its terminal. @throws MngrError */
-export async function webLog(record: WebRecord, paths: InstallationPaths): Promise<string> {
-  const { name, agentId, hostAddress } = record;
-  const mngr = await mngrFor(record, paths);
+/**
+ * What a web changeling's agent shows: its conversation when it has one, else its terminal.
+ * @throws when there is neither, with how the agent is and what to do
+ */
+export async function webLog(record: WebRecord, mngr: LogSource): Promise<string> {
+  const { agentId, hostAddress } = record;
   const address = hostAddress ?? agentId;
   const transcript = await mngr.transcript(address);
   if (transcript.trim() !== "") return transcript.trimEnd();
@@ -19,21 +23,48 @@ export async function webLog(record: WebRecord, paths: InstallationPaths): Promi
     return (await mngr.capture(address)).trimEnd();
   } catch (error) {
     if (!(error instanceof MngrError)) throw error;
-    throw new Error(
-      `${error.message}\nit may be stopped: see ${changelingCommand()} list, and start it with: ${changelingCommand()} start ${name}`,
-    );
+    const state = await observedState(record, mngr);
+    // mngr shows the terminal of an agent whose process ended, when it is asked for that.
+    const last = state === "died" ? await mngr.capture(address, true).catch(() => "") : "";
+    if (last.trim() !== "") return last.trimEnd();
+    throw new Error(withoutLog(record, state, error.message));
+  }
+}
+
+export type LogSource = Pick<Mngr, "transcript" | "capture" | "list">;
+
+async function observedState(record: WebRecord, mngr: LogSource): Promise<WebState> {
+  const enabled = record.applied?.enabled ?? true;
+  try {
+    const { agents, isComplete } = await mngr.list([record.provider]);
+    return stateOf(listedAgent(record, agents), { enabled, isComplete });
+  } catch {
+    return "unknown";
+  }
+}
+
+/** Why there is nothing to show, in words, with the remedy. @param reason mngr's own, for a state that explains nothing */
+export function withoutLog({ name, data, repo }: WebRecord, state: WebState, reason: string): string {
+  const cli = changelingCommand();
+  const kept = `what it keeps is in ${data}, its repo in ${repo}`;
+  switch (state) {
+    case "stopped":
+    case "not running":
+      return `${name} is stopped, so there is no terminal to show; start it with: ${cli} start ${name}\n${kept}`;
+    case "died":
+      return `${name}'s process ended and left no output; start it with: ${cli} start ${name}\n${kept}`;
+    case "gone":
+      return `mngr has no agent of ${name} any more; make it again with: ${upCommand()}\n${kept}`;
+    default:
+      return `${name} can't be asked for its log: ${reason}\nsee: ${cli} doctor`;
   }
 }
 
 /** Prints it, and then what is added to it, until the person ends it. */
-export async function followWebLog(
-  record: WebRecord,
-  paths: InstallationPaths,
-  print: (text: string) => void,
-): Promise<never> {
+export async function followWebLog(record: WebRecord, mngr: LogSource, print: (text: string) => void): Promise<never> {
   let shown = "";
   for (;;) {
-    const text = await webLog(record, paths);
+    const text = await webLog(record, mngr);
     const added = addedTo(shown, text);
     if (added !== "") print(`${added}\n`);
     shown = text;

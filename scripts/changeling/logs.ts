@@ -12,6 +12,7 @@ import { type ModalSide, modalSide } from "./modal-side.ts";
 import { examples } from "./program.ts";
 import { type RunOnProvider, recordedRun, recordedRuns } from "./recorded-runs.ts";
 import { runReport } from "./run-text.ts";
+import { mngrFor } from "./web-side.ts";
 
 export function addLogs(program: Command): void {
   program
@@ -53,8 +54,9 @@ async function logsOfWeb(
   if (run !== undefined)
     throw new Error(`${name} is a web changeling, which has no runs; its log: ${changelingCommand()} logs ${name}`);
   const { followWebLog, webLog } = await import("./logs-web.ts");
-  if (options.follow && !context.json) await followWebLog(record, context.paths, (text) => process.stdout.write(text));
-  const text = await webLog(record, context.paths);
+  const mngr = await mngrFor(record, context.paths);
+  if (options.follow && !context.json) await followWebLog(record, mngr, (text) => process.stdout.write(text));
+  const text = await webLog(record, mngr);
   answer(context, { name, agentId: record.agentId, text }, text === "" ? "(it has printed nothing yet)" : text);
 }
 
