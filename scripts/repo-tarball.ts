@@ -7,7 +7,8 @@ import { pipeline } from "node:stream/promises";
 import * as z from "zod/mini";
 import { isRepoUrl } from "../components/fleet/repo.ts";
 import { absolutePath } from "../components/portable-path.ts";
-import { ensureTarball, type Tarball, tarballPath } from "../components/source/tarball.ts";
+import { dockerfileFault } from "../components/source/dockerfile.ts";
+import { ensureTarball, fileInTarball, type Tarball, tarballPath } from "../components/source/tarball.ts";
 import { tarballEnvironment } from "../components/source/tarball-environment.ts";
 import { runScript } from "./script.ts";
 
@@ -18,6 +19,9 @@ await runScript({
   timeoutSeconds: 1000,
   async apply(declared) {
     const path = await ensureTarball(tarballOf(declared), { token: declared.GITHUB_TOKEN });
+    const dockerfile = await fileInTarball(path, "Dockerfile");
+    const fault = dockerfile === undefined ? undefined : dockerfileFault(dockerfile);
+    if (fault !== undefined) throw new Error(`${declared.REPO}: ${fault.message}; ${fault.remedy}`);
     const hash = createHash("sha256");
     await pipeline(createReadStream(path), hash);
     return { tarball: basename(path), bytes: statSync(path).size, sha256: hash.digest("hex") };

@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { DeclaredCron } from "../fleet/index.ts";
+import { type DeclaredCron, isRepoUrl } from "../fleet/index.ts";
 import { ModalError } from "../modal/modal-error.ts";
 import { type ModalStack, type ModalStackOptions, modalStack } from "../modal/modal-stack.ts";
 import { checkSecretValues } from "../modal/secret-values.ts";
 import { plainValue } from "../plain-value.ts";
 import { type Branch, pinProblems, type Tip, type TipLook, tipsOf } from "../source/commit.ts";
 import { hostCredentials } from "../source/credentials.ts";
+import { dockerfileFaultAt } from "../source/dockerfile.ts";
 import { snapshotNeeds } from "../source/snapshot.ts";
 import { ModalPlace, snapshotNeed } from "./modal-resources.ts";
 
@@ -88,7 +89,12 @@ async function pinnedTips(
     for (const { severity, message, remedy } of problems) {
       (severity === "error" ? errors : warnings).add(`${message}; ${remedy}`);
     }
-    if (!("message" in tip)) tips.set(keyOf(changeling), tip);
+    if ("message" in tip) continue;
+    tips.set(keyOf(changeling), tip);
+    const { repo } = changeling;
+    // Of a URL it is known once its tarball is made.
+    const fault = isRepoUrl(repo) ? undefined : await dockerfileFaultAt({ repo, commit: tip.commit }, process.env);
+    if (fault !== undefined) errors.add(`${repo} at ${tip.commit.slice(0, 12)}: ${fault.message}; ${fault.remedy}`);
   }
   if (errors.size > 0) throw new pulumi.RunError(`no commit can be pinned:\n${[...errors].join("\n")}`);
   if (warnings.size > 0) await pulumi.log.warn([...warnings].join("\n"));

@@ -99,7 +99,6 @@ function unfitForCron({ image }: CronOptions, key: string): UnfitArg | undefined
       };
     case "file":
     case "context-dir":
-      if (image === "custom") return undefined;
       return {
         message: `"${key}" would be looked for where the schedule fires, and nothing of yours is there`,
         remedy:

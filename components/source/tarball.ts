@@ -80,6 +80,13 @@ function isThere(path: string): boolean {
   return true;
 }
 
+/** @returns the text of a file in it; undefined: there is none */
+export async function fileInTarball(path: string, file: string): Promise<string | undefined> {
+  const how = { env: allowedEnvironment(process.env), timeoutSeconds: makeSeconds };
+  const { code, stdout } = await runProgram("tar", ["-xzOf", path, file], how);
+  return code === 0 ? stdout : undefined;
+}
+
 async function make(tarball: Tarball, path: string, options: TarballOptions): Promise<void> {
   const { repo, commit, branch, origin, historyDepth } = tarball;
   const { code, stderr } = await runProgram(script, [repo, commit, path], {

@@ -248,6 +248,8 @@ class PinnedImage(Lab):
     def test_of_several_stages_is_refused(self) -> None:
         with self.assertRaisesRegex(pinned_image.ImageError, "several stages"):
             pinned_image.dockerfile_with_tarball("FROM a AS b\nRUN x\nFROM c\n")
+        text = "FROM a\nRUN echo \\\n  # FROM b\n  from c\n# FROM d\n"
+        self.assertTrue(pinned_image.dockerfile_with_tarball(text).startswith(text))
 
 
 class Masking(Lab):

@@ -60,6 +60,11 @@ const faults: readonly [lines: string, where: string, remedy: string][] = [
     "remove it: the repository's own Dockerfile is used",
   ],
   [
+    "image = 'custom'\nbuild_args = ['file=Dockerfile']",
+    'build_args[0]: "file" would be looked for where the schedule fires, and nothing of yours is there',
+    'remove it, or write image = "pinned" to build from the repository\'s Dockerfile',
+  ],
+  [
     "image = 'pinned'\nbuild_args = ['image=node:24']",
     'build_args[0]: image = "pinned" builds from a Dockerfile, which says itself what it is based on',
     "remove it, and write it into the Dockerfile's FROM",

@@ -35,7 +35,7 @@ describe("a changeling on Modal", () => {
     ['image = "snapshot"\nsnapshot_max_age = "7d"', { image: "snapshot", snapshotMaxAge: 604_800 }],
     ['image = "pinned"\nhistory_depth = 9\nallow_unpushed = true', { historyDepth: 9, allowUnpushed: true }],
     ['image = "pinned"\nbuild_args = ["docker-build-arg=A=1", "secret=GITHUB_TOKEN"]', { image: "pinned" }],
-    ['image = "custom"\nbuild_args = ["file=/x/Dockerfile", "context-dir=/x", "secret=GITHUB_TOKEN"]', {}],
+    ['image = "custom"\nbuild_args = ["image=node:24", "secret=GITHUB_TOKEN"]', {}],
     [
       'verify = "none"\nbuild_args = ["cpu=2", "image=node:24"]',
       { verify: "none", buildArgs: ["cpu=2", "image=node:24"] },

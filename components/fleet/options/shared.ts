@@ -48,7 +48,7 @@ export const sharedOptions = {
   }),
   build_args: option(z._default(z.array(text()), []), {
     description:
-      'On `docker` and `modal` alone: arguments for building the agent\'s machine, each as `key=value`. On `docker`: `cpu`, `memory` (GB), `image`, or `file`, `context-dir` and `docker-build-arg`. On `modal`: `cpu`, `memory` (GB), `gpu`, `region`, `volume`, `cidr-allowlist`, `image`, `docker-build-arg`, `secret`, `file` and `context-dir`. For a cron changeling the last four depend on its `image`: with `"pinned"` or `"custom"` `docker-build-arg` and `secret`, with `"custom"` `file` and `context-dir`. `mngr create --help` says what they are. `file` and `context-dir` of a web changeling are relative to its repo.',
+      'On `docker` and `modal` alone: arguments for building the agent\'s machine, each as `key=value`. On `docker`: `cpu`, `memory` (GB), `image`, or `file`, `context-dir` and `docker-build-arg`. On `modal`: `cpu`, `memory` (GB), `gpu`, `region`, `volume`, `cidr-allowlist`, `image`, `docker-build-arg`, `secret`, `file` and `context-dir`. A cron changeling has neither `file` nor `context-dir`, and `docker-build-arg` and `secret` with `image = "pinned"` or `"custom"` alone. `mngr create --help` says what they are. `file` and `context-dir` of a web changeling are relative to its repo.',
     example: ["cpu=2", "memory=4"],
   }),
   secrets: option(

@@ -56,12 +56,19 @@ def _remove_links_out(context: Path) -> None:
                 path.unlink()
 
 
+def _joined(text: str) -> str:
+    """Without comments, and with lines that are continued as one."""
+    lines = [line for line in text.splitlines() if not re.match(r"\s*(#|$)", line)]
+    return re.sub(r"\\[ \t]*\n", " ", "\n".join(lines))
+
+
 def dockerfile_with_tarball(text: str) -> str:
     """Raises ImageError for one of several stages."""
-    instructions = re.findall(r"(?im)^[ \t]*(FROM|USER)[ \t]", text)
+    # `up` has refused heredocs, whose lines mngr would take for instructions.
+    instructions = re.findall(r"(?i)^[ \t]*(FROM|USER)[ \t]", _joined(text), re.MULTILINE)
     if [word.upper() for word in instructions].count("FROM") > 1:
         raise ImageError(
-            'the repository\'s Dockerfile has several stages, which mngr does not build on Modal; use image = "custom"'
+            'the repository\'s Dockerfile has several stages, which mngr does not build on Modal'
         )
     # mngr lays out ssh and its own files as root.
     as_root = "USER root\n" if any(word.upper() == "USER" for word in instructions) else ""
