@@ -1,5 +1,6 @@
 /** The `changeling` command: what a person does with a fleet between two `pulumi up`. */
 import { CommanderError } from "commander";
+import { printNote } from "../components/terminal.ts";
 import { changelingProgram } from "./changeling/program.ts";
 
 // A reader that closes early (`| head`) is no error.
@@ -13,7 +14,7 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
     const showsStack = process.env["CHANGELINGS_DEBUG"] && error instanceof Error;
-    process.stderr.write(`error: ${error instanceof Error ? (showsStack ? error.stack : error.message) : error}\n`);
+    printNote(`error: ${error instanceof Error ? (showsStack ? error.stack : error.message) : error}\n`);
     process.exitCode = 1;
   }
 }

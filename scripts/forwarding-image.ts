@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import * as z from "zod/mini";
 import { ensureFolder } from "../components/files.ts";
 import { installationPaths } from "../components/installation-paths.ts";
+import { printNote } from "../components/terminal.ts";
 import { isDockerVariable } from "../components/web/docker/docker-environment.ts";
 import { runDocker } from "../components/web/docker/run-docker.ts";
 import { foreignDocker } from "../components/web/forwarding/docker/foreign.ts";
@@ -65,6 +66,6 @@ async function refuseForeign(): Promise<void> {
 async function removeStray(installation: string, folder: string): Promise<void> {
   const found = foundContainer(installation);
   if (found === undefined || found.id === readContainer(folder)?.id) return;
-  process.stderr.write(`removing a container that no finished update made: ${found.id.slice(0, 12)}\n`);
+  printNote(`removing a container that no finished update made: ${found.id.slice(0, 12)}\n`);
   await runDocker(["container", "rm", "--force", found.id], { timeoutSeconds: 60 });
 }

@@ -8,6 +8,7 @@ import { installationPaths } from "../components/installation-paths.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
 import { changelingCommand } from "../components/own-commands.ts";
 import { lastWords } from "../components/supervision/supervise.ts";
+import { printNote } from "../components/terminal.ts";
 import { isDockerVariable } from "../components/web/docker/docker-environment.ts";
 import { adminRequest } from "../components/web/forwarding/admin-client.ts";
 import { endContainer, lastWordsOfContainer } from "../components/web/forwarding/docker/end-container.ts";
@@ -48,7 +49,7 @@ await runScript({
       writeForwardingConfig(paths, config);
       writeContainer(paths.forwarding, { name, id, image });
       const { url } = await answering(installation, () => lastWordsOfContainer(name));
-      process.stderr.write(`forwarding server running at ${url} (container ${name})\n`);
+      printNote(`forwarding server running at ${url} (container ${name})\n`);
       return { forwarding: "running", url };
     }
     await tryPort(installation, paths, config);
@@ -57,7 +58,7 @@ await runScript({
     await stopForwardingServer(installation);
     const { pid, supervisor } = await startForwardingServer(installation);
     const { url } = await answering(installation, () => lastWords(forwardingDaemon(installation, homedir())));
-    process.stderr.write(`forwarding server running at ${url} (pid ${pid}, ${supervisor})\n`);
+    printNote(`forwarding server running at ${url} (pid ${pid}, ${supervisor})\n`);
     return { forwarding: "running", url };
   },
   async remove({ INSTALLATION: installation }) {

@@ -5,6 +5,7 @@ import { releaseAllRunIds } from "../components/cron/local/runs/run-ids.ts";
 import { startScheduler, stopScheduler } from "../components/cron/local/supervise.ts";
 import { removeEmptyFolders } from "../components/empty-folders.ts";
 import { installationPaths } from "../components/installation-paths.ts";
+import { printNote } from "../components/terminal.ts";
 import { runScript } from "./script.ts";
 
 await runScript({
@@ -13,7 +14,7 @@ await runScript({
   async apply({ INSTALLATION: installation }) {
     await stopScheduler(installation, { endRuns: false });
     const { pid, supervisor } = await startScheduler(installation);
-    process.stderr.write(`scheduler running (pid ${pid}, ${supervisor})\n`);
+    printNote(`scheduler running (pid ${pid}, ${supervisor})\n`);
     return { scheduler: "running" };
   },
   async remove({ INSTALLATION: installation }) {

@@ -12,6 +12,7 @@ import { environmentName, homeVolumeName, runsVolumeName, stackSecretName } from
 import { type ModalSite, modalSite } from "../components/modal/site.ts";
 import { type StackIdentity, stackIdentityFile } from "../components/modal/stack-identity.ts";
 import { modalToken } from "../components/modal/token.ts";
+import { printNote } from "../components/terminal.ts";
 import { runScript } from "./script.ts";
 
 const variables = z.object({
@@ -62,7 +63,7 @@ await runScript({
       site.volumes.has(name),
     );
     if (kept.length > 0) {
-      process.stderr.write(`kept on Modal, in the environment ${environment}: the volumes ${kept.join(" and ")}\n`);
+      printNote(`kept on Modal, in the environment ${environment}: the volumes ${kept.join(" and ")}\n`);
     }
     return { removed: secret, kept };
   },
@@ -139,7 +140,7 @@ async function machineFiles(
 ): Promise<Readonly<Record<string, string>>> {
   if (CI === "true") return {};
   const { machine, files } = await authorizeMachine(home, identity, process.env, { profile });
-  process.stderr.write(`the agents of this stack are seen with: ${machine.mngr} list\n`);
+  printNote(`the agents of this stack are seen with: ${machine.mngr} list\n`);
   return files;
 }
 

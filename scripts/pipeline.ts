@@ -1,6 +1,7 @@
 /** `npm run pipeline -- …`: what a CI job does with a fleet that is kept in a repository; the same on a laptop. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { printNote, printText } from "../components/terminal.ts";
 import { apply } from "./pipeline/apply.ts";
 import { comment, commentMarker } from "./pipeline/comment.ts";
 import { forgeOf } from "./pipeline/forge.ts";
@@ -37,7 +38,7 @@ command("comment", "put a preview on the pull request that this job runs for, in
   .argument("<file>", "what preview wrote")
   .action(async (file: string, { stack }: Options) => {
     const marker = commentMarker(pipelineStack(stack).name);
-    process.stdout.write(`${await comment(forgeOf(process.env), marker, readFileSync(file, "utf8"))}\n`);
+    printText(`${await comment(forgeOf(process.env), marker, readFileSync(file, "utf8"))}\n`);
   });
 
 command("apply", "`pulumi up`, after what a killed job left was put in order; its exit code")
@@ -58,7 +59,7 @@ try {
     // commander has printed what is wrong; 0 is --help.
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
-    process.stderr.write(`error: ${withRemedy(error instanceof Error ? error.message : String(error))}\n`);
+    printNote(`error: ${withRemedy(error instanceof Error ? error.message : String(error))}\n`);
     process.exitCode = 1;
   }
 }

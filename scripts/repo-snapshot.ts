@@ -18,6 +18,7 @@ import {
   snapshotRecord,
 } from "../components/source/snapshot.ts";
 import { snapshotEnvironment } from "../components/source/snapshot-environment.ts";
+import { printNote } from "../components/terminal.ts";
 import { runScript } from "./script.ts";
 
 const variables = z.object({ ...snapshotEnvironment.shape, GITHUB_TOKEN: z.optional(z.string()) });
@@ -106,6 +107,6 @@ async function deleteImage(client: Modal, id: string): Promise<void> {
   try {
     await client.deleteImage(id);
   } catch (error) {
-    process.stderr.write(`warning: the old image is left: ${error instanceof Error ? error.message : error}\n`);
+    printNote(`warning: the old image is left: ${error instanceof Error ? error.message : error}\n`);
   }
 }

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { allowedEnvironment } from "../components/mngr/environment.ts";
 import { commandVariables } from "../components/own-commands.ts";
+import { printNote } from "../components/terminal.ts";
 
 export interface Script<Shape> {
   /** The variables that it reads, all strings: the environment of its Command. */
@@ -45,6 +46,6 @@ export async function runScript<Shape>(script: Script<Shape>): Promise<void> {
 }
 
 function fail(message: string, code: number): never {
-  process.stderr.write(`error: ${message}\n`);
+  printNote(`error: ${message}\n`);
   process.exit(code);
 }

@@ -3,6 +3,7 @@
 import type { Run } from "../components/cron/runs/run.ts";
 import { installationPaths } from "../components/installation-paths.ts";
 import { changelingCommand } from "../components/own-commands.ts";
+import { printNote, printText } from "../components/terminal.ts";
 import type { Place } from "./changeling/context.ts";
 import { deployedFleet } from "./changeling/deployed.ts";
 import { fire } from "./changeling/fire.ts";
@@ -18,14 +19,14 @@ import { commandsOn, installationOf, pulumi } from "./stack.ts";
 const firstToRun = "todo-ledger";
 
 if (process.argv.length > 2) {
-  process.stderr.write("usage: npm start\nIt takes no options. The fleet it applies: ~/.changelings/dev/fleet.toml\n");
+  printNote("usage: npm start\nIt takes no options. The fleet it applies: ~/.changelings/dev/fleet.toml\n");
   process.exit(process.argv.includes("--help") ? 0 : 2);
 }
 
 try {
   await start();
 } catch (error) {
-  process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n`);
+  printNote(`error: ${error instanceof Error ? error.message : error}\n`);
   process.exitCode = 1;
 }
 
@@ -66,5 +67,5 @@ async function runOf(context: Place, name: string): Promise<Run> {
 }
 
 function say(text: string): void {
-  process.stdout.write(`${text}\n`);
+  printText(`${text}\n`);
 }

@@ -6,6 +6,7 @@ import { readPlan, runFiles } from "../components/cron/local/runs/plan.ts";
 import { installationPaths } from "../components/installation-paths.ts";
 import { profileMngr } from "../components/mngr/profile-mngr.ts";
 import { exportedState } from "../components/stack-state.ts";
+import { printNote, printText } from "../components/terminal.ts";
 import { readRecords, type WebRecord } from "../components/web/record.ts";
 import { clearDeadLocks } from "./dead-locks.ts";
 import { devFolder, devStack, exampleAgentTypes, exampleFleet } from "./dev-stack.ts";
@@ -31,9 +32,9 @@ if (args.some((arg) => arg !== "--data")) {
 
 try {
   if (isThere()) await stop();
-  else process.stdout.write("Nothing to stop: the embedded default is not there.\n");
+  else printText("Nothing to stop: the embedded default is not there.\n");
 } catch (error) {
-  process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n`);
+  printNote(`error: ${error instanceof Error ? error.message : error}\n`);
   process.exitCode = 1;
 }
 
@@ -50,7 +51,7 @@ function keptRecords(): WebRecord[] {
 async function stop(): Promise<void> {
   const stack = devStack();
   const installation = installationOf(stack);
-  process.stdout.write("Removing the fleet (pulumi destroy) …\n");
+  printText("Removing the fleet (pulumi destroy) …\n");
   clearDeadLocks(join(devFolder(), "backend"));
   const agents = keptAgents(installation);
   // Not with --remove, which deletes the tracked Pulumi.dev.yaml, whatever --config-file says.
@@ -58,7 +59,7 @@ async function stop(): Promise<void> {
   if (existsSync(join(devFolder(), "stack-made"))) {
     const { code, stdout, stderr } = await pulumi(stack, ["destroy", ...options], { capture: true });
     if (code !== 0) {
-      process.stderr.write(`${stdout}${stderr}`);
+      printNote(`${stdout}${stderr}`);
       if (/currently locked/.test(stderr)) {
         throw new Error("something else works on the stack; nothing was removed. When it has ended: npm stop");
       }
@@ -146,5 +147,5 @@ function removeDevFolder(): string[] {
 }
 
 function say(text: string): void {
-  process.stdout.write(`${text}\n`);
+  printText(`${text}\n`);
 }

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { quoted } from "../shell-command.ts";
 import { type GitAnswer, git, inParallel } from "./git.ts";
 import { isRepoUrl, shownRepo } from "./repo.ts";
 import { didYouMean } from "./suggest.ts";
@@ -136,7 +137,7 @@ async function localRepository(path: string, environment: Environment, asksRemot
     return { branches, refs, remotes: remotes?.stdout ?? "", inTheWay, isBare: await isBare(path), tags };
   return certain(
     `${path} has no commits yet`,
-    `commit something: git -C ${path} commit --allow-empty -m "First commit"`,
+    `commit something: git -C ${quoted(path)} commit --allow-empty -m "First commit"`,
   );
 }
 
@@ -153,20 +154,23 @@ async function isBare(path: string): Promise<boolean> {
 
 function unusable(path: string, { stderr, isLate, code }: GitAnswer): Repository {
   if (/dubious ownership/.test(stderr)) {
-    const remedy = `git config --global --add safe.directory ${path}`;
+    const remedy = `git config --global --add safe.directory ${quoted(path)}`;
     return certain(`${path} belongs to somebody else, and git refuses to read it`, remedy);
   }
   if (/not a git repository/.test(stderr))
-    return certain(`${path} is no git repository`, `git -C ${path} init, or correct the path`);
+    return certain(`${path} is no git repository`, `git -C ${quoted(path)} init, or correct the path`);
   if (isLate)
-    return certain(`git took longer than ${localSeconds} s to read ${path}`, `see what git -C ${path} status says`);
+    return certain(
+      `git took longer than ${localSeconds} s to read ${path}`,
+      `see what git -C ${quoted(path)} status says`,
+    );
   if (code === undefined) return certain("git can't be run", "install git, and see that it is on PATH");
-  return certain(`git can't read ${path}: ${firstLine(stderr)}`, `see what git -C ${path} status says`);
+  return certain(`git can't read ${path}: ${firstLine(stderr)}`, `see what git -C ${quoted(path)} status says`);
 }
 
 async function remoteRepository(url: string, environment: Environment, remoteSeconds: number): Promise<Repository> {
   const { code, stdout, stderr, isLate } = await git(["ls-remote", "--heads", "--", url], environment, remoteSeconds);
-  const remedy = `see what this says: git ls-remote ${shownRepo(url)}`;
+  const remedy = `see what this says: git ls-remote ${quoted(shownRepo(url))}`;
   if (code === 0) {
     const branches = new Set(stdout.split("\n").flatMap((line) => /\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []));
     const inTheWay = branches.has("changelings") ? ["refs/heads/changelings"] : [];

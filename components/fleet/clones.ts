@@ -1,3 +1,4 @@
+import { quoted } from "../shell-command.ts";
 import { commitsAhead, type Repository, type UsableRepository } from "./branches.ts";
 import type { CronDeclaration } from "./declare.ts";
 import { error, type Finding, type KeyPath, warning } from "./fault.ts";
@@ -45,7 +46,16 @@ export function cloneFinder(known: ReadonlyMap<string, Repository>, environment:
     const lack = await lacking;
     if (lack === undefined) return clone;
     const message = `${lack}, and agents on Modal clone it from there`;
-    return { ...clone, findings: [warning(place("branch"), message, `git -C ${repo} push ${remote.name} ${branch}`)] };
+    return {
+      ...clone,
+      findings: [
+        warning(
+          place("branch"),
+          message,
+          `git -C ${quoted(repo)} push ${quoted(remote.name ?? "origin")} ${quoted(branch)}`,
+        ),
+      ],
+    };
 
     function cloneFrom(from: Remote | NoRemote): Clone {
       if ("url" in from) return { remote: from.url, findings: [] };

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "node:path";
+import { quoted } from "../shell-command.ts";
 import { isTracked } from "./branches.ts";
 import type { Fleet } from "./changeling.ts";
 import { declare } from "./declare.ts";
@@ -76,7 +77,9 @@ async function exposureFindings(
   const isAtDefaultPlace = file === join(home, ".changelings", "config.toml");
   if (isAtDefaultPlace && (await isTracked(dirname(file), basename(file), environment))) {
     const message = "git tracks the file, which is for one person on one machine";
-    found.push(warning([], message, `git -C ${dirname(file)} rm --cached ${basename(file)}, and ignore it`));
+    found.push(
+      warning([], message, `git -C ${quoted(dirname(file))} rm --cached ${quoted(basename(file))}, and ignore it`),
+    );
   }
   return found;
 }

@@ -1,3 +1,4 @@
+import { quoted } from "../shell-command.ts";
 import { shownRepo } from "./repo.ts";
 
 /** Where agents elsewhere clone a repository from, and push to. */
@@ -75,12 +76,12 @@ export function chosenRemote(repo: string, listed: string, followed: string): Re
   for (const name of [followed, "origin", ...(urls.size === 1 ? urls.keys() : [])]) {
     const url = urls.get(name);
     if (url === undefined) continue;
-    return converted(name, url, `git -C ${repo} remote set-url ${name} <URL>, ${orWriteIt}`);
+    return converted(name, url, `git -C ${quoted(repo)} remote set-url ${quoted(name)} <URL>, ${orWriteIt}`);
   }
   const lacks = urls.size === 0 ? "no remote" : `several remotes (${[...urls.keys()].join(", ")}), and no origin`;
   return {
     message: `${repo} has ${lacks}: an agent elsewhere has nowhere to clone it from`,
-    remedy: `git -C ${repo} remote add origin <URL>, ${orWriteIt}`,
+    remedy: `git -C ${quoted(repo)} remote add origin <URL>, ${orWriteIt}`,
   };
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { quoted } from "../shell-command.ts";
 import { branchFault, type Repository, type UsableRepository } from "./branches.ts";
 import type { NamedRepo } from "./clones.ts";
 import type { Declaration } from "./declare.ts";
@@ -47,7 +48,7 @@ export function runFindings(
     const where = isHere ? repo : isUrl ? shownRepo(repo) : ref.slice("refs/remotes/".length, -"/changelings".length);
     const message = `the branch "changelings" of ${where} keeps git from having branches changelings/… there, which runs work on`;
     const remedy = isHere
-      ? `rename it: git -C ${repo} branch -m changelings <another name>`
+      ? `rename it: git -C ${quoted(repo)} branch -m changelings <another name>`
       : "rename it there, and delete the old one";
     found.push((isHere || isOnModal ? error : warning)(path, source + message, remedy));
   }
@@ -55,13 +56,21 @@ export function runFindings(
   if (known.isBare && !isOnModal) {
     const message = `${repo} is a bare repository, and agents work beside a checkout`;
     found.push(
-      error(path, source + message, `git clone ${repo} <folder> and name that, or write repo = "file://${repo}"`),
+      error(
+        path,
+        source + message,
+        `git clone ${quoted(repo)} <folder> and name that, or write repo = "file://${repo}"`,
+      ),
     );
   }
   if (known.tags.has(options.branch) && known.branches.has(options.branch)) {
     const message = `a tag of ${repo} is named "${options.branch}" too, and git takes that when an agent names the branch`;
     found.push(
-      warning(place("branch"), message, `rename the tag, or delete it: git -C ${repo} tag -d ${options.branch}`),
+      warning(
+        place("branch"),
+        message,
+        `rename the tag, or delete it: git -C ${quoted(repo)} tag -d ${quoted(options.branch)}`,
+      ),
     );
   }
   if (repo === around.home) {

@@ -1,6 +1,7 @@
 import { masked } from "../masking.ts";
 import { plainLines } from "../plain-text.ts";
 import { notStarted, type ProgramEnd, runProgram, timedOut } from "../run-program.ts";
+import { printNote } from "../terminal.ts";
 import type { DeployOptions, Modal, ModalOptions } from "./client.ts";
 import { modalEnvironment } from "./environment.ts";
 import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.ts";
@@ -72,7 +73,7 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
     async deploy(appFile, { name, environment, tag, variables }: DeployOptions) {
       const args = ["deploy", "--env", environment, "--name", name, "--tag", tag, "--", appFile];
       const onOutput = byLine((line) => {
-        if (buildStep.test(line)) process.stderr.write(`${line}\n`);
+        if (buildStep.test(line)) printNote(`${line}\n`);
       });
       await run(`deploying ${name}`, args, { seconds: deploySeconds, variables, onOutput, tail: tailLines });
     },

@@ -1,6 +1,7 @@
 import { branchFault, reason } from "../fleet/branches.ts";
 import { type GitAnswer, git, inParallel } from "../fleet/git.ts";
 import { isRepoUrl, shownRepo } from "../fleet/repo.ts";
+import { quoted } from "../shell-command.ts";
 import { type Environment, localSeconds, type Problem, remoteOf, unreadable } from "./remote.ts";
 
 /** How long a remote may take to answer. */
@@ -84,7 +85,7 @@ function unanswered(url: string, { code, stderr, isLate }: GitAnswer): Problem {
   const why = isLate ? `no answer within ${remoteSeconds} s` : reason(stderr);
   return {
     message: `${shownRepo(url)} can't be asked for its commits: ${why}`,
-    remedy: `see what this says: git ls-remote ${shownRepo(url)}`,
+    remedy: `see what this says: git ls-remote ${quoted(shownRepo(url))}`,
   };
 }
 
@@ -177,7 +178,7 @@ export function pinProblems(
   const found: (Problem & { severity: "error" | "warning" })[] = [];
   if (tip.isDirty) {
     const message = `${repo} has changes that are in no commit, and the pinned tarball is made of commits`;
-    const remedy = `commit them, or put them aside: git -C ${repo} stash --include-untracked`;
+    const remedy = `commit them, or put them aside: git -C ${quoted(repo)} stash --include-untracked`;
     found.push({
       message,
       remedy: allowUnpushed ? remedy : `${remedy}; ${allow}`,
@@ -185,7 +186,7 @@ export function pinProblems(
     });
   }
   if (allowUnpushed || tip.unpushed === 0) return found;
-  const push = `git -C ${repo} push ${tip.remote ?? "origin"} ${branch}`;
+  const push = `git -C ${quoted(repo)} push ${quoted(tip.remote ?? "origin")} ${quoted(branch)}`;
   if (tip.unpushed === undefined) {
     const message = `whether the remote of ${repo} has the tip of ${branch} is not known`;
     return [...found, { message, remedy: `see what this says: ${push}`, severity: "warning" }];

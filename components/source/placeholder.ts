@@ -11,6 +11,7 @@ import { modalEnvironment } from "../modal/environment.ts";
 import { withSecretFile } from "../modal/secret-file.ts";
 import type { ModalToken } from "../modal/token.ts";
 import { type ProgramEnd, runProgram } from "../run-program.ts";
+import { printNote } from "../terminal.ts";
 import { type SnapshotDeclaration, snapshotLabel } from "./snapshot.ts";
 
 export interface PlaceholderContext {
@@ -173,7 +174,7 @@ async function destroy(
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const ends = `it ends by itself within ${lifeSeconds / 60} minutes`;
-    process.stderr.write(`warning: a placeholder could not be destroyed (${why}); ${ends}\n`);
+    printNote(`warning: a placeholder could not be destroyed (${why}); ${ends}\n`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { type GitAnswer, git } from "../fleet/git.ts";
 import { httpsRemote } from "../fleet/remote.ts";
 import { isRepoUrl, shownRepo } from "../fleet/repo.ts";
+import { quoted } from "../shell-command.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -51,12 +52,12 @@ export async function remoteOf(
   for (const name of [follows.stdout.trim(), "origin", ...(urls.size === 1 ? urls.keys() : [])]) {
     const url = urls.get(name);
     if (url === undefined) continue;
-    return converted(name, url, `git -C ${repo} remote set-url ${name} <URL>, ${orWriteIt}`);
+    return converted(name, url, `git -C ${quoted(repo)} remote set-url ${quoted(name)} <URL>, ${orWriteIt}`);
   }
   const lacks = urls.size === 0 ? "no remote" : `several remotes (${[...urls.keys()].join(", ")}), and no origin`;
   return {
     message: `${repo} has ${lacks}: an agent elsewhere has nowhere to clone it from`,
-    remedy: `git -C ${repo} remote add origin <URL>, ${orWriteIt}`,
+    remedy: `git -C ${quoted(repo)} remote add origin <URL>, ${orWriteIt}`,
   };
 }
 
@@ -69,7 +70,7 @@ function converted(name: string | undefined, from: string, remedy: string): Remo
 
 /** Why git could not look at a local repository, in its own words. */
 export function unreadable(repo: string, { stderr, code, isLate }: GitAnswer): Problem {
-  const remedy = `see what git -C ${repo} status says`;
+  const remedy = `see what git -C ${quoted(repo)} status says`;
   if (isLate) return { message: `git took longer than ${localSeconds} s to read ${repo}`, remedy };
   if (code === undefined) return { message: "git can't be run", remedy: "install git, and see that it is on PATH" };
   const [line = ""] = stderr.trim().split("\n");

@@ -13,6 +13,7 @@ import {
 } from "../../components/fleet/index.ts";
 import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
 import { absolutePath } from "../../components/portable-path.ts";
+import { printJson, printText } from "../../components/terminal.ts";
 import { devStack } from "../dev-stack.ts";
 import { projectFolder } from "../project.ts";
 import { commandsOn, faultOf, installationOf, pulumi, type Stack } from "../stack.ts";
@@ -53,7 +54,8 @@ export function looksAt({ provider }: Pick<Place, "provider">, at: Provider): bo
 
 /** One answer, as JSON or as text. */
 export function answer(context: Context, data: unknown, text: string): void {
-  process.stdout.write(context.json ? `${JSON.stringify(data, null, 2)}\n` : text === "" ? "" : `${text}\n`);
+  if (context.json) printJson(data);
+  else if (text !== "") printText(`${text}\n`);
 }
 
 const stackSettings = z.record(

@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { type Command, Option } from "commander";
 import { addChangeling, declaredNames } from "../../components/fleet/edit-tables.ts";
 import { changelingCommand } from "../../components/own-commands.ts";
+import { printNote } from "../../components/terminal.ts";
 import { applyPart } from "./apply.ts";
 import { answer, type Context, contextOf, providers } from "./context.ts";
 import { type DeployOptions, declaredTable, freeName, nameOf } from "./declaration.ts";
@@ -51,7 +52,7 @@ ${examples(
       if (options.dryRun) return answer(context, { name, file: edit.file, diff: edit.diff }, edit.diff);
       showEdit(edit);
       if (!(await confirmed(`Write this to ${edit.file} and apply it?`, command, options))) {
-        process.stderr.write("Nothing was written.\n");
+        printNote("Nothing was written.\n");
         process.exitCode = 1;
         return;
       }

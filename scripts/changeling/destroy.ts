@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { declaredNames, removeChangeling } from "../../components/fleet/edit-tables.ts";
+import { printNote } from "../../components/terminal.ts";
 import { readRecord, type WebRecord } from "../../components/web/record.ts";
 import { applyPart } from "./apply.ts";
 import { answer, contextOf } from "./context.ts";
@@ -40,7 +41,7 @@ ${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json"
       if (isKeptOnly && !data) throw new Error(alreadyRemoved(record));
       showEdit(edit);
       if (!(await confirmed(questionOf(name, record, data), command, { yes }))) {
-        process.stderr.write("Nothing was touched.\n");
+        printNote("Nothing was touched.\n");
         process.exitCode = 1;
         return;
       }

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { readClaim } from "../../components/claims.ts";
 import { installationPaths } from "../../components/installation-paths.ts";
 import { identityInWords } from "../../components/stack-identity.ts";
+import { printNote } from "../../components/terminal.ts";
 import { readRecords } from "../../components/web/record.ts";
 import { keptPlaces, removeInstallation } from "../remove-installation.ts";
 import { answer, contextOf } from "./context.ts";
@@ -32,7 +33,7 @@ export function addDiscard(program: Command): void {
         );
       }
       const going = data ? readRecords(paths).flatMap(keptPlaces) : [];
-      for (const place of going) process.stderr.write(`Deleting ${place}\n`);
+      for (const place of going) printNote(`Deleting ${place}\n`);
       const kept = await removeInstallation(id, () => data);
       const lines = [`${id} is removed.`, ...kept.map((place) => `  kept  ${place}`)];
       answer(context, { installation: id, removed: true, kept }, lines.join("\n"));

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { readTextIfAny, writeWholeFile } from "../../components/files.ts";
 import { type Fleet, formatFaults } from "../../components/fleet/index.ts";
 import { secretRemedy } from "../../components/own-commands.ts";
+import { printNote } from "../../components/terminal.ts";
 import type { Stack } from "../stack.ts";
 import { fleetOf } from "./context.ts";
 import { colouredDiff, unifiedDiff } from "./unified-diff.ts";
@@ -43,7 +44,7 @@ export async function plannedEdit(
     const what = after === before ? "the fleet file has faults" : "with this change the fleet file has faults";
     throw new Error(`${what}; nothing was written:\n${formatFaults(faults)}`);
   }
-  if (faults.length > 0) process.stderr.write(`${formatFaults(faults)}\n`);
+  if (faults.length > 0) printNote(`${formatFaults(faults)}\n`);
   const missing = missingSecrets.filter(({ changeling }) => applied.includes(changeling));
   if (missing.length > 0) {
     const lines = missing.map(({ changeling, names }) => `${changeling} needs ${names.join(" or ")}`);

@@ -3,6 +3,7 @@ import { schedulerState } from "../../components/cron/local/state.ts";
 import type { Run } from "../../components/cron/runs/run.ts";
 import { type CronProvider, nextFires, scheduleInWords } from "../../components/fleet/index.ts";
 import { changelingCommand, upCommand } from "../../components/own-commands.ts";
+import { printNote } from "../../components/terminal.ts";
 import { answer, contextOf, type Place, providerOption } from "./context.ts";
 import { type Deployed, type DeployedFleet, deployedFleet } from "./deployed.ts";
 import { requireStack } from "./known-stack.ts";
@@ -69,7 +70,7 @@ function warn({ paths }: Place, { changelings, faults, modal }: DeployedFleet): 
   ];
   if (changelings.some(({ provider }) => provider === "local") && !schedulerState(paths).alive)
     lines.push(`the scheduler is not running, so nothing fires on this machine; mend it with: ${upCommand()}`);
-  for (const line of lines) process.stderr.write(`warning: ${line}\n`);
+  for (const line of lines) printNote(`warning: ${line}\n`);
   warnUnreached(modal);
 }
 
@@ -83,16 +84,14 @@ const stateWords = {
 function warnOfWeb(web: readonly ListedWeb[]): void {
   const unseen = web.filter(({ state }) => state === "unknown").map(({ name }) => name);
   if (unseen.length > 0)
-    process.stderr.write(
-      `warning: mngr could not tell the state of ${unseen.join(", ")}; see: ${changelingCommand()} doctor\n`,
-    );
+    printNote(`warning: mngr could not tell the state of ${unseen.join(", ")}; see: ${changelingCommand()} doctor\n`);
   for (const { name, enabled, state } of web) {
     if (!enabled || state === "running" || state === "unknown") continue;
     if (state === "failed") {
-      process.stderr.write(`warning: ${name} never came up; try again with: ${changelingCommand()} update ${name}\n`);
+      printNote(`warning: ${name} never came up; try again with: ${changelingCommand()} update ${name}\n`);
       continue;
     }
-    process.stderr.write(
+    printNote(
       `warning: ${name} is declared to run, and is ${stateWords[state]}; mend it with: ${changelingCommand()} start ${name}\n`,
     );
   }

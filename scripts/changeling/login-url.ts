@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { changelingCommand } from "../../components/own-commands.ts";
+import { printNote } from "../../components/terminal.ts";
 import { answer, contextOf } from "./context.ts";
 import { newLogin, untilText } from "./forwarding.ts";
 import { requireWeb } from "./kinds.ts";
@@ -18,7 +19,7 @@ export function addLoginUrl(program: Command): void {
       const { agentId } = await requireWeb(context, name, "login-url");
       const login = await newLogin(context.paths, agentId);
       answer(context, { name, agentId, url: login.url, expiresAt: login.expiresAt }, login.url);
-      if (!context.json) process.stderr.write(`It works once, until ${untilText(login)}.\n`);
+      if (!context.json) printNote(`It works once, until ${untilText(login)}.\n`);
     });
   program
     .command("open")

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { Run } from "../../components/cron/runs/run.ts";
 import type { InstallationPaths } from "../../components/installation-paths.ts";
 import { changelingCommand } from "../../components/own-commands.ts";
+import { printText } from "../../components/terminal.ts";
 import { readRecord, type WebRecord } from "../../components/web/record.ts";
 import { answer, type Context, contextOf, type Place, providerOption } from "./context.ts";
 import { requireKnown } from "./deployed.ts";
@@ -55,7 +56,7 @@ async function logsOfWeb(
     throw new Error(`${name} is a web changeling, which has no runs; its log: ${changelingCommand()} logs ${name}`);
   const { followWebLog, webLog } = await import("./logs-web.ts");
   const mngr = await mngrFor(record, context.paths);
-  if (options.follow && !context.json) await followWebLog(record, mngr, (text) => process.stdout.write(text));
+  if (options.follow && !context.json) await followWebLog(record, mngr, (text) => printText(text));
   const text = await webLog(record, mngr);
   answer(context, { name, agentId: record.agentId, text }, text === "" ? "(it has printed nothing yet)" : text);
 }

@@ -5,6 +5,7 @@ import * as z from "zod/mini";
 import { installedNames } from "../../components/cron/local/installed-files.ts";
 import { readTextIfAny } from "../../components/files.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
+import { printNote } from "../../components/terminal.ts";
 import { projectFolder } from "../project.ts";
 import { pulumi, type Stack, shortNameOf } from "../stack.ts";
 import { fleetFileOf, looksAt, type Place } from "./context.ts";
@@ -49,7 +50,7 @@ async function isModals(stack: Stack, hasToken: boolean, isAllHere: boolean): Pr
 /** The warning for what the answer lacks, once; the exit code tells it too. */
 export function warnUnreached(side: ModalSide): void {
   if (side.kind !== "unreached") return;
-  process.stderr.write(`warning: what is on Modal is not shown: ${side.error.message}\n`);
+  printNote(`warning: what is on Modal is not shown: ${side.error.message}\n`);
   process.exitCode = 1;
 }
 

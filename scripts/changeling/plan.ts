@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { printNote, printText } from "../../components/terminal.ts";
 import { answer, contextOf } from "./context.ts";
 import { stackFault } from "./known-stack.ts";
 import { planMarkdown } from "./plan-markdown.ts";
@@ -17,7 +18,7 @@ export function addPlan(program: Command): void {
       const context = contextOf(command);
       const plan = await visibly({ what: () => "previewing the fleet", end: planOf(context.stack) });
       if (options.markdown) {
-        process.stdout.write(planMarkdown(plan, { stack: context.stack.name }));
+        printText(planMarkdown(plan, { stack: context.stack.name }));
         if (plan.errors.length > 0) process.exitCode = 1;
         return;
       }
@@ -25,7 +26,7 @@ export function addPlan(program: Command): void {
         const errors = plan.errors.map((error) => stackFault(context.stack, error));
         throw new Error((await Promise.all(errors)).join("\n"));
       }
-      for (const warning of plan.warnings) process.stderr.write(`warning: ${warning}\n`);
+      for (const warning of plan.warnings) printNote(`warning: ${warning}\n`);
       answer(context, { changes: plan.changes }, planText(plan.changes));
     });
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { changelingCommand } from "../../components/own-commands.ts";
+import { printNote } from "../../components/terminal.ts";
 import { answer, contextOf } from "./context.ts";
 import { revokeLogins, rotateKey } from "./forwarding.ts";
 import { requireWeb } from "./kinds.ts";
@@ -39,5 +40,5 @@ export function addRevoke(program: Command): void {
 
 /** The logins have ended; their record may not be on the disk yet. */
 function warn(warning: string | undefined): void {
-  if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);
+  if (warning !== undefined) printNote(`warning: ${warning}\n`);
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { styleText } from "node:util";
 import { withoutSecrets } from "../../components/fleet/literal-secrets.ts";
+import { plainWords } from "../../components/plain-text.ts";
 
 /**
  * What an edit changes in a file, as `diff -u` writes it; empty when nothing. What looks like a secret's value is masked.
@@ -42,5 +43,5 @@ export function colouredDiff(diff: string, stream: NodeJS.WriteStream): string {
     if (line.startsWith("-")) return styleText("red", line, { stream });
     return line.startsWith("@@") ? styleText("cyan", line, { stream }) : line;
   };
-  return diff.split("\n").map(colour).join("\n");
+  return plainWords(diff).split("\n").map(colour).join("\n");
 }

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { setOption } from "../../components/fleet/edit.ts";
 import { optionIn } from "../../components/fleet/edit-tables.ts";
 import { changelingCommand } from "../../components/own-commands.ts";
+import { printNote } from "../../components/terminal.ts";
 import { readRecord } from "../../components/web/record.ts";
 import { applyPart } from "./apply.ts";
 import { answer, contextOf } from "./context.ts";
@@ -45,7 +46,7 @@ ${examples("update elena", "update elena --branch next", "update elena --add-pat
       showEdit(edit);
       const isToAsk = edit.diff !== "";
       if (isToAsk && !(await confirmed(`Write this to ${edit.file} and apply it?`, command, options))) {
-        process.stderr.write("Nothing was written.\n");
+        printNote("Nothing was written.\n");
         process.exitCode = 1;
         return;
       }

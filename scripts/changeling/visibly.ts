@@ -1,3 +1,4 @@
+import { plainWords } from "../../components/plain-text.ts";
 import { duration } from "./times.ts";
 
 /** Something that takes its time, and that goes on without whoever waits for it. */
@@ -17,7 +18,7 @@ export async function visibly<Result>({ what, afterwards, isShort = false, end }
   const isTerminal = process.stderr.isTTY === true;
   if (isShort && !isTerminal) return end;
   const show = () => {
-    const text = `${what()} … ${duration((Date.now() - started) / 1000)}`;
+    const text = plainWords(`${what()} … ${duration((Date.now() - started) / 1000)}`);
     process.stderr.write(isTerminal ? `\r\u001b[K${text}` : `${text}\n`);
   };
   const leave = () => {

@@ -1,4 +1,5 @@
 import { changelingCommand } from "../../components/own-commands.ts";
+import { printNote } from "../../components/terminal.ts";
 import { readRecord } from "../../components/web/record.ts";
 import type { Place } from "./context.ts";
 import { deployedPageUrl, newLogin, untilText } from "./forwarding.ts";
@@ -32,7 +33,7 @@ export async function appliedWeb({ paths }: Place, name: string): Promise<Applie
     const login = await newLogin(paths, agentId);
     return { ...none, loginUrl: login.url, loginExpiresAt: login.expiresAt.toISOString() };
   } catch (error) {
-    process.stderr.write(`warning: no login URL: ${error instanceof Error ? error.message : error}\n`);
+    printNote(`warning: no login URL: ${error instanceof Error ? error.message : error}\n`);
     return none;
   }
 }

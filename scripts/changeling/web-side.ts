@@ -1,6 +1,7 @@
 import type { InstallationPaths } from "../../components/installation-paths.ts";
 import { isLive } from "../../components/mngr/agent-state.ts";
 import { type Agent, type Mngr, mngrClient } from "../../components/mngr/client.ts";
+import { printNote } from "../../components/terminal.ts";
 import { mngrEnvironmentOf, mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
 import { lastActivityOf } from "../../components/web/last-activity.ts";
 import { listedAgent } from "../../components/web/listed-agent.ts";
@@ -53,7 +54,7 @@ async function agentsOf(
       const { agents, isComplete } = await (await mngrFor(record, paths)).list([record.provider]);
       return [key, { agents, isComplete }] as const;
     } catch (error) {
-      process.stderr.write(`warning: ${error instanceof Error ? error.message : error}\n`);
+      printNote(`warning: ${error instanceof Error ? error.message : error}\n`);
       return [key, undefined] as const;
     }
   });

@@ -1,4 +1,5 @@
 import { appendFileSync, writeFileSync } from "node:fs";
+import { printNote, printText } from "../../components/terminal.ts";
 import { fleetOf } from "../changeling/context.ts";
 import { code } from "../changeling/markdown.ts";
 import { planMarkdown } from "../changeling/plan-markdown.ts";
@@ -28,11 +29,11 @@ export async function preview({ stack, out, withoutState }: PreviewOptions): Pro
   const plan = await (isKeyless ? withEmptyStack(stack, checkedPlan) : checkedPlan(stack)).catch(failedPlan);
   const note = [commitNote(), isKeyless ? keylessNote : undefined].filter((line) => line !== undefined).join(" ");
   const markdown = withoutValues(planMarkdown(plan, { stack: stack.name, ...(note === "" ? {} : { note }) }));
-  if (out === undefined) process.stdout.write(markdown);
+  if (out === undefined) printText(markdown);
   else writeFileSync(out, markdown);
   const summary = process.env["GITHUB_STEP_SUMMARY"];
   if (summary !== undefined) appendFileSync(summary, markdown);
-  for (const error of plan.errors) process.stderr.write(`${withoutValues(`error: ${error}`)}\n`);
+  for (const error of plan.errors) printNote(`${withoutValues(`error: ${error}`)}\n`);
   return plan.errors.length === 0;
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Modal, Sandbox } from "../../modal/client.ts";
 import { runsVolumeName } from "../../modal/names.ts";
+import { printNote } from "../../terminal.ts";
 import type { RecordLine } from "../runs/record-line.ts";
 
 /** Whose runs. */
@@ -78,7 +79,7 @@ function runOf(tags: Readonly<Record<string, string>>): string | undefined {
 }
 
 function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  printNote(`${line}\n`);
 }
 
 async function recordEnd(client: EndClient, { stack, environment, changeling }: RunsOf, id: string): Promise<void> {

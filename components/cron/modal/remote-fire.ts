@@ -4,9 +4,9 @@ import * as z from "zod/mini";
 import type { Modal } from "../../modal/client.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import { upCommand } from "../../own-commands.ts";
+import { plainWords } from "../../plain-text.ts";
 import type { RecordedRun } from "../runs/fold.ts";
 import type { Run } from "../runs/run.ts";
-import { plainWords } from "./plain-words.ts";
 import { type RunPlace, type RunsVolume, readRemoteRun } from "./remote-runs.ts";
 import type { AppSpec } from "./spec.ts";
 

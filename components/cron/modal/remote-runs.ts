@@ -1,9 +1,9 @@
 import type { Modal } from "../../modal/client.ts";
+import { plainWords } from "../../plain-text.ts";
 import { foldRuns, newestFirst, type RecordedRun } from "../runs/fold.ts";
 import { parseLine, type RecordLine } from "../runs/record-line.ts";
 import { inParallel } from "./in-parallel.ts";
 import { type FiringApp, missedFires } from "./missed-fires.ts";
-import { plainWords } from "./plain-words.ts";
 
 /**
  * Run records as the runs volume of a stack holds them: `<changeling>/<run id>/<event>.json`, one record each, and

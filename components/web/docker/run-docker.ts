@@ -1,4 +1,5 @@
 import { notStarted, type ProgramEnd, runProgram, timedOut } from "../../run-program.ts";
+import { printNote } from "../../terminal.ts";
 import { dockerEnvironment } from "./docker-environment.ts";
 
 /** Docker could not do what it was asked. The message is its own, or says what to do. */
@@ -36,7 +37,7 @@ export async function runDocker(args: readonly string[], options: DockerOptions)
     env: dockerEnvironment(env),
     timeoutSeconds,
     input,
-    onOutput: isTold ? (text) => process.stderr.write(text) : undefined,
+    onOutput: isTold ? (text) => printNote(text) : undefined,
   });
   if (ended.code !== 0) throw dockerFailure(args, ended);
   return ended;

@@ -1,5 +1,6 @@
 import type { InstallationPaths } from "../../installation-paths.ts";
 import type { Agent } from "../../mngr/client.ts";
+import { quoted } from "../../shell-command.ts";
 import { failedStart } from "../failed-start.ts";
 import { type WebRecord, writeRecord } from "../record.ts";
 import { digestOfSpec, type WebSpec } from "../spec.ts";
@@ -49,7 +50,7 @@ async function restored(update: FailedUpdate): Promise<string> {
   const { hostAddress } = await startAgent(before, { ...kept, data }, update);
   writeRecord(paths, { ...kept, data, applied: before, hostAddress });
   if (isUndone) return "what ran before runs again";
-  return `what ran before runs again, but with the new code: the agent has committed upon it, or changed its files (git -C ${record.repo} log)`;
+  return `what ran before runs again, but with the new code: the agent has committed upon it, or changed its files (git -C ${quoted(record.repo)} log)`;
 }
 
 async function shownBy({ record: { agentId }, mngr }: FailedUpdate): Promise<string | undefined> {

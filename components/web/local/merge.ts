@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { upCommand } from "../../own-commands.ts";
+import { quoted } from "../../shell-command.ts";
 import { commitOf, type Git, GitError, gitIn, isAncestor } from "../../source/git.ts";
 
 /** New code could not be merged into what the agent has; nothing was changed. The message names the files and the remedy. */
@@ -97,7 +98,7 @@ async function conflict(repo: string, git: Git, theirs: string, error: GitError)
   if (files.length === 0) return new MergeRefused(`the new code can't be merged into the agent's: ${error.message}`);
   return new MergeRefused(
     `the new code conflicts with the agent's own commits in ${files.join(", ")}; merge it by hand: ` +
-      `git -C ${repo} merge ${theirs.slice(0, 12)}, then: ${upCommand()}`,
+      `git -C ${quoted(repo)} merge ${theirs.slice(0, 12)}, then: ${upCommand()}`,
   );
 }
 
@@ -107,7 +108,7 @@ export function refusedByLocalChanges(repo: string, error: GitError): MergeRefus
   if (files.length === 0) return new MergeRefused(`the new code can't be merged into the agent's: ${error.message}`);
   return new MergeRefused(
     `the new code would overwrite changes of the agent's that are in no commit, in ${files.join(", ")}; commit them or ` +
-      `put them aside: git -C ${repo} stash --include-untracked, then: ${upCommand()}`,
+      `put them aside: git -C ${quoted(repo)} stash --include-untracked, then: ${upCommand()}`,
   );
 }
 

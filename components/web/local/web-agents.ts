@@ -8,6 +8,7 @@ import { withLock } from "../../lock.ts";
 import type { Agent, Mngr } from "../../mngr/client.ts";
 import { mngrEnvironment } from "../../mngr/environment.ts";
 import { profileMngr } from "../../mngr/profile-mngr.ts";
+import { printNote } from "../../terminal.ts";
 import { handOver } from "../forwarding/admin-client.ts";
 import { isFree, newAgentId, readRecord, removeRecord, type WebRecord, writeRecord } from "../record.ts";
 import type { WebSpec } from "../spec.ts";
@@ -31,7 +32,7 @@ export function webAgents(installation: string, paths: InstallationPaths): WebAg
     paths,
     env: mngrEnvironment(process.env),
     mngr: (profile) => profileMngr(profile, process.env),
-    log: (line) => process.stderr.write(`${line}\n`),
+    log: (line) => printNote(`${line}\n`),
   };
 }
 

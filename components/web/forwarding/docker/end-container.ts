@@ -1,3 +1,4 @@
+import { printNote } from "../../../terminal.ts";
 import { dockerClient } from "../../docker/docker-client.ts";
 import { DockerError, NoSuchThing, runDocker } from "../../docker/run-docker.ts";
 import { removeImages } from "./image.ts";
@@ -17,7 +18,7 @@ export async function endContainer(folder: string): Promise<void> {
     await runDocker(["stop", "--time", String(stopSeconds), container.id], { timeoutSeconds: stopSeconds + 50 });
   } catch (error) {
     if (!(error instanceof DockerError)) throw error;
-    if (!(error instanceof NoSuchThing)) process.stderr.write(`warning: ${error.message}\n`);
+    if (!(error instanceof NoSuchThing)) printNote(`warning: ${error.message}\n`);
   }
   removeContainerFile(folder);
 }
