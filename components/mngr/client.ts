@@ -1,6 +1,5 @@
 import type { ChildProcess } from "node:child_process";
 import * as z from "zod/mini";
-import { gitReason } from "../source/git.ts";
 import {
   captureArguments,
   destroyArguments,
@@ -11,6 +10,7 @@ import {
   transcriptArguments,
   versionArguments,
 } from "./arguments.ts";
+import { gitReason } from "./git-reason.ts";
 import { noProjectFolder, withProjectFolder } from "./project-folder.ts";
 import { type Finished, MngrError, runToEnd, startDetached } from "./run-mngr.ts";
 

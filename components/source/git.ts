@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
+import { gitReason } from "../mngr/git-reason.ts";
 import { safeGitEnvironment } from "../safe-git.ts";
 
 /** Git on this machine. Every call names the repository; nothing prompts, and no program runs that a repository names. */
@@ -41,13 +42,6 @@ export function gitIn(folder: string, env: Readonly<Record<string, string>>): Gi
         });
       }),
   };
-}
-
-/** The line that says why git failed: its `fatal:`, else its first `error:`, else its last. */
-export function gitReason(stderr: string): string | undefined {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
-  const starting = (word: string) => lines.find((line) => line.startsWith(word));
-  return starting("fatal: ") ?? starting("error: ") ?? lines.at(-1);
 }
 
 /** Whether git says yes. */

@@ -24,7 +24,6 @@ const sources = [
     "web/modal",
     "canonical-json",
     "mngr",
-    "source/git",
     "run-program",
     ...["environment", "identity", "modal-error", "names", "read-toml", "token"].map((name) => `modal/${name}`),
   ],

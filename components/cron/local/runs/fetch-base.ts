@@ -1,7 +1,8 @@
+import { gitReason } from "../../../mngr/git-reason.ts";
 import { runProgram, timedOut } from "../../../run-program.ts";
 import { safeGitEnvironment } from "../../../safe-git.ts";
 import { gitCredentials } from "../../../source/credentials.ts";
-import { type Git, gitIn, gitReason, succeeds } from "../../../source/git.ts";
+import { type Git, gitIn, succeeds } from "../../../source/git.ts";
 
 /** The remote's branch that a branch is brought up to date with. */
 export interface Followed {

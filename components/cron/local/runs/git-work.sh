@@ -18,7 +18,7 @@
 # base branch, nor a remote, except where the agent pushed it there. The agent can write the repository: nothing here
 # believes more than refs and reflogs, and no hook or monitor of the repository's is started.
 set -u
-export LC_ALL=C GIT_OPTIONAL_LOCKS=0
+export LC_ALL=C GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1 GIT_NO_LAZY_FETCH=1
 
 command=$1 folder=$2
 cd "$folder" || exit 1

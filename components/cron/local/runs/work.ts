@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runProgram } from "../../../run-program.ts";
+import { safeGitEnvironment } from "../../../safe-git.ts";
 import { GitError } from "../../../source/git.ts";
 import type { Commit, HeldCommits } from "../../runs/run.ts";
 
@@ -51,7 +52,7 @@ export async function workSince(place: WorkPlace, env: Environment): Promise<Wor
 }
 
 async function gitWork(args: readonly string[], env: Environment): Promise<string> {
-  const options = { env: { ...env, GIT_TERMINAL_PROMPT: "0" }, timeoutSeconds };
+  const options = { env: safeGitEnvironment(env), timeoutSeconds };
   const { code, stdout, stderr } = await runProgram("/bin/sh", [script, ...args], options);
   if (code === 0) return stdout;
   throw new GitError(`git-work.sh ${args[0]}: ${stderr.trim().split("\n").at(-1) || `exit status ${code}`}`, stderr);
