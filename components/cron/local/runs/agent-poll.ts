@@ -3,7 +3,9 @@ import type { Log } from "../../../supervision/log.ts";
 
 interface Listener {
   readonly mngr: Mngr;
-  readonly periodMs: number;
+  /** How long until the next look, by how long it has been listening; both in milliseconds. */
+  readonly periodMs: (listeningMs: number) => number;
+  readonly since: number;
   readonly see: (listed: Listed) => void;
 }
 
@@ -23,8 +25,8 @@ export class AgentPoll {
   }
 
   /** @returns a function that ends it */
-  listen(mngr: Mngr, periodMs: number, see: (listed: Listed) => void): () => void {
-    const listener = { mngr, periodMs, see };
+  listen(mngr: Mngr, periodMs: Listener["periodMs"], see: (listed: Listed) => void): () => void {
+    const listener = { mngr, periodMs, since: Date.now(), see };
     if (this.#listeners.size === 0) this.#lookedAt = Date.now();
     this.#listeners.add(listener);
     this.#arm();
@@ -37,7 +39,8 @@ export class AgentPoll {
   #arm(): void {
     clearTimeout(this.#timer);
     if (this.#listeners.size === 0 || this.#isLooking) return;
-    const period = Math.min(...[...this.#listeners].map(({ periodMs }) => periodMs));
+    const now = Date.now();
+    const period = Math.min(...[...this.#listeners].map(({ periodMs, since }) => periodMs(now - since)));
     this.#timer = setTimeout(() => void this.#look(), Math.max(0, this.#lookedAt + period - Date.now()));
   }
 

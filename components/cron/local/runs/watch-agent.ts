@@ -9,6 +9,8 @@ import { Settling } from "./settling.ts";
 
 /** How often mngr is asked, in milliseconds: a command tells its end by itself, a conversation has to be looked at. */
 const commandPeriodMs = 30_000;
+/** A command of another type leaves no exit status. Each look costs seconds of a processor: a long run gets few. */
+const otherPeriodMs = { least: 2000, most: commandPeriodMs, part: 1 / 4 };
 const conversationPeriodMs = { least: 2000, most: 10_000 };
 /** Node's timers can't be set further ahead. */
 const longestTimerMs = 2 ** 31 - 1;
@@ -68,14 +70,19 @@ export function watchAgent(
       watchFolder(files.folder, () => look()),
       () => clearTimeout(timer),
       () => interruption.removeEventListener("abort", onInterruption),
-      context.poll.listen(context.mngr(spec.mngrProfile), periodOf(spec), see),
+      context.poll.listen(context.mngr(spec.mngrProfile), (listeningMs) => lookPeriod(spec, listeningMs), see),
     );
     look();
   });
 }
 
-function periodOf({ agent, settleSeconds }: RunPlan["spec"]): number {
-  if (!agent.isConversational) return commandPeriodMs;
-  const { least, most } = conversationPeriodMs;
-  return Math.min(Math.max(settleSeconds * 150, least), most);
+/** Until the next look at an agent that has been watched for so long. Pure; in milliseconds. */
+export function lookPeriod(spec: RunPlan["spec"], watchedMs: number): number {
+  if (spec.agent.isConversational) {
+    const { least, most } = conversationPeriodMs;
+    return Math.min(Math.max(spec.settleSeconds * 150, least), most);
+  }
+  if (leavesExitStatus(spec)) return commandPeriodMs;
+  const { least, most, part } = otherPeriodMs;
+  return Math.min(Math.max(watchedMs * part, least), most);
 }
