@@ -5,5 +5,5 @@ export function shellCommand(words: readonly string[]): string {
 
 /** One word of such a command: quoted, unless it is plain. */
 export function quoted(word: string): string {
-  return /^[\w./:@~+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w./:@+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
