@@ -16,8 +16,12 @@ export interface LocalSecretsArgs {
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
-/** A program's environment takes no longer string: the Command's, and the agent's. */
-function checkedSize(name: string, values: string): string {
+/**
+ * A program's environment takes no longer string: the Command's, and the agent's.
+ *
+ * @param values of the changeling's secrets, as JSON @throws pulumi.RunError when they are too long
+ */
+export function checkedSize(name: string, values: string): string {
   const bytes = Buffer.byteLength(values);
   if (bytes <= mostBytes) return values;
   throw new pulumi.RunError(

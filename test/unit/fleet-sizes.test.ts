@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { afterAll, describe, expect, it } from "vitest";
 import { changelingOf } from "../../components/fleet/from-program.ts";
 import { mostBytes, mostBytesInAll } from "../../components/fleet/sizes.ts";
+import { checkedSize } from "../../components/local-secrets.ts";
 import { Sandbox } from "./fleet-sandbox.ts";
 
 const sandbox = new Sandbox();
@@ -45,6 +46,14 @@ describe("a text that is longer than a program can be started with", () => {
     expect(() => changelingOf("a", { repo: "/a", initialMessage: "x".repeat(131_072) })).toThrow(
       "initialMessage: is 131,072 bytes long",
     );
+  });
+
+  it("is refused of secrets, without a word of them", () => {
+    const fits = JSON.stringify({ A: "s3cret".repeat(16_000) });
+    expect(checkedSize("a", fits)).toBe(fits);
+    const refused = () => checkedSize("a", JSON.stringify({ A: "s3cret".repeat(22_000) }));
+    expect(refused).toThrow("the secrets of a are 132008 bytes long together, as JSON, and may be 100000");
+    expect(refused).not.toThrow(/s3cret/);
   });
 
   it("is accepted up to what every program can be started with", async () => {
