@@ -40,6 +40,7 @@ describe("what is printed", () => {
         expect(isHarmless(json)).toBe(true);
         expect(JSON.parse(json)).toEqual({ text });
       }),
+      { numRuns: 30 },
     );
   });
 
