@@ -15,6 +15,8 @@ function addressOf(agent: string): string {
 /** What one `mngr create` makes: an agent in a worktree of its own, on a new branch. */
 export interface CreateOptions {
   readonly agent: string;
+  /** `agent-` and 32 hex digits; undefined: mngr chooses one. */
+  readonly id?: string | undefined;
   /** Agent type that mngr knows. */
   readonly type: string;
   /** What the new branch starts from, for instance `main` or `origin/main`. */
@@ -36,7 +38,7 @@ export interface CreateOptions {
 /** Prints JSON lines: progress, then `created` or `error`. Returns once the agent runs. */
 export function createArguments(options: CreateOptions): string[] {
   return [
-    ...["create", options.agent, "--type", options.type],
+    ...["create", options.agent, ...(options.id === undefined ? [] : ["--id", options.id]), "--type", options.type],
     ...["--no-connect", "--headless", "--yes", "--format", "jsonl"],
     ...Object.entries(options.labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]),
     ...["--branch", `${options.base}:${options.branch}`],

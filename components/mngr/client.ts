@@ -1,4 +1,5 @@
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import * as z from "zod/mini";
 import {
   captureArguments,
@@ -11,8 +12,9 @@ import {
   versionArguments,
 } from "./arguments.ts";
 import { gitReason } from "./git-reason.ts";
+import { agentFolder, brokenAgentRemedy, brokenAgents, mngrHostDir } from "./host-dir.ts";
 import { noProjectFolder, withProjectFolder } from "./project-folder.ts";
-import { type Finished, MngrError, runToEnd, startDetached } from "./run-mngr.ts";
+import { type DetachedOptions, type Finished, MngrError, runToEnd, startDetached } from "./run-mngr.ts";
 
 export { MngrError, TooMuchOutput } from "./run-mngr.ts";
 
@@ -104,8 +106,21 @@ export interface Mngr {
    * @throws MngrError when mngr could not, or one of the addresses is nobody's
    */
   exec(addresses: readonly string[], command: string): Promise<Executed>;
-  /** Ends all processes of an agent; one that is gone is stopped too. @throws MngrError */
+  /**
+   * Ends all processes of an agent; one that is gone is stopped too.
+   * @throws MngrError, also for an agent whose files mngr can't read
+   */
   stop(agent: string): Promise<void>;
+  /** Whether mngr's folder of an agent of this machine is there, whatever mngr can make of it. @param agent its id */
+  holds(agent: string): boolean;
+  /**
+   * Closes an agent's terminal without mngr, for when mngr can't: what runs in it is ended.
+   * @param agent its name
+   * @returns false when there is no such terminal
+   */
+  closeTerminal(agent: string): Promise<boolean>;
+  /** What keeps mngr from working that it does not say itself, to be put behind its own words; empty: nothing known. */
+  whyBroken(): string;
   /** Removes agents and their worktrees, not their branches; those that are gone are passed over. @throws MngrError */
   destroy(agents: readonly string[]): Promise<void>;
   /** What the agent's terminal holds. @param hasEnded whether its state is DONE @throws MngrError */
@@ -113,14 +128,11 @@ export interface Mngr {
   /** The conversation so far; empty when there is none. */
   transcript(agent: string): Promise<string>;
   /**
-   * Starts a `mngr create` that outlives this process: its output goes to files.
-   * @param cwd the repository
-   * @param project a folder of ours with what it takes for the repository's settings (see `writeProjectSettings`)
+   * Starts a `mngr create` that outlives this process. Its `cwd` is the repository.
+   * @param options.project a folder of ours with what it takes for the repository's settings (see
+   * `writeProjectSettings`)
    */
-  startCreate(
-    args: readonly string[],
-    options: { cwd: string; project: string; stdout: string; stderr: string },
-  ): Promise<ChildProcess>;
+  startCreate(args: readonly string[], options: DetachedOptions & { readonly project: string }): Promise<ChildProcess>;
   /**
    * A `mngr create` to its end. It works in a folder of its own, and reads no settings of a repository.
    * @throws MngrError with mngr's own reason
@@ -136,6 +148,8 @@ export interface Mngr {
  */
 export function mngrClient(env: Readonly<Record<string, string>>, signal?: AbortSignal): Mngr {
   const run = (args: readonly string[]) => runToEnd(args, env, { signal });
+  const hostDir = mngrHostDir(env);
+  const failure = (what: string, finished: Finished) => new MngrError(failureInWords(what, finished) + broken(hostDir));
   return {
     async checkVersion() {
       const { stdout, stderr, code } = await run(versionArguments());
@@ -164,7 +178,15 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
     async stop(agent) {
       const finished = await run(stopArguments(agent));
       const isGone = finished.code === exitTargetNotFound || /Agent not found/.test(finished.stderr);
-      if (finished.code !== 0 && !isGone) throw failure(`mngr stop ${agent}`, finished);
+      const isUnreadable = brokenAgents(hostDir).some(({ folder }) => folder === agentFolder(hostDir, agent));
+      if (isUnreadable || (finished.code !== 0 && !isGone)) throw failure(`mngr stop ${agent}`, finished);
+    },
+    holds: (agent) => existsSync(agentFolder(hostDir, agent)),
+    closeTerminal(agent) {
+      const session = `=${env["MNGR_PREFIX"] || "mngr-"}${agent}`;
+      return new Promise((resolve) => {
+        execFile("tmux", ["kill-session", "-t", session], { env, timeout: 10_000 }, (error) => resolve(error === null));
+      });
     },
     async destroy(agents) {
       if (agents.length === 0) return;
@@ -180,10 +202,11 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
       const finished = await run(transcriptArguments(agent));
       return finished.code === 0 ? finished.stdout : "";
     },
-    startCreate(args, { project, ...output }) {
+    whyBroken: () => broken(hostDir),
+    startCreate(args, { project, ...options }) {
       // The person's own choice of a folder wins.
       const isChosen = ![undefined, noProjectFolder].includes(env["MNGR_PROJECT_CONFIG_DIR"]);
-      return startDetached(args, isChosen ? env : { ...env, MNGR_PROJECT_CONFIG_DIR: project }, output);
+      return startDetached(args, isChosen ? env : { ...env, MNGR_PROJECT_CONFIG_DIR: project }, options);
     },
     async create(args, { settings, file }) {
       const finished = await withProjectFolder(settings, (cwd) => {
@@ -193,7 +216,7 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
       const created = createdFrom(finished.stdout);
       if (finished.code === 0 && created?.kind === "created") return created;
       const why = created?.kind === "error" ? created.message : errorLine(finished.stderr);
-      throw new MngrError(`mngr create failed: ${reasonOf(why)}`);
+      throw new MngrError(`mngr create failed: ${reasonOf(why)}${broken(hostDir)}`);
     },
     async rename(agent, name) {
       const finished = await run(renameArguments(agent, name));
@@ -241,8 +264,15 @@ export function reasonOf(message: string): string {
   return `${before}${gitReason(lines.slice(1).join("\n"))}`;
 }
 
-function failure(what: string, { code, stderr }: Finished): MngrError {
-  return new MngrError(`${what} failed (exit status ${code}): ${errorLine(stderr)}`);
+function failureInWords(what: string, { code, stderr }: Finished): string {
+  return `${what} failed (exit status ${code}): ${errorLine(stderr)}`;
+}
+
+/** What mngr does not say when the files of any agent, of whoever, keep it from working; empty when none do. */
+function broken(hostDir: string): string {
+  const [first] = brokenAgents(hostDir);
+  if (first === undefined) return "";
+  return `; ${first.file} is not JSON, and mngr fails because of it: ${brokenAgentRemedy(first, hostDir)}`;
 }
 
 function parseJson(text: string): unknown {

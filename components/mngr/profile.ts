@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, mkdirSync, symlinkSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { writeWholeFile } from "../files.ts";
+import { mngrHostDir } from "./host-dir.ts";
 
 /**
  * mngr's host dir for agents that a profile puts aside, made when it is not there yet. mngr has no option for a
@@ -25,6 +25,6 @@ export function profileHostDir(profile: string | undefined, env: NodeJS.ProcessE
 
 /** Where that is, whether it is there or not. */
 export function hostDirOf(profile: string | undefined, env: NodeJS.ProcessEnv): string {
-  const own = env["MNGR_HOST_DIR"] || join(env["HOME"] || homedir(), `.${env["MNGR_ROOT_NAME"] || "mngr"}`);
+  const own = mngrHostDir(env);
   return profile === undefined ? own : `${own}-${profile}`;
 }

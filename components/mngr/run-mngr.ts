@@ -25,9 +25,24 @@ export interface Finished {
 let running = 0;
 const waiting: (() => void)[] = [];
 
-async function takeSlot(): Promise<void> {
-  if (running >= mostAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
-  else running += 1;
+/** @throws MngrError when it was called off first */
+async function takeSlot(signal?: AbortSignal): Promise<void> {
+  if (running < mostAtOnce) {
+    running += 1;
+    return;
+  }
+  await new Promise<void>((resolve, reject) => {
+    const enter = () => {
+      signal?.removeEventListener("abort", leave);
+      resolve();
+    };
+    const leave = () => {
+      waiting.splice(waiting.indexOf(enter), 1);
+      reject(new MngrError("it was called off before mngr was started"));
+    };
+    waiting.push(enter);
+    signal?.addEventListener("abort", leave, { once: true });
+  });
 }
 
 function freeSlot(): void {
@@ -102,16 +117,34 @@ function endGroup({ pid }: ChildProcess): void {
   }
 }
 
-/** Its output goes to files; it outlives this process. @throws MngrError when it could not be started */
+export interface DetachedOptions {
+  readonly cwd: string;
+  /** Files for what it prints. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** A file for its process id, which is also its group's: written before mngr begins, or mngr does not begin. */
+  readonly pid: string;
+  /** Calls it off while it waits for its turn. */
+  readonly signal?: AbortSignal;
+}
+
+/** The shell writes its id and becomes mngr, so that a crash of ours leaves no mngr whose id nobody knows. */
+const noteIdAndRun = 'echo "$$" >"$0" && exec mngr "$@"';
+
+/** It outlives this process. @throws MngrError when it could not be started, or was called off */
 export async function startDetached(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  { cwd, stdout, stderr }: { cwd: string; stdout: string; stderr: string },
+  { cwd, stdout, stderr, pid, signal }: DetachedOptions,
 ): Promise<ChildProcess> {
-  await takeSlot();
-  const outputs = [openSync(stdout, "w", 0o600), openSync(stderr, "w", 0o600)] as const;
+  await takeSlot(signal);
+  const outputs: number[] = [];
   try {
-    const child = spawn("mngr", args, { cwd, env, stdio: ["ignore", ...outputs], detached: true });
+    outputs.push(openSync(stderr, "w", 0o600));
+    // The last one: once it is there, mngr may have been started.
+    outputs.push(openSync(stdout, "w", 0o600));
+    const command = ["-c", noteIdAndRun, pid, ...args];
+    const child = spawn("/bin/sh", command, { cwd, env, stdio: ["ignore", ...outputs.toReversed()], detached: true });
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);
       child.once("error", (error) => reject(notStarted(error)));

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { basename } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
 import { gitReason } from "../mngr/git-reason.ts";
 import { safeGitEnvironment } from "../safe-git.ts";
 
@@ -84,12 +84,16 @@ export async function worktreeOf(git: Git, branch: string, agent: string): Promi
   return folders[at] ?? folders.find((folder) => basename(folder).startsWith(`${agent}-`));
 }
 
-/** How many files of a worktree hold changes that were not committed; none when the worktree is gone. */
+/**
+ * How many files of a worktree hold changes that were not committed; none when the worktree is gone, or empty.
+ * @throws GitError, also when it is a worktree no more: git would answer for a repository around it
+ */
 export async function countUncommitted(
   worktree: string | undefined,
   env: Readonly<Record<string, string>>,
 ): Promise<number> {
-  if (worktree === undefined || !existsSync(worktree)) return 0;
+  if (worktree === undefined || !existsSync(worktree) || readdirSync(worktree).length === 0) return 0;
+  if (!existsSync(join(worktree, ".git"))) throw new GitError(`${worktree} is no work tree any more: its .git is gone`);
   const listed = await gitIn(worktree, env).run(["status", "--porcelain", "--untracked-files=normal"]);
   return listed.split("\n").filter((line) => line !== "").length;
 }

@@ -9,6 +9,7 @@ import { secretRemedy, upCommand } from "../../components/own-commands.ts";
 import { installationOf } from "../stack.ts";
 import { type Check, checkText, failed, ok, warning } from "./check.ts";
 import { answer, type Context, contextOf, errorsOf, fleetOf, looksAt, providerOption } from "./context.ts";
+import { machineChecks } from "./doctor-machine.ts";
 import type { ModalDiagnosis } from "./doctor-modal.ts";
 import { toolChecks } from "./doctor-tools.ts";
 import { doctorWeb } from "./doctor-web.ts";
@@ -52,6 +53,7 @@ export function addDoctor(program: Command): void {
       const checks = [
         ...tools,
         ...declared.checks.map((check) => (isElsewhere ? { ...check, status: "warning" as const } : check)),
+        ...(isElsewhere ? [] : machineChecks(context.paths)),
         ...localChecks(context, isElsewhere || needsNoScheduler(declared.fleet)),
         ...web,
         ...installations,

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { jobPath } from "../../components/cron/local/installed-files.ts";
 import { appendRecord, readRuns } from "../../components/cron/local/records.ts";
 import { requestRun } from "../../components/cron/local/requests.ts";
 import { eventually, SchedulerLab } from "../support/scheduler-lab.ts";
@@ -26,6 +27,34 @@ describe("after a crash", () => {
     expect(readRuns(at.paths, "a")).toHaveLength(1);
     expect(lab.calls().filter((call) => call === "create")).toHaveLength(1);
     expect(readdirSync(join(at.paths.scheduler, "env"))).toEqual([]);
+  });
+
+  it("a run whose changeling was removed meanwhile is ended", async () => {
+    const at = lab.installation("removed");
+    at.install(at.spec("a", { agent: { script: "sleep 600" } }));
+    const first = await at.start();
+    const id = await at.fire("a");
+    await eventually("its agent is there", () => at.recorded("a", id).agentId);
+    await lab.kill(first);
+    rmSync(jobPath(at.paths, "a"));
+    await at.start();
+    const reason = "its changeling was removed while no scheduler was running";
+    expect(await at.end("a", id)).toMatchObject({ outcome: "failed", reason });
+  });
+
+  it("a run whose claim was cut short by a full disk, and whose plan is gone, is ended with its agent", async () => {
+    const at = lab.installation("cut");
+    at.install(at.spec("a", { agent: { script: "sleep 600" } }));
+    const first = await at.start();
+    const id = await at.fire("a");
+    await eventually("its agent is there", () => at.recorded("a", id).agentId);
+    await lab.kill(first);
+    writeFileSync(join(lab.home, ".changelings", ".run-ids", id), "");
+    writeFileSync(join(at.paths.runs, "a", id, "run.json"), "");
+    await at.start();
+    const reason = "it was interrupted, and its plan is gone";
+    expect(await at.end("a", id)).toMatchObject({ outcome: "failed", reason });
+    expect(lab.agents().find(({ name }) => name === id)?.isStopped).toBe(true);
   });
 
   it("a run that was queued gets its turn", async () => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { jobPath } from "../../components/cron/local/installed-files.ts";
@@ -221,5 +221,38 @@ describe("a mngr that does not do what it should", () => {
     const before = lab.calls().length;
     expect((await at.run("a")).reason).toBe("mngr create failed: it exists");
     expect(lab.calls().slice(before)).toEqual(["create"]);
+  });
+
+  it("is killed when a removal comes while it creates an agent, and leaves nothing", async () => {
+    rmSync(join(lab.home, "fake-mngr", "create-error.json"));
+    lab.wish("create-seconds", "600");
+    at.install(at.spec("slow", { agent: { script: "true" } }));
+    const id = await at.fire("slow");
+    await eventually("mngr create has started", () =>
+      existsSync(join(at.paths.runs, "slow", id, "create.pid")) ? true : undefined,
+    );
+    await requestRemoval(at.paths, "slow");
+    const reason = "its changeling was removed while it was running";
+    expect(at.recorded("slow", id)).toMatchObject({ outcome: "failed", reason, agentIsKept: false });
+    const pid = Number(readFileSync(join(at.paths.runs, "slow", id, "create.pid"), "utf8"));
+    await eventually("it is gone", () => (isAlive(pid) ? undefined : true));
+    lab.wish("create-seconds", "0");
+    expect(lab.git("branch", "--list", `changelings/${id}`)).toBe("");
+  });
+
+  it("does not end a run whose agent can't be stopped", async () => {
+    at.install(at.spec("stays", { timeoutSeconds: 1, agent: { script: "sleep 600" } }));
+    lab.wish("stop-error", "it is busy");
+    const id = await at.fire("stays");
+    await eventually("it is tried again", () =>
+      at.log().includes("it is busy; it is tried again") ? true : undefined,
+    );
+    expect(at.recorded("stays", id).outcome).toBeUndefined();
+    expect(await requestRun(at.paths, "stays")).toEqual({ skipped: `${id} is still running` });
+    rmSync(join(lab.home, "fake-mngr", "stop-error"));
+    // Whoever removes it does not wait for a minute.
+    await requestRemoval(at.paths, "stays");
+    expect(at.recorded("stays", id).outcome).toBe("failed");
+    expect(lab.agents().filter(({ name, isStopped }) => name === id && !isStopped)).toEqual([]);
   });
 });

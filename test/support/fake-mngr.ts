@@ -6,6 +6,7 @@
  *   version            what --version says
  *   create-error.json  { "error_class", "message", "leavesAgent" }: every create fails so
  *   create-seconds     every create takes so long
+ *   stop-error         every stop fails, with these words
  *   calls.jsonl        the argument lists that it was called with
  */
 import { execFileSync, spawn } from "node:child_process";
@@ -67,7 +68,7 @@ async function create(): Promise<void> {
   const seconds = Number(wanted("create-seconds") ?? 0);
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   const labels = args.filter((_, index) => args[index - 1] === "--label").map((label) => label.split("=", 2));
-  const id = `agent-${randomBytes(16).toString("hex")}`;
+  const id = args.includes("--id") ? option("--id") : `agent-${randomBytes(16).toString("hex")}`;
   const agent = { id, name: args[1] ?? "", labels: Object.fromEntries(labels), pid: 0, isStopped: true };
   const [base = "", branch = ""] = option("--branch").split(":");
   const failure = JSON.parse(wanted("create-error.json") ?? "null");
@@ -109,6 +110,10 @@ switch (args[0]) {
     break;
   }
   case "stop":
+    if (wanted("stop-error") !== undefined) {
+      process.stderr.write(`Error: ${wanted("stop-error")}\n`);
+      process.exit(1);
+    }
     for (const agent of addressed()) stop(agent);
     break;
   case "destroy":

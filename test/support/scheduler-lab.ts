@@ -24,6 +24,7 @@ import type { RecordedRun } from "../../components/cron/runs/fold.ts";
 import { installationPaths } from "../../components/installation-paths.ts";
 
 const program = fileURLToPath(new URL("../../components/cron/local/main.ts", import.meta.url));
+const faults = fileURLToPath(new URL("faults.ts", import.meta.url));
 const fakeMngr = fileURLToPath(new URL("fake-mngr.ts", import.meta.url));
 
 /** A home of its own with a git repository, for schedulers and their agents; nothing of the machine's is touched. */
@@ -103,11 +104,21 @@ export class SchedulerLab {
     return new Installation(this, id);
   }
 
-  /** Starts a scheduler, and waits until it is ready. */
-  async start(installation: string): Promise<ChildProcess> {
-    const child = spawn(process.execPath, [program, installation], {
+  /** What mngr knows of agents that the stand-in made. */
+  agents(): { id: string; name: string; pid: number; isStopped: boolean }[] {
+    const folder = join(this.home, "fake-mngr", "agents");
+    return this.#fakeAgents().map((id) => JSON.parse(readFileSync(join(folder, id), "utf8")));
+  }
+
+  /**
+   * Starts a scheduler, and waits until it is ready.
+   * @param fault what befalls it, and when; see faults.ts
+   */
+  async start(installation: string, fault?: string): Promise<ChildProcess> {
+    const preload = fault === undefined ? [] : ["--import", faults];
+    const child = spawn(process.execPath, [...preload, program, installation], {
       cwd: "/",
-      env: this.env,
+      env: fault === undefined ? this.env : { ...this.env, FAULT: fault },
       stdio: ["ignore", "ignore", "inherit"],
     });
     this.#schedulers.add(child);
@@ -168,8 +179,8 @@ export class Installation {
     utimesSync(jobPath(this.paths, spec.name), time, time);
   }
 
-  start(): Promise<ChildProcess> {
-    return this.lab.start(this.id);
+  start(fault?: string): Promise<ChildProcess> {
+    return this.lab.start(this.id, fault);
   }
 
   /** Fires a job and waits for the end of its run. */

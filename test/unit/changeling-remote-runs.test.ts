@@ -72,6 +72,7 @@ describe("readRemoteRuns", () => {
         base: undefined,
         worktree: undefined,
         agentIsKept: true,
+        createdAt: timeAt(61),
       },
     ]);
   });

@@ -77,6 +77,7 @@ describe("readRuns", () => {
         request: undefined,
         base: "aed55b4",
         worktree: "/w",
+        createdAt: "2026-11-21T05:00:00.000Z",
         agentIsKept: true,
       },
     ]);

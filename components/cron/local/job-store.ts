@@ -46,6 +46,11 @@ export class JobStore {
     return [...this.#known.values()].flatMap(({ job }) => ("problem" in job ? [job] : []));
   }
 
+  /** Whether there is a file of a job, whatever is in it. */
+  has(name: string): boolean {
+    return this.#known.has(name);
+  }
+
   get(name: string): InstalledJob | undefined {
     const job = this.#known.get(name)?.job;
     return job !== undefined && "spec" in job ? job : undefined;

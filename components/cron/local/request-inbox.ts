@@ -12,6 +12,8 @@ export class RequestInbox {
   readonly #paths: InstallationPaths;
   readonly #handle: (asked: Request, id: string) => Promise<Answer>;
   readonly #taken = new Set<string>();
+  /** Those that could not be written (a full disk): whoever waits for them still gets them. */
+  readonly #undelivered = new Map<string, Answer>();
 
   constructor(paths: InstallationPaths, handle: (asked: Request, id: string) => Promise<Answer>) {
     this.#paths = paths;
@@ -25,6 +27,7 @@ export class RequestInbox {
 
   /** Takes up what is new. */
   look(now: number = Date.now()): void {
+    for (const [id, given] of this.#undelivered) this.#deliver(id, given);
     for (const file of this.#files(/^[0-9a-f-]{36}\.json$/)) {
       const id = basename(file, ".json");
       if (this.#taken.has(id)) continue;
@@ -37,9 +40,18 @@ export class RequestInbox {
 
   async #answer(id: string, asked: Request): Promise<void> {
     const given = await this.#handle(asked, id).catch((error: unknown): Answer => ({ error: messageOf(error) }));
-    // Who asked may have gone away meanwhile, and taken the request with them.
-    if (this.#read(id) !== undefined) writePrivateFile(answerPath(this.#paths, id), `${JSON.stringify(given)}\n`);
-    this.#drop(id);
+    this.#deliver(id, given);
+  }
+
+  #deliver(id: string, given: Answer): void {
+    try {
+      // Who asked may have gone away meanwhile, and taken the request with them.
+      if (this.#read(id) !== undefined) writePrivateFile(answerPath(this.#paths, id), `${JSON.stringify(given)}\n`);
+      this.#drop(id);
+    } catch {
+      // It has been done: the request must not be taken up again, nor the scheduler end for it.
+      this.#undelivered.set(id, given);
+    }
   }
 
   #read(id: string): Request | undefined {
@@ -53,6 +65,7 @@ export class RequestInbox {
   #drop(id: string): void {
     rmSync(requestPath(this.#paths, id), { force: true });
     this.#taken.delete(id);
+    this.#undelivered.delete(id);
   }
 
   #files(pattern: RegExp): string[] {

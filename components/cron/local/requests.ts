@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { ensureFolder, readJson, watchFolder, writePrivateFile } from "../../files.ts";
+import { DiskFullError, ensureFolder, isDiskFull, readJsonOrNull, watchFolder, writePrivateFile } from "../../files.ts";
 import type { InstallationPaths } from "../../installation-paths.ts";
 import { upCommand } from "../../own-commands.ts";
 import { schedulerState } from "./state.ts";
@@ -67,8 +67,8 @@ async function ask(
   const id = randomUUID();
   const path = requestPath(paths, id);
   ensureFolder(paths.requests);
-  const answering = waitForAnswer(paths, id, patienceMs);
   writePrivateFile(path, `${JSON.stringify(asked)}\n`);
+  const answering = waitForAnswer(paths, id, patienceMs);
   try {
     const given = await answering;
     if ("error" in given) throw new Error(given.error);
@@ -89,15 +89,19 @@ function waitForAnswer(paths: InstallationPaths, id: string, patienceMs: number)
       how();
     };
     const look = () => {
-      const given = readJson(answerPath(paths, id));
-      if (given !== undefined) finish(() => resolve(answer.parse(given)));
+      const given = answer.safeParse(readJsonOrNull(answerPath(paths, id)));
+      if (given.success) finish(() => resolve(given.data));
     };
     const unwatch = watchFolder(paths.requests, look);
     const seconds = patienceMs / 1000;
-    const timer = setTimeout(
-      () => finish(() => reject(new Error(`no answer from the scheduler within ${seconds} s; see ${logPath(paths)}`))),
-      patienceMs,
-    );
+    const whyNone = () => {
+      if (!isDiskFull(paths.root))
+        return new Error(`no answer from the scheduler within ${seconds} s; see ${logPath(paths)}`);
+      return new DiskFullError(
+        `the scheduler can't answer: the disk of ${paths.root} is full; make room, then try again`,
+      );
+    };
+    const timer = setTimeout(() => finish(() => reject(whyNone())), patienceMs);
     // A lost file event, or a scheduler that is gone and not restarted, must not cost all of the patience.
     let absences = 0;
     const pulse = setInterval(() => {
@@ -105,6 +109,7 @@ function waitForAnswer(paths: InstallationPaths, id: string, patienceMs: number)
       if (absences < 4) look();
       else finish(() => reject(new Error(`the scheduler ended before it answered; see ${logPath(paths)}`)));
     }, 2000);
+    look();
   });
 }
 

@@ -14,7 +14,7 @@ import type { Answer, Request } from "./requests.ts";
 import { AgentPoll } from "./runs/agent-poll.ts";
 import { lastDue } from "./runs/occasions.ts";
 import { RunKeeper } from "./runs/run-keeper.ts";
-import { type DueJob, Timetable } from "./timetable.ts";
+import { type DueJob, isMissed, Timetable } from "./timetable.ts";
 
 /** However far away the next due time is, the clock is looked at this often: it may be set, or the machine may sleep. */
 const longestWaitMs = 60_000;
@@ -34,6 +34,8 @@ export class Scheduler {
   readonly #tools: ReturnType<typeof mngrs>;
   readonly #exit: (reason: string) => void;
   readonly #unwatch: (() => void)[] = [];
+  /** By changeling: due times that could not even be recorded (a full disk). */
+  readonly #unrecorded = new Map<string, DueJob>();
   #timer: NodeJS.Timeout | undefined;
   #filesTimer: NodeJS.Timeout | undefined;
 
@@ -62,8 +64,9 @@ export class Scheduler {
       this.#unwatch.push(watchFolder(folder, () => this.#onFiles()));
     }
     this.#inbox.sweep();
-    this.#runs.adopt();
     this.#readJobs();
+    this.#runs.adopt();
+    this.#runs.endRemoved((name) => this.#store.has(name));
     for (const { spec } of this.#store.jobs()) this.#runs.adoptQueued(spec.name);
     this.#log(`started with ${this.#store.jobs().length} jobs`);
     this.#tick();
@@ -82,7 +85,11 @@ export class Scheduler {
     if (!existsSync(this.#paths.jobs)) this.#exit("its installation is gone");
     this.#readJobs();
     this.#inbox.look();
-    for (const due of this.#timetable.takeDue(Date.now())) this.#onDue(due);
+    const now = Date.now();
+    const due = new Map(this.#unrecorded);
+    this.#unrecorded.clear();
+    for (const each of this.#timetable.takeDue(now)) due.set(each.name, each);
+    for (const each of due.values()) this.#onDue({ ...each, isMissed: isMissed(each.due, now) });
     clearTimeout(this.#timer);
     const wait = Math.min(Math.max(this.#timetable.nextDue() - Date.now(), 0), longestWaitMs);
     this.#timer = setTimeout(() => this.#tick(), wait);
@@ -110,21 +117,26 @@ export class Scheduler {
     for (const { name, problem } of this.#store.faults()) this.#log(`${name} is not scheduled: ${problem}`);
   }
 
-  #onDue({ name, due, isMissed }: DueJob): void {
+  #onDue(job: DueJob): void {
+    const { name, due, isMissed } = job;
     const spec = this.#store.get(name)?.spec;
-    if (spec === undefined) return;
+    if (spec?.enabled !== true) return;
     const time = new Date(due).toISOString();
     if (isMissed && !spec.catchUp) {
       const reason = "it came due while the scheduler was not running or the machine was asleep, and catch_up is false";
-      this.#attempt(name, async () => this.#runs.skip(name, { kind: "schedule", due: time }, reason));
+      this.#attempt(job, async () => this.#runs.skip(name, { kind: "schedule", due: time }, reason));
     } else {
       const cause: Cause = { kind: isMissed ? "catch_up" : "schedule", due: time };
-      this.#attempt(name, () => this.#runs.fire(spec, cause));
+      this.#attempt(job, () => this.#runs.fire(spec, cause));
     }
   }
 
-  #attempt(name: string, work: () => Promise<unknown>): void {
-    work().catch((error: unknown) => this.#log(`${name} could not be fired: ${messageOf(error)}`));
+  /** What can't be recorded is not done: it is due until it is, or until the next due time takes its place. */
+  #attempt(job: DueJob, work: () => Promise<unknown>): void {
+    work().catch((error: unknown) => {
+      if (!this.#unrecorded.has(job.name)) this.#unrecorded.set(job.name, job);
+      this.#log(`${job.name} could not be fired, which is tried again: ${messageOf(error)}`);
+    });
   }
 
   async #handle(asked: Request, id: string): Promise<Answer> {
@@ -139,6 +151,7 @@ export class Scheduler {
       case "remove":
         this.#store.forget(asked.name);
         this.#timetable.delete(asked.name);
+        this.#unrecorded.delete(asked.name);
         await this.#runs.remove(asked.name, "its changeling was removed while it was running");
         return { done: true };
       case "stop":

@@ -5,7 +5,6 @@ import { type Daemon, nodeDaemon } from "../../supervision/daemon.ts";
 import { bootInstructionsOf, startDaemon, stopDaemon } from "../../supervision/supervise.ts";
 import { readRuns } from "./records.ts";
 import { requestStop } from "./requests.ts";
-import { openRunIds } from "./runs/run-ids.ts";
 import { schedulerPlace, schedulerState } from "./state.ts";
 
 /** A process that sleeps all day needs no heap to grow into, nor to be woken up every 8 s in order to shrink it. */
@@ -41,7 +40,7 @@ export async function stopScheduler(
   const paths = installationPaths(installation, home);
   if (endRuns) {
     // Only a scheduler can end runs and destroy agents; one that is down is brought up for it.
-    const isNeeded = openRunIds(paths).length > 0 || readRuns(paths).some((run) => run.agentIsKept);
+    const isNeeded = readRuns(paths).some((run) => run.agentIsKept || run.outcome === undefined);
     if (!schedulerState(paths).alive && isNeeded) await startScheduler(installation, home);
     if (schedulerState(paths).alive) await requestStop(paths);
   }

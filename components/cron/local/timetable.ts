@@ -5,6 +5,10 @@ import { cronOptions } from "../../fleet/cron-options.ts";
 
 /** Fired later than this, a due time was missed: the scheduler was down, or the machine asleep. */
 const missedAfterMs = 90_000;
+export function isMissed(due: number, now: number): boolean {
+  return now - due > missedAfterMs;
+}
+
 /** A clock that was set back by more than this makes what lies ahead of it be forgotten. */
 const clockSlackMs = 60_000;
 
@@ -67,7 +71,7 @@ export class Timetable {
       }
       if (entry.next > now) continue;
       const last = lastOf(entry, now);
-      due.push({ name: entry.job.name, due: last, isMissed: now - last > missedAfterMs });
+      due.push({ name: entry.job.name, due: last, isMissed: isMissed(last, now) });
       entry.considered = last;
       entry.next = nextOf(entry);
     }

@@ -74,6 +74,8 @@ function missedRun({ name, appName, environment }: FiringApp, due: Date): Record
     outcome: "failed",
     reason: `its function left no record: it could not start, or Modal did not call it; see: changeling doctor, and: modal app logs ${appName} --env ${environment}`,
     request: undefined,
+    intendedAgentId: undefined,
+    createdAt: undefined,
     base: undefined,
     worktree: undefined,
     agentIsKept: false,

@@ -5,6 +5,10 @@ import type { Run } from "./run.ts";
 export interface RecordedRun extends Run {
   /** Id of the request that asked for it. */
   readonly request: string | undefined;
+  /** The id that its agent has from the moment there is one; undefined for runs on Modal, and for older ones. */
+  readonly intendedAgentId: string | undefined;
+  /** When its agent was there: its time counts from here. */
+  readonly createdAt: string | undefined;
   /** Its branch was made from this commit. */
   readonly base: string | undefined;
   /** Absolute path of its worktree. */
@@ -43,6 +47,8 @@ function begun(line: Extract<RecordLine, { event: "fired" | "skipped" }>): Recor
     outcome: isSkipped ? "skipped" : undefined,
     reason: isSkipped ? line.reason : undefined,
     request: line.request,
+    intendedAgentId: isSkipped ? undefined : line.agentId,
+    createdAt: undefined,
     base: undefined,
     worktree: undefined,
     agentIsKept: false,
@@ -55,7 +61,8 @@ function advanced(
 ): RecordedRun {
   if (line.event === "destroyed") return { ...run, agentIsKept: false };
   if (line.event === "created") {
-    return { ...run, agentId: line.agentId, base: line.base, worktree: line.worktree, agentIsKept: true };
+    const { at: createdAt, agentId, base, worktree } = line;
+    return { ...run, createdAt, agentId, base, worktree, agentIsKept: true };
   }
   const { at, commits, branches = [], warnings = [], base = run.base, outcome, reason } = line;
   const durationSeconds = (Date.parse(at) - Date.parse(run.firedAt)) / 1000;

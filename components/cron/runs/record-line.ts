@@ -19,6 +19,8 @@ const recordLine = z.union([
     branch: z.string(),
     /** An absolute path; on Modal the URL that the sandbox clones. */
     repo: z.string(),
+    /** The id that its agent will have, on this machine: until `ended`, such an agent may be there. */
+    agentId: z.optional(z.string()),
     /** The request that asked for it, so that it is never answered with a second run. */
     request: z.optional(z.string()),
   }),

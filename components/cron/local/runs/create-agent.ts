@@ -1,4 +1,4 @@
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, execFileSync } from "node:child_process";
 import { existsSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +11,6 @@ import { envFileText } from "../../../mngr/env-file.ts";
 import { writeProjectSettings } from "../../../mngr/project-folder.ts";
 import { projectTables } from "../../../mngr/project-tables.ts";
 import { fallbackIdentity, gitIn, worktreeOf } from "../../../source/git.ts";
-import { isAlive } from "../../../supervision/process.ts";
 import type { JobSpec } from "../job.ts";
 import type { RunContext } from "./context.ts";
 import { deleteBranchIfEmpty, stopFollowing } from "./git.ts";
@@ -21,11 +20,16 @@ import { baseCommitOf, baseRefOf, noteStart } from "./start.ts";
 
 /** `mngr create` waits for a conversational agent to be ready and to take its message; longer than this it hangs. */
 const createPatienceMs = 600_000;
+/** A process that was started has written its id down by then. */
+const pidPatienceMs = 10_000;
 
 const runCommand = join(dirname(fileURLToPath(import.meta.url)), "run-command.sh");
 
-/** No agent could be made; the message says why. Nothing of it is left. */
+/** No agent could be made; the message says why. No agent of the run is left. */
 export class CreateError extends Error {}
+
+/** An agent of the run may be left, and could not be destroyed: until it is, its run is not over. */
+export class LeftoverError extends Error {}
 
 export interface CreatedAgent {
   readonly agentId: string;
@@ -41,31 +45,62 @@ export function leavesExitStatus({ agent }: JobSpec): boolean {
 
 /**
  * Makes the agent of a run, once: after a crash it finds out what became of the `mngr create` that was under way.
- * @throws CreateError
+ *
+ * @param interruption aborted, with the reason in words, to call it off
+ * @throws CreateError; LeftoverError; what else is thrown comes from before mngr was started
  */
-export async function createAgent(plan: RunPlan, context: RunContext): Promise<CreatedAgent> {
+export async function createAgent(
+  plan: RunPlan,
+  context: RunContext,
+  interruption: AbortSignal,
+): Promise<CreatedAgent> {
   const files = runFiles(context.paths, plan.spec.name, plan.id);
   try {
-    if (existsSync(files.createOutput)) await endOfOrphan(files);
-    else await endOf(await startCreate(plan, files, context));
+    if (existsSync(files.createOutput)) await endOfOrphan(plan, files, interruption);
+    else await endOf(await startCreate(plan, files, context, interruption), interruption);
   } finally {
     rmSync(files.env, { force: true });
   }
-  const created = createdFrom(readTextIfAny(files.createOutput) ?? "");
-  const folder = repositoryFolder(context.paths, plan.spec.repo);
-  const git = gitIn(folder, context.env);
-  const branch = branchOf(plan.id);
-  if (created?.kind === "created") {
-    await stopFollowing(git, branch, baseRefOf(files));
-    return { agentId: created.agentId, base: baseCommitOf(files), worktree: await worktreeOf(git, branch, plan.id) };
+  try {
+    return await createdBy(plan, files, context, interruption);
+  } catch (error) {
+    if (error instanceof CreateError) throw error;
+    throw new LeftoverError(error instanceof Error ? error.message : String(error));
   }
-  await clearAway(plan, created, context);
-  const log = readTextIfAny(files.createLog) ?? "";
-  const message = created?.message ?? (log.trim() === "" ? "it was interrupted" : errorLine(log));
-  throw new CreateError(`mngr create failed: ${reasonOf(message)}`);
 }
 
-async function startCreate(plan: RunPlan, files: RunFiles, context: RunContext): Promise<ChildProcess> {
+/** What a `mngr create` that has ended came to. */
+async function createdBy(
+  plan: RunPlan,
+  files: RunFiles,
+  context: RunContext,
+  interruption: AbortSignal,
+): Promise<CreatedAgent> {
+  const created = createdFrom(readTextIfAny(files.createOutput) ?? "");
+  if (created?.kind === "created") {
+    const git = gitIn(repositoryFolder(context.paths, plan.spec.repo), context.env);
+    // It is there whatever git says: a repository that can't be read costs it no limit.
+    const branch = branchOf(plan.id);
+    await stopFollowing(git, branch, baseRefOf(files)).catch((error: unknown) =>
+      context.log(`${plan.id}: ${branch} may follow its base: ${error instanceof Error ? error.message : error}`),
+    );
+    const worktree = await worktreeOf(git, branch, plan.id).catch(() => undefined);
+    return { agentId: created.agentId, base: baseCommitOf(files), worktree };
+  }
+  await clearAway(plan, created, context);
+  if (interruption.aborted) throw new CreateError(String(interruption.reason));
+  const log = readTextIfAny(files.createLog) ?? "";
+  const message = created?.message ?? (log.trim() === "" ? "it was interrupted" : errorLine(log));
+  const hint = context.mngr(plan.spec.mngrProfile).whyBroken();
+  throw new CreateError(`mngr create failed: ${reasonOf(message)}${hint}`);
+}
+
+async function startCreate(
+  plan: RunPlan,
+  files: RunFiles,
+  context: RunContext,
+  interruption: AbortSignal,
+): Promise<ChildProcess> {
   const { spec } = plan;
   const mngr = context.mngr(spec.mngrProfile);
   await context.checkMngrVersion(mngr);
@@ -82,6 +117,7 @@ async function startCreate(plan: RunPlan, files: RunFiles, context: RunContext):
   if (spec.agent.script !== undefined) writePrivateFile(files.script, spec.agent.script);
   const args = createArguments({
     agent: plan.id,
+    id: plan.agentId,
     type: spec.agent.mngrType,
     base: repository.base.name,
     branch: branchOf(plan.id),
@@ -95,14 +131,15 @@ async function startCreate(plan: RunPlan, files: RunFiles, context: RunContext):
   });
   ensureFolder(files.project);
   writeProjectSettings(files.project, projectTables(repository.folder, context.env));
-  const output = {
+  if (interruption.aborted) throw new CreateError(String(interruption.reason));
+  const child = await mngr.startCreate(args, {
     cwd: repository.folder,
     project: files.project,
     stdout: files.createOutput,
     stderr: files.createLog,
-  };
-  const child = await mngr.startCreate(args, output);
-  writePrivateFile(files.createPid, String(child.pid));
+    pid: files.createPid,
+    signal: interruption,
+  });
   context.log(`${plan.id}: mngr create started ${Date.now() - Date.parse(plan.firedAt)} ms after it was fired`);
   return child;
 }
@@ -122,50 +159,82 @@ function agentArgs(spec: JobSpec, files: RunFiles): string[] {
   return ["/bin/sh", runCommand, files.folder, ...script, ...spec.agent.args];
 }
 
-async function endOf(child: ChildProcess): Promise<void> {
+async function endOf(child: ChildProcess, interruption: AbortSignal): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(() => killGroup(child.pid ?? 0), createPatienceMs);
+    const kill = () => killGroup(child.pid ?? 0);
+    const timer = setTimeout(kill, createPatienceMs);
+    if (interruption.aborted) kill();
+    interruption.addEventListener("abort", kill);
     child.once("exit", () => {
       clearTimeout(timer);
+      interruption.removeEventListener("abort", kill);
       resolve();
     });
   });
 }
 
 /** The `mngr create` of a scheduler that crashed goes on without it. */
-async function endOfOrphan(files: RunFiles): Promise<void> {
-  const pid = Number(readTextIfAny(files.createPid));
-  const until = statSync(files.createOutput).mtimeMs + createPatienceMs;
-  while (createdFrom(readTextIfAny(files.createOutput) ?? "") === undefined) {
-    // Killed between starting mngr and writing down its pid, there is only mngr's own word to wait for.
-    const isOver = pid > 0 ? !isAlive(pid) : Date.now() > until - createPatienceMs + 60_000;
-    if (isOver) return;
-    if (Date.now() > until) return killGroup(pid);
+async function endOfOrphan(plan: RunPlan, files: RunFiles, interruption: AbortSignal): Promise<void> {
+  const startedAt = statSync(files.createOutput).mtimeMs;
+  for (;;) {
+    if (createdFrom(readTextIfAny(files.createOutput) ?? "") !== undefined) return;
+    const pid = Number(readTextIfAny(files.createPid));
+    const age = Date.now() - startedAt;
+    if (!(pid > 0) && age > pidPatienceMs) return;
+    if (pid > 0 && !isCreateOf(plan, pid)) return;
+    // A clock that was set back must not make it wait for longer.
+    if (pid > 0 && (interruption.aborted || age > createPatienceMs || age < -createPatienceMs)) return killGroup(pid);
     await sleep(1000);
   }
 }
 
-/** A failed create may leave an agent that nothing can start again: it is destroyed when it is ours. */
+/** Whether a process is still this run's `mngr create`: after a restart of the machine its id may be anybody's. */
+function isCreateOf({ id }: RunPlan, pid: number): boolean {
+  try {
+    const command = execFileSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" });
+    return command.includes(` ${id} `);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A create that failed, or was killed, may leave an agent that nothing can start again: it is destroyed.
+ * @throws when an agent may be left
+ */
 async function clearAway(plan: RunPlan, created: Created | undefined, context: RunContext): Promise<void> {
   if (created?.kind === "error" && created.errorClass === "DuplicateAgentNameError") return;
-  const mngr = context.mngr(plan.spec.mngrProfile);
+  await destroyLeftover(plan, context);
+  // Somebody else's branch of that name made the create fail: it is not ours to delete.
+  if (created?.kind === "error" && /already exists/.test(created.message)) return;
   try {
-    const labels = Object.entries(labelsOf(plan, context.installation));
-    const listed = await mngr.list();
-    const agents = listed.agents.filter((agent) => labels.every(([key, value]) => agent.labels[key] === value));
-    if (agents.length > 0) await mngr.destroy(agents.map(({ id }) => id));
-    // Somebody else's branch of that name made the create fail: it is not ours to delete.
-    if (created?.kind === "error" && /already exists/.test(created.message)) return;
     const git = gitIn(repositoryFolder(context.paths, plan.spec.repo), context.env);
-    // git leaves the work tree of which a hook said no.
-    const leftover = await worktreeOf(git, branchOf(plan.id), plan.id);
+    const branch = branchOf(plan.id);
+    // git leaves the work tree of which a hook said no; so does a mngr that was killed before it wrote down its agent.
+    const leftover = await worktreeOf(git, branch, plan.id);
     if (leftover !== undefined) await git.run(["worktree", "remove", "--force", "--force", "--", leftover]);
-    await deleteBranchIfEmpty(git, branchOf(plan.id));
+    await deleteBranchIfEmpty(git, branch);
   } catch (error) {
     context.log(
       `${plan.id}: could not clear away what its create left: ${error instanceof Error ? error.message : error}`,
     );
+  }
+}
+
+/** @throws MngrError when there may be one that could not be destroyed */
+export async function destroyLeftover(plan: RunPlan, context: RunContext): Promise<void> {
+  const mngr = context.mngr(plan.spec.mngrProfile);
+  const agent = plan.agentId ?? plan.id;
+  const isHeld = () => plan.agentId === undefined || mngr.holds(plan.agentId);
+  try {
+    await mngr.destroy([agent]);
+    // mngr takes an agent whose files it can't read for one that is gone.
+    if (plan.agentId !== undefined && isHeld()) await mngr.closeTerminal(plan.id);
+  } catch (error) {
+    if (!isHeld()) return;
+    await mngr.stop(agent).catch(() => mngr.closeTerminal(plan.id));
+    throw error;
   }
 }
 

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { readTail, writePrivateFile } from "../../../files.ts";
+import { isDiskFull, readTail, writePrivateFile } from "../../../files.ts";
 import { readSecrets } from "../../../installed-secrets.ts";
 import { masked, maskedLines } from "../../../masking.ts";
 import { MngrError } from "../../../mngr/client.ts";
 import { GitError } from "../../../source/git.ts";
 import type { RecordedRun } from "../../runs/fold.ts";
+import type { RecordLine } from "../../runs/record-line.ts";
 import { appendRecord } from "../records.ts";
 import type { RunContext } from "./context.ts";
-import { type CreatedAgent, CreateError, createAgent } from "./create-agent.ts";
+import { type CreatedAgent, CreateError, createAgent, LeftoverError } from "./create-agent.ts";
 import { type Ending, type Verdict, verdictOf, warningOfUncommitted } from "./outcome.ts";
 import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
 import { refreshBase, repositoryFolder } from "./repository.ts";
@@ -20,61 +21,97 @@ const stopPauseMs = 5000;
 const keptOutputBytes = 1_000_000;
 
 /**
- * Performs a run that was recorded as fired, to its recorded end. Every step can be taken up again: after a crash, it
- * is called with what the records tell, and goes on from there.
+ * Performs a run that was recorded as fired, until no agent of it is running any more. Every step can be taken up
+ * again: after a crash, it is called with what the records tell, and goes on from there.
+ *
+ * @returns what is to be recorded, in this order; the run is over once it is
+ * @throws LeftoverError or MngrError while its agent can't be stopped
  */
 export async function performRun(
   plan: RunPlan,
   recorded: RecordedRun,
   context: RunContext,
   interruption: AbortSignal,
-): Promise<void> {
-  let verdict: Conclusion;
+): Promise<RecordLine[]> {
+  const before = createdBefore(recorded);
+  const agent = before ?? (await created(plan, context, interruption));
+  if ("outcome" in agent) return [endedLine(plan, recordable(plan, agent, context))];
+  const isRecorded = before !== undefined || tryRecord(createdLine(plan, agent), context);
+  const conclusion = recordable(plan, await watched(plan, agent, recorded, context, interruption), context);
+  return [...(isRecorded ? [] : [createdLine(plan, agent)]), endedLine(plan, conclusion)];
+}
+
+/** It runs, and is watched, also when it can't be written down: that is made up for with its end. */
+function tryRecord(line: RecordLine, { paths, log }: RunContext): boolean {
   try {
-    const agent = createdBefore(recorded) ?? (await createAndRecord(plan, context));
-    const ending = await watchAgent(plan, agent.agentId, context, interruption);
-    verdict = await conclude(plan, agent, ending, context);
+    appendRecord(paths, line);
+    return true;
   } catch (error) {
-    const isExpected = error instanceof CreateError || error instanceof GitError || error instanceof MngrError;
-    if (!isExpected) context.log(`${plan.id}: ${error instanceof Error ? error.stack : error}`);
-    const reason = error instanceof Error ? error.message : String(error);
-    verdict = { outcome: "failed", reason, work: noWork };
+    log(`${line.changeling}: ${messageOf(error)}`);
+    return false;
   }
-  tidyLogs(plan, context);
-  verdict = withoutSecrets(verdict, Object.values(readSecrets(context.paths, plan.spec.name)));
-  const { commits, branches, warnings } = verdict.work;
-  const isOnOwnBranch = branches.every(({ name }) => name === branchOf(plan.id));
-  appendRecord(context.paths, {
+}
+
+function createdLine({ id, spec }: RunPlan, { agentId, base, worktree }: CreatedAgent): RecordLine {
+  const at = new Date().toISOString();
+  const from = base === undefined ? {} : { base };
+  const place = worktree === undefined ? {} : { worktree };
+  return { event: "created", at, changeling: spec.name, id, agentId, ...from, ...place };
+}
+
+function endedLine({ id, spec }: RunPlan, { outcome, reason, work }: Conclusion): RecordLine {
+  const { commits, branches, warnings } = work;
+  const isOnOwnBranch = branches.every(({ name }) => name === branchOf(id));
+  return {
     event: "ended",
     at: new Date().toISOString(),
-    changeling: plan.spec.name,
-    id: plan.id,
-    outcome: verdict.outcome,
-    ...(verdict.reason === undefined ? {} : { reason: verdict.reason }),
+    changeling: spec.name,
+    id,
+    outcome,
+    ...(reason === undefined ? {} : { reason }),
     commits: [...commits],
     ...(isOnOwnBranch ? {} : { branches: [...branches] }),
     ...(warnings.length === 0 ? {} : { warnings: [...warnings] }),
-  });
-  context.log(`${plan.id}: ${verdict.outcome}${verdict.reason === undefined ? "" : ` (${verdict.reason})`}`);
+  };
 }
 
 function createdBefore({ agentId, base, worktree }: RecordedRun): CreatedAgent | undefined {
   return agentId === undefined ? undefined : { agentId, base, worktree };
 }
 
-async function createAndRecord(plan: RunPlan, context: RunContext): Promise<CreatedAgent> {
-  const agent = await createAgent(plan, context);
-  appendRecord(context.paths, {
-    event: "created",
-    at: new Date().toISOString(),
-    changeling: plan.spec.name,
-    id: plan.id,
-    agentId: agent.agentId,
-    ...(agent.base === undefined ? {} : { base: agent.base }),
-    ...(agent.worktree === undefined ? {} : { worktree: agent.worktree }),
-  });
-  context.log(`${plan.id}: agent ${agent.agentId} created`);
-  return agent;
+/** @returns the agent, or how the run ended without one */
+async function created(
+  plan: RunPlan,
+  context: RunContext,
+  interruption: AbortSignal,
+): Promise<CreatedAgent | Conclusion> {
+  try {
+    const agent = await createAgent(plan, context, interruption);
+    context.log(`${plan.id}: agent ${agent.agentId} created`);
+    return agent;
+  } catch (error) {
+    if (error instanceof LeftoverError) throw error;
+    const isExpected = error instanceof CreateError || error instanceof GitError || error instanceof MngrError;
+    if (!isExpected) context.log(`${plan.id}: ${error instanceof Error ? error.stack : error}`);
+    const reason = interruption.aborted ? String(interruption.reason) : messageOf(error);
+    return { outcome: "failed", reason, work: noWork };
+  }
+}
+
+/** Watches an agent to its end. @throws MngrError when it can't be stopped */
+async function watched(
+  plan: RunPlan,
+  agent: CreatedAgent,
+  { createdAt }: RecordedRun,
+  context: RunContext,
+  interruption: AbortSignal,
+): Promise<Conclusion> {
+  const startedAt = createdAt === undefined ? Date.now() : Date.parse(createdAt);
+  const ending = await watchAgent(plan, { agentId: agent.agentId, startedAt }, context, interruption).catch(
+    // Nobody watches it any more: it must not go on.
+    (error: unknown): Ending => ({ kind: "interrupted", reason: `it could not be watched: ${messageOf(error)}` }),
+  );
+  return conclude(plan, agent, ending, context);
 }
 
 interface Conclusion extends Verdict {
@@ -97,15 +134,33 @@ function withoutSecrets({ outcome, reason, work }: Conclusion, secrets: readonly
   };
 }
 
+/** What may be written down. */
+function recordable(plan: RunPlan, conclusion: Conclusion, context: RunContext): Conclusion {
+  tidyLogs(plan, context);
+  try {
+    return withoutSecrets(conclusion, Object.values(readSecrets(context.paths, plan.spec.name)));
+  } catch (error) {
+    const commits = conclusion.work.commits.map(({ hash }) => ({ hash, subject: "" }));
+    return { ...conclusion, reason: messageOf(error), work: { ...conclusion.work, commits, warnings: [] } };
+  }
+}
+
 /** Stops the agent, and only then looks at what it did: until then it could do more. */
 async function conclude(plan: RunPlan, agent: CreatedAgent, ending: Ending, context: RunContext): Promise<Conclusion> {
   const { spec } = plan;
+  const complaints: string[] = [];
   if (spec.agent.isConversational && ending.kind !== "destroyed") await saveConversation(plan, agent.agentId, context);
-  const complaint = ending.kind === "destroyed" ? undefined : await stopAgent(plan, agent.agentId, context);
-  const work = await workOf(plan, agent, context);
+  if (ending.kind !== "destroyed") complaints.push(...(await stopAgent(plan, agent.agentId, ending, context)));
+  const work = await workOf(plan, agent, context).catch((error: unknown) => {
+    complaints.push(`what it did is not known: ${messageOf(error)}`);
+    return noWork;
+  });
+  if (ending.kind === "vanished" && isDiskFull(context.paths.root)) {
+    complaints.push(`the disk of ${context.paths.root} is full, so its exit status may be lost`);
+  }
   const remains = { ...work, worktree: agent.worktree, timeoutSeconds: spec.timeoutSeconds };
   const verdict = verdictOf(ending, remains);
-  const reason = [verdict.reason, complaint].filter((each) => each !== undefined).join("; ");
+  const reason = [verdict.reason, ...complaints].filter((each) => each !== undefined).join("; ");
   const uncommitted = warningOfUncommitted(remains);
   const warnings = [...startWarnings(filesOf(plan, context)), ...(uncommitted ? [uncommitted] : []), ...work.warnings];
   return {
@@ -123,7 +178,9 @@ async function workOf(plan: RunPlan, { base, worktree }: CreatedAgent, context: 
   const files = filesOf(plan, context);
   noteMissingStart(files, base);
   const { GITHUB_TOKEN: token } = readSecrets(context.paths, plan.spec.name);
-  await refreshBase(context.paths, plan.spec, context.env, token);
+  await refreshBase(context.paths, plan.spec, context.env, token).catch((error: unknown) =>
+    context.log(`${plan.id}: ${messageOf(error)}`),
+  );
   const place = {
     folder: repositoryFolder(context.paths, plan.spec.repo),
     start: files.refs,
@@ -158,18 +215,26 @@ function tidyLogs(plan: RunPlan, context: RunContext): void {
   }
 }
 
-/** @returns what went wrong, in words; undefined when it is stopped */
-async function stopAgent(plan: RunPlan, agentId: string, context: RunContext): Promise<string | undefined> {
+/** Whose command has ended by itself; its agent is an empty terminal. */
+const endedKinds: ReadonlySet<Ending["kind"]> = new Set(["exited", "done", "vanished", "stopped"]);
+
+/** @returns what went wrong, in words @throws MngrError when it may be running still */
+async function stopAgent(plan: RunPlan, agentId: string, ending: Ending, context: RunContext): Promise<string[]> {
   const mngr = context.mngr(plan.spec.mngrProfile);
   for (let attempt = 1; ; attempt += 1) {
     try {
       await mngr.stop(agentId);
-      return undefined;
+      return [];
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      context.log(`${plan.id}: ${message}`);
-      if (attempt === stopAttempts) return `its agent could not be stopped: ${message}`;
-      await sleep(stopPauseMs);
+      context.log(`${plan.id}: ${messageOf(error)}`);
+      if (attempt < stopAttempts) await sleep(stopPauseMs);
+      else if (await mngr.closeTerminal(plan.id)) return [`mngr could not stop its agent: ${messageOf(error)}`];
+      else if (endedKinds.has(ending.kind)) return [`its agent could not be stopped: ${messageOf(error)}`];
+      else throw error;
     }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

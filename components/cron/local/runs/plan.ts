@@ -5,10 +5,18 @@ import type { InstallationPaths } from "../../../installation-paths.ts";
 import { type JobSpec, jobSpec } from "../job.ts";
 
 /** What a run was fired with: enough to take it up again after a crash, whatever became of its job meanwhile. */
-const runPlan = z.object({ version: z.literal(1), id: z.string(), firedAt: z.string(), spec: jobSpec });
+const runPlan = z.object({
+  version: z.literal(1),
+  id: z.string(),
+  agentId: z.optional(z.string()),
+  firedAt: z.string(),
+  spec: jobSpec,
+});
 
 export interface RunPlan {
   readonly id: string;
+  /** The id that its agent gets: known before there is one, so that none is lost. Undefined in older plans. */
+  readonly agentId?: string | undefined;
   /** ISO 8601, UTC. */
   readonly firedAt: string;
   readonly spec: JobSpec;
@@ -26,6 +34,7 @@ export interface RunFiles {
   readonly createLog: string;
   /** Its answer, as JSON lines. Once this is there, it may have been started. */
   readonly createOutput: string;
+  /** The id of its process and group, which that writes itself before it becomes mngr. */
   readonly createPid: string;
   /** A folder: what mngr takes for the repository's settings. */
   readonly project: string;

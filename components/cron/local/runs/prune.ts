@@ -18,7 +18,7 @@ const keptFolders = 50;
 export async function prune({ spec }: RunPlan, context: RunContext): Promise<void> {
   const ended = readRuns(context.paths, spec.name).filter((run) => run.endedAt !== undefined);
   const withAgent = ended.filter((run) => run.agentIsKept);
-  await destroyAgents(withAgent.slice(spec.keepRuns), spec.mngrProfile, context);
+  await destroyAgents(withAgent.slice(spec.keepRuns), spec.mngrProfile, context, Number.POSITIVE_INFINITY);
   const kept = new Set(withAgent.slice(0, spec.keepRuns).map(({ id }) => id));
   pruneFolders(join(context.paths.runs, spec.name), kept);
   boundRecords(context.paths, spec.name);
@@ -30,44 +30,71 @@ const destroyedAtOnce = 20;
 const retirePatienceMs = 60_000;
 
 /**
- * For a changeling that was removed (all, without a name): nobody will prune its agents any more, so they are destroyed
- * now. One whose worktree has changes that no commit holds stays; so do branches with commits.
+ * For a changeling that was removed (all, without a name) and of which nothing runs: nobody will prune its agents any
+ * more, so they are destroyed now. One whose worktree has changes that no commit holds stays; so do branches with
+ * commits. What keeps one agent keeps no other.
  */
 export async function retire(name: string | undefined, context: RunContext): Promise<void> {
   const until = Date.now() + retirePatienceMs;
   try {
-    const kept = readRuns(context.paths, name).filter((run) => run.agentIsKept && run.endedAt !== undefined);
-    const unsaved = await Promise.all(kept.map((run) => countUncommitted(run.worktree, context.env)));
-    for (const run of kept.filter((_, index) => unsaved[index] !== 0)) {
-      context.log(`${run.id}: its agent stays, for there are uncommitted changes in ${run.worktree}`);
+    // One that is open still is so because its end could not be written down.
+    const kept = readRuns(context.paths, name).filter((run) => run.agentIsKept || run.outcome === undefined);
+    const reasons = await Promise.all(kept.map((run) => whyItStays(run, context)));
+    for (const [index, { id }] of kept.entries()) {
+      if (reasons[index] !== undefined) context.log(`${id}: its agent stays: ${reasons[index]}`);
     }
-    const retired = kept.filter((_, index) => unsaved[index] === 0);
+    const retired = kept.filter((_, index) => reasons[index] === undefined);
     const profiles = Map.groupBy(retired, ({ changeling, id }) => {
       return readPlan(runFiles(context.paths, changeling, id))?.spec.mngrProfile;
     });
     for (const [profile, runs] of profiles) {
-      for (let at = 0; at < runs.length && Date.now() < until; at += destroyedAtOnce) {
-        await destroyAgents(runs.slice(at, at + destroyedAtOnce), profile, context);
+      for (let at = 0; at < runs.length; at += destroyedAtOnce) {
+        await destroyAgents(runs.slice(at, at + destroyedAtOnce), profile, context, until);
       }
     }
   } catch (error) {
-    context.log(`agents stay: ${error instanceof Error ? error.message : error}`);
+    context.log(`agents stay: ${messageOf(error)}`);
   }
 }
 
-/** @param runs with agents that are stopped */
+/** @returns what would be lost with the agent of a run; undefined: nothing */
+async function whyItStays({ worktree }: RecordedRun, context: RunContext): Promise<string | undefined> {
+  try {
+    const count = await countUncommitted(worktree, context.env);
+    return count === 0 ? undefined : `there are uncommitted changes in ${worktree}`;
+  } catch (error) {
+    return `whether there are uncommitted changes in ${worktree} is not known: ${messageOf(error)}`;
+  }
+}
+
+/** Together, or each by itself when that fails; none any more after `until`. @param runs with agents that are stopped */
 async function destroyAgents(
   runs: readonly RecordedRun[],
   mngrProfile: string | undefined,
   context: RunContext,
+  until: number,
 ): Promise<void> {
-  const agents = runs.flatMap(({ agentId }) => agentId ?? []);
+  if (Date.now() >= until) return;
+  try {
+    await destroyTogether(runs, mngrProfile, context);
+  } catch (error) {
+    if (runs.length === 1) context.log(`${runs[0]?.id}: its agent stays: ${messageOf(error)}`);
+    else for (const run of runs) await destroyAgents([run], mngrProfile, context, until);
+  }
+}
+
+async function destroyTogether(
+  runs: readonly RecordedRun[],
+  mngrProfile: string | undefined,
+  context: RunContext,
+): Promise<void> {
+  const agents = runs.flatMap(({ agentId, intendedAgentId }) => agentId ?? intendedAgentId ?? []);
   await context.mngr(mngrProfile).destroy(agents);
   for (const { id, changeling, repo } of runs) {
     appendRecord(context.paths, { event: "destroyed", at: new Date().toISOString(), changeling, id });
     if (repo === undefined) continue;
     await deleteBranchIfEmpty(gitIn(repo, context.env), branchOf(id)).catch((error: unknown) =>
-      context.log(`${id}: its empty branch stays: ${error instanceof Error ? error.message : error}`),
+      context.log(`${id}: its empty branch stays: ${messageOf(error)}`),
     );
   }
 }
@@ -87,4 +114,8 @@ function listFolder(folder: string): string[] {
     if (isMissing(error)) return [];
     throw error;
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -37,8 +37,14 @@ else
 fi
 
 ended_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-printf '{"exitCode":%d,"endedAt":"%s"}\n' "$status" "$ended_at" >"$run_folder/exit.json.new"
-mv "$run_folder/exit.json.new" "$run_folder/exit.json"
+# On a full disk it is tried for a minute: without this file nobody knows how the command ended.
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+  if printf '{"exitCode":%d,"endedAt":"%s"}\n' "$status" "$ended_at" >"$run_folder/exit.json.new" &&
+    mv "$run_folder/exit.json.new" "$run_folder/exit.json"; then
+    break
+  fi
+  sleep 5
+done
 
 if [ -n "${MNGR_AGENT_STATE_DIR:-}" ]; then
   events=$MNGR_AGENT_STATE_DIR/events/changelings

@@ -1,12 +1,13 @@
-import { closeSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { linkSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { ensureFolder, isMissing } from "../../../files.ts";
+import { ensureFolder, isMissing, writePrivateFile } from "../../../files.ts";
 import type { InstallationPaths } from "../../../installation-paths.ts";
 
 /**
  * The ids of open runs, as files beside all installations: ids are agents' names and branches' too, and two stacks of
- * one machine may fire the same changeling in the same second. What is in here is open: after a crash, it is this that
- * has to be taken up again.
+ * one machine may fire the same changeling in the same second. The records say which runs are open; this says which
+ * ids are.
  */
 
 /** Gives out ids: they name seconds, and no second twice. */
@@ -38,16 +39,20 @@ export class RunIds {
   }
 }
 
+/** Whole and at most once: a link is made of a file that is whole already, and only where there is none. */
 function writeClaim(paths: InstallationPaths, id: string): boolean {
-  ensureFolder(folderOf(paths));
+  const folder = folderOf(paths);
+  ensureFolder(folder);
+  const file = join(folder, `.${randomUUID()}`);
   try {
-    const file = openSync(join(folderOf(paths), id), "wx", 0o600);
-    writeSync(file, basename(paths.root));
-    closeSync(file);
+    writePrivateFile(file, basename(paths.root));
+    linkSync(file, join(folder, id));
     return true;
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
     throw error;
+  } finally {
+    rmSync(file, { force: true });
   }
 }
 
@@ -59,10 +64,20 @@ export function releaseRunId(paths: InstallationPaths, id: string): void {
 export function openRunIds(paths: InstallationPaths): { id: string; changeling: string }[] {
   try {
     return readdirSync(folderOf(paths))
-      .filter((id) => readFileSync(join(folderOf(paths), id), "utf8") === basename(paths.root))
+      .filter((id) => !id.startsWith(".") && holderOf(paths, id) === basename(paths.root))
       .map((id) => ({ id, changeling: id.replace(/-\d{4}(-\d\d){5}$/, "") }));
   } catch (error) {
     if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+/** The installation whose run it is; empty when it was released just now. */
+function holderOf(paths: InstallationPaths, id: string): string {
+  try {
+    return readFileSync(join(folderOf(paths), id), "utf8");
+  } catch (error) {
+    if (isMissing(error)) return "";
     throw error;
   }
 }

@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureFolder } from "../../../files.ts";
 import { branchExists, gitIn } from "../../../source/git.ts";
+import type { RecordedRun } from "../../runs/fold.ts";
 import type { Cause } from "../../runs/run.ts";
 import type { JobSpec } from "../job.ts";
 import { appendRecord, readRuns } from "../records.ts";
@@ -13,6 +15,10 @@ import { branchOf, envFolder, type RunPlan, readPlan, runFiles, writePlan } from
 import { prune, retire } from "./prune.ts";
 import { repositoryFolder } from "./repository.ts";
 import { openRunIds, RunIds, releaseRunId } from "./run-ids.ts";
+
+/** How long until something that did not work is tried again; while somebody waits for it. Milliseconds. */
+const pauseMs = 60_000;
+const hurriedPauseMs = 5000;
 
 /** What became of an occasion to fire. */
 export type Fired = { readonly runId: string } | { readonly skipped: string } | { readonly queued: true };
@@ -49,17 +55,24 @@ export class RunKeeper {
 
   /** Takes up the runs that were open when the last scheduler ended. Call once, first. */
   adopt(): void {
-    const openRuns = openRunIds(this.#context.paths);
-    this.#sweepEnvFiles(new Set(openRuns.map(({ id }) => id)));
-    for (const { id, changeling } of openRuns) {
-      const recorded = readRuns(this.#context.paths, changeling).find((run) => run.id === id);
-      const plan = readPlan(runFiles(this.#context.paths, changeling, id));
-      if (recorded === undefined || recorded.outcome !== undefined) releaseRunId(this.#context.paths, id);
-      else if (plan === undefined) this.#giveUp(id, changeling);
-      else {
-        this.#context.log(`${id}: taken up again`);
-        this.#perform(plan, openRun(id));
-      }
+    const { paths, log } = this.#context;
+    const open = readRuns(paths).filter(({ outcome }) => outcome === undefined);
+    const ids = new Set(open.map(({ id }) => id));
+    for (const { id } of openRunIds(paths)) if (!ids.has(id)) releaseRunId(paths, id);
+    this.#sweepEnvFiles(ids);
+    for (const recorded of open) {
+      const { id, changeling } = recorded;
+      const plan = readPlan(runFiles(paths, changeling, id));
+      log(`${id}: taken up again`);
+      if (plan === undefined) this.#giveUp(recorded);
+      else this.#perform(plan, openRun(id));
+    }
+  }
+
+  /** Ends the runs of changelings that were removed while no scheduler was there to do it. */
+  endRemoved(isInstalled: (name: string) => boolean): void {
+    for (const name of this.#open.keys()) {
+      if (!isInstalled(name)) void this.remove(name, "its changeling was removed while no scheduler was running");
     }
   }
 
@@ -161,7 +174,8 @@ export class RunKeeper {
     // A repository that is not there (yet) has no such branch either.
     const isTaken = (each: string) => branchExists(git, branchOf(each));
     const id = await this.#ids.claim(spec.name, firedAt.getTime(), isTaken);
-    const plan = { id, firedAt: firedAt.toISOString(), spec };
+    const agentId = `agent-${randomBytes(16).toString("hex")}`;
+    const plan = { id, agentId, firedAt: firedAt.toISOString(), spec };
     try {
       writePlan(runFiles(paths, spec.name, id), plan);
       appendRecord(paths, {
@@ -172,6 +186,7 @@ export class RunKeeper {
         cause,
         branch: branchOf(id),
         repo: repositoryFolder(paths, spec.repo),
+        agentId,
         ...(request === undefined ? {} : { request }),
       });
     } catch (error) {
@@ -205,18 +220,38 @@ export class RunKeeper {
 
   async #performToEnd(plan: RunPlan, run: OpenRun): Promise<void> {
     const { paths, log } = this.#context;
-    for (;;) {
-      try {
-        const recorded = readRuns(paths, plan.spec.name).find(({ id }) => id === plan.id);
-        if (recorded !== undefined) await performRun(plan, recorded, this.#context, run.interruption.signal);
-        break;
-      } catch (error) {
-        // Its end could not be written down (a full disk): until it is, the run is not over.
-        log(`${plan.id}: ${messageOf(error)}`);
-        await sleep(60_000);
-      }
+    const { signal } = run.interruption;
+    const lines = await this.#insist(run, async () => {
+      const recorded = readRuns(paths, plan.spec.name).find(({ id }) => id === plan.id);
+      return recorded === undefined ? [] : performRun(plan, recorded, this.#context, signal);
+    });
+    for (const line of lines) {
+      // Its agent is stopped: whoever removes it need not wait for a disk.
+      await this.#insist(run, async () => {
+        try {
+          appendRecord(paths, line);
+        } catch (error) {
+          if (!signal.aborted) throw error;
+          log(`${plan.id}: ${messageOf(error)}`);
+        }
+      });
+      if (line.event === "ended")
+        log(`${plan.id}: ${line.outcome}${line.reason === undefined ? "" : ` (${line.reason})`}`);
     }
     releaseRunId(paths, plan.id);
+  }
+
+  /** Until it works: a run is open for as long as its agent can't be stopped, or its end can't be written down. */
+  async #insist<Result>({ id, interruption: { signal } }: OpenRun, work: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        this.#context.log(`${id}: ${messageOf(error)}; it is tried again`);
+        if (signal.aborted) await sleep(hurriedPauseMs);
+        else await sleep(pauseMs, undefined, { signal }).catch(() => {});
+      }
+    }
   }
 
   /** An open run may have a `mngr create` under way that still has to read its own. */
@@ -228,12 +263,25 @@ export class RunKeeper {
     }
   }
 
-  #giveUp(id: string, changeling: string): void {
-    const { paths } = this.#context;
+  /** A run whose plan is gone, or is not to be read: its agent is stopped, and it has failed. */
+  #giveUp(run: RecordedRun): void {
+    const { paths, mngr } = this.#context;
+    const { id, changeling, intendedAgentId = run.agentId } = run;
+    const open = openRun(id);
+    this.#open.set(changeling, open);
     const reason = "it was interrupted, and its plan is gone";
-    const at = new Date().toISOString();
-    appendRecord(paths, { event: "ended", at, changeling, id, outcome: "failed", reason, commits: [] });
-    releaseRunId(paths, id);
+    const end = async () => {
+      const profile = this.#currentSpec(changeling)?.mngrProfile;
+      if (intendedAgentId !== undefined) await mngr(profile).stop(intendedAgentId);
+      const at = new Date().toISOString();
+      appendRecord(paths, { event: "ended", at, changeling, id, outcome: "failed", reason, commits: [] });
+    };
+    void this.#insist(open, end).then(() => {
+      releaseRunId(paths, id);
+      this.#open.delete(changeling);
+      open.end.resolve();
+      void this.#fireQueued(changeling);
+    });
   }
 
   #answered(name: string, request: string): Fired | undefined {

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { readJson, watchFolder } from "../../../files.ts";
+import { readJsonOrNull, watchFolder } from "../../../files.ts";
 import type { Listed } from "../../../mngr/client.ts";
 import type { RunContext } from "./context.ts";
 import { leavesExitStatus } from "./create-agent.ts";
@@ -19,17 +19,18 @@ const exitFile = z.object({ exitCode: z.number(), endedAt: z.string() });
 
 /**
  * Waits for an agent's end. Nothing is kept in memory that a restart would lose: after a crash, it is called again.
+ * @param startedAt when the agent was there, in milliseconds since 1970: its time counts from then
  * @param interruption aborted, with the reason in words, to end the run early
  */
 export function watchAgent(
   plan: RunPlan,
-  agentId: string,
+  { agentId, startedAt }: { readonly agentId: string; readonly startedAt: number },
   context: RunContext,
   interruption: AbortSignal,
 ): Promise<Ending> {
   const { spec } = plan;
   const files = runFiles(context.paths, spec.name, plan.id);
-  const deadline = Date.parse(plan.firedAt) + spec.timeoutSeconds * 1000;
+  const deadline = startedAt + spec.timeoutSeconds * 1000;
   const settling = new Settling({
     isConversational: spec.agent.isConversational,
     isPrinted: spec.agent.args.some((argument) => argument === "-p" || argument === "--print"),
@@ -45,7 +46,7 @@ export function watchAgent(
     // A command that ended in time did so by itself, whatever else is to be seen by now.
     const look = (otherwise?: () => Ending | undefined) => {
       try {
-        const exit = exitFile.safeParse(readJson(files.exit));
+        const exit = exitFile.safeParse(readJsonOrNull(files.exit));
         if (exit.success && Date.parse(exit.data.endedAt) < deadline) {
           return finish({ kind: "exited", exitCode: exit.data.exitCode });
         }
