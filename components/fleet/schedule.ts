@@ -1,7 +1,7 @@
 import { Cron } from "croner";
 import cronstrue from "cronstrue";
 import { checkGrammar, fieldsOf } from "./cron-grammar.ts";
-import { cronOptions } from "./cron-options.ts";
+import { nextFire } from "./cron-times.ts";
 
 /** What is wrong with a schedule, and what to write instead. */
 export interface ScheduleFault {
@@ -30,7 +30,12 @@ export function scheduleInWords(schedule: string): string {
  * @param timezone IANA name
  */
 export function nextFires(schedule: string, timezone: string, from: Date, count: number): Date[] {
-  return new Cron(schedule, cronOptions(timezone)).nextRuns(count, from);
+  const fires: Date[] = [];
+  for (let next = nextFire(schedule, timezone, from.getTime()); next !== undefined && fires.length < count; ) {
+    fires.push(new Date(next));
+    next = nextFire(schedule, timezone, next);
+  }
+  return fires;
 }
 
 /** Everything that can be told of a schedule without its zone; undefined: it is fine. */

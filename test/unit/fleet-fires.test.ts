@@ -40,6 +40,9 @@ describe("fire times where the clocks change", () => {
     ["15 2 * * *", "Australia/Lord_Howe", "2026-10-03T00:00Z", ["2026-10-03T15:30Z", "2026-10-04T15:15Z"]],
     ["0 0 * * *", "America/Santiago", "2026-09-05T12:00Z", ["2026-09-06T04:00Z", "2026-09-07T03:00Z"]],
     ["0 0 * * *", "Africa/Cairo", "2026-04-23T12:00Z", ["2026-04-23T22:00Z", "2026-04-24T21:00Z"]],
+    // A gap from 23:00 to midnight, which would otherwise be of another day.
+    ["0 23 * * *", "America/Nuuk", "2026-03-28T12:00Z", ["2026-03-29T01:00Z", "2026-03-30T00:00Z"]],
+    ["0,30 23 * * 6", "America/Scoresbysund", "2026-03-28T12:00Z", ["2026-03-29T01:00Z", "2026-04-05T00:00Z"]],
     ["30 2 * * 0", "America/New_York", "2026-03-07T12:00Z", ["2026-03-08T07:00Z", "2026-03-15T06:30Z"]],
   ])("%s in %s from %s", (schedule, zone, from, expected) => {
     expect(fires(schedule, zone, from, expected.length)).toEqual(expected);

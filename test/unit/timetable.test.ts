@@ -136,6 +136,63 @@ describe("Timetable", () => {
     expect(timetable.nextDue()).toBe(at("2026-11-21T03:00:00Z"));
   });
 
+  describe("on a clock that was set", () => {
+    const since = at("2026-11-20T03:00:00Z");
+    const dealtWith = [at("2026-11-19T03:00:00Z"), since];
+
+    it.each(["1970-01-01T00:00:20Z", "2021-05-05T05:00:00Z", "2026-11-19T12:00:00Z", "2026-11-18T12:00:00Z"])(
+      "what is on record is not fired again after it started at %s and jumped to the present",
+      (started) => {
+        const timetable = new Timetable();
+        timetable.set(job, since, dealtWith);
+        expect(timetable.takeDue(at(started))).toEqual([]);
+        expect(timetable.takeDue(at("2026-11-20T12:00:00Z"))).toEqual([]);
+        expect(timetable.nextDue()).toBe(at("2026-11-21T03:00:00Z"));
+      },
+    );
+
+    it("what came due while the machine was off is made up for after the jump, once", () => {
+      const timetable = new Timetable();
+      timetable.set(job, since, dealtWith);
+      expect(timetable.takeDue(at("1970-01-01T00:00:20Z"))).toEqual([]);
+      const due = at("2026-11-22T03:00:00Z");
+      expect(timetable.takeDue(at("2026-11-22T12:00:00Z"))).toEqual([{ name: "a", due, isMissed: true }]);
+      expect(timetable.takeDue(at("2026-11-22T12:00:01Z"))).toEqual([]);
+    });
+
+    it("a job that is new is not made up for after the jump", () => {
+      const timetable = new Timetable();
+      timetable.set(job, at("2026-11-20T10:00:00Z"));
+      expect(timetable.takeDue(at("1970-01-01T00:00:20Z"))).toEqual([]);
+      expect(timetable.takeDue(at("2026-11-20T12:00:00Z"))).toEqual([]);
+    });
+
+    it("due times that it passes a second time, while it is hours behind, are not fired again", () => {
+      const timetable = new Timetable();
+      const hourly = { ...job, schedule: "0 * * * *" };
+      const hours = [8, 9, 10, 11].map((hour) => at(`2026-11-20T${String(hour).padStart(2, "0")}:00:00Z`));
+      timetable.set(hourly, hours[3] ?? 0, hours);
+      expect(fired(timetable, "2026-11-20T08:30:00Z", "2026-11-20T12:30:00Z")).toEqual(["a@2026-11-20T12:00:00.000Z"]);
+    });
+
+    it("back by an hour while it runs fires nothing twice", () => {
+      const timetable = new Timetable();
+      timetable.set({ ...job, schedule: "*/30 * * * *" }, at("2026-11-20T10:45:00Z"));
+      expect(fired(timetable, "2026-11-20T11:00:00Z", "2026-11-20T12:10:00Z")).toHaveLength(3);
+      expect(fired(timetable, "2026-11-20T11:10:00Z", "2026-11-20T12:20:00Z")).toEqual([]);
+      expect(timetable.nextDue()).toBe(at("2026-11-20T12:30:00Z"));
+    });
+
+    it("that was years ahead once fires as before when it is right again", () => {
+      const timetable = new Timetable();
+      timetable.set(job, at("2030-06-01T03:00:00Z"), [at("2030-06-01T03:00:00Z")]);
+      expect(fired(timetable, "2026-11-20T12:00:00Z", "2026-11-22T12:00:00Z")).toEqual([
+        "a@2026-11-21T03:00:00.000Z",
+        "a@2026-11-22T03:00:00.000Z",
+      ]);
+    });
+  });
+
   it("refuses a schedule or a zone that can't be read, and keeps the others", () => {
     const timetable = new Timetable();
     timetable.set(job, at("2026-11-20T12:00:00Z"));

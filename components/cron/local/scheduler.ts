@@ -12,7 +12,7 @@ import { JobStore } from "./job-store.ts";
 import { RequestInbox } from "./request-inbox.ts";
 import type { Answer, Request } from "./requests.ts";
 import { AgentPoll } from "./runs/agent-poll.ts";
-import { lastDue } from "./runs/occasions.ts";
+import { recentDues } from "./runs/occasions.ts";
 import { RunKeeper } from "./runs/run-keeper.ts";
 import { type DueJob, isMissed, Timetable } from "./timetable.ts";
 
@@ -103,12 +103,12 @@ export class Scheduler {
   #readJobs(): void {
     if (!this.#store.refresh()) return;
     const jobs = this.#store.jobs();
-    const now = Date.now();
     const present = new Set(jobs.map(({ spec }) => spec.name));
     for (const name of this.#timetable.names()) if (!present.has(name)) this.#timetable.delete(name);
     for (const { spec, installedAt } of jobs) {
       try {
-        this.#timetable.set(spec, Math.max(Math.min(installedAt, now), lastDue(this.#paths, spec.name)));
+        const dealtWith = recentDues(this.#paths, spec.name);
+        this.#timetable.set(spec, Math.max(installedAt, ...dealtWith), dealtWith);
       } catch (error) {
         this.#timetable.delete(spec.name);
         this.#log(`${spec.name} is not scheduled: ${messageOf(error)}`);

@@ -5,8 +5,9 @@ import { becomeDaemon, type DaemonPlace, type DaemonState, daemonState } from ".
 
 /** What the scheduler is made of, and what it shares with those who check schedules beforehand. */
 export const schedulerSources = [
-  ...["cron/local", "cron/runs", "mngr", "fleet/cron-options", "installed-file", "installed-secrets"],
-  ...["canonical-json", "masking", "plain-text", "source/git", "source/credentials", "run-program"],
+  ...["cron/local", "cron/runs", "mngr", "fleet/cron-options", "fleet/cron-times", "installed-file"],
+  ...["installed-secrets", "canonical-json", "masking", "plain-text", "source/git", "source/credentials"],
+  ...["run-program", "files"],
 ];
 
 export function schedulerPlace(paths: InstallationPaths): DaemonPlace {

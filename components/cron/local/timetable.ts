@@ -1,5 +1,4 @@
-import { Cron } from "croner";
-import { cronOptions } from "../../fleet/cron-options.ts";
+import { lastFire, nextFire } from "../../fleet/cron-times.ts";
 
 /** When jobs come due: pure arithmetic on a clock that is handed in. Times are milliseconds since 1970. */
 
@@ -30,27 +29,37 @@ export interface DueJob {
 
 interface Entry {
   readonly job: TimetableJob;
-  /** All due times up to here have been dealt with. */
+  /** All due times up to here have been dealt with, as far as the clock can be believed. */
   considered: number;
+  /** What was dealt with when the clock showed a later time: it counts once the clock has come there again. */
+  horizon: number;
+  /** Due times that were fired, skipped or queued: those are not due again, whatever the clock did. */
+  readonly dealtWith: Set<number>;
   /** The first due time after `considered`; Infinity for a disabled job, or one that never comes due again. */
   next: number;
 }
+
+/** So many due times are remembered one by one. */
+const mostDealtWith = 500;
 
 export class Timetable {
   readonly #entries = new Map<string, Entry>();
 
   /**
    * Adds a job, or takes over a change of it.
-   * @param since nothing that was due before is made up for: when the job was installed, or the last due time on record
+   * @param since nothing that was due before is made up for: when the job was installed, or the last due time on
+   *   record. It may lie ahead, when the clock is behind, or was ahead
+   * @param dealtWith due times on record
    * @throws when its schedule or its zone can't be read
    */
-  set(job: TimetableJob, since: number): void {
+  set(job: TimetableJob, since: number, dealtWith: Iterable<number> = []): void {
     const known = this.#entries.get(job.name);
     if (known !== undefined && isSame(known.job, job)) return;
     const considered = Math.max(since, known?.considered ?? Number.NEGATIVE_INFINITY);
-    const entry = { job, considered, next: Number.POSITIVE_INFINITY };
-    entry.next = nextOf(entry);
-    this.#entries.set(job.name, entry);
+    const dues = new Set([...dealtWith, ...(known?.dealtWith ?? [])]);
+    const horizon = Math.max(considered, known?.horizon ?? considered);
+    const entry = { job, considered, horizon, dealtWith: dues };
+    this.#entries.set(job.name, { ...entry, next: nextOf(entry) });
   }
 
   delete(name: string): void {
@@ -65,14 +74,13 @@ export class Timetable {
   takeDue(now: number): DueJob[] {
     const due: DueJob[] = [];
     for (const entry of this.#entries.values()) {
-      if (entry.considered > now + clockSlackMs) {
-        entry.considered = now;
-        entry.next = nextOf(entry);
-      }
+      setClock(entry, now);
       if (entry.next > now) continue;
-      const last = lastOf(entry, now);
-      due.push({ name: entry.job.name, due: last, isMissed: isMissed(last, now) });
+      const { name, schedule, timezone } = entry.job;
+      const last = lastFire(schedule, timezone, entry.next, now);
       entry.considered = last;
+      if (!entry.dealtWith.has(last)) due.push({ name, due: last, isMissed: isMissed(last, now) });
+      remember(entry.dealtWith, last);
       entry.next = nextOf(entry);
     }
     return due;
@@ -86,26 +94,34 @@ export class Timetable {
   }
 }
 
+/** Takes a clock that was set into account: back, or forward again to where it has been. */
+function setClock(entry: Entry, now: number): void {
+  const { considered, horizon } = entry;
+  if (considered > now + clockSlackMs) {
+    entry.horizon = Math.max(horizon, considered);
+    entry.considered = now;
+  } else if (horizon > considered && horizon <= now) {
+    entry.considered = horizon;
+  } else return;
+  entry.next = nextOf(entry);
+}
+
+function remember(dealtWith: Set<number>, due: number): void {
+  dealtWith.add(due);
+  for (const oldest of dealtWith) {
+    if (dealtWith.size <= mostDealtWith) return;
+    dealtWith.delete(oldest);
+  }
+}
+
 function isSame(a: TimetableJob, b: TimetableJob): boolean {
   return a.enabled === b.enabled && a.schedule === b.schedule && a.timezone === b.timezone;
 }
 
-/** Made anew each time, and not kept: each takes 80 kB. */
-function cronOf({ schedule, timezone }: TimetableJob): Cron {
-  return new Cron(schedule, { ...cronOptions(timezone), paused: true });
-}
-
-function nextOf({ job, considered }: Entry): number {
-  const cron = cronOf(job);
+/** The first due time after `considered` that was not dealt with before. @throws when its schedule or zone can't be read */
+function nextOf({ job, considered, dealtWith }: Omit<Entry, "next">): number {
+  let next = nextFire(job.schedule, job.timezone, considered);
   if (!job.enabled) return Number.POSITIVE_INFINITY;
-  return cron.nextRun(new Date(considered))?.getTime() ?? Number.POSITIVE_INFINITY;
-}
-
-/** The last due time up to `now`; `next` is one. */
-function lastOf({ job, next }: Entry, now: number): number {
-  const cron = cronOf(job);
-  // croner looks back from a whole second, itself not included.
-  const last = cron.previousRuns(1, new Date(now + 1000))[0]?.getTime() ?? next;
-  if (last <= now) return Math.max(last, next);
-  return Math.max(cron.previousRuns(1, new Date(last))[0]?.getTime() ?? next, next);
+  while (next !== undefined && dealtWith.has(next)) next = nextFire(job.schedule, job.timezone, next);
+  return next ?? Number.POSITIVE_INFINITY;
 }

@@ -10,9 +10,10 @@ const mostOccasions = 20;
 
 type Occasion = Extract<RecordLine, { cause: Cause }>;
 
-/** The last due time that was fired, skipped or queued. Milliseconds since 1970; -Infinity when there was none. */
-export function lastDue(paths: InstallationPaths, name: string): number {
-  return Math.max(...recentOccasions(paths, name).map(({ cause }) => dueOf(cause)));
+/** Due times that were fired, skipped or queued, as far back as is looked. Milliseconds since 1970. */
+export function recentDues(paths: InstallationPaths, name: string): number[] {
+  const causes = [...recentLines(paths, name)].flatMap((line) => ("cause" in line ? [line.cause] : []));
+  return causes.flatMap((cause) => (cause.kind === "manual" ? [] : [Date.parse(cause.due)]));
 }
 
 /** Of a run that was queued, and neither fired nor given up. */
