@@ -40,6 +40,7 @@ for (const changeling of crons) {
   new CronChangeling(changeling.name, {
     ...changeling,
     mngrProfile: fleet.mngrProfile,
+    maxRunsAtOnce: fleet.maxRunsAtOnce,
     modal,
     secretValues: secretsOf(changeling),
   });

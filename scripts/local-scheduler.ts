@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import * as z from "zod/mini";
 import { releaseAllRunIds } from "../components/cron/local/runs/run-ids.ts";
+import { writeSettings } from "../components/cron/local/settings.ts";
 import { startScheduler, stopScheduler } from "../components/cron/local/supervise.ts";
 import { removeEmptyFolders } from "../components/empty-folders.ts";
 import { installationPaths } from "../components/installation-paths.ts";
@@ -9,10 +10,11 @@ import { printNote } from "../components/terminal.ts";
 import { runScript } from "./script.ts";
 
 await runScript({
-  variables: z.object({ INSTALLATION: z.string() }),
+  variables: z.object({ INSTALLATION: z.string(), MAX_RUNS_AT_ONCE: z.optional(z.string()) }),
   timeoutSeconds: 180,
-  async apply({ INSTALLATION: installation }) {
+  async apply({ INSTALLATION: installation, MAX_RUNS_AT_ONCE: most }) {
     await stopScheduler(installation, { endRuns: false });
+    writeSettings(installationPaths(installation), most === undefined ? undefined : Number(most));
     const { pid, supervisor } = await startScheduler(installation);
     printNote(`scheduler running (pid ${pid}, ${supervisor})\n`);
     return { scheduler: "running" };

@@ -11,6 +11,11 @@ export interface CronChangelingArgs extends ChangelingOptions {
   readonly secretValues?: Readonly<Record<string, pulumi.Input<string>>>;
   /** mngr profile that puts the agent aside from the person's own. */
   readonly mngrProfile?: string | undefined;
+  /**
+   * How many runs of the stack's local changelings may go on at once; the same for all of them. By default as many as
+   * the machine has cores, at least 2.
+   */
+  readonly maxRunsAtOnce?: number | undefined;
   /** For `provider: "modal"`: where it goes, from `modalPlace`. */
   readonly modal?: ModalPlace | undefined;
 }
@@ -34,10 +39,10 @@ export class CronChangeling extends pulumi.ComponentResource {
 
   constructor(name: string, args: CronChangelingArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("changelings:cron:CronChangeling", name, {}, withAlias(opts, args.renamedFrom));
-    const { secretValues = {}, mngrProfile, modal, ...options } = args;
+    const { secretValues = {}, mngrProfile, maxRunsAtOnce, modal, ...options } = args;
     this.declared = checkedArgs(`changeling "${name}"`, () => changelingOf(name, options));
     if (this.declared.provider === "local") {
-      localCron(this, { declared: this.declared, mngrProfile, secretValues });
+      localCron(this, { declared: this.declared, mngrProfile, maxRunsAtOnce, secretValues });
     } else {
       required(name, modal).deploy(this, { declared: this.declared, secretValues });
     }

@@ -3,7 +3,7 @@ import type { StockChangeling } from "../../changelings/stock.ts";
 import { type DeclaredCron, isRepoUrl } from "../fleet/index.ts";
 import { type Anchors, absolutePath, portablePath } from "../portable-path.ts";
 import { agentEnvironment, agentOf, environmentOfAgent, yes } from "./agent-environment.ts";
-import type { JobSpec } from "./local/job.ts";
+import { catchUpWithinDefault, type JobSpec } from "./local/job.ts";
 
 /** A job of the local scheduler as the environment of its Command. */
 export const jobEnvironment = z.object({
@@ -13,6 +13,8 @@ export const jobEnvironment = z.object({
   REPO: z.string(),
   OVERLAP: z.enum(["skip", "queue"]),
   CATCH_UP: z.enum(["yes", "no"]),
+  /** In seconds; absent: the default. */
+  CATCH_UP_WITHIN_SECONDS: z.optional(z.string()),
   /** Absent: its base branch is fetched before each run. */
   FETCH: z.optional(z.literal("no")),
   MNGR_PROFILE: z.optional(z.string()),
@@ -35,6 +37,8 @@ export function environmentOfJob(changeling: DeclaredCron, context: JobContext):
     REPO: isRepoUrl(changeling.repo) ? changeling.repo : portablePath(changeling.repo, context.anchors),
     OVERLAP: changeling.overlap,
     CATCH_UP: yes(changeling.catchUp),
+    CATCH_UP_WITHIN_SECONDS:
+      changeling.catchUpWithinSeconds === catchUpWithinDefault ? undefined : String(changeling.catchUpWithinSeconds),
     FETCH: changeling.fetch ? undefined : "no",
     MNGR_PROFILE: context.mngrProfile,
   };
@@ -81,6 +85,9 @@ export function jobOfEnvironment(
     branch: from.BRANCH,
     // Nothing where nothing was declared: then a job is what it was before there was this option.
     ...(from.FETCH === "no" ? { fetch: false } : {}),
+    ...(from.CATCH_UP_WITHIN_SECONDS === undefined
+      ? {}
+      : { catchUpWithinSeconds: Number(from.CATCH_UP_WITHIN_SECONDS) }),
     agent: agentOf(from, context.stock),
     mngrProfile: from.MNGR_PROFILE,
   };

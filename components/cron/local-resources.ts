@@ -17,6 +17,7 @@ import { LocalScheduler } from "./local-scheduler.ts";
 export interface LocalCronArgs {
   readonly declared: DeclaredCron;
   readonly mngrProfile: string | undefined;
+  readonly maxRunsAtOnce: number | undefined;
   /** By the name of their variable. */
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
 }
@@ -39,7 +40,7 @@ export function localCron(parent: pulumi.Resource, args: LocalCronArgs): pulumi.
   const drift = jobDrift(paths, installedName, (installed) =>
     statedJob(stated, { declared: environment, installed, context }),
   );
-  const opts = { parent, dependsOn: [localScheduler(), ...secrets] };
+  const opts = { parent, dependsOn: [localScheduler(args.maxRunsAtOnce), ...secrets] };
   return scriptCommand(
     `${name}-job`,
     {
@@ -52,4 +53,7 @@ export function localCron(parent: pulumi.Resource, args: LocalCronArgs): pulumi.
 }
 
 /** One for the whole stack, made with the first changeling that needs it. */
-const localScheduler = perRun(() => new LocalScheduler("scheduler", { installation: thisInstallation() }));
+const localScheduler = perRun(
+  (maxRunsAtOnce: number | undefined) =>
+    new LocalScheduler("scheduler", { installation: thisInstallation(), maxRunsAtOnce }),
+);

@@ -8,6 +8,8 @@ import { schedulerState } from "./local/state.ts";
 export interface LocalSchedulerArgs {
   /** Id of the installation whose jobs it fires; see `installationId`. */
   readonly installation: string;
+  /** How many runs may go on at once; undefined: as many as the machine has cores, at least 2. */
+  readonly maxRunsAtOnce?: number | undefined;
 }
 
 /**
@@ -24,7 +26,10 @@ export class LocalScheduler extends pulumi.ComponentResource {
       name,
       {
         script: "local-scheduler",
-        environment: { INSTALLATION: claimedInstallation() },
+        environment: {
+          INSTALLATION: claimedInstallation(),
+          MAX_RUNS_AT_ONCE: args.maxRunsAtOnce === undefined ? undefined : String(args.maxRunsAtOnce),
+        },
         drift: drifted(
           !state.alive
             ? "the scheduler is not running"

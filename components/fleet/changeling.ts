@@ -53,6 +53,8 @@ export interface DeclaredCron {
   readonly overlap: "skip" | "queue";
   /** Whether a schedule time that passed while the machine slept is made up for, once. */
   readonly catchUp: boolean;
+  /** Local alone: a schedule time is not fired later than this many seconds. */
+  readonly catchUpWithinSeconds: number;
   /** Local alone: whether the base branch of a repository that is declared by its path is fetched before a run. */
   readonly fetch: boolean;
   /** How long a conversational agent must have been waiting before its run counts as done. */
@@ -138,6 +140,8 @@ export interface Fleet {
   readonly file: string;
   /** mngr profile that puts the fleet's agents aside; undefined: the person's own. */
   readonly mngrProfile: string | undefined;
+  /** How many runs may go on at once on this machine; undefined: as many as it has cores, at least 2. */
+  readonly maxRunsAtOnce?: number | undefined;
   /** In the order of their names. */
   readonly changelings: readonly Changeling[];
   readonly forwarding: Forwarding;

@@ -41,6 +41,7 @@ export type Declaration = CronDeclaration | WebDeclaration;
 /** What the text of a fleet file says, and all that is wrong with that. */
 export interface Declared {
   readonly mngrProfile: string | undefined;
+  readonly maxRunsAtOnce: number | undefined;
   readonly timezone: string | undefined;
   readonly forwarding: ForwardingOptions;
   readonly declarations: readonly Declaration[];
@@ -51,6 +52,7 @@ export interface Declared {
 
 const ownKeys = z.object({
   mngr_profile: fileOptions.mngr_profile,
+  max_runs_at_once: fileOptions.max_runs_at_once,
   timezone: fileOptions.timezone,
   forwarding: fileOptions.forwarding,
 });
@@ -63,6 +65,7 @@ export function declare(file: Table): Declared {
   }
   const {
     mngr_profile: mngrProfile,
+    max_runs_at_once: maxRunsAtOnce,
     timezone,
     forwarding,
   } = ownKeys.parse(soundOptions(file, [], findings, ownKeys.shape).table);
@@ -96,7 +99,7 @@ export function declare(file: Table): Declared {
   findings.push(...renameFindings(new Map(renames), names));
   const unsoundOf = new Map(declarations.map(({ name, unsound }) => [name, unsound]));
   return {
-    ...{ mngrProfile, timezone, forwarding, declarations, findings },
+    ...{ mngrProfile, maxRunsAtOnce, timezone, forwarding, declarations, findings },
     isOfStandIn(finding) {
       const [table, name, option] = finding.path;
       if (table === "defaults") return isOfStandIn(finding, name, defaults.unsound);

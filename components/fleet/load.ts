@@ -57,7 +57,8 @@ export async function loadFleet({ file, edited, context }: LoadOptions): Promise
   const faults = await located(file, source.text, distinct([...declared.findings, ...further, ...exposures]));
   if (faults.some(({ severity }) => severity === "error")) return { faults };
   const forwarding = resolvedForwarding(declared.forwarding);
-  return { fleet: { file, mngrProfile: declared.mngrProfile, changelings, forwarding }, faults };
+  const { mngrProfile, maxRunsAtOnce } = declared;
+  return { fleet: { file, mngrProfile, maxRunsAtOnce, changelings, forwarding }, faults };
 }
 
 /** What others could see of the file. */

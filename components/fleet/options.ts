@@ -39,6 +39,13 @@ export const fileOptions = {
     example: "changelings",
     defaultInWords: "your own profile: the agents stand in your `mngr list`",
   }),
+  max_runs_at_once: option(z.optional(z.int().check(z.gte(1), z.lte(1000))), {
+    description:
+      "How many runs of the fleet may go on at once on this machine. The rest wait, in the order in which they came due. A run that is asked for by hand neither waits nor counts.",
+    unit: "runs",
+    example: 4,
+    defaultInWords: "as many as the machine has cores, at least 2",
+  }),
   timezone: option(z.optional(z.string()), {
     description: "The zone of every changeling that names none.",
     unit: "IANA time zone",

@@ -42,6 +42,7 @@ export function resolvedCron(name: string, options: CronOptions, decided: Decide
     timeoutSeconds: options.timeout_seconds,
     overlap: options.overlap,
     catchUp: options.catch_up,
+    catchUpWithinSeconds: durationSeconds(options.catch_up_within),
     fetch: options.fetch,
     settleSeconds: options.settle_seconds,
     keepRuns: options.keep_runs,

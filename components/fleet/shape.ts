@@ -141,7 +141,7 @@ function badFormat(place: KeyPath, option: string, value: string, remedy: string
     return error(place, message, "write the name of the variable that holds the secret, not the secret");
   }
   if (option === "renamed_from") return error(place, `${shown(value)} is no changeling's name`, remedy);
-  if (option === "snapshot_max_age" || option.endsWith("_ttl"))
+  if (option === "snapshot_max_age" || option === "catch_up_within" || option.endsWith("_ttl"))
     return error(place, `${shown(value)} is no duration`, remedy);
   return error(place, `${shown(value)} is no ${option.replace("_", " ")}: letters, digits, - and _`, remedy);
 }

@@ -48,6 +48,10 @@ export function unfitCronOptions(options: CronOptions): UnfitOptions {
   if (options.image !== "pinned") refuse(ofPinned, (key) => needs(key, 'image = "pinned"'));
   if (options.image !== "snapshot") refuse(["snapshot_max_age"], (key) => needs(key, 'image = "snapshot"'));
   refuse(["catch_up"], () => neverSleeps);
+  refuse(["catch_up_within"], () => ({
+    ...neverSleeps,
+    message: 'catch_up_within means nothing for the provider "modal", whose schedules never sleep',
+  }));
   refuse(["fetch"], () => alwaysClones);
   return unfit;
 }

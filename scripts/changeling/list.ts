@@ -9,7 +9,7 @@ import { type Deployed, type DeployedFleet, deployedFleet } from "./deployed.ts"
 import { requireStack } from "./known-stack.ts";
 import { warnUnreached } from "./modal-side.ts";
 import { examples } from "./program.ts";
-import { lastRuns } from "./recorded-runs.ts";
+import { lastRuns, waitingRuns } from "./recorded-runs.ts";
 import { runInWords } from "./run-text.ts";
 import { table } from "./table.ts";
 import { fromNow, shortTime } from "./times.ts";
@@ -27,6 +27,8 @@ export interface ListedChangeling {
   /** ISO 8601, UTC; null while paused, and for what does not fire. */
   readonly nextRun: string | null;
   readonly lastRun: Run | null;
+  /** Since when a run of it that came due has waited for others to end. ISO 8601, UTC; null: none waits. */
+  readonly waitingSince: string | null;
   /** Why it does not fire although nobody paused it; null: it does. */
   readonly problem: string | null;
 }
@@ -104,6 +106,7 @@ export async function listed(
   now: Date = new Date(),
 ): Promise<ListedChangeling[]> {
   const runs = changelings.length === 0 ? [] : await lastRuns(context, modal);
+  const waiting = new Map(waitingRuns(context).map(({ changeling, since }) => [changeling, since]));
   return changelings.map((each) => ({
     name: each.name,
     kind: "cron",
@@ -114,6 +117,7 @@ export async function listed(
     enabled: each.enabled,
     nextRun: nextRunOf(each, now)?.toISOString() ?? null,
     lastRun: runs.find(({ changeling, provider }) => changeling === each.name && provider === each.provider) ?? null,
+    waitingSince: (each.provider === "local" ? waiting.get(each.name) : undefined) ?? null,
     problem: each.problem ?? null,
   }));
 }
@@ -154,9 +158,14 @@ export function fleetText(fleet: readonly ListedChangeling[]): string {
       each.scheduleInWords,
       each.timezone,
       nextRunText(each),
-      each.lastRun === null ? "never" : runInWords(each.lastRun),
+      lastRunText(each),
     ]),
   );
+}
+
+function lastRunText({ waitingSince, lastRun }: ListedChangeling, now: Date = new Date()): string {
+  if (waitingSince !== null) return `waiting for other runs, due ${fromNow(new Date(waitingSince), now)}`;
+  return lastRun === null ? "never" : runInWords(lastRun, now);
 }
 
 function nextRunText({ problem, nextRun, timezone }: ListedChangeling): string {

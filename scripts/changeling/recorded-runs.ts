@@ -1,4 +1,6 @@
+import { installedNames } from "../../components/cron/local/installed-files.ts";
 import { readRuns } from "../../components/cron/local/records.ts";
+import { type Waiting, waitingOf } from "../../components/cron/local/runs/occasions.ts";
 import type { RunPlace, RunsVolume, WhichRuns } from "../../components/cron/modal/remote-runs.ts";
 import { newestFirst, type RecordedRun } from "../../components/cron/runs/fold.ts";
 import type { CronProvider } from "../../components/fleet/index.ts";
@@ -15,6 +17,14 @@ export async function recordedRuns(place: Place, modal: ModalSide, which: WhichR
     readRemoteRuns(volume, timeoutSeconds, { ...which, firing }),
   );
   return newestFirst([...on("local", local), ...on("modal", remote)]).slice(0, which.limit);
+}
+
+/** What came due on this machine and waits for other runs to end, the longest first. */
+export function waitingRuns(place: Place, name?: string): Waiting[] {
+  if (!looksAt(place, "local")) return [];
+  const waiting = installedNames(place.paths).flatMap((each) => waitingOf(place.paths, each) ?? []);
+  const wanted = name === undefined ? waiting : waiting.filter(({ changeling }) => changeling === name);
+  return wanted.sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
 }
 
 /** The last run of each changeling on each provider; with a warning when Modal's can't be had. */

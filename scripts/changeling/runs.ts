@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import type { Waiting } from "../../components/cron/local/runs/occasions.ts";
 import type { Run } from "../../components/cron/runs/run.ts";
 import { answer, contextOf, type Place, providerOption } from "./context.ts";
 import { requireKnown } from "./deployed.ts";
@@ -6,7 +7,7 @@ import { refuseWeb } from "./kinds.ts";
 import { requireStack } from "./known-stack.ts";
 import { type ModalSide, modalSide, warnUnreached } from "./modal-side.ts";
 import { examples } from "./program.ts";
-import { recordedRuns } from "./recorded-runs.ts";
+import { recordedRuns, waitingRuns } from "./recorded-runs.ts";
 import { table } from "./table.ts";
 import { duration, shortTime } from "./times.ts";
 
@@ -23,8 +24,10 @@ export function addRuns(program: Command): void {
       if (name !== undefined) refuseWeb(context, name, "runs");
       const modal = await modalSide(context, name);
       const runs = await recordedRuns(context, modal, { name, limit: options.limit });
-      if (runs.length === 0) await requireAny(context, modal, name);
-      answer(context, runs, runs.length === 0 ? "No runs yet." : runsText(runs));
+      const waiting = waitingRuns(context, name);
+      const all = [...waiting.map((each) => ({ ...each, outcome: "waiting" })), ...runs];
+      if (all.length === 0) await requireAny(context, modal, name);
+      answer(context, all, all.length === 0 ? "No runs yet." : runsText(runs, waiting));
       warnUnreached(modal);
     });
 }
@@ -35,7 +38,15 @@ async function requireAny(place: Place, modal: ModalSide, name: string | undefin
   else if (modal.kind !== "unreached") await requireStack(place, modal);
 }
 
-export function runsText(runs: readonly Run[]): string {
+export function runsText(runs: readonly Run[], waiting: readonly Waiting[] = [], now: Date = new Date()): string {
+  const waits = waiting.map(({ changeling, cause, since }) => [
+    changeling,
+    "",
+    cause.kind.replace("_", " "),
+    "waiting",
+    duration((now.getTime() - Date.parse(since)) / 1000),
+    "for other runs to end",
+  ]);
   const rows = runs.map((run) => [
     run.id,
     shortTime(new Date(run.firedAt)),
@@ -45,7 +56,7 @@ export function runsText(runs: readonly Run[]): string {
     whatCameOf(run),
   ]);
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return table(["RUN", `FIRED (${zone})`, "WHY", "OUTCOME", "TOOK", "WHAT"], rows);
+  return table(["RUN", `FIRED (${zone})`, "WHY", "OUTCOME", "TOOK", "WHAT"], [...waits, ...rows]);
 }
 
 function whatCameOf({ reason, commits, warnings }: Run): string {

@@ -48,6 +48,10 @@ describe("runReport", () => {
     ]);
     expect(runInWords(warned, new Date(`${run.endedAt}`))).toBe("succeeded just now: 1 commit (1 warning)");
     expect(runsText([warned])).toContain("Fix one; warning: main was moved");
+    const cause = { kind: "schedule", due: "2026-11-21T05:00:00Z" } as const;
+    const waits = { changeling: "fairy", cause, since: "2026-11-21T05:00:00Z" };
+    const text = runsText([], [waits], new Date("2026-11-21T05:02:05Z"));
+    expect(text).toMatch(/fairy +schedule +waiting +2 min 5 s +for other runs to end/);
   });
 
   it.each([

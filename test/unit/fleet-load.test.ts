@@ -43,6 +43,7 @@ describe("a name alone", () => {
             timeoutSeconds: 3600,
             overlap: "skip",
             catchUp: true,
+            catchUpWithinSeconds: 86_400,
             fetch: true,
             settleSeconds: 60,
             keepRuns: 5,
@@ -89,6 +90,7 @@ timeout_seconds = 60
 settle_seconds = 5
 overlap = "queue"
 catch_up = false
+catch_up_within = "2h"
 fetch = false
 keep_runs = 0
 description = "First"
@@ -125,6 +127,7 @@ renamed_from = "omega"
       timeoutSeconds: 60,
       overlap: "queue",
       catchUp: false,
+      catchUpWithinSeconds: 7200,
       fetch: false,
       settleSeconds: 5,
       keepRuns: 0,

@@ -57,7 +57,7 @@ describe("a mngr create", () => {
     const project = join(home, "project");
     mkdirSync(project);
     writeFileSync(join(project, "settings.toml"), "");
-    const output = { cwd: repo, project, stdout: join(home, "out"), stderr: join(home, "err") };
+    const output = { cwd: repo, project, stdout: join(home, "out"), stderr: join(home, "err"), pid: join(home, "pid") };
     for (const [given, wanted] of [
       [noProjectFolder, project],
       ["/chosen", "/chosen"],

@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync, utimesSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { jobPath, writeJob } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
-import { readRuns } from "../../components/cron/local/records.ts";
+import { appendRecord, readLines, readRuns } from "../../components/cron/local/records.ts";
+import { waitingOf } from "../../components/cron/local/runs/occasions.ts";
 import { Scheduler } from "../../components/cron/local/scheduler.ts";
+import { maxRunsAtOnce, writeSettings } from "../../components/cron/local/settings.ts";
 import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
 
 /** The scheduler on a clock that the test moves. There is no mngr and no repository here: each run fails at once. */
@@ -127,6 +129,86 @@ describe("a due time", () => {
     await wakeupsUntil("2026-11-20T13:30:00Z");
     await recorded("a");
     expect(causes("a")).toEqual([{ kind: "schedule", due: "2026-11-20T13:30:00.000Z" }]);
+  });
+});
+
+describe("a due time that was missed", () => {
+  it("is skipped, with the reason, when it is longer ago than catch_up_within", async () => {
+    install("default", { schedule: "0 3 20 * *" });
+    install("long", { schedule: "0 3 20 * *", catchUpWithinSeconds: 30 * 86_400 });
+    install("short", { schedule: "0 7 * * *", catchUpWithinSeconds: 1800 });
+    scheduler.start();
+    vi.setSystemTime("2026-12-22T08:00:00Z");
+    await vi.advanceTimersByTimeAsync(60_000);
+    await recorded("long");
+    const why =
+      "it came due while the scheduler was not running or the machine was asleep, and that is longer ago than";
+    expect(readRuns(paths, "default")).toMatchObject([
+      { outcome: "skipped", reason: `${why} its catch_up_within of 24 h`, cause: { kind: "schedule" } },
+    ]);
+    expect(readRuns(paths, "short")).toMatchObject([
+      { outcome: "skipped", reason: `${why} its catch_up_within of 30 min` },
+    ]);
+    expect(causes("long")).toEqual([{ kind: "catch_up", due: "2026-12-20T03:00:00.000Z" }]);
+  });
+});
+
+describe("max_runs_at_once", () => {
+  const names = Array.from({ length: 8 }, (_, n) => `job-${n}`);
+  let log: string[];
+
+  function startWith(most: number): void {
+    log = [];
+    writeSettings(paths, most);
+    scheduler = new Scheduler(paths, { PATH: "/nowhere", HOME: home }, (event) => log.push(event), exit);
+    scheduler.start();
+  }
+  const open = () =>
+    log.filter((line) => / fired \(/.test(line)).length - log.filter((line) => / failed \(/.test(line)).length;
+
+  it("lets so many runs go on, and the rest in order; the record says how long each waited", async () => {
+    for (const name of names) install(name, { schedule: "1 12 * * *" });
+    startWith(3);
+    let most = 0;
+    vi.setSystemTime("2026-11-20T12:01:00Z");
+    await vi.advanceTimersByTimeAsync(60_000);
+    await vi.waitFor(() => {
+      most = Math.max(most, open());
+      expect(readRuns(paths).filter(({ outcome }) => outcome === "failed")).toHaveLength(names.length);
+    }, 15_000);
+    expect(most).toBeLessThanOrEqual(3);
+    const lines = names.flatMap((name) => readLines(paths, name));
+    expect(lines.filter(({ event }) => event === "queued")).toHaveLength(5);
+    expect(readRuns(paths).filter(({ waitedSeconds }) => waitedSeconds !== undefined)).toHaveLength(5);
+    const fired = log.filter((line) => / fired \(/.test(line)).map((line) => line.replace(/-\d{4}-.*/, ""));
+    expect(fired).toEqual(names);
+  });
+
+  it("shows what waits, and skips what waited for too long without making an agent", async () => {
+    install("busy", { schedule: "1 12 * * *" });
+    install("waits", { schedule: "1 12 * * *", catchUpWithinSeconds: 600 });
+    const cause = { kind: "schedule", due: "2026-11-20T11:00:00.000Z" } as const;
+    appendRecord(paths, { event: "queued", at: cause.due, changeling: "waits", cause });
+    expect(waitingOf(paths, "waits")).toEqual({ changeling: "waits", cause, since: cause.due });
+    startWith(1);
+    await vi.waitFor(() => expect(readRuns(paths, "waits")).toHaveLength(1));
+    expect(readRuns(paths, "waits")).toMatchObject([
+      {
+        outcome: "skipped",
+        agentId: undefined,
+        reason:
+          "it waited for other runs since 2026-11-20T11:00:00.000Z, and that is longer ago than its catch_up_within of 10 min",
+      },
+    ]);
+    expect(waitingOf(paths, "waits")).toBeUndefined();
+  });
+
+  it("is by default the number of cores, at least 2", () => {
+    expect(maxRunsAtOnce(paths)).toBe(Math.max(2, availableParallelism()));
+    writeSettings(paths, 1);
+    expect(maxRunsAtOnce(paths)).toBe(1);
+    writeSettings(paths, undefined);
+    expect(maxRunsAtOnce(paths)).toBe(Math.max(2, availableParallelism()));
   });
 });
 

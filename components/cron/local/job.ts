@@ -9,6 +9,8 @@ export const jobSpec = z.strictObject({
   schedule: z.string(),
   timezone: z.string(),
   catchUp: z.boolean(),
+  /** A due time is not fired later than this; undefined: the default. */
+  catchUpWithinSeconds: z.optional(z.number()),
   overlap: z.enum(["skip", "queue"]),
   timeoutSeconds: z.number(),
   settleSeconds: z.number(),
@@ -38,6 +40,9 @@ export const jobSpec = z.strictObject({
   /** The mngr profile that puts its agents aside; undefined: the person's own. */
   mngrProfile: z.optional(z.string()),
 });
+
+/** The default of `catch_up_within`, in seconds. */
+export const catchUpWithinDefault = 86_400;
 
 export type JobSpec = z.infer<typeof jobSpec>;
 

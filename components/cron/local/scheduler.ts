@@ -8,11 +8,12 @@ import { profileHostDir } from "../../mngr/profile.ts";
 import { upCommand } from "../../own-commands.ts";
 import type { Log } from "../../supervision/log.ts";
 import type { Cause } from "../runs/run.ts";
+import type { JobSpec } from "./job.ts";
 import { JobStore } from "./job-store.ts";
 import { RequestInbox } from "./request-inbox.ts";
 import type { Answer, Request } from "./requests.ts";
 import { AgentPoll } from "./runs/agent-poll.ts";
-import { recentDues } from "./runs/occasions.ts";
+import { recentDues, whyTooLate } from "./runs/occasions.ts";
 import { RunKeeper } from "./runs/run-keeper.ts";
 import { type DueJob, isMissed, Timetable } from "./timetable.ts";
 
@@ -67,7 +68,7 @@ export class Scheduler {
     this.#readJobs();
     this.#runs.adopt();
     this.#runs.endRemoved((name) => this.#store.has(name));
-    for (const { spec } of this.#store.jobs()) this.#runs.adoptQueued(spec.name);
+    this.#runs.adoptQueued(this.#store.jobs().map(({ spec }) => spec.name));
     this.#log(`started with ${this.#store.jobs().length} jobs`);
     this.#tick();
     // Asked now, so that the first run need not wait for the answer.
@@ -122,13 +123,12 @@ export class Scheduler {
     const spec = this.#store.get(name)?.spec;
     if (spec?.enabled !== true) return;
     const time = new Date(due).toISOString();
-    if (isMissed && !spec.catchUp) {
-      const reason = "it came due while the scheduler was not running or the machine was asleep, and catch_up is false";
-      this.#attempt(job, async () => this.#runs.skip(name, { kind: "schedule", due: time }, reason));
-    } else {
-      const cause: Cause = { kind: isMissed ? "catch_up" : "schedule", due: time };
-      this.#attempt(job, () => this.#runs.fire(spec, cause));
-    }
+    const scheduled: Cause = { kind: "schedule", due: time };
+    const reason = isMissed ? whyNotCaughtUp(spec, scheduled) : undefined;
+    this.#attempt(job, async () => {
+      if (reason !== undefined) this.#runs.skip(name, scheduled, reason);
+      else await this.#runs.fire(spec, isMissed ? { kind: "catch_up", due: time } : scheduled);
+    });
   }
 
   /** What can't be recorded is not done: it is due until it is, or until the next due time takes its place. */
@@ -165,6 +165,14 @@ export class Scheduler {
     const fault = this.#store.faults().find((each) => each.name === name);
     return fault?.problem ?? `the scheduler has no job "${name}"; install it with: ${upCommand()}`;
   }
+}
+
+/** Why a due time that was missed is not made up for; undefined: it is. */
+function whyNotCaughtUp(spec: JobSpec, cause: Cause): string | undefined {
+  const why = "it came due while the scheduler was not running or the machine was asleep";
+  if (!spec.catchUp) return `${why}, and catch_up is false`;
+  const late = whyTooLate(spec, cause, Date.now());
+  return late && `${why}, and ${late}`;
 }
 
 /** One client per mngr profile, so that all runs in it are looked at in one go; the version is asked for until it is right. */

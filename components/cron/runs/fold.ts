@@ -36,6 +36,7 @@ function begun(line: Extract<RecordLine, { event: "fired" | "skipped" }>): Recor
     changeling: line.changeling,
     cause: line.cause,
     firedAt: line.at,
+    ...(isSkipped || line.waitedSeconds === undefined ? {} : { waitedSeconds: line.waitedSeconds }),
     endedAt: isSkipped ? line.at : undefined,
     durationSeconds: isSkipped ? 0 : undefined,
     agentId: undefined,

@@ -21,6 +21,8 @@ const recordLine = z.union([
     repo: z.string(),
     /** The id that its agent will have, on this machine: until `ended`, such an agent may be there. */
     agentId: z.optional(z.string()),
+    /** How long it waited for other runs to end before it was fired. */
+    waitedSeconds: z.optional(z.number()),
     /** The request that asked for it, so that it is never answered with a second run. */
     request: z.optional(z.string()),
   }),
@@ -55,7 +57,10 @@ const recordLine = z.union([
     reason: z.string(),
     request: z.optional(z.string()),
   }),
-  /** It waits for the running one to end (`overlap = "queue"`); `fired` with the same cause follows. */
+  /**
+   * It waits for the running one to end (`overlap = "queue"`), or for its turn (`max_runs_at_once`); `fired` or
+   * `skipped` with the same cause follows.
+   */
   z.object({ ...common, event: z.literal("queued"), cause }),
   /** Its agent, which was kept stopped, is gone. */
   z.object({ ...common, event: z.literal("destroyed"), id: z.string() }),

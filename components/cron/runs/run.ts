@@ -26,6 +26,8 @@ export interface Run {
   readonly changeling: string;
   readonly cause: Cause;
   readonly firedAt: string;
+  /** How long it waited for other runs before that; undefined: not at all. */
+  readonly waitedSeconds?: number | undefined;
   readonly endedAt: string | undefined;
   readonly durationSeconds: number | undefined;
   readonly agentId: string | undefined;

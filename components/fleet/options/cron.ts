@@ -27,6 +27,12 @@ export const optionsOfCron = {
       "Whether a time that passed while the machine slept is made up for, once, when it wakes. On `modal` it means nothing: its schedules never sleep.",
     example: false,
   }),
+  catch_up_within: option(z._default(duration(), "24h"), {
+    description:
+      "On `local` alone: how late a time may be fired, after the machine slept or while other runs were waited for. What is later is recorded as skipped.",
+    unit: durationUnit,
+    example: "2h",
+  }),
   repo: option(z.optional(word()), {
     description:
       "The git repository to work on: a path (`~` and paths relative to the fleet file are understood) or a URL. On `modal` agents clone it by https: a path must have a remote.",

@@ -1,6 +1,7 @@
 import type { InstallationPaths } from "../../../installation-paths.ts";
 import type { RecordLine } from "../../runs/record-line.ts";
 import type { Cause } from "../../runs/run.ts";
+import { catchUpWithinDefault, type JobSpec } from "../job.ts";
 import { recentLines } from "../records.ts";
 
 /** What the records tell of the occasions to fire that there were: so much is known after a restart, and no more. */
@@ -16,13 +17,38 @@ export function recentDues(paths: InstallationPaths, name: string): number[] {
   return causes.flatMap((cause) => (cause.kind === "manual" ? [] : [Date.parse(cause.due)]));
 }
 
-/** Of a run that was queued, and neither fired nor given up. */
-export function queuedCause(paths: InstallationPaths, name: string): Cause | undefined {
-  const occasions = recentOccasions(paths, name);
-  const queued = occasions.find(({ event }) => event === "queued")?.cause;
+/** A due time that waits for other runs to end. */
+export interface Waiting {
+  readonly changeling: string;
+  readonly cause: Cause;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
+
+/** What was queued, and neither fired nor given up. */
+export function waitingOf(paths: InstallationPaths, changeling: string): Waiting | undefined {
+  const occasions = recentOccasions(paths, changeling);
+  const queued = occasions.find(({ event }) => event === "queued");
   if (queued === undefined) return undefined;
-  const isTaken = occasions.some(({ event, cause }) => event !== "queued" && dueOf(cause) === dueOf(queued));
-  return isTaken ? undefined : queued;
+  const isTaken = occasions.some(({ event, cause }) => event !== "queued" && dueOf(cause) === dueOf(queued.cause));
+  return isTaken ? undefined : { changeling, cause: queued.cause, since: queued.at };
+}
+
+/** Why a due time is not fired any more; undefined: it is. @param now milliseconds since 1970 */
+export function whyTooLate(spec: JobSpec, cause: Cause, now: number): string | undefined {
+  const { catchUpWithinSeconds: within = catchUpWithinDefault } = spec;
+  if (now - dueOf(cause) <= within * 1000) return undefined;
+  return `that is longer ago than its catch_up_within of ${inWords(within)}`;
+}
+
+function inWords(seconds: number): string {
+  const [unit, size] = (
+    [
+      ["h", 3600],
+      ["min", 60],
+    ] as const
+  ).find(([, each]) => seconds % each === 0) ?? ["s", 1];
+  return `${seconds / size} ${unit}`;
 }
 
 /** Newest first. */

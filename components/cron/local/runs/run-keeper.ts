@@ -8,8 +8,9 @@ import type { RecordedRun } from "../../runs/fold.ts";
 import type { Cause } from "../../runs/run.ts";
 import type { JobSpec } from "../job.ts";
 import { appendRecord, readRuns } from "../records.ts";
+import { maxRunsAtOnce } from "../settings.ts";
 import type { RunContext } from "./context.ts";
-import { queuedCause } from "./occasions.ts";
+import { type Waiting, waitingOf, whyTooLate } from "./occasions.ts";
 import { performRun } from "./perform.ts";
 import { branchOf, envFolder, type RunPlan, readPlan, runFiles, writePlan } from "./plan.ts";
 import { prune, retire } from "./prune.ts";
@@ -23,15 +24,22 @@ const hurriedPauseMs = 5000;
 /** What became of an occasion to fire. */
 export type Fired = { readonly runId: string } | { readonly skipped: string } | { readonly queued: true };
 
+interface FiredWith {
+  /** Id of the request that asked for it. */
+  readonly request?: string | undefined;
+  readonly waitedSeconds?: number | undefined;
+}
+
 interface OpenRun {
   /** Undefined for the few milliseconds in which it gets one. */
   id: string | undefined;
+  readonly isManual: boolean;
   readonly interruption: AbortController;
   readonly end: PromiseWithResolvers<void>;
 }
 
-function openRun(id?: string): OpenRun {
-  return { id, interruption: new AbortController(), end: Promise.withResolvers() };
+function openRun(cause: Cause, id?: string): OpenRun {
+  return { id, isManual: cause.kind === "manual", interruption: new AbortController(), end: Promise.withResolvers() };
 }
 
 /** All runs of a scheduler: fires them, at most one per changeling at a time, and takes up those that a crash left. */
@@ -39,10 +47,11 @@ export class RunKeeper {
   readonly #context: RunContext;
   /** By changeling. */
   readonly #open = new Map<string, OpenRun>();
-  /** By changeling: it fires once the open one has ended. */
-  readonly #queued = new Map<string, Cause>();
+  /** By changeling, in the order in which they came due: each fires once it is its turn. */
+  readonly #queued = new Map<string, Waiting>();
   readonly #tidying = new Map<string, Promise<void>>();
   readonly #ids: RunIds;
+  readonly #mostAtOnce: number;
   /** The job as it is now, when a queued run's turn has come. */
   readonly #currentSpec: (name: string) => JobSpec | undefined;
   #isClosing = false;
@@ -51,6 +60,7 @@ export class RunKeeper {
     this.#context = context;
     this.#currentSpec = currentSpec;
     this.#ids = new RunIds(context.paths);
+    this.#mostAtOnce = maxRunsAtOnce(context.paths);
   }
 
   /** Takes up the runs that were open when the last scheduler ended. Call once, first. */
@@ -65,7 +75,7 @@ export class RunKeeper {
       const plan = readPlan(runFiles(paths, changeling, id));
       log(`${id}: taken up again`);
       if (plan === undefined) this.#giveUp(recorded);
-      else this.#perform(plan, openRun(id));
+      else this.#perform(plan, openRun(recorded.cause, id));
     }
   }
 
@@ -76,12 +86,13 @@ export class RunKeeper {
     }
   }
 
-  /** A changeling whose queued run was not yet fired when the last scheduler ended. */
-  adoptQueued(name: string): void {
-    const cause = queuedCause(this.#context.paths, name);
-    if (cause === undefined) return;
-    this.#queued.set(name, cause);
-    if (!this.#open.has(name)) void this.#fireQueued(name);
+  /** The changelings whose queued run was not yet fired when the last scheduler ended. */
+  adoptQueued(names: readonly string[]): void {
+    const waiting = names.flatMap((name) => waitingOf(this.#context.paths, name) ?? []);
+    for (const each of waiting.sort((a, b) => Date.parse(a.since) - Date.parse(b.since))) {
+      this.#queued.set(each.changeling, each);
+    }
+    this.#fireQueued();
   }
 
   /**
@@ -94,16 +105,27 @@ export class RunKeeper {
     const open = this.#open.get(spec.name);
     if (this.#isClosing) return this.skip(spec.name, cause, "the scheduler is being stopped", request);
     if (open !== undefined) return this.#fireLater(spec, cause, open, request);
-    const run = openRun();
+    if (cause.kind !== "manual" && (this.#isFull() || this.#queued.size > 0)) return this.#await(spec, cause);
+    return this.#fireNow(spec, cause, { request });
+  }
+
+  /** Runs that somebody asked for neither wait nor count. */
+  #isFull(): boolean {
+    return [...this.#open.values()].filter(({ isManual }) => !isManual).length >= this.#mostAtOnce;
+  }
+
+  async #fireNow(spec: JobSpec, cause: Cause, how: FiredWith): Promise<{ readonly runId: string }> {
+    const run = openRun(cause);
     this.#open.set(spec.name, run);
     try {
-      const plan = await this.#record(spec, cause, request);
+      const plan = await this.#record(spec, cause, how);
       run.id = plan.id;
       this.#perform(plan, run);
       return { runId: plan.id };
     } catch (error) {
       this.#open.delete(spec.name);
       run.end.resolve();
+      this.#fireQueued();
       throw error;
     }
   }
@@ -134,7 +156,14 @@ export class RunKeeper {
   }
 
   async #interrupt(name: string, reason: string): Promise<void> {
+    const waiting = this.#queued.get(name);
     this.#queued.delete(name);
+    try {
+      // Or a changeling that is made again under this name would fire it.
+      if (waiting !== undefined) this.skip(name, waiting.cause, reason.replace("running", "waiting for its turn"));
+    } catch (error) {
+      this.#context.log(`${name}: ${messageOf(error)}`);
+    }
     const open = this.#open.get(name);
     open?.interruption.abort(reason);
     await open?.end.promise;
@@ -149,25 +178,52 @@ export class RunKeeper {
     if (this.#queued.has(spec.name)) {
       return this.skip(spec.name, cause, `${running} is still running, and another is queued`, request);
     }
-    appendRecord(this.#context.paths, { event: "queued", at: new Date().toISOString(), changeling: spec.name, cause });
-    this.#queued.set(spec.name, cause);
-    this.#context.log(`${spec.name}: queued behind ${running}`);
+    return this.#enqueue(spec, cause, `queued behind ${running}`);
+  }
+
+  #await(spec: JobSpec, cause: Cause): Fired {
+    if (this.#queued.has(spec.name))
+      return this.skip(spec.name, cause, "an earlier run of it still waits for its turn");
+    return this.#enqueue(spec, cause, `waits for its turn: ${this.#open.size} runs are open`);
+  }
+
+  #enqueue({ name }: JobSpec, cause: Cause, event: string): Fired {
+    const since = new Date().toISOString();
+    appendRecord(this.#context.paths, { event: "queued", at: since, changeling: name, cause });
+    this.#queued.set(name, { changeling: name, cause, since });
+    this.#context.log(`${name}: ${event}`);
     return { queued: true };
   }
 
-  async #fireQueued(name: string): Promise<void> {
-    const cause = this.#queued.get(name);
-    this.#queued.delete(name);
-    if (cause === undefined || this.#isClosing) return;
+  /** Fires what waits, in order, for as long as there is room. */
+  #fireQueued(): void {
+    for (const waiting of [...this.#queued.values()]) {
+      if (this.#isClosing || this.#isFull()) return;
+      if (this.#open.has(waiting.changeling)) continue;
+      this.#queued.delete(waiting.changeling);
+      this.#fireWaiting(waiting).catch((error: unknown) => {
+        // It could not be recorded; it waits on.
+        this.#context.log(`${waiting.changeling}: ${messageOf(error)}`);
+        if (!this.#queued.has(waiting.changeling)) this.#queued.set(waiting.changeling, waiting);
+        setTimeout(() => this.#fireQueued(), pauseMs).unref();
+      });
+    }
+  }
+
+  async #fireWaiting({ changeling: name, cause, since }: Waiting): Promise<void> {
     const spec = this.#currentSpec(name);
     if (spec?.enabled !== true) {
       this.skip(name, cause, "it was paused or removed while this run was queued");
       return;
     }
-    await this.fire(spec, cause).catch((error: unknown) => this.#context.log(`${name}: ${messageOf(error)}`));
+    const late = whyTooLate(spec, cause, Date.now());
+    if (late === undefined) {
+      const waitedSeconds = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000));
+      await this.#fireNow(spec, cause, { waitedSeconds });
+    } else this.skip(name, cause, `it waited for other runs since ${since}, and ${late}`);
   }
 
-  async #record(spec: JobSpec, cause: Cause, request: string | undefined): Promise<RunPlan> {
+  async #record(spec: JobSpec, cause: Cause, { request, waitedSeconds }: FiredWith): Promise<RunPlan> {
     const { paths } = this.#context;
     const firedAt = new Date();
     const git = gitIn(repositoryFolder(paths, spec.repo), this.#context.env);
@@ -188,6 +244,7 @@ export class RunKeeper {
         repo: repositoryFolder(paths, spec.repo),
         agentId,
         ...(request === undefined ? {} : { request }),
+        ...(waitedSeconds === undefined ? {} : { waitedSeconds }),
       });
     } catch (error) {
       releaseRunId(paths, id);
@@ -203,7 +260,7 @@ export class RunKeeper {
     void this.#performToEnd(plan, run).finally(() => {
       this.#open.delete(name);
       run.end.resolve();
-      void this.#fireQueued(name);
+      this.#fireQueued();
       void this.#tidyUp(plan);
     });
   }
@@ -267,7 +324,7 @@ export class RunKeeper {
   #giveUp(run: RecordedRun): void {
     const { paths, mngr } = this.#context;
     const { id, changeling, intendedAgentId = run.agentId } = run;
-    const open = openRun(id);
+    const open = openRun(run.cause, id);
     this.#open.set(changeling, open);
     const reason = "it was interrupted, and its plan is gone";
     const end = async () => {
@@ -280,7 +337,7 @@ export class RunKeeper {
       releaseRunId(paths, id);
       this.#open.delete(changeling);
       open.end.resolve();
-      void this.#fireQueued(changeling);
+      this.#fireQueued();
     });
   }
 
