@@ -7,7 +7,7 @@ import { becomeDaemon, type DaemonPlace, type DaemonState, daemonState } from ".
 export const schedulerSources = [
   ...["cron/local", "cron/runs", "mngr", "fleet/cron-options", "fleet/cron-times", "installed-file"],
   ...["installed-secrets", "canonical-json", "masking", "plain-text", "source/git", "source/credentials"],
-  ...["run-program", "files"],
+  "run-program",
 ];
 
 export function schedulerPlace(paths: InstallationPaths): DaemonPlace {
