@@ -166,6 +166,8 @@ describe.each(["host", "path"] as const)("with routing = %s", (routing) => {
     await expect.poll(() => names(page)).toEqual(["first", "second"]);
     for (const name of ["first", "second"]) {
       await page.goto(`${root(name)}/set-cookie`);
+      // By way of the page that shows the login's key.
+      await expect.poll(() => page.textContent("body")).toBe("set");
       await entered(name, page);
     }
     for (const name of ["first", "second"]) {
