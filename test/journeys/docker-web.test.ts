@@ -108,6 +108,7 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
   it("runs and reads nothing on this machine, whatever it writes in its repo", async () => {
     const [ran, loot] = [join(test.home, "ran-here"), join(test.home, "loot")];
     writeFileSync(loot, "the person's\n");
+    const page = /^[\w ]+; started \d+ times; has its secret$/;
     const evil = [
       `pre_command_scripts = { create = ["touch ${ran}"] }`,
       ...["[agent_types.greeter]", 'parent_type = "command"', 'command = "python3 agent.py"'],
@@ -119,11 +120,12 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
     expect(await fail()).toContain(
       "pre_command_scripts in .mngr/settings.toml; create_templates.entrypoint.upload_file in .mngr/settings.toml",
     );
-    expect(await open()).toMatch(/^Mine; started \d times; has its secret$/);
+    expect(await open()).toMatch(page);
 
     const run = `touch ${ran}; false`;
     await inMachine(
       [
+        "echo loose >loose.txt",
         "git checkout --quiet HEAD~1 -- .mngr",
         `${commit} good`,
         // By these git runs it at whatever it does in that repo.
@@ -142,9 +144,9 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
     source.change({ other: "3" });
     await succeed();
     expect(existsSync(ran)).toBe(false);
-    expect(await open()).toMatch(/^Mine; started \d times; has its secret$/);
-    expect(await inMachine("cat other draft.txt; ls loot 2>&1 || true; git log --format=%s | grep --count evil")).toBe(
-      "3\ndraft\nls: cannot access 'loot': No such file or directory\n1",
+    expect(await open()).toMatch(page);
+    expect(await inMachine("cat other loose.txt; ls loot 2>&1 || true; git log --format=%s | grep --count evil")).toBe(
+      "3\nloose\nls: cannot access 'loot': No such file or directory\n1",
     );
   });
 
