@@ -12,7 +12,9 @@ import { timed } from "./measure.ts";
 import { machineEnvironment } from "./modal-place.ts";
 
 /** Ends, with its agent, when it is disposed of. */
-export interface Peer extends Listening, AsyncDisposable {}
+export interface Peer extends Listening, AsyncDisposable {
+  readonly pid: number;
+}
 
 interface Place {
   readonly cwd: string;
@@ -58,7 +60,7 @@ export async function startMngrForward(home: string, agentUrl: string): Promise<
     const headers = { Host: `${id}.localhost:${port}`, Cookie: `mngr_forward_session=${cookie}` };
     const peer = { url: `http://127.0.0.1:${port}`, headers };
     await answering(peer);
-    return { ...peer, [Symbol.asyncDispose]: end };
+    return { ...peer, pid: forwarding.pid ?? 0, [Symbol.asyncDispose]: end };
   } catch (error) {
     await end();
     throw error;

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { AgentView } from "../../components/web/forwarding/program/agents.ts";
+import { Audit } from "../../components/web/forwarding/program/audit/audit.ts";
 import { openAccess } from "../../components/web/forwarding/program/auth/access.ts";
 import { createProxy } from "../../components/web/forwarding/program/proxy/proxy.ts";
 import { createForwardingServer } from "../../components/web/forwarding/program/server.ts";
@@ -82,7 +83,8 @@ async function ours(url: URL, folder: string): Promise<Listening> {
     stop: () => {},
   };
   const config = { version: 1, port: 0, host: "127.0.0.1", publicUrl: null, routing: "host", ...ttl } as const;
-  const { port } = await createForwardingServer({ config, access, agents, proxy: createProxy(agents, { log }), log });
+  const parts = { config, access, agents, proxy: createProxy(agents, { log }), log, audit: new Audit(folder) };
+  const { port } = await createForwardingServer(parts);
   const session = access.redeem(agent.id, access.mint(agent.id).code);
   if (session === undefined) throw new Error("the code was not good");
   const { name, value } = access.cookie(agent.id, "agent", session);

@@ -44,6 +44,8 @@ export class KnownAgent {
   /** By server: where it is reached from here. */
   #reached: ReadonlyMap<string, Reach> = new Map();
   #secret: string | undefined;
+  /** By server: its URL, of those that listen on a port. */
+  #ports: ReadonlyMap<string, URL> = new Map();
 
   constructor(record: WebRecord, tunnels: Tunnels, claims: Claims) {
     this.record = record;
@@ -104,6 +106,7 @@ export class KnownAgent {
     // A port that answers is not its own when it does not run.
     const known = isLive(state) === false ? new Map<string, string>() : (registered?.servers ?? new Map());
     const isHere = this.record.provider === "local";
+    this.#ports = new Map([...known].flatMap(([name, url]) => (/^http/.test(url) ? [[name, new URL(url)]] : [])));
     this.#refused = isHere ? this.#claims.take(this.record.agentId, known) : new Map();
     const servers = [...known].filter(([name]) => !this.#refused.has(name));
     const reached = await Promise.all(servers.map(async ([name, url]) => ({ name, ...(await this.#reach(url)) })));
@@ -126,8 +129,12 @@ export class KnownAgent {
     if (name === undefined || !servers.has(name)) return undefined;
     const reach = this.#reached.get(name);
     if (reach === undefined) return { kind: "offline", reason: `its server ${name} does not answer` };
-    const ports = new Map([...servers].flatMap(([each, url]) => (/^http/.test(url) ? [[each, new URL(url)]] : [])));
-    return { kind: "online", ...reach, ports, ...(this.#secret === undefined ? {} : { secret: this.#secret }) };
+    return {
+      kind: "online",
+      ...reach,
+      ports: this.#ports,
+      ...(this.#secret === undefined ? {} : { secret: this.#secret }),
+    };
   }
 
   /** @returns how it is reached from here, when something accepts connections there */
