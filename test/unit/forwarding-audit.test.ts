@@ -79,14 +79,14 @@ describe("what the forwarding server writes down", () => {
 
   it("is bounded, in one moment and for ever", () => {
     const lines = new JsonLines(join(folder, "x.jsonl"));
-    for (let n = 0; n < 2000; n += 1) lines.add({ n });
+    for (let n = 0; n < 2000; n += 1) lines.add(() => ({ n }));
     lines.flush();
     const [first] = entries("x.jsonl");
     expect(first).toMatchObject({ n: 0 });
     expect(entries("x.jsonl")).toHaveLength(501);
     expect(entries("x.jsonl").at(-1)).toMatchObject({ lost: 1500, reason: "too many at once" });
     for (let n = 0; n < 120; n += 1) {
-      lines.add({ text: "x".repeat(100_000) });
+      lines.add(() => ({ text: "x".repeat(100_000) }));
       lines.flush();
     }
     for (const file of ["x.jsonl", "x.jsonl.1"]) {

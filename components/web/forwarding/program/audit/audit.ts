@@ -41,7 +41,8 @@ export class Audit {
   readonly sessions: SessionList;
   readonly #access: JsonLines | undefined;
   readonly #logins: JsonLines | undefined;
-  readonly #requests = new Map<string, RequestCount & { count: number }>();
+  /** By name of the changeling and first digit of the status. */
+  readonly #requests = new Map<string, Map<number, number>>();
   logins = 0;
   failedLogins = 0;
 
@@ -54,7 +55,9 @@ export class Audit {
   }
 
   get requests(): readonly RequestCount[] {
-    return [...this.#requests.values()];
+    return [...this.#requests].flatMap(([agent, counts]) =>
+      [...counts].map(([digit, count]) => ({ agent, status: digit === 0 ? "-" : `${digit}xx`, count })),
+    );
   }
 
   /** @param asker undefined: of nobody who is logged in to the agent that it is for, or to none */
@@ -110,25 +113,28 @@ export class Audit {
 
   /** These are few, and are to be there also after a crash. */
   #event(entry: Entry): void {
-    this.#logins?.add(entry);
+    this.#logins?.add(() => entry);
     this.#logins?.flush();
+  }
+
+  /** @param statusClass the first digit; 0 for none */
+  #count(agent: string, statusClass: number): void {
+    const counts = this.#requests.get(agent);
+    if (counts === undefined) this.#requests.set(agent, new Map([[statusClass, 1]]));
+    else counts.set(statusClass, (counts.get(statusClass) ?? 0) + 1);
   }
 
   #note(req: IncomingMessage, { method, address, started, status, asker }: Answered): void {
     const agent = asker?.agent.name ?? "";
-    const statusClass = status === undefined ? "-" : `${Math.floor(status / 100)}xx`;
-    const key = `${statusClass} ${agent}`;
-    const counted = this.#requests.get(key);
-    if (counted === undefined) this.#requests.set(key, { agent, status: statusClass, count: 1 });
-    else counted.count += 1;
-    this.#access?.add({
+    this.#count(agent, status === undefined ? 0 : Math.floor(status / 100));
+    this.#access?.add(() => ({
       ...{ address, method },
       host: req.headers.host?.slice(0, longestHost),
       path: pathOf(req).slice(0, longestPath),
       status,
       ms: Math.round(performance.now() - started),
       ...(asker === undefined ? {} : { agent, session: sessionLabel(asker.session.id) }),
-    });
+    }));
   }
 }
 

@@ -22,9 +22,10 @@ export class JsonLines {
     this.#append = openAppender({ path, maxBytes, gap });
   }
 
-  add(entry: Entry): void {
+  /** @param entry only called for what is written */
+  add(entry: () => Entry): void {
     if (this.#waiting.length >= mostAtOnce) this.#dropped += 1;
-    else this.#waiting.push(lineOf(entry));
+    else this.#waiting.push(lineOf(entry()));
     this.#timer ??= setTimeout(() => this.flush(), flushMs).unref();
   }
 
