@@ -131,6 +131,8 @@ export interface Forwarding {
   readonly cookieTtlSeconds: number;
   /** How long an agent's server may take until its response begins; 0: for ever. */
   readonly responseTimeoutSeconds: number;
+  /** IP addresses and ranges of servers in front whose `X-Forwarded-For` says who asks. */
+  readonly trustedProxies: readonly string[];
   /** `docker` alone: `KEY=VALUE`, for building the server's image. */
   readonly buildArgs: readonly string[];
 }

@@ -29,8 +29,19 @@ export function forwardingFindings(options: ForwardingOptions): Finding[] {
     const message = `browsers keep no cookie for longer than ${longestCookieDays} days`;
     found.push(error(["forwarding", "cookie_ttl"], message, `write cookie_ttl = "${longestCookieDays}d" or less`));
   }
+  options.trusted_proxies.forEach((text, index) => {
+    if (isAddressRange(text)) return;
+    const remedy = 'write an address such as "127.0.0.1", or a range such as "10.0.0.0/8"';
+    found.push(error(["forwarding", "trusted_proxies", index], `${shown(text)} is no IP address or range`, remedy));
+  });
   found.push(...buildArgFindings(options));
   return found;
+}
+
+function isAddressRange(text: string): boolean {
+  const [, address = "", bits = "0"] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(bits) <= (family === 4 ? 32 : 128);
 }
 
 function buildArgFindings({ provider, build_args: args }: ForwardingOptions): Finding[] {
@@ -82,6 +93,7 @@ export function resolvedForwarding(options: ForwardingOptions): Forwarding {
     codeTtlSeconds: durationSeconds(options.code_ttl),
     cookieTtlSeconds: durationSeconds(options.cookie_ttl),
     responseTimeoutSeconds: options.response_timeout,
+    trustedProxies: options.trusted_proxies,
     buildArgs: options.build_args,
   };
 }

@@ -182,7 +182,15 @@ function askServer(server: ForwardingServer, path: string, question: Question): 
   const { method = "GET", host = new URL(server.url).host, cookie, headers = {}, body } = question;
   const all = { host, ...(cookie === undefined ? {} : { cookie }), ...headers };
   return new Promise((resolve, reject) => {
-    const options = { host: "127.0.0.1", port: server.port, path, method, headers: all, agent: false };
+    const options = {
+      host: "127.0.0.1",
+      port: server.port,
+      path,
+      method,
+      headers: all,
+      agent: false,
+      maxHeaderSize: 1e6,
+    };
     const asking = request(options, (response) => {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));

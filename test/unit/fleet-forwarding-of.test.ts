@@ -58,6 +58,10 @@ describe("a forwarding server from a program", () => {
   });
 
   it("is installed as it was declared, and one of a stack without the newest option as it was then", () => {
+    expect(environmentOfForwarding("abc", usualForwarding).TRUSTED_PROXIES).toBeUndefined();
+    const trustedProxies = ["10.0.0.0/8", "::1"];
+    const environment = environmentOfForwarding("abc", { ...usualForwarding, trustedProxies });
+    expect(configOfEnvironment(environment).trustedProxies).toEqual(trustedProxies);
     const { RESPONSE_TIMEOUT_SECONDS, ...older } = environmentOfForwarding("abc", usualForwarding);
     expect(RESPONSE_TIMEOUT_SECONDS).toBe("600");
     const config = configOfEnvironment({ ...older, RESPONSE_TIMEOUT_SECONDS });

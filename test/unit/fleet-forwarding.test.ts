@@ -32,6 +32,7 @@ describe("[forwarding]", () => {
     ],
     ["code_ttl = '90s'\ncookie_ttl = '400d'", { codeTtlSeconds: 90, cookieTtlSeconds: 34_560_000 }],
     ["response_timeout = 0", { responseTimeoutSeconds: 0 }],
+    ["trusted_proxies = ['127.0.0.1', 'fd00::/8']", { trustedProxies: ["127.0.0.1", "fd00::/8"] }],
   ])("%j", async (lines, differs) => expect(await forwardingOf(lines)).toEqual({ ...usualForwarding, ...differs }));
 
   it("is read with dotted keys too, and where there is no web changeling", async () => {
@@ -52,7 +53,7 @@ describe("[forwarding]", () => {
     [
       "timezone = 'UTC'",
       'timezone: unknown key "timezone"',
-      "its keys are provider, port, host, public_url, routing, code_ttl, cookie_ttl, response_timeout, build_args",
+      "its keys are provider, port, host, public_url, routing, code_ttl, cookie_ttl, response_timeout, trusted_proxies, build_args",
     ],
     ["provider = 'dcoker'", 'provider: there is no provider "dcoker"', 'did you mean provider = "docker"?'],
     [

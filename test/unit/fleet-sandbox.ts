@@ -34,6 +34,7 @@ export const usualForwarding: Forwarding = {
   codeTtlSeconds: 900,
   cookieTtlSeconds: 2_592_000,
   responseTimeoutSeconds: 600,
+  trustedProxies: [],
   buildArgs: [],
 };
 

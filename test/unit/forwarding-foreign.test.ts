@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { isForeign } from "../../components/web/forwarding/program/origin-check.ts";
 import { ada, bob, enter, type ForwardingSite, hostOf, linked, openSite } from "../support/forwarding-site.ts";
 
@@ -133,6 +134,25 @@ describe("a WebSocket", () => {
     expect(status).toBe(101);
     expect(site.proxied[0]).toMatchObject({ prefix: `/${ada.id}`, path: "/ws" });
     expect((await upgrade(site, `/${ada.id}/ws`, { host, origin: "http://evil.example", cookie })).status).toBe(403);
+  });
+
+  it("ends with the time of its login", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    try {
+      await using site = await openSite([ada], { cookieTtlSeconds: 1 });
+      const host = hostOf(site, ada.id);
+      const cookie = await enter(site, await site.login(ada));
+      const { status, socket } = await upgrade(site, "/ws", { host, cookie });
+      expect(status).toBe(101);
+      vi.advanceTimersByTime(10_000);
+      expect(socket.destroyed).toBe(false);
+      const ended = once(socket, "close");
+      await sleep(1100);
+      vi.advanceTimersByTime(10_000);
+      await ended;
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it.each(["revoke", "rotateKey", "logout"] as const)("ends when the login behind it does: %s", async (how) => {

@@ -48,6 +48,12 @@ export const forwardingOptions = {
     unit: "seconds",
     example: 1800,
   }),
+  trusted_proxies: option(z._default(z.array(word()), []), {
+    description:
+      "The servers in front of it whose `X-Forwarded-For` says who asks: for the limit of failed logins and for the log of logins. Without any, all that come through a front count as one.",
+    unit: "IP addresses, or ranges such as `10.0.0.0/8`",
+    example: ["127.0.0.1", "::1"],
+  }),
   build_args: option(z._default(z.array(text()), []), {
     description:
       "With `provider = \"docker\"` alone: arguments for building the server's image, each as `KEY=VALUE`. `NODE_IMAGE`, `PYTHON_IMAGE` and `DOCKER_IMAGE` say what it is made of, where Docker Hub can't be reached; `PIP_INDEX_URL` where Python packages come from.",

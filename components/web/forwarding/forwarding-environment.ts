@@ -16,6 +16,8 @@ export const forwardingEnvironment = z.object({
   COOKIE_TTL_SECONDS: z.string(),
   /** Undefined in the state of a stack that was applied before there was the option. */
   RESPONSE_TIMEOUT_SECONDS: z.optional(z.string()),
+  /** Separated by spaces; undefined: none. */
+  TRUSTED_PROXIES: z.optional(z.string()),
 });
 
 export type ForwardingEnvironment = z.infer<typeof forwardingEnvironment>;
@@ -31,6 +33,7 @@ export function environmentOfForwarding(installation: string, forwarding: Forwar
     CODE_TTL_SECONDS: String(forwarding.codeTtlSeconds),
     COOKIE_TTL_SECONDS: String(forwarding.cookieTtlSeconds),
     RESPONSE_TIMEOUT_SECONDS: String(forwarding.responseTimeoutSeconds),
+    TRUSTED_PROXIES: forwarding.trustedProxies.length === 0 ? undefined : forwarding.trustedProxies.join(" "),
   };
 }
 
@@ -44,6 +47,7 @@ export function configOfEnvironment(from: ForwardingEnvironment): ForwardingConf
     routing: from.ROUTING,
     codeTtlSeconds: Number(from.CODE_TTL_SECONDS),
     cookieTtlSeconds: Number(from.COOKIE_TTL_SECONDS),
+    ...(from.TRUSTED_PROXIES === undefined ? {} : { trustedProxies: from.TRUSTED_PROXIES.split(" ") }),
     ...(from.RESPONSE_TIMEOUT_SECONDS === undefined
       ? {}
       : { responseTimeoutSeconds: Number(from.RESPONSE_TIMEOUT_SECONDS) }),

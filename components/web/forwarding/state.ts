@@ -28,7 +28,7 @@ const sources = [
     ...["environment", "identity", "modal-error", "names", "read-toml", "token"].map((name) => `modal/${name}`),
   ],
 ];
-const packages = ["@fastify/rate-limit", "fastify"];
+const packages = ["fastify"];
 
 /** For `programVersion`. @param more what the program is made of where it runs in another way */
 export function forwardingSources(...more: string[]): [sources: string[], packages: string[]] {

@@ -5,7 +5,7 @@ import { pageHeaders } from "./pages/page.ts";
 /** An answer that needs no agent. */
 export interface Answer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body: string;
 }
 

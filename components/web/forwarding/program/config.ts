@@ -23,6 +23,8 @@ export const forwardingConfig = z
     cli: z.optional(z.string().check(z.regex(/^[\w ./@:-]{1,200}$/))),
     /** How long an agent may take until its response's headers are there; 0: for ever. Older files have none. */
     responseTimeoutSeconds: z.optional(z.int().check(z.gte(0))),
+    /** IP addresses and ranges of servers in front whose `X-Forwarded-For` says who asks. */
+    trustedProxies: z.optional(z.array(z.string())),
   })
   .check(
     z.refine(({ host, publicUrl }) => loopback.test(host) || publicUrl !== null, {

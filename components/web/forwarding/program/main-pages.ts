@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import rateLimit from "@fastify/rate-limit";
 import Fastify, { type FastifyReply } from "fastify";
 import * as z from "zod/mini";
 import { isAgentId } from "./addresses.ts";
 import { entered } from "./agent-paths.ts";
 import { plainHeaders } from "./answers.ts";
-import { AttemptStore } from "./attempts.ts";
+import { FailedAttempts } from "./attempts.ts";
 import { clearCookie, cookieAgents, ourCookieNames, setCookie } from "./auth/cookies.ts";
 import { isForeign, isSpeculative } from "./origin-check.ts";
 import { listPage, openingPage, placeholderPage } from "./pages/list.ts";
@@ -13,10 +12,6 @@ import { codeSpentPage, loginPage } from "./pages/login.ts";
 import { failurePage, logoutPage, notFoundPage, tooManyPage } from "./pages/notices.ts";
 import { pageHeaders } from "./pages/page.ts";
 import type { Site } from "./site.ts";
-
-/** Per address and minute, for each of `/login` and `/authenticate`. */
-const attemptsPerMinute = 60;
-const attempts = { rateLimit: { max: attemptsPerMinute, timeWindow: 60_000 } };
 
 const agentId = z.string().check(z.refine(isAgentId));
 const login = z.object({ agent_id: agentId, one_time_code: z.string().check(z.regex(/^[\w-]{1,128}$/)) });
@@ -31,7 +26,12 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
   const { access, agents, connections, log } = site;
   const hasAgentHosts = site.addresses.routing === "host";
   const app = Fastify({ logger: false, bodyLimit: 4096 });
-  await app.register(rateLimit, { global: false, store: AttemptStore });
+  const failures = { login: new FailedAttempts(), authenticate: new FailedAttempts() };
+  const refuse = (reply: FastifyReply, of: keyof typeof failures, agentId?: string) => {
+    const seconds = failures[of].fail(site.proxies.clientOf(reply.request.raw));
+    if (seconds === undefined) return sendPage(reply, 403, codeSpentPage(site.cli, agentId));
+    return sendPage(reply.header("retry-after", seconds), 429, tooManyPage());
+  };
 
   // The form of `/logout` says all in its address.
   app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_request, _body, done) =>
@@ -44,7 +44,6 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
   app.setNotFoundHandler((_request, reply) => sendPage(reply, 404, notFoundPage()));
   app.setErrorHandler((error, request, reply) => {
     const status = statusOf(error);
-    if (status === 429) return sendPage(reply, 429, tooManyPage());
     if (status < 500) return reply.code(status).headers(plainHeaders).send("This request can’t be read.\n");
     log(`${request.method} ${request.routeOptions.url ?? "?"} failed: ${error instanceof Error ? error.stack : error}`);
     return sendPage(reply, 500, failurePage());
@@ -101,23 +100,21 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
   // Says that the server is there, and nothing else: anybody may ask.
   app.get("/healthz", (_request, reply) => reply.headers(plainHeaders).send("ok\n"));
 
-  app.get("/login", { config: attempts }, (request, reply) => {
+  app.get("/login", (request, reply) => {
     const { data } = login.safeParse(request.query);
-    if (data === undefined) return sendPage(reply, 403, codeSpentPage(site.cli));
+    if (data === undefined) return refuse(reply, "login");
     if (access.session(data.agent_id, "main", request.headers.cookie) !== undefined) {
       return reply.redirect(hasAgentHosts ? "/" : afterLogin(data.agent_id, request.headers.cookie), 302);
     }
     return sendPage(reply, 200, loginPage(data.agent_id, data.one_time_code));
   });
 
-  app.get("/authenticate", { config: attempts, exposeHeadRoute: false }, (request, reply) => {
+  app.get("/authenticate", { exposeHeadRoute: false }, (request, reply) => {
     // Not a success, so that a page fetched ahead is thrown away and the person's own visit comes here again.
     if (isSpeculative(request.raw)) return reply.code(503).headers(plainHeaders).send("Not ahead of time.\n");
     const { data } = login.safeParse(request.query);
     const session = data === undefined ? undefined : access.redeem(data.agent_id, data.one_time_code);
-    if (data === undefined || session === undefined) {
-      return sendPage(reply, 403, codeSpentPage(site.cli, data?.agent_id));
-    }
+    if (data === undefined || session === undefined) return refuse(reply, "authenticate", data?.agent_id);
     log(`${data.agent_id}: a browser logged in`);
     site.audit.login(request.raw, data.agent_id, session);
     reply.header("set-cookie", setCookie(access.cookie(data.agent_id, "main", session)));
@@ -128,7 +125,7 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     return reply.headers(plainHeaders).redirect(to, 302);
   });
   // A look, such as that of a link checker: it learns nothing, and uses nothing up.
-  app.head("/authenticate", { config: attempts }, (_request, reply) => reply.headers(plainHeaders).send());
+  app.head("/authenticate", (_request, reply) => reply.headers(plainHeaders).send());
 
   app.get("/logout", (request, reply) => {
     const { data } = logout.safeParse(request.query);

@@ -11,10 +11,12 @@ import { metricsText } from "./audit/metrics.ts";
 import type { SessionView } from "./audit/session-list.ts";
 import type { Access } from "./auth/access.ts";
 import type { Unsaved } from "./auth/own-files.ts";
+import { TrustedProxies } from "./client-address.ts";
 import type { ForwardingConfig } from "./config.ts";
 import { Connections } from "./connections.ts";
 import { listen } from "./listen.ts";
 import { createMainPages } from "./main-pages.ts";
+import { mostRead, oversizedAnswer } from "./oversized.ts";
 import { cliOf } from "./pages/command.ts";
 import type { Proxy as AgentProxy } from "./proxy/proxy.ts";
 import type { Asked, Decision, Site } from "./site.ts";
@@ -47,10 +49,10 @@ export interface ForwardingServer {
   close(): Promise<void>;
 }
 
-/** Room for the cookies of some hundred agents. */
-const maxHeaderSize = 65_536;
 /** How long a body may take, in milliseconds, that is for no agent: anybody can send one. */
 const bodyTimeoutMs = 15_000;
+/** How long a connection may outlive the login that it is open for, in milliseconds. */
+const overdueMs = 10_000;
 /** How long what is under way may take when the server ends. */
 const goodbyeMs = 2000;
 
@@ -65,7 +67,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     },
   };
   const server = createServer({
-    maxHeaderSize,
+    maxHeaderSize: mostRead,
     headersTimeout: 15_000,
     // Uploads to agents take as long as they take; for all other bodies there is `endSlowBody`.
     requestTimeout: 0,
@@ -78,6 +80,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
   let addresses = addressesOf(config, config.port);
   const site: Site = {
     ...{ access, agents, connections, audit, log, cli: cliOf(config) },
+    proxies: new TrustedProxies(config.trustedProxies ?? []),
     get addresses() {
       return addresses;
     },
@@ -89,7 +92,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     if (decision === "main pages") answerByMainPages(mainPages, req, res);
     else if ("status" in decision) send(req, res, decision);
     else {
-      connections.note(req.socket, decision.at.agent.id, decision.session.id);
+      connections.note(req.socket, decision.at.agent.id, decision.session);
       proxy.request(req, res, decision.at);
     }
   };
@@ -99,12 +102,13 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     if (decision === "main pages") refuseUpgrade(socket, textAnswer(404, ""));
     else if ("status" in decision) refuseUpgrade(socket, decision);
     else {
-      connections.note(socket, decision.at.agent.id, decision.session.id);
+      connections.note(socket, decision.at.agent.id, decision.session);
       proxy.upgrade(req, socket, head, decision.at);
     }
   };
   server.on("request", onRequest).on("checkContinue", onRequest).on("upgrade", onUpgrade);
   const listening = await listen(server, config);
+  const overdue = setInterval(() => connections.endOver(access.isOver), overdueMs).unref();
   const { port } = listening;
   addresses = addressesOf(config, port);
   server.on("error", (error) => log(`the server has a problem: ${error.message}`));
@@ -133,6 +137,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     sessions: () => audit.sessions.list(),
     metrics: () => metricsText(audit, agents.list(), connections.count),
     async close() {
+      clearInterval(overdue);
       listening.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
@@ -163,6 +168,8 @@ function askerOrStatus(decision: Decision): { asker: Asker } | { status: number 
 /** By the Host alone, and on the main origin by the start of the path as it came. */
 function decide(site: Site, asked: Asked): Decision | "main pages" {
   const { url = "", method, headers } = asked.req;
+  const oversized = oversizedAnswer(asked.req, site);
+  if (oversized !== undefined) return oversized;
   if (!url.startsWith("/")) return textAnswer(400, "Only paths are understood here.");
   const place = site.addresses.placeOf(headers.host);
   if (place?.kind === "agent") return decideOnAgentOrigin(site, asked, place);

@@ -6,6 +6,7 @@ import type { Answer } from "./answers.ts";
 import type { Audit } from "./audit/audit.ts";
 import type { Access } from "./auth/access.ts";
 import type { Session } from "./auth/signing.ts";
+import type { TrustedProxies } from "./client-address.ts";
 import type { Connections } from "./connections.ts";
 import type { ProxyRequest } from "./proxy/proxy.ts";
 
@@ -15,6 +16,7 @@ export interface Site {
   readonly access: Access;
   readonly agents: Agents;
   readonly connections: Connections;
+  readonly proxies: TrustedProxies;
   readonly audit: Audit;
   readonly log: Log;
   /** How `changeling` is called, for the commands on pages. */

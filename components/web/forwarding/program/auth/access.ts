@@ -17,6 +17,8 @@ export interface Access {
   redeem(agentId: string, code: string): Session | undefined;
   /** Ends the codes and the sessions of an agent, whatever becomes of its record on the disk, which it returns. */
   revoke(agentId: string): Unsaved | undefined;
+  /** Whether its time is over, or it was ended. */
+  isOver(session: Session): boolean;
   /** Ends one session, on every origin. */
   end(session: Session): Unsaved | undefined;
   /** Ends every session of every agent. Codes stay good. */
@@ -118,6 +120,7 @@ export function openAccess({
       seen.clear();
       return endings.end(session);
     },
+    isOver: (session) => endings.isOver(session),
     rotateKey() {
       seen.clear();
       tickets.drop(undefined);

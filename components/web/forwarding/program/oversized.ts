@@ -1,0 +1,64 @@
+import type { IncomingMessage } from "node:http";
+import { type Answer, pageAnswer, redirection, textAnswer } from "./answers.ts";
+import { isOurCookie } from "./auth/cookies.ts";
+import { isNavigation } from "./origin-check.ts";
+import { tooManyCookiesPage } from "./pages/notices.ts";
+import type { Site } from "./site.ts";
+
+/** In characters: what agents' servers are sent at most. */
+const mostHeaders = 65_536;
+/** What Node reads at most, in bytes: as many cookies as browsers keep for a site, so that we can say which to remove. */
+export const mostRead = 1_000_000;
+/** Browsers take about this many at once. */
+const mostRemoved = 200;
+
+const marker = "changelings-removed-cookies";
+
+/**
+ * A page of an agent can set so many cookies for a whole site that no request gets through any more. Those that are not
+ * ours are removed, where they can be; when that was not enough, all are, which ends the logins of this browser.
+ *
+ * @returns undefined for a request of usual size
+ */
+export function oversizedAnswer(
+  req: IncomingMessage,
+  { addresses, cli }: Pick<Site, "addresses" | "cli">,
+): Answer | undefined {
+  const { main, placeOf, agentDomain } = addresses;
+  const { url = "", rawHeaders, headers } = req;
+  const size = rawHeaders.reduce((sum, text) => sum + text.length + 2, url.length);
+  if (size <= mostHeaders) return undefined;
+  const { cookie = "" } = headers;
+  const place = placeOf(headers.host);
+  const isCookies = cookie.length > size / 2 && place !== undefined && place.kind !== "alias";
+  if (!isCookies || !isNavigation(req) || !url.startsWith("/")) return textAnswer(431, "The headers are too large.");
+  const here = URL.parse(url, main) ?? new URL(main);
+  if (here.searchParams.has(marker)) {
+    const answer = pageAnswer(431, tooManyCookiesPage(cli, `${main}/`));
+    return { ...answer, headers: { ...answer.headers, "clear-site-data": '"cookies"' } };
+  }
+  here.searchParams.set(marker, "1");
+  const domains = [new URL(main).hostname, ...(place.kind === "agent" ? [agentDomain(place.id)] : [])];
+  const answer = redirection(
+    `http${main.startsWith("https") ? "s" : ""}://${headers.host}${here.pathname}${here.search}`,
+  );
+  return { ...answer, headers: { ...answer.headers, "set-cookie": removals(cookie, here.pathname, domains) } };
+}
+
+/** What removes cookies: only with the path and the domain that it was set with does a browser find one. */
+function removals(header: string, pathname: string, domains: readonly string[]): string[] {
+  const names = new Set(header.split(";").map((pair) => pair.slice(0, Math.max(0, pair.indexOf("="))).trim()));
+  const foreign = [...names].filter((name) => /^[\x21-\x7e]*$/.test(name) && !isOurCookie(name));
+  const [, one = "", two = ""] = pathname.split("/");
+  const paths = ["/", `/${one}`, two === "" ? `/${one}` : `/${one}/${two}`];
+  return foreign
+    .slice(0, mostRemoved)
+    .flatMap((name) =>
+      [...new Set(paths)].flatMap((path) =>
+        [undefined, ...domains].map(
+          (domain) =>
+            `${name}=; Max-Age=0; Path=${path}${domain === undefined ? "" : `; Domain=${domain}`}${name.startsWith("__") ? "; Secure" : ""}`,
+        ),
+      ),
+    );
+}
