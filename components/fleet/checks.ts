@@ -1,9 +1,9 @@
-import { error, type Finding, type KeyPath } from "./fault.ts";
+import { error, type Finding, type KeyPath, warning } from "./fault.ts";
 import { shown } from "./literal-secrets.ts";
 import { modalCronFindings } from "./modal-options.ts";
 import type { CronOptions, SharedOptions } from "./options.ts";
 import { isBranchName, urlFault } from "./repo.ts";
-import { scheduleFault } from "./schedule.ts";
+import { scheduleDoubt, scheduleFault } from "./schedule.ts";
 import { variableFindings } from "./secrets.ts";
 import { sizeFindings } from "./sizes.ts";
 import { unfitCronOptions } from "./unfit-options.ts";
@@ -17,6 +17,8 @@ export function cronFindings(options: CronOptions, place: PlaceOf): Finding[] {
   const found: Finding[] = [];
   const schedule = scheduleFault(options.schedule, options.allow_frequent);
   if (schedule !== undefined) found.push(error(place("schedule"), schedule.message, schedule.remedy));
+  const doubt = schedule === undefined ? scheduleDoubt(options.schedule) : undefined;
+  if (doubt !== undefined) found.push(warning(place("schedule"), doubt.message, doubt.remedy));
   if (options.timezone !== undefined) found.push(...zoneFindings(options.timezone, place("timezone")));
   found.push(...branchFindings(options, place));
   for (const [key, unfit] of unfitCronOptions(options))

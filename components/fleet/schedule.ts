@@ -20,9 +20,23 @@ export function normalSchedule(schedule: string): string {
 /** For people: "At 06:00, Monday through Friday", "At 03:00, every day". 24-hour clock. */
 export function scheduleInWords(schedule: string): string {
   const plain = normalSchedule(schedule);
-  const words = cronstrue.toString(plain, { use24HourTimeFormat: true });
+  const words = wordsOfEither(plain) ?? wordsOf(plain);
   const isDaily = words.startsWith("At ") && plain.endsWith(" * * *");
   return isDaily ? `${words}, every day` : words;
+}
+
+function wordsOf(schedule: string): string {
+  return cronstrue.toString(schedule, { use24HourTimeFormat: true });
+}
+
+/** cronstrue joins a day of the month and a day of the week by "and": either suffices. Undefined: not both are given. */
+function wordsOfEither(schedule: string): string | undefined {
+  const [minute, hour, day, month, weekday] = fieldsOf(schedule);
+  if (day === "*" || weekday === "*") return undefined;
+  const time = wordsOf(`${minute} ${hour} * * *`);
+  /** `, on day 13 of the month` */
+  const part = (rest: string) => wordsOf(`${minute} ${hour} ${rest}`).slice(time.length);
+  return `${time}${part(`${day} * *`)}${part(`* * ${weekday}`).replace(/^, (?:only )?/, ", or ")}${part(`* ${month} *`)}`;
 }
 
 /**
@@ -41,6 +55,16 @@ export function nextFires(schedule: string, timezone: string, from: Date, count:
 /** Everything that can be told of a schedule without its zone; undefined: it is fine. */
 export function scheduleFault(schedule: string, allowFrequent: boolean): ScheduleFault | undefined {
   return allowFrequent ? faultOf(schedule) : (faultOf(schedule) ?? tooFrequent(schedule));
+}
+
+/** What readers of schedules don't agree on; undefined: nothing. */
+export function scheduleDoubt(schedule: string): ScheduleFault | undefined {
+  const [, , day = "*", , weekday = "*"] = fieldsOf(schedule);
+  if (day === "*" || weekday === "*") return undefined;
+  const [field, all] = day.startsWith("*") ? [day, "1-31"] : [weekday, "0-6"];
+  if (!field.startsWith("*")) return undefined;
+  const message = `${JSON.stringify(schedule)} fires when the day of the month or the day of the week matches; crontab(5) wants both to match where one begins with *, and what Modal does is not known`;
+  return { message, remedy: `write ${field.replace("*", all)} instead of ${field}: then either suffices everywhere` };
 }
 
 const faultOf = cached((schedule: string): ScheduleFault | undefined => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { scheduleInWords } from "../../components/fleet/index.ts";
-import { normalSchedule, scheduleFault } from "../../components/fleet/schedule.ts";
+import { nextFires, scheduleInWords } from "../../components/fleet/index.ts";
+import { normalSchedule, scheduleDoubt, scheduleFault } from "../../components/fleet/schedule.ts";
 
 describe("what a schedule says", () => {
   it.each([
@@ -11,7 +11,10 @@ describe("what a schedule says", () => {
     ["0 * * * *", "Every hour"],
     ["5 4 * * 7", "At 04:05, only on Sunday"],
     ["0 0 1 1 *", "At 00:00, on day 1 of the month, only in January"],
-    ["0 0 13 * 5", "At 00:00, on day 13 of the month, and on Friday"],
+    ["0 0 13 * 5", "At 00:00, on day 13 of the month, or on Friday"],
+    ["0 3 1-31/2 * 1", "At 03:00, every 2 days in a month, between day 1 and 31 of the month, or on Monday"],
+    ["0 3 1,15 3 1-5", "At 03:00, on day 1 and 15 of the month, or Monday through Friday, only in March"],
+    ["*/30 * 13 * */2", "Every 30 minutes, on day 13 of the month, or every 2 days of the week"],
     [" 0  3 *\t* * ", "At 03:00, every day"],
   ])("%s", (schedule, words) => {
     expect(scheduleInWords(schedule)).toBe(words);
@@ -133,5 +136,26 @@ describe("a schedule that is refused", () => {
     "* * * * * ",
   ])("%j is not, where such a time is allowed or doesn't come", (schedule) => {
     expect(scheduleFault(schedule, schedule.startsWith("* "))).toBeUndefined();
+  });
+});
+
+describe("a schedule that is read in two ways", () => {
+  it.each([
+    ["0 3 */2 * 1", "write 1-31/2 instead of */2: then either suffices everywhere"],
+    ["0 3 13 * */2", "write 0-6/2 instead of */2: then either suffices everywhere"],
+    ["0 3 */2,5 * 1", "write 1-31/2,5 instead of */2,5: then either suffices everywhere"],
+  ])("%s is warned of", (schedule, remedy) => {
+    const doubt = scheduleDoubt(schedule);
+    expect(doubt?.message).toContain("crontab(5) wants both to match where one begins with *");
+    expect(doubt?.remedy).toBe(remedy);
+    const [written = "", instead = ""] = [...remedy.matchAll(/\S+(?= instead|:)/g)].map(([text]) => text).reverse();
+    const plain = schedule.replace(written, instead);
+    expect(scheduleDoubt(plain)).toBeUndefined();
+    const from = new Date("2026-11-01T00:00:00Z");
+    expect(nextFires(schedule, "UTC", from, 30)).toEqual(nextFires(plain, "UTC", from, 30));
+  });
+
+  it.each(["0 3 */2 * *", "0 3 * * */2", "0 3 13 * 1", "*/5 */2 13 */2 1"])("%s is not", (schedule) => {
+    expect(scheduleDoubt(schedule)).toBeUndefined();
   });
 });
