@@ -128,8 +128,9 @@ describe("a fleet from its first up to its destroy", () => {
     const planned = await test.preview();
     expect(planned).toEqual({ "command:local:Command gamma-job": "update" });
     const { stdout } = await test.pulumi(["preview", "--json", "--non-interactive"]);
-    expect(stdout).toContain('"gamma"');
-    expect(stdout).not.toContain("its job file is missing");
+    // Its job file is still there, under the former name: no drift.
+    expect(stdout).toContain('"environment.NAME": {');
+    expect(stdout).not.toContain('"environment.DRIFT": {');
     expect((await test.up()).code).toBe(0);
     expect(existsSync(job(test, "beta"))).toBe(false);
     expect(existsSync(job(test, "gamma"))).toBe(true);
