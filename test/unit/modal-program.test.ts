@@ -10,7 +10,7 @@ const tests = join(import.meta.dirname, "../modal-program");
 const env = { ...process.env, PYTHONPATH: programFolder, PYTHONDONTWRITEBYTECODE: "1" };
 
 /** The program that a cron changeling on Modal deploys is Python and shell, and so are its own tests. */
-describe("the program on Modal", { timeout: 120_000 }, () => {
+describe("the program on Modal", { timeout: 300_000 }, () => {
   it.concurrent.each([
     "test_texts",
     "test_records",
@@ -18,6 +18,7 @@ describe("the program on Modal", { timeout: 120_000 }, () => {
     "test_fire_given",
     "test_prepare",
     "test_watch",
+    "test_watch_talk",
     "test_watch_work",
   ])("%s", async (module) => {
     const said = await unittest(module);
@@ -51,6 +52,6 @@ sys.stdout.buffer.write(env_file_text(json.load(sys.stdin)).encode())
 function unittest(module: string): Promise<string> {
   return new Promise((resolve) => {
     const args = ["-m", "unittest", module];
-    execFile(pythonOfMngr(), args, { cwd: tests, env, timeout: 110_000 }, (_error, _stdout, stderr) => resolve(stderr));
+    execFile(pythonOfMngr(), args, { cwd: tests, env, timeout: 280_000 }, (_error, _stdout, stderr) => resolve(stderr));
   });
 }

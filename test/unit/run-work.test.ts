@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { runFiles } from "../../components/cron/local/runs/plan.ts";
+import { noteMissingStart } from "../../components/cron/local/runs/start.ts";
 import { refsOf, type Work, workSince } from "../../components/cron/local/runs/work.ts";
+import { writePrivateFile } from "../../components/files.ts";
+import { installationPaths } from "../../components/installation-paths.ts";
 import "../support/properties.ts";
 
 const own = "changelings/run-1";
@@ -20,14 +24,14 @@ class Scene implements Disposable {
   readonly primary = join(this.folder, "primary");
   readonly tree: string;
   readonly #isolated: boolean;
-  readonly #env: Record<string, string>;
+  readonly env: Record<string, string>;
   readonly #start = join(this.folder, "start");
   #count = 0;
 
   constructor(isolated = false) {
     this.#isolated = isolated;
     this.tree = isolated ? this.primary : join(this.folder, "tree");
-    this.#env = {
+    this.env = {
       PATH: `${process.env["PATH"]}`,
       HOME: this.folder,
       GIT_CONFIG_GLOBAL: "/dev/null",
@@ -57,16 +61,17 @@ class Scene implements Disposable {
 
   async begin(): Promise<this> {
     if (this.#isolated) this.git(this.primary, "checkout", "--quiet", "--no-track", "-b", own, "origin/main");
-    writeFileSync(this.#start, await refsOf(this.primary, this.#env));
+    writeFileSync(this.#start, await refsOf(this.primary, this.env));
     if (!this.#isolated)
       this.git(this.primary, "worktree", "add", "--quiet", "--no-track", "-b", own, this.tree, "main");
     return this;
   }
 
-  work(base = this.#isolated ? "refs/remotes/origin/main" : "refs/heads/main"): Promise<Work> {
+  work({ start = this.#start } = {}): Promise<Work> {
     const { primary: folder, tree: worktree } = this;
     const isShared = !this.#isolated;
-    return workSince({ folder, start: this.#start, base, branch: own, worktree, isShared }, this.#env);
+    const base = isShared ? "refs/heads/main" : "refs/remotes/origin/main";
+    return workSince({ folder, start, base, branch: own, worktree, isShared }, this.env);
   }
 
   at(name: string): string {
@@ -84,7 +89,7 @@ class Scene implements Disposable {
         [`GIT_${role}_EMAIL`, `${who}@example.com`],
       ]),
     );
-    const env = { ...this.#env, ...names };
+    const env = { ...this.env, ...names };
     return execFileSync("git", args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
   }
 
@@ -382,6 +387,28 @@ const personsSteps: typeof steps = {
   personPulls: (scene) => scene.git(scene.primary, "pull", "--quiet", "--no-rebase", "--no-edit", "origin", "main"),
   personPushes: (scene) => scene.git(scene.primary, "push", "--quiet", "origin", "main"),
 };
+
+it("a run that an older version began, and that noted no refs, has its commits and no others'", async () => {
+  using scene = new Scene();
+  scene.git(scene.primary, "checkout", "--quiet", "-b", "feature");
+  scene.commit("person", scene.primary);
+  scene.git(scene.primary, "checkout", "--quiet", "main");
+  await scene.begin();
+  const subject = scene.commit("agent", scene.tree);
+  scene.agent("push", "--quiet", "origin", own);
+  const files = runFiles(installationPaths("lab", scene.folder), "run", "run-1");
+  writePrivateFile(files.base, "main");
+  await noteMissingStart(
+    files,
+    { folder: scene.primary, branch: own, base: scene.agent("rev-parse", "main") },
+    scene.env,
+  );
+  expect(await scene.work({ start: files.refs })).toMatchObject({
+    commits: [{ subject }],
+    branches: [{ name: own, commits: 1 }],
+    warnings: [],
+  });
+});
 
 describe("over small histories", { timeout: 120_000 }, () => {
   it.each([

@@ -176,13 +176,14 @@ function filesOf({ spec, id }: RunPlan, { paths }: RunContext): RunFiles {
 
 async function workOf(plan: RunPlan, { base, worktree }: CreatedAgent, context: RunContext): Promise<Work> {
   const files = filesOf(plan, context);
-  noteMissingStart(files, base);
+  const folder = repositoryFolder(context.paths, plan.spec.repo);
+  await noteMissingStart(files, { folder, branch: branchOf(plan.id), base }, context.env);
   const { GITHUB_TOKEN: token } = readSecrets(context.paths, plan.spec.name);
   await refreshBase(context.paths, plan.spec, context.env, token).catch((error: unknown) =>
     context.log(`${plan.id}: ${messageOf(error)}`),
   );
   const place = {
-    folder: repositoryFolder(context.paths, plan.spec.repo),
+    folder,
     start: files.refs,
     base: baseRefOf(files),
     branch: branchOf(plan.id),

@@ -38,8 +38,13 @@ export function baseRefOf(files: RunFiles): string {
   return base.startsWith("origin/") ? `refs/remotes/${base}` : `refs/heads/${base}`;
 }
 
-/** For a run of an older version: what is known of its start. */
-export function noteMissingStart(files: RunFiles, commit: string | undefined): void {
+/** For a run of an older version, which noted nothing: what others have by now is taken for what was there. */
+export async function noteMissingStart(
+  files: RunFiles,
+  { folder, branch, base }: { readonly folder: string; readonly branch: string; readonly base: string | undefined },
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
   if (readTextIfAny(files.refs) !== undefined) return;
-  writePrivateFile(files.refs, `refs and work trees before the run\n${commit} ${baseRefOf(files)}\n`);
+  const others = (await refsOf(folder, env)).split("\n").filter((line) => !line.endsWith(`/${branch}`));
+  writePrivateFile(files.refs, [...others, `${base} ${baseRefOf(files)}`, ""].join("\n"));
 }

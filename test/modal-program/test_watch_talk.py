@@ -1,0 +1,47 @@
+"""watch.sh: how it sees that an agent without an exit status is done."""
+
+import subprocess
+
+from watching import Watching
+
+
+class WatchTalk(Watching):
+    def test_a_conversation_that_has_settled(self) -> None:
+        self.happen = lambda: self.commit("Talk")
+        self.assert_end(self.watched(ends="settles"), "succeeded", None, ["Talk"])
+        self.assertEqual((self.records / "output.log").read_text(), "what it said\n")
+
+    def test_a_conversation_whose_process_ends_has_failed(self) -> None:
+        idle = subprocess.Popen(["sleep", "30"])
+        self.addCleanup(lambda: (idle.kill(), idle.wait()))
+        (self.folder / "pane").write_text(f"0 {idle.pid}\n")
+        self.happen = lambda: self.commit("Half")
+        reason = "its agent's process ended, which a conversation's does not by itself"
+        self.assert_end(self.watched(ends="settles", settle_seconds=30), "failed", reason, ["Half"])
+
+    def test_a_conversation_that_waits_for_a_permission(self) -> None:
+        def happen() -> None:
+            for marker in ("active", "permissions_waiting"):
+                (self.host_dir / "agents/agent-1" / marker).touch()
+
+        self.happen = happen
+        reason = "it was waiting for a permission that nobody was there to give"
+        self.assert_end(self.watched(ends="settles"), "failed", reason, [])
+
+    def test_a_conversation_is_not_over_while_it_works(self) -> None:
+        self.happen = lambda: (self.host_dir / "agents/agent-1/active").touch()
+        ended = self.watched(ends="settles", timeout_seconds=2)
+        self.assertEqual(ended["outcome"], "timed_out")
+
+    def test_a_conversation_is_not_over_while_mngr_starts_it(self) -> None:
+        lock = self.host_dir / "host_lock"
+        lock.touch()
+        holder = subprocess.Popen(["flock", str(lock), "sleep", "30"])
+        self.addCleanup(lambda: (holder.kill(), holder.wait()))
+        self.assertEqual(self.watched(ends="settles", timeout_seconds=2)["outcome"], "timed_out")
+
+    def test_one_that_leaves_no_status_is_over_when_its_terminal_is_idle(self) -> None:
+        idle = subprocess.Popen(["sleep", "30"])
+        self.addCleanup(lambda: (idle.kill(), idle.wait()))
+        (self.folder / "pane").write_text(f"0 {idle.pid}\n")
+        self.assert_end(self.watched(ends="exits"), "no_changes", "it made no commit", [])
