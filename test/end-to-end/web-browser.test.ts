@@ -166,6 +166,8 @@ describe.each(["host", "path"] as const)("with routing = %s", (routing) => {
     await expect.poll(() => names(page)).toEqual(["first", "second"]);
     for (const name of ["first", "second"]) {
       await page.goto(`${root(name)}/set-cookie`);
+      // The first time the way leads over the main origin.
+      await page.waitForURL(`${root(name)}/set-cookie`);
       // By way of the page that shows the login's key.
       await expect.poll(() => page.textContent("body")).toBe("set");
       await entered(name, page);
@@ -196,7 +198,7 @@ test("an agent that stops leaves its page, and is there again when it is started
   expect(await page.locator("article .text").last().textContent()).toBe("You said: before the stop");
   const other = await person.newPage();
   await other.goto(`${main()}/${agentIdOf(stack, "first")}/`);
-  expect(await other.getByRole("heading", { level: 1 }).textContent()).toBe("first is offline");
+  await expect.poll(() => other.getByRole("heading", { level: 1 }).textContent()).toBe("first is offline");
 
   mngr("start", "elena", "first");
   // Both pages look again by themselves.

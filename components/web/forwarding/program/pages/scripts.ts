@@ -38,16 +38,23 @@ else go();
 `,
   /** Keeps the key of a new login, and shows the agents whose keys are good; a single one is opened after its login. */
   list: `${storage}${copy}
+const newOf = "changeling new key ";
 const [, newId, newKey] = /^#(agent-[0-9a-f]{32})=([\\w-]{43})$/.exec(location.hash) ?? [];
-if (newId !== undefined) history.replaceState(null, "", location.pathname);
-const kept = Object.entries(localStorage).flatMap(([name, key]) =>
-  name.startsWith(keyOf) ? [[name.slice(keyOf.length), key]] : []);
-const keys = newId === undefined ? kept : [...kept, [newId, newKey]];
+if (newId !== undefined) {
+  // Whoever leaves before the answer finds it here again; one that is no good replaces none that is.
+  localStorage.setItem(newOf + newId, newKey);
+  history.replaceState(null, "", location.pathname);
+}
+const keys = Object.entries(localStorage).flatMap(([name, key]) => {
+  const prefix = [keyOf, newOf].find((each) => name.startsWith(each));
+  return prefix === undefined ? [] : [[name.slice(prefix.length), key]];
+});
 if (keys.length > 0 || document.querySelector("h1").textContent !== "Not logged in") {
   post("/agents", { keys }).then((answer) => {
     if (answer === undefined) return;
     const good = new Map(answer.keys);
     for (const [id] of keys) {
+      localStorage.removeItem(newOf + id);
       if (good.has(id)) localStorage.setItem(keyOf + id, good.get(id));
       else for (const name of [keyOf, browserOf]) localStorage.removeItem(name + id);
     }
