@@ -23,9 +23,28 @@ import { dirname } from "node:path";
 
 /** A folder that nobody else can look into; existing ones are made so. */
 export function ensureFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw realCause(error, path);
+  }
   // One that is so already may be where nothing can be written.
   if ((statSync(path).mode & 0o777) !== 0o700) chmodSync(path, 0o700);
+}
+
+/** Node calls a parent missing where none could be made: on a read-only disk, for one. */
+function realCause(error: unknown, path: string): unknown {
+  if (!isMissing(error)) return error;
+  for (let parent = path; dirname(parent) !== parent; parent = dirname(parent)) {
+    if (!existsSync(dirname(parent))) continue;
+    try {
+      mkdirSync(parent, { mode: 0o700 });
+    } catch (cause) {
+      return cause;
+    }
+    return error;
+  }
+  return error;
 }
 
 /** Whole or not at all, in a folder that is made when needed. @throws DiskFullError */

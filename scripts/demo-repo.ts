@@ -70,7 +70,10 @@ const history: readonly PastCommit[] = [
  * @throws Error when something else is there, or git fails
  */
 export function makeDemoRepo(dir: string): void {
-  if (existsSync(join(dir, ".git"))) return;
+  if (existsSync(join(dir, ".git"))) {
+    configure(dir);
+    return;
+  }
   if (existsSync(dir) && readdirSync(dir).length > 0) {
     throw new Error(`${dir} is where the demo repository goes, and something else is there; move it away`);
   }
@@ -79,17 +82,25 @@ export function makeDemoRepo(dir: string): void {
   rmSync(making, { recursive: true, force: true });
   mkdirSync(making, { recursive: true });
   git(making, ["init", "--quiet", "--template=", "--initial-branch=main"]);
-  // Fixed here rather than guessed on each machine; the second two are for the agents' commits.
-  for (const [key, value] of [
-    ["core.autocrlf", "false"],
-    ["user.name", "Demo"],
-    ["user.email", "demo@example.com"],
-  ] as const) {
-    git(making, ["config", key, value]);
-  }
+  configure(making);
   git(making, ["fast-import", "--quiet"], history.map(importCommand).join(""));
   git(making, ["reset", "--quiet", "--hard", "main"]);
   renameSync(making, dir);
+}
+
+/** Fixed here rather than guessed on each machine. */
+function configure(dir: string): void {
+  for (const [key, value] of [
+    ["core.autocrlf", "false"],
+    // For the agents' commits: nobody is there who could unlock a key, and a person's hooks are not for this.
+    ["user.name", "Demo"],
+    ["user.email", "demo@example.com"],
+    ["commit.gpgsign", "false"],
+    ["tag.gpgsign", "false"],
+    ["core.hooksPath", "/dev/null"],
+  ] as const) {
+    git(dir, ["config", key, value]);
+  }
 }
 
 /** A commit for `git fast-import`; lengths are in bytes. */

@@ -12,11 +12,9 @@ import { runReport, wentWell } from "./changeling/run-text.ts";
 import { appliedText, appliedWeb } from "./changeling/web-answer.ts";
 import { deployedWeb } from "./changeling/web-side.ts";
 import { ensureDevStack } from "./dev-stack.ts";
+import { firstToFire } from "./first-to-fire.ts";
 import { withLock } from "./setup/lock.mjs";
 import { commandsOn, installationOf, pulumi } from "./stack.ts";
-
-/** The one of the example fleet that needs no key and no model; where a person took it out, the first that is enabled. */
-const firstToRun = "todo-ledger";
 
 if (process.argv.length > 2) {
   printNote("usage: npm start\nIt takes no options. The fleet it applies: ~/.changelings/dev/fleet.toml\n");
@@ -49,8 +47,7 @@ async function start(): Promise<void> {
     return;
   }
   const fleet = await deployedFleet(context);
-  const first =
-    fleet.changelings.find(({ name }) => name === firstToRun) ?? fleet.changelings.find(({ enabled }) => enabled);
+  const first = firstToFire(fleet.changelings);
   const run = first === undefined ? undefined : await runOf(context, first.name);
   say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${fleetText(await listed(context, fleet))}\n`);
   // Last, where it is seen: what there is to open now.

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
 import { installationPaths } from "../installation-paths.ts";
+import { outdatedInWords } from "../supervision/state.ts";
 import { claimedInstallation } from "../this-installation.ts";
 import { schedulerState } from "./local/state.ts";
 
@@ -22,6 +23,7 @@ export class LocalScheduler extends pulumi.ComponentResource {
   constructor(name: string, args: LocalSchedulerArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("changelings:cron:LocalScheduler", name, {}, opts);
     const state = schedulerState(installationPaths(args.installation));
+    const outdated = outdatedInWords(state);
     this.command = scriptCommand(
       name,
       {
@@ -30,13 +32,7 @@ export class LocalScheduler extends pulumi.ComponentResource {
           INSTALLATION: claimedInstallation(),
           MAX_RUNS_AT_ONCE: args.maxRunsAtOnce === undefined ? undefined : String(args.maxRunsAtOnce),
         },
-        drift: drifted(
-          !state.alive
-            ? "the scheduler is not running"
-            : !state.current
-              ? "the scheduler runs an older program"
-              : undefined,
-        ),
+        drift: drifted(state.alive ? outdated && `the scheduler ${outdated}` : "the scheduler is not running"),
       },
       { parent: this },
     );

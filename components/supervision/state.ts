@@ -25,6 +25,8 @@ export interface DaemonState {
   readonly programVersion: string | undefined;
   /** It runs the same program as is here now, and can be started again: its files are still where they were. */
   readonly current: boolean;
+  /** What it could not be started again from, since it is gone: a checkout was removed or moved. */
+  readonly missing: string | undefined;
 }
 
 /** What there is to know of a daemon in order to look at it. */
@@ -36,12 +38,14 @@ const retryMs = 2000;
 /** For observers: starts no process, changes nothing. */
 export function daemonState(daemon: DaemonPlace): DaemonState {
   const state = isLocked(lockPath(daemon)) ? readState(daemon) : undefined;
+  const missing = state?.starts.find((path) => !existsSync(path));
   return {
     alive: state !== undefined,
     pid: state?.pid,
     startedAt: state?.startedAt,
     programVersion: state?.programVersion,
-    current: state?.programVersion === daemon.programVersion && state.starts.every((path) => existsSync(path)),
+    current: state?.programVersion === daemon.programVersion && missing === undefined,
+    missing,
   };
 }
 
@@ -49,7 +53,8 @@ export function daemonState(daemon: DaemonPlace): DaemonState {
 export function becomeDaemon(daemon: DaemonPlace, now: Date): boolean {
   if (!takeLock(lockPath(daemon))) return false;
   const { programVersion } = daemon;
-  const starts = [process.execPath, process.argv[1] ?? ""];
+  // Its folder is where it was as long as the home folder was not moved.
+  const starts = [process.execPath, process.argv[1] ?? "", daemon.folder];
   const state = { pid: process.pid, startedAt: now.toISOString(), programVersion, starts };
   sayWho(daemon.stateFile, `${JSON.stringify(state)}\n`);
   return true;
@@ -62,6 +67,12 @@ function sayWho(path: string, text: string): void {
   } catch {
     setTimeout(() => sayWho(path, text), retryMs).unref();
   }
+}
+
+/** Why a running daemon is to be started anew, in words; undefined when it is not. */
+export function outdatedInWords({ alive, current, missing }: DaemonState): string | undefined {
+  if (!alive || current) return undefined;
+  return missing === undefined ? "runs an older program" : `runs a program that is gone from ${missing}`;
 }
 
 function readState(daemon: DaemonPlace): z.infer<typeof stateFile> | undefined {

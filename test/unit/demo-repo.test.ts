@@ -36,6 +36,20 @@ const filesOf = (folder: string) =>
     .sort();
 
 describe("the demo repository", () => {
+  it("takes commits where a person signs them and has hooks, also one that was there before", () => {
+    const hooks = join(home, "hooks");
+    mkdirSync(hooks);
+    writeFileSync(join(hooks, "pre-commit"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    const config = join(home, "gitconfig");
+    writeFileSync(config, `[commit]\n gpgsign = true\n[gpg]\n program = /bin/false\n[core]\n hooksPath = ${hooks}\n`);
+    makeDemoRepo(dir);
+    for (const key of ["commit.gpgsign", "tag.gpgsign", "core.hooksPath"]) git("config", "--unset", key);
+    makeDemoRepo(dir);
+    vi.stubEnv("GIT_CONFIG_GLOBAL", config);
+    git("commit", "--quiet", "--allow-empty", "--message", "An agent's");
+    expect(git("log", "-1", "--format=%s %an")).toBe("An agent's Demo");
+  });
+
   it("has the same history everywhere, by several people over the years", () => {
     vi.stubEnv("TZ", "Asia/Tokyo");
     vi.stubEnv("GIT_AUTHOR_DATE", "2000-01-01T00:00:00Z");

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -9,7 +9,7 @@ import { isLocked, takeLock, withLock } from "../../components/lock.ts";
 import { type Daemon, nodeDaemon } from "../../components/supervision/daemon.ts";
 import { launchd } from "../../components/supervision/launchd.ts";
 import { programVersion } from "../../components/supervision/program-version.ts";
-import { becomeDaemon, daemonState } from "../../components/supervision/state.ts";
+import { becomeDaemon, daemonState, outdatedInWords } from "../../components/supervision/state.ts";
 import { systemd } from "../../components/supervision/systemd.ts";
 import { forwardingPlace } from "../../components/web/forwarding/state.ts";
 import { forwardingDaemon } from "../../components/web/forwarding/supervise.ts";
@@ -68,7 +68,14 @@ describe("a daemon", () => {
   it("runs while it holds its lock, with the program that it says", () => {
     const daemon = daemonOf("tester");
     mkdirSync(daemon.folder);
-    const nobody = { alive: false, pid: undefined, startedAt: undefined, programVersion: undefined, current: false };
+    const nobody = {
+      alive: false,
+      pid: undefined,
+      startedAt: undefined,
+      programVersion: undefined,
+      current: false,
+      missing: undefined,
+    };
     expect(daemonState(daemon)).toEqual(nobody);
     // What a dead one left says nothing.
     writeFileSync(daemon.stateFile, JSON.stringify({ pid: 1, startedAt: "", programVersion: "1", starts: [] }));
@@ -76,8 +83,16 @@ describe("a daemon", () => {
     const now = new Date("2026-11-21T06:00:00Z");
     expect([becomeDaemon(daemon, now), becomeDaemon(daemon, now)]).toEqual([true, false]);
     const state = { alive: true, pid: process.pid, startedAt: "2026-11-21T06:00:00.000Z", programVersion: "1" };
-    expect(daemonState(daemon)).toEqual({ ...state, current: true });
-    expect(daemonState({ ...daemon, programVersion: "2" })).toEqual({ ...state, current: false });
+    expect(daemonState(daemon)).toEqual({ ...state, current: true, missing: undefined });
+    expect(outdatedInWords(daemonState(daemon))).toBeUndefined();
+    const older = daemonState({ ...daemon, programVersion: "2" });
+    expect(older).toEqual({ ...state, current: false, missing: undefined });
+    expect(outdatedInWords(older)).toBe("runs an older program");
+    // The checkout that it was started from was removed.
+    const gone = join(home, "checkout", "main.ts");
+    const written = JSON.parse(readFileSync(daemon.stateFile, "utf8"));
+    writeFileSync(daemon.stateFile, JSON.stringify({ ...written, starts: [process.execPath, gone] }));
+    expect(outdatedInWords(daemonState(daemon))).toBe(`runs a program that is gone from ${gone}`);
   });
 
   it("has the fingerprint of its own files, of those that all share, and of its packages", () => {

@@ -1,4 +1,5 @@
 import type { InstallationPaths } from "../../installation-paths.ts";
+import { outdatedInWords } from "../../supervision/state.ts";
 import { forwardingConfigDrift } from "./installed-config.ts";
 import { forwardingState } from "./state.ts";
 
@@ -13,6 +14,7 @@ export function forwardingDrift(
 ): string | undefined {
   const state = forwardingState(paths);
   if (!state.alive) return "the forwarding server is not running";
-  if (!state.current) return "the forwarding server runs an older program";
+  const outdated = outdatedInWords(state);
+  if (outdated !== undefined) return `the forwarding server ${outdated}`;
   return forwardingConfigDrift(paths, stated);
 }

@@ -1,0 +1,13 @@
+/** The one of the example fleet that needs no key and no model. */
+const example = "todo-ledger";
+
+/**
+ * Which changeling `npm start` fires: the example's, unless it is paused; where a person took it out, the first that is
+ * enabled.
+ */
+export function firstToFire<Each extends { readonly name: string; readonly enabled: boolean }>(
+  changelings: readonly Each[],
+): Each | undefined {
+  const first = changelings.find(({ name }) => name === example) ?? changelings.find(({ enabled }) => enabled);
+  return first?.enabled ? first : undefined;
+}
