@@ -6,9 +6,8 @@ import type { InstallationPaths } from "./installation-paths.ts";
  * Removes what is left of an installation when the last of it went: folders that hold nothing, and the claim. Those of a
  * daemon go with it alone: one that still runs, which is removed at the same time, watches its own.
  */
-export function removeEmptyFolders({ root, secrets, web }: InstallationPaths): void {
-  removeIfEmpty(secrets);
-  removeIfEmpty(web);
+export function removeEmptyFolders({ root, secrets, web, records, runs }: InstallationPaths): void {
+  for (const folder of [secrets, web, records, runs]) removeIfEmpty(folder);
   if (holdsClaimAlone(root)) removeClaim({ root });
   removeIfEmpty(root);
 }

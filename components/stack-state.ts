@@ -53,25 +53,34 @@ export async function stackState(stackName: string): Promise<StackState | undefi
   }
 }
 
-const deployment = z.object({
-  deployment: z.object({
-    resources: z.optional(
-      z.array(
-        z.object({
-          urn: z.string(),
-          inputs: z.optional(z.object({ environment: z.optional(z.record(z.string(), z.unknown())) })),
-        }),
-      ),
-    ),
+const resourceList = z.array(
+  z.object({
+    urn: z.string(),
+    inputs: z.optional(z.object({ environment: z.optional(z.record(z.string(), z.unknown())) })),
   }),
+);
+const deployment = z.object({ deployment: z.object({ resources: z.optional(resourceList) }) });
+const checkpoint = z.object({
+  checkpoint: z.object({ latest: z.optional(z.nullable(z.object({ resources: z.optional(resourceList) }))) }),
 });
+
+/** The same from the folder of a file backend, where secrets stay encrypted. @returns undefined for another backend, or when there is none */
+export function stateInFolder(stack: StackIdentity): StackState | undefined {
+  const [text] = stateFiles(stack)?.flatMap((file) => textOf(file) ?? []) ?? [];
+  const parsed = text === undefined ? undefined : checkpoint.safeParse(JSON.parse(text)).data;
+  return parsed && stateOf(commandsIn(parsed.checkpoint.latest?.resources ?? []));
+}
+
+function commandsIn(all: z.infer<typeof resourceList>): CommandState[] {
+  return all.map(({ urn, inputs }) => ({ urn, environment: inputs?.environment ?? {} }));
+}
 
 /** The same from what `pulumi stack export` printed. */
 export function exportedState(text: string): StackState {
   const parsed = deployment.safeParse(JSON.parse(text));
   if (!parsed.success) throw new Error("pulumi stack export printed no state");
   const { resources: all = [] } = parsed.data.deployment;
-  return stateOf(all.map(({ urn, inputs }) => ({ urn, environment: inputs?.environment ?? {} })));
+  return stateOf(commandsIn(all));
 }
 
 function stateOf(commands: readonly CommandState[], stackName?: string): StackState {
@@ -96,12 +105,16 @@ function stateOf(commands: readonly CommandState[], stackName?: string): StackSt
  * @returns undefined when that can't be told from here
  */
 export function holdsInstallation(stack: StackIdentity, installation: string): boolean | undefined {
+  return stateFiles(stack)?.some((file) => textOf(file)?.includes(`"${installation}"`) === true);
+}
+
+/** Where a file backend may keep a stack's state; undefined for another backend. */
+function stateFiles(stack: StackIdentity): string[] | undefined {
   const folder = folderOfBackend(stack.backend);
   if (folder === undefined) return undefined;
   // With the project as a folder, or as backends made before Pulumi 3.61 have it.
   const stems = [join(stack.project, stack.stack), stack.stack].map((each) => join(folder, ".pulumi", "stacks", each));
-  const files = stems.flatMap((stem) => [".json", ".json.gz", ".json.zst"].map((extension) => stem + extension));
-  return files.some((file) => textOf(file)?.includes(`"${installation}"`) === true);
+  return stems.flatMap((stem) => [".json", ".json.gz", ".json.zst"].map((extension) => stem + extension));
 }
 
 function textOf(file: string): string | undefined {

@@ -4,11 +4,13 @@ import { homedir } from "node:os";
 import { stockChangeling } from "../changelings/stock.ts";
 import { jobEnvironment, jobOfEnvironment } from "../components/cron/job-environment.ts";
 import { jobPath, writeJob } from "../components/cron/local/installed-files.ts";
+import { renameHistory } from "../components/cron/local/records.ts";
 import { requestRemoval } from "../components/cron/local/requests.ts";
 import { schedulerState } from "../components/cron/local/state.ts";
 import { type InstallationPaths, installationPaths } from "../components/installation-paths.ts";
 import { removeFile } from "../components/installed-file.ts";
 import { runScript } from "./script.ts";
+import { warnOfUnsaved } from "./unsaved-work.ts";
 
 await runScript({
   variables: jobEnvironment,
@@ -18,12 +20,18 @@ await runScript({
     const anchors = { project: process.cwd(), home: homedir() };
     const spec = jobOfEnvironment(variables, { stock, anchors });
     const paths = installationPaths(variables.INSTALLATION);
-    if (variables.RENAMED_FROM !== undefined) await removeJob(paths, variables.RENAMED_FROM);
+    const { RENAMED_FROM: former } = variables;
+    if (former !== undefined) {
+      await removeJob(paths, former);
+      renameHistory(paths, former, spec.name);
+    }
     writeJob(paths, spec);
     return { installed: spec.name };
   },
   async remove({ NAME: name, INSTALLATION: installation }) {
-    await removeJob(installationPaths(installation), name);
+    const paths = installationPaths(installation);
+    await removeJob(paths, name);
+    if (schedulerState(paths).alive) warnOfUnsaved(paths, name);
     return { removed: name };
   },
 });

@@ -7,7 +7,9 @@ import { startScheduler, stopScheduler } from "../components/cron/local/supervis
 import { removeEmptyFolders } from "../components/empty-folders.ts";
 import { installationPaths } from "../components/installation-paths.ts";
 import { printNote } from "../components/terminal.ts";
+import { removeClones } from "./remove-clones.ts";
 import { runScript } from "./script.ts";
+import { warnOfUnsaved } from "./unsaved-work.ts";
 
 await runScript({
   variables: z.object({ INSTALLATION: z.string(), MAX_RUNS_AT_ONCE: z.optional(z.string()) }),
@@ -23,9 +25,14 @@ await runScript({
     await stopScheduler(installation, { endRuns: true });
     const paths = installationPaths(installation);
     releaseAllRunIds(paths);
-    // The secrets, and what is a web changeling's, have Commands of their own.
-    const { jobs, records, runs, requests, repos, scheduler } = paths;
-    for (const own of [jobs, records, runs, requests, repos, scheduler]) rmSync(own, { recursive: true, force: true });
+    warnOfUnsaved(paths);
+    // The secrets, and what is a web changeling's, have Commands of their own. The history stays: the last job may come
+    // back, and nothing else says what its runs did.
+    const { jobs, requests, scheduler } = paths;
+    for (const own of [jobs, requests, scheduler]) rmSync(own, { recursive: true, force: true });
+    for (const repo of removeClones(paths)) {
+      process.stderr.write(`warning: the branches of earlier runs stay in ${repo}\n`);
+    }
     removeEmptyFolders(paths);
     return { scheduler: "removed" };
   },

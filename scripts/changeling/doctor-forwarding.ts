@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import type { Fleet } from "../../components/fleet/index.ts";
 import type { InstallationPaths } from "../../components/installation-paths.ts";
 import { changelingCommand, upCommand as up } from "../../components/own-commands.ts";
+import { outdatedInWords } from "../../components/supervision/state.ts";
 import { containerDrift } from "../../components/web/forwarding/docker/container-drift.ts";
 import { imageName } from "../../components/web/forwarding/docker/image.ts";
 import { type InstalledContainer, readContainer } from "../../components/web/forwarding/docker/installed-container.ts";
@@ -25,7 +26,8 @@ export async function forwardingCheck({ paths, stack }: Context, fleet: Fleet | 
   const state = forwardingState(paths);
   if (state.alive) {
     const detail = `running at ${(await forwardingStatus(paths))?.url} (pid ${state.pid})`;
-    if (!state.current) return warning(name, `${detail}, an older program`, up());
+    const outdated = outdatedInWords(state);
+    if (outdated !== undefined) return warning(name, `${detail}; it ${outdated}`, up());
     const remedy = forwardingBootInstructions(installationOf(stack));
     return { ...ok(name, detail), ...(remedy === undefined ? {} : { remedy }) };
   }

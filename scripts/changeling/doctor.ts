@@ -6,11 +6,14 @@ import { schedulerState } from "../../components/cron/local/state.ts";
 import { bootInstructions } from "../../components/cron/local/supervise.ts";
 import { type Fleet, formatFaults } from "../../components/fleet/index.ts";
 import { secretRemedy, upCommand } from "../../components/own-commands.ts";
+import { outdatedInWords } from "../../components/supervision/state.ts";
 import { installationOf } from "../stack.ts";
+import { missingFiles, missingInWords } from "./applied.ts";
 import { type Check, checkText, failed, ok, warning } from "./check.ts";
 import { answer, type Context, contextOf, errorsOf, fleetOf, looksAt, providerOption } from "./context.ts";
 import { machineChecks } from "./doctor-machine.ts";
 import type { ModalDiagnosis } from "./doctor-modal.ts";
+import { signingChecks } from "./doctor-signing.ts";
 import { toolChecks } from "./doctor-tools.ts";
 import { doctorWeb } from "./doctor-web.ts";
 import { orphanInstallations } from "./installations.ts";
@@ -44,19 +47,17 @@ export function addDoctor(program: Command): void {
         "the fleet file": fleet,
         "web agents": webAgents,
         Modal: onModal,
-        installations: looksAt(context, "local")
-          ? orphanInstallations(installationOf(context.stack))
-          : Promise.resolve([]),
+        "this machine": looksAt(context, "local") ? machineChecks(context) : Promise.resolve([]),
       });
-      const { tools, "the fleet file": declared, "web agents": web, Modal: modal, installations } = found;
+      const { tools, "the fleet file": declared, "web agents": web, Modal: modal, "this machine": machine } = found;
       const isElsewhere = declared.isAbsent && modal.isThere;
       const checks = [
         ...tools,
         ...declared.checks.map((check) => (isElsewhere ? { ...check, status: "warning" as const } : check)),
         ...(isElsewhere ? [] : machineChecks(context.paths)),
         ...localChecks(context, isElsewhere || needsNoScheduler(declared.fleet)),
+        ...machine,
         ...web,
-        ...installations,
         ...modal.checks,
       ];
       answer(context, checks, checks.map(checkText).join("\n"));
@@ -88,11 +89,20 @@ async function fleetChecks(context: Context): Promise<Declared> {
       loaded.faults.length === 0
         ? ok("fleet file", declared)
         : warning("fleet file", `${declared}:\n${formatFaults(loaded.faults)}`);
-    const checks = [file, ...secrets];
+    const checks = [file, ...secrets, ...(await signingChecks(fleet))];
     return { checks, fleet, isAbsent: false };
   } catch (error) {
     return { checks: [failed("fleet file", asError(error).message)], fleet: undefined, isAbsent: true };
   }
+}
+
+/** What is gone of the stack's own files, and what stacks that are gone left here. */
+async function machineChecks({ stack }: Context): Promise<Check[]> {
+  const [missing, orphans] = await Promise.all([missingFiles(stack, true), orphanInstallations(installationOf(stack))]);
+  const files = missing.map((each) =>
+    failed(`${each.file.split(" ")[0]} of ${each.name}`, missingInWords(each), upCommand()),
+  );
+  return [...files, ...orphans];
 }
 
 /** Web changelings are no concern of the scheduler's either. */
@@ -126,7 +136,8 @@ function schedulerCheck(context: Context): Check {
     return failed("scheduler", "not running, so nothing fires", remedy);
   }
   const detail = `running (pid ${state.pid})`;
-  if (!state.current) return warning("scheduler", `${detail}, an older program`, upCommand());
+  const outdated = outdatedInWords(state);
+  if (outdated !== undefined) return warning("scheduler", `${detail}; it ${outdated}`, upCommand());
   const remedy = bootInstructions(context.paths);
   return { ...ok("scheduler", detail), ...(remedy === undefined ? {} : { remedy }) };
 }

@@ -4,7 +4,8 @@ import type { Run } from "../../components/cron/runs/run.ts";
 import { type CronProvider, nextFires, scheduleInWords } from "../../components/fleet/index.ts";
 import { changelingCommand, upCommand } from "../../components/own-commands.ts";
 import { printNote } from "../../components/terminal.ts";
-import { answer, contextOf, type Place, providerOption } from "./context.ts";
+import { missingFiles, missingInWords } from "./applied.ts";
+import { answer, contextOf, looksAt, type Place, providerOption } from "./context.ts";
 import { type Deployed, type DeployedFleet, deployedFleet } from "./deployed.ts";
 import { requireStack } from "./known-stack.ts";
 import { warnUnreached } from "./modal-side.ts";
@@ -50,6 +51,9 @@ export function addList(program: Command): void {
       if (fleet.length + web.length === 0) await requireStack(context, deployed.modal);
       const isKnown = fleet.length + web.length > 0 || deployed.modal.kind !== "unreached";
       answer(context, [...fleet, ...web], isKnown ? listText(fleet, web) : "");
+      for (const missing of looksAt(context, "local") ? await missingFiles(context.stack, false) : []) {
+        process.stderr.write(`warning: ${missingInWords(missing)}; repair it with: ${upCommand()}\n`);
+      }
       warn(context, deployed);
       warnOfWeb(web);
     });

@@ -1,4 +1,16 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import {
   ensureFolder,
@@ -97,6 +109,24 @@ export function boundRecords(paths: InstallationPaths, name: string): void {
     writePrivateFile(path, text);
     return;
   }
+}
+
+/**
+ * Gives the history of a changeling to the one that it was renamed to: its records, and what its runs left. Only while no
+ * scheduler writes records of either. Succeeds when it was done before.
+ */
+export function renameHistory(paths: InstallationPaths, former: string, name: string): void {
+  const lines = readLines(paths, former);
+  if (lines.length > 0) {
+    const all = [...lines.map((line) => ({ ...line, changeling: name })), ...readLines(paths, name)];
+    writePrivateFile(recordsPath(paths, name), all.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  }
+  rmSync(recordsPath(paths, former), { force: true });
+  const folder = join(paths.runs, former);
+  if (!existsSync(folder)) return;
+  ensureFolder(join(paths.runs, name));
+  for (const id of readdirSync(folder)) renameSync(join(folder, id), join(paths.runs, name, id));
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /**
