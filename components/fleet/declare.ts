@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { Kind } from "./changeling.ts";
 import { cronFindings, type PlaceOf, zoneFindings } from "./checks.ts";
-import { error, type Finding, type KeyPath } from "./fault.ts";
+import { error, type Finding, foundWith, type KeyPath } from "./fault.ts";
 import { forwardingFindings } from "./forwarding.ts";
 import { nameFinding, renameFindings } from "./names.ts";
 import type { ForwardingOptions } from "./options/forwarding.ts";
@@ -125,7 +125,14 @@ function noTable(path: KeyPath, value: unknown, remedy: string): Finding {
   return error(path, `expected a table, found ${described(value, "")}`, remedy);
 }
 
-function declaration(name: string, table: Table, defaults: Sound, findings: Finding[]): Declaration {
+function declaration(name: string, table: Table, defaults: Sound, all: Finding[]): Declaration {
+  const findings: Finding[] = [];
+  const found = declarationOf(name, table, defaults, findings);
+  all.push(...foundWith(name, findings));
+  return found;
+}
+
+function declarationOf(name: string, table: Table, defaults: Sound, findings: Finding[]): Declaration {
   const path = ["changelings", name];
   const written = known(table, path, findings);
   const kind = written["kind"] ?? defaults.table["kind"];

@@ -17,6 +17,8 @@ export interface Finding {
   readonly reads?: readonly string[];
   /** Set where the place is no key: a broken line, a comment. Both count from 1. */
   readonly at?: { readonly line: number; readonly column: number };
+  /** The changelings that it was found with, for a default that not all of them have. */
+  readonly changelings?: readonly string[];
 }
 
 /** One thing wrong in a fleet file, with its place. Line and column count from 1. */
@@ -37,6 +39,13 @@ export function error(path: KeyPath, message: string, remedy: string): Finding {
 
 export function warning(path: KeyPath, message: string, remedy: string): Finding {
   return { path, message, remedy, severity: "warning" };
+}
+
+/** A wrong default names the changeling that it is wrong for: with another kind or provider it may be right. */
+export function foundWith(changeling: string, findings: readonly Finding[]): Finding[] {
+  return findings.map((finding) =>
+    finding.path[0] === "defaults" ? { ...finding, changelings: [changeling] } : finding,
+  );
 }
 
 /** `["changelings", "a", "secrets", 0]` as `changelings.a.secrets[0]`; a key that is not bare is quoted as in TOML. */

@@ -85,13 +85,24 @@ async function exposureFindings(
   return found;
 }
 
-/** What is wrong with a default is found again with each changeling that has it. */
+/** What is wrong with a default is found again with each changeling that has it: once, with their names. */
 function distinct(findings: readonly Finding[]): Finding[] {
-  return [
-    ...new Map(
-      findings.map((finding) => [JSON.stringify([finding.path, finding.message, finding.at]), finding]),
-    ).values(),
-  ];
+  const same = Map.groupBy(findings, ({ path, message, at }) => JSON.stringify([path, message, at]));
+  return [...same.values()].flatMap((group) => {
+    const last = group.at(-1);
+    if (last === undefined) return [];
+    // Found with the defaults themselves, it is wrong for all.
+    if (group.some(({ changelings }) => changelings === undefined)) return [last];
+    return [{ ...last, message: `${last.message} (${namesInWords(group)})` }];
+  });
+}
+
+const mostNames = 3;
+
+function namesInWords(group: readonly Finding[]): string {
+  const names = [...new Set(group.flatMap(({ changelings }) => changelings ?? []))];
+  const more = names.length - mostNames;
+  return `for ${names.slice(0, mostNames).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /** Lines are looked up only when there is something to report: reading the syntax tree costs more than all checks. */

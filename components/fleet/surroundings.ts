@@ -5,7 +5,7 @@ import { lookAtRepos, type Repository, repoAround } from "./branches.ts";
 import type { Changeling, DeclaredCron } from "./changeling.ts";
 import { cloneFinder, type NamedRepo } from "./clones.ts";
 import type { CronDeclaration, Declared } from "./declare.ts";
-import { error, type Finding } from "./fault.ts";
+import { error, type Finding, foundWith } from "./fault.ts";
 import type { LoadContext } from "./load.ts";
 import { nameFinding } from "./names.ts";
 import { absoluteRepo, urlFault } from "./repo.ts";
@@ -70,8 +70,14 @@ export async function settle(file: string, declared: Declared, context: LoadCont
     ...crons.map((declaration) => {
       const named = repos.get(declaration.name);
       const clone = clones.get(declaration.name);
-      findings.push(...(clone?.findings ?? []));
-      return settledCron(declaration, { named, remote: clone?.remote, zone }, surroundings);
+      const own: Finding[] = [...(clone?.findings ?? [])];
+      const settled = settledCron(
+        declaration,
+        { named, remote: clone?.remote, zone },
+        { ...surroundings, findings: own },
+      );
+      findings.push(...foundWith(declaration.name, own));
+      return settled;
     }),
     ...((await web?.settleWebs(webs, { sources, folders }, surroundings)) ?? []),
   ];

@@ -4,7 +4,7 @@ import { webAgentFindings } from "./agent-checks.ts";
 import type { DeclaredWeb } from "./changeling.ts";
 import type { NamedRepo } from "./clones.ts";
 import type { WebDeclaration } from "./declare.ts";
-import { error, type Finding } from "./fault.ts";
+import { error, type Finding, foundWith } from "./fault.ts";
 import { nameFinding } from "./names.ts";
 import { needsModelKey } from "./needs-model-key.ts";
 import { absolutePath, absoluteRepo, isRepoUrl } from "./repo.ts";
@@ -37,22 +37,25 @@ export async function settleWebs(
 ): Promise<DeclaredWeb[]> {
   const changelings = declarations.map((declaration) => {
     const { name, options, place, secretsAreExplicit } = declaration;
-    findings.push(...webFindings(options, place));
+    const own = webFindings(options, place);
     const source = sources.get(name);
-    if (source !== undefined) findings.push(...repoFindings(declaration, source, known.get(source.repo)));
+    if (source !== undefined) own.push(...repoFindings(declaration, source, known.get(source.repo)));
     const around = agents.forWeb(source?.repo);
     const type = webAgentType(name, options);
     // A name that is wrong is told as such; as an agent type it would only be told again.
     if (options.agent_type !== undefined || nameFinding(name) === undefined) {
-      findings.push(...webAgentFindings({ type, options }, around, place));
+      own.push(...webAgentFindings({ type, options }, around, place));
     }
+    findings.push(...foundWith(name, own));
     const usesModel = needsModelKey(type ?? around.entrypoint, around.types);
     return resolvedWeb(name, options, { ...folders, needsModelKey: usesModel, secretsAreExplicit });
   });
   const places = new Map(declarations.map(({ name, place }) => [name, place]));
   const here = () => [];
   findings.push(...dataFindings(changelings, folders.home, (name) => places.get(name) ?? here));
-  const missing = await Promise.all(declarations.map((declaration) => missingPaths(declaration, folders)));
+  const missing = await Promise.all(
+    declarations.map(async (declaration) => foundWith(declaration.name, await missingPaths(declaration, folders))),
+  );
   findings.push(...missing.flat());
   return changelings;
 }

@@ -75,7 +75,7 @@ const oneFault: readonly [title: string, text: string, where: string, remedy: st
   [
     "a default that only shows with a changeling, told once",
     `[defaults]\nschedule = "x"\n[changelings.fixme-fairy]\n[changelings.code-guardian]`,
-    'config.toml:2: defaults.schedule: "x" has one field: a schedule has five (minute, hour, day of month, month, day of week)',
+    'config.toml:2: defaults.schedule: "x" has one field: a schedule has five (minute, hour, day of month, month, day of week) (for fixme-fairy, code-guardian)',
     'write all five, for instance "0 3 * * *" for 03:00 every day',
   ],
   // Names.

@@ -85,7 +85,7 @@ describe("defaults of a fleet with two providers", () => {
 
   it("that ask for what Modal can't do are told", async () => {
     expect(await sandbox.faultsOf(`[defaults]\noverlap = "queue"\n${two}`, { repo: "app" })).toEqual([
-      'config.toml:2: defaults.overlap: the provider "modal" can\'t queue: what comes due while the last run is alive is skipped',
+      'config.toml:2: defaults.overlap: the provider "modal" can\'t queue: what comes due while the last run is alive is skipped (for far)',
       '→ write overlap = "skip"',
     ]);
   });
