@@ -3,6 +3,7 @@ import { isDiskFull, readTail, writePrivateFile } from "../../../files.ts";
 import { readSecrets } from "../../../installed-secrets.ts";
 import { masked, maskedLines } from "../../../masking.ts";
 import { MngrError } from "../../../mngr/client.ts";
+import { withoutOtherAgents } from "../../../mngr/other-agents.ts";
 import { GitError } from "../../../source/git.ts";
 import type { RecordedRun } from "../../runs/fold.ts";
 import type { RecordLine } from "../../runs/record-line.ts";
@@ -208,7 +209,8 @@ function tidyLogs(plan: RunPlan, context: RunContext): void {
   for (const file of [output, createLog]) {
     try {
       const text = readTail(file, keptOutputBytes);
-      const shown = masked(text, Object.values(readSecrets(context.paths, plan.spec.name)));
+      const ownText = file === createLog ? withoutOtherAgents(text) : text;
+      const shown = masked(ownText, Object.values(readSecrets(context.paths, plan.spec.name)));
       if (text !== shown || text.length >= keptOutputBytes) writePrivateFile(file, shown);
     } catch (error) {
       context.log(`${plan.id}: ${file} stays as it is: ${error instanceof Error ? error.message : error}`);
