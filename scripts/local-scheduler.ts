@@ -31,7 +31,7 @@ await runScript({
     const { jobs, requests, scheduler } = paths;
     for (const own of [jobs, requests, scheduler]) rmSync(own, { recursive: true, force: true });
     for (const repo of removeClones(paths)) {
-      process.stderr.write(`warning: the branches of earlier runs stay in ${repo}\n`);
+      printNote(`warning: the branches of earlier runs stay in ${repo}\n`);
     }
     removeEmptyFolders(paths);
     return { scheduler: "removed" };

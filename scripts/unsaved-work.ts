@@ -1,5 +1,6 @@
 import { readRuns } from "../components/cron/local/records.ts";
 import type { InstallationPaths } from "../components/installation-paths.ts";
+import { printNote } from "../components/terminal.ts";
 
 /**
  * Says which agents of removed changelings are kept, since their worktrees have changes that no commit holds.
@@ -11,6 +12,6 @@ export function warnOfUnsaved(paths: InstallationPaths, name?: string): void {
     if (!agentIsKept || agentId === undefined) continue;
     const place = worktree === undefined ? "" : `; its work is in ${worktree}`;
     const remove = `when you need it no more: mngr destroy ${agentId} --force`;
-    process.stderr.write(`warning: the agent of ${id} was kept for its uncommitted changes${place}; ${remove}\n`);
+    printNote(`warning: the agent of ${id} was kept for its uncommitted changes${place}; ${remove}\n`);
   }
 }

@@ -52,7 +52,7 @@ export function addList(program: Command): void {
       const isKnown = fleet.length + web.length > 0 || deployed.modal.kind !== "unreached";
       answer(context, [...fleet, ...web], isKnown ? listText(fleet, web) : "");
       for (const missing of looksAt(context, "local") ? await missingFiles(context.stack, false) : []) {
-        process.stderr.write(`warning: ${missingInWords(missing)}; repair it with: ${upCommand()}\n`);
+        printNote(`warning: ${missingInWords(missing)}; repair it with: ${upCommand()}\n`);
       }
       warn(context, deployed);
       warnOfWeb(web);
