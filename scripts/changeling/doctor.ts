@@ -47,7 +47,7 @@ export function addDoctor(program: Command): void {
         "the fleet file": fleet,
         "web agents": webAgents,
         Modal: onModal,
-        "this machine": looksAt(context, "local") ? machineChecks(context) : Promise.resolve([]),
+        "this machine": looksAt(context, "local") ? installedChecks(context) : Promise.resolve([]),
       });
       const { tools, "the fleet file": declared, "web agents": web, Modal: modal, "this machine": machine } = found;
       const isElsewhere = declared.isAbsent && modal.isThere;
@@ -97,7 +97,7 @@ async function fleetChecks(context: Context): Promise<Declared> {
 }
 
 /** What is gone of the stack's own files, and what stacks that are gone left here. */
-async function machineChecks({ stack }: Context): Promise<Check[]> {
+async function installedChecks({ stack }: Context): Promise<Check[]> {
   const [missing, orphans] = await Promise.all([missingFiles(stack, true), orphanInstallations(installationOf(stack))]);
   const files = missing.map((each) =>
     failed(`${each.file.split(" ")[0]} of ${each.name}`, missingInWords(each), upCommand()),
