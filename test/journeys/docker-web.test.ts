@@ -145,9 +145,9 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
     await succeed();
     expect(existsSync(ran)).toBe(false);
     expect(await open()).toMatch(page);
-    expect(await inMachine("cat other loose.txt; ls loot 2>&1 || true; git log --format=%s | grep --count evil")).toBe(
-      "3\nloose\nls: cannot access 'loot': No such file or directory\n1",
-    );
+    expect(
+      await inMachine("cat other; echo; cat loose.txt; ls loot 2>&1 || true; git log --format=%s | grep --count evil"),
+    ).toBe("3\nloose\nls: cannot access 'loot': No such file or directory\n1");
   });
 
   it("shows its secret nowhere", () => {
