@@ -55,14 +55,17 @@ it("what else happens in its folder costs no look, and many registrations few", 
 });
 
 it("one agent's unknown servers don't keep another's new one from being seen", async () => {
-  const [web, api] = [await lab.listen(), await lab.listen()];
+  const [web, other, api] = [await lab.listen(), await lab.listen(), await lab.listen()];
   lab.declare("ada", "bob");
-  for (const name of ["ada", "bob"]) lab.mngrSays(name, "WAITING", { web: web.port });
+  lab.mngrSays("ada", "WAITING", { web: web.port });
+  lab.mngrSays("bob", "WAITING", { web: other.port });
   await lab.start({ asked: 10, mostAsked: 600_000 });
   for (let n = 0; n < 7; n += 1) {
     await sleep(12 * 2 ** n);
     expect(await portOf("bob", `nope-${n}`)).toBeUndefined();
   }
+  // Longer than `asked`: all agents were looked at just now.
+  await sleep(20);
   const looks = lab.calls("exec");
   lab.mngrSays("ada", "WAITING", { web: web.port, api: api.port });
   expect(await portOf("ada", "api")).toBe(String(api.port));
