@@ -8,6 +8,7 @@ import { startAdmin } from "../../components/web/forwarding/program/admin.ts";
 import { Audit } from "../../components/web/forwarding/program/audit/audit.ts";
 import { JsonLines } from "../../components/web/forwarding/program/audit/json-lines.ts";
 import { SessionList } from "../../components/web/forwarding/program/audit/session-list.ts";
+import { TrustedProxies } from "../../components/web/forwarding/program/client-address.ts";
 import { ada, bob, enter, hostOf, openSite } from "../support/forwarding-site.ts";
 
 let folder: string;
@@ -75,6 +76,14 @@ describe("what the forwarding server writes down", () => {
       expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
       expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
     }
+  });
+
+  it("knows who asks by way of a server in front that is trusted", async () => {
+    {
+      await using site = await openSite([ada], {}, new Audit(folder, new TrustedProxies(["127.0.0.1"])));
+      await site.ask("/healthz", { headers: { "x-forwarded-for": "203.0.113.9" } });
+    }
+    expect(entries("access.jsonl")).toMatchObject([{ address: "203.0.113.9", path: "/healthz", status: 200 }]);
   });
 
   it("is bounded, in one moment and for ever", () => {

@@ -4,6 +4,7 @@ import type { Log } from "../../../supervision/log.ts";
 import { startAdmin } from "./admin.ts";
 import { Audit } from "./audit/audit.ts";
 import { openAccess } from "./auth/access.ts";
+import { TrustedProxies } from "./client-address.ts";
 import type { ForwardingConfig } from "./config.ts";
 import { discoverAgents } from "./discovery/live-agents.ts";
 import { troublePage } from "./pages/agent-trouble.ts";
@@ -42,7 +43,7 @@ export async function runForwardingServer({ paths, folder, config: configOf, log
     });
     const server = await createForwardingServer({
       ...{ config, access, agents, proxy, log },
-      audit: new Audit(folder),
+      audit: new Audit(folder, new TrustedProxies(config.trustedProxies ?? [])),
     });
     const admin = await startAdmin({ folder, server, agents, log });
     log(`listens on port ${server.port} of ${config.host}, as ${server.url}`);

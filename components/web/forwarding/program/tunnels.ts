@@ -32,7 +32,7 @@ interface Tunnel {
 interface Failure {
   readonly reason: unknown;
   readonly pauseMs: number;
-  /** Milliseconds since the epoch. */
+  /** By `performance.now()`, which nobody can set. */
   readonly until: number;
 }
 
@@ -77,7 +77,7 @@ export function sshTunnels(env: Readonly<Record<string, string>>, folder: string
       () => failures.delete(key),
       (reason: unknown) => {
         const pauseMs = Math.min(mostPauseMs, (failures.get(key)?.pauseMs ?? firstPauseMs / 2) * 2);
-        failures.set(key, { reason, pauseMs, until: Date.now() + pauseMs });
+        failures.set(key, { reason, pauseMs, until: performance.now() + pauseMs });
         forget();
       },
     );
@@ -90,7 +90,7 @@ export function sshTunnels(env: Readonly<Record<string, string>>, folder: string
       asked.add(key);
       const failure = failures.get(key);
       const known = tunnels.get(key);
-      if (known === undefined && failure !== undefined && Date.now() < failure.until) throw failure.reason;
+      if (known === undefined && failure !== undefined && performance.now() < failure.until) throw failure.reason;
       const { path } = known ?? open(key, ssh, url);
       return { ...reachOf(url), socketPath: await path };
     },

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { Session } from "../auth/signing.ts";
+import { TrustedProxies } from "../client-address.ts";
 import { type Entry, JsonLines } from "./json-lines.ts";
 import { SessionList } from "./session-list.ts";
 import { sessionLabel, visitorOf } from "./visitor.ts";
@@ -23,7 +24,6 @@ export interface RequestCount {
 
 interface Answered {
   readonly method: string;
-  readonly address: string | undefined;
   /** By `performance.now()`. */
   readonly started: number;
   readonly status: number | undefined;
@@ -46,8 +46,11 @@ export class Audit {
   logins = 0;
   failedLogins = 0;
 
-  /** @param folder undefined: nothing is written */
-  constructor(folder?: string) {
+  readonly #proxies: TrustedProxies;
+
+  /** @param folder undefined: nothing is written @param proxies servers in front, which say who asks */
+  constructor(folder?: string, proxies: TrustedProxies = new TrustedProxies([])) {
+    this.#proxies = proxies;
     this.sessions = new SessionList(folder === undefined ? undefined : join(folder, "session-list.json"));
     if (folder === undefined) return;
     this.#access = new JsonLines(join(folder, "access.jsonl"));
@@ -62,26 +65,28 @@ export class Audit {
 
   /** @param asker undefined: of nobody who is logged in to the agent that it is for, or to none */
   request(req: IncomingMessage, res: ServerResponse, asker: Asker | undefined): void {
-    const { remoteAddress: address } = req.socket;
+    // Asked once while it is open, a connection knows it afterwards too.
+    void req.socket.remoteAddress;
     const started = performance.now();
     if (asker !== undefined) this.#see(req, asker);
     res.once("close", () => {
       const status = res.writableFinished ? res.statusCode : undefined;
       if (status === 403 && isLogin(req)) this.failedLogins += 1;
-      this.#note(req, { method: req.method ?? "", address, started, status, asker });
+      this.#note(req, { method: req.method ?? "", started, status, asker });
     });
   }
 
   upgrade(req: IncomingMessage, socket: Duplex, { asker, status }: { asker?: Asker; status?: number }): void {
-    const { remoteAddress: address } = req.socket;
+    // Asked once while it is open, a connection knows it afterwards too.
+    void req.socket.remoteAddress;
     const started = performance.now();
     if (asker !== undefined) this.#see(req, asker);
-    socket.once("close", () => this.#note(req, { method: "WebSocket", address, started, status, asker }));
+    socket.once("close", () => this.#note(req, { method: "WebSocket", started, status, asker }));
   }
 
   login(req: IncomingMessage, agentId: string, session: Session): void {
     this.logins += 1;
-    const visitor = visitorOf(req);
+    const visitor = visitorOf(req, this.#proxies);
     this.sessions.begin(agentId, session, visitor);
     this.#event({ event: "login", agent: agentId, session: sessionLabel(session.id), ...visitor });
   }
@@ -108,7 +113,7 @@ export class Audit {
   }
 
   #see(req: IncomingMessage, { agent, session }: Asker): void {
-    this.sessions.see(agent.id, session, () => visitorOf(req));
+    this.sessions.see(agent.id, session, () => visitorOf(req, this.#proxies));
   }
 
   /** These are few, and are to be there also after a crash. */
@@ -124,11 +129,11 @@ export class Audit {
     else counts.set(statusClass, (counts.get(statusClass) ?? 0) + 1);
   }
 
-  #note(req: IncomingMessage, { method, address, started, status, asker }: Answered): void {
+  #note(req: IncomingMessage, { method, started, status, asker }: Answered): void {
     const agent = asker?.agent.name ?? "";
     this.#count(agent, status === undefined ? 0 : Math.floor(status / 100));
     this.#access?.add(() => ({
-      ...{ address, method },
+      ...{ address: this.#proxies.clientOf(req), method },
       host: req.headers.host?.slice(0, longestHost),
       path: pathOf(req).slice(0, longestPath),
       status,

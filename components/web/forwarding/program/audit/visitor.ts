@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { TrustedProxies } from "../client-address.ts";
 
 /** Who asks, as far as they say it. */
 export interface Visitor {
@@ -8,8 +9,8 @@ export interface Visitor {
 
 const longestUserAgent = 300;
 
-export function visitorOf({ socket, headers }: IncomingMessage): Visitor {
-  return { address: socket.remoteAddress, userAgent: headers["user-agent"]?.slice(0, longestUserAgent) };
+export function visitorOf(req: IncomingMessage, proxies: TrustedProxies): Visitor {
+  return { address: proxies.clientOf(req), userAgent: req.headers["user-agent"]?.slice(0, longestUserAgent) };
 }
 
 /** Names a session in logs: its cookie can't be made of it. */
