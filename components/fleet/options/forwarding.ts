@@ -50,7 +50,7 @@ export const forwardingOptions = {
   }),
   trusted_proxies: option(z._default(z.array(word()), []), {
     description:
-      "The servers in front of it whose `X-Forwarded-For` says who asks: for the limit of failed logins and for the log of logins. Without any, all that come through a front count as one.",
+      "The servers in front of it whose `X-Forwarded-For` says who asks, for the limit of failed logins. Without any, all that come through a front count as one.",
     unit: "IP addresses, or ranges such as `10.0.0.0/8`",
     example: ["127.0.0.1", "::1"],
   }),
