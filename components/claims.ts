@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -16,6 +17,10 @@ const claimFile = z.object({
   stack: z.string(),
   /** When it was last applied, ISO 8601. */
   appliedAt: z.string(),
+  /** Of this machine: random, made with the first claim. */
+  machine: z.optional(z.string()),
+  /** True until the next update: a person said that this machine takes over from the one that had it. */
+  isAdopted: z.optional(z.boolean()),
 });
 
 export type Claim = z.infer<typeof claimFile> & StackIdentity;
@@ -46,7 +51,7 @@ function jsonOrNull(path: string): unknown {
 export function writeClaim(
   paths: Pick<InstallationPaths, "root">,
   identity: StackIdentity,
-  now: Date = new Date(),
+  { now = new Date(), isAdopted }: { readonly now?: Date; readonly isAdopted?: boolean } = {},
 ): void {
   const { backend, organization, project, stack } = identity;
   const before = readClaim(paths);
@@ -54,7 +59,9 @@ export function writeClaim(
   const known =
     organization ?? (before !== undefined && isSameStack(before, identity) ? before.organization : undefined);
   const appliedAt = now.toISOString();
-  const claim: z.infer<typeof claimFile> = { version: 1, backend, organization: known, project, stack, appliedAt };
+  const machine = before?.machine ?? randomUUID();
+  const whose = { backend, organization: known, project, stack };
+  const claim: z.infer<typeof claimFile> = { version: 1, ...whose, appliedAt, machine, isAdopted };
   writePrivateFile(claimPath(paths), `${JSON.stringify(claim, null, 2)}\n`);
 }
 

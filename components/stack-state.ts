@@ -11,7 +11,12 @@ const id = z.string().check(z.regex(/^[0-9a-f]{12}$/));
 const resources = z.object({
   outputs: z.record(
     z.string(),
-    z.object({ outputs: z.object({ environment: z.optional(z.record(z.string(), z.unknown())) }) }),
+    z.object({
+      outputs: z.object({
+        environment: z.optional(z.record(z.string(), z.unknown())),
+        stdout: z.optional(z.unknown()),
+      }),
+    }),
   ),
 });
 
@@ -30,6 +35,8 @@ export interface StackState {
 export interface CommandState {
   readonly urn: string;
   readonly environment: Readonly<Record<string, unknown>>;
+  /** What its script said last; where secrets can be read. */
+  readonly stdout?: string | undefined;
 }
 
 /**
@@ -45,6 +52,7 @@ export async function stackState(stackName: string): Promise<StackState | undefi
     const commands = Object.entries(outputs).map(([urn, each]) => ({
       urn,
       environment: each.outputs.environment ?? {},
+      stdout: typeof each.outputs.stdout === "string" ? each.outputs.stdout : undefined,
     }));
     return stateOf(commands, stackName);
   } catch (error) {

@@ -1,5 +1,7 @@
+import { hostname } from "node:os";
 import * as pulumi from "@pulumi/pulumi";
-import { installations, writeClaim } from "./claims.ts";
+import * as z from "zod/mini";
+import { installations, readClaim, writeClaim } from "./claims.ts";
 import { type Choice, chooseInstallation, unclaimedIds } from "./installation.ts";
 import { installationPaths } from "./installation-paths.ts";
 import { perRun } from "./per-run.ts";
@@ -93,7 +95,32 @@ async function confirm(): Promise<string> {
       `this stack's state names the installation ${id}, but ${others.join(", ")} on this machine is this stack's too, and would fire beside it; remove it first (its agents' data stays):\n${remedy}`,
     );
   }
+  const elsewhere = hostElsewhere(id, commands);
+  if (elsewhere !== undefined) {
+    const message = `the scheduler of this stack was started on another machine, ${elsewhere}, and may run there: with one here too, everything would fire twice. To move it, end it there (or: changeling discard ${id}), then here: npm run changeling -- adopt --stack ${fullName(identity)}`;
+    if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
+    await pulumi.log.warn(message);
+  }
   return id;
+}
+
+const schedulerOutput = z.object({ host: z.string(), machine: z.optional(z.string()) });
+
+/** The host name of the machine that the state says the scheduler is on, when that is not this one. */
+function hostElsewhere(id: string, commands: StackState["commands"]): string | undefined {
+  const scheduler = commands.find(({ urn }) => urn.endsWith("$command:local:Command::scheduler"));
+  const found = schedulerOutput.safeParse(parsed(scheduler?.stdout)).data;
+  const claim = readClaim(installationPaths(id));
+  if (found === undefined || found.host === hostname() || claim?.isAdopted === true) return undefined;
+  return found.machine !== undefined && found.machine === claim?.machine ? undefined : found.host;
+}
+
+function parsed(json: string | undefined): unknown {
+  try {
+    return json === undefined ? undefined : JSON.parse(json);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

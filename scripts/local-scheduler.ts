@@ -1,6 +1,8 @@
 /** Starts or removes the scheduler of a stack's local cron changelings: the `scheduler` Command. */
 import { rmSync } from "node:fs";
+import { hostname } from "node:os";
 import * as z from "zod/mini";
+import { readClaim } from "../components/claims.ts";
 import { releaseAllRunIds } from "../components/cron/local/runs/run-ids.ts";
 import { writeSettings } from "../components/cron/local/settings.ts";
 import { startScheduler, stopScheduler } from "../components/cron/local/supervise.ts";
@@ -19,7 +21,9 @@ await runScript({
     writeSettings(installationPaths(installation), most === undefined ? undefined : Number(most));
     const { pid, supervisor } = await startScheduler(installation);
     printNote(`scheduler running (pid ${pid}, ${supervisor})\n`);
-    return { scheduler: "running" };
+    // Read by every later update: another machine does not start a second one beside it.
+    const machine = readClaim(installationPaths(installation))?.machine;
+    return { scheduler: "running", host: hostname(), ...(machine === undefined ? {} : { machine }) };
   },
   async remove({ INSTALLATION: installation }) {
     await stopScheduler(installation, { endRuns: true });

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { installations, writeClaim } from "../../components/claims.ts";
 import { installationPaths } from "../../components/installation-paths.ts";
+import { upCommand } from "../../components/own-commands.ts";
 import { identityInWords, isSameStack } from "../../components/stack-identity.ts";
 import { exportedState } from "../../components/stack-state.ts";
 import { faultOf, identityOfStack, pulumi } from "../stack.ts";
@@ -11,7 +12,7 @@ export function addAdopt(program: Command): void {
   program
     .command("adopt")
     .description(
-      "after a stack was renamed or moved: what is on this machine of it belongs to the stack that it is now",
+      "after a stack was renamed or moved, also from another machine: what it has here belongs to the stack that it is now",
     )
     .addHelpText(
       "after",
@@ -25,15 +26,14 @@ ${examples("adopt --stack prod", "adopt --stack acme/changelings/prod")}`,
       const exported = await pulumi(context.stack, ["stack", "export"], { capture: true });
       if (exported.code !== 0) throw new Error(faultOf(exported));
       const identity = identityOfStack(context.stack);
-      const named = new Set(exportedState(exported.stdout).installations);
-      const here = installations().filter(({ id }) => named.has(id));
-      if (here.length === 0) {
-        throw new Error(
-          `this machine has nothing of ${identityInWords(identity)}; apply it with: npm run pulumi -- up`,
-        );
+      const named = exportedState(exported.stdout).installations;
+      if (named.length === 0) {
+        throw new Error(`${identityInWords(identity)} has nothing on any machine yet; apply it with: ${upCommand()}`);
       }
-      const adopted = here.map(({ id, claim }) => {
-        writeClaim(installationPaths(id), identity);
+      const here = installations().filter(({ id }) => named.includes(id));
+      const all = here.length > 0 ? here : named.map((id) => ({ id, claim: undefined }));
+      const adopted = all.map(({ id, claim }) => {
+        writeClaim(installationPaths(id), identity, { isAdopted: true });
         const former = claim !== undefined && !isSameStack(claim, identity) ? identityInWords(claim) : null;
         return { installation: id, stack: identityInWords(identity), former };
       });
@@ -42,6 +42,6 @@ ${examples("adopt --stack prod", "adopt --stack acme/changelings/prod")}`,
           ? `${installation} belongs to ${stack}.`
           : `${installation} belongs to ${stack} now, and not to ${former} any more.`,
       );
-      answer(context, adopted, [...lines, "Apply it with: npm run pulumi -- up"].join("\n"));
+      answer(context, adopted, [...lines, `Apply it with: ${upCommand()}`].join("\n"));
     });
 }

@@ -156,6 +156,28 @@ describe("a stack's installation", () => {
     expect(stdout).toContain("belongs to the stack organization/changelings/moved");
   });
 
+  it("is not started on a second machine beside the first, unless a person says so", async () => {
+    // As the state looks when another machine applied it.
+    const file = join(test.home, "state.json");
+    const { stdout } = await run(stack, "stack", "export", "--show-secrets");
+    const { machine = "" } = readClaim(paths()) ?? {};
+    const elsewhere = stdout.replace(/(host[\\"]+:[\\"]+)[^\\"]+/, "$1laptop").replaceAll(machine, "another");
+    expect(elsewhere).not.toBe(stdout);
+    writeFileSync(file, elsewhere);
+    expect((await run(stack, "stack", "import", "--file", file)).code).toBe(0);
+    const preview = await run(stack, "preview", "--non-interactive", "--color", "never");
+    expect(preview.code, preview.stdout).toBe(0);
+    expect(preview.stdout).toContain("was started on another machine, laptop, and may run there");
+    const refused = await up();
+    expect(refused.code).not.toBe(0);
+    expect(refused.stdout).toContain("was started on another machine, laptop");
+    expect(changeling("adopt", "--stack", "moved")).toContain(id);
+    await stopScheduler(id, { endRuns: false }, test.home);
+    expect((await up()).code).toBe(0);
+    pid = schedulerState(paths()).pid;
+    await expectTheSameFleet();
+  });
+
   it("is named by doctor when its stack is gone, and discarded", async () => {
     await run(stack, "stack", "rm", "--yes", "--force", "--preserve-config");
     const said = changelingDoctor();

@@ -99,14 +99,23 @@ describe("a claim", () => {
     expect(readClaim(paths)).toBeUndefined();
     const cloud = { ...dev, backend: "https://api.pulumi.com", organization: "acme" };
     writeClaim(paths, cloud);
-    writeClaim(paths, { ...cloud, organization: undefined }, new Date("2026-11-30T06:00:00Z"));
-    expect(readClaim(paths)).toEqual({ version: 1, ...cloud, appliedAt: "2026-11-30T06:00:00.000Z" });
+    const machine = readClaim(paths)?.machine;
+    writeClaim(paths, { ...cloud, organization: undefined }, { now: new Date("2026-11-30T06:00:00Z") });
+    expect(readClaim(paths)).toEqual({ version: 1, ...cloud, appliedAt: "2026-11-30T06:00:00.000Z", machine });
     ensureFolder(installationPaths(two, home).jobs);
     ensureFolder(join(home, ".changelings", "dev"));
     expect(installations(home)).toMatchObject([
       { id: one, claim: cloud },
       { id: two, claim: undefined },
     ]);
+  });
+
+  it("remembers until the next update that a person moved it to this machine", () => {
+    const paths = installationPaths(one, home);
+    writeClaim(paths, dev, { isAdopted: true });
+    expect(readClaim(paths)?.isAdopted).toBe(true);
+    writeClaim(paths, dev);
+    expect(readClaim(paths)?.isAdopted).toBeUndefined();
   });
 
   it("goes with the last of its installation, not before", () => {
