@@ -29,7 +29,9 @@ export function forwardingConfigDrift(
     const { digest, ...config } = parsed.data;
     if (digest !== digestOf(config)) return false;
     const environment = z.safeParse(forwardingEnvironment, stated);
-    return !environment.success || digestOf(configOfEnvironment(environment.data)) === digest;
+    // How the person called us is in no state: it differs between those who apply.
+    const { cli, ...declared } = config;
+    return !environment.success || digestOf(configOfEnvironment(environment.data)) === digestOf(declared);
   });
 }
 
