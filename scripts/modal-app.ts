@@ -20,7 +20,6 @@ import {
   parseDeployedFile,
 } from "../components/modal/deployed-ids.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
-import { writeHomeFiles } from "../components/modal/home-files.ts";
 import { appName, homeVolumeName } from "../components/modal/names.ts";
 import { modalToken } from "../components/modal/token.ts";
 import { absolutePath } from "../components/portable-path.ts";
@@ -105,7 +104,8 @@ async function idsFor(client: Modal, { stack, name, environment, secrets: own }:
 async function recordDeployment(client: Modal, spec: AppSpec, ids: DeployedIds): Promise<void> {
   const { stack, name, environment } = spec;
   const file = deployedFile(name, ids);
-  await writeHomeFiles({ client, stack, environment }, { [specFile(name)]: canonicalJson(spec), [file]: "{}\n" });
+  const files = { [specFile(name)]: canonicalJson(spec), [file]: "{}\n" };
+  await client.writeFiles(homeVolumeName(stack), environment, files);
   await removeDeployedFiles(client, spec, (path) => path !== file);
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Modal } from "./client.ts";
 import type { Questions } from "./questions.ts";
 import { checkSecretValues } from "./secret-values.ts";
@@ -8,7 +9,7 @@ const overwrite = 3;
 /** The small changes, each one call of the SDK; whatever has files to send is the `modal` command's. */
 export type ModalChanges = Pick<
   Modal,
-  "createEnvironment" | "createVolume" | "deleteVolume" | "putSecret" | "deleteSecret" | "removeFile"
+  "createEnvironment" | "createVolume" | "deleteVolume" | "putSecret" | "deleteSecret" | "writeFiles" | "removeFile"
 >;
 
 export function modalChanges({ ask, find }: Questions): ModalChanges {
@@ -60,6 +61,21 @@ export function modalChanges({ ask, find }: Questions): ModalChanges {
       await ask(`the end of the Secret ${name}`, ({ secrets }) =>
         secrets.delete(name, { environment, allowMissing: true }),
       );
+    },
+    async writeFiles(volume, environment, files) {
+      await ask(`files on the volume ${volume}`, async ({ cpClient }, options) => {
+        const request = { deploymentName: volume, environmentName: environment };
+        const { volumeId } = await cpClient.volumeGetOrCreate(request, options);
+        // As Modal's own client does it: the contents first, by their digests, then the files.
+        const put = Object.entries(files).map(async ([filename, text]) => {
+          const data = Buffer.from(text);
+          const sha256Hex = createHash("sha256").update(data).digest("hex");
+          for (let exists = false; !exists; ) ({ exists } = await cpClient.mountPutFile({ sha256Hex, data }, options));
+          return { filename, sha256Hex, mode: 0o644 };
+        });
+        const uploaded = { volumeId, files: await Promise.all(put), disallowOverwriteExistingFiles: false };
+        await cpClient.volumePutFiles(uploaded, options);
+      });
     },
     async removeFile(volume, environment, path) {
       await find(`the end of ${path} on the volume ${volume}`, async ({ cpClient }, options) => {

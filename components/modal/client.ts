@@ -116,6 +116,8 @@ export interface Modal {
   runInSandbox(id: string, script: string): Promise<string>;
   /** With all that is on it; one that is gone is fine. */
   deleteVolume(name: string, environment: string): Promise<void>;
+  /** Writes small files on a volume of version 1, in one go, over what is there. @param files texts by path */
+  writeFiles(volume: string, environment: string, files: Readonly<Record<string, string>>): Promise<void>;
   /** A file, or a folder with all that is in it. */
   removeFile(volume: string, environment: string, path: string): Promise<void>;
   /**

@@ -73,6 +73,13 @@ describe("environments and volumes", () => {
     expect(await modal.readFile(volume, environment, "apps/none.json")).toBeUndefined();
     expect(await modal.readFile("no-such-volume", environment, "apps/elf.json")).toBeUndefined();
 
+    if (version === 1) {
+      await modal.writeFiles(volume, environment, { "apps/elf.json": "1", "notes/ü.txt": "" });
+      await modal.writeFiles(volume, environment, { "apps/elf.json": '"ü"' });
+      expect(await modal.readFile(volume, environment, "apps/elf.json")).toBe('"ü"');
+      expect(await modal.files(volume, environment, "notes")).toMatchObject([{ path: "notes/ü.txt", bytes: 0 }]);
+    }
+
     const fetched = join(folder, `fetched-${version}`);
     mkdirSync(fetched);
     await modal.download(volume, environment, "apps", fetched);

@@ -74,6 +74,9 @@ describe("forty changelings on Modal", () => {
         "VolumeGetFile2",
         "VolumeGetOrCreate",
         "VolumeGetOrCreate",
+        "VolumeGetOrCreate",
+        // Its snapshots, and the ids that its apps were deployed with.
+        "VolumeListFiles",
         "VolumeListFiles",
         "VolumeList",
       ].sort(),

@@ -123,6 +123,7 @@ class Fire(Firing):
         self.assertEqual(outcomes("30 2 * * *", "00:30:02", "01:30:05"), once)
         self.assertEqual(outcomes("30 2 * * *", "00:30:02", "01:33:05"), once)
         self.assertEqual(outcomes("30 2 * * *", "00:30:02", "01:30:05", timezone="UTC"), both)
+        self.assertEqual(outcomes("30 2 * * *", "00:30:02", "01:30:05", timezone="Mars/Crater"), both)
         self.assertEqual(outcomes("30 * * * *", "00:30:02", "01:30:05"), both)
         self.assertEqual(outcomes("30 2,3 * * *", "00:30:02", "02:30:05"), both)
         self.assertEqual(outcomes("30 2 * * *", "00:30:02", "01:30:05", cause="manual"), both)

@@ -37,7 +37,7 @@ def _image() -> modal.Image:
     """The same layers for every changeling, so that they are built once; what differs is mounted."""
     image = (
         modal.Image.debian_slim(python_version="3.12")
-        .apt_install("git", "openssh-client", "rsync", "jq", "curl", "ca-certificates")
+        .apt_install("git", "openssh-client", "rsync", "jq", "curl", "ca-certificates", "tzdata")
         .pip_install_from_requirements(os.environ["CHANGELING_REQUIREMENTS"])
         .add_local_dir(_HERE, str(_FOLDER / "program"), ignore=lambda path: path.suffix not in (".py", ".sh"))
         .add_local_file(_SPEC_FILE, str(_FOLDER / "spec.json"))

@@ -7,7 +7,6 @@ import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import mngr_arguments
 import mngr_client
@@ -17,6 +16,7 @@ from mngr_client import Identity, Process
 from new_agent import branch_of, create_options
 from pinned_image import ImageError
 from place import Place, RunError, identity_of, modal_settings
+from repeated_fire import repeated
 from run_records import Records, Run
 
 # The function's own time, in seconds: Modal ends it then.
@@ -32,8 +32,6 @@ _MOST_DESTROYED = 3
 _MARGIN_SECONDS = 720
 # What cleaning the hosts of earlier runs may take.
 _CLEAN_SECONDS = 60
-# A second fire of one local minute comes this close to the time that the clock was set back by.
-_SAME_MINUTE = timedelta(minutes=5)
 _LOG_BYTES = 64_000
 
 def fire(
@@ -70,7 +68,7 @@ def fire(
             fields["call"] = call
         reason = f"{alive} is still running" if alive is not None else None
         if reason is None and cause == "schedule":
-            reason = _repeated(spec, runs, now)
+            reason = repeated(spec, runs, now)
         if reason is not None:
             records.write(run, "skipped", now, reason=reason, **fields)
             place.commit()
@@ -86,26 +84,6 @@ def _is_of(run: Run, request: str, call: str) -> bool:
 
 def _has_no_agent_yet(run: Run) -> bool:
     return run.is_open and "created" not in run.lines
-
-
-def _repeated(spec: AppSpec, runs: list[Run], now: datetime) -> str | None:
-    """Why a fire is skipped that comes at a local time for the second time, since the clock was set back. Schedules
-    whose hour begins with `*` go by the time that passes, as those of crontab(5) do."""
-    if spec.schedule.split()[1].startswith("*"):
-        return None
-    zone = ZoneInfo(spec.timezone)
-    for run in reversed(runs):
-        fired_at = run.fired_at
-        if fired_at is None or not run.is_scheduled:
-            continue
-        set_back = _offset(fired_at, zone) - _offset(now, zone)
-        if set_back > timedelta(0) and abs(now - fired_at - set_back) <= _SAME_MINUTE:
-            return f"the clock in {spec.timezone} was set back, and {run.id} was fired at this time of day"
-    return None
-
-
-def _offset(time: datetime, zone: ZoneInfo) -> timedelta:
-    return time.astimezone(zone).utcoffset() or timedelta(0)
 
 
 def _cause(cause: str, now: datetime) -> dict[str, str]:
