@@ -132,11 +132,20 @@ describe("the program on Modal", { timeout: 240_000 }, () => {
     expect(listed).toMatch(new RegExp(`^${first} RUNNING .*CREATOR=changeling, changeling=holder`, "m"));
     expect(await laptop.mngr("exec", first, "git branch --show-current")).toContain(`changelings/${first}\n`);
     expect((await fire(spec)).output).toContain(`skipped (${first} is still running)`);
-    await laptop.mngr("destroy", first, "--force", "--no-gc");
+    // Nobody watches it to its end: its secrets go when the next run comes.
+    const created = JSON.parse((await readRuns(`${spec.name}/${first}/created.json`)) ?? "");
+    const volume = `mngr-vol-${created.hostId.slice("host-".length)}`;
+    const environmentFiles = () =>
+      Promise.all(
+        ["env", `agents/${created.agentId}/env`].map((path) => stack.client.readFile(volume, spec.environment, path)),
+      );
+    expect(await environmentFiles()).toEqual([expect.stringContaining("s3cret"), expect.stringContaining("s3cret")]);
+    await stack.client.endSandboxes(spec.environment, { mngr_host_name: first });
     const second = runOf(await fire(spec));
     const reason = "its agent was stopped or destroyed by somebody else";
     expect(await record(spec, first, "ended")).toMatchObject({ outcome: "failed", reason });
-    await laptop.mngr("destroy", second, "--force", "--no-gc");
+    expect(await environmentFiles()).toEqual([undefined, undefined]);
+    for (const run of [first, second]) await laptop.mngr("destroy", run, "--force", "--no-gc");
   });
 
   it("pins a commit into the repository's own image, and waits for a conversation to settle", async () => {

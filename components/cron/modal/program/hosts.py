@@ -54,10 +54,9 @@ def blank(environment: str, prefix: str, host_id: str) -> None:
     name = f"{prefix}vol-{host_id.removeprefix('host-')}"[:_LONGEST_NAME]
     volume = modal.Volume.from_name(name, environment_name=environment)
     try:
-        folders = [entry.path for entry in volume.iterdir("/")]
-        agents = [entry.path for entry in volume.iterdir("agents")] if "agents" in folders else []
+        agents = [entry.path.strip("/") for entry in volume.iterdir("agents", recursive=False)]
     except (FileNotFoundError, NotFoundError):
-        return
+        agents = []
     for path in ["env", *(f"{agent}/env" for agent in agents)]:
         try:
             text = b"".join(volume.read_file(path))
