@@ -170,7 +170,24 @@ describe("doctor", () => {
     await dev.noteDeployed(dev.spec("fails", { secrets: ["API_KEY"] }));
     // As somebody does who deploys it from a folder of their own.
     await dev.deployByHand(dev.spec("works", { branch: "mine" }), "my-own");
+    // As mngr names those of its hosts; the first was cleaned at its run's end.
+    const volumes = ["a", "b"].map((digit) => `mngr-vol-${digit.repeat(32)}`);
+    for (const [index, volume] of volumes.entries()) {
+      await client.createVolume(volume, environment);
+      await dev.write(volume, { "agents/agent-1/env": index === 0 ? "# without secrets\nA=b\n" : "API_KEY=x\n" });
+    }
     const { code, checks } = await dev.diagnosed("--deep");
+    expect(checks.get("volumes of agents on Modal")).toMatchObject({
+      status: "ok",
+      detail: "2 of agents that have ended",
+    });
+    expect(checks.has(`volume ${volumes[0]}`)).toBe(false);
+    expect(checks.get(`volume ${volumes[1]}`)).toEqual({
+      name: `volume ${volumes[1]}`,
+      status: "warning",
+      detail: "it holds the secrets of an agent that mngr does not know, which has ended",
+      remedy: `remove it with: modal volume delete ${volumes[1]} --env ${environment} --yes`,
+    });
     expect(checks.get("app of busy")).toMatchObject({ status: "failed", detail: "its Modal app is stopped" });
     expect(checks.get(`Modal Secret ${secretName("dev", "fails")}`)?.status).toBe("failed");
     expect(checks.get("deployments of works")).toMatchObject({
