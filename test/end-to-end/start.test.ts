@@ -152,7 +152,7 @@ describe("npm start and npm stop", () => {
   it("says what is missing when a changeling that needs a key is resumed without one", async () => {
     const { code, output } = await run("changeling", ["resume", "fixme-fairy"]);
     expect(code).toBe(1);
-    expect(output).toContain("fixme-fairy needs ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN, which is not set");
+    expect(output).toContain("fixme-fairy needs ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN; nothing was written");
     expect(output).not.toContain("Resources:");
     const missing = async () => JSON.parse((await run("changeling", ["validate", "--json"])).stdout).missingSecrets;
     expect(await missing()).toEqual([
