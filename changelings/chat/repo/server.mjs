@@ -44,10 +44,10 @@ const site = { name: config.name, isForwarded: config.stateDir !== undefined, co
 const server = createServer(handler(site));
 server.on("upgrade", (request, socket, head) => live.upgrade(request, socket, head));
 const { url, close: removeAddress } = await listen(server, config);
+// Before anybody can know that it runs: whoever ends it then expects it to say so.
+for (const signal of /** @type {const} */ (["SIGTERM", "SIGINT", "SIGHUP"])) process.once(signal, () => void stop());
 register(config.stateDir, url);
 log(`${config.name} listens on ${url}, answers with ${config.responder}, remembers in ${config.memory}`);
-
-for (const signal of /** @type {const} */ (["SIGTERM", "SIGINT", "SIGHUP"])) process.once(signal, () => void stop());
 
 async function stop() {
   setTimeout(() => process.exit(1), STOP_MS).unref();
