@@ -1,5 +1,6 @@
 import { type Fleet, isRepoUrl } from "../../components/fleet/index.ts";
 import { mngrEnvironment } from "../../components/mngr/environment.ts";
+import { shellCommand } from "../../components/shell-command.ts";
 import { GitError, gitIn } from "../../components/source/git.ts";
 import { type Check, warning } from "./check.ts";
 
@@ -13,7 +14,13 @@ export async function signingChecks(fleet: Pick<Fleet, "changelings"> | undefine
     if (!(await signs(repo))) return [];
     const names = own.map(({ name }) => name).join(", ");
     const detail = `git signs commits there (commit.gpgsign), also those of ${names}: without a person to unlock the key they may fail`;
-    return [warning(`commits in ${repo}`, detail, `if they do: git -C '${repo}' config commit.gpgsign false`)];
+    return [
+      warning(
+        `commits in ${repo}`,
+        detail,
+        `if they do: ${shellCommand(["git", "-C", repo, "config", "commit.gpgsign", "false"])}`,
+      ),
+    ];
   });
   return (await Promise.all(checks)).flat();
 }
@@ -21,7 +28,10 @@ export async function signingChecks(fleet: Pick<Fleet, "changelings"> | undefine
 async function signs(repo: string): Promise<boolean> {
   try {
     const git = gitIn(repo, mngrEnvironment(process.env));
-    return (await git.run(["config", "--type=bool", "--get", "commit.gpgsign"])).trim() === "true";
+    const said = await git.run(["config", "--show-scope", "--type=bool", "--get-all", "commit.gpgsign"]);
+    // What every git of ours is told on its command line holds for none of an agent's.
+    const values = said.split("\n").filter((line) => line !== "" && !line.startsWith("command\t"));
+    return values.at(-1)?.endsWith("\ttrue") === true;
   } catch (error) {
     // It is not set; or there is no such repository, which other checks say.
     if (error instanceof GitError) return false;
