@@ -171,7 +171,7 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
     expect(record().agentId).toBe(agentId);
     expect(docker("exec", machine(), "ls", "/built")).toBe("/built");
     open = await visitor(test, "greeter", port);
-    expect(await open()).toMatch(/^Mine; started \d times; has its secret$/);
+    expect(await open()).toMatch(/^Mine; started \d+ times; has its secret$/);
 
     test.declare(`[forwarding]\nport = ${port}\n`);
     expect(await succeed()).toContain("greeter is removed, with its volumes");
