@@ -8,6 +8,7 @@ import { canonicalJson } from "../components/canonical-json.ts";
 import { removeAgentSecrets } from "../components/cron/modal/agent-secrets.ts";
 import { type AppEnvironment, appEnvironment, specOfEnvironment } from "../components/cron/modal/app-environment.ts";
 import { endRuns } from "../components/cron/modal/end-runs.ts";
+import { buildPinnedImage } from "../components/cron/modal/pinned-build.ts";
 import { programFolder, programRequirements } from "../components/cron/modal/program-files.ts";
 import { type AppSpec, specFile, tagOf } from "../components/cron/modal/spec.ts";
 import { isRepoUrl } from "../components/fleet/index.ts";
@@ -37,12 +38,15 @@ const variables = z.object({ ...appEnvironment.shape, GITHUB_TOKEN: z.optional(z
 await runScript({
   variables,
   keeps: isModalVariable,
-  timeoutSeconds: 2400,
+  // An image may take half an hour to build, and the app's own as long.
+  timeoutSeconds: 4200,
   async apply(declared) {
     const client = clientOf(process.env);
     const spec = specOfEnvironment(declared, stockChangeling(declared.AGENT_TYPE));
     if (declared.RENAMED_FROM !== undefined) await removeApp(client, declared, declared.RENAMED_FROM);
     const tarball = await tarballOf(declared);
+    // Before anything is deployed: an image that can't be built leaves what is deployed as it is.
+    if (tarball !== undefined) await buildPinnedImage(client, spec, tarball);
     const ids = await idsFor(client, spec);
     await deploy(client, spec, tarball);
     await recordDeployment(client, spec, ids);

@@ -2,7 +2,7 @@ import { masked } from "../masking.ts";
 import { plainLines } from "../plain-text.ts";
 import { notStarted, type ProgramEnd, runProgram, timedOut } from "../run-program.ts";
 import { printNote } from "../terminal.ts";
-import type { DeployOptions, Modal, ModalOptions } from "./client.ts";
+import type { BuildOptions, DeployOptions, Modal, ModalOptions } from "./client.ts";
 import { modalEnvironment } from "./environment.ts";
 import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.ts";
 import { noTokenRemedy } from "./token.ts";
@@ -17,7 +17,7 @@ const tailLines = 20;
 const buildStep = /^(Building image|=> Step|Built image) /;
 
 /** The changes that take more than a call, by the `modal` command of PATH. */
-export type ModalCli = Pick<Modal, "stopApp" | "runInSandbox" | "deploy" | "download" | "upload">;
+export type ModalCli = Pick<Modal, "stopApp" | "runInSandbox" | "deploy" | "build" | "download" | "upload">;
 
 interface RunOptions {
   readonly seconds?: number;
@@ -72,10 +72,12 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
     },
     async deploy(appFile, { name, environment, tag, variables }: DeployOptions) {
       const args = ["deploy", "--env", environment, "--name", name, "--tag", tag, "--", appFile];
-      const onOutput = byLine((line) => {
-        if (buildStep.test(line)) printNote(`${line}\n`);
-      });
+      const onOutput = byLine(printBuildStep);
       await run(`deploying ${name}`, args, { seconds: deploySeconds, variables, onOutput, tail: tailLines });
+    },
+    async build(buildFile, { what, environment, variables }: BuildOptions) {
+      const args = ["run", "--env", environment, "--", buildFile];
+      await run(what, args, { seconds: deploySeconds, variables, onOutput: byLine(printBuildStep), tail: tailLines });
     },
     async download(volume, environment, path, folder) {
       const args = ["volume", "get", "--env", environment, "--force", "--", volume, path, folder];
@@ -86,6 +88,10 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
       await run(`putting ${path} on the volume ${volume}`, args, { seconds: transferSeconds });
     },
   };
+}
+
+function printBuildStep(line: string): void {
+  if (buildStep.test(line)) printNote(`${line}\n`);
 }
 
 /** Hands on what is printed for a terminal, a plain line at a time. */

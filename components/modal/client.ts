@@ -72,6 +72,14 @@ export interface DeployOptions {
   readonly variables: Readonly<Record<string, string>>;
 }
 
+export interface BuildOptions {
+  /** What an error says has failed. */
+  readonly what: string;
+  readonly environment: string;
+  /** Variables that the file reads; nothing secret. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
 /**
  * What is asked of Modal, and done there. All names are an environment's. Every promise settles within its deadline,
  * also when Modal hangs: 15 s for a read, more where said. All throw ModalError.
@@ -125,6 +133,8 @@ export interface Modal {
    * with the build's last lines.
    */
   deploy(appFile: string, options: DeployOptions): Promise<void>;
+  /** Runs the local entrypoint of a Python file that builds an image; output and errors as with `deploy`. */
+  build(buildFile: string, options: BuildOptions): Promise<void>;
   /** A file, or all that is below a folder, into a local folder that exists; for at most 10 minutes. */
   download(volume: string, environment: string, path: string, folder: string): Promise<void>;
   /** A local file, or all that is in a folder, to a path of the volume, over what is there; for at most 10 minutes. */

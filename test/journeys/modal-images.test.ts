@@ -45,6 +45,11 @@ describe("how the code gets to an agent on Modal", () => {
   };
   const fire = (name: string) =>
     test.emulator.control.fire(`changeling_dev_${name}`, "fire", { environment: test.environment() });
+  /** The image that a changeling's agents were started from. */
+  const imageOf = async (name: string) => {
+    const { sandboxes } = await test.emulator.control.state();
+    return sandboxes.findLast(({ tags }) => tags["mngr_host_name"]?.startsWith(`${name}-`))?.image_id;
+  };
   /** What the last run of each found, when all have ended. */
   const found = async () => {
     const names = ["custom-one", "pinned-one", "snapshot-one"];
@@ -66,8 +71,11 @@ describe("how the code gets to an agent on Modal", () => {
     const { code, stdout } = await test.up();
     expect(code, stdout).toBe(0);
     expect(await test.preview()).toEqual({});
+    const { images } = await test.emulator.control.state();
     const calls = await Promise.all(["pinned-one", "snapshot-one", "custom-one"].map(fire));
     expect(calls.map(({ status }) => status)).toEqual(Array(3).fill("GENERIC_STATUS_SUCCESS"));
+    // Its first run waits for no build.
+    expect(images).toContain(await imageOf("pinned-one"));
     expect(await found()).toEqual({
       "custom-one": ["succeeded", "# app"],
       "pinned-one": ["succeeded", "# app\n# app"],
@@ -118,5 +126,18 @@ describe("how the code gets to an agent on Modal", () => {
       "pinned-one": ["succeeded", "# newer\n# newer"],
       "snapshot-one": ["succeeded", "# newer"],
     });
+  });
+
+  it("refuses a Dockerfile that does not build, in the words of its build, and leaves what is deployed", async () => {
+    const appOf = async () =>
+      (await test.emulator.control.state()).apps.find(({ name }) => name === "changeling_dev_pinned-one");
+    const before = await appOf();
+    mine.commit({ Dockerfile: "FROM debian:bookworm-slim\nRUN echo the cellar is flooded >&2; exit 3\n" }, past);
+    push();
+    const { code, stdout } = await test.up();
+    expect(code).not.toBe(0);
+    expect(stdout).toContain("building the image of pinned-one's Dockerfile failed:");
+    expect(stdout).toContain("the cellar is flooded");
+    expect(await appOf()).toEqual(before);
   });
 });

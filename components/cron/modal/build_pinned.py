@@ -1,0 +1,50 @@
+"""Builds the image of a `pinned` changeling's agents on Modal, as mngr builds it for each run.
+
+Modal finds an image again by its content: a Dockerfile that does not build fails `up`, and the first run finds the image
+built. Run by `modal run` on the machine that deploys, with the Python environment that mngr is installed in. Takes from
+the environment:
+  CHANGELING_TARBALL     path of the repository's tarball
+  CHANGELING_BUILD_ARGS  JSON object: values of the Dockerfile's ARG instructions by their names
+"""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import modal
+
+sys.path.insert(0, str(Path(__file__).parent / "program"))
+
+import pinned_image  # noqa: E402
+
+app = modal.App("changelings-build")
+
+
+@app.local_entrypoint()
+def main() -> None:
+    # mngr's version is pinned. Through its own function the layers are the same, so that a run builds nothing again.
+    from imbue.mngr.errors import MngrError
+    from imbue.mngr_modal import instance
+    from imbue.modal_proxy.direct import DirectModalInterface
+
+    # A file's mode is part of the image, and the function's container has this umask.
+    os.umask(0o022)
+    build_args = json.loads(os.environ["CHANGELING_BUILD_ARGS"])
+    with tempfile.TemporaryDirectory(prefix="changeling-image-") as folder:
+        try:
+            dockerfile, context = pinned_image.build_context(Path(os.environ["CHANGELING_TARBALL"]), Path(folder) / "image")
+            text = dockerfile.read_text(encoding="utf-8")
+            image = instance._build_image_from_dockerfile_contents(
+                text,
+                modal_interface=DirectModalInterface(),
+                context_dir=context,
+                build_args=instance._parse_dockerfile_build_args(text, [f"{key}={build_args[key]}" for key in build_args]),
+            )
+        except (MngrError, pinned_image.ImageError) as error:
+            sys.exit(str(error))
+        try:
+            image.image.build(app)
+        except modal.exception.Error as error:
+            sys.exit(f"Image build failed: {error}")

@@ -1,0 +1,37 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseBuildArgs } from "../../fleet/build-args.ts";
+import type { Modal } from "../../modal/client.ts";
+import type { AppSpec } from "./spec.ts";
+
+const buildFile = join(dirname(fileURLToPath(import.meta.url)), "build_pinned.py");
+
+/**
+ * Builds the image of a `pinned` changeling's agents, so that a Dockerfile that does not build fails the `up`, and the
+ * first run does not wait for it. Does nothing where only the run knows what it builds with.
+ *
+ * @param tarball path of the repository's tarball
+ * @throws ModalError with the last lines of the build's log
+ */
+export async function buildPinnedImage(client: Modal, spec: AppSpec, tarball: string): Promise<void> {
+  const args = dockerBuildArgs(spec.agent);
+  if (args === undefined) return;
+  await client.build(buildFile, {
+    what: `building the image of ${spec.name}'s Dockerfile`,
+    environment: spec.environment,
+    variables: { CHANGELING_TARBALL: tarball, CHANGELING_BUILD_ARGS: JSON.stringify(args) },
+  });
+}
+
+/** The values of a Dockerfile's ARG instructions; undefined where a template may add to them, or a secret is mounted. */
+export function dockerBuildArgs({
+  buildArgs,
+  template,
+}: Pick<AppSpec["agent"], "buildArgs" | "template">): Record<string, string> | undefined {
+  const { args } = parseBuildArgs(buildArgs);
+  if (template !== null || args.some(({ key }) => key === "secret")) return undefined;
+  const assignments = args.filter(({ key }) => key === "docker-build-arg");
+  return Object.fromEntries(
+    assignments.map(({ value }) => [value.slice(0, value.indexOf("=")), value.slice(value.indexOf("=") + 1)]),
+  );
+}
