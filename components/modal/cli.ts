@@ -1,7 +1,12 @@
+import { rmSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { takeLock } from "../lock.ts";
 import { masked } from "../masking.ts";
 import { plainLines } from "../plain-text.ts";
 import { notStarted, type ProgramEnd, runProgram, timedOut } from "../run-program.ts";
 import { printNote } from "../terminal.ts";
+import { buildSteps } from "./build-steps.ts";
 import type { BuildOptions, DeployOptions, Modal, ModalOptions } from "./client.ts";
 import { modalEnvironment } from "./environment.ts";
 import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.ts";
@@ -13,9 +18,6 @@ const transferSeconds = 600;
 const deploySeconds = 1800;
 /** How much of a failed build its error tells. */
 const tailLines = 20;
-/** What is told of a build as it goes on. Whoever shows a failed Command shows all that it printed, before its error. */
-const buildStep = /^(Building image|=> Step|Built image) /;
-
 /** The changes that take more than a call, by the `modal` command of PATH. */
 export type ModalCli = Pick<Modal, "stopApp" | "runInSandbox" | "deploy" | "build" | "download" | "upload">;
 
@@ -72,12 +74,12 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
     },
     async deploy(appFile, { name, environment, tag, variables }: DeployOptions) {
       const args = ["deploy", "--env", environment, "--name", name, "--tag", tag, "--", appFile];
-      const onOutput = byLine(printBuildStep);
+      const onOutput = printedSteps();
       await run(`deploying ${name}`, args, { seconds: deploySeconds, variables, onOutput, tail: tailLines });
     },
     async build(buildFile, { what, environment, variables }: BuildOptions) {
       const args = ["run", "--env", environment, "--", buildFile];
-      await run(what, args, { seconds: deploySeconds, variables, onOutput: byLine(printBuildStep), tail: tailLines });
+      await run(what, args, { seconds: deploySeconds, variables, onOutput: printedSteps(), tail: tailLines });
     },
     async download(volume, environment, path, folder) {
       const args = ["volume", "get", "--env", environment, "--force", "--", volume, path, folder];
@@ -90,8 +92,21 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
   };
 }
 
-function printBuildStep(line: string): void {
-  if (buildStep.test(line)) printNote(`${line}\n`);
+function printedSteps(): (text: string) => void {
+  return byLine(buildSteps((line) => printNote(`${line}\n`), claimBuild));
+}
+
+/** @returns true for one process of this user's at a time, until it ends */
+function claimBuild(image: string): boolean {
+  const file = join(tmpdir(), `changelings-builds-${userInfo().uid}`, image);
+  try {
+    if (!takeLock(file)) return false;
+    process.once("exit", () => rmSync(file, { force: true }));
+    return true;
+  } catch {
+    // Lines that are printed twice are better than none.
+    return true;
+  }
 }
 
 /** Hands on what is printed for a terminal, a plain line at a time. */

@@ -1,0 +1,23 @@
+/** What is printed of a build as it goes on. Whoever shows a failed Command shows all that it printed, before its error. */
+const buildStep = /^(Building image|=> Step|Built image) /;
+
+/**
+ * Prints the steps of image builds, line by line. Modal builds an image once, and streams the build to every deployment
+ * that needs it: of those at work at the same time, one prints its steps, and the others that it is built.
+ *
+ * @param isOurs whether this process is the one that prints an image's build; asked once per image
+ */
+export function buildSteps(print: (line: string) => void, isOurs: (image: string) => boolean): (line: string) => void {
+  const elsewhere = new Set<string>();
+  let isPrinted = true;
+  return (line) => {
+    if (!buildStep.test(line)) return;
+    const [, word, image = ""] = /^(Building|Built) image (im-\w+)/.exec(line) ?? [];
+    if (word === "Building") {
+      isPrinted = isOurs(image);
+      if (!isPrinted && elsewhere.size === 0) print("an image that several need is being built");
+      if (!isPrinted) elsewhere.add(image);
+    }
+    if (isPrinted && !(word === "Built" && elsewhere.has(image))) print(line);
+  };
+}
