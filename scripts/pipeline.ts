@@ -20,9 +20,7 @@ interface Options {
 }
 
 const program = new Command("pipeline")
-  .description(
-    "What a pipeline does with a fleet that is kept in a repository. The README's chapter Pipelines tells more.",
-  )
+  .description("What a CI job does with a fleet that is kept in a repository: docs/how-to/pipelines.md.")
   .showHelpAfterError("(add --help for the options)")
   .exitOverride();
 

@@ -59,7 +59,7 @@ export function settingsOf(
   if (faults.length > 0) {
     throw new Error(
       `the repository of ${spec.name} (commit ${at}) has what an agent's repository may not set: ${faults.join("; ")}. ` +
-        "Remove it there and commit, or put it into your own mngr settings; what is accepted: components/web/README.md",
+        "Remove it there and commit, or put it into your own mngr settings; what is accepted: docs/reference/web-agents.md",
     );
   }
   const hasTemplate = read.some(({ settings }) => settings.create_templates?.[template] !== undefined);

@@ -84,7 +84,7 @@ describe("what is refused", () => {
     expect(refused(text.startsWith("[") ? `${type}${entrypoint}${text}` : `${text}${type}${entrypoint}`)).toBe(
       "the repository of elena (commit c0ffee) has what an agent's repository may not set: " +
         `${key} in .mngr/settings.toml. Remove it there and commit, or put it into your own mngr settings; ` +
-        "what is accepted: components/web/README.md",
+        "what is accepted: docs/reference/web-agents.md",
     );
   });
 
