@@ -1,9 +1,9 @@
 /** The fleet: one file in, one component per changeling out. */
 import * as pulumi from "@pulumi/pulumi";
-import { allTold } from "./components/all-told.ts";
-import { declaredFleet, keptSecrets, modalTokenOfStack, secretValues } from "./components/declared-fleet.ts";
 import { type Changeling, scheduleInWords, secretNames } from "./components/fleet/index.ts";
-import { confirmedInstallation } from "./components/this-installation.ts";
+import { allTold } from "./components/lib/settle-all.ts";
+import { declaredFleet, keptSecrets, modalTokenOfStack, secretValues } from "./components/stack/declared-fleet.ts";
+import { confirmedInstallation } from "./components/stack/installation.ts";
 
 // The SDK takes a stack trace per promise and per resource: half of a large preview's time. Errors of ours need none.
 if (!process.env["CHANGELINGS_DEBUG"]) {
@@ -60,8 +60,8 @@ export const changelings = Object.fromEntries([
 async function lookAtWebs() {
   const [{ ForwardingServer }, { localWebs }, { pageUrl }, { WebChangeling }] = await Promise.all([
     import("./components/web/forwarding/forwarding-server.ts"),
-    import("./components/web/local-webs.ts"),
-    import("./components/web/page-url.ts"),
+    import("./components/web/local/observe.ts"),
+    import("./components/web/forwarding/page-url.ts"),
     import("./components/web/web-changeling.ts"),
   ]);
   const { forwarding, mngrProfile } = fleet;
@@ -93,21 +93,21 @@ async function lookAtForwarding(installation: string) {
 
 /** Modal's parts load only for who uses them. */
 async function lookAtModal() {
-  const { modalStack } = await import("./components/modal/modal-stack.ts");
+  const { modalStack } = await import("./components/modal/stack.ts");
   return modalStack({ mngrProfile: fleet.mngrProfile, stackToken: await modalTokenOfStack(config) });
 }
 
 async function placeOnModal() {
-  const { modalPlace } = await import("./components/cron/modal-place.ts");
+  const { modalPlace } = await import("./components/cron/modal/observe.ts");
   return modalPlace(onModal, { modal: stackOnModal, secretValues: secretsOf });
 }
 
 async function websInDocker(declared: typeof webs) {
-  const { dockerWebs } = await import("./components/web/docker-webs.ts");
+  const { dockerWebs } = await import("./components/web/docker/observe.ts");
   return dockerWebs(declared, { mngrProfile: fleet.mngrProfile, secretValues: secretsOf });
 }
 
 async function websOnModal(declared: typeof webs) {
-  const { modalWebs } = await import("./components/web/modal-webs.ts");
+  const { modalWebs } = await import("./components/web/modal/observe.ts");
   return modalWebs(declared, { modal: stackOnModal, secretValues: secretsOf });
 }

@@ -3,7 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "@pulumi/command/local/command.js";
 import * as pulumi from "@pulumi/pulumi";
-import { perRun } from "./per-run.ts";
+import { perRun } from "./stack/per-run.ts";
 
 /** The folder that holds `components/` and `scripts/`: the checkout, or the built package in node_modules. */
 const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { projectFolder } from "./project.ts";
+import { projectFolder } from "./stack/project.ts";
 
 const dist = join(projectFolder, "dist");
 rmSync(dist, { recursive: true, force: true });

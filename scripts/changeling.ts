@@ -1,6 +1,6 @@
 /** The `changeling` command: what a person does with a fleet between two `pulumi up`. */
 import { CommanderError } from "commander";
-import { printNote } from "../components/terminal.ts";
+import { printNote } from "../components/lib/terminal.ts";
 import { changelingProgram } from "./changeling/program.ts";
 
 // A reader that closes early (`| head`) is no error.

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fleetSchema } from "./docs/json-schema.ts";
 import { fleetReference } from "./docs/reference.ts";
-import { projectFolder } from "./project.ts";
+import { projectFolder } from "./stack/project.ts";
 
 /** The generated files by their path, relative to the project. */
 export function generatedFiles(): ReadonlyMap<string, string> {

@@ -1,11 +1,11 @@
 /** Makes what the forwarding server's container starts from, or removes its images: the `forwarding-image` Command. */
 import { mkdirSync } from "node:fs";
 import * as z from "zod/mini";
-import { ensureFolder } from "../components/files.ts";
-import { installationPaths } from "../components/installation-paths.ts";
-import { printNote } from "../components/terminal.ts";
-import { isDockerVariable } from "../components/web/docker/docker-environment.ts";
-import { runDocker } from "../components/web/docker/run-docker.ts";
+import { isDockerVariable } from "../components/docker/docker-environment.ts";
+import { runDocker } from "../components/docker/run-docker.ts";
+import { ensureFolder } from "../components/host/files.ts";
+import { installationPaths } from "../components/host/installation-paths.ts";
+import { printNote } from "../components/lib/terminal.ts";
 import { foreignDocker } from "../components/web/forwarding/docker/foreign.ts";
 import { buildImage, removeImages } from "../components/web/forwarding/docker/image.ts";
 import { readContainer } from "../components/web/forwarding/docker/installed-container.ts";

@@ -7,10 +7,10 @@ import { jobPath, writeJob } from "../components/cron/local/installed-files.ts";
 import { renameHistory } from "../components/cron/local/records.ts";
 import { requestRemoval } from "../components/cron/local/requests.ts";
 import { schedulerState } from "../components/cron/local/state.ts";
-import { type InstallationPaths, installationPaths } from "../components/installation-paths.ts";
-import { removeFile } from "../components/installed-file.ts";
+import { type InstallationPaths, installationPaths } from "../components/host/installation-paths.ts";
+import { removeFile } from "../components/host/installed-file.ts";
 import { runScript } from "./script.ts";
-import { warnOfUnsaved } from "./unsaved-work.ts";
+import { warnOfUnsaved } from "./stack/unsaved-work.ts";
 
 await runScript({
   variables: jobEnvironment,

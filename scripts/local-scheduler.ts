@@ -2,16 +2,16 @@
 import { rmSync } from "node:fs";
 import { hostname } from "node:os";
 import * as z from "zod/mini";
-import { readClaim } from "../components/claims.ts";
 import { releaseAllRunIds } from "../components/cron/local/runs/run-ids.ts";
 import { writeSettings } from "../components/cron/local/settings.ts";
 import { startScheduler, stopScheduler } from "../components/cron/local/supervise.ts";
-import { removeEmptyFolders } from "../components/empty-folders.ts";
-import { installationPaths } from "../components/installation-paths.ts";
-import { printNote } from "../components/terminal.ts";
-import { removeClones } from "./remove-clones.ts";
+import { readClaim } from "../components/host/claims.ts";
+import { removeEmptyFolders } from "../components/host/empty-folders.ts";
+import { installationPaths } from "../components/host/installation-paths.ts";
+import { printNote } from "../components/lib/terminal.ts";
 import { runScript } from "./script.ts";
-import { warnOfUnsaved } from "./unsaved-work.ts";
+import { removeClones } from "./stack/remove-clones.ts";
+import { warnOfUnsaved } from "./stack/unsaved-work.ts";
 
 await runScript({
   variables: z.object({ INSTALLATION: z.string(), MAX_RUNS_AT_ONCE: z.optional(z.string()) }),

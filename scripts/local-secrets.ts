@@ -1,9 +1,9 @@
 /** Installs or removes the secrets of a changeling on this machine: the `<name>-secrets` Command. */
 import * as z from "zod/mini";
-import { removeEmptyFolders } from "../components/empty-folders.ts";
-import { installationPaths } from "../components/installation-paths.ts";
-import { removeFile } from "../components/installed-file.ts";
-import { secretsPath, writeSecrets } from "../components/installed-secrets.ts";
+import { removeEmptyFolders } from "../components/host/empty-folders.ts";
+import { installationPaths } from "../components/host/installation-paths.ts";
+import { removeFile } from "../components/host/installed-file.ts";
+import { secretsPath, writeSecrets } from "../components/secrets/installed.ts";
 import { runScript } from "./script.ts";
 
 const values = z.record(z.string(), z.string());

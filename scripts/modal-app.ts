@@ -4,7 +4,6 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { stockChangeling } from "../changelings/stock.ts";
-import { canonicalJson } from "../components/canonical-json.ts";
 import { removeAgentSecrets } from "../components/cron/modal/agent-secrets.ts";
 import { type AppEnvironment, appEnvironment, specOfEnvironment } from "../components/cron/modal/app-environment.ts";
 import { endRuns } from "../components/cron/modal/end-runs.ts";
@@ -12,6 +11,8 @@ import { buildPinnedImage } from "../components/cron/modal/pinned-build.ts";
 import { programFolder, programRequirements } from "../components/cron/modal/program-files.ts";
 import { type AppSpec, specFile, tagOf } from "../components/cron/modal/spec.ts";
 import { isRepoUrl } from "../components/fleet/index.ts";
+import { canonicalJson } from "../components/lib/json.ts";
+import { absolutePath } from "../components/lib/portable-path.ts";
 import { type Modal, modalClient } from "../components/modal/client.ts";
 import {
   currentIds,
@@ -23,7 +24,6 @@ import {
 import { isModalVariable } from "../components/modal/environment.ts";
 import { appName, homeVolumeName } from "../components/modal/names.ts";
 import { modalToken } from "../components/modal/token.ts";
-import { absolutePath } from "../components/portable-path.ts";
 import { ensureTarball } from "../components/source/tarball.ts";
 import { runScript } from "./script.ts";
 

@@ -2,17 +2,17 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as z from "zod/mini";
+import { printNote } from "../components/lib/terminal.ts";
 import { authorizeMachine } from "../components/modal/authorize-machine.ts";
 import { type Modal, modalClient } from "../components/modal/client.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
-import { type HomeVolume, writeHomeFiles } from "../components/modal/home-files.ts";
+import { type HomeVolume, writeHomeFiles } from "../components/modal/home-volume.ts";
 import { personEnvironment, personIdentity } from "../components/modal/identity.ts";
 import { ensurePersonIdentity } from "../components/modal/machine-identity.ts";
 import { environmentName, homeVolumeName, runsVolumeName, stackSecretName } from "../components/modal/names.ts";
-import { type ModalSite, modalSite } from "../components/modal/site.ts";
+import { type ModalSite, modalSite } from "../components/modal/observe.ts";
 import { type StackIdentity, stackIdentityFile } from "../components/modal/stack-identity.ts";
 import { modalToken } from "../components/modal/token.ts";
-import { printNote } from "../components/terminal.ts";
 import { runScript } from "./script.ts";
 
 const variables = z.object({

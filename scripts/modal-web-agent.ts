@@ -1,14 +1,14 @@
 /** Makes, updates or removes the agent of a web changeling on Modal: the `<name>-agent-modal` Command. */
 import { homedir } from "node:os";
 import * as z from "zod/mini";
-import { installationPaths } from "../components/installation-paths.ts";
+import { installationPaths } from "../components/host/installation-paths.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
-import { keepModalToken } from "../components/web/kept-modal-token.ts";
-import { webAgents } from "../components/web/local/web-agents.ts";
+import { specOfEnvironment, webEnvironment } from "../components/web/agent/web-environment.ts";
+import { webAgents } from "../components/web/local/records.ts";
 import { applyOnMachine } from "../components/web/machine/apply-on-machine.ts";
-import { modalWeb } from "../components/web/modal/modal-web.ts";
+import { keepModalToken } from "../components/web/modal/kept-token.ts";
+import { modalWeb } from "../components/web/modal/machine-web.ts";
 import { removeFromModal } from "../components/web/modal/remove-from-modal.ts";
-import { specOfEnvironment, webEnvironment } from "../components/web/web-environment.ts";
 import { runScript } from "./script.ts";
 
 process.umask(0o077);

@@ -1,7 +1,7 @@
 /** `npm run pipeline -- …`: what a CI job does with a fleet that is kept in a repository; the same on a laptop. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { printNote, printText } from "../components/terminal.ts";
+import { printNote, printText } from "../components/lib/terminal.ts";
 import { apply } from "./pipeline/apply.ts";
 import { comment, commentMarker } from "./pipeline/comment.ts";
 import { forgeOf } from "./pipeline/forge.ts";

@@ -1,7 +1,7 @@
 /** `npm run pulumi -- …`: the Pulumi CLI of setup, on whatever backend and stack the person has chosen. */
 import { parseArgs } from "node:util";
 import { endLike, passThrough } from "./setup/pass-through.mjs";
-import { commandsOn } from "./stack.ts";
+import { commandsOn } from "./stack/stack.ts";
 
 const args = process.argv.slice(2);
 const { values } = parseArgs({ args, options: { stack: { type: "string", short: "s" } }, strict: false });

@@ -1,9 +1,10 @@
 /** Makes, renews or removes the snapshot that runs of a branch start from: the `snapshot-<repository>-…` Command. */
 import * as z from "zod/mini";
-import { durationSeconds } from "../components/fleet/duration.ts";
+import { durationSeconds } from "../components/lib/duration.ts";
+import { printNote } from "../components/lib/terminal.ts";
 import { type Modal, modalClient } from "../components/modal/client.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
-import { writeHomeFiles } from "../components/modal/home-files.ts";
+import { writeHomeFiles } from "../components/modal/home-volume.ts";
 import { personIdentity, portableSettings } from "../components/modal/identity.ts";
 import { ModalError } from "../components/modal/modal-error.ts";
 import { homeVolumeName } from "../components/modal/names.ts";
@@ -18,7 +19,6 @@ import {
   snapshotRecord,
 } from "../components/source/snapshot.ts";
 import { snapshotEnvironment } from "../components/source/snapshot-environment.ts";
-import { printNote } from "../components/terminal.ts";
 import { runScript } from "./script.ts";
 
 const variables = z.object({ ...snapshotEnvironment.shape, GITHUB_TOKEN: z.optional(z.string()) });

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
+import { commandVariables } from "../components/lib/own-commands.ts";
+import { printNote } from "../components/lib/terminal.ts";
 import { allowedEnvironment } from "../components/mngr/environment.ts";
-import { commandVariables } from "../components/own-commands.ts";
-import { printNote } from "../components/terminal.ts";
 
 export interface Script<Shape> {
   /** The variables that it reads, all strings: the environment of its Command. */

@@ -1,20 +1,20 @@
 /** `npm start`: the embedded default, from nothing to a real agent's real commit. */
 
-import type { Run } from "../components/cron/runs/run.ts";
-import { installationPaths } from "../components/installation-paths.ts";
-import { changelingCommand } from "../components/own-commands.ts";
-import { printNote, printText } from "../components/terminal.ts";
+import type { Run } from "../components/cron/run-records.ts";
+import { installationPaths } from "../components/host/installation-paths.ts";
+import { changelingCommand } from "../components/lib/own-commands.ts";
+import { printNote, printText } from "../components/lib/terminal.ts";
+import { fire } from "./changeling/commands/fire.ts";
+import { fleetText, listed } from "./changeling/commands/list.ts";
 import type { Place } from "./changeling/context.ts";
 import { deployedFleet } from "./changeling/deployed.ts";
-import { fire } from "./changeling/fire.ts";
-import { fleetText, listed } from "./changeling/list.ts";
-import { runReport, wentWell } from "./changeling/run-text.ts";
-import { appliedText, appliedWeb } from "./changeling/web-answer.ts";
+import { runReport, wentWell } from "./changeling/terminal/run-text.ts";
+import { appliedText, appliedWeb } from "./changeling/terminal/web-answer.ts";
 import { deployedWeb } from "./changeling/web-side.ts";
-import { ensureDevStack } from "./dev-stack.ts";
-import { firstToFire } from "./first-to-fire.ts";
 import { withLock } from "./setup/lock.mjs";
-import { commandsOn, installationOf, pulumi } from "./stack.ts";
+import { ensureDevStack } from "./stack/dev-stack.ts";
+import { firstToFire } from "./stack/first-to-fire.ts";
+import { commandsOn, installationOf, pulumi } from "./stack/stack.ts";
 
 if (process.argv.length > 2) {
   printNote("usage: npm start\nIt takes no options. The fleet it applies: ~/.changelings/dev/fleet.toml\n");

@@ -3,15 +3,15 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { readRuns } from "../components/cron/local/records.ts";
 import { readPlan, runFiles } from "../components/cron/local/runs/plan.ts";
-import { installationPaths } from "../components/installation-paths.ts";
+import { installationPaths } from "../components/host/installation-paths.ts";
+import { printNote, printText } from "../components/lib/terminal.ts";
 import { profileMngr } from "../components/mngr/profile-mngr.ts";
-import { exportedState } from "../components/stack-state.ts";
-import { printNote, printText } from "../components/terminal.ts";
-import { readRecords, type WebRecord } from "../components/web/record.ts";
-import { clearDeadLocks } from "./dead-locks.ts";
-import { devFolder, devStack, exampleAgentTypes, exampleFleet } from "./dev-stack.ts";
-import { keptPlaces, removeInstallation } from "./remove-installation.ts";
-import { faultOf, installationOf, pulumi, type Stack } from "./stack.ts";
+import { exportedState } from "../components/stack/state.ts";
+import { readRecords, type WebRecord } from "../components/web/agent/record.ts";
+import { clearDeadLocks } from "./stack/dead-locks.ts";
+import { devFolder, devStack, exampleAgentTypes, exampleFleet } from "./stack/dev-stack.ts";
+import { keptPlaces, removeInstallation } from "./stack/remove-installation.ts";
+import { faultOf, installationOf, pulumi, type Stack } from "./stack/stack.ts";
 
 const usage = `usage: npm stop [-- --data]
 

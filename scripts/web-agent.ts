@@ -1,10 +1,10 @@
 /** Makes, updates or removes a web agent that this machine's mngr runs: the `<name>-agent` Command, in Docker `<name>-agent-docker`. */
 import { homedir } from "node:os";
 import * as z from "zod/mini";
-import { installationPaths } from "../components/installation-paths.ts";
-import { isDockerVariable } from "../components/web/docker/docker-environment.ts";
-import { webAgents } from "../components/web/local/web-agents.ts";
-import { specOfEnvironment, webEnvironment } from "../components/web/web-environment.ts";
+import { isDockerVariable } from "../components/docker/docker-environment.ts";
+import { installationPaths } from "../components/host/installation-paths.ts";
+import { specOfEnvironment, webEnvironment } from "../components/web/agent/web-environment.ts";
+import { webAgents } from "../components/web/local/records.ts";
 import { runScript } from "./script.ts";
 
 // mngr keeps an agent's environment, secrets included, in a file that is made with this mask.
@@ -14,7 +14,7 @@ process.umask(0o077);
 const providers = {
   async docker() {
     const [{ applyOnDocker: apply }, { removeFromDocker: remove }] = await Promise.all([
-      import("../components/web/docker/apply-on-docker.ts"),
+      import("../components/web/docker/provider.ts"),
       import("../components/web/docker/remove-from-docker.ts"),
     ]);
     return { apply, remove };

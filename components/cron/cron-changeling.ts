@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { withAlias } from "../alias.ts";
-import { checkedArgs, invalidArgs } from "../checked-args.ts";
+import { checkedArgs, invalidArgs } from "../component.ts";
 import { type ChangelingOptions, changelingOf, type DeclaredCron } from "../fleet/index.ts";
-import { localCron } from "./local-resources.ts";
-import type { ModalPlace } from "./modal-resources.ts";
+import { localCron } from "./local/deploy.ts";
+import type { ModalPlace } from "./modal/deploy.ts";
 
 /** What is declared of a cron changeling. What is left out has the default of the fleet file (changelings/REFERENCE.md). */
 export interface CronChangelingArgs extends ChangelingOptions {

@@ -5,8 +5,8 @@ export {
   changelingOf,
   type DeclaredCron,
 } from "../fleet/index.ts";
-export { type ModalStack, type ModalStackOptions, modalStack } from "../modal/modal-stack.ts";
-export { confirmedInstallation as installation } from "../this-installation.ts";
+export { type ModalStack, type ModalStackOptions, modalStack } from "../modal/stack.ts";
+export { confirmedInstallation as installation } from "../stack/installation.ts";
 export { CronChangeling, type CronChangelingArgs } from "./cron-changeling.ts";
-export { type ModalPlaceOptions, modalPlace } from "./modal-place.ts";
-export type { ModalPlace } from "./modal-resources.ts";
+export type { ModalPlace } from "./modal/deploy.ts";
+export { type ModalPlaceOptions, modalPlace } from "./modal/observe.ts";

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { StockChangeling } from "../../changelings/stock.ts";
 import { type DeclaredCron, isRepoUrl } from "../fleet/index.ts";
-import { type Anchors, absolutePath, portablePath } from "../portable-path.ts";
+import { type Anchors, absolutePath, portablePath } from "../lib/portable-path.ts";
 import { agentEnvironment, agentOf, environmentOfAgent, yes } from "./agent-environment.ts";
 import { catchUpWithinDefault, type JobSpec } from "./local/job.ts";
 

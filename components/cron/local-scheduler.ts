@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
-import { installationPaths } from "../installation-paths.ts";
-import { outdatedInWords } from "../supervision/state.ts";
-import { claimedInstallation } from "../this-installation.ts";
+import { installationPaths } from "../host/installation-paths.ts";
+import { outdatedInWords } from "../host/supervision/state.ts";
+import { claimedInstallation } from "../stack/installation.ts";
 import { schedulerState } from "./local/state.ts";
 
 export interface LocalSchedulerArgs {

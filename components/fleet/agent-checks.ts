@@ -1,9 +1,9 @@
+import { shown } from "../lib/literal-secrets.ts";
+import { didYouMean } from "../lib/suggest.ts";
 import { type AgentTypes, stockTypes, stockWebTypes } from "./agent-types.ts";
 import { type PlaceOf, settleFindings } from "./checks.ts";
-import { error, type Finding, warning } from "./fault.ts";
-import { shown } from "./literal-secrets.ts";
+import { error, type Finding, warning } from "./diagnostics.ts";
 import type { CronOptions, WebOptions } from "./options.ts";
-import { didYouMean } from "./suggest.ts";
 
 const ownAlone = "on Modal your own settings count, not the repository's";
 

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type MngrSettings, readMngrSettings } from "./mngr-settings.ts";
+import { type MngrSettings, readMngrSettings } from "../mngr/settings.ts";
 
 /** The agent types of mngr 0.3.0 and imbue-mngr-claude, with the one that each is built on. */
 const shipped: Readonly<Record<string, string>> = {

@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
+import { shown } from "../lib/literal-secrets.ts";
+import { didYouMean } from "../lib/suggest.ts";
 import type { Provider } from "./changeling.ts";
-import { shown } from "./literal-secrets.ts";
 import { secretNamePattern } from "./options/values.ts";
 import { shellWords } from "./shell-words.ts";
-import { didYouMean } from "./suggest.ts";
 
 /** One build argument of an agent's machine. */
 export interface BuildArg {

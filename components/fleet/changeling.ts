@@ -1,6 +1,6 @@
 /** What a fleet file declares, after defaults: plain data, every option decided. */
 
-import type { WebSettings } from "./web-settings.ts";
+import type { WebSettings } from "../web/settings.ts";
 
 export type Kind = "cron" | "web";
 export type Provider = "local" | "docker" | "modal";

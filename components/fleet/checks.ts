@@ -1,13 +1,13 @@
-import { error, type Finding, type KeyPath, warning } from "./fault.ts";
-import { shown } from "./literal-secrets.ts";
+import { scheduleDoubt, scheduleFault } from "../cron/schedule.ts";
+import { ianaZone, zoneRemedy } from "../cron/zone.ts";
+import { isBranchName, urlFault } from "../git/repo-name.ts";
+import { shown } from "../lib/literal-secrets.ts";
+import { error, type Finding, type KeyPath, warning } from "./diagnostics.ts";
 import { modalCronFindings } from "./modal-options.ts";
 import type { CronOptions, SharedOptions } from "./options.ts";
-import { isBranchName, urlFault } from "./repo.ts";
-import { scheduleDoubt, scheduleFault } from "./schedule.ts";
 import { variableFindings } from "./secrets.ts";
 import { sizeFindings } from "./sizes.ts";
 import { unfitCronOptions } from "./unfit-options.ts";
-import { ianaZone, zoneRemedy } from "./zone.ts";
 
 /** Where an option is written: in the changeling's own table, or in `[defaults]`. */
 export type PlaceOf = (...path: KeyPath) => KeyPath;

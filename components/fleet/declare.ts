@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
+import { forwardingFindings } from "../web/forwarding/declared.ts";
+import type { ForwardingOptions } from "../web/forwarding/options.ts";
 import type { Kind } from "./changeling.ts";
 import { cronFindings, type PlaceOf, zoneFindings } from "./checks.ts";
-import { error, type Finding, foundWith, type KeyPath } from "./fault.ts";
-import { forwardingFindings } from "./forwarding.ts";
+import { error, type Finding, foundWith, type KeyPath } from "./diagnostics.ts";
 import { nameFinding, renameFindings } from "./names.ts";
-import type { ForwardingOptions } from "./options/forwarding.ts";
 import {
   type CronOptions,
   changelingOptions,
@@ -16,9 +16,9 @@ import {
   type WebOptions,
   webTable,
 } from "./options.ts";
-import { described, isTable, strayFileKey, strayOption, type Table } from "./shape.ts";
 import { isOfStandIn, type Sound, soundOptions, writtenIndex } from "./sound-options.ts";
 import { type Unfit, type UnfitOptions, unfitCronOptions, unfitForKind, unfitWebOptions } from "./unfit-options.ts";
+import { described, isTable, strayFileKey, strayOption, type Table } from "./zod-issues.ts";
 
 interface DeclarationOf<OfKind extends Kind, Options> {
   readonly name: string;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { parse, stringify } from "smol-toml";
 import { allPairs, type Keys, lineEnd, plain, same, syntaxOf, withoutMark } from "./edit.ts";
-import { isTable, type Table } from "./shape.ts";
+import { isTable, type Table } from "./zod-issues.ts";
 
 /** Whole changelings put into a fleet file's text, and taken out of it. */
 

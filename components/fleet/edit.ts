@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { parse, stringify } from "smol-toml";
 import { type AST, parseTOML } from "toml-eslint-parser";
 import { keysOf } from "./locate.ts";
-import { isTable, type Table } from "./shape.ts";
+import { isTable, type Table } from "./zod-issues.ts";
 
 /** A value as an option can have it. */
 export type OptionValue = string | number | boolean | readonly string[];

@@ -1,4 +1,9 @@
 /** The declared config: what a fleet file says, checked and decided. No Pulumi in it. */
+
+export { type ChangelingOptions, ChangelingOptionsError, changelingOf } from "../cron/from-program.ts";
+export { nextFires, scheduleInWords } from "../cron/schedule.ts";
+export { isRepoUrl } from "../git/repo-name.ts";
+export { settingsToml, type WebSettings, webSettings } from "../web/settings.ts";
 export type {
   AddedPath,
   Changeling,
@@ -11,11 +16,8 @@ export type {
   Kind,
   Provider,
 } from "./changeling.ts";
-export { type Fault, formatFaults } from "./fault.ts";
-export { type ChangelingOptions, ChangelingOptionsError, changelingOf } from "./from-program.ts";
+export { type Fault, formatFaults } from "./diagnostics.ts";
 export { type LoadContext, type LoadedFleet, loadFleet } from "./load.ts";
-export { isRepoUrl } from "./repo.ts";
-export { nextFires, scheduleInWords } from "./schedule.ts";
 export {
   type MissingSecret,
   missingSecrets,
@@ -23,4 +25,3 @@ export {
   type SetVariables,
   secretNames,
 } from "./secrets.ts";
-export { settingsToml, type WebSettings, webSettings } from "./web-settings.ts";

@@ -1,12 +1,12 @@
 import { basename, dirname, join } from "node:path";
-import { quoted } from "../shell-command.ts";
-import { isTracked } from "./branches.ts";
+import { isTracked } from "../git/refs.ts";
+import { indexOfLiteralSecret, withoutSecrets } from "../lib/literal-secrets.ts";
+import { quoted } from "../lib/shell-command.ts";
+import { resolvedForwarding } from "../web/forwarding/declared.ts";
 import type { Fleet } from "./changeling.ts";
 import { declare } from "./declare.ts";
-import { type Fault, type Finding, pathInWords, warning } from "./fault.ts";
-import { resolvedForwarding } from "./forwarding.ts";
-import { indexOfLiteralSecret, withoutSecrets } from "./literal-secrets.ts";
-import { readSource, type Source } from "./source.ts";
+import { type Fault, type Finding, pathInWords, warning } from "./diagnostics.ts";
+import { readSource, type Source } from "./read.ts";
 import { settle } from "./surroundings.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,5 +1,5 @@
 import { type AST, parseTOML } from "toml-eslint-parser";
-import type { KeyPath } from "./fault.ts";
+import type { KeyPath } from "./diagnostics.ts";
 
 /** Counts from 1. */
 export interface Place {

@@ -1,5 +1,5 @@
-import { error, type Finding } from "./fault.ts";
-import { shown } from "./literal-secrets.ts";
+import { shown } from "../lib/literal-secrets.ts";
+import { error, type Finding } from "./diagnostics.ts";
 import { namePattern } from "./options/values.ts";
 
 /** What is wrong with a changeling's name; undefined: nothing. */

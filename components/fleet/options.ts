@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
+import { optionsOfCron } from "../cron/options.ts";
+import { forwardingTable } from "../web/forwarding/options.ts";
+import { optionsOfWeb } from "../web/options.ts";
 import type { Kind } from "./changeling.ts";
-import { optionsOfCron } from "./options/cron.ts";
 import { option } from "./options/documented.ts";
-import { forwardingTable } from "./options/forwarding.ts";
 import { cronProvider, sharedOptions } from "./options/shared.ts";
 import { namePattern } from "./options/values.ts";
-import { optionsOfWeb } from "./options/web.ts";
 
 /**
  * Every option of a changeling, by its key in TOML. Here and in `options/` is the one place where types, limits,

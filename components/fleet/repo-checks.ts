@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { quoted } from "../shell-command.ts";
-import { branchFault, type Repository, type UsableRepository } from "./branches.ts";
-import type { NamedRepo } from "./clones.ts";
+import type { NamedRepo } from "../cron/modal/clones.ts";
+import { branchFault, type Repository, type UsableRepository } from "../git/refs.ts";
+import { isBranchName, isRepoUrl, shownRepo, urlFault } from "../git/repo-name.ts";
+import { quoted } from "../lib/shell-command.ts";
 import type { Declaration } from "./declare.ts";
-import { error, type Finding, warning } from "./fault.ts";
-import { isBranchName, isRepoUrl, shownRepo, urlFault } from "./repo.ts";
+import { error, type Finding, warning } from "./diagnostics.ts";
 
 /** What is wrong with a changeling's repository, or with its branch there. @param known what was seen of it; undefined: it wasn't asked */
 export function repoFindings(

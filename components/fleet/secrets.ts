@@ -1,7 +1,7 @@
+import { isLoopback } from "../git/remote.ts";
+import { looksLikeSecret } from "../lib/literal-secrets.ts";
 import type { Changeling, DeclaredCron, Fleet } from "./changeling.ts";
-import { error, type Finding, type KeyPath, warning } from "./fault.ts";
-import { looksLikeSecret } from "./literal-secrets.ts";
-import { isLoopback } from "./remote.ts";
+import { error, type Finding, type KeyPath, warning } from "./diagnostics.ts";
 
 /** Which variables are set: an environment, or the names alone. An empty value is none. */
 export type SetVariables = Readonly<Record<string, string | undefined>> | ReadonlySet<string>;

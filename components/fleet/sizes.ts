@@ -1,6 +1,6 @@
+import { settingsToml, type WebSettings } from "../web/settings.ts";
 import type { PlaceOf } from "./checks.ts";
-import { error, type Finding } from "./fault.ts";
-import { settingsToml, type WebSettings } from "./web-settings.ts";
+import { error, type Finding } from "./diagnostics.ts";
 
 /**
  * What is declared reaches programs as arguments and environment, here and on agents' machines. Linux takes no such string

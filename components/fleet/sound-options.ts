@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
-import type { Finding, KeyPath } from "./fault.ts";
-import { findingsOf, isTable, type Schemas, type Table } from "./shape.ts";
+import type { Finding, KeyPath } from "./diagnostics.ts";
+import { findingsOf, isTable, type Schemas, type Table } from "./zod-issues.ts";
 
 /** A table without the values that are wrong. */
 export interface Sound {

@@ -1,17 +1,17 @@
 import { dirname } from "node:path";
+import { resolvedCron } from "../cron/declared.ts";
+import { cloneFinder, type NamedRepo } from "../cron/modal/clones.ts";
+import { ianaZone, zoneRemedy } from "../cron/zone.ts";
+import { lookAtRepos, type Repository, repoAround } from "../git/refs.ts";
+import { absoluteRepo, urlFault } from "../git/repo-name.ts";
 import { cronAgentFindings } from "./agent-checks.ts";
-import { type AgentFinder, agentFinder } from "./agent-knowledge.ts";
-import { lookAtRepos, type Repository, repoAround } from "./branches.ts";
+import { type AgentFinder, agentFinder } from "./agents.ts";
 import type { Changeling, DeclaredCron } from "./changeling.ts";
-import { cloneFinder, type NamedRepo } from "./clones.ts";
 import type { CronDeclaration, Declared } from "./declare.ts";
-import { error, type Finding, foundWith } from "./fault.ts";
+import { error, type Finding, foundWith } from "./diagnostics.ts";
 import type { LoadContext } from "./load.ts";
 import { nameFinding } from "./names.ts";
-import { absoluteRepo, urlFault } from "./repo.ts";
 import { repoFindings, runFindings } from "./repo-checks.ts";
-import { resolvedCron } from "./resolved-cron.ts";
-import { ianaZone, zoneRemedy } from "./zone.ts";
 
 /** A file's declarations, decided and checked against what is around them: repositories, mngr's settings, the zone. */
 export interface Settled {
@@ -38,7 +38,7 @@ export async function settle(file: string, declared: Declared, context: LoadCont
   const folders = { folder: dirname(file), home: context.home };
   const repos = await namedRepos(file, crons, context, environment);
   // Loaded for who has one.
-  const web = webs.length === 0 ? undefined : await import("./web-surroundings.ts");
+  const web = webs.length === 0 ? undefined : await import("../web/kind.ts");
   const sources = web?.sourcesOf(webs, folders) ?? new Map<string, NamedRepo>();
   const onModal = crons.flatMap((declaration) => {
     const named = repos.get(declaration.name);

@@ -1,5 +1,5 @@
 import type { Kind } from "./changeling.ts";
-import type { Severity } from "./fault.ts";
+import type { Severity } from "./diagnostics.ts";
 import { type CronOptions, cronTable, kindOfOption, type OptionKey, type WebOptions } from "./options.ts";
 
 /** Why an option means nothing where it stands. */

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { readJsonOrNull } from "../files.ts";
+import { readJsonOrNull } from "../host/files.ts";
 
 /** mngr's host dir on this machine: its agents, work trees and settings. Absolute. */
 export function mngrHostDir(env: NodeJS.ProcessEnv): string {

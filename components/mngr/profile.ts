@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { writeWholeFile } from "../files.ts";
+import { writeWholeFile } from "../host/files.ts";
 import { mngrHostDir } from "./host-dir.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { parse, stringify, type TomlTable } from "smol-toml";
-import { readTextIfAny } from "../files.ts";
+import { readTextIfAny } from "../host/files.ts";
 
 /** What a changeling can name: `agent_type`, and `template`. */
 const kept = ["agent_types", "create_templates"];

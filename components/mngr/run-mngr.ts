@@ -1,7 +1,7 @@
 import { type ChildProcess, type IOType, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { upCommand } from "../own-commands.ts";
+import { upCommand } from "../lib/own-commands.ts";
 
 /** A command that takes longer than this (ms) is ended: mngr waits for locks and for terminals. */
 const patienceMs = 120_000;

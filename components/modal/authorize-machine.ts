@@ -1,4 +1,4 @@
-import { type HomeVolume, keysFolder } from "./home-files.ts";
+import { type HomeVolume, keysFolder } from "./home-volume.ts";
 import type { IdentityOptions } from "./identity.ts";
 import { ensureMachineIdentity, type MachineIdentity } from "./machine-identity.ts";
 import { ensureMachineKey, publicKeyFile } from "./machine-key.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Modal } from "./client.ts";
-import type { Questions } from "./questions.ts";
+import type { Questions } from "./rpc.ts";
 import { checkSecretValues } from "./secret-values.ts";
 
 /** Of Modal's protocol, whose name the SDK keeps to itself: CREATE_OVERWRITE_IF_EXISTS. */

@@ -1,11 +1,11 @@
 import { rmSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { takeLock } from "../lock.ts";
-import { masked } from "../masking.ts";
-import { plainLines } from "../plain-text.ts";
-import { notStarted, type ProgramEnd, runProgram, timedOut } from "../run-program.ts";
-import { printNote } from "../terminal.ts";
+import { takeLock } from "../host/lock.ts";
+import { notStarted, type ProgramEnd, runProgram, timedOut } from "../lib/process.ts";
+import { printNote } from "../lib/terminal.ts";
+import { plainLines } from "../lib/text.ts";
+import { masked } from "../secrets/masking.ts";
 import { buildSteps } from "./build-steps.ts";
 import type { BuildOptions, DeployOptions, Modal, ModalOptions } from "./client.ts";
 import { modalEnvironment } from "./environment.ts";

@@ -1,7 +1,7 @@
 import { modalChanges } from "./changes.ts";
 import { modalCli } from "./cli.ts";
-import { modalQuestions } from "./questions.ts";
-import { modalReads } from "./reads.ts";
+import { modalReads } from "./resources.ts";
+import { modalQuestions } from "./rpc.ts";
 import { modalSandboxes } from "./sandboxes.ts";
 import type { ModalToken } from "./token.ts";
 import { volumeFiles } from "./volume-files.ts";

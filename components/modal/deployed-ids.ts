@@ -1,6 +1,6 @@
 import type { VolumeFile } from "./client.ts";
 import { homeVolumeName, runsVolumeName, secretName, stackSecretName } from "./names.ts";
-import type { ModalSite } from "./site.ts";
+import type { ModalSite } from "./observe.ts";
 
 /**
  * The ids of the Secrets and volumes that an app was deployed with. Modal resolves their names when an app is deployed,

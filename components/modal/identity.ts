@@ -2,8 +2,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "smol-toml";
 import * as z from "zod/mini";
+import { readText, readToml } from "../host/read-toml.ts";
 import { environmentName } from "./names.ts";
-import { readText, readToml } from "./read-toml.ts";
 
 /** Who mngr takes the person for, on this machine. */
 export interface PersonIdentity {

@@ -1,6 +1,6 @@
+import { readText } from "../host/read-toml.ts";
 import { type PersonIdentity, personEnvironment, personIdentity } from "./identity.ts";
 import { machineKeyFile, publicKeyFile } from "./machine-key.ts";
-import { readText } from "./read-toml.ts";
 import type { StackIdentity } from "./stack-identity.ts";
 
 /** A machine whose mngr acts as a stack does: by the person's own identity, or by one aside. */

@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stringify } from "smol-toml";
-import { writeWholeFile } from "../files.ts";
+import { writeWholeFile } from "../host/files.ts";
+import { readText } from "../host/read-toml.ts";
 import { profileHostDir } from "../mngr/profile.ts";
 import { activeProfile, type IdentityOptions, type PersonIdentity, personIdentity } from "./identity.ts";
 import { environmentName } from "./names.ts";
-import { readText } from "./read-toml.ts";
 import type { StackIdentity } from "./stack-identity.ts";
 
 /** A host dir of mngr's on this machine that acts as a stack does. */

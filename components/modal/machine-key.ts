@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { writeWholeFile } from "../files.ts";
-import { runProgram } from "../run-program.ts";
+import { writeWholeFile } from "../host/files.ts";
+import { readText } from "../host/read-toml.ts";
+import { runProgram } from "../lib/process.ts";
 import { modalEnvironment } from "./environment.ts";
-import { readText } from "./read-toml.ts";
 
 /** Where mngr 0.3.0 looks for the key with which it opens agents that others made; its public half is beside it. */
 export function machineKeyFile(profileDir: string): string {

@@ -1,8 +1,8 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { readToml } from "../host/read-toml.ts";
 import { ModalError } from "./modal-error.ts";
-import { readToml } from "./read-toml.ts";
 
 /** What Modal knows a person by. */
 export interface ModalToken {

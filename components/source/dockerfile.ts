@@ -1,5 +1,5 @@
-import { git } from "../fleet/git.ts";
-import { type Environment, localSeconds, type Problem } from "./remote.ts";
+import { git } from "../git/ask-git.ts";
+import { type Environment, localSeconds, type Problem } from "../git/source-remote.ts";
 
 /**
  * Why mngr 0.3.0 can't build an image on Modal from a Dockerfile, as far as its text tells: it builds one stage, and takes

@@ -3,15 +3,15 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
+import { withSecretFile } from "../host/secret-file.ts";
+import { type ProgramEnd, runProgram } from "../lib/process.ts";
+import { printNote } from "../lib/terminal.ts";
 import { createdFrom, errorLine } from "../mngr/client.ts";
 import { envFileText } from "../mngr/env-file.ts";
 import { destroyPlaceholderArguments, placeholderArguments, snapshotArguments } from "../mngr/placeholder-arguments.ts";
 import type { Modal } from "../modal/client.ts";
 import { modalEnvironment } from "../modal/environment.ts";
-import { withSecretFile } from "../modal/secret-file.ts";
 import type { ModalToken } from "../modal/token.ts";
-import { type ProgramEnd, runProgram } from "../run-program.ts";
-import { printNote } from "../terminal.ts";
 import { type SnapshotDeclaration, snapshotLabel } from "./snapshot.ts";
 
 export interface PlaceholderContext {

@@ -1,10 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
 import { drifted } from "../drift.ts";
-import type { ModalHome } from "../modal/modal-home.ts";
-import type { ModalSite } from "../modal/site.ts";
-import { perRun } from "../per-run.ts";
-import { slugOf } from "./slug.ts";
+import { slugOf } from "../git/slug.ts";
+import type { ModalHome } from "../modal/home.ts";
+import type { ModalSite } from "../modal/observe.ts";
+import { perRun } from "../stack/per-run.ts";
 import { durationText, type SnapshotNeed, snapshotDrift, snapshotLabel } from "./snapshot.ts";
 import type { SnapshotEnvironment } from "./snapshot-environment.ts";
 

@@ -3,9 +3,9 @@ import { homedir } from "node:os";
 import type * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
 import { isRepoUrl } from "../fleet/index.ts";
-import { perRun } from "../per-run.ts";
-import { portablePath } from "../portable-path.ts";
-import { slugOf } from "./slug.ts";
+import { slugOf } from "../git/slug.ts";
+import { portablePath } from "../lib/portable-path.ts";
+import { perRun } from "../stack/per-run.ts";
 import type { TarballEnvironment } from "./tarball-environment.ts";
 
 export interface RepoTarballArgs {

@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, uti
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { shownRepo } from "../fleet/repo.ts";
-import { withLock } from "../lock.ts";
+import { hostCredentials } from "../git/credentials.ts";
+import { shownRepo } from "../git/repo-name.ts";
+import { slugOf } from "../git/slug.ts";
+import { withLock } from "../host/lock.ts";
+import { runProgram } from "../lib/process.ts";
 import { allowedEnvironment } from "../mngr/environment.ts";
-import { runProgram } from "../run-program.ts";
-import { hostCredentials } from "./credentials.ts";
-import { slugOf } from "./slug.ts";
 
 /** What a tarball is made of. The same values make the same file. */
 export interface Tarball {

@@ -1,12 +1,12 @@
-import { installationPaths } from "../installation-paths.ts";
+import { installationPaths } from "../host/installation-paths.ts";
 import { type Agent, MngrError } from "../mngr/client.ts";
 import { profileMngr } from "../mngr/profile-mngr.ts";
+import { isRunning } from "./agent/drift.ts";
+import { listedAgent } from "./agent/listed-agent.ts";
+import { readRecord, type WebRecord } from "./agent/record.ts";
 import { mngrOnDocker } from "./docker/mngr-on-docker.ts";
-import { listedAgent } from "./listed-agent.ts";
 import { type Servers, serversSinceStart } from "./local/await-servers.ts";
 import { serversOnMachine } from "./machine/await-up.ts";
-import { readRecord, type WebRecord } from "./record.ts";
-import { isRunning } from "./web-drift.ts";
 
 /**
  * Where the servers of an agent that this machine's mngr runs listen now, after an update that failed: what ran before

@@ -1,14 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { withAlias } from "../alias.ts";
-import { checkedArgs, invalidArgs } from "../checked-args.ts";
+import { checkedArgs, invalidArgs } from "../component.ts";
 import type { DeclaredWeb } from "../fleet/index.ts";
-import { type WebChangelingOptions, webOf } from "../fleet/web-of.ts";
-import type { DockerWebs } from "./docker-webs.ts";
-import type { LocalWebs } from "./local-webs.ts";
-import { modalWeb } from "./modal-web.ts";
-import type { ModalWebs } from "./modal-webs.ts";
-import type { Reported } from "./reported.ts";
-import { webHere } from "./web-here.ts";
+import type { Reported } from "./agent/reported.ts";
+import type { DockerWebs } from "./docker/observe.ts";
+import { type WebChangelingOptions, webOf } from "./from-program.ts";
+import type { LocalWebs } from "./local/observe.ts";
+import { modalWeb } from "./modal/deploy.ts";
+import type { ModalWebs } from "./modal/observe.ts";
+import { webHere } from "./this-machine.ts";
 
 /** What is declared of a web changeling. What is left out has the default of the fleet file (changelings/REFERENCE.md). */
 export interface WebChangelingArgs extends WebChangelingOptions {

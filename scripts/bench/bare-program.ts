@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { projectFolder } from "../project.ts";
+import { projectFolder } from "../stack/project.ts";
 
 /** A Pulumi program as everybody writes it, with as many resources of the same types as a fleet of `count` makes. */
 export function writeBareProgram(folder: string, count: number): void {

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { devFolder, ensureDevStack } from "../dev-stack.ts";
-import { projectFolder } from "../project.ts";
-import { stackEnvironment } from "../stack.ts";
+import { devFolder, ensureDevStack } from "../stack/dev-stack.ts";
+import { projectFolder } from "../stack/project.ts";
+import { stackEnvironment } from "../stack/stack.ts";
 import { makeBareStack } from "./engine.ts";
 import { inTurn, type Measure, timed } from "./measure.ts";
 

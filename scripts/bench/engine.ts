@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
-import { devFolder, devStack, ensureDevStack } from "../dev-stack.ts";
-import { projectFolder } from "../project.ts";
-import { installationOf, stackEnvironment } from "../stack.ts";
+import { devFolder, devStack, ensureDevStack } from "../stack/dev-stack.ts";
+import { projectFolder } from "../stack/project.ts";
+import { installationOf, stackEnvironment } from "../stack/stack.ts";
 import { writeBareProgram } from "./bare-program.ts";
 import { inTurn, type Measure, timed } from "./measure.ts";
 

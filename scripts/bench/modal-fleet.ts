@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
-import { devFolder, ensureDevStack } from "../dev-stack.ts";
-import { projectFolder } from "../project.ts";
-import { installationOf, stackEnvironment } from "../stack.ts";
+import { devFolder, ensureDevStack } from "../stack/dev-stack.ts";
+import { projectFolder } from "../stack/project.ts";
+import { installationOf, stackEnvironment } from "../stack/stack.ts";
 import { timed } from "./measure.ts";
 
 export interface BenchFleet {

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadFleet } from "../../components/fleet/index.ts";
-import { makeDemoRepo } from "../demo-repo.ts";
-import { projectFolder } from "../project.ts";
+import { makeDemoRepo } from "../stack/demo-repo.ts";
+import { projectFolder } from "../stack/project.ts";
 import { inTurn, type Measure, median, timed } from "./measure.ts";
 
 const fleetSize = 1000;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { writeJob } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
 import { startScheduler, stopScheduler } from "../../components/cron/local/supervise.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
 import { type Measure, timed } from "./measure.ts";
 
 const jobs = 300;

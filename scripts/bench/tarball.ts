@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { projectFolder } from "../project.ts";
+import { projectFolder } from "../stack/project.ts";
 import { inTurn, type Measure, median, timed } from "./measure.ts";
 
 const repositoryBytes = 35 * 2 ** 20;

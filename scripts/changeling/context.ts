@@ -11,12 +11,12 @@ import {
   missingSecrets,
   type Provider,
 } from "../../components/fleet/index.ts";
-import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
-import { absolutePath } from "../../components/portable-path.ts";
-import { printJson, printText } from "../../components/terminal.ts";
-import { devStack } from "../dev-stack.ts";
-import { projectFolder } from "../project.ts";
-import { commandsOn, faultOf, installationOf, pulumi, type Stack } from "../stack.ts";
+import { type InstallationPaths, installationPaths } from "../../components/host/installation-paths.ts";
+import { absolutePath } from "../../components/lib/portable-path.ts";
+import { printJson, printText } from "../../components/lib/terminal.ts";
+import { devStack } from "../stack/dev-stack.ts";
+import { projectFolder } from "../stack/project.ts";
+import { commandsOn, faultOf, installationOf, pulumi, type Stack } from "../stack/stack.ts";
 import { stackFault } from "./known-stack.ts";
 
 /** Where to look: which stack, and where its things are. */

@@ -2,7 +2,7 @@ import { installedJobs } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
 import type { AppSpec } from "../../components/cron/modal/spec.ts";
 import type { CronProvider } from "../../components/fleet/index.ts";
-import { upCommand } from "../../components/own-commands.ts";
+import { upCommand } from "../../components/lib/own-commands.ts";
 import { looksAt, type Place } from "./context.ts";
 import { notDeployedText } from "./kinds.ts";
 import { requireStack } from "./known-stack.ts";

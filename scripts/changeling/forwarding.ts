@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
-import type { InstallationPaths } from "../../components/installation-paths.ts";
-import { changelingCommand } from "../../components/own-commands.ts";
+import type { InstallationPaths } from "../../components/host/installation-paths.ts";
+import { changelingCommand } from "../../components/lib/own-commands.ts";
 import { adminRequest, NotRunning } from "../../components/web/forwarding/admin-client.ts";
 import { readContainer } from "../../components/web/forwarding/docker/installed-container.ts";
+import { pageUrl } from "../../components/web/forwarding/page-url.ts";
 import { readConfig } from "../../components/web/forwarding/program/config.ts";
-import { type Login, loginForm } from "../../components/web/login-url.ts";
-import { pageUrl } from "../../components/web/page-url.ts";
+import { type Login, loginForm } from "../../components/web/forwarding/urls.ts";
 
 const status = z.object({ port: z.number(), url: z.string(), pid: z.number() });
 

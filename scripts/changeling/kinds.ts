@@ -1,9 +1,9 @@
 import { installedNames } from "../../components/cron/local/installed-files.ts";
 import { declaredNames } from "../../components/fleet/edit-tables.ts";
 import type { DeclaredWeb, Fleet } from "../../components/fleet/index.ts";
-import { didYouMean } from "../../components/fleet/suggest.ts";
-import { changelingCommand, upCommand } from "../../components/own-commands.ts";
-import { readRecord, type WebRecord } from "../../components/web/record.ts";
+import { changelingCommand, upCommand } from "../../components/lib/own-commands.ts";
+import { didYouMean } from "../../components/lib/suggest.ts";
+import { readRecord, type WebRecord } from "../../components/web/agent/record.ts";
 import type { Place } from "./context.ts";
 import { requireStack } from "./known-stack.ts";
 import { deployedWeb } from "./web-side.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import * as z from "zod/mini";
-import { didYouMean } from "../../components/fleet/suggest.ts";
-import { faultOf, pulumi, type Stack, shortNameOf } from "../stack.ts";
+import { didYouMean } from "../../components/lib/suggest.ts";
+import { faultOf, pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
 import { type Place, requireDevStack } from "./context.ts";
 import type { ModalSide } from "./modal-side.ts";
 

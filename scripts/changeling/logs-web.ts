@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { changelingCommand, upCommand } from "../../components/lib/own-commands.ts";
 import { type Mngr, MngrError } from "../../components/mngr/client.ts";
-import { changelingCommand, upCommand } from "../../components/own-commands.ts";
-import { listedAgent } from "../../components/web/listed-agent.ts";
-import type { WebRecord } from "../../components/web/record.ts";
+import { listedAgent } from "../../components/web/agent/listed-agent.ts";
+import type { WebRecord } from "../../components/web/agent/record.ts";
 import { type ListedWeb, stateOf } from "./web-side.ts";
 
 type WebState = ListedWeb["state"];

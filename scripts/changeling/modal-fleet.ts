@@ -4,7 +4,7 @@ import type { RunsVolume, Timeouts } from "../../components/cron/modal/remote-ru
 import { type Modal, modalClient } from "../../components/modal/client.ts";
 import { personEnvironment, personIdentity } from "../../components/modal/identity.ts";
 import { runsVolumeName } from "../../components/modal/names.ts";
-import { type ModalSite, modalSite } from "../../components/modal/site.ts";
+import { type ModalSite, modalSite } from "../../components/modal/observe.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
 
 /** A stack's changelings on Modal, as any machine with the token sees them. */

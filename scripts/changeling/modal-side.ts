@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { parse } from "smol-toml";
 import * as z from "zod/mini";
 import { installedNames } from "../../components/cron/local/installed-files.ts";
-import { readTextIfAny } from "../../components/files.ts";
+import { readTextIfAny } from "../../components/host/files.ts";
+import { printNote } from "../../components/lib/terminal.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
-import { printNote } from "../../components/terminal.ts";
-import { projectFolder } from "../project.ts";
-import { pulumi, type Stack, shortNameOf } from "../stack.ts";
+import { projectFolder } from "../stack/project.ts";
+import { pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
 import { fleetFileOf, looksAt, type Place } from "./context.ts";
 import type { ModalFleet } from "./modal-fleet.ts";
 

@@ -1,23 +1,23 @@
 import { Command } from "commander";
-import { addAdopt } from "./adopt.ts";
-import { addAuthorize } from "./authorize.ts";
-import { addDeploy } from "./deploy.ts";
-import { addDestroy } from "./destroy.ts";
-import { addDiscard } from "./discard.ts";
-import { addDoctor } from "./doctor.ts";
-import { addForward } from "./forward.ts";
-import { addList } from "./list.ts";
-import { addLoginUrl } from "./login-url.ts";
-import { addLogs } from "./logs.ts";
-import { addPause } from "./pause.ts";
-import { addPlan } from "./plan.ts";
-import { addRevoke } from "./revoke.ts";
-import { addRun } from "./run.ts";
-import { addRuns } from "./runs.ts";
-import { addSessions } from "./sessions.ts";
-import { addStopStart } from "./stop-start.ts";
-import { addUpdate } from "./update.ts";
-import { addValidate } from "./validate.ts";
+import { addAdopt } from "./commands/adopt.ts";
+import { addAuthorize } from "./commands/authorize.ts";
+import { addDeploy } from "./commands/deploy.ts";
+import { addDestroy } from "./commands/destroy.ts";
+import { addDiscard } from "./commands/discard.ts";
+import { addForward } from "./commands/forward.ts";
+import { addList } from "./commands/list.ts";
+import { addLoginUrl } from "./commands/login-url.ts";
+import { addLogs } from "./commands/logs.ts";
+import { addPause } from "./commands/pause.ts";
+import { addPlan } from "./commands/plan.ts";
+import { addRevoke } from "./commands/revoke.ts";
+import { addRun } from "./commands/run.ts";
+import { addRuns } from "./commands/runs.ts";
+import { addSessions } from "./commands/sessions.ts";
+import { addStopStart } from "./commands/stop-start.ts";
+import { addUpdate } from "./commands/update.ts";
+import { addValidate } from "./commands/validate.ts";
+import { addDoctor } from "./doctor/doctor.ts";
 
 /** All commands; parsing a wrong one throws a CommanderError after its message was printed. */
 export function changelingProgram(): Command {

@@ -1,11 +1,11 @@
-import type { InstallationPaths } from "../../components/installation-paths.ts";
+import type { InstallationPaths } from "../../components/host/installation-paths.ts";
+import { printNote } from "../../components/lib/terminal.ts";
 import { isLive } from "../../components/mngr/agent-state.ts";
 import { type Agent, type Mngr, mngrClient } from "../../components/mngr/client.ts";
-import { printNote } from "../../components/terminal.ts";
+import { lastActivityOf } from "../../components/web/agent/last-activity.ts";
+import { listedAgent } from "../../components/web/agent/listed-agent.ts";
+import { readRecords, type WebRecord } from "../../components/web/agent/record.ts";
 import { mngrEnvironmentOf, mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
-import { lastActivityOf } from "../../components/web/last-activity.ts";
-import { listedAgent } from "../../components/web/listed-agent.ts";
-import { readRecords, type WebRecord } from "../../components/web/record.ts";
 import type { Place } from "./context.ts";
 import { deployedPageUrl } from "./forwarding.ts";
 

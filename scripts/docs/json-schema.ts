@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { optionDocs } from "../../components/fleet/options/documented.ts";
 import { fileTable, kindOfSchema } from "../../components/fleet/options.ts";
-import { assignment } from "../../components/fleet/shape.ts";
+import { assignment } from "../../components/fleet/zod-issues.ts";
 
 export type JsonSchema = z.core.JSONSchema.JSONSchema;
 

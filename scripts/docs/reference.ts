@@ -1,10 +1,10 @@
-import { optionsOfCron } from "../../components/fleet/options/cron.ts";
+import { optionsOfCron } from "../../components/cron/options.ts";
 import { docOf, type OptionDoc } from "../../components/fleet/options/documented.ts";
-import { forwardingOptions } from "../../components/fleet/options/forwarding.ts";
 import { sharedOptions } from "../../components/fleet/options/shared.ts";
-import { optionsOfWeb } from "../../components/fleet/options/web.ts";
 import { fileOptions } from "../../components/fleet/options.ts";
-import { assignment, shapeOf } from "../../components/fleet/shape.ts";
+import { assignment, shapeOf } from "../../components/fleet/zod-issues.ts";
+import { forwardingOptions } from "../../components/web/forwarding/options.ts";
+import { optionsOfWeb } from "../../components/web/options.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
 /** changelings/REFERENCE.md: every option in a table. @param schema the fleet file's */

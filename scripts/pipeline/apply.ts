@@ -1,7 +1,7 @@
-import { folderOfBackend } from "../../components/stack-identity.ts";
+import { folderOfBackend } from "../../components/host/stack-identity.ts";
 import { fleetOf, requireDevStack, requireSound } from "../changeling/context.ts";
-import { clearDeadLocks } from "../dead-locks.ts";
-import { backendOf, type Finished, pulumi, type Stack } from "../stack.ts";
+import { clearDeadLocks } from "../stack/dead-locks.ts";
+import { backendOf, type Finished, pulumi, type Stack } from "../stack/stack.ts";
 import { clearLock, endMark, lockOf, markJob } from "./dead-jobs.ts";
 import { repairInterrupted } from "./interrupted.ts";
 import { refusals } from "./refusals.ts";

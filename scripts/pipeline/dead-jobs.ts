@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import * as z from "zod/mini";
-import { isAlive } from "../../components/supervision/process.ts";
-import { type Finished, faultOf, pulumi, type Stack } from "../stack.ts";
+import { isAlive } from "../../components/host/supervision/process.ts";
+import { type Finished, faultOf, pulumi, type Stack } from "../stack/stack.ts";
 
 /**
  * A lock whose holder was on another machine can't be judged by its process. So each exclusive job notes its machine in

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { projectFolder } from "../project.ts";
-import { faultOf, projectName, pulumi, type Stack, shortNameOf } from "../stack.ts";
+import { projectFolder } from "../stack/project.ts";
+import { faultOf, projectName, pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
 
 /**
  * Lends a stack with the settings of another one, those that are no secrets, and with nothing in it: its backend is a

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { faultOf, pulumi, type Stack } from "../stack.ts";
+import { faultOf, pulumi, type Stack } from "../stack/stack.ts";
 
 const exported = z.object({
   deployment: z.object({

@@ -1,8 +1,8 @@
 import { homedir } from "node:os";
 import type { Fleet } from "../../components/fleet/index.ts";
 import { secretNames } from "../../components/fleet/index.ts";
-import { portablePath } from "../../components/portable-path.ts";
-import { projectFolder } from "../project.ts";
+import { portablePath } from "../../components/lib/portable-path.ts";
+import { projectFolder } from "../stack/project.ts";
 import { isPipeline } from "./surroundings.ts";
 
 /**

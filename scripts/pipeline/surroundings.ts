@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as z from "zod/mini";
-import { devStack } from "../dev-stack.ts";
-import type { Stack } from "../stack.ts";
+import { devStack } from "../stack/dev-stack.ts";
+import type { Stack } from "../stack/stack.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

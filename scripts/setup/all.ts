@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { writeWholeFile } from "../../components/files.ts";
+import { writeWholeFile } from "../../components/host/files.ts";
 import { installMngr } from "./mngr.ts";
 import { findPlugins } from "./plugin.ts";
 import { findPulumi } from "./pulumi.ts";

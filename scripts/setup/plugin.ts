@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { installPlugin } from "../plugin/install.ts";
+import { installPlugin } from "../plugins/install.ts";
 import { cacheFolder, keyOf, versions } from "./cache.mjs";
 import { answers } from "./download.ts";
 import { installInPlace } from "./install.mjs";

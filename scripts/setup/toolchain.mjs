@@ -59,7 +59,7 @@ export function ownPulumiHome(env = process.env) {
 }
 
 /** What the stand-ins for Pulumi's plugins are made from. */
-export const standInSources = ["scripts/plugin", "scripts/command-plugin", "scripts/docker-plugin"];
+export const standInSources = ["scripts/plugins"];
 
 /** The file in which setup notes the toolchain: another one for each set of versions and each PULUMI_HOME. */
 export function toolchainFile() {

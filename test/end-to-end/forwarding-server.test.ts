@@ -8,12 +8,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { writeInstalled } from "../../components/installed-file.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { writeInstalled } from "../../components/host/installed-file.ts";
+import { newAgentId, writeRecord } from "../../components/web/agent/record.ts";
 import { adminRequest, NotRunning } from "../../components/web/forwarding/admin-client.ts";
 import { configPath, type ForwardingConfig } from "../../components/web/forwarding/program/config.ts";
 import { forwardingState } from "../../components/web/forwarding/state.ts";
-import { newAgentId, writeRecord } from "../../components/web/record.ts";
 import { SmallBrowser } from "../support/small-browser.ts";
 
 const program = fileURLToPath(new URL("../../components/web/forwarding/program/main.ts", import.meta.url));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import { type Modal, modalClient } from "../../components/modal/client.ts";
 import type { ModalError } from "../../components/modal/modal-error.ts";
-import { modalSite } from "../../components/modal/site.ts";
+import { modalSite } from "../../components/modal/observe.ts";
 import { modalToken } from "../../components/modal/token.ts";
 import { descendantsOf } from "../../scripts/setup/processes.mjs";
 import { sampleArguments } from "../support/argument-sampler.ts";

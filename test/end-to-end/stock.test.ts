@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import * as z from "zod/mini";
 import { type StockChangeling, stockChangeling } from "../../changelings/stock.ts";
 import { createArguments, destroyArguments, listArguments } from "../../components/mngr/arguments.ts";
-import { makeDemoRepo } from "../../scripts/demo-repo.ts";
+import { makeDemoRepo } from "../../scripts/stack/demo-repo.ts";
 
 const stub = fileURLToPath(new URL("../support/stub-claude.mjs", import.meta.url));
 let home: string;

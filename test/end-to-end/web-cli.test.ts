@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { devFolder, ensureDevStack } from "../../scripts/dev-stack.ts";
+import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 import { runScript } from "../support/run-script.ts";
 import { freePort, probeRepository } from "../support/web-stack.ts";

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { diff } from "../../scripts/command-plugin/diff.ts";
-import { compileGlob } from "../../scripts/command-plugin/glob.ts";
-import { quote } from "../../scripts/command-plugin/go-text.ts";
-import { LineSplitter } from "../../scripts/command-plugin/line-splitter.ts";
-import type { Wire } from "../../scripts/plugin/wire.ts";
+import { diff } from "../../scripts/plugins/command/diff.ts";
+import { compileGlob } from "../../scripts/plugins/command/glob.ts";
+import { quote } from "../../scripts/plugins/command/go-text.ts";
+import { LineSplitter } from "../../scripts/plugins/command/line-splitter.ts";
+import type { Wire } from "../../scripts/plugins/wire.ts";
 
 const { tie: wire } = fc.letrec<{ tie: Wire }>((tie) => ({
   tie: fc.oneof(

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeJob } from "../../components/cron/local/installed-files.ts";
 import { jobFile } from "../../components/cron/local/job.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
-import { readSecrets, writeSecrets } from "../../components/installed-secrets.ts";
+import { readSecrets, writeSecrets } from "../../components/secrets/installed.ts";
 import { filesHolding } from "../support/files-holding.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 

@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { isAlive } from "../../components/supervision/process.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { isAlive } from "../../components/host/supervision/process.ts";
+import { writeRecord } from "../../components/web/agent/record.ts";
 import { adminRequest, NotRunning } from "../../components/web/forwarding/admin-client.ts";
 import { forwardingDrift } from "../../components/web/forwarding/forwarding-drift.ts";
 import { forwardingState } from "../../components/web/forwarding/state.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
-import { writeRecord } from "../../components/web/record.ts";
 import { endTmuxServer, hermeticEnvironment } from "./test-stack.ts";
 
 const installation = "forwarding-test";

@@ -2,14 +2,14 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { installations, readClaim } from "../../components/claims.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
-import { unclaimedIds } from "../../components/installation.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { devFolder } from "../../scripts/dev-stack.ts";
-import { projectFolder } from "../../scripts/project.ts";
-import { backendOf, identityOfStack, pulumi, type Stack, stackEnvironment } from "../../scripts/stack.ts";
+import { installations, readClaim } from "../../components/host/claims.ts";
+import { unclaimedIds } from "../../components/host/installation.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { devFolder } from "../../scripts/stack/dev-stack.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
+import { backendOf, identityOfStack, pulumi, type Stack, stackEnvironment } from "../../scripts/stack/stack.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
 /** A stack that changes its name and its backend while it stays the same: one fleet, with one scheduler, all the time. */

@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { installationId } from "../../components/installation.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { canonicalBackend } from "../../components/stack-identity.ts";
-import { projectFolder } from "../../scripts/project.ts";
+import { installationId } from "../../components/host/installation.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { canonicalBackend } from "../../components/host/stack-identity.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
 import { endTmuxServer, hermeticEnvironment } from "./test-stack.ts";
 
 /** Somebody's own Pulumi program with a stack, this project's package among its node_modules. All of it is in a temporary folder. */

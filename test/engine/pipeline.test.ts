@@ -1,8 +1,8 @@
 import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { devFolder } from "../../scripts/dev-stack.ts";
-import { projectFolder } from "../../scripts/project.ts";
+import { devFolder } from "../../scripts/stack/dev-stack.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
 import { FakeForge } from "../support/fake-forge.ts";
 import { killWhileCreating, pipelineJob } from "./pipeline-job.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";

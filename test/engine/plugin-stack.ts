@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { z } from "zod/mini";
-import { installPlugin, type PluginName } from "../../scripts/plugin/install.ts";
+import { installPlugin, type PluginName } from "../../scripts/plugins/install.ts";
 
 export interface Outcome {
   code: number | null;

@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { schedulerState } from "../../components/cron/local/state.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { devFolder } from "../../scripts/dev-stack.ts";
-import { installationOf, pulumi, stackEnvironment } from "../../scripts/stack.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { devFolder } from "../../scripts/stack/dev-stack.ts";
+import { installationOf, pulumi, stackEnvironment } from "../../scripts/stack/stack.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
 const fleet = `

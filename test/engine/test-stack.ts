@@ -4,9 +4,9 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { devFolder, ensureDevStack } from "../../scripts/dev-stack.ts";
-import { type Finished, installationOf, pulumi, type Stack } from "../../scripts/stack.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
+import { type Finished, installationOf, pulumi, type Stack } from "../../scripts/stack/stack.ts";
 
 /** A stack of its own: home, backend, PULUMI_HOME, mngr and tmux are a temporary folder's; nothing of the machine's is touched. */
 export interface TestStack {

@@ -4,9 +4,9 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
+import { readRecord } from "../../components/web/agent/record.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
-import { readRecord } from "../../components/web/record.ts";
-import { installationOf } from "../../scripts/stack.ts";
+import { installationOf } from "../../scripts/stack/stack.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 

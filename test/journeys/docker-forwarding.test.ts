@@ -6,7 +6,7 @@ import { adminRequest } from "../../components/web/forwarding/admin-client.ts";
 import { containerName, volumeName } from "../../components/web/forwarding/docker/names.ts";
 import { forwardingState } from "../../components/web/forwarding/state.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
-import { installationOf } from "../../scripts/stack.ts";
+import { installationOf } from "../../scripts/stack/stack.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { imageArguments } from "../support/forwarding-image.ts";
 import { SmallBrowser } from "../support/small-browser.ts";

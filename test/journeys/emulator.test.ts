@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { ModalClient } from "modal";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import * as z from "zod/mini";
-import { runProgram } from "../../components/run-program.ts";
+import { runProgram } from "../../components/lib/process.ts";
 import { toolchain } from "../../scripts/setup/environment.ts";
 import { descendantsOf, startOf } from "../../scripts/setup/processes.mjs";
 import { portOf } from "../support/fault-proxy.ts";

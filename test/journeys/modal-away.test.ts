@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Finished } from "../../scripts/stack.ts";
+import type { Finished } from "../../scripts/stack/stack.ts";
 import { diagnosticsOf } from "../engine/engine-text.ts";
 import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
 import { type FaultMode, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";

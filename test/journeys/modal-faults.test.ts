@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { nextFires } from "../../components/fleet/schedule.ts";
+import { nextFires } from "../../components/cron/schedule.ts";
 import { diagnosticsOf } from "../engine/engine-text.ts";
 import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
 import { sampleArguments } from "../support/argument-sampler.ts";

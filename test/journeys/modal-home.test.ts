@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Modal, modalClient } from "../../components/modal/client.ts";
 import { personEnvironment, personIdentity } from "../../components/modal/identity.ts";
 import { modalToken } from "../../components/modal/token.ts";
-import { projectFolder } from "../../scripts/project.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 
 let emulator: Emulator;

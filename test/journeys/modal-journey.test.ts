@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { noTokenRemedy } from "../../components/modal/token.ts";
-import { projectFolder } from "../../scripts/project.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
 import { type GitServer, startGitServer } from "../support/git-server.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 import { Repository } from "../support/repository.ts";

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { ensureDevStack } from "../../scripts/dev-stack.ts";
-import { projectFolder } from "../../scripts/project.ts";
 import { descendantsOf, startOf } from "../../scripts/setup/processes.mjs";
-import { stackEnvironment } from "../../scripts/stack.ts";
+import { ensureDevStack } from "../../scripts/stack/dev-stack.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
+import { stackEnvironment } from "../../scripts/stack/stack.ts";
 import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
 import { filesHolding } from "../support/files-holding.ts";
 

@@ -1,11 +1,11 @@
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { canonicalJson } from "../../components/canonical-json.ts";
 import { programFolder, programRequirements } from "../../components/cron/modal/program-files.ts";
 import type { AppSpec } from "../../components/cron/modal/spec.ts";
 import { parseLine, type RecordLine } from "../../components/cron/runs/record-line.ts";
+import { canonicalJson } from "../../components/lib/json.ts";
 import { homeVolumeName, runsVolumeName, stackSecretName } from "../../components/modal/names.ts";
 import { ensureTarball } from "../../components/source/tarball.ts";
 import { filesHolding } from "../support/files-holding.ts";
@@ -187,14 +187,13 @@ function specOf(
 /** As scripts/modal-app.ts does; from a copy, as of an installed package. */
 async function deploy(spec: AppSpec, secrets: Record<string, string>, tarball?: string): Promise<void> {
   const folder = join(stack.home, "node_modules/changelings");
-  cpSync(programFolder, join(folder, "modal/program"), { recursive: true });
-  mkdirSync(join(folder, "local/runs"), { recursive: true });
-  for (const file of ["local/runs/run-command.sh", "local/runs/git-work.sh", "local/runs/mask.awk"])
-    cpSync(join(programFolder, "../..", file), join(folder, file));
+  cpSync(programFolder, join(folder, "cron/modal/program"), { recursive: true });
+  for (const file of ["cron/local/runs/run-command.sh", "cron/local/runs/git-work.sh", "secrets/mask.awk"])
+    cpSync(join(programFolder, "../../..", file), join(folder, file));
   const file = join(stack.home, `${spec.name}.json`);
   writeFileSync(file, canonicalJson({ ...spec, secrets: Object.keys(secrets) }));
   await stack.client.putSecret(spec.secretName, spec.environment, secrets);
-  await stack.client.deploy(join(folder, "modal/program/app.py"), {
+  await stack.client.deploy(join(folder, "cron/modal/program/app.py"), {
     name: spec.appName,
     environment: spec.environment,
     tag: "0123456789abcdef",

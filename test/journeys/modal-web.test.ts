@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { modalClient } from "../../components/modal/client.ts";
 import { modalToken } from "../../components/modal/token.ts";
+import { readRecord, type WebRecord } from "../../components/web/agent/record.ts";
 import { mngrOnModal } from "../../components/web/modal/mngr-on-modal.ts";
 import { hostNameTag } from "../../components/web/modal/place.ts";
-import { readRecord, type WebRecord } from "../../components/web/record.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { GreeterRepo } from "../support/greeter.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";

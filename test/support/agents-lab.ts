@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach } from "vitest";
-import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
+import { type InstallationPaths, installationPaths } from "../../components/host/installation-paths.ts";
+import { type WebRecord, writeRecord } from "../../components/web/agent/record.ts";
 import type { Agents } from "../../components/web/forwarding/program/agents.ts";
 import type { Reserved } from "../../components/web/forwarding/program/discovery/claims.ts";
 import { discoverAgents, type Waits } from "../../components/web/forwarding/program/discovery/live-agents.ts";
-import { type WebRecord, writeRecord } from "../../components/web/record.ts";
 
 /** Says what the test wrote down for `list` and for `exec`, and writes down that it was called. */
 const fakeMngr = `#!/bin/sh

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { stockWebType } from "../../changelings/stock-web.ts";
-import { readTextIfAny } from "../../components/files.ts";
+import { readTextIfAny } from "../../components/host/files.ts";
 
 const message = z.object({
   id: z.int(),

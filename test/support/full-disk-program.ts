@@ -2,9 +2,9 @@
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DiskFullError, writePrivateFile } from "../../components/files.ts";
-import { openLog } from "../../components/supervision/log.ts";
-import { becomeDaemon, daemonState } from "../../components/supervision/state.ts";
+import { DiskFullError, writePrivateFile } from "../../components/host/files.ts";
+import { openLog } from "../../components/host/log.ts";
+import { becomeDaemon, daemonState } from "../../components/host/supervision/state.ts";
 import { openAccess } from "../../components/web/forwarding/program/auth/access.ts";
 
 const [folder = ""] = process.argv.slice(2);

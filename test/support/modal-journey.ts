@@ -4,13 +4,13 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
+import { runProgram } from "../../components/lib/process.ts";
 import { modalClient } from "../../components/modal/client.ts";
 import { modalEnvironment } from "../../components/modal/environment.ts";
 import { appName, environmentName } from "../../components/modal/names.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
-import { runProgram } from "../../components/run-program.ts";
-import { projectFolder } from "../../scripts/project.ts";
-import type { Finished } from "../../scripts/stack.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
+import type { Finished } from "../../scripts/stack/stack.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 
 export interface JourneyOptions {

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { canonicalJson } from "../../components/canonical-json.ts";
 import { writeJob } from "../../components/cron/local/installed-files.ts";
 import { type AppSpec, tagOf } from "../../components/cron/modal/spec.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { canonicalJson } from "../../components/lib/json.ts";
 import { type Modal, modalClient } from "../../components/modal/client.ts";
 import {
   appName,
@@ -18,10 +18,10 @@ import {
   stackSecretName,
 } from "../../components/modal/names.ts";
 import { modalToken } from "../../components/modal/token.ts";
-import type { Check } from "../../scripts/changeling/check.ts";
-import { devFolder, devStack, ensureDevStack } from "../../scripts/dev-stack.ts";
-import { projectFolder } from "../../scripts/project.ts";
-import { installationOf } from "../../scripts/stack.ts";
+import type { Check } from "../../scripts/changeling/doctor/check.ts";
+import { devFolder, devStack, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
+import { installationOf } from "../../scripts/stack/stack.ts";
 import type { Emulator } from "./modal-emulator.ts";
 
 const appFile = fileURLToPath(new URL("../fixtures/modal-cli/fire_app.py", import.meta.url));

@@ -21,7 +21,7 @@ import { readRuns, waitForRun } from "../../components/cron/local/records.ts";
 import { requestRun } from "../../components/cron/local/requests.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import type { RecordedRun } from "../../components/cron/runs/fold.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
 
 const program = fileURLToPath(new URL("../../components/cron/local/main.ts", import.meta.url));
 const faults = fileURLToPath(new URL("faults.ts", import.meta.url));

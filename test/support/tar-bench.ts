@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "vitest";
-import { projectFolder } from "../../scripts/project.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
 import { type Ended, Repository } from "./repository.ts";
 
 const script = join(projectFolder, "scripts", "make_tar_of_repo.sh");

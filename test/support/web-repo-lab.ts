@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach } from "vitest";
-import { gitIn } from "../../components/source/git.ts";
-import { type AgentSettings, agentSettings } from "../../components/web/agent-settings.ts";
-import type { Merged } from "../../components/web/local/merge.ts";
-import { prepareRepo } from "../../components/web/local/repo.ts";
-import type { WebSpec } from "../../components/web/spec.ts";
+import { gitIn } from "../../components/git/git.ts";
+import { type AgentSettings, agentSettings } from "../../components/web/agent/settings.ts";
+import type { WebSpec } from "../../components/web/agent/spec.ts";
+import type { Merged } from "../../components/web/repo/merge.ts";
+import { prepareRepo } from "../../components/web/repo/repo.ts";
 import { type Files, Repository } from "./repository.ts";
 import { webSpecOf } from "./web-spec.ts";
 

@@ -1,4 +1,4 @@
-import type { WebSpec } from "../../components/web/spec.ts";
+import type { WebSpec } from "../../components/web/agent/spec.ts";
 
 /** What a web agent is made of when as little as possible is declared. */
 export function webSpecOf(more: Partial<WebSpec> = {}): WebSpec {

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect, it } from "vitest";
-import { allTold } from "../../components/all-told.ts";
+import { allTold } from "../../components/lib/settle-all.ts";
 
 const fails = (error: unknown) => Promise.reject(error);
 

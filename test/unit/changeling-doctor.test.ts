@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { writeRecord } from "../../components/web/record.ts";
-import { devStack } from "../../scripts/dev-stack.ts";
-import { projectFolder } from "../../scripts/project.ts";
-import { installationOf } from "../../scripts/stack.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { writeRecord } from "../../components/web/agent/record.ts";
+import { devStack } from "../../scripts/stack/dev-stack.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
+import { installationOf } from "../../scripts/stack/stack.ts";
 
 let home: string;
 beforeEach(() => {

@@ -4,8 +4,8 @@ import { delimiter, join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { addChangeling } from "../../components/fleet/edit-tables.ts";
-import { confirmed, plannedEdit, writeEdit } from "../../scripts/changeling/edit-fleet.ts";
-import { unifiedDiff } from "../../scripts/changeling/unified-diff.ts";
+import { confirmed, plannedEdit, writeEdit } from "../../scripts/changeling/fleet-file/edit-fleet.ts";
+import { unifiedDiff } from "../../scripts/changeling/terminal/unified-diff.ts";
 
 let home: string;
 let file: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Agent, MngrError } from "../../components/mngr/client.ts";
-import type { WebRecord } from "../../components/web/record.ts";
+import type { WebRecord } from "../../components/web/agent/record.ts";
 import { type LogSource, webLog } from "../../scripts/changeling/logs-web.ts";
 
 const agentId = `agent-${"a".repeat(32)}`;

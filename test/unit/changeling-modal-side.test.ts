@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Provider } from "../../components/fleet/index.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
 import { ModalError } from "../../components/modal/modal-error.ts";
 import type { Place } from "../../scripts/changeling/context.ts";
 import { modalSide, warnUnreached } from "../../scripts/changeling/modal-side.ts";

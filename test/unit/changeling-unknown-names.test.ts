@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { writePrivateFile } from "../../components/files.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { writeRecord } from "../../components/web/record.ts";
-import { devStack } from "../../scripts/dev-stack.ts";
-import { projectFolder } from "../../scripts/project.ts";
-import { installationOf } from "../../scripts/stack.ts";
+import { writePrivateFile } from "../../components/host/files.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { writeRecord } from "../../components/web/agent/record.ts";
+import { devStack } from "../../scripts/stack/dev-stack.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
+import { installationOf } from "../../scripts/stack/stack.ts";
 
 let home: string;
 beforeEach(() => {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { clearDeadLocks } from "../../scripts/dead-locks.ts";
+import { clearDeadLocks } from "../../scripts/stack/dead-locks.ts";
 
 /** No process has it: Linux's and macOS's largest are far below. */
 const deadPid = 2 ** 30;

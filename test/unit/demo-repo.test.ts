@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { makeDemoRepo } from "../../scripts/demo-repo.ts";
+import { makeDemoRepo } from "../../scripts/stack/demo-repo.ts";
 
 const template = fileURLToPath(new URL("../../changelings/demo-repo", import.meta.url));
 let home: string;

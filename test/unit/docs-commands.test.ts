@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { changelingProgram } from "../../scripts/changeling/program.ts";
-import { projectFolder } from "../../scripts/project.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
 import { commandsOf, markdownFiles } from "../support/markdown.ts";
 
 const text = (path: string) => readFileSync(join(projectFolder, path), "utf8");

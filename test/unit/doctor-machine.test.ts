@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import * as files from "../../components/files.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { machineChecks } from "../../scripts/changeling/doctor-machine.ts";
+import * as files from "../../components/host/files.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { machineChecks } from "../../scripts/changeling/doctor/machine.ts";
 
-vi.mock("../../components/files.ts", { spy: true });
+vi.mock("../../components/host/files.ts", { spy: true });
 
 let home: string;
 beforeEach(() => {

@@ -3,16 +3,16 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
-import { optionsOfCron } from "../../components/fleet/options/cron.ts";
-import { forwardingOptions } from "../../components/fleet/options/forwarding.ts";
+import { optionsOfCron } from "../../components/cron/options.ts";
 import { sharedOptions } from "../../components/fleet/options/shared.ts";
-import { optionsOfWeb } from "../../components/fleet/options/web.ts";
 import { changelingOptions, fileOptions } from "../../components/fleet/options.ts";
-import { type Schemas, shapeOf } from "../../components/fleet/shape.ts";
-import { webSettings } from "../../components/fleet/web-settings.ts";
+import { type Schemas, shapeOf } from "../../components/fleet/zod-issues.ts";
+import { forwardingOptions } from "../../components/web/forwarding/options.ts";
+import { optionsOfWeb } from "../../components/web/options.ts";
+import { webSettings } from "../../components/web/settings.ts";
 import { fleetSchema, type JsonSchema } from "../../scripts/docs/json-schema.ts";
 import { generatedFiles, staleFiles } from "../../scripts/docs.ts";
-import { projectFolder } from "../../scripts/project.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
 import { Sandbox } from "./fleet-sandbox.ts";
 
 const schema = fleetSchema();
@@ -196,9 +196,9 @@ describe("npm run docs", () => {
 
   it("--check fails when one is stale or missing, and says what to do; without it they are written", () => {
     using sandbox = new Sandbox();
-    for (const folder of ["scripts/docs", "components/fleet"])
+    for (const folder of ["scripts/docs", "components"])
       cpSync(join(projectFolder, folder), join(sandbox.folder, folder), { recursive: true });
-    for (const file of ["scripts/docs.ts", "scripts/project.ts", "package.json"])
+    for (const file of ["scripts/docs.ts", "scripts/stack/project.ts", "package.json"])
       cpSync(join(projectFolder, file), join(sandbox.folder, file));
     symlinkSync(join(projectFolder, "node_modules"), join(sandbox.folder, "node_modules"));
     mkdirSync(join(sandbox.folder, "changelings"));

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { durationSeconds } from "../../components/fleet/duration.ts";
+import { durationSeconds } from "../../components/lib/duration.ts";
 
 describe("a duration", () => {
   it.each([

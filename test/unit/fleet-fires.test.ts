@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { scheduleFault } from "../../components/cron/schedule.ts";
 import { nextFires } from "../../components/fleet/index.ts";
-import { scheduleFault } from "../../components/fleet/schedule.ts";
 
 const hour = 3_600_000;
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { type ForwardingServerOptions, forwardingOf } from "../../components/fleet/forwarding-of.ts";
 import { ChangelingOptionsError } from "../../components/fleet/index.ts";
 import {
   configOfEnvironment,
   environmentOfForwarding,
   forwardingEnvironment,
 } from "../../components/web/forwarding/forwarding-environment.ts";
+import { type ForwardingServerOptions, forwardingOf } from "../../components/web/forwarding/from-program.ts";
 import { forwardingConfig } from "../../components/web/forwarding/program/config.ts";
 import { usualForwarding } from "./fleet-sandbox.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { chosenRemote, httpsRemote, isLoopback, remoteOfUrl } from "../../components/fleet/remote.ts";
+import { chosenRemote, httpsRemote, isLoopback, remoteOfUrl } from "../../components/git/remote.ts";
 
 describe("httpsRemote", () => {
   it.each([

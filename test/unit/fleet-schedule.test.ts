@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { normalSchedule, scheduleDoubt, scheduleFault } from "../../components/cron/schedule.ts";
 import { nextFires, scheduleInWords } from "../../components/fleet/index.ts";
-import { normalSchedule, scheduleDoubt, scheduleFault } from "../../components/fleet/schedule.ts";
 
 describe("what a schedule says", () => {
   it.each([

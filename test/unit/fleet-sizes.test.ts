@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { afterAll, describe, expect, it } from "vitest";
-import { changelingOf } from "../../components/fleet/from-program.ts";
+import { changelingOf } from "../../components/cron/from-program.ts";
 import { mostBytes, mostBytesInAll } from "../../components/fleet/sizes.ts";
-import { checkedSize } from "../../components/local-secrets.ts";
+import { checkedSize } from "../../components/secrets/local.ts";
 import { Sandbox } from "./fleet-sandbox.ts";
 
 const sandbox = new Sandbox();

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { changelingOf } from "../../components/fleet/from-program.ts";
-import { webOf } from "../../components/fleet/web-of.ts";
+import { changelingOf } from "../../components/cron/from-program.ts";
+import { webOf } from "../../components/web/from-program.ts";
 import { Sandbox } from "./fleet-sandbox.ts";
 
 const sandbox = new Sandbox();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ChangelingOptionsError, missingSecrets, requiredSecrets, secretNames } from "../../components/fleet/index.ts";
-import { type WebChangelingOptions, webOf } from "../../components/fleet/web-of.ts";
+import { type WebChangelingOptions, webOf } from "../../components/web/from-program.ts";
 import { Sandbox, usualForwarding, webs } from "./fleet-sandbox.ts";
 
 describe("secrets of a web changeling", () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { lastFire, nextFire } from "../../components/fleet/cron-times.ts";
+import { lastFire, nextFire } from "../../components/cron/cron-times.ts";
 
 /**
  * Fire times around every change of the clocks, against a second implementation that knows nothing of offsets: it walks

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ianaZone, zoneRemedy } from "../../components/fleet/zone.ts";
+import { ianaZone, zoneRemedy } from "../../components/cron/zone.ts";
 
 describe("ianaZone", () => {
   it.each([

@@ -2,9 +2,9 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { readTextIfAny } from "../../components/files.ts";
-import { isAlive } from "../../components/supervision/process.ts";
-import { removeRecord, writeRecord } from "../../components/web/record.ts";
+import { readTextIfAny } from "../../components/host/files.ts";
+import { isAlive } from "../../components/host/supervision/process.ts";
+import { removeRecord, writeRecord } from "../../components/web/agent/record.ts";
 import { AgentsLab, idOf, record } from "../support/agents-lab.ts";
 
 const lab = new AgentsLab();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { installationPaths } from "../../components/installation-paths.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
 import {
   configOfEnvironment,
   type ForwardingEnvironment,

@@ -1,13 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { installationPaths } from "../../components/installation-paths.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
 import { containerDrift } from "../../components/web/forwarding/docker/container-drift.ts";
 import { readContainer, writeContainer } from "../../components/web/forwarding/docker/installed-container.ts";
 import { type FoundContainer, lookAtContainer } from "../../components/web/forwarding/docker/look.ts";
-import { forwardingCheck } from "../../scripts/changeling/doctor-forwarding.ts";
-import { plannedChanges } from "../../scripts/changeling/plan-summary.ts";
-import { installationOf } from "../../scripts/stack.ts";
+import { forwardingCheck } from "../../scripts/changeling/doctor/forwarding.ts";
+import { plannedChanges } from "../../scripts/changeling/plan/summary.ts";
+import { installationOf } from "../../scripts/stack/stack.ts";
 import { FakeDocker } from "../support/fake-docker.ts";
 
 const docker = new FakeDocker();

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Agent } from "../../components/mngr/client.ts";
+import { listedAgent } from "../../components/web/agent/listed-agent.ts";
 import { Claims } from "../../components/web/forwarding/program/discovery/claims.ts";
-import { listedAgent } from "../../components/web/listed-agent.ts";
 import { AgentsLab, idOf, record } from "../support/agents-lab.ts";
 
 const lab = new AgentsLab();

@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { writeRecord } from "../../components/web/record.ts";
+import { writeRecord } from "../../components/web/agent/record.ts";
 import { AgentsLab, idOf, record } from "../support/agents-lab.ts";
 
 const lab = new AgentsLab();

@@ -2,13 +2,18 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { installations, readClaim, writeClaim } from "../../components/claims.ts";
-import { removeEmptyFolders } from "../../components/empty-folders.ts";
-import { ensureFolder } from "../../components/files.ts";
-import { chooseInstallation, type Installed, installationId, unclaimedIds } from "../../components/installation.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { canonicalBackend, currentBackend, identityOf, projectNameIn } from "../../components/stack-identity.ts";
-import { exportedState, holdsInstallation } from "../../components/stack-state.ts";
+import { installations, readClaim, writeClaim } from "../../components/host/claims.ts";
+import { removeEmptyFolders } from "../../components/host/empty-folders.ts";
+import { ensureFolder } from "../../components/host/files.ts";
+import {
+  chooseInstallation,
+  type Installed,
+  installationId,
+  unclaimedIds,
+} from "../../components/host/installation.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { canonicalBackend, currentBackend, identityOf, projectNameIn } from "../../components/host/stack-identity.ts";
+import { exportedState, holdsInstallation } from "../../components/stack/state.ts";
 
 const dev = { backend: "file:///home/me/state", organization: "organization", project: "changelings", stack: "dev" };
 const [one, two] = ["111111111111", "222222222222"];

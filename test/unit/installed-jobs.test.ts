@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { installedJobs, jobPath, writeJob } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
 import { JobStore } from "../../components/cron/local/job-store.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { isAlive } from "../../components/supervision/process.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { isAlive } from "../../components/host/supervision/process.ts";
 
 let home: string;
 const paths = () => installationPaths("lab", home);

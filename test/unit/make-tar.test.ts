@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { httpsRemote } from "../../components/fleet/remote.ts";
+import { httpsRemote } from "../../components/git/remote.ts";
 import { startGitServer } from "../support/git-server.ts";
 import { Repository } from "../support/repository.ts";
 import { digest, oddRepository, past, TarBench } from "../support/tar-bench.ts";

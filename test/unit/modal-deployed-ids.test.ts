@@ -7,7 +7,7 @@ import {
   deployedIdsOf,
   parseDeployedFile,
 } from "../../components/modal/deployed-ids.ts";
-import { emptySite, type ModalSite } from "../../components/modal/site.ts";
+import { emptySite, type ModalSite } from "../../components/modal/observe.ts";
 
 const ids: DeployedIds = { stackSecret: "st-stack", secret: "st-own", homeVolume: "vo-home", runsVolume: "vo-runs" };
 const site: ModalSite = {

@@ -3,7 +3,7 @@ import { fstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { withSecretFile } from "../../components/modal/secret-file.ts";
+import { withSecretFile } from "../../components/host/secret-file.ts";
 import { checkSecretValues } from "../../components/modal/secret-values.ts";
 
 describe("checkSecretValues", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { plainLines } from "../../components/plain-text.ts";
+import { plainLines } from "../../components/lib/text.ts";
 
 describe("plainLines", () => {
   it("takes the box from an error", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { changelingCommand, secretRemedy, upCommand } from "../../components/own-commands.ts";
-import { devStack } from "../../scripts/dev-stack.ts";
-import { commandsOn } from "../../scripts/stack.ts";
+import { changelingCommand, secretRemedy, upCommand } from "../../components/lib/own-commands.ts";
+import { devStack } from "../../scripts/stack/dev-stack.ts";
+import { commandsOn } from "../../scripts/stack/stack.ts";
 
 describe("the commands that messages advise", () => {
   it.each([

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { projectFolder } from "../../scripts/project.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
 
 /** The parser that Pulumi reads its own files with. actionlint, which `npm run check` runs, knows the rest of GitHub's. */
 const yaml: { load(text: string): unknown } = createRequire(createRequire(import.meta.url).resolve("@pulumi/pulumi"))(

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { code, codeBlock, words } from "../../scripts/changeling/markdown.ts";
-import { planMarkdown } from "../../scripts/changeling/plan-markdown.ts";
-import type { Plan, PlannedChangeWithFires } from "../../scripts/changeling/plan-summary.ts";
+import { planMarkdown } from "../../scripts/changeling/plan/markdown.ts";
+import { code, codeBlock, words } from "../../scripts/changeling/plan/markdown-escape.ts";
+import type { Plan, PlannedChangeWithFires } from "../../scripts/changeling/plan/summary.ts";
 
 const text = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 400 }),

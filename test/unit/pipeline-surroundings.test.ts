@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
 import { changelingOf, type Fleet } from "../../components/fleet/index.ts";
-import { webOf } from "../../components/fleet/web-of.ts";
+import { webOf } from "../../components/web/from-program.ts";
 import { lockOf } from "../../scripts/pipeline/dead-jobs.ts";
 import { refusals } from "../../scripts/pipeline/refusals.ts";
 import { withRemedy } from "../../scripts/pipeline/remedies.ts";

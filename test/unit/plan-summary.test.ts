@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type PlannedChange, plannedChanges } from "../../scripts/changeling/plan-summary.ts";
-import { planText } from "../../scripts/changeling/plan-text.ts";
+import { type PlannedChange, plannedChanges } from "../../scripts/changeling/plan/summary.ts";
+import { planText } from "../../scripts/changeling/plan/text.ts";
 
 const job = {
   NAME: "fairy",

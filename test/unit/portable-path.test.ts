@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { absolutePath, portablePath } from "../../components/portable-path.ts";
+import { absolutePath, portablePath } from "../../components/lib/portable-path.ts";
 
 const anchors = { project: "/home/me/src/fleet", home: "/home/me" };
 

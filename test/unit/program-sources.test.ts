@@ -1,18 +1,19 @@
 import { join } from "node:path";
 import { build } from "esbuild";
 import { expect, it } from "vitest";
-import { schedulerSources } from "../../components/cron/local/state.ts";
-import { commonSources } from "../../components/supervision/program-version.ts";
-import { forwardingSources } from "../../components/web/forwarding/state.ts";
+import { schedulerProgram } from "../../components/cron/local/state.ts";
+import { programFiles } from "../../components/host/supervision/program-version.ts";
+import { forwardingProgram } from "../../components/web/forwarding/state.ts";
 
 const components = join(import.meta.dirname, "../../components");
 
 it.each([
-  ["the scheduler", "cron/local/main.ts", schedulerSources],
-  ["the forwarding server", "web/forwarding/program/main.ts", forwardingSources()[0]],
-])("%s is restarted when any module that it is made of changes", async (_, main, sources) => {
+  ["the scheduler", schedulerProgram],
+  ["the forwarding server", forwardingProgram],
+  ["the forwarding server in Docker", "web/forwarding/docker/main"],
+])("%s is restarted when any module that a bundler puts into it changes, and for no other", async (_, main) => {
   const { metafile } = await build({
-    entryPoints: [main],
+    entryPoints: [`${main}.ts`],
     absWorkingDir: components,
     bundle: true,
     format: "esm",
@@ -21,9 +22,11 @@ it.each([
     metafile: true,
     write: false,
   });
-  const named = [...commonSources, ...sources];
-  const forgotten = Object.keys(metafile.inputs).filter(
-    (module) => !named.some((source) => module === `${source}.ts` || module.startsWith(`${source}/`)),
-  );
-  expect(forgotten).toEqual([]);
+  const modules = programFiles(main).filter((file) => file.endsWith(".ts"));
+  expect(modules).toEqual(Object.keys(metafile.inputs).sort());
+});
+
+it("is restarted for the scripts that it runs, too", () => {
+  expect(programFiles(schedulerProgram)).toContain("cron/local/runs/run-command.sh");
+  expect(programFiles(schedulerProgram)).toContain("secrets/mask.awk");
 });

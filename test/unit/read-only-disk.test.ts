@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
-import { ensureFolder } from "../../components/files.ts";
+import { ensureFolder } from "../../components/host/files.ts";
 
 // As Node does it on a disk that is mounted read-only.
 vi.mock("node:fs", async (original) => ({

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
-import { runProgram } from "../../components/run-program.ts";
+import { runProgram } from "../../components/lib/process.ts";
 
 const env = { PATH: process.env["PATH"] ?? "" };
 
@@ -55,7 +55,7 @@ describe("runProgram", () => {
   });
 
   it.each(["SIGTERM", "SIGKILL"] as const)("ends it with this process, whose %s it does not get", async (signal) => {
-    const module = JSON.stringify(new URL("../../components/run-program.ts", import.meta.url).href);
+    const module = JSON.stringify(new URL("../../components/lib/process.ts", import.meta.url).href);
     const script = `const { runProgram } = await import(${module});
       await runProgram("sh", ["-c", "echo $$; exec sleep 60"], {
         env: process.env, timeoutSeconds: 60, onOutput: (text) => process.stdout.write(text),

@@ -5,9 +5,9 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { appendRecord, readRuns } from "../../components/cron/local/records.ts";
 import type { RunContext } from "../../components/cron/local/runs/context.ts";
 import { retire } from "../../components/cron/local/runs/prune.ts";
-import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
+import { countUncommitted } from "../../components/git/git.ts";
+import { type InstallationPaths, installationPaths } from "../../components/host/installation-paths.ts";
 import { MngrError } from "../../components/mngr/client.ts";
-import { countUncommitted } from "../../components/source/git.ts";
 
 let home: string;
 let paths: InstallationPaths;

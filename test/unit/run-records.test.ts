@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { appendRecord, boundRecords, readRuns, recentLines } from "../../components/cron/local/records.ts";
 import { foldRuns } from "../../components/cron/runs/fold.ts";
 import { parseLine, type RecordLine } from "../../components/cron/runs/record-line.ts";
-import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
+import { type InstallationPaths, installationPaths } from "../../components/host/installation-paths.ts";
 
 let home: string;
 let paths: InstallationPaths;

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { stopFollowing } from "../../components/cron/local/runs/git.ts";
 import { type Declared, prepareRepository, refreshBase } from "../../components/cron/local/runs/repository.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { gitIn } from "../../components/source/git.ts";
+import { gitIn } from "../../components/git/git.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
 import { startGitServer } from "../support/git-server.ts";
 
 let home: string;

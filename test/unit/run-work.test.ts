@@ -7,8 +7,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { runFiles } from "../../components/cron/local/runs/plan.ts";
 import { noteMissingStart } from "../../components/cron/local/runs/start.ts";
 import { refsOf, type Work, workSince } from "../../components/cron/local/runs/work.ts";
-import { writePrivateFile } from "../../components/files.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
+import { writePrivateFile } from "../../components/host/files.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
 import "../support/properties.ts";
 
 const own = "changelings/run-1";

@@ -5,10 +5,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { jobPath, writeJob } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
 import { appendRecord, readLines, readRuns } from "../../components/cron/local/records.ts";
-import { waitingOf } from "../../components/cron/local/runs/occasions.ts";
+import { waitingOf } from "../../components/cron/local/runs/due-times.ts";
 import { Scheduler } from "../../components/cron/local/scheduler.ts";
 import { maxRunsAtOnce, writeSettings } from "../../components/cron/local/settings.ts";
-import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
+import { type InstallationPaths, installationPaths } from "../../components/host/installation-paths.ts";
 
 /** The scheduler on a clock that the test moves. There is no mngr and no repository here: each run fails at once. */
 let home: string;

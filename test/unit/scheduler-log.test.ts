@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, sym
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { openLog } from "../../components/supervision/log.ts";
+import { openLog } from "../../components/host/log.ts";
 
 let home: string;
 let file: string;

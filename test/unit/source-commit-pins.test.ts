@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { commitsBetween, pinProblems, type Tip } from "../../components/source/commit.ts";
+import { commitsBetween, pinProblems, type Tip } from "../../components/source/tip.ts";
 import { Repository } from "../support/repository.ts";
 
 const past = { author: "Ada", at: "2026-01-02T03:04:05Z" };

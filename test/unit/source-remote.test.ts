@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { remoteOf } from "../../components/source/remote.ts";
+import { remoteOf } from "../../components/git/source-remote.ts";
 import { Repository } from "../support/repository.ts";
 
 /** With the folder's name taken out of the words. */

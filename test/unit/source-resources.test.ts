@@ -2,8 +2,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
-import type { ModalHome } from "../../components/modal/modal-home.ts";
-import { emptySite } from "../../components/modal/site.ts";
+import type { ModalHome } from "../../components/modal/home.ts";
+import { emptySite } from "../../components/modal/observe.ts";
 import { repoSnapshot } from "../../components/source/repo-snapshot.ts";
 import { type RepoTarballArgs, repoTarball } from "../../components/source/repo-tarball.ts";
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { durationSeconds } from "../../components/fleet/duration.ts";
+import { durationSeconds } from "../../components/lib/duration.ts";
 import { placeholderArguments } from "../../components/mngr/placeholder-arguments.ts";
-import { emptySite } from "../../components/modal/site.ts";
+import { emptySite } from "../../components/modal/observe.ts";
 import {
   durationText,
   isYoung,

@@ -16,9 +16,9 @@ import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { slugOf } from "../../components/source/slug.ts";
+import { slugOf } from "../../components/git/slug.ts";
 import { ensureTarball, type Tarball, tarballPath } from "../../components/source/tarball.ts";
-import { projectFolder } from "../../scripts/project.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
 import { Repository } from "../support/repository.ts";
 
 const past = { author: "Ada", at: "2026-01-02T03:04:05Z" };

@@ -5,9 +5,9 @@ import { parse } from "smol-toml";
 import { expect, it } from "vitest";
 import * as z from "zod/mini";
 import { loadFleet, missingSecrets } from "../../components/fleet/index.ts";
-import { forwardingOptions } from "../../components/fleet/options/forwarding.ts";
 import { changelingOptions, fileOptions } from "../../components/fleet/options.ts";
-import { webSettings } from "../../components/fleet/web-settings.ts";
+import { forwardingOptions } from "../../components/web/forwarding/options.ts";
+import { webSettings } from "../../components/web/settings.ts";
 import { Repository } from "../support/repository.ts";
 import { crons } from "./fleet-sandbox.ts";
 

@@ -10,7 +10,7 @@ import { promptOf } from "../../changelings/chat/repo/lib/responder.mjs";
 import { refusal } from "../../changelings/chat/repo/lib/same-site.mjs";
 import { piecesOf } from "../../changelings/chat/repo/public/format.js";
 import { stockWebType, stockWebTypes } from "../../changelings/stock-web.ts";
-import { webSettings } from "../../components/fleet/web-settings.ts";
+import { webSettings } from "../../components/web/settings.ts";
 import { checkout } from "../../scripts/setup/cache.mjs";
 
 describe("the stock web changelings", () => {

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { schedulerPlace } from "../../components/cron/local/state.ts";
-import { installationPaths } from "../../components/installation-paths.ts";
-import { isLocked, takeLock, withLock } from "../../components/lock.ts";
-import { type Daemon, nodeDaemon } from "../../components/supervision/daemon.ts";
-import { launchd } from "../../components/supervision/launchd.ts";
-import { programVersion } from "../../components/supervision/program-version.ts";
-import { becomeDaemon, daemonState, outdatedInWords } from "../../components/supervision/state.ts";
-import { systemd } from "../../components/supervision/systemd.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { isLocked, takeLock, withLock } from "../../components/host/lock.ts";
+import { type Daemon, nodeDaemon } from "../../components/host/supervision/daemon.ts";
+import { launchd } from "../../components/host/supervision/launchd.ts";
+import { programVersion } from "../../components/host/supervision/program-version.ts";
+import { becomeDaemon, daemonState, outdatedInWords } from "../../components/host/supervision/state.ts";
+import { systemd } from "../../components/host/supervision/systemd.ts";
 import { forwardingPlace } from "../../components/web/forwarding/state.ts";
 import { forwardingDaemon } from "../../components/web/forwarding/supervise.ts";
 
@@ -95,13 +95,13 @@ describe("a daemon", () => {
     expect(outdatedInWords(daemonState(daemon))).toBe(`runs a program that is gone from ${gone}`);
   });
 
-  it("has the fingerprint of its own files, of those that all share, and of its packages", () => {
-    const one = programVersion(["web/servers"]);
+  it("has the fingerprint of its modules and of its packages", () => {
+    const one = programVersion("web/agent/servers");
     expect(one).toMatch(/^[0-9a-f]{16}$/);
-    expect(programVersion(["web/servers"])).toBe(one);
-    const others = [programVersion([]), programVersion(["mngr"]), programVersion(["web/servers"], ["fastify"])];
-    expect(new Set([one, ...others]).size).toBe(4);
-    expect(() => programVersion(["no/such-module"])).toThrow("no/such-module");
+    expect(programVersion("web/agent/servers")).toBe(one);
+    const others = [programVersion("mngr/client"), programVersion("web/agent/servers", ["fastify"])];
+    expect(new Set([one, ...others]).size).toBe(3);
+    expect(() => programVersion("no/such-module")).toThrow("no/such-module");
   });
 });
 
@@ -109,7 +109,7 @@ describe("a lock", () => {
   it("is held by one process, until it ends", async () => {
     const file = join(home, "folder", "lock");
     expect(isLocked(file)).toBe(false);
-    const module = join(import.meta.dirname, "../../components/lock.ts");
+    const module = join(import.meta.dirname, "../../components/host/lock.ts");
     const code = `const { takeLock } = await import(${JSON.stringify(module)});
       process.stdout.write(String(takeLock(${JSON.stringify(file)})));
       setInterval(() => {}, 1000);`;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { plistText } from "../../components/supervision/launchd.ts";
-import { isOwnHome } from "../../components/supervision/supervisor.ts";
-import { unitText } from "../../components/supervision/systemd.ts";
+import { plistText } from "../../components/host/supervision/launchd.ts";
+import { isOwnHome } from "../../components/host/supervision/supervisor.ts";
+import { unitText } from "../../components/host/supervision/systemd.ts";
 
 const daemon = {
   installation: "0123456789ab",

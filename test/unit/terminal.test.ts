@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import type { Run } from "../../components/cron/runs/run.ts";
-import { plainWords } from "../../components/plain-text.ts";
-import { quoted, shellCommand } from "../../components/shell-command.ts";
-import { printJson, printNote, printText } from "../../components/terminal.ts";
-import { runReport } from "../../scripts/changeling/run-text.ts";
-import { runsText } from "../../scripts/changeling/runs.ts";
+import type { Run } from "../../components/cron/run-records.ts";
+import { quoted, shellCommand } from "../../components/lib/shell-command.ts";
+import { printJson, printNote, printText } from "../../components/lib/terminal.ts";
+import { plainWords } from "../../components/lib/text.ts";
+import { runsText } from "../../scripts/changeling/commands/runs.ts";
+import { runReport } from "../../scripts/changeling/terminal/run-text.ts";
 import "../support/properties.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -67,8 +67,8 @@ describe("what is printed", () => {
 
   /** The class of the fault: who writes to the terminal by itself goes past all of this. */
   it.each([
-    ["scripts/changeling", ["visibly.ts", "edit-fleet.ts"]],
-    ["components", ["terminal.ts"]],
+    ["scripts/changeling", ["terminal/visibly.ts", "fleet-file/edit-fleet.ts"]],
+    ["components", ["lib/terminal.ts"]],
   ])("%s writes to the terminal by terminal.ts alone", (folder, own) => {
     const files = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).filter(
       (file) => file.endsWith(".ts") && !own.includes(file),

@@ -1,7 +1,7 @@
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
-import { gitIn } from "../../components/source/git.ts";
-import { agentSettings, settingsOf } from "../../components/web/agent-settings.ts";
+import { gitIn } from "../../components/git/git.ts";
+import { agentSettings, settingsOf } from "../../components/web/agent/settings.ts";
 import { Repository } from "../support/repository.ts";
 import { webSpecOf } from "../support/web-spec.ts";
 

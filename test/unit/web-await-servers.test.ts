@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Agent, Mngr } from "../../components/mngr/client.ts";
+import { parseServersOutput, registeredServers } from "../../components/web/agent/servers.ts";
 import { awaitServers, prepareCommand, sinceStartCommand } from "../../components/web/local/await-servers.ts";
-import { parseServersOutput, registeredServers } from "../../components/web/servers.ts";
 
 let state: string;
 let workDir: string;

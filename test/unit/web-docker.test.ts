@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { dockerEnvironment, isDockerVariable } from "../../components/docker/docker-environment.ts";
 import { noProjectFolder } from "../../components/mngr/project-folder.ts";
-import { dockerEnvironment, isDockerVariable } from "../../components/web/docker/docker-environment.ts";
 import { containerArguments } from "../../components/web/docker/machine-arguments.ts";
 import { mngrDockerEnvironment } from "../../components/web/docker/mngr-on-docker.ts";
 import { dockerVolumeNames, stateVolumeName } from "../../components/web/docker/place.ts";

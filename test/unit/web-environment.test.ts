@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { webOf } from "../../components/fleet/web-of.ts";
-import { digestOfSpec } from "../../components/web/spec.ts";
-import { environmentOfWeb, specOfEnvironment, webEnvironment } from "../../components/web/web-environment.ts";
+import { digestOfSpec } from "../../components/web/agent/spec.ts";
+import { environmentOfWeb, specOfEnvironment, webEnvironment } from "../../components/web/agent/web-environment.ts";
+import { webOf } from "../../components/web/from-program.ts";
 
 const anchors = { project: "/home/me/fleet", home: "/home/me" };
 const context = {

@@ -2,12 +2,12 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { commitOf, countUncommitted, gitIn } from "../../components/source/git.ts";
-import { writeRepoFiles } from "../../components/web/local/repo-files.ts";
+import { commitOf, countUncommitted, gitIn } from "../../components/git/git.ts";
+import type { WebRecord } from "../../components/web/agent/record.ts";
 import { buildArgsInside } from "../../components/web/machine/build-context.ts";
 import type { MachineWeb } from "../../components/web/machine/machine-web.ts";
 import { downloadRepo } from "../../components/web/machine/temporary-repo.ts";
-import type { WebRecord } from "../../components/web/record.ts";
+import { writeRepoFiles } from "../../components/web/repo/repo-files.ts";
 import { WebRepoLab } from "../support/web-repo-lab.ts";
 
 /** Everything here is what an agent that is root in its own machine could do to its repo. */

@@ -11,11 +11,11 @@ import {
   provisionOnMachineArguments,
   startArguments,
 } from "../../components/mngr/machine-arguments.ts";
+import type { WebRecord } from "../../components/web/agent/record.ts";
+import { digestOfSpec } from "../../components/web/agent/spec.ts";
 import { base64, scriptInMachine } from "../../components/web/machine/in-machine.ts";
 import { machineDrift } from "../../components/web/machine/machine-drift.ts";
 import { freeVolumes } from "../../components/web/machine/records.ts";
-import type { WebRecord } from "../../components/web/record.ts";
-import { digestOfSpec } from "../../components/web/spec.ts";
 import { Repository } from "../support/repository.ts";
 import { webSpecOf } from "../support/web-spec.ts";
 

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type InstallationPaths, installationPaths } from "../../components/installation-paths.ts";
+import { type InstallationPaths, installationPaths } from "../../components/host/installation-paths.ts";
 import type { Agent } from "../../components/mngr/client.ts";
-import { recordFor } from "../../components/web/local/web-agents.ts";
+import { webDrift } from "../../components/web/agent/drift.ts";
 import {
   newAgentId,
   readRecord,
@@ -12,9 +12,9 @@ import {
   recordPath,
   type WebRecord,
   writeRecord,
-} from "../../components/web/record.ts";
-import { digestOfSpec } from "../../components/web/spec.ts";
-import { webDrift } from "../../components/web/web-drift.ts";
+} from "../../components/web/agent/record.ts";
+import { digestOfSpec } from "../../components/web/agent/spec.ts";
+import { recordFor } from "../../components/web/local/records.ts";
 import { webSpecOf } from "../support/web-spec.ts";
 
 const spec = webSpecOf({ agentType: "chat" });

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { writeRepoFiles } from "../../components/web/local/repo-files.ts";
+import { writeRepoFiles } from "../../components/web/repo/repo-files.ts";
 import { WebRepoLab } from "../support/web-repo-lab.ts";
 
 const lab = new WebRepoLab();

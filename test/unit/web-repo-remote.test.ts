@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { gitIn } from "../../components/source/git.ts";
-import { linkRemote } from "../../components/web/local/push.ts";
+import { gitIn } from "../../components/git/git.ts";
+import { linkRemote } from "../../components/web/repo/push.ts";
 import { WebRepoLab } from "../support/web-repo-lab.ts";
 
 const lab = new WebRepoLab();

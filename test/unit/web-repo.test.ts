@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } fro
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
-import { takeBack } from "../../components/web/local/merge.ts";
+import { takeBack } from "../../components/web/repo/merge.ts";
 import { WebRepoLab } from "../support/web-repo-lab.ts";
 
 const lab = new WebRepoLab();

@@ -10,7 +10,7 @@ import {
   registeredServers,
   type ServerFiles,
   socketPathOf,
-} from "../../components/web/servers.ts";
+} from "../../components/web/agent/servers.ts";
 
 const none: ServerFiles = { services: "", servers: "", agentServer: "" };
 const lines = (...each: (object | string)[]) =>

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { isDiskFull, readTextIfAny, writePrivateFile, writeWholeFile } from "../../components/files.ts";
+import { isDiskFull, readTextIfAny, writePrivateFile, writeWholeFile } from "../../components/host/files.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -40,7 +40,7 @@ describe("a file on a disk that fills up half-way", () => {
     const file = join(folder, "a.json");
     writePrivateFile(file, "before");
     const code = `
-      const { writePrivateFile } = await import(process.env.COMPONENTS + "files.ts");
+      const { writePrivateFile } = await import(process.env.COMPONENTS + "host/files.ts");
       try { writePrivateFile(process.argv[1], "x".repeat(6000)); console.log("written"); }
       catch (error) { console.log(error.constructor.name + ": " + error.message); }`;
     expect(nearlyFull(code, file)).toBe(`DiskFullError: the disk is full: ${file} could not be written (EFBIG)\n`);
@@ -51,7 +51,7 @@ describe("a file on a disk that fills up half-way", () => {
   it("loses no line of records that was there, and holds no part of one", () => {
     const code = `
       const { appendRecord, readLines } = await import(process.env.COMPONENTS + "cron/local/records.ts");
-      const { installationPaths } = await import(process.env.COMPONENTS + "installation-paths.ts");
+      const { installationPaths } = await import(process.env.COMPONENTS + "host/installation-paths.ts");
       const paths = installationPaths("test", process.argv[1]);
       const line = (id, reason) => ({ event: "ended", at: "t", changeling: "a", id, outcome: "failed", reason, commits: [] });
       appendRecord(paths, line("1", "y"));

@@ -1,9 +1,9 @@
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { isMissing, readJson } from "../../files.ts";
-import type { InstallationPaths } from "../../installation-paths.ts";
-import { installedDrift, writeInstalled } from "../../installed-file.ts";
-import { upCommand } from "../../own-commands.ts";
+import { isMissing, readJson } from "../../host/files.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { installedDrift, writeInstalled } from "../../host/installed-file.ts";
+import { upCommand } from "../../lib/own-commands.ts";
 import { digestOf, type JobFile, type JobSpec, jobFile } from "./job.ts";
 
 /** The jobs that `pulumi up` installs for the scheduler. Each carries the digest of its content. */

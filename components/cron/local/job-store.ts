@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import type { InstallationPaths } from "../../installation-paths.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { installedNames, type JobFault, jobPath, readJob } from "./installed-files.ts";
 import type { JobSpec } from "./job.ts";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod/mini";
-import { canonicalJson } from "../../canonical-json.ts";
+import { canonicalJson } from "../../lib/json.ts";
 
 /** What the scheduler needs to run one changeling: the whole of it, so that it reads nothing else but the secrets. */
 export const jobSpec = z.strictObject({

@@ -1,8 +1,8 @@
 /** The scheduler of one installation: `node components/cron/local/main.ts <installation id>`. Its supervisor starts it. */
 
 import { join } from "node:path";
-import { installationPaths } from "../../installation-paths.ts";
-import { openLog } from "../../supervision/log.ts";
+import { installationPaths } from "../../host/installation-paths.ts";
+import { openLog } from "../../host/log.ts";
 import { Scheduler } from "./scheduler.ts";
 import { becomeScheduler } from "./state.ts";
 

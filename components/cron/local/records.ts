@@ -21,12 +21,12 @@ import {
   watchFolder,
   writeAll,
   writePrivateFile,
-} from "../../files.ts";
-import type { InstallationPaths } from "../../installation-paths.ts";
-import { upCommand } from "../../own-commands.ts";
+} from "../../host/files.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { upCommand } from "../../lib/own-commands.ts";
+import type { Run } from "../run-records.ts";
 import { foldRuns, newestFirst, type RecordedRun } from "../runs/fold.ts";
 import { parseLine, type RecordLine } from "../runs/record-line.ts";
-import type { Run } from "../runs/run.ts";
 import { schedulerState } from "./state.ts";
 
 /** A changeling's records are cut to their newer half when they have grown past this. */

@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import { isMissing, readJson, writePrivateFile } from "../../files.ts";
-import type { InstallationPaths } from "../../installation-paths.ts";
+import { isMissing, readJson, writePrivateFile } from "../../host/files.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { type Answer, answerPath, type Request, removalPatienceMs, request, requestPath } from "./requests.ts";
 
 /**

@@ -2,9 +2,16 @@ import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { DiskFullError, ensureFolder, isDiskFull, readJsonOrNull, watchFolder, writePrivateFile } from "../../files.ts";
-import type { InstallationPaths } from "../../installation-paths.ts";
-import { upCommand } from "../../own-commands.ts";
+import {
+  DiskFullError,
+  ensureFolder,
+  isDiskFull,
+  readJsonOrNull,
+  watchFolder,
+  writePrivateFile,
+} from "../../host/files.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { upCommand } from "../../lib/own-commands.ts";
 import { schedulerState } from "./state.ts";
 
 /** What the scheduler can be asked for: a file of `requests/` asks, a file beside it answers. */

@@ -1,19 +1,19 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { ensureFolder, watchFolder } from "../../files.ts";
-import type { InstallationPaths } from "../../installation-paths.ts";
+import { ensureFolder, watchFolder } from "../../host/files.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import type { Log } from "../../host/log.ts";
+import { upCommand } from "../../lib/own-commands.ts";
 import { type Mngr, mngrClient } from "../../mngr/client.ts";
 import { mngrEnvironment } from "../../mngr/environment.ts";
 import { profileHostDir } from "../../mngr/profile.ts";
-import { upCommand } from "../../own-commands.ts";
-import type { Log } from "../../supervision/log.ts";
-import type { Cause } from "../runs/run.ts";
+import type { Cause } from "../run-records.ts";
 import type { JobSpec } from "./job.ts";
 import { JobStore } from "./job-store.ts";
 import { RequestInbox } from "./request-inbox.ts";
 import type { Answer, Request } from "./requests.ts";
 import { AgentPoll } from "./runs/agent-poll.ts";
-import { recentDues, whyTooLate } from "./runs/occasions.ts";
+import { recentDues, whyTooLate } from "./runs/due-times.ts";
 import { RunKeeper } from "./runs/run-keeper.ts";
 import { type DueJob, isMissed, Timetable } from "./timetable.ts";
 

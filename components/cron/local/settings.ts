@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { readJsonOrNull } from "../../files.ts";
-import type { InstallationPaths } from "../../installation-paths.ts";
-import { removeFile, writeInstalled } from "../../installed-file.ts";
+import { readJsonOrNull } from "../../host/files.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { removeFile, writeInstalled } from "../../host/installed-file.ts";
 
 /** What the scheduler is told beside its jobs. Read when it starts: what writes it restarts it. */
 

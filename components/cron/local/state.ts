@@ -1,20 +1,16 @@
 import { join } from "node:path";
-import type { InstallationPaths } from "../../installation-paths.ts";
-import { programVersion } from "../../supervision/program-version.ts";
-import { becomeDaemon, type DaemonPlace, type DaemonState, daemonState } from "../../supervision/state.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { programVersion } from "../../host/supervision/program-version.ts";
+import { becomeDaemon, type DaemonPlace, type DaemonState, daemonState } from "../../host/supervision/state.ts";
 
-/** What the scheduler is made of, and what it shares with those who check schedules beforehand. */
-export const schedulerSources = [
-  ...["cron/local", "cron/runs", "mngr", "fleet/cron-options", "fleet/cron-times", "installed-file"],
-  ...["installed-secrets", "canonical-json", "masking", "plain-text", "source/git", "source/credentials"],
-  "run-program",
-];
+/** A module of `components/` without extension. */
+export const schedulerProgram = "cron/local/main";
 
 export function schedulerPlace(paths: InstallationPaths): DaemonPlace {
   return {
     folder: paths.scheduler,
     stateFile: join(paths.scheduler, "scheduler.json"),
-    programVersion: programVersion(schedulerSources),
+    programVersion: programVersion(schedulerProgram),
   };
 }
 

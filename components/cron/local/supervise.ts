@@ -1,11 +1,11 @@
 import { homedir } from "node:os";
 import { basename } from "node:path";
-import { type InstallationPaths, installationPaths } from "../../installation-paths.ts";
-import { type Daemon, nodeDaemon } from "../../supervision/daemon.ts";
-import { bootInstructionsOf, startDaemon, stopDaemon } from "../../supervision/supervise.ts";
+import { type InstallationPaths, installationPaths } from "../../host/installation-paths.ts";
+import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
+import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervision/supervise.ts";
 import { readRuns } from "./records.ts";
 import { requestStop } from "./requests.ts";
-import { schedulerPlace, schedulerState } from "./state.ts";
+import { schedulerPlace, schedulerProgram, schedulerState } from "./state.ts";
 
 /** A process that sleeps all day needs no heap to grow into, nor to be woken up every 8 s in order to shrink it. */
 const v8Options = ["--max-semi-space-size=1", "--no-memory-reducer"];
@@ -54,6 +54,6 @@ export function bootInstructions(paths: InstallationPaths, home: string = homedi
 
 function daemonOf(paths: InstallationPaths, home: string, env?: NodeJS.ProcessEnv): Daemon {
   const installation = basename(paths.root);
-  const program = { installation, title: "scheduler", main: "cron/local/main", options: v8Options };
+  const program = { installation, title: "scheduler", main: schedulerProgram, options: v8Options };
   return nodeDaemon({ ...program, ...schedulerPlace(paths) }, home, env);
 }

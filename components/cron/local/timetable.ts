@@ -1,4 +1,4 @@
-import { lastFire, nextFire } from "../../fleet/cron-times.ts";
+import { lastFire, nextFire } from "../cron-times.ts";
 
 /** When jobs come due: pure arithmetic on a clock that is handed in. Times are milliseconds since 1970. */
 

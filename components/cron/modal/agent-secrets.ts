@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
+import { inParallel } from "../../lib/parallel.ts";
 import type { Modal } from "../../modal/client.ts";
 import type { RunsOf } from "./end-runs.ts";
-import { inParallel } from "./in-parallel.ts";
 
 type Client = Pick<Modal, "volumes" | "files" | "readFile" | "removeFile" | "sandboxes">;
 

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import type { StockChangeling } from "../../../changelings/stock.ts";
 import { type DeclaredCron, isRepoUrl } from "../../fleet/index.ts";
+import { type Anchors, portablePath } from "../../lib/portable-path.ts";
 import { appName, homeVolumeName, runsVolumeName, secretName, stackSecretName } from "../../modal/names.ts";
-import { type Anchors, portablePath } from "../../portable-path.ts";
 import { agentEnvironment, agentOf, environmentOfAgent } from "../agent-environment.ts";
 import type { AppSpec } from "./spec.ts";
 

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { printNote } from "../../lib/terminal.ts";
 import type { Modal, Sandbox } from "../../modal/client.ts";
 import { runsVolumeName } from "../../modal/names.ts";
-import { printNote } from "../../terminal.ts";
 import type { RecordLine } from "../runs/record-line.ts";
 
 /** Whose runs. */

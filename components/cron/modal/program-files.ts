@@ -21,7 +21,8 @@ export function programFingerprint(): string {
       .map(({ name }) => join(programFolder, name))
       .sort(),
     // app.py takes it along.
-    ...["run-command.sh", "git-work.sh", "mask.awk"].map((file) => join(here, "..", "local", "runs", file)),
+    ...["run-command.sh", "git-work.sh"].map((file) => join(here, "..", "local", "runs", file)),
+    join(here, "..", "..", "secrets", "mask.awk"),
     programRequirements,
   ]);
   return fingerprint;

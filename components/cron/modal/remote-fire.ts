@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
+import { upCommand } from "../../lib/own-commands.ts";
+import { plainWords } from "../../lib/text.ts";
 import type { Modal } from "../../modal/client.ts";
 import { ModalError } from "../../modal/modal-error.ts";
-import { upCommand } from "../../own-commands.ts";
-import { plainWords } from "../../plain-text.ts";
+import type { Run } from "../run-records.ts";
 import type { RecordedRun } from "../runs/fold.ts";
-import type { Run } from "../runs/run.ts";
 import { type RunPlace, type RunsVolume, readRemoteRun } from "./remote-runs.ts";
 import type { AppSpec } from "./spec.ts";
 

@@ -1,8 +1,8 @@
+import { inParallel } from "../../lib/parallel.ts";
+import { plainWords } from "../../lib/text.ts";
 import type { Modal } from "../../modal/client.ts";
-import { plainWords } from "../../plain-text.ts";
 import { foldRuns, newestFirst, type RecordedRun } from "../runs/fold.ts";
 import { parseLine, type RecordLine } from "../runs/record-line.ts";
-import { inParallel } from "./in-parallel.ts";
 import { type FiringApp, missedFires } from "./missed-fires.ts";
 
 /**

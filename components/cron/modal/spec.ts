@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-import { canonicalJson } from "../../canonical-json.ts";
+import { canonicalJson } from "../../lib/json.ts";
 
 /** What the deployed function of a changeling needs, the whole of it but the secrets: a file in its image, and in the stack's home volume. */
 export const appSpec = z.object({

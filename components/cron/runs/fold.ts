@@ -1,5 +1,5 @@
+import type { Run } from "../run-records.ts";
 import type { RecordLine } from "./record-line.ts";
-import type { Run } from "./run.ts";
 
 /** A run with what those who perform it need to know of it. */
 export interface RecordedRun extends Run {

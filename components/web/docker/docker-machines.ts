@@ -1,10 +1,10 @@
 import { lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Docker } from "../../docker/client.ts";
 import { buildArgsInside } from "../machine/build-context.ts";
 import { declaredImage } from "../machine/declared-image.ts";
 import type { Machines, MachineWeb } from "../machine/machine-web.ts";
 import { addressOf } from "../machine/machines.ts";
-import type { Docker } from "./docker-client.ts";
 import { containerArguments } from "./machine-arguments.ts";
 import { hostIdLabel, hostLabel, labelsOfChangeling, stateFolder, stateVolumeName } from "./place.ts";
 

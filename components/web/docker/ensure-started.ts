@@ -1,4 +1,4 @@
-import type { WebRecord } from "../record.ts";
+import type { WebRecord } from "../agent/record.ts";
 import { mngrOnDocker } from "./mngr-on-docker.ts";
 
 /** Starts an agent whose container was stopped, or that was stopped itself; one that runs is left alone. @throws MngrError */

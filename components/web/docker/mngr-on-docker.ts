@@ -1,7 +1,7 @@
+import { dockerEnvironment } from "../../docker/docker-environment.ts";
 import { profileHostDir } from "../../mngr/profile.ts";
 import { noProjectFolder } from "../../mngr/project-folder.ts";
 import { type MngrOnMachines, mngrOnMachines } from "../machine/mngr-on-machines.ts";
-import { dockerEnvironment } from "./docker-environment.ts";
 import { stateFolder } from "./place.ts";
 
 /**

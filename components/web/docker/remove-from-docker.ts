@@ -1,8 +1,8 @@
 import { rmSync } from "node:fs";
-import { lockPath, type WebAgents } from "../local/web-agents.ts";
+import { readRecord } from "../agent/record.ts";
+import { lockPath, type WebAgents } from "../local/records.ts";
 import { type Removed, removeMachines } from "../machine/remove-machines.ts";
-import { readRecord } from "../record.ts";
-import { dockerRecord, dockerWeb } from "./docker-web.ts";
+import { dockerRecord, dockerWeb } from "./machine-web.ts";
 
 export interface RemovalFromDocker {
   readonly name: string;

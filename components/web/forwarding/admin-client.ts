@@ -1,8 +1,8 @@
 import { connect } from "node:net";
 import * as z from "zod/mini";
-import { upCommand } from "../../own-commands.ts";
-import { NoSuchThing } from "../docker/run-docker.ts";
-import type { AdminRequest } from "./admin-request.ts";
+import { NoSuchThing } from "../../docker/run-docker.ts";
+import { upCommand } from "../../lib/own-commands.ts";
+import type { AdminRequest } from "./admin-protocol.ts";
 import { adminSocketPath, isAbsent } from "./admin-socket.ts";
 import { readContainer } from "./docker/installed-container.ts";
 import { askInContainer } from "./docker/relayed.ts";

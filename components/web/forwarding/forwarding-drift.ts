@@ -1,5 +1,5 @@
-import type { InstallationPaths } from "../../installation-paths.ts";
-import { outdatedInWords } from "../../supervision/state.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { outdatedInWords } from "../../host/supervision/state.ts";
 import { forwardingConfigDrift } from "./installed-config.ts";
 import { forwardingState } from "./state.ts";
 

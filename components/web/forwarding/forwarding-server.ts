@@ -1,14 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import { checkedArgs } from "../../checked-args.ts";
 import { scriptCommand } from "../../command.ts";
+import { checkedArgs } from "../../component.ts";
 import { drifted } from "../../drift.ts";
-import { type ForwardingServerOptions, forwardingOf } from "../../fleet/forwarding-of.ts";
 import type { Forwarding } from "../../fleet/index.ts";
-import { installationPaths } from "../../installation-paths.ts";
-import { claimedInstallation, statedEnvironment, thisInstallation } from "../../this-installation.ts";
+import { installationPaths } from "../../host/installation-paths.ts";
+import { claimedInstallation, statedEnvironment, thisInstallation } from "../../stack/installation.ts";
 import { forwardingInDocker } from "./docker/resources.ts";
 import { forwardingDrift } from "./forwarding-drift.ts";
 import { environmentOfForwarding } from "./forwarding-environment.ts";
+import { type ForwardingServerOptions, forwardingOf } from "./from-program.ts";
 
 /** What is declared of it. What is left out has the default of `[forwarding]` (changelings/REFERENCE.md). */
 export interface ForwardingServerArgs extends ForwardingServerOptions {

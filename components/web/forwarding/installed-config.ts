@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-import { canonicalJson } from "../../canonical-json.ts";
-import type { InstallationPaths } from "../../installation-paths.ts";
-import { installedDrift, writeInstalled } from "../../installed-file.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { installedDrift, writeInstalled } from "../../host/installed-file.ts";
+import { canonicalJson } from "../../lib/json.ts";
 import { configOfEnvironment, forwardingEnvironment } from "./forwarding-environment.ts";
 import { configPath, type ForwardingConfig, forwardingConfig } from "./program/config.ts";
 

@@ -1,10 +1,10 @@
 import { homedir } from "node:os";
-import { installationPaths } from "../../installation-paths.ts";
+import { dockerEnvironment } from "../../docker/docker-environment.ts";
+import { installationPaths } from "../../host/installation-paths.ts";
+import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
+import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervision/supervise.ts";
 import { modalEnvironment } from "../../modal/environment.ts";
-import { type Daemon, nodeDaemon } from "../../supervision/daemon.ts";
-import { bootInstructionsOf, startDaemon, stopDaemon } from "../../supervision/supervise.ts";
-import { dockerEnvironment } from "../docker/docker-environment.ts";
-import { forwardingPlace } from "./state.ts";
+import { forwardingPlace, forwardingProgram } from "./state.ts";
 
 /** It sleeps most of the time, and need not be woken up every 8 s in order to shrink. */
 export const v8Options = ["--max-semi-space-size=4", "--no-memory-reducer"];
@@ -34,7 +34,7 @@ export function forwardingBootInstructions(installation: string, home: string = 
 }
 
 export function forwardingDaemon(installation: string, home: string, env: NodeJS.ProcessEnv = process.env): Daemon {
-  const program = { installation, title: "forwarding server", main: "web/forwarding/program/main", options: v8Options };
+  const program = { installation, title: "forwarding server", main: forwardingProgram, options: v8Options };
   const daemon = nodeDaemon({ ...program, ...forwardingPlace(installationPaths(installation, home)) }, home, env);
   // Where Modal and Docker are; no token.
   return { ...daemon, env: { ...modalEnvironment(env), ...dockerEnvironment(env), ...daemon.env } };

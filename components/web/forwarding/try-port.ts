@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import type { InstallationPaths } from "../../installation-paths.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { readContainer } from "./docker/installed-container.ts";
 import { foundContainer } from "./docker/look.ts";
 import { type ForwardingConfig, readConfig } from "./program/config.ts";

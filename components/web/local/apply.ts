@@ -1,14 +1,13 @@
 import { existsSync } from "node:fs";
 import type { Agent, Mngr } from "../../mngr/client.ts";
-import { type WebRecord, writeRecord } from "../record.ts";
-import type { WebSpec } from "../spec.ts";
-import { isAsApplied, isRunning } from "../web-drift.ts";
+import { isAsApplied, isRunning } from "../agent/drift.ts";
+import { type WebRecord, writeRecord } from "../agent/record.ts";
+import type { WebSpec } from "../agent/spec.ts";
+import { type Merged, sinceLastStart } from "../repo/merge.ts";
+import { linkRemote } from "../repo/push.ts";
+import { prepareRepo } from "../repo/repo.ts";
 import { type Servers, serversSinceStart } from "./await-servers.ts";
 import { goBack } from "./go-back.ts";
-import { type Merged, sinceLastStart } from "./merge.ts";
-import { linkRemote } from "./push.ts";
-import { prepareRepo } from "./repo.ts";
-import { startAgent } from "./start-agent.ts";
 import {
   digestOfSecrets,
   exclusively,
@@ -17,7 +16,8 @@ import {
   secretsOf,
   tellForwardingServer,
   type WebAgents,
-} from "./web-agents.ts";
+} from "./records.ts";
+import { startAgent } from "./start-agent.ts";
 
 export interface Applied {
   readonly agentId: string;

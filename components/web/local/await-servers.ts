@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hasEnded } from "../../mngr/agent-state.ts";
 import type { Mngr } from "../../mngr/client.ts";
-import { parseServersOutput, registeredServers, socketPathOf } from "../servers.ts";
+import { parseServersOutput, registeredServers, socketPathOf } from "../agent/servers.ts";
 
 /**
  * An agent registers its servers in files that outlive it, so what was registered before it started says nothing: their

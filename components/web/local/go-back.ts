@@ -1,10 +1,10 @@
-import type { InstallationPaths } from "../../installation-paths.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { quoted } from "../../lib/shell-command.ts";
 import type { Agent } from "../../mngr/client.ts";
-import { quoted } from "../../shell-command.ts";
-import { failedStart } from "../failed-start.ts";
-import { type WebRecord, writeRecord } from "../record.ts";
-import { digestOfSpec, type WebSpec } from "../spec.ts";
-import { type Merged, takeBack } from "./merge.ts";
+import { failedStart } from "../agent/failed-start.ts";
+import { type WebRecord, writeRecord } from "../agent/record.ts";
+import { digestOfSpec, type WebSpec } from "../agent/spec.ts";
+import { type Merged, takeBack } from "../repo/merge.ts";
 import { type StartOptions, startAgent } from "./start-agent.ts";
 
 export interface FailedUpdate extends StartOptions {

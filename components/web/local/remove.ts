@@ -1,8 +1,8 @@
 import { existsSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { relative } from "node:path";
-import { readRecord, removeRecord, type WebRecord, writeRecord } from "../record.ts";
-import { agentOf, exclusively, localRecord, lockPath, tellForwardingServer, type WebAgents } from "./web-agents.ts";
+import { readRecord, removeRecord, type WebRecord, writeRecord } from "../agent/record.ts";
+import { agentOf, exclusively, localRecord, lockPath, tellForwardingServer, type WebAgents } from "./records.ts";
 
 export interface Removed {
   readonly agentId?: string;

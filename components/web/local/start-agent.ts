@@ -1,15 +1,15 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { fallbackIdentity, gitIn } from "../../git/git.ts";
+import { withSecretFile } from "../../host/secret-file.ts";
 import { provisionArguments } from "../../mngr/arguments.ts";
 import { type Mngr, MngrError } from "../../mngr/client.ts";
-import { withSecretFile } from "../../modal/secret-file.ts";
-import { fallbackIdentity, gitIn } from "../../source/git.ts";
-import { agentSettings } from "../agent-settings.ts";
-import { agentVariables } from "../agent-variables.ts";
-import type { WebRecord } from "../record.ts";
-import { digestOfSpec, type WebSpec } from "../spec.ts";
+import type { WebRecord } from "../agent/record.ts";
+import { agentSettings } from "../agent/settings.ts";
+import { digestOfSpec, type WebSpec } from "../agent/spec.ts";
+import { agentVariables } from "../agent/variables.ts";
+import { writeRepoFiles } from "../repo/repo-files.ts";
 import { awaitServers, prepareCommand, type Servers } from "./await-servers.ts";
-import { writeRepoFiles } from "./repo-files.ts";
 
 export interface StartOptions {
   readonly installation: string;

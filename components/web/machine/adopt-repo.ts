@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { commitOf, fallbackIdentity, type Git, gitIn, succeeds } from "../../source/git.ts";
+import { commitOf, fallbackIdentity, type Git, gitIn, succeeds } from "../../git/git.ts";
 
 /** The repository on an agent's volume is not what git makes. */
 export class NotAdopted extends Error {}

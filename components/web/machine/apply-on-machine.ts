@@ -1,9 +1,9 @@
+import { isAsApplied } from "../agent/drift.ts";
+import type { WebRecord } from "../agent/record.ts";
+import type { WebSpec } from "../agent/spec.ts";
 import type { Servers } from "../local/await-servers.ts";
 import { NotUp } from "../local/await-servers.ts";
-import { digestOfSecrets, exclusively, tellForwardingServer } from "../local/web-agents.ts";
-import type { WebRecord } from "../record.ts";
-import type { WebSpec } from "../spec.ts";
-import { isAsApplied } from "../web-drift.ts";
+import { digestOfSecrets, exclusively, tellForwardingServer } from "../local/records.ts";
 import { awaitUp, serversOnMachine } from "./await-up.ts";
 import { createMachine } from "./create-machine.ts";
 import type { MachineWeb } from "./machine-web.ts";

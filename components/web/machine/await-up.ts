@@ -1,6 +1,6 @@
 import { hasEnded } from "../../mngr/agent-state.ts";
+import { parseServersOutput, registeredServers } from "../agent/servers.ts";
 import { NotUp, type Servers, sinceStartCommand } from "../local/await-servers.ts";
-import { parseServersOutput, registeredServers } from "../servers.ts";
 import { agentAt } from "./machines.ts";
 import type { MngrOnMachines } from "./mngr-on-machines.ts";
 

@@ -1,7 +1,7 @@
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
-import { isMissing } from "../../files.ts";
 import { type MachineProvider, parseBuildArgs } from "../../fleet/build-args.ts";
+import { isMissing } from "../../host/files.ts";
 
 /**
  * Build arguments with the paths of the repository absolute, for a client that reads them from whatever folder. What is

@@ -1,4 +1,4 @@
-import { prepareRepo } from "../local/repo.ts";
+import { prepareRepo } from "../repo/repo.ts";
 import type { MachineUpdate } from "./apply-on-machine.ts";
 import { failure } from "./failure.ts";
 import { destroyMachine } from "./machines.ts";

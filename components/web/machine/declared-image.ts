@@ -1,5 +1,5 @@
 import { stockWebTypeOf } from "../../../changelings/stock-web.ts";
-import type { WebSpec } from "../spec.ts";
+import type { WebSpec } from "../agent/spec.ts";
 
 /** The build arguments that are declared, with a stock type's own machine unless another is. */
 export function declaredImage(spec: WebSpec): readonly string[] {

@@ -1,4 +1,4 @@
-import { failedStart } from "../failed-start.ts";
+import { failedStart } from "../agent/failed-start.ts";
 import type { MachineUpdate } from "./apply-on-machine.ts";
 import { agentAt } from "./machines.ts";
 

@@ -1,5 +1,5 @@
-import { gitIn } from "../../source/git.ts";
-import type { Merged } from "../local/merge.ts";
+import { gitIn } from "../../git/git.ts";
+import type { Merged } from "../repo/merge.ts";
 import { isolated } from "./adopt-repo.ts";
 import type { MachineUpdate } from "./apply-on-machine.ts";
 import { scriptInMachine } from "./in-machine.ts";

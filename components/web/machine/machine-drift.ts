@@ -1,6 +1,6 @@
 import type { Agent } from "../../mngr/client.ts";
-import type { WebRecord } from "../record.ts";
-import { digestOfSpec } from "../spec.ts";
+import type { WebRecord } from "../agent/record.ts";
+import { digestOfSpec } from "../agent/spec.ts";
 import { placedAgent } from "./machines.ts";
 
 export interface SeenMachines {

@@ -1,6 +1,6 @@
-import type { WebAgents } from "../local/web-agents.ts";
-import type { WebRecord } from "../record.ts";
-import type { WebSpec } from "../spec.ts";
+import type { WebRecord } from "../agent/record.ts";
+import type { WebSpec } from "../agent/spec.ts";
+import type { WebAgents } from "../local/records.ts";
 import type { PlacedAgent } from "./machines.ts";
 import type { MachineProvider, MngrOnMachines } from "./mngr-on-machines.ts";
 

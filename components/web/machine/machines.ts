@@ -1,7 +1,7 @@
 import type { Agent, SshAccess } from "../../mngr/client.ts";
-import { listedAgent } from "../listed-agent.ts";
-import type { WebRecord } from "../record.ts";
-import { isRunning } from "../web-drift.ts";
+import { isRunning } from "../agent/drift.ts";
+import { listedAgent } from "../agent/listed-agent.ts";
+import type { WebRecord } from "../agent/record.ts";
 import type { MachineWeb } from "./machine-web.ts";
 
 /** An agent with the machine that it is on. */

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { runProgram } from "../../lib/process.ts";
 import { type Agent, type CreateRunOptions, errorLine, type Mngr, MngrError, mngrClient } from "../../mngr/client.ts";
 import {
   destroyHostArguments,
@@ -7,7 +8,6 @@ import {
   type MachineProvider,
   startArguments,
 } from "../../mngr/machine-arguments.ts";
-import { runProgram } from "../../run-program.ts";
 
 export type { MachineProvider } from "../../mngr/machine-arguments.ts";
 

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { isFree, newAgentId, type WebRecord } from "../record.ts";
-import type { WebSpec } from "../spec.ts";
+import { isFree, newAgentId, type WebRecord } from "../agent/record.ts";
+import type { WebSpec } from "../agent/spec.ts";
 import type { MachineRecords, MachineWeb, VolumeNames } from "./machine-web.ts";
 
 /** The record of a changeling, made when there is none; one that it has under a former name is its own. */

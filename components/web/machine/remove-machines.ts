@@ -1,5 +1,5 @@
 import type { Agent } from "../../mngr/client.ts";
-import { exclusively, tellForwardingServer } from "../local/web-agents.ts";
+import { exclusively, tellForwardingServer } from "../local/records.ts";
 import type { MachineWeb } from "./machine-web.ts";
 import { destroyMachine } from "./machines.ts";
 

@@ -1,25 +1,25 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { fallbackIdentity, gitIn } from "../../git/git.ts";
+import { withSecretFile } from "../../host/secret-file.ts";
 import {
   createOnMachineArguments,
   type MachineAgentOptions,
   provisionOnMachineArguments,
 } from "../../mngr/machine-arguments.ts";
-import { withSecretFile } from "../../modal/secret-file.ts";
-import { fallbackIdentity, gitIn } from "../../source/git.ts";
-import { agentSettings } from "../agent-settings.ts";
-import { agentVariables } from "../agent-variables.ts";
+import type { WebRecord } from "../agent/record.ts";
+import { agentSettings } from "../agent/settings.ts";
+import { digestOfSpec, type WebSpec } from "../agent/spec.ts";
+import { agentVariables } from "../agent/variables.ts";
 import { prepareCommand, type Servers } from "../local/await-servers.ts";
-import { settingsText } from "../local/repo-files.ts";
 import { labelsOf } from "../local/start-agent.ts";
-import type { WebRecord } from "../record.ts";
-import { digestOfSpec, type WebSpec } from "../spec.ts";
+import { settingsText } from "../repo/repo-files.ts";
 import { awaitUp } from "./await-up.ts";
 import { base64, scriptInMachine } from "./in-machine.ts";
 import type { MachineWeb } from "./machine-web.ts";
 import { dataFolder, repoFolder } from "./place.ts";
 
-const hook = fileURLToPath(new URL("../local/post-commit.sh", import.meta.url));
+const hook = fileURLToPath(new URL("../repo/post-commit.sh", import.meta.url));
 
 export interface StartOnMachine {
   readonly spec: WebSpec;

@@ -1,9 +1,9 @@
+import { GitError, gitIn } from "../../git/git.ts";
+import { upCommand } from "../../lib/own-commands.ts";
 import type { SshAccess } from "../../mngr/client.ts";
-import { upCommand } from "../../own-commands.ts";
-import { GitError, gitIn } from "../../source/git.ts";
-import { type Merged, MergeRefused, refusedByLocalChanges, sinceLastStart } from "../local/merge.ts";
-import { prepareRepo } from "../local/repo.ts";
-import type { WebRecord } from "../record.ts";
+import type { WebRecord } from "../agent/record.ts";
+import { type Merged, MergeRefused, refusedByLocalChanges, sinceLastStart } from "../repo/merge.ts";
+import { prepareRepo } from "../repo/repo.ts";
 import { isolated } from "./adopt-repo.ts";
 import type { MachineUpdate } from "./apply-on-machine.ts";
 import { newMachine, type OnMachine } from "./create-machine.ts";

@@ -1,5 +1,5 @@
 import type { ModalToken } from "../../modal/token.ts";
-import type { WebRecord } from "../record.ts";
+import type { WebRecord } from "../agent/record.ts";
 import { mngrOnModal } from "./mngr-on-modal.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type HomeVolume, keysFolder } from "../../modal/home-files.ts";
+import { type HomeVolume, keysFolder } from "../../modal/home-volume.ts";
 import { homeVolumeName } from "../../modal/names.ts";
 import { buildArgsInside } from "../machine/build-context.ts";
 import { declaredImage } from "../machine/declared-image.ts";

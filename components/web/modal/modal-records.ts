@@ -1,10 +1,10 @@
-import { type HomeVolume, writeHomeFiles } from "../../modal/home-files.ts";
+import { upCommand } from "../../lib/own-commands.ts";
+import { type HomeVolume, writeHomeFiles } from "../../modal/home-volume.ts";
 import { homeVolumeName, webVolumeNames } from "../../modal/names.ts";
-import { upCommand } from "../../own-commands.ts";
-import type { WebAgents } from "../local/web-agents.ts";
+import { readRecord, removeRecord, type WebRecord, webRecord, writeRecord } from "../agent/record.ts";
+import type { WebAgents } from "../local/records.ts";
 import type { MachineRecords } from "../machine/machine-web.ts";
 import { freeVolumes } from "../machine/records.ts";
-import { readRecord, removeRecord, type WebRecord, webRecord, writeRecord } from "../record.ts";
 
 /**
  * The record of a web agent on Modal stands on the stack's home volume, for all machines; each that has worked on the

@@ -1,5 +1,5 @@
 import { type Removed, removeMachines } from "../machine/remove-machines.ts";
-import type { ModalWeb } from "./modal-web.ts";
+import type { ModalWeb } from "./machine-web.ts";
 
 /** As `removeMachines`. */
 export async function removeFromModal(

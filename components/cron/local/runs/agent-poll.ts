@@ -1,5 +1,5 @@
+import type { Log } from "../../../host/log.ts";
 import type { Listed, Mngr } from "../../../mngr/client.ts";
-import type { Log } from "../../../supervision/log.ts";
 
 interface Listener {
   readonly mngr: Mngr;

@@ -1,6 +1,6 @@
-import type { InstallationPaths } from "../../../installation-paths.ts";
+import type { InstallationPaths } from "../../../host/installation-paths.ts";
+import type { Log } from "../../../host/log.ts";
 import type { Mngr } from "../../../mngr/client.ts";
-import type { Log } from "../../../supervision/log.ts";
 import type { AgentPoll } from "./agent-poll.ts";
 
 /** What every run of a scheduler works with. */

@@ -1,8 +1,8 @@
+import { gitCredentials } from "../../../git/credentials.ts";
+import { type Git, gitIn, succeeds } from "../../../git/git.ts";
+import { safeGitEnvironment } from "../../../git/safe-git.ts";
+import { runProgram, timedOut } from "../../../lib/process.ts";
 import { gitReason } from "../../../mngr/git-reason.ts";
-import { runProgram, timedOut } from "../../../run-program.ts";
-import { safeGitEnvironment } from "../../../safe-git.ts";
-import { gitCredentials } from "../../../source/credentials.ts";
-import { type Git, gitIn, succeeds } from "../../../source/git.ts";
 
 /** The remote's branch that a branch is brought up to date with. */
 export interface Followed {

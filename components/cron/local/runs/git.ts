@@ -1,4 +1,4 @@
-import { branchExists, type Git, GitError, isAncestor, succeeds } from "../../../source/git.ts";
+import { branchExists, type Git, GitError, isAncestor, succeeds } from "../../../git/git.ts";
 
 /** What a run asks of git, beside what `git-work.sh` does. */
 

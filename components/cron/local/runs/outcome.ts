@@ -1,4 +1,4 @@
-import type { Outcome } from "../../runs/run.ts";
+import type { Outcome } from "../../run-records.ts";
 import type { Work } from "./work.ts";
 
 /** How an agent came to its end. */

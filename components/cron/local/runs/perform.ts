@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isDiskFull, readTail, writePrivateFile } from "../../../files.ts";
-import { readSecrets } from "../../../installed-secrets.ts";
-import { masked, maskedLines } from "../../../masking.ts";
+import { GitError } from "../../../git/git.ts";
+import { isDiskFull, readTail, writePrivateFile } from "../../../host/files.ts";
 import { MngrError } from "../../../mngr/client.ts";
 import { withoutOtherAgents } from "../../../mngr/other-agents.ts";
-import { GitError } from "../../../source/git.ts";
+import { readSecrets } from "../../../secrets/installed.ts";
+import { masked, maskedLines } from "../../../secrets/masking.ts";
 import type { RecordedRun } from "../../runs/fold.ts";
 import type { RecordLine } from "../../runs/record-line.ts";
 import { appendRecord } from "../records.ts";

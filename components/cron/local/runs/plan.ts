@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { readJson, writePrivateFile } from "../../../files.ts";
-import type { InstallationPaths } from "../../../installation-paths.ts";
+import { readJson, writePrivateFile } from "../../../host/files.ts";
+import type { InstallationPaths } from "../../../host/installation-paths.ts";
 import { type JobSpec, jobSpec } from "../job.ts";
 
 /** What a run was fired with: enough to take it up again after a crash, whatever became of its job meanwhile. */

@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { isMissing } from "../../../files.ts";
-import { countUncommitted, gitIn } from "../../../source/git.ts";
+import { countUncommitted, gitIn } from "../../../git/git.ts";
+import { isMissing } from "../../../host/files.ts";
 import type { RecordedRun } from "../../runs/fold.ts";
 import { appendRecord, boundRecords, readRuns } from "../records.ts";
 import type { RunContext } from "./context.ts";

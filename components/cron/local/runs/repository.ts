@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, renameSync, rmSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { ensureFolder } from "../../../files.ts";
-import type { InstallationPaths } from "../../../installation-paths.ts";
-import { hostCredentials } from "../../../source/credentials.ts";
-import { GitError, gitIn } from "../../../source/git.ts";
+import { hostCredentials } from "../../../git/credentials.ts";
+import { GitError, gitIn } from "../../../git/git.ts";
+import { ensureFolder } from "../../../host/files.ts";
+import type { InstallationPaths } from "../../../host/installation-paths.ts";
 import { type Followed, fetchBase, followedBy } from "./fetch-base.ts";
 import { type Base, baseOf, namedBase } from "./git.ts";
 

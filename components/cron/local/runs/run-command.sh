@@ -6,6 +6,9 @@
 set -u
 run_folder=$1
 here=$(dirname "$0")
+# Beside this file on Modal; here where everything that redacts finds it.
+mask_program=$here/mask.awk
+[ -e "$mask_program" ] || mask_program=$here/../../../secrets/mask.awk
 shift
 umask 077
 echo "Its output goes to $run_folder/output.log"
@@ -15,7 +18,7 @@ names=$(cat "$run_folder/secrets" 2>/dev/null)
 mask() {
   # mawk alone waits for a full buffer, unless it is told not to.
   case $(awk -W version 2>&1 </dev/null | head -n 1) in mawk*) set -- -W interactive ;; *) set -- ;; esac
-  MASKED=$names LC_ALL=C awk "$@" -f "$here/mask.awk"
+  MASKED=$names LC_ALL=C awk "$@" -f "$mask_program"
 }
 
 status=0

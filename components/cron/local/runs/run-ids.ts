@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { linkSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { ensureFolder, isMissing, writePrivateFile } from "../../../files.ts";
-import type { InstallationPaths } from "../../../installation-paths.ts";
+import { ensureFolder, isMissing, writePrivateFile } from "../../../host/files.ts";
+import type { InstallationPaths } from "../../../host/installation-paths.ts";
 
 /**
  * The ids of open runs, as files beside all installations: ids are agents' names and branches' too, and two stacks of

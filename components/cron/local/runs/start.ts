@@ -1,4 +1,4 @@
-import { readTextIfAny, writePrivateFile } from "../../../files.ts";
+import { readTextIfAny, writePrivateFile } from "../../../host/files.ts";
 import type { RunFiles } from "./plan.ts";
 import type { Prepared } from "./repository.ts";
 import { refsOf } from "./work.ts";

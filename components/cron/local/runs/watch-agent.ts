@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { readJsonOrNull, watchFolder } from "../../../files.ts";
+import { readJsonOrNull, watchFolder } from "../../../host/files.ts";
 import type { Listed } from "../../../mngr/client.ts";
 import type { RunContext } from "./context.ts";
 import { leavesExitStatus } from "./create-agent.ts";

@@ -1,9 +1,9 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runProgram } from "../../../run-program.ts";
-import { safeGitEnvironment } from "../../../safe-git.ts";
-import { GitError } from "../../../source/git.ts";
-import type { Commit, HeldCommits } from "../../runs/run.ts";
+import { GitError } from "../../../git/git.ts";
+import { safeGitEnvironment } from "../../../git/safe-git.ts";
+import { runProgram } from "../../../lib/process.ts";
+import type { Commit, HeldCommits } from "../../run-records.ts";
 
 const script = join(dirname(fileURLToPath(import.meta.url)), "git-work.sh");
 const timeoutSeconds = 120;

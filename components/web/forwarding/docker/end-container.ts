@@ -1,6 +1,6 @@
-import { printNote } from "../../../terminal.ts";
-import { dockerClient } from "../../docker/docker-client.ts";
-import { DockerError, NoSuchThing, runDocker } from "../../docker/run-docker.ts";
+import { dockerClient } from "../../../docker/client.ts";
+import { DockerError, NoSuchThing, runDocker } from "../../../docker/run-docker.ts";
+import { printNote } from "../../../lib/terminal.ts";
 import { removeImages } from "./image.ts";
 import { readContainer, removeContainerFile } from "./installed-container.ts";
 import { containerName, volumeName } from "./names.ts";

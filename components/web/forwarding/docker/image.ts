@@ -3,10 +3,10 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { programVersion } from "../../../supervision/program-version.ts";
-import { dockerClient } from "../../docker/docker-client.ts";
-import { runDocker } from "../../docker/run-docker.ts";
-import { forwardingSources } from "../state.ts";
+import { dockerClient } from "../../../docker/client.ts";
+import { runDocker } from "../../../docker/run-docker.ts";
+import { programVersion } from "../../../host/supervision/program-version.ts";
+import { forwardingPackages } from "../state.ts";
 import { bundleProgram } from "./bundle.ts";
 import { imageRepository, imageTagPrefix } from "./names.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -33,9 +33,9 @@ const otherSeconds = 60;
 
 /** The image of an installation, by the version of all that is in it. */
 export function imageName(installation: string, builtWith: BuiltWith): string {
-  const hash = createHash("sha256").update(
-    programVersion(...forwardingSources("web/forwarding/docker", "web/forwarding/forwarding-environment")),
-  );
+  const hash = createHash("sha256");
+  for (const module of ["main", "relay", "bundle"])
+    hash.update(programVersion(`web/forwarding/docker/${module}`, forwardingPackages));
   for (const path of Object.values(buildFiles)) hash.update(readFileSync(path));
   hash.update(JSON.stringify(buildArguments(builtWith)));
   return `${imageRepository}:${imageTagPrefix(installation)}${hash.digest("hex").slice(0, 16)}`;

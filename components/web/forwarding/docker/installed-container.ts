@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { readJsonOrNull } from "../../../files.ts";
-import { removeFile, writeInstalled } from "../../../installed-file.ts";
+import { readJsonOrNull } from "../../../host/files.ts";
+import { removeFile, writeInstalled } from "../../../host/installed-file.ts";
 
 /**
  * `container.json` in the forwarding server's folder on this machine: it is there when the server runs in a container,

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import * as z from "zod/mini";
-import { notStarted, timedOut } from "../../../run-program.ts";
-import { dockerEnvironment } from "../../docker/docker-environment.ts";
-import { dockerFailure, NoSuchThing } from "../../docker/run-docker.ts";
+import { dockerEnvironment } from "../../../docker/docker-environment.ts";
+import { dockerFailure, NoSuchThing } from "../../../docker/run-docker.ts";
+import { notStarted, timedOut } from "../../../lib/process.ts";
 import { containerName } from "./names.ts";
 
 /** What Docker says of a forwarding server. */

@@ -3,10 +3,10 @@
  * volume. Every end but the one that it is told to make is a crash, and Docker starts it again.
  */
 import { join } from "node:path";
-import { ensureFolder } from "../../../files.ts";
-import { installationPaths } from "../../../installation-paths.ts";
-import { takeLock } from "../../../lock.ts";
-import { openLog } from "../../../supervision/log.ts";
+import { ensureFolder } from "../../../host/files.ts";
+import { installationPaths } from "../../../host/installation-paths.ts";
+import { takeLock } from "../../../host/lock.ts";
+import { openLog } from "../../../host/log.ts";
 import { configOfEnvironment, forwardingEnvironment } from "../forwarding-environment.ts";
 import { forwardingConfig } from "../program/config.ts";
 import { runForwardingServer } from "../program/run.ts";

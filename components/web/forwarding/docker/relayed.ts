@@ -1,4 +1,4 @@
-import { DockerError, NoSuchThing, runDocker } from "../../docker/run-docker.ts";
+import { DockerError, NoSuchThing, runDocker } from "../../../docker/run-docker.ts";
 import { relayNotRunning, relayPath, stateFolder } from "./names.ts";
 
 /**

@@ -1,11 +1,11 @@
 import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../../../command.ts";
+import { DockerError } from "../../../docker/run-docker.ts";
 import { drifted } from "../../../drift.ts";
-import { installationPaths } from "../../../installation-paths.ts";
-import { perRun } from "../../../per-run.ts";
-import { statedEnvironment } from "../../../this-installation.ts";
-import { DockerError } from "../../docker/run-docker.ts";
+import { installationPaths } from "../../../host/installation-paths.ts";
+import { statedEnvironment } from "../../../stack/installation.ts";
+import { perRun } from "../../../stack/per-run.ts";
 import type { ForwardingEnvironment } from "../forwarding-environment.ts";
 import { forwardingConfigDrift } from "../installed-config.ts";
 import { containerArgs } from "./container-args.ts";

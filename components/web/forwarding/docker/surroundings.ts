@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { DockerError } from "../../../docker/run-docker.ts";
 import { modalEnvironment } from "../../../modal/environment.ts";
 import { personIdentity } from "../../../modal/identity.ts";
-import { DockerError } from "../../docker/run-docker.ts";
 
 /** What of this machine a container needs in order to stand for a process of the person's own. Paths are absolute. */
 export interface Surroundings {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { readJson } from "../../../files.ts";
-import { upCommand } from "../../../own-commands.ts";
+import { readJson } from "../../../host/files.ts";
+import { upCommand } from "../../../lib/own-commands.ts";
 
 const loopback = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 

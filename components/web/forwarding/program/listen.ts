@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import { createServer, type Server as NetServer } from "node:net";
-import { upCommand } from "../../../own-commands.ts";
+import { upCommand } from "../../../lib/own-commands.ts";
 
 export interface Listening {
   readonly port: number;

@@ -1,8 +1,8 @@
 /** The forwarding server of one installation: `node components/web/forwarding/program/main.ts <installation id>`. */
 
 import { join } from "node:path";
-import { installationPaths } from "../../../installation-paths.ts";
-import { openLog } from "../../../supervision/log.ts";
+import { installationPaths } from "../../../host/installation-paths.ts";
+import { openLog } from "../../../host/log.ts";
 import { becomeForwardingServer } from "../state.ts";
 import { readConfig } from "./config.ts";
 import { runForwardingServer } from "./run.ts";

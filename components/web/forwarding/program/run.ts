@@ -1,6 +1,6 @@
-import type { InstallationPaths } from "../../../installation-paths.ts";
-import { sayOnStderr } from "../../../supervision/last-words.ts";
-import type { Log } from "../../../supervision/log.ts";
+import type { InstallationPaths } from "../../../host/installation-paths.ts";
+import type { Log } from "../../../host/log.ts";
+import { sayOnStderr } from "../../../host/supervision/log-tail.ts";
 import { startAdmin } from "./admin.ts";
 import { Audit } from "./audit/audit.ts";
 import { openAccess } from "./auth/access.ts";

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Log } from "../../../supervision/log.ts";
+import type { Log } from "../../../host/log.ts";
 import { addressesOf } from "./addresses.ts";
 import { decideOnAgentOrigin } from "./agent-origin.ts";
 import { agentPathOf, decideAgentPath, strayAnswer } from "./agent-paths.ts";

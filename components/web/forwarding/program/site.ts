@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Log } from "../../../supervision/log.ts";
+import type { Log } from "../../../host/log.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Agents } from "./agents.ts";
 import type { Answer } from "./answers.ts";

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SshAccess } from "../../../mngr/client.ts";
-import { longestSocketPath, socketPathOf } from "../../servers.ts";
+import { longestSocketPath, socketPathOf } from "../../agent/servers.ts";
 import type { Reach } from "./agents.ts";
 
 /**

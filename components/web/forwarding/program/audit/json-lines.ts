@@ -1,4 +1,4 @@
-import { openAppender } from "../../../../supervision/log.ts";
+import { openAppender } from "../../../../host/log.ts";
 
 /** How long lines wait to be written together, in milliseconds. */
 const flushMs = 1000;

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { readJsonOrNull, writePrivateFile } from "../../../../files.ts";
+import { readJsonOrNull, writePrivateFile } from "../../../../host/files.ts";
 import type { Session } from "../auth/signing.ts";
 import { sessionLabel, type Visitor } from "./visitor.ts";
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Log } from "../../../../supervision/log.ts";
+import type { Log } from "../../../../host/log.ts";
 import { CodeStore } from "./code-store.ts";
 import { type Cookie, cookiePrefix, cookieValues } from "./cookies.ts";
 import { Endings } from "./endings.ts";

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import type { Log } from "../../../../supervision/log.ts";
+import type { Log } from "../../../../host/log.ts";
 import { OwnFile, readOwn, type Unsaved } from "./own-files.ts";
 
 /** Times are in milliseconds since 1970. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
-import type { Log } from "../../../../supervision/log.ts";
+import type { Log } from "../../../../host/log.ts";
 import { OwnFile, readOwn, type Unsaved } from "./own-files.ts";
 import type { Session } from "./signing.ts";
 import type { SteadyClock } from "./steady-clock.ts";

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { changelingCommand } from "../../../../own-commands.ts";
-import type { Log } from "../../../../supervision/log.ts";
+import type { Log } from "../../../../host/log.ts";
+import { changelingCommand } from "../../../../lib/own-commands.ts";
 import { OwnFile, readOwn, type Unsaved } from "./own-files.ts";
 
 /** What the server's cookies are signed with: `key`, 32 random bytes as base64url, made at the first start. */

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { DiskFullError, readTextIfAny, writePrivateFile } from "../../../../files.ts";
-import type { Log } from "../../../../supervision/log.ts";
+import { DiskFullError, readTextIfAny, writePrivateFile } from "../../../../host/files.ts";
+import type { Log } from "../../../../host/log.ts";
 
 /** The files of the logins. One process writes them: the one that holds the forwarding server's lock. */
 

@@ -1,5 +1,5 @@
 import { sep } from "node:path";
-import { socketPathOf } from "../../../servers.ts";
+import { socketPathOf } from "../../../agent/servers.ts";
 
 /** What of this machine is the forwarding server's own, and no agent's to register. */
 export interface Reserved {

@@ -1,7 +1,7 @@
 import { isLive } from "../../../../mngr/agent-state.ts";
 import type { SshAccess } from "../../../../mngr/client.ts";
-import type { WebRecord } from "../../../record.ts";
-import type { Registered } from "../../../servers.ts";
+import type { WebRecord } from "../../../agent/record.ts";
+import type { Registered } from "../../../agent/servers.ts";
 import { type AgentView, mainServerOf, type Reach, type Target } from "../agents.ts";
 import { reachOf, type Tunnels } from "../tunnels.ts";
 import type { Claims } from "./claims.ts";

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ensureFolder, watchFolder } from "../../../../files.ts";
-import type { InstallationPaths } from "../../../../installation-paths.ts";
+import { ensureFolder, watchFolder } from "../../../../host/files.ts";
+import type { InstallationPaths } from "../../../../host/installation-paths.ts";
+import type { Log } from "../../../../host/log.ts";
 import { mngrClient } from "../../../../mngr/client.ts";
 import { mngrEnvironment } from "../../../../mngr/environment.ts";
-import type { Log } from "../../../../supervision/log.ts";
-import { readRecords } from "../../../record.ts";
+import { readRecords } from "../../../agent/record.ts";
 import type { Agents, AgentView, Target } from "../agents.ts";
 import { sshTunnels } from "../tunnels.ts";
 import { Claims, type Reserved } from "./claims.ts";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import type { InstallationPaths } from "../../../../installation-paths.ts";
+import type { InstallationPaths } from "../../../../host/installation-paths.ts";
 import { mngrEnvironment } from "../../../../mngr/environment.ts";
 import { hostDirOf, profileHostDir } from "../../../../mngr/profile.ts";
-import type { WebRecord } from "../../../record.ts";
+import type { WebRecord } from "../../../agent/record.ts";
 
 /** Which mngr an agent is seen with: agents with the same one are asked for at once. */
 export function mngrKeyOf({ provider, mngrProfile, mngrHostDir }: WebRecord): string {
@@ -28,7 +28,7 @@ export async function mngrEnvironmentOf(
   // Modal's parts load only for who uses them.
   const [{ mngrOnModal }, { keptModalToken }] = await Promise.all([
     import("../../../modal/mngr-on-modal.ts"),
-    import("../../../kept-modal-token.ts"),
+    import("../../../modal/kept-token.ts"),
   ]);
   return mngrOnModal({ hostDir, mngrProfile, token: keptModalToken(paths, env), env }).env;
 }

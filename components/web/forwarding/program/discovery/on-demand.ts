@@ -1,6 +1,6 @@
-import type { InstallationPaths } from "../../../../installation-paths.ts";
-import type { Log } from "../../../../supervision/log.ts";
-import type { WebRecord } from "../../../record.ts";
+import type { InstallationPaths } from "../../../../host/installation-paths.ts";
+import type { Log } from "../../../../host/log.ts";
+import type { WebRecord } from "../../../agent/record.ts";
 
 /** After a start that failed the next one waits this long, in milliseconds. */
 const pauseMs = 60_000;
@@ -64,7 +64,7 @@ const starts = {
   async modal(record: WebRecord, { paths, env }: OnDemandOptions): Promise<void> {
     const [{ ensureStarted }, { keptModalToken }] = await Promise.all([
       import("../../../modal/ensure-started.ts"),
-      import("../../../kept-modal-token.ts"),
+      import("../../../modal/kept-token.ts"),
     ]);
     await ensureStarted(record, { token: keptModalToken(paths, env), env });
   },

@@ -6,10 +6,10 @@ import {
   type SshAccess,
   TooMuchOutput,
 } from "../../../../mngr/client.ts";
-import { lastActivityOf } from "../../../last-activity.ts";
-import { listedAgent } from "../../../listed-agent.ts";
-import type { WebRecord } from "../../../record.ts";
-import { parseServersOutput, type Registered, readServersCommand, registeredServers } from "../../../servers.ts";
+import { lastActivityOf } from "../../../agent/last-activity.ts";
+import { listedAgent } from "../../../agent/listed-agent.ts";
+import type { WebRecord } from "../../../agent/record.ts";
+import { parseServersOutput, type Registered, readServersCommand, registeredServers } from "../../../agent/servers.ts";
 
 /** What mngr said of one agent. */
 export interface Reading {

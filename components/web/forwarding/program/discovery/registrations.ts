@@ -1,8 +1,8 @@
 import { type Stats, statSync } from "node:fs";
 import { join } from "node:path";
-import { watchFolder } from "../../../../files.ts";
-import type { WebRecord } from "../../../record.ts";
-import { registrationFiles } from "../../../servers.ts";
+import { watchFolder } from "../../../../host/files.ts";
+import type { WebRecord } from "../../../agent/record.ts";
+import { registrationFiles } from "../../../agent/servers.ts";
 import type { KnownAgent } from "./known-agent.ts";
 import { stateFolderOf } from "./mngr-of.ts";
 

@@ -1,5 +1,5 @@
 import { isLive } from "../../../../mngr/agent-state.ts";
-import type { Registered } from "../../../servers.ts";
+import type { Registered } from "../../../agent/servers.ts";
 import type { AgentView } from "../agents.ts";
 
 /** How long (ms) an agent that runs but does not answer is taken for one that is about to. */

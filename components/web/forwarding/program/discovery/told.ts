@@ -1,4 +1,4 @@
-import type { Log } from "../../../../supervision/log.ts";
+import type { Log } from "../../../../host/log.ts";
 import type { KnownAgent } from "./known-agent.ts";
 
 /** What the log says of agents: each thing once, until it is another. */

@@ -1,0 +1,66 @@
+import type { InstallationPaths } from "../../../host/installation-paths.ts";
+import type { Cause } from "../../run-records.ts";
+import type { RecordLine } from "../../runs/record-line.ts";
+import { catchUpWithinDefault, type JobSpec } from "../job.ts";
+import { recentLines } from "../records.ts";
+
+/** What the records tell of the occasions to fire that there were: so much is known after a restart, and no more. */
+
+/** How far back it is looked. A queued run may be fired after later occasions were skipped, so one is not enough. */
+const mostOccasions = 20;
+
+type Occasion = Extract<RecordLine, { cause: Cause }>;
+
+/** Due times that were fired, skipped or queued, as far back as is looked. Milliseconds since 1970. */
+export function recentDues(paths: InstallationPaths, name: string): number[] {
+  const causes = [...recentLines(paths, name)].flatMap((line) => ("cause" in line ? [line.cause] : []));
+  return causes.flatMap((cause) => (cause.kind === "manual" ? [] : [Date.parse(cause.due)]));
+}
+
+/** A due time that waits for other runs to end. */
+export interface Waiting {
+  readonly changeling: string;
+  readonly cause: Cause;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
+
+/** What was queued, and neither fired nor given up. */
+export function waitingOf(paths: InstallationPaths, changeling: string): Waiting | undefined {
+  const occasions = recentOccasions(paths, changeling);
+  const queued = occasions.find(({ event }) => event === "queued");
+  if (queued === undefined) return undefined;
+  const isTaken = occasions.some(({ event, cause }) => event !== "queued" && dueOf(cause) === dueOf(queued.cause));
+  return isTaken ? undefined : { changeling, cause: queued.cause, since: queued.at };
+}
+
+/** Why a due time is not fired any more; undefined: it is. @param now milliseconds since 1970 */
+export function whyTooLate(spec: JobSpec, cause: Cause, now: number): string | undefined {
+  const { catchUpWithinSeconds: within = catchUpWithinDefault } = spec;
+  if (now - dueOf(cause) <= within * 1000) return undefined;
+  return `that is longer ago than its catch_up_within of ${inWords(within)}`;
+}
+
+function inWords(seconds: number): string {
+  const [unit, size] = (
+    [
+      ["h", 3600],
+      ["min", 60],
+    ] as const
+  ).find(([, each]) => seconds % each === 0) ?? ["s", 1];
+  return `${seconds / size} ${unit}`;
+}
+
+/** Newest first. */
+function recentOccasions(paths: InstallationPaths, name: string): Occasion[] {
+  const occasions: Occasion[] = [];
+  for (const line of recentLines(paths, name)) {
+    if ("cause" in line) occasions.push(line);
+    if (occasions.length === mostOccasions) break;
+  }
+  return occasions;
+}
+
+function dueOf(cause: Cause): number {
+  return cause.kind === "manual" ? Number.NEGATIVE_INFINITY : Date.parse(cause.due);
+}

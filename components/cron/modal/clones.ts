@@ -1,0 +1,85 @@
+import type { CronDeclaration } from "../../fleet/declare.ts";
+import { error, type Finding, type KeyPath, warning } from "../../fleet/diagnostics.ts";
+import { commitsAhead, type Repository, type UsableRepository } from "../../git/refs.ts";
+import { chosenRemote, type NoRemote, type Remote, remoteOfUrl } from "../../git/remote.ts";
+import { isBranchName, isRepoUrl, urlFault } from "../../git/repo-name.ts";
+import { quoted } from "../../lib/shell-command.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where a changeling's repository is named: for the findings about it. */
+export interface NamedRepo {
+  readonly repo: string;
+  readonly path: KeyPath;
+  /** Said before what is wrong, where it isn't the file that names it. */
+  readonly source: string;
+}
+
+/** What the agents of a changeling on Modal clone, and what is wrong with that. */
+export interface Clone {
+  readonly remote: string | undefined;
+  readonly findings: readonly Finding[];
+}
+
+const noClone: Clone = { remote: undefined, findings: [] };
+
+/**
+ * @param known what was seen of the repositories, the local ones with their remotes
+ * @returns a function that tells of one changeling on Modal; each branch is compared with its remote's once
+ */
+export function cloneFinder(known: ReadonlyMap<string, Repository>, environment: Environment) {
+  const lacks = new Map<string, Promise<string | undefined>>();
+
+  return async ({ options, place }: CronDeclaration, named: NamedRepo): Promise<Clone> => {
+    const { repo, source } = named;
+    const { branch, image } = options;
+    if (isRepoUrl(repo)) return urlFault(repo) === undefined ? cloneFrom(remoteOfUrl(repo)) : noClone;
+    const found = known.get(repo);
+    if (found === undefined || "message" in found || !isBranchName(branch)) return noClone;
+    const remote = chosenRemote(repo, found.remotes, found.refs.get(`refs/heads/${branch}`)?.followed ?? "");
+    const clone = cloneFrom(remote);
+    // What a pinned commit must be is judged when it is pinned.
+    if ("message" in remote || image === "pinned") return clone;
+    const key = JSON.stringify([repo, branch]);
+    const lacking = lacks.get(key) ?? unpushed(repo, branch, found, remote.name ?? "", environment);
+    lacks.set(key, lacking);
+    const lack = await lacking;
+    if (lack === undefined) return clone;
+    const message = `${lack}, and agents on Modal clone it from there`;
+    return {
+      ...clone,
+      findings: [
+        warning(
+          place("branch"),
+          message,
+          `git -C ${quoted(repo)} push ${quoted(remote.name ?? "origin")} ${quoted(branch)}`,
+        ),
+      ],
+    };
+
+    function cloneFrom(from: Remote | NoRemote): Clone {
+      if ("url" in from) return { remote: from.url, findings: [] };
+      // Of a repository that the file doesn't name, the provider is what asks for a remote.
+      const path = named.path.length === 0 ? place("provider") : named.path;
+      return { remote: undefined, findings: [error(path, source + from.message, from.remedy)] };
+    }
+  };
+}
+
+/** What the local branch has that the remote, as git last saw it, has not; undefined: nothing. */
+async function unpushed(
+  repo: string,
+  branch: string,
+  { refs }: UsableRepository,
+  remote: string,
+  environment: Environment,
+): Promise<string | undefined> {
+  const ref = `refs/heads/${branch}`;
+  const of = `refs/remotes/${remote}/${branch}`;
+  const [local, pushed] = [refs.get(ref), refs.get(of)];
+  if (local === undefined || local.commit === pushed?.commit) return undefined;
+  if (pushed === undefined) return `the branch "${branch}" was never pushed to ${remote}`;
+  const ahead = await commitsAhead(repo, { ref, of }, environment);
+  if (ahead === undefined || ahead === 0) return undefined;
+  return `the branch "${branch}" has ${ahead} ${ahead === 1 ? "commit" : "commits"} that ${remote} has not`;
+}

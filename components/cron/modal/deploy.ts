@@ -1,0 +1,165 @@
+import { homedir } from "node:os";
+import * as pulumi from "@pulumi/pulumi";
+import { stockChangeling } from "../../../changelings/stock.ts";
+import { withAlias } from "../../alias.ts";
+import { scriptCommand } from "../../command.ts";
+import { drifted } from "../../drift.ts";
+import { type DeclaredCron, isRepoUrl } from "../../fleet/index.ts";
+import { currentIds, deadId } from "../../modal/deployed-ids.ts";
+import type { ModalHome } from "../../modal/home.ts";
+import { appName, secretName } from "../../modal/names.ts";
+import type { ModalSite } from "../../modal/observe.ts";
+import type { ModalToken } from "../../modal/token.ts";
+import { repoSnapshot } from "../../source/repo-snapshot.ts";
+import { repoTarball } from "../../source/repo-tarball.ts";
+import { type SnapshotNeed, snapshotLabel } from "../../source/snapshot.ts";
+import type { Branch, Tip } from "../../source/tip.ts";
+import { environmentOfApp } from "./app-environment.ts";
+import { programFingerprint } from "./program-files.ts";
+
+export interface ModalCronArgs {
+  readonly declared: DeclaredCron;
+  /** By the name of their variable. */
+  readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+export interface ModalPlaceArgs {
+  readonly stack: string;
+  readonly home: ModalHome;
+  /** Undefined where nobody could look: then nothing drifted as far as is known. */
+  readonly site: ModalSite | undefined;
+  /** The commits that `pinned` ones start from. */
+  readonly tips: (of: Branch) => Tip | undefined;
+  /** The snapshots that `snapshot` ones start from, by their labels. */
+  readonly needs: ReadonlyMap<string, SnapshotNeed>;
+  readonly mngrProfile: string | undefined;
+  /** A token that the stack's config holds. */
+  readonly stackToken: ModalToken | undefined;
+}
+
+interface Source {
+  readonly tip?: Tip;
+  readonly snapshotLabel?: string;
+  /** What its repository is fetched with. */
+  readonly token?: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly resources: readonly pulumi.Resource[];
+}
+
+/** What a `snapshot` changeling needs a snapshot of. */
+export function snapshotNeed({
+  remote,
+  repo,
+  branch,
+  template,
+  buildArgs,
+  snapshotMaxAge,
+}: DeclaredCron): SnapshotNeed {
+  return { repo: remote ?? repo, branch, template, buildArgs, maxAgeSeconds: snapshotMaxAge };
+}
+
+/** The stack on Modal, as one program run sees it. */
+export class ModalPlace {
+  readonly #at: ModalPlaceArgs;
+
+  constructor(at: ModalPlaceArgs) {
+    this.#at = at;
+  }
+
+  /** A cron changeling on Modal: its Secret, what its runs start from, and the app that fires it. */
+  deploy(parent: pulumi.Resource, args: ModalCronArgs): pulumi.Resource {
+    const { name, renamedFrom, agentType } = args.declared;
+    const { home, stack } = this.#at;
+    const source = this.#source(args);
+    const environment = {
+      ...environmentOfApp(args.declared, {
+        stack,
+        stock: stockChangeling(agentType),
+        anchors: { project: process.cwd(), home: homedir() },
+        secrets: Object.keys(args.secretValues),
+        program: programFingerprint(),
+        tip: source.tip,
+        snapshotLabel: source.snapshotLabel,
+      }),
+      MODAL_ENVIRONMENT: home.environment,
+      MNGR_USER_ID: home.userId,
+      MNGR_PREFIX: home.prefix,
+    };
+    const secretEnvironment = { ...this.#token(), ...source.token };
+    const drift = drifted(this.#appDrift(args));
+    const dependsOn = [home, ...this.#secret(parent, args), ...source.resources];
+    return scriptCommand(
+      `${name}-app`,
+      { script: "modal-app", environment, secretEnvironment, drift },
+      withAlias({ parent, dependsOn }, renamedFrom && `${renamedFrom}-app`),
+    );
+  }
+
+  /** Its own resource, so that a rotated value touches nothing else. */
+  #secret(parent: pulumi.Resource, { declared: { name, renamedFrom }, secretValues }: ModalCronArgs) {
+    const names = Object.keys(secretValues).sort();
+    if (names.length === 0) return [];
+    const { home, stack } = this.#at;
+    const environment = {
+      NAME: name,
+      STACK: stack,
+      MODAL_ENVIRONMENT: home.environment,
+      SECRETS: names.join(", "),
+      RENAMED_FROM: renamedFrom,
+    };
+    const drift = drifted(this.#secretDrift(name));
+    const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues), ...this.#token() };
+    const opts = withAlias({ parent, dependsOn: [home] }, renamedFrom && `${renamedFrom}-secret`);
+    return [scriptCommand(`${name}-secret`, { script: "modal-secret", environment, secretEnvironment, drift }, opts)];
+  }
+
+  /** What its runs start from, where that is made in an update; shared by all that need the same. */
+  #source({ declared, secretValues }: ModalCronArgs): Source {
+    const { home, mngrProfile, needs, site, stack, tips } = this.#at;
+    const { GITHUB_TOKEN: token } = secretValues;
+    if (declared.image === "snapshot") {
+      const need = snapshotNeed(declared);
+      const args = { stack, home, site, mngrProfile, gitToken: token, tokenVariables: this.#token() };
+      const { label, command } = repoSnapshot({ need: needs.get(snapshotLabel(need)) ?? need, ...args });
+      return { snapshotLabel: label, resources: [command] };
+    }
+    const tip = declared.image === "pinned" ? tips(declared) : undefined;
+    if (tip === undefined) return { resources: [] };
+    const { repo, branch, historyDepth, remote: origin = repo } = declared;
+    const { commit, subject } = tip;
+    const tarball = repoTarball({ repo, branch, origin, commit, subject, historyDepth, token });
+    // Where the tarball is not in this machine's cache, the app's script makes it.
+    const isFetched = isRepoUrl(repo) && token !== undefined;
+    return { tip, token: isFetched ? { GITHUB_TOKEN: token } : {}, resources: [tarball] };
+  }
+
+  /** Scripts find the token of whoever runs the update by themselves; one of the stack's config they must be given. */
+  #token(): Record<string, string> {
+    const { stackToken } = this.#at;
+    if (stackToken === undefined) return {};
+    return { CHANGELINGS_MODAL_TOKEN_ID: stackToken.id, CHANGELINGS_MODAL_TOKEN_SECRET: stackToken.secret };
+  }
+
+  #secretDrift(name: string): string | undefined {
+    const { site, stack } = this.#at;
+    if (site === undefined || site.secrets.has(secretName(stack, name))) return undefined;
+    return "its Modal Secret is missing";
+  }
+
+  /** What is made again under the same name has another id, and an app knows its Secrets and volumes by their ids. */
+  #appDrift({ declared: { name }, secretValues }: ModalCronArgs): string | undefined {
+    const { site, stack } = this.#at;
+    if (site === undefined) return undefined;
+    const app = site.apps.get(appName(stack, name));
+    if (app === undefined) return "its Modal app is missing";
+    if (app.state === "stopped") return "its Modal app is stopped";
+    if (app.state !== "deployed") return "its Modal app is not deployed";
+    const hasSecret = Object.keys(secretValues).length > 0;
+    if (hasSecret && this.#secretDrift(name) !== undefined) return "its Modal Secret is made anew";
+    if (currentIds({ stack, name, hasSecrets: false }, site) === undefined) {
+      return "what all apps of the stack share is made anew";
+    }
+    if (!site.deployedIds.has(name))
+      return "the ids of the Secrets and volumes that it was deployed with are not known";
+    return deadId({ stack, name }, site);
+  }
+}

@@ -1,0 +1,106 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type DeclaredCron, isRepoUrl } from "../../fleet/index.ts";
+import { hostCredentials } from "../../git/credentials.ts";
+import { ModalError } from "../../modal/modal-error.ts";
+import { checkSecretValues } from "../../modal/secret-values.ts";
+import { type ModalStack, type ModalStackOptions, modalStack } from "../../modal/stack.ts";
+import { plainValue } from "../../plain-value.ts";
+import { dockerfileFaultAt } from "../../source/dockerfile.ts";
+import { snapshotNeeds } from "../../source/snapshot.ts";
+import { type Branch, pinProblems, type Tip, type TipLook, tipsOf } from "../../source/tip.ts";
+import { ModalPlace, snapshotNeed } from "./deploy.ts";
+
+export interface ModalPlaceOptions extends ModalStackOptions {
+  /** What `modalStack` returned, for who declares changelings of other kinds on Modal too; else it looks itself. */
+  readonly modal?: ModalStack | undefined;
+  /** The values that each gets, to be checked before anything is touched. */
+  readonly secretValues?: (changeling: DeclaredCron) => Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+/**
+ * Where a stack's changelings go on Modal, and what is live there: asked once, whatever their number.
+ *
+ * @param changelings those with provider "modal"
+ * @throws pulumi.RunError in an update when Modal can't be asked, in words for the whole fleet, before anything is
+ * touched; a preview warns, and knows of no drift then. Both: when commits can't be pinned, or secrets can't be sent,
+ * with all reasons.
+ */
+export async function modalPlace(
+  changelings: readonly DeclaredCron[],
+  options: ModalPlaceOptions = {},
+): Promise<ModalPlace> {
+  const [modal, tips] = await Promise.all([
+    options.modal ?? modalStack(options),
+    pinnedTips(changelings, options),
+    checkSecrets(changelings, options),
+  ]);
+  const { stack, site, mngrProfile, stackToken } = modal;
+  const needs = snapshotNeeds(changelings.filter(({ image }) => image === "snapshot").map(snapshotNeed));
+  return new ModalPlace({ stack, home: modal.home(), site, tips, needs, mngrProfile, stackToken });
+}
+
+async function checkSecrets(
+  changelings: readonly DeclaredCron[],
+  { secretValues = () => ({}) }: ModalPlaceOptions,
+): Promise<void> {
+  const faults: string[] = [];
+  for (const changeling of changelings) {
+    const entries = Object.entries(secretValues(changeling)).map(async ([name, value]) => [
+      name,
+      await plainValue(value),
+    ]);
+    try {
+      checkSecretValues(changeling.name, Object.fromEntries(await Promise.all(entries)));
+    } catch (error) {
+      if (!(error instanceof ModalError)) throw error;
+      faults.push(error.message);
+    }
+  }
+  if (faults.length > 0) throw new pulumi.RunError(faults.join("\n"));
+}
+
+/** The commit that each `pinned` changeling starts from. */
+async function pinnedTips(
+  changelings: readonly DeclaredCron[],
+  { secretValues = () => ({}) }: ModalPlaceOptions,
+): Promise<(of: Branch) => Tip | undefined> {
+  const pinned = changelings.filter(({ image }) => image === "pinned");
+  if (pinned.length === 0) return () => undefined;
+  // Each repository's host gets the token of a changeling that works on it, and no other's.
+  const tokens = new Map<string, string>();
+  for (const changeling of pinned) {
+    const { GITHUB_TOKEN: token } = secretValues(changeling);
+    if (token !== undefined && !tokens.has(changeling.repo)) tokens.set(changeling.repo, await plainValue(token));
+  }
+  const look: TipLook = {
+    environment: process.env,
+    checkRemotes: !pulumi.runtime.isDryRun(),
+    credentials: (url, repo) => hostCredentials(url, tokens.get(repo)),
+  };
+  const found = await tipsOf(pinned, look);
+  const tips = new Map<string, Tip>();
+  const errors = new Set<string>();
+  const warnings = new Set<string>();
+  for (const changeling of pinned) {
+    const tip = found(changeling);
+    if (tip === undefined) continue;
+    const problems =
+      "message" in tip ? [{ ...tip, severity: "error" as const }] : pinProblems(changeling, tip, changeling);
+    for (const { severity, message, remedy } of problems) {
+      (severity === "error" ? errors : warnings).add(`${message}; ${remedy}`);
+    }
+    if ("message" in tip) continue;
+    tips.set(keyOf(changeling), tip);
+    const { repo } = changeling;
+    // Of a URL it is known once its tarball is made.
+    const fault = isRepoUrl(repo) ? undefined : await dockerfileFaultAt({ repo, commit: tip.commit }, process.env);
+    if (fault !== undefined) errors.add(`${repo} at ${tip.commit.slice(0, 12)}: ${fault.message}; ${fault.remedy}`);
+  }
+  if (errors.size > 0) throw new pulumi.RunError(`no commit can be pinned:\n${[...errors].join("\n")}`);
+  if (warnings.size > 0) await pulumi.log.warn([...warnings].join("\n"));
+  return (of) => tips.get(keyOf(of));
+}
+
+function keyOf({ repo, branch }: Branch): string {
+  return JSON.stringify([repo, branch]);
+}

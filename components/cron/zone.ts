@@ -1,0 +1,50 @@
+import { didYouMean } from "../lib/suggest.ts";
+
+/** By their names in lower case. To ask for this list takes a tenth of the time of one `Intl.DateTimeFormat`. */
+const listed = new Map(
+  ["UTC", "Etc/UTC", ...Intl.supportedValuesOf("timeZone")].map((zone) => [zone.toLowerCase(), zone]),
+);
+const known = new Map<string, string | undefined>();
+
+/**
+ * The zone's IANA name in its right case; undefined when there is no such zone. An alias (`Asia/Calcutta`) stays what
+ * it is: engines differ in which of two names is the real one.
+ */
+export function ianaZone(name: string): string | undefined {
+  if (!known.has(name)) known.set(name, lookedUp(name));
+  return known.get(name);
+}
+
+/**
+ * What to write instead of a zone that does not exist.
+ * @param written how a zone is set where this one was
+ */
+export function zoneRemedy(name: string, written = (zone: string) => `timezone = "${zone}"`): string {
+  const zones = [...listed.values()];
+  const city = name.toLowerCase().replace(/[ -]/g, "_");
+  const meant =
+    zones.find((zone) => zone.toLowerCase().endsWith(`/${city}`)) ??
+    didYouMean(name, zones) ??
+    didYouMeanCity(city, zones);
+  if (meant === undefined) return `write an IANA name, for instance: ${written("Europe/Berlin")}`;
+  return `did you mean: ${written(meant)}`;
+}
+
+function didYouMeanCity(city: string, zones: readonly string[]): string | undefined {
+  const cities = new Map(zones.map((zone) => [zone.slice(zone.lastIndexOf("/") + 1), zone]));
+  const near = didYouMean(city, cities.keys());
+  return near === undefined ? undefined : cities.get(near);
+}
+
+function lookedUp(name: string): string | undefined {
+  const zone = listed.get(name.toLowerCase());
+  if (zone !== undefined) return zone;
+  // Offsets ("+01:00") pass Intl, but are no zones: they know no daylight saving.
+  if (!/^[A-Za-z]/.test(name)) return undefined;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return name;
+  } catch {
+    return undefined;
+  }
+}

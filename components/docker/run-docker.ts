@@ -1,0 +1,65 @@
+import { notStarted, type ProgramEnd, runProgram, timedOut } from "../lib/process.ts";
+import { printNote } from "../lib/terminal.ts";
+import { dockerEnvironment } from "./docker-environment.ts";
+
+/** Docker could not do what it was asked. The message is its own, or says what to do. */
+export class DockerError extends Error {
+  /** Of the client, or of what it ran in a container. */
+  readonly exitCode: number | undefined;
+
+  constructor(message: string, exitCode?: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** What was asked for is not there, or is a container that does not run. */
+export class NoSuchThing extends DockerError {}
+
+export interface DockerOptions {
+  readonly timeoutSeconds: number;
+  /** What says where Docker is is read from it: see `dockerEnvironment`. This process's own by default. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** What it reads on stdin. */
+  readonly input?: string;
+  /** Whether what it says goes to this process's stderr, as it comes. */
+  readonly isTold?: boolean;
+}
+
+/**
+ * Runs the docker client to its end.
+ *
+ * @throws NoSuchThing, or another DockerError
+ */
+export async function runDocker(args: readonly string[], options: DockerOptions): Promise<ProgramEnd> {
+  const { timeoutSeconds, env = process.env, input, isTold = false } = options;
+  const ended = await runProgram("docker", args, {
+    env: dockerEnvironment(env),
+    timeoutSeconds,
+    input,
+    onOutput: isTold ? (text) => printNote(text) : undefined,
+  });
+  if (ended.code !== 0) throw dockerFailure(args, ended);
+  return ended;
+}
+
+/** Why the docker client ended as it did. */
+export function dockerFailure([verb = "", noun]: readonly string[], { code, stderr }: ProgramEnd): DockerError {
+  if (code === notStarted) {
+    return new DockerError(
+      'docker is not on the PATH; install Docker (https://docs.docker.com/engine/install/), or declare provider = "local"',
+    );
+  }
+  const words = `docker ${["volume", "container", "image"].includes(verb) ? `${verb} ${noun}` : verb}`;
+  if (code === timedOut) return new DockerError(`${words} took too long, and was ended; see: docker info`);
+  const said = stderr.split("\n").findLast((line) => line.trim() !== "") ?? `exit status ${code}`;
+  if (/cannot connect to the docker daemon|error during connect|permission denied.*docker/i.test(stderr)) {
+    return new DockerError(
+      `Docker does not answer: ${said.trim()}; start it, and see that you may use it: docker info`,
+    );
+  }
+  const Reason = isOfNothing.test(stderr) ? NoSuchThing : DockerError;
+  return new Reason(`${words} failed: ${said.trim()}`, code);
+}
+
+const isOfNothing = /no such (container|image|object|volume)|is not running|is restarting|container .* is paused/i;

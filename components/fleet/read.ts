@@ -1,0 +1,86 @@
+import { existsSync, statSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { parse, TomlError } from "smol-toml";
+import { error, type Finding } from "./diagnostics.ts";
+
+/** A fleet file as it was read. */
+export interface Source {
+  readonly text: string;
+  /** Permission bits, as of chmod. */
+  readonly mode: number;
+  readonly table: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Reads and parses the file; what keeps it from that is the one finding.
+ * @param edited the text that it is to have, read in place of what it has
+ */
+export async function readSource(
+  file: string,
+  edited?: string,
+): Promise<{ source: Source } | { finding: Finding; text: string }> {
+  let bytes: Buffer;
+  let mode: number;
+  try {
+    [bytes, { mode }] =
+      edited === undefined
+        ? await Promise.all([readFile(file), stat(file)])
+        : [Buffer.from(edited), { mode: existsSync(file) ? statSync(file).mode : 0o600 }];
+  } catch (cause) {
+    return { finding: unreadable(file, codeOf(cause)), text: "" };
+  }
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return { finding: error([], "the file is not UTF-8 text", "save it as UTF-8"), text: "" };
+  }
+  try {
+    return { source: { text, mode: mode & 0o777, table: parse(text) } };
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause;
+    return { finding: brokenToml(cause, text), text };
+  }
+}
+
+function unreadable(file: string, code: string): Finding {
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    return error(
+      [],
+      "there is no fleet file",
+      `make ${file} with a line such as [changelings.fixme-fairy], or name another: pulumi config set changelings:config <path>`,
+    );
+  }
+  if (code === "EISDIR")
+    return error([], "is a folder, not a fleet file", `name a file in it, such as ${file}/config.toml`);
+  if (code === "EACCES" || code === "EPERM") return error([], "can't be read: permission denied", `chmod u+r ${file}`);
+  return error([], `can't be read (${code})`, "see that the file can be opened");
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : String(cause);
+}
+
+function brokenToml({ message, line, column }: TomlError, text: string): Finding {
+  // The message goes on with an excerpt of the file, which may hold a secret.
+  const [what = ""] = message.replace(/^Invalid TOML document: /, "").split("\n");
+  const finding = { ...error([], `not valid TOML: ${what}`, "mend the line"), at: { line, column } };
+  if (!/redefine/.test(what)) return finding;
+  const earlier = earlierHeader(text, line);
+  if (earlier === undefined)
+    return { ...finding, message: "this key or table is defined twice", remedy: "remove one of the two" };
+  return {
+    ...finding,
+    message: `the table is declared twice, first on line ${earlier}`,
+    remedy: "merge the two, or give one another name",
+  };
+}
+
+/** The line above that holds the same `[table]` header; undefined when the line is none. */
+function earlierHeader(text: string, line: number): number | undefined {
+  const headers = text.split(/\r?\n/).map((row) => /^\s*\[+([^\]]+)\]/.exec(row)?.[1]?.replace(/[\s"']/g, ""));
+  const header = headers[line - 1];
+  if (header === undefined) return undefined;
+  const first = headers.indexOf(header);
+  return first < line - 1 ? first + 1 : undefined;
+}

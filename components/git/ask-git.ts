@@ -1,0 +1,65 @@
+import { execFile } from "node:child_process";
+import { safeGitEnvironment } from "./safe-git.ts";
+
+/** What git said; `code` is undefined when it was not there or took too long. */
+export interface GitAnswer {
+  readonly code: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly isLate: boolean;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Nothing that points git at another repository (GIT_DIR, …) is among them. */
+const passed = [
+  "PATH HOME USER LOGNAME TMPDIR LANG XDG_CONFIG_HOME SSH_AUTH_SOCK SSL_CERT_FILE SSL_CERT_DIR",
+  "GIT_CONFIG_GLOBAL GIT_CONFIG_SYSTEM GIT_CONFIG_NOSYSTEM GIT_SSH GIT_SSH_COMMAND GIT_ASKPASS GIT_SSL_CAINFO",
+  "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy",
+].flatMap((names) => names.split(" "));
+
+/**
+ * Runs git to look, never to change or to ask.
+ *
+ * @param timeoutSeconds it is ended after that
+ * @param credentials variables that it gets as they are
+ */
+export function git(
+  args: readonly string[],
+  environment: Environment,
+  timeoutSeconds: number,
+  credentials: Readonly<Record<string, string>> = {},
+): Promise<GitAnswer> {
+  const env = {
+    ...safeGitEnvironment(
+      Object.fromEntries(
+        passed.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
+      ),
+    ),
+    LC_ALL: "C",
+    SSH_ASKPASS: "false",
+    SSH_ASKPASS_REQUIRE: "force",
+    GIT_OPTIONAL_LOCKS: "0",
+    ...credentials,
+  };
+  const options = { env, timeout: timeoutSeconds * 1000, maxBuffer: 64 * 2 ** 20 } as const;
+  return new Promise((answer) => {
+    execFile("git", args, options, (failure, stdout, stderr) => {
+      const code = failure === null ? 0 : typeof failure.code === "number" ? failure.code : undefined;
+      answer({ code, stdout, stderr, isLate: failure?.killed === true });
+    });
+  });
+}
+
+/** Works through all items, at most `width` at a time. */
+export async function inParallel<Item>(
+  items: Iterable<Item>,
+  width: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const rest = items[Symbol.iterator]();
+  const worker = async () => {
+    for (let next = rest.next(); next.done !== true; next = rest.next()) await work(next.value);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}

@@ -1,0 +1,107 @@
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { gitReason } from "../mngr/git-reason.ts";
+import { safeGitEnvironment } from "./safe-git.ts";
+
+/** Git on this machine. Every call names the repository; nothing prompts, and no program runs that a repository names. */
+
+/** Git said no; the message is its own. */
+export class GitError extends Error {
+  /** All that it said. */
+  readonly stderr: string;
+
+  constructor(message: string, stderr = "") {
+    super(message);
+    this.stderr = stderr;
+  }
+}
+
+/** Milliseconds. Local work takes milliseconds; a clone over a slow line takes minutes. */
+const patienceMs = { local: 60_000, network: 900_000 };
+
+export interface Git {
+  /** @returns what it printed @throws GitError */
+  run(args: readonly string[], how?: "local" | "network"): Promise<string>;
+}
+
+/** @param env what git, and the helpers that it starts, may see */
+export function gitIn(folder: string, env: Readonly<Record<string, string>>): Git {
+  return {
+    run: (args, how = "local") =>
+      new Promise((resolve, reject) => {
+        const options = {
+          cwd: folder,
+          env: safeGitEnvironment(env),
+          timeout: patienceMs[how],
+          maxBuffer: 64 * 1024 * 1024,
+        };
+        execFile("git", args, options, (error, stdout, stderr) => {
+          if (error === null) resolve(stdout);
+          else reject(new GitError(`git ${args[0]}: ${gitReason(stderr) ?? error.message}`, stderr));
+        });
+      }),
+  };
+}
+
+/** Whether git says yes. */
+export async function succeeds(git: Git, args: readonly string[]): Promise<boolean> {
+  try {
+    await git.run(args);
+    return true;
+  } catch (error) {
+    if (error instanceof GitError) return false;
+    throw error;
+  }
+}
+
+export function branchExists(git: Git, branch: string): Promise<boolean> {
+  return succeeds(git, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
+}
+
+/** @returns the commit, 40 hexadecimal digits; undefined when there is none of that name */
+export async function commitOf(git: Git, name: string): Promise<string | undefined> {
+  try {
+    return (await git.run(["rev-parse", "--quiet", "--verify", `${name}^{commit}`])).trim();
+  } catch (error) {
+    if (error instanceof GitError) return undefined;
+    throw error;
+  }
+}
+
+export function isAncestor(git: Git, ancestor: string, commit: string): Promise<boolean> {
+  return succeeds(git, ["merge-base", "--is-ancestor", ancestor, commit]);
+}
+
+/**
+ * The folder in which a branch is checked out, else the one that mngr made for an agent of this name, which may have
+ * checked out another branch since; undefined when there is none.
+ */
+export async function worktreeOf(git: Git, branch: string, agent: string): Promise<string | undefined> {
+  const blocks = (await git.run(["worktree", "list", "--porcelain"])).split("\n\n");
+  const folders = blocks.flatMap((block) => /^worktree (.+)$/m.exec(block)?.[1] ?? []);
+  const at = blocks.findIndex((block) => block.split("\n").includes(`branch refs/heads/${branch}`));
+  return folders[at] ?? folders.find((folder) => basename(folder).startsWith(`${agent}-`));
+}
+
+/**
+ * How many files of a worktree hold changes that were not committed; none when the worktree is gone, or empty.
+ * @throws GitError, also when it is a worktree no more: git would answer for a repository around it
+ */
+export async function countUncommitted(
+  worktree: string | undefined,
+  env: Readonly<Record<string, string>>,
+): Promise<number> {
+  if (worktree === undefined || !existsSync(worktree) || readdirSync(worktree).length === 0) return 0;
+  if (!existsSync(join(worktree, ".git"))) throw new GitError(`${worktree} is no work tree any more: its .git is gone`);
+  const listed = await gitIn(worktree, env).run(["status", "--porcelain", "--untracked-files=normal"]);
+  return listed.split("\n").filter((line) => line !== "").length;
+}
+
+/** Who commits, for an agent on a machine where git was never told; empty where it was. */
+export async function fallbackIdentity(git: Git, changeling: string): Promise<Record<string, string>> {
+  if (await succeeds(git, ["config", "user.email"])) return {};
+  const name = `${changeling} (changeling)`;
+  const email = `${changeling}@changelings.invalid`;
+  return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };
+}

@@ -1,0 +1,211 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { quoted } from "../lib/shell-command.ts";
+import { didYouMean } from "../lib/suggest.ts";
+import { type GitAnswer, git, inParallel } from "./ask-git.ts";
+import { isRepoUrl, shownRepo } from "./repo-name.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A ref of a local repository. */
+export interface Ref {
+  readonly commit: string;
+  /** The remote that a branch follows; empty: none. */
+  readonly followed: string;
+}
+
+/** A repository that can be worked on. */
+export interface UsableRepository {
+  readonly branches: ReadonlySet<string>;
+  /** By their full names; of a local one whose remotes were asked too. */
+  readonly refs: ReadonlyMap<string, Ref>;
+  /** What `git remote -v` says of it. */
+  readonly remotes: string;
+  /** Of these branches git can make no branch `changelings/…`: their full names, `refs/heads/changelings` for instance. */
+  readonly inTheWay: readonly string[];
+  /** Whether it has no checkout; of a URL that means nothing. */
+  readonly isBare: boolean;
+  /** Its tags, where it is a local one. */
+  readonly tags: ReadonlySet<string>;
+}
+
+/** What a repository turned out to be, or why it can't be worked on. */
+export type Repository =
+  | UsableRepository
+  | { readonly message: string; readonly remedy: string; readonly isCertain: boolean };
+
+const localSeconds = 10;
+
+export interface Look {
+  readonly environment: Environment;
+  /** Whether URLs are asked too, which takes the network; else they are left out of the answer. */
+  readonly checkRemotes: boolean;
+  /** The local ones whose remotes are asked too. */
+  readonly remotesOf?: ReadonlySet<string>;
+  /** How long one may take to answer. */
+  readonly remoteSeconds?: number;
+}
+
+/**
+ * Looks at each repository once, with one git process, and one more for its remotes.
+ * @param repos absolute paths and URLs
+ */
+export async function lookAtRepos(
+  repos: Iterable<string>,
+  { environment, checkRemotes, remotesOf = new Set(), remoteSeconds = 10 }: Look,
+): Promise<ReadonlyMap<string, Repository>> {
+  const known = new Map<string, Repository>();
+  await inParallel(new Set(repos), 8, async (repo) => {
+    if (!isRepoUrl(repo)) known.set(repo, await localRepository(repo, environment, remotesOf.has(repo)));
+    else if (checkRemotes) known.set(repo, await remoteRepository(repo, environment, remoteSeconds));
+  });
+  return known;
+}
+
+/** The folder of the git repository that holds the folder; undefined: there is none. */
+export async function repoAround(folder: string, environment: Environment): Promise<string | undefined> {
+  const { code, stdout } = await git(["-C", folder, "rev-parse", "--show-toplevel"], environment, localSeconds);
+  return code === 0 ? stdout.replace(/\n$/, "") : undefined;
+}
+
+/** Whether git keeps the file in a repository. */
+export async function isTracked(folder: string, name: string, environment: Environment): Promise<boolean> {
+  const { code } = await git(["-C", folder, "ls-files", "--error-unmatch", "--", name], environment, localSeconds);
+  return code === 0;
+}
+
+/** How many commits the one ref has that the other has not; undefined: git can't say. */
+export async function commitsAhead(
+  path: string,
+  { ref, of }: { readonly ref: string; readonly of: string },
+  environment: Environment,
+): Promise<number | undefined> {
+  const range = ["rev-list", "--count", `${of}..${ref}`, "--"];
+  const { code, stdout } = await git(["-C", path, ...range], environment, localSeconds);
+  return code === 0 ? Number(stdout) : undefined;
+}
+
+/** What is wrong with starting from the branch; undefined: it is there. */
+export function branchFault(
+  branch: string,
+  branches: ReadonlySet<string>,
+): { message: string; remedy: string } | undefined {
+  if (branches.has(branch)) return undefined;
+  const meant =
+    didYouMean(branch, branches) ?? ["main", "master", "trunk", "develop"].find((name) => branches.has(name));
+  const remedy = meant === undefined ? `it has ${listed(branches)}` : `did you mean branch = "${meant}"?`;
+  return { message: `the repository has no branch "${branch}"`, remedy };
+}
+
+function listed(branches: ReadonlySet<string>): string {
+  const names = [...branches].sort();
+  return names.length > 5 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ");
+}
+
+async function localRepository(path: string, environment: Environment, asksRemotes: boolean): Promise<Repository> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => undefined,
+  );
+  if (isFolder === undefined)
+    return certain(`there is no folder ${path}`, `clone the repository there, or correct the path`);
+  if (!isFolder) return certain(`${path} is a file`, "name the repository's folder");
+  const ask = asksRemotes
+    ? ["--format=%(refname) %(objectname) %(upstream:remotename)", "refs/heads", "refs/remotes", "refs/tags"]
+    : ["--format=%(refname)", "refs/heads", "refs/remotes/origin", "refs/tags"];
+  const [listed, remotes] = await Promise.all([
+    git(["-C", path, "for-each-ref", ...ask], environment, localSeconds),
+    asksRemotes ? git(["-C", path, "remote", "-v"], environment, localSeconds) : undefined,
+  ]);
+  if (listed.code !== 0) return unusable(path, listed);
+  const refs = new Map<string, Ref>();
+  const branches = new Set<string>();
+  const tags = new Set<string>();
+  const inTheWay: string[] = [];
+  for (const line of listed.stdout.split("\n")) {
+    const [ref = "", commit = "", followed = ""] = line.split(" ");
+    if (ref.startsWith("refs/tags/")) {
+      tags.add(ref.slice("refs/tags/".length));
+      continue;
+    }
+    if (/^refs\/(heads|remotes\/[^/]+)\/changelings$/.test(ref)) inTheWay.push(ref);
+    const branch = /^refs\/(?:heads|remotes\/origin)\/(.+)$/.exec(ref)?.[1];
+    if (branch !== undefined && ref !== "refs/remotes/origin/HEAD") branches.add(branch);
+    if (commit !== "") refs.set(ref, { commit, followed });
+  }
+  if (branches.size > 0)
+    return { branches, refs, remotes: remotes?.stdout ?? "", inTheWay, isBare: await isBare(path), tags };
+  return certain(
+    `${path} has no commits yet`,
+    `commit something: git -C ${quoted(path)} commit --allow-empty -m "First commit"`,
+  );
+}
+
+/** Without a process of its own: whether a folder is what git keeps, and nothing else. */
+async function isBare(path: string): Promise<boolean> {
+  const has = (name: string) =>
+    stat(join(path, name)).then(
+      () => true,
+      () => false,
+    );
+  const [head, objects, refs, git] = await Promise.all(["HEAD", "objects", "refs", ".git"].map(has));
+  return head === true && objects === true && refs === true && git === false;
+}
+
+function unusable(path: string, { stderr, isLate, code }: GitAnswer): Repository {
+  if (/dubious ownership/.test(stderr)) {
+    const remedy = `git config --global --add safe.directory ${quoted(path)}`;
+    return certain(`${path} belongs to somebody else, and git refuses to read it`, remedy);
+  }
+  if (/not a git repository/.test(stderr))
+    return certain(`${path} is no git repository`, `git -C ${quoted(path)} init, or correct the path`);
+  if (isLate)
+    return certain(
+      `git took longer than ${localSeconds} s to read ${path}`,
+      `see what git -C ${quoted(path)} status says`,
+    );
+  if (code === undefined) return certain("git can't be run", "install git, and see that it is on PATH");
+  return certain(`git can't read ${path}: ${firstLine(stderr)}`, `see what git -C ${quoted(path)} status says`);
+}
+
+async function remoteRepository(url: string, environment: Environment, remoteSeconds: number): Promise<Repository> {
+  const { code, stdout, stderr, isLate } = await git(["ls-remote", "--heads", "--", url], environment, remoteSeconds);
+  const remedy = `see what this says: git ls-remote ${quoted(shownRepo(url))}`;
+  if (code === 0) {
+    const branches = new Set(stdout.split("\n").flatMap((line) => /\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []));
+    const inTheWay = branches.has("changelings") ? ["refs/heads/changelings"] : [];
+    if (branches.size > 0) return { branches, refs: new Map(), remotes: "", inTheWay, isBare: false, tags: new Set() };
+    return certain("the repository has no commits yet", "push a first commit to it");
+  }
+  if (isLate) return uncertain(`${shownRepo(url)} didn't answer within ${remoteSeconds} s`, remedy);
+  if (/not found|does not exist|not appear to be a git repository|not a git repository/i.test(stderr)) {
+    return certain(`there is no repository at ${shownRepo(url)}`, "correct the URL, or make the repository");
+  }
+  if (code === undefined) return certain("git can't be run", "install git, and see that it is on PATH");
+  return uncertain(`${shownRepo(url)} can't be checked: ${reason(stderr)}`, remedy);
+}
+
+/** In words of ours: git's own may repeat the URL with what it was given as credentials. */
+export function reason(stderr: string): string {
+  if (/could not read (Username|Password)|Authentication failed|Permission denied/i.test(stderr))
+    return "git has no access";
+  if (/resolve host|Connection|connect to|timed out|unreachable/i.test(stderr)) return "the host can't be reached";
+  return "git failed";
+}
+
+function firstLine(text: string): string {
+  return (
+    text
+      .trim()
+      .split("\n")[0]
+      ?.replace(/^fatal: /, "") ?? ""
+  );
+}
+
+function certain(message: string, remedy: string): Repository {
+  return { message, remedy, isCertain: true };
+}
+
+function uncertain(message: string, remedy: string): Repository {
+  return { message, remedy, isCertain: false };
+}

@@ -1,0 +1,63 @@
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { looksLikeSecret, shown } from "../lib/literal-secrets.ts";
+
+/** Whether a repository is named by URL (`https://…`, `ssh://…`, `git@host:path`), not by a path. */
+export function isRepoUrl(repo: string): boolean {
+  return /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(repo) || /^[^/\s:]+@[^/\s:]+:/.test(repo) || /^[a-z]+::/.test(repo);
+}
+
+/** A path as a person writes it, made absolute; URLs stay as they are. */
+export function absoluteRepo(repo: string, { folder, home = homedir() }: { folder: string; home?: string }): string {
+  if (isRepoUrl(repo)) return repo;
+  if (repo === "~" || repo.startsWith("~/")) return join(home, repo.slice(1));
+  return isAbsolute(repo) ? join(repo) : resolve(folder, repo);
+}
+
+/** A path as a person writes it, made absolute, without a `/` at its end. */
+export function absolutePath(path: string, { folder, home }: { folder: string; home: string }): string {
+  return resolve(folder, path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path);
+}
+
+const transports = new Set(["https:", "http:", "ssh:", "git:", "file:", "git+ssh:"]);
+
+/** What is wrong with a repository's URL, before anybody is asked; undefined: nothing. Shows no credential. */
+export function urlFault(repo: string): { message: string; remedy: string } | undefined {
+  if (repo.startsWith("-")) return { message: `${shown(repo)} is no repository`, remedy: "write a path or a URL" };
+  if (!repo.includes("://")) {
+    if (!/^[a-z]+::/.test(repo)) return undefined;
+    return { message: "git's remote helpers are not allowed here", remedy: "write an https:// or ssh:// URL" };
+  }
+  const url = URL.parse(repo);
+  if (url === null || !transports.has(url.protocol)) {
+    return { message: "is no URL that git can clone from", remedy: "write an https:// or ssh:// URL, or a path" };
+  }
+  if (url.password !== "" || looksLikeSecret(repo)) {
+    return {
+      message: "the URL holds a credential, which would reach the stack's state and process lists",
+      remedy: `write ${withoutCredential(url)} and give git the credential: git credential approve, or gh auth login`,
+    };
+  }
+  return undefined;
+}
+
+/** For messages: a repository without whatever might be a credential. */
+export function shownRepo(repo: string): string {
+  const url = repo.includes("://") ? URL.parse(repo) : null;
+  return url === null ? repo : withoutCredential(url);
+}
+
+function withoutCredential(url: URL): string {
+  const name = url.protocol === "ssh:" && !looksLikeSecret(url.username) ? url.username : "";
+  return `${url.protocol}//${name === "" ? "" : `${name}@`}${url.host}${looksLikeSecret(url.pathname) ? "/…" : url.pathname}`;
+}
+
+/** Names that git refuses (git-check-ref-format), and those that another program would read as an option. */
+export function isBranchName(branch: string): boolean {
+  return (
+    branch !== "" &&
+    !/[\x00-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|^[-/.]|[/.]$|\/\.|\.lock(\/|$)/.test(branch) &&
+    branch !== "@" &&
+    branch !== "HEAD"
+  );
+}

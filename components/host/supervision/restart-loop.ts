@@ -1,0 +1,50 @@
+import { spawn } from "node:child_process";
+import { existsSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { upCommand } from "../../lib/own-commands.ts";
+import { readTextIfAny } from "../files.ts";
+import type { Daemon } from "./daemon.ts";
+import { runProgram, type Supervisor } from "./supervisor.ts";
+
+const script = join(dirname(fileURLToPath(import.meta.url)), "restart-loop.sh");
+
+/** A shell loop of its own session, for machines without a service manager: it does not survive a restart of them. */
+export const restartLoop: Supervisor = {
+  name: "a restart loop",
+  isUsable: async () => true,
+  isInstalled: (daemon) => existsSync(pidPath(daemon)),
+  async start(daemon) {
+    const args = [script, daemon.folder, ...daemon.command];
+    const child = spawn("/bin/sh", args, { cwd: "/", env: daemon.env, stdio: "ignore", detached: true });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", reject);
+    });
+    child.unref();
+  },
+  async stop(daemon) {
+    const pid = Number(readTextIfAny(pidPath(daemon)));
+    if (pid > 0 && (await isLoop(pid, daemon))) end(pid);
+    rmSync(pidPath(daemon), { force: true });
+  },
+  bootInstructions: () => `after a restart of this machine, start it with: ${upCommand()} (it shows there as drift)`,
+};
+
+function pidPath({ folder }: Daemon): string {
+  return join(folder, "supervisor.pid");
+}
+
+/** Since it was written down, the pid may have gone to another process. */
+async function isLoop(pid: number, daemon: Daemon): Promise<boolean> {
+  const { output } = await runProgram("ps", ["-ww", "-o", "args=", "-p", String(pid)]);
+  return output.includes(`restart-loop.sh ${daemon.folder} `);
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    // It ended just now.
+  }
+}

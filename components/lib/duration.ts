@@ -1,0 +1,13 @@
+import { durationPattern } from "../fleet/options/values.ts";
+
+const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+
+/**
+ * A duration as the fleet file has it (`"7d"`, `"12h"`), in seconds.
+ * @throws RangeError when the text is none
+ */
+export function durationSeconds(duration: string): number {
+  const unit = unitSeconds[duration.slice(-1)];
+  if (unit === undefined || !durationPattern.test(duration)) throw new RangeError("not a duration");
+  return Number(duration.slice(0, -1)) * unit;
+}

@@ -1,0 +1,99 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as z from "zod/mini";
+import { scriptCommand } from "../command.ts";
+import { drifted } from "../drift.ts";
+import { type PersonIdentity, personEnvironment, personIdentity, portableSettings } from "./identity.ts";
+import { runsVolumeName, stackSecretName } from "./names.ts";
+import type { ModalSite } from "./observe.ts";
+import type { ModalToken } from "./token.ts";
+
+export interface ModalHomeArgs {
+  readonly stack: string;
+  /** What the deployed functions act with; undefined: it is not known here, and stays as it is. */
+  readonly token: pulumi.Input<ModalToken> | undefined;
+  /** undefined: Modal could not be asked, so nothing is known to have drifted. */
+  readonly site: ModalSite | undefined;
+  /** mngr_profile of the fleet. */
+  readonly mngrProfile?: string | undefined;
+  /** What agents commit as; undefined: what git says where the first `up` runs. */
+  readonly gitName?: string | undefined;
+  readonly gitEmail?: string | undefined;
+}
+
+/** What the script prints. */
+const output = z.object({ environment: z.string(), userId: z.string(), prefix: z.string() });
+
+/**
+ * What all of a stack's apps on Modal share: the environment, two volumes, the Secret with the token and the person's
+ * mngr identity, and the public keys of the person's machines. `pulumi destroy` removes the Secret, and keeps the
+ * volumes.
+ */
+export class ModalHome extends pulumi.ComponentResource {
+  /** mngr's own environment, in which all of the stack stands. */
+  readonly environment: pulumi.Output<string>;
+  readonly userId: pulumi.Output<string>;
+  readonly prefix: pulumi.Output<string>;
+  readonly command: pulumi.Resource;
+
+  constructor(name: string, args: ModalHomeArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("changelings:modal:ModalHome", name, {}, opts);
+    const { stack, token, site, mngrProfile } = args;
+    const person = personIdentity(process.env, { profile: mngrProfile });
+    // Neither another machine nor a pipeline shows a change: what only this one knows is stated by it alone.
+    const settings = speaksForThePerson(site, person) ? portableSettings(person) : "";
+    const unknownHere = [
+      ...(token === undefined ? ["CHANGELINGS_MODAL_TOKEN_ID", "CHANGELINGS_MODAL_TOKEN_SECRET"] : []),
+      ...(settings === "" ? ["CHANGELINGS_MNGR_SETTINGS"] : []),
+    ];
+    const command = scriptCommand(
+      name,
+      {
+        script: "modal-home",
+        environment: {
+          STACK: stack,
+          MNGR_PROFILE: mngrProfile,
+          GIT_NAME: args.gitName,
+          GIT_EMAIL: args.gitEmail,
+        },
+        secretEnvironment: {
+          ...(token === undefined ? {} : tokenVariables(token)),
+          ...(settings === "" ? {} : { CHANGELINGS_MNGR_SETTINGS: settings }),
+        },
+        drift: drifted(homeDrift(stack, site)),
+      },
+      { parent: this, ignoreChanges: unknownHere.map((variable) => `environment.${variable}`) },
+    );
+    this.command = command;
+    // What is live is known before anything runs: so a new token shows as a change of this alone.
+    const known = site?.identity;
+    const made =
+      known === undefined
+        ? pulumi.unsecret(command.stdout).apply((line) => output.parse(JSON.parse(line)))
+        : pulumi.output(known);
+    this.environment = made.environment;
+    this.userId = made.userId;
+    this.prefix = made.prefix;
+    this.registerOutputs({ environment: this.environment });
+  }
+}
+
+/** A machine with another identity, or none, has no settings of the person's. */
+function speaksForThePerson(site: ModalSite | undefined, person: PersonIdentity): boolean {
+  if (site === undefined) return false;
+  return site.environment === undefined || site.environment === personEnvironment(person);
+}
+
+function tokenVariables(token: pulumi.Input<ModalToken>): Record<string, pulumi.Output<string>> {
+  const { id, secret } = pulumi.output(token);
+  return { CHANGELINGS_MODAL_TOKEN_ID: id, CHANGELINGS_MODAL_TOKEN_SECRET: secret };
+}
+
+/** How what is live differs from what every app needs, in words; undefined when it does not, or nobody knows. */
+export function homeDrift(stack: string, site: ModalSite | undefined): string | undefined {
+  if (site === undefined) return undefined;
+  if (site.environment === undefined) return "its home volume is missing";
+  if (site.identity === undefined) return "its identity is missing on its home volume";
+  if (!site.volumes.has(runsVolumeName(stack))) return "its volume of run records is missing";
+  if (!site.secrets.has(stackSecretName(stack))) return "its Modal Secret is missing";
+  return undefined;
+}

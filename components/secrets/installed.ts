@@ -1,0 +1,57 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { readJson } from "../host/files.ts";
+import type { InstallationPaths } from "../host/installation-paths.ts";
+import { installedDrift, writeInstalled } from "../host/installed-file.ts";
+import { canonicalJson } from "../lib/json.ts";
+import { upCommand } from "../lib/own-commands.ts";
+
+/** Values of one changeling's secrets, by the name of their variable. */
+const secretsFile = z.strictObject({ digest: z.string(), values: z.record(z.string(), z.string()) });
+
+export function secretsPath(paths: InstallationPaths, name: string): string {
+  return join(paths.secrets, `${name}.json`);
+}
+
+export function writeSecrets(paths: InstallationPaths, name: string, values: Record<string, string>): void {
+  writeInstalled(secretsPath(paths, name), { digest: digestOfValues(values), values });
+}
+
+/**
+ * How installed secrets differ from what was installed, in words; undefined when they do not.
+ *
+ * @param stated what the stack's state says was installed, as JSON; undefined: not known
+ */
+export function secretsDrift(paths: InstallationPaths, name: string, stated: unknown): string | undefined {
+  return installedDrift(secretsPath(paths, name), "secrets file", (content) => {
+    const parsed = secretsFile.safeParse(content);
+    if (!parsed.success || parsed.data.digest !== digestOfValues(parsed.data.values)) return false;
+    return typeof stated !== "string" || canonicalJson(parsed.data.values) === canonicalJson(JSON.parse(stated));
+  });
+}
+
+/**
+ * The values of a changeling's secrets, by the names of their variables; none when it has none.
+ * @throws when the file is not one; the error says nothing of what is in it
+ */
+export function readSecrets(paths: InstallationPaths, name: string): Readonly<Record<string, string>> {
+  const path = secretsPath(paths, name);
+  const parsed = secretsFile.safeParse(contentOf(path) ?? { digest: "", values: {} });
+  if (!parsed.success) throw new Error(`${path} is not a secrets file; mend it with: ${upCommand()}`);
+  return parsed.data.values;
+}
+
+/** JSON.parse quotes what it chokes on: here that is a secret. */
+function contentOf(path: string): unknown {
+  try {
+    return readJson(path);
+  } catch {
+    return "";
+  }
+}
+
+/** Salted by nothing: the file beside it holds the values themselves. */
+function digestOfValues(values: Record<string, string>): string {
+  return createHash("sha256").update(canonicalJson(values)).digest("hex");
+}

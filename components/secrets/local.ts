@@ -1,0 +1,60 @@
+import * as pulumi from "@pulumi/pulumi";
+import { withAlias } from "../alias.ts";
+import { scriptCommand } from "../command.ts";
+import { drifted } from "../drift.ts";
+import { mostBytes } from "../fleet/sizes.ts";
+import { installationPaths } from "../host/installation-paths.ts";
+import { installedUnder } from "../host/installed-file.ts";
+import { claimedInstallation, statedEnvironment } from "../stack/installation.ts";
+import { secretsDrift, secretsPath } from "./installed.ts";
+
+export interface LocalSecretsArgs {
+  readonly name: string;
+  readonly renamedFrom: string | undefined;
+  readonly installation: string;
+  /** By the name of their variable. */
+  readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+/**
+ * A program's environment takes no longer string: the Command's, and the agent's.
+ *
+ * @param values of the changeling's secrets, as JSON @throws pulumi.RunError when they are too long
+ */
+export function checkedSize(name: string, values: string): string {
+  const bytes = Buffer.byteLength(values);
+  if (bytes <= mostBytes) return values;
+  throw new pulumi.RunError(
+    `the secrets of ${name} are ${bytes} bytes long together, as JSON, and may be ${mostBytes}; ` +
+      "give it a secret by which it fetches what is that long",
+  );
+}
+
+/** Components whose secrets stand on this machine. */
+const kinds = ["changelings:cron:CronChangeling", "changelings:web:WebChangeling"];
+
+/**
+ * The secrets of a changeling on this machine: their own resource, so that a rotated one touches nothing else.
+ *
+ * @returns none for a changeling without secrets
+ */
+export function localSecrets(parent: pulumi.Resource, args: LocalSecretsArgs): pulumi.Resource[] {
+  const { name, renamedFrom, installation, secretValues } = args;
+  const names = Object.keys(secretValues).sort();
+  if (names.length === 0) return [];
+  const environment = {
+    NAME: name,
+    INSTALLATION: claimedInstallation(),
+    SECRETS: names.join(", "),
+    RENAMED_FROM: renamedFrom,
+  };
+  const paths = installationPaths(installation);
+  const installedName = installedUnder((each) => secretsPath(paths, each), { name, renamedFrom });
+  const { VALUES: stated } = statedEnvironment(`${installedName}-secrets`) ?? {};
+  const drift = drifted(secretsDrift(paths, installedName, stated));
+  const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues).apply((values) => checkedSize(name, values)) };
+  // A changeling that becomes another kind keeps its file: the one kind would remove what the other has just written.
+  const aliases = kinds.map((type) => ({ parent: pulumi.createUrn(name, type) }));
+  const opts = withAlias({ parent, aliases }, renamedFrom && `${renamedFrom}-secrets`);
+  return [scriptCommand(`${name}-secrets`, { script: "local-secrets", environment, secretEnvironment, drift }, opts)];
+}

@@ -1,0 +1,211 @@
+import { type GitAnswer, git, inParallel } from "../git/ask-git.ts";
+import { branchFault, reason } from "../git/refs.ts";
+import { isRepoUrl, shownRepo } from "../git/repo-name.ts";
+import { type Environment, localSeconds, type Problem, remoteOf, unreadable } from "../git/source-remote.ts";
+import { quoted } from "../lib/shell-command.ts";
+
+/** How long a remote may take to answer. */
+const remoteSeconds = 25;
+/** Subjects are shown in previews. */
+const longestSubject = 100;
+
+/** A branch as `image = "pinned"` finds it when the program runs. */
+export interface Tip {
+  /** 40 hexadecimal digits. */
+  readonly commit: string;
+  /** First line of its message, or what is shown of it; undefined where the commit itself was not seen. */
+  readonly subject: string | undefined;
+  /** Whether the branch's work tree holds changes that are in no commit. */
+  readonly isDirty: boolean;
+  /** How many of its commits are not on the remote, as far as is known; undefined: there is no telling. */
+  readonly unpushed: number | undefined;
+  /** What the local repository calls its remote; undefined for a repository that is named by URL, or has none. */
+  readonly remote: string | undefined;
+}
+
+export interface Branch {
+  /** Absolute path or URL. */
+  readonly repo: string;
+  readonly branch: string;
+}
+
+export interface TipLook {
+  readonly environment: Environment;
+  /** Whether the remotes of local repositories are asked; else what the last fetch or push saw counts. URLs are asked always. */
+  readonly checkRemotes: boolean;
+  /** What git gets to log in with. @param url what it talks to @param repo the one of `Branch` that this is for */
+  readonly credentials?: (url: string, repo: string) => Record<string, string>;
+}
+
+/**
+ * Looks at each repository once, all at the same time, whatever the number of changelings.
+ *
+ * @returns the tip of a branch that was asked for, or why there is none
+ */
+export async function tipsOf(
+  wanted: Iterable<Branch>,
+  look: TipLook,
+): Promise<(of: Branch) => Tip | Problem | undefined> {
+  const branches = new Map<string, Set<string>>();
+  for (const { repo, branch } of wanted) branches.set(repo, (branches.get(repo) ?? new Set()).add(branch));
+  const tips = new Map<string, ReadonlyMap<string, Tip | Problem>>();
+  await inParallel(branches, 8, async ([repo, names]) => {
+    tips.set(repo, await (isRepoUrl(repo) ? remoteTips(repo, names, look) : localTips(repo, names, look)));
+  });
+  return ({ repo, branch }) => tips.get(repo)?.get(branch);
+}
+
+type Tips = ReadonlyMap<string, Tip | Problem>;
+
+async function remoteTips(url: string, names: ReadonlySet<string>, look: TipLook): Promise<Tips> {
+  const heads = await headsOf(url, ["ls-remote", "--heads", "--", url], look, url);
+  return mapped(names, (branch) => {
+    if ("message" in heads) return heads;
+    const commit = heads.get(branch);
+    if (commit === undefined) return missing(branch, new Set(heads.keys()));
+    return { commit, subject: undefined, isDirty: false, unpushed: 0, remote: undefined };
+  });
+}
+
+/** Commits by branch. */
+async function headsOf(
+  url: string,
+  args: readonly string[],
+  { environment, credentials = () => ({}) }: TipLook,
+  repo: string,
+): Promise<ReadonlyMap<string, string> | Problem> {
+  const answer = await git(args, environment, remoteSeconds, credentials(url, repo));
+  if (answer.code !== 0) return unanswered(url, answer);
+  const lines = answer.stdout.split("\n").map((line) => /^([0-9a-f]{40})\trefs\/heads\/(.+)$/.exec(line));
+  return new Map(lines.flatMap((line) => (line?.[1] && line[2] ? [[line[2], line[1]] as const] : [])));
+}
+
+function unanswered(url: string, { code, stderr, isLate }: GitAnswer): Problem {
+  if (code === undefined && !isLate) return unreadable(url, { code, stderr, isLate, stdout: "" });
+  const why = isLate ? `no answer within ${remoteSeconds} s` : reason(stderr);
+  return {
+    message: `${shownRepo(url)} can't be asked for its commits: ${why}`,
+    remedy: `see what this says: git ls-remote ${quoted(shownRepo(url))}`,
+  };
+}
+
+interface Ref {
+  readonly commit: string;
+  readonly isCheckedOut: boolean;
+  readonly subject: string;
+}
+
+async function localTips(repo: string, names: ReadonlySet<string>, look: TipLook): Promise<Tips> {
+  const { environment } = look;
+  const inRepo = (...args: string[]) => git(["-C", repo, ...args], environment, localSeconds);
+  const scopes = [...names].flatMap((name) => [`refs/heads/${name}`, `refs/remotes/*/${name}`]);
+  const format = "%(objectname) %(refname) %(HEAD)%(contents:subject)";
+  const [listed, status] = await Promise.all([
+    inRepo("for-each-ref", `--format=${format}`, ...scopes),
+    inRepo("status", "--porcelain"),
+  ]);
+  if (listed.code !== 0) return mapped(names, () => unreadable(repo, listed));
+  const refs = new Map<string, Ref>();
+  for (const line of listed.stdout.split("\n")) {
+    const [, commit, name, head, subject] = /^([0-9a-f]{40}) (\S+) ([* ])(.*)$/.exec(line) ?? [];
+    if (commit !== undefined && name !== undefined)
+      refs.set(name, { commit, isCheckedOut: head === "*", subject: subject ?? "" });
+  }
+  // A bare repository has no status.
+  const isDirty = status.code === 0 && status.stdout !== "";
+  const asked = new Map<string, Promise<ReadonlyMap<string, string> | Problem>>();
+  const tips = new Map<string, Tip | Problem>();
+  await inParallel(names, 8, async (branch) => {
+    const remote = await remoteOf({ repo, branch }, environment);
+    const name = "message" in remote ? undefined : remote.name;
+    const ref = refs.get(`refs/heads/${branch}`) ?? refs.get(`refs/remotes/${name}/${branch}`);
+    if (ref === undefined) {
+      tips.set(branch, missing(branch, new Set()));
+      return;
+    }
+    tips.set(branch, {
+      commit: ref.commit,
+      subject: ref.subject.slice(0, longestSubject),
+      isDirty: ref.isCheckedOut && isDirty,
+      unpushed: await unpushed(ref.commit, branch, "message" in remote ? undefined : remote),
+      remote: name,
+    });
+  });
+  return tips;
+
+  async function unpushed(
+    commit: string,
+    branch: string,
+    remote: { url: string; name: string | undefined } | undefined,
+  ) {
+    if (remote?.name === undefined) return undefined;
+    const { name, url } = remote;
+    const seen = [`--remotes=${name}`];
+    if (!look.checkRemotes) return count(commit, seen);
+    const ask = asked.get(name) ?? headsOf(url, ["-C", repo, "ls-remote", "--heads", "--", name], look, repo);
+    asked.set(name, ask);
+    const heads = await ask;
+    if ("message" in heads) return undefined;
+    if ([...heads.values()].includes(commit)) return 0;
+    // What was pushed there since the last fetch is not known here, and may well be upon the commit.
+    const now = heads.get(branch);
+    const hasMoved = now !== undefined && now !== refs.get(`refs/remotes/${name}/${branch}`)?.commit;
+    return count(commit, hasMoved ? [...seen, now] : [...heads.values()]);
+  }
+
+  async function count(commit: string, without: readonly string[]): Promise<number | undefined> {
+    const answer = await inRepo("rev-list", "--count", "--ignore-missing", commit, "--not", ...without);
+    return answer.code === 0 ? Number(answer.stdout) : undefined;
+  }
+}
+
+function missing(branch: string, branches: ReadonlySet<string>): Problem {
+  const fault = branches.size === 0 ? undefined : branchFault(branch, branches);
+  return fault ?? { message: `the repository has no branch "${branch}"`, remedy: "make the branch, or name another" };
+}
+
+function mapped<Value>(names: ReadonlySet<string>, of: (name: string) => Value): ReadonlyMap<string, Value> {
+  return new Map([...names].map((name) => [name, of(name)]));
+}
+
+/** Whether a tip may be pinned, in words. Errors keep it from being pinned; warnings don't. */
+export function pinProblems(
+  { repo, branch }: Branch,
+  tip: Tip,
+  { allowUnpushed }: { readonly allowUnpushed: boolean },
+): (Problem & { readonly severity: "error" | "warning" })[] {
+  const allow = "or write allow_unpushed = true";
+  const found: (Problem & { severity: "error" | "warning" })[] = [];
+  if (tip.isDirty) {
+    const message = `${repo} has changes that are in no commit, and the pinned tarball is made of commits`;
+    const remedy = `commit them, or put them aside: git -C ${quoted(repo)} stash --include-untracked`;
+    found.push({
+      message,
+      remedy: allowUnpushed ? remedy : `${remedy}; ${allow}`,
+      severity: allowUnpushed ? "warning" : "error",
+    });
+  }
+  if (allowUnpushed || tip.unpushed === 0) return found;
+  const push = `git -C ${quoted(repo)} push ${quoted(tip.remote ?? "origin")} ${quoted(branch)}`;
+  if (tip.unpushed === undefined) {
+    const message = `whether the remote of ${repo} has the tip of ${branch} is not known`;
+    return [...found, { message, remedy: `see what this says: ${push}`, severity: "warning" }];
+  }
+  const many = tip.unpushed === 1 ? "a commit" : `${tip.unpushed} commits`;
+  const message = `${branch} of ${repo} has ${many} that ${tip.remote ?? "the remote"} has not`;
+  return [...found, { message, remedy: `push: ${push}; ${allow}`, severity: "error" }];
+}
+
+/**
+ * How many commits a branch has gained from one pinned commit to another.
+ *
+ * @returns undefined where that can't be told: for a URL, or when the repository has one of them no more
+ */
+export async function commitsBetween(
+  { repo, from, to }: { readonly repo: string; readonly from: string; readonly to: string },
+  environment: Environment,
+): Promise<number | undefined> {
+  if (isRepoUrl(repo)) return undefined;
+  const { code, stdout } = await git(["-C", repo, "rev-list", "--count", to, "--not", from], environment, localSeconds);
+  return code === 0 ? Number(stdout) : undefined;
+}

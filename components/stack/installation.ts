@@ -1,0 +1,188 @@
+import { hostname } from "node:os";
+import * as pulumi from "@pulumi/pulumi";
+import * as z from "zod/mini";
+import { installations, readClaim, writeClaim } from "../host/claims.ts";
+import { type Choice, chooseInstallation, unclaimedIds } from "../host/installation.ts";
+import { installationPaths } from "../host/installation-paths.ts";
+import {
+  canonicalBackend,
+  currentBackend,
+  fullName,
+  identityInWords,
+  isSameStack,
+  type StackIdentity,
+} from "../host/stack-identity.ts";
+import { perRun } from "./per-run.ts";
+import { holdsInstallation, type StackState, stackState } from "./state.ts";
+
+/** The installation of this run's stack: found on this machine at once, confirmed by the stack's state soon after. */
+const found = perRun(() => {
+  const identity = thisStack();
+  const here = choose(identity, undefined).id;
+  const known: Found = { here, confirmed: undefined, confirming: undefined, commands: undefined };
+  return known;
+});
+
+interface Found {
+  readonly here: string;
+  confirmed: string | undefined;
+  confirming: Promise<string> | undefined;
+  commands: StackState["commands"] | undefined;
+}
+
+/** The state of this run's stack before it; read once. */
+const readState = perRun((): Promise<StackState> => {
+  const identity = thisStack();
+  // A backend without organizations looks below its current project by itself, and some take no full name.
+  const name = identity.organization === "organization" ? identity.stack : fullName(identity);
+  return stackState(name).then(
+    (state) => state ?? { installations: [], namesOnModal: [], otherStacks: [], commands: [] },
+  );
+});
+
+/**
+ * The id of the installation that the running program's stack is: as far as this machine tells, until
+ * `confirmedInstallation` has looked into the stack's state.
+ */
+export function thisInstallation(): string {
+  const { here, confirmed } = found();
+  return confirmed ?? here;
+}
+
+/**
+ * The id of the installation that the running program's stack is.
+ *
+ * @throws pulumi.RunError when it is another stack's, or the stack has two on this machine: everything would fire twice
+ */
+export function confirmedInstallation(): Promise<string> {
+  const known = found();
+  known.confirming ??= confirm().then((id) => {
+    known.confirmed = id;
+    return id;
+  });
+  return known.confirming;
+}
+
+/**
+ * The environment that a Command of this stack was applied with last, by the resource's name: what is installed on this
+ * machine is held against it.
+ *
+ * @returns undefined when there is none, and before `confirmedInstallation` has looked
+ */
+export function statedEnvironment(name: string): Readonly<Record<string, unknown>> | undefined {
+  return found().commands?.find(({ urn }) => urn.endsWith(`::${name}`))?.environment;
+}
+
+async function confirm(): Promise<string> {
+  const identity = thisStack();
+  const { installations: inState, otherStacks, commands } = await readState();
+  found().commands = commands;
+  if (otherStacks.length > 0) {
+    const { stack } = identity;
+    throw new pulumi.RunError(
+      `the state of this stack, ${stack}, was imported by force: its resources are ${otherStacks.join("'s, ")}'s. They would be made anew, and then what was made would be removed with the old ones. In the exported file, write urn:pulumi:${stack}:: for urn:pulumi:${otherStacks[0]}::, and import it again: npm run pulumi -- stack import --file FILE`,
+    );
+  }
+  const choice = choose(identity, inState);
+  const { id, rival, others } = choice;
+  if (rival !== undefined) {
+    if (await isHeldBy(rival, identity, id)) throw new pulumi.RunError(refusalOf(choice, rival, identity));
+    await pulumi.log.info(`This stack takes over the installation ${id}, which was ${identityInWords(rival)}.`);
+  }
+  if (others.length > 0) {
+    const remedy = others.map((other) => `npm run changeling -- discard ${other}`).join("\n");
+    throw new pulumi.RunError(
+      `this stack's state names the installation ${id}, but ${others.join(", ")} on this machine is this stack's too, and would fire beside it; remove it first (its agents' data stays):\n${remedy}`,
+    );
+  }
+  const elsewhere = hostElsewhere(id, commands);
+  if (elsewhere !== undefined) {
+    const message = `the scheduler of this stack was started on another machine, ${elsewhere}, and may run there: with one here too, everything would fire twice. To move it, end it there (or: changeling discard ${id}), then here: npm run changeling -- adopt --stack ${fullName(identity)}`;
+    if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
+    await pulumi.log.warn(message);
+  }
+  return id;
+}
+
+const schedulerOutput = z.object({ host: z.string(), machine: z.optional(z.string()) });
+
+/** The host name of the machine that the state says the scheduler is on, when that is not this one. */
+function hostElsewhere(id: string, commands: StackState["commands"]): string | undefined {
+  const scheduler = commands.find(({ urn }) => urn.endsWith("$command:local:Command::scheduler"));
+  const found = schedulerOutput.safeParse(parsed(scheduler?.stdout)).data;
+  const claim = readClaim(installationPaths(id));
+  if (found === undefined || found.host === hostname() || claim?.isAdopted === true) return undefined;
+  return found.machine !== undefined && found.machine === claim?.machine ? undefined : found.host;
+}
+
+function parsed(json: string | undefined): unknown {
+  try {
+    return json === undefined ? undefined : JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The same, for what keeps something on this machine: an update writes down whose it is, before it touches anything.
+ *
+ * @throws as `confirmedInstallation`
+ */
+export const claimedInstallation = perRun(async (): Promise<string> => {
+  const id = await confirmedInstallation();
+  if (!pulumi.runtime.isDryRun()) writeClaim(installationPaths(id), thisStack());
+  return id;
+});
+
+/**
+ * The name that this stack's things on Modal are found by: Pulumi's own.
+ *
+ * @throws pulumi.RunError when it was renamed: under the old name they would go on firing
+ */
+export async function nameOnModal(): Promise<string> {
+  const name = pulumi.getStack();
+  const others = (await readState()).namesOnModal.filter((each) => each !== name);
+  if (others.length === 0) return name;
+  throw new pulumi.RunError(
+    `this stack is named ${name}, but what it has on Modal is found by the name ${others.join(", ")} and would go on firing. Name it so again: npm run pulumi -- stack rename ${others[0]}
+For another name, destroy it first, rename it, and then: npm run pulumi -- up`,
+  );
+}
+
+function thisStack(): StackIdentity {
+  return {
+    backend: canonicalBackend(backendHere()),
+    organization: pulumi.getOrganization(),
+    project: pulumi.getProject(),
+    stack: pulumi.getStack(),
+  };
+}
+
+function backendHere(): string {
+  return currentBackend(process.env, undefined, process.cwd());
+}
+
+function choose(identity: StackIdentity, inState: readonly string[] | undefined): Choice {
+  const spellings = [backendHere(), currentBackend()];
+  return chooseInstallation(identity, {
+    installed: installations(),
+    inState,
+    unclaimed: unclaimedIds(identity, spellings),
+  });
+}
+
+/** Whether another stack has the installation: one that is gone was renamed or moved. */
+async function isHeldBy(rival: StackIdentity, identity: StackIdentity, installation: string): Promise<boolean> {
+  const isHeld = holdsInstallation(rival, installation);
+  if (isHeld !== undefined) return isHeld;
+  // Another backend can't be asked from here.
+  if (rival.backend !== identity.backend) return true;
+  return (await stackState(fullName(rival)))?.installations.includes(installation) ?? false;
+}
+
+function refusalOf({ id }: Choice, rival: StackIdentity, identity: StackIdentity): string {
+  const wasMoved = isSameStack({ ...rival, backend: identity.backend }, identity) ? "moved" : "renamed";
+  return `this stack's state names the installation ${id}, which on this machine belongs to the stack ${identityInWords(rival)}. Two stacks of one installation would fire everything twice, and one would remove the other's changelings.
+If that stack was ${wasMoved} and is this one now: npm run changeling -- adopt --stack ${fullName(identity)}
+If this one is a copy of it, don't destroy it; drop its state: npm run pulumi -- stack rm --force ${fullName(identity)}`;
+}

@@ -1,0 +1,38 @@
+import { isLive } from "../../mngr/agent-state.ts";
+import type { Agent } from "../../mngr/client.ts";
+import { listedAgent } from "./listed-agent.ts";
+import type { WebRecord } from "./record.ts";
+import { digestOfSpec, type WebSpec } from "./spec.ts";
+
+/** How a web agent differs from what the last `pulumi up` left. */
+
+/** One of which mngr can't tell is taken to run. */
+export function isRunning(agent: Agent | undefined): boolean {
+  return agent !== undefined && isLive(agent.state) !== false;
+}
+
+/** Whether an agent is what the spec says, and nothing of an update is left to be done. */
+export function isAsApplied(spec: WebSpec, { applied, merged }: WebRecord, agent: Agent): boolean {
+  if (applied === undefined || merged !== undefined) return false;
+  const digest = digestOfSpec(spec);
+  return digest === digestOfSpec(applied) && digest === agent.labels["changeling_digest"];
+}
+
+/**
+ * In words; undefined when it does not.
+ *
+ * @param record undefined: there is none
+ * @param agents undefined: mngr could not tell
+ */
+export function webDrift(record: WebRecord | undefined, agents: readonly Agent[] | undefined): string | undefined {
+  if (record === undefined || record.removed === true) return "its record is missing";
+  const { applied } = record;
+  // It never came up: the engine knows of nothing that it could differ from.
+  if (applied === undefined || agents === undefined) return undefined;
+  const agent = listedAgent(record, agents);
+  if (!applied.enabled) return isRunning(agent) ? "its agent was started by hand" : undefined;
+  if (agent === undefined) return "its agent is gone";
+  if (agent.state === "STOPPED") return "its agent was stopped";
+  if (!isRunning(agent)) return `its agent died (${agent.state})`;
+  return agent.labels["changeling_digest"] === digestOfSpec(applied) ? undefined : "it was redeployed by hand";
+}

@@ -1,0 +1,10 @@
+import type { Agent } from "../../mngr/client.ts";
+
+/** ISO 8601, UTC: when a person or the agent last said or did something; undefined: never, or the agent reports none. */
+export function lastActivityOf(
+  agent: Pick<Agent, "agent_activity_time" | "user_activity_time"> | undefined,
+): string | undefined {
+  const times = [agent?.agent_activity_time, agent?.user_activity_time];
+  const dates = times.flatMap((time) => (time ? [Date.parse(time)] : [])).filter((time) => !Number.isNaN(time));
+  return dates.length === 0 ? undefined : new Date(Math.max(...dates)).toISOString();
+}

@@ -1,0 +1,208 @@
+import { parse, stringify, type TomlTable } from "smol-toml";
+import * as z from "zod/mini";
+import { commitOf, type Git } from "../../git/git.ts";
+import type { WebSpec } from "./spec.ts";
+
+/**
+ * What an agent's repository says of its agent. mngr would run commands on this machine that stand in there, and hand
+ * files of this machine to the agent: so mngr is never shown the repository's settings, but what is accepted of them.
+ * They are read from a commit, in which a symbolic link leads nowhere.
+ */
+
+const template = "entrypoint";
+/** In the order in which mngr merges them. */
+const settingsFiles = [".mngr/settings.toml", ".mngr/settings.local.toml"] as const;
+/** Spec 001's name of the first. */
+const olderFile = ".mng/settings.toml";
+const mostBytes = 65_536;
+
+/** What mngr is told in place of the repository's settings. */
+export interface AgentSettings {
+  /** The files of a folder that mngr takes for the project's: texts by name. */
+  readonly files: Readonly<Record<string, string>>;
+  /** The create template to use; undefined: the repository has none. */
+  readonly template: string | undefined;
+}
+
+/**
+ * The settings that a commit of an agent's repository holds.
+ *
+ * @throws with every key that is not accepted, or when neither the repository nor the declaration says which agent it is
+ */
+export async function agentSettings(git: Git, commit: string, spec: WebSpec): Promise<AgentSettings> {
+  const found = await textsAt(git, commit, [...settingsFiles, olderFile]);
+  const at = (await commitOf(git, commit))?.slice(0, 12) ?? commit;
+  return settingsOf(found, spec, at);
+}
+
+/** @param texts by path; of a file that can't be used the reason @param at names the commit, for people */
+export function settingsOf(
+  texts: ReadonlyMap<string, string | { readonly unusable: string }>,
+  spec: Pick<WebSpec, "name" | "provider" | "source" | "agentType">,
+  at: string,
+): AgentSettings {
+  const wanted = texts.has(settingsFiles[0]) ? settingsFiles : [olderFile, settingsFiles[1]];
+  const faults: string[] = [];
+  const read = wanted.flatMap((file) => {
+    const text = texts.get(file);
+    if (text === undefined) return [];
+    const accepted = typeof text === "string" ? acceptedOf(text) : { faults: [text.unusable] };
+    faults.push(...accepted.faults.map((fault) => `${fault} in ${file}`));
+    return "settings" in accepted ? [{ file, settings: accepted.settings }] : [];
+  });
+  faults.push(
+    ...foreignTypes(
+      read.map(({ settings }) => settings),
+      spec,
+    ),
+  );
+  if (faults.length > 0) {
+    throw new Error(
+      `the repository of ${spec.name} (commit ${at}) has what an agent's repository may not set: ${faults.join("; ")}. ` +
+        "Remove it there and commit, or put it into your own mngr settings; what is accepted: docs/reference/web-agents.md",
+    );
+  }
+  const hasTemplate = read.some(({ settings }) => settings.create_templates?.[template] !== undefined);
+  if (!hasTemplate && spec.agentType === undefined) {
+    throw new Error(
+      `${spec.source} does not say which agent it is; write agent_type = "…" into the fleet file, or add to its ` +
+        `.mngr/settings.toml: [create_templates.${template}] with type = "…"`,
+    );
+  }
+  const files = read.map(({ file, settings }) => [
+    file === settingsFiles[1] ? "settings.local.toml" : "settings.toml",
+    stringify(settings),
+  ]);
+  return { files: Object.fromEntries(files), template: hasTemplate ? template : undefined };
+}
+
+async function textsAt(git: Git, commit: string, files: readonly string[]) {
+  const listed = await git.run(["ls-tree", "-z", "--long", "--full-tree", commit, "--", ...files]);
+  const texts = new Map<string, string | { unusable: string }>();
+  for (const entry of listed.split("\0")) {
+    const [, mode, kind, object = "", size, file] = /^(\d+) (\w+) ([0-9a-f]+) +(\d+|-)\t(.*)$/s.exec(entry) ?? [];
+    if (file === undefined) continue;
+    if (kind !== "blob" || mode === "120000") texts.set(file, { unusable: "something that is no regular file" });
+    else if (Number(size) > mostBytes) texts.set(file, { unusable: `more than ${mostBytes} bytes` });
+    else texts.set(file, await git.run(["cat-file", "blob", object]));
+  }
+  return texts;
+}
+
+const name = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/));
+/** By these `pulumi up` and its readers tell agents apart. */
+const isReserved = (label: string) => /^(CREATOR=|changeling)/i.test(label);
+const pairs = z.array(z.string().check(z.regex(/^[A-Za-z_][\w.-]*=/)));
+
+/** What is accepted, by key: what it must be. Nothing of it is run on this machine for an agent on one of its own. */
+const ofType = {
+  parent_type: name,
+  command: z.string(),
+  cli_args: z.union([z.string(), z.array(z.string())]),
+  env: pairs,
+} as const;
+const ofTemplate = {
+  type: name,
+  agent_type: name,
+  env: pairs,
+  label: pairs.check(z.refine((labels) => !labels.some(isReserved))),
+  /** Never: there is nobody to be connected. */
+  connect: z.boolean(),
+} as const;
+
+interface Settings extends TomlTable {
+  agent_types?: Record<string, TomlTable>;
+  create_templates?: Record<string, TomlTable>;
+}
+
+type Accepted = { readonly faults: readonly string[]; readonly settings?: Settings };
+
+function acceptedOf(text: string): Accepted {
+  let table: TomlTable;
+  try {
+    table = parse(text);
+  } catch (error) {
+    const [why = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    return { faults: [`what is no TOML (${why})`] };
+  }
+  const faults: string[] = [];
+  const settings: Settings = {};
+  for (const [key, value] of Object.entries(table)) {
+    if (key === "agent_types") settings.agent_types = namedTables(value, key, ofType, faults, () => true);
+    else if (key === "create_templates") {
+      const templates = namedTables(value, key, ofTemplate, faults, (each) => each === template);
+      settings.create_templates = Object.fromEntries(
+        Object.entries(templates).map(([each, { agent_type, connect, ...rest }]) => {
+          const type = rest["type"] ?? agent_type;
+          return [each, type === undefined ? rest : { ...rest, type }];
+        }),
+      );
+    } else faults.push(shown(key));
+  }
+  return { faults, settings };
+}
+
+function namedTables(
+  value: unknown,
+  path: string,
+  accepted: Readonly<Record<string, z.core.$ZodType>>,
+  faults: string[],
+  isWanted: (name: string) => boolean,
+): Record<string, TomlTable> {
+  if (!isTable(value)) {
+    faults.push(path);
+    return {};
+  }
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([each, table]) => {
+      const at = `${path}.${shown(each)}`;
+      if (!name.safeParse(each).success || !isWanted(each) || !isTable(table)) {
+        faults.push(at);
+        return [];
+      }
+      const kept = Object.entries(table).filter(([key, content]) => {
+        const schema = Object.hasOwn(accepted, key) ? accepted[key] : undefined;
+        const isFine = schema !== undefined && z.core.safeParse(schema, content).success;
+        if (!isFine) faults.push(`${at}.${shown(key)}`);
+        return isFine;
+      });
+      return [[each, Object.fromEntries(kept)]];
+    }),
+  );
+}
+
+function isTable(value: unknown): value is TomlTable {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+/** Keys are an agent's words, and shown on a terminal. */
+function shown(key: string): string {
+  return /^[\w-]{1,60}$/.test(key) ? key : JSON.stringify(key.slice(0, 60));
+}
+
+/**
+ * For an agent of some types, Claude's among them, mngr copies this machine's settings and logins to its machine. So a
+ * repository chooses none of these for an agent on a machine of its own: the fleet file does.
+ */
+function foreignTypes(
+  all: readonly Settings[],
+  { provider, agentType }: Pick<WebSpec, "provider" | "agentType">,
+): string[] {
+  if (provider === "local") return [];
+  const own = new Map<string, unknown>();
+  let type: unknown;
+  for (const settings of all) {
+    for (const [each, table] of Object.entries(settings.agent_types ?? {}))
+      own.set(each, table["parent_type"] ?? own.get(each));
+    type = settings.create_templates?.[template]?.["type"] ?? type;
+  }
+  const faults = [...own].flatMap(([each, parent]) =>
+    parent === "command" || (parent === undefined && each === agentType)
+      ? []
+      : [`agent_types.${each} without parent_type = "command" (of other types, your own login goes to its machine)`],
+  );
+  const isOwn = type === undefined || type === "command" || own.has(String(type));
+  if (isOwn || agentType !== undefined) return faults;
+  const remedy = `write agent_type = "${type}" into the fleet file if you trust it with your own login of that program`;
+  return [...faults, `create_templates.${template}.type = "${type}", which is no type of its own; ${remedy}`];
+}

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import * as z from "zod/mini";
+import { canonicalJson } from "../../lib/json.ts";
+
+/** A path that is copied into a changeling's repo. */
+const addedPath = z.strictObject({
+  /** Absolute. */
+  from: z.string(),
+  /** Relative to the repo. */
+  to: z.string(),
+});
+
+/** What a web agent is made of: what `pulumi up` applies, and what it goes back to when an update fails. */
+export const webSpec = z.strictObject({
+  /** The changeling's name, which is also mngr's name of the agent. */
+  name: z.string(),
+  /** What the fleet file says that it is for. */
+  description: z.optional(z.string()),
+  provider: z.enum(["local", "docker", "modal"]),
+  enabled: z.boolean(),
+  /** Git URL or absolute path; undefined: made from scratch. */
+  source: z.optional(z.string()),
+  branch: z.string(),
+  /** The source's commit that its repo holds, 40 hex digits; undefined: it was not known, or there is no source. */
+  commit: z.optional(z.string()),
+  /** Undefined: what the source's create template `entrypoint` says. */
+  agentType: z.optional(z.string()),
+  /** The fingerprint of a stock agent type's files. */
+  definition: z.optional(z.string()),
+  addPaths: z.array(addedPath),
+  /** The fingerprint of what `addPaths` copies. */
+  added: z.optional(z.string()),
+  env: z.record(z.string(), z.string()),
+  /** Names of the secrets that it gets. */
+  secrets: z.array(z.string()),
+  /** Absolute path, or a volume's name; undefined: a place of its own. */
+  data: z.optional(z.string()),
+  destroyData: z.boolean(),
+  /** Git remote that its commits are pushed to. */
+  remote: z.optional(z.string()),
+  memoryInGit: z.boolean(),
+  /** The text of `.changelings/settings.toml`. */
+  settings: z.optional(z.string()),
+  startTimeoutSeconds: z.number(),
+  agentArgs: z.array(z.string()),
+  buildArgs: z.array(z.string()),
+  /** The mngr profile that puts the agent aside; undefined: the person's own. */
+  mngrProfile: z.optional(z.string()),
+});
+
+export type WebSpec = z.infer<typeof webSpec>;
+
+/**
+ * Changes with all that the agent is started with: 16 hex digits, the agent's label `changeling_digest`. What only
+ * `pulumi up` heeds is not in it.
+ */
+export function digestOfSpec(spec: WebSpec): string {
+  const { description, enabled, destroyData, startTimeoutSeconds, remote, ...started } = spec;
+  return createHash("sha256").update(canonicalJson(started)).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,34 @@
+import { envFileText } from "../../mngr/env-file.ts";
+import type { WebSpec } from "./spec.ts";
+
+export interface AgentPlaces {
+  /** Absolute paths, there. */
+  readonly data: string;
+  readonly memory: string;
+}
+
+/**
+ * The text of an agent's env file.
+ *
+ * @param defaults what it gets when nothing else says so
+ * @param secrets values by the names of their variables
+ */
+export function agentVariables(
+  spec: WebSpec,
+  { data, memory }: AgentPlaces,
+  defaults: Readonly<Record<string, string>>,
+  secrets: Readonly<Record<string, string>>,
+): string {
+  const own = { ...spec.env, ...secrets };
+  const { GITHUB_TOKEN: token } = own;
+  const text = envFileText({
+    ...defaults,
+    ...(token === undefined ? {} : { GH_TOKEN: token }),
+    ...own,
+    CHANGELING_NAME: spec.name,
+    CHANGELING_DATA: data,
+    CHANGELING_MEMORY: memory,
+  });
+  // Spec 001's name of it. mngr's own is set before, and the shell that reads both expands it.
+  return `${text}MNG_AGENT_STATE_DIR="$MNGR_AGENT_STATE_DIR"\n`;
+}

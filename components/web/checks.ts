@@ -1,0 +1,82 @@
+import { branchFindings, type PlaceOf } from "../fleet/checks.ts";
+import { error, type Finding } from "../fleet/diagnostics.ts";
+import { buildArgFindings, unfitForWeb } from "../fleet/modal-options.ts";
+import type { WebOptions } from "../fleet/options.ts";
+import { variableFindings } from "../fleet/secrets.ts";
+import { sizeFindings } from "../fleet/sizes.ts";
+import { unfitWebOptions } from "../fleet/unfit-options.ts";
+import { httpsRemote, isLoopback } from "../git/remote.ts";
+import { shownRepo, urlFault } from "../git/repo-name.ts";
+import { shown } from "../lib/literal-secrets.ts";
+import { parseAddPath } from "./added-paths.ts";
+import { dockerFindings } from "./docker/checks.ts";
+
+/** What can be said of one web changeling's options without looking beyond them. */
+export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
+  const found = branchFindings(options, place);
+  for (const [key, unfit] of unfitWebOptions(options))
+    found.push({ ...unfit, path: place(key), reads: ["provider", "source"] });
+  if (options.provider === "modal") found.push(...buildArgFindings(options, place, unfitForWeb));
+  if (options.provider === "docker") found.push(...dockerFindings(options, place));
+  const source = options.source === undefined ? undefined : urlFault(options.source);
+  if (source !== undefined) found.push(error(place("source"), source.message, source.remedy));
+  found.push(
+    ...addPathFindings(options, place),
+    ...dataFormFindings(options, place),
+    ...remoteFindings(options, place),
+  );
+  found.push(...variableFindings(options, place), ...sizeFindings(options, place));
+  return found;
+}
+
+function addPathFindings({ add_paths: written, settings }: WebOptions, place: PlaceOf): Finding[] {
+  const found: Finding[] = [];
+  const taken = new Set<string>();
+  for (const [index, text] of written.entries()) {
+    const path = place("add_paths", index);
+    const parsed = parseAddPath(text);
+    if ("message" in parsed) {
+      found.push(error(path, parsed.message, parsed.remedy));
+    } else if (taken.has(parsed.to)) {
+      found.push(error(path, `${parsed.to} is the DEST of another one too`, "remove one of the two"));
+    } else if (settings !== undefined && parsed.to === ".changelings/settings.toml") {
+      found.push(error(path, "settings write that file", "remove it, or remove settings"));
+    } else {
+      taken.add(parsed.to);
+    }
+  }
+  return found;
+}
+
+const volumeName = {
+  docker: /^[A-Za-z0-9][A-Za-z0-9._-]{1,63}$/,
+  modal: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+};
+
+function dataFormFindings({ data, provider }: WebOptions, place: PlaceOf): Finding[] {
+  if (data === undefined) return [];
+  if (provider !== "local") {
+    if (volumeName[provider].test(data)) return [];
+    const length = provider === "docker" ? "2 to 64" : "up to 64";
+    const message = `${shown(data)} is no name of a volume: ${length} letters, digits, -, _ and .`;
+    return [error(place("data"), message, 'write a name such as data = "elena"')];
+  }
+  if (/^(\/|~(\/|$))/.test(data)) return [];
+  return [error(place("data"), `${shown(data)} is no absolute path`, 'write one such as data = "~/elena"')];
+}
+
+function remoteFindings({ remote, provider }: WebOptions, place: PlaceOf): Finding[] {
+  if (remote === undefined) return [];
+  const path = place("remote");
+  const fault = urlFault(remote);
+  if (fault !== undefined) return [error(path, fault.message, fault.remedy)];
+  if (provider !== "local") {
+    if (httpsRemote(remote) !== undefined && !(provider === "docker" && isLoopback(remote))) return [];
+    const who = provider === "docker" ? "an agent in a container" : "an agent on Modal";
+    const message = `${who} can't push to ${shownRepo(remote)}: it has no key for ssh, and nothing of this machine's`;
+    return [error(path, message, 'write its https URL: remote = "https://…"')];
+  }
+  if (!/^(git|http):\/\//.test(remote) || isLoopback(remote)) return [];
+  const message = `the way to ${shownRepo(remote)} is not encrypted: others could see and change what is pushed`;
+  return [error(path, message, 'write its https URL: remote = "https://…"')];
+}

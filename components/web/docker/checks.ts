@@ -1,0 +1,26 @@
+import { parseBuildArgs } from "../../fleet/build-args.ts";
+import type { PlaceOf } from "../../fleet/checks.ts";
+import { error, type Finding } from "../../fleet/diagnostics.ts";
+import type { WebOptions } from "../../fleet/options.ts";
+import { looksLikeSecret, secretInBuildArg } from "../../lib/literal-secrets.ts";
+
+/** What can be said of how the container of a web changeling is built. */
+export function dockerFindings({ build_args: written }: WebOptions, place: PlaceOf): Finding[] {
+  const { args, faults } = parseBuildArgs(written, "docker");
+  const found = faults.map(({ index, message, remedy }) => error(place("build_args", index), message, remedy));
+  const isFromImage = args.some(({ key }) => key === "image");
+  for (const { key, value, index } of args) {
+    const path = place("build_args", index);
+    if (looksLikeSecret(value)) {
+      found.push(
+        error(path, secretInBuildArg, "remove it, and name its variable in secrets: the agent has it when it runs"),
+      );
+    } else if (isFromImage && ofDockerfile.includes(key)) {
+      const message = `"${key}" is for a Dockerfile, and "image" is taken as it is`;
+      found.push(error(path, message, 'remove it, or "image" and write it into a Dockerfile\'s FROM'));
+    }
+  }
+  return found;
+}
+
+const ofDockerfile: readonly string[] = ["file", "context-dir", "docker-build-arg"];

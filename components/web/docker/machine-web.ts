@@ -1,0 +1,39 @@
+import { dockerClient } from "../../docker/client.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { readRecord, readRecords, removeRecord, type WebRecord, writeRecord } from "../agent/record.ts";
+import type { WebAgents } from "../local/records.ts";
+import type { MachineRecords, MachineWeb } from "../machine/machine-web.ts";
+import { freeVolumes } from "../machine/records.ts";
+import { dockerMachines } from "./docker-machines.ts";
+import { mngrOnDocker } from "./mngr-on-docker.ts";
+import { dockerVolumeNames } from "./place.ts";
+
+/** What the work on web agents in Docker needs. @param mngrProfile the one that puts them aside; undefined: the person's own */
+export function dockerWeb(mngrProfile: string | undefined, { installation, paths, env, log }: WebAgents): MachineWeb {
+  const mngr = mngrOnDocker(mngrProfile, process.env);
+  return {
+    ...{ installation, paths, env, log, mngr },
+    provider: "docker",
+    place: "in Docker",
+    labels: { changelings_installation: installation },
+    records: dockerRecords(installation, paths),
+    machines: dockerMachines(dockerClient(process.env), { mngr, installation }),
+  };
+}
+
+/** One that it has as an agent elsewhere says nothing of Docker. */
+export function dockerRecord(paths: InstallationPaths, name: string): WebRecord | undefined {
+  const record = readRecord(paths, name);
+  return record?.provider === "docker" ? record : undefined;
+}
+
+function dockerRecords(installation: string, paths: InstallationPaths): MachineRecords {
+  return {
+    read: async (name) => dockerRecord(paths, name),
+    write: async (record) => writeRecord(paths, record),
+    async remove(name) {
+      if (dockerRecord(paths, name) !== undefined) removeRecord(paths, name);
+    },
+    volumesFor: async (name) => freeVolumes(name, (each) => dockerVolumeNames(installation, each), readRecords(paths)),
+  };
+}

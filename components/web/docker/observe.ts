@@ -1,0 +1,85 @@
+import * as pulumi from "@pulumi/pulumi";
+import { dockerClient } from "../../docker/client.ts";
+import { DockerError } from "../../docker/run-docker.ts";
+import type { DeclaredWeb } from "../../fleet/index.ts";
+import { type InstallationPaths, installationPaths } from "../../host/installation-paths.ts";
+import { type Agent, MngrError } from "../../mngr/client.ts";
+import { confirmedInstallation } from "../../stack/installation.ts";
+import { isFree, type WebRecord } from "../agent/record.ts";
+import { type LocalWeb, type LocalWebsOptions, sourceTips } from "../local/observe.ts";
+import { machineDrift } from "../machine/machine-drift.ts";
+import { dockerRecord } from "./machine-web.ts";
+import { mngrOnDocker } from "./mngr-on-docker.ts";
+
+export type DockerWebsOptions = LocalWebsOptions;
+
+/** The web changelings of a stack in Docker as they stand. */
+export interface DockerWebs {
+  readonly installation: string;
+  readonly mngrProfile: string | undefined;
+  of(changeling: DeclaredWeb): LocalWeb;
+}
+
+/** By mngr profile; one that has nothing to be looked at is left out. */
+type Seen = ReadonlyMap<string | undefined, readonly Agent[]>;
+
+/**
+ * Looks at what stands of a stack's web changelings in Docker, and at their sources: once, whatever their number.
+ *
+ * @throws pulumi.RunError in an update when Docker does not answer, before anything is touched; a preview warns, and knows
+ * of no drift then
+ */
+export async function dockerWebs(
+  changelings: readonly DeclaredWeb[],
+  options: DockerWebsOptions = {},
+): Promise<DockerWebs> {
+  const installation = await confirmedInstallation();
+  const paths = installationPaths(installation);
+  const records = new Map(changelings.map((changeling) => [changeling.name, recordOf(changeling, paths)]));
+  const [tips, seen] = await Promise.all([
+    sourceTips(changelings, options),
+    look([...records.values()].filter((record) => record !== undefined)),
+  ]);
+  return {
+    installation,
+    mngrProfile: options.mngrProfile,
+    of(changeling) {
+      const record = records.get(changeling.name);
+      const agents = record && seen?.get(record.mngrProfile);
+      return {
+        agentId: record?.agentId,
+        commit: tips(changeling)?.commit,
+        drift: seen && machineDrift(record, { machine: "container", machines: running(agents ?? []), agents }),
+      };
+    },
+  };
+}
+
+function recordOf({ name, renamedFrom }: DeclaredWeb, paths: InstallationPaths): WebRecord | undefined {
+  const own = dockerRecord(paths, name);
+  const former = renamedFrom === undefined ? undefined : dockerRecord(paths, renamedFrom);
+  return isFree(own) ? (former ?? own) : own;
+}
+
+/** undefined: Docker could not tell. */
+async function look(records: readonly WebRecord[]): Promise<Seen | undefined> {
+  const deployed = records.filter(({ removed, applied }) => removed !== true && applied !== undefined);
+  const profiles = [...new Set(deployed.map(({ mngrProfile }) => mngrProfile))];
+  try {
+    const [, ...agents] = await Promise.all([
+      dockerClient(process.env).ping(),
+      ...profiles.map((profile) => mngrOnDocker(profile, process.env).agents()),
+    ]);
+    return new Map(profiles.map((profile, at) => [profile, agents[at] ?? []]));
+  } catch (error) {
+    if (!(error instanceof DockerError || error instanceof MngrError)) throw error;
+    if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(error.message);
+    await pulumi.log.warn(`What runs of the web changelings in Docker is not known: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** Ids of the machines that run. */
+function running(agents: readonly Agent[]): ReadonlySet<string> {
+  return new Set(agents.flatMap(({ host }) => (host?.state === "RUNNING" ? [host.id] : [])));
+}

@@ -1,0 +1,99 @@
+import { isIP } from "node:net";
+import type { Forwarding } from "../../fleet/changeling.ts";
+import { error, type Finding } from "../../fleet/diagnostics.ts";
+import { isLoopbackHost } from "../../git/remote.ts";
+import { durationSeconds } from "../../lib/duration.ts";
+import { looksLikeSecret, secretInBuildArg, shown } from "../../lib/literal-secrets.ts";
+import type { ForwardingOptions } from "./options.ts";
+
+/** Browsers cut a cookie's life to this. */
+const longestCookieDays = 400;
+export const longestCookieSeconds = longestCookieDays * 86_400;
+
+/** What can be said of `[forwarding]`. */
+export function forwardingFindings(options: ForwardingOptions): Finding[] {
+  const found: Finding[] = [];
+  const { host, public_url: publicUrl, routing, cookie_ttl: cookieTtl } = options;
+  const isAddress = isIP(host) !== 0 || host === "localhost";
+  if (!isAddress) {
+    const remedy = 'write host = "127.0.0.1", or the address of one of this machine\'s interfaces';
+    found.push(error(["forwarding", "host"], `${shown(host)} is no IP address`, remedy));
+  } else if (publicUrl === undefined && !isLoopbackHost(isIP(host) === 6 ? `[${host}]` : host)) {
+    const message = `${host} can be reached from other machines, and without TLS anybody on the way reads what agents and you say`;
+    const remedy = 'put a server that speaks TLS in front and write public_url = "https://…", or remove the line';
+    found.push(error(["forwarding", "host"], message, remedy));
+  }
+  const fault = publicUrl === undefined ? undefined : publicUrlFault(publicUrl, routing);
+  if (fault !== undefined) found.push(error(["forwarding", "public_url"], fault.message, fault.remedy));
+  if (durationSeconds(cookieTtl) > longestCookieSeconds) {
+    const message = `browsers keep no cookie for longer than ${longestCookieDays} days`;
+    found.push(error(["forwarding", "cookie_ttl"], message, `write cookie_ttl = "${longestCookieDays}d" or less`));
+  }
+  options.trusted_proxies.forEach((text, index) => {
+    if (isAddressRange(text)) return;
+    const remedy = 'write an address such as "127.0.0.1", or a range such as "10.0.0.0/8"';
+    found.push(error(["forwarding", "trusted_proxies", index], `${shown(text)} is no IP address or range`, remedy));
+  });
+  found.push(...buildArgFindings(options));
+  return found;
+}
+
+function isAddressRange(text: string): boolean {
+  const [, address = "", bits = "0"] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(bits) <= (family === 4 ? 32 : 128);
+}
+
+function buildArgFindings({ provider, build_args: args }: ForwardingOptions): Finding[] {
+  if (args.length > 0 && provider !== "docker") {
+    const remedy = 'remove the line, or write provider = "docker"';
+    return [error(["forwarding", "build_args"], 'build_args is for provider = "docker" alone', remedy)];
+  }
+  return args.flatMap((arg, index) => {
+    const path = ["forwarding", "build_args", index];
+    if (looksLikeSecret(arg)) {
+      return [error(path, secretInBuildArg, "remove it: what the build needs is to be had without a secret")];
+    }
+    if (/^[A-Za-z_]\w*=/.test(arg)) return [];
+    return [
+      error(
+        path,
+        `${shown(arg)} is not KEY=VALUE`,
+        'write for instance "PYTHON_IMAGE=registry.example.com/python:3.12"',
+      ),
+    ];
+  });
+}
+
+function publicUrlFault(text: string, routing: Forwarding["routing"]): { message: string; remedy: string } | undefined {
+  const url = URL.parse(text);
+  if (url?.protocol !== "https:") {
+    const message = `${looksLikeSecret(text) ? "it" : shown(text)} is no https URL`;
+    return { message, remedy: 'write public_url = "https://agents.example.com", or remove the line' };
+  }
+  if (url.username !== "" || url.password !== "" || url.href !== `${url.origin}/`) {
+    const message = "it is more than an origin: a path, a query or a name of a user has no meaning here";
+    return { message, remedy: `write public_url = "${url.origin}"` };
+  }
+  if (routing === "host" && isIP(url.hostname.replace(/^\[|\]$/g, "")) !== 0) {
+    const message = `with routing = "host" agents are at <agent id>.<host>, and an IP address has no names below it`;
+    return { message, remedy: 'write a name, or routing = "path"' };
+  }
+  return undefined;
+}
+
+/** How the fleet's web changelings are reached, from what the file's `[forwarding]` says. */
+export function resolvedForwarding(options: ForwardingOptions): Forwarding {
+  return {
+    provider: options.provider,
+    port: options.port,
+    host: options.host,
+    publicUrl: options.public_url === undefined ? undefined : new URL(options.public_url).origin,
+    routing: options.routing,
+    codeTtlSeconds: durationSeconds(options.code_ttl),
+    cookieTtlSeconds: durationSeconds(options.cookie_ttl),
+    responseTimeoutSeconds: options.response_timeout,
+    trustedProxies: options.trusted_proxies,
+    buildArgs: options.build_args,
+  };
+}

@@ -1,0 +1,46 @@
+import { readTable, refuseFaults } from "../../cron/from-program.ts";
+import type { Forwarding } from "../../fleet/changeling.ts";
+import { error, type Finding } from "../../fleet/diagnostics.ts";
+import { forwardingFindings, longestCookieSeconds, resolvedForwarding } from "./declared.ts";
+import { forwardingTable } from "./options.ts";
+
+/** Options of a forwarding server that is declared in a program. */
+export type ForwardingServerOptions = Partial<Forwarding>;
+
+/**
+ * How web changelings are reached, from a program's options, with the same defaults and the same checks as from a fleet
+ * file.
+ * @throws ChangelingOptionsError with all faults at once
+ */
+export function forwardingOf(given: ForwardingServerOptions = {}): Forwarding {
+  const { codeTtlSeconds, cookieTtlSeconds, responseTimeoutSeconds, ...others } = given;
+  const { options, found } = readTable(others, forwardingTable);
+  const seconds = { codeTtlSeconds, cookieTtlSeconds, responseTimeoutSeconds };
+  found.push(...forwardingFindings(options).map((finding) => ({ ...finding, path: finding.path.slice(1) })));
+  found.push(...secondsFindings(seconds));
+  refuseFaults("the forwarding server", found);
+  const resolved = resolvedForwarding(options);
+  return {
+    ...resolved,
+    codeTtlSeconds: codeTtlSeconds ?? resolved.codeTtlSeconds,
+    cookieTtlSeconds: cookieTtlSeconds ?? resolved.cookieTtlSeconds,
+    responseTimeoutSeconds: responseTimeoutSeconds ?? resolved.responseTimeoutSeconds,
+  };
+}
+
+/** The file has them under other names, with the same limits. */
+const limits = {
+  codeTtlSeconds: [1, 999_999_999],
+  cookieTtlSeconds: [1, longestCookieSeconds],
+  responseTimeoutSeconds: [0, 86_400],
+} as const;
+
+function secondsFindings(given: Readonly<Record<keyof typeof limits, number | undefined>>): Finding[] {
+  return (Object.keys(limits) as (keyof typeof limits)[]).flatMap((option) => {
+    const seconds = given[option];
+    const [least, most] = limits[option];
+    if (seconds === undefined || (Number.isInteger(seconds) && seconds >= least && seconds <= most)) return [];
+    const remedy = `give a whole one from ${least} to ${most}`;
+    return [error([option], `${seconds} is no number of seconds that it could be`, remedy)];
+  });
+}

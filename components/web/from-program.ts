@@ -1,0 +1,43 @@
+import { homedir } from "node:os";
+import type * as z from "zod/mini";
+import { here, readOptions, refuseFaults } from "../cron/from-program.ts";
+import { AgentTypes, stockWebTypes } from "../fleet/agent-types.ts";
+import type { AddedPath, DeclaredWeb } from "../fleet/changeling.ts";
+import { webTable } from "../fleet/options.ts";
+import { isOfStandIn } from "../fleet/sound-options.ts";
+import { webFindings } from "./checks.ts";
+import { resolvedWeb, webAgentType } from "./declared.ts";
+import { needsModelKey } from "./needs-model-key.ts";
+import type { webSettings } from "./settings.ts";
+import { dataFindings } from "./web-data.ts";
+
+/** Options of a web changeling that is declared in a program. Paths are relative to the current folder. */
+export type WebChangelingOptions = Partial<
+  Omit<DeclaredWeb, "name" | "kind" | "secretsAreExplicit" | "addPaths" | "settings">
+> & {
+  /** `SRC:DEST` as in the fleet file, or the two by their names. */
+  readonly addPaths?: readonly (string | AddedPath)[] | undefined;
+  /** By the keys of `.changelings/settings.toml`; what is left out has its default. */
+  readonly settings?: z.input<typeof webSettings> | undefined;
+};
+
+/**
+ * A web changeling from a program's options, with the same defaults and the same checks as from a fleet file. Whether
+ * its source, its added paths and its agent type exist is not looked up.
+ * @throws ChangelingOptionsError with all faults at once
+ */
+export function webOf(name: string, given: WebChangelingOptions): DeclaredWeb {
+  const addPaths = given.addPaths?.map((path) => (typeof path === "string" ? path : `${path.from}:${path.to}`));
+  const { options, found, unsound } = readOptions(name, { ...given, addPaths }, webTable);
+  const type = webAgentType(name, options);
+  const changeling = resolvedWeb(name, options, {
+    folder: process.cwd(),
+    home: homedir(),
+    needsModelKey: given.needsModelKey ?? needsModelKey(type, new AgentTypes(undefined, stockWebTypes())),
+    secretsAreExplicit: given.secrets !== undefined,
+  });
+  const more = [...webFindings(options, here), ...dataFindings([changeling], homedir(), () => here)];
+  found.push(...more.filter((each) => !isOfStandIn(each, each.path[0], unsound)));
+  refuseFaults(`changeling ${name}`, found);
+  return changeling;
+}

@@ -1,0 +1,115 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { DeclaredWeb } from "../../fleet/index.ts";
+import { gitCredentials } from "../../git/credentials.ts";
+import { installationPaths } from "../../host/installation-paths.ts";
+import { type Agent, MngrError } from "../../mngr/client.ts";
+import { profileMngr } from "../../mngr/profile-mngr.ts";
+import { plainValue } from "../../plain-value.ts";
+import { type Tip, tipsOf } from "../../source/tip.ts";
+import { confirmedInstallation } from "../../stack/installation.ts";
+import { webDrift } from "../agent/drift.ts";
+import { isFree, readRecord, type WebRecord } from "../agent/record.ts";
+
+export interface LocalWebsOptions {
+  /** mngr_profile of the fleet. */
+  readonly mngrProfile?: string | undefined;
+  /** The values of its secrets, by the names of their variables: GITHUB_TOKEN reads sources on github.com. */
+  readonly secretValues?: (changeling: DeclaredWeb) => Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+/** What of a web changeling on this machine is known before anything is done. */
+export interface LocalWeb {
+  /** Its agent's id; undefined before the first `pulumi up`. */
+  readonly agentId: string | undefined;
+  /** The tip of its source's branch; undefined: it has no source, or git could not tell. */
+  readonly commit: string | undefined;
+  readonly drift: string | undefined;
+}
+
+/** The web changelings of this machine as they stand. */
+export interface LocalWebs {
+  readonly installation: string;
+  readonly mngrProfile: string | undefined;
+  of(changeling: DeclaredWeb): LocalWeb;
+}
+
+/**
+ * Looks at what stands of a stack's web changelings on this machine, and at their sources: once, whatever their number.
+ * What can't be looked at is warned about; then it shows no change.
+ */
+export async function localWebs(
+  changelings: readonly DeclaredWeb[],
+  options: LocalWebsOptions = {},
+): Promise<LocalWebs> {
+  const installation = await confirmedInstallation();
+  const paths = installationPaths(installation);
+  const records = new Map(
+    changelings.map(({ name, renamedFrom }) => {
+      const own = readRecord(paths, name);
+      const former = renamedFrom === undefined ? undefined : readRecord(paths, renamedFrom);
+      return [name, isFree(own) ? (former ?? own) : own];
+    }),
+  );
+  const known = [...records.values()].filter((record) => record !== undefined);
+  const [tips, agents] = await Promise.all([sourceTips(changelings, options), agentsOf(known)]);
+  return {
+    installation,
+    mngrProfile: options.mngrProfile,
+    of(changeling) {
+      const record = records.get(changeling.name);
+      return {
+        agentId: record?.agentId,
+        commit: tips(changeling)?.commit,
+        drift: webDrift(record, record && agents.get(record.mngrProfile)),
+      };
+    },
+  };
+}
+
+/** The tips of the branches that web changelings are made from; what git can't tell is warned about. */
+export async function sourceTips(
+  changelings: readonly DeclaredWeb[],
+  { secretValues = () => ({}) }: Pick<LocalWebsOptions, "secretValues">,
+): Promise<(of: DeclaredWeb) => Tip | undefined> {
+  const sources = changelings.flatMap((each) => (each.source === undefined ? [] : [{ ...each, repo: each.source }]));
+  if (sources.length === 0) return () => undefined;
+  const [token] = sources.flatMap((each) => secretValues(each)["GITHUB_TOKEN"] ?? []);
+  const plain = token === undefined ? undefined : await plainValue(token);
+  const found = await tipsOf(sources, {
+    environment: process.env,
+    checkRemotes: false,
+    credentials: (url) => gitCredentials(url, plain),
+  });
+  const tips = new Map<string, Tip>();
+  const warnings = new Set<string>();
+  for (const source of sources) {
+    const tip = found(source);
+    if (tip === undefined) continue;
+    if ("message" in tip) warnings.add(`${source.name}: ${tip.message}; ${tip.remedy}`);
+    else tips.set(source.name, tip);
+    if (!("message" in tip) && tip.isDirty) {
+      warnings.add(
+        `${source.name}: changes in ${source.repo} that are in no commit are not deployed; commit them first`,
+      );
+    }
+  }
+  if (warnings.size > 0) await pulumi.log.warn([...warnings].join("\n"));
+  return ({ name }) => tips.get(name);
+}
+
+/** By mngr profile; one whose mngr can't tell is left out. */
+async function agentsOf(records: readonly WebRecord[]): Promise<ReadonlyMap<string | undefined, readonly Agent[]>> {
+  const deployed = records.filter(({ removed, applied }) => removed !== true && applied !== undefined);
+  const profiles = [...new Set(deployed.map(({ mngrProfile }) => mngrProfile))];
+  const found = new Map<string | undefined, readonly Agent[]>();
+  for (const profile of profiles) {
+    try {
+      const { agents } = await profileMngr(profile, process.env).list();
+      found.set(profile, agents);
+    } catch (error) {
+      if (!(error instanceof MngrError)) throw error;
+      await pulumi.log.warn(`What runs of the web changelings is not known, so drift does not show: ${error.message}`);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,107 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { DeclaredWeb } from "../../fleet/index.ts";
+import { type Agent, MngrError } from "../../mngr/client.ts";
+import { modalClient } from "../../modal/client.ts";
+import { knownMachine } from "../../modal/known-machine.ts";
+import { ModalError } from "../../modal/modal-error.ts";
+import { type ModalStack, type ModalStackOptions, modalStack } from "../../modal/stack.ts";
+import { modalToken } from "../../modal/token.ts";
+import { confirmedInstallation } from "../../stack/installation.ts";
+import { isFree, type WebRecord } from "../agent/record.ts";
+import { type LocalWebsOptions, sourceTips } from "../local/observe.ts";
+import { machineDrift } from "../machine/machine-drift.ts";
+import { mngrOnModal } from "./mngr-on-modal.ts";
+import { sharedRecord } from "./modal-records.ts";
+import { hostIdTag, labelTag } from "./place.ts";
+
+export interface ModalWebsOptions extends ModalStackOptions, Pick<LocalWebsOptions, "secretValues"> {
+  /** What `modalStack` returned, for who declares changelings of other kinds on Modal too; else it looks itself. */
+  readonly modal?: ModalStack | undefined;
+}
+
+/** The web changelings of a stack on Modal as they stand. */
+export interface ModalWebs {
+  readonly installation: string;
+  readonly at: ModalStack;
+  of(changeling: DeclaredWeb): { readonly commit: string | undefined; readonly drift: string | undefined };
+}
+
+/** What was seen of a stack's web agents on Modal. */
+interface Seen {
+  /** By the changeling's name. */
+  readonly records: ReadonlyMap<string, WebRecord>;
+  /** Ids of the machines that run. */
+  readonly machines: ReadonlySet<string>;
+  /** undefined: this machine's mngr does not act as the stack, or could not tell. */
+  readonly agents: readonly Agent[] | undefined;
+}
+
+/**
+ * Looks at what stands of a stack's web changelings on Modal, and at their sources: once, whatever their number.
+ *
+ * @throws pulumi.RunError in an update when Modal can't be asked, before anything is touched; a preview warns, and knows
+ * of no drift then
+ */
+export async function modalWebs(
+  changelings: readonly DeclaredWeb[],
+  options: ModalWebsOptions = {},
+): Promise<ModalWebs> {
+  const [installation, at, tips] = await Promise.all([
+    confirmedInstallation(),
+    options.modal ?? modalStack(options),
+    sourceTips(changelings, options),
+  ]);
+  const seen = await look(changelings, at);
+  return {
+    installation,
+    at,
+    of(changeling) {
+      const { name, renamedFrom } = changeling;
+      const own = seen?.records.get(name);
+      const record = isFree(own) && renamedFrom !== undefined ? (seen?.records.get(renamedFrom) ?? own) : own;
+      return { commit: tips(changeling)?.commit, drift: seen && machineDrift(record, { machine: "machine", ...seen }) };
+    },
+  };
+}
+
+/** undefined: there is nothing yet, or nobody could look. */
+async function look(changelings: readonly DeclaredWeb[], at: ModalStack): Promise<Seen | undefined> {
+  const { site, stack, stackToken } = at;
+  if (site?.environment === undefined) return undefined;
+  const { environment } = site;
+  const client = modalClient({ token: modalToken(process.env, stackToken), env: process.env });
+  const names = new Set(changelings.flatMap(({ name, renamedFrom }) => [name, ...(renamedFrom ? [renamedFrom] : [])]));
+  const tags = { [labelTag("changelings_stack")]: stack, [labelTag("changeling_kind")]: "web" };
+  try {
+    const [records, sandboxes, agents] = await Promise.all([
+      Promise.all([...names].map((name) => sharedRecord(name, { client, stack, environment }))),
+      client.sandboxes(environment, tags),
+      agentsOf(at),
+    ]);
+    return {
+      records: new Map(records.flatMap((record) => (record === undefined ? [] : [[record.name, record]]))),
+      machines: new Set(sandboxes.flatMap(({ tags }) => tags[hostIdTag] ?? [])),
+      agents,
+    };
+  } catch (error) {
+    if (!(error instanceof ModalError)) throw error;
+    if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(error.message);
+    await pulumi.log.warn(`What runs of the web changelings on Modal is not known: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** By the mngr of this machine, where that has the keys to look into the others. */
+async function agentsOf({ site, mngrProfile, stackToken }: ModalStack): Promise<readonly Agent[] | undefined> {
+  const machine = site?.identity === undefined ? undefined : knownMachine(site.identity, process.env);
+  if (machine?.keyFile === undefined) return undefined;
+  const { hostDir } = machine;
+  try {
+    const token = modalToken(process.env, stackToken);
+    return await mngrOnModal({ hostDir, mngrProfile, token, env: process.env }).agents();
+  } catch (error) {
+    if (!(error instanceof MngrError)) throw error;
+    await pulumi.log.warn(`How the web agents on Modal are is not known: ${error.message}`);
+    return undefined;
+  }
+}

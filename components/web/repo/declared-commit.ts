@@ -1,0 +1,84 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { stockWebType } from "../../../changelings/stock-web.ts";
+import { commitOf, type Git, gitIn, isAncestor } from "../../git/git.ts";
+import type { WebSpec } from "../agent/spec.ts";
+
+/** Where the last commit of what is declared is kept; no push takes it along. */
+const declaredRef = "refs/changelings/declared";
+
+/**
+ * The commit that holds what is declared: the source's, with the added paths on top; without a source, the stock type's
+ * files and the create template. It is what the agent's branch starts from, and what an update merges: each such commit
+ * has the last one as its parent, so that what the agent changed meanwhile stays.
+ *
+ * @param tip the source's commit; undefined: there is no source
+ * @param env what git may see, who commits included
+ */
+export async function declaredCommit(
+  repo: string,
+  spec: WebSpec,
+  tip: string | undefined,
+  env: Readonly<Record<string, string>>,
+): Promise<string> {
+  const git = gitIn(repo, env);
+  const last = await commitOf(git, declaredRef);
+  const scratch = mkdtempSync(join(tmpdir(), "changelings-declared-"));
+  try {
+    const files = join(scratch, "files");
+    mkdirSync(files);
+    if (tip === undefined) stageFromScratch(files, spec.agentType ?? "");
+    for (const { from, to } of spec.addPaths) stage(files, from, to);
+    if (tip !== undefined && last === undefined && readdirSync(files).length === 0) return tip;
+    const tree = await treeOf(repo, files, tip, { ...env, GIT_INDEX_FILE: join(scratch, "index") });
+    if (last !== undefined && (await isThere(git, last, tree, tip))) return last;
+    const parents = [last, tip].flatMap((parent) => (parent === undefined ? [] : ["-p", parent]));
+    const made = await git.run(["commit-tree", tree, ...parents, "-m", messageOf(spec, tip)]);
+    await git.run(["update-ref", declaredRef, made.trim()]);
+    return made.trim();
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function isThere(git: Git, last: string, tree: string, tip: string | undefined): Promise<boolean> {
+  const lastTree = (await git.run(["rev-parse", `${last}^{tree}`])).trim();
+  return lastTree === tree && (tip === undefined || (await isAncestor(git, tip, last)));
+}
+
+/** The tip's tree, or an empty one, with the files laid over it. */
+async function treeOf(
+  repo: string,
+  files: string,
+  tip: string | undefined,
+  env: Readonly<Record<string, string>>,
+): Promise<string> {
+  await gitIn(repo, env).run(["read-tree", tip ?? "--empty"]);
+  const over = gitIn(files, { ...env, GIT_DIR: join(repo, ".git"), GIT_WORK_TREE: files });
+  // What is declared is meant, whatever is ignored; what is not among the files stays as the source has it.
+  await over.run(["add", "--force", "--ignore-removal", "--", "."]);
+  return (await over.run(["write-tree"])).trim();
+}
+
+/** `type` may be one that mngr, or the person's settings, know. */
+function stageFromScratch(files: string, type: string): void {
+  const stock = stockWebType(type);
+  for (const { from, to } of stock?.copies ?? []) stage(files, from, to);
+  mkdirSync(join(files, ".mngr"), { recursive: true });
+  const template = `[create_templates.entrypoint]\ntype = ${JSON.stringify(type)}\n`;
+  const settings = stock === undefined ? template : `${stock.agentTypes}\n${template}`;
+  writeFileSync(join(files, ".mngr", "settings.toml"), settings);
+}
+
+function stage(files: string, from: string, to: string): void {
+  if (!existsSync(from))
+    throw new Error(`${from} of add_paths is not there; mend the path, or remove it from the fleet file`);
+  const target = join(files, to);
+  mkdirSync(dirname(target), { recursive: true });
+  cpSync(from, target, { recursive: true, verbatimSymlinks: true, filter: (path) => basename(path) !== ".git" });
+}
+
+function messageOf({ name }: WebSpec, tip: string | undefined): string {
+  return tip === undefined ? `Files of ${name}` : `Files that are added to ${tip.slice(0, 12)}`;
+}

@@ -1,0 +1,131 @@
+import { rmSync } from "node:fs";
+import { commitOf, type Git, GitError, gitIn, isAncestor } from "../../git/git.ts";
+import { upCommand } from "../../lib/own-commands.ts";
+import { quoted } from "../../lib/shell-command.ts";
+
+/** New code could not be merged into what the agent has; nothing was changed. The message names the files and the remedy. */
+export class MergeRefused extends Error {}
+
+/** Where the agent's branch was, and where it is or is about to be. Commits, 40 hexadecimal digits. */
+export interface Merged {
+  readonly before: string;
+  readonly after: string;
+}
+
+/** An update that was cut short has moved the branch already: what ran before is where that one began. */
+export function sinceLastStart({ merged }: { readonly merged?: Merged | undefined }, now: Merged): Merged {
+  return merged?.after === now.before ? { before: merged.before, after: now.after } : now;
+}
+
+export interface MergeOptions {
+  /** What git may see, who commits included. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Called with what the branch is about to be; when it throws, the branch is not moved. */
+  readonly accept: (commit: string) => Promise<void>;
+  /** Called before the branch is moved. */
+  readonly onMove: (merged: Merged) => void;
+}
+
+/** How often it starts again because the agent committed in between. */
+const attempts = 5;
+/** What git says is read. */
+const quiet = { LC_ALL: "C" };
+
+/**
+ * Merges a commit into the branch that is checked out in a repository that an agent is working in. The work tree goes
+ * from what it was to what was merged in one step, or stays as it is: a conflict never shows in it.
+ *
+ * @throws MergeRefused
+ */
+export async function mergeInto(repo: string, theirs: string, options: MergeOptions): Promise<Merged> {
+  const git = gitIn(repo, { ...options.env, ...quiet });
+  for (let attempt = 1; ; attempt++) {
+    const before = await commitOf(git, "HEAD");
+    if (before === undefined) {
+      await options.accept(theirs);
+      await git.run(["merge", "--quiet", "--ff-only", theirs]);
+      return { before: theirs, after: theirs };
+    }
+    if (await isAncestor(git, theirs, before)) {
+      await options.accept(before);
+      return { before, after: before };
+    }
+    const isBehind = await isAncestor(git, before, theirs);
+    const merged = { before, after: isBehind ? theirs : await mergedAside(repo, before, theirs, options) };
+    await options.accept(merged.after);
+    options.onMove(merged);
+    try {
+      await git.run(["merge", "--quiet", "--ff-only", merged.after]);
+      return merged;
+    } catch (error) {
+      if (!(error instanceof GitError)) throw error;
+      const hasMoved = (await commitOf(git, "HEAD")) !== before;
+      if (!hasMoved || attempt === attempts) throw refusedByLocalChanges(repo, error);
+    }
+  }
+}
+
+/** Merges in a work tree of its own. @returns the merge commit */
+async function mergedAside(repo: string, ours: string, theirs: string, { env }: MergeOptions): Promise<string> {
+  const aside = `${repo}.merge`;
+  const git = gitIn(repo, { ...env, ...quiet });
+  await removeAside(git, aside);
+  try {
+    await git.run(["worktree", "add", "--quiet", "--detach", aside, ours]);
+    const inAside = gitIn(aside, { ...env, ...quiet });
+    try {
+      await inAside.run(["merge", "--quiet", "--no-ff", "--message", "Merge what is declared", theirs]);
+    } catch (error) {
+      if (!(error instanceof GitError)) throw error;
+      throw await conflict(repo, inAside, theirs, error);
+    }
+    const merged = await commitOf(inAside, "HEAD");
+    if (merged === undefined) throw new GitError(`${aside} has no commit`);
+    return merged;
+  } finally {
+    await removeAside(git, aside);
+  }
+}
+
+async function removeAside(git: Git, aside: string): Promise<void> {
+  rmSync(aside, { recursive: true, force: true });
+  await git.run(["worktree", "prune"]);
+}
+
+async function conflict(repo: string, git: Git, theirs: string, error: GitError): Promise<MergeRefused> {
+  const listed = await git.run(["diff", "--name-only", "--diff-filter=U", "-z"]);
+  const files = listed.split("\0").filter((file) => file !== "");
+  if (files.length === 0) return new MergeRefused(`the new code can't be merged into the agent's: ${error.message}`);
+  return new MergeRefused(
+    `the new code conflicts with the agent's own commits in ${files.join(", ")}; merge it by hand: ` +
+      `git -C ${quoted(repo)} merge ${theirs.slice(0, 12)}, then: ${upCommand()}`,
+  );
+}
+
+/** @param error of git, which names the files */
+export function refusedByLocalChanges(repo: string, error: GitError): MergeRefused {
+  const files = error.stderr.split("\n").flatMap((line) => /^\t(.+)$/.exec(line)?.[1] ?? []);
+  if (files.length === 0) return new MergeRefused(`the new code can't be merged into the agent's: ${error.message}`);
+  return new MergeRefused(
+    `the new code would overwrite changes of the agent's that are in no commit, in ${files.join(", ")}; commit them or ` +
+      `put them aside: git -C ${quoted(repo)} stash --include-untracked, then: ${upCommand()}`,
+  );
+}
+
+/** Undoes a merge when nothing was committed upon it; files that are in no commit stay. @returns whether it is undone */
+export async function takeBack(
+  repo: string,
+  { before, after }: Merged,
+  env: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const git = gitIn(repo, { ...env, ...quiet });
+  if (before === after) return true;
+  if ((await commitOf(git, "HEAD")) !== after) return false;
+  try {
+    await git.run(["reset", "--quiet", "--keep", before]);
+    return true;
+  } catch (error) {
+    if (error instanceof GitError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,67 @@
+import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { WebSpec } from "../agent/spec.ts";
+
+/** What stands in a changeling's repo and is in no commit of it: it is this deployment's own. */
+
+/** Relative to the repo. */
+export const settingsFile = ".changelings/settings.toml";
+/** Written by earlier versions: what spec 001's form of the create template says in today's. */
+const localSettings = ".mngr/settings.local.toml";
+const written = "# Written by `pulumi up`; edits are overwritten.\n";
+
+/** The text of the settings file; undefined: there is none. */
+export function settingsText({ settings }: Pick<WebSpec, "settings">): string | undefined {
+  return settings === undefined ? undefined : written + settings;
+}
+
+/**
+ * Writes the settings into a repo on this machine.
+ *
+ * @throws when the agent has put a symbolic link in the way, which may lead anywhere
+ */
+export function writeRepoFiles(repo: string, spec: Pick<WebSpec, "settings">): void {
+  const text = settingsText(spec);
+  removeOurs(repo, localSettings);
+  if (text === undefined) removeOurs(repo, settingsFile);
+  else {
+    exclude(repo, settingsFile);
+    writeInside(repo, settingsFile, text);
+  }
+}
+
+/** Only what was written here before is removed. */
+function removeOurs(repo: string, file: string): void {
+  if (isRegular(repo, file) && readFileSync(join(repo, file), "utf8").startsWith(written)) rmSync(join(repo, file));
+}
+
+function exclude(repo: string, file: string): void {
+  const list = ".git/info/exclude";
+  const text = isRegular(repo, list) ? readFileSync(join(repo, list), "utf8") : "";
+  if (text.split("\n").includes(`/${file}`)) return;
+  writeInside(repo, list, `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}/${file}\n`);
+}
+
+/** Whether it is a file that no symbolic link leads to. */
+function isRegular(repo: string, file: string): boolean {
+  const parents = parentsOf(repo, file).every((path) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory());
+  return parents && lstatSync(join(repo, file), { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** Replaces what stands there, a symbolic link too; its folders must be folders. */
+function writeInside(repo: string, file: string, text: string): void {
+  for (const path of parentsOf(repo, file)) {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) mkdirSync(path);
+    else if (!found.isDirectory())
+      throw new Error(`${path} is no folder, and ${file} has to be written below it; remove it, then: pulumi up`);
+  }
+  rmSync(join(repo, file), { force: true });
+  writeFileSync(join(repo, file), text, { flag: "wx" });
+}
+
+/** The folders between the repo and a file in it, absolute, the outermost first. */
+function parentsOf(repo: string, file: string): string[] {
+  const names = file.split("/").slice(0, -1);
+  return names.map((_, index) => join(repo, ...names.slice(0, index + 1)));
+}

@@ -1,0 +1,46 @@
+import type { Command } from "commander";
+import { upCommand } from "../../../components/lib/own-commands.ts";
+import { shortNameOf } from "../../stack/stack.ts";
+import { answer, contextOf } from "../context.ts";
+import { examples } from "../program.ts";
+
+export function addAuthorize(program: Command): void {
+  program
+    .command("authorize")
+    .description("let `mngr` on this machine see and open the agents that a stack's changelings make on Modal")
+    .addHelpText(
+      "after",
+      `
+Gives this machine's mngr the stack's identity (in a host dir of its own, if mngr has another one already) and a key,
+whose public half is put where the changelings find it. It opens what is made from then on. \`pulumi up\` does the same
+on the machine that it runs on, but not in a pipeline.
+${examples("authorize", "authorize --stack prod --json")}`,
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const context = contextOf(command);
+      const [{ tokenOf }, { modalClient }, { authorizeMachine }, { writeHomeFiles }, identity, { modalSite }] =
+        await Promise.all([
+          import("../modal-side.ts"),
+          import("../../../components/modal/client.ts"),
+          import("../../../components/modal/authorize-machine.ts"),
+          import("../../../components/modal/home-volume.ts"),
+          import("../../../components/modal/identity.ts"),
+          import("../../../components/modal/observe.ts"),
+        ]);
+      const stack = shortNameOf(context.stack);
+      const client = modalClient({ token: await tokenOf(context.stack), env: process.env });
+      const localEnvironment = identity.personEnvironment(identity.personIdentity(process.env));
+      const site = await modalSite({ stack, client, localEnvironment });
+      if (site.identity === undefined) {
+        throw new Error(`the stack ${stack} has nothing on Modal yet; deploy it with: ${upCommand()}`);
+      }
+      const { environment, mngrProfile: profile } = site.identity;
+      const home = { client, stack, environment };
+      const { machine, files } = await authorizeMachine(home, site.identity, process.env, { profile });
+      await writeHomeFiles(home, files);
+      const isNew = Object.keys(files).length > 0;
+      const { hostDir, mngr } = machine;
+      const text = `${isNew ? "this machine is authorized; it opens what is made from now on" : "this machine was authorized already"}\nsee the agents with: ${mngr} list`;
+      answer(context, { stack, environment, hostDir, mngr, wasAuthorized: !isNew }, text);
+    });
+}

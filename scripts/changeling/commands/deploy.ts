@@ -1,0 +1,85 @@
+import { homedir } from "node:os";
+import { type Command, Option } from "commander";
+import { addChangeling, declaredNames } from "../../../components/fleet/edit-tables.ts";
+import { changelingCommand } from "../../../components/lib/own-commands.ts";
+import { printNote } from "../../../components/lib/terminal.ts";
+import { answer, type Context, contextOf, providers } from "../context.ts";
+import { applyPart } from "../fleet-file/apply.ts";
+import { type DeployOptions, declaredTable, freeName, nameOf } from "../fleet-file/declaration.ts";
+import { confirmed, type PlannedEdit, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
+import { requireDeclaredWeb } from "../kinds.ts";
+import { branchOption, pathOption, yesOption } from "../options.ts";
+import { examples } from "../program.ts";
+import { appliedText, appliedWeb } from "../terminal/web-answer.ts";
+
+interface Options extends DeployOptions {
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export function addDeploy(program: Command): void {
+  program
+    .command("deploy")
+    .argument("[git-url]", "the git repository that holds the agent's code: a URL, or a path")
+    .option("-t, --agent-type <type>", "make it from scratch for an agent type, such as chat, elena-code or claude")
+    .addOption(pathOption())
+    .option("-n, --name <name>", "its name; by default the repository's, or the agent type's")
+    .addOption(new Option("-p, --provider <name>", "where it runs").choices(providers))
+    .addOption(branchOption())
+    .addOption(yesOption())
+    .option("--dry-run", "show what would be written into the fleet file, and do nothing")
+    .description("declare a web changeling in the fleet file, apply it alone, and print its first login URL")
+    .addHelpText(
+      "after",
+      `
+The fleet file is checked as a whole before it is written: with a fault in it nothing is touched. Then \`pulumi up\` runs
+for this changeling and the forwarding server alone; what else the file says waits for the next \`pulumi up\`.
+When that fails, the declaration stays in the file: mend what was wrong and run \`changeling update NAME\`, or take it
+back with \`changeling destroy NAME\`.
+${examples(
+  "deploy --agent-type chat",
+  "deploy https://github.com/me/elena --name elena --branch main",
+  "deploy --agent-type elena-code --add-path ~/notes:notes --yes",
+  "deploy ~/src/elena --dry-run",
+)}`,
+    )
+    .action(async (source: string | undefined, options: Options, command: Command) => {
+      if (source === undefined && options.agentType === undefined) {
+        command.error("error: give a git URL, or --agent-type TYPE to make one from scratch");
+      }
+      const context = contextOf(command);
+      const { name, edit } = await planned(context, { ...options, source });
+      if (options.dryRun) return answer(context, { name, file: edit.file, diff: edit.diff }, edit.diff);
+      showEdit(edit);
+      if (!(await confirmed(`Write this to ${edit.file} and apply it?`, command, options))) {
+        printNote("Nothing was written.\n");
+        process.exitCode = 1;
+        return;
+      }
+      writeEdit(edit);
+      const { provider } = requireDeclaredWeb(edit.fleet, name, "update");
+      await applyPart(
+        context,
+        { names: [name], forwarding: true, modal: provider === "modal" },
+        `${name} is declared in ${edit.file}, but it could not be applied, for the reason above\n` +
+          `try again with: ${changelingCommand()} update ${name}; take it back with: ${changelingCommand()} destroy ${name}`,
+      );
+      const result = await appliedWeb(context, name);
+      answer(context, { ...result, file: edit.file }, appliedText(result));
+    });
+}
+
+async function planned(context: Context, options: DeployOptions): Promise<{ name: string; edit: PlannedEdit }> {
+  const table = declaredTable(options, { cwd: process.cwd(), home: homedir() });
+  const name = options.name ?? nameOf(options);
+  if (name === undefined) throw new Error("no name can be made from that; give one with: --name NAME");
+  const edit = await plannedEdit(context.stack, [name], (text) => {
+    const taken = declaredNames(text);
+    if (!taken.has(name)) return addChangeling(text, name, table);
+    const free = freeName(name, taken);
+    throw new Error(
+      `${name} is declared already; apply it with: ${changelingCommand()} update ${name}, or add: --name ${free}`,
+    );
+  });
+  return { name, edit };
+}

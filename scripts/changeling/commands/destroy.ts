@@ -1,0 +1,99 @@
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { declaredNames, removeChangeling } from "../../../components/fleet/edit-tables.ts";
+import { printNote } from "../../../components/lib/terminal.ts";
+import { readRecord, type WebRecord } from "../../../components/web/agent/record.ts";
+import { answer, contextOf } from "../context.ts";
+import { applyPart } from "../fleet-file/apply.ts";
+import { confirmed, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
+import { removeRest } from "../fleet-file/remove-rest.ts";
+import { editOf } from "../kinds.ts";
+import { yesOption } from "../options.ts";
+import { examples } from "../program.ts";
+
+interface Options {
+  readonly data?: boolean;
+  readonly yes?: boolean;
+}
+
+export function addDestroy(program: Command): void {
+  program
+    .command("destroy")
+    .argument("<name>", "the changeling")
+    .option("--data", "remove a web changeling's data and repo too; without it they are kept")
+    .addOption(yesOption())
+    .description("take a changeling out of the fleet file, and apply: its agent is stopped and removed")
+    .addHelpText(
+      "after",
+      `
+The data and the repo of a web changeling are kept, and it says where; declared again, it gets them back. --data removes
+them for good, also those of one that was removed before.
+When it fails, run it again: what is gone already is passed over.
+${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json")}`,
+    )
+    .action(async (name: string, { data = false, yes = false }: Options, command: Command) => {
+      const context = contextOf(command);
+      const record = readRecord(context.paths, name);
+      const edit = await plannedEdit(context.stack, [name], (text) => withoutIt(text, name, record));
+      // Pulumi's removal lets this machine forget one on Modal: a second try would not find its data.
+      const isForgotten = data && record?.provider === "modal";
+      const isKeptOnly = edit.before === edit.after && record?.removed === true;
+      if (isKeptOnly && !data) throw new Error(alreadyRemoved(record));
+      showEdit(edit);
+      if (!(await confirmed(questionOf(name, record, data), command, { yes }))) {
+        printNote("Nothing was touched.\n");
+        process.exitCode = 1;
+        return;
+      }
+      if (!isKeptOnly) {
+        writeEdit(edit);
+        if (isForgotten) await removeRest(context, record, data);
+        const failure = `${edit.file} does not declare ${name} any more, but it could not be removed, for the reason above`;
+        await applyPart(
+          context,
+          { names: [name], forwarding: true },
+          `${failure}\ntry again with: ${again(name, data)}`,
+        );
+      }
+      if (record !== undefined && !isForgotten) await removeRest(context, record, data);
+      const kept = keptOf(readRecord(context.paths, name));
+      answer(context, { name, removed: true, kept }, removedText(name, kept));
+    });
+}
+
+const again = (name: string, data: boolean) => `changeling destroy ${name}${data ? " --data" : ""}`;
+
+/** One that is not declared any more, and of which something still stands, needs no edit. */
+function withoutIt(text: string, name: string, record: WebRecord | undefined): string {
+  if (record !== undefined && !declaredNames(text).has(name)) return text;
+  return editOf(name, (declared) => removeChangeling(declared, name))(text);
+}
+
+interface Kept {
+  /** Absolute paths; null: there is none. */
+  readonly repo: string | null;
+  readonly data: string | null;
+}
+
+function keptOf(record: WebRecord | undefined): Kept | null {
+  if (record === undefined) return null;
+  const stands = (place: string) => (record.provider !== "local" || existsSync(place) ? place : null);
+  return { repo: stands(record.repo), data: stands(record.data) };
+}
+
+function questionOf(name: string, record: WebRecord | undefined, data: boolean): string {
+  if (record === undefined) return `Remove ${name}?`;
+  return data
+    ? `Remove ${name}, its data in ${record.data} and its repo in ${record.repo} for good?`
+    : `Remove ${name}? Its data is kept in ${record.data}, its repo in ${record.repo}.`;
+}
+
+function alreadyRemoved({ name, data, repo }: WebRecord): string {
+  return `${name} was removed already; its data (${data}) and its repo (${repo}) are kept. Remove them with: ${again(name, true)}`;
+}
+
+function removedText(name: string, kept: Kept | null): string {
+  const places = Object.entries(kept ?? {}).flatMap(([what, place]) => (place === null ? [] : [`  ${what}  ${place}`]));
+  if (places.length === 0) return `${name} is removed.`;
+  return [`${name} is removed. Kept, and given back when it is declared again:`, ...places].join("\n");
+}

@@ -1,0 +1,41 @@
+import { existsSync } from "node:fs";
+import { type Command, InvalidArgumentError } from "commander";
+import { readClaim } from "../../../components/host/claims.ts";
+import { installationPaths } from "../../../components/host/installation-paths.ts";
+import { identityInWords } from "../../../components/host/stack-identity.ts";
+import { printNote } from "../../../components/lib/terminal.ts";
+import { readRecords } from "../../../components/web/agent/record.ts";
+import { keptPlaces, removeInstallation } from "../../stack/remove-installation.ts";
+import { answer, contextOf } from "../context.ts";
+import { isHeld } from "../doctor/installations.ts";
+import { examples } from "../program.ts";
+
+export function addDiscard(program: Command): void {
+  program
+    .command("discard")
+    .argument("<installation>", "its id, as doctor prints it", (id) => {
+      if (/^[0-9a-f]{12}$/.test(id)) return id;
+      throw new InvalidArgumentError("It must be 12 hexadecimal digits.");
+    })
+    .option("--data", "delete the repositories and data of its web changelings too; without it they are kept")
+    .description(
+      "remove from this machine what a stack left here that is gone: what fires, its jobs, secrets and agents",
+    )
+    .addHelpText("after", `\n\`changeling doctor\` finds them.\n${examples("discard 3f2a9c01d4e7")}`)
+    .action(async (id: string, { data = false }: { data?: boolean }, command: Command) => {
+      const context = contextOf(command);
+      const paths = installationPaths(id);
+      if (!existsSync(paths.root)) throw new Error(`there is no installation ${id} on this machine (${paths.root})`);
+      const claim = readClaim(paths);
+      if (claim !== undefined && (await isHeld(claim, id))) {
+        throw new Error(
+          `${id} belongs to the stack ${identityInWords(claim)}; remove it with: PULUMI_BACKEND_URL='${claim.backend}' npm run pulumi -- destroy --stack ${claim.stack}`,
+        );
+      }
+      const going = data ? readRecords(paths).flatMap(keptPlaces) : [];
+      for (const place of going) printNote(`Deleting ${place}\n`);
+      const kept = await removeInstallation(id, () => data);
+      const lines = [`${id} is removed.`, ...kept.map((place) => `  kept  ${place}`)];
+      answer(context, { installation: id, removed: true, kept }, lines.join("\n"));
+    });
+}

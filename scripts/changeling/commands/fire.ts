@@ -1,0 +1,66 @@
+import { waitForRun } from "../../../components/cron/local/records.ts";
+import { requestRun } from "../../../components/cron/local/requests.ts";
+import type { Run } from "../../../components/cron/run-records.ts";
+import { changelingCommand, upCommand } from "../../../components/lib/own-commands.ts";
+import type { Place } from "../context.ts";
+import { deployedFleet, requireDeployed } from "../deployed.ts";
+import { refuseWeb } from "../kinds.ts";
+import type { ModalFleet } from "../modal-fleet.ts";
+import { visibly } from "../terminal/visibly.ts";
+
+export type Fired =
+  | { readonly skipped: string }
+  | {
+      readonly runId: string;
+      /** True when it was over before an agent was there. */
+      readonly isOver: boolean;
+      /** Waits for its end, visibly. */
+      end(): Promise<Run>;
+    };
+
+/**
+ * Fires a changeling now, wherever it is deployed, through the very same path as its schedule.
+ * @throws when no such changeling is deployed, or it can't be fired
+ */
+export async function fire(context: Place, name: string): Promise<Fired> {
+  refuseWeb(context, name, "run");
+  const fleet = await deployedFleet(context, name);
+  const { provider, problem } = await requireDeployed(context, fleet, name);
+  if (problem !== undefined) throw new Error(`${name} can't be fired: ${problem}; mend it with: ${upCommand()}`);
+  if (provider === "modal" && fleet.modal.kind === "reached") return fireOnModal(fleet.modal.fleet, name);
+  const fired = await requestRun(context.paths, name);
+  if ("skipped" in fired) return fired;
+  const { runId } = fired;
+  const end = () => visibly(following(name, runId, (onProgress) => waitForRun(context.paths, name, runId, onProgress)));
+  return { runId, isOver: false, end };
+}
+
+async function fireOnModal(fleet: ModalFleet, name: string): Promise<Fired> {
+  const { fireRemote, followRemote } = await import("../../../components/cron/modal/remote-fire.ts");
+  const { spec } = fleet.apps.find((each) => each.spec.name === name) ?? {};
+  const { volume } = fleet;
+  if (spec === undefined || volume === undefined) {
+    throw new Error(`${name} can't be fired: the stack has no volume for its records; mend it with: ${upCommand()}`);
+  }
+  const fired = await visibly({
+    what: () => `${name} is being fired`,
+    afterwards: `${name} is fired all the same; see: ${changelingCommand()} runs ${name}`,
+    end: fireRemote(fleet.client, spec),
+  });
+  if ("skipped" in fired) return fired;
+  const run = { changeling: name, id: fired.runId };
+  const end = () =>
+    visibly(following(name, run.id, (onProgress) => followRemote(volume, run, spec.timeoutSeconds, onProgress)));
+  return { runId: run.id, isOver: "failed" in fired, end };
+}
+
+function following(name: string, runId: string, follow: (onProgress: (run: Run) => void) => Promise<Run>) {
+  let isMade = false;
+  return {
+    what: () => (isMade ? `${runId} is running` : `${runId} is starting`),
+    afterwards: `${runId} goes on; see how it ended: ${changelingCommand()} logs ${name}`,
+    end: follow(({ agentId }) => {
+      isMade = agentId !== undefined;
+    }),
+  };
+}

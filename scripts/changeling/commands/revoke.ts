@@ -1,0 +1,44 @@
+import type { Command } from "commander";
+import { changelingCommand } from "../../../components/lib/own-commands.ts";
+import { printNote } from "../../../components/lib/terminal.ts";
+import { answer, contextOf } from "../context.ts";
+import { revokeLogins, rotateKey } from "../forwarding.ts";
+import { requireWeb } from "../kinds.ts";
+import { requireStack } from "../known-stack.ts";
+import { examples } from "../program.ts";
+
+export function addRevoke(program: Command): void {
+  program
+    .command("revoke")
+    .argument("[name]", "the web changeling whose logins end")
+    .option("--all", "end those of all: the key that they are signed with is made anew")
+    .description("end logins: login URLs that were not used yet, and every browser that is logged in")
+    .addHelpText("after", examples("revoke elena", "revoke --all"))
+    .action(async (name: string | undefined, { all = false }: { all?: boolean }, command: Command) => {
+      if ((name === undefined) !== all) command.error("error: give the name of a web changeling, or --all");
+      const context = contextOf(command);
+      if (name === undefined) {
+        await requireStack(context);
+        const warning = await rotateKey(context.paths);
+        warn(warning);
+        return answer(
+          context,
+          { revoked: "all", warning },
+          `All logins have ended. New ones: ${changelingCommand()} forward`,
+        );
+      }
+      const { agentId } = await requireWeb(context, name, "revoke");
+      const warning = await revokeLogins(context.paths, agentId);
+      warn(warning);
+      answer(
+        context,
+        { revoked: name, agentId, warning },
+        `The logins of ${name} have ended. A new one: ${changelingCommand()} login-url ${name}`,
+      );
+    });
+}
+
+/** The logins have ended; their record may not be on the disk yet. */
+function warn(warning: string | undefined): void {
+  if (warning !== undefined) printNote(`warning: ${warning}\n`);
+}

@@ -1,0 +1,71 @@
+import { type Command, InvalidArgumentError } from "commander";
+import type { Waiting } from "../../../components/cron/local/runs/due-times.ts";
+import type { Run } from "../../../components/cron/run-records.ts";
+import { answer, contextOf, type Place, providerOption } from "../context.ts";
+import { requireKnown } from "../deployed.ts";
+import { refuseWeb } from "../kinds.ts";
+import { requireStack } from "../known-stack.ts";
+import { type ModalSide, modalSide, warnUnreached } from "../modal-side.ts";
+import { examples } from "../program.ts";
+import { recordedRuns, waitingRuns } from "../recorded-runs.ts";
+import { table } from "../terminal/table.ts";
+import { duration, shortTime } from "../terminal/times.ts";
+
+export function addRuns(program: Command): void {
+  program
+    .command("runs")
+    .argument("[name]", "only this changeling's")
+    .option("-n, --limit <count>", "how many, newest first", wholeNumber, 20)
+    .addOption(providerOption())
+    .description("what was run: why it fired, when, what came of it")
+    .addHelpText("after", examples("runs", "runs todo-ledger --limit 5", "runs --json"))
+    .action(async (name: string | undefined, options: { limit: number }, command: Command) => {
+      const context = contextOf(command);
+      if (name !== undefined) refuseWeb(context, name, "runs");
+      const modal = await modalSide(context, name);
+      const runs = await recordedRuns(context, modal, { name, limit: options.limit });
+      const waiting = waitingRuns(context, name);
+      const all = [...waiting.map((each) => ({ ...each, outcome: "waiting" })), ...runs];
+      if (all.length === 0) await requireAny(context, modal, name);
+      answer(context, all, all.length === 0 ? "No runs yet." : runsText(runs, waiting));
+      warnUnreached(modal);
+    });
+}
+
+/** @throws when there is no such stack, or nothing of the name on it: neither can have a run */
+async function requireAny(place: Place, modal: ModalSide, name: string | undefined): Promise<void> {
+  if (name !== undefined) await requireKnown(place, modal, name);
+  else if (modal.kind !== "unreached") await requireStack(place, modal);
+}
+
+export function runsText(runs: readonly Run[], waiting: readonly Waiting[] = [], now: Date = new Date()): string {
+  const waits = waiting.map(({ changeling, cause, since }) => [
+    changeling,
+    "",
+    cause.kind.replace("_", " "),
+    "waiting",
+    duration((now.getTime() - Date.parse(since)) / 1000),
+    "for other runs to end",
+  ]);
+  const rows = runs.map((run) => [
+    run.id,
+    shortTime(new Date(run.firedAt)),
+    run.cause.kind.replace("_", " "),
+    run.outcome?.replace("_", " ") ?? "running",
+    run.durationSeconds === undefined ? "" : duration(run.durationSeconds),
+    whatCameOf(run),
+  ]);
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return table(["RUN", `FIRED (${zone})`, "WHY", "OUTCOME", "TOOK", "WHAT"], [...waits, ...rows]);
+}
+
+function whatCameOf({ reason, commits, warnings }: Run): string {
+  const what = reason ?? commits.map(({ subject }) => subject).join("; ");
+  return [what, ...warnings.map((warning) => `warning: ${warning}`)].filter((each) => each !== "").join("; ");
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("It must be a whole number from 1.");
+  return value;
+}

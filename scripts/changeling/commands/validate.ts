@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+import { formatFaults } from "../../../components/fleet/index.ts";
+import { answer, contextOf, errorsOf, fleetOf } from "../context.ts";
+import { examples } from "../program.ts";
+
+export function addValidate(program: Command): void {
+  program
+    .command("validate")
+    .argument("[file]", "the fleet file; the stack's own when left out")
+    .description("check a fleet file: every fault at once, with its line and its remedy; nothing is touched")
+    .addHelpText("after", examples("validate", "validate fleet.toml", "validate --json"))
+    .action(async (file: string | undefined, _options: unknown, command: Command) => {
+      const context = contextOf(command);
+      const loaded = await fleetOf(context.stack, file === undefined ? {} : { file });
+      const missing = loaded.missingSecrets;
+      const isSound = errorsOf(loaded.faults).length === 0;
+      const count = loaded.fleet?.changelings.length ?? 0;
+      const lines = loaded.faults.length > 0 ? [formatFaults(loaded.faults)] : [];
+      for (const { changeling, names } of missing)
+        lines.push(`warning: ${changeling} needs ${names.join(" or ")}, not set here`);
+      if (isSound) lines.push(`${loaded.file} is sound: ${count} changeling${count === 1 ? "" : "s"}.`);
+      answer(
+        context,
+        { file: loaded.file, valid: isSound, faults: loaded.faults, missingSecrets: missing },
+        lines.join("\n"),
+      );
+      if (!isSound) process.exitCode = 1;
+    });
+}

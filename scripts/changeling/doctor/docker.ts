@@ -1,0 +1,13 @@
+import { asError } from "../modal-side.ts";
+import { type Check, failed, ok } from "./check.ts";
+
+/** Whether the daemon answers that the fleet's agents, or its forwarding server, are containers of. */
+export async function dockerCheck(): Promise<Check> {
+  const { dockerClient } = await import("../../../components/docker/client.ts");
+  try {
+    await dockerClient(process.env).ping();
+    return ok("docker", process.env["DOCKER_HOST"] ?? "its daemon answers");
+  } catch (error) {
+    return failed("docker", asError(error).message);
+  }
+}

@@ -1,0 +1,66 @@
+import { installedJobs } from "../../../components/cron/local/installed-files.ts";
+import { schedulerState } from "../../../components/cron/local/state.ts";
+import { type Claim, installations } from "../../../components/host/claims.ts";
+import { installationPaths } from "../../../components/host/installation-paths.ts";
+import { fullName, identityInWords, type StackIdentity } from "../../../components/host/stack-identity.ts";
+import { exportedState, holdsInstallation } from "../../../components/stack/state.ts";
+import { readRecords } from "../../../components/web/agent/record.ts";
+import { pulumi } from "../../stack/stack.ts";
+import { type Check, failed, warning } from "./check.ts";
+
+/** Whether a stack still exists and its state names an installation. @returns undefined when nobody here can tell */
+export async function isHeld(stack: StackIdentity, installation: string): Promise<boolean | undefined> {
+  const held = holdsInstallation(stack, installation);
+  if (held !== undefined) return held;
+  const at = { name: fullName(stack), backend: stack.backend };
+  const { code, stdout, stderr } = await pulumi(at, ["stack", "export"], { capture: true });
+  if (code === 0) return exportedState(stdout).installations.includes(installation);
+  return /no stack named|unknown stack/.test(stderr) ? false : undefined;
+}
+
+/**
+ * The installations on this machine that are of no stack any more: what is in them goes on firing.
+ *
+ * @param own the id of the stack's that is looked at
+ */
+export async function orphanInstallations(own: string): Promise<Check[]> {
+  const others = installations().filter(({ id }) => id !== own);
+  const checks = await Promise.all(
+    others.map(async ({ id, claim }) =>
+      claim === undefined ? unclaimed(id) : (await isHeld(claim, id)) === false ? orphan(id, claim) : [],
+    ),
+  );
+  return checks.flat();
+}
+
+function orphan(id: string, claim: Claim): Check {
+  return failed(
+    `installation ${id}`,
+    `of a stack that is gone, ${identityInWords(claim)}, applied last on ${claim.appliedAt.slice(0, 10)}: ${contentInWords(id)}`,
+    `if it was renamed or moved, adopt it with: npm run changeling -- adopt --stack NEW-NAME\n         else remove it with: npm run changeling -- discard ${id}`,
+  );
+}
+
+function unclaimed(id: string): Check {
+  return warning(
+    `installation ${id}`,
+    `no stack has claimed it since this release: ${contentInWords(id)}`,
+    `if one of your stacks uses it, that stack's next \`pulumi up\` claims it; else remove it with: npm run changeling -- discard ${id}`,
+  );
+}
+
+function contentInWords(id: string): string {
+  const paths = installationPaths(id);
+  const { jobs, faults } = installedJobs(paths);
+  const fires = jobs.length + faults.length;
+  const agents = readRecords(paths).filter(({ removed }) => removed !== true).length;
+  const kept = readRecords(paths).length - agents;
+  const parts = [
+    schedulerState(paths).alive
+      ? `its scheduler runs and fires ${fires} changelings`
+      : `${fires} jobs that nothing fires`,
+    `${agents} web agents`,
+    ...(kept === 0 ? [] : [`kept data of ${kept} more`]),
+  ];
+  return parts.join(", ");
+}

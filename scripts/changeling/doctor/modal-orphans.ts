@@ -1,0 +1,99 @@
+import { appName, parseAppName, parseHomeVolumeName, stackPart } from "../../../components/modal/names.ts";
+import type { ModalSite } from "../../../components/modal/observe.ts";
+
+/** Something of ours on Modal that no stack declares. */
+export interface Orphan {
+  readonly what: string;
+  /** What comes of leaving it there, or of removing it. */
+  readonly detail: string;
+  /** The command that removes it; never run by us. */
+  readonly command: string;
+  /** True when it is of this very stack: then nobody can need it. */
+  readonly isOurs: boolean;
+}
+
+export interface Declared {
+  readonly stack: string;
+  /** Names of this stack's changelings, declared or applied; undefined: not known here, so none of them is an orphan. */
+  readonly changelings: ReadonlySet<string> | undefined;
+  /** Labels of the snapshots that they start from. */
+  readonly snapshots: ReadonlySet<string>;
+  /** Short names of all stacks; undefined: not known here, so none of the others' things is an orphan. */
+  readonly stacks: readonly string[] | undefined;
+}
+
+/** What stands in a stack's environment and belongs to nothing that is declared. */
+export function orphansIn(site: ModalSite, declared: Declared): Orphan[] {
+  const { environment } = site;
+  if (environment === undefined) return [];
+  const own = stackPart(declared.stack);
+  const known =
+    declared.stacks === undefined ? undefined : new Set([declared.stack, ...declared.stacks].map(stackPart));
+  const apps = new Set([...(declared.changelings ?? [])].map((name) => appName(declared.stack, name)));
+
+  /** Whether a thing of this name is an orphan, and of whom. */
+  const ownerOf = (name: string): "ours" | "others" | undefined => {
+    const part = parseAppName(name)?.stackPart;
+    if (part === own) return declared.changelings !== undefined && !apps.has(name) ? "ours" : undefined;
+    return known !== undefined && part !== undefined && !known.has(part) ? "others" : undefined;
+  };
+  const isOfUnknownStack = (part: string | undefined) => known !== undefined && part !== undefined && !known.has(part);
+  const env = `--env ${environment}`;
+
+  const live = [...site.apps.values()].filter(({ state }) => state === "deployed").map(({ name }) => name);
+  const found = [
+    ...live.map((name) => ({
+      what: `app ${name}`,
+      owner: ownerOf(name),
+      detail: "it may go on firing",
+      command: `modal app stop ${name} ${env} --yes`,
+    })),
+    ...[...site.secrets.keys()].map((name) => ({
+      what: `Secret ${name}`,
+      owner: ownerOf(name) ?? (isOfUnknownStack(parseHomeVolumeName(name)) ? "others" : undefined),
+      detail: "it holds values that nothing needs",
+      command: `modal secret delete ${name} ${env} --yes`,
+    })),
+    ...[...site.volumes.keys()].map((name) => ({
+      what: `volume ${name}`,
+      owner: isOfUnknownStack(parseHomeVolumeName(name.replace(/_runs$/, ""))) ? "others" : undefined,
+      detail: name.endsWith("_runs")
+        ? "run records, which are lost with it"
+        : "a stack's identity, and its machines' keys",
+      command: `modal volume delete ${name} ${env} --yes`,
+    })),
+    ...[...site.snapshots.keys()].map((label) => ({
+      what: `snapshot ${label}`,
+      owner: declared.changelings === undefined || declared.snapshots.has(label) ? undefined : "ours",
+      detail: "nothing starts from it (Modal's command has no way to delete its image, which takes space alone)",
+      command: `modal volume rm changelings_${own} snapshots/${label}.json ${env}`,
+    })),
+  ];
+  return found
+    .flatMap(({ owner, ...orphan }) => (owner === undefined ? [] : [{ ...orphan, isOurs: owner === "ours" }]))
+    .sort((a, b) => (a.what < b.what ? -1 : 1));
+}
+
+/**
+ * Environments beside the stack's own that hold a home of a stack that is not known, or a second one of this stack.
+ * @param volumes by the environment's name
+ */
+export function orphanEnvironments(
+  volumes: ReadonlyMap<string, readonly string[]>,
+  { stack, stacks }: Pick<Declared, "stack" | "stacks">,
+): Orphan[] {
+  if (stacks === undefined) return [];
+  const others = new Set(stacks.filter((each) => each !== stack).map(stackPart));
+  return [...volumes].flatMap(([environment, names]) => {
+    const homes = names.flatMap((name) => parseHomeVolumeName(name) ?? []);
+    const isOrphan = homes.length > 0 && homes.every((part) => !others.has(part));
+    return isOrphan
+      ? {
+          what: `environment ${environment}`,
+          detail: `it holds a home of the stack ${homes.join(", ")}; with it go all apps and agents that stand there`,
+          command: `modal environment delete ${environment} --yes`,
+          isOurs: false,
+        }
+      : [];
+  });
+}

@@ -1,0 +1,88 @@
+import * as z from "zod/mini";
+import type { Fleet } from "../../../components/fleet/index.ts";
+import { inParallel } from "../../../components/lib/parallel.ts";
+import { ModalError } from "../../../components/modal/modal-error.ts";
+import { parseAppName, parseHomeVolumeName, stackPart } from "../../../components/modal/names.ts";
+import { pulumi, type Stack, shortNameOf } from "../../stack/stack.ts";
+import type { ModalFleet } from "../modal-fleet.ts";
+import { type Check, failed, ok, warning } from "./check.ts";
+import { type Orphan, orphanEnvironments, orphansIn } from "./modal-orphans.ts";
+
+/** What stands on Modal, is ours by its name, and is declared by no stack that is known here. */
+export async function orphanChecks(stack: Stack, modal: ModalFleet, fleet: Fleet | undefined): Promise<Check[]> {
+  const { site } = modal;
+  const volumes = await otherEnvironments(modal);
+  const [changelings, stacks] = await Promise.all([
+    changelingsOf(stack, fleet),
+    mentionsOthers(modal, volumes) ? knownStacks(stack) : [],
+  ]);
+  const snapshots = new Set(modal.apps.flatMap(({ spec }) => spec.snapshotLabel ?? []));
+  const declared = { stack: modal.stack, changelings, snapshots, stacks };
+  const orphans = [...orphansIn(site, declared), ...orphanEnvironments(volumes, declared)];
+  if (orphans.length === 0) return [ok("orphans on Modal", "none")];
+  return orphans.map(orphanCheck);
+}
+
+function orphanCheck({ what, detail, command, isOurs }: Orphan): Check {
+  const remedy = `remove it with: ${command}`;
+  if (isOurs) return failed(`orphan on Modal: ${what}`, `no changeling of this stack declares it: ${detail}`, remedy);
+  return warning(
+    `orphan on Modal: ${what}`,
+    `of no stack that is known here: ${detail}`,
+    `if no other machine or pipeline needs it, ${remedy}`,
+  );
+}
+
+/** Volumes of the person's other environments: those whose names begin as the stack's own does. */
+async function otherEnvironments({ client, site }: ModalFleet): Promise<Map<string, string[]>> {
+  const { environment, identity } = site;
+  if (identity === undefined) return new Map();
+  const names = (await client.environments()).filter(
+    (name) => name.startsWith(identity.prefix) && name !== environment,
+  );
+  const found = await inParallel(names, async (name) => [name, await volumesOf(client, name)] as const);
+  return new Map(found);
+}
+
+async function volumesOf(client: ModalFleet["client"], environment: string): Promise<string[]> {
+  try {
+    return (await client.volumes(environment)).map(({ name }) => name);
+  } catch (error) {
+    // Removed in between, or one that this token may not look into.
+    if (error instanceof ModalError && error.kind !== "unreachable") return [];
+    throw error;
+  }
+}
+
+/** Whether there is anything of which only the list of all stacks tells whose it is. */
+function mentionsOthers({ stack, site }: ModalFleet, others: ReadonlyMap<string, readonly string[]>): boolean {
+  const names = [...site.apps.keys(), ...site.secrets.keys(), ...site.volumes.keys()];
+  const parts = names.map((name) => parseAppName(name)?.stackPart ?? parseHomeVolumeName(name));
+  const isOther = (part: string | undefined) => part !== undefined && part !== stackPart(stack);
+  return parts.some(isOther) || [...others.values()].flat().some((name) => parseHomeVolumeName(name) !== undefined);
+}
+
+const outputs = z.object({ changelings: z.optional(z.record(z.string(), z.unknown())) });
+
+/** What the fleet file declares, and what was applied last: the next `up` removes that by itself. */
+async function changelingsOf(stack: Stack, fleet: Fleet | undefined): Promise<ReadonlySet<string> | undefined> {
+  if (fleet === undefined) return undefined;
+  const { code, stdout } = await pulumi(stack, ["stack", "output", "--json"], { capture: true });
+  const applied = code === 0 ? outputs.safeParse(JSON.parse(stdout)).data?.changelings : {};
+  return new Set([...fleet.changelings.map(({ name }) => name), ...Object.keys(applied ?? {})]);
+}
+
+const stackList = z.array(z.object({ name: z.string() }));
+
+/** The stacks of this project in the stack's own backend, and in the one that the person is logged in to. */
+async function knownStacks(stack: Stack): Promise<string[] | undefined> {
+  const backends: Stack[] = stack.backend === undefined ? [stack] : [stack, { name: stack.name }];
+  const lists = await Promise.all(
+    backends.map(async (each) => {
+      const { code, stdout } = await pulumi(each, ["stack", "ls", "--json"], { capture: true });
+      return code === 0 ? stackList.safeParse(JSON.parse(stdout)).data : undefined;
+    }),
+  );
+  if (lists.some((list) => list === undefined)) return undefined;
+  return lists.flatMap((list) => (list ?? []).map(({ name }) => shortNameOf({ name })));
+}

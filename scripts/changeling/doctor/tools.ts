@@ -1,0 +1,58 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { mngrVersion } from "../../../components/mngr/client.ts";
+import { type Check, failed, ok } from "./check.ts";
+
+/** Tools, and whether they have the right versions. */
+export async function toolChecks(): Promise<Check[]> {
+  const [jq, ...versions] = await Promise.all([
+    messagesCheck(),
+    version("git", ["--version"], "apt-get install git, or brew install git"),
+    version("tmux", ["-V"], "apt-get install tmux, or brew install tmux"),
+    version("rsync", ["--version"], "apt-get install rsync, or brew install rsync"),
+    version("pulumi", ["version"], "npm run setup"),
+    version("mngr", ["--version"], "npm run setup", mngrVersion),
+    version("modal", ["--version"], "npm run setup"),
+  ]);
+  const isRecent = Number(process.versions.node.split(".")[0]) >= 24;
+  const node = isRecent
+    ? ok("node", process.version)
+    : failed("node", `${process.version}, but 24 is needed`, "npm run setup");
+  return [node, ...versions, jq, pluginCheck()];
+}
+
+/** mngr confirms with jq that a message reached a Claude agent. */
+async function messagesCheck(): Promise<Check> {
+  const found = await version("jq", ["--version"], "apt-get install jq, or brew install jq");
+  return found.status === "ok" ? found : { ...found, status: "warning", detail: "not found; Claude agents need it" };
+}
+
+/** Runs a tool for its version; `expected` must stand in what it prints. */
+async function version(tool: string, args: string[], remedy: string, expected = ""): Promise<Check> {
+  const { code, output } = await runForOutput(tool, args);
+  if (code !== 0) return failed(tool, "not found, or it does not run", remedy);
+  const first = output.split("\n")[0] ?? "";
+  return first.includes(expected) ? ok(tool, first) : failed(tool, `${first}, but ${expected} is needed`, remedy);
+}
+
+function runForOutput(tool: string, args: string[]): Promise<{ code: number; output: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(tool, args, { stdio: ["ignore", "pipe", "ignore"], timeout: 30_000 });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+    child.once("error", () => resolve({ code: 127, output: "" }));
+    child.once("close", (code) => resolve({ code: code ?? 1, output }));
+  });
+}
+
+/** Which `command` plugin runs the fleet's commands: Pulumi's own, or the stand-in for machines that can't fetch it. */
+function pluginCheck(): Check {
+  const home = process.env["PULUMI_HOME"] ?? join(process.env["HOME"] ?? "", ".pulumi");
+  const folder = join(home, "plugins", "resource-command-v1.2.1");
+  if (!existsSync(folder)) return failed("command plugin", "not installed", "npm run setup");
+  const isStandIn = existsSync(join(folder, "start.cjs"));
+  return ok("command plugin", isStandIn ? "1.2.1, our stand-in (no download here)" : "1.2.1");
+}

@@ -1,0 +1,157 @@
+import type { DeclaredWeb, Fleet, Provider } from "../../../components/fleet/index.ts";
+import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
+import type { Agent, Listed } from "../../../components/mngr/client.ts";
+import { profileMngr } from "../../../components/mngr/profile-mngr.ts";
+import { listedAgent } from "../../../components/web/agent/listed-agent.ts";
+import { readRecords, type WebRecord } from "../../../components/web/agent/record.ts";
+import { mngrKeyOf } from "../../../components/web/forwarding/program/discovery/mngr-of.ts";
+import { installationOf } from "../../stack/stack.ts";
+import { type Context, looksAt } from "../context.ts";
+import { asError } from "../modal-side.ts";
+import { mngrFor, stateOf } from "../web-side.ts";
+import { type Check, failed, ok, warning } from "./check.ts";
+import { dockerCheck } from "./docker.ts";
+import { forwardingCheck } from "./forwarding.ts";
+
+/**
+ * The web changelings of a stack as far as this machine knows, their agents, and what they are reached by. mngr, which
+ * takes seconds, is asked at once for what the records name; only the rest waits for the fleet.
+ */
+export async function doctorWeb(context: Context, declaredFleet: Promise<Fleet | undefined>): Promise<Check[]> {
+  const standing = readRecords(context.paths).filter(
+    ({ removed, provider }) => removed !== true && looksAt(context, provider),
+  );
+  const local = localLists(standing);
+  const fleet = await declaredFleet;
+  const declared = (fleet?.changelings ?? []).filter(
+    (changeling): changeling is DeclaredWeb => changeling.kind === "web" && looksAt(context, changeling.provider),
+  );
+  const missing = declared.filter(({ name }) => !standing.some((record) => record.name === name));
+  const docker = usesDocker(standing, declared, fleet) ? dockerCheck() : undefined;
+  const [forwarding, agents] = await Promise.all([
+    standing.length === 0 ? undefined : forwardingCheck(context, fleet),
+    agentChecks(context, standing, { profile: fleet?.mngrProfile, local, docker }),
+  ]);
+  const daemon = await docker;
+  return [
+    ...(daemon === undefined ? [] : [daemon]),
+    ...(forwarding === undefined ? [] : [forwarding]),
+    ...agents,
+    ...missing.map(({ name }) => warning(`agent of ${name}`, "declared, and not deployed from here yet", up())),
+  ];
+}
+
+type Profile = string | undefined;
+type List = Promise<Listed>;
+
+/** The lists of this machine's mngr that the records ask for, by profile, begun here. */
+function localLists(standing: readonly WebRecord[]): Map<Profile, List> {
+  const here = standing.filter(({ provider }) => provider === "local");
+  return new Map([...new Set(here.map(({ mngrProfile }) => mngrProfile))].map((each) => [each, localList(each)]));
+}
+
+function localList(profile: Profile): List {
+  const list = profileMngr(profile, process.env).list(["local"]);
+  // It is awaited later; until then a failure has nobody who handles it.
+  list.catch(() => {});
+  return list;
+}
+
+function usesDocker(standing: readonly WebRecord[], declared: readonly DeclaredWeb[], fleet: Fleet | undefined) {
+  const hasServer = fleet?.forwarding.provider === "docker" && standing.length + declared.length > 0;
+  return hasServer || [...standing, ...declared].some(({ provider }) => provider === "docker");
+}
+
+/** One mngr, and what it should show. */
+interface Look {
+  readonly provider: Provider;
+  readonly list: () => List;
+  readonly own: readonly WebRecord[];
+}
+
+interface Known {
+  /** Of the fleet: on this machine also what nobody has is looked for. */
+  readonly profile: Profile;
+  readonly local: ReadonlyMap<Profile, List>;
+  /** Where it does not answer, its agents are not looked for: one error is enough. */
+  readonly docker: Promise<Check> | undefined;
+}
+
+async function agentChecks(
+  context: Context,
+  standing: readonly WebRecord[],
+  { profile, local, docker }: Known,
+): Promise<Check[]> {
+  const profiles = looksAt(context, "local") ? new Set([profile, ...local.keys()]) : [];
+  const away = standing.filter(({ provider }) => provider !== "local");
+  const looks: Look[] = [
+    ...[...profiles].map((each) => ({
+      provider: "local" as const,
+      list: () => local.get(each) ?? localList(each),
+      own: standing.filter(({ provider, mngrProfile }) => provider === "local" && mngrProfile === each),
+    })),
+    ...[...Map.groupBy(away, mngrKeyOf).values()].flatMap((own) => {
+      const [first] = own;
+      if (first === undefined) return [];
+      return [
+        {
+          provider: first.provider,
+          list: async () => (await mngrFor(first, context.paths)).list([first.provider]),
+          own,
+        },
+      ];
+    }),
+  ];
+  const installation = installationOf(context.stack);
+  const checks = looks.map(async ({ provider, list, own }): Promise<Check[]> => {
+    if (provider === "docker" && (await docker)?.status !== "ok") return [];
+    try {
+      const { agents, isComplete } = await list();
+      return [...standingChecks(own, agents, isComplete), ...orphanAgents(own, agents, installation)];
+    } catch (error) {
+      // Where mngr itself is missing, the tools' checks say it.
+      return own.length === 0 ? [] : [failed(`web agents${whereWords[provider]}`, asError(error).message)];
+    }
+  });
+  return (await Promise.all(checks)).flat();
+}
+
+const whereWords = { local: "", docker: " in Docker", modal: " on Modal" };
+
+function standingChecks(standing: readonly WebRecord[], agents: readonly Agent[], isComplete: boolean): Check[] {
+  return standing.map((record): Check => {
+    const { name, applied } = record;
+    const what = `agent of ${name}`;
+    const enabled = applied?.enabled ?? true;
+    const state = stateOf(listedAgent(record, agents), { enabled, isComplete });
+    if (applied === undefined) {
+      return failed(
+        what,
+        "it never came up",
+        `${changelingCommand()} update ${name}, or take it back with: ${changelingCommand()} destroy ${name}`,
+      );
+    }
+    if (state === "gone") return failed(what, "mngr knows it no more; its repo and data are still there", up());
+    if (state === "died")
+      return failed(what, "its process ended", `start it with: ${changelingCommand()} start ${name}`);
+    if (state === "not running")
+      return failed(what, "stopped by hand", `start it with: ${changelingCommand()} start ${name}`);
+    if (state === "unknown") return warning(what, "mngr could not tell its state");
+    return ok(what, !enabled && state === "running" ? "running, although it is declared stopped" : state);
+  });
+}
+
+/** Agents that carry this installation's label and are nobody's: a record was lost, or a removal was cut short. */
+export function orphanAgents(records: readonly WebRecord[], agents: readonly Agent[], installation: string): Check[] {
+  const known = new Set(records.flatMap(({ agentId, removed }) => (removed === true ? [] : [agentId])));
+  return agents
+    .filter(({ labels }) => labels["changelings_installation"] === installation && labels["changeling_kind"] === "web")
+    .filter(({ id }) => !known.has(id))
+    .map(({ id, name, host }) => {
+      const isElsewhere = host !== undefined && host.provider_name !== "local";
+      const remedy = isElsewhere
+        ? `remove its machine with: mngr destroy @${host.name}.${host.provider_name} --force; its volumes stay`
+        : `remove it with: mngr destroy ${id} --force; its folders stay`;
+      return failed(`orphan agent ${name}`, `no changeling of this stack has it (${id})`, remedy);
+    });
+}

@@ -1,0 +1,101 @@
+import { existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { isRepoUrl } from "../../../components/fleet/index.ts";
+import { portablePath } from "../../../components/lib/portable-path.ts";
+
+/** What `deploy` is told of a web changeling. */
+export interface DeployOptions {
+  /** git URL or path. */
+  readonly source?: string | undefined;
+  readonly agentType?: string | undefined;
+  readonly name?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly branch?: string | undefined;
+  /** `SRC:DEST` each. */
+  readonly addPath?: readonly string[] | undefined;
+}
+
+export interface Folders {
+  /** Where relative paths of a command line start. */
+  readonly cwd: string;
+  readonly home: string;
+}
+
+/** The table of a web changeling, as it is written into a fleet file. */
+export type DeclaredTable = Readonly<Record<string, string | readonly string[]>>;
+
+/** @throws when a path of it is not there */
+export function declaredTable(options: DeployOptions, folders: Folders): DeclaredTable {
+  const { source, agentType, branch, provider, addPath = [] } = options;
+  return Object.fromEntries(
+    Object.entries({
+      kind: "web",
+      source: source === undefined ? undefined : sourceAsWritten(source, folders),
+      agent_type: agentType,
+      branch,
+      provider,
+      add_paths: addPath.length === 0 ? undefined : addPath.map((each) => addPathAsWritten(each, folders)),
+    }).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
+}
+
+function sourceAsWritten(source: string, folders: Folders): string {
+  if (isRepoUrl(source)) return source;
+  const path = onThisMachine(source, folders);
+  if (existsSync(path)) return written(path, folders);
+  throw new Error(
+    `${source} is no git URL, and there is no such folder; write https://… or a path of a git repository`,
+  );
+}
+
+/** `SRC:DEST` with SRC as the fleet file has it: absolute, or below home `~/…`. */
+export function addPathAsWritten(text: string, folders: Folders): string {
+  const colon = text.lastIndexOf(":");
+  const [from, to] = [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
+  if (from === "" || to === "") {
+    throw new Error(
+      `--add-path ${text}: write SRC:DEST, what is copied and where to in the repo, as in notes.md:docs/notes.md`,
+    );
+  }
+  const path = onThisMachine(from, folders);
+  if (!existsSync(path)) throw new Error(`--add-path ${text}: there is no ${path}`);
+  return `${written(path, folders)}:${to}`;
+}
+
+function onThisMachine(path: string, { cwd, home }: Folders): string {
+  // A shell leaves `~` alone inside of quotes.
+  return path === "~" || path.startsWith("~/") ? resolve(home, path.slice(2)) : resolve(cwd, path);
+}
+
+/** A fleet file's relative paths start at its own folder, so none is written. */
+function written(path: string, { home }: Folders): string {
+  // No path is below a project that is nowhere.
+  return portablePath(path, { project: "/dev/null", home });
+}
+
+/**
+ * The name that a changeling has when none is given: its source's last part, else its agent type.
+ * @returns undefined when there is no name in them
+ */
+export function nameOf({ source, agentType }: DeployOptions): string | undefined {
+  const path = source?.replace(/[?#].*$/, "").replace(/\/+$/, "");
+  const last = path === undefined ? agentType : basename(path.replace(/^.*:/, "")).replace(/\.git$/, "");
+  const name = (last ?? "")
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^[^a-z]+|-+$/g, "")
+    .slice(0, 40)
+    .replace(/-+$/, "");
+  return name === "" ? undefined : name;
+}
+
+/** A name that nobody has: the wanted one with the first free number. */
+export function freeName(wanted: string, taken: ReadonlySet<string>): string {
+  for (let number = 2; ; number += 1) {
+    const suffix = `-${number}`;
+    const name = `${wanted.slice(0, 40 - suffix.length)}${suffix}`;
+    if (!taken.has(name)) return name;
+  }
+}

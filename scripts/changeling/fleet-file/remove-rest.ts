@@ -1,0 +1,62 @@
+import { existsSync, readdirSync } from "node:fs";
+import { readRecord, type WebRecord } from "../../../components/web/agent/record.ts";
+import { webAgents } from "../../../components/web/local/records.ts";
+import { removeWeb } from "../../../components/web/local/remove.ts";
+import { installationOf, shortNameOf } from "../../stack/stack.ts";
+import type { Place } from "../context.ts";
+import { tokenOf } from "../modal-side.ts";
+
+/**
+ * Removes what Pulumi left of a web changeling: its data and repo, when they are to go, and all of one whose creation
+ * failed, of which it does not know.
+ *
+ * @param before its record before anything was removed
+ * @param data whether its data and repo go
+ */
+export async function removeRest(place: Place, before: WebRecord, data: boolean): Promise<void> {
+  const { name, provider, mngrProfile } = before;
+  const left = readRecord(place.paths, name);
+  if ((left === undefined || left.removed === true) && !data) return;
+  const agents = webAgents(installationOf(place.stack), place.paths);
+  switch (provider) {
+    case "local": {
+      const destroyData = data || (left !== undefined && neverHeldData(left));
+      return void (await removeWeb({ name, mngrProfile, destroyData }, agents));
+    }
+    case "docker": {
+      const { removeFromDocker } = await import("../../../components/web/docker/remove-from-docker.ts");
+      return void (await removeFromDocker({ name, mngrProfile, destroyData: data }, agents));
+    }
+    case "modal": {
+      const { removeFromModal } = await import("../../../components/web/modal/remove-from-modal.ts");
+      const web = await webOnModal(place, agents);
+      if (web !== undefined) await removeFromModal({ name, destroyData: data }, web);
+    }
+  }
+}
+
+function neverHeldData({ removed, applied, data }: WebRecord): boolean {
+  return removed !== true && applied === undefined && !holdsFiles(data);
+}
+
+function holdsFiles(folder: string): boolean {
+  if (!existsSync(folder)) return false;
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).some((entry) => !entry.isDirectory());
+}
+
+/** Undefined: the stack has nothing there. */
+async function webOnModal({ stack }: Place, agents: ReturnType<typeof webAgents>) {
+  const [{ modalClient }, { modalSite }, identity, { modalWeb }, token] = await Promise.all([
+    import("../../../components/modal/client.ts"),
+    import("../../../components/modal/observe.ts"),
+    import("../../../components/modal/identity.ts"),
+    import("../../../components/web/modal/machine-web.ts"),
+    tokenOf(stack),
+  ]);
+  const client = modalClient({ token, env: process.env });
+  const localEnvironment = identity.personEnvironment(identity.personIdentity(process.env));
+  const site = await modalSite({ stack: shortNameOf(stack), client, localEnvironment });
+  if (site.identity === undefined) return undefined;
+  const { environment, userId, prefix, mngrProfile } = site.identity;
+  return modalWeb({ stack: shortNameOf(stack), environment, userId, prefix, mngrProfile }, agents);
+}

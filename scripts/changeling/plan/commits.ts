@@ -1,0 +1,19 @@
+import { homedir } from "node:os";
+import { isRepoUrl } from "../../../components/fleet/index.ts";
+import { absolutePath } from "../../../components/lib/portable-path.ts";
+import { commitsBetween } from "../../../components/source/tip.ts";
+import { projectFolder } from "../../stack/project.ts";
+import type { FieldChange } from "./fields.ts";
+import type { PlannedChange } from "./summary.ts";
+
+/** The changed fields; a pinned commit also tells how many commits came in, where a repository of this machine knows. */
+export async function withCommits({ fields, pinnedFrom }: PlannedChange): Promise<readonly FieldChange[]> {
+  const commit = fields.find(({ field }) => field === "commit");
+  if (commit?.before === undefined || commit.after === undefined || pinnedFrom === undefined) return fields;
+  if (isRepoUrl(pinnedFrom)) return fields;
+  const repo = absolutePath(pinnedFrom, { project: projectFolder, home: homedir() });
+  const count = await commitsBetween({ repo, from: commit.before, to: commit.after }, process.env);
+  if (count === undefined) return fields;
+  const after = `${commit.after} (${count} new commit${count === 1 ? "" : "s"})`;
+  return fields.map((each) => (each === commit ? { ...commit, after } : each));
+}

@@ -1,0 +1,51 @@
+import { nextFires } from "../../../components/fleet/index.ts";
+import { faultOf, pulumi, type Stack } from "../../stack/stack.ts";
+import { requireDevStack } from "../context.ts";
+import { withCommits } from "./commits.ts";
+import { type Plan, type PreviewJson, plannedChanges, previewJson, type Timing } from "./summary.ts";
+
+/** How many fire times a plan tells before and after. */
+const fireCount = 3;
+
+/** Previews a stack; nothing is touched. A fault of the fleet, the stack or its backend is among the plan's errors. */
+export async function planOf(stack: Stack): Promise<Plan> {
+  requireDevStack(stack);
+  const args = ["preview", "--json", "--non-interactive"];
+  const finished = await pulumi(stack, args, { capture: true });
+  const preview = parsePreview(finished.stdout);
+  const found = diagnostics(preview, "error");
+  const isBroken = (finished.code !== 0 || preview === undefined) && found.length === 0;
+  const changes = plannedChanges(preview ?? {}).map(async (change) => ({
+    ...change,
+    fields: await withCommits(change),
+    nextBefore: firesOf(change.before),
+    nextAfter: firesOf(change.after),
+  }));
+  return {
+    changes: await Promise.all(changes),
+    errors: isBroken ? [faultOf(finished)] : found,
+    warnings: diagnostics(preview, "warning"),
+  };
+}
+
+function firesOf(timing: Timing | undefined): Date[] {
+  return timing?.enabled ? nextFires(timing.schedule, timing.timezone, new Date(), fireCount) : [];
+}
+
+function parsePreview(stdout: string): PreviewJson | undefined {
+  try {
+    return previewJson.parse(JSON.parse(stdout));
+  } catch {
+    return undefined;
+  }
+}
+
+function diagnostics(preview: PreviewJson | undefined, wanted: "error" | "warning"): string[] {
+  const found = (preview?.diagnostics ?? []).filter(({ severity }) => severity === wanted);
+  return found.map(({ message }) =>
+    (message ?? "")
+      .replace(/<\{%[^%]*%\}>/g, "")
+      .trim()
+      .replace(/^(error|warning): /, ""),
+  );
+}

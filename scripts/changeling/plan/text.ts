@@ -1,0 +1,43 @@
+import { shortTime } from "../terminal/times.ts";
+import { type PlannedChangeWithFires, type Timing, untoldFields } from "./summary.ts";
+
+/** The plan as a person reads it. */
+export function planText(changes: readonly PlannedChangeWithFires[]): string {
+  if (changes.length === 0) return "Nothing changes: the fleet is as declared.";
+  return changes.map(changeText).join("\n");
+}
+
+const verbs = { add: "is added", change: "changes", mend: "is mended", remove: "is removed" } as const;
+
+function changeText(change: PlannedChangeWithFires): string {
+  const what = {
+    job: change.name,
+    agent: change.name,
+    secrets: `${change.name}: its secrets`,
+    scheduler: "The scheduler",
+    forwarding: "The forwarding server",
+    shared: change.title ?? `${change.name} (shared)`,
+  }[change.part];
+  const verb =
+    change.part === "secrets" ? verbs[change.action].replace("is ", "are ").replace(/s$/, "") : verbs[change.action];
+  const lines = [`${what} ${verb}${change.drift === undefined ? "" : `: ${change.drift}`}`];
+  const isTimingChanged =
+    change.action === "add" ||
+    change.action === "remove" ||
+    JSON.stringify(change.before) !== JSON.stringify(change.after);
+  if (isTimingChanged && change.before) lines.push(`  before  ${timingText(change.before, change.nextBefore)}`);
+  if (isTimingChanged && change.after) lines.push(`  after   ${timingText(change.after, change.nextAfter)}`);
+  for (const { field, before, after } of untoldFields(change)) {
+    // What is added had nothing before.
+    const isNew = change.action === "add" && before === undefined;
+    lines.push(`  ${field}: ${isNew ? "" : `${before ?? "(none)"} => `}${after ?? "(none)"}`);
+  }
+  for (const note of change.notes ?? []) lines.push(`  ${note}`);
+  return lines.join("\n");
+}
+
+function timingText(timing: Timing, fires: readonly Date[]): string {
+  const words = `${timing.when} (${timing.schedule}), ${timing.timezone}`;
+  if (!timing.enabled) return `${words}: paused`;
+  return `${words}: next ${fires.map((date) => shortTime(date, timing.timezone)).join(", ")}`;
+}

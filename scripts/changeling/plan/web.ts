@@ -1,0 +1,69 @@
+import { parse } from "smol-toml";
+import { settingsToml, webSettings } from "../../../components/fleet/index.ts";
+import { isTable } from "../../../components/fleet/zod-issues.ts";
+import { type FieldChange, fieldChanges } from "./fields.ts";
+
+type Environment = Readonly<Record<string, string>>;
+
+/** Told otherwise: DRIFT as the reason, ENABLED, SETTINGS and what removal does in words; the rest says nothing to a person. */
+const notFields = new Set(["name", "installation", "drift", "enabled", "settings", "secrets_digest", "renamed_from"]);
+/** What a person wants to see of one that is new. */
+const toldOfNew = ["provider", "source", "branch", "commit", "agent_type", "add_paths", "data", "remote"];
+
+export interface WebSummary {
+  readonly fields: readonly FieldChange[];
+  /** Sentences of plain words, nothing of a person's in them. */
+  readonly notes: readonly string[];
+}
+
+/** What the next `up` does to a web changeling's agent, by the environment of its Command before and after. */
+export function webSummary(
+  action: "add" | "change" | "mend" | "remove",
+  before: Environment,
+  after: Environment,
+  drift: string | undefined,
+): WebSummary {
+  if (action === "remove") {
+    const goes = before["DESTROY_DATA"] === "yes";
+    return {
+      fields: [],
+      notes: [goes ? "its data and its repo are removed for good" : "its data and its repo are kept"],
+    };
+  }
+  const told = fieldChanges(before, after).filter(({ field }) => !notFields.has(field));
+  if (action === "add") {
+    const isScratch = after["SOURCE"] === undefined;
+    const wanted = isScratch ? toldOfNew.filter((field) => field !== "branch") : toldOfNew;
+    const fields = wanted.flatMap((field) => told.filter((each) => each.field === field));
+    const notes = isScratch ? ["its repo is made from scratch"] : [];
+    return { fields, notes: after["ENABLED"] === "no" ? [...notes, "it is not started"] : notes };
+  }
+  const fields = [...told, ...settingChanges(before["SETTINGS"], after["SETTINGS"])];
+  const notes = [...switchedNotes(before["ENABLED"], after["ENABLED"])];
+  // Only their digest is in the environment, encrypted: what is left when nothing else differs.
+  const isRotated = fields.length + notes.length === 0 && drift === undefined;
+  return { fields, notes: isRotated ? ["a secret has a new value"] : notes };
+}
+
+function switchedNotes(before: string | undefined, after: string | undefined): string[] {
+  if (before === after) return [];
+  return [after === "yes" ? "its agent is started" : "its agent is stopped"];
+}
+
+/** Setting by setting; where there is no settings file, the built-in defaults hold. */
+function settingChanges(before: string | undefined, after: string | undefined): FieldChange[] {
+  if (before === after) return [];
+  const changes = fieldChanges(flat(before), flat(after));
+  if (changes.length > 0) return changes.map((change) => ({ ...change, field: `settings.${change.field}` }));
+  const words = (text: string | undefined) => (text === undefined ? undefined : "the defaults, as a file");
+  return [{ field: "settings", before: words(before), after: words(after) }];
+}
+
+function flat(toml: string | undefined): Record<string, string> {
+  return Object.fromEntries(leaves(parse(toml ?? settingsToml(webSettings.parse({})))));
+}
+
+function leaves(value: unknown, path: readonly string[] = []): [string, string][] {
+  if (!isTable(value)) return [[path.join("."), JSON.stringify(value)]];
+  return Object.entries(value).flatMap(([key, below]) => leaves(below, [...path, key]));
+}

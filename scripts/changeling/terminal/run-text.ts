@@ -1,0 +1,47 @@
+import type { Run } from "../../../components/cron/run-records.ts";
+import { isRepoUrl } from "../../../components/git/repo-name.ts";
+import { shellCommand } from "../../../components/lib/shell-command.ts";
+import { duration, fromNow } from "./times.ts";
+
+/** A run in one short phrase: `succeeded 2 h ago: 1 commit`. */
+export function runInWords(run: Run, now: Date = new Date()): string {
+  const when = fromNow(new Date(run.endedAt ?? run.firedAt), now);
+  if (run.outcome === undefined) return `running, fired ${when}`;
+  const commits = run.commits.length === 0 ? "" : `: ${counted(run.commits.length, "commit")}`;
+  const warnings = run.warnings.length === 0 ? "" : ` (${counted(run.warnings.length, "warning")})`;
+  return `${run.outcome.replace("_", " ")} ${when}${commits}${warnings}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
+/** What the agent just did, line by line: outcome, branch, commits, and how to look at them. */
+export function runReport(run: Run): string {
+  const took = run.durationSeconds === undefined ? "" : ` after ${duration(run.durationSeconds)}`;
+  const reason = run.reason === undefined ? "" : `: ${run.reason}`;
+  const lines = [`${run.id} ${run.outcome?.replace("_", " ") ?? "is running"}${took}${reason}`];
+  if (run.branch !== undefined) lines.push(`  branch   ${run.branch}`);
+  for (const { name, commits } of run.branches) lines.push(`  on       ${name}: ${counted(commits, "commit")}`);
+  for (const { hash, subject } of run.commits) lines.push(`  commit   ${hash.slice(0, 10)} ${subject}`);
+  if (run.repo !== undefined) lines.push(`  in       ${run.repo}`);
+  const look = lookCommand(run);
+  if (look !== undefined) lines.push(`  look     ${look}`);
+  for (const warning of run.warnings) lines.push(`  warning  ${warning}`);
+  return lines.join("\n");
+}
+
+/** How to see what it committed; undefined when there is nothing, or no command that can be copied as it is. */
+function lookCommand({ repo, branch: own, branches, commits }: Run): string | undefined {
+  const branch = branches[0]?.name ?? own;
+  if (repo === undefined || branch === undefined || commits.length === 0) return undefined;
+  if (!isRepoUrl(repo)) return shellCommand(["git", "-C", repo, "show", branch]);
+  // On Modal an agent can write its own records.
+  const isPlain = [repo, branch].every((each) => /^\w[\w./:@~+-]*$/.test(each));
+  return isPlain ? `git fetch ${repo} ${branch} && git show FETCH_HEAD` : undefined;
+}
+
+/** Whether a run went as a person wants it: scripts get exit code 1 for the others. */
+export function wentWell(run: Run): boolean {
+  return run.outcome === "succeeded" || run.outcome === "no_changes";
+}

@@ -1,0 +1,53 @@
+import { plainWords } from "../../../components/lib/text.ts";
+import { duration } from "./times.ts";
+
+/** Something that takes its time, and that goes on without whoever waits for it. */
+export interface Wait<Result> {
+  /** What is going on, for instance `todo-ledger-… is running`; asked whenever it is shown. */
+  readonly what: () => string;
+  /** Said to a person who waits no more (Ctrl-C), for instance `it goes on; …`; undefined: it ends with us. */
+  readonly afterwards?: string;
+  /** It takes seconds: shown on a terminal only, so that a script's stderr holds nothing but warnings. */
+  readonly isShort?: boolean;
+  readonly end: Promise<Result>;
+}
+
+/** Waits with a line that says for how long: in place on a terminal, every 30 s elsewhere. */
+export async function visibly<Result>({ what, afterwards, isShort = false, end }: Wait<Result>): Promise<Result> {
+  const started = Date.now();
+  const isTerminal = process.stderr.isTTY === true;
+  if (isShort && !isTerminal) return end;
+  const show = () => {
+    const text = plainWords(`${what()} … ${duration((Date.now() - started) / 1000)}`);
+    process.stderr.write(isTerminal ? `\r\u001b[K${text}` : `${text}\n`);
+  };
+  const leave = () => {
+    process.stderr.write(afterwards === undefined ? "\n" : `\n${afterwards}\n`);
+    process.exit(130);
+  };
+  const timer = setInterval(show, isTerminal ? 1000 : 30_000);
+  process.once("SIGINT", leave);
+  show();
+  try {
+    return await end;
+  } finally {
+    process.off("SIGINT", leave);
+    clearInterval(timer);
+    if (isTerminal) process.stderr.write("\r\u001b[K");
+  }
+}
+
+/** Waits for several things at once, and shows which of them are not there yet. @param verb for instance "checking" */
+export function visiblyAll<const Parts extends Readonly<Record<string, Promise<unknown>>>>(
+  verb: string,
+  parts: Parts,
+): Promise<{ -readonly [Name in keyof Parts]: Awaited<Parts[Name]> }> {
+  const pending = new Set(Object.keys(parts));
+  const entries = Object.entries(parts).map(async ([name, part]) => {
+    const result = await part;
+    pending.delete(name);
+    return [name, result] as const;
+  });
+  const end = Promise.all(entries).then(Object.fromEntries);
+  return visibly({ what: () => `${verb} ${[...pending].join(", ")}`, end });
+}

@@ -1,0 +1,52 @@
+import { changelingCommand } from "../../../components/lib/own-commands.ts";
+import { printNote } from "../../../components/lib/terminal.ts";
+import { readRecord } from "../../../components/web/agent/record.ts";
+import type { Place } from "../context.ts";
+import { deployedPageUrl, newLogin, untilText } from "../forwarding.ts";
+
+/** A web changeling right after it was applied. */
+export interface AppliedWeb {
+  readonly name: string;
+  readonly agentId: string;
+  /** `up` fails when one that is to run does not come up. */
+  readonly state: "running" | "stopped";
+  readonly url: string | null;
+  /** null for one that is stopped, and where no forwarding server runs. */
+  readonly loginUrl: string | null;
+  /** ISO 8601, UTC. */
+  readonly loginExpiresAt: string | null;
+  readonly repo: string;
+  readonly data: string;
+}
+
+/** @throws when there is no record of it, although it was applied */
+export async function appliedWeb({ paths }: Place, name: string): Promise<AppliedWeb> {
+  const record = readRecord(paths, name);
+  if (record === undefined)
+    throw new Error(`${name} was applied, but nothing tells of it here; see: ${changelingCommand()} doctor`);
+  const { agentId, repo, data, applied } = record;
+  const state = applied?.enabled === false ? "stopped" : "running";
+  const url = deployedPageUrl(paths, agentId);
+  const none = { name, agentId, state, url, loginUrl: null, loginExpiresAt: null, repo, data } as const;
+  if (state === "stopped") return none;
+  try {
+    const login = await newLogin(paths, agentId);
+    return { ...none, loginUrl: login.url, loginExpiresAt: login.expiresAt.toISOString() };
+  } catch (error) {
+    printNote(`warning: no login URL: ${error instanceof Error ? error.message : error}\n`);
+    return none;
+  }
+}
+
+export function appliedText({ name, state, url, loginUrl, loginExpiresAt }: AppliedWeb): string {
+  const lines = [`${name} is ${state}.`];
+  if (url !== null) lines.push(`  page   ${url}`);
+  if (loginUrl !== null) lines.push(`  login  ${loginUrl}`);
+  if (loginUrl !== null && loginExpiresAt !== null) {
+    const until = untilText({ url: loginUrl, expiresAt: new Date(loginExpiresAt) });
+    lines.push(
+      `Open the login URL in a browser: it works once, until ${until}. Another: ${changelingCommand()} login-url ${name}`,
+    );
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,4 @@
+import { servePlugin } from "../serve.ts";
+import { DockerService } from "./service.ts";
+
+servePlugin((engine) => new DockerService(engine));

@@ -1,0 +1,98 @@
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { parse } from "smol-toml";
+import * as z from "zod/mini";
+import { writeWholeFile } from "../../components/host/files.ts";
+import { clearDeadLocks } from "./dead-locks.ts";
+import { makeDemoRepo } from "./demo-repo.ts";
+import { projectFolder } from "./project.ts";
+import { projectName, type Stack } from "./stack.ts";
+
+/** Where everything of the embedded default lives; `npm stop` removes it all. */
+export function devFolder(home: string = homedir()): string {
+  return join(home, ".changelings", "dev");
+}
+
+/** The embedded default as the CLI and the launcher use it; nothing is made here. */
+export function devStack(home: string = homedir()): Stack {
+  const folder = devFolder(home);
+  return {
+    name: "dev",
+    backend: `file://${join(folder, "backend")}`,
+    configFile: join(folder, "Pulumi.dev.yaml"),
+    passphraseFile: join(folder, "passphrase"),
+  };
+}
+
+/**
+ * Makes what is missing of the embedded default: file backend, passphrase, stack, a copy of the example fleet and a
+ * demo repository. Re-entrant: what is there stays, also after a Ctrl-C in the middle.
+ */
+export function ensureDevStack(home: string = homedir(), env: NodeJS.ProcessEnv = process.env): Stack {
+  const folder = devFolder(home);
+  const stack = devStack(home);
+  for (const part of [folder, join(folder, "backend")]) mkdirSync(part, { recursive: true, mode: 0o700 });
+  once(join(folder, "passphrase"), () => `${randomBytes(24).toString("base64url")}\n`);
+  once(join(folder, "fleet.toml"), () => exampleFleet());
+  makeDemoRepo(join(folder, "demo-repo"));
+  clearDeadLocks(join(folder, "backend"));
+  if (!existsSync(join(folder, "stack-made"))) {
+    initStack(folder, stack, env);
+    // `stack init` left the salt in this file; what the stack is configured with goes below it.
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const salt = readFileSync(join(folder, "Pulumi.dev.yaml"), "utf8").split("\nconfig:")[0]?.trimEnd() ?? "";
+    const settings = {
+      "changelings:config": "~/.changelings/dev/fleet.toml",
+      "changelings:repo": "~/.changelings/dev/demo-repo",
+      "changelings:timezone": zone,
+    };
+    const lines = Object.entries(settings).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`);
+    writeWholeFile(join(folder, "Pulumi.dev.yaml"), `${salt}\nconfig:\n${lines.join("\n")}\n`, { mode: 0o600 });
+    writeFileSync(join(folder, "stack-made"), "");
+  }
+  return stack;
+}
+
+/** The agent types of the example's web changelings, by name. */
+export function exampleAgentTypes(): ReadonlyMap<string, string> {
+  const { changelings } = exampleForm.parse(parse(exampleFleet()));
+  return new Map(
+    Object.entries(changelings).flatMap(([name, { kind, agent_type: agentType }]) =>
+      kind === "web" && agentType !== undefined ? [[name, agentType]] : [],
+    ),
+  );
+}
+
+const exampleForm = z.object({
+  changelings: z.record(z.string(), z.object({ kind: z.optional(z.string()), agent_type: z.optional(z.string()) })),
+});
+
+/** What \`npm start\` copies. */
+export function exampleFleet(): string {
+  const text = readFileSync(join(projectFolder, "changelings", "example.toml"), "utf8");
+  return text.replace(/^#:schema \.\/schema\.json/, `#:schema ${join(projectFolder, "changelings", "schema.json")}`);
+}
+
+/**
+ * `pulumi stack init` takes no --config-file and writes its salt beside Pulumi.yaml: so it runs in a folder of its own
+ * that holds a Pulumi.yaml of the same project, and the checkout stays clean.
+ */
+function initStack(folder: string, stack: Stack, env: NodeJS.ProcessEnv): void {
+  writeFileSync(join(folder, "Pulumi.yaml"), `name: ${projectName}\nruntime: nodejs\n`);
+  const stackEnv = {
+    ...env,
+    PULUMI_BACKEND_URL: stack.backend,
+    PULUMI_CONFIG_PASSPHRASE: undefined,
+    PULUMI_CONFIG_PASSPHRASE_FILE: join(folder, "passphrase"),
+  };
+  const select = ["stack", "select", "--create", "--stack", stack.name, "--non-interactive"];
+  const made = spawnSync("pulumi", select, { cwd: folder, env: stackEnv, encoding: "utf8" });
+  if (made.status !== 0) throw new Error(`the stack could not be made: ${made.stderr || made.error?.message}`);
+}
+
+function once(path: string, content: () => string): void {
+  if (!existsSync(path)) writeWholeFile(path, content(), { mode: 0o600 });
+}

@@ -1,0 +1,27 @@
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { readTextIfAny } from "../../components/host/files.ts";
+import type { InstallationPaths } from "../../components/host/installation-paths.ts";
+
+/**
+ * Removes the clones of repositories that were declared by URL, but for those with a run's branch: nobody else may have
+ * its commits. The files are read, not asked for by git, whose config there an agent could write.
+ *
+ * @returns what stays
+ */
+export function removeClones({ repos }: Pick<InstallationPaths, "repos">): string[] {
+  if (!existsSync(repos)) return [];
+  const clones = readdirSync(repos).map((name) => join(repos, name));
+  const kept = clones.filter(holdsRuns);
+  if (kept.length === 0) rmSync(repos, { recursive: true, force: true });
+  else for (const clone of clones) if (!kept.includes(clone)) rmSync(clone, { recursive: true, force: true });
+  return kept;
+}
+
+function holdsRuns(clone: string): boolean {
+  return [clone, join(clone, ".git")].some((folder) => {
+    const loose = join(folder, "refs", "heads", "changelings");
+    if (existsSync(loose) && readdirSync(loose).length > 0) return true;
+    return (readTextIfAny(join(folder, "packed-refs")) ?? "").includes(" refs/heads/changelings/");
+  });
+}
