@@ -3,6 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "@pulumi/command/local/command.js";
 import * as pulumi from "@pulumi/pulumi";
+import { statedCommands } from "./stack/installation.ts";
 import { perRun } from "./stack/per-run.ts";
 
 /** The folder that holds `components/` and `scripts/`: the checkout, or the built package in node_modules. */
@@ -27,8 +28,8 @@ export interface ScriptCommandArgs {
  * - What identifies the thing is the resource's name; what may change is in its environment, field by field, so that
  *   the engine itself shows before and after. `triggers` would replace (create the new, then delete it as the old).
  * - `create` and `update` are one idempotent script: a create that died half-way is adopted by the next `up`.
- * - Drift: the state keeps the DRIFT of its last mend. A healthy thing ignores it; one that drifted states it anew,
- *   which is a change, and the update mends it.
+ * - Drift: the state keeps the DRIFT of the last repair. A healthy thing ignores it; one that drifted gets a new one,
+ *   which is a change, and the update repairs it.
  */
 export function scriptCommand(name: string, args: ScriptCommandArgs, opts: pulumi.CustomResourceOptions): Command {
   const run = `exec node ${scriptPath(args.script)}`;
@@ -40,35 +41,70 @@ export function scriptCommand(name: string, args: ScriptCommandArgs, opts: pulum
       create: `${run} apply`,
       update: `${run} apply`,
       delete: `${run} remove`,
-      environment: { ...defined(args.environment), ...Object.fromEntries(secrets), DRIFT: args.drift ?? "" },
+      environment: {
+        ...defined(args.environment),
+        ...Object.fromEntries(secrets),
+        DRIFT: repairOf(name, args.drift, formerNames(opts)),
+      },
       logging: "stderr",
       addPreviousOutputInEnv: false,
     },
     pulumi.mergeOptions(opts, { ...quiet, additionalSecretOutputs: ["stdout", "stderr"] }),
   );
-  tellOnce(command);
+  failOnce(command);
   return command;
 }
 
-const failure = perRun(() => ({ isTold: false }));
+/**
+ * The DRIFT of a Command: how its thing differs, and the number of the repair, by which the same drift is a change when
+ * it comes again. Nothing of it depends on the clock, so that `up` finds what its preview planned.
+ *
+ * @param former names that the Command had
+ * @returns for instance `its job file is missing (repair 2)`; empty when nothing drifted, and before its first `up`
+ */
+export function repairOf(
+  name: string,
+  drift: string | undefined,
+  former: readonly string[] = [],
+): pulumi.Input<string> {
+  if (drift === undefined) return "";
+  return statedCommands().then((commands) => {
+    const last = [name, ...former].flatMap((each) => commands.find(({ urn }) => urn.endsWith(`::${each}`)) ?? [])[0];
+    if (last === undefined) return "";
+    const [, repairs = "0"] = /\(repair (\d+)\)$/.exec(String(last.environment["DRIFT"])) ?? [];
+    return `${drift} (repair ${Number(repairs) + 1})`;
+  });
+}
+
+function formerNames({ aliases }: pulumi.CustomResourceOptions): string[] {
+  const all: readonly unknown[] = Array.isArray(aliases) ? aliases : [];
+  return all.flatMap((alias) => {
+    if (typeof alias !== "object" || alias === null || !("name" in alias)) return [];
+    return typeof alias.name === "string" ? [alias.name] : [];
+  });
+}
+
+/** One error for all Commands of a run: the SDK prints the same one once. */
+const notApplied = perRun(() => {
+  const error = new pulumi.RunError(
+    "not everything could be applied; the reason is given with each resource. What is no longer declared is removed by the next up that succeeds",
+  );
+  // Where the program has ended by then, the SDK prints this in place of the message.
+  error.stack = error.message;
+  return error;
+});
 
 /**
- * The engine has told why a Command failed, and the SDK would tell again, as an exception of the program with its
- * insides. That the program fails too must stay: else what is no longer declared would be removed, although what takes
- * its place may be what failed.
+ * The engine prints why a Command failed. The SDK would print it again, as an exception of the program with its stack.
+ * But the program has to fail: otherwise the engine removes what is no longer declared, although what replaces it may be
+ * what failed. As with any output, an error that its callback throws fails the program.
  */
-function tellOnce(command: Command): void {
+function failOnce(command: Command): void {
   // Looked up now: what fails later may run outside of this run's context.
-  const run = failure();
+  const error = notApplied();
   for (const output of Object.values(command)) if (pulumi.Output.isInstance(output)) pulumi.recover(output, () => {});
   pulumi.recover(command.urn, () => {
-    if (run.isTold) return "";
-    run.isTold = true;
-    const message =
-      "not all could be applied, for the reasons that stand with each; what is no longer declared is removed by the next up that succeeds";
-    // Where the program has ended by then, its stack is shown in place of its message.
-    void Promise.reject(Object.assign(new pulumi.RunError(message), { stack: message }));
-    return "";
+    throw error;
   });
 }
 

@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
-import { drifted } from "../drift.ts";
 import { installationPaths } from "../host/installation-paths.ts";
 import { outdatedInWords } from "../host/supervision/state.ts";
 import { claimedInstallation } from "../stack/installation.ts";
@@ -32,7 +31,7 @@ export class LocalScheduler extends pulumi.ComponentResource {
           INSTALLATION: claimedInstallation(),
           MAX_RUNS_AT_ONCE: args.maxRunsAtOnce === undefined ? undefined : String(args.maxRunsAtOnce),
         },
-        drift: drifted(state.alive ? outdated && `the scheduler ${outdated}` : "the scheduler is not running"),
+        drift: state.alive ? outdated && `the scheduler ${outdated}` : "the scheduler is not running",
       },
       { parent: this },
     );

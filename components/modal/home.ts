@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod/mini";
 import { scriptCommand } from "../command.ts";
-import { drifted } from "../drift.ts";
 import { type PersonIdentity, personEnvironment, personIdentity, portableSettings } from "./identity.ts";
 import { runsVolumeName, stackSecretName } from "./names.ts";
 import type { ModalSite } from "./observe.ts";
@@ -59,7 +58,7 @@ export class ModalHome extends pulumi.ComponentResource {
           ...(token === undefined ? {} : tokenVariables(token)),
           ...(settings === "" ? {} : { CHANGELINGS_MNGR_SETTINGS: settings }),
         },
-        drift: drifted(homeDrift(stack, site)),
+        drift: homeDrift(stack, site),
       },
       { parent: this, ignoreChanges: unknownHere.map((variable) => `environment.${variable}`) },
     );

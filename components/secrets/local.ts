@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { withAlias } from "../alias.ts";
 import { scriptCommand } from "../command.ts";
-import { drifted } from "../drift.ts";
 import { mostBytes } from "../fleet/sizes.ts";
 import { installationPaths } from "../host/installation-paths.ts";
 import { installedUnder } from "../host/installed-file.ts";
@@ -51,7 +50,7 @@ export function localSecrets(parent: pulumi.Resource, args: LocalSecretsArgs): p
   const paths = installationPaths(installation);
   const installedName = installedUnder((each) => secretsPath(paths, each), { name, renamedFrom });
   const { VALUES: stated } = statedEnvironment(`${installedName}-secrets`) ?? {};
-  const drift = drifted(secretsDrift(paths, installedName, stated));
+  const drift = secretsDrift(paths, installedName, stated);
   const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues).apply((values) => checkedSize(name, values)) };
   // A changeling that becomes another kind keeps its file: the one kind would remove what the other has just written.
   const aliases = kinds.map((type) => ({ parent: pulumi.createUrn(name, type) }));

@@ -1,6 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
-import { drifted } from "../drift.ts";
 import { slugOf } from "../git/slug.ts";
 import type { ModalHome } from "../modal/home.ts";
 import type { ModalSite } from "../modal/observe.ts";
@@ -55,7 +54,7 @@ export function repoSnapshot({ need, stack, home, site, ...args }: RepoSnapshotA
     ...args.tokenVariables,
     ...(args.gitToken === undefined ? {} : { GITHUB_TOKEN: args.gitToken }),
   };
-  const drift = drifted(snapshotDrift(label, maxAgeSeconds, site));
+  const drift = snapshotDrift(label, maxAgeSeconds, site);
   const name = `snapshot-${slugOf(repo)}-${label.slice(0, 6)}`;
   const opts = { dependsOn: [home] };
   const command = scriptCommand(name, { script: "repo-snapshot", environment, secretEnvironment, drift }, opts);

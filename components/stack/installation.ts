@@ -73,6 +73,11 @@ export function statedEnvironment(name: string): Readonly<Record<string, unknown
   return found().commands?.find(({ urn }) => urn.endsWith(`::${name}`))?.environment;
 }
 
+/** The Commands of the stack's state before this run. */
+export async function statedCommands(): Promise<StackState["commands"]> {
+  return (await readState()).commands;
+}
+
 async function confirm(): Promise<string> {
   const identity = thisStack();
   const { installations: inState, otherStacks, commands } = await readState();

@@ -125,8 +125,8 @@ describe("a fleet on Modal from its first up to its destroy", () => {
       "command:local:Command worker-app": "update",
     });
     const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"], env);
-    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal app is stopped \(seen /);
-    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal Secret is missing \(seen /);
+    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal app is stopped \(repair \d+\)/);
+    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal Secret is missing \(repair \d+\)/);
     expect((await test.up(env)).code).toBe(0);
     expect(await test.preview(env)).toEqual({});
     expect(await apps()).toMatchObject({ changeling_dev_worker: "APP_STATE_DEPLOYED" });

@@ -126,7 +126,7 @@ await withDocker("the forwarding server in Docker", (engine) => {
     await docker("rm", "--force", container);
     await expect(adminRequest(stack.paths.forwarding, { op: "status" })).rejects.toThrow("does not run");
     const { stdout } = await stack.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
-    expect(stdout).toMatch(/its container is gone \(seen /);
+    expect(stdout).toMatch(/its container is gone \(repair 1\)/);
     await up();
     await eventually(page, "first\n");
     expect(await stack.preview()).toEqual({});

@@ -53,5 +53,5 @@ export async function driftOf(stack: TestStack, resource: string): Promise<strin
   const { code, stdout } = await stack.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
   expect(code, stdout).toBe(0);
   const shown = stdout.split("[urn=").find((each) => each.slice(0, each.indexOf("]")).endsWith(`::${resource}`)) ?? "";
-  return [...shown.matchAll(/DRIFT *: (?:"[^"]*" => )?"(.+) \(seen /g)].map(([, what = ""]) => what);
+  return [...shown.matchAll(/DRIFT *: (?:"[^"]*" => )?"(.+) \(repair \d+\)"/g)].map(([, what = ""]) => what);
 }

@@ -3,7 +3,6 @@ import type * as pulumi from "@pulumi/pulumi";
 import { stockChangeling } from "../../../changelings/stock.ts";
 import { withAlias } from "../../alias.ts";
 import { scriptCommand } from "../../command.ts";
-import { drifted } from "../../drift.ts";
 import type { DeclaredCron } from "../../fleet/index.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { installedUnder } from "../../host/installed-file.ts";
@@ -46,7 +45,7 @@ export function localCron(parent: pulumi.Resource, args: LocalCronArgs): pulumi.
     {
       script: "local-job",
       environment: { ...environment, INSTALLATION: claimedInstallation() },
-      drift: drifted(drift),
+      drift,
     },
     withAlias(opts, renamedFrom && `${renamedFrom}-job`),
   );

@@ -3,7 +3,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { stockChangeling } from "../../../changelings/stock.ts";
 import { withAlias } from "../../alias.ts";
 import { scriptCommand } from "../../command.ts";
-import { drifted } from "../../drift.ts";
 import { type DeclaredCron, isRepoUrl } from "../../fleet/index.ts";
 import { currentIds, deadId } from "../../modal/deployed-ids.ts";
 import type { ModalHome } from "../../modal/home.ts";
@@ -85,7 +84,7 @@ export class ModalPlace {
       MNGR_PREFIX: home.prefix,
     };
     const secretEnvironment = { ...this.#token(), ...source.token };
-    const drift = drifted(this.#appDrift(args));
+    const drift = this.#appDrift(args);
     const dependsOn = [home, ...this.#secret(parent, args), ...source.resources];
     return scriptCommand(
       `${name}-app`,
@@ -106,7 +105,7 @@ export class ModalPlace {
       SECRETS: names.join(", "),
       RENAMED_FROM: renamedFrom,
     };
-    const drift = drifted(this.#secretDrift(name));
+    const drift = this.#secretDrift(name);
     const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues), ...this.#token() };
     const opts = withAlias({ parent, dependsOn: [home] }, renamedFrom && `${renamedFrom}-secret`);
     return [scriptCommand(`${name}-secret`, { script: "modal-secret", environment, secretEnvironment, drift }, opts)];

@@ -4,7 +4,6 @@ import { stockWebTypeOf } from "../../../changelings/stock-web.ts";
 import { withAlias } from "../../alias.ts";
 import { type ScriptCommandArgs, scriptCommand } from "../../command.ts";
 import type { CommandSuffix } from "../../command-suffixes.ts";
-import { drifted } from "../../drift.ts";
 import type { DeclaredWeb } from "../../fleet/index.ts";
 import { fingerprintOfAdded } from "../added-files.ts";
 import type { Servers } from "../local/await-servers.ts";
@@ -52,7 +51,7 @@ export function webCommand(parent: pulumi.Resource, declared: DeclaredWeb, args:
   const isUnknown = source !== undefined && seen.commit === undefined;
   const command = scriptCommand(
     `${name}-${suffix}`,
-    { script, environment: { ...environment, ...args.environment }, secretEnvironment, drift: drifted(seen.drift) },
+    { script, environment: { ...environment, ...args.environment }, secretEnvironment, drift: seen.drift },
     isUnknown ? { ...opts, ignoreChanges: ["environment.COMMIT"] } : opts,
   );
   return reported(command.stdout, seen.agentId, listening);

@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../../command.ts";
 import { checkedArgs } from "../../component.ts";
-import { drifted } from "../../drift.ts";
 import type { Forwarding } from "../../fleet/index.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { claimedInstallation, statedEnvironment, thisInstallation } from "../../stack/installation.ts";
@@ -49,7 +48,7 @@ export class ForwardingServer extends pulumi.ComponentResource {
             {
               script: "forwarding-server",
               environment: { ...environment, INSTALLATION: confirmed },
-              drift: drifted(forwardingDrift(installationPaths(installation), statedEnvironment(name))),
+              drift: forwardingDrift(installationPaths(installation), statedEnvironment(name)),
             },
             { parent: this },
           );

@@ -1,8 +1,7 @@
 import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
-import { scriptCommand } from "../../../command.ts";
+import { repairOf, scriptCommand } from "../../../command.ts";
 import { DockerError } from "../../../docker/run-docker.ts";
-import { drifted } from "../../../drift.ts";
 import { installationPaths } from "../../../host/installation-paths.ts";
 import { statedEnvironment } from "../../../stack/installation.ts";
 import { perRun } from "../../../stack/per-run.ts";
@@ -62,8 +61,9 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
     `${name}-container`,
     {
       ...containerArgs(image, environment, surroundings),
-      // As a Command's DRIFT: one that is healthy ignores it; on one that is not, the change replaces the container.
-      labels: [{ label: driftLabel, value: drift ?? "" }],
+      // As the DRIFT of its image's Command, which is applied first: a healthy container ignores it, and the change
+      // replaces one that is not.
+      labels: [{ label: driftLabel, value: repairOf(`${name}-image`, drift) }],
     },
     {
       parent,
@@ -80,7 +80,7 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
     {
       script: "forwarding-server",
       environment: { ...environment, IMAGE: image, CONTAINER: container.id },
-      drift: drift ?? drifted(forwardingConfigDrift(installationPaths(installation), statedEnvironment(name))),
+      drift: drift ?? forwardingConfigDrift(installationPaths(installation), statedEnvironment(name)),
     },
     { parent },
   );
@@ -113,7 +113,7 @@ export function lookInDocker(installation: string): Looked {
   if (known !== undefined) return known;
   try {
     const surroundings = surroundingsHere();
-    const look = { surroundings, drift: drifted(driftNow(installation)) };
+    const look = { surroundings, drift: driftNow(installation) };
     looks().set(installation, look);
     return look;
   } catch (error) {

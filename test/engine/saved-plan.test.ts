@@ -1,0 +1,95 @@
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { schedulerState } from "../../components/cron/local/state.ts";
+import { makeTestStack, type TestStack } from "./test-stack.ts";
+
+const fleet = (schedule: string, ...names: string[]) => `
+[defaults]
+agent_type = "command"
+agent_args = ["true"]
+schedule = "${schedule}"
+${names.map((name) => `[changelings.${name}]`).join("\n")}
+`;
+
+describe("an update by a saved plan", () => {
+  let test: TestStack;
+  beforeAll(async () => {
+    test = makeTestStack();
+    test.declare(fleet("0 3 * * *", "alpha", "beta"));
+    const { code, stdout, stderr } = await test.up();
+    expect(code, stdout + stderr).toBe(0);
+  });
+  afterAll(() => test.remove());
+
+  const plan = () => join(test.home, "plan.json");
+  const save = async () => {
+    const args = ["preview", "--save-plan", plan(), "--non-interactive", "--color", "never", "--diff"];
+    const { code, stdout, stderr } = await test.pulumi(args);
+    expect(code, stdout + stderr).toBe(0);
+    return stdout;
+  };
+  const apply = () =>
+    test.pulumi(["up", "--plan", plan(), "--yes", "--skip-preview", "--non-interactive", "--color", "never"]);
+  const succeed = async () => {
+    const { code, stdout, stderr } = await apply();
+    expect(code, stdout + stderr).toBe(0);
+    expect(await test.preview()).toEqual({});
+  };
+  const job = (name: string) => join(test.paths.jobs, `${name}.json`);
+
+  it("applies a plan that changes nothing", async () => {
+    await save();
+    await succeed();
+  });
+
+  it("applies a changed fleet as it was reviewed, with what is added and removed", async () => {
+    test.declare(fleet("30 4 * * *", "alpha", "gamma"));
+    expect(await save()).toMatch(/SCHEDULE\s*: "0 3 \* \* \*" => "30 4 \* \* \*"/);
+    await succeed();
+    expect([existsSync(job("beta")), existsSync(job("gamma"))]).toEqual([false, true]);
+  });
+
+  it("refuses what was not reviewed, and touches nothing", async () => {
+    test.declare(fleet("45 5 * * *", "alpha", "gamma"));
+    await save();
+    test.declare(fleet("0 7 * * *", "alpha", "gamma"));
+    const { code, stdout, stderr } = await apply();
+    expect(code).not.toBe(0);
+    expect(stdout + stderr).toContain("violates plan");
+    expect(readFileSync(job("alpha"), "utf8")).toContain("30 4 * * *");
+    test.declare(fleet("30 4 * * *", "alpha", "gamma"));
+  });
+
+  it("repairs what drifted, also when the same drifts again", async () => {
+    for (const repair of [1, 2]) {
+      await test.endScheduler();
+      rmSync(job("alpha"));
+      const shown = await save();
+      expect(shown).toContain(`"the scheduler is not running (repair ${repair})"`);
+      expect(shown).toContain(`"its job file is missing (repair ${repair})"`);
+      await succeed();
+      expect(schedulerState(test.paths)).toMatchObject({ alive: true });
+      expect(existsSync(job("alpha"))).toBe(true);
+    }
+  });
+
+  it("fails with each reason once and no stack, and then removes nothing", async () => {
+    test.declare(fleet("15 6 * * *", "alpha", "delta", "epsilon"));
+    await save();
+    for (const name of ["delta", "epsilon"]) mkdirSync(job(name), { recursive: true, mode: 0o700 });
+    const { code, stdout, stderr } = await apply();
+    const said = stdout + stderr;
+    expect(code).not.toBe(0);
+    const summary = said.slice(said.indexOf("Diagnostics:"));
+    expect(summary.match(/error: .*delta\.json/g)).toHaveLength(1);
+    expect(summary.match(/error: .*epsilon\.json/g)).toHaveLength(1);
+    expect(summary.match(/not everything could be applied/g)).toHaveLength(1);
+    expect(said).not.toMatch(/failed to register|unhandled|^\s+at /m);
+    expect(existsSync(job("gamma"))).toBe(true);
+    for (const name of ["delta", "epsilon"]) rmdirSync(job(name));
+    await save();
+    await succeed();
+    expect(existsSync(job("gamma"))).toBe(false);
+  });
+});
