@@ -61,7 +61,7 @@ async function lookAtWebs() {
   const [{ ForwardingServer }, { localWebs }, { pageUrl }, { WebChangeling }] = await Promise.all([
     import("./components/web/forwarding/forwarding-server.ts"),
     import("./components/web/local/observe.ts"),
-    import("./components/web/forwarding/page-url.ts"),
+    import("./components/web/forwarding/urls.ts"),
     import("./components/web/web-changeling.ts"),
   ]);
   const { forwarding, mngrProfile } = fleet;

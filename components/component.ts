@@ -33,3 +33,15 @@ class InvalidArgs extends pulumi.InputPropertiesError {
     super({ message: `The ${of} is not valid:${lines.join("")}`, errors });
   }
 }
+
+/** The engine then sees one thing under a new name: the old one is removed and the new one made in one update. */
+export function withAlias<Options extends pulumi.ResourceOptions>(opts: Options, former: string | undefined): Options {
+  return former === undefined ? opts : { ...opts, aliases: [...(opts.aliases ?? []), { name: former }] };
+}
+
+/** The value of an input that is known when the program runs, a secret too: for what is asked before any resource is there. */
+export function plainValue(value: pulumi.Input<string>): Promise<string> {
+  return new Promise((resolve) => {
+    pulumi.output(value).apply(resolve);
+  });
+}

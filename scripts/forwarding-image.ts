@@ -1,16 +1,14 @@
 /** Makes what the forwarding server's container starts from, or removes its images: the `forwarding-image` Command. */
 import { mkdirSync } from "node:fs";
 import * as z from "zod/mini";
-import { isDockerVariable } from "../components/docker/docker-environment.ts";
-import { runDocker } from "../components/docker/run-docker.ts";
+import { isDockerVariable, runDocker } from "../components/docker/run-docker.ts";
 import { ensureFolder } from "../components/host/files.ts";
 import { installationPaths } from "../components/host/installation-paths.ts";
 import { printNote } from "../components/lib/terminal.ts";
-import { foreignDocker } from "../components/web/forwarding/docker/foreign.ts";
 import { buildImage, removeImages } from "../components/web/forwarding/docker/image.ts";
 import { readContainer } from "../components/web/forwarding/docker/installed-container.ts";
 import { foundContainer, hasImage } from "../components/web/forwarding/docker/look.ts";
-import { surroundingsHere } from "../components/web/forwarding/docker/surroundings.ts";
+import { foreignDocker, surroundingsHere } from "../components/web/forwarding/docker/surroundings.ts";
 import { stopForwardingServer } from "../components/web/forwarding/supervise.ts";
 import { tryPort } from "../components/web/forwarding/try-port.ts";
 import { runScript } from "./script.ts";

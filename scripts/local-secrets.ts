@@ -1,6 +1,6 @@
 /** Installs or removes the secrets of a changeling on this machine: the `<name>-secrets` Command. */
 import * as z from "zod/mini";
-import { removeEmptyFolders } from "../components/host/empty-folders.ts";
+import { removeEmptyFolders } from "../components/host/claims.ts";
 import { installationPaths } from "../components/host/installation-paths.ts";
 import { removeFile } from "../components/host/installed-file.ts";
 import { secretsPath, writeSecrets } from "../components/secrets/installed.ts";

@@ -13,17 +13,12 @@ import { type AppSpec, specFile, tagOf } from "../components/cron/modal/spec.ts"
 import { isRepoUrl } from "../components/fleet/index.ts";
 import { canonicalJson } from "../components/lib/json.ts";
 import { absolutePath } from "../components/lib/portable-path.ts";
-import { type Modal, modalClient } from "../components/modal/client.ts";
-import {
-  currentIds,
-  type DeployedIds,
-  deployedFile,
-  deployedFolder,
-  parseDeployedFile,
-} from "../components/modal/deployed-ids.ts";
+import { modalClient } from "../components/modal/client.ts";
+import { currentIds, deployedFile, deployedFolder, parseDeployedFile } from "../components/modal/deployed-ids.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
 import { appName, homeVolumeName } from "../components/modal/names.ts";
 import { modalToken } from "../components/modal/token.ts";
+import type { DeployedIds, Modal } from "../components/modal/types.ts";
 import { ensureTarball } from "../components/source/tarball.ts";
 import { runScript } from "./script.ts";
 

@@ -3,16 +3,20 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as z from "zod/mini";
 import { printNote } from "../components/lib/terminal.ts";
-import { authorizeMachine } from "../components/modal/authorize-machine.ts";
-import { type Modal, modalClient } from "../components/modal/client.ts";
+import { modalClient } from "../components/modal/client.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
 import { type HomeVolume, writeHomeFiles } from "../components/modal/home-volume.ts";
-import { personEnvironment, personIdentity } from "../components/modal/identity.ts";
-import { ensurePersonIdentity } from "../components/modal/machine-identity.ts";
+import {
+  personEnvironment,
+  personIdentity,
+  type StackIdentity,
+  stackIdentityFile,
+} from "../components/modal/identity.ts";
+import { authorizeMachine, ensurePersonIdentity } from "../components/modal/machine-identity.ts";
 import { environmentName, homeVolumeName, runsVolumeName, stackSecretName } from "../components/modal/names.ts";
-import { type ModalSite, modalSite } from "../components/modal/observe.ts";
-import { type StackIdentity, stackIdentityFile } from "../components/modal/stack-identity.ts";
+import { modalSite } from "../components/modal/observe.ts";
 import { modalToken } from "../components/modal/token.ts";
+import type { Modal, ModalSite } from "../components/modal/types.ts";
 import { runScript } from "./script.ts";
 
 const variables = z.object({

@@ -8,7 +8,7 @@ import { webAgents } from "../components/web/local/records.ts";
 import { applyOnMachine } from "../components/web/machine/apply-on-machine.ts";
 import { keepModalToken } from "../components/web/modal/kept-token.ts";
 import { modalWeb } from "../components/web/modal/machine-web.ts";
-import { removeFromModal } from "../components/web/modal/remove-from-modal.ts";
+import { removeFromModal } from "../components/web/modal/provider.ts";
 import { runScript } from "./script.ts";
 
 process.umask(0o077);

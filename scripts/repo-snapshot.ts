@@ -2,13 +2,14 @@
 import * as z from "zod/mini";
 import { durationSeconds } from "../components/lib/duration.ts";
 import { printNote } from "../components/lib/terminal.ts";
-import { type Modal, modalClient } from "../components/modal/client.ts";
+import { modalClient } from "../components/modal/client.ts";
 import { isModalVariable } from "../components/modal/environment.ts";
 import { writeHomeFiles } from "../components/modal/home-volume.ts";
 import { personIdentity, portableSettings } from "../components/modal/identity.ts";
 import { ModalError } from "../components/modal/modal-error.ts";
 import { homeVolumeName } from "../components/modal/names.ts";
 import { modalToken, noTokenRemedy } from "../components/modal/token.ts";
+import type { Modal } from "../components/modal/types.ts";
 import { snapshotOfPlaceholder } from "../components/source/placeholder.ts";
 import {
   isYoung,

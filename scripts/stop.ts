@@ -5,7 +5,7 @@ import { readRuns } from "../components/cron/local/records.ts";
 import { readPlan, runFiles } from "../components/cron/local/runs/plan.ts";
 import { installationPaths } from "../components/host/installation-paths.ts";
 import { printNote, printText } from "../components/lib/terminal.ts";
-import { profileMngr } from "../components/mngr/profile-mngr.ts";
+import { profileMngr } from "../components/mngr/profile.ts";
 import { exportedState } from "../components/stack/state.ts";
 import { readRecords, type WebRecord } from "../components/web/agent/record.ts";
 import { clearDeadLocks } from "./stack/dead-locks.ts";

@@ -1,7 +1,7 @@
 /** Makes, updates or removes a web agent that this machine's mngr runs: the `<name>-agent` Command, in Docker `<name>-agent-docker`. */
 import { homedir } from "node:os";
 import * as z from "zod/mini";
-import { isDockerVariable } from "../components/docker/docker-environment.ts";
+import { isDockerVariable } from "../components/docker/run-docker.ts";
 import { installationPaths } from "../components/host/installation-paths.ts";
 import { specOfEnvironment, webEnvironment } from "../components/web/agent/web-environment.ts";
 import { webAgents } from "../components/web/local/records.ts";
@@ -15,7 +15,7 @@ const providers = {
   async docker() {
     const [{ applyOnDocker: apply }, { removeFromDocker: remove }] = await Promise.all([
       import("../components/web/docker/provider.ts"),
-      import("../components/web/docker/remove-from-docker.ts"),
+      import("../components/web/docker/provider.ts"),
     ]);
     return { apply, remove };
   },

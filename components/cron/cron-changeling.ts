@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { withAlias } from "../alias.ts";
-import { checkedArgs, invalidArgs } from "../component.ts";
+import { checkedArgs, invalidArgs, withAlias } from "../component.ts";
 import { type ChangelingOptions, changelingOf, type DeclaredCron } from "../fleet/index.ts";
 import { localCron } from "./local/deploy.ts";
 import type { ModalPlace } from "./modal/deploy.ts";

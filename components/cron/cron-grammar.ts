@@ -1,5 +1,3 @@
-import type { ScheduleFault } from "./schedule.ts";
-
 /**
  * Plain crontab(5) fields. Both croner and Modal read them alike; what only one of them understands (`L`, `W`, `#`,
  * `?`, `@daily`, seconds, years) is refused.
@@ -135,4 +133,10 @@ function limits({ name, least, most, names }: Field): string {
   return first === undefined || last === undefined
     ? numbers
     : `${numbers} or ${first.toUpperCase()}-${last.toUpperCase()} (${name})`;
+}
+
+/** What is wrong with a schedule, and what to write instead. */
+export interface ScheduleFault {
+  readonly message: string;
+  readonly remedy: string;
 }

@@ -1,5 +1,5 @@
 import { Cron } from "croner";
-import { cronOptions } from "./cron-options.ts";
+import { cronOptions } from "./schedule.ts";
 
 /**
  * When a schedule fires in a zone. croner says which times of day match, without a zone; the changes of the clocks are

@@ -1,9 +1,9 @@
 import { homedir } from "node:os";
 import * as z from "zod/mini";
-import { isConversational } from "../fleet/agent-types.ts";
+import { isConversational } from "../fleet/agents.ts";
 import type { DeclaredCron } from "../fleet/changeling.ts";
-import { cronFindings, type PlaceOf, settleFindings } from "../fleet/checks.ts";
-import { error, type Finding, pathInWords } from "../fleet/diagnostics.ts";
+import { cronFindings, settleFindings } from "../fleet/checks.ts";
+import { error, type Finding, type PlaceOf, pathInWords } from "../fleet/diagnostics.ts";
 import { nameFinding } from "../fleet/names.ts";
 import { cronTable } from "../fleet/options.ts";
 import { isOfStandIn, soundOptions } from "../fleet/sound-options.ts";

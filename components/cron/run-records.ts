@@ -1,3 +1,5 @@
+import * as z from "zod/mini";
+
 /** Run records: what happened, as people and scripts read it. Shared by both providers and the CLI. */
 
 export type Outcome = "succeeded" | "no_changes" | "failed" | "timed_out" | "skipped";
@@ -44,4 +46,160 @@ export interface Run {
   readonly outcome: Outcome | undefined;
   /** In words, for every outcome but a plain success. */
   readonly reason: string | undefined;
+}
+
+/** One line of a changeling's records: something that happened to a run of it. Times are ISO 8601, UTC. */
+
+const cause = z.union([
+  z.object({ kind: z.literal("schedule"), due: z.string() }),
+  z.object({ kind: z.literal("catch_up"), due: z.string() }),
+  z.object({ kind: z.literal("manual") }),
+]);
+
+const common = { at: z.string(), changeling: z.string() };
+
+const recordLine = z.union([
+  z.object({
+    ...common,
+    event: z.literal("fired"),
+    id: z.string(),
+    cause,
+    branch: z.string(),
+    /** An absolute path; on Modal the URL that the sandbox clones. */
+    repo: z.string(),
+    /** The id that its agent will have, on this machine: until `ended`, such an agent may be there. */
+    agentId: z.optional(z.string()),
+    /** How long it waited for other runs to end before it was fired. */
+    waitedSeconds: z.optional(z.number()),
+    /** The request that asked for it, so that it is never answered with a second run. */
+    request: z.optional(z.string()),
+  }),
+  z.object({
+    ...common,
+    event: z.literal("created"),
+    id: z.string(),
+    agentId: z.string(),
+    /** The commit that its branch was made from; on Modal only the sandbox knows it, and records it at the end. */
+    base: z.optional(z.string()),
+    /** Absolute path, on this machine. */
+    worktree: z.optional(z.string()),
+  }),
+  z.object({
+    ...common,
+    event: z.literal("ended"),
+    id: z.string(),
+    outcome: z.enum(["succeeded", "no_changes", "failed", "timed_out"]),
+    reason: z.optional(z.string()),
+    commits: z.array(z.object({ hash: z.string(), subject: z.string() })),
+    /** Absent: they are on the run's own branch. */
+    branches: z.optional(z.array(z.object({ name: z.string(), commits: z.number() }))),
+    warnings: z.optional(z.array(z.string())),
+    /** The commit that its branch was made from, on Modal. */
+    base: z.optional(z.string()),
+  }),
+  z.object({
+    ...common,
+    event: z.literal("skipped"),
+    id: z.string(),
+    cause,
+    reason: z.string(),
+    request: z.optional(z.string()),
+  }),
+  /**
+   * It waits for the running one to end (`overlap = "queue"`), or for its turn (`max_runs_at_once`); `fired` or
+   * `skipped` with the same cause follows.
+   */
+  z.object({ ...common, event: z.literal("queued"), cause }),
+  /** Its agent, which was kept stopped, is gone. */
+  z.object({ ...common, event: z.literal("destroyed"), id: z.string() }),
+]);
+
+export type RecordLine = z.infer<typeof recordLine>;
+
+/** @returns undefined for what is not a record */
+export function parseLine(line: string): RecordLine | undefined {
+  try {
+    const parsed = recordLine.safeParse(JSON.parse(line));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A run with what those who perform it need to know of it. */
+export interface RecordedRun extends Run {
+  /** Id of the request that asked for it. */
+  readonly request: string | undefined;
+  /** The id that its agent has from the moment there is one; undefined for runs on Modal, and for older ones. */
+  readonly intendedAgentId: string | undefined;
+  /** When its agent was there: its time counts from here. */
+  readonly createdAt: string | undefined;
+  /** Its branch was made from this commit. */
+  readonly base: string | undefined;
+  /** Absolute path of its worktree. */
+  readonly worktree: string | undefined;
+  /** False once its agent was destroyed. */
+  readonly agentIsKept: boolean;
+}
+
+/** In the order in which they were fired. */
+export function foldRuns(lines: readonly RecordLine[]): RecordedRun[] {
+  const runs = new Map<string, RecordedRun>();
+  for (const line of lines) {
+    if (line.event === "queued") continue;
+    const run = runs.get(line.id);
+    if (line.event === "fired" || line.event === "skipped") runs.set(line.id, begun(line));
+    else if (run !== undefined) runs.set(line.id, advanced(run, line));
+  }
+  return [...runs.values()];
+}
+
+function begun(line: Extract<RecordLine, { event: "fired" | "skipped" }>): RecordedRun {
+  const isSkipped = line.event === "skipped";
+  return {
+    id: line.id,
+    changeling: line.changeling,
+    cause: line.cause,
+    firedAt: line.at,
+    ...(isSkipped || line.waitedSeconds === undefined ? {} : { waitedSeconds: line.waitedSeconds }),
+    endedAt: isSkipped ? line.at : undefined,
+    durationSeconds: isSkipped ? 0 : undefined,
+    agentId: undefined,
+    branch: isSkipped ? undefined : line.branch,
+    repo: isSkipped ? undefined : line.repo,
+    commits: [],
+    branches: [],
+    warnings: [],
+    outcome: isSkipped ? "skipped" : undefined,
+    reason: isSkipped ? line.reason : undefined,
+    request: line.request,
+    intendedAgentId: isSkipped ? undefined : line.agentId,
+    createdAt: undefined,
+    base: undefined,
+    worktree: undefined,
+    agentIsKept: false,
+  };
+}
+
+function advanced(
+  run: RecordedRun,
+  line: Extract<RecordLine, { event: "created" | "ended" | "destroyed" }>,
+): RecordedRun {
+  if (line.event === "destroyed") return { ...run, agentIsKept: false };
+  if (line.event === "created") {
+    const { at: createdAt, agentId, base, worktree } = line;
+    return { ...run, createdAt, agentId, base, worktree, agentIsKept: true };
+  }
+  const { at, commits, branches = [], warnings = [], base = run.base, outcome, reason } = line;
+  const durationSeconds = (Date.parse(at) - Date.parse(run.firedAt)) / 1000;
+  return { ...run, endedAt: at, durationSeconds, commits, branches, warnings, base, outcome, reason };
+}
+
+/** The same runs, those that were fired last first. */
+export function newestFirst<Recorded extends Run>(runs: readonly Recorded[]): Recorded[] {
+  return [...runs].sort((a, b) => compare(b.firedAt, a.firedAt) || compare(b.id, a.id));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,8 +1,8 @@
 import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { type AgentTypes, stockTypes, stockWebTypes } from "./agent-types.ts";
-import { type PlaceOf, settleFindings } from "./checks.ts";
-import { error, type Finding, warning } from "./diagnostics.ts";
+import { type AgentTypes, stockTypes, stockWebTypes } from "./agents.ts";
+import { settleFindings } from "./checks.ts";
+import { error, type Finding, type PlaceOf, warning } from "./diagnostics.ts";
 import type { CronOptions, WebOptions } from "./options.ts";
 
 const ownAlone = "on Modal your own settings count, not the repository's";

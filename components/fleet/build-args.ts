@@ -3,7 +3,6 @@ import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import type { Provider } from "./changeling.ts";
 import { secretNamePattern } from "./options/values.ts";
-import { shellWords } from "./shell-words.ts";
 
 /** One build argument of an agent's machine. */
 export interface BuildArg {
@@ -144,4 +143,31 @@ function isRange(range: string): boolean {
   const [, address = "", bits = ""] = /^(.+)\/(\d{1,3})$/.exec(range) ?? [];
   const family = isIP(address);
   return family !== 0 && Number(bits) <= (family === 4 ? 32 : 128);
+}
+
+/** One stretch of a word: plain, in single quotes, in double quotes, or a character behind a backslash. */
+const stretch = /([^ \t\r\n'"\\]+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)/sy;
+
+/**
+ * Splits a text into words as Python's `shlex.split` does.
+ * @returns undefined when a quote isn't closed or the text ends with a backslash
+ */
+export function shellWords(text: string): string[] | undefined {
+  const words: string[] = [];
+  let word: string | undefined;
+  for (let at = 0; at < text.length; ) {
+    if (" \t\r\n".includes(text.charAt(at))) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+      at++;
+      continue;
+    }
+    stretch.lastIndex = at;
+    const found = stretch.exec(text);
+    if (found === null) return undefined;
+    const [, plain, single, double, escaped] = found;
+    word = (word ?? "") + (plain ?? single ?? double?.replace(/\\(["\\])/g, "$1") ?? escaped ?? "");
+    at = stretch.lastIndex;
+  }
+  return word === undefined ? words : [...words, word];
 }

@@ -2,8 +2,8 @@ import * as z from "zod/mini";
 import { forwardingFindings } from "../web/forwarding/declared.ts";
 import type { ForwardingOptions } from "../web/forwarding/options.ts";
 import type { Kind } from "./changeling.ts";
-import { cronFindings, type PlaceOf, zoneFindings } from "./checks.ts";
-import { error, type Finding, foundWith, type KeyPath } from "./diagnostics.ts";
+import { cronFindings, zoneFindings } from "./checks.ts";
+import { error, type Finding, foundWith, type KeyPath, type PlaceOf } from "./diagnostics.ts";
 import { nameFinding, renameFindings } from "./names.ts";
 import {
   type CronOptions,

@@ -84,3 +84,6 @@ function order(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
 }
+
+/** Where an option is written: in the changeling's own table, or in `[defaults]`. */
+export type PlaceOf = (...path: KeyPath) => KeyPath;

@@ -1,7 +1,6 @@
 import { looksLikeSecret, secretInBuildArg } from "../lib/literal-secrets.ts";
 import { parseBuildArgs } from "./build-args.ts";
-import type { PlaceOf } from "./checks.ts";
-import { error, type Finding } from "./diagnostics.ts";
+import { error, type Finding, type PlaceOf } from "./diagnostics.ts";
 import type { CronOptions, SharedOptions } from "./options.ts";
 
 /** A sandbox lives for 24 hours at most; starting a run and ending it take their part of them. */

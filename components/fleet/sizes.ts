@@ -1,6 +1,5 @@
 import { settingsToml, type WebSettings } from "../web/settings.ts";
-import type { PlaceOf } from "./checks.ts";
-import { error, type Finding } from "./diagnostics.ts";
+import { error, type Finding, type PlaceOf } from "./diagnostics.ts";
 
 /**
  * What is declared reaches programs as arguments and environment, here and on agents' machines. Linux takes no such string

@@ -7,11 +7,11 @@ import { absoluteRepo, urlFault } from "../git/repo-name.ts";
 import { cronAgentFindings } from "./agent-checks.ts";
 import { type AgentFinder, agentFinder } from "./agents.ts";
 import type { Changeling, DeclaredCron } from "./changeling.ts";
+import { repoFindings, runFindings } from "./checks.ts";
 import type { CronDeclaration, Declared } from "./declare.ts";
 import { error, type Finding, foundWith } from "./diagnostics.ts";
 import type { LoadContext } from "./load.ts";
 import { nameFinding } from "./names.ts";
-import { repoFindings, runFindings } from "./repo-checks.ts";
 
 /** A file's declarations, decided and checked against what is around them: repositories, mngr's settings, the zone. */
 export interface Settled {

@@ -1,6 +1,8 @@
 import { existsSync, lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { writeWholeFile } from "../host/files.ts";
+import { type Mngr, mngrClient } from "./client.ts";
+import { mngrEnvironment } from "./environment.ts";
 import { mngrHostDir } from "./host-dir.ts";
 
 /**
@@ -27,4 +29,9 @@ export function profileHostDir(profile: string | undefined, env: NodeJS.ProcessE
 export function hostDirOf(profile: string | undefined, env: NodeJS.ProcessEnv): string {
   const own = mngrHostDir(env);
   return profile === undefined ? own : `${own}-${profile}`;
+}
+
+/** mngr on this machine. @param profile the one that puts its agents aside; undefined: the person's own */
+export function profileMngr(profile: string | undefined, env: NodeJS.ProcessEnv): Mngr {
+  return mngrClient(mngrEnvironment(env, profileHostDir(profile, env)));
 }

@@ -7,10 +7,10 @@ import { printNote } from "../lib/terminal.ts";
 import { plainLines } from "../lib/text.ts";
 import { masked } from "../secrets/masking.ts";
 import { buildSteps } from "./build-steps.ts";
-import type { BuildOptions, DeployOptions, Modal, ModalOptions } from "./client.ts";
 import { modalEnvironment } from "./environment.ts";
 import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.ts";
 import { noTokenRemedy } from "./token.ts";
+import type { BuildOptions, DeployOptions, Modal, ModalOptions } from "./types.ts";
 
 const changeSeconds = 120;
 const scriptSeconds = 30;

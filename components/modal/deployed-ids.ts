@@ -1,20 +1,5 @@
-import type { VolumeFile } from "./client.ts";
 import { homeVolumeName, runsVolumeName, secretName, stackSecretName } from "./names.ts";
-import type { ModalSite } from "./observe.ts";
-
-/**
- * The ids of the Secrets and volumes that an app was deployed with. Modal resolves their names when an app is deployed,
- * so an app whose Secret was deleted and made again can't start until it is deployed again.
- *
- * They are in the names of empty files on the stack's home volume: one listing reads those of a whole fleet.
- */
-export interface DeployedIds {
-  readonly stackSecret: string;
-  /** undefined: it has no secrets of its own. */
-  readonly secret: string | undefined;
-  readonly homeVolume: string;
-  readonly runsVolume: string;
-}
+import type { DeployedIds, ModalSite, VolumeFile } from "./types.ts";
 
 export const deployedFolder = "deployed";
 const none = "none";

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Modal } from "./client.ts";
 import { homeVolumeName } from "./names.ts";
+import type { Modal } from "./types.ts";
 
 /** Where a stack's home volume is. */
 export interface HomeVolume {

@@ -3,8 +3,8 @@ import * as z from "zod/mini";
 import { scriptCommand } from "../command.ts";
 import { type PersonIdentity, personEnvironment, personIdentity, portableSettings } from "./identity.ts";
 import { runsVolumeName, stackSecretName } from "./names.ts";
-import type { ModalSite } from "./observe.ts";
 import type { ModalToken } from "./token.ts";
+import type { ModalSite } from "./types.ts";
 
 export interface ModalHomeArgs {
   readonly stack: string;

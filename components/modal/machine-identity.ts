@@ -5,9 +5,16 @@ import { stringify } from "smol-toml";
 import { writeWholeFile } from "../host/files.ts";
 import { readText } from "../host/read-toml.ts";
 import { profileHostDir } from "../mngr/profile.ts";
-import { activeProfile, type IdentityOptions, type PersonIdentity, personIdentity } from "./identity.ts";
-import { environmentName } from "./names.ts";
-import type { StackIdentity } from "./stack-identity.ts";
+import { type HomeVolume, keysFolder } from "./home-volume.ts";
+import {
+  activeProfile,
+  type IdentityOptions,
+  type PersonIdentity,
+  personIdentity,
+  type StackIdentity,
+} from "./identity.ts";
+import { ensureMachineKey, publicKeyFile } from "./machine-key.ts";
+import { environmentName, homeVolumeName } from "./names.ts";
 
 /** A host dir of mngr's on this machine that acts as a stack does. */
 export interface MachineIdentity {
@@ -98,4 +105,25 @@ function writeOnce(path: string, text: string): string {
   } finally {
     rmSync(draft, { force: true });
   }
+}
+
+export interface AuthorizedMachine {
+  readonly machine: MachineIdentity;
+  /** What is still to be written on the stack's home volume, by path; empty when the stack knows this machine. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Lets the person open from this machine what a stack's apps make from now on: an identity, and a key of its own. */
+export async function authorizeMachine(
+  home: HomeVolume,
+  identity: StackIdentity,
+  env: NodeJS.ProcessEnv,
+  options: IdentityOptions,
+): Promise<AuthorizedMachine> {
+  const machine = ensureMachineIdentity(identity, env, options);
+  const publicKey = await ensureMachineKey(machine.profileDir, env);
+  const path = `${keysFolder}/${publicKeyFile(publicKey)}`;
+  const published = await home.client.files(homeVolumeName(home.stack), home.environment, keysFolder);
+  const isKnown = published.some((file) => file.path === path);
+  return { machine, files: isKnown ? {} : { [path]: `${publicKey}\n` } };
 }

@@ -1,33 +1,9 @@
 import * as z from "zod/mini";
-import type { App, Modal, Volume } from "./client.ts";
-import { type DeployedIds, deployedFolder, deployedIdsOf } from "./deployed-ids.ts";
+import { deployedFolder, deployedIdsOf } from "./deployed-ids.ts";
+import { parseStackIdentity, stackIdentityFile } from "./identity.ts";
 import { ModalError } from "./modal-error.ts";
 import { homeVolumeName } from "./names.ts";
-import { parseStackIdentity, type StackIdentity, stackIdentityFile } from "./stack-identity.ts";
-
-/** What stands on Modal, read once per run: plain data. Apps, Secrets and volumes are all of the environment's. */
-export interface ModalSite {
-  /** The environment that holds the stack's home volume; undefined: nothing of the stack was found. */
-  readonly environment: string | undefined;
-  /** undefined: the first `up` did not come that far. */
-  readonly identity: StackIdentity | undefined;
-  readonly apps: ReadonlyMap<string, App>;
-  /** Ids by name. */
-  readonly secrets: ReadonlyMap<string, string>;
-  /** Ids by name. */
-  readonly volumes: ReadonlyMap<string, string>;
-  /** By changeling, what its app was deployed with. Nothing is recorded of apps that an older version deployed. */
-  readonly deployedIds: ReadonlyMap<string, readonly DeployedIds[]>;
-  /** By label. */
-  readonly snapshots: ReadonlyMap<string, SiteSnapshot>;
-}
-
-/** The record of a snapshot that runs start from, and whether they can. */
-export interface SiteSnapshot {
-  /** When it was recorded (unix seconds). */
-  readonly recordedAt: number;
-  readonly hasImage: boolean;
-}
+import type { Modal, ModalSite, SiteSnapshot, Volume } from "./types.ts";
 
 export interface SiteOptions {
   readonly stack: string;

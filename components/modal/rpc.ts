@@ -1,8 +1,8 @@
 import type { ModalClient } from "modal";
 import * as z from "zod/mini";
-import type { ModalOptions } from "./client.ts";
 import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.ts";
 import { noTokenRemedy } from "./token.ts";
+import type { ModalOptions } from "./types.ts";
 
 /** Asks Modal one thing by its TypeScript SDK, within its time whatever happens. */
 export interface Questions {

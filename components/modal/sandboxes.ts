@@ -1,7 +1,7 @@
 import type { ModalClient, Sandbox as ModalSandbox } from "modal";
 import * as z from "zod/mini";
-import type { Modal } from "./client.ts";
 import type { Questions } from "./rpc.ts";
+import type { Modal } from "./types.ts";
 
 const endSeconds = 60;
 /** How gRPC says that there is no such thing. */

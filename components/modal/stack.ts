@@ -4,8 +4,9 @@ import { modalClient } from "./client.ts";
 import { ModalHome } from "./home.ts";
 import { personEnvironment, personIdentity } from "./identity.ts";
 import { ModalError } from "./modal-error.ts";
-import { type ModalSite, modalSite } from "./observe.ts";
+import { modalSite } from "./observe.ts";
 import { type ModalToken, modalToken } from "./token.ts";
+import type { ModalSite } from "./types.ts";
 
 export interface ModalStackOptions {
   /** mngr_profile of the fleet. */

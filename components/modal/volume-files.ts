@@ -1,5 +1,5 @@
-import type { Modal } from "./client.ts";
 import type { Questions } from "./rpc.ts";
+import type { Modal } from "./types.ts";
 
 /** The files of volumes, as far as they are only looked at. */
 export type VolumeFiles = Pick<Modal, "files" | "readFile">;

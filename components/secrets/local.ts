@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { withAlias } from "../alias.ts";
 import { scriptCommand } from "../command.ts";
+
+import { withAlias } from "../component.ts";
+
 import { mostBytes } from "../fleet/sizes.ts";
 import { installationPaths } from "../host/installation-paths.ts";
 import { installedUnder } from "../host/installed-file.ts";

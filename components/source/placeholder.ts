@@ -8,10 +8,10 @@ import { type ProgramEnd, runProgram } from "../lib/process.ts";
 import { printNote } from "../lib/terminal.ts";
 import { createdFrom, errorLine } from "../mngr/client.ts";
 import { envFileText } from "../mngr/env-file.ts";
-import { destroyPlaceholderArguments, placeholderArguments, snapshotArguments } from "../mngr/placeholder-arguments.ts";
-import type { Modal } from "../modal/client.ts";
+import { destroyPlaceholderArguments, placeholderArguments, snapshotArguments } from "../mngr/machine-arguments.ts";
 import { modalEnvironment } from "../modal/environment.ts";
 import type { ModalToken } from "../modal/token.ts";
+import type { Modal } from "../modal/types.ts";
 import { type SnapshotDeclaration, snapshotLabel } from "./snapshot.ts";
 
 export interface PlaceholderContext {

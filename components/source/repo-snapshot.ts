@@ -1,8 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
-import { slugOf } from "../git/slug.ts";
+
+import { slugOf } from "../git/repo-name.ts";
+
 import type { ModalHome } from "../modal/home.ts";
-import type { ModalSite } from "../modal/observe.ts";
+import type { ModalSite } from "../modal/types.ts";
 import { perRun } from "../stack/per-run.ts";
 import { durationText, type SnapshotNeed, snapshotDrift, snapshotLabel } from "./snapshot.ts";
 import type { SnapshotEnvironment } from "./snapshot-environment.ts";

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import type * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
 import { isRepoUrl } from "../fleet/index.ts";
-import { slugOf } from "../git/slug.ts";
+import { slugOf } from "../git/repo-name.ts";
 import { portablePath } from "../lib/portable-path.ts";
 import { perRun } from "../stack/per-run.ts";
 import type { TarballEnvironment } from "./tarball-environment.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { mngrVersion } from "../mngr/client.ts";
-import type { ModalSite } from "../modal/observe.ts";
+import type { ModalSite } from "../modal/types.ts";
 
 /** What a snapshot is of: a machine with these options, and in it a clone of this branch. */
 export interface SnapshotDeclaration {

@@ -1,3 +1,5 @@
+import { stockWebType } from "../../changelings/stock-web.ts";
+import type { AgentTypes } from "../fleet/agents.ts";
 import type { AddedPath, DeclaredWeb, Provider } from "../fleet/changeling.ts";
 import type { WebOptions } from "../fleet/options.ts";
 import { httpsRemote } from "../git/remote.ts";
@@ -64,4 +66,10 @@ function placeOfData(data: string, provider: Provider, folders: Folders): string
 /** Elsewhere there are no keys for ssh, but a token for https. */
 function pushedTo(remote: string, provider: Provider, folders: Folders): string {
   return (provider === "local" ? undefined : httpsRemote(remote)) ?? absoluteRepo(remote, folders);
+}
+
+/** Whether a web changeling's agent is Claude, or answers with it. @param type undefined: nobody knows */
+export function needsModelKey(type: string | undefined, types: AgentTypes): boolean {
+  if (type === undefined) return false;
+  return types.base(type) === "claude" || stockWebType(type)?.needsClaude === true;
 }

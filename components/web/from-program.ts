@@ -1,15 +1,13 @@
 import { homedir } from "node:os";
 import type * as z from "zod/mini";
 import { here, readOptions, refuseFaults } from "../cron/from-program.ts";
-import { AgentTypes, stockWebTypes } from "../fleet/agent-types.ts";
+import { AgentTypes, stockWebTypes } from "../fleet/agents.ts";
 import type { AddedPath, DeclaredWeb } from "../fleet/changeling.ts";
 import { webTable } from "../fleet/options.ts";
 import { isOfStandIn } from "../fleet/sound-options.ts";
-import { webFindings } from "./checks.ts";
-import { resolvedWeb, webAgentType } from "./declared.ts";
-import { needsModelKey } from "./needs-model-key.ts";
+import { dataFindings, webFindings } from "./checks.ts";
+import { needsModelKey, resolvedWeb, webAgentType } from "./declared.ts";
 import type { webSettings } from "./settings.ts";
-import { dataFindings } from "./web-data.ts";
 
 /** Options of a web changeling that is declared in a program. Paths are relative to the current folder. */
 export type WebChangelingOptions = Partial<

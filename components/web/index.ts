@@ -6,8 +6,7 @@ export { type ModalStack, type ModalStackOptions, modalStack } from "../modal/st
 export { type DockerWebs, type DockerWebsOptions, dockerWebs } from "./docker/observe.ts";
 export { ForwardingServer, type ForwardingServerArgs } from "./forwarding/forwarding-server.ts";
 export { type ForwardingServerOptions, forwardingOf } from "./forwarding/from-program.ts";
-export { pageUrl } from "./forwarding/page-url.ts";
-export { type Login, loginUrl } from "./forwarding/urls.ts";
+export { type Login, loginUrl, pageUrl } from "./forwarding/urls.ts";
 export { type WebChangelingOptions, webOf } from "./from-program.ts";
 export { type LocalWeb, type LocalWebs, type LocalWebsOptions, localWebs } from "./local/observe.ts";
 export { type ModalWebs, type ModalWebsOptions, modalWebs } from "./modal/observe.ts";

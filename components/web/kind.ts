@@ -2,17 +2,15 @@ import { stat } from "node:fs/promises";
 import type { NamedRepo } from "../cron/modal/clones.ts";
 import { webAgentFindings } from "../fleet/agent-checks.ts";
 import type { DeclaredWeb } from "../fleet/changeling.ts";
+import { repoFindings } from "../fleet/checks.ts";
 import type { WebDeclaration } from "../fleet/declare.ts";
 import { error, type Finding, foundWith } from "../fleet/diagnostics.ts";
 import { nameFinding } from "../fleet/names.ts";
-import { repoFindings } from "../fleet/repo-checks.ts";
 import type { Surroundings } from "../fleet/surroundings.ts";
 import { absolutePath, absoluteRepo, isRepoUrl } from "../git/repo-name.ts";
 import { parseAddPath } from "./added-paths.ts";
-import { webFindings } from "./checks.ts";
-import { resolvedWeb, webAgentType } from "./declared.ts";
-import { needsModelKey } from "./needs-model-key.ts";
-import { dataFindings } from "./web-data.ts";
+import { dataFindings, webFindings } from "./checks.ts";
+import { needsModelKey, resolvedWeb, webAgentType } from "./declared.ts";
 
 /** What relative paths of the file are relative to, and what `~` is. */
 export interface Folders {

@@ -1,8 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { withAlias } from "../alias.ts";
-import { checkedArgs, invalidArgs } from "../component.ts";
+import { checkedArgs, invalidArgs, withAlias } from "../component.ts";
 import type { DeclaredWeb } from "../fleet/index.ts";
-import type { Reported } from "./agent/reported.ts";
+import type { Reported } from "./agent/command.ts";
 import type { DockerWebs } from "./docker/observe.ts";
 import { type WebChangelingOptions, webOf } from "./from-program.ts";
 import type { LocalWebs } from "./local/observe.ts";

@@ -4,9 +4,8 @@ import type { InstallationPaths } from "../../components/host/installation-paths
 import { changelingCommand } from "../../components/lib/own-commands.ts";
 import { adminRequest, NotRunning } from "../../components/web/forwarding/admin-client.ts";
 import { readContainer } from "../../components/web/forwarding/docker/installed-container.ts";
-import { pageUrl } from "../../components/web/forwarding/page-url.ts";
 import { readConfig } from "../../components/web/forwarding/program/config.ts";
-import { type Login, loginForm } from "../../components/web/forwarding/urls.ts";
+import { type Login, loginForm, pageUrl } from "../../components/web/forwarding/urls.ts";
 
 const status = z.object({ port: z.number(), url: z.string(), pid: z.number() });
 

@@ -1,11 +1,12 @@
 import type { FiringApp } from "../../components/cron/modal/missed-fires.ts";
 import { type RemoteApps, remoteApps } from "../../components/cron/modal/remote-apps.ts";
 import type { RunsVolume, Timeouts } from "../../components/cron/modal/remote-runs.ts";
-import { type Modal, modalClient } from "../../components/modal/client.ts";
+import { modalClient } from "../../components/modal/client.ts";
 import { personEnvironment, personIdentity } from "../../components/modal/identity.ts";
 import { runsVolumeName } from "../../components/modal/names.ts";
-import { type ModalSite, modalSite } from "../../components/modal/observe.ts";
+import { modalSite } from "../../components/modal/observe.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
+import type { Modal, ModalSite } from "../../components/modal/types.ts";
 
 /** A stack's changelings on Modal, as any machine with the token sees them. */
 export interface ModalFleet extends RemoteApps {

@@ -19,3 +19,8 @@ export function pathOption(): Option {
 function repeatable(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
+
+/** The examples at the end of a command's help. */
+export function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  changeling ${line}`).join("\n")}`;
+}

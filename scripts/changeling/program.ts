@@ -52,8 +52,3 @@ Examples:
   changeling doctor                   what is missing on this machine, and what to do`,
   );
 }
-
-/** The examples at the end of a command's help. */
-export function examples(...lines: string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  changeling ${line}`).join("\n")}`;
-}

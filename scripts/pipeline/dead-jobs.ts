@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import * as z from "zod/mini";
-import { isAlive } from "../../components/host/supervision/process.ts";
+import { isAlive } from "../../components/lib/process.ts";
 import { type Finished, faultOf, pulumi, type Stack } from "../stack/stack.ts";
 
 /**

@@ -1,6 +1,5 @@
 import { homedir } from "node:os";
-import type { Fleet } from "../../components/fleet/index.ts";
-import { secretNames } from "../../components/fleet/index.ts";
+import { type Fleet, secretNames } from "../../components/fleet/index.ts";
 import { portablePath } from "../../components/lib/portable-path.ts";
 import { projectFolder } from "../stack/project.ts";
 import { isPipeline } from "./surroundings.ts";

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { isAlive } from "../../components/host/supervision/process.ts";
+import { isAlive } from "../../components/lib/process.ts";
 
 /** A lock as Pulumi's file backend writes it. */
 const lockFile = z.object({ pid: z.number(), hostname: z.string() });

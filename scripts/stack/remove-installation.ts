@@ -5,7 +5,7 @@ import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { claimFileName } from "../../components/host/claims.ts";
 import { ensureFolder } from "../../components/host/files.ts";
 import { type InstallationPaths, installationPaths } from "../../components/host/installation-paths.ts";
-import { profileMngr } from "../../components/mngr/profile-mngr.ts";
+import { profileMngr } from "../../components/mngr/profile.ts";
 import {
   readRecords,
   recordPath,
@@ -75,7 +75,7 @@ async function destroyAgents(records: readonly WebRecord[]): Promise<void> {
 async function removeMachines(records: readonly WebRecord[], installation: string, paths: InstallationPaths) {
   const [{ dockerClient }, { removeFromDocker }] = await Promise.all([
     import("../../components/docker/client.ts"),
-    import("../../components/web/docker/remove-from-docker.ts"),
+    import("../../components/web/docker/provider.ts"),
   ]);
   const agents = webAgents(installation, paths);
   for (const { name, mngrProfile } of records) {

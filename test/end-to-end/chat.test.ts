@@ -5,7 +5,7 @@ import { type OutgoingHttpHeaders, type RequestOptions, request } from "node:htt
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { isAlive } from "../../components/host/supervision/process.ts";
+import { isAlive } from "../../components/lib/process.ts";
 import { registeredServers } from "../../components/web/agent/servers.ts";
 import { ChatLab } from "../support/chat.ts";
 

@@ -2,10 +2,11 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
-import { type Modal, modalClient } from "../../components/modal/client.ts";
+import { modalClient } from "../../components/modal/client.ts";
 import type { ModalError } from "../../components/modal/modal-error.ts";
 import { modalSite } from "../../components/modal/observe.ts";
 import { modalToken } from "../../components/modal/token.ts";
+import type { Modal } from "../../components/modal/types.ts";
 import { descendantsOf } from "../../scripts/setup/processes.mjs";
 import { sampleArguments } from "../support/argument-sampler.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";

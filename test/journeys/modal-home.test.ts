@@ -4,9 +4,10 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Modal, modalClient } from "../../components/modal/client.ts";
+import { modalClient } from "../../components/modal/client.ts";
 import { personEnvironment, personIdentity } from "../../components/modal/identity.ts";
 import { modalToken } from "../../components/modal/token.ts";
+import type { Modal } from "../../components/modal/types.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 

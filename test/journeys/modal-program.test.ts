@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { programFolder, programRequirements } from "../../components/cron/modal/program-files.ts";
 import type { AppSpec } from "../../components/cron/modal/spec.ts";
-import { parseLine, type RecordLine } from "../../components/cron/runs/record-line.ts";
+import { parseLine, type RecordLine } from "../../components/cron/run-records.ts";
 import { canonicalJson } from "../../components/lib/json.ts";
 import { homeVolumeName, runsVolumeName, stackSecretName } from "../../components/modal/names.ts";
 import { ensureTarball } from "../../components/source/tarball.ts";

@@ -7,7 +7,8 @@ import type { Agents, AgentView } from "../../components/web/forwarding/program/
 import { Audit } from "../../components/web/forwarding/program/audit/audit.ts";
 import { type Access, openAccess } from "../../components/web/forwarding/program/auth/access.ts";
 import type { ForwardingConfig } from "../../components/web/forwarding/program/config.ts";
-import type { Proxy as AgentProxy, ProxyRequest } from "../../components/web/forwarding/program/proxy/proxy.ts";
+import type { Proxy as AgentProxy } from "../../components/web/forwarding/program/proxy/proxy.ts";
+import type { ProxyRequest } from "../../components/web/forwarding/program/proxy/types.ts";
 import { createForwardingServer, type ForwardingServer } from "../../components/web/forwarding/program/server.ts";
 import { navigation, SmallBrowser } from "./small-browser.ts";
 

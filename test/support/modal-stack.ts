@@ -8,7 +8,7 @@ import { writeJob } from "../../components/cron/local/installed-files.ts";
 import { type AppSpec, tagOf } from "../../components/cron/modal/spec.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { canonicalJson } from "../../components/lib/json.ts";
-import { type Modal, modalClient } from "../../components/modal/client.ts";
+import { modalClient } from "../../components/modal/client.ts";
 import {
   appName,
   environmentName,
@@ -18,6 +18,7 @@ import {
   stackSecretName,
 } from "../../components/modal/names.ts";
 import { modalToken } from "../../components/modal/token.ts";
+import type { Modal } from "../../components/modal/types.ts";
 import type { Check } from "../../scripts/changeling/doctor/check.ts";
 import { devFolder, devStack, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";

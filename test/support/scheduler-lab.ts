@@ -20,7 +20,7 @@ import type { JobSpec } from "../../components/cron/local/job.ts";
 import { readRuns, waitForRun } from "../../components/cron/local/records.ts";
 import { requestRun } from "../../components/cron/local/requests.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
-import type { RecordedRun } from "../../components/cron/runs/fold.ts";
+import type { RecordedRun } from "../../components/cron/run-records.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 
 const program = fileURLToPath(new URL("../../components/cron/local/main.ts", import.meta.url));

@@ -16,11 +16,8 @@ import { Server as TlsServer } from "node:tls";
 import { onTestFinished } from "vitest";
 import { WebSocketServer } from "ws";
 import type { Agents, AgentView, Target } from "../../components/web/forwarding/program/agents.ts";
-import {
-  createProxy,
-  type ProxyOptions,
-  type ProxyRequest,
-} from "../../components/web/forwarding/program/proxy/proxy.ts";
+import { createProxy, type ProxyOptions } from "../../components/web/forwarding/program/proxy/proxy.ts";
+import type { ProxyRequest } from "../../components/web/forwarding/program/proxy/types.ts";
 import { portOf } from "./fault-proxy.ts";
 
 /** A server of an agent, or one that stands before them. */

@@ -1,4 +1,4 @@
-import type { Modal } from "../../components/modal/client.ts";
+import type { Modal } from "../../components/modal/types.ts";
 
 export interface VolumeInMemory {
   readonly client: Pick<Modal, "files" | "readFile">;

@@ -2,8 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { JobSpec } from "../../components/cron/local/job.ts";
 import { AgentPoll } from "../../components/cron/local/runs/agent-poll.ts";
 import { lookPeriod } from "../../components/cron/local/runs/watch-agent.ts";
-import type { Mngr } from "../../components/mngr/client.ts";
-import { mngrClient } from "../../components/mngr/client.ts";
+import { type Mngr, mngrClient } from "../../components/mngr/client.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -2,11 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { personIdentity } from "../../components/modal/identity.ts";
-import { knownMachine } from "../../components/modal/known-machine.ts";
+import { personIdentity, type StackIdentity } from "../../components/modal/identity.ts";
 import { ensureMachineIdentity } from "../../components/modal/machine-identity.ts";
-import { ensureMachineKey, publicKeyFile } from "../../components/modal/machine-key.ts";
-import type { StackIdentity } from "../../components/modal/stack-identity.ts";
+import { ensureMachineKey, knownMachine, publicKeyFile } from "../../components/modal/machine-key.ts";
 
 const userId = "0123456789abcdef0123456789abcdef";
 const stack: StackIdentity = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { App } from "../../components/modal/client.ts";
 import { appName, homeVolumeName, runsVolumeName, secretName, stackSecretName } from "../../components/modal/names.ts";
-import { emptySite, type ModalSite } from "../../components/modal/observe.ts";
+import { emptySite } from "../../components/modal/observe.ts";
+import type { App, ModalSite } from "../../components/modal/types.ts";
 import { type Declared, orphanEnvironments, orphansIn } from "../../scripts/changeling/doctor/modal-orphans.ts";
 
 const long = "a-changeling-with-a-name-of-forty-letters";

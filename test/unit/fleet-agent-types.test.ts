@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
-import { AgentTypes, isConversational, readStockTypes, stockTypes } from "../../components/fleet/agent-types.ts";
+import { AgentTypes, isConversational, readStockTypes, stockTypes } from "../../components/fleet/agents.ts";
 import { crons, Sandbox } from "./fleet-sandbox.ts";
 
 const sandbox = new Sandbox();

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseBuildArgs } from "../../components/fleet/build-args.ts";
-import { shellWords } from "../../components/fleet/shell-words.ts";
+import { parseBuildArgs, shellWords } from "../../components/fleet/build-args.ts";
 
 const pairs = (...elements: string[]) => {
   const { args, faults } = parseBuildArgs(elements);

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { AgentTypes, stockWebTypes } from "../../components/fleet/agent-types.ts";
+import { AgentTypes, stockWebTypes } from "../../components/fleet/agents.ts";
 import { Sandbox } from "./fleet-sandbox.ts";
 
 const sandbox = new Sandbox();

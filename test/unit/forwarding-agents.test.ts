@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { readTextIfAny } from "../../components/host/files.ts";
-import { isAlive } from "../../components/host/supervision/process.ts";
+import { isAlive } from "../../components/lib/process.ts";
 import { removeRecord, writeRecord } from "../../components/web/agent/record.ts";
 import { AgentsLab, idOf, record } from "../support/agents-lab.ts";
 

@@ -3,9 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { containerArgs } from "../../components/web/forwarding/docker/container-args.ts";
-import { foreignDocker } from "../../components/web/forwarding/docker/foreign.ts";
 import { imageName } from "../../components/web/forwarding/docker/image.ts";
-import { type Surroundings, surroundingsHere } from "../../components/web/forwarding/docker/surroundings.ts";
+import {
+  foreignDocker,
+  type Surroundings,
+  surroundingsHere,
+} from "../../components/web/forwarding/docker/surroundings.ts";
 import type { ForwardingEnvironment } from "../../components/web/forwarding/forwarding-environment.ts";
 
 let folder: string;

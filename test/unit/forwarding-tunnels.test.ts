@@ -17,7 +17,7 @@ import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { isAlive } from "../../components/host/supervision/process.ts";
+import { isAlive } from "../../components/lib/process.ts";
 import type { SshAccess } from "../../components/mngr/client.ts";
 import type { Reach } from "../../components/web/forwarding/program/agents.ts";
 import { accepts } from "../../components/web/forwarding/program/discovery/probe.ts";

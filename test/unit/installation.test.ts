@@ -2,8 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { installations, readClaim, writeClaim } from "../../components/host/claims.ts";
-import { removeEmptyFolders } from "../../components/host/empty-folders.ts";
+import { installations, readClaim, removeEmptyFolders, writeClaim } from "../../components/host/claims.ts";
 import { ensureFolder } from "../../components/host/files.ts";
 import {
   chooseInstallation,

@@ -2,11 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { installedJobs, jobPath, writeJob } from "../../components/cron/local/installed-files.ts";
+import { installedJobs, JobStore, jobPath, writeJob } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
-import { JobStore } from "../../components/cron/local/job-store.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
-import { isAlive } from "../../components/host/supervision/process.ts";
+import { isAlive } from "../../components/lib/process.ts";
 
 let home: string;
 const paths = () => installationPaths("lab", home);

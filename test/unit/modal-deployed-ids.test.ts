@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import {
   currentIds,
-  type DeployedIds,
   deadId,
   deployedFile,
   deployedIdsOf,
   parseDeployedFile,
 } from "../../components/modal/deployed-ids.ts";
-import { emptySite, type ModalSite } from "../../components/modal/observe.ts";
+import { emptySite } from "../../components/modal/observe.ts";
+import type { DeployedIds, ModalSite } from "../../components/modal/types.ts";
 
 const ids: DeployedIds = { stackSecret: "st-stack", secret: "st-own", homeVolume: "vo-home", runsVolume: "vo-runs" };
 const site: ModalSite = {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { endRuns } from "../../components/cron/modal/end-runs.ts";
-import type { Modal, Sandbox } from "../../components/modal/client.ts";
+import type { Modal, Sandbox } from "../../components/modal/types.ts";
 
 const of = { stack: "dev", environment: "mngr-x", changeling: "bee" };
 const quickly = { seconds: 0.2, everySeconds: 0.01 };

@@ -4,8 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { appendRecord, boundRecords, readRuns, recentLines } from "../../components/cron/local/records.ts";
-import { foldRuns } from "../../components/cron/runs/fold.ts";
-import { parseLine, type RecordLine } from "../../components/cron/runs/record-line.ts";
+import { foldRuns, parseLine, type RecordLine } from "../../components/cron/run-records.ts";
 import { type InstallationPaths, installationPaths } from "../../components/host/installation-paths.ts";
 
 let home: string;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { durationSeconds } from "../../components/lib/duration.ts";
-import { placeholderArguments } from "../../components/mngr/placeholder-arguments.ts";
+import { placeholderArguments } from "../../components/mngr/machine-arguments.ts";
 import { emptySite } from "../../components/modal/observe.ts";
 import {
   durationText,

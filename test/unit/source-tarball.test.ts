@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { slugOf } from "../../components/git/slug.ts";
+import { slugOf } from "../../components/git/repo-name.ts";
 import { ensureTarball, type Tarball, tarballPath } from "../../components/source/tarball.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { Repository } from "../support/repository.ts";

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { fingerprintOfAdded } from "../../components/web/added-files.ts";
+import { fingerprintOfAdded } from "../../components/web/added-paths.ts";
 
 it("fingerprintOfAdded changes with all that is copied, and with nothing else", () => {
   const home = mkdtempSync(join(tmpdir(), "added-"));

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dockerEnvironment, isDockerVariable } from "../../components/docker/docker-environment.ts";
+import { dockerEnvironment, isDockerVariable } from "../../components/docker/run-docker.ts";
 import { noProjectFolder } from "../../components/mngr/project-folder.ts";
 import { containerArguments } from "../../components/web/docker/machine-arguments.ts";
 import { mngrDockerEnvironment } from "../../components/web/docker/mngr-on-docker.ts";

@@ -1,17 +1,20 @@
 import { homedir } from "node:os";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { stockChangeling } from "../../../changelings/stock.ts";
-import { withAlias } from "../../alias.ts";
 import { scriptCommand } from "../../command.ts";
+
+import { withAlias } from "../../component.ts";
+
 import type { DeclaredCron } from "../../fleet/index.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { installedUnder } from "../../host/installed-file.ts";
+import { outdatedInWords } from "../../host/supervision/state.ts";
 import { localSecrets } from "../../secrets/local.ts";
 import { claimedInstallation, statedEnvironment, thisInstallation } from "../../stack/installation.ts";
 import { perRun } from "../../stack/per-run.ts";
 import { environmentOfJob, statedJob } from "../job-environment.ts";
-import { LocalScheduler } from "../local-scheduler.ts";
 import { jobDrift, jobPath } from "./installed-files.ts";
+import { schedulerState } from "./state.ts";
 
 export interface LocalCronArgs {
   readonly declared: DeclaredCron;
@@ -56,3 +59,37 @@ const localScheduler = perRun(
   (maxRunsAtOnce: number | undefined) =>
     new LocalScheduler("scheduler", { installation: thisInstallation(), maxRunsAtOnce }),
 );
+
+export interface LocalSchedulerArgs {
+  /** Id of the installation whose jobs it fires; see `installationId`. */
+  readonly installation: string;
+  /** How many runs may go on at once; undefined: as many as the machine has cores, at least 2. */
+  readonly maxRunsAtOnce?: number | undefined;
+}
+
+/**
+ * The one process that fires all local changelings of a stack: started, supervised, restarted when its program is
+ * newer, and on `pulumi destroy` stopped and removed with all that it kept.
+ */
+export class LocalScheduler extends pulumi.ComponentResource {
+  readonly command: pulumi.Resource;
+
+  constructor(name: string, args: LocalSchedulerArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("changelings:cron:LocalScheduler", name, {}, opts);
+    const state = schedulerState(installationPaths(args.installation));
+    const outdated = outdatedInWords(state);
+    this.command = scriptCommand(
+      name,
+      {
+        script: "local-scheduler",
+        environment: {
+          INSTALLATION: claimedInstallation(),
+          MAX_RUNS_AT_ONCE: args.maxRunsAtOnce === undefined ? undefined : String(args.maxRunsAtOnce),
+        },
+        drift: state.alive ? outdated && `the scheduler ${outdated}` : "the scheduler is not running",
+      },
+      { parent: this },
+    );
+    this.registerOutputs();
+  }
+}

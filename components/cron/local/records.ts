@@ -24,9 +24,7 @@ import {
 } from "../../host/files.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { upCommand } from "../../lib/own-commands.ts";
-import type { Run } from "../run-records.ts";
-import { foldRuns, newestFirst, type RecordedRun } from "../runs/fold.ts";
-import { parseLine, type RecordLine } from "../runs/record-line.ts";
+import { foldRuns, newestFirst, parseLine, type RecordedRun, type RecordLine, type Run } from "../run-records.ts";
 import { schedulerState } from "./state.ts";
 
 /** A changeling's records are cut to their newer half when they have grown past this. */

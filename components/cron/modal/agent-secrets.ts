@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { inParallel } from "../../lib/parallel.ts";
-import type { Modal } from "../../modal/client.ts";
+import type { Modal } from "../../modal/types.ts";
 import type { RunsOf } from "./end-runs.ts";
 
 type Client = Pick<Modal, "volumes" | "files" | "readFile" | "removeFile" | "sandboxes">;

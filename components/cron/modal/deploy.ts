@@ -1,14 +1,16 @@
 import { homedir } from "node:os";
 import * as pulumi from "@pulumi/pulumi";
 import { stockChangeling } from "../../../changelings/stock.ts";
-import { withAlias } from "../../alias.ts";
 import { scriptCommand } from "../../command.ts";
+
+import { withAlias } from "../../component.ts";
+
 import { type DeclaredCron, isRepoUrl } from "../../fleet/index.ts";
 import { currentIds, deadId } from "../../modal/deployed-ids.ts";
 import type { ModalHome } from "../../modal/home.ts";
 import { appName, secretName } from "../../modal/names.ts";
-import type { ModalSite } from "../../modal/observe.ts";
 import type { ModalToken } from "../../modal/token.ts";
+import type { ModalSite } from "../../modal/types.ts";
 import { repoSnapshot } from "../../source/repo-snapshot.ts";
 import { repoTarball } from "../../source/repo-tarball.ts";
 import { type SnapshotNeed, snapshotLabel } from "../../source/snapshot.ts";

@@ -4,9 +4,9 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { printNote } from "../../lib/terminal.ts";
-import type { Modal, Sandbox } from "../../modal/client.ts";
 import { runsVolumeName } from "../../modal/names.ts";
-import type { RecordLine } from "../runs/record-line.ts";
+import type { Modal, Sandbox } from "../../modal/types.ts";
+import type { RecordLine } from "../run-records.ts";
 
 /** Whose runs. */
 export interface RunsOf {

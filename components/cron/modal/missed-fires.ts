@@ -1,5 +1,5 @@
 import { nextFires } from "../../fleet/index.ts";
-import type { RecordedRun } from "../runs/fold.ts";
+import type { RecordedRun } from "../run-records.ts";
 import type { AppSpec } from "./spec.ts";
 
 /** What a deployed app is expected to do. */

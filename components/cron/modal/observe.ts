@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
+import { plainValue } from "../../component.ts";
 import { type DeclaredCron, isRepoUrl } from "../../fleet/index.ts";
 import { hostCredentials } from "../../git/credentials.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import { checkSecretValues } from "../../modal/secret-values.ts";
 import { type ModalStack, type ModalStackOptions, modalStack } from "../../modal/stack.ts";
-import { plainValue } from "../../plain-value.ts";
 import { dockerfileFaultAt } from "../../source/dockerfile.ts";
 import { snapshotNeeds } from "../../source/snapshot.ts";
 import { type Branch, pinProblems, type Tip, type TipLook, tipsOf } from "../../source/tip.ts";

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseBuildArgs } from "../../fleet/build-args.ts";
-import type { Modal } from "../../modal/client.ts";
+import type { Modal } from "../../modal/types.ts";
 import type { AppSpec } from "./spec.ts";
 
 const buildFile = join(dirname(fileURLToPath(import.meta.url)), "build_pinned.py");

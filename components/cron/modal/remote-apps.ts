@@ -1,8 +1,7 @@
 import { upCommand } from "../../lib/own-commands.ts";
-import type { App, Modal, VolumeFile } from "../../modal/client.ts";
 import { deadId } from "../../modal/deployed-ids.ts";
 import { appName, homeVolumeName } from "../../modal/names.ts";
-import type { ModalSite } from "../../modal/observe.ts";
+import type { App, Modal, ModalSite, VolumeFile } from "../../modal/types.ts";
 import { type AppSpec, appSpec } from "./spec.ts";
 
 /** A changeling that was deployed, by the spec that its deployment left in the home volume. */

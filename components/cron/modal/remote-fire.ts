@@ -3,10 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
 import { upCommand } from "../../lib/own-commands.ts";
 import { plainWords } from "../../lib/text.ts";
-import type { Modal } from "../../modal/client.ts";
 import { ModalError } from "../../modal/modal-error.ts";
-import type { Run } from "../run-records.ts";
-import type { RecordedRun } from "../runs/fold.ts";
+import type { Modal } from "../../modal/types.ts";
+import type { RecordedRun, Run } from "../run-records.ts";
 import { type RunPlace, type RunsVolume, readRemoteRun } from "./remote-runs.ts";
 import type { AppSpec } from "./spec.ts";
 

@@ -1,8 +1,7 @@
 import { inParallel } from "../../lib/parallel.ts";
 import { plainWords } from "../../lib/text.ts";
-import type { Modal } from "../../modal/client.ts";
-import { foldRuns, newestFirst, type RecordedRun } from "../runs/fold.ts";
-import { parseLine, type RecordLine } from "../runs/record-line.ts";
+import type { Modal } from "../../modal/types.ts";
+import { foldRuns, newestFirst, parseLine, type RecordedRun, type RecordLine } from "../run-records.ts";
 import { type FiringApp, missedFires } from "./missed-fires.ts";
 
 /**

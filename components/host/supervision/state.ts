@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { isAlive } from "../../lib/process.ts";
 import { readJson, writePrivateFile } from "../files.ts";
 import { isLocked, takeLock } from "../lock.ts";
 import type { Daemon } from "./daemon.ts";
-import { isAlive } from "./process.ts";
 
 /** What a running daemon says of itself; written once, when it starts. */
 const stateFile = z.object({

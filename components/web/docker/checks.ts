@@ -1,6 +1,5 @@
 import { parseBuildArgs } from "../../fleet/build-args.ts";
-import type { PlaceOf } from "../../fleet/checks.ts";
-import { error, type Finding } from "../../fleet/diagnostics.ts";
+import { error, type Finding, type PlaceOf } from "../../fleet/diagnostics.ts";
 import type { WebOptions } from "../../fleet/options.ts";
 import { looksLikeSecret, secretInBuildArg } from "../../lib/literal-secrets.ts";
 

@@ -1,4 +1,4 @@
-import { dockerEnvironment } from "../../docker/docker-environment.ts";
+import { dockerEnvironment } from "../../docker/run-docker.ts";
 import { profileHostDir } from "../../mngr/profile.ts";
 import { noProjectFolder } from "../../mngr/project-folder.ts";
 import { type MngrOnMachines, mngrOnMachines } from "../machine/mngr-on-machines.ts";

@@ -1,8 +1,12 @@
+import { rmSync } from "node:fs";
+import { readRecord, type WebRecord } from "../agent/record.ts";
 import type { WebSpec } from "../agent/spec.ts";
-import { secretsOf, type WebAgents } from "../local/records.ts";
+import { lockPath, secretsOf, type WebAgents } from "../local/records.ts";
 import { type AppliedOnMachine, applyOnMachine } from "../machine/apply-on-machine.ts";
 import { destroyMachine } from "../machine/machines.ts";
+import { type Removed, removeMachines } from "../machine/remove-machines.ts";
 import { dockerRecord, dockerWeb } from "./machine-web.ts";
+import { mngrOnDocker } from "./mngr-on-docker.ts";
 
 /** As `applyOnMachine`, with the secrets that are installed for it. */
 export async function applyOnDocker(
@@ -22,4 +26,28 @@ async function leaveProfile(name: string, { mngrProfile }: WebSpec, agents: WebA
   const record = dockerRecord(agents.paths, name);
   if (record?.host === undefined || record.mngrProfile === mngrProfile) return;
   await destroyMachine(record.host, dockerWeb(record.mngrProfile, agents));
+}
+
+export interface RemovalFromDocker {
+  readonly name: string;
+  readonly mngrProfile: string | undefined;
+  readonly destroyData: boolean;
+}
+
+/** As `removeMachines`. */
+export async function removeFromDocker(
+  { name, mngrProfile, destroyData }: RemovalFromDocker,
+  agents: WebAgents,
+): Promise<Removed> {
+  const { paths } = agents;
+  const web = dockerWeb(dockerRecord(paths, name)?.mngrProfile ?? mngrProfile, agents);
+  const removed = await removeMachines({ name, destroyData }, web);
+  // Nothing is left to be worked on.
+  if (readRecord(paths, name) === undefined) rmSync(lockPath(paths, name), { force: true });
+  return removed;
+}
+
+/** Starts an agent whose container was stopped, or that was stopped itself; one that runs is left alone. @throws MngrError */
+export async function ensureStarted({ hostAddress, mngrProfile }: WebRecord, env: NodeJS.ProcessEnv): Promise<void> {
+  if (hostAddress !== undefined) await mngrOnDocker(mngrProfile, env).start(hostAddress);
 }

@@ -2,12 +2,11 @@ import { connect } from "node:net";
 import * as z from "zod/mini";
 import { NoSuchThing } from "../../docker/run-docker.ts";
 import { upCommand } from "../../lib/own-commands.ts";
-import type { AdminRequest } from "./admin-protocol.ts";
-import { adminSocketPath, isAbsent } from "./admin-socket.ts";
+import { type AdminRequest, adminSocketPath, isAbsent } from "./admin-protocol.ts";
+import { askInContainer } from "./docker/end-container.ts";
 import { readContainer } from "./docker/installed-container.ts";
-import { askInContainer } from "./docker/relayed.ts";
 
-export { adminSocketPath } from "./admin-socket.ts";
+export { adminSocketPath } from "./admin-protocol.ts";
 
 /** No forwarding server listens there. */
 export class NotRunning extends Error {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import * as z from "zod/mini";
 
 const agent = z.string().check(z.regex(/^agent-[0-9a-f]{32}$/));
@@ -23,3 +24,13 @@ export const adminRequestForm = z.discriminatedUnion("op", [
 ]);
 
 export type AdminRequest = z.infer<typeof adminRequestForm>;
+
+/** Where the forwarding server of this folder listens for whoever owns the folder. */
+export function adminSocketPath(folder: string): string {
+  return join(folder, "admin.sock");
+}
+
+/** Whether an error of a connection says that nobody listens there. */
+export function isAbsent(error: Error): boolean {
+  return "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");
+}

@@ -5,9 +5,9 @@ import type { Forwarding } from "../../fleet/index.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { claimedInstallation, statedEnvironment, thisInstallation } from "../../stack/installation.ts";
 import { forwardingInDocker } from "./docker/resources.ts";
-import { forwardingDrift } from "./forwarding-drift.ts";
 import { environmentOfForwarding } from "./forwarding-environment.ts";
 import { type ForwardingServerOptions, forwardingOf } from "./from-program.ts";
+import { forwardingDrift } from "./installed-config.ts";
 
 /** What is declared of it. What is left out has the default of `[forwarding]` (changelings/REFERENCE.md). */
 export interface ForwardingServerArgs extends ForwardingServerOptions {

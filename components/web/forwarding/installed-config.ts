@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { installedDrift, writeInstalled } from "../../host/installed-file.ts";
+import { outdatedInWords } from "../../host/supervision/state.ts";
 import { canonicalJson } from "../../lib/json.ts";
 import { configOfEnvironment, forwardingEnvironment } from "./forwarding-environment.ts";
 import { configPath, type ForwardingConfig, forwardingConfig } from "./program/config.ts";
+import { forwardingState } from "./state.ts";
 
 const installed = z.looseObject({ digest: z.string() });
 
@@ -37,4 +39,20 @@ export function forwardingConfigDrift(
 
 function digestOf(config: object): string {
   return createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 16);
+}
+
+/**
+ * How the forwarding server differs from what the last `up` left, in words; undefined when it does not.
+ *
+ * @param stated as for `forwardingConfigDrift`
+ */
+export function forwardingDrift(
+  paths: InstallationPaths,
+  stated?: Readonly<Record<string, unknown>>,
+): string | undefined {
+  const state = forwardingState(paths);
+  if (!state.alive) return "the forwarding server is not running";
+  const outdated = outdatedInWords(state);
+  if (outdated !== undefined) return `the forwarding server ${outdated}`;
+  return forwardingConfigDrift(paths, stated);
 }

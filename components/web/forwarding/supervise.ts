@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { dockerEnvironment } from "../../docker/docker-environment.ts";
+import { dockerEnvironment } from "../../docker/run-docker.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
 import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervision/supervise.ts";

@@ -1,6 +1,8 @@
 import * as z from "zod/mini";
+import type { Forwarding } from "../../fleet/index.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { adminRequest } from "./admin-client.ts";
+import { addressesOf } from "./program/addresses.ts";
 
 /** It logs one browser in to an agent, once. */
 export interface Login {
@@ -21,4 +23,11 @@ export async function loginUrl(installation: string, agentId: string): Promise<L
   return loginForm.parse(
     await adminRequest(installationPaths(installation).forwarding, { op: "mint", agent: agentId }),
   );
+}
+
+/** Where a browser finds an agent's page; ends with a slash. */
+export function pageUrl(forwarding: Pick<Forwarding, "port" | "publicUrl" | "routing">, agentId: string): string {
+  const config = { routing: forwarding.routing, publicUrl: forwarding.publicUrl ?? null };
+  const origin = addressesOf(config, forwarding.port).agent(agentId, undefined);
+  return forwarding.routing === "path" ? `${origin}/${agentId}/` : `${origin}/`;
 }

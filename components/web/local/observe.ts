@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
+import { plainValue } from "../../component.ts";
 import type { DeclaredWeb } from "../../fleet/index.ts";
 import { gitCredentials } from "../../git/credentials.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { type Agent, MngrError } from "../../mngr/client.ts";
-import { profileMngr } from "../../mngr/profile-mngr.ts";
-import { plainValue } from "../../plain-value.ts";
+import { profileMngr } from "../../mngr/profile.ts";
 import { type Tip, tipsOf } from "../../source/tip.ts";
 import { confirmedInstallation } from "../../stack/installation.ts";
 import { webDrift } from "../agent/drift.ts";

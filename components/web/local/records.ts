@@ -7,7 +7,7 @@ import { canonicalJson } from "../../lib/json.ts";
 import { printNote } from "../../lib/terminal.ts";
 import type { Agent, Mngr } from "../../mngr/client.ts";
 import { mngrEnvironment } from "../../mngr/environment.ts";
-import { profileMngr } from "../../mngr/profile-mngr.ts";
+import { profileMngr } from "../../mngr/profile.ts";
 import { readSecrets } from "../../secrets/installed.ts";
 import { isFree, newAgentId, readRecord, removeRecord, type WebRecord, writeRecord } from "../agent/record.ts";
 import type { WebSpec } from "../agent/spec.ts";

@@ -1,30 +1,18 @@
 import { isAsApplied } from "../agent/drift.ts";
 import type { WebRecord } from "../agent/record.ts";
 import type { WebSpec } from "../agent/spec.ts";
-import type { Servers } from "../local/await-servers.ts";
-import { NotUp } from "../local/await-servers.ts";
+import { NotUp, type Servers } from "../local/await-servers.ts";
 import { digestOfSecrets, exclusively, tellForwardingServer } from "../local/records.ts";
 import { awaitUp, serversOnMachine } from "./await-up.ts";
-import { createMachine } from "./create-machine.ts";
-import type { MachineWeb } from "./machine-web.ts";
-import { addressOf, isUp, type PlacedAgent, placedAgent, started } from "./machines.ts";
-import { pruneSnapshots } from "./prune-snapshots.ts";
+import type { MachineUpdate, MachineWeb, PlacedAgent } from "./machine-web.ts";
+import { addressOf, isUp, placedAgent, pruneSnapshots, started } from "./machines.ts";
 import { recordFor } from "./records.ts";
-import { updateMachine } from "./update-machine.ts";
+import { createMachine, updateMachine } from "./update-machine.ts";
 
 export interface AppliedOnMachine {
   readonly agentId: string;
   /** As seen from its machine; empty for one that is stopped. */
   readonly servers: Servers;
-}
-
-/** What is to become of one agent. */
-export interface MachineUpdate {
-  readonly spec: WebSpec;
-  readonly record: WebRecord;
-  /** Values by the names of their variables. */
-  readonly secrets: Readonly<Record<string, string>>;
-  readonly web: MachineWeb;
 }
 
 /**

@@ -1,9 +1,9 @@
 import { gitIn } from "../../git/git.ts";
 import type { Merged } from "../repo/merge.ts";
 import { isolated } from "./adopt-repo.ts";
-import type { MachineUpdate } from "./apply-on-machine.ts";
 import { scriptInMachine } from "./in-machine.ts";
-import { addressOf, agentAt, type PlacedAgent, started } from "./machines.ts";
+import type { MachineUpdate, PlacedAgent } from "./machine-web.ts";
+import { addressOf, agentAt, started } from "./machines.ts";
 import { startOnMachine } from "./start-on-machine.ts";
 
 export interface FailedOnMachine {

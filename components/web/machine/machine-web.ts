@@ -1,7 +1,8 @@
+import { stockWebTypeOf } from "../../../changelings/stock-web.ts";
+import type { Agent } from "../../mngr/client.ts";
 import type { WebRecord } from "../agent/record.ts";
 import type { WebSpec } from "../agent/spec.ts";
 import type { WebAgents } from "../local/records.ts";
-import type { PlacedAgent } from "./machines.ts";
 import type { MachineProvider, MngrOnMachines } from "./mngr-on-machines.ts";
 
 /**
@@ -73,3 +74,35 @@ export interface Machines {
   /** One that is gone is fine. @param id mngr's */
   deleteSnapshot(id: string): Promise<void>;
 }
+
+/** Where things stand in the machine of a web agent. */
+
+/** The volume with its data: CHANGELING_DATA. */
+export const dataFolder = "/changeling-data";
+
+/**
+ * The volume with its repo, which is its work dir. A volume of its own, so that its commits outlive every machine: mngr
+ * deletes the folder in which it puts repos by default with the host, and forgets hosts that ended by accident.
+ */
+export const repoFolder = "/changeling-repo";
+
+/** The build arguments that are declared, with a stock type's own machine unless another is. */
+export function declaredImage(spec: WebSpec): readonly string[] {
+  const stock = stockWebTypeOf(spec);
+  const isDeclared = spec.buildArgs.some((each) => /^(image|file)=/.test(each));
+  return stock?.dockerfile === undefined || isDeclared
+    ? spec.buildArgs
+    : [`file=${stock.dockerfile}`, ...spec.buildArgs];
+}
+
+/** What is to become of one agent. */
+export interface MachineUpdate {
+  readonly spec: WebSpec;
+  readonly record: WebRecord;
+  /** Values by the names of their variables. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly web: MachineWeb;
+}
+
+/** An agent with the machine that it is on. */
+export type PlacedAgent = Agent & { readonly host: NonNullable<Agent["host"]> };

@@ -1,11 +1,9 @@
 import type { Agent, SshAccess } from "../../mngr/client.ts";
 import { isRunning } from "../agent/drift.ts";
+import { failedStart } from "../agent/failed-start.ts";
 import { listedAgent } from "../agent/listed-agent.ts";
 import type { WebRecord } from "../agent/record.ts";
-import type { MachineWeb } from "./machine-web.ts";
-
-/** An agent with the machine that it is on. */
-export type PlacedAgent = Agent & { readonly host: NonNullable<Agent["host"]> };
+import type { MachineUpdate, MachineWeb, PlacedAgent } from "./machine-web.ts";
 
 /** The agent of a record; an update that was cut short may have left it on two machines. */
 export function placedAgent(record: WebRecord, agents: readonly Agent[]): PlacedAgent | undefined {
@@ -61,4 +59,41 @@ export async function destroyMachine(
   const snapshots = shown.flatMap((agent) => (agent.host?.name === host ? agent.host.snapshots : []));
   await machines.destroy(host);
   for (const { id } of snapshots) await machines.deleteSnapshot(id);
+}
+
+export interface FailedStartOnMachine extends Pick<MachineUpdate, "spec" | "secrets" | "web"> {
+  /** Of the agent that did not come up; undefined: there is none. */
+  readonly address: string | undefined;
+}
+
+/** @param goBack to what ran before; says what runs now */
+export function failure(
+  error: unknown,
+  { spec, secrets, web, address }: FailedStartOnMachine,
+  goBack: () => Promise<string>,
+): Promise<Error> {
+  return failedStart(error, { name: spec.name, secrets, shown: () => shownAt(address, web), goBack });
+}
+
+async function shownAt(address: string | undefined, { mngr }: MachineUpdate["web"]): Promise<string | undefined> {
+  const agent = address === undefined ? undefined : await agentAt(address, mngr);
+  if (address === undefined || agent === undefined || agent.state === "STOPPED") return undefined;
+  return await mngr.capture(address, agent.state === "DONE");
+}
+
+/**
+ * Deletes what a machine was snapshotted to before an update that came up: it went before the last snapshot. One that
+ * can't be deleted goes with the machine.
+ *
+ * @param agent as mngr showed it before the update
+ */
+export async function pruneSnapshots(agent: PlacedAgent, { machines, mngr, log }: MachineWeb): Promise<void> {
+  try {
+    for (const { id } of agent.host.snapshots) {
+      await mngr.forgetSnapshot(addressOf(agent), id);
+      await machines.deleteSnapshot(id);
+    }
+  } catch (error) {
+    log(`warning: an old snapshot of ${agent.name} stays: ${error instanceof Error ? error.message : error}`);
+  }
 }

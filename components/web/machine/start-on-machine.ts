@@ -16,8 +16,7 @@ import { labelsOf } from "../local/start-agent.ts";
 import { settingsText } from "../repo/repo-files.ts";
 import { awaitUp } from "./await-up.ts";
 import { base64, scriptInMachine } from "./in-machine.ts";
-import type { MachineWeb } from "./machine-web.ts";
-import { dataFolder, repoFolder } from "./place.ts";
+import { dataFolder, type MachineWeb, repoFolder } from "./machine-web.ts";
 
 const hook = fileURLToPath(new URL("../repo/post-commit.sh", import.meta.url));
 

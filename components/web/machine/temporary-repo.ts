@@ -7,8 +7,7 @@ import type { SshAccess } from "../../mngr/client.ts";
 import type { WebRecord } from "../agent/record.ts";
 import type { WebSpec } from "../agent/spec.ts";
 import { adoptRepo, emptyRepo, isolated } from "./adopt-repo.ts";
-import type { MachineWeb } from "./machine-web.ts";
-import { repoFolder } from "./place.ts";
+import { type MachineWeb, repoFolder } from "./machine-web.ts";
 
 const gitSsh = fileURLToPath(new URL("./git-ssh.sh", import.meta.url));
 

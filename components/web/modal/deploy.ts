@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DeclaredWeb } from "../../fleet/index.ts";
-import { webCommand } from "../agent/command.ts";
-import type { Reported } from "../agent/reported.ts";
+import { type Reported, webCommand } from "../agent/command.ts";
 import type { ModalWebs } from "./observe.ts";
 
 export interface ModalWebArgs {

@@ -3,7 +3,6 @@ import { modalEnvironment } from "../../modal/environment.ts";
 import { personIdentity } from "../../modal/identity.ts";
 import type { ModalToken } from "../../modal/token.ts";
 import { type MngrOnMachines, mngrOnMachines } from "../machine/mngr-on-machines.ts";
-import { shutdownBufferSeconds } from "./place.ts";
 
 export interface MngrPlace {
   /** Where this machine's mngr acts as the stack (see `ensureMachineIdentity`). */
@@ -28,6 +27,18 @@ export function mngrOnModal(place: MngrPlace): MngrOnMachines {
     },
   };
 }
+
+/**
+ * Modal ends a sandbox after 24 h. Some minutes before, mngr's own watcher in it snapshots and ends it; the rest of the
+ * day is what mngr adds (`shutdownBufferSeconds`).
+ */
+export const lifeSeconds = 86_000;
+export const shutdownBufferSeconds = 300;
+
+/** How mngr 0.3.0 tags the sandbox of a host: with its id and name, and with each label of the host. */
+export const hostIdTag = "mngr_host_id";
+export const hostNameTag = "mngr_host_name";
+export const labelTag = (label: string) => `mngr_user_${label}`;
 
 /**
  * A host's files, the agent's environment among them, must be on mngr's volume, and a machine must have a snapshot from

@@ -3,10 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type HomeVolume, keysFolder } from "../../modal/home-volume.ts";
 import { homeVolumeName } from "../../modal/names.ts";
 import { buildArgsInside } from "../machine/build-context.ts";
-import { declaredImage } from "../machine/declared-image.ts";
-import type { Machines, MachineWeb } from "../machine/machine-web.ts";
+import { declaredImage, type Machines, type MachineWeb } from "../machine/machine-web.ts";
 import { addressOf } from "../machine/machines.ts";
-import { hostIdTag, hostNameTag, labelTag, lifeSeconds } from "./place.ts";
+import { hostIdTag, hostNameTag, labelTag, lifeSeconds } from "./mngr-on-modal.ts";
 
 /** How long a machine may take to snapshot itself and end, and how often it is looked for. */
 const patience = { seconds: 420, everySeconds: 2 };

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { DeclaredWeb } from "../../fleet/index.ts";
 import { type Agent, MngrError } from "../../mngr/client.ts";
 import { modalClient } from "../../modal/client.ts";
-import { knownMachine } from "../../modal/known-machine.ts";
+import { knownMachine } from "../../modal/machine-key.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import { type ModalStack, type ModalStackOptions, modalStack } from "../../modal/stack.ts";
 import { modalToken } from "../../modal/token.ts";
@@ -10,9 +10,8 @@ import { confirmedInstallation } from "../../stack/installation.ts";
 import { isFree, type WebRecord } from "../agent/record.ts";
 import { type LocalWebsOptions, sourceTips } from "../local/observe.ts";
 import { machineDrift } from "../machine/machine-drift.ts";
-import { mngrOnModal } from "./mngr-on-modal.ts";
+import { hostIdTag, labelTag, mngrOnModal } from "./mngr-on-modal.ts";
 import { sharedRecord } from "./modal-records.ts";
-import { hostIdTag, labelTag } from "./place.ts";
 
 export interface ModalWebsOptions extends ModalStackOptions, Pick<LocalWebsOptions, "secretValues"> {
   /** What `modalStack` returned, for who declares changelings of other kinds on Modal too; else it looks itself. */

@@ -6,7 +6,7 @@ import { upCommand } from "../../../components/lib/own-commands.ts";
 import { exportedState } from "../../../components/stack/state.ts";
 import { faultOf, identityOfStack, pulumi } from "../../stack/stack.ts";
 import { answer, contextOf } from "../context.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 
 export function addAdopt(program: Command): void {
   program

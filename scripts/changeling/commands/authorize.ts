@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { upCommand } from "../../../components/lib/own-commands.ts";
 import { shortNameOf } from "../../stack/stack.ts";
 import { answer, contextOf } from "../context.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 
 export function addAuthorize(program: Command): void {
   program
@@ -22,7 +22,7 @@ ${examples("authorize", "authorize --stack prod --json")}`,
         await Promise.all([
           import("../modal-side.ts"),
           import("../../../components/modal/client.ts"),
-          import("../../../components/modal/authorize-machine.ts"),
+          import("../../../components/modal/machine-identity.ts"),
           import("../../../components/modal/home-volume.ts"),
           import("../../../components/modal/identity.ts"),
           import("../../../components/modal/observe.ts"),

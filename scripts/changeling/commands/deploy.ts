@@ -8,8 +8,7 @@ import { applyPart } from "../fleet-file/apply.ts";
 import { type DeployOptions, declaredTable, freeName, nameOf } from "../fleet-file/declaration.ts";
 import { confirmed, type PlannedEdit, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
 import { requireDeclaredWeb } from "../kinds.ts";
-import { branchOption, pathOption, yesOption } from "../options.ts";
-import { examples } from "../program.ts";
+import { branchOption, examples, pathOption, yesOption } from "../options.ts";
 import { appliedText, appliedWeb } from "../terminal/web-answer.ts";
 
 interface Options extends DeployOptions {

@@ -8,8 +8,7 @@ import { applyPart } from "../fleet-file/apply.ts";
 import { confirmed, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
 import { removeRest } from "../fleet-file/remove-rest.ts";
 import { editOf } from "../kinds.ts";
-import { yesOption } from "../options.ts";
-import { examples } from "../program.ts";
+import { examples, yesOption } from "../options.ts";
 
 interface Options {
   readonly data?: boolean;

@@ -8,7 +8,7 @@ import { readRecords } from "../../../components/web/agent/record.ts";
 import { keptPlaces, removeInstallation } from "../../stack/remove-installation.ts";
 import { answer, contextOf } from "../context.ts";
 import { isHeld } from "../doctor/installations.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 
 export function addDiscard(program: Command): void {
   program

@@ -5,7 +5,7 @@ import { answer, type Context, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
 import { plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
 import { forwardingLog, forwardingStatus, newLogin, untilText } from "../forwarding.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 import { openUrl } from "../terminal/open-url.ts";
 import { table } from "../terminal/table.ts";
 import { deployedWeb } from "../web-side.ts";

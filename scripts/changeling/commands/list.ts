@@ -9,7 +9,7 @@ import { type Deployed, type DeployedFleet, deployedFleet } from "../deployed.ts
 import { missingFiles, missingInWords } from "../fleet-file/applied.ts";
 import { requireStack } from "../known-stack.ts";
 import { warnUnreached } from "../modal-side.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 import { lastRuns, waitingRuns } from "../recorded-runs.ts";
 import { runInWords } from "../terminal/run-text.ts";
 import { table } from "../terminal/table.ts";

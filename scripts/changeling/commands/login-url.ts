@@ -4,7 +4,7 @@ import { printNote } from "../../../components/lib/terminal.ts";
 import { answer, contextOf } from "../context.ts";
 import { newLogin, untilText } from "../forwarding.ts";
 import { requireWeb } from "../kinds.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 import { openUrl } from "../terminal/open-url.ts";
 
 /** `login-url` and `open`. */

@@ -10,7 +10,7 @@ import { answer, type Context, contextOf, type Place, providerOption } from "../
 import { requireKnown } from "../deployed.ts";
 import { removedText } from "../kinds.ts";
 import { type ModalSide, modalSide } from "../modal-side.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 import { type RunOnProvider, recordedRun, recordedRuns } from "../recorded-runs.ts";
 import { runReport } from "../terminal/run-text.ts";
 import { mngrFor } from "../web-side.ts";

@@ -6,7 +6,7 @@ import { answer, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
 import { plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
 import { editOf, webInstead } from "../kinds.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 
 export function addPause(program: Command): void {
   for (const [verb, enabled, description] of [

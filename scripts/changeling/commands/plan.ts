@@ -2,10 +2,10 @@ import type { Command } from "commander";
 import { printNote, printText } from "../../../components/lib/terminal.ts";
 import { answer, contextOf } from "../context.ts";
 import { stackFault } from "../known-stack.ts";
+import { examples } from "../options.ts";
 import { planMarkdown } from "../plan/markdown.ts";
 import { planOf } from "../plan/preview.ts";
 import { planText } from "../plan/text.ts";
-import { examples } from "../program.ts";
 import { visibly } from "../terminal/visibly.ts";
 
 export function addPlan(program: Command): void {

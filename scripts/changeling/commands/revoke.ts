@@ -5,7 +5,7 @@ import { answer, contextOf } from "../context.ts";
 import { revokeLogins, rotateKey } from "../forwarding.ts";
 import { requireWeb } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 
 export function addRevoke(program: Command): void {
   program

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { answer, contextOf, providerOption } from "../context.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 import { runReport, wentWell } from "../terminal/run-text.ts";
 import { fire } from "./fire.ts";
 

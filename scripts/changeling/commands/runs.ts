@@ -6,7 +6,7 @@ import { requireKnown } from "../deployed.ts";
 import { refuseWeb } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
 import { type ModalSide, modalSide, warnUnreached } from "../modal-side.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 import { recordedRuns, waitingRuns } from "../recorded-runs.ts";
 import { table } from "../terminal/table.ts";
 import { duration, shortTime } from "../terminal/times.ts";

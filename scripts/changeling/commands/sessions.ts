@@ -4,7 +4,7 @@ import { answer, contextOf } from "../context.ts";
 import { serverMetrics, serverSessions } from "../forwarding.ts";
 import { requireWeb } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 import { table } from "../terminal/table.ts";
 import { fromNow, shortTime } from "../terminal/times.ts";
 import { deployedWeb } from "../web-side.ts";

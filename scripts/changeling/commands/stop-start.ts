@@ -5,7 +5,7 @@ import { answer, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
 import { plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
 import { editOf, requireDeclaredWeb } from "../kinds.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 import { appliedText, appliedWeb } from "../terminal/web-answer.ts";
 
 export function addStopStart(program: Command): void {

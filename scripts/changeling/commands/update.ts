@@ -10,8 +10,7 @@ import { applyPart } from "../fleet-file/apply.ts";
 import { addPathAsWritten } from "../fleet-file/declaration.ts";
 import { confirmed, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
 import { editOf, requireDeclaredWeb } from "../kinds.ts";
-import { branchOption, pathOption, yesOption } from "../options.ts";
-import { examples } from "../program.ts";
+import { branchOption, examples, pathOption, yesOption } from "../options.ts";
 import { appliedText, appliedWeb } from "../terminal/web-answer.ts";
 
 interface Options {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { formatFaults } from "../../../components/fleet/index.ts";
 import { answer, contextOf, errorsOf, fleetOf } from "../context.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 
 export function addValidate(program: Command): void {
   program

@@ -24,3 +24,8 @@ export function checkText({ name, status, detail, remedy }: Check): string {
   const mark = { ok: "ok     ", warning: "warning", failed: "FAILED " }[status];
   return `${mark}  ${name}: ${detail}${remedy === undefined ? "" : `\n         ${remedy}`}`;
 }
+
+export interface DoctorOptions {
+  /** Asks for each app's history too. */
+  readonly deep: boolean;
+}

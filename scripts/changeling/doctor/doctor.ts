@@ -11,20 +11,15 @@ import { installationOf } from "../../stack/stack.ts";
 import { answer, type Context, contextOf, errorsOf, fleetOf, looksAt, providerOption } from "../context.ts";
 import { missingFiles, missingInWords } from "../fleet-file/applied.ts";
 import { asError, tokenOf } from "../modal-side.ts";
-import { examples } from "../program.ts";
+import { examples } from "../options.ts";
 import { visiblyAll } from "../terminal/visibly.ts";
-import { type Check, checkText, failed, ok, warning } from "./check.ts";
+import { type Check, checkText, type DoctorOptions, failed, ok, warning } from "./check.ts";
 import { orphanInstallations } from "./installations.ts";
 import { machineChecks } from "./machine.ts";
 import type { ModalDiagnosis } from "./modal.ts";
 import { signingChecks } from "./signing.ts";
 import { toolChecks } from "./tools.ts";
 import { doctorWeb } from "./web.ts";
-
-export interface DoctorOptions {
-  /** Asks for each app's history too. */
-  readonly deep: boolean;
-}
 
 export function addDoctor(program: Command): void {
   program

@@ -3,13 +3,12 @@ import type { Fleet } from "../../../components/fleet/index.ts";
 import type { InstallationPaths } from "../../../components/host/installation-paths.ts";
 import { outdatedInWords } from "../../../components/host/supervision/state.ts";
 import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
-import { containerDrift } from "../../../components/web/forwarding/docker/container-drift.ts";
 import { imageName } from "../../../components/web/forwarding/docker/image.ts";
 import {
   type InstalledContainer,
   readContainer,
 } from "../../../components/web/forwarding/docker/installed-container.ts";
-import { lookAtContainer } from "../../../components/web/forwarding/docker/look.ts";
+import { containerDrift, lookAtContainer } from "../../../components/web/forwarding/docker/look.ts";
 import { surroundingsHere } from "../../../components/web/forwarding/docker/surroundings.ts";
 import { type ForwardingConfig, readConfig } from "../../../components/web/forwarding/program/config.ts";
 import { forwardingState } from "../../../components/web/forwarding/state.ts";

@@ -1,5 +1,5 @@
 import { appName, parseAppName, parseHomeVolumeName, stackPart } from "../../../components/modal/names.ts";
-import type { ModalSite } from "../../../components/modal/observe.ts";
+import type { ModalSite } from "../../../components/modal/types.ts";
 
 /** Something of ours on Modal that no stack declares. */
 export interface Orphan {

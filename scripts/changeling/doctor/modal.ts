@@ -6,15 +6,14 @@ import type { Fleet } from "../../../components/fleet/index.ts";
 import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
 import { inParallel } from "../../../components/lib/parallel.ts";
 import { keysFolder } from "../../../components/modal/home-volume.ts";
-import { knownMachine } from "../../../components/modal/known-machine.ts";
+import { knownMachine } from "../../../components/modal/machine-key.ts";
 import { ModalError } from "../../../components/modal/modal-error.ts";
 import { homeVolumeName, runsVolumeName, stackSecretName } from "../../../components/modal/names.ts";
 import { type ModalToken, noTokenRemedy } from "../../../components/modal/token.ts";
 import { type Stack, shortNameOf } from "../../stack/stack.ts";
 import { type ModalFleet, openModalFleet } from "../modal-fleet.ts";
 import { runInWords } from "../terminal/run-text.ts";
-import { type Check, failed, ok, warning } from "./check.ts";
-import type { DoctorOptions } from "./doctor.ts";
+import { type Check, type DoctorOptions, failed, ok, warning } from "./check.ts";
 import { orphanChecks } from "./orphans.ts";
 
 export interface ModalDiagnosis {

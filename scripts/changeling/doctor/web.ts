@@ -1,7 +1,7 @@
 import type { DeclaredWeb, Fleet, Provider } from "../../../components/fleet/index.ts";
 import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
 import type { Agent, Listed } from "../../../components/mngr/client.ts";
-import { profileMngr } from "../../../components/mngr/profile-mngr.ts";
+import { profileMngr } from "../../../components/mngr/profile.ts";
 import { listedAgent } from "../../../components/web/agent/listed-agent.ts";
 import { readRecords, type WebRecord } from "../../../components/web/agent/record.ts";
 import { mngrKeyOf } from "../../../components/web/forwarding/program/discovery/mngr-of.ts";

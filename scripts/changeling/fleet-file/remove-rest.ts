@@ -24,11 +24,11 @@ export async function removeRest(place: Place, before: WebRecord, data: boolean)
       return void (await removeWeb({ name, mngrProfile, destroyData }, agents));
     }
     case "docker": {
-      const { removeFromDocker } = await import("../../../components/web/docker/remove-from-docker.ts");
+      const { removeFromDocker } = await import("../../../components/web/docker/provider.ts");
       return void (await removeFromDocker({ name, mngrProfile, destroyData: data }, agents));
     }
     case "modal": {
-      const { removeFromModal } = await import("../../../components/web/modal/remove-from-modal.ts");
+      const { removeFromModal } = await import("../../../components/web/modal/provider.ts");
       const web = await webOnModal(place, agents);
       if (web !== undefined) await removeFromModal({ name, destroyData: data }, web);
     }

@@ -1,6 +1,5 @@
 import type { InstallationPaths } from "../../../host/installation-paths.ts";
-import type { Cause } from "../../run-records.ts";
-import type { RecordLine } from "../../runs/record-line.ts";
+import type { Cause, RecordLine } from "../../run-records.ts";
 import { catchUpWithinDefault, type JobSpec } from "../job.ts";
 import { recentLines } from "../records.ts";
 

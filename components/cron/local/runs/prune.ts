@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { countUncommitted, gitIn } from "../../../git/git.ts";
 import { isMissing } from "../../../host/files.ts";
-import type { RecordedRun } from "../../runs/fold.ts";
+import type { RecordedRun } from "../../run-records.ts";
 import { appendRecord, boundRecords, readRuns } from "../records.ts";
 import type { RunContext } from "./context.ts";
 import { deleteBranchIfEmpty } from "./git.ts";

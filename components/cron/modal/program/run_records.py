@@ -1,6 +1,6 @@
 """The records of one changeling's runs, in the runs volume: files of one RecordLine each.
 
-components/cron/runs/record-line.ts has the shapes. Agents have the volume too: whatever is read here may have been
+components/cron/run-records.ts has the shapes. Agents have the volume too: whatever is read here may have been
 written by one of them. It is data, of bounded size, and no link in it is followed.
 """
 

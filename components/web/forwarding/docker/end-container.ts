@@ -3,7 +3,7 @@ import { DockerError, NoSuchThing, runDocker } from "../../../docker/run-docker.
 import { printNote } from "../../../lib/terminal.ts";
 import { removeImages } from "./image.ts";
 import { readContainer, removeContainerFile } from "./installed-container.ts";
-import { containerName, volumeName } from "./names.ts";
+import { containerName, relayNotRunning, relayPath, stateFolder, volumeName } from "./names.ts";
 
 const stopSeconds = 10;
 
@@ -43,5 +43,27 @@ export async function lastWordsOfContainer(name: string): Promise<string> {
     return `${stdout}${stderr}`.trim() || "it said nothing";
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/**
+ * Hands a line to the admin socket of the server in a container. The line and the answer hold codes of logins: they go
+ * through pipes, never through an argument list.
+ *
+ * @returns what the server answered; nothing when it is not waited for
+ * @throws NoSuchThing when the container or the server in it does not run, or DockerError
+ */
+export async function askInContainer(
+  container: string,
+  line: string,
+  timeoutSeconds: number,
+  { waits = true }: { readonly waits?: boolean } = {},
+): Promise<string> {
+  const args = ["exec", "--interactive", container, "node", relayPath, stateFolder, ...(waits ? [] : ["hand-over"])];
+  try {
+    return (await runDocker(args, { timeoutSeconds, input: line })).stdout;
+  } catch (error) {
+    const isServerGone = error instanceof DockerError && error.exitCode === relayNotRunning;
+    throw isServerGone ? new NoSuchThing(error.message) : error;
   }
 }

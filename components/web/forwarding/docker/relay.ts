@@ -3,7 +3,7 @@
  * prints the answer. With `hand-over` it waits for none. Ends with `relayNotRunning` when no server listens.
  */
 import { connect } from "node:net";
-import { adminSocketPath, isAbsent } from "../admin-socket.ts";
+import { adminSocketPath, isAbsent } from "../admin-protocol.ts";
 import { relayNotRunning } from "./names.ts";
 
 const [folder = "", mode] = process.argv.slice(2);

@@ -8,9 +8,8 @@ import { perRun } from "../../../stack/per-run.ts";
 import type { ForwardingEnvironment } from "../forwarding-environment.ts";
 import { forwardingConfigDrift } from "../installed-config.ts";
 import { containerArgs } from "./container-args.ts";
-import { containerDrift } from "./container-drift.ts";
 import { imageName } from "./image.ts";
-import { lookAtContainer } from "./look.ts";
+import { containerDrift, lookAtContainer } from "./look.ts";
 import { volumeName } from "./names.ts";
 import { type Surroundings, surroundingsHere } from "./surroundings.ts";
 

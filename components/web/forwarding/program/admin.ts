@@ -3,8 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import * as z from "zod/mini";
 import type { Log } from "../../../host/log.ts";
-import { type AdminRequest, adminRequestForm } from "../admin-protocol.ts";
-import { adminSocketPath } from "../admin-socket.ts";
+import { type AdminRequest, adminRequestForm, adminSocketPath } from "../admin-protocol.ts";
 import type { Agents } from "./agents.ts";
 import type { ForwardingServer } from "./server.ts";
 

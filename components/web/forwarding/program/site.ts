@@ -8,7 +8,7 @@ import type { Access } from "./auth/access.ts";
 import type { Session } from "./auth/signing.ts";
 import type { TrustedProxies } from "./client-address.ts";
 import type { Connections } from "./connections.ts";
-import type { ProxyRequest } from "./proxy/proxy.ts";
+import type { ProxyRequest } from "./proxy/types.ts";
 
 /** What all parts of the server share. */
 export interface Site {

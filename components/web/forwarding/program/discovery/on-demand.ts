@@ -58,12 +58,12 @@ export class OnDemand {
 /** Their parts load only for who uses them. */
 const starts = {
   async docker(record: WebRecord, { env }: OnDemandOptions): Promise<void> {
-    const { ensureStarted } = await import("../../../docker/ensure-started.ts");
+    const { ensureStarted } = await import("../../../docker/provider.ts");
     await ensureStarted(record, env);
   },
   async modal(record: WebRecord, { paths, env }: OnDemandOptions): Promise<void> {
     const [{ ensureStarted }, { keptModalToken }] = await Promise.all([
-      import("../../../modal/ensure-started.ts"),
+      import("../../../modal/provider.ts"),
       import("../../../modal/kept-token.ts"),
     ]);
     await ensureStarted(record, { token: keptModalToken(paths, env), env });

@@ -10,3 +10,10 @@ export function cliOf({ cli }: Pick<ForwardingConfig, "cli">): string {
 export function commandBlock(command: string): Html {
   return html`<div class="command"><pre>${command}</pre><button type="button" class="quiet" hidden>Copy</button></div>`;
 }
+
+/** @param agentId as the visitor gave it: who is not logged in learns no name here, nor which agents there are */
+export function loginCommand(cli: string, agentId?: string): Html {
+  if (agentId !== undefined) return commandBlock(`${cli} login-url ${agentId}`);
+  return html`${commandBlock(`${cli} login-url NAME`)}
+<p class="soft">NAME is the changeling’s name. <code>${cli} list</code> shows them all.</p>`;
+}

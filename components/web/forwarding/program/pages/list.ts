@@ -1,8 +1,7 @@
 import type { AgentView } from "../agents.ts";
-import { commandBlock } from "./command.ts";
+import { commandBlock, loginCommand } from "./command.ts";
 import { type Html, html } from "./html.ts";
-import { loginCommand } from "./login.ts";
-import { page } from "./page.ts";
+import { needsScript, page } from "./page.ts";
 
 const words: Readonly<Record<AgentView["state"], string>> = {
   online: "Online",
@@ -32,9 +31,6 @@ ${commandBlock(`${cli} forward`)}`,
 export function openingPage(): string {
   return page({ title: "Your changelings", home: "/", script: "list", body: html`${needsScript}` });
 }
-
-export const needsScript = html`<p class="soft">One moment.</p>
-<noscript><p>This page needs JavaScript: a cookie alone could have been collected by another program of this machine.</p></noscript>`;
 
 /** Shown by `/` to a browser that is logged in to none. @param hasKeys it may be, with cookies that did not come along */
 export function placeholderPage(cli: string, hasKeys = false): string {

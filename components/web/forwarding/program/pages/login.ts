@@ -1,7 +1,6 @@
-import { commandBlock } from "./command.ts";
-import { type Html, html } from "./html.ts";
-import { needsScript } from "./list.ts";
-import { page } from "./page.ts";
+import { loginCommand } from "./command.ts";
+import { html } from "./html.ts";
+import { needsScript, page } from "./page.ts";
 
 /** Shown by `/login`: consumes nothing, and leads on to `/authenticate` by script, or by its button without one. */
 export function loginPage(agentId: string, code: string): string {
@@ -34,13 +33,6 @@ export function codeSpentPage(cli: string, agentId?: string): string {
 <p>Make a new one for this device, on the machine that your changelings are deployed from:</p>
 ${loginCommand(cli, agentId)}`,
   });
-}
-
-/** @param agentId as the visitor gave it: who is not logged in learns no name here, nor which agents there are */
-export function loginCommand(cli: string, agentId?: string): Html {
-  if (agentId !== undefined) return commandBlock(`${cli} login-url ${agentId}`);
-  return html`${commandBlock(`${cli} login-url NAME`)}
-<p class="soft">NAME is the changeling’s name. <code>${cli} list</code> shows them all.</p>`;
 }
 
 /** Shown on an agent's own origin when the browser did not keep its cookie, or took too long on the way. */

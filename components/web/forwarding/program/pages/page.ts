@@ -73,3 +73,6 @@ ${chosen === undefined ? "" : html`<script>${new Html(scripts[chosen])}</script>
 </html>
 `.toString();
 }
+
+export const needsScript = html`<p class="soft">One moment.</p>
+<noscript><p>This page needs JavaScript: a cookie alone could have been collected by another program of this machine.</p></noscript>`;

@@ -1,9 +1,10 @@
 import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import https from "node:https";
 import { isIP, type Socket } from "node:net";
-import type { Context } from "./exchange.ts";
 import { type Failure, failureOf, timeoutFailure } from "./failure.ts";
+import { asksToContinue } from "./raw-headers.ts";
 import { isLoopback, type Route, requestHeaders, requestTrailers, upstreamPath } from "./rewrite.ts";
+import type { Context } from "./types.ts";
 
 export type { Failure };
 
@@ -136,10 +137,6 @@ function open(context: Context, req: IncomingMessage, { route, hasBody, isPooled
 function tlsOptions(host: string, { hostname }: URL): { servername: string; rejectUnauthorized: boolean } {
   // Else Node would take the Host for the server's name.
   return { servername: isIP(host) === 0 ? host : "", rejectUnauthorized: !isLoopback(hostname) };
-}
-
-export function asksToContinue(req: IncomingMessage): boolean {
-  return req.headers.expect?.toLowerCase() === "100-continue";
 }
 
 function onceConnected(outgoing: ClientRequest, callback: () => void): void {

@@ -1,32 +1,12 @@
-import type { Agent, IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import { type Agents, mainServerOf, type Target } from "../agents.ts";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { mainServerOf, type Target } from "../agents.ts";
 import { callAgent, type Failure } from "./call.ts";
 import { malformed } from "./failure.ts";
 import { mendableOf, sendPage } from "./path-documents.ts";
-import { answerProblem, type Problem, type ProblemPage, statusOf, wantsPage } from "./problem.ts";
-import type { ProxyRequest } from "./proxy.ts";
+import { answerProblem, type Problem, statusOf, wantsPage } from "./problem.ts";
 import { respond } from "./respond.ts";
-import type { OtherServer, Route } from "./rewrite.ts";
-
-export type Pools = Readonly<Record<"http:" | "https:", Agent>>;
-
-/** What all exchanges share. */
-export interface Context {
-  readonly agents: Agents;
-  /** Connections that are used again. */
-  readonly pools: Pools;
-  /** Connections for one request each. */
-  readonly fresh: Pools;
-  readonly headersTimeoutMs: number;
-  readonly page: (problem: Problem) => ProblemPage;
-  readonly log: (message: string) => void;
-  /** WebSockets, which belong to no pool any more. */
-  readonly live: Set<{ destroy(): unknown }>;
-}
-
-/** The agent agreed to switch protocols: what is on its connection is no HTTP any more. */
-export type Upgraded = (incoming: IncomingMessage, upstream: Socket, head: Buffer, route: Route) => void;
+import type { OtherServer } from "./rewrite.ts";
+import type { Context, ProxyRequest, Upgraded } from "./types.ts";
 
 type Online = Extract<Target, { kind: "online" }>;
 

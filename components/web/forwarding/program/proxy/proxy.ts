@@ -2,30 +2,12 @@ import { Agent as HttpAgent, type IncomingMessage, ServerResponse } from "node:h
 import { Agent as HttpsAgent } from "node:https";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { ServerPlace } from "../addresses.ts";
-import type { Agents, AgentView } from "../agents.ts";
-import type { Added } from "./added-headers.ts";
-import { type Context, exchange } from "./exchange.ts";
+import type { Agents } from "../agents.ts";
+import { exchange } from "./exchange.ts";
 import { sendAsset } from "./path-assets.ts";
 import { type Problem, type ProblemPage, plainPage } from "./problem.ts";
+import type { Context, ProxyRequest } from "./types.ts";
 import { joinSockets, switchingProtocols } from "./web-socket.ts";
-
-/** Where a request goes, as the server has read it from the host or the path. */
-export interface ProxyRequest {
-  readonly agent: AgentView;
-  /** Undefined: the agent's main one. */
-  readonly server: string | undefined;
-  /** Of the public path: "" in host routing, "/<agent_id>" or "/<agent_id>/<server>" in path routing. */
-  readonly prefix: string;
-  /** Path and query for the agent, starting with a slash. */
-  readonly path: string;
-  /** Scheme, host and port that the browser sees for this request. */
-  readonly publicOrigin: string;
-  /** Undefined: nothing is added to the agent's response. */
-  readonly added?: Added | undefined;
-  /** Where the browser finds another server of the agent (undefined: the main one); undefined: nowhere. */
-  readonly placeOf: (server: string | undefined) => ServerPlace | undefined;
-}
 
 /** Hands requests on to agents. It lets everybody in: who may is asked before. */
 export interface Proxy {

@@ -1,9 +1,8 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { withAddedHeaders } from "./added-headers.ts";
-import { asksToContinue } from "./call.ts";
 import { mendBody } from "./path-documents.ts";
-import { entries } from "./raw-headers.ts";
+import { asksToContinue, entries } from "./raw-headers.ts";
 import { type Route, responseHeaders } from "./rewrite.ts";
 
 /**

@@ -1,5 +1,7 @@
 import type { ModalToken } from "../../modal/token.ts";
 import type { WebRecord } from "../agent/record.ts";
+import { type Removed, removeMachines } from "../machine/remove-machines.ts";
+import type { ModalWeb } from "./machine-web.ts";
 import { mngrOnModal } from "./mngr-on-modal.ts";
 
 /**
@@ -14,4 +16,14 @@ export async function ensureStarted(
 ): Promise<void> {
   if (hostAddress === undefined || mngrHostDir === undefined) return;
   await mngrOnModal({ hostDir: mngrHostDir, mngrProfile, token, env }).start(hostAddress);
+}
+
+/** As `removeMachines`. */
+export async function removeFromModal(
+  removal: { name: string; destroyData: boolean },
+  web: ModalWeb,
+): Promise<Removed> {
+  // Somebody removed all of it at once.
+  if (!(await web.client.environments()).includes(web.environment)) return {};
+  return await removeMachines(removal, web);
 }
