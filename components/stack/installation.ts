@@ -12,8 +12,9 @@ import {
   isSameStack,
   type StackIdentity,
 } from "../host/stack-identity.ts";
+import { stackState } from "./engine-state.ts";
 import { perRun } from "./per-run.ts";
-import { holdsInstallation, type StackState, stackState } from "./state.ts";
+import { holdsInstallation, type StackState } from "./state.ts";
 
 /** The installation of this run's stack: found on this machine at once, confirmed by the stack's state soon after. */
 const found = perRun(() => {

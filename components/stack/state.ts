@@ -1,24 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod/mini";
 import { isMissing } from "../host/files.ts";
 import { folderOfBackend, type StackIdentity } from "../host/stack-identity.ts";
 
 const id = z.string().check(z.regex(/^[0-9a-f]{12}$/));
-
-const resources = z.object({
-  outputs: z.record(
-    z.string(),
-    z.object({
-      outputs: z.object({
-        environment: z.optional(z.record(z.string(), z.unknown())),
-        stdout: z.optional(z.unknown()),
-      }),
-    }),
-  ),
-});
 
 /** What the Commands in a stack's state say of where its things are. */
 export interface StackState {
@@ -37,28 +24,6 @@ export interface CommandState {
   readonly environment: Readonly<Record<string, unknown>>;
   /** What its script said last; where secrets can be read. */
   readonly stdout?: string | undefined;
-}
-
-/**
- * What a stack's state names, by the engine that runs this program.
- *
- * @returns undefined when there is no such stack
- * @throws when the engine can't read it
- */
-export async function stackState(stackName: string): Promise<StackState | undefined> {
-  try {
-    const read: unknown = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", { stackName });
-    const { outputs } = resources.safeParse(read).data ?? { outputs: {} };
-    const commands = Object.entries(outputs).map(([urn, each]) => ({
-      urn,
-      environment: each.outputs.environment ?? {},
-      stdout: typeof each.outputs.stdout === "string" ? each.outputs.stdout : undefined,
-    }));
-    return stateOf(commands, stackName);
-  } catch (error) {
-    if (error instanceof Error && /unknown stack|no stack named/.test(error.message)) return undefined;
-    throw error;
-  }
 }
 
 const resourceList = z.array(
@@ -91,7 +56,8 @@ export function exportedState(text: string): StackState {
   return stateOf(commandsIn(all));
 }
 
-function stateOf(commands: readonly CommandState[], stackName?: string): StackState {
+/** @param stackName the stack's that they are of; undefined: it is not compared with those in the URNs */
+export function stateOf(commands: readonly CommandState[], stackName?: string): StackState {
   const distinct = (variable: string, form: z.ZodMiniType<string>) => [
     ...new Set(commands.flatMap(({ environment }) => form.safeParse(environment[variable]).data ?? [])),
   ];
