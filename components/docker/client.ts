@@ -23,6 +23,12 @@ export interface Docker {
   running(labels: Labels): Promise<string[]>;
   /** They can be started again. */
   stop(containers: readonly string[]): Promise<void>;
+  /** What a shell script prints in a container that runs; undefined when it fails, or the container does not run. */
+  exec(container: string, script: string): Promise<string | undefined>;
+  /** The names of the volumes that are mounted in a container. */
+  volumesOf(container: string): Promise<string[]>;
+  /** Ends and removes it; volumes stay. One that is gone is fine. */
+  removeContainer(container: string): Promise<void>;
   /** Ends and removes all containers that have these labels; volumes stay. */
   removeContainers(labels: Labels): Promise<void>;
   /** Removes all images that have these labels. */
@@ -88,6 +94,19 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
     running: (labels) => lines(["ps", "--quiet", "--no-trunc"], labels),
     async stop(containers) {
       if (containers.length > 0) await run(["stop", `--time=${stopSeconds}`, ...containers], patience.done);
+    },
+    async exec(container, script) {
+      try {
+        return await run(["exec", container, "sh", "-c", script]);
+      } catch (error) {
+        if (error instanceof NoSuchThing || (error instanceof DockerError && error.exitCode !== undefined)) return;
+        throw error;
+      }
+    },
+    volumesOf: (container) =>
+      lines(["inspect", "--format", "{{range .Mounts}}{{.Name}}{{println}}{{end}}", container], {}),
+    async removeContainer(container) {
+      await run(["rm", "--force", container], patience.done);
     },
     async removeContainers(labels) {
       const containers = await lines(["ps", "--all", "--quiet", "--no-trunc"], labels);

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readRecord, type WebRecord } from "../../components/web/agent/record.ts";
@@ -154,8 +154,15 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
     const [snapshot = ""] = snapshots();
     expect(docker("inspect", machine(), snapshot)).not.toContain("s3cret");
     expect(docker("exec", machine(), "sh", "-c", "cat /proc/[0-9]*/cmdline")).not.toContain("s3cret");
-    const saved = execFileSync("sh", ["-c", 'docker save "$1" | grep --count --text s3cret || true', "sh", snapshot]);
-    expect(saved.toString().trim()).toBe("0");
+    const count = 'docker save "$1" >"$2" && grep --count --text "$3" "$2" || true';
+    const inSaved = (text: string) =>
+      execFileSync("sh", ["-c", count, "sh", snapshot, join(test.home, "saved"), text], {
+        env: test.env,
+        encoding: "utf8",
+      });
+    expect(Number(inSaved("layer"))).toBeGreaterThan(0);
+    expect(inSaved("s3cret").trim()).toBe("0");
+    rmSync(join(test.home, "saved"));
     expect(filesHolding("s3cret", test.home)).toEqual([join(test.paths.secrets, "greeter.json")]);
   });
 
@@ -180,6 +187,12 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
       [],
       undefined,
     ]);
+    // Nor does mngr keep anything: it has no machines but those.
+    const ofMngr = `name=docker-state-${test.env["MNGR_USER_ID"]}`;
+    expect([
+      docker("ps", "--all", "--quiet", "--filter", ofMngr),
+      docker("volume", "ls", "--quiet", "--filter", ofMngr),
+    ]).toEqual(["", ""]);
   });
 
   async function succeed(): Promise<string> {

@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import { dockerClient } from "../../docker/client.ts";
 import { readRecord, type WebRecord } from "../agent/record.ts";
 import type { WebSpec } from "../agent/spec.ts";
 import { lockPath, secretsOf, type WebAgents } from "../local/records.ts";
@@ -7,6 +8,7 @@ import { destroyMachine } from "../machine/machines.ts";
 import { type Removed, removeMachines } from "../machine/remove-machines.ts";
 import { dockerRecord, dockerWeb } from "./machine-web.ts";
 import { mngrOnDocker } from "./mngr-on-docker.ts";
+import { removeMngrState } from "./mngr-state.ts";
 
 /** As `applyOnMachine`, with the secrets that are installed for it. */
 export async function applyOnDocker(
@@ -42,9 +44,21 @@ export async function removeFromDocker(
   const { paths } = agents;
   const web = dockerWeb(dockerRecord(paths, name)?.mngrProfile ?? mngrProfile, agents);
   const removed = await removeMachines({ name, destroyData }, web);
+  await removeStateOfMngr(agents);
   // Nothing is left to be worked on.
   if (readRecord(paths, name) === undefined) rmSync(lockPath(paths, name), { force: true });
   return removed;
+}
+
+/** What can't be removed costs nothing but space: the removal of the changeling is done. */
+async function removeStateOfMngr({ installation, log }: WebAgents): Promise<void> {
+  try {
+    for (const volume of await removeMngrState(dockerClient(process.env), installation)) {
+      log(`mngr's container and volume ${volume} are removed: no machine of anybody's is in their records`);
+    }
+  } catch (error) {
+    log(`mngr's container with its records could not be removed: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 /** Starts an agent whose container was stopped, or that was stopped itself; one that runs is left alone. @throws MngrError */
