@@ -5,6 +5,9 @@
 # A secret is found as it is, and however its characters are escaped in JSON, percent-encoded or form-encoded, also in a
 # mixture; each line of a long one by itself; and in base64 of any text that it is part of, in both alphabets. So is
 # the password of any URL. Secrets of less than 4 characters are not looked for: they would turn up in everything.
+#
+# Where lines are broken (base64 at 76 characters, a terminal at its width), what a line begins or ends with of a secret
+# is found by itself, from 8 characters on.
 
 function literal(c) {
   if (c ~ /[A-Za-z0-9]/) return c
@@ -75,6 +78,7 @@ function base64(text, before,    at, code, bits, held, out, c, shared) {
     }
   }
   out = substr(out, before == 0 ? 1 : before + 2)
+  add_broken(out, 1)
   text = ""
   for (at = 1; at <= length(out); at++) {
     c = substr(out, at, 1)
@@ -94,6 +98,13 @@ function add(pattern, size,    at) {
   patterns[at] = pattern
 }
 
+# What may be broken over lines. @param in_base64 whether it is of that alphabet
+function add_broken(text, in_base64) {
+  if (length(text) < 16) return
+  broken[++broken_count] = text
+  is_base64[broken_count] = in_base64
+}
+
 # In pieces of about this many bytes, since a pattern must not grow without end.
 function pieces(text, most, parts,    count, size, at) {
   count = int((length(text) + most - 1) / most)
@@ -110,13 +121,51 @@ function hide(secret,    lines, number, least, at, parts, total, each, before) {
   for (at = 1; at <= number; at++) {
     if (length(lines[at]) < least || lines[at] ~ /^[ \t]*$/) continue
     total = pieces(lines[at], 64, parts)
-    for (each = 1; each <= total; each++) add(written(parts[each]), length(parts[each]))
+    for (each = 1; each <= total; each++) {
+      add(written(parts[each]), length(parts[each]))
+      add_broken(parts[each], 0)
+    }
   }
   if (length(secret) < 6) return
   total = pieces(secret, 48, parts)
   for (each = 1; each <= total; each++)
     if (length(parts[each]) >= 6)
       for (before = 0; before < 3; before++) add(base64(parts[each], before), length(parts[each]))
+}
+
+function next_index(text, part, after,    at) {
+  at = index(substr(text, after + 1), part)
+  return at == 0 ? 0 : at + after
+}
+
+# Without what the line begins or ends with of a secret. Indentation, and a backslash at the end, are no part of it.
+function without_broken(line,    lead, last, normal, text, form, each, at, size, head, tail) {
+  match(line, /^[ \t]*/)
+  lead = RLENGTH
+  last = match(line, /[ \t\r\\]*$/) ? RSTART - 1 : length(line)
+  if (last - lead < 8) return line
+  normal = line
+  gsub(/-/, "+", normal)
+  gsub(/_/, "/", normal)
+  head = lead
+  tail = last + 1
+  for (each = 1; each <= broken_count; each++) {
+    form = broken[each]
+    text = is_base64[each] ? normal : line
+    for (at = 0; (at = next_index(form, substr(text, lead + 1, 8), at)) > 0;) {
+      size = length(form) - at + 1
+      if (size > last - lead) size = last - lead
+      if (lead + size > head && substr(form, at, size) == substr(text, lead + 1, size)) head = lead + size
+    }
+    for (at = 0; (at = next_index(form, substr(text, last - 7, 8), at)) > 0;) {
+      size = at + 7
+      if (size > last - lead || last - size + 1 >= tail) continue
+      if (substr(form, 1, size) == substr(text, last - size + 1, size)) tail = last - size + 1
+    }
+  }
+  if (head == lead && tail > last) return line
+  if (head >= tail) return substr(line, 1, lead) "***" substr(line, last + 1)
+  return substr(line, 1, lead) (head > lead ? "***" : "") substr(line, head + 1, tail - head - 1) (tail <= last ? "***" : "") substr(line, last + 1)
 }
 
 # The passwords of URLs, whosever they are.
@@ -140,6 +189,6 @@ BEGIN {
 
 {
   for (at = 1; at <= count; at++) gsub(patterns[at], "***")
-  print without_passwords($0)
+  print without_passwords(broken_count == 0 ? $0 : without_broken($0))
   fflush()
 }

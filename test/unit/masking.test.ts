@@ -113,6 +113,43 @@ describe("no way of writing a secret shows it", () => {
   });
 });
 
+describe("where lines are broken", () => {
+  const long = fc.array(character, { minLength: 16, maxLength: 60 }).map((all) => `k${all.join("")}k`);
+  const wrap = (text: string, width: number) => text.match(new RegExp(`.{1,${width}}`, "gsu"))?.join("\n") ?? "";
+
+  it.each([
+    ["base64, as it is wrapped", base64Of],
+    ["base64 for URLs", (text: string) => Buffer.from(text).toString("base64url")],
+    ["a line that a terminal breaks", (text: string) => text],
+  ])("at most 7 characters in a row are left: %s", (name, encode) => {
+    fc.assert(
+      fc.property(long, junk, junk, fc.integer({ min: 16, max: 80 }), (hidden, before, after, width) => {
+        // What the secret alone determines, whatever is around it; of a plain one its ASCII parts are looked at.
+        const held = Buffer.byteLength(before) % 3;
+        const padded = encode("\0".repeat(held) + hidden);
+        const own = name.startsWith("base64") ? padded.slice(held === 0 ? 0 : held + 1, -4) : hidden;
+        const text = wrap(encode(before + hidden + after), width);
+        const shown = masked(text, [hidden]).replaceAll("\n", "");
+        for (let at = 0; at + 8 <= own.length; at++) {
+          const part = own.slice(at, at + 8);
+          if (/^[ -~]+$/.test(part)) expect(shown).not.toContain(part);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("hides what PEM files and YAML make of it, and leaves other lines alone", () => {
+    const token = "ghp_0123456789abcdefghijABCDEFGHIJ456789";
+    const lines = wrap(base64Of(`https://x:${token}@github.com and more of it`), 24).split("\n");
+    const shown = masked(lines.map((line) => `    ${line} \\`).join("\n"), [token]).split("\n");
+    expect(shown.every((line) => line.startsWith("    ") && line.endsWith(" \\"))).toBe(true);
+    expect(shown.map((line) => line.includes("***"))).toEqual([true, true, true, false, false]);
+    const other = "a line of more than eight characters\nghp_01 too few of them\n";
+    expect(masked(other, [token])).toBe(other);
+  });
+});
+
 it("filters as lines come, not at the end", async () => {
   const { spawn } = await import("node:child_process");
   const isMawk = spawnSync("awk", ["-W", "version"], { encoding: "utf8" }).stdout.startsWith("mawk");
