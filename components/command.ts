@@ -9,11 +9,11 @@ import { perRun } from "./stack/per-run.ts";
 /** The folder that holds `components/` and `scripts/`: the checkout, or the built package in node_modules. */
 const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 /** `.ts` in a checkout, `.js` in the built package. */
-const scriptExtension = existsSync(join(packageRoot, "scripts", "local-job.ts")) ? ".ts" : ".js";
+const scriptExtension = existsSync(join(packageRoot, "scripts", "command.ts")) ? ".ts" : ".js";
 
 export interface ScriptCommandArgs {
-  /** Name of the script below `scripts/`, without extension: it is called with `apply` and with `remove`. */
-  readonly script: string;
+  /** Name of the command, as in the tables of `scripts/command.ts`: it is called with `apply` and with `remove`. */
+  readonly command: string;
   /** What the script reads, in words that a person wants to see in a preview. Nothing secret, nothing that moves with the clock. */
   readonly environment: Readonly<Record<string, pulumi.Input<string> | undefined>>;
   /** Values that are encrypted in the state and masked in previews. */
@@ -32,7 +32,7 @@ export interface ScriptCommandArgs {
  *   which is a change, and the update repairs it.
  */
 export function scriptCommand(name: string, args: ScriptCommandArgs, opts: pulumi.CustomResourceOptions): Command {
-  const run = `exec node ${scriptPath(args.script)}`;
+  const run = `exec node ${scriptPath("command")} ${args.command}`;
   const secrets = Object.entries(args.secretEnvironment ?? {}).map(([key, value]) => [key, pulumi.secret(value)]);
   const quiet = args.drift === undefined ? { ignoreChanges: ["environment.DRIFT"] } : {};
   const command = new Command(

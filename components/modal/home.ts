@@ -47,7 +47,7 @@ export class ModalHome extends pulumi.ComponentResource {
     const command = scriptCommand(
       name,
       {
-        script: "modal-home",
+        command: "modal-home",
         environment: {
           STACK: stack,
           MNGR_PROFILE: mngrProfile,

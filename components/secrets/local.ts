@@ -57,5 +57,5 @@ export function localSecrets(parent: pulumi.Resource, args: LocalSecretsArgs): p
   // A changeling that becomes another kind keeps its file: the one kind would remove what the other has just written.
   const aliases = kinds.map((type) => ({ parent: pulumi.createUrn(name, type) }));
   const opts = withAlias({ parent, aliases }, renamedFrom && `${renamedFrom}-secrets`);
-  return [scriptCommand(`${name}-secrets`, { script: "local-secrets", environment, secretEnvironment, drift }, opts)];
+  return [scriptCommand(`${name}-secrets`, { command: "local-secrets", environment, secretEnvironment, drift }, opts)];
 }

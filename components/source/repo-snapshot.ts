@@ -59,7 +59,7 @@ export function repoSnapshot({ need, stack, home, site, ...args }: RepoSnapshotA
   const drift = snapshotDrift(label, maxAgeSeconds, site);
   const name = `snapshot-${slugOf(repo)}-${label.slice(0, 6)}`;
   const opts = { dependsOn: [home] };
-  const command = scriptCommand(name, { script: "repo-snapshot", environment, secretEnvironment, drift }, opts);
+  const command = scriptCommand(name, { command: "repo-snapshot", environment, secretEnvironment, drift }, opts);
   const snapshot = { label, command };
   snapshots().set(label, snapshot);
   return snapshot;

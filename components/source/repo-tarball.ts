@@ -46,7 +46,11 @@ export function repoTarball(args: RepoTarballArgs): pulumi.Resource {
   } satisfies TarballEnvironment;
   const secretEnvironment = isRepoUrl(repo) && token !== undefined ? { GITHUB_TOKEN: token } : {};
   // What is in this machine's cache is no drift: whoever needs the tarball makes it where it is missing.
-  const tarball = scriptCommand(name, { script: "repo-tarball", environment, secretEnvironment, drift: undefined }, {});
+  const tarball = scriptCommand(
+    name,
+    { command: "repo-tarball", environment, secretEnvironment, drift: undefined },
+    {},
+  );
   tarballs().set(name, tarball);
   return tarball;
 }

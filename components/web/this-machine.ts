@@ -33,7 +33,7 @@ export function webHere(parent: pulumi.Resource, { declared, provider, webs, sec
   const secrets = localSecrets(parent, { name, renamedFrom, installation, secretValues });
   return webCommand(parent, declared, {
     suffix: suffixes[provider],
-    script: "web-agent",
+    command: "web-agent",
     installation,
     mngrProfile,
     seen: webs.of(declared),

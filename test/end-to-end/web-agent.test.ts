@@ -13,7 +13,7 @@ import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 import { filesHolding } from "../support/files-holding.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
 
-const script = fileURLToPath(new URL("../../scripts/web-agent.ts", import.meta.url));
+const script = fileURLToPath(new URL("../../scripts/command.ts", import.meta.url));
 const installation = "0123456789ab";
 const result = z.object({ agentId: z.string(), servers: z.record(z.string(), z.string()) });
 
@@ -31,7 +31,11 @@ class Lab {
       ...{ DESTROY_DATA: "no", MEMORY_IN_GIT: "no", START_TIMEOUT_SECONDS: "60" },
     };
     const env = { ...this.env, ...declared, ...more };
-    const child = spawn(process.execPath, [script, verb], { cwd: this.home, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [script, "web-agent", verb], {
+      cwd: this.home,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const output = { stdout: "", stderr: "" };
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output.stdout += text;

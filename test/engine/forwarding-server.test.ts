@@ -19,7 +19,7 @@ const installation = "forwarding-test";
 const home = mkdtempSync(join(tmpdir(), "forwarding-"));
 const paths = installationPaths(installation, home);
 const env = hermeticEnvironment(home);
-const script = join(import.meta.dirname, "../../scripts/forwarding-server.ts");
+const script = join(import.meta.dirname, "../../scripts/command.ts");
 const status = z.object({ port: z.number(), url: z.string(), pid: z.number() });
 const views = z.array(z.object({ name: z.string(), state: z.string(), servers: z.array(z.string()) }));
 
@@ -45,7 +45,7 @@ afterAll(async () => {
 
 function run(verb: "apply" | "remove", variables = declared()) {
   const options = { env: { ...env, ...variables }, encoding: "utf8" } as const;
-  const { status: code, stdout, stderr } = spawnSync(process.execPath, [script, verb], options);
+  const { status: code, stdout, stderr } = spawnSync(process.execPath, [script, "forwarding-server", verb], options);
   return { code, stdout, stderr };
 }
 

@@ -50,7 +50,7 @@ function gate(test: TestStack, name: string): { env: NodeJS.ProcessEnv; isReache
   mkdirSync(folder);
   const lines = [
     "#!/bin/sh",
-    `case "$NAME $*" in "${name} "*local-job.ts*apply) : > ${folder}/reached; exec sleep 120 ;; esac`,
+    `case "$NAME $*" in "${name} "*"command.ts local-job apply") : > ${folder}/reached; exec sleep 120 ;; esac`,
     `exec ${process.execPath} "$@"`,
   ];
   writeFileSync(join(folder, "node"), `${lines.join("\n")}\n`);

@@ -104,7 +104,7 @@ describe("Modal, where it can't be asked", () => {
     for (const name of names) {
       const errors = found[`${name}-app`]?.filter((line) => line.startsWith("error: "));
       expect(errors).toEqual([
-        'error: exit status 1: running "exec node scripts/modal-app.ts apply":',
+        'error: exit status 1: running "exec node scripts/command.ts modal-app apply":',
         expect.stringMatching(new RegExp(`^error: deploying changeling_dev_${name} failed: .*Connect.*; ${remedy}$`)),
       ]);
     }

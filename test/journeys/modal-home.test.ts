@@ -56,7 +56,7 @@ async function script(
   verb: "apply" | "remove",
   env: NodeJS.ProcessEnv,
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [`scripts/${name}.ts`, verb], { cwd: projectFolder, env });
+  const child = spawn(process.execPath, ["scripts/command.ts", name, verb], { cwd: projectFolder, env });
   const output = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream].setEncoding("utf8").on("data", (text: string) => {

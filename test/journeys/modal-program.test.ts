@@ -184,7 +184,7 @@ function specOf(
   return { ...spec, agent: { ...spec.agent, ...agent } };
 }
 
-/** As scripts/modal-app.ts does; from a copy, as of an installed package. */
+/** As components/cron/modal/app.command.ts does; from a copy, as of an installed package. */
 async function deploy(spec: AppSpec, secrets: Record<string, string>, tarball?: string): Promise<void> {
   const folder = join(stack.home, "node_modules/changelings");
   cpSync(programFolder, join(folder, "cron/modal/program"), { recursive: true });

@@ -59,10 +59,10 @@ function declared(): NodeJS.ProcessEnv {
 
 /** The Command's script, with the environment that the Command gives it. */
 async function run(verb: "apply" | "remove", changes: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  const script = join(projectFolder, "scripts", "repo-snapshot.ts");
+  const script = join(projectFolder, "scripts", "command.ts");
   const options = { cwd: projectFolder, env: { ...env, ...declared(), ...changes }, encoding: "utf8" } as const;
   try {
-    return { code: 0, ...(await promisify(execFile)("node", [script, verb], options)) };
+    return { code: 0, ...(await promisify(execFile)("node", [script, "repo-snapshot", verb], options)) };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
     return { code, stdout, stderr };
@@ -71,8 +71,8 @@ async function run(verb: "apply" | "remove", changes: NodeJS.ProcessEnv = {}): P
 
 /** Begins to make a snapshot, and is killed with all that it started when its machine is there. */
 async function beKilled(): Promise<void> {
-  const script = join(projectFolder, "scripts", "repo-snapshot.ts");
-  const child = spawn("node", [script, "apply"], {
+  const script = join(projectFolder, "scripts", "command.ts");
+  const child = spawn("node", [script, "repo-snapshot", "apply"], {
     cwd: projectFolder,
     env: { ...env, ...declared() },
     stdio: "ignore",

@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { writeJob } from "../../components/cron/local/installed-files.ts";
 import { appendRecord, readRuns, renameHistory } from "../../components/cron/local/records.ts";
+import { removeClones } from "../../components/cron/local/remove-clones.ts";
+import { warnOfUnsaved } from "../../components/cron/local/unsaved-work.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { writeSecrets } from "../../components/secrets/installed.ts";
 import { missingIn, missingInWords } from "../../scripts/changeling/fleet-file/applied.ts";
 import { firstToFire } from "../../scripts/stack/first-to-fire.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
-import { removeClones } from "../../scripts/stack/remove-clones.ts";
-import { warnOfUnsaved } from "../../scripts/stack/unsaved-work.ts";
 
 const installation = "0123456789ab";
 let home: string;
@@ -56,9 +56,9 @@ describe("the history of a local changeling", () => {
     appendRecord(paths(), { event: "ended", at, changeling: "troll", id: "troll-1", outcome: "failed", commits: [] });
     appendRecord(paths(), { event: "destroyed", at, changeling: "troll", id: "troll-1" });
     mkdirSync(paths().jobs);
-    const script = join(projectFolder, "scripts", "local-scheduler.ts");
+    const script = join(projectFolder, "scripts", "command.ts");
     const env = { ...process.env, HOME: home, INSTALLATION: installation };
-    execFileSync(process.execPath, [script, "remove"], { env, stdio: "pipe" });
+    execFileSync(process.execPath, [script, "local-scheduler", "remove"], { env, stdio: "pipe" });
     expect(readRuns(paths()).map(({ id }) => id)).toEqual(["troll-1"]);
     expect(existsSync(join(paths().runs, "troll", "troll-1", "output.log"))).toBe(true);
     for (const gone of [paths().jobs, paths().scheduler]) expect(existsSync(gone)).toBe(false);

@@ -52,9 +52,9 @@ test("a tarball is one resource for all that need the same, told without this ma
   const inputs = await inputsOf(made, "tarball-app-6bfc40");
   expect(inputs).toMatchObject({
     type: "command:local:Command",
-    create: "exec node scripts/repo-tarball.ts apply",
-    update: "exec node scripts/repo-tarball.ts apply",
-    delete: "exec node scripts/repo-tarball.ts remove",
+    create: "exec node scripts/command.ts repo-tarball apply",
+    update: "exec node scripts/command.ts repo-tarball apply",
+    delete: "exec node scripts/command.ts repo-tarball remove",
     environment: {
       REPO: "~/src/App",
       BRANCH: "main",
@@ -87,7 +87,7 @@ test("a snapshot is one resource for all that need the same, and says how old it
   expect(repoSnapshot({ need, stack: "dev", home, site: emptySite })).toBe(made);
   const inputs = await inputsOf(made.command, `snapshot-app-${made.label.slice(0, 6)}`);
   expect(inputs).toMatchObject({
-    create: "exec node scripts/repo-snapshot.ts apply",
+    create: "exec node scripts/command.ts repo-snapshot apply",
     environment: {
       STACK: "dev",
       MODAL_ENVIRONMENT: "mngr-u1",

@@ -139,8 +139,11 @@ test("its Command makes it, tells of it in one line, and removes it", async () =
   };
   execFileSync("ln", ["-s", repo, join(bench.folder, "repo")]);
   const run = async (verb: string) => {
-    const script = join(projectFolder, "scripts", "repo-tarball.ts");
-    const { stdout, stderr } = await promisify(execFile)("node", [script, verb], { cwd: projectFolder, env });
+    const script = join(projectFolder, "scripts", "command.ts");
+    const { stdout, stderr } = await promisify(execFile)("node", [script, "repo-tarball", verb], {
+      cwd: projectFolder,
+      env,
+    });
     expect(stderr).toBe("");
     expect(stdout.endsWith("\n") && stdout.trimEnd().includes("\n")).toBe(false);
     return JSON.parse(stdout);

@@ -46,7 +46,7 @@ export function localCron(parent: pulumi.Resource, args: LocalCronArgs): pulumi.
   return scriptCommand(
     `${name}-job`,
     {
-      script: "local-job",
+      command: "local-job",
       environment: { ...environment, INSTALLATION: claimedInstallation() },
       drift,
     },
@@ -81,7 +81,7 @@ export class LocalScheduler extends pulumi.ComponentResource {
     this.command = scriptCommand(
       name,
       {
-        script: "local-scheduler",
+        command: "local-scheduler",
         environment: {
           INSTALLATION: claimedInstallation(),
           MAX_RUNS_AT_ONCE: args.maxRunsAtOnce === undefined ? undefined : String(args.maxRunsAtOnce),

@@ -90,7 +90,7 @@ export class ModalPlace {
     const dependsOn = [home, ...this.#secret(parent, args), ...source.resources];
     return scriptCommand(
       `${name}-app`,
-      { script: "modal-app", environment, secretEnvironment, drift },
+      { command: "modal-app", environment, secretEnvironment, drift },
       withAlias({ parent, dependsOn }, renamedFrom && `${renamedFrom}-app`),
     );
   }
@@ -110,7 +110,7 @@ export class ModalPlace {
     const drift = this.#secretDrift(name);
     const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues), ...this.#token() };
     const opts = withAlias({ parent, dependsOn: [home] }, renamedFrom && `${renamedFrom}-secret`);
-    return [scriptCommand(`${name}-secret`, { script: "modal-secret", environment, secretEnvironment, drift }, opts)];
+    return [scriptCommand(`${name}-secret`, { command: "modal-secret", environment, secretEnvironment, drift }, opts)];
   }
 
   /** What its runs start from, where that is made in an update; shared by all that need the same. */

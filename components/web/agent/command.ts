@@ -15,7 +15,7 @@ import { environmentOfWeb } from "./web-environment.ts";
 export interface WebCommandArgs {
   /** What stands behind the changeling's name in the resource's. */
   readonly suffix: CommandSuffix;
-  readonly script: string;
+  readonly command: string;
   readonly installation: string;
   readonly mngrProfile: string | undefined;
   /** What is known before anything is done. */
@@ -37,7 +37,7 @@ export interface WebCommandArgs {
 /** The Command of a web changeling's agent, wherever it runs. */
 export function webCommand(parent: pulumi.Resource, declared: DeclaredWeb, args: WebCommandArgs): Reported {
   const { name, renamedFrom, source } = declared;
-  const { suffix, script, installation, mngrProfile, seen, secrets, dependsOn, secretEnvironment } = args;
+  const { suffix, command, installation, mngrProfile, seen, secrets, dependsOn, secretEnvironment } = args;
   const { listening = async () => ({}) } = args;
   const environment = environmentOfWeb(declared, {
     installation,
@@ -51,12 +51,12 @@ export function webCommand(parent: pulumi.Resource, declared: DeclaredWeb, args:
   const opts = withAlias({ parent, dependsOn }, renamedFrom && `${renamedFrom}-${suffix}`);
   // A source that can't be asked shows no change.
   const isUnknown = source !== undefined && seen.commit === undefined;
-  const command = scriptCommand(
+  const made = scriptCommand(
     `${name}-${suffix}`,
-    { script, environment: { ...environment, ...args.environment }, secretEnvironment, drift: seen.drift },
+    { command, environment: { ...environment, ...args.environment }, secretEnvironment, drift: seen.drift },
     isUnknown ? { ...opts, ignoreChanges: ["environment.COMMIT"] } : opts,
   );
-  return reported(command.stdout, seen.agentId, listening);
+  return reported(made.stdout, seen.agentId, listening);
 }
 
 /** What the script of an agent's Command has said. */

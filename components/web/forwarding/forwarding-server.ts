@@ -46,7 +46,7 @@ export class ForwardingServer extends pulumi.ComponentResource {
         : scriptCommand(
             name,
             {
-              script: "forwarding-server",
+              command: "forwarding-server",
               environment: { ...environment, INSTALLATION: confirmed },
               drift: forwardingDrift(installationPaths(installation), statedEnvironment(name)),
             },

@@ -18,7 +18,7 @@ export function modalWeb(parent: pulumi.Resource, { declared, modal, secretValue
   const secrets = Object.keys(secretValues).sort();
   return webCommand(parent, declared, {
     suffix: "agent-modal",
-    script: "modal-web-agent",
+    command: "modal-web-agent",
     installation,
     mngrProfile,
     seen: modal.of(declared),

@@ -43,7 +43,7 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
   const place = scriptCommand(
     `${name}-image`,
     {
-      script: "forwarding-image",
+      command: "forwarding-image",
       environment: {
         INSTALLATION: same(installation, confirmed),
         IMAGE: image,
@@ -77,7 +77,7 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
   return scriptCommand(
     name,
     {
-      script: "forwarding-server",
+      command: "forwarding-server",
       environment: { ...environment, IMAGE: image, CONTAINER: container.id },
       drift: drift ?? forwardingConfigDrift(installationPaths(installation), statedEnvironment(name)),
     },

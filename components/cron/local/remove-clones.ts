@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { readTextIfAny } from "../../components/host/files.ts";
-import type { InstallationPaths } from "../../components/host/installation-paths.ts";
+import { readTextIfAny } from "../../host/files.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
 
 /**
  * Removes the clones of repositories that were declared by URL, but for those with a run's branch: nobody else may have

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
-import { commandVariables } from "../components/lib/own-commands.ts";
-import { printNote } from "../components/lib/terminal.ts";
-import { allowedEnvironment } from "../components/mngr/environment.ts";
+import { commandVariables } from "./lib/own-commands.ts";
+import { printNote } from "./lib/terminal.ts";
+import { allowedEnvironment } from "./mngr/environment.ts";
 
 export interface Script<Shape> {
   /** The variables that it reads, all strings: the environment of its Command. */
@@ -19,14 +19,24 @@ export interface Script<Shape> {
 /** The engine stores a script's stdout in its state: one line, and not a long one. */
 const outputLimitBytes = 4096;
 
-/** Runs a script as a Command's `create`/`update` (`apply`) or `delete` (`remove`): result on stdout, log on stderr. */
-export async function runScript<Shape>(script: Script<Shape>): Promise<void> {
-  const verb = process.argv[2];
-  if (verb !== "apply" && verb !== "remove") fail(`usage: node ${process.argv[1]} apply|remove`, 2);
+/** What a `*.command.ts` exports by default. */
+export interface CommandScript {
+  /** As a Command's `create` and `update` (`apply`) or `delete` (`remove`): result on stdout, log on stderr. */
+  run(verb: "apply" | "remove"): Promise<void>;
+}
+
+/** Modules of commands by the commands' names, loaded on demand. */
+export type CommandTable = Readonly<Record<string, () => Promise<{ readonly default: CommandScript }>>>;
+
+export function commandScript<Shape>(script: Script<Shape>): CommandScript {
+  return { run: (verb) => runScript(script, verb) };
+}
+
+async function runScript<Shape>(script: Script<Shape>, verb: "apply" | "remove"): Promise<void> {
   const declared = z.safeParse(script.variables, process.env);
   if (!declared.success) {
     const faults = declared.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-    fail(`this script is run by \`pulumi up\`, which sets its environment; it lacks ${faults.join("; ")}`, 2);
+    fail(`this command is run by \`pulumi up\`, which sets its environment; it lacks ${faults.join("; ")}`, 2);
   }
   const allowed = allowedEnvironment(process.env);
   const { keeps = () => false } = script;

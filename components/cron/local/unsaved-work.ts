@@ -1,6 +1,6 @@
-import { readRuns } from "../../components/cron/local/records.ts";
-import type { InstallationPaths } from "../../components/host/installation-paths.ts";
-import { printNote } from "../../components/lib/terminal.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { printNote } from "../../lib/terminal.ts";
+import { readRuns } from "./records.ts";
 
 /**
  * Says which agents of removed changelings are kept, since their worktrees have changes that no commit holds.

@@ -1,0 +1,42 @@
+/** Starts or removes the scheduler of a stack's local cron changelings: the `scheduler` Command. */
+import { rmSync } from "node:fs";
+import { hostname } from "node:os";
+import * as z from "zod/mini";
+import { commandScript } from "../../command-script.ts";
+import { readClaim, removeEmptyFolders } from "../../host/claims.ts";
+import { installationPaths } from "../../host/installation-paths.ts";
+import { printNote } from "../../lib/terminal.ts";
+import { removeClones } from "./remove-clones.ts";
+import { releaseAllRunIds } from "./runs/run-ids.ts";
+import { writeSettings } from "./settings.ts";
+import { startScheduler, stopScheduler } from "./supervise.ts";
+import { warnOfUnsaved } from "./unsaved-work.ts";
+
+export default commandScript({
+  variables: z.object({ INSTALLATION: z.string(), MAX_RUNS_AT_ONCE: z.optional(z.string()) }),
+  timeoutSeconds: 180,
+  async apply({ INSTALLATION: installation, MAX_RUNS_AT_ONCE: most }) {
+    await stopScheduler(installation, { endRuns: false });
+    writeSettings(installationPaths(installation), most === undefined ? undefined : Number(most));
+    const { pid, supervisor } = await startScheduler(installation);
+    printNote(`scheduler running (pid ${pid}, ${supervisor})\n`);
+    // Read by every later update: another machine does not start a second one beside it.
+    const machine = readClaim(installationPaths(installation))?.machine;
+    return { scheduler: "running", host: hostname(), ...(machine === undefined ? {} : { machine }) };
+  },
+  async remove({ INSTALLATION: installation }) {
+    await stopScheduler(installation, { endRuns: true });
+    const paths = installationPaths(installation);
+    releaseAllRunIds(paths);
+    warnOfUnsaved(paths);
+    // The secrets, and what is a web changeling's, have Commands of their own. The history stays: the last job may come
+    // back, and nothing else says what its runs did.
+    const { jobs, requests, scheduler } = paths;
+    for (const own of [jobs, requests, scheduler]) rmSync(own, { recursive: true, force: true });
+    for (const repo of removeClones(paths)) {
+      printNote(`warning: the branches of earlier runs stay in ${repo}\n`);
+    }
+    removeEmptyFolders(paths);
+    return { scheduler: "removed" };
+  },
+});

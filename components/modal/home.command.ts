@@ -1,0 +1,153 @@
+/** Makes or removes what all apps of a stack on Modal share: the `modal` Command. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import * as z from "zod/mini";
+import { commandScript } from "../command-script.ts";
+import { printNote } from "../lib/terminal.ts";
+import { modalClient } from "./client.ts";
+import { isModalVariable } from "./environment.ts";
+import { type HomeVolume, writeHomeFiles } from "./home-volume.ts";
+import { personEnvironment, personIdentity, type StackIdentity, stackIdentityFile } from "./identity.ts";
+import { authorizeMachine, ensurePersonIdentity } from "./machine-identity.ts";
+import { environmentName, homeVolumeName, runsVolumeName, stackSecretName } from "./names.ts";
+import { modalSite } from "./observe.ts";
+import { modalToken } from "./token.ts";
+import type { Modal, ModalSite } from "./types.ts";
+
+const variables = z.object({
+  STACK: z.string(),
+  MNGR_PROFILE: z.optional(z.string()),
+  GIT_NAME: z.optional(z.string()),
+  GIT_EMAIL: z.optional(z.string()),
+  CHANGELINGS_MODAL_TOKEN_ID: z.optional(z.string()),
+  CHANGELINGS_MODAL_TOKEN_SECRET: z.optional(z.string()),
+  CHANGELINGS_MNGR_SETTINGS: z.optional(z.string()),
+  CI: z.optional(z.string()),
+});
+
+type Variables = z.infer<typeof variables>;
+
+export default commandScript({
+  variables,
+  keeps: isModalVariable,
+  timeoutSeconds: 600,
+  async apply(variables) {
+    const { STACK: stack } = variables;
+    const client = modalClient({ token: modalToken(process.env), env: process.env });
+    const { site } = await lookUp(client, variables);
+    const identity = await identityOf(variables, site);
+    const { environment } = identity;
+    const home = { client, stack, environment };
+    // The environment first: parallel first creates in one that is not there yet fail on each other.
+    await client.createEnvironment(environment);
+    await Promise.all([
+      client.createVolume(homeVolumeName(stack), environment),
+      client.createVolume(runsVolumeName(stack), environment, { version: 2 }),
+    ]);
+    await Promise.all([
+      client.putSecret(stackSecretName(stack), environment, secretValues(variables, identity)),
+      writeHomeFiles(home, { ...identityFile(site, identity), ...(await machineFiles(home, variables, identity)) }),
+    ]);
+    return { environment, userId: identity.userId, prefix: identity.prefix };
+  },
+  async remove(variables) {
+    const client = modalClient({ token: modalToken(process.env), env: process.env });
+    const { site, localEnvironment } = await lookUp(client, variables);
+    const environment = site.environment ?? localEnvironment;
+    const secret = stackSecretName(variables.STACK);
+    // Without its environment the Secret is gone too.
+    const isThere = environment !== undefined && (await client.environments()).includes(environment);
+    if (isThere) await client.deleteSecret(secret, environment);
+    const kept = [homeVolumeName(variables.STACK), runsVolumeName(variables.STACK)].filter((name) =>
+      site.volumes.has(name),
+    );
+    if (kept.length > 0) {
+      printNote(`kept on Modal, in the environment ${environment}: the volumes ${kept.join(" and ")}\n`);
+    }
+    return { removed: secret, kept };
+  },
+});
+
+async function lookUp(
+  client: Modal,
+  { STACK: stack, MNGR_PROFILE: profile }: Variables,
+): Promise<{ site: ModalSite; localEnvironment: string | undefined }> {
+  const localEnvironment = personEnvironment(personIdentity(process.env, { profile }));
+  return { site: await modalSite({ stack, client, localEnvironment }), localEnvironment };
+}
+
+/** The stack's own wins, on every machine and for its whole life; the first `up` adopts the person's. */
+async function identityOf(variables: Variables, site: ModalSite): Promise<StackIdentity> {
+  const { STACK: stack, MNGR_PROFILE: mngrProfile, GIT_NAME, GIT_EMAIL } = variables;
+  const { userId, prefix } = site.identity ?? adopted(variables, site);
+  const gitName = GIT_NAME ?? site.identity?.gitName ?? (await gitSays("user.name"));
+  const gitEmail = GIT_EMAIL ?? site.identity?.gitEmail ?? (await gitSays("user.email"));
+  return {
+    version: 1,
+    stack,
+    userId,
+    prefix,
+    environment: environmentName({ prefix, userId }),
+    ...(mngrProfile === undefined ? {} : { mngrProfile }),
+    ...(gitName === undefined ? {} : { gitName }),
+    ...(gitEmail === undefined ? {} : { gitEmail }),
+  };
+}
+
+/** An `up` that died between making the volume and writing who it belongs to, left only the environment's name. */
+function adopted(
+  { MNGR_PROFILE: profile }: Variables,
+  { environment }: ModalSite,
+): { readonly userId: string; readonly prefix: string } {
+  const person = personIdentity(process.env, { profile });
+  if (environment === undefined || environment === personEnvironment(person)) {
+    return ensurePersonIdentity(process.env, { profile });
+  }
+  const [, prefix = "", userId = environment] = /^(.*-)([^-]+)$/.exec(environment) ?? [];
+  return { userId, prefix };
+}
+
+function identityFile(site: ModalSite, identity: StackIdentity): Record<string, string> {
+  if (site.identity !== undefined && isSame(site.identity, identity)) return {};
+  return { [stackIdentityFile]: `${JSON.stringify(identity, null, 2)}\n` };
+}
+
+function isSame(one: StackIdentity, other: StackIdentity): boolean {
+  const sorted = (identity: StackIdentity) => JSON.stringify(Object.entries(identity).sort());
+  return sorted(one) === sorted(other);
+}
+
+function secretValues(variables: Variables, identity: StackIdentity): Record<string, string> {
+  const { CHANGELINGS_MODAL_TOKEN_ID: id, CHANGELINGS_MODAL_TOKEN_SECRET: secret } = variables;
+  if (!id || !secret) throw new Error("the token for the stack's apps is not set; run `pulumi up` with a Modal token");
+  return {
+    CHANGELINGS_MODAL_TOKEN_ID: id,
+    CHANGELINGS_MODAL_TOKEN_SECRET: secret,
+    MNGR_USER_ID: identity.userId,
+    MNGR_PREFIX: identity.prefix,
+    CHANGELINGS_MNGR_SETTINGS: variables.CHANGELINGS_MNGR_SETTINGS ?? "",
+    CHANGELINGS_GIT_NAME: identity.gitName ?? "changelings",
+    CHANGELINGS_GIT_EMAIL: identity.gitEmail ?? "changelings@localhost",
+  };
+}
+
+/** What lets the person open from here what the apps make. A pipeline's machine is nobody's. */
+async function machineFiles(
+  home: HomeVolume,
+  { CI, MNGR_PROFILE: profile }: Variables,
+  identity: StackIdentity,
+): Promise<Readonly<Record<string, string>>> {
+  if (CI === "true") return {};
+  const { machine, files } = await authorizeMachine(home, identity, process.env, { profile });
+  printNote(`the agents of this stack are seen with: ${machine.mngr} list\n`);
+  return files;
+}
+
+async function gitSays(name: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)("git", ["config", name]);
+    return stdout.trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}

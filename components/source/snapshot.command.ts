@@ -1,0 +1,113 @@
+/** Makes, renews or removes the snapshot that runs of a branch start from: the `snapshot-<repository>-…` Command. */
+import * as z from "zod/mini";
+import { commandScript } from "../command-script.ts";
+import { durationSeconds } from "../lib/duration.ts";
+import { printNote } from "../lib/terminal.ts";
+import { modalClient } from "../modal/client.ts";
+import { isModalVariable } from "../modal/environment.ts";
+import { writeHomeFiles } from "../modal/home-volume.ts";
+import { personIdentity, portableSettings } from "../modal/identity.ts";
+import { ModalError } from "../modal/modal-error.ts";
+import { homeVolumeName } from "../modal/names.ts";
+import { modalToken, noTokenRemedy } from "../modal/token.ts";
+import type { Modal } from "../modal/types.ts";
+import { snapshotOfPlaceholder } from "./placeholder.ts";
+import {
+  isYoung,
+  type SnapshotDeclaration,
+  type SnapshotRecord,
+  snapshotFile,
+  snapshotLabel,
+  snapshotRecord,
+} from "./snapshot.ts";
+import { snapshotEnvironment } from "./snapshot-environment.ts";
+
+const variables = z.object({ ...snapshotEnvironment.shape, GITHUB_TOKEN: z.optional(z.string()) });
+
+type Variables = z.infer<typeof variables>;
+
+export default commandScript({
+  variables,
+  keeps: isModalVariable,
+  timeoutSeconds: 2400,
+  async apply(variables) {
+    const client = clientOf();
+    const declaration = declarationOf(variables);
+    const label = snapshotLabel(declaration);
+    const old = await recordOf(client, variables, label);
+    const age = variables.SNAPSHOT_MAX_AGE;
+    const maxAgeSeconds = age === undefined ? undefined : durationSeconds(age);
+    if (old !== undefined && isYoung(old, maxAgeSeconds) && (await client.hasImage(old.imageId))) {
+      return { imageId: old.imageId, createdAt: old.createdAt, label };
+    }
+    const imageId = await makeSnapshot(client, declaration, variables);
+    const createdAt = new Date().toISOString();
+    const { repo, branch } = declaration;
+    const record: SnapshotRecord = { imageId, createdAt, repo, branch };
+    const home = { client, stack: variables.STACK, environment: variables.MODAL_ENVIRONMENT };
+    await writeHomeFiles(home, { [snapshotFile(label)]: `${JSON.stringify(record, null, 2)}\n` });
+    // Only now: a run that fires meanwhile starts from the one that stands there.
+    if (old !== undefined) await deleteImage(client, old.imageId);
+    return { imageId, createdAt, label };
+  },
+  async remove(variables) {
+    const client = clientOf();
+    const label = snapshotLabel(declarationOf(variables));
+    const old = await recordOf(client, variables, label);
+    if (old === undefined) return { removed: label };
+    await client.removeFile(homeVolumeName(variables.STACK), variables.MODAL_ENVIRONMENT, snapshotFile(label));
+    await deleteImage(client, old.imageId);
+    return { removed: label };
+  },
+});
+
+function clientOf(): Modal {
+  return modalClient({ token: modalToken(process.env), env: process.env });
+}
+
+function declarationOf({
+  REPO: repo,
+  BRANCH: branch,
+  TEMPLATE: template,
+  BUILD_ARGS: json,
+}: Variables): SnapshotDeclaration {
+  return { repo, branch, template, buildArgs: json === undefined ? [] : z.array(z.string()).parse(JSON.parse(json)) };
+}
+
+/** The snapshot that stands there; a file that is none is as good as no file. */
+async function recordOf(client: Modal, variables: Variables, label: string): Promise<SnapshotRecord | undefined> {
+  const volume = homeVolumeName(variables.STACK);
+  try {
+    const text = await client.readFile(volume, variables.MODAL_ENVIRONMENT, snapshotFile(label));
+    return text === undefined ? undefined : snapshotRecord.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    // Without its volume there is none.
+    if (error instanceof SyntaxError || (error instanceof ModalError && error.kind === "not_found")) return undefined;
+    throw error;
+  }
+}
+
+function makeSnapshot(client: Modal, declaration: SnapshotDeclaration, variables: Variables): Promise<string> {
+  const token = modalToken(process.env);
+  if (token === undefined) throw new ModalError("no_token", "no Modal token is set", noTokenRemedy);
+  const person = personIdentity(process.env, { profile: variables.MNGR_PROFILE });
+  return snapshotOfPlaceholder(declaration, {
+    client,
+    environment: variables.MODAL_ENVIRONMENT,
+    userId: variables.MNGR_USER_ID,
+    prefix: variables.MNGR_PREFIX,
+    token,
+    settings: portableSettings(person),
+    gitToken: variables.GITHUB_TOKEN || undefined,
+    env: process.env,
+  });
+}
+
+/** What can't be deleted costs nothing but space. */
+async function deleteImage(client: Modal, id: string): Promise<void> {
+  try {
+    await client.deleteImage(id);
+  } catch (error) {
+    printNote(`warning: the old image is left: ${error instanceof Error ? error.message : error}\n`);
+  }
+}

@@ -1,0 +1,9 @@
+import type { CommandTable } from "../command-script.ts";
+
+/** The Commands of this kind by the names in a stack's state, which never change. */
+export const webCommands = {
+  "web-agent": () => import("./agent.command.ts"),
+  "modal-web-agent": () => import("./modal/agent.command.ts"),
+  "forwarding-server": () => import("./forwarding/server.command.ts"),
+  "forwarding-image": () => import("./forwarding/docker/image.command.ts"),
+} satisfies CommandTable;

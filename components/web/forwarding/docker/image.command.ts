@@ -1,0 +1,69 @@
+/** Makes what the forwarding server's container starts from, or removes its images: the `forwarding-image` Command. */
+import { mkdirSync } from "node:fs";
+import * as z from "zod/mini";
+import { commandScript } from "../../../command-script.ts";
+import { isDockerVariable, runDocker } from "../../../docker/run-docker.ts";
+import { ensureFolder } from "../../../host/files.ts";
+import { installationPaths } from "../../../host/installation-paths.ts";
+import { printNote } from "../../../lib/terminal.ts";
+import { stopForwardingServer } from "../supervise.ts";
+import { tryPort } from "../try-port.ts";
+import { buildImage, removeImages } from "./image.ts";
+import { readContainer } from "./installed-container.ts";
+import { foundContainer, hasImage } from "./look.ts";
+import { foreignDocker, surroundingsHere } from "./surroundings.ts";
+
+const buildArgs = z.array(z.string());
+
+export default commandScript({
+  variables: z.object({
+    INSTALLATION: z.string(),
+    IMAGE: z.string(),
+    /** JSON: a list of `KEY=VALUE`. */
+    BUILD_ARGS: z.string(),
+    HOST: z.string(),
+    PORT: z.string(),
+  }),
+  keeps: isDockerVariable,
+  timeoutSeconds: 1800,
+  async apply({ INSTALLATION: installation, IMAGE: image, BUILD_ARGS, HOST: host, PORT }) {
+    const paths = installationPaths(installation);
+    const surroundings = surroundingsHere();
+    await refuseForeign();
+    if (!hasImage(image)) {
+      await buildImage(image, { ...surroundings, buildArgs: buildArgs.parse(JSON.parse(BUILD_ARGS)) });
+    }
+    // Docker mounts no folder that is not there.
+    for (const folder of [paths.root, paths.web, paths.forwarding]) ensureFolder(folder);
+    for (const folder of [...surroundings.hostDirs, surroundings.tmuxFolder])
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    await tryPort(installation, paths, { host, port: Number(PORT) });
+    await removeStray(installation, paths.forwarding);
+    await stopForwardingServer(installation);
+    await removeImages(installation, image);
+    return { image };
+  },
+  async remove({ INSTALLATION: installation }) {
+    await removeImages(installation);
+    return { images: "removed" };
+  },
+});
+
+/** @throws for a Docker whose containers are walled off from this machine */
+async function refuseForeign(): Promise<void> {
+  const format = "{{.OperatingSystem}} {{json .SecurityOptions}}";
+  const { stdout } = await runDocker(["info", "--format", format], { timeoutSeconds: 60 });
+  const kind = foreignDocker(stdout, process.platform);
+  if (kind === undefined) return;
+  throw new Error(
+    `${kind} has a network and processes of its own, so agents of this machine can't be reached from it; write provider = "local" in [forwarding]`,
+  );
+}
+
+/** One of its name of which no finished `up` knows: Docker would refuse another beside it. */
+async function removeStray(installation: string, folder: string): Promise<void> {
+  const found = foundContainer(installation);
+  if (found === undefined || found.id === readContainer(folder)?.id) return;
+  printNote(`removing a container that no finished update made: ${found.id.slice(0, 12)}\n`);
+  await runDocker(["container", "rm", "--force", found.id], { timeoutSeconds: 60 });
+}

@@ -1,0 +1,80 @@
+/** Starts or removes the forwarding server of a stack's web changelings: the `forwarding` Command. */
+import { rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as z from "zod/mini";
+import { commandScript } from "../../command-script.ts";
+import { isDockerVariable } from "../../docker/run-docker.ts";
+import { removeEmptyFolders } from "../../host/claims.ts";
+import { installationPaths } from "../../host/installation-paths.ts";
+import { lastWords } from "../../host/supervision/supervise.ts";
+import { changelingCommand } from "../../lib/own-commands.ts";
+import { printNote } from "../../lib/terminal.ts";
+import { isModalVariable } from "../../modal/environment.ts";
+import { adminRequest } from "./admin-client.ts";
+import { endContainer, lastWordsOfContainer } from "./docker/end-container.ts";
+import { writeContainer } from "./docker/installed-container.ts";
+import { containerName } from "./docker/names.ts";
+import { configOfEnvironment, forwardingEnvironment } from "./forwarding-environment.ts";
+import { writeForwardingConfig } from "./installed-config.ts";
+import { forwardingDaemon, startForwardingServer, stopForwardingServer } from "./supervise.ts";
+import { tryPort } from "./try-port.ts";
+
+/** How long it may take until it answers, in milliseconds. */
+const patienceMs = 20_000;
+const pauseMs = 100;
+
+const status = z.object({ port: z.number(), url: z.string(), pid: z.number() });
+type Status = z.infer<typeof status>;
+
+export default commandScript({
+  variables: z.extend(forwardingEnvironment, {
+    /** Of the container that stands for it: its id, and its image. */
+    CONTAINER: z.optional(z.string()),
+    IMAGE: z.optional(z.string()),
+  }),
+  keeps: (name) => isModalVariable(name) || isDockerVariable(name),
+  timeoutSeconds: 120,
+  async apply(variables) {
+    const installation = variables.INSTALLATION;
+    const { CONTAINER: id, IMAGE: image } = variables;
+    const paths = installationPaths(installation);
+    const config = { ...configOfEnvironment(variables), cli: changelingCommand() };
+    if (id !== undefined && image !== undefined) {
+      const name = containerName(installation);
+      writeForwardingConfig(paths, config);
+      writeContainer(paths.forwarding, { name, id, image });
+      const { url } = await answering(installation, () => lastWordsOfContainer(name));
+      printNote(`forwarding server running at ${url} (container ${name})\n`);
+      return { forwarding: "running", url };
+    }
+    await tryPort(installation, paths, config);
+    await endContainer(paths.forwarding);
+    writeForwardingConfig(paths, config);
+    await stopForwardingServer(installation);
+    const { pid, supervisor } = await startForwardingServer(installation);
+    const { url } = await answering(installation, () => lastWords(forwardingDaemon(installation, homedir())));
+    printNote(`forwarding server running at ${url} (pid ${pid}, ${supervisor})\n`);
+    return { forwarding: "running", url };
+  },
+  async remove({ INSTALLATION: installation }) {
+    await stopForwardingServer(installation);
+    const paths = installationPaths(installation);
+    rmSync(paths.forwarding, { recursive: true, force: true });
+    removeEmptyFolders(paths);
+    return { forwarding: "removed" };
+  },
+});
+
+/** That its process runs says little: it is there when it answers. @throws with its last words when it does not */
+async function answering(installation: string, words: () => string | Promise<string>): Promise<Status> {
+  const folder = installationPaths(installation).forwarding;
+  for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(pauseMs)) {
+    try {
+      return status.parse(await adminRequest(folder, { op: "status" }));
+    } catch {
+      // Its socket is not there yet; or it crashed, and is started again.
+    }
+  }
+  throw new Error(`the forwarding server does not answer after ${patienceMs / 1000} s: ${await words()}`);
+}
