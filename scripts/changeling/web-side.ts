@@ -2,6 +2,8 @@ import type { InstallationPaths } from "../../components/host/installation-paths
 import { printNote } from "../../components/lib/terminal.ts";
 import { isLive } from "../../components/mngr/agent-state.ts";
 import { type Agent, type Mngr, mngrClient } from "../../components/mngr/client.ts";
+import { mngrHostDir } from "../../components/mngr/host-dir.ts";
+import { agentFiles, runningAgents } from "../../components/mngr/running-agents.ts";
 import { lastActivityOf } from "../../components/web/agent/last-activity.ts";
 import { listedAgent } from "../../components/web/agent/listed-agent.ts";
 import { readRecords, type WebRecord } from "../../components/web/agent/record.ts";
@@ -35,7 +37,10 @@ export function deployedWeb({ paths, provider }: Place): WebRecord[] {
   return provider === undefined ? records : records.filter((record) => record.provider === provider);
 }
 
-/** Their states, by one `mngr list` for all that are seen with the same mngr. */
+/**
+ * Their states, by one `mngr list` for all that are seen with the same mngr; without it where all of them run on this
+ * machine, which tmux alone tells.
+ */
 export async function listedWeb(place: Place): Promise<ListedWeb[]> {
   const records = deployedWeb(place);
   const agents = await agentsOf(records, place.paths);
@@ -48,21 +53,45 @@ async function agentsOf(
   paths: InstallationPaths,
 ): Promise<ReadonlyMap<string, Known | undefined>> {
   const groups = Map.groupBy(records, mngrKeyOf);
-  const known = [...groups].map(async ([key, [record]]) => {
-    if (record === undefined) return [key, undefined] as const;
+  const known = [...groups].map(async ([key, group]): Promise<[string, Known | undefined]> => {
+    const [record] = group;
+    if (record === undefined) return [key, undefined];
     try {
+      const running = record.provider === "local" ? await allRunning(group, paths) : undefined;
+      if (running !== undefined) return [key, { agents: running, isComplete: true }];
       const { agents, isComplete } = await (await mngrFor(record, paths)).list([record.provider]);
-      return [key, { agents, isComplete }] as const;
+      return [key, { agents, isComplete }];
     } catch (error) {
       printNote(`warning: ${error instanceof Error ? error.message : error}\n`);
-      return [key, undefined] as const;
+      return [key, undefined];
     }
   });
   return new Map(await Promise.all(known));
 }
 
+type SeenAgent = Pick<Agent, "id" | "state" | "host" | "agent_activity_time" | "user_activity_time">;
+
+/** @returns undefined unless all of them are known to mngr and run beyond doubt */
+async function allRunning(
+  records: readonly WebRecord[],
+  paths: InstallationPaths,
+): Promise<readonly SeenAgent[] | undefined> {
+  const [first] = records;
+  if (first === undefined) return undefined;
+  const env = await mngrEnvironmentOf(first, { paths, env: process.env });
+  const running = await runningAgents(env);
+  const seen = records.map(({ agentId }) => ({ id: agentId, ...agentFiles(mngrHostDir(env), agentId) }));
+  if (!seen.every(({ id, isKnown }) => isKnown && running.has(id))) return undefined;
+  return seen.map(({ id, userActivity, agentActivity }) => ({
+    id,
+    state: "RUNNING",
+    user_activity_time: userActivity,
+    agent_activity_time: agentActivity,
+  }));
+}
+
 interface Known {
-  readonly agents: readonly Agent[];
+  readonly agents: readonly SeenAgent[];
   readonly isComplete: boolean;
 }
 
