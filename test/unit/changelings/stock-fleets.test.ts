@@ -1,0 +1,93 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse } from "smol-toml";
+import { expect, it } from "vitest";
+import * as z from "zod/mini";
+import { loadFleet, missingSecrets } from "../../../components/fleet/index.ts";
+import { changelingOptions, fileOptions } from "../../../components/fleet/options.ts";
+import { forwardingOptions } from "../../../components/web/forwarding/options.ts";
+import { webSettings } from "../../../components/web/settings.ts";
+import { crons } from "../../support/fleet-sandbox.ts";
+import { Repository } from "../../support/repository.ts";
+
+const file = (name: string) => fileURLToPath(new URL(`../../../changelings/${name}.toml`, import.meta.url));
+const past = { author: "Ann", at: "2021-03-04T12:00:00Z" };
+
+function contextOf(repository: Repository) {
+  const home = dirname(repository.folder);
+  return { repo: repository.folder, ci: false, home, machineTimezone: "Europe/Berlin", environment: repository.env };
+}
+
+it("the example fleet is valid, fires todo-ledger alone and needs no secret", async () => {
+  using repository = new Repository();
+  repository.commit({ "a.c": "// TODO\n" }, past);
+  const { fleet, faults } = await loadFleet({ file: file("example"), context: contextOf(repository) });
+  expect(faults).toEqual([]);
+  expect(crons(fleet).map(({ name, enabled, schedule }) => [name, enabled, schedule])).toEqual([
+    ["code-guardian", false, "0 5 * * 1"],
+    ["fixme-fairy", false, "0 3 * * *"],
+    ["test-troll", false, "30 3 * * 2,4"],
+    ["todo-ledger", true, "0 6 * * 1-5"],
+  ]);
+  expect(fleet && missingSecrets(fleet, {})).toEqual([]);
+});
+
+const withElena = z.object({ changelings: z.object({ elena: z.object({ settings: z.unknown() }) }) });
+
+/** All keys, also of the tables within, in their order. */
+function keysOf(table: unknown): string[] {
+  if (typeof table !== "object" || table === null || Array.isArray(table)) return [];
+  return Object.entries(table).flatMap(([key, value]) => [key, ...keysOf(value)]);
+}
+
+it("every option is shown once, and all of it is valid", async () => {
+  using repository = new Repository();
+  // What it names: the repository and branch of one changeling, and a template of the other's.
+  repository.commit({ ".mngr/settings.toml": "[create_templates.careful]\n" }, past);
+  const home = dirname(repository.folder);
+  mkdirSync(join(home, "src"));
+  repository.git("branch", "develop");
+  repository.git("clone", "--quiet", "--branch=develop", ".", join(home, "src", "app"));
+  const { fleet, faults } = await loadFleet({ file: file("everything"), context: contextOf(repository) });
+  expect(faults).toEqual([]);
+  expect(fleet?.changelings.map(({ name }) => name)).toEqual([
+    "code-guardian",
+    "coverage-hunter",
+    "elena",
+    "security-soldier",
+    "weekly-report",
+  ]);
+  // Those that need a key or a token are off: nothing must be set to look at it.
+  expect(fleet && missingSecrets(fleet, new Set(["GITHUB_TOKEN"]))).toEqual([]);
+
+  const table = parse(readFileSync(file("everything"), "utf8"));
+  expect(Object.keys(table).sort()).toEqual(Object.keys(fileOptions).sort());
+  const used = [table["defaults"], ...Object.values(table["changelings"] ?? {})].flatMap((each) =>
+    Object.keys(each ?? {}),
+  );
+  // Each of those on Modal says where it runs, and of what; all but the first are off, so that they need no key.
+  const onModal = ["enabled", "image", "provider", "provider", "repo", "repo", "enabled"];
+  const repeated = [...onModal, "enabled", "enabled", "branch", "kind"];
+  expect(used.sort()).toEqual([...Object.keys(changelingOptions), ...repeated].sort());
+  expect(keysOf(table["forwarding"])).toEqual(Object.keys(forwardingOptions));
+  const { elena } = withElena.parse(table).changelings;
+  expect(keysOf(elena.settings)).toEqual(keysOf(webSettings.parse({})));
+});
+
+it.each(["example", "everything"])("%s.toml names its schema in the first line", (name) => {
+  expect(readFileSync(file(name), "utf8").split("\n")[0]).toBe("#:schema ./schema.json");
+});
+
+it("the fleets of changelings/README.md are valid", async () => {
+  using repository = new Repository();
+  repository.commit({ "a.c": "// TODO\n" }, past);
+  const readme = readFileSync(fileURLToPath(new URL("../../../changelings/README.md", import.meta.url)), "utf8");
+  const examples = [...readme.matchAll(/```toml\n(.*?)```/gs)].map(([, text]) => text ?? "");
+  expect(examples).toHaveLength(3);
+  for (const text of examples) {
+    const fleetFile = join(dirname(repository.folder), "fleet.toml");
+    writeFileSync(fleetFile, text);
+    expect((await loadFleet({ file: fleetFile, context: contextOf(repository) })).faults).toEqual([]);
+  }
+});

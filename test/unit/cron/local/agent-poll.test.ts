@@ -1,0 +1,63 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { JobSpec } from "../../../../components/cron/local/job.ts";
+import { AgentPoll } from "../../../../components/cron/local/runs/agent-poll.ts";
+import { lookPeriod } from "../../../../components/cron/local/runs/watch-agent.ts";
+import { type Mngr, mngrClient } from "../../../../components/mngr/client.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function spec(agent: Partial<JobSpec["agent"]>): JobSpec {
+  return {
+    ...{ name: "job", enabled: true, schedule: "0 3 * * *", timezone: "UTC", catchUp: true, overlap: "skip" },
+    ...{ timeoutSeconds: 3600, settleSeconds: 60, keepRuns: 5, repo: "/repo", branch: "main" },
+    agent: { type: "mine", mngrType: "mine", isConversational: false, args: [], buildArgs: [], env: {}, ...agent },
+  };
+}
+
+/** When mngr is asked for an agent's state within an hour, in seconds since its start. */
+async function looksAt(job: JobSpec): Promise<number[]> {
+  const start = Date.now();
+  const looks: number[] = [];
+  const mngr: Mngr = {
+    ...mngrClient({}),
+    list: async () => {
+      looks.push((Date.now() - start) / 1000);
+      return { agents: [], isComplete: true };
+    },
+  };
+  const end = new AgentPoll(() => {}).listen(
+    mngr,
+    (listeningMs) => lookPeriod(job, listeningMs),
+    () => {},
+  );
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  end();
+  return looks;
+}
+
+describe("mngr is asked", () => {
+  it("soon for a command type of one's own, which tells no end, and seldom later", async () => {
+    const looks = await looksAt(spec({}));
+    expect(looks.slice(0, 3)).toEqual([2, 4, 6]);
+    // No end is seen later than by a third of the run's time, or half a minute.
+    for (const [index, look] of looks.entries()) {
+      const before = looks[index - 1] ?? 0;
+      expect(look - before).toBeLessThan(Math.max(2, Math.min(30, look / 3)) + 0.01);
+    }
+    expect(looks.length).toBeLessThan(135);
+  });
+
+  it("every half a minute for a command, which leaves a file at its end", async () => {
+    const looks = await looksAt(spec({ type: "command", mngrType: "command" }));
+    expect([looks[0], looks.length]).toEqual([30, 120]);
+  });
+
+  it("every few seconds for a conversation", async () => {
+    expect((await looksAt(spec({ type: "claude", mngrType: "claude", isConversational: true })))[0]).toBe(9);
+  });
+});

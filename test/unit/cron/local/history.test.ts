@@ -1,0 +1,131 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { writeJob } from "../../../../components/cron/local/installed-files.ts";
+import { appendRecord, readRuns, renameHistory } from "../../../../components/cron/local/records.ts";
+import { removeClones } from "../../../../components/cron/local/remove-clones.ts";
+import { warnOfUnsaved } from "../../../../components/cron/local/unsaved-work.ts";
+import { installationPaths } from "../../../../components/host/installation-paths.ts";
+import { writeSecrets } from "../../../../components/secrets/installed.ts";
+import { missingIn, missingInWords } from "../../../../scripts/changeling/fleet-file/applied.ts";
+import { firstToFire } from "../../../../scripts/stack/first-to-fire.ts";
+import { projectFolder } from "../../../../scripts/stack/project.ts";
+
+const installation = "0123456789ab";
+let home: string;
+const paths = () => installationPaths(installation, home);
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "history-"));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(home, { recursive: true });
+});
+
+/** A run that was fired, and whose agent is kept. */
+function record(changeling: string, id: string, at: string): void {
+  const common = { at, changeling, id };
+  appendRecord(paths(), { ...common, event: "fired", cause: { kind: "manual" }, branch: "main", repo: "/repo" });
+  const agent = { agentId: `agent-${id}`, base: "a".repeat(40), worktree: `/worktrees/${id}` };
+  appendRecord(paths(), { ...common, event: "created", ...agent });
+  mkdirSync(join(paths().runs, changeling, id), { recursive: true });
+  writeFileSync(join(paths().runs, changeling, id, "output.log"), id);
+}
+
+describe("the history of a local changeling", () => {
+  it("is the renamed one's, before what that has itself, with what its runs left; once", () => {
+    record("troll", "troll-1", "2026-11-21T06:00:00.000Z");
+    record("fairy", "fairy-2", "2026-11-22T06:00:00.000Z");
+    for (let times = 0; times < 2; times++) renameHistory(paths(), "troll", "fairy");
+    expect(readRuns(paths(), "troll")).toEqual([]);
+    expect(readRuns(paths(), "fairy").map(({ id, changeling }) => [id, changeling])).toEqual([
+      ["fairy-2", "fairy"],
+      ["troll-1", "fairy"],
+    ]);
+    for (const id of ["troll-1", "fairy-2"]) {
+      expect(readFileSync(join(paths().runs, "fairy", id, "output.log"), "utf8")).toBe(id);
+    }
+  });
+
+  it("stays when the last local changeling goes, and the scheduler with it", () => {
+    record("troll", "troll-1", "2026-11-21T06:00:00.000Z");
+    const at = "2026-11-21T07:00:00.000Z";
+    appendRecord(paths(), { event: "ended", at, changeling: "troll", id: "troll-1", outcome: "failed", commits: [] });
+    appendRecord(paths(), { event: "destroyed", at, changeling: "troll", id: "troll-1" });
+    mkdirSync(paths().jobs);
+    const script = join(projectFolder, "scripts", "command.ts");
+    const env = { ...process.env, HOME: home, INSTALLATION: installation };
+    execFileSync(process.execPath, [script, "local-scheduler", "remove"], { env, stdio: "pipe" });
+    expect(readRuns(paths()).map(({ id }) => id)).toEqual(["troll-1"]);
+    expect(existsSync(join(paths().runs, "troll", "troll-1", "output.log"))).toBe(true);
+    for (const gone of [paths().jobs, paths().scheduler]) expect(existsSync(gone)).toBe(false);
+  });
+
+  it("tells a person of agents that are kept for their unsaved work", () => {
+    record("troll", "troll-1", "2026-11-21T06:00:00.000Z");
+    const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    warnOfUnsaved(paths());
+    expect(write.mock.calls.flat().join("")).toMatch(
+      /the agent of troll-1 was kept .*\/worktrees\/troll-1; .*mngr destroy agent-troll-1 --force\n/,
+    );
+  });
+
+  it("keeps clones that hold a run's branch", () => {
+    const clone = (name: string, ref: string) => {
+      const folder = join(paths().repos, name);
+      execFileSync("git", ["init", "--quiet", "--bare", folder]);
+      mkdirSync(join(folder, ref, ".."), { recursive: true });
+      writeFileSync(join(folder, ref), `${"a".repeat(40)}\n`);
+      return folder;
+    };
+    const kept = clone("kept", "refs/heads/changelings/troll-1");
+    const packed = clone("packed", "refs/heads/main");
+    writeFileSync(join(packed, "packed-refs"), `${"a".repeat(40)} refs/heads/changelings/troll-2\n`);
+    const gone = clone("gone", "refs/heads/main");
+    expect(removeClones(paths()).sort()).toEqual([kept, packed]);
+    expect([kept, packed, gone].map((folder) => existsSync(folder))).toEqual([true, true, false]);
+  });
+});
+
+describe("files that the state names and that are gone", () => {
+  const job = (name: string) => ({ urn: `urn:pulumi:dev::c::t::${name}-job`, environment: environment(name) });
+  const secrets = (name: string) => ({ urn: `urn:pulumi:dev::c::t::${name}-secrets`, environment: environment(name) });
+  const environment = (NAME: string) => ({ NAME, INSTALLATION: installation });
+
+  it("are job files and secrets files of this installation", () => {
+    const spec = {
+      ...{
+        name: "troll",
+        enabled: true,
+        schedule: "0 3 * * *",
+        timezone: "UTC",
+        catchUp: true,
+        overlap: "skip" as const,
+      },
+      ...{ timeoutSeconds: 60, settleSeconds: 5, keepRuns: 5, repo: "/repo", branch: "main" },
+      agent: { type: "t", mngrType: "command", isConversational: false, args: [], buildArgs: [], env: {} },
+    };
+    writeJob(paths(), spec);
+    writeSecrets(paths(), "troll", {});
+    const elsewhere = { ...job("away"), environment: { NAME: "away", INSTALLATION: "ba9876543210" } };
+    const commands = [job("troll"), secrets("troll"), job("gone"), secrets("gone"), elsewhere];
+    const missing = missingIn(paths(), installation, commands);
+    expect(missing.map(missingInWords)).toEqual([
+      "gone does not fire: its job file is missing",
+      "gone has no secrets: its secrets file is missing",
+    ]);
+  });
+});
+
+describe("what npm start fires", () => {
+  const of = (name: string, enabled: boolean) => ({ name, enabled });
+  it("is the example's, unless it is paused; else the first that is enabled", () => {
+    expect(firstToFire([of("alpha", true), of("todo-ledger", true)])?.name).toBe("todo-ledger");
+    expect(firstToFire([of("alpha", true), of("todo-ledger", false)])).toBeUndefined();
+    expect(firstToFire([of("beta", false), of("alpha", true)])?.name).toBe("alpha");
+    expect(firstToFire([of("beta", false)])).toBeUndefined();
+  });
+});

@@ -1,0 +1,79 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { appendRecord, readRuns } from "../../../../components/cron/local/records.ts";
+import type { RunContext } from "../../../../components/cron/local/runs/context.ts";
+import { retire } from "../../../../components/cron/local/runs/prune.ts";
+import { countUncommitted } from "../../../../components/git/git.ts";
+import { type InstallationPaths, installationPaths } from "../../../../components/host/installation-paths.ts";
+import { MngrError } from "../../../../components/mngr/client.ts";
+
+let home: string;
+let paths: InstallationPaths;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "prune-"));
+  paths = installationPaths("test", home);
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+const env = { PATH: `${process.env["PATH"]}`, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" };
+
+/** A run that has ended, whose agent was kept. */
+function ended(id: string, worktree: string): void {
+  const common = { at: "2026-11-21T05:00:00Z", changeling: "a", id };
+  appendRecord(paths, {
+    ...common,
+    event: "fired",
+    cause: { kind: "manual" },
+    branch: `changelings/${id}`,
+    repo: "/no",
+  });
+  appendRecord(paths, { ...common, event: "created", agentId: `agent-${id}`, base: "b", worktree });
+  appendRecord(paths, { ...common, event: "ended", outcome: "succeeded", commits: [] });
+}
+
+function contextWith(destroy: (agents: readonly string[]) => Promise<void>): { context: RunContext; log: string[] } {
+  const log: string[] = [];
+  const context = { paths, env, log: (event: string) => log.push(event), mngr: () => ({ destroy }) };
+  // Nothing else of it is used for this.
+  return { context: context as unknown as RunContext, log };
+}
+
+function worktreeWithoutGit(): string {
+  const worktree = join(home, "worktree");
+  mkdirSync(worktree, { recursive: true });
+  writeFileSync(join(worktree, "work"), "");
+  return worktree;
+}
+
+it("an agent that removed its work tree's .git stays, and keeps no other from being destroyed", async () => {
+  ended("broken", worktreeWithoutGit());
+  ended("fine", join(home, "gone"));
+  const destroy = vi.fn(async () => {});
+  const { context, log } = contextWith(destroy);
+  await retire(undefined, context);
+  expect(destroy.mock.calls).toEqual([[["agent-fine"]]]);
+  expect(readRuns(paths).map(({ id, agentIsKept }) => [id, agentIsKept])).toEqual([
+    ["fine", false],
+    ["broken", true],
+  ]);
+  expect(log.join("\n")).toContain("broken: its agent stays: whether there are uncommitted changes in");
+});
+
+it("an agent that mngr can't destroy keeps no other from being destroyed", async () => {
+  for (const id of ["one", "stuck", "two"]) ended(id, join(home, "gone"));
+  const { context, log } = contextWith(async (agents) => {
+    if (agents.includes("agent-stuck")) throw new MngrError("mngr destroy failed");
+  });
+  await retire("a", context);
+  expect(readRuns(paths).filter(({ agentIsKept }) => agentIsKept)).toMatchObject([{ id: "stuck" }]);
+  expect(log).toContain("stuck: its agent stays: mngr destroy failed");
+});
+
+it("a work tree without its .git is not taken for what is around it", async () => {
+  await expect(countUncommitted(worktreeWithoutGit(), env)).rejects.toThrow("is no work tree any more");
+  mkdirSync(join(home, "empty"));
+  expect(await countUncommitted(join(home, "empty"), env)).toBe(0);
+  expect(await countUncommitted(join(home, "gone"), env)).toBe(0);
+});

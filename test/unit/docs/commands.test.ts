@@ -1,0 +1,147 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+import { changelingProgram } from "../../../scripts/changeling/program.ts";
+import { projectFolder } from "../../../scripts/stack/project.ts";
+import { commandsOf, markdownFiles } from "../../support/markdown.ts";
+
+const text = (path: string) => readFileSync(join(projectFolder, path), "utf8");
+const { scripts } = z.object({ scripts: z.record(z.string(), z.string()) }).parse(JSON.parse(text("package.json")));
+const program = changelingProgram();
+
+/** What people read. The demo repository, the stock agents' own repositories and their prompts speak of other projects. */
+const documents = [
+  ...markdownFiles().filter(({ path }) => !/^changelings\/.+\/|^changelings\/common|^test\//.test(path)),
+  ...["changelings/example.toml", "changelings/everything.toml"].map((path) => ({ path, text: text(path) })),
+];
+
+/** What is wrong with a command that is shown; nothing when it is not one of ours. */
+function wrongCommand(command: string): string | undefined {
+  const changeling = /(?:^|[\s(])(?:npm run changeling --|npx changeling|changeling) ([a-z][a-z-]*)(.*)/.exec(command);
+  if (changeling !== null) return wrongChangeling(changeling[1] ?? "", changeling[2] ?? "");
+  const npm = /(?:^|\s)npm (?:run (?:-s )?([\w:-]+)|(start|stop|test)\b)(?: -- (.*))?/.exec(command);
+  if (npm === null) return;
+  const [, run, short, rest = ""] = npm;
+  const script = run ?? short ?? "";
+  if (scripts[script] === undefined) return `no script ${script}`;
+  // These hand their arguments on to a program that is not ours.
+  return ["test", "pulumi", "changeling"].includes(script) ? undefined : wrongArguments(script, rest);
+}
+
+function wrongChangeling(name: string, rest: string): string | undefined {
+  const command = program.commands.find((each) => each.name() === name);
+  if (command === undefined) return `no command ${name}`;
+  const known = new Set(command.options.flatMap(({ long, short }) => [long, short]));
+  known.add("--help");
+  return flagsOf(rest).find((flag) => !known.has(flag));
+}
+
+/** The other scripts have no table of their options: their --help has to name them. */
+function wrongArguments(script: string, rest: string): string | undefined {
+  const words = rest.split(/\s+/).filter((word) => /^-|^[a-z]/.test(word) && word !== "--help");
+  if (words.length === 0) return;
+  const [first = "", ...others] = words;
+  const help = first.startsWith("-") || script === "bench" ? helpOf(script) : helpOf(script, first);
+  const wanted = first.startsWith("-") || script === "bench" ? words : others;
+  return wanted.find((word) => (word.startsWith("-") || script === "bench") && !help.split(/[^\w-]+/).includes(word));
+}
+
+function flagsOf(rest: string): string[] {
+  return [...rest.matchAll(/(?:^|[\s[])(--?[a-z][a-z-]*)/g)].map(([, flag = ""]) => flag);
+}
+
+const helps = new Map<string, string>();
+
+function helpOf(script: string, ...args: string[]): string {
+  const key = [script, ...args].join(" ");
+  const known = helps.get(key);
+  if (known !== undefined) return known;
+  const file = /launch\.mjs (\S+)/.exec(scripts[script] ?? "")?.[1] ?? script;
+  let help: string;
+  try {
+    help = execFileSync(process.execPath, [join(projectFolder, `scripts/${file}.ts`), ...args, "--help"], {
+      cwd: projectFolder,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: process.env["PATH"] },
+    });
+  } catch (error) {
+    // `npm run docs` knows no --help and prints its usage to stderr.
+    const { stderr } = z.object({ stderr: z.string() }).parse(error);
+    help = stderr;
+  }
+  helps.set(key, help);
+  return help;
+}
+
+it("every command that the documentation shows exists, with its options", () => {
+  const shown = documents.flatMap((each) => commandsOf(each.text).map((command) => ({ path: each.path, command })));
+  const ours = shown.filter(({ command }) => /\bnpm (run|start|stop|test)\b|\bchangeling [a-z]/.test(command));
+  expect(ours.length).toBeGreaterThan(100);
+  const wrong = ours.flatMap(({ path, command }) => {
+    const fault = wrongCommand(command);
+    return fault === undefined ? [] : [`${path}: ${command}: ${fault}`];
+  });
+  expect(wrong).toEqual([]);
+});
+
+describe("a command that is not there", () => {
+  it.each([
+    ["npm run chek", "no script chek"],
+    ["npm run changeling -- lst", "no command lst"],
+    ["npx changeling list --stak home", "--stak"],
+    ["changeling deploy --agent-type chat --nam x", "--nam"],
+    ["export A=b && npm run changeling -- plan --wait", "--wait"],
+    ["npm run pipeline -- apply --exclusiv", "--exclusiv"],
+    ["npm run bench -- comands", "comands"],
+    ["npm stop -- --date", "--date"],
+  ])("%s is found", (command, fault) => {
+    expect(wrongCommand(command)).toBe(fault);
+  });
+
+  it.each(["npm run pulumi -- up --anything", "npm test -- --project journeys", "changeling", "npm install x"])(
+    "%s is not ours to check",
+    (command) => {
+      expect(wrongCommand(command)).toBeUndefined();
+    },
+  );
+});
+
+describe("docs/reference/commands.md", () => {
+  const reference = text("docs/reference/commands.md");
+  const shared = new Set(["--stack", "--json", "--help", "--provider"]);
+
+  it.each(program.commands.map((command) => ({ name: command.name(), command })))(
+    "has a row for $name, with its options",
+    ({ name, command }) => {
+      const row = reference.split("\n").find((line) => line.startsWith("|") && line.includes(`\`changeling ${name}`));
+      const own = command.options.flatMap(({ long }) => (long == null || shared.has(long) ? [] : [long]));
+      expect(own.filter((option) => row?.includes(option) !== true)).toEqual([]);
+      expect(row).toBeDefined();
+    },
+  );
+
+  it("has every npm script", () => {
+    const named = commandsOf(reference).flatMap((command) => /^npm (?:run )?([\w:]+)/.exec(command)?.[1] ?? []);
+    expect(new Set(named)).toEqual(new Set(Object.keys(scripts)));
+  });
+});
+
+it("every command that a message advises exists", () => {
+  const sources = execFileSync("git", ["ls-files", "-z", "components/*.ts", "scripts/*.ts", "index.ts"], {
+    cwd: projectFolder,
+    encoding: "utf8",
+  });
+  const advised = sources.split("\0").flatMap((path) => {
+    if (path === "") return [];
+    return [...text(path).matchAll(/changelingCommand\([^)]*\)\} ([a-z][a-z-]*)/g)].map(([, name = ""]) => ({
+      path,
+      name,
+    }));
+  });
+  expect(advised.length).toBeGreaterThan(20);
+  const names = new Set(program.commands.map((command) => command.name()));
+  expect(advised.filter(({ name }) => !names.has(name))).toEqual([]);
+});

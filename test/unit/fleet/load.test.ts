@@ -1,0 +1,249 @@
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { loadFleet } from "../../../components/fleet/index.ts";
+import { crons, Sandbox, usualForwarding } from "../../support/fleet-sandbox.ts";
+
+const sandbox = new Sandbox();
+const app = sandbox.repo("app", ["main", "develop"]);
+const tool = sandbox.repo("home/src/tool");
+afterAll(() => sandbox[Symbol.dispose]());
+
+describe("a name alone", () => {
+  it("is a whole changeling, with the defaults of the specification", async () => {
+    expect(await sandbox.load("[changelings.fixme-fairy]\n", { repo: "app" })).toEqual({
+      faults: [],
+      fleet: {
+        file: sandbox.file,
+        mngrProfile: undefined,
+        changelings: [
+          {
+            name: "fixme-fairy",
+            kind: "cron",
+            provider: "local",
+            agentType: "fixme-fairy",
+            isConversational: true,
+            schedule: "0 3 * * *",
+            timezone: "Europe/Berlin",
+            branch: "main",
+            enabled: true,
+            secrets: ["GITHUB_TOKEN", "ANTHROPIC_API_KEY"],
+            secretsAreExplicit: false,
+            template: undefined,
+            initialMessage: undefined,
+            buildArgs: [],
+            agentArgs: [],
+            env: {},
+            repo: app,
+            remote: undefined,
+            image: "clone",
+            historyDepth: 1,
+            allowUnpushed: false,
+            snapshotMaxAge: undefined,
+            verify: "call",
+            timeoutSeconds: 3600,
+            overlap: "skip",
+            catchUp: true,
+            catchUpWithinSeconds: 86_400,
+            fetch: true,
+            settleSeconds: 60,
+            keepRuns: 5,
+            description: undefined,
+            renamedFrom: undefined,
+          },
+        ],
+        forwarding: usualForwarding,
+      },
+    });
+  });
+});
+
+describe("options", () => {
+  it("are all taken over; a changeling's own stand before the defaults, which stand before ours", async () => {
+    const { fleet, faults } = await sandbox.load(
+      `
+mngr_profile = "changelings"
+timezone = "UTC"
+
+[defaults]
+repo = "~/src/tool"
+keep_runs = 9
+secrets = ["A"]
+env = { X = "1", Y = "2" }
+
+[changelings.zeta]
+agent_type = "claude"
+
+[changelings.alpha]
+agent_type = "command"
+agent_args = ["make", "report"]
+schedule = " */2   6-9 * * 1"
+allow_frequent = true
+timezone = "america/new_york"
+enabled = false
+repo = "app"
+branch = "develop"
+secrets = ["A", "B", "A"]
+initial_message = "Go"
+build_args = []
+env = { Z = "3" }
+timeout_seconds = 60
+settle_seconds = 5
+overlap = "queue"
+catch_up = false
+catch_up_within = "2h"
+fetch = false
+keep_runs = 0
+description = "First"
+renamed_from = "omega"
+`,
+    );
+    expect(faults).toEqual([]);
+    expect(fleet?.mngrProfile).toBe("changelings");
+    expect(fleet?.changelings.map(({ name }) => name)).toEqual(["alpha", "zeta"]);
+    expect(fleet?.changelings[0]).toEqual({
+      name: "alpha",
+      kind: "cron",
+      provider: "local",
+      agentType: "command",
+      isConversational: false,
+      schedule: "*/2 6-9 * * 1",
+      timezone: "America/New_York",
+      branch: "develop",
+      enabled: false,
+      secrets: ["A", "B"],
+      secretsAreExplicit: true,
+      template: undefined,
+      initialMessage: "Go",
+      buildArgs: [],
+      agentArgs: ["make", "report"],
+      env: { Z: "3" },
+      repo: app,
+      remote: undefined,
+      image: "clone",
+      historyDepth: 1,
+      allowUnpushed: false,
+      snapshotMaxAge: undefined,
+      verify: "call",
+      timeoutSeconds: 60,
+      overlap: "queue",
+      catchUp: false,
+      catchUpWithinSeconds: 7200,
+      fetch: false,
+      settleSeconds: 5,
+      keepRuns: 0,
+      description: "First",
+      renamedFrom: "omega",
+    });
+    expect(fleet?.changelings[1]).toMatchObject({
+      repo: tool,
+      timezone: "UTC",
+      keepRuns: 9,
+      secrets: ["A"],
+      secretsAreExplicit: true,
+      env: { X: "1", Y: "2" },
+    });
+  });
+
+  it("mean the same in another order, with other comments and in other layouts", async () => {
+    const one = await sandbox.load(
+      `[changelings.fixme-fairy]\nschedule = "0 6 * * 1-5"\nkeep_runs = 3\n[changelings.code-guardian]\n`,
+      { repo: "app" },
+    );
+    const other = await sandbox.load(
+      `# Mine\nchangelings.code-guardian = {}\n[changelings.fixme-fairy] # a\nkeep_runs = 3\n\n  "schedule" = '0  6 * * 1-5'\n`,
+      { repo: "app" },
+    );
+    expect(one.fleet).toBeDefined();
+    expect(other).toEqual(one);
+  });
+});
+
+describe("the time zone", () => {
+  const changeling = "[changelings.fixme-fairy]\nrepo = 'app'\n";
+  const zoneOf = async (text: string, context: Parameters<Sandbox["load"]>[1]) =>
+    crons((await sandbox.load(text, context)).fleet)[0]?.timezone;
+
+  it("is the changeling's, else the file's, else the stack's, else the machine's", async () => {
+    const stack = { timezone: "Asia/Tokyo", ci: true };
+    expect(await zoneOf(`timezone = "UTC"\n${changeling}timezone = "Asia/Kathmandu"`, stack)).toBe("Asia/Kathmandu");
+    expect(await zoneOf(`timezone = "UTC"\n[defaults]\ntimezone = "Asia/Dubai"\n${changeling}`, stack)).toBe(
+      "Asia/Dubai",
+    );
+    expect(await zoneOf(`timezone = "UTC"\n${changeling}`, stack)).toBe("UTC");
+    expect(await zoneOf(changeling, stack)).toBe("Asia/Tokyo");
+    expect(await zoneOf(changeling, {})).toBe("Europe/Berlin");
+  });
+
+  it("must be set in CI, told once for all", async () => {
+    expect(await sandbox.faultsOf(`${changeling}[changelings.code-guardian]\nrepo = "app"`, { ci: true })).toEqual([
+      "config.toml:1: no time zone is set, and a CI machine's own means nothing",
+      '→ write timezone = "Europe/Berlin" (yours) at the top of the file, or: pulumi config set changelings:timezone Europe/Berlin',
+    ]);
+  });
+
+  it("must be known on the machine", async () => {
+    expect((await sandbox.faultsOf(changeling, { machineTimezone: "Etc/Unknown" }))[0]).toBe(
+      "config.toml:1: no time zone is set, and this machine has none",
+    );
+  });
+
+  it("is mended where it is set", async () => {
+    expect(await sandbox.faultsOf(changeling, { timezone: "Asia/Tokio" })).toEqual([
+      'config.toml:1: the stack\'s changelings:timezone: there is no time zone "Asia/Tokio"',
+      "→ did you mean: pulumi config set changelings:timezone Asia/Tokyo",
+    ]);
+    expect(await sandbox.faultsOf(`timezone = "UTC"\n${changeling}`, { timezone: "Asia/Tokio" })).toEqual([]);
+  });
+});
+
+describe("the repository", () => {
+  it("is the stack's, relative to the project, when none is named", async () => {
+    const { fleet } = await sandbox.load("[changelings.fixme-fairy]", {
+      repo: "../app",
+      folder: join(sandbox.folder, "home"),
+    });
+    expect(crons(fleet)[0]?.repo).toBe(app);
+    const other = await sandbox.load("[changelings.fixme-fairy]", { repo: "~/src/tool" });
+    expect(crons(other.fleet)[0]?.repo).toBe(tool);
+  });
+
+  it("is the one around the fleet file when the stack names none", async () => {
+    const file = sandbox.write("app/fleets/mine.toml", "[changelings.fixme-fairy]");
+    const { fleet } = await loadFleet({ file, context: sandbox.context() });
+    expect(crons(fleet)[0]?.repo).toBe(app);
+  });
+
+  it("must be somewhere", async () => {
+    expect(await sandbox.faultsOf("\n[changelings.fixme-fairy]")).toEqual([
+      "config.toml:2: changelings.fixme-fairy: no repository is named to work on, and none is around the fleet file",
+      '→ write repo = "<path or URL>" here or below [defaults], or: pulumi config set changelings:repo <path or URL>',
+    ]);
+  });
+
+  it("is told once when the stack's is wrong", async () => {
+    const text = "[changelings.fixme-fairy]\n[changelings.code-guardian]\n";
+    expect(await sandbox.faultsOf(text, { repo: "nowhere" })).toEqual([
+      "config.toml:1: the stack's changelings:repo: there is no folder <folder>/nowhere",
+      "→ clone the repository there, or correct the path",
+    ]);
+    expect((await sandbox.faultsOf(text, { repo: "https://a:b@example.com/c" }))[0]).toBe(
+      "config.toml:1: the stack's changelings:repo: the URL holds a credential, which would reach the stack's state and process lists",
+    );
+  });
+});
+
+describe("a fleet of 1,000", () => {
+  it("starts one git process for each repository", async () => {
+    using own = new Sandbox();
+    for (const name of ["one", "two"]) own.repo(name);
+    const { environment, calls } = own.countedGit();
+    const text = Array.from(
+      { length: 1000 },
+      (_, index) => `[changelings.c-${index}]\nagent_type = "claude"\nrepo = "${index % 2 ? "one" : "two"}"\n`,
+    ).join("");
+    const { fleet, faults } = await own.load(text, { environment });
+    expect(faults).toEqual([]);
+    expect(fleet?.changelings).toHaveLength(1000);
+    expect(calls()).toBe(2);
+  });
+});

@@ -1,0 +1,89 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { changelingOf } from "../../../components/cron/from-program.ts";
+import { webOf } from "../../../components/web/from-program.ts";
+import { Sandbox } from "../../support/fleet-sandbox.ts";
+
+const sandbox = new Sandbox();
+sandbox.repo("app", ["trunk"]);
+afterAll(() => sandbox[Symbol.dispose]());
+
+/** What is told of a changeling with these lines, without the remedies. */
+async function told(lines: string, { defaults = "" } = {}): Promise<string[]> {
+  const text = `[defaults]\nbranch = "trunk"\n${defaults}\n[changelings.fixme-fairy]\n${lines}\n`;
+  const faults = await sandbox.faultsOf(text, { repo: "app" });
+  return faults.filter((line) => !line.startsWith("→")).map((line) => line.replace(/^config\.toml:/, ""));
+}
+
+describe("a value that is wrong", () => {
+  it.each([
+    ['agent_type = "command"\nagent_args = "true"', 'agent_args: expected a list, found the string "true"'],
+    ["settle_seconds = 3600\ntimeout_seconds = 'x'", 'timeout_seconds: expected a number, found the string "x"'],
+    ["provider = 'modl'\nallow_unpushed = true\nbuild_args = ['cpu=2']", 'provider: there is no provider "modl"'],
+    [
+      "provider = 'modal'\nimage = 'pined'\nhistory_depth = 5\nrepo = 'https://example.com/a'",
+      'image: there is no image "pined"',
+    ],
+    ["agent_type = 3", "agent_type: expected a string, found 3"],
+    ["branch = 5", "branch: expected a string, found 5"],
+  ])("%s is one fault, not told again of its default", async (lines, fault) => {
+    expect(await told(lines)).toEqual([expect.stringContaining(`changelings.fixme-fairy.${fault}`)]);
+  });
+
+  it("of a web changeling is one fault", async () => {
+    const text = "[changelings.chat]\nkind = 'web'\nagent_type = 'command'\nagent_args = 'true'\n";
+    expect(await sandbox.faultsOf(text, { repo: "app" })).toEqual([
+      'config.toml:4: changelings.chat.agent_args: expected a list, found the string "true"',
+      expect.any(String),
+    ]);
+  });
+
+  it("of [defaults] is one fault too, of whoever has it", async () => {
+    expect(await told('agent_type = "command"', { defaults: "agent_args = 1" })).toEqual([
+      "3: defaults.agent_args: expected a list, found 1",
+    ]);
+    expect(await told('agent_type = "command"\nagent_args = []', { defaults: "agent_args = 1" })).toEqual([
+      "3: defaults.agent_args: expected a list, found 1",
+      "5: changelings.fixme-fairy.agent_type: a command agent needs its command",
+    ]);
+  });
+
+  it("in a list hides nothing of the others, which are told where they stand", async () => {
+    const lines = ["secrets = [", "  'lower',", "  'PATH',", "  'GITHUB_TOKEN',", "  '',", "  'GH_TOKEN',", "]"];
+    const wanted = [
+      '6: changelings.fixme-fairy.secrets[0]: "lower" is no name of a variable: capital letters, digits and _',
+      "7: changelings.fixme-fairy.secrets[1]: PATH is reserved: it steers the programs that run the agent",
+      '9: changelings.fixme-fairy.secrets[3]: "" is no name of a variable: capital letters, digits and _',
+      "10: changelings.fixme-fairy.secrets[4]: GITHUB_TOKEN reaches the agent as GH_TOKEN too, so both can't be listed",
+    ];
+    expect(await told(lines.join("\n"))).toEqual(wanted);
+    const inDefaults = await told("", { defaults: lines.join("\n") });
+    expect(inDefaults).toEqual(
+      wanted.map((line) =>
+        line
+          .replace(/^\d+/, (at) => String(Number(at) - 2))
+          .replace("changelings.fixme-fairy", "defaults")
+          // Only what is wrong for some kinds and providers names the changelings that it is wrong for.
+          .replace(/(is reserved|can't be listed).*$/, "$& (for fixme-fairy)"),
+      ),
+    );
+    expect(await told("provider = 'modal'\nrepo = 'https://example.com/a'\nbuild_args = [1, 'nonsense=2']")).toEqual([
+      expect.stringContaining("build_args[0]: expected a string, found 1"),
+      expect.stringContaining('build_args[1]: the provider "modal" knows no build argument'),
+    ]);
+  });
+
+  it("in a program is one fault", () => {
+    const args = Object.fromEntries([["agentArgs", "true"]]);
+    expect(() =>
+      changelingOf("a", {
+        repo: "/a",
+        settleSeconds: 3600,
+        ...Object.fromEntries([["timeoutSeconds", "x"]]),
+        isConversational: true,
+      }),
+    ).toThrow(/^changeling a: timeoutSeconds: expected a number, found the string "x"[^;]*; write [^;]*$/);
+    expect(() => webOf("a", { agentType: "command", ...args })).toThrow(
+      /^changeling a: agentArgs: expected a list[^;]*;[^;]*$/,
+    );
+  });
+});

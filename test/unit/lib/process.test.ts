@@ -1,0 +1,72 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { describe, expect, it } from "vitest";
+import { runProgram } from "../../../components/lib/process.ts";
+
+const env = { PATH: process.env["PATH"] ?? "" };
+
+/** Whether a process runs; one that ended and was not waited for does not. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function gone(pid: number): Promise<void> {
+  for (let tries = 0; isAlive(pid); tries++) {
+    if (tries === 100) throw new Error(`process ${pid} is still there`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+describe("runProgram", () => {
+  it("tells what a program printed, and gives it nothing of its own environment", async () => {
+    const printed: string[] = [];
+    const script = 'echo "out $A$HOME"; echo err >&2; exit 3';
+    const end = await runProgram("sh", ["-c", script], {
+      env: { ...env, A: "a" },
+      timeoutSeconds: 10,
+      onOutput: (text, stream) => printed.push(`${stream}: ${text}`),
+    });
+    expect(end).toEqual({ code: 3, stdout: "out a\n", stderr: "err\n" });
+    expect(printed.sort()).toEqual(["stderr: err\n", "stdout: out a\n"]);
+  });
+
+  it("hands it what it reads, also when it ends before it has read all", async () => {
+    const given = (input: string, script: string) =>
+      runProgram("sh", ["-c", script], { env, timeoutSeconds: 10, input });
+    expect(await given("a b\n", "cat")).toMatchObject({ code: 0, stdout: "a b\n" });
+    expect(await given("x".repeat(1 << 20), "exit 2")).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  it("says when a program can't be started", async () => {
+    const end = await runProgram("no-such-program", [], { env, timeoutSeconds: 10 });
+    expect(end.code).toBe(127);
+  });
+
+  it("kills it with all that it started when its time is over", async () => {
+    const end = await runProgram("sh", ["-c", "sleep 60 & echo $!; wait"], { env, timeoutSeconds: 0.5 });
+    expect(end.code).toBe(124);
+    await gone(Number(end.stdout));
+  });
+
+  it.each(["SIGTERM", "SIGKILL"] as const)("ends it with this process, whose %s it does not get", async (signal) => {
+    const module = JSON.stringify(new URL("../../../components/lib/process.ts", import.meta.url).href);
+    const script = `const { runProgram } = await import(${module});
+      await runProgram("sh", ["-c", "echo $$; exec sleep 60"], {
+        env: process.env, timeoutSeconds: 60, onOutput: (text) => process.stdout.write(text),
+      });`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [line] = (await once(createInterface(child.stdout), "line")) as [string];
+    expect(isAlive(Number(line))).toBe(true);
+    child.kill(signal);
+    expect((await once(child, "exit"))[1]).toBe(signal);
+    await gone(Number(line));
+  });
+});

@@ -1,0 +1,125 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { writePrivateFile } from "../../../../components/host/files.ts";
+import { installationPaths } from "../../../../components/host/installation-paths.ts";
+import { writeRecord } from "../../../../components/web/agent/record.ts";
+import { devStack } from "../../../../scripts/stack/dev-stack.ts";
+import { projectFolder } from "../../../../scripts/stack/project.ts";
+import { installationOf } from "../../../../scripts/stack/stack.ts";
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "unknown-"));
+  mkdirSync(join(home, "bin"));
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+function pulumi(...script: string[]): void {
+  writeFileSync(join(home, "bin/pulumi"), ["#!/bin/sh", ...script].join("\n"), { mode: 0o755 });
+}
+
+/** What a command ends with, the first line of its stderr at most. */
+function changeling(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(projectFolder, "scripts/changeling.ts"), ...args],
+    {
+      env: {
+        PATH: `${join(home, "bin")}:/usr/bin:/bin`,
+        HOME: home,
+        PULUMI_HOME: home,
+        MODAL_CONFIG_PATH: join(home, "modal.toml"),
+      },
+      encoding: "utf8",
+    },
+  );
+  const said = stderr.split("\n").find((line) => line.startsWith("error: "));
+  return { status, stdout, said };
+}
+
+/** Every command that looks at a stack; those that edit the fleet file or apply it ask Pulumi for its settings first. */
+const commands = [
+  ["list"],
+  ["runs"],
+  ["runs", "chat"],
+  ["logs", "chat"],
+  ["run", "chat"],
+  ["open", "chat"],
+  ["login-url", "chat"],
+  ["revoke", "chat"],
+  ["revoke", "--all"],
+  ["sessions"],
+  ["sessions", "chat"],
+  ["metrics"],
+  ["forward"],
+  ["validate"],
+  ["plan"],
+  ["pause", "chat"],
+  ["resume", "chat"],
+  ["stop", "chat"],
+  ["start", "chat"],
+  ["update", "chat"],
+  ["destroy", "chat", "--yes"],
+  ["deploy", "--agent-type", "chat"],
+];
+
+describe("a stack that is not there", () => {
+  it.each(commands)("is an error of: %s %s", (...args) => {
+    pulumi(
+      `if [ "$1 $2" = "stack ls" ]; then echo '[{"name": "production"}]'; exit 0; fi`,
+      `echo "error: no stack named 'prodution' found" >&2; exit 255`,
+    );
+    expect(changeling("--stack", "prodution", ...args.filter((each) => each !== undefined))).toEqual({
+      status: 1,
+      stdout: "",
+      said: 'error: there is no stack "prodution"; did you mean production?',
+    });
+  });
+
+  it.each(["list", "plan", "validate"])("is an error of %s where nobody is logged in", (name) => {
+    pulumi("echo 'error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions' >&2; exit 255");
+    expect(changeling("--stack", "production", name)).toMatchObject({
+      status: 1,
+      said: 'error: nobody is logged in to a Pulumi backend here, so the stack "production" can\'t be read',
+    });
+  });
+
+  it("names npm start where the embedded default was not made", () => {
+    expect(changeling("list")).toMatchObject({ status: 1, said: expect.stringContaining("make it with: npm start") });
+  });
+});
+
+describe("a name that nothing has", () => {
+  beforeEach(() => {
+    pulumi("echo '{}'");
+    const stack = devStack(home);
+    const paths = installationPaths(installationOf(stack), home);
+    writePrivateFile(stack.configFile ?? "", "");
+    writePrivateFile(join(paths.jobs, "todo-ledger.json"), "{}");
+    const record = { version: 1, provider: "local", repo: "/r", data: "/d" } as const;
+    const agentId = `agent-${"0".repeat(32)}`;
+    writeRecord(paths, { ...record, agentId, name: "chat", agentName: "chat" });
+    writeRecord(paths, { ...record, agentId, name: "gone", agentName: "gone", removed: true });
+  });
+
+  const none = 'no changeling "todo-ledgr" is deployed on this stack; did you mean todo-ledger?';
+  it.each([
+    [["runs", "todo-ledgr"], none],
+    [["logs", "todo-ledgr"], none],
+    [["logs", "todo-ledgr", "some-run"], none],
+    [["run", "todo-ledgr"], none],
+    [["runs", "chatt"], 'no changeling "chatt" is deployed on this stack; did you mean chat?'],
+    [["runs", "zzz"], 'no changeling "zzz" is deployed on this stack; deployed are: todo-ledger, chat'],
+    [["open", "chatt"], 'no web changeling "chatt" is deployed on this stack; did you mean chat?'],
+    [["logs", "gone"], "gone was removed; its repo is kept in /r. Declared again, it gets it back"],
+  ])("%j: %s", (args, said) => {
+    expect(changeling(...args)).toEqual({ status: 1, stdout: "", said: `error: ${said}` });
+  });
+
+  it("is not one that has no runs yet", () => {
+    expect(changeling("runs", "todo-ledger")).toEqual({ status: 0, stdout: "No runs yet.\n", said: undefined });
+  });
+});

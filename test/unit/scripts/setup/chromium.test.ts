@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { findChromium } from "../../../../scripts/setup/chromium.ts";
+import { useMachine, writeProgram } from "../../../support/setup.ts";
+
+const machine = useMachine();
+const asUser = (uid: number): void => void vi.spyOn(process as { getuid(): number }, "getuid").mockReturnValue(uid);
+
+describe("Chromium", () => {
+  test("is the one that CHROMIUM names, before one of PATH", async () => {
+    vi.stubEnv("CHROMIUM", writeProgram(join(machine.folder, "own"), "brave"));
+    machine.program("chromium");
+    expect(await findChromium()).toBe(join(machine.folder, "own/brave"));
+  });
+
+  test("that CHROMIUM names and that is not there is an error", async () => {
+    vi.stubEnv("CHROMIUM", "/nonexistent/chromium");
+    await expect(findChromium()).rejects.toThrow("CHROMIUM is /nonexistent/chromium, which is no program");
+  });
+
+  test.each(["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])(
+    "is found as %s",
+    async (name) => {
+      machine.program("apt-get", "exit 9");
+      const path = machine.program(name);
+      expect(await findChromium()).toBe(path);
+    },
+  );
+
+  test("is installed by root on Debian", async () => {
+    asUser(0);
+    const made = `printf '#!/bin/sh\\n' > ${machine.bin}/chromium; chmod 755 ${machine.bin}/chromium`;
+    machine.program(
+      "apt-get",
+      `echo "$*" >> ${machine.folder}/calls`,
+      `case "$*" in *download-only*) ;; *) ${made} ;; esac`,
+    );
+    expect(await findChromium()).toBe(join(machine.bin, "chromium"));
+    expect(readFileSync(join(machine.folder, "calls"), "utf8").trimEnd().split("\n")).toEqual([
+      "install -y --no-install-recommends --download-only chromium",
+      "install -y --no-install-recommends chromium",
+    ]);
+  });
+
+  test("is a person's to install elsewhere", async () => {
+    asUser(1000);
+    machine.program("apt-get", "exit 9");
+    await expect(findChromium()).rejects.toMatchObject({
+      message: "The tests in a browser need Chromium, not found",
+      remedy: "Install with: sudo apt-get install -y chromium",
+    });
+  });
+});

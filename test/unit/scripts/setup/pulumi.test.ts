@@ -1,0 +1,183 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { checksumIn } from "../../../../scripts/setup/download.ts";
+import { findPulumi } from "../../../../scripts/setup/pulumi.ts";
+import { useMachine, writeProgram } from "../../../support/setup.ts";
+
+const machine = useMachine();
+const archive = `pulumi-v3.258.0-${process.platform}-${process.arch}.tar.gz`;
+const cached = (): string => join(machine.cache, "pulumi/3.258.0");
+
+/** Every test starts where no download can be reached and no Go is there. */
+beforeEach(() => void vi.stubEnv("CHANGELINGS_PULUMI_DOWNLOAD_URL", "http://127.0.0.1:1"));
+
+/** Notes its calls; as `venv` and pip it brings a `go`. */
+function python(): { path: string; version: string } {
+  const go = writeProgram(join(machine.folder, "pypi"), "go", ...goLines("go1.26.6"));
+  const path = machine.program(
+    "python3.12",
+    `if [ "$2" = venv ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; exit; fi`,
+    `cp ${go} "\${0%/*}/go"`,
+  );
+  return { path, version: "3.12.1" };
+}
+
+/** A Go that "builds" a program which says the wanted version, and notes each call with its folder's go.sum. */
+function goLines(version: string, pulumi = "v3.258.0"): string[] {
+  return [
+    `if [ "$1" = env ]; then echo ${version}; exit; fi`,
+    `echo "$* | \${GOCACHE:-own cache}" >> ${machine.folder}/go-calls`,
+    "cat go.mod go.sum > /dev/null",
+    'while [ "$1" != -o ]; do shift; done',
+    `printf '#!/bin/sh\\necho ${pulumi}\\n' > "$2"; chmod 755 "$2"`,
+  ];
+}
+
+const goCalls = (): string[] => readFileSync(join(machine.folder, "go-calls"), "utf8").trim().split("\n");
+
+function ownPulumi(version: string, host = true): string {
+  if (host) machine.program("pulumi-language-nodejs");
+  return machine.program("pulumi", `echo ${version}`);
+}
+
+describe("the Pulumi on PATH", () => {
+  test.each(["v3.258.0", "v3.300.1", "3.258.0"])("is taken at %s", async (version) => {
+    const path = ownPulumi(version);
+    expect(await findPulumi(python())).toBe(path);
+    expect(existsSync(join(machine.cache, "pulumi"))).toBe(false);
+  });
+
+  test.each([
+    ["v3.257.9", true],
+    ["v4.0.0", true],
+    ["", true],
+    ["v3.258.0", false],
+  ])("is passed over at %j with its language host: %s", async (version, host) => {
+    ownPulumi(version, host);
+    machine.program("go", ...goLines("go1.26.8"));
+    expect(await findPulumi(python())).toBe(join(cached(), "pulumi"));
+  });
+
+  test("does not count when it is ours", async () => {
+    machine.program("go", ...goLines("go1.26.8"));
+    const first = await findPulumi(python());
+    vi.stubEnv("PATH", `${cached()}:${machine.bin}`);
+    expect(await findPulumi(python())).toBe(first);
+    expect(goCalls()).toHaveLength(2);
+  });
+});
+
+describe("the official download", () => {
+  let server: Server;
+  let requests: string[];
+  let files: Record<string, Buffer | string>;
+
+  beforeEach(async () => {
+    requests = [];
+    const release = join(machine.folder, "release/pulumi");
+    mkdirSync(release, { recursive: true });
+    for (const name of ["pulumi", "pulumi-language-nodejs"]) writeProgram(release, name, "echo v3.258.0");
+    spawnSync("tar", ["-czf", join(machine.folder, archive), "-C", join(machine.folder, "release"), "pulumi"]);
+    const content = readFileSync(join(machine.folder, archive));
+    const sum = createHash("sha256").update(content).digest("hex");
+    files = {
+      [`/${archive}`]: content,
+      "/pulumi-3.258.0-checksums.txt": `${"0".repeat(64)}  other\n${sum}  ${archive}\n`,
+    };
+    server = createServer((request, response) => {
+      requests.push(request.url ?? "");
+      const file = files[request.url ?? ""];
+      response.writeHead(file === undefined ? 404 : 200).end(file);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    vi.stubEnv("CHANGELINGS_PULUMI_DOWNLOAD_URL", `http://127.0.0.1:${port}`);
+  });
+  afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+  test("is unpacked once its checksum is verified, and not fetched again", async () => {
+    expect(await findPulumi(python())).toBe(join(cached(), "pulumi"));
+    expect(await findPulumi(python())).toBe(join(cached(), "pulumi"));
+    expect(requests).toEqual(["/pulumi-3.258.0-checksums.txt", `/${archive}`]);
+    expect(readdirSync(cached()).sort()).toEqual(["pulumi", "pulumi-language-nodejs"]);
+  });
+
+  test("with another checksum is an error, is not kept, and nothing is built instead", async () => {
+    machine.program("go", ...goLines("go1.26.8"));
+    files["/pulumi-3.258.0-checksums.txt"] = `${"a".repeat(64)}  ${archive}\n`;
+    await expect(findPulumi(python())).rejects.toThrow(
+      /^the download of .* is not what its publisher signed for: .*not a{64}$/,
+    );
+    expect(readdirSync(join(machine.cache, "pulumi"))).toEqual([]);
+    expect(existsSync(join(machine.folder, "go-calls"))).toBe(false);
+  });
+
+  test("that is not listed is an error", async () => {
+    files["/pulumi-3.258.0-checksums.txt"] = "";
+    await expect(findPulumi(python())).rejects.toThrow(`${archive} is not in its publisher's list of checksums`);
+  });
+
+  test("that the server does not have gives way to the build", async () => {
+    delete files[`/${archive}`];
+    machine.program("go", ...goLines("go1.26.8"));
+    await findPulumi(python());
+    expect(goCalls()).toHaveLength(2);
+  });
+
+  test("that holds another version is an error", async () => {
+    const release = join(machine.folder, "release/pulumi");
+    writeProgram(release, "pulumi", "echo v3.1.0");
+    spawnSync("tar", ["-czf", join(machine.folder, archive), "-C", join(machine.folder, "release"), "pulumi"]);
+    const content = readFileSync(join(machine.folder, archive));
+    files[`/${archive}`] = content;
+    files["/pulumi-3.258.0-checksums.txt"] = `${createHash("sha256").update(content).digest("hex")}  ${archive}`;
+    await expect(findPulumi(python())).rejects.toThrow("the new Pulumi CLI says that it is version v3.1.0");
+    expect(readdirSync(join(machine.cache, "pulumi"))).toEqual([]);
+  });
+});
+
+describe("the build", () => {
+  test("is done by the Go on PATH, from pinned modules", async () => {
+    machine.program("go", ...goLines("go1.25.11"));
+    expect(await findPulumi(python())).toBe(join(cached(), "pulumi"));
+    expect(readdirSync(cached()).sort()).toEqual(["pulumi", "pulumi-language-nodejs"]);
+    const built = [
+      /^build -mod=mod .* github\.com\/pulumi\/pulumi\/sdk\/v3\/nodejs\/cmd\/pulumi-language-nodejs \| own cache$/,
+      /^build -mod=mod .* github\.com\/pulumi\/pulumi\/pkg\/v3\/cmd\/pulumi \| own cache$/,
+    ];
+    expect(goCalls()).toEqual(built.map((line) => expect.stringMatching(line)));
+  });
+
+  test("is done by a Go from PyPI when the one on PATH is too old; all that it made but the result is removed", async () => {
+    machine.program("go", ...goLines("go1.25.10"));
+    await findPulumi(python());
+    expect(goCalls().map((line) => line.split(" | ")[1])).toEqual(
+      Array(2).fill(join(machine.cache, "go-workspace/build")),
+    );
+    expect(readdirSync(machine.cache).sort()).toEqual(["locks", "logs", "pulumi", "python-go"]);
+    expect(readdirSync(join(machine.cache, "python-go"))).toEqual([]);
+  });
+
+  test("that fails leaves nothing, and the error says what else can be done", async () => {
+    machine.program("go", 'if [ "$1" = env ]; then echo go1.26.8; exit; fi', "echo no network >&2", "exit 1");
+    await expect(findPulumi(python())).rejects.toMatchObject({
+      message: expect.stringMatching(/^`.*go build -mod=mod …`: exit code 1$/),
+      log: join(machine.cache, "logs/build-pulumi-language-nodejs.log"),
+      remedy: expect.stringContaining("https://www.pulumi.com/docs/install"),
+    });
+    expect(readdirSync(join(machine.cache, "pulumi"))).toEqual([]);
+  });
+});
+
+test("a list of checksums is read as sha256sum writes it", () => {
+  const [a, b] = ["a".repeat(64), "b".repeat(64)];
+  const list = `${a}  one.tar.gz\r\n${b} *two.tar.gz\nnonsense\n`;
+  expect(checksumIn(list, "one.tar.gz")).toBe(a);
+  expect(checksumIn(list, "two.tar.gz")).toBe(b);
+  expect(() => checksumIn(list, "three.tar.gz")).toThrow("three.tar.gz is not in its publisher's list of checksums");
+});

@@ -1,0 +1,142 @@
+import { execFileSync } from "node:child_process";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Agent, Mngr } from "../../../components/mngr/client.ts";
+import { parseServersOutput, registeredServers } from "../../../components/web/agent/servers.ts";
+import { awaitServers, prepareCommand, sinceStartCommand } from "../../../components/web/local/await-servers.ts";
+
+let state: string;
+let workDir: string;
+beforeEach(() => {
+  const home = mkdtempSync(join(tmpdir(), "await-servers-"));
+  [state, workDir] = [join(home, "state"), join(home, "work")];
+  for (const folder of [state, workDir]) mkdirSync(folder);
+});
+afterEach(() => rmSync(dirname(state), { recursive: true }));
+
+/** As mngr does, in the agent's environment and work dir. */
+const sh = (command: string) =>
+  execFileSync("sh", ["-c", command], {
+    cwd: workDir,
+    env: { PATH: process.env["PATH"], MNGR_AGENT_STATE_DIR: state },
+    encoding: "utf8",
+  });
+function register(url: string, { file = "events/services/events.jsonl", name = "web" } = {}): void {
+  mkdirSync(dirname(join(state, file)), { recursive: true });
+  const line = file.startsWith("events") ? { type: "service_registered", service: name, url } : { server: name, url };
+  appendFileSync(join(state, file), `${JSON.stringify(line)}\n`);
+}
+const since = (seconds = 0) =>
+  Object.fromEntries(registeredServers(parseServersOutput(sh(sinceStartCommand(seconds)))).servers);
+
+describe("the commands that are run for an agent", () => {
+  it("count what was registered since it was provisioned, in each of the files", () => {
+    expect([sh(prepareCommand), since()]).toEqual(["", {}]);
+    register("http://127.0.0.1:1001");
+    register("http://127.0.0.1:1002", { file: "logs/servers.jsonl", name: "api" });
+    expect(since()).toEqual({ web: "http://127.0.0.1:1001/", api: "http://127.0.0.1:1002/" });
+    sh(prepareCommand);
+    expect(since()).toEqual({});
+    register("http://127.0.0.1:1003");
+    expect(since()).toEqual({ web: "http://127.0.0.1:1003/" });
+  });
+
+  it("wait for a registration, and no longer than they are told", async () => {
+    sh(prepareCommand);
+    const start = Date.now();
+    expect(since(0.6)).toEqual({});
+    expect(Date.now() - start).toBeGreaterThan(300);
+  });
+
+  it("copy the settings to where spec 001 has them, and take them away when there are none", () => {
+    mkdirSync(join(workDir, ".changelings"));
+    writeFileSync(join(workDir, ".changelings/settings.toml"), "[chat]\n");
+    sh(prepareCommand);
+    expect(readFileSync(join(state, "settings.toml"), "utf8")).toBe("[chat]\n");
+    rmSync(join(workDir, ".changelings"), { recursive: true });
+    sh(prepareCommand);
+    expect(existsSync(join(state, "settings.toml"))).toBe(false);
+  });
+});
+
+describe("awaitServers", () => {
+  let server: Server;
+  let port: number;
+  beforeEach(async () => {
+    server = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    port = typeof address === "object" && address !== null ? address.port : 0;
+  });
+  afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+  /** @param onLook called before each look, with how many there were */
+  const mngr = (agentState: string | undefined, onLook: (looks: number) => void = () => {}): Mngr => {
+    let looks = 0;
+    const unexpected = () => {
+      throw new Error("mngr is asked for something else");
+    };
+    const agent = (state: string): Agent => ({ id: "agent-1", name: "elena", state, labels: {}, plugin: {} });
+    return {
+      exec: async (addresses, command) => {
+        expect(addresses).toEqual(["agent-1@host-1.local"]);
+        onLook(looks++);
+        // The test does not wait as long as the command would.
+        const stdout = sh(command.replace(/-lt \d+/, "-lt 2"));
+        return { results: [{ agent: "elena", stdout, stderr: "", success: true }], failed: [] };
+      },
+      list: async () => ({ agents: agentState === undefined ? [] : [agent(agentState)], isComplete: true }),
+      checkVersion: unexpected,
+      stop: unexpected,
+      holds: unexpected,
+      closeTerminal: unexpected,
+      whyBroken: unexpected,
+      destroy: unexpected,
+      capture: unexpected,
+      transcript: unexpected,
+      startCreate: unexpected,
+      create: unexpected,
+      rename: unexpected,
+    };
+  };
+  const awaited = (of: Mngr, timeoutSeconds = 10) =>
+    awaitServers(of, { agentId: "agent-1", address: "agent-1@host-1.local", timeoutSeconds });
+  const ours = () => `http://127.0.0.1:${port}/`;
+
+  it("returns what was registered, once that takes connections", async () => {
+    register(ours());
+    sh(prepareCommand);
+    const comes = mngr("WAITING", (looks) => looks === 1 && register(ours()));
+    expect(await awaited(comes)).toEqual({ web: ours() });
+  });
+
+  it("asks for `web` when there are several", async () => {
+    sh(prepareCommand);
+    register("http://127.0.0.1:1/", { name: "api" });
+    register(ours());
+    expect(await awaited(mngr("WAITING"))).toEqual({ api: "http://127.0.0.1:1/", web: ours() });
+  });
+
+  it.each([
+    ["ended", "DONE", "its agent ended (DONE)"],
+    ["was stopped", "STOPPED", "its agent ended (STOPPED)"],
+    ["went away", undefined, "mngr has its agent no more"],
+  ])("gives up at once on an agent that %s", async (_what, of, message) => {
+    sh(prepareCommand);
+    await expect(awaited(mngr(of), 900)).rejects.toThrow(message);
+  });
+
+  it("gives up after its time, and says what was missing", async () => {
+    sh(prepareCommand);
+    await expect(awaited(mngr("WAITING"), 1)).rejects.toThrow(
+      "it registered no server within 1 s (start_timeout_seconds)",
+    );
+    register("http://127.0.0.1:1/");
+    await expect(awaited(mngr("WAITING"), 1)).rejects.toThrow(
+      "its server at http://127.0.0.1:1/ took no connection within 1 s (start_timeout_seconds)",
+    );
+  });
+});

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { ChangelingOptionsError } from "../../../../components/fleet/index.ts";
+import {
+  configOfEnvironment,
+  environmentOfForwarding,
+  forwardingEnvironment,
+} from "../../../../components/web/forwarding/forwarding-environment.ts";
+import { type ForwardingServerOptions, forwardingOf } from "../../../../components/web/forwarding/from-program.ts";
+import { forwardingConfig } from "../../../../components/web/forwarding/program/config.ts";
+import { usualForwarding } from "../../../support/fleet-sandbox.ts";
+
+function faultsOf(given: ForwardingServerOptions): ChangelingOptionsError["faults"] {
+  try {
+    forwardingOf(given);
+  } catch (error) {
+    if (error instanceof ChangelingOptionsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe("a forwarding server from a program", () => {
+  it("has the defaults of the fleet file, and is the same given all of it", () => {
+    expect(forwardingOf()).toEqual(usualForwarding);
+    expect(forwardingOf(usualForwarding)).toEqual(usualForwarding);
+    const given = {
+      port: 80,
+      host: "::1",
+      publicUrl: "https://A.example/",
+      codeTtlSeconds: 1,
+      responseTimeoutSeconds: 0,
+    };
+    expect(forwardingOf(given)).toEqual({ ...usualForwarding, ...given, publicUrl: "https://a.example" });
+  });
+
+  it("tells all that is wrong at once, by the program's names", () => {
+    const ttl = { codeTtlSeconds: 0.5, cookieTtlSeconds: 34_560_001, responseTimeoutSeconds: -1 };
+    expect(faultsOf({ port: 0, publicUrl: "http://x.y", ...ttl })).toEqual([
+      { option: "port", reason: "0 is too little; write 1 or more" },
+      {
+        option: "publicUrl",
+        reason: '"http://x.y" is no https URL; write public_url = "https://agents.example.com", or remove the line',
+      },
+      {
+        option: "codeTtlSeconds",
+        reason: "0.5 is no number of seconds that it could be; give a whole one from 1 to 999999999",
+      },
+      {
+        option: "cookieTtlSeconds",
+        reason: "34560001 is no number of seconds that it could be; give a whole one from 1 to 34560000",
+      },
+      {
+        option: "responseTimeoutSeconds",
+        reason: "-1 is no number of seconds that it could be; give a whole one from 0 to 86400",
+      },
+    ]);
+    expect(() => forwardingOf({ port: 0 })).toThrow("the forwarding server: port: 0 is too little; write 1 or more");
+  });
+
+  it("is installed as it was declared, and one of a stack without the newest option as it was then", () => {
+    expect(environmentOfForwarding("abc", usualForwarding).TRUSTED_PROXIES).toBeUndefined();
+    const trustedProxies = ["10.0.0.0/8", "::1"];
+    const environment = environmentOfForwarding("abc", { ...usualForwarding, trustedProxies });
+    expect(configOfEnvironment(environment).trustedProxies).toEqual(trustedProxies);
+    const { RESPONSE_TIMEOUT_SECONDS, ...older } = environmentOfForwarding("abc", usualForwarding);
+    expect(RESPONSE_TIMEOUT_SECONDS).toBe("600");
+    const config = configOfEnvironment({ ...older, RESPONSE_TIMEOUT_SECONDS });
+    const { host, port, routing, codeTtlSeconds, cookieTtlSeconds, responseTimeoutSeconds } = usualForwarding;
+    const others = { version: 1, host, port, publicUrl: null, routing, codeTtlSeconds, cookieTtlSeconds };
+    expect(forwardingConfig.parse(config)).toEqual({ ...others, responseTimeoutSeconds });
+    expect(forwardingConfig.parse(configOfEnvironment(forwardingEnvironment.parse(older)))).toEqual(others);
+  });
+});

@@ -1,0 +1,45 @@
+import { createServer, request } from "node:http";
+import { createServer as createNetServer } from "node:net";
+import { networkInterfaces } from "node:os";
+import { describe, expect, it } from "vitest";
+import { listen } from "../../../../components/web/forwarding/program/listen.ts";
+
+const hasIPv6 = (networkInterfaces()["lo"] ?? networkInterfaces()["lo0"] ?? []).some(
+  ({ address }) => address === "::1",
+);
+
+function answerOf(host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ host, port, agent: false }, (response) => {
+      response.setEncoding("utf8").once("data", resolve);
+    });
+    asked.once("error", reject).end();
+  });
+}
+
+describe.skipIf(!hasIPv6)("both addresses of localhost (this machine has no IPv6 loopback)", () => {
+  it("answers on both, and on neither once it is closed", async () => {
+    const server = createServer((_request, response) => response.end("ours"));
+    const { port, close } = await listen(server, { host: "127.0.0.1", port: 0 });
+    expect(await Promise.all(["127.0.0.1", "::1"].map((host) => answerOf(host, port)))).toEqual(["ours", "ours"]);
+    close();
+    await new Promise((resolve) => server.close(resolve));
+    for (const host of ["127.0.0.1", "::1"]) await expect(answerOf(host, port)).rejects.toThrow("ECONNREFUSED");
+  });
+
+  it("does not start where another program has the second one, and lets go of the first", async () => {
+    const other = createNetServer();
+    const port = await new Promise<number>((resolve) => {
+      other.listen({ host: "::1", port: 0 }, () => {
+        const address = other.address();
+        resolve(address !== null && typeof address === "object" ? address.port : 0);
+      });
+    });
+    const server = createServer();
+    await expect(listen(server, { host: "127.0.0.1", port })).rejects.toThrow(
+      `port ${port} of ::1 is taken by another program; end that one, or set another \`port\``,
+    );
+    expect(server.listening).toBe(false);
+    other.close();
+  });
+});

@@ -1,0 +1,108 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { Sandbox } from "../../support/fleet-sandbox.ts";
+import { type WebFault, webFault } from "../../support/web-fault.ts";
+
+const sandbox = new Sandbox();
+sandbox.repo("agent", ["main", "develop"]);
+sandbox.repo("old", ["master"]);
+sandbox.write("file", "");
+execFileSync("mkfifo", [join(sandbox.folder, "pipe")]);
+afterAll(() => sandbox[Symbol.dispose]());
+
+const token = `ghp_${"a1B2".repeat(9)}`;
+const form = 'write "SRC:DEST", for instance "~/notes/style.md:docs/style.md"';
+const noCredential = "the URL holds a credential, which would reach the stack's state and process lists";
+
+/** One line below `[changelings.chat]` and its kind, on line 3. */
+const oneOption: readonly WebFault[] = [
+  // Added paths.
+  ["add_paths = ['file']", 'add_paths[0]: "file" is not SRC:DEST', form],
+  ["add_paths = ['file:']", 'add_paths[0]: "file:" is not SRC:DEST', form],
+  ["add_paths = [':docs']", 'add_paths[0]: ":docs" is not SRC:DEST', form],
+  ["add_paths = ['file:/etc/x']", 'add_paths[0]: DEST is a path below the repo, and "/etc/x" is none', form],
+  ["add_paths = ['file:~/x']", 'add_paths[0]: DEST is a path below the repo, and "~/x" is none', form],
+  ["add_paths = ['file:docs/../../x']", 'add_paths[0]: DEST "docs/../../x" is outside of the repo', form],
+  ["add_paths = ['..:docs/']", 'add_paths[0]: DEST "docs/" names no file or folder', form],
+  ["add_paths = ['file:a/..']", 'add_paths[0]: DEST "a/.." names no file or folder', form],
+  [
+    "add_paths = ['file:.Git/hooks/post-commit']",
+    'add_paths[0]: DEST ".Git/hooks/post-commit" is git\'s own',
+    "choose another one",
+  ],
+  ["add_paths = ['file:a', 'agent:./a']", "add_paths[1]: a is the DEST of another one too", "remove one of the two"],
+  ["add_paths = ['nothing:a']", "add_paths[0]: there is nothing at <folder>/nothing", "correct the path, or remove it"],
+  ["add_paths = ['pipe:a']", "add_paths[0]: <folder>/pipe is neither a file nor a folder", "name one"],
+  [
+    "settings = {}\nadd_paths = ['file:.changelings/settings.toml']",
+    "add_paths[0]: settings write that file",
+    "remove it, or remove settings",
+  ],
+  // Sources and branches.
+  [
+    "branch = 'develop'",
+    "branch: branch is for a changeling with a source alone: the repo of another is made from scratch",
+    'remove the line, or write source = "<path or URL>"',
+  ],
+  [
+    "source = 'nowhere'",
+    "source: there is no folder <folder>/nowhere",
+    "clone the repository there, or correct the path",
+  ],
+  ["source = 'old'", 'the repository has no branch "main"', 'did you mean branch = "master"?'],
+  [
+    "source = 'agent'\nbranch = 'devlop'",
+    'branch: the repository has no branch "devlop"',
+    'did you mean branch = "develop"?',
+  ],
+  ["source = 'agent'\nbranch = 'a b'", 'branch: "a b" is no branch name', 'write a name such as branch = "main"'],
+  [
+    `source = 'https://${token}@github.com/a/b'`,
+    `source: ${noCredential}`,
+    "write https://github.com/a/b and give git the credential: git credential approve, or gh auth login",
+  ],
+  ["source = ''", "source: is empty", 'write source = "https://github.com/me/agent", or leave the line out'],
+  // Remotes.
+  [
+    "remote = 'nowhere'",
+    "remote: there is no folder <folder>/nowhere",
+    "git init --bare <folder>/nowhere, or correct the path",
+  ],
+  ["remote = 'file'", "remote: <folder>/file is a file", "git init --bare <folder>/file, or correct the path"],
+  [
+    `remote = 'https://me:${token}@github.com/a/b'`,
+    `remote: ${noCredential}`,
+    "write https://github.com/a/b and give git the credential: git credential approve, or gh auth login",
+  ],
+  [
+    "remote = 'http://example.com/a'",
+    "remote: the way to http://example.com/a is not encrypted: others could see and change what is pushed",
+    'write its https URL: remote = "https://…"',
+  ],
+  [
+    "remote = 'ftp://example.com/a'",
+    "remote: is no URL that git can clone from",
+    "write an https:// or ssh:// URL, or a path",
+  ],
+  [
+    "provider = 'modal'\nremote = '/srv/elena.git'",
+    "remote: an agent on Modal can't push to /srv/elena.git: it has no key for ssh, and nothing of this machine's",
+    'write its https URL: remote = "https://…"',
+  ],
+  [
+    "provider = 'docker'\nremote = 'git@elena:me/elena.git'",
+    "remote: an agent in a container can't push to git@elena:me/elena.git: it has no key for ssh, and nothing of this machine's",
+    'write its https URL: remote = "https://…"',
+  ],
+  [
+    "provider = 'docker'\nremote = 'http://localhost:3000/me/elena'",
+    "remote: an agent in a container can't push to http://localhost:3000/me/elena: it has no key for ssh, and nothing of this machine's",
+    'write its https URL: remote = "https://…"',
+  ],
+];
+
+it.each(oneOption)("%j is told with its line and its remedy", async (lines, where, remedy) => {
+  const { text, told } = webFault(lines, where, remedy);
+  expect(await sandbox.faultsOf(text)).toEqual(told);
+});
