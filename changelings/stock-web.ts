@@ -104,7 +104,7 @@ function readWebFile(name: string): z.output<typeof webFile> {
 /** Where npm put it: beside this project, or above it where the project is itself a package. */
 function packageFolder(name: string): string {
   const found = (require.resolve.paths(name) ?? []).map((path) => join(path, name)).find((path) => existsSync(path));
-  if (found === undefined) throw new Error(`the package ${name} is not installed; mend it with: npm install`);
+  if (found === undefined) throw new Error(`the package ${name} is not installed; repair it with: npm install`);
   return found;
 }
 

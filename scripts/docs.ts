@@ -38,7 +38,9 @@ function read(file: string): string | undefined {
 function main(args: readonly string[]): number {
   const [flag] = args;
   if (args.length > 1 || (flag !== undefined && flag !== "--check")) {
-    process.stderr.write("usage: npm run docs [-- --check]\nWith --check nothing is written; stale files are named.\n");
+    process.stderr.write(
+      "usage: npm run docs [-- --check]\nWith --check, stale files are reported and nothing is written.\n",
+    );
     return 2;
   }
   const stale = staleFiles(projectFolder);
@@ -51,7 +53,7 @@ function main(args: readonly string[]): number {
     writeFileSync(join(projectFolder, path), files.get(path) ?? "");
     process.stdout.write(`${relative(process.cwd(), join(projectFolder, path))} written\n`);
   }
-  if (stale.length === 0) process.stdout.write("The generated files are fresh.\n");
+  if (stale.length === 0) process.stdout.write("The generated files are up to date.\n");
   return 0;
 }
 

@@ -17,7 +17,7 @@ import { firstToFire } from "./stack/first-to-fire.ts";
 import { commandsOn, installationOf, pulumi } from "./stack/stack.ts";
 
 if (process.argv.length > 2) {
-  printNote("usage: npm start\nIt takes no options. The fleet it applies: ~/.changelings/dev/fleet.toml\n");
+  printNote("usage: npm start\nIt takes no options. It applies the fleet file ~/.changelings/dev/fleet.toml\n");
   process.exit(process.argv.includes("--help") ? 0 : 2);
 }
 

@@ -32,7 +32,7 @@ if (args.some((arg) => arg !== "--data")) {
 
 try {
   if (isThere()) await stop();
-  else printText("Nothing to stop: the embedded default is not there.\n");
+  else printText("Nothing to stop: the stack of `npm start` does not exist.\n");
 } catch (error) {
   printNote(`error: ${error instanceof Error ? error.message : error}\n`);
   process.exitCode = 1;
@@ -61,7 +61,7 @@ async function stop(): Promise<void> {
     if (code !== 0) {
       printNote(`${stdout}${stderr}`);
       if (/currently locked/.test(stderr)) {
-        throw new Error("something else works on the stack; nothing was removed. When it has ended: npm stop");
+        throw new Error("another operation is using the stack; nothing was removed. When it has ended: npm stop");
       }
       await requireNothingElsewhere(stack);
     }
@@ -87,7 +87,7 @@ async function requireNothingElsewhere(stack: Stack): Promise<void> {
   if (exported.code !== 0) throw new Error(`nothing more was removed, for the reason above: ${faultOf(exported)}`);
   if (exportedState(exported.stdout).namesOnModal.length === 0) return;
   throw new Error(
-    "what the fleet has on Modal could not be removed, for the reason above; nothing more was. Try again: npm stop",
+    "the fleet's resources on Modal could not be removed, for the reason above, and nothing else was. Try again: npm stop",
   );
 }
 

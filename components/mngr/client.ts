@@ -156,7 +156,7 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
       if (code !== 0) throw failure("mngr --version", { code, stdout, stderr });
       const found = stdout.trim().replace(/^mngr /, "");
       if (found === mngrVersion) return;
-      throw new MngrError(`mngr ${found} is installed, but ${mngrVersion} is needed; mend it with: npm run setup`);
+      throw new MngrError(`mngr ${found} is installed, but ${mngrVersion} is needed; repair it with: npm run setup`);
     },
     async list(providers) {
       const finished = await run(listArguments(providers));

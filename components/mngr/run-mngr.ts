@@ -163,7 +163,7 @@ function notStarted(error: Error): MngrError {
   const isMissing = "code" in error && error.code === "ENOENT";
   return new MngrError(
     isMissing
-      ? `mngr is not on the PATH; mend it with: npm run setup, then ${upCommand()}`
+      ? `mngr is not on the PATH; repair it with: npm run setup, then ${upCommand()}`
       : `mngr could not be started: ${error.message}`,
   );
 }

@@ -38,7 +38,7 @@ export function secretsDrift(paths: InstallationPaths, name: string, stated: unk
 export function readSecrets(paths: InstallationPaths, name: string): Readonly<Record<string, string>> {
   const path = secretsPath(paths, name);
   const parsed = secretsFile.safeParse(contentOf(path) ?? { digest: "", values: {} });
-  if (!parsed.success) throw new Error(`${path} is not a secrets file; mend it with: ${upCommand()}`);
+  if (!parsed.success) throw new Error(`${path} is not a secrets file; repair it with: ${upCommand()}`);
   return parsed.data.values;
 }
 

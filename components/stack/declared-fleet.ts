@@ -52,7 +52,7 @@ export async function declaredFleet(config: pulumi.Config): Promise<Fleet> {
       checkRemotes: !pulumi.runtime.isDryRun(),
     },
   });
-  if (fleet === undefined) throw new pulumi.RunError(`the fleet file has faults:\n${formatFaults(faults)}`);
+  if (fleet === undefined) throw new pulumi.RunError(`the fleet file has errors:\n${formatFaults(faults)}`);
   if (faults.length > 0) await pulumi.log.warn(formatFaults(faults));
   return fleet;
 }

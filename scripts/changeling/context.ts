@@ -44,7 +44,7 @@ export const providers: readonly Provider[] = ["local", "docker", "modal"];
 
 /** For the commands that look at what is deployed. */
 export function providerOption(): Option {
-  return new Option("--provider <name>", "look there alone").choices(providers);
+  return new Option("--provider <name>", "read only this provider").choices(providers);
 }
 
 /** Whether a command is to look there. */
@@ -140,7 +140,7 @@ function loadContext(settings: Settings["values"], anchors: { project: string; h
 
 /** @throws with all faults in words when the fleet file has errors */
 export function requireSound(loaded: LoadedFleet): NonNullable<LoadedFleet["fleet"]> {
-  if (loaded.fleet === undefined) throw new Error(`the fleet file has faults:\n${formatFaults(loaded.faults)}`);
+  if (loaded.fleet === undefined) throw new Error(`the fleet file has errors:\n${formatFaults(loaded.faults)}`);
   return loaded.fleet;
 }
 
@@ -151,6 +151,6 @@ export function errorsOf(faults: readonly Fault[]): Fault[] {
 /** The embedded default is made by `npm start`; until then there is nothing to look at. */
 export function requireDevStack(stack: Stack): void {
   if (stack.configFile !== undefined && !existsSync(stack.configFile)) {
-    throw new Error("the embedded default stack is not there yet; make it with: npm start");
+    throw new Error("the stack of `npm start` does not exist yet; create it with: npm start");
   }
 }

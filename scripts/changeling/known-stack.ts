@@ -32,7 +32,7 @@ async function stackNames(stack: Stack): Promise<readonly string[] | string> {
 /** What Pulumi says of a stack that can't be opened, in words for the person who named it. */
 export async function stackFault(stack: Stack, fault: string): Promise<string> {
   if (/PULUMI_ACCESS_TOKEN must be set/.test(fault)) {
-    return `nobody is logged in to a Pulumi backend here, so the stack "${stack.name}" can't be read\n${loginHint}`;
+    return `you are not logged in to a Pulumi backend, so the stack "${stack.name}" can't be read\n${loginHint}`;
   }
   if (!/no stack named/.test(fault)) return fault;
   const listed = await stackNames(stack);
@@ -40,12 +40,12 @@ export async function stackFault(stack: Stack, fault: string): Promise<string> {
 }
 
 const loginHint =
-  "log in with: npm run pulumi -- login; for the stack of `npm start`, which needs none, leave --stack out";
+  "log in with: npm run pulumi -- login; for the stack of `npm start`, which needs no login, omit --stack";
 
 /** @param names of the stacks that the backend has; the embedded default has a backend of its own */
 export function noStackText(name: string, names: readonly string[]): string {
   const others = [...new Set([...names, "dev"])];
   const meant = didYouMean(name, others);
-  const hint = meant === undefined ? `there are: ${others.join(", ")}` : `did you mean ${meant}?`;
+  const hint = meant === undefined ? `existing stacks: ${others.join(", ")}` : `did you mean ${meant}?`;
   return `there is no stack "${name}"; ${hint}`;
 }

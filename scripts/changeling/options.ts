@@ -7,13 +7,14 @@ export function yesOption(): Option {
 }
 
 export function branchOption(): Option {
-  return new Option("-b, --branch <branch>", "the branch of the git repository that it is kept up to date with");
+  return new Option("-b, --branch <branch>", "the branch of the git repository to follow");
 }
 
 export function pathOption(): Option {
-  return new Option("-a, --add-path <src:dest>", "copy a file or folder into its repo; may be given again").argParser(
-    repeatable,
-  );
+  return new Option(
+    "-a, --add-path <src:dest>",
+    "copy a file or folder into its repository; may be repeated",
+  ).argParser(repeatable);
 }
 
 function repeatable(value: string, before: readonly string[] = []): string[] {

@@ -177,7 +177,7 @@ describe("the forwarding server's program", () => {
     await once(open.child, "close");
     expect([open.child.exitCode, open.stderr()]).toEqual([
       1,
-      `error: ${configPath(paths.forwarding)} can't be used (publicUrl: listens beyond this machine, so it needs a publicUrl with https); mend it with: pulumi up\n`,
+      `error: ${configPath(paths.forwarding)} can't be used (publicUrl: listens beyond this machine, so it needs a publicUrl with https); repair it with: pulumi up\n`,
     ]);
   });
 

@@ -198,7 +198,7 @@ describe("doctor", () => {
     expect(code).toBe(1);
     const list = await dev.changeling("list");
     expect(list.stdout).toMatch(/^busy +modal .* does not fire +skipped/m);
-    expect(list.stderr).toContain("warning: busy does not fire: its Modal app is stopped; mend it with: npm start\n");
+    expect(list.stderr).toContain("warning: busy does not fire: its Modal app is stopped; repair it with: npm start\n");
     const run = await dev.changeling("run", "busy");
     expect(run.stderr).toContain("error: busy can't be fired: its Modal app is stopped");
   });

@@ -78,12 +78,16 @@ describe("a scheduler", () => {
     const path = jobPath(at.paths, "edited");
     const text = readFileSync(path, "utf8");
     writeFileSync(path, text.replace("0 3 1 1 *", "* * * * *"));
-    await expect(requestRun(at.paths, "edited")).rejects.toThrow(`${path} was edited by hand; mend it with: pulumi up`);
+    await expect(requestRun(at.paths, "edited")).rejects.toThrow(
+      `${path} was edited by hand; repair it with: pulumi up`,
+    );
     writeFileSync(path, "{");
-    await expect(requestRun(at.paths, "edited")).rejects.toThrow(`${path} is not a job file; mend it with: pulumi up`);
+    await expect(requestRun(at.paths, "edited")).rejects.toThrow(
+      `${path} is not a job file; repair it with: pulumi up`,
+    );
     writeFileSync(path, text);
     expect((await at.run("edited")).outcome).toBe("no_changes");
-    expect(at.log()).toContain(`edited is not scheduled: ${path} was edited by hand; mend it with: pulumi up`);
+    expect(at.log()).toContain(`edited is not scheduled: ${path} was edited by hand; repair it with: pulumi up`);
   });
 
   it("says so when it is asked for what it does not know", async () => {
@@ -199,7 +203,7 @@ describe("a mngr that does not do what it should", () => {
   afterAll(() => lab[Symbol.asyncDispose]());
 
   it("is not used while it is of another version", async () => {
-    const reason = "mngr 9.9.9 is installed, but 0.3.0 is needed; mend it with: npm run setup";
+    const reason = "mngr 9.9.9 is installed, but 0.3.0 is needed; repair it with: npm run setup";
     expect(await at.run("a")).toMatchObject({ outcome: "failed", reason });
     expect(lab.calls()).not.toContain("create");
     lab.wish("version", "0.3.0");

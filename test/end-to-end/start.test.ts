@@ -200,7 +200,7 @@ describe("npm start and npm stop", () => {
     expect(readdirSync(join(home, ".changelings"))).toEqual([]);
     expect(settings()).toBe(settingsBefore);
     expect(mngrAgents()).toEqual([]);
-    expect((await run("stop")).output).toBe("Nothing to stop: the embedded default is not there.\n");
+    expect((await run("stop")).output).toBe("Nothing to stop: the stack of `npm start` does not exist.\n");
   });
 });
 

@@ -50,7 +50,7 @@ describe("the changeling command for web changelings", () => {
     [
       ["deploy", "--agent-type", "chatt", "--yes"],
       1,
-      "with this change the fleet file has faults; nothing was written",
+      "with this change the fleet file has errors; nothing was written",
     ],
     [["deploy", "--agent-type", "chat", "--add-path", "nowhere:x", "--yes"], 1, "there is no "],
     [["forward"], 1, "the fleet file declares no web changeling; add one with: changeling deploy"],
@@ -154,7 +154,7 @@ describe("the changeling command for web changelings", () => {
       "broken is declared in " +
         fleetFile() +
         ", but it could not be applied, for the reason above\n" +
-        "try again with: changeling update broken; take it back with: changeling destroy broken\n",
+        "try again with: changeling update broken; undo it with: changeling destroy broken\n",
     );
     expect(declared()).toContain("[changelings.broken]\n");
     expect(await answerOf("destroy", "broken", "--yes")).toEqual({ name: "broken", removed: true, kept: null });

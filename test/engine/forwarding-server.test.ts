@@ -82,7 +82,7 @@ it("starts, answers at its port, and is as declared", async () => {
   }
 });
 
-it("a crash, and an edit by hand, are mended: the one by its supervisor, the other by the next `up`", async () => {
+it("a crash, and an edit by hand, are repaired: the one by its supervisor, the other by the next `up`", async () => {
   const { pid } = await statusNow();
   process.kill(pid, "SIGKILL");
   await eventually("it runs again", () => {

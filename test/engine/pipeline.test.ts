@@ -121,7 +121,7 @@ describe("preview", () => {
         "#### Errors",
         "",
         "```text",
-        "the fleet file has faults:",
+        "the fleet file has errors:",
         `${file}:1: no time zone is set, and a CI machine's own means nothing`,
         '    → write timezone = "Europe/Berlin" (yours) at the top of the file, or: pulumi config set changelings:timezone Europe/Berlin',
         "```",

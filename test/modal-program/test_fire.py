@@ -195,7 +195,7 @@ class Fire(Firing):
 
     def test_refuses_to_be_anybody_but_its_person(self) -> None:
         for changes, message in [
-            ({"MNGR_USER_ID": ""}, "the stack's Secret lacks MNGR_USER_ID; mend it with: pulumi up"),
+            ({"MNGR_USER_ID": ""}, "the stack's Secret lacks MNGR_USER_ID; repair it with: pulumi up"),
             ({"MNGR_USER_ID": "f" * 32}, f"the stack's Secret has another mngr user id than {USER_ID}"),
             ({"CHANGELINGS_MODAL_TOKEN_ID": ""}, "the stack's Secret lacks CHANGELINGS_MODAL_TOKEN_ID"),
         ]:
@@ -205,5 +205,5 @@ class Fire(Firing):
 
     def test_says_which_snapshot_is_missing(self) -> None:
         result = self.fire(self.spec(image="snapshot", snapshotLabel="l-1"))
-        self.assertEqual(result["reason"], "there is no snapshot l-1; mend it with: pulumi up")
+        self.assertEqual(result["reason"], "there is no snapshot l-1; repair it with: pulumi up")
         self.assertEqual(self.calls("destroy"), [])

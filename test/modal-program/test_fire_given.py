@@ -73,7 +73,7 @@ class Check(Firing):
         )
         self.assertEqual((found["ok"], found["secrets"], found["userId"]), (False, [], "f" * 32))
         self.assertIn(
-            "the stack's Secret lacks MNGR_USER_ID; mend it with: pulumi up", self.check(MNGR_USER_ID="")["problems"]
+            "the stack's Secret lacks MNGR_USER_ID; repair it with: pulumi up", self.check(MNGR_USER_ID="")["problems"]
         )
 
     def test_check_names_what_is_set_and_changes_nothing(self) -> None:

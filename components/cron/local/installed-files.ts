@@ -65,9 +65,9 @@ export function installedNames(paths: InstallationPaths): string[] {
 export function readJob(paths: InstallationPaths, name: string): JobSpec | JobFault {
   const path = jobPath(paths, name);
   const parsed = jobFile.safeParse(tryJson(path));
-  if (!parsed.success) return { name, problem: `${path} is not a job file; mend it with: ${upCommand()}` };
+  if (!parsed.success) return { name, problem: `${path} is not a job file; repair it with: ${upCommand()}` };
   if (!isUntouched(parsed.data, name)) {
-    return { name, problem: `${path} was edited by hand; mend it with: ${upCommand()}` };
+    return { name, problem: `${path} was edited by hand; repair it with: ${upCommand()}` };
   }
   return parsed.data.spec;
 }

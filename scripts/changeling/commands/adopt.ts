@@ -11,9 +11,7 @@ import { examples } from "../options.ts";
 export function addAdopt(program: Command): void {
   program
     .command("adopt")
-    .description(
-      "after a stack was renamed or moved, also from another machine: what it has here belongs to the stack that it is now",
-    )
+    .description("after a stack was renamed or moved, also from another machine: assign its installation here to it")
     .addHelpText(
       "after",
       `

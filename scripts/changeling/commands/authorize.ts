@@ -7,7 +7,7 @@ import { examples } from "../options.ts";
 export function addAuthorize(program: Command): void {
   program
     .command("authorize")
-    .description("let `mngr` on this machine see and open the agents that a stack's changelings make on Modal")
+    .description("let `mngr` on this machine list a stack's agents on Modal and connect to them")
     .addHelpText(
       "after",
       `

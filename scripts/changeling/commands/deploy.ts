@@ -20,21 +20,21 @@ export function addDeploy(program: Command): void {
   program
     .command("deploy")
     .argument("[git-url]", "the git repository that holds the agent's code: a URL, or a path")
-    .option("-t, --agent-type <type>", "make it from scratch for an agent type, such as chat, elena-code or claude")
+    .option("-t, --agent-type <type>", "create it from scratch for an agent type, such as chat, elena-code or claude")
     .addOption(pathOption())
-    .option("-n, --name <name>", "its name; by default the repository's, or the agent type's")
+    .option("-n, --name <name>", "its name; by default that of the repository or the agent type")
     .addOption(new Option("-p, --provider <name>", "where it runs").choices(providers))
     .addOption(branchOption())
     .addOption(yesOption())
-    .option("--dry-run", "show what would be written into the fleet file, and do nothing")
-    .description("declare a web changeling in the fleet file, apply it alone, and print its first login URL")
+    .option("--dry-run", "show what would be written to the fleet file, and change nothing")
+    .description("declare a web changeling in the fleet file, apply only that, and print its first login URL")
     .addHelpText(
       "after",
       `
-The fleet file is checked as a whole before it is written: with a fault in it nothing is touched. Then \`pulumi up\` runs
-for this changeling and the forwarding server alone; what else the file says waits for the next \`pulumi up\`.
-When that fails, the declaration stays in the file: mend what was wrong and run \`changeling update NAME\`, or take it
-back with \`changeling destroy NAME\`.
+The whole fleet file is checked before it is written: if it has an error, nothing changes. Then \`pulumi up\` runs only for
+this changeling and the forwarding server; other edits of the file wait for the next \`pulumi up\`. If that fails, the
+declaration stays in the file: correct the cause and run \`changeling update NAME\`, or undo the declaration with
+\`changeling destroy NAME\`.
 ${examples(
   "deploy --agent-type chat",
   "deploy https://github.com/me/elena --name elena --branch main",
@@ -61,7 +61,7 @@ ${examples(
         context,
         { names: [name], forwarding: true, modal: provider === "modal" },
         `${name} is declared in ${edit.file}, but it could not be applied, for the reason above\n` +
-          `try again with: ${changelingCommand()} update ${name}; take it back with: ${changelingCommand()} destroy ${name}`,
+          `try again with: ${changelingCommand()} update ${name}; undo it with: ${changelingCommand()} destroy ${name}`,
       );
       const result = await appliedWeb(context, name);
       answer(context, { ...result, file: edit.file }, appliedText(result));
@@ -71,7 +71,7 @@ ${examples(
 async function planned(context: Context, options: DeployOptions): Promise<{ name: string; edit: PlannedEdit }> {
   const table = declaredTable(options, { cwd: process.cwd(), home: homedir() });
   const name = options.name ?? nameOf(options);
-  if (name === undefined) throw new Error("no name can be made from that; give one with: --name NAME");
+  if (name === undefined) throw new Error("no name can be derived from that; give one with: --name NAME");
   const edit = await plannedEdit(context.stack, [name], (text) => {
     const taken = declaredNames(text);
     if (!taken.has(name)) return addChangeling(text, name, table);

@@ -19,9 +19,9 @@ export function addDestroy(program: Command): void {
   program
     .command("destroy")
     .argument("<name>", "the changeling")
-    .option("--data", "remove a web changeling's data and repo too; without it they are kept")
+    .option("--data", "also delete a web changeling's data and repository, which are kept otherwise")
     .addOption(yesOption())
-    .description("take a changeling out of the fleet file, and apply: its agent is stopped and removed")
+    .description("remove a changeling from the fleet file and apply that: its agent is stopped and removed")
     .addHelpText(
       "after",
       `
@@ -40,7 +40,7 @@ ${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json"
       if (isKeptOnly && !data) throw new Error(alreadyRemoved(record));
       showEdit(edit);
       if (!(await confirmed(questionOf(name, record, data), command, { yes }))) {
-        printNote("Nothing was touched.\n");
+        printNote("Nothing was changed.\n");
         process.exitCode = 1;
         return;
       }
@@ -94,5 +94,5 @@ function alreadyRemoved({ name, data, repo }: WebRecord): string {
 function removedText(name: string, kept: Kept | null): string {
   const places = Object.entries(kept ?? {}).flatMap(([what, place]) => (place === null ? [] : [`  ${what}  ${place}`]));
   if (places.length === 0) return `${name} is removed.`;
-  return [`${name} is removed. Kept, and given back when it is declared again:`, ...places].join("\n");
+  return [`${name} is removed. These are kept, and used again if it is declared again:`, ...places].join("\n");
 }

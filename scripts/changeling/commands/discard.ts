@@ -17,10 +17,8 @@ export function addDiscard(program: Command): void {
       if (/^[0-9a-f]{12}$/.test(id)) return id;
       throw new InvalidArgumentError("It must be 12 hexadecimal digits.");
     })
-    .option("--data", "delete the repositories and data of its web changelings too; without it they are kept")
-    .description(
-      "remove from this machine what a stack left here that is gone: what fires, its jobs, secrets and agents",
-    )
+    .option("--data", "also delete the repositories and data of its web changelings, which are kept otherwise")
+    .description("remove what a deleted stack left on this machine: its scheduler, jobs, secrets and agents")
     .addHelpText("after", `\n\`changeling doctor\` finds them.\n${examples("discard 3f2a9c01d4e7")}`)
     .action(async (id: string, { data = false }: { data?: boolean }, command: Command) => {
       const context = contextOf(command);

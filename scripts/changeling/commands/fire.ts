@@ -26,7 +26,7 @@ export async function fire(context: Place, name: string): Promise<Fired> {
   refuseWeb(context, name, "run");
   const fleet = await deployedFleet(context, name);
   const { provider, problem } = await requireDeployed(context, fleet, name);
-  if (problem !== undefined) throw new Error(`${name} can't be fired: ${problem}; mend it with: ${upCommand()}`);
+  if (problem !== undefined) throw new Error(`${name} can't be fired: ${problem}; repair it with: ${upCommand()}`);
   if (provider === "modal" && fleet.modal.kind === "reached") return fireOnModal(fleet.modal.fleet, name);
   const fired = await requestRun(context.paths, name);
   if ("skipped" in fired) return fired;
@@ -40,7 +40,7 @@ async function fireOnModal(fleet: ModalFleet, name: string): Promise<Fired> {
   const { spec } = fleet.apps.find((each) => each.spec.name === name) ?? {};
   const { volume } = fleet;
   if (spec === undefined || volume === undefined) {
-    throw new Error(`${name} can't be fired: the stack has no volume for its records; mend it with: ${upCommand()}`);
+    throw new Error(`${name} can't be fired: the stack has no volume for its records; repair it with: ${upCommand()}`);
   }
   const fired = await visibly({
     what: () => `${name} is being fired`,

@@ -18,9 +18,11 @@ interface Options {
 export function addForward(program: Command): void {
   program
     .command("forward")
-    .option("--port <port>", "set its port in the fleet file, and apply that", portNumber)
+    .option("--port <port>", "set its port in the fleet file and apply it", portNumber)
     .option("--open", "open the pages in this machine's browser, logged in")
-    .description("see that the forwarding server runs, and print a login URL for each web changeling; each works once")
+    .description(
+      "start the forwarding server if it is not running, and print a login URL for each web changeling; each works once",
+    )
     .addHelpText(
       "after",
       `

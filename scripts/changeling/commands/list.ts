@@ -37,13 +37,15 @@ export interface ListedChangeling {
 export function addList(program: Command): void {
   program
     .command("list")
-    .description("the deployed fleet: when each fires next and how its last run went; of web changelings state and URL")
+    .description(
+      "list the deployed fleet: when each fires next and how its last run ended; for web changelings, state and URL",
+    )
     .addOption(providerOption())
     .addHelpText("after", examples("list", "list --json | jq '.[] | select(.lastRun.outcome == \"failed\") | .name'"))
     .action(async (_options: unknown, command: Command) => {
       const context = contextOf(command);
       const { deployed, fleet, web } = await visibly({
-        what: () => "looking at what runs",
+        what: () => "reading what is deployed",
         isShort: true,
         end: observed(context),
       });
@@ -71,17 +73,17 @@ function warn({ paths }: Place, { changelings, faults, modal }: DeployedFleet): 
   const lines = [
     ...faults.map(({ name, problem }) => `${name} does not fire: ${problem}`),
     ...changelings.flatMap(({ name, problem }) =>
-      problem === undefined ? [] : [`${name} does not fire: ${problem}; mend it with: ${upCommand()}`],
+      problem === undefined ? [] : [`${name} does not fire: ${problem}; repair it with: ${upCommand()}`],
     ),
   ];
   if (changelings.some(({ provider }) => provider === "local") && !schedulerState(paths).alive)
-    lines.push(`the scheduler is not running, so nothing fires on this machine; mend it with: ${upCommand()}`);
+    lines.push(`the scheduler is not running, so nothing fires on this machine; repair it with: ${upCommand()}`);
   for (const line of lines) printNote(`warning: ${line}\n`);
   warnUnreached(modal);
 }
 
 const stateWords = {
-  died: "dead: its process ended",
+  died: "dead (its process ended)",
   gone: "gone from mngr",
   stopped: "stopped",
   "not running": "stopped",
@@ -90,15 +92,15 @@ const stateWords = {
 function warnOfWeb(web: readonly ListedWeb[]): void {
   const unseen = web.filter(({ state }) => state === "unknown").map(({ name }) => name);
   if (unseen.length > 0)
-    printNote(`warning: mngr could not tell the state of ${unseen.join(", ")}; see: ${changelingCommand()} doctor\n`);
+    printNote(`warning: mngr does not report the state of ${unseen.join(", ")}; see: ${changelingCommand()} doctor\n`);
   for (const { name, enabled, state } of web) {
     if (!enabled || state === "running" || state === "unknown") continue;
     if (state === "failed") {
-      printNote(`warning: ${name} never came up; try again with: ${changelingCommand()} update ${name}\n`);
+      printNote(`warning: ${name} never started; try again with: ${changelingCommand()} update ${name}\n`);
       continue;
     }
     printNote(
-      `warning: ${name} is declared to run, and is ${stateWords[state]}; mend it with: ${changelingCommand()} start ${name}\n`,
+      `warning: ${name} should be running, but is ${stateWords[state]}; repair it with: ${changelingCommand()} start ${name}\n`,
     );
   }
 }

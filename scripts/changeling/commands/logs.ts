@@ -19,10 +19,10 @@ export function addLogs(program: Command): void {
   program
     .command("logs")
     .argument("<name>", "the changeling")
-    .argument("[run]", "a run's id from `changeling runs`; the newest when left out")
-    .option("-f, --follow", "go on with what a web changeling's agent adds, until Ctrl-C")
+    .argument("[run]", "a run's id from `changeling runs`; by default the newest")
+    .option("-f, --follow", "keep printing what a web changeling's agent adds, until Ctrl-C")
     .addOption(providerOption())
-    .description("what a run printed, and what came of it; of a web changeling: its agent's conversation, or terminal")
+    .description("show what a run printed and its outcome; for a web changeling, its agent's conversation or terminal")
     .addHelpText(
       "after",
       examples("logs todo-ledger", "logs todo-ledger todo-ledger-2026-11-21-05-00-00", "logs elena --follow"),

@@ -10,13 +10,13 @@ import { examples } from "../options.ts";
 
 export function addPause(program: Command): void {
   for (const [verb, enabled, description] of [
-    ["pause", false, "set `enabled = false` in the fleet file, and apply it: it fires no more by its schedule"],
-    ["resume", true, "set `enabled = true` in the fleet file, and apply it"],
+    ["pause", false, "set `enabled = false` in the fleet file and apply it: its schedule no longer fires"],
+    ["resume", true, "set `enabled = true` in the fleet file and apply it"],
   ] as const) {
     program
       .command(verb)
       .argument("<name>", "the changeling")
-      .description(`${description}; other changelings stay as they are`)
+      .description(`${description}; other changelings are not changed`)
       .addHelpText("after", examples(`${verb} fixme-fairy`, `${verb} fixme-fairy --json`))
       .action(async (name: string, _options: unknown, command: Command) => {
         const context = contextOf(command);

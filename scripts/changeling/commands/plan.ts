@@ -11,8 +11,8 @@ import { visibly } from "../terminal/visibly.ts";
 export function addPlan(program: Command): void {
   program
     .command("plan")
-    .description("what the next `pulumi up` changes, in words, with the next three fire times before and after")
-    .option("--markdown", "print Markdown, as a comment of a pull request shows it")
+    .description("show in words what the next `pulumi up` changes, with the next three fire times before and after")
+    .option("--markdown", "print Markdown, for a comment on a pull request")
     .addHelpText("after", examples("plan", "plan --json", "plan --markdown", "--stack production plan"))
     .action(async (options: { markdown?: boolean }, command: Command) => {
       const context = contextOf(command);

@@ -11,8 +11,8 @@ export function addRevoke(program: Command): void {
   program
     .command("revoke")
     .argument("[name]", "the web changeling whose logins end")
-    .option("--all", "end those of all: the key that they are signed with is made anew")
-    .description("end logins: login URLs that were not used yet, and every browser that is logged in")
+    .option("--all", "end all logins, by replacing the key that signs them")
+    .description("end logins: unused login URLs, and every browser that is logged in")
     .addHelpText("after", examples("revoke elena", "revoke --all"))
     .action(async (name: string | undefined, { all = false }: { all?: boolean }, command: Command) => {
       if ((name === undefined) !== all) command.error("error: give the name of a web changeling, or --all");
@@ -24,7 +24,7 @@ export function addRevoke(program: Command): void {
         return answer(
           context,
           { revoked: "all", warning },
-          `All logins have ended. New ones: ${changelingCommand()} forward`,
+          `All logins are ended. New login URLs: ${changelingCommand()} forward`,
         );
       }
       const { agentId } = await requireWeb(context, name, "revoke");
@@ -33,7 +33,7 @@ export function addRevoke(program: Command): void {
       answer(
         context,
         { revoked: name, agentId, warning },
-        `The logins of ${name} have ended. A new one: ${changelingCommand()} login-url ${name}`,
+        `The logins of ${name} are ended. A new login URL: ${changelingCommand()} login-url ${name}`,
       );
     });
 }

@@ -9,9 +9,9 @@ export function addRun(program: Command): void {
   program
     .command("run")
     .argument("<name>", "the changeling to fire, paused or not")
-    .option("-w, --wait", "wait until the run has ended; exit 1 when it did not go well")
+    .option("-w, --wait", "wait until the run has ended; exit 1 if it did not succeed")
     .addOption(providerOption())
-    .description("fire one now, through the very same path as its schedule")
+    .description("fire one now, in the same way as its schedule does")
     .addHelpText("after", examples("run todo-ledger", "run todo-ledger --wait", "run todo-ledger --wait --json"))
     .action(async (name: string, options: { wait?: boolean }, command: Command) => {
       const context = contextOf(command);

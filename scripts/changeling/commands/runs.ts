@@ -14,10 +14,10 @@ import { duration, shortTime } from "../terminal/times.ts";
 export function addRuns(program: Command): void {
   program
     .command("runs")
-    .argument("[name]", "only this changeling's")
+    .argument("[name]", "the changeling; by default all")
     .option("-n, --limit <count>", "how many, newest first", wholeNumber, 20)
     .addOption(providerOption())
-    .description("what was run: why it fired, when, what came of it")
+    .description("show the run history: why each run fired, when, and its outcome")
     .addHelpText("after", examples("runs", "runs todo-ledger --limit 5", "runs --json"))
     .action(async (name: string | undefined, options: { limit: number }, command: Command) => {
       const context = contextOf(command);

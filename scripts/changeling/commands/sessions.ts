@@ -13,8 +13,8 @@ import { deployedWeb } from "../web-side.ts";
 export function addSessions(program: Command): void {
   program
     .command("sessions")
-    .argument("[name]", "the web changeling; without it, those of all")
-    .description("who is logged in: each login with its browser, and when it was seen last")
+    .argument("[name]", "the web changeling; by default all")
+    .description("list the logins: the browser of each, and when it was last seen")
     .addHelpText("after", examples("sessions", "sessions elena", "sessions --json"))
     .action(async (name: string | undefined, _options: unknown, command: Command) => {
       const context = contextOf(command);
@@ -31,12 +31,12 @@ export function addSessions(program: Command): void {
       const text =
         rows.length === 0
           ? `Nobody is logged in${name === undefined ? "" : ` to ${name}`}.`
-          : `${table(["NAME", "SESSION", "SINCE", "LAST SEEN", "ADDRESS", "BROWSER"], rows)}\nEnd those of one: ${changelingCommand()} revoke NAME`;
+          : `${table(["NAME", "SESSION", "SINCE", "LAST SEEN", "ADDRESS", "BROWSER"], rows)}\nEnd the logins of one: ${changelingCommand()} revoke NAME`;
       answer(context, found, text);
     });
   program
     .command("metrics")
-    .description("the forwarding server's counts, in Prometheus's text format")
+    .description("print the forwarding server's counts in Prometheus's text format")
     .addHelpText("after", examples("metrics > /var/lib/node_exporter/changelings.prom"))
     .action(async (_options: unknown, command: Command) => {
       const context = contextOf(command);

@@ -10,8 +10,8 @@ import { appliedText, appliedWeb } from "../terminal/web-answer.ts";
 
 export function addStopStart(program: Command): void {
   for (const [verb, enabled, description] of [
-    ["stop", false, "set `enabled = false` of a web changeling in the fleet file, and apply: its agent is stopped"],
-    ["start", true, "set `enabled = true` of a web changeling in the fleet file, and apply: its agent runs again"],
+    ["stop", false, "set `enabled = false` for a web changeling in the fleet file and apply it: its agent is stopped"],
+    ["start", true, "set `enabled = true` for a web changeling in the fleet file and apply it: its agent runs again"],
   ] as const) {
     program
       .command(verb)
@@ -19,7 +19,7 @@ export function addStopStart(program: Command): void {
       .description(description)
       .addHelpText(
         "after",
-        `\nIts repo, its data and its logins stay. Nothing else of the stack is applied.\n${examples(`${verb} elena`, `${verb} elena --json`)}`,
+        `\nIts repository, data and logins are kept. Nothing else in the stack is applied.\n${examples(`${verb} elena`, `${verb} elena --json`)}`,
       )
       .action(async (name: string, _options: unknown, command: Command) => {
         const context = contextOf(command);

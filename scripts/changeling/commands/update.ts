@@ -26,7 +26,7 @@ export function addUpdate(program: Command): void {
     .addOption(branchOption())
     .addOption(pathOption())
     .addOption(yesOption())
-    .description("apply a web changeling alone: its source's new commits, and what the fleet file says of it")
+    .description("apply one web changeling: its source's new commits, and its declaration in the fleet file")
     .addHelpText(
       "after",
       `

@@ -6,8 +6,8 @@ import { examples } from "../options.ts";
 export function addValidate(program: Command): void {
   program
     .command("validate")
-    .argument("[file]", "the fleet file; the stack's own when left out")
-    .description("check a fleet file: every fault at once, with its line and its remedy; nothing is touched")
+    .argument("[file]", "the fleet file; by default the stack's")
+    .description("check a fleet file: report every error with its line and remedy, and change nothing")
     .addHelpText("after", examples("validate", "validate fleet.toml", "validate --json"))
     .action(async (file: string | undefined, _options: unknown, command: Command) => {
       const context = contextOf(command);
@@ -18,7 +18,7 @@ export function addValidate(program: Command): void {
       const lines = loaded.faults.length > 0 ? [formatFaults(loaded.faults)] : [];
       for (const { changeling, names } of missing)
         lines.push(`warning: ${changeling} needs ${names.join(" or ")}, not set here`);
-      if (isSound) lines.push(`${loaded.file} is sound: ${count} changeling${count === 1 ? "" : "s"}.`);
+      if (isSound) lines.push(`${loaded.file} is valid: ${count} changeling${count === 1 ? "" : "s"}.`);
       answer(
         context,
         { file: loaded.file, valid: isSound, faults: loaded.faults, missingSecrets: missing },

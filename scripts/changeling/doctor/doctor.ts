@@ -24,9 +24,9 @@ import { doctorWeb } from "./web.ts";
 export function addDoctor(program: Command): void {
   program
     .command("doctor")
-    .option("--deep", "look into the history of each app on Modal too: was it deployed by hand?")
+    .option("--deep", "also check the history of each app on Modal: was it deployed by hand?")
     .addOption(providerOption())
-    .description("check tools, versions, secrets, the fleet and what fires it, and say what to do")
+    .description("check tools, versions, secrets, the fleet and its daemons, and say how to repair them")
     .addHelpText("after", examples("doctor", "doctor --deep", "doctor --json"))
     .action(async ({ deep = false }: { deep?: boolean }, command: Command) => {
       const context = contextOf(command);
@@ -72,8 +72,8 @@ async function fleetChecks(context: Context): Promise<Declared> {
     const loaded = await fleetOf(context.stack);
     const { fleet } = loaded;
     if (errorsOf(loaded.faults).length > 0 || fleet === undefined) {
-      const detail = `${loaded.file} has faults:\n${formatFaults(loaded.faults)}`;
-      const checks = [failed("fleet file", detail, "mend the lines above")];
+      const detail = `${loaded.file} has errors:\n${formatFaults(loaded.faults)}`;
+      const checks = [failed("fleet file", detail, "correct the lines above")];
       return { checks, fleet, isAbsent: !existsSync(loaded.file) };
     }
     const secrets = loaded.missingSecrets.map(({ changeling, names }) =>
@@ -120,8 +120,8 @@ function localChecks(context: Context, needsNone: boolean): Check[] {
 function failedRunCheck({ paths }: Context, name: string): Check[] {
   const last = readRuns(paths, name).find(({ outcome }) => outcome !== undefined && outcome !== "skipped");
   if (last?.outcome !== "failed" || last.agentId !== undefined) return [];
-  const detail = `the last one could not start: ${last.reason ?? "nothing says why"}`;
-  return [warning(`runs of ${name}`, detail, `mend that, then: changeling run ${name} --wait`)];
+  const detail = `the last one could not start: ${last.reason ?? "no reason is recorded"}`;
+  return [warning(`runs of ${name}`, detail, `repair that, then: changeling run ${name} --wait`)];
 }
 
 function schedulerCheck(context: Context): Check {

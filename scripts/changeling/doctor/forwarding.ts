@@ -36,7 +36,7 @@ export async function forwardingCheck({ paths, stack }: Context, fleet: Fleet | 
   try {
     const config = readConfig(paths.forwarding);
     if (!(await isTaken(config))) {
-      return failed(name, "not running, so no page can be reached", `start it with: ${changelingCommand()} forward`);
+      return failed(name, "not running, so no page is reachable", `start it with: ${changelingCommand()} forward`);
     }
     const detail = `not running, because another program has its port ${config.port}`;
     return failed(
@@ -66,12 +66,12 @@ async function containerCheck(
 ): Promise<Check> {
   try {
     const drift = containerDrift(paths.forwarding, lookAtContainer(installation));
-    if (drift !== undefined) return failed(name, `${drift}, so no page can be reached`, `mend it with: ${up()}`);
+    if (drift !== undefined) return failed(name, `${drift}, so no page is reachable`, `repair it with: ${up()}`);
     const status = await forwardingStatus(paths);
     if (status === undefined) return failed(name, "it does not answer", `see: docker logs ${container.name}`);
     const detail = `running at ${status.url} (container ${container.name})`;
     return isOlder(container, installation, fleet)
-      ? warning(name, `${detail}, of an older image`, up())
+      ? warning(name, `${detail}; its image is outdated`, up())
       : ok(name, detail);
   } catch (error) {
     return failed(name, asError(error).message);

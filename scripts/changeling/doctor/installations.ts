@@ -36,16 +36,16 @@ export async function orphanInstallations(own: string): Promise<Check[]> {
 function orphan(id: string, claim: Claim): Check {
   return failed(
     `installation ${id}`,
-    `of a stack that is gone, ${identityInWords(claim)}, applied last on ${claim.appliedAt.slice(0, 10)}: ${contentInWords(id)}`,
-    `if it was renamed or moved, adopt it with: npm run changeling -- adopt --stack NEW-NAME\n         else remove it with: npm run changeling -- discard ${id}`,
+    `left by a deleted stack, ${identityInWords(claim)}, last applied on ${claim.appliedAt.slice(0, 10)}: ${contentInWords(id)}`,
+    `if that stack was renamed or moved, adopt this with: npm run changeling -- adopt --stack NEW-NAME\n         otherwise remove it with: npm run changeling -- discard ${id}`,
   );
 }
 
 function unclaimed(id: string): Check {
   return warning(
     `installation ${id}`,
-    `no stack has claimed it since this release: ${contentInWords(id)}`,
-    `if one of your stacks uses it, that stack's next \`pulumi up\` claims it; else remove it with: npm run changeling -- discard ${id}`,
+    `claimed by no stack since this release: ${contentInWords(id)}`,
+    `if one of your stacks uses it, that stack's next \`pulumi up\` claims it; otherwise remove it with: npm run changeling -- discard ${id}`,
   );
 }
 
@@ -56,9 +56,7 @@ function contentInWords(id: string): string {
   const agents = readRecords(paths).filter(({ removed }) => removed !== true).length;
   const kept = readRecords(paths).length - agents;
   const parts = [
-    schedulerState(paths).alive
-      ? `its scheduler runs and fires ${fires} changelings`
-      : `${fires} jobs that nothing fires`,
+    schedulerState(paths).alive ? `its scheduler runs, with ${fires} changelings` : `${fires} jobs without a scheduler`,
     `${agents} web agents`,
     ...(kept === 0 ? [] : [`kept data of ${kept} more`]),
   ];

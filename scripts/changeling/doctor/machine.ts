@@ -20,9 +20,13 @@ export function machineChecks(paths: InstallationPaths, env: NodeJS.ProcessEnv =
 
 function diskCheck(folders: readonly string[]): Check {
   const full = [...new Set(folders)].filter(isDiskFull);
-  if (full.length === 0) return ok("disk", "has room");
-  const detail = `full: ${full.join(", ")}; runs can be neither recorded nor made`;
-  return failed("disk", detail, "make room there; what came due meanwhile is then caught up, where catch_up is true");
+  if (full.length === 0) return ok("disk", "has free space");
+  const detail = `full: ${full.join(", ")}; no run can be recorded or started`;
+  return failed(
+    "disk",
+    detail,
+    "free space there; runs that came due meanwhile are then caught up, where catch_up is true",
+  );
 }
 
 function agentChecks(hostDirs: readonly string[]): Check[] {

@@ -45,7 +45,7 @@ export function orphansIn(site: ModalSite, declared: Declared): Orphan[] {
     ...live.map((name) => ({
       what: `app ${name}`,
       owner: ownerOf(name),
-      detail: "it may go on firing",
+      detail: "it may still fire",
       command: `modal app stop ${name} ${env} --yes`,
     })),
     ...[...site.secrets.keys()].map((name) => ({
@@ -90,7 +90,7 @@ export function orphanEnvironments(
     return isOrphan
       ? {
           what: `environment ${environment}`,
-          detail: `it holds a home of the stack ${homes.join(", ")}; with it go all apps and agents that stand there`,
+          detail: `it holds a home of the stack ${homes.join(", ")}; deleting it also deletes all apps and agents in it`,
           command: `modal environment delete ${environment} --yes`,
           isOurs: false,
         }

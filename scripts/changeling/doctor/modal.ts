@@ -66,7 +66,7 @@ async function opened(stack: Stack, token: ModalToken): Promise<ModalFleet | Mod
 }
 
 function nothingThere(stack: string, declared: readonly string[]): Check {
-  const detail = `nothing of the stack ${stack} stands there`;
+  const detail = `the stack ${stack} has nothing there`;
   return declared.length === 0 ? ok("Modal", detail) : warning("Modal", detail, `deploy it with: ${up()}`);
 }
 
@@ -171,12 +171,12 @@ async function historyCheck({ client }: ModalFleet, { spec, app }: RemoteApp): P
   const name = `deployments of ${spec.name}`;
   if (app === undefined) return warning(name, "there is no app, so no history");
   const [last] = await client.history(app.id);
-  if (last === undefined) return warning(name, "Modal tells of none");
+  if (last === undefined) return warning(name, "Modal lists none");
   if (last.tag === tagOf(spec)) return ok(name, `version ${last.version}, as applied`);
   const by = last.tag === "" ? "by hand" : `as ${last.tag}`;
   return failed(
     name,
     `version ${last.version} was deployed ${by}, not by \`pulumi up\` (${new Date(last.deployedAt * 1000).toISOString()})`,
-    `put back what is declared with: modal app stop ${spec.appName} --env ${spec.environment} --yes, then: ${up()}`,
+    `restore what is declared with: modal app stop ${spec.appName} --env ${spec.environment} --yes, then: ${up()}`,
   );
 }

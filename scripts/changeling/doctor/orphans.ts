@@ -28,7 +28,7 @@ function orphanCheck({ what, detail, command, isOurs }: Orphan): Check {
   if (isOurs) return failed(`orphan on Modal: ${what}`, `no changeling of this stack declares it: ${detail}`, remedy);
   return warning(
     `orphan on Modal: ${what}`,
-    `of no stack that is known here: ${detail}`,
+    `belongs to no stack known here: ${detail}`,
     `if no other machine or pipeline needs it, ${remedy}`,
   );
 }

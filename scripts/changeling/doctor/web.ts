@@ -127,17 +127,17 @@ function standingChecks(standing: readonly WebRecord[], agents: readonly Agent[]
     if (applied === undefined) {
       return failed(
         what,
-        "it never came up",
-        `${changelingCommand()} update ${name}, or take it back with: ${changelingCommand()} destroy ${name}`,
+        "it never started",
+        `${changelingCommand()} update ${name}, or undo it with: ${changelingCommand()} destroy ${name}`,
       );
     }
-    if (state === "gone") return failed(what, "mngr knows it no more; its repo and data are still there", up());
+    if (state === "gone") return failed(what, "mngr no longer knows it; its repository and data still exist", up());
     if (state === "died")
       return failed(what, "its process ended", `start it with: ${changelingCommand()} start ${name}`);
     if (state === "not running")
       return failed(what, "stopped by hand", `start it with: ${changelingCommand()} start ${name}`);
-    if (state === "unknown") return warning(what, "mngr could not tell its state");
-    return ok(what, !enabled && state === "running" ? "running, although it is declared stopped" : state);
+    if (state === "unknown") return warning(what, "mngr does not report its state");
+    return ok(what, !enabled && state === "running" ? "running, although it should be stopped" : state);
   });
 }
 

@@ -41,7 +41,7 @@ export async function plannedEdit(
   };
   const { file, fleet, faults, missingSecrets } = await fleetOf(stack, { edit });
   if (fleet === undefined) {
-    const what = after === before ? "the fleet file has faults" : "with this change the fleet file has faults";
+    const what = after === before ? "the fleet file has errors" : "with this change the fleet file has errors";
     throw new Error(`${what}; nothing was written:\n${formatFaults(faults)}`);
   }
   if (faults.length > 0) printNote(`${formatFaults(faults)}\n`);
@@ -80,7 +80,7 @@ export async function confirmed(
 ): Promise<boolean> {
   if (yes) return true;
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    command.error("error: there is no terminal to ask on; add --yes to do it");
+    command.error("error: there is no terminal to confirm on; add --yes");
   }
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   // Nothing was done yet.

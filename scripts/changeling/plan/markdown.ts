@@ -57,8 +57,8 @@ function grouped(changes: readonly PlannedChangeWithFires[]): Map<string, Planne
   return groups;
 }
 
-const verbs = { add: "is added", change: "changes", mend: "is mended", remove: "is removed" } as const;
-const pluralVerbs = { add: "are added", change: "change", mend: "are mended", remove: "are removed" } as const;
+const verbs = { add: "is added", change: "changes", mend: "is repaired", remove: "is removed" } as const;
+const pluralVerbs = { add: "are added", change: "change", mend: "are repaired", remove: "are removed" } as const;
 
 function sectionOf(title: string, changes: readonly PlannedChangeWithFires[]): Section {
   const secrets = changes.filter(({ part }) => part === "secrets");

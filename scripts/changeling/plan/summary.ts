@@ -35,7 +35,7 @@ export interface PlannedChange {
   readonly title?: string;
   readonly action: Action;
   readonly fields: readonly FieldChange[];
-  /** Why a live thing is mended, in words. */
+  /** Why a live thing is repaired, in words. */
   readonly drift: string | undefined;
   readonly before: Timing | undefined;
   readonly after: Timing | undefined;

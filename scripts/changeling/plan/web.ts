@@ -27,7 +27,7 @@ export function webSummary(
     const goes = before["DESTROY_DATA"] === "yes";
     return {
       fields: [],
-      notes: [goes ? "its data and its repo are removed for good" : "its data and its repo are kept"],
+      notes: [goes ? "its data and its repository are deleted for good" : "its data and its repository are kept"],
     };
   }
   const told = fieldChanges(before, after).filter(({ field }) => !notFields.has(field));
@@ -35,7 +35,7 @@ export function webSummary(
     const isScratch = after["SOURCE"] === undefined;
     const wanted = isScratch ? toldOfNew.filter((field) => field !== "branch") : toldOfNew;
     const fields = wanted.flatMap((field) => told.filter((each) => each.field === field));
-    const notes = isScratch ? ["its repo is made from scratch"] : [];
+    const notes = isScratch ? ["its repository is created from scratch"] : [];
     return { fields, notes: after["ENABLED"] === "no" ? [...notes, "it is not started"] : notes };
   }
   const fields = [...told, ...settingChanges(before["SETTINGS"], after["SETTINGS"])];

@@ -23,7 +23,7 @@ export interface AppliedWeb {
 export async function appliedWeb({ paths }: Place, name: string): Promise<AppliedWeb> {
   const record = readRecord(paths, name);
   if (record === undefined)
-    throw new Error(`${name} was applied, but nothing tells of it here; see: ${changelingCommand()} doctor`);
+    throw new Error(`${name} was applied, but this machine has no record of it; see: ${changelingCommand()} doctor`);
   const { agentId, repo, data, applied } = record;
   const state = applied?.enabled === false ? "stopped" : "running";
   const url = deployedPageUrl(paths, agentId);

@@ -187,7 +187,7 @@ describe("the time zone", () => {
     );
   });
 
-  it("is mended where it is set", async () => {
+  it("is repaired where it is set", async () => {
     expect(await sandbox.faultsOf(changeling, { timezone: "Asia/Tokio" })).toEqual([
       'config.toml:1: the stack\'s changelings:timezone: there is no time zone "Asia/Tokio"',
       "→ did you mean: pulumi config set changelings:timezone Asia/Tokyo",

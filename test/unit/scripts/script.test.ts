@@ -21,7 +21,7 @@ const script = commandScript({
   variables: z.object({ NAME: z.string(), MODE: z.string() }),
   timeoutSeconds: 1,
   async apply({ NAME, MODE }) {
-    if (MODE === "fail") throw new Error("it broke; mend it with: mend");
+    if (MODE === "fail") throw new Error("it broke; repair it with: mend");
     if (MODE === "long") return { text: "x".repeat(5000) };
     if (MODE === "hang") await new Promise((resolve) => setTimeout(resolve, 60_000));
     return { NAME, seen: Object.keys(process.env).sort() };
@@ -59,7 +59,7 @@ describe("commandScript", () => {
   });
 
   it.each([
-    ["an error, without a stack", "apply", { NAME: "a", MODE: "fail" }, 1, "error: it broke; mend it with: mend\n"],
+    ["an error, without a stack", "apply", { NAME: "a", MODE: "fail" }, 1, "error: it broke; repair it with: mend\n"],
     ["a missing variable", "apply", { NAME: "a" }, 2, /lacks MODE: /],
     ["a result that the state should not hold", "apply", { NAME: "a", MODE: "long" }, 1, /over 4096 bytes/],
     ["work that takes too long", "apply", { NAME: "a", MODE: "hang" }, 124, "error: not done after 1 s\n"],

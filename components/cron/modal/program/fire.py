@@ -46,7 +46,7 @@ def fire(
     """
     identity = identity_of(place.environment)
     if identity.user_id != spec.user_id:
-        raise RunError(f"the stack's Secret has another mngr user id than {spec.user_id}; mend it with: pulumi up")
+        raise RunError(f"the stack's Secret has another mngr user id than {spec.user_id}; repair it with: pulumi up")
     now = now or datetime.now(UTC)
     place.reload()
     records = Records(place.runs, spec.name)

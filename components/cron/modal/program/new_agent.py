@@ -112,4 +112,4 @@ def _snapshot(spec: AppSpec, home: Path) -> str:
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["imageId"])
     except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"there is no snapshot {spec.snapshot_label}; mend it with: pulumi up") from error
+        raise RunError(f"there is no snapshot {spec.snapshot_label}; repair it with: pulumi up") from error

@@ -37,7 +37,7 @@ def identity_of(environment: Mapping[str, str]) -> Identity:
     names = ("MNGR_USER_ID", "MNGR_PREFIX", "CHANGELINGS_MODAL_TOKEN_ID", "CHANGELINGS_MODAL_TOKEN_SECRET")
     missing = [name for name in names if not environment.get(name)]
     if missing:
-        raise RunError(f"the stack's Secret lacks {', '.join(missing)}; mend it with: pulumi up")
+        raise RunError(f"the stack's Secret lacks {', '.join(missing)}; repair it with: pulumi up")
     return Identity(*(environment[name] for name in names))
 
 

@@ -45,7 +45,7 @@ export function readConfig(folder: string): ForwardingConfig {
   const parsed = forwardingConfig.safeParse(tryJson(path));
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`.replace(/^: /, ""));
-  throw new Error(`${path} can't be used (${faults.join("; ")}); mend it with: ${upCommand()}`);
+  throw new Error(`${path} can't be used (${faults.join("; ")}); repair it with: ${upCommand()}`);
 }
 
 function tryJson(path: string): unknown {

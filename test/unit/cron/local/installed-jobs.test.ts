@@ -45,10 +45,10 @@ describe("what is installed", () => {
     const { jobs, faults } = installedJobs(paths());
     expect(jobs.map(({ name }) => name)).toEqual(["fairy", "troll"]);
     expect(faults).toEqual([
-      { name: "edited", problem: `${edited} was edited by hand; mend it with: pulumi up` },
-      { name: "folder", problem: `${jobPath(paths(), "folder")} is not a job file; mend it with: pulumi up` },
-      { name: "renamed", problem: `${jobPath(paths(), "renamed")} was edited by hand; mend it with: pulumi up` },
-      { name: "torn", problem: `${jobPath(paths(), "torn")} is not a job file; mend it with: pulumi up` },
+      { name: "edited", problem: `${edited} was edited by hand; repair it with: pulumi up` },
+      { name: "folder", problem: `${jobPath(paths(), "folder")} is not a job file; repair it with: pulumi up` },
+      { name: "renamed", problem: `${jobPath(paths(), "renamed")} was edited by hand; repair it with: pulumi up` },
+      { name: "torn", problem: `${jobPath(paths(), "torn")} is not a job file; repair it with: pulumi up` },
     ]);
 
     const store = new JobStore(paths());

@@ -41,6 +41,6 @@ it("names the folders on a full disk", () => {
   vi.mocked(files.isDiskFull).mockImplementation((path) => path === join(home, ".changelings"));
   expect(checks()[0]).toMatchObject({
     status: "failed",
-    detail: `full: ${join(home, ".changelings")}; runs can be neither recorded nor made`,
+    detail: `full: ${join(home, ".changelings")}; no run can be recorded or started`,
   });
 });

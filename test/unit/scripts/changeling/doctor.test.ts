@@ -79,6 +79,6 @@ it("asks everything at once, and shows on stderr what it waits for", async () =>
     modal: "modal 1.5.4",
     pulumi: "v3.258.0",
     "fleet file": expect.stringContaining("config.toml"),
-    "agent of chat": "it never came up",
+    "agent of chat": "it never started",
   });
 });

@@ -55,9 +55,9 @@ describe("an edit of the fleet file", () => {
     );
     const before = readFileSync(file, "utf8");
     await expect(plannedEdit(stack, ["chat"], (text) => text.replace('"x"', "1"))).rejects.toThrow(
-      /^with this change the fleet file has faults; nothing was written:\n.*:4: .*brunch.*:6: .*foo/s,
+      /^with this change the fleet file has errors; nothing was written:\n.*:4: .*brunch.*:6: .*foo/s,
     );
-    await expect(plannedEdit(stack, ["chat"], (text) => text)).rejects.toThrow(/^the fleet file has faults/);
+    await expect(plannedEdit(stack, ["chat"], (text) => text)).rejects.toThrow(/^the fleet file has errors/);
     expect(readFileSync(file, "utf8")).toBe(before);
   });
 

@@ -42,7 +42,7 @@ describe("the plan of a web changeling", () => {
     [
       "a new one from scratch",
       planned("create", undefined, chat),
-      "chat is added\n  provider: local\n  agent_type: chat\n  its repo is made from scratch",
+      "chat is added\n  provider: local\n  agent_type: chat\n  its repository is created from scratch",
     ],
     [
       "a new one from a source, not to be started",
@@ -66,12 +66,12 @@ describe("the plan of a web changeling", () => {
       "chat changes\n  settings: (none) => the defaults, as a file",
     ],
     ["a new secret value", planned("update", chat, { ...chat }), "chat changes\n  a secret has a new value"],
-    ["a drift", planned("update", chat, { ...chat, DRIFT: "its agent died" }), "chat is mended: its agent died"],
-    ["a removal", planned("delete", chat), "chat is removed\n  its data and its repo are kept"],
+    ["a drift", planned("update", chat, { ...chat, DRIFT: "its agent died" }), "chat is repaired: its agent died"],
+    ["a removal", planned("delete", chat), "chat is removed\n  its data and its repository are kept"],
     [
       "a removal with its data",
       planned("delete", { ...chat, DESTROY_DATA: "yes" }),
-      "chat is removed\n  its data and its repo are removed for good",
+      "chat is removed\n  its data and its repository are deleted for good",
     ],
     [
       "the forwarding server",
@@ -90,7 +90,7 @@ describe("the plan of a web changeling", () => {
   it("reads in a comment as well", () => {
     const plan = { changes: planned("delete", chat), errors: [], warnings: [] };
     expect(planMarkdown(plan, { stack: "dev" })).toBe(
-      "### Plan for `dev`\n\n**1 is removed.**\n\n#### `chat` is removed\n\nIts data and its repo are kept.\n",
+      "### Plan for `dev`\n\n**1 is removed.**\n\n#### `chat` is removed\n\nIts data and its repository are kept.\n",
     );
   });
 });

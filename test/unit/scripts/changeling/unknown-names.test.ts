@@ -83,12 +83,12 @@ describe("a stack that is not there", () => {
     pulumi("echo 'error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions' >&2; exit 255");
     expect(changeling("--stack", "production", name)).toMatchObject({
       status: 1,
-      said: 'error: nobody is logged in to a Pulumi backend here, so the stack "production" can\'t be read',
+      said: 'error: you are not logged in to a Pulumi backend, so the stack "production" can\'t be read',
     });
   });
 
   it("names npm start where the embedded default was not made", () => {
-    expect(changeling("list")).toMatchObject({ status: 1, said: expect.stringContaining("make it with: npm start") });
+    expect(changeling("list")).toMatchObject({ status: 1, said: expect.stringContaining("create it with: npm start") });
   });
 });
 

@@ -159,9 +159,9 @@ fairy needs TOKEN, which is not set
   });
 
   it("never says that nothing changes when it can't know", () => {
-    const markdown = planMarkdown(plan([], { errors: ["the fleet file has faults"] }), { stack: "home" });
+    const markdown = planMarkdown(plan([], { errors: ["the fleet file has errors"] }), { stack: "home" });
     expect(markdown).toContain("**This can't be applied**, for the errors below.");
-    expect(markdown).toContain("#### Errors\n\n```text\nthe fleet file has faults\n```");
+    expect(markdown).toContain("#### Errors\n\n```text\nthe fleet file has errors\n```");
     expect(markdown).not.toContain("Nothing changes");
   });
 

@@ -111,8 +111,8 @@ describe("changeling", () => {
     });
     writeFileSync(state, of({ Running: false, Restarting: false, ExitCode: 137 }));
     expect(await forwardingCheck(context, undefined)).toMatchObject({
-      ...{ status: "failed", remedy: "mend it with: pulumi up" },
-      detail: "its container does not run (exit status 137), so no page can be reached",
+      ...{ status: "failed", remedy: "repair it with: pulumi up" },
+      detail: "its container does not run (exit status 137), so no page is reachable",
     });
   });
 });

@@ -7,7 +7,7 @@ import { entries } from "./raw-headers.ts";
 
 type Mendable = "page" | "worker";
 
-/** What a response of an agent is mended by on its way to the browser; nothing in host routing. */
+/** What a response of an agent is repaired by on its way to the browser; nothing in host routing. */
 export function mendableOf(req: IncomingMessage, prefix: string): Mendable | undefined {
   if (prefix === "" || (req.method !== "GET" && req.method !== "POST")) return undefined;
   if (req.headers["service-worker"] === "script") return "worker";
