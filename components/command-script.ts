@@ -43,7 +43,10 @@ async function runScript<Shape>(script: Script<Shape>, verb: "apply" | "remove")
   for (const name of Object.keys(process.env)) {
     if (!Object.hasOwn(allowed, name) && !commandVariables.has(name) && !keeps(name)) delete process.env[name];
   }
-  const timer = setTimeout(() => fail(`not done after ${script.timeoutSeconds} s`, 124), script.timeoutSeconds * 1000);
+  const timer = setTimeout(
+    () => fail(`not finished within ${script.timeoutSeconds} s`, 124),
+    script.timeoutSeconds * 1000,
+  );
   try {
     const line = JSON.stringify(await script[verb](declared.data));
     if (Buffer.byteLength(line) > outputLimitBytes) throw new Error(`its result is over ${outputLimitBytes} bytes`);

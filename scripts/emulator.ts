@@ -12,9 +12,9 @@ interface Options {
 
 const description = [
   "Starts an emulator of Modal on this machine, prints the variables that point modal, mngr and changeling at it, and " +
-    "runs until Ctrl-C, which ends all that it started. Crons fire by the real clock. Apps, secrets, volumes and " +
+    "runs until Ctrl-C, which ends everything that it started. Schedules fire by the real clock. Apps, secrets, volumes and " +
     "sandboxes are gone at the end.",
-  "It is for tests and trials. It is no security boundary: as root, what runs in its containers can reach this machine.",
+  "It is for tests and trials, and is not a security boundary: as root, what runs in its containers can reach this machine.",
   "Linux only; sandboxes with mngr agents need root.",
 ].join("\n\n");
 

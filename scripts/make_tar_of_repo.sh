@@ -36,7 +36,7 @@ unset $(git rev-parse --local-env-vars)
 case $depth in
   '' | *[!0-9]* | 0*) fail "HISTORY_DEPTH is a number of commits from 1 on, not \"$depth\"" ;;
 esac
-git check-ref-format "refs/heads/$branch" || fail "\"$branch\" is no branch name"
+git check-ref-format "refs/heads/$branch" || fail "\"$branch\" is not a valid branch name"
 case $commit in
   -*) fail "\"$commit\" is no commit" ;;
 esac

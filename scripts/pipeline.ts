@@ -24,29 +24,29 @@ const program = new Command("pipeline")
   .showHelpAfterError("(add --help for the options)")
   .exitOverride();
 
-command("preview", "what the next apply changes, as Markdown; 1 when it could not be applied")
-  .option("-o, --out <file>", "write it there, not to stdout")
-  .option("--without-state", "compare with nothing: needs no key and no backend")
+command("preview", "show what the next apply changes, as Markdown; exits with 1 if it could not be applied")
+  .option("-o, --out <file>", "write it to this file instead of stdout")
+  .option("--without-state", "compare with an empty stack: needs no key and no backend")
   .action(async ({ stack, out, withoutState }: Options) => {
     const isSound = await preview({ stack: pipelineStack(stack), out, withoutState: withoutState === true });
     if (!isSound) process.exitCode = 1;
   });
 
-command("comment", "put a preview on the pull request that this job runs for, in the one comment that is there for it")
+command("comment", "post a preview as the one comment on this job's pull request, edited in place")
   .argument("<file>", "what preview wrote")
   .action(async (file: string, { stack }: Options) => {
     const marker = commentMarker(pipelineStack(stack).name);
     printText(`${await comment(forgeOf(process.env), marker, readFileSync(file, "utf8"))}\n`);
   });
 
-command("apply", "`pulumi up`, after what a killed job left was put in order; its exit code")
-  .option("--exclusive", "nothing else that uses this option works on the stack: the pipeline sees to that")
+command("apply", "run `pulumi up`, after cleaning up after a killed job; exits with its exit code")
+  .option("--exclusive", "no other job uses the stack at the same time, which the pipeline ensures")
   .action(async ({ stack, exclusive }: Options) => {
     process.exitCode = await apply({ stack: pipelineStack(stack), isExclusive: exclusive === true });
   });
 
 function command(name: string, description: string): Command {
-  const stack = "the Pulumi stack; without it the one that CHANGELINGS_STACK names";
+  const stack = "the Pulumi stack; by default the one that CHANGELINGS_STACK names";
   return program.command(name).description(description).option("-s, --stack <name>", stack).exitOverride();
 }
 

@@ -46,7 +46,7 @@ export function checkGrammar(schedule: string): ScheduleFault | undefined {
   if (first.startsWith("@")) {
     const meant = nicknames[first.toLowerCase()];
     const remedy = meant === undefined ? `write five fields: ${order}` : `write "${meant}"`;
-    return { message: `${written} is a nickname that not every scheduler reads`, remedy };
+    return { message: `${written} is a nickname that not every scheduler supports`, remedy };
   }
   if (parts.length !== fields.length) return { message: wrongCount(written, parts.length), remedy: fiveOf(parts) };
   for (const [index, field] of fields.entries()) {
@@ -81,7 +81,7 @@ function checkItem(item: string, field: Field): ScheduleFault | undefined {
     .find((found) => found !== undefined);
   if (oddity !== undefined) {
     const remedy = oddity === "?" ? "write * instead of ?" : allowed;
-    return { message: `${JSON.stringify(oddity)} in the ${field.name} is not plain cron`, remedy };
+    return { message: `${JSON.stringify(oddity)} in the ${field.name} is not standard cron`, remedy };
   }
   if (item === "" || rest.length > 0 || ends.length > 2) return { message: unread(item, field), remedy: allowed };
   if (step !== undefined) {

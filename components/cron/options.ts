@@ -6,13 +6,13 @@ import { duration, durationUnit, seconds, word } from "../fleet/options/values.t
 export const optionsOfCron = {
   schedule: option(z._default(z.string(), "0 3 * * *"), {
     description:
-      "When it fires: minute, hour, day of month, month, day of week. When both days are restricted, either one suffices.",
+      "When it fires: minute, hour, day of month, month, day of week. If both days are restricted, it fires when either matches.",
     unit: "cron expression, five fields",
     example: "0 6 * * 1-5",
   }),
   timezone: option(z.optional(z.string()), {
     description:
-      "The zone that the schedule is read in. Where the clock is set back, a time that comes twice fires once, unless the hour begins with `*`. On `modal` it is not known whether a time fires that a clock change leaves out; on this machine it fires right after it.",
+      "The zone that the schedule is read in. When the clock is set back, a repeated time fires once, unless the hour begins with `*`. A time that a clock change skips fires right after it on this machine; what Modal does then is not documented.",
     unit: "IANA time zone",
     example: "Europe/Berlin",
     defaultInWords:
@@ -24,66 +24,66 @@ export const optionsOfCron = {
   }),
   catch_up: option(z._default(z.boolean(), true), {
     description:
-      "Whether a time that passed while the machine slept is made up for, once, when it wakes. On `modal` it means nothing: its schedules never sleep.",
+      "Whether a time that passed while the machine slept is caught up, once, when it wakes. It has no effect on `modal`, whose schedules never sleep.",
     example: false,
   }),
   catch_up_within: option(z._default(duration(), "24h"), {
     description:
-      "On `local` alone: how late a time may be fired, after the machine slept or while other runs were waited for. What is later is recorded as skipped.",
+      "On `local` only: how late a run may start, after the machine slept or while it waited for other runs. A later one is recorded as skipped.",
     unit: durationUnit,
     example: "2h",
   }),
   repo: option(z.optional(word()), {
     description:
-      "The git repository to work on: a path (`~` and paths relative to the fleet file are understood) or a URL. On `modal` agents clone it by https: a path must have a remote.",
+      "The git repository to work on: a path (`~`, and paths relative to the fleet file, are allowed) or a URL. On `modal` agents clone it by https, so a path must have a remote.",
     example: "~/src/app",
     defaultInWords: "the stack's `changelings:repo`, else the git repository around the fleet file",
   }),
   fetch: option(z._default(z.boolean(), true), {
     description:
-      "Whether the base branch of a repository that is declared by its path is fetched before a run, which then starts from the remote's branch when the local one is only behind. The local branch stays as it is. A fetch that fails is a warning in the run's record, and the run starts from what is there; for a repository that is declared by URL it fails the run. On `modal` it means nothing: agents always clone.",
+      "Whether a run first fetches the base branch of a repository that is declared by path, and starts from the remote's branch if the local one is only behind. The local branch is not changed. A failed fetch is a warning in the run's record, and the run starts from the local branch; for a repository that is declared by URL it fails the run. It has no effect on `modal`, where agents always clone.",
     example: false,
   }),
   template: option(z.optional(word()), {
     description:
-      "A `create_templates` entry of mngr's settings to start from: of your own, or on this machine of the repository's, of whose settings nothing but `create_templates` and `agent_types` counts. On `modal` your own alone count.",
+      "A `create_templates` entry of mngr's settings to start from: of your own settings, or on this machine of the repository's, of which only `create_templates` and `agent_types` count. On `modal` only your own count.",
     example: "my-template",
     defaultInWords: "none",
   }),
   initial_message: option(z.optional(word()), {
     description:
-      "The first message to the agent, instead of the one of its template or stock changeling. At most 100,000 bytes.",
+      "The first message to the agent, instead of that of its template or stock changeling. At most 100,000 bytes.",
     example: "Fix one FIXME and say which.",
     defaultInWords: "the stock changeling's prompt, else `/<agent_type>` where the type has that command",
   }),
   image: option(z._default(z.enum(["clone", "snapshot", "pinned", "custom"]), "clone"), {
     description:
-      "On `modal` alone: how the code gets to the agent. `clone`: cloned when it starts. `snapshot`: a machine that was snapshotted in `pulumi up`, brought to the branch's latest commit. `pinned`: an image of the repository's Dockerfile, with the commit that the branch had in `pulumi up`. `custom`: an image that `build_args`, `template` or mngr's settings choose, and a clone.",
+      "On `modal` only: how the code gets to the agent. `clone`: it is cloned when the agent starts. `snapshot`: a machine that `pulumi up` snapshotted, updated to the branch's latest commit. `pinned`: an image of the repository's Dockerfile, with the commit that the branch had in `pulumi up`. `custom`: an image that `build_args`, `template` or mngr's settings choose, and a clone.",
     example: "snapshot",
   }),
   history_depth: option(z._default(z.int().check(z.gte(1), z.lte(100_000)), 1), {
-    description: 'With `image = "pinned"` alone: how much history the pinned commit has, itself included.',
+    description: 'With `image = "pinned"` only: how much history comes with the pinned commit, which counts as one.',
     unit: "commits",
     example: 50,
   }),
   allow_unpushed: option(z._default(z.boolean(), false), {
     description:
-      'With `image = "pinned"` alone: whether to pin a commit that the remote has not, or one beside which the work tree holds changes.',
+      'With `image = "pinned"` only: whether to pin a commit that the remote does not have, or that has uncommitted changes beside it.',
     example: true,
   }),
   snapshot_max_age: option(z.optional(duration()), {
-    description: 'With `image = "snapshot"` alone: how old the snapshot may get before `pulumi up` makes a new one.',
+    description: 'With `image = "snapshot"` only: how old the snapshot may get before `pulumi up` makes a new one.',
     unit: durationUnit,
     example: "7d",
     defaultInWords: "it is never renewed",
   }),
   verify: option(z._default(z.enum(["call", "none"]), "call"), {
     description:
-      "On `modal` alone: how a deploy is verified beyond its being listed. `call`: a cheap call of its function says that the tools and secrets are there. `none`: not at all, which is faster.",
+      "On `modal` only: how a deployment is verified, beyond being listed. `call`: by a cheap call of its function, which checks that the tools and secrets are there. `none`: not at all, which is faster.",
     example: "none",
   }),
   timeout_seconds: option(z._default(seconds(60, 86_400), 3600), {
-    description: "A run that takes longer is ended and recorded as timed out. On `modal` 86,100 at most.",
+    description: "A run that takes longer is ended and recorded as timed out. At most 86,100 on `modal`.",
     unit: "seconds",
     example: 1800,
   }),
@@ -94,7 +94,7 @@ export const optionsOfCron = {
   }),
   overlap: option(z._default(z.enum(["skip", "queue"]), "skip"), {
     description:
-      "When it fires while its last run is alive: `skip` records that and does nothing, `queue` runs afterwards (on `local` alone).",
+      "What happens when it fires while its last run is under way: `skip` records that and starts nothing, `queue` runs it afterwards (on `local` only).",
     example: "queue",
   }),
   keep_runs: option(z._default(z.int().check(z.gte(0), z.lte(1000)), 5), {

@@ -57,7 +57,7 @@ export function scheduleDoubt(schedule: string): ScheduleFault | undefined {
   if (day === "*" || weekday === "*") return undefined;
   const [field, all] = day.startsWith("*") ? [day, "1-31"] : [weekday, "0-6"];
   if (!field.startsWith("*")) return undefined;
-  const message = `${JSON.stringify(schedule)} fires when the day of the month or the day of the week matches; crontab(5) wants both to match where one begins with *, and what Modal does is not known`;
+  const message = `${JSON.stringify(schedule)} fires when the day of the month or the day of the week matches; crontab(5) requires both to match where one begins with *, and what Modal does is not documented`;
   return { message, remedy: `write ${field.replace("*", all)} instead of ${field}: then either suffices everywhere` };
 }
 
@@ -67,7 +67,7 @@ const faultOf = cached((schedule: string): ScheduleFault | undefined => {
   const [minute = "", hour = "", ...days] = fieldsOf(schedule);
   if (!everFires(days.join(" "))) {
     return {
-      message: `${JSON.stringify(schedule)} never fires: no month of it has such a day`,
+      message: `${JSON.stringify(schedule)} never fires: none of its months has such a day`,
       remedy: `write a day of month (the third field) that exists; for the first of each month: "${minute} ${hour} 1 * *"`,
     };
   }
@@ -84,7 +84,7 @@ const tooFrequent = cached((schedule: string): ScheduleFault | undefined => {
     : `leave ${leastMinutesApart} minutes between them`;
   return {
     message: `${JSON.stringify(schedule)} fires ${often} apart, more often than every ${leastMinutesApart} minutes`,
-    remedy: `${wider}, or write allow_frequent = true if it is meant`,
+    remedy: `${wider}, or set allow_frequent = true if this is intended`,
   };
 });
 

@@ -51,11 +51,11 @@ export function dockerFailure([verb = "", noun]: readonly string[], { code, stde
     );
   }
   const words = `docker ${["volume", "container", "image"].includes(verb) ? `${verb} ${noun}` : verb}`;
-  if (code === timedOut) return new DockerError(`${words} took too long, and was ended; see: docker info`);
+  if (code === timedOut) return new DockerError(`${words} took too long and was stopped; see: docker info`);
   const said = stderr.split("\n").findLast((line) => line.trim() !== "") ?? `exit status ${code}`;
   if (/cannot connect to the docker daemon|error during connect|permission denied.*docker/i.test(stderr)) {
     return new DockerError(
-      `Docker does not answer: ${said.trim()}; start it, and see that you may use it: docker info`,
+      `Docker does not answer: ${said.trim()}; start it, and make sure that you may use it: docker info`,
     );
   }
   const Reason = isOfNothing.test(stderr) ? NoSuchThing : DockerError;

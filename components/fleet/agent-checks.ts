@@ -66,7 +66,7 @@ export function webAgentFindings(
     const message = `${shown(type)} is a stock changeling that a schedule fires`;
     found.push(error(place("agent_type"), message, 'write kind = "cron", or another agent_type'));
   } else if (declared === undefined && !knowledge.types.has(type) && knowledge.isComplete) {
-    const message = `neither source nor agent_type is written, and mngr knows no agent type ${shown(type)}`;
+    const message = `neither source nor agent_type is set, and mngr knows no agent type ${shown(type)}`;
     const remedy = `write source = "<path or URL>" or agent_type = "chat"; known here: ${knowledge.types.names().join(", ")}`;
     found.push(error(place("agent_type"), message, remedy));
   } else {

@@ -32,7 +32,7 @@ export function agentFinder(
 
   return {
     forCron(provider, repo) {
-      // Where the schedule fires there is no repository: the person's settings are all that counts.
+      // Where the schedule fires there is not a repository: the person's settings are all that counts.
       if (provider === "modal") {
         return once(["cron", "on modal"], () => {
           const settings = settingsOf(undefined);

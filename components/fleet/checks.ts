@@ -37,7 +37,9 @@ export function cronFindings(options: CronOptions, place: PlaceOf): Finding[] {
 
 export function branchFindings({ branch }: SharedOptions, place: PlaceOf): Finding[] {
   if (isBranchName(branch)) return [];
-  return [error(place("branch"), `${shown(branch)} is no branch name`, 'write a name such as branch = "main"')];
+  return [
+    error(place("branch"), `${shown(branch)} is not a valid branch name`, 'write a name such as branch = "main"'),
+  ];
 }
 
 /** For agents that talk: one that settles too late never ends but by its timeout. */
@@ -45,7 +47,7 @@ export function settleFindings(options: CronOptions, place: PlaceOf): Finding[] 
   const { settle_seconds: settle, timeout_seconds: timeout } = options;
   if (settle < timeout) return [];
   const message = `with ${settle} s to settle, no run ends before its timeout of ${timeout} s`;
-  const remedy = "write fewer settle_seconds, or more timeout_seconds";
+  const remedy = "lower settle_seconds, or raise timeout_seconds";
   return [{ ...error(place("settle_seconds"), message, remedy), reads: ["timeout_seconds"] }];
 }
 
@@ -100,7 +102,7 @@ export function runFindings(
   }
   if (isUrl) return found;
   if (known.isBare && !isOnModal) {
-    const message = `${repo} is a bare repository, and agents work beside a checkout`;
+    const message = `${repo} is a bare repository, and agents need a checkout`;
     found.push(
       error(
         path,
@@ -128,7 +130,7 @@ export function runFindings(
     );
   }
   if (existsSync(join(repo, ".gitmodules"))) {
-    const message = "its submodules are empty folders for the agents: git makes work trees and clones without them";
+    const message = "its submodules are empty folders for the agents: git creates work trees and clones without them";
     found.push(
       warning(path, source + message, "if they need them, say so in initial_message: git submodule update --init"),
     );

@@ -33,7 +33,7 @@ export function addChangeling(text: string, name: string, table: Table): string 
   const added = stringify({ changelings: { [name]: table } }).replace(/\n+$/, "\n");
   const after = text + gap + added.replaceAll("\n", eol);
   const expected = { ...before, changelings: { ...(isTable(all) ? all : {}), [name]: table } };
-  return unlessMore(after, expected, `${name} can't be added to this file; write it into it by hand`);
+  return unlessMore(after, expected, `${name} can't be added to this file automatically; add it by hand`);
 }
 
 /**
@@ -62,7 +62,7 @@ export function removeChangeling(text: string, name: string): string {
   const { [name]: _, ...rest } = all;
   const expected =
     Object.keys(rest).length > 0 || isTable(parse(after)["changelings"]) ? { ...others, changelings: rest } : others;
-  return unlessMore(after, expected, `${name} can't be cut out of this file; remove it by hand`);
+  return unlessMore(after, expected, `${name} can't be removed from this file automatically; remove it by hand`);
 }
 
 /** An edit that changed anything else would be worse than none. */

@@ -59,7 +59,7 @@ function literalSecret(value: string): UnfitArg | undefined {
 function unfitAnywhere({ secrets }: SharedOptions, key: string, value: string): UnfitArg | undefined {
   if (key === "secret" && !secrets.includes(value)) {
     return {
-      message: `${value} is none of the changeling's secrets, so the build can't have it`,
+      message: `${value} is not one of the changeling's secrets, so the build can't use it`,
       remedy: `add "${value}" to secrets`,
     };
   }
@@ -68,7 +68,7 @@ function unfitAnywhere({ secrets }: SharedOptions, key: string, value: string): 
   const taken = takenPaths.find((own) => path === own || path.startsWith(`${own}/`) || path === "");
   if (taken === undefined) return undefined;
   return {
-    message: `a volume can't be mounted at ${path === "" ? "/" : path}: other things stand there`,
+    message: `a volume can't be mounted at ${path === "" ? "/" : path}: that path is in use`,
     remedy: 'mount it elsewhere, for instance "volume=cache:/cache"',
   };
 }
@@ -76,11 +76,11 @@ function unfitAnywhere({ secrets }: SharedOptions, key: string, value: string): 
 export function unfitForWeb(key: string): UnfitArg | undefined {
   switch (key) {
     case "timeout":
-      return { message: "its machine lives for as long as Modal lets one", remedy: "remove it" };
+      return { message: "its machine lives as long as Modal allows", remedy: "remove it" };
     case "offline":
       return {
         message: "an agent that is offline can't be reached",
-        remedy: "remove it, or name the addresses that it may reach: cidr-allowlist=<range>",
+        remedy: "remove it, or list the addresses that it may reach: cidr-allowlist=<range>",
       };
     default:
       return undefined;
@@ -90,11 +90,11 @@ export function unfitForWeb(key: string): UnfitArg | undefined {
 function unfitForCron({ image }: CronOptions, key: string): UnfitArg | undefined {
   switch (key) {
     case "timeout":
-      return { message: "a machine's timeout is made from the run's", remedy: "write timeout_seconds instead" };
+      return { message: "a machine's timeout is derived from the run's", remedy: "write timeout_seconds instead" };
     case "offline":
       return {
         message: "an agent that is offline can neither clone the repository nor push its branch",
-        remedy: "remove it, or name the addresses that it may reach: cidr-allowlist=<range>",
+        remedy: "remove it, or list the addresses that it may reach: cidr-allowlist=<range>",
       };
     case "file":
     case "context-dir":

@@ -12,7 +12,7 @@ export function nameFinding(name: string): Finding | undefined {
     .replace(/^[^a-z]+|-+$/g, "")
     .slice(0, 40);
   const remedy = namePattern.test(meant) ? `write [changelings.${meant}]` : "give it another name";
-  return error(["changelings", name], `${shown(name)} is no name for a changeling: ${rule}`, remedy);
+  return error(["changelings", name], `${shown(name)} is not a valid name for a changeling: ${rule}`, remedy);
 }
 
 /** What is wrong with the renames among all changelings: each former name can become one changeling, and none that is still there. */
@@ -37,7 +37,7 @@ export function renameFindings(formerNames: ReadonlyMap<string, string>, names: 
         error(
           path,
           `two changelings would use the name ${former}: ${other} was renamed from it too`,
-          "remove one of the two lines",
+          "remove one of them lines",
         ),
       );
     } else {

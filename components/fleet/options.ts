@@ -35,37 +35,37 @@ const defaultsTable = z.omit(optionsTable, { renamed_from: true });
 export const fileOptions = {
   mngr_profile: option(z.optional(z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/))), {
     description:
-      "The mngr profile whose settings the agents have. They are put aside: `MNGR_HOST_DIR=~/.mngr-<profile> mngr list` shows them.",
+      "The mngr profile of the agents. They are then kept apart from your own: `MNGR_HOST_DIR=~/.mngr-<profile> mngr list` lists them.",
     example: "changelings",
-    defaultInWords: "your own profile: the agents stand in your `mngr list`",
+    defaultInWords: "your own profile: your `mngr list` lists the agents",
   }),
   max_runs_at_once: option(z.optional(z.int().check(z.gte(1), z.lte(1000))), {
     description:
-      "How many runs of the fleet may go on at once on this machine. The rest wait, in the order in which they came due. A run that is asked for by hand neither waits nor counts.",
+      "How many scheduled runs of the fleet may go on at once on this machine. The others wait, in the order in which they came due. A run that is started by hand neither waits nor counts.",
     unit: "runs",
     example: 4,
     defaultInWords: "as many as the machine has cores, at least 2",
   }),
   timezone: option(z.optional(z.string()), {
-    description: "The zone of every changeling that names none.",
+    description: "The zone of every changeling that sets none.",
     unit: "IANA time zone",
     example: "Europe/Berlin",
     defaultInWords: "the stack's `changelings:timezone`, else the zone of this machine (with `CI=true`: an error)",
   }),
   forwarding: option(z.prefault(forwardingTable, {}), {
-    description: "The server by which browsers reach the web changelings.",
+    description: "The server through which browsers reach the web changelings.",
     example: { port: 8080 },
     defaultInWords: "the defaults of its keys",
   }),
   defaults: option(z.optional(defaultsTable), {
     description:
-      "Options for all changelings. A changeling's own option replaces the one from here; one that its kind has not is passed over.",
+      "Options for all changelings. A changeling's own option overrides the one here; an option that its kind does not have is ignored.",
     example: { repo: "~/src/app" },
     defaultInWords: "none",
   }),
   changelings: option(z.optional(z.record(z.string().check(z.regex(namePattern)), optionsTable)), {
     description:
-      "One table for each changeling, named by it: a lower-case letter, then up to 39 letters, digits or `-`. A name alone is enough when it is an agent type.",
+      "One table for each changeling, with its name: a lower-case letter, then up to 39 lower-case letters, digits or `-`. The name alone is enough if it is an agent type.",
     example: { "fixme-fairy": { schedule: "0 6 * * 1-5" } },
     defaultInWords: "none",
   }),

@@ -48,13 +48,13 @@ function unreadable(file: string, code: string): Finding {
     return error(
       [],
       "there is no fleet file",
-      `make ${file} with a line such as [changelings.fixme-fairy], or name another: pulumi config set changelings:config <path>`,
+      `create ${file} with a line such as [changelings.fixme-fairy], or name another: pulumi config set changelings:config <path>`,
     );
   }
   if (code === "EISDIR")
     return error([], "is a folder, not a fleet file", `name a file in it, such as ${file}/config.toml`);
   if (code === "EACCES" || code === "EPERM") return error([], "can't be read: permission denied", `chmod u+r ${file}`);
-  return error([], `can't be read (${code})`, "see that the file can be opened");
+  return error([], `can't be read (${code})`, "make the file readable");
 }
 
 function codeOf(cause: unknown): string {
@@ -64,15 +64,15 @@ function codeOf(cause: unknown): string {
 function brokenToml({ message, line, column }: TomlError, text: string): Finding {
   // The message goes on with an excerpt of the file, which may hold a secret.
   const [what = ""] = message.replace(/^Invalid TOML document: /, "").split("\n");
-  const finding = { ...error([], `not valid TOML: ${what}`, "mend the line"), at: { line, column } };
+  const finding = { ...error([], `not valid TOML: ${what}`, "correct the line"), at: { line, column } };
   if (!/redefine/.test(what)) return finding;
   const earlier = earlierHeader(text, line);
   if (earlier === undefined)
-    return { ...finding, message: "this key or table is defined twice", remedy: "remove one of the two" };
+    return { ...finding, message: "this key or table is defined twice", remedy: "remove one of them" };
   return {
     ...finding,
     message: `the table is declared twice, first on line ${earlier}`,
-    remedy: "merge the two, or give one another name",
+    remedy: "merge them, or rename one",
   };
 }
 

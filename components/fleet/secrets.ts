@@ -66,14 +66,14 @@ export function variableFindings(
     }
     if (looksLikeSecret(value)) {
       const remedy = `export ${name} in your shell, add "${name}" to secrets and remove it here`;
-      found.push(warning(path, "the value looks like a secret, and it stands in the file", remedy));
+      found.push(warning(path, "the value looks like a secret, and the file is plain text", remedy));
     }
   }
   return found;
 }
 
 function reserved(path: KeyPath, name: string): Finding {
-  return error(path, `${name} is reserved: it steers the programs that run the agent`, "use another name");
+  return error(path, `${name} is reserved: it configures the programs that run the agent`, "use another name");
 }
 
 /** The variables that are handed to the agent when they are set. */

@@ -38,7 +38,7 @@ export function sizeFindings(options: Sized, place: PlaceOf): Finding[] {
     if (bytes <= most) return [];
     return error(
       place(option),
-      `is ${inWords(bytes)} long, and may be ${inWords(most)}`,
+      `is ${inWords(bytes)} long; the limit is ${inWords(most)}`,
       remedies[option] ?? "shorten it",
     );
   });

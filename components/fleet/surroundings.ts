@@ -149,7 +149,7 @@ async function namedRepos(
 function noRepo({ place }: CronDeclaration): Finding {
   return error(
     place("repo"),
-    "no repository is named to work on, and none is around the fleet file",
+    "no repository is set, and the fleet file is not in one",
     'write repo = "<path or URL>" here or below [defaults], or: pulumi config set changelings:repo <path or URL>',
   );
 }
@@ -170,7 +170,7 @@ function defaultZone(ofFile: string | undefined, context: LoadContext): { zone: 
     };
   }
   const remedy = `write timezone = "Europe/Berlin" (yours) at the top of the file, or: ${set} Europe/Berlin`;
-  if (context.ci) return { finding: error([], "no time zone is set, and a CI machine's own means nothing", remedy) };
+  if (context.ci) return { finding: error([], "no time zone is set, and that of a CI machine is arbitrary", remedy) };
   if (ianaZone(context.machineTimezone) !== undefined) return { zone: context.machineTimezone };
   return { finding: error([], "no time zone is set, and this machine has none", remedy) };
 }

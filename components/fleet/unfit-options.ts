@@ -71,7 +71,7 @@ const noBuild: Unfit = {
 };
 
 const noSource: Unfit = {
-  message: "branch is for a changeling with a source alone: the repo of another is made from scratch",
+  message: "branch is only for a changeling with a source: other repositories are created from scratch",
   remedy: 'remove the line, or write source = "<path or URL>"',
   severity: "error",
 };

@@ -101,12 +101,16 @@ function findingOf(issue: Issue, option: string, schema: z.core.$ZodType, place:
     case "invalid_value":
       return badChoice(place, option, value, issue.values.map(String), schema);
     case "too_small":
-      if (typeof value === "string") return error(place, "is empty", `${remedy}, or leave the line out`);
-      return error(place, `${String(value)} is too little`, `write ${inUnit(issue.minimum, schema)} or more`);
+      if (typeof value === "string") return error(place, "is empty", `${remedy}, or remove the line`);
+      return error(place, `${String(value)} is too small`, `write ${inUnit(issue.minimum, schema)} or more`);
     case "too_big":
-      return error(place, `${String(value)} is too much`, `write ${inUnit(issue.maximum, schema)} or less`);
+      return error(place, `${String(value)} is too large`, `write ${inUnit(issue.maximum, schema)} or less`);
     case "invalid_key":
-      return error(place, `${shown(String(place.at(-1)))} is no name of a variable`, "use letters, digits and _ alone");
+      return error(
+        place,
+        `${shown(String(place.at(-1)))} is not the name of a variable`,
+        "use letters, digits and _ alone",
+      );
     case "invalid_format":
       return badFormat(place, option, String(value), remedy);
     default:
@@ -124,10 +128,10 @@ function badChoice(
   const known = choices.map((choice) => `${option} = "${choice}"`).join(" or ");
   if (typeof value !== "string") return error(place, `found ${described(value, option)}`, `write ${known}`);
   if (docOf(schema).planned?.includes(value) === true) {
-    return error(place, `the ${option} "${value}" is not in this version`, `write ${known}, or leave the line out`);
+    return error(place, `the ${option} "${value}" is not in this version`, `write ${known}, or remove the line`);
   }
   if (schema === cronProvider && value === "docker") {
-    const message = 'the provider "docker" is for kind = "web" alone: no schedule fires there';
+    const message = 'the provider "docker" is only for kind = "web": no schedule fires there';
     return error(place, message, `write ${known}, or kind = "web"`);
   }
   const meant = didYouMean(value, choices);
@@ -137,13 +141,13 @@ function badChoice(
 
 function badFormat(place: KeyPath, option: string, value: string, remedy: string): Finding {
   if (option === "secrets") {
-    const message = `${shown(value)} is no name of a variable: capital letters, digits and _`;
+    const message = `${shown(value)} is not the name of a variable: capital letters, digits and _`;
     return error(place, message, "write the name of the variable that holds the secret, not the secret");
   }
-  if (option === "renamed_from") return error(place, `${shown(value)} is no changeling's name`, remedy);
+  if (option === "renamed_from") return error(place, `${shown(value)} is not a changeling's name`, remedy);
   if (option === "snapshot_max_age" || option === "catch_up_within" || option.endsWith("_ttl"))
-    return error(place, `${shown(value)} is no duration`, remedy);
-  return error(place, `${shown(value)} is no ${option.replace("_", " ")}: letters, digits, - and _`, remedy);
+    return error(place, `${shown(value)} is not a duration`, remedy);
+  return error(place, `${shown(value)} is not a valid ${option.replace("_", " ")}: letters, digits, - and _`, remedy);
 }
 
 /** How an option is written in TOML. */

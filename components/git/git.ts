@@ -93,7 +93,7 @@ export async function countUncommitted(
   env: Readonly<Record<string, string>>,
 ): Promise<number> {
   if (worktree === undefined || !existsSync(worktree) || readdirSync(worktree).length === 0) return 0;
-  if (!existsSync(join(worktree, ".git"))) throw new GitError(`${worktree} is no work tree any more: its .git is gone`);
+  if (!existsSync(join(worktree, ".git"))) throw new GitError(`${worktree} is no longer a work tree: its .git is gone`);
   const listed = await gitIn(worktree, env).run(["status", "--porcelain", "--untracked-files=normal"]);
   return listed.split("\n").filter((line) => line !== "").length;
 }

@@ -155,22 +155,22 @@ async function isBare(path: string): Promise<boolean> {
 function unusable(path: string, { stderr, isLate, code }: GitAnswer): Repository {
   if (/dubious ownership/.test(stderr)) {
     const remedy = `git config --global --add safe.directory ${quoted(path)}`;
-    return certain(`${path} belongs to somebody else, and git refuses to read it`, remedy);
+    return certain(`${path} belongs to another user, and git refuses to read it`, remedy);
   }
   if (/not a git repository/.test(stderr))
-    return certain(`${path} is no git repository`, `git -C ${quoted(path)} init, or correct the path`);
+    return certain(`${path} is not a git repository`, `git -C ${quoted(path)} init, or correct the path`);
   if (isLate)
     return certain(
       `git took longer than ${localSeconds} s to read ${path}`,
       `see what git -C ${quoted(path)} status says`,
     );
-  if (code === undefined) return certain("git can't be run", "install git, and see that it is on PATH");
+  if (code === undefined) return certain("git can't be run", "install git, and make sure that it is on PATH");
   return certain(`git can't read ${path}: ${firstLine(stderr)}`, `see what git -C ${quoted(path)} status says`);
 }
 
 async function remoteRepository(url: string, environment: Environment, remoteSeconds: number): Promise<Repository> {
   const { code, stdout, stderr, isLate } = await git(["ls-remote", "--heads", "--", url], environment, remoteSeconds);
-  const remedy = `see what this says: git ls-remote ${quoted(shownRepo(url))}`;
+  const remedy = `check: git ls-remote ${quoted(shownRepo(url))}`;
   if (code === 0) {
     const branches = new Set(stdout.split("\n").flatMap((line) => /\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []));
     const inTheWay = branches.has("changelings") ? ["refs/heads/changelings"] : [];
@@ -179,9 +179,9 @@ async function remoteRepository(url: string, environment: Environment, remoteSec
   }
   if (isLate) return uncertain(`${shownRepo(url)} didn't answer within ${remoteSeconds} s`, remedy);
   if (/not found|does not exist|not appear to be a git repository|not a git repository/i.test(stderr)) {
-    return certain(`there is no repository at ${shownRepo(url)}`, "correct the URL, or make the repository");
+    return certain(`there is not a repository at ${shownRepo(url)}`, "correct the URL, or create the repository");
   }
-  if (code === undefined) return certain("git can't be run", "install git, and see that it is on PATH");
+  if (code === undefined) return certain("git can't be run", "install git, and make sure that it is on PATH");
   return uncertain(`${shownRepo(url)} can't be checked: ${reason(stderr)}`, remedy);
 }
 

@@ -80,7 +80,7 @@ export function chosenRemote(repo: string, listed: string, followed: string): Re
   }
   const lacks = urls.size === 0 ? "no remote" : `several remotes (${[...urls.keys()].join(", ")}), and no origin`;
   return {
-    message: `${repo} has ${lacks}: an agent elsewhere has nowhere to clone it from`,
+    message: `${repo} has ${lacks}: an agent on another machine can't clone it`,
     remedy: `git -C ${quoted(repo)} remote add origin <URL>, ${orWriteIt}`,
   };
 }
@@ -91,7 +91,7 @@ function converted(name: string | undefined, from: string, remedy: string): Remo
   const url = httpsRemote(from);
   if (url !== undefined) return { url, name };
   const what = name === undefined ? "the repository" : `its remote ${name}`;
-  return { message: `${what} is ${shownRepo(from)}, which an agent elsewhere can't reach by https`, remedy };
+  return { message: `${what} is ${shownRepo(from)}, which an agent on another machine can't reach by https`, remedy };
 }
 
 /** @param hostname of a server of another protocol, whose port says nothing of https's */

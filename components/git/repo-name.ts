@@ -23,18 +23,18 @@ const transports = new Set(["https:", "http:", "ssh:", "git:", "file:", "git+ssh
 
 /** What is wrong with a repository's URL, before anybody is asked; undefined: nothing. Shows no credential. */
 export function urlFault(repo: string): { message: string; remedy: string } | undefined {
-  if (repo.startsWith("-")) return { message: `${shown(repo)} is no repository`, remedy: "write a path or a URL" };
+  if (repo.startsWith("-")) return { message: `${shown(repo)} is not a repository`, remedy: "write a path or a URL" };
   if (!repo.includes("://")) {
     if (!/^[a-z]+::/.test(repo)) return undefined;
     return { message: "git's remote helpers are not allowed here", remedy: "write an https:// or ssh:// URL" };
   }
   const url = URL.parse(repo);
   if (url === null || !transports.has(url.protocol)) {
-    return { message: "is no URL that git can clone from", remedy: "write an https:// or ssh:// URL, or a path" };
+    return { message: "is not a URL that git can clone from", remedy: "write an https:// or ssh:// URL, or a path" };
   }
   if (url.password !== "" || looksLikeSecret(repo)) {
     return {
-      message: "the URL holds a credential, which would reach the stack's state and process lists",
+      message: "the URL contains a credential, which would be visible in the stack's state and in process lists",
       remedy: `write ${withoutCredential(url)} and give git the credential: git credential approve, or gh auth login`,
     };
   }

@@ -56,7 +56,7 @@ export async function remoteOf(
   }
   const lacks = urls.size === 0 ? "no remote" : `several remotes (${[...urls.keys()].join(", ")}), and no origin`;
   return {
-    message: `${repo} has ${lacks}: an agent elsewhere has nowhere to clone it from`,
+    message: `${repo} has ${lacks}: an agent on another machine can't clone it`,
     remedy: `git -C ${quoted(repo)} remote add origin <URL>, ${orWriteIt}`,
   };
 }
@@ -65,14 +65,15 @@ function converted(name: string | undefined, from: string, remedy: string): Remo
   const url = httpsRemote(from);
   if (url !== undefined) return { url, name };
   const what = name === undefined ? "the repository" : `its remote ${name}`;
-  return { message: `${what} is ${shownRepo(from)}, which an agent elsewhere can't reach by https`, remedy };
+  return { message: `${what} is ${shownRepo(from)}, which an agent on another machine can't reach by https`, remedy };
 }
 
 /** Why git could not look at a local repository, in its own words. */
 export function unreadable(repo: string, { stderr, code, isLate }: GitAnswer): Problem {
   const remedy = `see what git -C ${quoted(repo)} status says`;
   if (isLate) return { message: `git took longer than ${localSeconds} s to read ${repo}`, remedy };
-  if (code === undefined) return { message: "git can't be run", remedy: "install git, and see that it is on PATH" };
+  if (code === undefined)
+    return { message: "git can't be run", remedy: "install git, and make sure that it is on PATH" };
   const [line = ""] = stderr.trim().split("\n");
   return { message: `git can't read ${repo}: ${line.replace(/^fatal: /, "")}`, remedy };
 }

@@ -31,7 +31,7 @@ export function withoutSecrets(text: string): string {
 
 /** What an error says of a build argument that looks like one, whatever is built. */
 export const secretInBuildArg =
-  "the value looks like a secret, and build arguments stay in the image and in the stack's state";
+  "the value looks like a secret, and build arguments are kept in the image and in the stack's state";
 
 /** A value as an error may show it: quoted and short, and not at all when it looks like a secret. */
 export function shown(value: string): string {

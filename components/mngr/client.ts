@@ -162,7 +162,8 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
       const finished = await run(listArguments(providers));
       if (finished.code !== 0 && finished.code !== exitProviderUnreachable) throw failure("mngr list", finished);
       const parsed = listSchema.safeParse(parseJson(finished.stdout));
-      if (!parsed.success) throw new MngrError(`mngr list printed something else: ${parsed.error.issues[0]?.message}`);
+      if (!parsed.success)
+        throw new MngrError(`mngr list printed unexpected output: ${parsed.error.issues[0]?.message}`);
       const { agents, errors } = parsed.data;
       // mngr remembers those whose host was destroyed for a week.
       const there = agents.filter(({ host }) => host?.state !== "DESTROYED");

@@ -12,7 +12,7 @@ export function envFileText(variables: Readonly<Record<string, string>>): string
     .map(([name, value]) => {
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
         throw new Error(`"${name}" is not a name for an environment variable`);
-      if (value.includes("\0")) throw new Error(`the value of ${name} holds a NUL, which no environment can`);
+      if (value.includes("\0")) throw new Error(`the value of ${name} contains a NUL, which an environment can't`);
       return `${name}="${escapeForDotenv(escapeForShell(value))}"\n`;
     })
     .join("");

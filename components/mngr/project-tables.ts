@@ -11,7 +11,7 @@ const kept = ["agent_types", "create_templates"];
  *
  * @param repo absolute path
  * @returns texts by the names of their files
- * @throws for a file that is no TOML
+ * @throws for a file that is not valid TOML
  */
 export function projectTables(
   repo: string,
@@ -30,6 +30,6 @@ function tablesOf(text: string, path: string): TomlTable {
     return Object.fromEntries(Object.entries(parse(text)).filter(([key]) => kept.includes(key)));
   } catch (error) {
     const [why = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
-    throw new Error(`${path} is no TOML (${why}); correct it there`);
+    throw new Error(`${path} is not valid TOML (${why}); correct it there`);
   }
 }

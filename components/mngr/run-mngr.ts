@@ -38,7 +38,7 @@ async function takeSlot(signal?: AbortSignal): Promise<void> {
     };
     const leave = () => {
       waiting.splice(waiting.indexOf(enter), 1);
-      reject(new MngrError("it was called off before mngr was started"));
+      reject(new MngrError("it was cancelled before mngr was started"));
     };
     waiting.push(enter);
     signal?.addEventListener("abort", leave, { once: true });
@@ -84,7 +84,7 @@ function ran(
   { signal, cwd = process.cwd(), file, timeoutMs: timeout = patienceMs }: RunOptions,
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) throw new MngrError(`mngr ${args[0]} was called off`);
+    if (signal?.aborted) throw new MngrError(`mngr ${args[0]} was cancelled`);
     // A process group of its own can be ended whole; without a signal it is its caller's that ends.
     const detached = signal !== undefined;
     const stdio: IOType[] = ["ignore", "pipe", "pipe"];

@@ -137,7 +137,7 @@ function failure(
     if (line !== undefined) return new ModalError(kind, `${what} failed: ${line}`, remedy);
   }
   const said = lines.length > 1 ? `\n${lines.join("\n")}` : ` ${lines[0] ?? `exit status ${code}`}`;
-  if (code === timedOut) return new ModalError("unreachable", `${what} was not done after ${seconds} s:${said}`);
+  if (code === timedOut) return new ModalError("unreachable", `${what} did not finish within ${seconds} s:${said}`);
   return new ModalError(/not found|No App with name/i.test(said) ? "not_found" : "other", `${what} failed:${said}`);
 }
 

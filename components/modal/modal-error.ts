@@ -1,7 +1,7 @@
 /** What went wrong, for callers that act on it: everything else is in the message. */
 export type ModalErrorKind = "no_token" | "wrong_token" | "unreachable" | "not_found" | "other";
 
-export const unreachableRemedy = "look at the network and at https://status.modal.com, then run it again";
+export const unreachableRemedy = "check the network and https://status.modal.com, then run it again";
 export const wrongTokenRemedy =
   "make a new one with: modal token new (or at https://modal.com/settings/tokens); MODAL_TOKEN_ID and " +
   "MODAL_TOKEN_SECRET in the environment win over every other place";

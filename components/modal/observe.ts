@@ -32,8 +32,8 @@ const mostAtOnce = 8;
 export async function modalSite(options: SiteOptions): Promise<ModalSite> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    const message = `Modal did not say within ${patienceSeconds} s what stands there`;
-    const remedy = "look at the network and at https://status.modal.com, then run it again";
+    const message = `Modal did not answer within ${patienceSeconds} s`;
+    const remedy = "check the network and https://status.modal.com, then run it again";
     timer = setTimeout(() => reject(new ModalError("unreachable", message, remedy)), patienceSeconds * 1000);
   });
   try {
@@ -115,7 +115,7 @@ async function environmentOf(
   const names = all.map(({ environment }) => environment).sort();
   throw new ModalError(
     "other",
-    `the stack's home volume ${home} stands in several environments: ${names.join(", ")}`,
+    `the stack's home volume ${home} exists in several environments: ${names.join(", ")}`,
     `remove those that are not its home, with: modal volume delete ${home} --env ENVIRONMENT`,
   );
 }

@@ -21,13 +21,16 @@ export function checkSecretValues(of: string, values: Readonly<Record<string, st
   };
   for (const [name, value] of Object.entries(values)) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      refuse(`${JSON.stringify(name)} is no name for an environment variable`, "give it another name");
+      refuse(`${JSON.stringify(name)} is not a valid name for an environment variable`, "give it another name");
     }
     if (value.includes("\0") || !value.isWellFormed()) {
-      refuse(`the value of ${name} holds what no environment variable can`, "encode it, for instance as base64");
+      refuse(
+        `the value of ${name} contains characters that an environment variable can't`,
+        "encode it, for instance as base64",
+      );
     }
   }
-  const remedy = "keep a large file elsewhere, and make the secret what opens it";
+  const remedy = "store a large file elsewhere, and pass a secret that gives access to it";
   const long = Object.entries(values).filter(([, value]) => value.length > mostValueCharacters);
   if (long.length > 0) {
     const lengths = long.map(([name, value]) => `${name} has ${value.length} characters`);

@@ -75,7 +75,7 @@ async function whatIsLive(
   } catch (error) {
     if (!(error instanceof ModalError)) throw error;
     if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(error.message);
-    await pulumi.log.warn(`What stands on Modal is not known, so drift does not show: ${error.message}`);
+    await pulumi.log.warn(`What is on Modal could not be read, so drift is not shown: ${error.message}`);
     return undefined;
   }
 }

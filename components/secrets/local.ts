@@ -27,7 +27,7 @@ export function checkedSize(name: string, values: string): string {
   if (bytes <= mostBytes) return values;
   throw new pulumi.RunError(
     `the secrets of ${name} are ${bytes} bytes long together, as JSON, and may be ${mostBytes}; ` +
-      "give it a secret by which it fetches what is that long",
+      "pass a secret with which it can fetch the long value",
   );
 }
 

@@ -27,7 +27,7 @@ site=$(printf %s "$repo" | sed -n 's|^\(https\{0,1\}://[^/]*\).*|\1|p')
 answer='!f() { [ "$1" != get ] || printf "username=x-access-token\npassword=%s\n" "${GH_TOKEN:-}"; }; f'
 mkdir -p /code
 rm -rf /code/project.unfinished
-[ ! -e /code/project ] || rmdir /code/project 2>/dev/null || fail "/code/project is in the image, and is no git repository"
+[ ! -e /code/project ] || rmdir /code/project 2>/dev/null || fail "/code/project is in the image, and is not a git repository"
 log=$(mktemp)
 git -c credential.helper= -c "credential.$site.helper=$answer" \
   clone --quiet --branch "$branch" -- "$repo" /code/project.unfinished 2>"$log" ||

@@ -85,7 +85,7 @@ function unanswered(url: string, { code, stderr, isLate }: GitAnswer): Problem {
   const why = isLate ? `no answer within ${remoteSeconds} s` : reason(stderr);
   return {
     message: `${shownRepo(url)} can't be asked for its commits: ${why}`,
-    remedy: `see what this says: git ls-remote ${quoted(shownRepo(url))}`,
+    remedy: `check: git ls-remote ${quoted(shownRepo(url))}`,
   };
 }
 
@@ -177,8 +177,8 @@ export function pinProblems(
   const allow = "or write allow_unpushed = true";
   const found: (Problem & { severity: "error" | "warning" })[] = [];
   if (tip.isDirty) {
-    const message = `${repo} has changes that are in no commit, and the pinned tarball is made of commits`;
-    const remedy = `commit them, or put them aside: git -C ${quoted(repo)} stash --include-untracked`;
+    const message = `${repo} has uncommitted changes, and the pinned tarball contains only commits`;
+    const remedy = `commit them, or stash them: git -C ${quoted(repo)} stash --include-untracked`;
     found.push({
       message,
       remedy: allowUnpushed ? remedy : `${remedy}; ${allow}`,
@@ -189,7 +189,7 @@ export function pinProblems(
   const push = `git -C ${quoted(repo)} push ${quoted(tip.remote ?? "origin")} ${quoted(branch)}`;
   if (tip.unpushed === undefined) {
     const message = `whether the remote of ${repo} has the tip of ${branch} is not known`;
-    return [...found, { message, remedy: `see what this says: ${push}`, severity: "warning" }];
+    return [...found, { message, remedy: `check: ${push}`, severity: "warning" }];
   }
   const many = tip.unpushed === 1 ? "a commit" : `${tip.unpushed} commits`;
   const message = `${branch} of ${repo} has ${many} that ${tip.remote ?? "the remote"} has not`;

@@ -25,7 +25,7 @@ export function parseAddPath(text: string): AddPath | AddPathFault {
   const [from, dest] = [text.slice(0, colon), text.slice(colon + 1)];
   if (colon < 1 || dest === "") return { message: `${shown(text)} is not SRC:DEST`, remedy: form };
   if (isAbsolute(dest) || dest.startsWith("~")) {
-    return { message: `DEST is a path below the repo, and ${shown(dest)} is none`, remedy: form };
+    return { message: `DEST must be a path below the repo, and ${shown(dest)} is not`, remedy: form };
   }
   const isFolder = dest.endsWith("/") || dest === ".";
   const to = posix.normalize(isFolder ? `${dest}/${basename(from)}` : dest).replace(/\/+$/, "");

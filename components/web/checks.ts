@@ -40,7 +40,7 @@ function addPathFindings({ add_paths: written, settings }: WebOptions, place: Pl
     if ("message" in parsed) {
       found.push(error(path, parsed.message, parsed.remedy));
     } else if (taken.has(parsed.to)) {
-      found.push(error(path, `${parsed.to} is the DEST of another one too`, "remove one of the two"));
+      found.push(error(path, `${parsed.to} is the DEST of another one too`, "remove one of them"));
     } else if (settings !== undefined && parsed.to === ".changelings/settings.toml") {
       found.push(error(path, "settings write that file", "remove it, or remove settings"));
     } else {
@@ -60,11 +60,11 @@ function dataFormFindings({ data, provider }: WebOptions, place: PlaceOf): Findi
   if (provider !== "local") {
     if (volumeName[provider].test(data)) return [];
     const length = provider === "docker" ? "2 to 64" : "up to 64";
-    const message = `${shown(data)} is no name of a volume: ${length} letters, digits, -, _ and .`;
+    const message = `${shown(data)} is not the name of a volume: ${length} letters, digits, -, _ and .`;
     return [error(place("data"), message, 'write a name such as data = "elena"')];
   }
   if (/^(\/|~(\/|$))/.test(data)) return [];
-  return [error(place("data"), `${shown(data)} is no absolute path`, 'write one such as data = "~/elena"')];
+  return [error(place("data"), `${shown(data)} is not an absolute path`, 'write one such as data = "~/elena"')];
 }
 
 function remoteFindings({ remote, provider }: WebOptions, place: PlaceOf): Finding[] {
@@ -75,11 +75,11 @@ function remoteFindings({ remote, provider }: WebOptions, place: PlaceOf): Findi
   if (provider !== "local") {
     if (httpsRemote(remote) !== undefined && !(provider === "docker" && isLoopback(remote))) return [];
     const who = provider === "docker" ? "an agent in a container" : "an agent on Modal";
-    const message = `${who} can't push to ${shownRepo(remote)}: it has no key for ssh, and nothing of this machine's`;
+    const message = `${who} can't push to ${shownRepo(remote)}: it has no ssh key, and none of this machine's`;
     return [error(path, message, 'write its https URL: remote = "https://…"')];
   }
   if (!/^(git|http):\/\//.test(remote) || isLoopback(remote)) return [];
-  const message = `the way to ${shownRepo(remote)} is not encrypted: others could see and change what is pushed`;
+  const message = `the connection to ${shownRepo(remote)} is not encrypted: others could read and change what is pushed`;
   return [error(path, message, 'write its https URL: remote = "https://…"')];
 }
 
@@ -103,7 +103,7 @@ export function dataFindings(
     const shares = (of: string) => of === data || (isFolder && (holds(data, of) || holds(of, data)));
     const other = before.find((each) => each.provider === provider && each.data !== undefined && shares(each.data));
     if (isFolder && holds(data, join(home, ".changelings"))) {
-      found.push(error(path, `${data} holds more than its data`, anotherPlace(provider)));
+      found.push(error(path, `${data} contains more than its data`, anotherPlace(provider)));
     } else if (other !== undefined) {
       found.push(error(path, `${data} is where ${other.name} keeps its data`, anotherPlace(provider)));
     }

@@ -67,7 +67,7 @@ async function missingPaths({ options, place }: WebDeclaration, folders: Folders
     const from = absolutePath(path.from, folders);
     const known = await stat(from).catch(() => undefined);
     if (known === undefined)
-      found.push(error(place("add_paths", index), `there is nothing at ${from}`, "correct the path, or remove it"));
+      found.push(error(place("add_paths", index), `${from} does not exist`, "correct the path, or remove it"));
     else if (!known.isFile() && !known.isDirectory())
       found.push(error(place("add_paths", index), `${from} is neither a file nor a folder`, "name one"));
   }

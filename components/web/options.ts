@@ -7,47 +7,45 @@ import { webSettings } from "./settings.ts";
 export const optionsOfWeb = {
   source: option(z.optional(word()), {
     description:
-      "The git repository that its own is cloned from: a URL or a path (`~` and paths relative to the fleet file are understood).",
+      "The git repository that its own is cloned from: a URL or a path (`~`, and paths relative to the fleet file, are allowed).",
     example: "https://github.com/me/agent",
-    defaultInWords: "none: its repo is made from scratch for its `agent_type`",
+    defaultInWords: "none: its repository is created from scratch for its `agent_type`",
   }),
   add_paths: option(z._default(z.array(word()), []), {
     description:
-      "Files and folders that are copied into its repo, each as `SRC:DEST`. SRC is a path on this machine; DEST is one below the repo, and names the folder to put it in when it ends with `/`.",
+      "Files and folders that are copied into its repository, each as `SRC:DEST`. SRC is a path on this machine; DEST is a path in the repository, and names the folder to copy into if it ends with `/`.",
     example: ["~/notes/style.md:docs/style.md"],
   }),
   data: option(z.optional(word()), {
-    description:
-      "Where its data lives: an absolute path (`~` is understood), on `docker` and `modal` the name of a volume.",
+    description: "Where its data is: an absolute path (`~` is allowed), on `docker` and `modal` the name of a volume.",
     example: "~/elena",
     defaultInWords: "a place of its own",
   }),
   destroy_data: option(z._default(z.boolean(), false), {
     description:
-      "Whether its data and repo are deleted when it is removed. Else they stay, and are its again when it is declared again.",
+      "Whether its data and repository are deleted when it is removed. Otherwise they are kept, and used again when it is declared again.",
     example: true,
   }),
   remote: option(z.optional(word()), {
     description:
       "A git remote that the agent's own commits are pushed to, on the branch `changelings/<name>`: an https or ssh URL, on `local` also a path.",
     example: "git@github.com:me/elena.git",
-    defaultInWords: "none: its commits stay in its repo",
+    defaultInWords: "none: its commits stay in its repositorysitory",
   }),
   memory_in_git: option(z._default(z.boolean(), false), {
     description:
-      "Whether its memory stands in its repo (`memory/`) instead of with its data. Then it goes wherever the repo is pushed to.",
+      "Whether its memory is in its repository (`memory/`) instead of its data. Then it is pushed with the repository.",
     example: true,
   }),
   start_timeout_seconds: option(z._default(seconds(5, 900), 60), {
-    description:
-      "How long it may take to come up with a server registered. An update that takes longer is rolled back.",
+    description: "How long it may take to start and register a server. An update that takes longer is rolled back.",
     unit: "seconds",
     example: 120,
   }),
   settings: option(z.optional(webSettings), {
     description:
-      "What `.changelings/settings.toml` in its repo says, in tables of their own. Declared, it is written whole, with the default of every key that is left out.",
+      "The content of `.changelings/settings.toml` in its repository, in tables of their own. If declared, the whole file is written, with the default of every key that is left out.",
     example: { chat: { model: "claude-sonnet-4-5" } },
-    defaultInWords: "the file is left to the repo",
+    defaultInWords: "the repository's own file is used",
   }),
 } as const;

@@ -15,34 +15,34 @@ function span(preset: number, description: string) {
 const defaultInWords = "the defaults of its keys";
 
 const ofContext = {
-  max_transcript_line_count: count(10, { description: "Inner monologue in the context, at most.", unit: "lines" }),
-  max_messages_line_count: count(20, { description: "Recent messages in the context, at most.", unit: "lines" }),
+  max_transcript_line_count: count(10, { description: "Most lines of inner monologue in the context.", unit: "lines" }),
+  max_messages_line_count: count(20, { description: "Most lines of recent messages in the context.", unit: "lines" }),
   max_messages_per_conversation: count(3, {
-    description: "Messages of each conversation in the context, at most.",
+    description: "Most messages of each conversation in the context.",
     unit: "messages",
   }),
   max_trigger_line_count: count(5, {
-    description: "Trigger events of each source in the context, at most.",
+    description: "Most trigger events of each source in the context.",
     unit: "lines",
   }),
   max_content_length: count(200, {
-    description: "How much of one content the context tool shows, at most.",
+    description: "Most characters of one content that the context tool shows.",
     unit: "characters",
   }),
 };
 
 const ofExtraContext = {
   max_content_length: count(300, {
-    description: "How much of one content the extra context tool shows, at most.",
+    description: "Most characters of one content that the extra context tool shows.",
     unit: "characters",
   }),
-  transcript_line_count: count(50, { description: "Inner monologue in the extended history.", unit: "lines" }),
+  transcript_line_count: count(50, { description: "Lines of inner monologue in the extended history.", unit: "lines" }),
   mng_list_hard_timeout_seconds: count(120, {
-    description: "After how long the list of agents is given up.",
+    description: "Timeout for listing the agents.",
     unit: "seconds",
   }),
   mng_list_warn_threshold_seconds: count(15, {
-    description: "After how long the list of agents is warned about.",
+    description: "When listing the agents is slow enough for a warning.",
     unit: "seconds",
   }),
 };
@@ -60,12 +60,12 @@ export const webSettings = z.strictObject({
           example: "claude-sonnet-4-5",
         }),
         context: option(z.prefault(z.strictObject(ofContext), {}), {
-          description: "What the agent is told of what went on.",
+          description: "What the agent gets as context.",
           example: { max_messages_line_count: 40 },
           defaultInWords,
         }),
         extra_context: option(z.prefault(z.strictObject(ofExtraContext), {}), {
-          description: "What it is told when it asks for more.",
+          description: "What it gets when it asks for more context.",
           example: { transcript_line_count: 100 },
           defaultInWords,
         }),
@@ -78,13 +78,13 @@ export const webSettings = z.strictObject({
     z.prefault(
       z.strictObject({
         conversation_poll_interval_seconds: count(5, {
-          description: "How often conversations are looked at.",
+          description: "How often conversations are polled.",
           unit: "seconds",
         }),
-        event_poll_interval_seconds: count(3, { description: "How often events are looked at.", unit: "seconds" }),
+        event_poll_interval_seconds: count(3, { description: "How often events are polled.", unit: "seconds" }),
         watched_event_sources: option(
           z._default(z.array(z.string().check(z.minLength(1))), ["messages", "scheduled", "mng_agents", "stop"]),
-          { description: "The sources of events that are looked at.", example: ["messages", "stop"] },
+          { description: "The sources of events that are polled.", example: ["messages", "stop"] },
         ),
       }),
       {},
@@ -94,18 +94,18 @@ export const webSettings = z.strictObject({
   provisioning: option(
     z.prefault(
       z.strictObject({
-        fs_hard_timeout_seconds: span(16, "After how long an operation on files is given up."),
-        fs_warn_threshold_seconds: span(4, "After how long an operation on files is warned about."),
-        command_check_hard_timeout_seconds: span(30, "After how long the look for a command is given up."),
-        command_check_warn_threshold_seconds: span(5, "After how long the look for a command is warned about."),
-        install_hard_timeout_seconds: span(300, "After how long an installation of packages is given up."),
-        install_warn_threshold_seconds: span(60, "After how long an installation of packages is warned about."),
+        fs_hard_timeout_seconds: span(16, "Timeout for an operation on files."),
+        fs_warn_threshold_seconds: span(4, "When an operation on files is slow enough for a warning."),
+        command_check_hard_timeout_seconds: span(30, "Timeout for checking whether a command exists."),
+        command_check_warn_threshold_seconds: span(5, "When checking for a command is slow enough for a warning."),
+        install_hard_timeout_seconds: span(300, "Timeout for installing packages."),
+        install_warn_threshold_seconds: span(60, "When installing packages is slow enough for a warning."),
       }),
       {},
     ),
     {
       defaultInWords,
-      description: "How long its setting up may take.",
+      description: "How long its provisioning may take.",
       example: { install_hard_timeout_seconds: 600 },
     },
   ),

@@ -31,7 +31,7 @@ function describe(option: z.core.$ZodType, schema: JsonSchema, key: string | num
   const unit = doc.unit === undefined ? "" : ` Unit: ${doc.unit}.`;
   const fallback = doc.defaultInWords === undefined ? "" : ` Default: ${doc.defaultInWords}.`;
   const kind = kindOfSchema(option);
-  const whose = kind === undefined ? "" : `For ${assignment("kind", kind)} alone. `;
+  const whose = kind === undefined ? "" : `For ${assignment("kind", kind)} only. `;
   schema.description = `${whose}${doc.description}${unit}${fallback}\n\nFor instance: ${assignment(key, doc.example)}`;
 }
 

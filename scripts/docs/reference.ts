@@ -16,13 +16,13 @@ export function fleetReference(schema: JsonSchema): string {
 
 # The fleet file
 
-TOML, by default \`~/.changelings/config.toml\`; \`pulumi config set changelings:config <path>\` names another. Two examples: [example.toml](example.toml) to start from, [everything.toml](everything.toml) with every option. A first line \`#:schema <path to this folder>/schema.json\` gives editors that know [taplo](https://taplo.tamasfe.dev) completion and checks. \`npm run changeling -- validate\` names every fault with its line and its remedy.
+TOML, by default \`~/.changelings/config.toml\`; \`pulumi config set changelings:config <path>\` names another. Two examples: [example.toml](example.toml) to start from, [everything.toml](everything.toml) with every option. A first line \`#:schema <path to this folder>/schema.json\` gives completion and checks in editors that use [taplo](https://taplo.tamasfe.dev). \`npm run changeling -- validate\` reports every error with its line and remedy.
 
 \`\`\`toml
 [changelings.fixme-fairy]
 \`\`\`
 
-is a whole fleet: one changeling, named like an agent type, with the defaults below. So is a web changeling:
+is a whole fleet: one changeling, named like an agent type, with the defaults below. So is this web changeling:
 
 \`\`\`toml
 [changelings.chat]
@@ -39,19 +39,19 @@ ${optionTable(forwardingOptions, propertiesOf(ofFile["forwarding"]))}
 
 ## Options of every changeling
 
-In \`[changelings.<name>]\`, or, but for \`renamed_from\`, in \`[defaults]\` for all. A list or table replaces the default's whole.
+In \`[changelings.<name>]\`, or for all, except \`renamed_from\`, in \`[defaults]\`. A list or table replaces the default as a whole.
 
 ${optionTable(sharedOptions, ofChangeling)}
 
 ## Options of \`kind = "cron"\`
 
-In \`[changelings.<name>]\` or \`[defaults]\`. Below a changeling of another kind they are errors; from \`[defaults]\` it has none of them.
+In \`[changelings.<name>]\` or \`[defaults]\`. In a changeling of another kind they are errors; those in \`[defaults]\` don't apply to it.
 
 ${optionTable(optionsOfCron, ofChangeling)}
 
 ## Options of \`kind = "web"\`
 
-In \`[changelings.<name>]\` or \`[defaults]\`. Below a changeling of another kind they are errors; from \`[defaults]\` it has none of them.
+In \`[changelings.<name>]\` or \`[defaults]\`. In a changeling of another kind they are errors; those in \`[defaults]\` don't apply to it.
 
 ${optionTable(optionsOfWeb, ofChangeling)}
 

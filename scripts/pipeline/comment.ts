@@ -24,7 +24,7 @@ export async function comment(forge: Forge, marker: string, text: string): Promi
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
       if (error.status === 403 && forge.mayOnlyRead) {
-        return `A job of a fork may not comment on ${forge.place}: the plan stands in the job's summary.`;
+        return `A job of a fork may not comment on ${forge.place}: the plan is in the job's summary.`;
       }
       const pause = pausesSeconds[attempt];
       if (pause === undefined || !error.mayPass) throw explained(error, forge);

@@ -45,7 +45,7 @@ const githubComments = z.array(
 
 function github(env: Environment): Forge {
   const pull = pullRequestOf(env);
-  if (pull === undefined) throw new Error("no pull request to comment on: GITHUB_EVENT_PATH tells of another event");
+  if (pull === undefined) throw new Error("no pull request to comment on: GITHUB_EVENT_PATH describes another event");
   const api = new HttpApi(env["GITHUB_API_URL"] ?? "https://api.github.com", {
     authorization: `Bearer ${required(env, "GITHUB_TOKEN", "pass the job's own, github.token")}`,
     accept: "application/vnd.github+json",

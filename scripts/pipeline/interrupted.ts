@@ -35,5 +35,5 @@ export async function repairInterrupted(stack: Stack): Promise<void> {
   const refresh = ["refresh", "--yes", "--skip-preview", "--non-interactive", "--clear-pending-creates"];
   const cleared = await pulumi(stack, refresh, { capture: true });
   if (cleared.code !== 0) throw new Error(faultOf(cleared));
-  process.stdout.write("An earlier update was killed in the middle; all that it had begun is done now.\n");
+  process.stdout.write("An earlier update was killed; what it had begun is now complete.\n");
 }

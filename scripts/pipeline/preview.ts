@@ -39,7 +39,7 @@ export async function preview({ stack, out, withoutState }: PreviewOptions): Pro
 
 const keylessNote =
   "No key of the stack is here (a pull request from a fork gets none), so this is compared with nothing: every " +
-  "changeling shows as added, and what stands now is not known.";
+  "changeling shows as added, and the current state is not known.";
 
 function commitNote(): string | undefined {
   const commit = pullRequestOf(process.env)?.commit ?? process.env["CI_COMMIT_SHA"];

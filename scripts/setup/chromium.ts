@@ -17,7 +17,7 @@ export async function findChromium(): Promise<string> {
   if (own !== undefined && own !== "") {
     const found = which(basename(own), dirname(own));
     if (found !== null) return found;
-    throw new SetupError(`CHROMIUM is ${own}, which is no program`, {
+    throw new SetupError(`CHROMIUM is ${own}, which is not a program`, {
       remedy: "Set it to the path of a Chromium or Chrome, or unset it to have one looked for.",
     });
   }

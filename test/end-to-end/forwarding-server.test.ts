@@ -168,7 +168,7 @@ describe("the forwarding server's program", () => {
     const taken = spawnServer();
     await once(taken.child, "close");
     other.close();
-    const words = `port ${port} of 127.0.0.1 is taken by another program; end that one, or set another \`port\` in [forwarding] of the fleet file, then run: pulumi up`;
+    const words = `port ${port} of 127.0.0.1 is in use by another program; end that program, or set another \`port\` in [forwarding] of the fleet file, then run: pulumi up`;
     expect([taken.child.exitCode, taken.stderr()]).toEqual([1, `error: ${words}\n`]);
     expect(log()).toContain(`did not start: ${words}\n`);
 

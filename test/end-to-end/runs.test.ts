@@ -118,7 +118,7 @@ describe("a command agent", () => {
     const script = `trap '' TERM HUP INT; setsid sh -c 'trap "" TERM HUP; echo $$ > "${inHome("pid1")}"; sleep 600' & echo $$ > "${inHome("pid2")}"; sleep 600; sleep 600`;
     at.install(at.spec("hangs", { timeoutSeconds: 15, agent: { script } }));
     const run = await at.run("hangs");
-    expect(run).toMatchObject({ outcome: "timed_out", reason: "it was not done within its 15 s, and was stopped" });
+    expect(run).toMatchObject({ outcome: "timed_out", reason: "it did not finish within its 15 s, and was stopped" });
     const pids = ["pid1", "pid2"].map((file) => Number(readFileSync(inHome(file), "utf8")));
     await eventually("its processes are gone", () => (pids.some(isAlive) ? undefined : true));
   });

@@ -151,7 +151,7 @@ describe("a scheduler", () => {
       at.spec("endless", { timeoutSeconds: 2, agent: { script: "echo $$ > ../../../endless.pid; sleep 600" } }),
     );
     const run = await at.run("endless");
-    expect(run).toMatchObject({ outcome: "timed_out", reason: "it was not done within its 2 s, and was stopped" });
+    expect(run).toMatchObject({ outcome: "timed_out", reason: "it did not finish within its 2 s, and was stopped" });
     const pid = Number(readFileSync(join(lab.home, "endless.pid"), "utf8"));
     await eventually("its process is gone", () => (isAlive(pid) ? undefined : true));
   });

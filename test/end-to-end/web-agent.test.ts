@@ -135,7 +135,7 @@ describe("the secrets of a web agent", () => {
     });
     const { code, stderr } = await lab.start("apply", secrets).ended;
     expect(code).toBe(1);
-    expect(stderr).toContain("elena did not come up: its agent ended (DONE); what ran before runs again");
+    expect(stderr).toContain("elena did not start: its agent ended (DONE); the previous version runs again");
     expect(stderr).toMatch(/x{190}\*\*\*/);
     expect(stderr.replaceAll("\n", "")).not.toContain(second);
   });
@@ -164,7 +164,7 @@ describe("a web agent whose making is killed", () => {
     expect(lab.record().merged).toEqual({ before: good, after: broken });
     const { code, stderr } = await lab.start("apply").ended;
     expect(code, stderr).toBe(1);
-    expect(stderr).toContain("what ran before runs again");
+    expect(stderr).toContain("the previous version runs again");
     expect(readFileSync(join(lab.record().repo, "page.txt"), "utf8")).toBe("first\n");
     expect(lab.record().merged).toBeUndefined();
     expect(lab.agents()).toMatchObject([{ name: "elena", state: "WAITING" }]);

@@ -46,7 +46,7 @@ const commit = (message: string) =>
 describe("the changeling command for web changelings", () => {
   it.each([
     [["deploy"], 2, "give a git URL, or --agent-type TYPE"],
-    [["deploy", "--agent-type", "chat"], 2, "there is no terminal to ask on; add --yes"],
+    [["deploy", "--agent-type", "chat"], 2, "there is no terminal to confirm on; add --yes"],
     [
       ["deploy", "--agent-type", "chatt", "--yes"],
       1,

@@ -122,7 +122,7 @@ describe("preview", () => {
         "",
         "```text",
         "the fleet file has errors:",
-        `${file}:1: no time zone is set, and a CI machine's own means nothing`,
+        `${file}:1: no time zone is set, and that of a CI machine is arbitrary`,
         '    → write timezone = "Europe/Berlin" (yours) at the top of the file, or: pulumi config set changelings:timezone Europe/Berlin',
         "```",
         "",
@@ -166,7 +166,7 @@ describe("apply", () => {
     const { code, stdout, stderr } = await pipelineJob(test, ["apply", "--exclusive"], { checkout });
     expect(code, stdout + stderr).toBe(0);
     expect(stdout).toContain("A job on runner-1 was killed: its lock is removed, its work is taken up.\n");
-    expect(stdout).toContain("An earlier update was killed in the middle; all that it had begun is done now.\n");
+    expect(stdout).toContain("An earlier update was killed; what it had begun is now complete.\n");
     expect(await pendingCreates()).toEqual([]);
     expect(await tags()).toEqual({});
     expect(readdirSync(test.paths.jobs).sort()).toEqual(["alpha.json", "beta.json"]);

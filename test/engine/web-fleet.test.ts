@@ -150,7 +150,7 @@ describe("a web changeling from its first up to its removal", () => {
     source.commitAll("Broken", { "serve.py": "print('boom at start')\nraise SystemExit(3)\n" });
     const { code, stdout } = await test.up();
     expect(code).not.toBe(0);
-    expect(stdout).toContain("elena did not come up: its agent ended (DONE); what ran before runs again");
+    expect(stdout).toContain("elena did not start: its agent ended (DONE); the previous version runs again");
     expect(stdout).toContain("boom at start");
     expect(stdout.split("error: not everything could be applied;")).toHaveLength(2);
     expect(stdout).not.toMatch(/^\s+at /m);

@@ -87,7 +87,7 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
     const before = source.git("show", "HEAD:agent.py");
     source.change({ greeting: "Good day", "agent.py": "print('boom at start')\nraise SystemExit(3)\n" });
     const said = await fail();
-    expect(said).toContain("greeter did not come up: its agent ended (DONE); what ran before runs again");
+    expect(said).toContain("greeter did not start: its agent ended (DONE); the previous version runs again");
     expect(said).toContain("boom at start");
     expect(await open()).toBe("Mine; started 3 times; has its secret");
     expect(await inMachine("git log -1 --format=%s; cat draft.txt")).toBe("mine\ndraft");

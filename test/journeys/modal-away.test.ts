@@ -9,7 +9,7 @@ const destroy = ["destroy", "--yes", "--skip-preview", "--non-interactive"];
 /** What a person waits for a word at most. */
 const patienceSeconds = 20;
 const stackName = "changelings-dev";
-const remedy = "look at the network and at https://status.modal.com, then run it again";
+const remedy = "check the network and https://status.modal.com, then run it again";
 
 describe("Modal, where it can't be asked", () => {
   let test: ModalStack;
@@ -82,7 +82,7 @@ describe("Modal, where it can't be asked", () => {
     expect(stdout).toContain("+ 8 to create");
     expect(diagnosticsOf(stdout)).toEqual({
       [stackName]: [
-        "warning: What stands on Modal is not known, so drift does not show: no Modal token is set; get one with: modal " +
+        "warning: What is on Modal could not be read, so drift is not shown: no Modal token is set; get one with: modal " +
           "token new; or make one at https://modal.com/settings/tokens and set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET " +
           "(in a pipeline: as its secrets)",
       ],

@@ -131,7 +131,7 @@ describe("faults of changelings on Modal", () => {
     ]);
     expect(await endOf("slow")).toEqual({
       outcome: "timed_out",
-      reason: "it was not done within its 60 s, and was stopped",
+      reason: "it did not finish within its 60 s, and was stopped",
     });
   });
 

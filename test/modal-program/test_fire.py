@@ -69,7 +69,7 @@ class Fire(Firing):
         self.assertEqual([end["outcome"] for end in ends], ["timed_out", "timed_out"])
         self.assertEqual(
             [end["reason"] for end in ends],
-            ["nothing was heard of its end within its 3600 s", "nothing was heard of its agent"],
+            ["it did not report its end within its 3600 s", "its agent never reported"],
         )
         self.assertLess(ends[0]["at"], timestamp(datetime.now(UTC)))
         self.assertEqual(self.cleaned(), [f"blank mngr-{USER_ID} mngr- mngr-modal {silent} host-of-{silent}"])

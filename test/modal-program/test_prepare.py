@@ -71,7 +71,7 @@ class Prepare(Sandbox):
     def test_does_not_clone_over_what_the_image_has(self) -> None:
         self.work_dir.mkdir(parents=True)
         (self.work_dir / "precious").touch()
-        said = f"changelings: {self.work_dir} is in the image, and is no git repository\n"
+        said = f"changelings: {self.work_dir} is in the image, and is not a git repository\n"
         self.assertEqual(self.prepare().stderr, said)
 
     def test_offers_the_token_to_the_declared_host_alone(self) -> None:

@@ -44,7 +44,7 @@ class EnvFile(Lab):
     def test_refuses_a_nul_and_does_not_say_the_value(self) -> None:
         with self.assertRaises(ValueError) as caught:
             env_file_text({"A": "hush\0"})
-        self.assertEqual(str(caught.exception), "the value of A holds a NUL, which no environment can")
+        self.assertEqual(str(caught.exception), "the value of A contains a NUL, which an environment can't")
 
 
 class Arguments(Lab):
@@ -143,7 +143,7 @@ class WhatMngrPrinted(Lab):
     def test_tells_the_error_in_words_else_the_last_line(self) -> None:
         self.assertEqual(created_from("", "a\nError: no type\n  hint\n"), Created(error="no type"))
         self.assertEqual(created_from("", "Traceback\n  x\nValueError: y\n\n"), Created(error="ValueError: y"))
-        self.assertEqual(created_from("", ""), Created(error="it said nothing"))
+        self.assertEqual(created_from("", ""), Created(error="it printed nothing"))
 
     def test_tells_whether_a_host_runs(self) -> None:
         def listed(state: str, errors: list[object]) -> str:
@@ -238,7 +238,7 @@ class PinnedImage(Lab):
         self.assertEqual((self.folder / "token").read_text(), "FROM secret")
         (tree / "Dockerfile").unlink()
         (tree / "Dockerfile").symlink_to(self.folder / "token")
-        with self.assertRaisesRegex(pinned_image.ImageError, "is no file in it"):
+        with self.assertRaisesRegex(pinned_image.ImageError, "is not a file in it"):
             pinned_image.build_context(self.tarball({}), self.folder / "again")
 
     def test_ends_as_root(self) -> None:

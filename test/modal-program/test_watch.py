@@ -60,7 +60,7 @@ class Watch(Watching):
 
     def test_one_that_takes_too_long(self) -> None:
         self.assert_end(
-            self.watched(timeout_seconds=0), "timed_out", "it was not done within its 0 s, and was stopped", []
+            self.watched(timeout_seconds=0), "timed_out", "it did not finish within its 0 s, and was stopped", []
         )
         self.assertIn(f"kill-session -t =mngr-{RUN}", (self.folder / "tmux.log").read_text().splitlines())
 

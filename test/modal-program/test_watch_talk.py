@@ -25,7 +25,7 @@ class WatchTalk(Watching):
                 (self.host_dir / "agents/agent-1" / marker).touch()
 
         self.happen = happen
-        reason = "it was waiting for a permission that nobody was there to give"
+        reason = "it was waiting for a permission that nobody could give"
         self.assert_end(self.watched(ends="settles"), "failed", reason, [])
 
     def test_a_conversation_is_not_over_while_it_works(self) -> None:

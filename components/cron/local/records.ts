@@ -163,7 +163,7 @@ export function waitForRun(
       look();
       if (absences < 6) return;
       finish(() =>
-        reject(new Error(`nobody will end ${id}: the scheduler is not running; start it with: ${upCommand()}`)),
+        reject(new Error(`nothing will end ${id}: the scheduler is not running; start it with: ${upCommand()}`)),
       );
     }, 5000);
     look();

@@ -52,7 +52,7 @@ export async function requestRun(
 ): Promise<{ readonly runId: string } | { readonly skipped: string }> {
   const answered = await ask(paths, { kind: "run", name, at: new Date().toISOString() }, runPatienceMs);
   if ("runId" in answered || "skipped" in answered) return answered;
-  throw new Error(`the scheduler gave no run for ${name}`);
+  throw new Error(`the scheduler started no run for ${name}`);
 }
 
 /** Ends what runs of a changeling and makes the scheduler forget it; its job file can then be removed. */
@@ -105,7 +105,7 @@ function waitForAnswer(paths: InstallationPaths, id: string, patienceMs: number)
       if (!isDiskFull(paths.root))
         return new Error(`no answer from the scheduler within ${seconds} s; see ${logPath(paths)}`);
       return new DiskFullError(
-        `the scheduler can't answer: the disk of ${paths.root} is full; make room, then try again`,
+        `the scheduler can't answer: the disk of ${paths.root} is full; free space there, then try again`,
       );
     };
     const timer = setTimeout(() => finish(() => reject(whyNone())), patienceMs);

@@ -135,7 +135,7 @@ export class Scheduler {
   #attempt(job: DueJob, work: () => Promise<unknown>): void {
     work().catch((error: unknown) => {
       if (!this.#unrecorded.has(job.name)) this.#unrecorded.set(job.name, job);
-      this.#log(`${job.name} could not be fired, which is tried again: ${messageOf(error)}`);
+      this.#log(`${job.name} could not be fired and is retried: ${messageOf(error)}`);
     });
   }
 

@@ -155,9 +155,9 @@ export class ModalPlace {
     if (app.state === "stopped") return "its Modal app is stopped";
     if (app.state !== "deployed") return "its Modal app is not deployed";
     const hasSecret = Object.keys(secretValues).length > 0;
-    if (hasSecret && this.#secretDrift(name) !== undefined) return "its Modal Secret is made anew";
+    if (hasSecret && this.#secretDrift(name) !== undefined) return "its Modal Secret is created again";
     if (currentIds({ stack, name, hasSecrets: false }, site) === undefined) {
-      return "what all apps of the stack share is made anew";
+      return "what all apps of the stack share is created again";
     }
     if (!site.deployedIds.has(name))
       return "the ids of the Secrets and volumes that it was deployed with are not known";

@@ -46,7 +46,8 @@ export async function endRuns(client: EndClient, of: RunsOf, { seconds, everySec
       if (running?.every((each) => each.id !== id)) waited.delete(id);
     }
   }
-  if (waited.size > 0) say(`warning: what runs of ${of.changeling} was not done after ${seconds} s, and is ended now`);
+  if (waited.size > 0)
+    say(`warning: the runs of ${of.changeling} did not finish within ${seconds} s, and are ended now`);
   const ended = await client.endSandboxes(of.environment, tags);
   const runs = new Set([...found.map((each) => each.tags), ...ended].map(runOf));
   for (const run of runs) {
@@ -87,7 +88,7 @@ async function recordEnd(client: EndClient, { stack, environment, changeling }: 
   const path = `${changeling}/${id}/ended.json`;
   // It had come to its end by itself just before.
   if ((await client.readFile(volume, environment, path)) !== undefined) return;
-  const reason = "its changeling was removed while it was running; what it had not pushed is gone with its sandbox";
+  const reason = "its changeling was removed while it was running; what it had not pushed is lost with its sandbox";
   const at = new Date().toISOString();
   const record: RecordLine = { event: "ended", at, changeling, id, outcome: "failed", reason, commits: [] };
   const folder = mkdtempSync(join(tmpdir(), "changelings-"));

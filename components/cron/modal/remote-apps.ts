@@ -60,7 +60,7 @@ function remoteApp(
   if (spec === undefined || spec.name !== name || spec.stack !== stack) {
     return {
       name,
-      problem: `${path} of volume ${homeVolumeName(stack)} is no spec of it; repair it with: ${upCommand()}`,
+      problem: `${path} of volume ${homeVolumeName(stack)} is not its spec; repair it with: ${upCommand()}`,
     };
   }
   const app = site.apps.get(appName(stack, name));

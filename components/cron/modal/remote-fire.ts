@@ -41,10 +41,10 @@ export async function fireRemote(client: Modal, { appName, environment }: AppSpe
   const answer = fireAnswer.safeParse(await resultOf(client, call, `modal app logs ${appName} --env ${environment}`));
   if (!answer.success) {
     const remedy = `bring it up to date with: ${upCommand()}`;
-    throw new ModalError("other", `the function of ${appName} answered something else`, remedy);
+    throw new ModalError("other", `the function of ${appName} gave an unexpected answer`, remedy);
   }
   const { run: runId, outcome, reason } = answer.data;
-  if (outcome === "skipped") return { skipped: reason ?? "its last run is not over" };
+  if (outcome === "skipped") return { skipped: reason ?? "its last run has not ended" };
   return outcome === "failed" ? { runId, failed: reason ?? "no reason was given" } : { runId };
 }
 

@@ -207,10 +207,7 @@ function judged(run: RecordedRun, createdAt: string | undefined, timeout = longe
     outcome: "timed_out",
     endedAt: over.toISOString(),
     durationSeconds: (over.getTime() - Date.parse(run.firedAt)) / 1000,
-    reason:
-      createdAt === undefined
-        ? "nothing was heard of its agent"
-        : `nothing was heard of its end within its ${timeout} s`,
+    reason: createdAt === undefined ? "its agent never reported" : `it did not report its end within its ${timeout} s`,
   };
 }
 

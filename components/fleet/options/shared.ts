@@ -4,7 +4,7 @@ import { namePattern, secretNamePattern, text, variablePattern, word } from "./v
 
 const provider = {
   description:
-    "Where it runs. `local`: on this machine, no account needed. `docker`, for a web changeling alone: in a container on this machine, or where `DOCKER_HOST` says. `modal`: in the cloud, with your Modal account: a cron changeling as a scheduled app (this machine may be off), a web one as a sandbox.",
+    "Where it runs. `local`: on this machine, no account needed. `docker`, only for a web changeling: in a container on this machine, or where `DOCKER_HOST` says. `modal`: in the cloud, with your Modal account, a cron changeling as a scheduled app (this machine may be off), a web one as a sandbox.",
   example: "modal",
   planned: ["fly", "kubernetes"],
 };
@@ -15,13 +15,13 @@ export const cronProvider = option(z._default(z.enum(["local", "modal"]), "local
 /** The options that every kind has. */
 export const sharedOptions = {
   description: option(z.optional(word()), {
-    description: "What it is for, in a sentence. For people only.",
+    description: "What it is for, in a sentence. Shown to people, has no effect.",
     example: "Fixes one FIXME a night",
     defaultInWords: "none",
   }),
   kind: option(z._default(z.enum(["cron", "web"]), "cron"), {
     description:
-      "What runs. `cron`: a schedule fires, a fresh agent works on a new branch and ends. `web`: a persistent agent serves web pages. Another kind under the same name is another changeling: the one is removed and the other made, and no runs, agent, repo or data pass over.",
+      "What runs. `cron`: a schedule fires, a fresh agent works on a new branch and exits. `web`: a persistent agent serves web pages. Another kind under the same name is another changeling: the old one is removed, and its runs, agent, repository and data are not carried over.",
     example: "web",
     planned: ["sandbox", "seed-agent"],
   }),
@@ -29,16 +29,16 @@ export const sharedOptions = {
   agent_type: option(z.optional(z.string().check(z.regex(/^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$/))), {
     description: "A stock changeling's name, or any agent type that mngr knows.",
     example: "fixme-fairy",
-    defaultInWords: "the changeling's name; with `source` what its `entrypoint` template says",
+    defaultInWords: "the changeling's name; with `source`, what its `entrypoint` template says",
   }),
   enabled: option(z._default(z.boolean(), true), {
     description:
-      "Whether its schedule fires, or its agent serves. A disabled cron changeling stays installed and can be run by hand; a web one is stopped and keeps everything.",
+      "Whether its schedule fires, or its agent serves. A disabled cron changeling stays installed and can be run by hand; a web one is stopped and keeps its data.",
     example: false,
   }),
   branch: option(z._default(word(), "main"), {
     description:
-      "The branch that each run starts from, or of a web changeling's `source` the one that its repo is cloned from and kept up to date with. It is never written to.",
+      "The branch that each run starts from; for a web changeling, the branch of its `source` that its repository follows. It is never written to.",
     example: "develop",
   }),
   agent_args: option(z._default(z.array(text()), []), {
@@ -48,25 +48,25 @@ export const sharedOptions = {
   }),
   build_args: option(z._default(z.array(text()), []), {
     description:
-      'On `docker` and `modal` alone: arguments for building the agent\'s machine, each as `key=value`. On `docker`: `cpu`, `memory` (GB), `image`, or `file`, `context-dir` and `docker-build-arg`. On `modal`: `cpu`, `memory` (GB), `gpu`, `region`, `volume`, `cidr-allowlist`, `image`, `docker-build-arg`, `secret`, `file` and `context-dir`. A cron changeling has neither `file` nor `context-dir`, and `docker-build-arg` and `secret` with `image = "pinned"` or `"custom"` alone. `mngr create --help` says what they are. `file` and `context-dir` of a web changeling are relative to its repo.',
+      'On `docker` and `modal` only: arguments for building the agent\'s machine, each as `key=value`. On `docker`: `cpu`, `memory` (GB), `image`, or `file`, `context-dir` and `docker-build-arg`. On `modal`: `cpu`, `memory` (GB), `gpu`, `region`, `volume`, `cidr-allowlist`, `image`, `docker-build-arg`, `secret`, `file` and `context-dir`. A cron changeling takes neither `file` nor `context-dir`, and `docker-build-arg` and `secret` only with `image = "pinned"` or `"custom"`. `mngr create --help` describes them. `file` and `context-dir` of a web changeling are relative to its repository.',
     example: ["cpu=2", "memory=4"],
   }),
   secrets: option(
     z._default(z.array(z.string().check(z.regex(secretNamePattern))), ["GITHUB_TOKEN", "ANTHROPIC_API_KEY"]),
     {
       description:
-        "Names of environment variables whose values the agent gets. A list of your own replaces the default, and then all of it is required. `GITHUB_TOKEN` also reaches the agent as `GH_TOKEN`; on `modal` a cron changeling needs it to clone, so its default requires it. An agent that is Claude needs `ANTHROPIC_API_KEY` or `CLAUDE_CODE_OAUTH_TOKEN`; beyond that the default requires nothing.",
+        "Names of environment variables whose values the agent gets. A list of your own replaces the default, and then all of it is required. `GITHUB_TOKEN` also reaches the agent as `GH_TOKEN`; a cron changeling on `modal` needs it to clone, so there the default requires it. A Claude agent needs `ANTHROPIC_API_KEY` or `CLAUDE_CODE_OAUTH_TOKEN`; nothing else of the default is required.",
       unit: "names of variables",
       example: ["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "NPM_TOKEN"],
     },
   ),
   env: option(z._default(z.record(z.string().check(z.regex(variablePattern)), text()), {}), {
-    description: "Environment variables of the agent that are no secrets. At most 100,000 bytes, as JSON.",
+    description: "Environment variables of the agent that are not secret. At most 100,000 bytes, as JSON.",
     example: { LOG_LEVEL: "debug" },
   }),
   renamed_from: option(z.optional(z.string().check(z.regex(namePattern))), {
     description:
-      "Its former name: the old one is removed and this one made in one update. A web changeling keeps its agent, repo and data.",
+      "Its former name: the old one is removed and this one created in one update. A web changeling keeps its agent, repository and data.",
     example: "old-name",
     defaultInWords: "none",
   }),

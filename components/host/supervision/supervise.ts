@@ -47,7 +47,7 @@ export async function stopDaemon(daemon: Daemon): Promise<void> {
     signalProcess(pid, signal);
     if ((await until(() => (daemonState(daemon).alive ? undefined : true))) === true) return;
   }
-  throw new Error(`the ${daemon.title} (pid ${daemonState(daemon).pid}) can't be ended`);
+  throw new Error(`the ${daemon.title} (pid ${daemonState(daemon).pid}) could not be stopped`);
 }
 
 /** How it comes back after a restart of the machine; undefined when that needs nothing from anybody. */
@@ -59,7 +59,7 @@ export function bootInstructionsOf(daemon: Daemon): string | undefined {
 /** The end of what a daemon said on stderr, for an error. */
 export function lastWords({ folder }: Daemon): string {
   const words = readTail(join(folder, "stderr.log"), 2000).trim();
-  return words === "" ? "it said nothing" : words;
+  return words === "" ? "it printed nothing" : words;
 }
 
 async function chosen(home: string): Promise<Supervisor> {

@@ -16,7 +16,7 @@ export interface FailedStart {
 const tailLines = 20;
 
 /**
- * Goes back to what ran before an agent was started that did not come up.
+ * Goes back to what ran before an agent was started that did not start.
  *
  * @returns the error to fail with: why, what runs now, and the end of the agent's log
  */
@@ -25,8 +25,8 @@ export async function failedStart(error: unknown, { name, secrets, shown, goBack
   // Going back ends what is to be seen.
   const log = await tailOf(shown, hidden);
   const standing = await goBack().catch((fault: unknown) => `and it could not be rolled back: ${textOf(fault)}`);
-  const tail = log === "" ? "" : `\nthe end of its log:\n${log}`;
-  return new Error(masked(`${name} did not come up: ${textOf(error)}; ${standing}${tail}`, hidden));
+  const tail = log === "" ? "" : `\nthe tail of its log:\n${log}`;
+  return new Error(masked(`${name} did not start: ${textOf(error)}; ${standing}${tail}`, hidden));
 }
 
 function textOf(error: unknown): string {

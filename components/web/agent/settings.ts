@@ -123,7 +123,7 @@ function acceptedOf(text: string): Accepted {
     table = parse(text);
   } catch (error) {
     const [why = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
-    return { faults: [`what is no TOML (${why})`] };
+    return { faults: [`what is not valid TOML (${why})`] };
   }
   const faults: string[] = [];
   const settings: Settings = {};

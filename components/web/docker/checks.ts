@@ -12,7 +12,7 @@ export function dockerFindings({ build_args: written }: WebOptions, place: Place
     const path = place("build_args", index);
     if (looksLikeSecret(value)) {
       found.push(
-        error(path, secretInBuildArg, "remove it, and name its variable in secrets: the agent has it when it runs"),
+        error(path, secretInBuildArg, "remove it, and list its variable in secrets: the agent has it when it runs"),
       );
     } else if (isFromImage && ofDockerfile.includes(key)) {
       const message = `"${key}" is for a Dockerfile, and "image" is taken as it is`;

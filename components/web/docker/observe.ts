@@ -74,7 +74,7 @@ async function look(records: readonly WebRecord[]): Promise<Seen | undefined> {
   } catch (error) {
     if (!(error instanceof DockerError || error instanceof MngrError)) throw error;
     if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(error.message);
-    await pulumi.log.warn(`What runs of the web changelings in Docker is not known: ${error.message}`);
+    await pulumi.log.warn(`The state of the web changelings in Docker could not be read: ${error.message}`);
     return undefined;
   }
 }

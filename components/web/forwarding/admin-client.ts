@@ -11,7 +11,7 @@ export { adminSocketPath } from "./admin-protocol.ts";
 /** No forwarding server listens there. */
 export class NotRunning extends Error {
   constructor() {
-    super(`the forwarding server does not run; start it with: ${upCommand()}`);
+    super(`the forwarding server is not running; start it with: ${upCommand()}`);
     this.name = "NotRunning";
   }
 }

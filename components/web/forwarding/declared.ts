@@ -19,20 +19,20 @@ export function forwardingFindings(options: ForwardingOptions): Finding[] {
     const remedy = 'write host = "127.0.0.1", or the address of one of this machine\'s interfaces';
     found.push(error(["forwarding", "host"], `${shown(host)} is no IP address`, remedy));
   } else if (publicUrl === undefined && !isLoopbackHost(isIP(host) === 6 ? `[${host}]` : host)) {
-    const message = `${host} can be reached from other machines, and without TLS anybody on the way reads what agents and you say`;
+    const message = `${host} can be reached from other machines, and without TLS anybody on the network can read what you and the agents send`;
     const remedy = 'put a server that speaks TLS in front and write public_url = "https://…", or remove the line';
     found.push(error(["forwarding", "host"], message, remedy));
   }
   const fault = publicUrl === undefined ? undefined : publicUrlFault(publicUrl, routing);
   if (fault !== undefined) found.push(error(["forwarding", "public_url"], fault.message, fault.remedy));
   if (durationSeconds(cookieTtl) > longestCookieSeconds) {
-    const message = `browsers keep no cookie for longer than ${longestCookieDays} days`;
+    const message = `browsers don't keep a cookie for longer than ${longestCookieDays} days`;
     found.push(error(["forwarding", "cookie_ttl"], message, `write cookie_ttl = "${longestCookieDays}d" or less`));
   }
   options.trusted_proxies.forEach((text, index) => {
     if (isAddressRange(text)) return;
     const remedy = 'write an address such as "127.0.0.1", or a range such as "10.0.0.0/8"';
-    found.push(error(["forwarding", "trusted_proxies", index], `${shown(text)} is no IP address or range`, remedy));
+    found.push(error(["forwarding", "trusted_proxies", index], `${shown(text)} is not an IP address or range`, remedy));
   });
   found.push(...buildArgFindings(options));
   return found;
@@ -52,7 +52,7 @@ function buildArgFindings({ provider, build_args: args }: ForwardingOptions): Fi
   return args.flatMap((arg, index) => {
     const path = ["forwarding", "build_args", index];
     if (looksLikeSecret(arg)) {
-      return [error(path, secretInBuildArg, "remove it: what the build needs is to be had without a secret")];
+      return [error(path, secretInBuildArg, "remove it: the build must work without a secret")];
     }
     if (/^[A-Za-z_]\w*=/.test(arg)) return [];
     return [
@@ -72,7 +72,7 @@ function publicUrlFault(text: string, routing: Forwarding["routing"]): { message
     return { message, remedy: 'write public_url = "https://agents.example.com", or remove the line' };
   }
   if (url.username !== "" || url.password !== "" || url.href !== `${url.origin}/`) {
-    const message = "it is more than an origin: a path, a query or a name of a user has no meaning here";
+    const message = "it is more than an origin: a path, a query or a user name is not allowed here";
     return { message, remedy: `write public_url = "${url.origin}"` };
   }
   if (routing === "host" && isIP(url.hostname.replace(/^\[|\]$/g, "")) !== 0) {

@@ -40,7 +40,7 @@ function secondsFindings(given: Readonly<Record<keyof typeof limits, number | un
     const seconds = given[option];
     const [least, most] = limits[option];
     if (seconds === undefined || (Number.isInteger(seconds) && seconds >= least && seconds <= most)) return [];
-    const remedy = `give a whole one from ${least} to ${most}`;
-    return [error([option], `${seconds} is no number of seconds that it could be`, remedy)];
+    const remedy = `use a whole number from ${least} to ${most}`;
+    return [error([option], `${seconds} is not an accepted number of seconds`, remedy)];
   });
 }

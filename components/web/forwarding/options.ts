@@ -6,7 +6,7 @@ import { duration, durationUnit, seconds, text, word } from "../../fleet/options
 export const forwardingOptions = {
   provider: option(z._default(z.enum(["local", "docker"]), "local"), {
     description:
-      "What keeps it running. `local`: this machine's supervisor, as the scheduler. `docker`: a container on this machine's network that docker restarts.",
+      "What keeps it running. `local`: this machine's supervisor, as for the scheduler. `docker`: Docker, in a container on this machine's network.",
     example: "docker",
     planned: ["modal"],
   }),
@@ -16,24 +16,24 @@ export const forwardingOptions = {
   }),
   host: option(z._default(word(), "127.0.0.1"), {
     description:
-      "The address that it binds. Beyond this machine's loopback only with `public_url`, behind a server that speaks TLS.",
+      "The address that it binds. An address beyond loopback needs `public_url`, behind a server that terminates TLS.",
     unit: "IP address, or `localhost`",
     example: "0.0.0.0",
   }),
   public_url: option(z.optional(word()), {
     description:
-      'The https origin that browsers see. With `routing = "host"` each agent is at `<agent id>.` and its host, which takes a wildcard record and certificate.',
+      'The https origin that browsers see. With `routing = "host"` each agent is at `<agent id>.<host>`, which takes a wildcard DNS record and certificate.',
     unit: "URL",
     example: "https://agents.example.com",
     defaultInWords: "`http://localhost:<port>`",
   }),
   routing: option(z._default(z.enum(["host", "path"]), "host"), {
     description:
-      "How agents are told apart. `host`: each has a host of its own, and can't reach the others' cookies. `path`: all share one origin, and a service worker mends their absolute links; an agent's page can then ask the others' with your cookies.",
+      "How agents are addressed. `host`: each has a host of its own, and no access to the others' cookies. `path`: all share one origin, and a service worker rewrites their absolute links; a page of one agent can then request another's with your cookies.",
     example: "path",
   }),
   code_ttl: option(z._default(duration(), "15m"), {
-    description: "How long a one-time code of a login URL may be used.",
+    description: "How long a login URL is valid.",
     unit: durationUnit,
     example: "1h",
   }),
@@ -44,19 +44,19 @@ export const forwardingOptions = {
   }),
   response_timeout: option(z._default(seconds(0, 86_400), 600), {
     description:
-      "How long an agent's server may take until its response begins; then the browser gets a 504. 0: for ever. What streams once it has begun has no limit.",
+      "How long an agent's server may take to begin a response; then the browser gets a 504. 0: no limit. A response that has begun may stream without a limit.",
     unit: "seconds",
     example: 1800,
   }),
   trusted_proxies: option(z._default(z.array(word()), []), {
     description:
-      "The servers in front of it whose `X-Forwarded-For` says who asks, for the limit of failed logins. Without any, all that come through a front count as one.",
+      "The servers in front of it whose `X-Forwarded-For` is trusted, for the limit on failed logins. Without any, all clients behind a front count as one.",
     unit: "IP addresses, or ranges such as `10.0.0.0/8`",
     example: ["127.0.0.1", "::1"],
   }),
   build_args: option(z._default(z.array(text()), []), {
     description:
-      "With `provider = \"docker\"` alone: arguments for building the server's image, each as `KEY=VALUE`. `NODE_IMAGE`, `PYTHON_IMAGE` and `DOCKER_IMAGE` say what it is made of, where Docker Hub can't be reached; `PIP_INDEX_URL` where Python packages come from.",
+      "With `provider = \"docker\"` only: arguments for building the server's image, each as `KEY=VALUE`. `NODE_IMAGE`, `PYTHON_IMAGE` and `DOCKER_IMAGE` replace its base images, where Docker Hub can't be reached; `PIP_INDEX_URL` is where Python packages come from.",
     example: ["PYTHON_IMAGE=registry.example.com/python:3.12-slim-bookworm"],
   }),
 } as const;

@@ -30,7 +30,7 @@ export function sinceStartCommand(seconds: number): string {
   ].join(" ");
 }
 
-/** The agent did not come up; the message says why. */
+/** The agent did not start; the message says why. */
 export class NotUp extends Error {}
 
 /** By name: where it listens. */
@@ -65,12 +65,12 @@ export async function awaitServers(
     if (main !== undefined && (await accepts(main, Math.min(end, Date.now() + 3000)))) return servers;
     const { agents } = await mngr.list();
     const state = agents.find(({ id }) => id === agentId)?.state;
-    if (state === undefined) throw new NotUp("mngr has its agent no more");
+    if (state === undefined) throw new NotUp("mngr no longer has its agent");
     if (hasEnded(state)) throw new NotUp(`its agent ended (${state})`);
     if (Date.now() < end) continue;
     const within = `within ${timeoutSeconds} s (start_timeout_seconds)`;
     if (main === undefined) throw new NotUp(`it registered no server ${within}`);
-    throw new NotUp(`its server at ${main} took no connection ${within}`);
+    throw new NotUp(`its server at ${main} accepted no connection ${within}`);
   }
 }
 

@@ -44,13 +44,13 @@ async function restored(update: FailedUpdate): Promise<string> {
     return agent === undefined ? "no agent is left" : "its agent is stopped";
   }
   if (merged.before === merged.after && digestOfSpec(before) === digestOfSpec(update.spec)) {
-    return "it is what ran before, too";
+    return "the previous version is the same";
   }
   const data = before.data ?? `${record.repo}.data`;
   const { hostAddress } = await startAgent(before, { ...kept, data }, update);
   writeRecord(paths, { ...kept, data, applied: before, hostAddress });
-  if (isUndone) return "what ran before runs again";
-  return `what ran before runs again, but with the new code: the agent has committed upon it, or changed its files (git -C ${quoted(record.repo)} log)`;
+  if (isUndone) return "the previous version runs again";
+  return `the previous version runs again, but with the new code: the agent has committed on top of it, or changed its files (git -C ${quoted(record.repo)} log)`;
 }
 
 async function shownBy({ record: { agentId }, mngr }: FailedUpdate): Promise<string | undefined> {

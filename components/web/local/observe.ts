@@ -88,9 +88,7 @@ export async function sourceTips(
     if ("message" in tip) warnings.add(`${source.name}: ${tip.message}; ${tip.remedy}`);
     else tips.set(source.name, tip);
     if (!("message" in tip) && tip.isDirty) {
-      warnings.add(
-        `${source.name}: changes in ${source.repo} that are in no commit are not deployed; commit them first`,
-      );
+      warnings.add(`${source.name}: uncommitted changes in ${source.repo} are not deployed; commit them first`);
     }
   }
   if (warnings.size > 0) await pulumi.log.warn([...warnings].join("\n"));
@@ -108,7 +106,9 @@ async function agentsOf(records: readonly WebRecord[]): Promise<ReadonlyMap<stri
       found.set(profile, agents);
     } catch (error) {
       if (!(error instanceof MngrError)) throw error;
-      await pulumi.log.warn(`What runs of the web changelings is not known, so drift does not show: ${error.message}`);
+      await pulumi.log.warn(
+        `The state of the web changelings could not be read, so drift is not shown: ${error.message}`,
+      );
     }
   }
   return found;

@@ -53,7 +53,7 @@ function kept(record: WebRecord, { paths, log }: WebAgents): Removed {
 function erased(record: WebRecord, { paths, log }: WebAgents): Removed {
   if (!relative(record.data, homedir()).startsWith("..")) {
     throw new Error(
-      `${record.data} holds your home folder, so it is not deleted; write another data, or destroy_data = false`,
+      `${record.data} contains your home folder, so it is not deleted; set another data, or destroy_data = false`,
     );
   }
   for (const place of [record.data, record.repo, `${record.repo}.unfinished`, `${record.repo}.merge`]) {

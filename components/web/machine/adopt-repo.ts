@@ -46,7 +46,7 @@ export async function adoptRepo(
   { env, branch, name }: { env: Readonly<Record<string, string>>; branch: string; name: string },
 ): Promise<Adopted> {
   const from = join(taken, ".git");
-  if (!isFolder(from)) throw new NotAdopted(`the .git of the agent of ${name} is no folder of its repository`);
+  if (!isFolder(from)) throw new NotAdopted(`the .git of the agent of ${name} is not a folder of its repository`);
   const git = await emptyRepo(repo, env);
   const to = join(repo, ".git");
   moveObjects(join(from, "objects"), join(to, "objects"));

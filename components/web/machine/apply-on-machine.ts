@@ -83,7 +83,7 @@ async function onceMore({ spec, web }: MachineUpdate, agent: PlacedAgent): Promi
     return await awaitUp(web.mngr, addressOf(again), spec.startTimeoutSeconds);
   } catch (error) {
     if (!(error instanceof NotUp)) throw error;
-    web.log(`${spec.name} was started, and ${error.message}; it is provisioned anew`);
+    web.log(`${spec.name} was started, and ${error.message}; it is provisioned again`);
     return {};
   }
 }

@@ -60,11 +60,11 @@ export async function awaitUp(mngr: MngrOnMachines, address: string, timeoutSeco
     const urls = Object.values(servers);
     if (urls.length > 0 && answers !== undefined) return servers;
     const agent = await agentAt(address, mngr);
-    if (agent === undefined) throw new NotUp("mngr has its agent no more");
+    if (agent === undefined) throw new NotUp("mngr no longer has its agent");
     if (hasEnded(agent.state)) throw new NotUp(`its agent ended (${agent.state})`);
     if (Date.now() < end) continue;
     const within = `within ${timeoutSeconds} s (start_timeout_seconds)`;
     if (urls.length === 0) throw new NotUp(`it registered no server ${within}`);
-    throw new NotUp(`its server at ${urls[0]} took no connection ${within}`);
+    throw new NotUp(`its server at ${urls[0]} accepted no connection ${within}`);
   }
 }

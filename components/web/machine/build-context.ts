@@ -51,7 +51,7 @@ function refuseOutside(repo: string, path: string, what: string): void {
   const within = relative(realpathSync(repo), target);
   if (within !== ".." && !within.startsWith("../") && !isAbsolute(within)) return;
   throw new Error(
-    `${JSON.stringify(what)} of the agent's repository leads out of it, to ${target}, and would become part of its image; ` +
+    `${JSON.stringify(what)} of the agent's repository points outside of it, to ${target}, and would become part of its image; ` +
       "remove that symbolic link there and commit",
   );
 }

@@ -37,8 +37,8 @@ export async function goBackOn(agent: PlacedAgent, failed: FailedOnMachine): Pro
   const start = { spec: before, record: kept, repo, host, isNew: false, secrets };
   const { hostAddress } = await startOnMachine(start, web, async () => {});
   await web.records.write({ ...kept, host, applied: before, hostAddress });
-  if (isUndone) return "what ran before runs again";
-  return "what ran before runs again, but with the new code: the agent has committed upon it, or changed its files";
+  if (isUndone) return "the previous version runs again";
+  return "the previous version runs again, but with the new code: the agent has committed on top of it, or changed its files";
 }
 
 /** The machine's own files, which are on no volume, as they were when it was snapshotted. */

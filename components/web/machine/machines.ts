@@ -40,7 +40,7 @@ export async function started(agent: PlacedAgent, { mngr }: MachineWeb): Promise
   const address = addressOf(agent);
   await mngr.start(address, { isRestarted: agent.state === "DONE" });
   const again = await agentAt(address, mngr);
-  if (again === undefined) throw new Error(`mngr started ${address}, but shows it no more`);
+  if (again === undefined) throw new Error(`mngr started ${address}, but no longer lists it`);
   return again;
 }
 
@@ -62,7 +62,7 @@ export async function destroyMachine(
 }
 
 export interface FailedStartOnMachine extends Pick<MachineUpdate, "spec" | "secrets" | "web"> {
-  /** Of the agent that did not come up; undefined: there is none. */
+  /** Of the agent that did not start; undefined: there is none. */
   readonly address: string | undefined;
 }
 
@@ -94,6 +94,6 @@ export async function pruneSnapshots(agent: PlacedAgent, { machines, mngr, log }
       await machines.deleteSnapshot(id);
     }
   } catch (error) {
-    log(`warning: an old snapshot of ${agent.name} stays: ${error instanceof Error ? error.message : error}`);
+    log(`warning: an old snapshot of ${agent.name} is kept: ${error instanceof Error ? error.message : error}`);
   }
 }

@@ -60,7 +60,7 @@ export async function startOnMachine(
   const { hostId } = await withSecretFile(variables, (file) =>
     mngr.create(args, { settings, file, variables: isNew ? buildSecrets(start) : {} }),
   );
-  if (hostId === undefined) throw new Error(`mngr did not say which machine ${host} is`);
+  if (hostId === undefined) throw new Error(`mngr did not report which machine ${host} is`);
   const hostAddress = `${record.agentId}@${hostId}.${web.provider}`;
   await onMade(hostAddress);
   return { hostAddress, servers: await awaitUp(mngr, hostAddress, spec.startTimeoutSeconds) };

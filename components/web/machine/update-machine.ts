@@ -21,7 +21,7 @@ const attempts = 5;
  * another is declared.
  *
  * @throws MergeRefused when its commits or changes are in the way: it runs as before; else when it does not come up, and
- * what ran before runs again
+ * the previous version runs again
  */
 export async function updateMachine(update: MachineUpdate, agent: PlacedAgent): Promise<OnMachine> {
   const there = sshOf(agent) === undefined ? await started(agent, update.web) : agent;
@@ -45,7 +45,7 @@ function merged(update: MachineUpdate, agent: PlacedAgent, ssh: SshAccess, attem
       await sendCommits(repo, now.after, ssh, web.env);
       if (!(await isTaken(now, agent, update))) {
         if (attempt === attempts)
-          throw new MergeRefused(`the agent of ${spec.name} commits all the time; once more: ${upCommand()}`);
+          throw new MergeRefused(`the agent of ${spec.name} commits all the time; run again: ${upCommand()}`);
         return await merged(update, agent, ssh, attempt + 1);
       }
     }
@@ -153,7 +153,7 @@ export function createMachine(update: MachineUpdate): Promise<OnMachine> {
 
 /**
  * @param repo what the agent's folder becomes
- * @param goBack called when it did not come up and its machine is gone again; says what runs now
+ * @param goBack called when it did not start and its machine is gone again; says what runs now
  */
 export async function newMachine(
   { spec, record, secrets, web }: MachineUpdate,

@@ -85,7 +85,7 @@ async function look(changelings: readonly DeclaredWeb[], at: ModalStack): Promis
   } catch (error) {
     if (!(error instanceof ModalError)) throw error;
     if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(error.message);
-    await pulumi.log.warn(`What runs of the web changelings on Modal is not known: ${error.message}`);
+    await pulumi.log.warn(`The state of the web changelings on Modal could not be read: ${error.message}`);
     return undefined;
   }
 }
@@ -100,7 +100,7 @@ async function agentsOf({ site, mngrProfile, stackToken }: ModalStack): Promise<
     return await mngrOnModal({ hostDir, mngrProfile, token, env: process.env }).agents();
   } catch (error) {
     if (!(error instanceof MngrError)) throw error;
-    await pulumi.log.warn(`How the web agents on Modal are is not known: ${error.message}`);
+    await pulumi.log.warn(`The state of the web agents on Modal could not be read: ${error.message}`);
     return undefined;
   }
 }

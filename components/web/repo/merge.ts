@@ -108,7 +108,7 @@ export function refusedByLocalChanges(repo: string, error: GitError): MergeRefus
   if (files.length === 0) return new MergeRefused(`the new code can't be merged into the agent's: ${error.message}`);
   return new MergeRefused(
     `the new code would overwrite changes of the agent's that are in no commit, in ${files.join(", ")}; commit them or ` +
-      `put them aside: git -C ${quoted(repo)} stash --include-untracked, then: ${upCommand()}`,
+      `stash them: git -C ${quoted(repo)} stash --include-untracked, then: ${upCommand()}`,
   );
 }
 

@@ -54,7 +54,7 @@ function writeInside(repo: string, file: string, text: string): void {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) mkdirSync(path);
     else if (!found.isDirectory())
-      throw new Error(`${path} is no folder, and ${file} has to be written below it; remove it, then: pulumi up`);
+      throw new Error(`${path} is not a folder, and ${file} has to be written below it; remove it, then: pulumi up`);
   }
   rmSync(join(repo, file), { force: true });
   writeFileSync(join(repo, file), text, { flag: "wx" });

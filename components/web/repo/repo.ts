@@ -61,7 +61,7 @@ async function fetched(
   const tip = await commitOf(git, commit ?? remoteBranch);
   if (tip !== undefined) return tip;
   throw new Error(
-    `${shownRepo(source)} has commit ${commit} no more: its branch ${branch} was changed meanwhile; once more: ${upCommand()}`,
+    `${shownRepo(source)} no longer has commit ${commit}: its branch ${branch} was changed meanwhile; run again: ${upCommand()}`,
   );
 }
 
@@ -69,6 +69,6 @@ async function refuseTrackedSettings(git: Git, name: string, declared: string): 
   const listed = await git.run(["ls-tree", "--name-only", declared, "--", settingsFile]);
   if (listed.trim() === "") return;
   throw new MergeRefused(
-    `the source of ${name} holds ${settingsFile} itself; remove it there, or settings from the fleet file`,
+    `the source of ${name} contains ${settingsFile} itself; remove it there, or settings from the fleet file`,
   );
 }

@@ -44,7 +44,7 @@ function sourceAsWritten(source: string, folders: Folders): string {
   const path = onThisMachine(source, folders);
   if (existsSync(path)) return written(path, folders);
   throw new Error(
-    `${source} is no git URL, and there is no such folder; write https://… or a path of a git repository`,
+    `${source} is neither a git URL nor a folder that exists; write https://… or a path of a git repository`,
   );
 }
 

@@ -73,7 +73,7 @@ function sectionOf(title: string, changes: readonly PlannedChangeWithFires[]): S
     const subject = rest.length > 0 ? "Its secrets" : "They";
     return `${subject} ${pluralVerbs[each.action]}; their values are not shown.`;
   });
-  const drifts = changes.flatMap(({ drift }) => (drift === undefined ? [] : [`Drift, mended: ${code(drift)}`]));
+  const drifts = changes.flatMap(({ drift }) => (drift === undefined ? [] : [`Drift, repaired: ${code(drift)}`]));
   const notes = rest.flatMap((each) => each.notes ?? []).map((note) => `${note[0]?.toUpperCase()}${note.slice(1)}.`);
   const text = [`#### ${heading}`, ...tableOf(rest), ...notes, ...told, ...drifts].join("\n\n");
   return { text, action, isOfSecrets };

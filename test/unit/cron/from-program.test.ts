@@ -64,13 +64,13 @@ describe("a changeling from a program", () => {
       {
         option: "remote",
         reason:
-          'the repository is /srv/app, which an agent elsewhere can\'t reach by https; write its https URL: repo = "https://…"',
+          'the repository is /srv/app, which an agent on another machine can\'t reach by https; write its https URL: repo = "https://…"',
       },
     ]);
     expect(reason({ repo: "file:///srv/app" }).map(({ option }) => option)).toEqual(["repo"]);
     expect(reason({ repo: "ftp://example.com/app" }).map(({ option }) => option)).toEqual(["repo"]);
     expect(reason({ repo: "git@github.com:me/app.git", snapshotMaxAge: 1.5, image: "snapshot" })).toEqual([
-      { option: "snapshotMaxAge", reason: '"1.5s" is no duration; write snapshot_max_age = "7d"' },
+      { option: "snapshotMaxAge", reason: '"1.5s" is not a duration; write snapshot_max_age = "7d"' },
     ]);
   });
 
@@ -97,7 +97,7 @@ describe("a changeling from a program", () => {
       {
         option: "name",
         reason:
-          '"Bad Name" is no name for a changeling: a lower-case letter, then up to 39 lower-case letters, digits or -; write [changelings.bad-name]',
+          '"Bad Name" is not a valid name for a changeling: a lower-case letter, then up to 39 lower-case letters, digits or -; write [changelings.bad-name]',
       },
       {
         option: "schedule",
@@ -113,8 +113,14 @@ describe("a changeling from a program", () => {
         reason:
           'the provider "local" takes no build arguments: it builds no image or host; remove the line, or write build_args = []',
       },
-      { option: "secrets[0]", reason: "LD_X is reserved: it steers the programs that run the agent; use another name" },
-      { option: "env.PATH", reason: "PATH is reserved: it steers the programs that run the agent; use another name" },
+      {
+        option: "secrets[0]",
+        reason: "LD_X is reserved: it configures the programs that run the agent; use another name",
+      },
+      {
+        option: "env.PATH",
+        reason: "PATH is reserved: it configures the programs that run the agent; use another name",
+      },
     ]);
   });
 
@@ -130,12 +136,12 @@ describe("a changeling from a program", () => {
   it("has limits and types", () => {
     expect(faultsOf("a", { timeoutSeconds: 5, keepRuns: "many", overlap: "both", secrets: ["A", 1] })).toEqual([
       { option: "secrets[1]", reason: "expected a string, found 1; write the value in quotes" },
-      { option: "timeoutSeconds", reason: "5 is too little; write 60 seconds or more" },
+      { option: "timeoutSeconds", reason: "5 is too small; write 60 seconds or more" },
       { option: "overlap", reason: 'there is no overlap "both"; write overlap = "skip" or overlap = "queue"' },
       { option: "keepRuns", reason: 'expected a number, found the string "many"; write keep_runs = 20' },
     ]);
     expect(() => changelingOf("a", { repo: "/app", timeoutSeconds: 5 })).toThrow(
-      "changeling a: timeoutSeconds: 5 is too little",
+      "changeling a: timeoutSeconds: 5 is too small",
     );
   });
 

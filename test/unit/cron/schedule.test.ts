@@ -49,10 +49,10 @@ describe("a schedule that is refused", () => {
       '"1 2 3 4 5 6 7 8" has 8 fields: a schedule has five (minute, hour, day of month, month, day of week)',
       'write all five, for instance "0 3 * * *" for 03:00 every day',
     ],
-    ["@daily", '"@daily" is a nickname that not every scheduler reads', 'write "0 0 * * *"'],
+    ["@daily", '"@daily" is a nickname that not every scheduler supports', 'write "0 0 * * *"'],
     [
       "@reboot",
-      '"@reboot" is a nickname that not every scheduler reads',
+      '"@reboot" is a nickname that not every scheduler supports',
       "write five fields: minute, hour, day of month, month, day of week",
     ],
     ["60 * * * *", '"60 * * * *": there is no minute 60', `write 0-59, ${lists}`],
@@ -70,48 +70,48 @@ describe("a schedule that is refused", () => {
     ["0 */25 * * *", '"0 */25 * * *": a step of 25 in the hour', "write a step from 1 to 24"],
     ["5/15 0 * * *", '"5/15 0 * * *": "5/15": a step needs a range in the minute', "write 5-59/15 or */15"],
     ["0 22-2 * * *", '"0 22-2 * * *": the range 22-2 in the hour runs backwards', "write two ranges: 22-23,0-2"],
-    ["0 0 L * *", '"0 0 L * *": "L" in the day of month is not plain cron', `write 1-31, ${lists}`],
-    ["0 0 15W * *", '"0 0 15W * *": "W" in the day of month is not plain cron', `write 1-31, ${lists}`],
+    ["0 0 L * *", '"0 0 L * *": "L" in the day of month is not standard cron', `write 1-31, ${lists}`],
+    ["0 0 15W * *", '"0 0 15W * *": "W" in the day of month is not standard cron', `write 1-31, ${lists}`],
     [
       "0 0 * * FRIL",
-      '"0 0 * * FRIL": "L" in the day of week is not plain cron',
+      '"0 0 * * FRIL": "L" in the day of week is not standard cron',
       `write 0-7 or SUN-SAT (day of week), ${lists}`,
     ],
     [
       "0 0 * * MON#2",
-      '"0 0 * * MON#2": "#" in the day of week is not plain cron',
+      '"0 0 * * MON#2": "#" in the day of week is not standard cron',
       `write 0-7 or SUN-SAT (day of week), ${lists}`,
     ],
-    ["0 0 ? * *", '"0 0 ? * *": "?" in the day of month is not plain cron', "write * instead of ?"],
+    ["0 0 ? * *", '"0 0 ? * *": "?" in the day of month is not standard cron', "write * instead of ?"],
     [
       "0 0 31 2 *",
-      '"0 0 31 2 *" never fires: no month of it has such a day',
+      '"0 0 31 2 *" never fires: none of its months has such a day',
       'write a day of month (the third field) that exists; for the first of each month: "0 0 1 * *"',
     ],
     [
       "0 0 31 4,6,9,11 *",
-      '"0 0 31 4,6,9,11 *" never fires: no month of it has such a day',
+      '"0 0 31 4,6,9,11 *" never fires: none of its months has such a day',
       'write a day of month (the third field) that exists; for the first of each month: "0 0 1 * *"',
     ],
     [
       "* * * * *",
       '"* * * * *" fires a minute apart, more often than every 5 minutes',
-      'write "*/5 * * * *", or write allow_frequent = true if it is meant',
+      'write "*/5 * * * *", or set allow_frequent = true if this is intended',
     ],
     [
       "*/7 * * * *",
       '"*/7 * * * *" fires 4 minutes apart, more often than every 5 minutes',
-      'write "*/5 * * * *", or write allow_frequent = true if it is meant',
+      'write "*/5 * * * *", or set allow_frequent = true if this is intended',
     ],
     [
       "0,2 3 1 1 *",
       '"0,2 3 1 1 *" fires 2 minutes apart, more often than every 5 minutes',
-      "leave 5 minutes between them, or write allow_frequent = true if it is meant",
+      "leave 5 minutes between them, or set allow_frequent = true if this is intended",
     ],
     [
       "0,58 * * * *",
       '"0,58 * * * *" fires 2 minutes apart, more often than every 5 minutes',
-      "leave 5 minutes between them, or write allow_frequent = true if it is meant",
+      "leave 5 minutes between them, or set allow_frequent = true if this is intended",
     ],
   ])("%j", (schedule, message, remedy) => {
     expect(scheduleFault(schedule, false)).toEqual({ message, remedy });
@@ -146,7 +146,7 @@ describe("a schedule that is read in two ways", () => {
     ["0 3 */2,5 * 1", "write 1-31/2,5 instead of */2,5: then either suffices everywhere"],
   ])("%s is warned of", (schedule, remedy) => {
     const doubt = scheduleDoubt(schedule);
-    expect(doubt?.message).toContain("crontab(5) wants both to match where one begins with *");
+    expect(doubt?.message).toContain("crontab(5) requires both to match where one begins with *");
     expect(doubt?.remedy).toBe(remedy);
     const [written = "", instead = ""] = [...remedy.matchAll(/\S+(?= instead|:)/g)].map(([text]) => text).reverse();
     const plain = schedule.replace(written, instead);

@@ -85,7 +85,8 @@ it("every command that the documentation shows exists, with its options", () => 
     return fault === undefined ? [] : [`${path}: ${command}: ${fault}`];
   });
   expect(wrong).toEqual([]);
-});
+  // It starts the other scripts for their --help.
+}, 120_000);
 
 describe("a command that is not there", () => {
   it.each([

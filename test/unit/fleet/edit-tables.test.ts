@@ -29,7 +29,7 @@ describe("addChangeling", () => {
     [
       "a file of one inline table",
       "changelings = { a = {} }\n",
-      "chat can't be added to this file; write it into it by hand",
+      "chat can't be added to this file automatically; add it by hand",
     ],
   ])("refuses %s", (_what, text, message) => {
     expect(() => addChangeling(text, "chat", chat)).toThrow(message);
@@ -56,7 +56,7 @@ describe("removeChangeling", () => {
     [
       "a part of an inline table",
       "changelings = { chat = {}, b = {} }\n",
-      "chat can't be cut out of this file; remove it by hand",
+      "chat can't be removed from this file automatically; remove it by hand",
     ],
   ])("refuses %s", (_what, text, message) => {
     expect(() => removeChangeling(text, "chat")).toThrow(message);

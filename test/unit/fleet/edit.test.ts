@@ -96,7 +96,7 @@ describe("setEnabled", () => {
     expect(() => setEnabled("[changelings.a]", "toString", false)).toThrow("declares no changeling toString");
   });
 
-  it("refuses a file that is no TOML", () => {
+  it("refuses a file that is not valid TOML", () => {
     expect(() => setEnabled("[changelings.a", "a", false)).toThrow("Invalid TOML document");
   });
 });

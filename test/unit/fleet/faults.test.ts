@@ -45,7 +45,7 @@ const oneFault: readonly [title: string, text: string, where: string, remedy: st
   [
     "a bad profile",
     `mngr_profile = "../x"`,
-    'config.toml:1: mngr_profile: "../x" is no mngr profile: letters, digits, - and _',
+    'config.toml:1: mngr_profile: "../x" is not a valid mngr profile: letters, digits, - and _',
     'write mngr_profile = "changelings"',
   ],
   [
@@ -69,7 +69,7 @@ const oneFault: readonly [title: string, text: string, where: string, remedy: st
   [
     "a bad default",
     `[defaults]\nkeep_runs = -1\n[changelings.fixme-fairy]\n[changelings.code-guardian]`,
-    "config.toml:2: defaults.keep_runs: -1 is too little",
+    "config.toml:2: defaults.keep_runs: -1 is too small",
     "write 0 runs or more",
   ],
   [
@@ -82,13 +82,13 @@ const oneFault: readonly [title: string, text: string, where: string, remedy: st
   [
     "a bad name",
     "[changelings.Fixme_Fairy]\nagent_type = 'claude'",
-    'config.toml:1: changelings.Fixme_Fairy: "Fixme_Fairy" is no name for a changeling: a lower-case letter, then up to 39 lower-case letters, digits or -',
+    'config.toml:1: changelings.Fixme_Fairy: "Fixme_Fairy" is not a valid name for a changeling: a lower-case letter, then up to 39 lower-case letters, digits or -',
     "write [changelings.fixme-fairy]",
   ],
   [
     "a name with nothing to save",
     "[changelings.'7 _']\nagent_type = 'claude'",
-    'config.toml:1: changelings."7 _": "7 _" is no name for a changeling: a lower-case letter, then up to 39 lower-case letters, digits or -',
+    'config.toml:1: changelings."7 _": "7 _" is not a valid name for a changeling: a lower-case letter, then up to 39 lower-case letters, digits or -',
     "give it another name",
   ],
   [
@@ -101,7 +101,7 @@ const oneFault: readonly [title: string, text: string, where: string, remedy: st
     "a former name of two",
     "[changelings.fixme-fairy]\nrenamed_from = 'x'\n[changelings.code-guardian]\nrenamed_from = 'x'",
     "config.toml:4: changelings.code-guardian.renamed_from: two changelings would use the name x: fixme-fairy was renamed from it too",
-    "remove one of the two lines",
+    "remove one of them lines",
   ],
   [
     "a former name that is its own",
@@ -112,7 +112,7 @@ const oneFault: readonly [title: string, text: string, where: string, remedy: st
   [
     "a former name that never was one",
     "[changelings.fixme-fairy]\nrenamed_from = 'X Y'",
-    'config.toml:2: changelings.fixme-fairy.renamed_from: "X Y" is no changeling\'s name',
+    'config.toml:2: changelings.fixme-fairy.renamed_from: "X Y" is not a changeling\'s name',
     'write renamed_from = "old-name"',
   ],
 ];

@@ -13,7 +13,7 @@ describe("a file that can't be read", () => {
     expect(fleet).toBeUndefined();
     expect(sandbox.words(faults)).toEqual([
       "config.toml:1: there is no fleet file",
-      "→ make <folder>/config.toml with a line such as [changelings.fixme-fairy], or name another: pulumi config set changelings:config <path>",
+      "→ create <folder>/config.toml with a line such as [changelings.fixme-fairy], or name another: pulumi config set changelings:config <path>",
     ]);
   });
 
@@ -44,15 +44,15 @@ describe("a file that can't be read", () => {
   });
 
   it.each([
-    ["a = 1\nb = 'x", 2, 5, "not valid TOML: unfinished string", "mend the line"],
-    ["a = [1,\nb = 2", 2, 1, "not valid TOML: invalid value", "mend the line"],
-    ["x = 1\nx = 2", 2, 1, "this key or table is defined twice", "remove one of the two"],
+    ["a = 1\nb = 'x", 2, 5, "not valid TOML: unfinished string", "correct the line"],
+    ["a = [1,\nb = 2", 2, 1, "not valid TOML: invalid value", "correct the line"],
+    ["x = 1\nx = 2", 2, 1, "this key or table is defined twice", "remove one of them"],
     [
       "[changelings.a]\n\n[changelings.b]\n[ changelings . 'a' ]\n",
       4,
       2,
       "the table is declared twice, first on line 1",
-      "merge the two, or give one another name",
+      "merge them, or rename one",
     ],
   ])("is broken: %j", async (text, line, column, message, remedy) => {
     using sandbox = new Sandbox();
@@ -94,7 +94,7 @@ describe("a file that is read as any other", () => {
 describe("exposure", () => {
   const text = (value: string) => `[defaults]\nrepo = "app"\n[changelings.fixme-fairy]\nenv = { KEY = "${value}" }\n`;
   const standsHere = [
-    "config.toml:4: warning: changelings.fixme-fairy.env.KEY: the value looks like a secret, and it stands in the file",
+    "config.toml:4: warning: changelings.fixme-fairy.env.KEY: the value looks like a secret, and the file is plain text",
     '→ export KEY in your shell, add "KEY" to secrets and remove it here',
   ];
 

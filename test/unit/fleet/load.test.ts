@@ -176,7 +176,7 @@ describe("the time zone", () => {
 
   it("must be set in CI, told once for all", async () => {
     expect(await sandbox.faultsOf(`${changeling}[changelings.code-guardian]\nrepo = "app"`, { ci: true })).toEqual([
-      "config.toml:1: no time zone is set, and a CI machine's own means nothing",
+      "config.toml:1: no time zone is set, and that of a CI machine is arbitrary",
       '→ write timezone = "Europe/Berlin" (yours) at the top of the file, or: pulumi config set changelings:timezone Europe/Berlin',
     ]);
   });
@@ -215,7 +215,7 @@ describe("the repository", () => {
 
   it("must be somewhere", async () => {
     expect(await sandbox.faultsOf("\n[changelings.fixme-fairy]")).toEqual([
-      "config.toml:2: changelings.fixme-fairy: no repository is named to work on, and none is around the fleet file",
+      "config.toml:2: changelings.fixme-fairy: no repository is set, and the fleet file is not in one",
       '→ write repo = "<path or URL>" here or below [defaults], or: pulumi config set changelings:repo <path or URL>',
     ]);
   });
@@ -227,7 +227,7 @@ describe("the repository", () => {
       "→ clone the repository there, or correct the path",
     ]);
     expect((await sandbox.faultsOf(text, { repo: "https://a:b@example.com/c" }))[0]).toBe(
-      "config.toml:1: the stack's changelings:repo: the URL holds a credential, which would reach the stack's state and process lists",
+      "config.toml:1: the stack's changelings:repo: the URL contains a credential, which would be visible in the stack's state and in process lists",
     );
   });
 });

@@ -41,13 +41,13 @@ const faults: readonly [lines: string, where: string, remedy: string][] = [
   ["build_args = ['--no-cache']", 'build_args[0]: the provider "modal" knows no build argument "--no-cache"', all],
   [
     "build_args = ['timeout=900']",
-    "build_args[0]: a machine's timeout is made from the run's",
+    "build_args[0]: a machine's timeout is derived from the run's",
     "write timeout_seconds instead",
   ],
   [
     "build_args = ['cpu=2', 'offline']",
     "build_args[1]: an agent that is offline can neither clone the repository nor push its branch",
-    "remove it, or name the addresses that it may reach: cidr-allowlist=<range>",
+    "remove it, or list the addresses that it may reach: cidr-allowlist=<range>",
   ],
   [
     "build_args = ['file=Dockerfile']",
@@ -76,38 +76,38 @@ const faults: readonly [lines: string, where: string, remedy: string][] = [
   ],
   [
     "image = 'pinned'\nbuild_args = ['secret=NPM_TOKEN']",
-    "build_args[0]: NPM_TOKEN is none of the changeling's secrets, so the build can't have it",
+    "build_args[0]: NPM_TOKEN is not one of the changeling's secrets, so the build can't use it",
     'add "NPM_TOKEN" to secrets',
   ],
   [
     `image = 'pinned'\nbuild_args = ['docker-build-arg=TOKEN=ghp_${"a1B2".repeat(9)}']`,
-    "build_args[0]: the value looks like a secret, and build arguments stay in the image and in the stack's state",
+    "build_args[0]: the value looks like a secret, and build arguments are kept in the image and in the stack's state",
     'write secret=<NAME>, and "<NAME>" in secrets',
   ],
   [
     "build_args = ['volume=x:/changelings-runs/y']",
-    "build_args[0]: a volume can't be mounted at /changelings-runs/y: other things stand there",
+    "build_args[0]: a volume can't be mounted at /changelings-runs/y: that path is in use",
     'mount it elsewhere, for instance "volume=cache:/cache"',
   ],
   [
     "build_args = ['volume=x:/']",
-    "build_args[0]: a volume can't be mounted at /: other things stand there",
+    "build_args[0]: a volume can't be mounted at /: that path is in use",
     'mount it elsewhere, for instance "volume=cache:/cache"',
   ],
   [
     "repo = 'file:///srv/app'",
-    "repo: the repository is file:///srv/app, which an agent elsewhere can't reach by https",
+    "repo: the repository is file:///srv/app, which an agent on another machine can't reach by https",
     'write its https URL: repo = "https://…"',
   ],
   [
     "repo = 'alone'",
-    "repo: <folder>/alone has no remote: an agent elsewhere has nowhere to clone it from",
+    "repo: <folder>/alone has no remote: an agent on another machine can't clone it",
     'git -C <folder>/alone remote add origin <URL>, or write the https URL itself: repo = "https://…"',
   ],
   ["repo = 'nowhere'", "repo: there is no folder <folder>/nowhere", "clone the repository there, or correct the path"],
   [
     "repo = 'ftp://example.com/a'",
-    "repo: is no URL that git can clone from",
+    "repo: is not a URL that git can clone from",
     "write an https:// or ssh:// URL, or a path",
   ],
   ["branch = 'devlop'", 'branch: the repository has no branch "devlop"', 'did you mean branch = "main"?'],

@@ -27,9 +27,9 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
   ["keep_runs = '5'", 'keep_runs: expected a number, found the string "5"', "write keep_runs = 20"],
   ["keep_runs = 1.5", "keep_runs: expected a whole number, found 1.5", "write keep_runs = 20"],
-  ["keep_runs = 1001", "keep_runs: 1001 is too much", "write 1000 runs or less"],
-  ["timeout_seconds = 59", "timeout_seconds: 59 is too little", "write 60 seconds or more"],
-  ["timeout_seconds = 86401", "timeout_seconds: 86401 is too much", "write 86400 seconds or less"],
+  ["keep_runs = 1001", "keep_runs: 1001 is too large", "write 1000 runs or less"],
+  ["timeout_seconds = 59", "timeout_seconds: 59 is too small", "write 60 seconds or more"],
+  ["timeout_seconds = 86401", "timeout_seconds: 86401 is too large", "write 86400 seconds or less"],
   ["schedule = 3", "schedule: expected a string, found 3", "write the value in quotes"],
   ["schedule = 03:00:00", "schedule: expected a string, found a date", 'write schedule = "0 6 * * 1-5"'],
   [
@@ -39,11 +39,11 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
   ["env = ['A']", "env: expected a table, found a list", 'write env = { LOG_LEVEL = "debug" }'],
   ["env = { A = 1 }", "env.A: expected a string, found a number", "write the value in quotes"],
-  ["env = { 'A B' = '1' }", 'env."A B": "A B" is no name of a variable', "use letters, digits and _ alone"],
+  ["env = { 'A B' = '1' }", 'env."A B": "A B" is not the name of a variable', "use letters, digits and _ alone"],
   [
     "initial_message = ''",
     "initial_message: is empty",
-    'write initial_message = "Fix one FIXME and say which.", or leave the line out',
+    'write initial_message = "Fix one FIXME and say which.", or remove the line',
   ],
   ['initial_message = "a\\u0000"', "initial_message: holds a NUL character", "remove it"],
   ["overlap = 'que'", 'overlap: there is no overlap "que"', 'did you mean overlap = "queue"?'],
@@ -52,23 +52,23 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   [
     "kind = 'sandbox'",
     'kind: the kind "sandbox" is not in this version',
-    'write kind = "cron" or kind = "web", or leave the line out',
+    'write kind = "cron" or kind = "web", or remove the line',
   ],
   [
     "kind = 'seed-agent'",
     'kind: the kind "seed-agent" is not in this version',
-    'write kind = "cron" or kind = "web", or leave the line out',
+    'write kind = "cron" or kind = "web", or remove the line',
   ],
   ["kind = 'crn'", 'kind: there is no kind "crn"', 'did you mean kind = "cron"?'],
   [
     "provider = 'docker'",
-    'provider: the provider "docker" is for kind = "web" alone: no schedule fires there',
+    'provider: the provider "docker" is only for kind = "web": no schedule fires there',
     'write provider = "local" or provider = "modal", or kind = "web"',
   ],
   [
     "provider = 'fly'",
     'provider: the provider "fly" is not in this version',
-    'write provider = "local" or provider = "modal", or leave the line out',
+    'write provider = "local" or provider = "modal", or remove the line',
   ],
   ["provider = 'modul'", 'provider: there is no provider "modul"', 'did you mean provider = "modal"?'],
   // What is for Modal alone.
@@ -90,9 +90,9 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
   ["verify = 'none'", 'verify: verify is for provider = "modal" alone', 'remove the line, or write provider = "modal"'],
   ["image = 'snapshots'", 'image: there is no image "snapshots"', 'did you mean image = "snapshot"?'],
-  ["history_depth = 0", "history_depth: 0 is too little", "write 1 commits or more"],
-  ["snapshot_max_age = '7 days'", 'snapshot_max_age: "7 days" is no duration', 'write snapshot_max_age = "7d"'],
-  ["snapshot_max_age = '0d'", 'snapshot_max_age: "0d" is no duration', 'write snapshot_max_age = "7d"'],
+  ["history_depth = 0", "history_depth: 0 is too small", "write 1 commits or more"],
+  ["snapshot_max_age = '7 days'", 'snapshot_max_age: "7 days" is not a duration', 'write snapshot_max_age = "7d"'],
+  ["snapshot_max_age = '0d'", 'snapshot_max_age: "0d" is not a duration', 'write snapshot_max_age = "7d"'],
   ["snapshot_max_age = 7", "snapshot_max_age: expected a string, found 7", "write the value in quotes"],
   // Schedules and zones.
   [
@@ -102,13 +102,13 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
   [
     "schedule = '0 0 31 2 *'",
-    'schedule: "0 0 31 2 *" never fires: no month of it has such a day',
+    'schedule: "0 0 31 2 *" never fires: none of its months has such a day',
     'write a day of month (the third field) that exists; for the first of each month: "0 0 1 * *"',
   ],
   [
     "schedule = '* * * * *'",
     'schedule: "* * * * *" fires a minute apart, more often than every 5 minutes',
-    'write "*/5 * * * *", or write allow_frequent = true if it is meant',
+    'write "*/5 * * * *", or set allow_frequent = true if this is intended',
   ],
   ["timezone = 'berlin'", 'timezone: there is no time zone "berlin"', 'did you mean: timezone = "Europe/Berlin"'],
   [
@@ -119,33 +119,37 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   [
     "settle_seconds = 3600",
     "settle_seconds: with 3600 s to settle, no run ends before its timeout of 3600 s",
-    "write fewer settle_seconds, or more timeout_seconds",
+    "lower settle_seconds, or raise timeout_seconds",
   ],
   // Secrets and variables.
-  ["secrets = ['PATH']", "secrets[0]: PATH is reserved: it steers the programs that run the agent", "use another name"],
+  [
+    "secrets = ['PATH']",
+    "secrets[0]: PATH is reserved: it configures the programs that run the agent",
+    "use another name",
+  ],
   [
     "secrets = ['A', 'LD_PRELOAD']",
-    "secrets[1]: LD_PRELOAD is reserved: it steers the programs that run the agent",
+    "secrets[1]: LD_PRELOAD is reserved: it configures the programs that run the agent",
     "use another name",
   ],
   [
     "secrets = ['MODAL_TOKEN_ID']",
-    "secrets[0]: MODAL_TOKEN_ID is reserved: it steers the programs that run the agent",
+    "secrets[0]: MODAL_TOKEN_ID is reserved: it configures the programs that run the agent",
     "use another name",
   ],
   [
     "env = { CHANGELING_SPEC = 'x' }",
-    "env.CHANGELING_SPEC: CHANGELING_SPEC is reserved: it steers the programs that run the agent",
+    "env.CHANGELING_SPEC: CHANGELING_SPEC is reserved: it configures the programs that run the agent",
     "use another name",
   ],
   [
     "secrets = ['github token']",
-    'secrets[0]: "github token" is no name of a variable: capital letters, digits and _',
+    'secrets[0]: "github token" is not the name of a variable: capital letters, digits and _',
     "write the name of the variable that holds the secret, not the secret",
   ],
   [
     `secrets = ['${token}']`,
-    "secrets[0]: (a value that looks like a secret) is no name of a variable: capital letters, digits and _",
+    "secrets[0]: (a value that looks like a secret) is not the name of a variable: capital letters, digits and _",
     "write the name of the variable that holds the secret, not the secret",
   ],
   [
@@ -165,7 +169,7 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
   [
     "env = { NODE_OPTIONS = 'x' }",
-    "env.NODE_OPTIONS: NODE_OPTIONS is reserved: it steers the programs that run the agent",
+    "env.NODE_OPTIONS: NODE_OPTIONS is reserved: it configures the programs that run the agent",
     "use another name",
   ],
   [
@@ -191,7 +195,7 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
   [
     "agent_type = 'a b'",
-    'agent_type: "a b" is no agent type: letters, digits, - and _',
+    'agent_type: "a b" is not a valid agent type: letters, digits, - and _',
     'write agent_type = "fixme-fairy"',
   ],
   [
@@ -207,7 +211,7 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
     "clone the repository there, or correct the path",
   ],
   ["repo = 'file'", "repo: <folder>/file is a file", "name the repository's folder"],
-  ["repo = 'plain'", "repo: <folder>/plain is no git repository", "git -C <folder>/plain init, or correct the path"],
+  ["repo = 'plain'", "repo: <folder>/plain is not a git repository", "git -C <folder>/plain init, or correct the path"],
   [
     "repo = 'empty'",
     "repo: <folder>/empty has no commits yet",
@@ -216,22 +220,22 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ["repo = 'old'", 'the repository has no branch "main"', 'did you mean branch = "master"?'],
   ["branch = 'devlop'", 'branch: the repository has no branch "devlop"', 'did you mean branch = "develop"?'],
   ["branch = 'release-2020'", 'branch: the repository has no branch "release-2020"', 'did you mean branch = "main"?'],
-  ["branch = '--all'", 'branch: "--all" is no branch name', 'write a name such as branch = "main"'],
-  ["branch = 'a:b'", 'branch: "a:b" is no branch name', 'write a name such as branch = "main"'],
+  ["branch = '--all'", 'branch: "--all" is not a valid branch name', 'write a name such as branch = "main"'],
+  ["branch = 'a:b'", 'branch: "a:b" is not a valid branch name', 'write a name such as branch = "main"'],
   [
     "repo = 'https://me:hunter2@example.com/a/b.git'",
-    "repo: the URL holds a credential, which would reach the stack's state and process lists",
+    "repo: the URL contains a credential, which would be visible in the stack's state and in process lists",
     "write https://example.com/a/b.git and give git the credential: git credential approve, or gh auth login",
   ],
   [
     `repo = 'https://${token}@github.com/a/b'`,
-    "repo: the URL holds a credential, which would reach the stack's state and process lists",
+    "repo: the URL contains a credential, which would be visible in the stack's state and in process lists",
     "write https://github.com/a/b and give git the credential: git credential approve, or gh auth login",
   ],
   ["repo = 'ext::sh -c true'", "repo: git's remote helpers are not allowed here", "write an https:// or ssh:// URL"],
   [
     "repo = 'ftp://example.com/a'",
-    "repo: is no URL that git can clone from",
+    "repo: is not a URL that git can clone from",
     "write an https:// or ssh:// URL, or a path",
   ],
 ];

@@ -58,7 +58,7 @@ it("a tag named as the base branch is a warning", async () => {
 it("a bare repository is an error here, and none where it is cloned", async () => {
   sandbox.git("clone", "--quiet", "--bare", sandbox.repo("full"), `${sandbox.folder}/bare.git`);
   expect(await faults('repo = "bare.git"')).toEqual([
-    `config.toml:2: ${where}.repo: <folder>/bare.git is a bare repository, and agents work beside a checkout`,
+    `config.toml:2: ${where}.repo: <folder>/bare.git is a bare repository, and agents need a checkout`,
     '→ git clone <folder>/bare.git <folder> and name that, or write repo = "file://<folder>/bare.git"',
   ]);
   expect(await faults(`repo = "file://${sandbox.folder}/bare.git"`)).toEqual([]);
@@ -72,7 +72,7 @@ it("submodules, and LFS without git-lfs, are warnings", async () => {
   sandbox.repo("parts");
   sandbox.write("parts/.gitmodules", '[submodule "x"]\n');
   expect(await faults('repo = "parts"')).toEqual([
-    `config.toml:2: warning: ${where}.repo: its submodules are empty folders for the agents: git makes work trees and clones without them`,
+    `config.toml:2: warning: ${where}.repo: its submodules are empty folders for the agents: git creates work trees and clones without them`,
     "→ if they need them, say so in initial_message: git submodule update --init",
   ]);
   sandbox.repo("large");

@@ -127,7 +127,7 @@ describe("a branch", () => {
     const environment = { ...sandbox.environment, PATH: sandbox.home };
     expect(sandbox.words((await sandbox.load(changeling('repo = "app"'), { environment })).faults)).toEqual([
       "config.toml:2: changelings.fixme-fairy.repo: git can't be run",
-      "→ install git, and see that it is on PATH",
+      "→ install git, and make sure that it is on PATH",
     ]);
   });
 });
@@ -157,8 +157,8 @@ describe("a remote repository", () => {
 
   it("is there", async () => {
     expect(await told(`file://${sandbox.folder}/nowhere`)).toEqual([
-      "config.toml:2: changelings.fixme-fairy.repo: there is no repository at file://<folder>/nowhere",
-      "→ correct the URL, or make the repository",
+      "config.toml:2: changelings.fixme-fairy.repo: there is not a repository at file://<folder>/nowhere",
+      "→ correct the URL, or create the repository",
     ]);
   });
 
@@ -169,7 +169,7 @@ describe("a remote repository", () => {
     await new Promise((closed) => server.close(closed));
     expect(await told(`git://127.0.0.1:${port}/a`)).toEqual([
       `config.toml:2: warning: changelings.fixme-fairy.repo: git://127.0.0.1:${port}/a can't be checked: the host can't be reached`,
-      `→ see what this says: git ls-remote git://127.0.0.1:${port}/a`,
+      `→ check: git ls-remote git://127.0.0.1:${port}/a`,
     ]);
   });
 
@@ -185,7 +185,7 @@ describe("a remote repository", () => {
       });
       expect(known.get(url)).toEqual({
         message: `${url} didn't answer within 1 s`,
-        remedy: `see what this says: git ls-remote ${url}`,
+        remedy: `check: git ls-remote ${url}`,
         isCertain: false,
       });
     } finally {

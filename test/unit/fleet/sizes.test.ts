@@ -24,7 +24,7 @@ describe("a text that is longer than a program can be started with", () => {
     const [fault = "", ...rest] = await told(line);
     // What is that long may be too much for who looks for the line.
     expect(fault.replace(/^config.toml:[12]: /, "")).toBe(
-      `changelings.fixme-fairy.${option}: is ${bytes} bytes long, and may be 100,000 bytes`,
+      `changelings.fixme-fairy.${option}: is ${bytes} bytes long; the limit is 100,000 bytes`,
     );
     expect(rest).toEqual([remedy]);
   });

@@ -50,9 +50,9 @@ describe("a value that is wrong", () => {
   it("in a list hides nothing of the others, which are told where they stand", async () => {
     const lines = ["secrets = [", "  'lower',", "  'PATH',", "  'GITHUB_TOKEN',", "  '',", "  'GH_TOKEN',", "]"];
     const wanted = [
-      '6: changelings.fixme-fairy.secrets[0]: "lower" is no name of a variable: capital letters, digits and _',
-      "7: changelings.fixme-fairy.secrets[1]: PATH is reserved: it steers the programs that run the agent",
-      '9: changelings.fixme-fairy.secrets[3]: "" is no name of a variable: capital letters, digits and _',
+      '6: changelings.fixme-fairy.secrets[0]: "lower" is not the name of a variable: capital letters, digits and _',
+      "7: changelings.fixme-fairy.secrets[1]: PATH is reserved: it configures the programs that run the agent",
+      '9: changelings.fixme-fairy.secrets[3]: "" is not the name of a variable: capital letters, digits and _',
       "10: changelings.fixme-fairy.secrets[4]: GITHUB_TOKEN reaches the agent as GH_TOKEN too, so both can't be listed",
     ];
     expect(await told(lines.join("\n"))).toEqual(wanted);

@@ -87,24 +87,26 @@ describe("the remote of a local repository", () => {
 
   it("is missing", () => {
     expect(chosenRemote("/app", "", "")).toEqual({
-      message: "/app has no remote: an agent elsewhere has nowhere to clone it from",
+      message: "/app has no remote: an agent on another machine can't clone it",
       remedy: `git -C /app remote add origin <URL>, ${orWriteIt}`,
     });
     expect(chosenRemote("/app", lines(fork, ["up", "https://a.example/b"]), "")).toEqual({
-      message: "/app has several remotes (fork, up), and no origin: an agent elsewhere has nowhere to clone it from",
+      message: "/app has several remotes (fork, up), and no origin: an agent on another machine can't clone it",
       remedy: `git -C /app remote add origin <URL>, ${orWriteIt}`,
     });
   });
 
   it("has no https form", () => {
     expect(chosenRemote("/app", lines(["origin", "/srv/app.git"]), "")).toEqual({
-      message: "its remote origin is /srv/app.git, which an agent elsewhere can't reach by https",
+      message: "its remote origin is /srv/app.git, which an agent on another machine can't reach by https",
       remedy: `git -C /app remote set-url origin <URL>, ${orWriteIt}`,
     });
   });
 
   it("shows no credential", () => {
     const { message } = { message: "", ...remoteOfUrl("ftp://me:hunter2@example.com/app") };
-    expect(message).toBe("the repository is ftp://example.com/app, which an agent elsewhere can't reach by https");
+    expect(message).toBe(
+      "the repository is ftp://example.com/app, which an agent on another machine can't reach by https",
+    );
   });
 });

@@ -13,7 +13,7 @@ describe("the remote of a repository", () => {
     const of = (repo: string) => remoteOf({ repo, branch: "main" }, {});
     expect(await of("git@github.com:me/app.git")).toEqual({ url: "https://github.com/me/app.git" });
     expect(await of("file:///srv/app.git")).toEqual({
-      message: "the repository is file:///srv/app.git, which an agent elsewhere can't reach by https",
+      message: "the repository is file:///srv/app.git, which an agent on another machine can't reach by https",
       remedy: 'write its https URL: repo = "https://…"',
     });
   });
@@ -25,8 +25,7 @@ describe("the remote of a repository", () => {
     expect(await remote(repository)).toEqual({ url: "https://github.com/me/app.git", name: "mine" });
     repository.git("remote", "add", "theirs", "https://github.com/them/app");
     expect(await remote(repository)).toEqual({
-      message:
-        "<repo> has several remotes (mine, theirs), and no origin: an agent elsewhere has nowhere to clone it from",
+      message: "<repo> has several remotes (mine, theirs), and no origin: an agent on another machine can't clone it",
       remedy: 'git -C <repo> remote add origin <URL>, or write the https URL itself: repo = "https://…"',
     });
     repository.git("remote", "add", "origin", "ssh://git@example.com:2222/o/app.git");
@@ -47,12 +46,12 @@ describe("the remote of a repository", () => {
   test("is missed with the command that adds it", async () => {
     using repository = new Repository();
     expect(await remote(repository)).toEqual({
-      message: "<repo> has no remote: an agent elsewhere has nowhere to clone it from",
+      message: "<repo> has no remote: an agent on another machine can't clone it",
       remedy: 'git -C <repo> remote add origin <URL>, or write the https URL itself: repo = "https://…"',
     });
     repository.git("remote", "add", "origin", "../elsewhere");
     expect(await remote(repository)).toEqual({
-      message: "its remote origin is ../elsewhere, which an agent elsewhere can't reach by https",
+      message: "its remote origin is ../elsewhere, which an agent on another machine can't reach by https",
       remedy: 'git -C <repo> remote set-url origin <URL>, or write the https URL itself: repo = "https://…"',
     });
   });

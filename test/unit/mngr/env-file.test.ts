@@ -15,7 +15,7 @@ describe("envFileText", () => {
   });
 
   it("refuses a NUL, and does not say the value", () => {
-    expect(() => envFileText({ A: "hush\0" })).toThrow(/^the value of A holds a NUL, which no environment can$/);
+    expect(() => envFileText({ A: "hush\0" })).toThrow(/^the value of A contains a NUL, which an environment can't$/);
   });
 
   // Three readers, the real ones: python-dotenv, mngr's writer of the agent's file, and a shell.

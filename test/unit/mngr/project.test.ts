@@ -69,6 +69,6 @@ describe("a mngr create", () => {
     }
     expect(statSync(join(home, "out")).mode & 0o777).toBe(0o600);
     writeFileSync(join(repo, ".mngr", "settings.local.toml"), "a = [");
-    expect(() => projectTables(repo, {})).toThrow("settings.local.toml is no TOML");
+    expect(() => projectTables(repo, {})).toThrow("settings.local.toml is not valid TOML");
   });
 });

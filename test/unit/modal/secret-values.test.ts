@@ -12,15 +12,18 @@ describe("checkSecretValues", () => {
   });
 
   it.each<[Record<string, string>, RegExp]>([
-    [{ "A-B": "top-secret" }, /^the secrets of elf can't be set: "A-B" is no name for an environment variable; /],
+    [
+      { "A-B": "top-secret" },
+      /^the secrets of elf can't be set: "A-B" is not a valid name for an environment variable; /,
+    ],
     [
       { A: "top-secret\0" },
-      /^the secrets of elf can't be set: the value of A holds what no environment variable can; /,
+      /^the secrets of elf can't be set: the value of A contains characters that an environment variable can't; /,
     ],
-    [{ A: "top-secret\ud800" }, /the value of A holds what no/],
+    [{ A: "top-secret\ud800" }, /the value of A contains characters that/],
     [
       { A: "b", BIG: "x".repeat(32_769), TOO: "x".repeat(40_000) },
-      /set: BIG has 32769 characters, TOO has 40000 characters, and 32768 is Modal's limit for a value; keep a large /,
+      /set: BIG has 32769 characters, TOO has 40000 characters, and 32768 is Modal's limit for a value; store a large /,
     ],
     [
       { A: "b", B: "x".repeat(32_768), BIG: "xx".repeat(16_384), C: "x" },

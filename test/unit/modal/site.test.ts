@@ -80,7 +80,7 @@ describe("modalSite", () => {
   it("names the environments when there are several homes", async () => {
     const { client } = fakeModal({ b: home, a: home });
     await expect(modalSite({ stack: "dev", client, localEnvironment: "c" })).rejects.toThrow(
-      "the stack's home volume changelings_dev stands in several environments: a, b; " +
+      "the stack's home volume changelings_dev exists in several environments: a, b; " +
         "remove those that are not its home, with: modal volume delete changelings_dev --env ENVIRONMENT",
     );
   });

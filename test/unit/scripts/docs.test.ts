@@ -134,7 +134,7 @@ describe("the JSON schema", () => {
   it("says which options are of one kind alone", () => {
     const whose = Object.entries(changeling.properties ?? {}).map(([key, option]) => [
       key,
-      /^For kind = "(\w+)" alone\. /.exec(schemaOf(option).description ?? "")?.[1],
+      /^For kind = "(\w+)" only\. /.exec(schemaOf(option).description ?? "")?.[1],
     ]);
     expect(whose).toEqual([
       ...Object.keys(sharedOptions).map((key) => [key, undefined]),

@@ -106,7 +106,7 @@ describe("the file", () => {
       /^error: HISTORY_DEPTH is a number of commits from 1 on, not "0"$/,
     ],
     [{ HISTORY_DEPTH: "all" }, ["<repo>", "HEAD", "out"], /^error: HISTORY_DEPTH is a number .*, not "all"$/],
-    [{ BRANCH: "a..b" }, ["<repo>", "HEAD", "out"], /^error: "a\.\.b" is no branch name$/],
+    [{ BRANCH: "a..b" }, ["<repo>", "HEAD", "out"], /^error: "a\.\.b" is not a valid branch name$/],
   ])("is refused: %j %j", async (env, args, message) => {
     using bench = new TarBench();
     using source = new Repository();

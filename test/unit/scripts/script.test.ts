@@ -62,7 +62,7 @@ describe("commandScript", () => {
     ["an error, without a stack", "apply", { NAME: "a", MODE: "fail" }, 1, "error: it broke; repair it with: mend\n"],
     ["a missing variable", "apply", { NAME: "a" }, 2, /lacks MODE: /],
     ["a result that the state should not hold", "apply", { NAME: "a", MODE: "long" }, 1, /over 4096 bytes/],
-    ["work that takes too long", "apply", { NAME: "a", MODE: "hang" }, 124, "error: not done after 1 s\n"],
+    ["work that takes too long", "apply", { NAME: "a", MODE: "hang" }, 124, "error: not finished within 1 s\n"],
   ])("reports %s", (_what, verb, env, code, message) => {
     const { status, stdout, stderr } = run(verb, env);
     expect({ status, stdout }).toEqual({ status: code, stdout: "" });

@@ -7,7 +7,7 @@ const past = { author: "Ada", at: "2026-01-02T03:04:05Z" };
 describe("whether a tip may be pinned", () => {
   const of = { repo: "/src/app", branch: "main" };
   const clean: Tip = { commit: "a".repeat(40), subject: "x", isDirty: false, unpushed: 0, remote: "origin" };
-  const stash = "commit them, or put them aside: git -C /src/app stash --include-untracked";
+  const stash = "commit them, or stash them: git -C /src/app stash --include-untracked";
   const allow = "or write allow_unpushed = true";
 
   test.each<[string, Partial<Tip>, boolean, string[]]>([
@@ -16,15 +16,13 @@ describe("whether a tip may be pinned", () => {
       "dirty",
       { isDirty: true },
       false,
-      [
-        `error: /src/app has changes that are in no commit, and the pinned tarball is made of commits → ${stash}; ${allow}`,
-      ],
+      [`error: /src/app has uncommitted changes, and the pinned tarball contains only commits → ${stash}; ${allow}`],
     ],
     [
       "dirty, allowed",
       { isDirty: true, unpushed: 3 },
       true,
-      [`warning: /src/app has changes that are in no commit, and the pinned tarball is made of commits → ${stash}`],
+      [`warning: /src/app has uncommitted changes, and the pinned tarball contains only commits → ${stash}`],
     ],
     [
       "unpushed",
@@ -44,7 +42,7 @@ describe("whether a tip may be pinned", () => {
       { unpushed: undefined },
       false,
       [
-        "warning: whether the remote of /src/app has the tip of main is not known → see what this says: git -C /src/app push origin main",
+        "warning: whether the remote of /src/app has the tip of main is not known → check: git -C /src/app push origin main",
       ],
     ],
   ])("%s", (_, tip, allowUnpushed, wanted) => {

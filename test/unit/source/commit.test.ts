@@ -170,7 +170,7 @@ describe("the tip of a URL's branch", () => {
     server.create("app");
     expect(await tip({ repo: server.url("app"), branch: "main" }, repository, { token: "right" })).toEqual({
       message: `${server.url("app")} can't be asked for its commits: git has no access`,
-      remedy: `see what this says: git ls-remote ${server.url("app")}`,
+      remedy: `check: git ls-remote ${server.url("app")}`,
     });
     const silent = createServer().listen(0, "127.0.0.1");
     await once(silent, "listening");

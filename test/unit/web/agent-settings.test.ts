@@ -131,7 +131,7 @@ describe("what is refused", () => {
       "pager in .mngr/settings.toml; agent_types.tiny.upload_file in .mngr/settings.toml; " +
         "connect_command in .mngr/settings.local.toml.",
     );
-    expect(refused("a = [")).toMatch(/what is no TOML \(.*\) in \.mngr\/settings\.toml/);
+    expect(refused("a = [")).toMatch(/what is not valid TOML \(.*\) in \.mngr\/settings\.toml/);
   });
 
   it("on a machine of its own types by which mngr takes the person's logins along, unless the fleet file names them", () => {

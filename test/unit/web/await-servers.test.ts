@@ -123,7 +123,7 @@ describe("awaitServers", () => {
   it.each([
     ["ended", "DONE", "its agent ended (DONE)"],
     ["was stopped", "STOPPED", "its agent ended (STOPPED)"],
-    ["went away", undefined, "mngr has its agent no more"],
+    ["went away", undefined, "mngr no longer has its agent"],
   ])("gives up at once on an agent that %s", async (_what, of, message) => {
     sh(prepareCommand);
     await expect(awaited(mngr(of), 900)).rejects.toThrow(message);
@@ -136,7 +136,7 @@ describe("awaitServers", () => {
     );
     register("http://127.0.0.1:1/");
     await expect(awaited(mngr("WAITING"), 1)).rejects.toThrow(
-      "its server at http://127.0.0.1:1/ took no connection within 1 s (start_timeout_seconds)",
+      "its server at http://127.0.0.1:1/ accepted no connection within 1 s (start_timeout_seconds)",
     );
   });
 });

@@ -41,14 +41,14 @@ describe("kinds", () => {
     expect(await sandbox.faultsOf(text)).toEqual([
       'config.toml:3: defaults.schedule: schedule is for kind = "cron" alone',
       '→ remove the line, or write kind = "cron"',
-      "config.toml:5: defaults.branch: branch is for a changeling with a source alone: the repo of another is made from scratch",
+      "config.toml:5: defaults.branch: branch is only for a changeling with a source: other repositories are created from scratch",
       '→ remove the line, or write source = "<path or URL>"',
     ]);
   });
 });
 
 describe("a default provider that a kind has not", () => {
-  const isForWeb = 'the provider "docker" is for kind = "web" alone: no schedule fires there';
+  const isForWeb = 'the provider "docker" is only for kind = "web": no schedule fires there';
 
   it("is told of each changeling of the kind, at its own line", async () => {
     const text = `[defaults]\nprovider = "docker"\n[changelings.chat]\nkind = "web"\n[changelings.fixme-fairy]\nrepo = "agent"\n`;
@@ -70,7 +70,7 @@ describe("a default provider that a kind has not", () => {
 describe("web changelings", () => {
   it("need a source or an agent type that there is", async () => {
     expect(await sandbox.faultsOf('[changelings.elena]\nkind = "web"')).toEqual([
-      'config.toml:1: changelings.elena: neither source nor agent_type is written, and mngr knows no agent type "elena"',
+      'config.toml:1: changelings.elena: neither source nor agent_type is set, and mngr knows no agent type "elena"',
       `→ write source = "<path or URL>" or agent_type = "chat"; known here: ${webTypes}`,
     ]);
   });

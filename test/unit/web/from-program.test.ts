@@ -76,9 +76,9 @@ describe("a web changeling from a program", () => {
       {
         option: "name",
         reason:
-          '"Chat" is no name for a changeling: a lower-case letter, then up to 39 lower-case letters, digits or -; write [changelings.chat]',
+          '"Chat" is not a valid name for a changeling: a lower-case letter, then up to 39 lower-case letters, digits or -; write [changelings.chat]',
       },
-      { option: "startTimeoutSeconds", reason: "1 is too little; write 5 seconds or more" },
+      { option: "startTimeoutSeconds", reason: "1 is too small; write 5 seconds or more" },
       {
         option: "buildArgs",
         reason:
@@ -88,11 +88,14 @@ describe("a web changeling from a program", () => {
         option: "addPaths[0]",
         reason: '"a" is not SRC:DEST; write "SRC:DEST", for instance "~/notes/style.md:docs/style.md"',
       },
-      { option: "data", reason: '"here" is no absolute path; write one such as data = "~/elena"' },
-      { option: "secrets[0]", reason: "PATH is reserved: it steers the programs that run the agent; use another name" },
+      { option: "data", reason: '"here" is not an absolute path; write one such as data = "~/elena"' },
+      {
+        option: "secrets[0]",
+        reason: "PATH is reserved: it configures the programs that run the agent; use another name",
+      },
     ]);
     expect(faultsOf("chat", { data: "/" })).toEqual([
-      { option: "data", reason: '/ holds more than its data; write a folder of its own, such as data = "~/elena"' },
+      { option: "data", reason: '/ contains more than its data; write a folder of its own, such as data = "~/elena"' },
     ]);
   });
 });

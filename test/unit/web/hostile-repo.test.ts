@@ -169,10 +169,10 @@ describe("a repository that is taken from the volume of an agent's machine", () 
 
     rmSync(git, { recursive: true });
     symlinkSync(`${lab.source.folder}/.git`, git);
-    await expect(taken()).rejects.toThrow("the .git of the agent of elena is no folder of its repository");
+    await expect(taken()).rejects.toThrow("the .git of the agent of elena is not a folder of its repository");
     rmSync(git);
     writeFileSync(git, `gitdir: ${lab.source.folder}/.git\n`);
-    await expect(taken()).rejects.toThrow("the .git of the agent of elena is no folder of its repository");
+    await expect(taken()).rejects.toThrow("the .git of the agent of elena is not a folder of its repository");
 
     restore();
     writeFileSync(join(git, "HEAD"), "ref: refs/heads/../../../../secret\n");
@@ -227,7 +227,7 @@ describe("symbolic links of an agent's", () => {
     mkdirSync(folder);
     writeFileSync(join(folder, "settings.toml"), "# Written by `pulumi up`; edits are overwritten.\n");
     symlinkSync(folder, join(lab.repo, ".changelings"));
-    expect(() => writeRepoFiles(lab.repo, lab.spec({ settings: "[chat]\n" }))).toThrow("is no folder");
+    expect(() => writeRepoFiles(lab.repo, lab.spec({ settings: "[chat]\n" }))).toThrow("is not a folder");
     writeRepoFiles(lab.repo, lab.spec());
     expect(readFileSync(join(folder, "settings.toml"), "utf8")).toContain("Written by");
   });
@@ -266,7 +266,7 @@ describe("symbolic links of an agent's", () => {
     ]);
     writeFileSync(join(lab.home, "key"), "the person's\n");
     symlinkSync(join(lab.home, "key"), join(folder, "images", "key"));
-    const refusal = (what: string) => `"${what}" of the agent's repository leads out of it`;
+    const refusal = (what: string) => `"${what}" of the agent's repository points outside of it`;
     expect(() => inside("context-dir=.")).toThrow(refusal("images/key"));
     expect(() => inside("file=images/Dockerfile")).toThrow(refusal("images/key"));
     expect(() => inside("docker-build-arg=A=a")).toThrow(refusal("images/key"));

@@ -34,7 +34,7 @@ const oneOption: readonly WebFault[] = [
   ],
   [
     "settings.chat.context.max_content_length = 0",
-    "settings.chat.context.max_content_length: 0 is too little",
+    "settings.chat.context.max_content_length: 0 is too small",
     "write 1 characters or more",
   ],
   [
@@ -50,7 +50,7 @@ const oneOption: readonly WebFault[] = [
   [
     "settings.chat.model = ''",
     "settings.chat.model: is empty",
-    'write model = "claude-sonnet-4-5", or leave the line out',
+    'write model = "claude-sonnet-4-5", or remove the line',
   ],
   [
     "settings.watchers.watched_event_sources = ['stop', 1]",
@@ -59,7 +59,7 @@ const oneOption: readonly WebFault[] = [
   ],
   [
     "settings.provisioning.fs_hard_timeout_seconds = -1.5",
-    "settings.provisioning.fs_hard_timeout_seconds: -1.5 is too little",
+    "settings.provisioning.fs_hard_timeout_seconds: -1.5 is too small",
     "write 0.1 seconds or more",
   ],
   [
@@ -68,18 +68,18 @@ const oneOption: readonly WebFault[] = [
     "write fs_hard_timeout_seconds = 32",
   ],
   // Data.
-  ["data = 'elena'", 'data: "elena" is no absolute path', 'write one such as data = "~/elena"'],
-  ["data = '~'", "data: <folder>/home holds more than its data", ownFolder],
-  ["data = '/'", "data: / holds more than its data", ownFolder],
-  ["data = '~/.changelings/'", "data: <folder>/home/.changelings holds more than its data", ownFolder],
+  ["data = 'elena'", 'data: "elena" is not an absolute path', 'write one such as data = "~/elena"'],
+  ["data = '~'", "data: <folder>/home contains more than its data", ownFolder],
+  ["data = '/'", "data: / contains more than its data", ownFolder],
+  ["data = '~/.changelings/'", "data: <folder>/home/.changelings contains more than its data", ownFolder],
   [
     "provider = 'modal'\ndata = '~/elena'",
-    'data: "~/elena" is no name of a volume: up to 64 letters, digits, -, _ and .',
+    'data: "~/elena" is not the name of a volume: up to 64 letters, digits, -, _ and .',
     'write a name such as data = "elena"',
   ],
   [
     "provider = 'docker'\ndata = 'e'",
-    'data: "e" is no name of a volume: 2 to 64 letters, digits, -, _ and .',
+    'data: "e" is not the name of a volume: 2 to 64 letters, digits, -, _ and .',
     'write a name such as data = "elena"',
   ],
   // Its machine.
@@ -90,17 +90,17 @@ const oneOption: readonly WebFault[] = [
   ],
   [
     "provider = 'modal'\nbuild_args = ['timeout=60']",
-    "build_args[0]: its machine lives for as long as Modal lets one",
+    "build_args[0]: its machine lives as long as Modal allows",
     "remove it",
   ],
   [
     "provider = 'modal'\nbuild_args = ['offline']",
     "build_args[0]: an agent that is offline can't be reached",
-    "remove it, or name the addresses that it may reach: cidr-allowlist=<range>",
+    "remove it, or list the addresses that it may reach: cidr-allowlist=<range>",
   ],
   [
     "provider = 'modal'\nbuild_args = ['secret=NPM_TOKEN']",
-    "build_args[0]: NPM_TOKEN is none of the changeling's secrets, so the build can't have it",
+    "build_args[0]: NPM_TOKEN is not one of the changeling's secrets, so the build can't use it",
     'add "NPM_TOKEN" to secrets',
   ],
   [
@@ -115,13 +115,13 @@ const oneOption: readonly WebFault[] = [
   ],
   [
     `provider = 'docker'\nbuild_args = ['docker-build-arg=TOKEN=${token}']`,
-    "build_args[0]: the value looks like a secret, and build arguments stay in the image and in the stack's state",
-    "remove it, and name its variable in secrets: the agent has it when it runs",
+    "build_args[0]: the value looks like a secret, and build arguments are kept in the image and in the stack's state",
+    "remove it, and list its variable in secrets: the agent has it when it runs",
   ],
   [
     "provider = 'kubernetes'",
     'provider: the provider "kubernetes" is not in this version',
-    'write provider = "local" or provider = "docker" or provider = "modal", or leave the line out',
+    'write provider = "local" or provider = "docker" or provider = "modal", or remove the line',
   ],
   // Agents.
   ["agent_type = 'claud'", 'agent_type: mngr knows no agent type "claud"', 'did you mean agent_type = "claude"?'],
@@ -143,10 +143,10 @@ const oneOption: readonly WebFault[] = [
   // Variables and the rest.
   [
     "secrets = ['MNG_AGENT_STATE_DIR']",
-    "secrets[0]: MNG_AGENT_STATE_DIR is reserved: it steers the programs that run the agent",
+    "secrets[0]: MNG_AGENT_STATE_DIR is reserved: it configures the programs that run the agent",
     "use another name",
   ],
-  ["start_timeout_seconds = 901", "start_timeout_seconds: 901 is too much", "write 900 seconds or less"],
+  ["start_timeout_seconds = 901", "start_timeout_seconds: 901 is too large", "write 900 seconds or less"],
   [
     "destroy_data = 'no'",
     'destroy_data: expected true or false, found the string "no"',

@@ -13,7 +13,7 @@ afterAll(() => sandbox[Symbol.dispose]());
 
 const token = `ghp_${"a1B2".repeat(9)}`;
 const form = 'write "SRC:DEST", for instance "~/notes/style.md:docs/style.md"';
-const noCredential = "the URL holds a credential, which would reach the stack's state and process lists";
+const noCredential = "the URL contains a credential, which would be visible in the stack's state and in process lists";
 
 /** One line below `[changelings.chat]` and its kind, on line 3. */
 const oneOption: readonly WebFault[] = [
@@ -21,8 +21,8 @@ const oneOption: readonly WebFault[] = [
   ["add_paths = ['file']", 'add_paths[0]: "file" is not SRC:DEST', form],
   ["add_paths = ['file:']", 'add_paths[0]: "file:" is not SRC:DEST', form],
   ["add_paths = [':docs']", 'add_paths[0]: ":docs" is not SRC:DEST', form],
-  ["add_paths = ['file:/etc/x']", 'add_paths[0]: DEST is a path below the repo, and "/etc/x" is none', form],
-  ["add_paths = ['file:~/x']", 'add_paths[0]: DEST is a path below the repo, and "~/x" is none', form],
+  ["add_paths = ['file:/etc/x']", 'add_paths[0]: DEST must be a path below the repo, and "/etc/x" is not', form],
+  ["add_paths = ['file:~/x']", 'add_paths[0]: DEST must be a path below the repo, and "~/x" is not', form],
   ["add_paths = ['file:docs/../../x']", 'add_paths[0]: DEST "docs/../../x" is outside of the repo', form],
   ["add_paths = ['..:docs/']", 'add_paths[0]: DEST "docs/" names no file or folder', form],
   ["add_paths = ['file:a/..']", 'add_paths[0]: DEST "a/.." names no file or folder', form],
@@ -31,8 +31,8 @@ const oneOption: readonly WebFault[] = [
     'add_paths[0]: DEST ".Git/hooks/post-commit" is git\'s own',
     "choose another one",
   ],
-  ["add_paths = ['file:a', 'agent:./a']", "add_paths[1]: a is the DEST of another one too", "remove one of the two"],
-  ["add_paths = ['nothing:a']", "add_paths[0]: there is nothing at <folder>/nothing", "correct the path, or remove it"],
+  ["add_paths = ['file:a', 'agent:./a']", "add_paths[1]: a is the DEST of another one too", "remove one of them"],
+  ["add_paths = ['nothing:a']", "add_paths[0]: <folder>/nothing does not exist", "correct the path, or remove it"],
   ["add_paths = ['pipe:a']", "add_paths[0]: <folder>/pipe is neither a file nor a folder", "name one"],
   [
     "settings = {}\nadd_paths = ['file:.changelings/settings.toml']",
@@ -42,7 +42,7 @@ const oneOption: readonly WebFault[] = [
   // Sources and branches.
   [
     "branch = 'develop'",
-    "branch: branch is for a changeling with a source alone: the repo of another is made from scratch",
+    "branch: branch is only for a changeling with a source: other repositories are created from scratch",
     'remove the line, or write source = "<path or URL>"',
   ],
   [
@@ -56,13 +56,17 @@ const oneOption: readonly WebFault[] = [
     'branch: the repository has no branch "devlop"',
     'did you mean branch = "develop"?',
   ],
-  ["source = 'agent'\nbranch = 'a b'", 'branch: "a b" is no branch name', 'write a name such as branch = "main"'],
+  [
+    "source = 'agent'\nbranch = 'a b'",
+    'branch: "a b" is not a valid branch name',
+    'write a name such as branch = "main"',
+  ],
   [
     `source = 'https://${token}@github.com/a/b'`,
     `source: ${noCredential}`,
     "write https://github.com/a/b and give git the credential: git credential approve, or gh auth login",
   ],
-  ["source = ''", "source: is empty", 'write source = "https://github.com/me/agent", or leave the line out'],
+  ["source = ''", "source: is empty", 'write source = "https://github.com/me/agent", or remove the line'],
   // Remotes.
   [
     "remote = 'nowhere'",
@@ -77,27 +81,27 @@ const oneOption: readonly WebFault[] = [
   ],
   [
     "remote = 'http://example.com/a'",
-    "remote: the way to http://example.com/a is not encrypted: others could see and change what is pushed",
+    "remote: the connection to http://example.com/a is not encrypted: others could read and change what is pushed",
     'write its https URL: remote = "https://…"',
   ],
   [
     "remote = 'ftp://example.com/a'",
-    "remote: is no URL that git can clone from",
+    "remote: is not a URL that git can clone from",
     "write an https:// or ssh:// URL, or a path",
   ],
   [
     "provider = 'modal'\nremote = '/srv/elena.git'",
-    "remote: an agent on Modal can't push to /srv/elena.git: it has no key for ssh, and nothing of this machine's",
+    "remote: an agent on Modal can't push to /srv/elena.git: it has no ssh key, and none of this machine's",
     'write its https URL: remote = "https://…"',
   ],
   [
     "provider = 'docker'\nremote = 'git@elena:me/elena.git'",
-    "remote: an agent in a container can't push to git@elena:me/elena.git: it has no key for ssh, and nothing of this machine's",
+    "remote: an agent in a container can't push to git@elena:me/elena.git: it has no ssh key, and none of this machine's",
     'write its https URL: remote = "https://…"',
   ],
   [
     "provider = 'docker'\nremote = 'http://localhost:3000/me/elena'",
-    "remote: an agent in a container can't push to http://localhost:3000/me/elena: it has no key for ssh, and nothing of this machine's",
+    "remote: an agent in a container can't push to http://localhost:3000/me/elena: it has no ssh key, and none of this machine's",
     'write its https URL: remote = "https://…"',
   ],
 ];

@@ -53,7 +53,7 @@ export async function fetchBase(
   // A branch that was never pushed has nothing to be brought up to date with.
   if (/couldn't find remote ref/i.test(stderr) && !(await succeeds(git, ["show-ref", "--verify", "--quiet", ref])))
     return undefined;
-  const what = `${remote} could not be fetched, so its base may be old`;
+  const what = `${remote} could not be fetched, so its base may be outdated`;
   if (code === timedOut) return `${what}: it took longer than ${timeoutSeconds} s`;
   const line = gitReason(stderr) ?? `git ended with status ${code}`;
   return `${what}: ${line.replaceAll(/\/\/[^/@\s]*@/g, "//***@")}`;

@@ -46,7 +46,7 @@ export function verdictOf(ending: Ending, remains: Remains): Verdict {
     case "died":
       return failed("its agent's process ended, which a conversation's does not by itself");
     case "blocked":
-      return failed("it was waiting for a permission that nobody was there to give");
+      return failed("it was waiting for a permission that nobody could give");
     case "vanished":
       return failed("its command was killed, or its terminal was closed");
     case "stopped":
@@ -56,7 +56,7 @@ export function verdictOf(ending: Ending, remains: Remains): Verdict {
     case "timed_out":
       return {
         outcome: "timed_out",
-        reason: `it was not done within its ${remains.timeoutSeconds} s, and was stopped`,
+        reason: `it did not finish within its ${remains.timeoutSeconds} s, and was stopped`,
       };
     case "interrupted":
       return failed(ending.reason);

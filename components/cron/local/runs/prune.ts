@@ -41,7 +41,7 @@ export async function retire(name: string | undefined, context: RunContext): Pro
     const kept = readRuns(context.paths, name).filter((run) => run.agentIsKept || run.outcome === undefined);
     const reasons = await Promise.all(kept.map((run) => whyItStays(run, context)));
     for (const [index, { id }] of kept.entries()) {
-      if (reasons[index] !== undefined) context.log(`${id}: its agent stays: ${reasons[index]}`);
+      if (reasons[index] !== undefined) context.log(`${id}: its agent is kept: ${reasons[index]}`);
     }
     const retired = kept.filter((_, index) => reasons[index] === undefined);
     const profiles = Map.groupBy(retired, ({ changeling, id }) => {
@@ -78,7 +78,7 @@ async function destroyAgents(
   try {
     await destroyTogether(runs, mngrProfile, context);
   } catch (error) {
-    if (runs.length === 1) context.log(`${runs[0]?.id}: its agent stays: ${messageOf(error)}`);
+    if (runs.length === 1) context.log(`${runs[0]?.id}: its agent is kept: ${messageOf(error)}`);
     else for (const run of runs) await destroyAgents([run], mngrProfile, context, until);
   }
 }
@@ -94,7 +94,7 @@ async function destroyTogether(
     appendRecord(context.paths, { event: "destroyed", at: new Date().toISOString(), changeling, id });
     if (repo === undefined) continue;
     await deleteBranchIfEmpty(gitIn(repo, context.env), branchOf(id)).catch((error: unknown) =>
-      context.log(`${id}: its empty branch stays: ${messageOf(error)}`),
+      context.log(`${id}: its empty branch is kept: ${messageOf(error)}`),
     );
   }
 }

@@ -63,7 +63,7 @@ export async function prepareRepository(
   const folder = repositoryFolder(paths, repo);
   const git = gitIn(folder, env);
   if (isAbsolute(repo)) {
-    if (!existsSync(folder)) throw new GitError(`the repository ${folder} is not there`);
+    if (!existsSync(folder)) throw new GitError(`the repository ${folder} does not exist`);
     const followed = declared.fetch === false ? undefined : await followedBy(git, branch);
     const trouble = await fetchFollowed(folder, followed, env, { token, timeoutSeconds: fetchSeconds.before });
     const { base, warning } = await baseOf(git, branch, followed?.ref);

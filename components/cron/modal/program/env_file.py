@@ -25,7 +25,7 @@ def env_file_text(variables: Mapping[str, str]) -> str:
         if not _NAME.fullmatch(name):
             raise ValueError(f'"{name}" is not a name for an environment variable')
         if "\0" in value:
-            raise ValueError(f"the value of {name} holds a NUL, which no environment can")
+            raise ValueError(f"the value of {name} contains a NUL, which an environment can't")
         lines.append(f'{name}="{_escape_for_dotenv(_escape_for_shell(value))}"\n')
     return "".join(lines)
 

@@ -152,9 +152,9 @@ class _Firing:
             if not run.is_open or over_at is None or now <= over_at:
                 continue
             # The words of remote-runs.ts.
-            reason = "nothing was heard of its agent"
+            reason = "its agent never reported"
             if "created" in run.lines:
-                reason = f"nothing was heard of its end within its {self.spec.timeout_seconds} s"
+                reason = f"it did not report its end within its {self.spec.timeout_seconds} s"
             self.records.write(run.id, "ended", over_at, outcome="timed_out", reason=reason, commits=[])
             ended.append(run)
         return ended
@@ -254,7 +254,7 @@ class _Firing:
         self._keep_log(run, process)
         created = mngr_client.created_from(process.stdout, process.stderr)
         if status is None:
-            raise RunError(f"mngr create was not done within {_CREATE_SECONDS} s")
+            raise RunError(f"mngr create did not finish within {_CREATE_SECONDS} s")
         if created.agent_id is None:
             raise RunError(f"mngr create failed: {created.error}")
         return created

@@ -158,7 +158,7 @@ def has_no_running_host(stdout: str, host_id: str) -> bool:
 def error_line(message: str) -> str:
     """The line of an error that says what went wrong: that of our prepare script, else git's, else the first."""
     ours = _OUR_LINE.search(message) or _GIT_LINE.search(message)
-    line = ours[1] if ours is not None else message.strip().partition("\n")[0] or "it said nothing"
+    line = ours[1] if ours is not None else message.strip().partition("\n")[0] or "it printed nothing"
     return line.removeprefix("Error: ")[:_LONGEST_LINE]
 
 

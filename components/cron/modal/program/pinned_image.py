@@ -37,7 +37,7 @@ def build_context(tarball: Path, folder: Path) -> tuple[Path, Path]:
         shutil.rmtree(context / ".git", ignore_errors=True)
         _remove_links_out(context)
         if not (context / "Dockerfile").is_file():
-            raise ImageError("the repository's Dockerfile is no file in it")
+            raise ImageError("the repository's Dockerfile is not a file in it")
         text = (context / "Dockerfile").read_text(encoding="utf-8")
         with open(context / ".dockerignore", "a", encoding="utf-8") as ignored:
             ignored.write(f"\n!{TARBALL}\n")

@@ -52,8 +52,8 @@ if [ ! -e "$work_dir/.git" ] && [ -n "$commit" ]; then
 elif [ ! -e "$work_dir/.git" ]; then
   mkdir -p "$(dirname "$work_dir")"
   rm -rf "$work_dir.unfinished"
-  # Into a work dir that the image has, but that is no repository, nothing is cloned.
-  [ ! -e "$work_dir" ] || rmdir "$work_dir" 2>/dev/null || fail "$work_dir is in the image, and is no git repository"
+  # Into a work dir that the image has, but that is not a repository, nothing is cloned.
+  [ ! -e "$work_dir" ] || rmdir "$work_dir" 2>/dev/null || fail "$work_dir is in the image, and is not a git repository"
   git_or_fail clone --quiet --branch "$branch" -- "$repo" "$work_dir.unfinished"
   mv "$work_dir.unfinished" "$work_dir"
 elif [ -z "$commit" ] && [ ! -f "$here/base" ]; then

@@ -201,12 +201,12 @@ verdict() {
     'exited 0' | 'done' | settled) verdict_of_work ;;
     exited*) reason="its command ended with exit status ${ending#exited }" ;;
     died) reason="its agent's process ended, which a conversation's does not by itself" ;;
-    blocked) reason="it was waiting for a permission that nobody was there to give" ;;
+    blocked) reason="it was waiting for a permission that nobody could give" ;;
     vanished) reason="its command was killed, or its terminal was closed" ;;
     removed) reason="its changeling was removed while it was running" ;;
     timed_out)
       outcome=timed_out
-      reason="it was not done within its $timeout_seconds s, and was stopped"
+      reason="it did not finish within its $timeout_seconds s, and was stopped"
       ;;
   esac
 }

@@ -40,7 +40,7 @@ export async function lastWordsOfContainer(name: string): Promise<string> {
   try {
     // What it says on stderr comes on stderr: the client joins the two for nobody.
     const { stdout, stderr } = await runDocker(["logs", "--tail", "10", name], { timeoutSeconds: 30 });
-    return `${stdout}${stderr}`.trim() || "it said nothing";
+    return `${stdout}${stderr}`.trim() || "it printed nothing";
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -83,12 +83,12 @@ function inspect(what: "container" | "image", name: string): unknown {
 export function containerDrift(folder: string, { container, hasImage }: Look): string | undefined {
   const known = readContainer(folder);
   if (container === undefined) return known === undefined ? undefined : "its container is gone";
-  if (known === undefined) return "its container is not the one that pulumi up made";
+  if (known === undefined) return "its container is not the one that pulumi up created";
   if (container.id !== known.id) {
     const isOlder = container.image !== known.image;
-    return isOlder ? "its container is of another image" : "its container is not the one that pulumi up made";
+    return isOlder ? "its container is of another image" : "its container is not the one that pulumi up created";
   }
-  if (container.restarting) return `its container crashes over and over (exit status ${container.exitCode})`;
+  if (container.restarting) return `its container crashes repeatedly (exit status ${container.exitCode})`;
   if (!container.running) return `its container does not run (exit status ${container.exitCode})`;
   return hasImage ? undefined : "its image is gone";
 }

@@ -49,12 +49,12 @@ function problem(error: Error, host: string, port: number): Error {
   const place = `port ${port} of ${host}`;
   const another = `set another \`port\` in [forwarding] of the fleet file, then run: ${upCommand()}`;
   if (code === "EADDRINUSE") {
-    return new Error(`${place} is taken by another program; end that one, or ${another}`);
+    return new Error(`${place} is in use by another program; end that program, or ${another}`);
   }
   if (code === "EACCES") return new Error(`${place} may not be used by this account; ${another}`);
   if (code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT" || code === "ENOTFOUND") {
     return new NoAddress(
-      `this machine has no address ${host}; mend \`host\` in [forwarding] of the fleet file, then run: ${upCommand()}`,
+      `this machine has no address ${host}; correct \`host\` in [forwarding] of the fleet file, then run: ${upCommand()}`,
     );
   }
   return new Error(`${place} can't be listened on: ${error.message}`);

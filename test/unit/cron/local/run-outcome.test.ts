@@ -21,7 +21,7 @@ describe("verdictOf", () => {
     ...(
       [
         [{ kind: "exited", exitCode: 3 }, "its command ended with exit status 3"],
-        [{ kind: "blocked" }, "it was waiting for a permission that nobody was there to give"],
+        [{ kind: "blocked" }, "it was waiting for a permission that nobody could give"],
         [{ kind: "died" }, "its agent's process ended, which a conversation's does not by itself"],
         [{ kind: "vanished" }, "its command was killed, or its terminal was closed"],
         [{ kind: "stopped" }, "its agent was stopped by somebody else, or this machine was restarted"],
@@ -35,8 +35,8 @@ describe("verdictOf", () => {
     ]),
     [
       { kind: "timed_out" },
-      { outcome: "timed_out", reason: "it was not done within its 60 s, and was stopped" },
-      { outcome: "timed_out", reason: "it was not done within its 60 s, and was stopped" },
+      { outcome: "timed_out", reason: "it did not finish within its 60 s, and was stopped" },
+      { outcome: "timed_out", reason: "it did not finish within its 60 s, and was stopped" },
     ],
   ];
 

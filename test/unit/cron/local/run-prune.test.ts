@@ -58,7 +58,7 @@ it("an agent that removed its work tree's .git stays, and keeps no other from be
     ["fine", false],
     ["broken", true],
   ]);
-  expect(log.join("\n")).toContain("broken: its agent stays: whether there are uncommitted changes in");
+  expect(log.join("\n")).toContain("broken: its agent is kept: whether there are uncommitted changes in");
 });
 
 it("an agent that mngr can't destroy keeps no other from being destroyed", async () => {
@@ -68,11 +68,11 @@ it("an agent that mngr can't destroy keeps no other from being destroyed", async
   });
   await retire("a", context);
   expect(readRuns(paths).filter(({ agentIsKept }) => agentIsKept)).toMatchObject([{ id: "stuck" }]);
-  expect(log).toContain("stuck: its agent stays: mngr destroy failed");
+  expect(log).toContain("stuck: its agent is kept: mngr destroy failed");
 });
 
 it("a work tree without its .git is not taken for what is around it", async () => {
-  await expect(countUncommitted(worktreeWithoutGit(), env)).rejects.toThrow("is no work tree any more");
+  await expect(countUncommitted(worktreeWithoutGit(), env)).rejects.toThrow("is no longer a work tree");
   mkdirSync(join(home, "empty"));
   expect(await countUncommitted(join(home, "empty"), env)).toBe(0);
   expect(await countUncommitted(join(home, "gone"), env)).toBe(0);

@@ -111,7 +111,9 @@ describe("the base of a repository that is declared by its path", () => {
     git("repo", "remote", "set-url", "origin", "http://me:hush@127.0.0.1:1/x.git");
     const { base, warnings } = await prepare();
     expect(base.name).toBe("main");
-    expect(warnings).toEqual([expect.stringMatching(/^origin could not be fetched, so its base may be old: fatal: /)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^origin could not be fetched, so its base may be outdated: fatal: /),
+    ]);
     expect(warnings.join()).not.toContain("hush");
   });
 

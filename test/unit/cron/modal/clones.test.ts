@@ -10,7 +10,7 @@ describe("the clone", () => {
 
   it("of a repository that the stack names is asked for where Modal is", async () => {
     expect(await sandbox.faultsOf(onModal(""), { repo: "alone" })).toEqual([
-      "config.toml:2: changelings.fixme-fairy.provider: the stack's changelings:repo: <folder>/alone has no remote: an agent elsewhere has nowhere to clone it from",
+      "config.toml:2: changelings.fixme-fairy.provider: the stack's changelings:repo: <folder>/alone has no remote: an agent on another machine can't clone it",
       '→ git -C <folder>/alone remote add origin <URL>, or write the https URL itself: repo = "https://…"',
     ]);
   });

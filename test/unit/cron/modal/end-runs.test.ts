@@ -4,7 +4,7 @@ import type { Modal, Sandbox } from "../../../../components/modal/types.ts";
 
 const of = { stack: "dev", environment: "mngr-x", changeling: "bee" };
 const quickly = { seconds: 0.2, everySeconds: 0.01 };
-const gone = "its changeling was removed while it was running; what it had not pushed is gone with its sandbox";
+const gone = "its changeling was removed while it was running; what it had not pushed is lost with its sandbox";
 const boxOf = (run: string): Sandbox => ({ id: `sb-${run}`, tags: { mngr_user_changeling_run: run } });
 
 let said: string;
@@ -124,7 +124,7 @@ describe("the runs of a changeling that is removed", () => {
       "mute is ended: it has no agent yet",
       "slow pushes what it has committed, and ends",
       "old is snapshotted, and ends",
-      "warning: what runs of bee was not done after 0.2 s, and is ended now",
+      "warning: the runs of bee did not finish within 0.2 s, and are ended now",
       "",
     ]);
   });

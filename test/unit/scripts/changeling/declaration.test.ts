@@ -48,7 +48,7 @@ describe("declaredTable", () => {
 
   it("refuses a source that is neither a URL nor there", () => {
     expect(() => declaredTable({ source: "github.com/me/elena" }, folders)).toThrow(
-      "github.com/me/elena is no git URL, and there is no such folder; write https://… or a path of a git repository",
+      "github.com/me/elena is neither a git URL nor a folder that exists; write https://… or a path of a git repository",
     );
   });
 

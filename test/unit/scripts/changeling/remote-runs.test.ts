@@ -170,7 +170,7 @@ describe("a run without a word of its end", () => {
   ])("%s", async (_what, minutes, outcome) => {
     const [run] = await until(minutes, hour, fired(id, 0), created);
     expect(run?.outcome).toBe(outcome);
-    expect(run?.reason).toBe(outcome && "nothing was heard of its end within its 3600 s");
+    expect(run?.reason).toBe(outcome && "it did not report its end within its 3600 s");
     expect(run?.durationSeconds).toBe(outcome && (2 + 60 + 12) * 60);
   });
 
@@ -179,7 +179,7 @@ describe("a run without a word of its end", () => {
     ["and runs until then", 60 + 15 + 11, undefined],
   ])("%s", async (_what, minutes, outcome) => {
     const [run] = await until(minutes, hour, fired(id, 0));
-    expect([run?.outcome, run?.reason]).toEqual([outcome, outcome && "nothing was heard of its agent"]);
+    expect([run?.outcome, run?.reason]).toEqual([outcome, outcome && "its agent never reported"]);
   });
 
   it("of a changeling that is not deployed any more may take a day", async () => {

@@ -126,7 +126,7 @@ describe("a forge in trouble", () => {
 
   it.each(["you/fleet", null])("is no failure where a job of a fork (%s) may only read", async (from) => {
     expect(await comment(github("fork", { from }), marker, "plan")).toBe(
-      "A job of a fork may not comment on pull request 7: the plan stands in the job's summary.",
+      "A job of a fork may not comment on pull request 7: the plan is in the job's summary.",
     );
   });
 
@@ -141,7 +141,7 @@ describe("a forge in trouble", () => {
 describe("forgeOf", () => {
   it.each([
     [{}, "no pull request to comment on: this reads what GitHub Actions"],
-    [{ GITHUB_REPOSITORY: "me/fleet" }, "GITHUB_EVENT_PATH tells of another event"],
+    [{ GITHUB_REPOSITORY: "me/fleet" }, "GITHUB_EVENT_PATH describes another event"],
     [{ CI_MERGE_REQUEST_IID: "7" }, "CI_API_V4_URL is not set: run this in a job"],
     [
       { CI_MERGE_REQUEST_IID: "7", CI_API_V4_URL: "http://127.0.0.1:1" },
@@ -155,6 +155,6 @@ describe("forgeOf", () => {
     const file = join(folder, "event.json");
     writeFileSync(file, JSON.stringify({ ref: "refs/heads/main" }));
     const env = { GITHUB_REPOSITORY: "me/fleet", GITHUB_EVENT_PATH: file, GITHUB_TOKEN: "job" };
-    expect(() => forgeOf(env)).toThrow("GITHUB_EVENT_PATH tells of another event");
+    expect(() => forgeOf(env)).toThrow("GITHUB_EVENT_PATH describes another event");
   });
 });

@@ -123,7 +123,7 @@ Commit \`1a2b3c\`.
 
 Its secrets change; their values are not shown.
 
-Drift, mended: \`its Modal app is stopped\`
+Drift, repaired: \`its Modal app is stopped\`
 
 #### \`old\` is removed
 

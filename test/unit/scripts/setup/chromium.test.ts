@@ -16,7 +16,7 @@ describe("Chromium", () => {
 
   test("that CHROMIUM names and that is not there is an error", async () => {
     vi.stubEnv("CHROMIUM", "/nonexistent/chromium");
-    await expect(findChromium()).rejects.toThrow("CHROMIUM is /nonexistent/chromium, which is no program");
+    await expect(findChromium()).rejects.toThrow("CHROMIUM is /nonexistent/chromium, which is not a program");
   });
 
   test.each(["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])(

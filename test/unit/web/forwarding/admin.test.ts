@@ -98,7 +98,7 @@ describe("the admin socket", () => {
     const folder = mkdtempSync(join(tmpdir(), "no-server-"));
     await expect(adminRequest(folder, { op: "status" })).rejects.toThrow(NotRunning);
     await expect(adminRequest(folder, { op: "status" })).rejects.toThrow(
-      "the forwarding server does not run; start it with: pulumi up",
+      "the forwarding server is not running; start it with: pulumi up",
     );
     rmSync(folder, { recursive: true });
   });

@@ -41,9 +41,10 @@ describe("[forwarding]", () => {
     expect(fleet?.forwarding.port).toBe(9);
   });
 
-  const beyond = "can be reached from other machines, and without TLS anybody on the way reads what agents and you say";
+  const beyond =
+    "can be reached from other machines, and without TLS anybody on the network can read what you and the agents send";
   const behindTls = 'put a server that speaks TLS in front and write public_url = "https://…", or remove the line';
-  const notOrigin = "it is more than an origin: a path, a query or a name of a user has no meaning here";
+  const notOrigin = "it is more than an origin: a path, a query or a user name is not allowed here";
   const url = 'write public_url = "https://agents.example.com", or remove the line';
   const noNames = 'with routing = "host" agents are at <agent id>.<host>, and an IP address has no names below it';
 
@@ -59,21 +60,21 @@ describe("[forwarding]", () => {
     [
       "provider = 'modal'",
       'provider: the provider "modal" is not in this version',
-      'write provider = "local" or provider = "docker", or leave the line out',
+      'write provider = "local" or provider = "docker", or remove the line',
     ],
     [
       "build_args = ['BASE=x']",
       'build_args: build_args is for provider = "docker" alone',
       'remove the line, or write provider = "docker"',
     ],
-    ["port = 0", "port: 0 is too little", "write 1 or more"],
-    ["port = 65536", "port: 65536 is too much", "write 65535 or less"],
+    ["port = 0", "port: 0 is too small", "write 1 or more"],
+    ["port = 65536", "port: 65536 is too large", "write 65535 or less"],
     ["port = '8420'", 'port: expected a number, found the string "8420"', "write port = 8080"],
     ["routing = 'hosts'", 'routing: there is no routing "hosts"', 'did you mean routing = "host"?'],
-    ["code_ttl = '15'", 'code_ttl: "15" is no duration', 'write code_ttl = "1h"'],
+    ["code_ttl = '15'", 'code_ttl: "15" is not a duration', 'write code_ttl = "1h"'],
     [
       "cookie_ttl = '58w'",
-      "cookie_ttl: browsers keep no cookie for longer than 400 days",
+      "cookie_ttl: browsers don't keep a cookie for longer than 400 days",
       'write cookie_ttl = "400d" or less',
     ],
     ["host = '0.0.0.0'", `host: 0.0.0.0 ${beyond}`, behindTls],
@@ -107,15 +108,15 @@ describe("[forwarding]", () => {
       example,
       'config.toml:3: forwarding.build_args[3]: "A-B=x" is not KEY=VALUE',
       example,
-      "config.toml:3: forwarding.build_args[4]: the value looks like a secret, and build arguments stay in the image and in the stack's state",
-      "→ remove it: what the build needs is to be had without a secret",
+      "config.toml:3: forwarding.build_args[4]: the value looks like a secret, and build arguments are kept in the image and in the stack's state",
+      "→ remove it: the build must work without a secret",
     ]);
   });
 
   it("has all its faults told at once, beside those of changelings", async () => {
     const text = `[forwarding]\nport = -1\nhost = "0.0.0.0"\nrouting = 1\n${web}color = 1`;
     expect((await sandbox.faultsOf(text)).filter((line) => line.startsWith("config.toml"))).toEqual([
-      "config.toml:2: forwarding.port: -1 is too little",
+      "config.toml:2: forwarding.port: -1 is too small",
       `config.toml:3: forwarding.host: 0.0.0.0 ${beyond}`,
       "config.toml:4: forwarding.routing: found 1",
       'config.toml:7: changelings.chat.color: unknown option "color"',

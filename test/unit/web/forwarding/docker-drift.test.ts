@@ -32,8 +32,8 @@ describe("drift", () => {
   it.each([
     ["its container is gone", undefined],
     ["its container does not run (exit status 137)", { running: false, exitCode: 137 }],
-    ["its container crashes over and over (exit status 1)", { running: false, restarting: true, exitCode: 1 }],
-    ["its container is not the one that pulumi up made", { id: "two" }],
+    ["its container crashes repeatedly (exit status 1)", { running: false, restarting: true, exitCode: 1 }],
+    ["its container is not the one that pulumi up created", { id: "two" }],
     ["its container is of another image", { id: "two", image: "image:0" }],
   ])("%s", (words, container) => {
     writeContainer(docker.folder, known);
@@ -41,7 +41,7 @@ describe("drift", () => {
   });
 
   it("is told of an image that is gone, and of a container of which nothing is known", () => {
-    expect(drift({})).toBe("its container is not the one that pulumi up made");
+    expect(drift({})).toBe("its container is not the one that pulumi up created");
     writeContainer(docker.folder, known);
     expect(drift({}, false)).toBe("its image is gone");
   });

@@ -36,25 +36,25 @@ describe("a forwarding server from a program", () => {
   it("tells all that is wrong at once, by the program's names", () => {
     const ttl = { codeTtlSeconds: 0.5, cookieTtlSeconds: 34_560_001, responseTimeoutSeconds: -1 };
     expect(faultsOf({ port: 0, publicUrl: "http://x.y", ...ttl })).toEqual([
-      { option: "port", reason: "0 is too little; write 1 or more" },
+      { option: "port", reason: "0 is too small; write 1 or more" },
       {
         option: "publicUrl",
         reason: '"http://x.y" is no https URL; write public_url = "https://agents.example.com", or remove the line',
       },
       {
         option: "codeTtlSeconds",
-        reason: "0.5 is no number of seconds that it could be; give a whole one from 1 to 999999999",
+        reason: "0.5 is not an accepted number of seconds; use a whole number from 1 to 999999999",
       },
       {
         option: "cookieTtlSeconds",
-        reason: "34560001 is no number of seconds that it could be; give a whole one from 1 to 34560000",
+        reason: "34560001 is not an accepted number of seconds; use a whole number from 1 to 34560000",
       },
       {
         option: "responseTimeoutSeconds",
-        reason: "-1 is no number of seconds that it could be; give a whole one from 0 to 86400",
+        reason: "-1 is not an accepted number of seconds; use a whole number from 0 to 86400",
       },
     ]);
-    expect(() => forwardingOf({ port: 0 })).toThrow("the forwarding server: port: 0 is too little; write 1 or more");
+    expect(() => forwardingOf({ port: 0 })).toThrow("the forwarding server: port: 0 is too small; write 1 or more");
   });
 
   it("is installed as it was declared, and one of a stack without the newest option as it was then", () => {

@@ -214,7 +214,7 @@ describe("a port that is taken", () => {
     await expect(
       createForwardingServer({ config, access: site.access, agents: agentsOf([]), proxy, log: () => {} }),
     ).rejects.toThrow(
-      `port ${port} of 127.0.0.1 is taken by another program; end that one, or set another \`port\` in [forwarding] of the fleet file, then run: pulumi up`,
+      `port ${port} of 127.0.0.1 is in use by another program; end that program, or set another \`port\` in [forwarding] of the fleet file, then run: pulumi up`,
     );
     other.close();
   });

@@ -37,7 +37,7 @@ describe.skipIf(!hasIPv6)("both addresses of localhost (this machine has no IPv6
     });
     const server = createServer();
     await expect(listen(server, { host: "127.0.0.1", port })).rejects.toThrow(
-      `port ${port} of ::1 is taken by another program; end that one, or set another \`port\``,
+      `port ${port} of ::1 is in use by another program; end that program, or set another \`port\``,
     );
     expect(server.listening).toBe(false);
     other.close();

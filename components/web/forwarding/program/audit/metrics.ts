@@ -13,10 +13,8 @@ export function metricsText(audit: Audit, agents: readonly AgentView[], connecti
   return [
     metric("changelings_requests_total", "counter", "Requests by agent and class of status.", requests),
     metric("changelings_logins_total", "counter", "Logins by a one-time code.", [["", audit.logins]]),
-    metric("changelings_failed_logins_total", "counter", "Codes that were no good.", [["", audit.failedLogins]]),
-    metric("changelings_sessions", "gauge", "Logins that are known and have not ended.", [
-      ["", audit.sessions.list().length],
-    ]),
+    metric("changelings_failed_logins_total", "counter", "Login codes that were rejected.", [["", audit.failedLogins]]),
+    metric("changelings_sessions", "gauge", "Logins that have not ended.", [["", audit.sessions.list().length]]),
     metric("changelings_connections", "gauge", "Open connections of logged-in browsers.", [["", connections]]),
     metric("changelings_agents", "gauge", "Agents by state.", states),
     metric("process_cpu_seconds_total", "counter", "Processor time.", [["", (user + system) / 1e6]]),

@@ -29,7 +29,7 @@ export class KnownAgent {
   isAwaited = false;
   /** It was stopped, and is started because somebody asked for it. */
   isStarted = false;
-  status: Status = { state: "starting", reason: "it has not been looked at yet", silentSince: undefined };
+  status: Status = { state: "starting", reason: "it has not been checked yet", silentSince: undefined };
   readonly #tunnels: Tunnels;
   readonly #claims: Claims;
   /** By server: why it is not used, though it is registered. */
@@ -143,7 +143,7 @@ export class KnownAgent {
       const reach = reachOf(new URL(url));
       return (await accepts(reach)) ? { reach } : {};
     }
-    if (this.#ssh === undefined) return { obstacle: "mngr can't say how its host is reached" };
+    if (this.#ssh === undefined) return { obstacle: "mngr does not report how to reach its host" };
     try {
       const reach = await this.#tunnels.reach(this.#ssh, new URL(url));
       return (await accepts(reach, tunnelKeepsMs)) ? { reach } : {};

@@ -29,7 +29,11 @@ export function statusOf(evidence: Evidence, before: Status | undefined, now: nu
   const runs = isLive(state);
   if (answers && runs !== false) return { state: "online", reason: "", silentSince: undefined };
   if (runs === undefined)
-    return { state: "offline", reason: "it does not answer, and mngr can't say how it is", silentSince: undefined };
+    return {
+      state: "offline",
+      reason: "it does not answer, and mngr does not report its state",
+      silentSince: undefined,
+    };
   if (!runs) return { state: "offline", reason: wordsOf(state), silentSince: undefined };
   const silentSince = before?.silentSince ?? now;
   const hasServers = registered !== undefined && registered.servers.size > 0;

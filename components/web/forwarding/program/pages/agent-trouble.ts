@@ -31,20 +31,20 @@ ${advice}`;
 }
 
 function words(kind: Trouble["kind"], name: string, cli: string): Words {
-  const log = html`<p class="soft">What it says of itself:</p>
+  const log = html`<p class="soft">Its log:</p>
 ${commandBlock(`${cli} logs ${name}`)}`;
   switch (kind) {
     case "offline":
       return {
         title: `${name} is offline`,
-        advice: html`<p class="soft">This page looks again by itself. To start it:</p>
+        advice: html`<p class="soft">This page checks again by itself. To start it:</p>
 ${commandBlock(`${cli} start ${name}`)}`,
         reloadAfterSeconds: 15,
       };
     case "starting":
       return {
         title: `${name} is starting`,
-        advice: html`<p class="soft">This page looks again by itself.</p>`,
+        advice: html`<p class="soft">This page checks again by itself.</p>`,
         reloadAfterSeconds: 3,
       };
     case "timeout":

@@ -24,7 +24,7 @@ export function tooManyCookiesPage(cli: string, home: string): string {
   return page({
     title: "Too many cookies",
     home,
-    body: html`<p>Pages of an agent have set so many cookies here that nothing got through any more. All cookies of this
+    body: html`<p>Pages of an agent have set so many cookies here that no request got through. All cookies of this
 address were removed, your logins among them.</p>
 <p>Log in with new login URLs: <code>${cli} login-url NAME</code></p>
 <p><a class="button" href="${home}">Your changelings</a></p>`,
