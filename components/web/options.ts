@@ -30,7 +30,7 @@ export const optionsOfWeb = {
     description:
       "A git remote that the agent's own commits are pushed to, on the branch `changelings/<name>`: an https or ssh URL, on `local` also a path.",
     example: "git@github.com:me/elena.git",
-    defaultInWords: "none: its commits stay in its repositorysitory",
+    defaultInWords: "none: its commits stay in its repository",
   }),
   memory_in_git: option(z._default(z.boolean(), false), {
     description:
