@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { readdirSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import * as z from "zod/mini";
+import { changelingCommand } from "../lib/own-commands.ts";
 import { isMissing, readJson, writePrivateFile } from "./files.ts";
 import type { Installed } from "./installation.ts";
 import { type InstallationPaths, installationPaths } from "./installation-paths.ts";
@@ -83,6 +84,20 @@ function foldersIn(folder: string): string[] {
     if (isMissing(error)) return [];
     throw error;
   }
+}
+
+/**
+ * For what removes something of an installation from this machine: `pulumi destroy` may run on another one, which finds
+ * nothing to remove, while all of it goes on where it is.
+ *
+ * @throws when this machine has nothing of it
+ */
+export function requireInstallationHere({ root }: Pick<InstallationPaths, "root">): void {
+  if (existsSync(root)) return;
+  const adopt = `${changelingCommand()} adopt`;
+  throw new Error(
+    `this machine has nothing of the stack's installation ${basename(root)}: what it runs may be on another machine, and would go on there\nrun this on that machine; if it is gone for good, say so with: ${adopt}, and run this again`,
+  );
 }
 
 /**

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import * as z from "zod/mini";
 import { commandScript } from "../command-script.ts";
 import { isDockerVariable } from "../docker/run-docker.ts";
+import { requireInstallationHere } from "../host/claims.ts";
 import { installationPaths } from "../host/installation-paths.ts";
 import { specOfEnvironment, webEnvironment } from "./agent/web-environment.ts";
 import { webAgents } from "./local/records.ts";
@@ -42,7 +43,9 @@ export default commandScript({
     return { ...(await apply(spec, variables.RENAMED_FROM, web)) };
   },
   async remove({ NAME: name, INSTALLATION, PROVIDER, MNGR_PROFILE: mngrProfile, DESTROY_DATA: destroyData }) {
-    const web = webAgents(INSTALLATION, installationPaths(INSTALLATION));
+    const paths = installationPaths(INSTALLATION);
+    requireInstallationHere(paths);
+    const web = webAgents(INSTALLATION, paths);
     const { remove } = await providers[PROVIDER]();
     return { ...(await remove({ name, mngrProfile, destroyData: destroyData === "yes" }, web)) };
   },

@@ -178,6 +178,16 @@ describe("a stack's installation", () => {
     await expectTheSameFleet();
   });
 
+  it("is not destroyed from a machine that has nothing of it", async () => {
+    const home = join(test.home, "other-machine");
+    mkdirSync(home);
+    const env = { ...test.env, HOME: home, MNGR_HOST_DIR: join(home, ".mngr") };
+    const { code, stdout } = await pulumi(stack, ["destroy", ...quiet], { capture: true, env });
+    expect(code).not.toBe(0);
+    expect(stdout).toContain(`this machine has nothing of the stack's installation ${id}`);
+    await expectTheSameFleet();
+  });
+
   it("is named by doctor when its stack is gone, and discarded", async () => {
     await run(stack, "stack", "rm", "--yes", "--force", "--preserve-config");
     const said = changelingDoctor();

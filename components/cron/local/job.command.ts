@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { stockChangeling } from "../../../changelings/stock.ts";
 import { commandScript } from "../../command-script.ts";
+import { requireInstallationHere } from "../../host/claims.ts";
 import { type InstallationPaths, installationPaths } from "../../host/installation-paths.ts";
 import { removeFile } from "../../host/installed-file.ts";
 import { jobEnvironment, jobOfEnvironment } from "../job-environment.ts";
@@ -30,6 +31,7 @@ export default commandScript({
   },
   async remove({ NAME: name, INSTALLATION: installation }) {
     const paths = installationPaths(installation);
+    requireInstallationHere(paths);
     await removeJob(paths, name);
     if (schedulerState(paths).alive) warnOfUnsaved(paths, name);
     return { removed: name };

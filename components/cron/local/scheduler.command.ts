@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { hostname } from "node:os";
 import * as z from "zod/mini";
 import { commandScript } from "../../command-script.ts";
-import { readClaim, removeEmptyFolders } from "../../host/claims.ts";
+import { readClaim, removeEmptyFolders, requireInstallationHere } from "../../host/claims.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { printNote } from "../../lib/terminal.ts";
 import { removeClones } from "./remove-clones.ts";
@@ -25,8 +25,9 @@ export default commandScript({
     return { scheduler: "running", host: hostname(), ...(machine === undefined ? {} : { machine }) };
   },
   async remove({ INSTALLATION: installation }) {
-    await stopScheduler(installation, { endRuns: true });
     const paths = installationPaths(installation);
+    requireInstallationHere(paths);
+    await stopScheduler(installation, { endRuns: true });
     releaseAllRunIds(paths);
     warnOfUnsaved(paths);
     // The secrets, and what is a web changeling's, have Commands of their own. The history stays: the last job may come

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
 import { commandScript } from "../../command-script.ts";
 import { isDockerVariable } from "../../docker/run-docker.ts";
-import { removeEmptyFolders } from "../../host/claims.ts";
+import { removeEmptyFolders, requireInstallationHere } from "../../host/claims.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { lastWords } from "../../host/supervision/supervise.ts";
 import { changelingCommand } from "../../lib/own-commands.ts";
@@ -58,8 +58,9 @@ export default commandScript({
     return { forwarding: "running", url };
   },
   async remove({ INSTALLATION: installation }) {
-    await stopForwardingServer(installation);
     const paths = installationPaths(installation);
+    requireInstallationHere(paths);
+    await stopForwardingServer(installation);
     rmSync(paths.forwarding, { recursive: true, force: true });
     removeEmptyFolders(paths);
     return { forwarding: "removed" };
