@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { mngrVersion } from "../../../components/mngr/client.ts";
 import { type Check, failed, ok } from "./check.ts";
+import { packageVersion } from "./package-version.ts";
 
 /** Tools, and whether they have the right versions. */
 export async function toolChecks(): Promise<Check[]> {
@@ -12,8 +13,8 @@ export async function toolChecks(): Promise<Check[]> {
     version("tmux", ["-V"], "apt-get install tmux, or brew install tmux"),
     version("rsync", ["--version"], "apt-get install rsync, or brew install rsync"),
     version("pulumi", ["version"], "npm run setup"),
-    version("mngr", ["--version"], "npm run setup", mngrVersion),
-    version("modal", ["--version"], "npm run setup"),
+    packaged("mngr", "imbue_mngr", mngrVersion),
+    packaged("modal", "modal"),
   ]);
   const isRecent = Number(process.versions.node.split(".")[0]) >= 24;
   const node = isRecent
@@ -32,8 +33,18 @@ async function messagesCheck(): Promise<Check> {
 async function version(tool: string, args: string[], remedy: string, expected = ""): Promise<Check> {
   const { code, output } = await runForOutput(tool, args);
   if (code !== 0) return failed(tool, "not found, or it does not run", remedy);
-  const first = output.split("\n")[0] ?? "";
-  return first.includes(expected) ? ok(tool, first) : failed(tool, `${first}, but ${expected} is needed`, remedy);
+  return versionCheck(tool, output.split("\n")[0] ?? "", remedy, expected);
+}
+
+function versionCheck(tool: string, said: string, remedy: string, expected: string): Check {
+  return said.includes(expected) ? ok(tool, said) : failed(tool, `${said}, but ${expected} is needed`, remedy);
+}
+
+/** One that is a Python package is not started for its version. */
+async function packaged(tool: string, distribution: string, expected = ""): Promise<Check> {
+  const found = packageVersion(tool, distribution, process.env["PATH"] ?? "");
+  if (found === undefined) return version(tool, ["--version"], "npm run setup", expected);
+  return versionCheck(tool, `${tool} ${found}`, "npm run setup", expected);
 }
 
 function runForOutput(tool: string, args: string[]): Promise<{ code: number; output: string }> {
