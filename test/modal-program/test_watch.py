@@ -148,7 +148,8 @@ class Watch(Watching):
 
     def shutdown(self) -> Path:
         """mngr's, which outlives whoever starts it here. Returns the file that it writes."""
-        script = self.program("shutdown.sh", f'#!/bin/sh\nsleep 0.2; echo "$*" >"{self.folder}/shut-down"\n')
+        text = f'#!/bin/sh\nsleep 0.2; echo curl --max-time 30 -X POST "$*" >"{self.folder}/shut-down"\n'
+        script = self.program("shutdown.sh", text)
         (self.host_dir / "commands").mkdir()
         shutil.move(script, self.host_dir / "commands")
         return self.folder / "shut-down"
@@ -172,7 +173,7 @@ class Watch(Watching):
     def test_shuts_down_what_nobody_watches(self) -> None:
         shut_down = self.shutdown()
         self.assertEqual(self.end_run(), "snapshots\n")
-        self.assertEqual(self.eventually(shut_down), "STOPPED\n")
+        self.assertEqual(self.eventually(shut_down), "curl --max-time 330 -X POST STOPPED\n")
 
     def test_says_nothing_where_nothing_can_end_by_itself(self) -> None:
         self.assertEqual(self.end_run(), "")

@@ -10,6 +10,16 @@ import { hostIdTag, hostNameTag, labelTag, lifeSeconds } from "./mngr-on-modal.t
 /** How long a machine may take to snapshot itself and end, and how often it is looked for. */
 const patience = { seconds: 420, everySeconds: 2 };
 
+/**
+ * Has a machine snapshot itself and end, by the script that mngr 0.3.0 put there. That gives a snapshot 30 seconds, though
+ * it may take minutes; then it kills the machine without one.
+ */
+export const shutDownCommand =
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: for the shell
+  'script="${TMPDIR:-/tmp}/changelings-shutdown.sh"; ' +
+  `sed 's/--max-time 30 /--max-time 330 /' "$MNGR_HOST_DIR/commands/shutdown.sh" >"$script"; ` +
+  'setsid bash "$script" STOPPED >/dev/null 2>&1 </dev/null & sleep 0.1';
+
 /** The machines of web agents on Modal: its sandboxes. */
 export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "mngr" | "log">): Machines {
   const { client, stack, environment } = at;
@@ -60,11 +70,7 @@ export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "m
       const address = addressOf(agent);
       // What an agent has to write down when it ends, it writes before the snapshot.
       await mngr.stop(address);
-      // mngr's script gives a snapshot 30 seconds, though it may take minutes; then it kills the machine without one.
-      const command =
-        `sed 's/--max-time 30 /--max-time 330 /' "$MNGR_HOST_DIR/commands/shutdown.sh" >/tmp/changelings-shutdown.sh; ` +
-        "setsid bash /tmp/changelings-shutdown.sh STOPPED >/dev/null 2>&1 </dev/null & sleep 0.1";
-      await mngr.exec([address], command);
+      await mngr.exec([address], shutDownCommand);
       const until = performance.now() + patience.seconds * 1000;
       while (performance.now() < until) {
         await sleep(patience.everySeconds * 1000);
