@@ -33,7 +33,7 @@ export default commandScript({
     const paths = installationPaths(installation);
     requireInstallationHere(paths);
     await removeJob(paths, name);
-    if (schedulerState(paths).alive) warnOfUnsaved(paths, name);
+    if (schedulerState(paths).alive) await warnOfUnsaved(paths, name);
     return { removed: name };
   },
 });

@@ -29,7 +29,7 @@ export default commandScript({
     requireInstallationHere(paths);
     await stopScheduler(installation, { endRuns: true });
     releaseAllRunIds(paths);
-    warnOfUnsaved(paths);
+    await warnOfUnsaved(paths);
     // The secrets, and what is a web changeling's, have Commands of their own. The history stays: the last job may come
     // back, and nothing else says what its runs did.
     const { jobs, requests, scheduler } = paths;

@@ -1,17 +1,37 @@
+import { countUncommitted } from "../../git/git.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { printNote } from "../../lib/terminal.ts";
+import { mngrEnvironment } from "../../mngr/environment.ts";
+import type { RecordedRun } from "../run-records.ts";
 import { readRuns } from "./records.ts";
 
 /**
  * Says which agents of removed changelings are kept, since their worktrees have changes that no commit holds.
  *
- * @param name of one changeling; undefined: of all
+ * @param name of one changeling, whose other agents are being destroyed; undefined: of all, and what else is left
  */
-export function warnOfUnsaved(paths: InstallationPaths, name?: string): void {
-  for (const { id, agentId, agentIsKept, worktree } of readRuns(paths, name)) {
+export async function warnOfUnsaved(paths: InstallationPaths, name?: string): Promise<void> {
+  const left: string[] = [];
+  for (const run of readRuns(paths, name)) {
+    const { id, agentId, agentIsKept, worktree } = run;
     if (!agentIsKept || agentId === undefined) continue;
+    if (await isSaved(run)) {
+      left.push(agentId);
+      continue;
+    }
     const place = worktree === undefined ? "" : `; its work is in ${worktree}`;
     const remove = `when you need it no more: mngr destroy ${agentId} --force`;
     printNote(`warning: the agent of ${id} was kept for its uncommitted changes${place}; ${remove}\n`);
   }
+  if (name !== undefined || left.length === 0) return;
+  const which = left.length === 1 ? "an agent of an earlier run" : `${left.length} agents of earlier runs`;
+  printNote(`warning: ${which} could not be destroyed in time; do it with: mngr destroy ${left.join(" ")} --force\n`);
+}
+
+/** Whether its work tree has no uncommitted changes; false where that is not known. */
+async function isSaved({ worktree }: RecordedRun): Promise<boolean> {
+  return countUncommitted(worktree, mngrEnvironment(process.env)).then(
+    (count) => count === 0,
+    () => false,
+  );
 }

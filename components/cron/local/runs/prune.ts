@@ -24,21 +24,28 @@ export async function prune({ spec }: RunPlan, context: RunContext): Promise<voi
   boundRecords(context.paths, spec.name);
 }
 
-/** So many agents are destroyed by one mngr: it takes a second for each. */
-const destroyedAtOnce = 20;
+/** At most so many agents are destroyed by one mngr, and so many at first: it takes a second for each, or many on a busy machine. */
+const destroyedAtOnce = { most: 20, first: 4 };
 /** Whoever asked for a removal waits; milliseconds. */
 const retirePatienceMs = 60_000;
 
 /**
- * For a changeling that was removed (all, without a name) and of which nothing runs: nobody will prune its agents any
+ * For changelings that were removed (all, without names) and of which nothing runs: nobody will prune their agents any
  * more, so they are destroyed now. One whose worktree has changes that no commit holds stays; so do branches with
- * commits. What keeps one agent keeps no other.
+ * commits. What keeps one agent keeps no other. What can't be destroyed in time stays too.
+ *
+ * @param isCalledOff asked before each mngr that is started
  */
-export async function retire(name: string | undefined, context: RunContext): Promise<void> {
+export async function retire(
+  names: readonly string[] | undefined,
+  context: RunContext,
+  isCalledOff: () => boolean = () => false,
+): Promise<void> {
   const until = Date.now() + retirePatienceMs;
   try {
+    const runs = (names ?? [undefined]).flatMap((name) => readRuns(context.paths, name));
     // One that is open still is so because its end could not be written down.
-    const kept = readRuns(context.paths, name).filter((run) => run.agentIsKept || run.outcome === undefined);
+    const kept = runs.filter((run) => run.agentIsKept || run.outcome === undefined);
     const reasons = await Promise.all(kept.map((run) => whyItStays(run, context)));
     for (const [index, { id }] of kept.entries()) {
       if (reasons[index] !== undefined) context.log(`${id}: its agent is kept: ${reasons[index]}`);
@@ -48,12 +55,32 @@ export async function retire(name: string | undefined, context: RunContext): Pro
       return readPlan(runFiles(context.paths, changeling, id))?.spec.mngrProfile;
     });
     for (const [profile, runs] of profiles) {
-      for (let at = 0; at < runs.length; at += destroyedAtOnce) {
-        await destroyAgents(runs.slice(at, at + destroyedAtOnce), profile, context, until);
-      }
+      await destroyInBatches(runs, profile, context, { until, isCalledOff });
     }
   } catch (error) {
     context.log(`agents stay: ${messageOf(error)}`);
+  }
+}
+
+/** As many at once as there is time for, going by how long the last took. */
+async function destroyInBatches(
+  runs: readonly RecordedRun[],
+  mngrProfile: string | undefined,
+  context: RunContext,
+  { until, isCalledOff }: { readonly until: number; readonly isCalledOff: () => boolean },
+): Promise<void> {
+  let size = destroyedAtOnce.first;
+  for (let at = 0; at < runs.length && !isCalledOff(); ) {
+    if (size < 1) {
+      context.log(`${runs.length - at} agents stay: there was no time to destroy them`);
+      return;
+    }
+    const batch = runs.slice(at, at + size);
+    const began = Date.now();
+    await destroyAgents(batch, mngrProfile, context, until);
+    at += batch.length;
+    const each = (Date.now() - began) / batch.length;
+    size = Math.min(destroyedAtOnce.most, Math.floor((until - Date.now()) / Math.max(each, 1)));
   }
 }
 

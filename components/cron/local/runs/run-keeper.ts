@@ -53,6 +53,9 @@ export class RunKeeper {
   readonly #mostAtOnce: number;
   /** The job as it is now, when a queued run's turn has come. */
   readonly #currentSpec: (name: string) => JobSpec | undefined;
+  /** Changelings that were removed, whose agents are still there. */
+  readonly #toRetire = new Set<string>();
+  #retiring: Promise<void> | undefined;
   #isClosing = false;
 
   constructor(context: RunContext, currentSpec: (name: string) => JobSpec | undefined) {
@@ -144,13 +147,27 @@ export class RunKeeper {
   async remove(name: string, reason: string): Promise<void> {
     await this.#interrupt(name, reason);
     // Nobody waits for this: it takes mngr seconds, and what it would lose is kept anyway.
-    void retire(name, this.#context);
+    this.#toRetire.add(name);
+    this.#retiring ??= this.#retireAll().finally(() => {
+      this.#retiring = undefined;
+    });
+  }
+
+  /** The agents of all changelings that are removed meanwhile, by one mngr at a time: each takes seconds of processor time. */
+  async #retireAll(): Promise<void> {
+    while (this.#toRetire.size > 0 && !this.#isClosing) {
+      const names = [...this.#toRetire];
+      this.#toRetire.clear();
+      await retire(names, this.#context, () => this.#isClosing);
+    }
   }
 
   /** Ends all runs; none is fired any more. The agents that were kept are gone then, but for those with unsaved work. */
   async close(reason: string): Promise<void> {
     this.#isClosing = true;
     await Promise.all([...this.#open.keys()].map((name) => this.#interrupt(name, reason)));
+    // Two at once would destroy the same agents.
+    await this.#retiring;
     await retire(undefined, this.#context);
   }
 

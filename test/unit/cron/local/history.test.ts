@@ -64,13 +64,27 @@ describe("the history of a local changeling", () => {
     for (const gone of [paths().jobs, paths().scheduler]) expect(existsSync(gone)).toBe(false);
   });
 
-  it("tells a person of agents that are kept for their unsaved work", () => {
+  it("tells a person of agents that are kept for their unsaved work, and of no others", async () => {
     record("troll", "troll-1", "2026-11-21T06:00:00.000Z");
-    const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
-    warnOfUnsaved(paths());
-    expect(write.mock.calls.flat().join("")).toMatch(
-      /the agent of troll-1 was kept .*\/worktrees\/troll-1; .*mngr destroy agent-troll-1 --force\n/,
+    const said = async (name?: string) => {
+      const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+      await warnOfUnsaved(paths(), name);
+      const text = write.mock.calls.flat().join("");
+      write.mockRestore();
+      return text;
+    };
+    expect(await said("troll")).toBe("");
+    expect(await said()).toMatch(
+      /^warning: an agent of an earlier run could not be .*: mngr destroy agent-troll-1 --force\n$/,
     );
+    const { worktree = "" } = readRuns(paths())[0] ?? {};
+    execFileSync("git", ["init", "--quiet", worktree]);
+    writeFileSync(join(worktree, "unsaved"), "");
+    for (const name of ["troll", undefined]) {
+      expect(await said(name)).toMatch(
+        /^warning: the agent of troll-1 was kept .*\/worktrees\/troll-1; .*mngr destroy agent-troll-1 --force\n$/,
+      );
+    }
   });
 
   it("keeps clones that hold a run's branch", () => {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { appendRecord, readRuns } from "../../../../components/cron/local/records.ts";
 import type { RunContext } from "../../../../components/cron/local/runs/context.ts";
 import { retire } from "../../../../components/cron/local/runs/prune.ts";
+import { RunKeeper } from "../../../../components/cron/local/runs/run-keeper.ts";
 import { countUncommitted } from "../../../../components/git/git.ts";
 import { type InstallationPaths, installationPaths } from "../../../../components/host/installation-paths.ts";
 import { MngrError } from "../../../../components/mngr/client.ts";
@@ -20,8 +21,8 @@ afterEach(() => rmSync(home, { recursive: true, force: true }));
 const env = { PATH: `${process.env["PATH"]}`, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" };
 
 /** A run that has ended, whose agent was kept. */
-function ended(id: string, worktree: string): void {
-  const common = { at: "2026-11-21T05:00:00Z", changeling: "a", id };
+function ended(id: string, worktree: string, changeling = "a"): void {
+  const common = { at: "2026-11-21T05:00:00Z", changeling, id };
   appendRecord(paths, {
     ...common,
     event: "fired",
@@ -66,9 +67,45 @@ it("an agent that mngr can't destroy keeps no other from being destroyed", async
   const { context, log } = contextWith(async (agents) => {
     if (agents.includes("agent-stuck")) throw new MngrError("mngr destroy failed");
   });
-  await retire("a", context);
+  await retire(["a"], context);
   expect(readRuns(paths).filter(({ agentIsKept }) => agentIsKept)).toMatchObject([{ id: "stuck" }]);
   expect(log).toContain("stuck: its agent is kept: mngr destroy failed");
+});
+
+it("what can't be destroyed in time stays, and a slow machine is asked for fewer at once", async () => {
+  vi.useFakeTimers();
+  try {
+    for (let run = 10; run < 40; run += 1) ended(`run-${run}`, join(home, "gone"));
+    const batches: number[] = [];
+    const { context, log } = contextWith(async (agents) => {
+      batches.push(agents.length);
+      vi.advanceTimersByTime(agents.length * 3000);
+    });
+    await retire(undefined, context);
+    expect(batches).toEqual([4, 16]);
+    expect(log).toContain("10 agents stay: there was no time to destroy them");
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it("the agents of many changelings that are removed are destroyed by one mngr at a time", async () => {
+  const names = Array.from({ length: 12 }, (_, index) => `c-${index + 10}`);
+  for (const name of names) ended(`${name}-run`, join(home, "gone"), name);
+  let [running, most] = [0, 0];
+  const destroyed: string[][] = [];
+  const { context } = contextWith(async (agents) => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    destroyed.push([...agents]);
+    running -= 1;
+  });
+  const keeper = new RunKeeper(context, () => undefined);
+  await Promise.all(names.map((name) => keeper.remove(name, "it was removed")));
+  await keeper.close("its scheduler was removed");
+  expect(most).toBe(1);
+  expect(destroyed.flat().sort()).toEqual(names.map((name) => `agent-${name}-run`));
 });
 
 it("a work tree without its .git is not taken for what is around it", async () => {
