@@ -14,6 +14,7 @@ import { asError, tokenOf } from "../modal-side.ts";
 import { examples } from "../options.ts";
 import { visiblyAll } from "../terminal/visibly.ts";
 import { type Check, checkText, type DoctorOptions, failed, ok, warning } from "./check.ts";
+import { hookChecks } from "./hooks.ts";
 import { orphanInstallations } from "./installations.ts";
 import { machineChecks } from "./machine.ts";
 import type { ModalDiagnosis } from "./modal.ts";
@@ -24,14 +25,17 @@ import { doctorWeb } from "./web.ts";
 export function addDoctor(program: Command): void {
   program
     .command("doctor")
-    .option("--deep", "also check the history of each app on Modal: was it deployed by hand?")
+    .option(
+      "--deep",
+      "also check the history of each app on Modal (was it deployed by hand?), and try post-checkout hooks",
+    )
     .addOption(providerOption())
     .description("check tools, versions, secrets, the fleet and its daemons, and say how to repair them")
     .addHelpText("after", examples("doctor", "doctor --deep", "doctor --json"))
     .action(async ({ deep = false }: { deep?: boolean }, command: Command) => {
       const context = contextOf(command);
       // Each part waits for other programs: all of them run at once, and those that need the fleet wait for it alone.
-      const fleet = fleetChecks(context);
+      const fleet = fleetChecks(context, { deep });
       const webAgents = doctorWeb(
         context,
         fleet.then((declared) => declared.fleet),
@@ -67,7 +71,7 @@ interface Declared {
   readonly isAbsent: boolean;
 }
 
-async function fleetChecks(context: Context): Promise<Declared> {
+async function fleetChecks(context: Context, options: DoctorOptions): Promise<Declared> {
   try {
     const loaded = await fleetOf(context.stack);
     const { fleet } = loaded;
@@ -84,7 +88,8 @@ async function fleetChecks(context: Context): Promise<Declared> {
       loaded.faults.length === 0
         ? ok("fleet file", declared)
         : warning("fleet file", `${declared}:\n${formatFaults(loaded.faults)}`);
-    const checks = [file, ...secrets, ...(await signingChecks(fleet))];
+    const ofRepos = await Promise.all([signingChecks(fleet), hookChecks(fleet, options)]);
+    const checks = [file, ...secrets, ...ofRepos.flat()];
     return { checks, fleet, isAbsent: false };
   } catch (error) {
     return { checks: [failed("fleet file", asError(error).message)], fleet: undefined, isAbsent: true };

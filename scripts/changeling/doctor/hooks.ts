@@ -1,0 +1,106 @@
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import { type Fleet, isRepoUrl } from "../../../components/fleet/index.ts";
+import { GitError, gitIn } from "../../../components/git/git.ts";
+import { changelingCommand } from "../../../components/lib/own-commands.ts";
+import { runProgram } from "../../../components/lib/process.ts";
+import { mngrEnvironment } from "../../../components/mngr/environment.ts";
+import { gitReason } from "../../../components/mngr/git-reason.ts";
+import { type Check, failed, ok, warning } from "./check.ts";
+
+/** Also what a hook installs has to fit in; a run gives it ten minutes. */
+const trialSeconds = 120;
+
+/**
+ * The post-checkout hooks of the fleet's repositories on this machine: git runs them when it makes a run's work tree, and
+ * where one fails no run starts.
+ *
+ * @param deep whether they are tried, each in a work tree in a temporary folder
+ */
+export async function hookChecks(
+  fleet: Pick<Fleet, "changelings"> | undefined,
+  { deep }: { readonly deep: boolean },
+): Promise<Check[]> {
+  const local = (fleet?.changelings ?? []).flatMap((each) =>
+    each.kind === "cron" && each.provider === "local" && !isRepoUrl(each.repo) ? [each] : [],
+  );
+  const checks = [...Map.groupBy(local, ({ repo }) => repo)].map(async ([repo, own]): Promise<Check[]> => {
+    const hook = await postCheckoutHook(repo);
+    if (hook === undefined) return [];
+    const what = `hook of ${repo}`;
+    const names = own.map(({ name }) => name).join(", ");
+    const none = `no run of ${names} would start: its post-checkout hook`;
+    const cause = whyItCantRun(hook, process.env["PATH"] ?? "");
+    if (cause !== undefined) return [warning(what, `${none} needs ${cause}, which is not there`, `see ${hook}`)];
+    if (!deep) {
+      return [
+        ok(what, `post-checkout runs at the start of each run; try it with: ${changelingCommand()} doctor --deep`),
+      ];
+    }
+    const [first] = own;
+    const reason = first && (await trial(repo, first.branch));
+    if (reason === undefined) return [ok(what, "post-checkout runs at the start of each run, and works")];
+    return [failed(what, `${none} fails in a new work tree: ${reason}`, `see ${hook}`)];
+  });
+  return (await Promise.all(checks)).flat();
+}
+
+/** Its path; undefined: git runs none. */
+async function postCheckoutHook(repo: string): Promise<string | undefined> {
+  const git = gitIn(repo, mngrEnvironment(process.env));
+  try {
+    const folder = (await hooksPath(git)) ?? join((await git.run(["rev-parse", "--git-common-dir"])).trim(), "hooks");
+    const hook = resolve(repo, folder, "post-checkout");
+    accessSync(hook, constants.X_OK);
+    return hook;
+  } catch {
+    // None that can be run; or there is no such repository, which other checks say.
+    return undefined;
+  }
+}
+
+async function hooksPath(git: ReturnType<typeof gitIn>): Promise<string | undefined> {
+  try {
+    const said = await git.run(["config", "--show-scope", "--type=path", "--get-all", "core.hooksPath"]);
+    // What every git of ours is told on its command line holds for none of an agent's.
+    const values = said.split("\n").filter((line) => line !== "" && !line.startsWith("command\t"));
+    return values.at(-1)?.replace(/^\w+\t/, "");
+  } catch (error) {
+    if (error instanceof GitError) return undefined;
+    throw error;
+  }
+}
+
+/** The program that a hook needs and that is not there, as far as its text says; undefined: none. */
+export function whyItCantRun(hook: string, path: string): string | undefined {
+  const text = readFileSync(hook, "latin1");
+  const isThere = (program: string) =>
+    program.startsWith("/")
+      ? existsSync(program)
+      : path.split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, program)));
+  const [, interpreter = "", argument] = /^#!\s*(\S+)(?:[ \t]+(\S+))?/.exec(text) ?? [];
+  const runs = /\/env$/.test(interpreter) && argument !== undefined && !argument.startsWith("-") ? argument : undefined;
+  const programs = [interpreter, runs ?? "", /^[^#\n]*\bgit[ -]lfs\b/m.test(text) ? "git-lfs" : ""];
+  return programs.find((program) => program !== "" && !isThere(program));
+}
+
+/** Makes a work tree as a run does, and removes it. @returns why git could not; undefined: it could */
+async function trial(repo: string, branch: string): Promise<string | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), "changelings-hook-"));
+  const tree = join(folder, "tree");
+  const git = (...args: string[]) =>
+    runProgram("git", ["-C", repo, "worktree", ...args], {
+      env: mngrEnvironment(process.env),
+      timeoutSeconds: trialSeconds,
+    });
+  try {
+    const { code, stderr } = await git("add", "--quiet", "--detach", tree, branch);
+    if (code === 0) return undefined;
+    return gitReason(stderr) ?? (code === 124 ? `it was not done after ${trialSeconds} s` : `exit status ${code}`);
+  } finally {
+    await git("remove", "--force", tree);
+    rmSync(folder, { recursive: true, force: true });
+    await git("prune");
+  }
+}
