@@ -98,7 +98,7 @@ describe("a scheduler", () => {
 
   it("fails a run whose repository or branch is not there", async () => {
     at.install(at.spec("no-repo", { repo: join(lab.home, "elsewhere"), agent: { script: "true" } }));
-    expect((await at.run("no-repo")).reason).toBe(`the repository ${join(lab.home, "elsewhere")} is not there`);
+    expect((await at.run("no-repo")).reason).toBe(`the repository ${join(lab.home, "elsewhere")} does not exist`);
     at.install(at.spec("no-branch", { branch: "nope", agent: { script: "true" } }));
     const run = await at.run("no-branch");
     expect(run).toMatchObject({ outcome: "failed", agentId: undefined });

@@ -29,7 +29,7 @@ afterEach(() => {
 function record(changeling: string, id: string, at: string): void {
   const common = { at, changeling, id };
   appendRecord(paths(), { ...common, event: "fired", cause: { kind: "manual" }, branch: "main", repo: "/repo" });
-  const agent = { agentId: `agent-${id}`, base: "a".repeat(40), worktree: `/worktrees/${id}` };
+  const agent = { agentId: `agent-${id}`, base: "a".repeat(40), worktree: join(home, "worktrees", id) };
   appendRecord(paths(), { ...common, event: "created", ...agent });
   mkdirSync(join(paths().runs, changeling, id), { recursive: true });
   writeFileSync(join(paths().runs, changeling, id, "output.log"), id);

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { packageVersion } from "../../scripts/changeling/doctor/package-version.ts";
+import { packageVersion } from "../../../../scripts/changeling/doctor/package-version.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "package-version-"));
 afterAll(() => rmSync(folder, { recursive: true }));

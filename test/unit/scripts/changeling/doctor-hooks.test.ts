@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { changelingOf } from "../../components/fleet/index.ts";
-import { hookChecks, whyItCantRun } from "../../scripts/changeling/doctor/hooks.ts";
-import { Repository } from "../support/repository.ts";
+import { changelingOf } from "../../../../components/fleet/index.ts";
+import { hookChecks, whyItCantRun } from "../../../../scripts/changeling/doctor/hooks.ts";
+import { Repository } from "../../../support/repository.ts";
 
 const made: Repository[] = [];
 afterAll(() => {

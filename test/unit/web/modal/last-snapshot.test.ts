@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { shutDownCommand } from "../../components/web/modal/modal-machines.ts";
-import { pythonOfMngr } from "../support/python-of-mngr.ts";
+import { shutDownCommand } from "../../../../components/web/modal/modal-machines.ts";
+import { pythonOfMngr } from "../../../support/python-of-mngr.ts";
 
 it("a web agent's machine has minutes for its last snapshot, and ends by mngr's own script", async () => {
   const folder = mkdtempSync(join(tmpdir(), "last-snapshot-"));
