@@ -1,26 +1,48 @@
 import * as z from "zod/mini";
 import type { StockChangeling } from "../../changelings/stock.ts";
+import {
+  type EnvironmentOf,
+  environmentCodec,
+  optionalText,
+  text,
+  type ValuesOf,
+  yesNo,
+} from "../command-environment.ts";
 import { type DeclaredCron, isRepoUrl } from "../fleet/index.ts";
 import { type Anchors, absolutePath, portablePath } from "../lib/portable-path.ts";
-import { agentEnvironment, agentOf, environmentOfAgent, yes } from "./agent-environment.ts";
+import { agentOf, agentValues, agentVariables } from "./agent-environment.ts";
 import { catchUpWithinDefault, type JobSpec } from "./local/job.ts";
 
-/** A job of the local scheduler as the environment of its Command. */
-export const jobEnvironment = z.object({
-  ...agentEnvironment,
-  INSTALLATION: z.string(),
+const jobVariables = {
+  ...agentVariables,
+  installation: ["INSTALLATION", text],
   /** A URL, or a portable path. */
-  REPO: z.string(),
-  OVERLAP: z.enum(["skip", "queue"]),
-  CATCH_UP: z.enum(["yes", "no"]),
-  /** In seconds; absent: the default. */
-  CATCH_UP_WITHIN_SECONDS: z.optional(z.string()),
-  /** Absent: its base branch is fetched before each run. */
-  FETCH: z.optional(z.literal("no")),
-  MNGR_PROFILE: z.optional(z.string()),
-});
+  repo: ["REPO", text],
+  overlap: ["OVERLAP", z.enum(["skip", "queue"])],
+  catchUp: ["CATCH_UP", yesNo],
+  /** No variable for the default. */
+  catchUpWithinSeconds: [
+    "CATCH_UP_WITHIN_SECONDS",
+    z.codec(optionalText, z.optional(z.number()), {
+      decode: (seconds) => (seconds === undefined ? undefined : Number(seconds)),
+      encode: (seconds) => (seconds === undefined || seconds === catchUpWithinDefault ? undefined : String(seconds)),
+    }),
+  ],
+  /** No variable: its base branch is fetched before each run. */
+  fetch: [
+    "FETCH",
+    z.codec(z.optional(z.literal("no")), z.optional(z.boolean()), {
+      decode: (no) => (no === undefined ? undefined : false),
+      encode: (fetch) => (fetch === false ? "no" : undefined),
+    }),
+  ],
+  mngrProfile: ["MNGR_PROFILE", optionalText],
+} as const;
 
-export type JobEnvironment = z.infer<typeof jobEnvironment>;
+/** A job of the local scheduler as the environment of its Command. */
+export const jobEnvironment = environmentCodec(jobVariables);
+
+export type JobEnvironment = EnvironmentOf<typeof jobVariables>;
 
 /** What a job is made of beside its declaration. */
 export interface JobContext {
@@ -31,17 +53,14 @@ export interface JobContext {
 }
 
 export function environmentOfJob(changeling: DeclaredCron, context: JobContext): JobEnvironment {
-  return {
-    ...environmentOfAgent(changeling, context.stock),
-    INSTALLATION: context.installation,
-    REPO: isRepoUrl(changeling.repo) ? changeling.repo : portablePath(changeling.repo, context.anchors),
-    OVERLAP: changeling.overlap,
-    CATCH_UP: yes(changeling.catchUp),
-    CATCH_UP_WITHIN_SECONDS:
-      changeling.catchUpWithinSeconds === catchUpWithinDefault ? undefined : String(changeling.catchUpWithinSeconds),
-    FETCH: changeling.fetch ? undefined : "no",
-    MNGR_PROFILE: context.mngrProfile,
-  };
+  const { repo } = changeling;
+  return jobEnvironment.encode({
+    ...changeling,
+    ...agentValues(changeling, context.stock),
+    installation: context.installation,
+    repo: isRepoUrl(repo) ? repo : portablePath(repo, context.anchors),
+    mngrProfile: context.mngrProfile,
+  });
 }
 
 /**
@@ -56,39 +75,30 @@ export function statedJob(
   stated: Readonly<Record<string, unknown>> | undefined,
   { declared, installed, context }: { declared: JobEnvironment; installed: JobSpec; context: JobContext },
 ): JobSpec | undefined {
-  const parsed = z.safeParse(jobEnvironment, stated);
-  if (!parsed.success || parsed.data.AGENT_DEFINITION !== declared.AGENT_DEFINITION) return undefined;
-  const { REPO: repo, AGENT_TYPE: type } = parsed.data;
-  if (type !== declared.AGENT_TYPE) return undefined;
+  const { data } = jobEnvironment.schema.safeParse(stated);
+  if (data === undefined) return undefined;
+  if (data.definition !== declared.AGENT_DEFINITION || data.agentType !== declared.AGENT_TYPE) return undefined;
+  const { repo } = data;
   const below = repo.startsWith(".") ? repo.slice(1) : undefined;
   const isElsewhere = below !== undefined && installed.repo.endsWith(below);
   const project = isElsewhere ? installed.repo.slice(0, installed.repo.length - below.length) : context.anchors.project;
-  return jobOfEnvironment(parsed.data, { stock: context.stock, anchors: { ...context.anchors, project } });
+  return jobOf(data, { stock: context.stock, anchors: { ...context.anchors, project } });
 }
 
-/** The inverse, where the job is installed: paths are this machine's, a stock definition's texts are filled in. */
-export function jobOfEnvironment(
-  from: JobEnvironment,
-  context: { stock: StockChangeling | undefined; anchors: Anchors },
+/** The job where it is installed: paths are this machine's, a stock definition's texts are filled in. */
+export function jobOf(
+  from: ValuesOf<typeof jobVariables>,
+  { stock, anchors }: { stock: StockChangeling | undefined; anchors: Anchors },
 ): JobSpec {
+  const { name, enabled, schedule, timezone, catchUp, overlap, timeoutSeconds, settleSeconds, keepRuns, repo } = from;
   return {
-    name: from.NAME,
-    enabled: from.ENABLED === "yes",
-    schedule: from.SCHEDULE,
-    timezone: from.TIMEZONE,
-    catchUp: from.CATCH_UP === "yes",
-    overlap: from.OVERLAP,
-    timeoutSeconds: Number(from.TIMEOUT_SECONDS),
-    settleSeconds: Number(from.SETTLE_SECONDS),
-    keepRuns: Number(from.KEEP_RUNS),
-    repo: isRepoUrl(from.REPO) ? from.REPO : absolutePath(from.REPO, context.anchors),
-    branch: from.BRANCH,
+    ...{ name, enabled, schedule, timezone, catchUp, overlap, timeoutSeconds, settleSeconds, keepRuns },
+    repo: isRepoUrl(repo) ? repo : absolutePath(repo, anchors),
+    branch: from.branch,
     // Nothing where nothing was declared: then a job is what it was before there was this option.
-    ...(from.FETCH === "no" ? { fetch: false } : {}),
-    ...(from.CATCH_UP_WITHIN_SECONDS === undefined
-      ? {}
-      : { catchUpWithinSeconds: Number(from.CATCH_UP_WITHIN_SECONDS) }),
-    agent: agentOf(from, context.stock),
-    mngrProfile: from.MNGR_PROFILE,
+    ...(from.fetch === undefined ? {} : { fetch: from.fetch }),
+    ...(from.catchUpWithinSeconds === undefined ? {} : { catchUpWithinSeconds: from.catchUpWithinSeconds }),
+    agent: agentOf(from, stock),
+    mngrProfile: from.mngrProfile,
   };
 }

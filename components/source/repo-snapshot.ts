@@ -2,12 +2,13 @@ import type * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
 
 import { slugOf } from "../git/repo-name.ts";
-
 import type { ModalHome } from "../modal/home.ts";
+import { homeEnvironment } from "../modal/home-environment.ts";
 import type { ModalSite } from "../modal/types.ts";
 import { perRun } from "../stack/per-run.ts";
-import { durationText, type SnapshotNeed, snapshotDrift, snapshotLabel } from "./snapshot.ts";
-import type { SnapshotEnvironment } from "./snapshot-environment.ts";
+import { type SnapshotNeed, snapshotDrift, snapshotLabel } from "./snapshot.ts";
+import { declaredSnapshotEnvironment } from "./snapshot-environment.ts";
+import { gitTokenEnvironment } from "./tarball-environment.ts";
 
 export interface RepoSnapshotArgs {
   /** From `snapshotNeeds`, so that the shortest age counts where several need the same. */
@@ -39,22 +40,15 @@ export function repoSnapshot({ need, stack, home, site, ...args }: RepoSnapshotA
   const label = snapshotLabel(need);
   const made = snapshots().get(label);
   if (made !== undefined) return made;
-  const { repo, branch, template, buildArgs, maxAgeSeconds } = need;
+  const { repo, maxAgeSeconds } = need;
+  const { environment: modalEnvironment, userId, prefix } = home;
   const environment = {
-    STACK: stack,
-    MODAL_ENVIRONMENT: home.environment,
-    MNGR_USER_ID: home.userId,
-    MNGR_PREFIX: home.prefix,
-    MNGR_PROFILE: args.mngrProfile,
-    REPO: repo,
-    BRANCH: branch,
-    TEMPLATE: template,
-    BUILD_ARGS: buildArgs.length === 0 ? undefined : JSON.stringify(buildArgs),
-    SNAPSHOT_MAX_AGE: maxAgeSeconds === undefined ? undefined : durationText(maxAgeSeconds),
-  } satisfies { [Name in keyof SnapshotEnvironment]: pulumi.Input<string> | undefined };
+    ...declaredSnapshotEnvironment.encode({ ...need, stack, mngrProfile: args.mngrProfile }),
+    ...homeEnvironment.named({ environment: modalEnvironment, userId, prefix }),
+  };
   const secretEnvironment = {
     ...args.tokenVariables,
-    ...(args.gitToken === undefined ? {} : { GITHUB_TOKEN: args.gitToken }),
+    ...(args.gitToken === undefined ? {} : gitTokenEnvironment.named({ token: args.gitToken })),
   };
   const drift = snapshotDrift(label, maxAgeSeconds, site);
   const name = `snapshot-${slugOf(repo)}-${label.slice(0, 6)}`;

@@ -6,7 +6,7 @@ import { isRepoUrl } from "../fleet/index.ts";
 import { slugOf } from "../git/repo-name.ts";
 import { portablePath } from "../lib/portable-path.ts";
 import { perRun } from "../stack/per-run.ts";
-import type { TarballEnvironment } from "./tarball-environment.ts";
+import { gitTokenEnvironment, tarballEnvironment } from "./tarball-environment.ts";
 
 export interface RepoTarballArgs {
   /** Absolute path or URL. */
@@ -36,15 +36,10 @@ export function repoTarball(args: RepoTarballArgs): pulumi.Resource {
   const name = `tarball-${slugOf(repo)}-${identity.slice(0, 6)}`;
   const made = tarballs().get(name);
   if (made !== undefined) return made;
-  const environment = {
-    REPO: from,
-    BRANCH: branch,
-    COMMIT: args.commit,
-    LAST_COMMIT: args.subject,
-    HISTORY_DEPTH: String(historyDepth),
-    ORIGIN: args.origin,
-  } satisfies TarballEnvironment;
-  const secretEnvironment = isRepoUrl(repo) && token !== undefined ? { GITHUB_TOKEN: token } : {};
+  const { commit, subject, origin } = args;
+  const environment = tarballEnvironment.encode({ repo: from, branch, commit, subject, historyDepth, origin });
+  const isFetched = isRepoUrl(repo) && token !== undefined;
+  const secretEnvironment = isFetched ? gitTokenEnvironment.named({ token }) : {};
   // What is in this machine's cache is no drift: whoever needs the tarball makes it where it is missing.
   const tarball = scriptCommand(
     name,

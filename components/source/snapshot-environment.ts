@@ -1,21 +1,29 @@
 import * as z from "zod/mini";
+import { environmentCodec, list, optionalText, text } from "../command-environment.ts";
+import { durationSeconds } from "../lib/duration.ts";
+import { homeVariables } from "../modal/home-environment.ts";
+import { durationText } from "./snapshot.ts";
 
-/** A snapshot as the environment of its Command. */
-export const snapshotEnvironment = z.object({
-  STACK: z.string(),
-  MODAL_ENVIRONMENT: z.string(),
-  MNGR_USER_ID: z.string(),
-  MNGR_PREFIX: z.string(),
+export const declaredVariables = {
+  stack: ["STACK", text],
   /** Where mngr finds the person's settings on this machine. */
-  MNGR_PROFILE: z.optional(z.string()),
+  mngrProfile: ["MNGR_PROFILE", optionalText],
   /** The https URL that is cloned. */
-  REPO: z.string(),
-  BRANCH: z.string(),
-  TEMPLATE: z.optional(z.string()),
-  /** JSON list. */
-  BUILD_ARGS: z.optional(z.string()),
+  repo: ["REPO", text],
+  branch: ["BRANCH", text],
+  template: ["TEMPLATE", optionalText],
+  buildArgs: ["BUILD_ARGS", list],
   /** `7d`: a snapshot that is older is renewed. */
-  SNAPSHOT_MAX_AGE: z.optional(z.string()),
-});
+  maxAgeSeconds: [
+    "SNAPSHOT_MAX_AGE",
+    z.codec(optionalText, z.optional(z.number()), {
+      decode: (age) => (age === undefined ? undefined : durationSeconds(age)),
+      encode: (seconds) => (seconds === undefined ? undefined : durationText(seconds)),
+    }),
+  ],
+} as const;
 
-export type SnapshotEnvironment = z.infer<typeof snapshotEnvironment>;
+/** A snapshot as the environment of its Command, but for what is known once the stack's home is there. */
+export const declaredSnapshotEnvironment = environmentCodec(declaredVariables);
+
+export const snapshotEnvironment = environmentCodec({ ...declaredVariables, ...homeVariables });

@@ -1,7 +1,6 @@
 /** Makes, renews or removes the snapshot that runs of a branch start from: the `snapshot-<repository>-…` Command. */
-import * as z from "zod/mini";
+import { environmentCodec, type ValuesOf } from "../command-environment.ts";
 import { commandScript } from "../command-script.ts";
-import { durationSeconds } from "../lib/duration.ts";
 import { printNote } from "../lib/terminal.ts";
 import { modalClient } from "../modal/client.ts";
 import { isModalVariable } from "../modal/environment.ts";
@@ -21,13 +20,14 @@ import {
   snapshotRecord,
 } from "./snapshot.ts";
 import { snapshotEnvironment } from "./snapshot-environment.ts";
+import { gitTokenEnvironment } from "./tarball-environment.ts";
 
-const variables = z.object({ ...snapshotEnvironment.shape, GITHUB_TOKEN: z.optional(z.string()) });
+const environment = environmentCodec({ ...snapshotEnvironment.table, ...gitTokenEnvironment.table });
 
-type Variables = z.infer<typeof variables>;
+type Variables = ValuesOf<typeof environment.table>;
 
 export default commandScript({
-  variables,
+  variables: environment.schema,
   keeps: isModalVariable,
   timeoutSeconds: 2400,
   async apply(variables) {
@@ -35,16 +35,14 @@ export default commandScript({
     const declaration = declarationOf(variables);
     const label = snapshotLabel(declaration);
     const old = await recordOf(client, variables, label);
-    const age = variables.SNAPSHOT_MAX_AGE;
-    const maxAgeSeconds = age === undefined ? undefined : durationSeconds(age);
-    if (old !== undefined && isYoung(old, maxAgeSeconds) && (await client.hasImage(old.imageId))) {
+    if (old !== undefined && isYoung(old, variables.maxAgeSeconds) && (await client.hasImage(old.imageId))) {
       return { imageId: old.imageId, createdAt: old.createdAt, label };
     }
     const imageId = await makeSnapshot(client, declaration, variables);
     const createdAt = new Date().toISOString();
     const { repo, branch } = declaration;
     const record: SnapshotRecord = { imageId, createdAt, repo, branch };
-    const home = { client, stack: variables.STACK, environment: variables.MODAL_ENVIRONMENT };
+    const home = { client, stack: variables.stack, environment: variables.environment };
     await writeHomeFiles(home, { [snapshotFile(label)]: `${JSON.stringify(record, null, 2)}\n` });
     // Only now: a run that fires meanwhile starts from the one that stands there.
     if (old !== undefined) await deleteImage(client, old.imageId);
@@ -55,7 +53,7 @@ export default commandScript({
     const label = snapshotLabel(declarationOf(variables));
     const old = await recordOf(client, variables, label);
     if (old === undefined) return { removed: label };
-    await client.removeFile(homeVolumeName(variables.STACK), variables.MODAL_ENVIRONMENT, snapshotFile(label));
+    await client.removeFile(homeVolumeName(variables.stack), variables.environment, snapshotFile(label));
     await deleteImage(client, old.imageId);
     return { removed: label };
   },
@@ -65,20 +63,15 @@ function clientOf(): Modal {
   return modalClient({ token: modalToken(process.env), env: process.env });
 }
 
-function declarationOf({
-  REPO: repo,
-  BRANCH: branch,
-  TEMPLATE: template,
-  BUILD_ARGS: json,
-}: Variables): SnapshotDeclaration {
-  return { repo, branch, template, buildArgs: json === undefined ? [] : z.array(z.string()).parse(JSON.parse(json)) };
+function declarationOf({ repo, branch, template, buildArgs }: Variables): SnapshotDeclaration {
+  return { repo, branch, template, buildArgs };
 }
 
 /** The snapshot that stands there; a file that is none is as good as no file. */
 async function recordOf(client: Modal, variables: Variables, label: string): Promise<SnapshotRecord | undefined> {
-  const volume = homeVolumeName(variables.STACK);
+  const volume = homeVolumeName(variables.stack);
   try {
-    const text = await client.readFile(volume, variables.MODAL_ENVIRONMENT, snapshotFile(label));
+    const text = await client.readFile(volume, variables.environment, snapshotFile(label));
     return text === undefined ? undefined : snapshotRecord.safeParse(JSON.parse(text)).data;
   } catch (error) {
     // Without its volume there is none.
@@ -90,15 +83,15 @@ async function recordOf(client: Modal, variables: Variables, label: string): Pro
 function makeSnapshot(client: Modal, declaration: SnapshotDeclaration, variables: Variables): Promise<string> {
   const token = modalToken(process.env);
   if (token === undefined) throw new ModalError("no_token", "no Modal token is set", noTokenRemedy);
-  const person = personIdentity(process.env, { profile: variables.MNGR_PROFILE });
+  const person = personIdentity(process.env, { profile: variables.mngrProfile });
   return snapshotOfPlaceholder(declaration, {
     client,
-    environment: variables.MODAL_ENVIRONMENT,
-    userId: variables.MNGR_USER_ID,
-    prefix: variables.MNGR_PREFIX,
+    environment: variables.environment,
+    userId: variables.userId,
+    prefix: variables.prefix,
     token,
     settings: portableSettings(person),
-    gitToken: variables.GITHUB_TOKEN || undefined,
+    gitToken: variables.token || undefined,
     env: process.env,
   });
 }

@@ -1,16 +1,17 @@
-import * as z from "zod/mini";
+import { environmentCodec, number, optionalText, text } from "../command-environment.ts";
 
-/** A tarball of a repository's commit as the environment of its Command. */
-export const tarballEnvironment = z.object({
+/** A tarball as the environment of its Command. */
+export const tarballEnvironment = environmentCodec({
   /** What it is made from: a URL, or a portable path. */
-  REPO: z.string(),
-  BRANCH: z.string(),
-  COMMIT: z.string(),
+  repo: ["REPO", text],
+  branch: ["BRANCH", text],
+  commit: ["COMMIT", text],
   /** First line of the commit's message; for people, not read. */
-  LAST_COMMIT: z.optional(z.string()),
-  HISTORY_DEPTH: z.string(),
+  subject: ["LAST_COMMIT", optionalText],
+  historyDepth: ["HISTORY_DEPTH", number],
   /** `origin` in it. */
-  ORIGIN: z.string(),
+  origin: ["ORIGIN", text],
 });
 
-export type TarballEnvironment = z.infer<typeof tarballEnvironment>;
+/** What its repository is fetched with: a secret. */
+export const gitTokenEnvironment = environmentCodec({ token: ["GITHUB_TOKEN", optionalText] });

@@ -4,24 +4,24 @@ import { createReadStream, rmSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
-import * as z from "zod/mini";
+import { environmentCodec, type ValuesOf } from "../command-environment.ts";
 import { commandScript } from "../command-script.ts";
 import { isRepoUrl } from "../git/repo-name.ts";
 import { absolutePath } from "../lib/portable-path.ts";
 import { dockerfileFault } from "./dockerfile.ts";
 import { ensureTarball, fileInTarball, type Tarball, tarballPath } from "./tarball.ts";
-import { tarballEnvironment } from "./tarball-environment.ts";
+import { gitTokenEnvironment, tarballEnvironment } from "./tarball-environment.ts";
 
-const variables = z.object({ ...tarballEnvironment.shape, GITHUB_TOKEN: z.optional(z.string()) });
+const environment = environmentCodec({ ...tarballEnvironment.table, ...gitTokenEnvironment.table });
 
 export default commandScript({
-  variables,
+  variables: environment.schema,
   timeoutSeconds: 1000,
   async apply(declared) {
-    const path = await ensureTarball(tarballOf(declared), { token: declared.GITHUB_TOKEN });
+    const path = await ensureTarball(tarballOf(declared), { token: declared.token });
     const dockerfile = await fileInTarball(path, "Dockerfile");
     const fault = dockerfile === undefined ? undefined : dockerfileFault(dockerfile);
-    if (fault !== undefined) throw new Error(`${declared.REPO}: ${fault.message}; ${fault.remedy}`);
+    if (fault !== undefined) throw new Error(`${declared.repo}: ${fault.message}; ${fault.remedy}`);
     const hash = createHash("sha256");
     await pipeline(createReadStream(path), hash);
     return { tarball: basename(path), bytes: statSync(path).size, sha256: hash.digest("hex") };
@@ -33,8 +33,8 @@ export default commandScript({
   },
 });
 
-function tarballOf(declared: z.infer<typeof variables>): Tarball {
-  const { REPO: from, COMMIT: commit, BRANCH: branch, ORIGIN: origin, HISTORY_DEPTH: depth } = declared;
+function tarballOf(declared: ValuesOf<typeof environment.table>): Tarball {
+  const { repo: from, commit, branch, origin, historyDepth } = declared;
   const repo = isRepoUrl(from) ? from : absolutePath(from, { project: process.cwd(), home: homedir() });
-  return { repo, commit, branch, origin, historyDepth: Number(depth) };
+  return { repo, commit, branch, origin, historyDepth };
 }

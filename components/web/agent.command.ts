@@ -1,11 +1,12 @@
 /** Makes, updates or removes a web agent that this machine's mngr runs: the `<name>-agent` Command, in Docker `<name>-agent-docker`. */
 import { homedir } from "node:os";
 import * as z from "zod/mini";
+import { environmentCodec } from "../command-environment.ts";
 import { commandScript } from "../command-script.ts";
 import { isDockerVariable } from "../docker/run-docker.ts";
 import { requireInstallationHere } from "../host/claims.ts";
 import { installationPaths } from "../host/installation-paths.ts";
-import { specOfEnvironment, webEnvironment } from "./agent/web-environment.ts";
+import { specOfWeb, webVariables } from "./agent/web-environment.ts";
 import { webAgents } from "./local/records.ts";
 
 // mngr keeps an agent's environment, secrets included, in a file that is made with this mask.
@@ -30,23 +31,23 @@ const providers = {
 };
 
 export default commandScript({
-  variables: z.object({ ...webEnvironment.shape, PROVIDER: z.enum(["local", "docker"]) }),
+  variables: environmentCodec({ ...webVariables, provider: ["PROVIDER", z.enum(["local", "docker"])] }).schema,
   // Also for an agent on this machine: the forwarding server may be in a container, and is told of the agent there.
   keeps: isDockerVariable,
   // Twice what a start may take, since one that fails is rolled back, and what git, mngr and Docker take for it.
   timeoutSeconds: 4 * 3600,
   async apply(variables) {
     const anchors = { project: process.cwd(), home: homedir() };
-    const spec = specOfEnvironment(variables, anchors);
-    const web = webAgents(variables.INSTALLATION, installationPaths(variables.INSTALLATION));
-    const { apply } = await providers[variables.PROVIDER]();
-    return { ...(await apply(spec, variables.RENAMED_FROM, web)) };
+    const spec = specOfWeb(variables, anchors);
+    const web = webAgents(variables.installation, installationPaths(variables.installation));
+    const { apply } = await providers[variables.provider]();
+    return { ...(await apply(spec, variables.renamedFrom, web)) };
   },
-  async remove({ NAME: name, INSTALLATION, PROVIDER, MNGR_PROFILE: mngrProfile, DESTROY_DATA: destroyData }) {
-    const paths = installationPaths(INSTALLATION);
+  async remove({ name, installation, provider, mngrProfile, destroyData }) {
+    const paths = installationPaths(installation);
     requireInstallationHere(paths);
-    const web = webAgents(INSTALLATION, paths);
-    const { remove } = await providers[PROVIDER]();
-    return { ...(await remove({ name, mngrProfile, destroyData: destroyData === "yes" }, web)) };
+    const web = webAgents(installation, paths);
+    const { remove } = await providers[provider]();
+    return { ...(await remove({ name, mngrProfile, destroyData }, web)) };
   },
 });

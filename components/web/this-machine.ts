@@ -10,6 +10,7 @@ import { type Reported, webCommand } from "./agent/command.ts";
 import { isRunning } from "./agent/drift.ts";
 import { listedAgent } from "./agent/listed-agent.ts";
 import { readRecord, type WebRecord } from "./agent/record.ts";
+import { secretsDigestEnvironment, webEnvironment } from "./agent/web-environment.ts";
 import { mngrOnDocker } from "./docker/mngr-on-docker.ts";
 import { type Servers, serversSinceStart } from "./local/await-servers.ts";
 import type { LocalWebs } from "./local/observe.ts";
@@ -39,8 +40,8 @@ export function webHere(parent: pulumi.Resource, { declared, provider, webs, sec
     seen: webs.of(declared),
     listening: () => liveServers(name, installation),
     secrets: Object.keys(secretValues),
-    environment: { INSTALLATION: claimedInstallation().then(() => installation) },
-    secretEnvironment: secrets.length === 0 ? {} : { SECRETS_DIGEST: digestOf(secretValues) },
+    environment: webEnvironment.named({ installation: claimedInstallation().then(() => installation) }),
+    secretEnvironment: secrets.length === 0 ? {} : secretsDigestEnvironment.named({ digest: digestOf(secretValues) }),
     dependsOn: secrets,
   });
 }

@@ -12,7 +12,7 @@ import { outdatedInWords } from "../../host/supervision/state.ts";
 import { localSecrets } from "../../secrets/local.ts";
 import { claimedInstallation, statedEnvironment, thisInstallation } from "../../stack/installation.ts";
 import { perRun } from "../../stack/per-run.ts";
-import { environmentOfJob, statedJob } from "../job-environment.ts";
+import { environmentOfJob, jobEnvironment, statedJob } from "../job-environment.ts";
 import { jobDrift, jobPath } from "./installed-files.ts";
 import { schedulerState } from "./state.ts";
 
@@ -47,7 +47,7 @@ export function localCron(parent: pulumi.Resource, args: LocalCronArgs): pulumi.
     `${name}-job`,
     {
       command: "local-job",
-      environment: { ...environment, INSTALLATION: claimedInstallation() },
+      environment: { ...environment, ...jobEnvironment.named({ installation: claimedInstallation() }) },
       drift,
     },
     withAlias(opts, renamedFrom && `${renamedFrom}-job`),

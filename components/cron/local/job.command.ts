@@ -6,7 +6,7 @@ import { commandScript } from "../../command-script.ts";
 import { requireInstallationHere } from "../../host/claims.ts";
 import { type InstallationPaths, installationPaths } from "../../host/installation-paths.ts";
 import { removeFile } from "../../host/installed-file.ts";
-import { jobEnvironment, jobOfEnvironment } from "../job-environment.ts";
+import { jobEnvironment, jobOf } from "../job-environment.ts";
 import { jobPath, writeJob } from "./installed-files.ts";
 import { renameHistory } from "./records.ts";
 import { requestRemoval } from "./requests.ts";
@@ -14,14 +14,14 @@ import { schedulerState } from "./state.ts";
 import { warnOfUnsaved } from "./unsaved-work.ts";
 
 export default commandScript({
-  variables: jobEnvironment,
+  variables: jobEnvironment.schema,
   timeoutSeconds: 300,
   async apply(variables) {
-    const stock = stockChangeling(variables.AGENT_TYPE);
+    const stock = stockChangeling(variables.agentType);
     const anchors = { project: process.cwd(), home: homedir() };
-    const spec = jobOfEnvironment(variables, { stock, anchors });
-    const paths = installationPaths(variables.INSTALLATION);
-    const { RENAMED_FROM: former } = variables;
+    const spec = jobOf(variables, { stock, anchors });
+    const paths = installationPaths(variables.installation);
+    const { renamedFrom: former } = variables;
     if (former !== undefined) {
       await removeJob(paths, former);
       renameHistory(paths, former, spec.name);
@@ -29,7 +29,7 @@ export default commandScript({
     writeJob(paths, spec);
     return { installed: spec.name };
   },
-  async remove({ NAME: name, INSTALLATION: installation }) {
+  async remove({ name, installation }) {
     const paths = installationPaths(installation);
     requireInstallationHere(paths);
     await removeJob(paths, name);

@@ -16,7 +16,7 @@ import { modalToken } from "../../modal/token.ts";
 import type { DeployedIds, Modal } from "../../modal/types.ts";
 import { ensureTarball } from "../../source/tarball.ts";
 import { removeAgentSecrets } from "./agent-secrets.ts";
-import { type AppEnvironment, appEnvironment, specOfEnvironment } from "./app-environment.ts";
+import { type AppValues, appEnvironment, specOfApp } from "./app-environment.ts";
 import { endRuns } from "./end-runs.ts";
 import { buildPinnedImage } from "./pinned-build.ts";
 import { programFolder, programRequirements } from "./program-files.ts";
@@ -28,17 +28,15 @@ const checkSeconds = 300;
 /** What the function `check` answers. */
 const checked = z.object({ ok: z.boolean(), problems: z.array(z.string()) });
 
-const variables = z.object({ ...appEnvironment.shape, GITHUB_TOKEN: z.optional(z.string()) });
-
 export default commandScript({
-  variables,
+  variables: appEnvironment.schema,
   keeps: isModalVariable,
   // An image may take half an hour to build, and the app's own as long.
   timeoutSeconds: 4200,
   async apply(declared) {
     const client = clientOf(process.env);
-    const spec = specOfEnvironment(declared, stockChangeling(declared.AGENT_TYPE));
-    if (declared.RENAMED_FROM !== undefined) await removeApp(client, declared, declared.RENAMED_FROM);
+    const spec = specOfApp(declared, stockChangeling(declared.agentType));
+    if (declared.renamedFrom !== undefined) await removeApp(client, declared, declared.renamedFrom);
     const tarball = await tarballOf(declared);
     // Before anything is deployed: an image that can't be built leaves what is deployed as it is.
     if (tarball !== undefined) await buildPinnedImage(client, spec, tarball);
@@ -46,12 +44,12 @@ export default commandScript({
     await deploy(client, spec, tarball);
     await recordDeployment(client, spec, ids);
     const version = await deployedVersion(client, spec);
-    if (declared.VERIFY === "call") await verify(client, spec);
+    if (declared.verify === "call") await verify(client, spec);
     return { app: spec.appName, version };
   },
   async remove(declared) {
-    await removeApp(clientOf(process.env), declared, declared.NAME);
-    return { removed: appName(declared.STACK, declared.NAME) };
+    await removeApp(clientOf(process.env), declared, declared.name);
+    return { removed: appName(declared.stack, declared.name) };
   },
 });
 
@@ -60,12 +58,11 @@ function clientOf(env: NodeJS.ProcessEnv): Modal {
 }
 
 /** Made here when it is not there yet: another machine's cache has its own. */
-async function tarballOf(declared: z.infer<typeof variables>): Promise<string | undefined> {
-  const { TARBALL_OF: of, COMMIT: commit, HISTORY_DEPTH: depth = "1", REPO: origin, BRANCH: branch } = declared;
+async function tarballOf(declared: AppValues): Promise<string | undefined> {
+  const { tarballOf: of, commit, historyDepth = 1, repo: origin, branch, token } = declared;
   if (of === undefined || commit === undefined) return undefined;
   const repo = isRepoUrl(of) ? of : absolutePath(of, { project: process.cwd(), home: homedir() });
-  const tarball = { repo, commit, branch, origin, historyDepth: Number(depth) };
-  return ensureTarball(tarball, { token: declared.GITHUB_TOKEN });
+  return ensureTarball({ repo, commit, branch, origin, historyDepth }, { token });
 }
 
 async function deploy(client: Modal, spec: AppSpec, tarball: string | undefined): Promise<void> {
@@ -140,7 +137,7 @@ async function verify(client: Modal, { appName: app, environment }: AppSpec): Pr
 /** It never fires again, and what it has running ends. What was kept stays: records, and agents that are stopped. */
 async function removeApp(
   client: Modal,
-  { STACK: stack, MODAL_ENVIRONMENT: environment }: AppEnvironment,
+  { stack, environment }: Pick<AppValues, "stack" | "environment">,
   name: string,
 ): Promise<void> {
   // Somebody removed all of it at once.

@@ -8,12 +8,14 @@ import { withAlias } from "../../component.ts";
 import { type DeclaredCron, isRepoUrl } from "../../fleet/index.ts";
 import { currentIds, deadId } from "../../modal/deployed-ids.ts";
 import type { ModalHome } from "../../modal/home.ts";
+import { homeEnvironment } from "../../modal/home-environment.ts";
 import { appName, secretName } from "../../modal/names.ts";
 import type { ModalToken } from "../../modal/token.ts";
 import type { ModalSite } from "../../modal/types.ts";
 import { repoSnapshot } from "../../source/repo-snapshot.ts";
 import { repoTarball } from "../../source/repo-tarball.ts";
 import { type SnapshotNeed, snapshotLabel } from "../../source/snapshot.ts";
+import { gitTokenEnvironment } from "../../source/tarball-environment.ts";
 import type { Branch, Tip } from "../../source/tip.ts";
 import { environmentOfApp } from "./app-environment.ts";
 import { programFingerprint } from "./program-files.ts";
@@ -81,9 +83,7 @@ export class ModalPlace {
         tip: source.tip,
         snapshotLabel: source.snapshotLabel,
       }),
-      MODAL_ENVIRONMENT: home.environment,
-      MNGR_USER_ID: home.userId,
-      MNGR_PREFIX: home.prefix,
+      ...homeEnvironment.named({ environment: home.environment, userId: home.userId, prefix: home.prefix }),
     };
     const secretEnvironment = { ...this.#token(), ...source.token };
     const drift = this.#appDrift(args);
@@ -130,7 +130,7 @@ export class ModalPlace {
     const tarball = repoTarball({ repo, branch, origin, commit, subject, historyDepth, token });
     // Where the tarball is not in this machine's cache, the app's script makes it.
     const isFetched = isRepoUrl(repo) && token !== undefined;
-    return { tip, token: isFetched ? { GITHUB_TOKEN: token } : {}, resources: [tarball] };
+    return { tip, token: isFetched ? gitTokenEnvironment.named({ token }) : {}, resources: [tarball] };
   }
 
   /** Scripts find the token of whoever runs the update by themselves; one of the stack's config they must be given. */

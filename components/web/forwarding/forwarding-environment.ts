@@ -1,55 +1,69 @@
 import * as z from "zod/mini";
+import {
+  type EnvironmentOf,
+  environmentCodec,
+  number,
+  optionalNumber,
+  optionalText,
+  text,
+  type ValuesOf,
+} from "../../command-environment.ts";
 import type { Forwarding } from "../../fleet/index.ts";
 import type { ForwardingConfig } from "./program/config.ts";
 
-/** The forwarding server as the environment of its Command: field by field, because this is what a preview shows. */
-export const forwardingEnvironment = z.object({
-  INSTALLATION: z.string(),
-  /** Undefined: this machine's supervisor keeps it running. */
-  PROVIDER: z.optional(z.literal("docker")),
+export const forwardingVariables = {
+  installation: ["INSTALLATION", text],
+  /** No variable: this machine's supervisor keeps it running. */
+  provider: [
+    "PROVIDER",
+    z.codec(z.optional(z.literal("docker")), z.enum(["local", "docker"]), {
+      decode: (provider) => provider ?? "local",
+      encode: (provider) => (provider === "docker" ? provider : undefined),
+    }),
+  ],
   /** The address that it listens on. */
-  HOST: z.string(),
-  PORT: z.string(),
-  PUBLIC_URL: z.optional(z.string()),
-  ROUTING: z.enum(["host", "path"]),
-  CODE_TTL_SECONDS: z.string(),
-  COOKIE_TTL_SECONDS: z.string(),
+  host: ["HOST", text],
+  port: ["PORT", number],
+  publicUrl: ["PUBLIC_URL", optionalText],
+  routing: ["ROUTING", z.enum(["host", "path"])],
+  codeTtlSeconds: ["CODE_TTL_SECONDS", number],
+  cookieTtlSeconds: ["COOKIE_TTL_SECONDS", number],
   /** Undefined in the state of a stack that was applied before there was the option. */
-  RESPONSE_TIMEOUT_SECONDS: z.optional(z.string()),
-  /** Separated by spaces; undefined: none. */
-  TRUSTED_PROXIES: z.optional(z.string()),
-});
+  responseTimeoutSeconds: ["RESPONSE_TIMEOUT_SECONDS", optionalNumber],
+  trustedProxies: [
+    "TRUSTED_PROXIES",
+    z.codec(optionalText, z.readonly(z.array(z.string())), {
+      decode: (ranges) => (ranges === undefined ? [] : ranges.split(" ")),
+      encode: (ranges) => (ranges.length === 0 ? undefined : ranges.join(" ")),
+    }),
+  ],
+} as const;
 
-export type ForwardingEnvironment = z.infer<typeof forwardingEnvironment>;
+/** Of the container that it runs in, if it does: the container's id, and its image. */
+export const containerVariables = {
+  container: ["CONTAINER", optionalText],
+  image: ["IMAGE", optionalText],
+} as const;
+
+export const containerEnvironment = environmentCodec(containerVariables);
+
+/** The forwarding server as the environment of its Command. */
+export const forwardingEnvironment = environmentCodec(forwardingVariables);
+
+export type ForwardingEnvironment = EnvironmentOf<typeof forwardingVariables>;
+export type ForwardingValues = ValuesOf<typeof forwardingVariables>;
 
 export function environmentOfForwarding(installation: string, forwarding: Forwarding): ForwardingEnvironment {
-  return {
-    INSTALLATION: installation,
-    PROVIDER: forwarding.provider === "docker" ? "docker" : undefined,
-    HOST: forwarding.host,
-    PORT: String(forwarding.port),
-    PUBLIC_URL: forwarding.publicUrl,
-    ROUTING: forwarding.routing,
-    CODE_TTL_SECONDS: String(forwarding.codeTtlSeconds),
-    COOKIE_TTL_SECONDS: String(forwarding.cookieTtlSeconds),
-    RESPONSE_TIMEOUT_SECONDS: String(forwarding.responseTimeoutSeconds),
-    TRUSTED_PROXIES: forwarding.trustedProxies.length === 0 ? undefined : forwarding.trustedProxies.join(" "),
-  };
+  return forwardingEnvironment.encode({ ...forwarding, installation });
 }
 
-/** The inverse, where it is installed. */
-export function configOfEnvironment(from: ForwardingEnvironment): ForwardingConfig {
+/** What is installed of it. */
+export function configOf(from: ForwardingValues): ForwardingConfig {
+  const { host, port, publicUrl = null, routing, codeTtlSeconds, cookieTtlSeconds } = from;
+  const { trustedProxies, responseTimeoutSeconds } = from;
   return {
-    version: 1,
-    port: Number(from.PORT),
-    host: from.HOST,
-    publicUrl: from.PUBLIC_URL ?? null,
-    routing: from.ROUTING,
-    codeTtlSeconds: Number(from.CODE_TTL_SECONDS),
-    cookieTtlSeconds: Number(from.COOKIE_TTL_SECONDS),
-    ...(from.TRUSTED_PROXIES === undefined ? {} : { trustedProxies: from.TRUSTED_PROXIES.split(" ") }),
-    ...(from.RESPONSE_TIMEOUT_SECONDS === undefined
-      ? {}
-      : { responseTimeoutSeconds: Number(from.RESPONSE_TIMEOUT_SECONDS) }),
+    ...{ version: 1, port, host, publicUrl, routing, codeTtlSeconds, cookieTtlSeconds },
+    ...(trustedProxies.length === 0 ? {} : { trustedProxies: [...trustedProxies] }),
+    ...(responseTimeoutSeconds === undefined ? {} : { responseTimeoutSeconds }),
   };
 }

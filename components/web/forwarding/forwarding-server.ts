@@ -5,7 +5,7 @@ import type { Forwarding } from "../../fleet/index.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { claimedInstallation, statedEnvironment, thisInstallation } from "../../stack/installation.ts";
 import { forwardingInDocker } from "./docker/resources.ts";
-import { environmentOfForwarding } from "./forwarding-environment.ts";
+import { environmentOfForwarding, forwardingEnvironment } from "./forwarding-environment.ts";
 import { type ForwardingServerOptions, forwardingOf } from "./from-program.ts";
 import { forwardingDrift } from "./installed-config.ts";
 
@@ -47,7 +47,7 @@ export class ForwardingServer extends pulumi.ComponentResource {
             name,
             {
               command: "forwarding-server",
-              environment: { ...environment, INSTALLATION: confirmed },
+              environment: { ...environment, ...forwardingEnvironment.named({ installation: confirmed }) },
               drift: forwardingDrift(installationPaths(installation), statedEnvironment(name)),
             },
             { parent: this },

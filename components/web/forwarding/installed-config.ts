@@ -4,7 +4,7 @@ import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { installedDrift, writeInstalled } from "../../host/installed-file.ts";
 import { outdatedInWords } from "../../host/supervision/state.ts";
 import { canonicalJson } from "../../lib/json.ts";
-import { configOfEnvironment, forwardingEnvironment } from "./forwarding-environment.ts";
+import { configOf, forwardingEnvironment } from "./forwarding-environment.ts";
 import { configPath, type ForwardingConfig, forwardingConfig } from "./program/config.ts";
 import { forwardingState } from "./state.ts";
 
@@ -30,10 +30,10 @@ export function forwardingConfigDrift(
     if (!parsed.success) return false;
     const { digest, ...config } = parsed.data;
     if (digest !== digestOf(config)) return false;
-    const environment = z.safeParse(forwardingEnvironment, stated);
+    const environment = forwardingEnvironment.schema.safeParse(stated);
     // How the person called us is in no state: it differs between those who apply.
     const { cli, ...declared } = config;
-    return !environment.success || digestOf(configOfEnvironment(environment.data)) === digestOf(declared);
+    return !environment.success || digestOf(configOf(environment.data)) === digestOf(declared);
   });
 }
 

@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
+import { environmentCodec } from "../../command-environment.ts";
 import { commandScript } from "../../command-script.ts";
 import { isDockerVariable } from "../../docker/run-docker.ts";
 import { removeEmptyFolders, requireInstallationHere } from "../../host/claims.ts";
@@ -15,7 +16,7 @@ import { adminRequest } from "./admin-client.ts";
 import { endContainer, lastWordsOfContainer } from "./docker/end-container.ts";
 import { writeContainer } from "./docker/installed-container.ts";
 import { containerName } from "./docker/names.ts";
-import { configOfEnvironment, forwardingEnvironment } from "./forwarding-environment.ts";
+import { configOf, containerVariables, forwardingVariables } from "./forwarding-environment.ts";
 import { writeForwardingConfig } from "./installed-config.ts";
 import { forwardingDaemon, startForwardingServer, stopForwardingServer } from "./supervise.ts";
 import { tryPort } from "./try-port.ts";
@@ -28,18 +29,13 @@ const status = z.object({ port: z.number(), url: z.string(), pid: z.number() });
 type Status = z.infer<typeof status>;
 
 export default commandScript({
-  variables: z.extend(forwardingEnvironment, {
-    /** Of the container that stands for it: its id, and its image. */
-    CONTAINER: z.optional(z.string()),
-    IMAGE: z.optional(z.string()),
-  }),
+  variables: environmentCodec({ ...forwardingVariables, ...containerVariables }).schema,
   keeps: (name) => isModalVariable(name) || isDockerVariable(name),
   timeoutSeconds: 120,
   async apply(variables) {
-    const installation = variables.INSTALLATION;
-    const { CONTAINER: id, IMAGE: image } = variables;
+    const { installation, container: id, image } = variables;
     const paths = installationPaths(installation);
-    const config = { ...configOfEnvironment(variables), cli: changelingCommand() };
+    const config = { ...configOf(variables), cli: changelingCommand() };
     if (id !== undefined && image !== undefined) {
       const name = containerName(installation);
       writeForwardingConfig(paths, config);
@@ -57,7 +53,7 @@ export default commandScript({
     printNote(`forwarding server running at ${url} (pid ${pid}, ${supervisor})\n`);
     return { forwarding: "running", url };
   },
-  async remove({ INSTALLATION: installation }) {
+  async remove({ installation }) {
     const paths = installationPaths(installation);
     requireInstallationHere(paths);
     await stopForwardingServer(installation);

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DeclaredWeb } from "../../fleet/index.ts";
 import { type Reported, webCommand } from "../agent/command.ts";
+import { machineEnvironment } from "./machine-environment.ts";
 import type { ModalWebs } from "./observe.ts";
 
 export interface ModalWebArgs {
@@ -23,12 +24,12 @@ export function modalWeb(parent: pulumi.Resource, { declared, modal, secretValue
     mngrProfile,
     seen: modal.of(declared),
     secrets,
-    environment: {
-      STACK: stack,
-      MODAL_ENVIRONMENT: home.environment,
-      STACK_USER_ID: home.userId,
-      STACK_PREFIX: home.prefix,
-    },
+    environment: machineEnvironment.named({
+      stack: pulumi.output(stack),
+      environment: home.environment,
+      userId: home.userId,
+      prefix: home.prefix,
+    }),
     // Given, not left on this machine: the next update may be another's.
     secretEnvironment: {
       ...tokenVariables,

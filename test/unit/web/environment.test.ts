@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { digestOfSpec } from "../../../components/web/agent/spec.ts";
-import { environmentOfWeb, specOfEnvironment, webEnvironment } from "../../../components/web/agent/web-environment.ts";
+import { environmentOfWeb, specOfWeb, webEnvironment } from "../../../components/web/agent/web-environment.ts";
 import { webOf } from "../../../components/web/from-program.ts";
 
 const anchors = { project: "/home/me/fleet", home: "/home/me" };
@@ -70,7 +70,7 @@ describe("a web changeling as its Command's environment", () => {
     fc.assert(
       fc.property(options, secrets, (declared, names) => {
         const environment = environmentOfWeb(webOf("elena", declared), { ...context, secrets: names });
-        const spec = specOfEnvironment(webEnvironment.parse(environment), anchors);
+        const spec = specOfWeb(webEnvironment.decode(environment), anchors);
         expect(spec).toEqual({
           name: "elena",
           provider: "local",
@@ -85,8 +85,8 @@ describe("a web changeling as its Command's environment", () => {
 });
 
 describe("digestOfSpec", () => {
-  const spec = specOfEnvironment(
-    webEnvironment.parse(environmentOfWeb(webOf("elena", { source: "/srv/elena" }), context)),
+  const spec = specOfWeb(
+    webEnvironment.decode(environmentOfWeb(webOf("elena", { source: "/srv/elena" }), context)),
     anchors,
   );
 

@@ -7,13 +7,13 @@ import { ensureFolder } from "../../../host/files.ts";
 import { installationPaths } from "../../../host/installation-paths.ts";
 import { takeLock } from "../../../host/lock.ts";
 import { openLog } from "../../../host/log.ts";
-import { configOfEnvironment, forwardingEnvironment } from "../forwarding-environment.ts";
+import { configOf, forwardingEnvironment } from "../forwarding-environment.ts";
 import { forwardingConfig } from "../program/config.ts";
 import { runForwardingServer } from "../program/run.ts";
 import { stateFolder } from "./names.ts";
 
 process.umask(0o077);
-const environment = forwardingEnvironment.parse(process.env);
+const environment = forwardingEnvironment.decode(process.env);
 ensureFolder(stateFolder);
 // Two that sign with one key and write the same files would lose each other's codes.
 if (!takeLock(join(stateFolder, "lock"))) {
@@ -24,9 +24,9 @@ if (!takeLock(join(stateFolder, "lock"))) {
 process.stdout.on("error", () => {});
 const logFile = openLog(join(stateFolder, "forwarding.log"));
 await runForwardingServer({
-  paths: installationPaths(environment.INSTALLATION),
+  paths: installationPaths(environment.installation),
   folder: stateFolder,
-  config: () => forwardingConfig.parse(configOfEnvironment(environment)),
+  config: () => forwardingConfig.parse(configOf(environment)),
   log(event) {
     logFile(event);
     process.stdout.write(`${new Date().toISOString()} ${event}\n`);

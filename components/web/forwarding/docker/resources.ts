@@ -5,7 +5,7 @@ import { DockerError } from "../../../docker/run-docker.ts";
 import { installationPaths } from "../../../host/installation-paths.ts";
 import { statedEnvironment } from "../../../stack/installation.ts";
 import { perRun } from "../../../stack/per-run.ts";
-import type { ForwardingEnvironment } from "../forwarding-environment.ts";
+import { containerEnvironment, type ForwardingEnvironment } from "../forwarding-environment.ts";
 import { forwardingConfigDrift } from "../installed-config.ts";
 import { containerArgs } from "./container-args.ts";
 import { imageName } from "./image.ts";
@@ -78,7 +78,10 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
     name,
     {
       command: "forwarding-server",
-      environment: { ...environment, IMAGE: image, CONTAINER: container.id },
+      environment: {
+        ...environment,
+        ...containerEnvironment.named({ image: pulumi.output(image), container: container.id }),
+      },
       drift: drift ?? forwardingConfigDrift(installationPaths(installation), statedEnvironment(name)),
     },
     { parent },

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stockChangeling } from "../../../../changelings/stock.ts";
-import { environmentOfJob, jobEnvironment, jobOfEnvironment } from "../../../../components/cron/job-environment.ts";
+import { environmentOfJob, jobEnvironment, jobOf } from "../../../../components/cron/job-environment.ts";
 import { changelingOf } from "../../../../components/fleet/index.ts";
 
 const anchors = { project: "/home/me/fleet", home: "/home/me" };
@@ -58,8 +58,8 @@ describe("a job as its Command's environment", () => {
           repo: "/home/me/app",
           timezone: "Asia/Tokyo",
         });
-        const environment = jobEnvironment.parse(environmentOfJob(fairy, context));
-        const job = jobOfEnvironment(environment, { stock: undefined, anchors });
+        const environment = jobEnvironment.decode(environmentOfJob(fairy, context));
+        const job = jobOf(environment, { stock: undefined, anchors });
         expect(job).toMatchObject({
           name: "fairy",
           repo: "/home/me/app",
@@ -85,6 +85,6 @@ describe("a job as its Command's environment", () => {
       AGENT_ENDS: "conversation",
       AGENT_DEFINITION: stock.fingerprint,
     });
-    expect(jobOfEnvironment(environment, { stock, anchors }).agent.message).toBe(stock.message);
+    expect(jobOf(jobEnvironment.decode(environment), { stock, anchors }).agent.message).toBe(stock.message);
   });
 });

@@ -1,10 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  appEnvironment,
-  environmentOfApp,
-  specOfEnvironment,
-} from "../../../../components/cron/modal/app-environment.ts";
+import { appEnvironment, environmentOfApp, specOfApp } from "../../../../components/cron/modal/app-environment.ts";
 import { programFingerprint } from "../../../../components/cron/modal/program-files.ts";
 import { appSpec, tagOf } from "../../../../components/cron/modal/spec.ts";
 import { changelingOf } from "../../../../components/fleet/index.ts";
@@ -87,8 +83,8 @@ describe("an app as its Command's environment", () => {
     fc.assert(
       fc.property(declared, (given) => {
         const fairy = changelingOf("fairy", { ...options, ...given });
-        const environment = appEnvironment.parse({ ...environmentOfApp(fairy, context), ...home });
-        const spec = specOfEnvironment(environment, undefined);
+        const environment = appEnvironment.decode({ ...environmentOfApp(fairy, context), ...home });
+        const spec = specOfApp(environment, undefined);
         expect(appSpec.parse(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
         expect(spec).toMatchObject({
           name: "fairy",
@@ -111,8 +107,8 @@ describe("an app as its Command's environment", () => {
   it("has a tag that changes with the spec, and with nothing else", () => {
     const specWith = (schedule: string) => {
       const fairy = changelingOf("fairy", { ...options, schedule });
-      const environment = appEnvironment.parse({ ...environmentOfApp(fairy, context), ...home });
-      return specOfEnvironment(environment, undefined);
+      const environment = appEnvironment.decode({ ...environmentOfApp(fairy, context), ...home });
+      return specOfApp(environment, undefined);
     };
     expect(tagOf(specWith("0 3 * * *"))).toBe(tagOf(specWith("0 3 * * *")));
     expect(tagOf(specWith("0 3 * * *"))).not.toBe(tagOf(specWith("0 4 * * *")));

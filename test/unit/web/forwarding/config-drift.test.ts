@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import {
-  configOfEnvironment,
+  configOf,
   type ForwardingEnvironment,
+  forwardingEnvironment,
 } from "../../../../components/web/forwarding/forwarding-environment.ts";
 import {
   forwardingConfigDrift,
@@ -25,7 +26,7 @@ const stated: ForwardingEnvironment = {
 
 it("is none by how the person who applied it called changeling, and one by another port", () => {
   const paths = installationPaths("abc", home);
-  writeForwardingConfig(paths, { ...configOfEnvironment(stated), cli: "npm run changeling --" });
+  writeForwardingConfig(paths, { ...configOf(forwardingEnvironment.decode(stated)), cli: "npm run changeling --" });
   expect(forwardingConfigDrift(paths, stated)).toBeUndefined();
   expect(forwardingConfigDrift(paths, { ...stated, PORT: "9000" })).toBe("its config was edited by hand");
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ChangelingOptionsError } from "../../../../components/fleet/index.ts";
 import {
-  configOfEnvironment,
+  configOf,
   environmentOfForwarding,
   forwardingEnvironment,
 } from "../../../../components/web/forwarding/forwarding-environment.ts";
@@ -61,13 +61,13 @@ describe("a forwarding server from a program", () => {
     expect(environmentOfForwarding("abc", usualForwarding).TRUSTED_PROXIES).toBeUndefined();
     const trustedProxies = ["10.0.0.0/8", "::1"];
     const environment = environmentOfForwarding("abc", { ...usualForwarding, trustedProxies });
-    expect(configOfEnvironment(environment).trustedProxies).toEqual(trustedProxies);
+    expect(configOf(forwardingEnvironment.decode(environment)).trustedProxies).toEqual(trustedProxies);
     const { RESPONSE_TIMEOUT_SECONDS, ...older } = environmentOfForwarding("abc", usualForwarding);
     expect(RESPONSE_TIMEOUT_SECONDS).toBe("600");
-    const config = configOfEnvironment({ ...older, RESPONSE_TIMEOUT_SECONDS });
+    const config = configOf(forwardingEnvironment.decode({ ...older, RESPONSE_TIMEOUT_SECONDS }));
     const { host, port, routing, codeTtlSeconds, cookieTtlSeconds, responseTimeoutSeconds } = usualForwarding;
     const others = { version: 1, host, port, publicUrl: null, routing, codeTtlSeconds, cookieTtlSeconds };
     expect(forwardingConfig.parse(config)).toEqual({ ...others, responseTimeoutSeconds });
-    expect(forwardingConfig.parse(configOfEnvironment(forwardingEnvironment.parse(older)))).toEqual(others);
+    expect(forwardingConfig.parse(configOf(forwardingEnvironment.decode(older)))).toEqual(others);
   });
 });

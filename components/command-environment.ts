@@ -1,0 +1,104 @@
+import * as z from "zod/mini";
+
+/**
+ * A Command is given its spec as an environment, field by field and in words, because this is what a preview shows. A
+ * table says once, per value of the spec, the variable's name and the codec between its text and the value; what is
+ * undefined has no variable. The bytes are in the state of every stack: another text is a change of everybody's resource.
+ */
+export type VariableTable = Readonly<Record<string, readonly [name: string, form: Form]>>;
+
+type Form = z.core.$ZodType<unknown, string | undefined>;
+
+/** The keys whose values may be undefined. */
+type Optional<Shape> = { [Key in keyof Shape]: undefined extends Shape[Key] ? Key : never }[keyof Shape];
+type WithOptional<Shape> = { [Key in Exclude<keyof Shape, Optional<Shape>>]: Shape[Key] } & {
+  [Key in Optional<Shape>]?: Shape[Key] | undefined;
+};
+
+/** What a table's Command works with. */
+export type ValuesOf<Table extends VariableTable> = WithOptional<{ [Key in keyof Table]: z.output<Table[Key][1]> }>;
+/** The same as texts, by the names of the variables. */
+export type EnvironmentOf<Table extends VariableTable> = WithOptional<{
+  [Key in keyof Table as Table[Key][0]]: z.input<Table[Key][1]>;
+}>;
+
+export interface EnvironmentCodec<Table extends VariableTable> {
+  readonly table: Table;
+  /** From an environment, in which other variables are ignored, to the values; undefined ones are left out. */
+  readonly schema: z.ZodMiniType<ValuesOf<Table>>;
+  /** @throws for a value that its table does not allow */
+  encode(values: ValuesOf<Table>): EnvironmentOf<Table>;
+  /** @throws z.core.$ZodError for an environment that no Command was given */
+  decode(environment: object): ValuesOf<Table>;
+  /** Names what is a text already, or becomes one later (an output). */
+  named<Key extends keyof Table, Text>(texts: Readonly<Record<Key, Text>>): Record<Table[Key][0], Text>;
+}
+
+export function environmentCodec<const Table extends VariableTable>(table: Table): EnvironmentCodec<Table> {
+  const entries = Object.entries(table);
+  const byName = z.object(Object.fromEntries(entries.map(([, [name, form]]) => [name, form])));
+  const byKey = z.transform((found: Readonly<Record<string, unknown>>) =>
+    Object.fromEntries(
+      entries.flatMap(([key, [name]]) => (found[name] === undefined ? [] : [[key, found[name]] as const])),
+    ),
+  );
+  const schema = z.pipe(z.pipe(byName, byKey), z.custom<ValuesOf<Table>>());
+  const environment = z.custom<EnvironmentOf<Table>>();
+  return {
+    table,
+    schema,
+    encode: (values) => {
+      const given: Readonly<Record<string, unknown>> = values;
+      return environment.parse(
+        Object.fromEntries(entries.map(([key, [name, form]]) => [name, z.encode(form, given[key])])),
+      );
+    },
+    decode: (variables) => schema.parse(variables),
+    named<Key extends keyof Table, Text>(texts: Readonly<Record<Key, Text>>) {
+      const given: Readonly<Record<string, unknown>> = texts;
+      const all = entries.flatMap(([key, [name]]) => (key in given ? [[name, given[key]]] : []));
+      return z.custom<Record<Table[Key][0], Text>>().parse(Object.fromEntries(all));
+    },
+  };
+}
+
+export const text = z.string();
+export const optionalText = z.optional(text);
+
+export const yesNo = z.codec(z.enum(["yes", "no"]), z.boolean(), {
+  decode: (word) => word === "yes",
+  encode: (value) => (value ? "yes" : "no"),
+});
+
+export const number = z.codec(text, z.number(), { decode: Number, encode: String });
+export const optionalNumber = z.optional(number);
+
+const texts = z.readonly(z.array(z.string()));
+
+/** JSON; no variable for an empty one. */
+export const list = z.codec(optionalText, texts, {
+  decode: (json, context) => (json === undefined ? [] : parsed(json, context)),
+  encode: (values) => (values.length > 0 ? JSON.stringify(values) : undefined),
+});
+
+/** JSON of an object whose values are texts; no variable for an empty one. */
+export const record = z.codec(optionalText, z.record(z.string(), z.string()), {
+  decode: (json, context) => (json === undefined ? {} : parsed(json, context)),
+  encode: (values) => (Object.keys(values).length > 0 ? JSON.stringify(values) : undefined),
+});
+
+/** Names in order: `A, B`; no variable for none. */
+export const names = z.codec(optionalText, texts, {
+  decode: (joined) => (joined === undefined ? [] : joined.split(", ")),
+  encode: (values) => (values.length > 0 ? [...values].sort().join(", ") : undefined),
+});
+
+/** Without a quote of the text in an error: it may be a secret. */
+function parsed(json: string, { issues }: { issues: z.core.$ZodRawIssue[] }) {
+  try {
+    return JSON.parse(json);
+  } catch {
+    issues.push({ code: "custom", message: "it is no JSON", input: undefined });
+    return z.NEVER;
+  }
+}
