@@ -86,7 +86,7 @@ async function confirm(): Promise<string> {
   if (otherStacks.length > 0) {
     const { stack } = identity;
     throw new pulumi.RunError(
-      `the state of this stack, ${stack}, was imported by force: its resources are ${otherStacks.join("'s, ")}'s. They would be made anew, and then what was made would be removed with the old ones. In the exported file, write urn:pulumi:${stack}:: for urn:pulumi:${otherStacks[0]}::, and import it again: npm run pulumi -- stack import --file FILE`,
+      `the state of this stack, ${stack}, was imported by force: its resources are ${otherStacks.join("'s, ")}'s. They would be created again, and then removed together with the old ones. In the exported file, write urn:pulumi:${stack}:: for urn:pulumi:${otherStacks[0]}::, and import it again: npm run pulumi -- stack import --file FILE`,
     );
   }
   const choice = choose(identity, inState);
@@ -98,7 +98,7 @@ async function confirm(): Promise<string> {
   if (others.length > 0) {
     const remedy = others.map((other) => `npm run changeling -- discard ${other}`).join("\n");
     throw new pulumi.RunError(
-      `this stack's state names the installation ${id}, but ${others.join(", ")} on this machine is this stack's too, and would fire beside it; remove it first (its agents' data stays):\n${remedy}`,
+      `this stack's state names the installation ${id}, but ${others.join(", ")} on this machine belongs to this stack too, and would fire as well; remove it first (its agents' data is kept):\n${remedy}`,
     );
   }
   const elsewhere = hostElsewhere(id, commands);

@@ -5,7 +5,7 @@ const remedies: readonly (readonly [said: RegExp, remedy: string])[] = [
     "make it once, from your machine, with the same backend: npm run pulumi -- stack init NAME",
   ],
   [/passphrase must be set/, "set PULUMI_CONFIG_PASSPHRASE among the pipeline's secrets"],
-  [/incorrect passphrase/, "PULUMI_CONFIG_PASSPHRASE is not the one that the stack was made with"],
+  [/incorrect passphrase/, "PULUMI_CONFIG_PASSPHRASE is not the one that the stack was created with"],
   [
     /PULUMI_ACCESS_TOKEN must be set/,
     "set PULUMI_ACCESS_TOKEN among the pipeline's secrets, or name a backend in PULUMI_BACKEND_URL",

@@ -37,7 +37,7 @@ export async function installPlugin(name: PluginName, options: InstallOptions): 
   const [target, ...theirs] = await Promise.all([pulumiHome, ...own].map(resolveLinks));
   if (target !== undefined && theirs.includes(target)) {
     throw new Error(
-      `${pulumiHome} is your own Pulumi home: other projects would meet the stand-in for the ${name} plugin there. ` +
+      `${pulumiHome} is your own Pulumi home: other projects would use the stand-in for the ${name} plugin there. ` +
         `Name a folder of its own, or install the official plugin: pulumi plugin install resource ${name} ${version}`,
     );
   }
@@ -47,9 +47,7 @@ export async function installPlugin(name: PluginName, options: InstallOptions): 
   const state = await compare(folder, launcherOf(name), files);
   if (state === "same") return { folder, changed: false };
   if (state === "foreign") {
-    throw new Error(
-      `${folder} holds a ${name} plugin that is not the stand-in; it is used as it is, or remove it first`,
-    );
+    throw new Error(`${folder} holds a ${name} plugin that is not the stand-in; remove it first, or keep using it`);
   }
   await mkdir(plugins, { recursive: true });
   // Pulumi does not list a folder whose name begins with a dot.

@@ -31,7 +31,7 @@ export async function findPlugins(pulumi: string, node: string): Promise<PulumiH
   const pulumiHome = join(cacheFolder(), "pulumi-home", key);
   await installInPlace(pulumiHome, async () => {
     say(
-      `The official command plugin ${versions.commandPlugin} can't be had here: stand-ins are used, for this project alone.`,
+      `The official command plugin ${versions.commandPlugin} can't be downloaded here: stand-ins are used, for this project only.`,
     );
     const names = ["command", "docker"] as const;
     await Promise.all(names.map((name) => installPlugin(name, { pulumiHome, node, ownPulumiHome: own })));

@@ -79,7 +79,7 @@ export async function runSetup(main) {
     return true;
   } catch (error) {
     if (interrupted.aborted) {
-      say("Interrupted. What was complete is kept; the same command goes on from there.");
+      say("Interrupted. What was complete is kept; run the same command to continue.");
       process.exitCode = 130;
       return false;
     }

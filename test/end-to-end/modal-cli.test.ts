@@ -73,7 +73,7 @@ describe("from a machine with the token alone", () => {
 
   it("leaves a run going on Ctrl-C, and says so", async () => {
     const { code, stderr } = await dev.changeling({ interruptAt: /is starting/ }, "run", "slow", "--wait");
-    expect(stderr).toMatch(/^slow-\S+ goes on; see how it ended: changeling logs slow$/m);
+    expect(stderr).toMatch(/^slow-\S+ keeps running; see how it ends: changeling logs slow$/m);
     expect(code).toBe(130);
   });
 

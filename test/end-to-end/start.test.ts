@@ -131,7 +131,7 @@ describe("npm start and npm stop", () => {
     [["run", "todo-leger"], 1, 'no changeling "todo-leger" is deployed on this stack; did you mean todo-ledger?'],
     [["runn"], 2, "unknown command 'runn'"],
     [["logs"], 2, "missing required argument 'name'"],
-    [["runs", "--limit", "none"], 2, "It must be a whole number from 1."],
+    [["runs", "--limit", "none"], 2, "It must be a whole number, at least 1."],
     [["--stack", "dev", "logs", "todo-ledger", "no-such-run"], 1, 'todo-ledger has no run "no-such-run"'],
   ])("refuses changeling %j with exit code %d", async (args, code, message) => {
     const ended = await run("changeling", args);

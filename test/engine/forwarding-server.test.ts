@@ -114,7 +114,7 @@ it("one that could not listen leaves the old one running", async () => {
   const refused = run("apply", declared({ PORT: String(takenPort) }));
   taken.close();
   expect(refused.code).toBe(1);
-  expect(refused.stderr).toMatch(`error: port ${takenPort} of 127.0.0.1 is taken by another program`);
+  expect(refused.stderr).toMatch(`error: port ${takenPort} of 127.0.0.1 is in use by another program`);
   expect(await statusNow()).toMatchObject({ pid, port });
   expect(forwardingDrift(paths)).toBeUndefined();
 });

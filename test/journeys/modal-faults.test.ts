@@ -64,8 +64,8 @@ describe("faults of changelings on Modal", () => {
     expect(code).not.toBe(0);
     expect(diagnosticsOf(stdout)).toEqual({
       "changelings-dev": [
-        "error: the secrets of ant can't be set: ODD has 70000 characters, and 32768 is Modal's limit for a value; keep a " +
-          "large file elsewhere, and make the secret what opens it",
+        "error: the secrets of ant can't be set: ODD has 70000 characters, and 32768 is Modal's limit for a value; store a " +
+          "large file elsewhere, and pass a secret that gives access to it",
       ],
     });
     expect((await test.emulator.control.state()).environments).toEqual(["main"]);

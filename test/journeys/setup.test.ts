@@ -111,7 +111,7 @@ test("a Ctrl-C in the middle ends everything and leaves nothing half-made", { ti
   child.kill("SIGINT");
   const { code, stderr } = await end;
   expect(code).toBe(130);
-  expect(stderr).toMatch(/\nInterrupted\. What was complete is kept; the same command goes on from there\.\n$/);
+  expect(stderr).toMatch(/\nInterrupted\. What was complete is kept; run the same command to continue\.\n$/);
   await expect.poll(() => processes.filter((pid) => startOf(pid) !== null), { timeout: 5_000 }).toEqual([]);
   expect(readdirSync(join(cache, "locks"))).toEqual([]);
   expect(readdirSync(join(cache, "python"))).toEqual([]);

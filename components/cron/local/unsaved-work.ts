@@ -20,7 +20,7 @@ export async function warnOfUnsaved(paths: InstallationPaths, name?: string): Pr
       continue;
     }
     const place = worktree === undefined ? "" : `; its work is in ${worktree}`;
-    const remove = `when you need it no more: mngr destroy ${agentId} --force`;
+    const remove = `when you no longer need it: mngr destroy ${agentId} --force`;
     printNote(`warning: the agent of ${id} was kept for its uncommitted changes${place}; ${remove}\n`);
   }
   if (name !== undefined || left.length === 0) return;

@@ -44,7 +44,7 @@ async function fireOnModal(fleet: ModalFleet, name: string): Promise<Fired> {
   }
   const fired = await visibly({
     what: () => `${name} is being fired`,
-    afterwards: `${name} is fired all the same; see: ${changelingCommand()} runs ${name}`,
+    afterwards: `${name} is fired anyway; see: ${changelingCommand()} runs ${name}`,
     end: fireRemote(fleet.client, spec),
   });
   if ("skipped" in fired) return fired;
@@ -58,7 +58,7 @@ function following(name: string, runId: string, follow: (onProgress: (run: Run) 
   let isMade = false;
   return {
     what: () => (isMade ? `${runId} is running` : `${runId} is starting`),
-    afterwards: `${runId} goes on; see how it ended: ${changelingCommand()} logs ${name}`,
+    afterwards: `${runId} keeps running; see how it ends: ${changelingCommand()} logs ${name}`,
     end: follow(({ agentId }) => {
       isMade = agentId !== undefined;
     }),

@@ -65,5 +65,8 @@ function pluginCheck(): Check {
   const folder = join(home, "plugins", "resource-command-v1.2.1");
   if (!existsSync(folder)) return failed("command plugin", "not installed", "npm run setup");
   const isStandIn = existsSync(join(folder, "start.cjs"));
-  return ok("command plugin", isStandIn ? "1.2.1, our stand-in (no download here)" : "1.2.1");
+  return ok(
+    "command plugin",
+    isStandIn ? "1.2.1, this project's stand-in (the official one can't be downloaded here)" : "1.2.1",
+  );
 }

@@ -57,8 +57,8 @@ function grouped(changes: readonly PlannedChangeWithFires[]): Map<string, Planne
   return groups;
 }
 
-const verbs = { add: "is added", change: "changes", mend: "is repaired", remove: "is removed" } as const;
-const pluralVerbs = { add: "are added", change: "change", mend: "are repaired", remove: "are removed" } as const;
+const verbs = { add: "is added", change: "changes", repair: "is repaired", remove: "is removed" } as const;
+const pluralVerbs = { add: "are added", change: "change", repair: "are repaired", remove: "are removed" } as const;
 
 function sectionOf(title: string, changes: readonly PlannedChangeWithFires[]): Section {
   const secrets = changes.filter(({ part }) => part === "secrets");
@@ -125,7 +125,7 @@ function summary({ errors }: Plan, sections: readonly Section[]): string {
   if (errors.length > 0) return "**This can't be applied**, for the errors below.";
   if (sections.length === 0) return "Nothing changes: the fleet is as declared.";
   const counts = [false, true].flatMap((isOfSecrets) =>
-    (["add", "change", "mend", "remove"] as const).flatMap((action) => {
+    (["add", "change", "repair", "remove"] as const).flatMap((action) => {
       const count = sections.filter((each) => each.isOfSecrets === isOfSecrets && each.action === action).length;
       if (count === 0) return [];
       if (isOfSecrets) return [`the secrets of ${count} ${pluralVerbs[action]}`];

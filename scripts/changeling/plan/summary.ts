@@ -20,7 +20,7 @@ export const previewJson = z.object({
 
 export type PreviewJson = z.infer<typeof previewJson>;
 
-export type Action = "add" | "change" | "mend" | "remove";
+export type Action = "add" | "change" | "repair" | "remove";
 
 /** What the next `up` does to one changeling, or to what changelings share. */
 export interface PlannedChange {
@@ -78,14 +78,14 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
     const drifted = action === "change" && before["DRIFT"] !== after["DRIFT"] ? after["DRIFT"] : undefined;
     const web = resource.part === "agent" ? webSummary(action, before, after, drifted) : undefined;
     const fields = web?.fields ?? (action === "change" ? changedFields(before, after) : []);
-    const isOnlyMended = drifted !== undefined && fields.length + (web?.notes.length ?? 0) === 0;
+    const isOnlyRepaired = drifted !== undefined && fields.length + (web?.notes.length ?? 0) === 0;
     const isOfChangeling = ["job", "agent", "secrets"].includes(resource.part);
     return [
       {
         name: (isOfChangeling ? (after["NAME"] ?? before["NAME"]) : undefined) ?? resource.name,
         part: resource.part,
         ...titleOf(resource, { ...before, ...after }),
-        action: isOnlyMended ? "mend" : action,
+        action: isOnlyRepaired ? "repair" : action,
         fields,
         drift: drifted,
         before: action === "add" ? undefined : timingOf(before),

@@ -7,7 +7,7 @@ export function planText(changes: readonly PlannedChangeWithFires[]): string {
   return changes.map(changeText).join("\n");
 }
 
-const verbs = { add: "is added", change: "changes", mend: "is repaired", remove: "is removed" } as const;
+const verbs = { add: "is added", change: "changes", repair: "is repaired", remove: "is removed" } as const;
 
 function changeText(change: PlannedChangeWithFires): string {
   const what = {

@@ -18,7 +18,7 @@ export interface WebSummary {
 
 /** What the next `up` does to a web changeling's agent, by the environment of its Command before and after. */
 export function webSummary(
-  action: "add" | "change" | "mend" | "remove",
+  action: "add" | "change" | "repair" | "remove",
   before: Environment,
   after: Environment,
   drift: string | undefined,

@@ -36,7 +36,7 @@ describe("a repo with a source", () => {
 
   it("says that the source's branch was changed meanwhile", async () => {
     await expect(lab.prepare({ commit: "1".repeat(40) })).rejects.toThrow(
-      `${lab.source.folder} has commit ${"1".repeat(40)} no more: its branch main was changed meanwhile; once more: pulumi up`,
+      `${lab.source.folder} no longer has commit ${"1".repeat(40)}: its branch main was changed meanwhile; run again: pulumi up`,
     );
     expect(existsSync(lab.repo)).toBe(false);
   });
@@ -82,8 +82,8 @@ describe("a repo with a source", () => {
     writeFileSync(join(lab.repo, file), "the agent's\n");
     lab.sourceCommits({ [file]: "the source's\n" });
     await expect(lab.prepare()).rejects.toThrow(
-      `the new code would overwrite changes of the agent's that are in no commit, in ${file}; commit them or put them ` +
-        `aside: git -C ${lab.repo} stash --include-untracked, then: pulumi up`,
+      `the new code would overwrite changes of the agent's that are in no commit, in ${file}; commit them or ` +
+        `stash them: git -C ${lab.repo} stash --include-untracked, then: pulumi up`,
     );
     expect([await lab.head(), lab.read(file)]).toEqual([before, "the agent's\n"]);
   });

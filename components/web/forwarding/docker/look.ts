@@ -86,7 +86,7 @@ export function containerDrift(folder: string, { container, hasImage }: Look): s
   if (known === undefined) return "its container is not the one that pulumi up created";
   if (container.id !== known.id) {
     const isOlder = container.image !== known.image;
-    return isOlder ? "its container is of another image" : "its container is not the one that pulumi up created";
+    return isOlder ? "its container has another image" : "its container is not the one that pulumi up created";
   }
   if (container.restarting) return `its container crashes repeatedly (exit status ${container.exitCode})`;
   if (!container.running) return `its container does not run (exit status ${container.exitCode})`;

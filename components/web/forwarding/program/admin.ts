@@ -69,7 +69,7 @@ async function answer({ server, agents, log }: AdminParts, line: string): Promis
     }
     case "rotate-key": {
       const unsaved = server.rotateKey();
-      log("the key was rotated: all logins are over");
+      log("the key was rotated: all logins are ended");
       return { rotated: true, warning: unsaved?.problem };
     }
     case "refresh":

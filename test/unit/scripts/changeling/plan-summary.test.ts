@@ -51,7 +51,7 @@ describe("plannedChanges", () => {
     const [change] = plannedChanges({
       steps: [step("update", "fairy-job", job, { ...job, DRIFT: "its job file is missing" })],
     });
-    expect(change).toMatchObject({ action: "mend", drift: "its job file is missing", fields: [] });
+    expect(change).toMatchObject({ action: "repair", drift: "its job file is missing", fields: [] });
   });
 
   it("never shows a secret's value", () => {

@@ -113,8 +113,8 @@ it("an error of mngr, or an answer that is none, drops no agent that is there; t
   await lab.agents.refresh();
   expect(lab.states()).toEqual({ lives: "online" });
   expect(lab.log.slice(1)).toEqual([
-    expect.stringMatching(/^mngr list printed something else/),
-    "mngr tells all again",
+    expect.stringMatching(/^mngr list printed unexpected output/),
+    "mngr reports everything again",
   ]);
 });
 

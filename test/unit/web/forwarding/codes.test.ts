@@ -89,7 +89,7 @@ describe("one-time codes", () => {
       expect(access.redeem(ada, code)).toBeUndefined();
       expect(access.redeem(ada, access.mint(ada).code)).toBeDefined();
       expect(lab.log).toEqual([
-        "<folder>/codes.json is damaged: it was put aside as codes.json.damaged-<time>, and nothing in it is valid",
+        "<folder>/codes.json is damaged: it was moved aside as codes.json.damaged-<time>, and nothing in it is valid",
       ]);
       expect(readdirSync(lab.folder).sort()).toEqual([
         "codes.json",
@@ -133,7 +133,7 @@ describe("the key", () => {
     writeFileSync(join(lab.folder, "key"), content);
     expect(lab.open().session(ada, "main", cookie)).toBeUndefined();
     expect(lab.log).toEqual([
-      "<folder>/key is damaged: it was put aside as key.damaged-<time>, and nothing in it is valid",
+      "<folder>/key is damaged: it was moved aside as key.damaged-<time>, and nothing in it is valid",
     ]);
   });
 

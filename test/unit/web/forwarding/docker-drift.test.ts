@@ -34,7 +34,7 @@ describe("drift", () => {
     ["its container does not run (exit status 137)", { running: false, exitCode: 137 }],
     ["its container crashes repeatedly (exit status 1)", { running: false, restarting: true, exitCode: 1 }],
     ["its container is not the one that pulumi up created", { id: "two" }],
-    ["its container is of another image", { id: "two", image: "image:0" }],
+    ["its container has another image", { id: "two", image: "image:0" }],
   ])("%s", (words, container) => {
     writeContainer(docker.folder, known);
     expect(drift(container)).toBe(words);

@@ -117,7 +117,7 @@ export function readOwn<Content>(
   } catch {
     const aside = `${path}.damaged-${Date.now()}`;
     renameSync(path, aside);
-    log(`${path} is damaged: it was put aside as ${basename(aside)}, and nothing in it is valid`);
+    log(`${path} is damaged: it was moved aside as ${basename(aside)}, and nothing in it is valid`);
     return "damaged";
   }
 }

@@ -227,7 +227,7 @@ class LiveAgents implements Agents {
       if (first === undefined) return;
       const env = await mngrEnvironmentOf(first, this.#discovery);
       const { readings, problem } = await readAgents(mngrClient(env, this.#calledOff.signal), records);
-      this.#told.tell(`mngr ${key}`, problem ?? "", "mngr tells all again");
+      this.#told.tell(`mngr ${key}`, problem ?? "", "mngr reports everything again");
       await Promise.all(agents.map((agent) => agent.update(readings.get(agent.record.agentId))));
     } catch (error) {
       if (this.#calledOff.signal.aborted) return;
