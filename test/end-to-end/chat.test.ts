@@ -37,10 +37,13 @@ test("it reports to mngr when person and agent said something last, not when it 
   ];
   lab.journal = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
   const chat = await lab.startDeployed({ PORT: "0" });
+  const said = () => readFileSync(join(lab.state, "last-message"), "utf8");
   expect([at("user"), at("agent")]).toEqual(lines.map((line) => line.at));
+  expect(said()).toBe("hello");
   const answer = await chat.ask("again");
   const { messages } = await chat.messages();
   await expect.poll(() => [at("user"), at("agent")]).toEqual([messages.at(-2)?.at, answer.at]);
+  await expect.poll(said).toBe(answer.text.slice(0, 300));
 });
 
 describe("for other users of the machine", () => {

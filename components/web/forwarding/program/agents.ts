@@ -13,6 +13,8 @@ export interface AgentView {
   readonly description?: string | undefined;
   /** ISO 8601, UTC: when a person or the agent last said or did something; undefined: nobody knows. */
   readonly lastActivity?: string | undefined;
+  /** What was said then, in one line that may be cut short; undefined: it reports nothing. */
+  readonly lastMessage?: string | undefined;
 }
 
 /** How a server of an agent is reached from here. */

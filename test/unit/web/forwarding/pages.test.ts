@@ -29,7 +29,10 @@ function pagesWith(text: string): Record<string, string> {
   return {
     login: loginPage(text, text),
     notEntered: notEnteredPage("http://localhost:8420", text),
-    list: listPage([agentView("a", text, { description: text, servers: ["web", text], lastActivity: text }), bob], cli),
+    list: listPage(
+      [agentView("a", text, { description: text, servers: ["web", text], lastActivity: text, lastMessage: text }), bob],
+      cli,
+    ),
     codeSpentOf: codeSpentPage(cli, text),
     logout: logoutPage(text, text),
     ...Object.fromEntries(kinds.map((kind) => [kind, trouble(kind, text, text)])),
@@ -141,10 +144,12 @@ describe("the list", () => {
     ]);
   });
 
-  it("says what each is for, where it runs, when it was last active, and what else it serves", () => {
-    const more = { description: "Keeps <notes>", lastActivity: "2026-11-30T11:55:00.000Z", servers: ["web", "a/b"] };
+  it("says what each is for, where it runs, when it was last active, what was said then, and what else it serves", () => {
+    const at = "2026-11-30T11:55:00.000Z";
+    const more = { description: "Keeps <notes>", lastActivity: at, lastMessage: "a < b", servers: ["web", "a/b"] };
     const page = listPage([{ ...ada, ...more, provider: "docker" }, bob], cli, new Date("2026-11-30T12:00:00Z"));
     expect(page).toContain("<p>Keeps &lt;notes&gt;</p>");
+    expect(page).toContain('<p class="message">“a &lt; b”</p>');
     expect(page).toContain('On Docker · last active <time datetime="2026-11-30T11:55:00.000Z">5 min ago</time>');
     expect(page).toContain(`Also: <a href="/${ada.id}/a%2Fb/">a/b</a>`);
     expect(page).toContain('<p class="soft">On this machine</p>');

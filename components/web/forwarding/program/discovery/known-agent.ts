@@ -39,6 +39,7 @@ export class KnownAgent {
   #registered: Registered | undefined;
   #page: string | undefined;
   #lastActivity: string | undefined;
+  #lastMessage: string | undefined;
   #claimed: string | undefined;
   #ssh: SshAccess | undefined;
   /** By server: where it is reached from here. */
@@ -66,7 +67,8 @@ export class KnownAgent {
     const { agentId: id, name, provider, applied } = this.record;
     const state = this.isStarted ? "starting" : this.status.state;
     const servers = [...(this.#registered?.servers.keys() ?? [])];
-    return { id, name, provider, state, servers, description: applied?.description, lastActivity: this.#lastActivity };
+    const said = { lastActivity: this.#lastActivity, lastMessage: this.#lastMessage };
+    return { id, name, provider, state, servers, description: applied?.description, ...said };
   }
 
   /** What of its words is not believed, each a clause about it for the log. */
@@ -96,6 +98,7 @@ export class KnownAgent {
     if (reading?.said !== undefined) {
       this.#page = reading.said.page;
       this.#secret = reading.said.secret;
+      this.#lastMessage = reading.said.lastMessage;
     }
     await this.look();
   }

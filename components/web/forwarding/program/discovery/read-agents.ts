@@ -1,3 +1,4 @@
+import { plainWords } from "../../../../lib/text.ts";
 import {
   type Agent,
   type Executed,
@@ -31,18 +32,25 @@ export interface Said {
   readonly page: string | undefined;
   /** By which its servers recognise the forwarding server. */
   readonly secret: string | undefined;
+  /** What was said last, by a person or the agent, as it reports it: one line, cut short. */
+  readonly lastMessage: string | undefined;
 }
 
 /** A longer page than this, in bytes, is not shown while its agent is away. */
 const mostOfPage = 1_000_000;
 
-const marks = { agent: "=== agent", secret: "=== secret", page: "=== page" };
+/** A longer message is cut, in characters. */
+const mostOfMessage = 200;
 
-/** POSIX sh: prints the agent's id, its registrations, its secret, and its page last, since that may hold anything. */
+const marks = { agent: "=== agent", secret: "=== secret", message: "=== message", page: "=== page" };
+
+/** POSIX sh: prints the agent's id, its registrations, its secret, the last message, and its page last, since that may hold anything. */
 const command = [
   `printf '${marks.agent} %s\\n' "$MNGR_AGENT_ID";`,
   `${readServersCommand};`,
   `printf '\\n${marks.secret}\\n'; head -c 200 "$MNGR_AGENT_STATE_DIR/forwarding-secret" 2>/dev/null;`,
+  // As one line, so that nothing in it is taken for a mark.
+  `printf '\\n${marks.message}\\n'; head -c ${mostOfMessage * 4} "$MNGR_AGENT_STATE_DIR/last-message" 2>/dev/null | tr '\\r\\n' '  ';`,
   `printf '\\n${marks.page}\\n';`,
   'page="$CHANGELING_DATA/index.html";',
   `if [ -f "$page" ] && [ "$(wc -c <"$page")" -le ${mostOfPage} ]; then cat "$page"; fi`,
@@ -135,10 +143,20 @@ function parseSaid(stdout: string): { id?: string; said?: Said } {
   const page = rest.slice(at + marks.page.length + 2);
   const before = rest.slice(0, at);
   const [, secret] = /^=== secret\n([\w-]{22,128})$/m.exec(before) ?? [];
+  const [, message] = /^=== message\n(.*)$/m.exec(before) ?? [];
   const registered = registeredServers(parseServersOutput(before.split(`\n${marks.secret}\n`, 1)[0] ?? ""));
   // The shell that measured it was the agent's.
   const isShown = page !== "" && page.length <= mostOfPage;
-  return { id, said: { registered, secret, page: isShown ? page : undefined } };
+  return { id, said: { registered, secret, lastMessage: shortened(message ?? ""), page: isShown ? page : undefined } };
+}
+
+/** @returns undefined for one that says nothing */
+function shortened(message: string): string | undefined {
+  const characters = [...plainWords(message).replace(/\s+/g, " ").trim()];
+  if (characters.length === 0) return undefined;
+  return characters.length <= mostOfMessage
+    ? characters.join("")
+    : `${characters.slice(0, mostOfMessage).join("").trimEnd()}…`;
 }
 
 type Settled<Value> =

@@ -50,10 +50,11 @@ function menu(agents: readonly AgentView[]): Html {
 }
 
 function item(agent: AgentView, now: Date): Html {
-  const { id, name, state, description } = agent;
+  const { id, name, state, description, lastMessage } = agent;
   return html`<li>
 <div class="name"><a href="/${id}/">${name}</a> <span class="state ${state}">${words[state]}</span></div>
 ${description === undefined ? "" : html`<p>${description}</p>`}
+${lastMessage === undefined ? "" : html`<p class="message">“${lastMessage}”</p>`}
 <p class="soft">${facts(agent, now)}</p>
 ${serverLinks(agent)}
 <form method="post" action="/logout?agent_id=${id}"><button class="plain" aria-label="Log out of ${name}">Log out</button></form>

@@ -31,6 +31,7 @@ ul.agents p{margin:.15rem 0}
 .name{display:flex;align-items:center;justify-content:space-between;gap:1rem}
 .name>a{flex:1;padding:.55rem 0;font-size:1.15rem;font-weight:600;text-decoration:none}
 .name>a:hover{text-decoration:underline}
+ul.agents p.message{overflow-wrap:anywhere}
 ul.agents p.soft{font-size:.9rem}
 button.plain{min-height:2.75rem;padding:.25rem 0;border:0;background:none;color:var(--soft);font-size:.9rem;
 font-weight:400;text-decoration:underline}
