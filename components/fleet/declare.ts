@@ -29,7 +29,7 @@ interface DeclarationOf<OfKind extends Kind, Options> {
   readonly place: PlaceOf;
   /** The options that are wrong, and which a default stands in for. */
   readonly unsound: ReadonlySet<string>;
-  /** What `[defaults]` sets and means nothing for this one. */
+  /** What `[defaults]` sets and has no effect for this one. */
   readonly passedOver: UnfitOptions;
 }
 

@@ -25,7 +25,7 @@ export function unfitForKind(key: OptionKey, kind: Kind): Unfit | undefined {
   if (of === undefined || of === kind) return undefined;
   const other = counterparts[key];
   const remedy = `${other === undefined ? "remove the line" : `write ${other} instead`}, or write kind = "${of}"`;
-  return { message: `${key} is for kind = "${of}" alone`, remedy, severity: "error" };
+  return { message: `${key} is only for kind = "${of}"`, remedy, severity: "error" };
 }
 
 const preset = cronTable.parse({});
@@ -50,7 +50,7 @@ export function unfitCronOptions(options: CronOptions): UnfitOptions {
   refuse(["catch_up"], () => neverSleeps);
   refuse(["catch_up_within"], () => ({
     ...neverSleeps,
-    message: 'catch_up_within means nothing for the provider "modal", whose schedules never sleep',
+    message: 'catch_up_within has no effect for the provider "modal", whose schedules never sleep',
   }));
   refuse(["fetch"], () => alwaysClones);
   return unfit;
@@ -77,20 +77,20 @@ const noSource: Unfit = {
 };
 
 const neverSleeps: Unfit = {
-  message: 'catch_up means nothing for the provider "modal", whose schedules never sleep',
+  message: 'catch_up has no effect for the provider "modal", whose schedules never sleep',
   remedy: "remove the line",
   severity: "warning",
 };
 
 const alwaysClones: Unfit = {
-  message: 'fetch means nothing for the provider "modal", whose agents always clone',
+  message: 'fetch has no effect for the provider "modal", whose agents always clone',
   remedy: "remove the line",
   severity: "warning",
 };
 
 function needs(key: OptionKey, setting: string): Unfit {
   return {
-    message: `${key} is for ${setting} alone`,
+    message: `${key} is only for ${setting}`,
     remedy: `remove the line, or write ${setting}`,
     severity: "error",
   };

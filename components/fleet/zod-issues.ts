@@ -109,7 +109,7 @@ function findingOf(issue: Issue, option: string, schema: z.core.$ZodType, place:
       return error(
         place,
         `${shown(String(place.at(-1)))} is not the name of a variable`,
-        "use letters, digits and _ alone",
+        "use only letters, digits and _",
       );
     case "invalid_format":
       return badFormat(place, option, String(value), remedy);

@@ -47,7 +47,7 @@ function isAddressRange(text: string): boolean {
 function buildArgFindings({ provider, build_args: args }: ForwardingOptions): Finding[] {
   if (args.length > 0 && provider !== "docker") {
     const remedy = 'remove the line, or write provider = "docker"';
-    return [error(["forwarding", "build_args"], 'build_args is for provider = "docker" alone', remedy)];
+    return [error(["forwarding", "build_args"], 'build_args is only for provider = "docker"', remedy)];
   }
   return args.flatMap((arg, index) => {
     const path = ["forwarding", "build_args", index];

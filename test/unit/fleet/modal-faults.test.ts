@@ -15,17 +15,17 @@ const all =
 const faults: readonly [lines: string, where: string, remedy: string][] = [
   [
     "history_depth = 2",
-    'history_depth: history_depth is for image = "pinned" alone',
+    'history_depth: history_depth is only for image = "pinned"',
     'remove the line, or write image = "pinned"',
   ],
   [
     "image = 'snapshot'\nallow_unpushed = true",
-    'allow_unpushed: allow_unpushed is for image = "pinned" alone',
+    'allow_unpushed: allow_unpushed is only for image = "pinned"',
     'remove the line, or write image = "pinned"',
   ],
   [
     "image = 'pinned'\nsnapshot_max_age = '12h'",
-    'snapshot_max_age: snapshot_max_age is for image = "snapshot" alone',
+    'snapshot_max_age: snapshot_max_age is only for image = "snapshot"',
     'remove the line, or write image = "snapshot"',
   ],
   [

@@ -51,7 +51,7 @@ describe("a changeling on Modal", () => {
 it("catch_up on Modal is a warning", async () => {
   const text = '[changelings.fixme-fairy]\nprovider = "modal"\ncatch_up = false';
   expect(await sandbox.faultsOf(text, { repo: url })).toEqual([
-    'config.toml:3: warning: changelings.fixme-fairy.catch_up: catch_up means nothing for the provider "modal", whose schedules never sleep',
+    'config.toml:3: warning: changelings.fixme-fairy.catch_up: catch_up has no effect for the provider "modal", whose schedules never sleep',
     "→ remove the line",
   ]);
 });
@@ -72,13 +72,13 @@ describe("defaults of a fleet with two providers", () => {
   it("that mean nothing for anybody are told, once and at their line", async () => {
     const text = `[defaults]\nhistory_depth = 2\n${two}[changelings.other]\nagent_type = "claude"\nprovider = "modal"\n`;
     expect(await sandbox.faultsOf(text, { repo: "app" })).toEqual([
-      'config.toml:2: defaults.history_depth: history_depth is for image = "pinned" alone',
+      'config.toml:2: defaults.history_depth: history_depth is only for image = "pinned"',
       '→ remove the line, or write image = "pinned"',
     ]);
     const local =
       '[defaults]\nimage = "pinned"\n[changelings.a]\nagent_type = "claude"\nimage = "clone"\n[changelings.b]\nagent_type = "claude"\n';
     expect(await sandbox.faultsOf(local, { repo: "app" })).toEqual([
-      'config.toml:2: defaults.image: image is for provider = "modal" alone',
+      'config.toml:2: defaults.image: image is only for provider = "modal"',
       '→ remove the line, or write provider = "modal"',
     ]);
   });

@@ -39,7 +39,7 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
   ["env = ['A']", "env: expected a table, found a list", 'write env = { LOG_LEVEL = "debug" }'],
   ["env = { A = 1 }", "env.A: expected a string, found a number", "write the value in quotes"],
-  ["env = { 'A B' = '1' }", 'env."A B": "A B" is not the name of a variable', "use letters, digits and _ alone"],
+  ["env = { 'A B' = '1' }", 'env."A B": "A B" is not the name of a variable', "use only letters, digits and _"],
   [
     "initial_message = ''",
     "initial_message: is empty",
@@ -72,23 +72,23 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
   ["provider = 'modul'", 'provider: there is no provider "modul"', 'did you mean provider = "modal"?'],
   // What is for Modal alone.
-  ["image = 'pinned'", 'image: image is for provider = "modal" alone', 'remove the line, or write provider = "modal"'],
+  ["image = 'pinned'", 'image: image is only for provider = "modal"', 'remove the line, or write provider = "modal"'],
   [
     "history_depth = 2",
-    'history_depth: history_depth is for provider = "modal" alone',
+    'history_depth: history_depth is only for provider = "modal"',
     'remove the line, or write provider = "modal"',
   ],
   [
     "allow_unpushed = true",
-    'allow_unpushed: allow_unpushed is for provider = "modal" alone',
+    'allow_unpushed: allow_unpushed is only for provider = "modal"',
     'remove the line, or write provider = "modal"',
   ],
   [
     "snapshot_max_age = '7d'",
-    'snapshot_max_age: snapshot_max_age is for provider = "modal" alone',
+    'snapshot_max_age: snapshot_max_age is only for provider = "modal"',
     'remove the line, or write provider = "modal"',
   ],
-  ["verify = 'none'", 'verify: verify is for provider = "modal" alone', 'remove the line, or write provider = "modal"'],
+  ["verify = 'none'", 'verify: verify is only for provider = "modal"', 'remove the line, or write provider = "modal"'],
   ["image = 'snapshots'", 'image: there is no image "snapshots"', 'did you mean image = "snapshot"?'],
   ["history_depth = 0", "history_depth: 0 is too small", "write 1 commits or more"],
   ["snapshot_max_age = '7 days'", 'snapshot_max_age: "7 days" is not a duration', 'write snapshot_max_age = "7d"'],

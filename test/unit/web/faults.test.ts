@@ -12,11 +12,11 @@ describe("kinds", () => {
   it("that are not written are cron: what a web changeling alone has is told", async () => {
     const text = `[changelings.fixme-fairy]\nrepo = "agent"\nsource = "agent"\nsettings.chat.modle = "x"\nstart_timeout_seconds = 5\n`;
     expect(await sandbox.faultsOf(text)).toEqual([
-      'config.toml:3: changelings.fixme-fairy.source: source is for kind = "web" alone',
+      'config.toml:3: changelings.fixme-fairy.source: source is only for kind = "web"',
       '→ write repo instead, or write kind = "web"',
-      'config.toml:4: changelings.fixme-fairy.settings: settings is for kind = "web" alone',
+      'config.toml:4: changelings.fixme-fairy.settings: settings is only for kind = "web"',
       '→ remove the line, or write kind = "web"',
-      'config.toml:5: changelings.fixme-fairy.start_timeout_seconds: start_timeout_seconds is for kind = "web" alone',
+      'config.toml:5: changelings.fixme-fairy.start_timeout_seconds: start_timeout_seconds is only for kind = "web"',
       '→ write timeout_seconds instead, or write kind = "web"',
     ]);
   });
@@ -39,7 +39,7 @@ describe("kinds", () => {
   it("in defaults pass over what they have not; what nobody has is told once, at its line", async () => {
     const text = `[defaults]\nkind = "web"\nschedule = "0 3 * * *"\ndestroy_data = true\nbranch = "develop"\n[changelings.chat]\n[changelings.elena-code]\n`;
     expect(await sandbox.faultsOf(text)).toEqual([
-      'config.toml:3: defaults.schedule: schedule is for kind = "cron" alone',
+      'config.toml:3: defaults.schedule: schedule is only for kind = "cron"',
       '→ remove the line, or write kind = "cron"',
       "config.toml:5: defaults.branch: branch is only for a changeling with a source: other repositories are created from scratch",
       '→ remove the line, or write source = "<path or URL>"',

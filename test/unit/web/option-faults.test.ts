@@ -11,15 +11,11 @@ const ownFolder = 'write a folder of its own, such as data = "~/elena"';
 /** One line below `[changelings.chat]` and its kind, on line 3. */
 const oneOption: readonly WebFault[] = [
   // Options of the other kind, and what they may have been meant for.
-  [
-    "schedule = '0 3 * * *'",
-    'schedule: schedule is for kind = "cron" alone',
-    'remove the line, or write kind = "cron"',
-  ],
-  ["repo = 'agent'", 'repo: repo is for kind = "cron" alone', 'write source instead, or write kind = "cron"'],
+  ["schedule = '0 3 * * *'", 'schedule: schedule is only for kind = "cron"', 'remove the line, or write kind = "cron"'],
+  ["repo = 'agent'", 'repo: repo is only for kind = "cron"', 'write source instead, or write kind = "cron"'],
   [
     "timeout_seconds = 'long'",
-    'timeout_seconds: timeout_seconds is for kind = "cron" alone',
+    'timeout_seconds: timeout_seconds is only for kind = "cron"',
     'write start_timeout_seconds instead, or write kind = "cron"',
   ],
   ["sourc = 'agent'", 'sourc: unknown option "sourc"', 'did you mean "source"?'],

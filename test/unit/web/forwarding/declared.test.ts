@@ -64,7 +64,7 @@ describe("[forwarding]", () => {
     ],
     [
       "build_args = ['BASE=x']",
-      'build_args: build_args is for provider = "docker" alone',
+      'build_args: build_args is only for provider = "docker"',
       'remove the line, or write provider = "docker"',
     ],
     ["port = 0", "port: 0 is too small", "write 1 or more"],
