@@ -25,7 +25,7 @@ export async function findActionlint(): Promise<string> {
 
 async function build(go: Go, folder: string): Promise<void> {
   try {
-    await buildGoProgram({ go, name: "actionlint", module: "github.com/rhysd/actionlint/cmd/actionlint", folder });
+    await buildGoProgram(go, { name: "actionlint", module: "github.com/rhysd/actionlint/cmd/actionlint" }, folder);
   } catch (error) {
     if (error instanceof SetupError)
       error.remedy = "Check that Go can reach its module proxy, or install actionlint yourself.";

@@ -4,7 +4,8 @@ import { checkout } from "./cache.mjs";
 import { toolchain } from "./environment.ts";
 import { withLock } from "./lock.mjs";
 import { SetupError } from "./progress.mjs";
-import { findPython, installPythonLock } from "./python.ts";
+import { findPython } from "./python.ts";
+import { installPythonLock } from "./python-environment.ts";
 import { which } from "./toolchain.mjs";
 import { installPackagesOfSystem, packageManager, pathOfRoot, remedy, withoutStartingServices } from "./tools.ts";
 

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { installPythonLock, type Python } from "./python.ts";
+import type { Python } from "./python.ts";
+import { installPythonLock } from "./python-environment.ts";
 
 const PROGRAMS = ["mngr", "modal"] as const;
 
@@ -10,7 +11,7 @@ const PROGRAMS = ["mngr", "modal"] as const;
  * which an agent would else run in place of its project's.
  */
 export async function installMngr(python: Python): Promise<{ python: string; mngr: string; modal: string }> {
-  const folder = await installPythonLock("", "Installing mngr and modal (about a minute, once)", python);
+  const folder = await installPythonLock("", "Installing mngr and modal, once", python);
   const programs = join(folder, "programs");
   mkdirSync(programs, { recursive: true });
   for (const program of PROGRAMS) {

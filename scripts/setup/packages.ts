@@ -1,26 +1,69 @@
-import { rmSync, writeFileSync } from "node:fs";
-import { checkout, keyOf } from "./cache.mjs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { cacheFolder, checkout, keyOf } from "./cache.mjs";
+import { installFolder } from "./install.mjs";
 import { withLock } from "./lock.mjs";
 import { NPM_FLAGS, npm } from "./npm.mjs";
 import { SetupError, step } from "./progress.mjs";
 import { run } from "./run.mjs";
 import { packagesAreReady, packagesKey, packagesStamp } from "./toolchain.mjs";
 
-/** Makes node_modules what package-lock.json says. */
+const modules = dirname(packagesStamp);
+
+/** Makes node_modules what package-lock.json says, from the copy that an earlier clone left where there is one. */
 export async function installPackages(): Promise<void> {
   if (packagesAreReady()) return;
-  const name = `packages-${keyOf({ texts: [checkout] })}`;
-  await withLock(name, async () => {
+  const log = `packages-${keyOf({ texts: [checkout] })}`;
+  await withLock(log, async () => {
     if (packagesAreReady()) return;
     rmSync(packagesStamp, { force: true });
     await step("Installing the npm packages", async () => {
-      try {
-        await run([...npm(process.execPath), "ci", ...NPM_FLAGS, "--prefer-offline"], { log: name, cwd: checkout });
-      } catch (error) {
-        if (error instanceof SetupError) error.remedy = "Run `npm ci` in the checkout to see it fail by itself.";
-        throw error;
+      if (!(await copyFromCache(log))) {
+        await installFromRegistry(log);
+        await copyToCache(log);
       }
       writeFileSync(packagesStamp, packagesKey());
     });
   });
+}
+
+async function installFromRegistry(log: string): Promise<void> {
+  try {
+    await run([...npm(process.execPath), "ci", ...NPM_FLAGS, "--prefer-offline"], { log, cwd: checkout });
+  } catch (error) {
+    if (error instanceof SetupError) error.remedy = "Run `npm ci` in the checkout to see it fail by itself.";
+    throw error;
+  }
+}
+
+const cached = (): string => join(cacheFolder(), "packages", packagesKey());
+
+/** @returns false where there is no copy, or it can't be read */
+async function copyFromCache(log: string): Promise<boolean> {
+  if (!existsSync(cached())) return false;
+  rmSync(modules, { recursive: true, force: true });
+  try {
+    await run(["cp", "-a", join(cached(), "node_modules"), modules], { log });
+    return true;
+  } catch (error) {
+    if (error instanceof SetupError) return false;
+    throw error;
+  }
+}
+
+/** For the next clone. A disk that has no room for it is not an error. */
+async function copyToCache(log: string): Promise<void> {
+  const folder = cached();
+  mkdirSync(dirname(folder), { recursive: true });
+  try {
+    await installFolder(folder, (temporary) => run(["cp", "-a", modules, join(temporary, "node_modules")], { log }));
+    // One is enough: a clone of another version has its own node_modules by now, or gets it from the registry.
+    for (const name of readdirSync(dirname(folder))) {
+      if (/^[0-9a-f]+$/.test(name) && name !== packagesKey()) {
+        rmSync(join(dirname(folder), name), { recursive: true, force: true });
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+  }
 }

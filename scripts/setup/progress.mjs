@@ -16,39 +16,86 @@ export class SetupError extends Error {
 }
 
 /**
- * Says what is being done and for how long while `work` runs: one live line on a terminal,
+ * @typedef {{ isTTY?: boolean | undefined, columns?: number | undefined, write(text: string): unknown }} Out
+ * @typedef {{ title: string, start: number, fraction: () => number | null, first: { at: number, fraction: number } | null }} Running
+ */
+
+/** What runs now, in the order of its start. Steps may run side by side. @type {WeakMap<Out, Set<Running>>} */
+const runningOn = new WeakMap();
+
+/**
+ * Reports what is being done and for how long while `work` runs: on a terminal one live line for all steps that run,
  * else a line at the start, every 30 seconds and at the end.
  * @template T
- * @param {string} title for instance "Building the Pulumi CLI 3.258.0 from source (about 8 minutes, once)"
+ * @param {string} title for instance "Installing the npm packages"
  * @param {() => Promise<T>} work
- * @param {{ isTTY?: boolean | undefined, write(text: string): unknown }} [out]
+ * @param {{ out?: Out, fraction?: () => number | null }} [options] `fraction` is the part of the work that is done, from
+ *   0 to 1, where it is known: then the time left is estimated from the pace of this machine
  * @returns {Promise<T>}
  */
-export async function step(title, work, out = process.stderr) {
-  const start = Date.now();
-  const took = () => duration(Date.now() - start);
+export async function step(title, work, { out = process.stderr, fraction = () => null } = {}) {
+  const running = runningOn.get(out) ?? new Set();
+  runningOn.set(out, running);
   const live = out.isTTY === true;
-  out.write(live ? `${title} …` : `${title} …\n`);
-  const timer = setInterval(
-    () => out.write(live ? `\r\x1b[K${title} … ${took()}` : `${title} … ${took()}\n`),
-    live ? 1_000 : 30_000,
-  );
+  /** @type {Running} */
+  const self = { title, start: Date.now(), fraction, first: null };
+  running.add(self);
+  const show = () => {
+    if (!live) out.write(`${textOf(self)}\n`);
+    // One of them keeps the line up to date for all.
+    else if (running.values().next().value === self) showLine(out, running);
+  };
+  if (live) showLine(out, running);
+  else out.write(`${title} …\n`);
+  const timer = setInterval(show, live ? 1_000 : 30_000);
   timer.unref();
+  /** @param {string} end */
+  const finish = (end) => {
+    clearInterval(timer);
+    running.delete(self);
+    out.write(`${live ? "\r\x1b[K" : ""}${title}: ${end} ${duration(Date.now() - self.start)}\n`);
+    if (live && running.size > 0) showLine(out, running);
+  };
   try {
     const result = await work();
-    out.write(live ? `\r\x1b[K${title}: done in ${took()}\n` : `${title}: done in ${took()}\n`);
+    finish("done in");
     return result;
   } catch (error) {
-    out.write(live ? `\r\x1b[K${title}: not done, after ${took()}\n` : `${title}: not done, after ${took()}\n`);
+    finish("not done, after");
     throw error;
-  } finally {
-    clearInterval(timer);
   }
+}
+
+/** @param {Out} out @param {Set<Running>} running */
+function showLine(out, running) {
+  const line = [...running].map(textOf).join(" · ");
+  // A line that wraps can't be written over.
+  const width = (out.columns ?? 80) - 1;
+  out.write(`\r\x1b[K${line.length > width ? `${line.slice(0, width - 1)}…` : line}`);
+}
+
+/** "Building … 1m30s, 45 %, about 1m50s left". @param {Running} step */
+function textOf(step) {
+  const now = Date.now();
+  const took = now - step.start < 1_000 ? "" : ` ${duration(now - step.start)}`;
+  return `${step.title} …${took}${estimate(step, now)}`;
+}
+
+/** The time left at the pace since the first word about it, in steps of ten seconds. @param {Running} step @param {number} now */
+function estimate(step, now) {
+  const fraction = step.fraction();
+  if (fraction === null) return "";
+  step.first ??= { at: now, fraction };
+  const percent = `, ${Math.floor(fraction * 100)} %`;
+  const gained = fraction - step.first.fraction;
+  if (gained < 0.03) return percent;
+  const left = ((now - step.first.at) / gained) * (1 - fraction);
+  return `${percent}, about ${duration(Math.max(10_000, Math.round(left / 10_000) * 10_000))} left`;
 }
 
 /** @param {string} text */
 export function say(text) {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${process.stderr.isTTY === true ? "\r\x1b[K" : ""}${text}\n`);
 }
 
 /**

@@ -1,5 +1,7 @@
-import { versions } from "./cache.mjs";
-import { buildGoProgram, withGo } from "./go.ts";
+import { join } from "node:path";
+import { checkout, versions } from "./cache.mjs";
+import { buildGoProgram, type GoProgram, withGo } from "./go.ts";
+import { writeLeanModule } from "./lean-pulumi.ts";
 import { SetupError, step } from "./progress.mjs";
 import type { Python } from "./python.ts";
 
@@ -7,23 +9,48 @@ import type { Python } from "./python.ts";
  * The language host is the last one that is a Go module of its own; later ones are only in official downloads.
  * It works with newer engines and SDKs.
  */
-const PROGRAMS = [
-  { name: "pulumi-language-nodejs", module: "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs" },
-  { name: "pulumi", module: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi" },
-] as const;
+const LANGUAGE_HOST: GoProgram = {
+  name: "pulumi-language-nodejs",
+  module: "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
+};
 
-const VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
+const CLI: GoProgram = {
+  name: "pulumi",
+  module: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+  flags: `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${versions.pulumi}`,
+};
 
-/** Builds the CLI and its language host into a folder, from Go modules whose hashes stand in go/<program>/go.sum. */
-export async function buildPulumi(folder: string, python: Python): Promise<void> {
+const LEAN_CLI: GoProgram = {
+  ...CLI,
+  replaced: {
+    module: "github.com/pulumi/pulumi/pkg/v3",
+    version: `v${versions.pulumi}`,
+    write: (original, folder) => writeLeanModule(original, join(checkout, "scripts/setup/go/pulumi/lean"), folder),
+  },
+};
+
+/** The part of the work that the CLI is, for the progress: the language host needs much of the same packages. */
+const CLI_PART = 0.88;
+
+/**
+ * Builds the CLI and its language host into a folder, from Go modules whose hashes are in go/<program>/go.sum.
+ *
+ * @param parts `lean` leaves out what lean-pulumi.ts names
+ */
+export async function buildPulumi(folder: string, python: Python, parts: "lean" | "full"): Promise<void> {
   await withGo(python, async (go) => {
-    try {
-      await step(`Building the Pulumi CLI ${versions.pulumi} from source (about 8 minutes, once)`, async () => {
-        for (const { name, module } of PROGRAMS) {
-          const flags = name === "pulumi" ? `-X ${VERSION_VARIABLE}=v${versions.pulumi}` : "";
-          await buildGoProgram({ go, name, module, folder, flags });
-        }
+    let fraction: () => number | null = () => null;
+    const build = async (): Promise<void> => {
+      await buildGoProgram(go, parts === "lean" ? LEAN_CLI : CLI, folder, (part) => {
+        fraction = () => CLI_PART * part();
       });
+      await buildGoProgram(go, LANGUAGE_HOST, folder, (part) => {
+        fraction = () => CLI_PART + (1 - CLI_PART) * part();
+      });
+    };
+    try {
+      const title = `Building the Pulumi CLI ${versions.pulumi} from source, once`;
+      await step(title, build, { fraction: () => fraction() });
     } catch (error) {
       if (error instanceof SetupError) {
         error.remedy = `Check that Go can reach its module proxy, or install Pulumi ${versions.pulumi} or later yourself: https://www.pulumi.com/docs/install`;

@@ -1,13 +1,13 @@
 import { existsSync, realpathSync, rmSync } from "node:fs";
 import { delimiter, dirname, join, sep } from "node:path";
-import { cacheFolder, versions } from "./cache.mjs";
+import { cacheFolder, keyOf, platform, versions } from "./cache.mjs";
 import { checksumIn, download, downloadText, Unreachable } from "./download.ts";
 import { installFolder } from "./install.mjs";
 import { SetupError, say, step } from "./progress.mjs";
 import { buildPulumi } from "./pulumi-build.ts";
 import { compareVersions, type Python } from "./python.ts";
 import { run } from "./run.mjs";
-import { which } from "./toolchain.mjs";
+import { leanSources, which } from "./toolchain.mjs";
 import { outputOf } from "./tools.ts";
 
 const VERSION = versions.pulumi;
@@ -16,27 +16,54 @@ const CHECKSUMS = `https://github.com/pulumi/pulumi/releases/download/v${VERSION
 
 /**
  * The Pulumi CLI with its language host beside it: the person's own when it is new enough, else the official
- * download, else one that is built from source.
+ * download, else one that is built from source, without what lean-pulumi.ts names.
  *
  * @param python brings Go where it must be built and there is no Go
+ * @param full builds all of it where it can't be downloaded
  * @returns the path of `pulumi`
  */
-export async function findPulumi(python: Python): Promise<string> {
+export async function findPulumi(python: Python, { full = false } = {}): Promise<string> {
   const own = ownPulumi();
   if (own !== null) return own;
   const folder = join(cacheFolder(), "pulumi", VERSION);
+  if (existsSync(folder)) return join(folder, "pulumi");
+  try {
+    await installFolder(folder, async (temporary) => {
+      try {
+        await step(`Downloading the Pulumi CLI ${VERSION}`, () => downloadPulumi(temporary));
+      } catch (error) {
+        if (!(error instanceof Unreachable) || !full) throw error;
+        sayUnreachable(error);
+        await buildPulumi(temporary, python, "full");
+      }
+      checkVersion(temporary);
+    });
+    return join(folder, "pulumi");
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    return join(await installLean(error, python), "pulumi");
+  }
+}
+
+/** In a folder of its own, so that it is never taken for the complete one. */
+async function installLean(reason: Unreachable, python: Python): Promise<string> {
+  const key = keyOf({ texts: [platform], paths: leanSources });
+  const folder = join(cacheFolder(), "pulumi-lean", `${VERSION}-${key}`);
   await installFolder(folder, async (temporary) => {
-    try {
-      await step(`Downloading the Pulumi CLI ${VERSION}`, () => downloadPulumi(temporary));
-    } catch (error) {
-      if (!(error instanceof Unreachable)) throw error;
-      say(`The official download can't be used (${error.message}), so it is built from source.`);
-      await buildPulumi(temporary, python);
-    }
-    const version = outputOf(join(temporary, "pulumi"), ["version"]);
-    if (version !== `v${VERSION}`) throw new SetupError(`the new Pulumi CLI says that it is version ${version}`);
+    sayUnreachable(reason);
+    await buildPulumi(temporary, python, "lean");
+    checkVersion(temporary);
   });
-  return join(folder, "pulumi");
+  return folder;
+}
+
+function sayUnreachable({ message }: Unreachable): void {
+  say(`The official download can't be used (${message}), so it is built from source.`);
+}
+
+function checkVersion(folder: string): void {
+  const version = outputOf(join(folder, "pulumi"), ["version"]);
+  if (version !== `v${VERSION}`) throw new SetupError(`the new Pulumi CLI says that it is version ${version}`);
 }
 
 /** The first `pulumi` on PATH that is new enough and has its language host; ours does not count. */

@@ -1,8 +1,7 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { cacheFolder, checkout, keyOf, platform, versions } from "./cache.mjs";
-import { installInPlace, isComplete } from "./install.mjs";
+import { versions } from "./cache.mjs";
 import { SetupError, step } from "./progress.mjs";
 import { run } from "./run.mjs";
 import { which } from "./toolchain.mjs";
@@ -108,32 +107,4 @@ export function compareVersions(a: string, b: string): number {
     if (difference !== 0) return difference;
   }
   return 0;
-}
-
-/**
- * An environment of its own in the cache with what a lock file says, each file checked against its hash.
- *
- * @param name of the lock: `requirements<name>.txt`
- * @param title for the progress line
- * @returns the folder of the environment
- */
-export async function installPythonLock(name: string, title: string, python: Python): Promise<string> {
-  const lock = `scripts/setup/requirements${name}.txt`;
-  const folder = join(cacheFolder(), `python${name}`, keyOf({ texts: [platform, python.version], paths: [lock] }));
-  // It leads to the Python that it was made with, which may have been uninstalled since.
-  if (isComplete(folder) && !existsSync(join(folder, "bin/python"))) rmSync(folder, { recursive: true, force: true });
-  await installInPlace(folder, () =>
-    step(title, async () => {
-      const log = `python${name}`;
-      await run([python.path, "-m", "venv", folder], { log });
-      const pip = [join(folder, "bin/python"), "-m", "pip", "--disable-pip-version-check", "--no-input"] as const;
-      try {
-        await run([...pip, "install", "--require-hashes", "-r", join(checkout, lock)], { log });
-      } catch (error) {
-        if (error instanceof SetupError) error.remedy = "Check that pip can reach its package index, then try again.";
-        throw error;
-      }
-    }),
-  );
-  return folder;
 }

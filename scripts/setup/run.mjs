@@ -1,7 +1,7 @@
 // @ts-check
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { cacheFolder } from "./cache.mjs";
 import { signalQuietly } from "./processes.mjs";
 import { SetupError, say } from "./progress.mjs";
@@ -14,6 +14,11 @@ export const interrupted = interruption.signal;
 /** The process groups of the programs that are running. @type {Set<number>} */
 const groups = new Set();
 
+/** Where `run` writes what a program prints. @param {string} log */
+export function logFile(log) {
+  return join(cacheFolder(), "logs", `${log}.log`);
+}
+
 /**
  * Runs a program in a process group of its own, with its output in a log file of the cache.
  * @param {readonly [string, ...string[]]} argv
@@ -24,9 +29,9 @@ const groups = new Set();
  */
 export async function run(argv, { log, cwd, env = process.env, timeoutSeconds, finish = false }) {
   interrupted.throwIfAborted();
-  const logFile = join(cacheFolder(), "logs", `${log}.log`);
-  mkdirSync(join(cacheFolder(), "logs"), { recursive: true });
-  const output = openSync(logFile, "w");
+  const file = logFile(log);
+  mkdirSync(dirname(file), { recursive: true });
+  const output = openSync(file, "w");
   writeSync(output, `${argv.join(" ")}\n`);
   const [program, ...args] = argv;
   const child = spawn(program, args, { cwd, env, detached: true, stdio: ["ignore", output, output] });
@@ -51,8 +56,8 @@ export async function run(argv, { log, cwd, env = process.env, timeoutSeconds, f
   if (group !== undefined) groups.delete(group);
   interrupted.throwIfAborted();
   const name = argv.slice(0, 3).join(" ");
-  if (timedOut) throw new SetupError(`\`${name} …\` took longer than ${timeoutSeconds} seconds`, { log: logFile });
-  if (failure !== null) throw new SetupError(`\`${name} …\`: ${failure}`, { log: logFile });
+  if (timedOut) throw new SetupError(`\`${name} …\` took longer than ${timeoutSeconds} seconds`, { log: file });
+  if (failure !== null) throw new SetupError(`\`${name} …\`: ${failure}`, { log: file });
 }
 
 /** @param {number} group */
@@ -83,7 +88,10 @@ export async function runSetup(main) {
       process.exitCode = 130;
       return false;
     }
-    say(explain(asSetupError(error)));
+    const errors = error instanceof AggregateError ? error.errors : [error];
+    // Steps that run side by side meet the same full disk.
+    const texts = new Set(errors.map((one) => explain(asSetupError(one))));
+    say([...texts].join("\n\n"));
     process.exitCode = 1;
     return false;
   } finally {

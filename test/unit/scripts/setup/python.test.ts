@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { findPython, installPythonLock } from "../../../../scripts/setup/python.ts";
+import { findPython } from "../../../../scripts/setup/python.ts";
 import { useMachine, writeProgram } from "../../../support/setup.ts";
 
 const machine = useMachine();
@@ -61,45 +61,5 @@ describe("Python", () => {
     machine.program("apt-cache", `echo '  Candidate: ${candidate}'`);
     const message = "Python 3.12 or later with its venv module not found on PATH, in pyenv, nor by uv";
     await expect(findPython()).rejects.toMatchObject({ message, remedy });
-  });
-});
-
-describe("a Python environment", () => {
-  /** Makes "environments" that hold itself as their python, and notes each call. */
-  const python = (...install: string[]): string =>
-    machine.program(
-      "python3.12",
-      `echo "$*" >> ${machine.folder}/calls`,
-      `if [ "$2" = venv ]; then mkdir -p "$3/bin"; cp ${machine.bin}/python3.12 "$3/bin/python"; exit; fi`,
-      ...install,
-    );
-  const calls = (): string[] => readFileSync(join(machine.folder, "calls"), "utf8").trim().split("\n");
-
-  test("is made once, with every file checked against its hash", async () => {
-    const found = { path: python(), version: "3.12.1" };
-    const folder = await installPythonLock("", "Installing", found);
-    expect(await installPythonLock("", "Installing", found)).toBe(folder);
-    expect(calls()).toEqual([
-      `-m venv ${folder}`,
-      expect.stringMatching(/^-m pip .* install --require-hashes -r .*scripts\/setup\/requirements\.txt$/),
-    ]);
-  });
-
-  test("leaves nothing when pip fails, and the error shows pip's log", async () => {
-    const found = { path: python("echo no index >&2; exit 1"), version: "3.12.1" };
-    const failing = installPythonLock("", "Installing", found);
-    await expect(failing).rejects.toMatchObject({ log: join(machine.cache, "logs/python.log") });
-    expect(readdirSync(join(machine.cache, "python"))).toEqual([]);
-    expect(readFileSync(join(machine.cache, "logs/python.log"), "utf8")).toMatch(/\nno index\n$/);
-  });
-
-  test("is made anew when the Python that it was made with is gone", async () => {
-    const found = { path: python(), version: "3.12.1" };
-    const folder = await installPythonLock("", "Installing", found);
-    rmSync(join(folder, "bin/python"));
-    symlinkSync(join(machine.folder, "uninstalled"), join(folder, "bin/python"));
-    await installPythonLock("", "Installing", found);
-    expect(calls()).toHaveLength(4);
-    expect(existsSync(join(folder, "bin/python"))).toBe(true);
   });
 });
