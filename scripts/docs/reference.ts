@@ -12,7 +12,7 @@ export function fleetReference(schema: JsonSchema): string {
   const ofFile = schema.properties ?? {};
   const [named] = Object.values(schemaOf(ofFile["changelings"]).patternProperties ?? {});
   const ofChangeling = propertiesOf(named);
-  return `<!-- Made by \`npm run docs\` from components/fleet/options.ts and options/. Edit those, not this file. -->
+  return `<!-- Made by \`npm run docs\` from the definitions of the options (CONTRIBUTING.md says where). Edit those, not this file. -->
 
 # The fleet file
 

@@ -15,8 +15,8 @@ export function addAdopt(program: Command): void {
     .addHelpText(
       "after",
       `
-\`pulumi up\` does this by itself where it can see that the former stack is gone. Where it can't, it refuses, because a copy
-of a stack would fire everything twice. From then on it refuses the former stack.
+\`pulumi up\` does this by itself if it can see that the former stack is gone. Otherwise it refuses, because a copy of a
+stack would fire everything twice. After this command, it refuses the former stack.
 ${examples("adopt --stack prod", "adopt --stack acme/changelings/prod")}`,
     )
     .action(async (_options: unknown, command: Command) => {

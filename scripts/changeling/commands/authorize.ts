@@ -11,9 +11,9 @@ export function addAuthorize(program: Command): void {
     .addHelpText(
       "after",
       `
-Gives this machine's mngr the stack's identity (in a host dir of its own, if mngr has another one already) and a key,
-whose public half is put where the changelings find it. It opens what is made from then on. \`pulumi up\` does the same
-on the machine that it runs on, but not in a pipeline.
+Gives this machine's mngr the stack's identity (in a host dir of its own, if mngr already has another) and a key, whose
+public half is stored where the changelings find it. It opens agents that are created from then on. \`pulumi up\` does the
+same on the machine where it runs, except in a pipeline.
 ${examples("authorize", "authorize --stack prod --json")}`,
     )
     .action(async (_options: unknown, command: Command) => {

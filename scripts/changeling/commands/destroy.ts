@@ -25,9 +25,9 @@ export function addDestroy(program: Command): void {
     .addHelpText(
       "after",
       `
-The data and the repo of a web changeling are kept, and it says where; declared again, it gets them back. --data removes
-them for good, also those of one that was removed before.
-When it fails, run it again: what is gone already is passed over.
+A web changeling's data and repository are kept, and the command prints where; they are used again when it is declared
+again. --data deletes them, also those of a changeling that was removed before.
+If it fails, run it again: it skips what is already gone.
 ${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json")}`,
     )
     .action(async (name: string, { data = false, yes = false }: Options, command: Command) => {

@@ -19,7 +19,7 @@ export function addDiscard(program: Command): void {
     })
     .option("--data", "also delete the repositories and data of its web changelings, which are kept otherwise")
     .description("remove what a deleted stack left on this machine: its scheduler, jobs, secrets and agents")
-    .addHelpText("after", `\n\`changeling doctor\` finds them.\n${examples("discard 3f2a9c01d4e7")}`)
+    .addHelpText("after", `\n\`changeling doctor\` lists them.\n${examples("discard 3f2a9c01d4e7")}`)
     .action(async (id: string, { data = false }: { data?: boolean }, command: Command) => {
       const context = contextOf(command);
       const paths = installationPaths(id);

@@ -26,8 +26,8 @@ export function addForward(program: Command): void {
     .addHelpText(
       "after",
       `
-The stack has one forwarding server, which \`pulumi up\` starts and a supervisor keeps running: this starts it when it
-is not, and does not stay in the foreground.
+The stack has one forwarding server, which \`pulumi up\` starts and a supervisor keeps running. This command starts it if it
+is not running, and does not stay in the foreground.
 ${examples("forward", "forward --open", "forward --port 9000", "forward --json")}`,
     )
     .action(async (options: Options, command: Command) => {

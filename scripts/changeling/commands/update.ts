@@ -30,9 +30,9 @@ export function addUpdate(program: Command): void {
     .addHelpText(
       "after",
       `
-New commits are merged into the agent's own branch, so what it committed itself stays; then it is stopped, provisioned
-and started. Where they can't be merged it goes on as it is. When it does not come up, what ran before is put back, and
-the command fails with the end of its log. The options are written into the fleet file first.
+New commits are merged into the agent's own branch, so its own commits are kept; then it is stopped, provisioned and
+started. If they can't be merged, it keeps running as before. If it does not start, the previous version is restored, and
+the command fails with the tail of its log. The options are written to the fleet file first.
 ${examples("update elena", "update elena --branch next", "update elena --add-path ~/notes:notes --yes")}`,
     )
     .action(async (name: string, options: Options, command: Command) => {
