@@ -1,8 +1,8 @@
 """Builds the image of a `pinned` changeling's agents on Modal, as mngr builds it for each run.
 
-Modal finds an image again by its content: a Dockerfile that does not build fails `up`, and the first run finds the image
-built. Run by `modal run` on the machine that deploys, with the Python environment that mngr is installed in. Takes from
-the environment:
+Modal finds an image again by its content: a Dockerfile that does not build fails `up`, and the first run finds the
+image built. Run by `modal run` on the machine that deploys, with the Python environment that mngr is installed in.
+Takes from the environment:
   CHANGELING_TARBALL     path of the repository's tarball
   CHANGELING_BUILD_ARGS  JSON object: values of the Dockerfile's ARG instructions by their names
 """
@@ -34,13 +34,14 @@ def main() -> None:
     build_args = json.loads(os.environ["CHANGELING_BUILD_ARGS"])
     with tempfile.TemporaryDirectory(prefix="changeling-image-") as folder:
         try:
-            dockerfile, context = pinned_image.build_context(Path(os.environ["CHANGELING_TARBALL"]), Path(folder) / "image")
+            tarball = Path(os.environ["CHANGELING_TARBALL"])
+            dockerfile, context = pinned_image.build_context(tarball, Path(folder) / "image")
             text = dockerfile.read_text(encoding="utf-8")
             image = instance._build_image_from_dockerfile_contents(
                 text,
                 modal_interface=DirectModalInterface(),
                 context_dir=context,
-                build_args=instance._parse_dockerfile_build_args(text, [f"{key}={build_args[key]}" for key in build_args]),
+                build_args=instance._parse_dockerfile_build_args(text, [f"{k}={v}" for k, v in build_args.items()]),
             )
         except (MngrError, pinned_image.ImageError) as error:
             sys.exit(str(error))
