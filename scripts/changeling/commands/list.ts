@@ -6,7 +6,7 @@ import { changelingCommand, upCommand } from "../../../components/lib/own-comman
 import { printNote } from "../../../components/lib/terminal.ts";
 import { answer, contextOf, looksAt, type Place, providerOption } from "../context.ts";
 import { type Deployed, type DeployedFleet, deployedFleet } from "../deployed.ts";
-import { missingFiles, missingInWords } from "../fleet-file/applied.ts";
+import { differenceInWords, fileDifferences } from "../fleet-file/applied.ts";
 import { requireStack } from "../known-stack.ts";
 import { warnUnreached } from "../modal-side.ts";
 import { examples } from "../options.ts";
@@ -53,8 +53,8 @@ export function addList(program: Command): void {
       if (fleet.length + web.length === 0) await requireStack(context, deployed.modal);
       const isKnown = fleet.length + web.length > 0 || deployed.modal.kind !== "unreached";
       answer(context, [...fleet, ...web], isKnown ? listText(fleet, web) : "");
-      for (const missing of looksAt(context, "local") ? await missingFiles(context.stack, false) : []) {
-        printNote(`warning: ${missingInWords(missing)}; repair it with: ${upCommand()}\n`);
+      for (const difference of looksAt(context, "local") ? await fileDifferences(context.stack, false) : []) {
+        printNote(`warning: ${differenceInWords(difference)}; repair it with: ${upCommand()}\n`);
       }
       warn(context, deployed);
       warnOfWeb(web);

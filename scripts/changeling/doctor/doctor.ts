@@ -6,10 +6,10 @@ import { schedulerState } from "../../../components/cron/local/state.ts";
 import { bootInstructions } from "../../../components/cron/local/supervise.ts";
 import { type Fleet, formatFaults } from "../../../components/fleet/index.ts";
 import { outdatedInWords } from "../../../components/host/supervision/state.ts";
-import { secretRemedy, upCommand } from "../../../components/lib/own-commands.ts";
+import { changelingCommand, secretRemedy, upCommand } from "../../../components/lib/own-commands.ts";
 import { installationOf } from "../../stack/stack.ts";
 import { answer, type Context, contextOf, errorsOf, fleetOf, looksAt, providerOption } from "../context.ts";
-import { missingFiles, missingInWords } from "../fleet-file/applied.ts";
+import { differenceInWords, fileDifferences } from "../fleet-file/applied.ts";
 import { asError, tokenOf } from "../modal-side.ts";
 import { examples } from "../options.ts";
 import { visiblyAll } from "../terminal/visibly.ts";
@@ -98,10 +98,14 @@ async function fleetChecks(context: Context, options: DoctorOptions): Promise<De
 
 /** What is gone of the stack's own files, and what stacks that are gone left here. */
 async function installedChecks({ stack }: Context): Promise<Check[]> {
-  const [missing, orphans] = await Promise.all([missingFiles(stack, true), orphanInstallations(installationOf(stack))]);
-  const files = missing.map((each) =>
-    failed(`${each.file.split(" ")[0]} of ${each.name}`, missingInWords(each), upCommand()),
-  );
+  const installation = installationOf(stack);
+  const [differences, orphans] = await Promise.all([fileDifferences(stack, true), orphanInstallations(installation)]);
+  const files = differences.map((each) => {
+    const what = each.file === "unknown job" ? "job" : each.file.split(" ")[0];
+    const discard = `; or remove all that this machine has of the stack: ${changelingCommand()} discard ${installation}`;
+    const remedy = each.file === "unknown job" ? upCommand() + discard : upCommand();
+    return failed(`${what} of ${each.name}`, differenceInWords(each), remedy);
+  });
   return [...files, ...orphans];
 }
 

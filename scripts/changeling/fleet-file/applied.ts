@@ -5,37 +5,55 @@ import { secretsPath } from "../../../components/secrets/installed.ts";
 import { type CommandState, exportedState, stateInFolder } from "../../../components/stack/state.ts";
 import { identityOfStack, installationOf, pulumi, type Stack } from "../../stack/stack.ts";
 
-/** Something that the last `pulumi up` installed on this machine, and that is gone. */
-export interface MissingFile {
+/** A file of this machine that the stack's state has, and that is gone; or a job that the state does not have. */
+export interface FileDifference {
   /** The changeling's. */
   readonly name: string;
-  readonly file: "job file" | "secrets file";
+  readonly file: "job file" | "secrets file" | "unknown job";
 }
 
 /**
- * The files that a stack's state says were installed here, and that are not here any more.
+ * How the files that a stack's state says were installed here differ from those that are here.
  *
  * @param askBackend whether a backend that is no folder of this machine is asked, which takes a second
  */
-export async function missingFiles(stack: Stack, askBackend: boolean): Promise<MissingFile[]> {
-  const commands = stateInFolder(identityOfStack(stack))?.commands ?? (askBackend ? await exported(stack) : []);
+export async function fileDifferences(stack: Stack, askBackend: boolean): Promise<FileDifference[]> {
+  const commands = stateInFolder(identityOfStack(stack))?.commands ?? (askBackend ? await exported(stack) : undefined);
+  if (commands === undefined) return [];
   const installation = installationOf(stack);
-  return missingIn(installationPaths(installation), installation, commands);
+  const paths = installationPaths(installation);
+  return [...missingIn(paths, installation, commands), ...unknownIn(paths, installation, commands)];
 }
 
-async function exported(stack: Stack): Promise<readonly CommandState[]> {
+/** @returns undefined when the stack can't be read: other checks say why */
+async function exported(stack: Stack): Promise<readonly CommandState[] | undefined> {
   const { code, stdout } = await pulumi(stack, ["stack", "export"], { capture: true });
-  // Why the stack can't be read, other checks say.
-  return code === 0 && stdout.trim() !== "" ? exportedState(stdout).commands : [];
+  return code === 0 && stdout.trim() !== "" ? exportedState(stdout).commands : undefined;
+}
+
+/** The jobs that fire here although the state has none of that name: it was destroyed from another machine, for one. */
+export function unknownIn(
+  paths: InstallationPaths,
+  installation: string,
+  commands: readonly CommandState[],
+): FileDifference[] {
+  const known = new Set(
+    commands.flatMap(({ urn, environment }) =>
+      environment["INSTALLATION"] === installation ? (/::([^:]*)-job$/.exec(urn)?.[1] ?? []) : [],
+    ),
+  );
+  return installedNames(paths)
+    .filter((name) => !known.has(name))
+    .map((name) => ({ name, file: "unknown job" }));
 }
 
 export function missingIn(
   paths: InstallationPaths,
   installation: string,
   commands: readonly CommandState[],
-): MissingFile[] {
+): FileDifference[] {
   const jobs = new Set(installedNames(paths));
-  return commands.flatMap(({ urn, environment }): MissingFile[] => {
+  return commands.flatMap(({ urn, environment }): FileDifference[] => {
     const { NAME: name, INSTALLATION: id } = environment;
     if (typeof name !== "string" || id !== installation) return [];
     if (urn.endsWith(`::${name}-job`) && !jobs.has(name)) return [{ name, file: "job file" }];
@@ -46,8 +64,13 @@ export function missingIn(
   });
 }
 
-export function missingInWords({ name, file }: MissingFile): string {
-  return file === "job file"
-    ? `${name} does not fire: its job file is missing`
-    : `${name} has no secrets: its secrets file is missing`;
+export function differenceInWords({ name, file }: FileDifference): string {
+  switch (file) {
+    case "job file":
+      return `${name} does not fire: its job file is missing`;
+    case "secrets file":
+      return `${name} has no secrets: its secrets file is missing`;
+    case "unknown job":
+      return `${name} fires on this machine, and the stack's state does not have it: was it destroyed from another machine?`;
+  }
 }

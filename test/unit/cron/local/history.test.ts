@@ -9,7 +9,7 @@ import { removeClones } from "../../../../components/cron/local/remove-clones.ts
 import { warnOfUnsaved } from "../../../../components/cron/local/unsaved-work.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { writeSecrets } from "../../../../components/secrets/installed.ts";
-import { missingIn, missingInWords } from "../../../../scripts/changeling/fleet-file/applied.ts";
+import { differenceInWords, missingIn, unknownIn } from "../../../../scripts/changeling/fleet-file/applied.ts";
 import { firstToFire } from "../../../../scripts/stack/first-to-fire.ts";
 import { projectFolder } from "../../../../scripts/stack/project.ts";
 
@@ -127,10 +127,17 @@ describe("files that the state names and that are gone", () => {
     const elsewhere = { ...job("away"), environment: { NAME: "away", INSTALLATION: "ba9876543210" } };
     const commands = [job("troll"), secrets("troll"), job("gone"), secrets("gone"), elsewhere];
     const missing = missingIn(paths(), installation, commands);
-    expect(missing.map(missingInWords)).toEqual([
+    expect(missing.map(differenceInWords)).toEqual([
       "gone does not fire: its job file is missing",
       "gone has no secrets: its secrets file is missing",
     ]);
+    expect(unknownIn(paths(), installation, commands)).toEqual([]);
+    // As a destroy on another machine leaves it.
+    const words =
+      "troll fires on this machine, and the stack's state does not have it: was it destroyed from another machine?";
+    for (const left of [[], [secrets("troll")], [{ ...job("troll"), environment: elsewhere.environment }]]) {
+      expect(unknownIn(paths(), installation, left).map(differenceInWords)).toEqual([words]);
+    }
   });
 });
 
