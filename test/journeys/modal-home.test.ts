@@ -187,7 +187,7 @@ describe("modal-home", () => {
     const away = machine("away", { MODAL_SERVER_URL: "http://127.0.0.1:9" });
     const { code, stderr } = await home("apply", away);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: Modal was asked for the environments: .*ECONNREFUSED.*; look at the network/);
+    expect(stderr).toMatch(/^error: Modal was asked for the environments: .*ECONNREFUSED.*; check the network/);
     expect(readdirSync(away["HOME"] ?? "")).toEqual([]);
   });
 });

@@ -89,7 +89,7 @@ describe("how the code gets to an agent on Modal", () => {
     const { code, stdout } = await test.pulumi(["preview", "--non-interactive"]);
     expect(code).not.toBe(0);
     expect(stdout).toContain(`main of ${mine.folder} has a commit that origin has not`);
-    expect(stdout).toContain(`${mine.folder} has changes that are in no commit`);
+    expect(stdout).toContain(`${mine.folder} has uncommitted changes`);
   });
 
   it("makes a snapshot again whose image was deleted", async () => {
