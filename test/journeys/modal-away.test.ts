@@ -69,7 +69,7 @@ describe("Modal, where it can't be asked", () => {
     const found = diagnosticsOf(stdout);
     const [error = ""] = found[stackName] ?? [];
     expect(found).toEqual({ [stackName]: [error] });
-    const [, said] = /^error: Modal was asked for the environments: (.*); look at the network/.exec(error) ?? [];
+    const [, said] = /^error: Modal was asked for the environments: (.*); check the network/.exec(error) ?? [];
     expect(said).toMatch(cause);
     expect(error.endsWith(remedy)).toBe(true);
     expect((await test.emulator.control.state()).environments).toEqual(["main"]);
