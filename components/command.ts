@@ -3,6 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "@pulumi/command/local/command.js";
 import * as pulumi from "@pulumi/pulumi";
+import { nextRepair } from "./lib/repairs.ts";
 import { statedCommands } from "./stack/installation.ts";
 import { perRun } from "./stack/per-run.ts";
 
@@ -56,8 +57,7 @@ export function scriptCommand(name: string, args: ScriptCommandArgs, opts: pulum
 }
 
 /**
- * The DRIFT of a Command: how its thing differs, and the number of the repair, by which the same drift is a change when
- * it comes again. Nothing of it depends on the clock, so that `up` finds what its preview planned.
+ * The DRIFT of a Command.
  *
  * @param former names that the Command had
  * @returns for instance `its job file is missing (repair 2)`; empty when nothing drifted, and before its first `up`
@@ -70,9 +70,7 @@ export function repairOf(
   if (drift === undefined) return "";
   return statedCommands().then((commands) => {
     const last = [name, ...former].flatMap((each) => commands.find(({ urn }) => urn.endsWith(`::${each}`)) ?? [])[0];
-    if (last === undefined) return "";
-    const [, repairs = "0"] = /\(repair (\d+)\)$/.exec(String(last.environment["DRIFT"])) ?? [];
-    return `${drift} (repair ${Number(repairs) + 1})`;
+    return last === undefined ? "" : nextRepair(drift, String(last.environment["DRIFT"]));
   });
 }
 

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { commandSuffixes } from "../../../components/command-suffixes.ts";
+import { driftInWords } from "../../../components/lib/repairs.ts";
 import { type FieldChange, fieldChanges } from "./fields.ts";
 import { webSummary } from "./web.ts";
 
@@ -75,10 +76,16 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
     if (action === undefined || resource === undefined) return [];
     const before = environmentOf(step.oldState);
     const after = environmentOf(step.newState);
-    const drifted = action === "change" && before["DRIFT"] !== after["DRIFT"] ? after["DRIFT"] : undefined;
-    const web = resource.part === "agent" ? webSummary(action, before, after, drifted) : undefined;
+    const drifted =
+      action === "change" && before["DRIFT"] !== after["DRIFT"]
+        ? driftInWords(after["DRIFT"] ?? "") || undefined
+        : undefined;
+    const takenOver = action === "change" && commandOf(step.oldState) !== commandOf(step.newState);
+    const reason = takenOver ? takenOverNote : drifted;
+    const web = resource.part === "agent" ? webSummary(action, before, after, reason) : undefined;
+    const notes = [...(web?.notes ?? []), ...(takenOver ? [takenOverNote] : [])];
     const fields = web?.fields ?? (action === "change" ? changedFields(before, after) : []);
-    const isOnlyRepaired = drifted !== undefined && fields.length + (web?.notes.length ?? 0) === 0;
+    const isOnlyRepaired = drifted !== undefined && fields.length + notes.length === 0;
     const isOfChangeling = ["job", "agent", "secrets"].includes(resource.part);
     return [
       {
@@ -90,12 +97,19 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
         drift: drifted,
         before: action === "add" ? undefined : timingOf(before),
         after: action === "remove" ? undefined : timingOf(after),
-        ...(web === undefined ? {} : { notes: web.notes }),
+        ...(web === undefined && notes.length === 0 ? {} : { notes }),
         pinnedFrom:
           after["COMMIT"] === undefined ? undefined : (after["TARBALL_OF"] ?? after["REPO"] ?? after["SOURCE"]),
       },
     ];
   });
+}
+
+const takenOverNote = "another release made it, and this one takes it over";
+
+/** What the resource runs. */
+function commandOf(state: { inputs?: Record<string, unknown> | undefined } | undefined): unknown {
+  return state?.inputs?.["create"];
 }
 
 const ofChangeling = new RegExp(`^(.*)-(${commandSuffixes.join("|")})$`);

@@ -21,7 +21,8 @@ export function webSummary(
   action: "add" | "change" | "repair" | "remove",
   before: Environment,
   after: Environment,
-  drift: string | undefined,
+  /** Why there is an update, where no variable says it: a drift, or another release. */
+  reason: string | undefined,
 ): WebSummary {
   if (action === "remove") {
     const goes = before["DESTROY_DATA"] === "yes";
@@ -41,7 +42,7 @@ export function webSummary(
   const fields = [...told, ...settingChanges(before["SETTINGS"], after["SETTINGS"])];
   const notes = [...switchedNotes(before["ENABLED"], after["ENABLED"])];
   // Only their digest is in the environment, encrypted: what is left when nothing else differs.
-  const isRotated = fields.length + notes.length === 0 && drift === undefined;
+  const isRotated = fields.length + notes.length === 0 && reason === undefined;
   return { fields, notes: isRotated ? ["a secret has a new value"] : notes };
 }
 

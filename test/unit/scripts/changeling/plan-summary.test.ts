@@ -54,6 +54,29 @@ describe("plannedChanges", () => {
     expect(change).toMatchObject({ action: "repair", drift: "its job file is missing", fields: [] });
   });
 
+  it("leaves the number of the repair out", () => {
+    const steps = [step("update", "fairy-job", job, { ...job, DRIFT: "its job file is missing (repair 2)" })];
+    expect(plannedChanges({ steps })).toMatchObject([{ action: "repair", drift: "its job file is missing" }]);
+  });
+
+  it("says that another release made it, and no more, when only what it runs changes", () => {
+    const inputs = (command: string) => ({
+      inputs: { create: `exec node scripts/${command} apply`, environment: job },
+    });
+    const change = (type: string, name: string) => ({
+      op: "update",
+      urn: `urn:pulumi:dev::changelings::changelings:${type}$command:local:Command::${name}`,
+      oldState: inputs("former.ts"),
+      newState: inputs("command.ts"),
+    });
+    const steps = [change("cron:CronChangeling", "fairy-job"), change("web:WebChangeling", "fairy-agent")];
+    const notes = ["another release made it, and this one takes it over"];
+    expect(plannedChanges({ steps })).toMatchObject([
+      { action: "change", part: "job", fields: [], notes },
+      { action: "change", part: "agent", fields: [], notes },
+    ]);
+  });
+
   it("never shows a secret's value", () => {
     const secret = {
       NAME: "fairy",
