@@ -25,8 +25,11 @@ const args = process.argv.slice(2);
 const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] };
 
 // A test that needs these sets them up too, but has no minutes for it, and can't say what it is doing.
-await prepare("Modal's emulator", setUpEmulator);
-await prepare("a browser", findChromium);
+const isUnit = args.join(" ").startsWith("--project unit");
+if (!isUnit) {
+  await prepare("Modal's emulator", setUpEmulator);
+  await prepare("a browser", findChromium);
+}
 // Only journeys need it, and it takes more than a minute.
 if (args.some((arg) => /docker|journeys/.test(arg))) await prepare("docker", setUpDocker, "be skipped");
 
