@@ -56,7 +56,10 @@ async function copyToCache(log: string): Promise<void> {
   const folder = cached();
   mkdirSync(dirname(folder), { recursive: true });
   try {
-    await installFolder(folder, (temporary) => run(["cp", "-a", modules, join(temporary, "node_modules")], { log }));
+    // By "/.", so that a link is followed, which would lead every other clone into this one.
+    await installFolder(folder, (temporary) =>
+      run(["cp", "-a", `${modules}/.`, join(temporary, "node_modules")], { log }),
+    );
     // One is enough: a clone of another version has its own node_modules by now, or gets it from the registry.
     for (const name of readdirSync(dirname(folder))) {
       if (/^[0-9a-f]+$/.test(name) && name !== packagesKey()) {
