@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
+import { allowedEnvironment } from "./lib/environment.ts";
 import { commandVariables } from "./lib/own-commands.ts";
 import { printNote } from "./lib/terminal.ts";
-import { allowedEnvironment } from "./mngr/environment.ts";
 
 export interface Script<Shape> {
   /** The variables that it reads, all strings: the environment of its Command. */

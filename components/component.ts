@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ChangelingOptionsError } from "./fleet/index.ts";
+import { ChangelingOptionsError } from "./fleet/program-options.ts";
 
 /**
  * What a check of a component's args returns; what it refuses, in the engine's way: by property.

@@ -11,7 +11,7 @@ const commands: CommandTable = {
   ...cronCommands,
   ...webCommands,
   "local-secrets": () => import("../components/secrets/local.command.ts"),
-  "modal-home": () => import("../components/modal/home.command.ts"),
+  "modal-home": () => import("../components/stack/modal-home.command.ts"),
   "repo-tarball": () => import("../components/source/tarball.command.ts"),
   "repo-snapshot": () => import("../components/source/snapshot.command.ts"),
 };

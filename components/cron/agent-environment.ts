@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { StockChangeling } from "../../changelings/stock.ts";
 import { list, number, optionalText, record, text, type ValuesOf, yesNo } from "../command-environment.ts";
-import type { DeclaredCron } from "../fleet/index.ts";
+import type { DeclaredCron } from "./declared.ts";
 import { scheduleInWords } from "./schedule.ts";
 
 /** What a run is made of wherever it runs. */

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { checkedArgs, invalidArgs, withAlias } from "../component.ts";
-import { type ChangelingOptions, changelingOf, type DeclaredCron } from "../fleet/index.ts";
+import type { DeclaredCron } from "./declared.ts";
+import { type ChangelingOptions, changelingOf } from "./from-program.ts";
 import { localCron } from "./local/deploy.ts";
 import type { ModalPlace } from "./modal/deploy.ts";
 
@@ -17,6 +18,12 @@ export interface CronChangelingArgs extends ChangelingOptions {
   readonly maxRunsAtOnce?: number | undefined;
   /** For `provider: "modal"`: where it goes, from `modalPlace`. */
   readonly modal?: ModalPlace | undefined;
+}
+
+/** For a changeling that `loadFleet` resolved: it is not validated again. */
+export interface ResolvedCronArgs
+  extends Pick<CronChangelingArgs, "secretValues" | "mngrProfile" | "maxRunsAtOnce" | "modal"> {
+  readonly declared: DeclaredCron;
 }
 
 /**
@@ -36,10 +43,12 @@ export class CronChangeling extends pulumi.ComponentResource {
   /** What was declared, with all defaults. */
   readonly declared: DeclaredCron;
 
-  constructor(name: string, args: CronChangelingArgs, opts: pulumi.ComponentResourceOptions = {}) {
-    super("changelings:cron:CronChangeling", name, {}, withAlias(opts, args.renamedFrom));
+  constructor(name: string, args: CronChangelingArgs | ResolvedCronArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const { secretValues = {}, mngrProfile, maxRunsAtOnce, modal, ...options } = args;
-    this.declared = checkedArgs(`changeling "${name}"`, () => changelingOf(name, options));
+    const { renamedFrom } = "declared" in options ? options.declared : options;
+    super("changelings:cron:CronChangeling", name, {}, withAlias(opts, renamedFrom));
+    this.declared =
+      "declared" in options ? options.declared : checkedArgs(`changeling "${name}"`, () => changelingOf(name, options));
     if (this.declared.provider === "local") {
       localCron(this, { declared: this.declared, mngrProfile, maxRunsAtOnce, secretValues });
     } else {

@@ -1,5 +1,4 @@
-import { Cron } from "croner";
-import { cronOptions } from "./schedule.ts";
+import { Cron, type CronOptions } from "croner";
 
 /**
  * When a schedule fires in a zone. croner says which times of day match, without a zone; the changes of the clocks are
@@ -95,4 +94,13 @@ function offsetsOf(timezone: string): (time: number) => number {
     const offset = (Number(hours ?? 0) * 3600 + Number(minutes ?? 0) * 60 + Number(seconds)) * 1000;
     return sign === "-" ? -offset : offset;
   };
+}
+
+/**
+ * How every reader of a schedule here must set croner: exactly five fields; restricted days of month and of week are
+ * joined by "or", as in crontab(5); a time of day that the clocks skip fires right after the gap, and one that they
+ * repeat fires once, also when the minute or the hour is a list.
+ */
+export function cronOptions(timezone: string) {
+  return { mode: "5-part", domAndDow: false, fixedTimeRule: "no-wildcard", timezone } satisfies CronOptions;
 }

@@ -8,9 +8,10 @@ import {
   type ValuesOf,
   yesNo,
 } from "../command-environment.ts";
-import { type DeclaredCron, isRepoUrl } from "../fleet/index.ts";
+import { isRepoUrl } from "../git/repo-name.ts";
 import { type Anchors, absolutePath, portablePath } from "../lib/portable-path.ts";
 import { agentOf, agentValues, agentVariables } from "./agent-environment.ts";
+import type { DeclaredCron } from "./declared.ts";
 import { catchUpWithinDefault, type JobSpec } from "./local/job.ts";
 
 const jobVariables = {

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
-import { option } from "../fleet/options/documented.ts";
-import { duration, durationUnit, seconds, word } from "../fleet/options/values.ts";
+import { option } from "../fleet/documented.ts";
+import { providerOption, sharedOptions } from "../fleet/options.ts";
+import { duration, durationUnit, seconds, word } from "../fleet/values.ts";
 
 /** The options of `kind = "cron"` alone. */
 export const optionsOfCron = {
@@ -103,3 +104,18 @@ export const optionsOfCron = {
     example: 20,
   }),
 } as const;
+
+export const cronProviders = ["local", "modal"] as const;
+
+/** Where a schedule can fire. */
+export type CronProvider = (typeof cronProviders)[number];
+
+/** All options of a cron changeling, defaults filled in. */
+export const cronTable = z.strictObject({
+  ...sharedOptions,
+  provider: providerOption(cronProviders, { docker: { kind: "web", because: "no schedule fires there" } }),
+  ...optionsOfCron,
+});
+
+/** A changeling's options as the file names them, after defaults. */
+export type CronOptions = z.output<typeof cronTable>;

@@ -1,3 +1,5 @@
+import { error, type Finding, type KeyPath } from "../fleet/diagnostics.ts";
+import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
 
 /** By their names in lower case. To ask for this list takes a tenth of the time of one `Intl.DateTimeFormat`. */
@@ -47,4 +49,8 @@ function lookedUp(name: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+export function zoneFindings(zone: string, path: KeyPath): Finding[] {
+  return ianaZone(zone) === undefined ? [error(path, `there is no time zone ${shown(zone)}`, zoneRemedy(zone))] : [];
 }

@@ -1,6 +1,6 @@
+import { allowedEnvironment } from "../lib/environment.ts";
 import { notStarted, type ProgramEnd, runProgram, timedOut } from "../lib/process.ts";
 import { printNote } from "../lib/terminal.ts";
-import { allowedEnvironment } from "../mngr/environment.ts";
 
 /** Docker could not do what it was asked. The message is its own, or says what to do. */
 export class DockerError extends Error {

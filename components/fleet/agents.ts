@@ -1,62 +1,10 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isRepoUrl } from "../git/repo-name.ts";
-import { type MngrSettings, personSettingsFiles, readMngrSettings, repoSettingsFiles } from "../mngr/settings.ts";
-import type { AgentKnowledge } from "./agent-checks.ts";
-import type { CronProvider } from "./changeling.ts";
-
-/** What is known of the agents of a fleet's changelings; each settings file is read once. */
-export interface AgentFinder {
-  /** @param repo absolute path or URL; undefined: of the person's settings alone */
-  forCron(provider: CronProvider, repo: string | undefined): AgentKnowledge;
-  /** @param source absolute path or URL; undefined: its repo is made from scratch */
-  forWeb(source: string | undefined): AgentKnowledge;
-}
-
-export function agentFinder(
-  profile: string | undefined,
-  home: string,
-  environment: Readonly<Record<string, string | undefined>>,
-): AgentFinder {
-  const known = new Map<string, AgentKnowledge>();
-  const personal = personSettingsFiles({ home, profile, environment });
-  const once = (key: readonly string[], find: () => AgentKnowledge): AgentKnowledge => {
-    const found = known.get(key.join(" ")) ?? find();
-    known.set(key.join(" "), found);
-    return found;
-  };
-  const settingsOf = (repo: string | undefined) =>
-    readMngrSettings([...personal, ...(repo === undefined ? [] : repoSettingsFiles(repo, environment))]);
-  const ofRepo = { settingsFile: ".mngr/settings.toml", isOwnAlone: false };
-
-  return {
-    forCron(provider, repo) {
-      // Where the schedule fires there is not a repository: the person's settings are all that counts.
-      if (provider === "modal") {
-        return once(["cron", "on modal"], () => {
-          const settings = settingsOf(undefined);
-          const settingsFile = personal[0] ?? "your mngr settings";
-          const isComplete = personal.length > 0;
-          return { ...settings, types: new AgentTypes(settings), isComplete, settingsFile, isOwnAlone: true };
-        });
-      }
-      const here = repo === undefined || isRepoUrl(repo) ? undefined : repo;
-      return once(["cron", here ?? "elsewhere"], () => {
-        const settings = settingsOf(here);
-        return { ...settings, types: new AgentTypes(settings), isComplete: here !== undefined, ...ofRepo };
-      });
-    },
-    forWeb(source) {
-      const isElsewhere = source !== undefined && isRepoUrl(source);
-      return once(["web", source === undefined ? "from scratch" : isElsewhere ? "elsewhere" : source], () => {
-        const settings = settingsOf(isElsewhere ? undefined : source);
-        const types = new AgentTypes(settings, stockWebTypes());
-        return { ...settings, types, isComplete: !isElsewhere, ...ofRepo };
-      });
-    },
-  };
-}
+import { shown } from "../lib/literal-secrets.ts";
+import { didYouMean } from "../lib/suggest.ts";
+import { type MngrSettings, readMngrSettings } from "../mngr/settings.ts";
+import { error, type Finding, type PlaceOf, warning } from "./diagnostics.ts";
 
 /** The agent types of mngr 0.3.0 and imbue-mngr-claude, with the one that each is built on. */
 const shipped: Readonly<Record<string, string>> = {
@@ -141,4 +89,45 @@ export function readStockTypes(folder: string, file: "agent_type.toml" | "web.to
  */
 export function isConversational(type: string): boolean {
   return new AgentTypes().base(type) === "claude";
+}
+
+export const ownAlone = "on Modal your own settings count, not the repository's";
+
+/** Which agent types and templates there are for a changeling. */
+export interface AgentKnowledge {
+  readonly types: AgentTypes;
+  readonly templates: ReadonlySet<string>;
+  /** The agent type that the repository's create template `entrypoint` names. */
+  readonly entrypoint: string | undefined;
+  /** False where settings that can't be read here may define more. */
+  readonly isComplete: boolean;
+  /** Where a template that is missing can be defined. */
+  readonly settingsFile: string;
+  /** True where the repository's settings don't count. */
+  readonly isOwnAlone: boolean;
+}
+
+export function typeFindings(
+  type: string,
+  { types, isComplete, isOwnAlone }: AgentKnowledge,
+  place: PlaceOf,
+  what: string,
+): Finding[] {
+  if (!types.has(type)) {
+    const meant = didYouMean(type, types.names());
+    const remedy =
+      meant === undefined ? `known here: ${types.names().join(", ")}` : `did you mean agent_type = "${meant}"?`;
+    const message = `mngr knows no agent type ${shown(type)}`;
+    const report = isComplete ? error : warning;
+    return [report(place("agent_type"), isOwnAlone ? `${message} (${ownAlone})` : message, remedy)];
+  }
+  const base = types.base(type);
+  if (base?.startsWith("headless_") !== true) return [];
+  const message = `${shown(type)} only runs in the foreground (mngr create --foreground), and ${what} has none`;
+  return [error(place("agent_type"), message, `write agent_type = "${base.slice("headless_".length)}"`)];
+}
+
+export function noCommand(place: PlaceOf): Finding {
+  const remedy = 'write agent_args, for instance agent_args = ["make", "report"]';
+  return { ...error(place("agent_type"), "a command agent needs its command", remedy), reads: ["agent_args"] };
 }

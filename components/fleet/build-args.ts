@@ -1,8 +1,10 @@
 import { isIP } from "node:net";
-import { shown } from "../lib/literal-secrets.ts";
+import { looksLikeSecret, secretInBuildArg, shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import type { Provider } from "./changeling.ts";
-import { secretNamePattern } from "./options/values.ts";
+import { error, type Finding, type PlaceOf } from "./diagnostics.ts";
+import type { Unfit } from "./kind.ts";
+import type { SharedOptions } from "./options.ts";
+import { secretNamePattern } from "./values.ts";
 
 /** One build argument of an agent's machine. */
 export interface BuildArg {
@@ -60,7 +62,7 @@ const accepted: Readonly<Record<string, Accepted>> = {
 };
 
 /** Who makes machines of their own for agents. */
-export type MachineProvider = Exclude<Provider, "local">;
+export type MachineProvider = "docker" | "modal";
 
 /** What the provider's machines are built by: docker's have Modal's words for what both have. */
 const keysOf: Readonly<Record<MachineProvider, readonly string[]>> = {
@@ -170,4 +172,62 @@ export function shellWords(text: string): string[] | undefined {
     at = stretch.lastIndex;
   }
   return word === undefined ? words : [...words, word];
+}
+
+export const noBuild: Unfit = {
+  message: 'the provider "local" takes no build arguments: it builds no image or host',
+  remedy: "remove the line, or write build_args = []",
+  severity: "error",
+};
+
+/** Where something of ours or of mngr's stands in an agent's machine. */
+const takenPaths = [
+  ...["/changeling", "/changeling-data", "/changeling-repo", "/changelings-runs"],
+  ...["/code", "/host_volume", "/mngr"],
+];
+
+/**
+ * What can be said of how an agent's machine on Modal is built.
+ * @param unfitForKind why an argument that mngr accepts makes no sense for changelings of the kind
+ */
+export function buildArgFindings(
+  options: SharedOptions,
+  place: PlaceOf,
+  unfitForKind: (key: string) => UnfitArg | undefined,
+): Finding[] {
+  const { args, faults } = parseBuildArgs(options.build_args);
+  const found = faults.map(({ index, message, remedy }) => error(place("build_args", index), message, remedy));
+  for (const { key, value, index } of args) {
+    const fault = literalSecret(value) ?? unfitForKind(key) ?? unfitAnywhere(options, key, value);
+    if (fault !== undefined) found.push(error(place("build_args", index), fault.message, fault.remedy));
+  }
+  return found;
+}
+
+export interface UnfitArg {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+function literalSecret(value: string): UnfitArg | undefined {
+  if (!looksLikeSecret(value)) return undefined;
+  return { message: secretInBuildArg, remedy: 'write secret=<NAME>, and "<NAME>" in secrets' };
+}
+
+/** Why an argument that mngr accepts makes no sense here, whatever the kind; undefined: it does. */
+function unfitAnywhere({ secrets }: SharedOptions, key: string, value: string): UnfitArg | undefined {
+  if (key === "secret" && !secrets.includes(value)) {
+    return {
+      message: `${value} is not one of the changeling's secrets, so the build can't use it`,
+      remedy: `add "${value}" to secrets`,
+    };
+  }
+  if (key !== "volume") return undefined;
+  const path = value.slice(value.indexOf(":") + 1).replace(/\/+$/, "");
+  const taken = takenPaths.find((own) => path === own || path.startsWith(`${own}/`) || path === "");
+  if (taken === undefined) return undefined;
+  return {
+    message: `a volume can't be mounted at ${path === "" ? "/" : path}: that path is in use`,
+    remedy: 'mount it elsewhere, for instance "volume=cache:/cache"',
+  };
 }

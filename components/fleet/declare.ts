@@ -1,88 +1,50 @@
 import * as z from "zod/mini";
-import { forwardingFindings } from "../web/forwarding/declared.ts";
-import type { ForwardingOptions } from "../web/forwarding/options.ts";
-import type { Kind } from "./changeling.ts";
-import { cronFindings, zoneFindings } from "./checks.ts";
 import { error, type Finding, foundWith, type KeyPath, type PlaceOf } from "./diagnostics.ts";
+import type { Declaration, Kind, Schemas, Table, Unfit, UnfitOptions } from "./kind.ts";
 import { nameFinding, renameFindings } from "./names.ts";
-import {
-  type CronOptions,
-  changelingOptions,
-  cronTable,
-  fileOptions,
-  isFileKey,
-  isOptionKey,
-  type OptionKey,
-  type WebOptions,
-  webTable,
-} from "./options.ts";
 import { isOfStandIn, type Sound, soundOptions, writtenIndex } from "./sound-options.ts";
-import { type Unfit, type UnfitOptions, unfitCronOptions, unfitForKind, unfitWebOptions } from "./unfit-options.ts";
-import { described, isTable, strayFileKey, strayOption, type Table } from "./zod-issues.ts";
-
-interface DeclarationOf<OfKind extends Kind, Options> {
-  readonly name: string;
-  readonly kind: OfKind;
-  readonly options: Options;
-  /** Whether the file says which secrets. */
-  readonly secretsAreExplicit: boolean;
-  readonly place: PlaceOf;
-  /** The options that are wrong, and which a default stands in for. */
-  readonly unsound: ReadonlySet<string>;
-  /** What `[defaults]` sets and has no effect for this one. */
-  readonly passedOver: UnfitOptions;
-}
-
-/** One changeling as the file declares it: its own table over `[defaults]`, over the defaults of the options. */
-export type CronDeclaration = DeclarationOf<"cron", CronOptions>;
-export type WebDeclaration = DeclarationOf<"web", WebOptions>;
-export type Declaration = CronDeclaration | WebDeclaration;
+import { defaultKind, unfitForKind, type Vocabulary } from "./vocabulary.ts";
+import { described, isTable, strayFileKey, strayOption } from "./zod-issues.ts";
 
 /** What the text of a fleet file says, and all that is wrong with that. */
 export interface Declared {
   readonly mngrProfile: string | undefined;
-  readonly maxRunsAtOnce: number | undefined;
-  readonly timezone: string | undefined;
-  readonly forwarding: ForwardingOptions;
+  /** By kind: its own keys of the file, as its table reads them. */
+  readonly settings: Readonly<Record<string, unknown>>;
   readonly declarations: readonly Declaration[];
   readonly findings: readonly Finding[];
   /** Whether a finding about the declarations is about a default that stands in for a value that is wrong. */
   isOfStandIn(finding: Finding): boolean;
 }
 
-const ownKeys = z.object({
-  mngr_profile: fileOptions.mngr_profile,
-  max_runs_at_once: fileOptions.max_runs_at_once,
-  timezone: fileOptions.timezone,
-  forwarding: fileOptions.forwarding,
-});
-
 /** Reads what was parsed from TOML. Where an option is wrong, its default stands in, so that the rest is checked too. */
-export function declare(file: Table): Declared {
+export function declare(file: Table, vocabulary: Vocabulary): Declared {
   const findings: Finding[] = [];
   for (const [key, value] of Object.entries(file)) {
-    if (!isFileKey(key)) findings.push(strayFileKey(key, value));
+    if (!Object.hasOwn(vocabulary.file, key)) findings.push(strayFileKey(key, value, vocabulary));
   }
-  const {
-    mngr_profile: mngrProfile,
-    max_runs_at_once: maxRunsAtOnce,
-    timezone,
-    forwarding,
-  } = ownKeys.parse(soundOptions(file, [], findings, ownKeys.shape).table);
-  if (timezone !== undefined) findings.push(...zoneFindings(timezone, ["timezone"]));
-  findings.push(...forwardingFindings(forwarding));
+  const { defaults: _, changelings: __, ...ownKeys } = vocabulary.file;
+  const sound = soundOptions(only(file, ownKeys), [], findings, ownKeys).table;
+  const mngrProfile = typeof sound["mngr_profile"] === "string" ? sound["mngr_profile"] : undefined;
+  const settings: Record<string, unknown> = {};
+  for (const [name, { settings: own }] of Object.entries(vocabulary.kinds)) {
+    if (own === undefined) continue;
+    const written = z.parse(own.table, only(sound, own.table.shape));
+    findings.push(...own.check(written));
+    settings[name] = written;
+  }
   const path = ["defaults"];
   const defaults = soundOptions(
-    known(tableAt(file, "defaults", findings), path, findings),
+    known(tableAt(file, "defaults", findings), path, findings, vocabulary),
     path,
     findings,
-    changelingOptions,
+    vocabulary.changeling,
   );
   const declarations: Declaration[] = [];
   for (const [name, value] of Object.entries(tableAt(file, "changelings", findings))) {
     const wrongName = nameFinding(name);
     if (wrongName !== undefined) findings.push(wrongName);
-    if (isTable(value)) declarations.push(declaration(name, value, defaults, findings));
+    if (isTable(value)) declarations.push(declaration(name, value, defaults, findings, vocabulary));
     else findings.push(noTable(["changelings", name], value, `write [changelings.${name}] on a line of its own`));
   }
   findings.push(...idleDefaults(declarations));
@@ -99,7 +61,7 @@ export function declare(file: Table): Declared {
   findings.push(...renameFindings(new Map(renames), names));
   const unsoundOf = new Map(declarations.map(({ name, unsound }) => [name, unsound]));
   return {
-    ...{ mngrProfile, maxRunsAtOnce, timezone, forwarding, declarations, findings },
+    ...{ mngrProfile, settings, declarations, findings },
     isOfStandIn(finding) {
       const [table, name, option] = finding.path;
       if (table === "defaults") return isOfStandIn(finding, name, defaults.unsound);
@@ -125,27 +87,32 @@ function noTable(path: KeyPath, value: unknown, remedy: string): Finding {
   return error(path, `expected a table, found ${described(value, "")}`, remedy);
 }
 
-function declaration(name: string, table: Table, defaults: Sound, all: Finding[]): Declaration {
+function declaration(name: string, table: Table, defaults: Sound, all: Finding[], vocabulary: Vocabulary): Declaration {
   const findings: Finding[] = [];
-  const found = declarationOf(name, table, defaults, findings);
+  const found = declarationOf(name, table, defaults, findings, vocabulary);
   all.push(...foundWith(name, findings));
   return found;
 }
 
-function declarationOf(name: string, table: Table, defaults: Sound, findings: Finding[]): Declaration {
+function declarationOf(
+  name: string,
+  table: Table,
+  defaults: Sound,
+  findings: Finding[],
+  vocabulary: Vocabulary,
+): Declaration {
   const path = ["changelings", name];
-  const written = known(table, path, findings);
-  const kind = written["kind"] ?? defaults.table["kind"];
-  const about = { path, written, defaults, findings };
-  if (kind === "web") {
-    const { options, ...decided } = decide(about, kind, webTable, unfitWebOptions);
-    return { name, kind, options, ...decided };
-  }
-  const { options, ...decided } = decide(about, "cron", cronTable, unfitCronOptions);
+  const written = known(table, path, findings, vocabulary);
+  const named = written["kind"] ?? defaults.table["kind"];
+  const kindName =
+    typeof named === "string" && Object.hasOwn(vocabulary.kinds, named) ? named : defaultKind(vocabulary.kinds);
+  const kind = vocabulary.kinds[kindName];
+  if (kind === undefined) throw new Error(`no kind ${kindName}`);
+  const { options, ...decided } = decide({ path, written, defaults, findings }, kindName, kind, vocabulary);
   const { place, unsound } = decided;
   const optionOf = ({ path: [table, name, option] }: Finding) => (table === "defaults" ? name : option);
-  findings.push(...cronFindings(options, place).filter((found) => !isOfStandIn(found, optionOf(found), unsound)));
-  return { name, kind: "cron", options, ...decided };
+  findings.push(...kind.check(options, place).filter((found) => !isOfStandIn(found, optionOf(found), unsound)));
+  return { name, kind: kindName, options, ...decided };
 }
 
 interface Written {
@@ -156,19 +123,20 @@ interface Written {
 }
 
 /** What is written of a changeling, over the defaults, as the table of its kind reads it. */
-function decide<Shape extends z.core.$ZodShape>(
-  { path, written, defaults, findings }: Written,
-  kind: Kind,
-  schema: z.ZodMiniObject<Shape, z.core.$strict>,
-  unfitOptions: (options: z.output<typeof schema>) => UnfitOptions,
-) {
-  const ofOthers = { own: unfitKeys(written, kind), defaults: unfitKeys(defaults.table, kind) };
+function decide({ path, written, defaults, findings }: Written, kindName: string, kind: Kind, vocabulary: Vocabulary) {
+  const { table: schema } = kind;
+  const ofOthers = {
+    own: unfitKeys(written, kindName, vocabulary),
+    defaults: unfitKeys(defaults.table, kindName, vocabulary),
+  };
   // Of a kind that doesn't exist nobody knows which options it has.
-  if (written["kind"] === undefined || written["kind"] === kind) {
+  if (written["kind"] === undefined || written["kind"] === kindName) {
     for (const [key, unfit] of ofOthers.own) findings.push({ ...unfit, path: [...path, key] });
+  } else {
+    soundOptions({ kind: written["kind"] }, path, findings, vocabulary.shared);
   }
-  let own = asIs(without(written, ofOthers.own));
-  let fitting: Sound = { ...defaults, table: without(defaults.table, ofOthers.defaults) };
+  let own = asIs(withoutKind(without(written, ofOthers.own)));
+  let fitting: Sound = { ...defaults, table: withoutKind(without(defaults.table, ofOthers.defaults)) };
   const parse = (inherited: Table) => z.safeParse(schema, { ...inherited, ...own.table }).data;
   let options = parse(fitting.table);
   if (options === undefined) {
@@ -181,7 +149,7 @@ function decide<Shape extends z.core.$ZodShape>(
     options = z.parse(schema, { ...fitting.table, ...own.table });
   }
   // In a fleet of two providers a default may be meant for one of them.
-  const idle = new Map([...unfitOptions(options)].filter(([key]) => !Object.hasOwn(own.table, key)));
+  const idle = new Map([...kind.unfit(options)].filter(([key]) => !Object.hasOwn(own.table, key)));
   if (idle.size > 0) options = z.parse(schema, { ...without(fitting.table, idle), ...own.table });
   const place: PlaceOf = (...inner) => {
     const [option = "", index, ...below] = inner;
@@ -199,19 +167,19 @@ function decide<Shape extends z.core.$ZodShape>(
 }
 
 /** The table's options that another kind has alone. */
-function unfitKeys(table: Table, kind: Kind): UnfitOptions {
+function unfitKeys(table: Table, kind: string, vocabulary: Vocabulary): UnfitOptions {
   return new Map(
     Object.keys(table).flatMap((key) => {
-      const unfit = isOptionKey(key) ? unfitForKind(key, kind) : undefined;
-      return unfit === undefined || !isOptionKey(key) ? [] : [[key, unfit] as const];
+      const unfit = unfitForKind(vocabulary, key, kind);
+      return unfit === undefined ? [] : [[key, unfit] as const];
     }),
   );
 }
 
 /** Defaults that mean nothing for any of the changelings that have them. */
 function idleDefaults(declarations: readonly Declaration[]): Finding[] {
-  const found = new Map<OptionKey, Finding>();
-  for (const [key, unfit] of declarations.flatMap(({ passedOver }): [OptionKey, Unfit][] => [...passedOver])) {
+  const found = new Map<string, Finding>();
+  for (const [key, unfit] of declarations.flatMap(({ passedOver }): [string, Unfit][] => [...passedOver])) {
     const isUsed = declarations.some(({ place, passedOver }) => place(key)[0] === "defaults" && !passedOver.has(key));
     if (!isUsed) found.set(key, { ...unfit, path: ["defaults", key] });
   }
@@ -219,14 +187,24 @@ function idleDefaults(declarations: readonly Declaration[]): Finding[] {
 }
 
 /** The table without unknown options, which become findings. */
-function known(table: Table, path: KeyPath, findings: Finding[]): Table {
-  const isKnown = (key: string) => isOptionKey(key) && !(key === "renamed_from" && path.length === 1);
+function known(table: Table, path: KeyPath, findings: Finding[], vocabulary: Vocabulary): Table {
+  const isKnown = (key: string) =>
+    Object.hasOwn(vocabulary.changeling, key) && !(key === "renamed_from" && path.length === 1);
   const strays = new Map(Object.keys(table).flatMap((key) => (isKnown(key) ? [] : [[key, [...path, key]] as const])));
-  findings.push(...[...strays].map(([key, place]) => strayOption(place, key)));
+  findings.push(...[...strays].map(([key, place]) => strayOption(place, key, vocabulary)));
   return without(table, strays);
 }
 
 function without(table: Table, keys: ReadonlyMap<string, unknown>): Table {
   if (keys.size === 0) return table;
   return Object.fromEntries(Object.entries(table).filter(([key]) => !keys.has(key)));
+}
+
+/** The loader chose the table of the kind by it. */
+function withoutKind({ kind: _, ...options }: Table): Table {
+  return options;
+}
+
+function only(table: Table, keys: Schemas): Table {
+  return Object.fromEntries(Object.entries(table).filter(([key]) => Object.hasOwn(keys, key)));
 }

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { parse, stringify } from "smol-toml";
 import { allPairs, type Keys, lineEnd, plain, same, syntaxOf, withoutMark } from "./edit.ts";
-import { isTable, type Table } from "./zod-issues.ts";
+import type { Table } from "./kind.ts";
+import { isTable } from "./zod-issues.ts";
 
 /** Whole changelings put into a fleet file's text, and taken out of it. */
 

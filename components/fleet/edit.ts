@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { parse, stringify } from "smol-toml";
 import { type AST, parseTOML } from "toml-eslint-parser";
+import type { Table } from "./kind.ts";
 import { keysOf } from "./locate.ts";
-import { isTable, type Table } from "./zod-issues.ts";
+import { isTable } from "./zod-issues.ts";
 
 /** A value as an option can have it. */
 export type OptionValue = string | number | boolean | readonly string[];

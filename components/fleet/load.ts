@@ -1,37 +1,25 @@
 import { basename, dirname, join } from "node:path";
-import { isTracked } from "../git/refs.ts";
+import { isTracked, lookAtRepos, type Repository } from "../git/refs.ts";
 import { indexOfLiteralSecret, withoutSecrets } from "../lib/literal-secrets.ts";
 import { quoted } from "../lib/shell-command.ts";
-import { resolvedForwarding } from "../web/forwarding/declared.ts";
-import type { Fleet } from "./changeling.ts";
+import { type MngrSettings, personSettingsFiles, readMngrSettings, repoSettingsFiles } from "../mngr/settings.ts";
 import { declare } from "./declare.ts";
 import { type Fault, type Finding, pathInWords, warning } from "./diagnostics.ts";
+import type {
+  Environment,
+  FleetOf,
+  Kinds,
+  LoadContext,
+  MngrSettingsReader,
+  ResolveContext,
+  ResolvedChangeling,
+} from "./kind.ts";
 import { readSource, type Source } from "./read.ts";
-import { settle } from "./surroundings.ts";
+import { vocabularyOf } from "./vocabulary.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Everything beside the file that decides what it means. */
-export interface LoadContext {
-  /** The stack's `changelings:timezone`. */
-  readonly timezone?: string;
-  /** The stack's `changelings:repo`: a URL, or a path, relative to `folder`. */
-  readonly repo?: string;
-  /** The project's folder; by default the current one. */
-  readonly folder?: string;
-  /** Whether this is a CI machine, whose own time zone means nothing. */
-  readonly ci: boolean;
-  readonly home: string;
-  readonly machineTimezone: string;
-  /** Whether repositories named by URL are asked for their branches; takes the network. */
-  readonly checkRemotes?: boolean;
-  /** Where mngr's and git's own variables are read; by default this process's. */
-  readonly environment?: Environment;
-}
-
-export interface LoadedFleet {
+export interface LoadedFleetOf<Of extends Kinds> {
   /** Undefined when a fault is an error. */
-  readonly fleet?: Fleet;
+  readonly fleet?: FleetOf<Of>;
   readonly faults: readonly Fault[];
 }
 
@@ -44,21 +32,74 @@ export interface LoadOptions {
 }
 
 /** Reads and checks a fleet file. Every fault is found at once, and nothing is changed. */
-export async function loadFleet({ file, edited, context }: LoadOptions): Promise<LoadedFleet> {
+export function loadFleetOf<Of extends Kinds>(kinds: Of, options: LoadOptions): Promise<LoadedFleetOf<Of>>;
+export async function loadFleetOf(kinds: Kinds, { file, edited, context }: LoadOptions): Promise<LoadedFleetOf<Kinds>> {
   const read = await readSource(file, edited);
   if ("finding" in read) return { faults: await located(file, read.text, [read.finding]) };
   const { source } = read;
-  const declared = declare(source.table);
-  const [{ changelings, findings }, exposures] = await Promise.all([
-    settle(file, declared, context),
+  const declared = declare(source.table, vocabularyOf(kinds));
+  const around = resolveContext(file, declared.mngrProfile, context);
+  const [resolved, exposures] = await Promise.all([
+    Promise.all(
+      Object.entries(kinds).map(([name, kind]) => {
+        const own = declared.declarations.filter((declaration) => declaration.kind === name);
+        return own.length === 0
+          ? { changelings: [], findings: [] }
+          : kind.resolve(own, around, declared.settings[name]);
+      }),
+    ),
     exposureFindings(file, source, context),
   ]);
-  const further = findings.filter((found) => !declared.isOfStandIn(found));
+  const further = resolved.flatMap(({ findings }) => findings).filter((found) => !declared.isOfStandIn(found));
   const faults = await located(file, source.text, distinct([...declared.findings, ...further, ...exposures]));
   if (faults.some(({ severity }) => severity === "error")) return { faults };
-  const forwarding = resolvedForwarding(declared.forwarding);
-  const { mngrProfile, maxRunsAtOnce } = declared;
-  return { fleet: { file, mngrProfile, maxRunsAtOnce, changelings, forwarding }, faults };
+  const changelings: ResolvedChangeling[] = resolved.flatMap((each) => [...each.changelings]);
+  changelings.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const settings = Object.fromEntries(
+    Object.entries(kinds).map(([name, kind]) => [name, kind.settings?.resolve(declared.settings[name]) ?? {}]),
+  );
+  return { fleet: { file, mngrProfile: declared.mngrProfile, settings, changelings }, faults };
+}
+
+function resolveContext(file: string, mngrProfile: string | undefined, context: LoadContext): ResolveContext {
+  const environment = context.environment ?? process.env;
+  const looked = new Map<string, Promise<Repository | undefined>>();
+  return {
+    ...context,
+    environment,
+    fileFolder: dirname(file),
+    mngrProfile,
+    mngrSettings: mngrSettingsReader(mngrProfile, context.home, environment),
+    async repositories(repos, { remotesOf = new Set<string>() } = {}) {
+      const options = { environment, checkRemotes: context.checkRemotes ?? false, remotesOf };
+      // Of one that several kinds use, the second look is spared, unless it asks for more.
+      const keyOf = (repo: string) => `${remotesOf.has(repo)} ${repo}`;
+      const open = [...new Set(repos)].filter((repo) => !looked.has(keyOf(repo)));
+      const looking = lookAtRepos(open, options);
+      for (const repo of open)
+        looked.set(
+          keyOf(repo),
+          looking.then((known) => known.get(repo)),
+        );
+      const found = await Promise.all(repos.map(async (repo) => [repo, await looked.get(keyOf(repo))] as const));
+      return new Map(found.flatMap(([repo, known]) => (known === undefined ? [] : [[repo, known]])));
+    },
+  };
+}
+
+function mngrSettingsReader(profile: string | undefined, home: string, environment: Environment): MngrSettingsReader {
+  const personal = personSettingsFiles({ home, profile, environment });
+  const known = new Map<string | undefined, MngrSettings>();
+  return {
+    personal,
+    of(repo) {
+      const found =
+        known.get(repo) ??
+        readMngrSettings([...personal, ...(repo === undefined ? [] : repoSettingsFiles(repo, environment))]);
+      known.set(repo, found);
+      return found;
+    },
+  };
 }
 
 /** What others could see of the file. */

@@ -1,6 +1,6 @@
 import { shown } from "../lib/literal-secrets.ts";
 import { error, type Finding } from "./diagnostics.ts";
-import { namePattern } from "./options/values.ts";
+import { namePattern } from "./values.ts";
 
 /** What is wrong with a changeling's name; undefined: nothing. */
 export function nameFinding(name: string): Finding | undefined {

@@ -1,96 +1,80 @@
 import * as z from "zod/mini";
-import { optionsOfCron } from "../cron/options.ts";
-import { forwardingTable } from "../web/forwarding/options.ts";
-import { optionsOfWeb } from "../web/options.ts";
-import type { Kind } from "./changeling.ts";
-import { option } from "./options/documented.ts";
-import { cronProvider, sharedOptions } from "./options/shared.ts";
-import { namePattern } from "./options/values.ts";
+import { type OptionDoc, option } from "./documented.ts";
+import { namePattern, secretNamePattern, text, variablePattern, word } from "./values.ts";
 
-/**
- * Every option of a changeling, by its key in TOML. Here and in `options/` is the one place where types, limits,
- * defaults and descriptions are defined: the loader, the reference, the JSON schema and the errors are made from it.
- */
-export const changelingOptions = { ...sharedOptions, ...optionsOfCron, ...optionsOfWeb } as const;
-
-export type OptionKey = keyof typeof changelingOptions;
-
-/** The options of one changeling of a kind, defaults filled in. */
-export const cronTable = z.strictObject({ ...sharedOptions, ...optionsOfCron, provider: cronProvider });
-export const webTable = z.strictObject({ ...sharedOptions, ...optionsOfWeb });
-
-/** A changeling's options as the file names them, after defaults. */
-export type CronOptions = z.output<typeof cronTable>;
-export type WebOptions = z.output<typeof webTable>;
-
-/** What both kinds are checked for. */
-export type SharedOptions = Pick<CronOptions | WebOptions, keyof typeof sharedOptions>;
-
-/** What a changeling's table in the file may hold, whatever its kind. */
-export const optionsTable = z.strictObject(changelingOptions);
-
-const defaultsTable = z.omit(optionsTable, { renamed_from: true });
-
-/** Keys of the file itself. */
-export const fileOptions = {
-  mngr_profile: option(z.optional(z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/))), {
-    description:
-      "The mngr profile of the agents. They are then kept apart from your own: `MNGR_HOST_DIR=~/.mngr-<profile> mngr list` lists them.",
-    example: "changelings",
-    defaultInWords: "your own profile: your `mngr list` lists the agents",
-  }),
-  max_runs_at_once: option(z.optional(z.int().check(z.gte(1), z.lte(1000))), {
-    description:
-      "How many scheduled runs of the fleet may go on at once on this machine. The others wait, in the order in which they came due. A run that is started by hand neither waits nor counts.",
-    unit: "runs",
-    example: 4,
-    defaultInWords: "as many as the machine has cores, at least 2",
-  }),
-  timezone: option(z.optional(z.string()), {
-    description: "The zone of every changeling that sets none.",
-    unit: "IANA time zone",
-    example: "Europe/Berlin",
-    defaultInWords: "the stack's `changelings:timezone`, else the zone of this machine (with `CI=true`: an error)",
-  }),
-  forwarding: option(z.prefault(forwardingTable, {}), {
-    description: "The server through which browsers reach the web changelings.",
-    example: { port: 8080 },
-    defaultInWords: "the defaults of its keys",
-  }),
-  defaults: option(z.optional(defaultsTable), {
-    description:
-      "Options for all changelings. A changeling's own option overrides the one here; an option that its kind does not have is ignored.",
-    example: { repo: "~/src/app" },
+/** The options that every kind has, beside `kind` and `provider`, whose values depend on the kinds. */
+export const sharedOptions = {
+  description: option(z.optional(word()), {
+    description: "What it is for, in a sentence. Shown to people, has no effect.",
+    example: "Fixes one FIXME a night",
     defaultInWords: "none",
   }),
-  changelings: option(z.optional(z.record(z.string().check(z.regex(namePattern)), optionsTable)), {
+  agent_type: option(z.optional(z.string().check(z.regex(/^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$/))), {
+    description: "A stock changeling's name, or any agent type that mngr knows.",
+    example: "fixme-fairy",
+    defaultInWords: "the changeling's name; with `source`, what its `entrypoint` template says",
+  }),
+  enabled: option(z._default(z.boolean(), true), {
     description:
-      "One table for each changeling, with its name: a lower-case letter, then up to 39 lower-case letters, digits or `-`. The name alone is enough if it is an agent type.",
-    example: { "fixme-fairy": { schedule: "0 6 * * 1-5" } },
+      "Whether its schedule fires, or its agent serves. A disabled cron changeling stays installed and can be run by hand; a web one is stopped and keeps its data.",
+    example: false,
+  }),
+  branch: option(z._default(word(), "main"), {
+    description:
+      "The branch that each run starts from; for a web changeling, the branch of its `source` that its repository follows. It is never written to.",
+    example: "develop",
+  }),
+  agent_args: option(z._default(z.array(text()), []), {
+    description:
+      "Arguments for the agent's program. For the agent type `command` they are the command. At most 100,000 bytes, as JSON.",
+    example: ["--model", "opus"],
+  }),
+  build_args: option(z._default(z.array(text()), []), {
+    description:
+      'On `docker` and `modal` only: arguments for building the agent\'s machine, each as `key=value`. On `docker`: `cpu`, `memory` (GB), `image`, or `file`, `context-dir` and `docker-build-arg`. On `modal`: `cpu`, `memory` (GB), `gpu`, `region`, `volume`, `cidr-allowlist`, `image`, `docker-build-arg`, `secret`, `file` and `context-dir`. A cron changeling takes neither `file` nor `context-dir`, and `docker-build-arg` and `secret` only with `image = "pinned"` or `"custom"`. `mngr create --help` describes them. `file` and `context-dir` of a web changeling are relative to its repository.',
+    example: ["cpu=2", "memory=4"],
+  }),
+  secrets: option(
+    z._default(z.array(z.string().check(z.regex(secretNamePattern))), ["GITHUB_TOKEN", "ANTHROPIC_API_KEY"]),
+    {
+      description:
+        "Names of environment variables whose values the agent gets. A list of your own replaces the default, and then all of it is required. `GITHUB_TOKEN` also reaches the agent as `GH_TOKEN`; a cron changeling on `modal` needs it to clone, so there the default requires it. A Claude agent needs `ANTHROPIC_API_KEY` or `CLAUDE_CODE_OAUTH_TOKEN`; nothing else of the default is required.",
+      unit: "names of variables",
+      example: ["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "NPM_TOKEN"],
+    },
+  ),
+  env: option(z._default(z.record(z.string().check(z.regex(variablePattern)), text()), {}), {
+    description: "Environment variables of the agent that are not secret. At most 100,000 bytes, as JSON.",
+    example: { LOG_LEVEL: "debug" },
+  }),
+  renamed_from: option(z.optional(z.string().check(z.regex(namePattern))), {
+    description:
+      "Its former name: the old one is removed and this one created in one update. A web changeling keeps its agent, repository and data.",
+    example: "old-name",
     defaultInWords: "none",
   }),
 } as const;
 
-export const fileTable = z.strictObject(fileOptions);
-
-export type FileKey = keyof typeof fileOptions;
-
-export function isOptionKey(key: string): key is OptionKey {
-  return Object.hasOwn(changelingOptions, key);
+/**
+ * A kind's own `provider`: where its changelings can run; the first is the default.
+ *
+ * @param elsewhere providers of another kind, for who looks for them here
+ */
+export function providerOption<const Providers extends readonly [string, ...string[]]>(
+  providers: Providers,
+  elsewhere: NonNullable<OptionDoc["elsewhere"]> = {},
+) {
+  const [first] = providers;
+  return option(z._default(z.enum(providers), first as Providers[number]), {
+    description:
+      "Where it runs. `local`: on this machine, no account needed. `docker`, only for a web changeling: in a container on this machine, or where `DOCKER_HOST` says. `modal`: in the cloud, with your Modal account, a cron changeling as a scheduled app (this machine may be off), a web one as a sandbox.",
+    example: "modal",
+    planned: ["fly", "kubernetes"],
+    elsewhere,
+  });
 }
 
-export function isFileKey(key: string): key is FileKey {
-  return Object.hasOwn(fileOptions, key);
-}
-
-/** The kind that alone has the option of this schema; undefined: every kind has it, or it is no option of a changeling. */
-export function kindOfSchema(schema: z.core.$ZodType): Kind | undefined {
-  const key = Object.keys(changelingOptions).find((key) => isOptionKey(key) && changelingOptions[key] === schema);
-  return key !== undefined && isOptionKey(key) ? kindOfOption(key) : undefined;
-}
-
-/** The kind that alone has the option; undefined: every kind has it. */
-export function kindOfOption(key: OptionKey): Kind | undefined {
-  if (Object.hasOwn(optionsOfCron, key)) return "cron";
-  return Object.hasOwn(optionsOfWeb, key) ? "web" : undefined;
-}
+/** What every kind's changelings are checked for, as the file names it, after defaults. */
+export type SharedOptions = z.output<z.ZodMiniObject<typeof sharedOptions, z.core.$strict>> & {
+  readonly provider: string;
+};

@@ -1,13 +1,12 @@
-import { isLoopback } from "../git/remote.ts";
 import { looksLikeSecret } from "../lib/literal-secrets.ts";
-import type { Changeling, DeclaredCron, Fleet } from "./changeling.ts";
 import { error, type Finding, type KeyPath, warning } from "./diagnostics.ts";
+import type { ResolvedChangeling } from "./kind.ts";
 
 /** Which variables are set: an environment, or the names alone. An empty value is none. */
 export type SetVariables = Readonly<Record<string, string | undefined>> | ReadonlySet<string>;
 
 /** A claude agent works with either. */
-const modelKeys = ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];
+export const modelKeys: readonly string[] = ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];
 
 /** They choose which programs run, or which code they load: no value from a fleet file may. */
 const reservedNames = new Set(
@@ -77,29 +76,11 @@ function reserved(path: KeyPath, name: string): Finding {
 }
 
 /** The variables that are handed to the agent when they are set. */
-export function secretNames(changeling: Changeling): readonly string[] {
-  const alternatives = needsModelKey(changeling) ? modelKeys : [];
-  return [...new Set([...changeling.secrets, ...alternatives])];
+export function secretNames({ secrets, requiredSecrets }: SecretNeeds): readonly string[] {
+  return [...new Set([...secrets, ...requiredSecrets.flat()])];
 }
 
-/** What must be set for the changeling to work: of each group at least one. */
-export function requiredSecrets(changeling: Changeling): readonly (readonly string[])[] {
-  if (changeling.secretsAreExplicit) return changeling.secrets.map((name) => [name]);
-  return [
-    ...(changeling.kind === "cron" && clonesWithToken(changeling) ? [["GITHUB_TOKEN"]] : []),
-    ...(needsModelKey(changeling) ? [modelKeys] : []),
-  ];
-}
-
-/** On this machine git has the person's own access. */
-function clonesWithToken({ provider, remote }: DeclaredCron): boolean {
-  return provider === "modal" && (remote === undefined || !isLoopback(remote));
-}
-
-function needsModelKey(changeling: Changeling): boolean {
-  if (changeling.secretsAreExplicit) return false;
-  return changeling.kind === "cron" ? changeling.isConversational : changeling.needsModelKey;
-}
+type SecretNeeds = Pick<ResolvedChangeling, "secrets" | "requiredSecrets">;
 
 /** A changeling that lacks a secret. */
 export interface MissingSecret {
@@ -112,12 +93,15 @@ export interface MissingSecret {
  * The secrets that are not set, in the order of the changelings. A disabled changeling misses nothing: it must be
  * possible to pause one whose token is gone.
  */
-export function missingSecrets(fleet: Fleet, set: SetVariables): MissingSecret[] {
+export function missingSecrets(
+  fleet: { readonly changelings: readonly (SecretNeeds & Pick<ResolvedChangeling, "name" | "enabled">)[] },
+  set: SetVariables,
+): MissingSecret[] {
   const isSet = (name: string) => (set instanceof Set ? set.has(name) : Boolean(Reflect.get(set, name)));
   return fleet.changelings
     .filter(({ enabled }) => enabled)
     .flatMap((changeling) =>
-      requiredSecrets(changeling)
+      changeling.requiredSecrets
         .filter((names) => !names.some(isSet))
         .map((names) => ({ changeling: changeling.name, names })),
     );

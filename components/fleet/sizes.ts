@@ -1,4 +1,3 @@
-import { settingsToml, type WebSettings } from "../web/settings.ts";
 import { error, type Finding, type PlaceOf } from "./diagnostics.ts";
 
 /**
@@ -8,33 +7,42 @@ import { error, type Finding, type PlaceOf } from "./diagnostics.ts";
 export const mostBytes = 100_000;
 /** Of one changeling. */
 export const mostBytesInAll = 250_000;
-/** They are sent in base64, in one argument together with a script. */
-const mostSettingsBytes = 65_536;
-
 interface Sized {
   readonly initial_message?: string | undefined;
   readonly agent_args: readonly string[];
   readonly build_args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly add_paths?: readonly string[];
-  readonly settings?: WebSettings | undefined;
 }
 
 const inFile = "commit it to the agent's repository as a file, and name the file here";
 const remedies: Readonly<Record<string, string>> = { initial_message: inFile, agent_args: inFile, env: inFile };
 
-/** What is too long for one of these, or all together. */
-export function sizeFindings(options: Sized, place: PlaceOf): Finding[] {
+/** An option of one kind alone. */
+export interface OptionSize {
+  readonly bytes: number;
+  /** By default `mostBytes`. */
+  readonly most?: number;
+}
+
+/**
+ * What is too long for one of these, or all together.
+ *
+ * @param more options that the kind has alone
+ */
+export function sizeFindings(
+  options: Sized,
+  place: PlaceOf,
+  more: Readonly<Record<string, OptionSize>> = {},
+): Finding[] {
   const sizes = Object.entries({
     initial_message: bytesOf(options.initial_message ?? ""),
     agent_args: bytesOfList(options.agent_args),
     env: bytesOfList(options.env),
     build_args: bytesOfList(options.build_args),
-    add_paths: bytesOfList(options.add_paths ?? []),
-    settings: options.settings === undefined ? 0 : bytesOf(settingsToml(options.settings)),
+    ...Object.fromEntries(Object.entries(more).map(([option, { bytes }]) => [option, bytes])),
   });
   const found = sizes.flatMap(([option, bytes]) => {
-    const most = option === "settings" ? mostSettingsBytes : mostBytes;
+    const most = more[option]?.most ?? mostBytes;
     if (bytes <= most) return [];
     return error(
       place(option),
@@ -50,12 +58,12 @@ export function sizeFindings(options: Sized, place: PlaceOf): Finding[] {
   return [error(place(largest[0]), message, remedies[largest[0]] ?? "shorten it")];
 }
 
-function bytesOf(text: string): number {
+export function bytesOf(text: string): number {
   return Buffer.byteLength(text);
 }
 
 /** Lists and tables are passed as JSON. */
-function bytesOfList(value: readonly string[] | Readonly<Record<string, string>>): number {
+export function bytesOfList(value: readonly string[] | Readonly<Record<string, string>>): number {
   return bytesOf(JSON.stringify(value));
 }
 

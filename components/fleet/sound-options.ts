@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { Finding, KeyPath } from "./diagnostics.ts";
-import { findingsOf, isTable, type Schemas, type Table } from "./zod-issues.ts";
+import type { Schemas, Table } from "./kind.ts";
+import { findingsOf, isTable } from "./zod-issues.ts";
 
 /** A table without the values that are wrong. */
 export interface Sound {

@@ -1,53 +1,53 @@
 import * as z from "zod/mini";
 import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { forwardingOptions } from "../web/forwarding/options.ts";
-import { webSettings } from "../web/settings.ts";
 import { error, type Finding, type KeyPath, pathInWords } from "./diagnostics.ts";
-import { docOf, optionDocs } from "./options/documented.ts";
-import { cronProvider } from "./options/shared.ts";
-import { changelingOptions, fileOptions, isFileKey, isOptionKey } from "./options.ts";
+import { docOf, optionDocs } from "./documented.ts";
+import type { Schemas, Table } from "./kind.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 
 type Issue = z.core.$ZodIssue;
-
-export type Table = Readonly<Record<string, unknown>>;
 
 export function isTable(value: unknown): value is Table {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 /** An unknown key at the top of the file, or one that doesn't belong there. */
-export function strayFileKey(key: string, value: unknown): Finding {
-  if (isOptionKey(key)) {
+export function strayFileKey(key: string, value: unknown, { changeling, file }: Vocabulary): Finding {
+  if (Object.hasOwn(changeling, key)) {
     return error(
       [key],
       `"${key}" is an option of a changeling`,
       "move it below [defaults], or below a changeling's table",
     );
   }
-  if (Object.hasOwn(forwardingOptions, key))
-    return error([key], `"${key}" is a key of [forwarding]`, "move it below [forwarding]");
-  const meant = didYouMean(key, Object.keys(fileOptions));
+  const table = tableWith(key, file);
+  if (table !== undefined) return error([key], `"${key}" is a key of [${table}]`, `move it below [${table}]`);
+  const meant = didYouMean(key, Object.keys(file));
   if (meant !== undefined) return error([key], `unknown key ${shown(key)}`, `did you mean "${meant}"?`);
   if (isTable(value)) return error([key], `unknown table ${shown(key)}`, `for a changeling write [changelings.${key}]`);
-  return error([key], `unknown key ${shown(key)}`, `the file's own keys are ${Object.keys(fileOptions).join(", ")}`);
+  return error([key], `unknown key ${shown(key)}`, `the file's own keys are ${Object.keys(file).join(", ")}`);
 }
 
 /** An unknown key in `[defaults]` or in a changeling's table. */
-export function strayOption(path: KeyPath, key: string): Finding {
+export function strayOption(path: KeyPath, key: string, { changeling, file }: Vocabulary): Finding {
   if (key === "renamed_from")
     return error(path, "renamed_from can't be a default", "write it below the renamed changeling");
-  if (isFileKey(key))
+  if (Object.hasOwn(file, key))
     return error(path, `"${key}" is a key of the file`, "move it to the top of the file, above all tables");
-  if (Object.hasOwn(webSettings.shape, key))
-    return error(
-      path,
-      `"${key}" is a table of settings`,
-      `write [${pathInWords([...path.slice(0, -1), "settings", key])}]`,
-    );
-  const meant = didYouMean(key, Object.keys(changelingOptions));
+  const table = tableWith(key, changeling);
+  if (table !== undefined)
+    return error(path, `"${key}" is a table of ${table}`, `write [${pathInWords([...path.slice(0, -1), table, key])}]`);
+  const meant = didYouMean(key, Object.keys(changeling));
   const remedy = meant === undefined ? "see changelings/REFERENCE.md for all options" : `did you mean "${meant}"?`;
   return error(path, `unknown option ${shown(key)}`, remedy);
+}
+
+/** The one of these keys that is a table with such a key of its own. */
+function tableWith(key: string, schemas: Schemas): string | undefined {
+  return Object.keys(schemas).find(
+    (name) => name !== "defaults" && schemas[name] !== undefined && Object.hasOwn(shapeOf(schemas[name]), key),
+  );
 }
 
 /**
@@ -67,8 +67,6 @@ export function findingsOf(issue: Issue, path: KeyPath, table: Table, options: S
     return error([...place, unknown], `unknown key ${shown(unknown)}`, remedy);
   });
 }
-
-export type Schemas = Readonly<Record<string, z.core.$ZodType>>;
 
 /** The innermost documented key on the way, and the keys that the table there has. */
 function documented(options: Schemas, keys: KeyPath): { key: string; schema: z.core.$ZodType; siblings: string[] } {
@@ -130,9 +128,11 @@ function badChoice(
   if (docOf(schema).planned?.includes(value) === true) {
     return error(place, `the ${option} "${value}" is not in this version`, `write ${known}, or remove the line`);
   }
-  if (schema === cronProvider && value === "docker") {
-    const message = 'the provider "docker" is only for kind = "web": no schedule fires there';
-    return error(place, message, `write ${known}, or kind = "web"`);
+  const elsewhere = docOf(schema).elsewhere?.[value];
+  if (elsewhere !== undefined) {
+    const kind = `kind = "${elsewhere.kind}"`;
+    const message = `the ${option} "${value}" is only for ${kind}: ${elsewhere.because}`;
+    return error(place, message, `write ${known}, or ${kind}`);
   }
   const meant = didYouMean(value, choices);
   const remedy = meant === undefined ? `write ${known}` : `did you mean ${option} = "${meant}"?`;

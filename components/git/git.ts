@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { gitReason } from "../mngr/git-reason.ts";
+import { gitReason } from "./reason.ts";
 import { safeGitEnvironment } from "./safe-git.ts";
 
 /** Git on this machine. Every call names the repository; nothing prompts, and no program runs that a repository names. */

@@ -1,5 +1,3 @@
-import { durationPattern } from "../fleet/options/values.ts";
-
 const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
 /**
@@ -11,3 +9,6 @@ export function durationSeconds(duration: string): number {
   if (unit === undefined || !durationPattern.test(duration)) throw new RangeError("not a duration");
   return Number(duration.slice(0, -1)) * unit;
 }
+
+/** `7d`: a whole number and a unit. */
+export const durationPattern = /^[1-9][0-9]{0,8}[smhdw]$/;

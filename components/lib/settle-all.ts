@@ -6,7 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
  * @returns what each came to, in their order
  * @throws pulumi.RunError with the messages of those that threw one; or what else was thrown first
  */
-export async function allTold<const Work extends readonly unknown[]>(
+export async function settleAll<const Work extends readonly unknown[]>(
   work: Work,
 ): Promise<{ -readonly [Index in keyof Work]: Awaited<Work[Index]> }> {
   const errors = (await Promise.allSettled(work)).flatMap((each) =>

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import * as z from "zod/mini";
+import { gitReason } from "../git/reason.ts";
 import {
   captureArguments,
   destroyArguments,
@@ -11,7 +12,6 @@ import {
   transcriptArguments,
   versionArguments,
 } from "./arguments.ts";
-import { gitReason } from "./git-reason.ts";
 import { agentFolder, brokenAgentRemedy, brokenAgents, mngrHostDir } from "./host-dir.ts";
 import { noProjectFolder, withProjectFolder } from "./project-folder.ts";
 import { type DetachedOptions, type Finished, MngrError, runToEnd, startDetached } from "./run-mngr.ts";

@@ -1,9 +1,11 @@
 import { existsSync, lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { writeWholeFile } from "../host/files.ts";
+import { allowedEnvironment } from "../lib/environment.ts";
+
 import { type Mngr, mngrClient } from "./client.ts";
-import { mngrEnvironment } from "./environment.ts";
 import { mngrHostDir } from "./host-dir.ts";
+import { noProjectFolder } from "./project-folder.ts";
 
 /**
  * mngr's host dir for agents that a profile puts aside, made when it is not there yet. mngr has no option for a
@@ -34,4 +36,15 @@ export function hostDirOf(profile: string | undefined, env: NodeJS.ProcessEnv): 
 /** mngr on this machine. @param profile the one that puts its agents aside; undefined: the person's own */
 export function profileMngr(profile: string | undefined, env: NodeJS.ProcessEnv): Mngr {
   return mngrClient(mngrEnvironment(env, profileHostDir(profile, env)));
+}
+
+/** @param hostDir mngr's host dir, when the agents are put aside from the person's own */
+export function mngrEnvironment(env: NodeJS.ProcessEnv, hostDir?: string): Record<string, string> {
+  return {
+    // Whatever folder it is started in.
+    MNGR_PROJECT_CONFIG_DIR: noProjectFolder,
+    ...allowedEnvironment(env),
+    MNGR_HEADLESS: "1",
+    ...(hostDir === undefined ? {} : { MNGR_HOST_DIR: hostDir }),
+  };
 }

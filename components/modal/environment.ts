@@ -1,4 +1,4 @@
-import { allowedEnvironment } from "../mngr/environment.ts";
+import { allowedEnvironment } from "../lib/environment.ts";
 
 /** What Modal's clients are told by the person's environment, beside the token. None of it is secret. */
 const settings: readonly string[] = [

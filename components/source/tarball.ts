@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { hostCredentials } from "../git/credentials.ts";
 import { shownRepo, slugOf } from "../git/repo-name.ts";
 import { withLock } from "../host/lock.ts";
+import { allowedEnvironment } from "../lib/environment.ts";
 import { runProgram } from "../lib/process.ts";
-import { allowedEnvironment } from "../mngr/environment.ts";
 
 /** What a tarball is made of. The same values make the same file. */
 export interface Tarball {

@@ -1,14 +1,9 @@
 import { homedir } from "node:os";
 import * as pulumi from "@pulumi/pulumi";
-import {
-  type Changeling,
-  type Fleet,
-  formatFaults,
-  loadFleet,
-  type MissingSecret,
-  missingSecrets,
-  secretNames,
-} from "../fleet/index.ts";
+import { formatFaults } from "../fleet/diagnostics.ts";
+import type { FleetOf, Kinds, ResolvedChangeling } from "../fleet/kind.ts";
+import { loadFleetOf } from "../fleet/load.ts";
+import { type MissingSecret, missingSecrets, secretNames } from "../fleet/secrets.ts";
 import { installationPaths } from "../host/installation-paths.ts";
 import { installedUnder } from "../host/installed-file.ts";
 import { secretRemedy } from "../lib/own-commands.ts";
@@ -34,10 +29,10 @@ export interface StackSettings {
  * @throws pulumi.RunError with all faults of the file, and in an update also with all secrets that are missing, before
  * anything is touched
  */
-export async function declaredFleet(config: pulumi.Config): Promise<Fleet> {
+export async function declaredFleet(config: pulumi.Config, kinds: Kinds): Promise<FleetOf<Kinds>> {
   const anchors = { project: process.cwd(), home: homedir() };
   const settings = stackSettings(config);
-  const { fleet, faults } = await loadFleet({
+  const { fleet, faults } = await loadFleetOf(kinds, {
     file: absolutePath(settings.config, anchors),
     context: {
       home: anchors.home,
@@ -74,7 +69,7 @@ export type SecretValues = Readonly<Record<string, pulumi.Input<string>>>;
  * @throws pulumi.RunError in an update that lacks a required one, naming all that are missing; a preview warns, and so
  * does an update for what it is not limited to
  */
-export async function secretValues(fleet: Fleet, config: pulumi.Config): Promise<SecretValues> {
+export async function secretValues(fleet: FleetOf<Kinds>, config: pulumi.Config): Promise<SecretValues> {
   const names = new Set(fleet.changelings.flatMap(secretNames));
   const values = Object.fromEntries(
     [...names].flatMap((name) => {
@@ -96,7 +91,11 @@ export async function secretValues(fleet: Fleet, config: pulumi.Config): Promise
  *
  * @returns none in an update
  */
-export function keptSecrets(fleet: Fleet, { name, renamedFrom }: Changeling, values: SecretValues): SecretValues {
+export function keptSecrets(
+  fleet: FleetOf<Kinds>,
+  { name, renamedFrom }: ResolvedChangeling,
+  values: SecretValues,
+): SecretValues {
   if (!pulumi.runtime.isDryRun()) return {};
   const missing = missingSecrets(fleet, new Set(Object.keys(values))).filter(({ changeling }) => changeling === name);
   if (missing.length === 0) return {};

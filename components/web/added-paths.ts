@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename, isAbsolute, join, posix } from "node:path";
-import type { AddedPath } from "../fleet/index.ts";
 import { shown } from "../lib/literal-secrets.ts";
 
 /** One element of `add_paths`. */
@@ -71,4 +70,12 @@ function filesAt(path: string): FoundFile[] {
   return status.isFile() || status.isSymbolicLink()
     ? [{ path, mode: status.mode, isLink: status.isSymbolicLink() }]
     : [];
+}
+
+/** A file or folder beside the source that is copied into a changeling's repo. */
+export interface AddedPath {
+  /** Absolute. */
+  readonly from: string;
+  /** Relative to the repo, below it, with `/` between its parts. */
+  readonly to: string;
 }

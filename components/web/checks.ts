@@ -1,17 +1,20 @@
 import { join, relative } from "node:path";
-import type { DeclaredWeb, Provider } from "../fleet/changeling.ts";
+import { type AgentKnowledge, noCommand, stockTypes, typeFindings } from "../fleet/agents.ts";
+import { buildArgFindings, noBuild } from "../fleet/build-args.ts";
 import { branchFindings } from "../fleet/checks.ts";
 import { error, type Finding, type PlaceOf } from "../fleet/diagnostics.ts";
-import { buildArgFindings, unfitForWeb } from "../fleet/modal-options.ts";
-import type { WebOptions } from "../fleet/options.ts";
+import type { Unfit, UnfitOptions } from "../fleet/kind.ts";
 import { variableFindings } from "../fleet/secrets.ts";
-import { sizeFindings } from "../fleet/sizes.ts";
-import { unfitWebOptions } from "../fleet/unfit-options.ts";
+import { bytesOf, bytesOfList, sizeFindings } from "../fleet/sizes.ts";
 import { httpsRemote, isLoopback } from "../git/remote.ts";
 import { shownRepo, urlFault } from "../git/repo-name.ts";
 import { shown } from "../lib/literal-secrets.ts";
 import { parseAddPath } from "./added-paths.ts";
+import type { DeclaredWeb } from "./declared.ts";
 import { dockerFindings } from "./docker/checks.ts";
+import { unfitForWeb } from "./modal/checks.ts";
+import { type Provider, type WebOptions, webTable } from "./options.ts";
+import { settingsToml } from "./settings.ts";
 
 /** What can be said of one web changeling's options without looking beyond them. */
 export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
@@ -27,8 +30,18 @@ export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
     ...dataFormFindings(options, place),
     ...remoteFindings(options, place),
   );
-  found.push(...variableFindings(options, place), ...sizeFindings(options, place));
+  found.push(...variableFindings(options, place), ...sizeFindings(options, place, ownSizes(options)));
   return found;
+}
+
+/** Settings are sent in base64, in one argument together with a script. */
+const mostSettingsBytes = 65_536;
+
+function ownSizes({ add_paths: paths, settings }: WebOptions) {
+  return {
+    add_paths: { bytes: bytesOfList(paths) },
+    settings: { bytes: settings === undefined ? 0 : bytesOf(settingsToml(settings)), most: mostSettingsBytes },
+  };
 }
 
 function addPathFindings({ add_paths: written, settings }: WebOptions, place: PlaceOf): Finding[] {
@@ -123,3 +136,46 @@ function holds(folder: string, path: string): boolean {
   const below = relative(folder, path);
   return below === "" || !/^\.\.(\/|$)/.test(below);
 }
+
+/**
+ * What can be said of a web changeling's agent.
+ * @param type undefined: the source says it
+ */
+export function webAgentFindings(
+  { type, options }: { readonly type: string | undefined; readonly options: WebOptions },
+  knowledge: AgentKnowledge,
+  place: PlaceOf,
+): Finding[] {
+  if (type === undefined) return [];
+  const found: Finding[] = [];
+  const { source, agent_type: declared, agent_args: args } = options;
+  if (!knowledge.types.has(type) && stockTypes().has(type)) {
+    const message = `${shown(type)} is a stock changeling that a schedule fires`;
+    found.push(error(place("agent_type"), message, 'write kind = "cron", or another agent_type'));
+  } else if (declared === undefined && !knowledge.types.has(type) && knowledge.isComplete) {
+    const message = `neither source nor agent_type is set, and mngr knows no agent type ${shown(type)}`;
+    const remedy = `write source = "<path or URL>" or agent_type = "chat"; known here: ${knowledge.types.names().join(", ")}`;
+    found.push(error(place("agent_type"), message, remedy));
+  } else {
+    found.push(...typeFindings(type, knowledge, place, "a persistent agent"));
+  }
+  // Of a cloned repo the create template may have it.
+  if (type === "command" && args.length === 0 && source === undefined) found.push(noCommand(place));
+  return found;
+}
+
+const presetBranch = webTable.parse({}).branch;
+
+/** The options that were set and mean nothing for a web changeling of this provider, or that is made from scratch. */
+export function unfitWebOptions(options: WebOptions): UnfitOptions {
+  const unfit = new Map<string, Unfit>();
+  if (options.provider === "local" && options.build_args.length > 0) unfit.set("build_args", noBuild);
+  if (options.source === undefined && options.branch !== presetBranch) unfit.set("branch", noSource);
+  return unfit;
+}
+
+const noSource: Unfit = {
+  message: "branch is only for a changeling with a source: other repositories are created from scratch",
+  remedy: 'remove the line, or write source = "<path or URL>"',
+  severity: "error",
+};

@@ -1,10 +1,11 @@
 import { stockWebType } from "../../changelings/stock-web.ts";
 import type { AgentTypes } from "../fleet/agents.ts";
-import type { AddedPath, DeclaredWeb, Provider } from "../fleet/changeling.ts";
-import type { WebOptions } from "../fleet/options.ts";
+import { modelKeys } from "../fleet/secrets.ts";
 import { httpsRemote } from "../git/remote.ts";
 import { absolutePath, absoluteRepo } from "../git/repo-name.ts";
-import { parseAddPath } from "./added-paths.ts";
+import { type AddedPath, parseAddPath } from "./added-paths.ts";
+import type { Provider, WebOptions } from "./options.ts";
+import type { WebSettings } from "./settings.ts";
 
 /** What an option means is decided by, outside the file's text. */
 export interface DecidedWeb {
@@ -30,6 +31,7 @@ export function resolvedWeb(name: string, options: WebOptions, decided: DecidedW
     addPaths: addedPaths(options, decided),
     secrets: [...new Set(options.secrets)],
     secretsAreExplicit: decided.secretsAreExplicit,
+    requiredSecrets: requiredSecrets(options, decided),
     env: options.env,
     data: data === undefined ? undefined : placeOfData(data, provider, decided),
     destroyData: options.destroy_data,
@@ -72,4 +74,53 @@ function pushedTo(remote: string, provider: Provider, folders: Folders): string 
 export function needsModelKey(type: string | undefined, types: AgentTypes): boolean {
   if (type === undefined) return false;
   return types.base(type) === "claude" || stockWebType(type)?.needsClaude === true;
+}
+
+/** A `web` changeling: a persistent agent that serves web pages, and whose data outlives it (spec 001). */
+export interface DeclaredWeb {
+  /** Unique in the fleet; `^[a-z][a-z0-9-]{0,39}$`. */
+  readonly name: string;
+  readonly kind: "web";
+  readonly provider: Provider;
+  /** The git URL or absolute path that its repo is cloned from; undefined: made from scratch for `agentType`. */
+  readonly source: string | undefined;
+  /** The source's branch that its own is kept up to date with. */
+  readonly branch: string;
+  /** Undefined with a source alone: then the source's create template `entrypoint` says it. */
+  readonly agentType: string | undefined;
+  /** True for a type that is Claude, as far as is known: it needs a key for the model. */
+  readonly needsModelKey: boolean;
+  /** False: stopped. */
+  readonly enabled: boolean;
+  /** What is copied into its repo. */
+  readonly addPaths: readonly AddedPath[];
+  /** Names of the environment variables whose values the agent gets as secrets. */
+  readonly secrets: readonly string[];
+  /** True when the file lists `secrets` itself: then all of them are required. */
+  readonly secretsAreExplicit: boolean;
+  /** Of each group at least one must be set. */
+  readonly requiredSecrets: readonly (readonly string[])[];
+  /** Plain, non-secret environment of the agent. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where its data lives: an absolute path (local), a volume's name (docker, modal); undefined: a place of its own. */
+  readonly data: string | undefined;
+  /** Whether its data and repo go when it is removed. */
+  readonly destroyData: boolean;
+  /** The git remote that the agent's own commits are pushed to, on the branch `changelings/<name>`. */
+  readonly remote: string | undefined;
+  readonly memoryInGit: boolean;
+  /** What `.changelings/settings.toml` says, every default filled in; undefined: there is no such file of ours. */
+  readonly settings: WebSettings | undefined;
+  /** How long it may take to come up with its server registered. */
+  readonly startTimeoutSeconds: number;
+  readonly agentArgs: readonly string[];
+  readonly buildArgs: readonly string[];
+  readonly description: string | undefined;
+  readonly renamedFrom: string | undefined;
+}
+
+/** An own list is required whole; of the default's what an agent can't work without. */
+function requiredSecrets({ secrets }: WebOptions, decided: DecidedWeb): (readonly string[])[] {
+  if (decided.secretsAreExplicit) return [...new Set(secrets)].map((name) => [name]);
+  return decided.needsModelKey ? [modelKeys] : [];
 }

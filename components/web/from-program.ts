@@ -1,17 +1,17 @@
 import { homedir } from "node:os";
 import type * as z from "zod/mini";
-import { here, readOptions, refuseFaults } from "../cron/from-program.ts";
 import { AgentTypes, stockWebTypes } from "../fleet/agents.ts";
-import type { AddedPath, DeclaredWeb } from "../fleet/changeling.ts";
-import { webTable } from "../fleet/options.ts";
+import { here, readOptions, refuseFaults } from "../fleet/program-options.ts";
 import { isOfStandIn } from "../fleet/sound-options.ts";
+import type { AddedPath } from "./added-paths.ts";
 import { dataFindings, webFindings } from "./checks.ts";
-import { needsModelKey, resolvedWeb, webAgentType } from "./declared.ts";
+import { type DeclaredWeb, needsModelKey, resolvedWeb, webAgentType } from "./declared.ts";
+import { webTable } from "./options.ts";
 import type { webSettings } from "./settings.ts";
 
 /** Options of a web changeling that is declared in a program. Paths are relative to the current folder. */
 export type WebChangelingOptions = Partial<
-  Omit<DeclaredWeb, "name" | "kind" | "secretsAreExplicit" | "addPaths" | "settings">
+  Omit<DeclaredWeb, "name" | "kind" | "secretsAreExplicit" | "requiredSecrets" | "addPaths" | "settings">
 > & {
   /** `SRC:DEST` as in the fleet file, or the two by their names. */
   readonly addPaths?: readonly (string | AddedPath)[] | undefined;

@@ -1,9 +1,10 @@
 /** Web changelings for other people's Pulumi programs: `import { … } from "changelings/web"`. */
 
-export type { DeclaredWeb, Forwarding } from "../fleet/index.ts";
-export { ChangelingOptionsError } from "../fleet/index.ts";
-export { type ModalStack, type ModalStackOptions, modalStack } from "../modal/stack.ts";
+export { ChangelingOptionsError } from "../fleet/program-options.ts";
+export { type ModalStack, type ModalStackOptions, modalStack } from "../stack/modal.ts";
+export type { DeclaredWeb } from "./declared.ts";
 export { type DockerWebs, type DockerWebsOptions, dockerWebs } from "./docker/observe.ts";
+export type { Forwarding } from "./forwarding/declared.ts";
 export { ForwardingServer, type ForwardingServerArgs } from "./forwarding/forwarding-server.ts";
 export { type ForwardingServerOptions, forwardingOf } from "./forwarding/from-program.ts";
 export { type Login, loginUrl, pageUrl } from "./forwarding/urls.ts";

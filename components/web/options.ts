@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
-import { option } from "../fleet/options/documented.ts";
-import { seconds, word } from "../fleet/options/values.ts";
+import { option } from "../fleet/documented.ts";
+import { providerOption, sharedOptions } from "../fleet/options.ts";
+import { seconds, word } from "../fleet/values.ts";
 import { webSettings } from "./settings.ts";
 
 /** The options of `kind = "web"` alone. */
@@ -49,3 +50,17 @@ export const optionsOfWeb = {
     defaultInWords: "the repository's own file is used",
   }),
 } as const;
+
+export const webProviders = ["local", "docker", "modal"] as const;
+
+/** Where a web changeling can run. */
+export type Provider = (typeof webProviders)[number];
+
+/** All options of a web changeling, defaults filled in. */
+export const webTable = z.strictObject({
+  ...sharedOptions,
+  provider: providerOption(webProviders),
+  ...optionsOfWeb,
+});
+
+export type WebOptions = z.output<typeof webTable>;

@@ -1,6 +1,6 @@
 import { stringify } from "smol-toml";
 import * as z from "zod/mini";
-import { type OptionDoc, option } from "../fleet/options/documented.ts";
+import { type OptionDoc, option } from "../fleet/documented.ts";
 
 function count(preset: number, doc: Omit<OptionDoc, "example">) {
   return option(z._default(z.int().check(z.gte(1), z.lte(1_000_000)), preset), { ...doc, example: preset * 2 });

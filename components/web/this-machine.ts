@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import type { DeclaredWeb } from "../fleet/index.ts";
 import { installationPaths } from "../host/installation-paths.ts";
 import { type Agent, MngrError } from "../mngr/client.ts";
 import { profileMngr } from "../mngr/profile.ts";
@@ -11,6 +10,7 @@ import { isRunning } from "./agent/drift.ts";
 import { listedAgent } from "./agent/listed-agent.ts";
 import { readRecord, type WebRecord } from "./agent/record.ts";
 import { secretsDigestEnvironment, webEnvironment } from "./agent/web-environment.ts";
+import type { DeclaredWeb } from "./declared.ts";
 import { mngrOnDocker } from "./docker/mngr-on-docker.ts";
 import { type Servers, serversSinceStart } from "./local/await-servers.ts";
 import type { LocalWebs } from "./local/observe.ts";

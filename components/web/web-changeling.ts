@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { checkedArgs, invalidArgs, withAlias } from "../component.ts";
-import type { DeclaredWeb } from "../fleet/index.ts";
 import type { Reported } from "./agent/command.ts";
+import type { DeclaredWeb } from "./declared.ts";
 import type { DockerWebs } from "./docker/observe.ts";
 import { type WebChangelingOptions, webOf } from "./from-program.ts";
 import type { LocalWebs } from "./local/observe.ts";
@@ -19,6 +19,11 @@ export interface WebChangelingArgs extends WebChangelingOptions {
   readonly docker?: DockerWebs | undefined;
   /** For `provider: "modal"`: where it goes, from `modalWebs`. */
   readonly modal?: ModalWebs | undefined;
+}
+
+/** For a changeling that `loadFleet` resolved: it is not validated again. */
+export interface ResolvedWebArgs extends Pick<WebChangelingArgs, "secretValues" | "local" | "docker" | "modal"> {
+  readonly declared: DeclaredWeb;
 }
 
 type Places = { readonly [Place in DeclaredWeb["provider"]]: WebChangelingArgs[Place] };
@@ -41,10 +46,12 @@ export class WebChangeling extends pulumi.ComponentResource {
   /** Where its servers listen, by name; empty while it is stopped. */
   readonly servers: Reported["servers"];
 
-  constructor(name: string, args: WebChangelingArgs, opts: pulumi.ComponentResourceOptions = {}) {
-    super("changelings:web:WebChangeling", name, {}, withAlias(opts, args.renamedFrom));
+  constructor(name: string, args: WebChangelingArgs | ResolvedWebArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const { secretValues = {}, local, docker, modal, ...options } = args;
-    this.declared = checkedArgs(`changeling "${name}"`, () => webOf(name, options));
+    const { renamedFrom } = "declared" in options ? options.declared : options;
+    super("changelings:web:WebChangeling", name, {}, withAlias(opts, renamedFrom));
+    this.declared =
+      "declared" in options ? options.declared : checkedArgs(`changeling "${name}"`, () => webOf(name, options));
     const { agentId, servers } = this.#deploy({ local, docker, modal }, secretValues);
     this.agentId = agentId;
     this.servers = servers;

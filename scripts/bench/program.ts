@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadFleet } from "../../components/fleet/index.ts";
+import { loadFleet } from "../../components/kinds.ts";
 import { makeDemoRepo } from "../stack/demo-repo.ts";
 import { projectFolder } from "../stack/project.ts";
 import { inTurn, type Measure, median, timed } from "./measure.ts";

@@ -1,12 +1,13 @@
 import { installedJobs } from "../../components/cron/local/installed-files.ts";
 import type { JobSpec } from "../../components/cron/local/job.ts";
 import type { AppSpec } from "../../components/cron/modal/spec.ts";
-import type { CronProvider } from "../../components/fleet/index.ts";
+import type { CronProvider } from "../../components/cron/options.ts";
 import { upCommand } from "../../components/lib/own-commands.ts";
 import { looksAt, type Place } from "./context.ts";
 import { notDeployedText } from "./kinds.ts";
 import { requireStack } from "./known-stack.ts";
-import { type ModalSide, modalSide } from "./modal-side.ts";
+import type { ModalSide } from "./modal-fleet.ts";
+import { modalSide } from "./modal-side.ts";
 import { deployedWeb } from "./web-side.ts";
 
 /** A changeling as it is deployed, whichever provider it is on. */

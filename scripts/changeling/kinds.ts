@@ -1,9 +1,10 @@
 import { installedNames } from "../../components/cron/local/installed-files.ts";
 import { declaredNames } from "../../components/fleet/edit-tables.ts";
-import type { DeclaredWeb, Fleet } from "../../components/fleet/index.ts";
+import type { Fleet } from "../../components/kinds.ts";
 import { changelingCommand, upCommand } from "../../components/lib/own-commands.ts";
 import { didYouMean } from "../../components/lib/suggest.ts";
 import { readRecord, type WebRecord } from "../../components/web/agent/record.ts";
+import type { DeclaredWeb } from "../../components/web/declared.ts";
 import type { Place } from "./context.ts";
 import { requireStack } from "./known-stack.ts";
 import { deployedWeb } from "./web-side.ts";

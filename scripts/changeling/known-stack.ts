@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { didYouMean } from "../../components/lib/suggest.ts";
 import { faultOf, pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
 import { type Place, requireDevStack } from "./context.ts";
-import type { ModalSide } from "./modal-side.ts";
+import type { ModalSide } from "./modal-fleet.ts";
 
 const stackList = z.array(z.object({ name: z.string() }));
 

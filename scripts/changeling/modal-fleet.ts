@@ -40,3 +40,11 @@ export async function openModalFleet(stack: string, token: ModalToken | undefine
     timeoutSeconds: (name) => found.apps.find(({ spec }) => spec.name === name)?.spec.timeoutSeconds,
   };
 }
+
+/** What is known of a stack's changelings on Modal. */
+export type ModalSide =
+  /** There is no reason to ask: nobody waits for the network, nor reads a word about Modal. */
+  | { readonly kind: "not_asked" }
+  | { readonly kind: "reached"; readonly fleet: ModalFleet }
+  /** There is a reason, and no answer. */
+  | { readonly kind: "unreached"; readonly error: Error };

@@ -8,16 +8,9 @@ import { printNote } from "../../components/lib/terminal.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
 import { projectFolder } from "../stack/project.ts";
 import { pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
-import { fleetFileOf, looksAt, type Place } from "./context.ts";
-import type { ModalFleet } from "./modal-fleet.ts";
-
-/** What is known of a stack's changelings on Modal. */
-export type ModalSide =
-  /** There is no reason to ask: nobody waits for the network, nor reads a word about Modal. */
-  | { readonly kind: "not_asked" }
-  | { readonly kind: "reached"; readonly fleet: ModalFleet }
-  /** There is a reason, and no answer. */
-  | { readonly kind: "unreached"; readonly error: Error };
+import { looksAt, type Place } from "./context.ts";
+import type { ModalSide } from "./modal-fleet.ts";
+import { fleetFileOf } from "./stack-fleet.ts";
 
 /**
  * Asks Modal when it makes sense: with `--provider modal`, for a changeling that is not on this machine, and for a

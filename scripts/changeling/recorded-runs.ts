@@ -2,11 +2,11 @@ import { installedNames } from "../../components/cron/local/installed-files.ts";
 import { readRuns } from "../../components/cron/local/records.ts";
 import { type Waiting, waitingOf } from "../../components/cron/local/runs/due-times.ts";
 import type { RunPlace, RunsVolume, WhichRuns } from "../../components/cron/modal/remote-runs.ts";
+import type { CronProvider } from "../../components/cron/options.ts";
 import { newestFirst, type RecordedRun } from "../../components/cron/run-records.ts";
-import type { CronProvider } from "../../components/fleet/index.ts";
 import { looksAt, type Place } from "./context.ts";
-import type { ModalFleet } from "./modal-fleet.ts";
-import { asError, type ModalSide, warnUnreached } from "./modal-side.ts";
+import type { ModalFleet, ModalSide } from "./modal-fleet.ts";
+import { asError, warnUnreached } from "./modal-side.ts";
 
 export type RunOnProvider = RecordedRun & { readonly provider: CronProvider };
 

@@ -5,6 +5,7 @@ import { findActionlint } from "../setup/actionlint.ts";
 import { checkout } from "../setup/cache.mjs";
 import { duration } from "../setup/progress.mjs";
 import { findShellcheck } from "../setup/shellcheck.ts";
+import { importCycles, importsOf, upwardImports } from "./imports.ts";
 
 interface Finished {
   readonly ok: boolean;
@@ -16,6 +17,7 @@ export async function runChecks(): Promise<{ passed: string[]; failed: string[] 
   const checks: Record<string, () => Promise<Finished>> = {
     types: () => node("node_modules/typescript/bin/tsc", ["-p", "."]),
     biome: () => node("node_modules/@biomejs/biome/bin/biome", ["check", "--error-on-warnings"]),
+    imports,
     shellcheck,
     workflows,
   };
@@ -31,6 +33,18 @@ export async function runChecks(): Promise<{ passed: string[]; failed: string[] 
   });
   await Promise.all(all);
   return { passed, failed };
+}
+
+/** Modules import downwards and in no circle; see `imports.ts`. */
+async function imports(): Promise<Finished> {
+  const { output } = await finish("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+  const files = output
+    .split("\0")
+    .filter((file) => /^(index|(components|scripts)\/.*)\.(ts|mjs)$/.test(file) && existsSync(join(checkout, file)));
+  const found = importsOf(checkout, files);
+  const cycles = importCycles(found).map((cycle) => `these modules import each other: ${cycle.join(", ")}`);
+  const wrong = [...cycles, ...upwardImports(found)];
+  return { ok: wrong.length === 0, output: wrong.join("\n") };
 }
 
 async function shellcheck(): Promise<Finished> {

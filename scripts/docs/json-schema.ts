@@ -1,16 +1,19 @@
 import * as z from "zod/mini";
-import { optionDocs } from "../../components/fleet/options/documented.ts";
-import { fileTable, kindOfSchema } from "../../components/fleet/options.ts";
+import { optionDocs } from "../../components/fleet/documented.ts";
+import { kindOfSchema, vocabularyOf } from "../../components/fleet/vocabulary.ts";
 import { assignment } from "../../components/fleet/zod-issues.ts";
+import { kinds } from "../../components/kinds.ts";
 
 export type JsonSchema = z.core.JSONSchema.JSONSchema;
+
+const vocabulary = vocabularyOf(kinds);
 
 /** Draft 4 is the one whose features taplo (Even Better TOML) promises to read in full. */
 const target = "draft-04";
 
 /** The fleet file's schema, for editors. */
 export function fleetSchema(): JsonSchema {
-  const { $schema, ...made } = z.toJSONSchema(fileTable, {
+  const { $schema, ...made } = z.toJSONSchema(vocabulary.fileTable, {
     target,
     io: "input",
     metadata: optionDocs,
@@ -27,10 +30,10 @@ export function fleetSchema(): JsonSchema {
 function describe(option: z.core.$ZodType, schema: JsonSchema, key: string | number | undefined): void {
   const doc = optionDocs.get(option);
   if (doc === undefined || typeof key !== "string") return;
-  for (const own of ["unit", "example", "defaultInWords", "planned"]) delete schema[own];
+  for (const own of ["unit", "example", "defaultInWords", "planned", "elsewhere"]) delete schema[own];
   const unit = doc.unit === undefined ? "" : ` Unit: ${doc.unit}.`;
   const fallback = doc.defaultInWords === undefined ? "" : ` Default: ${doc.defaultInWords}.`;
-  const kind = kindOfSchema(option);
+  const kind = kindOfSchema(vocabulary, option);
   const whose = kind === undefined ? "" : `For ${assignment("kind", kind)} only. `;
   schema.description = `${whose}${doc.description}${unit}${fallback}\n\nFor instance: ${assignment(key, doc.example)}`;
 }

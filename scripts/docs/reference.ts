@@ -1,11 +1,10 @@
-import { optionsOfCron } from "../../components/cron/options.ts";
-import { docOf, type OptionDoc } from "../../components/fleet/options/documented.ts";
-import { sharedOptions } from "../../components/fleet/options/shared.ts";
-import { fileOptions } from "../../components/fleet/options.ts";
+import { docOf, type OptionDoc } from "../../components/fleet/documented.ts";
+import { vocabularyOf } from "../../components/fleet/vocabulary.ts";
 import { assignment, shapeOf } from "../../components/fleet/zod-issues.ts";
-import { forwardingOptions } from "../../components/web/forwarding/options.ts";
-import { optionsOfWeb } from "../../components/web/options.ts";
+import { kinds } from "../../components/kinds.ts";
 import type { JsonSchema } from "./json-schema.ts";
+
+const vocabulary = vocabularyOf(kinds);
 
 /** changelings/REFERENCE.md: every option in a table. @param schema the fleet file's */
 export function fleetReference(schema: JsonSchema): string {
@@ -31,32 +30,38 @@ kind = "web"
 
 ## Keys of the file
 
-${optionTable(fileOptions, ofFile)}
+${optionTable(vocabulary.file, ofFile)}
 
-## Keys of \`[forwarding]\`
-
-${optionTable(forwardingOptions, propertiesOf(ofFile["forwarding"]))}
+${settingsTables(ofFile).join("\n\n")}
 
 ## Options of every changeling
 
 In \`[changelings.<name>]\`, or for all, except \`renamed_from\`, in \`[defaults]\`. A list or table replaces the default as a whole.
 
-${optionTable(sharedOptions, ofChangeling)}
+${optionTable(vocabulary.shared, ofChangeling)}
 
-## Options of \`kind = "cron"\`
-
-In \`[changelings.<name>]\` or \`[defaults]\`. In a changeling of another kind they are errors; those in \`[defaults]\` don't apply to it.
-
-${optionTable(optionsOfCron, ofChangeling)}
-
-## Options of \`kind = "web"\`
-
-In \`[changelings.<name>]\` or \`[defaults]\`. In a changeling of another kind they are errors; those in \`[defaults]\` don't apply to it.
-
-${optionTable(optionsOfWeb, ofChangeling)}
-
-${tablesBelow("settings", shapeOf(optionsOfWeb.settings), propertiesOf(ofChangeling["settings"])).join("\n\n")}
+${Object.keys(vocabulary.kinds)
+  .map((name) => kindSection(name, ofChangeling))
+  .join("\n\n")}
 `;
+}
+
+/** A section for each table of the file that belongs to one kind. */
+function settingsTables(ofFile: Schemas): string[] {
+  return Object.entries(vocabulary.file).flatMap(([key, schema]) => {
+    const within = shapeOf(schema);
+    if (key === "defaults" || Object.keys(within).length === 0) return [];
+    return [`## Keys of \`[${key}]\`\n\n${optionTable(within, propertiesOf(ofFile[key]))}`];
+  });
+}
+
+function kindSection(name: string, ofChangeling: Schemas): string {
+  const options = vocabulary.kinds[name]?.options ?? {};
+  const head = `## Options of \`kind = "${name}"\`\n\nIn \`[changelings.<name>]\` or \`[defaults]\`. In a changeling of another kind they are errors; those in \`[defaults]\` don't apply to it.`;
+  const tables = Object.entries(options).flatMap(([key, option]) =>
+    Object.keys(shapeOf(option)).length === 0 ? [] : tablesBelow(key, shapeOf(option), propertiesOf(ofChangeling[key])),
+  );
+  return [head, optionTable(options, ofChangeling), ...tables].join("\n\n");
 }
 
 /** A section for each table that is one of the keys, the ones within it included. */

@@ -1,5 +1,6 @@
 import { folderOfBackend } from "../../components/host/stack-identity.ts";
-import { fleetOf, requireDevStack, requireSound } from "../changeling/context.ts";
+import { requireDevStack } from "../changeling/context.ts";
+import { fleetOf, requireSound } from "../changeling/stack-fleet.ts";
 import { clearDeadLocks } from "../stack/dead-locks.ts";
 import { backendOf, type Finished, pulumi, type Stack } from "../stack/stack.ts";
 import { clearLock, endMark, lockOf, markJob } from "./dead-jobs.ts";

@@ -1,10 +1,10 @@
 import { appendFileSync, writeFileSync } from "node:fs";
 import { printNote, printText } from "../../components/lib/terminal.ts";
-import { fleetOf } from "../changeling/context.ts";
 import { planMarkdown } from "../changeling/plan/markdown.ts";
 import { code } from "../changeling/plan/markdown-escape.ts";
 import { planOf } from "../changeling/plan/preview.ts";
 import type { Plan } from "../changeling/plan/summary.ts";
+import { fleetOf } from "../changeling/stack-fleet.ts";
 import type { Stack } from "../stack/stack.ts";
 import { withEmptyStack } from "./empty-stack.ts";
 import { refusals } from "./refusals.ts";

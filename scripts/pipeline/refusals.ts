@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
-import { type Fleet, secretNames } from "../../components/fleet/index.ts";
+import { secretNames } from "../../components/fleet/secrets.ts";
+import type { Fleet } from "../../components/kinds.ts";
 import { portablePath } from "../../components/lib/portable-path.ts";
 import { projectFolder } from "../stack/project.ts";
 import { isPipeline } from "./surroundings.ts";

@@ -8,7 +8,7 @@ import { requestRun } from "../../components/cron/local/requests.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { startScheduler, stopScheduler } from "../../components/cron/local/supervise.ts";
 import { mngrClient } from "../../components/mngr/client.ts";
-import { mngrEnvironment } from "../../components/mngr/environment.ts";
+import { mngrEnvironment } from "../../components/mngr/profile.ts";
 import { writeSecrets } from "../../components/secrets/installed.ts";
 import { filesHolding } from "../support/files-holding.ts";
 import { eventually, isAlive, SchedulerLab } from "../support/scheduler-lab.ts";

@@ -188,7 +188,7 @@ function specOf(
 async function deploy(spec: AppSpec, secrets: Record<string, string>, tarball?: string): Promise<void> {
   const folder = join(stack.home, "node_modules/changelings");
   cpSync(programFolder, join(folder, "cron/modal/program"), { recursive: true });
-  for (const file of ["cron/local/runs/run-command.sh", "cron/local/runs/git-work.sh", "secrets/mask.awk"])
+  for (const file of ["cron/local/runs/run-command.sh", "cron/local/runs/git-work.sh", "lib/mask.awk"])
     cpSync(join(programFolder, "../../..", file), join(folder, file));
   const file = join(stack.home, `${spec.name}.json`);
   writeFileSync(file, canonicalJson({ ...spec, secrets: Object.keys(secrets) }));

@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).parents[2]
 PROGRAM = CHECKOUT / "components/cron/modal/program"
 RUN_COMMAND = CHECKOUT / "components/cron/local/runs/run-command.sh"
 GIT_WORK = RUN_COMMAND.with_name("git-work.sh")
-MASK = CHECKOUT / "components/secrets/mask.awk"
+MASK = CHECKOUT / "components/lib/mask.awk"
 sys.path.insert(0, str(PROGRAM))
 
 from app_spec import AppSpec, read_spec  # noqa: E402

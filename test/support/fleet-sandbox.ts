@@ -2,17 +2,12 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import {
-  type DeclaredCron,
-  type DeclaredWeb,
-  type Fault,
-  type Fleet,
-  type Forwarding,
-  formatFaults,
-  type LoadContext,
-  type LoadedFleet,
-  loadFleet,
-} from "../../components/fleet/index.ts";
+import type { DeclaredCron } from "../../components/cron/declared.ts";
+import { type Fault, formatFaults } from "../../components/fleet/diagnostics.ts";
+import type { LoadContext } from "../../components/fleet/kind.ts";
+import { type Fleet, type LoadedFleet, loadFleet } from "../../components/kinds.ts";
+import type { DeclaredWeb } from "../../components/web/declared.ts";
+import type { Forwarding } from "../../components/web/forwarding/declared.ts";
 
 /** Its cron changelings. */
 export function crons(fleet: Fleet | undefined): DeclaredCron[] {
@@ -36,6 +31,12 @@ export const usualForwarding: Forwarding = {
   responseTimeoutSeconds: 600,
   trustedProxies: [],
   buildArgs: [],
+};
+
+/** What a fleet file without keys of its own means, by kind. */
+export const usualSettings: Fleet["settings"] = {
+  cron: { maxRunsAtOnce: undefined },
+  web: { forwarding: usualForwarding },
 };
 
 /** A folder of its own with a home, nothing of the person's. Removed by `using`. */

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import type { StockChangeling } from "../../changelings/stock.ts";
+import { changelingOf } from "../../components/cron/from-program.ts";
 import { environmentOfJob, jobEnvironment, jobOf } from "../../components/cron/job-environment.ts";
 import { digestOf } from "../../components/cron/local/job.ts";
 import { appEnvironment, environmentOfApp, specOfApp } from "../../components/cron/modal/app-environment.ts";
 import { tagOf } from "../../components/cron/modal/spec.ts";
-import { changelingOf } from "../../components/fleet/index.ts";
 import { digestOfSpec } from "../../components/web/agent/spec.ts";
 import { environmentOfWeb, specOfWeb, webEnvironment } from "../../components/web/agent/web-environment.ts";
 import {

@@ -4,14 +4,13 @@ import { stockChangeling } from "../../../changelings/stock.ts";
 import { scriptCommand } from "../../command.ts";
 
 import { withAlias } from "../../component.ts";
-
-import type { DeclaredCron } from "../../fleet/index.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { installedUnder } from "../../host/installed-file.ts";
 import { outdatedInWords } from "../../host/supervision/state.ts";
 import { localSecrets } from "../../secrets/local.ts";
 import { claimedInstallation, statedEnvironment, thisInstallation } from "../../stack/installation.ts";
 import { perRun } from "../../stack/per-run.ts";
+import type { DeclaredCron } from "../declared.ts";
 import { environmentOfJob, jobEnvironment, statedJob } from "../job-environment.ts";
 import { jobDrift, jobPath } from "./installed-files.ts";
 import { schedulerState } from "./state.ts";

@@ -1,7 +1,7 @@
 import { countUncommitted } from "../../git/git.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { printNote } from "../../lib/terminal.ts";
-import { mngrEnvironment } from "../../mngr/environment.ts";
+import { mngrEnvironment } from "../../mngr/profile.ts";
 import type { RecordedRun } from "../run-records.ts";
 import { readRuns } from "./records.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { stockChangeling } from "../../../changelings/stock.ts";
 import { commandScript } from "../../command-script.ts";
-import { isRepoUrl } from "../../fleet/index.ts";
+import { isRepoUrl } from "../../git/repo-name.ts";
 import { canonicalJson } from "../../lib/json.ts";
 import { absolutePath } from "../../lib/portable-path.ts";
 import { modalClient } from "../../modal/client.ts";

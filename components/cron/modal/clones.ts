@@ -1,19 +1,13 @@
-import type { CronDeclaration } from "../../fleet/declare.ts";
-import { error, type Finding, type KeyPath, warning } from "../../fleet/diagnostics.ts";
+import type { NamedRepo } from "../../fleet/checks.ts";
+import { error, type Finding, warning } from "../../fleet/diagnostics.ts";
+import type { Declaration } from "../../fleet/kind.ts";
 import { commitsAhead, type Repository, type UsableRepository } from "../../git/refs.ts";
 import { chosenRemote, type NoRemote, type Remote, remoteOfUrl } from "../../git/remote.ts";
 import { isBranchName, isRepoUrl, urlFault } from "../../git/repo-name.ts";
 import { quoted } from "../../lib/shell-command.ts";
+import type { CronOptions } from "../options.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Where a changeling's repository is named: for the findings about it. */
-export interface NamedRepo {
-  readonly repo: string;
-  readonly path: KeyPath;
-  /** Said before what is wrong, where it isn't the file that names it. */
-  readonly source: string;
-}
 
 /** What the agents of a changeling on Modal clone, and what is wrong with that. */
 export interface Clone {
@@ -30,7 +24,7 @@ const noClone: Clone = { remote: undefined, findings: [] };
 export function cloneFinder(known: ReadonlyMap<string, Repository>, environment: Environment) {
   const lacks = new Map<string, Promise<string | undefined>>();
 
-  return async ({ options, place }: CronDeclaration, named: NamedRepo): Promise<Clone> => {
+  return async ({ options, place }: Declaration<CronOptions>, named: NamedRepo): Promise<Clone> => {
     const { repo, source } = named;
     const { branch, image } = options;
     if (isRepoUrl(repo)) return urlFault(repo) === undefined ? cloneFrom(remoteOfUrl(repo)) : noClone;

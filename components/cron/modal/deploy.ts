@@ -4,10 +4,8 @@ import { stockChangeling } from "../../../changelings/stock.ts";
 import { scriptCommand } from "../../command.ts";
 
 import { withAlias } from "../../component.ts";
-
-import { type DeclaredCron, isRepoUrl } from "../../fleet/index.ts";
+import { isRepoUrl } from "../../git/repo-name.ts";
 import { currentIds, deadId } from "../../modal/deployed-ids.ts";
-import type { ModalHome } from "../../modal/home.ts";
 import { homeEnvironment } from "../../modal/home-environment.ts";
 import { appName, secretName } from "../../modal/names.ts";
 import type { ModalToken } from "../../modal/token.ts";
@@ -17,6 +15,8 @@ import { repoTarball } from "../../source/repo-tarball.ts";
 import { type SnapshotNeed, snapshotLabel } from "../../source/snapshot.ts";
 import { gitTokenEnvironment } from "../../source/tarball-environment.ts";
 import type { Branch, Tip } from "../../source/tip.ts";
+import type { ModalHome } from "../../stack/modal-home.ts";
+import type { DeclaredCron } from "../declared.ts";
 import { environmentOfApp } from "./app-environment.ts";
 import { programFingerprint } from "./program-files.ts";
 

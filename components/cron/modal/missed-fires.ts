@@ -1,5 +1,5 @@
-import { nextFires } from "../../fleet/index.ts";
 import type { RecordedRun } from "../run-records.ts";
+import { nextFires } from "../schedule.ts";
 import type { AppSpec } from "./spec.ts";
 
 /** What a deployed app is expected to do. */

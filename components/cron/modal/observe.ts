@@ -1,13 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { plainValue } from "../../component.ts";
-import { type DeclaredCron, isRepoUrl } from "../../fleet/index.ts";
 import { hostCredentials } from "../../git/credentials.ts";
+import { isRepoUrl } from "../../git/repo-name.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import { checkSecretValues } from "../../modal/secret-values.ts";
-import { type ModalStack, type ModalStackOptions, modalStack } from "../../modal/stack.ts";
 import { dockerfileFaultAt } from "../../source/dockerfile.ts";
 import { snapshotNeeds } from "../../source/snapshot.ts";
 import { type Branch, pinProblems, type Tip, type TipLook, tipsOf } from "../../source/tip.ts";
+import { type ModalStack, type ModalStackOptions, modalStack } from "../../stack/modal.ts";
+import type { DeclaredCron } from "../declared.ts";
 import { ModalPlace, snapshotNeed } from "./deploy.ts";
 
 export interface ModalPlaceOptions extends ModalStackOptions {

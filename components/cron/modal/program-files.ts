@@ -22,7 +22,7 @@ export function programFingerprint(): string {
       .sort(),
     // app.py takes it along.
     ...["run-command.sh", "git-work.sh"].map((file) => join(here, "..", "local", "runs", file)),
-    join(here, "..", "..", "secrets", "mask.awk"),
+    join(here, "..", "..", "lib", "mask.awk"),
     programRequirements,
   ]);
   return fingerprint;

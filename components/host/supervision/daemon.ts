@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { allowedEnvironment } from "../../lib/environment.ts";
 import { commandEnvironment } from "../../lib/own-commands.ts";
-import { allowedEnvironment } from "../../mngr/environment.ts";
 import { componentsFolder, moduleExtension } from "./program-version.ts";
 
 /** A program of one installation that is to be kept running. All paths are absolute. */

@@ -6,9 +6,8 @@ import { type ScriptCommandArgs, scriptCommand } from "../../command.ts";
 import type { CommandSuffix } from "../../command-suffixes.ts";
 
 import { withAlias } from "../../component.ts";
-
-import type { DeclaredWeb } from "../../fleet/index.ts";
 import { fingerprintOfAdded } from "../added-paths.ts";
+import type { DeclaredWeb } from "../declared.ts";
 import type { Servers } from "../local/await-servers.ts";
 import { environmentOfWeb } from "./web-environment.ts";
 

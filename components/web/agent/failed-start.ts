@@ -1,5 +1,5 @@
+import { masked } from "../../lib/masking.ts";
 import { plainLines } from "../../lib/text.ts";
-import { masked } from "../../secrets/masking.ts";
 
 export interface FailedStart {
   /** The changeling's. */

@@ -11,8 +11,10 @@ import {
   type ValuesOf,
   yesNo,
 } from "../../command-environment.ts";
-import { type DeclaredWeb, isRepoUrl, settingsToml } from "../../fleet/index.ts";
+import { isRepoUrl } from "../../git/repo-name.ts";
 import { type Anchors, absolutePath, portablePath } from "../../lib/portable-path.ts";
+import type { DeclaredWeb } from "../declared.ts";
+import { settingsToml } from "../settings.ts";
 import type { WebSpec } from "./spec.ts";
 
 const addedPaths = z.readonly(z.array(z.object({ from: z.string(), to: z.string() })));

@@ -1,7 +1,7 @@
 import { parseBuildArgs } from "../../fleet/build-args.ts";
 import { error, type Finding, type PlaceOf } from "../../fleet/diagnostics.ts";
-import type { WebOptions } from "../../fleet/options.ts";
 import { looksLikeSecret, secretInBuildArg } from "../../lib/literal-secrets.ts";
+import type { WebOptions } from "../options.ts";
 
 /** What can be said of how the container of a web changeling is built. */
 export function dockerFindings({ build_args: written }: WebOptions, place: PlaceOf): Finding[] {

@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { dockerClient } from "../../docker/client.ts";
 import { DockerError } from "../../docker/run-docker.ts";
-import type { DeclaredWeb } from "../../fleet/index.ts";
 import { type InstallationPaths, installationPaths } from "../../host/installation-paths.ts";
 import { type Agent, MngrError } from "../../mngr/client.ts";
 import { confirmedInstallation } from "../../stack/installation.ts";
 import { isFree, type WebRecord } from "../agent/record.ts";
+import type { DeclaredWeb } from "../declared.ts";
 import { type LocalWeb, type LocalWebsOptions, sourceTips } from "../local/observe.ts";
 import { machineDrift } from "../machine/machine-drift.ts";
 import { dockerRecord } from "./machine-web.ts";

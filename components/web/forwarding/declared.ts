@@ -1,10 +1,13 @@
 import { isIP } from "node:net";
-import type { Forwarding } from "../../fleet/changeling.ts";
+
+import * as z from "zod/mini";
 import { error, type Finding } from "../../fleet/diagnostics.ts";
+import { option } from "../../fleet/documented.ts";
+import type { SettingsTable } from "../../fleet/kind.ts";
 import { isLoopbackHost } from "../../git/remote.ts";
 import { durationSeconds } from "../../lib/duration.ts";
 import { looksLikeSecret, secretInBuildArg, shown } from "../../lib/literal-secrets.ts";
-import type { ForwardingOptions } from "./options.ts";
+import { type ForwardingOptions, forwardingTable } from "./options.ts";
 
 /** Browsers cut a cookie's life to this. */
 const longestCookieDays = 400;
@@ -97,3 +100,45 @@ export function resolvedForwarding(options: ForwardingOptions): Forwarding {
     buildArgs: options.build_args,
   };
 }
+
+/** How the web changelings of a fleet are reached (spec 002). */
+export interface Forwarding {
+  /** What keeps the server running: this machine's supervisor, or docker. */
+  readonly provider: "local" | "docker";
+  readonly port: number;
+  /** The address that it binds. */
+  readonly host: string;
+  /** The origin that browsers see, for instance `https://agents.example.com`; undefined: `http://localhost:<port>`. */
+  readonly publicUrl: string | undefined;
+  /** Whether each agent has a host of its own, or a path of the one origin. */
+  readonly routing: "host" | "path";
+  readonly codeTtlSeconds: number;
+  readonly cookieTtlSeconds: number;
+  /** How long an agent's server may take until its response begins; 0: for ever. */
+  readonly responseTimeoutSeconds: number;
+  /** IP addresses and ranges of servers in front whose `X-Forwarded-For` says who asks. */
+  readonly trustedProxies: readonly string[];
+  /** `docker` alone: `KEY=VALUE`, for building the server's image. */
+  readonly buildArgs: readonly string[];
+}
+
+/** The fleet file's own keys of web changelings. */
+const keys = z.strictObject({
+  forwarding: option(z.prefault(forwardingTable, {}), {
+    description: "The server through which browsers reach the web changelings.",
+    example: { port: 8080 },
+    defaultInWords: "the defaults of its keys",
+  }),
+});
+
+export type ForwardingKeys = z.output<typeof keys>;
+
+export interface ForwardingSettings {
+  readonly forwarding: Forwarding;
+}
+
+export const forwardingSettings: SettingsTable<ForwardingKeys, ForwardingSettings> = {
+  table: keys,
+  check: ({ forwarding }) => forwardingFindings(forwarding),
+  resolve: ({ forwarding }) => ({ forwarding: resolvedForwarding(forwarding) }),
+};

@@ -8,7 +8,7 @@ import {
   text,
   type ValuesOf,
 } from "../../command-environment.ts";
-import type { Forwarding } from "../../fleet/index.ts";
+import type { Forwarding } from "./declared.ts";
 import type { ForwardingConfig } from "./program/config.ts";
 
 export const forwardingVariables = {

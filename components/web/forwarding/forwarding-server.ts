@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../../command.ts";
 import { checkedArgs } from "../../component.ts";
-import type { Forwarding } from "../../fleet/index.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { claimedInstallation, statedEnvironment, thisInstallation } from "../../stack/installation.ts";
+import type { Forwarding } from "./declared.ts";
 import { forwardingInDocker } from "./docker/resources.ts";
 import { environmentOfForwarding, forwardingEnvironment } from "./forwarding-environment.ts";
 import { type ForwardingServerOptions, forwardingOf } from "./from-program.ts";

@@ -1,7 +1,6 @@
-import { readTable, refuseFaults } from "../../cron/from-program.ts";
-import type { Forwarding } from "../../fleet/changeling.ts";
 import { error, type Finding } from "../../fleet/diagnostics.ts";
-import { forwardingFindings, longestCookieSeconds, resolvedForwarding } from "./declared.ts";
+import { readTable, refuseFaults } from "../../fleet/program-options.ts";
+import { type Forwarding, forwardingFindings, longestCookieSeconds, resolvedForwarding } from "./declared.ts";
 import { forwardingTable } from "./options.ts";
 
 /** Options of a forwarding server that is declared in a program. */

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
-import { option } from "../../fleet/options/documented.ts";
-import { duration, durationUnit, seconds, text, word } from "../../fleet/options/values.ts";
+import { option } from "../../fleet/documented.ts";
+import { duration, durationUnit, seconds, text, word } from "../../fleet/values.ts";
 
 /** The keys of the file's `[forwarding]`. */
 export const forwardingOptions = {

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
-import type { Forwarding } from "../../fleet/index.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { adminRequest } from "./admin-client.ts";
+import type { Forwarding } from "./declared.ts";
 import { addressesOf } from "./program/addresses.ts";
 
 /** It logs one browser in to an agent, once. */

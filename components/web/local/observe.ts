@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import { plainValue } from "../../component.ts";
-import type { DeclaredWeb } from "../../fleet/index.ts";
 import { gitCredentials } from "../../git/credentials.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { type Agent, MngrError } from "../../mngr/client.ts";
@@ -9,6 +8,7 @@ import { type Tip, tipsOf } from "../../source/tip.ts";
 import { confirmedInstallation } from "../../stack/installation.ts";
 import { webDrift } from "../agent/drift.ts";
 import { isFree, readRecord, type WebRecord } from "../agent/record.ts";
+import type { DeclaredWeb } from "../declared.ts";
 
 export interface LocalWebsOptions {
   /** mngr_profile of the fleet. */

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { DeclaredWeb } from "../../fleet/index.ts";
 import { type Reported, webCommand } from "../agent/command.ts";
+import type { DeclaredWeb } from "../declared.ts";
 import { machineEnvironment } from "./machine-environment.ts";
 import type { ModalWebs } from "./observe.ts";
 

@@ -1,13 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { DeclaredWeb } from "../../fleet/index.ts";
 import { type Agent, MngrError } from "../../mngr/client.ts";
 import { modalClient } from "../../modal/client.ts";
 import { knownMachine } from "../../modal/machine-key.ts";
 import { ModalError } from "../../modal/modal-error.ts";
-import { type ModalStack, type ModalStackOptions, modalStack } from "../../modal/stack.ts";
 import { modalToken } from "../../modal/token.ts";
 import { confirmedInstallation } from "../../stack/installation.ts";
+import { type ModalStack, type ModalStackOptions, modalStack } from "../../stack/modal.ts";
 import { isFree, type WebRecord } from "../agent/record.ts";
+import type { DeclaredWeb } from "../declared.ts";
 import { type LocalWebsOptions, sourceTips } from "../local/observe.ts";
 import { machineDrift } from "../machine/machine-drift.ts";
 import { hostIdTag, labelTag, mngrOnModal } from "./mngr-on-modal.ts";

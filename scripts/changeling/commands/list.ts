@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { schedulerState } from "../../../components/cron/local/state.ts";
+import type { CronProvider } from "../../../components/cron/options.ts";
 import type { Run } from "../../../components/cron/run-records.ts";
-import { type CronProvider, nextFires, scheduleInWords } from "../../../components/fleet/index.ts";
+import { nextFires, scheduleInWords } from "../../../components/cron/schedule.ts";
 import { changelingCommand, upCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import { answer, contextOf, looksAt, type Place, providerOption } from "../context.ts";

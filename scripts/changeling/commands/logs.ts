@@ -9,7 +9,8 @@ import { readRecord, type WebRecord } from "../../../components/web/agent/record
 import { answer, type Context, contextOf, type Place, providerOption } from "../context.ts";
 import { requireKnown } from "../deployed.ts";
 import { removedText } from "../kinds.ts";
-import { type ModalSide, modalSide } from "../modal-side.ts";
+import type { ModalSide } from "../modal-fleet.ts";
+import { modalSide } from "../modal-side.ts";
 import { examples } from "../options.ts";
 import { type RunOnProvider, recordedRun, recordedRuns } from "../recorded-runs.ts";
 import { runReport } from "../terminal/run-text.ts";

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
-import { formatFaults } from "../../../components/fleet/index.ts";
-import { answer, contextOf, errorsOf, fleetOf } from "../context.ts";
+import { formatFaults } from "../../../components/fleet/diagnostics.ts";
+import { answer, contextOf } from "../context.ts";
 import { examples } from "../options.ts";
+import { errorsOf, fleetOf } from "../stack-fleet.ts";
 
 export function addValidate(program: Command): void {
   program

@@ -4,14 +4,16 @@ import { installedJobs } from "../../../components/cron/local/installed-files.ts
 import { readRuns } from "../../../components/cron/local/records.ts";
 import { schedulerState } from "../../../components/cron/local/state.ts";
 import { bootInstructions } from "../../../components/cron/local/supervise.ts";
-import { type Fleet, formatFaults } from "../../../components/fleet/index.ts";
+import { formatFaults } from "../../../components/fleet/diagnostics.ts";
 import { outdatedInWords } from "../../../components/host/supervision/state.ts";
+import type { Fleet } from "../../../components/kinds.ts";
 import { changelingCommand, secretRemedy, upCommand } from "../../../components/lib/own-commands.ts";
 import { installationOf } from "../../stack/stack.ts";
-import { answer, type Context, contextOf, errorsOf, fleetOf, looksAt, providerOption } from "../context.ts";
+import { answer, type Context, contextOf, looksAt, providerOption } from "../context.ts";
 import { differenceInWords, fileDifferences } from "../fleet-file/applied.ts";
 import { asError, tokenOf } from "../modal-side.ts";
 import { examples } from "../options.ts";
+import { errorsOf, fleetOf } from "../stack-fleet.ts";
 import { visiblyAll } from "../terminal/visibly.ts";
 import { type Check, checkText, type DoctorOptions, failed, ok, warning } from "./check.ts";
 import { hookChecks } from "./hooks.ts";

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
-import type { Fleet } from "../../../components/fleet/index.ts";
 import type { InstallationPaths } from "../../../components/host/installation-paths.ts";
 import { outdatedInWords } from "../../../components/host/supervision/state.ts";
+import type { Fleet } from "../../../components/kinds.ts";
 import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
 import { imageName } from "../../../components/web/forwarding/docker/image.ts";
 import {
@@ -79,6 +79,8 @@ async function containerCheck(
 }
 
 function isOlder({ image }: InstalledContainer, installation: string, fleet: Fleet | undefined): boolean {
-  if (fleet?.forwarding.provider !== "docker") return false;
-  return image !== imageName(installation, { ...surroundingsHere(), buildArgs: fleet.forwarding.buildArgs });
+  if (fleet?.settings.web.forwarding.provider !== "docker") return false;
+  return (
+    image !== imageName(installation, { ...surroundingsHere(), buildArgs: fleet.settings.web.forwarding.buildArgs })
+  );
 }

@@ -1,12 +1,13 @@
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
-import { type Fleet, isRepoUrl } from "../../../components/fleet/index.ts";
 import { GitError, gitIn } from "../../../components/git/git.ts";
+import { gitReason } from "../../../components/git/reason.ts";
+import { isRepoUrl } from "../../../components/git/repo-name.ts";
+import type { Fleet } from "../../../components/kinds.ts";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { runProgram } from "../../../components/lib/process.ts";
-import { mngrEnvironment } from "../../../components/mngr/environment.ts";
-import { gitReason } from "../../../components/mngr/git-reason.ts";
+import { mngrEnvironment } from "../../../components/mngr/profile.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
 
 /** Also what a hook installs has to fit in; a run gives it ten minutes. */

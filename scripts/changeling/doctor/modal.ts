@@ -2,7 +2,7 @@ import { stoppedHosts, uncleanedFiles } from "../../../components/cron/modal/age
 import type { RemoteApp } from "../../../components/cron/modal/remote-apps.ts";
 import { readLastRemoteRuns } from "../../../components/cron/modal/remote-runs.ts";
 import { tagOf } from "../../../components/cron/modal/spec.ts";
-import type { Fleet } from "../../../components/fleet/index.ts";
+import type { Fleet } from "../../../components/kinds.ts";
 import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
 import { inParallel } from "../../../components/lib/parallel.ts";
 import { keysFolder } from "../../../components/modal/home-volume.ts";

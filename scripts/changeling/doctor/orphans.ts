@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { Fleet } from "../../../components/fleet/index.ts";
+import type { Fleet } from "../../../components/kinds.ts";
 import { inParallel } from "../../../components/lib/parallel.ts";
 import { ModalError } from "../../../components/modal/modal-error.ts";
 import { parseAppName, parseHomeVolumeName, stackPart } from "../../../components/modal/names.ts";

@@ -1,7 +1,8 @@
-import { type Fleet, isRepoUrl } from "../../../components/fleet/index.ts";
 import { GitError, gitIn } from "../../../components/git/git.ts";
+import { isRepoUrl } from "../../../components/git/repo-name.ts";
+import type { Fleet } from "../../../components/kinds.ts";
 import { shellCommand } from "../../../components/lib/shell-command.ts";
-import { mngrEnvironment } from "../../../components/mngr/environment.ts";
+import { mngrEnvironment } from "../../../components/mngr/profile.ts";
 import { type Check, warning } from "./check.ts";
 
 /** Repositories whose commits git signs: an agent's commit fails where a key has to be unlocked by a person. */

@@ -1,10 +1,12 @@
-import type { DeclaredWeb, Fleet, Provider } from "../../../components/fleet/index.ts";
+import type { Fleet } from "../../../components/kinds.ts";
 import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
 import type { Agent, Listed } from "../../../components/mngr/client.ts";
 import { profileMngr } from "../../../components/mngr/profile.ts";
 import { listedAgent } from "../../../components/web/agent/listed-agent.ts";
 import { readRecords, type WebRecord } from "../../../components/web/agent/record.ts";
+import type { DeclaredWeb } from "../../../components/web/declared.ts";
 import { mngrKeyOf } from "../../../components/web/forwarding/program/discovery/mngr-of.ts";
+import type { Provider } from "../../../components/web/options.ts";
 import { installationOf } from "../../stack/stack.ts";
 import { type Context, looksAt } from "../context.ts";
 import { asError } from "../modal-side.ts";
@@ -58,7 +60,7 @@ function localList(profile: Profile): List {
 }
 
 function usesDocker(standing: readonly WebRecord[], declared: readonly DeclaredWeb[], fleet: Fleet | undefined) {
-  const hasServer = fleet?.forwarding.provider === "docker" && standing.length + declared.length > 0;
+  const hasServer = fleet?.settings.web.forwarding.provider === "docker" && standing.length + declared.length > 0;
   return hasServer || [...standing, ...declared].some(({ provider }) => provider === "docker");
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { isRepoUrl } from "../../../components/fleet/index.ts";
+import { isRepoUrl } from "../../../components/git/repo-name.ts";
 import { portablePath } from "../../../components/lib/portable-path.ts";
 
 /** What `deploy` is told of a web changeling. */

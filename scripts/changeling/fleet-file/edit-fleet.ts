@@ -1,12 +1,13 @@
 import { statSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
-import { type Fleet, formatFaults } from "../../../components/fleet/index.ts";
+import { formatFaults } from "../../../components/fleet/diagnostics.ts";
 import { readTextIfAny, writeWholeFile } from "../../../components/host/files.ts";
+import type { Fleet } from "../../../components/kinds.ts";
 import { secretRemedy } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import type { Stack } from "../../stack/stack.ts";
-import { fleetOf } from "../context.ts";
+import { fleetOf } from "../stack-fleet.ts";
 import { colouredDiff, unifiedDiff } from "../terminal/unified-diff.ts";
 
 /** An edit of a stack's fleet file that was checked, and not made yet. */

@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { isRepoUrl } from "../../../components/fleet/index.ts";
+import { isRepoUrl } from "../../../components/git/repo-name.ts";
 import { absolutePath } from "../../../components/lib/portable-path.ts";
 import { commitsBetween } from "../../../components/source/tip.ts";
 import { projectFolder } from "../../stack/project.ts";

@@ -1,4 +1,4 @@
-import { nextFires } from "../../../components/fleet/index.ts";
+import { nextFires } from "../../../components/cron/schedule.ts";
 import { faultOf, pulumi, type Stack } from "../../stack/stack.ts";
 import { requireDevStack } from "../context.ts";
 import { withCommits } from "./commits.ts";

@@ -1,6 +1,6 @@
 import { parse } from "smol-toml";
-import { settingsToml, webSettings } from "../../../components/fleet/index.ts";
 import { isTable } from "../../../components/fleet/zod-issues.ts";
+import { settingsToml, webSettings } from "../../../components/web/settings.ts";
 import { type FieldChange, fieldChanges } from "./fields.ts";
 
 type Environment = Readonly<Record<string, string>>;

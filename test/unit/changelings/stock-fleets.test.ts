@@ -4,13 +4,15 @@ import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
 import { expect, it } from "vitest";
 import * as z from "zod/mini";
-import { loadFleet, missingSecrets } from "../../../components/fleet/index.ts";
-import { changelingOptions, fileOptions } from "../../../components/fleet/options.ts";
+import { missingSecrets } from "../../../components/fleet/secrets.ts";
+import { vocabularyOf } from "../../../components/fleet/vocabulary.ts";
+import { kinds, loadFleet } from "../../../components/kinds.ts";
 import { forwardingOptions } from "../../../components/web/forwarding/options.ts";
 import { webSettings } from "../../../components/web/settings.ts";
 import { crons } from "../../support/fleet-sandbox.ts";
 import { Repository } from "../../support/repository.ts";
 
+const vocabulary = vocabularyOf(kinds);
 const file = (name: string) => fileURLToPath(new URL(`../../../changelings/${name}.toml`, import.meta.url));
 const past = { author: "Ann", at: "2021-03-04T12:00:00Z" };
 
@@ -62,14 +64,14 @@ it("every option is shown once, and all of it is valid", async () => {
   expect(fleet && missingSecrets(fleet, new Set(["GITHUB_TOKEN"]))).toEqual([]);
 
   const table = parse(readFileSync(file("everything"), "utf8"));
-  expect(Object.keys(table).sort()).toEqual(Object.keys(fileOptions).sort());
+  expect(Object.keys(table).sort()).toEqual(Object.keys(vocabulary.file).sort());
   const used = [table["defaults"], ...Object.values(table["changelings"] ?? {})].flatMap((each) =>
     Object.keys(each ?? {}),
   );
   // Each of those on Modal says where it runs, and of what; all but the first are off, so that they need no key.
   const onModal = ["enabled", "image", "provider", "provider", "repo", "repo", "enabled"];
   const repeated = [...onModal, "enabled", "enabled", "branch", "kind"];
-  expect(used.sort()).toEqual([...Object.keys(changelingOptions), ...repeated].sort());
+  expect(used.sort()).toEqual([...Object.keys(vocabulary.changeling), ...repeated].sort());
   expect(keysOf(table["forwarding"])).toEqual(Object.keys(forwardingOptions));
   const { elena } = withElena.parse(table).changelings;
   expect(keysOf(elena.settings)).toEqual(keysOf(webSettings.parse({})));

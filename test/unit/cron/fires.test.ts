@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { scheduleFault } from "../../../components/cron/schedule.ts";
-import { nextFires } from "../../../components/fleet/index.ts";
+import { nextFires, scheduleFault } from "../../../components/cron/schedule.ts";
 
 const hour = 3_600_000;
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ChangelingOptionsError, changelingOf } from "../../../components/fleet/index.ts";
+import { changelingOf } from "../../../components/cron/from-program.ts";
+import { ChangelingOptionsError } from "../../../components/fleet/program-options.ts";
 import { crons, Sandbox } from "../../support/fleet-sandbox.ts";
 
 function faultsOf(name: string, options: object): ChangelingOptionsError["faults"] {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { normalSchedule, scheduleDoubt, scheduleFault } from "../../../components/cron/schedule.ts";
-import { nextFires, scheduleInWords } from "../../../components/fleet/index.ts";
+import {
+  nextFires,
+  normalSchedule,
+  scheduleDoubt,
+  scheduleFault,
+  scheduleInWords,
+} from "../../../components/cron/schedule.ts";
 
 describe("what a schedule says", () => {
   it.each([

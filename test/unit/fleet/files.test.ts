@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadFleet } from "../../../components/fleet/index.ts";
+import { loadFleet } from "../../../components/kinds.ts";
 import { Sandbox } from "../../support/fleet-sandbox.ts";
 
 const token = `ghp_${"a1B2".repeat(9)}`;

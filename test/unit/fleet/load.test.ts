@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { loadFleet } from "../../../components/fleet/index.ts";
-import { crons, Sandbox, usualForwarding } from "../../support/fleet-sandbox.ts";
+import { loadFleet } from "../../../components/kinds.ts";
+import { crons, Sandbox, usualSettings } from "../../support/fleet-sandbox.ts";
 
 const sandbox = new Sandbox();
 const app = sandbox.repo("app", ["main", "develop"]);
@@ -28,6 +28,7 @@ describe("a name alone", () => {
             enabled: true,
             secrets: ["GITHUB_TOKEN", "ANTHROPIC_API_KEY"],
             secretsAreExplicit: false,
+            requiredSecrets: [["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"]],
             template: undefined,
             initialMessage: undefined,
             buildArgs: [],
@@ -51,7 +52,7 @@ describe("a name alone", () => {
             renamedFrom: undefined,
           },
         ],
-        forwarding: usualForwarding,
+        settings: usualSettings,
       },
     });
   });
@@ -112,6 +113,7 @@ renamed_from = "omega"
       enabled: false,
       secrets: ["A", "B"],
       secretsAreExplicit: true,
+      requiredSecrets: [["A"], ["B"]],
       template: undefined,
       initialMessage: "Go",
       buildArgs: [],

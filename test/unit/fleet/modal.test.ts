@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { formatFaults } from "../../../components/fleet/index.ts";
+import { formatFaults } from "../../../components/fleet/diagnostics.ts";
 import { crons, Sandbox } from "../../support/fleet-sandbox.ts";
 
 const sandbox = new Sandbox();

@@ -98,7 +98,7 @@ it("the whole home folder is an error where nobody chose it, and a warning where
   );
   mkdirSync(`${home}/.changelings`);
   const file = sandbox.write("home/.changelings/config.toml", changeling(""));
-  const { loadFleet } = await import("../../../components/fleet/index.ts");
+  const { loadFleet } = await import("../../../components/kinds.ts");
   expect(sandbox.words((await loadFleet({ file, context: sandbox.context() })).faults)).toEqual([
     `home/.changelings/config.toml:1: ${where}: the repository around the file: the repository is the whole home folder`,
     '→ write repo = "<path or URL>"',

@@ -1,13 +1,8 @@
 import { describe, expect, it } from "vitest";
-import {
-  changelingOf,
-  type Fleet,
-  missingSecrets,
-  requiredSecrets,
-  secretNames,
-} from "../../../components/fleet/index.ts";
-import { isReserved } from "../../../components/fleet/secrets.ts";
-import { usualForwarding } from "../../support/fleet-sandbox.ts";
+import { changelingOf } from "../../../components/cron/from-program.ts";
+import { isReserved, missingSecrets, secretNames } from "../../../components/fleet/secrets.ts";
+import type { Fleet } from "../../../components/kinds.ts";
+import { usualSettings } from "../../support/fleet-sandbox.ts";
 
 const talks = changelingOf("fixme-fairy", { repo: "/app" });
 const runs = changelingOf("todo-ledger", { repo: "/app" });
@@ -15,21 +10,21 @@ const lists = changelingOf("lists", { repo: "/app", agentType: "claude", secrets
 const none = changelingOf("none", { repo: "/app", agentType: "claude", secrets: [] });
 
 function fleet(...changelings: Fleet["changelings"]): Fleet {
-  return { file: "/config.toml", mngrProfile: undefined, changelings, forwarding: usualForwarding };
+  return { file: "/config.toml", mngrProfile: undefined, changelings, settings: usualSettings };
 }
 
 describe("secrets", () => {
   it("that are required: all that a list names, else a key for the model", () => {
-    expect(requiredSecrets(talks)).toEqual([["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"]]);
-    expect(requiredSecrets(runs)).toEqual([]);
-    expect(requiredSecrets(lists)).toEqual([["NPM_TOKEN"], ["GITHUB_TOKEN"]]);
-    expect(requiredSecrets(none)).toEqual([]);
+    expect(talks.requiredSecrets).toEqual([["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"]]);
+    expect(runs.requiredSecrets).toEqual([]);
+    expect(lists.requiredSecrets).toEqual([["NPM_TOKEN"], ["GITHUB_TOKEN"]]);
+    expect(none.requiredSecrets).toEqual([]);
   });
 
   it("that are required on Modal, where git has no access of the person's", () => {
     const token = ["GITHUB_TOKEN"];
     const onModal = (repo: string, more = {}) =>
-      requiredSecrets(changelingOf("fixme-fairy", { repo, provider: "modal", ...more }));
+      changelingOf("fixme-fairy", { repo, provider: "modal", ...more }).requiredSecrets;
     expect(onModal("git@github.com:a/b.git")).toEqual([token, ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"]]);
     expect(onModal("https://github.com/a/b", { agentType: "todo-ledger" })).toEqual([token]);
     expect(onModal("https://github.com/a/b", { secrets: [] })).toEqual([]);

@@ -32,7 +32,7 @@ describe("a text that is longer than a program can be started with", () => {
   it("is refused for all together", async () => {
     const part = "x".repeat(90_000);
     expect(await told(`initial_message = "${part}"\nagent_args = ["${part}"]\nenv = { A = "${part}y" }`)).toEqual([
-      "config.toml:4: changelings.fixme-fairy.env: is 270,017 bytes long together with agent_args, initial_message, " +
+      "config.toml:4: changelings.fixme-fairy.env: is 270,015 bytes long together with agent_args, initial_message, " +
         "and they may be 250,000 bytes",
       remedy,
     ]);

@@ -1,21 +1,21 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect, it } from "vitest";
-import { allTold } from "../../../components/lib/settle-all.ts";
+import { settleAll } from "../../../components/lib/settle-all.ts";
 
 const fails = (error: unknown) => Promise.reject(error);
 
 it("hands over what each came to, promised or not", async () => {
-  expect(await allTold([Promise.resolve(1), "two", undefined])).toEqual([1, "two", undefined]);
+  expect(await settleAll([Promise.resolve(1), "two", undefined])).toEqual([1, "two", undefined]);
 });
 
 it("tells of all that went wrong at once, and of nothing twice", async () => {
   const faults = ["no token", "no secret", "no token"].map((message) => fails(new pulumi.RunError(message)));
-  const told = allTold([...faults, 1]);
+  const told = settleAll([...faults, 1]);
   await expect(told).rejects.toThrow(new pulumi.RunError("no token\nno secret"));
   await expect(told).rejects.toSatisfy(pulumi.RunError.isInstance);
 });
 
 it("leaves an error that is nobody's fault as it is", async () => {
   const error = new TypeError("broken");
-  await expect(allTold([fails(new pulumi.RunError("no token")), fails(error)])).rejects.toBe(error);
+  await expect(settleAll([fails(new pulumi.RunError("no token")), fails(error)])).rejects.toBe(error);
 });

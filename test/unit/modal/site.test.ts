@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { homeDrift } from "../../../components/modal/home.ts";
 import { ModalError } from "../../../components/modal/modal-error.ts";
 import { emptySite, modalSite } from "../../../components/modal/observe.ts";
 import type { Modal, ModalSite } from "../../../components/modal/types.ts";
+import { homeDrift } from "../../../components/stack/modal-home.ts";
 
 const identity = { version: 1, stack: "dev", userId: "me", prefix: "mngr-", environment: "mngr-me" } as const;
 

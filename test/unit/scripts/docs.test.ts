@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
 import { optionsOfCron } from "../../../components/cron/options.ts";
-import { sharedOptions } from "../../../components/fleet/options/shared.ts";
-import { changelingOptions, fileOptions } from "../../../components/fleet/options.ts";
-import { type Schemas, shapeOf } from "../../../components/fleet/zod-issues.ts";
+import type { Schemas } from "../../../components/fleet/kind.ts";
+import { vocabularyOf } from "../../../components/fleet/vocabulary.ts";
+import { shapeOf } from "../../../components/fleet/zod-issues.ts";
+import { kinds } from "../../../components/kinds.ts";
 import { forwardingOptions } from "../../../components/web/forwarding/options.ts";
 import { optionsOfWeb } from "../../../components/web/options.ts";
 import { webSettings } from "../../../components/web/settings.ts";
@@ -56,6 +57,8 @@ function schemaOf(value: JsonSchema["items"]): JsonSchema {
   if (typeof value !== "object" || Array.isArray(value)) throw new Error("not one schema");
   return value;
 }
+
+const vocabulary = vocabularyOf(kinds);
 
 describe("the JSON schema", () => {
   it("is of the draft that taplo reads in full, and uses nothing newer", () => {
@@ -127,8 +130,8 @@ describe("the JSON schema", () => {
         if (Object.keys(within).length > 0) look(within, schemaOf(option));
       }
     };
-    look(fileOptions, schema);
-    look(changelingOptions, changeling);
+    look(vocabulary.file, schema);
+    look(vocabulary.changeling, changeling);
   });
 
   it("says which options are of one kind alone", () => {
@@ -137,7 +140,7 @@ describe("the JSON schema", () => {
       /^For kind = "(\w+)" only\. /.exec(schemaOf(option).description ?? "")?.[1],
     ]);
     expect(whose).toEqual([
-      ...Object.keys(sharedOptions).map((key) => [key, undefined]),
+      ...Object.keys(vocabulary.shared).map((key) => [key, undefined]),
       ...Object.keys(optionsOfCron).map((key) => [key, "cron"]),
       ...Object.keys(optionsOfWeb).map((key) => [key, "web"]),
     ]);
@@ -158,9 +161,9 @@ describe("the reference", () => {
     const text = generatedFiles().get("changelings/REFERENCE.md") ?? "";
     const rows = text.split("\n").filter((line) => line.startsWith("| `"));
     expect(rows.map((row) => /`(\w+)`/.exec(row)?.[1])).toEqual([
-      ...Object.keys(fileOptions),
+      ...Object.keys(vocabulary.file),
       ...Object.keys(forwardingOptions),
-      ...Object.keys(changelingOptions),
+      ...Object.keys(vocabulary.changeling),
       ...tables.flatMap(([, table]) => Object.keys(table)),
     ]);
     const sections = text.split("\n").filter((line) => line.startsWith("#"));
@@ -202,6 +205,8 @@ describe("npm run docs", () => {
       cpSync(join(projectFolder, file), join(sandbox.folder, file));
     symlinkSync(join(projectFolder, "node_modules"), join(sandbox.folder, "node_modules"));
     mkdirSync(join(sandbox.folder, "changelings"));
+    for (const file of ["stock.ts", "stock-web.ts"])
+      cpSync(join(projectFolder, "changelings", file), join(sandbox.folder, "changelings", file));
     const docs = (...args: string[]) => {
       try {
         const stdout = execFileSync(process.execPath, [join(sandbox.folder, "scripts/docs.ts"), ...args], {

@@ -2,10 +2,10 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
-import type { ModalHome } from "../../../components/modal/home.ts";
 import { emptySite } from "../../../components/modal/observe.ts";
 import { repoSnapshot } from "../../../components/source/repo-snapshot.ts";
 import { type RepoTarballArgs, repoTarball } from "../../../components/source/repo-tarball.ts";
+import type { ModalHome } from "../../../components/stack/modal-home.ts";
 
 const registered = new Map<string, Record<string, unknown>>();
 

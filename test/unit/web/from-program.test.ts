@@ -1,12 +1,8 @@
 import { describe, expect, it } from "vitest";
-import {
-  ChangelingOptionsError,
-  missingSecrets,
-  requiredSecrets,
-  secretNames,
-} from "../../../components/fleet/index.ts";
+import { ChangelingOptionsError } from "../../../components/fleet/program-options.ts";
+import { missingSecrets, secretNames } from "../../../components/fleet/secrets.ts";
 import { type WebChangelingOptions, webOf } from "../../../components/web/from-program.ts";
-import { Sandbox, usualForwarding, webs } from "../../support/fleet-sandbox.ts";
+import { Sandbox, usualSettings, webs } from "../../support/fleet-sandbox.ts";
 
 describe("secrets of a web changeling", () => {
   const claude = webOf("elena", { agentType: "elena-code" });
@@ -15,7 +11,12 @@ describe("secrets of a web changeling", () => {
   it("are required when they are listed; else a Claude needs a key, and nobody a token", () => {
     const keys = ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];
     const far = webOf("far", { agentType: "claude", provider: "modal" });
-    expect([claude, lists, webOf("chat", {}), far].map(requiredSecrets)).toEqual([[keys], [["A"]], [], [keys]]);
+    expect([claude, lists, webOf("chat", {}), far].map((each) => each.requiredSecrets)).toEqual([
+      [keys],
+      [["A"]],
+      [],
+      [keys],
+    ]);
     expect([claude, lists, webOf("chat", {})].map(secretNames)).toEqual([
       ["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"],
       ["A"],
@@ -24,7 +25,7 @@ describe("secrets of a web changeling", () => {
     const fleet = {
       file: "/f.toml",
       mngrProfile: undefined,
-      forwarding: usualForwarding,
+      settings: usualSettings,
       changelings: [claude, lists],
     };
     expect(missingSecrets(fleet, { A: "x" })).toEqual([{ changeling: "elena", names: keys }]);

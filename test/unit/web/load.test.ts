@@ -1,8 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { type DeclaredWeb, webSettings } from "../../../components/fleet/index.ts";
-import { Sandbox, usualForwarding, webs } from "../../support/fleet-sandbox.ts";
+import type { DeclaredWeb } from "../../../components/web/declared.ts";
+import { webSettings } from "../../../components/web/settings.ts";
+import { Sandbox, usualSettings, webs } from "../../support/fleet-sandbox.ts";
 
 const sandbox = new Sandbox();
 const source = sandbox.repo("agent", ["main", "develop"]);
@@ -33,6 +34,7 @@ const chat: DeclaredWeb = {
   addPaths: [],
   secrets: ["GITHUB_TOKEN", "ANTHROPIC_API_KEY"],
   secretsAreExplicit: false,
+  requiredSecrets: [],
   env: {},
   data: undefined,
   destroyData: false,
@@ -60,7 +62,7 @@ describe("a web changeling", () => {
       file: sandbox.file,
       mngrProfile: undefined,
       changelings: [chat],
-      forwarding: usualForwarding,
+      settings: usualSettings,
     });
   });
 
@@ -101,6 +103,7 @@ describe("a web changeling", () => {
         ],
         secrets: ["A", "B"],
         secretsAreExplicit: true,
+        requiredSecrets: [["A"], ["B"]],
         env: { C: "1" },
         data: join(sandbox.home, "elena"),
         destroyData: true,
@@ -143,7 +146,10 @@ describe("a web changeling", () => {
     ["agent_type = 'command'\nagent_args = ['./serve']", undefined, "command", false],
   ])("%s: what it is made of, and whether it needs a key", async (lines, from, agentType, needsModelKey) => {
     expect(await websOf(`[changelings.a]\nkind = "web"\n${lines}`)).toEqual([
-      { ...chat, name: "a", source: from, agentType, needsModelKey, agentArgs: expect.any(Array) },
+      {
+        ...{ ...chat, name: "a", source: from, agentType, needsModelKey, agentArgs: expect.any(Array) },
+        requiredSecrets: needsModelKey ? [["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"]] : [],
+      },
     ]);
   });
 });

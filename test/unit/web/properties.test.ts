@@ -2,9 +2,9 @@ import "../../support/properties.ts";
 import fc from "fast-check";
 import { parse, stringify } from "smol-toml";
 import { afterAll, describe, expect, it } from "vitest";
-import { settingsToml, type WebSettings, webSettings } from "../../../components/fleet/index.ts";
 import { parseAddPath } from "../../../components/web/added-paths.ts";
 import { webOf } from "../../../components/web/from-program.ts";
+import { settingsToml, type WebSettings, webSettings } from "../../../components/web/settings.ts";
 import { Sandbox, webs } from "../../support/fleet-sandbox.ts";
 
 const sandbox = new Sandbox();

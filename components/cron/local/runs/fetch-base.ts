@@ -1,8 +1,8 @@
 import { gitCredentials } from "../../../git/credentials.ts";
 import { type Git, gitIn, succeeds } from "../../../git/git.ts";
+import { gitReason } from "../../../git/reason.ts";
 import { safeGitEnvironment } from "../../../git/safe-git.ts";
 import { runProgram, timedOut } from "../../../lib/process.ts";
-import { gitReason } from "../../../mngr/git-reason.ts";
 
 /** The remote's branch that a branch is brought up to date with. */
 export interface Followed {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GitError } from "../../../git/git.ts";
 import { isDiskFull, readTail, writePrivateFile } from "../../../host/files.ts";
+import { masked, maskedLines } from "../../../lib/masking.ts";
 import { MngrError } from "../../../mngr/client.ts";
 import { withoutOtherAgents } from "../../../mngr/other-agents.ts";
 import { readSecrets } from "../../../secrets/installed.ts";
-import { masked, maskedLines } from "../../../secrets/masking.ts";
 import type { RecordedRun, RecordLine } from "../../run-records.ts";
 import { appendRecord } from "../records.ts";
 import type { RunContext } from "./context.ts";

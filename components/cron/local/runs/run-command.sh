@@ -8,7 +8,7 @@ run_folder=$1
 here=$(dirname "$0")
 # Beside this file on Modal; here where everything that redacts finds it.
 mask_program=$here/mask.awk
-[ -e "$mask_program" ] || mask_program=$here/../../../secrets/mask.awk
+[ -e "$mask_program" ] || mask_program=$here/../../../lib/mask.awk
 shift
 umask 077
 echo "Its output goes to $run_folder/output.log"

@@ -44,7 +44,7 @@ def _image() -> modal.Image:
         # Local runs use the same wrapper of command agents, and the same look at what a run did.
         .add_local_file(_HERE.parent.parent / "local/runs/run-command.sh", str(_FOLDER / "run-command.sh"))
         .add_local_file(_HERE.parent.parent / "local/runs/git-work.sh", str(_FOLDER / "git-work.sh"))
-        .add_local_file(_HERE.parents[2] / "secrets/mask.awk", str(_FOLDER / "mask.awk"))
+        .add_local_file(_HERE.parents[2] / "lib/mask.awk", str(_FOLDER / "mask.awk"))
     )
     if spec.image == "pinned":
         image = image.add_local_file(os.environ["CHANGELING_TARBALL"], str(_FOLDER / "repo.tar.gz"))

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stockChangeling } from "../../../../changelings/stock.ts";
+import { changelingOf } from "../../../../components/cron/from-program.ts";
 import { environmentOfJob, jobEnvironment, jobOf } from "../../../../components/cron/job-environment.ts";
-import { changelingOf } from "../../../../components/fleet/index.ts";
 
 const anchors = { project: "/home/me/fleet", home: "/home/me" };
 const context = { installation: "0123456789ab", mngrProfile: undefined, stock: undefined, anchors };

@@ -1,8 +1,8 @@
 import { Cron } from "croner";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { cronOptions } from "../../../../components/cron/cron-times.ts";
 import { Timetable } from "../../../../components/cron/local/timetable.ts";
-import { cronOptions } from "../../../../components/cron/schedule.ts";
 
 const at = (time: string) => Date.parse(time);
 const job = { name: "a", enabled: true, schedule: "0 3 * * *", timezone: "UTC" };

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { changelingOf } from "../../../../components/cron/from-program.ts";
 import { appEnvironment, environmentOfApp, specOfApp } from "../../../../components/cron/modal/app-environment.ts";
 import { programFingerprint } from "../../../../components/cron/modal/program-files.ts";
 import { appSpec, tagOf } from "../../../../components/cron/modal/spec.ts";
-import { changelingOf } from "../../../../components/fleet/index.ts";
 
 const context = {
   stack: "home",

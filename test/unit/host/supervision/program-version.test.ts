@@ -28,5 +28,5 @@ it.each([
 
 it("is restarted for the scripts that it runs, too", () => {
   expect(programFiles(schedulerProgram)).toContain("cron/local/runs/run-command.sh");
-  expect(programFiles(schedulerProgram)).toContain("secrets/mask.awk");
+  expect(programFiles(schedulerProgram)).toContain("lib/mask.awk");
 });

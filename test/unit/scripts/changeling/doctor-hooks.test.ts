@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { changelingOf } from "../../../../components/fleet/index.ts";
+import { changelingOf } from "../../../../components/cron/from-program.ts";
 import { hookChecks, whyItCantRun } from "../../../../scripts/changeling/doctor/hooks.ts";
 import { Repository } from "../../../support/repository.ts";
 

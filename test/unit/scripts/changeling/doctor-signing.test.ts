@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { changelingOf } from "../../../../components/fleet/index.ts";
+import { changelingOf } from "../../../../components/cron/from-program.ts";
 import { signingChecks } from "../../../../scripts/changeling/doctor/signing.ts";
 
 it("doctor names repositories whose commits are signed, and whose agents it concerns", async () => {

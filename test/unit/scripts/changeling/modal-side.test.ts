@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Provider } from "../../../../components/fleet/index.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { ModalError } from "../../../../components/modal/modal-error.ts";
+import type { Provider } from "../../../../components/web/options.ts";
 import type { Place } from "../../../../scripts/changeling/context.ts";
 import { modalSide, warnUnreached } from "../../../../scripts/changeling/modal-side.ts";
 

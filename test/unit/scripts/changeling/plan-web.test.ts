@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { settingsToml, webSettings } from "../../../../components/fleet/index.ts";
+import { settingsToml, webSettings } from "../../../../components/web/settings.ts";
 import { planMarkdown } from "../../../../scripts/changeling/plan/markdown.ts";
 import { plannedChanges } from "../../../../scripts/changeling/plan/summary.ts";
 import { planText } from "../../../../scripts/changeling/plan/text.ts";

@@ -1,12 +1,13 @@
 import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
-import { changelingOf, type Fleet } from "../../../../components/fleet/index.ts";
+import { changelingOf } from "../../../../components/cron/from-program.ts";
+import type { Fleet } from "../../../../components/kinds.ts";
 import { webOf } from "../../../../components/web/from-program.ts";
 import { lockOf } from "../../../../scripts/pipeline/dead-jobs.ts";
 import { refusals } from "../../../../scripts/pipeline/refusals.ts";
 import { withRemedy } from "../../../../scripts/pipeline/remedies.ts";
 import { hasKey, pipelineStack, withoutValues } from "../../../../scripts/pipeline/surroundings.ts";
-import { usualForwarding } from "../../../support/fleet-sandbox.ts";
+import { usualSettings } from "../../../support/fleet-sandbox.ts";
 
 describe("pipelineStack", () => {
   it.each([
@@ -34,7 +35,7 @@ describe("refusals", () => {
   const fleet = (provider: "local" | "modal"): Fleet => ({
     file: "/fleet.toml",
     mngrProfile: undefined,
-    forwarding: usualForwarding,
+    settings: usualSettings,
     changelings: [
       changelingOf("alpha", {
         provider,

@@ -9,7 +9,7 @@ const web = '[changelings.chat]\nkind = "web"\n';
 async function forwardingOf(lines: string) {
   const { fleet, faults } = await sandbox.load(`[forwarding]\n${lines}\n${web}`);
   expect(sandbox.words(faults)).toEqual([]);
-  return fleet?.forwarding;
+  return fleet?.settings.web.forwarding;
 }
 
 describe("[forwarding]", () => {
@@ -38,7 +38,7 @@ describe("[forwarding]", () => {
   it("is read with dotted keys too, and where there is no web changeling", async () => {
     sandbox.repo("app");
     const { fleet } = await sandbox.load("forwarding.port = 9\n[changelings.fixme-fairy]\nrepo = 'app'");
-    expect(fleet?.forwarding.port).toBe(9);
+    expect(fleet?.settings.web.forwarding.port).toBe(9);
   });
 
   const beyond =

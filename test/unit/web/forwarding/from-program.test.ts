@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ChangelingOptionsError } from "../../../../components/fleet/index.ts";
+import { ChangelingOptionsError } from "../../../../components/fleet/program-options.ts";
 import {
   configOf,
   environmentOfForwarding,

@@ -3,7 +3,7 @@ import { ensureFolder, watchFolder } from "../../../../host/files.ts";
 import type { InstallationPaths } from "../../../../host/installation-paths.ts";
 import type { Log } from "../../../../host/log.ts";
 import { mngrClient } from "../../../../mngr/client.ts";
-import { mngrEnvironment } from "../../../../mngr/environment.ts";
+import { mngrEnvironment } from "../../../../mngr/profile.ts";
 import { readRecords } from "../../../agent/record.ts";
 import type { Agents, AgentView, Target } from "../agents.ts";
 import { sshTunnels } from "../tunnels.ts";

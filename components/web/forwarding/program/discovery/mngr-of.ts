@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { InstallationPaths } from "../../../../host/installation-paths.ts";
-import { mngrEnvironment } from "../../../../mngr/environment.ts";
-import { hostDirOf, profileHostDir } from "../../../../mngr/profile.ts";
+import { hostDirOf, mngrEnvironment, profileHostDir } from "../../../../mngr/profile.ts";
 import type { WebRecord } from "../../../agent/record.ts";
 
 /** Which mngr an agent is seen with: agents with the same one are asked for at once. */

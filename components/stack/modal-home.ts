@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod/mini";
 import { scriptCommand } from "../command.ts";
-import { type PersonIdentity, personEnvironment, personIdentity, portableSettings } from "./identity.ts";
-import { runsVolumeName, stackSecretName } from "./names.ts";
-import type { ModalToken } from "./token.ts";
-import type { ModalSite } from "./types.ts";
+import { type PersonIdentity, personEnvironment, personIdentity, portableSettings } from "../modal/identity.ts";
+import { runsVolumeName, stackSecretName } from "../modal/names.ts";
+import type { ModalToken } from "../modal/token.ts";
+import type { ModalSite } from "../modal/types.ts";
 
 export interface ModalHomeArgs {
   readonly stack: string;

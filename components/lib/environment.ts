@@ -1,5 +1,3 @@
-import { noProjectFolder } from "./project-folder.ts";
-
 /**
  * The environment that mngr, and whatever else is started for an agent, gets: these variables and no other, because
  * an agent sees all that mngr sees, and nobody's secrets are in here.
@@ -23,15 +21,4 @@ export function allowedEnvironment(env: NodeJS.ProcessEnv): Record<string, strin
       value !== undefined && (allowed.has(name) || isSetting(name)) ? [[name, value]] : [],
     ),
   );
-}
-
-/** @param hostDir mngr's host dir, when the agents are put aside from the person's own */
-export function mngrEnvironment(env: NodeJS.ProcessEnv, hostDir?: string): Record<string, string> {
-  return {
-    // Whatever folder it is started in.
-    MNGR_PROJECT_CONFIG_DIR: noProjectFolder,
-    ...allowedEnvironment(env),
-    MNGR_HEADLESS: "1",
-    ...(hostDir === undefined ? {} : { MNGR_HOST_DIR: hostDir }),
-  };
 }

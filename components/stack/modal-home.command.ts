@@ -4,15 +4,15 @@ import { promisify } from "node:util";
 import * as z from "zod/mini";
 import { commandScript } from "../command-script.ts";
 import { printNote } from "../lib/terminal.ts";
-import { modalClient } from "./client.ts";
-import { isModalVariable } from "./environment.ts";
-import { type HomeVolume, writeHomeFiles } from "./home-volume.ts";
-import { personEnvironment, personIdentity, type StackIdentity, stackIdentityFile } from "./identity.ts";
-import { authorizeMachine, ensurePersonIdentity } from "./machine-identity.ts";
-import { environmentName, homeVolumeName, runsVolumeName, stackSecretName } from "./names.ts";
-import { modalSite } from "./observe.ts";
-import { modalToken } from "./token.ts";
-import type { Modal, ModalSite } from "./types.ts";
+import { modalClient } from "../modal/client.ts";
+import { isModalVariable } from "../modal/environment.ts";
+import { type HomeVolume, writeHomeFiles } from "../modal/home-volume.ts";
+import { personEnvironment, personIdentity, type StackIdentity, stackIdentityFile } from "../modal/identity.ts";
+import { authorizeMachine, ensurePersonIdentity } from "../modal/machine-identity.ts";
+import { environmentName, homeVolumeName, runsVolumeName, stackSecretName } from "../modal/names.ts";
+import { modalSite } from "../modal/observe.ts";
+import { modalToken } from "../modal/token.ts";
+import type { Modal, ModalSite } from "../modal/types.ts";
 
 const variables = z.object({
   STACK: z.string(),

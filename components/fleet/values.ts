@@ -1,11 +1,9 @@
 import * as z from "zod/mini";
+import { durationPattern } from "../lib/duration.ts";
 
 export const namePattern = /^[a-z][a-z0-9-]{0,39}$/;
 export const secretNamePattern = /^[A-Z_][A-Z0-9_]*$/;
 export const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-/** `7d`: a whole number and a unit. */
-export const durationPattern = /^[1-9][0-9]{0,8}[smhdw]$/;
 /** How durations are documented. */
 export const durationUnit = "a number and one of s, m, h, d, w";
 

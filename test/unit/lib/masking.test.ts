@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { masked, maskedLines } from "../../../components/secrets/masking.ts";
+import { masked, maskedLines } from "../../../components/lib/masking.ts";
 import "../../support/properties.ts";
 
-const program = join(import.meta.dirname, "../../../components/secrets/mask.awk");
+const program = join(import.meta.dirname, "../../../components/lib/mask.awk");
 
 describe("masked", () => {
   it("hides a secret as it is, escaped, and each line of a long one; not short ones", () => {

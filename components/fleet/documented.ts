@@ -10,6 +10,8 @@ export interface OptionDoc {
   readonly defaultInWords?: string;
   /** Values that the specification has and this version has not. */
   readonly planned?: readonly string[];
+  /** Values that another kind has, and why this one has not. */
+  readonly elsewhere?: Readonly<Record<string, { readonly kind: string; readonly because: string }>>;
 }
 
 /** The documentation of each option's schema. */

@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { nameOnModal } from "../stack/installation.ts";
-import { modalClient } from "./client.ts";
-import { ModalHome } from "./home.ts";
-import { personEnvironment, personIdentity } from "./identity.ts";
-import { ModalError } from "./modal-error.ts";
-import { modalSite } from "./observe.ts";
-import { type ModalToken, modalToken } from "./token.ts";
-import type { ModalSite } from "./types.ts";
+import { modalClient } from "../modal/client.ts";
+import { personEnvironment, personIdentity } from "../modal/identity.ts";
+import { ModalError } from "../modal/modal-error.ts";
+import { modalSite } from "../modal/observe.ts";
+import { type ModalToken, modalToken } from "../modal/token.ts";
+import type { ModalSite } from "../modal/types.ts";
+import { nameOnModal } from "./installation.ts";
+import { ModalHome } from "./modal-home.ts";
 
 export interface ModalStackOptions {
   /** mngr_profile of the fleet. */

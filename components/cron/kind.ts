@@ -1,0 +1,22 @@
+import type { DeployableKind, Deployment } from "../stack/deployment.ts";
+import { cronFindings, unfitCronOptions } from "./checks.ts";
+import type { DeclaredCron } from "./declared.ts";
+import { type CronOptions, cronProviders, cronTable, optionsOfCron } from "./options.ts";
+import { resolveCrons } from "./resolve.ts";
+import { type CronKeys, type CronSettings, cronSettings } from "./settings.ts";
+
+/** Scheduled changelings (spec 000). */
+export const cron = {
+  summary: "a schedule fires, a fresh agent works on a new branch and exits",
+  providers: cronProviders,
+  options: optionsOfCron,
+  table: cronTable,
+  counterparts: { source: "repo", start_timeout_seconds: "timeout_seconds" },
+  settings: cronSettings,
+  unfit: unfitCronOptions,
+  check: cronFindings,
+  resolve: resolveCrons,
+  async deployment(): Promise<Deployment<DeclaredCron, CronSettings>> {
+    return (await import("./deploy.ts")).cronDeployment;
+  },
+} satisfies DeployableKind<CronOptions, DeclaredCron, CronKeys, CronSettings>;

@@ -1,0 +1,182 @@
+import { type AgentKnowledge, AgentTypes } from "../fleet/agents.ts";
+import { type NamedRepo, repoFindings } from "../fleet/checks.ts";
+import { error, type Finding, foundWith } from "../fleet/diagnostics.ts";
+import type { Declaration, LoadContext, Resolution, ResolveContext } from "../fleet/kind.ts";
+import { nameFinding } from "../fleet/names.ts";
+import { type Repository, repoAround } from "../git/refs.ts";
+import { absoluteRepo, isRepoUrl, urlFault } from "../git/repo-name.ts";
+import { cronAgentFindings } from "./checks.ts";
+import { type DeclaredCron, resolvedCron } from "./declared.ts";
+import { type Clone, cloneFinder } from "./modal/clones.ts";
+import type { CronOptions, CronProvider } from "./options.ts";
+import { runFindings } from "./repo-checks.ts";
+import type { CronKeys } from "./settings.ts";
+import { ianaZone, zoneRemedy } from "./zone.ts";
+
+export type CronDeclaration = Declaration<CronOptions>;
+
+/** The scheduled changelings, decided and checked against their repositories, mngr's settings and the zone. */
+export async function resolveCrons(
+  declarations: readonly CronDeclaration[],
+  context: ResolveContext,
+  { timezone }: CronKeys,
+): Promise<Resolution<DeclaredCron>> {
+  const repos = await namedRepos(declarations, context);
+  const onModal = declarations.flatMap((declaration) => {
+    const named = repos.get(declaration.name);
+    return declaration.options.provider === "modal" && named !== undefined ? [{ declaration, named }] : [];
+  });
+  const known = await context.repositories(
+    [...repos.values()].map(({ repo }) => repo).filter((repo) => urlFault(repo) === undefined),
+    { remotesOf: new Set(onModal.map(({ named }) => named.repo)) },
+  );
+  const cloneOf = cloneFinder(known, context.environment);
+  const clones = new Map(
+    await Promise.all(
+      onModal.map(async ({ declaration, named }) => [declaration.name, await cloneOf(declaration, named)] as const),
+    ),
+  );
+  const zone = defaultZone(timezone, context);
+  const knowledgeOf = agentKnowledge(context);
+  const findings: Finding[] = [];
+  const changelings = declarations.map((declaration) => {
+    const { name, options } = declaration;
+    const named = repos.get(name);
+    const own: Finding[] = [];
+    const around = {
+      named,
+      repository: named && known.get(named.repo),
+      clone: clones.get(name),
+      zone,
+      knowledge: knowledgeOf(options.provider, named?.repo),
+      context,
+    };
+    const resolved = resolve(declaration, around, own);
+    findings.push(...foundWith(name, own));
+    return resolved;
+  });
+  return { changelings, findings };
+}
+
+interface Around {
+  readonly named: NamedRepo | undefined;
+  /** What was seen of it; undefined: it wasn't asked. */
+  readonly repository: Repository | undefined;
+  readonly clone: Clone | undefined;
+  readonly zone: { readonly zone: string } | { readonly finding: Finding };
+  readonly knowledge: AgentKnowledge;
+  readonly context: ResolveContext;
+}
+
+function resolve(
+  declaration: CronDeclaration,
+  { named, repository, clone, zone, knowledge, context }: Around,
+  findings: Finding[],
+): DeclaredCron {
+  const { name, options, place, secretsAreExplicit } = declaration;
+  findings.push(...(clone?.findings ?? []));
+  if (named === undefined) findings.push(noRepo(declaration));
+  else {
+    findings.push(...repoFindings(declaration, named, repository));
+    if (repository !== undefined && "branches" in repository)
+      findings.push(...runFindings(declaration, named, repository, context));
+  }
+  if (options.timezone === undefined && "finding" in zone) findings.push(zone.finding);
+  const type = options.agent_type ?? name;
+  // An invalid name is already reported; don't report it again as an agent type.
+  if (options.agent_type !== undefined || nameFinding(name) === undefined) {
+    findings.push(...cronAgentFindings({ type, options }, knowledge, place));
+  }
+  return resolvedCron(name, options, {
+    timezone: options.timezone ?? ("zone" in zone ? zone.zone : "UTC"),
+    repo: named?.repo ?? "",
+    remote: clone?.remote,
+    isConversational: knowledge.types.base(type) === "claude",
+    secretsAreExplicit,
+  });
+}
+
+/** Which agent types and templates there are for changelings of a provider and repository; each is read once. */
+function agentKnowledge({ mngrSettings }: ResolveContext) {
+  const known = new Map<string, AgentKnowledge>();
+  return (provider: CronProvider, repo: string | undefined): AgentKnowledge => {
+    const here = repo === undefined || isRepoUrl(repo) ? undefined : repo;
+    const key = provider === "modal" ? "on modal" : `here ${here}`;
+    const found = known.get(key) ?? (provider === "modal" ? onModal() : inRepository(here));
+    known.set(key, found);
+    return found;
+  };
+
+  /** Where the schedule fires there is no repository: the person's settings are all that counts. */
+  function onModal(): AgentKnowledge {
+    const settings = mngrSettings.of(undefined);
+    const settingsFile = mngrSettings.personal[0] ?? "your mngr settings";
+    const isComplete = mngrSettings.personal.length > 0;
+    return { ...settings, types: new AgentTypes(settings), isComplete, settingsFile, isOwnAlone: true };
+  }
+
+  function inRepository(repo: string | undefined): AgentKnowledge {
+    const settings = mngrSettings.of(repo);
+    const isComplete = repo !== undefined;
+    return {
+      ...settings,
+      types: new AgentTypes(settings),
+      isComplete,
+      settingsFile: ".mngr/settings.toml",
+      isOwnAlone: false,
+    };
+  }
+}
+
+/** The repository of each changeling that has one: its own, the stack's, or the one around the file. */
+async function namedRepos(
+  declarations: readonly CronDeclaration[],
+  { repo: ofStack, folder = process.cwd(), home, fileFolder, environment }: ResolveContext,
+): Promise<ReadonlyMap<string, NamedRepo>> {
+  const needsDefault = declarations.some(({ options }) => options.repo === undefined);
+  const byDefault = needsDefault ? await defaultRepo() : undefined;
+  const repos = new Map<string, NamedRepo>();
+  for (const { name, options, place } of declarations) {
+    const own = options.repo === undefined ? undefined : absoluteRepo(options.repo, { folder: fileFolder, home });
+    if (own !== undefined) repos.set(name, { repo: own, path: place("repo"), source: "" });
+    else if (byDefault !== undefined) repos.set(name, byDefault);
+  }
+  return repos;
+
+  async function defaultRepo(): Promise<NamedRepo | undefined> {
+    if (ofStack !== undefined) {
+      return { repo: absoluteRepo(ofStack, { folder, home }), path: [], source: "the stack's changelings:repo: " };
+    }
+    const around = await repoAround(fileFolder, environment);
+    return around === undefined ? undefined : { repo: around, path: [], source: "the repository around the file: " };
+  }
+}
+
+function noRepo({ place }: CronDeclaration): Finding {
+  return error(
+    place("repo"),
+    "no repository is set, and the fleet file is not in one",
+    'write repo = "<path or URL>" here or below [defaults], or: pulumi config set changelings:repo <path or URL>',
+  );
+}
+
+/** The zone of who names none. */
+function defaultZone(ofFile: string | undefined, context: LoadContext): { zone: string } | { finding: Finding } {
+  if (ofFile !== undefined) return { zone: ofFile };
+  const set = "pulumi config set changelings:timezone";
+  if (context.timezone !== undefined) {
+    if (ianaZone(context.timezone) !== undefined) return { zone: context.timezone };
+    const message = `the stack's changelings:timezone: there is no time zone "${context.timezone}"`;
+    return {
+      finding: error(
+        [],
+        message,
+        zoneRemedy(context.timezone, (zone) => `${set} ${zone}`),
+      ),
+    };
+  }
+  const remedy = `write timezone = "Europe/Berlin" (yours) at the top of the file, or: ${set} Europe/Berlin`;
+  if (context.ci) return { finding: error([], "no time zone is set, and that of a CI machine is arbitrary", remedy) };
+  if (ianaZone(context.machineTimezone) !== undefined) return { zone: context.machineTimezone };
+  return { finding: error([], "no time zone is set, and this machine has none", remedy) };
+}

@@ -1,0 +1,65 @@
+import * as z from "zod/mini";
+import { withoutSecrets } from "../lib/literal-secrets.ts";
+import { type Finding, type PlaceOf, pathInWords } from "./diagnostics.ts";
+import { nameFinding } from "./names.ts";
+import { soundOptions } from "./sound-options.ts";
+
+/** The options of a changeling in a program, or of the forwarding server, are not valid. */
+export class ChangelingOptionsError extends Error {
+  /** The option as a program names it (`timeoutSeconds`), and what is wrong with what remedy. */
+  readonly faults: readonly { readonly option: string; readonly reason: string }[];
+  /** Pulumi's mark of an error that a program prints without its stack (`pulumi.RunError.isInstance`). */
+  readonly __pulumiRunError = true;
+
+  /** @param of whom, in words */
+  constructor(of: string, faults: ChangelingOptionsError["faults"]) {
+    super(`${of}: ${faults.map(({ option, reason }) => `${option}: ${reason}`).join("; ")}`);
+    this.name = "ChangelingOptionsError";
+    this.faults = faults;
+  }
+}
+
+/** In a program an option stands where its name does. */
+export const here: PlaceOf = (...path) => path;
+
+/** A changeling's options as the file's table of the kind has them; where one is wrong, its default stands in. */
+export function readOptions<Shape extends z.core.$ZodShape>(
+  name: string,
+  given: object,
+  schema: z.ZodMiniObject<Shape, z.core.$strict>,
+) {
+  const read = readTable(given, schema);
+  const wrongName = nameFinding(name);
+  if (wrongName !== undefined) read.found.unshift({ ...wrongName, path: ["name"] });
+  return read;
+}
+
+/** As `readOptions`, of any table of the file. */
+export function readTable<Shape extends z.core.$ZodShape>(
+  given: object,
+  schema: z.ZodMiniObject<Shape, z.core.$strict>,
+) {
+  const table: Record<string, unknown> = {};
+  for (const key of Object.keys(schema.shape)) {
+    const value: unknown = Reflect.get(given, camelCase(key));
+    if (value !== undefined && key !== "kind") table[key] = value;
+  }
+  const found: Finding[] = [];
+  const { table: sound, unsound } = soundOptions(table, [], found, schema.shape);
+  return { options: z.parse(schema, sound), found, unsound };
+}
+
+/** @param of whom, in words */
+export function refuseFaults(of: string, found: readonly Finding[]): void {
+  const errors = found.filter(({ severity }) => severity === "error");
+  if (errors.length === 0) return;
+  const faults = errors.map(({ path: [option, ...rest], message, remedy }) => ({
+    option: withoutSecrets(pathInWords([camelCase(String(option)), ...rest])),
+    reason: withoutSecrets(`${message}; ${remedy}`),
+  }));
+  throw new ChangelingOptionsError(of, faults);
+}
+
+export function camelCase(key: string): string {
+  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,19 @@
+import { cron } from "./cron/kind.ts";
+import type { ChangelingOf, FleetOf } from "./fleet/kind.ts";
+import { type LoadedFleetOf, type LoadOptions, loadFleetOf } from "./fleet/load.ts";
+import { web } from "./web/kind.ts";
+
+/** The kinds of changelings, by their names in the fleet file. The first is the default. */
+export const kinds = {
+  cron,
+  web,
+} as const;
+
+export type Changeling = ChangelingOf<typeof kinds>;
+export type Fleet = FleetOf<typeof kinds>;
+export type LoadedFleet = LoadedFleetOf<typeof kinds>;
+
+/** Reads and checks a fleet file. Every fault is found at once, and nothing is changed. */
+export function loadFleet(options: LoadOptions): Promise<LoadedFleet> {
+  return loadFleetOf(kinds, options);
+}

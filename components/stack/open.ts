@@ -1,0 +1,67 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { secretNames } from "../fleet/secrets.ts";
+import { settleAll } from "../lib/settle-all.ts";
+import { declaredFleet, keptSecrets, modalTokenOfStack, secretValues } from "./declared-fleet.ts";
+import type { DeployableKind, DeployedOutputs, Stack } from "./deployment.ts";
+import { confirmedInstallation } from "./installation.ts";
+
+/** A stack whose fleet is sound, and whose secrets are set. */
+export interface OpenStack {
+  /** Reads what is live, once. */
+  observe(): Promise<{
+    /** Declares the resources of all changelings. */
+    deploy(): DeployedOutputs;
+  }>;
+}
+
+/**
+ * Opens the stack of this program run: its settings, its fleet file, its secrets.
+ *
+ * @throws pulumi.RunError with every error at once, before any change
+ */
+export async function openStack(
+  config: pulumi.Config,
+  kinds: Readonly<Record<string, DeployableKind>>,
+): Promise<OpenStack> {
+  const [fleet] = await settleAll([
+    declaredFleet(config, kinds),
+    // Which stack it is, also after a rename: a copy is refused before anything is touched.
+    confirmedInstallation(),
+    // The components of the usual kind load while git answers for the fleet's repositories.
+    Object.values(kinds)[0]?.deployment(),
+  ]);
+  const { mngrProfile, changelings, settings } = fleet;
+  const usesModal = changelings.some(({ provider }) => provider === "modal");
+  const [values, modal] = await settleAll([
+    secretValues(fleet, config),
+    usesModal ? observeModal(mngrProfile, config) : undefined,
+  ]);
+  const stack: Stack = {
+    mngrProfile,
+    modal,
+    secretsOf(changeling) {
+      const all = { ...keptSecrets(fleet, changeling, values), ...values };
+      return Object.fromEntries(
+        secretNames(changeling).flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])),
+      );
+    },
+  };
+  return {
+    async observe() {
+      const declare = await settleAll(
+        Object.entries(kinds).map(async ([name, kind]) => {
+          const own = changelings.filter((changeling) => changeling.kind === name);
+          if (own.length === 0) return () => ({});
+          return (await kind.deployment()).observe(own, stack, settings[name] ?? {});
+        }),
+      );
+      return { deploy: () => Object.assign({}, ...declare.map((each) => each())) };
+    },
+  };
+}
+
+/** Modal's parts load only for a fleet that is there. */
+async function observeModal(mngrProfile: string | undefined, config: pulumi.Config) {
+  const { modalStack } = await import("./modal.ts");
+  return modalStack({ mngrProfile, stackToken: await modalTokenOfStack(config) });
+}
