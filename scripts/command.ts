@@ -2,20 +2,24 @@
  * Runs what a resource of the stack does: `node scripts/command.ts NAME apply|remove`. This path and the names are in
  * the state of every stack, so neither changes when a file moves. Only the module of the one command is loaded.
  */
-import { basename, extname } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { basename, extname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { CommandTable } from "../components/command-script.ts";
-import { cronCommands } from "../components/cron/commands.ts";
-import { webCommands } from "../components/web/commands.ts";
 
-const commands: CommandTable = {
-  ...cronCommands,
-  ...webCommands,
-  "local-secrets": () => import("../components/secrets/local.command.ts"),
-  "modal-home": () => import("../components/stack/modal-home.command.ts"),
-  "repo-tarball": () => import("../components/source/tarball.command.ts"),
-  "repo-snapshot": () => import("../components/source/snapshot.command.ts"),
-};
+/** A folder's `commands.ts` names what its resources run: a kind needs no line here. */
+async function commandTables(): Promise<CommandTable> {
+  const components = join(import.meta.dirname, "..", "components");
+  const files = readdirSync(components)
+    .map((folder) => join(components, folder, `commands${extname(import.meta.filename)}`))
+    .filter((file) => existsSync(file));
+  const tables = await Promise.all(
+    files.map(async (file): Promise<{ commands: CommandTable }> => import(pathToFileURL(file).href)),
+  );
+  return Object.assign({}, ...tables.map(({ commands }) => commands));
+}
 
+const commands = await commandTables();
 const [, path = "", ...args] = process.argv;
 const calledAs = basename(path, extname(path));
 // Releases before 0.2 had a script per command: `node scripts/local-job.ts remove`.

@@ -1,7 +1,7 @@
 import type { CommandTable } from "../command-script.ts";
 
-/** The Commands of this kind by the names in a stack's state, which never change. */
-export const cronCommands = {
+/** By the names in a stack's state, which never change. `scripts/command.ts` finds this file. */
+export const commands = {
   "local-job": () => import("./local/job.command.ts"),
   "local-scheduler": () => import("./local/scheduler.command.ts"),
   "modal-app": () => import("./modal/app.command.ts"),

@@ -2,9 +2,9 @@ import type * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
 
 import { slugOf } from "../git/repo-name.ts";
-import { homeEnvironment } from "../modal/home-environment.ts";
 import type { ModalSite } from "../modal/types.ts";
 import type { ModalHome } from "../stack/modal-home.ts";
+import { homeEnvironment } from "../stack/modal-home-environment.ts";
 import { perRun } from "../stack/per-run.ts";
 import { type SnapshotNeed, snapshotDrift, snapshotLabel } from "./snapshot.ts";
 import { declaredSnapshotEnvironment } from "./snapshot-environment.ts";

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { environmentCodec, list, optionalText, text } from "../command-environment.ts";
 import { durationSeconds } from "../lib/duration.ts";
-import { homeVariables } from "../modal/home-environment.ts";
+import { homeVariables } from "../stack/modal-home-environment.ts";
 import { durationText } from "./snapshot.ts";
 
 export const declaredVariables = {

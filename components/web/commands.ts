@@ -1,7 +1,7 @@
 import type { CommandTable } from "../command-script.ts";
 
-/** The Commands of this kind by the names in a stack's state, which never change. */
-export const webCommands = {
+/** By the names in a stack's state, which never change. `scripts/command.ts` finds this file. */
+export const commands = {
   "web-agent": () => import("./agent.command.ts"),
   "modal-web-agent": () => import("./modal/agent.command.ts"),
   "forwarding-server": () => import("./forwarding/server.command.ts"),

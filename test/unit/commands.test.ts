@@ -42,7 +42,7 @@ it("runs every *.command.ts, and every name that a resource uses", () => {
   for (const file of globSync("components/**/*.command.ts", { cwd: projectFolder })) {
     expect(text).toContain(`/${file.split("/").slice(2).join("/")}")`);
   }
-  const sources = globSync("components/{cron,modal,secrets,source,web}/**/*.ts", { cwd: projectFolder });
+  const sources = globSync("components/{cron,secrets,source,stack,web}/**/*.ts", { cwd: projectFolder });
   const used = sources.flatMap((file) =>
     [...readFileSync(join(projectFolder, file), "utf8").matchAll(/\bcommand: "([\w-]+)"/g)].map(([, name]) => name),
   );

@@ -11,9 +11,9 @@ import {
 } from "../../command-environment.ts";
 import { isRepoUrl } from "../../git/repo-name.ts";
 import { type Anchors, portablePath } from "../../lib/portable-path.ts";
-import { homeVariables } from "../../modal/home-environment.ts";
 import { appName, homeVolumeName, runsVolumeName, secretName, stackSecretName } from "../../modal/names.ts";
 import { gitTokenEnvironment } from "../../source/tarball-environment.ts";
+import { homeVariables } from "../../stack/modal-home-environment.ts";
 import { agentOf, agentValues, agentVariables } from "../agent-environment.ts";
 import type { DeclaredCron } from "../declared.ts";
 import type { AppSpec } from "./spec.ts";
