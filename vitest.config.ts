@@ -42,6 +42,7 @@ export default defineConfig({
     projects: [
       project("unit", 20_000, { exclude: programs }),
       project("programs", 20_000, { include: programs }),
+      project("contracts", 180_000),
       project("engine", 180_000),
       project("end-to-end", 240_000),
       project("journeys", 600_000),

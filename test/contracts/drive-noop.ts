@@ -1,0 +1,56 @@
+// Runs in the copy of the project that has the kind `noop`: its own modules, its own CLI, the real engine.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { makeTestStack } from "../engine/test-stack.ts";
+
+const test = makeTestStack();
+const project = join(import.meta.dirname, "../..");
+const greeting = join(test.home, "noop-greeter");
+const fleet = (lines: string) => test.declare(`[changelings.greeter]\nkind = "noop"\n${lines}`);
+const read = () => (existsSync(greeting) ? readFileSync(greeting, "utf8") : null);
+const changeling = (...args: string[]) => {
+  try {
+    return execFileSync(process.execPath, [join(project, "scripts/changeling.ts"), ...args], {
+      cwd: project,
+      env: test.env,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  } catch (error) {
+    return error instanceof Error && "stdout" in error && "stderr" in error
+      ? `${error.stdout}${error.stderr}`
+      : `${error}`;
+  }
+};
+const up = async () => {
+  const { code, stdout, stderr } = await test.up();
+  if (code !== 0) throw new Error(stdout + stderr);
+  return read();
+};
+const seen: Record<string, unknown> = {};
+try {
+  fleet('greeting = "rude"');
+  seen.refused = changeling("validate");
+  fleet('gretting = "hi"');
+  seen.suggested = changeling("validate");
+  fleet('schedule = "0 3 * * *"');
+  seen.ofAnotherKind = changeling("validate");
+  fleet("");
+  seen.validated = changeling("validate");
+  seen.planned = await test.preview();
+  seen.deployed = await up();
+  fleet('greeting = "good morning"');
+  seen.plan = changeling("plan");
+  seen.updated = await up();
+  rmSync(greeting);
+  seen.drifted = await test.preview();
+  seen.repaired = await up();
+  seen.outputs = JSON.parse((await test.pulumi(["stack", "output", "--json"])).stdout);
+  test.declare("");
+  await up();
+  seen.removed = read();
+} finally {
+  await test.remove();
+}
+process.stdout.write(JSON.stringify(seen));

@@ -1,0 +1,64 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { projectFolder } from "../../scripts/stack/project.ts";
+
+/**
+ * The proof that a kind is one folder and one line (and its import): a copy of the project gets the kind `noop`, and is
+ * then used as a person uses it, by the CLI and the real engine.
+ */
+describe("a kind that is a folder and a line in kinds.ts", () => {
+  const copy = mkdtempSync(join(tmpdir(), "noop-kind-"));
+  let seen: Record<string, unknown> = {};
+
+  beforeAll(() => {
+    for (const part of [
+      "components",
+      "scripts",
+      "changelings",
+      "index.ts",
+      "package.json",
+      "Pulumi.yaml",
+      "test/engine/test-stack.ts",
+      "test/contracts/drive-noop.ts",
+    ])
+      cpSync(join(projectFolder, part), join(copy, part), { recursive: true });
+    symlinkSync(join(projectFolder, "node_modules"), join(copy, "node_modules"));
+    const noop = join(import.meta.dirname, "noop");
+    mkdirSync(join(copy, "components/noop"));
+    for (const file of readdirSync(noop)) {
+      const text = readFileSync(join(noop, file), "utf8").replaceAll('"../../../components/', '"../');
+      writeFileSync(join(copy, "components/noop", file), text);
+    }
+    const registry = join(copy, "components/kinds.ts");
+    const text = readFileSync(registry, "utf8");
+    writeFileSync(registry, `import { noop } from "./noop/kind.ts";\n${text.replace("  web,\n", "  web,\n  noop,\n")}`);
+    const answer = execFileSync(process.execPath, [join(copy, "test/contracts/drive-noop.ts")], {
+      cwd: copy,
+      encoding: "utf8",
+    });
+    seen = JSON.parse(answer);
+  }, 300_000);
+  afterAll(() => rmSync(copy, { recursive: true, force: true }));
+
+  it("is validated by its own checks, and its options are known", () => {
+    expect(seen["refused"]).toMatch(/changelings\.greeter\.greeting: is rude/);
+    expect(seen["suggested"]).toMatch(/did you mean "greeting"\?/);
+    expect(seen["ofAnotherKind"]).toMatch(/schedule is only for kind = "cron"/);
+    expect(seen["validated"]).toMatch(/1 changeling/);
+  });
+
+  it("is planned, deployed, updated and removed", () => {
+    expect(seen["planned"]).toMatchObject({ "changelings:noop:Noop greeter": "create", "command:local:Command greeter-noop": "create" });
+    expect([seen["deployed"], seen["updated"], seen["removed"]]).toEqual(["hello", "good morning", null]);
+    expect(seen["plan"]).toMatch(/greeter/);
+    expect(seen["outputs"]).toMatchObject({ changelings: { greeter: { kind: "noop", greeting: "good morning" } } });
+  });
+
+  it("has its drift detected and repaired", () => {
+    expect(JSON.stringify(seen["drifted"])).toContain("update");
+    expect(seen["repaired"]).toBe("good morning");
+  });
+});

@@ -1,0 +1,37 @@
+import { error } from "../../../components/fleet/diagnostics.ts";
+import type { ResolvedChangeling } from "../../../components/fleet/kind.ts";
+import type { DeployableKind, Deployment } from "../../../components/stack/deployment.ts";
+import { type NoopOptions, noopProviders, noopTable, optionsOfNoop } from "./options.ts";
+
+export interface DeclaredNoop extends ResolvedChangeling {
+  readonly kind: "noop";
+  readonly greeting: string;
+}
+
+/** The smallest kind: one option, one provider, one Command. */
+export const noop = {
+  summary: "a file holds a greeting",
+  providers: noopProviders,
+  options: optionsOfNoop,
+  table: noopTable,
+  unfit: () => new Map(),
+  check: ({ greeting }, place) =>
+    greeting === "rude" ? [error(place("greeting"), "is rude", 'write greeting = "hello"')] : [],
+  resolve: async (declarations) => ({
+    changelings: declarations.map(({ name, options }) => ({
+      name,
+      kind: "noop" as const,
+      provider: options.provider,
+      enabled: options.enabled,
+      secrets: [],
+      requiredSecrets: [],
+      description: options.description,
+      renamedFrom: options.renamed_from,
+      greeting: options.greeting,
+    })),
+    findings: [],
+  }),
+  async deployment(): Promise<Deployment<DeclaredNoop>> {
+    return (await import("./deploy.ts")).noopDeployment;
+  },
+} satisfies DeployableKind<NoopOptions, DeclaredNoop>;
