@@ -51,7 +51,10 @@ describe("a kind that is a folder and a line in kinds.ts", () => {
   });
 
   it("is planned, deployed, updated and removed", () => {
-    expect(seen["planned"]).toMatchObject({ "changelings:noop:Noop greeter": "create", "command:local:Command greeter-noop": "create" });
+    expect(seen["planned"]).toMatchObject({
+      "changelings:noop:Noop greeter": "create",
+      "command:local:Command greeter-noop": "create",
+    });
     expect([seen["deployed"], seen["updated"], seen["removed"]]).toEqual(["hello", "good morning", null]);
     expect(seen["plan"]).toMatch(/greeter/);
     expect(seen["outputs"]).toMatchObject({ changelings: { greeter: { kind: "noop", greeting: "good morning" } } });
