@@ -23,14 +23,15 @@ export interface Person {
 /** How long (ms) anything in a page may take to come about. */
 const PATIENCE_MS = 15_000;
 
-export async function openBrowser(): Promise<TestBrowser> {
+/** @param args more of Chromium's own, for instance where names lead to */
+export async function openBrowser(args: readonly string[] = []): Promise<TestBrowser> {
   const executablePath = await findChromium();
   // Chromium keeps more below the home than its profile.
   const home = mkdtempSync(join(tmpdir(), "browser-"));
   const asRoot = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
   const browser = await chromium.launch({
     executablePath,
-    args: [...asRoot, "--disable-dev-shm-usage", "--disable-gpu"],
+    args: [...asRoot, "--disable-dev-shm-usage", "--disable-gpu", ...args],
     env: { PATH: process.env["PATH"] ?? "", HOME: home, TMPDIR: home, LANG: "C.UTF-8" },
   });
   return {
