@@ -18,7 +18,7 @@ export const programs = [
   "test/unit/scripts/make-tar.test.ts",
   "test/unit/scripts/script.test.ts",
   "test/unit/scripts/setup/plugin.test.ts",
-  "test/unit/scripts/test.test.ts",
+  "test/unit/scripts/dev/test.test.ts",
   "test/unit/source/tarball.test.ts",
   "test/unit/web/forwarding/registrations.test.ts",
   "test/unit/web/hostile-repo.test.ts",

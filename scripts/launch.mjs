@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-// What every npm script and `npx changeling` start: it runs scripts/<command>.ts on a Node that strips types, in the
+// What every npm script and `npx changeling` start: it runs the program of a command on a Node that strips types, in the
 // environment that setup made, after the setup that is still to be done. It is plain JavaScript without
 // dependencies, because it runs on the Node that the machine has, before anything is installed.
 import { join } from "node:path";
@@ -15,43 +15,45 @@ import {
 } from "./setup/toolchain.mjs";
 
 /**
- * What has to be there for each command: `all` is the whole setup, `packages` is Node and node_modules.
- * @type {Record<string, "all" | "packages" | "node">}
+ * Of each command its program, relative to `scripts/`, and what has to be there: `all` is the whole setup, `packages` is
+ * Node and node_modules.
+ * @type {Record<string, { program: string, needs: "all" | "packages" | "node" }>}
  */
-const NEEDS = {
-  setup: "node",
-  start: "all",
-  stop: "all",
-  changeling: "all",
-  pulumi: "all",
-  pipeline: "all",
-  emulator: "all",
-  test: "all",
-  "test-modal": "all",
-  bench: "all",
-  check: "packages",
-  docs: "packages",
-  build: "packages",
+const COMMANDS = {
+  setup: { program: "setup/setup.ts", needs: "node" },
+  start: { program: "stack/start.ts", needs: "all" },
+  stop: { program: "stack/stop.ts", needs: "all" },
+  changeling: { program: "changeling/changeling.ts", needs: "all" },
+  pulumi: { program: "stack/pulumi.ts", needs: "all" },
+  pipeline: { program: "stack/pipeline.ts", needs: "all" },
+  emulator: { program: "dev/emulator.ts", needs: "all" },
+  test: { program: "dev/test.ts", needs: "all" },
+  "test-modal": { program: "dev/test-modal.ts", needs: "all" },
+  bench: { program: "dev/bench.ts", needs: "all" },
+  check: { program: "dev/check.ts", needs: "packages" },
+  docs: { program: "dev/docs.ts", needs: "packages" },
+  build: { program: "dev/build.ts", needs: "packages" },
 };
 
 const [command = "", ...args] = process.argv.slice(2);
-const needs = Object.hasOwn(NEEDS, command) ? NEEDS[command] : undefined;
+const named = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
 
-if (needs === undefined) {
+if (named === undefined) {
   const fault = command === "" ? "No command is given." : `There is no command "${command}".`;
-  process.stderr.write(`${fault}\nUsage: node scripts/launch.mjs ${Object.keys(NEEDS).join(" | ")} [arguments]\n`);
+  process.stderr.write(`${fault}\nUsage: node scripts/launch.mjs ${Object.keys(COMMANDS).join(" | ")} [arguments]\n`);
   process.exitCode = 2;
 } else {
+  const { program, needs } = named;
   const ready = findReady(needs) ?? (await setUp(needs));
   // What messages advise; tests compare them as they are where nobody says how we were called.
   const called =
     command === "test" ? {} : { CHANGELINGS_CALLED: process.env.CHANGELINGS_CALLED ?? "npm run changeling --" };
-  if (ready !== null) endLike(await passThrough([ready.node, script(command), ...args], { ...ready.env, ...called }));
+  if (ready !== null) endLike(await passThrough([ready.node, script(program), ...args], { ...ready.env, ...called }));
 }
 
-/** @param {string} name */
-function script(name) {
-  return join(checkout, "scripts", `${name}.ts`);
+/** @param {string} program */
+function script(program) {
+  return join(checkout, "scripts", program);
 }
 
 /**
@@ -75,7 +77,7 @@ async function setUp(level) {
   }
   const node = findNode() ?? process.execPath;
   if (level !== "node") {
-    const end = await passThrough([node, script("setup"), "--for", level], setupEnvironment(node));
+    const end = await passThrough([node, script("setup/setup.ts"), "--for", level], setupEnvironment(node));
     if (end.code !== 0) {
       endLike(end);
       return null;

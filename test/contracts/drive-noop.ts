@@ -11,7 +11,7 @@ const fleet = (lines: string) => test.declare(`[changelings.greeter]\nkind = "no
 const read = () => (existsSync(greeting) ? readFileSync(greeting, "utf8") : null);
 const changeling = (...args: string[]) => {
   try {
-    return execFileSync(process.execPath, [join(project, "scripts/changeling.ts"), ...args], {
+    return execFileSync(process.execPath, [join(project, "scripts/changeling/changeling.ts"), ...args], {
       cwd: project,
       env: test.env,
       encoding: "utf8",

@@ -77,7 +77,7 @@ describe("a stack's installation", () => {
   }
 
   function changeling(...args: string[]): string {
-    const script = join(projectFolder, "scripts", "changeling.ts");
+    const script = join(projectFolder, "scripts", "changeling", "changeling.ts");
     const env = { ...test.env, ...stackEnvironment(stack) };
     return execFileSync(process.execPath, [script, ...args], { env, encoding: "utf8", stdio: "pipe" });
   }

@@ -47,7 +47,7 @@ export async function makeModalStack(
   const test = makeTestStack({ ...emulator.env, ...env });
   // Not spawnSync: the git server, which agents clone from, is in this very process.
   const changeling = async (args: readonly string[]) => {
-    const script = join(projectFolder, "scripts", "changeling.ts");
+    const script = join(projectFolder, "scripts", "changeling", "changeling.ts");
     const child = spawn(process.execPath, [script, ...args], { env: test.env, stdio: ["ignore", "pipe", "pipe"] });
     const [stdout, stderr, [code]] = await Promise.all([
       text(child.stdout),

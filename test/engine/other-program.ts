@@ -80,7 +80,7 @@ const packageForm = z.object({ bin: z.record(z.string(), z.string()), dependenci
 
 /** This project's package, as others would install it. */
 function install(folder: string): void {
-  execFileSync(process.execPath, [join(projectFolder, "scripts", "build.ts")], { stdio: "pipe" });
+  execFileSync(process.execPath, [join(projectFolder, "scripts", "dev", "build.ts")], { stdio: "pipe" });
   mkdirSync(folder, { recursive: true });
   const packed = ["pack", "--silent", "--pack-destination", folder];
   const name = execFileSync("npm", packed, {

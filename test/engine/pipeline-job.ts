@@ -20,7 +20,7 @@ function start(
   args: readonly string[],
   { env = {}, checkout = projectFolder }: JobOptions,
 ): ChildProcess {
-  return spawn(process.execPath, [join(checkout, "scripts/pipeline.ts"), ...args], {
+  return spawn(process.execPath, [join(checkout, "scripts/stack/pipeline.ts"), ...args], {
     cwd: checkout,
     env: { ...test.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -25,7 +25,7 @@ describe("the journey on a Modal account", { timeout: 600_000 }, () => {
 
   const run = (env: NodeJS.ProcessEnv) =>
     new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-      const script = join(projectFolder, "scripts", "test-modal.ts");
+      const script = join(projectFolder, "scripts", "dev", "test-modal.ts");
       const child = execFile(process.execPath, [script], { env: { ...process.env, ...env } }, (_, stdout, stderr) =>
         resolve({ code: child.exitCode, stdout, stderr }),
       );

@@ -145,7 +145,7 @@ async function scheduledRun(test: TestStack, name: string, signal: AbortSignal |
 
 /** `changeling ARGS` on the journey's machine. */
 function changeling({ env }: TestStack, args: readonly string[]): Promise<Finished> {
-  const child = spawn(process.execPath, [join(projectFolder, "scripts", "changeling.ts"), ...args], {
+  const child = spawn(process.execPath, [join(projectFolder, "scripts", "changeling", "changeling.ts"), ...args], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });

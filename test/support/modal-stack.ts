@@ -187,7 +187,7 @@ export class ModalStack {
   changeling(options: CommandOptions, ...args: string[]): Promise<Ended>;
   changeling(first: CommandOptions | string, ...rest: string[]): Promise<Ended> {
     const [{ env, interruptAt }, args] = typeof first === "string" ? [{}, [first, ...rest]] : [first, rest];
-    const child = spawn(process.execPath, [join("scripts", "changeling.ts"), ...args], {
+    const child = spawn(process.execPath, [join("scripts", "changeling", "changeling.ts"), ...args], {
       cwd: projectFolder,
       env: { ...this.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],

@@ -61,11 +61,15 @@ function helpOf(script: string, ...args: string[]): string {
   const file = /launch\.mjs (\S+)/.exec(scripts[script] ?? "")?.[1] ?? script;
   let help: string;
   try {
-    help = execFileSync(process.execPath, [join(projectFolder, `scripts/${file}.ts`), ...args, "--help"], {
+    help = execFileSync(process.execPath, [join(projectFolder, "scripts/launch.mjs"), file, ...args, "--help"], {
       cwd: projectFolder,
       encoding: "utf8",
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env["PATH"] },
+      env: {
+        PATH: process.env["PATH"],
+        HOME: process.env["HOME"],
+        CHANGELINGS_CACHE: process.env["CHANGELINGS_CACHE"],
+      },
     });
   } catch (error) {
     // `npm run docs` knows no --help and prints its usage to stderr.

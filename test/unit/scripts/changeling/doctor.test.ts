@@ -65,9 +65,13 @@ it("asks everything at once, and shows on stderr what it waits for", async () =>
     repo: join(home, "repo"),
     data: join(home, "data"),
   });
-  const doctor = spawn(process.execPath, [join(projectFolder, "scripts/changeling.ts"), "doctor", "--json"], {
-    env: { PATH: `${bin}:/usr/bin:/bin`, HOME: home, PULUMI_HOME: home },
-  });
+  const doctor = spawn(
+    process.execPath,
+    [join(projectFolder, "scripts/changeling/changeling.ts"), "doctor", "--json"],
+    {
+      env: { PATH: `${bin}:/usr/bin:/bin`, HOME: home, PULUMI_HOME: home },
+    },
+  );
   const [stdout, stderr] = await Promise.all([text(doctor.stdout), text(doctor.stderr)]);
   expect(stderr).toMatch(/^checking tools, the fleet file, web agents, Modal, this machine … 0 s\n/);
   const checks: { name: string; status: string; detail: string }[] = JSON.parse(stdout);

@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, "../../../..");
 /** The SDK alone takes as long to load as all the rest, before a command has begun. What needs it imports it when asked. */
 it("the changeling command starts without Pulumi's SDK", async () => {
   const { metafile } = await build({
-    entryPoints: ["scripts/changeling.ts"],
+    entryPoints: ["scripts/changeling/changeling.ts"],
     absWorkingDir: root,
     bundle: true,
     format: "esm",
@@ -18,7 +18,9 @@ it("the changeling command starts without Pulumi's SDK", async () => {
     splitting: true,
     outdir: "unused",
   });
-  const [main] = Object.values(metafile.outputs).filter(({ entryPoint }) => entryPoint === "scripts/changeling.ts");
+  const [main] = Object.values(metafile.outputs).filter(
+    ({ entryPoint }) => entryPoint === "scripts/changeling/changeling.ts",
+  );
   const loaded = new Set<string>();
   const load = (imports: NonNullable<typeof main>["imports"]) => {
     for (const { path, kind } of imports) {

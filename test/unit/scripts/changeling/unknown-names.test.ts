@@ -25,7 +25,7 @@ function pulumi(...script: string[]): void {
 function changeling(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [join(projectFolder, "scripts/changeling.ts"), ...args],
+    [join(projectFolder, "scripts/changeling/changeling.ts"), ...args],
     {
       env: {
         PATH: `${join(home, "bin")}:/usr/bin:/bin`,

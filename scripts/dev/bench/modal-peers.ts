@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { findPython } from "../../setup/python.ts";
+import { installPythonLock } from "../../setup/python-environment.ts";
+import { timed } from "./measure.ts";
+import type { ModalPlace } from "./modal-place.ts";
+
+/** One way of putting a changeling on Modal by hand: it deploys the one of that number, with a secret of its own. */
+export type ByHand = (index: number) => Promise<void>;
+
+/** What Modal itself asks for: a Secret, and an app with a function, a schedule and an image. */
+export function bareDeploys({ home, environment, env }: ModalPlace): ByHand {
+  const folder = join(home, "bare");
+  mkdirSync(folder);
+  const at = { cwd: folder, env };
+  const values = join(folder, "values.json");
+  writeFileSync(values, JSON.stringify({ BENCH_TOKEN: env["BENCH_TOKEN"] }), { mode: 0o600 });
+  return async (index) => {
+    const name = `bare-${index}`;
+    const file = join(folder, `${name}.py`);
+    writeFileSync(file, minimalApp(name));
+    await timed("modal", ["secret", "create", "--env", environment, "--from-json", values, name], at);
+    await timed("modal", ["deploy", "--env", environment, file], at);
+  };
+}
+
+function minimalApp(name: string): string {
+  return `import modal
+
+app = modal.App("${name}")
+
+
+@app.function(
+    image=modal.Image.debian_slim(),
+    schedule=modal.Cron("0 3 * * *"),
+    secrets=[modal.Secret.from_name("${name}")],
+)
+def fire():
+    print("fired")
+`;
+}
+
+/** `mngr schedule add`, from the environment of its own that it needs; installed when it is not there. */
+export async function mngrSchedules({ home, env }: ModalPlace): Promise<ByHand> {
+  const title = "Installing mngr schedule (a minute, once)";
+  const python = await installPythonLock("-bench", title, await findPython());
+  const scheduleEnv = {
+    ...env,
+    PATH: [join(python, "bin"), env["PATH"]].join(delimiter),
+    // It runs `uv run modal`, which is to find the modal that is beside it, and to ask no index.
+    VIRTUAL_ENV: python,
+    UV_OFFLINE: "1",
+  };
+  return async (index) => {
+    const folder = projectOfItsOwn(home, index);
+    await timed("mngr", addArguments(`job-${index}`), { cwd: folder, env: scheduleEnv });
+  };
+}
+
+function addArguments(name: string): string[] {
+  return [
+    ...["schedule", "add", name, "--provider", "modal", "--verify", "none", "--schedule", "0 3 * * *"],
+    ...["--command", "create", "--args", "--type command --branch :run-{DATE} -- true"],
+    // Its other ways of taking a project along call a script that the project would have to bring.
+    "--full-copy",
+    // That would need a GitHub token.
+    "--no-auto-merge",
+    ...["--pass-env", "BENCH_TOKEN"],
+  ];
+}
+
+/**
+ * A folder to call it in. It stages what it sends in a folder that it empties first, one for each folder that it is
+ * called in: two at once in the same would send each other's.
+ *
+ * The Dockerfile that it makes for an mngr from PyPI copies a file of mngr's own repository, which it does not put into
+ * the build's context, and so never builds. Here the file is put there: what is in it is read by a step alone that the
+ * emulator leaves out.
+ */
+function projectOfItsOwn(home: string, index: number): string {
+  const folder = join(home, `project-${index}`);
+  mkdirSync(folder);
+  writeFileSync(join(folder, "README.md"), "# app\n");
+  // All of them make the same tarball, and so share the layer that holds it.
+  for (const path of [join(folder, "README.md"), folder]) utimesSync(path, 0, 0);
+  const key = createHash("md5").update(folder).digest("hex");
+  const context = join(home, ".mngr", "build", key, "mngr_build");
+  mkdirSync(join(context, "apps/minds/scripts"), { recursive: true });
+  writeFileSync(join(context, "apps/minds/scripts/git-manifest.json"), "{}\n");
+  return folder;
+}

@@ -1,0 +1,26 @@
+/** `npm run build`: the components as JavaScript with types, for other people's Pulumi programs (Node strips no types below node_modules). */
+import { spawnSync } from "node:child_process";
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { projectFolder } from "../stack/project.ts";
+
+const dist = join(projectFolder, "dist");
+rmSync(dist, { recursive: true, force: true });
+const compiler = join(projectFolder, "node_modules", "typescript", "bin", "tsc");
+const { status } = spawnSync(process.execPath, [compiler, "-p", join(projectFolder, "scripts", "dev", "build")], {
+  stdio: "inherit",
+});
+if (status === 0) {
+  // What the programs read beside themselves: prompts, agent types, shell and awk programs.
+  for (const folder of ["changelings", "components"]) {
+    cpSync(join(projectFolder, folder), join(dist, folder), {
+      recursive: true,
+      filter: (file) => !/\.ts$|__pycache__/.test(file),
+    });
+  }
+  cpSync(join(projectFolder, "scripts/make_tar_of_repo.sh"), join(dist, "scripts/make_tar_of_repo.sh"));
+  // What a changeling's containers on Modal install.
+  cpSync(join(projectFolder, "scripts/setup/requirements.txt"), join(dist, "scripts/setup/requirements.txt"));
+} else {
+  process.exitCode = status ?? 1;
+}

@@ -1,0 +1,46 @@
+/** `npm run test:modal`: the life of a small fleet on a real Modal account, in an environment of its own that it removes. */
+import { ModalError } from "../../components/modal/modal-error.ts";
+import { type ModalToken, modalToken, noTokenRemedy } from "../../components/modal/token.ts";
+import { modalJourney } from "../../test/support/modal-journey.ts";
+
+const repoVariable = "CHANGELINGS_TEST_REPO";
+
+const abort = new AbortController();
+// What is under way gets the terminal's signal itself; this process stays to remove what was made.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => abort.abort());
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const token = ownToken();
+  if (typeof token === "string") return refuse(token);
+  const repo = process.env[repoVariable];
+  if (!repo) {
+    return refuse(
+      `no repository is named for its agents to look at; set ${repoVariable} to the https URL of a small public one ` +
+        "(nothing is pushed there)",
+    );
+  }
+  try {
+    await modalJourney({ token, repo, signal: abort.signal, say: (line) => process.stdout.write(`${line}\n`) });
+    return 0;
+  } catch (error) {
+    process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n`);
+    return 1;
+  }
+}
+
+/** @returns why there is none, as a text */
+function ownToken(): ModalToken | string {
+  try {
+    return modalToken(process.env) ?? `this needs a Modal token, and runs on its account; ${noTokenRemedy}`;
+  } catch (error) {
+    if (error instanceof ModalError) return error.message;
+    throw error;
+  }
+}
+
+function refuse(why: string): number {
+  process.stderr.write(`error: ${why}\n`);
+  return 2;
+}

@@ -1,0 +1,72 @@
+/**
+ * `npm test`: the checks and all tests but the journeys; `npm test -- ARGUMENTS` gives the arguments to vitest and leaves
+ * the checks out (`npm test -- --project journeys`).
+ * The last line is always "N passed, N failed, N skipped", the checks counted in.
+ */
+import { parseCLI, startVitest, type TestModule, type TestSuite } from "vitest/node";
+import { checkout } from "../setup/cache.mjs";
+import { findChromium } from "../setup/chromium.ts";
+import { setUpDocker } from "../setup/docker.ts";
+import { setUpEmulator } from "../setup/emulator.ts";
+import { descendantsOf, signalQuietly } from "../setup/processes.mjs";
+import { SetupError, say } from "../setup/progress.mjs";
+import { explain } from "../setup/run.mjs";
+import { runChecks } from "./check/checks.ts";
+
+// What a test has started must not outlive an interrupted run, in which no test cleans up behind itself.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => {
+    for (const pid of descendantsOf(process.pid)) signalQuietly(pid, "SIGKILL");
+    process.kill(process.pid, signal);
+  });
+}
+
+const args = process.argv.slice(2);
+const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] };
+
+// A test that needs these sets them up too, but has no minutes for it, and can't say what it is doing.
+const isUnit = args.join(" ").startsWith("--project unit");
+if (!isUnit) {
+  await prepare("Modal's emulator", setUpEmulator);
+  await prepare("a browser", findChromium);
+}
+// Only journeys need it, and it takes more than a minute.
+if (args.some((arg) => /docker|journeys/.test(arg))) await prepare("docker", setUpDocker, "be skipped");
+
+// The journeys go the ways of other tests at length, and would take as long as all of those.
+const { filter, options } = parseCLI(["vitest", "run", ...(args.length === 0 ? ["--project=!journeys"] : args)]);
+const vitest = await startVitest("test", filter, { root: checkout, ...options, watch: false });
+const modules = vitest.state.getTestModules();
+const tests = modules.flatMap((module) => [...module.children.allTests()]);
+const count = (state: string): number => tests.filter((test) => test.result().state === state).length;
+
+const skipped = tests.filter((test) => test.result().state === "skipped");
+for (const test of skipped) {
+  const result = test.result();
+  const reason = result.state === "skipped" && result.note !== undefined ? result.note : "no reason is given";
+  process.stdout.write(`skipped: ${test.module.relativeModuleId} > ${test.fullName}: ${reason}\n`);
+}
+
+// A file that can't be loaded, a hook that fails and an error outside of all tests have no test to stand for them;
+// a test that never ended is not a pass.
+const brokenGroups = modules.flatMap((module) => [module, ...module.children.allSuites()]).filter(isBroken).length;
+const strayErrors = vitest.state.getUnhandledErrors().length;
+const passed = checks.passed.length + count("passed");
+const failed = checks.failed.length + count("failed") + count("pending") + brokenGroups + strayErrors;
+await vitest.close();
+
+process.stdout.write(`${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);
+process.exit(failed > 0 || tests.length === 0 ? 1 : 0);
+
+async function prepare(what: string, setUp: () => Promise<unknown>, otherwise = "fail"): Promise<void> {
+  try {
+    await setUp();
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    say(`${explain(error)}\nThe tests that need ${what} will ${otherwise}.`);
+  }
+}
+
+function isBroken(group: TestModule | TestSuite): boolean {
+  return group.errors().length > 0;
+}

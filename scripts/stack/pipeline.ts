@@ -1,0 +1,63 @@
+/** `npm run pipeline -- …`: what a CI job does with a fleet that is kept in a repository; the same on a laptop. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { printNote, printText } from "../../components/lib/terminal.ts";
+import { apply } from "./pipeline/apply.ts";
+import { comment, commentMarker } from "./pipeline/comment.ts";
+import { forgeOf } from "./pipeline/forge.ts";
+import { preview } from "./pipeline/preview.ts";
+import { withRemedy } from "./pipeline/remedies.ts";
+import { pipelineStack } from "./pipeline/surroundings.ts";
+
+// A secret that a pipeline names but that isn't set reaches the job as an empty variable, and an empty passphrase is one.
+for (const [name, value] of Object.entries(process.env)) if (value === "") delete process.env[name];
+
+interface Options {
+  readonly stack?: string;
+  readonly out?: string;
+  readonly withoutState?: true;
+  readonly exclusive?: true;
+}
+
+const program = new Command("pipeline")
+  .description("What a CI job does with a fleet that is kept in a repository: docs/how-to/pipelines.md.")
+  .showHelpAfterError("(add --help for the options)")
+  .exitOverride();
+
+command("preview", "show what the next apply changes, as Markdown; exits with 1 if it could not be applied")
+  .option("-o, --out <file>", "write it to this file instead of stdout")
+  .option("--without-state", "compare with an empty stack: needs no key and no backend")
+  .action(async ({ stack, out, withoutState }: Options) => {
+    const isSound = await preview({ stack: pipelineStack(stack), out, withoutState: withoutState === true });
+    if (!isSound) process.exitCode = 1;
+  });
+
+command("comment", "post a preview as the one comment on this job's pull request, edited in place")
+  .argument("<file>", "what preview wrote")
+  .action(async (file: string, { stack }: Options) => {
+    const marker = commentMarker(pipelineStack(stack).name);
+    printText(`${await comment(forgeOf(process.env), marker, readFileSync(file, "utf8"))}\n`);
+  });
+
+command("apply", "run `pulumi up`, after cleaning up after a killed job; exits with its exit code")
+  .option("--exclusive", "no other job uses the stack at the same time, which the pipeline ensures")
+  .action(async ({ stack, exclusive }: Options) => {
+    process.exitCode = await apply({ stack: pipelineStack(stack), isExclusive: exclusive === true });
+  });
+
+function command(name: string, description: string): Command {
+  const stack = "the Pulumi stack; by default the one that CHANGELINGS_STACK names";
+  return program.command(name).description(description).option("-s, --stack <name>", stack).exitOverride();
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // commander has printed what is wrong; 0 is --help.
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else {
+    printNote(`error: ${withRemedy(error instanceof Error ? error.message : String(error))}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,64 @@
+import { folderOfBackend } from "../../../components/host/stack-identity.ts";
+import { requireDevStack } from "../../changeling/context.ts";
+import { fleetOf, requireSound } from "../../changeling/stack-fleet.ts";
+import { clearDeadLocks } from "../dead-locks.ts";
+import { backendOf, type Finished, pulumi, type Stack } from "../stack.ts";
+import { clearLock, endMark, lockOf, markJob } from "./dead-jobs.ts";
+import { repairInterrupted } from "./interrupted.ts";
+import { refusals } from "./refusals.ts";
+import { hasKey, isPipeline } from "./surroundings.ts";
+
+export interface ApplyOptions {
+  readonly stack: Stack;
+  /** The pipeline runs one such job per stack at a time. A lock that an earlier one left is then a dead job's. */
+  readonly isExclusive: boolean;
+}
+
+/**
+ * Applies the fleet, after a job that was killed as after any other: its lock is removed, what it had begun is taken up
+ * again, and what it was creating is told of when nobody declares it any more.
+ *
+ * @returns the exit code of `pulumi up`
+ * @throws before anything is touched, when the fleet can't be applied by this job
+ */
+export async function apply({ stack, isExclusive }: ApplyOptions): Promise<number> {
+  requireDevStack(stack);
+  if (isPipeline() && !hasKey()) {
+    throw new Error(
+      "no key of the stack is here: set PULUMI_CONFIG_PASSPHRASE (with PULUMI_BACKEND_URL and what opens it), or " +
+        "PULUMI_ACCESS_TOKEN for Pulumi Cloud, among the pipeline's secrets",
+    );
+  }
+  const refused = refusals(requireSound(await fleetOf(stack)));
+  if (refused.length > 0) throw new Error(`this job can't apply the fleet:\n${refused.join("\n")}`);
+  const backend = folderOfBackend(backendOf(stack));
+  if (backend !== undefined) clearDeadLocks(backend);
+  const ended = isExclusive ? await upAlone(stack) : await up(stack);
+  if (ended.code === 0 && isInterrupted(ended)) await repairInterrupted(stack);
+  return ended.code;
+}
+
+async function upAlone(stack: Stack): Promise<Finished> {
+  const former = await markJob(stack);
+  let left = former;
+  try {
+    let ended = await up(stack);
+    const lock = lockOf(ended);
+    if (lock !== undefined) {
+      await clearLock(stack, lock, former);
+      ended = await up(stack);
+    }
+    if (lockOf(ended) === undefined) left = [];
+    return ended;
+  } finally {
+    await endMark(stack, left);
+  }
+}
+
+function up(stack: Stack): Promise<Finished> {
+  return pulumi(stack, ["up", "--yes", "--skip-preview", "--non-interactive"], { capture: true, echo: true });
+}
+
+function isInterrupted({ stdout, stderr }: Finished): boolean {
+  return `${stdout}${stderr}`.includes("pending operations from previous deployment");
+}

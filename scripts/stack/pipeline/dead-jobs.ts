@@ -1,0 +1,93 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import * as z from "zod/mini";
+import { isAlive } from "../../../components/lib/process.ts";
+import { type Finished, faultOf, pulumi, type Stack } from "../stack.ts";
+
+/**
+ * A lock whose holder was on another machine can't be judged by its process. So each exclusive job notes its machine in
+ * a tag of the stack while it applies. A machine that still stands there belongs to a job that was killed: the pipeline
+ * runs one at a time, and this is the one. A lock of a machine that stands nowhere is a person's.
+ */
+const tag = "changelings:applying-on";
+/** Pulumi Cloud takes no longer value. */
+const longestValue = 256;
+
+/** One who holds a lock of a stack, as `pulumi up` tells. */
+export interface Holder {
+  readonly who: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly since: string;
+}
+
+/** Those who hold the stack; empty where the backend does not tell (Pulumi Cloud). */
+export type Lock = readonly Holder[];
+
+/** @returns undefined when this update did not end because of a lock */
+export function lockOf({ code, stderr }: Finished): Lock | undefined {
+  if (code === 0) return undefined;
+  const isLocked = /the stack is currently locked by \d+ lock|Another update is currently in progress/.test(stderr);
+  if (!isLocked) return undefined;
+  return [...stderr.matchAll(/created by (\S*)@(\S+) \(pid (\d+)\) at (\S+)/g)].map(
+    ([, who = "", host = "", pid = "", since = ""]) => ({ who, host, pid: Number(pid), since }),
+  );
+}
+
+/**
+ * Notes that a job on this machine is applying.
+ *
+ * @returns the machines of earlier ones that did not come to their end
+ */
+export async function markJob(stack: Stack): Promise<readonly string[]> {
+  const listed = await succeed(stack, ["stack", "tag", "ls", "--json"]);
+  const value = z.record(z.string(), z.string()).parse(JSON.parse(listed))[tag] ?? "";
+  const former = value.split(" ").filter((host) => host !== "");
+  await writeTag(stack, [...former, hostname()]);
+  return former;
+}
+
+/** Removes the note when the job comes to its end, whatever it came to. @param left machines that stay noted */
+export async function endMark(stack: Stack, left: readonly string[]): Promise<void> {
+  await writeTag(stack, left);
+}
+
+/**
+ * Removes a lock that killed jobs left.
+ *
+ * @throws when it may be somebody's who is at work; nothing is touched then
+ */
+export async function clearLock(stack: Stack, lock: Lock, former: readonly string[]): Promise<void> {
+  const isDead = ({ host, pid }: Holder) => former.includes(host) && !(host === hostname() && isPulumi(pid));
+  const others = lock.filter((holder) => !isDead(holder));
+  if (others.length > 0 || former.length === 0) {
+    const who = others.map(({ who, host, pid, since }) => ` by ${who}@${host} (pid ${pid}) since ${since}`).join(",");
+    throw new Error(
+      `the stack ${stack.name} is being applied${who}, and not by a job of this pipeline that was killed. Run this ` +
+        `job again when that is over; if that was killed: npm run pulumi -- cancel --stack ${stack.name}`,
+    );
+  }
+  process.stdout.write(`A job on ${former.join(", ")} was killed: its lock is removed, its work is taken up.\n`);
+  await succeed(stack, ["cancel", "--yes"]);
+}
+
+/** A machine of the same name may be another one, as hosted runners are, where the number means another process. */
+function isPulumi(pid: number): boolean {
+  if (process.platform !== "linux") return isAlive(pid);
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "pulumi";
+  } catch {
+    return false;
+  }
+}
+
+async function writeTag(stack: Stack, hosts: readonly string[]): Promise<void> {
+  const value = [...new Set(hosts)].join(" ").slice(-longestValue);
+  await succeed(stack, value === "" ? ["stack", "tag", "rm", tag] : ["stack", "tag", "set", tag, value]);
+}
+
+async function succeed(stack: Stack, args: readonly string[]): Promise<string> {
+  const ended = await pulumi(stack, [...args, "--non-interactive"], { capture: true });
+  if (ended.code !== 0) throw new Error(faultOf(ended));
+  return ended.stdout;
+}

@@ -1,0 +1,39 @@
+import * as z from "zod/mini";
+import { faultOf, pulumi, type Stack } from "../stack.ts";
+
+const exported = z.object({
+  deployment: z.object({
+    pending_operations: z.optional(z.array(z.object({ type: z.string(), resource: z.object({ urn: z.string() }) }))),
+    resources: z.optional(z.array(z.object({ urn: z.string() }))),
+  }),
+});
+
+/**
+ * Puts in order what an interrupted update left in the state, after one that went well. Updates and deletes that were
+ * interrupted are simply done again; a create that was is kept in the state as pending, with a warning in each update,
+ * also when it has been done again since: our creates adopt what is there.
+ *
+ * What was being created and is not declared any more was not done again. It may be live and known to nobody, so it
+ * stays pending and is told of.
+ */
+export async function repairInterrupted(stack: Stack): Promise<void> {
+  const state = await pulumi(stack, ["stack", "export"], { capture: true });
+  if (state.code !== 0) throw new Error(faultOf(state));
+  const { pending_operations: pending = [], resources = [] } = exported.parse(JSON.parse(state.stdout)).deployment;
+  const present = new Set(resources.map(({ urn }) => urn));
+  const lost = pending.filter(({ type, resource }) => type === "creating" && !present.has(resource.urn));
+  if (lost.length > 0) {
+    const names = lost.map(({ resource }) => resource.urn.split("::").at(-1)).join(", ");
+    process.stderr.write(
+      `warning: an earlier update was killed while it created ${names}, not declared any more: it may be live, and no ` +
+        `state knows of it. Look with: npm run changeling -- doctor --stack ${stack.name}; then: npm run pulumi -- ` +
+        `refresh --stack ${stack.name} --clear-pending-creates\n`,
+    );
+    return;
+  }
+  // It asks nothing of what is live (a Command can't be read), and it holds the stack's lock, as an edited export would not.
+  const refresh = ["refresh", "--yes", "--skip-preview", "--non-interactive", "--clear-pending-creates"];
+  const cleared = await pulumi(stack, refresh, { capture: true });
+  if (cleared.code !== 0) throw new Error(faultOf(cleared));
+  process.stdout.write("An earlier update was killed; what it had begun is now complete.\n");
+}

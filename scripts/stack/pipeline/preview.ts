@@ -1,0 +1,58 @@
+import { appendFileSync, writeFileSync } from "node:fs";
+import { printNote, printText } from "../../../components/lib/terminal.ts";
+import { planMarkdown } from "../../changeling/plan/markdown.ts";
+import { code } from "../../changeling/plan/markdown-escape.ts";
+import { planOf } from "../../changeling/plan/preview.ts";
+import type { Plan } from "../../changeling/plan/summary.ts";
+import { fleetOf } from "../../changeling/stack-fleet.ts";
+import type { Stack } from "../stack.ts";
+import { withEmptyStack } from "./empty-stack.ts";
+import { refusals } from "./refusals.ts";
+import { withRemedy } from "./remedies.ts";
+import { hasKey, isPipeline, pullRequestOf, withoutValues } from "./surroundings.ts";
+
+export interface PreviewOptions {
+  readonly stack: Stack;
+  /** undefined: stdout */
+  readonly out: string | undefined;
+  readonly withoutState: boolean;
+}
+
+/**
+ * Writes the plan as Markdown, also to the job's summary where the pipeline has one. A fault of the fleet, of the stack
+ * or of the backend is part of the plan: whoever reads the pull request reads why.
+ *
+ * @returns whether it could be applied
+ */
+export async function preview({ stack, out, withoutState }: PreviewOptions): Promise<boolean> {
+  const isKeyless = withoutState || (isPipeline() && !hasKey());
+  const plan = await (isKeyless ? withEmptyStack(stack, checkedPlan) : checkedPlan(stack)).catch(failedPlan);
+  const note = [commitNote(), isKeyless ? keylessNote : undefined].filter((line) => line !== undefined).join(" ");
+  const markdown = withoutValues(planMarkdown(plan, { stack: stack.name, ...(note === "" ? {} : { note }) }));
+  if (out === undefined) printText(markdown);
+  else writeFileSync(out, markdown);
+  const summary = process.env["GITHUB_STEP_SUMMARY"];
+  if (summary !== undefined) appendFileSync(summary, markdown);
+  for (const error of plan.errors) printNote(`${withoutValues(`error: ${error}`)}\n`);
+  return plan.errors.length === 0;
+}
+
+const keylessNote =
+  "No key of the stack is here (a pull request from a fork gets none), so this is compared with nothing: every " +
+  "changeling shows as added, and the current state is not known.";
+
+function commitNote(): string | undefined {
+  const commit = pullRequestOf(process.env)?.commit ?? process.env["CI_COMMIT_SHA"];
+  return commit === undefined ? undefined : `Commit ${code(commit.slice(0, 10))}.`;
+}
+
+async function checkedPlan(stack: Stack): Promise<Plan> {
+  const plan = await planOf(stack);
+  if (plan.errors.length > 0) return { ...plan, errors: plan.errors.map(withRemedy) };
+  const { fleet } = await fleetOf(stack, { checkRemotes: false });
+  return { ...plan, errors: fleet === undefined ? [] : refusals(fleet) };
+}
+
+function failedPlan(error: unknown): Plan {
+  return { changes: [], errors: [withRemedy(error instanceof Error ? error.message : String(error))], warnings: [] };
+}

@@ -1,0 +1,68 @@
+/** `npm start`: the embedded default, from nothing to a real agent's real commit. */
+
+import type { Run } from "../../components/cron/run-records.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { changelingCommand } from "../../components/lib/own-commands.ts";
+import { printNote, printText } from "../../components/lib/terminal.ts";
+import { fire } from "../changeling/commands/fire.ts";
+import { fleetText, listed } from "../changeling/commands/list.ts";
+import type { Place } from "../changeling/context.ts";
+import { deployedFleet } from "../changeling/deployed.ts";
+import { runReport, wentWell } from "../changeling/terminal/run-text.ts";
+import { appliedText, appliedWeb } from "../changeling/terminal/web-answer.ts";
+import { deployedWeb } from "../changeling/web-side.ts";
+import { withLock } from "../setup/lock.mjs";
+import { ensureDevStack } from "./dev-stack.ts";
+import { firstToFire } from "./first-to-fire.ts";
+import { commandsOn, installationOf, pulumi } from "./stack.ts";
+
+if (process.argv.length > 2) {
+  printNote("usage: npm start\nIt takes no options. It applies the fleet file ~/.changelings/dev/fleet.toml\n");
+  process.exit(process.argv.includes("--help") ? 0 : 2);
+}
+
+try {
+  await start();
+} catch (error) {
+  printNote(`error: ${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}
+
+async function start(): Promise<void> {
+  // Two at once: the second one waits for what the first one makes.
+  const stack = await withLock("dev-stack", async () => ensureDevStack());
+  Object.assign(process.env, commandsOn(stack));
+  const context = { stack, paths: installationPaths(installationOf(stack)), provider: undefined };
+  say("Applying the fleet (pulumi up) …");
+  // The table below says what the outputs say.
+  const options = [
+    "--yes",
+    "--skip-preview",
+    "--suppress-outputs",
+    ...(process.stdout.isTTY ? [] : ["--non-interactive"]),
+  ];
+  const { code } = await pulumi(stack, ["up", ...options], { capture: false });
+  if (code !== 0) {
+    process.exitCode = code;
+    return;
+  }
+  const fleet = await deployedFleet(context);
+  const first = firstToFire(fleet.changelings);
+  const run = first === undefined ? undefined : await runOf(context, first.name);
+  say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${fleetText(await listed(context, fleet))}\n`);
+  // Last, where it is seen: what there is to open now.
+  for (const { name } of deployedWeb(context)) say(`${appliedText(await appliedWeb(context, name))}\n`);
+  say(`Edit ~/.changelings/dev/fleet.toml, then: ${changelingCommand()} plan, npm start. Remove it all: npm stop`);
+  if (run !== undefined && !wentWell(run)) process.exitCode = 1;
+}
+
+async function runOf(context: Place, name: string): Promise<Run> {
+  say(`\nFiring ${name} now, as its schedule would …`);
+  const fired = await fire(context, name);
+  if ("skipped" in fired) throw new Error(`${name} was not fired: ${fired.skipped}`);
+  return fired.end();
+}
+
+function say(text: string): void {
+  printText(`${text}\n`);
+}

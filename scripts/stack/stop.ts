@@ -1,0 +1,151 @@
+/** `npm stop`: removes all that `npm start` started and made. */
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { readRuns } from "../../components/cron/local/records.ts";
+import { readPlan, runFiles } from "../../components/cron/local/runs/plan.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { printNote, printText } from "../../components/lib/terminal.ts";
+import { profileMngr } from "../../components/mngr/profile.ts";
+import { exportedState } from "../../components/stack/state.ts";
+import { readRecords, type WebRecord } from "../../components/web/agent/record.ts";
+import { clearDeadLocks } from "./dead-locks.ts";
+import { devFolder, devStack, exampleAgentTypes, exampleFleet } from "./dev-stack.ts";
+import { keptPlaces, removeInstallation } from "./remove-installation.ts";
+import { faultOf, installationOf, pulumi, type Stack } from "./stack.ts";
+
+const usage = `usage: npm stop [-- --data]
+
+Removes what npm start made: the stack, what fires it, the demo repository and the example's agents. Kept are a fleet
+file that you changed, and the repositories and data of web changelings that you deployed, removed ones too; it says
+where they are, and npm start finds them again.
+
+  --data  delete those too
+`;
+
+const args = process.argv.slice(2);
+const isData = args.includes("--data");
+if (args.some((arg) => arg !== "--data")) {
+  const isHelp = args.some((arg) => arg === "--help" || arg === "-h");
+  process[isHelp ? "stdout" : "stderr"].write(usage);
+  process.exit(isHelp ? 0 : 2);
+}
+
+try {
+  if (isThere()) await stop();
+  else printText("Nothing to stop: the stack of `npm start` does not exist.\n");
+} catch (error) {
+  printNote(`error: ${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}
+
+/** A fleet file alone is what an earlier `npm stop` left; with --data that goes too. */
+function isThere(): boolean {
+  if (!existsSync(devFolder())) return false;
+  return isData || readdirSync(devFolder()).some((name) => name !== "fleet.toml") || keptRecords().length > 0;
+}
+
+function keptRecords(): WebRecord[] {
+  return readRecords(installationPaths(installationOf(devStack())));
+}
+
+async function stop(): Promise<void> {
+  const stack = devStack();
+  const installation = installationOf(stack);
+  printText("Removing the fleet (pulumi destroy) …\n");
+  clearDeadLocks(join(devFolder(), "backend"));
+  const agents = keptAgents(installation);
+  // Not with --remove, which deletes the tracked Pulumi.dev.yaml, whatever --config-file says.
+  const options = ["--yes", "--skip-preview", "--non-interactive", "--color", "never"];
+  if (existsSync(join(devFolder(), "stack-made"))) {
+    const { code, stdout, stderr } = await pulumi(stack, ["destroy", ...options], { capture: true });
+    if (code !== 0) {
+      printNote(`${stdout}${stderr}`);
+      if (/currently locked/.test(stderr)) {
+        throw new Error("another operation is using the stack; nothing was removed. When it has ended: npm stop");
+      }
+      await requireNothingElsewhere(stack);
+    }
+  }
+  const going = isData ? keptRecords().filter(({ provider }) => provider !== "modal") : [];
+  for (const { name, ...record } of going) say(`Deleting ${name}: ${keptPlaces({ name, ...record }).join(", ")}`);
+  const unsaved = await destroyDemoAgents(agents);
+  const kept = await removeInstallation(installation, (record) => isData || isOfExample(record));
+  const fleet = removeDevFolder();
+  say("Stopped, and removed ~/.changelings/dev with its stack and demo repository.");
+  for (const place of [...fleet, ...kept, ...unsaved].filter(
+    (each) => each.startsWith("volume ") || existsSync(each),
+  )) {
+    say(`Kept: ${place}`);
+  }
+  if (fleet.length + kept.length > 0 && !isData)
+    say("`npm start` finds them again. Delete them with: npm stop -- --data");
+}
+
+/** What is on this machine can be cleared away without Pulumi; what is on Modal would go on firing. */
+async function requireNothingElsewhere(stack: Stack): Promise<void> {
+  const exported = await pulumi(stack, ["stack", "export"], { capture: true });
+  if (exported.code !== 0) throw new Error(`nothing more was removed, for the reason above: ${faultOf(exported)}`);
+  if (exportedState(exported.stdout).namesOnModal.length === 0) return;
+  throw new Error(
+    "the fleet's resources on Modal could not be removed, for the reason above, and nothing else was. Try again: npm stop",
+  );
+}
+
+/** An agent of the example's, as it is in the example. */
+function isOfExample({ name, provider, applied }: WebRecord): boolean {
+  const agentType = exampleAgentTypes().get(name);
+  if (agentType === undefined || provider !== "local") return false;
+  return applied === undefined || (applied.source === undefined && applied.agentType === agentType);
+}
+
+interface KeptAgent {
+  readonly agentId: string;
+  readonly mngrProfile: string | undefined;
+  /** Its worktree is one of the demo repository, which goes. */
+  readonly isOfDemo: boolean;
+  readonly worktree: string | undefined;
+}
+
+/** The agents of earlier runs. Their records go with the stack. */
+function keptAgents(installation: string): KeptAgent[] {
+  const paths = installationPaths(installation);
+  return readRuns(paths).flatMap(({ id, changeling, agentId, agentIsKept, repo, worktree }) => {
+    if (agentId === undefined || !agentIsKept) return [];
+    const mngrProfile = readPlan(runFiles(paths, changeling, id))?.spec.mngrProfile;
+    return [{ agentId, mngrProfile, isOfDemo: repo === join(devFolder(), "demo-repo"), worktree }];
+  });
+}
+
+/**
+ * Destroys the agents whose repository goes; others stay where they have changes that no commit holds.
+ * @returns the worktrees of those
+ */
+async function destroyDemoAgents(before: readonly KeptAgent[]): Promise<string[]> {
+  const stay: string[] = [];
+  for (const [profile, runs] of Map.groupBy(before, ({ mngrProfile }) => mngrProfile)) {
+    const mngr = profileMngr(profile, process.env);
+    const { agents } = await mngr.list();
+    const left = runs.filter(({ agentId }) => agents.some(({ id }) => id === agentId));
+    const demo = left.filter(({ isOfDemo }) => isOfDemo);
+    if (demo.length > 0) await mngr.destroy(demo.map(({ agentId }) => agentId));
+    stay.push(...left.flatMap(({ isOfDemo, worktree }) => (isOfDemo || worktree === undefined ? [] : [worktree])));
+  }
+  return stay;
+}
+
+/** @returns what stays of it: a fleet file that a person changed */
+function removeDevFolder(): string[] {
+  const file = join(devFolder(), "fleet.toml");
+  if (isData || !existsSync(file) || readFileSync(file, "utf8") === exampleFleet()) {
+    rmSync(devFolder(), { recursive: true, force: true, maxRetries: 3 });
+    return [];
+  }
+  for (const name of readdirSync(devFolder())) {
+    if (name !== "fleet.toml") rmSync(join(devFolder(), name), { recursive: true, force: true, maxRetries: 3 });
+  }
+  return [file];
+}
+
+function say(text: string): void {
+  printText(`${text}\n`);
+}
