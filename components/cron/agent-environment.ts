@@ -4,19 +4,19 @@ import { list, number, optionalText, record, text, type ValuesOf, yesNo } from "
 import type { DeclaredCron } from "./declared.ts";
 import { scheduleInWords } from "./schedule.ts";
 
-/** What a run is made of wherever it runs. */
+/** The agent variables that both providers share. */
 export const agentVariables = {
   name: ["NAME", text],
   enabled: ["ENABLED", yesNo],
   schedule: ["SCHEDULE", text],
-  /** The schedule in words; for people, not read. */
+  /** The schedule in words, for people. The program never parses it. */
   when: ["WHEN", text],
   timezone: ["TIMEZONE", text],
   branch: ["BRANCH", text],
   agentType: ["AGENT_TYPE", text],
-  /** The stock definition's fingerprint: a new prompt or script is a change of the job. */
+  /** Fingerprint of the stock definition, so that a new prompt or script changes the job. */
   definition: ["AGENT_DEFINITION", optionalText],
-  /** The type that mngr is given, and whether the agent ends by itself (`command`) or has to settle (`conversation`). */
+  /** The type passed to mngr. The agent either exits by itself (`command`) or has to settle (`conversation`). */
   mngrType: ["MNGR_TYPE", text],
   isConversational: [
     "AGENT_ENDS",
@@ -33,13 +33,13 @@ export const agentVariables = {
   timeoutSeconds: ["TIMEOUT_SECONDS", number],
   settleSeconds: ["SETTLE_SECONDS", number],
   keepRuns: ["KEEP_RUNS", number],
-  /** The name that it had: what is installed under it is removed first, so that it never fires as both. */
+  /** Its former name. The job under that name is removed first, so that both never fire. */
   renamedFrom: ["RENAMED_FROM", optionalText],
 } as const;
 
 export type AgentVariables = ValuesOf<typeof agentVariables>;
 
-/** What the table has beside the declaration. */
+/** The values that the declaration alone does not give. */
 export function agentValues(changeling: DeclaredCron, stock: StockChangeling | undefined): AgentVariables {
   return {
     ...changeling,
@@ -49,7 +49,7 @@ export function agentValues(changeling: DeclaredCron, stock: StockChangeling | u
   };
 }
 
-/** The agent of a job or an app, where it is installed: a stock definition's texts are filled in. */
+/** The agent of a job or an app as installed, with the texts of its stock definition filled in. */
 export function agentOf(from: AgentVariables, stock: StockChangeling | undefined) {
   const { agentType, mngrType, isConversational, agentArgs, initialMessage, template, buildArgs, env } = from;
   return {

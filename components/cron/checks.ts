@@ -13,7 +13,7 @@ import { type CronOptions, cronTable } from "./options.ts";
 import { scheduleDoubt, scheduleFault } from "./schedule.ts";
 import { zoneFindings } from "./zone.ts";
 
-/** What can be said of one cron changeling's options without looking beyond them. */
+/** Diagnostics for one cron changeling's options that need no other input. */
 export function cronFindings(options: CronOptions, place: PlaceOf): Finding[] {
   const found: Finding[] = [];
   const schedule = scheduleFault(options.schedule, options.allow_frequent);
@@ -33,7 +33,7 @@ export function cronFindings(options: CronOptions, place: PlaceOf): Finding[] {
   return found;
 }
 
-/** For agents that talk: one that settles too late never ends but by its timeout. */
+/** For conversational agents: with too long a `settle` time, a run could only end by its timeout. */
 export function settleFindings(options: CronOptions, place: PlaceOf): Finding[] {
   const { settle_seconds: settle, timeout_seconds: timeout } = options;
   if (settle < timeout) return [];
@@ -42,7 +42,7 @@ export function settleFindings(options: CronOptions, place: PlaceOf): Finding[] 
   return [{ ...error(place("settle_seconds"), message, remedy), reads: ["timeout_seconds"] }];
 }
 
-/** What can be said of a cron changeling's agent, once it is known which types and templates there are. */
+/** Diagnostics for a cron changeling's agent, given the known types and templates. */
 export function cronAgentFindings(
   { type, options }: { readonly type: string; readonly options: CronOptions },
   knowledge: AgentKnowledge,
@@ -77,7 +77,7 @@ const ofModal = ["image", "history_depth", "allow_unpushed", "snapshot_max_age",
 
 const ofPinned = ["history_depth", "allow_unpushed"] as const;
 
-/** The options that were set and mean nothing for a cron changeling of this provider and image. */
+/** Options that are set but have no effect for this provider and image. */
 export function unfitCronOptions(options: CronOptions): UnfitOptions {
   const unfit = new Map<string, Unfit>();
   const refuse = <Key extends keyof CronOptions>(keys: readonly Key[], why: (key: Key) => Unfit) => {

@@ -1,6 +1,6 @@
 import type { CommandTable } from "../command-script.ts";
 
-/** By the names in a stack's state, which never change. `scripts/command.ts` finds this file. */
+/** Keyed by the names in a stack's state, which never change. `scripts/command.ts` loads this file. */
 export const commands = {
   "local-job": () => import("./local/job.command.ts"),
   "local-scheduler": () => import("./local/scheduler.command.ts"),

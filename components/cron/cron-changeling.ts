@@ -5,30 +5,30 @@ import { type ChangelingOptions, changelingOf } from "./from-program.ts";
 import { localCron } from "./local/deploy.ts";
 import type { ModalPlace } from "./modal/deploy.ts";
 
-/** What is declared of a cron changeling. What is left out has the default of the fleet file (changelings/REFERENCE.md). */
+/** Arguments of a cron changeling. Omitted options have the defaults of the fleet file (changelings/REFERENCE.md). */
 export interface CronChangelingArgs extends ChangelingOptions {
-  /** Values of the secrets that the agent gets, by the name of their variable; a secret without a value is not set. */
+  /** Values of the agent's secrets, by variable name. A secret without a value is not set. */
   readonly secretValues?: Readonly<Record<string, pulumi.Input<string>>>;
-  /** mngr profile that puts the agent aside from the person's own. */
+  /** mngr profile that separates the agent from the user's own agents. */
   readonly mngrProfile?: string | undefined;
   /**
-   * How many runs of the stack's local changelings may go on at once; the same for all of them. By default as many as
-   * the machine has cores, at least 2.
+   * The maximum number of concurrent runs of the stack's local changelings; the same for all of them. The default is
+   * the number of CPU cores, at least 2.
    */
   readonly maxRunsAtOnce?: number | undefined;
-  /** For `provider: "modal"`: where it goes, from `modalPlace`. */
+  /** For `provider: "modal"`: the result of `modalPlace`. */
   readonly modal?: ModalPlace | undefined;
 }
 
-/** For a changeling that `loadFleet` resolved: it is not validated again. */
+/** For a changeling that `loadFleet` already resolved and validated. */
 export interface ResolvedCronArgs
   extends Pick<CronChangelingArgs, "secretValues" | "mngrProfile" | "maxRunsAtOnce" | "modal"> {
   readonly declared: DeclaredCron;
 }
 
 /**
- * A scheduled changeling: when its schedule comes due, a fresh mngr agent works on a new branch of a repository, and
- * ends (spec 000).
+ * A scheduled changeling: whenever its schedule is due, a fresh mngr agent works on a new branch of a repository and
+ * then exits (spec 000).
  *
  * @example
  * new CronChangeling("fixme-fairy", { repo: "/home/me/src/app", schedule: "0 6 * * 1-5", timezone: "Europe/Berlin" });
@@ -37,10 +37,10 @@ export interface ResolvedCronArgs
  * const modal = await modalPlace(changelings);
  * new CronChangeling("fixme-fairy", { provider: "modal", repo: "https://github.com/me/app", modal });
  *
- * @throws pulumi.InputPropertiesError with every fault of its args at once
+ * @throws pulumi.InputPropertiesError that reports all invalid arguments together
  */
 export class CronChangeling extends pulumi.ComponentResource {
-  /** What was declared, with all defaults. */
+  /** The resolved declaration, with all defaults. */
   readonly declared: DeclaredCron;
 
   constructor(name: string, args: CronChangelingArgs | ResolvedCronArgs, opts: pulumi.ComponentResourceOptions = {}) {

@@ -1,6 +1,6 @@
 /**
- * Plain crontab(5) fields. Both croner and Modal read them alike; what only one of them understands (`L`, `W`, `#`,
- * `?`, `@daily`, seconds, years) is refused.
+ * Plain crontab(5) fields, which croner and Modal read alike. Syntax that only one of them supports (`L`, `W`, `#`,
+ * `?`, `@daily`, seconds, years) is rejected.
  */
 const fields = [
   { name: "minute", least: 0, most: 59, names: [] },
@@ -38,7 +38,7 @@ export function fieldsOf(schedule: string): string[] {
   return schedule.split(/\s+/).filter((field) => field !== "");
 }
 
-/** What keeps the text from being five plain cron fields; undefined: nothing. */
+/** Why the text is not five plain cron fields; undefined if it is. */
 export function checkGrammar(schedule: string): ScheduleFault | undefined {
   const written = JSON.stringify(schedule);
   const parts = fieldsOf(schedule);
@@ -70,7 +70,7 @@ function fiveOf(parts: readonly string[]): string {
   return 'write all five, for instance "0 3 * * *" for 03:00 every day';
 }
 
-/** `*`, `5`, `1-5`, each of the first and the last with an optional step (`/2`). */
+/** Accepts `*`, `5`, `1-5`; the first and the last may have a step (`/2`). */
 function checkItem(item: string, field: Field): ScheduleFault | undefined {
   const allowed = `write ${limits(field)}, ranges (1-5), steps (*/2) and lists of them`;
   const [range = "", step, ...rest] = item.split("/");

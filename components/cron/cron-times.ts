@@ -1,26 +1,30 @@
 import { Cron, type CronOptions } from "croner";
 
 /**
- * When a schedule fires in a zone. croner says which times of day match, without a zone; the changes of the clocks are
- * dealt with here, since croner loses a day whose gap ends at midnight (America/Nuuk, 2026-03-28 23:00).
+ * When a schedule fires in a zone. croner computes which local times match, without a zone. Clock changes are handled
+ * here, because croner loses a day whose gap ends at midnight (America/Nuuk, 2026-03-28 23:00).
  *
- * A time of day that the clocks skip fires right after the gap, and one that they repeat fires once, the first time. A
- * schedule with `*` or a step in its minutes or hours is an interval: it fires whenever the clock shows a time of it.
- * Times are milliseconds since 1970, UTC.
+ * A time of day that the clocks skip fires right after the gap. One that they repeat fires once, the first time. A
+ * schedule with `*` or a step in its minutes or hours is an interval: it fires whenever the clock shows a matching
+ * time. Times are milliseconds since 1970, UTC.
  */
 
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 
-/** The first time after `after`; undefined when there is none. @param timezone IANA name @throws when either is none */
+/**
+ * The first time after `after`; undefined if there is none.
+ * @param timezone IANA name
+ * @throws if schedule or zone is invalid
+ */
 export function nextFire(schedule: string, timezone: string, after: number): number | undefined {
   const cron = new Cron(schedule, { ...cronOptions("UTC"), paused: true });
   const offsetAt = offsetsOf(timezone);
   const isTimeOfDay = !/[*/]/.test(schedule.trim().split(/\s+/).slice(0, 2).join(" "));
-  /** The first time on a clock that shows more than `wall`. */
+  /** The first matching local time later than `wall`. */
   const nextOn = (wall: number) => cron.nextRun(new Date(wall))?.getTime();
   let from = after;
-  // What the clocks show a second time has fired already.
+  // Local times that the clocks repeat have already fired.
   let shown = isTimeOfDay ? lastShown(offsetAt, after) : Number.NEGATIVE_INFINITY;
   for (;;) {
     const offset = offsetAt(from);
@@ -32,14 +36,14 @@ export function nextFire(schedule: string, timezone: string, after: number): num
     if (isTimeOfDay && wall < change + newOffset) return change;
     if (isTimeOfDay && newOffset < offset) shown = Math.max(shown, change + offset - 1);
     from = change - 1;
-    // The change itself is a time, by the new clock.
+    // The new clock may match at the change itself.
     const atChange = nextOn(Math.max(change + newOffset - 1, shown));
     if (atChange === change + newOffset) return change;
     from = change;
   }
 }
 
-/** The last time up to `until`, but none before `least`, which is one. */
+/** The last time up to `until`. `least` must itself be a fire time; nothing before it is returned. */
 export function lastFire(schedule: string, timezone: string, least: number, until: number): number {
   for (let span = hourMs; ; span *= 8) {
     const start = Math.max(least, until - span);
@@ -52,7 +56,7 @@ export function lastFire(schedule: string, timezone: string, least: number, unti
   }
 }
 
-/** The latest time that clocks had shown by `at`, when they were set back within the last day. */
+/** The latest local time shown by `at`, if the clocks were set back within the last day. */
 function lastShown(offsetAt: (time: number) => number, at: number): number {
   const change = nextChange(offsetAt, at - dayMs, at);
   if (change === undefined) return Number.NEGATIVE_INFINITY;
@@ -60,7 +64,7 @@ function lastShown(offsetAt: (time: number) => number, at: number): number {
   return after < before ? change + before - 1 : Number.NEGATIVE_INFINITY;
 }
 
-/** The first time after `from` and up to `to` from which another offset holds; no two changes are within a day. */
+/** The first time in (`from`, `to`] with a different offset. Changes are at least a day apart. */
 function nextChange(offsetAt: (time: number) => number, from: number, to: number): number | undefined {
   const offset = offsetAt(from);
   for (let before = from; before < to; ) {
@@ -83,7 +87,7 @@ function firstOf(offsetAt: (time: number) => number, offset: number, from: numbe
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** How far a zone's clocks are ahead of UTC, in milliseconds. */
+/** A zone's offset from UTC, in milliseconds. */
 function offsetsOf(timezone: string): (time: number) => number {
   if (timezone === "UTC") return () => 0;
   const known = formats.get(timezone);
@@ -97,9 +101,9 @@ function offsetsOf(timezone: string): (time: number) => number {
 }
 
 /**
- * How every reader of a schedule here must set croner: exactly five fields; restricted days of month and of week are
- * joined by "or", as in crontab(5); a time of day that the clocks skip fires right after the gap, and one that they
- * repeat fires once, also when the minute or the hour is a list.
+ * The croner options that every reader of a schedule must use: exactly five fields; restricted days of month and of
+ * week are joined by "or", as in crontab(5); a time of day that the clocks skip fires right after the gap, and a
+ * repeated one fires once, even if the minute or the hour is a list.
  */
 export function cronOptions(timezone: string) {
   return { mode: "5-part", domAndDow: false, fixedTimeRule: "no-wildcard", timezone } satisfies CronOptions;

@@ -5,7 +5,7 @@ import type { CronOptions, CronProvider } from "./options.ts";
 import { normalSchedule } from "./schedule.ts";
 import { ianaZone } from "./zone.ts";
 
-/** What an option's absence is decided by, outside the file's text. */
+/** Values from outside the fleet file that determine the defaults. */
 export interface DecidedCron {
   readonly timezone: string;
   readonly repo: string;
@@ -14,7 +14,7 @@ export interface DecidedCron {
   readonly secretsAreExplicit: boolean;
 }
 
-/** The declared changeling, every option decided. */
+/** The declared changeling with every option resolved. */
 export function resolvedCron(name: string, options: CronOptions, decided: DecidedCron): DeclaredCron {
   return {
     name,
@@ -53,10 +53,10 @@ export function resolvedCron(name: string, options: CronOptions, decided: Decide
   };
 }
 
-/** How the code gets to an agent on Modal (spec 000, "Building images"). */
+/** How an agent on Modal gets the code (spec 000, "Building images"). */
 export type ImageStrategy = "clone" | "snapshot" | "pinned" | "custom";
 
-/** A `cron` changeling: a schedule fires, a fresh agent works on a new branch and ends (spec 000). */
+/** A `cron` changeling: its schedule fires, and a fresh agent works on a new branch and exits (spec 000). */
 export interface DeclaredCron {
   /** Unique in the fleet; `^[a-z][a-z0-9-]{0,39}$`. */
   readonly name: string;
@@ -64,7 +64,7 @@ export interface DeclaredCron {
   readonly provider: CronProvider;
   /** A stock changeling's type, or any agent type that mngr knows. */
   readonly agentType: string;
-  /** True for a claude-based type: its agents never end by themselves, they settle. */
+  /** True for claude-based types: such agents never exit by themselves; they settle. */
   readonly isConversational: boolean;
   /** Five-field cron expression, read in `timezone`. */
   readonly schedule: string;
@@ -72,11 +72,11 @@ export interface DeclaredCron {
   readonly timezone: string;
   readonly branch: string;
   readonly enabled: boolean;
-  /** Names of the environment variables whose values the agent gets as secrets. */
+  /** Names of the environment variables that the agent receives as secrets. */
   readonly secrets: readonly string[];
-  /** True when the file lists `secrets` itself: then all of them are required. */
+  /** True if the file lists `secrets` itself. Then all of them are required. */
   readonly secretsAreExplicit: boolean;
-  /** Of each group at least one must be set. */
+  /** At least one secret of each group must be set. */
   readonly requiredSecrets: readonly (readonly string[])[];
   readonly template: string | undefined;
   readonly initialMessage: string | undefined;
@@ -86,37 +86,37 @@ export interface DeclaredCron {
   readonly env: Readonly<Record<string, string>>;
   /** An absolute path on this machine, or a git URL. */
   readonly repo: string;
-  /** Modal alone: where its agents clone from and push to. https, on loopback also http; without credentials. */
+  /** Modal only: where its agents clone from and push to. https, or http on loopback; without credentials. */
   readonly remote: string | undefined;
   readonly image: ImageStrategy;
-  /** `pinned` alone: how many commits of history the tarball holds. */
+  /** `pinned` only: how many commits of history the tarball contains. */
   readonly historyDepth: number;
-  /** `pinned` alone: whether the commit may be one that the remote hasn't. */
+  /** `pinned` only: whether the commit may be missing on the remote. */
   readonly allowUnpushed: boolean;
-  /** `snapshot` alone: after how many seconds an update makes a new one; undefined: never. */
+  /** `snapshot` only: the age in seconds after which an update makes a new one; undefined: never. */
   readonly snapshotMaxAge: number | undefined;
-  /** Modal alone: whether a deploy is verified by a cheap call of its function. */
+  /** Modal only: whether a deploy is verified by a cheap call of its function. */
   readonly verify: "call" | "none";
   readonly timeoutSeconds: number;
   readonly overlap: "skip" | "queue";
-  /** Whether a schedule time that passed while the machine slept is made up for, once. */
+  /** Whether a due time that passed while the machine slept is fired once afterwards. */
   readonly catchUp: boolean;
-  /** Local alone: a schedule time is not fired later than this many seconds. */
+  /** Local only: a due time is not fired later than this many seconds. */
   readonly catchUpWithinSeconds: number;
-  /** Local alone: whether the base branch of a repository that is declared by its path is fetched before a run. */
+  /** Local only: whether the base branch is fetched before a run, for a repository declared by its path. */
   readonly fetch: boolean;
-  /** How long a conversational agent must have been waiting before its run counts as done. */
+  /** How long a conversational agent must wait for input before its run counts as done. */
   readonly settleSeconds: number;
-  /** How many ended runs keep their (stopped) agent for `mngr connect`. */
+  /** How many ended runs keep their stopped agent for `mngr connect`. */
   readonly keepRuns: number;
   readonly description: string | undefined;
   readonly renamedFrom: string | undefined;
 }
 
-/** An own list is required whole; of the default's what an agent can't work without. */
+/** An explicit list is required entirely; of the default list, only what the agent can't work without. */
 function requiredSecrets({ secrets, provider }: CronOptions, decided: DecidedCron): (readonly string[])[] {
   if (decided.secretsAreExplicit) return [...new Set(secrets)].map((name) => [name]);
-  // On this machine git has the person's own access.
+  // On this machine, git uses the person's own access.
   const clonesWithToken = provider === "modal" && (decided.remote === undefined || !isLoopback(decided.remote));
   return [...(clonesWithToken ? [["GITHUB_TOKEN"]] : []), ...(decided.isConversational ? [modelKeys] : [])];
 }

@@ -25,7 +25,7 @@ export const cronDeployment: Deployment<DeclaredCron, CronSettings> = {
   },
 };
 
-/** Modal's parts load only for a fleet that is there. */
+/** Loads the Modal modules only if the fleet has changelings on Modal. */
 async function observeModal(changelings: readonly DeclaredCron[], stack: Stack) {
   const { modalPlace } = await import("./modal/observe.ts");
   return modalPlace(changelings, { modal: stack.modal, secretValues: stack.secretsOf });

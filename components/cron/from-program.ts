@@ -9,7 +9,7 @@ import { cronFindings, settleFindings } from "./checks.ts";
 import { type DeclaredCron, resolvedCron } from "./declared.ts";
 import { cronTable } from "./options.ts";
 
-/** Options of a changeling that is declared in a program. */
+/** Options of a changeling declared in a Pulumi program. */
 export type ChangelingOptions = Partial<
   Omit<DeclaredCron, "name" | "kind" | "secretsAreExplicit" | "requiredSecrets" | "snapshotMaxAge">
 > & {
@@ -20,9 +20,9 @@ export type ChangelingOptions = Partial<
 };
 
 /**
- * A cron changeling from a program's options, with the same defaults and the same checks as from a fleet file. A
- * schedule that fires often is taken as meant; whether the repository and the agent type exist is not looked up.
- * @throws ChangelingOptionsError with all faults at once
+ * Resolves a cron changeling from a program's options, with the same defaults and checks as a fleet file. A schedule
+ * that fires often is accepted as intended. Whether the repository and the agent type exist is not checked.
+ * @throws ChangelingOptionsError that reports all errors together
  */
 export function changelingOf(name: string, given: ChangelingOptions): DeclaredCron {
   const { snapshotMaxAge: age } = given;
@@ -42,7 +42,7 @@ export function changelingOf(name: string, given: ChangelingOptions): DeclaredCr
   });
 }
 
-/** Where agents on Modal clone from; what keeps it from being told becomes a finding. */
+/** The URL that agents on Modal clone. If it can't be resolved, adds a diagnostic. */
 function cloneUrl({ repo, remote }: ChangelingOptions, found: Finding[]): string | undefined {
   if (remote === undefined && !isRepoUrl(repo)) {
     const message = "agents on Modal clone the repository by https, and where this one has its remote is not looked up";
@@ -51,7 +51,7 @@ function cloneUrl({ repo, remote }: ChangelingOptions, found: Finding[]): string
   }
   const clone = remoteOfUrl(remote ?? repo);
   if ("url" in clone) return clone.url;
-  // What is wrong with a URL in itself was found before, where it is the repository's.
+  // An invalid URL in `repo` is already reported.
   if (remote !== undefined) found.push(error(["remote"], clone.message, clone.remedy));
   else if (urlFault(repo) === undefined) found.push(error(["repo"], clone.message, clone.remedy));
   return undefined;

@@ -21,7 +21,7 @@ const jobVariables = {
   repo: ["REPO", text],
   overlap: ["OVERLAP", z.enum(["skip", "queue"])],
   catchUp: ["CATCH_UP", yesNo],
-  /** No variable for the default. */
+  /** Omitted for the default. */
   catchUpWithinSeconds: [
     "CATCH_UP_WITHIN_SECONDS",
     z.codec(optionalText, z.optional(z.number()), {
@@ -29,7 +29,7 @@ const jobVariables = {
       encode: (seconds) => (seconds === undefined || seconds === catchUpWithinDefault ? undefined : String(seconds)),
     }),
   ],
-  /** No variable: its base branch is fetched before each run. */
+  /** Omitted if the base branch is fetched before each run. */
   fetch: [
     "FETCH",
     z.codec(z.optional(z.literal("no")), z.optional(z.boolean()), {
@@ -40,12 +40,12 @@ const jobVariables = {
   mngrProfile: ["MNGR_PROFILE", optionalText],
 } as const;
 
-/** A job of the local scheduler as the environment of its Command. */
+/** Encodes a local scheduler's job as the environment of its Command. */
 export const jobEnvironment = environmentCodec(jobVariables);
 
 export type JobEnvironment = EnvironmentOf<typeof jobVariables>;
 
-/** What a job is made of beside its declaration. */
+/** What a job needs besides its declaration. */
 export interface JobContext {
   readonly installation: string;
   readonly mngrProfile: string | undefined;
@@ -65,12 +65,12 @@ export function environmentOfJob(changeling: DeclaredCron, context: JobContext):
 }
 
 /**
- * The job that the stack's state says was installed.
+ * The job that was installed according to the stack's state.
  *
  * @param stated the environment of its Command in the state
- * @param declared the same as this program declares it
- * @param installed what is installed: a repository below the project may have come from another checkout
- * @returns undefined when another release of this program installed it, which a preview shows as changes
+ * @param declared the environment that this program declares
+ * @param installed the installed job: a repository below the project may belong to another checkout
+ * @returns undefined if another release of this program installed it, which a preview shows as changes
  */
 export function statedJob(
   stated: Readonly<Record<string, unknown>> | undefined,
@@ -86,7 +86,7 @@ export function statedJob(
   return jobOf(data, { stock: context.stock, anchors: { ...context.anchors, project } });
 }
 
-/** The job where it is installed: paths are this machine's, a stock definition's texts are filled in. */
+/** The job as installed: with this machine's paths and the texts of its stock definition filled in. */
 export function jobOf(
   from: ValuesOf<typeof jobVariables>,
   { stock, anchors }: { stock: StockChangeling | undefined; anchors: Anchors },
@@ -96,7 +96,7 @@ export function jobOf(
     ...{ name, enabled, schedule, timezone, catchUp, overlap, timeoutSeconds, settleSeconds, keepRuns },
     repo: isRepoUrl(repo) ? repo : absolutePath(repo, anchors),
     branch: from.branch,
-    // Nothing where nothing was declared: then a job is what it was before there was this option.
+    // Omitted unless declared, so that jobs from before this option stay unchanged.
     ...(from.fetch === undefined ? {} : { fetch: from.fetch }),
     ...(from.catchUpWithinSeconds === undefined ? {} : { catchUpWithinSeconds: from.catchUpWithinSeconds }),
     agent: agentOf(from, stock),

@@ -12,7 +12,7 @@ export interface Around {
   readonly home: string;
 }
 
-/** What would fail, or mislead, every run of a cron changeling in a repository that can be read. */
+/** Diagnostics for a readable repository: what would break or mislead every run of a cron changeling in it. */
 export function runFindings(
   { options, place }: Pick<Declaration, "options" | "place">,
   named: NamedRepo,
@@ -25,7 +25,7 @@ export function runFindings(
   const found: Finding[] = [];
   for (const ref of known.inTheWay) {
     const isHere = !isUrl && ref.startsWith("refs/heads/");
-    // Here it is the branches of runs that can't be made; on a remote, only pushing them fails.
+    // Locally, run branches can't be created; on a remote, only pushing them fails.
     if (isHere === isOnModal && !isUrl) continue;
     const where = isHere ? repo : isUrl ? shownRepo(repo) : ref.slice("refs/remotes/".length, -"/changelings".length);
     const message = `the branch "changelings" of ${where} keeps git from having branches changelings/… there, which runs work on`;
@@ -57,7 +57,7 @@ export function runFindings(
   }
   if (repo === around.home) {
     const message = "the repository is the whole home folder";
-    // What happens to be around the fleet file was not chosen.
+    // The user did not choose the repository that happens to contain the fleet file.
     const remedy = 'write repo = "<path or URL>"';
     found.push(
       (path.length === 0 ? error : warning)(path.length === 0 ? place("repo") : path, source + message, remedy),
@@ -76,7 +76,7 @@ export function runFindings(
   return found;
 }
 
-/** As far as the file at the top of the checkout says. */
+/** Based on the file at the root of the checkout only. */
 function usesLfs(repo: string): boolean {
   try {
     return /^[^#\n].*\bfilter=lfs\b/m.test(readFileSync(join(repo, ".gitattributes"), "utf8"));

@@ -15,7 +15,7 @@ import { ianaZone, zoneRemedy } from "./zone.ts";
 
 export type CronDeclaration = Declaration<CronOptions>;
 
-/** The scheduled changelings, decided and checked against their repositories, mngr's settings and the zone. */
+/** Resolves the scheduled changelings and checks them against their repositories, mngr's settings and the time zone. */
 export async function resolveCrons(
   declarations: readonly CronDeclaration[],
   context: ResolveContext,
@@ -60,7 +60,7 @@ export async function resolveCrons(
 
 interface Around {
   readonly named: NamedRepo | undefined;
-  /** What was seen of it; undefined: it wasn't asked. */
+  /** What was observed; undefined if the repository was not read. */
   readonly repository: Repository | undefined;
   readonly clone: Clone | undefined;
   readonly zone: { readonly zone: string } | { readonly finding: Finding };
@@ -96,7 +96,7 @@ function resolve(
   });
 }
 
-/** Which agent types and templates there are for changelings of a provider and repository; each is read once. */
+/** The agent types and templates available for a provider and repository; each is read once. */
 function agentKnowledge({ mngrSettings }: ResolveContext) {
   const known = new Map<string, AgentKnowledge>();
   return (provider: CronProvider, repo: string | undefined): AgentKnowledge => {
@@ -107,7 +107,7 @@ function agentKnowledge({ mngrSettings }: ResolveContext) {
     return found;
   };
 
-  /** Where the schedule fires there is no repository: the person's settings are all that counts. */
+  /** Modal has no repository when the schedule fires, so only the user's settings apply. */
   function onModal(): AgentKnowledge {
     const settings = mngrSettings.of(undefined);
     const settingsFile = mngrSettings.personal[0] ?? "your mngr settings";
@@ -128,7 +128,7 @@ function agentKnowledge({ mngrSettings }: ResolveContext) {
   }
 }
 
-/** The repository of each changeling that has one: its own, the stack's, or the one around the file. */
+/** The repository of each changeling that has one: its own, the stack's, or the one that contains the file. */
 async function namedRepos(
   declarations: readonly CronDeclaration[],
   { repo: ofStack, folder = process.cwd(), home, fileFolder, environment }: ResolveContext,
@@ -160,7 +160,7 @@ function noRepo({ place }: CronDeclaration): Finding {
   );
 }
 
-/** The zone of who names none. */
+/** The zone of changelings that don't set one. */
 function defaultZone(ofFile: string | undefined, context: LoadContext): { zone: string } | { finding: Finding } {
   if (ofFile !== undefined) return { zone: ofFile };
   const set = "pulumi config set changelings:timezone";

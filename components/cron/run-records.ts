@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
 
-/** Run records: what happened, as people and scripts read it. Shared by both providers and the CLI. */
+/** Run records: what happened, for people and scripts. Shared by both providers and the CLI. */
 
 export type Outcome = "succeeded" | "no_changes" | "failed" | "timed_out" | "skipped";
 
-/** Why a run was fired. `due` is the schedule's time (ISO 8601, UTC) that it stands for. */
+/** Why a run was fired. `due` is the due time it covers (ISO 8601, UTC). */
 export type Cause =
   | { readonly kind: "schedule"; readonly due: string }
   | { readonly kind: "catch_up"; readonly due: string }
@@ -15,7 +15,7 @@ export interface Commit {
   readonly subject: string;
 }
 
-/** A branch, and how many of a run's commits it holds. */
+/** A branch, and how many of a run's commits it contains. */
 export interface HeldCommits {
   readonly name: string;
   readonly commits: number;
@@ -23,24 +23,24 @@ export interface HeldCommits {
 
 /** One run, folded from its record lines. Times are ISO 8601, UTC. */
 export interface Run {
-  /** `<changeling>-<YYYY-MM-DD-HH-MM-SS>` (UTC): the agent's name too. */
+  /** `<changeling>-<YYYY-MM-DD-HH-MM-SS>` (UTC); also the agent's name. */
   readonly id: string;
   readonly changeling: string;
   readonly cause: Cause;
   readonly firedAt: string;
-  /** How long it waited for other runs before that; undefined: not at all. */
+  /** How long it waited for other runs first; undefined if it did not wait. */
   readonly waitedSeconds?: number | undefined;
   readonly endedAt: string | undefined;
   readonly durationSeconds: number | undefined;
   readonly agentId: string | undefined;
-  /** `changelings/<id>`; undefined for a run that was skipped. */
+  /** `changelings/<id>`; undefined for a skipped run. */
   readonly branch: string | undefined;
-  /** Repository the branch is in: an absolute path; on Modal an https URL. */
+  /** The branch's repository: an absolute path; on Modal an https URL. */
   readonly repo: string | undefined;
   readonly commits: readonly Commit[];
-  /** Where its commits are, when that is not its `branch` alone; on Modal the remote's branches. */
+  /** Where its commits are, if not only on its `branch`; on Modal the remote's branches. */
   readonly branches: readonly HeldCommits[];
-  /** What a person should see beside the outcome: uncommitted files, a base branch that was moved. In words. */
+  /** What a person should see besides the outcome, in words: uncommitted files, a base branch that moved. */
   readonly warnings: readonly string[];
   /** Undefined while it runs. */
   readonly outcome: Outcome | undefined;
@@ -48,7 +48,7 @@ export interface Run {
   readonly reason: string | undefined;
 }
 
-/** One line of a changeling's records: something that happened to a run of it. Times are ISO 8601, UTC. */
+/** One line of a changeling's records: an event of one of its runs. Times are ISO 8601, UTC. */
 
 const cause = z.union([
   z.object({ kind: z.literal("schedule"), due: z.string() }),
@@ -67,11 +67,11 @@ const recordLine = z.union([
     branch: z.string(),
     /** An absolute path; on Modal the URL that the sandbox clones. */
     repo: z.string(),
-    /** The id that its agent will have, on this machine: until `ended`, such an agent may be there. */
+    /** The id its agent will have, on this machine: until `ended`, that agent may exist. */
     agentId: z.optional(z.string()),
     /** How long it waited for other runs to end before it was fired. */
     waitedSeconds: z.optional(z.number()),
-    /** The request that asked for it, so that it is never answered with a second run. */
+    /** The request that caused it, so that the same request never starts a second run. */
     request: z.optional(z.string()),
   }),
   z.object({
@@ -79,7 +79,7 @@ const recordLine = z.union([
     event: z.literal("created"),
     id: z.string(),
     agentId: z.string(),
-    /** The commit that its branch was made from; on Modal only the sandbox knows it, and records it at the end. */
+    /** The commit its branch was created from; on Modal only the sandbox knows it, and records it at the end. */
     base: z.optional(z.string()),
     /** Absolute path, on this machine. */
     worktree: z.optional(z.string()),
@@ -91,10 +91,10 @@ const recordLine = z.union([
     outcome: z.enum(["succeeded", "no_changes", "failed", "timed_out"]),
     reason: z.optional(z.string()),
     commits: z.array(z.object({ hash: z.string(), subject: z.string() })),
-    /** Absent: they are on the run's own branch. */
+    /** Absent if they are on the run's own branch. */
     branches: z.optional(z.array(z.object({ name: z.string(), commits: z.number() }))),
     warnings: z.optional(z.array(z.string())),
-    /** The commit that its branch was made from, on Modal. */
+    /** On Modal, the commit its branch was created from. */
     base: z.optional(z.string()),
   }),
   z.object({
@@ -106,17 +106,17 @@ const recordLine = z.union([
     request: z.optional(z.string()),
   }),
   /**
-   * It waits for the running one to end (`overlap = "queue"`), or for its turn (`max_runs_at_once`); `fired` or
+   * It waits for the running one to end (`overlap = "queue"`), or for a free slot (`max_runs_at_once`). `fired` or
    * `skipped` with the same cause follows.
    */
   z.object({ ...common, event: z.literal("queued"), cause }),
-  /** Its agent, which was kept stopped, is gone. */
+  /** Its stopped agent, which had been kept, was destroyed. */
   z.object({ ...common, event: z.literal("destroyed"), id: z.string() }),
 ]);
 
 export type RecordLine = z.infer<typeof recordLine>;
 
-/** @returns undefined for what is not a record */
+/** @returns undefined if the line is not a record */
 export function parseLine(line: string): RecordLine | undefined {
   try {
     const parsed = recordLine.safeParse(JSON.parse(line));
@@ -126,15 +126,15 @@ export function parseLine(line: string): RecordLine | undefined {
   }
 }
 
-/** A run with what those who perform it need to know of it. */
+/** A run with the fields that the schedulers need. */
 export interface RecordedRun extends Run {
-  /** Id of the request that asked for it. */
+  /** Id of the request that caused it. */
   readonly request: string | undefined;
-  /** The id that its agent has from the moment there is one; undefined for runs on Modal, and for older ones. */
+  /** The id its agent has once created; undefined for runs on Modal and for older runs. */
   readonly intendedAgentId: string | undefined;
-  /** When its agent was there: its time counts from here. */
+  /** When its agent was created; the timeout counts from here. */
   readonly createdAt: string | undefined;
-  /** Its branch was made from this commit. */
+  /** The commit its branch was created from. */
   readonly base: string | undefined;
   /** Absolute path of its worktree. */
   readonly worktree: string | undefined;
@@ -195,7 +195,7 @@ function advanced(
   return { ...run, endedAt: at, durationSeconds, commits, branches, warnings, base, outcome, reason };
 }
 
-/** The same runs, those that were fired last first. */
+/** The same runs, the most recently fired first. */
 export function newestFirst<Recorded extends Run>(runs: readonly Recorded[]): Recorded[] {
   return [...runs].sort((a, b) => compare(b.firedAt, a.firedAt) || compare(b.id, a.id));
 }

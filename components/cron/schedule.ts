@@ -6,7 +6,7 @@ import { nextFire } from "./cron-times.ts";
 const leastMinutesApart = 5;
 const minutesInDay = 24 * 60;
 
-/** A schedule with single spaces, so that its layout is no change. */
+/** A schedule with single spaces, so that whitespace never shows as a change. */
 export function normalSchedule(schedule: string): string {
   return fieldsOf(schedule).join(" ");
 }
@@ -23,7 +23,7 @@ function wordsOf(schedule: string): string {
   return cronstrue.toString(schedule, { use24HourTimeFormat: true });
 }
 
-/** cronstrue joins a day of the month and a day of the week by "and": either suffices. Undefined: not both are given. */
+/** cronstrue joins day of month and day of week by "and", but either suffices. Undefined unless both are set. */
 function wordsOfEither(schedule: string): string | undefined {
   const [minute, hour, day, month, weekday] = fieldsOf(schedule);
   if (day === "*" || weekday === "*") return undefined;
@@ -46,12 +46,12 @@ export function nextFires(schedule: string, timezone: string, from: Date, count:
   return fires;
 }
 
-/** Everything that can be told of a schedule without its zone; undefined: it is fine. */
+/** Everything wrong with a schedule regardless of its zone; undefined if it is valid. */
 export function scheduleFault(schedule: string, allowFrequent: boolean): ScheduleFault | undefined {
   return allowFrequent ? faultOf(schedule) : (faultOf(schedule) ?? tooFrequent(schedule));
 }
 
-/** What readers of schedules don't agree on; undefined: nothing. */
+/** Where readers of schedules disagree; undefined if they don't. */
 export function scheduleDoubt(schedule: string): ScheduleFault | undefined {
   const [, , day = "*", , weekday = "*"] = fieldsOf(schedule);
   if (day === "*" || weekday === "*") return undefined;
@@ -93,7 +93,9 @@ const everFires = cached((days: string) => runs(`0 0 ${days}`, 9 * 366 * minutes
 
 const timesOfDay = cached((minuteAndHour: string) => [...runs(`${minuteAndHour} * * *`, minutesInDay)]);
 
-/** Whether two days in a row fire: within 28 years, after which dates fall on the same weekdays again. */
+/**
+ * Whether the schedule fires on two consecutive days: within 28 years, after which dates repeat on the same weekdays.
+ */
 const hasNeighbours = cached((days: string) => {
   let last = Number.NEGATIVE_INFINITY;
   for (const time of runs(`0 0 ${days}`, 28 * 366 * minutesInDay)) {
@@ -104,8 +106,8 @@ const hasNeighbours = cached((days: string) => {
 });
 
 /**
- * The least time between two fires, in minutes; seen on the fire times themselves, in a zone without clock changes.
- * One minute of the hour is at least an hour from the next.
+ * The shortest interval between two fires, in minutes, measured on the fire times themselves, in a zone without clock
+ * changes. A single minute of the hour is always at least an hour from the next.
  */
 function minutesApart(minute: string, hour: string, days: string): number {
   if (/^\d+$/.test(minute)) return 60;
@@ -118,14 +120,14 @@ function minutesApart(minute: string, hour: string, days: string): number {
   return overMidnight < leastMinutesApart && overMidnight < least && hasNeighbours(days) ? overMidnight : least;
 }
 
-/** The fires after a midnight and before `end`, in minutes since then, in order. */
+/** The fires from a midnight until `end`, in minutes since that midnight, in order. */
 function* runs(schedule: string, end: number): Generator<number> {
   const midnight = Date.UTC(2024, 0, 1);
   const cron = new Cron(schedule, { mode: "5-part", utcOffset: 0, stopAt: new Date(midnight + end * 60_000) });
   for (const time of cron.enumerate(new Date(midnight - 1000))) yield (time.getTime() - midnight) / 60_000;
 }
 
-/** A fleet repeats a few schedules, days and times of day again and again. */
+/** A fleet repeats the same few schedules, days and times of day. */
 function cached<Value>(compute: (key: string) => Value): (key: string) => Value {
   const values = new Map<string, { readonly value: Value }>();
   return (key) => {

@@ -4,7 +4,7 @@ import { option } from "../fleet/documented.ts";
 import type { SettingsTable } from "../fleet/kind.ts";
 import { zoneFindings } from "./zone.ts";
 
-/** Keys of the fleet file that scheduled changelings have alone. */
+/** Keys of the fleet file that only scheduled changelings have. */
 const table = z.strictObject({
   max_runs_at_once: option(z.optional(z.int().check(z.gte(1), z.lte(1000))), {
     description:
@@ -24,7 +24,7 @@ const table = z.strictObject({
 export type CronKeys = z.output<typeof table>;
 
 export interface CronSettings {
-  /** How many runs may go on at once on this machine; undefined: as many as it has cores, at least 2. */
+  /** The maximum number of concurrent runs on this machine; undefined: the number of CPU cores, at least 2. */
   readonly maxRunsAtOnce: number | undefined;
 }
 

@@ -2,15 +2,15 @@ import { error, type Finding, type KeyPath } from "../fleet/diagnostics.ts";
 import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
 
-/** By their names in lower case. To ask for this list takes a tenth of the time of one `Intl.DateTimeFormat`. */
+/** By lower-case name. Listing them takes a tenth of the time of one `Intl.DateTimeFormat`. */
 const listed = new Map(
   ["UTC", "Etc/UTC", ...Intl.supportedValuesOf("timeZone")].map((zone) => [zone.toLowerCase(), zone]),
 );
 const known = new Map<string, string | undefined>();
 
 /**
- * The zone's IANA name in its right case; undefined when there is no such zone. An alias (`Asia/Calcutta`) stays what
- * it is: engines differ in which of two names is the real one.
+ * The zone's IANA name in canonical case; undefined if there is no such zone. An alias (`Asia/Calcutta`) is kept,
+ * because engines differ on which of two names is canonical.
  */
 export function ianaZone(name: string): string | undefined {
   if (!known.has(name)) known.set(name, lookedUp(name));
@@ -19,7 +19,7 @@ export function ianaZone(name: string): string | undefined {
 
 /**
  * What to write instead of a zone that does not exist.
- * @param written how a zone is set where this one was
+ * @param written formats a zone in the syntax used at that place
  */
 export function zoneRemedy(name: string, written = (zone: string) => `timezone = "${zone}"`): string {
   const zones = [...listed.values()];
@@ -41,7 +41,7 @@ function didYouMeanCity(city: string, zones: readonly string[]): string | undefi
 function lookedUp(name: string): string | undefined {
   const zone = listed.get(name.toLowerCase());
   if (zone !== undefined) return zone;
-  // Offsets ("+01:00") pass Intl, but are no zones: they know no daylight saving.
+  // Intl accepts offsets ("+01:00"), but they are not zones and have no daylight saving.
   if (!/^[A-Za-z]/.test(name)) return undefined;
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });

@@ -5,24 +5,24 @@ import type { RunsOf } from "./end-runs.ts";
 
 type Client = Pick<Modal, "volumes" | "files" | "readFile" | "removeFile" | "sandboxes">;
 
-/** The volume of a host of mngr 0.3.0, as far as its name tells. */
+/** A host's volume in mngr 0.3.0, as far as its name identifies it. */
 interface HostVolume {
   readonly name: string;
-  /** Of the host's id; a prefix of it where mngr has cut the name. */
+  /** Digits of the host's id; a prefix if mngr truncated the name. */
   readonly digits: string;
 }
 
-/** mngr's own record of a host. Agents can't write it. */
+/** mngr's own record of a host, which agents can't write. */
 const hostRecord = z.object({
   certified_host_data: z.object({ host_id: z.string(), user_tags: z.catch(z.record(z.string(), z.string()), {}) }),
 });
 
-/** The first line of a file that the watcher has removed the secrets from; see program/remove-secrets.sh. */
+/** The first line of a file from which the watcher removed the secrets; see program/remove-secrets.sh. */
 const cleaned = "# without secrets";
 
 /**
- * Removes the environment files of a changeling's agents that are kept, from the volumes of their hosts. A watcher
- * removes the secrets from them when a run ends; this is for agents that came to another end, and were never watched.
+ * Removes the environment files of a changeling's kept agents from their hosts' volumes. The watcher removes the
+ * secrets when a run ends; this covers agents that ended without being watched.
  * @throws ModalError
  */
 export async function removeAgentSecrets(client: Client, { stack, environment, changeling }: RunsOf): Promise<void> {
@@ -35,13 +35,13 @@ export async function removeAgentSecrets(client: Client, { stack, environment, c
 }
 
 export interface StoppedHost {
-  /** The name of its volume. */
+  /** Name of its volume. */
   readonly name: string;
-  /** The labels that it was made with; undefined: mngr has no record of it. */
+  /** The labels it was created with; undefined if mngr has no record of it. */
   readonly tags: Readonly<Record<string, string>> | undefined;
 }
 
-/** The hosts of mngr's that do not run, and have a volume. @throws ModalError */
+/** mngr's hosts that are not running but have a volume. @throws ModalError */
 export async function stoppedHosts(client: Client, environment: string): Promise<StoppedHost[]> {
   const names = (await client.volumes(environment)).map(({ name }) => name);
   const volumes = hostVolumes(names);
@@ -73,7 +73,7 @@ export function hostVolumes(names: readonly string[]): HostVolume[] {
   });
 }
 
-/** The environment files on a host's volume that may still have secrets in them. */
+/** The environment files on a host's volume that may still contain secrets. */
 export async function uncleanedFiles(client: Client, environment: string, volume: string): Promise<string[]> {
   const agents = (await client.files(volume, environment, "agents")).filter(({ isFolder }) => isFolder);
   const paths = ["env", ...agents.map(({ path }) => `${path}/env`)];

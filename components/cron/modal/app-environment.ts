@@ -24,25 +24,25 @@ const declaredVariables = {
   /** The https URL that its sandboxes clone and push to. */
   repo: ["REPO", text],
   image: ["IMAGE", z.enum(["clone", "snapshot", "pinned", "custom"])],
-  /** `pinned`: the commit that its runs start from, and that commit's first line. */
+  /** `pinned`: the commit that its runs start from, and the commit's subject. */
   commit: ["COMMIT", optionalText],
   subject: ["LAST_COMMIT", optionalText],
   historyDepth: ["HISTORY_DEPTH", optionalNumber],
-  /** `pinned`: what the tarball is made from, a URL or a portable path. */
+  /** `pinned`: the source of the tarball, a URL or a portable path. */
   tarballOf: ["TARBALL_OF", optionalText],
-  /** `snapshot`: the label that its declaration determines. */
+  /** `snapshot`: the label derived from its declaration. */
   snapshotLabel: ["SNAPSHOT", optionalText],
-  /** Names of the secrets that it is given. */
+  /** Names of the secrets that it receives. */
   secrets: ["SECRETS", names],
-  /** Fingerprint of the program that is deployed. */
+  /** Fingerprint of the deployed program. */
   program: ["PROGRAM", text],
   verify: ["VERIFY", z.enum(["call", "none"])],
 } as const;
 
-/** All but what is known only when the stack's home is there. */
+/** All variables but those that are only known once the stack's home exists. */
 const declaredEnvironment = environmentCodec(declaredVariables);
 
-/** A changeling's app on Modal as the environment of its Command; the token is what its repository is fetched with. */
+/** Encodes a changeling's app on Modal as the environment of its Command. The token fetches its repository. */
 export const appEnvironment = environmentCodec({
   ...declaredVariables,
   ...homeVariables,
@@ -51,7 +51,7 @@ export const appEnvironment = environmentCodec({
 
 export type AppValues = ValuesOf<(typeof appEnvironment)["table"]>;
 
-/** What an app is made of beside its declaration. */
+/** What an app needs besides its declaration. */
 export interface AppContext {
   readonly stack: string;
   readonly stock: StockChangeling | undefined;
@@ -59,7 +59,7 @@ export interface AppContext {
   /** Names of the secrets that have a value. */
   readonly secrets: readonly string[];
   readonly program: string;
-  /** What `pinned` starts from. */
+  /** The commit that `pinned` starts from. */
   readonly tip: { readonly commit: string; readonly subject: string | undefined } | undefined;
   readonly snapshotLabel: string | undefined;
 }
@@ -79,7 +79,7 @@ export function environmentOfApp(
   });
 }
 
-/** What is deployed of it. */
+/** The spec that is deployed for these values. */
 export function specOfApp(from: AppValues, stock: StockChangeling | undefined): AppSpec {
   const { stack, name, environment, userId, prefix, schedule, timezone, enabled, repo, branch, image, program } = from;
   const { timeoutSeconds, settleSeconds, keepRuns } = from;

@@ -22,23 +22,23 @@ import { buildPinnedImage } from "./pinned-build.ts";
 import { programFolder, programRequirements } from "./program-files.ts";
 import { type AppSpec, specFile, tagOf } from "./spec.ts";
 
-/** A cold container has an image to fetch, and asks for the versions of its tools. */
+/** A cold container has to pull an image and query the versions of its tools. */
 const checkSeconds = 300;
 
-/** What the function `check` answers. */
+/** The result of the function `check`. */
 const checked = z.object({ ok: z.boolean(), problems: z.array(z.string()) });
 
 export default commandScript({
   variables: appEnvironment.schema,
   keeps: isModalVariable,
-  // An image may take half an hour to build, and the app's own as long.
+  // Building the agent's image may take half an hour, and the app's own as long.
   timeoutSeconds: 4200,
   async apply(declared) {
     const client = clientOf(process.env);
     const spec = specOfApp(declared, stockChangeling(declared.agentType));
     if (declared.renamedFrom !== undefined) await removeApp(client, declared, declared.renamedFrom);
     const tarball = await tarballOf(declared);
-    // Before anything is deployed: an image that can't be built leaves what is deployed as it is.
+    // Build first: if the image fails to build, the deployed app stays unchanged.
     if (tarball !== undefined) await buildPinnedImage(client, spec, tarball);
     const ids = await idsFor(client, spec);
     await deploy(client, spec, tarball);
@@ -57,7 +57,7 @@ function clientOf(env: NodeJS.ProcessEnv): Modal {
   return modalClient({ token: modalToken(env), env });
 }
 
-/** Made here when it is not there yet: another machine's cache has its own. */
+/** The path of the tarball. It is built here if this machine's cache does not contain it. */
 async function tarballOf(declared: AppValues): Promise<string | undefined> {
   const { tarballOf: of, commit, historyDepth = 1, repo: origin, branch, token } = declared;
   if (of === undefined || commit === undefined) return undefined;
@@ -85,7 +85,7 @@ async function deploy(client: Modal, spec: AppSpec, tarball: string | undefined)
   }
 }
 
-/** Read before the deployment: what is replaced during it then shows as drift, and the next `up` deploys again. */
+/** Read before the deployment: if an id is replaced meanwhile, that shows as drift and the next `up` deploys again. */
 async function idsFor(client: Modal, { stack, name, environment, secrets: own }: AppSpec): Promise<DeployedIds> {
   const [secrets, volumes] = await Promise.all([client.secrets(environment), client.volumes(environment)]);
   const idsByName = (all: readonly { readonly name: string; readonly id: string }[]) =>
@@ -96,7 +96,7 @@ async function idsFor(client: Modal, { stack, name, environment, secrets: own }:
   throw new Error(`a Secret or a volume that ${name} needs is missing in ${environment}; repair it with: pulumi up`);
 }
 
-/** Only now: what others read of the fleet is what is deployed, also when a deployment fails. */
+/** Written last, so that readers see what is deployed even if a deployment fails. */
 async function recordDeployment(client: Modal, spec: AppSpec, ids: DeployedIds): Promise<void> {
   const { stack, name, environment } = spec;
   const file = deployedFile(name, ids);
@@ -116,7 +116,7 @@ async function removeDeployedFiles(
   await Promise.all(old.map(({ path }) => client.removeFile(home, environment, path)));
 }
 
-/** An exit status is the client's word; this is Modal's. */
+/** Asks Modal itself, because the client's exit status does not prove a deployment. */
 async function deployedVersion(client: Modal, { appName: name, environment }: AppSpec): Promise<number> {
   const app = (await client.apps(environment)).find((each) => each.name === name);
   if (app?.state !== "deployed") {
@@ -134,13 +134,13 @@ async function verify(client: Modal, { appName: app, environment }: AppSpec): Pr
   throw new Error(`${app} is deployed, but its container says: ${answer.problems.join("; ")}`);
 }
 
-/** It never fires again, and what it has running ends. What was kept stays: records, and agents that are stopped. */
+/** Stops the app and ends its runs. Records and stopped agents are kept. */
 async function removeApp(
   client: Modal,
   { stack, environment }: Pick<AppValues, "stack" | "environment">,
   name: string,
 ): Promise<void> {
-  // Somebody removed all of it at once.
+  // Somebody deleted the whole environment.
   if (!(await client.environments()).includes(environment)) return;
   await client.stopApp(appName(stack, name), environment);
   await endRuns(client, { stack, environment, changeling: name });

@@ -2,10 +2,10 @@ import { buildArgFindings, type UnfitArg } from "../../fleet/build-args.ts";
 import { error, type Finding, type PlaceOf } from "../../fleet/diagnostics.ts";
 import type { CronOptions } from "../options.ts";
 
-/** A sandbox lives for 24 hours at most; starting a run and ending it take their part of them. */
+/** A sandbox lives for at most 24 hours, including the time to start and to end a run. */
 const mostSeconds = 86_400 - 300;
 
-/** What can be said of the options of a cron changeling on Modal, and of no other. */
+/** Diagnostics that apply only to cron changelings on Modal. */
 export function modalCronFindings(options: CronOptions, place: PlaceOf): Finding[] {
   const found: Finding[] = [];
   if (options.timeout_seconds > mostSeconds) {

@@ -9,7 +9,7 @@ import type { CronOptions } from "../options.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the agents of a changeling on Modal clone, and what is wrong with that. */
+/** What the agents of a changeling on Modal clone, and any diagnostics. */
 export interface Clone {
   readonly remote: string | undefined;
   readonly findings: readonly Finding[];
@@ -18,8 +18,8 @@ export interface Clone {
 const noClone: Clone = { remote: undefined, findings: [] };
 
 /**
- * @param known what was seen of the repositories, the local ones with their remotes
- * @returns a function that tells of one changeling on Modal; each branch is compared with its remote's once
+ * @param known the observed repositories, the local ones with their remotes
+ * @returns a function that resolves one changeling on Modal; each branch is compared with its remote only once
  */
 export function cloneFinder(known: ReadonlyMap<string, Repository>, environment: Environment) {
   const lacks = new Map<string, Promise<string | undefined>>();
@@ -32,7 +32,7 @@ export function cloneFinder(known: ReadonlyMap<string, Repository>, environment:
     if (found === undefined || "message" in found || !isBranchName(branch)) return noClone;
     const remote = chosenRemote(repo, found.remotes, found.refs.get(`refs/heads/${branch}`)?.followed ?? "");
     const clone = cloneFrom(remote);
-    // What a pinned commit must be is judged when it is pinned.
+    // `pinned` commits are checked when they are pinned.
     if ("message" in remote || image === "pinned") return clone;
     const key = JSON.stringify([repo, branch]);
     const lacking = lacks.get(key) ?? unpushed(repo, branch, found, remote.name ?? "", environment);
@@ -53,14 +53,14 @@ export function cloneFinder(known: ReadonlyMap<string, Repository>, environment:
 
     function cloneFrom(from: Remote | NoRemote): Clone {
       if ("url" in from) return { remote: from.url, findings: [] };
-      // Of a repository that the file doesn't name, the provider is what asks for a remote.
+      // The file does not name the repository, so report the provider, which requires a remote.
       const path = named.path.length === 0 ? place("provider") : named.path;
       return { remote: undefined, findings: [error(path, source + from.message, from.remedy)] };
     }
   };
 }
 
-/** What the local branch has that the remote, as git last saw it, has not; undefined: nothing. */
+/** How far the local branch is ahead of the remote, as of the last fetch; undefined if it is not. */
 async function unpushed(
   repo: string,
   branch: string,

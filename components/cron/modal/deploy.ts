@@ -22,28 +22,28 @@ import { programFingerprint } from "./program-files.ts";
 
 export interface ModalCronArgs {
   readonly declared: DeclaredCron;
-  /** By the name of their variable. */
+  /** By variable name. */
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
 export interface ModalPlaceArgs {
   readonly stack: string;
   readonly home: ModalHome;
-  /** Undefined where nobody could look: then nothing drifted as far as is known. */
+  /** Undefined if Modal could not be queried; then no drift is detected. */
   readonly site: ModalSite | undefined;
-  /** The commits that `pinned` ones start from. */
+  /** The commits that `pinned` changelings start from. */
   readonly tips: (of: Branch) => Tip | undefined;
-  /** The snapshots that `snapshot` ones start from, by their labels. */
+  /** The snapshots that `snapshot` changelings start from, by label. */
   readonly needs: ReadonlyMap<string, SnapshotNeed>;
   readonly mngrProfile: string | undefined;
-  /** A token that the stack's config holds. */
+  /** A token from the stack's config. */
   readonly stackToken: ModalToken | undefined;
 }
 
 interface Source {
   readonly tip?: Tip;
   readonly snapshotLabel?: string;
-  /** What its repository is fetched with. */
+  /** The token that fetches its repository. */
   readonly token?: Readonly<Record<string, pulumi.Input<string>>>;
   readonly resources: readonly pulumi.Resource[];
 }
@@ -60,7 +60,7 @@ export function snapshotNeed({
   return { repo: remote ?? repo, branch, template, buildArgs, maxAgeSeconds: snapshotMaxAge };
 }
 
-/** The stack on Modal, as one program run sees it. */
+/** The stack on Modal, as observed by one run of the program. */
 export class ModalPlace {
   readonly #at: ModalPlaceArgs;
 
@@ -95,7 +95,7 @@ export class ModalPlace {
     );
   }
 
-  /** Its own resource, so that a rotated value touches nothing else. */
+  /** A separate resource, so that rotating a value touches nothing else. */
   #secret(parent: pulumi.Resource, { declared: { name, renamedFrom }, secretValues }: ModalCronArgs) {
     const names = Object.keys(secretValues).sort();
     if (names.length === 0) return [];
@@ -113,7 +113,7 @@ export class ModalPlace {
     return [scriptCommand(`${name}-secret`, { command: "modal-secret", environment, secretEnvironment, drift }, opts)];
   }
 
-  /** What its runs start from, where that is made in an update; shared by all that need the same. */
+  /** What its runs start from, if an update creates it; shared by all changelings that need the same. */
   #source({ declared, secretValues }: ModalCronArgs): Source {
     const { home, mngrProfile, needs, site, stack, tips } = this.#at;
     const { GITHUB_TOKEN: token } = secretValues;
@@ -128,12 +128,12 @@ export class ModalPlace {
     const { repo, branch, historyDepth, remote: origin = repo } = declared;
     const { commit, subject } = tip;
     const tarball = repoTarball({ repo, branch, origin, commit, subject, historyDepth, token });
-    // Where the tarball is not in this machine's cache, the app's script makes it.
+    // If this machine's cache lacks the tarball, the app's script builds it.
     const isFetched = isRepoUrl(repo) && token !== undefined;
     return { tip, token: isFetched ? gitTokenEnvironment.named({ token }) : {}, resources: [tarball] };
   }
 
-  /** Scripts find the token of whoever runs the update by themselves; one of the stack's config they must be given. */
+  /** Scripts find the token of the user who runs the update; a token from the stack's config must be passed. */
   #token(): Record<string, string> {
     const { stackToken } = this.#at;
     if (stackToken === undefined) return {};
@@ -146,7 +146,7 @@ export class ModalPlace {
     return "its Modal Secret is missing";
   }
 
-  /** What is made again under the same name has another id, and an app knows its Secrets and volumes by their ids. */
+  /** A Secret or volume that was recreated under the same name has a new id, and an app refers to them by id. */
   #appDrift({ declared: { name }, secretValues }: ModalCronArgs): string | undefined {
     const { site, stack } = this.#at;
     if (site === undefined) return undefined;

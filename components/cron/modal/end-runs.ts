@@ -8,7 +8,7 @@ import { runsVolumeName } from "../../modal/names.ts";
 import type { Modal, Sandbox } from "../../modal/types.ts";
 import type { RecordLine } from "../run-records.ts";
 
-/** Whose runs. */
+/** The changeling whose runs are ended. */
 export interface RunsOf {
   readonly stack: string;
   readonly environment: string;
@@ -17,18 +17,18 @@ export interface RunsOf {
 
 type EndClient = Pick<Modal, "sandboxes" | "runInSandbox" | "endSandboxes" | "readFile" | "upload">;
 
-/** mngr 0.3.0 makes tags of a sandbox of the labels that the function gives its host. */
+/** mngr 0.3.0 turns the labels that the function gives a host into tags of its sandbox. */
 const labelTag = (label: string) => `mngr_user_${label}`;
 
-/** So long a sandbox has to push, to write down its end and to be snapshotted; and how often it is looked for. */
+/** How long a sandbox has to push, record its end and be snapshotted, and how often it is checked. */
 const patience = { seconds: 480, everySeconds: 2 };
 
 const endScript = join(dirname(fileURLToPath(import.meta.url)), "end-run.sh");
 
 /**
- * Ends the agents of a changeling that are at work, once its app is stopped, so that no other is made meanwhile. Each is
- * asked to end as it does by itself, with all that it has committed on its branch; what can't be asked, or does not end
- * in time, is ended from outside, and recorded as such.
+ * Ends the running agents of a changeling after its app was stopped, so that no new ones start. Each agent is asked to
+ * end as it does by itself, with all its commits on its branch. Agents that can't be asked, or that do not end in time,
+ * are terminated, and recorded as such.
  */
 export async function endRuns(client: EndClient, of: RunsOf, { seconds, everySeconds } = patience): Promise<void> {
   const tags = { [labelTag("changelings_stack")]: of.stack, [labelTag("changeling")]: of.changeling };
@@ -40,7 +40,7 @@ export async function endRuns(client: EndClient, of: RunsOf, { seconds, everySec
   const until = performance.now() + seconds * 1000;
   while (waited.size > 0 && performance.now() < until) {
     await sleep(everySeconds * 1000);
-    // Modal may be away for a moment: that is no end.
+    // Modal may be unreachable briefly, which does not mean that the runs ended.
     const running = await client.sandboxes(of.environment, tags).catch(() => undefined);
     for (const id of waited) {
       if (running?.every((each) => each.id !== id)) waited.delete(id);
@@ -55,7 +55,7 @@ export async function endRuns(client: EndClient, of: RunsOf, { seconds, everySec
   }
 }
 
-/** What end-run.sh says, in words. */
+/** The results of end-run.sh, in words. */
 const ways = new Map([
   ["pushes", "pushes what it has committed, and ends"],
   ["snapshots", "is snapshotted, and ends"],
@@ -86,7 +86,7 @@ function say(line: string): void {
 async function recordEnd(client: EndClient, { stack, environment, changeling }: RunsOf, id: string): Promise<void> {
   const volume = runsVolumeName(stack);
   const path = `${changeling}/${id}/ended.json`;
-  // It had come to its end by itself just before.
+  // It had just ended by itself.
   if ((await client.readFile(volume, environment, path)) !== undefined) return;
   const reason = "its changeling was removed while it was running; what it had not pushed is lost with its sandbox";
   const at = new Date().toISOString();

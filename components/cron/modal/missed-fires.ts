@@ -8,22 +8,22 @@ export type FiringApp = Pick<AppSpec, "name" | "schedule" | "timezone" | "enable
   readonly deployedAt: number;
 };
 
-/** The function may wait for the one before it, which may take 15 minutes, and for a container. */
+/** The function may wait for the previous call, which may take 15 minutes, and for a container. */
 const graceSeconds = 1200;
-/** Clocks differ; a record may be from shortly before its due time. */
+/** Allows for clock differences: a record may be slightly older than its due time. */
 const earlySeconds = 60;
-/** At most so many are reported of a changeling, the newest. */
+/** At most this many are reported per changeling, the newest. */
 const mostReported = 5;
-/** How far back they are searched for: a day, for most schedules, else a year. */
+/** How far back to search: a day for most schedules, otherwise a year. */
 const searchedDays = [1, 366];
 const firesAtOnce = 50;
 
 /**
- * The times at which a deployed function was due and left no record at all: it could not start (for instance because a
- * Secret that it was deployed with is gone), or Modal did not call it. Modal offers no list of calls to read this from.
+ * Due times at which a deployed function left no record: it could not start (for instance because a Secret it was
+ * deployed with no longer exists), or Modal did not call it. Modal offers no list of calls to read this from.
  *
- * @param lastRecordedAt when the changeling's newest recorded run was fired; what lies before it is not searched
- * @returns newest last, as failed runs
+ * @param lastRecordedAt when the changeling's newest recorded run was fired; earlier due times are not searched
+ * @returns failed runs, newest last
  */
 export function missedFires(app: FiringApp, lastRecordedAt: Date | undefined, now: Date = new Date()): RecordedRun[] {
   if (!app.enabled) return [];

@@ -12,19 +12,18 @@ import type { DeclaredCron } from "../declared.ts";
 import { ModalPlace, snapshotNeed } from "./deploy.ts";
 
 export interface ModalPlaceOptions extends ModalStackOptions {
-  /** What `modalStack` returned, for who declares changelings of other kinds on Modal too; else it looks itself. */
+  /** The result of `modalStack`, if you already have it. Otherwise it is read again. */
   readonly modal?: ModalStack | undefined;
-  /** The values that each gets, to be checked before anything is touched. */
+  /** The secret values of each changeling, checked before any change. */
   readonly secretValues?: (changeling: DeclaredCron) => Readonly<Record<string, pulumi.Input<string>>>;
 }
 
 /**
- * Where a stack's changelings go on Modal, and what is live there: asked once, whatever their number.
+ * Resolves where a stack's changelings run on Modal and observes what is deployed, with one query for all of them.
  *
  * @param changelings those with provider "modal"
- * @throws pulumi.RunError in an update when Modal can't be asked, in words for the whole fleet, before anything is
- * touched; a preview warns, and knows of no drift then. Both: when commits can't be pinned, or secrets can't be sent,
- * with all reasons.
+ * @throws pulumi.RunError in an update if Modal is not reachable, before any change; a preview only warns, and detects
+ * no drift. In both cases: if commits can't be pinned or secrets can't be sent, with all reasons.
  */
 export async function modalPlace(
   changelings: readonly DeclaredCron[],
@@ -67,7 +66,7 @@ async function pinnedTips(
 ): Promise<(of: Branch) => Tip | undefined> {
   const pinned = changelings.filter(({ image }) => image === "pinned");
   if (pinned.length === 0) return () => undefined;
-  // Each repository's host gets the token of a changeling that works on it, and no other's.
+  // A repository's host only gets the token of a changeling that works on that repository.
   const tokens = new Map<string, string>();
   for (const changeling of pinned) {
     const { GITHUB_TOKEN: token } = secretValues(changeling);
@@ -93,7 +92,7 @@ async function pinnedTips(
     if ("message" in tip) continue;
     tips.set(keyOf(changeling), tip);
     const { repo } = changeling;
-    // Of a URL it is known once its tarball is made.
+    // For a URL, this is only known once its tarball is built.
     const fault = isRepoUrl(repo) ? undefined : await dockerfileFaultAt({ repo, commit: tip.commit }, process.env);
     if (fault !== undefined) errors.add(`${repo} at ${tip.commit.slice(0, 12)}: ${fault.message}; ${fault.remedy}`);
   }

@@ -7,11 +7,11 @@ import type { AppSpec } from "./spec.ts";
 const buildFile = join(dirname(fileURLToPath(import.meta.url)), "build_pinned.py");
 
 /**
- * Builds the image of a `pinned` changeling's agents, so that a Dockerfile that does not build fails the `up`, and the
- * first run does not wait for it. Does nothing where only the run knows what it builds with.
+ * Builds the agent image of a `pinned` changeling, so that a broken Dockerfile fails the `up` and the first run need
+ * not wait for the build. Does nothing if the build arguments are only known at run time.
  *
  * @param tarball path of the repository's tarball
- * @throws ModalError with the last lines of the build's log
+ * @throws ModalError with the tail of the build log
  */
 export async function buildPinnedImage(client: Modal, spec: AppSpec, tarball: string): Promise<void> {
   const args = dockerBuildArgs(spec.agent);
@@ -23,7 +23,7 @@ export async function buildPinnedImage(client: Modal, spec: AppSpec, tarball: st
   });
 }
 
-/** The values of a Dockerfile's ARG instructions; undefined where a template may add to them, or a secret is mounted. */
+/** Values of the Dockerfile's ARG instructions; undefined if a template may add to them, or if a secret is mounted. */
 export function dockerBuildArgs({
   buildArgs,
   template,

@@ -5,22 +5,22 @@ import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** The program that is deployed: `app.py`, and what it takes along. */
+/** The deployed program: `app.py` and the files it bundles. */
 export const programFolder = join(here, "program");
 
-/** What its containers install: mngr and modal, each file by its hash. */
+/** What its containers install: mngr and modal, each file pinned by hash. */
 export const programRequirements = findUp(join("scripts", "setup", "requirements.txt"));
 
 let fingerprint: string | undefined;
 
-/** Changes with everything that is deployed beside the spec: 12 hex digits. */
+/** Changes with every deployed file other than the spec: 12 hex digits. */
 export function programFingerprint(): string {
   fingerprint ??= fingerprintOf([
     ...readdirSync(programFolder, { withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map(({ name }) => join(programFolder, name))
       .sort(),
-    // app.py takes it along.
+    // app.py bundles these too.
     ...["run-command.sh", "git-work.sh"].map((file) => join(here, "..", "local", "runs", file)),
     join(here, "..", "..", "lib", "mask.awk"),
     programRequirements,
@@ -34,7 +34,7 @@ function fingerprintOf(files: readonly string[]): string {
   return hash.digest("hex").slice(0, 12);
 }
 
-/** The built package holds the same tree one folder deeper. */
+/** The built package contains the same tree one folder deeper. */
 function findUp(path: string): string {
   for (let folder = here; ; folder = dirname(folder)) {
     const found = join(folder, path);

@@ -4,30 +4,30 @@ import { appName, homeVolumeName } from "../../modal/names.ts";
 import type { App, Modal, ModalSite, VolumeFile } from "../../modal/types.ts";
 import { type AppSpec, appSpec } from "./spec.ts";
 
-/** A changeling that was deployed, by the spec that its deployment left in the home volume. */
+/** A deployed changeling, read from the spec that its deployment wrote to the home volume. */
 export interface RemoteApp {
   readonly spec: AppSpec;
-  /** undefined: no app of its name is there. */
+  /** Undefined if Modal has no app of that name. */
   readonly app: App | undefined;
   /** When its spec was written, after its deployment (unix seconds). */
   readonly deployedAt: number;
-  /** Why it does not fire, in words; undefined: it does, unless it is paused. */
+  /** Why it does not fire, in words; undefined if it does, or is paused. */
   readonly problem: string | undefined;
 }
 
-/** What stands in the place of a spec and is none. */
+/** A spec file that can't be parsed. */
 export interface RemoteFault {
   readonly name: string;
   readonly problem: string;
 }
 
 export interface RemoteApps {
-  /** In the order of their names. */
+  /** Sorted by name. */
   readonly apps: readonly RemoteApp[];
   readonly faults: readonly RemoteFault[];
 }
 
-/** The changelings of a stack that are on Modal. @throws ModalError */
+/** The stack's changelings on Modal. @throws ModalError */
 export async function remoteApps(client: Modal, site: ModalSite, stack: string): Promise<RemoteApps> {
   const { environment } = site;
   if (environment === undefined) return { apps: [], faults: [] };
@@ -67,7 +67,7 @@ function remoteApp(
   return { spec, app, deployedAt, problem: problemOf(app, spec) ?? deadId({ stack, name }, site) };
 }
 
-/** The same words as in a preview. */
+/** Uses the same words as a preview. */
 function problemOf(app: App | undefined, spec: AppSpec): string | undefined {
   if (app === undefined) return `its Modal app ${spec.appName} is missing`;
   if (app.state !== "deployed") return "its Modal app is stopped";

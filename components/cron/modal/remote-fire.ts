@@ -9,14 +9,14 @@ import type { RecordedRun, Run } from "../run-records.ts";
 import { type RunPlace, type RunsVolume, readRemoteRun } from "./remote-runs.ts";
 import type { AppSpec } from "./spec.ts";
 
-/** The function itself may take 15 minutes, and its container may have to be waited for. */
+/** The function itself may take 15 minutes, plus the wait for a container. */
 const firePatienceSeconds = 1080;
-/** How often an open run's records are looked at; seconds. */
+/** How often the records of an open run are read; seconds. */
 const lookEverySeconds = 3;
-/** For so many looks in a row Modal may be away. */
+/** How many consecutive reads may fail because Modal is unreachable. */
 const mostAbsences = 10;
 
-/** What a deployed function says when it was called to run. */
+/** What a deployed function returns when called to run. */
 const fireAnswer = z.object({
   run: z.string(),
   outcome: z.enum(["started", "skipped", "failed"]),
@@ -26,14 +26,14 @@ const fireAnswer = z.object({
 export type Fired =
   | { readonly runId: string }
   | { readonly skipped: string }
-  /** It was fired, and no agent could be made. */
+  /** It was fired, but no agent could be created. */
   | { readonly runId: string; readonly failed: string };
 
 /**
- * Calls the deployed function now, through the very same path as its schedule. Returns once its agent is there; the
- * call goes on when this process ends.
+ * Calls the deployed function now, through the same path as its schedule. Returns once the agent exists; the call
+ * continues if this process ends.
  *
- * @throws ModalError also when the function itself fails
+ * @throws ModalError, also if the function itself fails
  */
 export async function fireRemote(client: Modal, { appName, environment }: AppSpec): Promise<Fired> {
   const parameters = { cause: "manual", request: randomUUID(), mode: "run" };
@@ -59,10 +59,10 @@ async function resultOf(client: Modal, call: string, logs: string): Promise<unkn
 }
 
 /**
- * Waits for a run's end, told by its records.
+ * Waits until a run's records show its end.
  *
- * @param onProgress called with the run whenever something was recorded of it
- * @throws ModalError when Modal stays away; the run goes on all the same
+ * @param onProgress called with the run whenever something new is recorded
+ * @throws ModalError if Modal stays unreachable; the run continues anyway
  */
 export async function followRemote(
   volume: RunsVolume,

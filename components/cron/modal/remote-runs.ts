@@ -5,23 +5,23 @@ import { foldRuns, newestFirst, parseLine, type RecordedRun, type RecordLine } f
 import { type FiringApp, missedFires } from "./missed-fires.ts";
 
 /**
- * Run records as the runs volume of a stack holds them: `<changeling>/<run id>/<event>.json`, one record each, and
- * `<changeling>/history.jsonl`, the lines of runs that are older than all those with a folder. Only what is asked for is
- * fetched: logs stand beside the records. Agents can write there, so what a file says of whose run it is must agree with
- * where it stands.
+ * Run records in a stack's runs volume: `<changeling>/<run id>/<event>.json`, one record each, and
+ * `<changeling>/history.jsonl`, which contains the runs that are older than all those with a folder. Only requested
+ * files are fetched, because logs are in the same folders. Agents can write to the volume, so a record is only accepted
+ * if the run it names matches its path.
  */
 
-/** What happens to a run, in that order. */
+/** The events of a run, in order. */
 const events = ["fired", "skipped", "created", "ended", "destroyed"] as const;
 
-/** Until a sandbox is gone for good after its run's time (seconds), as the function reckons it too. */
+/** Seconds from a run's timeout until its sandbox has certainly ended; the function uses the same margin. */
 const marginSeconds = 720;
-/** The function that makes the sandbox may take so long (seconds). */
+/** How long the function may take to create the sandbox (seconds). */
 const createSeconds = 900;
-/** Modal lets no sandbox live for longer (seconds). */
+/** Modal's limit for a sandbox's lifetime (seconds). */
 const longestSeconds = 86_400;
 
-/** Of records, and of what an agent left to be read: beyond that (bytes) it is not ours to fetch. */
+/** Size limit (bytes) for records and agent output; larger files are not fetched. */
 const longestRecord = 256_000;
 const longestLog = 4_000_000;
 
@@ -34,23 +34,23 @@ export interface RunsVolume {
   readonly volume: string;
 }
 
-/** How long a changeling's runs may take; undefined when it is not deployed any more. */
+/** The timeout of a changeling's runs; undefined if it is no longer deployed. */
 export type Timeouts = (changeling: string) => number | undefined;
 
 /** Where a run's records are. */
 export type RunPlace = Pick<RecordedRun, "changeling" | "id">;
 
 export interface WhichRuns {
-  /** Of this changeling; undefined: of all. */
+  /** Of this changeling; undefined: of all changelings. */
   readonly name?: string | undefined;
-  /** So many, the newest; undefined: all. */
+  /** At most this many, the newest; undefined: all. */
   readonly limit?: number | undefined;
-  /** What is deployed: fires of these that left no record are reported too, as failed runs. */
+  /** The deployed apps: their missed fires are reported too, as failed runs. */
   readonly firing?: readonly FiringApp[] | undefined;
 }
 
 /**
- * Newest first. One whose time is over without a word of its end has timed out.
+ * Newest first. A run past its timeout without a recorded end counts as timed out.
  * @throws ModalError
  */
 export async function readRemoteRuns(
@@ -61,7 +61,7 @@ export async function readRemoteRuns(
   const recorded = await recordedChangelings(at, name);
   const places = recorded.flatMap(({ ids, changeling }) => ids.map((id) => ({ changeling, id })));
   const newest = places.sort((a, b) => (timeOf(a.id) < timeOf(b.id) ? 1 : -1)).slice(0, limit);
-  // Whoever has a history has more recent runs than anybody is shown, as a rule.
+  // A changeling with a history usually has enough recent runs to show.
   const old = recorded.filter(({ hasHistory, ids }) => hasHistory && ids.length < limit);
   const [recent, histories] = await Promise.all([
     inParallel(newest, (place) => readLines(at, place)),
@@ -84,7 +84,7 @@ export async function readLastRemoteRuns(
     return id === undefined ? [] : [{ changeling, id }];
   });
   const lines = await inParallel(last, (place) => readLines(at, place));
-  // What was missed came after whatever is recorded.
+  // Missed fires are newer than any record.
   const newest = new Map(
     [...foldedRuns([], lines.flat(), timeoutSeconds), ...missedIn(recorded, firing)].map((run) => [
       run.changeling,
@@ -94,7 +94,7 @@ export async function readLastRemoteRuns(
   return [...newest.values()];
 }
 
-/** One run; undefined when there is no record of it. @param firing as in `WhichRuns` @throws ModalError */
+/** One run; undefined if it has no record. @param firing as in `WhichRuns` @throws ModalError */
 export async function readRemoteRun(
   at: RunsVolume,
   timeoutSeconds: Timeouts,
@@ -111,7 +111,7 @@ export async function readRemoteRun(
   return find(missedIn(await recordedChangelings(at, place.changeling), [app]));
 }
 
-/** @param recorded of each of them, if it has records */
+/** @param recorded the recorded changelings, to look up each app's newest record */
 function missedIn(
   recorded: readonly { readonly changeling: string; readonly ids: readonly string[] }[],
   firing: readonly FiringApp[],
@@ -123,7 +123,7 @@ function missedIn(
   });
 }
 
-/** What a run left to be read, in the order of the files' names. @throws ModalError */
+/** The files that a run left to read, sorted by name. @throws ModalError */
 export async function readRemoteLogs(
   { client, environment, volume }: RunsVolume,
   { changeling, id }: RunPlace,
@@ -134,7 +134,7 @@ export async function readRemoteLogs(
   return logs.map((path, index) => ({ file: baseOf(path), text: plainWords(texts[index] ?? "") }));
 }
 
-/** Who has records. The ids of runs that have a folder, in the order of time. */
+/** Changelings with records, and the ids of their runs that have a folder, oldest first. */
 async function recordedChangelings(
   { client, environment, volume }: RunsVolume,
   name?: string,
@@ -173,7 +173,7 @@ function recordOf(text: string, changeling: string): RunLine | undefined {
   return line.changeling === changeling && isIdOf(line.id, changeling) ? line : undefined;
 }
 
-/** A record whose texts can stand in a table. */
+/** Keeps a record's texts to one line each, so that a table can show them. */
 function inOneLine(json: string): string {
   try {
     const plain = (_key: string, value: unknown) =>
@@ -184,7 +184,7 @@ function inOneLine(json: string): string {
   }
 }
 
-/** @param history lines of runs of which a part may be among the recent lines too: then the history is right */
+/** @param history lines of older runs; where they overlap with the recent lines, the history wins */
 function foldedRuns(
   history: readonly RunLine[],
   recent: readonly RunLine[],
@@ -215,7 +215,7 @@ function isIdOf(id: string, changeling: string): boolean {
   return id.startsWith(`${changeling}-`) && /^\d{4}(-\d\d){5}$/.test(id.slice(changeling.length + 1));
 }
 
-/** The time in a run's id: such texts are in the order of time. */
+/** The time in a run's id; as text it sorts chronologically. */
 function timeOf(id: string): string {
   return id.slice(-"YYYY-MM-DD-HH-MM-SS".length);
 }

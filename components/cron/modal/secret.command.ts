@@ -24,7 +24,7 @@ export default commandScript({
     const secret = secretName(stack, name);
     const id = await client.putSecret(secret, environment, parseValues(json));
     if (former !== undefined) await client.deleteSecret(secretName(stack, former), environment);
-    // Agents that are kept have no use for the values before this.
+    // Kept agents must not keep the old values.
     await removeAgentSecrets(client, { stack, environment, changeling: name });
     return { secret, id };
   },
@@ -36,7 +36,7 @@ export default commandScript({
   },
 });
 
-/** JSON.parse and zod would quote what they choke on: here that is a secret. */
+/** Hides errors from JSON.parse and zod, which would quote the secret. */
 function parseValues(json: string): Record<string, string> {
   try {
     return values.parse(JSON.parse(json));

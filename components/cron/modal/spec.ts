@@ -2,12 +2,15 @@ import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { canonicalJson } from "../../lib/json.ts";
 
-/** What the deployed function of a changeling needs, the whole of it but the secrets: a file in its image, and in the stack's home volume. */
+/**
+ * Everything a changeling's deployed function needs except the secrets; stored in its image and in the stack's home
+ * volume.
+ */
 export const appSpec = z.object({
   version: z.literal(1),
   stack: z.string(),
   name: z.string(),
-  /** Modal environment, mngr's: the function, its volumes and its agents' sandboxes stand in it. */
+  /** The Modal environment that mngr uses; contains the function, its volumes and its agents' sandboxes. */
   environment: z.string(),
   userId: z.string(),
   prefix: z.string(),
@@ -23,16 +26,16 @@ export const appSpec = z.object({
   image: z.enum(["clone", "snapshot", "pinned", "custom"]),
   /** The commit that `pinned` runs start from. */
   commit: z.nullable(z.string()),
-  /** Where in the home volume the snapshot's id stands, for `snapshot`. */
+  /** For `snapshot`: the label under which the home volume stores the snapshot's id. */
   snapshotLabel: z.nullable(z.string()),
   agent: z.object({
     /** The declared type, for labels and people. */
     type: z.string(),
-    /** The type that mngr is given: the declared one, or the parent of a stock one. */
+    /** The type passed to mngr: the declared type, or the parent of a stock type. */
     mngrType: z.string(),
-    /** True for a claude-based type: it never ends by itself, it settles. */
+    /** True for claude-based types: they never exit by themselves; they settle. */
     isConversational: z.boolean(),
-    /** True when its command runs in our wrapper, and so leaves its exit status. */
+    /** True if its command runs in our wrapper, which records its exit status. */
     leavesExitStatus: z.boolean(),
     /** Shell script (POSIX sh) that a stock command agent runs. */
     script: z.nullable(z.string()),
@@ -40,11 +43,11 @@ export const appSpec = z.object({
     message: z.nullable(z.string()),
     template: z.nullable(z.string()),
     buildArgs: z.array(z.string()),
-    /** Settings of mngr's for this run alone, each the value of a `--setting`. */
+    /** mngr settings for this run only, each the value of a `--setting`. */
     settings: z.array(z.string()),
     env: z.record(z.string(), z.string()),
   }),
-  /** Names of the variables in its Modal Secret; empty: it has none. */
+  /** Names of the variables in its Modal Secret; empty if it has none. */
   secrets: z.array(z.string()),
   secretName: z.string(),
   stackSecretName: z.string(),
@@ -57,12 +60,12 @@ export const appSpec = z.object({
 
 export type AppSpec = z.infer<typeof appSpec>;
 
-/** Where the stack's home volume has the spec of a deployed changeling. */
+/** Path of a deployed changeling's spec in the stack's home volume. */
 export function specFile(name: string): string {
   return `apps/${name}.json`;
 }
 
-/** The deployment's tag on Modal: 16 hex digits of the spec's digest, so that an app that was redeployed by hand shows. */
+/** The deployment's tag on Modal: 16 hex digits of the spec's digest, so that a manual redeployment is detected. */
 export function tagOf(spec: AppSpec): string {
   return createHash("sha256").update(canonicalJson(spec)).digest("hex").slice(0, 16);
 }
