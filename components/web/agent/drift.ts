@@ -6,12 +6,12 @@ import { digestOfSpec, type WebSpec } from "./spec.ts";
 
 /** How a web agent differs from what the last `pulumi up` left. */
 
-/** One of which mngr can't tell is taken to run. */
+/** An agent whose state mngr can't read counts as running. */
 export function isRunning(agent: Agent | undefined): boolean {
   return agent !== undefined && isLive(agent.state) !== false;
 }
 
-/** Whether an agent is what the spec says, and nothing of an update is left to be done. */
+/** Whether an agent matches the spec and no update is unfinished. */
 export function isAsApplied(spec: WebSpec, { applied, merged }: WebRecord, agent: Agent): boolean {
   if (applied === undefined || merged !== undefined) return false;
   const digest = digestOfSpec(spec);
@@ -19,15 +19,15 @@ export function isAsApplied(spec: WebSpec, { applied, merged }: WebRecord, agent
 }
 
 /**
- * In words; undefined when it does not.
+ * Describes the drift; undefined if there is none.
  *
- * @param record undefined: there is none
- * @param agents undefined: mngr could not tell
+ * @param record undefined if there is none
+ * @param agents undefined if mngr could not be read
  */
 export function webDrift(record: WebRecord | undefined, agents: readonly Agent[] | undefined): string | undefined {
   if (record === undefined || record.removed === true) return "its record is missing";
   const { applied } = record;
-  // It never came up: the engine knows of nothing that it could differ from.
+  // It never came up, so the engine has no state to compare with.
   if (applied === undefined || agents === undefined) return undefined;
   const agent = listedAgent(record, agents);
   if (!applied.enabled) return isRunning(agent) ? "its agent was started by hand" : undefined;

@@ -4,25 +4,25 @@ import { plainLines } from "../../lib/text.ts";
 export interface FailedStart {
   /** The changeling's. */
   readonly name: string;
-  /** Values by the names of their variables. */
+  /** Values by variable name. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** What the agent's terminal shows; undefined, or an error: that can't be told. */
+  /** The agent's terminal contents; undefined or rejected if they can't be read. */
   readonly shown: () => Promise<string | undefined>;
-  /** To what ran before; says what runs now. */
+  /** Rolls back to what ran before; returns what runs now. */
   readonly goBack: () => Promise<string>;
 }
 
-/** How much of an agent's terminal an error tells. */
+/** Lines of an agent's terminal that an error quotes. */
 const tailLines = 20;
 
 /**
- * Goes back to what ran before an agent was started that did not start.
+ * Rolls back after an agent did not start.
  *
- * @returns the error to fail with: why, what runs now, and the end of the agent's log
+ * @returns the error to fail with: the cause, what runs now, and the agent's log tail
  */
 export async function failedStart(error: unknown, { name, secrets, shown, goBack }: FailedStart): Promise<Error> {
   const hidden = Object.values(secrets);
-  // Going back ends what is to be seen.
+  // Rolling back removes the terminal contents.
   const log = await tailOf(shown, hidden);
   const standing = await goBack().catch((fault: unknown) => `and it could not be rolled back: ${textOf(fault)}`);
   const tail = log === "" ? "" : `\nthe tail of its log:\n${log}`;
@@ -38,7 +38,7 @@ async function tailOf(shown: FailedStart["shown"], secrets: readonly string[]): 
   return text === undefined ? "" : plainLines(unwrapped(text, secrets)).slice(-tailLines).join("\n");
 }
 
-/** A terminal breaks long lines, also in the middle of a secret. */
+/** A terminal breaks long lines, even in the middle of a secret. */
 function unwrapped(text: string, secrets: readonly string[]): string {
   return secrets
     .filter((secret) => secret.length >= 8)

@@ -1,6 +1,8 @@
 import type { Agent } from "../../mngr/client.ts";
 
-/** ISO 8601, UTC: when a person or the agent last said or did something; undefined: never, or the agent reports none. */
+/**
+ * ISO 8601, UTC: when a person or the agent was last active; undefined if never, or if the agent does not report it.
+ */
 export function lastActivityOf(
   agent: Pick<Agent, "agent_activity_time" | "user_activity_time"> | undefined,
 ): string | undefined {

@@ -7,37 +7,40 @@ import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { webSpec } from "./spec.ts";
 
-/** What stands of a web changeling here. Written by `pulumi up` alone; read by its program, the CLI and the forwarding server. */
+/**
+ * The local record of a web changeling. Only `pulumi up` writes it; its program, the CLI and the forwarding server read
+ * it.
+ */
 export const webRecord = z.object({
   version: z.literal(1),
   /** The changeling's. */
   name: z.string(),
-  /** `agent-` and 32 hex digits: mngr's id of the agent. Random at first; it stays through renames and removals. */
+  /** mngr's id of the agent: `agent-` and 32 hex digits. Random at first, and kept through renames and removals. */
   agentId: z.string().check(z.regex(/^agent-[0-9a-f]{32}$/)),
   /** mngr's name of the agent. */
   agentName: z.string(),
   provider: z.enum(["local", "docker", "modal"]),
-  /** The mngr profile that puts the agent aside; undefined: the person's own. */
+  /** The mngr profile that the agent runs in; undefined for the person's own. */
   mngrProfile: z.optional(z.string()),
-  /** Absolute path of its repo, or the name of the volume that it stands on. */
+  /** Absolute path of its repo, or the name of its volume. */
   repo: z.string(),
-  /** Absolute path of its data, or the volume's name. */
+  /** Absolute path of its data, or the name of its volume. */
   data: z.string(),
-  /** mngr's host dir that the agent is seen with from here; undefined: the profile's. */
+  /** The mngr host dir that sees the agent from here; undefined for the profile's. */
   mngrHostDir: z.optional(z.string()),
-  /** Where on Modal it stands; undefined for another provider. */
+  /** Its location on Modal; undefined for other providers. */
   modal: z.optional(z.object({ stack: z.string(), environment: z.string() })),
-  /** The name of its machine; undefined: it has none. */
+  /** The name of its machine; undefined if it has none. */
   host: z.optional(z.string()),
-  /** mngr's address of an agent elsewhere: `ID@HOST_ID.PROVIDER`. */
+  /** mngr's address of a remote agent: `ID@HOST_ID.PROVIDER`. */
   hostAddress: z.optional(z.string()),
-  /** What runs now, and what an update that fails goes back to; undefined: it never came up. */
+  /** The spec that runs now and that a failed update rolls back to; undefined if it never came up. */
   applied: z.optional(webSpec),
   /** The digest of the secrets that it was started with. */
   secrets: z.optional(z.string()),
-  /** An update that has not ended: where the agent's branch was before it, and after its merge. Commits, 40 hex digits. */
+  /** An unfinished update: the agent's branch before it and after its merge. Commits, 40 hex digits. */
   merged: z.optional(z.object({ before: z.string(), after: z.string() })),
-  /** True: it was removed, its repo and data were kept. */
+  /** True if it was removed but its repo and data were kept. */
   removed: z.optional(z.literal(true)),
 });
 
@@ -47,7 +50,10 @@ export function recordPath(paths: InstallationPaths, name: string): string {
   return join(paths.web, `${name}.json`);
 }
 
-/** @returns undefined when there is none @throws when the file is not a record */
+/**
+ * @returns undefined if there is none
+ * @throws if the file is not a record
+ */
 export function readRecord(paths: InstallationPaths, name: string): WebRecord | undefined {
   const path = recordPath(paths, name);
   const content = readJsonOrNull(path);
@@ -57,7 +63,7 @@ export function readRecord(paths: InstallationPaths, name: string): WebRecord | 
   throw new Error(`${path} is not a record of a web changeling; remove it, then: ${upCommand()}`);
 }
 
-/** Those that can be read, removed ones too, in the order of their names. */
+/** All readable records, including removed changelings, sorted by name. */
 export function readRecords(paths: InstallationPaths): WebRecord[] {
   return recordNames(paths).flatMap((name) => webRecord.safeParse(readJsonOrNull(recordPath(paths, name))).data ?? []);
 }
@@ -66,12 +72,12 @@ export function writeRecord(paths: InstallationPaths, record: WebRecord): void {
   writePrivateFile(recordPath(paths, record.name), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/** Succeeds when it is already gone. */
+/** Succeeds if it is already gone. */
 export function removeRecord(paths: InstallationPaths, name: string): void {
   rmSync(recordPath(paths, name), { force: true });
 }
 
-/** Whether a changeling of its name has nothing here yet, so that a former name's record becomes its own. */
+/** Whether this name is unused here, so that the record of a former name can take it. */
 export function isFree(record: WebRecord | undefined): boolean {
   return record === undefined || record.removed === true;
 }

@@ -1,36 +1,36 @@
 import { normalize } from "node:path";
 import * as z from "zod/mini";
 
-/** What the servers of an agent have said of themselves; see `registeredServers`. */
+/** The servers that an agent has registered; see `registeredServers`. */
 export interface Registered {
-  /** By name: where it listens, as seen from the agent's own host. */
+  /** URLs by server name, as seen from the agent's own host. */
   readonly servers: ReadonlyMap<string, string>;
-  /** Registrations seen, overridden and withdrawn ones too: a restart of the agent makes it grow. */
+  /** Registrations read, including overridden and withdrawn ones. A restart of the agent increases the count. */
   readonly lines: number;
-  /** Lines that say nothing that is known here; they are skipped. */
+  /** Unrecognized lines, which are skipped. */
   readonly junk: number;
-  /** By name: a URL that was registered and is not the agent's to serve, as text of bounded length. It is skipped. */
+  /** Registered URLs by server name that the agent may not serve, as text of bounded length. They are skipped. */
   readonly refused: ReadonlyMap<string, string>;
 }
 
-/** The texts of the files that an agent registers its servers in, oldest form last; empty for one that is not there. */
+/** Contents of the files in which an agent registers its servers, oldest form last; empty if a file does not exist. */
 export interface ServerFiles {
   /** `events/services/events.jsonl`: mngr's own events. */
   readonly services: string;
   /** `logs/servers.jsonl`: `{"server", "url"}` lines (spec 001). */
   readonly servers: string;
-  /** `logs/agent_server.jsonl`: a port alone (spec 002); it is that of the server `web`. */
+  /** `logs/agent_server.jsonl`: only a port (spec 002), for the server `web`. */
   readonly agentServer: string;
-  /** When each was last written to, in milliseconds since 1970, where that is known. */
+  /** Last write of each file in milliseconds since 1970, where known. */
   readonly changedAt?: Readonly<Partial<Record<"services" | "servers" | "agentServer", number>>>;
 }
 
-/** A name: up to 64 characters, none of them a control character. */
+/** A server name: up to 64 characters, without control characters. */
 const serverName = z.string().check(z.regex(/^\P{Cc}{1,64}$/u));
 const port = z
   .union([z.int(), z.string().check(z.regex(/^\d{1,5}$/))])
   .check(z.refine((value) => Number(value) >= 1 && Number(value) <= 65535));
-/** Lines carry more than this: an envelope with an id, a source and the like. */
+/** Lines carry more fields than these: an envelope with an id, a source and the like. */
 const timestamp = { timestamp: z.optional(z.unknown()) };
 
 const line = z.union([
@@ -40,7 +40,7 @@ const line = z.union([
   z.object({ type: z.optional(z.undefined()), server: z._default(serverName, "web"), port, ...timestamp }),
 ]);
 
-/** One understood line; `url` is undefined when the server was withdrawn. */
+/** A recognized line; `url` is undefined if the server was withdrawn. */
 interface Event {
   readonly name: string;
   readonly url: string | undefined;
@@ -48,15 +48,15 @@ interface Event {
   readonly isRefused?: true;
 }
 
-/** More servers than this are not kept: what an agent prints has no end by itself. */
+/** Limit of kept servers, because an agent's output is unbounded. */
 const mostServers = 64;
 const longestUrl = 2048;
 /** In bytes: what every system can connect to. */
 export const longestSocketPath = 103;
 
 /**
- * A later line for a name overrides an earlier one. Lines of one file stand in their order; between files the time
- * that a line carries decides, else the time at which its file was last written to, else the files' order.
+ * A later line for a name overrides an earlier one. Lines of one file keep their order. Between files the line's
+ * timestamp decides, else the file's last write, else the order of the files.
  */
 export function registeredServers(files: ServerFiles): Registered {
   const { changedAt = {} } = files;
@@ -101,15 +101,15 @@ interface EventFile {
 }
 
 /**
- * Lines without a time are as late as the last change of their file, so that what was taken back after that stays so.
- * Where that is not known, they belong to what was said before them, in their file or in one that stands earlier.
+ * A line without a timestamp gets its file's last write, so that a server withdrawn after that stays withdrawn. If that
+ * is unknown, it follows the line before it, in its own file or in an earlier one.
  */
 function inOrder(files: readonly EventFile[]): readonly Event[] {
   let latest = -Infinity;
   const timed = files.flatMap(({ events, changedAt }) => {
     let inFile = -Infinity;
     return events.map((event) => {
-      // A clock that was set back does not reorder a file.
+      // A clock that was set back must not reorder a file.
       inFile = Math.max(inFile, Number.isNaN(event.at) ? (changedAt ?? latest) : event.at);
       latest = Math.max(latest, inFile);
       return { ...event, at: inFile };
@@ -118,7 +118,7 @@ function inOrder(files: readonly EventFile[]): readonly Event[] {
   return timed.sort((one, other) => (one.at === other.at ? 0 : one.at - other.at));
 }
 
-/** @returns NaN for none */
+/** @returns NaN if there is none */
 function timeOf(timestamp: unknown): number {
   return typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
 }
@@ -128,18 +128,18 @@ export function socketPathOf({ protocol, pathname }: URL): string | undefined {
   return protocol === "unix:" ? decodeURIComponent(pathname) : undefined;
 }
 
-/** As it can be connected to; undefined for what is not a web server's URL. */
+/** The URL to connect to; undefined if the text is not a web server's URL. */
 function serverUrl(text: string): URL | undefined {
   const url = text.length > longestUrl ? null : URL.parse(text);
   if (url?.protocol === "unix:") return isSocketUrl(url) ? url : undefined;
   if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") return undefined;
-  // An agent that listens on all addresses is reached on its own.
+  // An agent that listens on all addresses is reached on loopback.
   if (url.hostname === "0.0.0.0") url.hostname = "127.0.0.1";
   if (url.hostname === "[::]") url.hostname = "[::1]";
   return url;
 }
 
-/** An absolute path that a socket can have, without dots that lead elsewhere; it speaks http. */
+/** An absolute path without `..` that fits in a socket address; the socket serves HTTP. */
 function isSocketUrl({ host, search, hash, pathname }: URL): boolean {
   if (host !== "" || search !== "" || hash !== "") return false;
   try {
@@ -152,7 +152,7 @@ function isSocketUrl({ host, search, hash, pathname }: URL): boolean {
 
 /**
  * An agent serves from its own machine. Any other address would make the forwarding server, or the agent's machine,
- * ask a third party for it: a router, a metadata service, another machine of the network.
+ * send requests to a third party: a router, a metadata service, another machine on the network.
  */
 function isOnLoopback({ protocol, hostname }: URL): boolean {
   return protocol === "unix:" || /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
@@ -176,23 +176,25 @@ const paths = {
 const changedMark = "=== changed ";
 const separator = (path: string) => `--- ${path}`;
 
-/** The same, below the agent's state folder. */
+/** The same paths, relative to the agent's state folder. */
 export const registrationFiles: readonly string[] = Object.values(paths);
 
-/** POSIX sh, for `mngr exec`: prints the last 256 KB of each file, whole lines, after a separator and when it was changed. */
+/**
+ * POSIX sh for `mngr exec`: prints a separator with the last write, then the last 256 KB of each file in whole lines.
+ */
 export const readServersCommand = [
   `for file in ${registrationFiles.join(" ")}; do`,
   `printf '\\n${separator("%s")}\\n' "$file";`,
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's, not ours
   'path="${MNGR_AGENT_STATE_DIR:-$MNG_AGENT_STATE_DIR}/$file";',
   '[ -f "$path" ] || continue;',
-  // Nanoseconds are GNU's alone: others print the letter.
+  // Only GNU date has nanoseconds; others print the letter.
   `printf '${changedMark}%s\\n' "$(date -r "$path" +%s.%N 2>/dev/null)";`,
   `if [ "$(wc -c <"$path")" -gt ${mostBytes} ]; then tail -c ${mostBytes} "$path" | sed 1d; else cat "$path"; fi;`,
   "done",
 ].join(" ");
 
-/** What `readServersCommand` printed. */
+/** Parses the output of `readServersCommand`. */
 export function parseServersOutput(stdout: string): ServerFiles {
   const changedAt: Partial<Record<keyof typeof paths, number>> = {};
   const textOf = (name: keyof typeof paths): string => {
@@ -205,7 +207,7 @@ export function parseServersOutput(stdout: string): ServerFiles {
     if (!section.startsWith(changedMark)) return section;
     const [, seconds, nanoseconds] =
       /^(\d{1,12})\.(?:(\d{9})|N?)$/.exec(firstLine(section.slice(changedMark.length))) ?? [];
-    // Without the fraction, it may have been as late as this.
+    // Without a fraction, the write may have been up to this late.
     if (seconds !== undefined)
       changedAt[name] = Number(seconds) * 1000 + Math.floor(Number(nanoseconds ?? 999_999_999) / 1e6);
     return section.slice(section.indexOf("\n") + 1);

@@ -4,9 +4,9 @@ import { commitOf, type Git } from "../../git/git.ts";
 import type { WebSpec } from "./spec.ts";
 
 /**
- * What an agent's repository says of its agent. mngr would run commands on this machine that stand in there, and hand
- * files of this machine to the agent: so mngr is never shown the repository's settings, but what is accepted of them.
- * They are read from a commit, in which a symbolic link leads nowhere.
+ * The agent settings in an agent's repository. mngr would run commands from them on this machine and give files of this
+ * machine to the agent, so it never sees the repository's settings, only the accepted part. They are read from a
+ * commit, where symbolic links are not followed.
  */
 
 const template = "entrypoint";
@@ -16,18 +16,18 @@ const settingsFiles = [".mngr/settings.toml", ".mngr/settings.local.toml"] as co
 const olderFile = ".mng/settings.toml";
 const mostBytes = 65_536;
 
-/** What mngr is told in place of the repository's settings. */
+/** What mngr gets in place of the repository's settings. */
 export interface AgentSettings {
-  /** The files of a folder that mngr takes for the project's: texts by name. */
+  /** Contents by file name of the folder that mngr takes for the project's. */
   readonly files: Readonly<Record<string, string>>;
-  /** The create template to use; undefined: the repository has none. */
+  /** The create template to use; undefined if the repository has none. */
   readonly template: string | undefined;
 }
 
 /**
- * The settings that a commit of an agent's repository holds.
+ * Reads the settings from a commit of an agent's repository.
  *
- * @throws with every key that is not accepted, or when neither the repository nor the declaration says which agent it is
+ * @throws with every rejected key, or if neither the repository nor the declaration names the agent type
  */
 export async function agentSettings(git: Git, commit: string, spec: WebSpec): Promise<AgentSettings> {
   const found = await textsAt(git, commit, [...settingsFiles, olderFile]);
@@ -35,7 +35,10 @@ export async function agentSettings(git: Git, commit: string, spec: WebSpec): Pr
   return settingsOf(found, spec, at);
 }
 
-/** @param texts by path; of a file that can't be used the reason @param at names the commit, for people */
+/**
+ * @param texts contents by path, or the reason why a file can't be used
+ * @param at names the commit in messages
+ */
 export function settingsOf(
   texts: ReadonlyMap<string, string | { readonly unusable: string }>,
   spec: Pick<WebSpec, "name" | "provider" | "source" | "agentType">,
@@ -90,11 +93,11 @@ async function textsAt(git: Git, commit: string, files: readonly string[]) {
 }
 
 const name = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/));
-/** By these `pulumi up` and its readers tell agents apart. */
+/** `pulumi up` and its readers identify agents by these labels. */
 const isReserved = (label: string) => /^(CREATOR=|changeling)/i.test(label);
 const pairs = z.array(z.string().check(z.regex(/^[A-Za-z_][\w.-]*=/)));
 
-/** What is accepted, by key: what it must be. Nothing of it is run on this machine for an agent on one of its own. */
+/** Accepted keys and their types. For an agent on its own machine, none of them runs anything on this one. */
 const ofType = {
   parent_type: name,
   command: z.string(),
@@ -106,7 +109,7 @@ const ofTemplate = {
   agent_type: name,
   env: pairs,
   label: pairs.check(z.refine((labels) => !labels.some(isReserved))),
-  /** Never: there is nobody to be connected. */
+  /** Ignored: nobody is there to connect. */
   connect: z.boolean(),
 } as const;
 
@@ -175,14 +178,14 @@ function isTable(value: unknown): value is TomlTable {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-/** Keys are an agent's words, and shown on a terminal. */
+/** Keys are untrusted text from the agent and are shown on a terminal. */
 function shown(key: string): string {
   return /^[\w-]{1,60}$/.test(key) ? key : JSON.stringify(key.slice(0, 60));
 }
 
 /**
- * For an agent of some types, Claude's among them, mngr copies this machine's settings and logins to its machine. So a
- * repository chooses none of these for an agent on a machine of its own: the fleet file does.
+ * For some agent types, including Claude's, mngr copies this machine's settings and logins to the agent's machine. So
+ * for an agent on its own machine only the fleet file can choose such a type, not the repository.
  */
 function foreignTypes(
   all: readonly Settings[],

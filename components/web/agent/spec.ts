@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { canonicalJson } from "../../lib/json.ts";
 
-/** A path that is copied into a changeling's repo. */
+/** A path to copy into a changeling's repo. */
 const addedPath = z.strictObject({
   /** Absolute. */
   from: z.string(),
@@ -10,20 +10,20 @@ const addedPath = z.strictObject({
   to: z.string(),
 });
 
-/** What a web agent is made of: what `pulumi up` applies, and what it goes back to when an update fails. */
+/** The inputs of a web agent: what `pulumi up` applies, and what a failed update rolls back to. */
 export const webSpec = z.strictObject({
   /** The changeling's name, which is also mngr's name of the agent. */
   name: z.string(),
-  /** What the fleet file says that it is for. */
+  /** Its purpose according to the fleet file. */
   description: z.optional(z.string()),
   provider: z.enum(["local", "docker", "modal"]),
   enabled: z.boolean(),
-  /** Git URL or absolute path; undefined: made from scratch. */
+  /** Git URL or absolute path; undefined if made from scratch. */
   source: z.optional(z.string()),
   branch: z.string(),
-  /** The source's commit that its repo holds, 40 hex digits; undefined: it was not known, or there is no source. */
+  /** The source's commit in its repo, 40 hex digits; undefined if unknown, or if there is no source. */
   commit: z.optional(z.string()),
-  /** Undefined: what the source's create template `entrypoint` says. */
+  /** undefined: the source's create template `entrypoint` decides. */
   agentType: z.optional(z.string()),
   /** The fingerprint of a stock agent type's files. */
   definition: z.optional(z.string()),
@@ -33,7 +33,7 @@ export const webSpec = z.strictObject({
   env: z.record(z.string(), z.string()),
   /** Names of the secrets that it gets. */
   secrets: z.array(z.string()),
-  /** Absolute path, or a volume's name; undefined: a place of its own. */
+  /** Absolute path, or a volume's name; undefined for its default place. */
   data: z.optional(z.string()),
   destroyData: z.boolean(),
   /** Git remote that its commits are pushed to. */
@@ -44,15 +44,15 @@ export const webSpec = z.strictObject({
   startTimeoutSeconds: z.number(),
   agentArgs: z.array(z.string()),
   buildArgs: z.array(z.string()),
-  /** The mngr profile that puts the agent aside; undefined: the person's own. */
+  /** The mngr profile that the agent runs in; undefined for the person's own. */
   mngrProfile: z.optional(z.string()),
 });
 
 export type WebSpec = z.infer<typeof webSpec>;
 
 /**
- * Changes with all that the agent is started with: 16 hex digits, the agent's label `changeling_digest`. What only
- * `pulumi up` heeds is not in it.
+ * 16 hex digits, the agent's label `changeling_digest`. Changes with everything that the agent is started with, but not
+ * with settings that only `pulumi up` uses.
  */
 export function digestOfSpec(spec: WebSpec): string {
   const { description, enabled, destroyData, startTimeoutSeconds, remote, ...started } = spec;

@@ -2,7 +2,7 @@ import { envFileText } from "../../mngr/env-file.ts";
 import type { WebSpec } from "./spec.ts";
 
 export interface AgentPlaces {
-  /** Absolute paths, there. */
+  /** Absolute paths on the agent's machine. */
   readonly data: string;
   readonly memory: string;
 }
@@ -10,8 +10,8 @@ export interface AgentPlaces {
 /**
  * The text of an agent's env file.
  *
- * @param defaults what it gets when nothing else says so
- * @param secrets values by the names of their variables
+ * @param defaults values that anything else overrides
+ * @param secrets values by variable name
  */
 export function agentVariables(
   spec: WebSpec,
@@ -29,6 +29,6 @@ export function agentVariables(
     CHANGELING_DATA: data,
     CHANGELING_MEMORY: memory,
   });
-  // Spec 001's name of it. mngr's own is set before, and the shell that reads both expands it.
+  // Spec 001's name for the variable. mngr sets its own first, and the shell that reads both expands it.
   return `${text}MNG_AGENT_STATE_DIR="$MNGR_AGENT_STATE_DIR"\n`;
 }

@@ -19,7 +19,7 @@ import type { WebSpec } from "./spec.ts";
 
 const addedPaths = z.readonly(z.array(z.object({ from: z.string(), to: z.string() })));
 
-/** A web changeling as the environment of its Command, with paths of this machine as portable ones. */
+/** A web changeling as the environment of its Command, with local paths made portable. */
 export const webVariables = {
   name: ["NAME", text],
   description: ["DESCRIPTION", optionalText],
@@ -32,7 +32,7 @@ export const webVariables = {
   /** The tip of the source's branch. */
   commit: ["COMMIT", optionalText],
   agentType: ["AGENT_TYPE", optionalText],
-  /** A stock type's fingerprint: a new version of its files is a change of the agent. */
+  /** A stock type's fingerprint, so that a new version of its files changes the agent. */
   definition: ["AGENT_DEFINITION", optionalText],
   agentArgs: ["AGENT_ARGS", list],
   buildArgs: ["BUILD_ARGS", list],
@@ -42,7 +42,7 @@ export const webVariables = {
     z.codec(list, addedPaths, {
       decode: (pairs) =>
         pairs.map((pair) => {
-          // A portable path may contain a colon, a path in the repo never does.
+          // A portable path may contain a colon; a path in the repo can't.
           const at = pair.lastIndexOf(":");
           return { from: pair.slice(0, at), to: pair.slice(at + 1) };
         }),
@@ -62,7 +62,7 @@ export const webVariables = {
   settings: ["SETTINGS", optionalText],
   startTimeoutSeconds: ["START_TIMEOUT_SECONDS", number],
   mngrProfile: ["MNGR_PROFILE", optionalText],
-  /** The name that it had: its agent, repo and data are kept under the new one. */
+  /** Its former name: its agent, repo and data are kept under the new one. */
   renamedFrom: ["RENAMED_FROM", optionalText],
 } as const;
 
@@ -70,14 +70,17 @@ export const webEnvironment = environmentCodec(webVariables);
 
 export type WebValues = ValuesOf<typeof webVariables>;
 
-/** Changes with the values of its secrets, so that a rotated one reaches the agent. Itself a secret, and not read. */
+/**
+ * Changes with the values of its secrets, so that a rotated one reaches the agent. It is itself a secret, and never
+ * read.
+ */
 export const secretsDigestEnvironment = environmentCodec({ digest: ["SECRETS_DIGEST", text] });
 
-/** What a web agent is made of beside its declaration. */
+/** Inputs of a web agent besides its declaration. */
 export interface WebContext {
   readonly installation: string;
   readonly mngrProfile: string | undefined;
-  /** The source's commit; undefined: there is none, or it is not known. */
+  /** The source's commit; undefined if there is none, or it is unknown. */
   readonly commit: string | undefined;
   /** The fingerprint of a stock type's files. */
   readonly definition: string | undefined;
@@ -99,7 +102,7 @@ export function environmentOfWeb(
   });
 }
 
-/** The spec where the agent is made: paths are this machine's. */
+/** The spec where the agent is created, with this machine's paths. */
 export function specOfWeb({ installation, renamedFrom, ...from }: WebValues, anchors: Anchors): WebSpec {
   const { agentArgs, buildArgs, secrets, addPaths, ...spec } = withPlaces(from, (path) => absolutePath(path, anchors));
   return {
@@ -111,7 +114,7 @@ export function specOfWeb({ installation, renamedFrom, ...from }: WebValues, anc
   };
 }
 
-/** What of it names a place on this machine, or a URL. */
+/** The values that name a local path or a URL. */
 type Places = Pick<WebValues, "provider" | "source" | "data" | "remote" | "addPaths">;
 
 function withPlaces<Of extends Places>(of: Of, pathOf: (path: string) => string): Of {
@@ -120,7 +123,7 @@ function withPlaces<Of extends Places>(of: Of, pathOf: (path: string) => string)
   return {
     ...of,
     source: source && placeOf(source),
-    // Elsewhere it is a volume's name.
+    // For other providers this is a volume's name.
     data: provider === "local" ? data && placeOf(data) : data,
     remote: remote && placeOf(remote),
     addPaths: addPaths.map(({ from, to }) => ({ from: placeOf(from), to })),

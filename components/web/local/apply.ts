@@ -21,18 +21,18 @@ import { startAgent } from "./start-agent.ts";
 
 export interface Applied {
   readonly agentId: string;
-  /** Empty for one that is stopped. */
+  /** Empty for a stopped agent. */
   readonly servers: Servers;
 }
 
 /**
- * Makes a web changeling as declared, whatever of it stands: its repo, its agent, and what runs in it. What the agent
- * committed is never lost: an update merges, or is refused. One that does not come up is rolled back to what ran before.
+ * Brings a web changeling to its declared state, whatever already exists: its repo, agent and running servers. Never
+ * loses the agent's commits: an update merges or is rejected. An agent that does not come up is rolled back to what ran
+ * before.
+ * Every step can be repeated: each run starts from the record, git and mngr.
  *
- * Every step can be taken again: it starts from what the record, git and mngr tell.
- *
- * @param former the name that it had
- * @throws with what is wrong, and what runs now
+ * @param former its name before a rename
+ * @throws with the error, and with what runs now
  */
 export function applyWeb(spec: WebSpec, former: string | undefined, web: WebAgents): Promise<Applied> {
   return exclusively(web, spec.name, async () => {
@@ -50,7 +50,7 @@ export function applyWeb(spec: WebSpec, former: string | undefined, web: WebAgen
   });
 }
 
-/** In another profile it would be another agent, beside the one that runs. */
+/** In another profile it would become a second agent beside the running one. */
 async function leaveProfile({ name, mngrProfile }: WebSpec, former: string | undefined, web: WebAgents): Promise<void> {
   for (const each of former === undefined ? [name] : [name, former]) {
     const record = localRecord(web.paths, each);
@@ -59,7 +59,10 @@ async function leaveProfile({ name, mngrProfile }: WebSpec, former: string | und
   }
 }
 
-/** The agent under the name that it is to have, if there is one. @throws when another has the name */
+/**
+ * The agent that has this changeling's name, if any.
+ * @throws if the name belongs to another agent
+ */
 async function namedAgent(mngr: Mngr, record: WebRecord, agents: readonly Agent[]): Promise<Agent | undefined> {
   const { agentId: id, agentName: name } = record;
   if (agents.some((agent) => agent.name === name && agent.id !== id)) {

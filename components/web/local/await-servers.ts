@@ -5,13 +5,13 @@ import type { Mngr } from "../../mngr/client.ts";
 import { parseServersOutput, registeredServers, socketPathOf } from "../agent/servers.ts";
 
 /**
- * An agent registers its servers in files that outlive it, so what was registered before it started says nothing: their
- * sizes are noted while it is provisioned, and what comes after that counts.
+ * An agent registers its servers in files that outlive it, so registrations from before its start mean nothing.
+ * Provisioning notes the size of each file, and only what is appended later counts.
  */
 
 const files = "events/services/events.jsonl logs/servers.jsonl logs/agent_server.jsonl";
 
-/** POSIX sh, run while the agent is provisioned: its settings (spec 001), and the sizes of those files. */
+/** POSIX sh to run while the agent is provisioned: writes its settings (spec 001) and the sizes of those files. */
 export const prepareCommand = [
   'settings="$MNGR_AGENT_STATE_DIR/settings.toml"; rm -f "$settings";',
   'if [ -f .changelings/settings.toml ]; then cp .changelings/settings.toml "$settings" || exit 1; fi;',
@@ -19,7 +19,7 @@ export const prepareCommand = [
   `for file in ${files}; do cat "$file" 2>/dev/null | wc -c; done >changelings-start`,
 ].join(" ");
 
-/** POSIX sh, run by `mngr exec`: what was registered since the start, once there is something. */
+/** POSIX sh for `mngr exec`: waits for a registration since the start, and prints what was registered. */
 export function sinceStartCommand(seconds: number): string {
   return [
     'cd "$MNGR_AGENT_STATE_DIR" || exit 1; n=0;',
@@ -33,10 +33,10 @@ export function sinceStartCommand(seconds: number): string {
 /** The agent did not start; the message says why. */
 export class NotUp extends Error {}
 
-/** By name: where it listens. */
+/** URLs by server name. */
 export type Servers = Readonly<Record<string, string>>;
 
-/** How long one look may wait, in seconds: the first is short, since what is broken ends at once. */
+/** Seconds for the first check. It is short, because an agent that fails usually ends at once. */
 const firstLook = 3;
 const longestLook = 20;
 
@@ -48,9 +48,10 @@ export async function serversSinceStart(mngr: Mngr, address: string, seconds: nu
 }
 
 /**
- * Waits until an agent that was just started has registered a server, and that accepts connections.
+ * Waits until an agent that was just started has registered a server, and the server accepts connections.
  *
- * @param agentId to ask mngr about it @param address to reach it
+ * @param agentId to find it in mngr
+ * @param address to reach it
  * @throws NotUp, MngrError
  */
 export async function awaitServers(
@@ -74,7 +75,10 @@ export async function awaitServers(
   }
 }
 
-/** Tries until then. @param end milliseconds since 1970 */
+/**
+ * Retries until `end`.
+ * @param end milliseconds since 1970
+ */
 async function accepts(text: string, end: number): Promise<boolean> {
   const url = new URL(text);
   const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);

@@ -10,17 +10,17 @@ import { type StartOptions, startAgent } from "./start-agent.ts";
 export interface FailedUpdate extends StartOptions {
   readonly spec: WebSpec;
   readonly record: WebRecord;
-  /** What the update merged. */
+  /** The merge that the update made. */
   readonly merged: Merged;
-  /** As it was before the update; undefined: there was none. */
+  /** The agent before the update; undefined if there was none. */
   readonly agent: Agent | undefined;
   readonly paths: InstallationPaths;
 }
 
 /**
- * Goes back to what ran before an update that failed. What the agent committed since stays.
+ * Rolls back to what ran before a failed update. The agent's commits since then are kept.
  *
- * @returns the error to fail with: why, what runs now, and the end of the agent's log
+ * @returns the error to fail with: the cause, what runs now, and the agent's log tail
  */
 export async function goBack(error: unknown, update: FailedUpdate): Promise<Error> {
   const { spec, secrets } = update;
@@ -37,7 +37,7 @@ async function restored(update: FailedUpdate): Promise<string> {
   const { applied: before, merged: _done, ...kept } = record;
   const isUndone = await takeBack(record.repo, merged, env);
   if (before?.enabled !== true) {
-    // A create that fails is nobody's to remove; what stood before is.
+    // Nothing else removes the agent of a failed create; an agent that existed before stays.
     if (agent === undefined) await mngr.destroy([record.agentId]);
     else await mngr.stop(record.agentId);
     writeRecord(paths, before === undefined ? kept : { ...kept, applied: before });

@@ -13,20 +13,20 @@ import type { DeclaredWeb } from "../declared.ts";
 export interface LocalWebsOptions {
   /** mngr_profile of the fleet. */
   readonly mngrProfile?: string | undefined;
-  /** The values of its secrets, by the names of their variables: GITHUB_TOKEN reads sources on github.com. */
+  /** Values of its secrets by variable name. GITHUB_TOKEN reads sources on github.com. */
   readonly secretValues?: (changeling: DeclaredWeb) => Readonly<Record<string, pulumi.Input<string>>>;
 }
 
-/** What of a web changeling on this machine is known before anything is done. */
+/** What is known of a local web changeling before anything is changed. */
 export interface LocalWeb {
   /** Its agent's id; undefined before the first `pulumi up`. */
   readonly agentId: string | undefined;
-  /** The tip of its source's branch; undefined: it has no source, or git could not tell. */
+  /** The tip of its source's branch; undefined if it has no source, or git could not read it. */
   readonly commit: string | undefined;
   readonly drift: string | undefined;
 }
 
-/** The web changelings of this machine as they stand. */
+/** The observed state of this machine's web changelings. */
 export interface LocalWebs {
   readonly installation: string;
   readonly mngrProfile: string | undefined;
@@ -34,8 +34,8 @@ export interface LocalWebs {
 }
 
 /**
- * Looks at what stands of a stack's web changelings on this machine, and at their sources: once, whatever their number.
- * What can't be looked at is warned about; then it shows no change.
+ * Observes a stack's web changelings on this machine and their sources, once for all of them. Warns about what can't be
+ * observed, which then shows no change.
  */
 export async function localWebs(
   changelings: readonly DeclaredWeb[],
@@ -66,7 +66,7 @@ export async function localWebs(
   };
 }
 
-/** The tips of the branches that web changelings are made from; what git can't tell is warned about. */
+/** The tips of the branches that web changelings are made from. Warns about those that git can't read. */
 export async function sourceTips(
   changelings: readonly DeclaredWeb[],
   { secretValues = () => ({}) }: Pick<LocalWebsOptions, "secretValues">,
@@ -95,7 +95,7 @@ export async function sourceTips(
   return ({ name }) => tips.get(name);
 }
 
-/** By mngr profile; one whose mngr can't tell is left out. */
+/** Agents by mngr profile, without profiles whose mngr can't be read. */
 async function agentsOf(records: readonly WebRecord[]): Promise<ReadonlyMap<string | undefined, readonly Agent[]>> {
   const deployed = records.filter(({ removed, applied }) => removed !== true && applied !== undefined);
   const profiles = [...new Set(deployed.map(({ mngrProfile }) => mngrProfile))];

@@ -13,15 +13,15 @@ import type { WebSpec } from "../agent/spec.ts";
 import { handOver } from "../forwarding/admin-client.ts";
 import { labelsOf } from "./start-agent.ts";
 
-/** What the work on the web agents of an installation needs. */
+/** What managing an installation's web agents needs. */
 export interface WebAgents {
   readonly installation: string;
   readonly paths: InstallationPaths;
-  /** What programs that are started may see; nobody's secrets are in it. */
+  /** Environment for child processes, without any secrets. */
   readonly env: Readonly<Record<string, string>>;
-  /** @param profile the one that puts the agents aside; undefined: the person's own */
+  /** @param profile the profile that the agents run in; undefined for the person's own */
   mngr(profile: string | undefined): Mngr;
-  /** For people: goes to the log of `pulumi up`. */
+  /** Writes to the log of `pulumi up`. */
   readonly log: (line: string) => void;
 }
 
@@ -39,7 +39,7 @@ export function lockPath(paths: InstallationPaths, name: string): string {
   return join(paths.web, `${name}.lock`);
 }
 
-/** One at a time works on a changeling's agent. */
+/** Locks a changeling's agent, so that only one process works on it at a time. */
 export function exclusively<Result>(
   { paths }: Pick<WebAgents, "paths">,
   name: string,
@@ -49,14 +49,14 @@ export function exclusively<Result>(
   return withLock(lockPath(paths, name), { what: `working on the agent of ${name}`, waitSeconds: 60 }, work);
 }
 
-/** The folder of a web changeling's repo; its data lies beside it. */
+/** The folder of a web changeling's repo, beside its data. */
 function repoOf(paths: InstallationPaths, agentId: string): string {
   return join(dirname(paths.root), agentId);
 }
 
 /**
- * The record of a changeling, made when there is none: one that it has under a former name is its own, and an agent
- * that carries its labels is found again.
+ * The record of a changeling, created if there is none. A record under its former name is moved to the new one, and an
+ * agent with its labels is found again.
  */
 export function recordFor(
   spec: WebSpec,
@@ -82,24 +82,24 @@ export function recordFor(
     data: spec.data ?? `${repo}.data`,
   };
   writeRecord(paths, record);
-  // It may have been cut short between the two.
+  // The previous run may have been interrupted between the two writes.
   if (former !== undefined && readRecord(paths, former)?.agentId === agentId) removeRecord(paths, former);
   return record;
 }
 
-/** One that it has as an agent elsewhere says nothing of this machine. */
+/** Ignores the record of an agent with another provider. */
 export function localRecord(paths: InstallationPaths, name: string): WebRecord | undefined {
   const record = readRecord(paths, name);
   return record?.provider === "local" ? record : undefined;
 }
 
-/** By what `pulumi up` labelled it with. */
+/** Finds the agent by the labels that `pulumi up` set. */
 export function agentOf(name: string, agents: readonly Agent[], installation: string): Agent | undefined {
   const labels = Object.entries(labelsOf({ name }, installation));
   return agents.find((agent) => labels.every(([key, value]) => agent.labels[key] === value));
 }
 
-/** Those of its secrets that have a value. */
+/** Its secrets that have a value. */
 export function secretsOf({ name, secrets }: WebSpec, { paths }: WebAgents): Record<string, string> {
   const values = readSecrets(paths, name);
   return Object.fromEntries(secrets.flatMap((each) => (values[each] === undefined ? [] : [[each, values[each]]])));
@@ -110,8 +110,8 @@ export function digestOfSecrets(values: Readonly<Record<string, string>>): strin
 }
 
 /**
- * The forwarding server looks anew at what there is, which takes it seconds that nobody here waits for. One that does
- * not run looks when it starts.
+ * Asks the forwarding server to look for agents again. That takes seconds, so this does not wait. A stopped server
+ * looks when it starts.
  */
 export async function tellForwardingServer({ paths }: Pick<WebAgents, "paths">): Promise<void> {
   await handOver(paths.forwarding, { op: "refresh" });

@@ -6,7 +6,7 @@ import { agentOf, exclusively, localRecord, lockPath, tellForwardingServer, type
 
 export interface Removed {
   readonly agentId?: string;
-  /** Where they are; absent when they were deleted, or never were. */
+  /** Their locations; absent if they were deleted or never existed. */
   readonly repo?: string;
   readonly data?: string;
 }
@@ -18,10 +18,10 @@ export interface Removal {
 }
 
 /**
- * Destroys the agent of a changeling that is no longer declared. Its repo and data stay, and are its own again when it
- * is declared again, unless they are to go too.
+ * Destroys the agent of a changeling that is no longer declared. Its repo and data are kept unless they are to be
+ * deleted too, and are reused if the changeling is declared again.
  *
- * @throws MngrError when the agent can't be destroyed; everything stays then
+ * @throws MngrError if the agent can't be destroyed; everything is kept then
  */
 export async function removeWeb(removal: Removal, web: WebAgents): Promise<Removed> {
   const { name, mngrProfile, destroyData } = removal;
@@ -29,13 +29,13 @@ export async function removeWeb(removal: Removal, web: WebAgents): Promise<Remov
   const removed = await exclusively(web, name, async () => {
     const record = localRecord(paths, name);
     const mngr = web.mngr(record?.mngrProfile ?? mngrProfile);
-    // Without its record, its labels tell which it is.
+    // Without a record, the labels identify the agent.
     const agentId = record?.agentId ?? agentOf(name, (await mngr.list()).agents, installation)?.id;
     if (agentId !== undefined) await mngr.destroy([agentId]);
     const places = record === undefined ? {} : destroyData ? erased(record, web) : kept(record, web);
     return { ...(agentId === undefined ? {} : { agentId }), ...places };
   });
-  // Nothing is left to be worked on.
+  // Nothing is left that needs the lock.
   if (readRecord(paths, name) === undefined) rmSync(lockPath(paths, name), { force: true });
   await tellForwardingServer(web);
   return removed;

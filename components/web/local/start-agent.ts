@@ -15,13 +15,13 @@ export interface StartOptions {
   readonly installation: string;
   readonly mngr: Mngr;
   readonly env: Readonly<Record<string, string>>;
-  /** Values by the names of their variables. */
+  /** Values by variable name. */
   readonly secrets: Readonly<Record<string, string>>;
 }
 
 export interface Started {
   readonly servers: Servers;
-  /** mngr's address of it: the one host is asked, and no other. */
+  /** mngr's address of the agent, so that mngr asks only this host. */
   readonly hostAddress: string;
 }
 
@@ -35,7 +35,7 @@ export function labelsOf({ name }: { readonly name: string }, installation: stri
 }
 
 /**
- * Makes the agent as the spec says, or stops it and provisions it anew; returns when it serves.
+ * Creates the agent as specified, or stops it and provisions it again. Returns when it serves.
  *
  * @throws MngrError, NotUp
  */
@@ -62,7 +62,7 @@ export async function startAgent(spec: WebSpec, record: WebRecord, options: Star
   const variables = agentVariables(spec, { data: record.data, memory }, committer, secrets);
   const create = () => withSecretFile(variables, (file) => mngr.create(args, { settings, file }));
   const { hostId } = await create().catch((error: unknown) => {
-    // The `mngr create` of an update that was killed came to its end meanwhile.
+    // The `mngr create` of a killed update finished in the meantime.
     if (error instanceof MngrError && /already exists/.test(error.message)) return create();
     throw error;
   });

@@ -2,19 +2,19 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, wr
 import { join } from "node:path";
 import { commitOf, fallbackIdentity, type Git, gitIn, succeeds } from "../../git/git.ts";
 
-/** The repository on an agent's volume is not what git makes. */
+/** The repository on an agent's volume is not in the layout that git creates. */
 export class NotAdopted extends Error {}
 
 /**
- * git here with none of the person's settings: no filter of theirs runs on an agent's files.
+ * Environment for git here without the person's settings, so that none of their filters run on an agent's files.
  *
- * @param env what git may see otherwise
+ * @param env other variables that git may see
  */
 export function isolated(env: Readonly<Record<string, string>>): Record<string, string> {
   return { ...env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1", GIT_ATTR_NOSYSTEM: "1" };
 }
 
-/** Makes an empty repository: without the person's template, and its hooks. */
+/** Creates an empty repository without the person's template and its hooks. */
 export async function emptyRepo(repo: string, env: Readonly<Record<string, string>>): Promise<Git> {
   mkdirSync(repo);
   const git = gitIn(repo, isolated(env));
@@ -24,20 +24,20 @@ export async function emptyRepo(repo: string, env: Readonly<Record<string, strin
 }
 
 export interface Adopted {
-  /** HEAD, and what is checked out; undefined: nothing was committed. */
+  /** HEAD, which is checked out; undefined if there are no commits. */
   readonly head: string | undefined;
-  /** A commit of what had been changed and not committed, as `git stash apply` takes it; undefined: nothing. */
+  /** A commit of the uncommitted changes, in the form that `git stash apply` accepts; undefined if there are none. */
   readonly uncommitted: string | undefined;
 }
 
 /**
- * Makes a new repository of what an agent's holds: its objects, and the names of its commits. Nothing else of its `.git`
- * is taken, because the agent wrote it: settings, hooks and attributes by which git runs programs, and links by which it
- * reads other repositories of this machine. No git works in the agent's own.
+ * Creates a new repository from an agent's: its objects and refs. Nothing else is taken from its `.git`, because the
+ * agent wrote it: settings, hooks and attributes can make git run programs, and links can make it read other
+ * repositories on this machine. git never runs in the agent's own repository.
  *
- * @param taken a copy of the agent's folder; it is used up
- * @param repo absolute path of the repository to be made, on the same file system
- * @param branch the one to check out what HEAD was at
+ * @param taken a copy of the agent's folder, which is consumed
+ * @param repo absolute path of the new repository, on the same file system
+ * @param branch the branch to check out at the agent's HEAD
  * @throws NotAdopted
  */
 export async function adoptRepo(
@@ -64,7 +64,7 @@ export async function adoptRepo(
   return { head, uncommitted };
 }
 
-/** What git would keep with `stash`. */
+/** The changes that `git stash` would keep. */
 async function uncommittedOf(
   taken: string,
   repo: string,
@@ -73,7 +73,7 @@ async function uncommittedOf(
   const to = join(repo, ".git");
   const from = join(taken, ".git");
   const git = gitIn(repo, env);
-  // What the volume's file system could hold: by other settings every file would be a changed one.
+  // Match the volume's file system. With other settings, every file would show as changed.
   for (const key of ["core.filemode", "core.symlinks"]) {
     if (!isFile(join(from, "config"))) continue;
     const args = ["config", "--file", join(from, "config"), "--no-includes", "--type=bool", key];
@@ -81,12 +81,12 @@ async function uncommittedOf(
     if (value !== "") await git.run(["config", key, value.trim()]);
   }
   if (isFile(join(from, "index"))) renameSync(join(from, "index"), join(to, "index"));
-  // Repositories within it, submodules too: git would work in those by their own settings.
+  // Nested repositories, including submodules: git would use their own settings in them.
   removeRepositories(taken);
   const over = gitIn(taken, { ...env, GIT_DIR: to, GIT_WORK_TREE: taken, ...(await fallbackIdentity(git, name)) });
   const status = ["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"];
   if (!(await succeeds(over, status))) await over.run(["read-tree", "HEAD"]);
-  // It also takes note of the times that the files have here, which `stash` would stumble over.
+  // This also refreshes the index with the files' times here; otherwise `stash` would fail on them.
   const changed = await over.run(status);
   const commit = changed === "" ? "" : (await over.run(["stash", "create"])).trim();
   rmSync(join(to, "index"), { force: true });
@@ -101,7 +101,7 @@ function removeRepositories(folder: string): void {
   }
 }
 
-/** Loose objects and packs; not `info`, which can name other repositories' objects. */
+/** Loose objects and packs, but not `info`, which can name other repositories' objects. */
 function moveObjects(from: string, to: string): void {
   for (const folder of namesIn(from)) {
     const isLoose = /^[0-9a-f]{2}$/.test(folder);
@@ -115,7 +115,7 @@ function moveObjects(from: string, to: string): void {
   }
 }
 
-/** Commits (and tags) by the refs that name them, sorted. */
+/** Object ids of commits and tags by ref name, sorted. */
 function refsOf(gitFolder: string): ReadonlyMap<string, string> {
   const refs = new Map<string, string>();
   for (const line of linesOf(join(gitFolder, "packed-refs"))) {
@@ -130,7 +130,10 @@ function refsOf(gitFolder: string): ReadonlyMap<string, string> {
   return new Map(usable.sort(([one], [other]) => Buffer.compare(Buffer.from(one), Buffer.from(other))));
 }
 
-/** @returns undefined when nothing was committed @throws NotAdopted when it is kept in a way that is not known here */
+/**
+ * @returns undefined if there are no commits
+ * @throws NotAdopted if HEAD is stored in an unknown form
+ */
 function headOf(gitFolder: string, refs: ReadonlyMap<string, string>, name: string): string | undefined {
   const [line = ""] = linesOf(join(gitFolder, "HEAD"));
   if (/^[0-9a-f]{40}$/.test(line)) return line;
@@ -144,7 +147,7 @@ function headOf(gitFolder: string, refs: ReadonlyMap<string, string>, name: stri
   );
 }
 
-/** What git takes for a ref's name (`git check-ref-format`). */
+/** Whether git accepts it as a ref name (`git check-ref-format`). */
 function isRefName(ref: string): boolean {
   if (!ref.startsWith("refs/") || /[\u0000- ~^:?*[\\\u007f]|\.\.|@\{|\/\/|[/.]$/.test(ref)) return false;
   return ref.split("/").every((part) => !part.startsWith(".") && !part.endsWith(".lock"));
@@ -162,12 +165,12 @@ function namesIn(folder: string): string[] {
   return isFolder(folder) ? readdirSync(folder) : [];
 }
 
-/** None where there is no such file, or a link. */
+/** Empty if the file does not exist or is a link. */
 function linesOf(path: string): string[] {
   return isFile(path) ? readFileSync(path, "utf8").split("\n") : [];
 }
 
-/** Of itself: what a symbolic link leads to does not count. */
+/** Does not follow symbolic links. */
 function isFile(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }

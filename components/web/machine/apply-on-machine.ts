@@ -11,19 +11,18 @@ import { createMachine, updateMachine } from "./update-machine.ts";
 
 export interface AppliedOnMachine {
   readonly agentId: string;
-  /** As seen from its machine; empty for one that is stopped. */
+  /** URLs as seen from its machine; empty for a stopped agent. */
   readonly servers: Servers;
 }
 
 /**
- * Makes a web changeling as declared that has a machine of its own, whatever of it stands: its volumes, its machine, its
- * agent, and what runs in it. What the agent committed is never lost: an update merges, or is refused. One that does not
+ * Brings a web changeling on its own machine to its declared state, whatever already exists: its volumes, machine,
+ * agent and running servers. Never loses the agent's commits: an update merges or is rejected. An agent that does not
  * come up is rolled back to what ran before.
+ * Every step can be repeated: each run starts from the record, git and mngr.
  *
- * Every step can be taken again: it starts from what the record, git and mngr tell.
- *
- * @param former the name that it had
- * @throws with what is wrong, and what runs now
+ * @param former its name before a rename
+ * @throws with the error, and with what runs now
  */
 export function applyOnMachine(
   spec: WebSpec,
@@ -75,7 +74,7 @@ async function run(update: MachineUpdate, agent: PlacedAgent | undefined): Promi
   return servers;
 }
 
-/** One that only has to be started again, or runs: none of its servers when it does not come up. */
+/** For an agent that only needs a restart or already runs. Returns no servers if it does not come up. */
 async function onceMore({ spec, web }: MachineUpdate, agent: PlacedAgent): Promise<Servers> {
   if (isUp(agent)) return await serversOnMachine(web.mngr, addressOf(agent), 0);
   try {

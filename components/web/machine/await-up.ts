@@ -4,15 +4,18 @@ import { NotUp, type Servers, sinceStartCommand } from "../local/await-servers.t
 import { agentAt } from "./machines.ts";
 import type { MngrOnMachines } from "./mngr-on-machines.ts";
 
-/** How long one look may take, in seconds: the first is short, since what is broken ends at once; mngr ends one after 30. */
+/**
+ * Seconds for the first check. It is short, because an agent that fails usually ends at once; mngr limits a check to
+ * 30.
+ */
 const firstLook = 3;
 const longestLook = 20;
 
 const mark = "=== up";
 
 /**
- * POSIX sh, for after `sinceStartCommand`: says whether the last URL, or port, that was registered takes connections.
- * curl's 7: nobody listens; whatever else it says, somebody took it.
+ * POSIX sh to run after `sinceStartCommand`: reports whether the last registered URL, or port, accepts connections.
+ * curl's exit code 7 means that nothing listens; any other means that something accepted.
  */
 const answersCommand = [
   `url=$(printf %s "$text" | grep -oE '(https?://|unix:)[^"[:space:]]*' | tail -n 1); n=0;`,
@@ -27,11 +30,15 @@ const answersCommand = [
 
 interface Look {
   readonly servers: Servers;
-  /** The URL that takes connections. */
+  /** The URL that accepts connections. */
   readonly answers: string | undefined;
 }
 
-/** What an agent has registered since it was provisioned. @param seconds how long to wait for it @throws MngrError */
+/**
+ * Servers that an agent has registered since it was provisioned.
+ * @param seconds how long to wait for one
+ * @throws MngrError
+ */
 export async function serversOnMachine(mngr: MngrOnMachines, address: string, seconds: number): Promise<Servers> {
   return (await look(mngr, address, seconds)).servers;
 }
@@ -48,7 +55,7 @@ async function look(mngr: MngrOnMachines, address: string, seconds: number): Pro
 }
 
 /**
- * Waits until an agent has registered a server, and one of them accepts connections in its machine.
+ * Waits until an agent has registered a server and one of its servers accepts connections inside its machine.
  *
  * @throws NotUp, MngrError
  */

@@ -4,12 +4,12 @@ import { type MachineProvider, parseBuildArgs } from "../../fleet/build-args.ts"
 import { isMissing } from "../../host/files.ts";
 
 /**
- * Build arguments with the paths of the repository absolute, for a client that reads them from whatever folder. What is
- * read of the repository goes into an image, some of it through symbolic links, and an agent may have committed those:
- * one that leads out of the repository would hand it files of this machine.
+ * Makes the repository's paths in build arguments absolute, so that the client can run in any folder. Files read from
+ * the repository go into an image, and the agent may have committed symbolic links: one that leads out of the
+ * repository would give the agent files of this machine.
  *
- * @param repo absolute path of a repository here that nobody is working in
- * @throws when a Dockerfile, a build context or something in it leads out of the repository
+ * @param repo absolute path of a local repository that nobody is working in
+ * @throws if a Dockerfile, a build context or a file in it leads out of the repository
  */
 export function buildArgsInside(buildArgs: readonly string[], repo: string, provider: MachineProvider): string[] {
   const { args } = parseBuildArgs(buildArgs, provider);
@@ -29,7 +29,7 @@ function isPath(key: string): boolean {
   return key === "file" || key === "context-dir";
 }
 
-/** Others are the person's own. */
+/** Other paths are the person's own. */
 function isOfRepo(path: string): boolean {
   return !isAbsolute(path) && !path.startsWith("~");
 }
@@ -37,7 +37,7 @@ function isOfRepo(path: string): boolean {
 function refuseLinksOut(repo: string, folder: string): void {
   refuseOutside(repo, folder, relative(repo, folder) || ".");
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return;
-  // Not `recursive`, which walks through links to folders.
+  // Not `recursive`, which follows links to folders.
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isSymbolicLink()) refuseOutside(repo, path, relative(repo, path));
@@ -56,7 +56,7 @@ function refuseOutside(repo: string, path: string, what: string): void {
   );
 }
 
-/** Nothing is read through one that leads nowhere. */
+/** A dangling link is never read. */
 function realPathIfAny(path: string): string | undefined {
   try {
     return realpathSync(path);
@@ -70,7 +70,7 @@ function isErrorOf(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }
 
-/** One word for who splits it as a shell does. */
+/** Quotes a word for clients that split arguments as a shell does. */
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

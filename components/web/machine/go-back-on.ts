@@ -8,16 +8,16 @@ import { startOnMachine } from "./start-on-machine.ts";
 
 export interface FailedOnMachine {
   readonly update: MachineUpdate;
-  /** What the update merged. */
+  /** The merge that the update made. */
   readonly merged: Merged;
   /** The temporary repo. */
   readonly repo: string;
-  /** What the machine was before; undefined: it was not touched since it started. */
+  /** The machine's last snapshot before the update; undefined if the update did not touch the machine. */
   readonly snapshot: string | undefined;
 }
 
 /**
- * Goes back to what ran on a machine before an update that failed. What the agent committed since stays.
+ * Rolls a machine back to what ran before a failed update. The agent's commits since then are kept.
  *
  * @returns what runs now
  */
@@ -41,13 +41,13 @@ export async function goBackOn(agent: PlacedAgent, failed: FailedOnMachine): Pro
   return "the previous version runs again, but with the new code: the agent has committed on top of it, or changed its files";
 }
 
-/** The machine's own files, which are on no volume, as they were when it was snapshotted. */
+/** Restores the machine's own files, which are on no volume, from the snapshot. */
 async function asBefore(agent: PlacedAgent, snapshot: string, { web }: MachineUpdate): Promise<PlacedAgent> {
   const { machines, mngr } = web;
   const address = addressOf(agent);
   const snapshots = (await agentAt(address, mngr))?.host.snapshots ?? [];
   const at = snapshots.find(({ id }) => id === snapshot)?.created_at;
-  // It starts from the last one.
+  // A machine starts from its latest snapshot.
   const later = at === undefined ? [] : snapshots.filter(({ created_at }) => Date.parse(created_at) > Date.parse(at));
   for (const { id } of later) {
     await mngr.forgetSnapshot(address, id);
@@ -57,7 +57,7 @@ async function asBefore(agent: PlacedAgent, snapshot: string, { web }: MachineUp
   return await started({ ...agent, state: "STOPPED" }, web);
 }
 
-/** @returns whether the merge is undone */
+/** @returns whether the merge was undone */
 async function takenBack(agent: PlacedAgent, { before, after }: Merged, { web }: MachineUpdate): Promise<boolean> {
   if (before === after) return true;
   const { results } = await web.mngr.exec([addressOf(agent)], scriptInMachine("take-back.sh", [before, after]));

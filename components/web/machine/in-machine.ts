@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
 /**
- * One of our scripts as a shell command, to be run in an agent's machine: what it is given is in base64, in which there
- * is no character that a shell would read.
+ * One of our scripts as a shell command to run in an agent's machine. Its arguments are passed as base64, which has no
+ * characters that a shell interprets.
  */
 export function scriptInMachine(script: "prepare.sh" | "take.sh" | "take-back.sh", words: readonly string[]): string {
   const packed = base64(readFileSync(join(folder, script), "utf8"));

@@ -4,19 +4,19 @@ import { digestOfSpec } from "../agent/spec.ts";
 import { placedAgent } from "./machines.ts";
 
 export interface SeenMachines {
-  /** What people call a machine there. */
+  /** The provider's usual word for a machine. */
   readonly machine: "container" | "machine";
-  /** Ids of the machines that run. */
+  /** Ids of the running machines. */
   readonly machines: ReadonlySet<string>;
-  /** undefined: mngr could not tell. */
+  /** undefined if mngr could not be read. */
   readonly agents: readonly Agent[] | undefined;
 }
 
 /**
- * How a web agent on a machine of its own differs from what the last `pulumi up` left, in words; undefined when it does
- * not. A machine that has ended is started by whoever opens the page, or by `pulumi up`.
+ * Describes how a web agent on its own machine differs from what the last `pulumi up` left; undefined if it does not.
+ * An ended machine is not drift by itself: opening the page or `pulumi up` starts it.
  *
- * @param record undefined: there is none
+ * @param record undefined if there is none
  */
 export function machineDrift(
   record: WebRecord | undefined,
@@ -24,7 +24,7 @@ export function machineDrift(
 ): string | undefined {
   if (record === undefined || record.removed === true) return "its record is missing";
   const { applied, hostAddress } = record;
-  // It never came up: the engine knows of nothing that it could differ from.
+  // It never came up, so the engine has no state to compare with.
   if (applied === undefined) return undefined;
   const [, hostId] = /@(.*)\.[a-z]+$/.exec(hostAddress ?? "") ?? [];
   const isRunning = hostId !== undefined && machines.has(hostId);

@@ -6,14 +6,14 @@ import type { WebAgents } from "../local/records.ts";
 import type { MachineProvider, MngrOnMachines } from "./mngr-on-machines.ts";
 
 /**
- * What the work on web agents needs that have a machine of their own each: on Modal a sandbox, in Docker a container.
- * Everything in this folder works against it, and knows of neither.
+ * What managing web agents on their own machines needs: a sandbox on Modal, a container in Docker. Everything in this
+ * folder uses this interface and knows neither provider.
  */
 export interface MachineWeb extends Pick<WebAgents, "installation" | "paths" | "env" | "log"> {
   readonly provider: MachineProvider;
-  /** For people: where volumes are, for instance `in Docker`. */
+  /** Where volumes are, for messages: for instance `in Docker`. */
   readonly place: string;
-  /** What tells its machines and agents from those of others, beside the labels that all web agents have. */
+  /** Distinguishes its machines and agents from others, in addition to the labels that all web agents have. */
   readonly labels: Readonly<Record<string, string>>;
   readonly mngr: MngrOnMachines;
   readonly records: MachineRecords;
@@ -25,68 +25,80 @@ export interface VolumeNames {
   readonly data: string;
 }
 
-/** Where the provider's web agents are written down. */
+/** Where the provider keeps the records of web agents. */
 export interface MachineRecords {
-  /** @returns undefined when there is none @throws when it is not a record */
+  /**
+   * @returns undefined if there is none
+   * @throws if it is not a record
+   */
   read(name: string): Promise<WebRecord | undefined>;
   write(record: WebRecord): Promise<void>;
-  /** One that is gone is fine. */
+  /** Succeeds if there is none. */
   remove(name: string): Promise<void>;
-  /** The volumes of a changeling that has none yet; no other's. */
+  /** Names for the volumes of a changeling that has none yet, unused by any other. */
   volumesFor(name: string): Promise<VolumeNames>;
 }
 
-/** What is to be made. */
+/** The machine to create. */
 export interface NewMachine {
   readonly spec: WebSpec;
   /** Its name. */
   readonly host: string;
-  /** By where they are mounted: the names of the volumes. */
+  /** Volume names by mount path. */
   readonly volumes: Readonly<Record<string, string>>;
-  /** The temporary repo. What is read while the machine is made may lie beside it. */
+  /** The temporary repo. Files needed only while the machine is created may lie beside it. */
   readonly repo: string;
 }
 
-/** What the provider does that mngr does not. A changeling, a volume and a machine are meant by their names. */
+/** Provider operations that mngr lacks. Changelings, volumes and machines are given by name. */
 export interface Machines {
-  /** One that is there is fine. */
+  /** Succeeds if it exists. */
   ensureVolume(name: string, changeling: string): Promise<void>;
-  /** With all that is on it; one that is gone is fine. */
+  /** Deletes the volume with its contents; succeeds if it is gone. */
   deleteVolume(name: string): Promise<void>;
-  /** Copies what is on a volume to a new folder here: an agent's words, see `adoptRepo`. @returns false: it holds no git repository, and nothing is copied */
+  /**
+   * Copies a volume's contents to a new folder here. They are untrusted, see `adoptRepo`.
+   * @returns false, and copies nothing, if the volume holds no git repository
+   */
   downloadRepo(volume: string, folder: string): Promise<boolean>;
-  /** How a machine is made: what `mngr create` is told of it. */
+  /** Arguments of `mngr create` for the machine. */
   argumentsFor(
     machine: NewMachine,
   ): Promise<{ readonly buildArgs: readonly string[]; readonly startArgs: readonly string[] }>;
-  /** The public keys that machines let in beside that of who made them, one a line. */
+  /** Public keys that machines accept in addition to their creator's, one per line. */
   admittedKeys(): Promise<string>;
-  /** The names of a changeling's machines that there are, whether mngr knows of them or not. */
+  /** Names of a changeling's existing machines, whether mngr knows them or not. */
   hostsOf(changeling: string): Promise<string[]>;
-  /** Ends all machines of a changeling at once: mngr has forgotten them, and nobody will start them again. */
+  /** Ends all machines of a changeling at once: mngr has forgotten them, so nothing will start them again. */
   sweep(changeling: string): Promise<void>;
-  /** Ends a machine at once, so that it starts from its last snapshot again. @param hostId mngr's */
+  /**
+   * Ends a machine at once, so that it restarts from its last snapshot.
+   * @param hostId mngr's id
+   */
   end(hostId: string): Promise<void>;
-  /** Ends a machine so that it starts again as it is now; one that has ended is fine. */
+  /** Ends a machine so that it restarts in its current state; succeeds if it has ended. */
   rest(agent: PlacedAgent): Promise<void>;
-  /** Ends a machine for ever, with what goes with it; snapshots and volumes stay. One that is gone is fine. */
+  /** Destroys a machine and what belongs to it, but not snapshots and volumes; succeeds if it is gone. */
   destroy(host: string): Promise<void>;
-  /** One that is gone is fine. @param id mngr's */
+  /**
+   * Succeeds if it is gone.
+   * @param id mngr's id
+   */
   deleteSnapshot(id: string): Promise<void>;
 }
 
-/** Where things stand in the machine of a web agent. */
+/** Paths in the machine of a web agent. */
 
-/** The volume with its data: CHANGELING_DATA. */
+/** Mount path of the data volume: CHANGELING_DATA. */
 export const dataFolder = "/changeling-data";
 
 /**
- * The volume with its repo, which is its work dir. A volume of its own, so that its commits outlive every machine: mngr
- * deletes the folder in which it puts repos by default with the host, and forgets hosts that ended by accident.
+ * Mount path of the repo volume, which is the agent's work dir. It is a separate volume so that commits outlive every
+ * machine: mngr's default folder for repos is deleted with the host, and mngr forgets hosts that ended unexpectedly.
  */
 export const repoFolder = "/changeling-repo";
 
-/** The build arguments that are declared, with a stock type's own machine unless another is. */
+/** The declared build arguments, with a stock type's own machine as the default. */
 export function declaredImage(spec: WebSpec): readonly string[] {
   const stock = stockWebTypeOf(spec);
   const isDeclared = spec.buildArgs.some((each) => /^(image|file)=/.test(each));
@@ -95,14 +107,14 @@ export function declaredImage(spec: WebSpec): readonly string[] {
     : [`file=${stock.dockerfile}`, ...spec.buildArgs];
 }
 
-/** What is to become of one agent. */
+/** The target state of one agent. */
 export interface MachineUpdate {
   readonly spec: WebSpec;
   readonly record: WebRecord;
-  /** Values by the names of their variables. */
+  /** Values by variable name. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly web: MachineWeb;
 }
 
-/** An agent with the machine that it is on. */
+/** An agent together with its machine. */
 export type PlacedAgent = Agent & { readonly host: NonNullable<Agent["host"]> };

@@ -5,7 +5,7 @@ import { listedAgent } from "../agent/listed-agent.ts";
 import type { WebRecord } from "../agent/record.ts";
 import type { MachineUpdate, MachineWeb, PlacedAgent } from "./machine-web.ts";
 
-/** The agent of a record; an update that was cut short may have left it on two machines. */
+/** The agent of a record. An interrupted update may have left it on two machines. */
 export function placedAgent(record: WebRecord, agents: readonly Agent[]): PlacedAgent | undefined {
   return listedAgent(record, placed(agents));
 }
@@ -14,7 +14,7 @@ export function addressOf({ id, host }: PlacedAgent): string {
   return `${id}@${host.id}.${host.provider_name}`;
 }
 
-/** The agent that mngr shows at an address, now. */
+/** The agent that mngr currently shows at an address. */
 export async function agentAt(
   address: string,
   { agents }: Pick<MachineWeb["mngr"], "agents">,
@@ -26,7 +26,7 @@ function placed(agents: readonly Agent[]): PlacedAgent[] {
   return agents.flatMap((agent) => (agent.host === undefined ? [] : [{ ...agent, host: agent.host }]));
 }
 
-/** Undefined: its machine has ended, or this one has no key for it. */
+/** undefined if its machine has ended, or this machine has no key for it. */
 export function sshOf(agent: PlacedAgent | undefined): SshAccess | undefined {
   return agent?.host.state === "RUNNING" ? (agent.host.ssh ?? undefined) : undefined;
 }
@@ -35,7 +35,10 @@ export function isUp(agent: PlacedAgent | undefined): agent is PlacedAgent {
   return sshOf(agent) !== undefined && isRunning(agent);
 }
 
-/** Starts it where it was, from its last snapshot when its machine is gone. @returns it as it is then */
+/**
+ * Starts an agent in place, from the last snapshot if its machine is gone.
+ * @returns the agent as it is afterwards
+ */
 export async function started(agent: PlacedAgent, { mngr }: MachineWeb): Promise<PlacedAgent> {
   const address = addressOf(agent);
   await mngr.start(address, { isRestarted: agent.state === "DONE" });
@@ -45,10 +48,10 @@ export async function started(agent: PlacedAgent, { mngr }: MachineWeb): Promise
 }
 
 /**
- * Destroys a machine, with what it was snapshotted to; volumes stay. One that is gone is fine.
+ * Destroys a machine and its snapshots, but not its volumes. Succeeds if it is gone.
  *
  * @param host its name
- * @param agents all that mngr shows
+ * @param agents all agents that mngr shows
  */
 export async function destroyMachine(
   host: string,
@@ -62,11 +65,11 @@ export async function destroyMachine(
 }
 
 export interface FailedStartOnMachine extends Pick<MachineUpdate, "spec" | "secrets" | "web"> {
-  /** Of the agent that did not start; undefined: there is none. */
+  /** Address of the agent that did not start; undefined if there is none. */
   readonly address: string | undefined;
 }
 
-/** @param goBack to what ran before; says what runs now */
+/** @param goBack rolls back, and returns what runs now */
 export function failure(
   error: unknown,
   { spec, secrets, web, address }: FailedStartOnMachine,
@@ -82,8 +85,8 @@ async function shownAt(address: string | undefined, { mngr }: MachineUpdate["web
 }
 
 /**
- * Deletes what a machine was snapshotted to before an update that came up: it went before the last snapshot. One that
- * can't be deleted goes with the machine.
+ * Deletes the snapshots from before a successful update, which a later one replaces. A snapshot that can't be deleted
+ * is removed with the machine.
  *
  * @param agent as mngr showed it before the update
  */

@@ -3,7 +3,7 @@ import { isFree, newAgentId, type WebRecord } from "../agent/record.ts";
 import type { WebSpec } from "../agent/spec.ts";
 import type { MachineRecords, MachineWeb, VolumeNames } from "./machine-web.ts";
 
-/** The record of a changeling, made when there is none; one that it has under a former name is its own. */
+/** The record of a changeling, created if there is none. A record under its former name is moved to the new one. */
 export async function recordFor(
   spec: WebSpec,
   former: string | undefined,
@@ -32,8 +32,9 @@ async function firstOf({ name }: WebSpec, records: MachineRecords) {
 }
 
 /**
- * @param namesFor what volumes are named by
- * @param others whoever has volumes: one that was renamed keeps its own, and its former name may be another's now
+ * @param namesFor base name of the volumes
+ * @param others every changeling with volumes: a renamed one keeps its volumes, and another may now have its former
+ * name
  */
 export function freeVolumes(
   name: string,
@@ -45,7 +46,7 @@ export function freeVolumes(
   return isTaken ? namesFor(`${name}-${randomBytes(4).toString("hex")}`) : usual;
 }
 
-/** Each of its machines has a name of its own: mngr keeps those of destroyed ones for a week. */
+/** A new name for each machine, because mngr keeps the names of destroyed ones for a week. */
 export function newHostName({ name }: WebSpec): string {
   return `${name}-${randomBytes(4).toString("hex")}`;
 }

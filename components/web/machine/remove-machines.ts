@@ -5,16 +5,16 @@ import { destroyMachine } from "./machines.ts";
 
 export interface Removed {
   readonly agentId?: string;
-  /** The volumes that stay. */
+  /** The volumes that are kept. */
   readonly repo?: string;
   readonly data?: string;
 }
 
 /**
- * Destroys the agent of a changeling that is no longer declared, with its machine. Its volumes stay, and are its own again
- * when it is declared again, unless they are to go too.
+ * Destroys the agent of a changeling that is no longer declared, with its machine. Its volumes are kept unless they are
+ * to be deleted too, and are reused if the changeling is declared again.
  *
- * @throws when it can't be destroyed; everything stays then
+ * @throws if it can't be destroyed; everything is kept then
  */
 export function removeMachines(
   { name, destroyData }: { name: string; destroyData: boolean },
@@ -41,7 +41,7 @@ export function removeMachines(
   });
 }
 
-/** Their names: the one of the record, and what an update that was cut short has left. */
+/** Names of its machines: the recorded one, and any left by an interrupted update. */
 async function hostsOf(
   name: string,
   known: string | undefined,

@@ -23,12 +23,15 @@ const hook = fileURLToPath(new URL("../repo/post-commit.sh", import.meta.url));
 export interface StartOnMachine {
   readonly spec: WebSpec;
   readonly record: WebRecord;
-  /** The temporary repo: what the agent's folder becomes on a new machine; on another it says which agent it is. */
+  /**
+   * The temporary repo. On a new machine it becomes the agent's folder; on an existing one it only identifies the
+   * agent.
+   */
   readonly repo: string;
-  /** The machine's name; one of that name is there, or it is made. */
+  /** The machine's name; the machine is created if it does not exist. */
   readonly host: string;
   readonly isNew: boolean;
-  /** Values by the names of their variables. */
+  /** Values by variable name. */
   readonly secrets: Readonly<Record<string, string>>;
 }
 
@@ -38,10 +41,9 @@ export interface StartedOnMachine {
 }
 
 /**
- * Makes the agent as the spec says on a machine of its own, or stops it and provisions it anew there; returns when it
- * serves.
+ * Creates the agent as specified on its own machine, or stops it and provisions it again there. Returns when it serves.
  *
- * @param onMade called when its machine is there, and it may not serve yet
+ * @param onMade called when its machine exists, before the agent serves
  * @throws MngrError, NotUp
  */
 export async function startOnMachine(
@@ -96,13 +98,13 @@ async function hostOptions({ spec, record, repo, host }: StartOnMachine, { machi
   return {
     branch: spec.branch,
     folder: repoFolder,
-    // By these it is found without mngr.
+    // These labels find it without mngr.
     hostLabels: { CREATOR: "changeling", changeling: spec.name, changeling_kind: "web", ...labels },
     ...(await machines.argumentsFor({ spec, host, repo, volumes })),
   };
 }
 
-/** What the build of an image is to have as secrets: mngr takes their values from its environment. */
+/** Secrets for the image build; mngr takes their values from its environment. */
 function buildSecrets({ spec, secrets }: StartOnMachine): Record<string, string> {
   const names = spec.buildArgs.flatMap((each) => /^secret=(.+)$/.exec(each)?.[1] ?? []);
   return Object.fromEntries(names.flatMap((name) => (secrets[name] === undefined ? [] : [[name, secrets[name]]])));
@@ -111,6 +113,6 @@ function buildSecrets({ spec, secrets }: StartOnMachine): Record<string, string>
 async function environmentOf({ spec, repo, secrets }: StartOnMachine, { env }: MachineWeb): Promise<string> {
   const memory = `${spec.memoryInGit ? repoFolder : dataFolder}/memory`;
   const identity = existsSync(repo) ? await fallbackIdentity(gitIn(repo, env), spec.name) : {};
-  // Claude Code runs as root only where it is told that nothing else is at stake.
+  // Claude Code runs as root only in a declared sandbox.
   return agentVariables(spec, { data: dataFolder, memory }, { IS_SANDBOX: "1", ...identity }, secrets);
 }

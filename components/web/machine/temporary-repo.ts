@@ -11,13 +11,13 @@ import { type MachineWeb, repoFolder } from "./machine-web.ts";
 
 const gitSsh = fileURLToPath(new URL("./git-ssh.sh", import.meta.url));
 
-/** Everything that the agent's repo names, but for what it shows in place of its commits. */
+/** Every ref of the agent's repo except replacements, which would hide its commits. */
 const everything = ["+refs/*:refs/*", "^refs/replace/*"];
 
-/** mngr sends a new machine branches and tags, and no other refs. */
+/** mngr sends only branches and tags to a new machine. */
 const uncommittedBranch = "changelings/uncommitted";
 
-/** Lends a folder for a repo that stands here for as long as an agent elsewhere is worked on, whatever comes of it. */
+/** Provides a temporary local folder for the repo of a remote agent, and deletes it afterwards, even on failure. */
 export async function withTemporaryRepo<Result>(use: (repo: string) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "changelings-web-"));
   try {
@@ -27,7 +27,7 @@ export async function withTemporaryRepo<Result>(use: (repo: string) => Promise<R
   }
 }
 
-/** Makes the temporary repo what the agent's is, from a machine that runs. */
+/** Fetches the agent's repo from its running machine into the temporary repo. */
 export async function fetchRepo(repo: string, { branch }: WebSpec, ssh: SshAccess, { env }: MachineWeb): Promise<void> {
   const git = await emptyRepo(repo, env);
   const fetch = ["fetch", "--quiet", "--no-tags", remoteOf(ssh), ...everything, "+HEAD:refs/changelings/head"];
@@ -37,8 +37,8 @@ export async function fetchRepo(repo: string, { branch }: WebSpec, ssh: SshAcces
 }
 
 /**
- * Makes the temporary repo what the agent's is, from the volume that outlived its machine. What was in no commit is kept
- * as a commit of its own, since the next machine starts from commits.
+ * Copies the agent's repo from its volume, which outlived the machine, into the temporary repo. Uncommitted changes
+ * become a commit of their own, because the next machine starts from commits.
  *
  * @returns whether the volume holds a repo
  */
@@ -58,12 +58,14 @@ export async function downloadRepo(repo: string, spec: WebSpec, record: WebRecor
   return head !== undefined;
 }
 
-/** The source is fetched with the person's settings, but nothing that an agent's files name is downloaded here. */
+/**
+ * The source is fetched with the person's settings, but LFS objects named in an agent's files are not downloaded here.
+ */
 export function withoutLfs(env: Readonly<Record<string, string>>): Record<string, string> {
   return { ...env, GIT_LFS_SKIP_SMUDGE: "1" };
 }
 
-/** Sends what was declared and merged here; nothing that the agent works on is moved. */
+/** Sends the commits that were declared and merged here, without moving any of the agent's branches. */
 export async function sendCommits(
   repo: string,
   merged: string | undefined,

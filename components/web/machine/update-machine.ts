@@ -13,15 +13,15 @@ import { newHostName } from "./records.ts";
 import { type StartedOnMachine, startOnMachine } from "./start-on-machine.ts";
 import { downloadRepo, fetchRepo, sendCommits, withoutLfs, withTemporaryRepo } from "./temporary-repo.ts";
 
-/** How often it starts again because the agent committed in between. */
+/** Retries, each because the agent committed in between. */
 const attempts = 5;
 
 /**
- * Merges what is declared now into what an agent has, and provisions it anew: on its machine, or on a new one when
- * another is declared.
+ * Merges the declared state into an agent's repo and provisions the agent again: on its machine, or on a new one if
+ * another machine is declared.
  *
- * @throws MergeRefused when its commits or changes are in the way: it runs as before; else when it does not come up, and
- * the previous version runs again
+ * @throws MergeRefused if its commits or changes conflict, and it runs as before; another error if it does not come up,
+ * and the previous version runs again
  */
 export async function updateMachine(update: MachineUpdate, agent: PlacedAgent): Promise<OnMachine> {
   const there = sshOf(agent) === undefined ? await started(agent, update.web) : agent;
@@ -65,7 +65,7 @@ function merged(update: MachineUpdate, agent: PlacedAgent, ssh: SshAccess, attem
   });
 }
 
-/** What is declared is merged in the temporary repo: a conflict shows there alone. */
+/** Merges the declared state in the temporary repo, so that conflicts show only there. */
 async function prepared(
   { spec, secrets, web }: MachineUpdate,
   repo: string,
@@ -80,7 +80,7 @@ async function prepared(
     });
   } catch (error) {
     if (!(error instanceof MergeRefused)) throw error;
-    // What it is to be merged with by hand is there.
+    // Makes the commits to merge by hand available in the agent's repo.
     await sendCommits(repo, undefined, ssh, web.env);
     throw refused(error, repo, agent);
   }
@@ -91,7 +91,10 @@ function refused(error: MergeRefused, repo: string, agent: PlacedAgent): MergeRe
   return new MergeRefused(`${message} (its repo is opened with: mngr connect ${addressOf(agent)})`);
 }
 
-/** @returns false when the agent has committed in between @throws MergeRefused */
+/**
+ * @returns false if the agent has committed in between
+ * @throws MergeRefused
+ */
 async function isTaken({ before, after }: Merged, agent: PlacedAgent, { web }: MachineUpdate): Promise<boolean> {
   const { results, failed } = await web.mngr.exec([addressOf(agent)], scriptInMachine("take.sh", [before, after]));
   const [result] = results;
@@ -100,7 +103,7 @@ async function isTaken({ before, after }: Merged, agent: PlacedAgent, { web }: M
   throw refused(refusedByLocalChanges("", new GitError("git merge", result.stderr)), "", agent);
 }
 
-/** How a machine is made is settled when it is. */
+/** These settings only apply when a machine is created. */
 function needsAnotherMachine({ spec, record: { applied } }: MachineUpdate): boolean {
   if (applied === undefined) return false;
   return spec.data !== applied.data || JSON.stringify(spec.buildArgs) !== JSON.stringify(applied.buildArgs);
@@ -118,7 +121,7 @@ async function replaced(update: MachineUpdate, agent: PlacedAgent, repo: string,
   return made;
 }
 
-/** The next machine starts from commits. */
+/** The next machine starts from commits, so uncommitted changes would be lost. */
 async function refuseUncommitted(agent: PlacedAgent, { spec, web }: MachineUpdate): Promise<void> {
   const { results } = await web.mngr.exec([addressOf(agent)], "git status --porcelain --untracked-files=no");
   const files = (results[0]?.stdout ?? "").split("\n").flatMap((line) => (line === "" ? [] : [line.slice(3)]));
@@ -135,15 +138,15 @@ export interface OnMachine extends StartedOnMachine {
 }
 
 /**
- * A machine for an agent that has none: its repo is made, or is what the last machine left on the volume with what is
- * declared now merged into it.
+ * Creates a machine for an agent that has none. Its repo is new, or the one on the last machine's volume with the
+ * declared state merged in.
  *
- * @throws when it does not come up; then no machine is left
+ * @throws if it does not come up; no machine is left then
  */
 export function createMachine(update: MachineUpdate): Promise<OnMachine> {
   const { spec, record, web, secrets } = update;
   return withTemporaryRepo(async (repo) => {
-    // One that mngr has forgotten would go on working on the same volumes.
+    // A machine that mngr has forgotten would keep working on the same volumes.
     await web.machines.sweep(spec.name);
     await downloadRepo(repo, spec, record, web);
     await prepareRepo(repo, spec, { env: withoutLfs(web.env), token: secrets["GITHUB_TOKEN"], onMove: () => {} });
@@ -152,8 +155,8 @@ export function createMachine(update: MachineUpdate): Promise<OnMachine> {
 }
 
 /**
- * @param repo what the agent's folder becomes
- * @param goBack called when it did not start and its machine is gone again; says what runs now
+ * @param repo becomes the agent's folder
+ * @param goBack called when the agent did not start and its machine is destroyed; returns what runs now
  */
 export async function newMachine(
   { spec, record, secrets, web }: MachineUpdate,
@@ -173,7 +176,7 @@ export async function newMachine(
     return { ...started, host };
   } catch (error) {
     throw await failure(error, { spec, secrets, web, address }, async () => {
-      // One that was made and never served is nobody's to remove.
+      // Nothing else removes a machine that was created but never served.
       await destroyMachine(host, web);
       await records.write(record);
       return await goBack();
