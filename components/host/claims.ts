@@ -9,18 +9,18 @@ import type { Installed } from "./installation.ts";
 import { type InstallationPaths, installationPaths } from "./installation-paths.ts";
 import { isSameStack, type StackIdentity } from "./stack-identity.ts";
 
-/** Which stack an installation on this machine belongs to. Written by `pulumi up`, before it touches anything. */
+/** Which stack an installation on this machine belongs to. `pulumi up` writes it before it changes anything else. */
 const claimFile = z.object({
   version: z.literal(1),
   backend: z.string(),
   organization: z.optional(z.string()),
   project: z.string(),
   stack: z.string(),
-  /** When it was last applied, ISO 8601. */
+  /** When the stack was last applied, ISO 8601. */
   appliedAt: z.string(),
-  /** Of this machine: random, made with the first claim. */
+  /** A random id of this machine, created with the first claim. */
   machine: z.optional(z.string()),
-  /** True until the next update: a person said that this machine takes over from the one that had it. */
+  /** True until the next update: the user confirmed that this machine takes over from the previous one. */
   isAdopted: z.optional(z.boolean()),
 });
 
@@ -32,7 +32,7 @@ function claimPath({ root }: Pick<InstallationPaths, "root">): string {
   return join(root, claimFileName);
 }
 
-/** @returns undefined when there is none @throws when the file is not one */
+/** @returns undefined if there is none @throws if the file is invalid */
 export function readClaim(paths: Pick<InstallationPaths, "root">): Claim | undefined {
   const path = claimPath(paths);
   const parsed = z.optional(claimFile).safeParse(jsonOrNull(path));
@@ -56,7 +56,7 @@ export function writeClaim(
 ): void {
   const { backend, organization, project, stack } = identity;
   const before = readClaim(paths);
-  // What a command did not know stays known.
+  // Keep what is already recorded if this command doesn't know it.
   const known =
     organization ?? (before !== undefined && isSameStack(before, identity) ? before.organization : undefined);
   const appliedAt = now.toISOString();
@@ -70,7 +70,7 @@ export function removeClaim(paths: Pick<InstallationPaths, "root">): void {
   rmSync(claimPath(paths), { force: true });
 }
 
-/** The installations on this machine, in the order of their ids. */
+/** The installations on this machine, ordered by id. */
 export function installations(home: string = homedir()): (Installed & { readonly claim: Claim | undefined })[] {
   const folder = dirname(installationPaths("any", home).root);
   return foldersIn(folder).map((id) => ({ id, claim: readClaim(installationPaths(id, home)) }));
@@ -87,10 +87,10 @@ function foldersIn(folder: string): string[] {
 }
 
 /**
- * For what removes something of an installation from this machine: `pulumi destroy` may run on another one, which finds
- * nothing to remove, while all of it goes on where it is.
+ * For commands that remove parts of an installation from this machine. `pulumi destroy` may run on another machine,
+ * where it finds nothing to remove, while everything keeps running on the original one.
  *
- * @throws when this machine has nothing of it
+ * @throws if this machine has nothing of the installation
  */
 export function requireInstallationHere({ root }: Pick<InstallationPaths, "root">): void {
   if (existsSync(root)) return;
@@ -101,8 +101,8 @@ export function requireInstallationHere({ root }: Pick<InstallationPaths, "root"
 }
 
 /**
- * Removes what is left of an installation when the last of it went: folders that hold nothing, and the claim. Those of a
- * daemon go with it alone: one that still runs, which is removed at the same time, watches its own.
+ * Removes the empty folders and the claim of an installation once its last part is removed. A daemon's own folders are
+ * kept until the daemon is removed: it may still be running and watching them.
  */
 export function removeEmptyFolders({ root, secrets, web, records, runs }: InstallationPaths): void {
   for (const folder of [secrets, web, records, runs]) removeIfEmpty(folder);
@@ -122,6 +122,6 @@ function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {
-    // It holds something, or is not there.
+    // Not empty, or already gone.
   }
 }

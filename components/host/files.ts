@@ -21,18 +21,18 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 
-/** A folder that nobody else can look into; existing ones are made so. */
+/** Creates a folder that only its owner can read, or restricts an existing one. */
 export function ensureFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw realCause(error, path);
   }
-  // One that is so already may be where nothing can be written.
+  // A folder that already is private may be on a read-only disk.
   if ((statSync(path).mode & 0o777) !== 0o700) chmodSync(path, 0o700);
 }
 
-/** Node calls a parent missing where none could be made: on a read-only disk, for one. */
+/** Node reports a missing parent where none could be created, for instance on a read-only disk. */
 function realCause(error: unknown, path: string): unknown {
   if (!isMissing(error)) return error;
   for (let parent = path; dirname(parent) !== parent; parent = dirname(parent)) {
@@ -47,7 +47,7 @@ function realCause(error: unknown, path: string): unknown {
   return error;
 }
 
-/** Whole or not at all, in a folder that is made when needed. @throws DiskFullError */
+/** Writes atomically, and creates the folder if necessary. @throws DiskFullError */
 export function writePrivateFile(path: string, text: string): void {
   try {
     ensureFolder(dirname(path));
@@ -58,17 +58,17 @@ export function writePrivateFile(path: string, text: string): void {
 }
 
 /**
- * Replaces a file by a rename, once all of the text is on the disk: readers see the old file or the new one, whatever
- * fails in between. A symlink stays one; the owner stays who it was.
+ * Replaces a file by a rename, once the whole text is on disk. Readers see the old file or the new one, whatever fails
+ * in between. A symlink stays a symlink, and the owner stays the same.
  *
- * @param mode of the file; by default the one it has
+ * @param mode of the file; by default its current one
  * @throws DiskFullError
  */
 export function writeWholeFile(path: string, text: string | Uint8Array, options: { mode?: number } = {}): void {
   const target = existsSync(path) ? realpathSync(path) : path;
   const before = statSync(target, { throwIfNoEntry: false });
   const mode = options.mode ?? (before === undefined ? 0o666 & ~process.umask() : before.mode & 0o777);
-  // Whoever lists a folder by its files' extension passes it over.
+  // Code that lists a folder by file extension skips this name.
   const temporary = `${target}.${randomUUID()}.new`;
   try {
     const file = openSync(temporary, "wx", mode);
@@ -79,7 +79,7 @@ export function writeWholeFile(path: string, text: string | Uint8Array, options:
       closeSync(file);
     }
     keepOwner(temporary, before);
-    // The umask must not narrow it.
+    // The umask must not restrict it further.
     chmodSync(temporary, mode);
     renameSync(temporary, target);
   } catch (error) {
@@ -93,36 +93,36 @@ function keepOwner(path: string, owner: Stats | undefined): void {
   try {
     chownSync(path, owner.uid, owner.gid);
   } catch {
-    // Only root may give files away.
+    // Only root may change a file's owner.
   }
 }
 
-/** A disk that is nearly full takes a part of what it is given, without an error. */
+/** A nearly full disk may accept only a part of a write, without an error. */
 export function writeAll(file: number, content: string | Uint8Array): void {
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }
 
-/** A file could not be written for want of space (or of quota); the message names it. */
+/** A file could not be written for lack of space or quota; the message names the file. */
 export class DiskFullError extends Error {}
 
 const fullCodes = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
-/** The same error, or one that names the file on the full disk: the system's own names none when a write fails. */
+/** Returns the error, or one that names the file on the full disk: the system's error does not name it. */
 export function namingDisk(error: unknown, path: string): unknown {
   if (error instanceof DiskFullError || !(error instanceof Error)) return error;
   const code = "code" in error ? String(error.code) : "";
   return fullCodes.has(code) ? new DiskFullError(`the disk is full: ${path} could not be written (${code})`) : error;
 }
 
-/** Less free space than this, and the next small files may not fit. */
+/** With less free space than this, the next small files may not fit. */
 const leastFreeBytes = 1_000_000;
 
-/** @returns true when the disk that holds a path (or the nearest folder above it that is there) is all but full */
+/** @returns true if the disk that contains a path (or its nearest existing parent) is almost full */
 export function isDiskFull(path: string): boolean {
   try {
     const { bavail, bsize, files, ffree } = statfsSync(path);
-    // Some file systems count no inodes.
+    // Some file systems don't count inodes.
     return bavail * bsize < leastFreeBytes || (files > 0 && ffree === 0);
   } catch (error) {
     const above = dirname(path);
@@ -130,13 +130,13 @@ export function isDiskFull(path: string): boolean {
   }
 }
 
-/** @returns undefined when there is no such file @throws SyntaxError for bad JSON */
+/** @returns undefined if there is no such file @throws SyntaxError for invalid JSON */
 export function readJson(path: string): unknown {
   const text = readTextIfAny(path);
   return text === undefined ? undefined : JSON.parse(text);
 }
 
-/** @returns undefined when there is no such file, null when it is not JSON */
+/** @returns undefined if there is no such file, null if it is not JSON */
 export function readJsonOrNull(path: string): unknown {
   try {
     return readJson(path);
@@ -155,7 +155,7 @@ export function readTextIfAny(path: string): string | undefined {
   }
 }
 
-/** The last so many bytes of a file, or all of it; empty when there is none. */
+/** The last bytes of a file, at most `bytes` of them; empty if there is no file. */
 export function readTail(path: string, bytes: number): string {
   try {
     const file = openSync(path, "r");
@@ -172,21 +172,21 @@ export function readTail(path: string, bytes: number): string {
   }
 }
 
-/** How often a folder is looked at, in milliseconds, where the system can't tell of changes. */
+/** How often a folder is polled, in milliseconds, where the system can't report changes. */
 const lookEveryMs = 2000;
 
 /**
- * Calls back when something changed in a folder, or might have.
- * @returns a function that ends it
+ * Calls back when something changed in a folder, or may have changed.
+ * @returns a function that stops watching
  */
 export function watchFolder(path: string, onChange: () => void): () => void {
   try {
     const watcher = watch(path, onChange);
-    // The folder went away: there is nothing more to tell of.
+    // The folder is gone, so there are no more changes to report.
     watcher.on("error", () => watcher.close());
     return () => watcher.close();
   } catch {
-    // A system watches so many files and no more.
+    // The system limits the number of watches.
     const timer = setInterval(onChange, lookEveryMs);
     return () => clearInterval(timer);
   }

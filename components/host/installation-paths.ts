@@ -2,26 +2,26 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Where one installation (one stack of one backend) keeps its things on this machine.
- * Folders are 0700, files 0600: some of them hold secrets.
+ * Where one installation (one stack of one backend) keeps its files on this machine.
+ * Folders are 0700 and files 0600, because some contain secrets.
  */
 export interface InstallationPaths {
   readonly root: string;
-  /** `<changeling>.json`: what to run and when (a `Job`). Written by `pulumi up` alone. */
+  /** `<changeling>.json`: what to run and when (a `Job`). Only `pulumi up` writes it. */
   readonly jobs: string;
-  /** `<changeling>.json`: the values of its secrets. Written by `pulumi up` alone. */
+  /** `<changeling>.json`: the values of its secrets. Only `pulumi up` writes it. */
   readonly secrets: string;
-  /** `<changeling>.jsonl`: its run records, append-only. Written by the scheduler alone. */
+  /** `<changeling>.jsonl`: its run records, append-only. Only the scheduler writes it. */
   readonly records: string;
-  /** `<changeling>/<run id>/`: what one run leaves to be read (create.log, output.log, prompt.md, exit.json). */
+  /** `<changeling>/<run id>/`: the files of one run (create.log, output.log, prompt.md, exit.json). */
   readonly runs: string;
   /** One JSON file per request to the scheduler (a run now, a removal); see `requests.ts`. */
   readonly requests: string;
   /** Clones of repositories that are declared by URL. */
   readonly repos: string;
-  /** `<changeling>.json`: what stands of a web changeling here (a `WebRecord`). Written by `pulumi up` alone. */
+  /** `<changeling>.json`: what is deployed of a web changeling here (a `WebRecord`). Only `pulumi up` writes it. */
   readonly web: string;
-  /** The forwarding server's: its key, codes and sessions, its log, its admin socket. */
+  /** The forwarding server's files: its key, codes and sessions, its log, its admin socket. */
   readonly forwarding: string;
   /** scheduler.json (pid, program version, started), scheduler.log, and the supervisor's pid. */
   readonly scheduler: string;

@@ -3,10 +3,10 @@ import { homedir } from "node:os";
 import { isSameStack, type StackIdentity } from "./stack-identity.ts";
 
 /**
- * One installation is one stack: what it keeps on a machine is found by this id, so that two stacks never disturb each
- * other. The id is computed once, when the stack first needs it. From then on the state holds it (in the environment of
- * its Commands) and, on each machine, the claim in the installation's folder: it stays while the stack is renamed or
- * moved to another backend.
+ * The id of a stack's installation. It keeps the files of two stacks on one machine apart. The id is computed once,
+ * when the stack first needs it. From then on it is in the state (in the environment of its Commands) and, on each
+ * machine, in the claim in the installation's folder. It stays the same when the stack is renamed or moved to another
+ * backend.
  *
  * @returns 12 hexadecimal digits
  */
@@ -15,8 +15,7 @@ export function installationId({ backend, organization = "", project, stack }: S
 }
 
 /**
- * The ids by which a stack's installation was found before installations had claims: the backend went in as it was
- * spelled.
+ * The ids that a stack's installation had before claims existed. They depend on the spelling of the backend.
  *
  * @param spellings of the backend
  */
@@ -32,23 +31,26 @@ function digest(parts: readonly string[]): string {
 /** An installation on this machine. */
 export interface Installed {
   readonly id: string;
-  /** The stack that applied it last; undefined: it was made before installations had claims. */
+  /** The stack that applied it last; undefined if it was created before claims existed. */
   readonly claim: StackIdentity | undefined;
 }
 
 export interface Choice {
   readonly id: string;
-  /** Another stack, which has the same installation unless it is gone. */
+  /** Another stack that claims the same installation, unless it is gone. */
   readonly rival: StackIdentity | undefined;
-  /** Other installations here that are this stack's too: what is in them would fire beside the chosen one. */
+  /**
+   * Other installations here that also belong to this stack: their changelings would fire in addition to the chosen
+   * one's.
+   */
   readonly others: readonly string[];
 }
 
 /**
  * Finds the installation of a stack.
  *
- * @param inState the ids that the stack's state holds: none before the first update; undefined: not looked at
- * @param unclaimed `unclaimedIds` of it
+ * @param inState the ids in the stack's state: empty before the first update; undefined if the state was not read
+ * @param unclaimed `unclaimedIds` of the stack
  */
 export function chooseInstallation(
   identity: StackIdentity,

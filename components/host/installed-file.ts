@@ -7,12 +7,12 @@ export function writeInstalled(path: string, content: object): void {
   writePrivateFile(path, `${JSON.stringify(content, null, 2)}\n`);
 }
 
-/** Succeeds when it is already gone. */
+/** Succeeds if the file is already gone. */
 export function removeFile(path: string): void {
   rmSync(path, { force: true });
 }
 
-/** The name that a file is installed under: the former one, until the first `pulumi up` after a rename. */
+/** The name that a file is installed under: the former one until the first `pulumi up` after a rename. */
 export function installedUnder(
   pathOf: (name: string) => string,
   { name, renamedFrom }: { readonly name: string; readonly renamedFrom: string | undefined },
@@ -22,8 +22,8 @@ export function installedUnder(
 }
 
 /**
- * How an installed file differs from what was installed, in words; undefined when it does not.
- * @param what it is in words, for instance `job file`
+ * How an installed file differs from what was installed, as text; undefined if it does not.
+ * @param what the kind of file, for instance `job file`
  * @param isAsInstalled whether its content, parsed from JSON, is what was written
  */
 export function installedDrift(

@@ -5,20 +5,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ensureFolder } from "./files.ts";
 
 /**
- * A lock is an exclusive SQLite lock on a file of nothing else. The kernel lets go of it when its holder ends, however
- * it ends, so there is no stale lock, and no pid that another process may have got.
+ * A lock is an exclusive SQLite lock on a file that has no other use. The kernel releases it when its holder ends, so a
+ * lock is never stale, and no recorded pid can be reused by another process.
  */
 
 const sqliteBusy = 5;
 const retryMs = 100;
 
-/** A lock that nobody refers to would be let go of by the garbage collector. */
+/** Keeps references to locks, which the garbage collector would otherwise release. */
 const held: DatabaseSync[] = [];
 
-/** @returns false when another process holds it; otherwise it is held until this process ends */
+/** @returns false if another process holds it; otherwise it is held until this process ends */
 export function takeLock(file: string): boolean {
   ensureFolder(dirname(file));
-  // Observers hold it for an instant.
+  // Observers hold it only for an instant.
   const database = open(file, { timeout: 100 });
   if (isRefused(database, take)) {
     database.close();
@@ -28,7 +28,7 @@ export function takeLock(file: string): boolean {
   return true;
 }
 
-/** Whether some process holds it; changes nothing. */
+/** Whether a process holds it. Changes nothing. */
 export function isLocked(file: string): boolean {
   if (!existsSync(file)) return false;
   const database = open(file, { readOnly: true });
@@ -40,10 +40,10 @@ export function isLocked(file: string): boolean {
 }
 
 /**
- * Runs `work` while no other process runs work with the same lock file.
+ * Runs `work` while no other process holds the same lock file.
  *
- * @param what is being waited for, for the error
- * @throws after `waitSeconds` of waiting
+ * @param what the thing that is waited for, for the error
+ * @throws after waiting `waitSeconds`
  */
 export async function withLock<Result>(
   file: string,
@@ -63,7 +63,7 @@ export async function withLock<Result>(
 
 const take = "PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE";
 
-/** Loaded when needed; and quietly, since the first releases of Node 24 warn that it is young. */
+/** Loaded on demand, and with warnings off: the first releases of Node 24 warn that it is experimental. */
 function open(file: string, options: { timeout?: number; readOnly?: boolean }): DatabaseSync {
   const { emitWarning } = process;
   process.emitWarning = () => {};

@@ -2,10 +2,10 @@ import { appendFileSync, renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { ensureFolder } from "./files.ts";
 
-/** One line per event, with its time in UTC. No secret is ever handed to it. It never throws. */
+/** Writes one line per event, with its time in UTC. Callers never pass secrets. It never throws. */
 export type Log = (event: string) => void;
 
-/** A log and the one before it are each at most about this long. */
+/** The approximate size limit of the log, and of the previous one. */
 const mostBytes = 1_000_000;
 
 /** Lines that could not be written. */
@@ -17,17 +17,17 @@ export interface Lost {
 }
 
 export interface AppenderOptions {
-  /** The file's folder is made when needed. */
+  /** The file's folder is created if necessary. */
   readonly path: string;
-  /** Of the file before a new one is begun. */
+  /** The size at which a new file is started. */
   readonly maxBytes?: number;
-  /** A line that says how many are missing, without its newline. */
+  /** The line that reports how many are missing, without its newline. */
   readonly gap: (lost: Lost) => string;
 }
 
 /**
- * Appends lines to a private file of bounded size. A full disk must not end the program that writes: lines that can't be
- * written are dropped, and once there is room again a line says how many are missing. It never throws.
+ * Appends lines to a private file of bounded size. A full disk must not end the program that writes: lines that can't
+ * be written are dropped, and a later line reports how many are missing. It never throws.
  */
 export function openAppender({ path, maxBytes = mostBytes, gap }: AppenderOptions): (lines: readonly string[]) => void {
   let lost: Lost | undefined;
@@ -36,7 +36,7 @@ export function openAppender({ path, maxBytes = mostBytes, gap }: AppenderOption
     try {
       ensureFolder(dirname(path));
       if (sizeOf(path) > maxBytes) renameSync(path, `${path}.1`);
-      // What was written last may have been cut in the middle of a line.
+      // The last write may have been cut off in the middle of a line.
       const before = lost === undefined ? "" : `\n${gap(lost)}\n`;
       appendFileSync(path, `${before}${lines.join("\n")}\n`, { mode: 0o600 });
       lost = undefined;
@@ -47,7 +47,7 @@ export function openAppender({ path, maxBytes = mostBytes, gap }: AppenderOption
   };
 }
 
-/** @param path of the file; its folder is made when needed */
+/** @param path of the file; its folder is created if necessary */
 export function openLog(path: string): Log {
   const append = openAppender({ path, gap: (lost) => lineOf(gapText(lost)) });
   return (event) => append([lineOf(event)]);

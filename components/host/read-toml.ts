@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parse } from "smol-toml";
 
-/** @returns undefined when it is not there, or can't be read */
+/** @returns undefined if the file does not exist or can't be read */
 export function readText(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");
@@ -10,7 +10,7 @@ export function readText(file: string): string | undefined {
   }
 }
 
-/** For files of others, which complain themselves about what is wrong in them. @returns undefined also for a broken one */
+/** For files of other programs, which report errors in them. @returns undefined also for an invalid file */
 export function readToml(file: string): Record<string, unknown> | undefined {
   const text = readText(file);
   try {

@@ -3,16 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Lends a 0600 file that has no name any more when the text comes into it: whatever happens to this process, and
- * whenever, nothing is left behind.
+ * Lends a 0600 file that is unlinked before the text is written to it. Nothing is left on disk, even if this process is
+ * killed.
  *
- * @param use is given the file, open at its beginning; a child that inherits it as its file 3 reads /dev/fd/3
+ * @param use receives the file, positioned at its start; a child that inherits it as file descriptor 3 reads /dev/fd/3
  */
 export async function withSecretFile<Result>(text: string, use: (file: number) => Promise<Result>): Promise<Result> {
   const file = openNameless();
   try {
     const bytes = Buffer.from(text);
-    // At positions: where a child's /dev/fd shares the place at which it reads (macOS), that stays the beginning.
+    // Written at explicit positions: where a child's /dev/fd shares the read offset (macOS), it stays at the start.
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at, at);
     return await use(file);
   } finally {

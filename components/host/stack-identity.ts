@@ -2,18 +2,18 @@ import { readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 
-/** Which stack it is, as Pulumi names it. Each part may change while the stack stays the same; see `chooseInstallation`. */
+/** A stack as Pulumi names it. Each part may change while the stack stays the same; see `chooseInstallation`. */
 export interface StackIdentity {
-  /** As `canonicalBackend` writes it. */
+  /** In the form that `canonicalBackend` returns. */
   readonly backend: string;
-  /** `organization` in a backend that has none; undefined: not known, as for a short name on Pulumi Cloud. */
+  /** `organization` for a backend without organizations; undefined if unknown, as for a short name on Pulumi Cloud. */
   readonly organization: string | undefined;
   readonly project: string;
   /** Without organization and project. */
   readonly stack: string;
 }
 
-/** What Pulumi calls the organization of a backend that has none. */
+/** Pulumi's name for the organization in a backend without organizations. */
 const noOrganization = "organization";
 
 /** @param name as for `pulumi --stack`: `stack`, `organization/stack` or `organization/project/stack` */
@@ -24,7 +24,7 @@ export function identityOf(name: string, at: { backend: string; project: string 
   return { backend: at.backend, organization: isService ? organization : noOrganization, project, stack };
 }
 
-/** An organization that is not known may be any. */
+/** An unknown organization matches any. */
 export function isSameStack(one: StackIdentity, other: StackIdentity): boolean {
   const isSameOrganization =
     one.organization === undefined || other.organization === undefined || one.organization === other.organization;
@@ -33,7 +33,7 @@ export function isSameStack(one: StackIdentity, other: StackIdentity): boolean {
   );
 }
 
-/** For people, and for Pulumi's `--stack`. */
+/** For messages, and for Pulumi's `--stack`. */
 export function fullName({ organization, project, stack }: StackIdentity): string {
   return organization === undefined ? stack : [organization, project, stack].join("/");
 }
@@ -43,10 +43,10 @@ export function identityInWords(identity: StackIdentity): string {
 }
 
 /**
- * The backend that the Pulumi CLI is using, by its own order: PULUMI_BACKEND_URL, the project's `backend.url`, then the
- * login's current one. The engine does not tell a program, so this reads what the CLI reads.
+ * The backend that the Pulumi CLI uses, in the CLI's order: PULUMI_BACKEND_URL, the project's `backend.url`, then the
+ * current login. The engine does not pass it to a program, so this reads what the CLI reads.
  *
- * @param project the folder that holds Pulumi.yaml; undefined: its `backend.url` is not looked at
+ * @param project the folder that contains Pulumi.yaml; undefined: its `backend.url` is ignored
  */
 export function currentBackend(
   env: NodeJS.ProcessEnv = process.env,
@@ -65,7 +65,7 @@ function backendOfLogin(env: NodeJS.ProcessEnv, home: string): string {
       if (typeof credentials.current === "string" && credentials.current !== "") return credentials.current;
     }
   } catch (error) {
-    // No login at all means Pulumi Cloud; a file that can't be read is the CLI's to report, and it does, before us.
+    // No login at all means Pulumi Cloud. The CLI has already reported a file that can't be read.
     if (!(error instanceof Error)) throw error;
   }
   return "https://api.pulumi.com";
@@ -75,7 +75,7 @@ function backendOfProject(folder: string): string | undefined {
   return projectFile(folder).match(/^backend:\s*(?:\n\s+|\{\s*)url:\s*["']?([^\s"'}]+)/m)?.[1];
 }
 
-/** @returns the `name` of Pulumi.yaml; undefined when there is none */
+/** @returns the `name` in Pulumi.yaml; undefined if there is none */
 export function projectNameIn(folder: string): string | undefined {
   return projectFile(folder).match(/^name:\s*["']?([\w.-]+)/m)?.[1];
 }
@@ -85,20 +85,20 @@ function projectFile(folder: string): string {
     try {
       return readFileSync(join(folder, name), "utf8");
     } catch {
-      // The other name, or none.
+      // Try the other file name.
     }
   }
   return "";
 }
 
-/** Parameters of a backend's URL that say where it is. The others say how to get there, or are passwords. */
+/** The parameters of a backend's URL that identify it. The others are connection settings or passwords. */
 const locating = ["endpoint", "storage_account", "domain", "table"];
 
 /**
- * A backend in one spelling, without credentials: `file://~`, `file:///home/me/` and a symlink to it are one, and so are
- * `s3://bucket?a&b` and `s3://bucket?b&a`.
+ * A backend in one spelling, without credentials: `file://~`, `file:///home/me/` and a symlink to it are the same, and
+ * so are `s3://bucket?a&b` and `s3://bucket?b&a`.
  *
- * @param at.cwd what a relative path starts from
+ * @param at.cwd the base of a relative path
  */
 export function canonicalBackend(backend: string, at: { home?: string; cwd?: string } = {}): string {
   const folder = folderOfBackend(backend, at);
@@ -114,7 +114,7 @@ export function canonicalBackend(backend: string, at: { home?: string; cwd?: str
   return `${url.protocol}//${host}${path}${query.length === 0 ? "" : `?${query.join("&")}`}`;
 }
 
-/** The folder of a file backend, absolute and without symlinks; undefined for another backend. */
+/** The folder of a file backend, absolute and without symlinks; undefined for other backends. */
 export function folderOfBackend(
   backend: string,
   { home = homedir(), cwd = process.cwd() }: { home?: string; cwd?: string } = {},
@@ -132,7 +132,7 @@ function decoded(path: string): string {
   }
 }
 
-/** What is not there yet may be below a symlink. */
+/** A path that does not exist yet may be below a symlink. */
 function real(path: string): string {
   try {
     return realpathSync(path);

@@ -1,8 +1,8 @@
 const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
 /**
- * A duration as the fleet file has it (`"7d"`, `"12h"`), in seconds.
- * @throws RangeError when the text is none
+ * Parses a duration of the fleet file (`"7d"`, `"12h"`) into seconds.
+ * @throws RangeError if the text is not a duration
  */
 export function durationSeconds(duration: string): number {
   const unit = unitSeconds[duration.slice(-1)];
@@ -10,5 +10,5 @@ export function durationSeconds(duration: string): number {
   return Number(duration.slice(0, -1)) * unit;
 }
 
-/** `7d`: a whole number and a unit. */
+/** A whole number and a unit: `7d`. */
 export const durationPattern = /^[1-9][0-9]{0,8}[smhdw]$/;

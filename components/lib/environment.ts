@@ -1,6 +1,6 @@
 /**
- * The environment that mngr, and whatever else is started for an agent, gets: these variables and no other, because
- * an agent sees all that mngr sees, and nobody's secrets are in here.
+ * The environment of mngr, and of every other process that is started for an agent: these variables and no others. An
+ * agent sees everything that mngr sees, so none of them is a secret.
  */
 const allowed = new Set([
   ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "TMPDIR", "TMUX_TMPDIR"],
@@ -12,7 +12,7 @@ const allowed = new Set([
   ...["MNGR_ALLOW_UNKNOWN_CONFIG", "IS_SANDBOX"],
 ]);
 
-/** Overrides of mngr's settings, but not those that are credentials. */
+/** Overrides of mngr's settings, except credentials. */
 const isSetting = (name: string) => /^MNGR__/.test(name) && !/TOKEN|SECRET|PASSWORD|KEY/.test(name);
 
 export function allowedEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {

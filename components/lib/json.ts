@@ -1,4 +1,4 @@
-/** JSON with sorted keys, so that equal data has equal text. */
+/** JSON with sorted keys, so that equal data has the same text. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     inner !== null && typeof inner === "object" && !Array.isArray(inner)

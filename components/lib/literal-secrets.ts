@@ -1,4 +1,4 @@
-/** Forms that well-known services give their keys. A heuristic: what it misses is still a secret. */
+/** The key formats of well-known services. A heuristic: it can miss secrets. */
 const forms = [
   "gh[pousr]_[A-Za-z0-9]{16,}",
   "github_pat_[A-Za-z0-9_]{16,}",
@@ -15,7 +15,7 @@ const forms = [
 
 const literal = new RegExp(`(?<![A-Za-z0-9])(?:${forms.join("|")})`);
 
-/** Where in the text something stands that looks like a secret's value; -1: nowhere. */
+/** The index of the first thing that looks like a secret's value; -1 if there is none. */
 export function indexOfLiteralSecret(text: string): number {
   return text.search(literal);
 }
@@ -24,16 +24,16 @@ export function looksLikeSecret(text: string): boolean {
   return literal.test(text);
 }
 
-/** The text with whatever looks like a secret's value left out. */
+/** Redacts everything that looks like a secret's value. */
 export function withoutSecrets(text: string): string {
   return text.replaceAll(new RegExp(literal, "g"), "…");
 }
 
-/** What an error says of a build argument that looks like one, whatever is built. */
+/** The error for a build argument that looks like a secret, whatever is built. */
 export const secretInBuildArg =
   "the value looks like a secret, and build arguments are kept in the image and in the stack's state";
 
-/** A value as an error may show it: quoted and short, and not at all when it looks like a secret. */
+/** A value for an error message: quoted and shortened, and redacted if it looks like a secret. */
 export function shown(value: string): string {
   if (looksLikeSecret(value)) return "(a value that looks like a secret)";
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}…` : value);

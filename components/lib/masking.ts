@@ -2,14 +2,14 @@ import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** How a secret may be written is defined there, for sandboxes too. */
+/** The script defines the spellings of a secret that are redacted. Sandboxes run the same script. */
 const program = join(dirname(fileURLToPath(import.meta.url)), "mask.awk");
 
 const withheld = "(withheld: secrets could not be redacted from it)";
 
 /**
- * A text with `***` in place of secrets, also where they are escaped, percent-encoded or in base64, and of each line of a
- * long one; and of the passwords of URLs.
+ * Replaces secrets in a text with `***`, also where they are escaped, percent-encoded or in base64. Redacts each line
+ * of a multi-line secret, and the passwords in URLs.
  */
 export function masked(text: string, secrets: readonly string[]): string {
   if (text === "") return text;
@@ -22,11 +22,11 @@ export function masked(text: string, secrets: readonly string[]): string {
     timeout: 60_000,
   });
   if (status !== 0) return withheld;
-  // awk ends its last line, whether the text did or not.
+  // awk always ends its last line with a newline.
   return text.endsWith("\n") ? stdout : stdout.replace(/\n$/, "");
 }
 
-/** Each of some texts, as one line. */
+/** Redacts several texts. Each is returned as one line. */
 export function maskedLines(texts: readonly string[], secrets: readonly string[]): string[] {
   if (texts.length === 0) return [];
   const lines = masked(texts.map((text) => text.replace(/[\r\n]+/g, " ")).join("\n"), secrets).split("\n");

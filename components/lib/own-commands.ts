@@ -1,21 +1,21 @@
 /**
- * The commands that error messages and pages advise. Which ones work depends on how the person started us (a clone has
- * no `changeling` on PATH, and plain `pulumi up` doesn't reach the embedded default), so the CLI and the launcher hand
- * them on in these variables.
+ * The commands that error messages and pages recommend. Which ones work depends on how the user started the program: a
+ * clone has no `changeling` on PATH, and a plain `pulumi up` doesn't reach the embedded default. The CLI and the
+ * launcher pass the right ones in these variables.
  */
 export const commandVariables: ReadonlySet<string> = new Set(["CHANGELINGS_UP", "CHANGELINGS_CLI"]);
 
-/** Applies what the fleet file declares, for instance `npm start`. */
+/** The command that applies the fleet file, for instance `npm start`. */
 export function upCommand(env: NodeJS.ProcessEnv = process.env): string {
   return env["CHANGELINGS_UP"] || "pulumi up";
 }
 
-/** What stands before the name of a `changeling` command, for instance `npm run changeling --`. */
+/** The prefix of a `changeling` command, for instance `npm run changeling --`. */
 export function changelingCommand(env: NodeJS.ProcessEnv = process.env): string {
   return env["CHANGELINGS_CLI"] || "changeling";
 }
 
-/** How a secret gets its value, as an imperative. The embedded default takes them from the environment alone. */
+/** How to set a secret, as an imperative. The embedded default reads secrets from the environment alone. */
 export function secretRemedy(variable: string, env: NodeJS.ProcessEnv = process.env): string {
   const up = upCommand(env);
   const exported = `export it where you run: ${up}`;
@@ -23,7 +23,7 @@ export function secretRemedy(variable: string, env: NodeJS.ProcessEnv = process.
   return `${exported}; or: ${up.replace(/\bup\b/, `config set --secret changelings:${variable}`)}`;
 }
 
-/** Those of the variables that are set, for a process that is started with an environment of its own. */
+/** The variables that are set, for a child process with its own environment. */
 export function commandEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   return Object.fromEntries(
     [...commandVariables].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),

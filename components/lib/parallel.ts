@@ -1,7 +1,7 @@
-/** How many things are asked of Modal at a time. */
+/** The maximum number of concurrent requests to Modal. */
 const mostAtOnce = 24;
 
-/** Does the same with each, several at a time. @returns the results, in the items' order */
+/** Runs `work` on every item, several at a time. @returns the results, in the items' order */
 export async function inParallel<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,

@@ -1,6 +1,6 @@
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 
-/** The two folders that a path can be told by on every machine. */
+/** The two folders that portable paths are relative to. */
 export interface Anchors {
   /** The Pulumi project's folder. */
   readonly project: string;
@@ -8,8 +8,8 @@ export interface Anchors {
 }
 
 /**
- * A path as it may stand in a resource's inputs: the same text from another checkout or another person's machine, so
- * that a fleet applied from there shows no change. Below the project: relative to it (`./…`); below home: `~/…`.
+ * A path for a resource's inputs. It is the same from another checkout or another user's machine, so a fleet applied
+ * from there shows no change. Below the project it is relative (`./…`); below home it is `~/…`.
  */
 export function portablePath(path: string, anchors: Anchors): string {
   for (const [prefix, anchor] of [

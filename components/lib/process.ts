@@ -1,20 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
 export interface ProgramOptions {
-  /** All that it gets; nothing of this process's own. */
+  /** The child's whole environment. It inherits nothing from this process. */
   readonly env: Readonly<Record<string, string>>;
-  /** After this long it is killed, with all that it started. */
+  /** After this time the child and every process that it started are killed. */
   readonly timeoutSeconds: number;
-  /** A file that is open here, and that it finds open as its file 3. */
+  /** An open file of this process, which the child inherits as its file descriptor 3. */
   readonly file?: number | undefined;
-  /** What it reads on stdin; nothing by default. */
+  /** The child's stdin; empty by default. */
   readonly input?: string | undefined;
-  /** Called with what it prints, as it comes. */
+  /** Called with the child's output as it arrives. */
   readonly onOutput?: ((text: string, stream: "stdout" | "stderr") => void) | undefined;
 }
 
 export interface ProgramEnd {
-  /** 124 when it was killed for its time, 127 when it could not be started. */
+  /** 124 if it was killed by the timeout, 127 if it could not be started. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -23,7 +23,10 @@ export interface ProgramEnd {
 export const timedOut = 124;
 export const notStarted = 127;
 
-/** Runs a program in a process group of its own, which ends with this process however that ends; never throws. */
+/**
+ * Runs a program in its own process group. The group is killed when this process ends, however that happens. Never
+ * throws.
+ */
 export function runProgram(command: string, args: readonly string[], options: ProgramOptions): Promise<ProgramEnd> {
   return new Promise((resolve) => {
     const { file, input, onOutput = () => {} } = options;
@@ -45,7 +48,7 @@ export function runProgram(command: string, args: readonly string[], options: Pr
         onOutput(text, stream);
       });
     }
-    // It may be gone before it has read it.
+    // The child may exit before it has read its input.
     child.stdin?.once("error", () => {}).end(input);
     const watcher = group === undefined ? undefined : watchOver(group);
     const end = (code: number) => {
@@ -65,13 +68,13 @@ function kill(group: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-group, signal);
   } catch {
-    // It is gone.
+    // Already gone.
   }
 }
 
 /**
- * Ends a group when this process is gone: the pipe between the two closes then, also when a SIGKILL left no time for
- * anything else. Groups of their own get neither the terminal's signals nor those of this process's group.
+ * Kills a group when this process ends: the pipe between the two closes, even after a SIGKILL. A separate group
+ * receives neither the terminal's signals nor those of this process's group.
  */
 function watchOver(group: number): ChildProcess {
   const watcher = spawn("/bin/sh", ["-c", 'read -r _; kill -s TERM -- "-$1"', "sh", String(group)], {
@@ -79,12 +82,12 @@ function watchOver(group: number): ChildProcess {
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
   });
-  // Without it the program still ends by itself, or when its time is over.
+  // Without the watcher the program still ends by itself, or by its timeout.
   watcher.once("error", () => {});
   return watcher;
 }
 
-/** Whether there is a process with this id; one of somebody else's counts. */
+/** Whether a process with this id exists, whoever owns it. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

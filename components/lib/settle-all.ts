@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 
 /**
- * Waits for all of it to its end, so that a person is told at once of all that is wrong.
+ * Waits for every promise, so that all errors are reported together.
  *
- * @returns what each came to, in their order
- * @throws pulumi.RunError with the messages of those that threw one; or what else was thrown first
+ * @returns the results, in order
+ * @throws pulumi.RunError with the messages of all that threw one; otherwise the first other error
  */
 export async function settleAll<const Work extends readonly unknown[]>(
   work: Work,
@@ -12,7 +12,7 @@ export async function settleAll<const Work extends readonly unknown[]>(
   const errors = (await Promise.allSettled(work)).flatMap((each) =>
     each.status === "rejected" ? [each.reason as unknown] : [],
   );
-  // Nothing fails any more: it is the shortest way to what they came to.
+  // All have succeeded, so this only collects the results.
   if (errors.length === 0) return await Promise.all(work);
   const messages = errors.map((error) => {
     if (!pulumi.RunError.isInstance(error)) throw error;

@@ -1,6 +1,9 @@
 import { distance } from "fastest-levenshtein";
 
-/** The candidate that was probably meant: a slip or two away, more for long words, or begun; undefined: none is near. */
+/**
+ * The most likely intended candidate: within one or two typos (more for long words), or one that starts with the word.
+ * undefined if none is close.
+ */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   const plain = simplified(word);
   let best: string | undefined;
@@ -16,7 +19,7 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
   return best;
 }
 
-/** Case and the choice between `-`, `_` and a space are not slips. */
+/** Case and the choice between `-`, `_` and a space don't count as typos. */
 function simplified(word: string): string {
   return word.toLowerCase().replace(/[-_ ]/g, "");
 }

@@ -1,6 +1,9 @@
 import { plainWords } from "./text.ts";
 
-/** All that this project's programs print for people goes through here: agents, repositories and servers have a part in it. */
+/**
+ * Everything that this project's programs print for people passes through here, because it may contain text from
+ * agents, repositories and servers.
+ */
 
 export function printText(text: string): void {
   process.stdout.write(plainWords(text));
@@ -11,10 +14,10 @@ export function printNote(text: string): void {
   process.stderr.write(plainWords(text));
 }
 
-/** JSON as a terminal may show it: what it escapes is what it is for everybody who reads it. */
+/** JSON that is safe for a terminal. Its escapes are valid JSON, so every reader sees the same data. */
 export function printJson(data: unknown): void {
   const json = JSON.stringify(data, null, 2);
-  // The control characters that JSON leaves as they are.
+  // JSON.stringify doesn't escape these control characters.
   const shown = json.replace(/[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (each) => {
     return `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });

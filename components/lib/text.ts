@@ -1,14 +1,14 @@
 import { stripVTControlCharacters } from "node:util";
 
 /**
- * What somebody else wrote (an agent, git, a server), such that a terminal shows it and obeys nothing in it: no escape
- * sequences, no other control characters, nothing that reverses the order of what is shown. Lines and tabs stay.
+ * Makes untrusted text (from an agent, git or a server) safe for a terminal: removes escape sequences, other control
+ * characters, and characters that reverse the displayed order. Newlines and tabs are kept.
  */
 export function plainWords(text: string): string {
   return stripVTControlCharacters(text).replace(/[^\P{Cc}\t\n]|[\u202a-\u202e\u2066-\u2069]/gu, "");
 }
 
-/** What a program printed for a terminal, as lines: without colours, boxes and what was overwritten. */
+/** A program's terminal output as lines, without colours, boxes and overwritten text. */
 export function plainLines(output: string): string[] {
   return output
     .split("\n")

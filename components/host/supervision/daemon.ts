@@ -4,19 +4,19 @@ import { allowedEnvironment } from "../../lib/environment.ts";
 import { commandEnvironment } from "../../lib/own-commands.ts";
 import { componentsFolder, moduleExtension } from "./program-version.ts";
 
-/** A program of one installation that is to be kept running. All paths are absolute. */
+/** A program of one installation that must keep running. All paths are absolute. */
 export interface Daemon {
   readonly installation: string;
-  /** In words, for instance `scheduler`; there is one of each title per installation. */
+  /** For instance `scheduler`. Titles are unique within an installation. */
   readonly title: string;
   readonly home: string;
-  /** What starts it: the Node binary, its options, the program and its argument. */
+  /** The command line: the Node binary, its options, the program and its argument. */
   readonly command: readonly string[];
-  /** Its own, with its lock; what it says on stderr goes to `stderr.log` there. */
+  /** The daemon's own folder, which contains its lock and `stderr.log`. */
   readonly folder: string;
-  /** Where it says that it runs; see `DaemonState`. */
+  /** Where the daemon records its state; see `DaemonState`. */
   readonly stateFile: string;
-  /** Of the program that is here now. */
+  /** The version of the program on disk now. */
   readonly programVersion: string;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -27,13 +27,13 @@ export interface NodeDaemon {
   readonly folder: string;
   readonly stateFile: string;
   readonly programVersion: string;
-  /** Module of `components/` that is its program, without extension. It is called with the installation's id. */
+  /** The program's module in `components/`, without extension. It is called with the installation's id. */
   readonly main: string;
-  /** Of Node, in front of the program. */
+  /** Node's options, before the program. */
   readonly options: readonly string[];
 }
 
-/** @param env its variables PATH, HOME and their like are the daemon's too, and nothing else of it */
+/** @param env the daemon gets PATH, HOME and similar variables from it, and nothing else */
 export function nodeDaemon(from: NodeDaemon, home: string = homedir(), env: NodeJS.ProcessEnv = process.env): Daemon {
   const program = join(componentsFolder, from.main + moduleExtension);
   const compiled = join(from.folder, "compiled", from.programVersion);

@@ -4,7 +4,7 @@ import { writeWholeFile } from "../files.ts";
 import type { Daemon } from "./daemon.ts";
 import { isOwnHome, mustRun, runProgram, type Supervisor } from "./supervisor.ts";
 
-/** A launch agent of macOS: it comes back after a crash, and at login. */
+/** A macOS launch agent: it restarts after a crash, and at login. */
 export const launchd: Supervisor = {
   name: "launchd",
   async isUsable(home) {
@@ -20,7 +20,7 @@ export const launchd: Supervisor = {
   },
   async stop(daemon) {
     if (!existsSync(plistPath(daemon))) return;
-    // It fails for one that is not loaded; whether the program runs on is looked at after this.
+    // Fails if the agent is not loaded. The caller checks afterwards whether the program still runs.
     await runProgram("launchctl", ["bootout", `${domain()}/${label(daemon)}`]);
     rmSync(plistPath(daemon), { force: true });
   },

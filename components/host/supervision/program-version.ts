@@ -9,20 +9,20 @@ export const componentsFolder = join(dirname(fileURLToPath(import.meta.url)), ".
 /** `.ts` in a checkout, `.js` in the built package. */
 export const moduleExtension = extname(fileURLToPath(import.meta.url));
 
-/** What a program reads beside its modules. */
+/** Files that a program reads in addition to its modules. */
 const assets = /\.(sh|awk|css|html)$/;
-/** Of modules that are loaded at the start or later; types alone are none. */
+/** Imports of modules, static or dynamic, but not of types alone. */
 const relativeImport =
   /(?:^|\n)(?:import|export)\s+(?!type\s)(?:[^"';]*?\sfrom\s+)?"(\.[^"]+\.[jt]s)"|\bimport\(\s*"(\.[^"]+\.[jt]s)"/g;
 
 const known = new Map<string, string>();
 
 /**
- * Fingerprint of a daemon's program: one that runs an older program must be restarted. Node's version is left out, or
- * two people's Nodes, or one's two, would each find the other's outdated.
+ * Fingerprint of a daemon's program: a daemon with an older program must be restarted. Node's version is not part of
+ * it. Otherwise two users with different Nodes, or one user with two, would each find the other's daemon outdated.
  *
  * @param main the program's module, without extension, relative to `components/`
- * @param packages of npm, when a newer release of one is a reason to restart it
+ * @param packages npm packages whose new releases require a restart
  * @returns 16 hexadecimal digits
  */
 export function programVersion(main: string, packages: readonly string[] = []): string {
@@ -33,8 +33,8 @@ export function programVersion(main: string, packages: readonly string[] = []): 
 }
 
 /**
- * Everything that a program is made of: the modules that it imports from `components/`, also when they are loaded later,
- * and the scripts and pages beside them.
+ * All files of a program: the modules that it imports from `components/`, statically or dynamically, and the scripts
+ * and pages beside them.
  *
  * @returns paths relative to `components/`, sorted
  */

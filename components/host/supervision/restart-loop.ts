@@ -9,7 +9,7 @@ import { runProgram, type Supervisor } from "./supervisor.ts";
 
 const script = join(dirname(fileURLToPath(import.meta.url)), "restart-loop.sh");
 
-/** A shell loop of its own session, for machines without a service manager: it does not survive a restart of them. */
+/** A shell loop in its own session, for machines without a service manager. It does not survive a reboot. */
 export const restartLoop: Supervisor = {
   name: "a restart loop",
   isUsable: async () => true,
@@ -35,7 +35,7 @@ function pidPath({ folder }: Daemon): string {
   return join(folder, "supervisor.pid");
 }
 
-/** Since it was written down, the pid may have gone to another process. */
+/** The pid may have been reused since it was recorded. */
 async function isLoop(pid: number, daemon: Daemon): Promise<boolean> {
   const { output } = await runProgram("ps", ["-ww", "-o", "args=", "-p", String(pid)]);
   return output.includes(`restart-loop.sh ${daemon.folder} `);
@@ -45,6 +45,6 @@ function end(pid: number): void {
   try {
     process.kill(pid, "SIGTERM");
   } catch {
-    // It ended just now.
+    // The process has just ended.
   }
 }

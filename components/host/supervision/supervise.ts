@@ -10,18 +10,18 @@ import { daemonState } from "./state.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { systemd } from "./systemd.ts";
 
-/** How long a daemon may take to start, and to end once nothing holds it; milliseconds. */
+/** How long a daemon may take to start, and to stop once nothing keeps it alive; milliseconds. */
 const patienceMs = 20_000;
 const pauseMs = 50;
 
-/** In the order of preference; the last one is always there. */
+/** In order of preference. The last one is always available. */
 const supervisors: readonly Supervisor[] = [systemd, launchd, restartLoop];
 
 /**
- * Makes sure that a daemon runs, with the program that is here, under a supervisor that restarts it when it crashes.
+ * Makes sure that a daemon runs the current program, under a supervisor that restarts it when it crashes.
  *
- * @returns its process id, and what supervises it, in words
- * @throws when it does not start; the error holds its last words
+ * @returns its process id, and its supervisor as text
+ * @throws if it does not start; the error contains its log tail
  */
 export async function startDaemon(daemon: Daemon): Promise<{ readonly pid: number; readonly supervisor: string }> {
   const supervisor = await chosen(daemon.home);
@@ -38,7 +38,7 @@ export async function startDaemon(daemon: Daemon): Promise<{ readonly pid: numbe
   throw new Error(`the ${daemon.title} did not start within ${patienceMs / 1000} s: ${lastWords(daemon)}`);
 }
 
-/** Ends a daemon and its supervision; succeeds when there is none. @throws when it can't be ended */
+/** Stops a daemon and its supervision. Succeeds if there is none. @throws if it can't be stopped */
 export async function stopDaemon(daemon: Daemon): Promise<void> {
   for (const supervisor of supervisors) await supervisor.stop(daemon);
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
@@ -50,13 +50,13 @@ export async function stopDaemon(daemon: Daemon): Promise<void> {
   throw new Error(`the ${daemon.title} (pid ${daemonState(daemon).pid}) could not be stopped`);
 }
 
-/** How it comes back after a restart of the machine; undefined when that needs nothing from anybody. */
+/** How to make the daemon start again after a reboot; undefined if nothing needs to be done. */
 export function bootInstructionsOf(daemon: Daemon): string | undefined {
   const supervisor = supervisors.find((each) => each.isInstalled(daemon)) ?? restartLoop;
   return supervisor.bootInstructions(daemon);
 }
 
-/** The end of what a daemon said on stderr, for an error. */
+/** The tail of a daemon's stderr, for an error. */
 export function lastWords({ folder }: Daemon): string {
   const words = readTail(join(folder, "stderr.log"), 2000).trim();
   return words === "" ? "it printed nothing" : words;
@@ -68,8 +68,8 @@ async function chosen(home: string): Promise<Supervisor> {
 }
 
 /**
- * Node's compiler of TypeScript takes 25 MB that a process never gives back, so a process of its own fills the cache
- * from which the daemon then starts.
+ * Node's TypeScript compiler takes 25 MB that a process never releases. A separate process fills the compile cache that
+ * the daemon then starts from.
  */
 async function compile({ command, folder, env }: Daemon): Promise<void> {
   const cache = env["NODE_COMPILE_CACHE"] ?? "";
@@ -77,7 +77,7 @@ async function compile({ command, folder, env }: Daemon): Promise<void> {
   rmSync(dirname(cache), { recursive: true, force: true });
   const [node = "", ...args] = command;
   const child = spawn(node, [...args, "--compile"], { cwd: folder, env, stdio: "ignore" });
-  // When it fails, so will the start, and that can tell why.
+  // If this fails, so does the start, which then reports why.
   await new Promise((resolve) => child.once("error", resolve).once("close", resolve));
 }
 
@@ -93,6 +93,6 @@ function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It ended just now.
+    // The process has just ended.
   }
 }

@@ -2,25 +2,25 @@ import { spawn } from "node:child_process";
 import { userInfo } from "node:os";
 import type { Daemon } from "./daemon.ts";
 
-/** Keeps a program running: starts it again within seconds when it crashes, not when it ended by itself. */
+/** Keeps a program running: restarts it within seconds when it crashes, but not when it exits by itself. */
 export interface Supervisor {
-  /** In words, for instance `systemd`. */
+  /** For instance `systemd`. */
   readonly name: string;
   isUsable(home: string): Promise<boolean>;
   isInstalled(daemon: Daemon): boolean;
   start(daemon: Daemon): Promise<void>;
-  /** Ends the supervision and, if need be, the program; succeeds when there is none. */
+  /** Ends the supervision and, if necessary, the program. Succeeds if there is none. */
   stop(daemon: Daemon): Promise<void>;
-  /** What a person has to do for the program to come back after a restart of the machine; undefined for nothing. */
+  /** What the user must do for the program to start again after a reboot; undefined for nothing. */
   bootInstructions(daemon: Daemon): string | undefined;
 }
 
-/** Service managers read what belongs to the account; with another HOME they would supervise the wrong thing. */
+/** Service managers use the account's home. With another HOME they would supervise the wrong program. */
 export function isOwnHome(home: string): boolean {
   return userInfo().homedir === home;
 }
 
-/** Runs a program to its end; one that is not there ends with 127. */
+/** Runs a program and waits for it. Exits with 127 if it does not exist. */
 export function runProgram(program: string, args: readonly string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], timeout: 30_000 });
@@ -35,7 +35,7 @@ export function runProgram(program: string, args: readonly string[]): Promise<{ 
   });
 }
 
-/** @throws with what it printed, when it fails */
+/** @throws with the program's output if it fails */
 export async function mustRun(program: string, args: readonly string[]): Promise<void> {
   const { code, output } = await runProgram(program, args);
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} failed (exit status ${code}): ${output.trim()}`);

@@ -5,7 +5,7 @@ import { writeWholeFile } from "../files.ts";
 import type { Daemon } from "./daemon.ts";
 import { isOwnHome, mustRun, runProgram, type Supervisor } from "./supervisor.ts";
 
-/** A user unit: it comes back after a crash, at login, and with lingering at boot. */
+/** A systemd user unit: it restarts after a crash, at login, and with lingering at boot. */
 export const systemd: Supervisor = {
   name: "systemd",
   async isUsable(home) {
@@ -16,7 +16,7 @@ export const systemd: Supervisor = {
   isInstalled: (daemon) => existsSync(unitPath(daemon)),
   async start(daemon) {
     mkdirSync(unitFolder(daemon), { recursive: true });
-    // Proxies in its environment may hold passwords.
+    // Proxy variables in its environment may contain passwords.
     writeWholeFile(unitPath(daemon), unitText(daemon), { mode: 0o600 });
     await mustRun("systemctl", ["--user", "daemon-reload"]);
     await mustRun("systemctl", ["--user", "enable", "--quiet", unitName(daemon)]);
@@ -36,7 +36,7 @@ export const systemd: Supervisor = {
 };
 
 function unitName({ installation, title }: Daemon): string {
-  // The scheduler's has no title: it was the first.
+  // The scheduler's unit has no title, because it was the first kind of daemon.
   const kind = title === "scheduler" ? "" : `${title.replaceAll(" ", "-")}-`;
   return `changelings-${kind}${installation}.service`;
 }
