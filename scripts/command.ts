@@ -1,13 +1,13 @@
 /**
- * Runs what a resource of the stack does: `node scripts/command.ts NAME apply|remove`. This path and the names are in
- * the state of every stack, so neither changes when a file moves. Only the module of the one command is loaded.
+ * Runs the operation of a resource: `node scripts/command.ts NAME apply|remove`. Every stack's state contains this path
+ * and the names, so neither changes when a file moves. Only the module of the one command is loaded.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { CommandTable } from "../components/command-script.ts";
 
-/** A folder's `commands.ts` names what its resources run: a kind needs no line here. */
+/** Each folder's `commands.ts` names the commands of its resources, so a new kind needs no line here. */
 async function commandTables(): Promise<CommandTable> {
   const components = join(import.meta.dirname, "..", "components");
   const files = readdirSync(components)

@@ -15,8 +15,8 @@ import {
 } from "./setup/toolchain.mjs";
 
 /**
- * Of each command its program, relative to `scripts/`, and what has to be there: `all` is the whole setup, `packages` is
- * Node and node_modules.
+ * The program of each command, relative to `scripts/`, and what it needs: `all` is the whole setup, `packages` is Node
+ * and node_modules.
  * @type {Record<string, { program: string, needs: "all" | "packages" | "node" }>}
  */
 const COMMANDS = {
@@ -45,7 +45,7 @@ if (named === undefined) {
 } else {
   const { program, needs } = named;
   const ready = findReady(needs) ?? (await setUp(needs));
-  // What messages advise; tests compare them as they are where nobody says how we were called.
+  // For the commands in messages. Tests compare these verbatim where the caller's command is unknown.
   const called =
     command === "test" ? {} : { CHANGELINGS_CALLED: process.env.CHANGELINGS_CALLED ?? "npm run changeling --" };
   if (ready !== null) endLike(await passThrough([ready.node, script(program), ...args], { ...ready.env, ...called }));
@@ -57,7 +57,7 @@ function script(program) {
 }
 
 /**
- * The Node and the environment to run in, or null when there is something to set up.
+ * The Node and the environment to run in, or null if setup has to run first.
  * @param {"all" | "packages" | "node"} level
  */
 function findReady(level) {
@@ -89,7 +89,7 @@ async function setUp(level) {
 }
 
 /**
- * Setup downloads through the proxy that the environment names, which Node does only when it is asked to.
+ * Setup downloads through the environment's proxy, which Node uses only on request.
  * @param {string} node
  */
 function setupEnvironment(node) {

@@ -6,7 +6,7 @@ import { SetupError, step } from "./progress.mjs";
 import { findPython } from "./python.ts";
 import { which } from "./toolchain.mjs";
 
-/** The path of actionlint: the one on PATH, else one that is built from its Go module in the cache. */
+/** Returns the path of actionlint: from PATH, else built from its Go module into the cache. */
 export async function findActionlint(): Promise<string> {
   const own = which("actionlint");
   if (own !== null) return own;

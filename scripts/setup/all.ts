@@ -9,10 +9,10 @@ import { type Toolchain, toolchainFile } from "./toolchain.mjs";
 import { findTools } from "./tools.ts";
 
 /**
- * Finds or installs everything, side by side where one does not need the other, and notes where it is.
- * This module must import no npm packages: they are installed meanwhile.
+ * Finds or installs everything, in parallel where possible, and records the paths. This module must not import npm
+ * packages: they are installed while it runs.
  *
- * @param full gets a Pulumi CLI with all parts where one without some would do
+ * @param full installs the complete Pulumi CLI even where the lean one would do
  */
 export async function setUpAll({ full = false } = {}): Promise<Toolchain> {
   const [, { needs, pulumi, ...mngr }] = await together([installPackages(), installPrograms(full)]);
@@ -26,7 +26,7 @@ export async function setUpAll({ full = false } = {}): Promise<Toolchain> {
 }
 
 async function installPrograms(full: boolean) {
-  // One after the other, as both may call the system's package manager.
+  // Sequential, because both may call the system's package manager.
   const needs = await findTools();
   const python = await findPython();
   const [pulumi, mngr] = await together([findPulumi(python, { full }), installMngr(python)]);
@@ -34,8 +34,8 @@ async function installPrograms(full: boolean) {
 }
 
 /**
- * Waits for every one, also when another fails: what was complete is kept, and all errors are reported together.
- * @throws what failed, as an AggregateError where it is more than one
+ * Waits for every promise, even if one fails: finished work is kept, and all errors are reported together.
+ * @throws the error, or an AggregateError if there are several
  */
 export async function together<T extends readonly Promise<unknown>[]>(
   works: readonly [...T],

@@ -7,7 +7,7 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The folder of the checkout that this file belongs to. */
+/** The root of the checkout that contains this file. */
 export const checkout = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 export const platform = `${process.platform}-${process.arch}`;
@@ -21,7 +21,7 @@ export const platform = `${process.platform}-${process.arch}`;
 export const versions = JSON.parse(readFileSync(join(checkout, "scripts/setup/versions.json"), "utf8"));
 
 /**
- * Where downloads and builds are kept, outside of any checkout and shared by all of them.
+ * The folder for downloads and builds. It is outside every checkout, and all of them share it.
  * @param {NodeJS.ProcessEnv} [env]
  */
 export function cacheFolder(env = process.env) {
@@ -30,7 +30,7 @@ export function cacheFolder(env = process.env) {
 }
 
 /**
- * A short hash of texts and of the contents of files and whole folders, for the names of cache entries.
+ * Hashes texts and the contents of files and folders into a short key for a cache entry.
  * @param {{ texts?: string[], paths?: string[] }} parts paths are relative to the checkout
  */
 export function keyOf({ texts = [], paths = [] }) {

@@ -7,10 +7,10 @@ import { installPackagesOfSystem, remedy } from "./tools.ts";
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /**
- * The path of a Chromium, for the tests alone that look at pages: `CHROMIUM`, else one of PATH, else it is installed
- * where nobody has to be asked.
+ * Returns the path of a Chromium, which only the browser tests need: `CHROMIUM`, else one on PATH. If there is none, it
+ * is installed if that needs no confirmation.
  *
- * @throws SetupError with what to install
+ * @throws SetupError that names what to install
  */
 export async function findChromium(): Promise<string> {
   const own = process.env.CHROMIUM;
@@ -30,7 +30,7 @@ function look(): string | null {
 
 async function install(): Promise<string> {
   const fault = "The tests in a browser need Chromium, not found";
-  // Another setup may have installed it in the meantime.
+  // Another setup may have installed it meanwhile.
   if (look() === null) await installPackagesOfSystem(["chromium"], fault);
   const found = look();
   if (found === null) throw new SetupError(fault, { remedy: remedy(["chromium"]) });

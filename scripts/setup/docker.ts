@@ -15,26 +15,29 @@ import {
   withoutStartingServices,
 } from "./tools.ts";
 
-/** What the tests with docker run on. */
+/** What the Docker tests run on. */
 export interface DockerSetup {
   /** The path of the `docker` client. */
   readonly client: string;
-  /** As DOCKER_HOST has it: the daemon that answers; undefined: none does, and `dockerd` is here to start one. */
+  /**
+   * In the form of DOCKER_HOST: the daemon that answers. undefined: none answers, but `dockerd` is installed to start
+   * one.
+   */
   readonly host: string | undefined;
-  /** A root file system with what mngr needs on a host, as a tarball. */
+  /** A tarball of a root file system with what mngr needs on a host. */
   readonly base: { readonly file: string; readonly image: string };
 }
 
 const SUITE = "bookworm";
-/** What mngr needs on a host beside Debian's essential packages, and what the tests' agents are written in. */
+/** What mngr needs on a host beyond Debian's essential packages, and the languages of the tests' agents. */
 const BASE = [
   ...["openssh-server", "tmux", "curl", "rsync", "jq", "xxd", "git", "ca-certificates", "procps", "python3"],
-  // For a Node, and a Python with packages of C++, that are copied into it.
+  // For the Node and the Python (with C++ packages) that are copied into it.
   "libstdc++6",
 ];
 const WITHOUT = ["man", "doc", "locale", "i18n"].map((folder) => `path-exclude=/usr/share/${folder}/*`);
 
-/** What a daemon of the tests' own is started with, by the Debian package that holds it. */
+/** What the tests' own daemon needs, by Debian package. */
 const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["dockerd", "docker.io"],
   ["docker", "docker.io"],
@@ -44,10 +47,10 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Finds or installs what the tests with docker need, without starting a server: only those tests do.
+ * Finds or installs what the Docker tests need. Starts no server: only those tests do.
  *
- * @param root the folder that stands for `/`, for tests
- * @throws SetupError with what to install or start, where that can't be done without asking
+ * @param root the folder to use as `/`, for tests
+ * @throws SetupError that names what to install or start, if that needs confirmation
  */
 export async function setUpDocker(root = "/"): Promise<DockerSetup> {
   const host = answeringHost();
@@ -57,7 +60,7 @@ export async function setUpDocker(root = "/"): Promise<DockerSetup> {
   return { client, host, base: await makeBase(root) };
 }
 
-/** The daemon that the client talks to, whatever its context says, when it answers. */
+/** The daemon that the client talks to, whatever its context, if it answers. */
 function answeringHost(): string | undefined {
   if (outputOf("docker", ["version", "--format", "{{.Server.Version}}"]) === null) return undefined;
   return outputOf("docker", ["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]) ?? undefined;
@@ -75,7 +78,7 @@ async function installDaemon(root: string): Promise<void> {
     const packages = [...new Set(missing.flatMap((tool) => packageOf(tool) ?? []))];
     const lacks = `${fault}, and to start one ${missing.join(", ")} is missing`;
     if (packageManager() !== "apt-get") throw new SetupError(lacks, { remedy: "Install docker and start its daemon." });
-    // Where systemd runs, a daemon that is installed also starts, now and at each boot: that is asked of a person.
+    // Under systemd, an installed daemon also starts, now and at each boot. Leave that decision to the user.
     if (missing.includes("dockerd") && existsSync(join(root, "run/systemd/system"))) {
       throw new SetupError(lacks, { remedy: remedy(packages) });
     }
@@ -87,13 +90,13 @@ function missingTools(root: string): string[] {
   return [...PACKAGES.keys()].filter((tool) => which(tool, pathOfRoot(root)) === null);
 }
 
-/** Newer Debians have the client in a package of its own. */
+/** Newer Debians package the client separately. */
 function packageOf(tool: string): string | undefined {
   const isApart = tool === "docker" && /Candidate: \d/.test(outputOf("apt-cache", ["policy", "docker-cli"]) ?? "");
   return isApart ? "docker-cli" : PACKAGES.get(tool);
 }
 
-/** Tests reach no registry: what their images are based on is made of Debian's packages. */
+/** Tests reach no registry, so the base of their images is built from Debian packages. */
 async function makeBase(root: string): Promise<DockerSetup["base"]> {
   const key = keyOf({ texts: [platform, SUITE, ...BASE, ...WITHOUT] });
   const folder = join(cacheFolder(), "docker-base", key);

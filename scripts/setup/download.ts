@@ -8,12 +8,12 @@ import { interrupted } from "./run.mjs";
 const ANSWER_SECONDS = 8;
 const SILENCE_SECONDS = 30;
 
-/** A server that can't be reached, or that does not have what was asked for: another source may do. */
+/** The server can't be reached, or does not have the file. Another source may. */
 export class Unreachable extends Error {}
 
 /**
- * @param file where it is written
- * @returns the SHA-256 of what came, in hex
+ * @param file where to write it
+ * @returns the SHA-256 of the download, in hex
  * @throws Unreachable
  */
 export async function download(url: string, file: string): Promise<string> {
@@ -36,7 +36,7 @@ export async function downloadText(url: string): Promise<string> {
   return withResponse(url, "GET", async (body) => Buffer.concat(await body.toArray()).toString("utf8"));
 }
 
-/** Whether a server answers at all, whatever it says. */
+/** Whether a server answers at all, with any status. */
 export async function answers(url: string): Promise<boolean> {
   try {
     await withResponse(
@@ -83,9 +83,9 @@ function reason(error: unknown): string {
 }
 
 /**
- * The checksum that a list in the form of sha256sum gives for a file.
+ * Looks up a file's checksum in a list in the format of sha256sum.
  *
- * @throws SetupError when it is not in the list
+ * @throws SetupError if the file is not listed
  */
 export function checksumIn(list: string, file: string): string {
   for (const line of list.split("\n")) {

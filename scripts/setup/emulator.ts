@@ -9,17 +9,17 @@ import { installPythonLock } from "./python-environment.ts";
 import { which } from "./toolchain.mjs";
 import { installPackagesOfSystem, packageManager, pathOfRoot, remedy, withoutStartingServices } from "./tools.ts";
 
-/** What the Modal emulator of test/modal-emulator runs with. All paths are absolute. */
+/** What the Modal emulator in test/modal-emulator runs with. All paths are absolute. */
 export interface EmulatorSetup {
-  /** Of an environment of its own, with the newest `modal` and with what containers are to find installed. */
+  /** From its own environment, with the newest `modal` and what containers expect to find installed. */
   readonly python: string;
-  /** Of the environment with mngr and modal: what containers run on. */
+  /** From the environment with mngr and modal. Containers run on it. */
   readonly clientPython: string;
-  /** The folder that holds the package `modal_emulator`. */
+  /** The folder of the package `modal_emulator`. */
   readonly source: string;
 }
 
-/** What the emulator and mngr's sandboxes call of the system, by the Debian package that holds it. */
+/** The system tools that the emulator and mngr's sandboxes call, by Debian package. */
 const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["sshd", "openssh-server"],
   ["ssh", "openssh-client"],
@@ -31,9 +31,9 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Finds or installs what the Modal emulator needs: only tests, benchmarks and `npm run emulator` do.
+ * Finds or installs what the Modal emulator needs. Only tests, benchmarks and `npm run emulator` call this.
  *
- * @throws SetupError with what to install, where that can't be done without asking
+ * @throws SetupError that names what to install, if that needs confirmation
  */
 export async function setUpEmulator(): Promise<EmulatorSetup> {
   if (process.platform !== "linux") {
@@ -52,10 +52,10 @@ export async function setUpEmulator(): Promise<EmulatorSetup> {
 }
 
 /**
- * Installs the system's tools that are missing, where nobody has to be asked, without starting a service.
+ * Installs missing system tools if that needs no confirmation, without starting a service.
  *
- * @param root the folder that stands for `/`, for tests
- * @throws SetupError with what to install
+ * @param root the folder to use as `/`, for tests
+ * @throws SetupError that names what to install
  */
 export async function installEmulatorTools(root = "/"): Promise<void> {
   if (missingTools(root).length === 0) return;
@@ -67,7 +67,7 @@ export async function installEmulatorTools(root = "/"): Promise<void> {
     if (packageManager() !== "apt-get") {
       throw new SetupError(fault, { remedy: `Install what holds them; on Debian: ${packages.join(", ")}.` });
     }
-    // Where systemd runs, an ssh server that is installed also starts, now and at each boot: that is asked of a person.
+    // Under systemd, an installed ssh server also starts, now and at each boot. Leave that decision to the user.
     if (missing.includes("sshd") && existsSync(join(root, "run/systemd/system"))) {
       const without = "(without a server that runs: sudo systemctl disable --now ssh)";
       throw new SetupError(fault, { remedy: `${remedy(packages)} ${without}` });

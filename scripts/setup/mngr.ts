@@ -6,9 +6,8 @@ import { installPythonLock } from "./python-environment.ts";
 const PROGRAMS = ["mngr", "modal"] as const;
 
 /**
- * mngr and modal in a Python environment of their own.
- * The programs are linked from a folder that can be put on PATH without the environment's own python and pytest,
- * which an agent would else run in place of its project's.
+ * Installs mngr and modal in their own Python environment. Their programs are linked from a separate folder for PATH.
+ * The environment's own python and pytest stay off PATH, because an agent would run them instead of its project's.
  */
 export async function installMngr(python: Python): Promise<{ python: string; mngr: string; modal: string }> {
   const folder = await installPythonLock("", "Installing mngr and modal, once", python);

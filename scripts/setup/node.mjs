@@ -9,7 +9,7 @@ import { cachedNode, nodePackage } from "./toolchain.mjs";
 
 const REMEDY = "Install Node 24 or later (https://nodejs.org/en/download) and run the same command again.";
 
-/** Puts a Node that runs TypeScript into the cache; it comes from npm, checked against the integrity in versions.json. */
+/** Installs a Node that runs TypeScript into the cache, from npm, and checks it against versions.json. */
 export async function installNode() {
   const found = nodePackage();
   if (found === undefined) {

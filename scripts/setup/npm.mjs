@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 
 /**
- * How to start the npm that started us, else the one on PATH.
+ * How to start npm: the one that started us, else the one on PATH.
  * @param {string} node
  * @param {NodeJS.ProcessEnv} [env]
  * @returns {[string, ...string[]]}
@@ -12,5 +12,5 @@ export function npm(node, env = process.env) {
   return running && basename(running) === "npm-cli.js" ? [node, running] : ["npm"];
 }
 
-/** Install scripts are not run: nothing that is installed here needs them, and some download from elsewhere. */
+/** Install scripts are disabled: none of our packages needs them, and some download from elsewhere. */
 export const NPM_FLAGS = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];

@@ -10,7 +10,7 @@ import { packagesAreReady, packagesKey, packagesStamp } from "./toolchain.mjs";
 
 const modules = dirname(packagesStamp);
 
-/** Makes node_modules what package-lock.json says, from the copy that an earlier clone left where there is one. */
+/** Makes node_modules match package-lock.json, from an earlier clone's copy if there is one. */
 export async function installPackages(): Promise<void> {
   if (packagesAreReady()) return;
   const log = `packages-${keyOf({ texts: [checkout] })}`;
@@ -38,7 +38,7 @@ async function installFromRegistry(log: string): Promise<void> {
 
 const cached = (): string => join(cacheFolder(), "packages", packagesKey());
 
-/** @returns false where there is no copy, or it can't be read */
+/** @returns false if there is no copy, or it can't be read */
 async function copyFromCache(log: string): Promise<boolean> {
   if (!existsSync(cached())) return false;
   rmSync(modules, { recursive: true, force: true });
@@ -51,16 +51,16 @@ async function copyFromCache(log: string): Promise<boolean> {
   }
 }
 
-/** For the next clone. A disk that has no room for it is not an error. */
+/** Saves a copy for the next clone. A full disk is not an error. */
 async function copyToCache(log: string): Promise<void> {
   const folder = cached();
   mkdirSync(dirname(folder), { recursive: true });
   try {
-    // By "/.", so that a link is followed, which would lead every other clone into this one.
+    // "/." follows a link. A copied link would lead every other clone into this one.
     await installFolder(folder, (temporary) =>
       run(["cp", "-a", `${modules}/.`, join(temporary, "node_modules")], { log }),
     );
-    // One is enough: a clone of another version has its own node_modules by now, or gets it from the registry.
+    // One copy is enough: a clone of another version already has its node_modules, or uses the registry.
     for (const name of readdirSync(dirname(folder))) {
       if (/^[0-9a-f]+$/.test(name) && name !== packagesKey()) {
         rmSync(join(dirname(folder), name), { recursive: true, force: true });

@@ -7,8 +7,8 @@ import { descendantsOf, signalQuietly } from "./processes.mjs";
  */
 
 /**
- * Runs a program in our place, with our terminal. A first signal is the program's to handle; a second one ends it
- * and all that it started.
+ * Runs a program in our place, with our terminal. The program handles the first signal. A second one ends it and all
+ * its descendants.
  * @param {readonly [string, ...string[]]} argv
  * @param {NodeJS.ProcessEnv} [env]
  * @returns {Promise<End>}
@@ -29,11 +29,11 @@ export function passThrough([program, ...args], env = process.env) {
 }
 
 /**
- * Hands the signals that reach this process on to a program that it runs, until what it returns is called.
+ * Forwards signals to a child process until the returned function is called.
  * @param {import("node:child_process").ChildProcess} child
  */
 export function passSignals(child) {
-  // A terminal sends Ctrl-C to the program as well as to us; sent again it would look like a second one.
+  // A terminal sends Ctrl-C to the program as well as to us. Forwarding it would look like a second one.
   const hasTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
   let received = 0;
   /** @param {NodeJS.Signals} signal */
@@ -55,7 +55,7 @@ function stopTree({ pid }) {
   for (const one of [...descendantsOf(pid), pid]) signalQuietly(one, "SIGKILL");
 }
 
-/** Ends this process as a program that it ran has ended. @param {End} end */
+/** Ends this process the way its program ended. @param {End} end */
 export function endLike({ code, signal }) {
   if (signal !== null) process.kill(process.pid, signal);
   else process.exitCode = code ?? 1;

@@ -13,14 +13,14 @@ const SERVER = "https://get.pulumi.com/releases/plugins";
 export interface PulumiHomes {
   /** The PULUMI_HOME to use. */
   readonly pulumiHome: string;
-  /** The person's own, when `pulumiHome` is a private one. */
+  /** The user's own, if `pulumiHome` is private. */
   readonly ownPulumiHome: string | null;
 }
 
 /**
- * The official `command` plugin, in the person's own PULUMI_HOME; where it can't be had, the stand-ins for it and for
- * the `docker` plugin, in a private PULUMI_HOME, so that no other project of theirs ever meets them. The official
- * docker plugin is left to Pulumi, which gets it when a stack needs it.
+ * Finds the official `command` plugin in the user's own PULUMI_HOME. If it can't be installed, uses our stand-ins for
+ * it and for the `docker` plugin, in a private PULUMI_HOME so that no other project sees them. Pulumi itself installs
+ * the official docker plugin when a stack needs it.
  */
 export async function findPlugins(pulumi: string, node: string): Promise<PulumiHomes> {
   const own = ownPulumiHome();
@@ -41,7 +41,7 @@ export async function findPlugins(pulumi: string, node: string): Promise<PulumiH
 
 async function installOfficial(pulumi: string, pulumiHome: string): Promise<boolean> {
   const mirror = process.env.CHANGELINGS_COMMAND_PLUGIN_URL;
-  // Pulumi itself would try five times, each with the patience of a socket.
+  // Pulumi would try five times, each with a socket's timeout.
   if (!(await answers(mirror ?? SERVER))) return false;
   const version = versions.commandPlugin;
   const argv = [pulumi, "plugin", "install", "resource", "command", version] as const;

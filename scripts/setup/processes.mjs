@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
 /**
- * What tells a process from a later one that got the same pid: when it started. Null when it is not alive.
+ * The start time of a process, which distinguishes it from a later process with the same pid. Null if it is not alive.
  * @param {number} pid
  * @returns {string | null}
  */
@@ -21,7 +21,7 @@ export function startOf(pid) {
 }
 
 /**
- * Every process below one, the nearest first.
+ * Every descendant of a process, nearest first.
  * @param {number} pid
  * @returns {number[]}
  */
@@ -41,7 +41,7 @@ function parentsOfAll() {
         try {
           return [[Number(name), Number(statFields(Number(name))[1])]];
         } catch {
-          return []; // it ended while the list was read
+          return []; // it ended while the list was being read
         }
       });
   }
@@ -54,7 +54,7 @@ function parentsOfAll() {
 }
 
 /**
- * The fields of /proc/PID/stat from the state on; the name before them may itself hold spaces and parentheses.
+ * The fields of /proc/PID/stat from the state on. The name before them may contain spaces and parentheses.
  * @param {number} pid
  */
 function statFields(pid) {
@@ -63,7 +63,7 @@ function statFields(pid) {
 }
 
 /**
- * Sends a signal and does not mind when the process is gone already. A negative pid is a process group.
+ * Sends a signal, and ignores a process that no longer exists. A negative pid is a process group.
  * @param {number} pid
  * @param {NodeJS.Signals} signal
  */

@@ -1,7 +1,7 @@
 // @ts-check
 // Progress goes to stderr, so that a command's own output can be piped.
 
-/** What went wrong in setup, with what to do about it. `log` is a file with the output of the program that failed. */
+/** An error of setup, with its remedy. `log` is a file with the output of the program that failed. */
 export class SetupError extends Error {
   /**
    * @param {string} message
@@ -20,17 +20,17 @@ export class SetupError extends Error {
  * @typedef {{ title: string, start: number, fraction: () => number | null, first: { at: number, fraction: number } | null }} Running
  */
 
-/** What runs now, in the order of its start. Steps may run side by side. @type {WeakMap<Out, Set<Running>>} */
+/** The running steps, in the order of their start. Steps may run in parallel. @type {WeakMap<Out, Set<Running>>} */
 const runningOn = new WeakMap();
 
 /**
- * Reports what is being done and for how long while `work` runs: on a terminal one live line for all steps that run,
- * else a line at the start, every 30 seconds and at the end.
+ * Reports progress and elapsed time while `work` runs: on a terminal as one live line for all running steps, else as a
+ * line at the start, every 30 seconds and at the end.
  * @template T
  * @param {string} title for instance "Installing the npm packages"
  * @param {() => Promise<T>} work
- * @param {{ out?: Out, fraction?: () => number | null }} [options] `fraction` is the part of the work that is done, from
- *   0 to 1, where it is known: then the time left is estimated from the pace of this machine
+ * @param {{ out?: Out, fraction?: () => number | null }} [options] `fraction` is the finished part of the work, from 0
+ *   to 1, if known: it yields an estimate of the time left
  * @returns {Promise<T>}
  */
 export async function step(title, work, { out = process.stderr, fraction = () => null } = {}) {
@@ -42,7 +42,7 @@ export async function step(title, work, { out = process.stderr, fraction = () =>
   running.add(self);
   const show = () => {
     if (!live) out.write(`${textOf(self)}\n`);
-    // One of them keeps the line up to date for all.
+    // One step updates the line for all of them.
     else if (running.values().next().value === self) showLine(out, running);
   };
   if (live) showLine(out, running);
@@ -69,7 +69,7 @@ export async function step(title, work, { out = process.stderr, fraction = () =>
 /** @param {Out} out @param {Set<Running>} running */
 function showLine(out, running) {
   const line = [...running].map(textOf).join(" · ");
-  // A line that wraps can't be written over.
+  // A line that wraps can't be overwritten.
   const width = (out.columns ?? 80) - 1;
   out.write(`\r\x1b[K${line.length > width ? `${line.slice(0, width - 1)}…` : line}`);
 }
@@ -81,7 +81,10 @@ function textOf(step) {
   return `${step.title} …${took}${estimate(step, now)}`;
 }
 
-/** The time left at the pace since the first word about it, in steps of ten seconds. @param {Running} step @param {number} now */
+/**
+ * Estimates the time left from the pace since the first known fraction, in steps of ten seconds.
+ * @param {Running} step @param {number} now
+ */
 function estimate(step, now) {
   const fraction = step.fraction();
   if (fraction === null) return "";

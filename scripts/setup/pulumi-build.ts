@@ -6,8 +6,8 @@ import { SetupError, step } from "./progress.mjs";
 import type { Python } from "./python.ts";
 
 /**
- * The language host is the last one that is a Go module of its own; later ones are only in official downloads.
- * It works with newer engines and SDKs.
+ * The last version of the language host that is its own Go module; later ones are only in official downloads. It works
+ * with newer engines and SDKs.
  */
 const LANGUAGE_HOST: GoProgram = {
   name: "pulumi-language-nodejs",
@@ -29,13 +29,13 @@ const LEAN_CLI: GoProgram = {
   },
 };
 
-/** The part of the work that the CLI is, for the progress: the language host needs much of the same packages. */
+/** The CLI's share of the progress. The language host shares most of its packages. */
 const CLI_PART = 0.88;
 
 /**
  * Builds the CLI and its language host into a folder, from Go modules whose hashes are in go/<program>/go.sum.
  *
- * @param parts `lean` leaves out what lean-pulumi.ts names
+ * @param parts `lean` omits the parts listed in lean-pulumi.ts
  */
 export async function buildPulumi(folder: string, python: Python, parts: "lean" | "full"): Promise<void> {
   await withGo(python, async (go) => {

@@ -15,11 +15,11 @@ const RELEASES = "https://get.pulumi.com/releases/sdk";
 const CHECKSUMS = `https://github.com/pulumi/pulumi/releases/download/v${VERSION}`;
 
 /**
- * The Pulumi CLI with its language host beside it: the person's own when it is new enough, else the official
- * download, else one that is built from source, without what lean-pulumi.ts names.
+ * Finds the Pulumi CLI with its language host beside it: the user's own if it is new enough, else the official
+ * download, else a build from source without the parts listed in lean-pulumi.ts.
  *
- * @param python brings Go where it must be built and there is no Go
- * @param full builds all of it where it can't be downloaded
+ * @param python installs Go for the build if there is none
+ * @param full builds the complete CLI if it can't be downloaded
  * @returns the path of `pulumi`
  */
 export async function findPulumi(python: Python, { full = false } = {}): Promise<string> {
@@ -45,7 +45,7 @@ export async function findPulumi(python: Python, { full = false } = {}): Promise
   }
 }
 
-/** In a folder of its own, so that it is never taken for the complete one. */
+/** In its own folder, so that it is never mistaken for the complete CLI. */
 async function installLean(reason: Unreachable, python: Python): Promise<string> {
   const key = keyOf({ texts: [platform], paths: leanSources });
   const folder = join(cacheFolder(), "pulumi-lean", `${VERSION}-${key}`);
@@ -66,7 +66,7 @@ function checkVersion(folder: string): void {
   if (version !== `v${VERSION}`) throw new SetupError(`the new Pulumi CLI says that it is version ${version}`);
 }
 
-/** The first `pulumi` on PATH that is new enough and has its language host; ours does not count. */
+/** The first `pulumi` on PATH that is new enough and has its language host, except ours. */
 function ownPulumi(): string | null {
   const path = (process.env.PATH ?? "")
     .split(delimiter)

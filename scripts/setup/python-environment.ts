@@ -11,7 +11,7 @@ import { uvEnvironment } from "./uv-environment.ts";
 const REMEDY = "Check that pip can reach its package index, then try again.";
 
 /**
- * An environment of its own in the cache with what a lock file says, each file checked against its hash.
+ * Creates an environment in the cache from a lock file, and checks the hash of each file.
  *
  * @param name of the lock: `requirements<name>.txt`
  * @param title for the progress line
@@ -21,7 +21,7 @@ export async function installPythonLock(name: string, title: string, python: Pyt
   const install = async (folder: string, lock: string, log: string): Promise<void> => {
     const uv = await installUv(python);
     await step(title, async () => {
-      // It brings no pip: that would take longer than the rest.
+      // Without pip, which takes longer than everything else.
       await run([python.path, "-m", "venv", "--without-pip", folder], { log });
       await installPackages({ uv, folder, lock, log });
     });
@@ -29,7 +29,7 @@ export async function installPythonLock(name: string, title: string, python: Pyt
   return installEnvironment(name, python, install);
 }
 
-/** Makes a folder for a lock file, where it is not there yet. */
+/** Creates a folder for a lock file if it does not exist yet. */
 async function installEnvironment(
   name: string,
   python: Python,
@@ -37,7 +37,7 @@ async function installEnvironment(
 ): Promise<string> {
   const lock = `scripts/setup/requirements${name}.txt`;
   const folder = join(cacheFolder(), `python${name}`, keyOf({ texts: [platform, python.version], paths: [lock] }));
-  // It leads to the Python that it was made with, which may have been uninstalled since.
+  // It links to the Python that created it, which may have been uninstalled since.
   if (isComplete(folder) && !existsSync(join(folder, "bin/python"))) rmSync(folder, { recursive: true, force: true });
   await installInPlace(folder, () => make(folder, join(checkout, lock), `python${name}`));
   return folder;
@@ -48,9 +48,9 @@ const pip = (environment: string) =>
 
 let uvOfThisProcess: Promise<string> | undefined;
 
-/** The environment that holds uv, which installs in a fraction of pip's time, and pip, which installs uv. */
+/** The environment with uv, which installs far faster than pip, and with pip, which installs uv. */
 function installUv(python: Python): Promise<string> {
-  // Once, also when two environments that are made side by side need it.
+  // Once per process, even if two environments need it at the same time.
   uvOfThisProcess ??= installEnvironment("-uv", python, (folder, lock, log) =>
     step("Installing uv", async () => {
       await run([python.path, "-m", "venv", folder], { log });
@@ -69,7 +69,7 @@ async function installPackages(parts: { uv: string; folder: string; lock: string
     PATH: [join(uv, "bin"), process.env.PATH].join(delimiter),
   };
   const python = join(folder, "bin/python");
-  // Where Python may not write, it would compile mngr anew at each start.
+  // Where Python may not write, it would compile mngr again at each start.
   const options = ["--no-config", "--compile-bytecode", "--require-hashes", "--python", python];
   try {
     await run([join(uv, "bin/uv"), "pip", "install", ...options, "-r", lock], { log, env });

@@ -13,9 +13,9 @@ export interface Python {
   readonly version: string;
 }
 
-/** The oldest that will do comes first: it is the one that mngr is tried with most. */
+/** The oldest supported version comes first, because mngr is tested most with it. */
 const NAMES = ["python3.12", "python3.13", "python3.14", "python3"];
-/** What holds a new enough Python, by package manager. */
+/** The packages of a new enough Python, by package manager. */
 const PACKAGES: Record<string, readonly string[]> = {
   "apt-get": ["python3", "python3-venv"],
   dnf: ["python3.12"],
@@ -24,7 +24,10 @@ const PACKAGES: Record<string, readonly string[]> = {
 };
 const WANTED = `Python ${versions.python.minimum} or later`;
 
-/** A Python that mngr runs on: of PATH, of pyenv, of uv; else it is installed where nobody has to be asked. */
+/**
+ * Finds a Python that mngr runs on: from PATH, pyenv or uv. If there is none, it is installed where that needs no
+ * question.
+ */
 export async function findPython(): Promise<Python> {
   const found = look() ?? (await installWithUv()) ?? (await installWithApt());
   if (found !== null) return found;
@@ -58,7 +61,7 @@ function pyenvPythons(): string[] {
 }
 
 function probe(path: string): Python | null {
-  // Debian's Python may come without what makes environments.
+  // Debian's Python may lack the modules that create environments.
   const code = "import ensurepip, venv, platform; print(platform.python_version())";
   const version = outputOf(path, ["-c", code]);
   return version !== null && isNewEnough(version) ? { path, version } : null;
@@ -99,7 +102,7 @@ function isNewEnough(version: string): boolean {
   return compareVersions(version, versions.python.minimum) >= 0;
 }
 
-/** Negative when `a` is the older one; only numbers and dots count. */
+/** Negative if `a` is older. Compares only numbers and dots. */
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [a, b].map((version) => version.split(".").map((part) => Number.parseInt(part, 10) || 0));
   for (let i = 0; i < Math.max(left?.length ?? 0, right?.length ?? 0); i += 1) {

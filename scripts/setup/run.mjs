@@ -8,23 +8,23 @@ import { SetupError, say } from "./progress.mjs";
 
 const interruption = new AbortController();
 
-/** Aborted at the first Ctrl-C (or SIGTERM, SIGHUP). What waits must listen to it. */
+/** Aborted at the first Ctrl-C (or SIGTERM, SIGHUP). Everything that waits must listen to it. */
 export const interrupted = interruption.signal;
 
-/** The process groups of the programs that are running. @type {Set<number>} */
+/** The process groups of running programs. @type {Set<number>} */
 const groups = new Set();
 
-/** Where `run` writes what a program prints. @param {string} log */
+/** Where `run` writes a program's output. @param {string} log */
 export function logFile(log) {
   return join(cacheFolder(), "logs", `${log}.log`);
 }
 
 /**
- * Runs a program in a process group of its own, with its output in a log file of the cache.
+ * Runs a program in its own process group, with its output in a log file in the cache.
  * @param {readonly [string, ...string[]]} argv
  * @param {{ log: string, cwd?: string, env?: NodeJS.ProcessEnv, timeoutSeconds?: number, finish?: boolean }} options
  *   `log` names the log file; `finish` lets the program end when setup is interrupted
- * @throws {SetupError} when it can't be started, fails, or takes longer than `timeoutSeconds`
+ * @throws {SetupError} if it can't be started, fails, or exceeds `timeoutSeconds`
  * @returns {Promise<void>}
  */
 export async function run(argv, { log, cwd, env = process.env, timeoutSeconds, finish = false }) {
@@ -67,10 +67,10 @@ function stopGroup(group) {
 }
 
 /**
- * Runs the whole of a setup program: a fault is shown with its log's tail and its remedy, and a Ctrl-C stops
- * what is running, lets the steps clean up behind themselves, and ends with 130.
+ * Runs the main function of a setup program. An error is shown with its log tail and its remedy. Ctrl-C stops what is
+ * running, lets the steps clean up, and ends with 130.
  * @param {() => Promise<void>} main
- * @returns {Promise<boolean>} whether it went well
+ * @returns {Promise<boolean>} whether it succeeded
  */
 export async function runSetup(main) {
   const interrupt = () => {
@@ -89,7 +89,7 @@ export async function runSetup(main) {
       return false;
     }
     const errors = error instanceof AggregateError ? error.errors : [error];
-    // Steps that run side by side meet the same full disk.
+    // Parallel steps report the same full disk.
     const texts = new Set(errors.map((one) => explain(asSetupError(one))));
     say([...texts].join("\n\n"));
     process.exitCode = 1;
@@ -99,7 +99,10 @@ export async function runSetup(main) {
   }
 }
 
-/** A disk that is full or a folder that can't be written is the machine's fault; anything else that is unforeseen is ours. @param {unknown} error */
+/**
+ * A full disk or an unwritable folder is the machine's problem. Any other unexpected error is ours.
+ * @param {unknown} error
+ */
 function asSetupError(error) {
   if (error instanceof SetupError) return error;
   const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);

@@ -1,4 +1,4 @@
-/** `npm run setup`: finds or installs everything that this project runs with. What it installs is in the cache. */
+/** `npm run setup`: finds everything that this project runs with, or installs it in the cache. */
 import { parseArgs } from "node:util";
 import { setUpAll } from "./all.ts";
 import { installPackages } from "./packages.ts";
@@ -19,7 +19,7 @@ Options:
   --help  print this
 `;
 
-/** `--for` is how scripts/launch.mjs asks for what one command needs, without a word when all is there. */
+/** scripts/launch.mjs uses `--for` to request what one command needs. It prints nothing if all of it exists. */
 const options = {
   full: { type: "boolean" },
   json: { type: "boolean" },
@@ -42,7 +42,7 @@ function parse(): { full?: boolean; json?: boolean; help?: boolean; for?: string
 }
 
 async function setUp(): Promise<void> {
-  // For a command, what an earlier setup found is enough: a new clone lacks its npm packages alone.
+  // For a command, the result of an earlier setup is enough: a new clone lacks only its npm packages.
   const isEnough = wanted?.for === "packages" || (wanted?.for !== undefined && readToolchain() !== null);
   if (isEnough) return installPackages();
   const toolchain = await setUpAll({ full: wanted?.full ?? false });

@@ -3,7 +3,7 @@ import { findPython } from "./python.ts";
 import { installPythonLock } from "./python-environment.ts";
 import { which } from "./toolchain.mjs";
 
-/** The path of shellcheck: the one on PATH, else one from PyPI in the cache. */
+/** Returns the path of shellcheck: from PATH, else from PyPI in the cache. */
 export async function findShellcheck(): Promise<string> {
   const own = which("shellcheck");
   if (own !== null) return own;

@@ -9,12 +9,12 @@ import { cacheFolder, checkout, keyOf, platform, versions } from "./cache.mjs";
  * @typedef {object} Toolchain
  * @property {string} node Node 24 or later
  * @property {string} pulumi the CLI; its language host is beside it or on PATH
- * @property {string} pulumiHome the PULUMI_HOME in use: the person's own, or a private one with the stand-ins for the official plugins
- * @property {string | null} ownPulumiHome the person's own, which holds their login, when `pulumiHome` is private
- * @property {string} python of the environment that holds mngr and modal
+ * @property {string} pulumiHome the PULUMI_HOME in use: the user's own, or a private one with our stand-in plugins
+ * @property {string | null} ownPulumiHome the user's own, which holds their login, if `pulumiHome` is private
+ * @property {string} python from the environment with mngr and modal
  * @property {string} mngr
  * @property {string} modal
- * @property {string[]} needs what else has to exist for all this to work: system tools
+ * @property {string[]} needs other files that must exist: system tools
  */
 
 /** The Node package for this machine. */
@@ -22,18 +22,18 @@ export function nodePackage() {
   return versions.node.packages[platform];
 }
 
-/** Where setup puts Node when the machine's own is too old. */
+/** Where setup installs Node if the machine's own is too old. */
 export function cachedNode() {
   return join(cacheFolder(), "node", nodePackage()?.version ?? "none", "bin/node");
 }
 
-/** A Node that runs TypeScript: this one, or the cached one; null when setup has to install it. */
+/** A Node that runs TypeScript: this one, or the cached one. Null if setup has to install it. */
 export function findNode() {
   if (Number(process.versions.node.split(".")[0]) >= versions.node.minimum) return process.execPath;
   return existsSync(cachedNode()) ? cachedNode() : null;
 }
 
-/** The stamp that says which package-lock.json node_modules was made from. */
+/** Records which package-lock.json node_modules was made from. */
 export const packagesStamp = join(checkout, "node_modules/.changelings-setup");
 
 export function packagesKey() {
@@ -49,7 +49,7 @@ export function packagesAreReady() {
 }
 
 /**
- * The person's own PULUMI_HOME, also when this process was started with a private one.
+ * The user's own PULUMI_HOME, even if this process was started with a private one.
  * @param {NodeJS.ProcessEnv} [env]
  */
 export function ownPulumiHome(env = process.env) {
@@ -58,17 +58,17 @@ export function ownPulumiHome(env = process.env) {
   return (home && env.PULUMI_CREDENTIALS_PATH) || join(env.HOME || homedir(), ".pulumi");
 }
 
-/** What the stand-ins for Pulumi's plugins are made from. */
+/** The sources of the stand-in plugins. */
 export const standInSources = ["scripts/plugins"];
 
-/** What the lean Pulumi CLI is built from, beside its version. */
+/** The sources of the lean Pulumi CLI, in addition to its version. */
 export const leanSources = [
   "scripts/setup/go/pulumi",
   "scripts/setup/go/pulumi-language-nodejs",
   "scripts/setup/lean-pulumi.ts",
 ];
 
-/** The file in which setup notes the toolchain: another one for each set of versions and each PULUMI_HOME. */
+/** The file where setup records the toolchain. It differs for each set of versions and each PULUMI_HOME. */
 export function toolchainFile() {
   const key = keyOf({
     texts: [platform, ownPulumiHome()],
@@ -77,28 +77,30 @@ export function toolchainFile() {
   return join(cacheFolder(), "toolchain", `${key}.json`);
 }
 
-/** Where Pulumi keeps the official command plugin. @param {string} pulumiHome */
+/** Where Pulumi installs the official command plugin. @param {string} pulumiHome */
 export function commandPluginFolder(pulumiHome) {
   return join(pulumiHome, "plugins", `resource-command-v${versions.commandPlugin}`);
 }
 
-/** The toolchain that an earlier setup noted, when all of it is still there; else null. @returns {Toolchain | null} */
+/**
+ * The toolchain recorded by an earlier setup if everything in it still exists, else null. @returns {Toolchain | null}
+ */
 export function readToolchain() {
   try {
     /** @type {Toolchain} */
     const found = JSON.parse(readFileSync(toolchainFile(), "utf8"));
     const { node, pulumi, python, mngr, modal, pulumiHome, ownPulumiHome: own, needs } = found;
     const paths = [node, pulumi, python, mngr, modal, commandPluginFolder(pulumiHome), ...needs];
-    // The stand-in makes way as soon as the official plugin is there.
+    // The official plugin, once installed, replaces the stand-in.
     const isOutdone = own !== null && existsSync(commandPluginFolder(own));
     return paths.every((path) => existsSync(path)) && !isOutdone ? found : null;
   } catch {
-    return null; // nothing noted, or not in a form that this version writes
+    return null; // not recorded, or not in this version's format
   }
 }
 
 /**
- * An environment in which a Node is the first on PATH.
+ * An environment in which the given Node is the first on PATH.
  * @param {string} node
  * @param {NodeJS.ProcessEnv} [env]
  * @returns {NodeJS.ProcessEnv}
@@ -112,7 +114,7 @@ export function nodeEnvironment(node, env = process.env) {
 }
 
 /**
- * The environment that every script and every Pulumi program of this project runs in.
+ * The environment of every script and every Pulumi program in this project.
  * @param {Toolchain} toolchain
  * @param {NodeJS.ProcessEnv} [env]
  * @returns {NodeJS.ProcessEnv}
@@ -130,7 +132,7 @@ export function toolchainEnvironment(toolchain, env = process.env) {
 }
 
 /**
- * PATH with the folders of these programs before it; those that PATH finds anyway leave its order alone.
+ * Prepends the folders of these programs to PATH. Programs that PATH already finds don't change its order.
  * @param {string[]} programs
  * @param {string | undefined} path
  */

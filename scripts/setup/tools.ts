@@ -7,7 +7,7 @@ import { which } from "./toolchain.mjs";
 
 const TOOLS = ["git", "tmux", "rsync"] as const;
 
-/** How each package manager installs; the first one that is there is taken. Packages are named like the tools. */
+/** How each package manager installs. The first one found is used. Packages are named like the tools. */
 const INSTALL: Record<string, readonly [string, ...string[]]> = {
   "apt-get": ["apt-get", "install", "-y"],
   dnf: ["dnf", "install", "-y"],
@@ -15,7 +15,7 @@ const INSTALL: Record<string, readonly [string, ...string[]]> = {
   brew: ["brew", "install"],
 };
 
-/** The paths of the system tools that the fleet calls; installs those that are missing where nobody has to be asked. */
+/** Returns the paths of the system tools that the fleet calls. Installs missing ones if that needs no confirmation. */
 export async function findTools(): Promise<string[]> {
   const missing = TOOLS.filter((tool) => which(tool) === null);
   if (missing.length > 0) await installPackagesOfSystem(missing, `${missing.join(", ")} not found`);
@@ -23,7 +23,7 @@ export async function findTools(): Promise<string[]> {
 }
 
 /**
- * Installs packages with the system's package manager when that needs no question (root, apt-get), else says how to.
+ * Installs packages with the system's package manager if that needs no confirmation (root, apt-get), else says how to.
  *
  * @param fault what is missing, for the error
  */
@@ -35,12 +35,12 @@ export async function installPackagesOfSystem(packages: readonly string[], fault
   say(`${fault}: installing with apt-get, as this is root on Debian.`);
   try {
     await step(`Installing ${packages.join(", ")}`, async () => {
-      // A new machine has no package lists, and old lists name files that are gone.
+      // A new machine has no package lists, and old lists name files that no longer exist.
       await fetch().catch(async () => {
         await run(["apt-get", "update"], options);
         await fetch();
       });
-      // A Ctrl-C between unpacking and configuring would leave dpkg broken, so this short part is let finish.
+      // A Ctrl-C between unpacking and configuring would leave dpkg broken, so this short step may finish.
       await run(["apt-get", "install", "-y", "--no-install-recommends", ...packages], { ...options, finish: true });
     });
   } catch (error) {
@@ -50,10 +50,10 @@ export async function installPackagesOfSystem(packages: readonly string[], fault
 }
 
 /**
- * For packages with a server: Debian starts what it installs, unless a file says otherwise (Debian policy 9.3.3,
+ * For packages with a server: Debian starts what it installs unless a policy file forbids it (Debian policy 9.3.3,
  * invoke-rc.d(8)).
  *
- * @param root the folder that stands for `/`
+ * @param root the folder to use as `/`
  */
 export async function withoutStartingServices(root: string, work: () => Promise<void>): Promise<void> {
   const policy = join(root, "usr/sbin/policy-rc.d");
@@ -66,7 +66,7 @@ export async function withoutStartingServices(root: string, work: () => Promise<
   }
 }
 
-/** PATH, with the folders that are on the PATH of root alone. @param root the folder that stands for `/` */
+/** PATH, plus the folders that only root's PATH contains. @param root the folder to use as `/` */
 export function pathOfRoot(root = "/"): string {
   const folders = ["usr/sbin", "sbin", "usr/local/sbin"].map((folder) => join(root, folder));
   return [process.env.PATH, ...folders].join(delimiter);
@@ -76,7 +76,7 @@ function fail(fault: string, packages: readonly string[]): never {
   throw new SetupError(fault, { remedy: remedy(packages) });
 }
 
-/** The package manager of this system, when it is one that is known here. */
+/** The package manager of this system, if it is a known one. */
 export function packageManager(): string | undefined {
   return Object.keys(INSTALL).find((name) => which(name) !== null);
 }
@@ -89,7 +89,7 @@ export function remedy(packages: readonly string[]): string {
   return `Install with: ${[...sudo, ...(INSTALL[manager] ?? []), ...packages].join(" ")}`;
 }
 
-/** What a program prints, or null when it can't be run or fails. */
+/** What a program prints, or null if it can't be run or fails. */
 export function outputOf(program: string, args: readonly string[]): string | null {
   const { status, stdout } = spawnSync(program, args, {
     encoding: "utf8",

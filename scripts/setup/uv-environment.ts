@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { cacheFolder } from "./cache.mjs";
 
-/** How uv names what pip's configuration may say about where packages come from. */
+/** uv's names for pip's settings about package sources. */
 const NAMES: Record<string, string> = {
   "index-url": "UV_DEFAULT_INDEX",
   "extra-index-url": "UV_INDEX",
@@ -14,14 +14,14 @@ const NAMES: Record<string, string> = {
   "default-timeout": "UV_HTTP_TIMEOUT",
 };
 
-/** Which of a setting's values pip takes: the environment's before that of `pip install`, before that of all of pip. */
+/** pip's order of precedence for a setting, lowest first: global, `pip install`, environment. */
 const PRECEDENCE = ["global", "install", ":env:"];
 
 /**
- * uv doesn't read pip's configuration, which on many machines says how packages can be had at all.
+ * uv ignores pip's configuration, without which many machines can't reach any package.
  *
  * @param pipConfig what `pip config list` prints, for instance `global.index-url='https://mirror.example/simple'`
- * @param env what it says for uv itself counts more
+ * @param env its own uv settings take precedence
  */
 export function uvEnvironment(pipConfig: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const found: NodeJS.ProcessEnv = {};
@@ -30,11 +30,11 @@ export function uvEnvironment(pipConfig: string, env: NodeJS.ProcessEnv): NodeJS
     return PRECEDENCE.includes(section) && NAMES[name] !== undefined ? [{ section, variable: NAMES[name], value }] : [];
   });
   lines.sort((a, b) => PRECEDENCE.indexOf(a.section) - PRECEDENCE.indexOf(b.section));
-  // A list is on lines of its own in pip's files.
+  // In pip's files, each list item is on its own line.
   for (const { variable, value } of lines) found[variable] = value.replaceAll("\\n", " ").trim();
   return {
     ...found,
-    // Like pip: the best of all indexes; the hashes say which files may come from any of them.
+    // Like pip: use the best match of all indexes. The hashes say which files are allowed.
     UV_INDEX_STRATEGY: "unsafe-best-match",
     UV_NATIVE_TLS: "true",
     UV_CACHE_DIR: join(cacheFolder(env), "uv"),

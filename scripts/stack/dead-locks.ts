@@ -4,12 +4,12 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { isAlive } from "../../components/lib/process.ts";
 
-/** A lock as Pulumi's file backend writes it. */
+/** A lock, in the format of Pulumi's file backend. */
 const lockFile = z.object({ pid: z.number(), hostname: z.string() });
 
 /**
- * Removes the locks of a file backend whose holder was killed: a process of this machine that is no more. A lock of one
- * that lives, or of another machine, stays.
+ * Removes the locks of a file backend whose holder, a process of this machine, is dead. Locks of live processes and of
+ * other machines remain.
  */
 export function clearDeadLocks(backendFolder: string): void {
   const locks = join(backendFolder, ".pulumi", "locks");
@@ -27,7 +27,7 @@ function isDead(path: string): boolean {
     const lock = lockFile.parse(JSON.parse(readFileSync(path, "utf8")));
     return lock.hostname === hostname() && !isAlive(lock.pid);
   } catch {
-    // Gone meanwhile, or not ours to judge: Pulumi itself tells of a lock that stays.
+    // Already removed, or not ours to decide: Pulumi itself reports a lock that remains.
     return false;
   }
 }

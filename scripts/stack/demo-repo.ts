@@ -9,7 +9,7 @@ const mira = "Mira Okafor <mira@example.com>";
 const jonas = "Jonas Lind <jonas@example.com>";
 const priya = "Priya Raman <priya@example.com>";
 
-/** A file as it stands in the template, or what it was before some parts of it came. */
+/** A file as in the template, or an earlier version without some parts. */
 type Version = string | { readonly path: string; readonly without: RegExp };
 
 interface PastCommit {
@@ -20,7 +20,7 @@ interface PastCommit {
   readonly files: readonly Version[];
 }
 
-/** The same for everybody, so that the hashes are too. */
+/** The same everywhere, so that the hashes are too. */
 const history: readonly PastCommit[] = [
   {
     author: mira,
@@ -63,11 +63,11 @@ const history: readonly PastCommit[] = [
 ];
 
 /**
- * Makes the small git repository that the example fleet works on: a few files with real TODO and FIXME comments, by
- * several authors at fixed past dates, on branch `main`. A repository that is there already stays as it is.
+ * Creates the small git repository that the example fleet works on: a few files with real TODO and FIXME comments, by
+ * several authors at fixed past dates, on branch `main`. An existing repository is left as it is.
  *
- * @param dir where; it must not exist, be empty, or be a git repository
- * @throws Error when something else is there, or git fails
+ * @param dir must not exist, be empty, or be a git repository
+ * @throws Error if something else exists there, or git fails
  */
 export function makeDemoRepo(dir: string): void {
   if (existsSync(join(dir, ".git"))) {
@@ -77,7 +77,7 @@ export function makeDemoRepo(dir: string): void {
   if (existsSync(dir) && readdirSync(dir).length > 0) {
     throw new Error(`${dir} is where the demo repository goes, and something else is there; move it away`);
   }
-  // Made beside its place and then moved there, so that an interrupted one is never taken for a whole one.
+  // Created beside its final path and then renamed, so that an interrupted one is never mistaken for a complete one.
   const making = `${dir}.making`;
   rmSync(making, { recursive: true, force: true });
   mkdirSync(making, { recursive: true });
@@ -88,11 +88,11 @@ export function makeDemoRepo(dir: string): void {
   renameSync(making, dir);
 }
 
-/** Fixed here rather than guessed on each machine. */
+/** Set explicitly, so that no machine's defaults apply. */
 function configure(dir: string): void {
   for (const [key, value] of [
     ["core.autocrlf", "false"],
-    // For the agents' commits: nobody is there who could unlock a key, and a person's hooks are not for this.
+    // For the agents' commits: nobody could unlock a signing key, and a user's hooks don't apply.
     ["user.name", "Demo"],
     ["user.email", "demo@example.com"],
     ["commit.gpgsign", "false"],
@@ -123,7 +123,7 @@ function data(text: string): string {
   return `data ${Buffer.byteLength(text)}\n${text}\n`;
 }
 
-/** Nothing of the person's git settings or environment has a part in it. */
+/** Runs git without the user's git settings or environment. */
 function git(cwd: string, args: readonly string[], input = ""): void {
   const env = {
     PATH: process.env["PATH"],

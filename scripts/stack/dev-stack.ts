@@ -11,12 +11,12 @@ import { makeDemoRepo } from "./demo-repo.ts";
 import { projectFolder } from "./project.ts";
 import { projectName, type Stack } from "./stack.ts";
 
-/** Where everything of the embedded default lives; `npm stop` removes it all. */
+/** The folder of everything in the embedded default. `npm stop` removes it. */
 export function devFolder(home: string = homedir()): string {
   return join(home, ".changelings", "dev");
 }
 
-/** The embedded default as the CLI and the launcher use it; nothing is made here. */
+/** The embedded default, for the CLI and the launcher. Creates nothing. */
 export function devStack(home: string = homedir()): Stack {
   const folder = devFolder(home);
   return {
@@ -28,8 +28,8 @@ export function devStack(home: string = homedir()): Stack {
 }
 
 /**
- * Makes what is missing of the embedded default: file backend, passphrase, stack, a copy of the example fleet and a
- * demo repository. Re-entrant: what is there stays, also after a Ctrl-C in the middle.
+ * Creates the missing parts of the embedded default: file backend, passphrase, stack, a copy of the example fleet and a
+ * demo repository. Idempotent: existing parts remain, even after a Ctrl-C in the middle.
  */
 export function ensureDevStack(home: string = homedir(), env: NodeJS.ProcessEnv = process.env): Stack {
   const folder = devFolder(home);
@@ -41,7 +41,7 @@ export function ensureDevStack(home: string = homedir(), env: NodeJS.ProcessEnv 
   clearDeadLocks(join(folder, "backend"));
   if (!existsSync(join(folder, "stack-made"))) {
     initStack(folder, stack, env);
-    // `stack init` left the salt in this file; what the stack is configured with goes below it.
+    // `stack init` wrote the salt to this file. The stack's settings are appended.
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     const salt = readFileSync(join(folder, "Pulumi.dev.yaml"), "utf8").split("\nconfig:")[0]?.trimEnd() ?? "";
     const settings = {
@@ -70,15 +70,15 @@ const exampleForm = z.object({
   changelings: z.record(z.string(), z.object({ kind: z.optional(z.string()), agent_type: z.optional(z.string()) })),
 });
 
-/** What \`npm start\` copies. */
+/** The fleet that \`npm start\` copies. */
 export function exampleFleet(): string {
   const text = readFileSync(join(projectFolder, "changelings", "example.toml"), "utf8");
   return text.replace(/^#:schema \.\/schema\.json/, `#:schema ${join(projectFolder, "changelings", "schema.json")}`);
 }
 
 /**
- * `pulumi stack init` takes no --config-file and writes its salt beside Pulumi.yaml: so it runs in a folder of its own
- * that holds a Pulumi.yaml of the same project, and the checkout stays clean.
+ * `pulumi stack init` takes no --config-file and writes its salt beside Pulumi.yaml. So it runs in a folder of its own
+ * with a Pulumi.yaml of the same project, and the checkout stays clean.
  */
 function initStack(folder: string, stack: Stack, env: NodeJS.ProcessEnv): void {
   writeFileSync(join(folder, "Pulumi.yaml"), `name: ${projectName}\nruntime: nodejs\n`);

@@ -1,4 +1,4 @@
-/** `npm run pipeline -- …`: what a CI job does with a fleet that is kept in a repository; the same on a laptop. */
+/** `npm run pipeline -- …`: what a CI job runs for a fleet in a repository. It works the same on a laptop. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { printNote, printText } from "../../components/lib/terminal.ts";
@@ -9,7 +9,8 @@ import { preview } from "./pipeline/preview.ts";
 import { withRemedy } from "./pipeline/remedies.ts";
 import { pipelineStack } from "./pipeline/surroundings.ts";
 
-// A secret that a pipeline names but that isn't set reaches the job as an empty variable, and an empty passphrase is one.
+// A secret that a pipeline names but that isn't set reaches the job as an empty variable, and Pulumi accepts an empty
+// passphrase.
 for (const [name, value] of Object.entries(process.env)) if (value === "") delete process.env[name];
 
 interface Options {
@@ -54,7 +55,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
-    // commander has printed what is wrong; 0 is --help.
+    // commander has already printed the error; 0 is --help.
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
     printNote(`error: ${withRemedy(error instanceof Error ? error.message : String(error))}\n`);

@@ -1,4 +1,4 @@
-/** `npm run pulumi -- …`: the Pulumi CLI of setup, on whatever backend and stack the person has chosen. */
+/** `npm run pulumi -- …`: the Pulumi CLI of setup, on the backend and stack that the user has chosen. */
 import { parseArgs } from "node:util";
 import { endLike, passThrough } from "../setup/pass-through.mjs";
 import { commandsOn } from "./stack.ts";

@@ -18,12 +18,12 @@ import { readContainer } from "../../components/web/forwarding/docker/installed-
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
 import { webAgents } from "../../components/web/local/records.ts";
 
-/** What a web changeling keeps after its agent is gone: folders, or volumes in Docker. */
+/** What a web changeling keeps after its agent is destroyed: folders, or Docker volumes. */
 export function keptPlaces({ provider, repo, data }: WebRecord): string[] {
   return provider === "docker" ? [`volume ${repo}`, `volume ${data}`] : [repo, data];
 }
 
-/** Places that belong to the changeling alone; a fleet file may have put its data elsewhere. */
+/** Folders that belong to the changeling alone. A fleet file may have put its data elsewhere. */
 function ownPlaces({ agentId, provider, repo, data }: WebRecord, installation: string, home: string): string[] {
   const folder = dirname(installationPaths(installation, home).root);
   const own = provider === "docker" ? `changelings_${installation}_` : join(folder, agentId);
@@ -31,12 +31,12 @@ function ownPlaces({ agentId, provider, repo, data }: WebRecord, installation: s
 }
 
 /**
- * Ends all that runs of an installation on this machine, and removes what it keeps here: without Pulumi, for a stack
- * that is gone, or after it was destroyed.
+ * Stops everything that runs for an installation on this machine, and removes its files: without Pulumi, for a stack
+ * that no longer exists, or after it was destroyed.
  *
- * @param isGoing the web changelings whose repository and data are deleted too, unless a fleet file put them elsewhere;
- *   those of the others stay, and so do their records, with which a changeling of the same name gets them back
- * @returns what stays: folders, and volumes in Docker
+ * @param isGoing selects the web changelings whose repository and data are deleted too, unless a fleet file put them
+ *   elsewhere. Those of the others remain, with their records, for a later changeling of the same name
+ * @returns what remains: folders, and Docker volumes
  */
 export async function removeInstallation(
   installation: string,
@@ -86,7 +86,7 @@ async function removeMachines(records: readonly WebRecord[], installation: strin
   };
 }
 
-/** Where nothing is kept, the installation's folder goes. */
+/** Removes the installation's folder if nothing in it is kept. */
 function removeAllBut(paths: InstallationPaths, kept: readonly WebRecord[]): void {
   if (kept.length === 0) {
     rmSync(paths.root, { recursive: true, force: true, maxRetries: 3 });

@@ -17,16 +17,16 @@ import { projectFolder } from "./project.ts";
 /** A stack that the CLI works on. */
 export interface Stack {
   readonly name: string;
-  /** undefined: the one that the person is logged in to. */
+  /** undefined: the backend that the user is logged in to. */
   readonly backend?: string;
-  /** undefined: Pulumi's own place, `Pulumi.<stack>.yaml` beside Pulumi.yaml. */
+  /** undefined: Pulumi's default, `Pulumi.<stack>.yaml` beside Pulumi.yaml. */
   readonly configFile?: string;
   readonly passphraseFile?: string;
 }
 
 export const projectName = projectNameIn(projectFolder) ?? "changelings";
 
-/** Its name without organization and project, as the program is told it. */
+/** Its name without organization and project, as the program sees it. */
 export function shortNameOf(stack: Stack): string {
   return stack.name.split("/").at(-1) ?? stack.name;
 }
@@ -41,9 +41,9 @@ export function identityOfStack(stack: Stack, home: string = homedir()): StackId
 }
 
 /**
- * The id of a stack's installation, as far as this machine tells.
+ * The id of a stack's installation, as far as this machine knows.
  *
- * @throws when stacks of several organizations have that name
+ * @throws if stacks of several organizations have that name
  */
 export function installationOf(stack: Stack, home: string = homedir()): string {
   const identity = identityOfStack(stack, home);
@@ -58,7 +58,7 @@ export function installationOf(stack: Stack, home: string = homedir()): string {
   return chooseInstallation(identity, { installed, inState: undefined, unclaimed }).id;
 }
 
-/** The commands to advise for a stack; the launcher says how `changeling` is called where the person is. */
+/** The commands to suggest for a stack. The launcher knows how the user calls `changeling`. */
 export function commandsOn(stack: Stack, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const called = env["CHANGELINGS_CALLED"] || "changeling";
   const isDefault = stack.configFile !== undefined;
@@ -77,9 +77,9 @@ export interface Finished {
 /**
  * Runs the Pulumi CLI on a stack.
  *
- * @param options.capture true: its output is returned; false: it goes to the terminal as it comes
- * @param options.onStderr what is not captured goes to stderr: stdout is for an answer
- * @param options.echo what is captured goes to the terminal as well
+ * @param options.capture true: returns its output; false: streams it to the terminal
+ * @param options.onStderr sends uncaptured output to stderr, because stdout is for an answer
+ * @param options.echo also sends captured output to the terminal
  */
 export async function pulumi(
   stack: Stack,
@@ -114,13 +114,13 @@ export async function pulumi(
   }
 }
 
-/** Why a captured command failed, in Pulumi's words, without the warnings of its backend's client before them. */
+/** Why a captured command failed, in Pulumi's words, without its backend client's preceding warnings. */
 export function faultOf({ code, stdout, stderr }: Finished): string {
   const fault = stderr.slice(Math.max(0, stderr.search(/^error: /m))).trim();
   return fault.replace(/^error: /, "") || stdout.trim() || `pulumi ended with ${code}`;
 }
 
-/** The commands that read or write a stack's settings; the others refuse the option. */
+/** The commands that read or write a stack's settings. Others reject the option. */
 const takesConfigFile = new Set(["config", "preview", "up", "destroy", "refresh"]);
 
 function stackArguments(stack: Stack, command = ""): string[] {
@@ -129,14 +129,14 @@ function stackArguments(stack: Stack, command = ""): string[] {
   return ["--stack", stack.name, ...settings];
 }
 
-/** One changeling's failure must not stop the others (PULUMI_CONTINUE_ON_ERROR); the exit code still tells. */
+/** One changeling's failure must not stop the others (PULUMI_CONTINUE_ON_ERROR). The exit code still reports it. */
 export function stackEnvironment(stack: Stack): NodeJS.ProcessEnv {
   return {
     PULUMI_CONTINUE_ON_ERROR: "true",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     ...commandsOn(stack),
     ...(stack.backend ? { PULUMI_BACKEND_URL: stack.backend } : {}),
-    // Pulumi would take a passphrase that the person has exported before that of the file.
+    // Pulumi would prefer a passphrase that the user has exported to the file's.
     ...(stack.passphraseFile
       ? { PULUMI_CONFIG_PASSPHRASE: undefined, PULUMI_CONFIG_PASSPHRASE_FILE: stack.passphraseFile }
       : {}),

@@ -29,12 +29,12 @@ try {
 }
 
 async function start(): Promise<void> {
-  // Two at once: the second one waits for what the first one makes.
+  // Of two concurrent starts, the second waits and reuses the first one's stack.
   const stack = await withLock("dev-stack", async () => ensureDevStack());
   Object.assign(process.env, commandsOn(stack));
   const context = { stack, paths: installationPaths(installationOf(stack)), provider: undefined };
   say("Applying the fleet (pulumi up) …");
-  // The table below says what the outputs say.
+  // The table below already shows the outputs.
   const options = [
     "--yes",
     "--skip-preview",
@@ -50,7 +50,7 @@ async function start(): Promise<void> {
   const first = firstToFire(fleet.changelings);
   const run = first === undefined ? undefined : await runOf(context, first.name);
   say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${fleetText(await listed(context, fleet))}\n`);
-  // Last, where it is seen: what there is to open now.
+  // Last, where the user sees it: what to open now.
   for (const { name } of deployedWeb(context)) say(`${appliedText(await appliedWeb(context, name))}\n`);
   say(`Edit ~/.changelings/dev/fleet.toml, then: ${changelingCommand()} plan, npm start. Remove it all: npm stop`);
   if (run !== undefined && !wentWell(run)) process.exitCode = 1;

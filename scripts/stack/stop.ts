@@ -1,4 +1,4 @@
-/** `npm stop`: removes all that `npm start` started and made. */
+/** `npm stop`: removes everything that `npm start` started and created. */
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { readRuns } from "../../components/cron/local/records.ts";
@@ -38,7 +38,7 @@ try {
   process.exitCode = 1;
 }
 
-/** A fleet file alone is what an earlier `npm stop` left; with --data that goes too. */
+/** A lone fleet file is left from an earlier `npm stop`; --data removes it too. */
 function isThere(): boolean {
   if (!existsSync(devFolder())) return false;
   return isData || readdirSync(devFolder()).some((name) => name !== "fleet.toml") || keptRecords().length > 0;
@@ -54,7 +54,7 @@ async function stop(): Promise<void> {
   printText("Removing the fleet (pulumi destroy) …\n");
   clearDeadLocks(join(devFolder(), "backend"));
   const agents = keptAgents(installation);
-  // Not with --remove, which deletes the tracked Pulumi.dev.yaml, whatever --config-file says.
+  // Not with --remove, which deletes the tracked Pulumi.dev.yaml despite --config-file.
   const options = ["--yes", "--skip-preview", "--non-interactive", "--color", "never"];
   if (existsSync(join(devFolder(), "stack-made"))) {
     const { code, stdout, stderr } = await pulumi(stack, ["destroy", ...options], { capture: true });
@@ -81,7 +81,7 @@ async function stop(): Promise<void> {
     say("`npm start` finds them again. Delete them with: npm stop -- --data");
 }
 
-/** What is on this machine can be cleared away without Pulumi; what is on Modal would go on firing. */
+/** Resources on this machine can be removed without Pulumi, but those on Modal would keep firing. */
 async function requireNothingElsewhere(stack: Stack): Promise<void> {
   const exported = await pulumi(stack, ["stack", "export"], { capture: true });
   if (exported.code !== 0) throw new Error(`nothing more was removed, for the reason above: ${faultOf(exported)}`);
@@ -91,7 +91,7 @@ async function requireNothingElsewhere(stack: Stack): Promise<void> {
   );
 }
 
-/** An agent of the example's, as it is in the example. */
+/** Whether an agent is one of the example's, with its agent type unchanged. */
 function isOfExample({ name, provider, applied }: WebRecord): boolean {
   const agentType = exampleAgentTypes().get(name);
   if (agentType === undefined || provider !== "local") return false;
@@ -101,12 +101,12 @@ function isOfExample({ name, provider, applied }: WebRecord): boolean {
 interface KeptAgent {
   readonly agentId: string;
   readonly mngrProfile: string | undefined;
-  /** Its worktree is one of the demo repository, which goes. */
+  /** Its worktree belongs to the demo repository, which is removed. */
   readonly isOfDemo: boolean;
   readonly worktree: string | undefined;
 }
 
-/** The agents of earlier runs. Their records go with the stack. */
+/** The agents of earlier runs. Their records are removed with the stack. */
 function keptAgents(installation: string): KeptAgent[] {
   const paths = installationPaths(installation);
   return readRuns(paths).flatMap(({ id, changeling, agentId, agentIsKept, repo, worktree }) => {
@@ -117,8 +117,8 @@ function keptAgents(installation: string): KeptAgent[] {
 }
 
 /**
- * Destroys the agents whose repository goes; others stay where they have changes that no commit holds.
- * @returns the worktrees of those
+ * Destroys the agents whose repository is removed. Agents with uncommitted changes remain.
+ * @returns the worktrees of those that remain
  */
 async function destroyDemoAgents(before: readonly KeptAgent[]): Promise<string[]> {
   const stay: string[] = [];
@@ -133,7 +133,7 @@ async function destroyDemoAgents(before: readonly KeptAgent[]): Promise<string[]
   return stay;
 }
 
-/** @returns what stays of it: a fleet file that a person changed */
+/** @returns what remains: a fleet file that the user changed */
 function removeDevFolder(): string[] {
   const file = join(devFolder(), "fleet.toml");
   if (isData || !existsSync(file) || readFileSync(file, "utf8") === exampleFleet()) {

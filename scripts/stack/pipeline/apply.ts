@@ -10,16 +10,16 @@ import { hasKey, isPipeline } from "./surroundings.ts";
 
 export interface ApplyOptions {
   readonly stack: Stack;
-  /** The pipeline runs one such job per stack at a time. A lock that an earlier one left is then a dead job's. */
+  /** The pipeline runs one such job per stack at a time, so any earlier job's lock belongs to a dead job. */
   readonly isExclusive: boolean;
 }
 
 /**
- * Applies the fleet, after a job that was killed as after any other: its lock is removed, what it had begun is taken up
- * again, and what it was creating is told of when nobody declares it any more.
+ * Applies the fleet, even after a killed job: removes its lock, resumes its operations, and reports resources that it
+ * was creating and that are no longer declared.
  *
  * @returns the exit code of `pulumi up`
- * @throws before anything is touched, when the fleet can't be applied by this job
+ * @throws before any change, if this job can't apply the fleet
  */
 export async function apply({ stack, isExclusive }: ApplyOptions): Promise<number> {
   requireDevStack(stack);

@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Forge } from "./forge.ts";
 import { HttpError } from "./http-api.ts";
 
-/** The first line of the one comment that previews of a stack write into; Markdown does not show it. */
+/** The first line of the one comment for all previews of a stack. Markdown does not show it. */
 export function commentMarker(stack: string): string {
   return `<!-- changelings plan: ${stack.replaceAll(/[^A-Za-z0-9/._-]/g, "_")} -->`;
 }
@@ -10,16 +10,16 @@ export function commentMarker(stack: string): string {
 const pausesSeconds = [1, 4];
 
 /**
- * Puts a text into the job's one comment: the one that is there is edited, else it is added. A comment by somebody else
- * counts for nothing, whatever it begins with: its author could change it afterwards.
+ * Writes a text to the job's one comment: edits the existing one, else adds it. Comments by other authors are ignored,
+ * whatever their first line, because their author could change them later.
  *
  * @returns what was done, in words
- * @throws HttpError when the forge can't be reached, or does not allow it
+ * @throws HttpError if the forge can't be reached or denies access
  */
 export async function comment(forge: Forge, marker: string, text: string): Promise<string> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      // From the start each time: a comment whose answer was lost is there.
+      // Read again on each attempt: a comment may exist although the response was lost.
       return await upsert(forge, marker, `${marker}\n${text}`);
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;

@@ -5,15 +5,15 @@ import { isAlive } from "../../../components/lib/process.ts";
 import { type Finished, faultOf, pulumi, type Stack } from "../stack.ts";
 
 /**
- * A lock whose holder was on another machine can't be judged by its process. So each exclusive job notes its machine in
- * a tag of the stack while it applies. A machine that still stands there belongs to a job that was killed: the pipeline
- * runs one at a time, and this is the one. A lock of a machine that stands nowhere is a person's.
+ * A lock's holder on another machine can't be judged by its process. So each exclusive job records its machine in a tag
+ * of the stack while it applies. A machine still recorded there belongs to a killed job, because the pipeline runs one
+ * job at a time, and this is it. A lock of an unrecorded machine belongs to a person.
  */
 const tag = "changelings:applying-on";
-/** Pulumi Cloud takes no longer value. */
+/** The longest value that Pulumi Cloud accepts. */
 const longestValue = 256;
 
-/** One who holds a lock of a stack, as `pulumi up` tells. */
+/** The holder of a stack's lock, as reported by `pulumi up`. */
 export interface Holder {
   readonly who: string;
   readonly host: string;
@@ -21,10 +21,10 @@ export interface Holder {
   readonly since: string;
 }
 
-/** Those who hold the stack; empty where the backend does not tell (Pulumi Cloud). */
+/** The holders of the stack's lock. Empty where the backend does not report them (Pulumi Cloud). */
 export type Lock = readonly Holder[];
 
-/** @returns undefined when this update did not end because of a lock */
+/** @returns undefined if this update did not fail because of a lock */
 export function lockOf({ code, stderr }: Finished): Lock | undefined {
   if (code === 0) return undefined;
   const isLocked = /the stack is currently locked by \d+ lock|Another update is currently in progress/.test(stderr);
@@ -35,9 +35,9 @@ export function lockOf({ code, stderr }: Finished): Lock | undefined {
 }
 
 /**
- * Notes that a job on this machine is applying.
+ * Records that a job on this machine is applying.
  *
- * @returns the machines of earlier ones that did not come to their end
+ * @returns the machines of earlier jobs that did not finish
  */
 export async function markJob(stack: Stack): Promise<readonly string[]> {
   const listed = await succeed(stack, ["stack", "tag", "ls", "--json"]);
@@ -47,15 +47,15 @@ export async function markJob(stack: Stack): Promise<readonly string[]> {
   return former;
 }
 
-/** Removes the note when the job comes to its end, whatever it came to. @param left machines that stay noted */
+/** Removes the record when the job ends, whatever its result. @param left machines that stay recorded */
 export async function endMark(stack: Stack, left: readonly string[]): Promise<void> {
   await writeTag(stack, left);
 }
 
 /**
- * Removes a lock that killed jobs left.
+ * Removes a lock that killed jobs left behind.
  *
- * @throws when it may be somebody's who is at work; nothing is touched then
+ * @throws before any change, if the holder may still be at work
  */
 export async function clearLock(stack: Stack, lock: Lock, former: readonly string[]): Promise<void> {
   const isDead = ({ host, pid }: Holder) => former.includes(host) && !(host === hostname() && isPulumi(pid));
@@ -71,7 +71,7 @@ export async function clearLock(stack: Stack, lock: Lock, former: readonly strin
   await succeed(stack, ["cancel", "--yes"]);
 }
 
-/** A machine of the same name may be another one, as hosted runners are, where the number means another process. */
+/** Another machine may have the same name, as hosted runners do, where the pid is another process. */
 function isPulumi(pid: number): boolean {
   if (process.platform !== "linux") return isAlive(pid);
   try {

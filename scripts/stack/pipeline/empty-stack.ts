@@ -7,8 +7,8 @@ import { projectFolder } from "../project.ts";
 import { faultOf, projectName, pulumi, type Stack, shortNameOf } from "../stack.ts";
 
 /**
- * Lends a stack with the settings of another one, those that are no secrets, and with nothing in it: its backend is a
- * temporary folder, so that no key is needed.
+ * Provides an empty stack with the settings of another one, except its secrets. Its backend is a temporary folder, so
+ * no key is needed.
  */
 export async function withEmptyStack<Result>(of: Stack, use: (stack: Stack) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "changelings-preview-"));
@@ -29,7 +29,8 @@ async function emptyStack(of: Stack, folder: string): Promise<Stack> {
   };
   mkdirSync(join(folder, "backend"));
   writeFileSync(stack.passphraseFile, randomBytes(24).toString("base64url"), { mode: 0o600 });
-  // `stack select --create` takes no --config-file and writes beside a Pulumi.yaml: not beside the project's.
+  // `stack select --create` takes no --config-file and writes beside a Pulumi.yaml. This keeps it away from the
+  // project's.
   writeFileSync(join(folder, "Pulumi.yaml"), `name: ${projectName}\nruntime: nodejs\n`);
   await succeed(stack, ["stack", "select", "--create", "--non-interactive", "--cwd", folder]);
   const declared = of.configFile ?? join(projectFolder, `Pulumi.${name}.yaml`);

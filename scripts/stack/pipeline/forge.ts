@@ -8,17 +8,17 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface Comment {
   readonly id: number;
   readonly body: string;
-  /** Login of who wrote it. */
+  /** Login of the author. */
   readonly author: string;
 }
 
-/** The pull request (or merge request) that this job runs for, where it is discussed. */
+/** The pull request (or merge request) that this job runs for, and its discussion. */
 export interface Forge {
   /** "pull request 12" */
   readonly place: string;
-  /** True when its token is known to only read: a pull request from a fork on GitHub. */
+  /** True if the token is known to be read-only: a pull request from a fork on GitHub. */
   readonly mayOnlyRead: boolean;
-  /** The login that comments of this job have. */
+  /** The login that this job's comments have. */
   me(): Promise<string>;
   /** Oldest first. */
   comments(): AsyncIterable<Comment>;
@@ -26,7 +26,7 @@ export interface Forge {
   edit(id: number, body: string): Promise<void>;
 }
 
-/** @throws when this is no job of a pull request, or has no token */
+/** @throws if this job runs for no pull request, or has no token */
 export function forgeOf(env: Environment): Forge {
   if (env["GITHUB_REPOSITORY"] !== undefined) return github(env);
   if (env["CI_MERGE_REQUEST_IID"] !== undefined) return gitlab(env);
@@ -36,7 +36,7 @@ export function forgeOf(env: Environment): Forge {
   );
 }
 
-/** All comments by Actions' own token have this author, which such a token may not ask for. */
+/** All comments by Actions' own token have this author. Such a token may not request its own login. */
 const actionsLogin = "github-actions[bot]";
 
 const githubComments = z.array(

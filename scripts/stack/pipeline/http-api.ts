@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 
-/** The other side said no, or nothing. */
+/** The server refused, or did not respond. */
 export class HttpError extends Error {
-  /** undefined: there was no answer */
+  /** undefined: no response */
   readonly status: number | undefined;
 
   constructor(message: string, status: number | undefined) {
@@ -10,7 +10,7 @@ export class HttpError extends Error {
     this.status = status;
   }
 
-  /** Whether the same request may go through a little later. */
+  /** Whether the same request may succeed a little later. */
   get mayPass(): boolean {
     return this.status === undefined || this.status === 429 || this.status >= 500;
   }
@@ -18,16 +18,16 @@ export class HttpError extends Error {
 
 export interface Answer {
   readonly body: unknown;
-  /** The path of the next page, where there is one. */
+  /** The path of the next page, if there is one. */
   readonly next: string | undefined;
 }
 
 const answerSeconds = 20;
-/** A pull request with more comments than fit on these is not looked through to its end. */
+/** Comments of a pull request beyond these pages are not read. */
 const mostPages = 50;
 const refusal = z.object({ message: z.optional(z.unknown()), error: z.optional(z.unknown()) });
 
-/** A JSON interface over HTTP, with the same headers for each request. */
+/** A JSON API over HTTP, with the same headers for each request. */
 export class HttpApi {
   readonly #root: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -67,14 +67,14 @@ export class HttpApi {
     }
   }
 
-  /** Only of the same interface: the headers hold a token. */
+  /** Only within the same API, because the headers contain a token. */
   #next(link: string | null): string | undefined {
     const url = /<([^>]+)>;\s*rel="next"/.exec(link ?? "")?.[1];
     return url?.startsWith(`${this.#root}/`) ? url.slice(this.#root.length) : undefined;
   }
 }
 
-/** What the other side says of its no; never what was sent. */
+/** The server's reason for a refusal; never what was sent. */
 function reason(text: string): string {
   try {
     const { message, error } = refusal.parse(JSON.parse(text));

@@ -9,12 +9,12 @@ const exported = z.object({
 });
 
 /**
- * Puts in order what an interrupted update left in the state, after one that went well. Updates and deletes that were
- * interrupted are simply done again; a create that was is kept in the state as pending, with a warning in each update,
- * also when it has been done again since: our creates adopt what is there.
+ * Repairs what an interrupted update left in the state, after a successful one. Interrupted updates and deletes are
+ * simply repeated. An interrupted create stays in the state as pending, with a warning in each update, even after it
+ * has been repeated: our creates adopt what exists.
  *
- * What was being created and is not declared any more was not done again. It may be live and known to nobody, so it
- * stays pending and is told of.
+ * A pending create that is no longer declared was not repeated. The resource may be live and unknown to everyone, so it
+ * stays pending and is reported.
  */
 export async function repairInterrupted(stack: Stack): Promise<void> {
   const state = await pulumi(stack, ["stack", "export"], { capture: true });
@@ -31,7 +31,7 @@ export async function repairInterrupted(stack: Stack): Promise<void> {
     );
     return;
   }
-  // It asks nothing of what is live (a Command can't be read), and it holds the stack's lock, as an edited export would not.
+  // It does not query live resources (a Command can't be read). Unlike an edited export, it holds the stack's lock.
   const refresh = ["refresh", "--yes", "--skip-preview", "--non-interactive", "--clear-pending-creates"];
   const cleared = await pulumi(stack, refresh, { capture: true });
   if (cleared.code !== 0) throw new Error(faultOf(cleared));

@@ -19,10 +19,10 @@ export interface PreviewOptions {
 }
 
 /**
- * Writes the plan as Markdown, also to the job's summary where the pipeline has one. A fault of the fleet, of the stack
- * or of the backend is part of the plan: whoever reads the pull request reads why.
+ * Writes the plan as Markdown, also to the job's summary where the pipeline has one. Errors of the fleet, the stack or
+ * the backend are part of the plan, so that reviewers of the pull request see them.
  *
- * @returns whether it could be applied
+ * @returns whether the plan could be applied
  */
 export async function preview({ stack, out, withoutState }: PreviewOptions): Promise<boolean> {
   const isKeyless = withoutState || (isPipeline() && !hasKey());

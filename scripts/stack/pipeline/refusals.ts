@@ -6,8 +6,8 @@ import { projectFolder } from "../project.ts";
 import { isPipeline } from "./surroundings.ts";
 
 /**
- * What a pipeline's job must not apply, each with its remedy; none outside of a pipeline. Asked before anything is
- * touched, and in previews, so that it shows before the merge.
+ * What a pipeline's job must not apply, each with its remedy; empty outside of a pipeline. Checked before any change,
+ * and in previews, so that it is reported before the merge.
  */
 export function refusals(fleet: Fleet, env: Readonly<Record<string, string | undefined>> = process.env): string[] {
   if (!isPipeline(env)) return [];

@@ -1,4 +1,4 @@
-/** What Pulumi says of a stack that a job can't open, and what to do about it where a pipeline is declared. */
+/** Pulumi's messages about a stack that a job can't open, and the remedy in the pipeline's definition. */
 const remedies: readonly (readonly [said: RegExp, remedy: string])[] = [
   [
     /no stack named '.*' found/,
@@ -12,7 +12,7 @@ const remedies: readonly (readonly [said: RegExp, remedy: string])[] = [
   ],
 ];
 
-/** A message with the remedy below it, where one is known. */
+/** Appends the remedy to a message, if one is known. */
 export function withRemedy(message: string): string {
   const remedy = remedies.find(([said]) => said.test(message))?.[1];
   return remedy === undefined ? message : `${message}\n    → ${remedy}`;

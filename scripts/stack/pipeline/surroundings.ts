@@ -5,19 +5,19 @@ import type { Stack } from "../stack.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Whether a pipeline's job runs this: its machine is gone when it ends, and its clock and its home mean nothing. */
+/** Whether this runs in a pipeline's job, on a machine whose home and clock don't outlast the job. */
 export function isPipeline(env: Environment = process.env): boolean {
   return env["CI"] === "true";
 }
 
-/** @throws in a pipeline that names no stack; elsewhere the embedded default is meant */
+/** @throws in a pipeline that names no stack; elsewhere the embedded default applies */
 export function pipelineStack(option: string | undefined, env: Environment = process.env): Stack {
   const name = option ?? env["CHANGELINGS_STACK"] ?? (isPipeline(env) ? undefined : "dev");
   if (name === undefined) throw new Error("no stack is named: set CHANGELINGS_STACK where the pipeline is declared");
   return name === "dev" ? devStack() : { name };
 }
 
-/** What opens a stack's backend or its secrets; a job has at least one, but for a pull request from a fork. */
+/** What unlocks a stack's backend or its secrets. A job has at least one, except for a pull request from a fork. */
 const keyVariables = [
   "PULUMI_ACCESS_TOKEN",
   "PULUMI_CONFIG_PASSPHRASE",
@@ -43,15 +43,15 @@ const pullRequestEvent = z.object({
   }),
 });
 
-/** What a pull request's job on GitHub runs for. */
+/** The pull request that a job on GitHub runs for. */
 export interface PullRequest {
   readonly number: number;
-  /** The branch's own last commit; the job's checkout is its merge with the base. */
+  /** The last commit of the branch itself; the job's checkout is its merge with the base. */
   readonly commit: string;
   readonly isFromFork: boolean;
 }
 
-/** @returns undefined in a job that runs for something else, or nowhere */
+/** @returns undefined if the job runs for something else, or outside of a job */
 export function pullRequestOf(env: Environment): PullRequest | undefined {
   const file = env["GITHUB_EVENT_PATH"];
   if (file === undefined) return undefined;
@@ -61,7 +61,7 @@ export function pullRequestOf(env: Environment): PullRequest | undefined {
   return { number, commit: head.sha, isFromFork: head.repo?.full_name !== base.repo.full_name };
 }
 
-/** A text without the values of this job's secrets: a pipeline masks them in its log, but not in a comment. */
+/** Redacts the values of this job's secrets: a pipeline masks them in its log, but not in a comment. */
 export function withoutValues(text: string, env: Environment = process.env): string {
   const values = Object.entries(env).flatMap(([name, value = ""]) =>
     /TOKEN|SECRET|PASS|KEY|CREDENTIAL/.test(name) && value.length >= 8 && !name.endsWith("_FILE") ? [value] : [],
