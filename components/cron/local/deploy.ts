@@ -19,7 +19,7 @@ export interface LocalCronArgs {
   readonly declared: DeclaredCron;
   readonly mngrProfile: string | undefined;
   readonly maxRunsAtOnce: number | undefined;
-  /** By the name of their variable. */
+  /** By variable name. */
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
@@ -53,7 +53,7 @@ export function localCron(parent: pulumi.Resource, args: LocalCronArgs): pulumi.
   );
 }
 
-/** One for the whole stack, made with the first changeling that needs it. */
+/** Shared by the whole stack; created with the first changeling that needs it. */
 const localScheduler = perRun(
   (maxRunsAtOnce: number | undefined) =>
     new LocalScheduler("scheduler", { installation: thisInstallation(), maxRunsAtOnce }),
@@ -62,13 +62,13 @@ const localScheduler = perRun(
 export interface LocalSchedulerArgs {
   /** Id of the installation whose jobs it fires; see `installationId`. */
   readonly installation: string;
-  /** How many runs may go on at once; undefined: as many as the machine has cores, at least 2. */
+  /** The maximum number of concurrent runs; undefined: the number of CPU cores, at least 2. */
   readonly maxRunsAtOnce?: number | undefined;
 }
 
 /**
- * The one process that fires all local changelings of a stack: started, supervised, restarted when its program is
- * newer, and on `pulumi destroy` stopped and removed with all that it kept.
+ * The process that fires all local changelings of a stack. It is started, supervised, and restarted if its program is
+ * newer. `pulumi destroy` stops it and removes everything it stored.
  */
 export class LocalScheduler extends pulumi.ComponentResource {
   readonly command: pulumi.Resource;

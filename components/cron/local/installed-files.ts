@@ -6,7 +6,7 @@ import { installedDrift, writeInstalled } from "../../host/installed-file.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { digestOf, type JobFile, type JobSpec, jobFile } from "./job.ts";
 
-/** The jobs that `pulumi up` installs for the scheduler. Each carries the digest of its content. */
+/** The jobs that `pulumi up` installs for the scheduler. Each contains the digest of its content. */
 
 export function jobPath(paths: InstallationPaths, name: string): string {
   return join(paths.jobs, `${name}.json`);
@@ -17,10 +17,10 @@ export function writeJob(paths: InstallationPaths, spec: JobSpec): void {
 }
 
 /**
- * How an installed job differs from what was installed, in words; undefined when it does not.
+ * How an installed job differs from what was installed, in words; undefined if it does not.
  *
- * @param stated gives what the stack's state says was installed: whoever edits the file can edit the digest in it too.
- *   undefined: not known
+ * @param stated returns what was installed according to the stack's state, or undefined if that is not known. The
+ * digest in the file is not enough: whoever edits the file can edit the digest too.
  */
 export function jobDrift(
   paths: InstallationPaths,
@@ -35,14 +35,14 @@ export function jobDrift(
   });
 }
 
-/** A job file that is not as `pulumi up` left it: its job is not fired. */
+/** A job file that was changed after `pulumi up`. Its job is not fired. */
 export interface JobFault {
   readonly name: string;
-  /** What is wrong, with the file's path and the command that mends it. */
+  /** What is wrong, with the file's path and the command that repairs it. */
   readonly problem: string;
 }
 
-/** What is installed, in the order of the names. */
+/** The installed jobs, sorted by name. */
 export function installedJobs(paths: InstallationPaths): { jobs: JobSpec[]; faults: JobFault[] } {
   const read = installedNames(paths).map((name) => readJob(paths, name));
   return {
@@ -51,7 +51,7 @@ export function installedJobs(paths: InstallationPaths): { jobs: JobSpec[]; faul
   };
 }
 
-/** The changelings that have a job file, whatever is in it. */
+/** The changelings that have a job file, whether valid or not. */
 export function installedNames(paths: InstallationPaths): string[] {
   try {
     const files = readdirSync(paths.jobs).filter((file) => /^[^.].*\.json$/.test(file));
@@ -86,7 +86,7 @@ function tryJson(path: string): unknown {
 
 export interface InstalledJob {
   readonly spec: JobSpec;
-  /** When its file was written: nothing that was due before is made up for. Milliseconds since 1970. */
+  /** When its file was written. Earlier due times are not caught up. Milliseconds since 1970. */
   readonly installedAt: number;
 }
 
@@ -95,7 +95,7 @@ interface Known {
   readonly job: InstalledJob | JobFault;
 }
 
-/** The jobs of an installation. Files that did not change since the last look are not read again. */
+/** The jobs of an installation. Files that have not changed since the last read are not read again. */
 export class JobStore {
   readonly #paths: InstallationPaths;
   #known = new Map<string, Known>();
@@ -104,7 +104,7 @@ export class JobStore {
     this.#paths = paths;
   }
 
-  /** @returns true when something changed */
+  /** @returns true if something changed */
   refresh(): boolean {
     const now = new Map<string, Known>();
     for (const name of installedNames(this.#paths)) {
@@ -127,7 +127,7 @@ export class JobStore {
     return [...this.#known.values()].flatMap(({ job }) => ("problem" in job ? [job] : []));
   }
 
-  /** Whether there is a file of a job, whatever is in it. */
+  /** Whether a job has a file, valid or not. */
   has(name: string): boolean {
     return this.#known.has(name);
   }
@@ -137,7 +137,7 @@ export class JobStore {
     return job !== undefined && "spec" in job ? job : undefined;
   }
 
-  /** Until its file changes, as if it were not there: it is being removed. */
+  /** Treats the job as removed until its file changes. */
   forget(name: string): void {
     const known = this.#known.get(name);
     if (known !== undefined) this.#known.set(name, { ...known, job: { name, problem: "it is being removed" } });

@@ -40,7 +40,7 @@ export default commandScript({
 
 async function removeJob(paths: InstallationPaths, name: string): Promise<void> {
   if (!existsSync(jobPath(paths, name))) return;
-  // Without a scheduler nothing can end its runs: the next one finds their job gone, and ends them.
+  // Without a scheduler nothing can end its runs. The next scheduler finds the job missing, and ends them.
   if (schedulerState(paths).alive) await requestRemoval(paths, name);
   removeFile(jobPath(paths, name));
 }

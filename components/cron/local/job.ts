@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod/mini";
 import { canonicalJson } from "../../lib/json.ts";
 
-/** What the scheduler needs to run one changeling: the whole of it, so that it reads nothing else but the secrets. */
+/** Everything the scheduler needs to run one changeling; it reads nothing else but the secrets. */
 export const jobSpec = z.strictObject({
   name: z.string(),
   enabled: z.boolean(),
@@ -18,14 +18,14 @@ export const jobSpec = z.strictObject({
   /** Absolute path or git URL. */
   repo: z.string(),
   branch: z.string(),
-  /** False: the repository is taken as it is; undefined: its base branch is fetched before each run. */
+  /** False: the repository is used as it is. Undefined: its base branch is fetched before each run. */
   fetch: z.optional(z.boolean()),
   agent: z.strictObject({
     /** The declared type, for labels and people. */
     type: z.string(),
-    /** The type that mngr is given: the declared one, or the parent of a stock one. */
+    /** The type passed to mngr: the declared type, or the parent of a stock type. */
     mngrType: z.string(),
-    /** True for a claude-based type: it never ends by itself, it settles. */
+    /** True for claude-based types: they never exit by themselves; they settle. */
     isConversational: z.boolean(),
     /** Shell script (POSIX sh) that a stock command agent runs; undefined for all others. */
     script: z.optional(z.string()),
@@ -33,11 +33,11 @@ export const jobSpec = z.strictObject({
     message: z.optional(z.string()),
     template: z.optional(z.string()),
     buildArgs: z.array(z.string()),
-    /** Settings of mngr's for this run alone, each the value of a `--setting`. */
+    /** mngr settings for this run only, each the value of a `--setting`. */
     settings: z.optional(z.array(z.string())),
     env: z.record(z.string(), z.string()),
   }),
-  /** The mngr profile that puts its agents aside; undefined: the person's own. */
+  /** The mngr profile that separates its agents; undefined: the user's own. */
   mngrProfile: z.optional(z.string()),
 });
 

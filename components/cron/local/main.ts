@@ -7,7 +7,7 @@ import { Scheduler } from "./scheduler.ts";
 import { becomeScheduler } from "./state.ts";
 
 const installation = process.argv[2];
-// All that it imports is now compiled, and on the way out Node writes it to its cache.
+// All imports are compiled by now. Node writes them to its cache on exit.
 if (process.argv.includes("--compile")) process.exit(0);
 if (installation === undefined || !/^[A-Za-z0-9][\w.-]*$/.test(installation)) {
   process.stderr.write("usage: node components/cron/local/main.ts <installation id>\n");
@@ -16,7 +16,7 @@ if (installation === undefined || !/^[A-Za-z0-9][\w.-]*$/.test(installation)) {
 
 process.umask(0o077);
 const paths = installationPaths(installation);
-// Its supervisor starts no other after an exit with 0.
+// After exit code 0, its supervisor does not restart it.
 if (!becomeScheduler(paths)) process.exit(0);
 const log = openLog(join(paths.scheduler, "scheduler.log"));
 

@@ -27,14 +27,14 @@ import { upCommand } from "../../lib/own-commands.ts";
 import { foldRuns, newestFirst, parseLine, type RecordedRun, type RecordLine, type Run } from "../run-records.ts";
 import { schedulerState } from "./state.ts";
 
-/** A changeling's records are cut to their newer half when they have grown past this. */
+/** When a changeling's records exceed this size, the older half is removed. */
 const mostBytes = 1_000_000;
 const mostRuns = 1000;
-/** What happened lately is in the last so many bytes. */
+/** How many trailing bytes are read to find recent events. */
 const recentBytes = 64_000;
 
 /**
- * Adds one line, whole or not at all, and has it on the disk before it returns.
+ * Appends one line atomically and syncs it to disk before returning.
  * @throws DiskFullError
  */
 export function appendRecord(paths: InstallationPaths, line: RecordLine): void {
@@ -55,7 +55,7 @@ export function appendRecord(paths: InstallationPaths, line: RecordLine): void {
 function append(file: number, line: string): void {
   const { size } = fstatSync(file);
   try {
-    // A crash may have left half a line: it must not swallow this one.
+    // A crash may have left half a line, which must not corrupt this one.
     writeAll(file, `${endsTorn(file, size) ? "\n" : ""}${line}\n`);
     fsyncSync(file);
   } catch (error) {
@@ -76,12 +76,12 @@ export function readRuns(paths: InstallationPaths, name?: string): RecordedRun[]
   return newestFirst(runs);
 }
 
-/** All that was recorded of one changeling, oldest first; what is not a record (half a line, a hand's edit) is passed over. */
+/** All records of one changeling, oldest first. Lines that are not records (half a line, a manual edit) are skipped. */
 export function readLines(paths: InstallationPaths, name: string): RecordLine[] {
   return (readTextIfAny(recordsPath(paths, name)) ?? "").split("\n").flatMap((line) => parseLine(line) ?? []);
 }
 
-/** What was recorded of one changeling lately, newest first. */
+/** The recent records of one changeling, newest first. */
 export function* recentLines(paths: InstallationPaths, name: string): Generator<RecordLine> {
   for (const text of readTail(recordsPath(paths, name), recentBytes).split("\n").reverse()) {
     const line = parseLine(text);
@@ -90,8 +90,8 @@ export function* recentLines(paths: InstallationPaths, name: string): Generator<
 }
 
 /**
- * Cuts a changeling's records when they have grown too long; for the scheduler alone, which is their only writer.
- * Readers see the old or the new file, never half of one.
+ * Removes a changeling's older records once the file is too long. Only the scheduler may call it, as the only writer.
+ * Readers see either the old or the new file, never a partial one.
  */
 export function boundRecords(paths: InstallationPaths, name: string): void {
   const path = recordsPath(paths, name);
@@ -110,8 +110,8 @@ export function boundRecords(paths: InstallationPaths, name: string): void {
 }
 
 /**
- * Gives the history of a changeling to the one that it was renamed to: its records, and what its runs left. Only while no
- * scheduler writes records of either. Succeeds when it was done before.
+ * Moves the history of a changeling to its new name: its records and its runs' files. Call it only while no scheduler
+ * writes records of either name. Succeeds if the history was already moved.
  */
 export function renameHistory(paths: InstallationPaths, former: string, name: string): void {
   const lines = readLines(paths, former);
@@ -128,10 +128,10 @@ export function renameHistory(paths: InstallationPaths, former: string, name: st
 }
 
 /**
- * Waits for a run's end, told by its records.
+ * Waits until a run's records show its end.
  *
- * @param onProgress called with the run whenever something was recorded of it
- * @throws when no scheduler is alive that could end it
+ * @param onProgress called with the run whenever something new is recorded
+ * @throws if no scheduler is alive that could end it
  */
 export function waitForRun(
   paths: InstallationPaths,
@@ -156,7 +156,7 @@ export function waitForRun(
       if (run.outcome !== undefined) finish(() => resolve(run));
     };
     const unwatch = watchFolder(paths.records, look);
-    // The scheduler is restarted within seconds of a crash, so it is only given up when it stays away.
+    // A crashed scheduler is restarted within seconds, so give up only if it stays away.
     let absences = 0;
     const timer = setInterval(() => {
       absences = schedulerState(paths).alive ? 0 : absences + 1;

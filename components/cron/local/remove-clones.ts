@@ -4,10 +4,10 @@ import { readTextIfAny } from "../../host/files.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 
 /**
- * Removes the clones of repositories that were declared by URL, but for those with a run's branch: nobody else may have
- * its commits. The files are read, not asked for by git, whose config there an agent could write.
+ * Removes the clones of repositories declared by URL, except those with a run's branch, which may have the only copy of
+ * its commits. Reads the files instead of running git, because an agent could have written git's config there.
  *
- * @returns what stays
+ * @returns the clones that are kept
  */
 export function removeClones({ repos }: Pick<InstallationPaths, "repos">): string[] {
   if (!existsSync(repos)) return [];

@@ -5,14 +5,14 @@ import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { type Answer, answerPath, type Request, removalPatienceMs, request, requestPath } from "./requests.ts";
 
 /**
- * The scheduler's side of requests. A request's file stays until it is answered, so that one that a crash interrupted
- * is taken up again; the one who handles it makes sure that nothing is done twice.
+ * The scheduler's side of requests. A request's file is kept until it is answered, so that a request that a crash
+ * interrupted is handled again. Its handler must make sure that nothing is done twice.
  */
 export class RequestInbox {
   readonly #paths: InstallationPaths;
   readonly #handle: (asked: Request, id: string) => Promise<Answer>;
   readonly #taken = new Set<string>();
-  /** Those that could not be written (a full disk): whoever waits for them still gets them. */
+  /** Answers that could not be written (a full disk). Clients that still wait get them later. */
   readonly #undelivered = new Map<string, Answer>();
 
   constructor(paths: InstallationPaths, handle: (asked: Request, id: string) => Promise<Answer>) {
@@ -20,12 +20,12 @@ export class RequestInbox {
     this.#handle = handle;
   }
 
-  /** Drops answers that nobody came for. Call once, first. */
+  /** Removes answers that no client collected. Call once, first. */
   sweep(): void {
     for (const file of this.#files(/\.answer\.json$/)) rmSync(join(this.#paths.requests, file), { force: true });
   }
 
-  /** Takes up what is new. */
+  /** Handles new requests. */
   look(now: number = Date.now()): void {
     for (const [id, given] of this.#undelivered) this.#deliver(id, given);
     for (const file of this.#files(/^[0-9a-f-]{36}\.json$/)) {
@@ -45,11 +45,11 @@ export class RequestInbox {
 
   #deliver(id: string, given: Answer): void {
     try {
-      // Who asked may have gone away meanwhile, and taken the request with them.
+      // The client may have given up and removed the request.
       if (this.#read(id) !== undefined) writePrivateFile(answerPath(this.#paths, id), `${JSON.stringify(given)}\n`);
       this.#drop(id);
     } catch {
-      // It has been done: the request must not be taken up again, nor the scheduler end for it.
+      // The work is done, so the request must not be handled again, and the scheduler must not crash.
       this.#undelivered.set(id, given);
     }
   }

@@ -14,13 +14,13 @@ import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { schedulerState } from "./state.ts";
 
-/** What the scheduler can be asked for: a file of `requests/` asks, a file beside it answers. */
+/** Requests to the scheduler: a file in `requests/` asks, a file next to it answers. */
 export const request = z.union([
-  /** A run now, also of a disabled changeling. */
+  /** Fires a run now, even of a disabled changeling. */
   z.object({ kind: z.literal("run"), name: z.string(), at: z.string() }),
-  /** Ends the running run, stops its agent, and forgets the job. */
+  /** Ends the current run, stops its agent, and forgets the job. */
   z.object({ kind: z.literal("remove"), name: z.string(), at: z.string() }),
-  /** Ends all runs, and the scheduler. */
+  /** Ends all runs, then the scheduler. */
   z.object({ kind: z.literal("stop"), at: z.string() }),
 ]);
 
@@ -35,16 +35,16 @@ export const answer = z.union([
 
 export type Answer = z.infer<typeof answer>;
 
-/** A run starts at once; where the system can't tell of new files, the scheduler looks for them once a minute. */
+/** A run starts at once, but without file events the scheduler only checks for new files once a minute. */
 const runPatienceMs = 90_000;
-/** An agent may have to be created before it can be stopped, and ended processes get seconds to say goodbye. */
+/** An agent may have to be created before it can be stopped, and processes get seconds to exit. */
 export const removalPatienceMs = 150_000;
 
 /**
- * Fires a changeling now, through the very same path as its schedule.
+ * Fires a changeling now, through the same path as its schedule.
  *
- * @returns the run's id, or why it was not fired: its last run is still going on
- * @throws when no scheduler is alive, or it knows no such changeling
+ * @returns the run's id, or why it was not fired: its previous run is still running
+ * @throws if no scheduler is alive, or if it does not know the changeling
  */
 export async function requestRun(
   paths: InstallationPaths,
@@ -55,7 +55,7 @@ export async function requestRun(
   throw new Error(`the scheduler started no run for ${name}`);
 }
 
-/** Ends what runs of a changeling and makes the scheduler forget it; its job file can then be removed. */
+/** Ends a changeling's current run and makes the scheduler forget it, so that its job file can be removed. */
 export async function requestRemoval(paths: InstallationPaths, name: string): Promise<void> {
   await ask(paths, { kind: "remove", name, at: new Date().toISOString() }, removalPatienceMs);
 }
@@ -81,7 +81,7 @@ async function ask(
     if ("error" in given) throw new Error(given.error);
     return given;
   } finally {
-    // A request that nobody answered must not be done later, when nobody expects it any more.
+    // An unanswered request must not be handled later, when nobody expects it.
     rmSync(path, { force: true });
     rmSync(answerPath(paths, id), { force: true });
   }
@@ -109,7 +109,7 @@ function waitForAnswer(paths: InstallationPaths, id: string, patienceMs: number)
       );
     };
     const timer = setTimeout(() => finish(() => reject(whyNone())), patienceMs);
-    // A lost file event, or a scheduler that is gone and not restarted, must not cost all of the patience.
+    // Don't wait for the whole timeout if a file event was lost, or if the scheduler is gone and not restarted.
     let absences = 0;
     const pulse = setInterval(() => {
       absences = schedulerState(paths).alive ? 0 : absences + 1;

@@ -20,7 +20,7 @@ export default commandScript({
     writeSettings(installationPaths(installation), most === undefined ? undefined : Number(most));
     const { pid, supervisor } = await startScheduler(installation);
     printNote(`scheduler running (pid ${pid}, ${supervisor})\n`);
-    // Read by every later update: another machine does not start a second one beside it.
+    // Every later update reads it, so that another machine does not start a second scheduler.
     const machine = readClaim(installationPaths(installation))?.machine;
     return { scheduler: "running", host: hostname(), ...(machine === undefined ? {} : { machine }) };
   },
@@ -30,8 +30,8 @@ export default commandScript({
     await stopScheduler(installation, { endRuns: true });
     releaseAllRunIds(paths);
     await warnOfUnsaved(paths);
-    // The secrets, and what is a web changeling's, have Commands of their own. The history stays: the last job may come
-    // back, and nothing else says what its runs did.
+    // Secrets and web changelings have Commands of their own. The history is kept, because the last job may be added
+    // again, and nothing else records what its runs did.
     const { jobs, requests, scheduler } = paths;
     for (const own of [jobs, requests, scheduler]) rmSync(own, { recursive: true, force: true });
     for (const repo of removeClones(paths)) {

@@ -16,14 +16,15 @@ import { recentDues, whyTooLate } from "./runs/due-times.ts";
 import { RunKeeper } from "./runs/run-keeper.ts";
 import { type DueJob, isMissed, Timetable } from "./timetable.ts";
 
-/** However far away the next due time is, the clock is looked at this often: it may be set, or the machine may sleep. */
+/**
+ * The clock is checked this often however far away the next due time is, because it may be set or the machine may
+ * sleep.
+ */
 const longestWaitMs = 60_000;
-/** Files of one change come in a row. */
+/** Collects the file events of one change. */
 const settleFilesMs = 50;
 
-/**
- * Fires the jobs of one installation when they come due, and whenever it is asked to. One timer serves all jobs.
- */
+/** Fires the jobs of one installation when they are due or requested. One timer serves all jobs. */
 export class Scheduler {
   readonly #paths: InstallationPaths;
   readonly #log: Log;
@@ -39,7 +40,7 @@ export class Scheduler {
   #timer: NodeJS.Timeout | undefined;
   #filesTimer: NodeJS.Timeout | undefined;
 
-  /** @param exit called when it is asked to stop, after all runs have ended, or when its installation is gone */
+  /** @param exit called after all runs have ended on request, or when its installation is gone */
   constructor(paths: InstallationPaths, env: NodeJS.ProcessEnv, log: Log, exit: (reason: string) => void) {
     this.#paths = paths;
     this.#log = log;
@@ -70,11 +71,11 @@ export class Scheduler {
     this.#runs.adoptQueued(this.#store.jobs().map(({ spec }) => spec.name));
     this.#log(`started with ${this.#store.jobs().length} jobs`);
     this.#tick();
-    // Asked now, so that the first run need not wait for the answer.
+    // Checked now, so that the first run need not wait for it.
     this.#tools.checkMngrVersion(this.#tools.mngr(undefined)).catch((error: unknown) => this.#log(messageOf(error)));
   }
 
-  /** Leaves the runs alone: the next scheduler takes them up. */
+  /** Does not end the runs; the next scheduler resumes them. */
   stop(): void {
     for (const unwatch of this.#unwatch) unwatch();
     clearTimeout(this.#timer);
@@ -130,7 +131,7 @@ export class Scheduler {
     });
   }
 
-  /** What can't be recorded is not done: it is due until it is, or until the next due time takes its place. */
+  /** If it can't be recorded, it is not done: it stays due until it can, or until the next due time replaces it. */
   #attempt(job: DueJob, work: () => Promise<unknown>): void {
     work().catch((error: unknown) => {
       if (!this.#unrecorded.has(job.name)) this.#unrecorded.set(job.name, job);
@@ -166,7 +167,7 @@ export class Scheduler {
   }
 }
 
-/** Why a due time that was missed is not made up for; undefined: it is. */
+/** Why a missed due time is not caught up; undefined if it is. */
 function whyNotCaughtUp(spec: JobSpec, cause: Cause): string | undefined {
   const why = "it came due while the scheduler was not running or the machine was asleep";
   if (!spec.catchUp) return `${why}, and catch_up is false`;
@@ -174,7 +175,7 @@ function whyNotCaughtUp(spec: JobSpec, cause: Cause): string | undefined {
   return late && `${why}, and ${late}`;
 }
 
-/** One client per mngr profile, so that all runs in it are looked at in one go; the version is asked for until it is right. */
+/** One client per mngr profile, so that its runs share one poll. The version is checked again until it is right. */
 function mngrs(env: NodeJS.ProcessEnv): {
   mngr: (profile: string | undefined) => Mngr;
   checkMngrVersion: (mngr: Mngr) => Promise<void>;

@@ -5,7 +5,7 @@ import { readJsonOrNull } from "../../host/files.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { removeFile, writeInstalled } from "../../host/installed-file.ts";
 
-/** What the scheduler is told beside its jobs. Read when it starts: what writes it restarts it. */
+/** The scheduler's settings besides its jobs. It reads them on start, so a writer must restart it. */
 
 const settings = z.object({ maxRunsAtOnce: z.number() });
 

@@ -14,12 +14,12 @@ export function schedulerPlace(paths: InstallationPaths): DaemonPlace {
   };
 }
 
-/** For observers: starts no process, changes nothing. */
+/** Read-only: starts no process, changes nothing. */
 export function schedulerState(paths: InstallationPaths): DaemonState {
   return daemonState(schedulerPlace(paths));
 }
 
-/** For a scheduler that starts. @returns false when another one of its installation runs already */
+/** Called by a starting scheduler. @returns false if another one of its installation is already running */
 export function becomeScheduler(paths: InstallationPaths): boolean {
   return becomeDaemon(schedulerPlace(paths), new Date());
 }

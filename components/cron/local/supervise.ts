@@ -7,15 +7,15 @@ import { readRuns } from "./records.ts";
 import { requestStop } from "./requests.ts";
 import { schedulerPlace, schedulerProgram, schedulerState } from "./state.ts";
 
-/** A process that sleeps all day needs no heap to grow into, nor to be woken up every 8 s in order to shrink it. */
+/** A mostly idle process needs no room for heap growth, and no wake-up every 8 s to shrink it. */
 const v8Options = ["--max-semi-space-size=1", "--no-memory-reducer"];
 
 /**
- * Makes sure that an installation's scheduler runs, with the program that is here, under a supervisor that restarts it
- * when it crashes. It sees PATH, HOME and their like as they are in `env`, and nothing else of it.
+ * Ensures that an installation's scheduler runs with the current program, under a supervisor that restarts it after a
+ * crash. From `env`, it inherits only PATH, HOME and similar variables.
  *
  * @returns its process id, and what supervises it, in words
- * @throws when it does not start; the error holds its last words
+ * @throws if it does not start; the error contains its log tail
  */
 export async function startScheduler(
   installation: string,
@@ -26,11 +26,11 @@ export async function startScheduler(
 }
 
 /**
- * Ends an installation's scheduler and its supervision; succeeds when there is none.
+ * Stops an installation's scheduler and its supervisor; succeeds if there is none.
  *
- * @param endRuns true ends its runs first, and destroys the agents that were kept, but for those with uncommitted
- *   changes; false leaves them to the next scheduler
- * @throws when it, or a run, can't be ended
+ * @param endRuns true first ends its runs and destroys the kept agents, except those with uncommitted changes; false
+ * leaves them to the next scheduler
+ * @throws if the scheduler or a run can't be ended
  */
 export async function stopScheduler(
   installation: string,
@@ -39,7 +39,7 @@ export async function stopScheduler(
 ): Promise<void> {
   const paths = installationPaths(installation, home);
   if (endRuns) {
-    // Only a scheduler can end runs and destroy agents; one that is down is brought up for it.
+    // Only a scheduler can end runs and destroy agents, so one that is down is started for this.
     const isNeeded = readRuns(paths).some((run) => run.agentIsKept || run.outcome === undefined);
     if (!schedulerState(paths).alive && isNeeded) await startScheduler(installation, home);
     if (schedulerState(paths).alive) await requestStop(paths);
@@ -47,7 +47,7 @@ export async function stopScheduler(
   await stopDaemon(daemonOf(paths, home));
 }
 
-/** How the scheduler comes back after a restart of the machine; undefined when that needs nothing from anybody. */
+/** How the scheduler is started after a reboot; undefined if that needs no action. */
 export function bootInstructions(paths: InstallationPaths, home: string = homedir()): string | undefined {
   return bootInstructionsOf(daemonOf(paths, home));
 }

@@ -1,14 +1,14 @@
 import { lastFire, nextFire } from "../cron-times.ts";
 
-/** When jobs come due: pure arithmetic on a clock that is handed in. Times are milliseconds since 1970. */
+/** When jobs are due: pure arithmetic on a clock that is passed in. Times are milliseconds since 1970. */
 
-/** Fired later than this, a due time was missed: the scheduler was down, or the machine asleep. */
+/** A due time fired later than this was missed: the scheduler was down, or the machine asleep. */
 const missedAfterMs = 90_000;
 export function isMissed(due: number, now: number): boolean {
   return now - due > missedAfterMs;
 }
 
-/** A clock that was set back by more than this makes what lies ahead of it be forgotten. */
+/** If the clock was set back by more than this, later times no longer count as considered. */
 const clockSlackMs = 60_000;
 
 export interface TimetableJob {
@@ -29,28 +29,28 @@ export interface DueJob {
 
 interface Entry {
   readonly job: TimetableJob;
-  /** All due times up to here have been dealt with, as far as the clock can be believed. */
+  /** All due times up to here have been handled, as far as the clock can be trusted. */
   considered: number;
-  /** What was dealt with when the clock showed a later time: it counts once the clock has come there again. */
+  /** Like `considered`, from when the clock showed a later time; applies again once the clock has reached it. */
   horizon: number;
-  /** Due times that were fired, skipped or queued: those are not due again, whatever the clock did. */
+  /** Due times that were fired, skipped or queued. They are not due again, whatever the clock does. */
   readonly dealtWith: Set<number>;
-  /** The first due time after `considered`; Infinity for a disabled job, or one that never comes due again. */
+  /** The first due time after `considered`; Infinity for a job that is disabled or never due again. */
   next: number;
 }
 
-/** So many due times are remembered one by one. */
+/** How many due times are remembered individually. */
 const mostDealtWith = 500;
 
 export class Timetable {
   readonly #entries = new Map<string, Entry>();
 
   /**
-   * Adds a job, or takes over a change of it.
-   * @param since nothing that was due before is made up for: when the job was installed, or the last due time on
-   *   record. It may lie ahead, when the clock is behind, or was ahead
+   * Adds or updates a job.
+   * @param since earlier due times are not caught up: when the job was installed, or the last recorded due time. It may
+   * lie in the future, if the clock is behind or was ahead
    * @param dealtWith due times on record
-   * @throws when its schedule or its zone can't be read
+   * @throws if its schedule or zone is invalid
    */
   set(job: TimetableJob, since: number, dealtWith: Iterable<number> = []): void {
     const known = this.#entries.get(job.name);
@@ -70,7 +70,7 @@ export class Timetable {
     return [...this.#entries.keys()];
   }
 
-  /** What is due now, at most once per job: of several due times that have passed, the last one stands for all. */
+  /** What is due now, at most once per job: the last of several passed due times stands for all. */
   takeDue(now: number): DueJob[] {
     const due: DueJob[] = [];
     for (const entry of this.#entries.values()) {
@@ -86,7 +86,7 @@ export class Timetable {
     return due;
   }
 
-  /** The first time at which a job comes due; Infinity when none does. */
+  /** The next due time of any job; Infinity if there is none. */
   nextDue(): number {
     let next = Number.POSITIVE_INFINITY;
     for (const entry of this.#entries.values()) next = Math.min(next, entry.next);
@@ -94,7 +94,7 @@ export class Timetable {
   }
 }
 
-/** Takes a clock that was set into account: back, or forward again to where it has been. */
+/** Handles a clock that was set back, or that has since caught up again. */
 function setClock(entry: Entry, now: number): void {
   const { considered, horizon } = entry;
   if (considered > now + clockSlackMs) {
@@ -118,7 +118,7 @@ function isSame(a: TimetableJob, b: TimetableJob): boolean {
   return a.enabled === b.enabled && a.schedule === b.schedule && a.timezone === b.timezone;
 }
 
-/** The first due time after `considered` that was not dealt with before. @throws when its schedule or zone can't be read */
+/** The first due time after `considered` that was not handled before. @throws if its schedule or zone is invalid */
 function nextOf({ job, considered, dealtWith }: Omit<Entry, "next">): number {
   let next = nextFire(job.schedule, job.timezone, considered);
   if (!job.enabled) return Number.POSITIVE_INFINITY;

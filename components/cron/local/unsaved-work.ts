@@ -6,9 +6,9 @@ import type { RecordedRun } from "../run-records.ts";
 import { readRuns } from "./records.ts";
 
 /**
- * Says which agents of removed changelings are kept, since their worktrees have changes that no commit holds.
+ * Warns about agents of removed changelings that are kept because their worktrees have uncommitted changes.
  *
- * @param name of one changeling, whose other agents are being destroyed; undefined: of all, and what else is left
+ * @param name a changeling whose other agents are being destroyed; undefined: all changelings, and other leftovers too
  */
 export async function warnOfUnsaved(paths: InstallationPaths, name?: string): Promise<void> {
   const left: string[] = [];
@@ -28,7 +28,7 @@ export async function warnOfUnsaved(paths: InstallationPaths, name?: string): Pr
   printNote(`warning: ${which} could not be destroyed in time; do it with: mngr destroy ${left.join(" ")} --force\n`);
 }
 
-/** Whether its work tree has no uncommitted changes; false where that is not known. */
+/** Whether its worktree has no uncommitted changes; false if unknown. */
 async function isSaved({ worktree }: RecordedRun): Promise<boolean> {
   return countUncommitted(worktree, mngrEnvironment(process.env)).then(
     (count) => count === 0,

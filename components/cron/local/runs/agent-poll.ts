@@ -3,15 +3,15 @@ import type { Listed, Mngr } from "../../../mngr/client.ts";
 
 interface Listener {
   readonly mngr: Mngr;
-  /** How long until the next look, by how long it has been listening; both in milliseconds. */
+  /** The time until the next poll, by how long it has been listening; both in milliseconds. */
   readonly periodMs: (listeningMs: number) => number;
   readonly since: number;
   readonly see: (listed: Listed) => void;
 }
 
 /**
- * Looks at all agents for all runs at once: one `mngr list` (some three seconds of processor time) per period, however
- * many runs there are, and none while nothing runs.
+ * Polls the agents of all runs together: one `mngr list` (about three seconds of CPU time) per period, however many
+ * runs there are, and none if there are no runs.
  */
 export class AgentPoll {
   readonly #log: Log;
@@ -24,7 +24,7 @@ export class AgentPoll {
     this.#log = log;
   }
 
-  /** @returns a function that ends it */
+  /** @returns a function that stops listening */
   listen(mngr: Mngr, periodMs: Listener["periodMs"], see: (listed: Listed) => void): () => void {
     const listener = { mngr, periodMs, since: Date.now(), see };
     if (this.#listeners.size === 0) this.#lookedAt = Date.now();
@@ -54,13 +54,13 @@ export class AgentPoll {
   }
 
   async #lookWith(mngr: Mngr): Promise<void> {
-    // Who comes while mngr looks may not be in what it saw.
+    // Listeners added while mngr runs may be missing from its result.
     const present = [...this.#listeners].filter((listener) => listener.mngr === mngr);
     try {
       const listed = await mngr.list();
       for (const listener of present) if (this.#listeners.has(listener)) listener.see(listed);
     } catch (error) {
-      // Not being able to look says nothing about the agents.
+      // A failed poll says nothing about the agents.
       this.#log(`could not look at the agents: ${error instanceof Error ? error.message : error}`);
     }
   }

@@ -3,16 +3,16 @@ import type { Log } from "../../../host/log.ts";
 import type { Mngr } from "../../../mngr/client.ts";
 import type { AgentPoll } from "./agent-poll.ts";
 
-/** What every run of a scheduler works with. */
+/** What every run of a scheduler shares. */
 export interface RunContext {
   readonly installation: string;
   readonly paths: InstallationPaths;
-  /** What programs that are started for a run may see; no secrets. */
+  /** The environment of programs started for a run; contains no secrets. */
   readonly env: Readonly<Record<string, string>>;
   readonly log: Log;
   readonly poll: AgentPoll;
-  /** @param profile the one that puts the agents aside; undefined: the person's own */
+  /** @param profile the profile that separates the agents; undefined: the user's own */
   mngr(profile: string | undefined): Mngr;
-  /** Asks once, unless it was not the right one. @throws MngrError */
+  /** Checks once, and again only if the version was wrong. @throws MngrError */
   checkMngrVersion(mngr: Mngr): Promise<void>;
 }

@@ -18,36 +18,39 @@ import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
 import { prepareRepository, repositoryFolder } from "./repository.ts";
 import { baseCommitOf, baseRefOf, noteStart } from "./start.ts";
 
-/** `mngr create` waits for a conversational agent to be ready and to take its message; longer than this it hangs. */
+/**
+ * `mngr create` waits until a conversational agent is ready and has received its message. After this time it counts as
+ * hung.
+ */
 const createPatienceMs = 600_000;
-/** A process that was started has written its id down by then. */
+/** A started process has written its id by then. */
 const pidPatienceMs = 10_000;
 
 const runCommand = join(dirname(fileURLToPath(import.meta.url)), "run-command.sh");
 
-/** No agent could be made; the message says why. No agent of the run is left. */
+/** No agent could be created; the message says why. No agent of the run is left. */
 export class CreateError extends Error {}
 
-/** An agent of the run may be left, and could not be destroyed: until it is, its run is not over. */
+/** An agent of the run may be left that could not be destroyed. The run is not over until it is. */
 export class LeftoverError extends Error {}
 
 export interface CreatedAgent {
   readonly agentId: string;
-  /** The commit that its branch started from; undefined when that is not known. */
+  /** The commit that its branch started from; undefined if unknown. */
   readonly base: string | undefined;
   readonly worktree: string | undefined;
 }
 
-/** True when the agent's command runs in our wrapper, and so leaves its exit status. */
+/** True if the agent's command runs in our wrapper, which records its exit status. */
 export function leavesExitStatus({ agent }: JobSpec): boolean {
   return !agent.isConversational && (agent.script !== undefined || agent.mngrType === "command");
 }
 
 /**
- * Makes the agent of a run, once: after a crash it finds out what became of the `mngr create` that was under way.
+ * Creates the agent of a run, exactly once: after a crash, it continues with the `mngr create` that was in progress.
  *
- * @param interruption aborted, with the reason in words, to call it off
- * @throws CreateError; LeftoverError; what else is thrown comes from before mngr was started
+ * @param interruption aborted, with the reason in words, to cancel it
+ * @throws CreateError or LeftoverError; any other error occurred before mngr was started
  */
 export async function createAgent(
   plan: RunPlan,
@@ -69,7 +72,7 @@ export async function createAgent(
   }
 }
 
-/** What a `mngr create` that has ended came to. */
+/** The result of a `mngr create` that has ended. */
 async function createdBy(
   plan: RunPlan,
   files: RunFiles,
@@ -79,7 +82,7 @@ async function createdBy(
   const created = createdFrom(readTextIfAny(files.createOutput) ?? "");
   if (created?.kind === "created") {
     const git = gitIn(repositoryFolder(context.paths, plan.spec.repo), context.env);
-    // It is there whatever git says: a repository that can't be read costs it no limit.
+    // The agent exists even if git fails. Throwing here would leave it running without its timeout.
     const branch = branchOf(plan.id);
     await stopFollowing(git, branch, baseRefOf(files)).catch((error: unknown) =>
       context.log(`${plan.id}: ${branch} may follow its base: ${error instanceof Error ? error.message : error}`),
@@ -174,7 +177,7 @@ async function endOf(child: ChildProcess, interruption: AbortSignal): Promise<vo
   });
 }
 
-/** The `mngr create` of a scheduler that crashed goes on without it. */
+/** Waits for the `mngr create` of a crashed scheduler, which continues without it. */
 async function endOfOrphan(plan: RunPlan, files: RunFiles, interruption: AbortSignal): Promise<void> {
   const startedAt = statSync(files.createOutput).mtimeMs;
   for (;;) {
@@ -183,13 +186,13 @@ async function endOfOrphan(plan: RunPlan, files: RunFiles, interruption: AbortSi
     const age = Date.now() - startedAt;
     if (!(pid > 0) && age > pidPatienceMs) return;
     if (pid > 0 && !isCreateOf(plan, pid)) return;
-    // A clock that was set back must not make it wait for longer.
+    // A clock that was set back must not prolong the wait.
     if (pid > 0 && (interruption.aborted || age > createPatienceMs || age < -createPatienceMs)) return killGroup(pid);
     await sleep(1000);
   }
 }
 
-/** Whether a process is still this run's `mngr create`: after a restart of the machine its id may be anybody's. */
+/** Whether a process is still this run's `mngr create`: after a reboot, its id may belong to any process. */
 function isCreateOf({ id }: RunPlan, pid: number): boolean {
   try {
     const command = execFileSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" });
@@ -200,18 +203,18 @@ function isCreateOf({ id }: RunPlan, pid: number): boolean {
 }
 
 /**
- * A create that failed, or was killed, may leave an agent that nothing can start again: it is destroyed.
- * @throws when an agent may be left
+ * Destroys the agent that a failed or killed create may leave, because nothing can start it again.
+ * @throws if an agent may be left
  */
 async function clearAway(plan: RunPlan, created: Created | undefined, context: RunContext): Promise<void> {
   if (created?.kind === "error" && created.errorClass === "DuplicateAgentNameError") return;
   await destroyLeftover(plan, context);
-  // Somebody else's branch of that name made the create fail: it is not ours to delete.
+  // The create failed because the branch already existed, so the branch is not ours to delete.
   if (created?.kind === "error" && /already exists/.test(created.message)) return;
   try {
     const git = gitIn(repositoryFolder(context.paths, plan.spec.repo), context.env);
     const branch = branchOf(plan.id);
-    // git leaves the work tree of which a hook said no; so does a mngr that was killed before it wrote down its agent.
+    // git leaves a worktree whose hook failed, and so does a mngr that was killed before it recorded its agent.
     const leftover = await worktreeOf(git, branch, plan.id);
     if (leftover !== undefined) await git.run(["worktree", "remove", "--force", "--force", "--", leftover]);
     await deleteBranchIfEmpty(git, branch);
@@ -222,14 +225,14 @@ async function clearAway(plan: RunPlan, created: Created | undefined, context: R
   }
 }
 
-/** @throws MngrError when there may be one that could not be destroyed */
+/** @throws MngrError if an agent may exist that could not be destroyed */
 export async function destroyLeftover(plan: RunPlan, context: RunContext): Promise<void> {
   const mngr = context.mngr(plan.spec.mngrProfile);
   const agent = plan.agentId ?? plan.id;
   const isHeld = () => plan.agentId === undefined || mngr.holds(plan.agentId);
   try {
     await mngr.destroy([agent]);
-    // mngr takes an agent whose files it can't read for one that is gone.
+    // mngr treats an agent whose files are unreadable as gone.
     if (plan.agentId !== undefined && isHeld()) await mngr.closeTerminal(plan.id);
   } catch (error) {
     if (!isHeld()) return;
@@ -238,12 +241,12 @@ export async function destroyLeftover(plan: RunPlan, context: RunContext): Promi
   }
 }
 
-/** Of a process that leads a group; 0 would be our own group. */
+/** Kills a process group by its leader's id; 0 would be our own group. */
 function killGroup(pid: number): void {
   if (!(pid > 0)) return;
   try {
     process.kill(-pid, "SIGKILL");
   } catch {
-    // It ended just now.
+    // It has just ended.
   }
 }

@@ -3,14 +3,14 @@ import type { Cause, RecordLine } from "../../run-records.ts";
 import { catchUpWithinDefault, type JobSpec } from "../job.ts";
 import { recentLines } from "../records.ts";
 
-/** What the records tell of the occasions to fire that there were: so much is known after a restart, and no more. */
+/** The due times in the records, which is all that is known after a restart. */
 
-/** How far back it is looked. A queued run may be fired after later occasions were skipped, so one is not enough. */
+/** How many records to search. A queued run may be fired after later due times were skipped, so one is not enough. */
 const mostOccasions = 20;
 
 type Occasion = Extract<RecordLine, { cause: Cause }>;
 
-/** Due times that were fired, skipped or queued, as far back as is looked. Milliseconds since 1970. */
+/** Recent due times that were fired, skipped or queued. Milliseconds since 1970. */
 export function recentDues(paths: InstallationPaths, name: string): number[] {
   const causes = [...recentLines(paths, name)].flatMap((line) => ("cause" in line ? [line.cause] : []));
   return causes.flatMap((cause) => (cause.kind === "manual" ? [] : [Date.parse(cause.due)]));
@@ -24,7 +24,7 @@ export interface Waiting {
   readonly since: string;
 }
 
-/** What was queued, and neither fired nor given up. */
+/** The due time that was queued but neither fired nor skipped. */
 export function waitingOf(paths: InstallationPaths, changeling: string): Waiting | undefined {
   const occasions = recentOccasions(paths, changeling);
   const queued = occasions.find(({ event }) => event === "queued");
@@ -33,7 +33,7 @@ export function waitingOf(paths: InstallationPaths, changeling: string): Waiting
   return isTaken ? undefined : { changeling, cause: queued.cause, since: queued.at };
 }
 
-/** Why a due time is not fired any more; undefined: it is. @param now milliseconds since 1970 */
+/** Why a due time is too old to fire; undefined if it is not. @param now milliseconds since 1970 */
 export function whyTooLate(spec: JobSpec, cause: Cause, now: number): string | undefined {
   const { catchUpWithinSeconds: within = catchUpWithinDefault } = spec;
   if (now - dueOf(cause) <= within * 1000) return undefined;

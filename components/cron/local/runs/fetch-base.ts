@@ -4,16 +4,18 @@ import { gitReason } from "../../../git/reason.ts";
 import { safeGitEnvironment } from "../../../git/safe-git.ts";
 import { runProgram, timedOut } from "../../../lib/process.ts";
 
-/** The remote's branch that a branch is brought up to date with. */
+/** The remote branch that a local branch is updated from. */
 export interface Followed {
   readonly remote: string;
-  /** Its name there. */
+  /** Its name on the remote. */
   readonly branch: string;
-  /** Where it is kept here: `refs/remotes/origin/main`. */
+  /** Its remote-tracking ref: `refs/remotes/origin/main`. */
   readonly ref: string;
 }
 
-/** The upstream of a branch, else the branch of that name on the remote `origin`; undefined: there is none. */
+/**
+ * The branch's upstream, otherwise the branch of the same name on the remote `origin`; undefined if there is neither.
+ */
 export async function followedBy(git: Git, branch: string): Promise<Followed | undefined> {
   const format = "--format=%(upstream)%00%(upstream:remotename)%00%(upstream:remoteref)";
   const [ref = "", remote = "", there = ""] = (await git.run(["for-each-ref", format, `refs/heads/${branch}`]))
@@ -26,10 +28,10 @@ export async function followedBy(git: Git, branch: string): Promise<Followed | u
 }
 
 /**
- * Fetches one branch. Asks nobody anything, and touches nothing but its remote-tracking ref.
+ * Fetches one branch. Never prompts, and changes nothing but its remote-tracking ref.
  *
- * @param token for GitHub; it goes to github.com alone
- * @returns why it could not, in words; undefined when it could
+ * @param token for GitHub; it is sent to github.com only
+ * @returns why the fetch failed, in words; undefined if it succeeded
  */
 export async function fetchBase(
   folder: string,
@@ -50,7 +52,7 @@ export async function fetchBase(
     },
   );
   if (code === 0) return undefined;
-  // A branch that was never pushed has nothing to be brought up to date with.
+  // A branch that was never pushed has no remote to be updated from.
   if (/couldn't find remote ref/i.test(stderr) && !(await succeeds(git, ["show-ref", "--verify", "--quiet", ref])))
     return undefined;
   const what = `${remote} could not be fetched, so its base may be outdated`;

@@ -1,20 +1,20 @@
 import { branchExists, type Git, GitError, isAncestor, succeeds } from "../../../git/git.ts";
 
-/** What a run asks of git, beside what `git-work.sh` does. */
+/** git operations of a run that `git-work.sh` does not cover. */
 
 /** What a run starts from. */
 export interface Base {
   /** `refs/heads/main`, or `refs/remotes/origin/main`. */
   readonly ref: string;
-  /** The shortest name that means this ref and no other: `main`; `heads/main` where a tag is named so too. */
+  /** The shortest unambiguous name of this ref: `main`, or `heads/main` if a tag has the same name. */
   readonly name: string;
 }
 
 /**
- * What a new branch starts from: the local branch, or the remote's when there is no local one, or when that is only
+ * The ref that a new branch starts from: the local branch, or the remote one if there is no local branch or it is only
  * behind.
- * @param followed the remote's branch; undefined: the local one is taken as it is
- * @throws GitError when there is neither
+ * @param followed the remote branch; undefined: the local branch is used as it is
+ * @throws GitError if there is neither
  */
 export async function baseOf(
   git: Git,
@@ -41,13 +41,13 @@ export async function namedBase(git: Git, ref: string): Promise<Base> {
   return { ref, name: (await git.run(["for-each-ref", "--format=%(refname:short)", ref])).trim() };
 }
 
-/** A branch that follows its base would be pushed onto it by a plain `git push`. */
+/** A plain `git push` would push a branch with this upstream onto its base. */
 export async function stopFollowing(git: Git, branch: string, base: string): Promise<void> {
   const upstream = await git.run(["for-each-ref", "--format=%(upstream)", `refs/heads/${branch}`]);
   if (upstream.trim() === base) await git.run(["branch", "--unset-upstream", branch]);
 }
 
-/** Removes a branch when other branches hold all of its commits. */
+/** Deletes a branch if other branches contain all its commits. */
 export async function deleteBranchIfEmpty(git: Git, branch: string): Promise<void> {
   if (!(await branchExists(git, branch))) return;
   const elsewhere = ["--not", `--exclude=${branch}`, "--branches", "--remotes"];

@@ -1,29 +1,29 @@
 import type { Outcome } from "../../run-records.ts";
 import type { Work } from "./work.ts";
 
-/** How an agent came to its end. */
+/** How an agent ended. */
 export type Ending =
-  /** Its command ended by itself. */
+  /** Its command exited by itself. */
   | { readonly kind: "exited"; readonly exitCode: number }
-  /** mngr says DONE; with which exit status nobody knows. */
+  /** mngr reports DONE, without an exit status. */
   | { readonly kind: "done" }
-  /** The process of a conversation, which never ends by itself, is gone. */
+  /** The process of a conversational agent, which never exits by itself, is gone. */
   | { readonly kind: "died" }
-  /** It has been waiting for its person, and for nothing else. */
+  /** It has been waiting for user input, and for nothing else. */
   | { readonly kind: "settled" }
-  /** It has been waiting for somebody to allow it something. */
+  /** It has been waiting for a permission. */
   | { readonly kind: "blocked" }
-  /** Its command went away without leaving an exit status. */
+  /** Its command disappeared without recording an exit status. */
   | { readonly kind: "vanished" }
   | { readonly kind: "stopped" }
   | { readonly kind: "destroyed" }
   | { readonly kind: "timed_out" }
-  /** Whoever asked for its end says why. */
+  /** Ended on request, with the reason. */
   | { readonly kind: "interrupted"; readonly reason: string };
 
-/** What can be seen once the agent has been stopped. */
+/** What can be observed once the agent has been stopped. */
 export interface Remains extends Pick<Work, "commits" | "isChanged" | "uncommitted"> {
-  /** Absolute path; undefined when there is none any more. */
+  /** Absolute path; undefined if the worktree no longer exists. */
   readonly worktree: string | undefined;
   readonly timeoutSeconds: number;
 }
@@ -34,7 +34,7 @@ export interface Verdict {
   readonly reason: string | undefined;
 }
 
-/** Success is what was seen in git, and that nothing went wrong on the way to it. */
+/** A run succeeds if git shows changes and nothing failed on the way. */
 export function verdictOf(ending: Ending, remains: Remains): Verdict {
   switch (ending.kind) {
     case "exited":
@@ -72,13 +72,13 @@ function verdictOfWork(remains: Remains): Verdict {
   return { outcome: "no_changes", reason: `it made no commit${left === undefined ? "" : `, but ${left}`}` };
 }
 
-/** What to warn of beside the outcome: changes that no commit holds, unless they are the reason already. */
+/** A warning about uncommitted changes, unless they are already the reason for the outcome. */
 export function warningOfUncommitted(remains: Remains): string | undefined {
   const left = remains.commits.length === 0 ? undefined : uncommittedInWords(remains);
   return left === undefined ? undefined : `it ${left}`;
 }
 
-/** So many files are named. */
+/** How many files are named at most. */
 const namedFiles = 5;
 
 function uncommittedInWords({ uncommitted, worktree }: Remains): string | undefined {

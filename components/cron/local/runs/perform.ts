@@ -21,10 +21,10 @@ const stopPauseMs = 5000;
 const keptOutputBytes = 1_000_000;
 
 /**
- * Performs a run that was recorded as fired, until no agent of it is running any more. Every step can be taken up
- * again: after a crash, it is called with what the records tell, and goes on from there.
+ * Performs a run that was recorded as fired, until its agent is no longer running. Every step can be resumed: after a
+ * crash, call it again with what the records contain.
  *
- * @returns what is to be recorded, in this order; the run is over once it is
+ * @returns the records to write, in this order; after that the run is over
  * @throws LeftoverError or MngrError while its agent can't be stopped
  */
 export async function performRun(
@@ -41,7 +41,7 @@ export async function performRun(
   return [...(isRecorded ? [] : [createdLine(plan, agent)]), endedLine(plan, conclusion)];
 }
 
-/** It runs, and is watched, also when it can't be written down: that is made up for with its end. */
+/** The run continues even if this can't be recorded; the record of its end makes up for it. */
 function tryRecord(line: RecordLine, { paths, log }: RunContext): boolean {
   try {
     appendRecord(paths, line);
@@ -98,7 +98,7 @@ async function created(
   }
 }
 
-/** Watches an agent to its end. @throws MngrError when it can't be stopped */
+/** Watches an agent until it ends. @throws MngrError if it can't be stopped */
 async function watched(
   plan: RunPlan,
   agent: CreatedAgent,
@@ -108,7 +108,7 @@ async function watched(
 ): Promise<Conclusion> {
   const startedAt = createdAt === undefined ? Date.now() : Date.parse(createdAt);
   const ending = await watchAgent(plan, { agentId: agent.agentId, startedAt }, context, interruption).catch(
-    // Nobody watches it any more: it must not go on.
+    // An agent that can't be watched must not continue.
     (error: unknown): Ending => ({ kind: "interrupted", reason: `it could not be watched: ${messageOf(error)}` }),
   );
   return conclude(plan, agent, ending, context);
@@ -118,7 +118,7 @@ interface Conclusion extends Verdict {
   readonly work: Work;
 }
 
-/** An agent, or git, may have put one into what the record is to say. */
+/** Redacts secrets that an agent or git may have put into the texts of the record. */
 function withoutSecrets({ outcome, reason, work }: Conclusion, secrets: readonly string[]): Conclusion {
   const { commits, warnings } = work;
   const texts = [...(reason === undefined ? [] : [reason]), ...warnings, ...commits.map(({ subject }) => subject)];
@@ -134,7 +134,7 @@ function withoutSecrets({ outcome, reason, work }: Conclusion, secrets: readonly
   };
 }
 
-/** What may be written down. */
+/** Redacts secrets. If they can't be read, drops the texts that may contain them. */
 function recordable(plan: RunPlan, conclusion: Conclusion, context: RunContext): Conclusion {
   tidyLogs(plan, context);
   try {
@@ -145,7 +145,7 @@ function recordable(plan: RunPlan, conclusion: Conclusion, context: RunContext):
   }
 }
 
-/** Stops the agent, and only then looks at what it did: until then it could do more. */
+/** Stops the agent before observing its work, because a running agent could still change it. */
 async function conclude(plan: RunPlan, agent: CreatedAgent, ending: Ending, context: RunContext): Promise<Conclusion> {
   const { spec } = plan;
   const complaints: string[] = [];
@@ -197,12 +197,12 @@ async function saveConversation(plan: RunPlan, agentId: string, context: RunCont
   const mngr = context.mngr(plan.spec.mngrProfile);
   const transcript = await mngr.transcript(agentId).catch(() => "");
   const text = transcript.trim() === "" ? await mngr.capture(agentId).catch(() => "") : transcript;
-  // Taken up again after a crash, the agent may be stopped already: what was saved then stays.
+  // After a crash the agent may already be stopped; logs that were saved then are kept.
   const secrets = Object.values(readSecrets(context.paths, plan.spec.name));
   if (text.trim() !== "") writePrivateFile(filesOf(plan, context).output, masked(text, secrets));
 }
 
-/** What it and mngr printed can be read later: the end of it, without secrets, which mngr's own words may hold too. */
+/** Keeps the log tails of the agent and of mngr, both with secrets redacted. */
 function tidyLogs(plan: RunPlan, context: RunContext): void {
   const { output, createLog } = filesOf(plan, context);
   for (const file of [output, createLog]) {
@@ -217,10 +217,10 @@ function tidyLogs(plan: RunPlan, context: RunContext): void {
   }
 }
 
-/** Whose command has ended by itself; its agent is an empty terminal. */
+/** Its command has exited by itself; the agent is only an empty terminal. */
 const endedKinds: ReadonlySet<Ending["kind"]> = new Set(["exited", "done", "vanished", "stopped"]);
 
-/** @returns what went wrong, in words @throws MngrError when it may be running still */
+/** @returns what went wrong, in words @throws MngrError if it may still be running */
 async function stopAgent(plan: RunPlan, agentId: string, ending: Ending, context: RunContext): Promise<string[]> {
   const mngr = context.mngr(plan.spec.mngrProfile);
   for (let attempt = 1; ; attempt += 1) {

@@ -4,7 +4,7 @@ import { readJson, writePrivateFile } from "../../../host/files.ts";
 import type { InstallationPaths } from "../../../host/installation-paths.ts";
 import { type JobSpec, jobSpec } from "../job.ts";
 
-/** What a run was fired with: enough to take it up again after a crash, whatever became of its job meanwhile. */
+/** What a run was fired with: enough to resume it after a crash, even if its job has changed. */
 const runPlan = z.object({
   version: z.literal(1),
   id: z.string(),
@@ -15,14 +15,14 @@ const runPlan = z.object({
 
 export interface RunPlan {
   readonly id: string;
-  /** The id that its agent gets: known before there is one, so that none is lost. Undefined in older plans. */
+  /** The id its agent gets, chosen in advance so that no agent is lost. Undefined in older plans. */
   readonly agentId?: string | undefined;
   /** ISO 8601, UTC. */
   readonly firedAt: string;
   readonly spec: JobSpec;
 }
 
-/** What one run leaves to be read, and what it is taken up again from. All absolute paths. */
+/** The files of one run: what people can read, and what is needed to resume it. All paths are absolute. */
 export interface RunFiles {
   readonly folder: string;
   readonly plan: string;
@@ -30,24 +30,24 @@ export interface RunFiles {
   readonly script: string;
   /** Secrets and environment; removed as soon as mngr has read it. */
   readonly env: string;
-  /** mngr's own words while it creates the agent. */
+  /** What mngr prints to stderr while it creates the agent. */
   readonly createLog: string;
-  /** Its answer, as JSON lines. Once this is there, it may have been started. */
+  /** mngr's answer, as JSON lines. Once this file exists, mngr may have been started. */
   readonly createOutput: string;
-  /** The id of its process and group, which that writes itself before it becomes mngr. */
+  /** The id of mngr's process and group, written by the process itself before it becomes mngr. */
   readonly createPid: string;
-  /** A folder: what mngr takes for the repository's settings. */
+  /** A folder that mngr reads as the repository's settings. */
   readonly project: string;
-  /** What the new branch started from, for instance `main`. */
+  /** The ref that the new branch started from, for instance `main`. */
   readonly base: string;
   /** The repository's refs before the agent started; absent for runs of older versions. */
   readonly refs: string;
-  /** What its record is to warn of: one in each line; absent when there is nothing. */
+  /** Warnings for its record, one per line; absent if there are none. */
   readonly warnings: string;
   readonly output: string;
-  /** Names of the variables that hold secrets: `run-command.sh` keeps their values out of the output. */
+  /** Names of the variables that contain secrets: `run-command.sh` redacts their values from the output. */
   readonly secretNames: string;
-  /** The command's exit status; appears, whole, when it has ended. */
+  /** The command's exit status; written atomically when the command exits. */
   readonly exit: string;
 }
 
@@ -72,7 +72,7 @@ export function runFiles(paths: InstallationPaths, changeling: string, id: strin
   };
 }
 
-/** Environment files in use: in one place, so that what a crash left is found at once. */
+/** All environment files in use, in one folder so that files left by a crash are easy to find. */
 export function envFolder(paths: InstallationPaths): string {
   return join(paths.scheduler, "env");
 }
@@ -85,7 +85,7 @@ export function writePlan(files: RunFiles, plan: RunPlan): void {
   writePrivateFile(files.plan, `${JSON.stringify({ version: 1, ...plan })}\n`);
 }
 
-/** @returns undefined when it is not there, or not to be read */
+/** @returns undefined if the plan is missing or unreadable */
 export function readPlan(files: RunFiles): RunPlan | undefined {
   try {
     return runPlan.safeParse(readJson(files.plan)).data;

@@ -8,12 +8,12 @@ import type { RunContext } from "./context.ts";
 import { deleteBranchIfEmpty } from "./git.ts";
 import { branchOf, type RunPlan, readPlan, runFiles } from "./plan.ts";
 
-/** So many runs of a changeling keep their folder (logs, prompt). */
+/** How many runs of a changeling keep their folder (logs, prompt). */
 const keptFolders = 50;
 
 /**
- * After a run: of the older ones, the agents are destroyed and empty branches deleted, folders and records are cut.
- * What fails is tried again after the next run.
+ * After a run, destroys the agents of older runs, deletes their empty branches, and removes old folders and records.
+ * Failures are retried after the next run.
  */
 export async function prune({ spec }: RunPlan, context: RunContext): Promise<void> {
   const ended = readRuns(context.paths, spec.name).filter((run) => run.endedAt !== undefined);
@@ -24,17 +24,21 @@ export async function prune({ spec }: RunPlan, context: RunContext): Promise<voi
   boundRecords(context.paths, spec.name);
 }
 
-/** At most so many agents are destroyed by one mngr, and so many at first: it takes a second for each, or many on a busy machine. */
+/**
+ * The maximum number of agents per mngr command, and the number in the first one. Destroying an agent takes a second,
+ * or many on a busy machine.
+ */
 const destroyedAtOnce = { most: 20, first: 4 };
-/** Whoever asked for a removal waits; milliseconds. */
+/** A user waits for the removal; milliseconds. */
 const retirePatienceMs = 60_000;
 
 /**
- * For changelings that were removed (all, without names) and of which nothing runs: nobody will prune their agents any
- * more, so they are destroyed now. One whose worktree has changes that no commit holds stays; so do branches with
- * commits. What keeps one agent keeps no other. What can't be destroyed in time stays too.
+ * Destroys the agents of removed changelings that have no open run, because no later run will prune them. Agents whose
+ * worktree has uncommitted changes are kept, and so are branches with commits. One kept agent does not affect the
+ * others. Agents that can't be destroyed in time are kept too.
  *
- * @param isCalledOff asked before each mngr that is started
+ * @param names the removed changelings; undefined: all
+ * @param isCalledOff checked before each mngr command
  */
 export async function retire(
   names: readonly string[] | undefined,
@@ -44,7 +48,7 @@ export async function retire(
   const until = Date.now() + retirePatienceMs;
   try {
     const runs = (names ?? [undefined]).flatMap((name) => readRuns(context.paths, name));
-    // One that is open still is so because its end could not be written down.
+    // A run that is still open here is one whose end could not be recorded.
     const kept = runs.filter((run) => run.agentIsKept || run.outcome === undefined);
     const reasons = await Promise.all(kept.map((run) => whyItStays(run, context)));
     for (const [index, { id }] of kept.entries()) {
@@ -62,7 +66,7 @@ export async function retire(
   }
 }
 
-/** As many at once as there is time for, going by how long the last took. */
+/** Sizes each batch by how long the previous one took. */
 async function destroyInBatches(
   runs: readonly RecordedRun[],
   mngrProfile: string | undefined,
@@ -84,7 +88,7 @@ async function destroyInBatches(
   }
 }
 
-/** @returns what would be lost with the agent of a run; undefined: nothing */
+/** @returns what would be lost by destroying a run's agent; undefined: nothing */
 async function whyItStays({ worktree }: RecordedRun, context: RunContext): Promise<string | undefined> {
   try {
     const count = await countUncommitted(worktree, context.env);
@@ -94,7 +98,7 @@ async function whyItStays({ worktree }: RecordedRun, context: RunContext): Promi
   }
 }
 
-/** Together, or each by itself when that fails; none any more after `until`. @param runs with agents that are stopped */
+/** Destroys agents together, or one by one if that fails; stops at `until`. @param runs whose agents are stopped */
 async function destroyAgents(
   runs: readonly RecordedRun[],
   mngrProfile: string | undefined,
@@ -127,7 +131,7 @@ async function destroyTogether(
 }
 
 function pruneFolders(folder: string, kept: ReadonlySet<string>): void {
-  // Their names end in their times, so their order is that of time.
+  // The names end in timestamps, so they sort by time.
   const oldestFirst = listFolder(folder).sort();
   for (const id of oldestFirst.slice(0, -keptFolders)) {
     if (!kept.has(id)) rmSync(join(folder, id), { recursive: true, force: true });

@@ -9,7 +9,7 @@ import { type Followed, fetchBase, followedBy } from "./fetch-base.ts";
 import { type Base, baseOf, namedBase } from "./git.ts";
 
 /**
- * Where the repository of a run is: a declared path is used in place, a URL has a clone of its own.
+ * The folder of a run's repository: a declared path is used in place, a URL gets its own clone.
  * @returns an absolute path
  */
 export function repositoryFolder(paths: InstallationPaths, repo: string): string {
@@ -19,7 +19,7 @@ export function repositoryFolder(paths: InstallationPaths, repo: string): string
 
 const updating = new Map<string, Promise<unknown>>();
 
-/** One after the other for each repository: two runs must not clone or fetch it at the same time. */
+/** Serializes work per repository, because two runs must not clone or fetch it concurrently. */
 function inTurn<Value>(folder: string, work: () => Promise<Value>): Promise<Value> {
   const before = updating.get(folder) ?? Promise.resolve();
   const update = before.catch(() => undefined).then(work);
@@ -29,28 +29,28 @@ function inTurn<Value>(folder: string, work: () => Promise<Value>): Promise<Valu
 
 export interface Prepared {
   readonly folder: string;
-  /** What new branches start from. */
+  /** The ref that new branches start from. */
   readonly base: Base;
-  /** What a person should know of it, in words. */
+  /** What a person should know about it, in words. */
   readonly warnings: readonly string[];
 }
 
 export interface Declared {
   readonly repo: string;
   readonly branch: string;
-  /** False: a repository that is declared by its path is taken as it is. */
+  /** False: a repository declared by its path is used as it is. */
   readonly fetch?: boolean | undefined;
 }
 
-/** How long a fetch of a declared path may take: before a run, and after it. */
+/** Time limits for fetching into a declared path, before and after a run. */
 const fetchSeconds = { before: 120, after: 30 };
 
 /**
- * Makes a repository ready. One that is declared by URL is cloned, or fetched; if that fails, so does the run. Of one
- * that is declared by its path the base branch is fetched, and a run starts from what the remote has when the local
- * branch is only behind; if the fetch fails, the run starts from what is there, with a warning.
+ * Prepares a repository. One declared by URL is cloned or fetched; if that fails, the run fails. For one declared by
+ * its path, the base branch is fetched, and a run starts from the remote's branch if the local one is only behind. If
+ * that fetch fails, the run starts from the local state, with a warning.
  *
- * @param token it goes to git by an askpass helper's environment alone, and to the repository's own host alone
+ * @param token passed to git only through an askpass helper's environment, and only for the repository's own host
  * @throws GitError
  */
 export async function prepareRepository(
@@ -78,7 +78,7 @@ export async function prepareRepository(
   return { folder, base: await namedBase(git, ref), warnings: [] };
 }
 
-/** Learns what the base branch holds at the end of a run; what can't be fetched stays as it was. */
+/** Updates the base branch at the end of a run; if it can't be fetched, it stays as it was. */
 export async function refreshBase(
   paths: InstallationPaths,
   { repo, branch, fetch }: Declared,
@@ -113,7 +113,7 @@ async function cloneOrFetch(
   ensureFolder(paths.repos);
   const unfinished = `${folder}.unfinished`;
   rmSync(unfinished, { recursive: true, force: true });
-  // A branch that follows its base could be pushed onto it by a plain `git push`.
+  // A plain `git push` could push a branch that has its base as upstream onto that base.
   const args = ["clone", "--quiet", "--no-checkout", "-c", "branch.autoSetupMerge=false", "--", url, unfinished];
   await gitIn(paths.repos, env).run(args, "network");
   chmodSync(unfinished, 0o700);

@@ -5,12 +5,12 @@ import { ensureFolder, isMissing, writePrivateFile } from "../../../host/files.t
 import type { InstallationPaths } from "../../../host/installation-paths.ts";
 
 /**
- * The ids of open runs, as files beside all installations: ids are agents' names and branches' too, and two stacks of
- * one machine may fire the same changeling in the same second. The records say which runs are open; this says which
- * ids are.
+ * The ids of open runs, as files shared by all installations. Ids are also names of agents and branches, and two stacks
+ * on one machine may fire the same changeling in the same second. The records say which runs are open; these files say
+ * which ids are in use.
  */
 
-/** Gives out ids: they name seconds, and no second twice. */
+/** Allocates ids. Each names a second, and no second is used twice. */
 export class RunIds {
   readonly #paths: InstallationPaths;
   /** By changeling; milliseconds since 1970. */
@@ -28,7 +28,7 @@ export class RunIds {
     return `${changeling}-${new Date(second).toISOString().slice(0, 19).replace(/[T:]/g, "-")}`;
   }
 
-  /** An id for a run that is to be open: nobody's on this machine, nor taken otherwise. */
+  /** Claims an id for a new run that no installation on this machine uses, and that is not taken otherwise. */
   async claim(changeling: string, time: number, isTaken: (id: string) => Promise<boolean>): Promise<string> {
     for (;;) {
       const id = this.next(changeling, time);
@@ -39,7 +39,7 @@ export class RunIds {
   }
 }
 
-/** Whole and at most once: a link is made of a file that is whole already, and only where there is none. */
+/** Atomic and at most once: links a complete file, only if no claim exists. */
 function writeClaim(paths: InstallationPaths, id: string): boolean {
   const folder = folderOf(paths);
   ensureFolder(folder);
@@ -72,7 +72,7 @@ export function openRunIds(paths: InstallationPaths): { id: string; changeling: 
   }
 }
 
-/** The installation whose run it is; empty when it was released just now. */
+/** The installation that holds the id; empty if it was just released. */
 function holderOf(paths: InstallationPaths, id: string): string {
   try {
     return readFileSync(join(folderOf(paths), id), "utf8");
@@ -82,13 +82,13 @@ function holderOf(paths: InstallationPaths, id: string): string {
   }
 }
 
-/** For an installation that is removed. */
+/** Called when the installation is removed. */
 export function releaseAllRunIds(paths: InstallationPaths): void {
   for (const { id } of openRunIds(paths)) releaseRunId(paths, id);
   try {
     rmdirSync(folderOf(paths));
   } catch {
-    // Another installation's ids are in it, or it was never made.
+    // It contains another installation's ids, or was never created.
   }
 }
 

@@ -16,21 +16,21 @@ import { prune, retire } from "./prune.ts";
 import { repositoryFolder } from "./repository.ts";
 import { openRunIds, RunIds, releaseRunId } from "./run-ids.ts";
 
-/** How long until something that did not work is tried again; while somebody waits for it. Milliseconds. */
+/** The delay before a retry; shorter while somebody waits. Milliseconds. */
 const pauseMs = 60_000;
 const hurriedPauseMs = 5000;
 
-/** What became of an occasion to fire. */
+/** What became of a due time or a request. */
 export type Fired = { readonly runId: string } | { readonly skipped: string } | { readonly queued: true };
 
 interface FiredWith {
-  /** Id of the request that asked for it. */
+  /** Id of the request that caused it. */
   readonly request?: string | undefined;
   readonly waitedSeconds?: number | undefined;
 }
 
 interface OpenRun {
-  /** Undefined for the few milliseconds in which it gets one. */
+  /** Undefined for the few milliseconds until it is allocated. */
   id: string | undefined;
   readonly isManual: boolean;
   readonly interruption: AbortController;
@@ -41,19 +41,19 @@ function openRun(cause: Cause, id?: string): OpenRun {
   return { id, isManual: cause.kind === "manual", interruption: new AbortController(), end: Promise.withResolvers() };
 }
 
-/** All runs of a scheduler: fires them, at most one per changeling at a time, and takes up those that a crash left. */
+/** All runs of a scheduler: fires them, at most one per changeling at a time, and resumes those left by a crash. */
 export class RunKeeper {
   readonly #context: RunContext;
   /** By changeling. */
   readonly #open = new Map<string, OpenRun>();
-  /** By changeling, in the order in which they came due: each fires once it is its turn. */
+  /** By changeling, in the order in which they became due; each fires when its turn comes. */
   readonly #queued = new Map<string, Waiting>();
   readonly #tidying = new Map<string, Promise<void>>();
   readonly #ids: RunIds;
   readonly #mostAtOnce: number;
-  /** The job as it is now, when a queued run's turn has come. */
+  /** The current job, read when a queued run's turn comes. */
   readonly #currentSpec: (name: string) => JobSpec | undefined;
-  /** Changelings that were removed, whose agents are still there. */
+  /** Removed changelings whose agents still exist. */
   readonly #toRetire = new Set<string>();
   #retiring: Promise<void> | undefined;
   #isClosing = false;
@@ -65,7 +65,7 @@ export class RunKeeper {
     this.#mostAtOnce = maxRunsAtOnce(context.paths);
   }
 
-  /** Takes up the runs that were open when the last scheduler ended. Call once, first. */
+  /** Resumes the runs that were open when the last scheduler ended. Call once, first. */
   adopt(): void {
     const { paths, log } = this.#context;
     const open = readRuns(paths).filter(({ outcome }) => outcome === undefined);
@@ -81,14 +81,14 @@ export class RunKeeper {
     }
   }
 
-  /** Ends the runs of changelings that were removed while no scheduler was there to do it. */
+  /** Ends the runs of changelings that were removed while no scheduler was running. */
   endRemoved(isInstalled: (name: string) => boolean): void {
     for (const name of this.#open.keys()) {
       if (!isInstalled(name)) void this.remove(name, "its changeling was removed while no scheduler was running");
     }
   }
 
-  /** The changelings whose queued run was not yet fired when the last scheduler ended. */
+  /** Restores the queued runs that the last scheduler did not fire. */
   adoptQueued(names: readonly string[]): void {
     const waiting = names.flatMap((name) => waitingOf(this.#context.paths, name) ?? []);
     for (const each of waiting.sort((a, b) => Date.parse(a.since) - Date.parse(b.since))) {
@@ -98,8 +98,8 @@ export class RunKeeper {
   }
 
   /**
-   * @param request id of the request that asked for it; asked again after a crash, it is not fired again
-   * @throws when it could not even be recorded
+   * @param request id of the request that caused it; after a crash, the same request does not fire a second run
+   * @throws if not even the fire could be recorded
    */
   async fire(spec: JobSpec, cause: Cause, request?: string): Promise<Fired> {
     const before = request === undefined ? undefined : this.#answered(spec.name, request);
@@ -111,7 +111,7 @@ export class RunKeeper {
     return this.#fireNow(spec, cause, { request });
   }
 
-  /** Runs that somebody asked for neither wait nor count. */
+  /** Manual runs neither wait nor count. */
   #isFull(): boolean {
     return [...this.#open.values()].filter(({ isManual }) => !isManual).length >= this.#mostAtOnce;
   }
@@ -132,7 +132,7 @@ export class RunKeeper {
     }
   }
 
-  /** Records an occasion that was not taken. */
+  /** Records a due time or a request as skipped. */
   skip(name: string, cause: Cause, reason: string, request?: string): { readonly skipped: string } {
     const at = new Date();
     const id = this.#ids.next(name, at.getTime());
@@ -143,17 +143,17 @@ export class RunKeeper {
     return { skipped: reason };
   }
 
-  /** Ends what runs of a changeling that is removed, and drops what is queued. Returns once it has ended. */
+  /** Ends the current run of a removed changeling and drops its queued run. Returns once the run has ended. */
   async remove(name: string, reason: string): Promise<void> {
     await this.#interrupt(name, reason);
-    // Nobody waits for this: it takes mngr seconds, and what it would lose is kept anyway.
+    // Not awaited: mngr takes seconds, and agents with unsaved work are kept anyway.
     this.#toRetire.add(name);
     this.#retiring ??= this.#retireAll().finally(() => {
       this.#retiring = undefined;
     });
   }
 
-  /** The agents of all changelings that are removed meanwhile, by one mngr at a time: each takes seconds of processor time. */
+  /** Destroys the agents of all removed changelings with one mngr at a time, because each takes seconds of CPU time. */
   async #retireAll(): Promise<void> {
     while (this.#toRetire.size > 0 && !this.#isClosing) {
       const names = [...this.#toRetire];
@@ -162,11 +162,11 @@ export class RunKeeper {
     }
   }
 
-  /** Ends all runs; none is fired any more. The agents that were kept are gone then, but for those with unsaved work. */
+  /** Ends all runs and fires no more. Then destroys the kept agents, except those with unsaved work. */
   async close(reason: string): Promise<void> {
     this.#isClosing = true;
     await Promise.all([...this.#open.keys()].map((name) => this.#interrupt(name, reason)));
-    // Two at once would destroy the same agents.
+    // Two concurrent passes would destroy the same agents.
     await this.#retiring;
     await retire(undefined, this.#context);
   }
@@ -175,7 +175,7 @@ export class RunKeeper {
     const waiting = this.#queued.get(name);
     this.#queued.delete(name);
     try {
-      // Or a changeling that is made again under this name would fire it.
+      // Otherwise a new changeling of the same name would fire it.
       if (waiting !== undefined) this.skip(name, waiting.cause, reason.replace("running", "waiting for its turn"));
     } catch (error) {
       this.#context.log(`${name}: ${messageOf(error)}`);
@@ -187,7 +187,7 @@ export class RunKeeper {
 
   #fireLater(spec: JobSpec, cause: Cause, open: OpenRun, request: string | undefined): Fired {
     const running = open.id ?? "a run of it";
-    // Who asks for a run now gets one now, or is told why not.
+    // A manual run either starts now, or the user learns why it does not.
     if (spec.overlap === "skip" || cause.kind === "manual") {
       return this.skip(spec.name, cause, `${running} is still running`, request);
     }
@@ -211,14 +211,14 @@ export class RunKeeper {
     return { queued: true };
   }
 
-  /** Fires what waits, in order, for as long as there is room. */
+  /** Fires queued runs in order while there are free slots. */
   #fireQueued(): void {
     for (const waiting of [...this.#queued.values()]) {
       if (this.#isClosing || this.#isFull()) return;
       if (this.#open.has(waiting.changeling)) continue;
       this.#queued.delete(waiting.changeling);
       this.#fireWaiting(waiting).catch((error: unknown) => {
-        // It could not be recorded; it waits on.
+        // It could not be recorded, so it stays queued.
         this.#context.log(`${waiting.changeling}: ${messageOf(error)}`);
         if (!this.#queued.has(waiting.changeling)) this.#queued.set(waiting.changeling, waiting);
         setTimeout(() => this.#fireQueued(), pauseMs).unref();
@@ -243,7 +243,7 @@ export class RunKeeper {
     const { paths } = this.#context;
     const firedAt = new Date();
     const git = gitIn(repositoryFolder(paths, spec.repo), this.#context.env);
-    // A repository that is not there (yet) has no such branch either.
+    // A repository that does not exist (yet) has no such branch either.
     const isTaken = (each: string) => branchExists(git, branchOf(each));
     const id = await this.#ids.claim(spec.name, firedAt.getTime(), isTaken);
     const agentId = `agent-${randomBytes(16).toString("hex")}`;
@@ -281,7 +281,7 @@ export class RunKeeper {
     });
   }
 
-  /** Beside whatever runs next, but one at a time per changeling. */
+  /** Runs alongside the next run, but only once at a time per changeling. */
   #tidyUp(plan: RunPlan): Promise<void> {
     const { name } = plan.spec;
     const tidied = (this.#tidying.get(name) ?? Promise.resolve())
@@ -299,7 +299,7 @@ export class RunKeeper {
       return recorded === undefined ? [] : performRun(plan, recorded, this.#context, signal);
     });
     for (const line of lines) {
-      // Its agent is stopped: whoever removes it need not wait for a disk.
+      // Its agent is stopped, so a removal need not wait for the disk.
       await this.#insist(run, async () => {
         try {
           appendRecord(paths, line);
@@ -314,7 +314,7 @@ export class RunKeeper {
     releaseRunId(paths, plan.id);
   }
 
-  /** Until it works: a run is open for as long as its agent can't be stopped, or its end can't be written down. */
+  /** Retries until it succeeds: a run stays open while its agent can't be stopped or its end can't be recorded. */
   async #insist<Result>({ id, interruption: { signal } }: OpenRun, work: () => Promise<Result>): Promise<Result> {
     for (;;) {
       try {
@@ -327,7 +327,7 @@ export class RunKeeper {
     }
   }
 
-  /** An open run may have a `mngr create` under way that still has to read its own. */
+  /** Keeps those of open runs, whose `mngr create` may still have to read them. */
   #sweepEnvFiles(open: ReadonlySet<string>): void {
     const folder = envFolder(this.#context.paths);
     ensureFolder(folder);
@@ -336,7 +336,7 @@ export class RunKeeper {
     }
   }
 
-  /** A run whose plan is gone, or is not to be read: its agent is stopped, and it has failed. */
+  /** Fails a run whose plan is missing or unreadable, after stopping its agent. */
   #giveUp(run: RecordedRun): void {
     const { paths, mngr } = this.#context;
     const { id, changeling, intendedAgentId = run.agentId } = run;

@@ -1,21 +1,23 @@
 import type { Agent } from "../../../mngr/client.ts";
 import type { Ending } from "./outcome.ts";
 
-/** What is known of an agent beside what mngr shows. */
+/** What is known about an agent besides mngr's output. */
 export interface Expectation {
-  /** It never ends by itself: it is done when it has been waiting for so long. */
+  /** It never exits by itself; it is done after waiting for `settleSeconds`. */
   readonly isConversational: boolean;
-  /** A conversation that is only printed (`claude --print`), and so ends by itself. */
+  /** A non-interactive conversation (`claude --print`), which exits by itself. */
   readonly isPrinted: boolean;
   readonly settleSeconds: number;
-  /** Its command runs in our wrapper, which leaves an exit status. */
+  /** Its command runs in our wrapper, which records an exit status. */
   readonly leavesExitStatus: boolean;
 }
 
-/** An agent that is missing, or stopped, is believed to be so when it was seen so twice: mngr writes its files one by one. */
+/**
+ * An agent counts as missing or stopped only when observed so twice, because mngr does not write its files atomically.
+ */
 const sightingsToBelieve = 2;
 
-/** Reads the series of what mngr shows of one agent: has it come to an end? Pure; times are in milliseconds. */
+/** Decides from successive observations of one agent whether it has ended. Pure; times are in milliseconds. */
 export class Settling {
   readonly #expected: Expectation;
   #last: { what: string; since: number; sightings: number } | undefined;
@@ -24,7 +26,7 @@ export class Settling {
     this.#expected = expected;
   }
 
-  /** @param agent undefined when mngr, having looked everywhere, does not show it */
+  /** @param agent undefined if a complete listing by mngr does not contain it */
   see(agent: Agent | undefined, now: number): Ending | undefined {
     const what = agent === undefined ? "" : fingerprint(agent);
     if (this.#last?.what === what) this.#last.sightings += 1;
@@ -45,13 +47,15 @@ export class Settling {
   }
 }
 
-/** Changes whenever the agent did something, or its person did. */
+/** Changes whenever the agent or its user does something. */
 function fingerprint(agent: Agent): string {
   const { state, agent_activity_time, user_activity_time, plugin } = agent;
   return JSON.stringify([state, agent_activity_time ?? null, user_activity_time ?? null, plugin]);
 }
 
-/** Each agent plugin tells it under its own name, for instance `{ "claude": { "waiting_reason": "PERMISSIONS" } }`. */
+/**
+ * Each agent plugin reports it under its own name, for instance `{ "claude": { "waiting_reason": "PERMISSIONS" } }`.
+ */
 function waitsForPermission(agent: Agent): boolean {
   return Object.values(agent.plugin).some(
     (fields) =>

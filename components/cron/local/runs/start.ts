@@ -3,7 +3,7 @@ import type { RunFiles } from "./plan.ts";
 import type { Prepared } from "./repository.ts";
 import { refsOf } from "./work.ts";
 
-/** What a run's work is compared with: the ref that it started from, and all refs of the repository at that time. */
+/** The baseline for a run's work: the ref that it started from, and all refs of the repository at that time. */
 
 /** @throws GitError */
 export async function noteStart(
@@ -16,12 +16,12 @@ export async function noteStart(
   if (warnings.length > 0) writePrivateFile(files.warnings, warnings.join("\n"));
 }
 
-/** What a person should know of what the run started from. */
+/** Warnings about what the run started from. */
 export function startWarnings(files: RunFiles): string[] {
   return (readTextIfAny(files.warnings) ?? "").split("\n").filter((line) => line !== "");
 }
 
-/** The commit that a run started from; undefined when it is not known. */
+/** The commit that a run started from; undefined if unknown. */
 export function baseCommitOf(files: RunFiles): string | undefined {
   const ref = baseRefOf(files);
   const line = readTextIfAny(files.refs)
@@ -34,11 +34,11 @@ export function baseCommitOf(files: RunFiles): string | undefined {
 export function baseRefOf(files: RunFiles): string {
   const base = readTextIfAny(files.base) ?? "";
   if (base.startsWith("refs/")) return base;
-  // Runs of older versions noted a short name, and no refs.
+  // Runs of older versions recorded a short name, and no refs.
   return base.startsWith("origin/") ? `refs/remotes/${base}` : `refs/heads/${base}`;
 }
 
-/** For a run of an older version, which noted nothing: what others have by now is taken for what was there. */
+/** For a run of an older version, which recorded no baseline: uses the current refs of others instead. */
 export async function noteMissingStart(
   files: RunFiles,
   { folder, branch, base }: { readonly folder: string; readonly branch: string; readonly base: string | undefined },

@@ -7,19 +7,19 @@ import type { Ending } from "./outcome.ts";
 import { type RunPlan, runFiles } from "./plan.ts";
 import { Settling } from "./settling.ts";
 
-/** How often mngr is asked, in milliseconds: a command tells its end by itself, a conversation has to be looked at. */
+/** The poll interval, in milliseconds. A command reports its own end; a conversation has to be polled. */
 const commandPeriodMs = 30_000;
-/** A command of another type leaves no exit status. Each look costs seconds of a processor: a long run gets few. */
+/** Commands of other types record no exit status. A poll costs seconds of CPU time, so long runs are polled rarely. */
 const otherPeriodMs = { least: 2000, most: commandPeriodMs, part: 1 / 4 };
 const conversationPeriodMs = { least: 2000, most: 10_000 };
-/** Node's timers can't be set further ahead. */
+/** The maximum delay of Node's timers. */
 const longestTimerMs = 2 ** 31 - 1;
 
 const exitFile = z.object({ exitCode: z.number(), endedAt: z.string() });
 
 /**
- * Waits for an agent's end. Nothing is kept in memory that a restart would lose: after a crash, it is called again.
- * @param startedAt when the agent was there, in milliseconds since 1970: its time counts from then
+ * Waits for an agent's end. It keeps no state that a restart would lose: after a crash, call it again.
+ * @param startedAt when the agent was created, in milliseconds since 1970; the timeout counts from then
  * @param interruption aborted, with the reason in words, to end the run early
  */
 export function watchAgent(
@@ -43,7 +43,7 @@ export function watchAgent(
       for (const end of ends.splice(0)) end();
       resolve(ending);
     };
-    // A command that ended in time did so by itself, whatever else is to be seen by now.
+    // A recorded exit status wins over anything else that can be observed by now.
     const look = (otherwise?: () => Ending | undefined) => {
       try {
         const exit = exitFile.safeParse(readJsonOrNull(files.exit));
@@ -77,7 +77,7 @@ export function watchAgent(
   });
 }
 
-/** Until the next look at an agent that has been watched for so long. Pure; in milliseconds. */
+/** The time until the next poll of an agent that has been watched for this long. Pure; in milliseconds. */
 export function lookPeriod(spec: RunPlan["spec"], watchedMs: number): number {
   if (spec.agent.isConversational) {
     const { least, most } = conversationPeriodMs;

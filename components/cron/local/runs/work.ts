@@ -8,14 +8,14 @@ import type { Commit, HeldCommits } from "../../run-records.ts";
 const script = join(dirname(fileURLToPath(import.meta.url)), "git-work.sh");
 const timeoutSeconds = 120;
 
-/** What a run did, as git shows it; `git-work.sh` defines each. */
+/** A run's work as git shows it; `git-work.sh` defines each field. */
 export interface Work {
   readonly commits: readonly Commit[];
-  /** Local branches that hold them. */
+  /** Local branches that contain them. */
   readonly branches: readonly HeldCommits[];
-  /** False when its commits change nothing: they are empty, or undo each other. */
+  /** False if its commits change nothing: they are empty, or cancel each other out. */
   readonly isChanged: boolean;
-  /** Files with changes that no commit holds, as `git status` names them. */
+  /** Files with uncommitted changes, as `git status` names them. */
   readonly uncommitted: readonly string[];
   /** What else happened to the repository, in words. */
   readonly warnings: readonly string[];
@@ -25,23 +25,23 @@ export const noWork: Work = { commits: [], branches: [], isChanged: false, uncom
 
 type Environment = Readonly<Record<string, string>>;
 
-/** What the repository holds before a run, for `workSince`. @throws GitError */
+/** The repository's refs before a run, for `workSince`. @throws GitError */
 export function refsOf(folder: string, env: Environment): Promise<string> {
   return gitWork(["begin", folder], env);
 }
 
-/** What to look at, and where. */
+/** What to examine, and where. */
 export interface WorkPlace {
   readonly folder: string;
-  /** The file with what `refsOf` returned. */
+  /** The file that contains the result of `refsOf`. */
   readonly start: string;
   /** The full ref that the run started from. */
   readonly base: string;
-  /** The branch that was made for it, without `refs/heads/`. */
+  /** The branch that was created for it, without `refs/heads/`. */
   readonly branch: string;
-  /** The agent's; undefined when it is gone. */
+  /** The agent's worktree; undefined if it is gone. */
   readonly worktree: string | undefined;
-  /** Whether others use the repository too; else all that happened in it is the agent's doing. */
+  /** Whether others use the repository too. If not, every change in it is the agent's. */
   readonly isShared: boolean;
 }
 
@@ -58,7 +58,7 @@ async function gitWork(args: readonly string[], env: Environment): Promise<strin
   throw new GitError(`git-work.sh ${args[0]}: ${stderr.trim().split("\n").at(-1) || `exit status ${code}`}`, stderr);
 }
 
-/** Reads what `git-work.sh end` printed. */
+/** Parses the output of `git-work.sh end`. */
 export function parseWork(text: string): Work {
   const lines = text
     .split("\n")
@@ -68,7 +68,7 @@ export function parseWork(text: string): Work {
     commits: ofKey("commit").map((rest) => ({ hash: firstWord(rest), subject: afterFirstWord(rest) })),
     branches: ofKey("branch").map((rest) => ({ name: afterFirstWord(rest), commits: Number(firstWord(rest)) })),
     isChanged: ofKey("changed").length > 0,
-    // Two letters of status come first.
+    // Skips the two status letters and a space.
     uncommitted: ofKey("dirty").map((rest) => rest.slice(3)),
     warnings: ofKey("warning"),
   };
