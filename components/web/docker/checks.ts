@@ -3,7 +3,7 @@ import { error, type Finding, type PlaceOf } from "../../fleet/diagnostics.ts";
 import { looksLikeSecret, secretInBuildArg } from "../../lib/literal-secrets.ts";
 import type { WebOptions } from "../options.ts";
 
-/** What can be said of how the container of a web changeling is built. */
+/** Diagnostics about the build of a web changeling's container. */
 export function dockerFindings({ build_args: written }: WebOptions, place: PlaceOf): Finding[] {
   const { args, faults } = parseBuildArgs(written, "docker");
   const found = faults.map(({ index, message, remedy }) => error(place("build_args", index), message, remedy));

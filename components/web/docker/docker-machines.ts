@@ -7,7 +7,7 @@ import { addressOf } from "../machine/machines.ts";
 import { containerArguments } from "./machine-arguments.ts";
 import { hostIdLabel, hostLabel, labelsOfChangeling, stateFolder, stateVolumeName } from "./place.ts";
 
-/** The machines of web agents in Docker: its containers. */
+/** The machines of web agents in Docker, which are containers. */
 export function dockerMachines(
   docker: Docker,
   { mngr, installation }: Pick<MachineWeb, "mngr" | "installation">,
@@ -17,7 +17,7 @@ export function dockerMachines(
     const labels = labelsOf(changeling);
     const found = [
       ...(await docker.valuesOf(hostLabel, "container", labels)),
-      // One that was removed by hand leaves its state.
+      // A container that was removed by hand leaves its state volume.
       ...(await docker.valuesOf(hostLabel, "volume", labels)),
     ];
     return [...new Set(found)];
@@ -61,13 +61,13 @@ export function dockerMachines(
     async rest(agent) {
       const containers = await docker.running({ [hostIdLabel]: agent.host.id });
       if (containers.length === 0) return;
-      // What an agent has to write down when it ends, it writes before its container does.
+      // Stops the agent first, so that it can save its state before the container ends.
       await mngr.stop(addressOf(agent));
       await docker.stop(containers);
     },
     async destroy(host) {
       await mngr.destroyHost(host);
-      // Also what mngr knows nothing of.
+      // This includes resources that mngr does not know.
       await removeHost(host);
     },
     deleteSnapshot: (id) => docker.removeImage(id),

@@ -2,29 +2,29 @@ import { dirname, resolve } from "node:path";
 import { parseBuildArgs } from "../../fleet/build-args.ts";
 
 export interface ContainerOptions {
-  /** As the fleet file has them. */
+  /** As written in the fleet file. */
   readonly buildArgs: readonly string[];
-  /** What relative paths among them are relative to. Absolute. */
+  /** Absolute path that relative paths in them are resolved against. */
   readonly repo: string;
-  /** By where they are mounted: the names of the volumes. */
+  /** Volume names by mount path. */
   readonly volumes: Readonly<Record<string, string>>;
-  /** On the container, and on images that are made for it. */
+  /** For the container, and for images built for it. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface ContainerArguments {
-  /** Of `docker build`; empty: the image is mngr's own. */
+  /** For `docker build`; empty if the image is mngr's own. */
   readonly buildArgs: readonly string[];
-  /** Of `docker run`. */
+  /** For `docker run`. */
   readonly startArgs: readonly string[];
-  /** What `folder` has to hold as its `Dockerfile`; undefined: nothing is read there. */
+  /** Content of the `Dockerfile` to write to `folder`; undefined if none is needed. */
   readonly dockerfile: string | undefined;
 }
 
 /**
- * What Docker is told of a web agent's container, from build arguments in the words that Modal has for them.
+ * Docker's arguments for a web agent's container, translated from build arguments in Modal's terms.
  *
- * @param folder where a Dockerfile of ours would lie. Absolute
+ * @param folder where our own Dockerfile would be written. Absolute
  */
 export function containerArguments(options: ContainerOptions, folder: string): ContainerArguments {
   const { args } = parseBuildArgs(options.buildArgs, "docker");
@@ -38,7 +38,7 @@ export function containerArguments(options: ContainerOptions, folder: string): C
     ...(cpu === undefined ? [] : [`--cpus=${cpu}`]),
     ...(memory === undefined ? [] : [`--memory=${memory}g`]),
   ];
-  // mngr would ask a registry for an image that is named, also for one that is here.
+  // mngr would ask a registry for a named image, even if it exists locally.
   if (image !== undefined) return { buildArgs: [...labels, folder], startArgs, dockerfile: `FROM ${image}\n` };
   const within = (path: string) => resolve(options.repo, path);
   const file = last("file");

@@ -8,7 +8,10 @@ import { dockerMachines } from "./docker-machines.ts";
 import { mngrOnDocker } from "./mngr-on-docker.ts";
 import { dockerVolumeNames } from "./place.ts";
 
-/** What the work on web agents in Docker needs. @param mngrProfile the one that puts them aside; undefined: the person's own */
+/**
+ * What managing web agents in Docker needs.
+ * @param mngrProfile the profile that they run in; undefined for the person's own
+ */
 export function dockerWeb(mngrProfile: string | undefined, { installation, paths, env, log }: WebAgents): MachineWeb {
   const mngr = mngrOnDocker(mngrProfile, process.env);
   return {
@@ -21,7 +24,7 @@ export function dockerWeb(mngrProfile: string | undefined, { installation, paths
   };
 }
 
-/** One that it has as an agent elsewhere says nothing of Docker. */
+/** Ignores the record of an agent with another provider. */
 export function dockerRecord(paths: InstallationPaths, name: string): WebRecord | undefined {
   const record = readRecord(paths, name);
   return record?.provider === "docker" ? record : undefined;

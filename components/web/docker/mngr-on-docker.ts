@@ -7,8 +7,8 @@ import { stateFolder } from "./place.ts";
 /**
  * mngr for agents in Docker: the person's own, or the profile's.
  *
- * @param mngrProfile the one that puts the agents aside; undefined: the person's own
- * @param signal ends whatever of mngr runs for the calls that only look
+ * @param mngrProfile the profile that the agents run in; undefined for the person's own
+ * @param signal ends mngr processes of calls that only read
  */
 export function mngrOnDocker(
   mngrProfile: string | undefined,
@@ -19,13 +19,13 @@ export function mngrOnDocker(
   return mngrOnMachines("docker", mngrDockerEnvironment(env, hostDir), signal);
 }
 
-/** @param hostDir mngr's host dir, when the agents are put aside from the person's own */
+/** @param hostDir mngr's host dir, if the agents are separate from the person's own */
 export function mngrDockerEnvironment(env: NodeJS.ProcessEnv, hostDir: string | undefined): Record<string, string> {
   return {
     MNGR_PROJECT_CONFIG_DIR: noProjectFolder,
     ...dockerEnvironment(env),
     ...settings,
-    // It and our own `docker` must mean the same daemon.
+    // mngr and our own `docker` must use the same daemon.
     MNGR__PROVIDERS__DOCKER__HOST: env["DOCKER_HOST"] ?? "",
     ...(hostDir === undefined ? {} : { MNGR_HOST_DIR: hostDir }),
     MNGR_HEADLESS: "1",
@@ -33,8 +33,8 @@ export function mngrDockerEnvironment(env: NodeJS.ProcessEnv, hostDir: string | 
 }
 
 /**
- * mngr's files in a container, the agent's environment among them, are on a volume of its own: one for all would show
- * each agent the others' secrets. So the person's settings have no say in that.
+ * mngr's files in a container, including the agent's environment, are on a volume of its own: a shared one would show
+ * each agent the others' secrets. The person's settings can't change that.
  */
 const settings = {
   MNGR__PROVIDERS__DOCKER__IS_HOST_VOLUME_CREATED: "false",

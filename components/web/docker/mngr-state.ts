@@ -1,10 +1,15 @@
 import * as z from "zod/mini";
 import type { Docker } from "../../docker/client.ts";
 
-/** How mngr's Docker plugin 0.1.0 labels the container that it keeps its records of hosts with, on a volume of its own. */
+/**
+ * Labels that mngr's Docker plugin 0.1.0 sets on the container for its host records, which are on a volume of its own.
+ */
 const stateLabels = { "com.imbue.mngr.type": "state-container" };
 
-/** Prints the records, each after a record separator. @throws (exit status 3) when the volume holds anything else */
+/**
+ * Prints the records, each after a record separator.
+ * @throws (exit status 3) if the volume holds anything else
+ */
 const readRecords = `cd /mngr-state || exit 3
 for each in * .[!.]*; do
   case $each in host_state | '*' | '.[!.]*') ;; *) exit 3 ;; esac
@@ -21,9 +26,9 @@ const hostRecord = z.object({
 });
 
 /**
- * Removes the container and the volume that mngr keeps its records of Docker's machines in, when they hold nothing but
- * machines of changelings that are destroyed, one of this installation's among them. mngr makes them again when it needs
- * them. A person's own machines, running or destroyed, keep them.
+ * Removes the container and the volume in which mngr keeps its records of Docker machines, if they hold only destroyed
+ * machines of changelings, with at least one of this installation's. mngr recreates them on demand. Any machine of the
+ * person's own, running or destroyed, keeps them.
  *
  * @returns the volumes that were removed
  * @throws DockerError
@@ -43,7 +48,7 @@ export async function removeMngrState(
   return removed;
 }
 
-/** @param printed what `readRecords` printed; undefined: it failed */
+/** @param printed the output of `readRecords`; undefined if it failed */
 export function isOnlyOurs(printed: string | undefined, installation: string): boolean {
   const records = (printed ?? "").split("\x1e").slice(1).map(tagsOfDestroyed);
   const isOfChangelings = (tags: Tags) => tags?.["CREATOR"] === "changeling" && "changelings_installation" in tags;
@@ -52,7 +57,7 @@ export function isOnlyOurs(printed: string | undefined, installation: string): b
 
 type Tags = Readonly<Record<string, string>> | undefined;
 
-/** @returns undefined for a machine that is not destroyed, and for what can't be read */
+/** @returns undefined for a machine that is not destroyed, and for an unreadable record */
 function tagsOfDestroyed(text: string): Tags {
   let json: unknown;
   try {

@@ -13,21 +13,21 @@ import { mngrOnDocker } from "./mngr-on-docker.ts";
 
 export type DockerWebsOptions = LocalWebsOptions;
 
-/** The web changelings of a stack in Docker as they stand. */
+/** The observed state of a stack's web changelings in Docker. */
 export interface DockerWebs {
   readonly installation: string;
   readonly mngrProfile: string | undefined;
   of(changeling: DeclaredWeb): LocalWeb;
 }
 
-/** By mngr profile; one that has nothing to be looked at is left out. */
+/** Agents by mngr profile, without profiles that have nothing to observe. */
 type Seen = ReadonlyMap<string | undefined, readonly Agent[]>;
 
 /**
- * Looks at what stands of a stack's web changelings in Docker, and at their sources: once, whatever their number.
+ * Observes a stack's web changelings in Docker and their sources, once for all of them.
  *
- * @throws pulumi.RunError in an update when Docker does not answer, before anything is touched; a preview warns, and knows
- * of no drift then
+ * @throws pulumi.RunError in an update, before any change, if Docker is not reachable; a preview warns and detects no
+ * drift
  */
 export async function dockerWebs(
   changelings: readonly DeclaredWeb[],
@@ -61,7 +61,7 @@ function recordOf({ name, renamedFrom }: DeclaredWeb, paths: InstallationPaths):
   return isFree(own) ? (former ?? own) : own;
 }
 
-/** undefined: Docker could not tell. */
+/** undefined if Docker could not be read. */
 async function look(records: readonly WebRecord[]): Promise<Seen | undefined> {
   const deployed = records.filter(({ removed, applied }) => removed !== true && applied !== undefined);
   const profiles = [...new Set(deployed.map(({ mngrProfile }) => mngrProfile))];
@@ -79,7 +79,7 @@ async function look(records: readonly WebRecord[]): Promise<Seen | undefined> {
   }
 }
 
-/** Ids of the machines that run. */
+/** Ids of the running machines. */
 function running(agents: readonly Agent[]): ReadonlySet<string> {
   return new Set(agents.flatMap(({ host }) => (host?.state === "RUNNING" ? [host.id] : [])));
 }

@@ -1,20 +1,20 @@
-/** What the things of a web agent in Docker are named, and how they are found. */
+/** Names and labels of a web agent's resources in Docker. */
 
-/** Where mngr keeps what is its own in a container, the agent's environment included. */
+/** Where mngr keeps its own files in a container, including the agent's environment. */
 export const stateFolder = "/mngr";
 
-/** How mngr's Docker plugin 0.1.0 labels the container of a host. */
+/** The label that mngr's Docker plugin 0.1.0 sets on the container of a host. */
 export const hostIdLabel = "com.imbue.mngr.host-id";
 
-/** On all that is a machine's own: its name. */
+/** On every resource of a machine: the machine's name. */
 export const hostLabel = "changelings_host";
 
-/** On all that is a changeling's. */
+/** On every resource of a changeling. */
 export function labelsOfChangeling(installation: string, changeling: string): Record<string, string> {
   return { changelings_installation: installation, changeling };
 }
 
-/** The volumes of a changeling: its repo, and its data. They keep their names when it is renamed. */
+/** The repo and data volumes of a changeling. They keep their names when it is renamed. */
 export function dockerVolumeNames(
   installation: string,
   changeling: string,
@@ -23,7 +23,10 @@ export function dockerVolumeNames(
   return { repo: `${name}_repo`, data: `${name}_data` };
 }
 
-/** The volume that goes with a machine: what mngr keeps there of its agent. @param host the machine's name */
+/**
+ * The volume of a machine for mngr's files about its agent.
+ * @param host the machine's name
+ */
 export function stateVolumeName(installation: string, host: string): string {
   return `changelings_${installation}_${host}_state`;
 }

@@ -10,7 +10,7 @@ import { dockerRecord, dockerWeb } from "./machine-web.ts";
 import { mngrOnDocker } from "./mngr-on-docker.ts";
 import { removeMngrState } from "./mngr-state.ts";
 
-/** As `applyOnMachine`, with the secrets that are installed for it. */
+/** Like `applyOnMachine`, with the installed secrets of the changeling. */
 export async function applyOnDocker(
   spec: WebSpec,
   former: string | undefined,
@@ -23,7 +23,7 @@ export async function applyOnDocker(
   });
 }
 
-/** The mngr of another profile does not see its machine; what the agent has is on volumes. */
+/** Another profile's mngr does not see its machine. The agent's repo and data are kept on volumes. */
 async function leaveProfile(name: string, { mngrProfile }: WebSpec, agents: WebAgents): Promise<void> {
   const record = dockerRecord(agents.paths, name);
   if (record?.host === undefined || record.mngrProfile === mngrProfile) return;
@@ -36,7 +36,7 @@ export interface RemovalFromDocker {
   readonly destroyData: boolean;
 }
 
-/** As `removeMachines`. */
+/** Like `removeMachines`. */
 export async function removeFromDocker(
   { name, mngrProfile, destroyData }: RemovalFromDocker,
   agents: WebAgents,
@@ -45,12 +45,12 @@ export async function removeFromDocker(
   const web = dockerWeb(dockerRecord(paths, name)?.mngrProfile ?? mngrProfile, agents);
   const removed = await removeMachines({ name, destroyData }, web);
   await removeStateOfMngr(agents);
-  // Nothing is left to be worked on.
+  // Nothing is left that needs the lock.
   if (readRecord(paths, name) === undefined) rmSync(lockPath(paths, name), { force: true });
   return removed;
 }
 
-/** What can't be removed costs nothing but space: the removal of the changeling is done. */
+/** Only warns on failure: the changeling is already removed, and leftovers only take space. */
 async function removeStateOfMngr({ installation, log }: WebAgents): Promise<void> {
   try {
     for (const volume of await removeMngrState(dockerClient(process.env), installation)) {
@@ -61,7 +61,10 @@ async function removeStateOfMngr({ installation, log }: WebAgents): Promise<void
   }
 }
 
-/** Starts an agent whose container was stopped, or that was stopped itself; one that runs is left alone. @throws MngrError */
+/**
+ * Starts an agent that is stopped, or whose container is; does nothing if it runs.
+ * @throws MngrError
+ */
 export async function ensureStarted({ hostAddress, mngrProfile }: WebRecord, env: NodeJS.ProcessEnv): Promise<void> {
   if (hostAddress !== undefined) await mngrOnDocker(mngrProfile, env).start(hostAddress);
 }

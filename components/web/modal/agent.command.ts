@@ -1,4 +1,4 @@
-/** Makes, updates or removes the agent of a web changeling on Modal: the `<name>-agent-modal` Command. */
+/** Creates, updates or removes the agent of a web changeling on Modal: the `<name>-agent-modal` Command. */
 import { homedir } from "node:os";
 import * as z from "zod/mini";
 import { environmentCodec, optionalText, type ValuesOf } from "../../command-environment.ts";
@@ -27,7 +27,7 @@ type Variables = ValuesOf<typeof variables.table>;
 export default commandScript({
   variables: variables.schema,
   keeps: isModalVariable,
-  // Twice what a start may take, since one that fails is rolled back, and what git, mngr and Modal take for it.
+  // Two starts, because a failed one is rolled back, plus time for git, mngr and Modal.
   timeoutSeconds: 4 * 3600,
   async apply({ values, stack, environment, userId, prefix, ...declared }) {
     const secrets = secretsOf(values);
@@ -48,7 +48,7 @@ function webOf({ installation, stack, environment, userId, prefix, mngrProfile }
   return modalWeb({ stack, environment, userId, prefix, mngrProfile }, agents);
 }
 
-/** JSON.parse and zod would quote what they choke on: here that is a secret. */
+/** Errors of JSON.parse and zod would quote their input, which is secret here. */
 function secretsOf(json = "{}"): Record<string, string> {
   try {
     return z.record(z.string(), z.string()).parse(JSON.parse(json));

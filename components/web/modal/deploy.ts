@@ -7,11 +7,11 @@ import type { ModalWebs } from "./observe.ts";
 export interface ModalWebArgs {
   readonly declared: DeclaredWeb;
   readonly modal: ModalWebs;
-  /** By the name of their variable. */
+  /** By variable name. */
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
-/** A web changeling on Modal: its agent, on a machine of its own there. */
+/** A web changeling on Modal: its agent, on its own machine there. */
 export function modalWeb(parent: pulumi.Resource, { declared, modal, secretValues }: ModalWebArgs): Reported {
   const { installation } = modal;
   const { stack, mngrProfile, tokenVariables } = modal.at;
@@ -30,7 +30,7 @@ export function modalWeb(parent: pulumi.Resource, { declared, modal, secretValue
       userId: home.userId,
       prefix: home.prefix,
     }),
-    // Given, not left on this machine: the next update may be another's.
+    // Passed with the Command, not kept on this machine: the next update may run on another.
     secretEnvironment: {
       ...tokenVariables,
       ...(secrets.length === 0 ? {} : { VALUES: pulumi.jsonStringify(secretValues) }),

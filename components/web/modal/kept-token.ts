@@ -9,8 +9,8 @@ import { type ModalToken, modalToken } from "../../modal/token.ts";
 const file = z.object({ id: z.string(), secret: z.string() });
 
 /**
- * Keeps the Modal token of whoever runs `pulumi up` for the forwarding server, which looks at agents on Modal long
- * after; not when it is in Modal's own file, where the server finds it too.
+ * Keeps the Modal token of the person who runs `pulumi up` for the forwarding server, which needs it to look for agents
+ * on Modal later. A token in Modal's own file is not kept, because the server finds it there.
  */
 export function keepModalToken(paths: InstallationPaths, env: NodeJS.ProcessEnv): void {
   const token = modalToken(env);
@@ -18,7 +18,10 @@ export function keepModalToken(paths: InstallationPaths, env: NodeJS.ProcessEnv)
   else writePrivateFile(pathOf(paths), `${JSON.stringify(token)}\n`);
 }
 
-/** For the forwarding server. @returns undefined: what Modal's clients find by themselves */
+/**
+ * The token for the forwarding server.
+ * @returns undefined to use what Modal's clients find by themselves
+ */
 export function keptModalToken(paths: InstallationPaths, env: NodeJS.ProcessEnv): ModalToken | undefined {
   return file.safeParse(readJson(pathOf(paths))).data ?? modalToken(env);
 }

@@ -1,6 +1,6 @@
 import { environmentCodec, text } from "../../command-environment.ts";
 
-/** What a web agent's Command on Modal is told of the stack there. */
+/** The stack's location on Modal, in the environment of a web agent's Command. */
 export const machineVariables = {
   stack: ["STACK", text],
   environment: ["MODAL_ENVIRONMENT", text],

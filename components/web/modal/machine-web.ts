@@ -8,19 +8,22 @@ import { mngrOnModal } from "./mngr-on-modal.ts";
 import { modalMachines } from "./modal-machines.ts";
 import { modalRecords } from "./modal-records.ts";
 
-/** What the work on a stack's web agents on Modal needs. */
+/** What managing a stack's web agents on Modal needs. */
 export interface ModalWeb extends MachineWeb, HomeVolume {}
 
 export interface StackOnModal {
   readonly stack: string;
-  /** mngr's on Modal. */
+  /** mngr's environment on Modal. */
   readonly environment: string;
   readonly userId: string;
   readonly prefix: string;
   readonly mngrProfile: string | undefined;
 }
 
-/** Makes this machine's mngr able to act as the stack. @throws ModalError without a token */
+/**
+ * Lets this machine's mngr act as the stack.
+ * @throws ModalError without a token
+ */
 export function modalWeb(of: StackOnModal, { installation, paths, env, log }: WebAgents): ModalWeb {
   const { stack, environment, mngrProfile } = of;
   const token = modalToken(process.env);

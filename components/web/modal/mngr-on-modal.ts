@@ -5,23 +5,23 @@ import type { ModalToken } from "../../modal/token.ts";
 import { type MngrOnMachines, mngrOnMachines } from "../machine/mngr-on-machines.ts";
 
 export interface MngrPlace {
-  /** Where this machine's mngr acts as the stack (see `ensureMachineIdentity`). */
+  /** The host dir with which this machine's mngr acts as the stack (see `ensureMachineIdentity`). */
   readonly hostDir: string;
   /** mngr_profile of the fleet. */
   readonly mngrProfile: string | undefined;
-  /** undefined: what its clients find by themselves. */
+  /** undefined to use what Modal's clients find by themselves. */
   readonly token: ModalToken | undefined;
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** mngr as a stack uses it on Modal: this machine's, in the stack's environment there. */
+/** mngr for a stack on Modal: this machine's mngr, in the stack's Modal environment. */
 export function mngrOnModal(place: MngrPlace): MngrOnMachines {
   const mngr = mngrOnMachines("modal", environmentOf(place));
   return {
     ...mngr,
     async start(address, options) {
       await mngr.start(address, options);
-      // A machine that was just started lets in nobody but who started it; see prepare.sh.
+      // A new machine accepts only the key of its creator; see prepare.sh.
       const keys = '"$MNGR_AGENT_STATE_DIR/changelings-keys"';
       await mngr.exec([address], `[ ! -s ${keys} ] || cat ${keys} >>~/.ssh/authorized_keys`);
     },
@@ -29,20 +29,20 @@ export function mngrOnModal(place: MngrPlace): MngrOnMachines {
 }
 
 /**
- * Modal ends a sandbox after 24 h. Some minutes before, mngr's own watcher in it snapshots and ends it; the rest of the
- * day is what mngr adds (`shutdownBufferSeconds`).
+ * Modal ends a sandbox after 24 h. mngr's own watcher in it snapshots and ends it a few minutes earlier; mngr adds the
+ * rest of the day (`shutdownBufferSeconds`).
  */
 export const lifeSeconds = 86_000;
 export const shutdownBufferSeconds = 300;
 
-/** How mngr 0.3.0 tags the sandbox of a host: with its id and name, and with each label of the host. */
+/** The tag that mngr 0.3.0 sets on a host's sandbox. It also tags the name, and each of the host's labels. */
 export const hostIdTag = "mngr_host_id";
 export const hostNameTag = "mngr_host_name";
 export const labelTag = (label: string) => `mngr_user_${label}`;
 
 /**
- * A host's files, the agent's environment among them, must be on mngr's volume, and a machine must have a snapshot from
- * its first hour on: so the person's settings have no say in that.
+ * A host's files, including the agent's environment, must be on mngr's volume, and a machine must have a snapshot from
+ * its first hour on. The person's settings can't change that.
  */
 const settings = {
   MNGR__PROVIDERS__MODAL__IS_HOST_VOLUME_CREATED: "true",
@@ -53,7 +53,7 @@ const settings = {
 function environmentOf({ hostDir, mngrProfile, token, env }: MngrPlace): Record<string, string> {
   const own = modalEnvironment(env);
   const isAside = hostDir !== personIdentity(env, { profile: mngrProfile }).hostDir;
-  // They would win over what a host dir says that was put aside for the stack.
+  // These would override the settings of the stack's separate host dir.
   if (isAside) for (const name of ["MNGR_PREFIX", "MNGR_USER_ID"]) delete own[name];
   return {
     MNGR_PROJECT_CONFIG_DIR: noProjectFolder,

@@ -7,12 +7,13 @@ import { declaredImage, type Machines, type MachineWeb } from "../machine/machin
 import { addressOf } from "../machine/machines.ts";
 import { hostIdTag, hostNameTag, labelTag, lifeSeconds } from "./mngr-on-modal.ts";
 
-/** How long a machine may take to snapshot itself and end, and how often it is looked for. */
+/** How long a machine may take to snapshot itself and end, and how often that is checked. */
 const patience = { seconds: 420, everySeconds: 2 };
 
 /**
- * Has a machine snapshot itself and end, by the script that mngr 0.3.0 put there. That gives a snapshot 30 seconds, though
- * it may take minutes; then it kills the machine without one.
+ * Makes a machine snapshot itself and end, with the script that mngr 0.3.0 installed there. The script allows 30
+ * seconds for the snapshot and then kills the machine without one. A snapshot can take minutes, so this raises the
+ * limit.
  */
 export const shutDownCommand =
   // biome-ignore lint/suspicious/noTemplateCurlyInString: for the shell
@@ -20,7 +21,7 @@ export const shutDownCommand =
   `sed 's/--max-time 30 /--max-time 330 /' "$MNGR_HOST_DIR/commands/shutdown.sh" >"$script"; ` +
   'setsid bash "$script" STOPPED >/dev/null 2>&1 </dev/null & sleep 0.1';
 
-/** The machines of web agents on Modal: its sandboxes. */
+/** The machines of web agents on Modal, which are sandboxes. */
 export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "mngr" | "log">): Machines {
   const { client, stack, environment } = at;
   const tagsOf = (changeling: string) => ({
@@ -62,13 +63,13 @@ export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "m
     async end(hostId) {
       await client.endSandboxes(environment, { [hostIdTag]: hostId });
     },
-    /** As its watcher would: with a snapshot. */
+    /** Like mngr's watcher: with a snapshot. */
     async rest(agent) {
       const tags = { [hostIdTag]: agent.host.id };
       const isGone = async () => (await client.sandboxes(environment, tags)).length === 0;
       if (await isGone()) return;
       const address = addressOf(agent);
-      // What an agent has to write down when it ends, it writes before the snapshot.
+      // Stops the agent first, so that it can save its state before the snapshot.
       await mngr.stop(address);
       await mngr.exec([address], shutDownCommand);
       const until = performance.now() + patience.seconds * 1000;
@@ -81,7 +82,7 @@ export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "m
       await client.endSandboxes(environment, tags);
     },
     async destroy(host) {
-      // mngr leaves one running that it can't reach.
+      // mngr leaves an unreachable machine running.
       await client.endSandboxes(environment, { [hostNameTag]: host });
       await mngr.destroyHost(host);
     },

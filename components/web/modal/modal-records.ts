@@ -7,14 +7,17 @@ import type { MachineRecords } from "../machine/machine-web.ts";
 import { freeVolumes } from "../machine/records.ts";
 
 /**
- * The record of a web agent on Modal stands on the stack's home volume, for all machines; each that has worked on the
- * agent has a copy in the place of local ones, for its forwarding server and its `changeling` command.
+ * The record of a web agent on Modal is on the stack's home volume, shared by all machines. Each machine that has
+ * worked on the agent keeps a copy where local records are, for its forwarding server and its `changeling` command.
  */
 function recordFile(name: string): string {
   return `web/${name}.json`;
 }
 
-/** @returns undefined when there is none @throws when it is not a record */
+/**
+ * @returns undefined if there is none
+ * @throws if it is not a record
+ */
 export async function sharedRecord(name: string, { client, stack, environment }: HomeVolume) {
   const home = homeVolumeName(stack);
   const text = await client.readFile(home, environment, recordFile(name));
@@ -27,10 +30,10 @@ export async function sharedRecord(name: string, { client, stack, environment }:
   );
 }
 
-/** @param hostDir where this machine's mngr acts as the stack */
+/** @param hostDir the host dir with which this machine's mngr acts as the stack */
 export function modalRecords(at: HomeVolume, { paths }: Pick<WebAgents, "paths">, hostDir: string): MachineRecords {
   const { client, stack, environment } = at;
-  // By now the name may be a local agent's.
+  // By now the name may belong to a local agent.
   const forgetCopy = (name: string) => {
     if (readRecord(paths, name)?.provider === "modal") removeRecord(paths, name);
   };

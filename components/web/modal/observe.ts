@@ -14,32 +14,32 @@ import { hostIdTag, labelTag, mngrOnModal } from "./mngr-on-modal.ts";
 import { sharedRecord } from "./modal-records.ts";
 
 export interface ModalWebsOptions extends ModalStackOptions, Pick<LocalWebsOptions, "secretValues"> {
-  /** What `modalStack` returned, for who declares changelings of other kinds on Modal too; else it looks itself. */
+  /** The result of `modalStack`, if you already have it. Otherwise it is read again. */
   readonly modal?: ModalStack | undefined;
 }
 
-/** The web changelings of a stack on Modal as they stand. */
+/** The observed state of a stack's web changelings on Modal. */
 export interface ModalWebs {
   readonly installation: string;
   readonly at: ModalStack;
   of(changeling: DeclaredWeb): { readonly commit: string | undefined; readonly drift: string | undefined };
 }
 
-/** What was seen of a stack's web agents on Modal. */
+/** What was observed of a stack's web agents on Modal. */
 interface Seen {
-  /** By the changeling's name. */
+  /** By changeling name. */
   readonly records: ReadonlyMap<string, WebRecord>;
-  /** Ids of the machines that run. */
+  /** Ids of the running machines. */
   readonly machines: ReadonlySet<string>;
-  /** undefined: this machine's mngr does not act as the stack, or could not tell. */
+  /** undefined if this machine's mngr does not act as the stack, or could not be read. */
   readonly agents: readonly Agent[] | undefined;
 }
 
 /**
- * Looks at what stands of a stack's web changelings on Modal, and at their sources: once, whatever their number.
+ * Observes a stack's web changelings on Modal and their sources, once for all of them.
  *
- * @throws pulumi.RunError in an update when Modal can't be asked, before anything is touched; a preview warns, and knows
- * of no drift then
+ * @throws pulumi.RunError in an update, before any change, if Modal is not reachable; a preview warns and detects no
+ * drift
  */
 export async function modalWebs(
   changelings: readonly DeclaredWeb[],
@@ -63,7 +63,7 @@ export async function modalWebs(
   };
 }
 
-/** undefined: there is nothing yet, or nobody could look. */
+/** undefined if nothing exists yet, or Modal could not be read. */
 async function look(changelings: readonly DeclaredWeb[], at: ModalStack): Promise<Seen | undefined> {
   const { site, stack, stackToken } = at;
   if (site?.environment === undefined) return undefined;
@@ -90,7 +90,7 @@ async function look(changelings: readonly DeclaredWeb[], at: ModalStack): Promis
   }
 }
 
-/** By the mngr of this machine, where that has the keys to look into the others. */
+/** Uses this machine's mngr if it has the keys for the other machines. */
 async function agentsOf({ site, mngrProfile, stackToken }: ModalStack): Promise<readonly Agent[] | undefined> {
   const machine = site?.identity === undefined ? undefined : knownMachine(site.identity, process.env);
   if (machine?.keyFile === undefined) return undefined;

@@ -5,8 +5,8 @@ import type { ModalWeb } from "./machine-web.ts";
 import { mngrOnModal } from "./mngr-on-modal.ts";
 
 /**
- * Starts an agent that is stopped, from the last snapshot of its machine when that has ended; one that runs is left
- * alone. Its repo, its data and what mngr keeps of it are as they were.
+ * Starts a stopped agent, from its machine's last snapshot if the machine has ended; does nothing if it runs. Its repo,
+ * its data and mngr's files about it are as before.
  *
  * @throws MngrError
  */
@@ -18,12 +18,12 @@ export async function ensureStarted(
   await mngrOnModal({ hostDir: mngrHostDir, mngrProfile, token, env }).start(hostAddress);
 }
 
-/** As `removeMachines`. */
+/** Like `removeMachines`. */
 export async function removeFromModal(
   removal: { name: string; destroyData: boolean },
   web: ModalWeb,
 ): Promise<Removed> {
-  // Somebody removed all of it at once.
+  // Somebody deleted the whole environment.
   if (!(await web.client.environments()).includes(web.environment)) return {};
   return await removeMachines(removal, web);
 }

@@ -5,16 +5,16 @@ import { stockWebType } from "../../../changelings/stock-web.ts";
 import { commitOf, type Git, gitIn, isAncestor } from "../../git/git.ts";
 import type { WebSpec } from "../agent/spec.ts";
 
-/** Where the last commit of what is declared is kept; no push takes it along. */
+/** The last declared commit. Pushes don't include this ref. */
 const declaredRef = "refs/changelings/declared";
 
 /**
- * The commit that holds what is declared: the source's, with the added paths on top; without a source, the stock type's
- * files and the create template. It is what the agent's branch starts from, and what an update merges: each such commit
- * has the last one as its parent, so that what the agent changed meanwhile stays.
+ * Creates the commit with the declared content: the source's commit with the added paths on top, or, without a source,
+ * the stock type's files and the create template. The agent's branch starts from it, and updates merge it. Each
+ * declared commit has the previous one as its parent, so that the merge keeps the agent's changes.
  *
- * @param tip the source's commit; undefined: there is no source
- * @param env what git may see, who commits included
+ * @param tip the source's commit; undefined if there is no source
+ * @param env what git may see, including the committer
  */
 export async function declaredCommit(
   repo: string,
@@ -47,7 +47,7 @@ async function isThere(git: Git, last: string, tree: string, tip: string | undef
   return lastTree === tree && (tip === undefined || (await isAncestor(git, tip, last)));
 }
 
-/** The tip's tree, or an empty one, with the files laid over it. */
+/** The tip's tree, or an empty one, with the files on top. */
 async function treeOf(
   repo: string,
   files: string,
@@ -56,12 +56,12 @@ async function treeOf(
 ): Promise<string> {
   await gitIn(repo, env).run(["read-tree", tip ?? "--empty"]);
   const over = gitIn(files, { ...env, GIT_DIR: join(repo, ".git"), GIT_WORK_TREE: files });
-  // What is declared is meant, whatever is ignored; what is not among the files stays as the source has it.
+  // Declared files are added even if ignored. Files that are not declared stay as the source has them.
   await over.run(["add", "--force", "--ignore-removal", "--", "."]);
   return (await over.run(["write-tree"])).trim();
 }
 
-/** `type` may be one that mngr, or the person's settings, know. */
+/** `type` may be one that only mngr or the person's settings define. */
 function stageFromScratch(files: string, type: string): void {
   const stock = stockWebType(type);
   for (const { from, to } of stock?.copies ?? []) stage(files, from, to);

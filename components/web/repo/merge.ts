@@ -3,37 +3,39 @@ import { commitOf, type Git, GitError, gitIn, isAncestor } from "../../git/git.t
 import { upCommand } from "../../lib/own-commands.ts";
 import { quoted } from "../../lib/shell-command.ts";
 
-/** New code could not be merged into what the agent has; nothing was changed. The message names the files and the remedy. */
+/**
+ * New code could not be merged into the agent's repo; nothing was changed. The message names the files and the remedy.
+ */
 export class MergeRefused extends Error {}
 
-/** Where the agent's branch was, and where it is or is about to be. Commits, 40 hexadecimal digits. */
+/** The agent's branch before the merge, and after it or planned. Commits, 40 hexadecimal digits. */
 export interface Merged {
   readonly before: string;
   readonly after: string;
 }
 
-/** An update that was cut short has moved the branch already: what ran before is where that one began. */
+/** An interrupted update has already moved the branch, so what ran before is where that update began. */
 export function sinceLastStart({ merged }: { readonly merged?: Merged | undefined }, now: Merged): Merged {
   return merged?.after === now.before ? { before: merged.before, after: now.after } : now;
 }
 
 export interface MergeOptions {
-  /** What git may see, who commits included. */
+  /** What git may see, including the committer. */
   readonly env: Readonly<Record<string, string>>;
-  /** Called with what the branch is about to be; when it throws, the branch is not moved. */
+  /** Called with the merge commit before the branch is moved; if it throws, the branch is not moved. */
   readonly accept: (commit: string) => Promise<void>;
   /** Called before the branch is moved. */
   readonly onMove: (merged: Merged) => void;
 }
 
-/** How often it starts again because the agent committed in between. */
+/** Retries, each because the agent committed in between. */
 const attempts = 5;
-/** What git says is read. */
+/** git's messages are parsed. */
 const quiet = { LC_ALL: "C" };
 
 /**
- * Merges a commit into the branch that is checked out in a repository that an agent is working in. The work tree goes
- * from what it was to what was merged in one step, or stays as it is: a conflict never shows in it.
+ * Merges a commit into the branch that is checked out in a repository where an agent is working. The work tree changes
+ * to the merge result in one step or stays as it is, so it never shows a conflict.
  *
  * @throws MergeRefused
  */
@@ -65,7 +67,10 @@ export async function mergeInto(repo: string, theirs: string, options: MergeOpti
   }
 }
 
-/** Merges in a work tree of its own. @returns the merge commit */
+/**
+ * Merges in a separate work tree.
+ * @returns the merge commit
+ */
 async function mergedAside(repo: string, ours: string, theirs: string, { env }: MergeOptions): Promise<string> {
   const aside = `${repo}.merge`;
   const git = gitIn(repo, { ...env, ...quiet });
@@ -102,7 +107,7 @@ async function conflict(repo: string, git: Git, theirs: string, error: GitError)
   );
 }
 
-/** @param error of git, which names the files */
+/** @param error git's error, which names the files */
 export function refusedByLocalChanges(repo: string, error: GitError): MergeRefused {
   const files = error.stderr.split("\n").flatMap((line) => /^\t(.+)$/.exec(line)?.[1] ?? []);
   if (files.length === 0) return new MergeRefused(`the new code can't be merged into the agent's: ${error.message}`);
@@ -112,7 +117,10 @@ export function refusedByLocalChanges(repo: string, error: GitError): MergeRefus
   );
 }
 
-/** Undoes a merge when nothing was committed upon it; files that are in no commit stay. @returns whether it is undone */
+/**
+ * Undoes a merge unless something was committed on top of it. Uncommitted files are kept.
+ * @returns whether it was undone
+ */
 export async function takeBack(
   repo: string,
   { before, after }: Merged,

@@ -19,7 +19,10 @@ export interface PushOptions {
   readonly warn: (message: string) => void;
 }
 
-/** Lets the agent's commits be pushed to the declared remote as they are made, and pushes those that are there; or no more. */
+/**
+ * Makes the agent's commits be pushed to the declared remote as they are made, and pushes existing ones. Without a
+ * declared remote, stops that.
+ */
 export async function linkRemote(repo: string, { name, remote }: WebSpec, options: PushOptions): Promise<void> {
   const { env, token, warn } = options;
   const git = gitIn(repo, env);

@@ -2,15 +2,15 @@ import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import type { WebSpec } from "../agent/spec.ts";
 
-/** What stands in a changeling's repo and is in no commit of it: it is this deployment's own. */
+/** Files in a changeling's repo that are never committed, because they belong to this deployment. */
 
 /** Relative to the repo. */
 export const settingsFile = ".changelings/settings.toml";
-/** Written by earlier versions: what spec 001's form of the create template says in today's. */
+/** Written by earlier versions: translates spec 001's form of the create template into today's. */
 const localSettings = ".mngr/settings.local.toml";
 const written = "# Written by `pulumi up`; edits are overwritten.\n";
 
-/** The text of the settings file; undefined: there is none. */
+/** The text of the settings file; undefined if there is none. */
 export function settingsText({ settings }: Pick<WebSpec, "settings">): string | undefined {
   return settings === undefined ? undefined : written + settings;
 }
@@ -18,7 +18,7 @@ export function settingsText({ settings }: Pick<WebSpec, "settings">): string | 
 /**
  * Writes the settings into a repo on this machine.
  *
- * @throws when the agent has put a symbolic link in the way, which may lead anywhere
+ * @throws if the agent has put a symbolic link in the way, which may lead anywhere
  */
 export function writeRepoFiles(repo: string, spec: Pick<WebSpec, "settings">): void {
   const text = settingsText(spec);
@@ -30,7 +30,7 @@ export function writeRepoFiles(repo: string, spec: Pick<WebSpec, "settings">): v
   }
 }
 
-/** Only what was written here before is removed. */
+/** Removes only files that were written here before. */
 function removeOurs(repo: string, file: string): void {
   if (isRegular(repo, file) && readFileSync(join(repo, file), "utf8").startsWith(written)) rmSync(join(repo, file));
 }
@@ -42,13 +42,13 @@ function exclude(repo: string, file: string): void {
   writeInside(repo, list, `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}/${file}\n`);
 }
 
-/** Whether it is a file that no symbolic link leads to. */
+/** Whether it is a regular file, with no symbolic link in its path. */
 function isRegular(repo: string, file: string): boolean {
   const parents = parentsOf(repo, file).every((path) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory());
   return parents && lstatSync(join(repo, file), { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** Replaces what stands there, a symbolic link too; its folders must be folders. */
+/** Replaces an existing file or symbolic link; the folders above it must be real folders. */
 function writeInside(repo: string, file: string, text: string): void {
   for (const path of parentsOf(repo, file)) {
     const found = lstatSync(path, { throwIfNoEntry: false });
@@ -60,7 +60,7 @@ function writeInside(repo: string, file: string, text: string): void {
   writeFileSync(join(repo, file), text, { flag: "wx" });
 }
 
-/** The folders between the repo and a file in it, absolute, the outermost first. */
+/** Absolute paths of the folders between the repo and a file in it, outermost first. */
 function parentsOf(repo: string, file: string): string[] {
   const names = file.split("/").slice(0, -1);
   return names.map((_, index) => join(repo, ...names.slice(0, index + 1)));

@@ -11,15 +11,16 @@ import { type Merged, type MergeOptions, MergeRefused, mergeInto } from "./merge
 import { settingsFile } from "./repo-files.ts";
 
 export interface RepoOptions extends Omit<MergeOptions, "accept"> {
-  /** For github.com; it goes to git's environment alone. */
+  /** For github.com; passed only through git's environment. */
   readonly token: string | undefined;
 }
 
 /**
- * Makes the repo of a web changeling, or merges what is declared now into what the agent has.
+ * Creates the repo of a web changeling, or merges the declared state into the agent's repo.
  *
  * @param repo absolute path
- * @throws GitError, MergeRefused, and when the repo says of its agent what it may not; the agent's branch is as it was then
+ * @throws GitError, MergeRefused, or an error if the repo has agent settings that are not accepted; the agent's branch
+ * is unchanged then
  */
 export async function prepareRepo(repo: string, spec: WebSpec, options: RepoOptions): Promise<Merged> {
   if (existsSync(repo)) return merged(repo, spec, options);
@@ -44,7 +45,7 @@ async function merged(repo: string, spec: WebSpec, options: RepoOptions): Promis
   return mergeInto(repo, declared, { ...options, env, accept });
 }
 
-/** @returns the commit of the source that is to be deployed */
+/** @returns the source's commit to deploy */
 async function fetched(
   git: Git,
   repo: string,
