@@ -5,9 +5,9 @@ import { shown } from "../lib/literal-secrets.ts";
 
 /** One element of `add_paths`. */
 export interface AddPath {
-  /** As it was written. */
+  /** As written in the file. */
   readonly from: string;
-  /** Relative to the repo, below it, without a `/` at its end. */
+  /** Relative to the repo, below it, without a trailing `/`. */
   readonly to: string;
 }
 
@@ -18,7 +18,7 @@ interface AddPathFault {
 
 const form = 'write "SRC:DEST", for instance "~/notes/style.md:docs/style.md"';
 
-/** Reads `SRC:DEST`. A DEST that ends with `/` names the folder that SRC is put in. */
+/** Parses `SRC:DEST`. A DEST that ends with `/` is the folder to put SRC in. */
 export function parseAddPath(text: string): AddPath | AddPathFault {
   const colon = text.lastIndexOf(":");
   const [from, dest] = [text.slice(0, colon), text.slice(colon + 1)];
@@ -38,8 +38,7 @@ export function parseAddPath(text: string): AddPath | AddPathFault {
 }
 
 /**
- * Changes with the content of the paths that are added to a repo: 12 hex digits; undefined for none. Of a path that is
- * not there nothing is known.
+ * 12 hex digits that change with the contents of the added paths; undefined for none. A missing path has no contents.
  */
 export function fingerprintOfAdded(paths: readonly AddedPath[]): string | undefined {
   if (paths.length === 0) return undefined;
@@ -72,7 +71,7 @@ function filesAt(path: string): FoundFile[] {
     : [];
 }
 
-/** A file or folder beside the source that is copied into a changeling's repo. */
+/** A local file or folder to copy into a changeling's repo. */
 export interface AddedPath {
   /** Absolute. */
   readonly from: string;

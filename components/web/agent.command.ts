@@ -1,4 +1,7 @@
-/** Makes, updates or removes a web agent that this machine's mngr runs: the `<name>-agent` Command, in Docker `<name>-agent-docker`. */
+/**
+ * Creates, updates or removes a web agent that this machine's mngr runs: the `<name>-agent` Command, or
+ * `<name>-agent-docker` in Docker.
+ */
 import { homedir } from "node:os";
 import * as z from "zod/mini";
 import { environmentCodec } from "../command-environment.ts";
@@ -9,10 +12,10 @@ import { installationPaths } from "../host/installation-paths.ts";
 import { specOfWeb, webVariables } from "./agent/web-environment.ts";
 import { webAgents } from "./local/records.ts";
 
-// mngr keeps an agent's environment, secrets included, in a file that is made with this mask.
+// mngr creates the file with an agent's environment, including secrets, with this umask.
 process.umask(0o077);
 
-/** Each loads for who uses it. */
+/** Loaded lazily, so that each provider only loads when used. */
 const providers = {
   async docker() {
     const [{ applyOnDocker: apply }, { removeFromDocker: remove }] = await Promise.all([
@@ -32,9 +35,9 @@ const providers = {
 
 export default commandScript({
   variables: environmentCodec({ ...webVariables, provider: ["PROVIDER", z.enum(["local", "docker"])] }).schema,
-  // Also for an agent on this machine: the forwarding server may be in a container, and is told of the agent there.
+  // Needed even for a local agent: the forwarding server that is notified may be in a container.
   keeps: isDockerVariable,
-  // Twice what a start may take, since one that fails is rolled back, and what git, mngr and Docker take for it.
+  // Two starts, because a failed one is rolled back, plus time for git, mngr and Docker.
   timeoutSeconds: 4 * 3600,
   async apply(variables) {
     const anchors = { project: process.cwd(), home: homedir() };

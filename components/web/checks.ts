@@ -16,7 +16,7 @@ import { unfitForWeb } from "./modal/checks.ts";
 import { type Provider, type WebOptions, webTable } from "./options.ts";
 import { settingsToml } from "./settings.ts";
 
-/** What can be said of one web changeling's options without looking beyond them. */
+/** Diagnostics for one web changeling's options, without looking beyond them. */
 export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
   const found = branchFindings(options, place);
   for (const [key, unfit] of unfitWebOptions(options))
@@ -34,7 +34,7 @@ export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
   return found;
 }
 
-/** Settings are sent in base64, in one argument together with a script. */
+/** Settings are passed in base64, in one argument together with a script. */
 const mostSettingsBytes = 65_536;
 
 function ownSizes({ add_paths: paths, settings }: WebOptions) {
@@ -97,9 +97,9 @@ function remoteFindings({ remote, provider }: WebOptions, place: PlaceOf): Findi
 }
 
 /**
- * What is wrong with where changelings keep their data: each place must be one that can be deleted whole, and is one
- * changeling's.
- * @param placeOf says where options of the changeling of that name stand
+ * Diagnostics for the places where changelings keep their data: each must be safe to delete as a whole, and belong to
+ * one changeling.
+ * @param placeOf the position of a changeling's options in the file
  */
 export function dataFindings(
   changelings: readonly DeclaredWeb[],
@@ -138,8 +138,8 @@ function holds(folder: string, path: string): boolean {
 }
 
 /**
- * What can be said of a web changeling's agent.
- * @param type undefined: the source says it
+ * Diagnostics for a web changeling's agent.
+ * @param type undefined if the source decides
  */
 export function webAgentFindings(
   { type, options }: { readonly type: string | undefined; readonly options: WebOptions },
@@ -159,14 +159,14 @@ export function webAgentFindings(
   } else {
     found.push(...typeFindings(type, knowledge, place, "a persistent agent"));
   }
-  // Of a cloned repo the create template may have it.
+  // With a cloned repo, its create template may define the command.
   if (type === "command" && args.length === 0 && source === undefined) found.push(noCommand(place));
   return found;
 }
 
 const presetBranch = webTable.parse({}).branch;
 
-/** The options that were set and mean nothing for a web changeling of this provider, or that is made from scratch. */
+/** Options that were set but have no effect for a web changeling with this provider, or made from scratch. */
 export function unfitWebOptions(options: WebOptions): UnfitOptions {
   const unfit = new Map<string, Unfit>();
   if (options.provider === "local" && options.build_args.length > 0) unfit.set("build_args", noBuild);

@@ -1,6 +1,6 @@
 import type { CommandTable } from "../command-script.ts";
 
-/** By the names in a stack's state, which never change. `scripts/command.ts` finds this file. */
+/** Keyed by the names in a stack's state, which never change. `scripts/command.ts` finds this file. */
 export const commands = {
   "web-agent": () => import("./agent.command.ts"),
   "modal-web-agent": () => import("./modal/agent.command.ts"),

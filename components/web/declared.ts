@@ -7,16 +7,16 @@ import { type AddedPath, parseAddPath } from "./added-paths.ts";
 import type { Provider, WebOptions } from "./options.ts";
 import type { WebSettings } from "./settings.ts";
 
-/** What an option means is decided by, outside the file's text. */
+/** The context outside the file's text that options depend on. */
 export interface DecidedWeb {
-  /** The folder that relative paths are relative to. */
+  /** The folder that relative paths are resolved against. */
   readonly folder: string;
   readonly home: string;
   readonly needsModelKey: boolean;
   readonly secretsAreExplicit: boolean;
 }
 
-/** The declared changeling, every option decided. */
+/** The declared changeling with every option resolved. */
 export function resolvedWeb(name: string, options: WebOptions, decided: DecidedWeb): DeclaredWeb {
   const { provider, source, remote, data } = options;
   return {
@@ -46,14 +46,14 @@ export function resolvedWeb(name: string, options: WebOptions, decided: DecidedW
   };
 }
 
-/** Undefined: the source says it. */
+/** undefined if the source decides. */
 export function webAgentType(name: string, { source, agent_type: type }: WebOptions): string | undefined {
   return type ?? (source === undefined ? name : undefined);
 }
 
 type Folders = Pick<DecidedWeb, "folder" | "home">;
 
-/** In their order; those that are wrong are left out. */
+/** In their order, without the invalid ones. */
 export function addedPaths({ add_paths: written }: WebOptions, folders: Folders): AddedPath[] {
   return written.flatMap((text) => {
     const path = parseAddPath(text);
@@ -65,12 +65,15 @@ function placeOfData(data: string, provider: Provider, folders: Folders): string
   return provider === "local" ? absolutePath(data, folders) : data;
 }
 
-/** Elsewhere there are no keys for ssh, but a token for https. */
+/** Other providers have no ssh keys, but a token for https. */
 function pushedTo(remote: string, provider: Provider, folders: Folders): string {
   return (provider === "local" ? undefined : httpsRemote(remote)) ?? absoluteRepo(remote, folders);
 }
 
-/** Whether a web changeling's agent is Claude, or answers with it. @param type undefined: nobody knows */
+/**
+ * Whether a web changeling's agent is Claude, or uses it to respond.
+ * @param type undefined if unknown
+ */
 export function needsModelKey(type: string | undefined, types: AgentTypes): boolean {
   if (type === undefined) return false;
   return types.base(type) === "claude" || stockWebType(type)?.needsClaude === true;
@@ -82,36 +85,38 @@ export interface DeclaredWeb {
   readonly name: string;
   readonly kind: "web";
   readonly provider: Provider;
-  /** The git URL or absolute path that its repo is cloned from; undefined: made from scratch for `agentType`. */
+  /** The git URL or absolute path that its repo is cloned from; undefined if made from scratch for `agentType`. */
   readonly source: string | undefined;
-  /** The source's branch that its own is kept up to date with. */
+  /** The source's branch that its own follows. */
   readonly branch: string;
-  /** Undefined with a source alone: then the source's create template `entrypoint` says it. */
+  /** undefined only with a source, whose create template `entrypoint` decides. */
   readonly agentType: string | undefined;
-  /** True for a type that is Claude, as far as is known: it needs a key for the model. */
+  /** True if the type is known to use Claude, which needs a key for the model. */
   readonly needsModelKey: boolean;
   /** False: stopped. */
   readonly enabled: boolean;
   /** What is copied into its repo. */
   readonly addPaths: readonly AddedPath[];
-  /** Names of the environment variables whose values the agent gets as secrets. */
+  /** Names of the environment variables that the agent gets as secrets. */
   readonly secrets: readonly string[];
-  /** True when the file lists `secrets` itself: then all of them are required. */
+  /** True if the file lists `secrets` itself: then all of them are required. */
   readonly secretsAreExplicit: boolean;
-  /** Of each group at least one must be set. */
+  /** At least one of each group must be set. */
   readonly requiredSecrets: readonly (readonly string[])[];
   /** Plain, non-secret environment of the agent. */
   readonly env: Readonly<Record<string, string>>;
-  /** Where its data lives: an absolute path (local), a volume's name (docker, modal); undefined: a place of its own. */
+  /**
+   * Where its data lives: an absolute path (local) or a volume's name (docker, modal); undefined for its default place.
+   */
   readonly data: string | undefined;
-  /** Whether its data and repo go when it is removed. */
+  /** Whether its data and repo are deleted when it is removed. */
   readonly destroyData: boolean;
   /** The git remote that the agent's own commits are pushed to, on the branch `changelings/<name>`. */
   readonly remote: string | undefined;
   readonly memoryInGit: boolean;
-  /** What `.changelings/settings.toml` says, every default filled in; undefined: there is no such file of ours. */
+  /** The contents of `.changelings/settings.toml`, including defaults; undefined if the file is not managed. */
   readonly settings: WebSettings | undefined;
-  /** How long it may take to come up with its server registered. */
+  /** Limit for the agent to come up and register its server. */
   readonly startTimeoutSeconds: number;
   readonly agentArgs: readonly string[];
   readonly buildArgs: readonly string[];
@@ -119,7 +124,7 @@ export interface DeclaredWeb {
   readonly renamedFrom: string | undefined;
 }
 
-/** An own list is required whole; of the default's what an agent can't work without. */
+/** Every secret of an explicit list is required; of the default list, only those that the agent needs. */
 function requiredSecrets({ secrets }: WebOptions, decided: DecidedWeb): (readonly string[])[] {
   if (decided.secretsAreExplicit) return [...new Set(secrets)].map((name) => [name]);
   return decided.needsModelKey ? [modelKeys] : [];

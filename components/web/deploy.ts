@@ -18,7 +18,7 @@ export const webDeployment: Deployment<DeclaredWeb, ForwardingSettings> = {
     const { installation } = local;
     if (forwarding.provider === "docker") await observeForwarding(installation);
     return () => {
-      // It starts first and learns of each agent that comes. A port that is taken keeps no agent from running.
+      // Started first, so that it is notified of each new agent. Agents run even if its port is taken.
       new ForwardingServer("forwarding", { ...forwarding, installation });
       return Object.fromEntries(
         changelings.map((declared) => {

@@ -13,16 +13,16 @@ import type { webSettings } from "./settings.ts";
 export type WebChangelingOptions = Partial<
   Omit<DeclaredWeb, "name" | "kind" | "secretsAreExplicit" | "requiredSecrets" | "addPaths" | "settings">
 > & {
-  /** `SRC:DEST` as in the fleet file, or the two by their names. */
+  /** `SRC:DEST` as in the fleet file, or an object with both. */
   readonly addPaths?: readonly (string | AddedPath)[] | undefined;
-  /** By the keys of `.changelings/settings.toml`; what is left out has its default. */
+  /** With the keys of `.changelings/settings.toml`; omitted keys have their defaults. */
   readonly settings?: z.input<typeof webSettings> | undefined;
 };
 
 /**
- * A web changeling from a program's options, with the same defaults and the same checks as from a fleet file. Whether
- * its source, its added paths and its agent type exist is not looked up.
- * @throws ChangelingOptionsError with all faults at once
+ * Resolves a program's options for a web changeling, with the same defaults and checks as in a fleet file. Does not
+ * check whether its source, its added paths and its agent type exist.
+ * @throws ChangelingOptionsError with all errors
  */
 export function webOf(name: string, given: WebChangelingOptions): DeclaredWeb {
   const addPaths = given.addPaths?.map((path) => (typeof path === "string" ? path : `${path.from}:${path.to}`));

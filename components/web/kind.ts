@@ -5,7 +5,7 @@ import { type ForwardingKeys, type ForwardingSettings, forwardingSettings } from
 import { optionsOfWeb, type WebOptions, webProviders, webTable } from "./options.ts";
 import { resolveWebs } from "./resolve.ts";
 
-/** Persistent web changelings (spec 001), and the forwarding server that leads to them (spec 002). */
+/** Persistent web changelings (spec 001), and the forwarding server that proxies them (spec 002). */
 export const web = {
   summary: "a persistent agent serves web pages",
   providers: webProviders,

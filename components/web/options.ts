@@ -4,7 +4,7 @@ import { providerOption, sharedOptions } from "../fleet/options.ts";
 import { seconds, word } from "../fleet/values.ts";
 import { webSettings } from "./settings.ts";
 
-/** The options of `kind = "web"` alone. */
+/** Options that only apply to `kind = "web"`. */
 export const optionsOfWeb = {
   source: option(z.optional(word()), {
     description:
@@ -56,7 +56,7 @@ export const webProviders = ["local", "docker", "modal"] as const;
 /** Where a web changeling can run. */
 export type Provider = (typeof webProviders)[number];
 
-/** All options of a web changeling, defaults filled in. */
+/** All options of a web changeling, including defaults. */
 export const webTable = z.strictObject({
   ...sharedOptions,
   provider: providerOption(webProviders),

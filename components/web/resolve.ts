@@ -10,13 +10,13 @@ import { dataFindings, webAgentFindings } from "./checks.ts";
 import { type DeclaredWeb, needsModelKey, resolvedWeb, webAgentType } from "./declared.ts";
 import type { WebOptions } from "./options.ts";
 
-/** What relative paths of the file are relative to, and what `~` is. */
+/** What relative paths in the file and `~` resolve to. */
 interface Folders {
   readonly folder: string;
   readonly home: string;
 }
 
-/** The web changelings, decided and checked against their sources, mngr's settings and each other. */
+/** The web changelings, resolved and checked against their sources, mngr's settings and each other. */
 export async function resolveWebs(
   declarations: readonly Declaration<WebOptions>[],
   context: ResolveContext,
@@ -56,7 +56,7 @@ export async function resolveWebs(
   return { changelings, findings };
 }
 
-/** @param source absolute path or URL; undefined: its repo is made from scratch */
+/** @param source absolute path or URL; undefined if its repo is made from scratch */
 function agentKnowledge({ mngrSettings }: ResolveContext, source: string | undefined): AgentKnowledge {
   const isElsewhere = source !== undefined && isRepoUrl(source);
   const settings = mngrSettings.of(isElsewhere ? undefined : source);
@@ -64,7 +64,7 @@ function agentKnowledge({ mngrSettings }: ResolveContext, source: string | undef
   return { ...settings, types, isComplete: !isElsewhere, settingsFile: ".mngr/settings.toml", isOwnAlone: false };
 }
 
-/** What the changeling names on this machine and isn't there. */
+/** Diagnostics for local paths that the changeling names and that do not exist. */
 async function missingPaths({ options, place }: Declaration<WebOptions>, folders: Folders): Promise<Finding[]> {
   const found: Finding[] = [];
   for (const [index, text] of options.add_paths.entries()) {

@@ -11,7 +11,7 @@ function span(preset: number, description: string) {
   return option(schema, { description, unit: "seconds", example: preset * 2 });
 }
 
-/** What a table that is left out has. */
+/** The default of an omitted table. */
 const defaultInWords = "the defaults of its keys";
 
 const ofContext = {
@@ -48,8 +48,8 @@ const ofExtraContext = {
 };
 
 /**
- * What `.changelings/settings.toml` says to a web changeling's agent: spec 001's tables with its defaults, by the keys
- * that the file has.
+ * The contents of `.changelings/settings.toml` for a web changeling's agent: spec 001's tables and defaults, with the
+ * file's keys.
  */
 export const webSettings = z.strictObject({
   chat: option(
@@ -111,10 +111,13 @@ export const webSettings = z.strictObject({
   ),
 });
 
-/** Every default filled in. */
+/** Including defaults. */
 export type WebSettings = z.output<typeof webSettings>;
 
-/** The text of `.changelings/settings.toml`: every key with its value. What of spec 001 are fractions stays one. */
+/**
+ * The text of `.changelings/settings.toml`, with every key and its value. Fractional numbers in spec 001 stay
+ * fractional.
+ */
 export function settingsToml({ chat, watchers, provisioning }: WebSettings): string {
   return `${stringify({ chat, watchers })}\n${stringify({ provisioning }, { numbersAsFloat: true })}`;
 }

@@ -19,15 +19,15 @@ import { serversOnMachine } from "./machine/await-up.ts";
 export interface WebHereArgs {
   readonly declared: DeclaredWeb;
   readonly provider: "docker" | "local";
-  /** What stands of it. */
+  /** The observed state. */
   readonly webs: LocalWebs;
-  /** By the name of their variable. */
+  /** By variable name. */
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
 const suffixes = { docker: "agent-docker", local: "agent" } as const;
 
-/** A web changeling that this machine's mngr runs, on it or in Docker: its secrets, and its agent with its repo. */
+/** A web changeling that this machine's mngr runs, locally or in Docker: its secrets, and its agent with its repo. */
 export function webHere(parent: pulumi.Resource, { declared, provider, webs, secretValues }: WebHereArgs): Reported {
   const { name, renamedFrom } = declared;
   const { installation, mngrProfile } = webs;
@@ -46,15 +46,15 @@ export function webHere(parent: pulumi.Resource, { declared, provider, webs, sec
   });
 }
 
-/** Encrypted in the state: nobody can try values on it. */
+/** Encrypted in the state, so that nobody can test guessed values against it. */
 function digestOf(values: WebHereArgs["secretValues"]): pulumi.Output<string> {
   const sorted = Object.fromEntries(Object.entries(values).sort(([one], [other]) => (one < other ? -1 : 1)));
   return pulumi.jsonStringify(sorted).apply((text) => createHash("sha256").update(text).digest("hex"));
 }
 
 /**
- * Where the servers of an agent that this machine's mngr runs listen now, after an update that failed: what ran before
- * may run again, elsewhere. None where it does not run, or nobody can tell.
+ * Where an agent's servers listen after a failed update, when what ran before may run again at another address. Empty
+ * if the agent does not run, or its servers can't be read.
  *
  * @param name the changeling's
  */

@@ -9,15 +9,15 @@ import { modalWeb } from "./modal/deploy.ts";
 import type { ModalWebs } from "./modal/observe.ts";
 import { webHere } from "./this-machine.ts";
 
-/** What is declared of a web changeling. What is left out has the default of the fleet file (changelings/REFERENCE.md). */
+/** Arguments of a web changeling. Omitted options have the defaults of the fleet file (changelings/REFERENCE.md). */
 export interface WebChangelingArgs extends WebChangelingOptions {
-  /** Values of the secrets that the agent gets, by the name of their variable; a secret without a value is not set. */
+  /** Values of the agent's secrets by variable name; a secret without a value is not set. */
   readonly secretValues?: Readonly<Record<string, pulumi.Input<string>>>;
-  /** For `provider: "local"`: what stands of it, from `localWebs`. */
+  /** For `provider: "local"`: its observed state, from `localWebs`. */
   readonly local?: LocalWebs | undefined;
-  /** For `provider: "docker"`: what stands of it, from `dockerWebs`. */
+  /** For `provider: "docker"`: its observed state, from `dockerWebs`. */
   readonly docker?: DockerWebs | undefined;
-  /** For `provider: "modal"`: where it goes, from `modalWebs`. */
+  /** For `provider: "modal"`: its observed state, from `modalWebs`. */
   readonly modal?: ModalWebs | undefined;
 }
 
@@ -29,21 +29,21 @@ export interface ResolvedWebArgs extends Pick<WebChangelingArgs, "secretValues" 
 type Places = { readonly [Place in DeclaredWeb["provider"]]: WebChangelingArgs[Place] };
 
 /**
- * A persistent agent that serves web pages: made from a git repository or from scratch, kept up to date with it, and
+ * A persistent agent that serves web pages: made from a git repository and updated from it, or made from scratch, and
  * reached through the stack's forwarding server (spec 001).
  *
  * @example
  * const local = await localWebs([webOf("elena", { source: "https://github.com/me/elena" })]);
  * new WebChangeling("elena", { source: "https://github.com/me/elena", local });
  *
- * @throws pulumi.InputPropertiesError with every fault of its args at once
+ * @throws pulumi.InputPropertiesError with all errors in its args
  */
 export class WebChangeling extends pulumi.ComponentResource {
-  /** What was declared, with all defaults. */
+  /** The resolved options, including defaults. */
   readonly declared: DeclaredWeb;
-  /** mngr's id of its agent; undefined when it could not be made. */
+  /** mngr's id of its agent; undefined if it could not be created. */
   readonly agentId: Reported["agentId"];
-  /** Where its servers listen, by name; empty while it is stopped. */
+  /** URLs of its servers by name; empty while it is stopped. */
   readonly servers: Reported["servers"];
 
   constructor(name: string, args: WebChangelingArgs | ResolvedWebArgs, opts: pulumi.ComponentResourceOptions = {}) {

@@ -16,14 +16,14 @@ export class NotRunning extends Error {
   }
 }
 
-/** An agent may have to be looked for on another machine. */
+/** The server may have to look for an agent on another machine. */
 const patienceMs = 60_000;
 
 /**
- * Asks the forwarding server of this folder, or of the container that stands for it.
+ * Sends a request to the forwarding server of this folder, or to its container.
  *
- * @returns its answer, to be parsed
- * @throws NotRunning, or an error with what the server said is wrong
+ * @returns its response, to be parsed
+ * @throws NotRunning, or an error with the server's message
  */
 export async function adminRequest(folder: string, request: AdminRequest): Promise<unknown> {
   const line = `${JSON.stringify(request)}\n`;
@@ -42,9 +42,9 @@ export async function adminRequest(folder: string, request: AdminRequest): Promi
 }
 
 /**
- * Hands a request over and does not wait for what comes of it.
+ * Sends a request without waiting for the response.
  *
- * @returns false when no forwarding server listens there
+ * @returns false if no forwarding server listens there
  */
 export function handOver(folder: string, request: AdminRequest): Promise<boolean> {
   const line = `${JSON.stringify(request)}\n`;
@@ -71,7 +71,7 @@ async function handOverToContainer(name: string, line: string): Promise<boolean>
   }
 }
 
-/** @returns what was said until the end of the connection */
+/** @returns everything received until the connection ends */
 function exchange(path: string, line: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);

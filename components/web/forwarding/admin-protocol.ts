@@ -3,19 +3,21 @@ import * as z from "zod/mini";
 
 const agent = z.string().check(z.regex(/^agent-[0-9a-f]{32}$/));
 
-/** What the forwarding server can be asked by whoever owns its folder. */
+/** Requests that the owner of the forwarding server's folder can make. */
 export const adminRequestForm = z.discriminatedUnion("op", [
-  /** → `{url, expiresAt}`: a URL that logs one browser in to the agent, once. */
+  /** → `{url, expiresAt}`: a one-time URL that logs one browser in to the agent. */
   z.object({ op: z.literal("mint"), agent }),
-  /** → `{revoked, warning?}`: ends the agent's codes and logins; the warning says what is not on the disk. */
+  /**
+   * → `{revoked, warning?}`: revokes the agent's codes and logins. The warning says what could not be saved to disk.
+   */
   z.object({ op: z.literal("revoke"), agent }),
   /** → `{rotated, warning?}`: ends all logins. */
   z.object({ op: z.literal("rotate-key") }),
-  /** Makes it look at its agents again. */
+  /** Looks for agents again. */
   z.object({ op: z.literal("refresh") }),
   /** → `AgentView[]` */
   z.object({ op: z.literal("agents") }),
-  /** → `SessionView[]`: the logins that are known */
+  /** → `SessionView[]`: the known logins */
   z.object({ op: z.literal("sessions") }),
   /** → `{text}`: counts in Prometheus's text format */
   z.object({ op: z.literal("metrics") }),
@@ -25,12 +27,12 @@ export const adminRequestForm = z.discriminatedUnion("op", [
 
 export type AdminRequest = z.infer<typeof adminRequestForm>;
 
-/** Where the forwarding server of this folder listens for whoever owns the folder. */
+/** The admin socket of this folder's forwarding server. */
 export function adminSocketPath(folder: string): string {
   return join(folder, "admin.sock");
 }
 
-/** Whether an error of a connection says that nobody listens there. */
+/** Whether a connection error means that nothing listens there. */
 export function isAbsent(error: Error): boolean {
   return "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");
 }

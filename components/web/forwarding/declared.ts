@@ -9,11 +9,11 @@ import { durationSeconds } from "../../lib/duration.ts";
 import { looksLikeSecret, secretInBuildArg, shown } from "../../lib/literal-secrets.ts";
 import { type ForwardingOptions, forwardingTable } from "./options.ts";
 
-/** Browsers cut a cookie's life to this. */
+/** Browsers limit a cookie's lifetime to this. */
 const longestCookieDays = 400;
 export const longestCookieSeconds = longestCookieDays * 86_400;
 
-/** What can be said of `[forwarding]`. */
+/** Diagnostics for `[forwarding]`. */
 export function forwardingFindings(options: ForwardingOptions): Finding[] {
   const found: Finding[] = [];
   const { host, public_url: publicUrl, routing, cookie_ttl: cookieTtl } = options;
@@ -85,7 +85,7 @@ function publicUrlFault(text: string, routing: Forwarding["routing"]): { message
   return undefined;
 }
 
-/** How the fleet's web changelings are reached, from what the file's `[forwarding]` says. */
+/** How the fleet's web changelings are reached, resolved from the file's `[forwarding]`. */
 export function resolvedForwarding(options: ForwardingOptions): Forwarding {
   return {
     provider: options.provider,
@@ -103,26 +103,26 @@ export function resolvedForwarding(options: ForwardingOptions): Forwarding {
 
 /** How the web changelings of a fleet are reached (spec 002). */
 export interface Forwarding {
-  /** What keeps the server running: this machine's supervisor, or docker. */
+  /** Keeps the server running: this machine's supervisor, or Docker. */
   readonly provider: "local" | "docker";
   readonly port: number;
   /** The address that it binds. */
   readonly host: string;
-  /** The origin that browsers see, for instance `https://agents.example.com`; undefined: `http://localhost:<port>`. */
+  /** The origin in the browser, for instance `https://agents.example.com`; undefined: `http://localhost:<port>`. */
   readonly publicUrl: string | undefined;
-  /** Whether each agent has a host of its own, or a path of the one origin. */
+  /** Whether each agent has its own host, or a path of a shared origin. */
   readonly routing: "host" | "path";
   readonly codeTtlSeconds: number;
   readonly cookieTtlSeconds: number;
-  /** How long an agent's server may take until its response begins; 0: for ever. */
+  /** Limit until an agent's response begins; 0 for none. */
   readonly responseTimeoutSeconds: number;
-  /** IP addresses and ranges of servers in front whose `X-Forwarded-For` says who asks. */
+  /** IP addresses and ranges of reverse proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: readonly string[];
-  /** `docker` alone: `KEY=VALUE`, for building the server's image. */
+  /** Only for `docker`: `KEY=VALUE` for building the server's image. */
   readonly buildArgs: readonly string[];
 }
 
-/** The fleet file's own keys of web changelings. */
+/** Keys of the fleet file that only apply to web changelings. */
 const keys = z.strictObject({
   forwarding: option(z.prefault(forwardingTable, {}), {
     description: "The server through which browsers reach the web changelings.",

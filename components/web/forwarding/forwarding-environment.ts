@@ -13,7 +13,7 @@ import type { ForwardingConfig } from "./program/config.ts";
 
 export const forwardingVariables = {
   installation: ["INSTALLATION", text],
-  /** No variable: this machine's supervisor keeps it running. */
+  /** Unset for this machine's supervisor. */
   provider: [
     "PROVIDER",
     z.codec(z.optional(z.literal("docker")), z.enum(["local", "docker"]), {
@@ -28,7 +28,7 @@ export const forwardingVariables = {
   routing: ["ROUTING", z.enum(["host", "path"])],
   codeTtlSeconds: ["CODE_TTL_SECONDS", number],
   cookieTtlSeconds: ["COOKIE_TTL_SECONDS", number],
-  /** Undefined in the state of a stack that was applied before there was the option. */
+  /** undefined in the state of a stack that was applied before the option existed. */
   responseTimeoutSeconds: ["RESPONSE_TIMEOUT_SECONDS", optionalNumber],
   trustedProxies: [
     "TRUSTED_PROXIES",
@@ -39,7 +39,7 @@ export const forwardingVariables = {
   ],
 } as const;
 
-/** Of the container that it runs in, if it does: the container's id, and its image. */
+/** The container's id and image, if it runs in one. */
 export const containerVariables = {
   container: ["CONTAINER", optionalText],
   image: ["IMAGE", optionalText],
@@ -57,7 +57,7 @@ export function environmentOfForwarding(installation: string, forwarding: Forwar
   return forwardingEnvironment.encode({ ...forwarding, installation });
 }
 
-/** What is installed of it. */
+/** The config to install. */
 export function configOf(from: ForwardingValues): ForwardingConfig {
   const { host, port, publicUrl = null, routing, codeTtlSeconds, cookieTtlSeconds } = from;
   const { trustedProxies, responseTimeoutSeconds } = from;

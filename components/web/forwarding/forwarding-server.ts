@@ -9,26 +9,26 @@ import { environmentOfForwarding, forwardingEnvironment } from "./forwarding-env
 import { type ForwardingServerOptions, forwardingOf } from "./from-program.ts";
 import { forwardingDrift } from "./installed-config.ts";
 
-/** What is declared of it. What is left out has the default of `[forwarding]` (changelings/REFERENCE.md). */
+/** Arguments of a forwarding server. Omitted options have the defaults of `[forwarding]` (changelings/REFERENCE.md). */
 export interface ForwardingServerArgs extends ForwardingServerOptions {
-  /** Id of the installation whose agents it leads to, by default that of this program's stack; see `installationId`. */
+  /** Id of the installation whose agents it serves, by default this program's stack; see `installationId`. */
   readonly installation?: string;
 }
 
 /**
- * The one process through which all web changelings of a stack are reached: it keeps the logins and leads to the
- * agents. Started, supervised (by Docker with `provider: "docker"`), restarted when its config or its program is newer,
- * and on `pulumi destroy` stopped and removed with its key, codes and logins.
+ * The process through which all web changelings of a stack are reached. It keeps the logins and proxies requests to the
+ * agents. It is started and supervised (by Docker with `provider: "docker"`), and restarted when its config or program
+ * changes. `pulumi destroy` stops it and removes its key, codes and logins.
  *
  * @example
  * new ForwardingServer("forwarding", { port: 8080 });
  *
- * @throws pulumi.InputPropertiesError with every fault of its args at once
+ * @throws pulumi.InputPropertiesError with all errors in its args
  */
 export class ForwardingServer extends pulumi.ComponentResource {
-  /** What was declared, with all defaults. */
+  /** The resolved options, including defaults. */
   readonly declared: Forwarding;
-  /** Id of the installation whose agents it leads to. */
+  /** Id of the installation whose agents it serves. */
   readonly installation: string;
   readonly command: pulumi.Resource;
 

@@ -7,9 +7,8 @@ import { forwardingTable } from "./options.ts";
 export type ForwardingServerOptions = Partial<Forwarding>;
 
 /**
- * How web changelings are reached, from a program's options, with the same defaults and the same checks as from a fleet
- * file.
- * @throws ChangelingOptionsError with all faults at once
+ * Resolves a program's options for reaching web changelings, with the same defaults and checks as in a fleet file.
+ * @throws ChangelingOptionsError with all errors
  */
 export function forwardingOf(given: ForwardingServerOptions = {}): Forwarding {
   const { codeTtlSeconds, cookieTtlSeconds, responseTimeoutSeconds, ...others } = given;
@@ -27,7 +26,7 @@ export function forwardingOf(given: ForwardingServerOptions = {}): Forwarding {
   };
 }
 
-/** The file has them under other names, with the same limits. */
+/** The file has other names for these, with the same limits. */
 const limits = {
   codeTtlSeconds: [1, 999_999_999],
   cookieTtlSeconds: [1, longestCookieSeconds],

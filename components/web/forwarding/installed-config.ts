@@ -10,16 +10,16 @@ import { forwardingState } from "./state.ts";
 
 const installed = z.looseObject({ digest: z.string() });
 
-/** @throws when the server could not use it */
+/** @throws if the server could not use it */
 export function writeForwardingConfig(paths: InstallationPaths, config: ForwardingConfig): void {
   const checked = forwardingConfig.parse(config);
   writeInstalled(configPath(paths.forwarding), { ...checked, digest: digestOf(checked) });
 }
 
 /**
- * How the installed config differs from what was installed, in words; undefined when it does not.
+ * Describes how the installed config differs from what was installed; undefined if it does not.
  *
- * @param stated the environment of its Command in the stack's state; undefined: not known
+ * @param stated the environment of its Command in the stack's state; undefined if unknown
  */
 export function forwardingConfigDrift(
   paths: InstallationPaths,
@@ -31,7 +31,7 @@ export function forwardingConfigDrift(
     const { digest, ...config } = parsed.data;
     if (digest !== digestOf(config)) return false;
     const environment = forwardingEnvironment.schema.safeParse(stated);
-    // How the person called us is in no state: it differs between those who apply.
+    // How the person invoked the CLI is not in the state, because it differs between people.
     const { cli, ...declared } = config;
     return !environment.success || digestOf(configOf(environment.data)) === digestOf(declared);
   });
@@ -42,7 +42,7 @@ function digestOf(config: object): string {
 }
 
 /**
- * How the forwarding server differs from what the last `up` left, in words; undefined when it does not.
+ * Describes how the forwarding server differs from what the last `up` left; undefined if it does not.
  *
  * @param stated as for `forwardingConfigDrift`
  */

@@ -21,7 +21,7 @@ import { writeForwardingConfig } from "./installed-config.ts";
 import { forwardingDaemon, startForwardingServer, stopForwardingServer } from "./supervise.ts";
 import { tryPort } from "./try-port.ts";
 
-/** How long it may take until it answers, in milliseconds. */
+/** Limit until it responds, in milliseconds. */
 const patienceMs = 20_000;
 const pauseMs = 100;
 
@@ -63,14 +63,17 @@ export default commandScript({
   },
 });
 
-/** That its process runs says little: it is there when it answers. @throws with its last words when it does not */
+/**
+ * Waits until the server responds, because a running process does not mean that it serves.
+ * @throws with the log tail if it does not respond
+ */
 async function answering(installation: string, words: () => string | Promise<string>): Promise<Status> {
   const folder = installationPaths(installation).forwarding;
   for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(pauseMs)) {
     try {
       return status.parse(await adminRequest(folder, { op: "status" }));
     } catch {
-      // Its socket is not there yet; or it crashed, and is started again.
+      // The socket does not exist yet, or the server crashed and is being restarted.
     }
   }
   throw new Error(`the forwarding server does not answer after ${patienceMs / 1000} s: ${await words()}`);

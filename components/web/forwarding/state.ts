@@ -3,7 +3,7 @@ import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { programVersion } from "../../host/supervision/program-version.ts";
 import { becomeDaemon, type DaemonPlace, type DaemonState, daemonState } from "../../host/supervision/state.ts";
 
-/** The program, a module of `components/` without extension, and the packages whose releases it must follow. */
+/** The program, as a module of `components/` without extension, and the packages whose versions it depends on. */
 export const forwardingProgram = "web/forwarding/program/main";
 export const forwardingPackages = ["fastify"];
 
@@ -15,12 +15,15 @@ export function forwardingPlace(paths: InstallationPaths): DaemonPlace {
   };
 }
 
-/** For observers: starts no process, changes nothing. */
+/** Read-only: starts no process and changes nothing. */
 export function forwardingState(paths: InstallationPaths): DaemonState {
   return daemonState(forwardingPlace(paths));
 }
 
-/** For a forwarding server that starts. @returns false when another one of its installation runs already */
+/**
+ * Registers this process as its installation's forwarding server.
+ * @returns false if another one runs already
+ */
 export function becomeForwardingServer(paths: InstallationPaths): boolean {
   return becomeDaemon(forwardingPlace(paths), new Date());
 }

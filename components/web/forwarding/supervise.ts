@@ -6,14 +6,14 @@ import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervis
 import { modalEnvironment } from "../../modal/environment.ts";
 import { forwardingPlace, forwardingProgram } from "./state.ts";
 
-/** It sleeps most of the time, and need not be woken up every 8 s in order to shrink. */
+/** The server is idle most of the time. These options keep V8 from waking it every 8 s to shrink the heap. */
 export const v8Options = ["--max-semi-space-size=4", "--no-memory-reducer"];
 
 /**
- * Makes sure that an installation's forwarding server runs, with the program that is here, under a supervisor that
- * restarts it when it crashes. It sees PATH, HOME and their like as they are in `env`, and nothing else of it.
+ * Makes sure that an installation's forwarding server runs the current program, under a supervisor that restarts it
+ * after a crash. From `env` it only sees PATH, HOME and similar variables.
  *
- * @throws when it does not start; the error holds its last words
+ * @throws with the log tail if it does not start
  */
 export async function startForwardingServer(
   installation: string,
@@ -23,12 +23,15 @@ export async function startForwardingServer(
   return await startDaemon(forwardingDaemon(installation, home, env));
 }
 
-/** Ends it and its supervision; succeeds when there is none. @throws when it can't be ended */
+/**
+ * Stops the server and its supervisor; succeeds if there is none.
+ * @throws if it can't be stopped
+ */
 export async function stopForwardingServer(installation: string, home: string = homedir()): Promise<void> {
   await stopDaemon(forwardingDaemon(installation, home));
 }
 
-/** How it comes back after a restart of the machine; undefined when that needs nothing from anybody. */
+/** How to start it again after a reboot; undefined if that needs no action. */
 export function forwardingBootInstructions(installation: string, home: string = homedir()): string | undefined {
   return bootInstructionsOf(forwardingDaemon(installation, home));
 }
@@ -36,6 +39,6 @@ export function forwardingBootInstructions(installation: string, home: string = 
 export function forwardingDaemon(installation: string, home: string, env: NodeJS.ProcessEnv = process.env): Daemon {
   const program = { installation, title: "forwarding server", main: forwardingProgram, options: v8Options };
   const daemon = nodeDaemon({ ...program, ...forwardingPlace(installationPaths(installation, home)) }, home, env);
-  // Where Modal and Docker are; no token.
+  // Settings of Modal and Docker, but no token.
   return { ...daemon, env: { ...modalEnvironment(env), ...dockerEnvironment(env), ...daemon.env } };
 }

@@ -7,10 +7,10 @@ import { listen } from "./program/listen.ts";
 import { forwardingState } from "./state.ts";
 
 /**
- * Sees that a forwarding server could listen as it is declared. Done before anything is stopped: the old one goes on
- * running when the new one could not.
+ * Checks that a forwarding server could listen as declared. This runs before anything is stopped, so that the old
+ * server keeps running if the new one could not.
  *
- * @throws when it can't be listened on; the error says what to do
+ * @throws if it can't listen; the error says what to do
  */
 export async function tryPort(
   installation: string,
@@ -24,7 +24,7 @@ export async function tryPort(
   await new Promise((resolve) => server.close(resolve));
 }
 
-/** @returns undefined when none of the installation runs, or none with a config that can be read */
+/** @returns undefined if no server of the installation runs, or its config can't be read */
 function portInUse(installation: string, paths: InstallationPaths): number | undefined {
   try {
     return isRunning(installation, paths) ? readConfig(paths.forwarding).port : undefined;

@@ -4,20 +4,20 @@ import { adminRequest } from "./admin-client.ts";
 import type { Forwarding } from "./declared.ts";
 import { addressesOf } from "./program/addresses.ts";
 
-/** It logs one browser in to an agent, once. */
+/** A one-time login of one browser to an agent. */
 export interface Login {
   readonly url: string;
   readonly expiresAt: Date;
 }
 
-/** The server's answer. */
+/** The server's response. */
 export const loginForm = z.object({ url: z.string(), expiresAt: z.coerce.date() });
 
 /**
- * A new login URL, from the forwarding server of this person on this machine.
+ * Requests a new login URL from this person's forwarding server on this machine.
  *
  * @param installation of the stack; see `ForwardingServer.installation`
- * @throws when the forwarding server does not run, or knows no such agent
+ * @throws if the forwarding server does not run, or does not know the agent
  */
 export async function loginUrl(installation: string, agentId: string): Promise<Login> {
   return loginForm.parse(
@@ -25,7 +25,7 @@ export async function loginUrl(installation: string, agentId: string): Promise<L
   );
 }
 
-/** Where a browser finds an agent's page; ends with a slash. */
+/** The URL of an agent's page in a browser, with a trailing slash. */
 export function pageUrl(forwarding: Pick<Forwarding, "port" | "publicUrl" | "routing">, agentId: string): string {
   const config = { routing: forwarding.routing, publicUrl: forwarding.publicUrl ?? null };
   const origin = addressesOf(config, forwarding.port).agent(agentId, undefined);

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 
-/** What stands in the image as the server's program; see `programFolder`. */
+/** The server's modules in the image; see `programFolder`. */
 const entries = { main: "main", relay: "relay" };
 
-/** Names that packages of CommonJS find, and modules do not. */
+/** Names that exist in CommonJS packages, but not in ES modules. */
 const whatCommonJsHas = [
   'import { createRequire } from "node:module";',
   "const require = createRequire(import.meta.url);",
@@ -11,12 +11,12 @@ const whatCommonJsHas = [
 ].join(" ");
 
 /**
- * Puts the server's program and its relay into a folder, with all that they import from npm.
+ * Bundles the server's program and its relay into a folder, including their npm dependencies.
  *
- * @throws when it can't be bundled
+ * @throws if bundling fails
  */
 export async function bundleProgram(folder: string): Promise<void> {
-  // The name of an image is asked for in every `up`, and loads this file too.
+  // Loaded lazily, because every `up` loads this file for the image's name.
   const { build } = await import("esbuild");
   const extension = import.meta.filename.endsWith(".ts") ? ".ts" : ".js";
   await build({
@@ -31,7 +31,7 @@ export async function bundleProgram(folder: string): Promise<void> {
     format: "esm",
     target: "node24",
     minify: true,
-    // Node shows the line that an uncaught error came from.
+    // Node prints the source line of an uncaught error, so keep lines short.
     lineLimit: 200,
     banner: { js: whatCommonJsHas },
     logLevel: "silent",

@@ -3,7 +3,7 @@ import type { ForwardingEnvironment } from "../forwarding-environment.ts";
 import { containerName, stateFolder, volumeName } from "./names.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** How a `docker.Container` is made that stands for the forwarding server: Docker keeps it running, and walls it off from nothing. */
+/** Arguments of the forwarding server's `docker.Container`. Docker only keeps it running and does not isolate it. */
 export interface ContainerArgs {
   readonly name: string;
   readonly image: string;
@@ -26,14 +26,14 @@ export interface ContainerMount {
   readonly readOnly: boolean;
 }
 
-/** Its connections get a moment to end. */
+/** Gives open connections time to end. */
 const graceSeconds = 10;
 
 /**
  * - The host's network: agents here and in Docker, and the ssh of tunnels, are at 127.0.0.1.
- * - The host's process ids: mngr looks at the processes of local agents.
- * - The person's uid: mngr's files, and tmux's sockets, are for nobody else.
- * - Paths in it are those of this machine, because mngr's records hold such.
+ * - The host's process ids: mngr checks the processes of local agents.
+ * - The person's uid: only that user can access mngr's files and tmux's sockets.
+ * - Paths match this machine's, because mngr's records contain them.
  */
 export function containerArgs(image: string, environment: ForwardingEnvironment, from: Surroundings): ContainerArgs {
   const { uid, gid, home, hostDirs, tmuxFolder, modalFiles, dockerSocket, socketGid, settings } = from;
@@ -52,7 +52,7 @@ export function containerArgs(image: string, environment: ForwardingEnvironment,
       .sort(),
     mounts: [
       { type: "volume", source: volumeName(environment.INSTALLATION), target: stateFolder, readOnly: false },
-      // The agents' repos and data are in it too: what they say of themselves is read there.
+      // This includes the agents' repos and data, where their registrations are read.
       bind(join(home, ".changelings"), "read only"),
       ...hostDirs.map((path) => bind(path)),
       bind(tmuxFolder),

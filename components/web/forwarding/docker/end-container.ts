@@ -8,8 +8,8 @@ import { containerName, relayNotRunning, relayPath, stateFolder, volumeName } fr
 const stopSeconds = 10;
 
 /**
- * Ends the forwarding server that runs in a container, because another one takes its place; Pulumi removes the
- * container later. Where Docker does not answer, none runs.
+ * Ends the forwarding server in a container because another one replaces it; Pulumi removes the container later. If
+ * Docker is not reachable, no container runs.
  */
 export async function endContainer(folder: string): Promise<void> {
   const container = readContainer(folder);
@@ -23,22 +23,25 @@ export async function endContainer(folder: string): Promise<void> {
   removeContainerFile(folder);
 }
 
-/** Removes all that an installation's forwarding server has in Docker, when Pulumi can't. @throws DockerError */
+/**
+ * Removes all Docker resources of an installation's forwarding server when Pulumi can't.
+ * @throws DockerError
+ */
 export async function removeFromDocker(installation: string): Promise<void> {
   await runDocker(["container", "rm", "--force", containerName(installation)], { timeoutSeconds: 60 }).catch(isGone);
   await dockerClient(process.env).deleteVolume(volumeName(installation));
   await removeImages(installation);
 }
 
-/** Newer clients say nothing of a container that is not there. */
+/** Newer clients report no error for a missing container. */
 function isGone(error: unknown): void {
   if (!(error instanceof NoSuchThing)) throw error;
 }
 
-/** The end of what it said, for an error. */
+/** The log tail, for an error. */
 export async function lastWordsOfContainer(name: string): Promise<string> {
   try {
-    // What it says on stderr comes on stderr: the client joins the two for nobody.
+    // The client keeps stdout and stderr separate.
     const { stdout, stderr } = await runDocker(["logs", "--tail", "10", name], { timeoutSeconds: 30 });
     return `${stdout}${stderr}`.trim() || "it printed nothing";
   } catch (error) {
@@ -47,11 +50,11 @@ export async function lastWordsOfContainer(name: string): Promise<string> {
 }
 
 /**
- * Hands a line to the admin socket of the server in a container. The line and the answer hold codes of logins: they go
+ * Sends a line to the admin socket of the server in a container. Requests and responses contain login codes, so they go
  * through pipes, never through an argument list.
  *
- * @returns what the server answered; nothing when it is not waited for
- * @throws NoSuchThing when the container or the server in it does not run, or DockerError
+ * @returns the server's response; empty if it is not awaited
+ * @throws NoSuchThing if the container or its server does not run, or DockerError
  */
 export async function askInContainer(
   container: string,

@@ -1,4 +1,4 @@
-/** Makes what the forwarding server's container starts from, or removes its images: the `forwarding-image` Command. */
+/** Prepares what the forwarding server's container needs, or removes its images: the `forwarding-image` Command. */
 import { mkdirSync } from "node:fs";
 import * as z from "zod/mini";
 import { commandScript } from "../../../command-script.ts";
@@ -33,7 +33,7 @@ export default commandScript({
     if (!hasImage(image)) {
       await buildImage(image, { ...surroundings, buildArgs: buildArgs.parse(JSON.parse(BUILD_ARGS)) });
     }
-    // Docker mounts no folder that is not there.
+    // Docker can't mount a folder that does not exist.
     for (const folder of [paths.root, paths.web, paths.forwarding]) ensureFolder(folder);
     for (const folder of [...surroundings.hostDirs, surroundings.tmuxFolder])
       mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -49,7 +49,7 @@ export default commandScript({
   },
 });
 
-/** @throws for a Docker whose containers are walled off from this machine */
+/** @throws if Docker's containers are isolated from this machine */
 async function refuseForeign(): Promise<void> {
   const format = "{{.OperatingSystem}} {{json .SecurityOptions}}";
   const { stdout } = await runDocker(["info", "--format", format], { timeoutSeconds: 60 });
@@ -60,7 +60,7 @@ async function refuseForeign(): Promise<void> {
   );
 }
 
-/** One of its name of which no finished `up` knows: Docker would refuse another beside it. */
+/** Removes an orphan container with this name that no finished `up` recorded: Docker would reject a second one. */
 async function removeStray(installation: string, folder: string): Promise<void> {
   const found = foundContainer(installation);
   if (found === undefined || found.id === readContainer(folder)?.id) return;

@@ -11,27 +11,27 @@ import { bundleProgram } from "./bundle.ts";
 import { imageRepository, imageTagPrefix } from "./names.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** What an image is built with. */
+/** Inputs of an image build. */
 export type BuiltWith = Pick<Surroundings, "person" | "uid" | "gid" | "home"> & {
-  /** `KEY=VALUE`, of the person's. */
+  /** `KEY=VALUE`, from the person. */
   readonly buildArgs: readonly string[];
 };
 
 const here = dirname(fileURLToPath(import.meta.url));
 const packageRoot = join(here, "../../../..");
 
-/** Beside the program, what the build reads. Read from a checkout or from the built package. */
+/** Other files that the build reads, from a checkout or the built package. */
 const buildFiles = {
   Dockerfile: join(here, "Dockerfile"),
   "install-tools.sh": join(here, "install-tools.sh"),
   "requirements.txt": join(packageRoot, "scripts/setup/requirements.txt"),
 };
 
-/** A slow machine that downloads its bases and mngr. */
+/** Allows for a slow machine that downloads the base images and mngr. */
 const buildSeconds = 1500;
 const otherSeconds = 60;
 
-/** The image of an installation, by the version of all that is in it. */
+/** The image of an installation, with the version of its contents. */
 export function imageName(installation: string, builtWith: BuiltWith): string {
   const hash = createHash("sha256");
   for (const module of ["main", "relay", "bundle"])
@@ -42,7 +42,7 @@ export function imageName(installation: string, builtWith: BuiltWith): string {
 }
 
 /**
- * Builds an image. Docker's progress goes to stderr.
+ * Builds an image. Docker's progress is written to stderr.
  * @throws DockerError with Docker's reason
  */
 export async function buildImage(image: string, builtWith: BuiltWith): Promise<void> {
@@ -57,7 +57,10 @@ export async function buildImage(image: string, builtWith: BuiltWith): Promise<v
   }
 }
 
-/** Removes the images of an installation that no container uses; those that are gone are fine. @param but is kept */
+/**
+ * Removes the images of an installation that no container uses; ignores missing ones.
+ * @param but an image to keep
+ */
 export async function removeImages(installation: string, but?: string): Promise<void> {
   const pattern = `reference=${imageRepository}:${imageTagPrefix(installation)}*`;
   const list = ["image", "ls", "--filter", pattern, "--format", "{{.Repository}}:{{.Tag}}"];
@@ -66,7 +69,7 @@ export async function removeImages(installation: string, but?: string): Promise<
   for (const image of images.filter((each) => each !== but)) await removeImage(image);
 }
 
-/** Their order is that of the build. */
+/** In the order of the build. */
 function buildArguments({ person, uid, gid, home, buildArgs }: BuiltWith): string[] {
   return [...buildArgs, ...[`PERSON=${person}`, `PERSON_UID=${uid}`, `PERSON_GID=${gid}`, `PERSON_HOME=${home}`]];
 }

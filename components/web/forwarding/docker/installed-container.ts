@@ -4,8 +4,8 @@ import { readJsonOrNull } from "../../../host/files.ts";
 import { removeFile, writeInstalled } from "../../../host/installed-file.ts";
 
 /**
- * `container.json` in the forwarding server's folder on this machine: it is there when the server runs in a container,
- * and so whoever asks it knows the way. Written by `pulumi up` alone.
+ * `container.json` in the forwarding server's folder on this machine. It exists if the server runs in a container, so
+ * that clients can reach it. Only `pulumi up` writes it.
  */
 const installedContainer = z.object({
   version: z.literal(1),
@@ -17,7 +17,7 @@ const installedContainer = z.object({
 
 export type InstalledContainer = z.infer<typeof installedContainer>;
 
-/** @returns undefined when the server does not run in a container */
+/** @returns undefined if the server does not run in a container */
 export function readContainer(folder: string): InstalledContainer | undefined {
   return installedContainer.safeParse(readJsonOrNull(containerPath(folder))).data;
 }
@@ -26,7 +26,7 @@ export function writeContainer(folder: string, container: Omit<InstalledContaine
   writeInstalled(containerPath(folder), { version: 1, ...container });
 }
 
-/** Succeeds when it is already gone. */
+/** Succeeds if it is already gone. */
 export function removeContainerFile(folder: string): void {
   removeFile(containerPath(folder));
 }

@@ -5,11 +5,11 @@ import { notStarted, timedOut } from "../../../lib/process.ts";
 import { readContainer } from "./installed-container.ts";
 import { containerName } from "./names.ts";
 
-/** What Docker says of a forwarding server. */
+/** The observed state of a forwarding server in Docker. */
 export interface Look {
-  /** Undefined: there is none of its name. */
+  /** undefined if there is no container with its name. */
   readonly container: FoundContainer | undefined;
-  /** The image that it was made of is still there. */
+  /** Whether the container's image still exists. */
   readonly hasImage: boolean;
 }
 
@@ -18,7 +18,7 @@ export interface FoundContainer {
   /** Name of its image. */
   readonly image: string;
   readonly running: boolean;
-  /** It crashed, and Docker will start it again. */
+  /** It crashed, and Docker will restart it. */
   readonly restarting: boolean;
   readonly exitCode: number;
 }
@@ -35,19 +35,22 @@ const inspected = z.object({
 
 const patienceMs = 20_000;
 
-/** @throws DockerError when Docker does not answer */
+/** @throws DockerError if Docker is not reachable */
 export function lookAtContainer(installation: string): Look {
   const container = foundContainer(installation);
   return { container, hasImage: container !== undefined && hasImage(container.image) };
 }
 
-/** @returns undefined when there is none of its name @throws DockerError */
+/**
+ * @returns undefined if there is no container with its name
+ * @throws DockerError
+ */
 export function foundContainer(installation: string): FoundContainer | undefined {
   const answer = inspect("container", containerName(installation));
   if (answer === undefined) return undefined;
   const { Id: id, Config, State } = inspected.parse(answer);
   const { Running, Restarting, ExitCode: exitCode } = State;
-  // One that is about to be started again counts as running for Docker.
+  // Docker also reports a container as running while it waits to be restarted.
   return { id, image: Config.Image, running: Running && !Restarting, restarting: Restarting, exitCode };
 }
 
@@ -56,7 +59,10 @@ export function hasImage(image: string): boolean {
   return inspect("image", image) !== undefined;
 }
 
-/** Blocks, for some 50 ms: components are constructed without waiting. @returns undefined when there is none */
+/**
+ * Blocks for about 50 ms, because components are constructed synchronously.
+ * @returns undefined if it does not exist
+ */
 function inspect(what: "container" | "image", name: string): unknown {
   const args = [what, "inspect", "--format", "{{json .}}", name];
   const options = {
@@ -75,10 +81,10 @@ function inspect(what: "container" | "image", name: string): unknown {
 }
 
 /**
- * How the container differs from what the last `up` left, in words; undefined when it does not. Another config or
- * another image that is declared is no drift: those are changes of the container's inputs.
+ * Describes how the container differs from what the last `up` left; undefined if it does not. A newly declared config
+ * or image is not drift: it changes the container's inputs.
  *
- * @param folder the forwarding server's on this machine
+ * @param folder the forwarding server's folder on this machine
  */
 export function containerDrift(folder: string, { container, hasImage }: Look): string | undefined {
   const known = readContainer(folder);

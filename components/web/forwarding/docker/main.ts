@@ -1,6 +1,6 @@
 /**
- * The forwarding server in its container: all that it is told stands in its environment, all that it keeps on its
- * volume. Every end but the one that it is told to make is a crash, and Docker starts it again.
+ * The forwarding server in its container. It is configured by its environment and keeps its files on its volume. Every
+ * exit other than a requested stop is a crash, and Docker restarts it.
  */
 import { join } from "node:path";
 import { ensureFolder } from "../../../host/files.ts";
@@ -15,12 +15,12 @@ import { stateFolder } from "./names.ts";
 process.umask(0o077);
 const environment = forwardingEnvironment.decode(process.env);
 ensureFolder(stateFolder);
-// Two that sign with one key and write the same files would lose each other's codes.
+// Two servers with the same key and files would overwrite each other's codes.
 if (!takeLock(join(stateFolder, "lock"))) {
   process.stderr.write("error: another container has the volume of this forwarding server; remove that one\n");
   process.exit(1);
 }
-// Docker may have stopped reading it.
+// Docker may have stopped reading the output.
 process.stdout.on("error", () => {});
 const logFile = openLog(join(stateFolder, "forwarding.log"));
 await runForwardingServer({

@@ -1,6 +1,7 @@
 /**
- * Runs in the container, by `docker exec`, with the server's folder: hands what comes on stdin to its admin socket, and
- * prints the answer. With `hand-over` it waits for none. Ends with `relayNotRunning` when no server listens.
+ * Runs in the container through `docker exec`, with the server's folder as its argument: passes stdin to the admin
+ * socket and prints the response. With `hand-over` it does not wait for one. Exits with `relayNotRunning` if no server
+ * listens.
  */
 import { connect } from "node:net";
 import { adminSocketPath, isAbsent } from "../admin-protocol.ts";

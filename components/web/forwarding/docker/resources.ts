@@ -15,23 +15,23 @@ import { type Surroundings, surroundingsHere } from "./surroundings.ts";
 
 export interface InDockerArgs {
   readonly environment: ForwardingEnvironment;
-  /** The same installation, as the stack's state confirms it; it may still be looked at. */
+  /** The same installation, confirmed by the stack's state, which may not be read yet. */
   readonly confirmed: pulumi.Input<string>;
   readonly buildArgs: readonly string[];
 }
 
-/** The label that is stated anew when the container is to be replaced. */
+/** This label's value changes to replace the container. */
 const driftLabel = "changelings_drift";
 
 /**
- * The forwarding server as a container: its image, a volume for what it keeps, the container, and the Command that tells
- * the way to it and sees that it answers.
+ * The forwarding server as a container: its image, a volume for its files, the container, and the Command that makes it
+ * reachable and checks that it responds.
  *
  * @returns the Command
- * @throws as `lookInDocker`
+ * @throws like `lookInDocker`
  */
 export function forwardingInDocker(parent: pulumi.Resource, name: string, args: InDockerArgs): pulumi.Resource {
-  // Loaded for who uses it alone: it takes a tenth of a second of every program's start.
+  // Loaded lazily, because it adds a tenth of a second to a program's start.
   const require = createRequire(import.meta.url);
   const { Container }: typeof import("@pulumi/docker/container.js") = require("@pulumi/docker/container.js");
   const { Volume }: typeof import("@pulumi/docker/volume.js") = require("@pulumi/docker/volume.js");
@@ -60,16 +60,17 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
     `${name}-container`,
     {
       ...containerArgs(image, environment, surroundings),
-      // As the DRIFT of its image's Command, which is applied first: a healthy container ignores it, and the change
-      // replaces one that is not.
+      // Same value as the DRIFT of its image's Command, which is applied first. A healthy container ignores changes of
+      // this label; an unhealthy one is replaced by them.
       labels: [{ label: driftLabel, value: repairOf(`${name}-image`, drift) }],
     },
     {
       parent,
       dependsOn: [place, volume],
-      // Its name and its port are taken until it is gone.
+      // A new container can't have the same name and port until this one is gone.
       deleteBeforeReplace: true,
-      // Of itself the docker plugin takes another source or target of a mount for a change in place, and makes none.
+      // By default the docker plugin treats a mount's new source or target as an in-place change, but does not apply
+      // it.
       replaceOnChanges: ["mounts"],
       ...(drift === undefined ? { ignoreChanges: ["labels"] } : {}),
     },
@@ -88,7 +89,7 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
   );
 }
 
-/** Names are made of it before the state is read: another one is refused. */
+/** Names are built from it before the state is read, so a different value is rejected. */
 function same(installation: string, confirmed: pulumi.Input<string>): pulumi.Output<string> {
   return pulumi.output(confirmed).apply((id) => {
     if (id === installation) return id;
@@ -106,9 +107,9 @@ interface Looked {
 const looks = perRun(() => new Map<string, Looked>());
 
 /**
- * Looks at what there is, once in a program: asked for early, it refuses before anything is touched.
+ * Observes the current state, once per program. Called early, so that it fails before any change.
  *
- * @throws pulumi.RunError in `up`, when Docker does not answer; and when it is another machine's
+ * @throws pulumi.RunError in `up` if Docker is not reachable, and always if it is another machine's
  */
 export function lookInDocker(installation: string): Looked {
   const known = looks().get(installation);

@@ -5,26 +5,26 @@ import { DockerError } from "../../../docker/run-docker.ts";
 import { modalEnvironment } from "../../../modal/environment.ts";
 import { personIdentity } from "../../../modal/identity.ts";
 
-/** What of this machine a container needs in order to stand for a process of the person's own. Paths are absolute. */
+/** What a container needs from this machine to act like one of the person's own processes. Paths are absolute. */
 export interface Surroundings {
   readonly person: string;
   readonly uid: number;
   readonly gid: number;
   readonly home: string;
-  /** mngr's, and those beside it: of profiles, and of stacks with an identity of their own. */
+  /** mngr's host dir and those beside it: of profiles, and of stacks with their own identity. */
   readonly hostDirs: readonly string[];
-  /** Where the sockets of tmux are, which local agents run in. */
+  /** The sockets of tmux, which local agents run in. */
   readonly tmuxFolder: string;
-  /** Files with the settings of Modal's clients. */
+  /** Settings files of Modal's clients. */
   readonly modalFiles: readonly string[];
   readonly dockerSocket: string;
-  /** Of the Docker socket. */
+  /** The group of the Docker socket. */
   readonly socketGid: number | undefined;
-  /** What mngr and Modal's clients are told by the person's environment; nothing secret. */
+  /** Settings for mngr and Modal's clients from the person's environment; no secrets. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** @throws DockerError when Docker is another machine's */
+/** @throws DockerError if Docker is another machine's */
 export function surroundingsHere(env: NodeJS.ProcessEnv = process.env): Surroundings {
   const home = env["HOME"] || homedir();
   const { username, uid, gid } = userInfo();
@@ -42,10 +42,10 @@ export function surroundingsHere(env: NodeJS.ProcessEnv = process.env): Surround
   };
 }
 
-/** Where the daemon listens when nobody says otherwise. */
+/** The daemon's default socket. */
 const usualHost = "unix:///var/run/docker.sock";
 
-/** @throws DockerError for another machine's: a container there could not reach the agents here */
+/** @throws DockerError for another machine's Docker: its containers could not reach the agents here */
 function socketOf(host: string): string {
   if (host.startsWith("unix:///")) return host.slice("unix://".length);
   throw new DockerError(
@@ -53,7 +53,7 @@ function socketOf(host: string): string {
   );
 }
 
-/** Host dirs that are put aside are named after the person's own; see `profileHostDir` and `ensureMachineIdentity`. */
+/** Separate host dirs are named after the person's own; see `profileHostDir` and `ensureMachineIdentity`. */
 function asideOf(hostDir: string): string[] {
   const folder = dirname(hostDir);
   if (!existsSync(folder)) return [];
@@ -72,11 +72,10 @@ function settingsOf(env: NodeJS.ProcessEnv): Record<string, string> {
 }
 
 /**
- * Whether containers of a Docker have another network and other processes than this machine, so that agents here can't be
- * reached from them.
+ * Whether Docker's containers have a different network and processes than this machine, and so can't reach agents here.
  *
- * @param info `docker info`'s operating system and security options
- * @returns what it is, in words; undefined when it is this machine's own
+ * @param info operating system and security options from `docker info`
+ * @returns a description of that Docker; undefined if it is this machine's own
  */
 export function foreignDocker(info: string, platform: NodeJS.Platform): string | undefined {
   if (platform !== "linux" || /docker desktop/i.test(info)) return "Docker Desktop";
