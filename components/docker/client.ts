@@ -3,46 +3,46 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DockerError, NoSuchThing, runDocker } from "./run-docker.ts";
 
-/** What labels things have, by name. */
+/** Labels, by name. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** What is asked of Docker, and done there, by its own client. All throw DockerError, and settle within their time. */
+/** Queries and changes to Docker, through its own client. All methods throw DockerError, and have a timeout. */
 export interface Docker {
-  /** @throws with the remedy when no daemon answers */
+  /** @throws with the remedy if no daemon answers */
   ping(): Promise<void>;
-  /** One that is there is fine, and keeps the labels that it has. */
+  /** Succeeds if the volume exists, which keeps its labels. */
   createVolume(name: string, labels: Labels): Promise<void>;
-  /** With all that is on it; one that is gone is fine. */
+  /** Deletes the volume and its data. Succeeds if it is already gone. */
   deleteVolume(name: string): Promise<void>;
   hasVolume(name: string): Promise<boolean>;
-  /** Copies what is on a volume, which must be there, to a local folder, which must not. Nothing runs for it. */
+  /** Copies the files of an existing volume to a local folder, which must not exist yet. Starts no container. */
   download(volume: string, folder: string): Promise<void>;
-  /** The values that a label has on the containers, running or not, or volumes that have all of `labels`. */
+  /** The values of a label on all containers (running or not) or volumes that have all of `labels`. */
   valuesOf(label: string, on: "container" | "volume", labels: Labels): Promise<string[]>;
-  /** Ids of the containers that run and have these labels. */
+  /** The ids of the running containers with these labels. */
   running(labels: Labels): Promise<string[]>;
-  /** They can be started again. */
+  /** Stopped containers can be started again. */
   stop(containers: readonly string[]): Promise<void>;
-  /** What a shell script prints in a container that runs; undefined when it fails, or the container does not run. */
+  /** The output of a shell script in a running container; undefined if it fails, or the container is not running. */
   exec(container: string, script: string): Promise<string | undefined>;
-  /** The names of the volumes that are mounted in a container. */
+  /** The names of a container's mounted volumes. */
   volumesOf(container: string): Promise<string[]>;
-  /** Ends and removes it; volumes stay. One that is gone is fine. */
+  /** Stops and removes it; its volumes stay. Succeeds if it is already gone. */
   removeContainer(container: string): Promise<void>;
-  /** Ends and removes all containers that have these labels; volumes stay. */
+  /** Stops and removes all containers with these labels; their volumes stay. */
   removeContainers(labels: Labels): Promise<void>;
-  /** Removes all images that have these labels. */
+  /** Removes all images with these labels. */
   removeImages(labels: Labels): Promise<void>;
-  /** One that is gone is fine; one that a container or another image is made of stays. */
+  /** Succeeds if the image is already gone. An image that a container or another image uses stays. */
   removeImage(id: string): Promise<void>;
 }
 
-/** In seconds: for what is asked, and for what moves files or waits for processes. */
+/** Timeouts in seconds: for queries, and for commands that move files or wait for processes. */
 const patience = { asked: 60, done: 600 };
-/** How long a container's processes have to end, in seconds. */
+/** How long a container's processes may take to stop, in seconds. */
 const stopSeconds = 20;
 
-/** @param env what says where Docker is is read from it: see `dockerEnvironment` */
+/** @param env says where Docker is; see `dockerEnvironment` */
 export function dockerClient(env: NodeJS.ProcessEnv): Docker {
   const run = async (args: readonly string[], timeoutSeconds = patience.asked) =>
     (await runDocker(args, { env, timeoutSeconds })).stdout.trim();
@@ -76,7 +76,7 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
       const image = await withEmptyArchive((archive) => run(["import", archive]));
       try {
         const mount = `--volume=${volume}:/volume:ro`;
-        // It is never started: what it would run is not there.
+        // Never started: its command does not exist.
         const container = await run(["create", "--network=none", mount, image, "nothing"]);
         try {
           await run(["cp", `${container}:/volume/.`, folder], patience.done);
@@ -113,7 +113,7 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
       if (containers.length > 0) await run(["rm", "--force", ...containers], patience.done);
     },
     async removeImages(labels) {
-      // The newest first, which may be made of others.
+      // Newest first, because newer images may be based on older ones.
       const images = await lines(["images", "--quiet", "--no-trunc"], labels);
       if (images.length > 0) await run(["rmi", "--force", ...images], patience.done);
     },
@@ -121,7 +121,7 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
   };
 }
 
-/** An image of nothing is made of it. */
+/** Docker imports it as an empty image. */
 async function withEmptyArchive<Result>(use: (path: string) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "changelings-docker-"));
   try {
@@ -133,7 +133,7 @@ async function withEmptyArchive<Result>(use: (path: string) => Promise<Result>):
   }
 }
 
-/** @param error of the removal of an image */
+/** @param error of removing an image */
 function isInUse(error: unknown): boolean {
   return error instanceof DockerError && /conflict/i.test(error.message);
 }

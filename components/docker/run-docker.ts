@@ -2,9 +2,9 @@ import { allowedEnvironment } from "../lib/environment.ts";
 import { notStarted, type ProgramEnd, runProgram, timedOut } from "../lib/process.ts";
 import { printNote } from "../lib/terminal.ts";
 
-/** Docker could not do what it was asked. The message is its own, or says what to do. */
+/** A Docker command failed. The message is Docker's own, or the remedy. */
 export class DockerError extends Error {
-  /** Of the client, or of what it ran in a container. */
+  /** The exit code of the client, or of the command that it ran in a container. */
   readonly exitCode: number | undefined;
 
   constructor(message: string, exitCode?: number) {
@@ -13,21 +13,21 @@ export class DockerError extends Error {
   }
 }
 
-/** What was asked for is not there, or is a container that does not run. */
+/** The thing does not exist, or is a container that is not running. */
 export class NoSuchThing extends DockerError {}
 
 export interface DockerOptions {
   readonly timeoutSeconds: number;
-  /** What says where Docker is is read from it: see `dockerEnvironment`. This process's own by default. */
+  /** Where Docker is; see `dockerEnvironment`. This process's environment by default. */
   readonly env?: NodeJS.ProcessEnv;
-  /** What it reads on stdin. */
+  /** The client's stdin. */
   readonly input?: string;
-  /** Whether what it says goes to this process's stderr, as it comes. */
+  /** Whether to stream its output to this process's stderr. */
   readonly isTold?: boolean;
 }
 
 /**
- * Runs the docker client to its end.
+ * Runs the docker client and waits for it.
  *
  * @throws NoSuchThing, or another DockerError
  */
@@ -43,7 +43,7 @@ export async function runDocker(args: readonly string[], options: DockerOptions)
   return ended;
 }
 
-/** Why the docker client ended as it did. */
+/** Why the docker client failed. */
 export function dockerFailure([verb = "", noun]: readonly string[], { code, stderr }: ProgramEnd): DockerError {
   if (code === notStarted) {
     return new DockerError(
@@ -64,12 +64,12 @@ export function dockerFailure([verb = "", noun]: readonly string[], { code, stde
 
 const isOfNothing = /no such (container|image|object|volume)|is not running|is restarting|container .* is paused/i;
 
-/** What of the person's environment says where Docker is, who they are there, and how it builds. */
+/** The variables that say where Docker is, who the user is there, and how it builds. */
 const variables: readonly string[] = [
   ...["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_BUILDKIT"],
 ];
 
-/** Whether a script that talks to Docker needs to see a variable of whoever runs `pulumi up`. */
+/** Whether a script that uses Docker needs this variable of the user who runs `pulumi up`. */
 export function isDockerVariable(name: string): boolean {
   return variables.includes(name);
 }

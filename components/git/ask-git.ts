@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { safeGitEnvironment } from "./safe-git.ts";
 
-/** What git said; `code` is undefined when it was not there or took too long. */
+/** What git printed; `code` is undefined if git was not found or timed out. */
 export interface GitAnswer {
   readonly code: number | undefined;
   readonly stdout: string;
@@ -11,7 +11,7 @@ export interface GitAnswer {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Nothing that points git at another repository (GIT_DIR, …) is among them. */
+/** None of these points git at another repository (as GIT_DIR would). */
 const passed = [
   "PATH HOME USER LOGNAME TMPDIR LANG XDG_CONFIG_HOME SSH_AUTH_SOCK SSL_CERT_FILE SSL_CERT_DIR",
   "GIT_CONFIG_GLOBAL GIT_CONFIG_SYSTEM GIT_CONFIG_NOSYSTEM GIT_SSH GIT_SSH_COMMAND GIT_ASKPASS GIT_SSL_CAINFO",
@@ -19,10 +19,10 @@ const passed = [
 ].flatMap((names) => names.split(" "));
 
 /**
- * Runs git to look, never to change or to ask.
+ * Runs a read-only git command that never prompts.
  *
- * @param timeoutSeconds it is ended after that
- * @param credentials variables that it gets as they are
+ * @param timeoutSeconds after which git is killed
+ * @param credentials variables that git gets unchanged
  */
 export function git(
   args: readonly string[],
@@ -51,7 +51,7 @@ export function git(
   });
 }
 
-/** Works through all items, at most `width` at a time. */
+/** Processes all items, at most `width` at a time. */
 export async function inParallel<Item>(
   items: Iterable<Item>,
   width: number,

@@ -4,11 +4,14 @@ import { basename, join } from "node:path";
 import { gitReason } from "./reason.ts";
 import { safeGitEnvironment } from "./safe-git.ts";
 
-/** Git on this machine. Every call names the repository; nothing prompts, and no program runs that a repository names. */
+/**
+ * Git on this machine. Every call names the repository. Git never prompts, and never runs a program that a repository
+ * configures.
+ */
 
-/** Git said no; the message is its own. */
+/** A git command failed; the message is git's own. */
 export class GitError extends Error {
-  /** All that it said. */
+  /** Git's complete stderr. */
   readonly stderr: string;
 
   constructor(message: string, stderr = "") {
@@ -17,15 +20,15 @@ export class GitError extends Error {
   }
 }
 
-/** Milliseconds. Local work takes milliseconds; a clone over a slow line takes minutes. */
+/** In milliseconds. Local commands take milliseconds; a clone over a slow connection takes minutes. */
 const patienceMs = { local: 60_000, network: 900_000 };
 
 export interface Git {
-  /** @returns what it printed @throws GitError */
+  /** @returns git's stdout @throws GitError */
   run(args: readonly string[], how?: "local" | "network"): Promise<string>;
 }
 
-/** @param env what git, and the helpers that it starts, may see */
+/** @param env the environment of git and of the helpers that it starts */
 export function gitIn(folder: string, env: Readonly<Record<string, string>>): Git {
   return {
     run: (args, how = "local") =>
@@ -44,7 +47,7 @@ export function gitIn(folder: string, env: Readonly<Record<string, string>>): Gi
   };
 }
 
-/** Whether git says yes. */
+/** Whether a git command succeeds. */
 export async function succeeds(git: Git, args: readonly string[]): Promise<boolean> {
   try {
     await git.run(args);
@@ -59,7 +62,7 @@ export function branchExists(git: Git, branch: string): Promise<boolean> {
   return succeeds(git, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
 }
 
-/** @returns the commit, 40 hexadecimal digits; undefined when there is none of that name */
+/** @returns the commit, 40 hexadecimal digits; undefined if the name does not exist */
 export async function commitOf(git: Git, name: string): Promise<string | undefined> {
   try {
     return (await git.run(["rev-parse", "--quiet", "--verify", `${name}^{commit}`])).trim();
@@ -74,8 +77,8 @@ export function isAncestor(git: Git, ancestor: string, commit: string): Promise<
 }
 
 /**
- * The folder in which a branch is checked out, else the one that mngr made for an agent of this name, which may have
- * checked out another branch since; undefined when there is none.
+ * The worktree in which a branch is checked out. Otherwise the worktree that mngr created for this agent, which may
+ * have checked out another branch since. undefined if there is neither.
  */
 export async function worktreeOf(git: Git, branch: string, agent: string): Promise<string | undefined> {
   const blocks = (await git.run(["worktree", "list", "--porcelain"])).split("\n\n");
@@ -85,8 +88,8 @@ export async function worktreeOf(git: Git, branch: string, agent: string): Promi
 }
 
 /**
- * How many files of a worktree hold changes that were not committed; none when the worktree is gone, or empty.
- * @throws GitError, also when it is a worktree no more: git would answer for a repository around it
+ * How many files of a worktree have uncommitted changes; 0 if the worktree is gone or empty.
+ * @throws GitError, also if the folder is no longer a worktree: git would answer for an enclosing repository
  */
 export async function countUncommitted(
   worktree: string | undefined,
@@ -98,7 +101,7 @@ export async function countUncommitted(
   return listed.split("\n").filter((line) => line !== "").length;
 }
 
-/** Who commits, for an agent on a machine where git was never told; empty where it was. */
+/** The committer for an agent on a machine where git has no identity; empty if git has one. */
 export async function fallbackIdentity(git: Git, changeling: string): Promise<Record<string, string>> {
   if (await succeeds(git, ["config", "user.email"])) return {};
   const name = `${changeling} (changeling)`;

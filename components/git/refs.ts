@@ -10,26 +10,26 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** A ref of a local repository. */
 export interface Ref {
   readonly commit: string;
-  /** The remote that a branch follows; empty: none. */
+  /** The branch's upstream remote; empty if it has none. */
   readonly followed: string;
 }
 
-/** A repository that can be worked on. */
+/** A repository that agents can work on. */
 export interface UsableRepository {
   readonly branches: ReadonlySet<string>;
-  /** By their full names; of a local one whose remotes were asked too. */
+  /** By full name, including those of the remotes that were asked. */
   readonly refs: ReadonlyMap<string, Ref>;
-  /** What `git remote -v` says of it. */
+  /** The output of `git remote -v`. */
   readonly remotes: string;
-  /** Of these branches git can make no branch `changelings/…`: their full names, `refs/heads/changelings` for instance. */
+  /** The full names of branches that prevent a branch `changelings/…`, for instance `refs/heads/changelings`. */
   readonly inTheWay: readonly string[];
-  /** Whether it has no checkout; of a URL that means nothing. */
+  /** Whether it has no checkout. Meaningless for a URL. */
   readonly isBare: boolean;
-  /** Its tags, where it is a local one. */
+  /** The tags of a local repository. */
   readonly tags: ReadonlySet<string>;
 }
 
-/** What a repository turned out to be, or why it can't be worked on. */
+/** A usable repository, or why it can't be used. */
 export type Repository =
   | UsableRepository
   | { readonly message: string; readonly remedy: string; readonly isCertain: boolean };
@@ -38,16 +38,16 @@ const localSeconds = 10;
 
 export interface Look {
   readonly environment: Environment;
-  /** Whether URLs are asked too, which takes the network; else they are left out of the answer. */
+  /** Whether to ask the repositories that are declared by URL, which needs the network. Otherwise they are omitted. */
   readonly checkRemotes: boolean;
-  /** The local ones whose remotes are asked too. */
+  /** The local repositories whose remotes are asked as well. */
   readonly remotesOf?: ReadonlySet<string>;
-  /** How long one may take to answer. */
+  /** The timeout for each remote. */
   readonly remoteSeconds?: number;
 }
 
 /**
- * Looks at each repository once, with one git process, and one more for its remotes.
+ * Observes each repository once, with one git process, and one more for its remotes.
  * @param repos absolute paths and URLs
  */
 export async function lookAtRepos(
@@ -62,19 +62,19 @@ export async function lookAtRepos(
   return known;
 }
 
-/** The folder of the git repository that holds the folder; undefined: there is none. */
+/** The root of the git repository that contains the folder; undefined if there is none. */
 export async function repoAround(folder: string, environment: Environment): Promise<string | undefined> {
   const { code, stdout } = await git(["-C", folder, "rev-parse", "--show-toplevel"], environment, localSeconds);
   return code === 0 ? stdout.replace(/\n$/, "") : undefined;
 }
 
-/** Whether git keeps the file in a repository. */
+/** Whether git tracks the file. */
 export async function isTracked(folder: string, name: string, environment: Environment): Promise<boolean> {
   const { code } = await git(["-C", folder, "ls-files", "--error-unmatch", "--", name], environment, localSeconds);
   return code === 0;
 }
 
-/** How many commits the one ref has that the other has not; undefined: git can't say. */
+/** How many commits one ref has that the other does not have; undefined if git can't tell. */
 export async function commitsAhead(
   path: string,
   { ref, of }: { readonly ref: string; readonly of: string },
@@ -85,7 +85,7 @@ export async function commitsAhead(
   return code === 0 ? Number(stdout) : undefined;
 }
 
-/** What is wrong with starting from the branch; undefined: it is there. */
+/** Why agents can't start from the branch; undefined if they can. */
 export function branchFault(
   branch: string,
   branches: ReadonlySet<string>,
@@ -141,7 +141,7 @@ async function localRepository(path: string, environment: Environment, asksRemot
   );
 }
 
-/** Without a process of its own: whether a folder is what git keeps, and nothing else. */
+/** Whether a folder is a bare repository. Starts no process. */
 async function isBare(path: string): Promise<boolean> {
   const has = (name: string) =>
     stat(join(path, name)).then(
@@ -185,7 +185,7 @@ async function remoteRepository(url: string, environment: Environment, remoteSec
   return uncertain(`${shownRepo(url)} can't be checked: ${reason(stderr)}`, remedy);
 }
 
-/** In words of ours: git's own may repeat the URL with what it was given as credentials. */
+/** In our own words: git's message may repeat the URL together with its credentials. */
 export function reason(stderr: string): string {
   if (/could not read (Username|Password)|Authentication failed|Permission denied/i.test(stderr))
     return "git has no access";

@@ -1,44 +1,44 @@
 import { quoted } from "../lib/shell-command.ts";
 import { shownRepo } from "./repo-name.ts";
 
-/** Where agents elsewhere clone a repository from, and push to. */
+/** The URL that agents on other machines clone from and push to. */
 export interface Remote {
   /** https, or http on this machine's loopback; without credentials. */
   readonly url: string;
-  /** What the local repository calls it; undefined for a repository that is named by URL. */
+  /** Its name in the local repository; undefined for a repository that is declared by URL. */
   readonly name: string | undefined;
 }
 
-/** Why there is none. Shows no credential. */
+/** Why there is no usable remote. Contains no credentials. */
 export interface NoRemote {
   readonly message: string;
   readonly remedy: string;
 }
 
-/** Hosts whose ssh has a name of its own, for port 443. */
+/** Hosts with a separate ssh name for port 443. */
 const sshHosts = /^(?:ssh\.(?=github\.com$)|altssh\.)/;
 
 /**
- * The URL by which a machine that has a token, and no ssh key of the person's, clones from and pushes to what a git
- * URL names: https, or http on this machine's loopback (for trials). Holds no credential, query or trailing `/`.
+ * Converts a git URL to the URL for a machine with a token but without the user's ssh key: https, or http on this
+ * machine's loopback (for trials). The result has no credentials, query or trailing `/`.
  *
- * @param url as git has it: `git@github.com:me/app.git`, `ssh://…`, `https://…`
- * @returns undefined for what has no such form: paths, `file://`, and hosts without a domain (only an ssh config knows
- * what they are)
+ * @param url as git accepts it: `git@github.com:me/app.git`, `ssh://…`, `https://…`
+ * @returns undefined if there is no such URL: for paths, `file://`, and hosts without a domain (which only an ssh
+ * config can resolve)
  */
 export function httpsRemote(url: string): string | undefined {
   const [, scpHost, scpPath] = /^(?:[^/\s:@]+@)?([^/\s:@]+):(?!:|\/\/)\/*(.+)$/.exec(url) ?? [];
   const parsed = URL.parse(scpHost === undefined ? url : `ssh://${scpHost}/${scpPath}`);
   if (parsed === null) return undefined;
   const path = parsed.pathname.replace(/\/+$/, "");
-  // `~` is the home of a user of the ssh server.
+  // `~` is the home of a user on the ssh server.
   if (path === "" || path.startsWith("/~")) return undefined;
   switch (parsed.protocol) {
     case "https:":
       return `https://${parsed.host}${path}`;
     case "http:":
       if (isLoopbackHost(parsed.hostname)) return `http://${parsed.host}${path}`;
-      // Which port https has beside another one of http, nobody knows.
+      // The https port of a server with a non-standard http port is unknown.
       return parsed.port === "" ? webUrl(parsed.hostname, path) : undefined;
     case "ssh:":
     case "git+ssh:":
@@ -50,22 +50,22 @@ export function httpsRemote(url: string): string | undefined {
   }
 }
 
-/** Whether the remote is on this machine, as in a trial on an emulator: nobody asks for a token there. */
+/** Whether the remote is on this machine, as in a trial on an emulator, where no token is needed. */
 export function isLoopback(remote: string): boolean {
   const url = URL.parse(remote);
   return url !== null && isLoopbackHost(url.hostname);
 }
 
-/** The remote of a repository that is named by URL. */
+/** The remote of a repository that is declared by URL. */
 export function remoteOfUrl(url: string): Remote | NoRemote {
   return converted(undefined, url, 'write its https URL: repo = "https://…"');
 }
 
 /**
- * The remote of a local repository: the one that the branch follows, else `origin`, else the only one.
+ * The remote of a local repository: the branch's upstream remote, else `origin`, else the only one.
  *
- * @param listed what `git remote -v` says, which is how git uses the URLs, `insteadOf` included
- * @param followed the name of the remote that the branch follows; empty: none
+ * @param listed the output of `git remote -v`, in which git has applied `insteadOf`
+ * @param followed the name of the branch's upstream remote; empty if it has none
  */
 export function chosenRemote(repo: string, listed: string, followed: string): Remote | NoRemote {
   const urls = new Map<string, string>();
@@ -94,7 +94,7 @@ function converted(name: string | undefined, from: string, remedy: string): Remo
   return { message: `${what} is ${shownRepo(from)}, which an agent on another machine can't reach by https`, remedy };
 }
 
-/** @param hostname of a server of another protocol, whose port says nothing of https's */
+/** @param hostname of a server of another protocol, whose port says nothing about the https port */
 function webUrl(hostname: string, path: string): string | undefined {
   if (hostname === "ssh.dev.azure.com") {
     const [, organization, project, repo] = /^\/v3\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
@@ -105,7 +105,7 @@ function webUrl(hostname: string, path: string): string | undefined {
     : undefined;
 }
 
-/** @param hostname of a URL: an IPv6 address stands in brackets */
+/** @param hostname of a URL, with an IPv6 address in brackets */
 export function isLoopbackHost(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }

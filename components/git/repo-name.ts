@@ -2,26 +2,26 @@ import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { looksLikeSecret, shown } from "../lib/literal-secrets.ts";
 
-/** Whether a repository is named by URL (`https://…`, `ssh://…`, `git@host:path`), not by a path. */
+/** Whether a repository is declared by URL (`https://…`, `ssh://…`, `git@host:path`), not by path. */
 export function isRepoUrl(repo: string): boolean {
   return /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(repo) || /^[^/\s:]+@[^/\s:]+:/.test(repo) || /^[a-z]+::/.test(repo);
 }
 
-/** A path as a person writes it, made absolute; URLs stay as they are. */
+/** Makes a user's path absolute. URLs are returned unchanged. */
 export function absoluteRepo(repo: string, { folder, home = homedir() }: { folder: string; home?: string }): string {
   if (isRepoUrl(repo)) return repo;
   if (repo === "~" || repo.startsWith("~/")) return join(home, repo.slice(1));
   return isAbsolute(repo) ? join(repo) : resolve(folder, repo);
 }
 
-/** A path as a person writes it, made absolute, without a `/` at its end. */
+/** Makes a user's path absolute, without a trailing `/`. */
 export function absolutePath(path: string, { folder, home }: { folder: string; home: string }): string {
   return resolve(folder, path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path);
 }
 
 const transports = new Set(["https:", "http:", "ssh:", "git:", "file:", "git+ssh:"]);
 
-/** What is wrong with a repository's URL, before anybody is asked; undefined: nothing. Shows no credential. */
+/** What is wrong with a repository's URL, without contacting it; undefined if nothing is. Contains no credentials. */
 export function urlFault(repo: string): { message: string; remedy: string } | undefined {
   if (repo.startsWith("-")) return { message: `${shown(repo)} is not a repository`, remedy: "write a path or a URL" };
   if (!repo.includes("://")) {
@@ -41,7 +41,7 @@ export function urlFault(repo: string): { message: string; remedy: string } | un
   return undefined;
 }
 
-/** For messages: a repository without whatever might be a credential. */
+/** A repository for messages, without anything that may be a credential. */
 export function shownRepo(repo: string): string {
   const url = repo.includes("://") ? URL.parse(repo) : null;
   return url === null ? repo : withoutCredential(url);
@@ -52,7 +52,7 @@ function withoutCredential(url: URL): string {
   return `${url.protocol}//${name === "" ? "" : `${name}@`}${url.host}${looksLikeSecret(url.pathname) ? "/…" : url.pathname}`;
 }
 
-/** Names that git refuses (git-check-ref-format), and those that another program would read as an option. */
+/** Rejects names that git refuses (git-check-ref-format), and names that another program would read as an option. */
 export function isBranchName(branch: string): boolean {
   return (
     branch !== "" &&
@@ -62,7 +62,7 @@ export function isBranchName(branch: string): boolean {
   );
 }
 
-/** A repository's own name, as it may stand in names of resources and files: `git@host:me/My App.git` is `my-app`. */
+/** A repository's name for resources and files: `git@host:me/My App.git` becomes `my-app`. */
 export function slugOf(repo: string): string {
   const last = repo.replace(/(\.git)?\/*$/, "").replace(/^.*[/:]/, "");
   const slug = last

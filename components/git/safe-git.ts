@@ -1,8 +1,7 @@
 /**
- * What git on this machine never does, whatever the settings of the repository say that it works in: those may be
- * written by an agent, or by a stranger. Settings of the command win over a repository's; who has filters or merge
- * drivers of a name of their own is not stopped by it, so a repository that came from an agent's machine is never
- * worked in as it is (see `adoptRepo`).
+ * What git on this machine must never do, whatever the settings of a repository say, because an agent or a stranger may
+ * have written them. Settings on the command line override the repository's. This does not stop filters and merge
+ * drivers with arbitrary names, so a repository from an agent's machine is never used directly (see `adoptRepo`).
  */
 const settings: Readonly<Record<string, string>> = {
   "core.fsmonitor": "false",
@@ -19,9 +18,9 @@ const settings: Readonly<Record<string, string>> = {
 };
 
 /**
- * The environment for a git that may work in somebody else's repository. Needs git 2.31 or later.
+ * The environment for a git that may run in an untrusted repository. Needs git 2.31 or later.
  *
- * @param env what it gets otherwise; settings that are in it stay
+ * @param env the rest of its environment; git settings in it are kept
  */
 export function safeGitEnvironment<Value extends string | undefined>(
   env: Readonly<Record<string, Value>>,
@@ -36,9 +35,9 @@ export function safeGitEnvironment<Value extends string | undefined>(
     ...env,
     ...Object.fromEntries(added),
     GIT_CONFIG_COUNT: String(first + entries.length),
-    // Objects that are missing are not fetched by a command that the repository names.
+    // Don't fetch missing objects with a command that the repository configures.
     GIT_NO_LAZY_FETCH: "1",
-    // One commit shown in place of another.
+    // Don't show one commit in place of another.
     GIT_NO_REPLACE_OBJECTS: "1",
     GIT_EDITOR: "true",
     GIT_TERMINAL_PROMPT: "0",

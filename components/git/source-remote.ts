@@ -7,28 +7,28 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Why a source can't be used. */
 export interface Problem {
-  /** What is wrong. Shows no credential. */
+  /** What is wrong. Contains no credentials. */
   readonly message: string;
-  /** The command or the edit that mends it. */
+  /** The command or the edit that fixes it. */
   readonly remedy: string;
 }
 
-/** Where agents elsewhere clone a repository from, and push to. */
+/** The URL that agents on other machines clone from and push to. */
 export interface Remote {
   /** http(s), without credentials. */
   readonly url: string;
-  /** What the local repository calls it; undefined for a repository that is named by URL. */
+  /** Its name in the local repository; undefined for a repository that is declared by URL. */
   readonly name: string | undefined;
 }
 
-/** How long git may take to look at a repository of this machine. */
+/** The timeout for git in a local repository. */
 export const localSeconds = 10;
 
 const orWriteIt = 'or write the https URL itself: repo = "https://…"';
 
 /**
- * The remote of a repository: a URL itself; of a local repository the one that the branch follows, else `origin`,
- * else the only one.
+ * The remote of a repository: a URL itself; for a local repository the branch's upstream remote, else `origin`, else
+ * the only one.
  *
  * @param repo absolute path or URL
  */
@@ -38,7 +38,7 @@ export async function remoteOf(
 ): Promise<Remote | Problem> {
   if (isRepoUrl(repo)) return converted(undefined, repo, 'write its https URL: repo = "https://…"');
   const inRepo = (...args: string[]) => git(["-C", repo, ...args], environment, localSeconds);
-  // `remote -v` tells the URLs as git uses them, `insteadOf` included.
+  // `remote -v` prints URLs after `insteadOf` is applied.
   const [remotes, follows] = await Promise.all([
     inRepo("remote", "-v"),
     inRepo("for-each-ref", "--format=%(upstream:remotename)", `refs/heads/${branch}`),
@@ -68,7 +68,7 @@ function converted(name: string | undefined, from: string, remedy: string): Remo
   return { message: `${what} is ${shownRepo(from)}, which an agent on another machine can't reach by https`, remedy };
 }
 
-/** Why git could not look at a local repository, in its own words. */
+/** Why git could not read a local repository, in git's own words. */
 export function unreadable(repo: string, { stderr, code, isLate }: GitAnswer): Problem {
   const remedy = `see what git -C ${quoted(repo)} status says`;
   if (isLate) return { message: `git took longer than ${localSeconds} s to read ${repo}`, remedy };

@@ -1,9 +1,12 @@
 /**
- * Every argument list that mngr is called with, for mngr 0.3.0: its command line changes often, so nobody else builds
- * one. Pure: what is checked here by reading is all that mngr will see.
+ * Every argument list for mngr 0.3.0. Its command line changes often, so no other file builds one. The functions are
+ * pure, so a test of their results covers everything that mngr receives.
  */
 
-/** mngr's address of an agent on this machine; naming the host keeps an unreachable provider out of the answer. */
+/**
+ * mngr's address of an agent on this machine. It names the host, so that an unreachable provider can't affect the
+ * result.
+ */
 export function localAddress(agent: string): string {
   return `${agent}@localhost.local`;
 }
@@ -12,12 +15,12 @@ function addressOf(agent: string): string {
   return agent.includes("@") ? agent : localAddress(agent);
 }
 
-/** What one `mngr create` makes: an agent in a worktree of its own, on a new branch. */
+/** The options of one `mngr create`: an agent in its own worktree, on a new branch. */
 export interface CreateOptions {
   readonly agent: string;
-  /** `agent-` and 32 hex digits; undefined: mngr chooses one. */
+  /** `agent-` and 32 hex digits; mngr chooses one if undefined. */
   readonly id?: string | undefined;
-  /** Agent type that mngr knows. */
+  /** An agent type that mngr knows. */
   readonly type: string;
   /** What the new branch starts from, for instance `main` or `origin/main`. */
   readonly base: string;
@@ -25,17 +28,17 @@ export interface CreateOptions {
   readonly labels: Readonly<Record<string, string>>;
   /** Absolute path of a dotenv file; see `envFileText`. */
   readonly envFile: string;
-  /** Absolute path of a file that holds the first message. */
+  /** Absolute path of a file with the first message. */
   readonly messageFile?: string | undefined;
   readonly template?: string | undefined;
   readonly buildArgs: readonly string[];
-  /** mngr's settings for this invocation alone, for instance `agent_types.claude.cli_args=["--verbose"]`. */
+  /** mngr's settings for this call alone, for instance `agent_types.claude.cli_args=["--verbose"]`. */
   readonly settings?: readonly string[] | undefined;
-  /** For type `command` the command itself, one word per element; for others what is added to theirs. */
+  /** For type `command` the command itself, one word per element; for other types their additional arguments. */
   readonly agentArgs: readonly string[];
 }
 
-/** Prints JSON lines: progress, then `created` or `error`. Returns once the agent runs. */
+/** Prints JSON lines: progress, then `created` or `error`. Returns once the agent is running. */
 export function createArguments(options: CreateOptions): string[] {
   return [
     ...["create", options.agent, ...(options.id === undefined ? [] : ["--id", options.id]), "--type", options.type],
@@ -51,34 +54,34 @@ export function createArguments(options: CreateOptions): string[] {
   ];
 }
 
-/** What one `mngr create` makes of a persistent agent that works in a folder of its own. */
+/** The options of one `mngr create` for a persistent agent in its own folder. */
 export interface ProvisionOptions {
   readonly agent: string;
-  /** `agent-` and 32 hex digits; an agent that is there keeps the id that it has. */
+  /** `agent-` and 32 hex digits. An existing agent keeps its id. */
   readonly id: string;
-  /** Absolute path of the folder that it works in. */
+  /** Absolute path of the agent's folder. */
   readonly folder: string;
-  /** The create template that says the rest; undefined: there is none. */
+  /** The create template with the remaining options; undefined if there is none. */
   readonly template: string | undefined;
-  /** Agent type; it wins over the template's. */
+  /** Agent type; it overrides the template's. */
   readonly type: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** Absolute path of a dotenv file; see `envFileText`. */
   readonly envFile: string;
-  /** Shell command that is run in the folder before the agent starts. It sees the agent's environment. */
+  /** Shell command that runs in the folder, with the agent's environment, before the agent starts. */
   readonly prepare: string;
   readonly buildArgs: readonly string[];
   readonly agentArgs: readonly string[];
 }
 
 /**
- * Makes the agent in its folder; one of that name is stopped, provisioned anew from nothing but this, and
- * started again, its files and commits untouched. Prints JSON lines as `createArguments` does.
+ * Creates the agent in its folder. An existing agent of that name is stopped, provisioned again from these options
+ * alone, and restarted; its files and commits are kept. Prints JSON lines like `createArguments`.
  */
 export function provisionArguments(options: ProvisionOptions): string[] {
   return [
     ...["create", localAddress(options.agent), "--id", options.id],
-    // The folder is the agent's own: whatever lies there uncommitted stays as it is.
+    // The folder belongs to the agent, so its uncommitted changes are kept.
     ...["--from", `:${options.folder}`, "--reuse", "--update", "--transfer", "none", "--no-ensure-clean"],
     ...(options.template === undefined ? [] : ["--template", options.template]),
     ...(options.type === undefined ? [] : ["--type", options.type]),
@@ -95,16 +98,16 @@ export function renameArguments(agent: string, name: string): string[] {
   return ["rename", addressOf(agent), name, "--format", "json", "--headless"];
 }
 
-/** Prints one JSON object with all agents of these providers (this machine's: `local`), whoever made them. */
+/** Prints one JSON object with all agents of these providers (`local` is this machine), whoever created them. */
 export function listArguments(providers: readonly string[] = ["local"]): string[] {
   return ["list", ...providers.flatMap((provider) => ["--provider", provider]), "--format", "json", "--headless"];
 }
 
 /**
- * Runs one shell command for each of these agents, on its host and in its environment; prints one JSON object. No agent
- * and no host is started for it.
+ * Runs one shell command for each of these agents, on its host and in its environment. Prints one JSON object. Starts
+ * no agent and no host.
  *
- * @param addresses `ID@localhost.local`, `ID@HOST_ID.PROVIDER`; one that is not there fails them all
+ * @param addresses `ID@localhost.local`, `ID@HOST_ID.PROVIDER`; if one does not exist, the call fails for all
  * @param timeoutSeconds for each agent
  */
 export function execArguments(addresses: readonly string[], command: string, timeoutSeconds: number): string[] {
@@ -117,23 +120,23 @@ export function stopArguments(agent: string): string[] {
   return ["stop", addressOf(agent), "--format", "json", "--headless"];
 }
 
-/** Succeeds for an agent that is already gone. Branches are kept. @param agents names or ids */
+/** Succeeds for agents that are already gone. Branches are kept. @param agents names or ids */
 export function destroyArguments(agents: readonly string[]): string[] {
   return ["destroy", ...agents.map(localAddress), "--force", "--format", "json", "--headless"];
 }
 
 /**
- * Prints what the agent's terminal holds, scrollback included.
+ * Prints the content of the agent's terminal, including scrollback.
  *
  * @param agent name, id, or address with its host
- * @param hasEnded mngr shows an agent that ended only when it may start it, which leaves that one as it is; one that
- * was stopped it would start
+ * @param hasEnded mngr shows an ended agent only if it may start it. It does not restart an agent that ended by itself,
+ * but it would restart one that was stopped
  */
 export function captureArguments(agent: string, hasEnded = false): string[] {
   return ["capture", addressOf(agent), "--full", hasEnded ? "--start" : "--no-start", "--headless"];
 }
 
-/** Prints the conversation with an agent, for people. @param agent name, id, or address with its host */
+/** Prints the conversation with an agent as text. @param agent name, id, or address with its host */
 export function transcriptArguments(agent: string): string[] {
   return ["transcript", addressOf(agent), "--full", "--headless"];
 }

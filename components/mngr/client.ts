@@ -18,19 +18,19 @@ import { type DetachedOptions, type Finished, MngrError, runToEnd, startDetached
 
 export { MngrError, TooMuchOutput } from "./run-mngr.ts";
 
-/** The one release whose command line `arguments.ts` speaks. */
+/** The only release that `arguments.ts` supports. */
 export const mngrVersion = "0.3.0";
 
-/** Some provider could not be reached; what the others know was printed. */
+/** A provider could not be reached; the output covers the others. */
 const exitProviderUnreachable = 6;
-/** The agent that was named is not there. */
+/** The named agent does not exist. */
 const exitTargetNotFound = 8;
-/** A create runs what a repository's template says, which may install things. */
+/** A create runs the commands of a repository's template, which may install packages. */
 const createPatienceMs = 600_000;
-/** How long a command for an agent may take, in seconds. */
+/** The timeout of a command for an agent, in seconds. */
 const execSeconds = 30;
 
-/** How the host of a remote agent is reached. */
+/** How to reach the host of a remote agent. */
 const sshSchema = z.object({
   user: z.string(),
   host: z.string(),
@@ -41,7 +41,7 @@ const sshSchema = z.object({
 
 export type SshAccess = z.infer<typeof sshSchema>;
 
-/** An agent as `mngr list` shows it. */
+/** An agent in the output of `mngr list`. */
 const agentSchema = z.object({
   id: z.string(),
   name: z.string(),
@@ -56,7 +56,7 @@ const agentSchema = z.object({
       id: z.string(),
       name: z._default(z.string(), ""),
       provider_name: z.string(),
-      /** RUNNING; STOPPED, PAUSED or CRASHED for one that has ended. */
+      /** RUNNING; STOPPED, PAUSED or CRASHED if it has ended. */
       state: z.optional(z.nullable(z.string())),
       ssh: z.optional(z.nullable(sshSchema)),
       snapshots: z._default(z.array(z.object({ id: z.string(), created_at: z.string() })), []),
@@ -73,68 +73,69 @@ const execSchema = z.object({
 
 export type Agent = z.infer<typeof agentSchema>;
 
-/** What a command printed for one agent; `agent` is its name. */
+/** The output of a command for one agent; `agent` is its name. */
 export type ExecResult = z.infer<typeof execSchema>["results"][number];
 
 export interface Executed {
   readonly results: readonly ExecResult[];
-  /** Those whose host could not be reached, by name, with the reason. */
+  /** The agents whose host could not be reached, by name, with the reason. */
   readonly failed: readonly { readonly agent: string; readonly error: string }[];
 }
 
 export interface Listed {
   readonly agents: readonly Agent[];
-  /** False when mngr could not look everywhere: an agent that is missing may be there all the same. */
+  /** False if mngr could not ask every provider: a missing agent may still exist. */
   readonly isComplete: boolean;
 }
 
 export interface CreateRunOptions {
-  /** What mngr takes for the project's settings: texts by the names of their files. */
+  /** The settings that mngr reads as the project's: texts by file name. */
   readonly settings: Readonly<Record<string, string>>;
-  /** What it finds open as its file 3. */
+  /** The child's file descriptor 3. */
   readonly file: number;
 }
 
 /** mngr on this machine. */
 export interface Mngr {
-  /** @throws MngrError when it is not there, or another version */
+  /** @throws MngrError if mngr is missing or has another version */
   checkVersion(): Promise<void>;
-  /** All agents of these providers, of this machine when none is named. @throws MngrError when mngr could not tell */
+  /** All agents of these providers; of this machine by default. @throws MngrError if mngr could not list them */
   list(providers?: readonly string[]): Promise<Listed>;
   /**
-   * Runs a shell command for each agent, 30 s at most; starts none of them.
-   * @throws MngrError when mngr could not, or one of the addresses is nobody's
+   * Runs a shell command for each agent, for at most 30 s. Starts no agent.
+   * @throws MngrError if mngr failed, or one of the addresses does not exist
    */
   exec(addresses: readonly string[], command: string): Promise<Executed>;
   /**
-   * Ends all processes of an agent; one that is gone is stopped too.
+   * Ends all processes of an agent. An agent that is gone counts as stopped.
    * @throws MngrError, also for an agent whose files mngr can't read
    */
   stop(agent: string): Promise<void>;
-  /** Whether mngr's folder of an agent of this machine is there, whatever mngr can make of it. @param agent its id */
+  /** Whether mngr's folder of a local agent exists, even if mngr can't read it. @param agent its id */
   holds(agent: string): boolean;
   /**
-   * Closes an agent's terminal without mngr, for when mngr can't: what runs in it is ended.
+   * Closes an agent's terminal without mngr, for when mngr fails. Ends the processes in it.
    * @param agent its name
-   * @returns false when there is no such terminal
+   * @returns false if there is no such terminal
    */
   closeTerminal(agent: string): Promise<boolean>;
-  /** What keeps mngr from working that it does not say itself, to be put behind its own words; empty: nothing known. */
+  /** Why mngr can't work, where mngr itself does not say it, as a suffix for mngr's message; empty if unknown. */
   whyBroken(): string;
-  /** Removes agents and their worktrees, not their branches; those that are gone are passed over. @throws MngrError */
+  /**
+   * Removes agents and their worktrees, but keeps their branches. Agents that are gone are skipped. @throws MngrError
+   */
   destroy(agents: readonly string[]): Promise<void>;
-  /** What the agent's terminal holds. @param hasEnded whether its state is DONE @throws MngrError */
+  /** The content of the agent's terminal. @param hasEnded whether its state is DONE @throws MngrError */
   capture(agent: string, hasEnded?: boolean): Promise<string>;
-  /** The conversation so far; empty when there is none. */
+  /** The conversation so far; empty if there is none. */
   transcript(agent: string): Promise<string>;
   /**
    * Starts a `mngr create` that outlives this process. Its `cwd` is the repository.
-   * @param options.project a folder of ours with what it takes for the repository's settings (see
-   * `writeProjectSettings`)
+   * @param options.project a settings folder that mngr reads in place of the repository's (see `writeProjectSettings`)
    */
   startCreate(args: readonly string[], options: DetachedOptions & { readonly project: string }): Promise<ChildProcess>;
   /**
-   * A `mngr create` to its end. It works in a folder of its own, and reads no settings of a repository.
+   * Runs a `mngr create` and waits for it. It has its own working directory, and reads no repository's settings.
    * @throws MngrError with mngr's own reason
    */
   create(args: readonly string[], options: CreateRunOptions): Promise<Created & { readonly kind: "created" }>;
@@ -143,8 +144,8 @@ export interface Mngr {
 }
 
 /**
- * @param env that it is given; see `mngrEnvironment`
- * @param signal ends whatever of mngr runs (a create is meant to outlive its caller), with all that it started
+ * @param env mngr's environment; see `mngrEnvironment`
+ * @param signal kills every running mngr command (a create would outlive its caller) and all that it started
  */
 export function mngrClient(env: Readonly<Record<string, string>>, signal?: AbortSignal): Mngr {
   const run = (args: readonly string[]) => runToEnd(args, env, { signal });
@@ -165,13 +166,13 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
       if (!parsed.success)
         throw new MngrError(`mngr list printed unexpected output: ${parsed.error.issues[0]?.message}`);
       const { agents, errors } = parsed.data;
-      // mngr remembers those whose host was destroyed for a week.
+      // mngr remembers agents whose host was destroyed for a week.
       const there = agents.filter(({ host }) => host?.state !== "DESTROYED");
       return { agents: there, isComplete: errors.length === 0 };
     },
     async exec(addresses, command) {
       const finished = await run(execArguments(addresses, command, execSeconds));
-      // It prints when a command failed for some of them, too.
+      // mngr prints results even if the command failed for some agents.
       const parsed = execSchema.safeParse(parseJson(finished.stdout));
       if (!parsed.success) throw failure("mngr exec", finished);
       return { results: parsed.data.results, failed: parsed.data.failed_agents };
@@ -205,7 +206,7 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
     },
     whyBroken: () => broken(hostDir),
     startCreate(args, { project, ...options }) {
-      // The person's own choice of a folder wins.
+      // A folder that the user chose takes precedence.
       const isChosen = ![undefined, noProjectFolder].includes(env["MNGR_PROJECT_CONFIG_DIR"]);
       return startDetached(args, isChosen ? env : { ...env, MNGR_PROJECT_CONFIG_DIR: project }, options);
     },
@@ -226,7 +227,7 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
   };
 }
 
-/** What a `mngr create --format jsonl` came to. */
+/** The result of `mngr create --format jsonl`. */
 export type Created =
   | { readonly kind: "created"; readonly agentId: string; readonly hostId: string | undefined }
   | { readonly kind: "error"; readonly errorClass: string; readonly message: string };
@@ -236,7 +237,7 @@ const createEvent = z.union([
   z.object({ event: z.literal("error"), error_class: z.string(), message: z.string() }),
 ]);
 
-/** @param stdout what it printed so far @returns undefined while it has not said */
+/** @param stdout its output so far @returns undefined until it contains the result */
 export function createdFrom(stdout: string): Created | undefined {
   for (const line of stdout.split("\n").reverse()) {
     const parsed = createEvent.safeParse(parseJson(line));
@@ -248,20 +249,22 @@ export function createdFrom(stdout: string): Created | undefined {
   return undefined;
 }
 
-/** The line of an output that says what went wrong: mngr's `Error: …`, else git's `fatal: …`, else the last in words. */
+/**
+ * The output line with the reason: mngr's `Error: …`, else git's `fatal: …`, else the last line that contains words.
+ */
 export function errorLine(stderr: string): string {
   const lines = stderr.split("\n").filter((line) => /\w/.test(line));
   const at = lines.findIndex((line) => /^Error: /.test(line));
   return reasonOf(at < 0 ? (gitReason(lines.join("\n")) ?? "") : lines.slice(at).join("\n"));
 }
 
-/** The reason in an error of several lines: the first, but where that only repeats git's progress, git's own error. */
+/** The reason in a multi-line error: its first line; if that only repeats git's progress, git's own error. */
 export function reasonOf(message: string): string {
   const lines = message.split("\n").filter((line) => line.trim() !== "");
   const first = lines[0]?.replace(/^Error: /, "").trim() || "no message";
   const [, before] = /^(.*?)Preparing worktree \(/.exec(first) ?? [];
   if (before === undefined || lines.length === 1) return first;
-  // A hook that fails has the last word.
+  // A failing hook prints its reason last.
   return `${before}${gitReason(lines.slice(1).join("\n"))}`;
 }
 
@@ -269,7 +272,7 @@ function failureInWords(what: string, { code, stderr }: Finished): string {
   return `${what} failed (exit status ${code}): ${errorLine(stderr)}`;
 }
 
-/** What mngr does not say when the files of any agent, of whoever, keep it from working; empty when none do. */
+/** What mngr does not say when the files of any agent keep it from working; empty if none do. */
 function broken(hostDir: string): string {
   const [first] = brokenAgents(hostDir);
   if (first === undefined) return "";

@@ -1,11 +1,11 @@
 /**
- * The text of an `--env-file` for mngr 0.3.0, such that the agent's variables hold exactly these values.
+ * The text of an `--env-file` for mngr 0.3.0, such that the agent's variables have exactly these values.
  *
- * A value passes three readers: python-dotenv reads our file (and expands `${…}`, in any quotes); mngr writes what
- * it read into the agent's own file, in double quotes with only `"` escaped, and only when there is a space, a quote
- * or a newline in it; a POSIX shell sources that file. So a value is escaped for the shell first, then for dotenv.
+ * A value passes three parsers: python-dotenv reads our file (and expands `${…}`, in any quotes); mngr writes the
+ * result into the agent's own file, in double quotes with only `"` escaped, and only if it contains a space, a quote or
+ * a newline; a POSIX shell sources that file. So a value is escaped for the shell first, then for dotenv.
  *
- * @throws when a name is not a variable's, or a value holds a NUL (no environment can)
+ * @throws if a name is not a valid variable name, or a value contains a NUL (which no environment can hold)
  */
 export function envFileText(variables: Readonly<Record<string, string>>): string {
   return Object.entries(variables)
@@ -25,7 +25,9 @@ function escapeForShell(value: string): string {
     : value.replace(/[^A-Za-z0-9_\-./:=+,@%^\u0080-\u{10ffff}]/gu, "\\$&");
 }
 
-/** dotenv's way to say nothing: breaks up a `${`, and keeps a last backslash off the closing quote. */
+/**
+ * An empty expansion in dotenv's syntax: it breaks up a `${`, and separates a final backslash from the closing quote.
+ */
 const nothing = "$" + "{:-}";
 
 function escapeForDotenv(value: string): string {

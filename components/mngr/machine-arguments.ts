@@ -1,9 +1,9 @@
 /**
- * The argument lists for persistent agents on a machine of their own each: a Docker container, or a sandbox on Modal. For
- * mngr 0.3.0, as `arguments.ts`.
+ * The argument lists for persistent agents that each have their own machine: a Docker container or a Modal sandbox. For
+ * mngr 0.3.0, like `arguments.ts`.
  */
 
-/** mngr's name of what makes the machine. */
+/** mngr's name for the provider of the machine. */
 export type MachineProvider = "docker" | "modal";
 
 export interface MachineAgentOptions {
@@ -11,35 +11,38 @@ export interface MachineAgentOptions {
   readonly agent: string;
   /** `agent-` and 32 hex digits. */
   readonly id: string;
-  /** The host's name; mngr keeps those of destroyed hosts for a week. */
+  /** The host's name. mngr remembers the names of destroyed hosts for a week. */
   readonly host: string;
-  /** Absolute path of a git repository here. */
+  /** Absolute path of a local git repository. */
   readonly source: string;
-  /** The create template that says the rest; undefined: there is none. */
+  /** The create template with the remaining options; undefined if there is none. */
   readonly template: string | undefined;
-  /** Agent type; it wins over the template's. */
+  /** Agent type; it overrides the template's. */
   readonly type: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** Absolute path of a dotenv file; see `envFileText`. */
   readonly envFile: string;
-  /** Shell command that is run in the agent's folder before it starts. It sees the agent's environment. */
+  /** Shell command that runs in the agent's folder, with the agent's environment, before the agent starts. */
   readonly prepare: string;
   readonly agentArgs: readonly string[];
 }
 
 export interface MachineHostOptions {
-  /** Of the source; the agent's folder has it checked out. */
+  /** The source's branch that is checked out in the agent's folder. */
   readonly branch: string;
-  /** Absolute path of the agent's folder, there. */
+  /** Absolute path of the agent's folder on the machine. */
   readonly folder: string;
   readonly hostLabels: Readonly<Record<string, string>>;
-  /** What the provider makes the host's image of; with Modal also how it runs. */
+  /** How the provider builds the host's image, and on Modal also how it runs. */
   readonly buildArgs: readonly string[];
   /** How the provider starts the host. */
   readonly startArgs: readonly string[];
 }
 
-/** Makes the host, and on it the agent in a clone of the source. Prints JSON lines: progress, then `created` or `error`. */
+/**
+ * Creates the host, and on it the agent in a clone of the source. Prints JSON lines: progress, then `created` or
+ * `error`.
+ */
 export function createOnMachineArguments(options: MachineAgentOptions & MachineHostOptions): string[] {
   return [
     ...["create", `${addressOf(options)}:${options.folder}`, "--new-host", "--id", options.id],
@@ -51,7 +54,7 @@ export function createOnMachineArguments(options: MachineAgentOptions & MachineH
   ];
 }
 
-/** Stops the agent that is on the host, provisions it anew from nothing but this, and starts it; its folder stays as it is. */
+/** Stops the agent on the host, provisions it again from these options alone, and starts it. Its folder is kept. */
 export function provisionOnMachineArguments(options: MachineAgentOptions): string[] {
   return [
     ...["create", addressOf(options), "--id", options.id],
@@ -77,15 +80,15 @@ function restOf(options: MachineAgentOptions): string[] {
 }
 
 /**
- * Starts an agent, and its host when that has ended, from the last snapshot when there is nothing else of it; one that
- * runs is left alone.
+ * Starts an agent. A host that has ended is started first, from its last snapshot if nothing else is left of it. A
+ * running agent is left alone.
  * @param address `ID@HOST_ID.PROVIDER`
  */
 export function startArguments(address: string, { isRestarted }: { isRestarted: boolean }): string[] {
   return ["start", address, ...(isRestarted ? ["--restart"] : []), "--no-resume", "--format", "json", "--headless"];
 }
 
-/** Prints one JSON object that holds the snapshot's id, which is that of the provider's image. @param address as above */
+/** Prints one JSON object with the snapshot's id, which is the id of the provider's image. @param address as above */
 export function hostSnapshotArguments(address: string): string[] {
   return ["snapshot", "create", address, "--format", "json", "--headless"];
 }
@@ -95,24 +98,27 @@ export function forgetSnapshotArguments(address: string, snapshot: string): stri
   return ["snapshot", "destroy", address, "--snapshot", snapshot, "--force", "--format", "json", "--headless"];
 }
 
-/** Destroys a host with what is on it, but for its volumes; its snapshots stay, and other hosts are left alone. */
+/** Destroys a host and everything on it except its volumes. Its snapshots and all other hosts are kept. */
 export function destroyHostArguments(provider: MachineProvider, host: string): string[] {
   return ["destroy", `@${host}.${provider}`, "--force", "--no-gc", "--format", "json", "--headless"];
 }
 
-/** The argument lists for a placeholder on Modal: a machine that is made to be snapshotted. For mngr 0.3.0, as `arguments.ts`. */
+/**
+ * The argument lists for a placeholder on Modal: a machine that exists only to be snapshotted. For mngr 0.3.0, like
+ * `arguments.ts`.
+ */
 
 export interface PlaceholderOptions {
-  /** Of the agent and of its host. */
+  /** The name of the agent and of its host. */
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** An empty git repository here; its path is that of the agent's work dir, there. */
+  /** An empty local git repository. Its path is also that of the agent's work dir on the machine. */
   readonly source: string;
-  /** Absolute path of a dotenv file, for whatever runs in the machine. */
+  /** Absolute path of a dotenv file, for everything that runs on the machine. */
   readonly hostEnvFile: string | undefined;
-  /** Its life ends after that, whatever happens to who made it. */
+  /** The machine ends after this time, whatever happens to its creator. */
   readonly timeoutSeconds: number;
-  /** Shell command that is run in it before anything else. */
+  /** Shell command that runs on the machine before everything else. */
   readonly prepare: string;
   readonly template: string | undefined;
   readonly buildArgs: readonly string[];
@@ -128,7 +134,7 @@ export function placeholderArguments(options: PlaceholderOptions): string[] {
     ...["--transfer", "none", "--from", `:${options.source}`],
     ...(options.hostEnvFile === undefined ? [] : ["--host-env-file", options.hostEnvFile]),
     ...["--idle-mode", "disabled", "--post-host-create-command", options.prepare],
-    // mngr's files, the environment among them, are on a volume: so they are in no snapshot.
+    // mngr's files, including its environment, are on a volume, so no snapshot contains them.
     ...["--setting", "providers.modal.is_host_volume_created=true", "--setting", "providers.modal.host_dir=/mngr"],
     ...["--setting", "providers.modal.is_snapshotted_after_create=false"],
     ...(options.template === undefined ? [] : ["--template", options.template]),
@@ -137,12 +143,12 @@ export function placeholderArguments(options: PlaceholderOptions): string[] {
   ];
 }
 
-/** Prints one JSON object that holds the snapshot's id, which is that of a Modal image. */
+/** Prints one JSON object with the snapshot's id, which is the id of a Modal image. */
 export function snapshotArguments(name: string): string[] {
   return ["snapshot", "create", `${name}@${name}.modal`, "--format", "json", "--headless"];
 }
 
-/** Succeeds for one that is already gone; its snapshots stay. */
+/** Succeeds if it is already gone. Its snapshots are kept. */
 export function destroyPlaceholderArguments(name: string): string[] {
   return ["destroy", `@${name}.modal`, "--force", "--no-gc", "--format", "json", "--headless"];
 }

@@ -1,7 +1,7 @@
-/** What mngr says of agents whose type only their own repository defines, whichever agent it is asked about. */
+/** mngr's warning about agents whose type only their own repository defines. It appears in queries about any agent. */
 const ofOtherAgents = /^WARNING: Agent \S+ has type '[^'\n]*' which is no longer registered; [^\n]*\n?/gm;
 
-/** A log of mngr's without its warnings about other agents than the one that it is about. */
+/** A log of mngr without warnings about other agents. */
 export function withoutOtherAgents(log: string): string {
   return log.replace(ofOtherAgents, "");
 }

@@ -8,12 +8,12 @@ import { mngrHostDir } from "./host-dir.ts";
 import { noProjectFolder } from "./project-folder.ts";
 
 /**
- * mngr's host dir for agents that a profile puts aside, made when it is not there yet. mngr has no option for a
- * profile, its host dir's config names one: so this is a host dir of its own, `~/.mngr-<profile>`, with agents of its
- * own, that shares the person's profiles, settings and identities included.
+ * mngr's host dir for the agents of a separate profile, created if necessary. mngr has no option for a profile: the
+ * host dir's config names it. So this is a separate host dir, `~/.mngr-<profile>`, with its own agents. It shares the
+ * user's profiles, including settings and identities.
  *
- * @param profile undefined: none puts them aside
- * @returns undefined: the person's own
+ * @param profile undefined: the agents are not kept separately
+ * @returns undefined for the user's own host dir
  */
 export function profileHostDir(profile: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   if (profile === undefined) return undefined;
@@ -27,21 +27,21 @@ export function profileHostDir(profile: string | undefined, env: NodeJS.ProcessE
   return aside;
 }
 
-/** Where that is, whether it is there or not. */
+/** The path of that host dir, whether it exists or not. */
 export function hostDirOf(profile: string | undefined, env: NodeJS.ProcessEnv): string {
   const own = mngrHostDir(env);
   return profile === undefined ? own : `${own}-${profile}`;
 }
 
-/** mngr on this machine. @param profile the one that puts its agents aside; undefined: the person's own */
+/** mngr on this machine. @param profile the separate profile; undefined for the user's own */
 export function profileMngr(profile: string | undefined, env: NodeJS.ProcessEnv): Mngr {
   return mngrClient(mngrEnvironment(env, profileHostDir(profile, env)));
 }
 
-/** @param hostDir mngr's host dir, when the agents are put aside from the person's own */
+/** @param hostDir mngr's host dir, if the agents are kept apart from the user's own */
 export function mngrEnvironment(env: NodeJS.ProcessEnv, hostDir?: string): Record<string, string> {
   return {
-    // Whatever folder it is started in.
+    // Independent of the working directory.
     MNGR_PROJECT_CONFIG_DIR: noProjectFolder,
     ...allowedEnvironment(env),
     MNGR_HEADLESS: "1",

@@ -3,23 +3,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** A project's settings folder that is not there, so that mngr reads none of whatever folder it is started in. */
+/** A project settings folder that does not exist, so that mngr reads no settings from its working directory. */
 export const noProjectFolder = fileURLToPath(new URL("./no-project", import.meta.url));
 
-/** What an agent's terminal does not get of mngr's environment: by then the folder is gone, or none of its business. */
+/** Variables of mngr that an agent's terminal must not inherit: the folder may be gone, or not concern the agent. */
 const unset = 'unset_vars__extend = ["MNGR_PROJECT_CONFIG_DIR"]\n';
 
 /**
- * Writes what mngr takes for a project's settings.
+ * Writes a settings folder that mngr reads as the project's.
  *
- * @param settings texts by the names of their files: tables alone
+ * @param settings texts by file name, containing tables only
  */
 export function writeProjectSettings(folder: string, settings: Readonly<Record<string, string>>): void {
   const files = { ...settings, "settings.toml": unset + (settings["settings.toml"] ?? "") };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o600 });
 }
 
-/** Lends a folder with such settings, 0700. */
+/** Lends such a settings folder, 0700. */
 export async function withProjectFolder<Result>(
   settings: Readonly<Record<string, string>>,
   use: (folder: string) => Promise<Result>,

@@ -2,16 +2,17 @@ import { join } from "node:path";
 import { parse, stringify, type TomlTable } from "smol-toml";
 import { readTextIfAny } from "../host/files.ts";
 
-/** What a changeling can name: `agent_type`, and `template`. */
+/** The tables that a changeling's `agent_type` and `template` refer to. */
 const kept = ["agent_types", "create_templates"];
 
 /**
- * Of a repository's own mngr settings what a changeling of it can name. The rest (commands that run before mngr's, defaults
- * of its commands, providers, plugins) would have effects on this machine that nobody asked for in the fleet file.
+ * The tables of a repository's mngr settings that a changeling can refer to. All other settings (commands that run
+ * before mngr's, command defaults, providers, plugins) would affect this machine without being declared in the fleet
+ * file.
  *
  * @param repo absolute path
- * @returns texts by the names of their files
- * @throws for a file that is not valid TOML
+ * @returns texts by file name
+ * @throws for invalid TOML
  */
 export function projectTables(
   repo: string,

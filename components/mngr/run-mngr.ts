@@ -3,17 +3,17 @@ import { closeSync, openSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { upCommand } from "../lib/own-commands.ts";
 
-/** A command that takes longer than this (ms) is ended: mngr waits for locks and for terminals. */
+/** The timeout of a command in ms: mngr waits for locks and for terminals. */
 const patienceMs = 120_000;
-/** It prints what agents print, which may have no end. In characters. */
+/** The limit of its output in characters: it prints what agents print, which may be endless. */
 const mostOutput = 64_000_000;
-/** Every mngr command costs two to four seconds of processor time, so a crowd of them is let in by and by. */
+/** Every mngr command costs two to four seconds of processor time, so only some run at the same time. */
 const mostAtOnce = Math.max(4, 2 * availableParallelism());
 
-/** mngr could not do what it was asked. The message is mngr's own first line. */
+/** A mngr command failed. The message is the first line of mngr's own. */
 export class MngrError extends Error {}
 
-/** It was ended because it printed without an end. */
+/** mngr was killed because its output exceeded the limit. */
 export class TooMuchOutput extends MngrError {}
 
 export interface Finished {
@@ -25,7 +25,7 @@ export interface Finished {
 let running = 0;
 const waiting: (() => void)[] = [];
 
-/** @throws MngrError when it was called off first */
+/** @throws MngrError if it is cancelled while waiting */
 async function takeSlot(signal?: AbortSignal): Promise<void> {
   if (running < mostAtOnce) {
     running += 1;
@@ -46,7 +46,7 @@ async function takeSlot(signal?: AbortSignal): Promise<void> {
 }
 
 function freeSlot(): void {
-  // A slot goes straight to the next in line, so that nobody slips in between.
+  // The slot passes directly to the next in line, so that no other caller can take it.
   const next = waiting.shift();
   if (next === undefined) running -= 1;
   else next();
@@ -64,12 +64,12 @@ async function withSlot<Result>(work: () => Promise<Result>): Promise<Result> {
 export interface RunOptions {
   readonly signal: AbortSignal | undefined;
   readonly cwd?: string;
-  /** What it finds open as its file 3. */
+  /** The child's file descriptor 3. */
   readonly file?: number;
   readonly timeoutMs?: number;
 }
 
-/** @throws MngrError when it could not be started, or was called off */
+/** @throws MngrError if it could not be started, or was cancelled */
 export function runToEnd(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -85,7 +85,8 @@ function ran(
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw new MngrError(`mngr ${args[0]} was cancelled`);
-    // A process group of its own can be ended whole; without a signal it is its caller's that ends.
+    // With a signal, mngr gets its own process group, which can be killed as a whole. Otherwise it shares its caller's
+    // group.
     const detached = signal !== undefined;
     const stdio: IOType[] = ["ignore", "pipe", "pipe"];
     const files = file === undefined ? stdio : [...stdio, file];
@@ -113,25 +114,28 @@ function endGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGTERM");
   } catch {
-    // It ended just now.
+    // The process has just ended.
   }
 }
 
 export interface DetachedOptions {
   readonly cwd: string;
-  /** Files for what it prints. */
+  /** Files for its output. */
   readonly stdout: string;
   readonly stderr: string;
-  /** A file for its process id, which is also its group's: written before mngr begins, or mngr does not begin. */
+  /**
+   * A file for its process id, which is also its group's. It is written before mngr starts; otherwise mngr does not
+   * start.
+   */
   readonly pid: string;
-  /** Calls it off while it waits for its turn. */
+  /** Cancels it while it waits for a slot. */
   readonly signal?: AbortSignal;
 }
 
-/** The shell writes its id and becomes mngr, so that a crash of ours leaves no mngr whose id nobody knows. */
+/** The shell writes its id and then becomes mngr, so that a crash of this process leaves no mngr with an unknown id. */
 const noteIdAndRun = 'echo "$$" >"$0" && exec mngr "$@"';
 
-/** It outlives this process. @throws MngrError when it could not be started, or was called off */
+/** The command outlives this process. @throws MngrError if it could not be started, or was cancelled */
 export async function startDetached(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -141,7 +145,7 @@ export async function startDetached(
   const outputs: number[] = [];
   try {
     outputs.push(openSync(stderr, "w", 0o600));
-    // The last one: once it is there, mngr may have been started.
+    // Created last: once this file exists, mngr may have been started.
     outputs.push(openSync(stdout, "w", 0o600));
     const command = ["-c", noteIdAndRun, pid, ...args];
     const child = spawn("/bin/sh", command, { cwd, env, stdio: ["ignore", ...outputs.toReversed()], detached: true });

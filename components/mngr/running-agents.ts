@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { agentFolder } from "./host-dir.ts";
 
-/** What mngr 0.3.0 takes for a shell: with one in the foreground an agent may have ended. */
+/** What mngr 0.3.0 considers a shell. An agent with a shell in the foreground may have ended. */
 const shells = new Set(["bash", "sh", "zsh", "fish", "dash", "ksh", "tcsh", "csh"]);
 
 const format = [
@@ -15,10 +15,10 @@ const format = [
 ].join("\t");
 
 /**
- * The ids of the agents of this machine whose program runs beyond doubt, as tmux alone tells it in milliseconds: mngr,
- * which takes seconds to load, calls these live for the same reason. Of any other, mngr has to be asked.
+ * The ids of the local agents whose program is certainly running, according to tmux alone, which takes milliseconds.
+ * mngr takes seconds to load, and considers these agents live for the same reason. For all others, mngr must be asked.
  *
- * @param env as mngr gets it
+ * @param env mngr's environment
  */
 export function runningAgents(env: Readonly<Record<string, string>>): Promise<ReadonlySet<string>> {
   return new Promise((resolve) => {
@@ -28,7 +28,7 @@ export function runningAgents(env: Readonly<Record<string, string>>): Promise<Re
   });
 }
 
-/** @param printed a line per pane, in the format above */
+/** @param printed one line per pane, in the format above */
 export function runningIn(printed: string): string[] {
   return printed.split("\n").flatMap((line) => {
     const [id = "", own, pane, dead, command = ""] = line.split("\t");
@@ -37,11 +37,11 @@ export function runningIn(printed: string): string[] {
   });
 }
 
-/** What mngr's files say of an agent of this machine. */
+/** What mngr's files say about a local agent. */
 export interface AgentFiles {
-  /** Whether mngr has it. */
+  /** Whether mngr has the agent. */
   readonly isKnown: boolean;
-  /** ISO 8601, UTC; undefined: never, or it reports none. */
+  /** ISO 8601, UTC; undefined if there was none, or the agent does not report it. */
   readonly userActivity: string | undefined;
   readonly agentActivity: string | undefined;
 }

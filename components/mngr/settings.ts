@@ -6,22 +6,22 @@ import * as z from "zod/mini";
 /** Where mngr keeps its settings. */
 export interface MngrPlace {
   readonly home: string;
-  /** The profile that the fleet uses; undefined: the one that mngr's own config names. */
+  /** The profile that the fleet uses; undefined for the one in mngr's own config. */
   readonly profile: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** What mngr's settings define that a fleet file can name. */
+/** What mngr's settings define and a fleet file can refer to. */
 export interface MngrSettings {
   /** The types that `[agent_types.<name>]` defines, with their parents. */
   readonly parents: ReadonlyMap<string, string | undefined>;
   /** The names of `[create_templates.<name>]`. */
   readonly templates: ReadonlySet<string>;
-  /** The agent type that `[create_templates.entrypoint]` names. */
+  /** The agent type in `[create_templates.entrypoint]`. */
   readonly entrypoint: string | undefined;
 }
 
-// Other people's files: whatever is not as expected is passed over. mngr itself complains about it.
+// Other programs' files: unexpected values are ignored, because mngr reports them itself.
 const settingsFile = z.looseObject({
   agent_types: z.catch(
     z.record(z.string(), z.catch(z.looseObject({ parent_type: z.catch(z.optional(z.string()), undefined) }), {})),
@@ -30,7 +30,7 @@ const settingsFile = z.looseObject({
   create_templates: z.catch(z.record(z.string(), z.unknown()), {}),
 });
 
-// `agent_type` is what the first versions of mngr called it.
+// The first versions of mngr called it `agent_type`.
 const entrypointOnly = z.object({
   create_templates: z.object({
     entrypoint: z.object({ type: z.optional(z.string()), agent_type: z.optional(z.string()) }),
@@ -39,7 +39,7 @@ const entrypointOnly = z.object({
 
 const rootConfig = z.looseObject({ profile: z.catch(z.optional(z.string()), undefined) });
 
-/** The settings files that mngr reads for a person, in order; those that don't exist included. */
+/** The settings files that mngr reads for a user, in order, including those that don't exist. */
 export function personSettingsFiles({ home, profile, environment }: MngrPlace): string[] {
   const root = environment["MNGR_ROOT_NAME"] || "mngr";
   const hostDir = environment["MNGR_HOST_DIR"] || join(home, `.${root}`);
@@ -47,13 +47,13 @@ export function personSettingsFiles({ home, profile, environment }: MngrPlace): 
   return active === undefined ? [] : [join(hostDir, "profiles", active, "settings.toml")];
 }
 
-/** The settings files of a repository. `.mng` is the name that the first versions of mngr used. */
+/** A repository's settings files. The first versions of mngr used `.mng`. */
 export function repoSettingsFiles(repo: string, environment: MngrPlace["environment"]): string[] {
   const folder = environment["MNGR_PROJECT_CONFIG_DIR"] || join(repo, `.${environment["MNGR_ROOT_NAME"] || "mngr"}`);
   return [join(folder, "settings.toml"), join(folder, "settings.local.toml"), join(repo, ".mng", "settings.toml")];
 }
 
-/** Reads files and never fails: a file that is missing or broken defines nothing. */
+/** Never fails: a missing or invalid file defines nothing. */
 export function readMngrSettings(files: readonly string[]): MngrSettings {
   const parents = new Map<string, string | undefined>();
   const templates = new Set<string>();

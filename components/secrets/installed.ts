@@ -7,7 +7,7 @@ import { installedDrift, writeInstalled } from "../host/installed-file.ts";
 import { canonicalJson } from "../lib/json.ts";
 import { upCommand } from "../lib/own-commands.ts";
 
-/** Values of one changeling's secrets, by the name of their variable. */
+/** The values of one changeling's secrets, by variable name. */
 const secretsFile = z.strictObject({ digest: z.string(), values: z.record(z.string(), z.string()) });
 
 export function secretsPath(paths: InstallationPaths, name: string): string {
@@ -19,9 +19,9 @@ export function writeSecrets(paths: InstallationPaths, name: string, values: Rec
 }
 
 /**
- * How installed secrets differ from what was installed, in words; undefined when they do not.
+ * How installed secrets differ from what was installed, as text; undefined if they do not.
  *
- * @param stated what the stack's state says was installed, as JSON; undefined: not known
+ * @param stated what was installed according to the stack's state, as JSON; undefined if unknown
  */
 export function secretsDrift(paths: InstallationPaths, name: string, stated: unknown): string | undefined {
   return installedDrift(secretsPath(paths, name), "secrets file", (content) => {
@@ -32,8 +32,8 @@ export function secretsDrift(paths: InstallationPaths, name: string, stated: unk
 }
 
 /**
- * The values of a changeling's secrets, by the names of their variables; none when it has none.
- * @throws when the file is not one; the error says nothing of what is in it
+ * The values of a changeling's secrets, by variable name; empty if it has none.
+ * @throws if the file is invalid; the error reveals nothing of its content
  */
 export function readSecrets(paths: InstallationPaths, name: string): Readonly<Record<string, string>> {
   const path = secretsPath(paths, name);
@@ -42,7 +42,7 @@ export function readSecrets(paths: InstallationPaths, name: string): Readonly<Re
   return parsed.data.values;
 }
 
-/** JSON.parse quotes what it chokes on: here that is a secret. */
+/** JSON.parse quotes the text that it can't parse, which is a secret here. */
 function contentOf(path: string): unknown {
   try {
     return readJson(path);
@@ -51,7 +51,7 @@ function contentOf(path: string): unknown {
   }
 }
 
-/** Salted by nothing: the file beside it holds the values themselves. */
+/** Unsalted, because the file next to it contains the values themselves. */
 function digestOfValues(values: Record<string, string>): string {
   return createHash("sha256").update(canonicalJson(values)).digest("hex");
 }

@@ -30,7 +30,7 @@ export default commandScript({
   },
 });
 
-/** JSON.parse and zod would quote what they choke on: here that is a secret. */
+/** JSON.parse and zod would quote the text that they can't parse, which is a secret here. */
 function parseValues(json: string): Record<string, string> {
   try {
     return values.parse(JSON.parse(json));

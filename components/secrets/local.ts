@@ -13,14 +13,14 @@ export interface LocalSecretsArgs {
   readonly name: string;
   readonly renamedFrom: string | undefined;
   readonly installation: string;
-  /** By the name of their variable. */
+  /** By variable name. */
   readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
 /**
- * A program's environment takes no longer string: the Command's, and the agent's.
+ * Rejects secrets that are too long for an environment variable: the Command's, and the agent's.
  *
- * @param values of the changeling's secrets, as JSON @throws pulumi.RunError when they are too long
+ * @param values of the changeling's secrets, as JSON @throws pulumi.RunError if they are too long
  */
 export function checkedSize(name: string, values: string): string {
   const bytes = Buffer.byteLength(values);
@@ -31,11 +31,11 @@ export function checkedSize(name: string, values: string): string {
   );
 }
 
-/** Components whose secrets stand on this machine. */
+/** Components whose secrets are installed on this machine. */
 const kinds = ["changelings:cron:CronChangeling", "changelings:web:WebChangeling"];
 
 /**
- * The secrets of a changeling on this machine: their own resource, so that a rotated one touches nothing else.
+ * A changeling's secrets on this machine. They are a separate resource, so a rotated secret changes nothing else.
  *
  * @returns none for a changeling without secrets
  */
@@ -54,7 +54,7 @@ export function localSecrets(parent: pulumi.Resource, args: LocalSecretsArgs): p
   const { VALUES: stated } = statedEnvironment(`${installedName}-secrets`) ?? {};
   const drift = secretsDrift(paths, installedName, stated);
   const secretEnvironment = { VALUES: pulumi.jsonStringify(secretValues).apply((values) => checkedSize(name, values)) };
-  // A changeling that becomes another kind keeps its file: the one kind would remove what the other has just written.
+  // A changeling that changes its kind keeps its file: the old kind would remove what the new one has just written.
   const aliases = kinds.map((type) => ({ parent: pulumi.createUrn(name, type) }));
   const opts = withAlias({ parent, aliases }, renamedFrom && `${renamedFrom}-secrets`);
   return [scriptCommand(`${name}-secrets`, { command: "local-secrets", environment, secretEnvironment, drift }, opts)];
