@@ -1,11 +1,11 @@
-/** What is printed of a build as it goes on. Whoever shows a failed Command shows all that it printed, before its error. */
+/** The build output that is printed as progress. The engine repeats all output of a failed Command before its error. */
 const buildStep = /^(Building image|=> Step|Built image) /;
 
 /**
  * Prints the steps of image builds, line by line. Modal builds an image once, and streams the build to every deployment
- * that needs it: of those at work at the same time, one prints its steps, and the others that it is built.
+ * that needs it. Of several concurrent deployments, one prints the steps, and the others only the result.
  *
- * @param isOurs whether this process is the one that prints an image's build; asked once per image
+ * @param isOurs whether this process prints an image's build; called once per image
  */
 export function buildSteps(print: (line: string) => void, isOurs: (image: string) => boolean): (line: string) => void {
   const elsewhere = new Set<string>();

@@ -16,22 +16,25 @@ const changeSeconds = 120;
 const scriptSeconds = 30;
 const transferSeconds = 600;
 const deploySeconds = 1800;
-/** How much of a failed build its error tells. */
+/** How many lines of a failed build its error shows. */
 const tailLines = 20;
-/** The changes that take more than a call, by the `modal` command of PATH. */
+/** Changes that take more than one API call, made by the `modal` command on PATH. */
 export type ModalCli = Pick<Modal, "stopApp" | "runInSandbox" | "deploy" | "build" | "download" | "upload">;
 
 interface RunOptions {
   readonly seconds?: number;
   readonly variables?: Readonly<Record<string, string>>;
   readonly onOutput?: (text: string) => void;
-  /** What it says when what was wanted is so already. */
+  /** Matches the command's message if the wanted result already exists. */
   readonly isFine?: RegExp;
-  /** How many of its last lines an error tells. */
+  /** How many of its last lines an error shows. */
   readonly tail?: number;
 }
 
-/** @param reads asked before: the SDK says within seconds that Modal is away, the command in three to five minutes */
+/**
+ * @param reads called first: the SDK reports within seconds that Modal is unreachable, the command in three to five
+ * minutes
+ */
 export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps" | "environments">): ModalCli {
   async function run(what: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
     if (token === undefined) throw new ModalError("no_token", "no Modal token is set", noTokenRemedy);
@@ -43,11 +46,11 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
         ...options.variables,
         MODAL_TOKEN_ID: token.id,
         MODAL_TOKEN_SECRET: token.secret,
-        // One message is one line, whatever the terminal's width.
+        // Keeps one message on one line, whatever the terminal's width.
         COLUMNS: "1000",
         NO_COLOR: "1",
         PYTHONUNBUFFERED: "1",
-        // No bytecode of ours beside our program, which may be in node_modules.
+        // No bytecode next to our program, which may be in node_modules.
         PYTHONDONTWRITEBYTECODE: "1",
       },
       timeoutSeconds: seconds,
@@ -67,7 +70,7 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
       await run(`stopping the app ${name}`, args, { isFine: /already stopped|No App with name/ });
     },
     async runInSandbox(id, script) {
-      // In base64 there is no character that the command, which splits it into words, or a shell would read.
+      // Base64 contains no character that the command, which splits it into words, or a shell would interpret.
       const packed = Buffer.from(script).toString("base64");
       const args = ["shell", "--no-pty", "--cmd", `sh -c "echo ${packed} | base64 -d | sh"`, "--", id];
       return await run(`reaching the sandbox ${id}`, args, { seconds: scriptSeconds });
@@ -96,7 +99,7 @@ function printedSteps(): (text: string) => void {
   return byLine(buildSteps((line) => printNote(`${line}\n`), claimBuild));
 }
 
-/** @returns true for one process of this user's at a time, until it ends */
+/** @returns true for one process of this user at a time, until it ends */
 function claimBuild(image: string): boolean {
   const file = join(tmpdir(), `changelings-builds-${userInfo().uid}`, image);
   try {
@@ -104,12 +107,12 @@ function claimBuild(image: string): boolean {
     process.once("exit", () => rmSync(file, { force: true }));
     return true;
   } catch {
-    // Lines that are printed twice are better than none.
+    // Printing the lines twice is better than not at all.
     return true;
   }
 }
 
-/** Hands on what is printed for a terminal, a plain line at a time. */
+/** Converts terminal output to plain lines. */
 function byLine(write: (line: string) => void): (text: string) => void {
   let rest = "";
   return (text) => {
@@ -129,7 +132,7 @@ function failure(
     return new ModalError("other", `${what} failed: the modal command can't be started`, remedy);
   }
   const [log, words] = [plainLines(masked(stdout, secrets)), plainLines(masked(stderr, secrets))];
-  // A build's log is on stdout: how far it had come tells nobody anything when something else went wrong.
+  // A build's log is on stdout. It does not help if something other than the build failed.
   const isTold = words.length > 0 && !words.some((line) => /Image build/.test(line));
   const lines = (isTold ? words : [...log, ...words]).slice(-tail);
   for (const { kind, pattern, remedy } of absences) {
@@ -141,7 +144,7 @@ function failure(
   return new ModalError(/not found|No App with name/i.test(said) ? "not_found" : "other", `${what} failed:${said}`);
 }
 
-/** How the client says that it could not ask; the first that fits counts. */
+/** The client's errors for an unreachable Modal. The first match counts. */
 const absences = [
   { kind: "no_token", pattern: /Token missing/, remedy: noTokenRemedy },
   {

@@ -5,7 +5,9 @@ import { modalSandboxes } from "./sandboxes.ts";
 import type { Modal, ModalOptions } from "./types.ts";
 import { volumeFiles } from "./volume-files.ts";
 
-/** Modal as its own clients see it: its TypeScript SDK, and where files are sent or fetched its `modal` command. */
+/**
+ * Modal through its own clients: its TypeScript SDK, and its `modal` command where files are uploaded or downloaded.
+ */
 export function modalClient(options: ModalOptions): Modal {
   const questions = modalQuestions(options);
   const reads = modalReads(questions);

@@ -6,7 +6,7 @@ const none = "none";
 
 type Live = Pick<ModalSite, "secrets" | "volumes">;
 
-/** The ids that an app gets when it is deployed now. @returns undefined when one of them does not exist */
+/** The ids that an app would get if it were deployed now. @returns undefined if one of them does not exist */
 export function currentIds(
   app: { readonly stack: string; readonly name: string; readonly hasSecrets: boolean },
   { secrets, volumes }: Live,
@@ -20,7 +20,7 @@ export function currentIds(
   return { stackSecret, secret: app.hasSecrets ? secret : undefined, homeVolume, runsVolume };
 }
 
-/** Neither a changeling's name nor an id on Modal contains a dot. */
+/** A dot is a safe separator: neither a changeling's name nor an id on Modal contains one. */
 export function deployedFile(
   name: string,
   { stackSecret, secret = none, homeVolume, runsVolume }: DeployedIds,
@@ -28,7 +28,7 @@ export function deployedFile(
   return `${deployedFolder}/${[name, stackSecret, secret, homeVolume, runsVolume].join(".")}`;
 }
 
-/** Which changeling a file is about, and its ids. @returns undefined for a file that is not ours */
+/** A file's changeling, and its ids. @returns undefined for a file that is not ours */
 export function parseDeployedFile(path: string): { readonly name: string; readonly ids: DeployedIds } | undefined {
   const parts = path.slice(path.lastIndexOf("/") + 1).split(".");
   const [name, stackSecret, secret, homeVolume, runsVolume] = parts;
@@ -36,7 +36,7 @@ export function parseDeployedFile(path: string): { readonly name: string; readon
   return { name, ids: { stackSecret, secret: secret === none ? undefined : secret, homeVolume, runsVolume } };
 }
 
-/** By changeling. One whose deployment was interrupted has several. */
+/** By changeling. A changeling has several if a deployment was interrupted. */
 export function deployedIdsOf(files: readonly VolumeFile[]): Map<string, DeployedIds[]> {
   const found = new Map<string, DeployedIds[]>();
   for (const { path } of files) {
@@ -54,8 +54,8 @@ const words: Readonly<Record<keyof DeployedIds, string>> = {
 };
 
 /**
- * Which of the Secrets and volumes of a deployed app was deleted, or made again under the same name, since the app was
- * deployed. @returns in words; undefined when none was, or when the ids were not recorded
+ * Which Secret or volume of a deployed app was deleted, or recreated under the same name, since the app was deployed.
+ * @returns as text; undefined if there is none, or the ids were not recorded
  */
 export function deadId(app: { readonly stack: string; readonly name: string }, site: ModalSite): string | undefined {
   const recorded = site.deployedIds.get(app.name);

@@ -11,10 +11,10 @@ export interface HomeVolume {
   readonly environment: string;
 }
 
-/** The folder that holds the public keys of the person's machines. */
+/** The folder with the public keys of the user's machines. */
 export const keysFolder = "keys";
 
-/** Writes files on a stack's home volume, in one go. @param files texts by path */
+/** Writes files to a stack's home volume, in one request. @param files texts by path */
 export async function writeHomeFiles(home: HomeVolume, files: Readonly<Record<string, string>>): Promise<void> {
   if (Object.keys(files).length === 0) return;
   const folder = mkdtempSync(join(tmpdir(), "changelings-"));

@@ -5,25 +5,25 @@ import * as z from "zod/mini";
 import { readText, readToml } from "../host/read-toml.ts";
 import { environmentName } from "./names.ts";
 
-/** Who mngr takes the person for, on this machine. */
+/** The user's mngr identity on this machine. */
 export interface PersonIdentity {
-  /** undefined: none was minted yet. */
+  /** undefined if none was created yet. */
   readonly userId: string | undefined;
-  /** Stands before the user id in the name of mngr's environment on Modal, for instance `mngr-`. */
+  /** The prefix of the user id in the name of mngr's environment on Modal, for instance `mngr-`. */
   readonly prefix: string;
   readonly hostDir: string;
-  /** undefined: mngr was never run here. */
+  /** undefined if mngr never ran here. */
   readonly profile: string | undefined;
   /** The profile's folder. */
   readonly profileDir: string | undefined;
 }
 
 export interface IdentityOptions {
-  /** The fleet's `mngr_profile`: it has a host dir of its own, and shares the person's profiles. */
+  /** The fleet's `mngr_profile`: it has its own host dir, and shares the user's profiles. */
   readonly profile?: string | undefined;
 }
 
-/** mngr's own files: whatever is not as expected is passed over, mngr itself complains about it. */
+/** mngr's own files: unexpected values are ignored, because mngr reports them itself. */
 const rootConfig = z.catch(z.object({ profile: z.catch(z.optional(z.string()), undefined) }), {});
 const settingsFile = z.object({
   prefix: z.catch(z.optional(z.string()), undefined),
@@ -33,10 +33,10 @@ const settingsFile = z.object({
 });
 const providerUserId = z.catch(z.object({ user_id: z.optional(z.string()) }), {});
 
-/** Settings of mngr's Modal provider that belong to one machine, or to the identity that the apps are given anyway. */
+/** Settings of mngr's Modal provider that belong to one machine, or to the identity that the apps get anyway. */
 const ownToTheMachine = new Set(["token_id", "token_secret", "modal_profile", "user_id", "is_enabled"]);
 
-/** Reads what mngr would find, and makes nothing. */
+/** Reads what mngr would find. Creates nothing. */
 export function personIdentity(env: NodeJS.ProcessEnv, options: IdentityOptions = {}): PersonIdentity {
   const rootName = env["MNGR_ROOT_NAME"] || "mngr";
   const own = env["MNGR_HOST_DIR"] || join(env["HOME"] || homedir(), `.${rootName}`);
@@ -53,19 +53,19 @@ export function personIdentity(env: NodeJS.ProcessEnv, options: IdentityOptions 
   };
 }
 
-/** @returns undefined when mngr was never run with this host dir */
+/** @returns undefined if mngr never ran with this host dir */
 export function activeProfile(hostDir: string): string | undefined {
   return rootConfig.parse(readToml(join(hostDir, "config.toml"))).profile || undefined;
 }
 
-/** The name of its environment on Modal; undefined while no user id was minted. */
+/** The name of the user's environment on Modal; undefined until a user id is created. */
 export function personEnvironment({ userId, prefix }: PersonIdentity): string | undefined {
   return userId === undefined ? undefined : environmentName({ prefix, userId });
 }
 
 /**
- * The settings of a person's mngr that an app's mngr needs too, as TOML; "" when there are none. What new agents get
- * by default (`commands.create`) is left out: a run says all of that itself.
+ * The user's mngr settings that an app's mngr needs too, as TOML; "" if there are none. The defaults of new agents
+ * (`commands.create`) are omitted, because a run sets all of them itself.
  */
 export function portableSettings({ profileDir }: PersonIdentity): string {
   const settings = settingsOf(profileDir);
@@ -84,17 +84,20 @@ function settingsOf(profileDir: string | undefined): z.infer<typeof settingsFile
   return settingsFile.parse(settings ?? {});
 }
 
-/** `stack.json` on the home volume: as whom the stack acts on Modal, for its whole life and from every machine. */
+/**
+ * `stack.json` on the home volume: the identity with which the stack acts on Modal, for its whole life and from every
+ * machine.
+ */
 const schema = z.object({
   version: z.literal(1),
   stack: z.string(),
-  /** mngr's, which with the prefix names the environment. */
+  /** mngr's user id, which together with the prefix names the environment. */
   userId: z.string(),
   prefix: z.string(),
   environment: z.string(),
-  /** mngr_profile of the fleet: where machines keep this identity. */
+  /** The fleet's mngr_profile: where machines keep this identity. */
   mngrProfile: z.optional(z.string()),
-  /** What agents commit as; left out when no machine has said. */
+  /** The committer of agents; missing if no machine has set it. */
   gitName: z.optional(z.string()),
   gitEmail: z.optional(z.string()),
 });
@@ -103,7 +106,7 @@ export type StackIdentity = z.infer<typeof schema>;
 
 export const stackIdentityFile = "stack.json";
 
-/** @throws when it is no such file */
+/** @throws if it is not such a file */
 export function parseStackIdentity(json: string): StackIdentity {
   const parsed = schema.safeParse(parseJson(json));
   if (parsed.success) return parsed.data;

@@ -16,15 +16,15 @@ import {
 import { ensureMachineKey, publicKeyFile } from "./machine-key.ts";
 import { environmentName, homeVolumeName } from "./names.ts";
 
-/** A host dir of mngr's on this machine that acts as a stack does. */
+/** A mngr host dir on this machine with a stack's identity. */
 export interface MachineIdentity {
   readonly hostDir: string;
   readonly profileDir: string;
-  /** How mngr is called there: `mngr`, with the variables that it needs in front. */
+  /** How to call mngr there: `mngr`, preceded by the variables that it needs. */
   readonly mngr: string;
 }
 
-/** This machine's identity, with a user id: minted where mngr finds it when there was none yet. */
+/** This machine's identity, with a user id. If there is none, one is created where mngr expects it. */
 export function ensurePersonIdentity(
   env: NodeJS.ProcessEnv,
   options: IdentityOptions = {},
@@ -35,8 +35,8 @@ export function ensurePersonIdentity(
 }
 
 /**
- * Makes this machine's mngr able to act as a stack: the person's own when it has the stack's identity or none yet,
- * else one aside, in a host dir named after the stack. The person's own identity is never changed.
+ * Enables this machine's mngr to act as a stack: through the user's own host dir if that has the stack's identity or
+ * none yet, otherwise through a separate host dir named after the stack. The user's own identity is never changed.
  */
 export function ensureMachineIdentity(
   stack: Pick<StackIdentity, "stack" | "userId" | "prefix" | "environment">,
@@ -55,7 +55,7 @@ export function ensureMachineIdentity(
   write(join(hostDir, "config.toml"), stringify({ profile: stack.stack }));
   write(join(profileDir, "user_id"), stack.userId);
   write(join(profileDir, "settings.toml"), stringify({ prefix: stack.prefix }));
-  // A prefix or an id that the shell exports would win over the host dir's.
+  // A prefix or an id that the shell exports would override the host dir's.
   const exported = ["MNGR_PREFIX", "MNGR_USER_ID"].filter((name) => env[name]).map((name) => `-u ${name} `);
   return { hostDir, profileDir, mngr: `${exported.length > 0 ? `env ${exported.join("")}` : ""}${at(hostDir)}` };
 }
@@ -64,14 +64,14 @@ function at(hostDir: string): string {
   return `MNGR_HOST_DIR=${/^[\w./@+-]+$/.test(hostDir) ? hostDir : `'${hostDir.replaceAll("'", `'\\''`)}'`} mngr`;
 }
 
-/** @returns the folder of the profile that mngr uses, made as mngr makes it when it was never run */
+/** @returns the folder of mngr's profile, created as mngr does if mngr never ran */
 function ensureProfile(person: PersonIdentity, env: NodeJS.ProcessEnv, options: IdentityOptions): string {
   if (options.profile !== undefined) profileHostDir(options.profile, env);
   if (person.profileDir !== undefined) return person.profileDir;
   const config = join(person.hostDir, "config.toml");
   const minted = newId();
   writeOnce(config, stringify({ profile: minted }));
-  // Of two that come at once the first one's stands. A file that names none is written anew, as mngr would.
+  // Of two concurrent writers the first wins. A file that names no profile is rewritten, as mngr would do.
   const profile = activeProfile(person.hostDir) ?? minted;
   if (activeProfile(person.hostDir) === undefined) write(config, stringify({ profile }));
   return join(person.hostDir, "profiles", profile);
@@ -88,7 +88,7 @@ function write(path: string, text: string): void {
   writeWholeFile(path, text, { mode: 0o600 });
 }
 
-/** Writes a file that is not there yet, whole or not at all. @returns what it holds, whoever wrote it */
+/** Creates a file atomically, unless it exists. @returns its content, whoever wrote it */
 function writeOnce(path: string, text: string): string {
   const there = readText(path);
   if (there !== undefined) return there;
@@ -109,11 +109,14 @@ function writeOnce(path: string, text: string): string {
 
 export interface AuthorizedMachine {
   readonly machine: MachineIdentity;
-  /** What is still to be written on the stack's home volume, by path; empty when the stack knows this machine. */
+  /** The missing files on the stack's home volume, by path; empty if the stack knows this machine. */
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** Lets the person open from this machine what a stack's apps make from now on: an identity, and a key of its own. */
+/**
+ * Lets the user open from this machine what a stack's apps create from now on, through an identity and a key of its
+ * own.
+ */
 export async function authorizeMachine(
   home: HomeVolume,
   identity: StackIdentity,

@@ -8,14 +8,14 @@ import { runProgram } from "../lib/process.ts";
 import { modalEnvironment } from "./environment.ts";
 import { type PersonIdentity, personEnvironment, personIdentity, type StackIdentity } from "./identity.ts";
 
-/** Where mngr 0.3.0 looks for the key with which it opens agents that others made; its public half is beside it. */
+/** Where mngr 0.3.0 looks for the key with which it opens agents of others. The public key is next to it. */
 export function machineKeyFile(profileDir: string): string {
   return join(profileDir, "providers", "modal", "modal", "keys", "modal_ssh_key");
 }
 
 /**
- * The public half of the key with which this machine's mngr opens agents that others made (`mngr connect`), in its
- * place; the pair is made when it is not there.
+ * The public key with which this machine's mngr opens agents of others (`mngr connect`). The pair is created if
+ * necessary.
  *
  * @returns one line, as in authorized_keys
  */
@@ -26,13 +26,13 @@ export async function ensureMachineKey(profileDir: string, env: NodeJS.ProcessEn
   if (!existsSync(key)) await makeKey(folder, key, env);
   const publicKey = readText(`${key}.pub`)?.trim();
   if (publicKey) return publicKey;
-  // Half a pair: made by one that was killed, or put here by the person.
+  // Only the private key exists: the process that created it was killed, or the user put it here.
   const derived = `${(await keygen(["-y", "-P", "", "-f", key], env)).trim()}\n`;
   writeWholeFile(`${key}.pub`, derived, { mode: 0o644 });
   return derived.trim();
 }
 
-/** The name of its file among the stack's: of the key alone, because its comment may change. */
+/** The name of its file among the stack's. It depends on the key alone, because the comment may change. */
 export function publicKeyFile(publicKey: string): string {
   const key = publicKey.trim().split(/\s+/).slice(0, 2).join(" ");
   return `${createHash("sha256").update(key).digest("hex").slice(0, 16)}.pub`;
@@ -43,7 +43,7 @@ async function makeKey(folder: string, key: string, env: NodeJS.ProcessEnv): Pro
   try {
     const made = join(draft, "key");
     await keygen(["-q", "-t", "ed25519", "-N", "", "-C", `changelings@${hostname()}`, "-f", made], env);
-    // Of two that come at once the first one's stands, and whole: the public half is never another's.
+    // Of two concurrent writers the first wins, and the pair always matches.
     linkSync(made, key);
     writeWholeFile(`${key}.pub`, readFileSync(`${made}.pub`), { mode: 0o644 });
   } catch (error) {
@@ -63,14 +63,14 @@ async function keygen(args: readonly string[], env: NodeJS.ProcessEnv): Promise<
   throw new Error(`ssh-keygen failed: ${said}; it comes with: apt-get install openssh-client`);
 }
 
-/** A machine whose mngr acts as a stack does: by the person's own identity, or by one aside. */
+/** A machine whose mngr can act as a stack, through the user's own identity or a separate one. */
 export interface KnownMachine {
   readonly hostDir: string;
-  /** The name of its public key's file on the stack's home volume; undefined: it has no key. */
+  /** The name of its public key's file on the stack's home volume; undefined if it has no key. */
   readonly keyFile: string | undefined;
 }
 
-/** Looks, and makes nothing (see `authorizeMachine`). @returns undefined when no mngr here acts as the stack */
+/** Read-only (see `authorizeMachine`). @returns undefined if no mngr here can act as the stack */
 export function knownMachine(stack: StackIdentity, env: NodeJS.ProcessEnv): KnownMachine | undefined {
   const own = personIdentity(env, { profile: stack.mngrProfile });
   const aside = personIdentity({

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 
 /**
- * The names of a stack's things on Modal: at most 64 characters of letters, digits, `-`, `_` and `.`. Two stacks, or
- * two changelings, never share one.
+ * The names of a stack's resources on Modal: at most 64 characters of letters, digits, `-`, `_` and `.`. Two stacks, or
+ * two changelings, never share a name.
  *
- * A name is made of parts that are each determined by their own text: a long part is cut, and ends with `.` and a hash
- * of the whole. So all names of a stack begin alike, which is how what nobody declares any more is found again.
+ * Each part of a name depends on its own text alone: a long part is truncated, and ends with `.` and a hash of the
+ * whole. So all names of a stack have a common prefix, which is how orphans are found.
  */
 
 /** Modal's limit, for apps, secrets, volumes and environments alike. */
@@ -22,22 +22,22 @@ export function appName(stack: string, changeling: string): string {
   return `changeling_${stackPart(stack)}_${part(changeling, longestChangeling)}`;
 }
 
-/** The Secret that holds a changeling's own secrets; it is named as its app is. */
+/** The Secret with a changeling's own secrets. It has the same name as the changeling's app. */
 export function secretName(stack: string, changeling: string): string {
   return appName(stack, changeling);
 }
 
-/** The Secret that holds what every app of the stack needs: the token, and the person's mngr identity. */
+/** The Secret that every app of the stack needs: the token, and the user's mngr identity. */
 export function stackSecretName(stack: string): string {
   return `changelings_${stackPart(stack)}`;
 }
 
-/** The volume that functions alone see. */
+/** The volume that only functions can access. */
 export function homeVolumeName(stack: string): string {
   return `changelings_${stackPart(stack)}`;
 }
 
-/** The volume of the run records, which agents see too. */
+/** The volume of the run records, which agents can access too. */
 export function runsVolumeName(stack: string): string {
   return `changelings_${stackPart(stack)}_runs`;
 }
@@ -48,39 +48,39 @@ export function webVolumeNames(stack: string, changeling: string): { readonly re
   return { repo: `${name}_repo`, data: `${name}_data` };
 }
 
-/** mngr's own environment, named and cut exactly as mngr does it. */
+/** mngr's own environment, named and truncated exactly as mngr does it. */
 export function environmentName({ prefix, userId }: { prefix: string; userId: string }): string {
   const name = `${prefix}${userId}`;
   return name.length <= longestName ? name : name.slice(0, longestName).replace(/[-_]+$/, "");
 }
 
-/** What stands in the name of an app or Secret of ours; parts that were cut as they stand there, see `stackPart`. */
+/** The parts of an app's or Secret's name. Long parts stay truncated, see `stackPart`. */
 export interface ParsedAppName {
   readonly stackPart: string;
   readonly changelingPart: string;
 }
 
-/** @returns undefined for a name that is none of ours */
+/** @returns undefined for a name that is not ours */
 export function parseAppName(name: string): ParsedAppName | undefined {
   const [, stack, changeling] = /^changeling_(.+)_([a-z][a-z0-9.-]*)$/.exec(name) ?? [];
   return stack === undefined || changeling === undefined ? undefined : { stackPart: stack, changelingPart: changeling };
 }
 
-/** @returns the stack's part; undefined for a volume that is no stack's home */
+/** @returns the stack's part; undefined for a volume that is not a stack's home */
 export function parseHomeVolumeName(name: string): string | undefined {
   const [, stack] = /^changelings_(.+)$/.exec(name) ?? [];
   return stack === undefined || isVolumeOfAnotherKind(stack) ? undefined : stack;
 }
 
-/** How the names of a stack's volumes end that are not its home. */
+/** The suffixes of a stack's other volumes. */
 const isVolumeOfAnotherKind = (text: string) => /_(runs|data|repo)$/.test(text);
 
-/** A stack as it stands in names. Without a hash another stack's home could be this one's runs volume. */
+/** A stack's part of a name. Without a hash, one stack's home volume could have the name of another's runs volume. */
 export function stackPart(stack: string): string {
   return part(stack, longestStack, isVolumeOfAnotherKind(stack));
 }
 
-/** A text that looks as if it had been cut is hashed too: so no text has the form of another that was cut. */
+/** A text that looks truncated is hashed too, so that no text equals the truncated form of another. */
 function part(text: string, longest: number, mustHash = false): string {
   const isCutLike = /\.[0-9a-f]{10}$/.test(text);
   if (text.length <= longest && !isCutLike && !mustHash) return text;

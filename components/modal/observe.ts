@@ -8,11 +8,11 @@ import type { Modal, ModalSite, SiteSnapshot, Volume } from "./types.ts";
 export interface SiteOptions {
   readonly stack: string;
   readonly client: Modal;
-  /** The environment of this machine's mngr identity, looked at first; undefined: it has none. */
+  /** The environment of this machine's mngr identity, which is searched first; undefined if it has none. */
   readonly localEnvironment: string | undefined;
 }
 
-/** Where nothing of the stack is. */
+/** For a stack that has nothing on Modal. */
 export const emptySite: ModalSite = {
   environment: undefined,
   identity: undefined,
@@ -23,12 +23,12 @@ export const emptySite: ModalSite = {
   snapshots: new Map(),
 };
 
-/** Under the 20 s that a person waits for a word. */
+/** Below the 20 s that `modalSite` promises. */
 const patienceSeconds = 18;
-/** How many environments are looked at at a time. */
+/** How many environments are searched concurrently. */
 const mostAtOnce = 8;
 
-/** @throws ModalError within 20 s when Modal can't be asked, or when several environments hold a home of the stack */
+/** @throws ModalError within 20 s if Modal can't be reached, or if several environments contain a home of the stack */
 export async function modalSite(options: SiteOptions): Promise<ModalSite> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -68,7 +68,7 @@ async function look({ stack, client, localEnvironment }: SiteOptions): Promise<M
 
 const snapshotRecord = z.object({ imageId: z.string() });
 
-/** A stack has few: one for each branch that runs start from a snapshot of. */
+/** A stack has few snapshots: one for each branch that runs start from. */
 async function snapshotsOn(client: Modal, home: string, environment: string): Promise<[string, SiteSnapshot][]> {
   const files = await client.files(home, environment, "snapshots");
   const found = files.map(async ({ path, modifiedAt }): Promise<[string, SiteSnapshot][]> => {
@@ -94,7 +94,7 @@ interface Found {
   readonly volumes: readonly Volume[];
 }
 
-/** The environment of this machine's own identity, if the home is there: no other has to be asked. */
+/** The environment of this machine's own identity, if it contains the home: then no other environment is searched. */
 async function environmentOf(
   client: Modal,
   home: string,
@@ -120,7 +120,7 @@ async function environmentOf(
   );
 }
 
-/** @returns those of the environments that hold the volume */
+/** @returns the environments that contain the volume */
 async function holding(client: Modal, volume: string, environments: readonly string[]): Promise<Found[]> {
   const waiting = [...environments];
   const found: Found[] = [];
@@ -138,7 +138,7 @@ async function volumesOf(client: Modal, environment: string): Promise<Volume[]> 
   try {
     return await client.volumes(environment);
   } catch (error) {
-    // Removed in between, or one that this token may not look into.
+    // It was just removed, or this token has no access to it.
     if (error instanceof ModalError && (error.kind === "not_found" || error.kind === "wrong_token")) return [];
     throw error;
   }

@@ -3,9 +3,9 @@ import type { Questions } from "./rpc.ts";
 import { checkSecretValues } from "./secret-values.ts";
 import type { App, Modal } from "./types.ts";
 
-/** As many as Modal's own clients ask for. */
+/** The page size of Modal's own clients. */
 const pageSize = 100;
-/** AppState of Modal's protocol, whose names the SDK keeps to itself. */
+/** AppState in Modal's protocol, which the SDK does not export. */
 const appStates = new Map<number, App["state"]>([
   [3, "deployed"],
   [4, "stopped"], // STOPPING
@@ -13,7 +13,7 @@ const appStates = new Map<number, App["state"]>([
   [7, "stopped"], // DISABLED
 ]);
 
-/** Whatever is only looked at on Modal, or called there; but for the files of volumes. */
+/** Read requests to Modal, and function calls, except those for the files of volumes. */
 export type ModalReads = Pick<
   Modal,
   "environments" | "apps" | "secrets" | "volumes" | "history" | "call" | "spawn" | "result"
@@ -29,7 +29,7 @@ export function modalReads({ ask }: Questions): ModalReads {
     ask(
       `the result of ${call}`,
       async ({ functionCalls }): Promise<unknown> =>
-        // A little less than the patience with it, so that the SDK ends its waiting too.
+        // Slightly shorter than the request's own timeout, so that the SDK stops waiting too.
         (await functionCalls.fromId(call)).get({ timeoutMs: timeoutSeconds * 1000 }),
       timeoutSeconds + 1,
     );
@@ -87,7 +87,7 @@ export function modalReads({ ask }: Questions): ModalReads {
   };
 }
 
-/** Modal lists apps for a while after they were stopped; one that is deployed stands for all of its name. */
+/** Modal lists stopped apps for a while. Of several apps with one name, a deployed one wins. */
 function livePerName(apps: readonly App[]): App[] {
   const rank = ({ state, createdAt }: App) => (state === "deployed" ? Number.POSITIVE_INFINITY : createdAt);
   const live = new Map<string, App>();
@@ -103,13 +103,13 @@ interface Paged {
   readonly metadata?: { readonly creationInfo?: { readonly createdAt: number } | undefined } | undefined;
 }
 
-/** Pages go back in time. A server that knows no pages sends everything again and again: nothing new is the end. */
+/** Pages are ordered from new to old. A server without paging returns the same items again: stop when none are new. */
 async function allPages<Item extends Paged>(
   page: (pagination: { maxObjects: number; createdBefore: number }) => Promise<readonly Item[]>,
   idOf: (item: Item) => string,
 ): Promise<Item[]> {
   const found = new Map<string, Item>();
-  // A clock that is behind must not hide what was made just now.
+  // A slow clock must not hide the newest items.
   let createdBefore = Date.now() / 1000 + 86_400;
   for (;;) {
     const items = await page({ maxObjects: pageSize, createdBefore });
@@ -121,10 +121,10 @@ async function allPages<Item extends Paged>(
   }
 }
 
-/** Of Modal's protocol, whose name the SDK keeps to itself: CREATE_OVERWRITE_IF_EXISTS. */
+/** CREATE_OVERWRITE_IF_EXISTS in Modal's protocol, which the SDK does not export. */
 const overwrite = 3;
 
-/** The small changes, each one call of the SDK; whatever has files to send is the `modal` command's. */
+/** Changes that take one call of the SDK. The `modal` command makes those that upload files. */
 export type ModalChanges = Pick<
   Modal,
   "createEnvironment" | "createVolume" | "deleteVolume" | "putSecret" | "deleteSecret" | "writeFiles" | "removeFile"
@@ -138,7 +138,7 @@ export function modalChanges({ ask, find }: Questions): ModalChanges {
       );
     },
     async createVolume(name, environment, { version } = { version: 1 }) {
-      // One that is there stays as it is, whatever its version.
+      // An existing volume is kept, whatever its version.
       const isThere = await find(`the volume ${name}`, ({ volumes }) => volumes.fromName(name, { environment }));
       if (isThere !== undefined) return;
       await ask(`a volume ${name}`, ({ volumes }) =>
@@ -157,8 +157,8 @@ export function modalChanges({ ask, find }: Questions): ModalChanges {
         cpClient.secretGetOrCreate(request, options),
       );
       const keys = found?.metadata?.keys ?? [];
-      // Deployed apps know a Secret by its id, which an update keeps. What an overwrite does with it is not documented;
-      // it is the only way to remove a variable whose name is not known.
+      // Deployed apps refer to a Secret by its id, which an update keeps. Whether an overwrite keeps it is not
+      // documented, but it is the only way to remove a variable whose name is unknown.
       if (found !== undefined && keys.length > 0) {
         const updates = [
           ...Object.entries(values).map(([key, value]) => ({ key, value })),
@@ -169,7 +169,7 @@ export function modalChanges({ ask, find }: Questions): ModalChanges {
         );
         return found.secretId;
       }
-      // The call that `modal secret create` makes too, without a process and a file that contain the values.
+      // `modal secret create` makes the same call, but needs a process and a file that contain the values.
       const { secretId } = await ask(`a Secret ${name}`, ({ cpClient }, options) =>
         cpClient.secretGetOrCreate({ ...request, objectCreationType: overwrite, envDict: { ...values } }, options),
       );
@@ -184,7 +184,7 @@ export function modalChanges({ ask, find }: Questions): ModalChanges {
       await ask(`files on the volume ${volume}`, async ({ cpClient }, options) => {
         const request = { deploymentName: volume, environmentName: environment };
         const { volumeId } = await cpClient.volumeGetOrCreate(request, options);
-        // As Modal's own client does it: the contents first, by their digests, then the files.
+        // Like Modal's own client: first the contents, by digest, then the files.
         const put = Object.entries(files).map(async ([filename, text]) => {
           const data = Buffer.from(text);
           const sha256Hex = createHash("sha256").update(data).digest("hex");

@@ -4,15 +4,15 @@ import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.t
 import { noTokenRemedy } from "./token.ts";
 import type { ModalOptions } from "./types.ts";
 
-/** Asks Modal one thing by its TypeScript SDK, within its time whatever happens. */
+/** Sends requests through Modal's TypeScript SDK. Every request settles within its timeout. */
 export interface Questions {
   /**
-   * @param what is asked for, for the error: "the apps of main"
-   * @param seconds a read's patience when it is left out
+   * @param what the requested thing, for the error: "the apps of main"
+   * @param seconds the timeout; by default that of a read
    * @throws ModalError
    */
   ask<Answer>(what: string, question: Question<Answer>, seconds?: number): Promise<Answer>;
-  /** The same, where there being no such thing is an answer. */
+  /** The same, but returns undefined if the thing does not exist. */
   find<Answer>(what: string, question: Question<Answer>): Promise<Answer | undefined>;
 }
 
@@ -26,7 +26,7 @@ export function modalQuestions(options: ModalOptions): Questions {
     client ??= connect(options);
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;
-    // The SDK itself waits for some things without end, and without an ear for the signal.
+    // Some calls of the SDK wait forever, and ignore the signal.
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         abort.abort();
@@ -57,7 +57,7 @@ export function modalQuestions(options: ModalOptions): Questions {
 async function connect({ token, env }: ModalOptions): Promise<ModalClient> {
   if (token === undefined) throw new ModalError("no_token", "no Modal token is set", noTokenRemedy);
   const { ModalClient } = await import("modal");
-  // Where Modal is, the SDK reads from this process's environment and nowhere else, when it is constructed.
+  // The SDK reads the server's URL only from this process's environment, when it is constructed.
   const own = process.env["MODAL_SERVER_URL"];
   try {
     if (env["MODAL_SERVER_URL"]) process.env["MODAL_SERVER_URL"] = env["MODAL_SERVER_URL"];
@@ -68,7 +68,7 @@ async function connect({ token, env }: ModalOptions): Promise<ModalClient> {
   }
 }
 
-/** An answer of Modal's server: gRPC's numbers, and the server's own words. */
+/** An error from Modal's server: gRPC's status code, and the server's message. */
 const serverError = z.object({ code: z.number(), details: z.string() });
 
 const kinds = new Map<number, ModalError["kind"]>([
@@ -92,13 +92,13 @@ function modalError(what: string, error: unknown): ModalError {
   return new ModalError(kind ?? "other", `${inWords(what)}: ${said}`, kind === undefined ? undefined : remedies[kind]);
 }
 
-/** gRPC says little around the one thing that tells why nothing could be asked. */
+/** Most of gRPC's message is noise around the actual reason. */
 function inShort(said: string): string {
   const [, cause] = /^No connection established\. Last error: (?:Error: )?(.*?)\.? Resolution note: /s.exec(said) ?? [];
   return cause ?? said;
 }
 
-/** The SDK has a class of its own for this, which is only there once it is loaded. */
+/** The SDK's class for this error is available only once the SDK is loaded. */
 function isNotFound(error: unknown): boolean {
   return error instanceof Error && error.name === "NotFoundError";
 }

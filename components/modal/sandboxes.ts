@@ -4,20 +4,20 @@ import type { Questions } from "./rpc.ts";
 import type { Modal } from "./types.ts";
 
 const endSeconds = 60;
-/** How gRPC says that there is no such thing. */
+/** gRPC's status code for NOT_FOUND. */
 const notFound = z.object({ code: z.literal(5) });
 
-/** Sandboxes, by whom they were made for, and what became of them: a snapshot of a sandbox is an image. */
+/** Sandboxes, found by their tags, and their snapshots, which are images. */
 export type ModalSandboxes = Pick<Modal, "sandboxes" | "endSandboxes" | "hasImage" | "deleteImage">;
 
 export function modalSandboxes({ ask, find }: Questions): ModalSandboxes {
   /**
-   * Those that have all of these tags. All of the environment are listed: mngr's authors found Modal's own filter by tags
-   * to leave some out, and one that is left out goes on running.
+   * The sandboxes with all of these tags. All sandboxes of the environment are listed: mngr's authors found that
+   * Modal's own filter by tags misses some, and a missed sandbox would keep running.
    */
   async function tagged(client: ModalClient, environment: string, tags: Readonly<Record<string, string>>) {
     const all: { readonly sandbox: ModalSandbox; readonly tags: Promise<Record<string, string> | undefined> }[] = [];
-    // What `list` leaves out: mngr's are of the second kind.
+    // `list` omits sandboxes of the second kind, which mngr creates.
     for await (const sandbox of client.sandboxes.experimentalList({ environment })) {
       all.push({ sandbox, tags: tagsOf(sandbox) });
     }
@@ -56,7 +56,7 @@ export function modalSandboxes({ ask, find }: Questions): ModalSandboxes {
   };
 }
 
-/** @returns undefined for one that has ended since it was listed */
+/** @returns undefined if it has ended since it was listed */
 async function tagsOf(sandbox: ModalSandbox): Promise<Record<string, string> | undefined> {
   try {
     return await sandbox.getTags();

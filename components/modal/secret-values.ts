@@ -1,18 +1,18 @@
 import { ModalError } from "./modal-error.ts";
 
-/** The most characters that Modal documents for one value. */
+/** Modal's documented limit of one value, in characters. */
 export const mostValueCharacters = 32_768;
 
 /**
- * The most that the values of one Secret may take, as JSON. Modal documents no limit for them together; ours is what
- * surely passes through an environment variable, which is how `pulumi up` hands them on.
+ * The limit of all values of one Secret, as JSON. Modal documents no limit for the total. This one surely fits into an
+ * environment variable, which is how `pulumi up` passes them.
  */
 export const mostSecretBytes = 64 * 1024;
 
 /**
- * Refuses what would not reach an agent's environment as it is; everything else does, newlines and quotes included.
+ * Rejects values that would not reach an agent's environment unchanged. All others do, including newlines and quotes.
  *
- * @param of whose values they are, for the message
+ * @param of the owner of the values, for the message
  * @throws ModalError that names the variable, never its value
  */
 export function checkSecretValues(of: string, values: Readonly<Record<string, string>>): void {

@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import { readToml } from "../host/read-toml.ts";
 import { ModalError } from "./modal-error.ts";
 
-/** What Modal knows a person by. */
+/** A user's credentials on Modal. */
 export interface ModalToken {
   readonly id: string;
   readonly secret: string;
@@ -15,7 +15,7 @@ export const noTokenRemedy =
   "get one with: modal token new; or make one at https://modal.com/settings/tokens and set MODAL_TOKEN_ID and " +
   "MODAL_TOKEN_SECRET (in a pipeline: as its secrets)";
 
-/** Other people's file: a section that is not as expected is passed over. */
+/** Modal's own file: unexpected sections are ignored. */
 const configFile = z.record(
   z.string(),
   z.catch(
@@ -29,11 +29,11 @@ const configFile = z.record(
 );
 
 /**
- * The token of whoever runs this: from the environment, else the stack's, else from Modal's own file.
+ * The token of the current user: from the environment, else the stack's, else from Modal's own file.
  *
- * @param env also says where that file is (MODAL_CONFIG_PATH, HOME) and which of its profiles counts (MODAL_PROFILE)
- * @param stackToken what `pulumi config set --secret changelings:MODAL_TOKEN_ID` holds, and its SECRET
- * @throws ModalError when half a token is set, which no client takes for none
+ * @param env also says where that file is (MODAL_CONFIG_PATH, HOME) and which profile applies (MODAL_PROFILE)
+ * @param stackToken the value of `pulumi config set --secret changelings:MODAL_TOKEN_ID`, and of its SECRET
+ * @throws ModalError if only half of a token is set: Modal's clients don't treat that as no token
  */
 export function modalToken(env: NodeJS.ProcessEnv, stackToken?: ModalToken): ModalToken | undefined {
   return tokenOf(env, "MODAL_") ?? stackToken ?? tokenOf(env, "CHANGELINGS_MODAL_") ?? tokenOfFile(env);

@@ -1,10 +1,10 @@
 import type { Questions } from "./rpc.ts";
 import type { Modal } from "./types.ts";
 
-/** The files of volumes, as far as they are only looked at. */
+/** Read-only access to the files of volumes. */
 export type VolumeFiles = Pick<Modal, "files" | "readFile">;
 
-/** FileType and VolumeFsVersion of Modal's protocol, whose names the SDK keeps to itself. */
+/** FileType and VolumeFsVersion in Modal's protocol, which the SDK does not export. */
 const folderType = 2;
 const secondVersion = 2;
 

@@ -2,8 +2,8 @@ import { git } from "../git/ask-git.ts";
 import { type Environment, localSeconds, type Problem } from "../git/source-remote.ts";
 
 /**
- * Why mngr 0.3.0 can't build an image on Modal from a Dockerfile, as far as its text tells: it builds one stage, and takes
- * each line of a heredoc for an instruction.
+ * Why mngr 0.3.0 can't build an image on Modal from a Dockerfile, as far as its text shows: mngr builds only one stage,
+ * and parses each line of a heredoc as an instruction.
  */
 export function dockerfileFault(text: string): Problem | undefined {
   const instructions = instructionsOf(text);
@@ -24,7 +24,7 @@ export function dockerfileFault(text: string): Problem | undefined {
   return { message, remedy };
 }
 
-/** Their first words, in capitals, and their text; comments are left out, and lines that are continued joined. */
+/** The keyword of each instruction in capitals, and its text. Comments are skipped, and continued lines joined. */
 function instructionsOf(text: string): { word: string; line: string }[] {
   const found: { word: string; line: string }[] = [];
   let line = "";
@@ -42,7 +42,7 @@ function isHeredoc(line: string): boolean {
   return /(^|[^<])<<-?(["']?)[A-Za-z_]\w*\2(\s|$|[|;&>)])/.test(line);
 }
 
-/** The same of a commit in a repository on this machine; undefined too where it has no Dockerfile. */
+/** The same for a commit in a local repository; undefined also if it has no Dockerfile. */
 export async function dockerfileFaultAt(
   { repo, commit }: { readonly repo: string; readonly commit: string },
   environment: Environment,

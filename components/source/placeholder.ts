@@ -16,15 +16,15 @@ import { type SnapshotDeclaration, snapshotLabel } from "./snapshot.ts";
 
 export interface PlaceholderContext {
   readonly client: Modal;
-  /** mngr's on Modal. */
+  /** mngr's environment on Modal. */
   readonly environment: string;
-  /** Whose machine it is: mngr's user on Modal. */
+  /** The machine's owner: mngr's user id on Modal. */
   readonly userId: string;
   readonly prefix: string;
   readonly token: ModalToken;
-  /** The person's settings of mngr that machines are made by, as TOML: templates, and what `providers.modal` says. */
+  /** The user's mngr settings for creating machines, as TOML: templates, and `providers.modal`. */
   readonly settings: string;
-  /** To clone with. */
+  /** The token for cloning. */
   readonly gitToken: string | undefined;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -32,18 +32,18 @@ export interface PlaceholderContext {
 const createSeconds = 900;
 const snapshotSeconds = 600;
 const otherSeconds = 120;
-/** A placeholder that could not be destroyed ends by itself. */
+/** The lifetime of a placeholder that could not be destroyed. */
 const lifeSeconds = 1800;
 
 const cloneScript = join(dirname(fileURLToPath(import.meta.url)), "clone-for-snapshot.sh");
-/** A label of mngr's hosts, and how mngr 0.3.0 tags their sandboxes: with it, and with the host's name. */
+/** A label of mngr's hosts. mngr 0.3.0 tags their sandboxes with it, and with the host's name. */
 const labelKey = "changelings_snapshot";
 const labelTag = `mngr_user_${labelKey}`;
 const nameTag = "mngr_host_name";
 
 /**
- * Makes a machine as declared, with a clone of the branch at /code/project, snapshots it, and destroys it, also when
- * something fails. mngr has a host dir of its own for that: nothing of the person's is read or written.
+ * Creates a machine as declared, with a clone of the branch at /code/project, snapshots it, and destroys it, even on
+ * failure. mngr gets its own host dir, so none of the user's files are read or written.
  *
  * @returns the id of the snapshot's image
  * @throws with mngr's own reason
@@ -56,7 +56,7 @@ export async function snapshotOfPlaceholder(
   const home = realpathSync(mkdtempSync(join(tmpdir(), "changelings-snapshot-")));
   try {
     const mngr = await mngrIn(home, declaration, context);
-    // Those of an update that was killed. In the instant before mngr tags it, one is not found, and ends by its time.
+    // Leftovers of an update that was killed. One that mngr has not tagged yet is missed, and ends by its timeout.
     await destroy(mngr, context, { [labelTag]: label });
     const name = `placeholder-${label.slice(0, 8)}-${timestamp(new Date())}`;
     try {
@@ -72,7 +72,7 @@ export async function snapshotOfPlaceholder(
 
 interface Mngr {
   readonly source: string;
-  /** @param file what it finds open as its file 3 */
+  /** @param file the child's file descriptor 3 */
   run(args: readonly string[], seconds: number, file?: number): Promise<ProgramEnd>;
 }
 
@@ -121,7 +121,7 @@ async function create(
     name,
     labels: { CREATOR: "changeling", [labelKey]: label },
     source: mngr.source,
-    // Lent as an open file: nothing of it is left, whenever this ends.
+    // An inherited open file, so nothing is left on disk, however this process ends.
     hostEnvFile: gitToken === undefined ? undefined : "/dev/fd/3",
     timeoutSeconds: lifeSeconds,
     prepare: cloneCommand(repo, branch, mngr.source),
@@ -133,12 +133,12 @@ async function create(
   const created = createdFrom(end.stdout);
   if (end.code === 0 && created?.kind === "created") return;
   const told = created?.kind === "error" ? created.message : end.stderr;
-  // What our own script says is said best.
+  // Prefer the error that our own script printed.
   const ours = /changelings: (.*)/.exec(told)?.[1];
   throw new Error(`no machine to snapshot could be made: ${(ours ?? errorLine(told)).slice(0, 500)}`);
 }
 
-/** In base64 there is no character that a shell would read. */
+/** Base64 contains no character that a shell would interpret. */
 function cloneCommand(...values: string[]): string {
   const [script, ...words] = [readFileSync(cloneScript, "utf8"), ...values].map((text) =>
     Buffer.from(text).toString("base64"),
@@ -155,7 +155,7 @@ async function snapshot(mngr: Mngr, name: string): Promise<string> {
   throw new Error(`the machine could not be snapshotted: ${errorLine(end.stderr)}`);
 }
 
-/** The sandboxes first: mngr leaves one running that it can't reach by ssh. Then what mngr keeps of their hosts. */
+/** Sandboxes first, because mngr leaves one running that it can't reach by ssh. Then mngr's records of their hosts. */
 async function destroy(
   mngr: Mngr,
   { client, environment }: PlaceholderContext,

@@ -11,21 +11,21 @@ import { declaredSnapshotEnvironment } from "./snapshot-environment.ts";
 import { gitTokenEnvironment } from "./tarball-environment.ts";
 
 export interface RepoSnapshotArgs {
-  /** From `snapshotNeeds`, so that the shortest age counts where several need the same. */
+  /** From `snapshotNeeds`, so that the shortest maximum age applies if several changelings need the same snapshot. */
   readonly need: SnapshotNeed;
   readonly stack: string;
   readonly home: ModalHome;
-  /** undefined: Modal could not be asked, so nothing is known to have drifted. */
+  /** undefined if Modal could not be reached, so no drift is known. */
   readonly site: ModalSite | undefined;
   readonly mngrProfile?: string | undefined;
-  /** GITHUB_TOKEN, to clone with. */
+  /** GITHUB_TOKEN, for cloning. */
   readonly gitToken?: pulumi.Input<string> | undefined;
-  /** Secret variables by which a script finds the stack's own Modal token. */
+  /** Secret variables with the Modal token of the stack's config. */
   readonly tokenVariables?: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
 export interface RepoSnapshot {
-  /** What it is found again by, on the stack's home volume. */
+  /** Identifies the snapshot's record on the stack's home volume. */
   readonly label: string;
   readonly command: pulumi.Resource;
 }
@@ -33,8 +33,8 @@ export interface RepoSnapshot {
 const snapshots = perRun(() => new Map<string, RepoSnapshot>());
 
 /**
- * The snapshot of a machine with a clone of a branch: one for all changelings that need the same. Its name says which,
- * so that another declaration is another snapshot, and the old one is removed once nobody starts from it.
+ * The snapshot of a machine with a clone of a branch, shared by all changelings that need it. Its name depends on the
+ * declaration, so another declaration is another snapshot, and the old one is removed once nothing starts from it.
  */
 export function repoSnapshot({ need, stack, home, site, ...args }: RepoSnapshotArgs): RepoSnapshot {
   const label = snapshotLabel(need);

@@ -11,20 +11,20 @@ export interface RepoTarballArgs {
   /** Absolute path or URL. */
   readonly repo: string;
   readonly branch: string;
-  /** Where its agents clone from and push to: http(s), without credentials. */
+  /** The URL that its agents clone from and push to: http(s), without credentials. */
   readonly origin: string;
   readonly commit: string;
   readonly subject: string | undefined;
   readonly historyDepth: number;
-  /** For the host of `repo`, where that is a URL. */
+  /** For the host of `repo`, if that is a URL. */
   readonly token?: pulumi.Input<string> | undefined;
 }
 
 const tarballs = perRun(() => new Map<string, pulumi.Resource>());
 
 /**
- * The tarball of a branch's tip: one for all changelings that need the same. Its name says which branch of which
- * repository, so that a new tip is an update: `COMMIT: "1a2b…" => "4d5e…"`.
+ * The tarball of a branch's tip, shared by all changelings that need it. It is named after the repository and the
+ * branch, so a new tip is an update: `COMMIT: "1a2b…" => "4d5e…"`.
  */
 export function repoTarball(args: RepoTarballArgs): pulumi.Resource {
   const { repo, branch, historyDepth, token } = args;
@@ -39,7 +39,7 @@ export function repoTarball(args: RepoTarballArgs): pulumi.Resource {
   const environment = tarballEnvironment.encode({ repo: from, branch, commit, subject, historyDepth, origin });
   const isFetched = isRepoUrl(repo) && token !== undefined;
   const secretEnvironment = isFetched ? gitTokenEnvironment.named({ token }) : {};
-  // What is in this machine's cache is no drift: whoever needs the tarball makes it where it is missing.
+  // A tarball missing from this machine's cache is not drift: it is created again when it is needed.
   const tarball = scriptCommand(
     name,
     { command: "repo-tarball", environment, secretEnvironment, drift: undefined },

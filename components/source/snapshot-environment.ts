@@ -6,14 +6,14 @@ import { durationText } from "./snapshot.ts";
 
 export const declaredVariables = {
   stack: ["STACK", text],
-  /** Where mngr finds the person's settings on this machine. */
+  /** Where mngr finds the user's settings on this machine. */
   mngrProfile: ["MNGR_PROFILE", optionalText],
-  /** The https URL that is cloned. */
+  /** The https URL to clone. */
   repo: ["REPO", text],
   branch: ["BRANCH", text],
   template: ["TEMPLATE", optionalText],
   buildArgs: ["BUILD_ARGS", list],
-  /** `7d`: a snapshot that is older is renewed. */
+  /** `7d`: an older snapshot is renewed. */
   maxAgeSeconds: [
     "SNAPSHOT_MAX_AGE",
     z.codec(optionalText, z.optional(z.number()), {
@@ -23,7 +23,7 @@ export const declaredVariables = {
   ],
 } as const;
 
-/** A snapshot as the environment of its Command, but for what is known once the stack's home is there. */
+/** The environment of a snapshot's Command, without the values that are known once the stack's home is deployed. */
 export const declaredSnapshotEnvironment = environmentCodec(declaredVariables);
 
 export const snapshotEnvironment = environmentCodec({ ...declaredVariables, ...homeVariables });

@@ -1,4 +1,4 @@
-/** Makes, renews or removes the snapshot that runs of a branch start from: the `snapshot-<repository>-…` Command. */
+/** Creates, renews or removes the snapshot that runs of a branch start from: the `snapshot-<repository>-…` Command. */
 import { environmentCodec, type ValuesOf } from "../command-environment.ts";
 import { commandScript } from "../command-script.ts";
 import { printNote } from "../lib/terminal.ts";
@@ -44,7 +44,7 @@ export default commandScript({
     const record: SnapshotRecord = { imageId, createdAt, repo, branch };
     const home = { client, stack: variables.stack, environment: variables.environment };
     await writeHomeFiles(home, { [snapshotFile(label)]: `${JSON.stringify(record, null, 2)}\n` });
-    // Only now: a run that fires meanwhile starts from the one that stands there.
+    // Deleted last, because a run that fires in the meantime starts from the recorded snapshot.
     if (old !== undefined) await deleteImage(client, old.imageId);
     return { imageId, createdAt, label };
   },
@@ -67,14 +67,14 @@ function declarationOf({ repo, branch, template, buildArgs }: Variables): Snapsh
   return { repo, branch, template, buildArgs };
 }
 
-/** The snapshot that stands there; a file that is none is as good as no file. */
+/** The recorded snapshot. An invalid record counts as a missing one. */
 async function recordOf(client: Modal, variables: Variables, label: string): Promise<SnapshotRecord | undefined> {
   const volume = homeVolumeName(variables.stack);
   try {
     const text = await client.readFile(volume, variables.environment, snapshotFile(label));
     return text === undefined ? undefined : snapshotRecord.safeParse(JSON.parse(text)).data;
   } catch (error) {
-    // Without its volume there is none.
+    // The volume does not exist, so there is no record.
     if (error instanceof SyntaxError || (error instanceof ModalError && error.kind === "not_found")) return undefined;
     throw error;
   }
@@ -96,7 +96,7 @@ function makeSnapshot(client: Modal, declaration: SnapshotDeclaration, variables
   });
 }
 
-/** What can't be deleted costs nothing but space. */
+/** An image that can't be deleted only wastes space. */
 async function deleteImage(client: Modal, id: string): Promise<void> {
   try {
     await client.deleteImage(id);

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { mngrVersion } from "../mngr/client.ts";
 import type { ModalSite } from "../modal/types.ts";
 
-/** What a snapshot is of: a machine with these options, and in it a clone of this branch. */
+/** The content of a snapshot: a machine with these options, and on it a clone of this branch. */
 export interface SnapshotDeclaration {
   /** http(s), without credentials. */
   readonly repo: string;
@@ -23,14 +23,14 @@ export const snapshotRecord = z.object({
 
 export type SnapshotRecord = z.infer<typeof snapshotRecord>;
 
-/** Where its record stands on the stack's home volume. */
+/** The path of its record on the stack's home volume. */
 export function snapshotFile(label: string): string {
   return `snapshots/${label}.json`;
 }
 
 /**
- * What a snapshot is found again by: its declaration determines it, no earlier output does. Another mngr lays out its
- * machines in another way, so its version is part of it.
+ * Identifies a snapshot. It depends on the declaration alone, not on any earlier output. Another mngr lays out its
+ * machines differently, so mngr's version is part of it.
  *
  * @returns 16 hexadecimal digits
  */
@@ -39,13 +39,13 @@ export function snapshotLabel({ repo, branch, template, buildArgs }: SnapshotDec
   return createHash("sha256").update(declaration).digest("hex").slice(0, 16);
 }
 
-/** What one snapshot is needed for: several changelings may need the same, and renew it at different ages. */
+/** A changeling's need of a snapshot. Several changelings may need the same one with different maximum ages. */
 export interface SnapshotNeed extends SnapshotDeclaration {
-  /** After how many seconds it is renewed; undefined: never. */
+  /** The age in seconds at which it is renewed; undefined: never. */
   readonly maxAgeSeconds: number | undefined;
 }
 
-/** The needs by their labels, each once; the shortest age that somebody wants counts. */
+/** The needs by label, without duplicates. The shortest maximum age applies. */
 export function snapshotNeeds(needs: Iterable<SnapshotNeed>): ReadonlyMap<string, SnapshotNeed> {
   const all = new Map<string, SnapshotNeed>();
   for (const need of needs) {
@@ -57,8 +57,8 @@ export function snapshotNeeds(needs: Iterable<SnapshotNeed>): ReadonlyMap<string
 }
 
 /**
- * How the live snapshot differs from what is declared, in words; undefined when it does not, or nobody knows. Age is
- * told here alone: what a Command is given must not move with the clock.
+ * How the live snapshot differs from its declaration, as text; undefined if it does not, or that is unknown. Its age is
+ * checked only here, because a Command's inputs must not depend on the clock.
  */
 export function snapshotDrift(
   label: string,
@@ -75,7 +75,7 @@ export function snapshotDrift(
   return `the snapshot is ${inWords(age)} old, older than ${durationText(maxAgeSeconds)}`;
 }
 
-/** Whether a snapshot need not be renewed yet. */
+/** Whether a snapshot is too new to be renewed. */
 export function isYoung(
   { createdAt }: SnapshotRecord,
   maxAgeSeconds: number | undefined,
@@ -91,13 +91,13 @@ const units = [
   ["s", "second", 1],
 ] as const;
 
-/** Seconds as the fleet file has them: `7d`. */
+/** Formats seconds as in the fleet file: `7d`. */
 export function durationText(seconds: number): string {
   const [short, , length] = units.find(([, , length]) => seconds % length === 0) ?? units[3];
   return `${seconds / length}${short}`;
 }
 
-/** The whole of the largest unit: `8 days`. */
+/** Formats seconds in whole units of the largest fitting one: `8 days`. */
 function inWords(seconds: number): string {
   const [, long, length] = units.find(([, , length]) => seconds >= length) ?? units[3];
   const count = Math.floor(seconds / length);

@@ -1,17 +1,17 @@
 import { environmentCodec, number, optionalText, text } from "../command-environment.ts";
 
-/** A tarball as the environment of its Command. */
+/** The environment of a tarball's Command. */
 export const tarballEnvironment = environmentCodec({
-  /** What it is made from: a URL, or a portable path. */
+  /** The source repository: a URL, or a portable path. */
   repo: ["REPO", text],
   branch: ["BRANCH", text],
   commit: ["COMMIT", text],
-  /** First line of the commit's message; for people, not read. */
+  /** First line of the commit's message. It is shown in previews, and no script reads it. */
   subject: ["LAST_COMMIT", optionalText],
   historyDepth: ["HISTORY_DEPTH", number],
-  /** `origin` in it. */
+  /** The tarball's `origin`. */
   origin: ["ORIGIN", text],
 });
 
-/** What its repository is fetched with: a secret. */
+/** The secret token for fetching its repository. */
 export const gitTokenEnvironment = environmentCodec({ token: ["GITHUB_TOKEN", optionalText] });

@@ -1,4 +1,4 @@
-/** Makes or removes the tarball of a repository's commit: the `tarball-<repository>-…` Command. */
+/** Creates or removes the tarball of a repository's commit: the `tarball-<repository>-…` Command. */
 import { createHash } from "node:crypto";
 import { createReadStream, rmSync, statSync } from "node:fs";
 import { homedir } from "node:os";

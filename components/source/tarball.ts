@@ -9,25 +9,25 @@ import { withLock } from "../host/lock.ts";
 import { allowedEnvironment } from "../lib/environment.ts";
 import { runProgram } from "../lib/process.ts";
 
-/** What a tarball is made of. The same values make the same file. */
+/** The inputs of a tarball. The same inputs produce the same file. */
 export interface Tarball {
-  /** Absolute path or URL: where the commit is taken from. */
+  /** Absolute path or URL of the repository that contains the commit. */
   readonly repo: string;
   /** 40 hexadecimal digits. */
   readonly commit: string;
-  /** The branch that is checked out in it. */
+  /** The branch that the tarball has checked out. */
   readonly branch: string;
-  /** `origin` in it: an http(s) URL without credentials. */
+  /** The tarball's `origin`: an http(s) URL without credentials. */
   readonly origin: string;
-  /** How many commits of history it holds. */
+  /** How many commits of history it contains. */
   readonly historyDepth: number;
 }
 
 export interface TarballOptions {
-  /** Default: that of all downloads and builds, outside of any checkout. */
+  /** By default the cache of all downloads and builds, outside of any checkout. */
   readonly cacheFolder?: string | undefined;
   readonly environment?: NodeJS.ProcessEnv;
-  /** For the host of `repo`, where that is a URL. */
+  /** For the host of `repo`, if that is a URL. */
   readonly token?: string | undefined;
 }
 
@@ -37,31 +37,31 @@ const mostBytes = 2 * 2 ** 30;
 
 const script = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "scripts", "make_tar_of_repo.sh");
 
-/** Read when the module is: a Command's script drops variables that its programs have no use for. */
+/** Read at import time, because a Command's script later drops variables that its programs don't need. */
 const defaultCache = process.env["CHANGELINGS_CACHE"]
   ? resolve(process.env["CHANGELINGS_CACHE"])
   : join(process.env["XDG_CACHE_HOME"] || join(process.env["HOME"] || homedir(), ".cache"), "changelings");
 
-/** Where the tarball is kept, whether it is there or not. */
+/** The tarball's path, whether it exists or not. */
 export function tarballPath(tarball: Tarball, { cacheFolder = defaultCache }: TarballOptions = {}): string {
   const { commit, branch, origin, historyDepth } = tarball;
-  // Another script may make other bytes.
+  // Another version of the script may produce other bytes.
   const identity = hash(JSON.stringify([commit, branch, origin, historyDepth]), readFileSync(script, "utf8"));
   const folder = join(cacheFolder, "tarballs", `${slugOf(origin)}-${hash(origin).slice(0, 8)}`);
   return join(folder, `${commit.slice(0, 12)}-${identity.slice(0, 12)}.tar.gz`);
 }
 
 /**
- * The tarball of a commit: made, or found in the cache. Of two that want it at the same time one makes it.
+ * Returns the tarball of a commit, from the cache if possible. Concurrent callers create it only once.
  *
  * @returns its absolute path
- * @throws when git can't give the commit
+ * @throws if git can't provide the commit
  */
 export async function ensureTarball(tarball: Tarball, options: TarballOptions = {}): Promise<string> {
   const path = tarballPath(tarball, options);
   if (isThere(path)) return path;
   const folder = dirname(path);
-  // Other people's code: nobody else looks into it.
+  // The tarballs contain private code, so only their owner may read them.
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const waiting = { what: "making a tarball of this repository", waitSeconds: makeSeconds };
   return withLock(join(folder, "lock"), waiting, async () => {
@@ -72,14 +72,14 @@ export async function ensureTarball(tarball: Tarball, options: TarballOptions = 
   });
 }
 
-/** Looking at it makes it young, so that what is in use is not pruned. */
+/** Updates its timestamp, so that a tarball in use is not pruned. */
 function isThere(path: string): boolean {
   if (!existsSync(path)) return false;
   utimesSync(path, new Date(), new Date());
   return true;
 }
 
-/** @returns the text of a file in it; undefined: there is none */
+/** @returns the text of a file in the tarball; undefined if there is none */
 export async function fileInTarball(path: string, file: string): Promise<string | undefined> {
   const how = { env: allowedEnvironment(process.env), timeoutSeconds: makeSeconds };
   const { code, stdout } = await runProgram("tar", ["-xzOf", path, file], how);
@@ -105,10 +105,10 @@ async function make(tarball: Tarball, path: string, options: TarballOptions): Pr
   throw new Error(`no tarball of ${shownRepo(repo)} at ${commit.slice(0, 12)} (exit status ${code}): ${said}`);
 }
 
-/** Keeps the newest of each repository, and of all as much as fits; and the one that was just made. */
+/** Keeps the newest tarball of each repository, as many others as fit, and the one that was just created. */
 function prune(folder: string, made: string): void {
   for (const name of readdirSync(dirname(made))) {
-    // What was cut off while it was written: the lock says that nobody is writing now.
+    // A leftover of an interrupted write: the lock guarantees that nobody is writing now.
     if (/\.tar\.gz\.\d+$/.test(name)) rmSync(join(dirname(made), name), { force: true });
   }
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" })

@@ -4,22 +4,24 @@ import { isRepoUrl, shownRepo } from "../git/repo-name.ts";
 import { type Environment, localSeconds, type Problem, remoteOf, unreadable } from "../git/source-remote.ts";
 import { quoted } from "../lib/shell-command.ts";
 
-/** How long a remote may take to answer. */
+/** The timeout of a remote. */
 const remoteSeconds = 25;
-/** Subjects are shown in previews. */
+/** Previews show the subjects. */
 const longestSubject = 100;
 
-/** A branch as `image = "pinned"` finds it when the program runs. */
+/** A branch's tip when the program runs, for `image = "pinned"`. */
 export interface Tip {
   /** 40 hexadecimal digits. */
   readonly commit: string;
-  /** First line of its message, or what is shown of it; undefined where the commit itself was not seen. */
+  /** First line of its message, possibly shortened; undefined if the commit itself could not be read. */
   readonly subject: string | undefined;
-  /** Whether the branch's work tree holds changes that are in no commit. */
+  /** Whether the branch's worktree has uncommitted changes. */
   readonly isDirty: boolean;
-  /** How many of its commits are not on the remote, as far as is known; undefined: there is no telling. */
+  /** How many of its commits are not known to be on the remote; undefined if that can't be determined. */
   readonly unpushed: number | undefined;
-  /** What the local repository calls its remote; undefined for a repository that is named by URL, or has none. */
+  /**
+   * The remote's name in the local repository; undefined for a repository that is declared by URL, or has no remote.
+   */
   readonly remote: string | undefined;
 }
 
@@ -31,16 +33,18 @@ export interface Branch {
 
 export interface TipLook {
   readonly environment: Environment;
-  /** Whether the remotes of local repositories are asked; else what the last fetch or push saw counts. URLs are asked always. */
+  /**
+   * Whether to ask the remotes of local repositories. Otherwise the last fetch or push counts. URLs are always asked.
+   */
   readonly checkRemotes: boolean;
-  /** What git gets to log in with. @param url what it talks to @param repo the one of `Branch` that this is for */
+  /** The credentials for git. @param url that git contacts @param repo the `Branch.repo` that this is for */
   readonly credentials?: (url: string, repo: string) => Record<string, string>;
 }
 
 /**
- * Looks at each repository once, all at the same time, whatever the number of changelings.
+ * Observes each repository once, in parallel, whatever the number of changelings.
  *
- * @returns the tip of a branch that was asked for, or why there is none
+ * @returns a function from a requested branch to its tip, or to why there is none
  */
 export async function tipsOf(
   wanted: Iterable<Branch>,
@@ -147,7 +151,7 @@ async function localTips(repo: string, names: ReadonlySet<string>, look: TipLook
     const heads = await ask;
     if ("message" in heads) return undefined;
     if ([...heads.values()].includes(commit)) return 0;
-    // What was pushed there since the last fetch is not known here, and may well be upon the commit.
+    // Commits that were pushed since the last fetch are unknown here, and may well contain the commit.
     const now = heads.get(branch);
     const hasMoved = now !== undefined && now !== refs.get(`refs/remotes/${name}/${branch}`)?.commit;
     return count(commit, hasMoved ? [...seen, now] : [...heads.values()]);
@@ -168,7 +172,7 @@ function mapped<Value>(names: ReadonlySet<string>, of: (name: string) => Value):
   return new Map([...names].map((name) => [name, of(name)]));
 }
 
-/** Whether a tip may be pinned, in words. Errors keep it from being pinned; warnings don't. */
+/** Why a tip must not or should not be pinned. Errors prevent the pin; warnings don't. */
 export function pinProblems(
   { repo, branch }: Branch,
   tip: Tip,
@@ -197,9 +201,9 @@ export function pinProblems(
 }
 
 /**
- * How many commits a branch has gained from one pinned commit to another.
+ * How many commits a branch gained between two pinned commits.
  *
- * @returns undefined where that can't be told: for a URL, or when the repository has one of them no more
+ * @returns undefined if unknown: for a URL, or if the repository no longer has one of them
  */
 export async function commitsBetween(
   { repo, from, to }: { readonly repo: string; readonly from: string; readonly to: string },
