@@ -1,4 +1,6 @@
-/** `npm run bench`: figures against a bare Pulumi program, measured in one run. Prints; never judges by exit code alone. */
+/**
+ * `npm run bench`: measures against a bare Pulumi program in one run. It prints figures; the exit code is no judgement.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

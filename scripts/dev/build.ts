@@ -1,4 +1,7 @@
-/** `npm run build`: the components as JavaScript with types, for other people's Pulumi programs (Node strips no types below node_modules). */
+/**
+ * `npm run build`: compiles the components to JavaScript with types, for other Pulumi programs (Node strips no types
+ * below node_modules).
+ */
 import { spawnSync } from "node:child_process";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +14,7 @@ const { status } = spawnSync(process.execPath, [compiler, "-p", join(projectFold
   stdio: "inherit",
 });
 if (status === 0) {
-  // What the programs read beside themselves: prompts, agent types, shell and awk programs.
+  // Files that the programs read at run time: prompts, agent types, shell and awk programs.
   for (const folder of ["changelings", "components"]) {
     cpSync(join(projectFolder, folder), join(dist, folder), {
       recursive: true,
@@ -19,7 +22,7 @@ if (status === 0) {
     });
   }
   cpSync(join(projectFolder, "scripts/make_tar_of_repo.sh"), join(dist, "scripts/make_tar_of_repo.sh"));
-  // What a changeling's containers on Modal install.
+  // The packages that a changeling's containers on Modal install.
   cpSync(join(projectFolder, "scripts/setup/requirements.txt"), join(dist, "scripts/setup/requirements.txt"));
 } else {
   process.exitCode = status ?? 1;

@@ -1,4 +1,4 @@
-/** `npm run check`: types, lint and format, shell scripts, and whether the generated docs are fresh. */
+/** `npm run check`: checks types, lint and format, shell scripts, and that the generated docs are up to date. */
 import { runChecks } from "./check/checks.ts";
 
 const { failed } = await runChecks();

@@ -1,11 +1,13 @@
-/** `npm run docs`: what people and editors read of the fleet file, made from the options' one definition. */
+/**
+ * `npm run docs`: generates the fleet file's reference and its schema for editors from the definition of its options.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { projectFolder } from "../stack/project.ts";
 import { fleetSchema } from "./docs/json-schema.ts";
 import { fleetReference } from "./docs/reference.ts";
 
-/** The generated files by their path, relative to the project. */
+/** The generated files by path, relative to the project. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const schema = fleetSchema();
   return new Map([
@@ -14,7 +16,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** As the formatter writes it: lists of words on one line. */
+/** Formatted like the formatter's output: lists of words on one line. */
 function json(value: unknown): string {
   const text = JSON.stringify(value, null, 2).replace(/\[\n\s+([^[\]{}]+?)\n\s+\]/g, (_, items: string) => {
     return `[${items.replace(/\n\s+/g, " ")}]`;
@@ -22,7 +24,7 @@ function json(value: unknown): string {
   return `${text}\n`;
 }
 
-/** The generated files that are missing in the project or not as they would be made now. */
+/** The generated files that are missing or out of date in the project. */
 export function staleFiles(project: string): string[] {
   return [...generatedFiles()].flatMap(([path, text]) => (read(join(project, path)) === text ? [] : [path]));
 }

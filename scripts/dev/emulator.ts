@@ -1,4 +1,6 @@
-/** `npm run emulator`: Modal's emulator in the foreground, to try a fleet on provider `modal` without an account. */
+/**
+ * `npm run emulator`: runs Modal's emulator in the foreground, to try a fleet on provider `modal` without an account.
+ */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type Emulator, startEmulator } from "../../test/support/modal-emulator.ts";
 import { SetupError } from "../setup/progress.mjs";
@@ -59,7 +61,7 @@ async function main({ json, reach, run }: Options): Promise<void> {
   process.stdout.write(json === true ? `${JSON.stringify(emulator.env)}\n` : shellText(emulator.env));
   process.stderr.write(`Running; Ctrl-C ends it. What it holds: ${emulator.control.url}/state\n`);
   await emulator.ended;
-  // Also when it ended by itself: its files are removed.
+  // Even if it ended by itself, to remove its files.
   await emulator.stop();
   if (!isStopping) {
     process.stderr.write(`error: the emulator ended by itself\n${emulator.log()}`);

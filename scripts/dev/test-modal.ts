@@ -1,4 +1,4 @@
-/** `npm run test:modal`: the life of a small fleet on a real Modal account, in an environment of its own that it removes. */
+/** `npm run test:modal`: tests a small fleet on a real Modal account, in its own environment, which it removes. */
 import { ModalError } from "../../components/modal/modal-error.ts";
 import { type ModalToken, modalToken, noTokenRemedy } from "../../components/modal/token.ts";
 import { modalJourney } from "../../test/support/modal-journey.ts";
@@ -6,7 +6,7 @@ import { modalJourney } from "../../test/support/modal-journey.ts";
 const repoVariable = "CHANGELINGS_TEST_REPO";
 
 const abort = new AbortController();
-// What is under way gets the terminal's signal itself; this process stays to remove what was made.
+// Running children receive the terminal's signal themselves. This process lives on to clean up.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => abort.abort());
 
 process.exitCode = await main();
@@ -30,7 +30,7 @@ async function main(): Promise<number> {
   }
 }
 
-/** @returns why there is none, as a text */
+/** @returns the reason, as text, if there is none */
 function ownToken(): ModalToken | string {
   try {
     return modalToken(process.env) ?? `this needs a Modal token, and runs on its account; ${noTokenRemedy}`;

@@ -1,7 +1,7 @@
 /**
- * `npm test`: the checks and all tests but the journeys; `npm test -- ARGUMENTS` gives the arguments to vitest and leaves
- * the checks out (`npm test -- --project journeys`).
- * The last line is always "N passed, N failed, N skipped", the checks counted in.
+ * `npm test`: the checks and all tests except the journeys. `npm test -- ARGUMENTS` passes the arguments to vitest and
+ * skips the checks (`npm test -- --project journeys`). The last line is always "N passed, N failed, N skipped",
+ * including the checks.
  */
 import { parseCLI, startVitest, type TestModule, type TestSuite } from "vitest/node";
 import { checkout } from "../setup/cache.mjs";
@@ -13,7 +13,7 @@ import { SetupError, say } from "../setup/progress.mjs";
 import { explain } from "../setup/run.mjs";
 import { runChecks } from "./check/checks.ts";
 
-// What a test has started must not outlive an interrupted run, in which no test cleans up behind itself.
+// An interrupted run skips the tests' own cleanup, and the processes that they started must not outlive it.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
     for (const pid of descendantsOf(process.pid)) signalQuietly(pid, "SIGKILL");
@@ -24,7 +24,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 const args = process.argv.slice(2);
 const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] };
 
-// A test that needs these sets them up too, but has no minutes for it, and can't say what it is doing.
+// A test that needs these would set them up too, but within its timeout and without showing progress.
 const isUnit = args.join(" ").startsWith("--project unit");
 if (!isUnit) {
   await prepare("Modal's emulator", setUpEmulator);
@@ -33,7 +33,7 @@ if (!isUnit) {
 // Only journeys need it, and it takes more than a minute.
 if (args.some((arg) => /docker|journeys/.test(arg))) await prepare("docker", setUpDocker, "be skipped");
 
-// The journeys go the ways of other tests at length, and would take as long as all of those.
+// The journeys cover at length what other tests cover, and would take as long as all of those.
 const { filter, options } = parseCLI(["vitest", "run", ...(args.length === 0 ? ["--project=!journeys"] : args)]);
 const vitest = await startVitest("test", filter, { root: checkout, ...options, watch: false });
 const modules = vitest.state.getTestModules();
@@ -47,8 +47,8 @@ for (const test of skipped) {
   process.stdout.write(`skipped: ${test.module.relativeModuleId} > ${test.fullName}: ${reason}\n`);
 }
 
-// A file that can't be loaded, a hook that fails and an error outside of all tests have no test to stand for them;
-// a test that never ended is not a pass.
+// A file that can't be loaded, a failed hook and an error outside of all tests have no test to represent them. A test
+// that never ended is not a pass.
 const brokenGroups = modules.flatMap((module) => [module, ...module.children.allSuites()]).filter(isBroken).length;
 const strayErrors = vitest.state.getUnhandledErrors().length;
 const passed = checks.passed.length + count("passed");

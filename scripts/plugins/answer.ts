@@ -13,7 +13,7 @@ export class StatusError extends Error {
   }
 }
 
-/** The handler of one kind of request: what `handle` throws becomes the answer's error. */
+/** Wraps the handler of one kind of request: an error thrown by `handle` becomes the response's error. */
 export function answer<Request, Response>(handle: (request: Request) => Response | Promise<Response>) {
   return async (call: ServerUnaryCall<Request, Response>, reply: sendUnaryData<Response>) => {
     try {
@@ -25,13 +25,13 @@ export function answer<Request, Response>(handle: (request: Request) => Response
   };
 }
 
-/** The type and the name of the resource that a request is about. */
+/** The type and the name of a request's resource. */
 export function resourceOf(urn: string): { type: string; name: string } {
   const [, , types = "", ...name] = urn.split("::");
   return { type: types.split("$").at(-1) ?? "", name: name.join("::") };
 }
 
-/** One fault of an input. */
+/** One error of an input. */
 export interface Failure {
   /** Its path in Pulumi's spelling. */
   property: string;
@@ -72,7 +72,7 @@ export interface PluginParts {
   readonly cancel: () => void;
 }
 
-/** The handlers that know nothing of resources. */
+/** The handlers that don't depend on resources. */
 export function pluginHandlers({ version, schema, log, cancel }: PluginParts): UntypedServiceImplementation {
   return {
     getPluginInfo: answer(() => new plugin.PluginInfo().setVersion(version)),

@@ -2,7 +2,7 @@ import { credentials } from "@grpc/grpc-js";
 import rpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import pb from "@pulumi/pulumi/proto/engine_pb.js";
 
-/** The engine's log, as the place where a command's output appears while it runs. */
+/** Writes to the engine's log, which shows a command's output while it runs. */
 export class EngineLog {
   private client: rpc.EngineClient | undefined;
   private address: string | undefined;
@@ -11,14 +11,17 @@ export class EngineLog {
     this.address = address;
   }
 
-  /** For an engine that is told to the plugin after its start. */
+  /** For an engine whose address the plugin learns after its start. */
   attach(address: string): void {
     this.client?.close();
     this.client = undefined;
     this.address = address;
   }
 
-  /** Kept when the engine has taken the line; also when there is no engine to take it, for a command outweighs its log. */
+  /**
+   * Resolves when the engine has accepted the line. Also resolves without an engine: a command matters more than its
+   * log.
+   */
   line(urn: string, message: string): Promise<void> {
     if (this.address === undefined) return Promise.resolve();
     this.client ??= new rpc.EngineClient(this.address, credentials.createInsecure());

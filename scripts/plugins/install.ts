@@ -5,30 +5,30 @@ import { build } from "esbuild";
 import { version as command } from "./command/version.ts";
 import { version as docker } from "./docker/version.ts";
 
-/** The plugins that have a stand-in here, with the version that each stands in for. */
+/** The plugins that can be replaced, with the version that each stand-in replaces. */
 const standIns = { command, docker } as const;
 export type PluginName = keyof typeof standIns;
 
 export interface InstallOptions {
-  /** A PULUMI_HOME that belongs to this project alone. */
+  /** A PULUMI_HOME of this project alone. */
   pulumiHome: string;
   /** Absolute path of the Node that runs the plugin, 24 or later. */
   node: string;
-  /** The person's own PULUMI_HOME, where it is not `~/.pulumi`: refused as well. */
+  /** The user's own PULUMI_HOME, if it is not `~/.pulumi`. Rejected as a target too. */
   ownPulumiHome?: string;
 }
 
 export interface Installed {
   /** The plugin's folder. */
   folder: string;
-  /** False when the same plugin was there already. */
+  /** False if the same plugin was already installed. */
   changed: boolean;
 }
 
 /**
- * Puts the stand-in for one of Pulumi's plugins into `pulumiHome`: whole or not at all, and not again when it is there.
+ * Installs the stand-in for one of Pulumi's plugins into `pulumiHome`, atomically, unless it is already installed.
  *
- * @throws {Error} when `pulumiHome` is the person's own, or holds a plugin of that name that is not the stand-in.
+ * @throws {Error} if `pulumiHome` is the user's own, or contains another plugin of that name
  */
 export async function installPlugin(name: PluginName, options: InstallOptions): Promise<Installed> {
   const { pulumiHome, node, ownPulumiHome } = options;
@@ -81,7 +81,7 @@ async function contents(name: PluginName, node: string): Promise<Record<string, 
     format: "cjs",
     target: "node24",
     minify: true,
-    // Node shows the line that an uncaught error came from.
+    // Node prints the source line of an uncaught error.
     lineLimit: 200,
     write: false,
     logLevel: "silent",
@@ -90,7 +90,7 @@ async function contents(name: PluginName, node: string): Promise<Record<string, 
   if (bundle === undefined) throw new Error(`esbuild made no bundle of ${source}`);
   return {
     [launcherOf(name)]: { content: launcherScript(name, node), mode: 0o755 },
-    // Node keeps the compiled code beside the plugin, which halves what a start costs over Node's own.
+    // Node caches the compiled code beside the plugin, which halves the start-up cost over Node's own.
     [entry]: {
       content: `require("node:module").enableCompileCache(__dirname + "/compiled");\nrequire("./plugin.cjs");\n`,
       mode: 0o644,
@@ -118,7 +118,9 @@ async function compare(
   return same.every(Boolean) ? "same" : "other";
 }
 
-/** Folders can't be exchanged in one step: what was there is moved aside first. Of two installers at once, one wins. */
+/**
+ * Folders can't be swapped in one step, so the old one is moved aside first. Of two concurrent installers, one wins.
+ */
 async function replace(folder: string, staging: string): Promise<void> {
   const aside = `${staging}-old`;
   await rename(folder, aside).catch(ignore("ENOENT"));

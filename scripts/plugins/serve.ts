@@ -5,18 +5,18 @@ import rpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 export interface Service {
   /** The handlers, by their names in provider.proto. */
   handlers(): UntypedServiceImplementation;
-  /** The last thing that the plugin does. */
+  /** Called before the plugin exits. */
   close(): void;
 }
 
 /**
- * The program of a plugin: `pulumi-resource-<name> [flags] [ENGINE]`. Writes the port that it serves on to stdout, as
- * the engine expects, and serves until the engine ends it or is gone.
+ * The main function of a plugin: `pulumi-resource-<name> [flags] [ENGINE]`. Prints its port to stdout, as the engine
+ * expects, and serves until the engine ends it or exits.
  *
- * @param make gets the engine's address, when there is one
+ * @param make receives the engine's address, if there is one
  */
 export function servePlugin(make: (engine: string | undefined) => Service): void {
-  // The engine's address is the one argument that is neither a flag nor `--tracing`'s value.
+  // The engine's address is the only argument that is neither a flag nor the value of `--tracing`.
   const engine = process.argv
     .slice(2)
     .find((arg, index, args) => !arg.startsWith("-") && args[index - 1] !== "--tracing");
@@ -32,7 +32,10 @@ export function servePlugin(make: (engine: string | undefined) => Service): void
   });
 }
 
-/** The engine holds the other end of stdin for as long as it lives, so its end is the engine's, however it came. */
+/**
+ * The engine holds the other end of stdin while it lives, so the end of stdin means that the engine ended, for any
+ * reason.
+ */
 function exitWithEngine(): void {
   const stdin = fstatSync(0);
   if (!stdin.isFIFO() && !stdin.isSocket()) return;

@@ -1,8 +1,8 @@
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 
 /**
- * Pulumi's property values as they travel: JSON in which secrets, assets, archives, resource references and values
- * that are not known yet are marked by signatures and sentinels (pulumi/pulumi, sdk/go/common/resource).
+ * Pulumi's property values in wire form: JSON in which signatures and sentinels mark secrets, assets, archives,
+ * resource references and unknown values (pulumi/pulumi, sdk/go/common/resource).
  */
 export type Wire = null | boolean | number | string | Wire[] | Bag;
 export type Bag = { [key: string]: Wire };
@@ -13,10 +13,10 @@ const OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
 const ASSET = "c44067f5952c0a294b673a41bacd8c17";
 const ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7";
 
-/** A value with a signature; what else it holds depends on that. */
+/** A value with a signature, which determines its other keys. */
 export type Marked = Bag & { [SIGNATURE]: Wire };
 
-/** Stands for a value that is not known yet. The six others of the protocol are folded into this one. */
+/** Marks a value that is not known yet. The protocol's six other sentinels are normalized to this one. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 const sentinels = new Set([
   UNKNOWN,
@@ -28,13 +28,13 @@ const sentinels = new Set([
   "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
 ]);
 
-/** What an unknown value that is also secret looks like in an answer. */
+/** A secret unknown value in a response. */
 export const SECRET_UNKNOWN: Bag = { [SIGNATURE]: OUTPUT, secret: true };
 
 export const isObject = (value: Wire | undefined): value is Bag =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const signatureOf = (value: Wire | undefined): Wire | undefined => (isObject(value) ? value[SIGNATURE] : undefined);
-/** An object of the user's, not one of the marked values. */
+/** A plain object of the user, not a marked value. */
 export const isPlainObject = (value: Wire | undefined): value is Bag =>
   isObject(value) && signatureOf(value) === undefined;
 export const isSecret = (value: Wire | undefined): value is Marked => signatureOf(value) === SECRET;
@@ -47,10 +47,10 @@ export const secret = (value: Wire): Wire => (isSecret(value) ? value : { [SIGNA
 export const asset = (hash: string, path: string): Bag => ({ [SIGNATURE]: ASSET, hash, path, text: "", uri: "" });
 export const archive = (hash: string, assets: Bag): Bag => ({ [SIGNATURE]: ARCHIVE, assets, hash, path: "", uri: "" });
 
-/** What a secret holds, the value itself when it is none. */
+/** Unwraps a secret; returns any other value unchanged. */
 export const reveal = (value: Wire): Wire => (isSecret(value) ? (value["value"] ?? null) : value);
 
-/** Whether some part of the value satisfies the test, assets' insides excluded. */
+/** Whether some part of the value passes the test, except the contents of assets. */
 export function contains(value: Wire | undefined, test: (part: Wire) => boolean): boolean {
   if (value === undefined) return false;
   if (test(value)) return true;
@@ -60,7 +60,7 @@ export function contains(value: Wire | undefined, test: (part: Wire) => boolean)
     : false;
 }
 
-/** Equal as the plugin sees it: assets and archives by their content's hash, all else by value. */
+/** Equal as the plugin sees it: assets and archives by their content's hash, everything else by value. */
 export function equal(a: Wire | undefined, b: Wire | undefined): boolean {
   if (a === b) return true;
   if (Array.isArray(a)) {
@@ -73,7 +73,7 @@ export function equal(a: Wire | undefined, b: Wire | undefined): boolean {
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]));
 }
 
-/** The form in which the plugin compares and echoes: no nulls in objects, one sentinel, no secret within itself. */
+/** Normalizes a value for comparison and output: no nulls in objects, one sentinel, no nested secrets. */
 function tidy(value: Wire): Wire {
   if (typeof value === "string") return sentinels.has(value) ? UNKNOWN : value;
   if (Array.isArray(value)) return value.map(tidy);
@@ -88,7 +88,7 @@ function tidy(value: Wire): Wire {
 
 const tidyBag = (bag: Bag): Bag => mapBag(bag, (value) => tidy(value) ?? undefined);
 
-/** A bag with each value changed; undefined leaves it out. */
+/** Maps each value of a bag; undefined removes it. */
 export function mapBag(bag: Bag, change: (value: Wire, key: string) => Wire | undefined): Bag {
   const changed: Bag = {};
   for (const [key, value] of Object.entries(bag)) {
@@ -123,7 +123,7 @@ function fromStruct(message: struct.Struct | undefined): Bag {
   return bag;
 }
 
-/** What a request carried, tidied. */
+/** A request's properties, normalized. */
 export const receive = (message: struct.Struct | undefined): Bag => tidyBag(fromStruct(message));
-/** What an answer carries. */
+/** The properties of a response. */
 export const send = (bag: Bag): struct.Struct => struct.Struct.fromJavaScript(bag);

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectFolder } from "../../stack/project.ts";
 
-/** A Pulumi program as everybody writes it, with as many resources of the same types as a fleet of `count` makes. */
+/** Writes an ordinary Pulumi program with as many resources of each type as a fleet of `count` changelings has. */
 export function writeBareProgram(folder: string, count: number): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "Pulumi.yaml"), "name: bare\nruntime: nodejs\n");

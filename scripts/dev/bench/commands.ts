@@ -11,9 +11,9 @@ const rounds = 5;
 const crons = 4;
 
 /**
- * The commands that a person waits for, on a fleet like the example's (four scheduled changelings and a web one). `list`
- * and `doctor` against `mngr list` and `plan` against `pulumi preview` of the same stack, in turn in one run: how fast the
- * machine is, and what else it does, cancels out.
+ * The interactive commands, on a fleet like the example's (four scheduled changelings and a web one). Compares `list`
+ * and `doctor` with `mngr list`, and `plan` with `pulumi preview` of the same stack, in turn in one run: so the
+ * machine's speed and other load cancel out.
  */
 export async function* commandMeasures(folder: string): AsyncGenerator<Measure> {
   const home = join(folder, "home");

@@ -7,14 +7,14 @@ import { installationOf, stackEnvironment } from "../../stack/stack.ts";
 import { writeBareProgram } from "./bare-program.ts";
 import { inTurn, type Measure, timed } from "./measure.ts";
 
-/** Changelings, rounds of each command, and the bar that a no-op is held to against the bare program. */
+/** Changelings, rounds of each command, and the limit for a no-op relative to the bare program. */
 const sizes = [
   { count: 1, rounds: 5, bar: 1.15 },
   { count: 50, rounds: 3, bar: 0.9 },
   { count: 300, rounds: 3, bar: 0.6 },
 ];
 
-/** No-op `preview` and `up` of fleets against a bare program of as many resources. */
+/** No-op `preview` and `up` of fleets against a bare program with as many resources. */
 export async function* engineMeasures(folder: string): AsyncGenerator<Measure> {
   for (const { count, rounds, bar } of sizes) {
     const home = join(folder, `home-${count}`);
@@ -52,7 +52,7 @@ function fleetOf(count: number): string {
   return defaults + Array.from({ length: count }, one).join("");
 }
 
-/** The bare program on a stack of its own; what it returns runs the CLI on it. */
+/** Creates the bare program on its own stack. Returns a function that runs the CLI on it. */
 export async function makeBareStack(folder: string, count: number, env: NodeJS.ProcessEnv) {
   writeBareProgram(folder, count);
   mkdirSync(join(folder, "backend"));

@@ -1,4 +1,4 @@
-/** Runs the Pulumi program against a monitor that ends the process when the first resource comes. */
+/** Runs the Pulumi program against a monitor that ends the process at the first resource. */
 import * as pulumi from "@pulumi/pulumi";
 
 pulumi.runtime.setAllConfig({
@@ -8,7 +8,7 @@ pulumi.runtime.setAllConfig({
 });
 
 function newResource(): never {
-  // The SDK's own exit handler would report the resources that are still under way.
+  // The SDK's own exit handler would report the resources still in progress.
   process.removeAllListeners("exit");
   process.exit(0);
 }

@@ -12,7 +12,7 @@ import type { Listening } from "./forwarding-program.ts";
 import { timed } from "./measure.ts";
 import { machineEnvironment } from "./modal-place.ts";
 
-/** Ends, with its agent, when it is disposed of. */
+/** Disposing of it ends it and its agent. */
 export interface Peer extends Listening, AsyncDisposable {
   readonly pid: number;
 }
@@ -26,12 +26,11 @@ const listed = z.object({ agents: z.array(z.object({ id: z.string() })) });
 const cookie = "of-the-bench";
 
 /**
- * `mngr forward`, from the environment of its own that it needs, before a real agent of mngr's whose server is another
- * program.
+ * `mngr forward`, from its own environment, in front of a real mngr agent whose server is another program.
  *
- * @param home of the person who runs it
+ * @param home of the user who runs it
  * @param agentUrl what it forwards to
- * @throws SetupError when it can't be installed
+ * @throws SetupError if it can't be installed
  */
 export async function startMngrForward(home: string, agentUrl: string): Promise<Peer> {
   const python = await installPythonLock("-bench", "Installing mngr forward (a minute, once)", await findPython());
@@ -78,7 +77,7 @@ async function agentId({ cwd, env }: Place): Promise<string> {
   return agent.id;
 }
 
-/** From the login URL that it prints. */
+/** Read from the login URL that it prints. */
 async function portOf(output: Readable): Promise<string> {
   let text = "";
   for await (const part of output.setEncoding("utf8").iterator({ destroyOnReturn: false })) {

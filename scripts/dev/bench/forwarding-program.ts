@@ -1,4 +1,6 @@
-/** One program of the forwarding server's bench: `node forwarding-program.ts agent | bare URL | ours URL FOLDER`. */
+/**
+ * One program of the forwarding server's benchmark: `node forwarding-program.ts agent | bare URL | ours URL FOLDER`.
+ */
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
@@ -9,7 +11,7 @@ import { openAccess } from "../../../components/web/forwarding/program/auth/acce
 import { createProxy } from "../../../components/web/forwarding/program/proxy/proxy.ts";
 import { createForwardingServer } from "../../../components/web/forwarding/program/server.ts";
 
-/** Where a program listens, and what a request needs to get through to the agent. */
+/** Where a program listens, and the headers that a request to the agent needs. */
 export interface Listening {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -22,10 +24,10 @@ const roles: Record<string, () => Promise<Listening>> = {
   ours: () => ours(new URL(upstream), folder),
 };
 process.stdout.write(`${JSON.stringify(await roles[role ?? ""]?.())}\n`);
-// Whoever started it closes this when it is done.
+// The parent process closes stdin when it is done.
 process.stdin.on("end", () => process.exit()).resume();
 
-/** `/` is a small page; `/bytes/N` is that long; what is posted is counted; WebSockets are open and idle. */
+/** `/` is a small page; `/bytes/N` has N bytes; POST bodies are counted; WebSockets stay open and idle. */
 function agentServer(): http.Server {
   const page = Buffer.alloc(1000, "x");
   const part = Buffer.alloc(64 * 1024);
@@ -48,7 +50,7 @@ function agentServer(): http.Server {
   return server;
 }
 
-/** As little as Node needs to be a proxy. */
+/** The minimal proxy in Node. */
 function bareProxy(target: URL): http.Server {
   const agent = new http.Agent({ keepAlive: true });
   return http.createServer((req, res) => {
@@ -62,7 +64,7 @@ function bareProxy(target: URL): http.Server {
   });
 }
 
-/** The forwarding server, with one agent for which there is a cookie. */
+/** The forwarding server, with one agent and a cookie for it. */
 async function ours(url: URL, folder: string): Promise<Listening> {
   const agent: AgentView = {
     id: `agent-${"b".repeat(32)}`,

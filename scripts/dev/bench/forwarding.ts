@@ -18,7 +18,7 @@ import { residentMegabytes } from "./scheduler.ts";
 
 const listening = z.object({ url: z.string(), headers: z.record(z.string(), z.string()) });
 
-/** A server that is measured, with the process that does its work. */
+/** A measured server, with the process that does its work. */
 interface Measured extends Listening {
   readonly pid: number;
 }
@@ -27,7 +27,7 @@ interface Running extends Measured {
   readonly process: ChildProcess;
 }
 
-/** Short and many: what else the machine does then falls on both sides alike. */
+/** Short and many, so that other load affects both sides alike. */
 const rounds = 21;
 const connections = 32;
 const secondsPerRound = 1;
@@ -36,8 +36,8 @@ const bytes = 1 << 30;
 const idleSockets = 1000;
 
 /**
- * The forwarding server, its logins included, against a bare reverse proxy of Node and against `mngr forward`, all before
- * the same server of an agent. The sides take turns.
+ * Compares the forwarding server, logins included, with a bare Node reverse proxy and with `mngr forward`, all in front
+ * of the same agent's server. The sides take turns.
  */
 export async function* forwardingMeasures(folder: string): AsyncGenerator<Measure> {
   mkdirSync(folder, { recursive: true });
@@ -54,7 +54,7 @@ export async function* forwardingMeasures(folder: string): AsyncGenerator<Measur
     yield* requestMeasures(ours, bare, { name: "a bare proxy", rps: 1.25, p99: 1.25, processor: 1.4 });
     yield* peerMeasures(ours, agent, join(folder, "peer"));
     yield* streamMeasures(ours, bare);
-    // A server that was not under load yet: what streams leave to it is measured with them.
+    // A server without earlier load, so that this also measures what streams leave behind.
     yield* socketMeasures(await start("ours", agent.url, join(folder, "forwarding-idle")));
   } finally {
     for (const { process } of started) await ended(process);
@@ -72,8 +72,8 @@ async function* peerMeasures(ours: Running, agent: Running, folder: string): Asy
 }
 
 /**
- * Bars are for the other's requests per second to ours, for our latency to the other's, and for our processor time per
- * request to the other's: on a busy machine the last is the one to go by.
+ * Limits on the ratios: the other's requests per second to ours, our latency to the other's, and our processor time per
+ * request to the other's. On a busy machine, trust the last.
  */
 interface Other {
   readonly name: string;
@@ -84,7 +84,7 @@ interface Other {
 
 async function* requestMeasures(ours: Measured, other: Measured, { name, ...bars }: Other): AsyncGenerator<Measure> {
   const loads: { ours: Load[]; other: Load[] } = { ours: [], other: [] };
-  for (const each of [ours, other]) await load(each, 3); // until both are compiled
+  for (const each of [ours, other]) await load(each, 3); // until both are JIT-compiled
   const before = { ours: await processorSeconds(ours.pid), other: await processorSeconds(other.pid) };
   await inTurn(
     rounds,
@@ -119,7 +119,7 @@ async function* requestMeasures(ours: Measured, other: Measured, { name, ...bars
   };
 }
 
-/** How many programs want a processor, on how many processors there are. */
+/** How many programs want a processor, and how many processors there are. */
 function busyText(): string {
   return `load ${(loadavg()[0] ?? 0).toFixed(1)} on ${availableParallelism()} processors`;
 }

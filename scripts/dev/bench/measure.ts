@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 
-/** Wall time of one whole process in seconds. @throws when it does not exit with 0 */
+/** Wall time of one whole process in seconds. @throws if it does not exit with 0 */
 export async function timed(
   command: string,
   args: readonly string[],
@@ -22,7 +22,7 @@ export async function timed(
   return (performance.now() - started) / 1000;
 }
 
-/** The two in turn, so that a machine whose speed drifts favours neither; medians in seconds. */
+/** Runs the two in turn, so that drifting machine speed favors neither. Returns medians in seconds. */
 export async function inTurn(rounds: number, ours: () => Promise<number>, other: () => Promise<number>) {
   const times: { ours: number[]; other: number[] } = { ours: [], other: [] };
   for (let round = 0; round < rounds; round++) {
@@ -39,7 +39,7 @@ export function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? ((sorted[middle - 1] ?? Number.NaN) + upper) / 2 : upper;
 }
 
-/** One line of the report: what was measured against what, and the bar it is held to. */
+/** One line of the report: what was measured, against what, and the limit. */
 export interface Measure {
   readonly name: string;
   readonly value: number;

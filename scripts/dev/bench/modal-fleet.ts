@@ -9,11 +9,13 @@ import { timed } from "./measure.ts";
 export interface BenchFleet {
   /** `pulumi up`. @returns its wall time in seconds */
   up(): Promise<number>;
-  /** Ends what it started on this machine. */
+  /** Ends the processes that it started on this machine. */
   end(): Promise<void>;
 }
 
-/** A stack of `count` changelings with a secret each, not yet up. The same fleet for both providers. */
+/**
+ * Creates a stack of `count` changelings with a secret each, without `up`. The fleet is the same for both providers.
+ */
 export async function benchFleet(
   provider: "modal" | "local",
   count: number,
@@ -21,7 +23,7 @@ export async function benchFleet(
 ): Promise<BenchFleet> {
   const stack = ensureDevStack(home, env);
   const folder = devFolder(home);
-  // Nobody listens there: an `up` asks no remote of a local repository.
+  // Nothing listens there: an `up` with a local repository contacts no remote.
   const remote = "http://127.0.0.1:9/app.git";
   await timed("git", ["-C", join(folder, "demo-repo"), "remote", "add", "origin", remote], { cwd: folder, env });
   writeFileSync(join(folder, "fleet.toml"), fleetText(provider, count));

@@ -6,10 +6,10 @@ import { installPythonLock } from "../../setup/python-environment.ts";
 import { timed } from "./measure.ts";
 import type { ModalPlace } from "./modal-place.ts";
 
-/** One way of putting a changeling on Modal by hand: it deploys the one of that number, with a secret of its own. */
+/** One manual way to deploy a changeling on Modal: deploys the one with that index, with its own secret. */
 export type ByHand = (index: number) => Promise<void>;
 
-/** What Modal itself asks for: a Secret, and an app with a function, a schedule and an image. */
+/** The minimum on Modal: a Secret, and an app with a function, a schedule and an image. */
 export function bareDeploys({ home, environment, env }: ModalPlace): ByHand {
   const folder = join(home, "bare");
   mkdirSync(folder);
@@ -41,14 +41,14 @@ def fire():
 `;
 }
 
-/** `mngr schedule add`, from the environment of its own that it needs; installed when it is not there. */
+/** `mngr schedule add`, from its own environment, which is installed if missing. */
 export async function mngrSchedules({ home, env }: ModalPlace): Promise<ByHand> {
   const title = "Installing mngr schedule (a minute, once)";
   const python = await installPythonLock("-bench", title, await findPython());
   const scheduleEnv = {
     ...env,
     PATH: [join(python, "bin"), env["PATH"]].join(delimiter),
-    // It runs `uv run modal`, which is to find the modal that is beside it, and to ask no index.
+    // It runs `uv run modal`, which should find the modal beside it and query no index.
     VIRTUAL_ENV: python,
     UV_OFFLINE: "1",
   };
@@ -62,27 +62,26 @@ function addArguments(name: string): string[] {
   return [
     ...["schedule", "add", name, "--provider", "modal", "--verify", "none", "--schedule", "0 3 * * *"],
     ...["--command", "create", "--args", "--type command --branch :run-{DATE} -- true"],
-    // Its other ways of taking a project along call a script that the project would have to bring.
+    // Its other ways to copy a project call a script that the project would have to contain.
     "--full-copy",
-    // That would need a GitHub token.
+    // Auto-merge would need a GitHub token.
     "--no-auto-merge",
     ...["--pass-env", "BENCH_TOKEN"],
   ];
 }
 
 /**
- * A folder to call it in. It stages what it sends in a folder that it empties first, one for each folder that it is
- * called in: two at once in the same would send each other's.
+ * Creates a folder to call it in. It empties and fills one staging folder per working folder, so two concurrent calls
+ * in the same one would send each other's files.
  *
- * The Dockerfile that it makes for an mngr from PyPI copies a file of mngr's own repository, which it does not put into
- * the build's context, and so never builds. Here the file is put there: what is in it is read by a step alone that the
- * emulator leaves out.
+ * For an mngr from PyPI, its generated Dockerfile copies a file of mngr's own repository that is missing from the build
+ * context, so it never builds. This adds the file. Only a step that the emulator skips reads its content.
  */
 function projectOfItsOwn(home: string, index: number): string {
   const folder = join(home, `project-${index}`);
   mkdirSync(folder);
   writeFileSync(join(folder, "README.md"), "# app\n");
-  // All of them make the same tarball, and so share the layer that holds it.
+  // All of them produce the same tarball, and so share its layer.
   for (const path of [join(folder, "README.md"), folder]) utimesSync(path, 0, 0);
   const key = createHash("md5").update(folder).digest("hex");
   const context = join(home, ".mngr", "build", key, "mngr_build");

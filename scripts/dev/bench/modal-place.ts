@@ -5,7 +5,7 @@ import { ensurePersonIdentity } from "../../../components/modal/machine-identity
 import { type Emulator, startEmulator } from "../../../test/support/modal-emulator.ts";
 import { timed } from "./measure.ts";
 
-/** A machine whose person has mngr, and a Modal on which only mngr's own environment stands. */
+/** A machine whose user has mngr, and a Modal with only mngr's own environment. */
 export interface ModalPlace extends AsyncDisposable {
   readonly home: string;
   /** mngr's, on Modal. */
@@ -13,7 +13,7 @@ export interface ModalPlace extends AsyncDisposable {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** @param home made, and left for the caller to remove */
+/** @param home is created; the caller removes it */
 export async function modalPlace(home: string): Promise<ModalPlace> {
   const emulator = await startEmulator();
   try {
@@ -33,7 +33,7 @@ async function placeAt(folder: string, emulator: Emulator): Promise<ModalPlace> 
   return { home, environment, env, [Symbol.asyncDispose]: () => emulator.stop() };
 }
 
-/** Of a machine whose home is that folder. */
+/** The environment variables of a machine with that home folder. */
 export function machineEnvironment(home: string): NodeJS.ProcessEnv {
   return {
     ...process.env,

@@ -6,7 +6,7 @@ import { benchFleet } from "./modal-fleet.ts";
 import { type ByHand, bareDeploys, mngrSchedules } from "./modal-peers.ts";
 import { type ModalPlace, machineEnvironment, modalPlace } from "./modal-place.ts";
 
-/** Changelings, rounds of each side, and whether the ways by hand are also tried one after the other. */
+/** Changelings, rounds of each side, and whether the manual ways also run sequentially. */
 const sizes = [
   { count: 1, rounds: 5, isAlsoInSequence: false },
   { count: 10, rounds: 3, isAlsoInSequence: true },
@@ -17,22 +17,24 @@ const peers = [
   { name: "modal deploy", side: bareDeploys, bar: 1.3 },
 ];
 const noOpBar = 1.2;
-/** By hand, as with `xargs -P$(nproc)`: what is done is Python's start above all, so that more at once are no faster. */
+/** Manual deploys, as with `xargs -P$(nproc)`: they mostly start Python, so more of them at once would be no faster. */
 const mostAtOnce = availableParallelism();
 
 /**
- * The first `up` of fleets on Modal's emulator, against the same made by hand in two ways: `mngr schedule add`, and a
- * bare `modal secret create` and `modal deploy` of a minimal app. Fair, as far as it can be:
+ * The first `up` of fleets on Modal's emulator, against two manual ways to the same: `mngr schedule add`, and a bare
+ * `modal secret create` and `modal deploy` of a minimal app. The comparison is as fair as it can be:
  *
- * - Each time each side has an emulator of its own on which nothing stands but mngr's environment, and a machine whose
- *   person has used mngr: both by-hand ways need that, and `up` would make it by itself. So all build their images anew,
- *   of which the emulator leaves out what takes long on Modal: installing.
- * - One secret each: as a Modal Secret, but for `mngr schedule`, which writes it into an image.
- * - The same PATH with the same modal and Python. mngr schedule pins other packages than mngr alone and has an
- *   environment of its own, with the same versions of mngr and modal.
- * - By hand as many run at once as there are cores, which is as fast as the engine's four times as many: the bars are
- *   held against that. What a plain loop takes is told beside it, for the fleet that takes neither seconds nor minutes.
- * - The sides take turns, so that a machine whose speed drifts favours none.
+ * - Each run of each side has its own emulator with only mngr's environment, and a machine whose user has used mngr:
+ *   both
+ *   manual ways need that, and `up` would create it by itself. So all rebuild their images; the emulator skips the slow
+ *   part on Modal, installing.
+ * - One secret each: as a Modal Secret, except that `mngr schedule` writes it into an image.
+ * - The same PATH with the same modal and Python. mngr schedule pins other packages than mngr alone and has its own
+ *   environment, with the same versions of mngr and modal.
+ * - As many manual deploys run at once as there are cores, which is as fast as the engine's four times as many: the
+ *   limits
+ *   apply to that. For the medium fleet, the time of a sequential loop is reported too.
+ * - The sides take turns, so that drifting machine speed favors none.
  */
 export async function* modalMeasures(folder: string): AsyncGenerator<Measure> {
   for (const { count, rounds, isAlsoInSequence } of sizes) {
@@ -80,7 +82,7 @@ async function byHand(
   return (performance.now() - started) / 1000;
 }
 
-/** An `up` that changes nothing, with what stands on Modal asked for, against the same fleet on this machine. */
+/** An `up` that changes nothing but observes Modal, against the same fleet on this machine. */
 async function noOp(folder: string, count: number): Promise<Measure> {
   await using place = await modalPlace(join(folder, "no-op-modal"));
   const modal = await benchFleet("modal", count, place);

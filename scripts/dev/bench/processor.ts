@@ -1,16 +1,13 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** What Linux counts processor time in (`getconf CLK_TCK`; it is this everywhere). */
+/** Linux's unit of processor time (`getconf CLK_TCK`; the same everywhere). */
 const ticksPerSecond = 100;
 
-/**
- * Processor time that a process has used so far, in seconds. Unlike wall time it is hardly longer when other programs
- * want the processor too.
- */
+/** Processor time that a process has used so far, in seconds. Unlike wall time, it hardly depends on other load. */
 export async function processorSeconds(pid: number): Promise<number> {
   if (process.platform === "linux") {
-    // The second field, the program's name, may hold spaces.
+    // The second field, the program's name, may contain spaces.
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
       .replace(/^.*\) /s, "")
       .split(" ");
@@ -22,7 +19,7 @@ export async function processorSeconds(pid: number): Promise<number> {
   return secondsOf(output.trim());
 }
 
-/** `[hours:]minutes:seconds`, as ps has it. */
+/** Parses `[hours:]minutes:seconds`, the format of ps. */
 function secondsOf(text: string): number {
   return text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
 }

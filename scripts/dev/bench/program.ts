@@ -7,7 +7,7 @@ import { inTurn, type Measure, median, timed } from "./measure.ts";
 
 const fleetSize = 1000;
 
-/** How fast the program itself is: its start to the first resource, and the validation of a large fleet. */
+/** The speed of the program itself: from start to first resource, and validation of a large fleet. */
 export async function* programMeasures(folder: string): AsyncGenerator<Measure> {
   mkdirSync(folder, { recursive: true });
   const repo = join(folder, "repo");
@@ -41,7 +41,7 @@ export async function* programMeasures(folder: string): AsyncGenerator<Measure> 
     seconds.push((performance.now() - started) / 1000);
     if (faults.length > 0) throw new Error(`the bench's fleet has faults: ${JSON.stringify(faults[0])}`);
   }
-  // The first one is what a person waits for; later ones show what the JIT made of it.
+  // The first is what a user waits for; later ones include the JIT's effect.
   const first = seconds[0] ?? Number.NaN;
   yield {
     name: `validating ${fleetSize} changelings`,

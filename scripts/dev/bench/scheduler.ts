@@ -11,7 +11,7 @@ import { type Measure, timed } from "./measure.ts";
 const jobs = 300;
 const idleSeconds = 120;
 
-/** The scheduler with 300 jobs: its memory, how often it wakes up while nothing is due, and how soon it starts mngr. */
+/** The scheduler with 300 jobs: its memory, its wakeups while nothing is due, and its delay before it starts mngr. */
 export async function* schedulerMeasures(folder: string): AsyncGenerator<Measure> {
   const { rssMegabytes, wakeupsPerMinute, startSeconds } = await measureScheduler(folder);
   yield { name: `scheduler with ${jobs} jobs: memory`, value: rssMegabytes, unit: "MB", bar: 100 };
@@ -23,18 +23,18 @@ export async function* schedulerMeasures(folder: string): AsyncGenerator<Measure
 
 interface SchedulerFigures {
   readonly rssMegabytes: number;
-  /** Undefined where the system does not count them (macOS). */
+  /** Undefined if the system does not count them (macOS). */
   readonly wakeupsPerMinute: number | undefined;
   readonly startSeconds: number;
 }
 
-/** @param folder made, and left for the caller to remove */
+/** @param folder is created; the caller removes it */
 async function measureScheduler(folder: string): Promise<SchedulerFigures> {
   const repo = join(folder, "repo");
   const bin = join(folder, "bin");
   for (const each of [repo, bin]) mkdirSync(each, { recursive: true });
   const started = join(folder, "mngr-started");
-  // It says when it was started, and what version it is; there is no agent to come of it.
+  // Records when it was started, and reports its version. It creates no agent.
   const mngr = `#!/bin/sh\ncase $1 in\n  create) : >"${started}" ;;\n  --version) echo 'mngr 0.3.0' ;;\nesac\n`;
   writeFileSync(join(bin, "mngr"), mngr, { mode: 0o755 });
   const env = {
@@ -54,7 +54,7 @@ async function measureScheduler(folder: string): Promise<SchedulerFigures> {
     await sleep(5000);
     const wakeupsPerMinute = await countWakeups(pid);
     const rssMegabytes = await residentMegabytes(pid);
-    // Installed in the first half of a minute, it is known long before it is due.
+    // Installed in the first half of a minute, it is registered long before it is due.
     const now = Date.now();
     const due = (Math.floor((now + 30_000) / 60_000) + 1) * 60_000;
     const date = new Date(due);
@@ -87,7 +87,7 @@ function job(name: string, repo: string, schedule: string): JobSpec {
   };
 }
 
-/** In how many seconds of a minute its main thread was woken up: one wakeup may make it wait, and go on, several times. */
+/** Counts the seconds of a minute in which its main thread woke up: one wakeup may block and resume several times. */
 async function countWakeups(pid: number): Promise<number | undefined> {
   let before = switchesOf(pid);
   if (before === undefined) return undefined;
@@ -101,14 +101,14 @@ async function countWakeups(pid: number): Promise<number | undefined> {
   return (wakeups * 60) / idleSeconds;
 }
 
-/** How often the main thread has waited for something so far. */
+/** How often the main thread has blocked so far. */
 function switchesOf(pid: number): number | undefined {
   const status = `/proc/${pid}/status`;
   if (!existsSync(status)) return undefined;
   return Number(readFileSync(status, "utf8").match(/^voluntary_ctxt_switches:\s+(\d+)$/m)?.[1]);
 }
 
-/** What a process takes of the memory, in megabytes. */
+/** A process's resident memory, in megabytes. */
 export async function residentMegabytes(pid: number): Promise<number> {
   const child = spawn("ps", ["-o", "rss=", "-p", String(pid)], { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";

@@ -6,7 +6,7 @@ import { inTurn, type Measure, median, timed } from "./measure.ts";
 const repositoryBytes = 35 * 2 ** 20;
 const fileBytes = 20 * 2 ** 10;
 
-/** The tarball of a 35 MB repository: made, against a shallow clone through tar and gzip; and there already. */
+/** The tarball of a 35 MB repository: created, against a shallow clone through tar and gzip; and already existing. */
 export async function* tarballMeasures(folder: string): AsyncGenerator<Measure> {
   const repo = join(folder, "repo");
   mkdirSync(repo, { recursive: true });
@@ -42,7 +42,7 @@ export async function* tarballMeasures(folder: string): AsyncGenerator<Measure> 
   yield { name: "tarball that is there already", value: median(again), unit: "s", bar: 0.1 };
 }
 
-/** Lines of words, the same every time, that compress as source code does. */
+/** Writes lines of words, the same every time, that compress as source code does. */
 function writeSources(repo: string): void {
   let seed = 1;
   const random = (below: number) => {
@@ -52,7 +52,7 @@ function writeSources(repo: string): void {
   const letters = "etaoinshrdlucm";
   const word = () => Array.from({ length: 2 + random(8) }, () => letters[random(letters.length)]).join("");
   const words = Array.from({ length: 3000 }, word);
-  // Some words are used far more often than others.
+  // Some words are far more frequent than others.
   const line = () => Array.from({ length: 4 + random(8) }, () => words[random(random(words.length) + 1)]).join(" ");
   for (let written = 0, index = 0; written < repositoryBytes; written += fileBytes, index++) {
     const path = join(repo, `part-${index % 40}`);

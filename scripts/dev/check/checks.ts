@@ -12,7 +12,7 @@ interface Finished {
   readonly output: string;
 }
 
-/** Runs all checks, prints what they say, and returns the names of those that passed and of those that failed. */
+/** Runs all checks, prints their output, and returns the names of those that passed and of those that failed. */
 export async function runChecks(): Promise<{ passed: string[]; failed: string[] }> {
   const checks: Record<string, () => Promise<Finished>> = {
     types: () => node("node_modules/typescript/bin/tsc", ["-p", "."]),
@@ -36,7 +36,7 @@ export async function runChecks(): Promise<{ passed: string[]; failed: string[] 
   return { passed, failed };
 }
 
-/** Modules import downwards and in no circle; see `imports.ts`. */
+/** Modules import downwards and without cycles; see `imports.ts`. */
 async function imports(): Promise<Finished> {
   const { output } = await finish("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
   const files = output
@@ -54,7 +54,7 @@ async function shellcheck(): Promise<Finished> {
   return scripts.length === 0 ? { ok: true, output: "" } : finish(await findShellcheck(), scripts);
 }
 
-/** GitHub's workflow files, with the shell in them. */
+/** Checks GitHub's workflow files and the shell in them. */
 async function workflows(): Promise<Finished> {
   const files = readdirSync(join(checkout, ".github/workflows")).map((name) => `.github/workflows/${name}`);
   const [actionlint, shell] = await Promise.all([findActionlint(), findShellcheck()]);

@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import ts from "typescript";
 
-/** What each module imports of the others: paths relative to the project. */
+/** Each module's imports of other modules. Paths are relative to the project. */
 export type Imports = ReadonlyMap<string, readonly string[]>;
 
 /**
- * The layers, from the bottom. A module imports from its own layer and from those below; kinds don't import each other.
+ * The layers, bottom first. A module imports from its own layer and those below; kinds don't import each other.
  * `scripts/` may import everything.
  */
 const layers: readonly RegExp[] = [
@@ -21,7 +21,9 @@ const layers: readonly RegExp[] = [
   /^index\.ts$/,
 ];
 
-/** Imports of types count: a cycle of types is one to read, too. @param files modules, relative to `folder` */
+/**
+ * Type imports count too, because a reader has to follow a cycle of types. @param files modules, relative to `folder`
+ */
 export function importsOf(folder: string, files: readonly string[]): Imports {
   const known = new Set(files);
   return new Map(
@@ -33,7 +35,7 @@ export function importsOf(folder: string, files: readonly string[]): Imports {
   );
 }
 
-/** Each import that goes up, or from one kind to another, in words. */
+/** Describes each import that goes up a layer, or from one kind to another. */
 export function upwardImports(imports: Imports): string[] {
   return [...imports].flatMap(([file, imported]) =>
     file.startsWith("scripts/")

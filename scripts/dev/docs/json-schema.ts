@@ -8,7 +8,7 @@ export type JsonSchema = z.core.JSONSchema.JSONSchema;
 
 const vocabulary = vocabularyOf(kinds);
 
-/** Draft 4 is the one whose features taplo (Even Better TOML) promises to read in full. */
+/** The only draft that taplo (Even Better TOML) promises to support in full. */
 const target = "draft-04";
 
 /** The fleet file's schema, for editors. */
@@ -26,7 +26,7 @@ export function fleetSchema(): JsonSchema {
   return { ...($schema === undefined ? {} : { $schema }), title: "A fleet of changelings", ...made };
 }
 
-/** Editors show the description alone: it has to say all that the reference's table says. */
+/** Editors show only the description, so it has to contain everything in the reference's table. */
 function describe(option: z.core.$ZodType, schema: JsonSchema, key: string | number | undefined): void {
   const doc = optionDocs.get(option);
   if (doc === undefined || typeof key !== "string") return;
@@ -38,7 +38,7 @@ function describe(option: z.core.$ZodType, schema: JsonSchema, key: string | num
   schema.description = `${whose}${doc.description}${unit}${fallback}\n\nFor instance: ${assignment(key, doc.example)}`;
 }
 
-/** Draft 4 has no `propertyNames`, and zod leaves them out without a word. */
+/** Draft 4 has no `propertyNames`, and zod omits them silently. */
 function constrainNames(names: z.core.$ZodType, schema: JsonSchema): void {
   const { pattern } = z.toJSONSchema(names, { target });
   if (pattern === undefined) return;

@@ -6,7 +6,7 @@ import type { JsonSchema } from "./json-schema.ts";
 
 const vocabulary = vocabularyOf(kinds);
 
-/** changelings/REFERENCE.md: every option in a table. @param schema the fleet file's */
+/** Renders changelings/REFERENCE.md: every option in a table. @param schema the fleet file's */
 export function fleetReference(schema: JsonSchema): string {
   const ofFile = schema.properties ?? {};
   const [named] = Object.values(schemaOf(ofFile["changelings"]).patternProperties ?? {});
@@ -46,7 +46,7 @@ ${Object.keys(vocabulary.kinds)
 `;
 }
 
-/** A section for each table of the file that belongs to one kind. */
+/** A section for each of the file's tables that belongs to one kind. */
 function settingsTables(ofFile: Schemas): string[] {
   return Object.entries(vocabulary.file).flatMap(([key, schema]) => {
     const within = shapeOf(schema);
@@ -64,7 +64,7 @@ function kindSection(name: string, ofChangeling: Schemas): string {
   return [head, optionTable(options, ofChangeling), ...tables].join("\n\n");
 }
 
-/** A section for each table that is one of the keys, the ones within it included. */
+/** A section for each key that is a table, including nested ones. */
 function tablesBelow(path: string, options: Documented, schemas: Schemas): string[] {
   return Object.entries(options).flatMap(([key, option]) => {
     const [within, below] = [shapeOf(option), propertiesOf(schemas[key])];
@@ -81,7 +81,7 @@ function propertiesOf(schema: Child): Schemas {
 
 type Schemas = Readonly<Record<string, Child>>;
 
-/** JSON Schema also knows `true` and lists of schemas; the fleet's has neither. */
+/** JSON Schema also allows `true` and lists of schemas. The fleet's contains neither. */
 function schemaOf(schema: Child): JsonSchema {
   return typeof schema === "object" && !Array.isArray(schema) ? schema : {};
 }
@@ -102,7 +102,7 @@ function row(key: string, doc: OptionDoc, schema: JsonSchema): string[] {
   return [code(key), typeInWords(schema), preset, unitInWords(doc, schema), `${doc.description} ${example}`];
 }
 
-/** A Markdown table as the formatter writes it. The first row is the head. */
+/** A Markdown table in the formatter's layout. The first row is the head. */
 function aligned(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));

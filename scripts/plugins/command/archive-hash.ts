@@ -15,8 +15,8 @@ export async function feed(hash: Hash, path: string): Promise<void> {
 }
 
 /**
- * The hash by which Pulumi tells archives apart: SHA-256 of a tar of the files, with mode 600 and no times, as Go's
- * archive/tar writes it. `paths` are relative to `root`.
+ * Pulumi's hash of an archive: SHA-256 of a tar of the files, with mode 600 and no times, as Go's archive/tar writes
+ * it. `paths` are relative to `root`.
  */
 export async function archiveHash(root: string, paths: string[]): Promise<string> {
   const hash = createHash("sha256");
@@ -31,7 +31,7 @@ export async function archiveHash(root: string, paths: string[]): Promise<string
 
 const padding = (size: number): number => (512 - (size % 512)) % 512;
 
-/** A USTAR header where the name fits in one, else a PAX record in front of it. */
+/** A USTAR header if the name fits, else a PAX record before it. */
 function fileHeader(path: string, size: number): Buffer {
   const split = splitName(path);
   if (split !== undefined) return header({ ...split, size, mode: 0o600, type: "0", devices: true });
@@ -46,10 +46,10 @@ function fileHeader(path: string, size: number): Buffer {
   ]);
 }
 
-/** The best that fits into a header's name field: ASCII, 100 bytes. */
+/** The longest part that fits into a header's name field: ASCII, 100 bytes. */
 const toName = (path: string): string => path.replace(/[\u0080-\u{10ffff}]/gu, "").slice(0, 100);
 
-/** An ASCII path of at most 100 bytes, or one that can be cut at a slash into at most 155 and 100. */
+/** Accepts an ASCII path of at most 100 bytes, or one that can be split at a slash into at most 155 and 100. */
 function splitName(path: string): { name: string; prefix: string } | undefined {
   if (Buffer.byteLength(path) !== path.length) return undefined;
   if (path.length <= 100) return { name: path, prefix: "" };
@@ -72,7 +72,7 @@ interface Header {
   size: number;
   mode: number;
   type: "0" | "x";
-  /** Whether the device fields are written; Go leaves them empty in a PAX header. */
+  /** Whether to write the device fields. Go leaves them empty in a PAX header. */
   devices: boolean;
 }
 

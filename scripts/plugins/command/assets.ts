@@ -6,13 +6,16 @@ import { archiveHash, compareBytes, feed } from "./archive-hash.ts";
 import { compileGlob } from "./glob.ts";
 import { errnoText } from "./go-text.ts";
 
-/** What the state keeps of the files that a command left; undefined where the input asks for none. */
+/** The files that a command created, as recorded in the state. undefined where the input requests none. */
 export interface Found {
   assets: Wire | undefined;
   archive: Wire | undefined;
 }
 
-/** Files below `dir` (as given in the input; the plugin's own folder when undefined) that the globs select. */
+/**
+ * Collects the files below `dir` that match the globs. `dir` is as given in the input, or undefined for the plugin's
+ * own folder.
+ */
 export async function collectAssets(
   dir: string | undefined,
   assetPaths: string[] | undefined,
@@ -38,7 +41,7 @@ async function findAssets(root: string, globs: string[]): Promise<Bag> {
   return found;
 }
 
-/** Paths of all that is no folder, relative to `root`; links are not followed. */
+/** Paths of everything except folders, relative to `root`. Links are not followed. */
 async function* walk(root: string, folder: string): AsyncGenerator<string> {
   const entries = await readdir(join(root, folder), { withFileTypes: true }).catch((error: unknown) => {
     throw new Error(`open ${folder === "" ? "." : folder}: ${errnoText(error)}`);

@@ -1,9 +1,9 @@
 import { type Bag, equal, isPlainObject, isUnknownSecret, type Wire } from "../wire.ts";
 
-/** What changed at one path; the names are those of provider.proto. */
+/** What changed at one path. The names are those of provider.proto. */
 export type Change = "ADD" | "ADD_REPLACE" | "DELETE" | "DELETE_REPLACE" | "UPDATE" | "UPDATE_REPLACE";
 export interface PropertyChange {
-  /** The input that holds the path, `environment` for `environment.A`. */
+  /** The input that contains the path, `environment` for `environment.A`. */
   input: string;
   /** Pulumi's spelling: `environment.A`, `triggers[0]`, `environment["A.B"]`. */
   path: string;
@@ -12,8 +12,8 @@ export interface PropertyChange {
 type Path = (string | number)[];
 
 /**
- * The differences between the inputs of the last and of the next update. Only `triggers` as a whole asks for a
- * replacement here; for a change inside of it the SDK does (`replaceOnChanges: ["triggers[*]"]`).
+ * The differences between the inputs of the last and of the next update. Only a change of `triggers` as a whole
+ * requests a replacement here; for a change inside it, the SDK does (`replaceOnChanges: ["triggers[*]"]`).
  */
 export function diff(oldInputs: Bag, newInputs: Bag): PropertyChange[] {
   const changes: PropertyChange[] = [];
@@ -30,7 +30,7 @@ type Report = (at: Path, change: "ADD" | "DELETE" | "UPDATE") => void;
 function diffObjects(before: Bag, after: Bag, at: Path, report: Report): void {
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const [old, next] = [before[key], after[key]];
-    // The official plugin sees no difference in a secret that is not known yet, whatever stood there before.
+    // The official plugin sees no difference in a secret that is not known yet, whatever its old value.
     if (isUnknownSecret(next) || (next === undefined && isUnknownSecret(old))) continue;
     if (old === undefined) report([...at, key], "ADD");
     else if (next === undefined) report([...at, key], "DELETE");

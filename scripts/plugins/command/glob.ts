@@ -1,7 +1,7 @@
 /**
- * The pattern language of assetPaths and archivePaths (github.com/gobwas/glob with `/` as the separator): `*` and `?`
- * stop at `/`, `**` does not, `[a-z]`, `[!abc]`, `{one,two}`, and `\` before a character that is meant literally.
- * Throws an Error with that library's text for a pattern that it refuses.
+ * Compiles the pattern language of assetPaths and archivePaths (github.com/gobwas/glob with `/` as the separator): `*`
+ * and `?` stop at `/`, `**` does not, `[a-z]`, `[!abc]`, `{one,two}`, and `\` before a literal character. Throws an
+ * Error with that library's text for an invalid pattern.
  */
 export const compileGlob = (pattern: string): RegExp => new RegExp(`^${new Translator(pattern).run()}$`, "su");
 

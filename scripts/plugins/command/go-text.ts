@@ -1,4 +1,4 @@
-/** Texts as Go's standard library writes them, so that errors read as the official plugin's. */
+/** Text in the format of Go's standard library, so that errors match the official plugin's. */
 
 const escapes: Record<string, string> = {
   "\u0007": "\\a",
@@ -43,7 +43,7 @@ const signals: Partial<Record<NodeJS.Signals, string>> = {
   SIGTERM: "terminated",
 };
 
-/** How a process ended, as `os.ProcessState` says it; undefined for success. */
+/** How a process ended, in the words of `os.ProcessState`; undefined for success. */
 export function exitText(code: number | null, signal: NodeJS.Signals | null): string | undefined {
   if (signal !== null) return `signal: ${signals[signal] ?? signal}`;
   return code === 0 ? undefined : `exit status ${code}`;
@@ -63,7 +63,7 @@ const errors: Record<string, string> = {
   EPERM: "operation not permitted",
 };
 
-/** The text of a system error of Node's. */
+/** The Go text of one of Node's system errors. */
 export function errnoText(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
   return (code !== undefined && errors[code]) || (error instanceof Error ? error.message : String(error));

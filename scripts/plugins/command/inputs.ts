@@ -19,7 +19,7 @@ export interface CommandInputs extends RunInputs {
   delete: string | undefined;
 }
 
-/** What a command printed, and the files it left, as the state keeps them. */
+/** What a command printed, and the files it created, as recorded in the state. */
 export interface Results {
   stdout: string;
   stderr: string;
@@ -36,8 +36,8 @@ class Mismatch extends Error {
 }
 
 /**
- * Reads typed fields out of a bag and collects what is wrong with them. Secrets are read through; an unknown value
- * reads as the empty one of its type. The texts are those of the official plugin, Go's names of types included.
+ * Reads typed fields from a bag and collects their errors. Secrets are unwrapped; an unknown value reads as its type's
+ * empty value. The texts are the official plugin's, including Go's type names.
  */
 export class FieldReader {
   readonly failures: Failure[] = [];
@@ -45,7 +45,7 @@ export class FieldReader {
   private readonly owner: string;
   private readonly known = new Set<string>();
 
-  /** `owner` is the Go type that the official plugin names in its errors. */
+  /** `owner` is the Go type in the official plugin's errors. */
   constructor(bag: Bag, owner: "CommandInputs" | "CommandOutputs" | "RunInputs") {
     this.bag = bag;
     this.owner = owner;
@@ -92,7 +92,7 @@ export class FieldReader {
 
   raw = (name: string) => this.field(name, (value) => value);
 
-  /** To be called last: all that was not asked for is a fault. */
+  /** Call this last: every field not read so far is an error. */
   rejectOthers(): void {
     for (const name of Object.keys(this.bag)) {
       if (this.known.has(name)) continue;
@@ -180,7 +180,7 @@ export const decodeRun = (bag: Bag) =>
     command: fields.requiredText("command"),
   }));
 
-/** The state of a `Command`: its inputs and what its last command left. */
+/** The state of a `Command`: its inputs and its last command's results. */
 export const decodeState = (bag: Bag) =>
   decode(new FieldReader(bag, "CommandOutputs"), (fields): { inputs: CommandInputs; results: Results } => ({
     inputs: readCommandInputs(fields),
@@ -192,6 +192,6 @@ export const decodeState = (bag: Bag) =>
     },
   }));
 
-/** The failures as one error text; several lines. */
+/** The failures as one error text of several lines. */
 export const failureText = (failures: Failure[]): string =>
   `${failures.length} failures decoding:${failures.map((failure) => `\n\t${failure.property}: ${failure.reason}`).join("")}`;

@@ -1,6 +1,8 @@
 import { isUtf8 } from "node:buffer";
 
-/** Cuts a stream of bytes into lines, as Go's bufio.Scanner does: a carriage return before the newline goes too. */
+/**
+ * Splits a stream of bytes into lines, as Go's bufio.Scanner does: it also drops a carriage return before the newline.
+ */
 export class LineSplitter {
   private rest: Buffer[] = [];
 
@@ -26,6 +28,6 @@ export class LineSplitter {
 function toLine(parts: Buffer[]): string {
   const bytes = Buffer.concat(parts);
   const text = bytes.toString().replace(/\r$/, "");
-  // Each run of bytes that are no UTF-8 becomes one mark, not one mark for each byte.
+  // Each run of invalid UTF-8 becomes one replacement character, not one per byte.
   return isUtf8(bytes) ? text : text.replace(/\uFFFD+/g, "\uFFFD");
 }

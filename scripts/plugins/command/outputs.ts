@@ -43,9 +43,9 @@ const zeros: Record<Kind, Wire | undefined> = {
 };
 
 /**
- * Inputs as the official plugin gives them back: as they came, secrets in place, assets with all their fields. Two
- * oddities are kept, because they show in previews: an unknown list of texts is left out, and a secret that is not
- * known yet is the secret empty value of its type.
+ * Returns inputs as the official plugin does: unchanged, with secrets in place and assets with all their fields. Two
+ * oddities are kept, because they show in previews: an unknown list of strings is omitted, and a secret that is not
+ * known yet is its type's empty value, as a secret.
  */
 export const echo = (inputs: Bag): Bag => mapBag(inputs, (value, name) => echoValue(value, kinds[name] ?? "text"));
 
@@ -67,7 +67,7 @@ function echoValue(value: Wire, kind: Kind): Wire | undefined {
 
 const echoItems = (items: Bag, kind: Kind): Bag => mapBag(items, (item) => echoValue(item, kind));
 
-/** The outputs after a command ran, or when there was none to run. */
+/** The outputs after a command ran, or if there was none to run. */
 export const outputs = (inputs: Bag, results: Results): Bag => ({
   ...echo(inputs),
   stdout: results.stdout,
@@ -76,9 +76,7 @@ export const outputs = (inputs: Bag, results: Results): Bag => ({
   ...(results.archive !== undefined && { archive: echoValue(results.archive, "value") ?? null }),
 });
 
-/**
- * The outputs of a preview: what does not merely repeat an input is unknown when `changed`, and as it was otherwise.
- */
+/** The outputs of a preview. Those that don't merely repeat an input are unknown if `changed`, else unchanged. */
 export const previewOutputs = (inputs: Bag, results: Results, changed: boolean): Bag =>
   mapBag(outputs(inputs, results), (value, name) => {
     const input = inputs[name];
@@ -89,7 +87,7 @@ export const previewOutputs = (inputs: Bag, results: Results, changed: boolean):
     return hidden ? secret(value) : value;
   });
 
-/** Whether an update would change what the outputs rest on: a known input of the state differs, or one is unknown. */
+/** Whether an update would change what the outputs depend on: an input differs from the state, or is unknown. */
 export const inputsChanged = (state: Bag, inputs: Bag): boolean =>
   Object.keys(kinds).some((name) => {
     const input = inputs[name];

@@ -15,42 +15,42 @@ import { commandLine, type Started, startProcess } from "./start-process.ts";
 export interface Run {
   command: string;
   inputs: RunInputs;
-  /** What the last command left; the new one sees its texts as PULUMI_COMMAND_STDOUT and PULUMI_COMMAND_STDERR. */
+  /** The last command's results. The new one sees its texts as PULUMI_COMMAND_STDOUT and PULUMI_COMMAND_STDERR. */
   previous: Results;
-  /** 0 means no limit; parts of a second don't count. */
+  /** 0 means no limit; fractions of a second are ignored. */
   timeoutSeconds: number;
-  /** Called for each line that `logging` lets through; the command counts as running until the promise is kept. */
+  /** Called for each line that passes `logging`. The command counts as running until the promise resolves. */
   log: (line: string) => Promise<void>;
 }
 
-/** What a command printed, in pieces as they came; `both` is for errors. */
+/** A command's output, in chunks as received. `both` is for errors. */
 type Printed = Record<"stdout" | "stderr" | "both", Buffer[]>;
 
-/** How long the output of a killed command may stay open, held by a process that left its group. Milliseconds. */
+/** How long a process that left the group of a killed command may hold its output open. Milliseconds. */
 const drainMilliseconds = 1000;
 
-/** A longer time would make Node's timer fire at once. Milliseconds: 24 days. */
+/** A longer timeout would make Node's timer fire at once. Milliseconds: 24 days. */
 const longestTimer = 2 ** 31 - 1;
 
-/** Runs commands, each in a process group of its own. */
+/** Runs commands, each in its own process group. */
 export class CommandRunner {
   private readonly running = new Map<ChildProcess, () => void>();
   private readonly streams = new StreamMaker();
   private canceled = false;
 
-  /** Kills every running command with its whole process group, and starts no other. */
+  /** Kills every running command with its whole process group, and starts no others. */
   cancel(): void {
     this.canceled = true;
     for (const kill of this.running.values()) kill();
   }
 
-  /** Cancels and cleans up: the last thing that a plugin does. */
+  /** Cancels and cleans up, before the plugin exits. */
   close(): void {
     this.cancel();
     this.streams.close();
   }
 
-  /** @throws {StatusError} with the official plugin's text, all output included, when the command fails. */
+  /** @throws {StatusError} with the official plugin's text, including all output, if the command fails. */
   async run(run: Run): Promise<Results> {
     const printed: Printed = { stdout: [], stderr: [], both: [] };
     try {
@@ -114,7 +114,7 @@ export class CommandRunner {
   }
 }
 
-/** Ends when the command and all that it started have closed their output and every line is logged. */
+/** Resolves when the command and its descendants have closed their output and every line is logged. */
 async function read({ inputs, log }: Run, streams: StandardStreams, printed: Printed): Promise<void> {
   const logging = inputs.logging ?? "stdoutAndStderr";
   const lines = new LineSplitter();
@@ -128,7 +128,7 @@ async function read({ inputs, log }: Run, streams: StandardStreams, printed: Pri
       printed.both.push(bytes);
       if (isLogged) send(lines.push(bytes));
     });
-    // A stream that a kill cut short has nothing more to say.
+    // A stream that was cut off by a kill has no more output.
     await finished(stream).catch(() => {});
   };
   await Promise.all([
@@ -152,6 +152,6 @@ function killGroup({ pid }: ChildProcess): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch {
-    // The group is gone already, or belongs to somebody whom this process may not end.
+    // The group has already ended, or belongs to a user whose processes this one may not kill.
   }
 }

@@ -1,4 +1,4 @@
-/** The Pulumi schema of what this plugin serves; the shapes are the official plugin's, its descriptions are left out. */
+/** The Pulumi schema of what this plugin serves. The shapes are the official plugin's, without its descriptions. */
 export function schema(version: string): string {
   const text = { type: "string" };
   const texts = { type: "array", items: text };

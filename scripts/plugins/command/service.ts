@@ -30,11 +30,11 @@ import { CommandRunner } from "./run-command.ts";
 import { schema } from "./schema.ts";
 import { version } from "./version.ts";
 
-/** What the official plugin notes in the state beside its configuration. */
+/** What the official plugin records in the state besides its configuration. */
 const framework = { "__pulumi-go-provider-version": "1.2.0" };
 const nothing: Results = { stdout: "", stderr: "", assets: undefined, archive: undefined };
 
-/** Answers the engine's requests; what is missing here is missing in the official plugin as well. */
+/** Handles the engine's requests. What is missing here is missing in the official plugin too. */
 export class CommandService implements Service, ResourceMethods {
   private readonly runner = new CommandRunner();
   private readonly log: EngineLog;
@@ -165,7 +165,7 @@ export class CommandService implements Service, ResourceMethods {
   }
 }
 
-/** The name of the resource, which has to be a `Command`. */
+/** The name of the resource, which must be a `Command`. */
 function requireCommand(urn: string): string {
   const { type, name } = resourceOf(urn);
   requireToken(type, "command:local:Command", "Resource");
@@ -189,7 +189,7 @@ function valid<T>({ value, failures }: Decoded<T>, prefix = ""): T {
   return value;
 }
 
-/** The engine has done this already; the official plugin does it once more, for whole inputs alone. */
+/** The engine has already done this; the official plugin repeats it, but only for whole inputs. */
 const withIgnored = (news: Bag, state: Bag, ignored: string[]): Bag => ({
   ...news,
   ...Object.fromEntries(Object.entries(state).filter(([name]) => ignored.includes(name))),

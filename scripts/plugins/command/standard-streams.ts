@@ -7,25 +7,25 @@ import { promisify } from "node:util";
 
 /** The standard streams of one command. */
 export interface StandardStreams {
-  /** For `spawn`: the command's ends. To be closed once the command has them. */
+  /** The command's ends, for `spawn`. Close them once the command has them. */
   stdio: ("ignore" | number)[];
   stdout: Socket;
   stderr: Socket;
 }
 
 /**
- * Makes standard streams that a command can open again by name: Node's own are Unix sockets, on which `echo x
- * >/dev/stderr`, `tee /dev/stderr` and `cat /dev/stdin` fail. Output goes through named pipes; input is a file, because
- * a named pipe that all writers have left would block who opens it. None of them keeps its name once it is open.
+ * Creates standard streams that a command can reopen by name: Node's own are Unix sockets, on which `echo x
+ * >/dev/stderr`, `tee /dev/stderr` and `cat /dev/stdin` fail. Output goes through named pipes. Input is a file, because
+ * opening a named pipe blocks once all writers have closed it. Each loses its name once it is open.
  */
 export class StreamMaker {
   private folder: string | undefined;
   private count = 0;
-  /** Named pipes that no command has had yet. */
+  /** Named pipes that no command has used yet. */
   private readonly spare: string[] = [];
   private making: Promise<void> | undefined;
 
-  /** `stdin` undefined or empty stands for the null device. */
+  /** An undefined or empty `stdin` means the null device. */
   async open(stdin: string | undefined): Promise<StandardStreams> {
     const [stdout, outEnd] = openOutput(await this.takePipe());
     const [stderr, errEnd] = openOutput(await this.takePipe());
@@ -43,7 +43,7 @@ export class StreamMaker {
     }
   }
 
-  /** Many at a time, because starting a process is what costs. */
+  /** Many at a time, because the cost is in starting a process. */
   private async makePipes(): Promise<void> {
     const names = Array.from({ length: 32 }, () => this.nextName());
     const env = { PATH: `${process.env["PATH"] ?? ""}:/usr/bin:/bin` };
@@ -56,7 +56,7 @@ export class StreamMaker {
     return join(this.folder, String(this.count++));
   }
 
-  /** To be called when the plugin ends. */
+  /** Call this when the plugin ends. */
   close(): void {
     if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
   }
@@ -74,7 +74,7 @@ function openInput(name: string, content: string): number {
   const file = openSync(name, "wx+", 0o600);
   unlinkSync(name);
   const bytes = Buffer.from(content);
-  // Written by position, so that the command begins to read at the start.
+  // Written by position, so that the command reads from the start.
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at, at);
   return file;
 }

@@ -6,28 +6,28 @@ import type { Results, RunInputs } from "./inputs.ts";
 
 export interface Started {
   child: ChildProcess;
-  /** Kept when the process has ended; rejected when it could not be started. */
+  /** Resolves when the process has ended; rejects if it could not be started. */
   ended: Promise<Ending>;
 }
 export type Ending = { code: number | null; signal: NodeJS.Signals | null };
 
 export interface CommandLine {
-  /** As the inputs name it. */
+  /** As written in the input. */
   program: string;
-  /** As it was found; looked for on the plugin's own PATH, not on the one of the command's environment. */
+  /** The path found on the plugin's own PATH, not on that of the command's environment. */
   executable: string;
   args: string[];
 }
 
-/** @throws {Error} when the interpreter is not on PATH. */
+/** @throws {Error} if the interpreter is not on PATH. */
 export function commandLine(inputs: RunInputs, command: string): CommandLine {
   const [program = "/bin/sh", ...args] = inputs.interpreter?.length ? inputs.interpreter : ["/bin/sh", "-c"];
   return { program, executable: findExecutable(program), args: [...args, command] };
 }
 
 /**
- * Starts a command as the leader of a process group of its own, so that it can be ended with all that it started.
- * Checks come in the order, and errors in the words, of Go's os/exec.
+ * Starts a command as the leader of its own process group, so that it can be killed with its descendants. The order of
+ * the checks and the error texts are those of Go's os/exec.
  */
 export function startProcess(
   { program, executable, args }: CommandLine,

@@ -4,13 +4,13 @@ import type { Field, Fields, Shape } from "./fields.ts";
 import { version } from "./version.ts";
 
 export interface Checked {
-  /** With defaults filled in; `__defaults` names them, in each object, as in the official plugin's state. */
+  /** With defaults filled in. `__defaults` lists them, in each object, as in the official plugin's state. */
   inputs: Bag;
   failures: Failure[];
 }
 
 /**
- * Inputs as the program gave them, with what is left out filled in and every fault named.
+ * Fills in the defaults of the program's inputs and collects every error.
  *
  * @param name for a resource without one
  */

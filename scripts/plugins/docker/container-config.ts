@@ -3,7 +3,7 @@ import { labels, toLabelMap } from "./labels.ts";
 
 const texts = z.optional(z.array(z.string()));
 
-/** The inputs of a Container, as they were checked. */
+/** The checked inputs of a Container. */
 export const containerInputs = z.object({
   name: z.string(),
   image: z.string(),
@@ -67,7 +67,7 @@ export function toConfig(inputs: ContainerInputs) {
     Hostname: inputs.hostname,
     Env: inputs.envs,
     Cmd: inputs.command,
-    // An empty list would take the image's own away; the official plugin leaves that alone.
+    // An empty list would override the image's own entrypoint. The official plugin doesn't do that.
     Entrypoint: inputs.entrypoints?.length ? inputs.entrypoints : undefined,
     User: inputs.user,
     WorkingDir: inputs.workingDir,
@@ -97,7 +97,7 @@ export function toConfig(inputs: ContainerInputs) {
 
 const toBinding = ({ ip, external = 0 }: Port) => ({ HostIp: ip, HostPort: String(external) });
 
-/** Of an entry of `volumes`; one without a source is a volume without a name. */
+/** The bind of an entry of `volumes`. One without a source is an anonymous volume. */
 function toBind(volume: NonNullable<ContainerInputs["volumes"]>[number]): string[] {
   const { containerPath = "", hostPath, volumeName, readOnly } = volume;
   const source = hostPath || volumeName;

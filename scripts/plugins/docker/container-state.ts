@@ -68,10 +68,10 @@ const inspected = z.object({
 });
 export type Inspected = z.infer<typeof inspected>;
 
-/** Nanoseconds: how long the official plugin lets each step take. */
+/** Nanoseconds: the official plugin's timeout for each step. */
 const timeout = 20 * 60e9;
 
-/** What the official plugin's states hold beside: defaults of inputs that are not served, and Terraform's notes. */
+/** Other contents of the official plugin's states: defaults of inputs that are not served, and Terraform's notes. */
 export const containerConstants: Bag = {
   __meta: JSON.stringify({
     "e2bfb730-ecaa-11e6-8f88-34363bc7c4c0": { create: timeout, delete: timeout, update: timeout },
@@ -91,8 +91,8 @@ export const inspect = async (daemon: Daemon, id: string): Promise<Inspected> =>
   inspected.parse(await daemon.call("GET", `/containers/${id}/json`));
 
 /**
- * What the state keeps: what the daemon says where it says the same as the inputs do, else what stood there before.
- * `envs` and `labels` stay as they were, for the daemon adds the image's to them.
+ * Computes the state: the daemon's value where it means the same as the input, else the value before. `envs` and
+ * `labels` are kept, because the daemon adds the image's to them.
  */
 export function stateOf(found: Inspected, before: Bag): Bag {
   const { Config: config, HostConfig: host, NetworkSettings: network } = found;
@@ -141,7 +141,7 @@ export function stateOf(found: Inspected, before: Bag): Bag {
       ipv6Gateway: data.IPv6Gateway,
       macAddress: data.MacAddress,
     })),
-    // One that has ended but should run: the difference to the inputs is what starts it again.
+    // A stopped container that should run: the difference from the inputs makes the engine start it again.
     ...(!found.State.Running && { exitCode: found.State.ExitCode }),
     ...(!found.State.Running && before["mustRun"] === true && { mustRun: false }),
   };

@@ -37,7 +37,7 @@ export const container: Resource = {
       if (inputs.start && inputs.wait) await awaitHealth(task, id, inputs.waitTimeout);
       return { id, state: stateOf(await inspect(daemon, id), bag) };
     } catch (error) {
-      // What did not start is not left behind: nothing would know of it, and its name would be taken.
+      // Remove a container that did not start: nothing would track it, and its name would be taken.
       await remove(daemon, id, true).catch(() => {});
       throw error;
     }
@@ -68,7 +68,7 @@ export const container: Resource = {
   },
 };
 
-/** Pulls an image that is not there. */
+/** Pulls an image that is missing. */
 async function ensureImage({ daemon, log }: Task, image: string): Promise<void> {
   try {
     if ((await daemon.call("GET", `/images/${image}/json`).catch(orGone)) !== undefined) return;
@@ -98,7 +98,10 @@ async function awaitHealth(task: Task, id: string, seconds: number): Promise<voi
   }
 }
 
-/** One that is gone, or that is being removed already, is fine. `withVolumes`: with its volumes that have no name. */
+/**
+ * Removes a container; a missing one, or one that is already being removed, is no error. `withVolumes` also removes its
+ * anonymous volumes.
+ */
 async function remove(daemon: Daemon, id: string, withVolumes: boolean): Promise<void> {
   const query = { v: withVolumes ? "1" : "0", force: "1" };
   await daemon.call("DELETE", `/containers/${id}`, { query }).catch((error: unknown) => {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { z } from "zod/mini";
 
-/** Which daemon is meant, where that is another one than the docker client's own choice. */
+/** Selects a daemon other than the docker client's own choice. */
 export interface DaemonChoice {
   host?: string | undefined;
   context?: string | undefined;
@@ -14,7 +14,7 @@ export interface Call {
   body?: unknown;
 }
 
-/** The daemon refused. `status` is that of HTTP: 404 for what is not there, 409 for what is in the way. */
+/** The daemon refused. `status` is the HTTP status: 404 for missing, 409 for a conflict. */
 export class DaemonError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -26,9 +26,9 @@ export class DaemonError extends Error {
 const refusal = z.object({ message: z.string() });
 
 /**
- * The docker daemon. Each request goes through a `docker system dial-stdio` of its own, the client's way to pass HTTP
- * on to the daemon: so the client alone knows DOCKER_HOST, contexts, TLS and ssh, and what is sent, secrets among it,
- * is in no argument list.
+ * The docker daemon. Each request goes through its own `docker system dial-stdio`, the client's way to forward HTTP to
+ * the daemon. So only the client needs to know DOCKER_HOST, contexts, TLS and ssh, and no request data, including
+ * secrets, is in an argument list.
  */
 export class Daemon {
   private readonly options: string[];
@@ -39,13 +39,13 @@ export class Daemon {
   }
 
   /**
-   * @returns what the daemon answered, parsed; undefined for an empty answer
-   * @throws {DaemonError} when it refused
-   * @throws {Error} in the client's words, when the daemon can't be reached
+   * @returns the daemon's response, parsed; undefined if it is empty
+   * @throws {DaemonError} if it refused
+   * @throws {Error} in the client's words, if the daemon can't be reached
    */
   async call(method: "DELETE" | "GET" | "POST", path: string, { query, body }: Call = {}): Promise<unknown> {
     const content = body === undefined ? "" : JSON.stringify(body);
-    // HTTP/1.0: the answer comes in one piece and ends with the connection.
+    // HTTP/1.0: the response is not chunked and ends with the connection.
     const head = [
       `${method} ${encodeURI(path)}?${new URLSearchParams(query)} HTTP/1.0`,
       "Host: docker",
@@ -62,13 +62,13 @@ export class Daemon {
     return answer === "" ? undefined : JSON.parse(answer);
   }
 
-  /** Pulls an image with the client's own logins. @throws {Error} with what the client said */
+  /** Pulls an image with the client's own logins. @throws {Error} with the client's message */
   async pull(image: string): Promise<void> {
     const { errors, failure } = await this.run(["pull", "--quiet", "--", image], "");
     if (failure !== undefined) throw new Error(errors || failure);
   }
 
-  /** Ends what is under way. */
+  /** Cancels running requests. */
   close(): void {
     for (const client of this.running) client.kill();
   }
@@ -80,7 +80,7 @@ export class Daemon {
       client.once("error", (error) => resolve(startFailure(error)));
       client.once("close", (code, signal) => resolve(code === 0 ? undefined : `docker ended with ${signal ?? code}`));
     });
-    // Its input stays open: the daemon takes the end of it for the end of who asked. How the client ended says the rest.
+    // Its input stays open, because the daemon takes its end for a disconnect. The client's exit reports errors.
     client.stdin.on("error", () => {}).write(input);
     const [output, errors, failure] = await Promise.all([text(client.stdout), text(client.stderr), failed]);
     this.running.delete(client);
@@ -110,7 +110,7 @@ function toMessage(content: string): string {
   }
 }
 
-/** For `catch`: undefined for what is not there, every other error again. */
+/** For `catch`: undefined for a missing object, rethrows every other error. */
 export function orGone(error: unknown): undefined {
   if (error instanceof DaemonError && error.status === 404) return undefined;
   throw error;

@@ -15,10 +15,7 @@ export interface InputChange {
   replaces: boolean;
 }
 
-/**
- * The differences between what the state holds and what the inputs want. An input that is left out and that the
- * daemon fills in stays as it is.
- */
+/** The differences between the state and the inputs. An omitted input that the daemon fills in stays unchanged. */
 export function diff(fields: Fields, state: Bag, inputs: Bag): InputChange[] {
   return Object.entries(fields).flatMap(([input, field]) => {
     const [old, next] = [state[input], inputs[input]];
@@ -44,7 +41,7 @@ function compare(field: Field, old: Wire | undefined, next: Wire | undefined, pa
 
 const isEmpty = (value: Wire | undefined): boolean => value === "" || (Array.isArray(value) && value.length === 0);
 const isGone = (value: Wire | undefined): boolean => value === undefined || (Array.isArray(value) && isEmpty(value));
-/** No such value can be told from none. */
+/** Such a value is indistinguishable from none. */
 const isZero = (value: Wire | undefined): boolean =>
   value === undefined || value === false || value === 0 || isEmpty(value);
 
@@ -65,7 +62,7 @@ function compareShapes(shape: Shape, old: Wire, next: Wire, path: string): Diffe
   return old === next && next !== UNKNOWN ? [] : [{ path, kind: "UPDATE" }];
 }
 
-/** Where an element is undefined, there is nothing to compare. */
+/** An undefined element is not compared. */
 function compareElements(shape: Shape, old: (Wire | undefined)[], next: (Wire | undefined)[], at: string) {
   return Array.from({ length: Math.max(old.length, next.length) }, (_, index): Difference[] => {
     const [before, after, path] = [old[index], next[index], `${at}[${index}]`];

@@ -1,6 +1,6 @@
 import type { Wire } from "../wire.ts";
 
-/** What an input is made of. */
+/** The type of an input. */
 export type Shape =
   | { readonly is: "text" | "flag" | "integer" }
   | { readonly is: "list" | "set"; readonly of: Shape }
@@ -10,16 +10,16 @@ export interface Field {
   readonly shape: Shape;
   readonly required?: true;
   readonly default?: Wire;
-  /** The daemon or the image fills it in where the input leaves it out. */
+  /** The daemon or the image supplies it if the input is omitted. */
   readonly computed?: true;
   /**
-   * Changed in place; all else replaces the resource. `elements`: so is a change within a set's elements while their
-   * number stays the same, although nothing comes of it: a fault of the official plugin's.
+   * Changed in place; any other change replaces the resource. `elements`: so does a change within a set's elements if
+   * their number stays the same, although it has no effect: a bug of the official plugin.
    */
   readonly inPlace?: true | "elements";
-  /** The values that a text may have. */
+  /** The allowed values of a string. */
   readonly values?: readonly string[];
-  /** An empty text or list is as good as none, which leaves what is there. */
+  /** An empty string or list counts as none, which keeps the current value. */
   readonly emptyIsNone?: true;
 }
 export type Fields = Readonly<Record<string, Field>>;
@@ -33,7 +33,7 @@ const object = (fields: Fields): Shape => ({ is: "object", fields });
 
 const label = object({ label: { shape: text, required: true }, value: { shape: text, required: true } });
 
-/** The inputs of a Container that are served. */
+/** The supported inputs of a Container. */
 export const containerFields: Fields = {
   name: { shape: text, required: true },
   image: { shape: text, required: true },
@@ -63,7 +63,7 @@ export const containerFields: Fields = {
   waitTimeout: { shape: integer, default: 60, inPlace: true },
   destroyGraceSeconds: { shape: integer, inPlace: true },
   removeVolumes: { shape: flag, default: true, inPlace: true },
-  /** Has no effect in the official plugin either, but stands in its states. */
+  /** Has no effect in the official plugin either, but its states contain it. */
   containerReadRefreshTimeoutMilliseconds: { shape: integer, default: 15_000, inPlace: true },
   mounts: {
     inPlace: "elements",
@@ -98,7 +98,7 @@ export const containerFields: Fields = {
   },
 };
 
-/** The inputs of a Volume that are served. */
+/** The supported inputs of a Volume. */
 export const volumeFields: Fields = {
   name: { shape: text, required: true },
   labels: { shape: set(label) },

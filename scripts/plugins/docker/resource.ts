@@ -3,31 +3,31 @@ import type { Bag } from "../wire.ts";
 import type { Daemon } from "./daemon.ts";
 import type { Fields } from "./fields.ts";
 
-/** What an operation has to work with. */
+/** The context of an operation. */
 export interface Task {
   readonly daemon: Daemon;
   readonly canceled: AbortSignal;
-  /** Shows a line beside the resource while the operation is under way. */
+  /** Shows a line beside the resource while the operation runs. */
   readonly log: (line: string) => Promise<void>;
 }
 
-/** @throws what the cancellation gave as its reason */
+/** @throws the reason of the cancellation */
 export const pause = ({ canceled }: Task, milliseconds: number): Promise<void> =>
   sleep(milliseconds, undefined, { signal: canceled }).catch(() => canceled.throwIfAborted());
 
-/** One type of resource that is served. Inputs and states come as they travel, checked, without unknown values. */
+/** One supported type of resource. Inputs and states are in wire form, checked, without unknown values. */
 export interface Resource {
   readonly token: string;
   readonly fields: Fields;
-  /** What the official plugin's states hold for inputs that are not served here. */
+  /** What the official plugin's states contain for inputs that are not supported here. */
   readonly constants: Bag;
-  /** Outputs that are no inputs; not known before the resource is there. */
+  /** Outputs that are not inputs; unknown until the resource exists. */
   readonly results: readonly string[];
   create(task: Task, inputs: Bag): Promise<{ id: string; state: Bag }>;
-  /** The state as it is now; undefined when the resource is gone. */
+  /** The current state; undefined if the resource no longer exists. */
   read(task: Task, id: string, state: Bag): Promise<Bag | undefined>;
-  /** Changes what can be changed in place. */
+  /** Applies the changes that are possible in place. */
   update(task: Task, id: string, state: Bag, inputs: Bag): Promise<void>;
-  /** One that is gone is fine. */
+  /** A resource that no longer exists is no error. */
   delete(task: Task, id: string, state: Bag): Promise<void>;
 }

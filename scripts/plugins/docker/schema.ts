@@ -2,7 +2,9 @@ import type { Fields, Shape } from "./fields.ts";
 import type { Resource } from "./resource.ts";
 import { version } from "./version.ts";
 
-/** The Pulumi schema of what this plugin serves. Objects within inputs are not described: nothing asks for that. */
+/**
+ * The Pulumi schema of what this plugin serves. Objects within inputs are not described, because nothing reads that.
+ */
 export function schema(resources: readonly Resource[]): string {
   const described = resources.map(({ token, fields }) => {
     const properties = toProperties(fields);

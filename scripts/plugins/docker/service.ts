@@ -25,7 +25,10 @@ import { volume } from "./volume.ts";
 
 const resources = [container, volume];
 
-/** Answers the engine's requests. Secrets don't come here: the engine keeps them from a plugin that takes none. */
+/**
+ * Handles the engine's requests. It sees no secret markers: the engine unwraps secrets for a plugin that does not
+ * accept them.
+ */
 export class DockerService implements Service, ResourceMethods {
   private daemon = new Daemon();
   private readonly canceled = new AbortController();
@@ -100,7 +103,7 @@ export class DockerService implements Service, ResourceMethods {
       .setChanges(toChanges(changes))
       .setDiffsList(changes.map(({ input }) => input))
       .setReplacesList(replacing.map(({ input }) => input))
-      // The next one has the same name, as a rule.
+      // The replacement usually has the same name.
       .setDeletebeforereplace(replacing.length > 0)
       .setHasdetaileddiff(true);
     for (const { differences, replaces } of changes) {
@@ -126,7 +129,7 @@ export class DockerService implements Service, ResourceMethods {
     const { resource } = resourceNamed(request.getUrn());
     const id = request.getId();
     const state = await resource.read(this.task(request), id, receive(request.getProperties()));
-    // An answer without an id says that it is gone.
+    // A response without an id means that it no longer exists.
     if (state === undefined) return new pb.ReadResponse();
     const inputs = receive(request.getInputs());
     const drifted = diff(resource.fields, state, inputs).map(({ input }) => [input, state[input] ?? null]);
@@ -156,7 +159,7 @@ export class DockerService implements Service, ResourceMethods {
   }
 }
 
-/** What the configuration of the provider may name: another daemon than the client's own choice. */
+/** The provider's settings that select a daemon other than the client's own choice. */
 const settings = ["host", "context"];
 
 function resourceNamed(urn: string): { resource: Resource; name: string } {
@@ -171,29 +174,29 @@ function resourceNamed(urn: string): { resource: Resource; name: string } {
   );
 }
 
-/** As Pulumi names what has no name: with seven hex digits, the same ones for the same seed. */
+/** Pulumi's automatic name: with seven hex digits, which depend only on the seed. */
 const inventName = (name: string, seed: Uint8Array): string =>
   `${name}-${createHash("sha256").update(seed).update(name).digest("hex").slice(0, 7)}`;
 
-/** What the outputs will be; what the daemon fills in is not known yet. */
+/** The planned outputs. Those that the daemon supplies are unknown. */
 function previewOf({ fields, constants, results }: Resource, inputs: Bag): Bag {
   const computed = Object.keys(fields).filter((name) => fields[name]?.computed && inputs[name] === undefined);
   const unknown = ["id", ...computed, ...results].map((name) => [name, UNKNOWN]);
   return { ...constants, ...inputs, ...Object.fromEntries(unknown) };
 }
 
-/** The state after an update: what is left out is gone from it, unless the daemon filled it in. */
+/** The state after an update. Omitted inputs are removed from it, unless the daemon supplied them. */
 const updated = ({ fields }: Resource, state: Bag, inputs: Bag): Bag => ({
   ...mapBag(state, (value, name) => (fields[name] === undefined || fields[name].computed ? value : undefined)),
   ...inputs,
 });
 
-/** Without the notes that `check` makes, at any depth. */
+/** Removes the `__defaults` of `check`, at any depth. */
 const withoutDefaults = (bag: Bag): Bag =>
   mapBag(bag, (value, name) => (name === "__defaults" ? undefined : deepen(withoutDefaults)(value)));
-/** Without the marks of secrets, which no engine sends to this plugin. */
+/** Unwraps secrets, which no engine sends to this plugin. */
 const plain = (bag: Bag): Bag => mapBag(bag, (value) => deepen(plain)(reveal(value)));
-/** Changes all objects within a value. */
+/** Maps all objects within a value. */
 const deepen =
   (change: (bag: Bag) => Bag) =>
   (value: Wire): Wire =>

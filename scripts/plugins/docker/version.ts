@@ -1,2 +1,2 @@
-/** The version of the official docker plugin that this one stands in for. */
+/** The version of the official docker plugin that this one replaces. */
 export const version = "5.2.0";

@@ -13,7 +13,7 @@ const inspected = z.object({
   Labels: z.nullish(z.record(z.string(), z.string())),
 });
 
-/** How long a volume may still be in use by a container that is being removed. Milliseconds. */
+/** How long a container that is being removed may still use a volume. Milliseconds. */
 const patience = 30_000;
 
 export const volume: Resource = {
@@ -39,7 +39,7 @@ export const volume: Resource = {
   },
 
   async update() {
-    // Nothing of a volume can be changed.
+    // No property of a volume can be changed.
   },
 
   async delete(task, id) {
