@@ -1,44 +1,49 @@
 import type { ForwardingConfig } from "./config.ts";
 
-/** What a request is for, by its Host header. */
+/** What a request's Host header refers to. */
 export type Place =
   /** The pages, the logins and, with `routing = "path"`, the agents. */
   | { readonly kind: "main" }
-  /** Another name of the main origin: cookies have one home, so it only redirects. */
+  /** Another name of the main origin. It only redirects, so that all cookies are on one host. */
   | { readonly kind: "alias" }
-  /** @property server a further server of the agent; undefined for the one that it is opened with */
+  /** @property server another server of the agent; undefined for the main one */
   | { readonly kind: "agent"; readonly id: string; readonly server: string | undefined };
 
-/** Which origins there are, and what stands at which. Origins are written `scheme://host[:port]`. */
+/** The server's origins and what each serves. Origins are written `scheme://host[:port]`. */
 export interface Addresses {
   readonly main: string;
-  /** Cookies are for https alone. */
+  /** Cookies are sent over https only. */
   readonly isSecure: boolean;
   readonly routing: ForwardingConfig["routing"];
   /** The agent's own origin; the main one with `routing = "path"`. */
   agent(id: string, server: string | undefined): string;
-  /** Where a browser finds a server of an agent. @returns undefined for one whose name can't be part of an address */
+  /**
+   * Where a browser finds a server of an agent.
+   * @returns undefined if the server's name can't be part of an address
+   */
   placeOfServer(id: string, server: string | undefined): ServerPlace | undefined;
   /** The origins of an agent and its servers, as sources of a content security policy. */
   ownSources(id: string): string;
-  /** The host of an agent's own origin, without its port: those of its further servers are below it. */
+  /** The host of an agent's own origin, without port. The hosts of its other servers are below it. */
   agentDomain(id: string): string;
-  /** @returns the agent whose own origin this is, or one of whose servers'; undefined for every other origin */
+  /**
+   * @returns the agent that this origin, or the origin of one of its servers, belongs to; undefined for other origins
+   */
   ownerOf(origin: string): string | undefined;
-  /** @returns undefined for a Host that is none of ours, such as that of a DNS rebinding */
+  /** @returns undefined for an unknown Host, for instance after DNS rebinding */
   placeOf(host: string | undefined): Place | undefined;
 }
 
 export interface ServerPlace {
   readonly publicOrigin: string;
-  /** Of its paths there: "" where its origin is its own. */
+  /** Prefix of its paths there: "" if it has its own origin. */
   readonly prefix: string;
 }
 
 const agentHost = /^(?:([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\.)?(agent-[0-9a-f]{32})$/;
 const hostLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** Whether a server's name can be the first part of a host name. */
+/** Whether a server's name can be the first label of a host name. */
 export function isHostLabel(server: string): boolean {
   return hostLabel.test(server);
 }
@@ -47,14 +52,14 @@ export function isAgentId(id: string): boolean {
   return /^agent-[0-9a-f]{32}$/.test(id);
 }
 
-/** @param port that it listens on */
+/** @param port the port that it listens on */
 export function addressesOf(
   { publicUrl, routing }: Pick<ForwardingConfig, "publicUrl" | "routing">,
   port: number,
 ): Addresses {
   const main = new URL(publicUrl ?? `http://localhost:${port}`);
   const suffix = `.${main.host}`;
-  // A front that terminates TLS knows its own names; without one, people type the address too.
+  // A reverse proxy that terminates TLS knows its own names; without one, people also type the address.
   const names = publicUrl === null ? ["127.0.0.1", "[::1]"] : [];
   const aliases = new Set(names.map((name) => new URL(`http://${name}:${port}`).host));
   const scheme = `${main.protocol}//`;

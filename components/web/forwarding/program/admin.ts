@@ -15,16 +15,16 @@ export interface AdminParts {
   readonly log: Log;
 }
 
-/** A connection that says nothing for this long is ended. */
+/** A connection that sends nothing for this long is closed. */
 const patienceMs = 10_000;
 
 /**
- * Listens on `admin.sock`, where whoever owns the folder manages the server: one request, one answer, each a line of
- * JSON. An answer with `error` says what was wrong.
+ * Listens on `admin.sock`, through which the folder's owner manages the server. Each connection has one request and one
+ * response, each a line of JSON. A response with `error` describes what went wrong.
  */
 export async function startAdmin(parts: AdminParts): Promise<{ close(): void }> {
   const path = adminSocketPath(parts.folder);
-  // Nobody else listens there: whoever comes here holds the server's lock.
+  // The caller holds the server's lock, so nothing else listens there.
   rmSync(path, { force: true });
   const open = new Set<Socket>();
   const socketServer = createServer({ allowHalfOpen: true }, (socket) => {
@@ -48,7 +48,7 @@ function serve(parts: AdminParts, socket: Socket): void {
   const lines = createInterface({ input: socket });
   lines.on("error", () => socket.destroy());
   lines.once("line", (line) => {
-    // What it asks for may take longer than it took to ask.
+    // Handling a request may take longer than receiving it.
     socket.setTimeout(0);
     answer(parts, line)
       .catch((error: unknown) => ({ error: error instanceof Error ? error.message : String(error) }))
@@ -62,7 +62,7 @@ async function answer({ server, agents, log }: AdminParts, line: string): Promis
     case "mint":
       return server.loginUrl(await known(agents, request));
     case "revoke": {
-      // Also of an agent that is gone: its cookies may not be.
+      // Revokes even a removed agent's logins, because its cookies may still exist.
       const unsaved = server.revoke(request.agent);
       log(`${request.agent}: its logins were revoked`);
       return { revoked: request.agent, warning: unsaved?.problem };

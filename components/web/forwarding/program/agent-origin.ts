@@ -11,7 +11,7 @@ type AgentPlace = Extract<Place, { kind: "agent" }>;
 export const foreignAnswer = textAnswer(403, "This request comes from another site’s page.");
 export const loginFirstAnswer = textAnswer(401, "Log in first.");
 
-/** A request on an agent's own origin. All of its traffic comes this way, so little is done here for each. */
+/** A request on an agent's own origin. All of its traffic takes this path, so keep the work per request small. */
 export function decideOnAgentOrigin(site: Site, { req, isUpgrade }: Asked, place: AgentPlace): Decision {
   const { access, agents, addresses } = site;
   const { id, server } = place;
@@ -34,12 +34,12 @@ export function decideOnAgentOrigin(site: Site, { req, isUpgrade }: Asked, place
   return { session, at: { ...at, placeOf: (other) => addresses.placeOfServer(id, other) } };
 }
 
-/** A browser that asks whether a page may ask, for which it sends no cookies. */
+/** A CORS preflight request, for which browsers send no cookies. */
 function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
 }
 
-/** Yes, to the page of another server of the same agent, which is of the same login. The agent need not know of it. */
+/** Allows pages of the same agent's other servers, which share its login. The agent does not have to handle this. */
 function preflightAnswer({ headers }: IncomingMessage, origin: string): Answer {
   const wanted = headers["access-control-request-headers"];
   return {

@@ -14,24 +14,24 @@ import type { Asked, Decision, Site } from "./site.ts";
 /** A path of the main origin that belongs to an agent. */
 export interface AgentPath {
   readonly id: string;
-  /** What stands behind the id, query and all: empty, or it begins with `/` or `?`. */
+  /** What follows the id, including the query: empty, or starting with `/` or `?`. */
   readonly rest: string;
 }
 
-/** The id is read from the path as it came: neither dots nor encoded characters can make it another agent's. */
+/** Reads the id from the raw path, so that neither dots nor encoded characters can change the agent. */
 export function agentPathOf(url: string): AgentPath | undefined {
   const [, id, rest] = /^\/(agent-[0-9a-f]{32})((?:[/?].*)?)$/s.exec(url) ?? [];
   return id === undefined || rest === undefined ? undefined : { id, rest };
 }
 
-/** `/{agent_id}/…` and `/{agent_id}/{server}/…` on the main origin, for whoever has the agent's cookie. */
+/** `/{agent_id}/…` and `/{agent_id}/{server}/…` on the main origin, for clients with the agent's cookie. */
 export function decideAgentPath(site: Site, { req, isUpgrade }: Asked, { id, rest }: AgentPath): Decision {
   const { access, addresses, agents } = site;
   const isOwn = (origin: string) => origin === addresses.main;
   if (isUpgrade ? isForeignSocket(req, isOwn) : isForeign(req, isOwn)) return foreignAnswer;
   const session = access.session(id, "main", req.headers.cookie);
   const isPage = !isUpgrade && isNavigation(req);
-  // A link on another site's page brings no cookie along; the script of this page does.
+  // A link on another site's page does not send the cookie; a script on this page does.
   const isAsked = isPage && addresses.routing === "host" && (session !== undefined || isFromElsewhere(req));
   if (isAsked && rest.startsWith(enterPath)) return pageAnswer(200, enterPage());
   if (session === undefined) {
@@ -47,17 +47,17 @@ export function decideAgentPath(site: Site, { req, isUpgrade }: Asked, { id, res
 
 const enterPath = `${reserved}enter?`;
 
-/** Where the same is to be found on the agent's own origin, which lets in by a cookie of its own. */
+/** The same page on the agent's own origin, which has its own cookie. */
 function ownUrl({ addresses }: Site, agent: AgentView, rest: string): string {
   const { server, path } = asked(agent, rest);
   return addresses.agent(agent.id, server) + path;
 }
 
 /**
- * Where a browser that has shown a login goes from a path of the main origin.
+ * Where a browser that has proven a login is sent from a path of the main origin.
  *
  * @param url path and query of the page that it shows; see `enterPage`
- * @returns undefined when there is no such agent
+ * @returns undefined if there is no such agent
  */
 export function entered(site: Site, session: Session, id: string, url: string): string | undefined {
   const path = agentPathOf(url);
@@ -67,7 +67,7 @@ export function entered(site: Site, session: Session, id: string, url: string): 
   const { server, path: to } = asked(agent, path.rest);
   const browser = new URLSearchParams(path.rest.slice(path.rest.indexOf("?"))).get("browser") ?? "";
   const ticket = site.access.ticket(id, session, browser);
-  // A path that a page of the agent wrote there must not lead to us again.
+  // A path that an agent's page chose must not lead back to this origin.
   const origin = site.addresses.agent(id, server);
   return enterUrl(site, { id, server }, ticket, pathOn(origin, to).slice(origin.length));
 }
@@ -93,7 +93,7 @@ function inPlace(
   const further = furtherServer(agent, rest);
   const prefix = prefixOf(agent, further);
   const path = further?.rest ?? rest;
-  // Without its slash, the relative links of the page behind it would lead one level too high.
+  // Without the slash, the page's relative links would resolve one level too high.
   if (!path.startsWith("/") && isPlainRead(req)) return redirection(`${addresses.main}${prefix}/${path}`);
   const added = { frameAncestors: addresses.ownSources(agent.id) };
   const at = { agent, server: further?.server, prefix, path: rooted(path), publicOrigin: addresses.main, added };
@@ -101,8 +101,8 @@ function inPlace(
 }
 
 /**
- * Where agents share an origin, an absolute link of an agent's page leads to the main origin's top: back to the agent
- * with it. What the main origin has itself stays its own.
+ * Where agents share an origin, absolute links on an agent's page lead to the root of the main origin. Redirects them
+ * to the agent, except for the main origin's own paths.
  */
 export function strayAnswer({ addresses, agents }: Site, req: IncomingMessage): Answer | undefined {
   const { url = "" } = req;
@@ -119,7 +119,7 @@ function prefixOf({ id }: AgentView, further: { readonly segment: string } | und
   return `/${id}${further === undefined ? "" : `/${further.segment}`}`;
 }
 
-/** The first part of a path, where it names a server of the agent other than the one that it is opened with. */
+/** The first segment of a path, if it names a server of the agent other than the main one. */
 function furtherServer(
   { servers }: AgentView,
   rest: string,

@@ -1,4 +1,4 @@
-/** What the forwarding server knows of its agents. */
+/** What the forwarding server knows about its agents. */
 
 export interface AgentView {
   /** `agent-<32 hex>` */
@@ -7,52 +7,53 @@ export interface AgentView {
   readonly name: string;
   readonly provider: string;
   readonly state: "online" | "starting" | "offline";
-  /** Names of its servers, in the order in which they registered. */
+  /** Names of its servers, in order of registration. */
   readonly servers: readonly string[];
-  /** What the fleet file says that it is for. */
+  /** Its purpose according to the fleet file. */
   readonly description?: string | undefined;
-  /** ISO 8601, UTC: when a person or the agent last said or did something; undefined: nobody knows. */
+  /** ISO 8601, UTC: when a person or the agent was last active; undefined if unknown. */
   readonly lastActivity?: string | undefined;
-  /** What was said then, in one line that may be cut short; undefined: it reports nothing. */
+  /** The last message, in one line that may be truncated; undefined if it reports none. */
   readonly lastMessage?: string | undefined;
 }
 
 /** How a server of an agent is reached from here. */
 export interface Reach {
-  /** Its URL, as its own machine knows it; `http://localhost/` for one that listens on a Unix socket. */
+  /** Its URL on its own machine; `http://localhost/` if it listens on a Unix socket. */
   readonly url: URL;
-  /** The Unix socket to connect to instead: the server's own, or the near end of a tunnel. */
+  /** The Unix socket to connect to instead: the server's own, or the local end of a tunnel. */
   readonly socketPath?: string;
 }
 
-/** The server that an agent is opened with: `web`, else the one that registered first. */
+/** The main server of an agent: `web`, else the first one that registered. */
 export function mainServerOf(names: readonly string[]): string | undefined {
   return names.includes("web") ? "web" : names[0];
 }
 
 export type Target =
   /**
-   * @property secret by which the agent's servers recognise the forwarding server; undefined: the agent has set none
-   * @property ports by the name of a server, the URLs of all that listen on one, as the agent's own machine knows them
+   * @property secret proves to the agent's servers that a request comes from the forwarding server; undefined if the
+   * agent has set none
+   * @property ports URLs by server name of all servers that listen on a port, as seen from the agent's own machine
    */
   | ({ readonly kind: "online"; readonly secret?: string; readonly ports?: ReadonlyMap<string, URL> } & Reach)
-  /** @property page its own `index.html`, from its data */
+  /** @property page the agent's own `index.html`, from its data */
   | { readonly kind: "offline" | "starting"; readonly reason: string; readonly page?: string };
 
 export interface Agents {
   list(): readonly AgentView[];
-  /** @param id of the agent */
+  /** @param id the agent's */
   find(id: string): AgentView | undefined;
   /**
-   * Where a server of an agent is now; asks mngr when what is known does not answer.
+   * Where a server of an agent is now. Asks mngr if the known address does not respond.
    *
-   * @param server undefined: `web`, else the one that registered first
-   * @returns undefined when there is no such agent, or it is known to have no such server
+   * @param server undefined for `web`, else the first one that registered
+   * @returns undefined if there is no such agent, or it is known to have no such server
    */
   target(id: string, server: string | undefined): Promise<Target | undefined>;
-  /** The proxy could not connect: what is known of it is stale. */
+  /** Called when the proxy could not connect: the known state is stale. */
   failed(id: string): void;
-  /** After `up` or a command of the CLI changed an agent. */
+  /** Called after `up` or a CLI command changed an agent. */
   refresh(): Promise<void>;
   stop(): void;
 }

@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:ht
 import type { Duplex } from "node:stream";
 import { pageHeaders } from "./pages/page.ts";
 
-/** An answer that needs no agent. */
+/** A response that needs no agent. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[]>>;
@@ -19,7 +19,7 @@ export function textAnswer(status: number, text: string): Answer {
   return { status, headers: plainHeaders, body: `${text}\n` };
 }
 
-/** @param location whole, so that no path of it can be read as a host */
+/** @param location an absolute URL, so that no path in it can be parsed as a host */
 export function redirection(
   location: string,
   { status = 302, setCookie }: { status?: number; setCookie?: string } = {},
@@ -34,7 +34,7 @@ export const plainHeaders: Readonly<Record<string, string>> = {
   "referrer-policy": "no-referrer",
 };
 
-/** A request body that nobody reads ends its connection, so that it can't pose as a next request. */
+/** Closes the connection if the request has an unread body, so that the body can't be parsed as another request. */
 export function send(req: IncomingMessage, res: ServerResponse, { status, headers, body }: Answer): void {
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   if (hasBody(req)) res.setHeader("connection", "close");
@@ -46,7 +46,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }
 
-/** For a request to upgrade, which has no response to write to: the status is all that is said. */
+/** Responds to an upgrade request, which has no response object, with only the status. */
 export function refuseUpgrade(socket: Duplex, { status }: Answer): void {
   socket.on("error", () => socket.destroy());
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;

@@ -1,23 +1,23 @@
-/** The oldest make room for new ones. */
+/** Beyond this, the oldest are evicted. */
 const mostKnown = 5000;
-/** Failures per address in a window; a person who errs has fewer. */
+/** Failures per address in a window; honest mistakes stay below this. */
 const mostFailures = 60;
 const windowMs = 60_000;
 
 interface Failures {
-  /** By the clock that nobody can set, or setting it back would freeze the count. */
+  /** By the monotonic clock: with the wall clock, setting it back would freeze the count. */
   readonly since: number;
   count: number;
 }
 
 /**
- * Counts failed attempts to log in, by client. What succeeds is never counted or refused: codes are random, so whoever
- * has one is let in, however much others fail from the same address.
+ * Counts failed attempts to log in, by client. Successful logins are never counted or rejected: codes are random, so a
+ * client with a valid one is let in no matter how many others fail from the same address.
  */
 export class FailedAttempts {
   readonly #known = new Map<string, Failures>();
 
-  /** @returns after how many seconds to try again, when there were too many */
+  /** @returns seconds to wait before the next attempt, if there were too many */
   fail(client: string): number | undefined {
     const now = performance.now();
     const known = this.#known.get(client);

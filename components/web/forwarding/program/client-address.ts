@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
 
-/** Addresses and ranges (`10.0.0.0/8`) of servers in front, which say in `X-Forwarded-For` who asked them. */
+/** Addresses and ranges (`10.0.0.0/8`) of reverse proxies, whose `X-Forwarded-For` is trusted. */
 export class TrustedProxies {
   readonly #list = new BlockList();
 
-  /** @throws when one is neither */
+  /** @throws if a text is neither */
   constructor(texts: readonly string[]) {
     for (const text of texts) {
       const [address = "", bits] = text.split("/", 2);
@@ -15,13 +15,13 @@ export class TrustedProxies {
     }
   }
 
-  /** Who asks: the last address on the way that is no trusted server's. What stands before it anybody can have written. */
+  /** The client: the last address in the chain that is not a trusted proxy. Anything before it can be forged. */
   clientOf({ socket, headers }: Pick<IncomingMessage, "socket" | "headers">): string {
     const forwarded = String(headers["x-forwarded-for"] ?? "").split(",");
     const way = [...forwarded, socket.remoteAddress ?? ""].map(plainAddress).reverse();
     const [last = ""] = way;
     for (const address of way) {
-      // Whoever is not written as an address is known by the server that said so.
+      // A client without a valid address is identified by the proxy that reported it.
       if (isIP(address) === 0) break;
       if (!this.#list.check(address, familyOf(address))) return address;
     }
@@ -33,7 +33,7 @@ function familyOf(address: string): "ipv4" | "ipv6" {
   return isIP(address) === 6 ? "ipv6" : "ipv4";
 }
 
-/** Without the port that some write behind it, and as IPv4 where it is one. */
+/** Strips a port that some proxies add, and converts IPv4-mapped addresses to IPv4. */
 function plainAddress(text: string): string {
   const address = text
     .trim()

@@ -5,25 +5,25 @@ import { upCommand } from "../../../lib/own-commands.ts";
 
 const loopback = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 
-/** `config.json`: how the forwarding server is reached. Written by `pulumi up` alone. */
+/** `config.json`: how the forwarding server is reached. Only `pulumi up` writes it. */
 export const forwardingConfig = z
   .object({
     version: z.literal(1),
-    /** 0: any that is free, for tests. */
+    /** 0: any free port, for tests. */
     port: z.int().check(z.gte(0), z.lte(65535)),
     /** The address that it listens on. */
     host: z.string().check(z.minLength(1)),
-    /** Where people reach it when TLS is terminated in front of it: `https://host[:port]`. */
+    /** Its address for people if TLS is terminated by a reverse proxy: `https://host[:port]`. */
     publicUrl: z.nullable(z.string().check(z.regex(/^https:\/\/[a-z0-9.-]+(:\d+)?\/?$/))),
-    /** `host`: each agent has an origin of its own; `path`: all share one. */
+    /** `host`: each agent has its own origin; `path`: all share one. */
     routing: z.enum(["host", "path"]),
     codeTtlSeconds: z.int().check(z.gte(1)),
     cookieTtlSeconds: z.int().check(z.gte(1)),
-    /** How `changeling` is called where it was applied, for the pages: `npm run changeling --`. */
+    /** How `changeling` was invoked when this was applied, shown on pages: `npm run changeling --`. */
     cli: z.optional(z.string().check(z.regex(/^[\w ./@:-]{1,200}$/))),
-    /** How long an agent may take until its response's headers are there; 0: for ever. Older files have none. */
+    /** Limit until an agent's response headers arrive; 0 for none. Older files lack it. */
     responseTimeoutSeconds: z.optional(z.int().check(z.gte(0))),
-    /** IP addresses and ranges of servers in front whose `X-Forwarded-For` says who asks. */
+    /** IP addresses and ranges of reverse proxies whose `X-Forwarded-For` is trusted. */
     trustedProxies: z.optional(z.array(z.string())),
   })
   .check(
@@ -39,7 +39,7 @@ export function configPath(folder: string): string {
   return join(folder, "config.json");
 }
 
-/** @throws when there is none, or it is not what `pulumi up` writes */
+/** @throws if the file does not exist, or is not what `pulumi up` writes */
 export function readConfig(folder: string): ForwardingConfig {
   const path = configPath(folder);
   const parsed = forwardingConfig.safeParse(tryJson(path));

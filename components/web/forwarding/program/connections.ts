@@ -1,16 +1,16 @@
 import type { Duplex } from "node:stream";
 import type { Session } from "./auth/signing.ts";
 
-/** Which sessions last used a connection: what is still open when a login ends, ends with it. */
+/** The sessions that last used each connection, so that a connection is closed when its login ends. */
 export class Connections {
-  /** By connection: the session by agent. One that comes from a front that terminates TLS may serve many. */
+  /** Sessions by agent, for each connection. A connection from a reverse proxy may serve many. */
   readonly #open = new Map<Duplex, Map<string, Session>>();
 
   get count(): number {
     return this.#open.size;
   }
 
-  /** Called for each request, so it does little for a connection that it knows. */
+  /** Called for each request, so it is cheap for known connections. */
   note(connection: Duplex, agentId: string, session: Session): void {
     const known = this.#open.get(connection);
     if (known !== undefined) known.set(agentId, session);
@@ -24,14 +24,14 @@ export class Connections {
     for (const [connection, sessions] of this.#open) if (sessions.has(agentId)) connection.destroy();
   }
 
-  /** @param but the one that asked for it, and is yet to be answered */
+  /** @param but the requesting connection, which still needs its response */
   endSession(agentId: string, sessionId: string, but: Duplex): void {
     for (const [connection, sessions] of this.#open) {
       if (connection !== but && sessions.get(agentId)?.id === sessionId) connection.destroy();
     }
   }
 
-  /** Event streams and WebSockets send no cookie again, and would outlive it. */
+  /** Event streams and WebSockets don't send the cookie again, so they would outlive the login. */
   endOver(isOver: (session: Session) => boolean): void {
     for (const [connection, sessions] of this.#open) {
       for (const session of sessions.values()) if (isOver(session)) connection.destroy();

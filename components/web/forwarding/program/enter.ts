@@ -8,16 +8,16 @@ import { notFoundPage } from "./pages/notices.ts";
 import type { Site } from "./site.ts";
 
 /**
- * How a login comes from the main origin to an agent's own. The agent's pages and workers see every address there, so a
- * ticket in an address is good for the one browser alone that has the cookie which was set before:
+ * How a login gets from the main origin to an agent's own. The agent's pages and workers see every URL there, so a
+ * ticket in a URL only works for the browser with a cookie that was set before:
  *
- * 1. the agent's origin sets a random cookie that no script reads, and leads to the main origin with its digest;
- * 2. the main origin's page shows the login's key, which only it can read, and gets a ticket for that digest. It keeps
- *    the first digest, so that no page of the agent can have a ticket made for another browser;
- * 3. the agent's origin takes the ticket, with the cookie, for a cookie of the login.
+ * 1. The agent's origin sets a random cookie that no script can read, and redirects to the main origin with its digest.
+ * 2. The main origin's page shows the login's key, which only it can read, and gets a ticket for that digest. It keeps
+ * the first digest, so that no page of the agent can get a ticket for another browser.
+ * 3. The agent's origin exchanges the ticket, together with the cookie, for a cookie of the login.
  */
 
-/** The paths that are ours on each agent's own origin; the agent never sees them. */
+/** Reserved paths on each agent's own origin, which the agent never sees. */
 export const reserved = "/__changelings/";
 
 interface Place {
@@ -25,12 +25,12 @@ interface Place {
   readonly server: string | undefined;
 }
 
-/** Where the main origin sends a browser that is logged in there, for it to be logged in at the agent's own. */
+/** The URL on the agent's own origin to which the main origin sends a logged-in browser. */
 export function enterUrl({ addresses }: Site, { id, server }: Place, ticket: string, path: string): string {
   return `${addresses.agent(id, server)}${reserved}enter?${new URLSearchParams({ ticket, to: path })}`;
 }
 
-/** Sends a browser that is not logged in on an agent's own origin to the main one. */
+/** Redirects a browser that is not logged in on an agent's own origin to the main one. */
 export function askMain(site: Site, req: IncomingMessage, { id, server }: Place, path: string): Answer {
   const { addresses } = site;
   const known = browserMarks(site, req);
@@ -41,7 +41,7 @@ export function askMain(site: Site, req: IncomingMessage, { id, server }: Place,
   });
 }
 
-/** As long as browsers keep a cookie. */
+/** The longest time that browsers keep a cookie. */
 const browserMarkSeconds = 400 * 24 * 3600;
 
 function browserCookie(site: Site, id: string, value: string): Cookie {
@@ -53,7 +53,7 @@ function browserCookieName({ addresses }: Site): string {
   return `${cookiePrefix(addresses.isSecure, { hasDomain: true })}changeling_browser`;
 }
 
-/** A script of the agent may have put another one beside ours. */
+/** The agent's scripts may have added another cookie beside ours. */
 function browserMarks(site: Site, req: IncomingMessage): string[] {
   return cookieValues(req.headers.cookie, browserCookieName(site)).filter((value) => /^[\w-]{43}$/.test(value));
 }
@@ -66,14 +66,14 @@ export function reservedAnswer(site: Site, req: IncomingMessage, place: Place): 
   const url = new URL(`http://agent${req.url}`);
   if (url.pathname === `${reserved}enter` && req.method === "GET") return enter(site, req, place, url.searchParams);
   if (url.pathname === `${reserved}logout`) return logout(site, req, place);
-  // For agents' pages to link to: they don't know the main origin.
+  // Agents' pages can link here, because they don't know the main origin.
   if (url.pathname === reserved) return redirection(`${site.addresses.main}/`);
   return pageAnswer(404, notFoundPage(`${site.addresses.main}/`));
 }
 
 /**
- * With a ticket: sets the cookie and leads here again without one. Without: leads on if the cookie was kept. So a
- * browser that keeps none sees a page that says so, instead of going round in circles.
+ * With a ticket, sets the cookie and redirects here without the ticket. Without one, continues if the browser kept the
+ * cookie. So a browser that rejects cookies gets an explanation instead of a redirect loop.
  */
 function enter(site: Site, req: IncomingMessage, { id, server }: Place, query: URLSearchParams): Answer {
   const { access, addresses } = site;
@@ -88,21 +88,21 @@ function enter(site: Site, req: IncomingMessage, { id, server }: Place, query: U
   return pageAnswer(403, notEnteredPage(addresses.main, id));
 }
 
-/** One login is for all servers of the agent, each of which has a host below the agent's. */
+/** One login covers all servers of the agent, whose hosts are below the agent's. */
 function agentCookie({ access, addresses }: Site, id: string, session: Session): Cookie {
   return access.cookie(id, "agent", session, addresses.agentDomain(id));
 }
 
 /**
- * For agents to link to. The main origin asks and does it: what is shown here may be made by a worker of the agent,
- * which would keep the login.
+ * Agents' pages can link here. The main origin asks for confirmation and logs out, because a worker of the agent could
+ * fake this page and keep the login.
  */
 function logout({ addresses }: Site, req: IncomingMessage, { id }: Place): Answer {
   if (req.method !== "GET" && req.method !== "POST") return textAnswer(405, "Only GET and POST are known here.");
   return redirection(`${addresses.main}/logout?${new URLSearchParams({ agent_id: id })}`, { status: 303 });
 }
 
-/** @returns the URL of a path on this very origin; that of `/` when it would lead elsewhere, or back to us */
+/** @returns the URL of a path on this origin; the URL of `/` if the path would lead elsewhere, or back here */
 export function pathOn(origin: string, path: string): string {
   const url = path.startsWith("/") ? URL.parse(path, origin) : null;
   if (url?.origin !== origin || url.pathname.startsWith(reserved)) return `${origin}/`;

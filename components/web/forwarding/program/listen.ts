@@ -4,15 +4,15 @@ import { upCommand } from "../../../lib/own-commands.ts";
 
 export interface Listening {
   readonly port: number;
-  /** Takes no more connections; the server itself is closed by who made it. */
+  /** Stops accepting connections; the caller closes the server itself. */
   close(): void;
 }
 
 /**
- * A browser may take `localhost` for either of its two addresses: the second one is taken as well, or another account
- * of this machine could wait there for logins.
+ * A browser may resolve `localhost` to either of its two addresses. This listens on both; otherwise another account on
+ * this machine could listen there and collect logins.
  *
- * @throws when an address can't be had; the error says what to do
+ * @throws if it can't listen on an address; the error says what to do
  */
 export async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<Listening> {
   const listened = await listenOn(server, host, port);
@@ -28,7 +28,7 @@ export async function listen(server: Server, { host, port }: { host: string; por
   return { port: listened, close: () => twin.close() };
 }
 
-/** The machine has no such address, or no IPv6 at all. */
+/** The machine has no such address, or no IPv6. */
 class NoAddress extends Error {}
 
 /** @returns the port */

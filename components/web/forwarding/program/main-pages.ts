@@ -17,11 +17,11 @@ const agentId = z.string().check(z.refine(isAgentId));
 const login = z.object({ agent_id: agentId, one_time_code: z.string().check(z.regex(/^[\w-]{1,128}$/)) });
 const logout = z.object({ agent_id: agentId });
 const loginKey = z.string().check(z.regex(/^[\w-]{43}$/));
-/** What the main origin's page keeps of its logins. */
+/** The login keys that the main origin's page keeps. */
 const shown = z.object({ keys: z.array(z.tuple([agentId, loginKey])).check(z.maxLength(1000)) });
 const enterFrom = z.object({ agent_id: agentId, key: loginKey, from: z.string() });
 
-/** The main origin's own pages, as spec 002 has them: `/`, `/login`, `/authenticate`; and `/logout`. */
+/** The main origin's own pages according to spec 002: `/`, `/login`, `/authenticate`; and `/logout`. */
 export async function createMainPages(site: Site): Promise<(req: IncomingMessage, res: ServerResponse) => void> {
   const { access, agents, connections, log } = site;
   const hasAgentHosts = site.addresses.routing === "host";
@@ -33,7 +33,7 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     return sendPage(reply.header("retry-after", seconds), 429, tooManyPage());
   };
 
-  // The form of `/logout` says all in its address.
+  // The form of `/logout` has all data in its URL.
   app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_request, _body, done) =>
     done(null),
   );
@@ -51,12 +51,12 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
 
   const loggedIn = (cookie: string | undefined) =>
     new Set(cookieAgents(cookie).filter((id) => access.session(id, "main", cookie) !== undefined));
-  /** Where agents have no hosts: to the agent itself, for a browser that has no other. Else the page's script leads there. */
+  /** With shared origins, a browser with no other login goes to the agent. Otherwise the page's script goes there. */
   const afterLogin = (id: string, cookie: string | undefined) =>
     [...loggedIn(cookie)].some((other) => other !== id) ? "/" : `/${id}/`;
 
   const listFor = (ids: ReadonlySet<string>): string => {
-    // Asking for the list makes them be looked at, which not everybody may cause.
+    // Listing agents makes the server look for them, so only logged-in clients may cause it.
     const mine = (ids.size === 0 ? [] : agents.list())
       .filter(({ id }) => ids.has(id))
       .sort((one, other) => one.name.localeCompare(other.name));
@@ -65,7 +65,7 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
 
   app.get("/", (request, reply) => {
     const { cookie } = request.headers;
-    // A cookie may have been collected by another port of this host: the page's script shows the keys, and gets the list.
+    // Another port of this host may have collected the cookie. So the page's script proves the keys to get the list.
     if (hasAgentHosts) {
       return sendPage(
         reply,
@@ -83,7 +83,7 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     const keys = data.keys.filter(([id, key]) => access.provenSession(id, cookie, key) !== undefined);
     const proven = new Set(keys.map(([id]) => id));
     const names = new Set([...proven].map((id) => access.cookieName(id)));
-    // A cookie without its key is of no use, and would keep a login URL from being used.
+    // A cookie without its key is useless, and would prevent a login URL from being used.
     const spent = ourCookieNames(cookie).filter((name) => !names.has(name));
     for (const name of spent) reply.header("set-cookie", clearCookie(name));
     return reply.headers(jsonHeaders).send({ keys, html: listFor(proven) });
@@ -97,7 +97,7 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     return reply.headers(jsonHeaders).send({ location });
   });
 
-  // Says that the server is there, and nothing else: anybody may ask.
+  // Only reveals that the server runs, because anybody may ask.
   app.get("/healthz", (_request, reply) => reply.headers(plainHeaders).send("ok\n"));
 
   app.get("/login", (request, reply) => {
@@ -110,7 +110,7 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
   });
 
   app.get("/authenticate", { exposeHeadRoute: false }, (request, reply) => {
-    // Not a success, so that a page fetched ahead is thrown away and the person's own visit comes here again.
+    // An error status, so that a prefetched page is discarded and the person's own visit is served here again.
     if (isSpeculative(request.raw)) return reply.code(503).headers(plainHeaders).send("Not ahead of time.\n");
     const { data } = login.safeParse(request.query);
     const session = data === undefined ? undefined : access.redeem(data.agent_id, data.one_time_code);
@@ -118,20 +118,20 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     log(`${data.agent_id}: a browser logged in`);
     site.audit.login(request.raw, data.agent_id, session);
     reply.header("set-cookie", setCookie(access.cookie(data.agent_id, "main", session)));
-    // What stands behind # goes nowhere but to the page's script, which keeps it.
+    // The browser does not send the part after # to any server; only the page's script reads it and keeps it.
     const to = hasAgentHosts
       ? `/#${data.agent_id}=${access.loginKey(data.agent_id, session)}`
       : afterLogin(data.agent_id, request.headers.cookie);
     return reply.headers(plainHeaders).redirect(to, 302);
   });
-  // A look, such as that of a link checker: it learns nothing, and uses nothing up.
+  // HEAD, for instance from a link checker, reveals nothing and uses up nothing.
   app.head("/authenticate", (_request, reply) => reply.headers(plainHeaders).send());
 
   app.get("/logout", (request, reply) => {
     const { data } = logout.safeParse(request.query);
     if (data === undefined) return sendPage(reply, 404, notFoundPage());
     const session = access.session(data.agent_id, "main", request.headers.cookie);
-    // To nobody else is said which agents there are.
+    // Agent names are only shown to logged-in clients.
     const name = session === undefined ? undefined : agents.find(data.agent_id)?.name;
     return sendPage(reply, 200, logoutPage(data.agent_id, name));
   });

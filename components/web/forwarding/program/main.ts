@@ -8,7 +8,7 @@ import { readConfig } from "./config.ts";
 import { runForwardingServer } from "./run.ts";
 
 const installation = process.argv[2];
-// All that it imports is now compiled, and on the way out Node writes it to its cache.
+// All imports are compiled now, and Node writes them to its cache on exit.
 if (process.argv.includes("--compile")) process.exit(0);
 if (installation === undefined || !/^[A-Za-z0-9][\w.-]*$/.test(installation)) {
   process.stderr.write("usage: node components/web/forwarding/program/main.ts <installation id>\n");
@@ -18,7 +18,7 @@ if (installation === undefined || !/^[A-Za-z0-9][\w.-]*$/.test(installation)) {
 process.umask(0o077);
 const paths = installationPaths(installation);
 const folder = paths.forwarding;
-// Its supervisor starts no other after an exit with 0.
+// Its supervisor does not restart it after an exit with 0.
 if (!becomeForwardingServer(paths)) process.exit(0);
 await runForwardingServer({
   ...{ paths, folder, config: () => readConfig(folder) },

@@ -5,18 +5,20 @@ import { isNavigation } from "./origin-check.ts";
 import { tooManyCookiesPage } from "./pages/notices.ts";
 import type { Site } from "./site.ts";
 
-/** In characters: what agents' servers are sent at most. */
+/** In characters: the limit of headers passed on to agents' servers. */
 const mostHeaders = 65_536;
-/** What Node reads at most, in bytes: as many cookies as browsers keep for a site, so that we can say which to remove. */
+/**
+ * In bytes: Node's limit. It covers as many cookies as browsers keep for a site, so that we can tell which to remove.
+ */
 export const mostRead = 1_000_000;
-/** Browsers take about this many at once. */
+/** Browsers accept about this many at once. */
 const mostRemoved = 200;
 
 const marker = "changelings-removed-cookies";
 
 /**
- * A page of an agent can set so many cookies for a whole site that no request gets through any more. Those that are not
- * ours are removed, where they can be; when that was not enough, all are, which ends the logins of this browser.
+ * An agent's page can set so many cookies for the whole site that no request gets through. This removes other cookies
+ * where possible. If that is not enough, it removes all of them, which ends this browser's logins.
  *
  * @returns undefined for a request of usual size
  */
@@ -45,7 +47,9 @@ export function oversizedAnswer(
   return { ...answer, headers: { ...answer.headers, "set-cookie": removals(cookie, here.pathname, domains) } };
 }
 
-/** What removes cookies: only with the path and the domain that it was set with does a browser find one. */
+/**
+ * Set-Cookie headers that remove cookies. A browser only finds a cookie by the path and domain that it was set with.
+ */
 function removals(header: string, pathname: string, domains: readonly string[]): string[] {
   const names = new Set(header.split(";").map((pair) => pair.slice(0, Math.max(0, pair.indexOf("="))).trim()));
   const foreign = [...names].filter((name) => /^[\x21-\x7e]*$/.test(name) && !isOurCookie(name));

@@ -16,12 +16,12 @@ export interface RunOptions {
   readonly paths: InstallationPaths;
   /** The server's own, 0700: its key, codes, logins and admin socket. */
   readonly folder: string;
-  /** @throws when there is none that can be used */
+  /** @throws if there is no usable config */
   readonly config: () => ForwardingConfig;
   readonly log: Log;
 }
 
-/** Runs the server until it is told to end. A crash ends this process with 1, so that whatever supervises it starts another. */
+/** Runs the server until it is stopped. A crash exits with 1, so that the supervisor restarts it. */
 export async function runForwardingServer({ paths, folder, config: configOf, log }: RunOptions): Promise<void> {
   const crash = (reason: string, said: string): never => {
     log(`${reason}: ${said}`);

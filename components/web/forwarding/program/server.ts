@@ -32,31 +32,31 @@ export interface ForwardingServerParts {
 }
 
 export interface ForwardingServer {
-  /** Origin of the pages and the logins, as a browser sees it. */
+  /** Origin of the pages and the logins in the browser. */
   readonly url: string;
-  /** Which it listens on. */
+  /** The port that it listens on. */
   readonly port: number;
-  /** The URL that logs one browser in to an agent, once. */
+  /** A one-time URL that logs one browser in to the agent. */
   loginUrl(agentId: string): { readonly url: string; readonly expiresAt: Date };
-  /** Ends the logins of an agent, and every connection that they hold; what it returns went wrong with their record. */
+  /** Ends an agent's logins and their connections; returns what could not be saved. */
   revoke(agentId: string): Unsaved | undefined;
   /** Ends all logins. */
   rotateKey(): Unsaved | undefined;
   sessions(): readonly SessionView[];
   /** In Prometheus's text format. */
   metrics(): string;
-  /** Takes no more; what is under way gets a moment to end. Agents and proxy are left to who made them. */
+  /** Stops accepting connections and gives open ones time to end. The caller closes agents and proxy. */
   close(): Promise<void>;
 }
 
-/** How long a body may take, in milliseconds, that is for no agent: anybody can send one. */
+/** Limit in milliseconds for a request body that is not for an agent, because anybody can send one. */
 const bodyTimeoutMs = 15_000;
-/** How long a connection may outlive the login that it is open for, in milliseconds. */
+/** Limit in milliseconds for a connection to outlive its login. */
 const overdueMs = 10_000;
-/** How long what is under way may take when the server ends. */
+/** Grace period in milliseconds for open requests when the server stops. */
 const goodbyeMs = 2000;
 
-/** @throws when its address can't be had; the error says what to do */
+/** @throws if it can't listen on its address; the error says what to do */
 export async function createForwardingServer(parts: ForwardingServerParts): Promise<ForwardingServer> {
   const { config, agents, proxy, log, audit = new Audit() } = parts;
   const access: Access = {
@@ -69,14 +69,14 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
   const server = createServer({
     maxHeaderSize: mostRead,
     headersTimeout: 15_000,
-    // Uploads to agents take as long as they take; for all other bodies there is `endSlowBody`.
+    // Uploads to agents have no limit; `endSlowBody` limits all other bodies.
     requestTimeout: 0,
     keepAliveTimeout: 65_000,
     noDelay: true,
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
   });
   const connections = new Connections();
-  // The port may be any that is free, so it is known once it is listened on.
+  // With any free port, the port is known once the server listens.
   let addresses = addressesOf(config, config.port);
   const site: Site = {
     ...{ access, agents, connections, audit, log, cli: cliOf(config) },
@@ -141,7 +141,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
       listening.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      // Event streams and WebSockets would hold it for ever.
+      // Event streams and WebSockets would delay it forever.
       const timer = setTimeout(() => {
         server.closeAllConnections();
         connections.endAll();
@@ -165,7 +165,7 @@ function askerOrStatus(decision: Decision): { asker: Asker } | { status: number 
     : { asker: { agent: decision.at.agent, session: decision.session } };
 }
 
-/** By the Host alone, and on the main origin by the start of the path as it came. */
+/** Decides by the Host alone; on the main origin, also by the start of the raw path. */
 function decide(site: Site, asked: Asked): Decision | "main pages" {
   const { url = "", method, headers } = asked.req;
   const oversized = oversizedAnswer(asked.req, site);
@@ -177,7 +177,7 @@ function decide(site: Site, asked: Asked): Decision | "main pages" {
     const path = agentPathOf(url);
     return path === undefined ? (strayAnswer(site, asked.req) ?? "main pages") : decideAgentPath(site, asked, path);
   }
-  // Whoever checks the health of a server may know it by number alone.
+  // Health checks may use only the IP address.
   if (place?.kind === "alias" && url === "/healthz") return "main pages";
   if (place?.kind === "alias" && method === "GET" && !asked.isUpgrade) return redirection(site.addresses.main + url);
   return textAnswer(421, `This is not the address of this server: use ${site.addresses.main}/`);
@@ -185,7 +185,7 @@ function decide(site: Site, asked: Asked): Decision | "main pages" {
 
 function answerByMainPages(mainPages: RequestListener, req: IncomingMessage, res: ServerResponse): void {
   endSlowBody(req);
-  // Whoever waits to be asked for a body need not: the few that are taken are small.
+  // Always accepts the body, because the few accepted bodies are small.
   if (req.headers.expect !== undefined) res.writeContinue();
   mainPages(req, res);
 }

@@ -19,15 +19,15 @@ export interface Site {
   readonly proxies: TrustedProxies;
   readonly audit: Audit;
   readonly log: Log;
-  /** How `changeling` is called, for the commands on pages. */
+  /** How to invoke `changeling`, for commands on pages. */
   readonly cli: string;
 }
 
 export interface Asked {
   readonly req: IncomingMessage;
-  /** It wants to become a WebSocket. */
+  /** It is a WebSocket upgrade. */
   readonly isUpgrade: boolean;
 }
 
-/** What becomes of a request: an answer of ours, or its agent's. */
+/** How a request is answered: by our own response, or by its agent. */
 export type Decision = Answer | { readonly session: Session; readonly at: ProxyRequest };

@@ -7,19 +7,19 @@ import { longestSocketPath, socketPathOf } from "../../agent/servers.ts";
 import type { Reach } from "./agents.ts";
 
 /**
- * The way to servers on other machines: Unix sockets in a folder that only this user can enter, each through an ssh of
- * its own. A port of this machine's loopback would let in every other user, and, worse, would be a port of `localhost`
- * that an agent serves: browsers send the cookies of a host to all of its ports.
+ * Connections to servers on other machines: Unix sockets in a folder that only this user can access, each with its own
+ * ssh. A loopback port would be open to every other user. Worse, it would be a port of `localhost` that an agent
+ * serves, and browsers send a host's cookies to all of its ports.
  */
 export interface Tunnels {
   /**
-   * Makes a tunnel when there is none, which may take seconds.
+   * Opens a tunnel if there is none, which may take seconds.
    *
-   * @param url of the server, as seen from there
-   * @throws when there is no way; another try is made after a pause that grows
+   * @param url the server's URL on its own machine
+   * @throws if the tunnel can't be opened; retries wait for a growing pause
    */
   reach(ssh: SshAccess, url: URL): Promise<Reach>;
-  /** Ends the tunnels that were not asked for since this was called last. */
+  /** Closes the tunnels that were not requested since the last call. */
   endUnused(): void;
   stop(): void;
 }
@@ -32,25 +32,25 @@ interface Tunnel {
 interface Failure {
   readonly reason: unknown;
   readonly pauseMs: number;
-  /** By `performance.now()`, which nobody can set. */
+  /** By `performance.now()`, which can't be set. */
   readonly until: number;
 }
 
 const connectSeconds = 15;
 const firstPauseMs = 1000;
 const mostPauseMs = 60_000;
-/** What the far end says when it is there. */
+/** What the remote end prints once it is up. */
 const mark = "changeling-tunnel-is-up";
 
-/** How a server on this very machine is reached. */
+/** How a server on this machine is reached. */
 export function reachOf(url: URL): Reach {
   const socketPath = socketPathOf(url);
   return socketPath === undefined ? { url } : { url: new URL("http://localhost/"), socketPath };
 }
 
 /**
- * @param env of ssh, with PATH, HOME and SSH_AUTH_SOCK
- * @param folder the forwarding server's own; whoever calls this holds its lock
+ * @param env for ssh, with PATH, HOME and SSH_AUTH_SOCK
+ * @param folder the forwarding server's own; the caller holds its lock
  */
 export function sshTunnels(env: Readonly<Record<string, string>>, folder: string): Tunnels {
   const tunnels = new Map<string, Tunnel>();
@@ -106,7 +106,7 @@ export function sshTunnels(env: Readonly<Record<string, string>>, folder: string
   };
 }
 
-/** A new folder that only this user can enter, with a path so short that every system takes the sockets in it. */
+/** A new folder that only this user can access, with a path short enough for sockets on every system. */
 function socketFolder(folder: string): string {
   const own = join(folder, "tunnels");
   if (Buffer.byteLength(join(own, "99999999")) > longestSocketPath) return mkdtempSync(join(tmpdir(), "changelings-"));
@@ -118,12 +118,15 @@ function socketFolder(folder: string): string {
 
 interface Surroundings {
   readonly env: Readonly<Record<string, string>>;
-  /** Ends it. */
+  /** Closes the tunnel. */
   readonly signal: AbortSignal;
   readonly onEnd: () => void;
 }
 
-/** @returns its socket here @throws with ssh's last line, when it does not come up */
+/**
+ * @returns its local socket
+ * @throws with ssh's last line if it does not come up
+ */
 function openTunnel(ssh: SshAccess, url: URL, path: string, { env, signal, onEnd }: Surroundings): Promise<string> {
   return new Promise<string>((resolve, reject) => {
     const child = spawn("ssh", sshArguments(ssh, url, path), { env, signal, stdio: "pipe" });
@@ -131,7 +134,7 @@ function openTunnel(ssh: SshAccess, url: URL, path: string, { env, signal, onEnd
     let complaint = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       said = `${said}${text}`.slice(-1000);
-      // By now what it forwards is set up.
+      // Forwarding is set up by now.
       if (said.includes(mark)) resolve(path);
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -144,7 +147,7 @@ function openTunnel(ssh: SshAccess, url: URL, path: string, { env, signal, onEnd
       const reason = complaint.trim().split("\n").at(-1) || "ssh said nothing";
       reject(new Error(`no tunnel to ${ssh.user}@${ssh.host}:${ssh.port}: ${reason}`));
     });
-    // It may be gone by the time that its input is closed.
+    // The process may have ended before its input is closed.
     child.stdin.on("error", () => {});
   });
 }
@@ -166,12 +169,12 @@ function sshArguments({ user, host, port, key_path, known_hosts_path }: SshAcces
     ...["-T", "-i", key_path, "-p", String(port), "-l", user],
     ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
     ...["-L", `${here}:${farEnd(url)}`],
-    // Not -N: so it ends when its input does, which is when this process ends, however it ends.
+    // Not -N: this way ssh ends when its input closes, which happens however this process ends.
     ...["--", host, `echo ${mark}; exec cat >/dev/null`],
   ];
 }
 
-/** Where a server listens on its machine, in ssh's words. */
+/** Where a server listens on its machine, in ssh's syntax. */
 function farEnd(url: URL): string {
   return socketPathOf(url) ?? `${url.hostname}:${url.port || (url.protocol === "https:" ? 443 : 80)}`;
 }

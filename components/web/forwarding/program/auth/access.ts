@@ -9,52 +9,61 @@ import { type Audience, hiddenName, isSameText, loginKeyOf, type Session, signed
 import { SteadyClock } from "./steady-clock.ts";
 import { Tickets } from "./tickets.ts";
 
-/** Who may see which agent: one-time codes become sessions, and sessions are cookies. */
+/** Controls access to agents: one-time codes become sessions, and sessions are cookies. */
 export interface Access {
-  /** A new one-time code of an agent: 256 random bits, base64url. */
+  /** A new one-time code for an agent: 256 random bits, base64url. */
   mint(agentId: string): { readonly code: string; readonly expiresAt: Date };
-  /** Uses a code up, on the disk, before it returns the session that the code was good for. @throws when it can't */
+  /**
+   * Marks a code as used on disk, then returns its session.
+   * @throws if the code can't be marked
+   */
   redeem(agentId: string, code: string): Session | undefined;
-  /** Ends the codes and the sessions of an agent, whatever becomes of its record on the disk, which it returns. */
+  /** Ends the codes and sessions of an agent even if that can't be saved; returns what could not be saved. */
   revoke(agentId: string): Unsaved | undefined;
-  /** Whether its time is over, or it was ended. */
+  /** Whether it has expired or was ended. */
   isOver(session: Session): boolean;
   /** Ends one session, on every origin. */
   end(session: Session): Unsaved | undefined;
-  /** Ends every session of every agent. Codes stay good. */
+  /** Ends every session of every agent. Codes stay valid. */
   rotateKey(): Unsaved | undefined;
   cookie(agentId: string, audience: Audience, session: Session, domain?: string): Cookie;
   /** Name of the agent's cookie. */
   cookieName(agentId: string, audience?: Audience): string;
-  /** What a browser has to show beside the main origin's cookie, which other ports of the host get to see. */
+  /**
+   * The key that a browser must show with the main origin's cookie, because other ports of the host receive that
+   * cookie.
+   */
   loginKey(agentId: string, session: Session): string;
-  /** The main origin's session for an agent, for whoever shows its cookie and its key. */
+  /** The main origin's session for an agent, if both its cookie and its key are valid. */
   provenSession(agentId: string, cookieHeader: string | undefined, loginKey: string): Session | undefined;
-  /** The session that a request's `Cookie` header shows for an agent; undefined when none of its cookies is valid. */
+  /** The session in a request's `Cookie` header for an agent; undefined if none of its cookies is valid. */
   session(agentId: string, audience: Audience, cookieHeader: string | undefined): Session | undefined;
-  /** Good once, within 30 s, with what it is bound to: carries a session from the main origin to the agent's own. */
+  /**
+   * A one-time ticket, valid for 30 s and bound to `boundTo`. It carries a session from the main origin to the agent's
+   * own.
+   */
   ticket(agentId: string, session: Session, boundTo?: string): string;
-  /** @param boundTo what the browser shows, of which one has to be the ticket's */
+  /** @param boundTo the browser's values; the ticket must be bound to one of these */
   redeemTicket(agentId: string, ticket: string, boundTo?: readonly string[]): Session | undefined;
 }
 
 export interface AccessOptions {
-  /** Holds `key`, `codes.json` and `sessions.json`. Whoever opens it holds the forwarding server's lock. */
+  /** Contains `key`, `codes.json` and `sessions.json`. The caller holds the forwarding server's lock. */
   readonly folder: string;
   readonly codeTtlSeconds: number;
   readonly cookieTtlSeconds: number;
-  /** Behind TLS: cookies are for https alone. */
+  /** Behind TLS: cookies are sent over https only. */
   readonly isSecure: boolean;
-  /** Each agent has a host of its own, so that the main origin's cookies are for its own pages alone. */
+  /** Each agent has its own host, so the main origin's cookies only serve its own pages. */
   readonly hasAgentHosts?: boolean;
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
-  /** Milliseconds since whenever, by a clock that nobody can set. */
+  /** Milliseconds since any point, by a monotonic clock. */
   readonly elapsed?: () => number;
 }
 
-/** Valid cookies that were seen lately are not verified anew on each request. */
+/** Caches recently verified cookies, so that they are not verified again on each request. */
 const mostSeen = 1000;
 
 export function openAccess({
@@ -72,7 +81,7 @@ export function openAccess({
   const codes = new CodeStore(folder, steadyNow, log);
   const tickets = new Tickets(steadyNow);
   const seen = new Map<string, Session>();
-  // Without the list of what was ended, a cookie that was revoked would be valid again; with a new key none is.
+  // Without the list of ended sessions, a revoked cookie would be valid again. A new key invalidates all cookies.
   const keyFile = new KeyFile(folder, log, { isTrusted: !endings.isNew });
 
   function verify(agentId: string, audience: Audience, value: string): Session | undefined {
@@ -103,7 +112,7 @@ export function openAccess({
   return {
     mint(agentId) {
       const code = codes.mint(agentId, ttl.codeTtlSeconds);
-      // For a person, so by the clock that they see.
+      // Shown to a person, so it uses the wall clock.
       return { code, expiresAt: new Date(now() + ttl.codeTtlSeconds * 1000) };
     },
     redeem(agentId, code) {
@@ -130,7 +139,7 @@ export function openAccess({
       const purpose = { agentId, audience, revocations: endings.revocations(agentId) };
       const value = signed(keyFile.key, purpose, session);
       const maxAgeSeconds = Math.max(0, Math.round((session.expiresAt - clock.now()) / 1000));
-      // Links lead to agents from anywhere; nobody but the main origin itself needs its cookie.
+      // Agents are linked from anywhere, but only the main origin's own pages need its cookie.
       const own = hasAgentHosts && audience === "main" ? { isForLinks: false } : {};
       return { name: cookieName(agentId, audience), value, maxAgeSeconds, domain, ...own };
     },

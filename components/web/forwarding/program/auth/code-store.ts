@@ -10,7 +10,7 @@ const storedCode = z.object({
   /** SHA-256 of the code, base64url. */
   hash: z.string().check(z.length(43)),
   expiresAt: z.number(),
-  /** Once used, it stays until it expires. */
+  /** A used code is kept until it expires. */
   usedAt: z.optional(z.number()),
 });
 
@@ -18,10 +18,10 @@ const codesFile = z.object({ version: z.literal(1), codes: z.array(storedCode) }
 
 type StoredCode = z.infer<typeof storedCode>;
 
-/** The oldest make room for new ones. */
+/** Beyond this, the oldest are evicted. */
 const mostCodes = 1000;
 
-/** One-time codes, in `codes.json`. A code is used up on the disk before anybody hears that it was good. */
+/** One-time codes, in `codes.json`. A code is marked as used on disk before it is accepted. */
 export class CodeStore {
   readonly #file: OwnFile;
   readonly #now: () => number;
@@ -44,7 +44,7 @@ export class CodeStore {
     return code;
   }
 
-  /** @returns whether it was good, and is now used up */
+  /** @returns whether it was valid; it is now used */
   redeem(agentId: string, code: string): boolean {
     const wanted = digest(code);
     let found: StoredCode | undefined;
@@ -55,12 +55,12 @@ export class CodeStore {
     if (found === undefined || found.usedAt !== undefined || found.expiresAt <= this.#now()) return false;
     found.usedAt = this.#now();
     const unsaved = this.#write();
-    // It stays used here: nobody was let in with it, and after a restart somebody could be.
+    // The code stays used in memory. Nobody is let in, because after a restart the code would be valid again.
     if (unsaved?.isOldGone === false) throw new Error(unsaved.problem);
     return true;
   }
 
-  /** The codes of an agent that were not used yet are no good any more. */
+  /** Invalidates an agent's unused codes. */
   revoke(agentId: string): Unsaved | undefined {
     this.#codes = this.#codes.filter((each) => each.agentId !== agentId);
     return this.#write();

@@ -1,6 +1,6 @@
 /**
- * Our cookies, one per agent and origin. Browsers send a cookie to every port of its host: so on `localhost` its name does
- * not tell which agent it is for, and the one of the main origin is worth nothing without the key that its pages keep.
+ * Our cookies, one per agent and origin. Browsers send a cookie to every port of its host. So on `localhost` a cookie's
+ * name does not reveal its agent, and the main origin's cookie is worthless without the key that its pages keep.
  */
 
 const ours = /^(?:__(?:Host|Secure)-)?changeling_([0-9a-f]{32}|agent-[0-9a-f]{32})$/;
@@ -9,18 +9,18 @@ export interface Cookie {
   readonly name: string;
   readonly value: string;
   readonly maxAgeSeconds: number;
-  /** Hosts below this one get it too; undefined: this host alone. */
+  /** Hosts below this one also get the cookie; undefined for this host only. */
   readonly domain?: string | undefined;
-  /** Whether it comes along when another site's page leads here; false: for the pages of this site alone. */
+  /** Whether it is sent when another site's page links here; false for this site's pages only. */
   readonly isForLinks?: boolean;
 }
 
-/** Behind TLS with a prefix that no other host can set, or for a domain, none over plain text. */
+/** Behind TLS, a prefix that prevents other hosts, or for a domain plain http, from setting the cookie. */
 export function cookiePrefix(isSecure: boolean, { hasDomain }: { hasDomain: boolean }): string {
   return isSecure ? (hasDomain ? "__Secure-" : "__Host-") : "";
 }
 
-/** Whether a cookie is one of ours: no agent is to see it, or to set it. */
+/** Whether a cookie is one of ours, which agents may neither see nor set. */
 export function isOurCookie(name: string): boolean {
   return ours.test(name);
 }
@@ -37,18 +37,18 @@ export function clearCookie(name: string, domain?: string): string {
   return setCookie({ name, value: "", maxAgeSeconds: 0, domain });
 }
 
-/** All values that a `Cookie` header has for a name: another origin's cookie of the same name may stand before ours. */
+/** All values of a name in a `Cookie` header: another origin's cookie with the same name may come before ours. */
 export function cookieValues(header: string | undefined, name: string): string[] {
   if (header === undefined || !header.includes(name)) return [];
   return pairs(header).flatMap((pair) => (pair.name === name ? [pair.value] : []));
 }
 
-/** The names of the cookies of ours in a `Cookie` header, valid or not, each once. */
+/** Unique names of our cookies in a `Cookie` header, valid or not. */
 export function ourCookieNames(header: string | undefined): string[] {
   return [...new Set(pairs(header ?? "").flatMap(({ name }) => (isOurCookie(name) ? [name] : [])))];
 }
 
-/** The agents for which a `Cookie` header has a cookie of ours whose name tells, valid or not, each once. */
+/** Unique agents that our cookies in a `Cookie` header name, valid or not. */
 export function cookieAgents(header: string | undefined): string[] {
   const names = ourCookieNames(header).filter((name) => name.includes("_agent-"));
   return [...new Set(names.map((name) => name.slice(name.indexOf("_agent-") + 1)))];

@@ -7,22 +7,24 @@ import type { SteadyClock } from "./steady-clock.ts";
 
 const sessionsFile = z.object({
   version: z.literal(1),
-  /** By agent: how often its logins were revoked. A count, not a time, so that no clock can bring one back. */
+  /** How often each agent's logins were revoked. A count, not a time, so that no clock change can restore one. */
   revocations: z.record(z.string(), z.int()),
-  /** Sessions that were ended, with the time at which they would have ended by themselves (milliseconds since 1970). */
+  /** Ended sessions with their original expiry (milliseconds since 1970). */
   ended: z.record(z.string(), z.number()),
-  /** The latest time at which anything was left out of `ended`: a clock that is set back does not bring it back. */
+  /**
+   * The latest time at which an entry was dropped from `ended`, so that setting the clock back can't restore a session.
+   */
   latest: z.optional(z.number()),
 });
 
 type SessionsFile = z.infer<typeof sessionsFile>;
 
-/** Which sessions are over before their time, in `sessions.json`. */
+/** Sessions that were ended before they expired, in `sessions.json`. */
 export class Endings {
   readonly #file: OwnFile;
   readonly #clock: SteadyClock;
   readonly #state: SessionsFile;
-  /** What was ended before is not known: no session of the present key can be trusted. */
+  /** Earlier endings are unknown, so no session of the present key can be trusted. */
   readonly isNew: boolean;
 
   constructor(folder: string, clock: SteadyClock, log: Log) {
@@ -33,7 +35,7 @@ export class Endings {
     this.#state = read === undefined || read === "damaged" ? { version: 1, revocations: {}, ended: {} } : read;
     const content = () => `${JSON.stringify(this.#state)}\n`;
     clock.continueFrom(this.#state.latest ?? 0);
-    // Without it the next start makes a new key.
+    // Without the file, the next start makes a new key.
     this.#file = new OwnFile({ path, content, withoutIt: "ends all logins", log });
     if (this.isNew) this.#write();
   }
@@ -42,7 +44,7 @@ export class Endings {
     return Object.hasOwn(this.#state.revocations, agentId) ? (this.#state.revocations[agentId] ?? 0) : 0;
   }
 
-  /** Ends all sessions of an agent, whatever becomes of the file. */
+  /** Ends all sessions of an agent, even if the file can't be written. */
   revoke(agentId: string): Unsaved | undefined {
     this.#state.revocations[agentId] = this.revocations(agentId) + 1;
     return this.#write();

@@ -5,12 +5,12 @@ import type { Log } from "../../../../host/log.ts";
 import { changelingCommand } from "../../../../lib/own-commands.ts";
 import { OwnFile, readOwn, type Unsaved } from "./own-files.ts";
 
-/** What the server's cookies are signed with: `key`, 32 random bytes as base64url, made at the first start. */
+/** The signing key of the server's cookies: `key`, 32 random bytes as base64url, created at the first start. */
 export class KeyFile {
   readonly #file: OwnFile;
   #key: Buffer;
 
-  /** @param isTrusted whether a key that is there may be used */
+  /** @param isTrusted whether an existing key may be used */
   constructor(folder: string, log: Log, { isTrusted }: { readonly isTrusted: boolean }) {
     const path = join(folder, "key");
     const found = readKey(path, log);
@@ -24,14 +24,14 @@ export class KeyFile {
     return this.#key;
   }
 
-  /** Every cookie of the key before it is worth nothing. */
+  /** Invalidates every cookie of the previous key. */
   rotate(): Unsaved | undefined {
     this.#key = randomBytes(32);
     return this.#file.save();
   }
 }
 
-/** @returns undefined when there is none that can be used */
+/** @returns undefined if there is no usable key */
 function readKey(path: string, log: Log): Buffer | undefined {
   const key = readOwn(path, parseKey, log);
   if (key === undefined || key === "damaged") return undefined;

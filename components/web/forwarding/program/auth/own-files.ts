@@ -3,31 +3,31 @@ import { basename, dirname, join } from "node:path";
 import { DiskFullError, readTextIfAny, writePrivateFile } from "../../../../host/files.ts";
 import type { Log } from "../../../../host/log.ts";
 
-/** The files of the logins. One process writes them: the one that holds the forwarding server's lock. */
+/** The files of the logins. Only the process that holds the forwarding server's lock writes them. */
 
-/** How soon a write that failed is tried again, in milliseconds. */
+/** Delay before a failed write is retried, in milliseconds. */
 const retryMs = 5000;
 
-/** Why a change is not on the disk, although it is in force. */
+/** Why a change that already applies is not on disk. */
 export interface Unsaved {
   /** A sentence about the file, without the full stop. */
   readonly problem: string;
-  /** The old content is no longer there either, so a restart can't bring back what has ended. */
+  /** The old content was deleted too, so a restart can't restore what has ended. */
   readonly isOldGone: boolean;
 }
 
 export interface OwnFileOptions {
   readonly path: string;
-  /** All that is to be in it now. */
+  /** The file's current content. */
   readonly content: () => string;
-  /** What a restart does where there is no such file, for instance `ends all logins`. */
+  /** What a restart does without the file, for instance `ends all logins`. */
   readonly withoutIt: string;
   readonly log: Log;
 }
 
 /**
- * A file that holds what this process knows. What it knows holds at once; a disk that is full delays the file alone. A
- * restart then finds no file rather than an old one, which would bring back what has ended.
+ * A file with this process's state. A change applies at once; a full disk only delays the file. A restart then finds no
+ * file rather than an old one, which would restore what has ended.
  */
 export class OwnFile {
   readonly #options: OwnFileOptions;
@@ -38,14 +38,14 @@ export class OwnFile {
   }
 
   /**
-   * Whole or not at all, 0600, and on the disk when it returns: also a loss of power does not undo it. What can't be
-   * written is tried again until it can.
+   * Writes atomically, with mode 0600, and syncs to disk before it returns, so that it survives a power loss. Failed
+   * writes are retried until they succeed.
    */
   save(): Unsaved | undefined {
     const first = this.#attempt(() => this.#write());
     if (first === undefined) return this.#saved();
     const isOldGone = this.#attempt(() => this.#remove()) === undefined;
-    // The old file's room may be just what is missing.
+    // Deleting the old file may free the missing space.
     if (isOldGone && this.#attempt(() => this.#write()) === undefined) return this.#saved();
     const { path, withoutIt, log } = this.#options;
     const until = isOldGone
@@ -55,7 +55,7 @@ export class OwnFile {
     const problem = `${why}; ${until}`;
     if (this.#retry === undefined) log(problem);
     clearTimeout(this.#retry);
-    // Its folder goes with its installation.
+    // The folder is deleted with its installation.
     this.#retry = setTimeout(() => existsSync(dirname(path)) && this.save(), retryMs).unref();
     return { problem, isOldGone };
   }
@@ -78,7 +78,7 @@ export class OwnFile {
     syncFolder(dirname(path));
   }
 
-  /** @returns why it failed */
+  /** @returns the error if it failed */
   #attempt(work: () => void): Error | undefined {
     try {
       work();
@@ -99,10 +99,10 @@ function syncFolder(path: string): void {
 }
 
 /**
- * A file that was damaged is put aside under another name, with a line in the log.
+ * A damaged file is renamed and logged.
  *
- * @param parse throws for what it can't use
- * @returns undefined when there is no such file, `damaged` when nothing of it can be used
+ * @param parse throws on unusable content
+ * @returns undefined if there is no such file, `damaged` if its content is unusable
  */
 export function readOwn<Content>(
   path: string,
@@ -122,7 +122,7 @@ export function readOwn<Content>(
   }
 }
 
-/** What a kill in the middle of a write left beside a file; they would pile up. */
+/** Removes temporary files of interrupted writes, which would pile up. */
 function removeHalfWritten(path: string): void {
   const halfWritten = new RegExp(`^${basename(path).replaceAll(".", "\\.")}\\.(\\d+|[0-9a-f-]{36}\\.new)$`);
   for (const file of filesOf(dirname(path))) if (halfWritten.test(file)) rmSync(join(dirname(path), file));

@@ -11,7 +11,7 @@ export interface Session {
   readonly expiresAt: number;
 }
 
-/** What a cookie is for; signed with it, but it does not stand in it. */
+/** A cookie's purpose, which is signed with it but not part of it. */
 export interface Purpose {
   readonly agentId: string;
   readonly audience: Audience;
@@ -27,23 +27,23 @@ export function signed(key: Buffer, purpose: Purpose, { id, expiresAt }: Session
   return `${text}.${mac(key, purpose, text)}`;
 }
 
-/** @returns undefined for what was not signed with this key for this purpose, in every bit */
+/** @returns undefined unless every bit was signed with this key for this purpose */
 export function verified(key: Buffer, purpose: Purpose, value: string): Session | undefined {
   const [, expires, id, given] = form.exec(value) ?? [];
   if (expires === undefined || id === undefined || given === undefined) return undefined;
-  // Texts are compared, not the bytes that they stand for: base64url has more than one text for the same bytes.
+  // Compares the texts, not the bytes: several base64url texts decode to the same bytes.
   const wanted = Buffer.from(mac(key, purpose, `${expires}.${id}`));
   if (!timingSafeEqual(wanted, Buffer.from(given))) return undefined;
   return { id, expiresAt: Number.parseInt(expires, 36) };
 }
 
-/** What a browser shows beside its cookie, and keeps where only the pages of one origin can read it. */
+/** What a browser shows besides its cookie, and keeps where only pages of one origin can read it. */
 export function loginKeyOf(key: Buffer, agentId: string, { id, expiresAt }: Session): string {
   const signedText = ["changeling login key 1", agentId, id, expiresAt].join("\n");
   return createHmac("sha256", key).update(signedText).digest("base64url");
 }
 
-/** A name that says nothing of the agent to whoever does not know the key. */
+/** A name that does not reveal the agent without the key. */
 export function hiddenName(key: Buffer, agentId: string): string {
   return createHmac("sha256", key).update(`changeling cookie name 1\n${agentId}`).digest("hex").slice(0, 32);
 }

@@ -1,17 +1,17 @@
 /**
- * The machine's clock, but it never goes back: what has expired stays so when the clock is set back. It then goes on from
- * the latest time that it has shown, as fast as time passes, so that nothing lasts longer either.
+ * The machine's clock, but it never goes back, so that expired sessions stay expired when the clock is set back. It
+ * then continues from the latest time that it has shown at normal speed, so that nothing lasts longer either.
  */
 export class SteadyClock {
   readonly #wall: () => number;
   readonly #elapsed: () => number;
   #latest: number;
-  /** When that was shown, on the clock that nobody can set. */
+  /** When that was shown, by the monotonic clock. */
   #shownAt: number;
 
   /**
    * @param wall milliseconds since 1970
-   * @param elapsed milliseconds since whenever
+   * @param elapsed milliseconds since any point
    */
   constructor(wall: () => number = Date.now, elapsed: () => number = () => performance.now()) {
     this.#wall = wall;
@@ -28,7 +28,7 @@ export class SteadyClock {
     return this.#latest;
   }
 
-  /** @param latest what it has shown before this process */
+  /** @param latest the last time shown by an earlier process */
   continueFrom(latest: number): void {
     this.#latest = Math.max(this.#latest, latest);
   }

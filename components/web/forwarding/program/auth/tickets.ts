@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Session } from "./signing.ts";
 
 const ttlMs = 30_000;
-/** The oldest make room for new ones. */
+/** Beyond this, the oldest are evicted. */
 const mostTickets = 1000;
 
 interface Ticket {
@@ -13,7 +13,10 @@ interface Ticket {
   readonly expiresAt: number;
 }
 
-/** Each is bound to one browser, and carries a login from the main origin to the agent's own, once and within 30 s. They are in memory alone. */
+/**
+ * One-time tickets, each valid for 30 s and bound to one browser. A ticket carries a login from the main origin to the
+ * agent's own. They are only kept in memory.
+ */
 export class Tickets {
   readonly #now: () => number;
   /** By SHA-256 of the ticket, oldest first. */
@@ -23,7 +26,7 @@ export class Tickets {
     this.#now = now;
   }
 
-  /** @param boundTo digest of the cookie with which alone it is good; see `enter.ts` */
+  /** @param boundTo digest of the cookie that must accompany the ticket; see `enter.ts` */
   issue(agentId: string, session: Session, boundTo: string): string {
     const ticket = randomBytes(32).toString("base64url");
     this.#tickets.set(digest(ticket), { agentId, session, boundTo, expiresAt: this.#now() + ttlMs });
@@ -42,7 +45,7 @@ export class Tickets {
     return found.expiresAt > this.#now() ? found.session : undefined;
   }
 
-  /** @param agentId undefined: those of all agents */
+  /** @param agentId undefined for all agents */
   drop(agentId: string | undefined): void {
     for (const [key, ticket] of this.#tickets) {
       if (agentId === undefined || ticket.agentId === agentId) this.#tickets.delete(key);
