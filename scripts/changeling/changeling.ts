@@ -1,16 +1,16 @@
-/** The `changeling` command: what a person does with a fleet between two `pulumi up`. */
+/** The `changeling` command: manages a fleet between two `pulumi up`. */
 import { CommanderError } from "commander";
 import { printNote } from "../../components/lib/terminal.ts";
 import { changelingProgram } from "./program.ts";
 
-// A reader that closes early (`| head`) is no error.
+// A reader that closes early (`| head`) is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 try {
   await changelingProgram().parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
-    // commander has printed what is wrong; 0 is --help and --version.
+    // commander has already printed the message; 0 is --help and --version.
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
     const showsStack = process.env["CHANGELINGS_DEBUG"] && error instanceof Error;

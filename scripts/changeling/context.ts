@@ -6,15 +6,15 @@ import type { Provider } from "../../components/web/options.ts";
 import { devStack } from "../stack/dev-stack.ts";
 import { commandsOn, installationOf, type Stack } from "../stack/stack.ts";
 
-/** Where to look: which stack, and where its things are. */
+/** Which stack to use, and where its files are. */
 export interface Place {
   readonly stack: Stack;
   readonly paths: InstallationPaths;
-  /** The one provider to look at; undefined: wherever the stack has something. */
+  /** The only provider to query; undefined: all that the stack uses. */
   readonly provider: Provider | undefined;
 }
 
-/** What every command is given: where to look, and how to answer. */
+/** What every command receives: the stack, and the output format. */
 export interface Context extends Place {
   readonly json: boolean;
 }
@@ -29,23 +29,23 @@ export function contextOf(command: Command): Context {
 
 export const providers: readonly Provider[] = ["local", "docker", "modal"];
 
-/** For the commands that look at what is deployed. */
+/** For commands that show what is deployed. */
 export function providerOption(): Option {
   return new Option("--provider <name>", "read only this provider").choices(providers);
 }
 
-/** Whether a command is to look there. */
+/** Whether a command should query this provider. */
 export function looksAt({ provider }: Pick<Place, "provider">, at: Provider): boolean {
   return provider === undefined || provider === at;
 }
 
-/** One answer, as JSON or as text. */
+/** Prints one answer, as JSON or as text. */
 export function answer(context: Context, data: unknown, text: string): void {
   if (context.json) printJson(data);
   else if (text !== "") printText(`${text}\n`);
 }
 
-/** The embedded default is made by `npm start`; until then there is nothing to look at. */
+/** The embedded default stack is created by `npm start`; before that, there is nothing to show. */
 export function requireDevStack(stack: Stack): void {
   if (stack.configFile !== undefined && !existsSync(stack.configFile)) {
     throw new Error("the stack of `npm start` does not exist yet; create it with: npm start");

@@ -10,27 +10,27 @@ import type { ModalSide } from "./modal-fleet.ts";
 import { modalSide } from "./modal-side.ts";
 import { deployedWeb } from "./web-side.ts";
 
-/** A changeling as it is deployed, whichever provider it is on. */
+/** A deployed changeling of either provider. */
 export type Deployed = Pick<JobSpec & AppSpec, "name" | "schedule" | "timezone" | "enabled"> & {
   readonly provider: CronProvider;
-  /** Why it does not fire although nobody paused it, in words. */
+  /** Why it does not fire although it is not paused, in words. */
   readonly problem: string | undefined;
 };
 
 export interface DeployedFleet {
-  /** In the order of their names. */
+  /** Sorted by name. */
   readonly changelings: readonly Deployed[];
-  /** What stands where a changeling should, and is none: its name and what is wrong. */
+  /** Deployed changelings that can't be read: the name and the problem. */
   readonly faults: readonly { readonly name: string; readonly problem: string }[];
   readonly modal: ModalSide;
 }
 
-/** What is deployed of a stack on both providers. @param name all that is wanted to be known is about this one */
+/** A stack's deployed changelings on both providers. @param name the only changeling of interest */
 export async function deployedFleet(context: Place, name?: string): Promise<DeployedFleet> {
   return deployedWith(context, await modalSide(context, name));
 }
 
-/** The same, where Modal was already asked. */
+/** The same, if Modal was already queried. */
 export function deployedWith(context: Place, modal: ModalSide): DeployedFleet {
   const local = looksAt(context, "local") ? installedJobs(context.paths) : { jobs: [], faults: [] };
   const remote = modal.kind === "reached" ? modal.fleet : { apps: [], faults: [] };
@@ -53,13 +53,13 @@ function deployed(
   return { name, provider, schedule, timezone, enabled, problem };
 }
 
-/** As `requireDeployed`, for what one that can't fire has too: its runs. */
+/** Like `requireDeployed`, but also accepts changelings that can't fire, because they have runs too. */
 export async function requireKnown(place: Place, modal: ModalSide, name: string): Promise<void> {
   const fleet = deployedWith(place, modal);
   if (!fleet.faults.some((fault) => fault.name === name)) await requireDeployed(place, fleet, name);
 }
 
-/** @throws with "did you mean" when no such changeling is deployed, or no such stack is there */
+/** @throws with "did you mean" if no such changeling is deployed, or if the stack does not exist */
 export async function requireDeployed(
   place: Place,
   { changelings, faults, modal }: DeployedFleet,

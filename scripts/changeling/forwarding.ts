@@ -11,7 +11,7 @@ const status = z.object({ port: z.number(), url: z.string(), pid: z.number() });
 
 export type ForwardingStatus = z.infer<typeof status>;
 
-/** Where the browser finds an agent's page; null when no forwarding server was applied yet. */
+/** The URL of an agent's page; null if no forwarding server was applied yet. */
 export function deployedPageUrl({ forwarding }: InstallationPaths, agentId: string): string | null {
   try {
     const config = readConfig(forwarding);
@@ -21,13 +21,13 @@ export function deployedPageUrl({ forwarding }: InstallationPaths, agentId: stri
   }
 }
 
-/** Where its log is: the path of a file, or the command that prints it. */
+/** Where to read its log: a file's path, or the command that prints it. */
 export function forwardingLog({ forwarding }: InstallationPaths): string {
   const container = readContainer(forwarding);
   return container === undefined ? join(forwarding, "forwarding.log") : `docker logs ${container.name}`;
 }
 
-/** @returns undefined when it is not running */
+/** @returns undefined if it is not running */
 export async function forwardingStatus({ forwarding }: InstallationPaths): Promise<ForwardingStatus | undefined> {
   try {
     return status.parse(await adminRequest(forwarding, { op: "status" }));
@@ -37,17 +37,17 @@ export async function forwardingStatus({ forwarding }: InstallationPaths): Promi
   }
 }
 
-/** A new login URL of an agent. @throws when the forwarding server does not run, with how to start it */
+/** Creates a login URL for an agent. @throws if the forwarding server is not running, with how to start it */
 export async function newLogin({ forwarding }: InstallationPaths, agentId: string): Promise<Login> {
   return loginForm.parse(await asked(forwarding, { op: "mint", agent: agentId }));
 }
 
-/** Its login URLs and the logins that were made with them are worth nothing from now on. @returns a warning, if any */
+/** Revokes an agent's login URLs and the logins made with them. @returns a warning, if any */
 export async function revokeLogins({ forwarding }: InstallationPaths, agentId: string): Promise<string | undefined> {
   return ended.parse(await asked(forwarding, { op: "revoke", agent: agentId })).warning;
 }
 
-/** Every login of every agent is worth nothing from now on. @returns a warning, if any */
+/** Revokes every login of every agent. @returns a warning, if any */
 export async function rotateKey({ forwarding }: InstallationPaths): Promise<string | undefined> {
   return ended.parse(await asked(forwarding, { op: "rotate-key" })).warning;
 }
@@ -64,7 +64,7 @@ const session = z.object({
   userAgent: z.optional(z.string()),
 });
 
-/** The logins that the forwarding server knows of. */
+/** The forwarding server's logins. */
 export async function serverSessions({ forwarding }: InstallationPaths): Promise<z.infer<typeof session>[]> {
   return z.array(session).parse(await asked(forwarding, { op: "sessions" }));
 }
@@ -82,7 +82,7 @@ async function asked(folder: string, request: Parameters<typeof adminRequest>[1]
   }
 }
 
-/** `16:05`, with the day when it is another one. */
+/** `16:05`, with the day if it is not today. */
 export function untilText({ expiresAt }: Login, now: Date = new Date()): string {
   const isToday = expiresAt.toDateString() === now.toDateString();
   const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" }).format(expiresAt);

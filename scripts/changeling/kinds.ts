@@ -9,7 +9,7 @@ import type { Place } from "./context.ts";
 import { requireStack } from "./known-stack.ts";
 import { deployedWeb } from "./web-side.ts";
 
-/** What each command that only one kind has is called for the other. */
+/** For each command of only one kind, what to use for the other kind. */
 const insteadForWeb = {
   run: (name: string) => `nothing fires it: it runs all the time; open it with: ${changelingCommand()} open ${name}`,
   runs: (name: string) => `it has no runs: it runs all the time; what it prints: ${changelingCommand()} logs ${name}`,
@@ -39,14 +39,14 @@ export function cronInstead(name: string, verb: WebOnly): Error {
   return new Error(`${name} is a scheduled changeling: ${insteadForCron[verb](name)}`);
 }
 
-/** @throws with what to do instead when the name is a web changeling's */
+/** @throws with what to do instead if the name is a web changeling's */
 export function refuseWeb(place: Place, name: string, verb: CronOnly): void {
   if (deployedWeb(place).some((record) => record.name === name)) throw webInstead(name, verb);
 }
 
-/** @throws when no web changeling of that name is deployed: with what to do instead, or which may have been meant */
+/** @throws if no web changeling of that name is deployed: with what to do instead, or with a suggestion */
 export async function requireWeb(place: Place, name: string, verb: WebOnly): Promise<WebRecord> {
-  // Pages know the agent's id alone.
+  // Pages only know the agent's id.
   const record = deployedWeb(place).find(({ agentId }) => agentId === name) ?? readRecord(place.paths, name);
   if (record !== undefined && record.removed !== true) return record;
   if (installedNames(place.paths).includes(name)) throw cronInstead(name, verb);
@@ -63,14 +63,17 @@ export function removedText({ name, repo }: WebRecord): string {
   return `${name} was removed; its repo is kept in ${repo}. Declared again, it gets it back`;
 }
 
-/** @param names of what is deployed, at least one */
+/** @param names of deployed changelings, at least one */
 export function notDeployedText(what: string, name: string, names: readonly string[]): string {
   const meant = didYouMean(name, names);
   const hint = meant === undefined ? `deployed are: ${names.join(", ")}` : `did you mean ${meant}?`;
   return `no ${what} "${name}" is deployed on this stack; ${hint}`;
 }
 
-/** An edit of a changeling that the fleet file declares. @throws, when it is made, with "did you mean" for another name */
+/**
+ * An edit of a changeling that the fleet file declares.
+ * @throws when applied to an unknown name, with "did you mean"
+ */
 export function editOf(name: string, change: (text: string) => string): (text: string) => string {
   return (text) => {
     const names = declaredNames(text);
@@ -81,7 +84,7 @@ export function editOf(name: string, change: (text: string) => string): (text: s
   };
 }
 
-/** @throws with what to do instead when the name is a scheduled changeling's */
+/** @throws with what to do instead if the name is a scheduled changeling's */
 export function requireDeclaredWeb({ changelings }: Fleet, name: string, verb: WebOnly): DeclaredWeb {
   const declared = changelings.find((changeling) => changeling.name === name);
   if (declared?.kind === "web") return declared;

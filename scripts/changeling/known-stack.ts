@@ -8,10 +8,10 @@ import type { ModalSide } from "./modal-fleet.ts";
 const stackList = z.array(z.object({ name: z.string() }));
 
 /**
- * For a command that found nothing: whether the stack is there at all. A stack that has something on this machine or
- * on Modal is; for another one its backend is asked.
+ * For a command that found nothing: checks whether the stack exists. It does if it has anything on this machine or on
+ * Modal; otherwise its backend is queried.
  *
- * @throws with the stacks that there are when it is none of them, and when the backend can't be asked
+ * @throws with the existing stacks if it is not one of them, and if the backend can't be queried
  */
 export async function requireStack({ stack, paths }: Place, modal?: ModalSide): Promise<void> {
   if (existsSync(paths.root)) return;
@@ -29,7 +29,7 @@ async function stackNames(stack: Stack): Promise<readonly string[] | string> {
   return stackList.parse(JSON.parse(finished.stdout)).map(({ name }) => shortNameOf({ name }));
 }
 
-/** What Pulumi says of a stack that can't be opened, in words for the person who named it. */
+/** Pulumi's error for a stack that can't be opened, in words for the user who named it. */
 export async function stackFault(stack: Stack, fault: string): Promise<string> {
   if (/PULUMI_ACCESS_TOKEN must be set/.test(fault)) {
     return `you are not logged in to a Pulumi backend, so the stack "${stack.name}" can't be read\n${loginHint}`;
@@ -42,7 +42,7 @@ export async function stackFault(stack: Stack, fault: string): Promise<string> {
 const loginHint =
   "log in with: npm run pulumi -- login; for the stack of `npm start`, which needs no login, omit --stack";
 
-/** @param names of the stacks that the backend has; the embedded default has a backend of its own */
+/** @param names of the stacks in the backend; the embedded default has its own backend */
 export function noStackText(name: string, names: readonly string[]): string {
   const others = [...new Set([...names, "dev"])];
   const meant = didYouMean(name, others);

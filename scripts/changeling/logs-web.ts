@@ -7,12 +7,12 @@ import { type ListedWeb, stateOf } from "./web-side.ts";
 
 type WebState = ListedWeb["state"];
 
-/** Each look is a mngr command, which takes seconds of a processor. */
+/** Each poll runs mngr, which takes seconds of CPU time. */
 const lookEveryMs = 5000;
 
 /**
- * What a web changeling's agent shows: its conversation when it has one, else its terminal.
- * @throws when there is neither, with how the agent is and what to do
+ * A web changeling's log: its agent's conversation if there is one, otherwise its terminal.
+ * @throws if there is neither, with the agent's state and what to do
  */
 export async function webLog(record: WebRecord, mngr: LogSource): Promise<string> {
   const { agentId, hostAddress } = record;
@@ -24,7 +24,7 @@ export async function webLog(record: WebRecord, mngr: LogSource): Promise<string
   } catch (error) {
     if (!(error instanceof MngrError)) throw error;
     const state = await observedState(record, mngr);
-    // mngr shows the terminal of an agent whose process ended, when it is asked for that.
+    // On request, mngr also shows the terminal of an agent whose process ended.
     const last = state === "died" ? await mngr.capture(address, true).catch(() => "") : "";
     if (last.trim() !== "") return last.trimEnd();
     throw new Error(withoutLog(record, state, error.message));
@@ -43,7 +43,10 @@ async function observedState(record: WebRecord, mngr: LogSource): Promise<WebSta
   }
 }
 
-/** Why there is nothing to show, in words, with the remedy. @param reason mngr's own, for a state that explains nothing */
+/**
+ * Why there is nothing to show, in words, with the remedy.
+ * @param reason mngr's own, for a state that explains nothing
+ */
 export function withoutLog({ name, data, repo }: WebRecord, state: WebState, reason: string): string {
   const cli = changelingCommand();
   const kept = `what it keeps is in ${data}, its repo in ${repo}`;
@@ -60,7 +63,7 @@ export function withoutLog({ name, data, repo }: WebRecord, state: WebState, rea
   }
 }
 
-/** Prints it, and then what is added to it, until the person ends it. */
+/** Prints the log and then each addition, until the user stops it. */
 export async function followWebLog(record: WebRecord, mngr: LogSource, print: (text: string) => void): Promise<never> {
   let shown = "";
   for (;;) {
@@ -72,11 +75,11 @@ export async function followWebLog(record: WebRecord, mngr: LogSource, print: (t
   }
 }
 
-/** The lines of a log that were not there when it was looked at before; a terminal forgets its first ones. */
+/** The lines added since the last poll; a terminal forgets its oldest lines. */
 export function addedTo(before: string, now: string): string {
   if (before === "") return now;
   const [old, lines] = [before.split("\n"), now.split("\n")];
-  // The longest end of the old one that the new one begins with, or goes on from.
+  // Finds the longest end of the old log that the new one starts with.
   for (let start = 0; start < old.length; start += 1) {
     const rest = old.slice(start);
     if (rest.length <= lines.length && rest.every((line, index) => line === lines[index])) {

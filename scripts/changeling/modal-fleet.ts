@@ -8,20 +8,20 @@ import { modalSite } from "../../components/modal/observe.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
 import type { Modal, ModalSite } from "../../components/modal/types.ts";
 
-/** A stack's changelings on Modal, as any machine with the token sees them. */
+/** A stack's changelings on Modal, as seen from any machine with the token. */
 export interface ModalFleet extends RemoteApps {
-  /** The short name, as in the names of its things. */
+  /** The short name, as used in its resources' names. */
   readonly stack: string;
   readonly client: Modal;
   readonly site: ModalSite;
-  /** undefined: nothing has ever been recorded. */
+  /** Undefined if nothing was ever recorded. */
   readonly volume: RunsVolume | undefined;
   readonly timeoutSeconds: Timeouts;
-  /** What is expected to fire. */
+  /** The apps that are expected to fire. */
   readonly firing: readonly FiringApp[];
 }
 
-/** @throws ModalError within 20 s when Modal can't be asked */
+/** @throws ModalError within 20 s if Modal is not reachable */
 export async function openModalFleet(stack: string, token: ModalToken | undefined): Promise<ModalFleet> {
   const client = modalClient({ token, env: process.env });
   const site = await modalSite({ stack, client, localEnvironment: personEnvironment(personIdentity(process.env)) });
@@ -41,10 +41,10 @@ export async function openModalFleet(stack: string, token: ModalToken | undefine
   };
 }
 
-/** What is known of a stack's changelings on Modal. */
+/** What is known about a stack's changelings on Modal. */
 export type ModalSide =
-  /** There is no reason to ask: nobody waits for the network, nor reads a word about Modal. */
+  /** Not needed: the user neither waits for the network nor sees a message about Modal. */
   | { readonly kind: "not_asked" }
   | { readonly kind: "reached"; readonly fleet: ModalFleet }
-  /** There is a reason, and no answer. */
+  /** Needed, but Modal did not answer. */
   | { readonly kind: "unreached"; readonly error: Error };

@@ -13,8 +13,8 @@ import type { ModalSide } from "./modal-fleet.ts";
 import { fleetFileOf } from "./stack-fleet.ts";
 
 /**
- * Asks Modal when it makes sense: with `--provider modal`, for a changeling that is not on this machine, and for a
- * fleet that declares one on Modal, or of which nothing is known here.
+ * Queries Modal if necessary: with `--provider modal`, for a changeling that is not on this machine, and for a fleet
+ * that declares one on Modal or about which nothing is known here.
  *
  * @param name the changeling that a command is about; undefined: all
  */
@@ -34,13 +34,13 @@ export async function modalSide(context: Place, name?: string): Promise<ModalSid
   }
 }
 
-/** @param isAllHere nothing that is wanted is missing on this machine, as far as it knows */
+/** @param isAllHere everything requested is on this machine, as far as it knows */
 async function isModals(stack: Stack, hasToken: boolean, isAllHere: boolean): Promise<boolean> {
   if (isAllHere) return hasToken && (await declaresModal(stack)) !== false;
   return hasToken || (await declaresModal(stack)) === true;
 }
 
-/** The warning for what the answer lacks, once; the exit code tells it too. */
+/** Warns once that the answer is incomplete; the exit code shows it too. */
 export function warnUnreached(side: ModalSide): void {
   if (side.kind !== "unreached") return;
   printNote(`warning: what is on Modal is not shown: ${side.error.message}\n`);
@@ -51,7 +51,7 @@ export function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
-/** The token of whoever runs this, else the stack's own. @throws ModalError for half a token */
+/** The token of the current user, otherwise the stack's own. @throws ModalError for half a token */
 export async function tokenOf(stack: Stack): Promise<ModalToken | undefined> {
   const { modalToken } = await import("../../components/modal/token.ts");
   return modalToken(process.env, process.env["MODAL_TOKEN_ID"] ? undefined : await stackToken(stack));
@@ -62,7 +62,7 @@ const tokenSettings = z.object({
   "changelings:MODAL_TOKEN_SECRET": z.object({ value: z.string() }),
 });
 
-/** What `pulumi config set --secret` was given; Pulumi is only asked for a stack whose settings have it. */
+/** The token from `pulumi config set --secret`; Pulumi only runs for a stack whose settings contain it. */
 async function stackToken(stack: Stack): Promise<ModalToken | undefined> {
   const file = stack.configFile ?? join(projectFolder, `Pulumi.${shortNameOf(stack)}.yaml`);
   if (readTextIfAny(file)?.includes("changelings:MODAL_TOKEN_ID:") !== true) return undefined;
@@ -78,7 +78,9 @@ const providers = z.object({
   changelings: z.optional(z.record(z.string(), z.object({ provider }))),
 });
 
-/** Whether the stack's fleet file names the provider, read without a check; undefined: there is no file to read here. */
+/**
+ * Whether the stack's fleet file mentions the provider, without validation; undefined if there is no file to read here.
+ */
 async function declaresModal(stack: Stack): Promise<boolean | undefined> {
   try {
     const { defaults, changelings = {} } = providers.parse(parse(readFileSync(await fleetFileOf(stack), "utf8")));

@@ -1,6 +1,6 @@
 import { Option } from "commander";
 
-/** Options that several commands have. */
+/** Options shared by several commands. */
 
 export function yesOption(): Option {
   return new Option("-y, --yes", "don't ask");

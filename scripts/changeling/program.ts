@@ -19,7 +19,7 @@ import { addUpdate } from "./commands/update.ts";
 import { addValidate } from "./commands/validate.ts";
 import { addDoctor } from "./doctor/doctor.ts";
 
-/** All commands; parsing a wrong one throws a CommanderError after its message was printed. */
+/** All commands. Parsing invalid arguments throws a CommanderError after its message was printed. */
 export function changelingProgram(): Command {
   const program = new Command("changeling")
     .description("A fleet of autonomous coding agents, declared in one TOML file and converged by `pulumi up`.")
@@ -35,7 +35,7 @@ export function changelingProgram(): Command {
   for (const add of adds) add(program);
   for (const command of program.commands) {
     command.exitOverride().showHelpAfterError("(add --help for the options and examples)");
-    // `changeling list --json` reads better than `changeling --json list`: both are taken.
+    // `changeling list --json` reads better than `changeling --json list`; both are accepted.
     command.option("-s, --stack <name>", "the Pulumi stack to work on").option("--json", "print JSON, for scripts");
   }
   return program.addHelpText(

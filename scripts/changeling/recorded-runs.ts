@@ -10,7 +10,7 @@ import { asError, warnUnreached } from "./modal-side.ts";
 
 export type RunOnProvider = RecordedRun & { readonly provider: CronProvider };
 
-/** The newest runs of both providers, newest first; with a warning when Modal's can't be had. */
+/** The newest runs of both providers, newest first. Warns if Modal's are not available. */
 export async function recordedRuns(place: Place, modal: ModalSide, which: WhichRuns): Promise<RunOnProvider[]> {
   const local = looksAt(place, "local") ? readRuns(place.paths, which.name) : [];
   const remote = await fromModal(modal, ({ readRemoteRuns }, volume, { timeoutSeconds, firing }) =>
@@ -19,7 +19,7 @@ export async function recordedRuns(place: Place, modal: ModalSide, which: WhichR
   return newestFirst([...on("local", local), ...on("modal", remote)]).slice(0, which.limit);
 }
 
-/** What came due on this machine and waits for other runs to end, the longest first. */
+/** Due runs on this machine that wait for other runs to end, the longest wait first. */
 export function waitingRuns(place: Place, name?: string): Waiting[] {
   if (!looksAt(place, "local")) return [];
   const waiting = installedNames(place.paths).flatMap((each) => waitingOf(place.paths, each) ?? []);
@@ -27,7 +27,7 @@ export function waitingRuns(place: Place, name?: string): Waiting[] {
   return wanted.sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
 }
 
-/** The last run of each changeling on each provider; with a warning when Modal's can't be had. */
+/** The last run of each changeling on each provider. Warns if Modal's are not available. */
 export async function lastRuns(place: Place, modal: ModalSide): Promise<RunOnProvider[]> {
   const local = looksAt(place, "local") ? readRuns(place.paths) : [];
   const isLast = (run: RecordedRun) => local.find(({ changeling }) => changeling === run.changeling) === run;
@@ -37,7 +37,7 @@ export async function lastRuns(place: Place, modal: ModalSide): Promise<RunOnPro
   return [...on("local", local.filter(isLast)), ...on("modal", remote)];
 }
 
-/** One run of a changeling; undefined when there is no record of it. */
+/** One run of a changeling; undefined if it has no record. */
 export async function recordedRun(
   place: Place,
   modal: ModalSide,

@@ -15,9 +15,9 @@ const stackSettings = z.record(
 );
 
 interface Settings {
-  /** By their full names (`changelings:…`); secret ones have no value here. */
+  /** By full name (`changelings:…`); secret settings have no value here. */
   readonly values: Readonly<Record<string, string>>;
-  /** Names of the variables whose values the stack holds as secrets. */
+  /** Names of the variables whose values the stack stores as secrets. */
   readonly secrets: readonly string[];
 }
 
@@ -34,7 +34,7 @@ async function settingsOf(stack: Stack): Promise<Settings> {
   };
 }
 
-/** The absolute path of the fleet file that a stack's settings name. @throws when they can't be read */
+/** The absolute path of the fleet file in a stack's settings. @throws if they can't be read */
 export async function fleetFileOf(stack: Stack): Promise<string> {
   return fleetFile((await settingsOf(stack)).values);
 }
@@ -54,11 +54,11 @@ interface FleetOptions {
   /** Relative to the current folder; undefined: the stack's own. */
   readonly file?: string;
   readonly checkRemotes?: boolean;
-  /** Gives the text that an edit would leave: that is checked, in place of what the file has. Nothing is written. */
+  /** Returns the text after an edit, which is checked instead of the file's content. Nothing is written. */
   readonly edit?: (file: string) => string;
 }
 
-/** The fleet file that a stack declares, read and checked; a fault is returned, not thrown. */
+/** Reads and validates a stack's fleet file; errors in it are returned, not thrown. */
 export async function fleetOf(stack: Stack, options: FleetOptions = {}): Promise<StackFleet> {
   const { values: settings, secrets } = options.file === undefined ? await settingsOf(stack) : noSettings;
   const anchors = { project: projectFolder, home: homedir() };
@@ -89,7 +89,7 @@ function loadContext(settings: Settings["values"], anchors: { project: string; h
   };
 }
 
-/** @throws with all faults in words when the fleet file has errors */
+/** @throws with all diagnostics in words if the fleet file has errors */
 export function requireSound(loaded: LoadedFleet): NonNullable<LoadedFleet["fleet"]> {
   if (loaded.fleet === undefined) throw new Error(`the fleet file has errors:\n${formatFaults(loaded.faults)}`);
   return loaded.fleet;

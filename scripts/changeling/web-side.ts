@@ -11,7 +11,7 @@ import { mngrEnvironmentOf, mngrKeyOf } from "../../components/web/forwarding/pr
 import type { Place } from "./context.ts";
 import { deployedPageUrl } from "./forwarding.ts";
 
-/** A web changeling as it stands. */
+/** A web changeling's current state. */
 export interface ListedWeb {
   readonly name: string;
   readonly kind: "web";
@@ -19,27 +19,29 @@ export interface ListedWeb {
   readonly agentId: string;
   readonly enabled: boolean;
   /**
-   * `stopped` is as declared; `not running`, `died` and `gone` (from mngr) are drift; `failed`: it never came up;
-   * `unknown`: mngr could not tell.
+   * `stopped` is as declared; `not running`, `died` and `gone` (from mngr) are drift; `failed`: it never started;
+   * `unknown`: mngr could not report its state.
    */
   readonly state: "running" | "stopped" | "not running" | "died" | "gone" | "failed" | "unknown";
-  /** Its page; null where there is no forwarding server yet. */
+  /** Its page; null if there is no forwarding server yet. */
   readonly url: string | null;
-  /** ISO 8601, UTC: when a person or the agent last said or did something, as the agent reports it; null: never, or it reports none. */
+  /**
+   * ISO 8601, UTC: when a person or the agent was last active, as the agent reports it; null if never, or not reported.
+   */
   readonly lastActivity: string | null;
   readonly repo: string;
   readonly data: string;
 }
 
-/** The web changelings that are deployed, as far as this machine knows. */
+/** The deployed web changelings known to this machine. */
 export function deployedWeb({ paths, provider }: Place): WebRecord[] {
   const records = readRecords(paths).filter(({ removed }) => removed !== true);
   return provider === undefined ? records : records.filter((record) => record.provider === provider);
 }
 
 /**
- * Their states, by one `mngr list` for all that are seen with the same mngr; without it where all of them run on this
- * machine, which tmux alone tells.
+ * Their states, with one `mngr list` for all that share a mngr. No mngr is needed if all run on this machine, because
+ * then tmux is enough.
  */
 export async function listedWeb(place: Place): Promise<ListedWeb[]> {
   const records = deployedWeb(place);
@@ -47,7 +49,7 @@ export async function listedWeb(place: Place): Promise<ListedWeb[]> {
   return records.map((record) => listedOne(place.paths, record, agents.get(mngrKeyOf(record))));
 }
 
-/** By `mngrKeyOf`; undefined: that mngr could not tell. */
+/** By `mngrKeyOf`; undefined if that mngr could not list them. */
 async function agentsOf(
   records: readonly WebRecord[],
   paths: InstallationPaths,
@@ -71,7 +73,7 @@ async function agentsOf(
 
 type SeenAgent = Pick<Agent, "id" | "state" | "host" | "agent_activity_time" | "user_activity_time">;
 
-/** @returns undefined unless all of them are known to mngr and run beyond doubt */
+/** @returns undefined unless mngr knows all of them and all are certainly running */
 async function allRunning(
   records: readonly WebRecord[],
   paths: InstallationPaths,
@@ -124,7 +126,7 @@ export function stateOf(
   return "unknown";
 }
 
-/** The mngr that a changeling's agent is seen with, wherever it is. */
+/** The mngr that manages a changeling's agent, wherever it is. */
 export async function mngrFor(record: WebRecord, paths: InstallationPaths): Promise<Mngr> {
   return mngrClient(await mngrEnvironmentOf(record, { paths, env: process.env }));
 }

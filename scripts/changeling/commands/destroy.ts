@@ -34,7 +34,7 @@ ${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json"
       const context = contextOf(command);
       const record = readRecord(context.paths, name);
       const edit = await plannedEdit(context.stack, [name], (text) => withoutIt(text, name, record));
-      // Pulumi's removal lets this machine forget one on Modal: a second try would not find its data.
+      // For Modal, Pulumi's removal also deletes the local record, so a retry would not find the data.
       const isForgotten = data && record?.provider === "modal";
       const isKeptOnly = edit.before === edit.after && record?.removed === true;
       if (isKeptOnly && !data) throw new Error(alreadyRemoved(record));
@@ -62,14 +62,14 @@ ${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json"
 
 const again = (name: string, data: boolean) => `changeling destroy ${name}${data ? " --data" : ""}`;
 
-/** One that is not declared any more, and of which something still stands, needs no edit. */
+/** No edit is needed if it is no longer declared but leftovers exist. */
 function withoutIt(text: string, name: string, record: WebRecord | undefined): string {
   if (record !== undefined && !declaredNames(text).has(name)) return text;
   return editOf(name, (declared) => removeChangeling(declared, name))(text);
 }
 
 interface Kept {
-  /** Absolute paths; null: there is none. */
+  /** Absolute paths; null if none. */
   readonly repo: string | null;
   readonly data: string | null;
 }

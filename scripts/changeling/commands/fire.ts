@@ -12,15 +12,15 @@ export type Fired =
   | { readonly skipped: string }
   | {
       readonly runId: string;
-      /** True when it was over before an agent was there. */
+      /** True if it ended before an agent was created. */
       readonly isOver: boolean;
-      /** Waits for its end, visibly. */
+      /** Waits for its end and shows progress. */
       end(): Promise<Run>;
     };
 
 /**
- * Fires a changeling now, wherever it is deployed, through the very same path as its schedule.
- * @throws when no such changeling is deployed, or it can't be fired
+ * Fires a changeling now, wherever it is deployed, through the same path as its schedule.
+ * @throws if no such changeling is deployed, or if it can't be fired
  */
 export async function fire(context: Place, name: string): Promise<Fired> {
   refuseWeb(context, name, "run");

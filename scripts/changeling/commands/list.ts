@@ -26,12 +26,12 @@ export interface ListedChangeling {
   readonly scheduleInWords: string;
   readonly timezone: string;
   readonly enabled: boolean;
-  /** ISO 8601, UTC; null while paused, and for what does not fire. */
+  /** ISO 8601, UTC; null while paused, and for changelings without a schedule. */
   readonly nextRun: string | null;
   readonly lastRun: Run | null;
-  /** Since when a run of it that came due has waited for others to end. ISO 8601, UTC; null: none waits. */
+  /** Since when a due run has been waiting for others to end. ISO 8601, UTC; null if none waits. */
   readonly waitingSince: string | null;
-  /** Why it does not fire although nobody paused it; null: it does. */
+  /** Why it does not fire although it is not paused; null if it fires. */
   readonly problem: string | null;
 }
 
@@ -50,7 +50,7 @@ export function addList(program: Command): void {
         isShort: true,
         end: observed(context),
       });
-      // What was not reached may hold all of it.
+      // If Modal was not reached, the whole fleet may be there.
       if (fleet.length + web.length === 0) await requireStack(context, deployed.modal);
       const isKnown = fleet.length + web.length > 0 || deployed.modal.kind !== "unreached";
       answer(context, [...fleet, ...web], isKnown ? listText(fleet, web) : "");
@@ -62,7 +62,7 @@ export function addList(program: Command): void {
     });
 }
 
-/** mngr takes seconds: it is asked before anything else. */
+/** mngr takes seconds, so it is queried first. */
 async function observed(context: Place) {
   const web = listedWeb(context);
   web.catch(() => {});
@@ -106,7 +106,7 @@ function warnOfWeb(web: readonly ListedWeb[]): void {
   }
 }
 
-/** The deployed fleet with when each fires next, and its last run. */
+/** The deployed fleet with each changeling's next fire and last run. */
 export async function listed(
   context: Place,
   { changelings, modal }: DeployedFleet,
@@ -133,7 +133,7 @@ function nextRunOf({ schedule, timezone, enabled, problem }: Deployed, now: Date
   return enabled && problem === undefined ? nextFires(schedule, timezone, now, 1)[0] : undefined;
 }
 
-/** A table for each kind that there is. */
+/** One table per kind in use. */
 export function listText(fleet: readonly ListedChangeling[], web: readonly ListedWeb[]): string {
   if (web.length === 0) return fleetText(fleet);
   return fleet.length === 0 ? webText(web) : `${fleetText(fleet)}\n\n${webText(web)}`;
@@ -153,7 +153,10 @@ function webText(web: readonly ListedWeb[], now: Date = new Date()): string {
   );
 }
 
-/** The table of the fleet: schedule in words, time zone, next run, last run; and where, when some are not here. */
+/**
+ * The fleet's table: schedule in words, time zone, next run, last run, and the provider if some are not on this
+ * machine.
+ */
 export function fleetText(fleet: readonly ListedChangeling[]): string {
   if (fleet.length === 0) return `No changeling is deployed on this stack. Declare one and apply it: ${upCommand()}`;
   const isAllLocal = fleet.every(({ provider }) => provider === "local");

@@ -62,7 +62,7 @@ async function logsOfWeb(
   answer(context, { name, agentId: record.agentId, text }, text === "" ? "(it has printed nothing yet)" : text);
 }
 
-/** Among so many newest runs there is one that was not skipped, or its logs are the least of a changeling's troubles. */
+/** How many recent runs to search for one that was not skipped. */
 const mostSkipped = 40;
 
 async function findRun(place: Place, modal: ModalSide, name: string, id: string | undefined): Promise<RunOnProvider> {
@@ -79,7 +79,7 @@ async function findRun(place: Place, modal: ModalSide, name: string, id: string 
   throw new Error(`${name} has no run "${id}"; its runs: ${changelingCommand()} runs ${name}`);
 }
 
-/** What the run left to be read, in the order that it was written. */
+/** A run's readable files, in the order in which they were written. */
 function localLogs(paths: InstallationPaths, run: Run): { file: string; text: string }[] {
   const folder = join(paths.runs, run.changeling, run.id);
   if (!existsSync(folder)) return [];

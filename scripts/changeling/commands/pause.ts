@@ -30,7 +30,7 @@ export function addPause(program: Command): void {
         const state = enabled ? "enabled" : "paused";
         await applyPart(
           context,
-          // One that was never applied may be the first that needs what all on Modal share.
+          // A changeling that was never applied may be the first that needs the resources shared on Modal.
           { names: [name], modal: enabled && declared?.provider === "modal" },
           `${edit.file} says that ${name} is ${state}, but it could not be applied, for the reason above\ntry again with: ${changelingCommand()} ${verb} ${name}`,
         );

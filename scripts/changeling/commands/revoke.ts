@@ -38,7 +38,7 @@ export function addRevoke(program: Command): void {
     });
 }
 
-/** The logins have ended; their record may not be on the disk yet. */
+/** The logins are revoked, but that may not be on disk yet. */
 function warn(warning: string | undefined): void {
   if (warning !== undefined) printNote(`warning: ${warning}\n`);
 }

@@ -33,7 +33,7 @@ export function addRuns(program: Command): void {
     });
 }
 
-/** @throws when there is no such stack, or nothing of the name on it: neither can have a run */
+/** @throws if the stack does not exist, or contains nothing of this name: then there can be no runs */
 async function requireAny(place: Place, modal: ModalSide, name: string | undefined): Promise<void> {
   if (name !== undefined) await requireKnown(place, modal, name);
   else if (modal.kind !== "unreached") await requireStack(place, modal);

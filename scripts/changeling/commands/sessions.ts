@@ -46,7 +46,7 @@ export function addSessions(program: Command): void {
     });
 }
 
-/** A browser names itself as it likes. */
+/** Sanitizes a browser's self-reported name. */
 function plain(text: string): string {
   return text.replace(/\p{Cc}/gu, " ").slice(0, 60);
 }

@@ -67,7 +67,7 @@ function withOptions(text: string, name: string, branch: string | undefined, pat
   const withBranch = branch === undefined ? text : setOption(text, name, "branch", branch);
   if (paths.length === 0) return withBranch;
   const places = new Set(paths.map(destination));
-  // A path that goes where another went takes its place.
+  // A path with the same destination replaces the old one.
   const declared = optionIn(text, name, "add_paths");
   const before = Array.isArray(declared) ? declared.filter((each) => typeof each === "string") : [];
   const kept = before.filter((each) => !places.has(destination(each)));

@@ -1,10 +1,10 @@
-/** One thing that the doctor looked at. */
+/** The result of one doctor check. */
 export interface Check {
   readonly name: string;
-  /** `failed` is what has to be mended; a warning is what a person may want to know. */
+  /** `failed` must be repaired; a `warning` may be worth knowing. */
   readonly status: "ok" | "warning" | "failed";
   readonly detail: string;
-  /** What to do; undefined when nothing is. */
+  /** What to do; undefined if nothing. */
   readonly remedy?: string;
 }
 
@@ -26,6 +26,6 @@ export function checkText({ name, status, detail, remedy }: Check): string {
 }
 
 export interface DoctorOptions {
-  /** Asks for each app's history too. */
+  /** Also reads each app's history. */
   readonly deep: boolean;
 }

@@ -1,7 +1,7 @@
 import { asError } from "../modal-side.ts";
 import { type Check, failed, ok } from "./check.ts";
 
-/** Whether the daemon answers that the fleet's agents, or its forwarding server, are containers of. */
+/** Whether Docker, which runs the fleet's agents or its forwarding server, is reachable. */
 export async function dockerCheck(): Promise<Check> {
   const { dockerClient } = await import("../../../components/docker/client.ts");
   try {

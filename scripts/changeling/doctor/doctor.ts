@@ -36,7 +36,7 @@ export function addDoctor(program: Command): void {
     .addHelpText("after", examples("doctor", "doctor --deep", "doctor --json"))
     .action(async ({ deep = false }: { deep?: boolean }, command: Command) => {
       const context = contextOf(command);
-      // Each part waits for other programs: all of them run at once, and those that need the fleet wait for it alone.
+      // Each part waits for other programs, so all run concurrently. Only those that need the fleet wait for it.
       const fleet = fleetChecks(context, { deep });
       const webAgents = doctorWeb(
         context,
@@ -69,7 +69,7 @@ export function addDoctor(program: Command): void {
 interface Declared {
   readonly checks: readonly Check[];
   readonly fleet: Fleet | undefined;
-  /** Neither the stack's settings nor its fleet file are on this machine: it may be declared elsewhere. */
+  /** Neither the stack's settings nor its fleet file are on this machine, so it may be declared elsewhere. */
   readonly isAbsent: boolean;
 }
 
@@ -98,7 +98,7 @@ async function fleetChecks(context: Context, options: DoctorOptions): Promise<De
   }
 }
 
-/** What is gone of the stack's own files, and what stacks that are gone left here. */
+/** Missing files of this stack, and leftovers of stacks that no longer exist. */
 async function installedChecks({ stack }: Context): Promise<Check[]> {
   const installation = installationOf(stack);
   const [differences, orphans] = await Promise.all([fileDifferences(stack, true), orphanInstallations(installation)]);
@@ -111,12 +111,12 @@ async function installedChecks({ stack }: Context): Promise<Check[]> {
   return [...files, ...orphans];
 }
 
-/** Web changelings are no concern of the scheduler's either. */
+/** Web changelings don't need the scheduler either. */
 function needsNoScheduler(fleet: Fleet | undefined): boolean {
   return fleet?.changelings.every(({ kind, provider }) => kind === "web" || provider === "modal") ?? false;
 }
 
-/** @param needsNone no changeling of the stack is fired by this machine */
+/** @param needsNone this machine fires none of the stack's changelings */
 function localChecks(context: Context, needsNone: boolean): Check[] {
   const { jobs, faults } = installedJobs(context.paths);
   const scheduler = needsNone && jobs.length + faults.length === 0 ? [] : [schedulerCheck(context)];
@@ -127,7 +127,9 @@ function localChecks(context: Context, needsNone: boolean): Check[] {
   ];
 }
 
-/** A run that failed before there was an agent fails again: a hook of the repository's says no, a filter is missing, … */
+/**
+ * A run that failed before its agent was created will fail again: a repository hook fails, a git filter is missing, …
+ */
 function failedRunCheck({ paths }: Context, name: string): Check[] {
   const last = readRuns(paths, name).find(({ outcome }) => outcome !== undefined && outcome !== "skipped");
   if (last?.outcome !== "failed" || last.agentId !== undefined) return [];
@@ -148,7 +150,7 @@ function schedulerCheck(context: Context): Check {
   return { ...ok("scheduler", detail), ...(remedy === undefined ? {} : { remedy }) };
 }
 
-/** For a fleet that has something there, or of which nothing is known here but a token. */
+/** For a fleet with changelings on Modal, or if nothing is known here but a token. */
 async function modalDiagnosis(
   context: Context,
   fleet: Fleet | undefined,

@@ -21,7 +21,7 @@ import { type Check, failed, ok, warning } from "./check.ts";
 
 const name = "forwarding server";
 
-/** What all web changelings of a stack are reached by. */
+/** Checks the server through which all web changelings of a stack are reached. */
 export async function forwardingCheck({ paths, stack }: Context, fleet: Fleet | undefined): Promise<Check> {
   const container = readContainer(paths.forwarding);
   if (container !== undefined) return containerCheck(paths, container, installationOf(stack), fleet);
@@ -49,7 +49,7 @@ export async function forwardingCheck({ paths, stack }: Context, fleet: Fleet | 
   }
 }
 
-/** Whether somebody listens where the forwarding server would. */
+/** Whether another process listens on the forwarding server's address. */
 function isTaken({ port, host }: ForwardingConfig): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();

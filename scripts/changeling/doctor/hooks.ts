@@ -10,14 +10,14 @@ import { runProgram } from "../../../components/lib/process.ts";
 import { mngrEnvironment } from "../../../components/mngr/profile.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
 
-/** Also what a hook installs has to fit in; a run gives it ten minutes. */
+/** Must allow for what a hook installs; a run gives it ten minutes. */
 const trialSeconds = 120;
 
 /**
- * The post-checkout hooks of the fleet's repositories on this machine: git runs them when it makes a run's work tree, and
- * where one fails no run starts.
+ * Checks the post-checkout hooks of the fleet's repositories on this machine. git runs them when it creates a run's
+ * worktree, and if one fails, no run starts.
  *
- * @param deep whether they are tried, each in a work tree in a temporary folder
+ * @param deep whether to try each hook, in a worktree in a temporary folder
  */
 export async function hookChecks(
   fleet: Pick<Fleet, "changelings"> | undefined,
@@ -47,7 +47,7 @@ export async function hookChecks(
   return (await Promise.all(checks)).flat();
 }
 
-/** Its path; undefined: git runs none. */
+/** The hook's path; undefined if git runs none. */
 async function postCheckoutHook(repo: string): Promise<string | undefined> {
   const git = gitIn(repo, mngrEnvironment(process.env));
   try {
@@ -56,7 +56,7 @@ async function postCheckoutHook(repo: string): Promise<string | undefined> {
     accessSync(hook, constants.X_OK);
     return hook;
   } catch {
-    // None that can be run; or there is no such repository, which other checks say.
+    // There is no executable hook, or no such repository, which other checks report.
     return undefined;
   }
 }
@@ -64,7 +64,7 @@ async function postCheckoutHook(repo: string): Promise<string | undefined> {
 async function hooksPath(git: ReturnType<typeof gitIn>): Promise<string | undefined> {
   try {
     const said = await git.run(["config", "--show-scope", "--type=path", "--get-all", "core.hooksPath"]);
-    // What every git of ours is told on its command line holds for none of an agent's.
+    // Options that we pass to git on the command line do not apply to the agents' git.
     const values = said.split("\n").filter((line) => line !== "" && !line.startsWith("command\t"));
     return values.at(-1)?.replace(/^\w+\t/, "");
   } catch (error) {
@@ -73,7 +73,7 @@ async function hooksPath(git: ReturnType<typeof gitIn>): Promise<string | undefi
   }
 }
 
-/** The program that a hook needs and that is not there, as far as its text says; undefined: none. */
+/** The missing program that a hook needs, as far as its text shows; undefined if none. */
 export function whyItCantRun(hook: string, path: string): string | undefined {
   const text = readFileSync(hook, "latin1");
   const isThere = (program: string) =>
@@ -86,7 +86,7 @@ export function whyItCantRun(hook: string, path: string): string | undefined {
   return programs.find((program) => program !== "" && !isThere(program));
 }
 
-/** Makes a work tree as a run does, and removes it. @returns why git could not; undefined: it could */
+/** Creates a worktree as a run does, and removes it. @returns why git failed; undefined if it succeeded */
 async function trial(repo: string, branch: string): Promise<string | undefined> {
   const folder = mkdtempSync(join(tmpdir(), "changelings-hook-"));
   const tree = join(folder, "tree");

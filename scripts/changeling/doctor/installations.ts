@@ -8,7 +8,10 @@ import { readRecords } from "../../../components/web/agent/record.ts";
 import { pulumi } from "../../stack/stack.ts";
 import { type Check, failed, warning } from "./check.ts";
 
-/** Whether a stack still exists and its state names an installation. @returns undefined when nobody here can tell */
+/**
+ * Whether a stack still exists and its state names an installation.
+ * @returns undefined if that can't be determined here
+ */
 export async function isHeld(stack: StackIdentity, installation: string): Promise<boolean | undefined> {
   const held = holdsInstallation(stack, installation);
   if (held !== undefined) return held;
@@ -19,9 +22,9 @@ export async function isHeld(stack: StackIdentity, installation: string): Promis
 }
 
 /**
- * The installations on this machine that are of no stack any more: what is in them goes on firing.
+ * Installations on this machine that no stack owns any more, but whose changelings still fire.
  *
- * @param own the id of the stack's that is looked at
+ * @param own id of the current stack's installation
  */
 export async function orphanInstallations(own: string): Promise<Check[]> {
   const others = installations().filter(({ id }) => id !== own);

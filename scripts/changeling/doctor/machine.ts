@@ -6,7 +6,7 @@ import type { InstallationPaths } from "../../../components/host/installation-pa
 import { brokenAgentRemedy, brokenAgents, mngrHostDir } from "../../../components/mngr/host-dir.ts";
 import { type Check, failed, ok } from "./check.ts";
 
-/** What keeps runs of this machine from going well whatever the fleet is: its disks, and the files of mngr's agents. */
+/** Checks what affects runs on this machine whatever the fleet is: its disks, and the files of mngr's agents. */
 export function machineChecks(paths: InstallationPaths, env: NodeJS.ProcessEnv = process.env): Check[] {
   const { jobs } = installedJobs(paths);
   const own = mngrHostDir({ HOME: homedir(), ...env });

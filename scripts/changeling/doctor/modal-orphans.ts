@@ -1,28 +1,31 @@
 import { appName, parseAppName, parseHomeVolumeName, stackPart } from "../../../components/modal/names.ts";
 import type { ModalSite } from "../../../components/modal/types.ts";
 
-/** Something of ours on Modal that no stack declares. */
+/** A resource of ours on Modal that no stack declares. */
 export interface Orphan {
   readonly what: string;
-  /** What comes of leaving it there, or of removing it. */
+  /** The effect of keeping it, or of removing it. */
   readonly detail: string;
-  /** The command that removes it; never run by us. */
+  /** The command that removes it; we never run it. */
   readonly command: string;
-  /** True when it is of this very stack: then nobody can need it. */
+  /** True if it belongs to this stack: then nobody can need it. */
   readonly isOurs: boolean;
 }
 
 export interface Declared {
   readonly stack: string;
-  /** Names of this stack's changelings, declared or applied; undefined: not known here, so none of them is an orphan. */
+  /**
+   * Names of this stack's changelings, declared or applied; undefined if unknown, then none of them counts as an
+   * orphan.
+   */
   readonly changelings: ReadonlySet<string> | undefined;
   /** Labels of the snapshots that they start from. */
   readonly snapshots: ReadonlySet<string>;
-  /** Short names of all stacks; undefined: not known here, so none of the others' things is an orphan. */
+  /** Short names of all stacks; undefined if unknown, then nothing of other stacks counts as an orphan. */
   readonly stacks: readonly string[] | undefined;
 }
 
-/** What stands in a stack's environment and belongs to nothing that is declared. */
+/** Resources in a stack's environment that belong to nothing declared. */
 export function orphansIn(site: ModalSite, declared: Declared): Orphan[] {
   const { environment } = site;
   if (environment === undefined) return [];
@@ -31,7 +34,7 @@ export function orphansIn(site: ModalSite, declared: Declared): Orphan[] {
     declared.stacks === undefined ? undefined : new Set([declared.stack, ...declared.stacks].map(stackPart));
   const apps = new Set([...(declared.changelings ?? [])].map((name) => appName(declared.stack, name)));
 
-  /** Whether a thing of this name is an orphan, and of whom. */
+  /** Whose orphan a resource of this name is; undefined if it is not one. */
   const ownerOf = (name: string): "ours" | "others" | undefined => {
     const part = parseAppName(name)?.stackPart;
     if (part === own) return declared.changelings !== undefined && !apps.has(name) ? "ours" : undefined;
@@ -75,8 +78,8 @@ export function orphansIn(site: ModalSite, declared: Declared): Orphan[] {
 }
 
 /**
- * Environments beside the stack's own that hold a home of a stack that is not known, or a second one of this stack.
- * @param volumes by the environment's name
+ * Environments other than the stack's own that contain the home of an unknown stack, or a second home of this stack.
+ * @param volumes by environment name
  */
 export function orphanEnvironments(
   volumes: ReadonlyMap<string, readonly string[]>,

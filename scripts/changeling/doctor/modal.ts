@@ -18,11 +18,11 @@ import { orphanChecks } from "./orphans.ts";
 
 export interface ModalDiagnosis {
   readonly checks: readonly Check[];
-  /** Whether the stack has a home there. */
+  /** Whether the stack has a home on Modal. */
   readonly isThere: boolean;
 }
 
-/** Everything of a stack on Modal. @param fleet undefined: nothing is declared here, or nobody can read it */
+/** All Modal checks of a stack. @param fleet undefined: nothing is declared here, or it can't be read */
 export async function doctorModal(
   stack: Stack,
   token: ModalToken | undefined,
@@ -34,7 +34,7 @@ export async function doctorModal(
   const modal = await opened(stack, token);
   if (modal instanceof ModalError) return nothing(failed("Modal", modal.message));
   const { environment } = modal.site;
-  // Web ones have no app.
+  // Web changelings have no app.
   const names = (fleet?.changelings ?? []).flatMap(({ name, kind, provider }) =>
     kind === "cron" && provider === "modal" ? [name] : [],
   );
@@ -84,7 +84,7 @@ function homeChecks({ stack, site }: ModalFleet, environment: string): Check[] {
   return [found, ok("Modal home", `volumes ${homeVolumeName(stack)} and ${runsVolumeName(stack)}`)];
 }
 
-/** Whether `mngr` here sees and opens the agents of this stack. */
+/** Whether `mngr` on this machine can list and open the stack's agents. */
 async function machineChecks({ client, stack, site }: ModalFleet, environment: string): Promise<Check[]> {
   if (site.identity === undefined) return [];
   const name = "mngr on Modal";
@@ -99,7 +99,7 @@ async function machineChecks({ client, stack, site }: ModalFleet, environment: s
   return [ok(name, `${machine.hostDir} has the stack's identity, and its key is known`)];
 }
 
-/** @param declared names of the changelings that the fleet file puts there */
+/** @param declared names of the changelings that the fleet file puts on Modal */
 function appChecks({ apps, faults, site }: ModalFleet, declared: readonly string[]): Check[] {
   const deployed = new Set([...apps.map(({ spec }) => spec.name), ...faults.map(({ name }) => name)]);
   return [
@@ -128,8 +128,8 @@ function secretChecks({ stack, site, apps }: ModalFleet): Check[] {
 }
 
 /**
- * What is left of agents that do not run: their volumes go with them, and hold no secrets once a run has ended. Web agents
- * need theirs to be started again.
+ * Checks the volumes of ended agents for leftover secrets. Web agents are exempt, because they need their secrets to be
+ * started again.
  */
 async function agentVolumeChecks({ client, stack }: ModalFleet, environment: string): Promise<Check[]> {
   const hosts = await stoppedHosts(client, environment);
@@ -166,7 +166,7 @@ async function lastRunChecks({ apps, volume, timeoutSeconds, firing }: ModalFlee
   });
 }
 
-/** Each deployment of ours carries its spec's digest as its tag, so one by hand shows. */
+/** Our deployments carry their spec's digest as a tag, so a manual deployment is detected. */
 async function historyCheck({ client }: ModalFleet, { spec, app }: RemoteApp): Promise<Check> {
   const name = `deployments of ${spec.name}`;
   if (app === undefined) return warning(name, "there is no app, so no history");

@@ -8,7 +8,7 @@ import type { ModalFleet } from "../modal-fleet.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
 import { type Orphan, orphanEnvironments, orphansIn } from "./modal-orphans.ts";
 
-/** What stands on Modal, is ours by its name, and is declared by no stack that is known here. */
+/** Resources on Modal that are ours by name but declared by no known stack. */
 export async function orphanChecks(stack: Stack, modal: ModalFleet, fleet: Fleet | undefined): Promise<Check[]> {
   const { site } = modal;
   const volumes = await otherEnvironments(modal);
@@ -33,7 +33,7 @@ function orphanCheck({ what, detail, command, isOurs }: Orphan): Check {
   );
 }
 
-/** Volumes of the person's other environments: those whose names begin as the stack's own does. */
+/** Volumes of the user's other environments whose names have the same prefix as the stack's own. */
 async function otherEnvironments({ client, site }: ModalFleet): Promise<Map<string, string[]>> {
   const { environment, identity } = site;
   if (identity === undefined) return new Map();
@@ -48,13 +48,13 @@ async function volumesOf(client: ModalFleet["client"], environment: string): Pro
   try {
     return (await client.volumes(environment)).map(({ name }) => name);
   } catch (error) {
-    // Removed in between, or one that this token may not look into.
+    // It was deleted meanwhile, or this token has no access to it.
     if (error instanceof ModalError && error.kind !== "unreachable") return [];
     throw error;
   }
 }
 
-/** Whether there is anything of which only the list of all stacks tells whose it is. */
+/** Whether some resource can only be attributed with the list of all stacks. */
 function mentionsOthers({ stack, site }: ModalFleet, others: ReadonlyMap<string, readonly string[]>): boolean {
   const names = [...site.apps.keys(), ...site.secrets.keys(), ...site.volumes.keys()];
   const parts = names.map((name) => parseAppName(name)?.stackPart ?? parseHomeVolumeName(name));
@@ -64,7 +64,7 @@ function mentionsOthers({ stack, site }: ModalFleet, others: ReadonlyMap<string,
 
 const outputs = z.object({ changelings: z.optional(z.record(z.string(), z.unknown())) });
 
-/** What the fleet file declares, and what was applied last: the next `up` removes that by itself. */
+/** What the fleet file declares, and what was applied last, because the next `up` removes the difference by itself. */
 async function changelingsOf(stack: Stack, fleet: Fleet | undefined): Promise<ReadonlySet<string> | undefined> {
   if (fleet === undefined) return undefined;
   const { code, stdout } = await pulumi(stack, ["stack", "output", "--json"], { capture: true });
@@ -74,7 +74,7 @@ async function changelingsOf(stack: Stack, fleet: Fleet | undefined): Promise<Re
 
 const stackList = z.array(z.object({ name: z.string() }));
 
-/** The stacks of this project in the stack's own backend, and in the one that the person is logged in to. */
+/** The project's stacks in the stack's own backend, and in the backend that the user is logged in to. */
 async function knownStacks(stack: Stack): Promise<string[] | undefined> {
   const backends: Stack[] = stack.backend === undefined ? [stack] : [stack, { name: stack.name }];
   const lists = await Promise.all(

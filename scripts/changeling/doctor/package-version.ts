@@ -2,11 +2,11 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 
 /**
- * The version of a Python package whose command is on PATH, from the files of the environment that it is installed in: to
- * start such a command takes a second or two of processor time.
+ * The version of a Python package whose command is on PATH, read from the files of its environment, because starting
+ * such a command takes a second or two of CPU time.
  *
- * @param distribution as its `.dist-info` folder has it
- * @returns undefined where it can't be told without starting the command
+ * @param distribution the name in its `.dist-info` folder
+ * @returns undefined if it can't be determined without starting the command
  */
 export function packageVersion(command: string, distribution: string, path: string): string | undefined {
   const found = path.split(delimiter).find((folder) => folder !== "" && existsSync(join(folder, command)));

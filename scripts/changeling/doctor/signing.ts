@@ -5,7 +5,7 @@ import { shellCommand } from "../../../components/lib/shell-command.ts";
 import { mngrEnvironment } from "../../../components/mngr/profile.ts";
 import { type Check, warning } from "./check.ts";
 
-/** Repositories whose commits git signs: an agent's commit fails where a key has to be unlocked by a person. */
+/** Checks for repositories with signed commits: an agent's commit fails if a person has to unlock the key. */
 export async function signingChecks(fleet: Pick<Fleet, "changelings"> | undefined): Promise<Check[]> {
   const local = (fleet?.changelings ?? []).flatMap((each) =>
     each.kind === "cron" && each.provider === "local" && !isRepoUrl(each.repo) ? [each] : [],
@@ -30,11 +30,11 @@ async function signs(repo: string): Promise<boolean> {
   try {
     const git = gitIn(repo, mngrEnvironment(process.env));
     const said = await git.run(["config", "--show-scope", "--type=bool", "--get-all", "commit.gpgsign"]);
-    // What every git of ours is told on its command line holds for none of an agent's.
+    // Options that we pass to git on the command line do not apply to the agents' git.
     const values = said.split("\n").filter((line) => line !== "" && !line.startsWith("command\t"));
     return values.at(-1)?.endsWith("\ttrue") === true;
   } catch (error) {
-    // It is not set; or there is no such repository, which other checks say.
+    // It is not set, or there is no such repository, which other checks report.
     if (error instanceof GitError) return false;
     throw error;
   }

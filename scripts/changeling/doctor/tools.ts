@@ -5,7 +5,7 @@ import { mngrVersion } from "../../../components/mngr/client.ts";
 import { type Check, failed, ok } from "./check.ts";
 import { packageVersion } from "./package-version.ts";
 
-/** Tools, and whether they have the right versions. */
+/** Checks that the tools exist and have the right versions. */
 export async function toolChecks(): Promise<Check[]> {
   const [jq, ...versions] = await Promise.all([
     messagesCheck(),
@@ -23,13 +23,13 @@ export async function toolChecks(): Promise<Check[]> {
   return [node, ...versions, jq, pluginCheck()];
 }
 
-/** mngr confirms with jq that a message reached a Claude agent. */
+/** mngr uses jq to confirm that a message reached a Claude agent. */
 async function messagesCheck(): Promise<Check> {
   const found = await version("jq", ["--version"], "apt-get install jq, or brew install jq");
   return found.status === "ok" ? found : { ...found, status: "warning", detail: "not found; Claude agents need it" };
 }
 
-/** Runs a tool for its version; `expected` must stand in what it prints. */
+/** Runs a tool to get its version; its output must contain `expected`. */
 async function version(tool: string, args: string[], remedy: string, expected = ""): Promise<Check> {
   const { code, output } = await runForOutput(tool, args);
   if (code !== 0) return failed(tool, "not found, or it does not run", remedy);
@@ -40,7 +40,7 @@ function versionCheck(tool: string, said: string, remedy: string, expected: stri
   return said.includes(expected) ? ok(tool, said) : failed(tool, `${said}, but ${expected} is needed`, remedy);
 }
 
-/** One that is a Python package is not started for its version. */
+/** Reads the version of a Python package without starting it. */
 async function packaged(tool: string, distribution: string, expected = ""): Promise<Check> {
   const found = packageVersion(tool, distribution, process.env["PATH"] ?? "");
   if (found === undefined) return version(tool, ["--version"], "npm run setup", expected);
@@ -59,7 +59,10 @@ function runForOutput(tool: string, args: string[]): Promise<{ code: number; out
   });
 }
 
-/** Which `command` plugin runs the fleet's commands: Pulumi's own, or the stand-in for machines that can't fetch it. */
+/**
+ * Which `command` plugin runs the fleet's commands: Pulumi's own, or the replacement for machines that can't download
+ * it.
+ */
 function pluginCheck(): Check {
   const home = process.env["PULUMI_HOME"] ?? join(process.env["HOME"] ?? "", ".pulumi");
   const folder = join(home, "plugins", "resource-command-v1.2.1");

@@ -16,8 +16,8 @@ import { dockerCheck } from "./docker.ts";
 import { forwardingCheck } from "./forwarding.ts";
 
 /**
- * The web changelings of a stack as far as this machine knows, their agents, and what they are reached by. mngr, which
- * takes seconds, is asked at once for what the records name; only the rest waits for the fleet.
+ * Checks the stack's web changelings known to this machine, their agents, and the forwarding server. mngr takes
+ * seconds, so it starts at once for what the records name; only the rest waits for the fleet.
  */
 export async function doctorWeb(context: Context, declaredFleet: Promise<Fleet | undefined>): Promise<Check[]> {
   const standing = readRecords(context.paths).filter(
@@ -46,7 +46,7 @@ export async function doctorWeb(context: Context, declaredFleet: Promise<Fleet |
 type Profile = string | undefined;
 type List = Promise<Listed>;
 
-/** The lists of this machine's mngr that the records ask for, by profile, begun here. */
+/** Starts the listings of the local mngr that the records need, by profile. */
 function localLists(standing: readonly WebRecord[]): Map<Profile, List> {
   const here = standing.filter(({ provider }) => provider === "local");
   return new Map([...new Set(here.map(({ mngrProfile }) => mngrProfile))].map((each) => [each, localList(each)]));
@@ -54,7 +54,7 @@ function localLists(standing: readonly WebRecord[]): Map<Profile, List> {
 
 function localList(profile: Profile): List {
   const list = profileMngr(profile, process.env).list(["local"]);
-  // It is awaited later; until then a failure has nobody who handles it.
+  // It is awaited later; until then a rejection would be unhandled.
   list.catch(() => {});
   return list;
 }
@@ -64,7 +64,7 @@ function usesDocker(standing: readonly WebRecord[], declared: readonly DeclaredW
   return hasServer || [...standing, ...declared].some(({ provider }) => provider === "docker");
 }
 
-/** One mngr, and what it should show. */
+/** One mngr listing, and the agents it should contain. */
 interface Look {
   readonly provider: Provider;
   readonly list: () => List;
@@ -72,10 +72,10 @@ interface Look {
 }
 
 interface Known {
-  /** Of the fleet: on this machine also what nobody has is looked for. */
+  /** The fleet's profile, which is also searched for orphans on this machine. */
   readonly profile: Profile;
   readonly local: ReadonlyMap<Profile, List>;
-  /** Where it does not answer, its agents are not looked for: one error is enough. */
+  /** If Docker is not reachable, its agents are not checked: one error is enough. */
   readonly docker: Promise<Check> | undefined;
 }
 
@@ -111,7 +111,7 @@ async function agentChecks(
       const { agents, isComplete } = await list();
       return [...standingChecks(own, agents, isComplete), ...orphanAgents(own, agents, installation)];
     } catch (error) {
-      // Where mngr itself is missing, the tools' checks say it.
+      // A missing mngr is reported by the tool checks.
       return own.length === 0 ? [] : [failed(`web agents${whereWords[provider]}`, asError(error).message)];
     }
   });
@@ -143,7 +143,7 @@ function standingChecks(standing: readonly WebRecord[], agents: readonly Agent[]
   });
 }
 
-/** Agents that carry this installation's label and are nobody's: a record was lost, or a removal was cut short. */
+/** Agents with this installation's label that no record names: a record was lost, or a removal was interrupted. */
 export function orphanAgents(records: readonly WebRecord[], agents: readonly Agent[], installation: string): Check[] {
   const known = new Set(records.flatMap(({ agentId, removed }) => (removed === true ? [] : [agentId])));
   return agents

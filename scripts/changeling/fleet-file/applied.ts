@@ -5,17 +5,17 @@ import { secretsPath } from "../../../components/secrets/installed.ts";
 import { type CommandState, exportedState, stateInFolder } from "../../../components/stack/state.ts";
 import { identityOfStack, installationOf, pulumi, type Stack } from "../../stack/stack.ts";
 
-/** A file of this machine that the stack's state has, and that is gone; or a job that the state does not have. */
+/** A file that the stack's state lists but this machine lacks, or a job that the state does not list. */
 export interface FileDifference {
-  /** The changeling's. */
+  /** The changeling's name. */
   readonly name: string;
   readonly file: "job file" | "secrets file" | "unknown job";
 }
 
 /**
- * How the files that a stack's state says were installed here differ from those that are here.
+ * How the installed files on this machine differ from the stack's state.
  *
- * @param askBackend whether a backend that is no folder of this machine is asked, which takes a second
+ * @param askBackend whether to query a backend that is not a local folder, which takes a second
  */
 export async function fileDifferences(stack: Stack, askBackend: boolean): Promise<FileDifference[]> {
   const commands = stateInFolder(identityOfStack(stack))?.commands ?? (askBackend ? await exported(stack) : undefined);
@@ -25,13 +25,13 @@ export async function fileDifferences(stack: Stack, askBackend: boolean): Promis
   return [...missingIn(paths, installation, commands), ...unknownIn(paths, installation, commands)];
 }
 
-/** @returns undefined when the stack can't be read: other checks say why */
+/** @returns undefined if the stack can't be read, which other checks report */
 async function exported(stack: Stack): Promise<readonly CommandState[] | undefined> {
   const { code, stdout } = await pulumi(stack, ["stack", "export"], { capture: true });
   return code === 0 && stdout.trim() !== "" ? exportedState(stdout).commands : undefined;
 }
 
-/** The jobs that fire here although the state has none of that name: it was destroyed from another machine, for one. */
+/** Jobs that fire here but are missing in the state, for instance because they were destroyed from another machine. */
 export function unknownIn(
   paths: InstallationPaths,
   installation: string,

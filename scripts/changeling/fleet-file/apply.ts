@@ -3,22 +3,22 @@ import { environmentOfTargets } from "../../../components/stack/targets.ts";
 import { pulumi } from "../../stack/stack.ts";
 import type { Context } from "../context.ts";
 
-/** What an `up` is limited to. */
+/** The part of a stack that an `up` is limited to. */
 export interface Part {
   /** Names of changelings. */
   readonly names: readonly string[];
   /** Whether the forwarding server is applied too. */
   readonly forwarding?: boolean;
-  /** Whether what all changelings on Modal share is applied too, which the first one there needs. */
+  /** Whether to apply what all changelings on Modal share too; the first one there needs it. */
   readonly modal?: boolean;
 }
 
 /**
- * Applies a part of the stack: the rest of it stays as it is, whatever the fleet file says. Pulumi's progress goes to
+ * Applies a part of the stack. The rest stays unchanged, whatever the fleet file says. Pulumi's progress goes to
  * stderr.
  *
- * @param whenItFails what then stands and what a person can do, in words
- * @throws when it could not be applied; Pulumi has said why
+ * @param whenItFails the resulting state and what the user can do, in words
+ * @throws if it could not be applied; Pulumi has printed why
  */
 export async function applyPart({ stack }: Context, part: Part, whenItFails: string): Promise<void> {
   const options = ["--yes", "--skip-preview", "--suppress-outputs"];
@@ -36,8 +36,8 @@ export async function applyPart({ stack }: Context, part: Part, whenItFails: str
 }
 
 /**
- * URNs for `pulumi up --target`. With wildcards, because a component's type stands in the URNs of what it is made of;
- * one that matches nothing is passed over, so that what was taken out of the file is removed in the same way.
+ * URNs for `pulumi up --target`, with wildcards because the URNs of children contain their component's type. Targets
+ * without a match are ignored, so that changelings deleted from the file are removed in the same way.
  */
 export function targetsOf({ names, forwarding = false, modal = false }: Part): string[] {
   return [

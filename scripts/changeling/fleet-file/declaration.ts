@@ -3,7 +3,7 @@ import { basename, resolve } from "node:path";
 import { isRepoUrl } from "../../../components/git/repo-name.ts";
 import { portablePath } from "../../../components/lib/portable-path.ts";
 
-/** What `deploy` is told of a web changeling. */
+/** The options of `deploy`. */
 export interface DeployOptions {
   /** git URL or path. */
   readonly source?: string | undefined;
@@ -16,15 +16,15 @@ export interface DeployOptions {
 }
 
 export interface Folders {
-  /** Where relative paths of a command line start. */
+  /** The base of a command line's relative paths. */
   readonly cwd: string;
   readonly home: string;
 }
 
-/** The table of a web changeling, as it is written into a fleet file. */
+/** The table of a web changeling, as written to a fleet file. */
 export type DeclaredTable = Readonly<Record<string, string | readonly string[]>>;
 
-/** @throws when a path of it is not there */
+/** @throws if one of its paths does not exist */
 export function declaredTable(options: DeployOptions, folders: Folders): DeclaredTable {
   const { source, agentType, branch, provider, addPath = [] } = options;
   return Object.fromEntries(
@@ -48,7 +48,7 @@ function sourceAsWritten(source: string, folders: Folders): string {
   );
 }
 
-/** `SRC:DEST` with SRC as the fleet file has it: absolute, or below home `~/…`. */
+/** `SRC:DEST` with SRC as in the fleet file: absolute, or `~/…` below home. */
 export function addPathAsWritten(text: string, folders: Folders): string {
   const colon = text.lastIndexOf(":");
   const [from, to] = [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
@@ -63,19 +63,19 @@ export function addPathAsWritten(text: string, folders: Folders): string {
 }
 
 function onThisMachine(path: string, { cwd, home }: Folders): string {
-  // A shell leaves `~` alone inside of quotes.
+  // A shell does not expand a quoted `~`.
   return path === "~" || path.startsWith("~/") ? resolve(home, path.slice(2)) : resolve(cwd, path);
 }
 
-/** A fleet file's relative paths start at its own folder, so none is written. */
+/** Never returns a relative path, because a fleet file's relative paths start at its own folder. */
 function written(path: string, { home }: Folders): string {
-  // No path is below a project that is nowhere.
+  // A project that does not exist contains no path.
   return portablePath(path, { project: "/dev/null", home });
 }
 
 /**
- * The name that a changeling has when none is given: its source's last part, else its agent type.
- * @returns undefined when there is no name in them
+ * The default name of a changeling: the last part of its source, otherwise its agent type.
+ * @returns undefined if neither contains a name
  */
 export function nameOf({ source, agentType }: DeployOptions): string | undefined {
   const path = source?.replace(/[?#].*$/, "").replace(/\/+$/, "");
@@ -91,7 +91,7 @@ export function nameOf({ source, agentType }: DeployOptions): string | undefined
   return name === "" ? undefined : name;
 }
 
-/** A name that nobody has: the wanted one with the first free number. */
+/** An unused name: the wanted one, with the first free number if necessary. */
 export function freeName(wanted: string, taken: ReadonlySet<string>): string {
   for (let number = 2; ; number += 1) {
     const suffix = `-${number}`;

@@ -10,23 +10,23 @@ import type { Stack } from "../../stack/stack.ts";
 import { fleetOf } from "../stack-fleet.ts";
 import { colouredDiff, unifiedDiff } from "../terminal/unified-diff.ts";
 
-/** An edit of a stack's fleet file that was checked, and not made yet. */
+/** A validated edit of a stack's fleet file that is not written yet. */
 export interface PlannedEdit {
   readonly file: string;
   readonly before: string;
   readonly after: string;
   /** The fleet that the edited file declares. */
   readonly fleet: Fleet;
-  /** As `diff -u` writes it; empty when nothing changes. */
+  /** A unified diff like `diff -u`; empty if nothing changes. */
   readonly diff: string;
 }
 
 /**
- * Checks an edit of the fleet file: the whole new text, as `validate` does. Nothing is written.
+ * Validates an edit of the fleet file: the whole new text, as `validate` does. Writes nothing.
  *
- * @param applied names of the changelings that are to be applied then: what others lack stops nothing
- * @param change gives the new text; an absent file is empty
- * @throws with every fault, its line and its remedy, when the new text has one; with the secrets that are missing
+ * @param applied names of the changelings to apply; missing secrets of others are no obstacle
+ * @param change returns the new text; an absent file is empty
+ * @throws with every diagnostic, its line and its remedy, if the new text is invalid; with any missing secrets
  */
 export async function plannedEdit(
   stack: Stack,
@@ -56,8 +56,8 @@ export async function plannedEdit(
 }
 
 /**
- * Writes a planned edit: whole or not at all, as private as the file was.
- * @throws when somebody has changed the file since it was read
+ * Writes a planned edit atomically, and keeps the file's permissions.
+ * @throws if the file was changed since it was read
  */
 export function writeEdit({ file, before, after }: PlannedEdit): void {
   if (before === after) return;
@@ -68,12 +68,12 @@ export function writeEdit({ file, before, after }: PlannedEdit): void {
   writeWholeFile(file, after, { mode: mode & 0o777 });
 }
 
-/** Shows an edit on stderr, where it does not mix with an answer. */
+/** Shows an edit on stderr, so that it does not mix with an answer. */
 export function showEdit({ diff }: PlannedEdit): void {
   if (diff !== "") process.stderr.write(`${colouredDiff(diff, process.stderr)}\n`);
 }
 
-/** Asks before something is done. @returns false for anything but yes @throws CommanderError without a terminal to ask on */
+/** Asks for confirmation. @returns false for anything but yes @throws CommanderError without a terminal */
 export async function confirmed(
   question: string,
   command: Command,
@@ -84,7 +84,7 @@ export async function confirmed(
     command.error("error: there is no terminal to confirm on; add --yes");
   }
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  // Nothing was done yet.
+  // Nothing has been changed yet.
   prompt.once("SIGINT", () => process.exit(130));
   prompt.once("close", () => process.stdin.unref());
   try {

@@ -7,11 +7,11 @@ import type { Place } from "../context.ts";
 import { tokenOf } from "../modal-side.ts";
 
 /**
- * Removes what Pulumi left of a web changeling: its data and repo, when they are to go, and all of one whose creation
- * failed, of which it does not know.
+ * Removes what Pulumi leaves of a web changeling: its data and repo, if requested, and everything of one that failed to
+ * be created, which Pulumi does not know about.
  *
  * @param before its record before anything was removed
- * @param data whether its data and repo go
+ * @param data whether to remove its data and repo
  */
 export async function removeRest(place: Place, before: WebRecord, data: boolean): Promise<void> {
   const { name, provider, mngrProfile } = before;
@@ -44,7 +44,7 @@ function holdsFiles(folder: string): boolean {
   return readdirSync(folder, { recursive: true, withFileTypes: true }).some((entry) => !entry.isDirectory());
 }
 
-/** Undefined: the stack has nothing there. */
+/** Undefined if the stack has nothing on Modal. */
 async function webOnModal({ stack }: Place, agents: ReturnType<typeof webAgents>) {
   const [{ modalClient }, { modalSite }, identity, { modalWeb }, token] = await Promise.all([
     import("../../../components/modal/client.ts"),

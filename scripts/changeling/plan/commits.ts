@@ -6,7 +6,10 @@ import { projectFolder } from "../../stack/project.ts";
 import type { FieldChange } from "./fields.ts";
 import type { PlannedChange } from "./summary.ts";
 
-/** The changed fields; a pinned commit also tells how many commits came in, where a repository of this machine knows. */
+/**
+ * The changed fields. For a pinned commit, also the number of new commits, if a repository on this machine contains
+ * them.
+ */
 export async function withCommits({ fields, pinnedFrom }: PlannedChange): Promise<readonly FieldChange[]> {
   const commit = fields.find(({ field }) => field === "commit");
   if (commit?.before === undefined || commit.after === undefined || pinnedFrom === undefined) return fields;

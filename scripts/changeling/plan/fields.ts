@@ -1,4 +1,4 @@
-/** One field that a person declared, before and after; undefined: not there. */
+/** One declared field, before and after; undefined if absent. */
 export interface FieldChange {
   readonly field: string;
   readonly before: string | undefined;
@@ -7,7 +7,7 @@ export interface FieldChange {
 
 type Fields = Readonly<Record<string, string>>;
 
-/** The fields that differ, in the order in which they stand, their names in lower case. */
+/** The fields that differ, in their original order, with names in lower case. */
 export function fieldChanges(before: Fields, after: Fields): FieldChange[] {
   return [...new Set([...Object.keys(before), ...Object.keys(after)])]
     .filter((name) => before[name] !== after[name])

@@ -2,20 +2,20 @@ import { shortTime } from "../terminal/times.ts";
 import { code, codeBlock, words } from "./markdown-escape.ts";
 import { type Action, type Plan, type PlannedChangeWithFires, type Timing, untoldFields } from "./summary.ts";
 
-/** GitHub refuses a comment over 65,536 characters; what is left is for the lines that a pipeline adds. */
+/** GitHub rejects comments over 65,536 characters; the rest is for lines that a pipeline adds. */
 const defaultLimit = 65_000;
-/** The part of it that errors may take, and warnings: a plan that can't be applied must say why, however long it is. */
+/** The share that errors may take, and warnings too: a plan that can't be applied must say why, however long it is. */
 const diagnosticsPart = 1 / 4;
 
 export interface PlanMarkdownOptions {
   readonly stack: string;
   /** A paragraph of the caller's own Markdown below the heading. */
   readonly note?: string;
-  /** The longest that it may be, in characters. */
+  /** The maximum length, in characters. */
   readonly limit?: number;
 }
 
-/** The plan as a comment of a pull request: a table per changeling, then errors and warnings. Ends with a newline. */
+/** The plan as a pull request comment: a table per changeling, then errors and warnings. Ends with a newline. */
 export function planMarkdown(plan: Plan, { stack, note, limit = defaultLimit }: PlanMarkdownOptions): string {
   const sections = [...grouped(plan.changes)].map(([title, changes]) => sectionOf(title, changes));
   const head = [`### Plan for ${code(stack, 120)}`, ...(note === undefined ? [] : [note]), summary(plan, sections)];
@@ -36,11 +36,11 @@ export function planMarkdown(plan: Plan, { stack, note, limit = defaultLimit }: 
 interface Section {
   readonly text: string;
   readonly action: Action;
-  /** Only secrets of a changeling change; they are counted apart from changelings. */
+  /** Only the changeling's secrets change; such changes are counted separately. */
   readonly isOfSecrets: boolean;
 }
 
-/** By what they are told under, in the order of the engine: a changeling, the scheduler, something shared. */
+/** By display name, in the engine's order: a changeling, the scheduler, a shared resource. */
 function grouped(changes: readonly PlannedChangeWithFires[]): Map<string, PlannedChangeWithFires[]> {
   const groups = new Map<string, PlannedChangeWithFires[]>();
   for (const change of changes) {
@@ -63,7 +63,7 @@ const pluralVerbs = { add: "are added", change: "change", repair: "are repaired"
 function sectionOf(title: string, changes: readonly PlannedChangeWithFires[]): Section {
   const secrets = changes.filter(({ part }) => part === "secrets");
   const rest = changes.filter(({ part }) => part !== "secrets");
-  // Moved from one provider to another, it is removed there and added here.
+  // A changeling that moves between providers is removed from one and added to the other.
   const isOfSecrets = rest.length === 0;
   const actions = new Set((isOfSecrets ? secrets : rest).map(({ action }) => action));
   const [first] = actions;
@@ -81,7 +81,7 @@ function sectionOf(title: string, changes: readonly PlannedChangeWithFires[]): S
 
 type Row = readonly [label: string, before: string, after: string];
 
-/** @returns one table, or none when there is nothing to put in it */
+/** @returns one table, or none if it would be empty */
 function tableOf(changes: readonly PlannedChangeWithFires[]): string[] {
   const before = changes.find((change) => change.before !== undefined);
   const after = changes.find((change) => change.after !== undefined);

@@ -4,10 +4,10 @@ import { requireDevStack } from "../context.ts";
 import { withCommits } from "./commits.ts";
 import { type Plan, type PreviewJson, plannedChanges, previewJson, type Timing } from "./summary.ts";
 
-/** How many fire times a plan tells before and after. */
+/** How many fire times a plan shows before and after. */
 const fireCount = 3;
 
-/** Previews a stack; nothing is touched. A fault of the fleet, the stack or its backend is among the plan's errors. */
+/** Previews a stack without changes. Errors in the fleet, the stack or its backend become errors of the plan. */
 export async function planOf(stack: Stack): Promise<Plan> {
   requireDevStack(stack);
   const args = ["preview", "--json", "--non-interactive"];

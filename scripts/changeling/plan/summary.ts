@@ -4,7 +4,7 @@ import { driftInWords } from "../../../components/lib/repairs.ts";
 import { type FieldChange, fieldChanges } from "./fields.ts";
 import { webSummary } from "./web.ts";
 
-/** What `pulumi preview --json` says of each resource; only what is read here. */
+/** `pulumi preview --json`: only the fields that are read here. */
 export const previewJson = z.object({
   steps: z.optional(
     z.array(
@@ -23,26 +23,26 @@ export type PreviewJson = z.infer<typeof previewJson>;
 
 export type Action = "add" | "change" | "repair" | "remove";
 
-/** What the next `up` does to one changeling, or to what changelings share. */
+/** What the next `up` does to one changeling, or to a resource that changelings share. */
 export interface PlannedChange {
   readonly name: string;
   /**
-   * What of it: what fires it (its job on this machine, its app on Modal), a web changeling's agent, its secrets, the
-   * scheduler that fires all jobs, the forwarding server that leads to all agents, or something else that several
-   * changelings share.
+   * Which part: what fires the changeling (its job on this machine, its app on Modal), a web changeling's agent, its
+   * secrets, the scheduler that fires all jobs, the forwarding server in front of all agents, or another shared
+   * resource.
    */
   readonly part: "job" | "agent" | "secrets" | "scheduler" | "forwarding" | "shared";
-  /** What something shared is, in words; undefined: only its name is known. */
+  /** What a shared resource is, in words; undefined if only its name is known. */
   readonly title?: string;
   readonly action: Action;
   readonly fields: readonly FieldChange[];
-  /** Why a live thing is repaired, in words. */
+  /** Why a live resource is repaired, in words. */
   readonly drift: string | undefined;
   readonly before: Timing | undefined;
   readonly after: Timing | undefined;
-  /** What comes of it beside the fields, each a sentence of plain words. */
+  /** Effects besides the fields, each a plain sentence. */
   readonly notes?: readonly string[];
-  /** The repository that its pinned commit is of, as its Command names it: a URL, or a portable path. */
+  /** The repository of its pinned commit, as its Command names it: a URL, or a portable path. */
   readonly pinnedFrom?: string | undefined;
 }
 
@@ -58,17 +58,17 @@ export type PlannedChangeWithFires = PlannedChange & {
   readonly nextAfter: readonly Date[];
 };
 
-/** What the next `up` of a stack changes, or why it can't be told. */
+/** What the next `up` of a stack changes, or why that can't be determined. */
 export interface Plan {
   readonly changes: readonly PlannedChangeWithFires[];
-  /** When there is one, `changes` is not all that was declared. */
+  /** If there is any, `changes` is incomplete. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
 }
 
 const actions: Record<string, Action> = { create: "add", update: "change", replace: "change", delete: "remove" };
 
-/** The changes in a preview, in the order that the engine tells them; steps that change nothing are left out. */
+/** The changes in a preview, in the engine's order; steps without changes are omitted. */
 export function plannedChanges(preview: PreviewJson): PlannedChange[] {
   return (preview.steps ?? []).flatMap((step) => {
     const action = actions[step.op];
@@ -107,21 +107,21 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
 
 const takenOverNote = "another release made it, and this one takes it over";
 
-/** What the resource runs. */
+/** The command that the resource runs. */
 function commandOf(state: { inputs?: Record<string, unknown> | undefined } | undefined): unknown {
   return state?.inputs?.["create"];
 }
 
 const ofChangeling = new RegExp(`^(.*)-(${commandSuffixes.join("|")})$`);
 
-/** Which part of the fleet a resource is, by its URN; undefined for components and for what is not ours. */
+/** The part of the fleet that a URN belongs to; undefined for components and for resources that are not ours. */
 function resourceOf(urn: string): { name: string; part: PlannedChange["part"] } | undefined {
   const [, , types, name] = urn.split("::");
   const [type, parent] = types?.split("$").reverse() ?? [];
   if (type !== "command:local:Command" || name === undefined) return undefined;
   if (name === "scheduler") return { name, part: "scheduler" };
   if (parent === "changelings:web:ForwardingServer") {
-    // What its container starts from shows as a field of the server itself.
+    // The image that its container starts from shows as a field of the server itself.
     return name.endsWith("-image") ? undefined : { name, part: "forwarding" };
   }
   const [, changeling, suffix] = ofChangeling.exec(name) ?? [];
@@ -130,7 +130,7 @@ function resourceOf(urn: string): { name: string; part: PlannedChange["part"] } 
   return { name: changeling, part: suffix?.startsWith("secret") ? "secrets" : part };
 }
 
-/** Begins a sentence whose verb follows. */
+/** The subject of a sentence; its verb follows. */
 function titleOf(
   { name, part }: { name: string; part: PlannedChange["part"] },
   { REPO: repo, COMMIT: commit, BRANCH: branch }: Record<string, string>,
@@ -144,7 +144,7 @@ function titleOf(
   return name === "modal" ? { title: "What the stack's changelings on Modal share" } : {};
 }
 
-/** What the Command of a component is that has no other name, by the component's type. */
+/** By component type: which part its main Command is. */
 const mainParts: Readonly<Record<string, "job" | "agent">> = {
   "changelings:cron:CronChangeling": "job",
   "changelings:web:WebChangeling": "agent",
@@ -153,12 +153,12 @@ const mainParts: Readonly<Record<string, "job" | "agent">> = {
 function environmentOf(state: { inputs?: Record<string, unknown> | undefined } | undefined): Record<string, string> {
   const parsed = z.safeParse(z.record(z.string(), z.unknown()), state?.inputs?.["environment"] ?? {});
   if (!parsed.success) return {};
-  // A secret's place holds an object in this JSON, never its value: told as what it is.
+  // In this JSON, a secret is an object without its value, so show a placeholder.
   const text = (value: unknown) => (typeof value === "string" ? value : "[secret]");
   return Object.fromEntries(Object.entries(parsed.data).map(([key, value]) => [key, text(value)]));
 }
 
-/** Told elsewhere: WHEN beside SCHEDULE, and DRIFT as the reason; or of no use to a person: a container's id. */
+/** Shown elsewhere (WHEN next to SCHEDULE, DRIFT as the reason), or useless to a person (a container's id). */
 const notFields: ReadonlySet<string> = new Set(["CONTAINER", "DRIFT", "WHEN"]);
 
 function changedFields(before: Record<string, string>, after: Record<string, string>): FieldChange[] {
@@ -173,7 +173,7 @@ function timingOf(environment: Record<string, string>): Timing | undefined {
 
 const fieldsOfTiming = new Set(["schedule", "timezone", "enabled"]);
 
-/** What changes beside when it fires, which is told in words. */
+/** The changed fields except when it fires, which is described in words. */
 export function untoldFields({ fields }: PlannedChange): PlannedChange["fields"] {
   return fields.filter(({ field }) => !fieldsOfTiming.has(field));
 }

@@ -1,7 +1,7 @@
 import { shortTime } from "../terminal/times.ts";
 import { type PlannedChangeWithFires, type Timing, untoldFields } from "./summary.ts";
 
-/** The plan as a person reads it. */
+/** The plan as plain text. */
 export function planText(changes: readonly PlannedChangeWithFires[]): string {
   if (changes.length === 0) return "Nothing changes: the fleet is as declared.";
   return changes.map(changeText).join("\n");
@@ -28,7 +28,7 @@ function changeText(change: PlannedChangeWithFires): string {
   if (isTimingChanged && change.before) lines.push(`  before  ${timingText(change.before, change.nextBefore)}`);
   if (isTimingChanged && change.after) lines.push(`  after   ${timingText(change.after, change.nextAfter)}`);
   for (const { field, before, after } of untoldFields(change)) {
-    // What is added had nothing before.
+    // An added changeling has no previous values.
     const isNew = change.action === "add" && before === undefined;
     lines.push(`  ${field}: ${isNew ? "" : `${before ?? "(none)"} => `}${after ?? "(none)"}`);
   }

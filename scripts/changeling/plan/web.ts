@@ -5,23 +5,26 @@ import { type FieldChange, fieldChanges } from "./fields.ts";
 
 type Environment = Readonly<Record<string, string>>;
 
-/** Told otherwise: DRIFT as the reason, ENABLED, SETTINGS and what removal does in words; the rest says nothing to a person. */
+/**
+ * Shown elsewhere: DRIFT as the reason; ENABLED, SETTINGS and the effects of removal in words. The rest means nothing
+ * to a person.
+ */
 const notFields = new Set(["name", "installation", "drift", "enabled", "settings", "secrets_digest", "renamed_from"]);
-/** What a person wants to see of one that is new. */
+/** The fields to show for a new changeling. */
 const toldOfNew = ["provider", "source", "branch", "commit", "agent_type", "add_paths", "data", "remote"];
 
 export interface WebSummary {
   readonly fields: readonly FieldChange[];
-  /** Sentences of plain words, nothing of a person's in them. */
+  /** Plain sentences that contain no user data. */
   readonly notes: readonly string[];
 }
 
-/** What the next `up` does to a web changeling's agent, by the environment of its Command before and after. */
+/** What the next `up` does to a web changeling's agent, from its Command's environment before and after. */
 export function webSummary(
   action: "add" | "change" | "repair" | "remove",
   before: Environment,
   after: Environment,
-  /** Why there is an update, where no variable says it: a drift, or another release. */
+  /** The reason for an update that no variable shows: drift, or another release. */
   reason: string | undefined,
 ): WebSummary {
   if (action === "remove") {
@@ -41,7 +44,7 @@ export function webSummary(
   }
   const fields = [...told, ...settingChanges(before["SETTINGS"], after["SETTINGS"])];
   const notes = [...switchedNotes(before["ENABLED"], after["ENABLED"])];
-  // Only their digest is in the environment, encrypted: what is left when nothing else differs.
+  // The environment only contains the secrets' encrypted digest, so infer a rotation if nothing else differs.
   const isRotated = fields.length + notes.length === 0 && reason === undefined;
   return { fields, notes: isRotated ? ["a secret has a new value"] : notes };
 }
@@ -51,7 +54,7 @@ function switchedNotes(before: string | undefined, after: string | undefined): s
   return [after === "yes" ? "its agent is started" : "its agent is stopped"];
 }
 
-/** Setting by setting; where there is no settings file, the built-in defaults hold. */
+/** Setting by setting; without a settings file, the built-in defaults apply. */
 function settingChanges(before: string | undefined, after: string | undefined): FieldChange[] {
   if (before === after) return [];
   const changes = fieldChanges(flat(before), flat(after));

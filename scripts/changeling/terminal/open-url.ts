@@ -6,10 +6,11 @@ import { writePrivateFile } from "../../../components/host/files.ts";
 import type { InstallationPaths } from "../../../components/host/installation-paths.ts";
 
 /**
- * Opens login URLs in the person's browser. They work once and for whoever has them, so none goes into an argument
- * list, which everybody on the machine can read: the browser opens a private file that leads to it.
+ * Opens login URLs in the user's browser. They work once, for anyone who has them, so they must not appear in an
+ * argument list, which every user of the machine can read. The browser opens a private file that redirects to the URL
+ * instead.
  *
- * @returns false when this machine has nothing to open it with
+ * @returns false if this machine has no program to open it with
  */
 export async function openUrl({ forwarding }: InstallationPaths, name: string, url: string): Promise<boolean> {
   const file = join(forwarding, "open", `${name}.html`);
@@ -23,7 +24,7 @@ export async function openUrl({ forwarding }: InstallationPaths, name: string, u
       child.unref();
       resolve(isOpened);
     };
-    // It ends at once, or it stays, as the browser itself.
+    // The opener either exits at once, or it is the browser itself and keeps running.
     const timer = setTimeout(() => settle(true), openedAfterMs);
     child.once("error", () => settle(false));
     child.once("exit", (code) => settle(code === 0));

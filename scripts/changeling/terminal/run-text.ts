@@ -16,7 +16,7 @@ function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
-/** What the agent just did, line by line: outcome, branch, commits, and how to look at them. */
+/** A report of a finished run, line by line: outcome, branch, commits, and how to view them. */
 export function runReport(run: Run): string {
   const took = run.durationSeconds === undefined ? "" : ` after ${duration(run.durationSeconds)}`;
   const reason = run.reason === undefined ? "" : `: ${run.reason}`;
@@ -31,17 +31,17 @@ export function runReport(run: Run): string {
   return lines.join("\n");
 }
 
-/** How to see what it committed; undefined when there is nothing, or no command that can be copied as it is. */
+/** The command that shows its commits; undefined if there are none, or if no command is safe to copy. */
 function lookCommand({ repo, branch: own, branches, commits }: Run): string | undefined {
   const branch = branches[0]?.name ?? own;
   if (repo === undefined || branch === undefined || commits.length === 0) return undefined;
   if (!isRepoUrl(repo)) return shellCommand(["git", "-C", repo, "show", branch]);
-  // On Modal an agent can write its own records.
+  // On Modal, an agent can write its own records.
   const isPlain = [repo, branch].every((each) => /^\w[\w./:@~+-]*$/.test(each));
   return isPlain ? `git fetch ${repo} ${branch} && git show FETCH_HEAD` : undefined;
 }
 
-/** Whether a run went as a person wants it: scripts get exit code 1 for the others. */
+/** Whether a run counts as a success; otherwise scripts get exit code 1. */
 export function wentWell(run: Run): boolean {
   return run.outcome === "succeeded" || run.outcome === "no_changes";
 }

@@ -1,6 +1,6 @@
 import { plainWords } from "../../../components/lib/text.ts";
 
-/** Rows under a head, in columns two spaces apart. */
+/** Rows below a header, in columns two spaces apart. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows.map((row) => row.map((cell) => plainWords(cell).replace(/\s+/g, " ")))];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));

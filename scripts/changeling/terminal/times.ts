@@ -1,4 +1,4 @@
-/** Times as people read them. */
+/** Human-readable times. */
 
 /** `Mon 23 Nov 06:00`, in the given zone (default: the reader's own). */
 export function shortTime(date: Date, timezone?: string): string {

@@ -7,8 +7,8 @@ import { withoutSecrets } from "../../../components/lib/literal-secrets.ts";
 import { plainWords } from "../../../components/lib/text.ts";
 
 /**
- * What an edit changes in a file, as `diff -u` writes it; empty when nothing. What looks like a secret's value is masked.
- * @throws when git can't be started
+ * A unified diff of a file's edit, like `diff -u`; empty if nothing changes. Likely secret values are redacted.
+ * @throws if git can't be started
  */
 export function unifiedDiff(file: string, before: string, after: string): string {
   if (before === after) return "";
@@ -26,7 +26,7 @@ export function unifiedDiff(file: string, before: string, after: string): string
       encoding: "utf8",
       env: { PATH: process.env["PATH"], LC_ALL: "C", GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
     });
-    // 1 is git's word for "they differ".
+    // git exits with 1 if the files differ.
     if (status !== 1) throw new Error(`the change could not be shown: git diff: ${error?.message ?? `exit ${status}`}`);
     const hunks = stdout.slice(stdout.indexOf("\n@@") + 1);
     return withoutSecrets(`--- ${file}\n+++ ${file}\n${hunks.trimEnd()}`);
@@ -35,7 +35,7 @@ export function unifiedDiff(file: string, before: string, after: string): string
   }
 }
 
-/** In the colours that people know, where the stream shows colours. */
+/** Uses the usual diff colours, if the stream supports colours. */
 export function colouredDiff(diff: string, stream: NodeJS.WriteStream): string {
   const colour = (line: string) => {
     if (/^(---|\+\+\+) /.test(line)) return styleText("bold", line, { stream });

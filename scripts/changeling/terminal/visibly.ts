@@ -1,18 +1,18 @@
 import { plainWords } from "../../../components/lib/text.ts";
 import { duration } from "./times.ts";
 
-/** Something that takes its time, and that goes on without whoever waits for it. */
+/** Something slow that may continue after the user stops waiting. */
 export interface Wait<Result> {
-  /** What is going on, for instance `todo-ledger-… is running`; asked whenever it is shown. */
+  /** What is happening, for instance `todo-ledger-… is running`; called each time it is shown. */
   readonly what: () => string;
-  /** Said to a person who waits no more (Ctrl-C), for instance `it goes on; …`; undefined: it ends with us. */
+  /** Shown if the user stops waiting (Ctrl-C), for instance `it goes on; …`; undefined: it ends with this process. */
   readonly afterwards?: string;
-  /** It takes seconds: shown on a terminal only, so that a script's stderr holds nothing but warnings. */
+  /** It takes seconds: shown only on a terminal, so that a script's stderr contains nothing but warnings. */
   readonly isShort?: boolean;
   readonly end: Promise<Result>;
 }
 
-/** Waits with a line that says for how long: in place on a terminal, every 30 s elsewhere. */
+/** Waits with a line that shows the elapsed time: in place on a terminal, every 30 s elsewhere. */
 export async function visibly<Result>({ what, afterwards, isShort = false, end }: Wait<Result>): Promise<Result> {
   const started = Date.now();
   const isTerminal = process.stderr.isTTY === true;
@@ -37,7 +37,7 @@ export async function visibly<Result>({ what, afterwards, isShort = false, end }
   }
 }
 
-/** Waits for several things at once, and shows which of them are not there yet. @param verb for instance "checking" */
+/** Waits for several things concurrently, and shows which are still pending. @param verb for instance "checking" */
 export function visiblyAll<const Parts extends Readonly<Record<string, Promise<unknown>>>>(
   verb: string,
   parts: Parts,

@@ -8,10 +8,10 @@ import { deployedPageUrl, newLogin, untilText } from "../forwarding.ts";
 export interface AppliedWeb {
   readonly name: string;
   readonly agentId: string;
-  /** `up` fails when one that is to run does not come up. */
+  /** `up` fails if one that should run does not start. */
   readonly state: "running" | "stopped";
   readonly url: string | null;
-  /** null for one that is stopped, and where no forwarding server runs. */
+  /** Null for a stopped one, and if no forwarding server runs. */
   readonly loginUrl: string | null;
   /** ISO 8601, UTC. */
   readonly loginExpiresAt: string | null;
@@ -19,7 +19,7 @@ export interface AppliedWeb {
   readonly data: string;
 }
 
-/** @throws when there is no record of it, although it was applied */
+/** @throws if it has no record although it was applied */
 export async function appliedWeb({ paths }: Place, name: string): Promise<AppliedWeb> {
   const record = readRecord(paths, name);
   if (record === undefined)
