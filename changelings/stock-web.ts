@@ -6,38 +6,38 @@ import { fileURLToPath } from "node:url";
 import { parse, stringify } from "smol-toml";
 import * as z from "zod/mini";
 
-/** A web changeling that comes with the project: what a repo that is made from scratch for its agent type begins with. */
+/** A built-in web changeling: the initial content of a repo that is created from scratch for its agent type. */
 export interface StockWebType {
-  /** The agent type that a fleet file names: the folder's name. */
+  /** The agent type in a fleet file: the folder's name. */
   readonly name: string;
   /** What it does, in one sentence. */
   readonly summary: string;
-  /** True where it answers with Claude: it needs ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN. */
+  /** True if it answers with Claude, which needs ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN. */
   readonly needsClaude: boolean;
-  /** Its files, then the packages that it is shipped with. All of it is committed, `node_modules` too. */
+  /** Its files, then its bundled packages. All of them are committed, including `node_modules`. */
   readonly copies: readonly StockCopy[];
-  /** Absolute path of the Dockerfile of its machine, where it has one of its own; undefined: it has none. */
+  /** Absolute path of its machine's own Dockerfile; undefined: it has none. */
   readonly dockerfile: string | undefined;
   /** TOML for the repo's `.mngr/settings.toml`: `[agent_types.<name>]`. Ends with a newline. */
   readonly agentTypes: string;
-  /** Changes with everything that is copied and with the agent type: 12 hex digits. */
+  /** Changes with the copied files and the agent type: 12 hex digits. */
   readonly fingerprint: string;
 }
 
-/** A folder whose content goes into a folder of the repo. */
+/** A folder whose contents are copied into a folder of the repo. */
 export interface StockCopy {
   /** Absolute. */
   readonly from: string;
-  /** Relative to the top of the repo, `.` for the top itself. */
+  /** Relative to the root of the repo, `.` for the root itself. */
   readonly to: string;
 }
 
 const webFile = z.strictObject({
   summary: z.string(),
-  /** The stock web changeling whose files it has; by default its own. */
+  /** The stock web changeling whose files it uses; by default its own. */
   files_of: z.optional(z.string()),
   needs_claude: z._default(z.boolean(), false),
-  /** npm packages that are copied to the repo's `node_modules`; none that needs another. */
+  /** npm packages to copy to the repo's `node_modules`. None may depend on another. */
   vendor: z._default(z.array(z.string()), []),
   agent_types: z.record(z.string(), z.record(z.string(), z.unknown())),
 });
@@ -53,14 +53,17 @@ export function stockWebTypes(): string[] {
     .sort();
 }
 
-/** The stock web changeling of that agent type, or undefined. Each is read once. Throws when its folder is not as changelings/README.md says. */
+/**
+ * The stock web changeling of that agent type, or undefined. Each is read once. Throws if its folder is not as
+ * described in changelings/README.md.
+ */
 export function stockWebType(name: string): StockWebType | undefined {
   if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) return undefined;
   if (!known.has(name)) known.set(name, existsSync(join(folder, name, "web.toml")) ? read(name) : undefined);
   return known.get(name);
 }
 
-/** The stock one that a web changeling is made from; undefined for one that has a source, or another type. */
+/** The stock changeling that a web changeling is created from; undefined if it has a source, or another type. */
 export function stockWebTypeOf(web: {
   readonly source?: string | undefined;
   readonly agentType?: string | undefined;
@@ -85,7 +88,7 @@ function read(name: string): StockWebType {
   let fingerprint: string | undefined;
   return {
     ...{ name, summary, needsClaude, copies, dockerfile, agentTypes },
-    // Reads all files: who only asks which types there are does not wait for it.
+    // Lazy, because it reads all files, and listing the types does not need it.
     get fingerprint() {
       fingerprint ??= fingerprintOf(agentTypes, copies);
       return fingerprint;
@@ -101,7 +104,7 @@ function readWebFile(name: string): z.output<typeof webFile> {
   }
 }
 
-/** Where npm put it: beside this project, or above it where the project is itself a package. */
+/** Where npm installed it: beside this project, or above it if the project is itself a package. */
 function packageFolder(name: string): string {
   const found = (require.resolve.paths(name) ?? []).map((path) => join(path, name)).find((path) => existsSync(path));
   if (found === undefined) throw new Error(`the package ${name} is not installed; repair it with: npm install`);

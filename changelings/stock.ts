@@ -5,28 +5,28 @@ import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
 import * as z from "zod/mini";
 
-/** An agent that comes with the project: its folder here, read and put together. Texts end without a newline. */
+/** A built-in agent, assembled from its folder here. Texts end without a newline. */
 export interface StockChangeling {
-  /** The agent type that a fleet file names: the folder's name. */
+  /** The agent type in a fleet file: the folder's name. */
   readonly name: string;
   /** What it does, in one sentence. */
   readonly summary: string;
   /**
-   * The type that mngr is given (`--type`). Not the stock name, which mngr knows for the one invocation at most: it
-   * would warn about the agent in every later command, and report another state than that of the parent.
+   * The type passed to mngr (`--type`). Not the stock name, which mngr would know for at most one invocation: it would
+   * warn about the agent in every later command, and report another state than the parent type's.
    */
   readonly parentType: string;
-  /** True where the agent talks and waits for more, false where it is a command that ends. */
+  /** True if the agent talks and waits for input, false if it is a command that exits. */
   readonly isConversational: boolean;
   /** The first message: the prompt, or a slash command. Undefined for a command. */
   readonly message: string | undefined;
-  /** POSIX sh, whole in one text, to be run in the agent's work tree. Undefined for a conversation. */
+  /** POSIX sh in one self-contained text, to run in the agent's work tree. Undefined for a conversation. */
   readonly script: string | undefined;
-  /** Arguments of the agent when the fleet file declares none (`mngr create … -- ARGS`). */
+  /** Arguments of the agent if the fleet file declares none (`mngr create … -- ARGS`). */
   readonly args: readonly string[];
   /** Settings of the type for one invocation, each the value of an `-S` option of `mngr create`. */
   readonly settings: readonly string[];
-  /** Changes with everything that a run is given: 12 hex digits. */
+  /** Changes with everything that a run receives: 12 hex digits. */
   readonly fingerprint: string;
 }
 
@@ -39,14 +39,14 @@ const agentTypeFile = z.strictObject({
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const known = new Map<string, StockChangeling | undefined>();
 
-/** All stock changelings, by name. Throws when a folder is not as changelings/README.md says. */
+/** All stock changelings, by name. Throws if a folder is not as described in changelings/README.md. */
 export function stockChangelings(): readonly StockChangeling[] {
   return readdirSync(folder)
     .sort()
     .flatMap((name) => stockChangeling(name) ?? []);
 }
 
-/** The stock changeling of that agent type, or undefined. Each is read once; nothing is read before it is asked for. */
+/** The stock changeling of that agent type, or undefined. Each is read once, on first use. */
 export function stockChangeling(type: string): StockChangeling | undefined {
   if (!/^[a-z][a-z0-9-]{0,39}$/.test(type)) return undefined;
   if (!known.has(type)) known.set(type, existsSync(join(folder, type, "stock.toml")) ? read(type) : undefined);
@@ -82,17 +82,17 @@ interface Made {
   readonly settings: Record<string, unknown>;
 }
 
-/** The rules are part of the system prompt: they hold for the whole conversation, whatever its first message is. */
+/** The rules are part of the system prompt, so they apply to the whole conversation, whatever its first message. */
 function aConversation(name: string, command: string | undefined, own: Record<string, unknown>): Made {
   const prompt = readText(name, "prompt.md");
   const rules = readText("common.md");
   const settings = { ...readToml(settingsTable, "common.toml"), ...own };
-  // A slash command brings mngr's own instructions; ours stand above them.
+  // A slash command brings mngr's own instructions. Ours precede them.
   const system = command === undefined ? rules : `${prompt}\n\n${rules}`;
   return { message: command ?? prompt, script: undefined, settings: { ...settings, append_system_prompt: [system] } };
 }
 
-/** A script is one text for its runner: the awk programs that lie beside it become its variables. */
+/** The runner gets a script as one text, so the awk programs beside it become its variables. */
 function aCommand(name: string, settings: Record<string, unknown>): Made {
   const programs = readdirSync(join(folder, name))
     .filter((file) => file.endsWith(".awk"))

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * A web changeling: a page with a message box, whose conversation is kept on disk and answered by a responder.
+ * A web changeling: a page with a message box. The conversation is stored on disk, and a responder answers it.
  *
  *   node server.mjs [RESPONDER [ARGUMENT…]]
  *
- * README.md says what RESPONDER can be, and what the environment means.
+ * README.md describes the values of RESPONDER and the environment variables.
  */
 import { createServer } from "node:http";
 import { dirname } from "node:path";
@@ -37,14 +37,14 @@ reportActivity(config.stateDir, conversation);
 await conversation.resume();
 await snapshot.write();
 
-// A port is in reach of everybody on this machine: only who knows the secret is the forwarding server.
+// Every user of this machine can reach a port. The secret identifies the forwarding server.
 const secret = config.port === undefined || config.stateDir === undefined ? undefined : newSecret(config.stateDir);
 const live = new Live(conversation, secret);
 const site = { name: config.name, isForwarded: config.stateDir !== undefined, conversation, live, secret };
 const server = createServer(handler(site));
 server.on("upgrade", (request, socket, head) => live.upgrade(request, socket, head));
 const { url, close: removeAddress } = await listen(server, config);
-// Before anybody can know that it runs: whoever ends it then expects it to say so.
+// Before the server is announced: whoever stops it then expects it to deregister.
 for (const signal of /** @type {const} */ (["SIGTERM", "SIGINT", "SIGHUP"])) process.once(signal, () => void stop());
 register(config.stateDir, url);
 log(`${config.name} listens on ${url}, answers with ${config.responder}, remembers in ${config.memory}`);

@@ -3,15 +3,16 @@ import { mkdirSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { log } from "./log.mjs";
 
-/** mngr's names of the two sides. */
+/** mngr's names for the two sides. */
 const FILES = /** @type {const} */ ({ person: "user", agent: "agent" });
 
-/** So much of a message is reported, in characters. */
+/** The maximum length of the reported text, in characters. */
 const MOST = 300;
 
 /**
- * Reports to mngr, and so to the list of changelings, when the person and the agent said something last: the time of
- * a file for each. And to the forwarding server's list what was said last: the file `last-message`. Messages of before a restart count, or of before the agent moved to another machine.
+ * Reports the times of the last messages of user and agent to mngr, and so to the list of changelings: as the time of a
+ * file for each. Reports the last text to the forwarding server's list: as the file `last-message`. Messages from
+ * before a restart, or from before the agent moved to another machine, count too.
  *
  * @param {string | undefined} stateDir @param {import("./conversation.mjs").Conversation} conversation
  */
@@ -26,7 +27,7 @@ export function reportActivity(stateDir, conversation) {
       writeFileSync(file, "");
       utimesSync(file, new Date(at), new Date(at));
       const last = join(stateDir, "last-message");
-      // Whoever reads it finds one or the other.
+      // Replaced by renaming, so that readers never see a partial file.
       writeFileSync(`${last}.new`, text.slice(0, MOST), { mode: 0o600 });
       renameSync(`${last}.new`, last);
     } catch (error) {

@@ -1,5 +1,5 @@
 // @ts-check
-/** Work that is done after each call, never twice at a time: calls that come while it runs share the next run. */
+/** Runs work after each call, but never concurrently: calls during a run share the next run. */
 export class Coalesced {
   #work;
   /** @type {Promise<void> | undefined} */
@@ -22,7 +22,7 @@ export class Coalesced {
     return this.#next;
   }
 
-  /** Waits until nothing is to be done. */
+  /** Waits until no work is left. */
   async settle() {
     while (this.#running !== undefined) await (this.#next ?? this.#running);
   }

@@ -41,7 +41,7 @@ export function readConfig(env, args, repo) {
     stateDir,
     data,
     memory: resolve(env["CHANGELING_MEMORY"] || join(data, "memory")),
-    // By hand there is no forwarding server, and a browser opens ports alone.
+    // Started by hand there is no forwarding server, and a browser opens only ports.
     port: env["PORT"] || stateDir === undefined ? wholeNumber(env["PORT"], 0) : undefined,
     responder,
     responderArgs,
@@ -50,7 +50,7 @@ export function readConfig(env, args, repo) {
   };
 }
 
-/** The file is optional, and each setting in it. @param {string} file @returns {Settings} */
+/** The file and each of its settings are optional. @param {string} file @returns {Settings} */
 export function readSettings(file) {
   let text;
   try {

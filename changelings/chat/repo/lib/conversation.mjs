@@ -10,7 +10,7 @@ import { log } from "./log.mjs";
 
 const INTERRUPTED = "I was restarted while I worked on an answer. Send the message again if you still want one.";
 
-/** Messages come in, are kept, and are answered one after the other. */
+/** Accepts messages, stores them, and answers them one after the other. */
 export class Conversation {
   isAnswering = false;
   #isStopping = false;
@@ -19,7 +19,7 @@ export class Conversation {
   #contextMessages;
   /** @type {Set<(change: Change) => void>} */
   #listeners = new Set();
-  /** Where a message with a key went, also while it is being written. @type {Map<string, Promise<Message>>} */
+  /** The message with each key, even while it is still being written. @type {Map<string, Promise<Message>>} */
   #byKey = new Map();
   /** @type {Promise<unknown>} */
   #answers = Promise.resolve();
@@ -39,9 +39,9 @@ export class Conversation {
   }
 
   /**
-   * A message of the person. It is on the disk when this returns; the answer comes later.
+   * Accepts a message of the user. It is on disk when this returns; the answer comes later.
    * @param {string} text
-   * @param {string} [key] a message with the key of an earlier one is that one
+   * @param {string} [key] a message with the key of an earlier one is the same message
    * @returns {Promise<Message>}
    */
   post(text, key) {
@@ -59,18 +59,18 @@ export class Conversation {
     return kept;
   }
 
-  /** The messages after one. @param {number} id */
+  /** The messages after an id. @param {number} id */
   after(id) {
-    // Ids count up, so the end of the list is searched from behind.
+    // Ids count up, and the wanted ones are at the end, so search backwards.
     let from = this.#journal.messages.length;
     while (from > 0 && (this.#journal.messages[from - 1]?.id ?? 0) > id) from -= 1;
     return this.#journal.messages.slice(from);
   }
 
   /**
-   * The last messages before one.
+   * The last messages before an id.
    * @param {number} count
-   * @param {number} [before] an id; by default all are before it
+   * @param {number} [before] an id; by default, there is no limit
    * @returns {{ messages: Message[], hasOlder: boolean }}
    */
   last(count, before = Number.POSITIVE_INFINITY) {
@@ -78,13 +78,13 @@ export class Conversation {
     return { messages: all.slice(-count), hasOlder: all.length > count };
   }
 
-  /** @param {(change: Change) => void} listener @returns {() => void} ends it */
+  /** @param {(change: Change) => void} listener @returns {() => void} unsubscribes */
   subscribe(listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes up the messages that were left without an answer when the program ended. To be called before any comes in. */
+  /** Resumes messages without an answer from before a restart. Call this before accepting any. */
   async resume() {
     const answered = new Set(this.#journal.messages.map(({ replyTo }) => replyTo));
     const open = this.#journal.messages.filter(({ id, from }) => from === "person" && !answered.has(id));
@@ -94,7 +94,7 @@ export class Conversation {
     }
   }
 
-  /** Takes no answer any more, and waits for what is being written. */
+  /** Accepts no more answers, and waits for pending writes. */
   stop() {
     this.#isStopping = true;
     return this.#journal.settle();

@@ -9,17 +9,16 @@ import { log } from "./log.mjs";
  * @property {string} at ISO 8601, UTC
  * @property {"person" | "agent"} from
  * @property {string} text
- * @property {string} [key] the sender's own mark: the same one is not taken twice
+ * @property {string} [key] the sender's idempotency key: a message with the same key is not accepted twice
  * @property {number} [replyTo] the message that it answers
- * @property {boolean} [failed] true where the responder gave no answer and `text` says why
+ * @property {boolean} [failed] true if the responder gave no answer; `text` says why
  *
- * @typedef {object} Start an answer was begun: after a crash it is not begun again, because it may have done something
+ * @typedef {object} Start an answer was begun: it is not repeated after a crash, because it may have had effects
  * @property {number} started the message
  */
 
 /**
- * The conversation on disk, one line of JSON for each message, only ever appended to. What `append` has returned is
- * on the disk, whatever happens then.
+ * The conversation on disk: append-only, one line of JSON for each message. A message is durable once `append` resolves.
  */
 export class Journal {
   /** @type {Message[]} */
@@ -31,7 +30,7 @@ export class Journal {
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
 
-  /** @param {import("node:fs/promises").FileHandle} file opened for appending @param {string} text what it holds */
+  /** @param {import("node:fs/promises").FileHandle} file opened for appending @param {string} text its content */
   constructor(file, text) {
     this.#file = file;
     this.#isTorn = text !== "" && !text.endsWith("\n");
@@ -59,7 +58,7 @@ export class Journal {
     });
   }
 
-  /** Waits for what is being written. */
+  /** Waits for pending writes. */
   async settle() {
     await this.#last;
   }
@@ -73,7 +72,7 @@ export class Journal {
 
   /** @param {Message | Start} record */
   async #write(record) {
-    // After a write that broke off, the next line begins with the end of the torn one.
+    // After a partial write, the newline ends the torn line.
     const line = `${this.#isTorn ? "\n" : ""}${JSON.stringify(record)}\n`;
     this.#isTorn = true;
     await this.#file.appendFile(line);
@@ -81,7 +80,7 @@ export class Journal {
     await this.#file.datasync();
   }
 
-  /** @param {Message | Start | undefined} record @returns {boolean} whether it was one */
+  /** @param {Message | Start | undefined} record @returns {boolean} whether it was valid */
   #take(record) {
     if (record === undefined) return false;
     if ("started" in record) this.started.add(record.started);
@@ -90,12 +89,12 @@ export class Journal {
   }
 }
 
-/** @param {string} folder made when it is not there @returns {Promise<Journal>} */
+/** @param {string} folder is created if missing @returns {Promise<Journal>} */
 export async function openJournal(folder) {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, "messages.jsonl");
   const file = await open(path, "a", 0o600);
-  // The name of a new file is in its folder, which has to be on the disk too.
+  // A new file's name is stored in its folder, which must be synced too.
   const parent = await open(folder, "r");
   await parent.sync();
   await parent.close();

@@ -5,12 +5,12 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** In bytes: a longer path of a socket is refused by some systems. */
+/** In bytes: some systems reject a longer socket path. */
 const LONGEST_SOCKET_PATH = 103;
 
 /**
- * Without a port, on a Unix socket in a folder that only this user can enter: who may come in is the forwarding
- * server's to say, and on a port every user of this machine would pass it by.
+ * Without a port, listens on a Unix socket in a folder that only this user can enter. The forwarding server controls
+ * access, and with a port every user of this machine could bypass it.
  *
  * @param {import("node:http").Server} server
  * @param {{ port: number | undefined, stateDir: string | undefined }} config
@@ -25,7 +25,7 @@ export async function listen(server, { port, stateDir }) {
     return { url: `http://127.0.0.1:${address.port}`, close: () => {} };
   }
   const path = socketPath(stateDir);
-  // What listened there has ended without removing it.
+  // An earlier server ended without removing its socket.
   rmSync(path, { force: true });
   server.listen(path);
   await once(server, "listening");
@@ -44,14 +44,13 @@ function socketPath(stateDir) {
 }
 
 /**
- * A secret that the forwarding server reads from mngr's folder for this agent, and sends with every request.
- *
+ * Creates a secret that the forwarding server reads from mngr's folder for this agent, and sends with every request.
  * @param {string} stateDir
  */
 export function newSecret(stateDir) {
   const secret = randomBytes(32).toString("base64url");
   const file = join(stateDir, "forwarding-secret");
-  // A file that is there keeps its mode.
+  // An existing file would keep its mode.
   rmSync(file, { force: true });
   writeFileSync(file, secret, { mode: 0o600, flag: "wx" });
   return secret;

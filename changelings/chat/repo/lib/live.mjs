@@ -7,10 +7,10 @@ import { refusal } from "./same-site.mjs";
 
 const PROTOCOL = "chat.v1";
 const HEARTBEAT_MS = 25_000;
-/** A reader that lets this many bytes lie is cut off; it comes back and asks for what it missed. */
+/** A reader with this many unread bytes is disconnected. It reconnects and requests what it missed. */
 const MOST_WAITING = 1_000_000;
 
-/** Sends each change of the conversation to the pages that are open, over WebSockets and as server-sent events. */
+/** Sends each change of the conversation to all open pages, over WebSockets and as server-sent events. */
 export class Live {
   #conversation;
   #secret;
@@ -29,7 +29,7 @@ export class Live {
   }
 
   /**
-   * A WebSocket at `/live?after=ID`: first the messages after that one, then what comes.
+   * A WebSocket at `/live?after=ID`: first sends the messages after that one, then new ones.
    * @param {import("node:http").IncomingMessage} request
    * @param {import("node:stream").Duplex} socket
    * @param {Buffer} head
@@ -73,7 +73,7 @@ export class Live {
   }
 
   /**
-   * Server-sent events at `/events?after=ID`, the same as over a WebSocket.
+   * Server-sent events at `/events?after=ID`, with the same content as the WebSocket.
    * @param {import("node:http").IncomingMessage} request
    * @param {import("node:http").ServerResponse} response
    * @param {URLSearchParams} query
@@ -86,7 +86,7 @@ export class Live {
     });
     response.write("retry: 2000\n\n");
     const end = this.#open({
-      // A browser that comes back says what it saw last.
+      // A browser that reconnects sends the last id that it saw.
       after: idOf(request.headers["last-event-id"] ?? query.get("after")),
       send: (change) => {
         const id = "message" in change ? `id: ${change.message.id}\n` : "";
@@ -106,9 +106,9 @@ export class Live {
   }
 
   /**
-   * @param {{ after: number, send: (change: Change) => void, waiting: () => number, beat: () => void,
-   *   end: () => void, cut: () => void }} reader
-   * @returns {() => void} to be called when it is gone
+   * @param {{ after: number, send: (change: Change) => void, waiting: () => number, beat: () => void, end: () => void,
+   *   cut: () => void }} reader
+   * @returns {() => void} to be called when the reader has disconnected
    */
   #open({ after, send, waiting, beat, end, cut }) {
     for (const message of this.#conversation.after(after)) send({ message });

@@ -7,7 +7,7 @@ import { log } from "./log.mjs";
 
 const run = promisify(execFile);
 
-/** Where the memory stands in the agent's repo (`memory_in_git`), commits it once an exchange is over. */
+/** If the memory is in the agent's repo (`memory_in_git`), commits it after each exchange. */
 export class MemoryCommits {
   #committing;
 
@@ -25,7 +25,7 @@ export class MemoryCommits {
         const { stdout } = await git("diff", "--cached", "--name-only", "--", path);
         if (stdout === "") return;
         const identity = ["-c", `user.name=${name}`, "-c", `user.email=${name}@localhost`];
-        // Only the memory: the agent may have other changes in the making.
+        // Commit only the memory: the agent may have other changes in progress.
         await git(...identity, "commit", "--quiet", "--message", "Remember the conversation", "--", path);
       } catch (error) {
         log(`the memory was not committed, the next commit takes it along: ${firstLine(error)}`);

@@ -6,7 +6,7 @@ import { piecesOf } from "../public/format.js";
 
 const STYLE = readFileSync(new URL("../public/style.css", import.meta.url), "utf8");
 
-/** Text that is HTML already. */
+/** Text that is already HTML. */
 class Html {
   /** @param {string} text */
   constructor(text) {
@@ -17,7 +17,7 @@ class Html {
 /** @typedef {string | number | Html | readonly Html[]} Value */
 
 /**
- * HTML in which every value is escaped that is not HTML itself: there is no other way into a page.
+ * Builds HTML and escapes every value that is not HTML itself. A page is built in no other way.
  * @param {TemplateStringsArray} parts
  * @param {...Value} values
  */
@@ -34,13 +34,13 @@ function escaped(value) {
 
 const NOTHING = html``;
 
-/** The forwarding server's list of agents, where one can also log out. */
+/** The forwarding server's list of agents, with a way to log out. */
 const HOME = "/__changelings/";
 
 /**
- * @param {{ name: string, isForwarded: boolean }} site `isForwarded`: people come by the forwarding server
+ * @param {{ name: string, isForwarded: boolean }} site `isForwarded`: users come through the forwarding server
  * @param {{ messages: readonly Message[], hasOlder: boolean }} shown
- * @param {boolean} isPast true where it does not end with the latest message
+ * @param {boolean} isPast true if it does not end with the latest message
  */
 export function indexPage({ name, isForwarded }, { messages, hasOlder }, isPast) {
   const head = html`<link rel="icon" href="/icon.svg" type="image/svg+xml">
@@ -66,7 +66,7 @@ ${isPast ? NOTHING : composer}`,
 }
 
 /**
- * The conversation as one file without anything beside it, to be read while the agent is not there.
+ * The conversation as one self-contained file, to be read while the agent is not running.
  * @param {string} name @param {readonly Message[]} messages @param {Date} now
  */
 export function snapshotPage(name, messages, now) {
@@ -84,7 +84,7 @@ export function snapshotPage(name, messages, now) {
   );
 }
 
-/** A page that says one thing. @param {string} text */
+/** A page with one message. @param {string} text */
 export function textPage(text) {
   const head = html`<link rel="stylesheet" href="/style.css">`;
   return page(text, head, html`<main><p class="note">${text} <a href="/">Back to the conversation</a></p></main>`);
@@ -108,7 +108,7 @@ ${body}
 `.text;
 }
 
-/** The same as app.js makes of a message that comes. @param {Message} message */
+/** Must match what app.js builds for a new message. @param {Message} message */
 function articleOf({ id, at, from, text, failed }) {
   const kind = failed ? "agent failed" : from;
   return html`<article class="${kind}" data-id="${id}"><h2 class="hidden">${from === "person" ? "You" : "Agent"}</h2><div class="text">${piecesOf(text).map(pieceOf)}</div><time datetime="${at}">${minutes(at)}</time></article>

@@ -4,9 +4,8 @@ import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Tells mngr, and so the forwarding server, where the page is: a line in the form of mngr's own events. A later line
- * overrides an earlier one, so nothing needs to be tidied up after a crash.
- *
+ * Registers the page's URL with mngr, and so with the forwarding server: as a line in mngr's event format. A later line
+ * overrides an earlier one, so a crash needs no cleanup.
  * @param {string | undefined} stateDir @param {string} url
  */
 export function register(stateDir, url) {

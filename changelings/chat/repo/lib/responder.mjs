@@ -7,9 +7,9 @@ import { spawn } from "node:child_process";
  * @typedef {import("./conversation.mjs").Responder} Responder
  */
 
-/** More than this of an answer (UTF-16 units) is cut. */
+/** Longer answers are truncated (UTF-16 units). */
 const MOST = 100_000;
-/** What a claude that nobody watches may do beside editing files in its folder. */
+/** What an unattended claude may do besides editing files in its folder. */
 const CLAUDE_TOOLS = ["status", "diff", "log", "add", "commit"].map((command) => `Bash(git ${command}:*)`).join(",");
 
 /** @param {Config} config @param {string} repo the folder that programs run in @param {AbortSignal} stopping @returns {Responder} */
@@ -27,7 +27,7 @@ export function createResponder(config, repo, stopping) {
 }
 
 /**
- * The new message, below the ones before it.
+ * Builds the prompt: the new message, below the ones before it.
  * @param {Message} message @param {readonly Message[]} context @param {number} length characters of each
  */
 export function promptOf({ text }, context, length) {
@@ -57,7 +57,7 @@ export function promptOf({ text }, context, length) {
  */
 function runToEnd({ program, args, input }, { repo, stopping, timeoutSeconds }) {
   return new Promise((resolve, reject) => {
-    // A process group of its own, so that what it started ends with it.
+    // A process group of its own, so that its descendants can be killed with it.
     const child = spawn(program, args, { cwd: repo, detached: true, stdio: ["pipe", "pipe", "pipe"] });
     let answer = "";
     let complaint = "";
@@ -80,7 +80,7 @@ function runToEnd({ program, args, input }, { repo, stopping, timeoutSeconds }) 
     child.stderr.setEncoding("utf8").on("data", (text) => {
       complaint = (complaint + text).slice(-2_000);
     });
-    // It may end without having read its input.
+    // It may exit without reading its input.
     child.stdin.on("error", () => undefined).end(input);
     child.once("error", (error) => end(() => reject(new Error(notStarted(program, error)))));
     child.once("exit", kill);
@@ -100,7 +100,7 @@ function killGroup(pid) {
   try {
     process.kill(-pid, "SIGKILL");
   } catch {
-    // It has ended.
+    // It has already exited.
   }
 }
 
@@ -111,7 +111,7 @@ function notStarted(program, error) {
   return `${program} could not be started: ${isMissing ? "it is not there" : error.message}`;
 }
 
-/** What went wrong, without the values of the environment's secrets. @param {string} text */
+/** The last line of the error, with the environment's secrets redacted. @param {string} text */
 function lastLine(text) {
   let line = text.trimEnd().split("\n").at(-1) ?? "";
   for (const [name, value] of Object.entries(process.env)) {

@@ -18,7 +18,7 @@ const MOST_CHARACTERS = 16_000;
 const MOST_BYTES = 100_000;
 const SHOWN = 200;
 
-/** What a browser may load of this page, and that no other page may frame it. */
+/** Restricts what the page may load, and forbids framing by other pages. */
 const POLICY = "default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 const HEADERS = {
   "content-security-policy": POLICY,
@@ -74,7 +74,10 @@ async function answer(site, request, response) {
   say(request, response, 404, "There is no such page.");
 }
 
-/** JSON `{text, key?}` of the page's script, or a form, where no script runs. @param {Site} site @param {Request} request @param {Response} response */
+/**
+ * Accepts JSON `{text, key?}` from the page's script, or a form if no script runs.
+ * @param {Site} site @param {Request} request @param {Response} response
+ */
 async function takeMessage({ conversation }, request, response) {
   const body = await readBody(request);
   if (body === undefined) return say(request, response, 413, "That message is too long.");
@@ -102,12 +105,12 @@ function fromJson(body) {
 
 /** @param {string} body @returns {{ text?: string, key?: string }} */
 function fromForm(body) {
-  // A form ends its lines as mail does.
+  // Forms use CRLF line ends.
   const text = new URLSearchParams(body).get("text")?.replaceAll("\r\n", "\n");
   return text === undefined ? {} : { text };
 }
 
-/** @param {Request} request @returns {Promise<string | undefined>} undefined when it is too long */
+/** @param {Request} request @returns {Promise<string | undefined>} undefined if it is too long */
 async function readBody(request) {
   const parts = [];
   let length = 0;
@@ -118,7 +121,10 @@ async function readBody(request) {
   return length > MOST_BYTES ? undefined : Buffer.concat(parts).toString("utf8");
 }
 
-/** A short answer in words: a page for a person, JSON for a script. @param {Request} request @param {Response} response @param {number} status @param {string} text */
+/**
+ * A short answer: a page for a browser, JSON for a script.
+ * @param {Request} request @param {Response} response @param {number} status @param {string} text
+ */
 function say(request, response, status, text) {
   if (request.headers.accept?.includes("text/html")) {
     return send(response, status, "text/html; charset=utf-8", textPage(text));
@@ -131,7 +137,10 @@ function sendJson(response, status, value) {
   send(response, status, "application/json", JSON.stringify(value));
 }
 
-/** Node leaves the body out where HEAD asked. @param {Response} response @param {number} status @param {string} type @param {string | Buffer} body */
+/**
+ * Node omits the body of a response to HEAD.
+ * @param {Response} response @param {number} status @param {string} type @param {string | Buffer} body
+ */
 function send(response, status, type, body) {
   response.writeHead(status, {
     "content-type": type,

@@ -4,26 +4,25 @@ import { createHash, timingSafeEqual } from "node:crypto";
 const loopback = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Why a request is not for this page. The forwarding server asks who a person is; but this port is also in reach of
- * every page that the person's browser shows, which may lead a name of its own to this machine (DNS rebinding), or send
- * a form here.
+ * Why a request is rejected. The forwarding server authenticates users, but every page in the user's browser can reach
+ * this port too: it may point its own name at this machine (DNS rebinding), or send a form here.
  *
  * @param {Pick<import("node:http").IncomingMessage, "headers" | "method"> & { socket: { localPort?: number | undefined } }} request
  * @param {string} [secret] what the forwarding server sends; undefined: nobody else can connect
- * @returns {string | undefined} undefined when it may come in
+ * @returns {string | undefined} undefined if the request is accepted
  */
 export function refusal({ headers, method, socket }, secret) {
   if (secret !== undefined && !isSame(secret, headers["x-changeling-secret"])) return "it did not come by the login";
   const [, name = "", port = "80"] = /^(.*?)(?::(\d+))?$/.exec(headers.host ?? "") ?? [];
-  // Led here by a name of its own, a browser writes this very port behind it; any other is that of a front that has
-  // passed on how it was asked.
+  // After DNS rebinding, the browser's Host header has this very port. Another port comes from a proxy that has
+  // forwarded the original Host.
   const isLedHere = Number(port) === socket.localPort;
   if (name === "" || (isLedHere && !loopback.test(name))) return "this server has another name";
   if (headers["sec-fetch-site"] === "cross-site" && method !== "GET" && method !== "HEAD")
     return "sent by another site";
   const { origin } = headers;
   if (origin === undefined) return undefined;
-  // A proxy may say which name the browser knows this page by.
+  // A proxy may report the name that the browser uses for this page.
   const names = [headers.host, headers["x-forwarded-host"]];
   return names.some((name) => origin === `http://${name}` || origin === `https://${name}`)
     ? undefined

@@ -7,7 +7,7 @@ import { snapshotPage } from "./page.mjs";
 
 const SHOWN = 200;
 
-/** Keeps `index.html` in the agent's data: what the forwarding server shows while the agent is not running. */
+/** Keeps `index.html` in the agent's data, which the forwarding server shows while the agent is not running. */
 export class Snapshot {
   #writing;
 
