@@ -26,9 +26,9 @@ const patience = { seconds: 480, everySeconds: 2 };
 const endScript = join(dirname(fileURLToPath(import.meta.url)), "end-run.sh");
 
 /**
- * Ends the running agents of a changeling after its app was stopped, so that no new ones start. Each agent is asked to
- * end as it does by itself, with all its commits on its branch. Agents that can't be asked, or that do not end in time,
- * are terminated, and recorded as such.
+ * Ends a changeling's running agents. Stop its app first, so that no new ones start. Each agent is asked to end as it
+ * does by itself, with all its commits on its branch. Agents that can't be asked, or that do not end in time, are
+ * terminated, and recorded as such.
  */
 export async function endRuns(client: EndClient, of: RunsOf, { seconds, everySeconds } = patience): Promise<void> {
   const tags = { [labelTag("changelings_stack")]: of.stack, [labelTag("changeling")]: of.changeling };

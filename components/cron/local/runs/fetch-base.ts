@@ -13,9 +13,7 @@ export interface Followed {
   readonly ref: string;
 }
 
-/**
- * The branch's upstream, otherwise the branch of the same name on the remote `origin`; undefined if there is neither.
- */
+/** The branch's upstream, otherwise the branch of that name on the remote `origin`; undefined if there is neither. */
 export async function followedBy(git: Git, branch: string): Promise<Followed | undefined> {
   const format = "--format=%(upstream)%00%(upstream:remotename)%00%(upstream:remoteref)";
   const [ref = "", remote = "", there = ""] = (await git.run(["for-each-ref", format, `refs/heads/${branch}`]))
