@@ -3,15 +3,16 @@ import * as pulumi from "@pulumi/pulumi";
 import { kinds } from "./components/kinds.ts";
 import { openStack } from "./components/stack/open.ts";
 
-// The SDK takes a stack trace per promise and per resource: half of a large preview's time. Errors of ours need none.
+// The SDK captures a stack trace per promise and per resource, which is half of a large preview's time. Our errors need
+// none.
 if (!process.env["CHANGELINGS_DEBUG"]) {
   Object.assign(Error, { stackTraceLimit: 0, prepareStackTrace: undefined });
 }
 
 // Settings, fleet file, secrets: every error at once, before any change.
 const stack = await openStack(new pulumi.Config(), kinds);
-// One look at what is live, per kind and provider.
+// Observe the live state once, per kind and provider.
 const observed = await stack.observe();
 
-/** Per changeling what it is, and when it fires or where its page is; nothing that changes with the clock. */
+/** Per changeling: what it is, and when it fires or where its page is. Nothing here depends on the clock. */
 export const changelings = observed.deploy();

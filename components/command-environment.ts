@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
 
 /**
- * A Command is given its spec as an environment, field by field and in words, because this is what a preview shows. A
- * table says once, per value of the spec, the variable's name and the codec between its text and the value; what is
- * undefined has no variable. The bytes are in the state of every stack: another text is a change of everybody's resource.
+ * A Command gets its spec as environment variables, one per field and readable, because previews show them. A table
+ * defines the variable's name and codec for each field; an undefined value has no variable. The text is in the state of
+ * every stack, so a different encoding would show a change of every user's resources.
  */
 export type VariableTable = Readonly<Record<string, readonly [name: string, form: Form]>>;
 
@@ -15,22 +15,22 @@ type WithOptional<Shape> = { [Key in Exclude<keyof Shape, Optional<Shape>>]: Sha
   [Key in Optional<Shape>]?: Shape[Key] | undefined;
 };
 
-/** What a table's Command works with. */
+/** The decoded values of a table's variables. */
 export type ValuesOf<Table extends VariableTable> = WithOptional<{ [Key in keyof Table]: z.output<Table[Key][1]> }>;
-/** The same as texts, by the names of the variables. */
+/** The encoded values, by variable name. */
 export type EnvironmentOf<Table extends VariableTable> = WithOptional<{
   [Key in keyof Table as Table[Key][0]]: z.input<Table[Key][1]>;
 }>;
 
 export interface EnvironmentCodec<Table extends VariableTable> {
   readonly table: Table;
-  /** From an environment, in which other variables are ignored, to the values; undefined ones are left out. */
+  /** Decodes an environment. Other variables are ignored, and undefined values are omitted. */
   readonly schema: z.ZodMiniType<ValuesOf<Table>>;
   /** @throws for a value that its table does not allow */
   encode(values: ValuesOf<Table>): EnvironmentOf<Table>;
-  /** @throws z.core.$ZodError for an environment that no Command was given */
+  /** @throws z.core.$ZodError for an environment that does not match the table */
   decode(environment: object): ValuesOf<Table>;
-  /** Names what is a text already, or becomes one later (an output). */
+  /** Maps keys to variable names, for values that are already texts, or become texts later (outputs). */
   named<Key extends keyof Table, Text>(texts: Readonly<Record<Key, Text>>): Record<Table[Key][0], Text>;
 }
 
@@ -75,25 +75,25 @@ export const optionalNumber = z.optional(number);
 
 const texts = z.readonly(z.array(z.string()));
 
-/** JSON; no variable for an empty one. */
+/** JSON; an empty list has no variable. */
 export const list = z.codec(optionalText, texts, {
   decode: (json, context) => (json === undefined ? [] : parsed(json, context)),
   encode: (values) => (values.length > 0 ? JSON.stringify(values) : undefined),
 });
 
-/** JSON of an object whose values are texts; no variable for an empty one. */
+/** A JSON object with string values; an empty one has no variable. */
 export const record = z.codec(optionalText, z.record(z.string(), z.string()), {
   decode: (json, context) => (json === undefined ? {} : parsed(json, context)),
   encode: (values) => (Object.keys(values).length > 0 ? JSON.stringify(values) : undefined),
 });
 
-/** Names in order: `A, B`; no variable for none. */
+/** An ordered list of names: `A, B`; an empty one has no variable. */
 export const names = z.codec(optionalText, texts, {
   decode: (joined) => (joined === undefined ? [] : joined.split(", ")),
   encode: (values) => (values.length > 0 ? [...values].sort().join(", ") : undefined),
 });
 
-/** Without a quote of the text in an error: it may be a secret. */
+/** The error does not quote the text, which may be a secret. */
 function parsed(json: string, { issues }: { issues: z.core.$ZodRawIssue[] }) {
   try {
     return JSON.parse(json);

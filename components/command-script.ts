@@ -6,26 +6,32 @@ import { printNote } from "./lib/terminal.ts";
 export interface Script<Shape> {
   /** The variables that it reads, all strings: the environment of its Command. */
   readonly variables: z.ZodMiniType<Shape>;
-  /** Which other variables of whoever runs `pulumi up` it may see; else only those that every program here may. */
+  /**
+   * Other variables of the user who runs `pulumi up` that it may see; by default only those that every program here may
+   * see.
+   */
   readonly keeps?: (variable: string) => boolean;
-  /** After this long it is ended, and its resource fails. */
+  /** After this time it is killed, and its resource fails. */
   readonly timeoutSeconds: number;
-  /** Makes it so, whatever was there before. What it returns is printed as one JSON line. */
+  /** Creates or updates the thing, whatever its state. The result is printed as one JSON line. */
   readonly apply: (variables: Shape) => Promise<Record<string, unknown>>;
-  /** Removes it; succeeds when it is already gone, throws when it can't be removed. */
+  /** Removes the thing. Succeeds if it is already gone, throws if it can't be removed. */
   readonly remove: (variables: Shape) => Promise<Record<string, unknown>>;
 }
 
-/** The engine stores a script's stdout in its state: one line, and not a long one. */
+/** The engine stores a script's stdout in its state, so it must be short. */
 const outputLimitBytes = 4096;
 
-/** What a `*.command.ts` exports by default. */
+/** The default export of a `*.command.ts`. */
 export interface CommandScript {
-  /** As a Command's `create` and `update` (`apply`) or `delete` (`remove`): result on stdout, log on stderr. */
+  /**
+   * Runs a Command's `create` and `update` (`apply`) or `delete` (`remove`). The result goes to stdout, the log to
+   * stderr.
+   */
   run(verb: "apply" | "remove"): Promise<void>;
 }
 
-/** Modules of commands by the commands' names, loaded on demand. */
+/** The modules of commands by name, loaded on demand. */
 export type CommandTable = Readonly<Record<string, () => Promise<{ readonly default: CommandScript }>>>;
 
 export function commandScript<Shape>(script: Script<Shape>): CommandScript {

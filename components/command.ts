@@ -7,30 +7,30 @@ import { nextRepair } from "./lib/repairs.ts";
 import { statedCommands } from "./stack/installation.ts";
 import { perRun } from "./stack/per-run.ts";
 
-/** The folder that holds `components/` and `scripts/`: the checkout, or the built package in node_modules. */
+/** The folder with `components/` and `scripts/`: the checkout, or the built package in node_modules. */
 const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 /** `.ts` in a checkout, `.js` in the built package. */
 const scriptExtension = existsSync(join(packageRoot, "scripts", "command.ts")) ? ".ts" : ".js";
 
 export interface ScriptCommandArgs {
-  /** Name of the command, as in the tables of `scripts/command.ts`: it is called with `apply` and with `remove`. */
+  /** Name of the command in the tables of `scripts/command.ts`. It is called with `apply` and with `remove`. */
   readonly command: string;
-  /** What the script reads, in words that a person wants to see in a preview. Nothing secret, nothing that moves with the clock. */
+  /** The script's inputs, readable because previews show them. No secrets, and nothing that depends on the clock. */
   readonly environment: Readonly<Record<string, pulumi.Input<string> | undefined>>;
-  /** Values that are encrypted in the state and masked in previews. */
+  /** Values that are encrypted in the state and redacted in previews. */
   readonly secretEnvironment?: Readonly<Record<string, pulumi.Input<string>>>;
-  /** How the live thing differs from what the last `up` left, in words; undefined when it does not. */
+  /** How the live thing differs from what the last `up` deployed, as text; undefined if it does not. */
   readonly drift: string | undefined;
 }
 
 /**
- * The one way to run a command.local.Command here.
+ * The only way to create a command.local.Command here.
  *
- * - What identifies the thing is the resource's name; what may change is in its environment, field by field, so that
- *   the engine itself shows before and after. `triggers` would replace (create the new, then delete it as the old).
- * - `create` and `update` are one idempotent script: a create that died half-way is adopted by the next `up`.
- * - Drift: the state keeps the DRIFT of the last repair. A healthy thing ignores it; one that drifted gets a new one,
- *   which is a change, and the update repairs it.
+ * - The resource's name identifies the thing. Everything that may change is in its environment, field by field, so that
+ *   the engine shows before and after. `triggers` would replace it (create the new one, then delete it as the old).
+ * - `create` and `update` are one idempotent script: the next `up` adopts a create that failed half-way.
+ * - Drift: the state contains the DRIFT of the last repair, which a healthy thing keeps. A thing that drifted gets a
+ *   new one, which is a change, and the update repairs it.
  */
 export function scriptCommand(name: string, args: ScriptCommandArgs, opts: pulumi.CustomResourceOptions): Command {
   const run = `exec node ${scriptPath("command")} ${args.command}`;
@@ -59,8 +59,8 @@ export function scriptCommand(name: string, args: ScriptCommandArgs, opts: pulum
 /**
  * The DRIFT of a Command.
  *
- * @param former names that the Command had
- * @returns for instance `its job file is missing (repair 2)`; empty when nothing drifted, and before its first `up`
+ * @param former names of the Command
+ * @returns for instance `its job file is missing (repair 2)`; empty if nothing drifted, and before its first `up`
  */
 export function repairOf(
   name: string,
@@ -82,23 +82,23 @@ function formerNames({ aliases }: pulumi.CustomResourceOptions): string[] {
   });
 }
 
-/** One error for all Commands of a run: the SDK prints the same one once. */
+/** One error for all Commands of a run, because the SDK prints the same error only once. */
 const notApplied = perRun(() => {
   const error = new pulumi.RunError(
     "not everything could be applied; the reason is given with each resource. What is no longer declared is removed by the next up that succeeds",
   );
-  // Where the program has ended by then, the SDK prints this in place of the message.
+  // If the program has already ended, the SDK prints the stack in place of the message.
   error.stack = error.message;
   return error;
 });
 
 /**
- * The engine prints why a Command failed. The SDK would print it again, as an exception of the program with its stack.
- * But the program has to fail: otherwise the engine removes what is no longer declared, although what replaces it may be
- * what failed. As with any output, an error that its callback throws fails the program.
+ * The engine already prints why a Command failed, and the SDK would print it again, as an exception with a stack trace.
+ * But the program must fail: otherwise the engine removes resources that are no longer declared, although their
+ * replacements may have failed. An error thrown in an output's callback fails the program.
  */
 function failOnce(command: Command): void {
-  // Looked up now: what fails later may run outside of this run's context.
+  // Looked up here, because a later failure may occur outside of this run's context.
   const error = notApplied();
   for (const output of Object.values(command)) if (pulumi.Output.isInstance(output)) pulumi.recover(output, () => {});
   pulumi.recover(command.urn, () => {
@@ -115,6 +115,6 @@ function defined(environment: ScriptCommandArgs["environment"]): Record<string, 
 /** Relative to the project, so that another checkout or machine shows no change. */
 function scriptPath(script: string): string {
   const path = relative(process.cwd(), join(packageRoot, "scripts", script + scriptExtension));
-  // The path stands in a shell command; it is ours, but a folder above it may be named anything.
+  // The path is part of a shell command. Its own part is safe, but a folder above it may have any name.
   return /^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

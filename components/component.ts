@@ -2,10 +2,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { ChangelingOptionsError } from "./fleet/program-options.ts";
 
 /**
- * What a check of a component's args returns; what it refuses, in the engine's way: by property.
+ * Checks a component's args, and reports errors like the engine: by property.
  *
- * @param of whose args they are, for instance `changeling "elena"`
- * @throws pulumi.InputPropertiesError with every fault at once, which a program prints without a stack
+ * @param of the owner of the args, for instance `changeling "elena"`
+ * @throws pulumi.InputPropertiesError with all errors at once, which a program prints without a stack trace
  */
 export function checkedArgs<Checked>(of: string, check: () => Checked): Checked {
   try {
@@ -23,9 +23,11 @@ export function invalidArgs(of: string, errors: pulumi.InputPropertyErrorDetails
   return new InvalidArgs(of, errors);
 }
 
-/** The SDK prints the properties of such an error in a component provider alone; in a program, the message. */
+/**
+ * The SDK prints the properties of such an error only for a component provider; for a program it prints the message.
+ */
 class InvalidArgs extends pulumi.InputPropertiesError {
-  /** What `pulumi.RunError.isInstance` looks for: a person's mistake, to be printed without the program's stack. */
+  /** `pulumi.RunError.isInstance` checks this. It marks a user error, which is printed without a stack trace. */
   readonly __pulumiRunError = true;
 
   constructor(of: string, errors: pulumi.InputPropertyErrorDetails[]) {
@@ -34,12 +36,14 @@ class InvalidArgs extends pulumi.InputPropertiesError {
   }
 }
 
-/** The engine then sees one thing under a new name: the old one is removed and the new one made in one update. */
+/** Aliases the former name, so that a rename is one update: the old thing is removed and the new one created. */
 export function withAlias<Options extends pulumi.ResourceOptions>(opts: Options, former: string | undefined): Options {
   return former === undefined ? opts : { ...opts, aliases: [...(opts.aliases ?? []), { name: former }] };
 }
 
-/** The value of an input that is known when the program runs, a secret too: for what is asked before any resource is there. */
+/**
+ * The value of an input that is known when the program runs, even a secret, for requests before any resource exists.
+ */
 export function plainValue(value: pulumi.Input<string>): Promise<string> {
   return new Promise((resolve) => {
     pulumi.output(value).apply(resolve);

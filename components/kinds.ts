@@ -13,7 +13,7 @@ export type Changeling = ChangelingOf<typeof kinds>;
 export type Fleet = FleetOf<typeof kinds>;
 export type LoadedFleet = LoadedFleetOf<typeof kinds>;
 
-/** Reads and checks a fleet file. Every fault is found at once, and nothing is changed. */
+/** Reads and checks a fleet file. Reports all diagnostics at once, and changes nothing. */
 export function loadFleet(options: LoadOptions): Promise<LoadedFleet> {
   return loadFleetOf(kinds, options);
 }

@@ -6,7 +6,7 @@ import { didYouMean } from "../lib/suggest.ts";
 import { type MngrSettings, readMngrSettings } from "../mngr/settings.ts";
 import { error, type Finding, type PlaceOf, warning } from "./diagnostics.ts";
 
-/** The agent types of mngr 0.3.0 and imbue-mngr-claude, with the one that each is built on. */
+/** The agent types of mngr 0.3.0 and imbue-mngr-claude, with their parents. */
 const shipped: Readonly<Record<string, string>> = {
   command: "command",
   headless_command: "headless_command",
@@ -16,13 +16,13 @@ const shipped: Readonly<Record<string, string>> = {
   "code-guardian": "claude",
 };
 
-/** The agent types that a changeling can name. */
+/** The agent types that a changeling can use. */
 export class AgentTypes {
   readonly #parents: ReadonlyMap<string, string | undefined>;
 
   /**
-   * @param settings what the person's and the repository's mngr settings define beside the shipped and stock types
-   * @param stock those of cron changelings, or of web ones
+   * @param settings the user's and the repository's mngr settings, which add types to the shipped and stock ones
+   * @param stock the stock types of cron changelings, or of web ones
    */
   constructor(settings?: MngrSettings, stock: ReadonlyMap<string, string | undefined> = stockTypes()) {
     this.#parents = new Map([...Object.entries(shipped), ...stock, ...known(settings)]);
@@ -36,7 +36,7 @@ export class AgentTypes {
     return this.#parents.has(type);
   }
 
-  /** The shipped type that it is built on; undefined when that is not known here. */
+  /** The shipped type that it is based on; undefined if unknown. */
   base(type: string): string | undefined {
     const seen = new Set<string>();
     let current = type;
@@ -50,7 +50,7 @@ export class AgentTypes {
   }
 }
 
-/** Settings that don't name a parent change a type, and don't make it another. */
+/** Settings without a parent modify a type, but don't change its base. */
 function known(settings: MngrSettings | undefined): [string, string | undefined][] {
   return [...(settings?.parents ?? [])].map(([name, parent]) => [
     name,
@@ -75,7 +75,7 @@ export function stockWebTypes(): Parents {
   return stockWeb;
 }
 
-/** @param folder holds one folder for each stock changeling; those that have such a file define a type */
+/** @param folder contains one folder for each stock changeling; those with such a file define a type */
 export function readStockTypes(folder: string, file: "agent_type.toml" | "web.toml"): Parents {
   const names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? [entry.name] : [],
@@ -84,8 +84,8 @@ export function readStockTypes(folder: string, file: "agent_type.toml" | "web.to
 }
 
 /**
- * Whether agents of the type talk: they never end by themselves, they settle. Tells the shipped and the stock types;
- * for types of somebody's settings, see `DeclaredCron.isConversational`.
+ * Whether agents of the type are conversational: they never end by themselves, but become idle. Knows only the shipped
+ * and the stock types; for types in settings, see `DeclaredCron.isConversational`.
  */
 export function isConversational(type: string): boolean {
   return new AgentTypes().base(type) === "claude";
@@ -93,17 +93,17 @@ export function isConversational(type: string): boolean {
 
 export const ownAlone = "on Modal your own settings count, not the repository's";
 
-/** Which agent types and templates there are for a changeling. */
+/** The agent types and templates that a changeling can use. */
 export interface AgentKnowledge {
   readonly types: AgentTypes;
   readonly templates: ReadonlySet<string>;
-  /** The agent type that the repository's create template `entrypoint` names. */
+  /** The agent type in the repository's create template `entrypoint`. */
   readonly entrypoint: string | undefined;
-  /** False where settings that can't be read here may define more. */
+  /** False if there may be more in settings that can't be read here. */
   readonly isComplete: boolean;
-  /** Where a template that is missing can be defined. */
+  /** Where a missing template can be defined. */
   readonly settingsFile: string;
-  /** True where the repository's settings don't count. */
+  /** True if the repository's settings don't apply. */
   readonly isOwnAlone: boolean;
 }
 

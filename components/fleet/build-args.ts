@@ -11,7 +11,7 @@ export interface BuildArg {
   readonly key: string;
   /** Empty for a switch. */
   readonly value: string;
-  /** Which element of the list it stands in. */
+  /** The index of its list element. */
   readonly index: number;
 }
 
@@ -23,9 +23,9 @@ export interface BuildArgFault {
 }
 
 interface Accepted {
-  /** A value as it might be written; undefined: a switch, which takes none. */
+  /** A realistic value; undefined for a switch, which takes none. */
   readonly example?: string;
-  /** What a value must be, and whether it is. */
+  /** What a value must be, and the test for it. */
   readonly must?: string;
   readonly test?: (value: string) => boolean;
 }
@@ -61,22 +61,22 @@ const accepted: Readonly<Record<string, Accepted>> = {
   },
 };
 
-/** Who makes machines of their own for agents. */
+/** Providers that create a separate machine for each agent. */
 export type MachineProvider = "docker" | "modal";
 
-/** What the provider's machines are built by: docker's have Modal's words for what both have. */
+/** The build arguments that each provider supports. Docker's have Modal's names where both support them. */
 const keysOf: Readonly<Record<MachineProvider, readonly string[]>> = {
   docker: ["cpu", "memory", "image", "file", "context-dir", "docker-build-arg"],
   modal: Object.keys(accepted),
 };
 
-/** But those that no changeling can have (modal-options.ts). */
+/** Arguments that no changeling may use (modal-options.ts). */
 const impossible: readonly string[] = ["timeout", "offline"];
 
 /**
- * Reads build arguments as mngr's Modal provider does, whichever the provider: each element is split into words as a
- * shell would, and `key=value`, `--key=value` and `--key value` are the same. Stricter than mngr where that would hide a
- * slip: keys are not abbreviated, values are not empty and of the right form.
+ * Parses build arguments like mngr's Modal provider, for every provider: each element is split into words as in a
+ * shell, and `key=value`, `--key=value` and `--key value` are equivalent. It is stricter than mngr where mngr would
+ * accept a typo: keys must not be abbreviated, and values must have the right form and not be empty.
  */
 export function parseBuildArgs(
   elements: readonly string[],
@@ -110,14 +110,14 @@ export function parseBuildArgs(
   return { args, faults };
 }
 
-/** mngr completes `key=value` and bare switches to options. */
+/** mngr converts `key=value` and bare switches to options. */
 function asOption(word: string): string {
   const isBare = word.includes("=") || word === "offline";
   return isBare && !word.startsWith("-") ? `--${word}` : word;
 }
 
 function unknown(word: string, key: string, provider: MachineProvider): Omit<BuildArgFault, "index"> {
-  // Of Modal's alone nothing that is spelled alike was meant.
+  // A key that only Modal supports is not a typo of a similar one.
   const meant = Object.hasOwn(accepted, key) ? undefined : didYouMean(key === "" ? word : key, keysOf[provider]);
   const usual = keysOf[provider].filter((each) => !impossible.includes(each));
   const remedy = meant === undefined ? `it accepts ${usual.join(", ")}` : `did you mean ${assigned(meant)}?`;
@@ -147,12 +147,12 @@ function isRange(range: string): boolean {
   return family !== 0 && Number(bits) <= (family === 4 ? 32 : 128);
 }
 
-/** One stretch of a word: plain, in single quotes, in double quotes, or a character behind a backslash. */
+/** A part of a word: plain, in single quotes, in double quotes, or a character after a backslash. */
 const stretch = /([^ \t\r\n'"\\]+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)/sy;
 
 /**
- * Splits a text into words as Python's `shlex.split` does.
- * @returns undefined when a quote isn't closed or the text ends with a backslash
+ * Splits a text into words like Python's `shlex.split`.
+ * @returns undefined if a quote isn't closed or the text ends with a backslash
  */
 export function shellWords(text: string): string[] | undefined {
   const words: string[] = [];
@@ -180,15 +180,15 @@ export const noBuild: Unfit = {
   severity: "error",
 };
 
-/** Where something of ours or of mngr's stands in an agent's machine. */
+/** Paths on an agent's machine that changelings or mngr use. */
 const takenPaths = [
   ...["/changeling", "/changeling-data", "/changeling-repo", "/changelings-runs"],
   ...["/code", "/host_volume", "/mngr"],
 ];
 
 /**
- * What can be said of how an agent's machine on Modal is built.
- * @param unfitForKind why an argument that mngr accepts makes no sense for changelings of the kind
+ * Checks how an agent's machine on Modal is built.
+ * @param unfitForKind why changelings of the kind can't use an argument that mngr accepts
  */
 export function buildArgFindings(
   options: SharedOptions,
@@ -214,7 +214,7 @@ function literalSecret(value: string): UnfitArg | undefined {
   return { message: secretInBuildArg, remedy: 'write secret=<NAME>, and "<NAME>" in secrets' };
 }
 
-/** Why an argument that mngr accepts makes no sense here, whatever the kind; undefined: it does. */
+/** Why no changeling can use an argument that mngr accepts, whatever its kind; undefined if some can. */
 function unfitAnywhere({ secrets }: SharedOptions, key: string, value: string): UnfitArg | undefined {
   if (key === "secret" && !secrets.includes(value)) {
     return {

@@ -12,14 +12,17 @@ export function branchFindings({ branch }: SharedOptions, place: PlaceOf): Findi
   ];
 }
 
-/** What is wrong with a changeling's repository, or with its branch there. @param known what was seen of it; undefined: it wasn't asked */
+/**
+ * Checks a changeling's repository, and its branch there. @param known the observed repository; undefined if it wasn't
+ * asked
+ */
 export function repoFindings(
   { options, place }: Pick<Declaration, "options" | "place">,
   named: NamedRepo,
   known: Repository | undefined,
 ): Finding[] {
   if (known === undefined) {
-    // A URL in the file was looked at with the other options.
+    // A URL in the file has already been checked with the other options.
     const fault = named.source === "" ? undefined : urlFault(named.repo);
     return fault === undefined ? [] : [error(named.path, named.source + fault.message, fault.remedy)];
   }
@@ -30,10 +33,10 @@ export function repoFindings(
   return fault === undefined ? [] : [error(place("branch"), fault.message, fault.remedy)];
 }
 
-/** Where a changeling's repository is named: for the findings about it. */
+/** Where a changeling's repository is declared, for diagnostics about it. */
 export interface NamedRepo {
   readonly repo: string;
   readonly path: KeyPath;
-  /** Said before what is wrong, where it isn't the file that names it. */
+  /** The prefix of the message, if the repository isn't declared in the file. */
   readonly source: string;
 }

@@ -6,18 +6,18 @@ import { isOfStandIn, type Sound, soundOptions, writtenIndex } from "./sound-opt
 import { defaultKind, unfitForKind, type Vocabulary } from "./vocabulary.ts";
 import { described, isTable, strayFileKey, strayOption } from "./zod-issues.ts";
 
-/** What the text of a fleet file says, and all that is wrong with that. */
+/** The parsed declarations of a fleet file, and the diagnostics about them. */
 export interface Declared {
   readonly mngrProfile: string | undefined;
-  /** By kind: its own keys of the file, as its table reads them. */
+  /** By kind: its own keys of the file, as parsed by its schema. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly declarations: readonly Declaration[];
   readonly findings: readonly Finding[];
-  /** Whether a finding about the declarations is about a default that stands in for a value that is wrong. */
+  /** Whether a finding is only about a default that replaced an invalid value. */
   isOfStandIn(finding: Finding): boolean;
 }
 
-/** Reads what was parsed from TOML. Where an option is wrong, its default stands in, so that the rest is checked too. */
+/** Reads parsed TOML. Invalid options are replaced by their defaults, so that the rest is checked too. */
 export function declare(file: Table, vocabulary: Vocabulary): Declared {
   const findings: Finding[] = [];
   for (const [key, value] of Object.entries(file)) {
@@ -122,14 +122,14 @@ interface Written {
   readonly findings: Finding[];
 }
 
-/** What is written of a changeling, over the defaults, as the table of its kind reads it. */
+/** A changeling's own options over the defaults, parsed with the schema of its kind. */
 function decide({ path, written, defaults, findings }: Written, kindName: string, kind: Kind, vocabulary: Vocabulary) {
   const { table: schema } = kind;
   const ofOthers = {
     own: unfitKeys(written, kindName, vocabulary),
     defaults: unfitKeys(defaults.table, kindName, vocabulary),
   };
-  // Of a kind that doesn't exist nobody knows which options it has.
+  // The options of a kind that doesn't exist are unknown.
   if (written["kind"] === undefined || written["kind"] === kindName) {
     for (const [key, unfit] of ofOthers.own) findings.push({ ...unfit, path: [...path, key] });
   } else {
@@ -141,14 +141,14 @@ function decide({ path, written, defaults, findings }: Written, kindName: string
   let options = parse(fitting.table);
   if (options === undefined) {
     own = soundOptions(own.table, path, findings, schema.shape);
-    // A default can be one that this kind has not.
+    // A default can be an option that this kind does not have.
     const inherited: Finding[] = [];
     const sound = soundOptions(fitting.table, path, inherited, schema.shape);
     findings.push(...inherited.filter((found) => !Object.hasOwn(own.table, String(found.path[path.length]))));
     fitting = { ...sound, dropped: new Map([...fitting.dropped, ...sound.dropped]) };
     options = z.parse(schema, { ...fitting.table, ...own.table });
   }
-  // In a fleet of two providers a default may be meant for one of them.
+  // In a fleet with two providers, a default may be meant for only one of them.
   const idle = new Map([...kind.unfit(options)].filter(([key]) => !Object.hasOwn(own.table, key)));
   if (idle.size > 0) options = z.parse(schema, { ...without(fitting.table, idle), ...own.table });
   const place: PlaceOf = (...inner) => {
@@ -166,7 +166,7 @@ function decide({ path, written, defaults, findings }: Written, kindName: string
   return { options, unsound, place, secretsAreExplicit, passedOver: new Map([...ofOthers.defaults, ...idle]) };
 }
 
-/** The table's options that another kind has alone. */
+/** The table's options that only other kinds have. */
 function unfitKeys(table: Table, kind: string, vocabulary: Vocabulary): UnfitOptions {
   return new Map(
     Object.keys(table).flatMap((key) => {
@@ -176,7 +176,7 @@ function unfitKeys(table: Table, kind: string, vocabulary: Vocabulary): UnfitOpt
   );
 }
 
-/** Defaults that mean nothing for any of the changelings that have them. */
+/** Defaults that have no effect for any changeling that inherits them. */
 function idleDefaults(declarations: readonly Declaration[]): Finding[] {
   const found = new Map<string, Finding>();
   for (const [key, unfit] of declarations.flatMap(({ passedOver }): [string, Unfit][] => [...passedOver])) {
@@ -186,7 +186,7 @@ function idleDefaults(declarations: readonly Declaration[]): Finding[] {
   return [...found.values()];
 }
 
-/** The table without unknown options, which become findings. */
+/** Removes unknown options from a table, and reports each as a finding. */
 function known(table: Table, path: KeyPath, findings: Finding[], vocabulary: Vocabulary): Table {
   const isKnown = (key: string) =>
     Object.hasOwn(vocabulary.changeling, key) && !(key === "renamed_from" && path.length === 1);
@@ -200,7 +200,7 @@ function without(table: Table, keys: ReadonlyMap<string, unknown>): Table {
   return Object.fromEntries(Object.entries(table).filter(([key]) => !keys.has(key)));
 }
 
-/** The loader chose the table of the kind by it. */
+/** The loader has already used `kind` to choose the schema. */
 function withoutKind({ kind: _, ...options }: Table): Table {
   return options;
 }

@@ -2,26 +2,26 @@ import { isAbsolute, relative } from "node:path";
 
 export type Severity = "error" | "warning";
 
-/** A key's place in the fleet file: `["changelings", "fixme-fairy", "secrets", 0]`. */
+/** A key's path in the fleet file: `["changelings", "fixme-fairy", "secrets", 0]`. */
 export type KeyPath = readonly (string | number)[];
 
-/** One thing wrong, before it is known on which line. */
+/** A diagnostic whose line is not known yet. */
 export interface Finding {
   readonly path: KeyPath;
-  /** What is wrong. Holds no value that may be a secret. */
+  /** What is wrong. Contains no value that may be a secret. */
   readonly message: string;
-  /** The command or the edit that mends it. */
+  /** The command or the edit that fixes it. */
   readonly remedy: string;
   readonly severity: Severity;
   /** The other options that it depends on. */
   readonly reads?: readonly string[];
-  /** Set where the place is no key: a broken line, a comment. Both count from 1. */
+  /** Set if the position is not that of a key: an invalid line, a comment. Both start at 1. */
   readonly at?: { readonly line: number; readonly column: number };
-  /** The changelings that it was found with, for a default that not all of them have. */
+  /** The changelings that have the invalid default, if not all of them do. */
   readonly changelings?: readonly string[];
 }
 
-/** One thing wrong in a fleet file, with its place. Line and column count from 1. */
+/** A diagnostic of a fleet file, with its position. Line and column start at 1. */
 export interface Fault {
   readonly file: string;
   readonly line: number;
@@ -41,14 +41,14 @@ export function warning(path: KeyPath, message: string, remedy: string): Finding
   return { path, message, remedy, severity: "warning" };
 }
 
-/** A wrong default names the changeling that it is wrong for: with another kind or provider it may be right. */
+/** An invalid default names its changelings: it may be valid for another kind or provider. */
 export function foundWith(changeling: string, findings: readonly Finding[]): Finding[] {
   return findings.map((finding) =>
     finding.path[0] === "defaults" ? { ...finding, changelings: [changeling] } : finding,
   );
 }
 
-/** `["changelings", "a", "secrets", 0]` as `changelings.a.secrets[0]`; a key that is not bare is quoted as in TOML. */
+/** `["changelings", "a", "secrets", 0]` as `changelings.a.secrets[0]`. A key that is not bare is quoted as in TOML. */
 export function pathInWords(path: KeyPath): string {
   return path.reduce<string>((words, key) => {
     if (typeof key === "number") return `${words}[${key}]`;
@@ -58,8 +58,8 @@ export function pathInWords(path: KeyPath): string {
 }
 
 /**
- * As compilers write them: place, what is wrong, and below it the remedy. In the order of their lines.
- * @param folder files below it are named relative to it
+ * Formats diagnostics like a compiler, ordered by line: position and message, with the remedy below.
+ * @param folder files below it get relative paths
  */
 export function formatFaults(faults: readonly Fault[], folder: string = process.cwd()): string {
   const ordered = [...faults].sort(
@@ -85,5 +85,5 @@ function order(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** Where an option is written: in the changeling's own table, or in `[defaults]`. */
+/** Where an option is set: in the changeling's own table, or in `[defaults]`. */
 export type PlaceOf = (...path: KeyPath) => KeyPath;

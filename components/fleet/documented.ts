@@ -1,16 +1,16 @@
 import * as z from "zod/mini";
 
-/** What people read of one option; its type, limits and default are in the schema. */
+/** An option's documentation for users. Its type, limits and default are in the schema. */
 export interface OptionDoc {
   readonly description: string;
   readonly unit?: string;
-  /** A value as it might be written. */
+  /** A realistic value. */
   readonly example: unknown;
-  /** What happens without it, where that is no constant. */
+  /** What happens without the option, if its default is not a constant. */
   readonly defaultInWords?: string;
-  /** Values that the specification has and this version has not. */
+  /** Values in the specification that this version does not support yet. */
   readonly planned?: readonly string[];
-  /** Values that another kind has, and why this one has not. */
+  /** Values of another kind, and why this kind does not have them. */
   readonly elsewhere?: Readonly<Record<string, { readonly kind: string; readonly because: string }>>;
 }
 

@@ -4,15 +4,15 @@ import { allPairs, type Keys, lineEnd, plain, same, syntaxOf, withoutMark } from
 import type { Table } from "./kind.ts";
 import { isTable } from "./zod-issues.ts";
 
-/** Whole changelings put into a fleet file's text, and taken out of it. */
+/** Adds whole changelings to a fleet file's text, and removes them from it. */
 
-/** The names that a fleet file's text declares. @throws when it isn't valid TOML */
+/** The names that a fleet file's text declares. @throws if it isn't valid TOML */
 export function declaredNames(text: string): Set<string> {
   const all = parse(withoutMark(text))["changelings"];
   return new Set(isTable(all) ? Object.keys(all) : []);
 }
 
-/** What a fleet file's text says of an option of a changeling, else of `[defaults]`. @throws when it isn't valid TOML */
+/** An option's value in a changeling's table, else in `[defaults]`. @throws if the text isn't valid TOML */
 export function optionIn(text: string, name: string, key: string): unknown {
   const { changelings, defaults } = parse(withoutMark(text));
   const own = isTable(changelings) && Object.hasOwn(changelings, name) ? changelings[name] : undefined;
@@ -21,9 +21,9 @@ export function optionIn(text: string, name: string, key: string): unknown {
 }
 
 /**
- * The fleet file's text with one changeling more, at its end. What is there stays, byte by byte.
- * @param table its options, as they stand in the file; nested tables get headers of their own
- * @throws when the file isn't valid TOML, or declares it already, or has no place for it
+ * Adds a changeling at the end of the fleet file's text. The rest stays the same, byte by byte.
+ * @param table its options, as in the file; nested tables get their own headers
+ * @throws if the file isn't valid TOML, already declares it, or has no place for it
  */
 export function addChangeling(text: string, name: string, table: Table): string {
   const before = parse(withoutMark(text));
@@ -38,8 +38,8 @@ export function addChangeling(text: string, name: string, table: Table): string 
 }
 
 /**
- * The fleet file's text without a changeling: its tables, with the comments that stand directly above and below them.
- * @throws when the file isn't valid TOML, doesn't declare it, or declares it in a way that can't be cut out
+ * Removes a changeling from the fleet file's text: its tables, with the comments directly above and below them.
+ * @throws if the file isn't valid TOML, doesn't declare it, or declares it in a way that can't be removed
  */
 export function removeChangeling(text: string, name: string): string {
   if (text.startsWith("\uFEFF")) return `\uFEFF${removeChangeling(text.slice(1), name)}`;
@@ -58,7 +58,7 @@ export function removeChangeling(text: string, name: string): string {
   ];
   let after = text;
   for (const [start, end] of ranges.sort(([a], [b]) => b - a)) after = after.slice(0, start) + after.slice(end);
-  // What was the last thing leaves no gap behind.
+  // Removing the last table must not leave empty lines at the end.
   if (ranges.some(([, end]) => end === text.length)) after = after.replace(/(\r?\n)(?:[ \t]*\r?\n)+$/, "$1");
   const { [name]: _, ...rest } = all;
   const expected =
@@ -66,7 +66,7 @@ export function removeChangeling(text: string, name: string): string {
   return unlessMore(after, expected, `${name} can't be removed from this file automatically; remove it by hand`);
 }
 
-/** An edit that changed anything else would be worse than none. */
+/** An edit that changes anything else would be worse than none. */
 function unlessMore(after: string, expected: Table, message: string): string {
   let parsed: Table;
   try {
@@ -86,7 +86,7 @@ function isOnOwnLines(text: string, [start]: readonly [number, number]): boolean
   return /^[ \t]*$/.test(text.slice(text.lastIndexOf("\n", start - 1) + 1, start));
 }
 
-/** Whole lines: with the comments that touch them, and the empty lines after them. */
+/** Whole lines, including adjacent comments and the empty lines that follow. */
 function extent(text: string, from: number, to: number): [number, number] {
   let start = text.lastIndexOf("\n", from - 1) + 1;
   for (let line = lineBefore(text, start); line !== undefined && isComment(line.text); line = lineBefore(text, start)) {
@@ -95,7 +95,7 @@ function extent(text: string, from: number, to: number): [number, number] {
   let end = afterLine(text, to);
   let last = end;
   while (last < text.length && isComment(text.slice(last, afterLine(text, last)))) last = afterLine(text, last);
-  // Comments that lead over to the next table are that table's.
+  // Comments directly above the next table belong to that table.
   if (last === text.length || /^[ \t]*\r?\n/.test(text.slice(last))) end = last;
   while (end < text.length && text.slice(end, afterLine(text, end)).trim() === "") end = afterLine(text, end);
   return [start, end];

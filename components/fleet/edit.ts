@@ -5,20 +5,20 @@ import type { Table } from "./kind.ts";
 import { keysOf } from "./locate.ts";
 import { isTable } from "./zod-issues.ts";
 
-/** A value as an option can have it. */
+/** The possible values of an option. */
 export type OptionValue = string | number | boolean | readonly string[];
 
 /**
- * The fleet file's text with the changeling enabled or not. Every other line stays as it is, byte by byte.
- * @throws when the file isn't valid TOML or doesn't declare the changeling
+ * Enables or disables a changeling in the fleet file's text. All other lines stay the same, byte by byte.
+ * @throws if the file isn't valid TOML or doesn't declare the changeling
  */
 export function setEnabled(text: string, changeling: string, enabled: boolean): string {
   return setOption(text, changeling, "enabled", enabled);
 }
 
 /**
- * The fleet file's text with one option of a changeling set. Comments, order, spaces and line ends stay.
- * @throws when the file isn't valid TOML or doesn't declare the changeling
+ * Sets one option of a changeling in the fleet file's text. Comments, order, spaces and line ends are kept.
+ * @throws if the file isn't valid TOML or doesn't declare the changeling
  */
 export function setOption(text: string, changeling: string, key: string, value: OptionValue): string {
   const all = parse(withoutMark(text))["changelings"];
@@ -28,19 +28,19 @@ export function setOption(text: string, changeling: string, key: string, value: 
 }
 
 /**
- * The fleet file's text with one key of a table of its own set, for instance `port` of `[forwarding]`. The table is
- * made at the end when there is none. All else stays.
- * @throws when the file isn't valid TOML
+ * Sets one key of a top-level table in the fleet file's text, for instance `port` of `[forwarding]`. A missing table is
+ * added at the end. Everything else is kept.
+ * @throws if the file isn't valid TOML
  */
 export function setTableKey(text: string, table: string, key: string, value: OptionValue): string {
   return setKey(text, [table], key, value);
 }
 
 function setKey(text: string, path: Keys, key: string, value: OptionValue): string {
-  // The library for positions doesn't know byte order marks.
+  // The parser that reports positions doesn't support byte order marks.
   if (text.startsWith("\uFEFF")) return `\uFEFF${setKey(text.slice(1), path, key, value)}`;
   const after = edited(text, path, key, written(value));
-  // An edit that changed anything else would be worse than none.
+  // An edit that changes anything else would be worse than none.
   if (!isDeepStrictEqual(plain(parse(after)), plain(withValue(parse(text), [...path, key], value)))) {
     const where = path[1] ?? `[${path[0]}]`;
     throw new Error(`${key} of ${where} can't be set in this file without a change to the rest; set it by hand`);
@@ -54,7 +54,7 @@ function withValue(table: Table, [key, ...rest]: Keys, value: OptionValue): Tabl
   return { ...table, [key]: rest.length === 0 ? value : withValue(isTable(below) ? below : {}, rest, value) };
 }
 
-/** Without a byte order mark, which the parsers take for a part of the first line. */
+/** Removes a byte order mark, which the parsers would read as a part of the first line. */
 export function withoutMark(text: string): string {
   return text.replace(/^\uFEFF/, "");
 }
@@ -64,7 +64,7 @@ export type Keys = readonly string[];
 export interface Pair {
   readonly node: AST.TOMLKeyValue;
   readonly path: Keys;
-  /** The path of the table, `[…]` or `{…}`, that it stands in. */
+  /** The path of the enclosing table, `[…]` or `{…}`. */
   readonly table: Keys;
 }
 
@@ -89,7 +89,7 @@ function edited(text: string, path: Keys, key: string, value: string): string {
   const inline = pairs.find((pair) => same(pair.path, path))?.node.value;
   if (inline?.type === "TOMLInlineTable") return insertInline(text, inline, line);
 
-  // `[changelings]` with `name.schedule = …`: the option is written in the same way.
+  // `[changelings]` with `name.schedule = …`: write the option in the same way.
   const dotted = pairs
     .filter((pair) => pair.table.length < path.length && same(pair.path.slice(0, path.length), path))
     .at(-1);
@@ -102,7 +102,7 @@ function edited(text: string, path: Keys, key: string, value: string): string {
     return insertLine(text, node.range[1], indentBefore(text, node.range[0]) + entry);
   }
 
-  // Only tables below it are written (`[changelings.name.env]`).
+  // The file contains only tables below it (`[changelings.name.env]`).
   const eol = lineEnd(text, text.length);
   const gap = text === "" || text.endsWith("\n") ? "" : eol;
   return `${text}${gap}${eol}[${path.map(tomlKey).join(".")}]${eol}${line}${eol}`;
@@ -110,7 +110,7 @@ function edited(text: string, path: Keys, key: string, value: string): string {
 
 /** The file's syntax tree. */
 export function syntaxOf(text: string): AST.TOMLTopLevelTable {
-  // Without a last line end the library places the end of a last number or word one too early.
+  // Without a final line end, the parser's end position of a last number or word is one too low.
   return parseTOML(`${text}\n`, { tomlVersion: "1.1" }).body[0];
 }
 
@@ -126,7 +126,7 @@ export function* allPairs(body: readonly (AST.TOMLTable | AST.TOMLKeyValue)[], t
   }
 }
 
-/** A line below the one that holds the position, with that line's own line end. */
+/** Inserts a line below the line at the position, with that line's own line end. */
 function insertLine(text: string, position: number, line: string): string {
   const newline = text.indexOf("\n", position);
   const eol = lineEnd(text, position);
@@ -141,7 +141,7 @@ function insertInline(text: string, table: AST.TOMLInlineTable, entry: string): 
   return `${text.slice(0, last.range[1])}, ${entry}${text.slice(last.range[1])}`;
 }
 
-/** The line end at or after the position, else the file's first, else `\n`. */
+/** The first line end at or after the position, else the file's first, else `\n`. */
 export function lineEnd(text: string, position: number): string {
   return /\r?\n/.exec(text.slice(position))?.[0] ?? /\r?\n/.exec(text)?.[0] ?? "\n";
 }
@@ -165,7 +165,7 @@ export function same(a: readonly (string | number)[], b: Keys): boolean {
   return a.length === b.length && a.every((key, index) => key === b[index]);
 }
 
-/** Without the parser's prototypes, so that equal tables are equal. */
+/** Removes the parser's prototypes, so that equal tables are deeply equal. */
 export function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (!isTable(value)) return value;

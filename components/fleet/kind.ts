@@ -6,40 +6,40 @@ import type { SharedOptions } from "./options.ts";
 
 /** The documented schemas of a table's keys. */
 export type Schemas = Readonly<Record<string, z.core.$ZodType>>;
-/** A table as TOML has it. */
+/** A parsed TOML table. */
 export type Table = Readonly<Record<string, unknown>>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What every changeling has once it is resolved, whatever its kind: all that `components/fleet` knows of one. */
+/** The properties of every resolved changeling, whatever its kind: all that `components/fleet` knows about it. */
 export interface ResolvedChangeling {
   /** Unique in the fleet; `^[a-z][a-z0-9-]{0,39}$`. */
   readonly name: string;
   readonly kind: string;
   readonly provider: string;
   readonly enabled: boolean;
-  /** Names of the environment variables whose values the agent gets as secrets. */
+  /** Names of the environment variables that the agent gets as secrets. */
   readonly secrets: readonly string[];
-  /** Of each group at least one must be set, or `up` is refused. */
+  /** At least one secret of each group must be set; otherwise `up` is rejected. */
   readonly requiredSecrets: readonly (readonly string[])[];
   readonly description: string | undefined;
   readonly renamedFrom: string | undefined;
 }
 
-/** One changeling as the file declares it: its own table over `[defaults]`, over the defaults of the options. */
+/** A changeling as the file declares it: its own table, over `[defaults]`, over the options' defaults. */
 export interface Declaration<Options extends SharedOptions = SharedOptions> {
   readonly name: string;
   readonly kind: string;
   readonly options: Options;
-  /** Whether the file says which secrets. */
+  /** Whether the file sets its secrets. */
   readonly secretsAreExplicit: boolean;
   readonly place: PlaceOf;
-  /** The options that are wrong, and which a default stands in for. */
+  /** The invalid options, which were replaced by defaults. */
   readonly unsound: ReadonlySet<string>;
-  /** What `[defaults]` sets and has no effect for this one. */
+  /** Options in `[defaults]` that have no effect for this changeling. */
   readonly passedOver: UnfitOptions;
 }
 
-/** Why an option means nothing where it stands. */
+/** Why an option has no effect where it is set. */
 export interface Unfit {
   readonly message: string;
   readonly remedy: string;
@@ -49,7 +49,7 @@ export interface Unfit {
 /** By option. */
 export type UnfitOptions = ReadonlyMap<string, Unfit>;
 
-/** Everything beside the file that decides what it means. */
+/** The context that determines what the file means. */
 export interface LoadContext {
   /** The stack's `changelings:timezone`. */
   readonly timezone?: string;
@@ -57,25 +57,25 @@ export interface LoadContext {
   readonly repo?: string;
   /** The project's folder; by default the current one. */
   readonly folder?: string;
-  /** Whether this is a CI machine, whose own time zone means nothing. */
+  /** Whether this is a CI machine, whose time zone is arbitrary. */
   readonly ci: boolean;
   readonly home: string;
   readonly machineTimezone: string;
-  /** Whether repositories named by URL are asked for their branches; takes the network. */
+  /** Whether to ask repositories that are declared by URL for their branches, which needs the network. */
   readonly checkRemotes?: boolean;
-  /** Where mngr's and git's own variables are read; by default this process's. */
+  /** The source of mngr's and git's own variables; by default this process's. */
   readonly environment?: Environment;
 }
 
-/** What a kind resolves its declarations with. What is read of the machine is read once, whatever the kinds. */
+/** The context in which a kind resolves its declarations. The machine is read only once for all kinds. */
 export interface ResolveContext extends LoadContext {
-  /** The fleet file's folder: what relative paths in it are relative to. */
+  /** The fleet file's folder, to which relative paths in it are resolved. */
   readonly fileFolder: string;
   readonly environment: Environment;
   readonly mngrProfile: string | undefined;
-  /** mngr settings of the person and, if given, of a repository on this machine. */
+  /** The mngr settings of the user and, if given, of a local repository. */
   readonly mngrSettings: MngrSettingsReader;
-  /** What can be seen of repositories, by their absolute paths and URLs; one that isn't there wasn't asked. */
+  /** The observed repositories, by absolute path or URL. One that is missing was not asked. */
   repositories(
     repos: readonly string[],
     options?: { readonly remotesOf?: ReadonlySet<string> },
@@ -83,9 +83,9 @@ export interface ResolveContext extends LoadContext {
 }
 
 export interface MngrSettingsReader {
-  /** The person's own files, the one that counts most first. */
+  /** The user's own settings files, by descending precedence. */
   readonly personal: readonly string[];
-  /** @param repo absolute path; undefined: the person's settings alone */
+  /** @param repo absolute path; undefined for the user's settings alone */
   of(repo: string | undefined): MngrSettings;
 }
 
@@ -102,8 +102,8 @@ export interface SettingsTable<Written, Settings> {
 }
 
 /**
- * A kind of changeling as its fleet file sees it: without Pulumi. See `components/stack/deployment.ts` for the other half.
- * One folder of `components/` and one line in `components/kinds.ts` make a kind.
+ * A kind of changeling as its fleet file sees it: without Pulumi. See `components/stack/deployment.ts` for the other
+ * half. A new kind takes one folder in `components/` and one line in `components/kinds.ts`.
  */
 export interface Kind<
   Options extends SharedOptions = SharedOptions,
@@ -111,22 +111,22 @@ export interface Kind<
   Written = unknown,
   Settings = object,
 > {
-  /** What runs, for the reference: "a persistent agent serves web pages". */
+  /** One clause for the reference: "a persistent agent serves web pages". */
   readonly summary: string;
-  /** Where its changelings can run. */
+  /** The providers that its changelings can run on. */
   readonly providers: readonly string[];
-  /** The options that it has beside those of every kind. */
+  /** Its own options, in addition to those of every kind. */
   readonly options: Schemas;
-  /** All its options, but for `kind`. */
+  /** The schema of all its options, except `kind`. */
   readonly table: z.ZodMiniType<Options> & { readonly shape: Schemas };
-  /** What it calls an option of another kind, for who confuses the two. */
+  /** Its equivalent of another kind's option, for users who confuse the two. */
   readonly counterparts?: Readonly<Record<string, string>>;
   readonly settings?: SettingsTable<Written, Settings>;
-  /** The options that were set and mean nothing, for instance for this provider. */
+  /** The options that are set but have no effect, for instance because of the provider. */
   unfit(options: Options): UnfitOptions;
-  /** What can be said of one changeling's options without looking beyond them. */
+  /** Checks one changeling's options in isolation. */
   check(options: Options, place: PlaceOf): Finding[];
-  /** Decides every option, and checks it against what is around: repositories, mngr's settings, other changelings. */
+  /** Resolves every option, and checks it against its context: repositories, mngr's settings, other changelings. */
   resolve(
     declared: readonly Declaration<Options>[],
     context: ResolveContext,
@@ -134,28 +134,28 @@ export interface Kind<
   ): Promise<Resolution<Resolved>>;
 }
 
-/** All kinds by their names, as the fleet file has them; the first is the default. */
+/** All kinds, by their names in the fleet file. The first is the default. */
 export type Kinds = Readonly<Record<string, Kind>>;
 
-/** The resolved changelings of some kinds: a union that `kind` tells apart. */
+/** The resolved changelings of some kinds: a union discriminated by `kind`. */
 export type ChangelingOf<Of extends Kinds> = {
   [Name in keyof Of]: Awaited<ReturnType<Of[Name]["resolve"]>>["changelings"][number];
 }[keyof Of];
 
-/** By kind, what its own keys of the file say. */
+/** By kind, the resolved settings from its own keys of the file. */
 export type SettingsOf<Of extends Kinds> = {
   readonly [Name in keyof Of]: Of[Name] extends { readonly settings?: { resolve(written: never): infer Settings } }
     ? Settings
     : undefined;
 };
 
-/** A fleet: everything that its file declares, every option decided. */
+/** A fleet: everything that its file declares, with every option resolved. */
 export interface FleetOf<Of extends Kinds> {
-  /** Absolute path of the file that declared it. */
+  /** Absolute path of the fleet file. */
   readonly file: string;
-  /** mngr profile that puts the fleet's agents aside; undefined: the person's own. */
+  /** The mngr profile that keeps the fleet's agents apart; undefined for the user's own. */
   readonly mngrProfile: string | undefined;
   readonly settings: SettingsOf<Of>;
-  /** In the order of their names. */
+  /** Sorted by name. */
   readonly changelings: readonly ChangelingOf<Of>[];
 }

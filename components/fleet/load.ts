@@ -18,7 +18,7 @@ import { readSource, type Source } from "./read.ts";
 import { vocabularyOf } from "./vocabulary.ts";
 
 export interface LoadedFleetOf<Of extends Kinds> {
-  /** Undefined when a fault is an error. */
+  /** Undefined if there is an error. */
   readonly fleet?: FleetOf<Of>;
   readonly faults: readonly Fault[];
 }
@@ -26,12 +26,12 @@ export interface LoadedFleetOf<Of extends Kinds> {
 export interface LoadOptions {
   /** Absolute path. */
   readonly file: string;
-  /** The text that an edit would give it: checked in place of what it has. */
+  /** The text after an edit, which is checked in place of the file's. */
   readonly edited?: string;
   readonly context: LoadContext;
 }
 
-/** Reads and checks a fleet file. Every fault is found at once, and nothing is changed. */
+/** Reads and checks a fleet file. Reports all diagnostics at once, and changes nothing. */
 export function loadFleetOf<Of extends Kinds>(kinds: Of, options: LoadOptions): Promise<LoadedFleetOf<Of>>;
 export async function loadFleetOf(kinds: Kinds, { file, edited, context }: LoadOptions): Promise<LoadedFleetOf<Kinds>> {
   const read = await readSource(file, edited);
@@ -72,7 +72,7 @@ function resolveContext(file: string, mngrProfile: string | undefined, context: 
     mngrSettings: mngrSettingsReader(mngrProfile, context.home, environment),
     async repositories(repos, { remotesOf = new Set<string>() } = {}) {
       const options = { environment, checkRemotes: context.checkRemotes ?? false, remotesOf };
-      // Of one that several kinds use, the second look is spared, unless it asks for more.
+      // A repository that several kinds use is observed only once, unless a later query asks for more.
       const keyOf = (repo: string) => `${remotesOf.has(repo)} ${repo}`;
       const open = [...new Set(repos)].filter((repo) => !looked.has(keyOf(repo)));
       const looking = lookAtRepos(open, options);
@@ -102,7 +102,7 @@ function mngrSettingsReader(profile: string | undefined, home: string, environme
   };
 }
 
-/** What others could see of the file. */
+/** Reports what other users could see of the file. */
 async function exposureFindings(
   file: string,
   { text, mode }: Source,
@@ -126,13 +126,13 @@ async function exposureFindings(
   return found;
 }
 
-/** What is wrong with a default is found again with each changeling that has it: once, with their names. */
+/** Reports an invalid default only once, with the names of the changelings that inherit it. */
 function distinct(findings: readonly Finding[]): Finding[] {
   const same = Map.groupBy(findings, ({ path, message, at }) => JSON.stringify([path, message, at]));
   return [...same.values()].flatMap((group) => {
     const last = group.at(-1);
     if (last === undefined) return [];
-    // Found with the defaults themselves, it is wrong for all.
+    // A finding about the defaults themselves applies to all changelings.
     if (group.some(({ changelings }) => changelings === undefined)) return [last];
     return [{ ...last, message: `${last.message} (${namesInWords(group)})` }];
   });
@@ -146,7 +146,7 @@ function namesInWords(group: readonly Finding[]): string {
   return `for ${names.slice(0, mostNames).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/** Lines are looked up only when there is something to report: reading the syntax tree costs more than all checks. */
+/** Positions are looked up only if there is something to report: parsing the syntax tree costs more than all checks. */
 async function located(file: string, text: string, findings: readonly Finding[]): Promise<Fault[]> {
   if (findings.length === 0) return [];
   const { locator } = await import("./locate.ts");

@@ -1,16 +1,16 @@
 import { type AST, parseTOML } from "toml-eslint-parser";
 import type { KeyPath } from "./diagnostics.ts";
 
-/** Counts from 1. */
+/** Starts at 1. */
 export interface Place {
   readonly line: number;
   readonly column: number;
 }
 
-/** Where a key of the file stands; of one that isn't written, the nearest table around it. */
+/** The position of a key in the file; for a key that isn't written, that of the nearest enclosing table. */
 export type Locate = (path: KeyPath) => Place;
 
-/** @returns a function that says 1:1 for everything when the text can't be read */
+/** @returns a function that returns 1:1 for every key if the text can't be parsed */
 export function locator(text: string): Locate {
   const places = new Map<string, Place>();
   const note = (path: KeyPath, node: AST.TOMLNode) => {
@@ -20,7 +20,8 @@ export function locator(text: string): Locate {
   try {
     visit(parseTOML(text, { tomlVersion: "1.1" }).body[0], note);
   } catch {
-    // The values were read by another parser. Where this one is stricter, a fault without its line is better than none.
+    // Another parser has already read the values. If this one is stricter, a diagnostic without its line is better than
+    // none.
   }
   return (path) => {
     for (let length = path.length; length > 0; length--) {
@@ -60,7 +61,7 @@ function visitValue(value: AST.TOMLContentNode, path: KeyPath, note: Note): void
   }
 }
 
-/** `a.b.c` names the tables `a` and `a.b` too. */
+/** `a.b.c` also names the tables `a` and `a.b`. */
 function noteKeys(key: AST.TOMLKey, table: KeyPath, note: Note): void {
   const keys = keysOf(key);
   for (const [index, node] of key.keys.entries()) note([...table, ...keys.slice(0, index + 1)], node);

@@ -2,7 +2,7 @@ import { shown } from "../lib/literal-secrets.ts";
 import { error, type Finding } from "./diagnostics.ts";
 import { namePattern } from "./values.ts";
 
-/** What is wrong with a changeling's name; undefined: nothing. */
+/** What is wrong with a changeling's name; undefined if nothing is. */
 export function nameFinding(name: string): Finding | undefined {
   if (namePattern.test(name)) return undefined;
   const rule = "a lower-case letter, then up to 39 lower-case letters, digits or -";
@@ -15,7 +15,7 @@ export function nameFinding(name: string): Finding | undefined {
   return error(["changelings", name], `${shown(name)} is not a valid name for a changeling: ${rule}`, remedy);
 }
 
-/** What is wrong with the renames among all changelings: each former name can become one changeling, and none that is still there. */
+/** What is wrong with the renames of a fleet: a former name must lead to one changeling, and must not be in use. */
 export function renameFindings(formerNames: ReadonlyMap<string, string>, names: ReadonlySet<string>): Finding[] {
   const takenBy = new Map<string, string>();
   const found: Finding[] = [];

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { type OptionDoc, option } from "./documented.ts";
 import { namePattern, secretNamePattern, text, variablePattern, word } from "./values.ts";
 
-/** The options that every kind has, beside `kind` and `provider`, whose values depend on the kinds. */
+/** The options of every kind, except `kind` and `provider`, whose values depend on the kinds. */
 export const sharedOptions = {
   description: option(z.optional(word()), {
     description: "What it is for, in a sentence. Shown to people, has no effect.",
@@ -56,9 +56,9 @@ export const sharedOptions = {
 } as const;
 
 /**
- * A kind's own `provider`: where its changelings can run; the first is the default.
+ * A kind's own `provider` option: where its changelings can run. The first value is the default.
  *
- * @param elsewhere providers of another kind, for who looks for them here
+ * @param elsewhere providers of another kind, for users who expect them here
  */
 export function providerOption<const Providers extends readonly [string, ...string[]]>(
   providers: Providers,
@@ -74,7 +74,7 @@ export function providerOption<const Providers extends readonly [string, ...stri
   });
 }
 
-/** What every kind's changelings are checked for, as the file names it, after defaults. */
+/** The options that changelings of every kind are checked for, with the file's names, after defaults. */
 export type SharedOptions = z.output<z.ZodMiniObject<typeof sharedOptions, z.core.$strict>> & {
   readonly provider: string;
 };

@@ -4,14 +4,14 @@ import { type Finding, type PlaceOf, pathInWords } from "./diagnostics.ts";
 import { nameFinding } from "./names.ts";
 import { soundOptions } from "./sound-options.ts";
 
-/** The options of a changeling in a program, or of the forwarding server, are not valid. */
+/** The options of a changeling in a program, or of the forwarding server, are invalid. */
 export class ChangelingOptionsError extends Error {
-  /** The option as a program names it (`timeoutSeconds`), and what is wrong with what remedy. */
+  /** The option as a program names it (`timeoutSeconds`), and what is wrong with its remedy. */
   readonly faults: readonly { readonly option: string; readonly reason: string }[];
-  /** Pulumi's mark of an error that a program prints without its stack (`pulumi.RunError.isInstance`). */
+  /** Makes Pulumi print the error without a stack trace (`pulumi.RunError.isInstance`). */
   readonly __pulumiRunError = true;
 
-  /** @param of whom, in words */
+  /** @param of the owner of the options, for the message */
   constructor(of: string, faults: ChangelingOptionsError["faults"]) {
     super(`${of}: ${faults.map(({ option, reason }) => `${option}: ${reason}`).join("; ")}`);
     this.name = "ChangelingOptionsError";
@@ -19,10 +19,10 @@ export class ChangelingOptionsError extends Error {
   }
 }
 
-/** In a program an option stands where its name does. */
+/** In a program, an option's place is its name. */
 export const here: PlaceOf = (...path) => path;
 
-/** A changeling's options as the file's table of the kind has them; where one is wrong, its default stands in. */
+/** Reads a changeling's options with its kind's table schema. Invalid options are replaced by their defaults. */
 export function readOptions<Shape extends z.core.$ZodShape>(
   name: string,
   given: object,
@@ -34,7 +34,7 @@ export function readOptions<Shape extends z.core.$ZodShape>(
   return read;
 }
 
-/** As `readOptions`, of any table of the file. */
+/** Like `readOptions`, for any table of the file. */
 export function readTable<Shape extends z.core.$ZodShape>(
   given: object,
   schema: z.ZodMiniObject<Shape, z.core.$strict>,
@@ -49,7 +49,7 @@ export function readTable<Shape extends z.core.$ZodShape>(
   return { options: z.parse(schema, sound), found, unsound };
 }
 
-/** @param of whom, in words */
+/** @param of the owner of the options, for the message */
 export function refuseFaults(of: string, found: readonly Finding[]): void {
   const errors = found.filter(({ severity }) => severity === "error");
   if (errors.length === 0) return;

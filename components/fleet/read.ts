@@ -3,17 +3,17 @@ import { readFile, stat } from "node:fs/promises";
 import { parse, TomlError } from "smol-toml";
 import { error, type Finding } from "./diagnostics.ts";
 
-/** A fleet file as it was read. */
+/** A fleet file's text and mode. */
 export interface Source {
   readonly text: string;
-  /** Permission bits, as of chmod. */
+  /** Permission bits, as for chmod. */
   readonly mode: number;
   readonly table: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Reads and parses the file; what keeps it from that is the one finding.
- * @param edited the text that it is to have, read in place of what it has
+ * Reads and parses the file. If that fails, there is one finding, which says why.
+ * @param edited the text after an edit, which is parsed in place of the file's
  */
 export async function readSource(
   file: string,
@@ -62,7 +62,7 @@ function codeOf(cause: unknown): string {
 }
 
 function brokenToml({ message, line, column }: TomlError, text: string): Finding {
-  // The message goes on with an excerpt of the file, which may hold a secret.
+  // The rest of the message is an excerpt of the file, which may contain a secret.
   const [what = ""] = message.replace(/^Invalid TOML document: /, "").split("\n");
   const finding = { ...error([], `not valid TOML: ${what}`, "correct the line"), at: { line, column } };
   if (!/redefine/.test(what)) return finding;
@@ -76,7 +76,7 @@ function brokenToml({ message, line, column }: TomlError, text: string): Finding
   };
 }
 
-/** The line above that holds the same `[table]` header; undefined when the line is none. */
+/** An earlier line with the same `[table]` header; undefined if the line is not a header. */
 function earlierHeader(text: string, line: number): number | undefined {
   const headers = text.split(/\r?\n/).map((row) => /^\s*\[+([^\]]+)\]/.exec(row)?.[1]?.replace(/[\s"']/g, ""));
   const header = headers[line - 1];

@@ -2,13 +2,13 @@ import { looksLikeSecret } from "../lib/literal-secrets.ts";
 import { error, type Finding, type KeyPath, warning } from "./diagnostics.ts";
 import type { ResolvedChangeling } from "./kind.ts";
 
-/** Which variables are set: an environment, or the names alone. An empty value is none. */
+/** The variables that are set: an environment, or only their names. An empty value counts as unset. */
 export type SetVariables = Readonly<Record<string, string | undefined>> | ReadonlySet<string>;
 
-/** A claude agent works with either. */
+/** A claude agent needs one of them. */
 export const modelKeys: readonly string[] = ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];
 
-/** They choose which programs run, or which code they load: no value from a fleet file may. */
+/** These choose which programs run, or which code they load, so a fleet file must not set them. */
 const reservedNames = new Set(
   [
     "PATH HOME SHELL USER LOGNAME PWD OLDPWD IFS ENV BASH_ENV SHELLOPTS BASHOPTS CDPATH GLOBIGNORE PROMPT_COMMAND PS4",
@@ -33,13 +33,13 @@ const reservedPrefixes = [
   "CHANGELINGS_",
 ];
 
-/** Whether the variable belongs to the system, to git's own machinery or to this program. */
+/** Whether the variable is reserved for the system, for git or for this program. */
 export function isReserved(variable: string): boolean {
   return reservedNames.has(variable) || reservedPrefixes.some((prefix) => variable.startsWith(prefix));
 }
 
 /**
- * What is wrong with the names of a changeling's secrets and of its plain environment.
+ * Checks the names of a changeling's secrets and of its plain environment.
  * @param place the option's path in the file
  */
 export function variableFindings(
@@ -75,7 +75,7 @@ function reserved(path: KeyPath, name: string): Finding {
   return error(path, `${name} is reserved: it configures the programs that run the agent`, "use another name");
 }
 
-/** The variables that are handed to the agent when they are set. */
+/** The variables that the agent gets if they are set. */
 export function secretNames({ secrets, requiredSecrets }: SecretNeeds): readonly string[] {
   return [...new Set([...secrets, ...requiredSecrets.flat()])];
 }
@@ -85,13 +85,13 @@ type SecretNeeds = Pick<ResolvedChangeling, "secrets" | "requiredSecrets">;
 /** A changeling that lacks a secret. */
 export interface MissingSecret {
   readonly changeling: string;
-  /** None of these is set, and any one of them suffices. */
+  /** None of these is set, and any one of them would suffice. */
   readonly names: readonly string[];
 }
 
 /**
- * The secrets that are not set, in the order of the changelings. A disabled changeling misses nothing: it must be
- * possible to pause one whose token is gone.
+ * The secrets that are not set, in the order of the changelings. A disabled changeling needs none, so that it can be
+ * paused when its token is gone.
  */
 export function missingSecrets(
   fleet: { readonly changelings: readonly (SecretNeeds & Pick<ResolvedChangeling, "name" | "enabled">)[] },

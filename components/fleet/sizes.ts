@@ -1,11 +1,12 @@
 import { error, type Finding, type PlaceOf } from "./diagnostics.ts";
 
 /**
- * What is declared reaches programs as arguments and environment, here and on agents' machines. Linux takes no such string
- * of 131,072 bytes or more, and macOS 1,048,576 bytes of all of them together with whatever else the environment holds.
+ * Declared values are passed to programs as arguments and environment variables, here and on agents' machines. Linux
+ * rejects a string of 131,072 bytes or more; macOS rejects more than 1,048,576 bytes in total, including the rest of
+ * the environment.
  */
 export const mostBytes = 100_000;
-/** Of one changeling. */
+/** The limit of one changeling's values in total. */
 export const mostBytesInAll = 250_000;
 interface Sized {
   readonly initial_message?: string | undefined;
@@ -17,7 +18,7 @@ interface Sized {
 const inFile = "commit it to the agent's repository as a file, and name the file here";
 const remedies: Readonly<Record<string, string>> = { initial_message: inFile, agent_args: inFile, env: inFile };
 
-/** An option of one kind alone. */
+/** An option that only one kind has. */
 export interface OptionSize {
   readonly bytes: number;
   /** By default `mostBytes`. */
@@ -25,9 +26,9 @@ export interface OptionSize {
 }
 
 /**
- * What is too long for one of these, or all together.
+ * Reports values that are too long, alone or in total.
  *
- * @param more options that the kind has alone
+ * @param more options that only this kind has
  */
 export function sizeFindings(
   options: Sized,

@@ -3,19 +3,19 @@ import type { Finding, KeyPath } from "./diagnostics.ts";
 import type { Schemas, Table } from "./kind.ts";
 import { findingsOf, isTable } from "./zod-issues.ts";
 
-/** A table without the values that are wrong. */
+/** A table without its invalid values. */
 export interface Sound {
   readonly table: Table;
-  /** The options that are left out: a default stands in for them. */
+  /** The removed options, which are replaced by defaults. */
   readonly unsound: ReadonlySet<string>;
-  /** By option: which elements of its list are left out. */
+  /** The removed list elements, by option. */
   readonly dropped: ReadonlyMap<string, readonly number[]>;
 }
 
 /**
- * The table without the values that are wrong, which become findings.
+ * Removes invalid values from a table, and reports each as a finding.
  * @param path of the table in the file
- * @param schemas of the table's keys, each documented; what has none is kept as it is
+ * @param schemas of the table's keys, each documented; keys without a schema are kept unchanged
  */
 export function soundOptions(table: Table, path: KeyPath, findings: Finding[], schemas: Schemas): Sound {
   let kept = table;
@@ -43,20 +43,22 @@ export function soundOptions(table: Table, path: KeyPath, findings: Finding[], s
   return { table: kept, unsound, dropped };
 }
 
-/** Where an element of a sound list stands in the list as it is written. */
+/** The original index of an element of a sound list. */
 export function writtenIndex(index: number, dropped: readonly number[] = []): number {
   return dropped.reduce((at, missing) => (missing <= at ? at + 1 : at), index);
 }
 
 /**
- * Whether what was found is about a default that stands in for a value that is wrong, which is an error already.
- * @param option the one that the finding is about
+ * Whether a finding is only about a default that replaced an invalid value, which is an error already.
+ * @param option that the finding is about
  */
 export function isOfStandIn({ reads = [] }: Finding, option: unknown, unsound: ReadonlySet<string>): boolean {
   return [option, ...reads].some((each) => typeof each === "string" && unsound.has(each));
 }
 
-/** One bad entry of a table doesn't keep the others from being checked; one of a list within it takes that list along. */
+/**
+ * Removes only the invalid entry of a table, so that the others are still checked. A nested list is removed as a whole.
+ */
 function without(table: Table, [key, ...below]: readonly PropertyKey[]): Table {
   const { [String(key)]: value, ...others } = table;
   return typeof below[0] === "string" && isTable(value) ? { ...others, [String(key)]: without(value, below) } : others;

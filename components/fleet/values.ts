@@ -8,7 +8,7 @@ export const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export const durationUnit = "a number and one of s, m, h, d, w";
 
 export function text() {
-  // Arguments and environment values reach programs as C strings.
+  // Arguments and environment values are passed to programs as C strings.
   return z.string().check(z.refine((value) => !value.includes("\0"), "holds a NUL character"));
 }
 

@@ -4,7 +4,10 @@ import type { Kinds, Schemas, Unfit } from "./kind.ts";
 import { providerOption, sharedOptions } from "./options.ts";
 import { namePattern } from "./values.ts";
 
-/** Every key that a fleet file of some kinds may hold: the loader, the reference and the JSON schema are made from it. */
+/**
+ * Every key that a fleet file may contain, given its kinds. The loader, the reference and the JSON schema are made from
+ * it.
+ */
 export interface Vocabulary {
   readonly kinds: Kinds;
   /** Options of every kind. */
@@ -62,7 +65,7 @@ function make(kinds: Kinds): Vocabulary {
   return { kinds, shared, changeling, file, fileTable: z.strictObject(file) };
 }
 
-/** What the specification has beside these. */
+/** All kinds in the specification. */
 const allKinds = ["cron", "web", "sandbox", "seed-agent"];
 
 function kindOption(kinds: Kinds) {
@@ -75,33 +78,33 @@ function kindOption(kinds: Kinds) {
   });
 }
 
-/** The kind of a changeling that names none. */
+/** The kind of a changeling that doesn't set one. */
 export function defaultKind(kinds: Kinds): string {
   const [first] = Object.keys(kinds);
   if (first === undefined) throw new Error("a fleet needs a kind");
   return first;
 }
 
-/** Those of all kinds, in the order of the first kind that has most of them: in `[defaults]` any may be meant. */
+/** The providers of all kinds, in the order of the kind with the most: `[defaults]` may contain any of them. */
 function allProviders(kinds: Kinds): readonly [string, ...string[]] {
   const byKind = Object.values(kinds).map(({ providers }) => providers);
   const [first = "local", ...others] = new Set(byKind.sort((one, other) => other.length - one.length).flat());
   return [first, ...others];
 }
 
-/** The kind that alone has the option; undefined: several have it, or it is none of a changeling's. */
+/** The only kind that has the option; undefined if several have it, or none. */
 export function kindOfOption({ kinds }: Vocabulary, key: string): string | undefined {
   const [name, ...others] = Object.keys(kinds).filter((each) => Object.hasOwn(kinds[each]?.options ?? {}, key));
   return others.length === 0 ? name : undefined;
 }
 
-/** As `kindOfOption`, of the option that has this schema. */
+/** Like `kindOfOption`, for the option with this schema. */
 export function kindOfSchema(vocabulary: Vocabulary, schema: z.core.$ZodType): string | undefined {
   const key = Object.keys(vocabulary.changeling).find((each) => vocabulary.changeling[each] === schema);
   return key === undefined ? undefined : kindOfOption(vocabulary, key);
 }
 
-/** Why the option can't be in a changeling of the kind; undefined: it can. */
+/** Why a changeling of the kind can't have the option; undefined if it can. */
 export function unfitForKind(vocabulary: Vocabulary, key: string, kind: string): Unfit | undefined {
   const { kinds, changeling, shared } = vocabulary;
   const own = kinds[kind];

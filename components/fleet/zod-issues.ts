@@ -12,7 +12,7 @@ export function isTable(value: unknown): value is Table {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-/** An unknown key at the top of the file, or one that doesn't belong there. */
+/** An unknown or misplaced key at the top of the file. */
 export function strayFileKey(key: string, value: unknown, { changeling, file }: Vocabulary): Finding {
   if (Object.hasOwn(changeling, key)) {
     return error(
@@ -43,7 +43,7 @@ export function strayOption(path: KeyPath, key: string, { changeling, file }: Vo
   return error(path, `unknown option ${shown(key)}`, remedy);
 }
 
-/** The one of these keys that is a table with such a key of its own. */
+/** The first of these keys whose value is a table with the given key. */
 function tableWith(key: string, schemas: Schemas): string | undefined {
   return Object.keys(schemas).find(
     (name) => name !== "defaults" && schemas[name] !== undefined && Object.hasOwn(shapeOf(schemas[name]), key),
@@ -51,7 +51,7 @@ function tableWith(key: string, schemas: Schemas): string | undefined {
 }
 
 /**
- * One of zod's issues in words; several unknown keys are one issue of zod's.
+ * Converts one of zod's issues to findings; zod reports several unknown keys as one issue.
  * @param path of the table in the file
  * @param options the schemas of the table's keys, each documented
  */
@@ -68,7 +68,7 @@ export function findingsOf(issue: Issue, path: KeyPath, table: Table, options: S
   });
 }
 
-/** The innermost documented key on the way, and the keys that the table there has. */
+/** The innermost documented key on the path, and its sibling keys. */
 function documented(options: Schemas, keys: KeyPath): { key: string; schema: z.core.$ZodType; siblings: string[] } {
   let [key, schema]: [string, z.core.$ZodType | undefined] = ["", undefined];
   let within: Schemas = options;
@@ -81,7 +81,7 @@ function documented(options: Schemas, keys: KeyPath): { key: string; schema: z.c
   return { key, schema, siblings: Object.keys(within) };
 }
 
-/** The keys of a table's schema, whatever stands in for it when it is left out; none of what is no table. */
+/** The keys of a table's schema, whatever its default; empty if the schema is not a table's. */
 export function shapeOf(schema: z.core.$ZodType): Schemas {
   if (schema instanceof z.ZodMiniObject) return schema.shape;
   const isWrapped =
@@ -150,7 +150,7 @@ function badFormat(place: KeyPath, option: string, value: string, remedy: string
   return error(place, `${shown(value)} is not a valid ${option.replace("_", " ")}: letters, digits, - and _`, remedy);
 }
 
-/** How an option is written in TOML. */
+/** An option's assignment in TOML. */
 export function assignment(option: string, value: unknown): string {
   return `${option} = ${tomlValue(value)}`;
 }
@@ -178,7 +178,7 @@ function typeRemedy(expected: string, value: unknown, option: string): string | 
   return expected === "string" && isPlain ? "write the value in quotes" : undefined;
 }
 
-/** What stands there, with its value where that is short and can't be a secret. */
+/** Describes a value by its type, and shows it if it is short and can't be a secret. */
 export function described(value: unknown, option: string): string {
   if (Array.isArray(value)) return "a list";
   if (value instanceof Date) return "a date";

@@ -1,6 +1,6 @@
 import type { CommandTable } from "../command-script.ts";
 
-/** By the names in a stack's state, which never change. `scripts/command.ts` finds this file. */
+/** By their names in a stack's state, which never change. `scripts/command.ts` finds this file. */
 export const commands = {
   "modal-home": () => import("./modal-home.command.ts"),
 } satisfies CommandTable;

@@ -15,19 +15,19 @@ import { targetedNames } from "./targets.ts";
 
 /** Settings of the stack, `changelings:…`. */
 export interface StackSettings {
-  /** The fleet file; relative to the project, or below `~`. */
+  /** The fleet file, relative to the project or below `~`. */
   readonly config: string;
-  /** IANA time zone of changelings that name none. */
+  /** The default IANA time zone of changelings. */
   readonly timezone: string | undefined;
-  /** Repository of changelings that name none: a URL, or a path as above. */
+  /** The default repository of changelings: a URL, or a path as above. */
   readonly repo: string | undefined;
 }
 
 /**
  * The fleet that this stack declares. Warnings go to the engine's log.
  *
- * @throws pulumi.RunError with all faults of the file, and in an update also with all secrets that are missing, before
- * anything is touched
+ * @throws pulumi.RunError with all errors in the file, and in an update also with all missing secrets, before any
+ * change
  */
 export async function declaredFleet(config: pulumi.Config, kinds: Kinds): Promise<FleetOf<Kinds>> {
   const anchors = { project: process.cwd(), home: homedir() };
@@ -37,13 +37,13 @@ export async function declaredFleet(config: pulumi.Config, kinds: Kinds): Promis
     context: {
       home: anchors.home,
       ci: process.env["CI"] === "true",
-      // Asked only where nothing else says: the first formatter takes 20 ms.
+      // Evaluated only if nothing else sets the time zone: creating the first formatter takes 20 ms.
       get machineTimezone() {
         return Intl.DateTimeFormat().resolvedOptions().timeZone;
       },
       ...(settings.timezone === undefined ? {} : { timezone: settings.timezone }),
       ...(settings.repo === undefined ? {} : { repo: settings.repo }),
-      // A preview needs no network.
+      // A preview must not need the network.
       checkRemotes: !pulumi.runtime.isDryRun(),
     },
   });
@@ -60,14 +60,14 @@ function stackSettings(config: pulumi.Config): StackSettings {
   };
 }
 
-/** Values by the name of their variable: from the environment, else from `pulumi config set --secret changelings:NAME`. */
+/** Secret values by variable name: from the environment, else from `pulumi config set --secret changelings:NAME`. */
 export type SecretValues = Readonly<Record<string, pulumi.Input<string>>>;
 
 /**
  * The values that are set for all secrets of a fleet.
  *
- * @throws pulumi.RunError in an update that lacks a required one, naming all that are missing; a preview warns, and so
- * does an update for what it is not limited to
+ * @throws pulumi.RunError naming all missing secrets if an update lacks a required one. A preview only warns, and so
+ * does an update about changelings that it does not target
  */
 export async function secretValues(fleet: FleetOf<Kinds>, config: pulumi.Config): Promise<SecretValues> {
   const names = new Set(fleet.changelings.flatMap(secretNames));
@@ -86,8 +86,8 @@ export async function secretValues(fleet: FleetOf<Kinds>, config: pulumi.Config)
 }
 
 /**
- * For a preview that lacks required ones: the values that are installed on this machine. `up` would refuse, so a
- * variable that is not exported where one looks must not show as removed.
+ * The secrets installed on this machine, for a preview that lacks required ones. `up` would be rejected anyway, so a
+ * variable that is not exported in this shell must not show as removed.
  *
  * @returns none in an update
  */
@@ -117,7 +117,7 @@ function missingInWords(missing: readonly MissingSecret[]): string {
   return `${lines.join("\n")}\n${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}`;
 }
 
-/** The token that the stack's config holds for Modal (`changelings:MODAL_TOKEN_ID` and its SECRET), for who sets none in the environment. */
+/** The Modal token in the stack's config (`changelings:MODAL_TOKEN_ID` and its SECRET): the environment's fallback. */
 export async function modalTokenOfStack(config: pulumi.Config): Promise<ModalToken | undefined> {
   const [id, secret] = await Promise.all(["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"].map((name) => plain(config, name)));
   if (id !== undefined && secret !== undefined) return { id, secret };
@@ -128,7 +128,7 @@ export async function modalTokenOfStack(config: pulumi.Config): Promise<ModalTok
   );
 }
 
-/** What is asked of Modal before any resource is there needs the value itself; it goes nowhere but to Modal. */
+/** Requests to Modal before any resource exists need the plain value. It is passed to nothing but Modal. */
 function plain(config: pulumi.Config, name: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const value = config.getSecret(name);

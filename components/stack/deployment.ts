@@ -3,36 +3,36 @@ import type { Kind, ResolvedChangeling } from "../fleet/kind.ts";
 import type { SharedOptions } from "../fleet/options.ts";
 import type { ModalStack } from "./modal.ts";
 
-/** Values by the name of their variable. */
+/** Secret values by variable name. */
 export type SecretInputs = Readonly<Record<string, pulumi.Input<string>>>;
 
-/** The stack, as the kinds deploy to it. */
+/** The context in which the kinds deploy. */
 export interface Stack {
-  /** mngr profile that puts the fleet's agents aside; undefined: the person's own. */
+  /** The mngr profile that keeps the fleet's agents apart; undefined for the user's own. */
   readonly mngrProfile: string | undefined;
-  /** The values that a changeling gets, in the order in which their names are declared. */
+  /** The secret values that a changeling gets, in the order in which their names are declared. */
   secretsOf(changeling: ResolvedChangeling): SecretInputs;
-  /** The stack on Modal; undefined in a fleet without changelings there. Read once. */
+  /** The stack on Modal, observed once; undefined in a fleet without changelings there. */
   readonly modal: ModalStack | undefined;
 }
 
-/** By changeling: what the stack's output says of it. Nothing that changes with the clock. */
+/** The stack's output for each changeling. Nothing in it depends on the clock. */
 export type DeployedOutputs = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-/** How changelings of a kind become resources. */
+/** Turns changelings of a kind into resources. */
 export interface Deployment<Resolved extends ResolvedChangeling = ResolvedChangeling, Settings = object> {
   /**
-   * Looks at what is live, once, whatever the number of changelings, before any resource is declared.
+   * Observes the live state once, whatever the number of changelings, before any resource is declared.
    *
-   * @param changelings all of the kind, at least one
-   * @param settings what the kind's own keys of the fleet file say
-   * @returns declares their resources
-   * @throws pulumi.RunError when what is declared can't be deployed, before anything is touched
+   * @param changelings all changelings of the kind, at least one
+   * @param settings the kind's own tables in the fleet file
+   * @returns a function that declares their resources
+   * @throws pulumi.RunError if the fleet can't be deployed, before any change
    */
   observe(changelings: readonly Resolved[], stack: Stack, settings: Settings): Promise<() => DeployedOutputs>;
 }
 
-/** A kind with its Pulumi half, which loads when a fleet has one. */
+/** A kind with its Pulumi half, which is loaded only if a fleet contains the kind. */
 export interface DeployableKind<
   Options extends SharedOptions = SharedOptions,
   Resolved extends ResolvedChangeling = ResolvedChangeling,

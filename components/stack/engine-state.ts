@@ -7,7 +7,7 @@ const resources = z.object({
     z.string(),
     z.object({
       outputs: z.object({
-        // A component may have an output of that name that is something else: the whole state must not be lost for it.
+        // Another component may have an unrelated output of this name, which must not make the whole state unreadable.
         environment: z.catch(z.optional(z.record(z.string(), z.unknown())), undefined),
         stdout: z.optional(z.unknown()),
       }),
@@ -16,10 +16,10 @@ const resources = z.object({
 });
 
 /**
- * What a stack's state names, by the engine that runs this program.
+ * Reads a stack's state through the engine that runs this program.
  *
- * @returns undefined when there is no such stack
- * @throws when the engine can't read it
+ * @returns undefined if there is no such stack
+ * @throws if the engine can't read it
  */
 export async function stackState(stackName: string): Promise<StackState | undefined> {
   try {
@@ -31,7 +31,7 @@ export async function stackState(stackName: string): Promise<StackState | undefi
   }
 }
 
-/** @param read what `readStackResourceOutputs` answers; anything else, as a test's mock may, has no Commands */
+/** @param read the result of `readStackResourceOutputs`; any other value, as from a test's mock, has no Commands */
 export function commandsIn(read: unknown): CommandState[] {
   return Object.entries(resources.safeParse(read).data?.outputs ?? {}).map(([urn, { outputs }]) => ({
     urn,

@@ -16,7 +16,7 @@ import { stackState } from "./engine-state.ts";
 import { perRun } from "./per-run.ts";
 import { holdsInstallation, type StackState } from "./state.ts";
 
-/** The installation of this run's stack: found on this machine at once, confirmed by the stack's state soon after. */
+/** The installation of this run's stack: found on this machine at once, and later confirmed by the stack's state. */
 const found = perRun(() => {
   const identity = thisStack();
   const here = choose(identity, undefined).id;
@@ -31,10 +31,10 @@ interface Found {
   commands: StackState["commands"] | undefined;
 }
 
-/** The state of this run's stack before it; read once. */
+/** The stack's state before this run; read once. */
 const readState = perRun((): Promise<StackState> => {
   const identity = thisStack();
-  // A backend without organizations looks below its current project by itself, and some take no full name.
+  // A backend without organizations searches its current project by default, and some accept no full name.
   const name = identity.organization === "organization" ? identity.stack : fullName(identity);
   return stackState(name).then(
     (state) => state ?? { installations: [], namesOnModal: [], otherStacks: [], commands: [] },
@@ -42,8 +42,8 @@ const readState = perRun((): Promise<StackState> => {
 });
 
 /**
- * The id of the installation that the running program's stack is: as far as this machine tells, until
- * `confirmedInstallation` has looked into the stack's state.
+ * The id of the installation of the running program's stack. Until `confirmedInstallation` has read the stack's state,
+ * it is based on this machine alone.
  */
 export function thisInstallation(): string {
   const { here, confirmed } = found();
@@ -51,9 +51,10 @@ export function thisInstallation(): string {
 }
 
 /**
- * The id of the installation that the running program's stack is.
+ * The id of the installation of the running program's stack.
  *
- * @throws pulumi.RunError when it is another stack's, or the stack has two on this machine: everything would fire twice
+ * @throws pulumi.RunError if it belongs to another stack, or the stack has two on this machine: everything would fire
+ * twice
  */
 export function confirmedInstallation(): Promise<string> {
   const known = found();
@@ -65,16 +66,16 @@ export function confirmedInstallation(): Promise<string> {
 }
 
 /**
- * The environment that a Command of this stack was applied with last, by the resource's name: what is installed on this
- * machine is held against it.
+ * The environment that a Command of this stack was last applied with, by resource name. What is installed on this
+ * machine is compared with it.
  *
- * @returns undefined when there is none, and before `confirmedInstallation` has looked
+ * @returns undefined if there is none, or `confirmedInstallation` has not read the state yet
  */
 export function statedEnvironment(name: string): Readonly<Record<string, unknown>> | undefined {
   return found().commands?.find(({ urn }) => urn.endsWith(`::${name}`))?.environment;
 }
 
-/** The Commands of the stack's state before this run. */
+/** The Commands in the stack's state before this run. */
 export async function statedCommands(): Promise<StackState["commands"]> {
   return (await readState()).commands;
 }
@@ -112,7 +113,7 @@ async function confirm(): Promise<string> {
 
 const schedulerOutput = z.object({ host: z.string(), machine: z.optional(z.string()) });
 
-/** The host name of the machine that the state says the scheduler is on, when that is not this one. */
+/** The host name of the scheduler's machine according to the state, if that is not this machine. */
 function hostElsewhere(id: string, commands: StackState["commands"]): string | undefined {
   const scheduler = commands.find(({ urn }) => urn.endsWith("$command:local:Command::scheduler"));
   const found = schedulerOutput.safeParse(parsed(scheduler?.stdout)).data;
@@ -130,9 +131,9 @@ function parsed(json: string | undefined): unknown {
 }
 
 /**
- * The same, for what keeps something on this machine: an update writes down whose it is, before it touches anything.
+ * The same, for resources that keep something on this machine: an update records the claim before any other change.
  *
- * @throws as `confirmedInstallation`
+ * @throws like `confirmedInstallation`
  */
 export const claimedInstallation = perRun(async (): Promise<string> => {
   const id = await confirmedInstallation();
@@ -141,9 +142,9 @@ export const claimedInstallation = perRun(async (): Promise<string> => {
 });
 
 /**
- * The name that this stack's things on Modal are found by: Pulumi's own.
+ * The name by which this stack's resources on Modal are found: Pulumi's own.
  *
- * @throws pulumi.RunError when it was renamed: under the old name they would go on firing
+ * @throws pulumi.RunError if the stack was renamed: its apps under the old name would keep firing
  */
 export async function nameOnModal(): Promise<string> {
   const name = pulumi.getStack();
@@ -177,11 +178,11 @@ function choose(identity: StackIdentity, inState: readonly string[] | undefined)
   });
 }
 
-/** Whether another stack has the installation: one that is gone was renamed or moved. */
+/** Whether another stack owns the installation. If that stack is gone, it was renamed or moved. */
 async function isHeldBy(rival: StackIdentity, identity: StackIdentity, installation: string): Promise<boolean> {
   const isHeld = holdsInstallation(rival, installation);
   if (isHeld !== undefined) return isHeld;
-  // Another backend can't be asked from here.
+  // Another backend can't be queried from here.
   if (rival.backend !== identity.backend) return true;
   return (await stackState(fullName(rival)))?.installations.includes(installation) ?? false;
 }

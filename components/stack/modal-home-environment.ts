@@ -1,9 +1,9 @@
 import { environmentCodec, text } from "../command-environment.ts";
 
-/** What a Command on Modal is told of the stack's home; known once that is there. */
+/** The variables that describe the stack's home to a Command on Modal. They are known once the home is deployed. */
 export const homeVariables = {
   environment: ["MODAL_ENVIRONMENT", text],
-  /** As whom agents are made. */
+  /** The mngr user that creates the agents. */
   userId: ["MNGR_USER_ID", text],
   prefix: ["MNGR_PREFIX", text],
 } as const;

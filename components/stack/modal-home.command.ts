@@ -1,4 +1,4 @@
-/** Makes or removes what all apps of a stack on Modal share: the `modal` Command. */
+/** Creates or removes what all apps of a stack on Modal share: the `modal` Command. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as z from "zod/mini";
@@ -38,7 +38,7 @@ export default commandScript({
     const identity = await identityOf(variables, site);
     const { environment } = identity;
     const home = { client, stack, environment };
-    // The environment first: parallel first creates in one that is not there yet fail on each other.
+    // The environment first: concurrent creates fail in an environment that does not exist yet.
     await client.createEnvironment(environment);
     await Promise.all([
       client.createVolume(homeVolumeName(stack), environment),
@@ -55,7 +55,7 @@ export default commandScript({
     const { site, localEnvironment } = await lookUp(client, variables);
     const environment = site.environment ?? localEnvironment;
     const secret = stackSecretName(variables.STACK);
-    // Without its environment the Secret is gone too.
+    // If the environment is gone, so is the Secret.
     const isThere = environment !== undefined && (await client.environments()).includes(environment);
     if (isThere) await client.deleteSecret(secret, environment);
     const kept = [homeVolumeName(variables.STACK), runsVolumeName(variables.STACK)].filter((name) =>
@@ -76,7 +76,7 @@ async function lookUp(
   return { site: await modalSite({ stack, client, localEnvironment }), localEnvironment };
 }
 
-/** The stack's own wins, on every machine and for its whole life; the first `up` adopts the person's. */
+/** The stack's own identity applies on every machine and for its whole life. The first `up` adopts the user's. */
 async function identityOf(variables: Variables, site: ModalSite): Promise<StackIdentity> {
   const { STACK: stack, MNGR_PROFILE: mngrProfile, GIT_NAME, GIT_EMAIL } = variables;
   const { userId, prefix } = site.identity ?? adopted(variables, site);
@@ -94,7 +94,7 @@ async function identityOf(variables: Variables, site: ModalSite): Promise<StackI
   };
 }
 
-/** An `up` that died between making the volume and writing who it belongs to, left only the environment's name. */
+/** An `up` that failed between creating the volume and writing its identity left only the environment's name. */
 function adopted(
   { MNGR_PROFILE: profile }: Variables,
   { environment }: ModalSite,
@@ -131,7 +131,9 @@ function secretValues(variables: Variables, identity: StackIdentity): Record<str
   };
 }
 
-/** What lets the person open from here what the apps make. A pipeline's machine is nobody's. */
+/**
+ * Enables the user to open from here what the apps create. A pipeline's machine belongs to nobody, so it gets no key.
+ */
 async function machineFiles(
   home: HomeVolume,
   { CI, MNGR_PROFILE: profile }: Variables,

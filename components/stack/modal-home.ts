@@ -8,27 +8,27 @@ import type { ModalSite } from "../modal/types.ts";
 
 export interface ModalHomeArgs {
   readonly stack: string;
-  /** What the deployed functions act with; undefined: it is not known here, and stays as it is. */
+  /** The token of the deployed functions; undefined: it is unknown here, and stays as it is. */
   readonly token: pulumi.Input<ModalToken> | undefined;
-  /** undefined: Modal could not be asked, so nothing is known to have drifted. */
+  /** undefined if Modal could not be reached, so no drift is known. */
   readonly site: ModalSite | undefined;
-  /** mngr_profile of the fleet. */
+  /** The fleet's mngr_profile. */
   readonly mngrProfile?: string | undefined;
-  /** What agents commit as; undefined: what git says where the first `up` runs. */
+  /** The committer of agents; undefined: git's identity on the machine that runs the first `up`. */
   readonly gitName?: string | undefined;
   readonly gitEmail?: string | undefined;
 }
 
-/** What the script prints. */
+/** The script's output. */
 const output = z.object({ environment: z.string(), userId: z.string(), prefix: z.string() });
 
 /**
- * What all of a stack's apps on Modal share: the environment, two volumes, the Secret with the token and the person's
- * mngr identity, and the public keys of the person's machines. `pulumi destroy` removes the Secret, and keeps the
+ * What all of a stack's apps on Modal share: the environment, two volumes, the Secret with the token and the user's
+ * mngr identity, and the public keys of the user's machines. `pulumi destroy` removes the Secret, and keeps the
  * volumes.
  */
 export class ModalHome extends pulumi.ComponentResource {
-  /** mngr's own environment, in which all of the stack stands. */
+  /** mngr's own environment, which contains everything of the stack. */
   readonly environment: pulumi.Output<string>;
   readonly userId: pulumi.Output<string>;
   readonly prefix: pulumi.Output<string>;
@@ -38,7 +38,7 @@ export class ModalHome extends pulumi.ComponentResource {
     super("changelings:modal:ModalHome", name, {}, opts);
     const { stack, token, site, mngrProfile } = args;
     const person = personIdentity(process.env, { profile: mngrProfile });
-    // Neither another machine nor a pipeline shows a change: what only this one knows is stated by it alone.
+    // Another machine or a pipeline must not show a change, so only the user's own machine sets these values.
     const settings = speaksForThePerson(site, person) ? portableSettings(person) : "";
     const unknownHere = [
       ...(token === undefined ? ["CHANGELINGS_MODAL_TOKEN_ID", "CHANGELINGS_MODAL_TOKEN_SECRET"] : []),
@@ -63,7 +63,7 @@ export class ModalHome extends pulumi.ComponentResource {
       { parent: this, ignoreChanges: unknownHere.map((variable) => `environment.${variable}`) },
     );
     this.command = command;
-    // What is live is known before anything runs: so a new token shows as a change of this alone.
+    // The live identity is known before anything runs, so a new token changes this resource alone.
     const known = site?.identity;
     const made =
       known === undefined
@@ -76,7 +76,7 @@ export class ModalHome extends pulumi.ComponentResource {
   }
 }
 
-/** A machine with another identity, or none, has no settings of the person's. */
+/** A machine with another identity, or none, does not have the user's settings. */
 function speaksForThePerson(site: ModalSite | undefined, person: PersonIdentity): boolean {
   if (site === undefined) return false;
   return site.environment === undefined || site.environment === personEnvironment(person);
@@ -87,7 +87,7 @@ function tokenVariables(token: pulumi.Input<ModalToken>): Record<string, pulumi.
   return { CHANGELINGS_MODAL_TOKEN_ID: id, CHANGELINGS_MODAL_TOKEN_SECRET: secret };
 }
 
-/** How what is live differs from what every app needs, in words; undefined when it does not, or nobody knows. */
+/** How the live state differs from what every app needs, as text; undefined if it does not, or that is unknown. */
 export function homeDrift(stack: string, site: ModalSite | undefined): string | undefined {
   if (site === undefined) return undefined;
   if (site.environment === undefined) return "its home volume is missing";

@@ -9,28 +9,28 @@ import { nameOnModal } from "./installation.ts";
 import { ModalHome } from "./modal-home.ts";
 
 export interface ModalStackOptions {
-  /** mngr_profile of the fleet. */
+  /** The fleet's mngr_profile. */
   readonly mngrProfile?: string | undefined;
-  /** A token that the stack's config holds, for who sets none in the environment. */
+  /** The token in the stack's config, used if the environment has none. */
   readonly stackToken?: ModalToken | undefined;
 }
 
-/** A stack on Modal, as one program run sees it; its changelings of all kinds share it. */
+/** A stack on Modal, observed once per program run and shared by its changelings of all kinds. */
 export interface ModalStack extends ModalStackOptions {
   readonly stack: string;
-  /** undefined where nobody could look: then nothing drifted as far as is known. */
+  /** undefined if Modal could not be reached; then no drift is known. */
   readonly site: ModalSite | undefined;
-  /** Made when it is asked for first: by then all that could be wrong was looked at. */
+  /** Created on the first call, after everything has been checked. */
   home(): ModalHome;
-  /** For scripts: they find the token of whoever runs the update by themselves; one of the stack's config they must be given. */
+  /** Variables for scripts. A script finds the user's token by itself, but needs one that is in the stack's config. */
   readonly tokenVariables: Readonly<Record<string, string>>;
 }
 
 /**
- * Looks at what stands of the stack on Modal: once per run.
+ * Observes the stack on Modal, once per run.
  *
- * @throws pulumi.RunError in an update when Modal can't be asked, in words for the whole fleet; a preview warns, and
- * knows of no drift then
+ * @throws pulumi.RunError in an update if Modal can't be reached, with one message for the whole fleet. A preview warns
+ * instead, and then knows of no drift
  */
 export async function modalStack(options: ModalStackOptions = {}): Promise<ModalStack> {
   const { mngrProfile, stackToken } = options;
@@ -54,7 +54,7 @@ export async function modalStack(options: ModalStackOptions = {}): Promise<Modal
   };
 }
 
-/** Half a token is said when Modal is asked. */
+/** Half a token is reported when Modal is first called. */
 function tokenOf({ stackToken }: ModalStackOptions): ModalToken | undefined {
   try {
     return modalToken(process.env, stackToken);

@@ -5,9 +5,9 @@ import { declaredFleet, keptSecrets, modalTokenOfStack, secretValues } from "./d
 import type { DeployableKind, DeployedOutputs, Stack } from "./deployment.ts";
 import { confirmedInstallation } from "./installation.ts";
 
-/** A stack whose fleet is sound, and whose secrets are set. */
+/** A stack with a valid fleet, and with all its secrets set. */
 export interface OpenStack {
-  /** Reads what is live, once. */
+  /** Observes the live state once. */
   observe(): Promise<{
     /** Declares the resources of all changelings. */
     deploy(): DeployedOutputs;
@@ -15,7 +15,7 @@ export interface OpenStack {
 }
 
 /**
- * Opens the stack of this program run: its settings, its fleet file, its secrets.
+ * Opens the stack of this program run: its settings, its fleet file and its secrets.
  *
  * @throws pulumi.RunError with every error at once, before any change
  */
@@ -25,9 +25,9 @@ export async function openStack(
 ): Promise<OpenStack> {
   const [fleet] = await settleAll([
     declaredFleet(config, kinds),
-    // Which stack it is, also after a rename: a copy is refused before anything is touched.
+    // Identifies the stack, also after a rename. A copied stack is rejected before any change.
     confirmedInstallation(),
-    // The components of the usual kind load while git answers for the fleet's repositories.
+    // Load the components of the default kind while git answers for the fleet's repositories.
     Object.values(kinds)[0]?.deployment(),
   ]);
   const { mngrProfile, changelings, settings } = fleet;
@@ -60,7 +60,7 @@ export async function openStack(
   };
 }
 
-/** Modal's parts load only for a fleet that is there. */
+/** Modal's modules are loaded only if the fleet uses them. */
 async function observeModal(mngrProfile: string | undefined, config: pulumi.Config) {
   const { modalStack } = await import("./modal.ts");
   return modalStack({ mngrProfile, stackToken: await modalTokenOfStack(config) });

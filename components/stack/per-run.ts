@@ -1,13 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 
-/** Where no engine runs the program. */
+/** The key if no engine runs the program. */
 const noRun = {};
 
 /**
- * A value of one run of a Pulumi program. A program of the Automation API runs several times in one process, also at the
- * same time: what one run made (a resource above all) must not reach the next one.
+ * A value that belongs to one run of a Pulumi program. A program of the Automation API can run several times in one
+ * process, even concurrently, and nothing that one run created (least of all a resource) may reach another.
  *
- * @param make makes the value when a run first asks for it, from what it then gives
+ * @param make creates the value from the arguments of a run's first call
  */
 export function perRun<Value, Given extends readonly unknown[]>(
   make: (...given: Given) => Value,

@@ -7,22 +7,22 @@ import { folderOfBackend, type StackIdentity } from "../host/stack-identity.ts";
 
 const id = z.string().check(z.regex(/^[0-9a-f]{12}$/));
 
-/** What the Commands in a stack's state say of where its things are. */
+/** What the Commands in a stack's state say about where its resources are. */
 export interface StackState {
-  /** Ids. More than one only after an update that was cut short. */
+  /** Installation ids. There is more than one only after an interrupted update. */
   readonly installations: readonly string[];
-  /** The names that its things on Modal are found by. */
+  /** The names by which its resources on Modal are found. */
   readonly namesOnModal: readonly string[];
-  /** Other stacks' names in the URNs of Commands: the state was imported by force. */
+  /** Names of other stacks in the URNs of Commands: the state was imported by force. */
   readonly otherStacks: readonly string[];
   readonly commands: readonly CommandState[];
 }
 
-/** A Command's environment, with the values of its secrets, and its URN. */
+/** A Command's environment, including secret values, and its URN. */
 export interface CommandState {
   readonly urn: string;
   readonly environment: Readonly<Record<string, unknown>>;
-  /** What its script said last; where secrets can be read. */
+  /** The last output of its script, if secrets can be read. */
   readonly stdout?: string | undefined;
 }
 
@@ -37,7 +37,10 @@ const checkpoint = z.object({
   checkpoint: z.object({ latest: z.optional(z.nullable(z.object({ resources: z.optional(resourceList) }))) }),
 });
 
-/** The same from the folder of a file backend, where secrets stay encrypted. @returns undefined for another backend, or when there is none */
+/**
+ * The same from the folder of a file backend, where secrets stay encrypted. @returns undefined for another backend, or
+ * if there is none
+ */
 export function stateInFolder(stack: StackIdentity): StackState | undefined {
   const [text] = stateFiles(stack)?.flatMap((file) => textOf(file) ?? []) ?? [];
   const parsed = text === undefined ? undefined : checkpoint.safeParse(JSON.parse(text)).data;
@@ -48,7 +51,7 @@ function commandsIn(all: z.infer<typeof resourceList>): CommandState[] {
   return all.map(({ urn, inputs }) => ({ urn, environment: inputs?.environment ?? {} }));
 }
 
-/** The same from what `pulumi stack export` printed. */
+/** The same from the output of `pulumi stack export`. */
 export function exportedState(text: string): StackState {
   const parsed = deployment.safeParse(JSON.parse(text));
   if (!parsed.success) throw new Error("pulumi stack export printed no state");
@@ -56,7 +59,7 @@ export function exportedState(text: string): StackState {
   return stateOf(commandsIn(all));
 }
 
-/** @param stackName the stack's that they are of; undefined: it is not compared with those in the URNs */
+/** @param stackName the stack that they belong to; undefined: don't compare it with the URNs */
 export function stateOf(commands: readonly CommandState[], stackName?: string): StackState {
   const distinct = (variable: string, form: z.ZodMiniType<string>) => [
     ...new Set(commands.flatMap(({ environment }) => form.safeParse(environment[variable]).data ?? [])),
@@ -76,17 +79,17 @@ export function stateOf(commands: readonly CommandState[], stackName?: string): 
 /**
  * Whether a stack still exists and its state names an installation.
  *
- * @returns undefined when that can't be told from here
+ * @returns undefined if that can't be determined from here
  */
 export function holdsInstallation(stack: StackIdentity, installation: string): boolean | undefined {
   return stateFiles(stack)?.some((file) => textOf(file)?.includes(`"${installation}"`) === true);
 }
 
-/** Where a file backend may keep a stack's state; undefined for another backend. */
+/** The possible paths of a stack's state in a file backend; undefined for another backend. */
 function stateFiles(stack: StackIdentity): string[] | undefined {
   const folder = folderOfBackend(stack.backend);
   if (folder === undefined) return undefined;
-  // With the project as a folder, or as backends made before Pulumi 3.61 have it.
+  // With the project as a folder, or without it, as in backends created before Pulumi 3.61.
   const stems = [join(stack.project, stack.stack), stack.stack].map((each) => join(folder, ".pulumi", "stacks", each));
   return stems.flatMap((stem) => [".json", ".json.gz", ".json.zst"].map((extension) => stem + extension));
 }

@@ -1,12 +1,12 @@
-/** Pulumi does not tell a program which resources an `up` is limited to: who gives it the targets says so by a variable. */
+/** Pulumi does not tell a program the targets of an `up`, so the caller that sets them passes them in this variable. */
 const variable = "CHANGELINGS_TARGETS";
 
-/** For an `up` whose targets are of these changelings alone. */
+/** For an `up` whose targets belong to these changelings alone. */
 export function environmentOfTargets(names: readonly string[]): Record<string, string> {
   return { [variable]: names.join(",") };
 }
 
-/** The names of the changelings that this program's `up` is limited to; undefined: it is for all, as far as is known. */
+/** The names of the targeted changelings; undefined if the `up` is not known to be limited. */
 export function targetedNames(env: NodeJS.ProcessEnv): ReadonlySet<string> | undefined {
   const names = env[variable];
   return names === undefined ? undefined : new Set(names.split(","));
