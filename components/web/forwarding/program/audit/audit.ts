@@ -7,17 +7,17 @@ import { type Entry, JsonLines } from "./json-lines.ts";
 import { SessionList } from "./session-list.ts";
 import { sessionLabel, visitorOf } from "./visitor.ts";
 
-/** Whom a request was for, once it is known. */
+/** Who made a request, once that is known. */
 export interface Asker {
   readonly agent: { readonly id: string; readonly name: string };
   readonly session: Session;
 }
 
-/** Requests that were answered. */
+/** A count of answered requests. */
 export interface RequestCount {
-  /** Name of the changeling; empty for the server's own pages, and for whoever is not logged in. */
+  /** Name of the changeling; empty for the server's own pages, and for clients that are not logged in. */
   readonly agent: string;
-  /** For instance `2xx`; `-` for a WebSocket, and for one that was given up by the browser. */
+  /** For instance `2xx`; `-` for a WebSocket, or a request that the browser canceled. */
   readonly status: string;
   readonly count: number;
 }
@@ -34,8 +34,8 @@ const longestPath = 500;
 const longestHost = 260;
 
 /**
- * What the owner can look up afterwards: `access.jsonl` (requests), `logins.jsonl` (logins and their ends) and the
- * sessions. No query, cookie, code or header of a request is in any of it but the host and the user agent.
+ * Logs for the owner: `access.jsonl` (requests), `logins.jsonl` (logins and their ends) and the sessions. Of a request,
+ * they contain no query, cookie, code or header except the host and the user agent.
  */
 export class Audit {
   readonly sessions: SessionList;
@@ -48,7 +48,10 @@ export class Audit {
 
   readonly #proxies: TrustedProxies;
 
-  /** @param folder undefined: nothing is written @param proxies servers in front, which say who asks */
+  /**
+   * @param folder undefined to write nothing
+   * @param proxies reverse proxies, which report the client
+   */
   constructor(folder?: string, proxies: TrustedProxies = new TrustedProxies([])) {
     this.#proxies = proxies;
     this.sessions = new SessionList(folder === undefined ? undefined : join(folder, "session-list.json"));
@@ -63,9 +66,9 @@ export class Audit {
     );
   }
 
-  /** @param asker undefined: of nobody who is logged in to the agent that it is for, or to none */
+  /** @param asker undefined if the client is not logged in to the requested agent, or no agent was requested */
   request(req: IncomingMessage, res: ServerResponse, asker: Asker | undefined): void {
-    // Asked once while it is open, a connection knows it afterwards too.
+    // Node caches the address if it is read while the connection is open.
     void req.socket.remoteAddress;
     const started = performance.now();
     if (asker !== undefined) this.#see(req, asker);
@@ -77,7 +80,7 @@ export class Audit {
   }
 
   upgrade(req: IncomingMessage, socket: Duplex, { asker, status }: { asker?: Asker; status?: number }): void {
-    // Asked once while it is open, a connection knows it afterwards too.
+    // Node caches the address if it is read while the connection is open.
     void req.socket.remoteAddress;
     const started = performance.now();
     if (asker !== undefined) this.#see(req, asker);
@@ -96,7 +99,7 @@ export class Audit {
     this.#event({ event: "logout", session: sessionLabel(session.id) });
   }
 
-  /** @param agentId undefined: those of all agents */
+  /** @param agentId undefined for all agents */
   revoked(agentId: string | undefined): void {
     this.sessions.endAll(agentId);
     this.#event({ event: "revoked", agent: agentId ?? "all" });
@@ -116,7 +119,7 @@ export class Audit {
     this.sessions.see(agent.id, session, () => visitorOf(req, this.#proxies));
   }
 
-  /** These are few, and are to be there also after a crash. */
+  /** Written immediately: these are rare, and should survive a crash. */
   #event(entry: Entry): void {
     this.#logins?.add(() => entry);
     this.#logins?.flush();
@@ -143,7 +146,7 @@ export class Audit {
   }
 }
 
-/** Without the query, which may hold a code, a ticket or a secret of the agent's page. */
+/** Without the query, which may contain a code, a ticket or a secret of the agent's page. */
 function pathOf({ url = "" }: IncomingMessage): string {
   return url.split("?", 1)[0] ?? "";
 }

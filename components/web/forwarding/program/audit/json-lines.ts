@@ -1,15 +1,15 @@
 import { openAppender } from "../../../../host/log.ts";
 
-/** How long lines wait to be written together, in milliseconds. */
+/** How long lines are buffered before they are written, in milliseconds. */
 const flushMs = 1000;
-/** More lines than this in one such time are only counted: whoever asks in masses must not fill the disk. */
+/** More lines than this in that time are only counted, so that a flood of requests can't fill the disk. */
 const mostAtOnce = 500;
-/** Of the file, and of the one before it. */
+/** Limit for the file, and for its predecessor. */
 const maxBytes = 5_000_000;
 
 export type Entry = Readonly<Record<string, string | number | undefined>>;
 
-/** A private file of one JSON object per line, each with its time in `at`. It never throws. */
+/** A private file with one JSON object per line, each with its time in `at`. It never throws. */
 export class JsonLines {
   readonly #append: (lines: readonly string[]) => void;
   #waiting: string[] = [];
@@ -22,7 +22,7 @@ export class JsonLines {
     this.#append = openAppender({ path, maxBytes, gap });
   }
 
-  /** @param entry only called for what is written */
+  /** @param entry only called if the line is written */
   add(entry: () => Entry): void {
     if (this.#waiting.length >= mostAtOnce) this.#dropped += 1;
     else this.#waiting.push(lineOf(entry()));
@@ -40,7 +40,7 @@ export class JsonLines {
   }
 }
 
-/** JSON escapes all control characters but these. */
+/** JSON escapes all control characters except these. */
 const otherControls = /[\u007f-\u009f\u2028\u2029]/g;
 
 function lineOf(entry: Entry): string {

@@ -6,11 +6,11 @@ import { sessionLabel, type Visitor } from "./visitor.ts";
 const knownSession = z.object({
   id: z.string(),
   agentId: z.string(),
-  /** Milliseconds since 1970, as all times here; undefined for a login that is older than this list. */
+  /** Milliseconds since 1970, like all times here; undefined for a login that is older than this list. */
   since: z.optional(z.number()),
   lastSeen: z.number(),
   expiresAt: z.number(),
-  /** Of the last request, or of one shortly before it. */
+  /** Of the last request, or of a recent one. */
   address: z.optional(z.string()),
   userAgent: z.optional(z.string()),
 });
@@ -18,9 +18,9 @@ const listFile = z.object({ version: z.literal(1), sessions: z.array(knownSessio
 
 type KnownSession = z.infer<typeof knownSession>;
 
-/** The ones that were not seen for longest make room for new ones. */
+/** Beyond this, the least recently seen are evicted. */
 const mostKnown = 1000;
-/** How often the list is written while sessions are in use, and who they are is looked at, in milliseconds. */
+/** How often the list is saved and visitors are updated while sessions are in use, in milliseconds. */
 const saveMs = 300_000;
 const lookMs = 60_000;
 
@@ -37,15 +37,15 @@ export interface SessionView {
 }
 
 /**
- * Which logins there are, for their owner to look at. Whether one is good is not decided here: losing the list, or the
- * disk that it is on, changes nothing of that.
+ * A list of logins for their owner to review. It does not decide whether a login is valid, so losing the list or its
+ * disk does not affect that.
  */
 export class SessionList {
   readonly #path: string | undefined;
   readonly #sessions = new Map<string, KnownSession>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param path undefined: it is kept in memory alone */
+  /** @param path undefined to keep it only in memory */
   constructor(path?: string) {
     this.#path = path;
     const read = path === undefined ? undefined : listFile.safeParse(tryJson(path)).data;
@@ -58,7 +58,7 @@ export class SessionList {
     this.save();
   }
 
-  /** Called for each request, so it does little for a session that it knows. */
+  /** Called for each request, so it is cheap for known sessions. */
   see(agentId: string, { id, expiresAt }: Session, visitor: () => Visitor): void {
     const now = Date.now();
     const known = this.#sessions.get(id);
@@ -73,7 +73,7 @@ export class SessionList {
     this.save();
   }
 
-  /** @param agentId undefined: those of all agents */
+  /** @param agentId undefined for all agents */
   endAll(agentId: string | undefined): void {
     for (const [id, session] of this.#sessions) {
       if (agentId === undefined || session.agentId === agentId) this.#sessions.delete(id);
@@ -81,7 +81,7 @@ export class SessionList {
     this.save();
   }
 
-  /** The ones that were seen last come first. */
+  /** Most recently seen first. */
   list(): SessionView[] {
     this.#prune();
     const all = [...this.#sessions.values()].sort((one, other) => other.lastSeen - one.lastSeen);
@@ -102,7 +102,7 @@ export class SessionList {
     try {
       writePrivateFile(this.#path, `${JSON.stringify(content)}\n`);
     } catch {
-      // The next time, perhaps; until then it is in memory.
+      // Kept in memory and retried at the next save.
     }
   }
 

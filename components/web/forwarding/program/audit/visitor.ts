@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { TrustedProxies } from "../client-address.ts";
 
-/** Who asks, as far as they say it. */
+/** The client, according to its own request. */
 export interface Visitor {
   readonly address: string | undefined;
   readonly userAgent: string | undefined;
@@ -13,7 +13,7 @@ export function visitorOf(req: IncomingMessage, proxies: TrustedProxies): Visito
   return { address: proxies.clientOf(req), userAgent: req.headers["user-agent"]?.slice(0, longestUserAgent) };
 }
 
-/** Names a session in logs: its cookie can't be made of it. */
+/** Names a session in logs, without revealing enough to make its cookie. */
 export function sessionLabel(id: string): string {
   return id.slice(0, 8);
 }

@@ -1,20 +1,20 @@
 import { sep } from "node:path";
 import { socketPathOf } from "../../../agent/servers.ts";
 
-/** What of this machine is the forwarding server's own, and no agent's to register. */
+/** What belongs to the forwarding server on this machine, and no agent may register. */
 export interface Reserved {
   readonly port: number;
-  /** With its key and its admin socket. */
+  /** The folder with its key and its admin socket. */
   readonly folder: string;
 }
 
 /**
- * Which agent of this machine has which address. Its agents share one loopback, so an address that one of them
- * registered is not another's: the first keeps it until it registers another one, or ends.
+ * Which agent on this machine owns which address. Agents here share one loopback, so an address that one agent
+ * registered can't belong to another. The first agent keeps it until it registers a different address, or ends.
  */
 export class Claims {
   readonly #reserved: Reserved | undefined;
-  /** By address: the agent's id. */
+  /** Agent ids by address. */
   readonly #holders = new Map<string, string>();
 
   constructor(reserved: Reserved | undefined) {
@@ -22,10 +22,10 @@ export class Claims {
   }
 
   /**
-   * Replaces what an agent has by what it registers now.
+   * Replaces an agent's claims with its current registrations.
    *
-   * @param urls by the name of the server
-   * @returns by the name of the server, why it can't have it: a clause for the log
+   * @param urls by server name
+   * @returns why a server can't have its address, by server name: a clause for the log
    */
   take(agentId: string, urls: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
     const wanted = new Map([...urls].map(([name, url]) => [name, addressKey(url)]));
@@ -41,7 +41,7 @@ export class Claims {
     return refused;
   }
 
-  /** Only these agents are left. */
+  /** Drops the claims of all other agents. */
   keep(agentIds: ReadonlySet<string>): void {
     for (const [key, holder] of this.#holders) if (!agentIds.has(holder)) this.#holders.delete(key);
   }
@@ -52,7 +52,7 @@ export class Claims {
   }
 }
 
-/** The port alone: one that listens on all addresses is reached at each of them. */
+/** Only the port counts, because a server that listens on all addresses is reached at each of them. */
 function addressKey(text: string): string {
   const url = new URL(text);
   return socketPathOf(url) ?? (url.port || (url.protocol === "https:" ? "443" : "80"));

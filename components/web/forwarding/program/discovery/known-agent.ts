@@ -9,30 +9,30 @@ import { accepts } from "./probe.ts";
 import type { Reading } from "./read-agents.ts";
 import { type Status, statusOf } from "./status.ts";
 
-/** When nothing listens at the far end of a tunnel, its near end closes a connection within this time (ms). */
+/** If nothing listens at the remote end of a tunnel, the local end closes a connection within this time (ms). */
 const tunnelKeepsMs = 1500;
 
 const beingStarted = { kind: "starting", reason: "it was stopped, and is being started" } as const;
 
-/** One agent: what mngr said of it last, and whether it answers. */
+/** One agent: what mngr last reported about it, and whether it responds. */
 export class KnownAgent {
   record: WebRecord;
-  /** Nobody asked for it yet. */
+  /** It was never checked. */
   isNew = true;
-  /** What is known may no longer be so. */
+  /** The known state may be outdated. */
   isStale = false;
-  /** When mngr was asked last, by the clock that nobody can set. */
+  /** When mngr was last asked, by the monotonic clock. */
   lookedAt = Number.NEGATIVE_INFINITY;
-  /** How soon after that a request may have mngr asked again; undefined: as soon as ever. */
+  /** Delay after that before a request may ask mngr again; undefined for the shortest one. */
   pauseMs: number | undefined;
-  /** The next look is one that a request for this agent wants. */
+  /** A request for this agent waits for the next check. */
   isAwaited = false;
-  /** It was stopped, and is started because somebody asked for it. */
+  /** It was stopped, and is starting because of a request. */
   isStarted = false;
   status: Status = { state: "starting", reason: "it has not been checked yet", silentSince: undefined };
   readonly #tunnels: Tunnels;
   readonly #claims: Claims;
-  /** By server: why it is not used, though it is registered. */
+  /** By server: why its registration is not used. */
   #refused: ReadonlyMap<string, string> = new Map();
   /** mngr's word for its state. */
   #state: string | undefined;
@@ -42,10 +42,10 @@ export class KnownAgent {
   #lastMessage: string | undefined;
   #claimed: string | undefined;
   #ssh: SshAccess | undefined;
-  /** By server: where it is reached from here. */
+  /** By server: how it is reached from here. */
   #reached: ReadonlyMap<string, Reach> = new Map();
   #secret: string | undefined;
-  /** By server: its URL, of those that listen on a port. */
+  /** URLs by server, of those that listen on a port. */
   #ports: ReadonlyMap<string, URL> = new Map();
 
   constructor(record: WebRecord, tunnels: Tunnels, claims: Claims) {
@@ -58,7 +58,7 @@ export class KnownAgent {
     return this.status.state === "online";
   }
 
-  /** With its machine, for all that mngr says. */
+  /** Stopped together with its machine, as far as mngr reports. */
   get isStopped(): boolean {
     return this.#state === "STOPPED" && !this.isOnline;
   }
@@ -71,7 +71,7 @@ export class KnownAgent {
     return { id, name, provider, state, servers, description: applied?.description, ...said };
   }
 
-  /** What of its words is not believed, each a clause about it for the log. */
+  /** Why some of its output is not trusted, each a clause for the log. */
   get doubts(): readonly string[] {
     const { junk = 0, refused = new Map<string, string>() } = this.#registered ?? {};
     return [
@@ -82,12 +82,15 @@ export class KnownAgent {
     ];
   }
 
-  /** @returns what a status can be told apart by */
+  /** @returns a text that changes when the status does */
   get fingerprint(): string {
     return JSON.stringify([this.status.state, this.#registered?.lines, [...this.#reached.values()]]);
   }
 
-  /** Takes over what mngr said; what it could not say stays as it was. @param reading undefined: mngr said nothing */
+  /**
+   * Applies what mngr reported; everything else stays unchanged.
+   * @param reading undefined if mngr reported nothing
+   */
   async update(reading: Reading | undefined): Promise<void> {
     this.isNew = false;
     this.#state = reading?.state ?? this.#state;
@@ -103,10 +106,10 @@ export class KnownAgent {
     await this.look();
   }
 
-  /** Looks whether it answers now. */
+  /** Checks whether it responds now. */
   async look(): Promise<void> {
     const [state, registered] = [this.#state, this.#registered];
-    // A port that answers is not its own when it does not run.
+    // If it does not run, a port that accepts connections is another process's.
     const known = isLive(state) === false ? new Map<string, string>() : (registered?.servers ?? new Map());
     const isHere = this.record.provider === "local";
     this.#ports = new Map([...known].flatMap(([name, url]) => (/^http/.test(url) ? [[name, new URL(url)]] : [])));
@@ -120,7 +123,7 @@ export class KnownAgent {
     this.isStale = false;
   }
 
-  /** @returns undefined when it is online and has no such server */
+  /** @returns undefined if it is online and has no such server */
   target(server: string | undefined): Target | undefined {
     const { state, reason } = this.status;
     if (state !== "online") {
@@ -140,7 +143,7 @@ export class KnownAgent {
     };
   }
 
-  /** @returns how it is reached from here, when something accepts connections there */
+  /** @returns how it is reached from here, if something accepts connections there */
   async #reach(url: string): Promise<{ reach?: Reach; obstacle?: string }> {
     if (this.record.provider === "local") {
       const reach = reachOf(new URL(url));

@@ -16,18 +16,20 @@ import { RegistrationWatches } from "./registrations.ts";
 import { startingMs } from "./status.ts";
 import { Told } from "./told.ts";
 
-/** A look at mngr costs seconds of processor time. All in milliseconds. */
+/** Delays between queries of mngr, each of which costs seconds of processor time. All in milliseconds. */
 export interface Waits {
-  /** Between two looks that requests for an agent ask for: at first, and when its last ones showed nothing new. */
+  /**
+   * Between two queries caused by requests for an agent: the initial delay, and the limit after queries without news.
+   */
   readonly asked: number;
   readonly mostAsked: number;
-  /** Between two looks while agents of other machines are in use, which nobody can watch. */
+  /** Between two queries while remote agents are in use, whose files can't be watched. */
   readonly used: number;
-  /** Between two looks while an agent is starting. */
+  /** Between two queries while an agent is starting. */
   readonly starting: number;
-  /** Between two looks that nobody asked for. */
+  /** Between two queries without any request. */
   readonly idle: number;
-  /** How long a request waits for a look. */
+  /** How long a request waits for a query. */
   readonly patience: number;
 }
 
@@ -44,15 +46,15 @@ export interface Discovery {
   readonly paths: InstallationPaths;
   /** The forwarding server's own, 0700; by default the installation's. */
   readonly folder?: string;
-  /** What mngr and ssh get to see of it: see `mngrEnvironment`. */
+  /** The environment that mngr and ssh get a part of: see `mngrEnvironment`. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Log;
-  /** What no agent of this machine may register. */
+  /** What no agent on this machine may register. */
   readonly reserved?: Reserved;
   readonly waits?: Waits;
 }
 
-/** The agents of an installation's web changelings, by their records, as mngr and their servers tell of them. */
+/** The agents of an installation's web changelings, from their records, mngr and their servers. */
 export function discoverAgents(discovery: Discovery): Agents {
   return new LiveAgents(discovery);
 }
@@ -119,7 +121,7 @@ class LiveAgents implements Agents {
   }
 
   async refresh(): Promise<void> {
-    // One that is under way may have looked before the change.
+    // A query in progress may have read the state before the change.
     await this.#reading;
     await this.#read();
   }
@@ -141,13 +143,13 @@ class LiveAgents implements Agents {
     });
   }
 
-  /** Looks at one agent, and asks mngr when it does not answer. */
+  /** Checks one agent, and asks mngr if it does not respond. */
   async #look(agent: KnownAgent, server: string | undefined): Promise<void> {
     if (!agent.isNew) await agent.look();
     if (!agent.isOnline || agent.target(server)?.kind !== "online") await this.#ask([agent]);
   }
 
-  /** What is shown may be old: whoever looks again sees more. */
+  /** Refreshes in the background: this list may be outdated, and the next one is current. */
   async #glance(): Promise<void> {
     if (performance.now() - this.#glanced < this.#waits.asked) return;
     this.#glanced = performance.now();
@@ -160,7 +162,7 @@ class LiveAgents implements Agents {
     await sleep(this.#waits.patience, undefined, { ref: false });
   }
 
-  /** A look that a request wants: shared by all that wait, and not taken when the last one was just now. */
+  /** A query for a request. All waiting requests share it, and it is skipped if the last one was very recent. */
   async #ask(agents: readonly KnownAgent[]): Promise<void> {
     const due = agents.filter((agent) => this.#pauseLeft(agent) === 0);
     if (this.#reading === undefined && due.length === 0) return;
@@ -168,12 +170,12 @@ class LiveAgents implements Agents {
     await this.#read();
   }
 
-  /** An agent that is reached is not looked for: what it registers elsewhere meanwhile would go unseen. */
+  /** A reachable agent is not queried otherwise, so new registrations would go unnoticed. */
   #use({ record, lookedAt }: KnownAgent): void {
     if (!this.#watches.has(record) && performance.now() >= lookedAt + this.#waits.used) void this.#read();
   }
 
-  /** What an agent of this machine registered may have changed. */
+  /** A local agent's registrations may have changed. */
   #onChange(agent: KnownAgent): void {
     this.#changeTimer ??= setTimeout(() => {
       this.#changeTimer = undefined;
@@ -210,7 +212,7 @@ class LiveAgents implements Agents {
     this.#timer = setTimeout(() => void this.#read(), isStarting ? this.#waits.starting : this.#waits.idle);
   }
 
-  /** @param before its fingerprint, before mngr was asked */
+  /** @param before its fingerprint before mngr was asked */
   #noteLook(agent: KnownAgent, before: string | undefined): void {
     const { asked, mostAsked } = this.#waits;
     if (agent.fingerprint !== before) agent.pauseMs = asked;
@@ -219,7 +221,7 @@ class LiveAgents implements Agents {
     agent.lookedAt = performance.now();
   }
 
-  /** An error of mngr changes nothing of what is known but what shows by itself: whether the servers answer. */
+  /** If mngr fails, only whether the servers respond is updated. */
   async #readGroup(key: string, agents: readonly KnownAgent[]): Promise<void> {
     const records = agents.map(({ record }) => record);
     const [first] = records;
@@ -236,7 +238,7 @@ class LiveAgents implements Agents {
     }
   }
 
-  /** @returns whether they are other ones than before */
+  /** @returns whether the records have changed */
   #takeRecords(): boolean {
     const records = readRecords(this.#discovery.paths).filter(({ removed }) => !removed);
     const before = JSON.stringify([...this.#agents.values()].map(({ record }) => record));

@@ -3,17 +3,20 @@ import type { InstallationPaths } from "../../../../host/installation-paths.ts";
 import { hostDirOf, mngrEnvironment, profileHostDir } from "../../../../mngr/profile.ts";
 import type { WebRecord } from "../../../agent/record.ts";
 
-/** Which mngr an agent is seen with: agents with the same one are asked for at once. */
+/** Identifies the mngr that sees an agent. Agents with the same one are queried together. */
 export function mngrKeyOf({ provider, mngrProfile, mngrHostDir }: WebRecord): string {
   return [provider, mngrProfile ?? "", mngrHostDir ?? ""].join(" ").trim();
 }
 
-/** Where the state of an agent of this machine is. */
+/** The state folder of an agent on this machine. */
 export function stateFolderOf({ agentId, mngrProfile, mngrHostDir }: WebRecord, env: NodeJS.ProcessEnv): string {
   return join(mngrHostDir ?? hostDirOf(mngrProfile, env), "agents", agentId);
 }
 
-/** @returns the environment of that mngr @throws when it can't be told */
+/**
+ * @returns the environment of that mngr
+ * @throws if it can't be determined
+ */
 export async function mngrEnvironmentOf(
   { provider, mngrProfile, mngrHostDir }: WebRecord,
   { paths, env }: { readonly paths: InstallationPaths; readonly env: NodeJS.ProcessEnv },
@@ -24,7 +27,7 @@ export async function mngrEnvironmentOf(
     return mngrDockerEnvironment(env, hostDir);
   }
   if (provider === "local" || hostDir === undefined) return mngrEnvironment(env, hostDir);
-  // Modal's parts load only for who uses them.
+  // Loaded lazily, so that Modal's modules only load when used.
   const [{ mngrOnModal }, { keptModalToken }] = await Promise.all([
     import("../../../modal/mngr-on-modal.ts"),
     import("../../../modal/kept-token.ts"),

@@ -2,20 +2,20 @@ import type { InstallationPaths } from "../../../../host/installation-paths.ts";
 import type { Log } from "../../../../host/log.ts";
 import type { WebRecord } from "../../../agent/record.ts";
 
-/** After a start that failed the next one waits this long, in milliseconds. */
+/** Delay after a failed start before the next one, in milliseconds. */
 const pauseMs = 60_000;
 
 export interface OnDemandOptions {
   readonly paths: InstallationPaths;
   readonly env: NodeJS.ProcessEnv;
   readonly log: Log;
-  /** A start has ended, well or not. */
+  /** Called when a start has ended, successfully or not. */
   readonly onEnd: (agentId: string) => void;
 }
 
 /**
- * Starts agents whose machine has ended, when somebody asks for their page: Modal lets none live for ever, and containers
- * end with the machine that they are on.
+ * Starts an agent whose machine has ended when somebody opens its page. Modal limits the life of its machines, and
+ * containers end with the machine that they run on.
  */
 export class OnDemand {
   readonly #options: OnDemandOptions;
@@ -27,7 +27,7 @@ export class OnDemand {
     this.#options = options;
   }
 
-  /** @returns at once whether it is being started; not so one that is declared to be stopped, or could not be started just now */
+  /** @returns immediately, whether it is starting; false if it is declared as stopped, or a start has just failed */
   start(record: WebRecord): boolean {
     const { agentId: id, applied, provider } = record;
     const failedAt = this.#failedAt.get(id) ?? Number.NEGATIVE_INFINITY;
@@ -55,7 +55,7 @@ export class OnDemand {
   }
 }
 
-/** Their parts load only for who uses them. */
+/** Loaded lazily, so that each provider only loads when used. */
 const starts = {
   async docker(record: WebRecord, { env }: OnDemandOptions): Promise<void> {
     const { ensureStarted } = await import("../../../docker/provider.ts");

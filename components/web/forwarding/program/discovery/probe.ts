@@ -1,14 +1,14 @@
 import { connect } from "node:net";
 import type { Reach } from "../agents.ts";
 
-/** How long a server may take to accept a connection, in milliseconds. */
+/** Limit for a server to accept a connection, in milliseconds. */
 const patienceMs = 2000;
 
 /**
- * Whether something accepts connections where a server is reached.
+ * Whether a server accepts connections.
  *
- * @param keepsMs for how long the connection must stay open: the near end of a tunnel accepts any, and closes it when
- *   nothing listens at the far end
+ * @param keepsMs how long the connection must stay open: the local end of a tunnel accepts any connection, and closes
+ * it if nothing listens at the remote end
  */
 export function accepts({ url, socketPath }: Reach, keepsMs = 0): Promise<boolean> {
   return new Promise((resolve) => {
@@ -25,7 +25,7 @@ export function accepts({ url, socketPath }: Reach, keepsMs = 0): Promise<boolea
       if (keepsMs === 0) return end(true);
       clearTimeout(timer);
       timer = setTimeout(() => end(true), keepsMs);
-      // Without a reader its end would go unseen.
+      // Without reading, the end of the connection would go unnoticed.
       socket.resume();
     });
     for (const event of ["error", "end", "close"]) socket.once(event, () => end(false));

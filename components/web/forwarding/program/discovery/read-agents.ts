@@ -12,17 +12,19 @@ import { listedAgent } from "../../../agent/listed-agent.ts";
 import type { WebRecord } from "../../../agent/record.ts";
 import { parseServersOutput, type Registered, readServersCommand, registeredServers } from "../../../agent/servers.ts";
 
-/** What mngr said of one agent. */
+/** What mngr reported about one agent. */
 export interface Reading {
-  /** mngr's word for its state; `GONE` when mngr has no such agent, undefined when mngr could not tell. */
+  /** mngr's word for its state; `GONE` if mngr has no such agent, undefined if mngr could not read it. */
   readonly state: string | undefined;
-  /** What it said of itself; undefined when its host could not be asked. */
+  /** The agent's own output; undefined if its host could not be reached. */
   readonly said: Said | undefined;
-  /** How its host is reached, for one that is not this machine. */
+  /** How to reach its host, if that is not this machine. */
   readonly ssh: SshAccess | undefined;
-  /** ISO 8601, UTC: when a person or the agent last said or did something; undefined: never, or the agent reports none. */
+  /**
+   * ISO 8601, UTC: when a person or the agent was last active; undefined if never, or if the agent does not report it.
+   */
   readonly lastActivity?: string | undefined;
-  /** The id of another agent, when it claims to be that one; then nothing that it said counts. */
+  /** The id of another agent that it claims to be. Its output is ignored then. */
   readonly claimed?: string | undefined;
 }
 
@@ -30,26 +32,29 @@ export interface Said {
   readonly registered: Registered;
   /** The `index.html` in its data. */
   readonly page: string | undefined;
-  /** By which its servers recognise the forwarding server. */
+  /** Proves to its servers that a request comes from the forwarding server. */
   readonly secret: string | undefined;
-  /** What was said last, by a person or the agent, as it reports it: one line, cut short. */
+  /** The last message by a person or the agent, as the agent reports it: one line, truncated. */
   readonly lastMessage: string | undefined;
 }
 
-/** A longer page than this, in bytes, is not shown while its agent is away. */
+/** In bytes: a longer page is not shown while its agent is offline. */
 const mostOfPage = 1_000_000;
 
-/** A longer message is cut, in characters. */
+/** In characters: longer messages are truncated. */
 const mostOfMessage = 200;
 
 const marks = { agent: "=== agent", secret: "=== secret", message: "=== message", page: "=== page" };
 
-/** POSIX sh: prints the agent's id, its registrations, its secret, the last message, and its page last, since that may hold anything. */
+/**
+ * POSIX sh: prints the agent's id, registrations, secret and last message. Its page comes last, because that may
+ * contain anything.
+ */
 const command = [
   `printf '${marks.agent} %s\\n' "$MNGR_AGENT_ID";`,
   `${readServersCommand};`,
   `printf '\\n${marks.secret}\\n'; head -c 200 "$MNGR_AGENT_STATE_DIR/forwarding-secret" 2>/dev/null;`,
-  // As one line, so that nothing in it is taken for a mark.
+  // On one line, so that nothing in it can be parsed as a mark.
   `printf '\\n${marks.message}\\n'; head -c ${mostOfMessage * 4} "$MNGR_AGENT_STATE_DIR/last-message" 2>/dev/null | tr '\\r\\n' '  ';`,
   `printf '\\n${marks.page}\\n';`,
   'page="$CHANGELING_DATA/index.html";',
@@ -57,17 +62,17 @@ const command = [
 ].join(" ");
 
 export interface AgentReadings {
-  /** By the agent's id. */
+  /** By agent id. */
   readonly readings: ReadonlyMap<string, Reading>;
-  /** What mngr could not do; what it could is in the readings. */
+  /** What mngr failed to do; the readings have everything else. */
   readonly problem: string | undefined;
 }
 
 /**
- * Asks mngr for all agents at once: one `mngr list` for how they are, and at the same time one `mngr exec` for what
- * they say. Starts no agent.
+ * Asks mngr about all agents at once: one `mngr list` for their states and, in parallel, one `mngr exec` for their
+ * output. Starts no agent.
  *
- * @throws MngrError when mngr could tell nothing
+ * @throws MngrError if mngr could report nothing
  */
 export async function readAgents(mngr: Mngr, records: readonly WebRecord[]): Promise<AgentReadings> {
   const providers = [...new Set(records.map(({ provider }) => provider))];
@@ -77,7 +82,7 @@ export async function readAgents(mngr: Mngr, records: readonly WebRecord[]): Pro
   ]);
   const agents = list.value?.agents ?? [];
   const there = records.filter((record) => listedAgent(record, agents) !== undefined);
-  // One that is gone fails the command for all.
+  // One missing agent fails the command for all.
   const isRetried = firstTry.value === undefined && there.length > 0 && there.length < records.length;
   const exec = isRetried ? await settled(mngr.exec(there.map(addressOf), command)) : firstTry;
   const isNeeded = list.value === undefined || there.length > 0;
@@ -98,17 +103,17 @@ export async function readAgents(mngr: Mngr, records: readonly WebRecord[]): Pro
   return { readings: new Map(readings), problem: problem?.message };
 }
 
-/** mngr's address of an agent: naming its host keeps an unreachable provider out of the answer. */
+/** mngr's address of an agent. It names the host, so that an unreachable provider can't affect the query. */
 function addressOf({ agentId, hostAddress }: WebRecord): string {
   return hostAddress ?? `${agentId}@localhost.local`;
 }
 
 /**
- * What each agent printed, by its id. mngr labels results with names that it reads on the agent's own machine, and an
- * agent that is root there can take another's name. Every agent that was asked has one entry, so as long as each name
- * occurs once, each entry is from the agent of that name.
+ * Output by agent id. mngr labels results with names that it reads on the agent's own machine, and an agent that is
+ * root there can take another's name. Every queried agent has one entry, so if each name occurs once, each entry is
+ * from the agent with that name.
  *
- * @returns undefined when the names do not identify the agents: then each has to be asked alone
+ * @returns undefined if the names do not identify the agents; then each has to be queried alone
  */
 function printedBy(
   asked: readonly WebRecord[],
@@ -124,7 +129,7 @@ function printedBy(
   return new Map(results.map(({ agent, stdout }) => [names.get(agent) ?? "", stdout]));
 }
 
-/** With one address in the question, whatever comes back is from there. */
+/** With one address in the query, all output is from that agent. */
 async function printedAlone(mngr: Mngr, asked: readonly WebRecord[]): Promise<Map<string, string>> {
   const printed = asked.map(async (record): Promise<[string, string][]> => {
     const { value } = await settled(mngr.exec([addressOf(record)], command));
@@ -134,23 +139,26 @@ async function printedAlone(mngr: Mngr, asked: readonly WebRecord[]): Promise<Ma
   return new Map((await Promise.all(printed)).flat());
 }
 
-/** What the command printed for one agent; nothing when it printed something else. @returns the id that it gave */
+/**
+ * Parses the command's output for one agent; empty for unexpected output.
+ * @returns the id in the output
+ */
 function parseSaid(stdout: string): { id?: string; said?: Said } {
   const [, id, rest = ""] = /^=== agent (agent-[0-9a-f]{32})\n(.*)$/s.exec(stdout) ?? [];
   const at = rest.indexOf(`\n${marks.page}`);
   if (id === undefined || at === -1) return {};
-  // An empty one leaves the mark at the end, without its newline.
+  // With an empty page, the output ends with the mark, without its newline.
   const page = rest.slice(at + marks.page.length + 2);
   const before = rest.slice(0, at);
   const [, secret] = /^=== secret\n([\w-]{22,128})$/m.exec(before) ?? [];
   const [, message] = /^=== message\n(.*)$/m.exec(before) ?? [];
   const registered = registeredServers(parseServersOutput(before.split(`\n${marks.secret}\n`, 1)[0] ?? ""));
-  // The shell that measured it was the agent's.
+  // The size limit was applied by the agent's own shell, so it is checked again.
   const isShown = page !== "" && page.length <= mostOfPage;
   return { id, said: { registered, secret, lastMessage: shortened(message ?? ""), page: isShown ? page : undefined } };
 }
 
-/** @returns undefined for one that says nothing */
+/** @returns undefined for an empty message */
 function shortened(message: string): string | undefined {
   const characters = [...plainWords(message).replace(/\s+/g, " ").trim()];
   if (characters.length === 0) return undefined;

@@ -6,16 +6,16 @@ import { registrationFiles } from "../../../agent/servers.ts";
 import type { KnownAgent } from "./known-agent.ts";
 import { stateFolderOf } from "./mngr-of.ts";
 
-/** Lines of one start come in a row, in milliseconds. */
+/** In milliseconds: collects the lines of one start, which come in quick succession. */
 const settleMs = 100;
-/** Any of these may be made later, and made anew. */
+/** Each of these may be created later, or recreated. */
 const folders = ["", "events", "events/services", "logs"];
 
-/** Those of all agents of this machine; nobody can watch files of another. */
+/** Watches of all local agents; files on other machines can't be watched. */
 export class RegistrationWatches {
   readonly #env: NodeJS.ProcessEnv;
   readonly #onChange: (agent: KnownAgent) => void;
-  /** By the agent's id. */
+  /** By agent id. */
   readonly #watches = new Map<string, RegistrationWatch>();
 
   constructor(env: NodeJS.ProcessEnv, onChange: (agent: KnownAgent) => void) {
@@ -23,7 +23,7 @@ export class RegistrationWatches {
     this.#onChange = onChange;
   }
 
-  /** Watches these and no others. */
+  /** Watches exactly these agents. */
   watch(agents: Iterable<KnownAgent>): void {
     const local = new Map([...agents].flatMap((each) => (isLocal(each) ? [[each.record.agentId, each] as const] : [])));
     for (const [id, watch] of this.#watches) {
@@ -60,16 +60,16 @@ function isLocal({ record }: KnownAgent): boolean {
 }
 
 interface RegistrationWatch {
-  /** For folders that were not there yet. */
+  /** Watches folders that did not exist before. */
   lookForFolders(): void;
   end(): void;
 }
 
 /**
- * Watches the files in which an agent of this machine registers its servers.
+ * Watches the files in which a local agent registers its servers.
  *
- * @param stateFolder mngr's, of the agent
- * @param onChange something else may be registered now
+ * @param stateFolder mngr's, for the agent
+ * @param onChange called when registrations may have changed
  */
 function watchRegistrations(stateFolder: string, onChange: () => void): RegistrationWatch {
   const watched = new Map<string, { readonly inode: number; readonly end: () => void }>();
@@ -120,7 +120,7 @@ function stampOf(path: string): string {
   return found === undefined ? "-" : `${found.ino}:${found.size}:${found.mtimeMs}`;
 }
 
-/** The agent may put there what it likes. */
+/** The agent controls what is at this path. */
 function statusOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });

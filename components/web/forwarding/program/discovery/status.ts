@@ -2,28 +2,28 @@ import { isLive } from "../../../../mngr/agent-state.ts";
 import type { Registered } from "../../../agent/servers.ts";
 import type { AgentView } from "../agents.ts";
 
-/** How long (ms) an agent that runs but does not answer is taken for one that is about to. */
+/** How long (ms) a running agent that does not respond counts as starting. */
 export const startingMs = 60_000;
 
 export interface Status {
   readonly state: AgentView["state"];
-  /** Why it is not online, for instance `it is stopped`; empty for one that is. */
+  /** Why it is not online, for instance `it is stopped`; empty if it is. */
   readonly reason: string;
-  /** Since when (ms of `performance.now()`, which nobody can set) it runs without an answer. */
+  /** Since when (by `performance.now()`, which can't be set) it has been running without responding. */
   readonly silentSince: number | undefined;
 }
 
 export interface Evidence {
-  /** mngr's word; undefined when mngr could not tell. */
+  /** mngr's word; undefined if mngr could not read it. */
   readonly state: string | undefined;
   readonly registered: Registered | undefined;
   /** Something accepts connections at one of its URLs. */
   readonly answers: boolean;
-  /** Why it can't be reached from here, however it is, for instance `no tunnel to …`. */
+  /** Why it can't be reached from here, whatever its state, for instance `no tunnel to …`. */
   readonly obstacle: string | undefined;
 }
 
-/** How an agent is, by what answers; a port that answers is not its own when it does not run. */
+/** The status of an agent from what responds. If it does not run, a port that responds is another process's. */
 export function statusOf(evidence: Evidence, before: Status | undefined, now: number): Status {
   const { state, registered, answers, obstacle } = evidence;
   const runs = isLive(state);

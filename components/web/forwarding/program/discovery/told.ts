@@ -1,17 +1,17 @@
 import type { Log } from "../../../../host/log.ts";
 import type { KnownAgent } from "./known-agent.ts";
 
-/** What the log says of agents: each thing once, until it is another. */
+/** Logs agents' states, each only when it changes. */
 export class Told {
   readonly #log: Log;
-  /** By what it is of. */
+  /** The last text by subject. */
   readonly #told = new Map<string, string>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** @param over what the log says when there is nothing more to say of it */
+  /** @param over logged when the problem is over */
   tell(about: string, what: string, over: string): void {
     const before = this.#told.get(about) ?? "";
     if (before === what) return;

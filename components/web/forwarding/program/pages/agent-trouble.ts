@@ -16,7 +16,7 @@ interface Words {
   readonly reloadAfterSeconds?: number;
 }
 
-/** A page about it, with the policy to send it with. It looks again by itself when waiting helps. */
+/** A page about the problem, and its content security policy. It reloads by itself if waiting helps. */
 export function troublePage(
   { kind, agent: { name }, reason }: Trouble,
   cli: string,

@@ -1,4 +1,4 @@
-/** Text that may stand in a page as it is. Only `html` makes it, so whatever came from elsewhere is escaped. */
+/** Text that is safe in a page. Only `html` creates it, so everything else is escaped. */
 export class Html {
   readonly #text: string;
 
@@ -27,8 +27,8 @@ export function escaped(text: string): string {
 }
 
 /**
- * A template whose values are escaped, for text and for attributes in quotes; lists are joined.
- * Not for values in scripts, styles or the scheme of a link.
+ * A template that escapes its values, for text and for quoted attributes; lists are joined. Not for values in scripts,
+ * styles or the scheme of a link.
  */
 export function html(texts: TemplateStringsArray, ...values: readonly Value[]): Html {
   return new Html(texts.map((text, index) => (index === 0 ? "" : inserted(values[index - 1] ?? "")) + text).join(""));

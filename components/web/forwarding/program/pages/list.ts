@@ -11,7 +11,7 @@ const words: Readonly<Record<AgentView["state"], string>> = {
 
 const places: Readonly<Record<string, string>> = { local: "this machine", docker: "Docker", modal: "Modal" };
 
-/** More servers of an agent than this are left out: an agent may register any number. */
+/** Limit of shown servers per agent, because an agent may register any number. */
 const mostServers = 8;
 
 /** Shown by `/`: the agents that this browser is logged in to. */
@@ -27,12 +27,15 @@ ${commandBlock(`${cli} forward`)}`,
   });
 }
 
-/** Shown by `/` until its script has shown the keys of this browser's logins. */
+/** Shown by `/` until its script has proven the keys of this browser's logins. */
 export function openingPage(): string {
   return page({ title: "Your changelings", home: "/", script: "list", body: html`${needsScript}` });
 }
 
-/** Shown by `/` to a browser that is logged in to none. @param hasKeys it may be, with cookies that did not come along */
+/**
+ * Shown by `/` to a browser without logins.
+ * @param hasKeys the browser may have logins whose cookies were not sent
+ */
 export function placeholderPage(cli: string, hasKeys = false): string {
   return page({
     title: "Not logged in",
@@ -68,7 +71,7 @@ function facts({ provider, lastActivity }: AgentView, now: Date): Html {
   return html`${place} · last active <time datetime="${lastActivity}">${ago(new Date(lastActivity), now)}</time>`;
 }
 
-/** Its servers beside the one that its name leads to. */
+/** Its servers other than the main one, which its name links to. */
 function serverLinks({ id, servers }: AgentView): Html | string {
   const first = servers.includes("web") ? "web" : servers[0];
   const others = servers.filter((server) => server !== first).slice(0, mostServers);

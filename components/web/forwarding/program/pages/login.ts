@@ -2,7 +2,7 @@ import { loginCommand } from "./command.ts";
 import { html } from "./html.ts";
 import { needsScript, page } from "./page.ts";
 
-/** Shown by `/login`: consumes nothing, and leads on to `/authenticate` by script, or by its button without one. */
+/** Shown by `/login`: uses nothing up. Its script, or its button without scripts, leads to `/authenticate`. */
 export function loginPage(agentId: string, code: string): string {
   return page({
     title: "Logging in",
@@ -19,12 +19,12 @@ export function loginPage(agentId: string, code: string): string {
   });
 }
 
-/** On the way to an agent's own origin: its script shows the login's key. */
+/** Shown on the way to an agent's own origin: its script shows the login's key. */
 export function enterPage(): string {
   return page({ title: "Opening", home: "/", script: "enter", body: needsScript });
 }
 
-/** The answer to every code that can't be used. It does not tell why, so that nobody learns which codes there were. */
+/** The response to every invalid code. It gives no reason, so that nobody learns which codes existed. */
 export function codeSpentPage(cli: string, agentId?: string): string {
   return page({
     title: "This login URL can’t be used",
@@ -35,7 +35,7 @@ ${loginCommand(cli, agentId)}`,
   });
 }
 
-/** Shown on an agent's own origin when the browser did not keep its cookie, or took too long on the way. */
+/** Shown on an agent's own origin if the browser rejected its cookie, or took too long to get there. */
 export function notEnteredPage(mainOrigin: string, agentId: string): string {
   return page({
     title: "Not logged in here",

@@ -10,7 +10,10 @@ export function notFoundPage(home = "/"): string {
   });
 }
 
-/** Where the pages of an agent lead for a logout. @param name undefined: nobody who may know it asks */
+/**
+ * The page that agents' pages link to for a logout.
+ * @param name undefined if the visitor may not know it
+ */
 export function logoutPage(agentId: string, name = "this changeling"): string {
   return page({
     title: `Log out of ${name}`,

@@ -3,7 +3,7 @@ import { Html, html } from "./html.ts";
 import { scripts } from "./scripts.ts";
 import { stylesheet } from "./stylesheet.ts";
 
-/** A dot for each of two agents, the second one asleep; as data, since our pages load nothing. */
+/** A dot for each of two agents, the second one asleep. A data URL, because our pages load nothing. */
 const icon =
   "data:image/svg+xml," +
   encodeURIComponent(
@@ -24,7 +24,7 @@ export const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** Headers of each of our own pages; none of them loads anything, or may be framed, cached or guessed at. */
+/** Headers of each of our own pages, which load nothing and can't be framed, cached or sniffed. */
 export const pageHeaders: Readonly<Record<string, string>> = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy": contentSecurityPolicy,
@@ -32,18 +32,18 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   "cross-origin-resource-policy": "same-origin",
   "x-content-type-options": "nosniff",
   "cache-control": "no-store",
-  // The address of a login holds its code.
+  // The URL of a login contains its code.
   "referrer-policy": "no-referrer",
 };
 
 interface Page {
   readonly title: string;
   readonly body: Html;
-  /** Stands at the right of the header. */
+  /** At the right of the header. */
   readonly menu?: Html;
-  /** Where the header leads, when it does: the main origin's `/`. */
+  /** Link of the header, if any: the main origin's `/`. */
   readonly home?: string;
-  /** It is loaded again after this long. */
+  /** Reloads the page after this time. */
   readonly reloadAfterSeconds?: number;
   readonly script?: keyof typeof scripts;
 }

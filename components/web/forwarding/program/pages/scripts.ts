@@ -1,9 +1,9 @@
-/** The scripts of our own pages. Each page has one of them, as it stands here: its hash is in the policy. */
+/** The scripts of our own pages. Each page has exactly one of these, because its policy contains the script's hash. */
 
 /**
- * What the main origin's pages keep of a login, beside its cookie: `changeling key <agent id>` is the login's key, and
- * `changeling browser <agent id>` the digest for which tickets may be made (see enter.ts). Storage is for one port of a
- * host alone, where cookies go to all of them.
+ * What the main origin's pages store of a login, besides its cookie: `changeling key <agent id>` is the login's key,
+ * and `changeling browser <agent id>` the digest that tickets may be bound to (see enter.ts). Storage belongs to one
+ * port of a host, whereas cookies are sent to all of them.
  */
 const storage = `
 const keyOf = "changeling key ";
@@ -13,7 +13,7 @@ const post = (path, body) => fetch(path, {
 }).then((response) => (response.ok ? response.json() : undefined), () => undefined);
 `;
 
-/** Shows the buttons beside commands, where there is a clipboard to copy to. */
+/** Shows the copy buttons beside commands, if a clipboard is available. */
 const copy = `
 const offerCopies = () => {
   for (const button of navigator.clipboard ? document.querySelectorAll(".command>button") : []) {
@@ -30,13 +30,15 @@ offerCopies();
 
 export const scripts = {
   copy,
-  /** Hands a login over to `/authenticate`, once a person looks at the page: what preloads it runs no script, or waits. */
+  /** Passes a login to `/authenticate` once a person sees the page: prefetching runs no scripts, or waits. */
   handOver: `
 const go = () => location.replace("/authenticate" + location.search);
 if (document.prerendering) document.addEventListener("prerenderingchange", go, { once: true });
 else go();
 `,
-  /** Keeps the key of a new login, and shows the agents whose keys are good; a single one is opened after its login. */
+  /**
+   * Stores the key of a new login, and lists the agents with valid keys. A single agent opens directly after its login.
+   */
   list: `${storage}${copy}
 const newOf = "changeling new key ";
 const [, newId, newKey] = /^#(agent-[0-9a-f]{32})=([\\w-]{43})$/.exec(location.hash) ?? [];
@@ -66,7 +68,7 @@ if (keys.length > 0 || document.querySelector("h1").textContent !== "Not logged 
   });
 }
 `,
-  /** Shows the login's key, and goes on to the agent's own origin. */
+  /** Shows the login's key, and continues to the agent's own origin. */
   enter: `${storage}
 const from = location.pathname + location.search;
 const id = location.pathname.split("/", 2)[1];

@@ -1,4 +1,4 @@
-/** The look of all our pages: the system's fonts, light and dark as the system is, one column on a phone. */
+/** The style of all our pages: system fonts, the system's light or dark mode, one column on a phone. */
 export const stylesheet = `
 :root{color-scheme:light dark;--back:#f6f6f4;--card:#fff;--text:#1d1f21;--soft:#5f6569;--line:#dcdcd6;--link:#0b5cad;
 --button:#1d1f21;--button-text:#fff;--online:#1a7f37;--starting:#9a6700;--offline:#6e7781}

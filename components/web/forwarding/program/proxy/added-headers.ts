@@ -1,18 +1,18 @@
-/** What the forwarding server adds to an agent's response. Pure. */
+/** Headers that the forwarding server adds to an agent's response. Pure. */
 
 export interface Added {
-  /** Who may show it in a frame, where the agent does not say: sources of a content security policy. */
+  /** Sources of a content security policy that may frame the page, unless the agent sets its own. */
   readonly frameAncestors: string;
-  /** The origin of another server of the same agent, whose page asks. */
+  /** The origin of the requesting page, if it is another server of the same agent. */
   readonly sharedWith?: string | undefined;
 }
 
 /**
- * - Frames: a page that says nothing could be shown, and clicked through, in any other agent's page.
- * - Sharing: all servers of an agent are of one login, so one's pages may read what another answers, whatever the agent
- *   says of other origins.
+ * - Frames: without this, a page that sets no policy could be framed by any other agent's page, and clickjacked.
+ * - Sharing: all servers of an agent share one login, so each one's pages may read the others' responses, whatever the
+ *   agent sets for other origins.
  *
- * @param headers names and values in turn
+ * @param headers alternating names and values
  */
 export function withAddedHeaders(headers: readonly string[], { frameAncestors, sharedWith }: Added): string[] {
   const kept: string[] = [];

@@ -8,13 +8,13 @@ import type { Context } from "./types.ts";
 
 export type { Failure };
 
-/** How long an agent may take to say that it wants a body, in milliseconds: many never say so (RFC 9110, 10.1.1). */
+/** How long to wait for an agent's `100 Continue`, in milliseconds: many never send it (RFC 9110, 10.1.1). */
 const continueMs = 1000;
 
-/** In bytes. Requests may have half of it; frameworks answer with a policy, links and tokens for all that they serve. */
+/** In bytes. Requests may have half of this; frameworks send policies, links and tokens with every response. */
 const maxResponseHeaderSize = 131_072;
 
-/** Of these nobody expects a body, so that they need not say that there is none. */
+/** Methods without an expected body, which need no `Content-Length: 0`. */
 const bodiless = new Set(["GET", "HEAD", "OPTIONS", "DELETE", "TRACE"]);
 
 export interface Call {
@@ -23,19 +23,19 @@ export interface Call {
   /** On a connection that may have been used before. */
   readonly isPooled: boolean;
   readonly isUpgrade: boolean;
-  /** Something is put into the answer, which is therefore not to be compressed. */
+  /** The response body will be modified, so it must not be compressed. */
   readonly isMended: boolean;
 }
 
-/** Exactly one of these is called, once, unless the browser goes away first. */
+/** Exactly one of these is called, once, unless the browser disconnects first. */
 export interface Outcome {
   answered(incoming: IncomingMessage, outgoing: ClientRequest): void;
   upgraded(incoming: IncomingMessage, socket: Socket, head: Buffer): void;
-  /** There is no answer. A body that has not been sent is still there to be read. */
+  /** There is no response. A body that has not been sent can still be read. */
   failed(failure: Failure): void;
 }
 
-/** Sends a request to an agent, up to the headers of its response. The agent's request ends with the browser's. */
+/** Sends a request to an agent and reads the response headers. The agent's request is aborted with the browser's. */
 export function callAgent(
   context: Context,
   req: IncomingMessage,
@@ -78,11 +78,11 @@ export function callAgent(
   res.once("close", abort);
   outgoing.on("error", (error) => fail(failureOf(error, outgoing, { isSending })));
   outgoing.once("close", () => {
-    // No error tells of an agent that switches to a protocol nobody asked for.
+    // Node emits no error if an agent switches to a protocol that was not requested.
     if (!isSettled) fail(failureOf(new Error("it ended without an answer"), outgoing, { isSending }));
   });
   outgoing.on("timeout", () => {
-    // While the browser is what keeps us waiting, the agent can't answer.
+    // While the browser is still sending, the agent can't respond.
     if (isSending && !req.complete && !outgoing.writableNeedDrain) return;
     fail(timeoutFailure(context.headersTimeoutMs));
   });
@@ -101,7 +101,7 @@ export function callAgent(
     return;
   }
   outgoing.once("continue", sendBody);
-  // Not before there is a connection: what has been read can't be sent a second time.
+  // Waits for the connection, because a body that was read can't be sent again.
   onceConnected(outgoing, () => {
     if (asksToContinue(req)) continueTimer = setTimeout(sendBody, continueMs);
     else sendBody();
@@ -133,9 +133,9 @@ function open(context: Context, req: IncomingMessage, { route, hasBody, isPooled
   });
 }
 
-/** Nobody can have a certificate for this machine's loopback, and nobody else listens there. */
+/** No certificate can be valid for this machine's loopback, and nobody else listens there. */
 function tlsOptions(host: string, { hostname }: URL): { servername: string; rejectUnauthorized: boolean } {
-  // Else Node would take the Host for the server's name.
+  // Otherwise Node would use the Host header as the server name.
   return { servername: isIP(host) === 0 ? host : "", rejectUnauthorized: !isLoopback(hostname) };
 }
 

@@ -1,6 +1,6 @@
 /**
- * The policies of a `Content-Security-Policy` header, with one script more that they let run. They stay as strict as they
- * were for all others.
+ * Allows one more script in the policies of a `Content-Security-Policy` header. They stay as strict as before for all
+ * others.
  *
  * @param hash "sha256-…", of the text of a script element
  */
@@ -22,11 +22,11 @@ function allowIn(policy: string, source: string): string {
   if (name.toLowerCase() !== "default-src") {
     return joined(directives.map((each) => (each === governing ? [name, ...kept] : each)));
   }
-  // What it says of everything but scripts stays.
+  // Everything but scripts keeps the default.
   return joined([...directives, ["script-src", ...kept]]);
 }
 
-/** A nonce or a hash takes 'unsafe-inline' out of force, so one of ours must not be the first. */
+/** A nonce or a hash disables 'unsafe-inline', so we must not add the first one. */
 function runsInlineScripts(sources: readonly string[]): boolean {
   const isInline = sources.some((source) => source.toLowerCase() === "'unsafe-inline'");
   return isInline && !sources.some((source) => /^'(nonce-|sha(256|384|512)-|strict-dynamic)/i.test(source));

@@ -10,13 +10,13 @@ import type { Context, ProxyRequest, Upgraded } from "./types.ts";
 
 type Online = Extract<Target, { kind: "online" }>;
 
-/** Doing these twice is like doing them once (RFC 9110, 9.2.1). */
+/** Safe methods, which can be repeated (RFC 9110, 9.2.1). */
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
- * One request, to the agent and back.
+ * One request to the agent, and its response.
  *
- * @param upgraded undefined when no other protocol is asked for
+ * @param upgraded undefined if no protocol upgrade is requested
  */
 export function exchange(
   context: Context,
@@ -33,7 +33,7 @@ export function exchange(
     if (res.closed) return;
     const problem = { kind, agent: at.agent, reason };
     if (kind === "bad-gateway" || kind === "timeout") {
-      // Without the query, which may hold a secret.
+      // Without the query, which may contain a secret.
       const what = `${upgraded ? "WebSocket" : req.method} ${at.path.split("?", 1)[0]}`;
       context.log(`${at.agent.name} did not answer ${what}: ${reason} (${statusOf(problem)})`);
     }
@@ -89,7 +89,7 @@ export function exchange(
   const recover = (failure: Failure, target: Online): void => {
     if (res.closed) return;
     if (failure.wasReused && isRepeatable) {
-      // The agent closed it just when we used it again: that says nothing of the agent.
+      // The agent closed an idle connection just as it was reused, which is not a failure of the agent.
       send(target, { isPooled: false });
       return;
     }
@@ -102,12 +102,12 @@ export function exchange(
     fail(failure.kind, failure.reason);
   };
 
-  // What is written to a browser that has just gone is no error of ours.
+  // Writing to a browser that has just disconnected is not an error.
   res.on("error", () => {});
   start();
 }
 
-/** Only there does the page of an agent that is offline stand in for it. */
+/** Only for this path does an offline agent's page replace the response. */
 function asksForHome(req: IncomingMessage, { path }: ProxyRequest): boolean {
   const isRead = req.method === "GET" || req.method === "HEAD";
   return isRead && wantsPage(req) && /^\/(index\.html)?(\?|$)/.test(path);

@@ -1,26 +1,26 @@
 import type { ClientRequest } from "node:http";
 
-/** Why an agent gave no answer. */
+/** Why an agent gave no response. */
 export interface Failure {
   readonly kind: "bad-gateway" | "timeout";
   /** A sentence about the agent's server, without the full stop. */
   readonly reason: string;
-  /** Nobody is there any more: what is known of where it is may be old. */
+  /** Nothing listens there, so the known address may be outdated. */
   readonly isUnreachable: boolean;
   /** The connection had served another request before. */
   readonly wasReused: boolean;
-  /** Nothing has got there: all of it can still be sent elsewhere. */
+  /** Nothing was sent, so the whole request can still be sent elsewhere. */
   readonly isUnsent: boolean;
 }
 
-/** @param isSending whether some of the body may have gone */
+/** @param isSending whether part of the body may have been sent */
 export function failureOf(error: Error, outgoing: ClientRequest, { isSending }: { isSending: boolean }): Failure {
   const code = "code" in error ? String(error.code) : "";
   const syscall = "syscall" in error ? String(error.syscall) : "";
-  // One error for each address of a name.
+  // Node reports one error for each address of a name.
   const isRefused = error instanceof AggregateError || syscall === "connect" || syscall === "getaddrinfo";
   const isCut = code === "ECONNRESET" || code === "EPIPE";
-  // That is how a tunnel, which is there, tells that nobody listens at its end.
+  // An open tunnel closes the connection like this if nothing listens at its remote end.
   const isSilent = isCut && (outgoing.socket?.bytesRead ?? 0) === 0;
   return {
     kind: "bad-gateway",

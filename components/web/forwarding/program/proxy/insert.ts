@@ -1,9 +1,9 @@
 import { Transform } from "node:stream";
 
-/** How much of a page is looked at, in bytes: before that its head has begun, or it has none. */
+/** How much of a page is searched for its head, in bytes. A head that starts later is ignored. */
 const lookahead = 64 * 1024;
 
-/** Puts a text, in ASCII, before all else. */
+/** Inserts ASCII text before everything else. */
 export function insertAtStart(text: string): Transform {
   let isIn = false;
   return new Transform({
@@ -18,7 +18,7 @@ export function insertAtStart(text: string): Transform {
   });
 }
 
-/** Puts a text, in ASCII, at the start of a page's head. Keeps back no more of the page than what stands before that. */
+/** Inserts ASCII text at the start of a page's head. Buffers only the part of the page before that. */
 export function insertAfterHead(text: string): Transform {
   let start: Buffer | undefined = Buffer.alloc(0);
   return new Transform({
@@ -42,17 +42,17 @@ export function insertAfterHead(text: string): Transform {
   });
 }
 
-/** What may stand before the first element of a head. */
+/** What may precede the first element of a head. */
 const beforeHead =
   /(?:\xef\xbb\xbf|\s|<!--(?:-?>|[\s\S]*?--!?>)|<[!?](?!--)[^>]*>|<(?:html|head)(?=[\s/>])(?:"[^"]*"|'[^']*'|[^>"'])*>)/iy;
-/** It may become one of these when more has come. */
+/** A possible prefix of one of these, which needs more data. */
 const unfinished = /^(?:$|\xef|<(?:$|[!?]|h$|ht$|htm$|html$|html[\s/]|he$|hea$|head$|head[\s/]))/i;
 
 /**
- * Where the head of a page begins, in characters.
+ * Finds where the head of a page begins, in characters.
  *
  * @param text the page, or its start
- * @returns sure: whether more of the page could not lead elsewhere
+ * @returns isSure: whether more of the page can't change the result
  */
 export function placeInHead(text: string): { readonly at: number; readonly isSure: boolean } {
   let at = 0;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { assetFolder, workerScript } from "./path-scripts.ts";
 
-/** Answers for a file of ours that stands below an agent's prefix; false when this is none. */
+/** Serves our own files below an agent's prefix; returns false for other paths. */
 export function sendAsset(
   req: IncomingMessage,
   res: ServerResponse,
@@ -11,7 +11,7 @@ export function sendAsset(
   const script = Buffer.from(workerScript(prefix));
   res.writeHead(200, [
     ...["Content-Type", "text/javascript; charset=utf-8", "Content-Length", String(script.length)],
-    // It stands deeper than what it is for.
+    // The script's path is deeper than its scope.
     ...["Service-Worker-Allowed", `${prefix}/`],
     ...["Cache-Control", "no-cache", "X-Content-Type-Options", "nosniff"],
   ]);
@@ -20,10 +20,10 @@ export function sendAsset(
 }
 
 /**
- * Where a request of an agent's page belongs that went astray: the path of the page that it came from, for the server to
- * read which agent, and which of its servers, it is. Only where agents share an origin.
+ * The path of the page that sent a misdirected request, from its Referer. It identifies the agent and its server. Only
+ * for agents that share an origin.
  *
- * @returns undefined when it did not come from a page of this origin
+ * @returns undefined if the request does not come from a page of this origin
  */
 export function straysFrom(req: Pick<IncomingMessage, "headers">, publicOrigin: string): string | undefined {
   const { referer } = req.headers;

@@ -7,12 +7,12 @@ import { entries } from "./raw-headers.ts";
 
 type Mendable = "page" | "worker";
 
-/** What a response of an agent is repaired by on its way to the browser; nothing in host routing. */
+/** The kind of rewrite that an agent's response needs; none in host routing. */
 export function mendableOf(req: IncomingMessage, prefix: string): Mendable | undefined {
   if (prefix === "" || (req.method !== "GET" && req.method !== "POST")) return undefined;
   if (req.headers["service-worker"] === "script") return "worker";
   const use = req.headers["sec-fetch-dest"];
-  // What a script asks for may be a part of a page, and is none of our business.
+  // Responses to scripts may be HTML fragments, which must not be changed.
   const isPage = use === undefined ? /\btext\/html\b/.test(req.headers.accept ?? "") : pageUses.has(String(use));
   return isPage ? "page" : undefined;
 }
@@ -20,8 +20,8 @@ export function mendableOf(req: IncomingMessage, prefix: string): Mendable | und
 const pageUses = new Set(["document", "iframe", "frame"]);
 
 /**
- * @param headers of the response, as they would go to the browser
- * @returns those that go there, and what the body goes through first
+ * @param headers of the response to the browser
+ * @returns the changed headers, and the transform for the body
  */
 export function mendBody(
   req: IncomingMessage,
@@ -44,7 +44,7 @@ export function mendBody(
   };
 }
 
-/** A page that an agent has left behind. */
+/** The page of an agent that is offline. */
 export function sendPage(req: IncomingMessage, res: ServerResponse, page: string, prefix: string): void {
   res.writeHead(200, [
     ...["Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-store"],
@@ -67,19 +67,19 @@ function scriptElement(prefix: string): string {
   return `<script>${pageScript(prefix)}</script>`;
 }
 
-/** It has a whole body, which is not compressed. */
+/** The response has a complete, uncompressed body. */
 function isPlain({ headers, statusCode }: IncomingMessage): boolean {
   const encoding = headers["content-encoding"] ?? "identity";
   return encoding.toLowerCase() === "identity" && statusCode !== 206 && statusCode !== 304 && statusCode !== 204;
 }
 
-/** @param by the request header without which a cached body would not be the same */
+/** @param by the request header that the changed body depends on */
 function changed(headers: readonly string[], by: string): string[] {
   const kept = entries(headers).filter(([name]) => !ofTheBody.has(name.toLowerCase()));
   return [...kept.flat(), "Vary", by];
 }
 
-/** They are true of the agent's own body alone. */
+/** These headers only apply to the agent's original body. */
 const ofTheBody = new Set([
   ...["content-length", "accept-ranges", "etag", "last-modified", "content-digest", "repr-digest", "content-md5"],
 ]);

@@ -2,30 +2,30 @@ import { createHash } from "node:crypto";
 import { agentPrefix } from "./rewrite.ts";
 
 /**
- * What mends absolute links where agents share an origin (`routing = "path"`): an agent's page that asks for `/logo.png`
- * is to get `/<agent_id>/logo.png`.
+ * Rewrites absolute links where agents share an origin (`routing = "path"`): a request for `/logo.png` from an agent's
+ * page must become `/<agent_id>/logo.png`.
  *
- * Three things do it, each where the others can't. A script at the top of each page mends what scripts ask for and where
- * people click: fetch, XMLHttpRequest, EventSource, WebSocket, beacons, workers, links, forms, history, `<base>`. A
- * service worker mends what the page itself asks for once it controls it: images, styles, modules. And the server sends
- * what still goes astray back by its Referer.
+ * Three parts do this, each where the others can't. A script at the top of each page rewrites requests by scripts and
+ * navigation by people: fetch, XMLHttpRequest, EventSource, WebSocket, beacons, workers, links, forms, history,
+ * `<base>`. A service worker rewrites requests by the page itself once it controls the page: images, styles, modules.
+ * The server redirects remaining misdirected requests by their Referer.
  *
- * What nothing mends:
- * - `location = "/"` and `location.reload()` of the root, from a script: that is the list of agents. Other paths come
- *   back by their Referer, unless the page has `Referrer-Policy: no-referrer`.
- * - What a page makes of its own address: `location.pathname` has the prefix, so a router in the page has to be told of
- *   it (X-Forwarded-Prefix says it to the server).
+ * Not rewritten:
+ * - `location = "/"` and `location.reload()` of the root, from a script: these open the list of agents. Other paths are
+ *   redirected by their Referer, unless the page has `Referrer-Policy: no-referrer`.
+ * - A page's use of its own address: `location.pathname` has the prefix, so a router in the page must be configured for
+ *   it (the server gets it in X-Forwarded-Prefix).
  * - `cache.addAll(["/"])` in an agent's own service worker, `redirect: "error"` and `"manual"` for absolute paths, and
  *   cookies that scripts set with `path=/`.
- * - Cookies with the prefix `__Host-`: browsers want them for the whole origin, which is not the agent's.
- * - Isolation: all agents are one origin for the browser. A page of one can ask for, and read, what is another's.
+ * - Cookies with the prefix `__Host-`: browsers require the whole origin for them, which is not the agent's.
+ * - Isolation: to the browser, all agents are one origin. One agent's page can request and read another's.
  *
- * With `routing = "host"` none of this is needed, and nothing is put into pages.
+ * With `routing = "host"` none of this is needed, and pages are not changed.
  */
 
 export const assetFolder = "/__changelings";
 
-/** For the top of every page. Text of a script element: it must not hold `</script`. */
+/** For the top of every page. As the text of a script element, it must not contain `</script`. */
 export function pageScript(prefix: string): string {
   return `(()=>{${placement(prefix)}
 const mend=(value,base=document.baseURI)=>{
@@ -82,7 +82,7 @@ workers.getRegistration(prefix+"/").then((there)=>{
 })()`;
 }
 
-/** The service worker of an agent that has none of its own. */
+/** The service worker for an agent without its own. */
 export function workerScript(prefix: string): string {
   return `${workerPrelude(prefix)}
 addEventListener("install",()=>skipWaiting());
@@ -90,7 +90,7 @@ addEventListener("activate",(event)=>event.waitUntil(clients.claim()));
 `;
 }
 
-/** What is put before an agent's own service worker, which takes the place of ours. Works in a module too. */
+/** Prepended to an agent's own service worker, which replaces ours. Also works in a module. */
 export function workerPrelude(prefix: string): string {
   return `(()=>{${placement(prefix)}
 const mended=(value)=>{const url=new URL(value,location.href);return url.origin===location.origin&&place(url)?url.href:undefined};
@@ -107,12 +107,12 @@ self.importScripts=(...urls)=>own.importScripts.apply(self,urls.map((url)=>mende
 `;
 }
 
-/** For a content security policy that names the scripts it lets run. */
+/** For a content security policy that lists the allowed scripts. */
 export function pageScriptHash(prefix: string): string {
   return `sha256-${createHash("sha256").update(pageScript(prefix)).digest("base64")}`;
 }
 
-/** `place(url)` puts a URL below the prefix, and says whether it was not there yet. */
+/** `place(url)` adds the prefix to a URL, and returns whether it was missing. */
 function placement(prefix: string): string {
   return `"use strict";const prefix=${literal(prefix)},agent=${literal(agentPrefix(prefix))};
 const place=(url)=>{
@@ -122,7 +122,7 @@ const place=(url)=>{
 };`;
 }
 
-/** In a script within a page. */
+/** Escaped for a script within a page. */
 function literal(text: string): string {
   return JSON.stringify(text)
     .replaceAll("<", "\\u003c")

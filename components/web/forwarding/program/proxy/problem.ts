@@ -10,7 +10,7 @@ export interface Problem {
   readonly reason: string;
 }
 
-/** A page for a browser, with the content security policy that it is to be sent with. */
+/** A page for a browser, with its content security policy. */
 export interface ProblemPage {
   readonly html: string;
   readonly contentSecurityPolicy: string;
@@ -22,7 +22,7 @@ export function statusOf({ kind }: Problem): number {
   return statuses[kind];
 }
 
-/** A page for those who read HTML, else JSON or text, as they ask for it. */
+/** Responds with a page to clients that accept HTML, otherwise with JSON or text as requested. */
 export function answerProblem(
   req: IncomingMessage,
   res: ServerResponse,
@@ -39,10 +39,10 @@ export function answerProblem(
       : ["text/plain; charset=utf-8", `${agent.name}: ${reason}.\n`];
   const content = Buffer.from(body);
   const status = statusOf(problem);
-  // Said outright: that of a response that could not be handed on may still be set.
+  // Set explicitly: the status message of a response that could not be forwarded may still be set.
   res.writeHead(status, STATUS_CODES[status] ?? "", [
     ...["Content-Type", type, "Content-Length", String(content.length)],
-    // What is so now is not so later.
+    // The problem is temporary.
     ...["Cache-Control", "no-store", "X-Content-Type-Options", "nosniff"],
     ...(page ? ["Content-Security-Policy", page.contentSecurityPolicy] : []),
     ...(status === 503 ? ["Retry-After", "5"] : []),
@@ -57,7 +57,7 @@ export function wantsPage(req: IncomingMessage): boolean {
 const style = "body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem}";
 const styleHash = createHash("sha256").update(style).digest("base64");
 
-/** For a server that has no pages of its own. */
+/** For a server without its own pages. */
 export function plainPage({ agent, reason }: Problem): ProblemPage {
   const [name, why] = [agent.name, reason].map((text) =>
     text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`),

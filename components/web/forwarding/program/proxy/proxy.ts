@@ -9,34 +9,34 @@ import { type Problem, type ProblemPage, plainPage } from "./problem.ts";
 import type { Context, ProxyRequest } from "./types.ts";
 import { joinSockets, switchingProtocols } from "./web-socket.ts";
 
-/** Hands requests on to agents. It lets everybody in: who may is asked before. */
+/** Forwards requests to agents. Does no access control, which the caller must do first. */
 export interface Proxy {
-  /** Also for `checkContinue`: then the agent says whether the body is to come. */
+  /** Also for `checkContinue`: the agent then decides whether the body is sent. */
   request(req: IncomingMessage, res: ServerResponse, at: ProxyRequest): void;
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, at: ProxyRequest): void;
-  /** Ends every connection to agents. */
+  /** Closes every connection to agents. */
   stop(): void;
 }
 
 export interface ProxyOptions {
-  /** How long an agent may take until its response's headers are there; 0: for ever; 60 by default. */
+  /** Limit until an agent's response headers arrive; 0 for none, 60 by default. */
   readonly headersTimeoutSeconds?: number | undefined;
-  /** What a browser is shown when an agent does not answer; a plain page by default. */
+  /** The page for a browser if an agent does not respond; a plain page by default. */
   readonly page?: (problem: Problem) => ProblemPage;
-  /** Told of every request that an agent which is online did not answer. */
+  /** Called for every request that an online agent did not answer. */
   readonly log?: (message: string) => void;
 }
 
 /**
- * Unused connections end before most servers would end them (5 s for Node and uvicorn): a request on one that the other
- * side is just closing is lost.
+ * Idle connections are closed before most servers would close them (5 s for Node and uvicorn), because a request on a
+ * connection that the server is closing is lost.
  */
 const keepMs = 4000;
 
 export function createProxy(agents: Agents, options: ProxyOptions = {}): Proxy {
   const pool = { keepAlive: true, maxFreeSockets: 64, timeout: keepMs } as const;
-  // Asked to keep a connection, an agent that answers early reads the rest of a body; asked to close it, it may reset it
-  // before we have read the answer. And a WebSocket's end of one direction is not that of the other.
+  // With `Connection: close`, an agent that responds early may reset the connection before we have read the response;
+  // with keep-alive, it reads the rest of the body. And each direction of a WebSocket ends separately.
   const fresh = { keepAlive: true, maxFreeSockets: 0, allowHalfOpen: true } as const;
   const context: Context = {
     agents,
@@ -53,13 +53,13 @@ export function createProxy(agents: Agents, options: ProxyOptions = {}): Proxy {
       exchange(context, req, res, at);
     },
     upgrade(req, socket, head, at) {
-      // Whoever drops their connection while we look for the agent must not end the whole server.
+      // A client that disconnects while we look for the agent must not crash the server.
       socket.on("error", () => socket.destroy());
       if (!(socket instanceof Socket)) {
         socket.destroy();
         return;
       }
-      // Until the agent agrees, this is a request like others, and is answered like them.
+      // Until the agent accepts the upgrade, this is an ordinary request with an ordinary response.
       const res = responseOn(req, socket);
       if (req.headers.upgrade?.toLowerCase() !== "websocket") {
         res.writeHead(501, ["Content-Type", "text/plain; charset=utf-8"]).end("Only WebSocket upgrades go through.\n");
@@ -78,7 +78,7 @@ export function createProxy(agents: Agents, options: ProxyOptions = {}): Proxy {
   };
 }
 
-/** Answers a request whose connection has been handed over for an upgrade. */
+/** The response to a request whose connection was handed over for an upgrade. */
 function responseOn(req: IncomingMessage, socket: Socket): ServerResponse {
   const res = new ServerResponse(req);
   res.shouldKeepAlive = false;

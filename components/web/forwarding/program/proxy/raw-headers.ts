@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 
-/** Names and values in turn, as Node has them, in pairs. */
+/** Turns Node's alternating names and values into pairs. */
 export function entries(raw: readonly string[]): [name: string, value: string][] {
   const pairs: [string, string][] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([raw[i] ?? "", raw[i + 1] ?? ""]);

@@ -6,9 +6,9 @@ import { asksToContinue, entries } from "./raw-headers.ts";
 import { type Route, responseHeaders } from "./rewrite.ts";
 
 /**
- * The agent's response, to the browser, as it comes.
+ * Streams the agent's response to the browser.
  *
- * @throws when it has headers that Node takes, but does not send
+ * @throws if it has headers that Node accepts but does not send
  */
 export function respond(
   req: IncomingMessage,
@@ -23,13 +23,13 @@ export function respond(
   const trailer = incoming.headers.trailer;
   const canHaveTrailers = mended.through === undefined && isChunked(req, incoming);
   if (trailer !== undefined && canHaveTrailers) headers.push("Trailer", trailer);
-  // Whoever was not told to send a body may send it or not: what comes next is unclear.
+  // A client that was not asked for its body may send it or not, so the next bytes are ambiguous.
   if (asksToContinue(req) && !outgoing.writableEnded && req.readableFlowing === null) res.shouldKeepAlive = false;
   res.writeHead(incoming.statusCode ?? 502, incoming.statusMessage ?? "", headers);
 
   body.pipe(res, { end: false });
-  // The first part of the body takes the headers along, when it came with them; a stream that has nothing to say yet must
-  // not keep them back. What came has been read by then.
+  // Headers that arrive with the first part of the body are sent together with it. An idle stream must not delay its
+  // headers. By the next tick, data that has arrived was read.
   process.nextTick(() => {
     if (!incoming.readableDidRead && !res.writableEnded && !res.destroyed) res.flushHeaders();
   });
@@ -41,19 +41,22 @@ export function respond(
     if (!outgoing.writableFinished) giveUpBody(req, outgoing);
   });
   incoming.once("close", () => {
-    // Half of a response must not look like all of it.
+    // A truncated response must not look complete.
     if (!incoming.complete) res.destroy();
   });
 }
 
-/** The agent has answered without reading everything: the rest goes nowhere, so that the connection stays of use. */
+/**
+ * The agent has responded without reading the whole body. Discards the rest, so that the browser's connection can be
+ * reused.
+ */
 function giveUpBody(req: IncomingMessage, outgoing: ClientRequest): void {
   req.unpipe(outgoing);
   req.resume();
   outgoing.destroy();
 }
 
-/** Whether the response to the browser comes in chunks, and so may have trailers. */
+/** Whether the response to the browser is chunked, and so may have trailers. */
 function isChunked(req: IncomingMessage, incoming: IncomingMessage): boolean {
   const hasBody = req.method !== "HEAD" && incoming.statusCode !== 204 && incoming.statusCode !== 304;
   return hasBody && req.httpVersionMinor > 0 && incoming.headers["transfer-encoding"] !== undefined;

@@ -2,56 +2,56 @@ import type { ServerPlace } from "../addresses.ts";
 import type { Added } from "./added-headers.ts";
 import { entries } from "./raw-headers.ts";
 
-/** What becomes of headers on their way between browser and agent. Pure. */
+/** Rewrites headers between browser and agent. Pure. */
 
-/** How an exchange looks from both sides. */
+/** An exchange as seen from both sides. */
 export interface Route {
-  /** The agent's server; its path, if it has one, stands before every path that is asked of it. */
+  /** The agent's server. If the URL has a path, it is prepended to every requested path. */
   readonly upstream: URL;
   /** The Unix socket to connect to, instead of the upstream's host and port. */
   readonly socketPath?: string | undefined;
-  /** By which the agent recognises us. */
+  /** Proves to the agent that the request comes from us. */
   readonly secret?: string | undefined;
-  /** Of the public path: "" or "/<agent_id>" or "/<agent_id>/<server>". */
+  /** Prefix of the public path: "" or "/<agent_id>" or "/<agent_id>/<server>". */
   readonly prefix: string;
   /** Path and query for the agent. */
   readonly path: string;
   readonly publicOrigin: string;
   readonly added?: Added | undefined;
-  /** All servers of the agent. Asked only for a response that leads elsewhere. */
+  /** All servers of the agent. Only called for a response that redirects elsewhere. */
   readonly others?: () => readonly OtherServer[];
 }
 
-/** Another server of the same agent: where it listens, and where the browser finds it. */
+/** Another server of the same agent: where it listens, and its address in the browser. */
 export interface OtherServer {
   readonly url: URL;
   readonly publicOrigin: string;
   readonly prefix: string;
 }
 
-/** They speak of one connection, and each side of us is another (RFC 9110, 7.6.1). */
+/** These apply to a single connection, and ours to the agent is another one (RFC 9110, 7.6.1). */
 const hopByHop = new Set([
   ...["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"],
   ...["te", "trailer", "transfer-encoding", "upgrade"],
 ]);
 
-/** Asked for with these, a body may come compressed, in part, or not at all as the browser has it already. */
+/** With these, a response may be compressed, partial, or empty because the browser has it cached. */
 const ofOtherForms = new Set([...["accept-encoding", "range", "if-range", "if-none-match", "if-modified-since"]]);
 
-/** Never dropped because Connection names it: it says where a body ends. */
+/** Never dropped, even if Connection lists it: it delimits the body. */
 const framing = "content-length";
 
-/** The names that a browser could send back as one of ours, also where it takes a cookie without a name for it. */
+/** Names that a browser could send back as one of ours, even if it parses a cookie without a name. */
 const ourCookie = /^[\s=]*(?:__(?:host|secure|http|host-http)-)?changeling_/i;
 
 /**
- * The headers of a request for the agent: without those of the connection, our cookies, and what says who the client
- * is, which is ours to say. Its Host is the one that the browser asked for: servers compare Origin with it, most of
- * them with it alone, and make absolute links of it.
+ * Request headers for the agent, without connection headers, our cookies, and headers about the client, which only we
+ * may set. Host is the one that the browser requested: servers compare Origin with it, most of them only with it, and
+ * build absolute links from it.
  *
- * @param raw names and values in turn, as they came
- * @param client.address of the browser, or of what stands before us
- * @param plain asks for all of the body, as it is: something is put into it on the way back
+ * @param raw alternating names and values, as received
+ * @param client.address of the browser, or of a reverse proxy
+ * @param plain requests the whole, uncompressed body, which will be modified
  */
 export function requestHeaders(
   raw: readonly string[],
@@ -78,7 +78,7 @@ export function requestHeaders(
   return headers;
 }
 
-/** What comes behind a body, for the agent: it may hold no more than the headers may. */
+/** Request trailers for the agent, with the same restrictions as headers. */
 export function requestTrailers(raw: readonly string[]): [name: string, value: string][] {
   return entries(raw).filter(([name]) => {
     const key = name.toLowerCase();
@@ -87,9 +87,9 @@ export function requestTrailers(raw: readonly string[]): [name: string, value: s
 }
 
 /**
- * The headers of an agent's response for the browser.
+ * Headers of an agent's response for the browser.
  *
- * @param raw names and values in turn, as they came
+ * @param raw alternating names and values, as received
  */
 export function responseHeaders(raw: readonly string[], route: Route): string[] {
   const named = namedByConnection(raw);
@@ -104,7 +104,7 @@ export function responseHeaders(raw: readonly string[], route: Route): string[] 
   return headers;
 }
 
-/** @returns undefined for a header that is not to get through */
+/** @returns undefined for a header to drop */
 function responseValue(key: string, value: string, route: Route): string | undefined {
   switch (key) {
     case "location":
@@ -115,9 +115,10 @@ function responseValue(key: string, value: string, route: Route): string | undef
     case "set-cookie":
       return rewriteSetCookie(value, route.prefix);
     case "service-worker-allowed":
-      // Else an agent's worker could take over all of an origin that it shares.
+      // Otherwise an agent's worker could control the whole shared origin.
       return route.prefix === "" ? value : rewritePath(value, route.prefix);
-    // It may name ports of the agent's host, which are none of ours; and it clears the cookies of all agents of a site.
+    // Alt-Svc may name ports of the agent's host that are not ours; Clear-Site-Data clears the cookies of all agents of
+    // a site.
     case "alt-svc":
     case "clear-site-data":
       return undefined;
@@ -127,14 +128,14 @@ function responseValue(key: string, value: string, route: Route): string | undef
 }
 
 /**
- * A redirect to one of the agent's own URLs, under whatever name of this machine, leads to where the browser knows it;
- * where agents share an origin, so does one to a path alone. Everything else stays as it is.
+ * Rewrites a redirect to one of the agent's own URLs, under any name of this machine, to the public URL. Where agents
+ * share an origin, this includes redirects to a path. Others stay unchanged.
  */
 export function rewriteLocation(location: string, route: Route): string {
   const { upstream, prefix, path, publicOrigin } = route;
   const base = basePath(upstream);
   const isRelative = !/^[\s\0]*(?:[a-z][a-z0-9+.-]*:|[/\\]{2})/i.test(location);
-  // The browser knows best what it is relative to.
+  // The browser resolves relative URLs best.
   if (isRelative && prefix === "" && base === "") return location;
   // Node reads headers as Latin-1; browsers read this one as UTF-8.
   const text = Buffer.from(location, "latin1").toString("utf8");
@@ -152,21 +153,21 @@ function publicUrl(to: URL, base: string, { publicOrigin, prefix }: ServerPlace)
   return publicOrigin + rewritePath(own, prefix) + to.search + to.hash;
 }
 
-/** `5; url=…` (HTML, "shared declarative refresh steps"): its URL is as that of a redirect. */
+/** `5; url=…` (HTML, "shared declarative refresh steps"): its URL is rewritten like that of a redirect. */
 function rewriteRefresh(value: string, route: Route): string {
   const [, before, quoted = ""] = /^(\s*[\d.]+(?:\s*[;,]\s*|\s+)(?:url\s*=\s*)?)(.+)$/is.exec(value) ?? [];
   if (before === undefined) return value;
   const [, quote = "", url = ""] = /^(["']?)(.*)$/s.exec(quoted) ?? [];
-  // What stands behind the second quote is none of it.
+  // Text after the second quote is ignored.
   const location = (quote === "" ? url : (url.split(quote, 1)[0] ?? "")).trim();
   const rewritten = rewriteLocation(location, route);
   return rewritten === location ? value : `${before}${quote}${rewritten}${quote}`;
 }
 
 /**
- * A cookie of an agent: for its own host only, and in its own path where it shares the host.
+ * Rewrites an agent's cookie: only for its own host, and in its own path if it shares the host.
  *
- * @returns undefined for a name that is ours
+ * @returns undefined for one of our names
  */
 export function rewriteSetCookie(cookie: string, prefix: string): string | undefined {
   const [pair = "", ...attributes] = cookie.split(";");
@@ -181,30 +182,30 @@ export function rewriteSetCookie(cookie: string, prefix: string): string | undef
       continue;
     }
     const path = value.join("=").trim();
-    // Any other is none, and the browser takes that of the request.
+    // Any other path is invalid, and the browser uses the request's.
     if (path.startsWith("/")) kept.push(` Path=${rewritePath(path, prefix)}`);
   }
   return kept.join(";");
 }
 
-/** @returns undefined when nothing is left */
+/** @returns undefined if nothing is left */
 export function withoutOurCookies(header: string): string | undefined {
   if (!/changeling_/i.test(header)) return header;
   const kept = header.split(";").filter((pair) => !ourCookie.test(pair) && pair.trim() !== "");
   return kept.length === 0 ? undefined : kept.join(";").trim();
 }
 
-/** A path as the browser sees it; an agent that heeds X-Forwarded-Prefix may have put the prefix there itself. */
+/** A path as the browser sees it. An agent that uses X-Forwarded-Prefix may have added the prefix itself. */
 export function rewritePath(path: string, prefix: string): string {
   return isWithin(path, agentPrefix(prefix)) ? path : prefix + path;
 }
 
-/** What all servers of an agent have in common: "/<agent_id>", or "" in host routing. */
+/** The common prefix of all servers of an agent: "/<agent_id>", or "" in host routing. */
 export function agentPrefix(prefix: string): string {
   return prefix.split("/", 2).join("/");
 }
 
-/** What is asked of the agent. */
+/** The path to request from the agent. */
 export function upstreamPath({ upstream, path }: Pick<Route, "upstream" | "path">): string {
   return basePath(upstream) + path;
 }
@@ -223,7 +224,7 @@ function isSameServer(one: URL, other: URL): boolean {
   return isLoopback(one.hostname) && isLoopback(other.hostname);
 }
 
-/** An agent that does not know of TLS in front of us writes http. */
+/** An agent that ignores TLS at the reverse proxy writes http. */
 function isSameSite(to: URL, publicOrigin: string): boolean {
   return to.origin === publicOrigin || (to.protocol === "http:" && `https://${to.host}` === publicOrigin);
 }
@@ -232,7 +233,7 @@ export function isLoopback(hostname: string): boolean {
   return /^(?:localhost|127(?:\.\d+){3}|0\.0\.0\.0|\[::1?\])$/.test(hostname);
 }
 
-/** Servers that hand headers on as variables (CGI, WSGI) take an underscore for a hyphen. */
+/** Servers that pass headers as variables (CGI, WSGI) can't distinguish underscores from hyphens. */
 function isIdentity(key: string): boolean {
   const name = key.includes("_") ? key.replaceAll("_", "-") : key;
   return name.startsWith("x-forwarded-") || name.startsWith("x-changeling-") || name === "forwarded";

@@ -11,33 +11,33 @@ export type Pools = Readonly<Record<"http:" | "https:", Agent>>;
 /** What all exchanges share. */
 export interface Context {
   readonly agents: Agents;
-  /** Connections that are used again. */
+  /** Reused connections. */
   readonly pools: Pools;
   /** Connections for one request each. */
   readonly fresh: Pools;
   readonly headersTimeoutMs: number;
   readonly page: (problem: Problem) => ProblemPage;
   readonly log: (message: string) => void;
-  /** WebSockets, which belong to no pool any more. */
+  /** WebSockets, which are no longer in any pool. */
   readonly live: Set<{ destroy(): unknown }>;
 }
 
-/** The agent agreed to switch protocols: what is on its connection is no HTTP any more. */
+/** The agent accepted the upgrade: its connection no longer carries HTTP. */
 export type Upgraded = (incoming: IncomingMessage, upstream: Socket, head: Buffer, route: Route) => void;
 
-/** Where a request goes, as the server has read it from the host or the path. */
+/** The destination of a request, derived from its host or path. */
 export interface ProxyRequest {
   readonly agent: AgentView;
-  /** Undefined: the agent's main one. */
+  /** undefined for the agent's main one. */
   readonly server: string | undefined;
-  /** Of the public path: "" in host routing, "/<agent_id>" or "/<agent_id>/<server>" in path routing. */
+  /** Prefix of the public path: "" in host routing, "/<agent_id>" or "/<agent_id>/<server>" in path routing. */
   readonly prefix: string;
   /** Path and query for the agent, starting with a slash. */
   readonly path: string;
-  /** Scheme, host and port that the browser sees for this request. */
+  /** Scheme, host and port in the browser. */
   readonly publicOrigin: string;
-  /** Undefined: nothing is added to the agent's response. */
+  /** undefined to add nothing to the agent's response. */
   readonly added?: Added | undefined;
-  /** Where the browser finds another server of the agent (undefined: the main one); undefined: nowhere. */
+  /** The browser's address of another server of the agent (undefined for the main one); undefined if it has none. */
   readonly placeOf: (server: string | undefined) => ServerPlace | undefined;
 }

@@ -2,16 +2,16 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type Route, responseHeaders } from "./rewrite.ts";
 
-/** How soon a peer that vanished without a word is asked whether it is there, in milliseconds. */
+/** Delay before a silent peer is probed, in milliseconds. */
 const probeAfterMs = 30_000;
 
 interface Side {
   readonly socket: Socket;
-  /** What came right behind the headers. */
+  /** Data that arrived together with the headers. */
   readonly head: Buffer;
 }
 
-/** The agent's agreement, for the browser. */
+/** The agent's `101` response, for the browser. */
 export function switchingProtocols(incoming: IncomingMessage, route: Route): string {
   const headers = [...responseHeaders(incoming.rawHeaders, route), "Connection", "Upgrade", "Upgrade", "websocket"];
   let text = "HTTP/1.1 101 Switching Protocols\r\n";
@@ -19,7 +19,7 @@ export function switchingProtocols(incoming: IncomingMessage, route: Route): str
   return `${text}\r\n`;
 }
 
-/** What comes out of the one goes into the other, until both have ended or one fails. */
+/** Pipes two sockets into each other until both have ended or one fails. */
 export function joinSockets(browser: Side, agent: Side, live: Set<{ destroy(): unknown }>): void {
   for (const [from, to] of [[browser, agent] as const, [agent, browser] as const]) {
     const { socket } = from;
@@ -33,7 +33,7 @@ export function joinSockets(browser: Side, agent: Side, live: Set<{ destroy(): u
       to.socket.destroySoon();
     });
     if (from.head.length > 0) to.socket.write(from.head);
-    // An end goes through as an end: the other direction stays.
+    // Forwards the end of one direction; the other direction stays open.
     socket.pipe(to.socket);
   }
 }
