@@ -3,8 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { kinds } from "./components/kinds.ts";
 import { openStack } from "./components/stack/open.ts";
 
-// The SDK captures a stack trace per promise and per resource, which is half of a large preview's time. Our errors need
-// none.
+// The SDK captures a stack trace per promise and resource: half of a large preview's time. Our errors need none.
 if (!process.env["CHANGELINGS_DEBUG"]) {
   Object.assign(Error, { stackTraceLimit: 0, prepareStackTrace: undefined });
 }

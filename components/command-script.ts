@@ -6,10 +6,7 @@ import { printNote } from "./lib/terminal.ts";
 export interface Script<Shape> {
   /** The variables that it reads, all strings: the environment of its Command. */
   readonly variables: z.ZodMiniType<Shape>;
-  /**
-   * Other variables of the user who runs `pulumi up` that it may see; by default only those that every program here may
-   * see.
-   */
+  /** Other variables of `pulumi up`'s environment that it may see, besides those that every program here may see. */
   readonly keeps?: (variable: string) => boolean;
   /** After this time it is killed, and its resource fails. */
   readonly timeoutSeconds: number;
@@ -24,10 +21,7 @@ const outputLimitBytes = 4096;
 
 /** The default export of a `*.command.ts`. */
 export interface CommandScript {
-  /**
-   * Runs a Command's `create` and `update` (`apply`) or `delete` (`remove`). The result goes to stdout, the log to
-   * stderr.
-   */
+  /** Runs a Command's `create` and `update` (`apply`) or `delete` (`remove`): result on stdout, log on stderr. */
   run(verb: "apply" | "remove"): Promise<void>;
 }
 

@@ -23,9 +23,7 @@ export function invalidArgs(of: string, errors: pulumi.InputPropertyErrorDetails
   return new InvalidArgs(of, errors);
 }
 
-/**
- * The SDK prints the properties of such an error only for a component provider; for a program it prints the message.
- */
+/** The SDK prints the properties of such an error only in a component provider. In a program it prints the message. */
 class InvalidArgs extends pulumi.InputPropertiesError {
   /** `pulumi.RunError.isInstance` checks this. It marks a user error, which is printed without a stack trace. */
   readonly __pulumiRunError = true;
@@ -41,9 +39,7 @@ export function withAlias<Options extends pulumi.ResourceOptions>(opts: Options,
   return former === undefined ? opts : { ...opts, aliases: [...(opts.aliases ?? []), { name: former }] };
 }
 
-/**
- * The value of an input that is known when the program runs, even a secret, for requests before any resource exists.
- */
+/** The value of an input, secret or not, that is known before any resource exists, for requests at that time. */
 export function plainValue(value: pulumi.Input<string>): Promise<string> {
   return new Promise((resolve) => {
     pulumi.output(value).apply(resolve);

@@ -20,8 +20,7 @@ export function locator(text: string): Locate {
   try {
     visit(parseTOML(text, { tomlVersion: "1.1" }).body[0], note);
   } catch {
-    // Another parser has already read the values. If this one is stricter, a diagnostic without its line is better than
-    // none.
+    // Another parser has read the values. If this one is stricter, a diagnostic without its line is better than none.
   }
   return (path) => {
     for (let length = path.length; length > 0; length--) {

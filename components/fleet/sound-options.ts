@@ -56,9 +56,7 @@ export function isOfStandIn({ reads = [] }: Finding, option: unknown, unsound: R
   return [option, ...reads].some((each) => typeof each === "string" && unsound.has(each));
 }
 
-/**
- * Removes only the invalid entry of a table, so that the others are still checked. A nested list is removed as a whole.
- */
+/** Removes only the invalid entry of a table, so the others are still checked. A nested list is removed as a whole. */
 function without(table: Table, [key, ...below]: readonly PropertyKey[]): Table {
   const { [String(key)]: value, ...others } = table;
   return typeof below[0] === "string" && isTable(value) ? { ...others, [String(key)]: without(value, below) } : others;

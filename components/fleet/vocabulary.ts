@@ -4,10 +4,7 @@ import type { Kinds, Schemas, Unfit } from "./kind.ts";
 import { providerOption, sharedOptions } from "./options.ts";
 import { namePattern } from "./values.ts";
 
-/**
- * Every key that a fleet file may contain, given its kinds. The loader, the reference and the JSON schema are made from
- * it.
- */
+/** Every key of a fleet file, given its kinds. The loader, the reference and the JSON schema are made from it. */
 export interface Vocabulary {
   readonly kinds: Kinds;
   /** Options of every kind. */

@@ -39,10 +39,7 @@ export interface Choice {
   readonly id: string;
   /** Another stack that claims the same installation, unless it is gone. */
   readonly rival: StackIdentity | undefined;
-  /**
-   * Other installations here that also belong to this stack: their changelings would fire in addition to the chosen
-   * one's.
-   */
+  /** Other installations here that belong to this stack too: they would fire in addition to the chosen one. */
   readonly others: readonly string[];
 }
 

@@ -23,10 +23,7 @@ export interface ProgramEnd {
 export const timedOut = 124;
 export const notStarted = 127;
 
-/**
- * Runs a program in its own process group. The group is killed when this process ends, however that happens. Never
- * throws.
- */
+/** Runs a program in its own process group, which is killed however this process ends. Never throws. */
 export function runProgram(command: string, args: readonly string[], options: ProgramOptions): Promise<ProgramEnd> {
   return new Promise((resolve) => {
     const { file, input, onOutput = () => {} } = options;

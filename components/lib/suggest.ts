@@ -1,9 +1,6 @@
 import { distance } from "fastest-levenshtein";
 
-/**
- * The most likely intended candidate: within one or two typos (more for long words), or one that starts with the word.
- * undefined if none is close.
- */
+/** The likely intended candidate: one or two typos away (more for long words), or a completion; undefined if none. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   const plain = simplified(word);
   let best: string | undefined;

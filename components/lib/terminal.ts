@@ -1,9 +1,6 @@
 import { plainWords } from "./text.ts";
 
-/**
- * Everything that this project's programs print for people passes through here, because it may contain text from
- * agents, repositories and servers.
- */
+/** Everything printed for people passes through here, because it may contain text from agents and servers. */
 
 export function printText(text: string): void {
   process.stdout.write(plainWords(text));

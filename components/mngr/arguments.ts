@@ -3,10 +3,7 @@
  * pure, so a test of their results covers everything that mngr receives.
  */
 
-/**
- * mngr's address of an agent on this machine. It names the host, so that an unreachable provider can't affect the
- * result.
- */
+/** mngr's address of a local agent. It names the host, so that an unreachable provider can't affect the result. */
 export function localAddress(agent: string): string {
   return `${agent}@localhost.local`;
 }

@@ -121,9 +121,7 @@ export interface Mngr {
   closeTerminal(agent: string): Promise<boolean>;
   /** Why mngr can't work, where mngr itself does not say it, as a suffix for mngr's message; empty if unknown. */
   whyBroken(): string;
-  /**
-   * Removes agents and their worktrees, but keeps their branches. Agents that are gone are skipped. @throws MngrError
-   */
+  /** Removes agents and their worktrees, but not their branches. Skips agents that are gone. @throws MngrError */
   destroy(agents: readonly string[]): Promise<void>;
   /** The content of the agent's terminal. @param hasEnded whether its state is DONE @throws MngrError */
   capture(agent: string, hasEnded?: boolean): Promise<string>;
@@ -249,9 +247,7 @@ export function createdFrom(stdout: string): Created | undefined {
   return undefined;
 }
 
-/**
- * The output line with the reason: mngr's `Error: …`, else git's `fatal: …`, else the last line that contains words.
- */
+/** The output line with the reason: mngr's `Error: …`, else git's `fatal: …`, else the last line with words. */
 export function errorLine(stderr: string): string {
   const lines = stderr.split("\n").filter((line) => /\w/.test(line));
   const at = lines.findIndex((line) => /^Error: /.test(line));

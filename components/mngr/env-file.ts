@@ -25,9 +25,7 @@ function escapeForShell(value: string): string {
     : value.replace(/[^A-Za-z0-9_\-./:=+,@%^\u0080-\u{10ffff}]/gu, "\\$&");
 }
 
-/**
- * An empty expansion in dotenv's syntax: it breaks up a `${`, and separates a final backslash from the closing quote.
- */
+/** An empty expansion in dotenv: it breaks up a `${`, and separates a final backslash from the closing quote. */
 const nothing = "$" + "{:-}";
 
 function escapeForDotenv(value: string): string {

@@ -20,10 +20,7 @@ export interface BrokenAgent {
   readonly file: string;
 }
 
-/**
- * Agents whose data.json is not JSON (truncated by a full disk). Because of one, mngr can neither list nor create
- * agents.
- */
+/** Agents whose data.json is not JSON (truncated by a full disk). With one, mngr can't list or create any agents. */
 export function brokenAgents(hostDir: string): BrokenAgent[] {
   return agentIds(hostDir).flatMap((id) => {
     const folder = agentFolder(hostDir, id);

@@ -39,10 +39,7 @@ export interface MachineHostOptions {
   readonly startArgs: readonly string[];
 }
 
-/**
- * Creates the host, and on it the agent in a clone of the source. Prints JSON lines: progress, then `created` or
- * `error`.
- */
+/** Creates the host, and its agent in a clone of the source. Prints JSON lines: progress, then `created` or `error`. */
 export function createOnMachineArguments(options: MachineAgentOptions & MachineHostOptions): string[] {
   return [
     ...["create", `${addressOf(options)}:${options.folder}`, "--new-host", "--id", options.id],

@@ -85,8 +85,7 @@ function ran(
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw new MngrError(`mngr ${args[0]} was cancelled`);
-    // With a signal, mngr gets its own process group, which can be killed as a whole. Otherwise it shares its caller's
-    // group.
+    // With a signal, mngr gets its own process group, which can be killed as a whole. Otherwise it shares ours.
     const detached = signal !== undefined;
     const stdio: IOType[] = ["ignore", "pipe", "pipe"];
     const files = file === undefined ? stdio : [...stdio, file];
@@ -123,10 +122,7 @@ export interface DetachedOptions {
   /** Files for its output. */
   readonly stdout: string;
   readonly stderr: string;
-  /**
-   * A file for its process id, which is also its group's. It is written before mngr starts; otherwise mngr does not
-   * start.
-   */
+  /** A file for its process id, which is also its group's. mngr starts only after it is written. */
   readonly pid: string;
   /** Cancels it while it waits for a slot. */
   readonly signal?: AbortSignal;

@@ -31,10 +31,7 @@ interface RunOptions {
   readonly tail?: number;
 }
 
-/**
- * @param reads called first: the SDK reports within seconds that Modal is unreachable, the command in three to five
- * minutes
- */
+/** @param reads called first: the SDK reports an unreachable Modal in seconds, the command in three to five minutes */
 export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps" | "environments">): ModalCli {
   async function run(what: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
     if (token === undefined) throw new ModalError("no_token", "no Modal token is set", noTokenRemedy);

@@ -5,9 +5,7 @@ import { modalSandboxes } from "./sandboxes.ts";
 import type { Modal, ModalOptions } from "./types.ts";
 import { volumeFiles } from "./volume-files.ts";
 
-/**
- * Modal through its own clients: its TypeScript SDK, and its `modal` command where files are uploaded or downloaded.
- */
+/** Modal through its own clients: its TypeScript SDK, and its `modal` command for uploads and downloads. */
 export function modalClient(options: ModalOptions): Modal {
   const questions = modalQuestions(options);
   const reads = modalReads(questions);

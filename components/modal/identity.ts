@@ -84,10 +84,7 @@ function settingsOf(profileDir: string | undefined): z.infer<typeof settingsFile
   return settingsFile.parse(settings ?? {});
 }
 
-/**
- * `stack.json` on the home volume: the identity with which the stack acts on Modal, for its whole life and from every
- * machine.
- */
+/** `stack.json` on the home volume: the stack's identity on Modal, for its whole life and from every machine. */
 const schema = z.object({
   version: z.literal(1),
   stack: z.string(),

@@ -113,10 +113,7 @@ export interface AuthorizedMachine {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/**
- * Lets the user open from this machine what a stack's apps create from now on, through an identity and a key of its
- * own.
- */
+/** Lets the user open from this machine what a stack's apps create from now on, with an identity and a separate key. */
 export async function authorizeMachine(
   home: HomeVolume,
   identity: StackIdentity,

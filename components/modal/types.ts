@@ -1,10 +1,7 @@
 import type { StackIdentity } from "./identity.ts";
 import type { ModalToken } from "./token.ts";
 
-/**
- * The observed state on Modal, read once per run, as plain data. Apps, Secrets and volumes are those of the whole
- * environment.
- */
+/** The observed state on Modal, read once per run. Apps, Secrets and volumes are those of the whole environment. */
 export interface ModalSite {
   /** The environment with the stack's home volume; undefined if nothing of the stack was found. */
   readonly environment: string | undefined;
@@ -161,10 +158,7 @@ export interface Modal {
   runInSandbox(id: string, script: string): Promise<string>;
   /** Deletes the volume and its data. Succeeds if it is already gone. */
   deleteVolume(name: string, environment: string): Promise<void>;
-  /**
-   * Writes small files to a volume of version 1, in one request, and overwrites existing ones. @param files texts by
-   * path
-   */
+  /** Writes or overwrites small files on a volume of version 1, in one request. @param files texts by path */
   writeFiles(volume: string, environment: string, files: Readonly<Record<string, string>>): Promise<void>;
   /** Removes a file, or a folder with everything in it. */
   removeFile(volume: string, environment: string, path: string): Promise<void>;
@@ -173,15 +167,10 @@ export interface Modal {
    * with the build's log tail.
    */
   deploy(appFile: string, options: DeployOptions): Promise<void>;
-  /**
-   * Runs the local entrypoint of a Python file that builds an image; output and errors are the same as for `deploy`.
-   */
+  /** Runs the local entrypoint of a Python file that builds an image; output and errors are as for `deploy`. */
   build(buildFile: string, options: BuildOptions): Promise<void>;
   /** Downloads a file, or everything below a folder, into an existing local folder; takes at most 10 minutes. */
   download(volume: string, environment: string, path: string, folder: string): Promise<void>;
-  /**
-   * Uploads a local file, or everything in a folder, to a path of the volume, and overwrites existing files; takes at
-   * most 10 minutes.
-   */
+  /** Uploads a local file, or a folder's contents, to a path of the volume, overwriting files; at most 10 minutes. */
   upload(volume: string, environment: string, local: string, path: string): Promise<void>;
 }

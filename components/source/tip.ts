@@ -19,9 +19,7 @@ export interface Tip {
   readonly isDirty: boolean;
   /** How many of its commits are not known to be on the remote; undefined if that can't be determined. */
   readonly unpushed: number | undefined;
-  /**
-   * The remote's name in the local repository; undefined for a repository that is declared by URL, or has no remote.
-   */
+  /** The remote's name in the local repository; undefined if that has none, or if the repository is a URL. */
   readonly remote: string | undefined;
 }
 
@@ -33,9 +31,7 @@ export interface Branch {
 
 export interface TipLook {
   readonly environment: Environment;
-  /**
-   * Whether to ask the remotes of local repositories. Otherwise the last fetch or push counts. URLs are always asked.
-   */
+  /** Whether to ask local repositories' remotes. Otherwise the last fetch or push counts. URLs are always asked. */
   readonly checkRemotes: boolean;
   /** The credentials for git. @param url that git contacts @param repo the `Branch.repo` that this is for */
   readonly credentials?: (url: string, repo: string) => Record<string, string>;

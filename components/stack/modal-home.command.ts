@@ -131,9 +131,7 @@ function secretValues(variables: Variables, identity: StackIdentity): Record<str
   };
 }
 
-/**
- * Enables the user to open from here what the apps create. A pipeline's machine belongs to nobody, so it gets no key.
- */
+/** Enables the user to open from this machine what the apps create. A pipeline's machine belongs to nobody. */
 async function machineFiles(
   home: HomeVolume,
   { CI, MNGR_PROFILE: profile }: Variables,
