@@ -19,10 +19,7 @@ import {
 export interface DockerSetup {
   /** The path of the `docker` client. */
   readonly client: string;
-  /**
-   * In the form of DOCKER_HOST: the daemon that answers. undefined: none answers, but `dockerd` is installed to start
-   * one.
-   */
+  /** In the form of DOCKER_HOST: the daemon that answers. undefined: none answers, but `dockerd` is installed. */
   readonly host: string | undefined;
   /** A tarball of a root file system with what mngr needs on a host. */
   readonly base: { readonly file: string; readonly image: string };

@@ -40,8 +40,7 @@ export interface GoProgram {
 /**
  * Builds one program into a folder.
  *
- * @param report receives, once the number of packages is known, a function that returns the compiled fraction, from 0
- *   to 1
+ * @param report receives a function for the compiled fraction, from 0 to 1, once the number of packages is known
  */
 export async function buildGoProgram(
   { go, env }: Go,

@@ -25,8 +25,8 @@ const PACKAGES: Record<string, readonly string[]> = {
 const WANTED = `Python ${versions.python.minimum} or later`;
 
 /**
- * Finds a Python that mngr runs on: from PATH, pyenv or uv. If there is none, it is installed where that needs no
- * question.
+ * Finds a Python that mngr runs on: from PATH, pyenv or uv. If there is none, it is installed if that
+ * needs no confirmation.
  */
 export async function findPython(): Promise<Python> {
   const found = look() ?? (await installWithUv()) ?? (await installWithApt());

@@ -8,12 +8,12 @@ import type { Session } from "../../components/web/forwarding/program/auth/signi
 export const ada = `agent-${"a".repeat(32)}`;
 export const bob = `agent-${"b".repeat(32)}`;
 
-/** Who may come in, with a folder and a clock of its own for each test. */
+/** Access control, with its own folder and clock for each test. */
 export class AccessLab {
   folder = "";
   /** Milliseconds since 1970. */
   now = 0;
-  /** Milliseconds that have passed, whatever the clock says; a test that moves `now` on need not move it. */
+  /** Milliseconds that have passed, whatever the clock says. A test that advances `now` need not change it. */
   elapsed = 0;
   log: string[] = [];
 
@@ -27,7 +27,7 @@ export class AccessLab {
     afterEach(() => rmSync(this.folder, { recursive: true, force: true }));
   }
 
-  /** As after a start of the server; the folder stays. */
+  /** Opens it as after a restart of the server; the folder remains. */
   open(isSecure = false): Access {
     const log = (line: string) =>
       void this.log.push(line.replaceAll(this.folder, "<folder>").replace(/\d{13}/, "<time>"));
@@ -50,7 +50,7 @@ export function login(access: Access, agentId = ada): Session {
   return session;
 }
 
-/** As a browser sends its cookie. */
+/** The cookie as a browser sends it. */
 export function header(access: Access, session: Session, audience: "main" | "agent" = "main", agentId = ada): string {
   const { name, value } = access.cookie(agentId, audience, session);
   return `${name}=${value}`;

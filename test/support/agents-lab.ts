@@ -10,7 +10,7 @@ import type { Agents } from "../../components/web/forwarding/program/agents.ts";
 import type { Reserved } from "../../components/web/forwarding/program/discovery/claims.ts";
 import { discoverAgents, type Waits } from "../../components/web/forwarding/program/discovery/live-agents.ts";
 
-/** Says what the test wrote down for `list` and for `exec`, and writes down that it was called. */
+/** Prints what the test recorded for `list` and for `exec`, and records the call. */
 const fakeMngr = `#!/bin/sh
 echo "$*" | cut -c 1-200 >>"$HOME/calls"
 if [ -e "$HOME/hang" ]; then sleep 600 & echo "$$ $!" >>"$HOME/pids"; wait; fi
@@ -29,13 +29,13 @@ export function record(name: string): WebRecord {
   return { version: 1, name, agentId: idOf(name), agentName: name, provider: "local", repo: "/r", data: "/d" };
 }
 
-/** What the forwarding server finds out about agents, from records and a mngr of each test's own. */
+/** What the forwarding server knows about agents, from records and a mngr of each test's own. */
 export class AgentsLab {
   home = "";
   paths!: InstallationPaths;
   agents!: Agents;
   log: string[] = [];
-  /** What mngr says: by an agent's id. */
+  /** What mngr reports, by an agent's id. */
   said: Record<string, { state: string; registered?: object[]; page?: string }> = {};
   readonly #servers: Server[] = [];
 
@@ -60,14 +60,14 @@ export class AgentsLab {
     for (const name of names) writeRecord(this.paths, record(name));
   }
 
-  /** Puts down what mngr says from now on. */
+  /** Sets what mngr reports from now on. */
   mngrSays(name: string, state: string, ports: Record<string, number> = {}, page?: string): void {
     const registered = Object.entries(ports).map(([server, port]) => ({ server, url: `http://127.0.0.1:${port}` }));
     this.said[idOf(name)] = { state, registered, ...(page === undefined ? {} : { page }) };
     this.writeAnswers();
   }
 
-  /** What `mngr exec` prints. @param agent its name, as its own machine has it @param id that it claims */
+  /** What `mngr exec` prints. @param agent its name on its own machine @param id the id that it claims */
   result(agent: string, id: string, servers: Record<string, number | string>, page = "", secret = ""): object {
     const registered = Object.entries(servers).map(([server, at]) => ({
       ...{ server, url: typeof at === "string" ? at : `http://127.0.0.1:${at}` },
@@ -75,7 +75,7 @@ export class AgentsLab {
     return { agent, stdout: printed(id, registered, page, secret), stderr: "", success: true };
   }
 
-  /** Puts down what `mngr exec` says of all of them, or of one when it is asked for that one alone. */
+  /** Sets what `mngr exec` reports for all agents, or for one that is requested alone. */
   execSays(results: readonly object[], alone?: string): void {
     const file = alone === undefined ? "exec.json" : `alone-${alone}.json`;
     writeFileSync(join(this.home, file), JSON.stringify({ results, failed_agents: [] }));
@@ -98,7 +98,7 @@ export class AgentsLab {
     await this.agents.refresh();
   }
 
-  /** A server of an agent, which says nothing. */
+  /** A server of an agent that never responds. */
   async listen(): Promise<{ port: number; close: () => Promise<void> }> {
     const server = createServer((socket) => socket.on("error", () => {}));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -107,7 +107,7 @@ export class AgentsLab {
     return { port: (server.address() as AddressInfo).port, close };
   }
 
-  /** How often mngr was called for this. */
+  /** How many calls to mngr begin with these arguments. */
   calls(what: string): number {
     const lines = readFileSync(join(this.home, "calls"), "utf8").split("\n");
     return lines.filter((line) => line.startsWith(what)).length;

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /**
- * Collects the arguments of processes until it is stopped; one that is shorter than 50 ms may be missed.
+ * Collects the arguments of processes until it is stopped. It may miss processes shorter than 50 ms.
  *
- * @param pids whose; by default those of every process of this machine: what anybody here can see
+ * @param pids by default, every process of this machine: what any user here can see
  */
 export function sampleArguments(pids: () => readonly number[] = allPids): { stop(): string[] } {
   const seen = new Set<string>();
@@ -12,7 +12,7 @@ export function sampleArguments(pids: () => readonly number[] = allPids): { stop
       try {
         seen.add(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
       } catch {
-        // It has ended.
+        // It has exited.
       }
     }
   };

@@ -4,29 +4,29 @@ import { join } from "node:path";
 import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { findChromium } from "../../scripts/setup/chromium.ts";
 
-/** A real browser without a window. It finds `*.localhost` on this machine by itself. */
+/** A real headless browser. It resolves `*.localhost` to this machine by itself. */
 export interface TestBrowser {
-  /** Somebody's browser, with cookies and service workers of its own. */
+  /** One user's browser, with its own cookies and service workers. */
   newPerson(options?: BrowserContextOptions): Promise<Person>;
-  /** Ends the browser and all of its processes. */
+  /** Ends the browser and all its processes. */
   close(): Promise<void>;
 }
 
-/** One person's browser. */
+/** One user's browser. */
 export interface Person {
   readonly context: BrowserContext;
   newPage(): Promise<Page>;
-  /** What pages said of themselves that they should not have: errors that nobody caught, and the console's. */
+  /** Unexpected output of pages: uncaught errors and the console's. */
   readonly complaints: readonly string[];
 }
 
-/** How long (ms) anything in a page may take to come about. */
+/** How long (ms) anything in a page may take. */
 const PATIENCE_MS = 15_000;
 
-/** @param args more of Chromium's own, for instance where names lead to */
+/** @param args additional Chromium arguments, for instance where names resolve to */
 export async function openBrowser(args: readonly string[] = []): Promise<TestBrowser> {
   const executablePath = await findChromium();
-  // Chromium keeps more below the home than its profile.
+  // Chromium writes more to the home folder than its profile.
   const home = mkdtempSync(join(tmpdir(), "browser-"));
   const asRoot = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
   const browser = await chromium.launch({

@@ -20,7 +20,7 @@ const listed = z.object({ messages: z.array(message), hasOlder: z.boolean() });
 
 export type ChatMessage = z.infer<typeof message>;
 
-/** The stock chat in a folder of its own, as a repo from scratch has it, run without mngr. */
+/** The stock chat in its own folder, like a repo from scratch, run without mngr. */
 export class ChatLab {
   readonly folder = mkdtempSync(join(tmpdir(), "chat-"));
   readonly repo = join(this.folder, "repo");
@@ -35,12 +35,12 @@ export class ChatLab {
     mkdirSync(this.state);
   }
 
-  /** As mngr starts it, so that it registers itself. @param env as `start` */
+  /** Starts it as mngr does, so that it registers itself. @param env as in `start` */
   startDeployed(env: Record<string, string> = {}, args: readonly string[] = []): Promise<RunningChat> {
     return this.start({ MNGR_AGENT_STATE_DIR: this.state, ...env }, args);
   }
 
-  /** As by hand, on a port that anybody can open. @param env beside what every agent has @param args as agent arguments */
+  /** Starts it as by hand, on an open port. @param env added to every agent's @param args as agent arguments */
   async start(env: Record<string, string> = {}, args: readonly string[] = []): Promise<RunningChat> {
     const child = spawn(process.execPath, ["server.mjs", ...args], {
       cwd: this.repo,
@@ -70,7 +70,7 @@ export class ChatLab {
     return new RunningChat(url, child, () => log, headers);
   }
 
-  /** The file of the conversation, or what is to be in it. */
+  /** The file of the conversation, or where it will be. */
   get journal(): string {
     return readFileSync(join(this.data, "memory/messages.jsonl"), "utf8");
   }
@@ -80,7 +80,7 @@ export class ChatLab {
     writeFileSync(join(this.data, "memory/messages.jsonl"), text);
   }
 
-  /** A program in a `bin` folder. @returns the folder */
+  /** Creates a program in a `bin` folder. @returns the folder */
   program(name: string, ...lines: string[]): string {
     const bin = join(this.folder, "bin");
     mkdirSync(bin, { recursive: true });
@@ -98,7 +98,7 @@ export class RunningChat {
   readonly url: string;
   readonly #child: ChildProcess;
   readonly log: () => string;
-  /** What the forwarding server sends with every request. */
+  /** The headers that the forwarding server sends with every request. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(url: string, child: ChildProcess, log: () => string, headers: Readonly<Record<string, string>>) {
@@ -113,18 +113,18 @@ export class RunningChat {
     return fetch(`${this.url}/messages`, { method: "POST", headers, body: JSON.stringify({ text, key }) });
   }
 
-  /** @param query what stands behind the `?` */
+  /** @param query the part after `?` */
   async messages(query = ""): Promise<z.infer<typeof listed>> {
     return listed.parse(await (await fetch(`${this.url}/messages?${query}`, { headers: this.headers })).json());
   }
 
-  /** Says something and waits for its answer. */
+  /** Sends a message and waits for its answer. */
   async ask(text: string): Promise<ChatMessage> {
     const { id } = message.parse(await (await this.post(text)).json());
     return this.answerTo(id);
   }
 
-  /** Waits on the stream of events. */
+  /** Waits on the event stream. */
   async answerTo(id: number): Promise<ChatMessage> {
     for await (const change of this.events(`after=${id}`)) {
       const found = z.object({ message }).safeParse(change);
@@ -133,7 +133,7 @@ export class RunningChat {
     throw new Error(`the stream of events ended without an answer to ${id}`);
   }
 
-  /** What the stream says, as it comes; it is closed with the loop that reads it. */
+  /** The events of the stream, as received. It closes when the loop that reads it ends. */
   async *events(query: string, headers: Record<string, string> = {}): AsyncGenerator<unknown> {
     const response = await fetch(`${this.url}/events?${query}`, { headers: { ...this.headers, ...headers } });
     let text = "";

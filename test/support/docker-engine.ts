@@ -7,27 +7,27 @@ import { type OwnDockerd, startDockerd } from "./own-dockerd.ts";
 
 /** A docker daemon for tests. */
 export interface DockerEngine {
-  /** What points docker's clients at it, mngr's included. */
+  /** Points docker's clients at it, including mngr's. */
   readonly env: Readonly<Record<"DOCKER_HOST", string>>;
   /** An image with what mngr needs on a host, and python3. */
   readonly baseImage: string;
-  /** What `docker ARGS` prints. @throws when it fails */
+  /** The output of `docker ARGS`. @throws if it fails */
   docker(...args: readonly string[]): Promise<string>;
   /**
-   * Ends a daemon that is the test's own. On one that is not, removes the containers, volumes and images that have the
-   * mark in a name or label.
+   * Ends the test's own daemon. On any other, removes the containers, volumes and images that have the mark in a name
+   * or label.
    *
-   * @param mark what the test names its things by: nobody else's hold it
+   * @param mark unique to the test's names
    */
   end(mark?: string): Promise<void>;
 }
 
 /**
- * The daemon that docker's client talks to when it answers; else, as root, one of the test's own. mngr's provider needs
- * an image `alpine:latest`: where it can't be pulled, the base image has that name too.
+ * The daemon of docker's client if it answers; else, as root, one of the test's own. mngr's provider needs an image
+ * `alpine:latest`: where it can't be pulled, the base image gets that name too.
  *
- * @param options.isOwn a daemon of the test's own whatever answers
- * @throws SetupError where none can be had
+ * @param options.isOwn always starts a daemon of the test's own
+ * @throws SetupError if none is available
  */
 export async function dockerEngine({ isOwn = false } = {}): Promise<DockerEngine> {
   const setup = await setUpDocker();
@@ -48,7 +48,7 @@ export async function dockerEngine({ isOwn = false } = {}): Promise<DockerEngine
   return { ...engine, end: async (mark) => (own === undefined ? removeMarked(docker, mark) : own.end()) };
 }
 
-/** As `dockerEngine`, for tests that are skipped where none can be had: then it is the reason, in words. */
+/** Like `dockerEngine`, for tests that are skipped if none is available: then it returns the reason as text. */
 export async function dockerEngineOrReason(): Promise<DockerEngine | string> {
   try {
     return await dockerEngine();
@@ -62,7 +62,7 @@ async function ownDaemon(): Promise<OwnDockerd> {
   try {
     return await startDockerd();
   } catch (error) {
-    // A container without the rights to make containers is a machine without docker.
+    // A container that may not create containers counts as a machine without docker.
     throw new SetupError(`No docker daemon answers, and none can be started: ${messageOf(error)}`, {
       remedy: "Start one.",
     });
@@ -97,7 +97,7 @@ async function removeMarked(docker: DockerEngine["docker"], mark: string | undef
   };
   await remove(["rm", "--force", "--volumes"], await marked(["ps", "--all", "--no-trunc"], ".ID"));
   await remove(["volume", "rm", "--force"], await marked(["volume", "ls"], ".Name"));
-  // Unlike the others, the list of images does not show labels.
+  // Unlike the other lists, the list of images does not show labels.
   const labels = "{{.Id}} {{json .RepoTags}} {{json .Config.Labels}}";
   const ids = (await docker("images", "--all", "--quiet", "--no-trunc")).split("\n").filter((id) => id !== "");
   const images = ids.length === 0 ? "" : await docker("image", "inspect", "--format", labels, ...new Set(ids));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, vi } from "vitest";
 
-/** A `docker` for each test, in a folder of its own. */
+/** A `docker` in its own folder for each test. */
 export class FakeDocker {
   folder = "";
 
@@ -17,7 +17,7 @@ export class FakeDocker {
     });
   }
 
-  /** Puts a `docker` on PATH that is this shell script. */
+  /** Puts this shell script on PATH as `docker`. */
   is(script: string): void {
     const bin = join(this.folder, "bin");
     mkdirSync(bin, { recursive: true });
@@ -26,7 +26,7 @@ export class FakeDocker {
     vi.stubEnv("PATH", `${bin}:${process.env["PATH"]}`);
   }
 
-  /** What it was called with, oldest first. */
+  /** The arguments of its calls, oldest first. */
   calls(): string[] {
     return readFileSync(join(this.folder, "calls"), "utf8").trimEnd().split("\n");
   }

@@ -10,19 +10,19 @@ export interface StoredComment {
 
 const posted = z.object({ body: z.string() });
 
-/** What GitHub's and GitLab's interfaces do for comments of one pull request, over HTTP, in memory. */
+/** GitHub's and GitLab's APIs for comments of one pull request, over HTTP, in memory. */
 export class FakeForge {
   readonly comments: StoredComment[] = [];
-  /** `POST /repos/…`, in their order. */
+  /** `POST /repos/…`, in order. */
   readonly requests: string[] = [];
-  /** Who may do what, by token. An app's token may not ask who it is. */
+  /** Permissions by token. An app's token may not request its own login. */
   readonly tokens: Readonly<Record<string, { login: string; isApp?: boolean; mayWrite: boolean }>>;
-  /** Statuses to answer with, one after the other, instead of doing what was asked for. */
+  /** Statuses to respond with, in order, instead of handling the request. */
   readonly faults: number[] = [];
-  /** The method of the next request that is done, and whose answer never comes. */
+  /** The method of the next request to handle without a response. */
   loses: string | undefined;
   pageSize = 100;
-  /** Where the links to next pages lead; by default here. */
+  /** The base of links to next pages; by default this server. */
   linkRoot: string | undefined;
   readonly #server: Server;
 

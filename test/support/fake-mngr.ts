@@ -1,13 +1,12 @@
 #!/usr/bin/env node
 /**
- * Stands in for mngr where a test is about what is done with it, and is to take no seconds: agents are commands in git
- * worktrees, on real branches. Speaks what components/mngr says and reads, and nothing else. Its state, and what a
- * test wants of it, are files in ~/fake-mngr:
- *   version            what --version says
- *   create-error.json  { "error_class", "message", "leavesAgent" }: every create fails so
- *   create-seconds     every create takes so long
- *   stop-error         every stop fails, with these words
- *   calls.jsonl        the argument lists that it was called with
+ * Replaces mngr in tests of its callers, so that they are fast: agents are commands in git worktrees, on real branches.
+ * It supports exactly what components/mngr calls and reads. Its state and the test's settings are files in ~/fake-mngr:
+ *   version            the output of --version
+ *   create-error.json  { "error_class", "message", "leavesAgent" }: the error of every create
+ *   create-seconds     how long every create takes
+ *   stop-error         the error text of every stop
+ *   calls.jsonl        the argument list of each call
  */
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -16,7 +15,7 @@ import { join } from "node:path";
 
 const folder = join(`${process.env["HOME"]}`, "fake-mngr");
 const agents = join(folder, "agents");
-// The test is over, its folder gone, and whoever started this too.
+// The test has ended and its folder is removed, so the caller has ended too.
 if (!existsSync(agents)) process.exit(1);
 const args = process.argv.slice(2);
 appendFileSync(join(folder, "calls.jsonl"), `${JSON.stringify(args)}\n`);
@@ -56,10 +55,10 @@ function isAlive(pid: number): boolean {
 
 function stop(agent: Agent): void {
   try {
-    // 0 would be our own group, with the test in it.
+    // 0 would be our own group, which includes the test.
     if (agent.pid > 0) process.kill(-agent.pid, "SIGKILL");
   } catch {
-    // It has ended.
+    // It has exited.
   }
   save({ ...agent, isStopped: true });
 }
@@ -121,7 +120,7 @@ switch (args[0]) {
       stop(agent);
       const worktree = worktreeOf(agent);
       if (existsSync(worktree)) {
-        // A worktree knows its repository; git removes one only from outside of it.
+        // A worktree knows its repository. git removes one only from outside it.
         const common = git(worktree, "rev-parse", "--git-common-dir");
         git(folder, "--git-dir", common, "worktree", "remove", "--force", worktree);
       }

@@ -2,21 +2,21 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 /**
- * What becomes of connections:
- * - `pass`: they go through.
- * - `refuse`: nobody listens; those that are open are reset.
- * - `hang`: they are taken, and nothing ever comes through; those that are open fall silent.
- * - `cutAfterBytes`: each is reset once that many bytes have come back from the server (0: as soon as it is made);
- *   with `times`, only so many of those that are made from now on, and all others pass.
+ * What happens to connections:
+ * - `pass`: they are forwarded.
+ * - `refuse`: nothing listens; open ones are reset.
+ * - `hang`: they are accepted but forward nothing; open ones stall.
+ * - `cutAfterBytes`: each is reset once that many bytes have come back from the server (0: at once); with `times`, only
+ *   so many of the new ones, and all others pass.
  */
 export type FaultMode = "pass" | "refuse" | "hang" | { readonly cutAfterBytes: number; readonly times?: number };
 
 export interface FaultProxy extends AsyncDisposable {
   /** "http://127.0.0.1:PORT", the same in every mode. */
   readonly url: string;
-  /** How many connections it has taken so far. */
+  /** How many connections it has accepted so far. */
   readonly connections: number;
-  /** Settles when the mode is in force. */
+  /** Resolves when the mode is active. */
   switchTo(mode: FaultMode): Promise<void>;
   stop(): Promise<void>;
 }
@@ -29,8 +29,7 @@ interface Pair {
 }
 
 /**
- * A TCP proxy on loopback that can be made to fail in the ways a network does.
- *
+ * A TCP proxy on loopback that can simulate network failures.
  * @param target "http://127.0.0.1:PORT": where connections go
  */
 export async function startFaultProxy(target: string): Promise<FaultProxy> {
@@ -81,7 +80,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     async switchTo(next) {
       mode = next;
       const times = typeof next === "object" ? next.times : undefined;
-      cutsLeft = times === undefined ? Number.POSITIVE_INFINITY : 0; // for those that are open already
+      cutsLeft = times === undefined ? Number.POSITIVE_INFINITY : 0; // for connections that are already open
       if (next === "refuse") {
         stopListening();
         return;
@@ -127,7 +126,7 @@ function silence({ near, far }: Pair): void {
   far.unpipe(near).pause();
 }
 
-/** Also when they are speaking already: piped twice, everything would be said twice. */
+/** Unpipes first, because piping an active pair twice would send everything twice. */
 function speak({ near, far }: Pair): void {
   near.unpipe(far).pipe(far);
   far.unpipe(near).pipe(near);

@@ -1,6 +1,6 @@
 /**
- * Preloaded into a scheduler (`node --import faults.ts`), it lets one thing go wrong. FAULT says what, at which change
- * of a file that a run is about (the scheduler's own state and log are spared):
+ * Preloaded into a scheduler (`node --import faults.ts`) to inject one fault. FAULT names the fault and the file change
+ * that triggers it, counting only a run's files (not the scheduler's own state and log):
  *   kill:7     the process is killed (SIGKILL) right before the 7th change
  *   full:7     the 7th change fails once, as on a full disk
  *   full:7:5   it and the 4 after it fail
@@ -47,7 +47,7 @@ const linkSync: typeof fs.linkSync = (path, to) => {
   if (isAbout(path)) change("link", path);
   original.linkSync(path, to);
 };
-// Removals need no room, but a crash may come before them.
+// Removals need no disk space, but a crash may precede them.
 const rmSync: typeof fs.rmSync = (path, options) => {
   if (kind === "kill" && isAbout(path)) change("rm", path);
   original.rmSync(path, options);

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * The files that hold a text, in these folders and below, sorted: for searching what must not be there.
- * What other processes remove during the search is passed over; a folder that was never there is an error, since
- * whoever searches it finds nothing and learns nothing.
+ * Returns the files in and below these folders that contain a text, sorted, to check for text that must not exist.
+ * Files that other processes remove during the search are skipped. A folder that never existed is an error, because its
+ * search would prove nothing.
  */
 export function filesHolding(text: string, ...folders: string[]): string[] {
   for (const folder of folders) statSync(folder);

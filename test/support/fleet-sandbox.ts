@@ -19,7 +19,7 @@ export function webs(fleet: Fleet | undefined): DeclaredWeb[] {
   return (fleet?.changelings ?? []).filter((changeling) => changeling.kind === "web");
 }
 
-/** What a fleet file without `[forwarding]` means. */
+/** The meaning of a fleet file without `[forwarding]`. */
 export const usualForwarding: Forwarding = {
   provider: "local",
   port: 8420,
@@ -33,13 +33,13 @@ export const usualForwarding: Forwarding = {
   buildArgs: [],
 };
 
-/** What a fleet file without keys of its own means, by kind. */
+/** The meaning of a fleet file without its own keys, by kind. */
 export const usualSettings: Fleet["settings"] = {
   cron: { maxRunsAtOnce: undefined },
   web: { forwarding: usualForwarding },
 };
 
-/** A folder of its own with a home, nothing of the person's. Removed by `using`. */
+/** A folder with its own home, isolated from the user's. Removed by `using`. */
 export class Sandbox implements Disposable {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), "fleet-")));
   readonly home = join(this.folder, "home");
@@ -81,7 +81,7 @@ export class Sandbox implements Disposable {
     return { ci: false, home, folder, machineTimezone: "Europe/Berlin", environment, ...context };
   }
 
-  /** The text as the fleet file, loaded. */
+  /** Loads the text as the fleet file. */
   load(text: string, context: Partial<LoadContext> = {}): Promise<LoadedFleet> {
     this.write("config.toml", text);
     return loadFleet({ file: this.file, context: this.context(context) });
@@ -99,7 +99,7 @@ export class Sandbox implements Disposable {
     };
   }
 
-  /** The faults as people read them, line by line, with this folder as the current one. */
+  /** The diagnostics as users read them, line by line, with this folder as the current one. */
   words(faults: readonly Fault[]): string[] {
     const text = formatFaults(faults, this.folder).replaceAll(this.folder, "<folder>");
     return text === "" ? [] : text.split("\n").map((line) => line.trim());

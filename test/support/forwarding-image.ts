@@ -6,16 +6,16 @@ import { which } from "../../scripts/setup/toolchain.mjs";
 import type { DockerEngine } from "./docker-engine.ts";
 import { pythonOfMngr } from "./python-of-mngr.ts";
 
-/** What of an installed Python no program here needs. */
+/** The parts of an installed Python that no program here needs. */
 const without = ["lib/python3*/test", "lib/python3*/config-3*", "lib/python3*/idlelib", "__pycache__", "*.a"];
 
 /**
- * An image that has all which the forwarding server's is made of, so that nothing is downloaded: this Node, this docker,
- * and the Python with mngr that is on PATH, at their own places.
+ * Creates an image with everything that the forwarding server's image needs, so that nothing is downloaded: this Node,
+ * this docker, and the Python with mngr from PATH, at their own paths.
  *
- * @param name of the image, which must not be there
- * @returns what to build the forwarding server's image with; nothing, so from its usual bases, where this machine's
- *   Python is a part of the system and can't be moved
+ * @param name of the image, which must not exist
+ * @returns build arguments for the forwarding server's image; empty, for its usual bases, if this machine's Python is
+ *   part of the system and can't be moved
  */
 export async function imageArguments({ docker, baseImage }: DockerEngine, name: string): Promise<string[]> {
   const ask = (expression: string) =>

@@ -15,7 +15,7 @@ import { navigation, SmallBrowser } from "./small-browser.ts";
 export const ada = agentView("a", "ada");
 export const bob = agentView("b", "bob");
 
-/** @param digit its id is made of */
+/** @param digit repeated to form its id */
 export function agentView(digit: string, name: string, more: Partial<AgentView> = {}): AgentView {
   return { id: `agent-${digit.repeat(32)}`, name, provider: "local", state: "online", servers: ["web"], ...more };
 }
@@ -38,56 +38,56 @@ export interface Answered {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
-  /** What stands behind `Location`. */
+  /** The `Location` header. */
   readonly location: string | undefined;
-  /** `name=value` of the cookie that is set, for a `Cookie` header. */
+  /** `name=value` of the set cookie, for a `Cookie` header. */
   readonly cookie: string;
 }
 
 export interface Question {
   readonly method?: string;
-  /** Of the Host header; the main origin's when left out. */
+  /** The Host header; by default the main origin's. */
   readonly host?: string;
   readonly cookie?: string | undefined;
   readonly headers?: Record<string, string>;
   readonly body?: string;
 }
 
-/** A whole server with the agents that it is told of, and a proxy that answers for them with what it was asked. */
+/** A complete server with the given agents, and a proxy that answers for them with the request it received. */
 export interface ForwardingSite extends AsyncDisposable {
   readonly folder: string;
   readonly server: ForwardingServer;
   readonly access: Access;
   readonly agents: ReturnType<typeof agentsOf>;
   readonly log: readonly string[];
-  /** What the proxy was handed, oldest first. */
+  /** The requests to the proxy, oldest first. */
   readonly proxied: readonly Omit<ProxyRequest, "placeOf" | "added">[];
-  /** What it was told to add to the answers. */
+  /** The headers that the proxy was asked to add to responses. */
   readonly added: readonly ProxyRequest["added"][];
   ask(path: string, question?: Question): Promise<Answered>;
-  /** Follows redirects within the site as a browser does, with its cookies by origin. */
+  /** Follows redirects within the site like a browser, with cookies by origin. */
   browser(): SmallBrowser;
-  /** Logs a browser in and gives its main cookie, `name=value`. */
+  /** Logs a browser in and returns its main cookie, `name=value`. */
   login(agent: AgentView): Promise<string>;
-  /** The key that the main origin's pages keep for a login. @param cookie of the main origin */
+  /** The login key that the main origin's pages store. @param cookie of the main origin */
   keyOf(agent: AgentView, cookie: string): string;
-  /** What the script of `/` shows to whoever has these logins. */
+  /** What the script of `/` shows to a user with these logins. */
   list(logins: readonly (readonly [AgentView, string])[]): Promise<string>;
-  /** Sends bytes as they are; what comes back until the connection ends, or after the first answer. */
+  /** Sends raw bytes. Returns what comes back until the connection ends, or after the first response. */
   raw(text: string): Promise<string>;
 }
 
-/** Of an agent's own origin. */
+/** The Host of an agent's own origin. */
 export function hostOf({ server }: ForwardingSite, id: string, name?: string): string {
   return `${name === undefined ? "" : `${name}.`}${id}.localhost:${server.port}`;
 }
 
-/** Of a script's request. */
+/** The options of a script's request. */
 export function json(content: object): { method: string; headers: Record<string, string>; body: string } {
   return { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(content) };
 }
 
-/** The way to ada's own origin, up to the address with the ticket. @param cookie of the main origin */
+/** Follows the redirects to ada's own origin, up to the URL with the ticket. @param cookie of the main origin */
 export async function ticketFor(
   site: ForwardingSite,
   cookie: string,
@@ -100,7 +100,7 @@ export async function ticketFor(
   return { url: new URL(JSON.parse(body).location), browser: asked.cookie };
 }
 
-/** The cookie of ada's own origin, as the way through the ticket gives it. @param cookie of the main origin */
+/** The cookie of ada's own origin, obtained with a ticket. @param cookie of the main origin */
 export async function enter(site: ForwardingSite, cookie: string, host?: string): Promise<string> {
   const { url, browser } = await ticketFor(site, cookie, host);
   return (await site.ask(url.pathname + url.search, { host: url.host, cookie: browser, headers: linked })).cookie;
@@ -108,7 +108,7 @@ export async function enter(site: ForwardingSite, cookie: string, host?: string)
 
 export { navigation };
 
-/** As `navigation`, from a page of another site. */
+/** Like `navigation`, from a page of another site. */
 export const linked = { ...navigation, "sec-fetch-site": "cross-site" };
 
 export async function openSite(

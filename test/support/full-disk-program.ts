@@ -1,4 +1,6 @@
-/** What the long-lived programs write, on a disk that becomes full: `node full-disk-program.ts FOLDER`, a mount of its own. */
+/**
+ * Tests writes of the long-lived programs on a full disk: `node full-disk-program.ts FOLDER`, where FOLDER is a mount.
+ */
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +13,7 @@ const [folder = ""] = process.argv.slice(2);
 const filler = join(folder, "filler");
 const agent = `agent-${"a".repeat(32)}`;
 
-/** @param leave so many bytes free */
+/** @param leave how many bytes to leave free */
 function fill(leave = 0): void {
   const file = openSync(filler, "a");
   try {
@@ -62,7 +64,7 @@ fill();
 const logged = attempt(() => log("x".repeat(8192)));
 const revoked = access.revoke(agent)?.isOldGone ?? "recorded";
 const isInAfterRevoke = isIn(access, first);
-// A restart while the disk is full: it starts, and no login of before is good.
+// A restart while the disk is full: it starts, and no earlier login is valid.
 const isInAfterRestart = isIn(open(), first);
 const second = attempt(login);
 const became = attempt(() => becomeDaemon(daemon, new Date()));

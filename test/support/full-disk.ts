@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-/** Why no file system of a test's own can be had here; undefined when one can. */
+/** Why a test can't mount its own file system here; undefined if it can. */
 export function noTinyDisk(): string | undefined {
   if (process.platform !== "linux" || !existsSync("/usr/bin/unshare")) return "it takes unshare(1) of Linux";
   const tried = spawnSync("unshare", ["--mount", "mount", "-t", "tmpfs", "none", "/mnt"], { encoding: "utf8" });
@@ -10,9 +10,9 @@ export function noTinyDisk(): string | undefined {
 }
 
 /**
- * Runs a program of `test/support/` with a disk of 64 KiB at `folder`, which nobody else sees and which goes with it.
+ * Runs a program of `test/support/` with a private 64 KiB disk at `folder`, which is unmounted afterwards.
  *
- * @returns what it printed, parsed from JSON
+ * @returns its output, parsed from JSON
  */
 export function runOnTinyDisk(program: string, folder: string): unknown {
   const script = 'mount -t tmpfs -o size=64k,mode=700 none "$1" && exec "$2" "$3" "$1"';

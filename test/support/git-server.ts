@@ -8,13 +8,13 @@ import { join } from "node:path";
 import { portOf } from "./fault-proxy.ts";
 
 export interface GitServer extends AsyncDisposable {
-  /** On 127.0.0.1: what sandboxes of the Modal emulator must be let reach. */
+  /** On 127.0.0.1. Sandboxes of the Modal emulator must be allowed to reach it. */
   readonly port: number;
-  /** Each request that was answered, in order. */
+  /** Each answered request, in order. */
   readonly requests: readonly GitRequest[];
-  /** The address of a repository, without credentials. */
+  /** The URL of a repository, without credentials. */
   url(name: string): string;
-  /** Makes a bare repository, empty or a mirror of another one's branches; gives its folder. */
+  /** Creates a bare repository, empty or a mirror of another one's branches. Returns its folder. */
   create(name: string, from?: string): string;
   stop(): Promise<void>;
 }
@@ -26,7 +26,7 @@ export interface GitRequest {
   readonly status: number;
 }
 
-/** Nothing of the machine's or of a person's settings says what git does here. */
+/** Isolates git from the settings of the machine and the user. */
 const gitEnvironment = {
   PATH: process.env["PATH"],
   GIT_CONFIG_GLOBAL: "/dev/null",
@@ -34,9 +34,9 @@ const gitEnvironment = {
 };
 
 /**
- * A git server over plain http on loopback, with bare repositories in a folder of its own; everyone may fetch and push.
+ * A git server over plain http on loopback, with bare repositories in its own folder. Everyone may fetch and push.
  *
- * @param options `token`: only who names it, as GitHub takes it (any user name, for instance x-access-token), may
+ * @param options `token`: required for access, passed as to GitHub (with any user name, for instance x-access-token)
  */
 export async function startGitServer(options: { readonly token?: string } = {}): Promise<GitServer> {
   const folder = mkdtempSync(join(tmpdir(), "git-server-"));
@@ -86,7 +86,7 @@ function holdsToken(request: IncomingMessage, token: string): boolean {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
-/** git's own CGI program does the work (git-http-backend(1)): it is given the request, and answers header and body. */
+/** git's own CGI program handles the request and writes header and body (git-http-backend(1)). */
 function serve(folder: string, request: IncomingMessage, response: ServerResponse): void {
   const { pathname, search } = new URL(request.url ?? "/", "http://localhost");
   const { headers } = request;
@@ -102,7 +102,7 @@ function serve(folder: string, request: IncomingMessage, response: ServerRespons
       CONTENT_LENGTH: headers["content-length"] ?? "",
       HTTP_CONTENT_ENCODING: headers["content-encoding"] ?? "",
       GIT_PROTOCOL: String(headers["git-protocol"] ?? ""),
-      // Whoever is named may push.
+      // Any named user may push.
       REMOTE_USER: "pusher",
       REMOTE_ADDR: "127.0.0.1",
     },
@@ -113,7 +113,7 @@ function serve(folder: string, request: IncomingMessage, response: ServerRespons
     response.end();
   };
   backend.once("error", fail);
-  // It may have answered before it has read the whole of a request that it refuses.
+  // It may respond before it has read all of a request that it rejects.
   backend.stdin.on("error", () => request.resume());
   request.pipe(backend.stdin);
   response.once("close", () => backend.kill());

@@ -1,6 +1,6 @@
 import { Repository } from "./repository.ts";
 
-/** Registers itself, counts its starts in its data, and says what it was made of; the secret itself is nowhere in it. */
+/** Registers itself, counts its starts in its data, and reports how it was configured, except the secret itself. */
 const agent = `
 import http.server, json, os
 data = os.environ["CHANGELING_DATA"]
@@ -41,7 +41,7 @@ export class GreeterRepo extends Repository {
     this.change({ "agent.py": agent, ".mngr/settings.toml": settings, greeting: "Hello" });
   }
 
-  /** Commits them. */
+  /** Commits the files. */
   change(files: Parameters<Repository["commit"]>[0]): void {
     this.#minute += 1;
     this.commit(files, { author: "Me", at: `2026-01-01T00:${String(this.#minute).padStart(2, "0")}:00Z` });

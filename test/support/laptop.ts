@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ModalStack } from "./modal-stack.ts";
 
-/** The person's own machine, whose mngr has the person's id and the key that is shared with sandboxes. */
+/** The user's own machine. Its mngr has the user's id and the key that is shared with sandboxes. */
 export class Laptop {
   readonly publicKey: string;
   readonly #home: string;
@@ -22,7 +22,7 @@ export class Laptop {
     this.#env = { ...env, MNGR_HOST_DIR: hostDir, MNGR_USER_ID: userId, TMUX_TMPDIR: home, MNGR_HEADLESS: "1" };
   }
 
-  /** @returns what it printed @throws when it fails */
+  /** @returns its output @throws if it fails */
   async mngr(...args: string[]): Promise<string> {
     const { stdout } = await promisify(execFile)("mngr", args, { env: this.#env, cwd: this.#home });
     return stdout;

@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Writes an app whose function `fire` may answer with some of its environment.
+ * Writes an app whose function `fire` may return some of its environment.
  *
- * @param lines further steps of its image, the name of its Secret, and what the function does
+ * @param lines further steps of its image, the name of its Secret, and the function's body
  * @returns its file
  */
 export function writeModalApp(

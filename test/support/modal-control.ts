@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 const Step = z.object({ instruction: z.string(), argument: z.string(), outcome: z.string() });
 const SecretState = z.object({
   id: z.string(),
-  /** null for one without a name, of `Secret.from_dict`. */
+  /** null for an unnamed one, from `Secret.from_dict`. */
   name: z.optional(z.nullable(z.string())),
   environment: z.optional(z.string()),
   /** The names of its variables. */
@@ -25,9 +25,9 @@ const FunctionState = z.object({
     z.object({ cron: z.optional(z.object({ cron_string: z.string(), timezone: z.optional(z.string()) })) }),
   ),
   timeout_secs: z.number(),
-  /** 0 when there is no limit. */
+  /** 0 means no limit. */
   max_containers: z.number(),
-  /** Whether Modal may not take its machine away. */
+  /** Whether Modal may not preempt its machine. */
   nonpreemptible: z.boolean(),
   secrets: z.array(SecretState),
   volumes: z.record(z.string(), z.object({ id: z.string(), name: z.nullable(z.string()) })),
@@ -51,18 +51,18 @@ const CallState = z.object({
   app: z.string(),
   function: z.string(),
   trigger: z.enum(["cron", "fire", "remote", "web"]),
-  /** ISO instant of the firing, for a cron's. */
+  /** ISO instant of the firing, for a cron. */
   scheduled_for: z.nullable(z.string()),
   /** "WAITING" (for another container of its function), "RUNNING", "GENERIC_STATUS_SUCCESS", "GENERIC_STATUS_FAILURE", … */
   status: z.string(),
   exception: z.nullable(z.string()),
   traceback: z.nullable(z.string()),
   exit_code: z.nullable(z.number()),
-  /** Seconds since the epoch, as all times here. */
+  /** Seconds since the epoch, like all times here. */
   started_at: z.nullable(z.number()),
   finished_at: z.nullable(z.number()),
   seconds: z.nullable(z.number()),
-  /** What its container printed. */
+  /** Its container's output. */
   output: z.string(),
 });
 const SandboxState = z.object({
@@ -73,12 +73,12 @@ const SandboxState = z.object({
   image_id: z.string(),
   timeout_secs: z.number(),
   tags: z.record(z.string(), z.string()),
-  /** Ids of volumes by where they are mounted. */
+  /** Ids of volumes by mount point. */
   volumes: z.record(z.string(), z.string()),
-  /** Ports of this machine by those inside. */
+  /** Ports of this machine by port inside. */
   ports: z.record(z.string(), z.number()),
   execs: z.array(z.array(z.string())),
-  /** "RUNNING", or how it ended: "GENERIC_STATUS_TERMINATED", … */
+  /** "RUNNING", or its result: "GENERIC_STATUS_TERMINATED", … */
   status: z.string(),
 });
 const State = z.object({
@@ -97,7 +97,7 @@ const Schedule = z.object({
   function: z.string(),
   cron: z.string(),
   timezone: z.string(),
-  /** ISO instant; null when it never comes due. */
+  /** ISO instant; null if it never comes due. */
   next: z.nullable(z.string()),
 });
 const FaultState = z.object({ method: z.string(), times: z.number() });
@@ -119,18 +119,21 @@ export type ModalSandbox = z.infer<typeof SandboxState>;
 export type ModalSchedule = z.infer<typeof Schedule>;
 export type ModalRpc = z.infer<typeof Rpc>;
 
-/** An RPC that is to fail, or to wait. */
+/** An RPC that should fail, or wait. */
 export interface ModalFault {
-  /** Of the RPC: "AppPublish", "SandboxCreate", … */
+  /** The RPC's name: "AppPublish", "SandboxCreate", … */
   readonly method: string;
-  /** The name of a gRPC status, for instance "RESOURCE_EXHAUSTED"; without one, the RPC waits until other faults are set. */
+  /**
+   * The name of a gRPC status, for instance "RESOURCE_EXHAUSTED". Without one, the RPC waits until other faults are
+   * set.
+   */
   readonly status?: string;
   readonly message?: string;
-  /** How often, 1 by default. The client tries UNAVAILABLE, UNKNOWN and INTERNAL again. */
+  /** How often, 1 by default. The client retries UNAVAILABLE, UNKNOWN and INTERNAL. */
   readonly times?: number;
 }
 
-/** The emulator's own control API: what it holds, and a hand on its clock. Modal has no such thing. */
+/** The emulator's own control API, for its state and its clock. Modal has no such API. */
 export class EmulatorControl {
   readonly url: string;
 
@@ -138,7 +141,7 @@ export class EmulatorControl {
     this.url = url;
   }
 
-  /** Everything that it holds: apps, secrets (names of keys, no values), volumes, calls, sandboxes. */
+  /** Its whole state: apps, secrets (names of keys, no values), volumes, calls, sandboxes. */
   state(): Promise<ModalState> {
     return this.#request("state", State);
   }
@@ -151,7 +154,7 @@ export class EmulatorControl {
     );
   }
 
-  /** Runs a deployed function now, as its schedule would. Answers when it has ended, unless `wait` is false. */
+  /** Runs a deployed function now, as its schedule would. Resolves when it has ended, unless `wait` is false. */
   async fire(
     app: string,
     fn?: string,
@@ -162,7 +165,10 @@ export class EmulatorControl {
     return call;
   }
 
-  /** Starts all that the crons make due in (from, to], in their time zones. Answers when all have ended, unless `wait` is false. */
+  /**
+   * Starts everything that the crons make due in (from, to], in their time zones. Resolves when all have ended, unless
+   * `wait` is false.
+   */
   advance(from: Date, to: Date, { wait = true }: { wait?: boolean } = {}): Promise<ModalCall[]> {
     return this.#post("advance", { from: from.toISOString(), to: to.toISOString(), wait });
   }
@@ -171,17 +177,17 @@ export class EmulatorControl {
     return this.#request(`calls/${id}`, CallState);
   }
 
-  /** The RPCs received, from an index on. */
+  /** The received RPCs, from an index on. */
   rpcs(since = 0): Promise<ModalRpc[]> {
     return this.#request(`rpcs?since=${since}`, z.array(Rpc));
   }
 
-  /** Sets the faults, in place of those before; what is waiting goes on. */
+  /** Replaces the faults. Waiting RPCs continue. */
   async setFaults(faults: readonly ModalFault[]): Promise<void> {
     await this.#request("faults", z.unknown(), { method: "PUT", body: JSON.stringify(faults) });
   }
 
-  /** Settles when all faults have come: an RPC that waits is there now. */
+  /** Resolves when all faults have been triggered: an RPC that should wait is waiting by then. */
   async faultsCame(): Promise<void> {
     for (let attempt = 0; attempt < 600; attempt += 1) {
       const faults = await this.#request("faults", z.array(FaultState));

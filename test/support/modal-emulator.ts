@@ -10,21 +10,23 @@ import { setUpEmulator } from "../../scripts/setup/emulator.ts";
 import { EmulatorControl } from "./modal-control.ts";
 
 export interface EmulatorOptions {
-  /** Ports of this machine's loopback that sandboxes reach too, for instance a git server's. Functions reach all. */
+  /**
+   * Ports of this machine's loopback that sandboxes can reach too, for instance a git server's. Functions reach all.
+   */
   readonly sandboxReaches?: readonly number[];
-  /** Which RUN steps of images are really run: all but those that install or download something, or pip's as well. */
+  /** Which RUN steps of images really run: all except those that install or download something, or pip's too. */
   readonly run?: "offline" | "pip";
-  /** Whether crons come due by the real clock too, not only by `control.advance`. */
+  /** Whether crons also come due by the real clock, not only by `control.advance`. */
   readonly live?: boolean;
-  /** Whether a secret that is overwritten keeps its id (the default). What Modal does is not known. */
+  /** Whether an overwritten secret keeps its id (the default). Modal's behavior is not known. */
   readonly secretOverwrite?: "keeps-id" | "new-id";
-  /** The environment of the emulator itself; containers see nothing of it. */
+  /** The emulator's own environment. Containers don't inherit it. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** A running emulator of Modal on loopback, with a state of its own. */
+/** A running Modal emulator on loopback, with its own state. */
 export interface Emulator extends AsyncDisposable {
-  /** What points the modal client, mngr and Modal's TypeScript SDK at it. */
+  /** Points the modal client, mngr and Modal's TypeScript SDK at it. */
   readonly env: Readonly<
     Record<
       "MODAL_SERVER_URL" | "MODAL_TOKEN_ID" | "MODAL_TOKEN_SECRET" | "MODAL_CONFIG_PATH" | "MODAL_DISABLE_API_PROXY",
@@ -35,11 +37,11 @@ export interface Emulator extends AsyncDisposable {
   /** Its files: volumes, image layers, the containers' roots. */
   readonly folder: string;
   readonly pid: number;
-  /** Settles when it has ended, for whatever reason. */
+  /** Resolves when it has ended, for any reason. */
   readonly ended: Promise<void>;
-  /** Everything that it has written to stderr so far. */
+  /** Everything written to stderr so far. */
   log(): string;
-  /** Ends it with all containers, and removes its files. */
+  /** Stops it and all its containers, and removes its files. */
   stop(): Promise<void>;
 }
 
@@ -49,9 +51,9 @@ const STOP_SECONDS = 10;
 const Ready = z.object({ server_url: z.string(), control_url: z.string() });
 
 /**
- * Starts an emulator of its own on free ports. It ends with this process, however that ends.
+ * Starts an emulator on free ports. It ends with this process, however that ends.
  *
- * @throws when what it needs is missing (the message names the command that installs it), or it does not start
+ * @throws if a dependency is missing (the message names the command that installs it), or it does not start
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const setup = await setUpEmulator();
@@ -69,7 +71,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       PYTHONPYCACHEPREFIX: join(cacheFolder(), "pycache"),
     },
     stdio: ["pipe", "pipe", "pipe"],
-    // A Ctrl-C in the terminal is this process's to handle.
+    // This process handles a Ctrl-C in the terminal.
     detached: true,
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));

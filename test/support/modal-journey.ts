@@ -15,15 +15,15 @@ import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 
 export interface JourneyOptions {
   readonly token: ModalToken;
-  /** https URL of a small repository that anybody may clone; nothing is pushed there. */
+  /** https URL of a small public repository; nothing is pushed there. */
   readonly repo: string;
-  /** Told of each step when it is done. */
+  /** Called after each step. */
   readonly say: (line: string) => void;
-  /** Ends it early; what it made is removed all the same. */
+  /** Aborts it. Everything it created is still removed. */
   readonly signal?: AbortSignal;
 }
 
-/** A schedule of every minute, and what Modal and a sandbox need for a run. */
+/** Enough for a schedule of every minute, plus what Modal and a sandbox need for a run. */
 const patienceSeconds = 600;
 const lookEverySeconds = 3;
 const runs = z.array(
@@ -50,10 +50,10 @@ secrets = ["SOME_SECRET"]
 `;
 
 /**
- * A fleet's life on Modal, in an environment of its own: deployed, fired by its schedule and by hand, changed, drifted
- * and mended, destroyed. In the end the environment is removed, also after a failure.
+ * A fleet's life on Modal, in its own environment: deployed, fired by its schedule and by hand, changed, drift detected
+ * and repaired, destroyed. The environment is removed at the end, even after a failure.
  *
- * @throws with what was not as it should be, or could not be removed
+ * @throws an error that describes what was wrong, or could not be removed
  */
 export async function modalJourney(options: JourneyOptions): Promise<void> {
   const { token, say } = options;
@@ -132,7 +132,7 @@ async function steps(
   });
 }
 
-/** The first run of its schedule, once it has ended. */
+/** The first run by its schedule, once it has ended. */
 async function scheduledRun(test: TestStack, name: string, signal: AbortSignal | undefined) {
   for (const start = Date.now(); Date.now() - start < patienceSeconds * 1000; ) {
     const listed = runs.parse(JSON.parse(succeeded(await changeling(test, ["runs", name, "--json"]))));
@@ -143,7 +143,7 @@ async function scheduledRun(test: TestStack, name: string, signal: AbortSignal |
   throw new Error(`no run of ${name}'s schedule ended within ${patienceSeconds} s`);
 }
 
-/** `changeling ARGS` on the journey's machine. */
+/** Runs `changeling ARGS` on the journey's machine. */
 function changeling({ env }: TestStack, args: readonly string[]): Promise<Finished> {
   const child = spawn(process.execPath, [join(projectFolder, "scripts", "changeling", "changeling.ts"), ...args], {
     env,
@@ -161,13 +161,13 @@ function changeling({ env }: TestStack, args: readonly string[]): Promise<Finish
   });
 }
 
-/** @returns what it printed @throws with all that it said when it failed */
+/** @returns its output @throws with its whole output if it failed */
 function succeeded({ code, stdout, stderr }: Finished): string {
   if (code !== 0) throw new Error(`it failed:\n${stdout}${stderr}`);
   return stdout;
 }
 
-/** With it go its apps, secrets, volumes and sandboxes. */
+/** This also removes its apps, secrets, volumes and sandboxes. */
 async function removeEnvironment(name: string, token: ModalToken, env: NodeJS.ProcessEnv): Promise<void> {
   const client = modalClient({ token, env });
   if (!(await client.environments()).includes(name)) return;

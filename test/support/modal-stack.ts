@@ -27,13 +27,13 @@ import type { Emulator } from "./modal-emulator.ts";
 
 const appFile = fileURLToPath(new URL("../fixtures/modal-cli/fire_app.py", import.meta.url));
 
-/** The things on Modal of a stack `dev`, made by hand, without git and mngr; and a machine that looks at them. */
+/** The Modal resources of a stack `dev`, created without Pulumi, git or mngr; and a machine that observes them. */
 export class ModalStack {
   readonly stack = "dev";
   readonly userId: string;
   readonly environment: string;
   readonly home: string;
-  /** Of a machine that has the token, and nothing else of ours; `bin` of its home is first on PATH. */
+  /** The environment of a machine that has the token and no other state; `bin` in its home is first on PATH. */
   readonly env: NodeJS.ProcessEnv;
   readonly client: Modal;
 
@@ -47,7 +47,7 @@ export class ModalStack {
       LANG: "C.UTF-8",
       MNGR_HOST_DIR: join(this.home, ".mngr"),
       PULUMI_HOME: join(this.home, "pulumi-home"),
-      // Where the person is logged in to, beside the embedded default's own.
+      // Where the user is logged in, besides the embedded default's own backend.
       PULUMI_BACKEND_URL: `file://${join(this.home, "backend")}`,
       PULUMI_CONFIG_PASSPHRASE: "test",
       PULUMI_SKIP_UPDATE_CHECK: "true",
@@ -59,7 +59,7 @@ export class ModalStack {
     this.client = modalClient({ token: modalToken(this.env), env: this.env });
   }
 
-  /** Environment, volumes, the stack's Secret, and who it acts as. */
+  /** Creates the environment, volumes, the stack's Secret, and its identity. */
   async make(): Promise<void> {
     const { client, stack, environment } = this;
     await client.createEnvironment(environment);
@@ -118,7 +118,7 @@ export class ModalStack {
     };
   }
 
-  /** Deploys apps, and leaves their specs in the home volume as a deployment does. */
+  /** Deploys apps, and stores their specs in the home volume as a deployment does. */
   async deploy(...specs: readonly AppSpec[]): Promise<void> {
     await Promise.all(specs.map((spec) => this.deployByHand(spec, tagOf(spec))));
     await this.noteDeployed(...specs);
@@ -137,7 +137,7 @@ export class ModalStack {
     await promisify(execFile)("modal", args, { env: { ...this.env, CHANGELING_SPEC: file } });
   }
 
-  /** Files of a volume, by their path. */
+  /** Writes files of a volume, by path. */
   async write(volume: string, files: Readonly<Record<string, string>>): Promise<void> {
     const folder = mkdtempSync(join(this.home, "files-"));
     for (const [path, text] of Object.entries(files)) {
@@ -147,7 +147,7 @@ export class ModalStack {
     await this.client.upload(volume, this.environment, folder, ".");
   }
 
-  /** Records of a run, as the function and the sandbox write them. */
+  /** Writes records of a run, as the function and the sandbox do. */
   record(id: string, lines: readonly object[], files: Readonly<Record<string, string>> = {}): Record<string, string> {
     const changeling = id.replace(/-\d{4}(-\d\d){5}$/, "");
     const folder = `${changeling}/${id}`;
@@ -159,13 +159,13 @@ export class ModalStack {
     return Object.fromEntries([...records, ...others]);
   }
 
-  /** Makes the Pulumi stack on this machine, with a fleet file, and applies nothing. */
+  /** Creates the Pulumi stack on this machine, with a fleet file, and applies nothing. */
   declare(toml: string): void {
     ensureDevStack(this.home, this.env);
     writeFileSync(join(devFolder(this.home), "fleet.toml"), toml, { mode: 0o600 });
   }
 
-  /** A changeling of this machine itself. */
+  /** Installs a changeling on this machine itself. */
   installHere(name: string): void {
     const paths = installationPaths(installationOf(devStack(this.home)), this.home);
     const { enabled, schedule, timezone, timeoutSeconds, settleSeconds, keepRuns, branch, agent } = this.spec(name);
@@ -175,7 +175,7 @@ export class ModalStack {
     writeJob(paths, { ...shared, catchUp: true, overlap: "skip", repo: "/repo", agent: own });
   }
 
-  /** What `changeling doctor` finds on Modal, by name. */
+  /** What `changeling doctor` reports for Modal, by name. */
   async diagnosed(...args: string[]): Promise<{ code: number | null; checks: Map<string, Check> }> {
     const { code, stdout } = await this.changeling("doctor", "--json", "--provider", "modal", ...args);
     const checks: Check[] = JSON.parse(stdout);
@@ -209,9 +209,9 @@ export class ModalStack {
 }
 
 export interface CommandOptions {
-  /** Beside the machine's own. */
+  /** Added to the machine's own. */
   readonly env?: NodeJS.ProcessEnv;
-  /** When what it says to stderr matches, it is sent a SIGINT. */
+  /** Sends a SIGINT when its stderr matches. */
   readonly interruptAt?: RegExp;
 }
 

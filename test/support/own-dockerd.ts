@@ -10,9 +10,9 @@ import { pathOfRoot } from "../../scripts/setup/tools.ts";
 
 /** A docker daemon of a test's own. */
 export interface OwnDockerd {
-  /** As DOCKER_HOST has it. */
+  /** In the form of DOCKER_HOST. */
   readonly host: string;
-  /** Ends it with all of its containers, and removes its files. */
+  /** Stops it and all its containers, and removes its files. */
   end(): Promise<void>;
 }
 
@@ -20,14 +20,14 @@ const START_SECONDS = 60;
 const BRIDGES = 32;
 
 /**
- * Starts a daemon with images, containers and networks of its own. It ends with this process, however that ends, and
- * leaves this machine's firewall and any other daemon alone: its containers reach this machine and are reached by their
- * published ports, and nobody else.
+ * Starts a daemon with its own images, containers and networks. It ends with this process, however that ends, and does
+ * not touch this machine's firewall or any other daemon. Its containers can reach this machine and nothing
+ * else, and are reachable through their published ports.
  *
- * In a PID namespace of its own, all that it started ends with it. In a mount namespace of its own, its mounts do, and
- * it finds no containerd but its own.
+ * It has its own PID namespace, so all its descendants end with it. It has its own mount namespace, so its mounts do
+ * too, and it finds no containerd but its own.
  *
- * @throws with the tail of its log when it does not start
+ * @throws with its log tail if it does not start
  */
 export async function startDockerd(): Promise<OwnDockerd> {
   const folder = mkdtempSync(join(tmpdir(), "dockerd-"));
@@ -44,11 +44,11 @@ export async function startDockerd(): Promise<OwnDockerd> {
       ...["sh", "-c", hideContainerd, "sh", "dockerd", "--host", host, "--bridge", bridge],
       ...["--config-file", join(folder, "daemon.json"), "--pidfile", join(folder, "pid")],
       ...["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")],
-      // A cgroup driver of systemd would not find the processes of another PID namespace.
+      // A systemd cgroup driver would not find the processes of another PID namespace.
       ...["--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", `/${basename(folder)}`],
       ...["--iptables=false", "--ip-masq=false", "--ip-forward=false"],
     ],
-    // A Ctrl-C in the terminal is this process's to handle.
+    // This process handles a Ctrl-C in the terminal.
     { env: { ...env, TMPDIR: join(folder, "tmp") }, stdio: ["ignore", "ignore", "pipe"], detached: true },
   );
   const end = async (): Promise<void> => {
@@ -64,7 +64,7 @@ export async function startDockerd(): Promise<OwnDockerd> {
   }
 }
 
-/** Reads its log for as long as it runs, so that the pipe is never full. */
+/** Reads its log as long as it runs, so that the pipe never fills up. */
 async function listening(child: ChildProcess): Promise<void> {
   if (child.stderr === null) throw new Error("its stderr is no pipe");
   const tail: string[] = [];
@@ -89,7 +89,7 @@ async function kill(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** What stays when all of its processes have ended. */
+/** Removes what remains after all its processes have ended. */
 async function removeTraces(folder: string, bridge: string, env: NodeJS.ProcessEnv): Promise<void> {
   await removeCgroups(basename(folder));
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
@@ -97,10 +97,10 @@ async function removeTraces(folder: string, bridge: string, env: NodeJS.ProcessE
 }
 
 /**
- * A network bridge that no other process has, with a range of addresses to itself: of 198.18.0.0/15, which is for tests
- * (RFC 2544). What processes left that were killed is removed first.
+ * Creates a network bridge with its own range of addresses, in 198.18.0.0/15, which is reserved for tests (RFC 2544).
+ * First removes leftovers of killed processes.
  *
- * @param folder of the daemon, which the bridge's alias names
+ * @param folder of the daemon; recorded in the bridge's alias
  */
 async function addBridge(folder: string, env: NodeJS.ProcessEnv): Promise<string> {
   const ip = (...args: string[]) => execFileSync("ip", args, { env, stdio: ["ignore", "ignore", "pipe"] });
@@ -108,7 +108,7 @@ async function addBridge(folder: string, env: NodeJS.ProcessEnv): Promise<string
     const name = `clgtest${index}`;
     const abandoned = folderOfDead(name);
     if (abandoned !== undefined) await removeTraces(abandoned, name, env);
-    // An interface with the name is somebody's own: two can't make the same.
+    // The name claims the interface: no two processes can create the same one.
     if (!succeeds(() => ip("link", "add", "name", name, "type", "bridge"))) continue;
     ip("link", "set", "dev", name, "alias", `${process.pid} ${startOf(process.pid)} ${folder}`);
     ip("address", "add", `198.18.${index}.1/24`, "dev", name);
@@ -118,7 +118,7 @@ async function addBridge(folder: string, env: NodeJS.ProcessEnv): Promise<string
   throw new Error("no bridge could be made for a docker daemon: ip link add type bridge");
 }
 
-/** The folder of a daemon whose process is gone. */
+/** The folder of a daemon whose process is dead. */
 function folderOfDead(bridge: string): string | undefined {
   try {
     const [pid, start, ...folder] = readFileSync(`/sys/class/net/${bridge}/ifalias`, "utf8").trim().split(" ");
@@ -137,7 +137,7 @@ function succeeds(work: () => void): boolean {
   }
 }
 
-/** The kernel lets go of a cgroup shortly after its last process. */
+/** The kernel releases a cgroup shortly after its last process. */
 async function removeCgroups(name: string): Promise<void> {
   const roots = ["/sys/fs/cgroup", ...foldersIn("/sys/fs/cgroup")].map((folder) => join(folder, name));
   for (let tries = 0; tries < 20; tries += 1) {
@@ -147,7 +147,7 @@ async function removeCgroups(name: string): Promise<void> {
   }
 }
 
-/** The deepest first. */
+/** Deepest first. */
 function foldersBelow(folder: string): string[] {
   return foldersIn(folder).flatMap((each) => [...foldersBelow(each), each]);
 }

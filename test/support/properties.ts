@@ -1,7 +1,7 @@
 import fc from "fast-check";
 
 /**
- * In CI each property is tried on the same cases every time, so that a red run always means the change; elsewhere on
- * new ones, which is how the next counterexample is found.
+ * In CI, each property runs on fixed cases, so that a failure always comes from the change. Elsewhere it runs on new
+ * ones, which find the next counterexample.
  */
 if (process.env["CI"]) fc.configureGlobal({ seed: 20_261_121 });

@@ -1,6 +1,6 @@
 import type { Route } from "../../components/web/forwarding/program/proxy/rewrite.ts";
 
-/** One agent, with each routing. */
+/** One agent, with each kind of routing. */
 export const id = `agent-${"a".repeat(32)}`;
 export const host: Route = {
   upstream: new URL("http://127.0.0.1:9000"),

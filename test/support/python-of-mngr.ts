@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 
-/** The interpreter that mngr is installed in: it lies beside the mngr on PATH. */
+/** The interpreter of mngr's environment: it is beside the mngr on PATH. */
 export function pythonOfMngr(): string {
   for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
     const mngr = join(folder, "mngr");

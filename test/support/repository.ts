@@ -9,7 +9,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Who commits, and when: author and date, ISO 8601 with offset. */
+/** Author and date of a commit; ISO 8601 with offset. */
 export interface Past {
   readonly author: string;
   readonly at: string;
@@ -18,12 +18,12 @@ export interface Past {
 /** Contents by path; null removes the file. */
 export type Files = Readonly<Record<string, string | Buffer | null>>;
 
-/** A git repository in a temporary folder, whose git knows no settings but its own. */
+/** A git repository in a temporary folder, isolated from other git settings. */
 export class Repository {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
 
-  /** @param origin cloned, with these options, instead of making an empty repository */
+  /** @param origin is cloned with these options, instead of creating an empty repository */
   constructor(origin?: string, ...options: string[]) {
     const home = mkdtempSync(join(tmpdir(), "repository-"));
     this.folder = join(home, "repo");
@@ -37,7 +37,7 @@ export class Repository {
     rmSync(dirname(this.folder), { recursive: true, force: true, maxRetries: 3 });
   }
 
-  /** @returns what it printed, without the last newline @throws when git fails */
+  /** @returns its output, without the last newline @throws if git fails */
   git(...args: string[]): string {
     const { code, stdout, stderr } = this.run("git", args);
     if (code !== 0) throw new Error(`git ${args.join(" ")}: ${stderr}`);

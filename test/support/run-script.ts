@@ -3,15 +3,15 @@ import { join } from "node:path";
 
 export interface Ended {
   readonly code: number | null;
-  /** Both streams, as they came. */
+  /** Both streams, interleaved as received. */
   readonly output: string;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 /**
- * Runs a script as the launcher does, without a terminal.
- * @param interruptAt when its output matches, it is sent a SIGINT
+ * Runs a script like the launcher, without a terminal.
+ * @param interruptAt sends a SIGINT when its output matches
  */
 export function runScript(
   script: string,

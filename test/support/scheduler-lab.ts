@@ -27,17 +27,17 @@ const program = fileURLToPath(new URL("../../components/cron/local/main.ts", imp
 const faults = fileURLToPath(new URL("faults.ts", import.meta.url));
 const fakeMngr = fileURLToPath(new URL("fake-mngr.ts", import.meta.url));
 
-/** A home of its own with a git repository, for schedulers and their agents; nothing of the machine's is touched. */
+/** A home with a git repository, for schedulers and their agents, isolated from the machine's own. */
 export class SchedulerLab {
   readonly home: string;
   readonly repo: string;
-  /** All that its programs see; also of this process from now on, since clients start programs too. */
+  /** The whole environment of its programs. This process uses it too, since clients start programs. */
   readonly env: Record<string, string>;
   readonly #schedulers = new Set<ChildProcess>();
 
-  /** @param mngr the real one, which must be on PATH, or the stand-in of this folder */
+  /** @param mngr the real one, which must be on PATH, or the fake in this folder */
   constructor(mngr: "real" | "fake") {
-    // Short, since the paths of tmux's sockets are.
+    // Short, because paths of tmux sockets are limited.
     this.home = mkdtempSync(join(tmpdir(), "lab-"));
     this.repo = join(this.home, "repo");
     for (const folder of ["bin", "tmux", "repo"]) mkdirSync(join(this.home, folder));
@@ -61,7 +61,7 @@ export class SchedulerLab {
     this.git(...who, "commit", "--quiet", "--allow-empty", "--message", "First");
   }
 
-  /** Its agents, schedulers and files are gone afterwards. */
+  /** Removes its agents, schedulers and files. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#schedulers].map((each) => this.kill(each)));
     for (const id of this.#fakeAgents()) {
@@ -85,12 +85,12 @@ export class SchedulerLab {
     return execFileSync("git", args, { cwd: this.repo, env: this.env, encoding: "utf8" }).trim();
   }
 
-  /** What the stand-in is to do; see there. */
+  /** Configures the fake; see fake-mngr.ts. */
   wish(file: string, content: string): void {
     writeFileSync(join(this.home, "fake-mngr", file), content);
   }
 
-  /** First words of all that the stand-in was called with. */
+  /** The subcommands of all calls to the fake. */
   calls(): string[] {
     const path = join(this.home, "fake-mngr", "calls.jsonl");
     if (!existsSync(path)) return [];
@@ -104,7 +104,7 @@ export class SchedulerLab {
     return new Installation(this, id);
   }
 
-  /** What mngr knows of agents that the stand-in made. */
+  /** The agents created by the fake. */
   agents(): { id: string; name: string; pid: number; isStopped: boolean }[] {
     const folder = join(this.home, "fake-mngr", "agents");
     return this.#fakeAgents().map((id) => JSON.parse(readFileSync(join(folder, id), "utf8")));
@@ -112,7 +112,7 @@ export class SchedulerLab {
 
   /**
    * Starts a scheduler, and waits until it is ready.
-   * @param fault what befalls it, and when; see faults.ts
+   * @param fault to inject, and when; see faults.ts
    */
   async start(installation: string, fault?: string): Promise<ChildProcess> {
     const preload = fault === undefined ? [] : ["--import", faults];
@@ -130,7 +130,7 @@ export class SchedulerLab {
     return child;
   }
 
-  /** As a crash would end it. */
+  /** Ends it like a crash. */
   async kill(scheduler: ChildProcess): Promise<void> {
     this.#schedulers.delete(scheduler);
     if (scheduler.exitCode !== null || scheduler.signalCode !== null) return;
@@ -210,7 +210,7 @@ export class Installation {
   }
 }
 
-/** Waits until there is something to see. */
+/** Waits until a value is available. */
 export async function eventually<Value>(
   what: string,
   look: () => Value | undefined,
@@ -238,6 +238,6 @@ function tryKill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It has ended.
+    // It has exited.
   }
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, vi } from "vitest";
 import { which } from "../../scripts/setup/toolchain.mjs";
 
-/** A home, a cache and a PATH of a test's own; what setup reads of the environment is set to them for each test. */
+/** A home, a cache and a PATH for one test. The environment variables that setup reads point to them. */
 export interface Machine {
   readonly folder: string;
   readonly home: string;
@@ -17,7 +17,7 @@ export interface Machine {
   link(...names: string[]): void;
 }
 
-/** Programs that the fakes are written with. */
+/** Programs that the fakes need. */
 const BASICS = ["sh", "mkdir", "cat", "cp", "chmod", "tar", "gzip", "sleep"];
 
 export function useMachine(): Machine {
@@ -55,7 +55,7 @@ export function useMachine(): Machine {
     vi.stubEnv("PULUMI_HOME", undefined);
     vi.stubEnv("PULUMI_CREDENTIALS_PATH", undefined);
     vi.stubEnv("CHROMIUM", undefined);
-    // What is said to the person is not part of these tests' output.
+    // Messages to the user are not part of these tests' output.
     vi.spyOn(process.stderr, "write").mockReturnValue(true);
   });
   afterEach(() => {

@@ -1,28 +1,28 @@
 import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 
-/** A browser that goes to a page. */
+/** The headers of a browser's navigation. */
 export const navigation = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none" };
 
 export interface Opened {
   readonly status: number;
   readonly body: string;
-  /** Where it ended. */
+  /** The final URL. */
   readonly url: string;
-  /** Of each step on the way, the last one included. */
+  /** The status of each step, including the last. */
   readonly statuses: readonly number[];
 }
 
 /**
- * What a browser does with the forwarding server, without one: follows redirects with the cookies of each host, and does
- * what the scripts of the main origin's pages do.
+ * Simulates a browser on the forwarding server: follows redirects with the cookies of each host, and does what the
+ * scripts of the main origin's pages do.
  */
 export class SmallBrowser {
   readonly #port: number;
   readonly #main: string;
   /** Cookies by host, `name` to `value`. */
   readonly #jar = new Map<string, Map<string, string>>();
-  /** What the main origin's pages keep: the keys of logins by agent. */
+  /** What the main origin's pages store: login keys by agent. */
   readonly #keys = new Map<string, string>();
 
   /** @param port of 127.0.0.1 @param main the main origin */
@@ -31,7 +31,7 @@ export class SmallBrowser {
     this.#main = main;
   }
 
-  /** Of the main origin, as they are sent. */
+  /** The main origin's cookies, as they are sent. */
   get mainCookies(): string {
     return this.#cookiesFor(new URL(this.#main).host);
   }

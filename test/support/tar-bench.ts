@@ -12,7 +12,7 @@ const script = join(projectFolder, "scripts", "make_tar_of_repo.sh");
 export const past = { author: "Ada", at: "2026-01-02T03:04:05+06:00" };
 export const origin = "https://example.com/me/app.git";
 
-/** A folder for tarballs, with a temporary folder of its own for the script. Removed by `using`. */
+/** A folder for tarballs, with a temporary folder for the script. Removed by `using`. */
 export class TarBench implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "make-tar-"));
   readonly temporary = join(this.folder, "tmp");
@@ -42,7 +42,7 @@ export class TarBench implements Disposable {
     }
   }
 
-  /** Makes a tarball under a new name. @returns its path */
+  /** Creates a tarball under a new name. @returns its path */
   async tarball(repo: string, commit: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
     const out = join(this.folder, `${this.#count++}.tar.gz`);
     const { code, stdout, stderr } = await this.run([repo, commit, out], env);
@@ -50,7 +50,7 @@ export class TarBench implements Disposable {
     return out;
   }
 
-  /** @returns the repository that a tarball holds */
+  /** @returns the repository in a tarball */
   unpacked(tarball: string): Repository {
     const repository = new Repository();
     rmSync(join(repository.folder, ".git"), { recursive: true });
@@ -64,12 +64,12 @@ export class TarBench implements Disposable {
   }
 }
 
-/** Of what a file holds. */
+/** Hashes a file's content. */
 export function digest(file: string): string {
   return createHash("sha256").update(readFileSync(file)).digest("hex");
 }
 
-/** A repository with one commit of everything that is easily lost on the way. */
+/** A repository with one commit of everything that copying easily loses. */
 export function oddRepository(): Repository {
   const repository = new Repository();
   repository.write({

@@ -13,7 +13,7 @@ export function runAgent(repository: Repository, env: NodeJS.ProcessEnv = {}): E
   return repository.run("/bin/sh", ["-c", script], env);
 }
 
-/** Runs the agent, which has to commit; returns its subject. */
+/** Runs the agent, which must commit. Returns the commit's subject. */
 export function commitReport(repository: Repository, env: NodeJS.ProcessEnv = {}): string {
   const before = repository.run("git", ["rev-parse", "HEAD"]).stdout;
   expect(runAgent(repository, env)).toMatchObject({ code: 0, stderr: "" });
@@ -37,7 +37,7 @@ export function rows(repository: Repository): string[] {
     });
 }
 
-/** What is listed of files with these contents, as "marker file:line text". */
+/** The rows for files with these contents, as "marker file:line text". */
 export function listed(files: Readonly<Record<string, string | Buffer>>): string[] {
   using repository = new Repository();
   repository.commit(files, ann);

@@ -20,17 +20,17 @@ import { createProxy, type ProxyOptions } from "../../components/web/forwarding/
 import type { ProxyRequest } from "../../components/web/forwarding/program/proxy/types.ts";
 import { portOf } from "./fault-proxy.ts";
 
-/** A server of an agent, or one that stands before them. */
+/** An agent's server, or a proxy in front of one. */
 export interface Upstream extends AsyncDisposable {
   readonly url: URL;
-  /** Connections to it that are open now. */
+  /** The number of open connections to it. */
   readonly open: number;
-  /** Connections to it so far. */
+  /** The number of connections to it so far. */
   readonly connections: number;
   stop(): Promise<void>;
 }
 
-/** What an agent's server was asked, as it came. */
+/** A request to an agent's server, as received. */
 export interface Echo {
   readonly method: string;
   readonly url: string;
@@ -41,7 +41,7 @@ export interface Echo {
   readonly rawTrailers: readonly string[];
 }
 
-/** Serves HTTP the way that a test says. */
+/** Serves HTTP as a test defines. */
 export async function startUpstream(
   listener: RequestListener,
   onUpgrade?: (req: IncomingMessage, socket: Duplex, head: Buffer) => void,
@@ -51,7 +51,7 @@ export async function startUpstream(
   return await started(server);
 }
 
-/** Speaks to each connection in bytes: for what no well-kept server would say. */
+/** Handles each connection as raw bytes, for invalid responses. */
 export async function startRawUpstream(talk: (socket: Socket) => void): Promise<Upstream> {
   const server = createTcpServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => socket.destroy());
@@ -60,12 +60,12 @@ export async function startRawUpstream(talk: (socket: Socket) => void): Promise<
   return await started(server);
 }
 
-/** Says the same to whoever connects, once they have said something, and ends. */
+/** Sends the same response to every client after its first bytes, and ends the connection. */
 export function startScripted(response: string): Promise<Upstream> {
   return startRawUpstream((socket) => socket.once("data", () => socket.end(response, "latin1")));
 }
 
-/** Answers with what it was asked, as an `Echo` in JSON. */
+/** Responds with the request, as an `Echo` in JSON. */
 export function startEcho(headers: Readonly<Record<string, string | string[]>> = {}): Promise<Upstream> {
   return startUpstream(async (req, res) => {
     const body = await textOf(req);
@@ -75,7 +75,7 @@ export function startEcho(headers: Readonly<Record<string, string | string[]>> =
   });
 }
 
-/** Sends back every message of a WebSocket; takes the last of the sub-protocols that are offered. */
+/** Echoes every WebSocket message. Selects the last of the offered sub-protocols. */
 export async function startWebSocketEcho(requests: IncomingMessage[] = []): Promise<Upstream> {
   const server = createServer((_req, res) => res.writeHead(426).end());
   const sockets = new WebSocketServer({ server, handleProtocols: (offered) => [...offered].at(-1) ?? false });
@@ -101,7 +101,7 @@ export const agent: AgentView = {
   servers: ["web"],
 };
 
-/** Agents that are where a test says. */
+/** Agents at the targets that a test defines. */
 export function agentsAt(target: (id: string, server: string | undefined) => Target | undefined | Promise<Target>) {
   const failed: string[] = [];
   const agents: Agents = {
@@ -120,11 +120,11 @@ export function online(upstream: { readonly url: URL }): Target {
 }
 
 export interface Front extends Upstream {
-  /** What the proxy told. */
+  /** The proxy's log. */
   readonly log: readonly string[];
 }
 
-/** A server that lets everybody in, and hands all on to one agent. */
+/** A server that admits everyone, and forwards everything to one agent. */
 export async function startFront(
   agents: Agents,
   { prefix = "", ...options }: ProxyOptions & { readonly prefix?: string } = {},
@@ -145,7 +145,7 @@ export async function startFront(
   return Object.assign(upstream, { log });
 }
 
-/** Any server, on a port of its own. */
+/** Starts any server, on a port of its own. */
 export async function started(server: Server | TcpServer, stopFirst: () => void = () => {}): Promise<Upstream> {
   const open = new Set<Socket>();
   let connections = 0;
@@ -186,7 +186,7 @@ export async function kept<T extends Upstream>(starting: Promise<T>): Promise<T>
   return upstream;
 }
 
-/** A front with one agent behind it, for the length of the test. */
+/** A front with one agent behind it, for the duration of the test. */
 export function frontOf(
   upstream: { readonly url: URL },
   options?: ProxyOptions & { readonly prefix?: string },
@@ -195,7 +195,7 @@ export function frontOf(
   return kept(startFront(agents, options));
 }
 
-/** What a client got, with trailers and informational responses, and its headers as they came. */
+/** A client's response, with trailers and informational responses, and its raw headers. */
 export interface Reply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -204,7 +204,7 @@ export interface Reply {
   readonly rawTrailers: readonly string[];
 }
 
-/** One request, on a connection of its own unless an agent is given. @throws when the response breaks off */
+/** Sends one request, on its own connection unless an agent is given. @throws if the response is cut off */
 export async function ask(
   url: URL | string,
   options: RequestOptions = {},
@@ -219,7 +219,7 @@ export async function ask(
   return { status, headers, rawHeaders, body: text, rawTrailers };
 }
 
-/** The headers of a response; its body is still to be read. */
+/** The headers of a response; its body is still unread. */
 export function responseTo(outgoing: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     outgoing.once("response", resolve);
@@ -227,7 +227,7 @@ export function responseTo(outgoing: ClientRequest): Promise<IncomingMessage> {
   });
 }
 
-/** Sends bytes as they are. @returns all that comes back until the connection ends */
+/** Sends raw bytes. @returns everything that comes back until the connection ends */
 export async function sendRaw(url: URL, text: string): Promise<string> {
   const socket = connect({ port: Number(url.port), host: url.hostname, allowHalfOpen: true });
   socket.write(text, "latin1");

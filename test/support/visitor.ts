@@ -3,13 +3,13 @@ import type { TestStack } from "../engine/test-stack.ts";
 import { SmallBrowser } from "./small-browser.ts";
 import { agentIdOf, loginUrl } from "./web-stack.ts";
 
-/** How often a page is asked for that is not there yet: each time the server waits some seconds for it itself. */
+/** How often to request a page that is not ready yet. Each time the server itself waits some seconds for it. */
 const attempts = 60;
 
 /**
- * A browser that is logged in to one agent, through the forwarding server of a stack on a port of 127.0.0.1.
+ * A browser that is logged in to one agent, through a stack's forwarding server on a port of 127.0.0.1.
  *
- * @returns what opens its page, and waits while it is being started
+ * @returns a function that opens its page, and waits while the agent starts
  */
 export async function visitor(stack: TestStack, name: string, port: number): Promise<() => Promise<string>> {
   const browser = new SmallBrowser(port);

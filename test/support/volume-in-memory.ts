@@ -4,11 +4,11 @@ export interface VolumeInMemory {
   readonly client: Pick<Modal, "files" | "readFile">;
   /** Texts by path; tests change them. */
   readonly files: Map<string, string>;
-  /** What was read, in the order of asking. */
+  /** The paths read, in order. */
   readonly reads: string[];
 }
 
-/** One volume of Modal's that is only looked at. */
+/** A read-only Modal volume. */
 export function volumeInMemory(files: Readonly<Record<string, string>>): VolumeInMemory {
   const held = new Map(Object.entries(files));
   const reads: string[] = [];

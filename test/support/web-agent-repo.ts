@@ -1,8 +1,8 @@
 import { Repository } from "./repository.ts";
 
 /**
- * The source of a small web agent: it registers the server `web` on a port that it picks, and answers with what its
- * repo, its settings and its environment hold.
+ * The source of a small web agent: it registers the server `web` on a free port, and responds with the contents of its
+ * repo, its settings and its environment.
  */
 export class WebAgentRepo extends Repository {
   constructor() {
@@ -21,14 +21,14 @@ export class WebAgentRepo extends Repository {
     });
   }
 
-  /** Commits the files as somebody. @returns the commit */
+  /** Commits the files with an identity. @returns the commit */
   commitAll(message: string, files: Parameters<Repository["commit"]>[0]): string {
     this.commit(files, { author: message, at: "2026-11-21T12:00:00+00:00" });
     return this.git("rev-parse", "HEAD");
   }
 }
 
-/** GET /: what stands in page.txt now; GET /env: names and values, as JSON; GET /settings: its settings. */
+/** GET /: the current content of page.txt; GET /env: names and values, as JSON; GET /settings: its settings. */
 const serve = `
 import http.server, json, os, pathlib
 

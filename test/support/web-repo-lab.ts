@@ -15,12 +15,12 @@ import { webSpecOf } from "./web-spec.ts";
 const entrypoint = '[create_templates.entrypoint]\ntype = "elena-code"\n';
 const past = { author: "Somebody", at: "2026-11-21T12:00:00+00:00" };
 
-/** The repo of a web agent, not there yet, and the source that it comes from; both are new for each test. */
+/** The repo of a web agent, not created yet, and its source. Both are new for each test. */
 export class WebRepoLab {
   home = "";
   repo = "";
   source!: Repository;
-  /** Each change of the repo's commit that `prepare` told of. */
+  /** Each change of the repo's commit that `prepare` reported. */
   moves: Merged[] = [];
 
   constructor() {
@@ -59,12 +59,12 @@ export class WebRepoLab {
     return prepareRepo(this.repo, this.spec(more), { env: this.environment, token: undefined, onMove });
   }
 
-  /** What mngr would be told of its agent. */
+  /** The settings that mngr would receive for its agent. */
   settings(more?: Partial<WebSpec>): Promise<AgentSettings> {
     return agentSettings(gitIn(this.repo, this.environment), "HEAD", this.spec(more));
   }
 
-  /** As the agent, or a person, would: with the repo's own settings and hooks. */
+  /** Runs git as the agent or a user would: with the repo's own settings and hooks. */
   async git(...args: string[]): Promise<string> {
     const options = { cwd: this.repo, env: this.environment };
     return (await promisify(execFile)("git", ["-c", "user.name=E", "-c", "user.email=e@x", ...args], options)).stdout;

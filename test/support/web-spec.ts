@@ -1,6 +1,6 @@
 import type { WebSpec } from "../../components/web/agent/spec.ts";
 
-/** What a web agent is made of when as little as possible is declared. */
+/** The spec of a web agent with minimal declarations. */
 export function webSpecOf(more: Partial<WebSpec> = {}): WebSpec {
   return {
     name: "elena",

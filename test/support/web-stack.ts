@@ -11,7 +11,7 @@ import { checkout } from "../../scripts/setup/cache.mjs";
 import type { TestStack } from "../engine/test-stack.ts";
 import { portOf } from "./fault-proxy.ts";
 
-/** A port that nothing listens on now. */
+/** A port that is currently free. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -48,7 +48,7 @@ export async function loginUrl(stack: TestStack, name: string): Promise<string> 
   return z.object({ url: z.string() }).parse(answer).url;
 }
 
-/** What the next `pulumi up` would mend of a resource: the words of its DRIFT. */
+/** The drift that the next `pulumi up` would repair in a resource: the words of its DRIFT. */
 export async function driftOf(stack: TestStack, resource: string): Promise<string[]> {
   const { code, stdout } = await stack.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
   expect(code, stdout).toBe(0);

@@ -25,15 +25,13 @@ const mostAtOnce = availableParallelism();
  * `modal secret create` and `modal deploy` of a minimal app. The comparison is as fair as it can be:
  *
  * - Each run of each side has its own emulator with only mngr's environment, and a machine whose user has used mngr:
- *   both
- *   manual ways need that, and `up` would create it by itself. So all rebuild their images; the emulator skips the slow
- *   part on Modal, installing.
+ *   both manual ways need that, and `up` would create it by itself. So all rebuild their images; the emulator skips
+ *   installing, the slow part on Modal.
  * - One secret each: as a Modal Secret, except that `mngr schedule` writes it into an image.
  * - The same PATH with the same modal and Python. mngr schedule pins other packages than mngr alone and has its own
  *   environment, with the same versions of mngr and modal.
  * - As many manual deploys run at once as there are cores, which is as fast as the engine's four times as many: the
- *   limits
- *   apply to that. For the medium fleet, the time of a sequential loop is reported too.
+ *   limits apply to that. For the medium fleet, the time of a sequential loop is reported too.
  * - The sides take turns, so that drifting machine speed favors none.
  */
 export async function* modalMeasures(folder: string): AsyncGenerator<Measure> {
