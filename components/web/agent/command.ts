@@ -12,22 +12,22 @@ import type { Servers } from "../local/await-servers.ts";
 import { environmentOfWeb } from "./web-environment.ts";
 
 export interface WebCommandArgs {
-  /** What stands behind the changeling's name in the resource's. */
+  /** The part of the resource's name after the changeling's. */
   readonly suffix: CommandSuffix;
   readonly command: string;
   readonly installation: string;
   readonly mngrProfile: string | undefined;
-  /** What is known before anything is done. */
+  /** The observed state before any change. */
   readonly seen: {
     readonly agentId?: string | undefined;
     readonly commit: string | undefined;
     readonly drift: string | undefined;
   };
-  /** Where its servers listen after an update that failed; none: nobody here can tell. */
+  /** Where its servers listen after a failed update; absent if this machine can't tell. */
   readonly listening?: () => Promise<Servers>;
   /** Names of the secrets that it gets. */
   readonly secrets: readonly string[];
-  /** What its provider reads beside what every web changeling has. */
+  /** Variables for its provider, in addition to those of every web changeling. */
   readonly environment?: ScriptCommandArgs["environment"];
   readonly secretEnvironment: NonNullable<ScriptCommandArgs["secretEnvironment"]>;
   readonly dependsOn: pulumi.Resource[];
@@ -48,7 +48,7 @@ export function webCommand(parent: pulumi.Resource, declared: DeclaredWeb, args:
     anchors: { project: process.cwd(), home: homedir() },
   });
   const opts = withAlias({ parent, dependsOn }, renamedFrom && `${renamedFrom}-${suffix}`);
-  // A source that can't be asked shows no change.
+  // A source that can't be read shows no change.
   const isUnknown = source !== undefined && seen.commit === undefined;
   const made = scriptCommand(
     `${name}-${suffix}`,
@@ -58,11 +58,11 @@ export function webCommand(parent: pulumi.Resource, declared: DeclaredWeb, args:
   return reported(made.stdout, seen.agentId, listening);
 }
 
-/** What the script of an agent's Command has said. */
+/** The parsed output of an agent's Command. */
 export interface Reported {
-  /** mngr's id of the agent; undefined when there was none, and it could not be made. */
+  /** mngr's id of the agent; undefined if it did not exist and could not be created. */
   readonly agentId: pulumi.Output<string | undefined>;
-  /** Empty while it is stopped. */
+  /** Empty for a stopped agent. */
   readonly servers: pulumi.Output<Servers>;
 }
 
@@ -70,16 +70,16 @@ export interface Reported {
 const resultLine = z.object({ agentId: z.string(), servers: z._default(z.record(z.string(), z.string()), {}) });
 
 /**
- * @param stdout of the Command: kept as a secret, as all that scripts print, but where agents listen is none
- * @param agentId as it was known before
- * @param listening where its servers listen when the script has failed: what ran before may run again
+ * @param stdout of the Command: a secret, like all output of scripts, although the agent's addresses are not secret
+ * @param agentId the id known before the Command ran
+ * @param listening where its servers listen if the script failed, because what ran before may run again
  */
 export function reported(
   stdout: pulumi.Output<string>,
   agentId: string | undefined,
   listening: () => Promise<Servers>,
 ): Reported {
-  // One that failed has said nothing, and the engine has told why: its outputs are no second failure.
+  // A failed script has printed nothing, and the engine has reported why. Its outputs must not fail a second time.
   const result = pulumi
     .unsecret(pulumi.recover(stdout, () => ""))
     .apply((line: string | undefined) => line && resultLine.parse(JSON.parse(line)));

@@ -13,34 +13,53 @@ export type { MachineProvider } from "../../mngr/machine-arguments.ts";
 
 /** mngr for the agents of one provider, each on a host of its own. Addresses are `ID@HOST_ID.PROVIDER`. */
 export interface MngrOnMachines extends Pick<Mngr, "exec" | "capture" | "rename" | "stop"> {
-  /** What it gets to see. */
+  /** mngr's environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** As `Mngr.create`. @param options.variables what it gets to see beside the rest; nothing keeps them */
+  /**
+   * Like `Mngr.create`.
+   * @param options.variables additional environment for this call only; they are stored nowhere
+   */
   create(
     args: readonly string[],
     options: CreateRunOptions & { readonly variables: Readonly<Record<string, string>> },
   ): ReturnType<Mngr["create"]>;
-  /** All agents of the provider that this mngr knows. @throws MngrError when mngr could not look everywhere */
+  /**
+   * All agents of the provider that this mngr knows.
+   * @throws MngrError if any part of the provider could not be read
+   */
   agents(): Promise<readonly Agent[]>;
-  /** Starts an agent that is stopped, and its host when that has ended. @throws MngrError */
+  /**
+   * Starts a stopped agent, and its host if that has ended.
+   * @throws MngrError
+   */
   start(address: string, options?: { isRestarted: boolean }): Promise<void>;
-  /** @returns the snapshot's id @throws MngrError */
+  /**
+   * @returns the snapshot's id
+   * @throws MngrError
+   */
   snapshot(address: string): Promise<string>;
-  /** The machine starts from it no more. @throws MngrError */
+  /**
+   * Removes a snapshot from mngr's records, so that the machine no longer starts from it.
+   * @throws MngrError
+   */
   forgetSnapshot(address: string, snapshot: string): Promise<void>;
-  /** One that is gone is fine. @param host its name @throws MngrError */
+  /**
+   * Succeeds if the host is gone.
+   * @param host its name
+   * @throws MngrError
+   */
   destroyHost(host: string): Promise<void>;
 }
 
-/** A machine is made from its image, starts, or is snapshotted. */
+/** Enough to build a machine from its image, start it, or snapshot it. */
 const startSeconds = 600;
 const otherSeconds = 180;
 
 const snapshotted = z.object({ snapshots_created: z.array(z.object({ snapshot_id: z.string() })) });
 
 /**
- * @param env all that it gets to see
- * @param signal ends whatever of mngr runs for the calls that only look
+ * @param env mngr's whole environment
+ * @param signal ends mngr processes of calls that only read
  */
 export function mngrOnMachines(
   provider: MachineProvider,

@@ -51,7 +51,10 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
 
   const loggedIn = (cookie: string | undefined) =>
     new Set(cookieAgents(cookie).filter((id) => access.session(id, "main", cookie) !== undefined));
-  /** With shared origins, a browser with no other login goes to the agent. Otherwise the page's script goes there. */
+  /**
+   * With shared origins, a browser without other logins is redirected to the agent. Otherwise the page's script does
+   * that.
+   */
   const afterLogin = (id: string, cookie: string | undefined) =>
     [...loggedIn(cookie)].some((other) => other !== id) ? "/" : `/${id}/`;
 
