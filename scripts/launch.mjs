@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // @ts-check
-// What every npm script and `npx changeling` start: it runs the program of a command on a Node that strips types, in the
-// environment that setup made, after the setup that is still to be done. It is plain JavaScript without
-// dependencies, because it runs on the Node that the machine has, before anything is installed.
+// The entry point of every npm script and of `npx changeling`. It finishes setup if necessary, then runs a command's
+// program on a Node that strips types, in setup's environment. It is plain JavaScript without dependencies, because it
+// runs on the machine's own Node, before anything is installed.
 import { join } from "node:path";
 import { checkout } from "./setup/cache.mjs";
 import { endLike, passThrough } from "./setup/pass-through.mjs";

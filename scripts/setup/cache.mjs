@@ -1,6 +1,6 @@
 // @ts-check
-// The .mjs files of this folder are plain JavaScript because they run on whatever Node the machine has,
-// before a Node that strips types is there.
+// The .mjs files of this folder are plain JavaScript because they run on the machine's own Node, before a Node that
+// strips types is installed.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
