@@ -10,7 +10,7 @@ import { devStack } from "../../scripts/stack/dev-stack.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { installationOf, pulumi } from "../../scripts/stack/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
-import { runScript } from "../support/run-script.ts";
+import { type Program, runScript } from "../support/run-script.ts";
 import { SmallBrowser } from "../support/small-browser.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
 import { freePort } from "../support/web-stack.ts";
@@ -29,7 +29,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true, maxRetries: 3 });
 });
 
-const run = (script: string, args: string[] = [], interruptAt?: RegExp) => runScript(script, args, env, interruptAt);
+const run = (script: Program, args: string[] = [], interruptAt?: RegExp) => runScript(script, args, env, interruptAt);
 
 const settings = () => readFileSync(join(projectFolder, "Pulumi.dev.yaml"), "utf8");
 const settingsBefore = settings();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
-import { runScript } from "../support/run-script.ts";
+import { type Program, runScript } from "../support/run-script.ts";
 import { freePort, probeRepository } from "../support/web-stack.ts";
 
 let home: string;
@@ -29,7 +29,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true, maxRetries: 3 });
 });
 
-const run = (script: string, ...args: string[]) => runScript(script, args, env);
+const run = (script: Program, ...args: string[]) => runScript(script, args, env);
 
 const changeling = (...args: string[]) => run("changeling", ...args);
 

@@ -9,17 +9,26 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** As `scripts/launch.mjs` has them; by it, messages would advise what the launcher was called with. */
+const programs = {
+  start: "stack/start.ts",
+  stop: "stack/stop.ts",
+  changeling: "changeling/changeling.ts",
+} as const;
+
+export type Program = keyof typeof programs;
+
 /**
  * Runs a script like the launcher, without a terminal.
  * @param interruptAt sends a SIGINT when its output matches
  */
 export function runScript(
-  script: string,
+  script: Program,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   interruptAt?: RegExp,
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [join("scripts", `${script}.ts`), ...args], {
+  const child = spawn(process.execPath, [join("scripts", programs[script]), ...args], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });
