@@ -127,7 +127,8 @@ describe("a scheduler", () => {
     at.install(
       at.spec("kept", {
         keepRuns: 1,
-        agent: { script: "[ ! -e ../../../now ] || { echo > f; git add f; git commit -qm F; }" },
+        // Two runs in one second would make the same commit, and the older branch then holds nothing of its own.
+        agent: { script: "[ ! -e ../../../now ] || { echo $$ > f; git add f; git commit -qm F; }" },
       }),
     );
     const first = await at.run("kept");
