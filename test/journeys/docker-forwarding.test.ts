@@ -124,7 +124,7 @@ await withDocker("the forwarding server in Docker", (engine) => {
 
   it("one that was removed by hand is drift, and comes back with its logins", async () => {
     await docker("rm", "--force", container);
-    await expect(adminRequest(stack.paths.forwarding, { op: "status" })).rejects.toThrow("does not run");
+    await expect(adminRequest(stack.paths.forwarding, { op: "status" })).rejects.toThrow("is not running");
     const { stdout } = await stack.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
     expect(stdout).toMatch(/its container is gone \(repair 1\)/);
     await up();
