@@ -50,16 +50,3 @@ export function git(
     });
   });
 }
-
-/** Processes all items, at most `width` at a time. */
-export async function inParallel<Item>(
-  items: Iterable<Item>,
-  width: number,
-  work: (item: Item) => Promise<void>,
-): Promise<void> {
-  const rest = items[Symbol.iterator]();
-  const worker = async () => {
-    for (let next = rest.next(); next.done !== true; next = rest.next()) await work(next.value);
-  };
-  await Promise.all(Array.from({ length: width }, worker));
-}

@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { inParallel } from "../lib/parallel.ts";
 import { quoted } from "../lib/shell-command.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { type GitAnswer, git, inParallel } from "./ask-git.ts";
+import { type GitAnswer, git } from "./ask-git.ts";
 import { isRepoUrl, shownRepo } from "./repo-name.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;

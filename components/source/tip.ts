@@ -1,7 +1,8 @@
-import { type GitAnswer, git, inParallel } from "../git/ask-git.ts";
+import { type GitAnswer, git } from "../git/ask-git.ts";
 import { branchFault, reason } from "../git/refs.ts";
 import { isRepoUrl, shownRepo } from "../git/repo-name.ts";
 import { type Environment, localSeconds, type Problem, remoteOf, unreadable } from "../git/source-remote.ts";
+import { inParallel } from "../lib/parallel.ts";
 import { quoted } from "../lib/shell-command.ts";
 
 /** The timeout of a remote. */

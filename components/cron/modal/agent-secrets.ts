@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { inParallel } from "../../lib/parallel.ts";
+import { inParallel, modalWidth } from "../../lib/parallel.ts";
 import type { Modal } from "../../modal/types.ts";
 import type { RunsOf } from "./end-runs.ts";
 
@@ -52,7 +52,7 @@ export async function stoppedHosts(client: Client, environment: string): Promise
     const files = (await client.files(state, environment, "hosts")).filter(({ path }) =>
       volumes.some(({ digits }) => path.startsWith(`hosts/host-${digits}`) && path.endsWith(".json")),
     );
-    const records = await inParallel(files, ({ path }) => client.readFile(state, environment, path));
+    const records = await inParallel(files, modalWidth, ({ path }) => client.readFile(state, environment, path));
     for (const text of records) {
       const host = hostRecord.safeParse(parsed(text ?? "")).data?.certified_host_data;
       if (host !== undefined) tagsById.set(host.host_id, host.user_tags);
@@ -77,7 +77,7 @@ export function hostVolumes(names: readonly string[]): HostVolume[] {
 export async function uncleanedFiles(client: Client, environment: string, volume: string): Promise<string[]> {
   const agents = (await client.files(volume, environment, "agents")).filter(({ isFolder }) => isFolder);
   const paths = ["env", ...agents.map(({ path }) => `${path}/env`)];
-  const texts = await inParallel(paths, (path) => client.readFile(volume, environment, path));
+  const texts = await inParallel(paths, modalWidth, (path) => client.readFile(volume, environment, path));
   return paths.filter((_, index) => texts[index] !== undefined && texts[index]?.startsWith(cleaned) === false);
 }
 

@@ -1,4 +1,4 @@
-import { inParallel } from "../../lib/parallel.ts";
+import { inParallel, modalWidth } from "../../lib/parallel.ts";
 import { plainWords } from "../../lib/text.ts";
 import type { Modal } from "../../modal/types.ts";
 import { foldRuns, newestFirst, parseLine, type RecordedRun, type RecordLine } from "../run-records.ts";
@@ -64,8 +64,8 @@ export async function readRemoteRuns(
   // A changeling with a history usually has enough recent runs to show.
   const old = recorded.filter(({ hasHistory, ids }) => hasHistory && ids.length < limit);
   const [recent, histories] = await Promise.all([
-    inParallel(newest, (place) => readLines(at, place)),
-    inParallel(old, ({ changeling }) => readHistory(at, changeling)),
+    inParallel(newest, modalWidth, (place) => readLines(at, place)),
+    inParallel(old, modalWidth, ({ changeling }) => readHistory(at, changeling)),
   ]);
   const missed = missedIn(recorded, name === undefined ? firing : firing.filter((app) => app.name === name));
   const found = [...foldedRuns(histories.flat(), recent.flat(), timeoutSeconds), ...missed];
@@ -83,7 +83,7 @@ export async function readLastRemoteRuns(
     const id = ids.at(-1);
     return id === undefined ? [] : [{ changeling, id }];
   });
-  const lines = await inParallel(last, (place) => readLines(at, place));
+  const lines = await inParallel(last, modalWidth, (place) => readLines(at, place));
   // Missed fires are newer than any record.
   const newest = new Map(
     [...foldedRuns([], lines.flat(), timeoutSeconds), ...missedIn(recorded, firing)].map((run) => [
@@ -130,7 +130,7 @@ export async function readRemoteLogs(
 ): Promise<{ file: string; text: string }[]> {
   const files = await client.files(volume, environment, `${changeling}/${id}`);
   const logs = files.flatMap(({ path, bytes }) => (path.endsWith(".log") && bytes <= longestLog ? path : [])).sort();
-  const texts = await inParallel(logs, (path) => client.readFile(volume, environment, path));
+  const texts = await inParallel(logs, modalWidth, (path) => client.readFile(volume, environment, path));
   return logs.map((path, index) => ({ file: baseOf(path), text: plainWords(texts[index] ?? "") }));
 }
 
@@ -141,7 +141,7 @@ async function recordedChangelings(
 ): Promise<{ changeling: string; ids: string[]; hasHistory: boolean }[]> {
   const folders = (await client.files(volume, environment, "/")).filter(({ isFolder }) => isFolder);
   const names = folders.map(({ path }) => path).filter((path) => name === undefined || path === name);
-  return inParallel(names, async (changeling) => {
+  return inParallel(names, modalWidth, async (changeling) => {
     const entries = await client.files(volume, environment, changeling);
     const ids = entries.flatMap(({ path, isFolder }) =>
       isFolder && isIdOf(baseOf(path), changeling) ? baseOf(path) : [],

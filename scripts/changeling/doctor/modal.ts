@@ -4,7 +4,7 @@ import { readLastRemoteRuns } from "../../../components/cron/modal/remote-runs.t
 import { tagOf } from "../../../components/cron/modal/spec.ts";
 import type { Fleet } from "../../../components/kinds.ts";
 import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
-import { inParallel } from "../../../components/lib/parallel.ts";
+import { inParallel, modalWidth } from "../../../components/lib/parallel.ts";
 import { keysFolder } from "../../../components/modal/home-volume.ts";
 import { knownMachine } from "../../../components/modal/machine-key.ts";
 import { ModalError } from "../../../components/modal/modal-error.ts";
@@ -42,7 +42,7 @@ export async function doctorModal(
   const parts = await Promise.all([
     machineChecks(modal, environment),
     lastRunChecks(modal),
-    deep ? inParallel(modal.apps, (app) => historyCheck(modal, app)) : [],
+    deep ? inParallel(modal.apps, modalWidth, (app) => historyCheck(modal, app)) : [],
     orphanChecks(stack, modal, fleet),
     agentVolumeChecks(modal, environment),
   ]);
@@ -136,7 +136,7 @@ async function agentVolumeChecks({ client, stack }: ModalFleet, environment: str
   const ours = hosts.filter(
     ({ tags }) => tags === undefined || (tags["changelings_stack"] === stack && tags["changeling_kind"] !== "web"),
   );
-  const files = await inParallel(ours, ({ name }) => uncleanedFiles(client, environment, name));
+  const files = await inParallel(ours, modalWidth, ({ name }) => uncleanedFiles(client, environment, name));
   return [
     ok("volumes of agents on Modal", `${ours.length} of agents that have ended`),
     ...ours.flatMap(({ name, tags }, index) => {

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Fleet } from "../../../components/kinds.ts";
-import { inParallel } from "../../../components/lib/parallel.ts";
+import { inParallel, modalWidth } from "../../../components/lib/parallel.ts";
 import { ModalError } from "../../../components/modal/modal-error.ts";
 import { parseAppName, parseHomeVolumeName, stackPart } from "../../../components/modal/names.ts";
 import { pulumi, type Stack, shortNameOf } from "../../stack/stack.ts";
@@ -40,7 +40,7 @@ async function otherEnvironments({ client, site }: ModalFleet): Promise<Map<stri
   const names = (await client.environments()).filter(
     (name) => name.startsWith(identity.prefix) && name !== environment,
   );
-  const found = await inParallel(names, async (name) => [name, await volumesOf(client, name)] as const);
+  const found = await inParallel(names, modalWidth, async (name) => [name, await volumesOf(client, name)] as const);
   return new Map(found);
 }
 

@@ -1,8 +1,8 @@
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
-import { inParallel } from "../../../components/git/ask-git.ts";
 import { lookAtRepos } from "../../../components/git/refs.ts";
 import { absoluteRepo, isBranchName, isRepoUrl, shownRepo, urlFault } from "../../../components/git/repo-name.ts";
+import { inParallel } from "../../../components/lib/parallel.ts";
 import { Sandbox } from "../../support/fleet-sandbox.ts";
 
 const sandbox = new Sandbox();
