@@ -63,7 +63,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** What stands in front of a forwarding server with a `public_url`: it speaks TLS and takes headers of any size. */
+/** What is in front of a forwarding server with a `public_url`: it speaks TLS and takes headers of any size. */
 function tlsFront(port: number): Server {
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
   const made = ["req", "-x509", "-nodes", "-days", "1", "-subj", `/CN=${site}`, "-keyout", key, "-out", cert];

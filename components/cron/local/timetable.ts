@@ -70,7 +70,7 @@ export class Timetable {
     return [...this.#entries.keys()];
   }
 
-  /** What is due now, at most once per job: the last of several passed due times stands for all. */
+  /** What is due now, at most once per job: of several passed due times only the last is fired. */
   takeDue(now: number): DueJob[] {
     const due: DueJob[] = [];
     for (const entry of this.#entries.values()) {
