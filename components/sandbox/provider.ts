@@ -1,0 +1,118 @@
+import type { SandboxSpec } from "./spec.ts";
+
+/** Where sandboxes run. Each is one folder with a `provider.ts`, and one line in `providers.ts`. */
+export interface SandboxProvider {
+  readonly capabilities: Capabilities;
+  /**
+   * Makes sure that the base image is there: built once for its content, and shared by all sandboxes. Idempotent.
+   *
+   * @returns the image's id, which is the same for the same content
+   */
+  prepareImage(options: Progress): Promise<string>;
+  /** Makes sure that a named volume is there. @returns whether it was made now */
+  ensureVolume(name: string): Promise<boolean>;
+  /** @throws SandboxError with the step `create`; nothing is left of a sandbox that could not be made */
+  create(options: CreateOptions): Promise<Sandbox>;
+  /** @returns undefined if the sandbox is gone: terminated, expired, or its machine died */
+  open(id: string): Promise<Sandbox | undefined>;
+  /** The live sandboxes that have all these labels. */
+  list(labels: Readonly<Record<string, string>>): Promise<readonly ListedSandbox[]>;
+  /** Succeeds if it is already gone. */
+  removeSnapshot(id: string): Promise<void>;
+}
+
+export interface Capabilities {
+  /** What separates a sandbox from the machine that it runs on. */
+  readonly isolation: "namespaces" | "container" | "gvisor" | "none";
+  readonly snapshots: boolean;
+  readonly volumes: boolean;
+  /** How egress can be limited: by host name, all or nothing, or not at all. */
+  readonly egress: "hosts" | "all or nothing" | "none";
+  /** Whether the provider itself ends a sandbox whose time is over. Otherwise the session service does. */
+  readonly expires: boolean;
+}
+
+/** Reports progress of what takes long, as lines for a person. */
+export interface Progress {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((line: string) => void) | undefined;
+}
+
+export interface CreateOptions extends Progress {
+  /** Unique per sandbox: letters, digits and `-`, at most 63. */
+  readonly id: string;
+  readonly spec: SandboxSpec;
+  /** What `prepareImage` returned; ignored with a snapshot. */
+  readonly image: string;
+  /** Starts from this snapshot's file system instead of the image. */
+  readonly snapshot?: string | undefined;
+  /** Volume names by the absolute path in the sandbox. */
+  readonly volumes: Readonly<Record<string, string>>;
+  /** For `list`. Keys and values: letters, digits, `.`, `_`, `-`. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ListedSandbox {
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+}
+
+/** A live sandbox. Its programs see `/workspace`, `/root`, `/app` and `/tmp` of its own. */
+export interface Sandbox {
+  /** Enough to `open` it again, also after a restart of this machine's programs. */
+  readonly id: string;
+  /**
+   * Runs a program to its end. It never inherits this process's environment. All its processes end with it, and with
+   * the signal's abort (then the result's code is 130).
+   *
+   * @throws SandboxGone if the sandbox does not exist any more
+   */
+  exec(argv: readonly string[], options: ExecOptions): Promise<ExecEnd>;
+  /** The file system without its volumes, for `create({ snapshot })`. @throws if the provider has no snapshots */
+  snapshot(options?: Progress): Promise<string>;
+  /** Succeeds if it is already gone. Volumes and snapshots are kept. */
+  terminate(): Promise<void>;
+}
+
+export interface ExecOptions {
+  readonly timeoutSeconds: number;
+  /** Absolute path in the sandbox; `/` by default. */
+  readonly cwd?: string | undefined;
+  /** Added to the sandbox's own PATH, HOME (`/root`) and so on. May be secret: it never gets into an argv or a log. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Empty by default. */
+  readonly stdin?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with output as it arrives. A multi-byte character is never split. */
+  readonly onOutput?: ((text: string, stream: "stdout" | "stderr") => void) | undefined;
+}
+
+export interface ExecEnd {
+  /** 124 if it was ended by its timeout, 130 by the signal, 127 if the program was not found. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A step of a sandbox's life that failed, with a reason for a person. */
+export class SandboxError extends Error {
+  override readonly name: string = "SandboxError";
+  /** For instance `clone`. */
+  readonly step: string;
+
+  constructor(step: string, reason: string, options?: ErrorOptions) {
+    super(`${step}: ${reason}`, options);
+    this.step = step;
+  }
+}
+
+/** The sandbox does not exist any more. */
+export class SandboxGone extends SandboxError {
+  override readonly name = "SandboxGone";
+
+  constructor(id: string) {
+    super("sandbox", `${id} does not exist any more: it was terminated, or its time is over`);
+  }
+}
