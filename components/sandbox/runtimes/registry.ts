@@ -1,0 +1,131 @@
+import { existsSync } from "node:fs";
+import { isAbsolute } from "node:path";
+import { pathToFileURL } from "node:url";
+import * as z from "zod/mini";
+import { error, type Finding, type KeyPath } from "../../fleet/diagnostics.ts";
+import type { Schemas, Table } from "../../fleet/kind.ts";
+import { findingsOf } from "../../fleet/zod-issues.ts";
+import { didYouMean } from "../../lib/suggest.ts";
+import { stubTable } from "./options.ts";
+import { type AgentRuntime, RuntimeError, type RuntimeFactory } from "./runtime.ts";
+
+/** A runtime that the fleet file can name. */
+export interface RegisteredRuntime {
+  /** One clause for the reference. */
+  readonly summary: string;
+  /** The schema of its `runtime_config`. */
+  readonly table: z.ZodMiniType & { readonly shape: Schemas };
+  /** At least one of these secrets must be set, unless the list is empty. */
+  readonly secrets: readonly string[];
+  load(): Promise<RuntimeFactory>;
+}
+
+/** The runtimes by their names in the fleet file. Their implementations are loaded on demand. */
+export const runtimes = {
+  stub: {
+    summary: "answers with what it would do, without an account",
+    table: stubTable,
+    secrets: [],
+    load: async () => (await import("./stub.ts")).default,
+  },
+} satisfies Readonly<Record<string, RegisteredRuntime>>;
+
+function registered(name: string): RegisteredRuntime | undefined {
+  const all: Readonly<Record<string, RegisteredRuntime>> = runtimes;
+  return Object.hasOwn(all, name) ? all[name] : undefined;
+}
+
+/**
+ * Checks a changeling's runtime and its `runtime_config` without loading the runtime. The options of a person's own
+ * module are not checked: only the module knows them.
+ *
+ * @param runtimePath of the option `runtime` in the fleet file
+ * @param configPath of the table, which ends with `runtime_config`
+ */
+export function checkRuntime(runtime: string, config: Table, runtimePath: KeyPath, configPath: KeyPath): Finding[] {
+  if (isAbsolute(runtime)) return [];
+  const found = registered(runtime);
+  if (found === undefined) {
+    const meant = didYouMean(runtime, Object.keys(runtimes));
+    const known = `write ${Object.keys(runtimes).join(", ")}, or the path of your own module`;
+    return [
+      error(runtimePath, `there is no runtime ${JSON.stringify(runtime)}`, meant ? `did you mean "${meant}"?` : known),
+    ];
+  }
+  const { success, error: failure } = z.safeParse(found.table, config);
+  if (success) return [];
+  if (Object.keys(found.table.shape).length === 0)
+    return Object.keys(config).map((key) =>
+      error([...configPath, key], `the runtime ${runtime} has no options`, "remove it"),
+    );
+  const within = { runtime_config: found.table };
+  return failure.issues.flatMap((issue) =>
+    findingsOf(
+      { ...issue, path: ["runtime_config", ...issue.path] },
+      configPath.slice(0, -1),
+      { runtime_config: config },
+      within,
+    ),
+  );
+}
+
+/** Secrets of which the runtime needs one; empty if it needs none, or is a person's own module. */
+export function secretsOfRuntime(runtime: string): readonly string[] {
+  return registered(runtime)?.secrets ?? [];
+}
+
+/**
+ * @param runtime a registered name, or the absolute path of a module whose default export is a `RuntimeFactory`
+ * @throws RuntimeError `runtime_failed` that says what is wrong with the module
+ */
+export async function loadRuntime(runtime: string): Promise<RuntimeFactory> {
+  const found = registered(runtime);
+  if (found !== undefined) return found.load();
+  if (isAbsolute(runtime)) return loadModule(runtime);
+  const known = Object.keys(runtimes).join(", ");
+  throw new RuntimeError(
+    "runtime_failed",
+    `there is no runtime ${JSON.stringify(runtime)}: use ${known}, or an absolute path`,
+  );
+}
+
+async function loadModule(path: string): Promise<RuntimeFactory> {
+  const fail = (reason: string, cause?: unknown): RuntimeError =>
+    new RuntimeError("runtime_failed", `the runtime ${path} ${reason}`, { cause });
+  if (!existsSync(path)) throw fail("does not exist: correct `runtime` in the fleet file");
+  let module: unknown;
+  try {
+    module = await import(pathToFileURL(path).href);
+  } catch (cause) {
+    throw fail(`can't be loaded: ${messageOf(cause)}`, cause);
+  }
+  const exported = z.safeParse(factoryModule, module);
+  if (!exported.success)
+    throw fail("has no default export that is a function: write `export default () => new MyRuntime()`");
+  return () => {
+    let made: unknown;
+    try {
+      made = exported.data.default();
+    } catch (cause) {
+      throw fail(`failed to make an instance: ${messageOf(cause)}`, cause);
+    }
+    if (!isRuntime(made)) throw fail("makes something without the methods initialize, execute and terminate");
+    return made;
+  };
+}
+
+const factoryModule = z.object({
+  default: z.custom<() => unknown>((value) => typeof value === "function"),
+});
+
+function isRuntime(made: unknown): made is AgentRuntime {
+  return (
+    typeof made === "object" &&
+    made !== null &&
+    ["initialize", "execute", "terminate"].every((method) => typeof Reflect.get(made, method) === "function")
+  );
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
