@@ -1,13 +1,18 @@
 import type { DeployableKind, Deployment } from "../stack/deployment.ts";
+import type { Inspection } from "../stack/inspection.ts";
 import { cronFindings, unfitCronOptions } from "./checks.ts";
 import type { DeclaredCron } from "./declared.ts";
+import { installedNames } from "./local/installed-files.ts";
 import { type CronOptions, cronProviders, cronTable, optionsOfCron } from "./options.ts";
 import { resolveCrons } from "./resolve.ts";
 import { type CronKeys, type CronSettings, cronSettings } from "./settings.ts";
+import { cronVerbs } from "./verbs.ts";
 
 /** Scheduled changelings (spec 000). */
 export const cron = {
   summary: "a schedule fires, a fresh agent works on a new branch and exits",
+  noun: "scheduled changeling",
+  verbs: cronVerbs,
   providers: cronProviders,
   options: optionsOfCron,
   table: cronTable,
@@ -16,7 +21,12 @@ export const cron = {
   unfit: unfitCronOptions,
   check: cronFindings,
   resolve: resolveCrons,
+  isFoundAnywhere: true,
+  known: (paths) => installedNames(paths).map((name) => ({ name })),
   async deployment(): Promise<Deployment<DeclaredCron, CronSettings>> {
     return (await import("./deploy.ts")).cronDeployment;
+  },
+  async inspection(): Promise<Inspection> {
+    return (await import("./inspect.ts")).cronInspection;
   },
 } satisfies DeployableKind<CronOptions, DeclaredCron, CronKeys, CronSettings>;

@@ -1,8 +1,10 @@
 import type * as z from "zod/mini";
 import type { Repository } from "../git/refs.ts";
+import type { InstallationPaths } from "../host/installation-paths.ts";
 import type { MngrSettings } from "../mngr/settings.ts";
 import type { Finding, PlaceOf, Severity } from "./diagnostics.ts";
 import type { SharedOptions } from "./options.ts";
+import type { Verbs } from "./verbs.ts";
 
 /** The documented schemas of a table's keys. */
 export type Schemas = Readonly<Record<string, z.core.$ZodType>>;
@@ -101,6 +103,13 @@ export interface SettingsTable<Written, Settings> {
   resolve(written: Written): Settings;
 }
 
+/** A changeling that this machine has a file of. */
+export interface KnownChangeling {
+  readonly name: string;
+  /** Why it is not deployed any more although its data is kept, in words; undefined if it is deployed. */
+  readonly removed?: string;
+}
+
 /**
  * A kind of changeling as its fleet file sees it: without Pulumi. See `components/stack/deployment.ts` for the other
  * half. A new kind takes one folder in `components/` and one line in `components/kinds.ts`.
@@ -113,6 +122,10 @@ export interface Kind<
 > {
   /** One clause for the reference: "a persistent agent serves web pages". */
   readonly summary: string;
+  /** What messages call one of its changelings: "web changeling". */
+  readonly noun: string;
+  /** Which commands of the CLI it has, and what to do instead of the others. */
+  readonly verbs: Verbs;
   /** The providers that its changelings can run on. */
   readonly providers: readonly string[];
   /** Its own options, in addition to those of every kind. */
@@ -124,6 +137,13 @@ export interface Kind<
   readonly settings?: SettingsTable<Written, Settings>;
   /** The options that are set but have no effect, for instance because of the provider. */
   unfit(options: Options): UnfitOptions;
+  /**
+   * Whether its changelings can be found from a machine that has no file of them, for instance on Modal. Then the CLI
+   * inspects the kind in every stack.
+   */
+  readonly isFoundAnywhere?: boolean;
+  /** The changelings of the kind that this machine has files of, by which the CLI finds a name's kind. */
+  known(paths: InstallationPaths): readonly KnownChangeling[];
   /** Checks one changeling's options in isolation. */
   check(options: Options, place: PlaceOf): Finding[];
   /** Resolves every option, and checks it against its context: repositories, mngr's settings, other changelings. */

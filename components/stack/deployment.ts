@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Kind, ResolvedChangeling } from "../fleet/kind.ts";
 import type { SharedOptions } from "../fleet/options.ts";
+import type { Inspection } from "./inspection.ts";
 import type { ModalStack } from "./modal.ts";
 
 /** Secret values by variable name. */
@@ -32,7 +33,7 @@ export interface Deployment<Resolved extends ResolvedChangeling = ResolvedChange
   observe(changelings: readonly Resolved[], stack: Stack, settings: Settings): Promise<() => DeployedOutputs>;
 }
 
-/** A kind with its Pulumi half, which is loaded only if a fleet contains the kind. */
+/** A kind with its two other halves: one for Pulumi and one for the CLI, each loaded only when it is needed. */
 export interface DeployableKind<
   Options extends SharedOptions = SharedOptions,
   Resolved extends ResolvedChangeling = ResolvedChangeling,
@@ -40,4 +41,5 @@ export interface DeployableKind<
   Settings = object,
 > extends Kind<Options, Resolved, Written, Settings> {
   deployment(): Promise<Deployment<Resolved, Settings>>;
+  inspection(): Promise<Inspection>;
 }

@@ -1,13 +1,18 @@
 import type { DeployableKind, Deployment } from "../stack/deployment.ts";
+import type { Inspection } from "../stack/inspection.ts";
+import { readRecords, removedText } from "./agent/record.ts";
 import { unfitWebOptions, webFindings } from "./checks.ts";
 import type { DeclaredWeb } from "./declared.ts";
 import { type ForwardingKeys, type ForwardingSettings, forwardingSettings } from "./forwarding/declared.ts";
 import { optionsOfWeb, type WebOptions, webProviders, webTable } from "./options.ts";
 import { resolveWebs } from "./resolve.ts";
+import { webVerbs } from "./verbs.ts";
 
 /** Persistent web changelings (spec 001), and the forwarding server that proxies them (spec 002). */
 export const web = {
   summary: "a persistent agent serves web pages",
+  noun: "web changeling",
+  verbs: webVerbs,
   providers: webProviders,
   options: optionsOfWeb,
   table: webTable,
@@ -16,7 +21,14 @@ export const web = {
   unfit: unfitWebOptions,
   check: webFindings,
   resolve: resolveWebs,
+  known: (paths) =>
+    readRecords(paths).map((record) =>
+      record.removed === true ? { name: record.name, removed: removedText(record) } : { name: record.name },
+    ),
   async deployment(): Promise<Deployment<DeclaredWeb, ForwardingSettings>> {
     return (await import("./deploy.ts")).webDeployment;
+  },
+  async inspection(): Promise<Inspection> {
+    return (await import("./inspect.ts")).webInspection;
   },
 } satisfies DeployableKind<WebOptions, DeclaredWeb, ForwardingKeys, ForwardingSettings>;

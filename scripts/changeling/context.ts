@@ -1,53 +1,61 @@
-import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
-import { type InstallationPaths, installationPaths } from "../../components/host/installation-paths.ts";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { kinds } from "../../components/kinds.ts";
 import { printJson, printText } from "../../components/lib/terminal.ts";
-import type { Provider } from "../../components/web/options.ts";
+import type { InspectedStack } from "../../components/stack/inspection.ts";
 import { devStack } from "../stack/dev-stack.ts";
-import { commandsOn, installationOf, type Stack } from "../stack/stack.ts";
+import { commandsOn, installationOf, shortNameOf } from "../stack/stack.ts";
+import { modalSide } from "./modal-side.ts";
+import type { Place } from "./place.ts";
 
-/** Which stack to use, and where its files are. */
-export interface Place {
-  readonly stack: Stack;
-  readonly paths: InstallationPaths;
-  /** The only provider to query; undefined: all that the stack uses. */
-  readonly provider: Provider | undefined;
+/** A stack with what the kinds need to inspect it. */
+export interface Inspected extends Place, InspectedStack {
+  readonly provider: string | undefined;
 }
 
 /** What every command receives: the stack, and the output format. */
-export interface Context extends Place {
+export interface Context extends Inspected {
   readonly json: boolean;
 }
 
 export function contextOf(command: Command): Context {
-  const options = command.optsWithGlobals<{ stack: string; json?: boolean; provider?: Provider }>();
+  const options = command.optsWithGlobals<{ stack: string; json?: boolean; provider?: string }>();
   const stack = options.stack === "dev" ? devStack() : { name: options.stack };
   const paths = installationPaths(installationOf(stack));
   Object.assign(process.env, commandsOn(stack));
-  return { stack, paths, json: options.json === true, provider: options.provider };
+  return { ...inspected({ stack, paths, provider: options.provider }), json: options.json === true };
 }
 
-export const providers: readonly Provider[] = ["local", "docker", "modal"];
+export function inspected(place: Place): Inspected {
+  const sides = new Map<string | undefined, ReturnType<typeof modalSide>>();
+  return {
+    ...place,
+    name: shortNameOf(place.stack),
+    installation: installationOf(place.stack),
+    modal(changeling) {
+      const side = sides.get(changeling) ?? modalSide(place, changeling);
+      sides.set(changeling, side);
+      return side;
+    },
+  };
+}
+
+/** The providers of some kind, in the order in which the kinds name them. */
+export const providers: readonly string[] = [
+  ...new Set(
+    Object.values(kinds)
+      .toSorted((a, b) => b.providers.length - a.providers.length)
+      .flatMap((kind): readonly string[] => kind.providers),
+  ),
+];
 
 /** For commands that show what is deployed. */
 export function providerOption(): Option {
   return new Option("--provider <name>", "read only this provider").choices(providers);
 }
 
-/** Whether a command should query this provider. */
-export function looksAt({ provider }: Pick<Place, "provider">, at: Provider): boolean {
-  return provider === undefined || provider === at;
-}
-
 /** Prints one answer, as JSON or as text. */
-export function answer(context: Context, data: unknown, text: string): void {
-  if (context.json) printJson(data);
+export function answer({ json }: Pick<Context, "json">, data: unknown, text: string): void {
+  if (json) printJson(data);
   else if (text !== "") printText(`${text}\n`);
-}
-
-/** The embedded default stack is created by `npm start`; before that, there is nothing to show. */
-export function requireDevStack(stack: Stack): void {
-  if (stack.configFile !== undefined && !existsSync(stack.configFile)) {
-    throw new Error("the stack of `npm start` does not exist yet; create it with: npm start");
-  }
 }

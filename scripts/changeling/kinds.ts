@@ -1,55 +1,62 @@
-import { installedNames } from "../../components/cron/local/installed-files.ts";
 import { declaredNames } from "../../components/fleet/edit-tables.ts";
-import type { Fleet } from "../../components/kinds.ts";
+import type { Kind, ResolvedChangeling } from "../../components/fleet/kind.ts";
+import type { Verb } from "../../components/fleet/verbs.ts";
+import { type Fleet, kinds } from "../../components/kinds.ts";
 import { changelingCommand, upCommand } from "../../components/lib/own-commands.ts";
 import { didYouMean } from "../../components/lib/suggest.ts";
-import { readRecord, type WebRecord } from "../../components/web/agent/record.ts";
-import type { DeclaredWeb } from "../../components/web/declared.ts";
-import type { Place } from "./context.ts";
+import type { ModalSide } from "../../components/modal/modal-side.ts";
+import type { DeployableKind } from "../../components/stack/deployment.ts";
+import { readRecord, removedText, type WebRecord } from "../../components/web/agent/record.ts";
+import { deployedWeb } from "../../components/web/inspect/list.ts";
 import { requireStack } from "./known-stack.ts";
-import { deployedWeb } from "./web-side.ts";
+import type { Place } from "./place.ts";
 
-/** For each command of only one kind, what to use for the other kind. */
-const insteadForWeb = {
-  run: (name: string) => `nothing fires it: it runs all the time; open it with: ${changelingCommand()} open ${name}`,
-  runs: (name: string) => `it has no runs: it runs all the time; what it prints: ${changelingCommand()} logs ${name}`,
-  pause: (name: string) => `stop it with: ${changelingCommand()} stop ${name}`,
-  resume: (name: string) => `start it with: ${changelingCommand()} start ${name}`,
-} as const;
+type AnyKind = Pick<Kind, "noun" | "verbs" | "known" | "isFoundAnywhere"> & Pick<DeployableKind, "inspection">;
 
-const insteadForCron = {
-  stop: (name: string) => `it is fired by its schedule; pause it with: ${changelingCommand()} pause ${name}`,
-  start: (name: string) =>
-    `it is fired by its schedule; fire it now with: ${changelingCommand()} run ${name}, or enable it: ${changelingCommand()} resume ${name}`,
-  update: () => `each of its runs takes its branch's newest commit; apply what you changed with: ${upCommand()}`,
-  open: (name: string) => `it has no page; what its runs did: ${changelingCommand()} logs ${name}`,
-  "login-url": (name: string) => `it has no page; what its runs did: ${changelingCommand()} logs ${name}`,
-  revoke: () => "it has no page, so nobody can be logged in",
-  sessions: () => "it has no page, so nobody can be logged in",
-} as const;
+const all: readonly AnyKind[] = Object.values(kinds);
+const byName: Readonly<Record<string, AnyKind | undefined>> = kinds;
 
-export type CronOnly = keyof typeof insteadForWeb;
-export type WebOnly = keyof typeof insteadForCron;
-
-export function webInstead(name: string, verb: CronOnly): Error {
-  return new Error(`${name} is a web changeling: ${insteadForWeb[verb](name)}`);
+/** The error for a command that the kind does not have, with what to do instead. */
+export function instead(kind: Pick<Kind, "noun" | "verbs">, name: string, verb: Verb): Error {
+  const article = /^[aeiou]/.test(kind.noun) ? "an" : "a";
+  return new Error(`${name} is ${article} ${kind.noun}: ${insteadText(kind, name, verb)}`);
 }
 
-export function cronInstead(name: string, verb: WebOnly): Error {
-  return new Error(`${name} is a scheduled changeling: ${insteadForCron[verb](name)}`);
+export function insteadText({ verbs }: Pick<Kind, "verbs">, name: string, verb: Verb): string {
+  const own = verbs[verb];
+  return typeof own === "function" ? own(name) : `"${verb}" is only for ${nounsWith(verb)}`;
 }
 
-/** @throws with what to do instead if the name is a web changeling's */
-export function refuseWeb(place: Place, name: string, verb: CronOnly): void {
-  if (deployedWeb(place).some((record) => record.name === name)) throw webInstead(name, verb);
+/** The kinds that have a command, in words: "web changelings and sandboxes". */
+export function nounsWith(verb: Verb): string {
+  return all
+    .filter(({ verbs }) => verbs[verb] === true)
+    .map(({ noun }) => (/(x|s|ch)$/.test(noun) ? `${noun}es` : `${noun}s`))
+    .join(" and ");
+}
+
+/** The kinds that a stack may contain, as far as this machine knows. */
+export function kindsOn({ paths }: Pick<Place, "paths">): AnyKind[] {
+  return all.filter((kind) => kind.isFoundAnywhere === true || kind.known(paths).length > 0);
+}
+
+/** The kind of a deployed changeling that this machine knows. */
+export function kindOf({ paths }: Pick<Place, "paths">, name: string): AnyKind | undefined {
+  return all.find((kind) => kind.known(paths).some((each) => each.name === name && each.removed === undefined));
+}
+
+/** @throws with what to do instead if the name is that of a changeling whose kind does not have the command */
+export function refuseOthers(place: Pick<Place, "paths">, name: string, verb: Verb): void {
+  const kind = kindOf(place, name);
+  if (kind !== undefined && kind.verbs[verb] !== true) throw instead(kind, name, verb);
 }
 
 /** @throws if no web changeling of that name is deployed: with what to do instead, or with a suggestion */
-export async function requireWeb(place: Place, name: string, verb: WebOnly): Promise<WebRecord> {
+export async function requireWeb(place: Place, name: string, verb: Verb): Promise<WebRecord> {
   // Pages only know the agent's id.
   const record = deployedWeb(place).find(({ agentId }) => agentId === name) ?? readRecord(place.paths, name);
   if (record !== undefined && record.removed !== true) return record;
-  if (installedNames(place.paths).includes(name)) throw cronInstead(name, verb);
+  refuseOthers(place, name, verb);
   if (record !== undefined) throw new Error(removedText(record));
   const names = deployedWeb(place).map((each) => each.name);
   if (names.length === 0) {
@@ -59,8 +66,28 @@ export async function requireWeb(place: Place, name: string, verb: WebOnly): Pro
   throw new Error(notDeployedText("web changeling", name, names));
 }
 
-export function removedText({ name, repo }: WebRecord): string {
-  return `${name} was removed; its repo is kept in ${repo}. Declared again, it gets it back`;
+/** Why a changeling that was removed is not found, in words; undefined if there is none. */
+export function removedReason({ paths }: Pick<Place, "paths">, name: string): string | undefined {
+  return all.flatMap((kind) => kind.known(paths)).find((each) => each.name === name)?.removed;
+}
+
+/**
+ * The error for a name that no kind has.
+ *
+ * @param names of deployed changelings, besides those that this machine knows
+ * @throws if the stack does not exist
+ */
+export async function noSuchChangeling(
+  place: Place,
+  name: string,
+  names: readonly string[],
+  modal: ModalSide,
+): Promise<Error> {
+  const known = all.flatMap((kind) => kind.known(place.paths)).filter(({ removed }) => removed === undefined);
+  const deployed = [...new Set([...names, ...known.map((each) => each.name)])];
+  if (deployed.length > 0) return new Error(notDeployedText("changeling", name, deployed));
+  await requireStack(place, modal);
+  return new Error(`no changeling is deployed on this stack; apply one with: ${upCommand()}`);
 }
 
 /** @param names of deployed changelings, at least one */
@@ -84,9 +111,11 @@ export function editOf(name: string, change: (text: string) => string): (text: s
   };
 }
 
-/** @throws with what to do instead if the name is a scheduled changeling's */
-export function requireDeclaredWeb({ changelings }: Fleet, name: string, verb: WebOnly): DeclaredWeb {
+/** @throws with what to do instead if its kind does not have the command */
+export function requireDeclared({ changelings }: Fleet, name: string, verb: Verb): ResolvedChangeling {
   const declared = changelings.find((changeling) => changeling.name === name);
-  if (declared?.kind === "web") return declared;
-  throw cronInstead(name, verb);
+  if (declared === undefined) throw new Error(`the fleet file declares no changeling "${name}"`);
+  const kind = byName[declared.kind];
+  if (kind !== undefined && kind.verbs[verb] !== true) throw instead(kind, name, verb);
+  return declared;
 }

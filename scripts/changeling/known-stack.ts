@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import * as z from "zod/mini";
 import { didYouMean } from "../../components/lib/suggest.ts";
+import type { ModalSide } from "../../components/modal/modal-side.ts";
 import { faultOf, pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
-import { type Place, requireDevStack } from "./context.ts";
-import type { ModalSide } from "./modal-fleet.ts";
+import { type Place, requireDevStack } from "./place.ts";
 
 const stackList = z.array(z.object({ name: z.string() }));
 

@@ -4,12 +4,13 @@ import { parse } from "smol-toml";
 import * as z from "zod/mini";
 import { installedNames } from "../../components/cron/local/installed-files.ts";
 import { readTextIfAny } from "../../components/host/files.ts";
-import { printNote } from "../../components/lib/terminal.ts";
+import { asError } from "../../components/lib/as-error.ts";
+import type { ModalSide } from "../../components/modal/modal-side.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
+import { looksAt } from "../../components/stack/inspection.ts";
 import { projectFolder } from "../stack/project.ts";
 import { pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
-import { looksAt, type Place } from "./context.ts";
-import type { ModalSide } from "./modal-fleet.ts";
+import type { Place } from "./place.ts";
 import { fleetFileOf } from "./stack-fleet.ts";
 
 /**
@@ -27,8 +28,8 @@ export async function modalSide(context: Place, name?: string): Promise<ModalSid
     const token = await tokenOf(context.stack);
     const isAllHere = name === undefined && installed.length > 0;
     if (!isWanted && !(await isModals(context.stack, token !== undefined, isAllHere))) return { kind: "not_asked" };
-    const { openModalFleet } = await import("./modal-fleet.ts");
-    return { kind: "reached", fleet: await openModalFleet(shortNameOf(context.stack), token) };
+    const { openOnModal } = await import("../../components/modal/on-modal.ts");
+    return { kind: "reached", fleet: await openOnModal(shortNameOf(context.stack), token) };
   } catch (error) {
     return { kind: "unreached", error: asError(error) };
   }
@@ -38,17 +39,6 @@ export async function modalSide(context: Place, name?: string): Promise<ModalSid
 async function isModals(stack: Stack, hasToken: boolean, isAllHere: boolean): Promise<boolean> {
   if (isAllHere) return hasToken && (await declaresModal(stack)) !== false;
   return hasToken || (await declaresModal(stack)) === true;
-}
-
-/** Warns once that the answer is incomplete; the exit code shows it too. */
-export function warnUnreached(side: ModalSide): void {
-  if (side.kind !== "unreached") return;
-  printNote(`warning: what is on Modal is not shown: ${side.error.message}\n`);
-  process.exitCode = 1;
-}
-
-export function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** The token of the current user, otherwise the stack's own. @throws ModalError for half a token */

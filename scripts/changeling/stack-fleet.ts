@@ -6,8 +6,8 @@ import { type LoadedFleet, loadFleet } from "../../components/kinds.ts";
 import { absolutePath } from "../../components/lib/portable-path.ts";
 import { projectFolder } from "../stack/project.ts";
 import { faultOf, pulumi, type Stack } from "../stack/stack.ts";
-import { requireDevStack } from "./context.ts";
 import { stackFault } from "./known-stack.ts";
+import { requireDevStack } from "./place.ts";
 
 const stackSettings = z.record(
   z.string(),

@@ -1,16 +1,17 @@
 /** `npm start`: the embedded default, from nothing to a real agent's real commit. */
 
+import { deployedFleet } from "../../components/cron/inspect/deployed.ts";
+import { cronListing } from "../../components/cron/inspect/list.ts";
 import type { Run } from "../../components/cron/run-records.ts";
+import { runReport, wentWell } from "../../components/cron/run-text.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { changelingCommand } from "../../components/lib/own-commands.ts";
 import { printNote, printText } from "../../components/lib/terminal.ts";
+import { deployedWeb } from "../../components/web/inspect/list.ts";
 import { fire } from "../changeling/commands/fire.ts";
-import { fleetText, listed } from "../changeling/commands/list.ts";
-import type { Place } from "../changeling/context.ts";
-import { deployedFleet } from "../changeling/deployed.ts";
-import { runReport, wentWell } from "../changeling/terminal/run-text.ts";
+import { listText } from "../changeling/commands/list.ts";
+import { type Inspected, inspected } from "../changeling/context.ts";
 import { appliedText, appliedWeb } from "../changeling/terminal/web-answer.ts";
-import { deployedWeb } from "../changeling/web-side.ts";
 import { withLock } from "../setup/lock.mjs";
 import { ensureDevStack } from "./dev-stack.ts";
 import { firstToFire } from "./first-to-fire.ts";
@@ -32,7 +33,7 @@ async function start(): Promise<void> {
   // Of two concurrent starts, the second waits and reuses the first one's stack.
   const stack = await withLock("dev-stack", async () => ensureDevStack());
   Object.assign(process.env, commandsOn(stack));
-  const context = { stack, paths: installationPaths(installationOf(stack)), provider: undefined };
+  const context = inspected({ stack, paths: installationPaths(installationOf(stack)), provider: undefined });
   say("Applying the fleet (pulumi up) …");
   // The table below already shows the outputs.
   const options = [
@@ -49,14 +50,14 @@ async function start(): Promise<void> {
   const fleet = await deployedFleet(context);
   const first = firstToFire(fleet.changelings);
   const run = first === undefined ? undefined : await runOf(context, first.name);
-  say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${fleetText(await listed(context, fleet))}\n`);
+  say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${listText([await cronListing(context)])}\n`);
   // Last, where the user sees it: what to open now.
   for (const { name } of deployedWeb(context)) say(`${appliedText(await appliedWeb(context, name))}\n`);
   say(`Edit ~/.changelings/dev/fleet.toml, then: ${changelingCommand()} plan, npm start. Remove it all: npm stop`);
   if (run !== undefined && !wentWell(run)) process.exitCode = 1;
 }
 
-async function runOf(context: Place, name: string): Promise<Run> {
+async function runOf(context: Inspected, name: string): Promise<Run> {
   say(`\nFiring ${name} now, as its schedule would …`);
   const fired = await fire(context, name);
   if ("skipped" in fired) throw new Error(`${name} was not fired: ${fired.skipped}`);

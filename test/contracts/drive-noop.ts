@@ -43,6 +43,13 @@ try {
   fleet('greeting = "good morning"');
   seen.plan = changeling("plan");
   seen.updated = await up();
+  seen.listed = changeling("list");
+  seen.listedInJson = JSON.parse(changeling("list", "--json"));
+  seen.log = changeling("logs", "greeter");
+  seen.followed = changeling("logs", "greeter", "--follow");
+  seen.run = changeling("run", "greeter");
+  seen.opened = changeling("open", "greeter");
+  seen.paused = changeling("pause", "greeter");
   rmSync(greeting);
   seen.drifted = await test.preview();
   seen.repaired = await up();

@@ -60,6 +60,21 @@ describe("a kind that is a folder and a line in kinds.ts", () => {
     expect(seen["outputs"]).toMatchObject({ changelings: { greeter: { kind: "noop", greeting: "good morning" } } });
   });
 
+  it("is listed, and its log is shown", () => {
+    expect(seen["listed"]).toBe("NAME     GREETING\ngreeter  good morning\n");
+    expect(seen["listedInJson"]).toEqual([
+      { name: "greeter", kind: "noop", provider: "local", enabled: true, greeting: "good morning" },
+    ]);
+    expect(seen["log"]).toBe("good morning\n");
+  });
+
+  it("refuses the commands of other kinds, in its own words or in those of the kinds that have them", () => {
+    expect(seen["run"]).toBe("error: greeter is a noop: nothing fires it; what it says: cat ~/noop-greeter\n");
+    expect(seen["opened"]).toBe('error: greeter is a noop: "open" is only for web changelings\n');
+    expect(seen["paused"]).toBe('error: greeter is a noop: "pause" is only for scheduled changelings\n');
+    expect(seen["followed"]).toMatch(/--follow is for web changelings/);
+  });
+
   it("has its drift detected and repaired", () => {
     expect(JSON.stringify(seen["drifted"])).toContain("update");
     expect(seen["repaired"]).toBe("good morning");

@@ -77,6 +77,10 @@ export function removeRecord(paths: InstallationPaths, name: string): void {
   rmSync(recordPath(paths, name), { force: true });
 }
 
+export function removedText({ name, repo }: WebRecord): string {
+  return `${name} was removed; its repo is kept in ${repo}. Declared again, it gets it back`;
+}
+
 /** Whether this name is unused here, so that the record of a former name can take it. */
 export function isFree(record: WebRecord | undefined): boolean {
   return record === undefined || record.removed === true;

@@ -3,11 +3,12 @@ import { type Command, Option } from "commander";
 import { addChangeling, declaredNames } from "../../../components/fleet/edit-tables.ts";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
-import { answer, type Context, contextOf, providers } from "../context.ts";
+import { webProviders } from "../../../components/web/options.ts";
+import { answer, type Context, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
 import { type DeployOptions, declaredTable, freeName, nameOf } from "../fleet-file/declaration.ts";
 import { confirmed, type PlannedEdit, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
-import { requireDeclaredWeb } from "../kinds.ts";
+import { requireDeclared } from "../kinds.ts";
 import { branchOption, examples, pathOption, yesOption } from "../options.ts";
 import { appliedText, appliedWeb } from "../terminal/web-answer.ts";
 
@@ -23,7 +24,7 @@ export function addDeploy(program: Command): void {
     .option("-t, --agent-type <type>", "create it from scratch for an agent type, such as chat, elena-code or claude")
     .addOption(pathOption())
     .option("-n, --name <name>", "its name; by default that of the repository or the agent type")
-    .addOption(new Option("-p, --provider <name>", "where it runs").choices(providers))
+    .addOption(new Option("-p, --provider <name>", "where it runs").choices(webProviders))
     .addOption(branchOption())
     .addOption(yesOption())
     .option("--dry-run", "show what would be written to the fleet file, and change nothing")
@@ -56,7 +57,7 @@ ${examples(
         return;
       }
       writeEdit(edit);
-      const { provider } = requireDeclaredWeb(edit.fleet, name, "update");
+      const { provider } = requireDeclared(edit.fleet, name, "update");
       await applyPart(
         context,
         { names: [name], forwarding: true, modal: provider === "modal" },

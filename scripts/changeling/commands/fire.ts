@@ -1,11 +1,12 @@
+import { deployedFleet } from "../../../components/cron/inspect/deployed.ts";
+import type { CronsOnModal } from "../../../components/cron/inspect/on-modal.ts";
 import { waitForRun } from "../../../components/cron/local/records.ts";
 import { requestRun } from "../../../components/cron/local/requests.ts";
 import type { Run } from "../../../components/cron/run-records.ts";
 import { changelingCommand, upCommand } from "../../../components/lib/own-commands.ts";
-import type { Place } from "../context.ts";
-import { deployedFleet, requireDeployed } from "../deployed.ts";
-import { refuseWeb } from "../kinds.ts";
-import type { ModalFleet } from "../modal-fleet.ts";
+import type { Inspected } from "../context.ts";
+import { requireDeployed } from "../deployed.ts";
+import { refuseOthers } from "../kinds.ts";
 import { visibly } from "../terminal/visibly.ts";
 
 export type Fired =
@@ -22,8 +23,8 @@ export type Fired =
  * Fires a changeling now, wherever it is deployed, through the same path as its schedule.
  * @throws if no such changeling is deployed, or if it can't be fired
  */
-export async function fire(context: Place, name: string): Promise<Fired> {
-  refuseWeb(context, name, "run");
+export async function fire(context: Inspected, name: string): Promise<Fired> {
+  refuseOthers(context, name, "run");
   const fleet = await deployedFleet(context, name);
   const { provider, problem } = await requireDeployed(context, fleet, name);
   if (problem !== undefined) throw new Error(`${name} can't be fired: ${problem}; repair it with: ${upCommand()}`);
@@ -35,7 +36,7 @@ export async function fire(context: Place, name: string): Promise<Fired> {
   return { runId, isOver: false, end };
 }
 
-async function fireOnModal(fleet: ModalFleet, name: string): Promise<Fired> {
+async function fireOnModal(fleet: CronsOnModal, name: string): Promise<Fired> {
   const { fireRemote, followRemote } = await import("../../../components/cron/modal/remote-fire.ts");
   const { spec } = fleet.apps.find((each) => each.spec.name === name) ?? {};
   const { volume } = fleet;

@@ -1,14 +1,19 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { setTableKey } from "../../../components/fleet/edit.ts";
 import { changelingCommand, upCommand } from "../../../components/lib/own-commands.ts";
+import {
+  forwardingLog,
+  forwardingStatus,
+  newLogin,
+  untilText,
+} from "../../../components/web/forwarding/server-client.ts";
+import { deployedWeb } from "../../../components/web/inspect/list.ts";
 import { answer, type Context, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
 import { plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
-import { forwardingLog, forwardingStatus, newLogin, untilText } from "../forwarding.ts";
 import { examples } from "../options.ts";
 import { openUrl } from "../terminal/open-url.ts";
 import { table } from "../terminal/table.ts";
-import { deployedWeb } from "../web-side.ts";
 
 interface Options {
   readonly port?: number;

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
+import { newLogin, untilText } from "../../../components/web/forwarding/server-client.ts";
 import { answer, contextOf } from "../context.ts";
-import { newLogin, untilText } from "../forwarding.ts";
 import { requireWeb } from "../kinds.ts";
 import { examples } from "../options.ts";
 import { openUrl } from "../terminal/open-url.ts";

@@ -5,7 +5,7 @@ import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { answer, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
 import { plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
-import { editOf, webInstead } from "../kinds.ts";
+import { editOf, requireDeclared } from "../kinds.ts";
 import { examples } from "../options.ts";
 
 export function addPause(program: Command): void {
@@ -23,15 +23,14 @@ export function addPause(program: Command): void {
         const change = (text: string) =>
           (optionIn(text, name, "enabled") ?? true) === enabled ? text : setEnabled(text, name, enabled);
         const edit = await plannedEdit(context.stack, [name], editOf(name, change));
-        const declared = edit.fleet.changelings.find((changeling) => changeling.name === name);
-        if (declared?.kind === "web") throw webInstead(name, verb);
+        const { provider } = requireDeclared(edit.fleet, name, verb);
         showEdit(edit);
         writeEdit(edit);
         const state = enabled ? "enabled" : "paused";
         await applyPart(
           context,
           // A changeling that was never applied may be the first that needs the resources shared on Modal.
-          { names: [name], modal: enabled && declared?.provider === "modal" },
+          { names: [name], modal: enabled && provider === "modal" },
           `${edit.file} says that ${name} is ${state}, but it could not be applied, for the reason above\ntry again with: ${changelingCommand()} ${verb} ${name}`,
         );
         answer(context, { name, enabled }, `${name} is ${state}.`);

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
+import { revokeLogins, rotateKey } from "../../../components/web/forwarding/server-client.ts";
 import { answer, contextOf } from "../context.ts";
-import { revokeLogins, rotateKey } from "../forwarding.ts";
 import { requireWeb } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
 import { examples } from "../options.ts";

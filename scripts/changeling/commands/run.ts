@@ -1,8 +1,8 @@
 import type { Command } from "commander";
+import { runReport, wentWell } from "../../../components/cron/run-text.ts";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { answer, contextOf, providerOption } from "../context.ts";
 import { examples } from "../options.ts";
-import { runReport, wentWell } from "../terminal/run-text.ts";
 import { fire } from "./fire.ts";
 
 export function addRun(program: Command): void {

@@ -1,16 +1,16 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { type CronModalSide, cronSide } from "../../../components/cron/inspect/on-modal.ts";
+import { recordedRuns, waitingRuns } from "../../../components/cron/inspect/recorded-runs.ts";
 import type { Waiting } from "../../../components/cron/local/runs/due-times.ts";
 import type { Run } from "../../../components/cron/run-records.ts";
-import { answer, contextOf, type Place, providerOption } from "../context.ts";
+import { duration, shortTime } from "../../../components/lib/times.ts";
+import { warnUnreached } from "../../../components/modal/modal-side.ts";
+import { answer, contextOf, type Inspected, providerOption } from "../context.ts";
 import { requireKnown } from "../deployed.ts";
-import { refuseWeb } from "../kinds.ts";
+import { refuseOthers } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
-import type { ModalSide } from "../modal-fleet.ts";
-import { modalSide, warnUnreached } from "../modal-side.ts";
 import { examples } from "../options.ts";
-import { recordedRuns, waitingRuns } from "../recorded-runs.ts";
 import { table } from "../terminal/table.ts";
-import { duration, shortTime } from "../terminal/times.ts";
 
 export function addRuns(program: Command): void {
   program
@@ -22,8 +22,8 @@ export function addRuns(program: Command): void {
     .addHelpText("after", examples("runs", "runs todo-ledger --limit 5", "runs --json"))
     .action(async (name: string | undefined, options: { limit: number }, command: Command) => {
       const context = contextOf(command);
-      if (name !== undefined) refuseWeb(context, name, "runs");
-      const modal = await modalSide(context, name);
+      if (name !== undefined) refuseOthers(context, name, "runs");
+      const modal = await cronSide(await context.modal(name));
       const runs = await recordedRuns(context, modal, { name, limit: options.limit });
       const waiting = waitingRuns(context, name);
       const all = [...waiting.map((each) => ({ ...each, outcome: "waiting" })), ...runs];
@@ -34,9 +34,9 @@ export function addRuns(program: Command): void {
 }
 
 /** @throws if the stack does not exist, or contains nothing of this name: then there can be no runs */
-async function requireAny(place: Place, modal: ModalSide, name: string | undefined): Promise<void> {
-  if (name !== undefined) await requireKnown(place, modal, name);
-  else if (modal.kind !== "unreached") await requireStack(place, modal);
+async function requireAny(context: Inspected, modal: CronModalSide, name: string | undefined): Promise<void> {
+  if (name !== undefined) await requireKnown(context, modal, name);
+  else if (modal.kind !== "unreached") await requireStack(context, modal);
 }
 
 export function runsText(runs: readonly Run[], waiting: readonly Waiting[] = [], now: Date = new Date()): string {

@@ -1,13 +1,13 @@
 import type { Command } from "commander";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
+import { fromNow, shortTime } from "../../../components/lib/times.ts";
+import { serverMetrics, serverSessions } from "../../../components/web/forwarding/server-client.ts";
+import { deployedWeb } from "../../../components/web/inspect/list.ts";
 import { answer, contextOf } from "../context.ts";
-import { serverMetrics, serverSessions } from "../forwarding.ts";
 import { requireWeb } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
 import { examples } from "../options.ts";
 import { table } from "../terminal/table.ts";
-import { fromNow, shortTime } from "../terminal/times.ts";
-import { deployedWeb } from "../web-side.ts";
 
 /** `sessions` and `metrics`. */
 export function addSessions(program: Command): void {

@@ -4,7 +4,7 @@ import { optionIn } from "../../../components/fleet/edit-tables.ts";
 import { answer, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
 import { plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
-import { editOf, requireDeclaredWeb } from "../kinds.ts";
+import { editOf, requireDeclared } from "../kinds.ts";
 import { examples } from "../options.ts";
 import { appliedText, appliedWeb } from "../terminal/web-answer.ts";
 
@@ -26,7 +26,7 @@ export function addStopStart(program: Command): void {
         const change = (text: string) =>
           (optionIn(text, name, "enabled") ?? true) === enabled ? text : setEnabled(text, name, enabled);
         const edit = await plannedEdit(context.stack, [name], editOf(name, change));
-        const { provider } = requireDeclaredWeb(edit.fleet, name, verb);
+        const { provider } = requireDeclared(edit.fleet, name, verb);
         showEdit(edit);
         writeEdit(edit);
         const state = enabled ? "enabled" : "stopped";

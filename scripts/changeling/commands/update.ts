@@ -9,7 +9,7 @@ import { answer, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
 import { addPathAsWritten } from "../fleet-file/declaration.ts";
 import { confirmed, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
-import { editOf, requireDeclaredWeb } from "../kinds.ts";
+import { editOf, requireDeclared } from "../kinds.ts";
 import { branchOption, examples, pathOption, yesOption } from "../options.ts";
 import { appliedText, appliedWeb } from "../terminal/web-answer.ts";
 
@@ -41,7 +41,7 @@ ${examples("update elena", "update elena --branch next", "update elena --add-pat
       const paths = (options.addPath ?? []).map((each) => addPathAsWritten(each, folders));
       const change = (text: string) => withOptions(text, name, options.branch, paths);
       const edit = await plannedEdit(context.stack, [name], editOf(name, change));
-      const { provider } = requireDeclaredWeb(edit.fleet, name, "update");
+      const { provider } = requireDeclared(edit.fleet, name, "update");
       showEdit(edit);
       const isToAsk = edit.diff !== "";
       if (isToAsk && !(await confirmed(`Write this to ${edit.file} and apply it?`, command, options))) {

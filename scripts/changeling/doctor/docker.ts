@@ -1,4 +1,4 @@
-import { asError } from "../modal-side.ts";
+import { asError } from "../../../components/lib/as-error.ts";
 import { type Check, failed, ok } from "./check.ts";
 
 /** Whether Docker, which runs the fleet's agents or its forwarding server, is reachable. */

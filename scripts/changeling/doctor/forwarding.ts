@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import type { InstallationPaths } from "../../../components/host/installation-paths.ts";
 import { outdatedInWords } from "../../../components/host/supervision/state.ts";
 import type { Fleet } from "../../../components/kinds.ts";
+import { asError } from "../../../components/lib/as-error.ts";
 import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
 import { imageName } from "../../../components/web/forwarding/docker/image.ts";
 import {
@@ -11,18 +12,20 @@ import {
 import { containerDrift, lookAtContainer } from "../../../components/web/forwarding/docker/look.ts";
 import { surroundingsHere } from "../../../components/web/forwarding/docker/surroundings.ts";
 import { type ForwardingConfig, readConfig } from "../../../components/web/forwarding/program/config.ts";
+import { forwardingStatus } from "../../../components/web/forwarding/server-client.ts";
 import { forwardingState } from "../../../components/web/forwarding/state.ts";
 import { forwardingBootInstructions } from "../../../components/web/forwarding/supervise.ts";
 import { installationOf } from "../../stack/stack.ts";
-import type { Context } from "../context.ts";
-import { forwardingStatus } from "../forwarding.ts";
-import { asError } from "../modal-side.ts";
+import type { Place } from "../place.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
 
 const name = "forwarding server";
 
 /** Checks the server through which all web changelings of a stack are reached. */
-export async function forwardingCheck({ paths, stack }: Context, fleet: Fleet | undefined): Promise<Check> {
+export async function forwardingCheck(
+  { paths, stack }: Pick<Place, "paths" | "stack">,
+  fleet: Fleet | undefined,
+): Promise<Check> {
   const container = readContainer(paths.forwarding);
   if (container !== undefined) return containerCheck(paths, container, installationOf(stack), fleet);
   const state = forwardingState(paths);

@@ -1,7 +1,9 @@
+import { type CronsOnModal, cronsOnModal } from "../../../components/cron/inspect/on-modal.ts";
 import { stoppedHosts, uncleanedFiles } from "../../../components/cron/modal/agent-secrets.ts";
 import type { RemoteApp } from "../../../components/cron/modal/remote-apps.ts";
 import { readLastRemoteRuns } from "../../../components/cron/modal/remote-runs.ts";
 import { tagOf } from "../../../components/cron/modal/spec.ts";
+import { runInWords } from "../../../components/cron/run-text.ts";
 import type { Fleet } from "../../../components/kinds.ts";
 import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
 import { inParallel, modalWidth } from "../../../components/lib/parallel.ts";
@@ -9,10 +11,9 @@ import { keysFolder } from "../../../components/modal/home-volume.ts";
 import { knownMachine } from "../../../components/modal/machine-key.ts";
 import { ModalError } from "../../../components/modal/modal-error.ts";
 import { homeVolumeName, runsVolumeName, stackSecretName } from "../../../components/modal/names.ts";
+import { openOnModal } from "../../../components/modal/on-modal.ts";
 import { type ModalToken, noTokenRemedy } from "../../../components/modal/token.ts";
 import { type Stack, shortNameOf } from "../../stack/stack.ts";
-import { type ModalFleet, openModalFleet } from "../modal-fleet.ts";
-import { runInWords } from "../terminal/run-text.ts";
 import { type Check, type DoctorOptions, failed, ok, warning } from "./check.ts";
 import { orphanChecks } from "./orphans.ts";
 
@@ -56,9 +57,9 @@ export async function doctorModal(
   return { checks, isThere: true };
 }
 
-async function opened(stack: Stack, token: ModalToken): Promise<ModalFleet | ModalError> {
+async function opened(stack: Stack, token: ModalToken): Promise<CronsOnModal | ModalError> {
   try {
-    return await openModalFleet(shortNameOf(stack), token);
+    return await cronsOnModal(await openOnModal(shortNameOf(stack), token));
   } catch (error) {
     if (error instanceof ModalError) return error;
     throw error;
@@ -70,7 +71,7 @@ function nothingThere(stack: string, declared: readonly string[]): Check {
   return declared.length === 0 ? ok("Modal", detail) : warning("Modal", detail, `deploy it with: ${up()}`);
 }
 
-function homeChecks({ stack, site }: ModalFleet, environment: string): Check[] {
+function homeChecks({ stack, site }: CronsOnModal, environment: string): Check[] {
   const found = ok("Modal environment", environment);
   if (site.identity === undefined) {
     return [
@@ -85,7 +86,7 @@ function homeChecks({ stack, site }: ModalFleet, environment: string): Check[] {
 }
 
 /** Whether `mngr` on this machine can list and open the stack's agents. */
-async function machineChecks({ client, stack, site }: ModalFleet, environment: string): Promise<Check[]> {
+async function machineChecks({ client, stack, site }: CronsOnModal, environment: string): Promise<Check[]> {
   if (site.identity === undefined) return [];
   const name = "mngr on Modal";
   const remedy = `to see and open its agents from this machine: ${changelingCommand()} authorize`;
@@ -100,7 +101,7 @@ async function machineChecks({ client, stack, site }: ModalFleet, environment: s
 }
 
 /** @param declared names of the changelings that the fleet file puts on Modal */
-function appChecks({ apps, faults, site }: ModalFleet, declared: readonly string[]): Check[] {
+function appChecks({ apps, faults, site }: CronsOnModal, declared: readonly string[]): Check[] {
   const deployed = new Set([...apps.map(({ spec }) => spec.name), ...faults.map(({ name }) => name)]);
   return [
     ...apps.map(({ spec: { name, enabled, snapshotLabel }, problem }) => {
@@ -117,7 +118,7 @@ function appChecks({ apps, faults, site }: ModalFleet, declared: readonly string
   ];
 }
 
-function secretChecks({ stack, site, apps }: ModalFleet): Check[] {
+function secretChecks({ stack, site, apps }: CronsOnModal): Check[] {
   const wanted = [
     stackSecretName(stack),
     ...apps.flatMap(({ spec }) => (spec.secrets.length === 0 ? [] : spec.secretName)),
@@ -131,7 +132,7 @@ function secretChecks({ stack, site, apps }: ModalFleet): Check[] {
  * Checks the volumes of ended agents for leftover secrets. Web agents are exempt, because they need their secrets to be
  * started again.
  */
-async function agentVolumeChecks({ client, stack }: ModalFleet, environment: string): Promise<Check[]> {
+async function agentVolumeChecks({ client, stack }: CronsOnModal, environment: string): Promise<Check[]> {
   const hosts = await stoppedHosts(client, environment);
   const ours = hosts.filter(
     ({ tags }) => tags === undefined || (tags["changelings_stack"] === stack && tags["changeling_kind"] !== "web"),
@@ -151,7 +152,7 @@ async function agentVolumeChecks({ client, stack }: ModalFleet, environment: str
   ];
 }
 
-async function lastRunChecks({ apps, volume, timeoutSeconds, firing }: ModalFleet): Promise<Check[]> {
+async function lastRunChecks({ apps, volume, timeoutSeconds, firing }: CronsOnModal): Promise<Check[]> {
   if (volume === undefined) return [];
   const runs = await readLastRemoteRuns(volume, timeoutSeconds, firing);
   return apps.flatMap(({ spec: { name } }) => {
@@ -167,7 +168,7 @@ async function lastRunChecks({ apps, volume, timeoutSeconds, firing }: ModalFlee
 }
 
 /** Our deployments carry their spec's digest as a tag, so a manual deployment is detected. */
-async function historyCheck({ client }: ModalFleet, { spec, app }: RemoteApp): Promise<Check> {
+async function historyCheck({ client }: CronsOnModal, { spec, app }: RemoteApp): Promise<Check> {
   const name = `deployments of ${spec.name}`;
   if (app === undefined) return warning(name, "there is no app, so no history");
   const [last] = await client.history(app.id);

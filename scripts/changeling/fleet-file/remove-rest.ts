@@ -3,8 +3,8 @@ import { readRecord, type WebRecord } from "../../../components/web/agent/record
 import { webAgents } from "../../../components/web/local/records.ts";
 import { removeWeb } from "../../../components/web/local/remove.ts";
 import { installationOf, shortNameOf } from "../../stack/stack.ts";
-import type { Place } from "../context.ts";
 import { tokenOf } from "../modal-side.ts";
+import type { Place } from "../place.ts";
 
 /**
  * Removes what Pulumi leaves of a web changeling: its data and repo, if requested, and everything of one that failed to

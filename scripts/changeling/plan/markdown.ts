@@ -1,4 +1,4 @@
-import { shortTime } from "../terminal/times.ts";
+import { shortTime } from "../../../components/lib/times.ts";
 import { code, codeBlock, words } from "./markdown-escape.ts";
 import { type Action, type Plan, type PlannedChangeWithFires, type Timing, untoldFields } from "./summary.ts";
 

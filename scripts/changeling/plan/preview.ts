@@ -1,6 +1,6 @@
 import { nextFires } from "../../../components/cron/schedule.ts";
 import { faultOf, pulumi, type Stack } from "../../stack/stack.ts";
-import { requireDevStack } from "../context.ts";
+import { requireDevStack } from "../place.ts";
 import { withCommits } from "./commits.ts";
 import { type Plan, type PreviewJson, plannedChanges, previewJson, type Timing } from "./summary.ts";
 

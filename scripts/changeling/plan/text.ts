@@ -1,4 +1,4 @@
-import { shortTime } from "../terminal/times.ts";
+import { shortTime } from "../../../components/lib/times.ts";
 import { type PlannedChangeWithFires, type Timing, untoldFields } from "./summary.ts";
 
 /** The plan as plain text. */

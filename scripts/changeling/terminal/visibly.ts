@@ -1,5 +1,5 @@
 import { plainWords } from "../../../components/lib/text.ts";
-import { duration } from "./times.ts";
+import { duration } from "../../../components/lib/times.ts";
 
 /** Something slow that may continue after the user stops waiting. */
 export interface Wait<Result> {

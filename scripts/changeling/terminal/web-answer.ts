@@ -1,8 +1,8 @@
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import { readRecord } from "../../../components/web/agent/record.ts";
-import type { Place } from "../context.ts";
-import { deployedPageUrl, newLogin, untilText } from "../forwarding.ts";
+import { deployedPageUrl, newLogin, untilText } from "../../../components/web/forwarding/server-client.ts";
+import type { Place } from "../place.ts";
 
 /** A web changeling right after it was applied. */
 export interface AppliedWeb {

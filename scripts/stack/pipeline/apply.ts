@@ -1,5 +1,5 @@
 import { folderOfBackend } from "../../../components/host/stack-identity.ts";
-import { requireDevStack } from "../../changeling/context.ts";
+import { requireDevStack } from "../../changeling/place.ts";
 import { fleetOf, requireSound } from "../../changeling/stack-fleet.ts";
 import { clearDeadLocks } from "../dead-locks.ts";
 import { backendOf, type Finished, pulumi, type Stack } from "../stack.ts";

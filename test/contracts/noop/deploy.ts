@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../../../components/command.ts";
 import type { Deployment } from "../../../components/stack/deployment.ts";
+import { greetingFile } from "./greetings.ts";
 import type { DeclaredNoop } from "./kind.ts";
 
 export const noopDeployment: Deployment<DeclaredNoop> = {
@@ -27,7 +26,3 @@ export const noopDeployment: Deployment<DeclaredNoop> = {
       );
   },
 };
-
-export function greetingFile(name: string): string {
-  return join(homedir(), `noop-${name}`);
-}

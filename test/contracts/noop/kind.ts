@@ -1,6 +1,8 @@
 import { error } from "../../../components/fleet/diagnostics.ts";
 import type { ResolvedChangeling } from "../../../components/fleet/kind.ts";
 import type { DeployableKind, Deployment } from "../../../components/stack/deployment.ts";
+import type { Inspection } from "../../../components/stack/inspection.ts";
+import { greeters } from "./greetings.ts";
 import { type NoopOptions, noopProviders, noopTable, optionsOfNoop } from "./options.ts";
 
 export interface DeclaredNoop extends ResolvedChangeling {
@@ -11,10 +13,13 @@ export interface DeclaredNoop extends ResolvedChangeling {
 /** The smallest kind: one option, one provider, one Command. */
 export const noop = {
   summary: "a file holds a greeting",
+  noun: "noop",
+  verbs: { run: (name) => `nothing fires it; what it says: cat ~/noop-${name}` },
   providers: noopProviders,
   options: optionsOfNoop,
   table: noopTable,
   unfit: () => new Map(),
+  known: () => greeters().map((name) => ({ name })),
   check: ({ greeting }, place) =>
     greeting === "rude" ? [error(place("greeting"), "is rude", 'write greeting = "hello"')] : [],
   resolve: async (declarations) => ({
@@ -33,5 +38,8 @@ export const noop = {
   }),
   async deployment(): Promise<Deployment<DeclaredNoop>> {
     return (await import("./deploy.ts")).noopDeployment;
+  },
+  async inspection(): Promise<Inspection> {
+    return (await import("./inspect.ts")).noopInspection;
   },
 } satisfies DeployableKind<NoopOptions, DeclaredNoop>;

@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import * as z from "zod/mini";
 import { commandScript } from "../../../components/command-script.ts";
-import { greetingFile } from "./deploy.ts";
+import { greetingFile } from "./greetings.ts";
 
 export default commandScript({
   variables: z.object({ NAME: z.string(), GREETING: z.string() }),

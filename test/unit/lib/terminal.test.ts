@@ -3,11 +3,11 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import type { Run } from "../../../components/cron/run-records.ts";
+import { runReport } from "../../../components/cron/run-text.ts";
 import { quoted, shellCommand } from "../../../components/lib/shell-command.ts";
 import { printJson, printNote, printText } from "../../../components/lib/terminal.ts";
 import { plainWords } from "../../../components/lib/text.ts";
 import { runsText } from "../../../scripts/changeling/commands/runs.ts";
-import { runReport } from "../../../scripts/changeling/terminal/run-text.ts";
 import "../../support/properties.ts";
 
 const root = join(import.meta.dirname, "../../..");

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { installationPaths } from "../../../components/host/installation-paths.ts";
 import { runningIn } from "../../../components/mngr/running-agents.ts";
 import { writeRecord } from "../../../components/web/agent/record.ts";
-import { listedWeb } from "../../../scripts/changeling/web-side.ts";
+import { listedWeb } from "../../../components/web/inspect/list.ts";
 import { webSpecOf } from "../../support/web-spec.ts";
 
 const id = (name: string) => `agent-${name.repeat(32)}`;

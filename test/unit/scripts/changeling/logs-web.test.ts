@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Agent, MngrError } from "../../../../components/mngr/client.ts";
 import type { WebRecord } from "../../../../components/web/agent/record.ts";
-import { type LogSource, webLog } from "../../../../scripts/changeling/logs-web.ts";
+import { type LogSource, webLog } from "../../../../components/web/inspect/logs.ts";
 
 const agentId = `agent-${"a".repeat(32)}`;
 const record: WebRecord = {

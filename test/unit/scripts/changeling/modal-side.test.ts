@@ -4,12 +4,13 @@ import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { ModalError } from "../../../../components/modal/modal-error.ts";
+import { warnUnreached } from "../../../../components/modal/modal-side.ts";
 import type { Provider } from "../../../../components/web/options.ts";
-import type { Place } from "../../../../scripts/changeling/context.ts";
-import { modalSide, warnUnreached } from "../../../../scripts/changeling/modal-side.ts";
+import { modalSide } from "../../../../scripts/changeling/modal-side.ts";
+import type { Place } from "../../../../scripts/changeling/place.ts";
 
 const open = vi.hoisted(() => vi.fn());
-vi.mock("../../../../scripts/changeling/modal-fleet.ts", () => ({ openModalFleet: open }));
+vi.mock("../../../../components/modal/on-modal.ts", () => ({ openOnModal: open }));
 
 let home: string;
 

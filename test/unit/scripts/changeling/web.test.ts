@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writePrivateFile } from "../../../../components/host/files.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { writeRecord } from "../../../../components/web/agent/record.ts";
+import { deployedPageUrl, untilText } from "../../../../components/web/forwarding/server-client.ts";
+import { stateOf } from "../../../../components/web/inspect/list.ts";
+import { addedTo } from "../../../../components/web/inspect/logs.ts";
 import { orphanAgents } from "../../../../scripts/changeling/doctor/web.ts";
 import { targetsOf } from "../../../../scripts/changeling/fleet-file/apply.ts";
-import { deployedPageUrl, untilText } from "../../../../scripts/changeling/forwarding.ts";
-import { editOf, refuseWeb, requireWeb } from "../../../../scripts/changeling/kinds.ts";
-import { addedTo } from "../../../../scripts/changeling/logs-web.ts";
+import { editOf, refuseOthers, requireWeb } from "../../../../scripts/changeling/kinds.ts";
 import { redirectPage } from "../../../../scripts/changeling/terminal/open-url.ts";
-import { stateOf } from "../../../../scripts/changeling/web-side.ts";
 
 const agentId = `agent-${"a".repeat(32)}`;
 
@@ -195,11 +195,11 @@ describe("a machine with one web changeling and one that was removed", () => {
   });
 
   it("says what to do instead of firing it", () => {
-    expect(() => refuseWeb(place(), "chat", "run")).toThrow(
+    expect(() => refuseOthers(place(), "chat", "run")).toThrow(
       "chat is a web changeling: nothing fires it: it runs all the time; open it with: changeling open chat",
     );
-    expect(() => refuseWeb(place(), "ledger", "run")).not.toThrow();
-    expect(() => refuseWeb(place(), "gone", "run")).not.toThrow();
+    expect(() => refuseOthers(place(), "ledger", "run")).not.toThrow();
+    expect(() => refuseOthers(place(), "gone", "run")).not.toThrow();
   });
 
   it("says who may have been meant when the file does not declare a name", () => {

@@ -1,15 +1,17 @@
-import type { InstallationPaths } from "../../components/host/installation-paths.ts";
-import { printNote } from "../../components/lib/terminal.ts";
-import { isLive } from "../../components/mngr/agent-state.ts";
-import { type Agent, type Mngr, mngrClient } from "../../components/mngr/client.ts";
-import { mngrHostDir } from "../../components/mngr/host-dir.ts";
-import { agentFiles, runningAgents } from "../../components/mngr/running-agents.ts";
-import { lastActivityOf } from "../../components/web/agent/last-activity.ts";
-import { listedAgent } from "../../components/web/agent/listed-agent.ts";
-import { readRecords, type WebRecord } from "../../components/web/agent/record.ts";
-import { mngrEnvironmentOf, mngrKeyOf } from "../../components/web/forwarding/program/discovery/mngr-of.ts";
-import type { Place } from "./context.ts";
-import { deployedPageUrl } from "./forwarding.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { changelingCommand } from "../../lib/own-commands.ts";
+import { printNote } from "../../lib/terminal.ts";
+import { fromNow } from "../../lib/times.ts";
+import { isLive } from "../../mngr/agent-state.ts";
+import { type Agent, type Mngr, mngrClient } from "../../mngr/client.ts";
+import { mngrHostDir } from "../../mngr/host-dir.ts";
+import { agentFiles, runningAgents } from "../../mngr/running-agents.ts";
+import type { InspectedStack, Listing } from "../../stack/inspection.ts";
+import { lastActivityOf } from "../agent/last-activity.ts";
+import { listedAgent } from "../agent/listed-agent.ts";
+import { readRecords, type WebRecord } from "../agent/record.ts";
+import { mngrEnvironmentOf, mngrKeyOf } from "../forwarding/program/discovery/mngr-of.ts";
+import { deployedPageUrl } from "../forwarding/server-client.ts";
 
 /** A web changeling's current state. */
 export interface ListedWeb {
@@ -34,16 +36,54 @@ export interface ListedWeb {
 }
 
 /** The deployed web changelings known to this machine. */
-export function deployedWeb({ paths, provider }: Place): WebRecord[] {
+export function deployedWeb({ paths, provider }: Pick<InspectedStack, "paths" | "provider">): WebRecord[] {
   const records = readRecords(paths).filter(({ removed }) => removed !== true);
   return provider === undefined ? records : records.filter((record) => record.provider === provider);
+}
+
+/** The table of `list`, and the changelings whose state is not the declared one. */
+export async function webListing(stack: InspectedStack, now: Date = new Date()): Promise<Listing<ListedWeb>> {
+  const changelings = await listedWeb(stack);
+  return {
+    changelings,
+    columns: ["STATE", "URL", "LAST ACTIVITY"],
+    cells: changelings.map(({ state, url, lastActivity }) => [
+      state,
+      url ?? "",
+      lastActivity === null ? "none known" : fromNow(new Date(lastActivity), now),
+    ]),
+    warnings: warningsOf(changelings),
+  };
+}
+
+const stateWords = {
+  died: "dead (its process ended)",
+  gone: "gone from mngr",
+  stopped: "stopped",
+  "not running": "stopped",
+};
+
+function warningsOf(web: readonly ListedWeb[]): string[] {
+  const unseen = web.filter(({ state }) => state === "unknown").map(({ name }) => name);
+  return [
+    ...(unseen.length === 0
+      ? []
+      : [`mngr does not report the state of ${unseen.join(", ")}; see: ${changelingCommand()} doctor`]),
+    ...web.flatMap(({ name, enabled, state }) => {
+      if (!enabled || state === "running" || state === "unknown") return [];
+      if (state === "failed") return [`${name} never started; try again with: ${changelingCommand()} update ${name}`];
+      return [
+        `${name} should be running, but is ${stateWords[state]}; repair it with: ${changelingCommand()} start ${name}`,
+      ];
+    }),
+  ];
 }
 
 /**
  * Their states, with one `mngr list` for all that share a mngr. No mngr is needed if all run on this machine, because
  * then tmux is enough.
  */
-export async function listedWeb(place: Place): Promise<ListedWeb[]> {
+export async function listedWeb(place: Pick<InspectedStack, "paths" | "provider">): Promise<ListedWeb[]> {
   const records = deployedWeb(place);
   const agents = await agentsOf(records, place.paths);
   return records.map((record) => listedOne(place.paths, record, agents.get(mngrKeyOf(record))));

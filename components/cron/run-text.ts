@@ -1,7 +1,7 @@
-import type { Run } from "../../../components/cron/run-records.ts";
-import { isRepoUrl } from "../../../components/git/repo-name.ts";
-import { shellCommand } from "../../../components/lib/shell-command.ts";
-import { duration, fromNow } from "./times.ts";
+import { isRepoUrl } from "../git/repo-name.ts";
+import { shellCommand } from "../lib/shell-command.ts";
+import { duration, fromNow } from "../lib/times.ts";
+import type { Run } from "./run-records.ts";
 
 /** A run in one short phrase: `succeeded 2 h ago: 1 commit`. */
 export function runInWords(run: Run, now: Date = new Date()): string {

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
-import type { InstallationPaths } from "../../components/host/installation-paths.ts";
-import { changelingCommand } from "../../components/lib/own-commands.ts";
-import { adminRequest, NotRunning } from "../../components/web/forwarding/admin-client.ts";
-import { readContainer } from "../../components/web/forwarding/docker/installed-container.ts";
-import { readConfig } from "../../components/web/forwarding/program/config.ts";
-import { type Login, loginForm, pageUrl } from "../../components/web/forwarding/urls.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { changelingCommand } from "../../lib/own-commands.ts";
+import { adminRequest, NotRunning } from "./admin-client.ts";
+import { readContainer } from "./docker/installed-container.ts";
+import { readConfig } from "./program/config.ts";
+import { type Login, loginForm, pageUrl } from "./urls.ts";
 
 const status = z.object({ port: z.number(), url: z.string(), pid: z.number() });
 

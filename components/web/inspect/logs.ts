@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { changelingCommand, upCommand } from "../../components/lib/own-commands.ts";
-import { type Mngr, MngrError } from "../../components/mngr/client.ts";
-import { listedAgent } from "../../components/web/agent/listed-agent.ts";
-import type { WebRecord } from "../../components/web/agent/record.ts";
-import { type ListedWeb, stateOf } from "./web-side.ts";
+import { changelingCommand, upCommand } from "../../lib/own-commands.ts";
+import { type Mngr, MngrError } from "../../mngr/client.ts";
+import type { Answer, InspectedStack, NotFound } from "../../stack/inspection.ts";
+import { listedAgent } from "../agent/listed-agent.ts";
+import { readRecord, type WebRecord } from "../agent/record.ts";
+import { deployedWeb, type ListedWeb, mngrFor, stateOf } from "./list.ts";
 
 type WebState = ListedWeb["state"];
 
@@ -63,8 +64,41 @@ export function withoutLog({ name, data, repo }: WebRecord, state: WebState, rea
   }
 }
 
+/** The answer of `logs`. */
+export async function webLogs(
+  stack: InspectedStack,
+  name: string,
+  run: string | undefined,
+): Promise<Answer | NotFound> {
+  const record = deployedRecord(stack, name);
+  if (record === undefined) return { deployed: deployedWeb(stack).map((each) => each.name) };
+  if (run !== undefined) {
+    throw new Error(`${name} is a web changeling, which has no runs; its log: ${changelingCommand()} logs ${name}`);
+  }
+  const text = await webLog(record, await mngrFor(record, stack.paths));
+  return {
+    data: { name, agentId: record.agentId, text },
+    text: text === "" ? "(it has printed nothing yet)" : text,
+  };
+}
+
 /** Prints the log and then each addition, until the user stops it. */
-export async function followWebLog(record: WebRecord, mngr: LogSource, print: (text: string) => void): Promise<never> {
+export async function followWebLogs(
+  stack: InspectedStack,
+  name: string,
+  print: (text: string) => void,
+): Promise<never> {
+  const record = deployedRecord(stack, name);
+  if (record === undefined) throw new Error(`no web changeling "${name}" is deployed on this stack`);
+  return followWebLog(record, await mngrFor(record, stack.paths), print);
+}
+
+function deployedRecord({ paths }: InspectedStack, name: string): WebRecord | undefined {
+  const record = readRecord(paths, name);
+  return record?.removed === true ? undefined : record;
+}
+
+async function followWebLog(record: WebRecord, mngr: LogSource, print: (text: string) => void): Promise<never> {
   let shown = "";
   for (;;) {
     const text = await webLog(record, mngr);

@@ -1,17 +1,22 @@
-import { installedNames } from "../../components/cron/local/installed-files.ts";
-import { readRuns } from "../../components/cron/local/records.ts";
-import { type Waiting, waitingOf } from "../../components/cron/local/runs/due-times.ts";
-import type { RunPlace, RunsVolume, WhichRuns } from "../../components/cron/modal/remote-runs.ts";
-import type { CronProvider } from "../../components/cron/options.ts";
-import { newestFirst, type RecordedRun } from "../../components/cron/run-records.ts";
-import { looksAt, type Place } from "./context.ts";
-import type { ModalFleet, ModalSide } from "./modal-fleet.ts";
-import { asError, warnUnreached } from "./modal-side.ts";
+import { asError } from "../../lib/as-error.ts";
+import { warnUnreached } from "../../modal/modal-side.ts";
+import { type InspectedStack, looksAt } from "../../stack/inspection.ts";
+import { installedNames } from "../local/installed-files.ts";
+import { readRuns } from "../local/records.ts";
+import { type Waiting, waitingOf } from "../local/runs/due-times.ts";
+import type { RunPlace, RunsVolume, WhichRuns } from "../modal/remote-runs.ts";
+import type { CronProvider } from "../options.ts";
+import { newestFirst, type RecordedRun } from "../run-records.ts";
+import type { CronModalSide, CronsOnModal } from "./on-modal.ts";
 
 export type RunOnProvider = RecordedRun & { readonly provider: CronProvider };
 
 /** The newest runs of both providers, newest first. Warns if Modal's are not available. */
-export async function recordedRuns(place: Place, modal: ModalSide, which: WhichRuns): Promise<RunOnProvider[]> {
+export async function recordedRuns(
+  place: Pick<InspectedStack, "paths" | "provider">,
+  modal: CronModalSide,
+  which: WhichRuns,
+): Promise<RunOnProvider[]> {
   const local = looksAt(place, "local") ? readRuns(place.paths, which.name) : [];
   const remote = await fromModal(modal, ({ readRemoteRuns }, volume, { timeoutSeconds, firing }) =>
     readRemoteRuns(volume, timeoutSeconds, { ...which, firing }),
@@ -20,7 +25,7 @@ export async function recordedRuns(place: Place, modal: ModalSide, which: WhichR
 }
 
 /** Due runs on this machine that wait for other runs to end, the longest wait first. */
-export function waitingRuns(place: Place, name?: string): Waiting[] {
+export function waitingRuns(place: Pick<InspectedStack, "paths" | "provider">, name?: string): Waiting[] {
   if (!looksAt(place, "local")) return [];
   const waiting = installedNames(place.paths).flatMap((each) => waitingOf(place.paths, each) ?? []);
   const wanted = name === undefined ? waiting : waiting.filter(({ changeling }) => changeling === name);
@@ -28,7 +33,10 @@ export function waitingRuns(place: Place, name?: string): Waiting[] {
 }
 
 /** The last run of each changeling on each provider. Warns if Modal's are not available. */
-export async function lastRuns(place: Place, modal: ModalSide): Promise<RunOnProvider[]> {
+export async function lastRuns(
+  place: Pick<InspectedStack, "paths" | "provider">,
+  modal: CronModalSide,
+): Promise<RunOnProvider[]> {
   const local = looksAt(place, "local") ? readRuns(place.paths) : [];
   const isLast = (run: RecordedRun) => local.find(({ changeling }) => changeling === run.changeling) === run;
   const remote = await fromModal(modal, ({ readLastRemoteRuns }, volume, { timeoutSeconds, firing }) =>
@@ -39,8 +47,8 @@ export async function lastRuns(place: Place, modal: ModalSide): Promise<RunOnPro
 
 /** One run of a changeling; undefined if it has no record. */
 export async function recordedRun(
-  place: Place,
-  modal: ModalSide,
+  place: Pick<InspectedStack, "paths" | "provider">,
+  modal: CronModalSide,
   { changeling, id }: RunPlace,
 ): Promise<RunOnProvider | undefined> {
   const here = looksAt(place, "local") ? readRuns(place.paths, changeling) : [];
@@ -54,16 +62,16 @@ export async function recordedRun(
 }
 
 async function fromModal(
-  modal: ModalSide,
+  modal: CronModalSide,
   read: (
-    records: typeof import("../../components/cron/modal/remote-runs.ts"),
+    records: typeof import("../modal/remote-runs.ts"),
     volume: RunsVolume,
-    fleet: ModalFleet,
+    fleet: CronsOnModal,
   ) => Promise<RecordedRun[]>,
 ): Promise<RecordedRun[]> {
   if (modal.kind !== "reached" || modal.fleet.volume === undefined) return [];
   try {
-    const records = await import("../../components/cron/modal/remote-runs.ts");
+    const records = await import("../modal/remote-runs.ts");
     return await read(records, modal.fleet.volume, modal.fleet);
   } catch (error) {
     warnUnreached({ kind: "unreached", error: asError(error) });

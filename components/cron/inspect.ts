@@ -1,0 +1,8 @@
+import type { Inspection } from "../stack/inspection.ts";
+import { cronListing, type ListedCron } from "./inspect/list.ts";
+import { cronLogs } from "./inspect/logs.ts";
+
+export const cronInspection: Inspection<ListedCron> = {
+  list: cronListing,
+  logs: cronLogs,
+};

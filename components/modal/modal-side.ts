@@ -1,0 +1,31 @@
+import { printNote } from "../lib/terminal.ts";
+import type { Modal, ModalSite } from "./types.ts";
+
+/** What a stack has on Modal, as seen from any machine with the token. */
+export interface StackOnModal {
+  /** The short name, as used in its resources' names. */
+  readonly stack: string;
+  readonly client: Modal;
+  readonly site: ModalSite;
+}
+
+/** Whether Modal was queried, and what it answered. */
+export type ModalSide<Seen extends StackOnModal = StackOnModal> =
+  /** Not needed: the user neither waits for the network nor sees a message about Modal. */
+  | { readonly kind: "not_asked" }
+  | { readonly kind: "reached"; readonly fleet: Seen }
+  /** Needed, but Modal did not answer. */
+  | { readonly kind: "unreached"; readonly error: Error };
+
+/** Why an answer is incomplete, in words; undefined if it is not. */
+export function unreachedText(side: ModalSide): string | undefined {
+  return side.kind === "unreached" ? `what is on Modal is not shown: ${side.error.message}` : undefined;
+}
+
+/** Warns once that the answer is incomplete; the exit code shows it too. */
+export function warnUnreached(side: ModalSide): void {
+  const text = unreachedText(side);
+  if (text === undefined) return;
+  printNote(`warning: ${text}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,70 @@
+import type { ResolvedChangeling } from "../fleet/kind.ts";
+import type { InstallationPaths } from "../host/installation-paths.ts";
+import type { ModalSide } from "../modal/modal-side.ts";
+
+/** A deployed stack as the kinds inspect it, without Pulumi. */
+export interface InspectedStack {
+  /** Its short name. */
+  readonly name: string;
+  /** The id of what it has on this machine. */
+  readonly installation: string;
+  readonly paths: InstallationPaths;
+  /** The only provider to query; undefined: all that the stack uses. */
+  readonly provider: string | undefined;
+  /**
+   * What it has on Modal, read once for all kinds, and only if it is needed.
+   *
+   * @param changeling the only one of interest: Modal is not queried for one that is on this machine
+   */
+  modal(changeling?: string): Promise<ModalSide>;
+}
+
+/** Whether a command should query this provider. */
+export function looksAt({ provider }: Pick<InspectedStack, "provider">, at: string): boolean {
+  return provider === undefined || provider === at;
+}
+
+/** A deployed changeling in `list --json`. A kind adds its own properties. */
+export type Listed = Pick<ResolvedChangeling, "name" | "kind" | "provider" | "enabled">;
+
+/** The deployed changelings of a kind. */
+export interface Listing<Row extends Listed = Listed> {
+  readonly changelings: readonly Row[];
+  /** The columns of the text table after the name and the provider. */
+  readonly columns: readonly string[];
+  /** The cells of these columns for each changeling, in the same order. */
+  readonly cells: readonly (readonly string[])[];
+  /** What is wrong, each with the command that repairs it. */
+  readonly warnings: readonly string[];
+  /** What could not be read, in words; undefined if it lists all. */
+  readonly incomplete?: string | undefined;
+}
+
+/** An answer of a command: as JSON, and as text. */
+export interface Answer {
+  readonly data: unknown;
+  readonly text: string;
+}
+
+/** The kind has no changeling of that name, not even a removed one whose log is left. */
+export interface NotFound {
+  /** The deployed changelings of the kind, for "did you mean". */
+  readonly deployed: readonly string[];
+  /** Why it may exist nevertheless. */
+  readonly unreached?: string;
+}
+
+/** How the CLI shows the deployed changelings of a kind. A command loads it only for kinds that it may concern. */
+export interface Inspection<Row extends Listed = Listed> {
+  /** Observes the live state of all its changelings in a constant number of processes. */
+  list(stack: InspectedStack): Promise<Listing<Row>>;
+  /**
+   * What a changeling printed.
+   *
+   * @param run the id of one of its runs; undefined: the newest
+   * @throws if there is nothing to show, with the reason
+   */
+  logs(stack: InspectedStack, name: string, run: string | undefined): Promise<Answer | NotFound>;
+  /** Prints the log and then each addition, until the user stops it. Only for kinds with the verb `logs --follow`. */
+  follow?(stack: InspectedStack, name: string, print: (text: string) => void): Promise<never>;
+}

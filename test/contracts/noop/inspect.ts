@@ -1,0 +1,31 @@
+import { existsSync, readFileSync } from "node:fs";
+import type { Inspection, Listed } from "../../../components/stack/inspection.ts";
+import { greeters, greetingFile } from "./greetings.ts";
+
+interface ListedNoop extends Listed {
+  readonly greeting: string;
+}
+
+export const noopInspection: Inspection<ListedNoop> = {
+  async list() {
+    const changelings = greeters().map((name) => ({
+      name,
+      kind: "noop",
+      provider: "local",
+      enabled: true,
+      greeting: readFileSync(greetingFile(name), "utf8"),
+    }));
+    return {
+      changelings,
+      columns: ["GREETING"],
+      cells: changelings.map(({ greeting }) => [greeting]),
+      warnings: changelings.flatMap(({ name, greeting }) => (greeting === "" ? [`${name} says nothing`] : [])),
+    };
+  },
+  async logs(_stack, name, run) {
+    if (!existsSync(greetingFile(name))) return { deployed: greeters() };
+    if (run !== undefined) throw new Error(`${name} is a noop, which has no runs`);
+    const text = readFileSync(greetingFile(name), "utf8");
+    return { data: { name, text }, text };
+  },
+};
