@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { canonicalJson } from "./lib/json.ts";
 
 /**
  * A Command gets its spec as environment variables, one per field and readable, because previews show them. A table
@@ -86,6 +87,14 @@ export const record = z.codec(optionalText, z.record(z.string(), z.string()), {
   decode: (json, context) => (json === undefined ? {} : parsed(json, context)),
   encode: (values) => (Object.keys(values).length > 0 ? JSON.stringify(values) : undefined),
 });
+
+/** JSON of a table, with sorted keys; an empty one has no variable. */
+export function json<Value extends object>(schema: z.ZodMiniType<Value, Value>) {
+  return z.codec(optionalText, schema, {
+    decode: (written, context) => (written === undefined ? {} : parsed(written, context)),
+    encode: (value) => (Object.keys(value).length > 0 ? canonicalJson(value) : undefined),
+  });
+}
 
 /** An ordered list of names: `A, B`; an empty one has no variable. */
 export const names = z.codec(optionalText, texts, {

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { option } from "../fleet/documented.ts";
-import { providerOption, sharedOptions } from "../fleet/options.ts";
+import { commonOptions, providerOption, sharedOptions } from "../fleet/options.ts";
 import { duration, durationUnit, seconds, word } from "../fleet/values.ts";
 
 /** The options of `kind = "cron"` alone. */
@@ -34,12 +34,7 @@ export const optionsOfCron = {
     unit: durationUnit,
     example: "2h",
   }),
-  repo: option(z.optional(word()), {
-    description:
-      "The git repository to work on: a path (`~`, and paths relative to the fleet file, are allowed) or a URL. On `modal` agents clone it by https, so a path must have a remote.",
-    example: "~/src/app",
-    defaultInWords: "the stack's `changelings:repo`, else the git repository around the fleet file",
-  }),
+  repo: commonOptions.repo,
   fetch: option(z._default(z.boolean(), true), {
     description:
       "Whether a run first fetches the base branch of a repository that is declared by path, and starts from the remote's branch if the local one is only behind. The local branch is not changed. A failed fetch is a warning in the run's record, and the run starts from the local branch; for a repository that is declared by URL it fails the run. It has no effect on `modal`, where agents always clone.",
@@ -72,22 +67,13 @@ export const optionsOfCron = {
       'With `image = "pinned"` only: whether to pin a commit that the remote does not have, or that has uncommitted changes beside it.',
     example: true,
   }),
-  snapshot_max_age: option(z.optional(duration()), {
-    description: 'With `image = "snapshot"` only: how old the snapshot may get before `pulumi up` makes a new one.',
-    unit: durationUnit,
-    example: "7d",
-    defaultInWords: "it is never renewed",
-  }),
+  snapshot_max_age: commonOptions.snapshot_max_age,
   verify: option(z._default(z.enum(["call", "none"]), "call"), {
     description:
       "On `modal` only: how a deployment is verified, beyond being listed. `call`: by a cheap call of its function, which checks that the tools and secrets are there. `none`: not at all, which is faster.",
     example: "none",
   }),
-  timeout_seconds: option(z._default(seconds(60, 86_400), 3600), {
-    description: "A run that takes longer is ended and recorded as timed out. At most 86,100 on `modal`.",
-    unit: "seconds",
-    example: 1800,
-  }),
+  timeout_seconds: commonOptions.timeout_seconds,
   settle_seconds: option(z._default(seconds(5, 3600), 60), {
     description: "How long a conversational agent must have been waiting before its run counts as done.",
     unit: "seconds",

@@ -2,9 +2,10 @@ import { type AgentKnowledge, AgentTypes } from "../fleet/agents.ts";
 import { type NamedRepo, repoFindings } from "../fleet/checks.ts";
 import { error, type Finding, foundWith } from "../fleet/diagnostics.ts";
 import type { Declaration, LoadContext, Resolution, ResolveContext } from "../fleet/kind.ts";
+import { namedRepos, noRepo } from "../fleet/named-repos.ts";
 import { nameFinding } from "../fleet/names.ts";
-import { type Repository, repoAround } from "../git/refs.ts";
-import { absoluteRepo, isRepoUrl, urlFault } from "../git/repo-name.ts";
+import type { Repository } from "../git/refs.ts";
+import { isRepoUrl, urlFault } from "../git/repo-name.ts";
 import { cronAgentFindings } from "./checks.ts";
 import { type DeclaredCron, resolvedCron } from "./declared.ts";
 import { type Clone, cloneFinder } from "./modal/clones.ts";
@@ -126,38 +127,6 @@ function agentKnowledge({ mngrSettings }: ResolveContext) {
       isOwnAlone: false,
     };
   }
-}
-
-/** The repository of each changeling that has one: its own, the stack's, or the one that contains the file. */
-async function namedRepos(
-  declarations: readonly CronDeclaration[],
-  { repo: ofStack, folder = process.cwd(), home, fileFolder, environment }: ResolveContext,
-): Promise<ReadonlyMap<string, NamedRepo>> {
-  const needsDefault = declarations.some(({ options }) => options.repo === undefined);
-  const byDefault = needsDefault ? await defaultRepo() : undefined;
-  const repos = new Map<string, NamedRepo>();
-  for (const { name, options, place } of declarations) {
-    const own = options.repo === undefined ? undefined : absoluteRepo(options.repo, { folder: fileFolder, home });
-    if (own !== undefined) repos.set(name, { repo: own, path: place("repo"), source: "" });
-    else if (byDefault !== undefined) repos.set(name, byDefault);
-  }
-  return repos;
-
-  async function defaultRepo(): Promise<NamedRepo | undefined> {
-    if (ofStack !== undefined) {
-      return { repo: absoluteRepo(ofStack, { folder, home }), path: [], source: "the stack's changelings:repo: " };
-    }
-    const around = await repoAround(fileFolder, environment);
-    return around === undefined ? undefined : { repo: around, path: [], source: "the repository around the file: " };
-  }
-}
-
-function noRepo({ place }: CronDeclaration): Finding {
-  return error(
-    place("repo"),
-    "no repository is set, and the fleet file is not in one",
-    'write repo = "<path or URL>" here or below [defaults], or: pulumi config set changelings:repo <path or URL>',
-  );
 }
 
 /** The zone of changelings that don't set one. */

@@ -1,6 +1,15 @@
 import * as z from "zod/mini";
 import { type OptionDoc, option } from "./documented.ts";
-import { namePattern, secretNamePattern, text, variablePattern, word } from "./values.ts";
+import {
+  duration,
+  durationUnit,
+  namePattern,
+  seconds,
+  secretNamePattern,
+  text,
+  variablePattern,
+  word,
+} from "./values.ts";
 
 /** The options of every kind, except `kind` and `provider`, whose values depend on the kinds. */
 export const sharedOptions = {
@@ -16,12 +25,12 @@ export const sharedOptions = {
   }),
   enabled: option(z._default(z.boolean(), true), {
     description:
-      "Whether its schedule fires, or its agent serves. A disabled cron changeling stays installed and can be run by hand; a web one is stopped and keeps its data.",
+      "Whether its schedule fires, or its agent serves. A disabled cron changeling stays installed and can be run by hand; a web one is stopped and keeps its data; of a disabled sandbox no session can be started.",
     example: false,
   }),
   branch: option(z._default(word(), "main"), {
     description:
-      "The branch that each run starts from; for a web changeling, the branch of its `source` that its repository follows. It is never written to.",
+      "The branch that each run starts from; for a web changeling, the branch of its `source` that its repository follows; for a sandbox, the branch that is checked out. It is never written to.",
     example: "develop",
   }),
   agent_args: option(z._default(z.array(text()), []), {
@@ -55,6 +64,29 @@ export const sharedOptions = {
   }),
 } as const;
 
+/** Options that several kinds have, and others do not. A kind adds those that it has to its own. */
+export const commonOptions = {
+  repo: option(z.optional(word()), {
+    description:
+      "The git repository to work on: a path (`~`, and paths relative to the fleet file, are allowed) or a URL; for a sandbox also `owner/name` on GitHub. On `modal` cron agents clone it by https, so a path must have a remote.",
+    example: "~/src/app",
+    defaultInWords: "the stack's `changelings:repo`, else the git repository around the fleet file",
+  }),
+  snapshot_max_age: option(z.optional(duration()), {
+    description:
+      'How old the snapshot may get before `pulumi up` makes a new one: of a cron changeling with `image = "snapshot"`, or of a sandbox, which then starts from a snapshot with its repository cloned.',
+    unit: durationUnit,
+    example: "7d",
+    defaultInWords: "it is never renewed; a sandbox starts from the base image",
+  }),
+  timeout_seconds: option(z._default(seconds(60, 86_400), 3600), {
+    description:
+      "A run that takes longer is ended and recorded as timed out, and a sandbox that is older is terminated. At most 86,100 for a run on `modal`.",
+    unit: "seconds",
+    example: 1800,
+  }),
+} as const;
+
 /**
  * A kind's own `provider` option: where its changelings can run. The first value is the default.
  *
@@ -67,7 +99,7 @@ export function providerOption<const Providers extends readonly [string, ...stri
   const [first] = providers;
   return option(z._default(z.enum(providers), first as Providers[number]), {
     description:
-      "Where it runs. `local`: on this machine, no account needed. `docker`, only for a web changeling: in a container on this machine, or where `DOCKER_HOST` says. `modal`: in the cloud, with your Modal account, a cron changeling as a scheduled app (this machine may be off), a web one as a sandbox.",
+      "Where it runs. `local`: on this machine, no account needed. `docker`, not for a cron changeling: in a container on this machine, or where `DOCKER_HOST` says. `modal`: in the cloud, with your Modal account, a cron changeling as a scheduled app (this machine may be off), another one as a sandbox of Modal's.",
     example: "modal",
     planned: ["fly", "kubernetes"],
     elsewhere,

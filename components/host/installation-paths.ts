@@ -23,6 +23,8 @@ export interface InstallationPaths {
   readonly web: string;
   /** The forwarding server's files: its key, codes and sessions, its log, its admin socket. */
   readonly forwarding: string;
+  /** `specs/<changeling>.json`, the session service's files, and the sandboxes and volumes of this machine. */
+  readonly sandboxes: string;
   /** scheduler.json (pid, program version, started), scheduler.log, and the supervisor's pid. */
   readonly scheduler: string;
 }
@@ -39,6 +41,7 @@ export function installationPaths(installation: string, home: string = homedir()
     repos: join(root, "repos"),
     web: join(root, "web"),
     forwarding: join(root, "forwarding"),
+    sandboxes: join(root, "sandboxes"),
     scheduler: join(root, "scheduler"),
   };
 }

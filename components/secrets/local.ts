@@ -32,7 +32,11 @@ export function checkedSize(name: string, values: string): string {
 }
 
 /** Components whose secrets are installed on this machine. */
-const kinds = ["changelings:cron:CronChangeling", "changelings:web:WebChangeling"];
+const kinds = [
+  "changelings:cron:CronChangeling",
+  "changelings:web:WebChangeling",
+  "changelings:sandbox:SandboxChangeling",
+];
 
 /**
  * A changeling's secrets on this machine. They are a separate resource, so a rotated secret changes nothing else.

@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import * as z from "zod/mini";
+import { isMissing, readJson } from "../host/files.ts";
+import type { InstallationPaths } from "../host/installation-paths.ts";
+import { installedDrift, writeInstalled } from "../host/installed-file.ts";
+import { canonicalJson } from "../lib/json.ts";
+import { upCommand } from "../lib/own-commands.ts";
+import { type SandboxSpec, sandboxSpec } from "./spec.ts";
+
+/** What `up` installs for a sandbox changeling, and the session service reads at the start of a session. */
+const installedSandbox = z.object({
+  spec: sandboxSpec,
+  /** Of the installed spec: a file that was edited by hand is not used. */
+  digest: z.string(),
+  enabled: z.boolean(),
+  /** The provider's base image. */
+  image: z.string(),
+  /** The warm snapshot, with the repository cloned. */
+  snapshot: z.optional(z.object({ id: z.string(), madeAt: z.string() })),
+});
+export type InstalledSandbox = z.output<typeof installedSandbox>;
+
+export function specPath({ sandboxes }: Pick<InstallationPaths, "sandboxes">, name: string): string {
+  return join(sandboxes, "specs", `${name}.json`);
+}
+
+export function digestOfSpec(spec: SandboxSpec): string {
+  return createHash("sha256").update(canonicalJson(spec)).digest("hex");
+}
+
+export function writeSandbox(paths: InstallationPaths, installed: Omit<InstalledSandbox, "digest">): void {
+  const content: InstalledSandbox = { ...installed, digest: digestOfSpec(installed.spec) };
+  writeInstalled(specPath(paths, installed.spec.name), content);
+}
+
+/** The names of the installed sandbox changelings, sorted. */
+export function installedSandboxes({ sandboxes }: Pick<InstallationPaths, "sandboxes">): string[] {
+  try {
+    const files = readdirSync(join(sandboxes, "specs")).filter((file) => /^[^.].*\.json$/.test(file));
+    return files.map((file) => basename(file, ".json")).sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+/**
+ * @returns undefined if there is none
+ * @throws if its file was edited by hand
+ */
+export function readSandbox(paths: Pick<InstallationPaths, "sandboxes">, name: string): InstalledSandbox | undefined {
+  const path = specPath(paths, name);
+  const content = jsonOrNull(path);
+  if (content === undefined) return undefined;
+  const parsed = installedSandbox.safeParse(content);
+  if (parsed.success && parsed.data.spec.name === name && parsed.data.digest === digestOfSpec(parsed.data.spec))
+    return parsed.data;
+  throw new Error(`${path} was edited by hand; repair it with: ${upCommand()}`);
+}
+
+function jsonOrNull(path: string): unknown {
+  try {
+    return readJson(path);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/**
+ * How an installed sandbox differs from what was installed, in words; undefined if it does not.
+ *
+ * @param stated according to the stack's state; undefined if that is not known
+ */
+export function sandboxDrift(
+  paths: InstallationPaths,
+  name: string,
+  stated: SandboxSpec | undefined,
+): string | undefined {
+  return installedDrift(specPath(paths, name), "spec", (content) => {
+    const parsed = installedSandbox.safeParse(content);
+    if (!parsed.success || parsed.data.digest !== digestOfSpec(parsed.data.spec)) return false;
+    return stated === undefined || digestOfSpec(stated) === parsed.data.digest;
+  });
+}

@@ -1,0 +1,19 @@
+import { type SandboxProvider, SandboxError } from "./provider.ts";
+import type { SandboxProviderName } from "./spec.ts";
+
+/** What a provider needs to know of the stack that uses it. */
+export interface ProviderContext {
+  /** The id of the installation whose sandboxes they are. */
+  readonly installation: string;
+  /** The installation's folder for sandboxes. */
+  readonly sandboxes: string;
+}
+
+/** The providers by name, loaded on demand. */
+const providers: Partial<Record<SandboxProviderName, (context: ProviderContext) => Promise<SandboxProvider>>> = {};
+
+export async function openProvider(name: SandboxProviderName, context: ProviderContext): Promise<SandboxProvider> {
+  const open = providers[name];
+  if (open === undefined) throw new SandboxError("provider", `there is no provider ${name} yet`);
+  return open(context);
+}

@@ -1,0 +1,138 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gitIn as gitHere } from "../git/git.ts";
+import { isRepoUrl } from "../git/repo-name.ts";
+import { allowedEnvironment } from "../lib/environment.ts";
+import { SandboxError } from "./provider.ts";
+import { gitName, repoPath, type SandboxSpec } from "./spec.ts";
+import { gitIn, type Steps } from "./steps.ts";
+
+/** In seconds. */
+const cloneSeconds = 900;
+/** A larger repository must be cloned from a URL. */
+const mostBundleBytes = 256 * 2 ** 20;
+/** The remote of a repository that is a path on this machine: a copy in the sandbox, so that fetch and push work. */
+const originFolder = "/root/.origin";
+
+/**
+ * Git's credential helper for the clone, and for the agent's own fetches and pushes. The token is in the environment of
+ * those that may use it, and nowhere else. It is sent to the repository's own host alone.
+ */
+const credentialHelper =
+  '!f() { test "$1" = get && echo username=x-access-token && echo "password=$GITHUB_TOKEN"; }; f';
+
+/** Programs that git must not start while it checks out a repository of unknown origin. */
+const cloneEnvironment = { GIT_LFS_SKIP_SMUDGE: "1", GIT_TERMINAL_PROMPT: "0", GIT_CONFIG_NOSYSTEM: "1" };
+
+/** Clones the repository to `/workspace/{repo}`, with the branch checked out. */
+export async function cloneRepository(
+  steps: Steps,
+  spec: SandboxSpec,
+  options: { readonly branch: string; readonly token: string | undefined },
+): Promise<void> {
+  const { branch, token } = options;
+  const source = isRepoUrl(spec.url) ? spec.url : await copyOfLocal(steps, spec);
+  if (isRepoUrl(spec.url) && token !== undefined) await useToken(steps, spec.url);
+  await steps.run(
+    "clone",
+    [
+      ...["git", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never"],
+      ...["clone", "--no-recurse-submodules", "--template=", "--branch", branch, "--", source, repoPath(spec)],
+    ],
+    {
+      timeoutSeconds: cloneSeconds,
+      env: { ...cloneEnvironment, ...(token === undefined ? {} : { GITHUB_TOKEN: token }) },
+    },
+  );
+}
+
+/** Brings the repository of a warm snapshot to the branch's present tip. */
+export async function updateRepository(
+  steps: Steps,
+  spec: SandboxSpec,
+  { branch, token }: { readonly branch: string; readonly token: string | undefined },
+): Promise<void> {
+  if (!isRepoUrl(spec.url)) await copyOfLocal(steps, spec);
+  const env = { ...cloneEnvironment, ...(token === undefined ? {} : { GITHUB_TOKEN: token }) };
+  const git = gitIn(spec);
+  await steps.run("update", [...git, "fetch", "--quiet", "--no-recurse-submodules", "--prune", "origin"], {
+    timeoutSeconds: cloneSeconds,
+    env,
+  });
+  await steps.run("update", [...git, "checkout", "--quiet", "-B", branch, `refs/remotes/origin/${branch}`], { env });
+}
+
+/** Puts the helper into the sandbox's own git settings, for the agent's pushes. */
+async function useToken(steps: Steps, url: string): Promise<void> {
+  const key = `credential.${new URL(url).origin}.helper`;
+  await steps.run("clone", ["git", "config", "--global", "--replace-all", key, credentialHelper]);
+}
+
+/** Sends a repository of this machine as a bundle: the sandbox sees none of this machine's files. */
+async function copyOfLocal(steps: Steps, spec: SandboxSpec): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "changelings-bundle-"));
+  const bundle = join(folder, "repository.bundle");
+  try {
+    const git = gitHere(spec.url, allowedEnvironment(process.env));
+    await git
+      .run(["bundle", "create", "--quiet", bundle, "--branches", "--tags"], "network")
+      .catch((error: unknown) => {
+        throw new SandboxError("clone", error instanceof Error ? error.message : String(error));
+      });
+    if (statSync(bundle).size > mostBundleBytes) {
+      const reason = `${spec.url} has over 256 MB of history; write its URL as repo, so that the sandbox clones it`;
+      throw new SandboxError("clone", reason);
+    }
+    const stdin = readFileSync(bundle).toString("base64");
+    const origin = `${originFolder}/${spec.repo}.git`;
+    const script = `set -e; base64 -d > /tmp/repository.bundle; test -d "$1" || git init --quiet --bare --template= "$1"
+git -C "$1" fetch --quiet --force /tmp/repository.bundle "refs/heads/*:refs/heads/*" "refs/tags/*:refs/tags/*"; rm /tmp/repository.bundle`;
+    await steps.run("clone", ["sh", "-c", script, "sh", origin], { stdin, timeoutSeconds: cloneSeconds });
+    return origin;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The agent's identity: the person's, with the suffix (spec 004). */
+export async function configureGit(steps: Steps, spec: SandboxSpec): Promise<void> {
+  const settings = [
+    ["user.name", gitName(spec)],
+    ["user.email", spec.userEmail],
+    // The agent may use the hooks that it writes. A cloned repository brings none.
+    ["submodule.recurse", "false"],
+  ];
+  for (const [key = "", value = ""] of settings) await steps.run("git", ["git", "config", "--global", key, value]);
+}
+
+export async function currentBranch(steps: Steps, spec: SandboxSpec): Promise<string> {
+  const { stdout } = await steps.run("branch", [...gitIn(spec), "branch", "--show-current"]);
+  // A detached head has no branch.
+  return stdout.trim() === "" ? "HEAD" : stdout.trim();
+}
+
+/** Where the work began: the last commit that the remote had in the beginning. */
+const startRef = "refs/changelings/start";
+
+export async function markStart(steps: Steps, spec: SandboxSpec): Promise<void> {
+  await steps.run("clone", [...gitIn(spec), "update-ref", startRef, "HEAD"]);
+}
+
+/** @param maxBytes the diff is cut above it, at a line's end */
+export async function diffOf(steps: Steps, spec: SandboxSpec, maxBytes: number): Promise<string> {
+  // With a copy of the index, so that the agent's own is not changed.
+  const script = `export GIT_INDEX_FILE=/tmp/diff.index; cp "$(git rev-parse --git-path index)" "$GIT_INDEX_FILE"
+git add --intent-to-add --all 2>/dev/null; git diff --no-ext-diff --no-textconv --no-color ${startRef} | head -c "$1"`;
+  const { stdout } = await steps.run("diff", ["sh", "-c", script, "sh", String(maxBytes)], { cwd: repoPath(spec) });
+  if (Buffer.byteLength(stdout) < maxBytes) return stdout;
+  return `${stdout.slice(0, stdout.lastIndexOf("\n"))}\n… (cut above ${maxBytes} bytes)\n`;
+}
+
+/** The commits since the start as a bundle, in base64; empty if there are none. */
+export async function bundleOf(steps: Steps, spec: SandboxSpec): Promise<string> {
+  const script = `set -e; test "$(git rev-list --count ${startRef}..HEAD)" != 0 || exit 0
+git bundle create --quiet /tmp/work.bundle HEAD ^${startRef}; base64 -w0 /tmp/work.bundle; rm /tmp/work.bundle`;
+  const { stdout } = await steps.run("bundle", ["sh", "-c", script], { cwd: repoPath(spec), timeoutSeconds: 300 });
+  return stdout.trim();
+}

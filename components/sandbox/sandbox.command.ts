@@ -1,0 +1,90 @@
+/** Installs what a sandbox changeling's sandboxes are made from, or removes it: the `<name>-sandbox` Command. */
+import { homedir } from "node:os";
+import { commandScript } from "../command-script.ts";
+import { isDockerVariable } from "../docker/run-docker.ts";
+import { removeEmptyFolders, requireInstallationHere } from "../host/claims.ts";
+import { installationPaths } from "../host/installation-paths.ts";
+import { removeFile } from "../host/installed-file.ts";
+import { printNote } from "../lib/terminal.ts";
+import { isModalVariable } from "../modal/environment.ts";
+import { readSecrets } from "../secrets/installed.ts";
+import { type InstalledSandbox, readSandbox, specPath, writeSandbox } from "./installed.ts";
+import { sandboxManager } from "./manager.ts";
+import type { SandboxProvider } from "./provider.ts";
+import { openProvider } from "./providers.ts";
+import { sandboxEnvironment, specOfSandbox } from "./sandbox-environment.ts";
+import { memoryVolume, type SandboxSpec } from "./spec.ts";
+
+export default commandScript({
+  variables: sandboxEnvironment.schema,
+  keeps: (name) => isModalVariable(name) || isDockerVariable(name),
+  // The base image is built once: browsers and compilers are large.
+  timeoutSeconds: 2 * 3600,
+  async apply(values) {
+    const { installation, renamedFrom, enabled } = values;
+    const paths = installationPaths(installation);
+    const spec = specOfSandbox(values, { project: process.cwd(), home: homedir() });
+    const onProgress = (line: string) => printNote(`${spec.name}: ${line}\n`);
+    const context = { installation, sandboxes: paths.sandboxes };
+    const provider = await openProvider(spec.provider, context);
+    const image = await provider.prepareImage({ onProgress });
+    const volume = memoryVolume(spec);
+    if (await provider.ensureVolume(volume)) onProgress(`made the memory volume ${volume}`);
+    const before = lastInstalled(() => readSandbox(paths, renamedFrom ?? spec.name) ?? readSandbox(paths, spec.name));
+    const snapshot = await renewedSnapshot(spec, { before, image, provider, installation, onProgress });
+    writeSandbox(paths, { spec, enabled, image, snapshot });
+    if (renamedFrom !== undefined) removeFile(specPath(paths, renamedFrom));
+    return { installed: spec.name, image, memory: volume };
+  },
+  async remove({ name, installation, provider: providerName }) {
+    const paths = installationPaths(installation);
+    requireInstallationHere(paths);
+    const installed = lastInstalled(() => readSandbox(paths, name));
+    if (installed !== undefined) {
+      const provider = await openProvider(providerName, { installation, sandboxes: paths.sandboxes });
+      for (const { id } of await provider.list({ installation, changeling: name }))
+        await (await provider.open(id))?.terminate();
+      if (installed.snapshot !== undefined) await provider.removeSnapshot(installed.snapshot.id);
+      printNote(`its repository's memory is kept in the volume ${memoryVolume(installed.spec)}\n`);
+    }
+    removeFile(specPath(paths, name));
+    removeEmptyFolders(paths);
+    return { removed: name };
+  },
+});
+
+interface Renewal {
+  readonly before: InstalledSandbox | undefined;
+  readonly image: string;
+  readonly provider: SandboxProvider;
+  readonly installation: string;
+  readonly onProgress: (line: string) => void;
+}
+
+/** Makes a new warm snapshot if there is none of this repository, branch and image, or if it is too old. */
+async function renewedSnapshot(spec: SandboxSpec, renewal: Renewal): Promise<InstalledSandbox["snapshot"]> {
+  const { before, image, provider, installation, onProgress } = renewal;
+  const former = before?.spec.provider === spec.provider ? before.snapshot : undefined;
+  const age = spec.snapshotMaxAgeSeconds;
+  const isOfSame = before?.image === image && before.spec.url === spec.url && before.spec.branch === spec.branch;
+  if (age !== undefined && former !== undefined && isOfSame && ageOf(former) < age) return former;
+  const secrets = readSecrets(installationPaths(installation), spec.name);
+  const manager = sandboxManager({ installation, provider: async () => provider });
+  const id = age === undefined ? undefined : await manager.warm(spec, { secrets, onProgress });
+  if (former !== undefined) await provider.removeSnapshot(former.id);
+  return id === undefined ? undefined : { id, madeAt: new Date().toISOString() };
+}
+
+/** In seconds. */
+function ageOf({ madeAt }: { readonly madeAt: string }): number {
+  return (Date.now() - Date.parse(madeAt)) / 1000;
+}
+
+/** A file that was edited by hand is replaced. */
+function lastInstalled(read: () => InstalledSandbox | undefined): InstalledSandbox | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,35 @@
+import { type ExecEnd, type ExecOptions, type Sandbox, SandboxError } from "./provider.ts";
+import { repoPath, type SandboxSpec } from "./spec.ts";
+
+/** Runs the programs of one step of a sandbox's life, and reports a failure with the step's name. */
+export interface Steps {
+  /** @throws SandboxError if it does not exit with 0 */
+  run(step: string, argv: readonly string[], options?: Partial<ExecOptions>): Promise<ExecEnd>;
+}
+
+/** Of most steps, in seconds; a clone takes longer. */
+const stepSeconds = 60;
+
+export function stepsIn(sandbox: Sandbox, signal?: AbortSignal): Steps {
+  return {
+    async run(step, argv, { timeoutSeconds = stepSeconds, ...options } = {}) {
+      const end = await sandbox.exec(argv, { signal, timeoutSeconds, ...options });
+      if (end.code === 0) return end;
+      throw new SandboxError(step, reasonOf(end, argv[0] ?? "", timeoutSeconds));
+    },
+  };
+}
+
+/** The last lines that a program printed. They come from the sandbox, so whoever prints them must make them plain. */
+export function reasonOf({ code, stdout, stderr }: ExecEnd, program: string, timeoutSeconds: number): string {
+  if (code === 124) return `${program} was not done within ${timeoutSeconds} s`;
+  if (code === 130) return "it was cancelled";
+  const printed = stderr.trim() === "" ? stdout.trim() : stderr.trim();
+  const tail = printed.split("\n").slice(-5).join("\n").slice(-1000);
+  return tail === "" ? `${program} ended with code ${code}` : tail;
+}
+
+/** Git in a sandbox, in its repository. It never prompts, and runs neither hooks nor submodules' code. */
+export function gitIn(spec: Pick<SandboxSpec, "repo">): readonly string[] {
+  return ["git", "-C", repoPath(spec), "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
+}

@@ -1,0 +1,14 @@
+import type { Verbs } from "../fleet/verbs.ts";
+import { changelingCommand } from "../lib/own-commands.ts";
+
+export const sandboxVerbs = {
+  run: (name) => `start a session with: ${changelingCommand()} sandbox start ${name}`,
+  runs: () => `it has sessions instead of runs; list them with: ${changelingCommand()} sandbox list`,
+  pause: (name) => `set enabled = false in the fleet file; a session: ${changelingCommand()} sandbox pause ${name}`,
+  resume: (name) => `set enabled = true in the fleet file; a session: ${changelingCommand()} sandbox resume ${name}`,
+  start: (name) => `start a session with: ${changelingCommand()} sandbox start ${name}`,
+  stop: (name) => `stop its newest session with: ${changelingCommand()} sandbox stop ${name}`,
+  open: (name) => `follow a session with: ${changelingCommand()} sandbox attach ${name}`,
+  "login-url": (name) => `invite a person with: ${changelingCommand()} sandbox invite ${name} PERSON`,
+  "logs --follow": (name) => `follow a session with: ${changelingCommand()} sandbox attach ${name}`,
+} satisfies Verbs;

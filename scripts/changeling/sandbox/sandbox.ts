@@ -1,0 +1,190 @@
+import type { Command } from "commander";
+import { Option } from "commander";
+import { changelingCommand } from "../../../components/lib/own-commands.ts";
+import { printText } from "../../../components/lib/terminal.ts";
+import { fromNow } from "../../../components/lib/times.ts";
+import type { SessionSummary, SessionView } from "../../../components/sandbox/sessions/protocol.ts";
+import { roles } from "../../../components/sandbox/sessions/protocol.ts";
+import { answer } from "../context.ts";
+import { examples } from "../options.ts";
+import { table } from "../terminal/table.ts";
+import { addAttach } from "./attach.ts";
+import { addPull } from "./pull.ts";
+import { addSend } from "./send.ts";
+import { personOption, requireSandbox, type SandboxContext, sandboxContext, sessionOf } from "./session-of.ts";
+import { addStart } from "./start.ts";
+
+/** `changeling sandbox …`: sessions in coding sandboxes. */
+export function addSandbox(program: Command): void {
+  const sandbox = program
+    .command("sandbox")
+    .description("work with coding sandboxes: start a session, send it prompts");
+  for (const add of [addStart, addSend, addAttach, addSessionList, addChanges, addDiff, addPull, addPeople])
+    add(sandbox);
+  for (const command of sandbox.commands) {
+    command.exitOverride().showHelpAfterError("(add --help for the options and examples)");
+    command.option("-s, --stack <name>", "the Pulumi stack to work on").option("--json", "print JSON, for scripts");
+  }
+  sandbox.addHelpText(
+    "after",
+    examples("sandbox start example", 'sandbox send example "List files in repository"', "sandbox stop example"),
+  );
+}
+
+const nameOrId = "the changeling (its newest session), or a session's id";
+
+function addSessionList(sandbox: Command): void {
+  sandbox
+    .command("list")
+    .argument("[name]", "the sandbox changeling; by default all")
+    .option("-a, --all", "show terminated sessions too")
+    .description("list the sessions, newest first")
+    .addHelpText("after", examples("sandbox list", "sandbox list example --all --json"))
+    .action(async (name: string | undefined, options: { all?: boolean }, command: Command) => {
+      const context = sandboxContext(command);
+      if (name !== undefined) await requireSandbox(context, name);
+      const all = await context.client.list({ changeling: name });
+      const shown = options.all === true ? all : all.filter(({ status }) => status !== "terminated");
+      const none = `No session. Start one with: ${changelingCommand()} sandbox start ${name ?? "NAME"}`;
+      answer(context, shown, shown.length === 0 ? none : sessionsText(shown));
+    });
+}
+
+function sessionsText(sessions: readonly SessionSummary[], now = new Date()): string {
+  return table(
+    ["SESSION", "SANDBOX", "STATUS", "STARTED", "LAST ACTIVITY", "TITLE"],
+    sessions.map(({ id, changeling, status, createdAt, updatedAt, title = "" }) => [
+      ...[id, changeling, status, fromNow(new Date(createdAt), now), fromNow(new Date(updatedAt), now), title],
+    ]),
+  );
+}
+
+type Change = (context: SandboxContext, id: string) => Promise<{ readonly data: unknown; readonly text: string }>;
+
+const statusText = ({ id, changeling, status }: SessionView) => `session ${id} of ${changeling} is ${status}`;
+
+/** Commands that change a session, and take only its name. */
+const changes: Readonly<Record<string, { readonly description: string; readonly change: Change }>> = {
+  show: {
+    description: "show a session: its status, queue, people, limits and use",
+    change: async ({ client }, id) => ({ data: await client.show(id), text: viewText(await client.show(id)) }),
+  },
+  pause: {
+    description: "let the current prompt finish, and execute no other until `sandbox resume`",
+    change: async ({ client }, id) => viewed(await client.pause(id)),
+  },
+  resume: {
+    description: "execute prompts again",
+    change: async ({ client }, id) => viewed(await client.resume(id)),
+  },
+  snapshot: {
+    description: "keep the sandbox's files: the session is restored from them if the sandbox is lost",
+    change: async ({ client }, id) => {
+      const snapshot = await client.snapshot(id);
+      return { data: { session: id, snapshot }, text: snapshot };
+    },
+  },
+  stop: {
+    description: "end a session and its sandbox; the transcript and the repository's memory are kept",
+    change: async ({ client }, id) => viewed(await client.stop(id)),
+  },
+  cancel: {
+    description: "cancel the prompt that is being executed",
+    change: async ({ client }, id) => {
+      const cancelled = await client.cancel(id);
+      return { data: { cancelled }, text: cancelled ? "cancelled" : "no prompt is being executed" };
+    },
+  },
+};
+
+function viewed(view: SessionView): { readonly data: SessionView; readonly text: string } {
+  return { data: view, text: statusText(view) };
+}
+
+function viewText(view: SessionView): string {
+  const { branch, queue, people, present, limits, used, messages } = view;
+  const limited = (name: keyof typeof used, unit: string) =>
+    `${Math.round(used[name] * 100) / 100}${limits[name] === undefined ? "" : ` of ${limits[name]}`} ${unit}`;
+  return [
+    statusText(view),
+    `branch:   ${branch ?? "(starting)"}`,
+    `used:     ${limited("messages", "messages")}, ${limited("minutes", "minutes")}, ${limited("costUsd", "US dollars")}`,
+    `people:   ${people.map(({ name, role }) => `${name} (${role})`).join(", ") || "none"}; here now: ${present.join(", ") || "nobody"}`,
+    `messages: ${messages}, of which ${queue.length} wait or are executed`,
+    ...queue.map(
+      ({ id, author, state, text }) => `  ${id} ${state} ${author}: ${text.replace(/\s+/g, " ").slice(0, 80)}`,
+    ),
+  ].join("\n");
+}
+
+function addChanges(sandbox: Command): void {
+  for (const [verb, { description, change }] of Object.entries(changes)) {
+    sandbox
+      .command(verb)
+      .argument("<name>", nameOrId)
+      .addOption(personOption())
+      .description(description)
+      .addHelpText("after", examples(`sandbox ${verb} example`))
+      .action(async (name: string, _options: unknown, command: Command) => {
+        const context = sandboxContext(command);
+        const { data, text } = await change(context, (await sessionOf(context, name)).id);
+        answer(context, data, text);
+      });
+  }
+  sandbox
+    .command("retry")
+    .argument("<name>", nameOrId)
+    .argument("<message>", "the number of a message that failed, was cancelled or interrupted", Number)
+    .addOption(personOption())
+    .description("queue a message again")
+    .addHelpText("after", examples("sandbox retry example 3"))
+    .action(async (name: string, message: number, _options: unknown, command: Command) => {
+      const context = sandboxContext(command);
+      await context.client.retry((await sessionOf(context, name)).id, message);
+      answer(context, { message, retried: true }, `message ${message} is queued again`);
+    });
+}
+
+function addDiff(sandbox: Command): void {
+  sandbox
+    .command("diff")
+    .argument("<name>", nameOrId)
+    .description("print what the session has changed, committed or not")
+    .addHelpText("after", examples("sandbox diff example", "sandbox diff example | git apply --check"))
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const context = sandboxContext(command);
+      const diff = await context.client.diff((await sessionOf(context, name)).id);
+      if (context.json) answer(context, { diff }, "");
+      else printText(diff);
+    });
+}
+
+function addPeople(sandbox: Command): void {
+  sandbox
+    .command("invite")
+    .argument("<name>", nameOrId)
+    .argument("<person>", "their name, as others see it")
+    .addOption(new Option("--role <role>", "owner: may pause, stop and invite too").choices(roles).default("guest"))
+    .addOption(personOption())
+    .description("print a token with which another person can take part in a session")
+    .addHelpText("after", examples("sandbox invite example Jonas"))
+    .action(async (name: string, person: string, { role }: { role: "owner" | "guest" }, command: Command) => {
+      const context = sandboxContext(command);
+      const { id } = await sessionOf(context, name);
+      const token = await context.client.invite(id, { name: person, role });
+      answer(context, { session: id, person, role, token }, token);
+    });
+  sandbox
+    .command("revoke")
+    .argument("<name>", nameOrId)
+    .argument("<person>", "whose token no longer counts")
+    .addOption(personOption())
+    .description("end a person's access to a session")
+    .addHelpText("after", examples("sandbox revoke example Jonas"))
+    .action(async (name: string, person: string, _options: unknown, command: Command) => {
+      const context = sandboxContext(command);
+      const { id } = await sessionOf(context, name);
+      await context.client.revoke(id, person);
+      answer(context, { session: id, person, revoked: true }, `${person} has no access to session ${id} any more`);
+    });
+}
