@@ -1,4 +1,4 @@
-import { type SandboxProvider, SandboxError } from "./provider.ts";
+import { SandboxError, type SandboxProvider } from "./provider.ts";
 import type { SandboxProviderName } from "./spec.ts";
 
 /** What a provider needs to know of the stack that uses it. */

@@ -7,8 +7,8 @@ export type SandboxProviderName = (typeof sandboxProviders)[number];
 /** How an MCP server is started in the sandbox, over stdio. */
 export const mcpServer = z.strictObject({
   command: z.string().check(z.minLength(1)),
-  args: z._default(z.array(z.string()), []),
-  env: z._default(z.record(z.string(), z.string()), {}),
+  args: z.array(z.string()),
+  env: z.record(z.string(), z.string()),
 });
 export type McpServer = z.output<typeof mcpServer>;
 
