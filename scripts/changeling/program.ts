@@ -18,6 +18,7 @@ import { addStopStart } from "./commands/stop-start.ts";
 import { addUpdate } from "./commands/update.ts";
 import { addValidate } from "./commands/validate.ts";
 import { addDoctor } from "./doctor/doctor.ts";
+import { addSandbox } from "./sandbox/sandbox.ts";
 
 /** All commands. Parsing invalid arguments throws a CommanderError after its message was printed. */
 export function changelingProgram(): Command {
@@ -30,7 +31,7 @@ export function changelingProgram(): Command {
   const adds = [
     ...[addDeploy, addUpdate, addForward, addLoginUrl, addStopStart, addDestroy, addRevoke, addSessions],
     ...[addPlan, addList, addRun, addRuns, addLogs, addPause, addValidate, addDoctor, addAuthorize],
-    ...[addAdopt, addDiscard],
+    ...[addAdopt, addDiscard, addSandbox],
   ];
   for (const add of adds) add(program);
   for (const command of program.commands) {
