@@ -14,6 +14,7 @@ export const cron = {
   noun: "scheduled changeling",
   verbs: cronVerbs,
   providers: cronProviders,
+  commandSuffixes: ["job", "app"],
   options: optionsOfCron,
   table: cronTable,
   counterparts: { source: "repo", start_timeout_seconds: "timeout_seconds" },

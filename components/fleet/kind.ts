@@ -128,6 +128,8 @@ export interface Kind<
   readonly verbs: Verbs;
   /** The providers that its changelings can run on. */
   readonly providers: readonly string[];
+  /** The suffixes of its Commands, whose names are `<changeling>-<suffix>`. */
+  readonly commandSuffixes: readonly string[];
   /** Its own options, in addition to those of every kind. */
   readonly options: Schemas;
   /** The schema of all its options, except `kind`. */

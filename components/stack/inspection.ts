@@ -1,5 +1,6 @@
 import type { ResolvedChangeling } from "../fleet/kind.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
+import type { FieldChange } from "../lib/field-changes.ts";
 import type { ModalSide } from "../modal/modal-side.ts";
 
 /** A deployed stack as the kinds inspect it, without Pulumi. */
@@ -54,6 +55,32 @@ export interface NotFound {
   readonly unreached?: string;
 }
 
+/** A Command of one of the kind's components that a preview changes. */
+export interface PlannedCommand {
+  /** Its component's type: `changelings:cron:CronChangeling`. */
+  readonly component: string;
+  /** Its resource name. */
+  readonly name: string;
+  readonly action: "add" | "change" | "remove";
+  /** Its environment; a secret's value is `[secret]`. Empty if it does not exist before or after. */
+  readonly before: Readonly<Record<string, string>>;
+  readonly after: Readonly<Record<string, string>>;
+  /** The reason for an update that no variable shows: drift, or another release. */
+  readonly reason: string | undefined;
+}
+
+/** A planned change in words. */
+export interface PlannedWords {
+  /** Which part of the changeling it is, for JSON: "job", "agent". */
+  readonly part: string;
+  /** The subject of the sentence, for something that changelings share; undefined: the changeling. */
+  readonly title?: string;
+  /** The changed fields to show; undefined: all changed variables, of an update only. */
+  readonly fields?: readonly FieldChange[];
+  /** Effects besides the fields, each a plain sentence that contains no user data. */
+  readonly notes?: readonly string[];
+}
+
 /** How the CLI shows the deployed changelings of a kind. A command loads it only for kinds that it may concern. */
 export interface Inspection<Row extends Listed = Listed> {
   /** Observes the live state of all its changelings in a constant number of processes. */
@@ -67,4 +94,6 @@ export interface Inspection<Row extends Listed = Listed> {
   logs(stack: InspectedStack, name: string, run: string | undefined): Promise<Answer | NotFound>;
   /** Prints the log and then each addition, until the user stops it. Only for kinds with the verb `logs --follow`. */
   follow?(stack: InspectedStack, name: string, print: (text: string) => void): Promise<never>;
+  /** What a preview changes, in words; undefined if the change is shown elsewhere. Secrets are not asked for. */
+  describe(command: PlannedCommand): PlannedWords | undefined;
 }

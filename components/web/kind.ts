@@ -2,6 +2,7 @@ import type { DeployableKind, Deployment } from "../stack/deployment.ts";
 import type { Inspection } from "../stack/inspection.ts";
 import { readRecords, removedText } from "./agent/record.ts";
 import { unfitWebOptions, webFindings } from "./checks.ts";
+import { webCommandSuffixes } from "./command-suffixes.ts";
 import type { DeclaredWeb } from "./declared.ts";
 import { type ForwardingKeys, type ForwardingSettings, forwardingSettings } from "./forwarding/declared.ts";
 import { optionsOfWeb, type WebOptions, webProviders, webTable } from "./options.ts";
@@ -14,6 +15,7 @@ export const web = {
   noun: "web changeling",
   verbs: webVerbs,
   providers: webProviders,
+  commandSuffixes: webCommandSuffixes,
   options: optionsOfWeb,
   table: webTable,
   counterparts: { repo: "source", timeout_seconds: "start_timeout_seconds" },

@@ -56,7 +56,7 @@ describe("a kind that is a folder and a line in kinds.ts", () => {
       "command:local:Command greeter-noop": "create",
     });
     expect([seen["deployed"], seen["updated"], seen["removed"]]).toEqual(["hello", "good morning", null]);
-    expect(seen["plan"]).toMatch(/greeter/);
+    expect(seen["plan"]).toBe('greeter changes\n  it says "good morning"\n');
     expect(seen["outputs"]).toMatchObject({ changelings: { greeter: { kind: "noop", greeting: "good morning" } } });
   });
 

@@ -3,17 +3,17 @@ import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod/mini";
 import { stockWebTypeOf } from "../../../changelings/stock-web.ts";
 import { type ScriptCommandArgs, scriptCommand } from "../../command.ts";
-import type { CommandSuffix } from "../../command-suffixes.ts";
 
 import { withAlias } from "../../component.ts";
 import { fingerprintOfAdded } from "../added-paths.ts";
+import type { WebCommandSuffix } from "../command-suffixes.ts";
 import type { DeclaredWeb } from "../declared.ts";
 import type { Servers } from "../local/await-servers.ts";
 import { environmentOfWeb } from "./web-environment.ts";
 
 export interface WebCommandArgs {
   /** The part of the resource's name after the changeling's. */
-  readonly suffix: CommandSuffix;
+  readonly suffix: WebCommandSuffix;
   readonly command: string;
   readonly installation: string;
   readonly mngrProfile: string | undefined;

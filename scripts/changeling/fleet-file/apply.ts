@@ -1,4 +1,4 @@
-import { commandSuffixes } from "../../../components/command-suffixes.ts";
+import { commandSuffixes } from "../../../components/kinds.ts";
 import { environmentOfTargets } from "../../../components/stack/targets.ts";
 import { pulumi } from "../../stack/stack.ts";
 import type { Context } from "../context.ts";

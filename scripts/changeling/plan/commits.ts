@@ -1,9 +1,9 @@
 import { homedir } from "node:os";
 import { isRepoUrl } from "../../../components/git/repo-name.ts";
+import type { FieldChange } from "../../../components/lib/field-changes.ts";
 import { absolutePath } from "../../../components/lib/portable-path.ts";
 import { commitsBetween } from "../../../components/source/tip.ts";
 import { projectFolder } from "../../stack/project.ts";
-import type { FieldChange } from "./fields.ts";
 import type { PlannedChange } from "./summary.ts";
 
 /**

@@ -44,14 +44,9 @@ interface Section {
 function grouped(changes: readonly PlannedChangeWithFires[]): Map<string, PlannedChangeWithFires[]> {
   const groups = new Map<string, PlannedChangeWithFires[]>();
   for (const change of changes) {
-    const title = {
-      job: code(change.name),
-      agent: code(change.name),
-      secrets: code(change.name),
-      scheduler: "The scheduler",
-      forwarding: "The forwarding server",
-      shared: change.title === undefined ? `Shared: ${code(change.name)}` : words(change.title),
-    }[change.part];
+    const name = code(change.name);
+    const title =
+      change.title === undefined ? (change.part === "shared" ? `Shared: ${name}` : name) : words(change.title);
     groups.set(title, [...(groups.get(title) ?? []), change]);
   }
   return groups;

@@ -2,7 +2,7 @@ import { nextFires } from "../../../components/cron/schedule.ts";
 import { faultOf, pulumi, type Stack } from "../../stack/stack.ts";
 import { requireDevStack } from "../place.ts";
 import { withCommits } from "./commits.ts";
-import { type Plan, type PreviewJson, plannedChanges, previewJson, type Timing } from "./summary.ts";
+import { inspectionsFor, type Plan, type PreviewJson, plannedChanges, previewJson, type Timing } from "./summary.ts";
 
 /** How many fire times a plan shows before and after. */
 const fireCount = 3;
@@ -15,7 +15,8 @@ export async function planOf(stack: Stack): Promise<Plan> {
   const preview = parsePreview(finished.stdout);
   const found = diagnostics(preview, "error");
   const isBroken = (finished.code !== 0 || preview === undefined) && found.length === 0;
-  const changes = plannedChanges(preview ?? {}).map(async (change) => ({
+  const inspections = await inspectionsFor(preview ?? {});
+  const changes = plannedChanges(preview ?? {}, inspections).map(async (change) => ({
     ...change,
     fields: await withCommits(change),
     nextBefore: firesOf(change.before),

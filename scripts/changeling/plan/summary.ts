@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
-import { commandSuffixes } from "../../../components/command-suffixes.ts";
+import { commandSuffixes, kinds } from "../../../components/kinds.ts";
+import { type FieldChange, fieldChanges } from "../../../components/lib/field-changes.ts";
 import { driftInWords } from "../../../components/lib/repairs.ts";
-import { type FieldChange, fieldChanges } from "./fields.ts";
-import { webSummary } from "./web.ts";
+import { secretSuffixes } from "../../../components/secrets/command-suffixes.ts";
+import type { Inspection, PlannedCommand, PlannedWords } from "../../../components/stack/inspection.ts";
 
 /** `pulumi preview --json`: only the fields that are read here. */
 export const previewJson = z.object({
@@ -21,18 +22,17 @@ export const previewJson = z.object({
 
 export type PreviewJson = z.infer<typeof previewJson>;
 
-export type Action = "add" | "change" | "repair" | "remove";
+export type Action = PlannedCommand["action"] | "repair";
 
 /** What the next `up` does to one changeling, or to a resource that changelings share. */
 export interface PlannedChange {
   readonly name: string;
   /**
-   * Which part: what fires the changeling (its job on this machine, its app on Modal), a web changeling's agent, its
-   * secrets, the scheduler that fires all jobs, the forwarding server in front of all agents, or another shared
-   * resource.
+   * Which part: "secrets", "shared" for what no kind knows, or as its kind calls it: "job" (what fires the changeling: its
+   * job on this machine, its app on Modal), "agent", "scheduler", "forwarding", …
    */
-  readonly part: "job" | "agent" | "secrets" | "scheduler" | "forwarding" | "shared";
-  /** What a shared resource is, in words; undefined if only its name is known. */
+  readonly part: string;
+  /** What a resource that changelings share is, in words; undefined if it is not shared, or only its name is known. */
   readonly title?: string;
   readonly action: Action;
   readonly fields: readonly FieldChange[];
@@ -66,14 +66,32 @@ export interface Plan {
   readonly warnings: readonly string[];
 }
 
-const actions: Record<string, Action> = { create: "add", update: "change", replace: "change", delete: "remove" };
+const actions: Record<string, PlannedCommand["action"]> = {
+  create: "add",
+  update: "change",
+  replace: "change",
+  delete: "remove",
+};
+
+/** By kind. */
+export type Inspections = Readonly<Record<string, Pick<Inspection, "describe"> | undefined>>;
+
+/** The inspections of the kinds that a preview changes something of. */
+export async function inspectionsFor(preview: PreviewJson): Promise<Inspections> {
+  const changed = (preview.steps ?? []).filter(({ op }) => actions[op] !== undefined);
+  const used = new Set(changed.map(({ urn }) => commandIn(urn)?.kind));
+  const loaded = Object.entries(kinds).map(async ([name, kind]) =>
+    used.has(name) ? [[name, await kind.inspection()] as const] : [],
+  );
+  return Object.fromEntries((await Promise.all(loaded)).flat());
+}
 
 /** The changes in a preview, in the engine's order; steps without changes are omitted. */
-export function plannedChanges(preview: PreviewJson): PlannedChange[] {
+export function plannedChanges(preview: PreviewJson, inspections: Inspections): PlannedChange[] {
   return (preview.steps ?? []).flatMap((step) => {
     const action = actions[step.op];
-    const resource = resourceOf(step.urn);
-    if (action === undefined || resource === undefined) return [];
+    const command = commandIn(step.urn);
+    if (action === undefined || command === undefined) return [];
     const before = environmentOf(step.oldState);
     const after = environmentOf(step.newState);
     const drifted =
@@ -82,22 +100,23 @@ export function plannedChanges(preview: PreviewJson): PlannedChange[] {
         : undefined;
     const takenOver = action === "change" && commandOf(step.oldState) !== commandOf(step.newState);
     const reason = takenOver ? takenOverNote : drifted;
-    const web = resource.part === "agent" ? webSummary(action, before, after, reason) : undefined;
-    const notes = [...(web?.notes ?? []), ...(takenOver ? [takenOverNote] : [])];
-    const fields = web?.fields ?? (action === "change" ? changedFields(before, after) : []);
+    const words = wordsOf({ ...command, action, before, after, reason }, inspections[command.kind ?? ""]);
+    if (words === undefined) return [];
+    const notes = [...(words.notes ?? []), ...(takenOver ? [takenOverNote] : [])];
+    const fields = words.fields ?? (action === "change" ? changedFields(before, after) : []);
     const isOnlyRepaired = drifted !== undefined && fields.length + notes.length === 0;
-    const isOfChangeling = ["job", "agent", "secrets"].includes(resource.part);
+    const isOfChangeling = words.part !== "shared" && words.title === undefined;
     return [
       {
-        name: (isOfChangeling ? (after["NAME"] ?? before["NAME"]) : undefined) ?? resource.name,
-        part: resource.part,
-        ...titleOf(resource, { ...before, ...after }),
+        name: isOfChangeling ? (after["NAME"] ?? before["NAME"] ?? changelingIn(command.name)) : command.name,
+        part: words.part,
+        ...(words.title === undefined ? {} : { title: words.title }),
         action: isOnlyRepaired ? "repair" : action,
         fields,
         drift: drifted,
         before: action === "add" ? undefined : timingOf(before),
         after: action === "remove" ? undefined : timingOf(after),
-        ...(web === undefined && notes.length === 0 ? {} : { notes }),
+        ...(words.notes === undefined && notes.length === 0 ? {} : { notes }),
         pinnedFrom:
           after["COMMIT"] === undefined ? undefined : (after["TARBALL_OF"] ?? after["REPO"] ?? after["SOURCE"]),
       },
@@ -112,30 +131,33 @@ function commandOf(state: { inputs?: Record<string, unknown> | undefined } | und
   return state?.inputs?.["create"];
 }
 
-const ofChangeling = new RegExp(`^(.*)-(${commandSuffixes.join("|")})$`);
-
-/** The part of the fleet that a URN belongs to; undefined for components and for resources that are not ours. */
-function resourceOf(urn: string): { name: string; part: PlannedChange["part"] } | undefined {
+/** The Command that a URN is of; undefined for components and for resources that are not ours. */
+function commandIn(
+  urn: string,
+): (Pick<PlannedCommand, "name" | "component"> & { kind: string | undefined }) | undefined {
   const [, , types, name] = urn.split("::");
-  const [type, parent] = types?.split("$").reverse() ?? [];
+  const [type, component = ""] = types?.split("$").reverse() ?? [];
   if (type !== "command:local:Command" || name === undefined) return undefined;
-  if (name === "scheduler") return { name, part: "scheduler" };
-  if (parent === "changelings:web:ForwardingServer") {
-    // The image that its container starts from shows as a field of the server itself.
-    return name.endsWith("-image") ? undefined : { name, part: "forwarding" };
-  }
-  const [, changeling, suffix] = ofChangeling.exec(name) ?? [];
-  const part = parent === undefined ? undefined : mainParts[parent];
-  if (part === undefined || changeling === undefined) return { name, part: "shared" };
-  return { name: changeling, part: suffix?.startsWith("secret") ? "secrets" : part };
+  const [, kind] = /^changelings:([^:]+):/.exec(component) ?? [];
+  return { name, component, kind };
 }
 
-/** The subject of a sentence; its verb follows. */
-function titleOf(
-  { name, part }: { name: string; part: PlannedChange["part"] },
-  { REPO: repo, COMMIT: commit, BRANCH: branch }: Record<string, string>,
-): { title?: string } {
-  if (part !== "shared") return {};
+function wordsOf(command: PlannedCommand, of: Inspections[string]): PlannedWords | undefined {
+  if (of === undefined) return { part: "shared", ...titleOf(command.name, { ...command.before, ...command.after }) };
+  return isOfSecrets.test(command.name) ? { part: "secrets" } : of.describe(command);
+}
+
+const isOfSecrets = new RegExp(`-(${secretSuffixes.join("|")})$`);
+const suffix = new RegExp(`-(${commandSuffixes.join("|")})$`);
+
+/** The changeling that a Command's name begins with. */
+function changelingIn(name: string): string {
+  return name.replace(suffix, "");
+}
+
+/** The subject of a sentence about what changelings of several kinds share; its verb follows. */
+function titleOf(name: string, environment: Readonly<Record<string, string>>): { title?: string } {
+  const { REPO: repo, COMMIT: commit, BRANCH: branch } = environment;
   const of = repo === undefined ? "" : ` of ${repo}${branch === undefined ? "" : `, branch ${branch}`}`;
   if (name.startsWith("tarball-")) {
     return { title: `The code${of}${commit === undefined ? "" : ` at ${commit.slice(0, 10)}`}, for Modal,` };
@@ -143,12 +165,6 @@ function titleOf(
   if (name.startsWith("snapshot-")) return { title: `The snapshot${of}, on Modal,` };
   return name === "modal" ? { title: "What the stack's changelings on Modal share" } : {};
 }
-
-/** By component type: which part its main Command is. */
-const mainParts: Readonly<Record<string, "job" | "agent">> = {
-  "changelings:cron:CronChangeling": "job",
-  "changelings:web:WebChangeling": "agent",
-};
 
 function environmentOf(state: { inputs?: Record<string, unknown> | undefined } | undefined): Record<string, string> {
   const parsed = z.safeParse(z.record(z.string(), z.unknown()), state?.inputs?.["environment"] ?? {});

@@ -10,14 +10,8 @@ export function planText(changes: readonly PlannedChangeWithFires[]): string {
 const verbs = { add: "is added", change: "changes", repair: "is repaired", remove: "is removed" } as const;
 
 function changeText(change: PlannedChangeWithFires): string {
-  const what = {
-    job: change.name,
-    agent: change.name,
-    secrets: `${change.name}: its secrets`,
-    scheduler: "The scheduler",
-    forwarding: "The forwarding server",
-    shared: change.title ?? `${change.name} (shared)`,
-  }[change.part];
+  const own = { secrets: `${change.name}: its secrets`, shared: `${change.name} (shared)` }[change.part];
+  const what = change.title ?? own ?? change.name;
   const verb =
     change.part === "secrets" ? verbs[change.action].replace("is ", "are ").replace(/s$/, "") : verbs[change.action];
   const lines = [`${what} ${verb}${change.drift === undefined ? "" : `: ${change.drift}`}`];

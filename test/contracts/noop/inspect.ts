@@ -28,4 +28,8 @@ export const noopInspection: Inspection<ListedNoop> = {
     const text = readFileSync(greetingFile(name), "utf8");
     return { data: { name, text }, text };
   },
+  describe: ({ before, after }) =>
+    after["GREETING"] === undefined
+      ? { part: "greeting", fields: [], notes: [`it says "${before["GREETING"]}" no longer`] }
+      : { part: "greeting", fields: [], notes: [`it says "${after["GREETING"]}"`] },
 };

@@ -16,6 +16,7 @@ export const noop = {
   noun: "noop",
   verbs: { run: (name) => `nothing fires it; what it says: cat ~/noop-${name}` },
   providers: noopProviders,
+  commandSuffixes: ["noop"],
   options: optionsOfNoop,
   table: noopTable,
   unfit: () => new Map(),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type PlannedChange, plannedChanges } from "../../../../scripts/changeling/plan/summary.ts";
+import type { PlannedChange } from "../../../../scripts/changeling/plan/summary.ts";
 import { planText } from "../../../../scripts/changeling/plan/text.ts";
+import { plannedChanges } from "../../../support/planned-changes.ts";
 
 const job = {
   NAME: "fairy",

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { settingsToml, webSettings } from "../../../../components/web/settings.ts";
 import { planMarkdown } from "../../../../scripts/changeling/plan/markdown.ts";
-import { plannedChanges } from "../../../../scripts/changeling/plan/summary.ts";
 import { planText } from "../../../../scripts/changeling/plan/text.ts";
+import { plannedChanges } from "../../../support/planned-changes.ts";
 
 const chat = {
   NAME: "chat",

@@ -9,9 +9,9 @@ import {
   lookAtContainer,
 } from "../../../../components/web/forwarding/docker/look.ts";
 import { forwardingCheck } from "../../../../scripts/changeling/doctor/forwarding.ts";
-import { plannedChanges } from "../../../../scripts/changeling/plan/summary.ts";
 import { installationOf } from "../../../../scripts/stack/stack.ts";
 import { FakeDocker } from "../../../support/fake-docker.ts";
+import { plannedChanges } from "../../../support/planned-changes.ts";
 
 const docker = new FakeDocker();
 

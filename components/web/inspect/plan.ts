@@ -1,9 +1,8 @@
 import { parse } from "smol-toml";
-import { isTable } from "../../../components/fleet/zod-issues.ts";
-import { settingsToml, webSettings } from "../../../components/web/settings.ts";
-import { type FieldChange, fieldChanges } from "./fields.ts";
-
-type Environment = Readonly<Record<string, string>>;
+import { isTable } from "../../fleet/zod-issues.ts";
+import { type FieldChange, fieldChanges } from "../../lib/field-changes.ts";
+import type { PlannedCommand, PlannedWords } from "../../stack/inspection.ts";
+import { settingsToml, webSettings } from "../settings.ts";
 
 /**
  * Shown elsewhere: DRIFT as the reason; ENABLED, SETTINGS and the effects of removal in words. The rest means nothing
@@ -13,20 +12,15 @@ const notFields = new Set(["name", "installation", "drift", "enabled", "settings
 /** The fields to show for a new changeling. */
 const toldOfNew = ["provider", "source", "branch", "commit", "agent_type", "add_paths", "data", "remote"];
 
-export interface WebSummary {
-  readonly fields: readonly FieldChange[];
-  /** Plain sentences that contain no user data. */
-  readonly notes: readonly string[];
+/** What a preview's change of one of its Commands is about. */
+export function describeWeb(command: PlannedCommand): PlannedWords | undefined {
+  if (!command.component.endsWith(":ForwardingServer")) return { part: "agent", ...agentWords(command) };
+  // The image that its container starts from shows as a field of the server itself.
+  return command.name.endsWith("-image") ? undefined : { part: "forwarding", title: "The forwarding server" };
 }
 
 /** What the next `up` does to a web changeling's agent, from its Command's environment before and after. */
-export function webSummary(
-  action: "add" | "change" | "repair" | "remove",
-  before: Environment,
-  after: Environment,
-  /** The reason for an update that no variable shows: drift, or another release. */
-  reason: string | undefined,
-): WebSummary {
+function agentWords({ action, before, after, reason }: PlannedCommand): Pick<PlannedWords, "fields" | "notes"> {
   if (action === "remove") {
     const goes = before["DESTROY_DATA"] === "yes";
     return {
