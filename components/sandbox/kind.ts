@@ -14,6 +14,7 @@ export const sandbox = {
   noun: "sandbox",
   verbs: sandboxVerbs,
   providers: sandboxProviders,
+  commandSuffixes: ["sandbox"],
   options: optionsOfSandbox,
   table: sandboxTable,
   counterparts: { source: "repo", agent_type: "runtime" },

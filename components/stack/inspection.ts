@@ -94,6 +94,9 @@ export interface Inspection<Row extends Listed = Listed> {
   logs(stack: InspectedStack, name: string, run: string | undefined): Promise<Answer | NotFound>;
   /** Prints the log and then each addition, until the user stops it. Only for kinds with the verb `logs --follow`. */
   follow?(stack: InspectedStack, name: string, print: (text: string) => void): Promise<never>;
-  /** What a preview changes, in words; undefined if the change is shown elsewhere. Secrets are not asked for. */
-  describe(command: PlannedCommand): PlannedWords | undefined;
+  /**
+   * What a preview changes, in words; undefined if the change is shown elsewhere. Without it, the changed variables are
+   * shown. Secrets are not asked for.
+   */
+  describe?(command: PlannedCommand): PlannedWords | undefined;
 }

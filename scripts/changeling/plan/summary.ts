@@ -144,7 +144,8 @@ function commandIn(
 
 function wordsOf(command: PlannedCommand, of: Inspections[string]): PlannedWords | undefined {
   if (of === undefined) return { part: "shared", ...titleOf(command.name, { ...command.before, ...command.after }) };
-  return isOfSecrets.test(command.name) ? { part: "secrets" } : of.describe(command);
+  if (isOfSecrets.test(command.name)) return { part: "secrets" };
+  return of.describe === undefined ? { part: suffix.exec(command.name)?.[1] ?? "shared" } : of.describe(command);
 }
 
 const isOfSecrets = new RegExp(`-(${secretSuffixes.join("|")})$`);
