@@ -72,6 +72,16 @@ const SandboxState = z.object({
   name: z.nullable(z.string()),
   image_id: z.string(),
   timeout_secs: z.number(),
+  milli_cpu: z.number(),
+  milli_cpu_max: z.number(),
+  memory_mb: z.number(),
+  memory_mb_max: z.number(),
+  network: z.object({
+    /** "OPEN", "BLOCKED" or "ALLOWLIST"; "UNSPECIFIED" from clients that don't set it. */
+    type: z.string(),
+    cidrs: z.array(z.string()),
+    domains: z.array(z.string()),
+  }),
   tags: z.record(z.string(), z.string()),
   /** Ids of volumes by mount point. */
   volumes: z.record(z.string(), z.string()),

@@ -155,9 +155,22 @@ def _sandbox(state: State, sandbox: Sandbox) -> Description:
         "image_id": sandbox.definition.image_id,
         "command": sandbox.command,
         "timeout_secs": sandbox.definition.timeout_secs,
+        "milli_cpu": sandbox.definition.resources.milli_cpu,
+        "milli_cpu_max": sandbox.definition.resources.milli_cpu_max,
+        "memory_mb": sandbox.definition.resources.memory_mb,
+        "memory_mb_max": sandbox.definition.resources.memory_mb_max,
+        "network": _network(sandbox.definition.network_access),
         "tags": sandbox.tags,
         "volumes": {volume.mount_path: volume.volume_id for volume in sandbox.definition.volume_mounts},
         "ports": sandbox.network.published,
         "execs": sandbox.exec_commands,
         "status": status_name(sandbox.result.status) if sandbox.result else "RUNNING",
+    }
+
+
+def _network(access: api_pb2.NetworkAccess) -> Description:
+    return {
+        "type": api_pb2.NetworkAccess.NetworkAccessType.Name(access.network_access_type),
+        "cidrs": list(access.allowed_cidrs),
+        "domains": list(access.allowed_domains),
     }

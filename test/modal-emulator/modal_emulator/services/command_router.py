@@ -1,8 +1,8 @@
 """The task command router: what is run inside of sandboxes.
 
 Since client 1.5 or so everything inside a sandbox (exec, stdio, snapshots) goes to this second gRPC service, whose
-URL and JWT come from the create reply. The client takes a plain-http router URL when its own server URL is on
-loopback, so both services share one port. (Modal's TypeScript SDK insists on https, so its `exec` does not work here.)
+URL and JWT come from the create reply. The clients use no TLS for it when their own server URL is on loopback, so both
+services share one port.
 """
 
 import asyncio
@@ -136,6 +136,8 @@ class CommandRouter:
     async def TaskSnapshotFilesystem(self, request: Any, call: Call) -> Any:
         """What is in a volume is not part of it, as on Modal; nor is what is in memory."""
         sandbox = self._control.by_task(request.task_id)
+        if sandbox.result is not None:
+            raise Fault(Status.NOT_FOUND, "Sandbox has finished")
         base = sandbox.image
         image = Image(
             new_id("im"),

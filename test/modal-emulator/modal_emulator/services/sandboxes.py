@@ -19,6 +19,7 @@ from ..state import State
 from .container_env import container_env
 
 _LONGEST_LIFE = 86_400  # seconds; the wording of the refusal is a guess
+_TYPESCRIPT_CLIENT = str(api_pb2.CLIENT_TYPE_LIBMODAL_JS)
 _DEFAULT_COMMAND = ["sleep", "172800"]  # as in Modal's own images
 
 
@@ -58,7 +59,7 @@ class SandboxControl:
         return api_pb2.SandboxCreateV2Response(
             sandbox_id=sandbox.id,
             task_id=sandbox.task_id,
-            command_router_access=self._access(sandbox.task_id),
+            command_router_access=self._access(sandbox.task_id, call),
             metadata=api_pb2.SandboxHandleMetadata(app_id=sandbox.app_id),
             tunnels=_tunnels(sandbox),
         )
@@ -175,15 +176,19 @@ class SandboxControl:
 
     # -- the way to its command router -----------------------------------------------------------
 
-    def _access(self, task_id: str) -> api_pb2.CommandRouterAccess:
-        return api_pb2.CommandRouterAccess(url=self._state.server_url, jwt=fake_jwt(task_id=task_id))
+    def _access(self, task_id: str, call: Call) -> api_pb2.CommandRouterAccess:
+        url = self._state.server_url
+        if call.metadata.get("x-modal-client-type") == _TYPESCRIPT_CLIENT:
+            # It wants a URL with https, but does not use TLS when its own server is on loopback.
+            url = url.replace("http://", "https://", 1)
+        return api_pb2.CommandRouterAccess(url=url, jwt=fake_jwt(task_id=task_id))
 
     async def SandboxGetCommandRouterAccess(self, request: Any, call: Call) -> Any:
-        access = self._access(request.task_id or self.find(request.sandbox_id).task_id)
+        access = self._access(request.task_id or self.find(request.sandbox_id).task_id, call)
         return api_pb2.SandboxGetCommandRouterAccessResponse(url=access.url, jwt=access.jwt)
 
     async def TaskGetCommandRouterAccess(self, request: Any, call: Call) -> Any:
-        access = self._access(self.by_task(request.task_id).task_id)
+        access = self._access(self.by_task(request.task_id).task_id, call)
         return api_pb2.TaskGetCommandRouterAccessResponse(url=access.url, jwt=access.jwt)
 
     # The other RPCs of V1 take and return the same messages as those of V2.
