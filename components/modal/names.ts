@@ -48,6 +48,17 @@ export function webVolumeNames(stack: string, changeling: string): { readonly re
   return { repo: `${name}_repo`, data: `${name}_data` };
 }
 
+/** The app of a stack's coding sandboxes. */
+export function sandboxAppName(stack: string): string {
+  return `changelings_${stackPart(stack)}_sandboxes`;
+}
+
+/** The name of a volume that is named elsewhere: as it is, where Modal allows that. */
+export function volumeName(name: string): string {
+  const allowed = name.replaceAll(/[^\w.-]/g, "-");
+  return part(name, longestName, allowed !== name).replaceAll(/[^\w.-]/g, "-");
+}
+
 /** mngr's own environment, named and truncated exactly as mngr does it. */
 export function environmentName({ prefix, userId }: { prefix: string; userId: string }): string {
   const name = `${prefix}${userId}`;

@@ -1,6 +1,6 @@
 import type { ModalClient } from "modal";
 import * as z from "zod/mini";
-import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.ts";
+import { ModalError, quotaRemedy, unreachableRemedy, wrongTokenRemedy } from "./modal-error.ts";
 import { noTokenRemedy } from "./token.ts";
 import type { ModalOptions } from "./types.ts";
 
@@ -74,12 +74,22 @@ const serverError = z.object({ code: z.number(), details: z.string() });
 const kinds = new Map<number, ModalError["kind"]>([
   [4, "unreachable"], // DEADLINE_EXCEEDED
   [5, "not_found"],
+  [6, "exists"],
   [7, "wrong_token"], // PERMISSION_DENIED
+  [8, "quota"], // RESOURCE_EXHAUSTED
   [14, "unreachable"], // UNAVAILABLE
   [16, "wrong_token"], // UNAUTHENTICATED
 ]);
 
+/** The SDK's own classes, which are available only once the SDK is loaded. */
+const kindsOfSdk = new Map<string, ModalError["kind"]>([
+  ["NotFoundError", "not_found"],
+  ["AlreadyExistsError", "exists"],
+  ["ResourceExhaustedError", "quota"],
+]);
+
 const remedies: Partial<Record<ModalError["kind"], string>> = {
+  quota: quotaRemedy,
   unreachable: unreachableRemedy,
   wrong_token: wrongTokenRemedy,
 };
@@ -88,7 +98,7 @@ function modalError(what: string, error: unknown): ModalError {
   if (error instanceof ModalError) return error;
   const { data } = serverError.safeParse(error);
   const said = inShort(data?.details ?? (error instanceof Error ? error.message : String(error)));
-  const kind = data !== undefined ? kinds.get(data.code) : isNotFound(error) ? "not_found" : undefined;
+  const kind = data !== undefined ? kinds.get(data.code) : kindsOfSdk.get(error instanceof Error ? error.name : "");
   return new ModalError(kind ?? "other", `${inWords(what)}: ${said}`, kind === undefined ? undefined : remedies[kind]);
 }
 
@@ -96,11 +106,6 @@ function modalError(what: string, error: unknown): ModalError {
 function inShort(said: string): string {
   const [, cause] = /^No connection established\. Last error: (?:Error: )?(.*?)\.? Resolution note: /s.exec(said) ?? [];
   return cause ?? said;
-}
-
-/** The SDK's class for this error is available only once the SDK is loaded. */
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && error.name === "NotFoundError";
 }
 
 function inWords(what: string): string {

@@ -13,7 +13,12 @@ export interface SandboxProvider {
   ensureVolume(name: string): Promise<boolean>;
   /** @throws SandboxError with the step `create`; nothing is left of a sandbox that could not be made */
   create(options: CreateOptions): Promise<Sandbox>;
-  /** @returns undefined if the sandbox is gone: terminated, expired, or its machine died */
+  /**
+   * Takes a sandbox over, for instance after the death of the service that had it: programs that still run in it are
+   * ended first.
+   *
+   * @returns undefined if the sandbox is gone: terminated, expired, or its machine died
+   */
   open(id: string): Promise<Sandbox | undefined>;
   /** The live sandboxes that have all these labels. */
   list(labels: Readonly<Record<string, string>>): Promise<readonly ListedSandbox[]>;

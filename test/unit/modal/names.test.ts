@@ -7,9 +7,11 @@ import {
   parseAppName,
   parseHomeVolumeName,
   runsVolumeName,
+  sandboxAppName,
   secretName,
   stackPart,
   stackSecretName,
+  volumeName,
   webVolumeNames,
 } from "../../../components/modal/names.ts";
 
@@ -39,6 +41,29 @@ describe("the names of a stack's things on Modal", () => {
         }
       }),
     );
+  });
+
+  it("include one app for coding sandboxes, which is no changeling's", () => {
+    expect(sandboxAppName("dev")).toBe("changelings_dev_sandboxes");
+    fc.assert(
+      fc.property(stacks, stacks, (one, other) => {
+        expect(sandboxAppName(one)).toMatch(/^[A-Za-z0-9_.-]{1,64}$/);
+        expect(parseAppName(sandboxAppName(one))).toBeUndefined();
+        expect(sandboxAppName(one) === sandboxAppName(other)).toBe(one === other);
+      }),
+    );
+  });
+
+  it("keep the name of a volume that is named elsewhere, where Modal takes it", () => {
+    const free = fc.oneof(fc.string(), fc.string({ minLength: 60, maxLength: 70, unit: "grapheme-ascii" }));
+    fc.assert(
+      fc.property(free, free, (one, other) => {
+        expect(volumeName(one)).toMatch(/^[A-Za-z0-9_.-]{0,64}$/);
+        if (/^[A-Za-z0-9_-]{0,64}$/.test(one)) expect(volumeName(one)).toBe(one);
+        expect(volumeName(one) === volumeName(other)).toBe(one === other);
+      }),
+    );
+    expect(volumeName("harvest-memory-acme-site.js")).toBe("harvest-memory-acme-site.js");
   });
 
   it("are never shared by two things", () => {

@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ContainerProcess, Sandbox as ModalSandbox } from "modal";
+import type { ExecEnd, ExecOptions } from "../provider.ts";
+import { stopByte, supervised, supervisedInput } from "../supervisor.ts";
+
+/** How long a program that its supervisor should have ended is waited for. */
+const graceSeconds = 30;
+const stopSeconds = 15;
+/** How long the end of the output may come after the end of the program. */
+const drainSeconds = 15;
+/** How often the sandbox is asked for while a program runs. */
+const watchSeconds = 3;
+const chunkBytes = 1024 * 1024;
+
+const timedOut = 124;
+const stopped = 130;
+
+type Program = ContainerProcess<Uint8Array>;
+
+/**
+ * Runs a program in a sandbox on Modal. The SDK can only start one, so a supervisor inside of the sandbox ends it.
+ *
+ * Its environment goes straight to the machine that runs the sandbox, over TLS. A Modal Secret would be kept on the
+ * account, and one of the sandbox would be seen by all its programs.
+ *
+ * @param hasEnded whether the sandbox has
+ * @returns undefined if the sandbox has ended: its programs end with it, and may seem to have failed by themselves
+ */
+export async function execOnModal(
+  sandbox: ModalSandbox,
+  argv: readonly string[],
+  options: ExecOptions,
+  hasEnded: () => Promise<boolean>,
+): Promise<ExecEnd | undefined> {
+  try {
+    return await run(sandbox, argv, options, hasEnded);
+  } catch (error) {
+    if (await hasEnded()) return undefined;
+    throw error;
+  }
+}
+
+async function run(
+  sandbox: ModalSandbox,
+  argv: readonly string[],
+  options: ExecOptions,
+  hasEnded: () => Promise<boolean>,
+): Promise<ExecEnd | undefined> {
+  const { signal, timeoutSeconds, env = {}, cwd = "/", stdin = "" } = options;
+  if (signal?.aborted) return { code: stopped, stdout: "", stderr: "" };
+  const program: Program = await sandbox.exec(supervised(argv, { timeoutSeconds, cwd }), {
+    mode: "binary",
+    workdir: "/",
+    env: { ...env },
+    timeoutMs: (timeoutSeconds + 2 * graceSeconds) * 1000,
+  });
+  const input = inputOf(program);
+  input(supervisedInput(stdin));
+  const output = new Output(program, options.onOutput);
+  const over = new AbortController();
+  const stop = () => input(Buffer.from(stopByte));
+  signal?.addEventListener("abort", stop, { once: true });
+  if (signal?.aborted) stop();
+  try {
+    const code = await Promise.race([
+      program.wait(),
+      watch(hasEnded, over.signal).then(() => undefined),
+      after(timeoutSeconds + graceSeconds, over.signal).then(() => timedOut),
+      aborted(signal)
+        .then(() => after(stopSeconds, over.signal))
+        .then(() => stopped),
+    ]);
+    // A killed program, or supervisor, can be the first sign that the sandbox has ended.
+    if (code === undefined || (code > 128 && code !== stopped && (await hasEnded()))) return undefined;
+    await Promise.race([output.read, after(drainSeconds, over.signal)]);
+    return { code, ...output.text };
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    over.abort();
+    output.close();
+  }
+}
+
+/** Resolves when the sandbox has ended, which the SDK does not always notice: it tries again to read the output. */
+async function watch(hasEnded: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  do await after(watchSeconds, signal);
+  while (!(await hasEnded()));
+}
+
+/** @returns writes bytes after those that were written before; a program that has ended needs none */
+function inputOf(program: Program): (bytes: Uint8Array) => void {
+  const writer = program.stdin.getWriter();
+  let last = Promise.resolve();
+  return (bytes) => {
+    for (let at = 0; at < bytes.length; at += chunkBytes) {
+      last = last.then(() => writer.write(bytes.subarray(at, at + chunkBytes))).catch(() => {});
+    }
+  };
+}
+
+class Output {
+  readonly text = { stdout: "", stderr: "" };
+  /** Resolves when both streams have ended. */
+  readonly read: Promise<unknown>;
+  readonly #readers: readonly ReadableStreamDefaultReader<Uint8Array>[];
+  readonly #onOutput: ExecOptions["onOutput"];
+  #isOpen = true;
+
+  constructor(program: Program, onOutput: ExecOptions["onOutput"]) {
+    const [stdout, stderr] = [program.stdout.getReader(), program.stderr.getReader()];
+    this.#onOutput = onOutput;
+    this.#readers = [stdout, stderr];
+    this.read = Promise.allSettled([this.#follow(stdout, "stdout"), this.#follow(stderr, "stderr")]);
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    for (const reader of this.#readers) void reader.cancel().catch(() => {});
+  }
+
+  async #follow(reader: ReadableStreamDefaultReader<Uint8Array>, stream: "stdout" | "stderr"): Promise<void> {
+    const decoder = new TextDecoder();
+    for (;;) {
+      const { done, value } = await reader.read();
+      const text = decoder.decode(value, { stream: !done });
+      if (text !== "" && this.#isOpen) {
+        this.text[stream] += text;
+        this.#onOutput?.(text, stream);
+      }
+      if (done) return;
+    }
+  }
+}
+
+/** Never resolves once the signal is aborted, and keeps no process alive. */
+async function after(seconds: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(seconds * 1000, undefined, { signal, ref: false });
+  } catch {
+    await new Promise<never>(() => {});
+  }
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) resolve();
+    else signal?.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

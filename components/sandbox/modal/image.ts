@@ -1,0 +1,72 @@
+import type { App, ModalClient } from "modal";
+import type { Progress } from "../provider.ts";
+
+/** An image in the form that Modal's SDK builds: commands of a Dockerfile, without files from this machine. */
+export interface ModalImage {
+  /** Such as `debian:bookworm-slim`. */
+  readonly base: string;
+  readonly dockerfileCommands: readonly string[];
+}
+
+/** GenericResult.Status in Modal's protocol, which the SDK does not export. */
+const success = 1;
+/** How long Modal keeps one request for a build's log open. */
+const joinSeconds = 55;
+const tailLines = 20;
+
+/**
+ * Builds an image, unless Modal has built one of the same content. The SDK's own `build` does the same, but does not
+ * report the log.
+ *
+ * @returns its id
+ * @throws Error with the end of the log
+ */
+export async function buildImage(
+  client: ModalClient,
+  app: App,
+  { base, dockerfileCommands }: ModalImage,
+  { signal, onProgress }: Progress,
+): Promise<string> {
+  const { cpClient } = client;
+  const options = signal === undefined ? {} : { signal };
+  const builderVersion = await client.getImageBuilderVersion(app.environmentName);
+  const image = { dockerfileCommands: [`FROM ${base}`, ...dockerfileCommands] };
+  const created = await cpClient.imageGetOrCreate({ appId: app.appId, image, builderVersion }, options);
+  const { imageId } = created;
+  const log = new LogTail(onProgress);
+  let result = created.result?.status ? created.result : undefined;
+  let lastEntryId = "";
+  while (result === undefined) {
+    for await (const part of cpClient.imageJoinStreaming({ imageId, timeout: joinSeconds, lastEntryId }, options)) {
+      if (part.entryId) lastEntryId = part.entryId;
+      for (const { data } of part.taskLogs) log.add(data);
+      if (part.result?.status) result = part.result;
+    }
+  }
+  log.end();
+  if (result.status === success) return imageId;
+  const reason = result.exception || `the build of ${imageId} ended with Modal's status ${result.status}`;
+  throw new Error([reason, ...log.lines].join("\n"));
+}
+
+/** Passes on whole lines, and keeps the last ones. */
+class LogTail {
+  lines: string[] = [];
+  #rest = "";
+  readonly #onLine: ((line: string) => void) | undefined;
+
+  constructor(onLine: ((line: string) => void) | undefined) {
+    this.#onLine = onLine;
+  }
+
+  add(text: string): void {
+    const lines = (this.#rest + text).split(/\r?\n/);
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) this.#onLine?.(line);
+    this.lines = [...this.lines, ...lines].slice(-tailLines);
+  }
+
+  end(): void {
+    if (this.#rest !== "") this.add("\n");
+  }
+}

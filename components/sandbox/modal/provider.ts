@@ -1,0 +1,192 @@
+import type { App, ModalClient, SandboxCreateParams, Sandbox as SdkSandbox, Volume } from "modal";
+import { ModalError } from "../../modal/modal-error.ts";
+import { sandboxAppName, volumeName } from "../../modal/names.ts";
+import { modalQuestions } from "../../modal/rpc.ts";
+import type { ModalOptions } from "../../modal/types.ts";
+import { type CreateOptions, type ListedSandbox, SandboxError, type SandboxProvider } from "../provider.ts";
+import { memoryFolder } from "../spec.ts";
+import { buildImage, type ModalImage } from "./image.ts";
+import { modalNetwork } from "./network.ts";
+import { type Attempt, ModalSandbox, untilAborted } from "./sandbox.ts";
+
+export interface ModalSandboxOptions extends ModalOptions {
+  readonly stack: string;
+  /** Modal's environment; by default that of the token. */
+  readonly environment?: string | undefined;
+  readonly image: ModalImage;
+}
+
+const buildSeconds = 45 * 60;
+const createSeconds = 5 * 60;
+const teardownSeconds = 60;
+/** Modal ends every sandbox after a day. */
+const longestSeconds = 86_400;
+
+/**
+ * Sandboxes on Modal, all of them in one app of the stack. A sandbox's id is its name there, which its app has once
+ * among those that run, so a sandbox whose creation was interrupted is found by it.
+ */
+export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
+  const { ask, find } = modalQuestions(options);
+  const environment = options.environment === undefined ? {} : { environment: options.environment };
+  const appName = sandboxAppName(options.stack);
+
+  const attempt: Attempt = async (step, what, question, seconds) => {
+    try {
+      return await ask(what, question, seconds);
+    } catch (error) {
+      throw sandboxError(step, error);
+    }
+  };
+  const ownApp = ({ apps }: ModalClient): Promise<App> =>
+    apps.fromName(appName, { ...environment, createIfMissing: true });
+
+  /** The running sandbox of this name. */
+  async function named(step: string, id: string): Promise<SdkSandbox | undefined> {
+    try {
+      return await find(`the sandbox ${id}`, ({ sandboxes }) => sandboxes.fromName(appName, id, environment));
+    } catch (error) {
+      throw sandboxError(step, error);
+    }
+  }
+
+  /** Ends what a failed creation has left, or is about to leave. */
+  async function tearDown(id: string, creating: Promise<SdkSandbox> | undefined): Promise<void> {
+    void creating?.then((late) => late.terminate()).catch(() => {});
+    const left = await named("create", id);
+    if (left === undefined) return;
+    await attempt("create", `the end of the sandbox ${id}`, () => left.terminate(), teardownSeconds);
+  }
+
+  return {
+    capabilities: { isolation: "gvisor", snapshots: true, volumes: true, egress: "hosts", expires: true },
+
+    prepareImage(progress) {
+      const build = async (client: ModalClient, { signal }: { signal: AbortSignal }) => {
+        const signals = AbortSignal.any([signal, ...(progress.signal ? [progress.signal] : [])]);
+        return await buildImage(client, await ownApp(client), options.image, { ...progress, signal: signals });
+      };
+      return untilAborted("image", progress.signal, attempt("image", "the image of sandboxes", build, buildSeconds));
+    },
+
+    async ensureVolume(declared) {
+      const name = volumeName(declared);
+      try {
+        if (await find(`the volume ${name}`, ({ volumes }) => volumes.fromName(name, environment))) return false;
+        // Only on one of the second version does `sync` write what a sandbox has changed.
+        const made = { ...environment, createIfMissing: true, version: 2 } as const;
+        await ask(`the new volume ${name}`, ({ volumes }) => volumes.fromName(name, made));
+        return true;
+      } catch (error) {
+        throw sandboxError("volume", error);
+      }
+    },
+
+    async create(asked) {
+      const { id, signal } = asked;
+      const given = new AbortController();
+      let creating: Promise<SdkSandbox> | undefined;
+      const make = async (client: ModalClient) => {
+        const [app, image, volumes] = await Promise.all([
+          ownApp(client),
+          client.images.fromId(asked.snapshot ?? asked.image),
+          mounts(client, asked),
+        ]);
+        given.signal.throwIfAborted();
+        creating = client.sandboxes.create(app, image, { ...parameters(asked), volumes });
+        return await creating;
+      };
+      try {
+        const made = attempt("create", `a new sandbox, ${id}`, make, createSeconds);
+        const sandbox = await untilAborted("create", signal, made);
+        return new ModalSandbox(id, sandbox, Object.keys(asked.volumes), attempt);
+      } catch (error) {
+        given.abort();
+        const isAnothers = error instanceof SandboxError && isOfKind(error.cause, "exists");
+        if (!isAnothers) await tearDown(id, creating).catch(() => {});
+        throw sandboxError("create", error);
+      }
+    },
+
+    async open(id) {
+      const found = await named("open", id);
+      if (found === undefined) return undefined;
+      const sandbox = new ModalSandbox(id, found, [memoryFolder], attempt);
+      return (await sandbox.takeOver()) ? sandbox : undefined;
+    },
+
+    async list(labels) {
+      try {
+        const infos = await find(`the sandboxes of ${appName}`, (client, { signal }) => running(client, signal));
+        return (infos ?? []).filter((each) =>
+          Object.entries(labels).every(([key, value]) => each.labels[key] === value),
+        );
+      } catch (error) {
+        throw sandboxError("list", error);
+      }
+    },
+
+    async removeSnapshot(id) {
+      try {
+        await find(`the removal of the snapshot ${id}`, ({ images }) => images.delete(id));
+      } catch (error) {
+        throw sandboxError("snapshot", error);
+      }
+    },
+  };
+
+  async function mounts(client: ModalClient, { volumes }: CreateOptions): Promise<Record<string, Volume>> {
+    const found = Object.entries(volumes).map(
+      async ([path, name]) => [path, await client.volumes.fromName(volumeName(name), environment)] as const,
+    );
+    return Object.fromEntries(await Promise.all(found));
+  }
+
+  /**
+   * The running sandboxes of the app, with what the SDK's own list leaves out. Modal's own filter by tags misses some:
+   * see `components/modal/sandboxes.ts`.
+   */
+  async function running({ apps, cpClient }: ModalClient, signal: AbortSignal): Promise<ListedSandbox[]> {
+    const { appId } = await apps.fromName(appName, environment);
+    const found: ListedSandbox[] = [];
+    let beforeTimestamp: number | undefined;
+    for (;;) {
+      const page = await cpClient.sandboxListV2({ appId, ...(beforeTimestamp && { beforeTimestamp }) }, { signal });
+      const last = page.sandboxes.at(-1);
+      if (last === undefined) return found;
+      beforeTimestamp = last.createdAt;
+      for (const { name, tags, createdAt } of page.sandboxes) {
+        if (name === "") continue;
+        const labels = Object.fromEntries(tags.map(({ tagName, tagValue }) => [tagName, tagValue]));
+        found.push({ id: name, labels, createdAt: new Date(createdAt * 1000).toISOString() });
+      }
+    }
+  }
+}
+
+/** @throws Error with a remedy, for what Modal can't do */
+function parameters({ id, labels, spec }: CreateOptions): SandboxCreateParams {
+  const { cpu, memoryGb, timeoutSeconds } = spec;
+  if (timeoutSeconds > longestSeconds) {
+    throw new Error(`Modal ends every sandbox after 24 hours; set timeout_seconds to ${longestSeconds} or less`);
+  }
+  const memoryMiB = memoryGb === undefined ? undefined : Math.round(memoryGb * 1024);
+  return {
+    name: id,
+    tags: { ...labels },
+    timeoutMs: Math.ceil(timeoutSeconds) * 1000,
+    workdir: "/",
+    ...(cpu !== undefined && { cpu, cpuLimit: cpu }),
+    ...(memoryMiB !== undefined && { memoryMiB, memoryLimitMiB: memoryMiB }),
+    ...modalNetwork(spec),
+  };
+}
+
+function sandboxError(step: string, error: unknown): SandboxError {
+  if (error instanceof SandboxError) return error;
+  return new SandboxError(step, error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+function isOfKind(error: unknown, kind: ModalError["kind"]): boolean {
+  return error instanceof ModalError && error.kind === kind;
+}

@@ -1,0 +1,289 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ModalSandboxOptions, modalSandboxes } from "../../components/sandbox/modal/provider.ts";
+import { type CreateOptions, type Sandbox, SandboxError, SandboxGone } from "../../components/sandbox/provider.ts";
+import type { SandboxSpec } from "../../components/sandbox/spec.ts";
+import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
+import { sandboxSpec } from "../support/sandbox-spec.ts";
+
+const memory = "harvest-memory-acme-site";
+const image = {
+  base: "debian:bookworm-slim",
+  dockerfileCommands: ["ENV PLAYWRIGHT_BROWSERS_PATH=/ms", "RUN mkdir -p /workspace /app /root/.mcp-memory"],
+};
+let emulator: Emulator;
+let provider: ReturnType<typeof modalSandboxes>;
+let imageId: string;
+let made = 0;
+
+beforeAll(async () => {
+  emulator = await startEmulator();
+  provider = at(emulator.env);
+  imageId = await provider.prepareImage({});
+  await provider.ensureVolume(memory);
+});
+
+afterAll(async () => {
+  await emulator?.stop();
+});
+
+function at(env: Readonly<Record<string, string>>, options: Partial<ModalSandboxOptions> = {}) {
+  const token = { id: "ak-emulator", secret: "as-emulator" };
+  return modalSandboxes({ token, env, stack: "dev", image, ...options });
+}
+
+function asked(options: Partial<Omit<CreateOptions, "spec">> & { spec?: Partial<SandboxSpec> } = {}): CreateOptions {
+  made += 1;
+  const { spec, ...rest } = options;
+  return {
+    id: `test-${made}`,
+    image: imageId,
+    volumes: { "/root/.mcp-memory": memory },
+    labels: {},
+    ...rest,
+    spec: sandboxSpec({ provider: "modal", ...spec }),
+  };
+}
+
+async function started(options: Parameters<typeof asked>[0] = {}) {
+  const sandbox = await provider.create(asked(options));
+  return Object.assign(sandbox, { [Symbol.asyncDispose]: () => sandbox.terminate() });
+}
+
+const sh = (sandbox: Sandbox, script: string, options: object = {}) =>
+  sandbox.exec(["sh", "-c", script], { timeoutSeconds: 30, ...options });
+const state = async (id: string) => (await emulator.control.state()).sandboxes.find(({ name }) => name === id);
+
+describe("a program", () => {
+  let sandbox: Sandbox;
+  beforeAll(async () => {
+    sandbox = await provider.create(asked());
+  });
+  afterAll(() => sandbox?.terminate());
+
+  test("gets its input, folder and environment, and none of this process's", async () => {
+    process.env["HOST_SECRET"] = "host-secret";
+    const options = { stdin: "K\nin", env: { TOKEN: "t0ken" }, cwd: "/workspace" };
+    const { code, stdout, stderr } = await sh(sandbox, "pwd; cat; echo; env; echo oops >&2; exit 3", options);
+    delete process.env["HOST_SECRET"];
+    expect({ code, stderr }).toEqual({ code: 3, stderr: "oops\n" });
+    expect(stdout).toMatch(/^\/workspace\nK\nin\n/);
+    expect(stdout).toContain("\nTOKEN=t0ken\n");
+    expect(stdout).toContain("\nHOME=/root\n");
+    expect(stdout).toContain("\nPLAYWRIGHT_BROWSERS_PATH=/ms\n");
+    expect(stdout).not.toContain("host-secret");
+    const told = JSON.stringify(await emulator.control.state());
+    expect(told).not.toContain("t0ken");
+  });
+
+  test("is heard as it speaks, without a split character", async () => {
+    const parts: [string, string][] = [];
+    const onOutput = (text: string, stream: string) => parts.push([stream, text]);
+    const script = "printf 'a\\303'; sleep 0.4; printf '\\251b'; sleep 0.4; printf x >&2";
+    const end = await sh(sandbox, script, { onOutput });
+    expect(end).toEqual({ code: 0, stdout: "aéb", stderr: "x" });
+    expect(parts).toEqual([
+      ["stdout", "a"],
+      ["stdout", "éb"],
+      ["stderr", "x"],
+    ]);
+  });
+
+  test("takes megabytes in and gives them back", async () => {
+    const stdin = "0123456789abcdé\n".repeat(400_000);
+    const { stdout } = await sh(sandbox, "cat", { stdin });
+    expect(stdout === stdin).toBe(true);
+  });
+
+  test("is not found: 127", async () => {
+    expect(await sandbox.exec(["no-such-program"], { timeoutSeconds: 10 })).toMatchObject({ code: 127 });
+  });
+
+  test.each([
+    ["its timeout", 124, () => ({ timeoutSeconds: 1 })],
+    ["the signal", 130, () => ({ signal: AbortSignal.timeout(1500) })],
+  ])("ends by %s, with all that it has started", async (_, code, options) => {
+    const script = "setsid sh -c 'sleep 617 & wait' & echo said; sleep 617";
+    expect(await sh(sandbox, script, options())).toEqual({ code, stdout: "said\n", stderr: "" });
+    expect((await sh(sandbox, "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c '[s]leep 617'")).stdout).toBe("0\n");
+  });
+
+  test("does not start after an abort", async () => {
+    const end = await sh(sandbox, "touch /tmp/began", { signal: AbortSignal.abort() });
+    expect(end).toEqual({ code: 130, stdout: "", stderr: "" });
+    expect(await sh(sandbox, "test -e /tmp/began")).toMatchObject({ code: 1 });
+  });
+
+  test("runs beside others", async () => {
+    const ends = await Promise.all([1, 2, 3, 4].map((n) => sh(sandbox, `sleep 0.2; echo ${n}`)));
+    expect(ends.map(({ stdout }) => stdout)).toEqual(["1\n", "2\n", "3\n", "4\n"]);
+  });
+});
+
+test("a sandbox is as it was declared", async () => {
+  await using sandbox = await started({
+    labels: { session: "s-1", changeling: "site" },
+    spec: { timeoutSeconds: 7200, cpu: 1.5, memoryGb: 2, allowDomains: ["github.com", "*.npmjs.org:443", "10.1.2.3"] },
+  });
+  expect(await state(sandbox.id)).toMatchObject({
+    app: "changelings_dev_sandboxes",
+    timeout_secs: 7200,
+    milli_cpu: 1500,
+    milli_cpu_max: 1500,
+    memory_mb: 2048,
+    memory_mb_max: 2048,
+    network: { type: "ALLOWLIST", domains: ["github.com", "*.npmjs.org"], cidrs: ["10.1.2.3/32"] },
+    tags: { session: "s-1", changeling: "site" },
+  });
+});
+
+test("sandboxes are listed by their labels", async () => {
+  await using one = await started({ labels: { fleet: "a", session: "1" } });
+  await using _two = await started({ labels: { fleet: "a", session: "2" } });
+  const [listed, ...others] = await provider.list({ fleet: "a", session: "1" });
+  expect(others).toEqual([]);
+  expect(listed).toMatchObject({ id: one.id, labels: { fleet: "a", session: "1" } });
+  expect(Math.abs(Date.parse(`${listed?.createdAt}`) - Date.now())).toBeLessThan(60_000);
+  expect(await provider.list({ fleet: "a" })).toHaveLength(2);
+  expect(await provider.list({ fleet: "b" })).toEqual([]);
+});
+
+test("a stack without sandboxes lists none", async () => {
+  const other = at(emulator.env, { stack: "other" });
+  expect(await other.list({})).toEqual([]);
+  expect(await other.open("test-1")).toBeUndefined();
+});
+
+test("memory written just before the end is there in the next sandbox of the repository, and in no other's", async () => {
+  const first = await provider.create(asked());
+  await sh(first, "echo remembered >/root/.mcp-memory/memory.jsonl");
+  await first.terminate();
+  expect((await state(first.id))?.execs.at(-1)?.slice(-2)).toEqual(["sh", "/root/.mcp-memory"]);
+  await using second = await started();
+  expect((await sh(second, "cat /root/.mcp-memory/memory.jsonl")).stdout).toBe("remembered\n");
+  await provider.ensureVolume("harvest-memory-acme-other");
+  await using third = await started({ volumes: { "/root/.mcp-memory": "harvest-memory-acme-other" } });
+  expect((await sh(third, "ls /root/.mcp-memory")).stdout).toBe("");
+});
+
+test("a volume is made once", async () => {
+  expect(await provider.ensureVolume("harvest-memory-once-only")).toBe(true);
+  expect(await provider.ensureVolume("harvest-memory-once-only")).toBe(false);
+  const long = `harvest-memory-${"o".repeat(39)}-${"r".repeat(100)}`;
+  expect(await provider.ensureVolume(long)).toBe(true);
+  expect(await provider.ensureVolume(`${long}2`)).toBe(true);
+});
+
+test("a sandbox is opened again by its id, and what a dead service left running in it ends", async () => {
+  const sandbox = await provider.create(asked());
+  const left = sh(sandbox, "echo $$ >/tmp/left; sleep 618", { timeoutSeconds: 60 });
+  await expect.poll(async () => (await sh(sandbox, "cat /tmp/left")).code).toBe(0);
+  const opened = await at(emulator.env).open(sandbox.id);
+  expect(await left).toMatchObject({ code: 130 });
+  expect(await opened?.exec(["true"], { timeoutSeconds: 10 })).toMatchObject({ code: 0 });
+  await opened?.terminate();
+  expect(await provider.open(sandbox.id)).toBeUndefined();
+});
+
+test("a new sandbox begins where a snapshot was taken, with its own volumes", async () => {
+  const sandbox = await provider.create(asked());
+  await sh(sandbox, "echo work >/workspace/file; echo fresh >/root/.mcp-memory/note");
+  const snapshot = await sandbox.snapshot();
+  await sh(sandbox, "echo later >/workspace/file");
+  await sandbox.terminate();
+  await provider.ensureVolume("harvest-memory-acme-empty");
+  await using again = await started({ snapshot, volumes: { "/root/.mcp-memory": "harvest-memory-acme-empty" } });
+  expect((await sh(again, "cat /workspace/file; ls /root/.mcp-memory")).stdout).toBe("work\n");
+  await provider.removeSnapshot(snapshot);
+  await provider.removeSnapshot(snapshot);
+  await expect(provider.create(asked({ snapshot }))).rejects.toThrow(/^create: .*not found/i);
+});
+
+test("an ended sandbox is gone, and ends again without an error", async () => {
+  const sandbox = await provider.create(asked());
+  const other = await provider.open(sandbox.id);
+  const running = sh(sandbox, "echo here; sleep 619", { timeoutSeconds: 100 });
+  running.catch(() => {});
+  await sleep(500);
+  await other?.terminate();
+  await expect(running).rejects.toThrow(SandboxGone);
+  await expect(sh(sandbox, "true")).rejects.toThrow(SandboxGone);
+  await expect(sandbox.snapshot()).rejects.toThrow(SandboxGone);
+  await sandbox.terminate();
+  await other?.terminate();
+  expect((await state(sandbox.id))?.status).toBe("GENERIC_STATUS_TERMINATED");
+});
+
+test("Modal ends a sandbox whose time is over", async () => {
+  const sandbox = await provider.create(asked({ spec: { timeoutSeconds: 2 } }));
+  await expect(sh(sandbox, "sleep 620")).rejects.toThrow(SandboxGone);
+  expect(await provider.open(sandbox.id)).toBeUndefined();
+});
+
+describe("a sandbox that can't be made", () => {
+  const running = async (id: string) => (await state(id))?.status === "RUNNING";
+
+  test("leaves nothing behind if it is cancelled while Modal makes it", async () => {
+    await emulator.control.setFaults([{ method: "SandboxCreateV2" }]);
+    const abort = new AbortController();
+    const options = asked({ signal: abort.signal });
+    const creating = provider.create(options);
+    creating.catch(() => {});
+    await emulator.control.faultsCame();
+    abort.abort();
+    await expect(creating).rejects.toThrow("create: cancelled");
+    await emulator.control.setFaults([]);
+    await expect.poll(async () => (await state(options.id))?.status).toBe("GENERIC_STATUS_TERMINATED");
+  });
+
+  test("does not end another one of the same name", async () => {
+    await using sandbox = await started();
+    await expect(provider.create(asked({ id: sandbox.id }))).rejects.toThrow(/already exists/);
+    expect(await running(sandbox.id)).toBe(true);
+  });
+
+  test.each([
+    ["RESOURCE_EXHAUSTED", /^create: .*limits at https:\/\/modal.com\/settings/],
+    ["UNAUTHENTICATED", /^create: .*modal token new/],
+    ["UNAVAILABLE", /^create: .*check the network/],
+  ])("because of %s says what to do", async (status, message) => {
+    await emulator.control.setFaults([{ method: "SandboxCreateV2", status, message: "no", times: 10 }]);
+    const failed = provider.create(asked());
+    await expect(failed).rejects.toThrow(message);
+    await expect(failed).rejects.toBeInstanceOf(SandboxError);
+    await emulator.control.setFaults([]);
+  });
+
+  test.each<[Partial<SandboxSpec>, RegExp]>([
+    [{ timeoutSeconds: 90_000 }, /set timeout_seconds to 86400/],
+    [{ allowDomains: ["a.org:22", "b.org", "c.org:8080"] }, /a\.org:22, c\.org:8080; write the host alone/],
+  ])("because of %j says what to do", async (spec, message) => {
+    await expect(provider.create(asked({ spec }))).rejects.toThrow(message);
+  });
+
+  test("without a token or a server says what to do", async () => {
+    const none = at(emulator.env, { token: undefined });
+    await expect(none.create(asked())).rejects.toThrow(/^create: no Modal token is set; get one/);
+    await expect(none.list({})).rejects.toThrow(/^list: no Modal token/);
+    const wrong = at(emulator.env, { token: { id: "other", secret: "wrong" } });
+    await expect(wrong.create(asked())).rejects.toThrow(/^create: .*modal token new/);
+    const away = at({ ...emulator.env, MODAL_SERVER_URL: "http://127.0.0.1:9" });
+    await expect(away.ensureVolume("v")).rejects.toThrow(/^volume: .*check the network/);
+  });
+});
+
+test("a failing build reports the end of its log", async () => {
+  const lines: string[] = [];
+  const broken = { base: "debian:bookworm-slim", dockerfileCommands: ["RUN echo before; echo wrong >&2; exit 7"] };
+  const failing = at(emulator.env, { image: broken });
+  await expect(failing.prepareImage({ onProgress: (line) => lines.push(line) })).rejects.toThrow(
+    /^image: [\s\S]*wrong/,
+  );
+  expect(lines).toContain("before");
+});
+
+test("the image is built once", async () => {
+  const before = (await emulator.control.state()).images.length;
+  expect(await at(emulator.env).prepareImage({})).toBe(imageId);
+  expect((await emulator.control.state()).images).toHaveLength(before);
+});
