@@ -1,10 +1,14 @@
 import type { Inspection } from "../stack/inspection.ts";
+import type { DeclaredCron } from "./declared.ts";
+import { diagnoseCron } from "./inspect/doctor.ts";
 import { cronListing, type ListedCron } from "./inspect/list.ts";
 import { cronLogs } from "./inspect/logs.ts";
 import { describeCron } from "./inspect/plan.ts";
+import type { CronSettings } from "./settings.ts";
 
-export const cronInspection: Inspection<ListedCron> = {
+export const cronInspection: Inspection<ListedCron, DeclaredCron, CronSettings> = {
   list: cronListing,
   logs: cronLogs,
+  diagnose: diagnoseCron,
   describe: describeCron,
 };

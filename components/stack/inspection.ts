@@ -1,7 +1,8 @@
 import type { ResolvedChangeling } from "../fleet/kind.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
 import type { FieldChange } from "../lib/field-changes.ts";
-import type { ModalSide } from "../modal/modal-side.ts";
+import type { ModalSide, StackOnModal } from "../modal/modal-side.ts";
+import type { Check } from "./check.ts";
 
 /** A deployed stack as the kinds inspect it, without Pulumi. */
 export interface InspectedStack {
@@ -81,8 +82,43 @@ export interface PlannedWords {
   readonly notes?: readonly string[];
 }
 
+/** What the stack's fleet file declares of a kind. */
+export interface DeclaredPart<Resolved extends ResolvedChangeling = ResolvedChangeling, Settings = object> {
+  /** Empty if the file has errors, or is not here. */
+  readonly changelings: readonly Resolved[];
+  /** The kind's own tables; undefined if the file has errors, or is not here. */
+  readonly settings: Settings | undefined;
+  readonly mngrProfile: string | undefined;
+  /** Neither the stack's settings nor its fleet file are on this machine, so it may be declared elsewhere. */
+  readonly isAbsent: boolean;
+}
+
+/** What `doctor` reads for all kinds, while they already check what does not depend on it. */
+export interface Examination<Resolved extends ResolvedChangeling = ResolvedChangeling, Settings = object> {
+  /** Whether to try things and to read histories too, which takes longer. */
+  readonly deep: boolean;
+  readonly declared: Promise<DeclaredPart<Resolved, Settings>>;
+  /** What the stack has on Modal; undefined: nothing, not needed, or not reached, which `doctor` reports once. */
+  readonly onModal: Promise<StackOnModal | undefined>;
+}
+
+/** The checks of a kind, by what they are about. */
+export interface Diagnosis {
+  /** What the fleet file declares: its repositories, … */
+  readonly declared?: readonly Check[];
+  /** What is deployed, and the daemons that it needs. */
+  readonly deployed: readonly Check[];
+  readonly onModal?: readonly Check[];
+  /** The labels of the snapshots on Modal that it uses; others count as orphans. */
+  readonly snapshots?: readonly string[];
+}
+
 /** How the CLI shows the deployed changelings of a kind. A command loads it only for kinds that it may concern. */
-export interface Inspection<Row extends Listed = Listed> {
+export interface Inspection<
+  Row extends Listed = Listed,
+  Resolved extends ResolvedChangeling = ResolvedChangeling,
+  Settings = object,
+> {
   /** Observes the live state of all its changelings in a constant number of processes. */
   list(stack: InspectedStack): Promise<Listing<Row>>;
   /**
@@ -94,6 +130,14 @@ export interface Inspection<Row extends Listed = Listed> {
   logs(stack: InspectedStack, name: string, run: string | undefined): Promise<Answer | NotFound>;
   /** Prints the log and then each addition, until the user stops it. Only for kinds with the verb `logs --follow`. */
   follow?(stack: InspectedStack, name: string, print: (text: string) => void): Promise<never>;
+  /** What `doctor` shows while `diagnose` is under way: "web agents". Without it, it counts as this machine. */
+  readonly checked?: string;
+  /**
+   * Checks for `doctor`, also in a stack that has nothing of the kind: something may be left over.
+   *
+   * @returns errors too; a rejection is reported for the kind as a whole
+   */
+  diagnose?(stack: InspectedStack, examination: Examination<Resolved, Settings>): Promise<Diagnosis>;
   /**
    * What a preview changes, in words; undefined if the change is shown elsewhere. Without it, the changed variables are
    * shown. Secrets are not asked for.

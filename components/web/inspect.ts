@@ -1,11 +1,16 @@
 import type { Inspection } from "../stack/inspection.ts";
+import type { DeclaredWeb } from "./declared.ts";
+import type { ForwardingSettings } from "./forwarding/declared.ts";
+import { diagnoseWeb } from "./inspect/doctor.ts";
 import { type ListedWeb, webListing } from "./inspect/list.ts";
 import { followWebLogs, webLogs } from "./inspect/logs.ts";
 import { describeWeb } from "./inspect/plan.ts";
 
-export const webInspection: Inspection<ListedWeb> = {
+export const webInspection: Inspection<ListedWeb, DeclaredWeb, ForwardingSettings> = {
   list: webListing,
   logs: webLogs,
   follow: followWebLogs,
+  checked: "web agents",
+  diagnose: diagnoseWeb,
   describe: describeWeb,
 };

@@ -19,7 +19,7 @@ const changeling = (...args: string[]) => {
     });
   } catch (error) {
     return error instanceof Error && "stdout" in error && "stderr" in error
-      ? `${error.stdout}${error.stderr}`
+      ? `${error.stderr}${error.stdout}`
       : `${error}`;
   }
 };
@@ -50,7 +50,9 @@ try {
   seen.run = changeling("run", "greeter");
   seen.opened = changeling("open", "greeter");
   seen.paused = changeling("pause", "greeter");
+  seen.healthy = JSON.parse(changeling("doctor", "--json"));
   rmSync(greeting);
+  seen.sick = changeling("doctor");
   seen.drifted = await test.preview();
   seen.repaired = await up();
   seen.outputs = JSON.parse((await test.pulumi(["stack", "output", "--json"])).stdout);

@@ -75,6 +75,12 @@ describe("a kind that is a folder and a line in kinds.ts", () => {
     expect(seen["followed"]).toMatch(/--follow is for web changelings/);
   });
 
+  it("is checked by doctor", () => {
+    expect(seen["healthy"]).toContainEqual({ name: "greeting of greeter", status: "ok", detail: "good morning" });
+    expect(seen["sick"]).toMatch(/^checking tools, the fleet file, web agents, (.*, )?greetings, Modal, this machine/);
+    expect(seen["sick"]).toMatch(/FAILED {3}greeting of greeter: its file is missing\n {9}npm start/);
+  });
+
   it("has its drift detected and repaired", () => {
     expect(JSON.stringify(seen["drifted"])).toContain("update");
     expect(seen["repaired"]).toBe("good morning");

@@ -19,7 +19,7 @@ import {
 } from "../../components/modal/names.ts";
 import { modalToken } from "../../components/modal/token.ts";
 import type { Modal } from "../../components/modal/types.ts";
-import type { Check } from "../../scripts/changeling/doctor/check.ts";
+import type { Check } from "../../components/stack/check.ts";
 import { devFolder, devStack, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { installationOf } from "../../scripts/stack/stack.ts";

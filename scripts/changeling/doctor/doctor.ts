@@ -1,15 +1,11 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { installedJobs } from "../../../components/cron/local/installed-files.ts";
-import { readRuns } from "../../../components/cron/local/records.ts";
-import { schedulerState } from "../../../components/cron/local/state.ts";
-import { bootInstructions } from "../../../components/cron/local/supervise.ts";
 import { formatFaults } from "../../../components/fleet/diagnostics.ts";
-import { outdatedInWords } from "../../../components/host/supervision/state.ts";
 import type { Fleet } from "../../../components/kinds.ts";
 import { asError } from "../../../components/lib/as-error.ts";
 import { changelingCommand, secretRemedy, upCommand } from "../../../components/lib/own-commands.ts";
-import { looksAt } from "../../../components/stack/inspection.ts";
+import { type Check, failed, ok, warning } from "../../../components/stack/check.ts";
+import { type Diagnosis, looksAt } from "../../../components/stack/inspection.ts";
 import { installationOf } from "../../stack/stack.ts";
 import { answer, type Context, contextOf, providerOption } from "../context.ts";
 import { differenceInWords, fileDifferences } from "../fleet-file/applied.ts";
@@ -17,14 +13,11 @@ import { tokenOf } from "../modal-side.ts";
 import { examples } from "../options.ts";
 import { errorsOf, fleetOf } from "../stack-fleet.ts";
 import { visiblyAll } from "../terminal/visibly.ts";
-import { type Check, checkText, type DoctorOptions, failed, ok, warning } from "./check.ts";
-import { hookChecks } from "./hooks.ts";
+import { type Declared, startDiagnoses } from "./diagnoses.ts";
 import { orphanInstallations } from "./installations.ts";
 import { machineChecks } from "./machine.ts";
-import type { ModalDiagnosis } from "./modal.ts";
-import { signingChecks } from "./signing.ts";
+import type { OpenedModal } from "./modal.ts";
 import { toolChecks } from "./tools.ts";
-import { doctorWeb } from "./web.ts";
 
 export function addDoctor(program: Command): void {
   program
@@ -39,43 +32,50 @@ export function addDoctor(program: Command): void {
     .action(async ({ deep = false }: { deep?: boolean }, command: Command) => {
       const context = contextOf(command);
       // Each part waits for other programs, so all run concurrently. Only those that need the fleet wait for it.
-      const fleet = fleetChecks(context, { deep });
-      const webAgents = doctorWeb(
-        context,
-        fleet.then((declared) => declared.fleet),
-      );
-      const onModal = fleet.then((declared) => modalDiagnosis(context, declared.fleet, { deep }));
-      const found = await visiblyAll("checking", {
-        tools: toolChecks(),
+      const tools = toolChecks();
+      const fleet = fleetChecks(context);
+      const modal = fleet.then((declared) => openModal(context, declared.fleet));
+      const onModal = modal.then(({ seen }) => seen);
+      const kinds = await startDiagnoses(context, { deep, declared: fleet, onModal });
+      const diagnoses = Promise.all(kinds.map(({ end }) => end));
+      const shared = sharedChecks(context, { fleet, modal, diagnoses });
+      const machine = looksAt(context, "local") ? installedChecks(context) : Promise.resolve([]);
+      await visiblyAll("checking", {
+        tools,
         "the fleet file": fleet,
-        "web agents": webAgents,
-        Modal: onModal,
-        "this machine": looksAt(context, "local") ? installedChecks(context) : Promise.resolve([]),
+        ...Object.fromEntries(kinds.flatMap(({ what, end }) => (what === undefined ? [] : [[what, end] as const]))),
+        Modal: shared,
+        "this machine": Promise.all([machine, ...kinds.flatMap(({ what, end }) => (what === undefined ? end : []))]),
       });
-      const { tools, "the fleet file": declared, "web agents": web, Modal: modal, "this machine": machine } = found;
-      const isElsewhere = declared.isAbsent && modal.isThere;
-      const checks = [
-        ...tools,
+      const declared = await fleet;
+      const isElsewhere = declared.isAbsent && (await onModal) !== undefined;
+      const ofKinds = await diagnoses;
+      const checks = withoutRepeats([
+        ...(await tools),
         ...declared.checks.map((check) => (isElsewhere ? { ...check, status: "warning" as const } : check)),
+        ...ofKinds.flatMap((each) => each.declared ?? []),
         ...(isElsewhere ? [] : machineChecks(context.paths)),
-        ...localChecks(context, isElsewhere || needsNoScheduler(declared.fleet)),
-        ...machine,
-        ...web,
-        ...modal.checks,
-      ];
+        ...ofKinds.flatMap((each) => each.deployed),
+        ...(await machine),
+        ...(await shared),
+        ...ofKinds.flatMap((each) => each.onModal ?? []),
+      ]);
       answer(context, checks, checks.map(checkText).join("\n"));
       if (checks.some(({ status }) => status === "failed")) process.exitCode = 1;
     });
 }
 
-interface Declared {
-  readonly checks: readonly Check[];
-  readonly fleet: Fleet | undefined;
-  /** Neither the stack's settings nor its fleet file are on this machine, so it may be declared elsewhere. */
-  readonly isAbsent: boolean;
+function checkText({ name, status, detail, remedy }: Check): string {
+  const mark = { ok: "ok     ", warning: "warning", failed: "FAILED " }[status];
+  return `${mark}  ${name}: ${detail}${remedy === undefined ? "" : `\n         ${remedy}`}`;
 }
 
-async function fleetChecks(context: Context, options: DoctorOptions): Promise<Declared> {
+/** Several kinds may check the same thing, such as Docker. */
+function withoutRepeats(checks: readonly Check[]): Check[] {
+  return [...new Map(checks.map((check) => [JSON.stringify(check), check])).values()];
+}
+
+async function fleetChecks(context: Context): Promise<Declared> {
   try {
     const loaded = await fleetOf(context.stack);
     const { fleet } = loaded;
@@ -92,9 +92,7 @@ async function fleetChecks(context: Context, options: DoctorOptions): Promise<De
       loaded.faults.length === 0
         ? ok("fleet file", declared)
         : warning("fleet file", `${declared}:\n${formatFaults(loaded.faults)}`);
-    const ofRepos = await Promise.all([signingChecks(fleet), hookChecks(fleet, options)]);
-    const checks = [file, ...secrets, ...ofRepos.flat()];
-    return { checks, fleet, isAbsent: false };
+    return { checks: [file, ...secrets], fleet, isAbsent: false };
   } catch (error) {
     return { checks: [failed("fleet file", asError(error).message)], fleet: undefined, isAbsent: true };
   }
@@ -113,61 +111,37 @@ async function installedChecks({ stack }: Context): Promise<Check[]> {
   return [...files, ...orphans];
 }
 
-/** Web changelings don't need the scheduler either. */
-function needsNoScheduler(fleet: Fleet | undefined): boolean {
-  return fleet?.changelings.every(({ kind, provider }) => kind === "web" || provider === "modal") ?? false;
-}
-
-/** @param needsNone this machine fires none of the stack's changelings */
-function localChecks(context: Context, needsNone: boolean): Check[] {
-  const { jobs, faults } = installedJobs(context.paths);
-  const scheduler = needsNone && jobs.length + faults.length === 0 ? [] : [schedulerCheck(context)];
-  return [
-    ...scheduler,
-    ...faults.map(({ name, problem }) => failed(`job of ${name}`, problem)),
-    ...jobs.flatMap(({ name }) => failedRunCheck(context, name)),
-  ];
-}
-
-/**
- * A run that failed before its agent was created will fail again: a repository hook fails, a git filter is missing, …
- */
-function failedRunCheck({ paths }: Context, name: string): Check[] {
-  const last = readRuns(paths, name).find(({ outcome }) => outcome !== undefined && outcome !== "skipped");
-  if (last?.outcome !== "failed" || last.agentId !== undefined) return [];
-  const detail = `the last one could not start: ${last.reason ?? "no reason is recorded"}`;
-  return [warning(`runs of ${name}`, detail, `repair that, then: changeling run ${name} --wait`)];
-}
-
-function schedulerCheck(context: Context): Check {
-  const state = schedulerState(context.paths);
-  if (!state.alive) {
-    const remedy = `start it with: ${upCommand()} (the next preview shows it as drift)`;
-    return failed("scheduler", "not running, so nothing fires", remedy);
-  }
-  const detail = `running (pid ${state.pid})`;
-  const outdated = outdatedInWords(state);
-  if (outdated !== undefined) return warning("scheduler", `${detail}; it ${outdated}`, upCommand());
-  const remedy = bootInstructions(context.paths);
-  return { ...ok("scheduler", detail), ...(remedy === undefined ? {} : { remedy }) };
-}
-
 /** For a fleet with changelings on Modal, or if nothing is known here but a token. */
-async function modalDiagnosis(
-  context: Context,
-  fleet: Fleet | undefined,
-  options: DoctorOptions,
-): Promise<ModalDiagnosis> {
-  const nothing = { checks: [], isThere: false };
+async function openModal(context: Context, fleet: Fleet | undefined): Promise<OpenedModal> {
+  const nothing = { checks: [], seen: undefined };
   const isDeclared = fleet?.changelings.some(({ provider }) => provider === "modal") ?? false;
   const isWanted = context.provider === "modal" || isDeclared;
   if (!looksAt(context, "modal") || (!isWanted && fleet !== undefined)) return nothing;
   try {
     const token = await tokenOf(context.stack);
     if (token === undefined && !isWanted) return nothing;
-    const { doctorModal } = await import("./modal.ts");
-    return await doctorModal(context.stack, token, fleet, options);
+    const { openedModal } = await import("./modal.ts");
+    return await openedModal(context.stack, token, fleet);
   } catch (error) {
     return { ...nothing, checks: [failed("Modal", asError(error).message)] };
+  }
+}
+
+interface Parts {
+  readonly fleet: Promise<Declared>;
+  readonly modal: Promise<OpenedModal>;
+  readonly diagnoses: Promise<readonly Diagnosis[]>;
+}
+
+/** What is on Modal besides the changelings of each kind. */
+async function sharedChecks({ stack }: Context, { fleet, modal, diagnoses }: Parts): Promise<Check[]> {
+  const { checks, seen } = await modal;
+  if (seen === undefined) return [...checks];
+  const snapshots = diagnoses.then((all) => all.flatMap((each) => each.snapshots ?? []));
+  try {
+    const { sharedModalChecks } = await import("./modal.ts");
+    return [...checks, ...(await sharedModalChecks(stack, seen, { fleet: (await fleet).fleet, snapshots }))];
+  } catch (error) {
+    return [...checks, failed("Modal", asError(error).message)];
   }
 }

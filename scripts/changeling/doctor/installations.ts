@@ -3,10 +3,10 @@ import { schedulerState } from "../../../components/cron/local/state.ts";
 import { type Claim, installations } from "../../../components/host/claims.ts";
 import { installationPaths } from "../../../components/host/installation-paths.ts";
 import { fullName, identityInWords, type StackIdentity } from "../../../components/host/stack-identity.ts";
+import { type Check, failed, warning } from "../../../components/stack/check.ts";
 import { exportedState, holdsInstallation } from "../../../components/stack/state.ts";
 import { readRecords } from "../../../components/web/agent/record.ts";
 import { pulumi } from "../../stack/stack.ts";
-import { type Check, failed, warning } from "./check.ts";
 
 /**
  * Whether a stack still exists and its state names an installation.

@@ -4,7 +4,7 @@ import { installedJobs } from "../../../components/cron/local/installed-files.ts
 import { isDiskFull } from "../../../components/host/files.ts";
 import type { InstallationPaths } from "../../../components/host/installation-paths.ts";
 import { brokenAgentRemedy, brokenAgents, mngrHostDir } from "../../../components/mngr/host-dir.ts";
-import { type Check, failed, ok } from "./check.ts";
+import { type Check, failed, ok } from "../../../components/stack/check.ts";
 
 /** Checks what affects runs on this machine whatever the fleet is: its disks, and the files of mngr's agents. */
 export function machineChecks(paths: InstallationPaths, env: NodeJS.ProcessEnv = process.env): Check[] {

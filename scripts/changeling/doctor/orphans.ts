@@ -1,23 +1,26 @@
 import * as z from "zod/mini";
-import type { CronsOnModal } from "../../../components/cron/inspect/on-modal.ts";
 import type { Fleet } from "../../../components/kinds.ts";
 import { inParallel, modalWidth } from "../../../components/lib/parallel.ts";
 import { ModalError } from "../../../components/modal/modal-error.ts";
+import type { StackOnModal } from "../../../components/modal/modal-side.ts";
 import { parseAppName, parseHomeVolumeName, stackPart } from "../../../components/modal/names.ts";
+import { type Check, failed, ok, warning } from "../../../components/stack/check.ts";
 import { pulumi, type Stack, shortNameOf } from "../../stack/stack.ts";
-import { type Check, failed, ok, warning } from "./check.ts";
 import { type Orphan, orphanEnvironments, orphansIn } from "./modal-orphans.ts";
 
 /** Resources on Modal that are ours by name but declared by no known stack. */
-export async function orphanChecks(stack: Stack, modal: CronsOnModal, fleet: Fleet | undefined): Promise<Check[]> {
+export async function orphanChecks(
+  stack: Stack,
+  modal: StackOnModal,
+  { fleet, snapshots }: { readonly fleet: Fleet | undefined; readonly snapshots: Promise<readonly string[]> },
+): Promise<Check[]> {
   const { site } = modal;
   const volumes = await otherEnvironments(modal);
   const [changelings, stacks] = await Promise.all([
     changelingsOf(stack, fleet),
     mentionsOthers(modal, volumes) ? knownStacks(stack) : [],
   ]);
-  const snapshots = new Set(modal.apps.flatMap(({ spec }) => spec.snapshotLabel ?? []));
-  const declared = { stack: modal.stack, changelings, snapshots, stacks };
+  const declared = { stack: modal.stack, changelings, snapshots: new Set(await snapshots), stacks };
   const orphans = [...orphansIn(site, declared), ...orphanEnvironments(volumes, declared)];
   if (orphans.length === 0) return [ok("orphans on Modal", "none")];
   return orphans.map(orphanCheck);
@@ -34,7 +37,7 @@ function orphanCheck({ what, detail, command, isOurs }: Orphan): Check {
 }
 
 /** Volumes of the user's other environments whose names have the same prefix as the stack's own. */
-async function otherEnvironments({ client, site }: CronsOnModal): Promise<Map<string, string[]>> {
+async function otherEnvironments({ client, site }: StackOnModal): Promise<Map<string, string[]>> {
   const { environment, identity } = site;
   if (identity === undefined) return new Map();
   const names = (await client.environments()).filter(
@@ -44,7 +47,7 @@ async function otherEnvironments({ client, site }: CronsOnModal): Promise<Map<st
   return new Map(found);
 }
 
-async function volumesOf(client: CronsOnModal["client"], environment: string): Promise<string[]> {
+async function volumesOf(client: StackOnModal["client"], environment: string): Promise<string[]> {
   try {
     return (await client.volumes(environment)).map(({ name }) => name);
   } catch (error) {
@@ -55,7 +58,7 @@ async function volumesOf(client: CronsOnModal["client"], environment: string): P
 }
 
 /** Whether some resource can only be attributed with the list of all stacks. */
-function mentionsOthers({ stack, site }: CronsOnModal, others: ReadonlyMap<string, readonly string[]>): boolean {
+function mentionsOthers({ stack, site }: StackOnModal, others: ReadonlyMap<string, readonly string[]>): boolean {
   const names = [...site.apps.keys(), ...site.secrets.keys(), ...site.volumes.keys()];
   const parts = names.map((name) => parseAppName(name)?.stackPart ?? parseHomeVolumeName(name));
   const isOther = (part: string | undefined) => part !== undefined && part !== stackPart(stack);

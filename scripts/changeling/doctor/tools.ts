@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { mngrVersion } from "../../../components/mngr/client.ts";
-import { type Check, failed, ok } from "./check.ts";
+import { type Check, failed, ok } from "../../../components/stack/check.ts";
 import { packageVersion } from "./package-version.ts";
 
 /** Checks that the tools exist and have the right versions. */

@@ -1,12 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
+import { upCommand } from "../../../components/lib/own-commands.ts";
+import { failed, ok } from "../../../components/stack/check.ts";
 import type { Inspection, Listed } from "../../../components/stack/inspection.ts";
 import { greeters, greetingFile } from "./greetings.ts";
+import type { DeclaredNoop } from "./kind.ts";
 
 interface ListedNoop extends Listed {
   readonly greeting: string;
 }
 
-export const noopInspection: Inspection<ListedNoop> = {
+export const noopInspection: Inspection<ListedNoop, DeclaredNoop> = {
   async list() {
     const changelings = greeters().map((name) => ({
       name,
@@ -27,6 +30,17 @@ export const noopInspection: Inspection<ListedNoop> = {
     if (run !== undefined) throw new Error(`${name} is a noop, which has no runs`);
     const text = readFileSync(greetingFile(name), "utf8");
     return { data: { name, text }, text };
+  },
+  checked: "greetings",
+  async diagnose(_stack, { declared }) {
+    const { changelings } = await declared;
+    return {
+      deployed: changelings.map(({ name, greeting }) =>
+        existsSync(greetingFile(name))
+          ? ok(`greeting of ${name}`, greeting)
+          : failed(`greeting of ${name}`, "its file is missing", upCommand()),
+      ),
+    };
   },
   describe: ({ before, after }) =>
     after["GREETING"] === undefined

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { changelingOf } from "../../../../components/cron/from-program.ts";
-import { hookChecks, whyItCantRun } from "../../../../scripts/changeling/doctor/hooks.ts";
+import { hookChecks, whyItCantRun } from "../../../../components/cron/inspect/hooks.ts";
 import { Repository } from "../../../support/repository.ts";
 
 const made: Repository[] = [];

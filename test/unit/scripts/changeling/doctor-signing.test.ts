@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { changelingOf } from "../../../../components/cron/from-program.ts";
-import { signingChecks } from "../../../../scripts/changeling/doctor/signing.ts";
+import { signingChecks } from "../../../../components/cron/inspect/signing.ts";
 
 it("doctor names repositories whose commits are signed, and whose agents it concerns", async () => {
   const folder = mkdtempSync(join(tmpdir(), "signing-"));

@@ -8,7 +8,7 @@ import {
   type FoundContainer,
   lookAtContainer,
 } from "../../../../components/web/forwarding/docker/look.ts";
-import { forwardingCheck } from "../../../../scripts/changeling/doctor/forwarding.ts";
+import { forwardingCheck } from "../../../../components/web/inspect/forwarding-check.ts";
 import { installationOf } from "../../../../scripts/stack/stack.ts";
 import { FakeDocker } from "../../../support/fake-docker.ts";
 import { plannedChanges } from "../../../support/planned-changes.ts";
@@ -97,8 +97,8 @@ describe("changeling", () => {
 
   it("doctor says how the container is, and what to do", async () => {
     const paths = installationPaths("abc", docker.folder);
-    const context = { paths, stack: { name: "dev", backend: "file:///nowhere" }, json: false, provider: undefined };
-    const id = installationOf(context.stack);
+    const id = installationOf({ name: "dev", backend: "file:///nowhere" });
+    const context = { paths, installation: id };
     const of = (state: object) => JSON.stringify({ Id: "one", Config: { Image: "image:1" }, State: state });
     const state = join(docker.folder, "state");
     const status = JSON.stringify({ port: 8420, url: "http://localhost:8420", pid: 1 });

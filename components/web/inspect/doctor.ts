@@ -1,47 +1,53 @@
-import type { Fleet } from "../../../components/kinds.ts";
-import { asError } from "../../../components/lib/as-error.ts";
-import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
-import type { Agent, Listed } from "../../../components/mngr/client.ts";
-import { profileMngr } from "../../../components/mngr/profile.ts";
-import { looksAt } from "../../../components/stack/inspection.ts";
-import { listedAgent } from "../../../components/web/agent/listed-agent.ts";
-import { readRecords, type WebRecord } from "../../../components/web/agent/record.ts";
-import type { DeclaredWeb } from "../../../components/web/declared.ts";
-import { mngrKeyOf } from "../../../components/web/forwarding/program/discovery/mngr-of.ts";
-import { mngrFor, stateOf } from "../../../components/web/inspect/list.ts";
-import type { Provider } from "../../../components/web/options.ts";
-import { installationOf } from "../../stack/stack.ts";
-import type { Context } from "../context.ts";
-import { type Check, failed, ok, warning } from "./check.ts";
-import { dockerCheck } from "./docker.ts";
-import { forwardingCheck } from "./forwarding.ts";
+import { asError } from "../../lib/as-error.ts";
+import { changelingCommand, upCommand as up } from "../../lib/own-commands.ts";
+import type { Agent, Listed } from "../../mngr/client.ts";
+import { profileMngr } from "../../mngr/profile.ts";
+import { type Check, failed, ok, warning } from "../../stack/check.ts";
+import { dockerCheck } from "../../stack/docker-check.ts";
+import {
+  type DeclaredPart,
+  type Diagnosis,
+  type Examination,
+  type InspectedStack,
+  looksAt,
+} from "../../stack/inspection.ts";
+import { listedAgent } from "../agent/listed-agent.ts";
+import { readRecords, type WebRecord } from "../agent/record.ts";
+import type { DeclaredWeb } from "../declared.ts";
+import type { ForwardingSettings } from "../forwarding/declared.ts";
+import { mngrKeyOf } from "../forwarding/program/discovery/mngr-of.ts";
+import type { Provider } from "../options.ts";
+import { forwardingCheck } from "./forwarding-check.ts";
+import { mngrFor, stateOf } from "./list.ts";
 
 /**
  * Checks the stack's web changelings known to this machine, their agents, and the forwarding server. mngr takes
  * seconds, so it starts at once for what the records name; only the rest waits for the fleet.
  */
-export async function doctorWeb(context: Context, declaredFleet: Promise<Fleet | undefined>): Promise<Check[]> {
-  const standing = readRecords(context.paths).filter(
-    ({ removed, provider }) => removed !== true && looksAt(context, provider),
+export async function diagnoseWeb(
+  stack: InspectedStack,
+  examination: Examination<DeclaredWeb, ForwardingSettings>,
+): Promise<Diagnosis> {
+  const standing = readRecords(stack.paths).filter(
+    ({ removed, provider }) => removed !== true && looksAt(stack, provider),
   );
   const local = localLists(standing);
-  const fleet = await declaredFleet;
-  const declared = (fleet?.changelings ?? []).filter(
-    (changeling): changeling is DeclaredWeb => changeling.kind === "web" && looksAt(context, changeling.provider),
-  );
+  const { changelings, settings, mngrProfile } = await examination.declared;
+  const declared = changelings.filter(({ provider }) => looksAt(stack, provider));
   const missing = declared.filter(({ name }) => !standing.some((record) => record.name === name));
-  const docker = usesDocker(standing, declared, fleet) ? dockerCheck() : undefined;
+  const docker = usesDocker(standing, declared, settings) ? dockerCheck() : undefined;
   const [forwarding, agents] = await Promise.all([
-    standing.length === 0 ? undefined : forwardingCheck(context, fleet),
-    agentChecks(context, standing, { profile: fleet?.mngrProfile, local, docker }),
+    standing.length === 0 ? undefined : forwardingCheck(stack, settings),
+    agentChecks(stack, standing, { profile: mngrProfile, local, docker }),
   ]);
   const daemon = await docker;
-  return [
+  const deployed = [
     ...(daemon === undefined ? [] : [daemon]),
     ...(forwarding === undefined ? [] : [forwarding]),
     ...agents,
     ...missing.map(({ name }) => warning(`agent of ${name}`, "declared, and not deployed from here yet", up())),
   ];
+  return { deployed };
 }
 
 type Profile = string | undefined;
@@ -60,8 +66,12 @@ function localList(profile: Profile): List {
   return list;
 }
 
-function usesDocker(standing: readonly WebRecord[], declared: readonly DeclaredWeb[], fleet: Fleet | undefined) {
-  const hasServer = fleet?.settings.web.forwarding.provider === "docker" && standing.length + declared.length > 0;
+function usesDocker(
+  standing: readonly WebRecord[],
+  declared: readonly DeclaredWeb[],
+  settings: DeclaredPart<DeclaredWeb, ForwardingSettings>["settings"],
+) {
+  const hasServer = settings?.forwarding.provider === "docker" && standing.length + declared.length > 0;
   return hasServer || [...standing, ...declared].some(({ provider }) => provider === "docker");
 }
 
@@ -81,11 +91,11 @@ interface Known {
 }
 
 async function agentChecks(
-  context: Context,
+  stack: InspectedStack,
   standing: readonly WebRecord[],
   { profile, local, docker }: Known,
 ): Promise<Check[]> {
-  const profiles = looksAt(context, "local") ? new Set([profile, ...local.keys()]) : [];
+  const profiles = looksAt(stack, "local") ? new Set([profile, ...local.keys()]) : [];
   const away = standing.filter(({ provider }) => provider !== "local");
   const looks: Look[] = [
     ...[...profiles].map((each) => ({
@@ -99,18 +109,17 @@ async function agentChecks(
       return [
         {
           provider: first.provider,
-          list: async () => (await mngrFor(first, context.paths)).list([first.provider]),
+          list: async () => (await mngrFor(first, stack.paths)).list([first.provider]),
           own,
         },
       ];
     }),
   ];
-  const installation = installationOf(context.stack);
   const checks = looks.map(async ({ provider, list, own }): Promise<Check[]> => {
     if (provider === "docker" && (await docker)?.status !== "ok") return [];
     try {
       const { agents, isComplete } = await list();
-      return [...standingChecks(own, agents, isComplete), ...orphanAgents(own, agents, installation)];
+      return [...standingChecks(own, agents, isComplete), ...orphanAgents(own, agents, stack.installation)];
     } catch (error) {
       // A missing mngr is reported by the tool checks.
       return own.length === 0 ? [] : [failed(`web agents${whereWords[provider]}`, asError(error).message)];

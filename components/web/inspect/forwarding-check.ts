@@ -1,39 +1,35 @@
 import { createServer } from "node:net";
-import type { InstallationPaths } from "../../../components/host/installation-paths.ts";
-import { outdatedInWords } from "../../../components/host/supervision/state.ts";
-import type { Fleet } from "../../../components/kinds.ts";
-import { asError } from "../../../components/lib/as-error.ts";
-import { changelingCommand, upCommand as up } from "../../../components/lib/own-commands.ts";
-import { imageName } from "../../../components/web/forwarding/docker/image.ts";
-import {
-  type InstalledContainer,
-  readContainer,
-} from "../../../components/web/forwarding/docker/installed-container.ts";
-import { containerDrift, lookAtContainer } from "../../../components/web/forwarding/docker/look.ts";
-import { surroundingsHere } from "../../../components/web/forwarding/docker/surroundings.ts";
-import { type ForwardingConfig, readConfig } from "../../../components/web/forwarding/program/config.ts";
-import { forwardingStatus } from "../../../components/web/forwarding/server-client.ts";
-import { forwardingState } from "../../../components/web/forwarding/state.ts";
-import { forwardingBootInstructions } from "../../../components/web/forwarding/supervise.ts";
-import { installationOf } from "../../stack/stack.ts";
-import type { Place } from "../place.ts";
-import { type Check, failed, ok, warning } from "./check.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { outdatedInWords } from "../../host/supervision/state.ts";
+import { asError } from "../../lib/as-error.ts";
+import { changelingCommand, upCommand as up } from "../../lib/own-commands.ts";
+import { type Check, failed, ok, warning } from "../../stack/check.ts";
+import type { InspectedStack } from "../../stack/inspection.ts";
+import type { ForwardingSettings } from "../forwarding/declared.ts";
+import { imageName } from "../forwarding/docker/image.ts";
+import { type InstalledContainer, readContainer } from "../forwarding/docker/installed-container.ts";
+import { containerDrift, lookAtContainer } from "../forwarding/docker/look.ts";
+import { surroundingsHere } from "../forwarding/docker/surroundings.ts";
+import { type ForwardingConfig, readConfig } from "../forwarding/program/config.ts";
+import { forwardingStatus } from "../forwarding/server-client.ts";
+import { forwardingState } from "../forwarding/state.ts";
+import { forwardingBootInstructions } from "../forwarding/supervise.ts";
 
 const name = "forwarding server";
 
 /** Checks the server through which all web changelings of a stack are reached. */
 export async function forwardingCheck(
-  { paths, stack }: Pick<Place, "paths" | "stack">,
-  fleet: Fleet | undefined,
+  { paths, installation }: Pick<InspectedStack, "paths" | "installation">,
+  settings: ForwardingSettings | undefined,
 ): Promise<Check> {
   const container = readContainer(paths.forwarding);
-  if (container !== undefined) return containerCheck(paths, container, installationOf(stack), fleet);
+  if (container !== undefined) return containerCheck(paths, container, installation, settings);
   const state = forwardingState(paths);
   if (state.alive) {
     const detail = `running at ${(await forwardingStatus(paths))?.url} (pid ${state.pid})`;
     const outdated = outdatedInWords(state);
     if (outdated !== undefined) return warning(name, `${detail}; it ${outdated}`, up());
-    const remedy = forwardingBootInstructions(installationOf(stack));
+    const remedy = forwardingBootInstructions(installation);
     return { ...ok(name, detail), ...(remedy === undefined ? {} : { remedy }) };
   }
   try {
@@ -65,7 +61,7 @@ async function containerCheck(
   paths: InstallationPaths,
   container: InstalledContainer,
   installation: string,
-  fleet: Fleet | undefined,
+  settings: ForwardingSettings | undefined,
 ): Promise<Check> {
   try {
     const drift = containerDrift(paths.forwarding, lookAtContainer(installation));
@@ -73,7 +69,7 @@ async function containerCheck(
     const status = await forwardingStatus(paths);
     if (status === undefined) return failed(name, "it does not answer", `see: docker logs ${container.name}`);
     const detail = `running at ${status.url} (container ${container.name})`;
-    return isOlder(container, installation, fleet)
+    return isOlder(container, installation, settings)
       ? warning(name, `${detail}; its image is outdated`, up())
       : ok(name, detail);
   } catch (error) {
@@ -81,9 +77,11 @@ async function containerCheck(
   }
 }
 
-function isOlder({ image }: InstalledContainer, installation: string, fleet: Fleet | undefined): boolean {
-  if (fleet?.settings.web.forwarding.provider !== "docker") return false;
-  return (
-    image !== imageName(installation, { ...surroundingsHere(), buildArgs: fleet.settings.web.forwarding.buildArgs })
-  );
+function isOlder(
+  { image }: InstalledContainer,
+  installation: string,
+  settings: ForwardingSettings | undefined,
+): boolean {
+  if (settings?.forwarding.provider !== "docker") return false;
+  return image !== imageName(installation, { ...surroundingsHere(), buildArgs: settings.forwarding.buildArgs });
 }

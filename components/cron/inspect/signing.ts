@@ -1,15 +1,13 @@
-import { GitError, gitIn } from "../../../components/git/git.ts";
-import { isRepoUrl } from "../../../components/git/repo-name.ts";
-import type { Fleet } from "../../../components/kinds.ts";
-import { shellCommand } from "../../../components/lib/shell-command.ts";
-import { mngrEnvironment } from "../../../components/mngr/profile.ts";
-import { type Check, warning } from "./check.ts";
+import { GitError, gitIn } from "../../git/git.ts";
+import { isRepoUrl } from "../../git/repo-name.ts";
+import { shellCommand } from "../../lib/shell-command.ts";
+import { mngrEnvironment } from "../../mngr/profile.ts";
+import { type Check, warning } from "../../stack/check.ts";
+import type { DeclaredCron } from "../declared.ts";
 
 /** Checks for repositories with signed commits: an agent's commit fails if a person has to unlock the key. */
-export async function signingChecks(fleet: Pick<Fleet, "changelings"> | undefined): Promise<Check[]> {
-  const local = (fleet?.changelings ?? []).flatMap((each) =>
-    each.kind === "cron" && each.provider === "local" && !isRepoUrl(each.repo) ? [each] : [],
-  );
+export async function signingChecks(fleet: { readonly changelings: readonly DeclaredCron[] }): Promise<Check[]> {
+  const local = fleet.changelings.filter(({ provider, repo }) => provider === "local" && !isRepoUrl(repo));
   const repos = [...Map.groupBy(local, ({ repo }) => repo)];
   const checks = repos.map(async ([repo, own]) => {
     if (!(await signs(repo))) return [];

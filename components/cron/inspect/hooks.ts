@@ -1,14 +1,14 @@
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
-import { GitError, gitIn } from "../../../components/git/git.ts";
-import { gitReason } from "../../../components/git/reason.ts";
-import { isRepoUrl } from "../../../components/git/repo-name.ts";
-import type { Fleet } from "../../../components/kinds.ts";
-import { changelingCommand } from "../../../components/lib/own-commands.ts";
-import { runProgram } from "../../../components/lib/process.ts";
-import { mngrEnvironment } from "../../../components/mngr/profile.ts";
-import { type Check, failed, ok, warning } from "./check.ts";
+import { GitError, gitIn } from "../../git/git.ts";
+import { gitReason } from "../../git/reason.ts";
+import { isRepoUrl } from "../../git/repo-name.ts";
+import { changelingCommand } from "../../lib/own-commands.ts";
+import { runProgram } from "../../lib/process.ts";
+import { mngrEnvironment } from "../../mngr/profile.ts";
+import { type Check, failed, ok, warning } from "../../stack/check.ts";
+import type { DeclaredCron } from "../declared.ts";
 
 /** Must allow for what a hook installs; a run gives it ten minutes. */
 const trialSeconds = 120;
@@ -20,12 +20,10 @@ const trialSeconds = 120;
  * @param deep whether to try each hook, in a worktree in a temporary folder
  */
 export async function hookChecks(
-  fleet: Pick<Fleet, "changelings"> | undefined,
+  fleet: { readonly changelings: readonly DeclaredCron[] },
   { deep }: { readonly deep: boolean },
 ): Promise<Check[]> {
-  const local = (fleet?.changelings ?? []).flatMap((each) =>
-    each.kind === "cron" && each.provider === "local" && !isRepoUrl(each.repo) ? [each] : [],
-  );
+  const local = fleet.changelings.filter(({ provider, repo }) => provider === "local" && !isRepoUrl(repo));
   const checks = [...Map.groupBy(local, ({ repo }) => repo)].map(async ([repo, own]): Promise<Check[]> => {
     const hook = await postCheckoutHook(repo);
     if (hook === undefined) return [];

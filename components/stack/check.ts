@@ -1,4 +1,4 @@
-/** The result of one doctor check. */
+/** The result of one check of `doctor`. */
 export interface Check {
   readonly name: string;
   /** `failed` must be repaired; a `warning` may be worth knowing. */
@@ -18,14 +18,4 @@ export function warning(name: string, detail: string, remedy?: string): Check {
 
 export function failed(name: string, detail: string, remedy?: string): Check {
   return { ...warning(name, detail, remedy), status: "failed" };
-}
-
-export function checkText({ name, status, detail, remedy }: Check): string {
-  const mark = { ok: "ok     ", warning: "warning", failed: "FAILED " }[status];
-  return `${mark}  ${name}: ${detail}${remedy === undefined ? "" : `\n         ${remedy}`}`;
-}
-
-export interface DoctorOptions {
-  /** Also reads each app's history. */
-  readonly deep: boolean;
 }

@@ -1,0 +1,86 @@
+import { outdatedInWords } from "../../host/supervision/state.ts";
+import { asError } from "../../lib/as-error.ts";
+import { upCommand } from "../../lib/own-commands.ts";
+import { type Check, failed, ok, warning } from "../../stack/check.ts";
+import type { Diagnosis, Examination, InspectedStack } from "../../stack/inspection.ts";
+import type { DeclaredCron } from "../declared.ts";
+import { installedJobs } from "../local/installed-files.ts";
+import { readRuns } from "../local/records.ts";
+import { schedulerState } from "../local/state.ts";
+import { bootInstructions } from "../local/supervise.ts";
+import type { CronSettings } from "../settings.ts";
+import { hookChecks } from "./hooks.ts";
+import { cronsOnModal } from "./on-modal.ts";
+import { signingChecks } from "./signing.ts";
+
+/** Checks the repositories, the scheduler and the jobs on this machine, and the apps on Modal. */
+export async function diagnoseCron(
+  stack: InspectedStack,
+  examination: Examination<DeclaredCron, CronSettings>,
+): Promise<Diagnosis> {
+  const { changelings, settings, isAbsent } = await examination.declared;
+  const [signing, hooks, onModal] = await Promise.all([
+    signingChecks({ changelings }),
+    hookChecks({ changelings }, examination),
+    modalPart(changelings, examination),
+  ]);
+  const isElsewhere = isAbsent && onModal !== undefined;
+  const needsNone = settings !== undefined && changelings.every(({ provider }) => provider === "modal");
+  return {
+    declared: [...signing, ...hooks],
+    deployed: localChecks(stack, isElsewhere || needsNone),
+    ...onModal,
+  };
+}
+
+async function modalPart(
+  changelings: readonly DeclaredCron[],
+  { onModal, deep }: Examination,
+): Promise<Pick<Diagnosis, "onModal" | "snapshots"> | undefined> {
+  const modal = await onModal;
+  if (modal?.site.environment === undefined) return undefined;
+  const declared = changelings.flatMap(({ name, provider }) => (provider === "modal" ? [name] : []));
+  try {
+    const [crons, { cronModalChecks }] = await Promise.all([cronsOnModal(modal), import("./doctor-modal.ts")]);
+    return {
+      onModal: await cronModalChecks(crons, modal.site.environment, { declared, deep }),
+      snapshots: crons.apps.flatMap(({ spec }) => spec.snapshotLabel ?? []),
+    };
+  } catch (error) {
+    return { onModal: [failed("Modal", asError(error).message)] };
+  }
+}
+
+/** @param needsNone this machine fires none of the stack's changelings */
+function localChecks(stack: InspectedStack, needsNone: boolean): Check[] {
+  const { jobs, faults } = installedJobs(stack.paths);
+  const scheduler = needsNone && jobs.length + faults.length === 0 ? [] : [schedulerCheck(stack)];
+  return [
+    ...scheduler,
+    ...faults.map(({ name, problem }) => failed(`job of ${name}`, problem)),
+    ...jobs.flatMap(({ name }) => failedRunCheck(stack, name)),
+  ];
+}
+
+/**
+ * A run that failed before its agent was created will fail again: a repository hook fails, a git filter is missing, …
+ */
+function failedRunCheck({ paths }: InspectedStack, name: string): Check[] {
+  const last = readRuns(paths, name).find(({ outcome }) => outcome !== undefined && outcome !== "skipped");
+  if (last?.outcome !== "failed" || last.agentId !== undefined) return [];
+  const detail = `the last one could not start: ${last.reason ?? "no reason is recorded"}`;
+  return [warning(`runs of ${name}`, detail, `repair that, then: changeling run ${name} --wait`)];
+}
+
+function schedulerCheck({ paths }: InspectedStack): Check {
+  const state = schedulerState(paths);
+  if (!state.alive) {
+    const remedy = `start it with: ${upCommand()} (the next preview shows it as drift)`;
+    return failed("scheduler", "not running, so nothing fires", remedy);
+  }
+  const detail = `running (pid ${state.pid})`;
+  const outdated = outdatedInWords(state);
+  if (outdated !== undefined) return warning("scheduler", `${detail}; it ${outdated}`, upCommand());
+  const remedy = bootInstructions(paths);
+  return { ...ok("scheduler", detail), ...(remedy === undefined ? {} : { remedy }) };
+}
