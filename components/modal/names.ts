@@ -48,9 +48,9 @@ export function webVolumeNames(stack: string, changeling: string): { readonly re
   return { repo: `${name}_repo`, data: `${name}_data` };
 }
 
-/** The app of a stack's coding sandboxes. */
-export function sandboxAppName(stack: string): string {
-  return `changelings_${stackPart(stack)}_sandboxes`;
+/** The app of an installation's coding sandboxes. */
+export function sandboxAppName(installation: string): string {
+  return `changelings_${stackPart(installation)}_sandboxes`;
 }
 
 /** The name of a volume that is named elsewhere: as it is, where Modal allows that. */

@@ -10,7 +10,9 @@ export interface ProviderContext {
 }
 
 /** The providers by name, loaded on demand. */
-const providers: Partial<Record<SandboxProviderName, (context: ProviderContext) => Promise<SandboxProvider>>> = {};
+const providers: Partial<Record<SandboxProviderName, (context: ProviderContext) => Promise<SandboxProvider>>> = {
+  modal: async ({ installation }) => (await import("./modal/provider.ts")).openModal(installation),
+};
 
 export async function openProvider(name: SandboxProviderName, context: ProviderContext): Promise<SandboxProvider> {
   const open = providers[name];

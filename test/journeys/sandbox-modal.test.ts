@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { appFiles, baseImage, dockerfileCommands } from "../../components/sandbox/image/image.ts";
 import { type ModalSandboxOptions, modalSandboxes } from "../../components/sandbox/modal/provider.ts";
 import { type CreateOptions, type Sandbox, SandboxError, SandboxGone } from "../../components/sandbox/provider.ts";
 import type { SandboxSpec } from "../../components/sandbox/spec.ts";
@@ -7,10 +8,7 @@ import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 import { sandboxSpec } from "../support/sandbox-spec.ts";
 
 const memory = "harvest-memory-acme-site";
-const image = {
-  base: "debian:bookworm-slim",
-  dockerfileCommands: ["ENV PLAYWRIGHT_BROWSERS_PATH=/ms", "RUN mkdir -p /workspace /app /root/.mcp-memory"],
-};
+const image = { base: baseImage, dockerfileCommands: dockerfileCommands() };
 let emulator: Emulator;
 let provider: ReturnType<typeof modalSandboxes>;
 let imageId: string;
@@ -29,7 +27,7 @@ afterAll(async () => {
 
 function at(env: Readonly<Record<string, string>>, options: Partial<ModalSandboxOptions> = {}) {
   const token = { id: "ak-emulator", secret: "as-emulator" };
-  return modalSandboxes({ token, env, stack: "dev", image, ...options });
+  return modalSandboxes({ token, env, installation: "dev", image, ...options });
 }
 
 function asked(options: Partial<Omit<CreateOptions, "spec">> & { spec?: Partial<SandboxSpec> } = {}): CreateOptions {
@@ -70,7 +68,7 @@ describe("a program", () => {
     expect(stdout).toMatch(/^\/workspace\nK\nin\n/);
     expect(stdout).toContain("\nTOKEN=t0ken\n");
     expect(stdout).toContain("\nHOME=/root\n");
-    expect(stdout).toContain("\nPLAYWRIGHT_BROWSERS_PATH=/ms\n");
+    expect(stdout).toContain("\nIS_SANDBOX=1\n");
     expect(stdout).not.toContain("host-secret");
     const told = JSON.stringify(await emulator.control.state());
     expect(told).not.toContain("t0ken");
@@ -149,7 +147,7 @@ test("sandboxes are listed by their labels", async () => {
 });
 
 test("a stack without sandboxes lists none", async () => {
-  const other = at(emulator.env, { stack: "other" });
+  const other = at(emulator.env, { installation: "other" });
   expect(await other.list({})).toEqual([]);
   expect(await other.open("test-1")).toBeUndefined();
 });
@@ -282,7 +280,9 @@ test("a failing build reports the end of its log", async () => {
   expect(lines).toContain("before");
 });
 
-test("the image is built once", async () => {
+test("the image has the files of the definition, and is built once", async () => {
+  await using sandbox = await started();
+  expect((await sh(sandbox, "cat /app/AGENTS.md")).stdout).toBe(appFiles().get("AGENTS.md"));
   const before = (await emulator.control.state()).images.length;
   expect(await at(emulator.env).prepareImage({})).toBe(imageId);
   expect((await emulator.control.state()).images).toHaveLength(before);

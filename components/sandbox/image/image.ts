@@ -90,7 +90,7 @@ function commands(pack: Pack): readonly string[] {
       `apt-get install -y --no-install-recommends ${debianPackages.join(" ")}`,
       "rm -rf /var/lib/apt/lists/*",
     ),
-    'RUN ln -s "$(which fdfind)" /usr/local/bin/fd',
+    "RUN ln -s /usr/bin/fdfind /usr/local/bin/fd",
     installNode(),
     ...toolParts.map((part) => installPart(part, pack)),
     "RUN mkdir -p /workspace /app/docs/ai /root/.mcp-memory",

@@ -13,6 +13,8 @@ const success = 1;
 /** How long Modal keeps one request for a build's log open. */
 const joinSeconds = 55;
 const tailLines = 20;
+/** A step that writes a file contains all of it. */
+const longestLine = 300;
 
 /**
  * Builds an image, unless Modal has built one of the same content. The SDK's own `build` does the same, but does not
@@ -60,8 +62,9 @@ class LogTail {
   }
 
   add(text: string): void {
-    const lines = (this.#rest + text).split(/\r?\n/);
-    this.#rest = lines.pop() ?? "";
+    const parts = (this.#rest + text).split(/\r?\n/);
+    this.#rest = parts.pop() ?? "";
+    const lines = parts.map((line) => (line.length > longestLine ? `${line.slice(0, longestLine)} …` : line));
     for (const line of lines) this.#onLine?.(line);
     this.lines = [...this.lines, ...lines].slice(-tailLines);
   }

@@ -2,7 +2,9 @@ import type { App, ModalClient, SandboxCreateParams, Sandbox as SdkSandbox, Volu
 import { ModalError } from "../../modal/modal-error.ts";
 import { sandboxAppName, volumeName } from "../../modal/names.ts";
 import { modalQuestions } from "../../modal/rpc.ts";
+import { modalToken } from "../../modal/token.ts";
 import type { ModalOptions } from "../../modal/types.ts";
+import { baseImage, dockerfileCommands } from "../image/image.ts";
 import { type CreateOptions, type ListedSandbox, SandboxError, type SandboxProvider } from "../provider.ts";
 import { memoryFolder } from "../spec.ts";
 import { buildImage, type ModalImage } from "./image.ts";
@@ -10,10 +12,21 @@ import { modalNetwork } from "./network.ts";
 import { type Attempt, ModalSandbox, untilAborted } from "./sandbox.ts";
 
 export interface ModalSandboxOptions extends ModalOptions {
-  readonly stack: string;
+  /** The id of the installation whose sandboxes they are. */
+  readonly installation: string;
   /** Modal's environment; by default that of the token. */
   readonly environment?: string | undefined;
   readonly image: ModalImage;
+}
+
+/** The provider as this machine's person has it: with their token, and the sandboxes' own image. */
+export function openModal(installation: string): SandboxProvider {
+  const image = { base: baseImage, dockerfileCommands: dockerfileCommands() };
+  try {
+    return modalSandboxes({ installation, image, token: modalToken(process.env), env: process.env });
+  } catch (error) {
+    throw sandboxError("provider", error);
+  }
 }
 
 const buildSeconds = 45 * 60;
@@ -23,13 +36,13 @@ const teardownSeconds = 60;
 const longestSeconds = 86_400;
 
 /**
- * Sandboxes on Modal, all of them in one app of the stack. A sandbox's id is its name there, which its app has once
+ * Sandboxes on Modal, all of them in one app of the installation. A sandbox's id is its name there, which its app has once
  * among those that run, so a sandbox whose creation was interrupted is found by it.
  */
 export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
   const { ask, find } = modalQuestions(options);
   const environment = options.environment === undefined ? {} : { environment: options.environment };
-  const appName = sandboxAppName(options.stack);
+  const appName = sandboxAppName(options.installation);
 
   const attempt: Attempt = async (step, what, question, seconds) => {
     try {
@@ -38,8 +51,18 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
       throw sandboxError(step, error);
     }
   };
-  const ownApp = ({ apps }: ModalClient): Promise<App> =>
-    apps.fromName(appName, { ...environment, createIfMissing: true });
+  /** Kept, because every sandbox needs both. */
+  let app: Promise<App> | undefined;
+  let image: Promise<string> | undefined;
+  const forget = (): void => {
+    app = undefined;
+    image = undefined;
+  };
+  function ownApp({ apps }: ModalClient): Promise<App> {
+    app ??= apps.fromName(appName, { ...environment, createIfMissing: true });
+    app.catch(forget);
+    return app;
+  }
 
   /** The running sandbox of this name. */
   async function named(step: string, id: string): Promise<SdkSandbox | undefined> {
@@ -62,11 +85,13 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
     capabilities: { isolation: "gvisor", snapshots: true, volumes: true, egress: "hosts", expires: true },
 
     prepareImage(progress) {
-      const build = async (client: ModalClient, { signal }: { signal: AbortSignal }) => {
-        const signals = AbortSignal.any([signal, ...(progress.signal ? [progress.signal] : [])]);
-        return await buildImage(client, await ownApp(client), options.image, { ...progress, signal: signals });
-      };
-      return untilAborted("image", progress.signal, attempt("image", "the image of sandboxes", build, buildSeconds));
+      if (image !== undefined) return untilAborted("image", progress.signal, image);
+      // Others may wait for it too, so it goes on if the first one does not wait for its end.
+      const build = async (client: ModalClient, { signal }: { signal: AbortSignal }) =>
+        buildImage(client, await ownApp(client), options.image, { ...progress, signal });
+      image = attempt("image", "the image of sandboxes", build, buildSeconds);
+      image.catch(forget);
+      return untilAborted("image", progress.signal, image);
     },
 
     async ensureVolume(declared) {
@@ -102,6 +127,7 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
         return new ModalSandbox(id, sandbox, Object.keys(asked.volumes), attempt);
       } catch (error) {
         given.abort();
+        forget();
         const isAnothers = error instanceof SandboxError && isOfKind(error.cause, "exists");
         if (!isAnothers) await tearDown(id, creating).catch(() => {});
         throw sandboxError("create", error);
