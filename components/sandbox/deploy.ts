@@ -1,6 +1,7 @@
 import type { Deployment } from "../stack/deployment.ts";
 import type { DeclaredSandbox } from "./declared.ts";
 import { SandboxChangeling } from "./sandbox-changeling.ts";
+import { sessionService } from "./sessions/session-service.ts";
 
 export const sandboxDeployment: Deployment<DeclaredSandbox> = {
   async observe(changelings, stack) {
@@ -9,7 +10,7 @@ export const sandboxDeployment: Deployment<DeclaredSandbox> = {
         changelings.map((declared) => {
           const { name, kind, provider, enabled, spec } = declared;
           const secretValues = stack.secretsOf(declared);
-          const { memory } = new SandboxChangeling(name, { declared, secretValues });
+          const { memory } = new SandboxChangeling(name, { declared, secretValues, after: [sessionService().command] });
           return [name, { kind, provider, enabled, runtime: spec.runtime, memory }] as const;
         }),
       );

@@ -1,26 +1,38 @@
-import type {
-  CreateRequest,
-  ErrorCode,
-  InviteRequest,
-  Message,
-  SessionEvent,
-  SessionSummary,
-  SessionView,
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as z from "zod/mini";
+import { upCommand } from "../../lib/own-commands.ts";
+import { eventsOf } from "./event-stream.ts";
+import { readServiceFile } from "./folder.ts";
+import {
+  type CreateRequest,
+  type ErrorCode,
+  errorBody,
+  type InviteRequest,
+  type Message,
+  message as messageForm,
+  personHeader,
+  type SessionEvent,
+  type SessionSummary,
+  type SessionView,
+  sessionSummary,
+  sessionView,
 } from "./protocol.ts";
+import { type TextSeen, withoutSeenText } from "./seen-text.ts";
 
 /** The session service refused or could not do it. */
 export class SessionError extends Error {
   override readonly name = "SessionError";
   readonly code: ErrorCode;
 
-  constructor(code: ErrorCode, message: string) {
-    super(message);
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
   }
 }
 
 export interface ClientOptions {
-  /** The sessions folder of the installation, with `service.json`; see `sessionsFolder`. */
+  /** The sessions folder of the installation; see `sessionsFolder`. */
   readonly folder: string;
   /** Who acts, by name. */
   readonly person: string;
@@ -75,6 +87,159 @@ export interface SessionsClient {
   revoke(session: string, name: string): Promise<void>;
 }
 
-export function openSessions({ folder }: ClientOptions): SessionsClient {
-  throw new SessionError("unavailable", `no session service runs here (${folder})`);
+/** How long requests are repeated while the service restarts, in milliseconds. */
+const restartMs = 20_000;
+/** A request may wait for the service to answer for so long; milliseconds. A snapshot takes long. */
+const answerMs = 600_000;
+const longestPauseMs = 2_000;
+
+export function openSessions({ folder, person }: ClientOptions): SessionsClient {
+  const connection = new Connection(folder, person);
+  const view = async (session: string, what: string) =>
+    sessionView.parse(await connection.json("POST", `/sessions/${session}/${what}`, {}));
+  return {
+    create: async (request) =>
+      sessionView.parse(await connection.json("POST", "/sessions", { ...request, key: randomUUID() })),
+    async list({ changeling } = {}) {
+      const query = changeling === undefined ? "" : `?changeling=${encodeURIComponent(changeling)}`;
+      return z.array(sessionSummary).parse(await connection.json("GET", `/sessions${query}`));
+    },
+    show: async (session) => sessionView.parse(await connection.json("GET", `/sessions/${session}`)),
+    async send(session, text) {
+      const body = { key: randomUUID(), text };
+      const sent = await connection.json("POST", `/sessions/${session}/messages`, body);
+      return z.object({ message: z.number() }).parse(sent).message;
+    },
+    messages: (session, options) => readMessages(connection, session, options),
+    events: (session, options) => followEvents(connection, session, options),
+    pause: (session) => view(session, "pause"),
+    resume: (session) => view(session, "resume"),
+    async cancel(session, message) {
+      const answer = await connection.json("POST", `/sessions/${session}/cancel`, { message });
+      return z.object({ cancelled: z.boolean() }).parse(answer).cancelled;
+    },
+    async retry(session, message) {
+      await connection.json("POST", `/sessions/${session}/retry`, { message });
+    },
+    async snapshot(session) {
+      const answer = await connection.json("POST", `/sessions/${session}/snapshot`, {});
+      return z.object({ snapshot: z.string() }).parse(answer).snapshot;
+    },
+    stop: (session) => view(session, "stop"),
+    diff: async (session) => await (await connection.request("GET", `/sessions/${session}/diff`)).text(),
+    bundle: async (session) => await (await connection.request("GET", `/sessions/${session}/bundle`)).text(),
+    async invite(session, request) {
+      const answer = await connection.json("POST", `/sessions/${session}/invite`, request);
+      return z.object({ token: z.string() }).parse(answer).token;
+    },
+    async revoke(session, name) {
+      await connection.json("POST", `/sessions/${session}/revoke`, { name });
+    },
+  };
+}
+
+class Connection {
+  readonly #folder: string;
+  readonly #person: string;
+
+  constructor(folder: string, person: string) {
+    this.#folder = folder;
+    this.#person = person;
+  }
+
+  async json(method: "GET" | "POST", path: string, body?: object): Promise<unknown> {
+    return await (await this.request(method, path, { body: JSON.stringify(body) })).json();
+  }
+
+  /** Repeats it while the service restarts: every request has its effect once. @throws SessionError */
+  async request(
+    method: "GET" | "POST",
+    path: string,
+    options: {
+      readonly body?: string | undefined;
+      readonly headers?: Record<string, string>;
+      signal?: AbortSignal;
+    } = {},
+  ): Promise<Response> {
+    const end = Date.now() + restartMs;
+    for (let pause = 50; ; pause = Math.min(pause * 2, longestPauseMs)) {
+      // Read again each time: a service that was restarted may listen on another port.
+      const service = readServiceFile(this.#folder);
+      if (service === undefined) throw notRunning();
+      const { body = null, headers, signal = AbortSignal.timeout(answerMs) } = options;
+      try {
+        const person = { authorization: `Bearer ${service.token}`, [personHeader]: encodeURIComponent(this.#person) };
+        const response = await fetch(service.url + path, { method, body, signal, headers: { ...person, ...headers } });
+        if (response.ok) return response;
+        throw await refusal(response);
+      } catch (error) {
+        // Only a connection that failed is a TypeError.
+        if (!(error instanceof TypeError)) throw error;
+        if (Date.now() > end) throw notRunning(error);
+        await sleep(pause, undefined, options.signal === undefined ? {} : { signal: options.signal });
+      }
+    }
+  }
+}
+
+function notRunning(cause?: unknown): SessionError {
+  return new SessionError("unavailable", `the session service is not running; start it with: ${upCommand()}`, {
+    cause,
+  });
+}
+
+async function refusal(response: Response): Promise<SessionError> {
+  const parsed = errorBody.safeParse(await response.json().catch(() => undefined));
+  if (!parsed.success) return new SessionError("failed", `the session service answers with ${response.status}`);
+  return new SessionError(parsed.data.error.code, parsed.data.error.message);
+}
+
+/** The most messages of one request. */
+const page = 500;
+
+async function readMessages(
+  connection: Connection,
+  session: string,
+  { after = 0, limit = Number.POSITIVE_INFINITY }: { readonly after?: number; readonly limit?: number } = {},
+): Promise<Message[]> {
+  const found: Message[] = [];
+  while (found.length < limit) {
+    const size = Math.min(page, limit - found.length);
+    const query = `after=${found.at(-1)?.id ?? after}&limit=${size}`;
+    const answer = await connection.json("GET", `/sessions/${session}/messages?${query}`);
+    const messages = z.array(messageForm).parse(answer);
+    found.push(...messages);
+    if (messages.length < size) break;
+  }
+  return found;
+}
+
+async function* followEvents(
+  connection: Connection,
+  session: string,
+  { from = 0, signal = new AbortController().signal }: EventsOptions = {},
+): AsyncGenerator<SessionEvent> {
+  let cursor = from;
+  let seen: TextSeen | undefined;
+  const headers = { accept: "text/event-stream" };
+  while (!signal.aborted) {
+    try {
+      const response = await connection.request("GET", `/sessions/${session}/events?from=${cursor}`, {
+        headers,
+        signal,
+      });
+      for await (const event of eventsOf(response)) {
+        cursor = event.cursor;
+        const [trimmed, seenNow] = withoutSeenText(event, seen);
+        seen = seenNow;
+        if (trimmed !== undefined) yield trimmed;
+        if (event.type === "status" && event.status === "terminated") return;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      // The connection broke off: it is made again, from the cursor.
+      if (error instanceof SessionError) throw error;
+    }
+    await sleep(100);
+  }
 }

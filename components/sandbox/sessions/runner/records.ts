@@ -1,0 +1,144 @@
+import { randomUUID } from "node:crypto";
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import * as z from "zod/mini";
+import { type Outcome, outcome, type RunEvent, runEvent } from "../runner-protocol.ts";
+
+/** A session as the runner keeps it, so that its sandbox can be opened again after a restart. */
+const sessionRecord = z.object({
+  id: z.string(),
+  changeling: z.string(),
+  /** What it was started with, as JSON: later changes of the changeling don't change it. */
+  spec: z.string(),
+  branch: z.nullable(z.string()),
+  sandbox: z.string(),
+  snapshot: z.nullable(z.string()),
+  /** The runtime's last state, as JSON. */
+  state: z.nullable(z.string()),
+  /** When its sandbox's time is over; ISO 8601, UTC. */
+  expires_at: z.string(),
+});
+export type SessionRecord = z.output<typeof sessionRecord>;
+
+const runRow = z.object({ boot: z.string(), kind: z.string(), outcome: z.nullable(z.string()), events: z.string() });
+
+/** A run that this runner, or an earlier one, began. */
+export interface RunRecord {
+  readonly isOfThisBoot: boolean;
+  /** undefined if it has not ended */
+  readonly outcome: Outcome | undefined;
+  readonly events: readonly RunEvent[];
+}
+
+const schema = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  CREATE TABLE IF NOT EXISTS epoch(one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS runs(
+    key TEXT PRIMARY KEY, session TEXT NOT NULL, kind TEXT NOT NULL, boot TEXT NOT NULL, began_at TEXT NOT NULL,
+    outcome TEXT, events TEXT NOT NULL DEFAULT '[]', taken INTEGER NOT NULL DEFAULT 0);
+  CREATE INDEX IF NOT EXISTS open_runs ON runs(session) WHERE taken = 0;
+  CREATE TABLE IF NOT EXISTS sessions(
+    id TEXT PRIMARY KEY, changeling TEXT NOT NULL, spec TEXT NOT NULL, branch TEXT, sandbox TEXT NOT NULL, snapshot TEXT,
+    state TEXT, expires_at TEXT NOT NULL);
+`;
+
+/** What the runner must not forget: which runs it began, and how they ended. */
+export class Records {
+  /** Identifies these records. Others can't know which runs began. */
+  readonly epoch: string;
+  readonly #database: DatabaseSync;
+  readonly #boot = randomUUID();
+
+  constructor(path: string) {
+    const sqlite = process.getBuiltinModule("node:sqlite");
+    this.#database = new sqlite.DatabaseSync(path);
+    this.#database.exec(schema);
+    this.#run("INSERT INTO epoch(one, id) VALUES(1, ?) ON CONFLICT DO NOTHING", randomUUID());
+    this.epoch = this.#rows("SELECT id FROM epoch", z.object({ id: z.string() }))[0]?.id ?? "";
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  run(key: string): RunRecord | undefined {
+    const [row] = this.#rows("SELECT boot, kind, outcome, events FROM runs WHERE key = ?", runRow, key);
+    return (
+      row && {
+        isOfThisBoot: row.boot === this.#boot,
+        outcome: row.outcome === null ? undefined : outcome.parse(JSON.parse(row.outcome)),
+        events: z.array(runEvent).parse(JSON.parse(row.events)),
+      }
+    );
+  }
+
+  /** It is on disk before the run begins. */
+  beginRun(key: string, session: string, kind: string): void {
+    this.#run(
+      `INSERT INTO runs(key, session, kind, boot, began_at) VALUES(?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET boot = excluded.boot, began_at = excluded.began_at`,
+      ...[key, session, kind, this.#boot, new Date().toISOString()],
+    );
+  }
+
+  endRun(key: string, ended: Outcome, events: readonly RunEvent[]): void {
+    const values = [JSON.stringify(ended), JSON.stringify(events), key];
+    this.#run("UPDATE runs SET outcome = ?, events = ? WHERE key = ?", ...values);
+  }
+
+  /** The session has stored the outcome; the key stays known. */
+  takeRun(key: string): void {
+    this.#run("UPDATE runs SET taken = 1, events = '[]' WHERE key = ? AND outcome IS NOT NULL", key);
+  }
+
+  /** Sessions that have a run whose outcome they have not stored. */
+  sessionsWithRuns(): string[] {
+    const rows = this.#rows("SELECT DISTINCT session FROM runs WHERE taken = 0", z.object({ session: z.string() }));
+    return rows.map(({ session }) => session);
+  }
+
+  saveSession(record: SessionRecord): void {
+    const { id, changeling, spec, branch, sandbox, snapshot, state, expires_at: expires } = record;
+    const values = [id, changeling, spec, branch, sandbox, snapshot, state, expires];
+    this.#run("INSERT OR REPLACE INTO sessions VALUES(?, ?, ?, ?, ?, ?, ?, ?)", ...values);
+  }
+
+  session(id: string): SessionRecord | undefined {
+    return this.#rows("SELECT * FROM sessions WHERE id = ?", sessionRecord, id)[0];
+  }
+
+  /** The sessions whose sandboxes' time is over. */
+  expired(now: Date): string[] {
+    const query = "SELECT id FROM sessions WHERE expires_at < ?";
+    return this.#rows(query, z.object({ id: z.string() }), now.toISOString()).map(({ id }) => id);
+  }
+
+  saveState(id: string, state: unknown): void {
+    this.#run("UPDATE sessions SET state = ? WHERE id = ?", JSON.stringify(state) ?? null, id);
+  }
+
+  saveSandbox(id: string, sandbox: string): void {
+    this.#run("UPDATE sessions SET sandbox = ? WHERE id = ?", sandbox, id);
+  }
+
+  saveSnapshot(id: string, snapshot: string): void {
+    this.#run("UPDATE sessions SET snapshot = ? WHERE id = ?", snapshot, id);
+  }
+
+  /** The keys of its runs stay known, so that none is executed again. */
+  removeSession(id: string): void {
+    this.#run("DELETE FROM sessions WHERE id = ?", id);
+    this.#run("UPDATE runs SET taken = 1, events = '[]' WHERE session = ?", id);
+  }
+
+  #run(query: string, ...values: SQLInputValue[]): void {
+    this.#database.prepare(query).run(...values);
+  }
+
+  #rows<Row>(query: string, form: z.ZodMiniType<Row>, ...values: SQLInputValue[]): Row[] {
+    return this.#database
+      .prepare(query)
+      .all(...values)
+      .map((row) => form.parse(row));
+  }
+}

@@ -1,0 +1,47 @@
+/** Shorter values occur in ordinary text. */
+const leastLength = 6;
+
+/** Replaces the values of secrets with `***`, in text that arrives in pieces too. */
+export class Redactor {
+  readonly #secrets: readonly string[];
+
+  constructor(values: readonly string[]) {
+    const lines = values.flatMap((value) => [value, ...value.split("\n")]).map((value) => value.trim());
+    const long = new Set(lines.filter((value) => value.length >= leastLength));
+    // The longest first: one may contain another.
+    this.#secrets = [...long].sort((a, b) => b.length - a.length);
+  }
+
+  text(text: string): string {
+    return this.#secrets.reduce((redacted, secret) => redacted.replaceAll(secret, "***"), text);
+  }
+
+  /** Also in the texts of a value of JSON. */
+  json(value: unknown): unknown {
+    if (this.#secrets.length === 0) return value;
+    if (typeof value === "string") return this.text(value);
+    if (Array.isArray(value)) return value.map((each) => this.json(each));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [this.text(key), this.json(each)]));
+  }
+
+  /**
+   * Splits a text of which more may follow.
+   *
+   * @returns what can be shown, redacted; and the end, which may be the beginning of a secret
+   */
+  split(text: string): readonly [shown: string, held: string] {
+    const redacted = this.text(text);
+    const held = Math.max(0, ...this.#secrets.map((secret) => overlap(redacted, secret)));
+    const end = redacted.length - held;
+    return [redacted.slice(0, end), redacted.slice(end)];
+  }
+}
+
+/** The length of the longest end of a text that is a beginning, but not all, of a secret. */
+function overlap(text: string, secret: string): number {
+  for (let length = Math.min(secret.length - 1, text.length); length > 0; length--) {
+    if (secret.startsWith(text.slice(text.length - length))) return length;
+  }
+  return 0;
+}

@@ -1,0 +1,73 @@
+import { createHash, randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { ensureFolder } from "../../../host/files.ts";
+import type { Log } from "../../../host/log.ts";
+import { readServiceFile } from "../folder.ts";
+import { personHeader, type ServiceFile } from "../protocol.ts";
+import { Records } from "./records.ts";
+import { Runs } from "./runs.ts";
+import { Sandboxes, type SandboxesOptions } from "./sandboxes.ts";
+import { startRunnerServer } from "./server.ts";
+import { Workerd } from "./workerd.ts";
+
+/** How often sandboxes are looked for whose time is over; milliseconds. */
+const expireEveryMs = 5_000;
+
+export interface SessionServiceOptions extends Omit<SandboxesOptions, "records"> {
+  /** The service's own, 0700; see `sessionsFolder`. */
+  readonly folder: string;
+  readonly log: Log;
+}
+
+/**
+ * Starts the session service: workerd with the sessions, and the runner that holds their sandboxes.
+ *
+ * @returns a function that stops it and leaves the sandboxes
+ * @throws if workerd does not start
+ */
+export async function startSessionService(options: SessionServiceOptions): Promise<() => Promise<void>> {
+  const { folder, log } = options;
+  ensureFolder(folder);
+  const records = new Records(join(folder, "runner.sqlite"));
+  const sandboxes = new Sandboxes({ ...options, records });
+  const runs = new Runs(records, sandboxes);
+  const secret = randomBytes(32).toString("hex");
+  const { server, port } = await startRunnerServer({ runs, sandboxes, secret, log });
+  const token = readServiceFile(folder)?.token ?? randomBytes(32).toString("base64url");
+  const ownerHash = createHash("sha256").update(token).digest("hex");
+  let service: ServiceFile | undefined;
+  const workerd = new Workerd({
+    ...{ folder, token, log },
+    config: { runnerPort: port, runnerSecret: secret, ownerHash },
+    onReady: (ready) => {
+      service = ready;
+      // Those whose messages were being executed; the others have an alarm.
+      for (const session of records.sessionsWithRuns()) void call(ready, session, "wake", {}).catch(() => {});
+    },
+  });
+  await workerd.start();
+  const timer = setInterval(() => {
+    if (service === undefined) return;
+    for (const session of records.expired(new Date())) {
+      const reason = "the time of its sandbox is over";
+      call(service, session, "stop", { reason }).catch((error: unknown) => log(`${session} can't be ended: ${error}`));
+    }
+  }, expireEveryMs);
+  return async () => {
+    clearInterval(timer);
+    await workerd.stop();
+    server.closeAllConnections();
+    server.close();
+    records.close();
+  };
+}
+
+async function call({ url, token }: ServiceFile, session: string, what: string, body: object): Promise<void> {
+  const response = await fetch(`${url}/sessions/${session}/${what}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, [personHeader]: encodeURIComponent("the service") },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(10_000),
+  });
+  if (!response.ok) throw new Error(`the service answers with ${response.status}`);
+}

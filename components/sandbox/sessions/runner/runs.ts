@@ -1,0 +1,145 @@
+import { SandboxError } from "../../provider.ts";
+import { RuntimeError } from "../../runtimes/runtime.ts";
+import type { Failure } from "../protocol.ts";
+import type { Outcome, RunLine, RunRequest } from "../runner-protocol.ts";
+import type { Records } from "./records.ts";
+import { Redactor } from "./redact.ts";
+import { RunLog } from "./run-log.ts";
+import { isGone, type Sandboxes } from "./sandboxes.ts";
+
+interface LiveRun {
+  readonly session: string;
+  readonly log: RunLog;
+  readonly controller: AbortController;
+}
+
+/** Executes runs, each key at most once, and tells what became of it to whoever asks, as often as it is asked. */
+export class Runs {
+  readonly #records: Records;
+  readonly #sandboxes: Sandboxes;
+  readonly #live = new Map<string, LiveRun>();
+  /** The end of the last run of each session: only one is executed at a time. */
+  readonly #last = new Map<string, Promise<void>>();
+
+  constructor(records: Records, sandboxes: Sandboxes) {
+    this.#records = records;
+    this.#sandboxes = sandboxes;
+  }
+
+  /** Begins the run, or attaches to it, or repeats its outcome. */
+  async *lines(key: string, request: RunRequest): AsyncGenerator<RunLine> {
+    yield { line: "epoch", epoch: this.#records.epoch };
+    const live = this.#live.get(key) ?? this.#beginOrFind(key, request);
+    if ("log" in live) {
+      for await (const event of live.log.from(request.from)) yield { line: "event", event };
+      if (live.log.outcome !== undefined) yield { line: "outcome", outcome: live.log.outcome };
+      return;
+    }
+    for (const event of live.events.slice(request.from)) yield { line: "event", event };
+    if (live.outcome !== undefined) yield { line: "outcome", outcome: live.outcome };
+  }
+
+  /** Its outcome says whether it was in time. */
+  cancel(key: string): void {
+    this.#live.get(key)?.controller.abort();
+  }
+
+  take(key: string): void {
+    this.#records.takeRun(key);
+  }
+
+  isBusy(session: string): boolean {
+    return [...this.#live.values()].some((run) => run.session === session);
+  }
+
+  /** Ends a session's runs. */
+  async end(session: string): Promise<void> {
+    for (const run of this.#live.values()) if (run.session === session) run.controller.abort();
+    await this.#last.get(session);
+  }
+
+  #beginOrFind(key: string, request: RunRequest) {
+    const record = this.#records.run(key);
+    if (record?.outcome !== undefined) return record;
+    // A start has no effect that a person asked for, and its sandbox was not given to anybody.
+    if (record !== undefined && request.kind === "prompt") {
+      return this.#interrupted(key, "the session service ended while it was executed");
+    }
+    if (record === undefined && request.epoch !== undefined && request.epoch !== this.#records.epoch) {
+      this.#records.beginRun(key, request.session, request.kind);
+      return this.#interrupted(key, "the records of the session service are gone, so it may have been executed before");
+    }
+    return this.#begin(key, request);
+  }
+
+  #interrupted(key: string, message: string): { readonly events: readonly []; readonly outcome: Outcome } {
+    const outcome: Outcome = { state: "interrupted", failure: { code: "interrupted", message } };
+    this.#records.endRun(key, outcome, []);
+    return { events: [], outcome };
+  }
+
+  #begin(key: string, request: RunRequest): LiveRun {
+    const { session } = request;
+    const changeling = request.kind === "start" ? request.changeling : this.#sandboxes.changelingOf(session);
+    const secrets = changeling === undefined ? [] : this.#sandboxes.secretsOf(changeling);
+    const log = new RunLog(new Redactor(secrets));
+    const run: LiveRun = { session, log, controller: new AbortController() };
+    // From now on, it is never begun again.
+    this.#records.beginRun(key, session, request.kind);
+    this.#live.set(key, run);
+    const before = this.#last.get(session) ?? Promise.resolve();
+    const ended = before.then(() => this.#execute(key, request, run));
+    this.#last.set(session, ended);
+    void ended.then(() => {
+      if (this.#last.get(session) === ended) this.#last.delete(session);
+    });
+    return run;
+  }
+
+  /** Never rejects. */
+  async #execute(key: string, request: RunRequest, run: LiveRun): Promise<void> {
+    const { log, controller } = run;
+    let outcome: Outcome;
+    try {
+      controller.signal.throwIfAborted();
+      const answer = await (request.kind === "start" ? this.#start(request, run) : this.#prompt(request, run));
+      outcome = { state: "done", answer };
+    } catch (error) {
+      if (isGone(error) || (error instanceof RuntimeError && error.code === "sandbox_gone")) {
+        this.#sandboxes.forget(request.session);
+      }
+      const isCancelled = error instanceof RuntimeError ? error.code === "cancelled" : controller.signal.aborted;
+      outcome = isCancelled ? { state: "cancelled" } : { state: "failed", failure: failureOf(error) };
+    }
+    log.end(outcome);
+    // Stored before anybody hears of it: readers are woken up after this.
+    this.#records.endRun(key, log.outcome ?? outcome, log.events);
+    this.#live.delete(key);
+  }
+
+  #start(request: RunRequest & { kind: "start" }, { log, controller: { signal } }: LiveRun): Promise<string> {
+    const { session, changeling, branch } = request;
+    const onProgress = (text: string) => log.add({ type: "progress", text });
+    return this.#sandboxes.start(session, { changeling, branch, signal, onProgress });
+  }
+
+  async #prompt(request: RunRequest & { kind: "prompt" }, { log, controller: { signal } }: LiveRun): Promise<string> {
+    const { session, text, timeoutSeconds, budgetUsd } = request;
+    const sandbox = await this.#sandboxes.get(session, signal);
+    return await sandbox.prompt(text, {
+      ...{ signal, timeoutSeconds, budgetUsd },
+      onEvent: (event) => {
+        if (event.type === "state") this.#records.saveState(session, event.state);
+        else log.add(event);
+      },
+    });
+  }
+}
+
+function failureOf(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof RuntimeError) return { code: error.code, message };
+  if (isGone(error)) return { code: "sandbox_gone", message };
+  if (error instanceof SandboxError) return { code: "sandbox_failed", message };
+  return { code: "runtime_failed", message };
+}

@@ -1,0 +1,48 @@
+export interface WorkerdConfig {
+  readonly port: number;
+  readonly runnerPort: number;
+  /** Which the runner asks for. workerd adds it, so that the worker does not know it. */
+  readonly runnerSecret: string;
+  /** The SHA-256 of the token of the installation's owner, in hexadecimal. */
+  readonly ownerHash: string;
+}
+
+/** The names of its files, beside the config. */
+export const workerFile = "worker.mjs";
+export const objectsFolder = "objects";
+
+/**
+ * Unique keys are in the paths of the databases: they never change.
+ *
+ * @returns the configuration in Cap'n Proto's text format
+ */
+export function workerdConfig({ port, runnerPort, runnerSecret, ownerHash }: WorkerdConfig): string {
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .sessions),
+    (name = "disk", disk = (path = "${objectsFolder}", writable = true)),
+    (name = "runner", external = (address = "127.0.0.1:${runnerPort}", http = (
+      injectRequestHeaders = [ (name = "authorization", value = "Bearer ${runnerSecret}") ]))),
+    # Nothing else is reachable: the worker makes no other requests.
+    (name = "internet", network = (allow = [])),
+  ],
+  sockets = [ (name = "http", address = "127.0.0.1:${port}", http = (), service = "main") ],
+);
+const sessions :Workerd.Worker = (
+  modules = [ (name = "worker", esModule = embed "${workerFile}") ],
+  compatibilityDate = "2026-07-01",
+  durableObjectNamespaces = [
+    (className = "Session", uniqueKey = "session-v1", enableSql = true),
+    (className = "Directory", uniqueKey = "directory-v1", enableSql = true),
+  ],
+  durableObjectStorage = (localDisk = "disk"),
+  bindings = [
+    (name = "SESSIONS", durableObjectNamespace = "Session"),
+    (name = "DIRECTORY", durableObjectNamespace = "Directory"),
+    (name = "RUNNER", service = "runner"),
+    (name = "OWNER_HASH", text = "${ownerHash}"),
+  ],
+);
+`;
+}

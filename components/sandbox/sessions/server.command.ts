@@ -1,0 +1,58 @@
+/** Starts or removes the session service of a stack's sandbox changelings: the `sandbox-sessions` Command. */
+import { rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as z from "zod/mini";
+import { commandScript } from "../../command-script.ts";
+import { isDockerVariable } from "../../docker/run-docker.ts";
+import { removeEmptyFolders, requireInstallationHere } from "../../host/claims.ts";
+import { installationPaths } from "../../host/installation-paths.ts";
+import { lastWords } from "../../host/supervision/supervise.ts";
+import { printNote } from "../../lib/terminal.ts";
+import { isModalVariable } from "../../modal/environment.ts";
+import { openSessions } from "./client.ts";
+import { sessionsFolder } from "./folder.ts";
+import { sessionsDaemon, startSessions, stopSessions } from "./supervise.ts";
+
+/** Limit until it responds, in milliseconds. */
+const readyMs = 30_000;
+const pauseMs = 100;
+
+export default commandScript({
+  variables: z.object({ INSTALLATION: z.string() }),
+  keeps: (name) => isModalVariable(name) || isDockerVariable(name),
+  timeoutSeconds: 120,
+  async apply({ INSTALLATION: installation }) {
+    await stopSessions(installation);
+    const { pid, supervisor } = await startSessions(installation);
+    await answering(installation);
+    printNote(`session service running (pid ${pid}, ${supervisor})\n`);
+    return { sessions: "running" };
+  },
+  async remove({ INSTALLATION: installation }) {
+    const paths = installationPaths(installation);
+    requireInstallationHere(paths);
+    await stopSessions(installation);
+    rmSync(sessionsFolder(paths), { recursive: true, force: true });
+    removeEmptyFolders(paths);
+    return { sessions: "removed" };
+  },
+});
+
+/**
+ * Waits until the service responds, because a running process does not mean that it serves.
+ * @throws with the log tail if it does not respond
+ */
+async function answering(installation: string): Promise<void> {
+  const sessions = openSessions({ folder: sessionsFolder(installationPaths(installation)), person: "owner" });
+  for (const end = Date.now() + readyMs; Date.now() < end; await sleep(pauseMs)) {
+    try {
+      await sessions.list();
+      return;
+    } catch {
+      // It has not written where it listens, or crashed and is being restarted.
+    }
+  }
+  const words = lastWords(sessionsDaemon(installation, homedir()));
+  throw new Error(`the session service does not answer after ${readyMs / 1000} s: ${words}`);
+}

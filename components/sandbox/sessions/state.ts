@@ -1,0 +1,34 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { programVersion } from "../../host/supervision/program-version.ts";
+import { becomeDaemon, type DaemonPlace, type DaemonState, daemonState } from "../../host/supervision/state.ts";
+import { sessionsFolder, workerProgram } from "./folder.ts";
+
+/** The program, as a module of `components/` without extension, and the packages whose versions it depends on. */
+export const sessionsProgram = "sandbox/sessions/main";
+const packages = ["workerd", "zod"];
+
+export function sessionsPlace(paths: Pick<InstallationPaths, "sandboxes">): DaemonPlace {
+  const folder = sessionsFolder(paths);
+  return { folder, stateFile: join(folder, "sessions.json"), programVersion: versionOfBoth() };
+}
+
+/** The runner does not import the worker, but bundles it when it starts. */
+function versionOfBoth(): string {
+  const versions = [programVersion(sessionsProgram, packages), programVersion(workerProgram)];
+  return createHash("sha256").update(versions.join("\n")).digest("hex").slice(0, 16);
+}
+
+/** Read-only: starts no process and changes nothing. */
+export function sessionsState(paths: Pick<InstallationPaths, "sandboxes">): DaemonState {
+  return daemonState(sessionsPlace(paths));
+}
+
+/**
+ * Registers this process as its installation's session service.
+ * @returns false if another one runs already
+ */
+export function becomeSessionService(paths: Pick<InstallationPaths, "sandboxes">): boolean {
+  return becomeDaemon(sessionsPlace(paths), new Date());
+}

@@ -1,0 +1,73 @@
+import * as z from "zod/mini";
+import type { ErrorCode } from "../protocol.ts";
+import { RequestError } from "./queue.ts";
+
+const statusOf: Record<ErrorCode, number> = {
+  bad_request: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  terminated: 409,
+  too_large: 413,
+  over_limit: 429,
+  unavailable: 503,
+  failed: 500,
+};
+
+/** A message of the greatest length, each of whose characters is escaped. */
+const maxBodyBytes = 1_500_000;
+
+/** Answers a request, also if its work fails. */
+export async function answered(work: () => Promise<Response>): Promise<Response> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof RequestError) return refused(error.code, error.message);
+    return refused("failed", error instanceof Error ? error.message : String(error));
+  }
+}
+
+function refused(code: ErrorCode, message: string): Response {
+  return Response.json({ error: { code, message } }, { status: statusOf[code] });
+}
+
+/** @throws RequestError if the body is too large, no JSON, or of another form */
+export async function bodyOf<Body>(request: Request, form: z.ZodMiniType<Body>): Promise<Body> {
+  const text = await textOf(request);
+  let value: unknown;
+  try {
+    value = JSON.parse(text === "" ? "{}" : text);
+  } catch {
+    throw new RequestError("bad_request", "the body is no JSON");
+  }
+  const parsed = form.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const isLong = parsed.error.issues.some(({ code, path }) => code === "too_big" && path[0] === "text");
+  throw new RequestError(isLong ? "too_large" : "bad_request", z.prettifyError(parsed.error));
+}
+
+async function textOf({ body }: Request): Promise<string> {
+  if (body === null) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    bytes += part.value.length;
+    if (bytes > maxBodyBytes) {
+      await reader.cancel();
+      throw new RequestError("too_large", `a request may have ${maxBodyBytes} bytes`);
+    }
+    text += decoder.decode(part.value, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** The number of a query parameter. @throws RequestError */
+export function numberIn(url: URL, name: string, otherwise: number): number {
+  const text = url.searchParams.get(name);
+  if (text === null) return otherwise;
+  if (!/^\d{1,15}$/.test(text)) throw new RequestError("bad_request", `${name} is no number`);
+  return Number(text);
+}

@@ -1,0 +1,108 @@
+import type { DurableObjectState } from "cloudflare:workers";
+import type { EventBody, SessionSummary } from "../protocol.ts";
+import { type Change, type Entry, type Queue, RequestError } from "./queue.ts";
+import { type SessionRow, Store } from "./store.ts";
+
+export interface Commit {
+  /** By default nothing of the queue changes. */
+  readonly change?: Pick<Change, "queue" | "changed" | "events"> | undefined;
+  /** After those of the change. */
+  readonly events?: readonly EventBody[] | undefined;
+  readonly row?: Partial<SessionRow> | undefined;
+  /** The idempotency key of the message that is new. */
+  readonly key?: string | undefined;
+  /** Further statements of the transaction. */
+  readonly also?: (() => void) | undefined;
+}
+
+/** A session's state in memory, which is always what its database contains. */
+export class SessionState {
+  readonly store: Store;
+  readonly #storage: DurableObjectState["storage"];
+  readonly #onEvents: () => void;
+  #row: SessionRow | undefined;
+  #queue: Queue | undefined;
+
+  constructor(ctx: DurableObjectState, onEvents: () => void) {
+    this.store = new Store(ctx);
+    this.#storage = ctx.storage;
+    this.#onEvents = onEvents;
+    if (!this.store.exists()) return;
+    this.#row = this.store.session();
+    if (this.#row === undefined) return;
+    const { status, messages, places, limits, used } = this.#row;
+    this.#queue = { status, open: this.store.open(), messages, places, limits, used };
+  }
+
+  get exists(): boolean {
+    return this.#row !== undefined;
+  }
+
+  /** @throws RequestError if there is no session */
+  get row(): SessionRow {
+    if (this.#row === undefined) throw new RequestError("not_found", "there is no such session");
+    return this.#row;
+  }
+
+  /** @throws RequestError if there is no session */
+  get queue(): Queue {
+    if (this.#queue === undefined) throw new RequestError("not_found", "there is no such session");
+    return this.#queue;
+  }
+
+  get summary(): SessionSummary {
+    const { id, changeling, title, status, createdAt, updatedAt } = this.row;
+    return { id, changeling, status, createdAt, updatedAt, ...(title === undefined ? {} : { title }) };
+  }
+
+  create(row: SessionRow, queue: Queue, created: EventBody): void {
+    this.#storage.transactionSync(() => {
+      this.store.create();
+      this.store.saveSession(row);
+      this.store.append(row.createdAt, created);
+    });
+    this.#row = row;
+    this.#queue = queue;
+    this.#onEvents();
+  }
+
+  /** Stores all of it in one transaction, then has the events sent. */
+  commit({ change, events = [], row: changes, key, also = () => {} }: Commit): void {
+    const queue = change?.queue ?? this.queue;
+    const { status, messages, places, used } = queue;
+    const row: SessionRow = { ...this.row, ...changes, status, messages, places, used };
+    const told = [...(change?.events ?? []), ...events];
+    const at = now();
+    try {
+      this.#storage.transactionSync(() => {
+        for (const entry of change?.changed ?? []) this.store.saveEntry(entry, key);
+        for (const event of told) this.store.append(at, event);
+        also();
+        this.store.saveSession(row);
+      });
+    } catch (error) {
+      this.store.forgetLast();
+      throw error;
+    }
+    this.#row = row;
+    this.#queue = queue;
+    if (told.length > 0) this.#onEvents();
+  }
+
+  /** A change that the directory's line should show. */
+  commitVisibly(commit: Commit): void {
+    this.commit({ ...commit, row: { updatedAt: now(), isReported: false, ...commit.row } });
+  }
+
+  keyOf({ id, attempt }: Pick<Entry, "id" | "attempt">): string {
+    return `${this.row.id}-${id}-${attempt}`;
+  }
+
+  get startKey(): string {
+    return `${this.row.id}-start`;
+  }
+}
+
+export function now(): string {
+  return new Date().toISOString();
+}

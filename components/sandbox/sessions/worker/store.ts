@@ -1,0 +1,227 @@
+import type { DurableObjectState } from "cloudflare:workers";
+import * as z from "zod/mini";
+import {
+  type EventBody,
+  eventBody,
+  failure,
+  limits,
+  message,
+  messageStates,
+  type Role,
+  roles,
+  type SessionEvent,
+  sessionStatuses,
+} from "../protocol.ts";
+import type { Entry } from "./queue.ts";
+
+/** A session's facts that are neither messages nor events. */
+const sessionRow = z.object({
+  id: z.string(),
+  changeling: z.string(),
+  branch: z.optional(z.string()),
+  title: z.optional(z.string()),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+  status: z.enum(sessionStatuses),
+  reason: z.optional(z.string()),
+  isReady: z.boolean(),
+  /** The number of events of the sandbox's start that were taken. */
+  startSeen: z.number(),
+  snapshot: z.optional(z.string()),
+  limits,
+  messages: z.number(),
+  places: z.number(),
+  used: z.object({ minutes: z.number(), costUsd: z.number() }),
+  /** The runner's records that its runs are in. */
+  epoch: z.optional(z.string()),
+  /** Its sandbox is terminated too. */
+  isCleaned: z.boolean(),
+  /** The directory's line is as it is. */
+  isReported: z.boolean(),
+});
+export type SessionRow = z.output<typeof sessionRow>;
+
+/** How far the execution of a message's present attempt was taken. */
+export interface Progress {
+  /** The number of the run's events. */
+  readonly seen: number;
+  /** The length of its text. */
+  readonly length: number;
+  readonly costUsd: number;
+}
+
+const entryRow = z.object({
+  ...{ id: z.number(), place: z.number(), author: z.string(), text: z.string(), state: z.enum(messageStates) },
+  ...{
+    attempt: z.number(),
+    queued_at: z.string(),
+    started_at: z.nullable(z.string()),
+    ended_at: z.nullable(z.string()),
+  },
+  ...{ failure: z.nullable(z.string()), cost: z.number() },
+});
+const progressRow = z.object({ seen: z.number(), length: z.number(), run_cost: z.number() });
+const eventRow = z.object({ cursor: z.number(), at: z.string(), body: z.string() });
+const personRow = z.object({ name: z.string(), role: z.enum(roles), hash: z.string() });
+export type PersonRow = z.output<typeof personRow>;
+
+/** Text events of one attempt are joined up to this length, so that a long answer makes few rows. */
+const joinedLength = 16_000;
+
+/** A session's SQLite database. */
+export class Store {
+  readonly #sql: DurableObjectState["storage"]["sql"];
+  /** The last event, if it is a text that more text may be joined to. */
+  #last: { readonly cursor: number; readonly body: EventBody & { readonly type: "text" } } | undefined;
+
+  constructor({ storage }: DurableObjectState) {
+    this.#sql = storage.sql;
+  }
+
+  create(): void {
+    for (const statement of schema) this.#sql.exec(statement);
+  }
+
+  exists(): boolean {
+    return this.#rows("SELECT 1 FROM sqlite_master WHERE name = 'session'", z.unknown()).length > 0;
+  }
+
+  session(): SessionRow | undefined {
+    const [row] = this.#rows("SELECT data FROM session", z.object({ data: z.string() }));
+    return row && sessionRow.parse(JSON.parse(row.data));
+  }
+
+  saveSession(row: SessionRow): void {
+    this.#sql.exec(
+      "INSERT INTO session(one, data) VALUES(1, ?) ON CONFLICT DO UPDATE SET data = excluded.data",
+      json(row),
+    );
+  }
+
+  open(): Entry[] {
+    const query = "SELECT * FROM messages WHERE state IN ('queued', 'processing') ORDER BY place";
+    return this.#rows(query, entryRow).map(entryOf);
+  }
+
+  entry(id: number): Entry | undefined {
+    return this.#rows("SELECT * FROM messages WHERE id = ?", entryRow, id).map(entryOf)[0];
+  }
+
+  entries(after: number, limit: number): Entry[] {
+    return this.#rows("SELECT * FROM messages WHERE id > ? ORDER BY id LIMIT ?", entryRow, after, limit).map(entryOf);
+  }
+
+  entryOfKey(key: string): Entry | undefined {
+    return this.#rows("SELECT * FROM messages WHERE key = ?", entryRow, key).map(entryOf)[0];
+  }
+
+  /** @param key of a message that is new */
+  saveEntry(entry: Entry, key?: string): void {
+    const { id, place, author, text, state, attempt, queuedAt, startedAt = null, endedAt = null, costUsd } = entry;
+    const failed = entry.failure === undefined ? null : json(entry.failure);
+    if (key !== undefined) {
+      const columns = "id, place, author, text, state, attempt, queued_at, cost, key";
+      const values = [id, place, author, text, state, attempt, queuedAt, costUsd, key];
+      this.#sql.exec(`INSERT INTO messages(${columns}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)`, ...values);
+      return;
+    }
+    // An attempt's progress begins anew with each of its states but the last.
+    const fresh = state === "queued" ? ", seen = 0, length = 0, run_cost = 0" : "";
+    this.#sql.exec(
+      `UPDATE messages SET place = ?, state = ?, attempt = ?, queued_at = ?, started_at = ?, ended_at = ?, failure = ?, cost = ?${fresh} WHERE id = ?`,
+      ...[place, state, attempt, queuedAt, startedAt, endedAt, failed, costUsd, id],
+    );
+  }
+
+  progress(id: number): Progress {
+    const [row] = this.#rows("SELECT seen, length, run_cost FROM messages WHERE id = ?", progressRow, id);
+    return { seen: row?.seen ?? 0, length: row?.length ?? 0, costUsd: row?.run_cost ?? 0 };
+  }
+
+  saveProgress(id: number, { seen, length, costUsd }: Progress): void {
+    const query = "UPDATE messages SET seen = ?, length = ?, run_cost = ? WHERE id = ?";
+    this.#sql.exec(query, seen, length, costUsd, id);
+  }
+
+  /** Appends an event. Text that continues the last event's replaces it, under a new cursor. */
+  append(at: string, body: EventBody): void {
+    const last = this.#last;
+    let appended = body;
+    if (body.type === "text" && last?.body.message === body.message && last.body.attempt === body.attempt) {
+      const isNext = last.body.offset + last.body.text.length === body.offset;
+      if (isNext && last.body.text.length + body.text.length <= joinedLength) {
+        this.#sql.exec("DELETE FROM events WHERE cursor = ?", last.cursor);
+        appended = { ...last.body, text: last.body.text + body.text };
+      }
+    }
+    const query = "INSERT INTO events(at, body) VALUES(?, ?) RETURNING cursor";
+    const [row] = this.#rows(query, z.object({ cursor: z.number() }), at, json(appended));
+    this.#last = appended.type === "text" && row !== undefined ? { cursor: row.cursor, body: appended } : undefined;
+  }
+
+  /** A transaction was rolled back: what is known of the last event may be wrong. */
+  forgetLast(): void {
+    this.#last = undefined;
+  }
+
+  events(after: number, limit: number): SessionEvent[] {
+    const query = "SELECT cursor, at, body FROM events WHERE cursor > ? ORDER BY cursor LIMIT ?";
+    return this.#rows(query, eventRow, after, limit).map(({ cursor, at, body }) => ({
+      ...{ cursor, at },
+      ...eventBody.parse(JSON.parse(body)),
+    }));
+  }
+
+  cursor(): number {
+    const query = "SELECT coalesce(max(cursor), 0) AS cursor FROM events";
+    return this.#rows(query, z.object({ cursor: z.number() }))[0]?.cursor ?? 0;
+  }
+
+  people(): PersonRow[] {
+    return this.#rows("SELECT name, role, hash FROM people ORDER BY name", personRow);
+  }
+
+  savePerson({ name, role, hash }: { name: string; role: Role; hash: string }): void {
+    this.#sql.exec("INSERT OR REPLACE INTO people(name, role, hash) VALUES(?, ?, ?)", name, role, hash);
+  }
+
+  removePerson(name: string): void {
+    this.#sql.exec("DELETE FROM people WHERE name = ?", name);
+  }
+
+  #rows<Row>(query: string, form: z.ZodMiniType<Row>, ...values: (string | number)[]): Row[] {
+    return this.#sql
+      .exec(query, ...values)
+      .toArray()
+      .map((row) => form.parse(row));
+  }
+}
+
+const schema = [
+  "CREATE TABLE session(one INTEGER PRIMARY KEY CHECK (one = 1), data TEXT NOT NULL)",
+  `CREATE TABLE messages(
+    id INTEGER PRIMARY KEY, place INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL, state TEXT NOT NULL,
+    attempt INTEGER NOT NULL, queued_at TEXT NOT NULL, started_at TEXT, ended_at TEXT, failure TEXT,
+    cost REAL NOT NULL, key TEXT NOT NULL UNIQUE,
+    seen INTEGER NOT NULL DEFAULT 0, length INTEGER NOT NULL DEFAULT 0, run_cost REAL NOT NULL DEFAULT 0)`,
+  "CREATE INDEX open_messages ON messages(place) WHERE state IN ('queued', 'processing')",
+  "CREATE TABLE events(cursor INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, body TEXT NOT NULL)",
+  "CREATE TABLE people(name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL)",
+];
+
+function entryOf(row: z.output<typeof entryRow>): Entry {
+  const { id, place, author, text, state, attempt } = row;
+  return {
+    ...{ id, place, author, text, state, attempt, queuedAt: row.queued_at, costUsd: row.cost },
+    ...(row.started_at === null ? {} : { startedAt: row.started_at }),
+    ...(row.ended_at === null ? {} : { endedAt: row.ended_at }),
+    ...(row.failure === null ? {} : { failure: failure.parse(JSON.parse(row.failure)) }),
+  };
+}
+
+/** Without the place, which is of no use to others. */
+export const messageOf = (entry: Entry) => message.parse(entry);
+
+function json(value: unknown): string {
+  return JSON.stringify(value);
+}

@@ -1,0 +1,54 @@
+import { personHeader, personName, type Role } from "../protocol.ts";
+import { RequestError } from "./queue.ts";
+import type { PersonRow } from "./store.ts";
+
+/** Who makes a request. */
+export interface Caller {
+  readonly name: string;
+  readonly role: Role;
+  /** The owner of the installation, who may do everything. */
+  readonly isInstallationOwner: boolean;
+}
+
+/** @throws RequestError `unauthorized` */
+export async function callerOf(request: Request, ownerHash: string, people: readonly PersonRow[]): Promise<Caller> {
+  const [, token] = /^Bearer ([\w-]{20,200})$/.exec(request.headers.get("authorization") ?? "") ?? [];
+  if (token === undefined) throw new RequestError("unauthorized", "the request has no bearer token");
+  const hash = await hashOf(token);
+  // Every hash is compared, and each in constant time, so that the time tells nothing.
+  const isOwner = isSame(hash, ownerHash);
+  const found = people.filter((person) => isSame(hash, person.hash));
+  if (isOwner) return { name: nameIn(request), role: "owner", isInstallationOwner: true };
+  const [person] = found;
+  if (person === undefined) throw new RequestError("unauthorized", "the bearer token is not valid for this session");
+  return { name: person.name, role: person.role, isInstallationOwner: false };
+}
+
+function nameIn({ headers }: Request): string {
+  const header = headers.get(personHeader);
+  if (header === null) return "owner";
+  try {
+    return personName.parse(decodeURIComponent(header));
+  } catch {
+    throw new RequestError("bad_request", `${personHeader} is no name`);
+  }
+}
+
+export function newToken(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  const base64 = btoa(String.fromCharCode(...bytes));
+  return base64.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** SHA-256 in hexadecimal. A token has 256 random bits, so it needs no salt and no slow hash. */
+export async function hashOf(token: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function isSame(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let at = 0; at < a.length; at++) difference |= a.charCodeAt(at) ^ b.charCodeAt(at);
+  return difference === 0;
+}

@@ -1,0 +1,48 @@
+/** The part of Cloudflare's API that the worker uses. Their own package of types would replace Node's for the whole project. */
+declare module "cloudflare:workers" {
+  export abstract class DurableObject<Env> {
+    protected readonly ctx: DurableObjectState;
+    protected readonly env: Env;
+    constructor(ctx: DurableObjectState, env: Env);
+  }
+
+  export interface DurableObjectState {
+    readonly storage: {
+      readonly sql: {
+        exec(query: string, ...bindings: (string | number | null)[]): { toArray(): Record<string, unknown>[] };
+      };
+      transactionSync<Result>(work: () => Result): Result;
+      getAlarm(): Promise<number | null>;
+      setAlarm(at: number): Promise<void>;
+    };
+    blockConcurrencyWhile<Result>(work: () => Promise<Result>): Promise<Result>;
+    waitUntil(work: Promise<unknown>): void;
+    acceptWebSocket(socket: ServerWebSocket): void;
+    getWebSockets(): ServerWebSocket[];
+    setWebSocketAutoResponse(pair: WebSocketRequestResponsePair): void;
+  }
+
+  export interface DurableObjectNamespace {
+    idFromName(name: string): unknown;
+    get(id: unknown): Fetcher;
+  }
+
+  export interface Fetcher {
+    fetch(input: Request | string, init?: RequestInit): Promise<Response>;
+  }
+
+  export interface ServerWebSocket {
+    send(text: string): void;
+    close(code?: number, reason?: string): void;
+    serializeAttachment(value: unknown): void;
+    deserializeAttachment(): unknown;
+  }
+}
+
+type ServerWebSocket = import("cloudflare:workers").ServerWebSocket;
+
+declare class WebSocketRequestResponsePair {
+  constructor(request: string, response: string);
+}
+
+declare const WebSocketPair: new () => { readonly 0: WebSocket; readonly 1: ServerWebSocket };
