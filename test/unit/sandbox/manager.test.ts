@@ -1,0 +1,181 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { sandboxOf } from "../../../components/sandbox/from-program.ts";
+import { sandboxManager } from "../../../components/sandbox/manager.ts";
+import type {
+  CreateOptions,
+  ExecEnd,
+  ExecOptions,
+  Sandbox,
+  SandboxProvider,
+} from "../../../components/sandbox/provider.ts";
+
+const token = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
+const { spec } = sandboxOf("example", { repo: "me/app", userName: "Test User", env: { LOG: "debug" } });
+const session = { sessionId: "0123456789abcdef0123", secrets: { GITHUB_TOKEN: token } };
+
+interface Call extends ExecOptions {
+  readonly argv: readonly string[];
+}
+
+/** Records what a manager does with sandboxes, which answer as they are told. */
+class RecordingProvider implements SandboxProvider {
+  readonly capabilities = {
+    isolation: "none",
+    snapshots: true,
+    volumes: true,
+    egress: "none",
+    expires: false,
+  } as const;
+  readonly calls: Call[] = [];
+  readonly created: CreateOptions[] = [];
+  readonly terminated: string[] = [];
+  readonly live = new Map<string, Sandbox>();
+  answer: (argv: readonly string[]) => Partial<ExecEnd> = () => ({});
+  terminateFails = false;
+
+  prepareImage = async () => "image-1";
+  ensureVolume = async () => true;
+  open = async (id: string) => this.live.get(id);
+  list = async () => [];
+  removeSnapshot = async () => {};
+
+  async create(options: CreateOptions): Promise<Sandbox> {
+    this.created.push(options);
+    const { id } = options;
+    const sandbox: Sandbox = {
+      id,
+      exec: async (argv, given) => {
+        this.calls.push({ argv, ...given });
+        return { code: 0, stdout: "", stderr: "", ...this.answer(argv) };
+      },
+      snapshot: async () => "snapshot-1",
+      terminate: async () => {
+        if (this.terminateFails) throw new Error("the provider does not answer");
+        this.terminated.push(id);
+        this.live.delete(id);
+      },
+    };
+    this.live.set(id, sandbox);
+    return sandbox;
+  }
+}
+
+describe("a sandbox's start", () => {
+  let provider: RecordingProvider;
+  const manager = () => sandboxManager({ installation: "0123456789ab", provider: async () => provider });
+  const isClone = (argv: readonly string[]) => argv.includes("clone");
+  beforeEach(() => {
+    provider = new RecordingProvider();
+  });
+
+  it("mounts the repository's memory, clones, and sets the identity with the suffix", async () => {
+    const { sandboxId } = await manager().start(spec, session);
+    expect(provider.created).toMatchObject([
+      {
+        id: sandboxId,
+        image: "image-1",
+        volumes: { "/root/.mcp-memory": "harvest-memory-me-app" },
+        labels: { installation: "0123456789ab", changeling: "example", session: session.sessionId },
+      },
+    ]);
+    expect(sandboxId).toMatch(/^sbx-[0-9a-z-]{1,59}$/);
+    const commands = provider.calls.map(({ argv }) => argv.join(" "));
+    expect(commands).toContainEqual(
+      expect.stringMatching(/clone .*--branch main -- https:\/\/github.com\/me\/app \/workspace\/app$/),
+    );
+    expect(commands).toContain("git config --global user.name Test User (Harvest)");
+    expect(provider.calls.find(({ argv }) => argv.at(-1) === "/root/.mcp-memory/memory.jsonl")?.stdin).toContain(
+      '"type":"entity"',
+    );
+  });
+
+  it("gives the token to git's environment alone", async () => {
+    await manager().start(spec, session);
+    const clone = provider.calls.find(({ argv }) => isClone(argv));
+    expect(clone?.env).toMatchObject({ GITHUB_TOKEN: token });
+    for (const { argv, stdin = "" } of provider.calls) expect(`${argv.join(" ")} ${stdin}`).not.toContain(token);
+    expect(JSON.stringify(provider.created)).not.toContain(token);
+  });
+
+  it.each([
+    ["clone", isClone, /^clone: fatal: repository not found$/],
+    ["git", (argv: readonly string[]) => argv.includes("user.email"), /^git: fatal: repository not found$/],
+    ["memory", (argv: readonly string[]) => argv.at(-1)?.endsWith("memory.jsonl") === true, /^memory: fatal/],
+  ])("that fails at %s names the step, and leaves no sandbox", async (_step, fails, message) => {
+    provider.answer = (argv) => (fails(argv) ? { code: 128, stderr: "fatal: repository not found\n" } : {});
+    await expect(manager().start(spec, session)).rejects.toThrow(message);
+    expect([...provider.live.keys()]).toEqual([]);
+    expect(provider.terminated).toHaveLength(1);
+  });
+
+  it("that hangs says how long it waited", async () => {
+    provider.answer = (argv) => (isClone(argv) ? { code: 124 } : {});
+    await expect(manager().start(spec, session)).rejects.toThrow("clone: git was not done within 900 s");
+  });
+
+  it("says which sandbox is left if it can't be terminated either", async () => {
+    provider.answer = (argv) => (isClone(argv) ? { code: 1 } : {});
+    provider.terminateFails = true;
+    await expect(manager().start(spec, session)).rejects.toThrow(
+      /^terminate: sbx-\S+ could not be made \(clone: git ended with code 1\), and not be terminated either/,
+    );
+  });
+
+  it("with a runtime that is missing leaves no sandbox", async () => {
+    const missing = { ...spec, runtime: "/nowhere/runtime.mjs" };
+    await expect(manager().start(missing, session)).rejects.toThrow("the runtime /nowhere/runtime.mjs does not exist");
+    expect(provider.terminated).toHaveLength(1);
+  });
+
+  it("from a warm snapshot updates the repository instead of cloning it", async () => {
+    await manager().start(spec, { ...session, warmSnapshot: "snapshot-1", branch: "develop" });
+    expect(provider.created).toMatchObject([{ snapshot: "snapshot-1" }]);
+    const commands = provider.calls.map(({ argv }) => argv.join(" "));
+    expect(commands.some((command) => command.includes(" clone "))).toBe(false);
+    expect(
+      commands.some((command) => command.endsWith("checkout --quiet -B develop refs/remotes/origin/develop")),
+    ).toBe(true);
+  });
+});
+
+describe("a session's sandbox after a restart of the service", () => {
+  let provider: RecordingProvider;
+  const manager = () => sandboxManager({ installation: "0123456789ab", provider: async () => provider });
+  beforeEach(() => {
+    provider = new RecordingProvider();
+  });
+
+  it("is opened again", async () => {
+    const { sandboxId } = await manager().start(spec, session);
+    expect((await manager().reopen(spec, { ...session, sandboxId })).sandboxId).toBe(sandboxId);
+    expect(provider.created).toHaveLength(1);
+  });
+
+  it("is made from its snapshot if it is gone, without another clone", async () => {
+    const first = await manager().start(spec, session);
+    await first.terminate();
+    const commandsBefore = provider.calls.length;
+    const again = await manager().reopen(spec, { ...session, sandboxId: first.sandboxId, snapshot: "snapshot-1" });
+    expect(again.sandboxId).not.toBe(first.sandboxId);
+    expect(provider.created[1]).toMatchObject({ snapshot: "snapshot-1" });
+    expect(provider.calls.slice(commandsBefore)).toEqual([]);
+  });
+
+  it("is reported as lost if there is no snapshot", async () => {
+    await expect(manager().reopen(spec, { ...session, sandboxId: "sbx-gone" })).rejects.toThrow(
+      "resume: its sandbox is gone, and there is no snapshot of it",
+    );
+  });
+});
+
+describe("a prompt", () => {
+  it("reaches the stub with the context of the specification", async () => {
+    const provider = new RecordingProvider();
+    provider.answer = (argv) => (argv.includes("--show-current") ? { stdout: "feature/x\n" } : {});
+    const manager = sandboxManager({ installation: "0123456789ab", provider: async () => provider });
+    const sandbox = await manager.start(spec, session);
+    expect(await sandbox.prompt("List files in repository")).toBe(
+      "[STUB RESPONSE]\nReceived prompt: List files in repository\nContext: repo=me/app, branch=feature/x\nWould execute task here once real agent runtime is plugged in.",
+    );
+  });
+});
