@@ -1,62 +1,105 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { Writable } from "node:stream";
 
 export interface ProgramOptions {
   /** The child's whole environment. It inherits nothing from this process. */
   readonly env: Readonly<Record<string, string>>;
   /** After this time the child and every process that it started are killed. */
   readonly timeoutSeconds: number;
-  /** An open file of this process, which the child inherits as its file descriptor 3. */
-  readonly file?: number | undefined;
+  /** Its abort kills the child and every process that it started. */
+  readonly signal?: AbortSignal | undefined;
+  readonly cwd?: string | undefined;
+  /** An open file of this process, or a text, which the child gets as its file descriptor 3. */
+  readonly file?: number | string | undefined;
   /** The child's stdin; empty by default. */
-  readonly input?: string | undefined;
+  readonly input?: string | Uint8Array | undefined;
+  /** Called with the child's process id, which is its group's too, as soon as it runs. */
+  readonly onStart?: ((pid: number) => void) | undefined;
   /** Called with the child's output as it arrives. */
   readonly onOutput?: ((text: string, stream: "stdout" | "stderr") => void) | undefined;
+  /** If the child prints more characters than this to one stream, it is killed. No limit by default. */
+  readonly maxOutput?: number | undefined;
+  /** Whether what the child leaves running in its process group is killed when it exits. */
+  readonly endsGroup?: boolean | undefined;
 }
 
 export interface ProgramEnd {
-  /** 124 if it was killed by the timeout, 127 if it could not be started. */
+  /**
+   * 124 if it was killed by the timeout, 130 by the signal, 137 because it printed too much, 127 if it could not be
+   * started.
+   */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 export const timedOut = 124;
+export const aborted = 130;
+export const printedTooMuch = 137;
 export const notStarted = 127;
+
+/** How long a process that left the group may keep the output open after the rest was killed, in milliseconds. */
+const drainMs = 1000;
 
 /** Runs a program in its own process group, which is killed however this process ends. Never throws. */
 export function runProgram(command: string, args: readonly string[], options: ProgramOptions): Promise<ProgramEnd> {
+  const { signal, cwd, file, input, onOutput = () => {}, maxOutput = Number.POSITIVE_INFINITY } = options;
+  if (signal?.aborted) return Promise.resolve({ code: aborted, stdout: "", stderr: "" });
   return new Promise((resolve) => {
-    const { file, input, onOutput = () => {} } = options;
     const output = { stdout: "", stderr: "" };
     const child = spawn(command, args, {
       env: options.env,
+      cwd,
       detached: true,
-      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe", ...(file === undefined ? [] : [file])],
+      stdio: [
+        input === undefined ? "ignore" : "pipe",
+        "pipe",
+        "pipe",
+        ...(file === undefined ? [] : [typeof file === "string" ? ("pipe" as const) : file]),
+      ],
     });
     const group = child.pid;
+    if (group !== undefined) options.onStart?.(group);
     let ended: number | undefined;
-    const timer = setTimeout(() => {
-      ended = timedOut;
+    const killGroup = () => {
       if (group !== undefined) kill(group, "SIGKILL");
-    }, options.timeoutSeconds * 1000);
+      setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      }, drainMs).unref();
+    };
+    const endWith = (code: number) => {
+      ended ??= code;
+      killGroup();
+    };
+    const timer = setTimeout(() => endWith(timedOut), options.timeoutSeconds * 1000);
+    const abort = () => endWith(aborted);
+    signal?.addEventListener("abort", abort, { once: true });
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream]?.setEncoding("utf8").on("data", (text: string) => {
+        if (ended === printedTooMuch) return;
         output[stream] += text;
+        if (output[stream].length > maxOutput) endWith(printedTooMuch);
         onOutput(text, stream);
       });
     }
     // The child may exit before it has read its input.
     child.stdin?.once("error", () => {}).end(input);
+    const extra = child.stdio[3];
+    if (typeof file === "string" && extra instanceof Writable) extra.once("error", () => {}).end(file);
     const watcher = group === undefined ? undefined : watchOver(group);
     const end = (code: number) => {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
       watcher?.kill("SIGKILL");
+      if (ended === printedTooMuch) output.stderr += `\nkilled: it printed more than ${maxOutput} characters\n`;
       resolve({ code: ended ?? code, ...output });
     };
     child.once("error", (error) => {
       output.stderr += error.message;
       end(notStarted);
     });
+    if (options.endsGroup) child.once("exit", killGroup);
     child.once("close", (code) => end(code ?? 1));
   });
 }

@@ -8,7 +8,7 @@ export interface SandboxProvider {
    *
    * @returns the image's id, which is the same for the same content
    */
-  prepareImage(options: Progress): Promise<string>;
+  prepareImage(options: PrepareOptions): Promise<string>;
   /** Makes sure that a named volume is there. @returns whether it was made now */
   ensureVolume(name: string): Promise<boolean>;
   /** @throws SandboxError with the step `create`; nothing is left of a sandbox that could not be made */
@@ -35,6 +35,11 @@ export interface Capabilities {
   readonly egress: "hosts" | "all or nothing" | "none";
   /** Whether the provider itself ends a sandbox whose time is over. Otherwise the session service does. */
   readonly expires: boolean;
+}
+
+export interface PrepareOptions extends Progress {
+  /** Whose sandboxes it is for: a provider may prepare only what these need. Everything by default. */
+  readonly spec?: SandboxSpec | undefined;
 }
 
 /** Reports progress of what takes long, as lines for a person. */
@@ -87,15 +92,21 @@ export interface ExecOptions {
   readonly cwd?: string | undefined;
   /** Added to the sandbox's own PATH, HOME (`/root`) and so on. May be secret: it never gets into an argv or a log. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Empty by default. */
-  readonly stdin?: string | undefined;
+  /** Empty by default. May have 100 MB. */
+  readonly stdin?: string | Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with output as it arrives. A multi-byte character is never split. */
   readonly onOutput?: ((text: string, stream: "stdout" | "stderr") => void) | undefined;
 }
 
+/** The most characters that a program may print to one stream. */
+export const maxOutputCharacters = 256 * 1024 * 1024;
+
 export interface ExecEnd {
-  /** 124 if it was ended by its timeout, 130 by the signal, 127 if the program was not found. */
+  /**
+   * 124 if it was ended by its timeout, 130 by the signal, 127 if the program was not found, 137 if it printed more than
+   * `maxOutputCharacters`.
+   */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;

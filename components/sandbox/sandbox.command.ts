@@ -27,7 +27,7 @@ export default commandScript({
     const onProgress = (line: string) => printNote(`${spec.name}: ${line}\n`);
     const context = { installation, sandboxes: paths.sandboxes };
     const provider = await openProvider(spec.provider, context);
-    const image = await provider.prepareImage({ onProgress });
+    const image = await provider.prepareImage({ spec, onProgress });
     const volume = memoryVolume(spec);
     if (await provider.ensureVolume(volume)) onProgress(`made the memory volume ${volume}`);
     const before = lastInstalled(() => readSandbox(paths, renamedFrom ?? spec.name) ?? readSandbox(paths, spec.name));

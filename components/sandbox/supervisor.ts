@@ -165,8 +165,8 @@ export function supervised(argv: readonly string[], options: { timeoutSeconds: n
 }
 
 /** What is sent to a supervised program's standard input. */
-export function supervisedInput(stdin: string): Uint8Array {
-  const body = Buffer.from(stdin);
+export function supervisedInput(stdin: string | Uint8Array): Uint8Array {
+  const body = typeof stdin === "string" ? Buffer.from(stdin) : stdin;
   return Buffer.concat([Buffer.from(`${body.length}\n`), body]);
 }
 

@@ -54,6 +54,49 @@ describe("runProgram", () => {
     await gone(Number(end.stdout));
   });
 
+  it("kills it with all that it started when the signal is aborted", async () => {
+    const abort = new AbortController();
+    const onOutput = () => abort.abort();
+    const options = { env, timeoutSeconds: 60, signal: abort.signal, onOutput };
+    const end = await runProgram("sh", ["-c", "sleep 60 & echo $!; wait"], options);
+    expect(end.code).toBe(130);
+    await gone(Number(end.stdout));
+    expect(await runProgram("sh", ["-c", "echo x"], options)).toEqual({ code: 130, stdout: "", stderr: "" });
+  });
+
+  it("ends although a process that left the group keeps the output open", async () => {
+    const end = await runProgram("sh", ["-c", "setsid sleep 20 & wait"], { env, timeoutSeconds: 0.5 });
+    expect(end.code).toBe(124);
+  });
+
+  it("kills it when it prints too much", async () => {
+    const end = await runProgram("yes", [], { env, timeoutSeconds: 60, maxOutput: 1_000_000 });
+    expect(end.code).toBe(137);
+    expect(end.stdout.length).toBeLessThan(2_000_000);
+    expect(end.stderr).toContain("more than 1000000 characters");
+  });
+
+  it("passes a text as a file descriptor, and bytes as its input", async () => {
+    const text = "x".repeat(200_000);
+    const options = { env, timeoutSeconds: 10, file: text, input: Uint8Array.of(0, 255, 10) };
+    const end = await runProgram("sh", ["-c", "wc -c <&3; wc -c"], options);
+    expect(end.stdout.split("\n")).toEqual(["200000", "3", ""]);
+  });
+
+  it("never splits a character", async () => {
+    const pieces: string[] = [];
+    const script = "printf '\\342\\202'; sleep 0.1; printf '\\254'";
+    await runProgram("sh", ["-c", script], { env, timeoutSeconds: 10, onOutput: (text) => pieces.push(text) });
+    expect(pieces).toEqual(["€"]);
+  });
+
+  it("ends what the program left running, if that is wanted", async () => {
+    const script = "sleep 60 & echo $!";
+    const end = await runProgram("sh", ["-c", script], { env, timeoutSeconds: 10, endsGroup: true });
+    expect(end.code).toBe(0);
+    await gone(Number(end.stdout));
+  });
+
   it.each(["SIGTERM", "SIGKILL"] as const)("ends it with this process, whose %s it does not get", async (signal) => {
     const module = JSON.stringify(new URL("../../../components/lib/process.ts", import.meta.url).href);
     const script = `const { runProgram } = await import(${module});

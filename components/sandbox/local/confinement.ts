@@ -1,0 +1,128 @@
+import { lstatSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { toolsFolder } from "../image/tools.ts";
+import { ownFolders } from "./paths.ts";
+
+/** What bubblewrap gives to the programs of a sandbox. All else of this machine does not exist for them. */
+export interface Confinement {
+  /** The folder with `workspace`, `root` and `tmp`. */
+  readonly files: string;
+  /** The folder with the image's `app` and `etc`. */
+  readonly image: string;
+  /** Host folders by their paths in the sandbox. */
+  readonly volumes: Readonly<Record<string, string>>;
+  /** Folders of the image's npm packages, by part. */
+  readonly parts: Readonly<Record<string, string>>;
+  /** The Node that runs this program, which becomes the sandbox's. */
+  readonly node: string;
+  readonly hostname: string;
+  /** Whether the network is the caller's; otherwise it is a new one, and empty. */
+  readonly hasNetwork: boolean;
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+const nodeFolder = `${toolsFolder}/node`;
+/** /dev/shm, /run, in bytes. The other folders are on the disk. */
+const memoryFolderBytes = 512 * 1024 * 1024;
+
+/** Namespaces of its own, no capabilities, no way to get any, and an end together with its parent. */
+const isolation = [
+  ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
+  ...["--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--clearenv", "--die-with-parent", "--new-session"],
+];
+
+/** bubblewrap's arguments, without the program. They contain the environment, so they never get into an argv. */
+export function confine(place: Confinement): string[] {
+  const { files, image, volumes, parts, node, hostname, hasNetwork, env, cwd } = place;
+  return [
+    ...isolation,
+    // Nested user namespaces are where most of the kernel's privilege escalations begin.
+    "--disable-userns",
+    ...(hasNetwork ? [] : ["--unshare-net"]),
+    ...["--hostname", hostname],
+    ...systemMounts(),
+    ...Object.keys(ownConfiguration).flatMap((name) => ["--ro-bind", join(image, "etc", name), join("/etc", name)]),
+    ...hostConfiguration(),
+    ...["--size", String(memoryFolderBytes), "--tmpfs", "/run", "--dir", "/var/lib", "--symlink", "../tmp", "/var/tmp"],
+    ...["--ro-bind", join(image, "app"), "/app"],
+    ...["--ro-bind", node, `${nodeFolder}/node_modules/.bin/node`],
+    ...Object.entries(parts).flatMap(([part, folder]) => ["--ro-bind", folder, `${toolsFolder}/${part}`]),
+    ...ownFolders.flatMap((folder) => ["--bind", join(files, folder), `/${folder}`]),
+    ...Object.entries(volumes).flatMap(([path, folder]) => ["--bind", folder, path]),
+    ...["--remount-ro", "/"],
+    ...Object.entries(env).flatMap(([name, value]) => ["--setenv", name, value]),
+    ...["--chdir", cwd],
+  ];
+}
+
+/** Arguments for a program of ours on files of a sandbox: it sees the system's programs and these folders, no more. */
+export function confineTool(
+  folders: Readonly<Record<string, { readonly path: string; readonly isWritable: boolean }>>,
+) {
+  return [
+    ...isolation,
+    // Files of a sandbox may forbid their owner to read or remove them.
+    ...["--cap-add", "CAP_DAC_OVERRIDE", "--cap-add", "CAP_FOWNER"],
+    "--unshare-net",
+    ...systemMounts(),
+    ...Object.entries(folders).flatMap(([inside, { path, isWritable }]) => [
+      isWritable ? "--bind" : "--ro-bind",
+      path,
+      inside,
+    ]),
+    ...["--setenv", "PATH", "/usr/bin:/bin"],
+  ];
+}
+
+/** Arguments for the sandbox's network: it sees Node, the forwarder and the proxy's socket. */
+export function confineForwarder(node: string, forwarder: string, socketFolder: string): string[] {
+  return [
+    ...isolation,
+    "--unshare-net",
+    ...systemMounts(),
+    ...["--ro-bind", node, "/node", "--ro-bind", forwarder, "/forward.mjs", "--ro-bind", socketFolder, "/egress"],
+  ];
+}
+
+/** The parts of the PATH that are mounted, in order. */
+export function mountedParts(parts: Readonly<Record<string, string>>): string[] {
+  return ["node", ...Object.keys(parts)];
+}
+
+/** The system's programs and libraries. */
+function systemMounts(): string[] {
+  const folders = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+  const mounts = folders.flatMap((folder) => {
+    const stats = lstatSync(folder, { throwIfNoEntry: false });
+    if (stats === undefined) return [];
+    return stats.isSymbolicLink() ? ["--symlink", readlinkSync(folder), folder] : ["--ro-bind", folder, folder];
+  });
+  return [...mounts, "--proc", "/proc", "--dev", "/dev", "--size", String(memoryFolderBytes), "--tmpfs", "/dev/shm"];
+}
+
+/**
+ * Files of /etc that programs in /usr need. Not /etc/ssl or /etc/pki as a whole: they have private keys.
+ */
+const configuration = [
+  ...["alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "services", "protocols"],
+  ...["ssl/certs", "ssl/openssl.cnf", "ca-certificates", "ca-certificates.conf"],
+  ...["pki/ca-trust", "pki/tls/certs", "pki/tls/cert.pem", "pki/tls/openssl.cnf", "crypto-policies"],
+  ...["chromium", "chromium.d", "fonts", "vim", "magic", "os-release", "debian_version", "terminfo"],
+];
+
+function hostConfiguration(): string[] {
+  return configuration
+    .filter((name) => lstatSync(join("/etc", name), { throwIfNoEntry: false }) !== undefined)
+    .flatMap((name) => ["--ro-bind-try", join("/etc", name), join("/etc", name)]);
+}
+
+/** The files of /etc that name nothing of this machine. */
+export const ownConfiguration: Readonly<Record<string, string>> = {
+  passwd: "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+  group: "root:x:0:\nnogroup:x:65534:\n",
+  hosts: "127.0.0.1 localhost\n::1 localhost\n",
+  // Names are resolved by the egress proxy.
+  "resolv.conf": "",
+  "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+};

@@ -1,0 +1,106 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import * as z from "zod/mini";
+import { notStarted } from "../../lib/process.ts";
+import { SandboxError } from "../provider.ts";
+import { confineForwarder } from "./confinement.ts";
+import { startProxy } from "./egress/proxy.ts";
+import { loopbackTargets } from "./egress/rules.ts";
+
+/** A network that contains a proxy and nothing else, for the programs of one sandbox. */
+export interface Network {
+  /** An argv prefix that enters it. */
+  readonly enter: readonly string[];
+  /** Environment variables that lead programs to the proxy. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Whether its processes still run. */
+  isOpen(): boolean;
+  end(): void;
+}
+
+const proxyPort = 3128;
+const startMs = 20_000;
+const forwarder = fileURLToPath(new URL("egress/forward.mjs", import.meta.url));
+
+/**
+ * Makes a network: a forwarder holds its namespace, and connects the sandbox's loopback with a proxy in this process. It
+ * ends with this process, however that ends, and does not keep it from ending.
+ */
+export async function openNetwork(bwrap: string, allowDomains: readonly string[] | undefined): Promise<Network> {
+  // The path of a Unix socket must be short.
+  const folder = mkdtempSync(join(tmpdir().length > 40 ? "/tmp" : tmpdir(), "clg-"));
+  const proxy = await startProxy({ socket: join(folder, "s"), allowDomains });
+  const targets = loopbackTargets(allowDomains).map(({ host, port }) => `${host}:${port}`);
+  const args = [
+    ...["--info-fd", "3", ...confineForwarder(process.execPath, forwarder, folder)],
+    ...["/node", "/forward.mjs", "/egress/s", String(proxyPort), ...targets],
+  ];
+  const child = spawn(bwrap, args, { env: {}, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+  let isOpen = true;
+  const end = () => {
+    isOpen = false;
+    child.kill("SIGKILL");
+    proxy.end();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const pid = await readyPid(child);
+    child.once("exit", () => {
+      isOpen = false;
+      proxy.end();
+    });
+    child.unref();
+    const enter = ["nsenter", "--target", String(pid), "--user", "--net", "--preserve-credentials", "--"];
+    return { enter, env: proxyVariables, isOpen: () => isOpen, end };
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+const proxyUrl = `http://127.0.0.1:${proxyPort}`;
+const direct = "localhost,127.0.0.1,::1";
+const proxyVariables = {
+  ...{ HTTP_PROXY: proxyUrl, HTTPS_PROXY: proxyUrl, ALL_PROXY: proxyUrl, NO_PROXY: direct },
+  ...{ http_proxy: proxyUrl, https_proxy: proxyUrl, all_proxy: proxyUrl, no_proxy: direct },
+  // Node's own fetch uses the others only with this.
+  NODE_USE_ENV_PROXY: "1",
+};
+
+const info = z.object({ "child-pid": z.number() });
+
+/** Waits until the forwarder listens. @returns its process, which is in the network's namespaces */
+function readyPid(child: ReturnType<typeof spawn>): Promise<number> {
+  const { stdout, stderr, stdio } = child;
+  const output = { info: "", stdout: "", stderr: "" };
+  return new Promise((resolve, reject) => {
+    const collect = (stream: Readable | null, name: keyof typeof output) => {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        if (output[name].length < 10_000) output[name] += text;
+        if (!output.stdout.includes("ready\n") || !output.info.includes("}")) return;
+        clearTimeout(timer);
+        resolve(info.parse(JSON.parse(output.info))["child-pid"]);
+      });
+      if (stream !== null && "unref" in stream && typeof stream.unref === "function") stream.unref();
+    };
+    const fail = (reason: string) => {
+      clearTimeout(timer);
+      reject(new SandboxError("network", `the sandbox's network could not be made: ${reason} ${output.stderr.trim()}`));
+    };
+    const timer = setTimeout(() => fail(`no answer in ${startMs / 1000} s`), startMs);
+    collect(stdout, "stdout");
+    collect(stderr, "stderr");
+    const extra = stdio[3];
+    collect(isReadable(extra) ? extra : null, "info");
+    child.once("error", ({ message }) => fail(`${message} (${notStarted})`));
+    child.once("exit", (code, signal) => fail(`bubblewrap ended with ${code ?? signal}:`));
+  });
+}
+
+function isReadable(stream: unknown): stream is Readable {
+  return typeof stream === "object" && stream !== null && "setEncoding" in stream;
+}

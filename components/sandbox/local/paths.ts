@@ -1,0 +1,131 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { ensureFolder, isMissing, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
+import { isAlive } from "../../lib/process.ts";
+import { toolParts } from "../image/tools.ts";
+
+/**
+ * Where the local provider keeps its files, below the installation's folder for
+ * sandboxes. A sandbox's programs can write in `files`
+ * and in its volumes, so this process never opens, lists or follows anything in those: see `confinement.ts`.
+ */
+export interface LocalPaths {
+  /** `<id>/record.json`, `<id>/files/{workspace,root,tmp}`, `<id>/running/`: one sandbox. */
+  readonly sandboxes: string;
+  /** `<id>/files/…`, as of a sandbox. */
+  readonly snapshots: string;
+  /** `<name>/`: the files of a volume. */
+  readonly volumes: string;
+  /** `<image id>/{app,etc}`. */
+  readonly images: string;
+}
+
+/** @param folder of the installation's sandboxes; see `installationPaths` */
+export function localPaths(folder: string): LocalPaths {
+  return {
+    sandboxes: join(folder, "live"),
+    snapshots: join(folder, "snapshots"),
+    volumes: join(folder, "volumes"),
+    images: join(folder, "images"),
+  };
+}
+
+/** The folders in a sandbox that are its own. */
+export const ownFolders = ["workspace", "root", "tmp"] as const;
+
+const sandboxRecord = z.object({
+  id: z.string(),
+  labels: z.record(z.string(), z.string()),
+  createdAt: z.string(),
+  image: z.string(),
+  isolation: z.enum(["sandbox", "none"]),
+  /** Volume names by path. */
+  volumes: z.record(z.string(), z.string()),
+  allowDomains: z.optional(z.array(z.string())),
+  memoryGb: z.optional(z.number()),
+  cpu: z.optional(z.number()),
+  /** Parts of the tools that it needs. */
+  parts: z.array(z.enum(toolParts)),
+});
+export type SandboxRecord = z.output<typeof sandboxRecord>;
+
+/** @returns undefined if there is no such sandbox */
+export function readRecord({ sandboxes }: LocalPaths, id: string): SandboxRecord | undefined {
+  if (!isName(id)) return undefined;
+  const { success, data } = z.safeParse(sandboxRecord, readJsonOrNull(join(sandboxes, id, "record.json")));
+  return success && data.id === id ? data : undefined;
+}
+
+export function listRecords(paths: LocalPaths): SandboxRecord[] {
+  return namesIn(paths.sandboxes).flatMap((id) => readRecord(paths, id) ?? []);
+}
+
+/**
+ * Creates a folder that appears complete or not at all: it is filled under another name, then renamed.
+ *
+ * @throws if there already is such a folder, with the code EEXIST or ENOTEMPTY
+ */
+export async function createWhole(
+  parent: string,
+  name: string,
+  fill: (folder: string) => Promise<void> | void,
+  remove: (folder: string) => Promise<void>,
+): Promise<void> {
+  const temporary = join(parent, temporaryName());
+  ensureFolder(temporary);
+  try {
+    await fill(temporary);
+    renameSync(temporary, join(parent, name));
+  } catch (error) {
+    await remove(temporary);
+    throw error;
+  }
+}
+
+/** Writes the record of a sandbox that is being made in `folder`. */
+export function writeRecord(folder: string, record: SandboxRecord): void {
+  writePrivateFile(join(folder, "record.json"), JSON.stringify(record));
+}
+
+/** The name of a folder that is being made or removed by this process; no sandbox has such a name. */
+export function temporaryName(): string {
+  return `.${process.pid}.${randomUUID()}`;
+}
+
+/** Folders whose makers, or removers, are dead. */
+export function abandoned(parent: string): string[] {
+  return allIn(parent)
+    .filter((name) => name.startsWith(".") && !isAlive(Number(name.split(".")[1])))
+    .map((name) => join(parent, name));
+}
+
+/** @returns whether it was made now */
+export function makeFolderOnce(path: string): boolean {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Whether a text is the name of a sandbox, snapshot or volume. */
+export function isName(text: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$/.test(text);
+}
+
+function namesIn(folder: string): string[] {
+  return allIn(folder).filter(isName);
+}
+
+function allIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,64 @@
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as z from "zod/mini";
+import { allowedEnvironment } from "../../lib/environment.ts";
+import { runProgram } from "../../lib/process.ts";
+import type { ToolPart } from "../image/tools.ts";
+import { type Progress, SandboxError } from "../provider.ts";
+
+const localTools = z.object({
+  bwrap: z.string(),
+  /** Folders with a `node_modules`, by part. */
+  parts: z.record(z.string(), z.string()),
+});
+export type LocalTools = z.output<typeof localTools>;
+
+/** Allows for a slow connection: a coding agent is 400 MB. */
+const installSeconds = 1800;
+
+const found = new Map<string, Promise<LocalTools>>();
+
+/**
+ * Finds bubblewrap and parts of the image's npm packages, or has them installed in the cache.
+ *
+ * @param parts those that are needed; others are found too if they are installed
+ */
+export function findTools(parts: readonly ToolPart[], progress: Progress): Promise<LocalTools> {
+  const key = JSON.stringify([...parts].sort());
+  const known = found.get(key);
+  if (known !== undefined) return known;
+  const finding = runSetup(parts, progress);
+  found.set(key, finding);
+  // The next caller tries again.
+  finding.catch(() => found.delete(key));
+  return finding;
+}
+
+/** In a process of its own: setup reports on stderr, and holds locks that belong to a process. */
+async function runSetup(parts: readonly ToolPart[], { onProgress, signal }: Progress): Promise<LocalTools> {
+  const extension = extname(fileURLToPath(import.meta.url));
+  const script = fileURLToPath(new URL(`../../../scripts/setup/sandbox-tools${extension}`, import.meta.url));
+  const isNpmSetting = ([name]: [string, string | undefined]) => /^npm_config_|^CHANGELINGS_CACHE$/i.test(name);
+  const settings = Object.entries(process.env).filter(isNpmSetting);
+  const { code, stdout, stderr } = await runProgram(process.execPath, [script, ...parts], {
+    env: { ...allowedEnvironment(process.env), ...defined(settings) },
+    timeoutSeconds: installSeconds,
+    signal,
+    onOutput: (text, stream) => {
+      if (stream === "stderr") for (const line of text.split("\n").filter(Boolean)) onProgress?.(line);
+    },
+  });
+  if (code !== 0) throw new SandboxError("tools", stderr.trim() || `setup ended with ${code}`);
+  return localTools.parse(JSON.parse(stdout));
+}
+
+function defined(entries: readonly [string, string | undefined][]): Record<string, string> {
+  return Object.fromEntries(entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}
+
+/** The parts that a runtime needs. A person's own module gets those that are installed. */
+export function partsOf(runtime: string, hasMcpServers: boolean): ToolPart[] {
+  if (runtime === "stub") return [];
+  const agent: ToolPart[] = runtime === "claude" || runtime === "codex" ? [runtime] : [];
+  return hasMcpServers ? ["mcp", ...agent] : agent;
+}

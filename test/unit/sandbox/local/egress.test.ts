@@ -1,0 +1,206 @@
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer as createHttpServer, request } from "node:http";
+import { type AddressInfo, connect, createServer, type LookupFunction, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, describe, expect, test } from "vitest";
+import { type EgressProxy, startProxy } from "../../../../components/sandbox/local/egress/proxy.ts";
+import {
+  isPublicAddress,
+  loopbackTargets,
+  parseTarget,
+  permissionFor,
+} from "../../../../components/sandbox/local/egress/rules.ts";
+
+describe("rules", () => {
+  test.each([
+    ["a.example.com", 443, undefined, "public"],
+    ["example.com", 443, [], "none"],
+    ["example.com", 443, ["example.com"], "public"],
+    ["example.com", 22, ["example.com:443"], "none"],
+    ["example.com", 443, ["example.com:443"], "any address"],
+    ["example.com", 443, ["example.com", "example.com:443"], "any address"],
+    ["evil-example.com", 443, ["example.com", "*.example.com"], "none"],
+    ["example.com.evil.org", 443, ["example.com", "*.example.com"], "none"],
+    ["a.b.example.com", 443, ["*.example.com"], "public"],
+    ["example.com", 443, ["*.example.com"], "none"],
+    ["example.com", 443, ["Example.COM"], "public"],
+    ["127.0.0.1", 8080, ["127.0.0.1:8080"], "any address"],
+    ["127.0.0.1", 8081, ["127.0.0.1:8080"], "none"],
+    ["::1", 8080, ["[::1]:8080"], "any address"],
+  ] as const)("%s:%i with %j is %s", (host, port, allowDomains, expected) => {
+    expect(permissionFor({ host, port }, allowDomains)).toBe(expected);
+  });
+
+  test.each([
+    ["example.com:443", { host: "example.com", port: 443 }],
+    ["EXAMPLE.com.:443", { host: "example.com", port: 443 }],
+    ["[::1]:80", { host: "::1", port: 80 }],
+    ["example.com", undefined],
+    [":443", undefined],
+    ["example.com:0", undefined],
+    ["example.com:65536", undefined],
+    ["example.com:x", undefined],
+  ])("parses %s", (text, expected) => {
+    expect(parseTarget(text)).toEqual(expected);
+  });
+
+  test("finds the listed ports of this machine's loopback", () => {
+    expect(loopbackTargets(["127.0.0.1:8080", "localhost:1", "example.com:443", "127.0.0.1"])).toEqual([
+      { host: "127.0.0.1", port: 8080 },
+      { host: "localhost", port: 1 },
+    ]);
+  });
+
+  test.each([
+    ...["127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1"],
+    ...["169.254.169.254", "100.64.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "192.0.2.1"],
+    ...["::1", "::", "fe80::1", "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::1"],
+    ...["2002:7f00:1::", "2001:db8::1", "2001::1", "not an address", "fec0::1"],
+  ])("%s is not public", (address) => {
+    expect(isPublicAddress(address, new Set())).toBe(false);
+  });
+
+  test.each(["8.8.8.8", "1.1.1.1", "172.32.0.1", "2606:4700::1111"])("%s is public, if it is not ours", (address) => {
+    expect(isPublicAddress(address, new Set())).toBe(true);
+    expect(isPublicAddress(address, new Set([address]))).toBe(false);
+  });
+
+  test("no host is allowed that no entry names", () => {
+    fc.assert(
+      fc.property(fc.domain(), fc.array(fc.domain()), fc.integer({ min: 1, max: 65_535 }), (host, allow, port) => {
+        const named = allow.some((each) => each.toLowerCase() === host.toLowerCase());
+        expect(permissionFor({ host: host.toLowerCase(), port }, allow) !== "none").toBe(named);
+      }),
+    );
+  });
+});
+
+describe("proxy", () => {
+  const cleanUp: (() => void)[] = [];
+  afterEach(() => {
+    for (const each of cleanUp.splice(0)) each();
+  });
+
+  async function proxyFor(allowDomains: readonly string[] | undefined, lookup?: LookupFunction): Promise<string> {
+    const folder = mkdtempSync(join(tmpdir(), "egress-"));
+    const socket = join(folder, "s");
+    const proxy: EgressProxy = await startProxy({ socket, allowDomains, ...(lookup && { lookup }) });
+    cleanUp.push(() => {
+      proxy.end();
+      rmSync(folder, { recursive: true });
+    });
+    return socket;
+  }
+
+  /** Answers every connection with what it gets. */
+  async function echoServer(): Promise<number> {
+    const server = createServer((socket) => socket.on("error", () => {}).pipe(socket)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    cleanUp.push(() => server.close());
+    return portOf(server.address());
+  }
+
+  async function httpServer(): Promise<number> {
+    const server = createHttpServer((incoming, outgoing) => {
+      outgoing.end(`${incoming.method} ${incoming.url} ${incoming.headers.host} ${JSON.stringify(incoming.headers)}`);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    cleanUp.push(() => server.close());
+    return portOf(server.address());
+  }
+
+  async function tunnel(socket: string, target: string): Promise<{ status: string; client: Socket }> {
+    const client = connect(socket);
+    cleanUp.push(() => client.destroy());
+    client.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`);
+    const [head] = await once(client, "data");
+    return { status: String(head), client };
+  }
+
+  function get(socket: string, url: string, headers = {}): Promise<{ status: number; text: string }> {
+    return new Promise((resolve, reject) => {
+      request({ socketPath: socket, path: url, headers }, (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (piece) => {
+          text += piece;
+        });
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      })
+        .on("error", reject)
+        .end();
+    });
+  }
+
+  test("a listed port of this machine is reached through a tunnel", async () => {
+    const port = await echoServer();
+    const { status, client } = await tunnel(await proxyFor([`127.0.0.1:${port}`]), `127.0.0.1:${port}`);
+    expect(status).toMatch(/^HTTP\/1.1 200/);
+    client.write("hello");
+    expect(String((await once(client, "data"))[0])).toBe("hello");
+  });
+
+  test("this machine is not reached by address, by name, or by an address in another form", async () => {
+    const port = await echoServer();
+    for (const allow of [undefined, ["localhost", "127.0.0.1"]]) {
+      const socket = await proxyFor(allow);
+      const names = ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "[::1]"];
+      for (const host of [...names, "[::ffff:127.0.0.1]"]) {
+        expect((await tunnel(socket, `${host}:${port}`)).status, host).toMatch(/^HTTP\/1.1 (403|502)/);
+      }
+    }
+  });
+
+  test("a name that resolves to this machine is refused, whatever it resolved to before", async () => {
+    const port = await echoServer();
+    let asked = 0;
+    const rebinding: LookupFunction = (_name, _options, done) => {
+      asked += 1;
+      done(null, [{ address: "127.0.0.1", family: 4 }]);
+    };
+    const { status } = await tunnel(await proxyFor(undefined, rebinding), `rebind.example.com:${port}`);
+    expect(status).toMatch(/^HTTP\/1.1 403/);
+    expect(status).toContain("127.0.0.1 is not a public address");
+    expect(asked).toBe(1);
+  });
+
+  test("of several addresses, those that are not public are left out", async () => {
+    const port = await echoServer();
+    const mixed: LookupFunction = (_name, _options, done) =>
+      done(null, [
+        { address: "127.0.0.1", family: 4 },
+        { address: "10.0.0.1", family: 4 },
+      ]);
+    expect((await tunnel(await proxyFor(["a.example.com"], mixed), `a.example.com:${port}`)).status).toMatch(/ 403/);
+    const listed = await tunnel(await proxyFor([`a.example.com:${port}`], mixed), `a.example.com:${port}`);
+    expect(listed.status).toMatch(/ 200/);
+  });
+
+  test("plain HTTP is forwarded without the headers that are the proxy's", async () => {
+    const port = await httpServer();
+    const socket = await proxyFor([`127.0.0.1:${port}`]);
+    const answer = await get(socket, `http://127.0.0.1:${port}/a?b=c`, { "proxy-authorization": "Basic x", a: "b" });
+    expect(answer.status).toBe(200);
+    expect(answer.text).toContain(`GET /a?b=c 127.0.0.1:${port} `);
+    expect(answer.text).toContain('"a":"b"');
+    expect(answer.text).not.toMatch(/proxy-/i);
+    expect(await get(socket, `http://127.0.0.1:${port + 1}/`)).toMatchObject({ status: 403 });
+    expect(await get(socket, "/relative")).toMatchObject({ status: 400 });
+    expect(await get(socket, "https://example.com/")).toMatchObject({ status: 400 });
+  });
+
+  test("a host that is not listed is refused without a look-up", async () => {
+    const lookup: LookupFunction = () => {
+      throw new Error("looked up");
+    };
+    const { status } = await tunnel(await proxyFor(["example.com"], lookup), "example.org:443");
+    expect(status).toMatch(/^HTTP\/1.1 403/);
+    expect(status).toContain("allow_domains");
+  });
+});
+
+function portOf(address: string | AddressInfo | null): number {
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
