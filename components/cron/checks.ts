@@ -1,15 +1,14 @@
 import { type AgentKnowledge, noCommand, ownAlone, stockWebTypes, typeFindings } from "../fleet/agents.ts";
-import { noBuild } from "../fleet/build-args.ts";
+import { unfitFindings } from "../fleet/applies.ts";
 import { branchFindings } from "../fleet/checks.ts";
 import { error, type Finding, type PlaceOf, warning } from "../fleet/diagnostics.ts";
-import type { Unfit, UnfitOptions } from "../fleet/kind.ts";
 import { variableFindings } from "../fleet/secrets.ts";
 import { sizeFindings } from "../fleet/sizes.ts";
 import { urlFault } from "../git/repo-name.ts";
 import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { modalCronFindings } from "./modal/checks.ts";
-import { type CronOptions, cronTable } from "./options.ts";
+import { type CronOptions, cronApplies, cronNoun, cronTable } from "./options.ts";
 import { scheduleDoubt, scheduleFault } from "./schedule.ts";
 import { zoneFindings } from "./zone.ts";
 
@@ -22,8 +21,7 @@ export function cronFindings(options: CronOptions, place: PlaceOf): Finding[] {
   if (doubt !== undefined) found.push(warning(place("schedule"), doubt.message, doubt.remedy));
   if (options.timezone !== undefined) found.push(...zoneFindings(options.timezone, place("timezone")));
   found.push(...branchFindings(options, place));
-  for (const [key, unfit] of unfitCronOptions(options))
-    found.push({ ...unfit, path: place(key), reads: ["provider", "image"] });
+  found.push(...unfitFindings({ applies: cronApplies, table: cronTable, noun: cronNoun }, options, place));
   if (options.provider === "modal") {
     found.push(...modalCronFindings(options, place).map((each) => ({ ...each, reads: ["provider", "image"] })));
   }
@@ -69,58 +67,4 @@ export function cronAgentFindings(
     found.push(report(place("template"), isOwnAlone ? `${message} (${ownAlone})` : message, remedy));
   }
   return found;
-}
-
-const preset = cronTable.parse({});
-
-const ofModal = ["image", "history_depth", "allow_unpushed", "snapshot_max_age", "verify"] as const;
-
-const ofPinned = ["history_depth", "allow_unpushed"] as const;
-
-/** Options that are set but have no effect for this provider and image. */
-export function unfitCronOptions(options: CronOptions): UnfitOptions {
-  const unfit = new Map<string, Unfit>();
-  const refuse = <Key extends keyof CronOptions>(keys: readonly Key[], why: (key: Key) => Unfit) => {
-    for (const key of keys) {
-      if (isSet(options[key], preset[key])) unfit.set(key, why(key));
-    }
-  };
-  if (options.provider === "local") {
-    refuse(ofModal, (key) => needs(key, 'provider = "modal"'));
-    refuse(["build_args"], () => noBuild);
-    return unfit;
-  }
-  if (options.image !== "pinned") refuse(ofPinned, (key) => needs(key, 'image = "pinned"'));
-  if (options.image !== "snapshot") refuse(["snapshot_max_age"], (key) => needs(key, 'image = "snapshot"'));
-  refuse(["catch_up"], () => neverSleeps);
-  refuse(["catch_up_within"], () => ({
-    ...neverSleeps,
-    message: 'catch_up_within has no effect for the provider "modal", whose schedules never sleep',
-  }));
-  refuse(["fetch"], () => alwaysClones);
-  return unfit;
-}
-
-const neverSleeps: Unfit = {
-  message: 'catch_up has no effect for the provider "modal", whose schedules never sleep',
-  remedy: "remove the line",
-  severity: "warning",
-};
-
-const alwaysClones: Unfit = {
-  message: 'fetch has no effect for the provider "modal", whose agents always clone',
-  remedy: "remove the line",
-  severity: "warning",
-};
-
-function needs(key: string, setting: string): Unfit {
-  return {
-    message: `${key} is only for ${setting}`,
-    remedy: `remove the line, or write ${setting}`,
-    severity: "error",
-  };
-}
-
-function isSet(value: unknown, preset: unknown): boolean {
-  return Array.isArray(value) ? value.length > 0 : value !== preset;
 }

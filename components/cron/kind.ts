@@ -1,9 +1,9 @@
 import type { DeployableKind, Deployment } from "../stack/deployment.ts";
 import type { Inspection } from "../stack/inspection.ts";
-import { cronFindings, unfitCronOptions } from "./checks.ts";
+import { cronFindings } from "./checks.ts";
 import type { DeclaredCron } from "./declared.ts";
 import { installedNames } from "./local/installed-files.ts";
-import { type CronOptions, cronProviders, cronTable, optionsOfCron } from "./options.ts";
+import { type CronOptions, cronApplies, cronNoun, cronProviders, cronTable, optionsOfCron } from "./options.ts";
 import { resolveCrons } from "./resolve.ts";
 import { type CronKeys, type CronSettings, cronSettings } from "./settings.ts";
 import { cronVerbs } from "./verbs.ts";
@@ -11,7 +11,7 @@ import { cronVerbs } from "./verbs.ts";
 /** Scheduled changelings (spec 000). */
 export const cron = {
   summary: "a schedule fires, a fresh agent works on a new branch and exits",
-  noun: "scheduled changeling",
+  noun: cronNoun,
   verbs: cronVerbs,
   providers: cronProviders,
   commandSuffixes: ["job", "app"],
@@ -19,7 +19,7 @@ export const cron = {
   table: cronTable,
   counterparts: { source: "repo", start_timeout_seconds: "timeout_seconds" },
   settings: cronSettings,
-  unfit: unfitCronOptions,
+  applies: cronApplies,
   check: cronFindings,
   resolve: resolveCrons,
   isFoundAnywhere: true,

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { option } from "../fleet/documented.ts";
+import { noBuild } from "../fleet/build-args.ts";
+import { type AppliesOf, option } from "../fleet/documented.ts";
 import { commonOptions, providerOption, sharedOptions } from "../fleet/options.ts";
 import { duration, durationUnit, seconds, word } from "../fleet/values.ts";
 
@@ -24,20 +25,19 @@ export const optionsOfCron = {
     example: true,
   }),
   catch_up: option(z._default(z.boolean(), true), {
-    description:
-      "Whether a time that passed while the machine slept is caught up, once, when it wakes. It has no effect on `modal`, whose schedules never sleep.",
+    description: "Whether a time that passed while the machine slept is caught up, once, when it wakes.",
     example: false,
   }),
   catch_up_within: option(z._default(duration(), "24h"), {
     description:
-      "On `local` only: how late a run may start, after the machine slept or while it waited for other runs. A later one is recorded as skipped.",
+      "How late a run may start, after the machine slept or while it waited for other runs. A later one is recorded as skipped.",
     unit: durationUnit,
     example: "2h",
   }),
   repo: commonOptions.repo,
   fetch: option(z._default(z.boolean(), true), {
     description:
-      "Whether a run first fetches the base branch of a repository that is declared by path, and starts from the remote's branch if the local one is only behind. The local branch is not changed. A failed fetch is a warning in the run's record, and the run starts from the local branch; for a repository that is declared by URL it fails the run. It has no effect on `modal`, where agents always clone.",
+      "Whether a run first fetches the base branch of a repository that is declared by path, and starts from the remote's branch if the local one is only behind. The local branch is not changed. A failed fetch is a warning in the run's record, and the run starts from the local branch; for a repository that is declared by URL it fails the run.",
     example: false,
   }),
   template: option(z.optional(word()), {
@@ -54,23 +54,22 @@ export const optionsOfCron = {
   }),
   image: option(z._default(z.enum(["clone", "snapshot", "pinned", "custom"]), "clone"), {
     description:
-      "On `modal` only: how the code gets to the agent. `clone`: it is cloned when the agent starts. `snapshot`: a machine that `pulumi up` snapshotted, updated to the branch's latest commit. `pinned`: an image of the repository's Dockerfile, with the commit that the branch had in `pulumi up`. `custom`: an image that `build_args`, `template` or mngr's settings choose, and a clone.",
+      "How the code gets to the agent. `clone`: it is cloned when the agent starts. `snapshot`: a machine that `pulumi up` snapshotted, updated to the branch's latest commit. `pinned`: an image of the repository's Dockerfile, with the commit that the branch had in `pulumi up`. `custom`: an image that `build_args`, `template` or mngr's settings choose, and a clone.",
     example: "snapshot",
   }),
   history_depth: option(z._default(z.int().check(z.gte(1), z.lte(100_000)), 1), {
-    description: 'With `image = "pinned"` only: how much history comes with the pinned commit, which counts as one.',
+    description: "How much history comes with the pinned commit, which counts as one.",
     unit: "commits",
     example: 50,
   }),
   allow_unpushed: option(z._default(z.boolean(), false), {
-    description:
-      'With `image = "pinned"` only: whether to pin a commit that the remote does not have, or that has uncommitted changes beside it.',
+    description: "Whether to pin a commit that the remote does not have, or that has uncommitted changes beside it.",
     example: true,
   }),
   snapshot_max_age: commonOptions.snapshot_max_age,
   verify: option(z._default(z.enum(["call", "none"]), "call"), {
     description:
-      "On `modal` only: how a deployment is verified, beyond being listed. `call`: by a cheap call of its function, which checks that the tools and secrets are there. `none`: not at all, which is faster.",
+      "How a deployment is verified, beyond being listed. `call`: by a cheap call of its function, which checks that the tools and secrets are there. `none`: not at all, which is faster.",
     example: "none",
   }),
   timeout_seconds: commonOptions.timeout_seconds,
@@ -105,3 +104,21 @@ export const cronTable = z.strictObject({
 
 /** A changeling's options as the file names them, after defaults. */
 export type CronOptions = z.output<typeof cronTable>;
+
+const onlyPinned = { providers: ["modal"], needs: { image: "pinned" } } as const;
+const neverSleeps = { providers: ["local"], ignored: "whose schedules never sleep" } as const;
+
+/** Where its options apply. */
+export const cronApplies = {
+  build_args: { providers: ["modal"], otherwise: noBuild },
+  image: { providers: ["modal"] },
+  history_depth: onlyPinned,
+  allow_unpushed: onlyPinned,
+  snapshot_max_age: { providers: ["modal"], needs: { image: "snapshot" } },
+  verify: { providers: ["modal"] },
+  catch_up: neverSleeps,
+  catch_up_within: neverSleeps,
+  fetch: { providers: ["local"], ignored: "whose agents always clone" },
+} satisfies AppliesOf<CronOptions>;
+
+export const cronNoun = "scheduled changeling";

@@ -174,10 +174,9 @@ export function shellWords(text: string): string[] | undefined {
   return word === undefined ? words : [...words, word];
 }
 
-export const noBuild: Unfit = {
+export const noBuild: Pick<Unfit, "message" | "remedy"> = {
   message: 'the provider "local" takes no build arguments: it builds no image or host',
   remedy: "remove the line, or write build_args = []",
-  severity: "error",
 };
 
 /** Paths on an agent's machine that changelings or mngr use. */

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { unfitOptions } from "./applies.ts";
 import { error, type Finding, foundWith, type KeyPath, type PlaceOf } from "./diagnostics.ts";
 import type { Declaration, Kind, Schemas, Table, Unfit, UnfitOptions } from "./kind.ts";
 import { nameFinding, renameFindings } from "./names.ts";
@@ -149,7 +150,7 @@ function decide({ path, written, defaults, findings }: Written, kindName: string
     options = z.parse(schema, { ...fitting.table, ...own.table });
   }
   // In a fleet with two providers, a default may be meant for only one of them.
-  const idle = new Map([...kind.unfit(options)].filter(([key]) => !Object.hasOwn(own.table, key)));
+  const idle = new Map([...unfitOptions(kind, { ...options })].filter(([key]) => !Object.hasOwn(own.table, key)));
   if (idle.size > 0) options = z.parse(schema, { ...without(fitting.table, idle), ...own.table });
   const place: PlaceOf = (...inner) => {
     const [option = "", index, ...below] = inner;

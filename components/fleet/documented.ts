@@ -28,3 +28,22 @@ export function docOf(schema: z.core.$ZodType): OptionDoc {
   if (doc === undefined) throw new Error("an option without documentation");
   return doc;
 }
+
+/** Where an option of a kind applies. The diagnostics for other places and the reference's words derive from it. */
+export interface Applies {
+  /** The providers that it applies to; undefined: all. */
+  readonly providers?: readonly string[];
+  /** The values that other options must have; `anyValue`: they must be set. */
+  readonly needs?: Readonly<Record<string, unknown>>;
+  /** Why it is ignored on other providers, with a warning: "whose schedules never sleep". Otherwise it is an error. */
+  readonly ignored?: string;
+  /** What to write instead, for an option of every kind that this kind never uses. */
+  readonly instead?: string;
+  /** The error in words of its own, if the derived ones explain too little. */
+  readonly otherwise?: { readonly message: string; readonly remedy: string };
+}
+
+/** By option; one that is left out applies everywhere. */
+export type AppliesOf<Options> = Readonly<Partial<Record<keyof Options & string, Applies>>>;
+
+export const anyValue: unique symbol = Symbol("any value");

@@ -3,6 +3,7 @@ import type { Repository } from "../git/refs.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
 import type { MngrSettings } from "../mngr/settings.ts";
 import type { Finding, PlaceOf, Severity } from "./diagnostics.ts";
+import type { Applies } from "./documented.ts";
 import type { SharedOptions } from "./options.ts";
 import type { Verbs } from "./verbs.ts";
 
@@ -137,8 +138,8 @@ export interface Kind<
   /** Its equivalent of another kind's option, for users who confuse the two. */
   readonly counterparts?: Readonly<Record<string, string>>;
   readonly settings?: SettingsTable<Written, Settings>;
-  /** The options that are set but have no effect, for instance because of the provider. */
-  unfit(options: Options): UnfitOptions;
+  /** Where its options apply, if not everywhere. Its `check` reports those that are set elsewhere. */
+  readonly applies?: Readonly<Record<string, Applies | undefined>>;
   /**
    * Whether its changelings can be found from a machine that has no file of them, for instance on Modal. Then the CLI
    * inspects the kind in every stack.

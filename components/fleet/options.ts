@@ -40,7 +40,7 @@ export const sharedOptions = {
   }),
   build_args: option(z._default(z.array(text()), []), {
     description:
-      'On `docker` and `modal` only: arguments for building the agent\'s machine, each as `key=value`. On `docker`: `cpu`, `memory` (GB), `image`, or `file`, `context-dir` and `docker-build-arg`. On `modal`: `cpu`, `memory` (GB), `gpu`, `region`, `volume`, `cidr-allowlist`, `image`, `docker-build-arg`, `secret`, `file` and `context-dir`. A cron changeling takes neither `file` nor `context-dir`, and `docker-build-arg` and `secret` only with `image = "pinned"` or `"custom"`. `mngr create --help` describes them. `file` and `context-dir` of a web changeling are relative to its repository.',
+      'Arguments for building the agent\'s machine, each as `key=value`. On `docker`: `cpu`, `memory` (GB), `image`, or `file`, `context-dir` and `docker-build-arg`. On `modal`: `cpu`, `memory` (GB), `gpu`, `region`, `volume`, `cidr-allowlist`, `image`, `docker-build-arg`, `secret`, `file` and `context-dir`. A cron changeling takes neither `file` nor `context-dir`, and `docker-build-arg` and `secret` only with `image = "pinned"` or `"custom"`. `mngr create --help` describes them. `file` and `context-dir` of a web changeling are relative to its repository.',
     example: ["cpu=2", "memory=4"],
   }),
   secrets: option(
@@ -74,7 +74,7 @@ export const commonOptions = {
   }),
   snapshot_max_age: option(z.optional(duration()), {
     description:
-      'How old the snapshot may get before `pulumi up` makes a new one: of a cron changeling with `image = "snapshot"`, or of a sandbox, which then starts from a snapshot with its repository cloned.',
+      "How old the snapshot may get before `pulumi up` makes a new one. With it, a sandbox starts from a snapshot with its repository cloned.",
     unit: durationUnit,
     example: "7d",
     defaultInWords: "it is never renewed; a sandbox starts from the base image",

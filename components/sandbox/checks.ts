@@ -1,19 +1,18 @@
+import { unfitFindings } from "../fleet/applies.ts";
 import { branchFindings } from "../fleet/checks.ts";
 import { error, type Finding, type PlaceOf } from "../fleet/diagnostics.ts";
-import type { Unfit, UnfitOptions } from "../fleet/kind.ts";
 import { variableFindings } from "../fleet/secrets.ts";
 import { bytesOf, bytesOfList, sizeFindings } from "../fleet/sizes.ts";
 import { urlFault } from "../git/repo-name.ts";
 import { shown } from "../lib/literal-secrets.ts";
 import { isModulePath } from "./declared.ts";
-import type { SandboxOptions } from "./options.ts";
+import { type SandboxOptions, sandboxApplies, sandboxNoun, sandboxTable } from "./options.ts";
 import { checkRuntime } from "./runtimes/registry.ts";
 
 /** Diagnostics for one sandbox's options, without looking beyond them. */
 export function sandboxFindings(options: SandboxOptions, place: PlaceOf): Finding[] {
   const found = branchFindings(options, place);
-  for (const [key, unfit] of unfitSandboxOptions(options))
-    found.push({ ...unfit, path: place(key), reads: ["provider"] });
+  found.push(...unfitFindings({ applies: sandboxApplies, table: sandboxTable, noun: sandboxNoun }, options, place));
   const url = options.repo === undefined ? undefined : urlFault(options.repo);
   if (url !== undefined) found.push(error(place("repo"), url.message, url.remedy));
   found.push(
@@ -46,24 +45,4 @@ function domainFindings({ allow_domains: domains = [] }: SandboxOptions, place: 
 function authorFindings({ user_name: name }: SandboxOptions, place: PlaceOf): Finding[] {
   if (name === undefined || !/[<>\x00-\x1f\x7f]/.test(name)) return [];
   return [error(place("user_name"), "contains <, > or a control character", "write the name alone")];
-}
-
-/** Options that are set but have no effect for a sandbox on this provider. */
-export function unfitSandboxOptions(options: SandboxOptions): UnfitOptions {
-  const unfit = new Map<string, Unfit>();
-  if (options.provider !== "local" && options.isolation !== "sandbox") unfit.set("isolation", alwaysIsolated);
-  if (options.agent_type !== undefined) unfit.set("agent_type", inPlaceOf("agent_type", 'runtime = "claude"'));
-  if (options.agent_args.length > 0) unfit.set("agent_args", inPlaceOf("agent_args", "runtime_config"));
-  if (options.build_args.length > 0) unfit.set("build_args", inPlaceOf("build_args", "cpu and memory_gb"));
-  return unfit;
-}
-
-const alwaysIsolated: Unfit = {
-  message: 'isolation = "none" is only for provider = "local": other providers always isolate a sandbox',
-  remedy: "remove the line",
-  severity: "error",
-};
-
-function inPlaceOf(option: string, instead: string): Unfit {
-  return { message: `${option} has no effect for a sandbox`, remedy: `write ${instead} instead`, severity: "error" };
 }

@@ -1,9 +1,9 @@
 import type { DeployableKind, Deployment } from "../stack/deployment.ts";
 import type { Inspection } from "../stack/inspection.ts";
-import { sandboxFindings, unfitSandboxOptions } from "./checks.ts";
+import { sandboxFindings } from "./checks.ts";
 import type { DeclaredSandbox } from "./declared.ts";
 import { installedSandboxes } from "./installed.ts";
-import { optionsOfSandbox, type SandboxOptions, sandboxTable } from "./options.ts";
+import { optionsOfSandbox, type SandboxOptions, sandboxApplies, sandboxNoun, sandboxTable } from "./options.ts";
 import { resolveSandboxes } from "./resolve.ts";
 import { sandboxProviders } from "./spec.ts";
 import { sandboxVerbs } from "./verbs.ts";
@@ -11,14 +11,14 @@ import { sandboxVerbs } from "./verbs.ts";
 /** Coding sandboxes with a pluggable agent runtime and a memory per repository (spec 004). */
 export const sandbox = {
   summary: "coding sandboxes are made on demand, in each of which an agent executes prompts",
-  noun: "sandbox",
+  noun: sandboxNoun,
   verbs: sandboxVerbs,
   providers: sandboxProviders,
   commandSuffixes: ["sandbox"],
   options: optionsOfSandbox,
   table: sandboxTable,
   counterparts: { source: "repo", agent_type: "runtime" },
-  unfit: unfitSandboxOptions,
+  applies: sandboxApplies,
   check: sandboxFindings,
   resolve: resolveSandboxes,
   known: (paths) => installedSandboxes(paths).map((name) => ({ name })),

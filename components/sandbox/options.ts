@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { option } from "../fleet/documented.ts";
+import { type AppliesOf, option } from "../fleet/documented.ts";
 import { commonOptions, providerOption, sharedOptions } from "../fleet/options.ts";
 import { text, variablePattern, word } from "../fleet/values.ts";
 import { sandboxProviders } from "./spec.ts";
@@ -31,7 +31,7 @@ export const optionsOfSandbox = {
   timeout_seconds: commonOptions.timeout_seconds,
   isolation: option(z._default(z.enum(["sandbox", "none"]), "sandbox"), {
     description:
-      "On `local` only: `sandbox` confines the agent by Linux namespaces. `none` runs it as you, with all of your files, for machines where namespaces are forbidden.",
+      "`sandbox` confines the agent by Linux namespaces. `none` runs it as you, with all of your files, for machines where namespaces are forbidden.",
     example: "none",
   }),
   cpu: option(z.optional(z.number().check(z.gte(0.125), z.lte(64))), {
@@ -82,3 +82,19 @@ export const sandboxTable = z.strictObject({
 
 /** A changeling's options as the file names them, after defaults. */
 export type SandboxOptions = z.output<typeof sandboxTable>;
+
+/** Where its options apply, and those of every kind that a sandbox has no use for. */
+export const sandboxApplies = {
+  isolation: {
+    providers: ["local"],
+    otherwise: {
+      message: 'isolation = "none" is only for provider = "local": other providers always isolate a sandbox',
+      remedy: "remove the line",
+    },
+  },
+  agent_type: { instead: 'runtime = "claude"' },
+  agent_args: { instead: "runtime_config" },
+  build_args: { instead: "cpu and memory_gb" },
+} satisfies AppliesOf<SandboxOptions>;
+
+export const sandboxNoun = "sandbox";

@@ -1,9 +1,9 @@
 import { join, relative } from "node:path";
 import { type AgentKnowledge, noCommand, stockTypes, typeFindings } from "../fleet/agents.ts";
-import { buildArgFindings, noBuild } from "../fleet/build-args.ts";
+import { unfitFindings } from "../fleet/applies.ts";
+import { buildArgFindings } from "../fleet/build-args.ts";
 import { branchFindings } from "../fleet/checks.ts";
 import { error, type Finding, type PlaceOf } from "../fleet/diagnostics.ts";
-import type { Unfit, UnfitOptions } from "../fleet/kind.ts";
 import { variableFindings } from "../fleet/secrets.ts";
 import { bytesOf, bytesOfList, sizeFindings } from "../fleet/sizes.ts";
 import { httpsRemote, isLoopback } from "../git/remote.ts";
@@ -13,14 +13,13 @@ import { parseAddPath } from "./added-paths.ts";
 import type { DeclaredWeb } from "./declared.ts";
 import { dockerFindings } from "./docker/checks.ts";
 import { unfitForWeb } from "./modal/checks.ts";
-import { type Provider, type WebOptions, webTable } from "./options.ts";
+import { type Provider, type WebOptions, webApplies, webNoun, webTable } from "./options.ts";
 import { settingsToml } from "./settings.ts";
 
 /** Diagnostics for one web changeling's options, without looking beyond them. */
 export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
   const found = branchFindings(options, place);
-  for (const [key, unfit] of unfitWebOptions(options))
-    found.push({ ...unfit, path: place(key), reads: ["provider", "source"] });
+  found.push(...unfitFindings({ applies: webApplies, table: webTable, noun: webNoun }, options, place));
   if (options.provider === "modal") found.push(...buildArgFindings(options, place, unfitForWeb));
   if (options.provider === "docker") found.push(...dockerFindings(options, place));
   const source = options.source === undefined ? undefined : urlFault(options.source);
@@ -163,19 +162,3 @@ export function webAgentFindings(
   if (type === "command" && args.length === 0 && source === undefined) found.push(noCommand(place));
   return found;
 }
-
-const presetBranch = webTable.parse({}).branch;
-
-/** Options that were set but have no effect for a web changeling with this provider, or made from scratch. */
-export function unfitWebOptions(options: WebOptions): UnfitOptions {
-  const unfit = new Map<string, Unfit>();
-  if (options.provider === "local" && options.build_args.length > 0) unfit.set("build_args", noBuild);
-  if (options.source === undefined && options.branch !== presetBranch) unfit.set("branch", noSource);
-  return unfit;
-}
-
-const noSource: Unfit = {
-  message: "branch is only for a changeling with a source: other repositories are created from scratch",
-  remedy: 'remove the line, or write source = "<path or URL>"',
-  severity: "error",
-};

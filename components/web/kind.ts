@@ -1,18 +1,18 @@
 import type { DeployableKind, Deployment } from "../stack/deployment.ts";
 import type { Inspection } from "../stack/inspection.ts";
 import { readRecords, removedText } from "./agent/record.ts";
-import { unfitWebOptions, webFindings } from "./checks.ts";
+import { webFindings } from "./checks.ts";
 import { webCommandSuffixes } from "./command-suffixes.ts";
 import type { DeclaredWeb } from "./declared.ts";
 import { type ForwardingKeys, type ForwardingSettings, forwardingSettings } from "./forwarding/declared.ts";
-import { optionsOfWeb, type WebOptions, webProviders, webTable } from "./options.ts";
+import { optionsOfWeb, type WebOptions, webApplies, webNoun, webProviders, webTable } from "./options.ts";
 import { resolveWebs } from "./resolve.ts";
 import { webVerbs } from "./verbs.ts";
 
 /** Persistent web changelings (spec 001), and the forwarding server that proxies them (spec 002). */
 export const web = {
   summary: "a persistent agent serves web pages",
-  noun: "web changeling",
+  noun: webNoun,
   verbs: webVerbs,
   providers: webProviders,
   commandSuffixes: webCommandSuffixes,
@@ -20,7 +20,7 @@ export const web = {
   table: webTable,
   counterparts: { repo: "source", timeout_seconds: "start_timeout_seconds" },
   settings: forwardingSettings,
-  unfit: unfitWebOptions,
+  applies: webApplies,
   check: webFindings,
   resolve: resolveWebs,
   known: (paths) =>

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { option } from "../fleet/documented.ts";
+import { noBuild } from "../fleet/build-args.ts";
+import { type AppliesOf, anyValue, option } from "../fleet/documented.ts";
 import { providerOption, sharedOptions } from "../fleet/options.ts";
 import { seconds, word } from "../fleet/values.ts";
 import { webSettings } from "./settings.ts";
@@ -64,3 +65,17 @@ export const webTable = z.strictObject({
 });
 
 export type WebOptions = z.output<typeof webTable>;
+
+/** Where its options apply. */
+export const webApplies = {
+  build_args: { providers: ["docker", "modal"], otherwise: noBuild },
+  branch: {
+    needs: { source: anyValue },
+    otherwise: {
+      message: "branch is only for a changeling with a source: other repositories are created from scratch",
+      remedy: 'remove the line, or write source = "<path or URL>"',
+    },
+  },
+} satisfies AppliesOf<WebOptions>;
+
+export const webNoun = "web changeling";

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { whereForKinds } from "../../../components/fleet/applies.ts";
 import { optionDocs } from "../../../components/fleet/documented.ts";
 import { kindOfSchema, vocabularyOf } from "../../../components/fleet/vocabulary.ts";
 import { assignment } from "../../../components/fleet/zod-issues.ts";
@@ -35,7 +36,9 @@ function describe(option: z.core.$ZodType, schema: JsonSchema, key: string | num
   const fallback = doc.defaultInWords === undefined ? "" : ` Default: ${doc.defaultInWords}.`;
   const kind = kindOfSchema(vocabulary, option);
   const whose = kind === undefined ? "" : `For ${assignment("kind", kind)} only. `;
-  schema.description = `${whose}${doc.description}${unit}${fallback}\n\nFor instance: ${assignment(key, doc.example)}`;
+  const where = vocabulary.changeling[key] === option ? whereForKinds(kinds, key) : undefined;
+  const applies = where === undefined ? "" : ` ${where}`;
+  schema.description = `${whose}${doc.description}${applies}${unit}${fallback}\n\nFor instance: ${assignment(key, doc.example)}`;
 }
 
 /** Draft 4 has no `propertyNames`, and zod omits them silently. */

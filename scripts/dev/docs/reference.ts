@@ -1,3 +1,4 @@
+import { whereForKinds, whereInWords } from "../../../components/fleet/applies.ts";
 import { docOf, type OptionDoc } from "../../../components/fleet/documented.ts";
 import { vocabularyOf } from "../../../components/fleet/vocabulary.ts";
 import { assignment, shapeOf } from "../../../components/fleet/zod-issues.ts";
@@ -38,7 +39,7 @@ ${settingsTables(ofFile).join("\n\n")}
 
 In \`[changelings.<name>]\`, or for all, except \`renamed_from\`, in \`[defaults]\`. A list or table replaces the default as a whole.
 
-${optionTable(vocabulary.shared, ofChangeling)}
+${optionTable(vocabulary.shared, ofChangeling, (key) => whereForKinds(kinds, key))}
 
 ${Object.keys(vocabulary.kinds)
   .map((name) => kindSection(name, ofChangeling))
@@ -61,7 +62,9 @@ function kindSection(name: string, ofChangeling: Schemas): string {
   const tables = Object.entries(options).flatMap(([key, option]) =>
     Object.keys(shapeOf(option)).length === 0 ? [] : tablesBelow(key, shapeOf(option), propertiesOf(ofChangeling[key])),
   );
-  return [head, optionTable(options, ofChangeling), ...tables].join("\n\n");
+  const kind = vocabulary.kinds[name];
+  const own = optionTable(options, ofChangeling, (key) => kind && whereInWords(kind, key));
+  return [head, own, ...tables].join("\n\n");
 }
 
 /** A section for each key that is a table, including nested ones. */
@@ -90,16 +93,29 @@ type Child = JsonSchema["additionalProperties"] | JsonSchema["items"];
 
 type Documented = Readonly<Record<string, Parameters<typeof docOf>[0]>>;
 
-function optionTable(options: Documented, schemas: Schemas): string {
-  const rows = Object.entries(options).map(([key, option]) => row(key, docOf(option), schemaOf(schemas[key])));
+/** @param where says where an option applies, in words */
+function optionTable(
+  options: Documented,
+  schemas: Schemas,
+  where: (key: string) => string | undefined = () => undefined,
+): string {
+  const rows = Object.entries(options).map(([key, option]) =>
+    row(key, docOf(option), schemaOf(schemas[key]), where(key)),
+  );
   return aligned([["option", "type", "default", "unit", "what it does"], ...rows]);
 }
 
-function row(key: string, doc: OptionDoc, schema: JsonSchema): string[] {
+function row(key: string, doc: OptionDoc, schema: JsonSchema, where: string | undefined): string[] {
   const preset =
     doc.defaultInWords ?? (schema.default === undefined ? "" : code(assignment("", schema.default).slice(3)));
   const example = `For instance ${code(assignment(key, doc.example))}.`;
-  return [code(key), typeInWords(schema), preset, unitInWords(doc, schema), `${doc.description} ${example}`];
+  return [
+    code(key),
+    typeInWords(schema),
+    preset,
+    unitInWords(doc, schema),
+    [doc.description, ...(where === undefined ? [] : [where]), example].join(" "),
+  ];
 }
 
 /** A Markdown table in the formatter's layout. The first row is the head. */

@@ -19,7 +19,6 @@ export const noop = {
   commandSuffixes: ["noop"],
   options: optionsOfNoop,
   table: noopTable,
-  unfit: () => new Map(),
   known: () => greeters().map((name) => ({ name })),
   check: ({ greeting }, place) =>
     greeting === "rude" ? [error(place("greeting"), "is rude", 'write greeting = "hello"')] : [],
