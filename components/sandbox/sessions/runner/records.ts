@@ -31,7 +31,7 @@ export interface RunRecord {
 
 const schema = `
   PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
+  PRAGMA synchronous = NORMAL;
   CREATE TABLE IF NOT EXISTS epoch(one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS runs(
     key TEXT PRIMARY KEY, session TEXT NOT NULL, kind TEXT NOT NULL, boot TEXT NOT NULL, began_at TEXT NOT NULL,
@@ -72,13 +72,18 @@ export class Records {
     );
   }
 
-  /** It is on disk before the run begins. */
+  /**
+   * It is on disk before the run begins, so that not even a power failure has it run twice. Everything else that such a
+   * failure takes away makes a run `interrupted`.
+   */
   beginRun(key: string, session: string, kind: string): void {
+    this.#database.exec("PRAGMA synchronous = FULL");
     this.#run(
       `INSERT INTO runs(key, session, kind, boot, began_at) VALUES(?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET boot = excluded.boot, began_at = excluded.began_at`,
       ...[key, session, kind, this.#boot, new Date().toISOString()],
     );
+    this.#database.exec("PRAGMA synchronous = NORMAL");
   }
 
   endRun(key: string, ended: Outcome, events: readonly RunEvent[]): void {

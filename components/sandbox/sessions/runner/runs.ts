@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { SandboxError } from "../../provider.ts";
 import { RuntimeError } from "../../runtimes/runtime.ts";
 import type { Failure } from "../protocol.ts";
@@ -6,6 +7,9 @@ import type { Records } from "./records.ts";
 import { Redactor } from "./redact.ts";
 import { RunLog } from "./run-log.ts";
 import { isGone, type Sandboxes } from "./sandboxes.ts";
+
+/** How long a run may take to end when its session is terminated; milliseconds. */
+const endMs = 5_000;
 
 interface LiveRun {
   readonly session: string;
@@ -52,10 +56,10 @@ export class Runs {
     return [...this.#live.values()].some((run) => run.session === session);
   }
 
-  /** Ends a session's runs. */
+  /** Ends a session's runs. A runtime that does not heed it ends with its sandbox. */
   async end(session: string): Promise<void> {
     for (const run of this.#live.values()) if (run.session === session) run.controller.abort();
-    await this.#last.get(session);
+    await Promise.race([this.#last.get(session), sleep(endMs)]);
   }
 
   #beginOrFind(key: string, request: RunRequest) {

@@ -32,6 +32,8 @@ const config :Workerd.Config = (
 const sessions :Workerd.Worker = (
   modules = [ (name = "worker", esModule = embed "${workerFile}") ],
   compatibilityDate = "2026-07-01",
+  # An object hears of it when a client is gone.
+  compatibilityFlags = ["enable_request_signal", "request_signal_passthrough"],
   durableObjectNamespaces = [
     (className = "Session", uniqueKey = "session-v1", enableSql = true),
     (className = "Directory", uniqueKey = "directory-v1", enableSql = true),

@@ -142,11 +142,12 @@ async function retryMessage({ state, caller, request }: Call): Promise<Response>
 }
 
 async function changeStatus(call: Call, status: SessionStatus): Promise<Response> {
-  const { state, caller, request } = call;
+  const { state, work, caller, request } = call;
   const { reason } = await bodyOf(request, z.object({ reason: z.optional(z.string().check(z.maxLength(500))) }));
   const change = setStatus(state.queue, { status, by: caller.name, at: now(), reason });
-  // That the sandbox ends, ends the execution of a message too.
   if (change !== undefined) state.commitVisibly({ change, row: reason === undefined ? {} : { reason } });
+  // With the sandbox, the execution of a message ends too.
+  if (status === "terminated") work.stopFollowing();
   return Response.json(viewOf(call));
 }
 

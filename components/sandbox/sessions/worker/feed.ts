@@ -115,7 +115,10 @@ export function socketFeed(socket: ServerWebSocket, person: string, from: number
 const heartbeatMs = 15_000;
 
 /** Server-sent events. `onEnd` is called when the other side is gone. */
-export function streamFeed(person: string, from: number, onEnd: (feed: Feed) => void): [Feed, ReadableStream] {
+export function streamFeed(
+  person: string,
+  { from, signal, onEnd }: { from: number; signal: AbortSignal; onEnd: (feed: Feed) => void },
+): [Feed, ReadableStream] {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
   const encoder = new TextEncoder();
@@ -131,6 +134,7 @@ export function streamFeed(person: string, from: number, onEnd: (feed: Feed) => 
     onEnd(feed);
   };
   writer.closed.then(end, end);
+  signal.addEventListener("abort", end);
   // Without it, a client sees no answer before the first event.
   void writer.write(encoder.encode(": \n\n")).catch(() => {});
   return [feed, readable];

@@ -12,8 +12,8 @@ export class Runner {
   }
 
   /** Lines of a run that is started or attached to. @throws if the runner can't be reached or ends meanwhile */
-  async *run(key: string, request: RunRequest): AsyncGenerator<RunLine> {
-    const response = await this.#call(`/runs/${key}`, { method: "PUT", body: JSON.stringify(request) });
+  async *run(key: string, request: RunRequest, signal: AbortSignal): AsyncGenerator<RunLine> {
+    const response = await this.#call(`/runs/${key}`, { method: "PUT", body: JSON.stringify(request), signal });
     if (response.body === null) throw new Error("the runner's answer is empty");
     const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader();
     const decoder = new TextDecoder();

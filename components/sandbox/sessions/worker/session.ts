@@ -87,8 +87,11 @@ export class Session extends DurableObject<Env> {
       const upgrade = { status: 101, webSocket: client };
       return new Response(null, upgrade);
     }
-    const [feed, stream] = streamFeed(name, from, (ended) => {
-      if (this.#feeds.remove(ended)) this.#tellPresence();
+    const [feed, stream] = streamFeed(name, {
+      ...{ from, signal: request.signal },
+      onEnd: (ended) => {
+        if (this.#feeds.remove(ended)) this.#tellPresence();
+      },
     });
     this.#feeds.add(feed);
     this.#tellPresence();

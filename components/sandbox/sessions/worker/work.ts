@@ -19,6 +19,8 @@ export class Work {
   readonly #directory: Fetcher;
   #running: Promise<void> | undefined;
   #alarmAt = 0;
+  /** Of the run that is followed now. */
+  #following = new AbortController();
 
   constructor(ctx: DurableObjectState, state: SessionState, runner: Runner, directory: Fetcher) {
     this.#ctx = ctx;
@@ -36,6 +38,11 @@ export class Work {
     this.#ctx.waitUntil(this.#running);
   }
 
+  /** The session was terminated: what is executed is of no interest any more. */
+  stopFollowing(): void {
+    this.#following.abort();
+  }
+
   async onAlarm(): Promise<void> {
     this.#alarmAt = 0;
     this.kick();
@@ -47,6 +54,7 @@ export class Work {
     for (let job = this.#next(); job !== undefined; job = this.#next()) {
       try {
         await this.#watch();
+        this.#following = new AbortController();
         await job();
         failures = 0;
       } catch {
@@ -75,16 +83,21 @@ export class Work {
     } else if (current !== undefined) {
       return () => this.#execute(current);
     } else if (row.status === "running" && queue.open.length > 0) {
-      return async () => this.#state.commit({ change: begin(queue, now()) });
+      return async () => this.#begin();
     }
     return row.isReported ? undefined : () => this.#report();
+  }
+
+  #begin(): void {
+    const change = begin(this.#state.queue, now());
+    if (change !== undefined) this.#state.commit({ change });
   }
 
   async #start(): Promise<void> {
     const state = this.#state;
     const { id: session, changeling, branch, startSeen: from, epoch } = state.row;
     const request = { kind: "start", session, changeling, branch, from, epoch } as const;
-    for await (const line of this.#runner.run(state.startKey, request)) {
+    for await (const line of this.#runner.run(state.startKey, request, this.#following.signal)) {
       if (state.row.status === "terminated") return;
       if (line.line === "epoch") this.#learnEpoch(line.epoch);
       else if (line.line === "outcome") this.#started(line.outcome);
@@ -117,7 +130,7 @@ export class Work {
       timeoutSeconds: limits.minutes === undefined ? undefined : Math.ceil((limits.minutes - used.minutes) * 60),
       budgetUsd: limits.costUsd === undefined ? undefined : limits.costUsd - used.costUsd,
     };
-    for await (const line of this.#runner.run(state.keyOf(entry), request)) {
+    for await (const line of this.#runner.run(state.keyOf(entry), request, this.#following.signal)) {
       const current = processing(state.queue);
       // Its session was terminated.
       if (current?.id !== entry.id || current.attempt !== entry.attempt) break;
@@ -145,6 +158,8 @@ export class Work {
     const { costUsd } = this.#state.store.progress(entry.id);
     const change = end(this.#state.queue, entry, { outcome, costUsd, at: now() });
     if (change !== undefined) this.#state.commitVisibly({ change });
+    // Written to disk together with the end of the last one.
+    this.#begin();
   }
 
   #learnEpoch(epoch: string): void {
