@@ -6,7 +6,7 @@ import { error, type Finding, type KeyPath } from "../../fleet/diagnostics.ts";
 import type { Schemas, Table } from "../../fleet/kind.ts";
 import { findingsOf } from "../../fleet/zod-issues.ts";
 import { didYouMean } from "../../lib/suggest.ts";
-import { stubTable } from "./options.ts";
+import { claudeKeys, claudeTable, codexKeys, codexTable, stubTable } from "./options.ts";
 import { type AgentRuntime, RuntimeError, type RuntimeFactory } from "./runtime.ts";
 
 /** A runtime that the fleet file can name. */
@@ -27,6 +27,18 @@ export const runtimes = {
     table: stubTable,
     secrets: [],
     load: async () => (await import("./stub.ts")).default,
+  },
+  claude: {
+    summary: "the Claude Code CLI",
+    table: claudeTable,
+    secrets: claudeKeys,
+    load: async () => (await import("./claude.ts")).default,
+  },
+  codex: {
+    summary: "the Codex CLI",
+    table: codexTable,
+    secrets: codexKeys,
+    load: async () => (await import("./codex.ts")).default,
   },
 } satisfies Readonly<Record<string, RegisteredRuntime>>;
 

@@ -45,8 +45,10 @@ export function startFakeAnthropic(): Promise<FakeModelApi> {
         const texts = blocks.flatMap(({ type, text }) =>
           type === "text" && text !== undefined && !text.trimStart().startsWith("<system-reminder>") ? [text] : [],
         );
-        if (texts.length > 0 && !blocks.some(({ type }) => type === "tool_result"))
-          return scriptOf(texts.join("\n"), results);
+        // The CLI merges a prompt that failed with the next one.
+        const prompt = texts.at(-1);
+        if (prompt !== undefined && !blocks.some(({ type }) => type === "tool_result"))
+          return scriptOf(prompt, results);
       }
       return scriptOf("", 0);
     },

@@ -29,7 +29,7 @@ export function scriptOf(text: string, results: number): Script {
   const step = steps[Math.min(results, steps.length - 1)];
   return {
     text,
-    step: step ?? { kind: "say", rest: `You said: ${text.trim().slice(0, 200)}` },
+    step: step ?? { kind: "echo", rest: `You said: ${text.trim().slice(0, 200)}` },
     key: `${text}#${results}`,
   };
 }

@@ -87,6 +87,8 @@ export async function startFake<Block>(dialect: Dialect<Block>): Promise<FakeMod
         return;
       case "slow":
         return send(dialect.text(newlines(tail)), { pauseMs: Number(head) });
+      case "echo":
+        return send(dialect.text(step.rest));
       case "say":
         return send(dialect.text(newlines(step.rest)));
       default:

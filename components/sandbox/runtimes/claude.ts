@@ -1,0 +1,102 @@
+import { randomUUID } from "node:crypto";
+import type * as z from "zod/mini";
+import { ClaudeTurn, claudeState } from "./claude-turn.ts";
+import { type Cli, CliRuntime, type Prompt } from "./cli-runtime.ts";
+import { type ClaudeOptions, claudeKeys, claudeTable } from "./options.ts";
+import type { AgentRuntime } from "./runtime.ts";
+
+type State = z.output<typeof claudeState>;
+
+/**
+ * The CLI's configuration is written anew for each prompt, because the agent can change it. The key is passed as a file
+ * descriptor, so that the programs that the agent starts don't inherit it.
+ */
+const script = `
+set -eu
+umask 077
+export CLAUDE_CONFIG_DIR="$HOME/.changelings/claude"
+mkdir -p "$CLAUDE_CONFIG_DIR"
+cd "$CLAUDE_CONFIG_DIR"
+rm -rf settings.json settings.local.json mcp.json CLAUDE.md
+printf '%s' "$RUNTIME_MCP" >mcp.json
+printf '%s' "$RUNTIME_INSTRUCTIONS" >CLAUDE.md
+cd "$OLDPWD"
+exec 3<<END_OF_KEY
+$RUNTIME_KEY
+END_OF_KEY
+unset RUNTIME_MCP RUNTIME_INSTRUCTIONS RUNTIME_KEY
+exec claude "$@" --mcp-config "$CLAUDE_CONFIG_DIR/mcp.json"
+`;
+
+const keyDescriptors: Readonly<Record<(typeof claudeKeys)[number], string>> = {
+  ANTHROPIC_API_KEY: "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
+  CLAUDE_CODE_OAUTH_TOKEN: "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR",
+};
+
+const claude: Cli<ClaudeOptions, State> = {
+  name: "claude",
+  package: "@anthropic-ai/claude-code",
+  options: claudeTable,
+  state: claudeState,
+  keys: claudeKeys,
+  command: (prompt, resumed) => ({
+    argv: ["sh", "-c", script, "sh", ...argumentsOf(prompt, resumed)],
+    env: environmentOf(prompt),
+    // The CLI takes what begins with a slash as a command.
+    stdin: prompt.text.trimStart().startsWith("/") ? ` ${prompt.text.trimStart()}` : prompt.text,
+  }),
+  turn: (emit, resumed) => new ClaudeTurn(emit, resumed),
+  isUnknownConversation: ({ code, text }) => code !== 0 && text.includes("No conversation found with session ID"),
+};
+
+/** The Claude Code CLI in the sandbox, with one conversation for the whole session. */
+export class ClaudeCliRuntime extends CliRuntime<ClaudeOptions, State> {
+  constructor() {
+    super(claude);
+  }
+}
+
+export default (): AgentRuntime => new ClaudeCliRuntime();
+
+function argumentsOf({ options, budgetUsd }: Prompt<ClaudeOptions>, resumed: State | undefined): string[] {
+  return [
+    ...["--print", "--output-format", "stream-json", "--verbose", "--include-partial-messages"],
+    // Not the repository's settings: they run programs, and send the key elsewhere.
+    ...["--setting-sources", "user", "--strict-mcp-config"],
+    // The sandbox is the isolation.
+    "--dangerously-skip-permissions",
+    ...["--model", options.model],
+    ...(resumed === undefined ? ["--session-id", randomUUID()] : ["--resume", resumed.conversation]),
+    ...(options.max_turns === undefined ? [] : ["--max-turns", String(options.max_turns)]),
+    ...(budgetUsd === undefined ? [] : ["--max-budget-usd", String(budgetUsd)]),
+  ];
+}
+
+function environmentOf({ config, options, key, env }: Prompt<ClaudeOptions>): Record<string, string> {
+  return {
+    ...env,
+    ...(options.base_url === undefined ? {} : { ANTHROPIC_BASE_URL: options.base_url }),
+    RUNTIME_MCP: JSON.stringify({ mcpServers: config.mcpServers }),
+    RUNTIME_INSTRUCTIONS: instructions(config.repoPath),
+    RUNTIME_KEY: key.value,
+    [Object.entries(keyDescriptors).find(([name]) => name === key.name)?.[1] ?? ""]: "3",
+    // It refuses to skip permissions as root otherwise.
+    IS_SANDBOX: "1",
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    // `@path` in a prompt is text.
+    CLAUDE_CODE_DISABLE_FILE_MENTIONS: "1",
+    // The memory is that of the repository, which all its sandboxes share.
+    CLAUDE_CODE_DISABLE_AUTO_MEMORY: "1",
+  };
+}
+
+/** A file that is missing is skipped. The repository's own are not read otherwise, like its settings. */
+function instructions(repoPath: string): string {
+  return `@/app/AGENTS.md
+
+# The repository's own instructions
+
+@${repoPath}/AGENTS.md
+@${repoPath}/CLAUDE.md
+`;
+}

@@ -1,0 +1,203 @@
+import * as z from "zod/mini";
+import { SandboxGone } from "../provider.ts";
+import { type CliEnd, reasonOf, runCli } from "./run-cli.ts";
+import {
+  type AgentRuntime,
+  type ExecuteOptions,
+  type RuntimeConfig,
+  type RuntimeContext,
+  RuntimeError,
+  type RuntimeEvent,
+} from "./runtime.ts";
+
+/** An agent's command line program that answers one prompt per run, and resumes a conversation. */
+export interface Cli<Options, State> {
+  /** The program's name on the sandbox's PATH. */
+  readonly name: string;
+  /** Its npm package. */
+  readonly package: string;
+  readonly options: z.ZodMiniType<Options>;
+  readonly state: z.ZodMiniType<State>;
+  /** The environment variables that can have the key, by descending precedence. */
+  readonly keys: readonly string[];
+  command(prompt: Prompt<Options>, resumed: State | undefined): Command;
+  turn(emit: (event: RuntimeEvent) => void, resumed: State | undefined): Turn<State>;
+  /** Whether a run failed because the conversation to resume is not in the sandbox. */
+  isUnknownConversation(end: CliEnd): boolean;
+}
+
+/** One prompt and its context. */
+export interface Prompt<Options> {
+  readonly text: string;
+  readonly config: RuntimeConfig;
+  readonly options: Options;
+  readonly key: { readonly name: string; readonly value: string };
+  /** The variables for the agent, without any key. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly budgetUsd: number | undefined;
+}
+
+export interface Command {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: string;
+}
+
+/** What one run prints, from its lines to events, an answer or an error. */
+export interface Turn<State> {
+  take(value: unknown): void;
+  /** What the next prompt resumes; undefined until the conversation has begun. */
+  readonly state: State | undefined;
+  /** Whether a tool runs now. */
+  readonly isBusy: boolean;
+  /** An error that makes it pointless to wait for the run's end. */
+  readonly fatal: RuntimeError | undefined;
+  /** Reports usage and cost as far as they are known, also of a run that was aborted. */
+  close(): void;
+  /**
+   * @param otherwise the reason of a failure, if the program gave none
+   * @throws RuntimeError
+   */
+  answer(otherwise: string): string;
+}
+
+interface Limits {
+  readonly timeout_seconds: number;
+  readonly idle_timeout_seconds: number;
+  readonly budget_usd?: number | undefined;
+}
+
+type Ready<Options> = Pick<Prompt<Options>, "config" | "options" | "key" | "env">;
+
+/** Runs a CLI in the sandbox for each prompt. A second prompt at the same time is rejected, not queued. */
+export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
+  readonly #cli: Cli<Options, State>;
+  #ready: Ready<Options> | undefined;
+  #state: State | undefined;
+  #running: AbortController | undefined;
+
+  constructor(cli: Cli<Options, State>) {
+    this.#cli = cli;
+  }
+
+  async initialize(config: RuntimeConfig): Promise<void> {
+    const { name, keys, package: npmPackage } = this.#cli;
+    const options = z.safeParse(this.#cli.options, config.options);
+    if (!options.success) {
+      const issues = options.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`.trim());
+      throw new RuntimeError("runtime_failed", `invalid runtime_config of ${name}: ${issues.join("; ")}`);
+    }
+    const key = keys.find((each) => config.env[each]);
+    if (key === undefined)
+      throw new RuntimeError(
+        "missing_api_key",
+        `${name} has no key: set ${keys.join(" or ")}, and name it in \`secrets\``,
+      );
+    const env = Object.fromEntries(Object.entries(config.env).filter(([variable]) => !keys.includes(variable)));
+    await this.#checkProgram(config, `install it in the sandbox's image: npm install -g ${npmPackage}`);
+    this.#ready = { config, options: options.data, key: { name: key, value: config.env[key] ?? "" }, env };
+    // The state of another runtime is not a conversation of this one.
+    const state = z.safeParse(this.#cli.state, config.state);
+    this.#state = state.success ? state.data : undefined;
+  }
+
+  async execute(text: string, _context: RuntimeContext, execution: ExecuteOptions = {}): Promise<string> {
+    if (this.#ready === undefined) throw new RuntimeError("runtime_failed", "the runtime is not initialized");
+    if (this.#running !== undefined)
+      throw new RuntimeError("runtime_failed", "the runtime is executing another prompt: it executes one at a time");
+    if (text.trim() === "") throw new RuntimeError("runtime_failed", "the prompt is empty");
+    const running = new AbortController();
+    this.#running = running;
+    try {
+      return await this.#execute({ ...this.#ready, text }, running.signal, execution);
+    } catch (error) {
+      throw this.#cleaned(error);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async terminate(): Promise<void> {
+    this.#running?.abort();
+  }
+
+  async #execute(ready: Omit<Prompt<Options>, "budgetUsd">, ended: AbortSignal, execution: ExecuteOptions) {
+    const { timeout_seconds, idle_timeout_seconds, budget_usd } = ready.options;
+    const prompt = { ...ready, budgetUsd: least(budget_usd, execution.budgetUsd) };
+    if (prompt.budgetUsd !== undefined && prompt.budgetUsd <= 0)
+      throw new RuntimeError("over_budget", "no budget is left for the prompt");
+    const limits = {
+      timeoutSeconds: least(timeout_seconds, execution.timeoutSeconds) ?? timeout_seconds,
+      idleTimeoutSeconds: idle_timeout_seconds,
+      signal: execution.signal === undefined ? ended : AbortSignal.any([ended, execution.signal]),
+    };
+    const emit = execution.onEvent ?? (() => {});
+    if (this.#state !== undefined) {
+      const answer = await this.#run(prompt, limits, emit);
+      if (answer !== undefined) return answer;
+      emit({ type: "notice", text: "the conversation is not in this sandbox any more: a new one was started" });
+      this.#state = undefined;
+    }
+    const answer = await this.#run(prompt, limits, emit);
+    if (answer === undefined)
+      throw new RuntimeError("runtime_failed", `${this.#cli.name} did not start a conversation`);
+    return answer;
+  }
+
+  /** @returns undefined if the conversation to resume is not in the sandbox */
+  async #run(
+    prompt: Prompt<Options>,
+    limits: { timeoutSeconds: number; idleTimeoutSeconds: number; signal: AbortSignal },
+    emit: (event: RuntimeEvent) => void,
+  ): Promise<string | undefined> {
+    const turn = this.#cli.turn(emit, this.#state);
+    const remember = (): void => {
+      if (turn.state === undefined || turn.state === this.#state) return;
+      this.#state = turn.state;
+      emit({ type: "state", state: this.#state });
+    };
+    let end: CliEnd;
+    try {
+      end = await runCli({
+        ...limits,
+        ...this.#cli.command(prompt, this.#state),
+        name: this.#cli.name,
+        sandbox: prompt.config.sandbox,
+        cwd: prompt.config.repoPath,
+        onValue(value) {
+          turn.take(value);
+          remember();
+        },
+        isBusy: () => turn.isBusy,
+        fatal: () => turn.fatal,
+      });
+    } finally {
+      turn.close();
+      remember();
+    }
+    if (this.#state !== undefined && this.#cli.isUnknownConversation(end)) return undefined;
+    return turn.answer(`${this.#cli.name} ended with code ${end.code}: ${end.text.trim() || "it printed no reason"}`);
+  }
+
+  async #checkProgram({ sandbox }: RuntimeConfig, remedy: string): Promise<void> {
+    const { name } = this.#cli;
+    const exec = sandbox.exec(["sh", "-c", 'command -v "$1"', "sh", name], { timeoutSeconds: 60 });
+    const { code } = await exec.catch((error: unknown) => {
+      throw this.#cleaned(error);
+    });
+    if (code !== 0) throw new RuntimeError("runtime_failed", `${name} is not on the sandbox's PATH: ${remedy}`);
+  }
+
+  /** Errors come from the sandbox and from an API. */
+  #cleaned(error: unknown): RuntimeError {
+    if (error instanceof SandboxGone) return new RuntimeError("sandbox_gone", error.message, { cause: error });
+    const message = error instanceof Error ? error.message : String(error);
+    const code = error instanceof RuntimeError ? error.code : "runtime_failed";
+    // Without the cause, which may contain a secret too.
+    return new RuntimeError(code, reasonOf(message, this.#ready?.config.env ?? {}));
+  }
+}
+
+function least(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+}

@@ -1,0 +1,90 @@
+import { stringify } from "smol-toml";
+import type * as z from "zod/mini";
+import { type Cli, CliRuntime, type Prompt } from "./cli-runtime.ts";
+import { CodexTurn, codexState } from "./codex-turn.ts";
+import { type CodexOptions, codexKeys, codexTable } from "./options.ts";
+import type { AgentRuntime } from "./runtime.ts";
+
+type State = z.output<typeof codexState>;
+
+/** The CLI's configuration is written anew for each prompt, because the agent can change it. */
+const script = `
+set -eu
+umask 077
+export CODEX_HOME="$HOME/.changelings/codex"
+mkdir -p "$CODEX_HOME"
+cd "$CODEX_HOME"
+rm -rf config.toml AGENTS.md AGENTS.override.md
+printf '%s' "$RUNTIME_CONFIG" >config.toml
+if [ -f /app/AGENTS.md ]; then cat /app/AGENTS.md >AGENTS.md; fi
+cd "$OLDPWD"
+unset RUNTIME_CONFIG
+exec codex "$@"
+`;
+
+const codex: Cli<CodexOptions, State> = {
+  name: "codex",
+  package: "@openai/codex",
+  options: codexTable,
+  state: codexState,
+  keys: codexKeys,
+  command: (prompt, resumed) => ({
+    argv: [
+      ...["sh", "-c", script, "sh", "exec"],
+      ...(resumed === undefined ? [] : ["resume"]),
+      ...["--json", "--skip-git-repo-check"],
+      // They hold the environment in files, and clone a repository at each start.
+      ...["--disable", "shell_snapshot", "--disable", "plugins"],
+      ...(resumed === undefined ? [] : [resumed.thread]),
+      "-",
+    ],
+    env: { ...prompt.env, [prompt.key.name]: prompt.key.value, RUNTIME_CONFIG: configOf(prompt) },
+    stdin: prompt.text,
+  }),
+  turn: (emit, resumed) => new CodexTurn(emit, resumed),
+  isUnknownConversation: ({ code, text }) => code !== 0 && text.includes("no rollout found"),
+};
+
+/** The Codex CLI in the sandbox, with one conversation for the whole session. It reports no cost, only usage. */
+export class CodexCliRuntime extends CliRuntime<CodexOptions, State> {
+  constructor() {
+    super(codex);
+  }
+}
+
+export default (): AgentRuntime => new CodexCliRuntime();
+
+function configOf({ options, config, key, env }: Prompt<CodexOptions>): string {
+  return stringify({
+    ...(options.model === undefined ? {} : { model: options.model }),
+    ...(options.reasoning_effort === undefined ? {} : { model_reasoning_effort: options.reasoning_effort }),
+    // The sandbox is the isolation.
+    sandbox_mode: "danger-full-access",
+    approval_policy: "never",
+    model_provider: "changelings",
+    model_providers: {
+      // The built-in provider can't have another URL, and tries a WebSocket first.
+      changelings: {
+        name: "changelings",
+        base_url: options.base_url ?? "https://api.openai.com/v1",
+        wire_api: "responses",
+        env_key: key.name,
+        stream_idle_timeout_ms: options.idle_timeout_seconds * 1000,
+      },
+    },
+    // Declared secrets are for the agent's programs, the API's key is not.
+    shell_environment_policy: { inherit: "all", ignore_default_excludes: true, exclude: [...codexKeys] },
+    mcp_servers: Object.fromEntries(
+      Object.entries(config.mcpServers).map(([name, server]) => [
+        name,
+        {
+          ...server,
+          env_vars: Object.keys(env),
+          // Otherwise the first turn begins without its tools.
+          required: true,
+          default_tools_approval_mode: "approve",
+        },
+      ]),
+    ),
+  });
+}
