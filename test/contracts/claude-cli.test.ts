@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { pathWith } from "../support/agent-clis.ts";
 import { filesHolding } from "../support/files-holding.ts";
 import type { HostSandbox } from "../support/host-sandbox.ts";
 import { apiKey, context, execute, only, RuntimeLab, said } from "../support/runtime-lab.ts";
@@ -271,7 +270,7 @@ describe("MCP servers", () => {
 
 describe("a sandbox without the CLI", () => {
   it("says what is missing, and how to install it", async () => {
-    await expect(lab.initialized(lab.sandbox(pathWith("/nonexistent")))).rejects.toMatchObject({
+    await expect(lab.initialized(lab.sandbox("/usr/bin:/bin"))).rejects.toMatchObject({
       code: "runtime_failed",
       message: expect.stringMatching(
         /claude is not on the sandbox's PATH: .*npm install -g @anthropic-ai\/claude-code/,

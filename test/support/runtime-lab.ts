@@ -7,7 +7,7 @@ import type {
   RuntimeEvent,
 } from "../../components/sandbox/runtimes/runtime.ts";
 import type { McpServer } from "../../components/sandbox/spec.ts";
-import { agentClis, pathWith } from "./agent-clis.ts";
+import { agentPath } from "./agent-clis.ts";
 import { startFakeAnthropic } from "./fake-model-api/anthropic.ts";
 import { startFakeResponses } from "./fake-model-api/responses.ts";
 import type { FakeModelApi } from "./fake-model-api/server.ts";
@@ -32,7 +32,7 @@ export class RuntimeLab {
   constructor(name: CliName) {
     this.name = name;
     beforeAll(async () => {
-      this.#path = pathWith(await agentClis());
+      this.#path = await agentPath();
       this.#api = await (name === "claude" ? startFakeAnthropic() : startFakeResponses());
     });
     afterAll(async () => {
