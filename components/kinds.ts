@@ -1,6 +1,7 @@
 import { cron } from "./cron/kind.ts";
 import type { ChangelingOf, FleetOf } from "./fleet/kind.ts";
 import { type LoadedFleetOf, type LoadOptions, loadFleetOf } from "./fleet/load.ts";
+import { sandbox } from "./sandbox/kind.ts";
 import { secretSuffixes } from "./secrets/command-suffixes.ts";
 import { web } from "./web/kind.ts";
 
@@ -8,6 +9,7 @@ import { web } from "./web/kind.ts";
 export const kinds = {
   cron,
   web,
+  sandbox,
 } as const;
 
 export type Changeling = ChangelingOf<typeof kinds>;

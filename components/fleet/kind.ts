@@ -169,7 +169,7 @@ export type ChangelingOf<Of extends Kinds> = {
 export type SettingsOf<Of extends Kinds> = {
   readonly [Name in keyof Of]: Of[Name] extends { readonly settings?: { resolve(written: never): infer Settings } }
     ? Settings
-    : undefined;
+    : object;
 };
 
 /** A fleet: everything that its file declares, with every option resolved. */

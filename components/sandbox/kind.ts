@@ -1,4 +1,4 @@
-import type { DeployableKind, Deployment } from "../stack/deployment.ts";
+import type { DeployableKind, Deployment, Leftovers } from "../stack/deployment.ts";
 import type { Inspection } from "../stack/inspection.ts";
 import { sandboxFindings } from "./checks.ts";
 import type { DeclaredSandbox } from "./declared.ts";
@@ -27,5 +27,8 @@ export const sandbox = {
   },
   async inspection(): Promise<Inspection> {
     return (await import("./inspect.ts")).sandboxInspection;
+  },
+  async leftovers(): Promise<Leftovers> {
+    return (await import("./leftovers.ts")).sandboxLeftovers;
   },
 } satisfies DeployableKind<SandboxOptions, DeclaredSandbox>;

@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Kind, ResolvedChangeling } from "../fleet/kind.ts";
 import type { SharedOptions } from "../fleet/options.ts";
+import type { InstallationPaths } from "../host/installation-paths.ts";
 import type { Inspection } from "./inspection.ts";
 import type { ModalStack } from "./modal.ts";
 
@@ -42,4 +43,23 @@ export interface DeployableKind<
 > extends Kind<Options, Resolved, Written, Settings> {
   deployment(): Promise<Deployment<Resolved, Settings>>;
   inspection(): Promise<Inspection>;
+  /** For a kind that keeps more on this machine than its Commands remove, or that runs a program of its own there. */
+  leftovers?(): Promise<Leftovers>;
+}
+
+/** What is left on this machine of a stack that was destroyed, or that no longer exists: there is no Pulumi to ask. */
+export interface Leftovers {
+  /**
+   * Ends everything that runs, and removes all files of the kind but the data that is kept.
+   *
+   * @returns the places of the kept data: absolute paths, or `volume <name>`
+   */
+  remove(installation: string, paths: InstallationPaths, going: GoingData): Promise<readonly string[]>;
+}
+
+/** The data that is deleted too. */
+export interface GoingData {
+  readonly all: boolean;
+  /** Repositories that are removed from this machine, absolute paths: data about them goes in any case. */
+  readonly repositories: readonly string[];
 }

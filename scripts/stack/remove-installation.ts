@@ -5,7 +5,9 @@ import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { claimFileName } from "../../components/host/claims.ts";
 import { ensureFolder } from "../../components/host/files.ts";
 import { type InstallationPaths, installationPaths } from "../../components/host/installation-paths.ts";
+import { kinds } from "../../components/kinds.ts";
 import { profileMngr } from "../../components/mngr/profile.ts";
+import type { DeployableKind, GoingData } from "../../components/stack/deployment.ts";
 import {
   readRecords,
   recordPath,
@@ -36,15 +38,22 @@ function ownPlaces({ agentId, provider, repo, data }: WebRecord, installation: s
  *
  * @param isGoing selects the web changelings whose repository and data are deleted too, unless a fleet file put them
  *   elsewhere. Those of the others remain, with their records, for a later changeling of the same name
+ * @param going the data of other kinds that is deleted too
  * @returns what remains: folders, and Docker volumes
  */
 export async function removeInstallation(
   installation: string,
   isGoing: (record: WebRecord) => boolean,
+  going: GoingData,
 ): Promise<string[]> {
   const home = homedir();
   const paths = installationPaths(installation, home);
   await Promise.all([stopScheduler(installation, { endRuns: true }), stopForwardingServer(installation)]);
+  const ofKinds: string[] = [];
+  for (const kind of deployable) {
+    const leftovers = await kind.leftovers?.();
+    if (leftovers !== undefined) ofKinds.push(...(await leftovers.remove(installation, paths, going)));
+  }
   if (readContainer(paths.forwarding) !== undefined) await removeServer(installation);
   const records = readRecords(paths);
   await destroyAgents(records.filter(({ provider, removed }) => provider === "local" && removed !== true));
@@ -54,16 +63,18 @@ export async function removeInstallation(
   const kept: WebRecord[] = [];
   for (const record of records) {
     if (record.provider === "modal") continue;
-    const going = isGoing(record) ? ownPlaces(record, installation, home) : [];
-    if (record.provider === "docker") await deleteVolumes?.(going);
-    else for (const place of going) rmSync(place, { recursive: true, force: true, maxRetries: 3 });
-    const left = keptPlaces(record).filter((place) => !going.includes(place.replace(/^volume /, "")));
+    const gone = isGoing(record) ? ownPlaces(record, installation, home) : [];
+    if (record.provider === "docker") await deleteVolumes?.(gone);
+    else for (const place of gone) rmSync(place, { recursive: true, force: true, maxRetries: 3 });
+    const left = keptPlaces(record).filter((place) => !gone.includes(place.replace(/^volume /, "")));
     stay.push(...left);
     if (!isGoing(record)) kept.push(record);
   }
-  removeAllBut(paths, kept);
-  return stay;
+  removeAllBut(paths, kept, ofKinds);
+  return [...stay, ...ofKinds];
 }
+
+const deployable: readonly Pick<DeployableKind, "noun" | "leftovers">[] = Object.values(kinds);
 
 async function destroyAgents(records: readonly WebRecord[]): Promise<void> {
   for (const [profile, own] of Map.groupBy(records, ({ mngrProfile }) => mngrProfile)) {
@@ -86,9 +97,10 @@ async function removeMachines(records: readonly WebRecord[], installation: strin
   };
 }
 
-/** Removes the installation's folder if nothing in it is kept. */
-function removeAllBut(paths: InstallationPaths, kept: readonly WebRecord[]): void {
-  if (kept.length === 0) {
+/** Removes the installation's folder if nothing in it is kept. @param places what the other kinds keep */
+function removeAllBut(paths: InstallationPaths, kept: readonly WebRecord[], places: readonly string[]): void {
+  const within = places.filter((place) => place.startsWith(`${paths.root}/`));
+  if (kept.length + within.length === 0) {
     rmSync(paths.root, { recursive: true, force: true, maxRetries: 3 });
     return;
   }
@@ -97,7 +109,9 @@ function removeAllBut(paths: InstallationPaths, kept: readonly WebRecord[]): voi
   ensureFolder(paths.web);
   for (const record of kept) writeRecord(paths, { ...record, removed: true });
   const files = new Set(kept.map(({ name }) => recordPath(paths, name)));
-  const isKept = (path: string) => files.has(path) || path === paths.web || path === join(paths.root, claimFileName);
+  const holds = (path: string) => within.some((place) => place === path || place.startsWith(`${path}/`));
+  const isKept = (path: string) =>
+    files.has(path) || path === paths.web || path === join(paths.root, claimFileName) || holds(path);
   for (const folder of [paths.web, paths.root]) {
     for (const name of readdirSync(folder)) {
       const path = join(folder, name);

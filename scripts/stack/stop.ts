@@ -16,8 +16,8 @@ import { faultOf, installationOf, pulumi, type Stack } from "./stack.ts";
 const usage = `usage: npm stop [-- --data]
 
 Removes what npm start made: the stack, what fires it, the demo repository and the example's agents. Kept are a fleet
-file that you changed, and the repositories and data of web changelings that you deployed, removed ones too; it says
-where they are, and npm start finds them again.
+file that you changed, the repositories and data of web changelings that you deployed, removed ones too, and the memory of
+your sandboxes' repositories; it says where they are, and npm start finds them again.
 
   --data  delete those too
 `;
@@ -69,7 +69,10 @@ async function stop(): Promise<void> {
   const going = isData ? keptRecords().filter(({ provider }) => provider !== "modal") : [];
   for (const { name, ...record } of going) say(`Deleting ${name}: ${keptPlaces({ name, ...record }).join(", ")}`);
   const unsaved = await destroyDemoAgents(agents);
-  const kept = await removeInstallation(installation, (record) => isData || isOfExample(record));
+  const kept = await removeInstallation(installation, (record) => isData || isOfExample(record), {
+    all: isData,
+    repositories: [demoRepository()],
+  });
   const fleet = removeDevFolder();
   say("Stopped, and removed ~/.changelings/dev with its stack and demo repository.");
   for (const place of [...fleet, ...kept, ...unsaved].filter(
@@ -112,7 +115,7 @@ function keptAgents(installation: string): KeptAgent[] {
   return readRuns(paths).flatMap(({ id, changeling, agentId, agentIsKept, repo, worktree }) => {
     if (agentId === undefined || !agentIsKept) return [];
     const mngrProfile = readPlan(runFiles(paths, changeling, id))?.spec.mngrProfile;
-    return [{ agentId, mngrProfile, isOfDemo: repo === join(devFolder(), "demo-repo"), worktree }];
+    return [{ agentId, mngrProfile, isOfDemo: repo === demoRepository(), worktree }];
   });
 }
 
@@ -144,6 +147,11 @@ function removeDevFolder(): string[] {
     if (name !== "fleet.toml") rmSync(join(devFolder(), name), { recursive: true, force: true, maxRetries: 3 });
   }
   return [file];
+}
+
+/** It is removed with the folder of the embedded default. */
+function demoRepository(): string {
+  return join(devFolder(), "demo-repo");
 }
 
 function say(text: string): void {

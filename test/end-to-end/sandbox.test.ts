@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { pulumi } from "../../scripts/stack/stack.ts";
@@ -171,8 +171,13 @@ describe("changeling sandbox, on this machine", () => {
     }
   });
 
-  it("leaves nothing when the stack is removed", async () => {
-    expect((await run("stop")).code).toBe(0);
-    expect(existsSync(join(home, ".changelings"))).toBe(false);
+  it("is removed with the stack, except for the repository's memory, which goes with --data", async () => {
+    const stopped = await run("stop");
+    expect(stopped.code, stopped.stderr).toBe(0);
+    const [, memory = ""] = /^Kept: (.*harvest-memory-local-app)$/m.exec(stopped.stdout) ?? [];
+    expect(readFileSync(join(memory, "memory.jsonl"), "utf8")).toContain("entity");
+    expect(filesHolding("", join(dirname(memory), "..")).every((file) => file.startsWith(memory))).toBe(true);
+    expect((await run("stop", "--data")).code).toBe(0);
+    expect(filesHolding("", join(home, ".changelings"))).toEqual([]);
   });
 });

@@ -37,6 +37,7 @@ export const usualForwarding: Forwarding = {
 export const usualSettings: Fleet["settings"] = {
   cron: { maxRunsAtOnce: undefined },
   web: { forwarding: usualForwarding },
+  sandbox: {},
 };
 
 /** A folder with its own home, isolated from the user's. Removed by `using`. */

@@ -1,5 +1,4 @@
 /** Starts or removes the session service of a stack's sandbox changelings: the `sandbox-sessions` Command. */
-import { rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
@@ -10,6 +9,7 @@ import { installationPaths } from "../../host/installation-paths.ts";
 import { lastWords } from "../../host/supervision/supervise.ts";
 import { printNote } from "../../lib/terminal.ts";
 import { isModalVariable } from "../../modal/environment.ts";
+import { removeAllButVolumes } from "../leftovers.ts";
 import { openSessions } from "./client.ts";
 import { sessionsFolder } from "./folder.ts";
 import { sessionsDaemon, startSessions, stopSessions } from "./supervise.ts";
@@ -33,7 +33,7 @@ export default commandScript({
     const paths = installationPaths(installation);
     requireInstallationHere(paths);
     await stopSessions(installation);
-    rmSync(sessionsFolder(paths), { recursive: true, force: true });
+    removeAllButVolumes(paths);
     removeEmptyFolders(paths);
     return { sessions: "removed" };
   },

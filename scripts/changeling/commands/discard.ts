@@ -17,7 +17,10 @@ export function addDiscard(program: Command): void {
       if (/^[0-9a-f]{12}$/.test(id)) return id;
       throw new InvalidArgumentError("It must be 12 hexadecimal digits.");
     })
-    .option("--data", "also delete the repositories and data of its web changelings, which are kept otherwise")
+    .option(
+      "--data",
+      "also delete the repositories and data of its web changelings and the memory of its sandboxes, kept otherwise",
+    )
     .description("remove what a deleted stack left on this machine: its scheduler, jobs, secrets and agents")
     .addHelpText("after", `\n\`changeling doctor\` lists them.\n${examples("discard 3f2a9c01d4e7")}`)
     .action(async (id: string, { data = false }: { data?: boolean }, command: Command) => {
@@ -32,7 +35,7 @@ export function addDiscard(program: Command): void {
       }
       const going = data ? readRecords(paths).flatMap(keptPlaces) : [];
       for (const place of going) printNote(`Deleting ${place}\n`);
-      const kept = await removeInstallation(id, () => data);
+      const kept = await removeInstallation(id, () => data, { all: data, repositories: [] });
       const lines = [`${id} is removed.`, ...kept.map((place) => `  kept  ${place}`)];
       answer(context, { installation: id, removed: true, kept }, lines.join("\n"));
     });

@@ -54,6 +54,7 @@ it("every option is shown once, and all of it is valid", async () => {
   const { fleet, faults } = await loadFleet({ file: file("everything"), context: contextOf(repository) });
   expect(faults).toEqual([]);
   expect(fleet?.changelings.map(({ name }) => name)).toEqual([
+    "app",
     "code-guardian",
     "coverage-hunter",
     "elena",
@@ -70,7 +71,9 @@ it("every option is shown once, and all of it is valid", async () => {
   );
   // Each of those on Modal says where it runs, and of what; all but the first are off, so that they need no key.
   const onModal = ["enabled", "image", "provider", "provider", "repo", "repo", "enabled"];
-  const repeated = [...onModal, "enabled", "enabled", "branch", "kind"];
+  // The options that a sandbox shares with other kinds.
+  const ofSandbox = ["enabled", "kind", "provider", "repo", "snapshot_max_age", "timeout_seconds"];
+  const repeated = [...onModal, ...ofSandbox, "enabled", "enabled", "branch", "kind"];
   expect(used.sort()).toEqual([...Object.keys(vocabulary.changeling), ...repeated].sort());
   expect(keysOf(table["forwarding"])).toEqual(Object.keys(forwardingOptions));
   const { elena } = withElena.parse(table).changelings;

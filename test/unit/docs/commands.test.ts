@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { changelingProgram } from "../../../scripts/changeling/program.ts";
@@ -11,16 +12,18 @@ const text = (path: string) => readFileSync(join(projectFolder, path), "utf8");
 const { scripts } = z.object({ scripts: z.record(z.string(), z.string()) }).parse(JSON.parse(text("package.json")));
 const program = changelingProgram();
 
-/** What people read. The demo repository, the stock agents' own repositories and their prompts speak of other projects. */
+/** What people read. The demo repository, the sandboxes' image, the stock agents' own repositories and their prompts speak of other projects. */
 const documents = [
-  ...markdownFiles().filter(({ path }) => !/^changelings\/.+\/|^changelings\/common|^test\//.test(path)),
+  ...markdownFiles().filter(
+    ({ path }) => !/^changelings\/.+\/|^changelings\/common|^test\/|\/sandbox\/image\/app\//.test(path),
+  ),
   ...["changelings/example.toml", "changelings/everything.toml"].map((path) => ({ path, text: text(path) })),
 ];
 
 /** What is wrong with a command that is shown; nothing when it is not one of ours. */
 function wrongCommand(command: string): string | undefined {
   const changeling = /(?:^|[\s(])(?:npm run changeling --|npx changeling|changeling) ([a-z][a-z-]*)(.*)/.exec(command);
-  if (changeling !== null) return wrongChangeling(changeling[1] ?? "", changeling[2] ?? "");
+  if (changeling !== null) return wrongChangeling(program, changeling[1] ?? "", changeling[2] ?? "");
   const npm = /(?:^|\s)npm (?:run (?:-s )?([\w:-]+)|(start|stop|test)\b)(?: -- (.*))?/.exec(command);
   if (npm === null) return;
   const [, run, short, rest = ""] = npm;
@@ -30,9 +33,11 @@ function wrongCommand(command: string): string | undefined {
   return ["test", "pulumi", "changeling"].includes(script) ? undefined : wrongArguments(script, rest);
 }
 
-function wrongChangeling(name: string, rest: string): string | undefined {
-  const command = program.commands.find((each) => each.name() === name);
+function wrongChangeling(group: Command, name: string, rest: string): string | undefined {
+  const command = group.commands.find((each) => each.name() === name);
   if (command === undefined) return `no command ${name}`;
+  const [, below, others] = /^ ([a-z][a-z-]*)(.*)/.exec(rest) ?? [];
+  if (command.commands.length > 0 && below !== undefined) return wrongChangeling(command, below, others ?? "");
   const known = new Set(command.options.flatMap(({ long, short }) => [long, short]));
   known.add("--help");
   return flagsOf(rest).find((flag) => !known.has(flag));
@@ -97,6 +102,8 @@ describe("a command that is not there", () => {
     ["npm run chek", "no script chek"],
     ["npm run changeling -- lst", "no command lst"],
     ["npx changeling list --stak home", "--stak"],
+    ["changeling sandbox strt example", "no command strt"],
+    ["changeling sandbox start example --max-cos 5", "--max-cos"],
     ["changeling deploy --agent-type chat --nam x", "--nam"],
     ["export A=b && npm run changeling -- plan --wait", "--wait"],
     ["npm run pipeline -- apply --exclusiv", "--exclusiv"],
@@ -116,17 +123,20 @@ describe("a command that is not there", () => {
 
 describe("docs/reference/commands.md", () => {
   const reference = text("docs/reference/commands.md");
-  const shared = new Set(["--stack", "--json", "--help", "--provider"]);
+  const shared = new Set(["--stack", "--json", "--help", "--provider", "--as"]);
 
-  it.each(program.commands.map((command) => ({ name: command.name(), command })))(
-    "has a row for $name, with its options",
-    ({ name, command }) => {
-      const row = reference.split("\n").find((line) => line.startsWith("|") && line.includes(`\`changeling ${name}`));
-      const own = command.options.flatMap(({ long }) => (long == null || shared.has(long) ? [] : [long]));
-      expect(own.filter((option) => row?.includes(option) !== true)).toEqual([]);
-      expect(row).toBeDefined();
-    },
+  const leaves = program.commands.flatMap((command) =>
+    command.commands.length === 0
+      ? [{ name: command.name(), command }]
+      : command.commands.map((each) => ({ name: `${command.name()} ${each.name()}`, command: each })),
   );
+
+  it.each(leaves)("has a row for $name, with its options", ({ name, command }) => {
+    const row = reference.split("\n").find((line) => line.startsWith("|") && line.includes(`\`changeling ${name}`));
+    const own = command.options.flatMap(({ long }) => (long == null || shared.has(long) ? [] : [long]));
+    expect(own.filter((option) => row?.includes(option) !== true)).toEqual([]);
+    expect(row).toBeDefined();
+  });
 
   it("has every npm script", () => {
     const named = commandsOf(reference).flatMap((command) => /^npm (?:run )?([\w:]+)/.exec(command)?.[1] ?? []);

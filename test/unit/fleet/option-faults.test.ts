@@ -50,14 +50,9 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ["overlap = 'both'", 'overlap: there is no overlap "both"', 'write overlap = "skip" or overlap = "queue"'],
   ["overlap = true", "overlap: found true", 'write overlap = "skip" or overlap = "queue"'],
   [
-    "kind = 'sandbox'",
-    'kind: the kind "sandbox" is not in this version',
-    'write kind = "cron" or kind = "web", or remove the line',
-  ],
-  [
     "kind = 'seed-agent'",
     'kind: the kind "seed-agent" is not in this version',
-    'write kind = "cron" or kind = "web", or remove the line',
+    'write kind = "cron" or kind = "web" or kind = "sandbox", or remove the line',
   ],
   ["kind = 'crn'", 'kind: there is no kind "crn"', 'did you mean kind = "cron"?'],
   [

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { Sandbox } from "../../../support/fleet-sandbox.ts";
+import { crons, Sandbox } from "../../../support/fleet-sandbox.ts";
 
 const sandbox = new Sandbox();
 sandbox.repo("alone");
@@ -18,7 +18,7 @@ describe("the clone", () => {
   it("is not asked for on this machine", async () => {
     const { fleet, faults } = await sandbox.load('[changelings.fixme-fairy]\nrepo = "alone"');
     expect(faults).toEqual([]);
-    expect(fleet?.changelings[0]?.remote).toBeUndefined();
+    expect(crons(fleet)[0]?.remote).toBeUndefined();
   });
 
   it("has no commits that weren't pushed, which is a warning", async () => {
@@ -50,12 +50,12 @@ describe("the clone", () => {
     expect(await told('branch = "old"')).toEqual([]);
     expect(await told('image = "pinned"')).toEqual([]);
     const { fleet } = await own.load(onModal('repo = "app"'));
-    expect(fleet?.changelings[0]?.remote).toBe("https://github.com/me/app");
+    expect(crons(fleet)[0]?.remote).toBe("https://github.com/me/app");
     own.git("-C", repo, "config", "branch.main.remote", "fork");
     own.git("-C", repo, "config", "branch.main.merge", "refs/heads/main");
     own.git("-C", repo, "update-ref", "refs/remotes/fork/main", "main");
     const followed = await own.load(onModal('repo = "app"'));
-    expect(followed.fleet?.changelings[0]?.remote).toBe("https://github.com/you/app");
+    expect(crons(followed.fleet)[0]?.remote).toBe("https://github.com/you/app");
     expect(followed.faults).toEqual([]);
   });
 
