@@ -1,9 +1,18 @@
-/** `npm run test:modal`: tests a small fleet on a real Modal account, in its own environment, which it removes. */
+/**
+ * `npm run test:modal`: tests a small fleet and coding sandboxes on a real Modal account, in environments of their own,
+ * which it removes. With `-- sandboxes` or `-- fleet` it tests one of them.
+ */
 import { ModalError } from "../../components/modal/modal-error.ts";
 import { type ModalToken, modalToken, noTokenRemedy } from "../../components/modal/token.ts";
-import { modalJourney } from "../../test/support/modal-journey.ts";
+import { type JourneyOptions, modalJourney } from "../../test/support/modal-journey.ts";
+import { sandboxJourney } from "../../test/support/sandbox-journey.ts";
 
 const repoVariable = "CHANGELINGS_TEST_REPO";
+
+const journeys: Readonly<Record<string, (options: JourneyOptions) => Promise<void>>> = {
+  fleet: modalJourney,
+  sandboxes: (options) => sandboxJourney({ ...options, env: process.env }),
+};
 
 const abort = new AbortController();
 // Running children receive the terminal's signal themselves. This process lives on to clean up.
@@ -12,6 +21,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 process.exitCode = await main();
 
 async function main(): Promise<number> {
+  const [only, ...others] = process.argv.slice(2);
+  const chosen = Object.entries(journeys).flatMap(([name, journey]) =>
+    only === undefined || only === name ? [journey] : [],
+  );
+  if (chosen.length === 0 || others.length > 0)
+    return refuse(`it tests ${Object.keys(journeys).join(" or ")}, or both`);
   const token = ownToken();
   if (typeof token === "string") return refuse(token);
   const repo = process.env[repoVariable];
@@ -22,7 +37,8 @@ async function main(): Promise<number> {
     );
   }
   try {
-    await modalJourney({ token, repo, signal: abort.signal, say: (line) => process.stdout.write(`${line}\n`) });
+    const options = { token, repo, signal: abort.signal, say: (line: string) => process.stdout.write(`${line}\n`) };
+    for (const journey of chosen) await journey(options);
     return 0;
   } catch (error) {
     process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n`);

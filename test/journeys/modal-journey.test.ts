@@ -35,7 +35,11 @@ describe("the journey on a Modal account", { timeout: 600_000 }, () => {
   it("passes, and leaves nothing", async () => {
     const { code, stdout, stderr } = await run(onEmulator());
     expect(code, stdout + stderr).toBe(0);
-    expect(stdout.replace(/mngr-[0-9a-f]{32}/g, "ENVIRONMENT").replace(/\d+ s$/gm, "N s")).toBe(
+    expect(
+      stdout
+        .replace(/mngr-[0-9a-f]{32}|changelings-sandbox-test-[0-9a-f]{8}/g, "ENVIRONMENT")
+        .replace(/\d+ s$/gm, "N s"),
+    ).toBe(
       `everything stands in the Modal environment ENVIRONMENT
 deployed and verified, and the next preview shows no change: N s
 fired by its schedule, and its agent came to its end: N s
@@ -43,6 +47,14 @@ disabled: N s
 run by hand, with its secret; the failure is told, and what it printed: N s
 mended after somebody stopped it: N s
 destroyed: N s
+the environment ENVIRONMENT is removed
+sandboxes are in the Modal environment ENVIRONMENT
+the image is built: N s
+the image's own check is left out: an emulator installs nothing
+the stub answers, with the person's identity and the declared branch: N s
+a snapshot is taken, and the sandbox ends: N s
+another sandbox has the repository's memory, but not the first one's files: N s
+the first one continues from its snapshot: N s
 the environment ENVIRONMENT is removed
 `,
     );

@@ -4,14 +4,13 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
-import { runProgram } from "../../components/lib/process.ts";
 import { modalClient } from "../../components/modal/client.ts";
-import { modalEnvironment } from "../../components/modal/environment.ts";
 import { appName, environmentName } from "../../components/modal/names.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import type { Finished } from "../../scripts/stack/stack.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
+import { removeModalEnvironment } from "./remove-modal-environment.ts";
 
 export interface JourneyOptions {
   readonly token: ModalToken;
@@ -73,7 +72,7 @@ export async function modalJourney(options: JourneyOptions): Promise<void> {
     try {
       await test.remove();
     } finally {
-      await removeEnvironment(environment, token, test.env);
+      await removeModalEnvironment(environment, token, test.env);
       say(`the environment ${environment} is removed`);
     }
   }
@@ -165,17 +164,4 @@ function changeling({ env }: TestStack, args: readonly string[]): Promise<Finish
 function succeeded({ code, stdout, stderr }: Finished): string {
   if (code !== 0) throw new Error(`it failed:\n${stdout}${stderr}`);
   return stdout;
-}
-
-/** This also removes its apps, secrets, volumes and sandboxes. */
-async function removeEnvironment(name: string, token: ModalToken, env: NodeJS.ProcessEnv): Promise<void> {
-  const client = modalClient({ token, env });
-  if (!(await client.environments()).includes(name)) return;
-  const { code, stderr } = await runProgram("modal", ["environment", "delete", name, "--yes"], {
-    env: { ...modalEnvironment(env), MODAL_TOKEN_ID: token.id, MODAL_TOKEN_SECRET: token.secret },
-    timeoutSeconds: 120,
-  });
-  const remedy = `remove it with: modal environment delete ${name} --yes`;
-  if (code !== 0) throw new Error(`the environment could not be removed; ${remedy}\n${stderr}`);
-  if ((await client.environments()).includes(name)) throw new Error(`the environment is still there; ${remedy}`);
 }
