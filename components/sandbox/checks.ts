@@ -6,6 +6,7 @@ import { bytesOf, bytesOfList, sizeFindings } from "../fleet/sizes.ts";
 import { urlFault } from "../git/repo-name.ts";
 import { shown } from "../lib/literal-secrets.ts";
 import { isModulePath } from "./declared.ts";
+import { hasOtherPort, noPorts } from "./modal/network.ts";
 import { type SandboxOptions, sandboxApplies, sandboxNoun, sandboxTable } from "./options.ts";
 import { checkRuntime } from "./runtimes/registry.ts";
 
@@ -33,9 +34,12 @@ export function sandboxFindings(options: SandboxOptions, place: PlaceOf): Findin
 
 const host = /^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$/;
 
-function domainFindings({ allow_domains: domains = [] }: SandboxOptions, place: PlaceOf): Finding[] {
+function domainFindings({ allow_domains: domains = [], provider }: SandboxOptions, place: PlaceOf): Finding[] {
   return domains.flatMap((domain, index) => {
-    if (host.test(domain)) return [];
+    if (host.test(domain)) {
+      if (provider !== "modal" || !hasOtherPort(domain)) return [];
+      return [{ ...error(place("allow_domains", index), noPorts.message, noPorts.remedy), reads: ["provider"] }];
+    }
     const message = `${shown(domain)} is not a host name`;
     return [error(place("allow_domains", index), message, 'write a host such as "github.com" or "*.npmjs.org"')];
   });

@@ -16,19 +16,25 @@ export function modalNetwork({ allowDomains }: Pick<SandboxSpec, "allowDomains">
   const entries = allowDomains.map((text) => ({ text, ...parse(text) }));
   const unknown = entries.filter(({ host }) => host === "").map(({ text }) => text);
   if (unknown.length > 0) throw new Error(`not a host, as in allow_domains: ${unknown.join(", ")}`);
-  const withPort = entries.filter(({ port }) => port !== undefined && port !== "443").map(({ text }) => text);
-  if (withPort.length > 0) {
-    throw new Error(
-      `Modal can't limit connections to a port: ${withPort.join(", ")}; write the host alone in allow_domains, ` +
-        "or use another provider",
-    );
-  }
+  const withPort = allowDomains.filter(hasOtherPort);
+  if (withPort.length > 0) throw new Error(`${noPorts.message}: ${withPort.join(", ")}; ${noPorts.remedy}`);
   const domains = entries.filter(({ host }) => isIP(host) === 0).map(({ host }) => host);
   const addresses = entries.filter(({ host }) => isIP(host) !== 0).map(({ host }) => host);
   return {
     outboundDomainAllowlist: domains,
     outboundCidrAllowlist: addresses.map((address) => `${address}/${isIP(address) === 4 ? 32 : 128}`),
   };
+}
+
+export const noPorts = {
+  message: "Modal can't limit connections to a port",
+  remedy: "write the host alone in allow_domains, or use another provider",
+} as const;
+
+/** Whether an entry of `allow_domains` says what Modal's lists can't. */
+export function hasOtherPort(entry: string): boolean {
+  const { port } = parse(entry);
+  return port !== undefined && port !== "443";
 }
 
 /** An IPv6 address with a port has brackets. */

@@ -43,6 +43,10 @@ describe("a sandbox in a program", () => {
     [{ runtime: "cluade" }, /runtime: .*there is no runtime/],
     [{ runtimeConfig: { model: "opus" } }, /runtime_?[cC]onfig\.model: the runtime stub has no options/],
     [{ provider: "modal" as const, isolation: "none" as const }, /isolation: .*only for provider = "local"/],
+    [
+      { provider: "modal" as const, allowDomains: ["github.com:443", "github.com:22"] },
+      /allowDomains\[1\]: .*Modal can't limit connections to a port/,
+    ],
     [{ allowDomains: ["https://github.com"] }, /allowDomains\[0\]: .*not a host name/],
     [{ userName: "Eve <root@example.com>" }, /userName: contains </],
     [{ branch: "-upload-pack=x" }, /branch: .*not a valid branch name/],
