@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gitIn as gitHere } from "../git/git.ts";
 import { isRepoUrl } from "../git/repo-name.ts";
+import { safeGitEnvironment } from "../git/safe-git.ts";
 import { allowedEnvironment } from "../lib/environment.ts";
 import { SandboxError } from "./provider.ts";
 import { gitName, repoPath, type SandboxSpec } from "./spec.ts";
@@ -119,12 +120,22 @@ export async function markStart(steps: Steps, spec: SandboxSpec): Promise<void> 
   await steps.run("clone", [...gitIn(spec), "update-ref", startRef, "HEAD"]);
 }
 
+/**
+ * Bash, because the exit code of git is that of a pipeline's first program. The index is a copy, so that the agent's own
+ * is not changed. Nothing is asked of submodules but their commits: a `.gitmodules` that git rejects would hide all.
+ */
+const diffScript = `set -u; index=$(mktemp); trap 'rm -f "$index" "$index.lock"' EXIT
+cp "$(git rev-parse --git-path index)" "$index"; export GIT_INDEX_FILE=$index
+failed=$(git add --intent-to-add --all 2>&1) || printf 'New files may be missing here: %s\n' "$failed"
+git diff --no-ext-diff --no-textconv --no-color --ignore-submodules=dirty ${startRef} | head -c "$1"
+code=\${PIPESTATUS[0]}; test "$code" = 141 || exit "$code"`;
+
 /** @param maxBytes the diff is cut above it, at a line's end */
 export async function diffOf(steps: Steps, spec: SandboxSpec, maxBytes: number): Promise<string> {
-  // With a copy of the index, so that the agent's own is not changed.
-  const script = `export GIT_INDEX_FILE=/tmp/diff.index; cp "$(git rev-parse --git-path index)" "$GIT_INDEX_FILE"
-git add --intent-to-add --all 2>/dev/null; git diff --no-ext-diff --no-textconv --no-color ${startRef} | head -c "$1"`;
-  const { stdout } = await steps.run("diff", ["sh", "-c", script, "sh", String(maxBytes)], { cwd: repoPath(spec) });
+  const { stdout } = await steps.run("diff", ["bash", "-c", diffScript, "bash", String(maxBytes)], {
+    cwd: repoPath(spec),
+    env: safeGitEnvironment({}),
+  });
   if (Buffer.byteLength(stdout) < maxBytes) return stdout;
   return `${stdout.slice(0, stdout.lastIndexOf("\n"))}\n… (cut above ${maxBytes} bytes)\n`;
 }
@@ -133,6 +144,10 @@ git add --intent-to-add --all 2>/dev/null; git diff --no-ext-diff --no-textconv 
 export async function bundleOf(steps: Steps, spec: SandboxSpec): Promise<string> {
   const script = `set -e; test "$(git rev-list --count ${startRef}..HEAD)" != 0 || exit 0
 git bundle create --quiet /tmp/work.bundle HEAD ^${startRef}; base64 -w0 /tmp/work.bundle; rm /tmp/work.bundle`;
-  const { stdout } = await steps.run("bundle", ["sh", "-c", script], { cwd: repoPath(spec), timeoutSeconds: 300 });
+  const { stdout } = await steps.run("bundle", ["sh", "-c", script], {
+    cwd: repoPath(spec),
+    env: safeGitEnvironment({}),
+    timeoutSeconds: 300,
+  });
   return stdout.trim();
 }

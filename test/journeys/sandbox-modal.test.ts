@@ -4,11 +4,13 @@ import { appFiles, baseImage, dockerfileCommands } from "../../components/sandbo
 import { type ModalSandboxOptions, modalSandboxes } from "../../components/sandbox/modal/provider.ts";
 import { type CreateOptions, type Sandbox, SandboxError, SandboxGone } from "../../components/sandbox/provider.ts";
 import type { SandboxSpec } from "../../components/sandbox/spec.ts";
+import { testRepository } from "../contracts/sandbox-repository.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 import { sandboxSpec } from "../support/sandbox-spec.ts";
 
 const memory = "harvest-memory-acme-site";
 const image = { base: baseImage, dockerfileCommands: dockerfileCommands() };
+const emulators: Emulator[] = [];
 let emulator: Emulator;
 let provider: ReturnType<typeof modalSandboxes>;
 let imageId: string;
@@ -22,7 +24,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await emulator?.stop();
+  for (const each of [emulator, ...emulators]) await each?.stop();
 });
 
 function at(env: Readonly<Record<string, string>>, options: Partial<ModalSandboxOptions> = {}) {
@@ -51,6 +53,14 @@ async function started(options: Parameters<typeof asked>[0] = {}) {
 const sh = (sandbox: Sandbox, script: string, options: object = {}) =>
   sandbox.exec(["sh", "-c", script], { timeoutSeconds: 30, ...options });
 const state = async (id: string) => (await emulator.control.state()).sandboxes.find(({ name }) => name === id);
+
+testRepository({
+  async open(port) {
+    const reaching = await startEmulator({ sandboxReaches: [port] });
+    emulators.push(reaching);
+    return { provider: at(reaching.env), spec: { provider: "modal" } };
+  },
+});
 
 describe("a program", () => {
   let sandbox: Sandbox;
