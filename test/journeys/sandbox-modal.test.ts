@@ -4,6 +4,7 @@ import { appFiles, baseImage, dockerfileCommands } from "../../components/sandbo
 import { type ModalSandboxOptions, modalSandboxes } from "../../components/sandbox/modal/provider.ts";
 import { type CreateOptions, type Sandbox, SandboxError, SandboxGone } from "../../components/sandbox/provider.ts";
 import type { SandboxSpec } from "../../components/sandbox/spec.ts";
+import { describeProvider } from "../contracts/sandbox-provider.ts";
 import { testRepository } from "../contracts/sandbox-repository.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 import { sandboxSpec } from "../support/sandbox-spec.ts";
@@ -54,6 +55,13 @@ const sh = (sandbox: Sandbox, script: string, options: object = {}) =>
   sandbox.exec(["sh", "-c", script], { timeoutSeconds: 30, ...options });
 const state = async (id: string) => (await emulator.control.state()).sandboxes.find(({ name }) => name === id);
 
+describeProvider("modal", async () => ({
+  provider,
+  spec: sandboxSpec({ provider: "modal" }),
+  reopened: () => at(emulator.env),
+  end: async () => {},
+}));
+
 testRepository({
   async open(port) {
     const reaching = await startEmulator({ sandboxReaches: [port] });
@@ -84,29 +92,6 @@ describe("a program", () => {
     expect(told).not.toContain("t0ken");
   });
 
-  test("is heard as it speaks, without a split character", async () => {
-    const parts: [string, string][] = [];
-    const onOutput = (text: string, stream: string) => parts.push([stream, text]);
-    const script = "printf 'a\\303'; sleep 0.4; printf '\\251b'; sleep 0.4; printf x >&2";
-    const end = await sh(sandbox, script, { onOutput });
-    expect(end).toEqual({ code: 0, stdout: "aéb", stderr: "x" });
-    expect(parts).toEqual([
-      ["stdout", "a"],
-      ["stdout", "éb"],
-      ["stderr", "x"],
-    ]);
-  });
-
-  test("takes megabytes in and gives them back", async () => {
-    const stdin = "0123456789abcdé\n".repeat(400_000);
-    const { stdout } = await sh(sandbox, "cat", { stdin });
-    expect(stdout === stdin).toBe(true);
-  });
-
-  test("is not found: 127", async () => {
-    expect(await sandbox.exec(["no-such-program"], { timeoutSeconds: 10 })).toMatchObject({ code: 127 });
-  });
-
   test.each([
     ["its timeout", 124, () => ({ timeoutSeconds: 1 })],
     ["the signal", 130, () => ({ signal: AbortSignal.timeout(1500) })],
@@ -120,11 +105,6 @@ describe("a program", () => {
     const end = await sh(sandbox, "touch /tmp/began", { signal: AbortSignal.abort() });
     expect(end).toEqual({ code: 130, stdout: "", stderr: "" });
     expect(await sh(sandbox, "test -e /tmp/began")).toMatchObject({ code: 1 });
-  });
-
-  test("runs beside others", async () => {
-    const ends = await Promise.all([1, 2, 3, 4].map((n) => sh(sandbox, `sleep 0.2; echo ${n}`)));
-    expect(ends.map(({ stdout }) => stdout)).toEqual(["1\n", "2\n", "3\n", "4\n"]);
   });
 });
 
@@ -145,18 +125,7 @@ test("a sandbox is as it was declared", async () => {
   });
 });
 
-test("sandboxes are listed by their labels", async () => {
-  await using one = await started({ labels: { fleet: "a", session: "1" } });
-  await using _two = await started({ labels: { fleet: "a", session: "2" } });
-  const [listed, ...others] = await provider.list({ fleet: "a", session: "1" });
-  expect(others).toEqual([]);
-  expect(listed).toMatchObject({ id: one.id, labels: { fleet: "a", session: "1" } });
-  expect(Math.abs(Date.parse(`${listed?.createdAt}`) - Date.now())).toBeLessThan(60_000);
-  expect(await provider.list({ fleet: "a" })).toHaveLength(2);
-  expect(await provider.list({ fleet: "b" })).toEqual([]);
-});
-
-test("a stack without sandboxes lists none", async () => {
+test("an installation without sandboxes lists none", async () => {
   const other = at(emulator.env, { installation: "other" });
   expect(await other.list({})).toEqual([]);
   expect(await other.open("test-1")).toBeUndefined();
@@ -191,20 +160,6 @@ test("a sandbox is opened again by its id, and what a dead service left running 
   expect(await opened?.exec(["true"], { timeoutSeconds: 10 })).toMatchObject({ code: 0 });
   await opened?.terminate();
   expect(await provider.open(sandbox.id)).toBeUndefined();
-});
-
-test("a new sandbox begins where a snapshot was taken, with its own volumes", async () => {
-  const sandbox = await provider.create(asked());
-  await sh(sandbox, "echo work >/workspace/file; echo fresh >/root/.mcp-memory/note");
-  const snapshot = await sandbox.snapshot();
-  await sh(sandbox, "echo later >/workspace/file");
-  await sandbox.terminate();
-  await provider.ensureVolume("harvest-memory-acme-empty");
-  await using again = await started({ snapshot, volumes: { "/root/.mcp-memory": "harvest-memory-acme-empty" } });
-  expect((await sh(again, "cat /workspace/file; ls /root/.mcp-memory")).stdout).toBe("work\n");
-  await provider.removeSnapshot(snapshot);
-  await provider.removeSnapshot(snapshot);
-  await expect(provider.create(asked({ snapshot }))).rejects.toThrow(/^create: .*not found/i);
 });
 
 test("an ended sandbox is gone, and ends again without an error", async () => {

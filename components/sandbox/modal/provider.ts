@@ -66,6 +66,7 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
 
   /** The running sandbox of this name. */
   async function named(step: string, id: string): Promise<SdkSandbox | undefined> {
+    if (!/^[A-Za-z0-9-]{1,63}$/.test(id)) return undefined;
     try {
       return await find(`the sandbox ${id}`, ({ sandboxes }) => sandboxes.fromName(appName, id, environment));
     } catch (error) {
@@ -98,9 +99,7 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
       const name = volumeName(declared);
       try {
         if (await find(`the volume ${name}`, ({ volumes }) => volumes.fromName(name, environment))) return false;
-        // Only on one of the second version does `sync` write what a sandbox has changed.
-        const made = { ...environment, createIfMissing: true, version: 2 } as const;
-        await ask(`the new volume ${name}`, ({ volumes }) => volumes.fromName(name, made));
+        await ask(`the new volume ${name}`, (client) => volumeIn(client, name));
         return true;
       } catch (error) {
         throw sandboxError("volume", error);
@@ -163,9 +162,20 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
 
   async function mounts(client: ModalClient, { volumes }: CreateOptions): Promise<Record<string, Volume>> {
     const found = Object.entries(volumes).map(
-      async ([path, name]) => [path, await client.volumes.fromName(volumeName(name), environment)] as const,
+      async ([path, name]) => [path, await volumeIn(client, volumeName(name))] as const,
     );
     return Object.fromEntries(await Promise.all(found));
+  }
+
+  /** Makes it if it is missing. Only on one of the second version does `sync` save what a sandbox has changed. */
+  async function volumeIn({ volumes }: ModalClient, name: string): Promise<Volume> {
+    try {
+      return await volumes.fromName(name, { ...environment, createIfMissing: true, version: 2 });
+    } catch (error) {
+      // Somebody else made it, with the first version.
+      if (error instanceof Error && error.name === "InvalidError") return await volumes.fromName(name, environment);
+      throw error;
+    }
   }
 
   /**
