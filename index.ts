@@ -1,12 +1,10 @@
 /** The fleet: one file in, one component per changeling out. */
 import * as pulumi from "@pulumi/pulumi";
 import { kinds } from "./components/kinds.ts";
+import { turnOffSdkDebugging } from "./components/stack/lean-sdk.ts";
 import { openStack } from "./components/stack/open.ts";
 
-// The SDK captures a stack trace per promise and resource: half of a large preview's time. Our errors need none.
-if (!process.env["CHANGELINGS_DEBUG"]) {
-  Object.assign(Error, { stackTraceLimit: 0, prepareStackTrace: undefined });
-}
+if (!process.env["CHANGELINGS_DEBUG"]) turnOffSdkDebugging();
 
 // Settings, fleet file, secrets: every error at once, before any change.
 const stack = await openStack(new pulumi.Config(), kinds);

@@ -39,6 +39,19 @@ describe("a fleet from its first up to its destroy", () => {
     expect(await test.preview()).toEqual({});
   });
 
+  it("sends the engine the SDK's debug messages only when asked to", async () => {
+    const messages = async (env: NodeJS.ProcessEnv) => {
+      const { stdout } = await test.pulumi(["preview", "--debug", "--non-interactive"], env);
+      return stdout.match(/RegisterResource RPC finished/g)?.length ?? 0;
+    };
+    const resources = 7;
+    // The root component is created before this program's first line.
+    expect(await messages({})).toBeLessThan(resources);
+    expect(await messages({ CHANGELINGS_DEBUG: "1" })).toBeGreaterThanOrEqual(resources);
+    const { stdout } = await test.pulumi(["stack", "export"]);
+    expect(stdout).not.toContain("components/command.ts");
+  });
+
   it("shows nothing when only comments and order changed", async () => {
     test.declare(
       fleet("# the second first", "[changelings.beta]", 'schedule = "0 6 * * 1-5" # weekdays', "[changelings.alpha]"),
