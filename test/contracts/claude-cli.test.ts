@@ -1,10 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { filesHolding } from "../support/files-holding.ts";
-import type { HostSandbox } from "../support/host-sandbox.ts";
-import { apiKey, context, execute, only, RuntimeLab, said } from "../support/runtime-lab.ts";
+import { apiKey, context, execute, mcpEcho, only, RuntimeLab, said } from "../support/runtime-lab.ts";
 
 const lab = new RuntimeLab("claude");
 
@@ -257,14 +255,14 @@ describe("MCP servers", () => {
   it("are started from the configuration, which is a file with mode 0600", async () => {
     const sandbox = lab.sandbox();
     const runtime = await lab.initialized(sandbox, {
-      mcpServers: { echo: mcpServer(sandbox), broken: { command: "/nonexistent", args: [], env: {} } },
+      mcpServers: { echo: mcpEcho(sandbox), broken: { command: "/nonexistent", args: [], env: {} } },
     });
     const { answer, events } = await execute(runtime, '@@tool mcp__echo__echo {"text": "hi"}\n@@say done');
     expect(answer).toBe("done");
     expect(only(events, "tool_result")).toMatchObject([{ output: "hi from TOKEN=secret", isError: false }]);
     expect(only(events, "notice")).toEqual([{ type: "notice", text: "the MCP server broken did not start" }]);
     const file = join(sandbox.home, ".changelings/claude/mcp.json");
-    expect(execFileSync("stat", ["-c", "%a", file], { encoding: "utf8" }).trim()).toBe("600");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 });
 
@@ -326,11 +324,4 @@ describe("a hostile repository", () => {
 /** The last request to the model, as text. */
 function lastBody(): string {
   return JSON.stringify(lab.api.prompts().at(-1)?.body);
-}
-
-/** A server with one tool, in plain JavaScript over stdio. */
-function mcpServer(sandbox: HostSandbox) {
-  const file = join(sandbox.home, "mcp-server.mjs");
-  writeFileSync(file, readFileSync(join(import.meta.dirname, "../support/mcp-echo.mjs"), "utf8"));
-  return { command: "node", args: [file], env: { TOKEN: "secret" } };
 }

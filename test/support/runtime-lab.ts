@@ -1,3 +1,5 @@
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { loadRuntime } from "../../components/sandbox/runtimes/registry.ts";
 import type {
@@ -100,4 +102,11 @@ export function said(events: readonly RuntimeEvent[]): string {
   return only(events, "text")
     .map(({ text }) => text)
     .join("");
+}
+
+/** An MCP server with the tool `echo`, whose program is in the sandbox. */
+export function mcpEcho(sandbox: HostSandbox): McpServer {
+  const file = join(sandbox.home, "mcp-echo.mjs");
+  copyFileSync(join(import.meta.dirname, "mcp-echo.mjs"), file);
+  return { command: "node", args: [file], env: { TOKEN: "secret" } };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type * as z from "zod/mini";
 import { ClaudeTurn, claudeState } from "./claude-turn.ts";
-import { type Cli, CliRuntime, type Prompt } from "./cli-runtime.ts";
+import { type Cli, CliRuntime, noConversation, type Prompt } from "./cli-runtime.ts";
 import { type ClaudeOptions, claudeKeys, claudeTable } from "./options.ts";
 import type { AgentRuntime } from "./runtime.ts";
 
@@ -46,7 +46,7 @@ const claude: Cli<ClaudeOptions, State> = {
     stdin: prompt.text.trimStart().startsWith("/") ? ` ${prompt.text.trimStart()}` : prompt.text,
   }),
   turn: (emit, resumed) => new ClaudeTurn(emit, resumed),
-  isUnknownConversation: ({ code, text }) => code !== 0 && text.includes("No conversation found with session ID"),
+  obstacle: ({ text }) => (text.includes("No conversation found with session ID") ? noConversation : undefined),
 };
 
 /** The Claude Code CLI in the sandbox, with one conversation for the whole session. */

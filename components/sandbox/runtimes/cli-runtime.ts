@@ -22,9 +22,20 @@ export interface Cli<Options, State> {
   readonly keys: readonly string[];
   command(prompt: Prompt<Options>, resumed: State | undefined): Command;
   turn(emit: (event: RuntimeEvent) => void, resumed: State | undefined): Turn<State>;
-  /** Whether a run failed because the conversation to resume is not in the sandbox. */
-  isUnknownConversation(end: CliEnd): boolean;
+  /** Why a run failed before the prompt was sent, if it can run without what is missing. */
+  obstacle(end: CliEnd): Obstacle | undefined;
 }
+
+export interface Obstacle {
+  readonly missing: "conversation" | "servers";
+  /** For people. */
+  readonly notice: string;
+}
+
+export const noConversation: Obstacle = {
+  missing: "conversation",
+  notice: "the conversation is not in this sandbox any more: a new one was started",
+};
 
 /** One prompt and its context. */
 export interface Prompt<Options> {
@@ -35,6 +46,8 @@ export interface Prompt<Options> {
   /** The variables for the agent, without any key. */
   readonly env: Readonly<Record<string, string>>;
   readonly budgetUsd: number | undefined;
+  /** Whether it is executed without the MCP servers that don't start. */
+  readonly serversAreOptional: boolean;
 }
 
 export interface Command {
@@ -121,7 +134,11 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
     this.#running?.abort();
   }
 
-  async #execute(ready: Omit<Prompt<Options>, "budgetUsd">, ended: AbortSignal, execution: ExecuteOptions) {
+  async #execute(
+    ready: Omit<Prompt<Options>, "budgetUsd" | "serversAreOptional">,
+    ended: AbortSignal,
+    execution: ExecuteOptions,
+  ) {
     const { timeout_seconds, idle_timeout_seconds, budget_usd } = ready.options;
     const prompt = { ...ready, budgetUsd: least(budget_usd, execution.budgetUsd) };
     if (prompt.budgetUsd !== undefined && prompt.budgetUsd <= 0)
@@ -132,24 +149,23 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
       signal: execution.signal === undefined ? ended : AbortSignal.any([ended, execution.signal]),
     };
     const emit = execution.onEvent ?? (() => {});
-    if (this.#state !== undefined) {
-      const answer = await this.#run(prompt, limits, emit);
-      if (answer !== undefined) return answer;
-      emit({ type: "notice", text: "the conversation is not in this sandbox any more: a new one was started" });
-      this.#state = undefined;
+    const missing = new Set<Obstacle["missing"]>();
+    for (;;) {
+      const run = { ...prompt, serversAreOptional: missing.has("servers") };
+      const end = await this.#run(run, limits, emit);
+      if ("answer" in end) return end.answer;
+      emit({ type: "notice", text: end.notice });
+      if (missing.has(end.missing)) throw new RuntimeError("runtime_failed", end.notice);
+      missing.add(end.missing);
+      if (end.missing === "conversation") this.#state = undefined;
     }
-    const answer = await this.#run(prompt, limits, emit);
-    if (answer === undefined)
-      throw new RuntimeError("runtime_failed", `${this.#cli.name} did not start a conversation`);
-    return answer;
   }
 
-  /** @returns undefined if the conversation to resume is not in the sandbox */
   async #run(
     prompt: Prompt<Options>,
     limits: { timeoutSeconds: number; idleTimeoutSeconds: number; signal: AbortSignal },
     emit: (event: RuntimeEvent) => void,
-  ): Promise<string | undefined> {
+  ): Promise<{ readonly answer: string } | Obstacle> {
     const turn = this.#cli.turn(emit, this.#state);
     const remember = (): void => {
       if (turn.state === undefined || turn.state === this.#state) return;
@@ -175,8 +191,10 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
       turn.close();
       remember();
     }
-    if (this.#state !== undefined && this.#cli.isUnknownConversation(end)) return undefined;
-    return turn.answer(`${this.#cli.name} ended with code ${end.code}: ${end.text.trim() || "it printed no reason"}`);
+    const obstacle = end.code === 0 || turn.state !== undefined ? undefined : this.#cli.obstacle(end);
+    if (obstacle !== undefined) return obstacle;
+    const reason = end.text.trim().split("\n").slice(-3).join(" ");
+    return { answer: turn.answer(`${this.#cli.name} ended with code ${end.code}: ${reason || "it gave no reason"}`) };
   }
 
   async #checkProgram({ sandbox }: RuntimeConfig, remedy: string): Promise<void> {

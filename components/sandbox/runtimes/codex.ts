@@ -1,6 +1,6 @@
 import { stringify } from "smol-toml";
 import type * as z from "zod/mini";
-import { type Cli, CliRuntime, type Prompt } from "./cli-runtime.ts";
+import { type Cli, CliRuntime, noConversation, type Prompt } from "./cli-runtime.ts";
 import { CodexTurn, codexState } from "./codex-turn.ts";
 import { type CodexOptions, codexKeys, codexTable } from "./options.ts";
 import type { AgentRuntime } from "./runtime.ts";
@@ -42,7 +42,12 @@ const codex: Cli<CodexOptions, State> = {
     stdin: prompt.text,
   }),
   turn: (emit, resumed) => new CodexTurn(emit, resumed),
-  isUnknownConversation: ({ code, text }) => code !== 0 && text.includes("no rollout found"),
+  obstacle({ text }) {
+    if (text.includes("no rollout found")) return noConversation;
+    const [, servers] = /required MCP servers failed to initialize: (.*?)(?: \(code -\d+\))?$/m.exec(text) ?? [];
+    if (servers === undefined) return undefined;
+    return { missing: "servers", notice: `MCP servers did not start: ${servers}` };
+  },
 };
 
 /** The Codex CLI in the sandbox, with one conversation for the whole session. It reports no cost, only usage. */
@@ -54,7 +59,7 @@ export class CodexCliRuntime extends CliRuntime<CodexOptions, State> {
 
 export default (): AgentRuntime => new CodexCliRuntime();
 
-function configOf({ options, config, key, env }: Prompt<CodexOptions>): string {
+function configOf({ options, config, key, env, serversAreOptional }: Prompt<CodexOptions>): string {
   return stringify({
     ...(options.model === undefined ? {} : { model: options.model }),
     ...(options.reasoning_effort === undefined ? {} : { model_reasoning_effort: options.reasoning_effort }),
@@ -81,7 +86,7 @@ function configOf({ options, config, key, env }: Prompt<CodexOptions>): string {
           ...server,
           env_vars: Object.keys(env),
           // Otherwise the first turn begins without its tools.
-          required: true,
+          required: !serversAreOptional,
           default_tools_approval_mode: "approve",
         },
       ]),
