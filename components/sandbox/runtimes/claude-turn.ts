@@ -59,11 +59,16 @@ type Line = z.output<typeof lines>;
 type LineOf<Type extends Line["type"]> = Extract<Line, { type: Type }>;
 
 const textBlock = z.object({ type: z.literal("text"), text: z.string() });
-const toolUse = z.object({ type: z.literal("tool_use"), id: z.string(), name: z.string(), input: z.unknown() });
+const toolUse = z.object({
+  type: z.literal("tool_use"),
+  id: z.string(),
+  name: z.string(),
+  input: z.optional(z.unknown()),
+});
 const toolResult = z.object({
   type: z.literal("tool_result"),
   tool_use_id: z.string(),
-  content: z.unknown(),
+  content: z.optional(z.unknown()),
   is_error: z.nullish(z.boolean()),
 });
 
@@ -185,7 +190,7 @@ export class ClaudeTurn implements Turn<State> {
       const { success, data: call } = toolUse.safeParse(block);
       if (!success) continue;
       this.#running.add(call.id);
-      this.#emit({ type: "tool_call", id: call.id, name: call.name, input: call.input });
+      this.#emit({ type: "tool_call", id: call.id, name: call.name, input: call.input ?? null });
     }
   }
 

@@ -12,7 +12,7 @@ const lines = z.discriminatedUnion("type", [
   z.object({ type: z.literal("turn.completed"), usage: z.catch(z.optional(tokens), undefined) }),
   z.object({ type: z.literal("turn.failed"), error: z.object({ message: z.string() }) }),
   z.object({ type: z.literal("error"), message: z.string() }),
-  z.object({ type: z.enum(["item.started", "item.updated", "item.completed"]), item: z.unknown() }),
+  z.object({ type: z.enum(["item.started", "item.updated", "item.completed"]), item: z.optional(z.unknown()) }),
 ]);
 
 const items = z.discriminatedUnion("type", [
@@ -29,7 +29,7 @@ const items = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("file_change"),
     id: z.string(),
-    changes: z.array(z.looseObject({ path: z.string(), kind: z.unknown() })),
+    changes: z.array(z.looseObject({ path: z.string(), kind: z.optional(z.unknown()) })),
     status: z.optional(z.string()),
   }),
   z.object({
@@ -37,8 +37,8 @@ const items = z.discriminatedUnion("type", [
     id: z.string(),
     server: z.string(),
     tool: z.string(),
-    arguments: z.unknown(),
-    result: z.unknown(),
+    arguments: z.optional(z.unknown()),
+    result: z.optional(z.unknown()),
     error: z.nullish(z.object({ message: z.string() })),
     status: z.optional(z.string()),
   }),
@@ -171,7 +171,7 @@ function callOf(item: ToolItem): { name: string; input: unknown } {
     case "file_change":
       return { name: "apply_patch", input: { changes: item.changes } };
     case "mcp_tool_call":
-      return { name: `mcp__${item.server}__${item.tool}`, input: item.arguments };
+      return { name: `mcp__${item.server}__${item.tool}`, input: item.arguments ?? null };
     case "web_search":
       return { name: "web_search", input: { query: item.query } };
   }

@@ -68,7 +68,25 @@ describe("checkRuntime", () => {
     expect(check("toString")).toMatchObject([{ message: 'there is no runtime "toString"' }]);
   });
 
-  it("reports unknown options", () => {
+  it.each([
+    ["claude", { models: "opus" }, ["runtime_config", "models"], 'did you mean "model"?'],
+    ["claude", { budget_usd: "5" }, ["runtime_config", "budget_usd"], "write budget_usd = 5"],
+    ["claude", { timeout_seconds: 0 }, ["runtime_config", "timeout_seconds"], "write 1 seconds or more"],
+    ["codex", { max_turns: 5 }, ["runtime_config", "max_turns"], "its keys are model, reasoning_effort"],
+    ["codex", { reasoning_effort: "hihg" }, ["runtime_config", "reasoning_effort"], "write reasoning_effort ="],
+    ["codex", { base_url: "https://me:secret@host" }, ["runtime_config", "base_url"], ""],
+    ["claude", { base_url: "file:///etc" }, ["runtime_config", "base_url"], ""],
+  ])("reports an invalid option of %s: %j", (runtime, config, path, remedy) => {
+    expect(check(runtime, config)).toMatchObject([
+      { path, remedy: expect.stringContaining(remedy), severity: "error" },
+    ]);
+  });
+
+  it("does not repeat a secret in a URL", () => {
+    expect(JSON.stringify(check("codex", { base_url: "https://me:secret@host" }))).not.toContain("secret");
+  });
+
+  it("reports options of the stub", () => {
     expect(check("stub", { model: "x" })).toMatchObject([{ path: ["runtime_config", "model"], severity: "error" }]);
   });
 });
