@@ -1,35 +1,81 @@
 import { spawn } from "node:child_process";
 
-/** Wall time of one whole process in seconds. @throws if it does not exit with 0 */
-export async function timed(
-  command: string,
-  args: readonly string[],
-  options: { cwd: string; env: NodeJS.ProcessEnv },
-) {
+interface Place {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** What a program used, in seconds. */
+export interface Spent {
+  readonly wall: number;
+  /** Of the program and of all programs that it started and waited for. Other load on the machine hardly changes it. */
+  readonly processor: number;
+}
+
+/** @throws if the program does not exit with 0 */
+export async function spentBy(command: string, args: readonly string[], place: Place): Promise<Spent> {
   const started = performance.now();
-  const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  // The second line of the shell's `times` is about its children.
+  const script = '"$@"; code=$?; times >&3; exit $code';
+  const child = spawn("sh", ["-c", script, "sh", command, ...args], {
+    ...place,
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
+  let times = "";
+  const [, stdout, stderr, report] = child.stdio;
+  for (const stream of [stdout, stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
   }
+  report?.on("data", (text: Buffer) => {
+    times += text;
+  });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
   });
   if (code !== 0) throw new Error(`${command} ${args.join(" ")} exited with ${code}:\n${output.slice(-2000)}`);
-  return (performance.now() - started) / 1000;
+  return { wall: (performance.now() - started) / 1000, processor: secondsInTimes(times) };
+}
+
+/** Wall time of one whole process in seconds. @throws if it does not exit with 0 */
+export async function timed(command: string, args: readonly string[], place: Place): Promise<number> {
+  return (await spentBy(command, args, place)).wall;
+}
+
+/** @param times what the shell's `times` printed: user and system time of the shell, then of its children */
+export function secondsInTimes(times: string): number {
+  const children = times.trim().split("\n")[1] ?? "";
+  const parts = [...children.matchAll(/(\d+)m([\d.]+)s/g)];
+  if (parts.length !== 2) throw new Error(`the shell's times are not understood: ${times}`);
+  return parts.reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);
 }
 
 /** Runs the two in turn, so that drifting machine speed favors neither. Returns medians in seconds. */
 export async function inTurn(rounds: number, ours: () => Promise<number>, other: () => Promise<number>) {
-  const times: { ours: number[]; other: number[] } = { ours: [], other: [] };
-  for (let round = 0; round < rounds; round++) {
-    times.ours.push(await ours());
-    times.other.push(await other());
-  }
+  const times = await alternately(rounds, ours, other);
   return { ours: median(times.ours), other: median(times.other) };
+}
+
+/** The same, with the processor time beside the wall time. */
+export async function spentInTurn(rounds: number, ours: () => Promise<Spent>, other: () => Promise<Spent>) {
+  const all = await alternately(rounds, ours, other);
+  const medians = (spent: readonly Spent[]): Spent => ({
+    wall: median(spent.map(({ wall }) => wall)),
+    processor: median(spent.map(({ processor }) => processor)),
+  });
+  return { ours: medians(all.ours), other: medians(all.other) };
+}
+
+async function alternately<T>(rounds: number, ours: () => Promise<T>, other: () => Promise<T>) {
+  const all: { ours: T[]; other: T[] } = { ours: [], other: [] };
+  for (let round = 0; round < rounds; round++) {
+    all.ours.push(await ours());
+    all.other.push(await other());
+  }
+  return all;
 }
 
 export function median(values: readonly number[]): number {
