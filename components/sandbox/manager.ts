@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { imageMcpServers } from "./image/mcp-servers.ts";
 import { seedMemory } from "./memory.ts";
+import { warmSession } from "./orphans.ts";
 import { type Progress, type Sandbox, SandboxError, type SandboxProvider } from "./provider.ts";
 import {
   bundleOf,
@@ -13,6 +15,7 @@ import {
 import { loadRuntime } from "./runtimes/registry.ts";
 import { type AgentRuntime, type ExecuteOptions, RuntimeError } from "./runtimes/runtime.ts";
 import {
+  type McpServer,
   memoryFolder,
   memoryPath,
   memoryVolume,
@@ -103,7 +106,7 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
   }
 
   async function warm(spec: SandboxSpec, options: Parameters<SandboxManager["warm"]>[1]): Promise<string> {
-    const sandbox = await create(spec, { ...options, session: "warm" });
+    const sandbox = await create(spec, { ...options, session: warmSession });
     const steps = stepsIn(sandbox, options.signal);
     try {
       options.onProgress?.(`cloning ${spec.owner}/${spec.repo}`);
@@ -167,13 +170,20 @@ async function initialized(
       sessionId: options.sessionId,
       repoPath: repoPath(spec),
       memoryPath,
-      mcpServers: spec.mcpServers,
+      mcpServers: { ...serversOfImage(), ...spec.mcpServers },
       options: spec.runtimeConfig,
       env: environmentOf(spec, options.secrets),
       state: options.state,
     }),
   );
   return running(sandbox, spec, { runtime, sessionId: options.sessionId });
+}
+
+/** Those of the image. An agent uses those that are there: the github server needs a token, others a browser. */
+function serversOfImage(): Record<string, McpServer> {
+  return Object.fromEntries(
+    Object.entries(imageMcpServers()).map(([name, { command, args, env }]) => [name, { command, args, env }]),
+  );
 }
 
 function environmentOf({ env }: SandboxSpec, secrets: Readonly<Record<string, string>>): Record<string, string> {

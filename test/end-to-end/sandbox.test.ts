@@ -3,8 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { installationPaths } from "../../components/host/installation-paths.ts";
+import { sessionsState } from "../../components/sandbox/sessions/state.ts";
 import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
-import { pulumi } from "../../scripts/stack/stack.ts";
+import { installationOf, pulumi, type Stack } from "../../scripts/stack/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 import { filesHolding } from "../support/files-holding.ts";
 import { type Program, runScript } from "../support/run-script.ts";
@@ -14,6 +16,7 @@ const secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
 let home: string;
 let env: NodeJS.ProcessEnv;
 let repo: string;
+let stack: Stack;
 
 const run = (script: Program, ...args: string[]) => runScript(script, args, env);
 const sandbox = (...args: string[]) => run("changeling", "sandbox", ...args);
@@ -46,7 +49,7 @@ const shellRuntime = `export default () => {
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "sandbox-cli-"));
   env = { ...hermeticEnvironment(home), GITHUB_TOKEN: secret };
-  const stack = ensureDevStack(home, env);
+  stack = ensureDevStack(home, env);
   repo = join(home, "app");
   execFileSync("git", ["init", "--quiet", "--initial-branch=main", repo], { env });
   writeFileSync(join(repo, "README.md"), "hello\n");
@@ -146,6 +149,25 @@ describe("changeling sandbox, on this machine", () => {
     expect(stdout).toMatch(/NAME +REPOSITORY +RUNTIME +SESSIONS\nexample +local\/app +stub +1, newest running/);
     const sessions = await answerOf("list");
     expect(sessions.map(({ changeling }: { changeling: string }) => changeling).sort()).toEqual(["example", "shell"]);
+  });
+
+  it("is checked by doctor", async () => {
+    const checks = async () => {
+      const { stdout } = await run("changeling", "doctor", "--json");
+      const all: { name: string; status: string }[] = JSON.parse(stdout);
+      return Object.fromEntries(all.map(({ name, status }) => [name, status]));
+    };
+    expect(await checks()).toMatchObject({ "session service": "ok", "sandboxes on local": "ok" });
+    expect((await sandbox("clean")).stdout).toBe("There are none.\n");
+  });
+
+  it("survives a kill of the service: nothing is lost, and the next prompt is executed", async () => {
+    const { pid } = sessionsState(installationPaths(installationOf(stack), home));
+    process.kill(pid ?? 0, "SIGKILL");
+    expect((await sandbox("send", "shell", "cat /tmp/later")).stdout).toBe("later\n");
+    const { people, messages } = await answerOf("show", "shell");
+    expect(messages).toBeGreaterThan(4);
+    expect(people).toBeDefined();
   });
 
   it.each([

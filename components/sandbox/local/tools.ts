@@ -58,7 +58,6 @@ function defined(entries: readonly [string, string | undefined][]): Record<strin
 
 /** The parts that a runtime needs. A person's own module gets those that are installed. */
 export function partsOf(runtime: string, hasMcpServers: boolean): ToolPart[] {
-  if (runtime === "stub") return [];
-  const agent: ToolPart[] = runtime === "claude" || runtime === "codex" ? [runtime] : [];
-  return hasMcpServers ? ["mcp", ...agent] : agent;
+  if (runtime === "claude" || runtime === "codex") return ["mcp", runtime];
+  return hasMcpServers && runtime !== "stub" ? ["mcp"] : [];
 }

@@ -7,11 +7,13 @@ import { sayOnStderr } from "../../host/supervision/log-tail.ts";
 import { readSecrets } from "../../secrets/installed.ts";
 import { readSandbox } from "../installed.ts";
 import { sandboxManager } from "../manager.ts";
+import { removeOrphans } from "../orphans.ts";
 import { openProvider } from "../providers.ts";
 import { sessionsFolder } from "./folder.ts";
 import { startSessionService } from "./runner/run.ts";
 import { becomeSessionService } from "./state.ts";
 
+const sweepMs = 3_600_000;
 const installation = process.argv[2];
 // All imports are compiled now, and Node writes them to its cache on exit.
 if (process.argv.includes("--compile")) process.exit(0);
@@ -48,6 +50,15 @@ const stop = await startSessionService({
   },
   secrets: (name) => readSecrets(paths, name),
 }).catch(crash);
+
+// What a killed service, or a killed `up`, left half-made.
+const sweep = () =>
+  removeOrphans(installation, paths).then(
+    (ids) => ids.length > 0 && log(`terminated sandboxes that no session has: ${ids.join(", ")}`),
+    (error: unknown) => log(`orphans can't be looked for: ${error instanceof Error ? error.message : error}`),
+  );
+setInterval(sweep, sweepMs).unref();
+void sweep();
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
   process.once(signal, () => {

@@ -3,9 +3,11 @@ import { Option } from "commander";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printText } from "../../../components/lib/terminal.ts";
 import { fromNow } from "../../../components/lib/times.ts";
+import { removeOrphans } from "../../../components/sandbox/orphans.ts";
 import type { SessionSummary, SessionView } from "../../../components/sandbox/sessions/protocol.ts";
 import { roles } from "../../../components/sandbox/sessions/protocol.ts";
 import { answer } from "../context.ts";
+import { requireStack } from "../known-stack.ts";
 import { examples } from "../options.ts";
 import { table } from "../terminal/table.ts";
 import { addAttach } from "./attach.ts";
@@ -19,7 +21,7 @@ export function addSandbox(program: Command): void {
   const sandbox = program
     .command("sandbox")
     .description("work with coding sandboxes: start a session, send it prompts");
-  for (const add of [addStart, addSend, addAttach, addSessionList, addChanges, addDiff, addPull, addPeople])
+  for (const add of [addStart, addSend, addAttach, addSessionList, addChanges, addDiff, addPull, addPeople, addClean])
     add(sandbox);
   for (const command of sandbox.commands) {
     command.exitOverride().showHelpAfterError("(add --help for the options and examples)");
@@ -186,5 +188,22 @@ function addPeople(sandbox: Command): void {
       const { id } = await sessionOf(context, name);
       await context.client.revoke(id, person);
       answer(context, { session: id, person, revoked: true }, `${person} has no access to session ${id} any more`);
+    });
+}
+
+function addClean(sandbox: Command): void {
+  sandbox
+    .command("clean")
+    .description("end the sandboxes that no session has; `changeling doctor` finds them")
+    .addHelpText("after", examples("sandbox clean"))
+    .action(async (_options: unknown, command: Command) => {
+      const context = sandboxContext(command);
+      await requireStack(context);
+      const removed = await removeOrphans(context.installation, context.paths);
+      answer(
+        context,
+        { removed },
+        removed.length === 0 ? "There are none." : removed.map((id) => `ended ${id}`).join("\n"),
+      );
     });
 }

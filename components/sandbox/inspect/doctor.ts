@@ -1,0 +1,83 @@
+import { outdatedInWords } from "../../host/supervision/state.ts";
+import { asError } from "../../lib/as-error.ts";
+import { changelingCommand, upCommand } from "../../lib/own-commands.ts";
+import { type Check, failed, ok, warning } from "../../stack/check.ts";
+import { type Diagnosis, type Examination, type InspectedStack, looksAt } from "../../stack/inspection.ts";
+import type { DeclaredSandbox } from "../declared.ts";
+import { installedSandboxes, readSandbox } from "../installed.ts";
+import { openSessionIds, orphans } from "../orphans.ts";
+import { openProvider } from "../providers.ts";
+import { sessionsState } from "../sessions/state.ts";
+import type { SandboxProviderName, SandboxSpec } from "../spec.ts";
+
+/** Checks the stack's sandbox changelings, what they need on this machine, and finds sandboxes that no session has. */
+export async function diagnoseSandboxes(
+  stack: InspectedStack,
+  examination: Examination<DeclaredSandbox>,
+): Promise<Diagnosis> {
+  const specs: SandboxSpec[] = [];
+  const checks: Check[] = [];
+  for (const name of installedSandboxes(stack.paths)) {
+    try {
+      const installed = readSandbox(stack.paths, name);
+      if (installed !== undefined && looksAt(stack, installed.spec.provider)) specs.push(installed.spec);
+    } catch (error) {
+      checks.push(failed(`sandbox ${name}`, asError(error).message, upCommand()));
+    }
+  }
+  const { changelings } = await examination.declared;
+  const missing = changelings.filter(
+    ({ name, provider }) => looksAt(stack, provider) && !installedSandboxes(stack.paths).includes(name),
+  );
+  if (specs.length > 0) {
+    const providers = [...new Set(specs.map(({ provider }) => provider))];
+    const [service, ...found] = await Promise.all([
+      serviceCheck(stack),
+      ...providers.map((provider) => providerCheck(stack, provider, specs)),
+    ]);
+    checks.push(service, ...found);
+  }
+  return {
+    deployed: [
+      ...checks,
+      ...missing.map(({ name }) => warning(`sandbox ${name}`, "declared, and not deployed from here yet", upCommand())),
+    ],
+  };
+}
+
+async function serviceCheck({ paths }: InspectedStack): Promise<Check> {
+  const title = "session service";
+  const state = sessionsState(paths);
+  if (!state.alive) return failed(title, "is not running, so no session can be started", upCommand());
+  const outdated = outdatedInWords(state);
+  if (outdated !== undefined) return warning(title, outdated, upCommand());
+  try {
+    const { size } = await openSessionIds(paths);
+    return ok(title, `running (pid ${state.pid}), ${size} session${size === 1 ? "" : "s"}`);
+  } catch (error) {
+    return failed(title, `does not answer: ${asError(error).message}`, upCommand());
+  }
+}
+
+/** Whether the provider can make sandboxes, and has none that nobody uses. */
+async function providerCheck(
+  stack: InspectedStack,
+  name: SandboxProviderName,
+  specs: readonly SandboxSpec[],
+): Promise<Check> {
+  const title = `sandboxes on ${name}`;
+  const { installation, paths } = stack;
+  const own = specs.filter(({ provider }) => provider === name);
+  try {
+    const provider = await openProvider(name, { installation, sandboxes: paths.sandboxes });
+    // Of those that are deployed the image is there, so this is only a look.
+    if (name === "local") for (const spec of own) await provider.prepareImage({ spec });
+    const known = await openSessionIds(paths);
+    const left = await orphans(provider, installation, (session) => known.has(session));
+    if (left.length === 0) return ok(title, own.map((spec) => spec.name).join(", "));
+    const ids = left.map(({ id }) => id).join(", ");
+    return warning(title, `no session has ${ids}`, `${changelingCommand()} sandbox clean`);
+  } catch (error) {
+    return failed(title, asError(error).message);
+  }
+}

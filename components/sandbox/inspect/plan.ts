@@ -1,0 +1,27 @@
+import { fieldChanges } from "../../lib/field-changes.ts";
+import type { PlannedCommand, PlannedWords } from "../../stack/inspection.ts";
+
+/** They mean nothing to a person, or are shown in words. */
+const notFields = new Set(["name", "installation", "drift", "enabled", "renamed_from", "egress_is_limited", "owner"]);
+/** The fields to show for a new changeling. */
+const fieldsOfNew = ["provider", "url", "branch", "runtime", "isolation", "allow_domains"];
+
+/** What a preview's change of one of its Commands is about. */
+export function describeSandbox(command: PlannedCommand): PlannedWords | undefined {
+  if (command.component.endsWith(":SessionService")) return { part: "sessions", title: "The session service" };
+  const { action, before, after } = command;
+  if (action === "remove")
+    return { part: "sandbox", fields: [], notes: ["its sandboxes are ended; the memory of its repository is kept"] };
+  const changes = fieldChanges(before, after).filter(({ field }) => !notFields.has(field));
+  if (action === "add") {
+    const fields = fieldsOfNew.flatMap((name) => changes.filter(({ field }) => field === name));
+    return { part: "sandbox", fields, notes: after["ENABLED"] === "no" ? ["no session can be started"] : [] };
+  }
+  const notes = [
+    ...(before["ENABLED"] === after["ENABLED"]
+      ? []
+      : [after["ENABLED"] === "yes" ? "sessions can be started" : "no session can be started any more"]),
+    ...(changes.length === 0 ? [] : ["sessions that run keep what they were started with"]),
+  ];
+  return { part: "sandbox", fields: changes, notes };
+}
