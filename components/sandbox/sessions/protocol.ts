@@ -118,6 +118,8 @@ export const sessionView = z.extend(sessionSummary, {
   /** Messages that are queued or processed now, in order. */
   queue: z.array(message),
   people: z.array(z.object({ name: z.string(), role: z.enum(roles) })),
+  /** Who asks. */
+  you: z.optional(z.object({ name: z.string(), role: z.enum(roles) })),
   /** Names of those who follow its events now. */
   present: z.array(z.string()),
   limits,

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { ensureFolder } from "../../../host/files.ts";
 import type { Log } from "../../../host/log.ts";
+import { type RunningPage, startPage } from "../../page/server.ts";
 import { readServiceFile } from "../folder.ts";
 import { personHeader, type ServiceFile } from "../protocol.ts";
 import { Records } from "./records.ts";
@@ -20,7 +21,7 @@ export interface SessionServiceOptions extends Omit<SandboxesOptions, "records">
 }
 
 /**
- * Starts the session service: workerd with the sessions, and the runner that holds their sandboxes.
+ * Starts the session service: workerd with the sessions, the runner that holds their sandboxes, and their page.
  *
  * @returns a function that stops it and leaves the sandboxes
  * @throws if workerd does not start
@@ -46,6 +47,13 @@ export async function startSessionService(options: SessionServiceOptions): Promi
     },
   });
   await workerd.start();
+  // Sessions go on without their page.
+  const page = await startPage({ folder, log, service: () => service }).catch(
+    (error: unknown): RunningPage | undefined => {
+      log(`the page could not be started: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    },
+  );
   const timer = setInterval(() => {
     if (service === undefined) return;
     for (const session of records.expired(new Date())) {
@@ -55,6 +63,7 @@ export async function startSessionService(options: SessionServiceOptions): Promi
   }, expireEveryMs);
   return async () => {
     clearInterval(timer);
+    await page?.close();
     await workerd.stop();
     server.closeAllConnections();
     server.close();

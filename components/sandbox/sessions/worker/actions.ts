@@ -80,7 +80,7 @@ export async function create(call: Call): Promise<Response> {
   return Response.json(viewOf(call));
 }
 
-export function viewOf({ state, feeds }: Pick<Call, "state" | "feeds">): SessionView {
+export function viewOf({ state, feeds, caller }: Pick<Call, "state" | "feeds" | "caller">): SessionView {
   const { row, queue, store } = state;
   const { branch, reason, snapshot, isReady, limits } = row;
   return {
@@ -91,6 +91,7 @@ export function viewOf({ state, feeds }: Pick<Call, "state" | "feeds">): Session
     ...{ isReady, limits, messages: queue.messages, used: { messages: queue.messages, ...queue.used } },
     queue: queue.open.map(messageOf),
     people: store.people().map(({ name, role }) => ({ name, role })),
+    you: { name: caller.name, role: caller.role },
     present: feeds.present(),
     cursor: store.cursor(),
   };

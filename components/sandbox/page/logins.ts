@@ -1,0 +1,64 @@
+import { createHash, randomBytes } from "node:crypto";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { readJsonOrNull, writePrivateFile } from "../../host/files.ts";
+
+/** How long a login lasts, in milliseconds. */
+const loginMs = 30 * 24 * 3600_000;
+/** Beyond this, the oldest end. */
+const mostLogins = 200;
+
+const loginsFile = z.object({
+  version: z.literal(1),
+  /** By the SHA-256 of the token. */
+  logins: z.record(z.string(), z.object({ person: z.string(), expiresAt: z.number() })),
+});
+
+/** A login's token is distinguished from a guest's by how it begins. */
+const tokenForm = /^login-[\w-]{43}$/;
+
+export function isLoginToken(token: string): boolean {
+  return tokenForm.test(token);
+}
+
+/** Browsers that are logged in as the installation's owner, in `logins.json`. */
+export class Logins {
+  readonly #path: string;
+  readonly #logins: Map<string, { readonly person: string; readonly expiresAt: number }>;
+
+  constructor(folder: string) {
+    this.#path = join(folder, "logins.json");
+    const read = loginsFile.safeParse(readJsonOrNull(this.#path)).data;
+    this.#logins = new Map(Object.entries(read?.logins ?? {}));
+  }
+
+  /** @returns the token of a new login @throws if it can't be saved */
+  add(person: string, now: Date = new Date()): string {
+    const token = `login-${randomBytes(32).toString("base64url")}`;
+    for (const [hash, { expiresAt }] of this.#logins) if (expiresAt <= now.getTime()) this.#logins.delete(hash);
+    this.#logins.set(hashOf(token), { person, expiresAt: now.getTime() + loginMs });
+    for (const hash of this.#logins.keys()) if (this.#logins.size > mostLogins) this.#logins.delete(hash);
+    this.#save();
+    return token;
+  }
+
+  /** @returns the name of the person; undefined if the login has ended */
+  person(token: string, now: Date = new Date()): string | undefined {
+    const login = this.#logins.get(hashOf(token));
+    return login === undefined || login.expiresAt <= now.getTime() ? undefined : login.person;
+  }
+
+  end(token: string): void {
+    if (this.#logins.delete(hashOf(token))) this.#save();
+  }
+
+  #save(): void {
+    const content: z.input<typeof loginsFile> = { version: 1, logins: Object.fromEntries(this.#logins) };
+    writePrivateFile(this.#path, `${JSON.stringify(content)}\n`);
+  }
+}
+
+/** A token has 256 random bits, so that it can be looked up by its hash without a hint to its text. */
+function hashOf(token: string): string {
+  return createHash("sha256").update(token).digest("base64url");
+}

@@ -1,0 +1,21 @@
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { readJsonOrNull } from "../../host/files.ts";
+
+/** `page.json`, 0600: where the page is, and the key that login codes are made with. New at each start of its server. */
+const pageFile = z.object({
+  version: z.literal(1),
+  /** For instance `http://127.0.0.1:40124`. */
+  url: z.string(),
+  key: z.string(),
+});
+export type PageFile = z.output<typeof pageFile>;
+
+export function pageFilePath(folder: string): string {
+  return join(folder, "page.json");
+}
+
+/** @returns undefined if no page server has run here */
+export function readPageFile(folder: string): PageFile | undefined {
+  return pageFile.safeParse(readJsonOrNull(pageFilePath(folder))).data;
+}

@@ -1,0 +1,161 @@
+import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { json } from "node:stream/consumers";
+import * as z from "zod/mini";
+import { writePrivateFile } from "../../host/files.ts";
+import type { Log } from "../../host/log.ts";
+import type { ErrorCode, ServiceFile } from "../sessions/protocol.ts";
+import { assetAt, pageHeaders } from "./assets.ts";
+import { Codes } from "./codes.ts";
+import { type As, forward, isAllowed } from "./forward.ts";
+import { isLoginToken, Logins } from "./logins.ts";
+import { type PageFile, pageFilePath, readPageFile } from "./page-file.ts";
+
+export interface PageOptions {
+  /** The session service's folder, which gets `page.json` and `logins.json`. */
+  readonly folder: string;
+  /** The service that runs now, read again for each request: it has a new address and token after a restart. */
+  readonly service: () => ServiceFile | undefined;
+  readonly log?: Log;
+}
+
+export interface RunningPage {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const loginRequest = z.object({ code: z.string().check(z.maxLength(2000)) });
+
+/** The names by which this machine's browsers reach it, also through an SSH tunnel. Others come from DNS rebinding. */
+const hosts = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i;
+
+/**
+ * Serves the page of the sessions on 127.0.0.1, and forwards its requests to the session service.
+ *
+ * It needs no cookies: the page sends its token with each request. So another origin can't use it, although browsers send
+ * the cookies of 127.0.0.1 to all of its ports. A browser that logs in with a code of `changeling sandbox open` acts as
+ * the installation's owner, whose own token it never gets; a guest's token goes on to the service as it is.
+ */
+export async function startPage({ folder, service, log = () => {} }: PageOptions): Promise<RunningPage> {
+  const key = randomBytes(32).toString("base64url");
+  const codes = new Codes(key);
+  const logins = new Logins(folder);
+  const server = createServer((request, response) => {
+    answer({ codes, logins, service }, request, response).catch((error: unknown) => {
+      log(`the page failed: ${error instanceof Error ? error.message : String(error)}`);
+      if (response.headersSent) response.destroy();
+      else refuse(response, 500, "failed", "the page's server failed; the log of the session service says why");
+    });
+  });
+  const port = await listen(server, portOf(readPageFile(folder)));
+  const url = `http://127.0.0.1:${port}`;
+  const content: PageFile = { version: 1, url, key };
+  writePrivateFile(pageFilePath(folder), `${JSON.stringify(content)}\n`);
+  return {
+    url,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+type Parts = Pick<PageOptions, "service"> & { readonly codes: Codes; readonly logins: Logins };
+
+async function answer(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  for (const [name, value] of Object.entries(pageHeaders)) response.setHeader(name, value);
+  const { method = "", url = "" } = request;
+  const path = url.split("?", 1)[0] ?? "";
+  if (!hosts.test(request.headers.host ?? "")) {
+    return refuse(response, 421, "forbidden", "this address is not known here");
+  }
+  if (path.startsWith("/api/")) {
+    if (isForeign(request)) return refuse(response, 403, "forbidden", "this request comes from another site’s page");
+    return answerApi(parts, request, response, url.slice("/api".length));
+  }
+  const asset = method === "GET" || method === "HEAD" ? await assetAt(path) : undefined;
+  if (asset === undefined) return refuse(response, 404, "not_found", "there is nothing at this address");
+  const { type, content } = asset;
+  response.writeHead(200, { "content-type": type, "content-length": content.length });
+  response.end(method === "HEAD" ? undefined : content);
+}
+
+async function answerApi(
+  { codes, logins, service }: Parts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+): Promise<void> {
+  if (request.method === "POST" && path === "/login") {
+    const { data } = loginRequest.safeParse(await bodyOf(request));
+    const person = data && codes.use(data.code);
+    if (person === undefined) return refuse(response, 403, "forbidden", "this login URL was used, or is too old");
+    return reply(response, { token: logins.add(person), person });
+  }
+  const [, token] = /^Bearer ([\w-]{20,200})$/.exec(request.headers.authorization ?? "") ?? [];
+  if (token === undefined) return refuse(response, 401, "unauthorized", "log in first");
+  if (request.method === "POST" && path === "/logout") {
+    logins.end(token);
+    return reply(response, {});
+  }
+  if (!isAllowed(request.method ?? "", path.split("?", 1)[0] ?? "")) {
+    return refuse(response, 404, "not_found", "there is nothing at this address");
+  }
+  const running = service();
+  const unreachable = () => refuse(response, 503, "unavailable", "the session service is not running");
+  if (running === undefined) return unreachable();
+  const person = logins.person(token);
+  if (person === undefined && isLoginToken(token)) {
+    return refuse(response, 401, "unauthorized", "this login has ended");
+  }
+  const as: As = person === undefined ? { token } : { token: running.token, person };
+  forward(running, { request, response, path, as }, unreachable);
+}
+
+/** Whether a page of another origin made the request. It would need a token; without one, it learns nothing either. */
+function isForeign({ headers }: IncomingMessage): boolean {
+  const { origin, host, "sec-fetch-site": site } = headers;
+  if (site !== undefined && site !== "same-origin" && site !== "none") return true;
+  return origin !== undefined && URL.parse(origin)?.host !== host;
+}
+
+/** The same port as before, if it is free: a tab that is open then continues after a restart. */
+async function listen(server: Server, port: number): Promise<number> {
+  try {
+    return await listenOn(server, port);
+  } catch (error) {
+    if (port === 0) throw error;
+    return await listenOn(server, 0);
+  }
+}
+
+function listenOn(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: "127.0.0.1", port }, () => {
+      server.off("error", reject);
+      const address = server.address();
+      resolve(address !== null && typeof address === "object" ? address.port : port);
+    });
+  });
+}
+
+function portOf(file: PageFile | undefined): number {
+  return Number(URL.parse(file?.url ?? "")?.port ?? 0);
+}
+
+/** @returns undefined for a body that is no JSON */
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  if (Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY) > 4096) return undefined;
+  return await json(request).catch(() => undefined);
+}
+
+function reply(response: ServerResponse, body: object, status = 200): void {
+  response.writeHead(status, { "content-type": "application/json; charset=utf-8" }).end(`${JSON.stringify(body)}\n`);
+}
+
+function refuse(response: ServerResponse, status: number, code: ErrorCode, message: string): void {
+  response.setHeader("connection", "close");
+  reply(response, { error: { code, message } }, status);
+}

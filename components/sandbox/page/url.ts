@@ -1,0 +1,37 @@
+import { upCommand } from "../../lib/own-commands.ts";
+import { newCode } from "./codes.ts";
+import { type PageFile, readPageFile } from "./page-file.ts";
+
+/**
+ * A URL that logs one browser in as the installation's owner, once.
+ *
+ * @param folder the session service's
+ * @param of.session whose page it opens; by default the list of sessions
+ * @param of.person who acts, by name
+ * @throws if no page server has run
+ */
+export function pageUrl(
+  folder: string,
+  { session, person }: { readonly session?: string | undefined; readonly person: string },
+): string {
+  const { url, key } = required(folder);
+  return `${url}${pathOf(session)}#code=${newCode(key, person)}`;
+}
+
+/** The URL of a session's page for a guest. Browsers send no server what is behind the `#`. @throws as `pageUrl` */
+export function guestUrl(
+  folder: string,
+  { session, token }: { readonly session: string; readonly token: string },
+): string {
+  return `${required(folder).url}${pathOf(session)}#token=${token}`;
+}
+
+function pathOf(session: string | undefined): string {
+  return session === undefined ? "/" : `/sessions/${session}`;
+}
+
+function required(folder: string): PageFile {
+  const file = readPageFile(folder);
+  if (file === undefined) throw new Error(`the page of the sessions is not served here; start it with: ${upCommand()}`);
+  return file;
+}
