@@ -8,7 +8,7 @@ export const sandboxVerbs = {
   resume: (name) => `set enabled = true in the fleet file; a session: ${changelingCommand()} sandbox resume ${name}`,
   start: (name) => `start a session with: ${changelingCommand()} sandbox start ${name}`,
   stop: (name) => `stop its newest session with: ${changelingCommand()} sandbox stop ${name}`,
-  open: (name) => `follow a session with: ${changelingCommand()} sandbox attach ${name}`,
-  "login-url": (name) => `invite a person with: ${changelingCommand()} sandbox invite ${name} PERSON`,
+  open: (name) => `open the page of its newest session with: ${changelingCommand()} sandbox open ${name}`,
+  "login-url": (name) => `print a login URL of its page with: ${changelingCommand()} sandbox login-url ${name}`,
   "logs --follow": (name) => `follow a session with: ${changelingCommand()} sandbox attach ${name}`,
 } satisfies Verbs;

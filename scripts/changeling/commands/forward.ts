@@ -77,7 +77,7 @@ function loginsText(logins: readonly { name: string; url: string; expiresAt: Dat
 }
 
 async function opened({ paths }: Context, name: string, url: string): Promise<void> {
-  if (await openUrl(paths, name, url)) return;
+  if (await openUrl(paths.forwarding, name, url)) return;
   throw new Error("no browser could be opened here; open the URLs above");
 }
 

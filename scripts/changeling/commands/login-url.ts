@@ -30,7 +30,7 @@ export function addLoginUrl(program: Command): void {
       const context = contextOf(command);
       const { agentId } = await requireWeb(context, name, "open");
       const { url } = await newLogin(context.paths, agentId);
-      if (!(await openUrl(context.paths, name, url))) {
+      if (!(await openUrl(context.paths.forwarding, name, url))) {
         throw new Error(
           `no browser could be opened here; print the URL with: ${changelingCommand()} login-url ${name}`,
         );

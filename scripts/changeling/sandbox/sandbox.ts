@@ -4,6 +4,8 @@ import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printText } from "../../../components/lib/terminal.ts";
 import { fromNow } from "../../../components/lib/times.ts";
 import { removeOrphans } from "../../../components/sandbox/orphans.ts";
+import { guestUrl } from "../../../components/sandbox/page/url.ts";
+import { sessionsFolder } from "../../../components/sandbox/sessions/folder.ts";
 import type { SessionSummary, SessionView } from "../../../components/sandbox/sessions/protocol.ts";
 import { roles } from "../../../components/sandbox/sessions/protocol.ts";
 import { answer } from "../context.ts";
@@ -11,6 +13,7 @@ import { requireStack } from "../known-stack.ts";
 import { examples } from "../options.ts";
 import { table } from "../terminal/table.ts";
 import { addAttach } from "./attach.ts";
+import { addOpen } from "./open.ts";
 import { addPull } from "./pull.ts";
 import { addSend } from "./send.ts";
 import { personOption, requireSandbox, type SandboxContext, sandboxContext, sessionOf } from "./session-of.ts";
@@ -21,7 +24,18 @@ export function addSandbox(program: Command): void {
   const sandbox = program
     .command("sandbox")
     .description("work with coding sandboxes: start a session, send it prompts");
-  for (const add of [addStart, addSend, addAttach, addSessionList, addChanges, addDiff, addPull, addPeople, addClean])
+  for (const add of [
+    addStart,
+    addSend,
+    addAttach,
+    addOpen,
+    addSessionList,
+    addChanges,
+    addDiff,
+    addPull,
+    addPeople,
+    addClean,
+  ])
     add(sandbox);
   for (const command of sandbox.commands) {
     command.exitOverride().showHelpAfterError("(add --help for the options and examples)");
@@ -168,13 +182,14 @@ function addPeople(sandbox: Command): void {
     .argument("<person>", "their name, as others see it")
     .addOption(new Option("--role <role>", "owner: may pause, stop and invite too").choices(roles).default("guest"))
     .addOption(personOption())
-    .description("print a token with which another person can take part in a session")
-    .addHelpText("after", examples("sandbox invite example Jonas"))
+    .description("print a URL of a session's page for another person; it contains a token of their own")
+    .addHelpText("after", examples("sandbox invite example Jonas", "sandbox invite example Jonas --json"))
     .action(async (name: string, person: string, { role }: { role: "owner" | "guest" }, command: Command) => {
       const context = sandboxContext(command);
       const { id } = await sessionOf(context, name);
       const token = await context.client.invite(id, { name: person, role });
-      answer(context, { session: id, person, role, token }, token);
+      const url = guestUrl(sessionsFolder(context.paths), { session: id, token });
+      answer(context, { session: id, person, role, token, url }, url);
     });
   sandbox
     .command("revoke")

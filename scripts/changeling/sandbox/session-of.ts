@@ -12,13 +12,15 @@ import { requireStack } from "../known-stack.ts";
 /** A command of `changeling sandbox` with the service of its stack. */
 export interface SandboxContext extends Context {
   readonly client: SessionsClient;
+  /** Who acts, by name. */
+  readonly person: string;
 }
 
 export function sandboxContext(command: Command): SandboxContext {
   const context = contextOf(command);
-  const { as: person } = command.optsWithGlobals<{ as?: string }>();
-  const client = openSessions({ folder: sessionsFolder(context.paths), person: person ?? userInfo().username });
-  return { ...context, client };
+  const { as: person = userInfo().username } = command.optsWithGlobals<{ as?: string }>();
+  const client = openSessions({ folder: sessionsFolder(context.paths), person });
+  return { ...context, client, person };
 }
 
 /** For commands that act as a person. */

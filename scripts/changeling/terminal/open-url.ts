@@ -3,17 +3,17 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { writePrivateFile } from "../../../components/host/files.ts";
-import type { InstallationPaths } from "../../../components/host/installation-paths.ts";
 
 /**
  * Opens login URLs in the user's browser. They work once, for anyone who has them, so they must not appear in an
  * argument list, which every user of the machine can read. The browser opens a private file that redirects to the URL
  * instead.
  *
+ * @param folder the server's, where the file is kept
  * @returns false if this machine has no program to open it with
  */
-export async function openUrl({ forwarding }: InstallationPaths, name: string, url: string): Promise<boolean> {
-  const file = join(forwarding, "open", `${name}.html`);
+export async function openUrl(folder: string, name: string, url: string): Promise<boolean> {
+  const file = join(folder, "open", `${name}.html`);
   writePrivateFile(file, redirectPage(url));
   const opener = process.platform === "darwin" ? "open" : "xdg-open";
   const child = spawn(opener, [pathToFileURL(file).href], { stdio: "ignore", detached: true });
