@@ -7,8 +7,8 @@ import { sizeFindings } from "../fleet/sizes.ts";
 import { urlFault } from "../git/repo-name.ts";
 import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { modalCronFindings } from "./modal/checks.ts";
 import { type CronOptions, cronApplies, cronNoun, cronTable } from "./options.ts";
+import { providers } from "./providers.ts";
 import { scheduleDoubt, scheduleFault } from "./schedule.ts";
 import { zoneFindings } from "./zone.ts";
 
@@ -22,9 +22,8 @@ export function cronFindings(options: CronOptions, place: PlaceOf): Finding[] {
   if (options.timezone !== undefined) found.push(...zoneFindings(options.timezone, place("timezone")));
   found.push(...branchFindings(options, place));
   found.push(...unfitFindings({ applies: cronApplies, table: cronTable, noun: cronNoun }, options, place));
-  if (options.provider === "modal") {
-    found.push(...modalCronFindings(options, place).map((each) => ({ ...each, reads: ["provider", "image"] })));
-  }
+  const ofProvider = providers[options.provider].check(options, place);
+  found.push(...ofProvider.map((each) => ({ ...each, reads: ["provider", "image"] })));
   const url = options.repo === undefined ? undefined : urlFault(options.repo);
   if (url !== undefined) found.push(error(place("repo"), url.message, url.remedy));
   found.push(...variableFindings(options, place), ...sizeFindings(options, place));

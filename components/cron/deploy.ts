@@ -1,20 +1,30 @@
-import type { Deployment, Stack } from "../stack/deployment.ts";
-import { CronChangeling } from "./cron-changeling.ts";
+import { settleAll } from "../lib/settle-all.ts";
+import type { Deployment } from "../stack/deployment.ts";
+import { CronChangeling, type ResolvedCronArgs } from "./cron-changeling.ts";
 import type { DeclaredCron } from "./declared.ts";
+import { cronProviders } from "./options.ts";
+import { providers } from "./providers.ts";
 import { scheduleInWords } from "./schedule.ts";
 import type { CronSettings } from "./settings.ts";
 
 export const cronDeployment: Deployment<DeclaredCron, CronSettings> = {
   async observe(changelings, stack, { maxRunsAtOnce }) {
-    const onModal = changelings.filter(({ provider }) => provider === "modal");
-    const modal = onModal.length === 0 ? undefined : await observeModal(onModal, stack);
+    const observed: Pick<ResolvedCronArgs, "modal"> = Object.assign(
+      {},
+      ...(await settleAll(
+        cronProviders.map((provider) => {
+          const own = changelings.filter((each) => each.provider === provider);
+          return own.length === 0 ? {} : providers[provider].observe(own, stack);
+        }),
+      )),
+    );
     return () =>
       Object.fromEntries(
         changelings.map((declared) => {
           const { name, kind, provider, schedule, timezone, enabled } = declared;
           const secretValues = stack.secretsOf(declared);
           new CronChangeling(name, {
-            ...{ declared, mngrProfile: stack.mngrProfile, maxRunsAtOnce, modal, secretValues },
+            ...{ ...observed, declared, mngrProfile: stack.mngrProfile, maxRunsAtOnce, secretValues },
           });
           return [
             name,
@@ -24,9 +34,3 @@ export const cronDeployment: Deployment<DeclaredCron, CronSettings> = {
       );
   },
 };
-
-/** Loads the Modal modules only if the fleet has changelings on Modal. */
-async function observeModal(changelings: readonly DeclaredCron[], stack: Stack) {
-  const { modalPlace } = await import("./modal/observe.ts");
-  return modalPlace(changelings, { modal: stack.modal, secretValues: stack.secretsOf });
-}

@@ -1,7 +1,6 @@
 import { join, relative } from "node:path";
 import { type AgentKnowledge, noCommand, stockTypes, typeFindings } from "../fleet/agents.ts";
 import { unfitFindings } from "../fleet/applies.ts";
-import { buildArgFindings } from "../fleet/build-args.ts";
 import { branchFindings } from "../fleet/checks.ts";
 import { error, type Finding, type PlaceOf } from "../fleet/diagnostics.ts";
 import { variableFindings } from "../fleet/secrets.ts";
@@ -11,17 +10,15 @@ import { shownRepo, urlFault } from "../git/repo-name.ts";
 import { shown } from "../lib/literal-secrets.ts";
 import { parseAddPath } from "./added-paths.ts";
 import type { DeclaredWeb } from "./declared.ts";
-import { dockerFindings } from "./docker/checks.ts";
-import { unfitForWeb } from "./modal/checks.ts";
 import { type Provider, type WebOptions, webApplies, webNoun, webTable } from "./options.ts";
+import { providers } from "./providers.ts";
 import { settingsToml } from "./settings.ts";
 
 /** Diagnostics for one web changeling's options, without looking beyond them. */
 export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
   const found = branchFindings(options, place);
   found.push(...unfitFindings({ applies: webApplies, table: webTable, noun: webNoun }, options, place));
-  if (options.provider === "modal") found.push(...buildArgFindings(options, place, unfitForWeb));
-  if (options.provider === "docker") found.push(...dockerFindings(options, place));
+  found.push(...providers[options.provider].check(options, place));
   const source = options.source === undefined ? undefined : urlFault(options.source);
   if (source !== undefined) found.push(error(place("source"), source.message, source.remedy));
   found.push(

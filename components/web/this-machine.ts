@@ -2,43 +2,46 @@ import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { installationPaths } from "../host/installation-paths.ts";
 import { type Agent, MngrError } from "../mngr/client.ts";
-import { profileMngr } from "../mngr/profile.ts";
 import { localSecrets } from "../secrets/local.ts";
 import { claimedInstallation } from "../stack/installation.ts";
-import { type Reported, webCommand } from "./agent/command.ts";
+import { type Reported, type WebCommandArgs, webCommand } from "./agent/command.ts";
 import { isRunning } from "./agent/drift.ts";
 import { listedAgent } from "./agent/listed-agent.ts";
 import { readRecord, type WebRecord } from "./agent/record.ts";
 import { secretsDigestEnvironment, webEnvironment } from "./agent/web-environment.ts";
 import type { DeclaredWeb } from "./declared.ts";
-import { mngrOnDocker } from "./docker/mngr-on-docker.ts";
-import { type Servers, serversSinceStart } from "./local/await-servers.ts";
-import type { LocalWebs } from "./local/observe.ts";
-import { serversOnMachine } from "./machine/await-up.ts";
+import type { Servers } from "./local/await-servers.ts";
+import type { WebDeployArgs } from "./observed.ts";
 
-export interface WebHereArgs {
-  readonly declared: DeclaredWeb;
-  readonly provider: "docker" | "local";
-  /** The observed state. */
-  readonly webs: LocalWebs;
-  /** By variable name. */
-  readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
+/** The observed web changelings of a provider that this machine's mngr runs. */
+export interface WebsHere {
+  readonly installation: string;
+  readonly mngrProfile: string | undefined;
+  of(changeling: DeclaredWeb): WebCommandArgs["seen"];
 }
 
-const suffixes = { docker: "agent-docker", local: "agent" } as const;
+/** What distinguishes the providers that this machine's mngr runs. */
+export interface ProviderHere {
+  readonly suffix: WebCommandArgs["suffix"];
+  /** The servers of a deployed agent. */
+  servers(record: WebRecord): Promise<Servers>;
+}
 
 /** A web changeling that this machine's mngr runs, locally or in Docker: its secrets, and its agent with its repo. */
-export function webHere(parent: pulumi.Resource, { declared, provider, webs, secretValues }: WebHereArgs): Reported {
+export function webHere(
+  parent: pulumi.Resource,
+  { declared, secretValues }: WebDeployArgs,
+  { installation, mngrProfile, of, suffix, servers }: WebsHere & ProviderHere,
+): Reported {
   const { name, renamedFrom } = declared;
-  const { installation, mngrProfile } = webs;
   const secrets = localSecrets(parent, { name, renamedFrom, installation, secretValues });
   return webCommand(parent, declared, {
-    suffix: suffixes[provider],
+    suffix,
     command: "web-agent",
     installation,
     mngrProfile,
-    seen: webs.of(declared),
-    listening: () => liveServers(name, installation),
+    seen: of(declared),
+    listening: () => liveServers(name, installation, servers),
     secrets: Object.keys(secretValues),
     environment: webEnvironment.named({ installation: claimedInstallation().then(() => installation) }),
     secretEnvironment: secrets.length === 0 ? {} : secretsDigestEnvironment.named({ digest: digestOf(secretValues) }),
@@ -47,7 +50,7 @@ export function webHere(parent: pulumi.Resource, { declared, provider, webs, sec
 }
 
 /** Encrypted in the state, so that nobody can test guessed values against it. */
-function digestOf(values: WebHereArgs["secretValues"]): pulumi.Output<string> {
+function digestOf(values: WebDeployArgs["secretValues"]): pulumi.Output<string> {
   const sorted = Object.fromEntries(Object.entries(values).sort(([one], [other]) => (one < other ? -1 : 1)));
   return pulumi.jsonStringify(sorted).apply((text) => createHash("sha256").update(text).digest("hex"));
 }
@@ -58,31 +61,17 @@ function digestOf(values: WebHereArgs["secretValues"]): pulumi.Output<string> {
  *
  * @param name the changeling's
  */
-export async function liveServers(name: string, installation: string): Promise<Servers> {
+async function liveServers(name: string, installation: string, read: ProviderHere["servers"]): Promise<Servers> {
   const record = readRecord(installationPaths(installation), name);
   if (record?.applied === undefined || record.removed === true) return {};
   try {
-    return await (record.provider === "docker" ? inDocker(record) : onThisMachine(record));
+    return await read(record);
   } catch (error) {
     if (!(error instanceof MngrError)) throw error;
     return {};
   }
 }
 
-async function onThisMachine(record: WebRecord): Promise<Servers> {
-  const { mngrProfile, hostAddress = record.agentId } = record;
-  const mngr = profileMngr(mngrProfile, process.env);
-  const { agents } = await mngr.list();
-  return runs(record, agents) ? await serversSinceStart(mngr, hostAddress, 0) : {};
-}
-
-async function inDocker(record: WebRecord): Promise<Servers> {
-  const { mngrProfile: profile, hostAddress } = record;
-  if (hostAddress === undefined) return {};
-  const mngr = mngrOnDocker(profile, process.env);
-  return runs(record, await mngr.agents()) ? await serversOnMachine(mngr, hostAddress, 0) : {};
-}
-
-function runs(record: WebRecord, agents: readonly Agent[]): boolean {
+export function isListedRunning(record: WebRecord, agents: readonly Agent[]): boolean {
   return isRunning(listedAgent(record, agents));
 }

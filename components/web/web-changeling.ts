@@ -5,9 +5,7 @@ import type { DeclaredWeb } from "./declared.ts";
 import type { DockerWebs } from "./docker/observe.ts";
 import { type WebChangelingOptions, webOf } from "./from-program.ts";
 import type { LocalWebs } from "./local/observe.ts";
-import { modalWeb } from "./modal/deploy.ts";
 import type { ModalWebs } from "./modal/observe.ts";
-import { webHere } from "./this-machine.ts";
 
 /** Arguments of a web changeling. Omitted options have the defaults of the fleet file (changelings/REFERENCE.md). */
 export interface WebChangelingArgs extends WebChangelingOptions {
@@ -60,14 +58,10 @@ export class WebChangeling extends pulumi.ComponentResource {
 
   #deploy(places: Places, secretValues: NonNullable<WebChangelingArgs["secretValues"]>): Reported {
     const { declared } = this;
-    const { provider } = declared;
-    if (provider === "modal") {
-      if (places.modal !== undefined) return modalWeb(this, { declared, modal: places.modal, secretValues });
-    } else {
-      const webs = places[provider];
-      if (webs !== undefined) return webHere(this, { declared, provider, webs, secretValues });
-    }
+    const { name, provider } = declared;
+    const observed = places[provider];
+    if (observed !== undefined) return observed.deploy(this, { declared, secretValues });
     const reason = `needed for provider "${provider}"; give it what \`await ${provider}Webs(…)\` returned`;
-    throw invalidArgs(`changeling "${declared.name}"`, [{ propertyPath: provider, reason }]);
+    throw invalidArgs(`changeling "${name}"`, [{ propertyPath: provider, reason }]);
   }
 }

@@ -8,14 +8,16 @@ import { isFree, type WebRecord } from "../agent/record.ts";
 import type { DeclaredWeb } from "../declared.ts";
 import { type LocalWeb, type LocalWebsOptions, sourceTips } from "../local/observe.ts";
 import { machineDrift } from "../machine/machine-drift.ts";
+import type { ObservedWebs } from "../observed.ts";
+import { webHere } from "../this-machine.ts";
+import { serversInDocker } from "./live-servers.ts";
 import { dockerRecord } from "./machine-web.ts";
 import { mngrOnDocker } from "./mngr-on-docker.ts";
 
 export type DockerWebsOptions = LocalWebsOptions;
 
 /** The observed state of a stack's web changelings in Docker. */
-export interface DockerWebs {
-  readonly installation: string;
+export interface DockerWebs extends ObservedWebs {
   readonly mngrProfile: string | undefined;
   of(changeling: DeclaredWeb): LocalWeb;
 }
@@ -40,10 +42,10 @@ export async function dockerWebs(
     sourceTips(changelings, options),
     look([...records.values()].filter((record) => record !== undefined)),
   ]);
-  return {
+  const webs = {
     installation,
     mngrProfile: options.mngrProfile,
-    of(changeling) {
+    of(changeling: DeclaredWeb): LocalWeb {
       const record = records.get(changeling.name);
       const agents = record && seen?.get(record.mngrProfile);
       return {
@@ -52,6 +54,10 @@ export async function dockerWebs(
         drift: seen && machineDrift(record, { machine: "container", machines: running(agents ?? []), agents }),
       };
     },
+  };
+  return {
+    ...webs,
+    deploy: (parent, args) => webHere(parent, args, { ...webs, suffix: "agent-docker", servers: serversInDocker }),
   };
 }
 

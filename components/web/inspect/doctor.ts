@@ -17,6 +17,7 @@ import type { DeclaredWeb } from "../declared.ts";
 import type { ForwardingSettings } from "../forwarding/declared.ts";
 import { mngrKeyOf } from "../forwarding/program/discovery/mngr-of.ts";
 import type { Provider } from "../options.ts";
+import { providers } from "../providers.ts";
 import { forwardingCheck } from "./forwarding-check.ts";
 import { mngrFor, stateOf } from "./list.ts";
 
@@ -122,13 +123,18 @@ async function agentChecks(
       return [...standingChecks(own, agents, isComplete), ...orphanAgents(own, agents, stack.installation)];
     } catch (error) {
       // A missing mngr is reported by the tool checks.
-      return own.length === 0 ? [] : [failed(`web agents${whereWords[provider]}`, asError(error).message)];
+      return own.length === 0
+        ? []
+        : [
+            failed(
+              provider === "local" ? "web agents" : `web agents ${providers[provider].where}`,
+              asError(error).message,
+            ),
+          ];
     }
   });
   return (await Promise.all(checks)).flat();
 }
-
-const whereWords = { local: "", docker: " in Docker", modal: " on Modal" };
 
 function standingChecks(standing: readonly WebRecord[], agents: readonly Agent[], isComplete: boolean): Check[] {
   return standing.map((record): Check => {

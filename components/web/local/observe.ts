@@ -9,6 +9,9 @@ import { confirmedInstallation } from "../../stack/installation.ts";
 import { webDrift } from "../agent/drift.ts";
 import { isFree, readRecord, type WebRecord } from "../agent/record.ts";
 import type { DeclaredWeb } from "../declared.ts";
+import type { ObservedWebs } from "../observed.ts";
+import { webHere } from "../this-machine.ts";
+import { serversHere } from "./live-servers.ts";
 
 export interface LocalWebsOptions {
   /** mngr_profile of the fleet. */
@@ -27,8 +30,7 @@ export interface LocalWeb {
 }
 
 /** The observed state of this machine's web changelings. */
-export interface LocalWebs {
-  readonly installation: string;
+export interface LocalWebs extends ObservedWebs {
   readonly mngrProfile: string | undefined;
   of(changeling: DeclaredWeb): LocalWeb;
 }
@@ -52,10 +54,10 @@ export async function localWebs(
   );
   const known = [...records.values()].filter((record) => record !== undefined);
   const [tips, agents] = await Promise.all([sourceTips(changelings, options), agentsOf(known)]);
-  return {
+  const webs = {
     installation,
     mngrProfile: options.mngrProfile,
-    of(changeling) {
+    of(changeling: DeclaredWeb): LocalWeb {
       const record = records.get(changeling.name);
       return {
         agentId: record?.agentId,
@@ -63,6 +65,10 @@ export async function localWebs(
         drift: webDrift(record, record && agents.get(record.mngrProfile)),
       };
     },
+  };
+  return {
+    ...webs,
+    deploy: (parent, args) => webHere(parent, args, { ...webs, suffix: "agent", servers: serversHere }),
   };
 }
 

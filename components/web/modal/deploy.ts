@@ -1,18 +1,23 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type Reported, webCommand } from "../agent/command.ts";
+import type { ModalStack } from "../../stack/modal.ts";
+import { type Reported, type WebCommandArgs, webCommand } from "../agent/command.ts";
 import type { DeclaredWeb } from "../declared.ts";
+import type { WebDeployArgs } from "../observed.ts";
 import { machineEnvironment } from "./machine-environment.ts";
-import type { ModalWebs } from "./observe.ts";
 
-export interface ModalWebArgs {
-  readonly declared: DeclaredWeb;
-  readonly modal: ModalWebs;
-  /** By variable name. */
-  readonly secretValues: Readonly<Record<string, pulumi.Input<string>>>;
+/** The observed web changelings of a stack on Modal. */
+export interface WebsOnModal {
+  readonly installation: string;
+  readonly at: ModalStack;
+  of(changeling: DeclaredWeb): WebCommandArgs["seen"];
 }
 
 /** A web changeling on Modal: its agent, on its own machine there. */
-export function modalWeb(parent: pulumi.Resource, { declared, modal, secretValues }: ModalWebArgs): Reported {
+export function webOnModal(
+  parent: pulumi.Resource,
+  { declared, secretValues }: WebDeployArgs,
+  modal: WebsOnModal,
+): Reported {
   const { installation } = modal;
   const { stack, mngrProfile, tokenVariables } = modal.at;
   const home = modal.at.home();

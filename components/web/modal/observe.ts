@@ -10,6 +10,8 @@ import { isFree, type WebRecord } from "../agent/record.ts";
 import type { DeclaredWeb } from "../declared.ts";
 import { type LocalWebsOptions, sourceTips } from "../local/observe.ts";
 import { machineDrift } from "../machine/machine-drift.ts";
+import type { ObservedWebs } from "../observed.ts";
+import { webOnModal } from "./deploy.ts";
 import { hostIdTag, labelTag, mngrOnModal } from "./mngr-on-modal.ts";
 import { sharedRecord } from "./modal-records.ts";
 
@@ -19,8 +21,7 @@ export interface ModalWebsOptions extends ModalStackOptions, Pick<LocalWebsOptio
 }
 
 /** The observed state of a stack's web changelings on Modal. */
-export interface ModalWebs {
-  readonly installation: string;
+export interface ModalWebs extends ObservedWebs {
   readonly at: ModalStack;
   of(changeling: DeclaredWeb): { readonly commit: string | undefined; readonly drift: string | undefined };
 }
@@ -51,16 +52,17 @@ export async function modalWebs(
     sourceTips(changelings, options),
   ]);
   const seen = await look(changelings, at);
-  return {
+  const webs = {
     installation,
     at,
-    of(changeling) {
+    of(changeling: DeclaredWeb) {
       const { name, renamedFrom } = changeling;
       const own = seen?.records.get(name);
       const record = isFree(own) && renamedFrom !== undefined ? (seen?.records.get(renamedFrom) ?? own) : own;
       return { commit: tips(changeling)?.commit, drift: seen && machineDrift(record, { machine: "machine", ...seen }) };
     },
   };
+  return { ...webs, deploy: (parent, args) => webOnModal(parent, args, webs) };
 }
 
 /** undefined if nothing exists yet, or Modal could not be read. */

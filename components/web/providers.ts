@@ -1,0 +1,20 @@
+import type { Finding, PlaceOf } from "../fleet/diagnostics.ts";
+import type { Stack } from "../stack/deployment.ts";
+import type { DeclaredWeb } from "./declared.ts";
+import { docker } from "./docker/entry.ts";
+import { local } from "./local/entry.ts";
+import { modal } from "./modal/entry.ts";
+import type { ObservedWebs } from "./observed.ts";
+import type { Provider, WebOptions } from "./options.ts";
+
+/** What a provider does for web changelings. What it needs is loaded only for fleets that use it. */
+export interface WebProvider {
+  /** Where its agents are, in words: "in Docker". */
+  readonly where: string;
+  /** Checks options that mean something else on other providers. */
+  check(options: WebOptions, place: PlaceOf): Finding[];
+  /** Observes its changelings and their sources, in one read for all of them. */
+  observe(changelings: readonly DeclaredWeb[], stack: Stack): Promise<ObservedWebs>;
+}
+
+export const providers = { local, docker, modal } satisfies Record<Provider, WebProvider>;
