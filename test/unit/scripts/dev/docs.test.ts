@@ -3,13 +3,11 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
-import { optionsOfCron } from "../../../../components/cron/options.ts";
 import type { Schemas } from "../../../../components/fleet/kind.ts";
 import { vocabularyOf } from "../../../../components/fleet/vocabulary.ts";
 import { shapeOf } from "../../../../components/fleet/zod-issues.ts";
 import { kinds } from "../../../../components/kinds.ts";
 import { forwardingOptions } from "../../../../components/web/forwarding/options.ts";
-import { optionsOfWeb } from "../../../../components/web/options.ts";
 import { webSettings } from "../../../../components/web/settings.ts";
 import { fleetSchema, type JsonSchema } from "../../../../scripts/dev/docs/json-schema.ts";
 import { generatedFiles, staleFiles } from "../../../../scripts/dev/docs.ts";
@@ -21,7 +19,7 @@ const schema = fleetSchema();
 /** What of the value the schema refuses, by path. As much of draft 4 as the schema uses; anything else throws. */
 function refused(value: unknown, by: JsonSchema, path = ""): string[] {
   const known = new Set(
-    "$schema title description default type enum pattern minLength minimum maximum items properties patternProperties additionalProperties".split(
+    "$schema title description default type enum pattern minLength minimum maximum items properties patternProperties additionalProperties required".split(
       " ",
     ),
   );
@@ -44,6 +42,8 @@ function refused(value: unknown, by: JsonSchema, path = ""): string[] {
   if (Array.isArray(value))
     return value.flatMap((item, index) => refused(item, schemaOf(by.items), `${path}[${index}]`));
   if (!isObject) return [];
+  const missing = (by.required ?? []).filter((key) => !Object.hasOwn(value, key));
+  if (missing.length > 0) return missing.map((key) => `${path}.${key}`);
   return Object.entries(value).flatMap(([key, item]) => {
     const below = path === "" ? key : `${path}.${key}`;
     const pattern = Object.entries(by.patternProperties ?? {}).find(([names]) => new RegExp(names).test(key));
@@ -76,7 +76,7 @@ describe("the JSON schema", () => {
     ["[changelings.Bad_Name]", ["changelings.Bad_Name"]],
     ["[changelings.a]\nshedule = ''", ["changelings.a.shedule"]],
     [
-      "[changelings.a]\nenabled = 'yes'\nkind = 'sandbox'\noverlap = 'queue'",
+      "[changelings.a]\nenabled = 'yes'\nkind = 'seed-agent'\noverlap = 'queue'",
       ["changelings.a.enabled", "changelings.a.kind"],
     ],
     [
@@ -141,8 +141,10 @@ describe("the JSON schema", () => {
     ]);
     expect(whose).toEqual([
       ...Object.keys(vocabulary.shared).map((key) => [key, undefined]),
-      ...Object.keys(optionsOfCron).map((key) => [key, "cron"]),
-      ...Object.keys(optionsOfWeb).map((key) => [key, "web"]),
+      ...Object.keys(vocabulary.changeling).flatMap((key) => {
+        const owners = Object.entries(kinds).flatMap(([name, { options }]) => (key in options ? [name] : []));
+        return owners.length === 0 ? [] : [[key, owners.length === 1 ? owners[0] : undefined]];
+      }),
     ]);
   });
 });
@@ -163,8 +165,11 @@ describe("the reference", () => {
     expect(rows.map((row) => /`(\w+)`/.exec(row)?.[1])).toEqual([
       ...Object.keys(vocabulary.file),
       ...Object.keys(forwardingOptions),
-      ...Object.keys(vocabulary.changeling),
-      ...tables.flatMap(([, table]) => Object.keys(table)),
+      ...Object.keys(vocabulary.shared),
+      ...Object.entries(kinds).flatMap(([name, { options }]) => [
+        ...Object.keys(options),
+        ...(name === "web" ? tables.flatMap(([, table]) => Object.keys(table)) : []),
+      ]),
     ]);
     const sections = text.split("\n").filter((line) => line.startsWith("#"));
     expect(sections).toEqual([
@@ -172,9 +177,10 @@ describe("the reference", () => {
       "## Keys of the file",
       "## Keys of `[forwarding]`",
       "## Options of every changeling",
-      '## Options of `kind = "cron"`',
-      '## Options of `kind = "web"`',
-      ...tables.map(([path]) => `### \`[changelings.<name>.settings.${path}]\``),
+      ...Object.keys(kinds).flatMap((name) => [
+        `## Options of \`kind = "${name}"\``,
+        ...(name === "web" ? tables.map(([path]) => `### \`[changelings.<name>.settings.${path}]\``) : []),
+      ]),
     ]);
     for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(7);
     const cells = rows.map((row) =>
