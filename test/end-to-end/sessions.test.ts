@@ -211,7 +211,7 @@ describe("those who follow", () => {
     expect((await client.show(session)).present).toEqual(["Bob", "ada"]);
     controller.abort();
     await following;
-    await vi.waitFor(() => expect(present()).toEqual(["Bob", "Bob,ada", "Bob"]), 10_000);
+    await vi.waitFor(() => expect(present()).toEqual(["Bob", "Bob,ada", "Bob"]), 15_000);
 
     // After a reconnection with its cursor, it gets what is new alone.
     const cursor = events.at(-1)?.cursor ?? 0;
@@ -250,7 +250,7 @@ describe("those who follow", () => {
     expect(statuses.filter((status) => status === 200)).toHaveLength(maxConnections);
     expect(statuses.filter((status) => status === 429)).toHaveLength(40);
     controller.abort();
-    await vi.waitFor(async () => expect((await lab.client().show(session)).present).toEqual([]), 10_000);
+    await vi.waitFor(async () => expect((await lab.client().show(session)).present).toEqual([]), 15_000);
   });
 });
 

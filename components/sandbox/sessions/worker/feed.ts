@@ -111,8 +111,8 @@ export function socketFeed(socket: ServerWebSocket, person: string, from: number
   return feed;
 }
 
-/** How often something is sent to find out whether anybody listens; milliseconds. */
-const heartbeatMs = 15_000;
+/** How often something is sent: workerd only notices that a client is gone when it writes. Milliseconds. */
+const heartbeatMs = 5_000;
 
 /** Server-sent events. `onEnd` is called when the other side is gone. */
 export function streamFeed(
