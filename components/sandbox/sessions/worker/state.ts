@@ -89,9 +89,10 @@ export class SessionState {
     if (told.length > 0) this.#onEvents();
   }
 
-  /** A change that the directory's line should show. */
+  /** A change that the directory's line should show: another status at once, the time soon. */
   commitVisibly(commit: Commit): void {
-    this.commit({ ...commit, row: { updatedAt: now(), isReported: false, ...commit.row } });
+    const isReported = this.row.isReported && (commit.change?.queue.status ?? this.row.status) === this.row.status;
+    this.commit({ ...commit, row: { updatedAt: now(), isReported, ...commit.row } });
   }
 
   keyOf({ id, attempt }: Pick<Entry, "id" | "attempt">): string {

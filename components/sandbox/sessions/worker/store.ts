@@ -36,7 +36,7 @@ const sessionRow = z.object({
   epoch: z.optional(z.string()),
   /** Its sandbox is terminated too. */
   isCleaned: z.boolean(),
-  /** The directory's line is as it is. */
+  /** The directory knows its status. */
   isReported: z.boolean(),
 });
 export type SessionRow = z.output<typeof sessionRow>;

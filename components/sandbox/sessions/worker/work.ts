@@ -10,6 +10,8 @@ const watchdogMs = 10_000;
 /** How long an alarm waits for the work, so that the object stays in memory. */
 const alarmMs = 8_000;
 const longestPauseMs = 2_000;
+/** How soon the directory hears when a session was last used; milliseconds. Each report is a write to disk. */
+const reportMs = 1_000;
 
 /** Does what a session has to do, one thing after the other: starts its sandbox, has its messages executed, and so on. */
 export class Work {
@@ -19,6 +21,8 @@ export class Work {
   readonly #directory: Fetcher;
   #running: Promise<void> | undefined;
   #alarmAt = 0;
+  #reported = "";
+  #reportSoon: Promise<void> | undefined;
   /** Of the run that is followed now. */
   #following = new AbortController();
 
@@ -31,6 +35,7 @@ export class Work {
 
   /** Makes sure that what is to be done is being done. */
   kick(): void {
+    if (this.#state.exists && this.#state.row.updatedAt !== this.#reported) this.#reportLater();
     if (this.#next() === undefined) return;
     this.#running ??= this.#loop().finally(() => {
       this.#running = undefined;
@@ -47,6 +52,15 @@ export class Work {
     this.#alarmAt = 0;
     this.kick();
     if (this.#running !== undefined) await Promise.race([this.#running, sleep(alarmMs)]);
+  }
+
+  #reportLater(): void {
+    this.#reportSoon ??= (async () => {
+      await sleep(reportMs);
+      this.#reportSoon = undefined;
+      if (this.#state.row.isReported) await this.#report().catch(() => {});
+    })();
+    this.#ctx.waitUntil(this.#reportSoon);
   }
 
   async #loop(): Promise<void> {
@@ -181,8 +195,9 @@ export class Work {
     const body = JSON.stringify(summary);
     const response = await this.#directory.fetch("http://directory/report", { method: "POST", body });
     if (!response.ok) throw new Error(`the directory answers with ${response.status}`);
-    const { updatedAt, status } = this.#state.row;
-    if (updatedAt === summary.updatedAt && status === summary.status) this.#state.commit({ row: { isReported: true } });
+    this.#reported = summary.updatedAt;
+    const { isReported, status } = this.#state.row;
+    if (!isReported && status === summary.status) this.#state.commit({ row: { isReported: true } });
   }
 }
 
