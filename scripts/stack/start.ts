@@ -7,6 +7,8 @@ import { runReport, wentWell } from "../../components/cron/run-text.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { changelingCommand } from "../../components/lib/own-commands.ts";
 import { printNote, printText } from "../../components/lib/terminal.ts";
+import { sandboxListing } from "../../components/sandbox/inspect/list.ts";
+import { installedSandboxes, readSandbox } from "../../components/sandbox/installed.ts";
 import { deployedWeb } from "../../components/web/inspect/list.ts";
 import { fire } from "../changeling/commands/fire.ts";
 import { listText } from "../changeling/commands/list.ts";
@@ -50,9 +52,12 @@ async function start(): Promise<void> {
   const fleet = await deployedFleet(context);
   const first = firstToFire(fleet.changelings);
   const run = first === undefined ? undefined : await runOf(context, first.name);
-  say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${listText([await cronListing(context)])}\n`);
+  const listings = await Promise.all([cronListing(context), sandboxListing(context)]);
+  say(`${run === undefined ? "" : `\n${runReport(run)}\n`}\n${listText(listings)}\n`);
   // Last, where the user sees it: what to open now.
   for (const { name } of deployedWeb(context)) say(`${appliedText(await appliedWeb(context, name))}\n`);
+  const [sandbox] = enabledSandboxes(context);
+  if (sandbox !== undefined) say(`${sandboxText(sandbox)}\n`);
   say(`Edit ~/.changelings/dev/fleet.toml, then: ${changelingCommand()} plan, npm start. Remove it all: npm stop`);
   if (run !== undefined && !wentWell(run)) process.exitCode = 1;
 }
@@ -62,6 +67,17 @@ async function runOf(context: Inspected, name: string): Promise<Run> {
   const fired = await fire(context, name);
   if ("skipped" in fired) throw new Error(`${name} was not fired: ${fired.skipped}`);
   return fired.end();
+}
+
+function enabledSandboxes({ paths }: Inspected): string[] {
+  return installedSandboxes(paths).filter((name) => readSandbox(paths, name)?.enabled === true);
+}
+
+function sandboxText(name: string): string {
+  const cli = `${changelingCommand()} sandbox`;
+  return `${name} makes a sandbox whenever you want one.
+  start   ${cli} start ${name}
+  prompt  ${cli} send ${name} "List files in repository"`;
 }
 
 function say(text: string): void {
