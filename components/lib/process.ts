@@ -13,6 +13,8 @@ export interface ProgramOptions {
   readonly file?: number | string | undefined;
   /** The child's stdin; empty by default. */
   readonly input?: string | Uint8Array | undefined;
+  /** Instead of killing the child at the signal's abort, this is written to its input, which stays open until then. */
+  readonly stopInput?: { readonly text: string; readonly graceSeconds: number } | undefined;
   /** Called with the child's process id, which is its group's too, as soon as it runs. */
   readonly onStart?: ((pid: number) => void) | undefined;
   /** Called with the child's output as it arrives. */
@@ -43,7 +45,7 @@ const drainMs = 1000;
 
 /** Runs a program in its own process group, which is killed however this process ends. Never throws. */
 export function runProgram(command: string, args: readonly string[], options: ProgramOptions): Promise<ProgramEnd> {
-  const { signal, cwd, file, input, onOutput = () => {}, maxOutput = Number.POSITIVE_INFINITY } = options;
+  const { signal, cwd, file, input, stopInput, onOutput = () => {}, maxOutput = Number.POSITIVE_INFINITY } = options;
   if (signal?.aborted) return Promise.resolve({ code: aborted, stdout: "", stderr: "" });
   return new Promise((resolve) => {
     const output = { stdout: "", stderr: "" };
@@ -52,7 +54,7 @@ export function runProgram(command: string, args: readonly string[], options: Pr
       cwd,
       detached: true,
       stdio: [
-        input === undefined ? "ignore" : "pipe",
+        input === undefined && stopInput === undefined ? "ignore" : "pipe",
         "pipe",
         "pipe",
         ...(file === undefined ? [] : [typeof file === "string" ? ("pipe" as const) : file]),
@@ -73,7 +75,12 @@ export function runProgram(command: string, args: readonly string[], options: Pr
       killGroup();
     };
     const timer = setTimeout(() => endWith(timedOut), options.timeoutSeconds * 1000);
-    const abort = () => endWith(aborted);
+    let stopping: NodeJS.Timeout | undefined;
+    const abort = () => {
+      if (stopInput === undefined) return endWith(aborted);
+      child.stdin?.end(stopInput.text);
+      stopping = setTimeout(() => endWith(aborted), stopInput.graceSeconds * 1000);
+    };
     signal?.addEventListener("abort", abort, { once: true });
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream]?.setEncoding("utf8").on("data", (text: string) => {
@@ -84,12 +91,15 @@ export function runProgram(command: string, args: readonly string[], options: Pr
       });
     }
     // The child may exit before it has read its input.
-    child.stdin?.once("error", () => {}).end(input);
+    child.stdin?.once("error", () => {});
+    if (stopInput === undefined) child.stdin?.end(input);
+    else child.stdin?.write(input ?? "");
     const extra = child.stdio[3];
     if (typeof file === "string" && extra instanceof Writable) extra.once("error", () => {}).end(file);
     const watcher = group === undefined ? undefined : watchOver(group);
     const end = (code: number) => {
       clearTimeout(timer);
+      clearTimeout(stopping);
       signal?.removeEventListener("abort", abort);
       watcher?.kill("SIGKILL");
       if (ended === printedTooMuch) output.stderr += `\nkilled: it printed more than ${maxOutput} characters\n`;

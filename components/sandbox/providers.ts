@@ -12,6 +12,7 @@ export interface ProviderContext {
 /** The providers by name, loaded on demand. */
 const providers: Partial<Record<SandboxProviderName, (context: ProviderContext) => Promise<SandboxProvider>>> = {
   local: async (context) => (await import("./local/provider.ts")).localProvider(context),
+  docker: async (context) => (await import("./docker/provider.ts")).dockerSandboxes({ ...context, env: process.env }),
   modal: async ({ installation }) => (await import("./modal/provider.ts")).openModal(installation),
 };
 

@@ -93,11 +93,17 @@ function commands(pack: Pack): readonly string[] {
     "RUN ln -s /usr/bin/fdfind /usr/local/bin/fd",
     installNode(),
     ...toolParts.map((part) => installPart(part, pack)),
+    ...contentCommands(pack),
+  ];
+}
+
+/** The commands that need no network: the folders, the files of /app, and the environment. */
+export function contentCommands(pack: Pack = compress): readonly string[] {
+  const variables = Object.entries(imageEnvironment).map(([name, value]) => `${name}=${value}`);
+  return [
     "RUN mkdir -p /workspace /app/docs/ai /root/.mcp-memory",
     ...[...appFiles()].map(([path, text]) => `RUN ${writing(`/app/${path}`, text, pack)}`),
-    `ENV ${Object.entries(imageEnvironment)
-      .map(([name, value]) => `${name}=${value}`)
-      .join(" ")}`,
+    `ENV ${variables.join(" ")}`,
     "WORKDIR /",
   ];
 }

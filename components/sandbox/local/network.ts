@@ -6,10 +6,11 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { notStarted } from "../../lib/process.ts";
+import { proxyPort, proxyVariables } from "../egress/environment.ts";
+import { startProxy } from "../egress/proxy.ts";
+import { loopbackTargets } from "../egress/rules.ts";
 import { SandboxError } from "../provider.ts";
 import { confineForwarder } from "./confinement.ts";
-import { startProxy } from "./egress/proxy.ts";
-import { loopbackTargets } from "./egress/rules.ts";
 
 /** A network that contains a proxy and nothing else, for the programs of one sandbox. */
 export interface Network {
@@ -22,9 +23,8 @@ export interface Network {
   end(): void;
 }
 
-const proxyPort = 3128;
 const startMs = 20_000;
-const forwarder = fileURLToPath(new URL("egress/forward.mjs", import.meta.url));
+const forwarder = fileURLToPath(new URL("../egress/forward.mjs", import.meta.url));
 
 /**
  * Makes a network: a forwarder holds its namespace, and connects the sandbox's loopback with a proxy in this process. It
@@ -61,15 +61,6 @@ export async function openNetwork(bwrap: string, allowDomains: readonly string[]
     throw error;
   }
 }
-
-const proxyUrl = `http://127.0.0.1:${proxyPort}`;
-const direct = "localhost,127.0.0.1,::1";
-const proxyVariables = {
-  ...{ HTTP_PROXY: proxyUrl, HTTPS_PROXY: proxyUrl, ALL_PROXY: proxyUrl, NO_PROXY: direct },
-  ...{ http_proxy: proxyUrl, https_proxy: proxyUrl, all_proxy: proxyUrl, no_proxy: direct },
-  // Node's own fetch uses the others only with this.
-  NODE_USE_ENV_PROXY: "1",
-};
 
 const info = z.object({ "child-pid": z.number() });
 

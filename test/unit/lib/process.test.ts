@@ -64,6 +64,19 @@ describe("runProgram", () => {
     expect(await runProgram("sh", ["-c", "echo x"], options)).toEqual({ code: 130, stdout: "", stderr: "" });
   });
 
+  it("asks it to stop by its input, and kills it only if it does not", async () => {
+    const stopped = async (script: string, graceSeconds: number) => {
+      const abort = new AbortController();
+      const onOutput = () => abort.abort();
+      const stopInput = { text: "stop\n", graceSeconds };
+      const options = { env, timeoutSeconds: 60, signal: abort.signal, input: "first\n", stopInput, onOutput };
+      return runProgram("sh", ["-c", script], options);
+    };
+    const script = 'read -r a; echo "$a"; read -r b; echo "$b"; exit 5';
+    expect(await stopped(script, 30)).toMatchObject({ code: 5, stdout: "first\nstop\n" });
+    expect(await stopped("echo; exec sleep 60", 0.2)).toMatchObject({ code: 130 });
+  });
+
   it("ends although a process that left the group keeps the output open", async () => {
     const end = await runProgram("sh", ["-c", "setsid sleep 20 & wait"], { env, timeoutSeconds: 0.5 });
     expect(end.code).toBe(124);

@@ -1,4 +1,5 @@
 import { lookup as lookupWithCallback } from "node:dns";
+import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
@@ -104,6 +105,8 @@ export async function startProxy({ socket, allowDomains, lookup = systemLookup }
     return upstream;
   }
 
+  // Of a process that had the sandbox before.
+  rmSync(socket, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen(socket, () => resolve());
   });

@@ -6,13 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { type EgressProxy, startProxy } from "../../../../components/sandbox/local/egress/proxy.ts";
+import { type EgressProxy, startProxy } from "../../../components/sandbox/egress/proxy.ts";
 import {
   isPublicAddress,
   loopbackTargets,
   parseTarget,
   permissionFor,
-} from "../../../../components/sandbox/local/egress/rules.ts";
+} from "../../../components/sandbox/egress/rules.ts";
 
 describe("rules", () => {
   test.each([

@@ -1,0 +1,106 @@
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { dockerEnvironment } from "../../docker/run-docker.ts";
+import { ensureFolder } from "../../host/files.ts";
+import { proxyPort } from "../egress/environment.ts";
+import { type EgressProxy, startProxy } from "../egress/proxy.ts";
+import { loopbackTargets } from "../egress/rules.ts";
+import { SandboxError } from "../provider.ts";
+
+/** Where the proxy's socket is in a container. */
+export const egressMount = "/run/changelings-egress";
+
+const forwarder = readFileSync(new URL("../egress/forward.mjs", import.meta.url), "utf8");
+const startMs = 30_000;
+const longestSocketPath = 107;
+
+/**
+ * A container without a network, but with the Unix socket of a proxy in this process. Needs a daemon on this machine, and
+ * Node in the image.
+ */
+export interface ContainerEgress {
+  /** The folder to mount at `egressMount`, read-only. */
+  folderOf(id: string): string;
+  /** Makes sure that the proxy and the forwarder in the container run. */
+  use(id: string, container: string, allowDomains: readonly string[] | undefined): Promise<void>;
+  end(id: string): void;
+}
+
+/** @param sandboxes the installation's folder for sandboxes */
+export function containerEgress(sandboxes: string, env: NodeJS.ProcessEnv): ContainerEgress {
+  const proxies = new Map<string, Promise<EgressProxy>>();
+  const folderOf = (id: string) => join(sandboxes, "egress", id);
+  const start = async (id: string, container: string, allowDomains: readonly string[] | undefined) => {
+    const folder = folderOf(id);
+    const socket = join(folder, "s");
+    if (Buffer.byteLength(socket) > longestSocketPath) {
+      throw new SandboxError("network", `the path of a socket would be too long: ${socket}`);
+    }
+    makeEgressFolder(folder);
+    const proxy = await startProxy({ socket, allowDomains });
+    // The container's root is not this user, and has no capability to read what others may not.
+    chmodSync(socket, 0o666);
+    const targets = loopbackTargets(allowDomains).map(({ host, port }) => `${host}:${port}`);
+    await forwarding(container, [`${egressMount}/s`, String(proxyPort), ...targets], env);
+    return proxy;
+  };
+  return {
+    folderOf(id) {
+      makeEgressFolder(folderOf(id));
+      return folderOf(id);
+    },
+    async use(id, container, allowDomains) {
+      const known = proxies.get(id) ?? start(id, container, allowDomains);
+      proxies.set(id, known);
+      known.catch(() => proxies.delete(id));
+      await known;
+    },
+    end(id) {
+      proxies.get(id)?.then(
+        (proxy) => proxy.end(),
+        () => {},
+      );
+      proxies.delete(id);
+      rmSync(folderOf(id), { recursive: true, force: true });
+    },
+  };
+}
+
+/** Only this user can reach it by its path; the container reaches the last folder alone. */
+function makeEgressFolder(folder: string): void {
+  ensureFolder(join(folder, ".."));
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o755);
+}
+
+/** One that runs already, from before a restart of this process, keeps its port and is as good. */
+async function forwarding(container: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  // A program that is given as text has no name in its argv.
+  const argv = ["exec", container, "node", "--input-type=module", "-e", forwarder, "--", "forward", ...args];
+  const child = spawn("docker", argv, {
+    env: dockerEnvironment(env),
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  await new Promise<void>((resolve, reject) => {
+    let said = "";
+    const fail = (reason: string) => {
+      clearTimeout(timer);
+      reject(new SandboxError("network", `the sandbox's network could not be made: ${reason} ${said.slice(-1000)}`));
+    };
+    const timer = setTimeout(() => fail("no answer"), startMs);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        if (said.length < 10_000) said += text;
+        if (!said.includes("ready\n") && !said.includes("EADDRINUSE")) return;
+        clearTimeout(timer);
+        resolve();
+      });
+      if ("unref" in stream && typeof stream.unref === "function") stream.unref();
+    }
+    child.once("error", ({ message }) => fail(message));
+    child.once("exit", (code) => fail(`ended with ${code}:`));
+  });
+  child.unref();
+}

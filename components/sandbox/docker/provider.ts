@@ -1,0 +1,231 @@
+import { createHash, randomUUID } from "node:crypto";
+import * as z from "zod/mini";
+import { dockerClient } from "../../docker/client.ts";
+import { DockerError, NoSuchThing, runDocker } from "../../docker/run-docker.ts";
+import { proxyVariables } from "../egress/environment.ts";
+import { dockerfile, imageEnvironment } from "../image/image.ts";
+import { type CreateOptions, type Sandbox, SandboxError, SandboxGone, type SandboxProvider } from "../provider.ts";
+import { sweep } from "../supervisor.ts";
+import { containerEgress, egressMount } from "./egress.ts";
+import { execInContainer } from "./exec.ts";
+
+export interface DockerSandboxOptions {
+  readonly installation: string;
+  /** The installation's folder for sandboxes; see `installationPaths`. */
+  readonly sandboxes: string;
+  /** Says where Docker is. */
+  readonly env: NodeJS.ProcessEnv;
+  /** The Dockerfile of the base image, without a context. */
+  readonly dockerfile?: string;
+}
+
+const label = "changelings-sandbox";
+const repository = "changelings-sandbox";
+const snapshots = "changelings-sandbox-snapshot";
+/** JSON of what the sandbox was made with. A snapshot's image passes its container's other labels on. */
+const recordLabel = "changelings-sandbox-record";
+const maxProcesses = 4096;
+/** A container that was not started for so long is nobody's. */
+const halfMadeMs = 10 * 60_000;
+const seconds = { asked: 60, done: 600, build: 3600 };
+
+const container = z.object({
+  Id: z.string(),
+  Name: z.string(),
+  Image: z.string(),
+  Created: z.string(),
+  State: z.object({ Running: z.boolean(), Status: z.string() }),
+  Config: z.object({ Labels: z.record(z.string(), z.string()) }),
+});
+type Container = z.output<typeof container>;
+
+const sandboxRecord = z.object({
+  id: z.string(),
+  labels: z.record(z.string(), z.string()),
+  allowDomains: z.optional(z.array(z.string())),
+});
+type SandboxRecord = z.output<typeof sandboxRecord>;
+
+/** Sandboxes in containers on this machine's Docker. All programs of a sandbox share one container. */
+export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider {
+  const { installation, sandboxes, env, dockerfile: text = dockerfile() } = options;
+  const client = dockerClient(env);
+  const egress = containerEgress(sandboxes, env);
+  const image = `${repository}:${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+  const run = async (args: readonly string[], timeoutSeconds = seconds.asked, input?: string) =>
+    (await runDocker(args, { env, timeoutSeconds, ...(input !== undefined && { input }) })).stdout.trim();
+  const nameOf = (id: string) => `${label}-${id}`;
+
+  const inspect = async (names: readonly string[]): Promise<Container[]> => {
+    if (names.length === 0) return [];
+    try {
+      const printed = await run(["container", "inspect", ...names]);
+      return z.array(container).parse(JSON.parse(printed));
+    } catch (error) {
+      if (!(error instanceof NoSuchThing)) throw error;
+      // One of several is gone.
+      return names.length === 1 ? [] : (await Promise.all(names.map((name) => inspect([name])))).flat();
+    }
+  };
+  /** @returns undefined if it is not there, or belongs to another installation, or was not made completely */
+  const find = async (id: string): Promise<Container | undefined> => {
+    if (!/^[A-Za-z0-9-]{1,63}$/.test(id)) return undefined;
+    const [found] = await inspect([nameOf(id)]);
+    return found !== undefined && isOwn(found) ? found : undefined;
+  };
+  const isOwn = ({ Name, Config, State }: Container) =>
+    Config.Labels[label] === installation &&
+    Name.startsWith(`/${nameOf("")}`) &&
+    !["created", "removing", "dead"].includes(State.Status);
+
+  async function remove(name: string, usedImage?: string): Promise<void> {
+    await client.removeContainer(name);
+    if (usedImage === undefined) return;
+    // A snapshot that was removed while this sandbox ran is an image without a name.
+    const tags = await run(["image", "inspect", "--format", "{{len .RepoTags}}", usedImage]).catch(() => "1");
+    if (tags === "0") await client.removeImage(usedImage).catch(() => {});
+  }
+
+  function sandbox({ id, allowDomains }: SandboxRecord, Id: string): Sandbox {
+    const variables = { ...imageEnvironment, ...(allowDomains?.length === 0 ? {} : proxyVariables) };
+    const checkLive = async () => {
+      const [found] = await inspect([Id]);
+      if (found?.State.Running !== true) throw new SandboxGone(id);
+    };
+    return {
+      id,
+      async exec(argv, execOptions) {
+        if (execOptions.signal?.aborted) return { code: 130, stdout: "", stderr: "" };
+        try {
+          if (allowDomains?.length !== 0) await egress.use(id, Id, allowDomains);
+        } catch (error) {
+          await checkLive();
+          throw error;
+        }
+        const end = await execInContainer(Id, argv, execOptions, { env, variables });
+        if (end.code !== 0) await checkLive();
+        return end;
+      },
+      async snapshot({ signal } = {}) {
+        await checkLive();
+        const snapshot = `${snapshots}:${id}-${randomUUID()}`;
+        await run(["commit", Id, snapshot], seconds.done);
+        if (signal?.aborted) await client.removeImage(snapshot);
+        signal?.throwIfAborted();
+        return snapshot;
+      },
+      async terminate() {
+        const [found] = await inspect([Id]);
+        await remove(Id, found?.Image);
+        egress.end(id);
+      },
+    };
+  }
+
+  /** A process that was killed between a container's creation and its start leaves one that never ran. */
+  async function removeHalfMade(): Promise<void> {
+    const filters = ["--filter", `label=${label}=${installation}`, "--filter", "status=created"];
+    const listed = await run(["container", "ls", "--all", "--quiet", "--no-trunc", ...filters]);
+    for (const { Id, Created } of await inspect(listed.split("\n").filter(Boolean))) {
+      if (Date.now() - Date.parse(Created) > halfMadeMs) await client.removeContainer(Id);
+    }
+  }
+
+  async function create({ id, spec, snapshot, volumes, labels, signal, ...given }: CreateOptions): Promise<Sandbox> {
+    if (!/^[A-Za-z0-9-]{1,63}$/.test(id)) throw new Error(`${JSON.stringify(id)} is not the id of a sandbox`);
+    signal?.throwIfAborted();
+    const { allowDomains, cpu, memoryGb } = spec;
+    const record: SandboxRecord = { id, labels, allowDomains };
+    const own = { ...labels, [label]: installation, [recordLabel]: JSON.stringify(record) };
+    const args = [
+      ...["container", "create", "--name", nameOf(id), "--hostname", id.slice(0, 63), "--init", "--network", "none"],
+      ...["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--pids-limit", String(maxProcesses)],
+      ...(memoryGb === undefined ? [] : ["--memory", bytes(memoryGb), "--memory-swap", bytes(memoryGb)]),
+      ...(cpu === undefined ? [] : ["--cpus", String(cpu)]),
+      ...Object.entries(own).flatMap(([name, value]) => ["--label", `${name}=${value}`]),
+      ...Object.entries(volumes).flatMap(([path, name]) => ["--mount", `type=volume,src=${name},dst=${path}`]),
+      ...(allowDomains?.length === 0
+        ? []
+        : ["--mount", `type=bind,src=${egress.folderOf(id)},dst=${egressMount},readonly`]),
+      // Docker would pull an image that is not there.
+      ...["--pull", "never", "--entrypoint", "sleep", snapshot ?? given.image, "infinity"],
+    ];
+    const made = await run(args, seconds.done).catch((error: unknown) => {
+      // A sandbox of the same id keeps its own.
+      if (!(error instanceof DockerError && /already in use/.test(error.message))) egress.end(id);
+      throw error;
+    });
+    try {
+      signal?.throwIfAborted();
+      await run(["container", "start", made], seconds.done);
+      return sandbox(record, made);
+    } catch (error) {
+      await remove(made);
+      egress.end(id);
+      throw error;
+    }
+  }
+
+  return {
+    capabilities: { isolation: "container", snapshots: true, volumes: true, egress: "hosts", expires: false },
+    async prepareImage({ onProgress, signal }) {
+      signal?.throwIfAborted();
+      await removeHalfMade();
+      if ((await run(["image", "ls", "--quiet", image])) !== "") return image;
+      onProgress?.(`building the image ${image}, once; this may take minutes`);
+      await run(["build", "--tag", image, "-"], seconds.build, text);
+      return image;
+    },
+    async ensureVolume(name) {
+      if (await client.hasVolume(name)) return false;
+      await client.createVolume(name, { [label]: installation });
+      return true;
+    },
+    async create(createOptions) {
+      try {
+        return await create(createOptions);
+      } catch (error) {
+        if (error instanceof SandboxError) throw error;
+        throw new SandboxError("create", error instanceof Error ? error.message : String(error), { cause: error });
+      }
+    },
+    async open(id) {
+      const found = await find(id);
+      if (found === undefined) return undefined;
+      // Docker was restarted.
+      if (!found.State.Running) await run(["container", "start", found.Id], seconds.done);
+      await run(["exec", found.Id, ...sweep], seconds.done);
+      return sandbox(recordOf(found), found.Id);
+    },
+    async list(labels) {
+      const filters = Object.entries({ ...labels, [label]: installation });
+      const listed = await run([
+        ...["container", "ls", "--all", "--quiet", "--no-trunc"],
+        ...filters.flatMap(([name, value]) => ["--filter", `label=${name}=${value}`]),
+      ]);
+      const found = (await inspect(listed.split("\n").filter(Boolean))).filter(isOwn);
+      return found.flatMap((each) => {
+        const record = recordOf(each);
+        const isWanted = Object.entries(labels).every(([name, value]) => record.labels[name] === value);
+        const createdAt = new Date(each.Created).toISOString();
+        return isWanted ? [{ id: record.id, labels: record.labels, createdAt }] : [];
+      });
+    },
+    async removeSnapshot(id) {
+      if (!id.startsWith(`${snapshots}:`)) return;
+      try {
+        await run(["image", "rm", "--force", id], seconds.done);
+      } catch (error) {
+        if (!(error instanceof NoSuchThing)) throw error;
+      }
+    },
+  };
+}
+
+function recordOf({ Config }: Container): SandboxRecord {
+  return sandboxRecord.parse(JSON.parse(Config.Labels[recordLabel] ?? "{}"));
+}
+
+function bytes(gigabytes: number): string {
+  return String(Math.round(gigabytes * 1024 ** 3));
+}
