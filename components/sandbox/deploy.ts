@@ -10,7 +10,9 @@ export const sandboxDeployment: Deployment<DeclaredSandbox> = {
         changelings.map((declared) => {
           const { name, kind, provider, enabled, spec } = declared;
           const secretValues = stack.secretsOf(declared);
-          const { memory } = new SandboxChangeling(name, { declared, secretValues, after: [sessionService().command] });
+          const modalToken = provider === "modal" ? stack.modal?.tokenVariables : undefined;
+          const after = [sessionService().command];
+          const { memory } = new SandboxChangeling(name, { declared, secretValues, modalToken, after });
           return [name, { kind, provider, enabled, runtime: spec.runtime, memory }] as const;
         }),
       );

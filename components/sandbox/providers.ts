@@ -13,7 +13,8 @@ export interface ProviderContext {
 const providers: Partial<Record<SandboxProviderName, (context: ProviderContext) => Promise<SandboxProvider>>> = {
   local: async (context) => (await import("./local/provider.ts")).localProvider(context),
   docker: async (context) => (await import("./docker/provider.ts")).dockerSandboxes({ ...context, env: process.env }),
-  modal: async ({ installation }) => (await import("./modal/provider.ts")).openModal(installation),
+  modal: async ({ installation, sandboxes }) =>
+    (await import("./modal/provider.ts")).openModal(installation, sandboxes),
 };
 
 export async function openProvider(name: SandboxProviderName, context: ProviderContext): Promise<SandboxProvider> {

@@ -16,12 +16,14 @@ import { memoryVolume, type SandboxSpec } from "./spec.ts";
 export interface SandboxChangelingArgs extends SandboxChangelingOptions {
   /** Values of the runtime's secrets by variable name; a secret without a value is not set. */
   readonly secretValues?: Readonly<Record<string, pulumi.Input<string>>>;
+  /** For provider `modal`: a token that is not in the environment of who runs `pulumi up`. */
+  readonly modalToken?: Readonly<Record<string, pulumi.Input<string>>> | undefined;
   /** Resources that must be there first, such as the session service. */
   readonly after?: readonly pulumi.Resource[];
 }
 
 /** For a changeling that `loadFleet` resolved: it is not validated again. */
-export interface ResolvedSandboxArgs extends Pick<SandboxChangelingArgs, "secretValues" | "after"> {
+export interface ResolvedSandboxArgs extends Pick<SandboxChangelingArgs, "secretValues" | "modalToken" | "after"> {
   readonly declared: DeclaredSandbox;
 }
 
@@ -46,7 +48,7 @@ export class SandboxChangeling extends pulumi.ComponentResource {
     args: SandboxChangelingArgs | ResolvedSandboxArgs,
     opts: pulumi.ComponentResourceOptions = {},
   ) {
-    const { secretValues = {}, after = [], ...options } = args;
+    const { secretValues = {}, modalToken, after = [], ...options } = args;
     const { renamedFrom } = "declared" in options ? options.declared : options;
     super("changelings:sandbox:SandboxChangeling", name, {}, withAlias(opts, renamedFrom));
     this.declared =
@@ -65,6 +67,7 @@ export class SandboxChangeling extends pulumi.ComponentResource {
           ...environmentOfSandbox(this.declared, anchors, installation),
           ...sandboxEnvironment.named({ installation: claimedInstallation() }),
         },
+        ...(modalToken === undefined ? {} : { secretEnvironment: modalToken }),
         drift: sandboxDrift(paths, installedName, stated(installedName)),
       },
       withAlias({ parent: this, dependsOn: [...after, ...secrets] }, renamedFrom && `${renamedFrom}-sandbox`),

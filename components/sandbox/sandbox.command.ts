@@ -7,6 +7,7 @@ import { installationPaths } from "../host/installation-paths.ts";
 import { removeFile } from "../host/installed-file.ts";
 import { printNote } from "../lib/terminal.ts";
 import { isModalVariable } from "../modal/environment.ts";
+import { keepModalToken } from "../modal/kept-token.ts";
 import { readSecrets } from "../secrets/installed.ts";
 import { type InstalledSandbox, readSandbox, specPath, writeSandbox } from "./installed.ts";
 import { sandboxManager } from "./manager.ts";
@@ -25,6 +26,7 @@ export default commandScript({
     const paths = installationPaths(installation);
     const spec = specOfSandbox(values, { project: process.cwd(), home: homedir() });
     const onProgress = (line: string) => printNote(`${spec.name}: ${line}\n`);
+    if (spec.provider === "modal") keepModalToken(paths.sandboxes, process.env);
     const context = { installation, sandboxes: paths.sandboxes };
     const provider = await openProvider(spec.provider, context);
     const image = await provider.prepareImage({ spec, onProgress });

@@ -1,8 +1,8 @@
 import type { App, ModalClient, SandboxCreateParams, Sandbox as SdkSandbox, Volume } from "modal";
+import { keptModalToken } from "../../modal/kept-token.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import { sandboxAppName, volumeName } from "../../modal/names.ts";
 import { modalQuestions } from "../../modal/rpc.ts";
-import { modalToken } from "../../modal/token.ts";
 import type { ModalOptions } from "../../modal/types.ts";
 import { baseImage, dockerfileCommands } from "../image/image.ts";
 import { type CreateOptions, type ListedSandbox, SandboxError, type SandboxProvider } from "../provider.ts";
@@ -19,11 +19,15 @@ export interface ModalSandboxOptions extends ModalOptions {
   readonly image: ModalImage;
 }
 
-/** The provider as this machine's person has it: with their token, and the sandboxes' own image. */
-export function openModal(installation: string): SandboxProvider {
+/**
+ * The provider as this machine's person has it: with their token, and the sandboxes' own image.
+ *
+ * @param folder the installation's folder for sandboxes, where their token may be
+ */
+export function openModal(installation: string, folder: string): SandboxProvider {
   const image = { base: baseImage, dockerfileCommands: dockerfileCommands() };
   try {
-    return modalSandboxes({ installation, image, token: modalToken(process.env), env: process.env });
+    return modalSandboxes({ installation, image, token: keptModalToken(folder, process.env), env: process.env });
   } catch (error) {
     throw sandboxError("provider", error);
   }

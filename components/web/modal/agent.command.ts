@@ -5,10 +5,10 @@ import { environmentCodec, optionalText, type ValuesOf } from "../../command-env
 import { commandScript } from "../../command-script.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { isModalVariable } from "../../modal/environment.ts";
+import { keepModalToken } from "../../modal/kept-token.ts";
 import { specOfWeb, webVariables } from "../agent/web-environment.ts";
 import { webAgents } from "../local/records.ts";
 import { applyOnMachine } from "../machine/apply-on-machine.ts";
-import { keepModalToken } from "./kept-token.ts";
 import { machineVariables } from "./machine-environment.ts";
 import { modalWeb } from "./machine-web.ts";
 import { removeFromModal } from "./provider.ts";
@@ -32,7 +32,7 @@ export default commandScript({
   async apply({ values, stack, environment, userId, prefix, ...declared }) {
     const secrets = secretsOf(values);
     const web = webOf({ stack, environment, userId, prefix, ...declared });
-    keepModalToken(installationPaths(declared.installation), process.env);
+    keepModalToken(installationPaths(declared.installation).forwarding, process.env);
     const spec = specOfWeb(declared, { project: process.cwd(), home: homedir() });
     return { ...(await applyOnMachine(spec, declared.renamedFrom, { secrets, web })) };
   },

@@ -30,7 +30,7 @@ export async function mngrEnvironmentOf(
   // Loaded lazily, so that Modal's modules only load when used.
   const [{ mngrOnModal }, { keptModalToken }] = await Promise.all([
     import("../../../modal/mngr-on-modal.ts"),
-    import("../../../modal/kept-token.ts"),
+    import("../../../../modal/kept-token.ts"),
   ]);
-  return mngrOnModal({ hostDir, mngrProfile, token: keptModalToken(paths, env), env }).env;
+  return mngrOnModal({ hostDir, mngrProfile, token: keptModalToken(paths.forwarding, env), env }).env;
 }

@@ -64,8 +64,8 @@ const starts = {
   async modal(record: WebRecord, { paths, env }: OnDemandOptions): Promise<void> {
     const [{ ensureStarted }, { keptModalToken }] = await Promise.all([
       import("../../../modal/provider.ts"),
-      import("../../../modal/kept-token.ts"),
+      import("../../../../modal/kept-token.ts"),
     ]);
-    await ensureStarted(record, { token: keptModalToken(paths, env), env });
+    await ensureStarted(record, { token: keptModalToken(paths.forwarding, env), env });
   },
 };

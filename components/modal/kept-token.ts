@@ -1,0 +1,35 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { readJson, writePrivateFile } from "../host/files.ts";
+import { isModalVariable } from "./environment.ts";
+import { type ModalToken, modalToken } from "./token.ts";
+
+const file = z.object({ id: z.string(), secret: z.string() });
+
+/**
+ * Keeps the Modal token of the person who runs `pulumi up` for a service that needs it later: the forwarding server, to
+ * look for agents, and the session service, to make sandboxes. A token in Modal's own file is not kept, because the
+ * service finds it there.
+ *
+ * @param folder the service's own
+ */
+export function keepModalToken(folder: string, env: NodeJS.ProcessEnv): void {
+  const token = modalToken(env);
+  if (token === undefined || tokenOfFile(env) !== undefined) rmSync(pathIn(folder), { force: true });
+  else writePrivateFile(pathIn(folder), `${JSON.stringify(token)}\n`);
+}
+
+/** The token for the service, unless the environment has another. */
+export function keptModalToken(folder: string, env: NodeJS.ProcessEnv): ModalToken | undefined {
+  return modalToken(env, file.safeParse(readJson(pathIn(folder))).data);
+}
+
+function tokenOfFile(env: NodeJS.ProcessEnv): ModalToken | undefined {
+  const isToken = (name: string) => isModalVariable(name) && name.includes("_TOKEN_");
+  return modalToken(Object.fromEntries(Object.entries(env).filter(([name]) => !isToken(name))));
+}
+
+function pathIn(folder: string): string {
+  return join(folder, "modal-token.json");
+}
