@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { z } from "zod/mini";
 import { installPlugin, type PluginName } from "../../scripts/plugins/install.ts";
+import { compileCache } from "../support/compile-cache.ts";
 
 export interface Outcome {
   code: number | null;
@@ -76,6 +77,7 @@ export class PluginStack implements AsyncDisposable {
       env: {
         PATH: process.env["PATH"],
         HOME: this.folder,
+        ...compileCache,
         PULUMI_HOME: this.pulumiHome,
         PULUMI_BACKEND_URL: `file://${this.backend}`,
         PULUMI_CONFIG_PASSPHRASE: "passphrase",

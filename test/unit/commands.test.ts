@@ -3,6 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { projectFolder } from "../../scripts/stack/project.ts";
+import { compileCache } from "../support/compile-cache.ts";
 
 /** Names and paths that are in the state of stacks: none may ever go. */
 const inStates = [
@@ -11,7 +12,7 @@ const inStates = [
 ];
 
 function run(...args: string[]) {
-  const env = { PATH: process.env["PATH"], HOME: "/nonexistent" };
+  const env = { PATH: process.env["PATH"], HOME: "/nonexistent", ...compileCache };
   return spawnSync(process.execPath, args, { cwd: projectFolder, env, encoding: "utf8" });
 }
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compileCache } from "../../support/compile-cache.ts";
 
 let folder: string;
 let script: string;
@@ -37,7 +38,7 @@ await script.run(process.argv[2]);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function run(verb: string, env: NodeJS.ProcessEnv) {
-  const base = { PATH: process.env["PATH"], HOME: folder };
+  const base = { PATH: process.env["PATH"], HOME: folder, ...compileCache };
   return spawnSync(process.execPath, [script, verb], { env: { ...base, ...env }, encoding: "utf8" });
 }
 

@@ -9,6 +9,7 @@ import { writeRecord } from "../../../../components/web/agent/record.ts";
 import { devStack } from "../../../../scripts/stack/dev-stack.ts";
 import { projectFolder } from "../../../../scripts/stack/project.ts";
 import { installationOf } from "../../../../scripts/stack/stack.ts";
+import { compileCache } from "../../../support/compile-cache.ts";
 
 let home: string;
 beforeEach(() => {
@@ -32,6 +33,7 @@ function changeling(...args: string[]) {
         HOME: home,
         PULUMI_HOME: home,
         MODAL_CONFIG_PATH: join(home, "modal.toml"),
+        ...compileCache,
       },
       encoding: "utf8",
     },
