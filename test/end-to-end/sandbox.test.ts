@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as z from "zod/mini";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { sessionsState } from "../../components/sandbox/sessions/state.ts";
 import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
@@ -142,6 +143,26 @@ describe("changeling sandbox, on this machine", () => {
     );
     expect(stdout).not.toContain("canary");
     expect(stdout).not.toContain("hello");
+  });
+
+  it("has a page, whose URLs let a person and a guest in, and which no sandbox reaches", async () => {
+    const { session, url } = await answerOf("login-url", "shell", "--as", "Mira");
+    const { origin, pathname, hash } = new URL(url);
+    expect(pathname).toBe(`/sessions/${session}`);
+    expect(await (await fetch(url)).text()).toContain('<script type="module" src="/app.js">');
+    const code = new URLSearchParams(hash.slice(1)).get("code");
+    const login = await fetch(`${origin}/api/login`, { method: "POST", body: JSON.stringify({ code }) });
+    const { token } = z.object({ token: z.string() }).parse(await login.json());
+    const as = async (bearer: string) =>
+      (await fetch(`${origin}/api${pathname}`, { headers: { authorization: `Bearer ${bearer}` } })).json();
+    expect(await as(token)).toMatchObject({ id: session, you: { name: "Mira", role: "owner" } });
+    const invited = await answerOf("invite", "shell", "Jonas");
+    expect(invited.url).toBe(`${origin}${pathname}#token=${invited.token}`);
+    expect(await as(invited.token)).toMatchObject({ you: { name: "Jonas", role: "guest" } });
+    await answerOf("revoke", "shell", "Jonas");
+    expect(await as(invited.token)).toMatchObject({ error: { code: "unauthorized" } });
+    const reach = `node -e 'fetch("${origin}/").then(() => console.log("reached"), () => console.log("refused"))'`;
+    expect((await sandbox("send", "shell", reach)).stdout).toBe("refused\n");
   });
 
   it("is listed with its sessions", async () => {

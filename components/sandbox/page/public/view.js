@@ -1,6 +1,16 @@
 // @ts-nocheck: a browser's program.
 import { el, name, pre, time } from "./dom.js";
-import { blocksOf, briefOf, costText, durationText, inputText, piecesOf, shortened, visible } from "./format.js";
+import {
+  blocksOf,
+  briefOf,
+  costText,
+  durationText,
+  inOneLine,
+  inputText,
+  piecesOf,
+  shortened,
+  visible,
+} from "./format.js";
 import { lastAttempt } from "./model.js";
 
 /** The elements of a transcript. Each is made once, and then only changed where its item has changed. */
@@ -64,7 +74,11 @@ function messageView(item, actions) {
   const retry = el("button", { type: "button", class: "quiet small", onclick: () => actions.retry(item) }, "Try again");
   const node = el(
     "article",
-    { class: isOwn ? "message own" : "message", id: item.key, "aria-label": `Message ${item.id}` },
+    {
+      class: isOwn ? "message own" : "message",
+      id: item.key,
+      "aria-label": `Message ${item.id} by ${inOneLine(item.author)}`,
+    },
     el("div", { class: "prompt" }, head, text),
     answers,
   );
