@@ -124,7 +124,7 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
   ): Promise<Sandbox> {
     const { session, snapshot, signal, onProgress } = options;
     const provider = await open(spec.provider);
-    const image = await provider.prepareImage({ signal, onProgress });
+    const image = await provider.prepareImage({ spec, signal, onProgress });
     const volume = memoryVolume(spec);
     await provider.ensureVolume(volume);
     onProgress?.("creating the sandbox");

@@ -14,7 +14,7 @@ import { sandboxSpec } from "../support/sandbox-spec.ts";
 const sandboxes = mkdtempSync(join(tmpdir(), "sandboxes-"));
 const provider = localProvider({ sandboxes });
 const { memory, filesystem } = imageMcpServers();
-const spec = sandboxSpec({ runtime: "own", mcpServers: { memory: memory ?? { command: "", args: [], env: {} } } });
+const spec = sandboxSpec({ runtime: "/my/runtime.ts" });
 const volumes = { [memoryFolder]: "harvest-memory-acme-site" };
 let sandbox: Sandbox;
 

@@ -8,6 +8,7 @@ import { dockerSandboxes } from "../../components/sandbox/docker/provider.ts";
 import { contentCommands } from "../../components/sandbox/image/image.ts";
 import type { SandboxProvider } from "../../components/sandbox/provider.ts";
 import { describeProvider } from "../contracts/sandbox-provider.ts";
+import { testRepository } from "../contracts/sandbox-repository.ts";
 import { type DockerEngine, dockerEngine } from "../support/docker-engine.ts";
 import { sandboxSpec } from "../support/sandbox-spec.ts";
 
@@ -36,6 +37,9 @@ afterAll(async () => {
 
 const spec = sandboxSpec({ provider: "docker", memoryGb: 0.5, cpu: 1 });
 describeProvider("docker", async () => ({ provider: open(), spec, reopened: open, end: async () => {} }));
+testRepository({
+  open: async (port) => ({ provider: open(), spec: { provider: "docker", allowDomains: [`127.0.0.1:${port}`] } }),
+});
 
 describe("a container", () => {
   const server = createServer((incoming, outgoing) => outgoing.end(`${incoming.url} of this machine`));

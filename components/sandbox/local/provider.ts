@@ -120,7 +120,7 @@ export function localProvider(options: LocalOptions): SandboxProvider {
 }
 
 function specParts(spec: SandboxSpec | undefined): ToolPart[] {
-  return spec === undefined ? [] : partsOf(spec.runtime, Object.keys(spec.mcpServers).length > 0);
+  return spec === undefined ? [] : partsOf(spec.runtime);
 }
 
 /** Copies the image's files, so that a new version of this program doesn't change them below a running sandbox. */

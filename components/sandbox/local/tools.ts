@@ -56,8 +56,8 @@ function defined(entries: readonly [string, string | undefined][]): Record<strin
   return Object.fromEntries(entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
-/** The parts that a runtime needs. A person's own module gets those that are installed. */
-export function partsOf(runtime: string, hasMcpServers: boolean): ToolPart[] {
-  if (runtime === "claude" || runtime === "codex") return ["mcp", runtime];
-  return hasMcpServers && runtime !== "stub" ? ["mcp"] : [];
+/** The parts that a runtime needs: each agent gets the image's MCP servers. The stub needs none. */
+export function partsOf(runtime: string): ToolPart[] {
+  if (runtime === "stub") return [];
+  return runtime === "claude" || runtime === "codex" ? ["mcp", runtime] : ["mcp"];
 }
