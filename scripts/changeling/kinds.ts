@@ -31,8 +31,17 @@ export function insteadText({ verbs }: Pick<Kind, "verbs">, name: string, verb: 
 export function nounsWith(verb: Verb): string {
   return all
     .filter(({ verbs }) => verbs[verb] === true)
-    .map(({ noun }) => (/(x|s|ch)$/.test(noun) ? `${noun}es` : `${noun}s`))
+    .map(({ noun }) => plural(noun))
     .join(" and ");
+}
+
+/** "1 sandbox", "2 sandboxes". */
+export function counted(count: number, noun: string): string {
+  return `${count} ${count === 1 ? noun : plural(noun)}`;
+}
+
+function plural(noun: string): string {
+  return /(x|s|ch)$/.test(noun) ? `${noun}es` : `${noun}s`;
 }
 
 /** The kinds that a stack may contain, as far as this machine knows. */

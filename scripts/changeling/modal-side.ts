@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import * as z from "zod/mini";
-import { installedNames } from "../../components/cron/local/installed-files.ts";
+import type { KnownChangeling } from "../../components/fleet/kind.ts";
 import { readTextIfAny } from "../../components/host/files.ts";
+import { kinds } from "../../components/kinds.ts";
 import { asError } from "../../components/lib/as-error.ts";
 import type { ModalSide } from "../../components/modal/modal-side.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
@@ -21,7 +22,8 @@ import { fleetFileOf } from "./stack-fleet.ts";
  */
 export async function modalSide(context: Place, name?: string): Promise<ModalSide> {
   if (!looksAt(context, "modal")) return { kind: "not_asked" };
-  const installed = installedNames(context.paths);
+  const here = Object.values(kinds).flatMap((kind): readonly KnownChangeling[] => kind.known(context.paths));
+  const installed = here.flatMap(({ name, removed }) => (removed === undefined ? [name] : []));
   const isWanted = context.provider === "modal";
   if (!isWanted && name !== undefined && installed.includes(name)) return { kind: "not_asked" };
   try {

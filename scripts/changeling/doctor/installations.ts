@@ -1,12 +1,13 @@
-import { installedJobs } from "../../../components/cron/local/installed-files.ts";
 import { schedulerState } from "../../../components/cron/local/state.ts";
+import type { KnownChangeling } from "../../../components/fleet/kind.ts";
 import { type Claim, installations } from "../../../components/host/claims.ts";
 import { installationPaths } from "../../../components/host/installation-paths.ts";
 import { fullName, identityInWords, type StackIdentity } from "../../../components/host/stack-identity.ts";
+import { kinds } from "../../../components/kinds.ts";
 import { type Check, failed, warning } from "../../../components/stack/check.ts";
 import { exportedState, holdsInstallation } from "../../../components/stack/state.ts";
-import { readRecords } from "../../../components/web/agent/record.ts";
 import { pulumi } from "../../stack/stack.ts";
+import { counted } from "../kinds.ts";
 
 /**
  * Whether a stack still exists and its state names an installation.
@@ -54,14 +55,17 @@ function unclaimed(id: string): Check {
 
 function contentInWords(id: string): string {
   const paths = installationPaths(id);
-  const { jobs, faults } = installedJobs(paths);
-  const fires = jobs.length + faults.length;
-  const agents = readRecords(paths).filter(({ removed }) => removed !== true).length;
-  const kept = readRecords(paths).length - agents;
+  let kept = 0;
+  const deployed = Object.values(kinds).flatMap((kind) => {
+    const known: readonly KnownChangeling[] = kind.known(paths);
+    const removed = known.filter((each) => each.removed !== undefined).length;
+    kept += removed;
+    return known.length === removed ? [] : [counted(known.length - removed, kind.noun)];
+  });
   const parts = [
-    schedulerState(paths).alive ? `its scheduler runs, with ${fires} changelings` : `${fires} jobs without a scheduler`,
-    `${agents} web agents`,
+    ...(schedulerState(paths).alive ? ["its scheduler runs"] : []),
+    ...deployed,
     ...(kept === 0 ? [] : [`kept data of ${kept} more`]),
   ];
-  return parts.join(", ");
+  return parts.length === 0 ? "nothing that is deployed" : parts.join(", ");
 }

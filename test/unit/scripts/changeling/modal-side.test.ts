@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { ModalError } from "../../../../components/modal/modal-error.ts";
 import { warnUnreached } from "../../../../components/modal/modal-side.ts";
+import { writeRecord } from "../../../../components/web/agent/record.ts";
 import type { Provider } from "../../../../components/web/options.ts";
 import { modalSide } from "../../../../scripts/changeling/modal-side.ts";
 import type { Place } from "../../../../scripts/changeling/place.ts";
@@ -93,6 +94,22 @@ describe("with a token", () => {
   ])("for %s", async (_what, jobs, provider, side) => {
     if (provider !== undefined) declare(provider);
     expect(await modalSide(placeWith(jobs))).toEqual(side);
+  });
+
+  it("for a fleet of web changelings on this machine", async () => {
+    declare("local");
+    const place = placeWith([]);
+    const record = {
+      version: 1,
+      provider: "local",
+      repo: "/r",
+      data: "/d",
+      agentId: `agent-${"0".repeat(32)}`,
+    } as const;
+    writeRecord(place.paths, { ...record, name: "chat", agentName: "chat" });
+    expect(await modalSide(place)).toEqual({ kind: "not_asked" });
+    writeRecord(place.paths, { ...record, name: "chat", agentName: "chat", removed: true });
+    expect(await modalSide(place)).toEqual(reached);
   });
 
   it("for one changeling: only when it is not on this machine", async () => {
