@@ -94,7 +94,7 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
   }
 
   async initialize(config: RuntimeConfig): Promise<void> {
-    const { name, keys, package: npmPackage } = this.#cli;
+    const { name, keys } = this.#cli;
     const options = z.safeParse(this.#cli.options, config.options);
     if (!options.success) {
       const issues = options.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`.trim());
@@ -107,7 +107,9 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
         `${name} has no key: set ${keys.join(" or ")}, and name it in \`secrets\``,
       );
     const env = Object.fromEntries(Object.entries(config.env).filter(([variable]) => !keys.includes(variable)));
-    await this.#checkProgram(config, `install it in the sandbox's image: npm install -g ${npmPackage}`);
+    await this.#checkProgram(config).catch((error: unknown) => {
+      throw cleaned(error, config.env);
+    });
     this.#ready = { config, options: options.data, key: { name: key, value: config.env[key] ?? "" }, env };
     // The state of another runtime is not a conversation of this one.
     const state = z.safeParse(this.#cli.state, config.state);
@@ -124,7 +126,7 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
     try {
       return await this.#execute({ ...this.#ready, text }, running.signal, execution);
     } catch (error) {
-      throw this.#cleaned(error);
+      throw cleaned(error, this.#ready.config.env);
     } finally {
       this.#running = undefined;
     }
@@ -197,23 +199,21 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
     return { answer: turn.answer(`${this.#cli.name} ended with code ${end.code}: ${reason || "it gave no reason"}`) };
   }
 
-  async #checkProgram({ sandbox }: RuntimeConfig, remedy: string): Promise<void> {
-    const { name } = this.#cli;
-    const exec = sandbox.exec(["sh", "-c", 'command -v "$1"', "sh", name], { timeoutSeconds: 60 });
-    const { code } = await exec.catch((error: unknown) => {
-      throw this.#cleaned(error);
-    });
-    if (code !== 0) throw new RuntimeError("runtime_failed", `${name} is not on the sandbox's PATH: ${remedy}`);
+  async #checkProgram({ sandbox }: RuntimeConfig): Promise<void> {
+    const { name, package: npmPackage } = this.#cli;
+    const { code } = await sandbox.exec(["sh", "-c", 'command -v "$1"', "sh", name], { timeoutSeconds: 60 });
+    if (code === 0) return;
+    const remedy = `install it in the sandbox's image: npm install -g ${npmPackage}`;
+    throw new RuntimeError("runtime_failed", `${name} is not on the sandbox's PATH: ${remedy}`);
   }
+}
 
-  /** Errors come from the sandbox and from an API. */
-  #cleaned(error: unknown): RuntimeError {
-    if (error instanceof SandboxGone) return new RuntimeError("sandbox_gone", error.message, { cause: error });
-    const message = error instanceof Error ? error.message : String(error);
-    const code = error instanceof RuntimeError ? error.code : "runtime_failed";
-    // Without the cause, which may contain a secret too.
-    return new RuntimeError(code, reasonOf(message, this.#ready?.config.env ?? {}));
-  }
+/** Errors come from the sandbox and from an API, and may contain secrets. So may their causes, which are dropped. */
+function cleaned(error: unknown, env: Readonly<Record<string, string>>): RuntimeError {
+  if (error instanceof SandboxGone) return new RuntimeError("sandbox_gone", error.message);
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof RuntimeError ? error.code : "runtime_failed";
+  return new RuntimeError(code, reasonOf(message, env));
 }
 
 function least(one: number | undefined, other: number | undefined): number | undefined {
