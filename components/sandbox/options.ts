@@ -25,7 +25,7 @@ export const optionsOfSandbox = {
     example: "claude",
   }),
   runtime_config: option(z._default(z.record(z.string(), z.unknown()), {}), {
-    description: "Options of the runtime; docs/how-to/sandboxes.md lists them for each.",
+    description: "Options of the runtime. changelings/REFERENCE.md lists those of each.",
     example: { model: "sonnet" },
   }),
   timeout_seconds: commonOptions.timeout_seconds,

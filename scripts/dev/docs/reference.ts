@@ -1,8 +1,10 @@
+import * as z from "zod/mini";
 import { whereForKinds, whereInWords } from "../../../components/fleet/applies.ts";
 import { docOf, type OptionDoc } from "../../../components/fleet/documented.ts";
 import { vocabularyOf } from "../../../components/fleet/vocabulary.ts";
 import { assignment, shapeOf } from "../../../components/fleet/zod-issues.ts";
 import { kinds } from "../../../components/kinds.ts";
+import { runtimes } from "../../../components/sandbox/runtimes/registry.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
 const vocabulary = vocabularyOf(kinds);
@@ -44,7 +46,19 @@ ${optionTable(vocabulary.shared, ofChangeling, (key) => whereForKinds(kinds, key
 ${Object.keys(vocabulary.kinds)
   .map((name) => kindSection(name, ofChangeling))
   .join("\n\n")}
+
+${runtimeSections().join("\n\n")}
 `;
+}
+
+/** The options of each runtime of sandboxes. */
+function runtimeSections(): string[] {
+  return Object.entries(runtimes).flatMap(([name, { table }]) => {
+    const options = shapeOf(table);
+    if (Object.keys(options).length === 0) return [];
+    const head = `## Options in \`runtime_config\` of \`runtime = "${name}"\``;
+    return [`${head}\n\n${optionTable(options, propertiesOf(z.toJSONSchema(table, { io: "input" })))}`];
+  });
 }
 
 /** A section for each of the file's tables that belongs to one kind. */
