@@ -19,7 +19,7 @@ export function transcriptView(actions) {
   });
   const items = el("div", { class: "items" });
   const empty = el("p", { class: "soft empty" }, "Nothing has been said yet. Write what the agent is to do.");
-  const column = el("div", { class: "column" }, earlier, empty, items);
+  const column = el("div", { class: "column" }, earlier, items, empty);
   const node = el("main", { class: "conversation", tabIndex: -1, "aria-label": "Conversation" }, column);
   const toEnd = el(
     "button",
