@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod/mini";
 import { type CommandState, type StackState, stateOf } from "./state.ts";
@@ -21,15 +22,27 @@ const resources = z.object({
  * @returns undefined if there is no such stack
  * @throws if the engine can't read it
  */
-export async function stackState(stackName: string): Promise<StackState | undefined> {
-  try {
-    const read: unknown = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", { stackName });
-    return stateOf(commandsIn(read), stackName);
-  } catch (error) {
-    if (error instanceof Error && /unknown stack|no stack named/.test(error.message)) return undefined;
-    throw error;
+export async function stackState(
+  stackName: string,
+  invoke: (token: string, args: { stackName: string }) => Promise<unknown> = pulumi.runtime.invoke,
+): Promise<StackState | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const read = await invoke("pulumi:pulumi:readStackResourceOutputs", { stackName });
+      return stateOf(commandsIn(read), stackName);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      if (/unknown stack|no stack named/.test(error.message)) return undefined;
+      if (!isHalfWritten.test(error.message) || attempt === mostAttempts) throw error;
+      await sleep(retryMs);
+    }
   }
 }
+
+/** The engine of this very `up` may be writing the state's file, which a backend in a folder truncates first. */
+const isHalfWritten = /failed to load checkpoint: .*(EOF|unexpected end of JSON)/;
+const mostAttempts = 40;
+const retryMs = 50;
 
 /** @param read the result of `readStackResourceOutputs`; any other value, as from a test's mock, has no Commands */
 export function commandsIn(read: unknown): CommandState[] {

@@ -77,7 +77,9 @@ describe("a kind that is a folder and a line in kinds.ts", () => {
 
   it("is checked by doctor", () => {
     expect(seen["healthy"]).toContainEqual({ name: "greeting of greeter", status: "ok", detail: "good morning" });
-    expect(seen["sick"]).toMatch(/^checking tools, the fleet file, web agents, (.*, )?greetings, Modal, this machine/);
+    expect(seen["sick"]).toMatch(
+      /^checking tools, the fleet file, web agents, (.*, )?greetings, (.*, )?Modal, this machine/,
+    );
     expect(seen["sick"]).toMatch(/FAILED {3}greeting of greeter: its file is missing\n {9}npm start/);
   });
 

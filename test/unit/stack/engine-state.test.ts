@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { commandsIn } from "../../../components/stack/engine-state.ts";
+import { commandsIn, stackState } from "../../../components/stack/engine-state.ts";
 
 const urn = "urn:pulumi:dev::changelings::changelings:cron:CronChangeling$command:local:Command::worker-app";
 const home = "urn:pulumi:dev::changelings::changelings:modal:ModalHome::modal";
@@ -19,4 +19,18 @@ it("reads the Commands of a state beside whatever outputs the components have", 
     stdout: "{}",
   });
   expect(commandsIn(read).map(({ environment }) => Object.keys(environment).length)).toEqual([1, 0, 0]);
+});
+
+it("reads a state again that the engine is just writing, and reports any other error", async () => {
+  const failures = ["failed to load checkpoint: EOF", "failed to load checkpoint: unexpected end of JSON input"];
+  const state = await stackState("dev", async () => {
+    const failure = failures.shift();
+    if (failure !== undefined) throw new Error(`invocation of readStackResourceOutputs returned an error: ${failure}`);
+    return { outputs: { [urn]: { outputs: { environment: { NAME: "worker" } } } } };
+  });
+  expect(state?.commands).toHaveLength(1);
+  expect(failures).toEqual([]);
+  const failing = (message: string) => stackState("dev", () => Promise.reject(new Error(message)));
+  await expect(failing("failed to load checkpoint: access denied")).rejects.toThrow("access denied");
+  await expect(failing("unknown stack")).resolves.toBeUndefined();
 });

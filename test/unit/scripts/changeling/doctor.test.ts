@@ -73,7 +73,7 @@ it("asks everything at once, and shows on stderr what it waits for", async () =>
     },
   );
   const [stdout, stderr] = await Promise.all([text(doctor.stdout), text(doctor.stderr)]);
-  expect(stderr).toMatch(/^checking tools, the fleet file, web agents, Modal, this machine … 0 s\n/);
+  expect(stderr).toMatch(/^checking tools, the fleet file, web agents, (.*, )?Modal, this machine … 0 s\n/);
   const checks: { name: string; status: string; detail: string }[] = JSON.parse(stdout);
   const found = Object.fromEntries(checks.map(({ name, detail }) => [name, detail]));
   expect(found).toMatchObject({
