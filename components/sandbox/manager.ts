@@ -33,6 +33,10 @@ export interface SandboxManager {
   warm(spec: SandboxSpec, options: Progress & Pick<StartOptions, "secrets">): Promise<string>;
   /** Opens the session's sandbox after a restart of the service, or makes it again from its snapshot. */
   reopen(spec: SandboxSpec, options: ReopenOptions): Promise<RunningSandbox>;
+  /** Ends a sandbox that was not opened again since a restart, without its runtime. Succeeds if it is gone. */
+  terminate(spec: SandboxSpec, sandboxId: string): Promise<void>;
+  /** Succeeds if it is gone. */
+  removeSnapshot(spec: SandboxSpec, snapshot: string): Promise<void>;
 }
 
 export interface StartOptions extends Progress {
@@ -76,7 +80,11 @@ export interface ManagerOptions {
 const initializeMs = 120_000;
 
 export function sandboxManager({ installation, provider: open }: ManagerOptions): SandboxManager {
-  return { start, reopen, warm };
+  return {
+    ...{ start, reopen, warm },
+    terminate: async (spec, id) => (await (await open(spec.provider)).open(id))?.terminate(),
+    removeSnapshot: async (spec, snapshot) => (await open(spec.provider)).removeSnapshot(snapshot),
+  };
 
   async function start(spec: SandboxSpec, options: StartOptions): Promise<RunningSandbox> {
     const { warmSnapshot: snapshot, branch = spec.branch } = options;

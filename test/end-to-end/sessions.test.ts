@@ -143,6 +143,9 @@ it("goes on after a failure, and makes a sandbox that is gone again from its sna
   expect((await lab.until(session, isFinished(2))).at(-1)).toMatchObject({ failure: { code: "sandbox_gone" } });
   await client.send(session, "two");
   expect((await lab.until(session, isFinished(3))).at(-1)).toMatchObject({ state: "done" });
+  await client.stop(session);
+  await vi.waitFor(() => expect(lab.executed).toContain(`removed snapshot-of-${session}`));
+  expect(readdirSync(join(lab.folder, "sandboxes"))).not.toContain(session);
 });
 
 it("refuses what is over a session's limits", async () => {

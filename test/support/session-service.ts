@@ -41,6 +41,8 @@ const manager: SandboxManager = {
     return running(sandboxId, branch ?? "main");
   },
   warm: async () => "warm",
+  terminate: async (_spec, id) => rmSync(pathOf(id), { recursive: true, force: true }),
+  removeSnapshot: async (_spec, snapshot) => executed(`removed ${snapshot}`),
 };
 
 function running(id: string, branch: string): RunningSandbox {

@@ -54,11 +54,15 @@ export async function startSessionService(options: SessionServiceOptions): Promi
       return undefined;
     },
   );
+  const expire = async (running: ServiceFile, session: string) => {
+    await call(running, session, "stop", { reason: "the time of its sandbox is over" });
+    await runs.end(session);
+    await sandboxes.terminate(session);
+  };
   const timer = setInterval(() => {
     if (service === undefined) return;
     for (const session of records.expired(new Date())) {
-      const reason = "the time of its sandbox is over";
-      call(service, session, "stop", { reason }).catch((error: unknown) => log(`${session} can't be ended: ${error}`));
+      expire(service, session).catch((error: unknown) => log(`${session} can't be ended: ${error}`));
     }
   }, expireEveryMs);
   return async () => {

@@ -85,14 +85,20 @@ export class Runs {
   #begin(key: string, request: RunRequest): LiveRun {
     const { session } = request;
     const changeling = request.kind === "start" ? request.changeling : this.#sandboxes.changelingOf(session);
-    const secrets = changeling === undefined ? [] : this.#sandboxes.secretsOf(changeling);
-    const log = new RunLog(new Redactor(secrets));
+    const secrets = attempt(() => (changeling === undefined ? [] : this.#sandboxes.secretsOf(changeling)));
+    const log = new RunLog(new Redactor(secrets instanceof Error ? [] : secrets));
     const run: LiveRun = { session, log, controller: new AbortController() };
     // From now on, it is never begun again.
     this.#records.beginRun(key, session, request.kind);
     this.#live.set(key, run);
     const before = this.#last.get(session) ?? Promise.resolve();
-    const ended = before.then(() => this.#execute(key, request, run));
+    const ended = before.then(() =>
+      this.#execute(key, run, () => {
+        // What it prints could not be redacted.
+        if (secrets instanceof Error) throw secrets;
+        return request.kind === "start" ? this.#start(request, run) : this.#prompt(request, run);
+      }),
+    );
     this.#last.set(session, ended);
     void ended.then(() => {
       if (this.#last.get(session) === ended) this.#last.delete(session);
@@ -101,16 +107,15 @@ export class Runs {
   }
 
   /** Never rejects. */
-  async #execute(key: string, request: RunRequest, run: LiveRun): Promise<void> {
-    const { log, controller } = run;
+  async #execute(key: string, run: LiveRun, work: () => Promise<string>): Promise<void> {
+    const { session, log, controller } = run;
     let outcome: Outcome;
     try {
       controller.signal.throwIfAborted();
-      const answer = await (request.kind === "start" ? this.#start(request, run) : this.#prompt(request, run));
-      outcome = { state: "done", answer };
+      outcome = { state: "done", answer: await work() };
     } catch (error) {
       if (isGone(error) || (error instanceof RuntimeError && error.code === "sandbox_gone")) {
-        this.#sandboxes.forget(request.session);
+        this.#sandboxes.forget(session);
       }
       const isCancelled = error instanceof RuntimeError ? error.code === "cancelled" : controller.signal.aborted;
       outcome = isCancelled ? { state: "cancelled" } : { state: "failed", failure: failureOf(error) };
@@ -137,6 +142,14 @@ export class Runs {
         else log.add(event);
       },
     });
+  }
+}
+
+function attempt<Result>(work: () => Result): Result | Error {
+  try {
+    return work();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
 

@@ -60,6 +60,11 @@ export class Sandboxes {
     const sandbox = await manager.start(spec, {
       ...{ sessionId: session, secrets, branch, warmSnapshot, signal, onProgress },
     });
+    if (signal.aborted) {
+      // Its session was terminated meanwhile, so nobody else would end it.
+      await sandbox.terminate();
+      signal.throwIfAborted();
+    }
     records.saveSession({
       ...{ id: session, changeling, spec: JSON.stringify(spec), branch: branch ?? null, sandbox: sandbox.sandboxId },
       ...{ snapshot: null, state: null, expires_at: new Date(began + spec.timeoutSeconds * 1000).toISOString() },
@@ -83,38 +88,40 @@ export class Sandboxes {
     if (which === undefined || this.#open.get(session) === which) this.#open.delete(session);
   }
 
+  /** The former one is removed. */
   async snapshot(session: string): Promise<string> {
+    const { manager, records } = this.#options;
+    const former = records.session(session);
     const snapshot = await (await this.get(session)).snapshot();
-    this.#options.records.saveSnapshot(session, snapshot);
+    records.saveSnapshot(session, snapshot);
+    if (former !== undefined && former.snapshot !== null && former.snapshot !== snapshot) {
+      // A sandbox that was made from it may still need it.
+      await manager.removeSnapshot(specOf.parse(former.spec), former.snapshot).catch(() => {});
+    }
     return snapshot;
   }
 
-  /** Succeeds if it is gone. */
+  /** Ends a session's sandbox and removes its snapshot. Succeeds if they are gone. */
   async terminate(session: string): Promise<void> {
-    const record = this.#options.records.session(session);
+    const { manager, records } = this.#options;
+    const record = records.session(session);
     if (record === undefined) return;
-    try {
-      // A sandbox is not made from its snapshot only to be terminated.
-      const sandbox = this.#open.get(session) ?? this.#reopen(session, undefined, null);
-      await (await sandbox).terminate();
-    } catch (error) {
-      if (!isGone(error)) throw error;
-    }
+    const spec = specOf.parse(record.spec);
+    // One that was not opened since a restart needs no runtime to be ended.
+    const opened = await this.#open.get(session)?.catch(() => undefined);
+    await (opened === undefined ? manager.terminate(spec, record.sandbox) : opened.terminate());
+    if (record.snapshot !== null) await manager.removeSnapshot(spec, record.snapshot);
     this.#open.delete(session);
-    this.#options.records.removeSession(session);
+    records.removeSession(session);
   }
 
-  async #reopen(
-    session: string,
-    signal: AbortSignal | undefined,
-    snapshot: string | null = this.#options.records.session(session)?.snapshot ?? null,
-  ): Promise<RunningSandbox> {
+  async #reopen(session: string, signal: AbortSignal | undefined): Promise<RunningSandbox> {
     const { manager, records } = this.#options;
     const record = records.session(session);
     if (record === undefined) throw new SandboxGone(session);
     const sandbox = await manager.reopen(specOf.parse(record.spec), {
       ...{ sessionId: session, sandboxId: record.sandbox, secrets: this.#options.secrets(record.changeling) },
-      ...{ branch: record.branch ?? undefined, snapshot: snapshot ?? undefined, signal },
+      ...{ branch: record.branch ?? undefined, snapshot: record.snapshot ?? undefined, signal },
       state: record.state === null ? undefined : JSON.parse(record.state),
     });
     if (sandbox.sandboxId !== record.sandbox) records.saveSandbox(session, sandbox.sandboxId);
