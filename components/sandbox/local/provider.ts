@@ -83,7 +83,7 @@ export function localProvider(options: LocalOptions): SandboxProvider {
       try {
         const { spec } = options;
         const parts = await partsFor(spec.isolation, specParts(spec), options);
-        await parts.files.sweep(paths.sandboxes);
+        for (const folder of [paths.sandboxes, paths.snapshots]) await parts.files.sweep(folder);
         const record = await createSandbox(paths, parts.files, options);
         const enforcement = enforce(record.id, record);
         limits.set(record.id, enforcement);

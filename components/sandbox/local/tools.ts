@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
@@ -23,10 +24,12 @@ const found = new Map<string, Promise<LocalTools>>();
  *
  * @param parts those that are needed; others are found too if they are installed
  */
-export function findTools(parts: readonly ToolPart[], progress: Progress): Promise<LocalTools> {
+export async function findTools(parts: readonly ToolPart[], progress: Progress): Promise<LocalTools> {
   const key = JSON.stringify([...parts].sort());
-  const known = found.get(key);
-  if (known !== undefined) return known;
+  const known = await found.get(key);
+  // The cache can be removed at any time.
+  if (known !== undefined && [known.bwrap, ...Object.values(known.parts)].every((path) => existsSync(path)))
+    return known;
   const finding = runSetup(parts, progress);
   found.set(key, finding);
   // The next caller tries again.
