@@ -14,6 +14,7 @@ const chunkBytes = 1024 * 1024;
 
 const timedOut = 124;
 const stopped = 130;
+const printedTooMuch = 137;
 
 type Program = ContainerProcess<Uint8Array>;
 
@@ -24,6 +25,7 @@ type Program = ContainerProcess<Uint8Array>;
  * account, and one of the sandbox would be seen by all its programs.
  *
  * @param hasEnded whether the sandbox has
+ * @param maxOutput in characters, of each stream
  * @returns undefined if the sandbox has ended: its programs end with it, and may seem to have failed by themselves
  */
 export async function execOnModal(
@@ -31,9 +33,10 @@ export async function execOnModal(
   argv: readonly string[],
   options: ExecOptions,
   hasEnded: () => Promise<boolean>,
+  maxOutput: number,
 ): Promise<ExecEnd | undefined> {
   try {
-    return await run(sandbox, argv, options, hasEnded);
+    return await run(sandbox, argv, options, { hasEnded, maxOutput });
   } catch (error) {
     if (await hasEnded()) return undefined;
     throw error;
@@ -44,7 +47,7 @@ async function run(
   sandbox: ModalSandbox,
   argv: readonly string[],
   options: ExecOptions,
-  hasEnded: () => Promise<boolean>,
+  { hasEnded, maxOutput }: { readonly hasEnded: () => Promise<boolean>; readonly maxOutput: number },
 ): Promise<ExecEnd | undefined> {
   const { signal, timeoutSeconds, env = {}, cwd = "/", stdin = "" } = options;
   if (signal?.aborted) return { code: stopped, stdout: "", stderr: "" };
@@ -56,7 +59,7 @@ async function run(
   });
   const input = inputOf(program);
   input(supervisedInput(stdin));
-  const output = new Output(program, options.onOutput);
+  const output = new Output(program, maxOutput, options.onOutput);
   const over = new AbortController();
   const stop = () => input(Buffer.from(stopByte));
   signal?.addEventListener("abort", stop, { once: true });
@@ -66,14 +69,16 @@ async function run(
       program.wait(),
       watch(hasEnded, over.signal).then(() => undefined),
       after(timeoutSeconds + graceSeconds, over.signal).then(() => timedOut),
-      aborted(signal)
+      Promise.race([aborted(signal), output.isTooMuch.then(stop)])
         .then(() => after(stopSeconds, over.signal))
         .then(() => stopped),
     ]);
+    if (output.hasTooMuch) return { code: printedTooMuch, ...output.text };
     // A killed program, or supervisor, can be the first sign that the sandbox has ended.
     if (code === undefined || (code > 128 && code !== stopped && (await hasEnded()))) return undefined;
     await Promise.race([output.read, after(drainSeconds, over.signal)]);
-    return { code, ...output.text };
+    // What it printed may arrive after its end.
+    return { code: output.hasTooMuch ? printedTooMuch : code, ...output.text };
   } finally {
     signal?.removeEventListener("abort", stop);
     over.abort();
@@ -102,11 +107,18 @@ class Output {
   readonly text = { stdout: "", stderr: "" };
   /** Resolves when both streams have ended. */
   readonly read: Promise<unknown>;
+  /** Resolves when a stream has more than may be printed. */
+  readonly isTooMuch: Promise<void>;
+  hasTooMuch = false;
+  readonly #maxOutput: number;
+  readonly #tellTooMuch: () => void;
   readonly #readers: readonly ReadableStreamDefaultReader<Uint8Array>[];
   readonly #onOutput: ExecOptions["onOutput"];
   #isOpen = true;
 
-  constructor(program: Program, onOutput: ExecOptions["onOutput"]) {
+  constructor(program: Program, maxOutput: number, onOutput: ExecOptions["onOutput"]) {
+    ({ promise: this.isTooMuch, resolve: this.#tellTooMuch } = Promise.withResolvers<void>());
+    this.#maxOutput = maxOutput;
     const [stdout, stderr] = [program.stdout.getReader(), program.stderr.getReader()];
     this.#onOutput = onOutput;
     this.#readers = [stdout, stderr];
@@ -118,14 +130,21 @@ class Output {
     for (const reader of this.#readers) void reader.cancel().catch(() => {});
   }
 
+  #endTooMuch(): void {
+    this.hasTooMuch = true;
+    this.text.stderr += `\nkilled: it printed more than ${this.#maxOutput} characters\n`;
+    this.#tellTooMuch();
+  }
+
   async #follow(reader: ReadableStreamDefaultReader<Uint8Array>, stream: "stdout" | "stderr"): Promise<void> {
     const decoder = new TextDecoder();
     for (;;) {
       const { done, value } = await reader.read();
       const text = decoder.decode(value, { stream: !done });
-      if (text !== "" && this.#isOpen) {
+      if (text !== "" && this.#isOpen && !this.hasTooMuch) {
         this.text[stream] += text;
         this.#onOutput?.(text, stream);
+        if (this.text[stream].length > this.#maxOutput) this.#endTooMuch();
       }
       if (done) return;
     }

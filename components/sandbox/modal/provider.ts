@@ -5,7 +5,13 @@ import { sandboxAppName, volumeName } from "../../modal/names.ts";
 import { modalQuestions } from "../../modal/rpc.ts";
 import type { ModalOptions } from "../../modal/types.ts";
 import { baseImage, dockerfileCommands } from "../image/image.ts";
-import { type CreateOptions, type ListedSandbox, SandboxError, type SandboxProvider } from "../provider.ts";
+import {
+  type CreateOptions,
+  type ListedSandbox,
+  maxOutputCharacters,
+  SandboxError,
+  type SandboxProvider,
+} from "../provider.ts";
 import { memoryFolder } from "../spec.ts";
 import { buildImage, type ModalImage } from "./image.ts";
 import { modalNetwork } from "./network.ts";
@@ -17,6 +23,8 @@ export interface ModalSandboxOptions extends ModalOptions {
   /** Modal's environment; by default that of the token. */
   readonly environment?: string | undefined;
   readonly image: ModalImage;
+  /** The most characters that a program may print to one stream. */
+  readonly maxOutput?: number;
 }
 
 /**
@@ -45,6 +53,7 @@ const longestSeconds = 86_400;
  */
 export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
   const { ask, find } = modalQuestions(options);
+  const { maxOutput = maxOutputCharacters } = options;
   const environment = options.environment === undefined ? {} : { environment: options.environment };
   const appName = sandboxAppName(options.installation);
 
@@ -127,7 +136,7 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
       try {
         const made = attempt("create", `a new sandbox, ${id}`, make, createSeconds);
         const sandbox = await untilAborted("create", signal, made);
-        return new ModalSandbox(id, sandbox, Object.keys(asked.volumes), attempt);
+        return new ModalSandbox(id, sandbox, { mountPaths: Object.keys(asked.volumes), attempt, maxOutput });
       } catch (error) {
         given.abort();
         forget();
@@ -140,7 +149,7 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
     async open(id) {
       const found = await named("open", id);
       if (found === undefined) return undefined;
-      const sandbox = new ModalSandbox(id, found, [memoryFolder], attempt);
+      const sandbox = new ModalSandbox(id, found, { mountPaths: [memoryFolder], attempt, maxOutput });
       return (await sandbox.takeOver()) ? sandbox : undefined;
     },
 
