@@ -146,6 +146,7 @@ function defaultZone(ofFile: string | undefined, context: LoadContext): { zone: 
   }
   const remedy = `write timezone = "Europe/Berlin" (yours) at the top of the file, or: ${set} Europe/Berlin`;
   if (context.ci) return { finding: error([], "no time zone is set, and that of a CI machine is arbitrary", remedy) };
-  if (ianaZone(context.machineTimezone) !== undefined) return { zone: context.machineTimezone };
+  const zone = context.machineTimezone();
+  if (ianaZone(zone) !== undefined) return { zone };
   return { finding: error([], "no time zone is set, and this machine has none", remedy) };
 }

@@ -85,7 +85,7 @@ function loadContext(settings: Settings["values"], anchors: { project: string; h
     ...(timezone === undefined ? {} : { timezone }),
     home: anchors.home,
     ci: process.env["CI"] === "true",
-    machineTimezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    machineTimezone: () => Intl.DateTimeFormat().resolvedOptions().timeZone,
   };
 }
 

@@ -79,7 +79,7 @@ export class Sandbox implements Disposable {
 
   context(context: Partial<LoadContext> = {}): LoadContext {
     const { home, folder, environment } = this;
-    return { ci: false, home, folder, machineTimezone: "Europe/Berlin", environment, ...context };
+    return { ci: false, home, folder, machineTimezone: () => "Europe/Berlin", environment, ...context };
   }
 
   /** Loads the text as the fleet file. */

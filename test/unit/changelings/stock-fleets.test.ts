@@ -18,7 +18,13 @@ const past = { author: "Ann", at: "2021-03-04T12:00:00Z" };
 
 function contextOf(repository: Repository) {
   const home = dirname(repository.folder);
-  return { repo: repository.folder, ci: false, home, machineTimezone: "Europe/Berlin", environment: repository.env };
+  return {
+    repo: repository.folder,
+    ci: false,
+    home,
+    machineTimezone: () => "Europe/Berlin",
+    environment: repository.env,
+  };
 }
 
 it("the example fleet is valid, fires todo-ledger alone and needs no secret", async () => {

@@ -184,9 +184,14 @@ describe("the time zone", () => {
   });
 
   it("must be known on the machine", async () => {
-    expect((await sandbox.faultsOf(changeling, { machineTimezone: "Etc/Unknown" }))[0]).toBe(
+    expect((await sandbox.faultsOf(changeling, { machineTimezone: () => "Etc/Unknown" }))[0]).toBe(
       "config.toml:1: no time zone is set, and this machine has none",
     );
+  });
+
+  it("of the machine is not determined if it is set", async () => {
+    const never = { timezone: "UTC", machineTimezone: (): never => expect.unreachable() };
+    expect(await sandbox.faultsOf(changeling, never)).toEqual([]);
   });
 
   it("is repaired where it is set", async () => {
