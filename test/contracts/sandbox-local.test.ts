@@ -7,7 +7,9 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openNetwork } from "../../components/sandbox/local/network.ts";
 import { localProvider } from "../../components/sandbox/local/provider.ts";
+import { findTools } from "../../components/sandbox/local/tools.ts";
 import type { CreateOptions, ExecOptions, Sandbox } from "../../components/sandbox/provider.ts";
 import type { SandboxSpec } from "../../components/sandbox/spec.ts";
 import { sandboxSpec } from "../support/sandbox-spec.ts";
@@ -167,6 +169,28 @@ describe("on this machine", () => {
     await sh(sandbox, script);
     await expect.poll(() => pidsWith(mark)).toEqual([]);
     await sandbox.terminate();
+  });
+
+  test("a process leaves no folder of its network, however it ends", async () => {
+    const module = JSON.stringify(new URL("../../components/sandbox/local/network.ts", import.meta.url).href);
+    const { bwrap } = await findTools([], {});
+    const script = `const { openNetwork } = await import(${module});
+      await openNetwork(${JSON.stringify(bwrap)}, undefined);
+      console.log(process.pid);`;
+    const own = (pid: string) => readdirSync(tmpdir()).filter((name) => name.startsWith(`clg-${pid}-`));
+    for (const isKilled of [false, true]) {
+      const wait = isKilled ? "setInterval(() => {}, 1000);" : "";
+      const child = spawn(process.execPath, ["--input-type=module", "-e", script + wait], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const ended = once(child, "exit");
+      const pid = String((await once(child.stdout, "data"))[0]).trim();
+      if (isKilled) expect(own(pid)).toHaveLength(1);
+      if (isKilled) child.kill("SIGKILL");
+      await ended;
+      if (isKilled) (await openNetwork(bwrap, undefined)).end();
+      expect(own(pid), isKilled ? "killed" : "ended").toEqual([]);
+    }
   });
 
   test("a variable's value is in no argv and no file", async () => {

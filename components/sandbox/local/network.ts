@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
-import { notStarted } from "../../lib/process.ts";
+import { isAlive, notStarted } from "../../lib/process.ts";
 import { proxyPort, proxyVariables } from "../egress/environment.ts";
 import { startProxy } from "../egress/proxy.ts";
 import { loopbackTargets } from "../egress/rules.ts";
@@ -24,6 +24,26 @@ export interface Network {
 }
 
 const startMs = 20_000;
+
+/** Those of this process's networks. */
+const folders = new Set<string>();
+
+function removeFolders(): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}
+
+/** Removes the folders of this user's processes that were killed. */
+function removeAbandoned(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = /^clg-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    const path = join(parent, name);
+    if (lstatSync(path, { throwIfNoEntry: false })?.uid === process.getuid?.()) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+}
+
 const forwarder = fileURLToPath(new URL("../egress/forward.mjs", import.meta.url));
 
 /**
@@ -32,7 +52,9 @@ const forwarder = fileURLToPath(new URL("../egress/forward.mjs", import.meta.url
  */
 export async function openNetwork(bwrap: string, allowDomains: readonly string[] | undefined): Promise<Network> {
   // The path of a Unix socket must be short.
-  const folder = mkdtempSync(join(tmpdir().length > 40 ? "/tmp" : tmpdir(), "clg-"));
+  const parent = tmpdir().length > 40 ? "/tmp" : tmpdir();
+  removeAbandoned(parent);
+  const folder = mkdtempSync(join(parent, `clg-${process.pid}-`));
   const proxy = await startProxy({ socket: join(folder, "s"), allowDomains });
   const targets = loopbackTargets(allowDomains).map(({ host, port }) => `${host}:${port}`);
   const args = [
@@ -41,11 +63,15 @@ export async function openNetwork(bwrap: string, allowDomains: readonly string[]
   ];
   const child = spawn(bwrap, args, { env: {}, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] });
   let isOpen = true;
+  if (folders.size === 0) process.once("exit", removeFolders);
+  folders.add(folder);
   const end = () => {
     isOpen = false;
     child.kill("SIGKILL");
     proxy.end();
     rmSync(folder, { recursive: true, force: true });
+    folders.delete(folder);
+    if (folders.size === 0) process.off("exit", removeFolders);
   };
   try {
     const pid = await readyPid(child);
