@@ -139,6 +139,8 @@ export class CodexTurn implements Turn<State> {
   #item(item: Item, isCompleted: boolean): void {
     if (item.type === "agent_message") {
       if (!isCompleted) return;
+      // A command that goes on in the background is not waited for.
+      this.#running.clear();
       this.#answer = item.text;
       this.#speech.begin();
       this.#speech.say(item.text);
