@@ -1,7 +1,6 @@
 import type { Deployment } from "../stack/deployment.ts";
 import type { DeclaredSandbox } from "./declared.ts";
 import { SandboxChangeling } from "./sandbox-changeling.ts";
-import { sessionService } from "./sessions/session-service.ts";
 
 export const sandboxDeployment: Deployment<DeclaredSandbox> = {
   async observe(changelings, stack) {
@@ -11,8 +10,7 @@ export const sandboxDeployment: Deployment<DeclaredSandbox> = {
           const { name, kind, provider, enabled, spec } = declared;
           const secretValues = stack.secretsOf(declared);
           const modalToken = provider === "modal" ? stack.modal?.tokenVariables : undefined;
-          const after = [sessionService().command];
-          const { memory } = new SandboxChangeling(name, { declared, secretValues, modalToken, after });
+          const { memory } = new SandboxChangeling(name, { declared, secretValues, modalToken });
           return [name, { kind, provider, enabled, runtime: spec.runtime, memory }] as const;
         }),
       );

@@ -10,6 +10,7 @@ import type { DeclaredSandbox } from "./declared.ts";
 import { type SandboxChangelingOptions, sandboxOf } from "./from-program.ts";
 import { sandboxDrift, specPath } from "./installed.ts";
 import { environmentOfSandbox, sandboxEnvironment, specOfSandbox } from "./sandbox-environment.ts";
+import { sessionService } from "./sessions/session-service.ts";
 import { memoryVolume, type SandboxSpec } from "./spec.ts";
 
 /** Arguments of a sandbox changeling. Omitted options have the defaults of the fleet file (changelings/REFERENCE.md). */
@@ -18,12 +19,10 @@ export interface SandboxChangelingArgs extends SandboxChangelingOptions {
   readonly secretValues?: Readonly<Record<string, pulumi.Input<string>>>;
   /** For provider `modal`: a token that is not in the environment of who runs `pulumi up`. */
   readonly modalToken?: Readonly<Record<string, pulumi.Input<string>>> | undefined;
-  /** Resources that must be there first, such as the session service. */
-  readonly after?: readonly pulumi.Resource[];
 }
 
 /** For a changeling that `loadFleet` resolved: it is not validated again. */
-export interface ResolvedSandboxArgs extends Pick<SandboxChangelingArgs, "secretValues" | "modalToken" | "after"> {
+export interface ResolvedSandboxArgs extends Pick<SandboxChangelingArgs, "secretValues" | "modalToken"> {
   readonly declared: DeclaredSandbox;
 }
 
@@ -48,7 +47,7 @@ export class SandboxChangeling extends pulumi.ComponentResource {
     args: SandboxChangelingArgs | ResolvedSandboxArgs,
     opts: pulumi.ComponentResourceOptions = {},
   ) {
-    const { secretValues = {}, modalToken, after = [], ...options } = args;
+    const { secretValues = {}, modalToken, ...options } = args;
     const { renamedFrom } = "declared" in options ? options.declared : options;
     super("changelings:sandbox:SandboxChangeling", name, {}, withAlias(opts, renamedFrom));
     this.declared =
@@ -70,7 +69,10 @@ export class SandboxChangeling extends pulumi.ComponentResource {
         ...(modalToken === undefined ? {} : { secretEnvironment: modalToken }),
         drift: sandboxDrift(paths, installedName, stated(installedName)),
       },
-      withAlias({ parent: this, dependsOn: [...after, ...secrets] }, renamedFrom && `${renamedFrom}-sandbox`),
+      withAlias(
+        { parent: this, dependsOn: [sessionService().command, ...secrets] },
+        renamedFrom && `${renamedFrom}-sandbox`,
+      ),
     );
     this.registerOutputs({ memory: this.memory });
   }

@@ -22,6 +22,7 @@ if (status === 0) {
     });
   }
   cpSync(join(projectFolder, "scripts/make_tar_of_repo.sh"), join(dist, "scripts/make_tar_of_repo.sh"));
+  cpSync(join(projectFolder, "scripts/setup/versions.json"), join(dist, "scripts/setup/versions.json"));
   // The packages that a changeling's containers on Modal install.
   cpSync(join(projectFolder, "scripts/setup/requirements.txt"), join(dist, "scripts/setup/requirements.txt"));
 } else {

@@ -8,7 +8,7 @@ import { SetupError, say } from "./progress.mjs";
 
 const interruption = new AbortController();
 
-/** Aborted at the first Ctrl-C (or SIGTERM, SIGHUP). Everything that waits must listen to it. */
+/** Aborted at the first Ctrl-C (or SIGTERM, SIGHUP). Everything that waits must listen to it. @type {AbortSignal} */
 export const interrupted = interruption.signal;
 
 /** The process groups of running programs. @type {Set<number>} */

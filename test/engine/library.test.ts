@@ -6,8 +6,11 @@ import * as z from "zod/mini";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { installations } from "../../components/host/claims.ts";
+import { sessionsState } from "../../components/sandbox/sessions/state.ts";
+import { stopSessions } from "../../components/sandbox/sessions/supervise.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
+import { filesHolding } from "../support/files-holding.ts";
 import { SmallBrowser } from "../support/small-browser.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
 import { freePort } from "../support/web-stack.ts";
@@ -21,6 +24,7 @@ afterAll(async () => {
   // Also when a test failed before its destroy.
   await stopScheduler(program.installation, { endRuns: false }, program.home);
   await stopForwardingServer(program.installation, program.home);
+  await stopSessions(program.installation, program.home);
   program.remove();
 });
 
@@ -37,7 +41,11 @@ describe("the package", () => {
     const lines = [
       'import { CronChangeling } from "changelings";',
       'import { ForwardingServer, localWebs, WebChangeling, webOf } from "changelings/web";',
+      'import { type AgentRuntime, SandboxChangeling, sandboxOf } from "changelings/sandbox";',
+      "export const runtime = (given: AgentRuntime) => given.terminate();",
       "export async function declare(): Promise<string> {",
+      'new SandboxChangeling("d", { repo: "me/app", runtime: "claude" });',
+      'const volume: string = sandboxOf("d", { repo: "me/app" }).spec.branch;',
       'new CronChangeling("a", { repo: "/r", schedule: "0 6 * * *" });',
       'const local = await localWebs([webOf("b", { agentType: "chat" })]);',
       'const routing: "host" | "path" = new ForwardingServer("f").declared.routing;',
@@ -46,7 +54,9 @@ describe("the package", () => {
       'new WebChangeling("c", { agentTyp: "chat" });',
       "// @ts-expect-error",
       'new ForwardingServer("f", { port: "8420" });',
-      "return routing; }",
+      "// @ts-expect-error",
+      'new SandboxChangeling("e", { repo: "me/app", runtme: "claude" });',
+      "return routing + volume; }",
     ];
     writeFileSync(join(program.folder, "typed.ts"), `${lines.join("\n")}\n`);
     const compiler = join(projectFolder, "node_modules/typescript/bin/tsc");
@@ -95,6 +105,27 @@ describe("CronChangeling in another program", () => {
     expect(preview("--expect-no-changes")).toMatch(/5 unchanged/);
     program.destroy();
     expect(existsSync(paths.root)).toBe(false);
+  });
+});
+
+describe("SandboxChangeling in another program", () => {
+  it("installs its spec and the session service, shows nothing when nothing changed, and is removed", () => {
+    const { home, paths } = program;
+    execFileSync("git", ["init", "--quiet", "--initial-branch=main", join(home, "app")], { env: program.env });
+    program.write(
+      'import { SandboxChangeling } from "changelings/sandbox";',
+      `export const { memory } = new SandboxChangeling("example", { repo: "${home}/app" });`,
+    );
+    program.up();
+    expect(program.pulumi("stack", "output", "memory").trim()).toBe("harvest-memory-local-app");
+    expect(JSON.parse(readFileSync(join(paths.sandboxes, "specs/example.json"), "utf8"))).toMatchObject({
+      spec: { runtime: "stub", url: `${home}/app` },
+    });
+    expect(sessionsState(paths).alive).toBe(true);
+    expect(preview("--expect-no-changes")).toMatch(/5 unchanged/);
+    program.destroy();
+    expect(sessionsState(paths).alive).toBe(false);
+    expect(filesHolding("", paths.root)).toEqual([]);
   });
 });
 
