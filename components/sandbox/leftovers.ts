@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { InstallationPaths } from "../host/installation-paths.ts";
 import type { Leftovers } from "../stack/deployment.ts";
@@ -42,18 +42,16 @@ function providersOf(paths: InstallationPaths): Set<SandboxProviderName> {
   return new Set([...declared, ...(hasLocal ? (["local"] as const) : [])]);
 }
 
-/** Removes what the kind has on this machine, when it has no sandboxes any more. */
+/** Removes what the kind has on this machine, when it has no sandboxes any more. Memory that was never used goes too. */
 export function removeAllButVolumes({ sandboxes }: Pick<InstallationPaths, "sandboxes">): void {
   const { volumes } = localPaths(sandboxes);
-  const keeps = namesIn(volumes).length > 0;
-  if (!keeps) {
-    rmSync(sandboxes, { recursive: true, force: true, maxRetries: 3 });
-    return;
-  }
+  for (const name of namesIn(volumes)) if (namesIn(join(volumes, name)).length === 0) rmdirSync(join(volumes, name));
+  if (namesIn(volumes).length === 0) rmSync(volumes, { recursive: true, force: true });
   for (const name of namesIn(sandboxes)) {
     const path = join(sandboxes, name);
     if (path !== volumes) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
   }
+  if (namesIn(sandboxes).length === 0) rmSync(sandboxes, { recursive: true, force: true });
 }
 
 function namesIn(folder: string): string[] {
