@@ -1,17 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { imageMcpServers } from "./image/mcp-servers.ts";
-import { seedMemory } from "./memory.ts";
 import { warmSession } from "./orphans.ts";
 import { type Progress, type Sandbox, SandboxError, type SandboxProvider } from "./provider.ts";
-import {
-  bundleOf,
-  cloneRepository,
-  configureGit,
-  currentBranch,
-  diffOf,
-  markStart,
-  updateRepository,
-} from "./repository.ts";
+import { bundleOf, cloneRepository, currentBranch, diffOf, setUpRepository, updateRepository } from "./repository.ts";
 import { loadRuntime } from "./runtimes/registry.ts";
 import { type AgentRuntime, type ExecuteOptions, RuntimeError } from "./runtimes/runtime.ts";
 import {
@@ -94,9 +85,7 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
       const token = options.secrets["GITHUB_TOKEN"];
       options.onProgress?.(snapshot === undefined ? `cloning ${spec.owner}/${spec.repo}` : "updating the repository");
       await (snapshot === undefined ? cloneRepository : updateRepository)(steps, spec, { branch, token });
-      await markStart(steps, spec);
-      await configureGit(steps, spec);
-      await seedMemory(steps);
+      await setUpRepository(steps, spec);
       return initialized(sandbox, spec, options);
     });
   }

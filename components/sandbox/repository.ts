@@ -5,8 +5,9 @@ import { gitIn as gitHere } from "../git/git.ts";
 import { isRepoUrl } from "../git/repo-name.ts";
 import { safeGitEnvironment } from "../git/safe-git.ts";
 import { allowedEnvironment } from "../lib/environment.ts";
+import { memoryLines } from "./image/memory-seed.ts";
 import { SandboxError } from "./provider.ts";
-import { gitName, repoPath, type SandboxSpec } from "./spec.ts";
+import { gitName, memoryPath, repoPath, type SandboxSpec } from "./spec.ts";
 import { gitIn, type Steps } from "./steps.ts";
 
 /** In seconds. */
@@ -26,6 +27,9 @@ const credentialHelper =
 /** Programs that git must not start while it checks out a repository of unknown origin. */
 const cloneEnvironment = { GIT_LFS_SKIP_SMUDGE: "1", GIT_TERMINAL_PROMPT: "0", GIT_CONFIG_NOSYSTEM: "1" };
 
+/** Puts the helper into the sandbox's own git settings, for the agent's pushes too, and then runs the rest. */
+const cloneScript = 'test -z "$1" || git config --global --replace-all "$1" "$2" || exit; shift 2; exec "$@"';
+
 /** Clones the repository to `/workspace/{repo}`, with the branch checked out. */
 export async function cloneRepository(
   steps: Steps,
@@ -34,10 +38,18 @@ export async function cloneRepository(
 ): Promise<void> {
   const { branch, token } = options;
   const source = isRepoUrl(spec.url) ? spec.url : await copyOfLocal(steps, spec);
-  if (isRepoUrl(spec.url) && token !== undefined) await useToken(steps, spec.url);
+  const helps = isRepoUrl(spec.url) && token !== undefined;
   await steps.run(
     "clone",
     [
+      ...[
+        "sh",
+        "-c",
+        cloneScript,
+        "sh",
+        helps ? `credential.${new URL(spec.url).origin}.helper` : "",
+        credentialHelper,
+      ],
       ...["git", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never"],
       ...["clone", "--no-recurse-submodules", "--template=", "--branch", branch, "--", source, repoPath(spec)],
     ],
@@ -62,12 +74,6 @@ export async function updateRepository(
     env,
   });
   await steps.run("update", [...git, "checkout", "--quiet", "-B", branch, `refs/remotes/origin/${branch}`], { env });
-}
-
-/** Puts the helper into the sandbox's own git settings, for the agent's pushes. */
-async function useToken(steps: Steps, url: string): Promise<void> {
-  const key = `credential.${new URL(url).origin}.helper`;
-  await steps.run("clone", ["git", "config", "--global", "--replace-all", key, credentialHelper]);
 }
 
 /** Sends a repository of this machine as a bundle: the sandbox sees none of this machine's files. */
@@ -96,17 +102,6 @@ git -C "$1" fetch --quiet --force /tmp/repository.bundle "refs/heads/*:refs/head
   }
 }
 
-/** The agent's identity: the person's, with the suffix (spec 004). */
-export async function configureGit(steps: Steps, spec: SandboxSpec): Promise<void> {
-  const settings = [
-    ["user.name", gitName(spec)],
-    ["user.email", spec.userEmail],
-    // The agent may use the hooks that it writes. A cloned repository brings none.
-    ["submodule.recurse", "false"],
-  ];
-  for (const [key = "", value = ""] of settings) await steps.run("git", ["git", "config", "--global", key, value]);
-}
-
 export async function currentBranch(steps: Steps, spec: SandboxSpec): Promise<string> {
   const { stdout } = await steps.run("branch", [...gitIn(spec), "branch", "--show-current"]);
   // A detached head has no branch.
@@ -116,8 +111,27 @@ export async function currentBranch(steps: Steps, spec: SandboxSpec): Promise<st
 /** Where the work began: the last commit that the remote had in the beginning. */
 const startRef = "refs/changelings/start";
 
-export async function markStart(steps: Steps, spec: SandboxSpec): Promise<void> {
-  await steps.run("clone", [...gitIn(spec), "update-ref", startRef, "HEAD"]);
+/** One program for three steps, because a round trip to a sandbox takes longer than they do. The code says which failed. */
+const setUpScript = `repo=$1 name=$2 email=$3 memory=$4
+git -C "$repo" -c core.hooksPath=/dev/null -c core.fsmonitor=false update-ref ${startRef} HEAD || exit 41
+git config --global user.name "$name" && git config --global user.email "$email" || exit 42
+git config --global submodule.recurse false || exit 42
+test ! -s "$memory" || exit 0
+# Written beside the file and linked, so that of two sandboxes that start at once only one seeds the memory.
+new="$memory.$$.new"; cat > "$new" || exit 43
+ln "$new" "$memory" 2>/dev/null || test -s "$memory" || mv "$new" "$memory" || exit 43
+rm -f "$new"`;
+const setUpSteps: Readonly<Record<number, string>> = { 41: "clone", 42: "git", 43: "memory" };
+
+/**
+ * Marks where the work begins, sets the agent's identity (the person's, with the suffix), and gives the repository's
+ * memory its first content, once (spec 004).
+ */
+export async function setUpRepository(steps: Steps, spec: SandboxSpec): Promise<void> {
+  const args = [repoPath(spec), gitName(spec), spec.userEmail, memoryPath];
+  await steps.run((code) => setUpSteps[code] ?? "git", ["sh", "-c", setUpScript, "sh", ...args], {
+    stdin: memoryLines(),
+  });
 }
 
 /**

@@ -3,8 +3,15 @@ import { repoPath, type SandboxSpec } from "./spec.ts";
 
 /** Runs the programs of one step of a sandbox's life, and reports a failure with the step's name. */
 export interface Steps {
-  /** @throws SandboxError if it does not exit with 0 */
-  run(step: string, argv: readonly string[], options?: Partial<ExecOptions>): Promise<ExecEnd>;
+  /**
+   * @param step for the error; of a program with several steps, by the code that it exits with
+   * @throws SandboxError if it does not exit with 0
+   */
+  run(
+    step: string | ((code: number) => string),
+    argv: readonly string[],
+    options?: Partial<ExecOptions>,
+  ): Promise<ExecEnd>;
 }
 
 /** Of most steps, in seconds; a clone takes longer. */
@@ -15,18 +22,21 @@ export function stepsIn(sandbox: Sandbox, signal?: AbortSignal): Steps {
     async run(step, argv, { timeoutSeconds = stepSeconds, ...options } = {}) {
       const end = await sandbox.exec(argv, { signal, timeoutSeconds, ...options });
       if (end.code === 0) return end;
-      throw new SandboxError(step, reasonOf(end, argv[0] ?? "", timeoutSeconds));
+      throw new SandboxError(
+        typeof step === "string" ? step : step(end.code),
+        reasonOf(end, timeoutSeconds),
+      );
     },
   };
 }
 
 /** The last lines that a program printed. They come from the sandbox, so whoever prints them must make them plain. */
-export function reasonOf({ code, stdout, stderr }: ExecEnd, program: string, timeoutSeconds: number): string {
-  if (code === 124) return `${program} was not done within ${timeoutSeconds} s`;
+export function reasonOf({ code, stdout, stderr }: ExecEnd, timeoutSeconds: number): string {
+  if (code === 124) return `it was not done within ${timeoutSeconds} s`;
   if (code === 130) return "it was cancelled";
   const printed = stderr.trim() === "" ? stdout.trim() : stderr.trim();
   const tail = printed.split("\n").slice(-5).join("\n").slice(-1000);
-  return tail === "" ? `${program} ended with code ${code}` : tail;
+  return tail === "" ? `it ended with code ${code}` : tail;
 }
 
 /** Git in a sandbox, in its repository. It never prompts, and runs neither hooks nor submodules' code. */
