@@ -8,8 +8,6 @@ export interface FakeModelApi extends AsyncDisposable {
   readonly requests: readonly FakeRequest[];
   /** The requests to the model. */
   prompts(): readonly FakeRequest[];
-  /** Sets the key that requests must have; others get status 401. By default every key is accepted. */
-  requireKey(key: string): void;
   /** Resolves when the model was asked `count` times in total. */
   asked(count: number): Promise<void>;
 }
@@ -47,7 +45,6 @@ export async function startFake<Block>(dialect: Dialect<Block>): Promise<FakeMod
   const requests: FakeRequest[] = [];
   const failures = new Map<string, number>();
   const waiting = new Set<() => void>();
-  let required: string | undefined;
 
   const server = createServer((request, response) => {
     respond(request, response).catch(() => response.destroy());
@@ -58,13 +55,11 @@ export async function startFake<Block>(dialect: Dialect<Block>): Promise<FakeMod
     for await (const chunk of request.setEncoding("utf8")) raw += chunk;
     const path = (request.url ?? "").split("?")[0] ?? "";
     const body: unknown = raw === "" ? {} : JSON.parse(raw);
-    const { key, auth } = keyOf(request);
-    requests.push({ method: request.method ?? "", path, auth, body });
+    requests.push({ method: request.method ?? "", path, auth: authOf(request), body });
     for (const check of waiting) check();
     const other = dialect.other(path);
     if (other !== undefined) return json(response, 200, other);
     if (request.method !== "POST" || !path.endsWith(dialect.path)) return json(response, 404, dialect.errorBody(404));
-    if (required !== undefined && key !== required) return json(response, 401, dialect.errorBody(401));
 
     const { step, key: turn } = dialect.script(body);
     const [head, tail] = headAndTail(step.rest);
@@ -104,9 +99,6 @@ export async function startFake<Block>(dialect: Dialect<Block>): Promise<FakeMod
     url: `http://127.0.0.1:${address.port}`,
     requests,
     prompts,
-    requireKey(key) {
-      required = key;
-    },
     asked(count) {
       return new Promise((resolve) => {
         const check = () => {
@@ -158,9 +150,7 @@ function json(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, headers).end(JSON.stringify(body));
 }
 
-function keyOf({ headers }: IncomingMessage): { key: string | undefined; auth: FakeRequest["auth"] } {
-  const own = headers["x-api-key"];
-  if (typeof own === "string") return { key: own, auth: "x-api-key" };
-  const bearer = headers.authorization?.replace(/^Bearer /, "");
-  return { key: bearer, auth: bearer === undefined ? "none" : "bearer" };
+function authOf({ headers }: IncomingMessage): FakeRequest["auth"] {
+  if (headers["x-api-key"] !== undefined) return "x-api-key";
+  return headers.authorization === undefined ? "none" : "bearer";
 }
