@@ -22,10 +22,7 @@ export function stepsIn(sandbox: Sandbox, signal?: AbortSignal): Steps {
     async run(step, argv, { timeoutSeconds = stepSeconds, ...options } = {}) {
       const end = await sandbox.exec(argv, { signal, timeoutSeconds, ...options });
       if (end.code === 0) return end;
-      throw new SandboxError(
-        typeof step === "string" ? step : step(end.code),
-        reasonOf(end, timeoutSeconds),
-      );
+      throw new SandboxError(typeof step === "string" ? step : step(end.code), reasonOf(end, timeoutSeconds));
     },
   };
 }

@@ -32,11 +32,13 @@ const agents = {
 
 describe.each(["claude", "codex"] as const)("%s in a sandbox of this machine", (runtime) => {
   const agent = agents[runtime];
-  const folder = mkdtempSync(join(tmpdir(), "agents-"));
-  const url = join(folder, "site");
+  let folder: string;
+  let url: string;
   let api: FakeModelApi;
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "agents-"));
+    url = join(folder, "site");
     api = await agent.start();
     execFileSync("git", ["init", "-q", "-b", "main", url]);
     writeFileSync(join(url, "README.md"), "# Site\n");
