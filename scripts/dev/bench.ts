@@ -10,6 +10,7 @@ import { forwardingMeasures } from "./bench/forwarding.ts";
 import { type Measure, measureText } from "./bench/measure.ts";
 import { modalMeasures } from "./bench/modal.ts";
 import { programMeasures } from "./bench/program.ts";
+import { sandboxMeasures } from "./bench/sandbox.ts";
 import { schedulerMeasures } from "./bench/scheduler.ts";
 import { tarballMeasures } from "./bench/tarball.ts";
 
@@ -21,6 +22,7 @@ const suites: Record<string, (folder: string) => AsyncGenerator<Measure>> = {
   commands: commandMeasures,
   modal: modalMeasures,
   forwarding: forwardingMeasures,
+  sandbox: sandboxMeasures,
 };
 
 /** Only by name: another suite measures the same at length. */
