@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { imageMcpServers } from "./image/mcp-servers.ts";
 import { warmSession } from "./orphans.ts";
 import { type Progress, type Sandbox, SandboxError, type SandboxProvider } from "./provider.ts";
-import { bundleOf, cloneRepository, currentBranch, diffOf, setUpRepository, updateRepository } from "./repository.ts";
+import { bundleOf, currentBranch, diffOf, prepareRepository } from "./repository.ts";
 import { loadRuntime } from "./runtimes/registry.ts";
 import { type AgentRuntime, type ExecuteOptions, RuntimeError } from "./runtimes/runtime.ts";
 import {
@@ -84,8 +84,8 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
       const steps = stepsIn(sandbox, options.signal);
       const token = options.secrets["GITHUB_TOKEN"];
       options.onProgress?.(snapshot === undefined ? `cloning ${spec.owner}/${spec.repo}` : "updating the repository");
-      await (snapshot === undefined ? cloneRepository : updateRepository)(steps, spec, { branch, token });
-      await setUpRepository(steps, spec);
+      const what = snapshot === undefined ? "clone and set up" : "update and set up";
+      await prepareRepository(steps, spec, { branch, token, what });
       return initialized(sandbox, spec, options);
     });
   }
@@ -107,7 +107,8 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
     const steps = stepsIn(sandbox, options.signal);
     try {
       options.onProgress?.(`cloning ${spec.owner}/${spec.repo}`);
-      await cloneRepository(steps, spec, { branch: spec.branch, token: options.secrets["GITHUB_TOKEN"] });
+      const token = options.secrets["GITHUB_TOKEN"];
+      await prepareRepository(steps, spec, { branch: spec.branch, token, what: "clone" });
       options.onProgress?.("making the snapshot");
       return await sandbox.snapshot(options);
     } finally {

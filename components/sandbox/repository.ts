@@ -27,76 +27,92 @@ const credentialHelper =
 /** Programs that git must not start while it checks out a repository of unknown origin. */
 const cloneEnvironment = { GIT_LFS_SKIP_SMUDGE: "1", GIT_TERMINAL_PROMPT: "0", GIT_CONFIG_NOSYSTEM: "1" };
 
-/** Puts the helper into the sandbox's own git settings, for the agent's pushes too, and then runs the rest. */
-const cloneScript = 'test -z "$1" || git config --global --replace-all "$1" "$2" || exit; shift 2; exec "$@"';
+/** Where the work began: the last commit that the remote had in the beginning. */
+const startRef = "refs/changelings/start";
 
-/** Clones the repository to `/workspace/{repo}`, with the branch checked out. */
-export async function cloneRepository(
-  steps: Steps,
-  spec: SandboxSpec,
-  options: { readonly branch: string; readonly token: string | undefined },
-): Promise<void> {
-  const { branch, token } = options;
-  const source = isRepoUrl(spec.url) ? spec.url : await copyOfLocal(steps, spec);
-  const helps = isRepoUrl(spec.url) && token !== undefined;
-  await steps.run(
-    "clone",
-    [
-      ...[
-        "sh",
-        "-c",
-        cloneScript,
-        "sh",
-        helps ? `credential.${new URL(spec.url).origin}.helper` : "",
-        credentialHelper,
-      ],
-      ...["git", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never"],
-      ...["clone", "--no-recurse-submodules", "--template=", "--branch", branch, "--", source, repoPath(spec)],
-    ],
-    {
-      timeoutSeconds: cloneSeconds,
-      env: { ...cloneEnvironment, ...(token === undefined ? {} : { GITHUB_TOKEN: token }) },
-    },
-  );
+/**
+ * One program for all steps, because a round trip to a sandbox takes longer than most of them. The code that it exits
+ * with says which one failed.
+ */
+const prepareScript = `repo=$1 source=$2 branch=$3 key=$4 helper=$5 has_bundle=$6 is_warm=$7 name=$8 email=$9 memory=\${10}
+g() { git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c protocol.ext.allow=never "$@"; }
+test -z "$key" || git config --global --replace-all "$key" "$helper" || exit 40
+if test "$has_bundle" = yes; then
+  { cat > /tmp/repository.bundle && { test -d "$source" || g init --quiet --bare --template= "$source"; } &&
+    g -C "$source" fetch --quiet --force /tmp/repository.bundle "refs/heads/*:refs/heads/*" "refs/tags/*:refs/tags/*" &&
+    rm /tmp/repository.bundle; } || exit 40
+fi
+if test "$is_warm" = yes; then
+  { g -C "$repo" fetch --quiet --no-recurse-submodules --prune origin &&
+    g -C "$repo" checkout --quiet -B "$branch" "refs/remotes/origin/$branch"; } || exit 44
+else
+  g clone --quiet --no-recurse-submodules --template= --branch "$branch" -- "$source" "$repo" || exit 40
+fi
+test -n "$name" || exit 0
+g -C "$repo" update-ref ${startRef} HEAD || exit 41
+git config --global user.name "$name" && git config --global user.email "$email" || exit 42
+git config --global submodule.recurse false || exit 42
+test ! -s "$memory" || exit 0
+# Written beside the file and linked, so that of two sandboxes that start at once only one seeds the memory.
+new="$memory.$$.new"; printf %s "$MEMORY_SEED" > "$new" || exit 43
+ln "$new" "$memory" 2>/dev/null || test -s "$memory" || mv "$new" "$memory" || exit 43
+rm -f "$new"`;
+const stepOfCode: Readonly<Record<number, string>> = { 41: "clone", 42: "git", 43: "memory", 44: "update" };
+
+export interface Preparation {
+  readonly branch: string;
+  /** For the repository's host. */
+  readonly token: string | undefined;
+  /** `clone` alone is for a warm snapshot; `update` starts from one. */
+  readonly what: "clone" | "clone and set up" | "update and set up";
 }
 
-/** Brings the repository of a warm snapshot to the branch's present tip. */
-export async function updateRepository(
+/**
+ * Clones the repository to `/workspace/{repo}` with the branch checked out, or brings the one of a warm snapshot to the
+ * branch's present tip. Then marks where the work begins, sets the agent's identity (the person's, with the suffix), and
+ * gives the repository's memory its first content, once (spec 004).
+ */
+export async function prepareRepository(
   steps: Steps,
   spec: SandboxSpec,
-  { branch, token }: { readonly branch: string; readonly token: string | undefined },
+  { branch, token, what }: Preparation,
 ): Promise<void> {
-  if (!isRepoUrl(spec.url)) await copyOfLocal(steps, spec);
-  const env = { ...cloneEnvironment, ...(token === undefined ? {} : { GITHUB_TOKEN: token }) };
-  const git = gitIn(spec);
-  await steps.run("update", [...git, "fetch", "--quiet", "--no-recurse-submodules", "--prune", "origin"], {
+  const isUrl = isRepoUrl(spec.url);
+  const setsUp = what !== "clone";
+  const args = [
+    ...[repoPath(spec), isUrl ? spec.url : `${originFolder}/${spec.repo}.git`, branch],
+    ...[isUrl && token !== undefined ? `credential.${new URL(spec.url).origin}.helper` : "", credentialHelper],
+    ...[isUrl ? "no" : "yes", what === "update and set up" ? "yes" : "no"],
+    ...(setsUp ? [gitName(spec), spec.userEmail] : ["", ""]),
+    memoryPath,
+  ];
+  await steps.run((code) => stepOfCode[code] ?? "clone", ["sh", "-c", prepareScript, "sh", ...args], {
     timeoutSeconds: cloneSeconds,
-    env,
+    env: {
+      ...cloneEnvironment,
+      ...(token === undefined ? {} : { GITHUB_TOKEN: token }),
+      ...(setsUp ? { MEMORY_SEED: memoryLines() } : {}),
+    },
+    ...(isUrl ? {} : { stdin: await bundleOfLocal(spec.url) }),
   });
-  await steps.run("update", [...git, "checkout", "--quiet", "-B", branch, `refs/remotes/origin/${branch}`], { env });
 }
 
-/** Sends a repository of this machine as a bundle: the sandbox sees none of this machine's files. */
-async function copyOfLocal(steps: Steps, spec: SandboxSpec): Promise<string> {
+/** A repository of this machine as a bundle: the sandbox sees none of this machine's files. */
+async function bundleOfLocal(path: string): Promise<Uint8Array> {
   const folder = mkdtempSync(join(tmpdir(), "changelings-bundle-"));
   const bundle = join(folder, "repository.bundle");
   try {
-    const git = gitHere(spec.url, allowedEnvironment(process.env));
+    const git = gitHere(path, allowedEnvironment(process.env));
     await git
       .run(["bundle", "create", "--quiet", bundle, "--branches", "--tags"], "network")
       .catch((error: unknown) => {
         throw new SandboxError("clone", error instanceof Error ? error.message : String(error));
       });
     if (statSync(bundle).size > mostBundleBytes) {
-      const reason = `${spec.url} has over 256 MB of history; write its URL as repo, so that the sandbox clones it`;
+      const reason = `${path} has over 256 MB of history; write its URL as repo, so that the sandbox clones it`;
       throw new SandboxError("clone", reason);
     }
-    const stdin = readFileSync(bundle).toString("base64");
-    const origin = `${originFolder}/${spec.repo}.git`;
-    const script = `set -e; base64 -d > /tmp/repository.bundle; test -d "$1" || git init --quiet --bare --template= "$1"
-git -C "$1" fetch --quiet --force /tmp/repository.bundle "refs/heads/*:refs/heads/*" "refs/tags/*:refs/tags/*"; rm /tmp/repository.bundle`;
-    await steps.run("clone", ["sh", "-c", script, "sh", origin], { stdin, timeoutSeconds: cloneSeconds });
-    return origin;
+    return readFileSync(bundle);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -106,32 +122,6 @@ export async function currentBranch(steps: Steps, spec: SandboxSpec): Promise<st
   const { stdout } = await steps.run("branch", [...gitIn(spec), "branch", "--show-current"]);
   // A detached head has no branch.
   return stdout.trim() === "" ? "HEAD" : stdout.trim();
-}
-
-/** Where the work began: the last commit that the remote had in the beginning. */
-const startRef = "refs/changelings/start";
-
-/** One program for three steps, because a round trip to a sandbox takes longer than they do. The code says which failed. */
-const setUpScript = `repo=$1 name=$2 email=$3 memory=$4
-git -C "$repo" -c core.hooksPath=/dev/null -c core.fsmonitor=false update-ref ${startRef} HEAD || exit 41
-git config --global user.name "$name" && git config --global user.email "$email" || exit 42
-git config --global submodule.recurse false || exit 42
-test ! -s "$memory" || exit 0
-# Written beside the file and linked, so that of two sandboxes that start at once only one seeds the memory.
-new="$memory.$$.new"; cat > "$new" || exit 43
-ln "$new" "$memory" 2>/dev/null || test -s "$memory" || mv "$new" "$memory" || exit 43
-rm -f "$new"`;
-const setUpSteps: Readonly<Record<number, string>> = { 41: "clone", 42: "git", 43: "memory" };
-
-/**
- * Marks where the work begins, sets the agent's identity (the person's, with the suffix), and gives the repository's
- * memory its first content, once (spec 004).
- */
-export async function setUpRepository(steps: Steps, spec: SandboxSpec): Promise<void> {
-  const args = [repoPath(spec), gitName(spec), spec.userEmail, memoryPath];
-  await steps.run((code) => setUpSteps[code] ?? "git", ["sh", "-c", setUpScript, "sh", ...args], {
-    stdin: memoryLines(),
-  });
 }
 
 /**
