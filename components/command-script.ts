@@ -35,8 +35,8 @@ export function commandScript<Shape>(script: Script<Shape>): CommandScript {
 async function runScript<Shape>(script: Script<Shape>, verb: "apply" | "remove"): Promise<void> {
   const declared = z.safeParse(script.variables, process.env);
   if (!declared.success) {
-    const faults = declared.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-    fail(`this command is run by \`pulumi up\`, which sets its environment; it lacks ${faults.join("; ")}`, 2);
+    const problems = declared.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    fail(`this command is run by \`pulumi up\`, which sets its environment; it lacks ${problems.join("; ")}`, 2);
   }
   const allowed = allowedEnvironment(process.env);
   const { keeps = () => false } = script;

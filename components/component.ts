@@ -14,7 +14,7 @@ export function checkedArgs<Checked>(of: string, check: () => Checked): Checked 
     if (!(error instanceof ChangelingOptionsError)) throw error;
     throw invalidArgs(
       of,
-      error.faults.map(({ option, reason }) => ({ propertyPath: option, reason })),
+      error.problems.map(({ option, reason }) => ({ propertyPath: option, reason })),
     );
   }
 }

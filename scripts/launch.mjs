@@ -39,8 +39,8 @@ const [command = "", ...args] = process.argv.slice(2);
 const named = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
 
 if (named === undefined) {
-  const fault = command === "" ? "No command is given." : `There is no command "${command}".`;
-  process.stderr.write(`${fault}\nUsage: node scripts/launch.mjs ${Object.keys(COMMANDS).join(" | ")} [arguments]\n`);
+  const problem = command === "" ? "No command is given." : `There is no command "${command}".`;
+  process.stderr.write(`${problem}\nUsage: node scripts/launch.mjs ${Object.keys(COMMANDS).join(" | ")} [arguments]\n`);
   process.exitCode = 2;
 } else {
   const { program, needs } = named;

@@ -1,37 +1,37 @@
-import { type AgentKnowledge, noCommand, ownAlone, stockWebTypes, typeFindings } from "../fleet/agents.ts";
-import { unfitFindings } from "../fleet/applies.ts";
-import { branchFindings } from "../fleet/checks.ts";
-import { error, type Finding, type PlaceOf, warning } from "../fleet/diagnostics.ts";
-import { variableFindings } from "../fleet/secrets.ts";
-import { sizeFindings } from "../fleet/sizes.ts";
-import { urlFault } from "../git/repo-name.ts";
+import { type AgentKnowledge, noCommand, ownAlone, stockWebTypes, typeDiagnostics } from "../fleet/agents.ts";
+import { unfitDiagnostics } from "../fleet/applies.ts";
+import { branchDiagnostics } from "../fleet/checks.ts";
+import { type Diagnostic, error, type PlaceOf, warning } from "../fleet/diagnostics.ts";
+import { variableDiagnostics } from "../fleet/secrets.ts";
+import { sizeDiagnostics } from "../fleet/sizes.ts";
+import { urlProblem } from "../git/repo-name.ts";
 import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { type CronOptions, cronApplies, cronNoun, cronTable } from "./options.ts";
 import { providers } from "./providers.ts";
-import { scheduleDoubt, scheduleFault } from "./schedule.ts";
-import { zoneFindings } from "./zone.ts";
+import { scheduleDoubt, scheduleProblem } from "./schedule.ts";
+import { zoneDiagnostics } from "./zone.ts";
 
 /** Diagnostics for one cron changeling's options that need no other input. */
-export function cronFindings(options: CronOptions, place: PlaceOf): Finding[] {
-  const found: Finding[] = [];
-  const schedule = scheduleFault(options.schedule, options.allow_frequent);
+export function cronDiagnostics(options: CronOptions, place: PlaceOf): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const schedule = scheduleProblem(options.schedule, options.allow_frequent);
   if (schedule !== undefined) found.push(error(place("schedule"), schedule.message, schedule.remedy));
   const doubt = schedule === undefined ? scheduleDoubt(options.schedule) : undefined;
   if (doubt !== undefined) found.push(warning(place("schedule"), doubt.message, doubt.remedy));
-  if (options.timezone !== undefined) found.push(...zoneFindings(options.timezone, place("timezone")));
-  found.push(...branchFindings(options, place));
-  found.push(...unfitFindings({ applies: cronApplies, table: cronTable, noun: cronNoun }, options, place));
+  if (options.timezone !== undefined) found.push(...zoneDiagnostics(options.timezone, place("timezone")));
+  found.push(...branchDiagnostics(options, place));
+  found.push(...unfitDiagnostics({ applies: cronApplies, table: cronTable, noun: cronNoun }, options, place));
   const ofProvider = providers[options.provider].check(options, place);
   found.push(...ofProvider.map((each) => ({ ...each, reads: ["provider", "image"] })));
-  const url = options.repo === undefined ? undefined : urlFault(options.repo);
+  const url = options.repo === undefined ? undefined : urlProblem(options.repo);
   if (url !== undefined) found.push(error(place("repo"), url.message, url.remedy));
-  found.push(...variableFindings(options, place), ...sizeFindings(options, place));
+  found.push(...variableDiagnostics(options, place), ...sizeDiagnostics(options, place));
   return found;
 }
 
 /** For conversational agents: with too long a `settle` time, a run could only end by its timeout. */
-export function settleFindings(options: CronOptions, place: PlaceOf): Finding[] {
+export function settleDiagnostics(options: CronOptions, place: PlaceOf): Diagnostic[] {
   const { settle_seconds: settle, timeout_seconds: timeout } = options;
   if (settle < timeout) return [];
   const message = `with ${settle} s to settle, no run ends before its timeout of ${timeout} s`;
@@ -40,21 +40,21 @@ export function settleFindings(options: CronOptions, place: PlaceOf): Finding[] 
 }
 
 /** Diagnostics for a cron changeling's agent, given the known types and templates. */
-export function cronAgentFindings(
+export function cronAgentDiagnostics(
   { type, options }: { readonly type: string; readonly options: CronOptions },
   knowledge: AgentKnowledge,
   place: PlaceOf,
-): Finding[] {
+): Diagnostic[] {
   const { types, templates, isComplete, settingsFile, isOwnAlone } = knowledge;
   const report = isComplete ? error : warning;
-  const found: Finding[] = [];
+  const found: Diagnostic[] = [];
   if (!types.has(type) && stockWebTypes().has(type)) {
     found.push(error(place("agent_type"), `${shown(type)} is a stock web changeling`, 'write kind = "web"'));
   } else {
-    found.push(...typeFindings(type, knowledge, place, "a scheduled run"));
+    found.push(...typeDiagnostics(type, knowledge, place, "a scheduled run"));
   }
   if (type === "command" && options.agent_args.length === 0) found.push(noCommand(place));
-  if (types.base(type) === "claude") found.push(...settleFindings(options, place));
+  if (types.base(type) === "claude") found.push(...settleDiagnostics(options, place));
   const { template } = options;
   if (template !== undefined && !templates.has(template)) {
     const meant = didYouMean(template, templates);

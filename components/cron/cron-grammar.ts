@@ -39,7 +39,7 @@ export function fieldsOf(schedule: string): string[] {
 }
 
 /** Why the text is not five plain cron fields; undefined if it is. */
-export function checkGrammar(schedule: string): ScheduleFault | undefined {
+export function checkGrammar(schedule: string): ScheduleProblem | undefined {
   const written = JSON.stringify(schedule);
   const parts = fieldsOf(schedule);
   const [first = ""] = parts;
@@ -51,8 +51,8 @@ export function checkGrammar(schedule: string): ScheduleFault | undefined {
   if (parts.length !== fields.length) return { message: wrongCount(written, parts.length), remedy: fiveOf(parts) };
   for (const [index, field] of fields.entries()) {
     for (const item of (parts[index] ?? "").split(",")) {
-      const fault = checkItem(item, field);
-      if (fault !== undefined) return { message: `${written}: ${fault.message}`, remedy: fault.remedy };
+      const problem = checkItem(item, field);
+      if (problem !== undefined) return { message: `${written}: ${problem.message}`, remedy: problem.remedy };
     }
   }
   return undefined;
@@ -71,7 +71,7 @@ function fiveOf(parts: readonly string[]): string {
 }
 
 /** Accepts `*`, `5`, `1-5`; the first and the last may have a step (`/2`). */
-function checkItem(item: string, field: Field): ScheduleFault | undefined {
+function checkItem(item: string, field: Field): ScheduleProblem | undefined {
   const allowed = `write ${limits(field)}, ranges (1-5), steps (*/2) and lists of them`;
   const [range = "", step, ...rest] = item.split("/");
   const ends = range.split("-");
@@ -136,7 +136,7 @@ function limits({ name, least, most, names }: Field): string {
 }
 
 /** What is wrong with a schedule, and what to write instead. */
-export interface ScheduleFault {
+export interface ScheduleProblem {
   readonly message: string;
   readonly remedy: string;
 }

@@ -1,11 +1,11 @@
 import { homedir } from "node:os";
 import { isConversational } from "../fleet/agents.ts";
-import { error, type Finding } from "../fleet/diagnostics.ts";
-import { here, readOptions, refuseFaults } from "../fleet/program-options.ts";
-import { isOfStandIn } from "../fleet/sound-options.ts";
+import { type Diagnostic, error } from "../fleet/diagnostics.ts";
+import { here, readOptions, rejectInvalid } from "../fleet/program-options.ts";
+import { isOfStandIn } from "../fleet/valid-options.ts";
 import { remoteOfUrl } from "../git/remote.ts";
-import { absoluteRepo, isRepoUrl, urlFault } from "../git/repo-name.ts";
-import { cronFindings, settleFindings } from "./checks.ts";
+import { absoluteRepo, isRepoUrl, urlProblem } from "../git/repo-name.ts";
+import { cronDiagnostics, settleDiagnostics } from "./checks.ts";
 import { type DeclaredCron, resolvedCron } from "./declared.ts";
 import { cronTable } from "./options.ts";
 
@@ -27,12 +27,12 @@ export type ChangelingOptions = Partial<
 export function changelingOf(name: string, given: ChangelingOptions): DeclaredCron {
   const { snapshotMaxAge: age } = given;
   const snapshotMaxAge = typeof age === "number" ? `${age}s` : age;
-  const { options, found, unsound } = readOptions(name, { ...given, snapshotMaxAge, allowFrequent: true }, cronTable);
+  const { options, found, invalid } = readOptions(name, { ...given, snapshotMaxAge, allowFrequent: true }, cronTable);
   const talks = given.isConversational ?? isConversational(options.agent_type ?? name);
-  const more = [...cronFindings(options, here), ...(talks ? settleFindings(options, here) : [])];
-  found.push(...more.filter((each) => !isOfStandIn(each, each.path[0], unsound)));
+  const more = [...cronDiagnostics(options, here), ...(talks ? settleDiagnostics(options, here) : [])];
+  found.push(...more.filter((each) => !isOfStandIn(each, each.path[0], invalid)));
   const remote = options.provider === "modal" ? cloneUrl(given, found) : undefined;
-  refuseFaults(`changeling ${name}`, found);
+  rejectInvalid(`changeling ${name}`, found);
   return resolvedCron(name, options, {
     timezone: options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     repo: absoluteRepo(given.repo, { folder: process.cwd(), home: homedir() }),
@@ -43,7 +43,7 @@ export function changelingOf(name: string, given: ChangelingOptions): DeclaredCr
 }
 
 /** The URL that agents on Modal clone. If it can't be resolved, adds a diagnostic. */
-function cloneUrl({ repo, remote }: ChangelingOptions, found: Finding[]): string | undefined {
+function cloneUrl({ repo, remote }: ChangelingOptions, found: Diagnostic[]): string | undefined {
   if (remote === undefined && !isRepoUrl(repo)) {
     const message = "agents on Modal clone the repository by https, and where this one has its remote is not looked up";
     found.push(error(["repo"], message, 'give remote: "https://…", or the URL as repo'));
@@ -53,6 +53,6 @@ function cloneUrl({ repo, remote }: ChangelingOptions, found: Finding[]): string
   if ("url" in clone) return clone.url;
   // An invalid URL in `repo` is already reported.
   if (remote !== undefined) found.push(error(["remote"], clone.message, clone.remedy));
-  else if (urlFault(repo) === undefined) found.push(error(["repo"], clone.message, clone.remedy));
+  else if (urlProblem(repo) === undefined) found.push(error(["repo"], clone.message, clone.remedy));
   return undefined;
 }

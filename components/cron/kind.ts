@@ -1,6 +1,6 @@
 import type { DeployableKind, Deployment } from "../stack/deployment.ts";
 import type { Inspection } from "../stack/inspection.ts";
-import { cronFindings } from "./checks.ts";
+import { cronDiagnostics } from "./checks.ts";
 import type { DeclaredCron } from "./declared.ts";
 import { installedNames } from "./local/installed-files.ts";
 import { type CronOptions, cronApplies, cronNoun, cronProviders, cronTable, optionsOfCron } from "./options.ts";
@@ -20,7 +20,7 @@ export const cron = {
   counterparts: { source: "repo", start_timeout_seconds: "timeout_seconds" },
   settings: cronSettings,
   applies: cronApplies,
-  check: cronFindings,
+  check: cronDiagnostics,
   resolve: resolveCrons,
   isFoundAnywhere: true,
   known: (paths) => installedNames(paths).map((name) => ({ name })),

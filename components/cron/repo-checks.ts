@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { NamedRepo } from "../fleet/checks.ts";
-import { error, type Finding, warning } from "../fleet/diagnostics.ts";
+import { type Diagnostic, error, warning } from "../fleet/diagnostics.ts";
 import type { Declaration } from "../fleet/kind.ts";
 import type { UsableRepository } from "../git/refs.ts";
 import { isRepoUrl, shownRepo } from "../git/repo-name.ts";
@@ -13,16 +13,16 @@ export interface Around {
 }
 
 /** Diagnostics for a readable repository: what would break or mislead every run of a cron changeling in it. */
-export function runFindings(
+export function runDiagnostics(
   { options, place }: Pick<Declaration, "options" | "place">,
   named: NamedRepo,
   known: UsableRepository,
   around: Around,
-): Finding[] {
+): Diagnostic[] {
   const { repo, path, source } = named;
   const isUrl = isRepoUrl(repo);
   const isOnModal = options.provider === "modal";
-  const found: Finding[] = [];
+  const found: Diagnostic[] = [];
   for (const ref of known.inTheWay) {
     const isHere = !isUrl && ref.startsWith("refs/heads/");
     // Locally, run branches can't be created; on a remote, only pushing them fails.

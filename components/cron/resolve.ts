@@ -1,16 +1,16 @@
 import { type AgentKnowledge, AgentTypes } from "../fleet/agents.ts";
-import { type NamedRepo, repoFindings } from "../fleet/checks.ts";
-import { error, type Finding, foundWith } from "../fleet/diagnostics.ts";
+import { type NamedRepo, repoDiagnostics } from "../fleet/checks.ts";
+import { type Diagnostic, error, foundWith } from "../fleet/diagnostics.ts";
 import type { Declaration, LoadContext, Resolution, ResolveContext } from "../fleet/kind.ts";
 import { namedRepos, noRepo } from "../fleet/named-repos.ts";
-import { nameFinding } from "../fleet/names.ts";
+import { nameDiagnostic } from "../fleet/names.ts";
 import type { Repository } from "../git/refs.ts";
-import { isRepoUrl, urlFault } from "../git/repo-name.ts";
-import { cronAgentFindings } from "./checks.ts";
+import { isRepoUrl, urlProblem } from "../git/repo-name.ts";
+import { cronAgentDiagnostics } from "./checks.ts";
 import { type DeclaredCron, resolvedCron } from "./declared.ts";
 import { type Clone, cloneFinder } from "./modal/clones.ts";
 import type { CronOptions, CronProvider } from "./options.ts";
-import { runFindings } from "./repo-checks.ts";
+import { runDiagnostics } from "./repo-checks.ts";
 import type { CronKeys } from "./settings.ts";
 import { ianaZone, zoneRemedy } from "./zone.ts";
 
@@ -28,7 +28,7 @@ export async function resolveCrons(
     return declaration.options.provider === "modal" && named !== undefined ? [{ declaration, named }] : [];
   });
   const known = await context.repositories(
-    [...repos.values()].map(({ repo }) => repo).filter((repo) => urlFault(repo) === undefined),
+    [...repos.values()].map(({ repo }) => repo).filter((repo) => urlProblem(repo) === undefined),
     { remotesOf: new Set(onModal.map(({ named }) => named.repo)) },
   );
   const cloneOf = cloneFinder(known, context.environment);
@@ -39,11 +39,11 @@ export async function resolveCrons(
   );
   const zone = defaultZone(timezone, context);
   const knowledgeOf = agentKnowledge(context);
-  const findings: Finding[] = [];
+  const diagnostics: Diagnostic[] = [];
   const changelings = declarations.map((declaration) => {
     const { name, options } = declaration;
     const named = repos.get(name);
-    const own: Finding[] = [];
+    const own: Diagnostic[] = [];
     const around = {
       named,
       repository: named && known.get(named.repo),
@@ -53,10 +53,10 @@ export async function resolveCrons(
       context,
     };
     const resolved = resolve(declaration, around, own);
-    findings.push(...foundWith(name, own));
+    diagnostics.push(...foundWith(name, own));
     return resolved;
   });
-  return { changelings, findings };
+  return { changelings, diagnostics };
 }
 
 interface Around {
@@ -64,7 +64,7 @@ interface Around {
   /** What was observed; undefined if the repository was not read. */
   readonly repository: Repository | undefined;
   readonly clone: Clone | undefined;
-  readonly zone: { readonly zone: string } | { readonly finding: Finding };
+  readonly zone: { readonly zone: string } | { readonly diagnostic: Diagnostic };
   readonly knowledge: AgentKnowledge;
   readonly context: ResolveContext;
 }
@@ -72,21 +72,21 @@ interface Around {
 function resolve(
   declaration: CronDeclaration,
   { named, repository, clone, zone, knowledge, context }: Around,
-  findings: Finding[],
+  diagnostics: Diagnostic[],
 ): DeclaredCron {
   const { name, options, place, secretsAreExplicit } = declaration;
-  findings.push(...(clone?.findings ?? []));
-  if (named === undefined) findings.push(noRepo(declaration));
+  diagnostics.push(...(clone?.diagnostics ?? []));
+  if (named === undefined) diagnostics.push(noRepo(declaration));
   else {
-    findings.push(...repoFindings(declaration, named, repository));
+    diagnostics.push(...repoDiagnostics(declaration, named, repository));
     if (repository !== undefined && "branches" in repository)
-      findings.push(...runFindings(declaration, named, repository, context));
+      diagnostics.push(...runDiagnostics(declaration, named, repository, context));
   }
-  if (options.timezone === undefined && "finding" in zone) findings.push(zone.finding);
+  if (options.timezone === undefined && "diagnostic" in zone) diagnostics.push(zone.diagnostic);
   const type = options.agent_type ?? name;
   // An invalid name is already reported; don't report it again as an agent type.
-  if (options.agent_type !== undefined || nameFinding(name) === undefined) {
-    findings.push(...cronAgentFindings({ type, options }, knowledge, place));
+  if (options.agent_type !== undefined || nameDiagnostic(name) === undefined) {
+    diagnostics.push(...cronAgentDiagnostics({ type, options }, knowledge, place));
   }
   return resolvedCron(name, options, {
     timezone: options.timezone ?? ("zone" in zone ? zone.zone : "UTC"),
@@ -130,14 +130,14 @@ function agentKnowledge({ mngrSettings }: ResolveContext) {
 }
 
 /** The zone of changelings that don't set one. */
-function defaultZone(ofFile: string | undefined, context: LoadContext): { zone: string } | { finding: Finding } {
+function defaultZone(ofFile: string | undefined, context: LoadContext): { zone: string } | { diagnostic: Diagnostic } {
   if (ofFile !== undefined) return { zone: ofFile };
   const set = "pulumi config set changelings:timezone";
   if (context.timezone !== undefined) {
     if (ianaZone(context.timezone) !== undefined) return { zone: context.timezone };
     const message = `the stack's changelings:timezone: there is no time zone "${context.timezone}"`;
     return {
-      finding: error(
+      diagnostic: error(
         [],
         message,
         zoneRemedy(context.timezone, (zone) => `${set} ${zone}`),
@@ -145,8 +145,9 @@ function defaultZone(ofFile: string | undefined, context: LoadContext): { zone: 
     };
   }
   const remedy = `write timezone = "Europe/Berlin" (yours) at the top of the file, or: ${set} Europe/Berlin`;
-  if (context.ci) return { finding: error([], "no time zone is set, and that of a CI machine is arbitrary", remedy) };
+  if (context.ci)
+    return { diagnostic: error([], "no time zone is set, and that of a CI machine is arbitrary", remedy) };
   const zone = context.machineTimezone();
   if (ianaZone(zone) !== undefined) return { zone };
-  return { finding: error([], "no time zone is set, and this machine has none", remedy) };
+  return { diagnostic: error([], "no time zone is set, and this machine has none", remedy) };
 }

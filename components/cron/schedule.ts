@@ -1,6 +1,6 @@
 import { Cron } from "croner";
 import cronstrue from "cronstrue";
-import { checkGrammar, fieldsOf, type ScheduleFault } from "./cron-grammar.ts";
+import { checkGrammar, fieldsOf, type ScheduleProblem } from "./cron-grammar.ts";
 import { nextFire } from "./cron-times.ts";
 
 const leastMinutesApart = 5;
@@ -47,12 +47,12 @@ export function nextFires(schedule: string, timezone: string, from: Date, count:
 }
 
 /** Everything wrong with a schedule regardless of its zone; undefined if it is valid. */
-export function scheduleFault(schedule: string, allowFrequent: boolean): ScheduleFault | undefined {
-  return allowFrequent ? faultOf(schedule) : (faultOf(schedule) ?? tooFrequent(schedule));
+export function scheduleProblem(schedule: string, allowFrequent: boolean): ScheduleProblem | undefined {
+  return allowFrequent ? problemOf(schedule) : (problemOf(schedule) ?? tooFrequent(schedule));
 }
 
 /** Where readers of schedules disagree; undefined if they don't. */
-export function scheduleDoubt(schedule: string): ScheduleFault | undefined {
+export function scheduleDoubt(schedule: string): ScheduleProblem | undefined {
   const [, , day = "*", , weekday = "*"] = fieldsOf(schedule);
   if (day === "*" || weekday === "*") return undefined;
   const [field, all] = day.startsWith("*") ? [day, "1-31"] : [weekday, "0-6"];
@@ -61,9 +61,9 @@ export function scheduleDoubt(schedule: string): ScheduleFault | undefined {
   return { message, remedy: `write ${field.replace("*", all)} instead of ${field}: then either suffices everywhere` };
 }
 
-const faultOf = cached((schedule: string): ScheduleFault | undefined => {
-  const fault = checkGrammar(schedule);
-  if (fault !== undefined) return fault;
+const problemOf = cached((schedule: string): ScheduleProblem | undefined => {
+  const problem = checkGrammar(schedule);
+  if (problem !== undefined) return problem;
   const [minute = "", hour = "", ...days] = fieldsOf(schedule);
   if (!everFires(days.join(" "))) {
     return {
@@ -74,7 +74,7 @@ const faultOf = cached((schedule: string): ScheduleFault | undefined => {
   return undefined;
 });
 
-const tooFrequent = cached((schedule: string): ScheduleFault | undefined => {
+const tooFrequent = cached((schedule: string): ScheduleProblem | undefined => {
   const [minute = "", hour = "", ...days] = fieldsOf(schedule);
   const apart = minutesApart(minute, hour, days.join(" "));
   if (apart >= leastMinutesApart) return undefined;

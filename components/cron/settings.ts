@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
-import type { Finding } from "../fleet/diagnostics.ts";
+import type { Diagnostic } from "../fleet/diagnostics.ts";
 import { option } from "../fleet/documented.ts";
 import type { SettingsTable } from "../fleet/kind.ts";
-import { zoneFindings } from "./zone.ts";
+import { zoneDiagnostics } from "./zone.ts";
 
 /** Keys of the fleet file that only scheduled changelings have. */
 const table = z.strictObject({
@@ -30,6 +30,6 @@ export interface CronSettings {
 
 export const cronSettings: SettingsTable<CronKeys, CronSettings> = {
   table,
-  check: ({ timezone }): Finding[] => (timezone === undefined ? [] : zoneFindings(timezone, ["timezone"])),
+  check: ({ timezone }): Diagnostic[] => (timezone === undefined ? [] : zoneDiagnostics(timezone, ["timezone"])),
   resolve: ({ max_runs_at_once: maxRunsAtOnce }) => ({ maxRunsAtOnce }),
 };

@@ -1,4 +1,4 @@
-import { error, type Finding, type KeyPath } from "../fleet/diagnostics.ts";
+import { type Diagnostic, error, type KeyPath } from "../fleet/diagnostics.ts";
 import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
 
@@ -13,7 +13,7 @@ const known = new Map<string, string | undefined>();
  * because engines differ on which of two names is canonical.
  */
 export function ianaZone(name: string): string | undefined {
-  if (!known.has(name)) known.set(name, lookedUp(name));
+  if (!known.has(name)) known.set(name, found(name));
   return known.get(name);
 }
 
@@ -38,7 +38,7 @@ function didYouMeanCity(city: string, zones: readonly string[]): string | undefi
   return near === undefined ? undefined : cities.get(near);
 }
 
-function lookedUp(name: string): string | undefined {
+function found(name: string): string | undefined {
   const zone = listed.get(name.toLowerCase());
   if (zone !== undefined) return zone;
   // Intl accepts offsets ("+01:00"), but they are not zones and have no daylight saving.
@@ -51,6 +51,6 @@ function lookedUp(name: string): string | undefined {
   }
 }
 
-export function zoneFindings(zone: string, path: KeyPath): Finding[] {
+export function zoneDiagnostics(zone: string, path: KeyPath): Diagnostic[] {
   return ianaZone(zone) === undefined ? [error(path, `there is no time zone ${shown(zone)}`, zoneRemedy(zone))] : [];
 }

@@ -38,13 +38,13 @@ export interface Docker {
 }
 
 /** Timeouts in seconds: for queries, and for commands that move files or wait for processes. */
-const patience = { asked: 60, done: 600 };
+const timeouts = { asked: 60, done: 600 };
 /** How long a container's processes may take to stop, in seconds. */
 const stopSeconds = 20;
 
 /** @param env says where Docker is; see `dockerEnvironment` */
 export function dockerClient(env: NodeJS.ProcessEnv): Docker {
-  const run = async (args: readonly string[], timeoutSeconds = patience.asked) =>
+  const run = async (args: readonly string[], timeoutSeconds = timeouts.asked) =>
     (await runDocker(args, { env, timeoutSeconds })).stdout.trim();
   const lines = async (args: readonly string[], labels: Labels) => {
     const filters = Object.entries(labels).flatMap(([label, value]) => ["--filter", `label=${label}=${value}`]);
@@ -53,7 +53,7 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
   };
   const removeImage: Docker["removeImage"] = async (id) => {
     try {
-      await run(["image", "rm", id], patience.done);
+      await run(["image", "rm", id], timeouts.done);
     } catch (error) {
       if (!(error instanceof NoSuchThing || isInUse(error))) throw error;
     }
@@ -79,7 +79,7 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
         // Never started: its command does not exist.
         const container = await run(["create", "--network=none", mount, image, "nothing"]);
         try {
-          await run(["cp", `${container}:/volume/.`, folder], patience.done);
+          await run(["cp", `${container}:/volume/.`, folder], timeouts.done);
         } finally {
           await run(["rm", "--force", container]);
         }
@@ -93,7 +93,7 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
     },
     running: (labels) => lines(["ps", "--quiet", "--no-trunc"], labels),
     async stop(containers) {
-      if (containers.length > 0) await run(["stop", `--time=${stopSeconds}`, ...containers], patience.done);
+      if (containers.length > 0) await run(["stop", `--time=${stopSeconds}`, ...containers], timeouts.done);
     },
     async exec(container, script) {
       try {
@@ -106,16 +106,16 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
     volumesOf: (container) =>
       lines(["inspect", "--format", "{{range .Mounts}}{{.Name}}{{println}}{{end}}", container], {}),
     async removeContainer(container) {
-      await run(["rm", "--force", container], patience.done);
+      await run(["rm", "--force", container], timeouts.done);
     },
     async removeContainers(labels) {
       const containers = await lines(["ps", "--all", "--quiet", "--no-trunc"], labels);
-      if (containers.length > 0) await run(["rm", "--force", ...containers], patience.done);
+      if (containers.length > 0) await run(["rm", "--force", ...containers], timeouts.done);
     },
     async removeImages(labels) {
       // Newest first, because newer images may be based on older ones.
       const images = await lines(["images", "--quiet", "--no-trunc"], labels);
-      if (images.length > 0) await run(["rmi", "--force", ...images], patience.done);
+      if (images.length > 0) await run(["rmi", "--force", ...images], timeouts.done);
     },
     removeImage,
   };

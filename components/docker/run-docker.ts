@@ -32,12 +32,12 @@ export interface DockerOptions {
  * @throws NoSuchThing, or another DockerError
  */
 export async function runDocker(args: readonly string[], options: DockerOptions): Promise<ProgramEnd> {
-  const { timeoutSeconds, env = process.env, input, isTold = false } = options;
+  const { timeoutSeconds, env = process.env, input, isTold: isNotified = false } = options;
   const ended = await runProgram("docker", args, {
     env: dockerEnvironment(env),
     timeoutSeconds,
     input,
-    onOutput: isTold ? (text) => printNote(text) : undefined,
+    onOutput: isNotified ? (text) => printNote(text) : undefined,
   });
   if (ended.code !== 0) throw dockerFailure(args, ended);
   return ended;

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { type MngrSettings, readMngrSettings } from "../mngr/settings.ts";
-import { error, type Finding, type PlaceOf, warning } from "./diagnostics.ts";
+import { type Diagnostic, error, type PlaceOf, warning } from "./diagnostics.ts";
 
 /** The agent types of mngr 0.3.0 and imbue-mngr-claude, with their parents. */
 const shipped: Readonly<Record<string, string>> = {
@@ -107,12 +107,12 @@ export interface AgentKnowledge {
   readonly isOwnAlone: boolean;
 }
 
-export function typeFindings(
+export function typeDiagnostics(
   type: string,
   { types, isComplete, isOwnAlone }: AgentKnowledge,
   place: PlaceOf,
   what: string,
-): Finding[] {
+): Diagnostic[] {
   if (!types.has(type)) {
     const meant = didYouMean(type, types.names());
     const remedy =
@@ -127,7 +127,7 @@ export function typeFindings(
   return [error(place("agent_type"), message, `write agent_type = "${base.slice("headless_".length)}"`)];
 }
 
-export function noCommand(place: PlaceOf): Finding {
+export function noCommand(place: PlaceOf): Diagnostic {
   const remedy = 'write agent_args, for instance agent_args = ["make", "report"]';
   return { ...error(place("agent_type"), "a command agent needs its command", remedy), reads: ["agent_args"] };
 }

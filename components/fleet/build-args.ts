@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { looksLikeSecret, secretInBuildArg, shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { error, type Finding, type PlaceOf } from "./diagnostics.ts";
+import { type Diagnostic, error, type PlaceOf } from "./diagnostics.ts";
 import type { Unfit } from "./kind.ts";
 import type { SharedOptions } from "./options.ts";
 import { secretNamePattern } from "./values.ts";
@@ -16,7 +16,7 @@ export interface BuildArg {
 }
 
 /** What is wrong with one element of the list. */
-export interface BuildArgFault {
+export interface BuildArgProblem {
   readonly index: number;
   readonly message: string;
   readonly remedy: string;
@@ -81,15 +81,15 @@ const impossible: readonly string[] = ["timeout", "offline"];
 export function parseBuildArgs(
   elements: readonly string[],
   provider: MachineProvider = "modal",
-): { args: BuildArg[]; faults: BuildArgFault[] } {
+): { args: BuildArg[]; problems: BuildArgProblem[] } {
   const args: BuildArg[] = [];
-  const faults: BuildArgFault[] = [];
+  const problems: BuildArgProblem[] = [];
   const words: { readonly written: string; readonly word: string; readonly index: number }[] = [];
   for (const [index, element] of elements.entries()) {
     const split = shellWords(element);
     if (split === undefined) {
       const message = `${shown(element)} ends within a quote, or with a backslash`;
-      faults.push({ index, message, remedy: "quote it as in a shell" });
+      problems.push({ index, message, remedy: "quote it as in a shell" });
     }
     words.push(...(split ?? []).map((written) => ({ written, word: asOption(written), index })));
   }
@@ -103,11 +103,11 @@ export function parseBuildArgs(
       own === undefined && key !== "" && !isSwitch && following !== undefined && !following.startsWith("-");
     if (takesNext) at++;
     const value = takesNext ? following : own;
-    const fault = known === undefined ? unknown(written, key, provider) : valueFault(key, value, known);
-    if (fault === undefined) args.push({ key, value: value ?? "", index });
-    else faults.push({ index, ...fault });
+    const problem = known === undefined ? unknown(written, key, provider) : valueProblem(key, value, known);
+    if (problem === undefined) args.push({ key, value: value ?? "", index });
+    else problems.push({ index, ...problem });
   }
-  return { args, faults };
+  return { args, problems };
 }
 
 /** mngr converts `key=value` and bare switches to options. */
@@ -116,7 +116,7 @@ function asOption(word: string): string {
   return isBare && !word.startsWith("-") ? `--${word}` : word;
 }
 
-function unknown(word: string, key: string, provider: MachineProvider): Omit<BuildArgFault, "index"> {
+function unknown(word: string, key: string, provider: MachineProvider): Omit<BuildArgProblem, "index"> {
   // A key that only Modal supports is not a typo of a similar one.
   const meant = Object.hasOwn(accepted, key) ? undefined : didYouMean(key === "" ? word : key, keysOf[provider]);
   const usual = keysOf[provider].filter((each) => !impossible.includes(each));
@@ -124,11 +124,11 @@ function unknown(word: string, key: string, provider: MachineProvider): Omit<Bui
   return { message: `the provider "${provider}" knows no build argument ${shown(word)}`, remedy };
 }
 
-function valueFault(
+function valueProblem(
   key: string,
   value: string | undefined,
   { example, must, test }: Accepted,
-): Omit<BuildArgFault, "index"> | undefined {
+): Omit<BuildArgProblem, "index"> | undefined {
   const remedy = `write ${assigned(key)}`;
   if (example === undefined) return value === undefined ? undefined : { message: `"${key}" takes no value`, remedy };
   if (value === undefined || value.trim() === "") return { message: `"${key}" has no value`, remedy };
@@ -189,16 +189,16 @@ const takenPaths = [
  * Checks how an agent's machine on Modal is built.
  * @param unfitForKind why changelings of the kind can't use an argument that mngr accepts
  */
-export function buildArgFindings(
+export function buildArgDiagnostics(
   options: SharedOptions,
   place: PlaceOf,
   unfitForKind: (key: string) => UnfitArg | undefined,
-): Finding[] {
-  const { args, faults } = parseBuildArgs(options.build_args);
-  const found = faults.map(({ index, message, remedy }) => error(place("build_args", index), message, remedy));
+): Diagnostic[] {
+  const { args, problems } = parseBuildArgs(options.build_args);
+  const found = problems.map(({ index, message, remedy }) => error(place("build_args", index), message, remedy));
   for (const { key, value, index } of args) {
-    const fault = literalSecret(value) ?? unfitForKind(key) ?? unfitAnywhere(options, key, value);
-    if (fault !== undefined) found.push(error(place("build_args", index), fault.message, fault.remedy));
+    const problem = literalSecret(value) ?? unfitForKind(key) ?? unfitAnywhere(options, key, value);
+    if (problem !== undefined) found.push(error(place("build_args", index), problem.message, problem.remedy));
   }
   return found;
 }

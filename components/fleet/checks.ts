@@ -1,11 +1,11 @@
-import { branchFault, type Repository } from "../git/refs.ts";
-import { isBranchName, urlFault } from "../git/repo-name.ts";
+import { branchProblem, type Repository } from "../git/refs.ts";
+import { isBranchName, urlProblem } from "../git/repo-name.ts";
 import { shown } from "../lib/literal-secrets.ts";
-import { error, type Finding, type KeyPath, type PlaceOf, warning } from "./diagnostics.ts";
+import { type Diagnostic, error, type KeyPath, type PlaceOf, warning } from "./diagnostics.ts";
 import type { Declaration } from "./kind.ts";
 import type { SharedOptions } from "./options.ts";
 
-export function branchFindings({ branch }: SharedOptions, place: PlaceOf): Finding[] {
+export function branchDiagnostics({ branch }: SharedOptions, place: PlaceOf): Diagnostic[] {
   if (isBranchName(branch)) return [];
   return [
     error(place("branch"), `${shown(branch)} is not a valid branch name`, 'write a name such as branch = "main"'),
@@ -16,21 +16,21 @@ export function branchFindings({ branch }: SharedOptions, place: PlaceOf): Findi
  * Checks a changeling's repository, and its branch there. @param known the observed repository; undefined if it wasn't
  * asked
  */
-export function repoFindings(
+export function repoDiagnostics(
   { options, place }: Pick<Declaration, "options" | "place">,
   named: NamedRepo,
   known: Repository | undefined,
-): Finding[] {
+): Diagnostic[] {
   if (known === undefined) {
     // A URL in the file has already been checked with the other options.
-    const fault = named.source === "" ? undefined : urlFault(named.repo);
-    return fault === undefined ? [] : [error(named.path, named.source + fault.message, fault.remedy)];
+    const problem = named.source === "" ? undefined : urlProblem(named.repo);
+    return problem === undefined ? [] : [error(named.path, named.source + problem.message, problem.remedy)];
   }
   if ("message" in known) {
     return [(known.isCertain ? error : warning)(named.path, named.source + known.message, known.remedy)];
   }
-  const fault = isBranchName(options.branch) ? branchFault(options.branch, known.branches) : undefined;
-  return fault === undefined ? [] : [error(place("branch"), fault.message, fault.remedy)];
+  const problem = isBranchName(options.branch) ? branchProblem(options.branch, known.branches) : undefined;
+  return problem === undefined ? [] : [error(place("branch"), problem.message, problem.remedy)];
 }
 
 /** Where a changeling's repository is declared, for diagnostics about it. */

@@ -6,7 +6,7 @@ export type Severity = "error" | "warning";
 export type KeyPath = readonly (string | number)[];
 
 /** A diagnostic whose line is not known yet. */
-export interface Finding {
+export interface Diagnostic {
   readonly path: KeyPath;
   /** What is wrong. Contains no value that may be a secret. */
   readonly message: string;
@@ -22,7 +22,7 @@ export interface Finding {
 }
 
 /** A diagnostic of a fleet file, with its position. Line and column start at 1. */
-export interface Fault {
+export interface LocatedDiagnostic {
   readonly file: string;
   readonly line: number;
   readonly column?: number;
@@ -33,18 +33,18 @@ export interface Fault {
   readonly severity: Severity;
 }
 
-export function error(path: KeyPath, message: string, remedy: string): Finding {
+export function error(path: KeyPath, message: string, remedy: string): Diagnostic {
   return { path, message, remedy, severity: "error" };
 }
 
-export function warning(path: KeyPath, message: string, remedy: string): Finding {
+export function warning(path: KeyPath, message: string, remedy: string): Diagnostic {
   return { path, message, remedy, severity: "warning" };
 }
 
 /** An invalid default names its changelings: it may be valid for another kind or provider. */
-export function foundWith(changeling: string, findings: readonly Finding[]): Finding[] {
-  return findings.map((finding) =>
-    finding.path[0] === "defaults" ? { ...finding, changelings: [changeling] } : finding,
+export function foundWith(changeling: string, diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return diagnostics.map((diagnostic) =>
+    diagnostic.path[0] === "defaults" ? { ...diagnostic, changelings: [changeling] } : diagnostic,
   );
 }
 
@@ -61,8 +61,8 @@ export function pathInWords(path: KeyPath): string {
  * Formats diagnostics like a compiler, ordered by line: position and message, with the remedy below.
  * @param folder files below it get relative paths
  */
-export function formatFaults(faults: readonly Fault[], folder: string = process.cwd()): string {
-  const ordered = [...faults].sort(
+export function formatDiagnostics(diagnostics: readonly LocatedDiagnostic[], folder: string = process.cwd()): string {
+  const ordered = [...diagnostics].sort(
     (a, b) =>
       order(a.file, b.file) || a.line - b.line || (a.column ?? 0) - (b.column ?? 0) || order(a.message, b.message),
   );

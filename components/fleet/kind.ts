@@ -2,7 +2,7 @@ import type * as z from "zod/mini";
 import type { Repository } from "../git/refs.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
 import type { MngrSettings } from "../mngr/settings.ts";
-import type { Finding, PlaceOf, Severity } from "./diagnostics.ts";
+import type { Diagnostic, PlaceOf, Severity } from "./diagnostics.ts";
 import type { Applies } from "./documented.ts";
 import type { SharedOptions } from "./options.ts";
 import type { Verbs } from "./verbs.ts";
@@ -37,9 +37,9 @@ export interface Declaration<Options extends SharedOptions = SharedOptions> {
   readonly secretsAreExplicit: boolean;
   readonly place: PlaceOf;
   /** The invalid options, which were replaced by defaults. */
-  readonly unsound: ReadonlySet<string>;
+  readonly invalid: ReadonlySet<string>;
   /** Options in `[defaults]` that have no effect for this changeling. */
-  readonly passedOver: UnfitOptions;
+  readonly ignoredDefaults: UnfitOptions;
 }
 
 /** Why an option has no effect where it is set. */
@@ -95,13 +95,13 @@ export interface MngrSettingsReader {
 
 export interface Resolution<Resolved> {
   readonly changelings: readonly Resolved[];
-  readonly findings: readonly Finding[];
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 /** Keys of the fleet file that belong to one kind, such as `[forwarding]`. */
 export interface SettingsTable<Written, Settings> {
   readonly table: z.ZodMiniType<Written> & { readonly shape: Schemas };
-  check(written: Written): Finding[];
+  check(written: Written): Diagnostic[];
   resolve(written: Written): Settings;
 }
 
@@ -149,7 +149,7 @@ export interface Kind<
   /** The changelings of the kind that this machine has files of, by which the CLI finds a name's kind. */
   known(paths: InstallationPaths): readonly KnownChangeling[];
   /** Checks one changeling's options in isolation. */
-  check(options: Options, place: PlaceOf): Finding[];
+  check(options: Options, place: PlaceOf): Diagnostic[];
   /** Resolves every option, and checks it against its context: repositories, mngr's settings, other changelings. */
   resolve(
     declared: readonly Declaration<Options>[],

@@ -1,10 +1,10 @@
 import { basename, dirname, join } from "node:path";
-import { isTracked, lookAtRepos, type Repository } from "../git/refs.ts";
+import { isTracked, observeRepos, type Repository } from "../git/refs.ts";
 import { indexOfLiteralSecret, withoutSecrets } from "../lib/literal-secrets.ts";
 import { quoted } from "../lib/shell-command.ts";
 import { type MngrSettings, personSettingsFiles, readMngrSettings, repoSettingsFiles } from "../mngr/settings.ts";
 import { declare } from "./declare.ts";
-import { type Fault, type Finding, pathInWords, warning } from "./diagnostics.ts";
+import { type Diagnostic, type LocatedDiagnostic, pathInWords, warning } from "./diagnostics.ts";
 import type {
   Environment,
   FleetOf,
@@ -20,7 +20,7 @@ import { vocabularyOf } from "./vocabulary.ts";
 export interface LoadedFleetOf<Of extends Kinds> {
   /** Undefined if there is an error. */
   readonly fleet?: FleetOf<Of>;
-  readonly faults: readonly Fault[];
+  readonly diagnostics: readonly LocatedDiagnostic[];
 }
 
 export interface LoadOptions {
@@ -35,7 +35,7 @@ export interface LoadOptions {
 export function loadFleetOf<Of extends Kinds>(kinds: Of, options: LoadOptions): Promise<LoadedFleetOf<Of>>;
 export async function loadFleetOf(kinds: Kinds, { file, edited, context }: LoadOptions): Promise<LoadedFleetOf<Kinds>> {
   const read = await readSource(file, edited);
-  if ("finding" in read) return { faults: await located(file, read.text, [read.finding]) };
+  if ("diagnostic" in read) return { diagnostics: await located(file, read.text, [read.diagnostic]) };
   const { source } = read;
   const declared = declare(source.table, vocabularyOf(kinds));
   const around = resolveContext(file, declared.mngrProfile, context);
@@ -44,21 +44,21 @@ export async function loadFleetOf(kinds: Kinds, { file, edited, context }: LoadO
       Object.entries(kinds).map(([name, kind]) => {
         const own = declared.declarations.filter((declaration) => declaration.kind === name);
         return own.length === 0
-          ? { changelings: [], findings: [] }
+          ? { changelings: [], diagnostics: [] }
           : kind.resolve(own, around, declared.settings[name]);
       }),
     ),
-    exposureFindings(file, source, context),
+    exposureDiagnostics(file, source, context),
   ]);
-  const further = resolved.flatMap(({ findings }) => findings).filter((found) => !declared.isOfStandIn(found));
-  const faults = await located(file, source.text, distinct([...declared.findings, ...further, ...exposures]));
-  if (faults.some(({ severity }) => severity === "error")) return { faults };
+  const further = resolved.flatMap(({ diagnostics }) => diagnostics).filter((found) => !declared.isOfStandIn(found));
+  const diagnostics = await located(file, source.text, distinct([...declared.diagnostics, ...further, ...exposures]));
+  if (diagnostics.some(({ severity }) => severity === "error")) return { diagnostics };
   const changelings: ResolvedChangeling[] = resolved.flatMap((each) => [...each.changelings]);
   changelings.sort((a, b) => (a.name < b.name ? -1 : 1));
   const settings = Object.fromEntries(
     Object.entries(kinds).map(([name, kind]) => [name, kind.settings?.resolve(declared.settings[name]) ?? {}]),
   );
-  return { fleet: { file, mngrProfile: declared.mngrProfile, settings, changelings }, faults };
+  return { fleet: { file, mngrProfile: declared.mngrProfile, settings, changelings }, diagnostics };
 }
 
 function resolveContext(file: string, mngrProfile: string | undefined, context: LoadContext): ResolveContext {
@@ -75,7 +75,7 @@ function resolveContext(file: string, mngrProfile: string | undefined, context: 
       // A repository that several kinds use is observed only once, unless a later query asks for more.
       const keyOf = (repo: string) => `${remotesOf.has(repo)} ${repo}`;
       const open = [...new Set(repos)].filter((repo) => !looked.has(keyOf(repo)));
-      const looking = lookAtRepos(open, options);
+      const looking = observeRepos(open, options);
       for (const repo of open)
         looked.set(
           keyOf(repo),
@@ -103,12 +103,12 @@ function mngrSettingsReader(profile: string | undefined, home: string, environme
 }
 
 /** Reports what other users could see of the file. */
-async function exposureFindings(
+async function exposureDiagnostics(
   file: string,
   { text, mode }: Source,
   { home, environment = process.env }: LoadContext,
-): Promise<Finding[]> {
-  const found: Finding[] = [];
+): Promise<Diagnostic[]> {
+  const found: Diagnostic[] = [];
   const secret = indexOfLiteralSecret(text);
   if (secret !== -1 && (mode & 0o044) !== 0) {
     const message = "something here looks like a secret's value, and others on this machine can read the file";
@@ -127,8 +127,8 @@ async function exposureFindings(
 }
 
 /** Reports an invalid default only once, with the names of the changelings that inherit it. */
-function distinct(findings: readonly Finding[]): Finding[] {
-  const same = Map.groupBy(findings, ({ path, message, at }) => JSON.stringify([path, message, at]));
+function distinct(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const same = Map.groupBy(diagnostics, ({ path, message, at }) => JSON.stringify([path, message, at]));
   return [...same.values()].flatMap((group) => {
     const last = group.at(-1);
     if (last === undefined) return [];
@@ -140,18 +140,18 @@ function distinct(findings: readonly Finding[]): Finding[] {
 
 const mostNames = 3;
 
-function namesInWords(group: readonly Finding[]): string {
+function namesInWords(group: readonly Diagnostic[]): string {
   const names = [...new Set(group.flatMap(({ changelings }) => changelings ?? []))];
   const more = names.length - mostNames;
   return `for ${names.slice(0, mostNames).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /** Positions are looked up only if there is something to report: parsing the syntax tree costs more than all checks. */
-async function located(file: string, text: string, findings: readonly Finding[]): Promise<Fault[]> {
-  if (findings.length === 0) return [];
+async function located(file: string, text: string, diagnostics: readonly Diagnostic[]): Promise<LocatedDiagnostic[]> {
+  if (diagnostics.length === 0) return [];
   const { locator } = await import("./locate.ts");
   const locate = locator(text);
-  return findings.map(({ at, path, message, remedy, severity }) => {
+  return diagnostics.map(({ at, path, message, remedy, severity }) => {
     const { line, column } = at ?? locate(path);
     const words = { path: withoutSecrets(pathInWords(path)), message: withoutSecrets(message) };
     return { file, line, column, ...words, remedy: withoutSecrets(remedy), severity };

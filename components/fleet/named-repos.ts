@@ -1,7 +1,7 @@
 import { repoAround } from "../git/refs.ts";
 import { absoluteRepo } from "../git/repo-name.ts";
 import type { NamedRepo } from "./checks.ts";
-import { error, type Finding, type PlaceOf } from "./diagnostics.ts";
+import { type Diagnostic, error, type PlaceOf } from "./diagnostics.ts";
 import type { ResolveContext } from "./kind.ts";
 
 interface Declared {
@@ -34,7 +34,7 @@ export async function namedRepos(
   }
 }
 
-export function noRepo({ place }: Pick<Declared, "place">): Finding {
+export function noRepo({ place }: Pick<Declared, "place">): Diagnostic {
   return error(
     place("repo"),
     "no repository is set, and the fleet file is not in one",

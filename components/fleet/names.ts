@@ -1,9 +1,9 @@
 import { shown } from "../lib/literal-secrets.ts";
-import { error, type Finding } from "./diagnostics.ts";
+import { type Diagnostic, error } from "./diagnostics.ts";
 import { namePattern } from "./values.ts";
 
 /** What is wrong with a changeling's name; undefined if nothing is. */
-export function nameFinding(name: string): Finding | undefined {
+export function nameDiagnostic(name: string): Diagnostic | undefined {
   if (namePattern.test(name)) return undefined;
   const rule = "a lower-case letter, then up to 39 lower-case letters, digits or -";
   const meant = name
@@ -16,9 +16,9 @@ export function nameFinding(name: string): Finding | undefined {
 }
 
 /** What is wrong with the renames of a fleet: a former name must lead to one changeling, and must not be in use. */
-export function renameFindings(formerNames: ReadonlyMap<string, string>, names: ReadonlySet<string>): Finding[] {
+export function renameDiagnostics(formerNames: ReadonlyMap<string, string>, names: ReadonlySet<string>): Diagnostic[] {
   const takenBy = new Map<string, string>();
-  const found: Finding[] = [];
+  const found: Diagnostic[] = [];
   for (const [name, former] of formerNames) {
     const path = ["changelings", name, "renamed_from"];
     const other = takenBy.get(former);

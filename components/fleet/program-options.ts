@@ -1,21 +1,21 @@
 import * as z from "zod/mini";
 import { withoutSecrets } from "../lib/literal-secrets.ts";
-import { type Finding, type PlaceOf, pathInWords } from "./diagnostics.ts";
-import { nameFinding } from "./names.ts";
-import { soundOptions } from "./sound-options.ts";
+import { type Diagnostic, type PlaceOf, pathInWords } from "./diagnostics.ts";
+import { nameDiagnostic } from "./names.ts";
+import { validOptions } from "./valid-options.ts";
 
 /** The options of a changeling in a program, or of the forwarding server, are invalid. */
 export class ChangelingOptionsError extends Error {
   /** The option as a program names it (`timeoutSeconds`), and what is wrong with its remedy. */
-  readonly faults: readonly { readonly option: string; readonly reason: string }[];
+  readonly problems: readonly { readonly option: string; readonly reason: string }[];
   /** Makes Pulumi print the error without a stack trace (`pulumi.RunError.isInstance`). */
   readonly __pulumiRunError = true;
 
   /** @param of the owner of the options, for the message */
-  constructor(of: string, faults: ChangelingOptionsError["faults"]) {
+  constructor(of: string, faults: ChangelingOptionsError["problems"]) {
     super(`${of}: ${faults.map(({ option, reason }) => `${option}: ${reason}`).join("; ")}`);
     this.name = "ChangelingOptionsError";
-    this.faults = faults;
+    this.problems = faults;
   }
 }
 
@@ -29,7 +29,7 @@ export function readOptions<Shape extends z.core.$ZodShape>(
   schema: z.ZodMiniObject<Shape, z.core.$strict>,
 ) {
   const read = readTable(given, schema);
-  const wrongName = nameFinding(name);
+  const wrongName = nameDiagnostic(name);
   if (wrongName !== undefined) read.found.unshift({ ...wrongName, path: ["name"] });
   return read;
 }
@@ -44,13 +44,13 @@ export function readTable<Shape extends z.core.$ZodShape>(
     const value: unknown = Reflect.get(given, camelCase(key));
     if (value !== undefined && key !== "kind") table[key] = value;
   }
-  const found: Finding[] = [];
-  const { table: sound, unsound } = soundOptions(table, [], found, schema.shape);
-  return { options: z.parse(schema, sound), found, unsound };
+  const found: Diagnostic[] = [];
+  const { table: sound, invalid } = validOptions(table, [], found, schema.shape);
+  return { options: z.parse(schema, sound), found, invalid };
 }
 
 /** @param of the owner of the options, for the message */
-export function refuseFaults(of: string, found: readonly Finding[]): void {
+export function rejectInvalid(of: string, found: readonly Diagnostic[]): void {
   const errors = found.filter(({ severity }) => severity === "error");
   if (errors.length === 0) return;
   const faults = errors.map(({ path: [option, ...rest], message, remedy }) => ({

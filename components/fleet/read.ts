@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { parse, TomlError } from "smol-toml";
-import { error, type Finding } from "./diagnostics.ts";
+import { type Diagnostic, error } from "./diagnostics.ts";
 
 /** A fleet file's text and mode. */
 export interface Source {
@@ -18,7 +18,7 @@ export interface Source {
 export async function readSource(
   file: string,
   edited?: string,
-): Promise<{ source: Source } | { finding: Finding; text: string }> {
+): Promise<{ source: Source } | { diagnostic: Diagnostic; text: string }> {
   let bytes: Buffer;
   let mode: number;
   try {
@@ -27,23 +27,23 @@ export async function readSource(
         ? await Promise.all([readFile(file), stat(file)])
         : [Buffer.from(edited), { mode: existsSync(file) ? statSync(file).mode : 0o600 }];
   } catch (cause) {
-    return { finding: unreadable(file, codeOf(cause)), text: "" };
+    return { diagnostic: unreadable(file, codeOf(cause)), text: "" };
   }
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return { finding: error([], "the file is not UTF-8 text", "save it as UTF-8"), text: "" };
+    return { diagnostic: error([], "the file is not UTF-8 text", "save it as UTF-8"), text: "" };
   }
   try {
     return { source: { text, mode: mode & 0o777, table: parse(text) } };
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
-    return { finding: brokenToml(cause, text), text };
+    return { diagnostic: brokenToml(cause, text), text };
   }
 }
 
-function unreadable(file: string, code: string): Finding {
+function unreadable(file: string, code: string): Diagnostic {
   if (code === "ENOENT" || code === "ENOTDIR") {
     return error(
       [],
@@ -61,16 +61,16 @@ function codeOf(cause: unknown): string {
   return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : String(cause);
 }
 
-function brokenToml({ message, line, column }: TomlError, text: string): Finding {
+function brokenToml({ message, line, column }: TomlError, text: string): Diagnostic {
   // The rest of the message is an excerpt of the file, which may contain a secret.
   const [what = ""] = message.replace(/^Invalid TOML document: /, "").split("\n");
-  const finding = { ...error([], `not valid TOML: ${what}`, "correct the line"), at: { line, column } };
-  if (!/redefine/.test(what)) return finding;
+  const diagnostic = { ...error([], `not valid TOML: ${what}`, "correct the line"), at: { line, column } };
+  if (!/redefine/.test(what)) return diagnostic;
   const earlier = earlierHeader(text, line);
   if (earlier === undefined)
-    return { ...finding, message: "this key or table is defined twice", remedy: "remove one of them" };
+    return { ...diagnostic, message: "this key or table is defined twice", remedy: "remove one of them" };
   return {
-    ...finding,
+    ...diagnostic,
     message: `the table is declared twice, first on line ${earlier}`,
     remedy: "merge them, or rename one",
   };

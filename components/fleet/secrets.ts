@@ -1,5 +1,5 @@
 import { looksLikeSecret } from "../lib/literal-secrets.ts";
-import { error, type Finding, type KeyPath, warning } from "./diagnostics.ts";
+import { type Diagnostic, error, type KeyPath, warning } from "./diagnostics.ts";
 import type { ResolvedChangeling } from "./kind.ts";
 
 /** The variables that are set: an environment, or only their names. An empty value counts as unset. */
@@ -42,11 +42,11 @@ export function isReserved(variable: string): boolean {
  * Checks the names of a changeling's secrets and of its plain environment.
  * @param place the option's path in the file
  */
-export function variableFindings(
+export function variableDiagnostics(
   { secrets, env }: { readonly secrets: readonly string[]; readonly env: Readonly<Record<string, string>> },
   place: (...path: KeyPath) => KeyPath,
-): Finding[] {
-  const found: Finding[] = [];
+): Diagnostic[] {
+  const found: Diagnostic[] = [];
   for (const [index, name] of secrets.entries()) {
     if (isReserved(name)) found.push(reserved(place("secrets", index), name));
     if (name === "GH_TOKEN" && secrets.includes("GITHUB_TOKEN")) {
@@ -71,7 +71,7 @@ export function variableFindings(
   return found;
 }
 
-function reserved(path: KeyPath, name: string): Finding {
+function reserved(path: KeyPath, name: string): Diagnostic {
   return error(path, `${name} is reserved: it configures the programs that run the agent`, "use another name");
 }
 

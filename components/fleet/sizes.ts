@@ -1,4 +1,4 @@
-import { error, type Finding, type PlaceOf } from "./diagnostics.ts";
+import { type Diagnostic, error, type PlaceOf } from "./diagnostics.ts";
 
 /**
  * Declared values are passed to programs as arguments and environment variables, here and on agents' machines. Linux
@@ -30,11 +30,11 @@ export interface OptionSize {
  *
  * @param more options that only this kind has
  */
-export function sizeFindings(
+export function sizeDiagnostics(
   options: Sized,
   place: PlaceOf,
   more: Readonly<Record<string, OptionSize>> = {},
-): Finding[] {
+): Diagnostic[] {
   const sizes = Object.entries({
     initial_message: bytesOf(options.initial_message ?? ""),
     agent_args: bytesOfList(options.agent_args),

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { error, type Finding, type KeyPath, pathInWords } from "./diagnostics.ts";
+import { type Diagnostic, error, type KeyPath, pathInWords } from "./diagnostics.ts";
 import { docOf, optionDocs } from "./documented.ts";
 import type { Schemas, Table } from "./kind.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -13,7 +13,7 @@ export function isTable(value: unknown): value is Table {
 }
 
 /** An unknown or misplaced key at the top of the file. */
-export function strayFileKey(key: string, value: unknown, { changeling, file }: Vocabulary): Finding {
+export function unknownFileKey(key: string, value: unknown, { changeling, file }: Vocabulary): Diagnostic {
   if (Object.hasOwn(changeling, key)) {
     return error(
       [key],
@@ -30,7 +30,7 @@ export function strayFileKey(key: string, value: unknown, { changeling, file }: 
 }
 
 /** An unknown key in `[defaults]` or in a changeling's table. */
-export function strayOption(path: KeyPath, key: string, { changeling, file }: Vocabulary): Finding {
+export function unknownOption(path: KeyPath, key: string, { changeling, file }: Vocabulary): Diagnostic {
   if (key === "renamed_from")
     return error(path, "renamed_from can't be a default", "write it below the renamed changeling");
   if (Object.hasOwn(file, key))
@@ -55,12 +55,12 @@ function tableWith(key: string, schemas: Schemas): string | undefined {
  * @param path of the table in the file
  * @param options the schemas of the table's keys, each documented
  */
-export function findingsOf(issue: Issue, path: KeyPath, table: Table, options: Schemas): Finding[] {
+export function diagnosticsOf(issue: Issue, path: KeyPath, table: Table, options: Schemas): Diagnostic[] {
   const keys = issue.path.filter((key): key is string | number => typeof key !== "symbol");
   const value = keys.reduce<unknown>((within, key) => Reflect.get(Object(within), key), table);
   const place = [...path, ...keys];
   const { key, schema, siblings } = documented(options, keys);
-  if (issue.code !== "unrecognized_keys") return [findingOf(issue, key, schema, place, value)];
+  if (issue.code !== "unrecognized_keys") return [diagnosticOf(issue, key, schema, place, value)];
   return issue.keys.map((unknown) => {
     const meant = didYouMean(unknown, siblings);
     const remedy = meant === undefined ? `its keys are ${siblings.join(", ")}` : `did you mean "${meant}"?`;
@@ -89,7 +89,13 @@ export function shapeOf(schema: z.core.$ZodType): Schemas {
   return isWrapped ? shapeOf(schema.def.innerType) : {};
 }
 
-function findingOf(issue: Issue, option: string, schema: z.core.$ZodType, place: KeyPath, value: unknown): Finding {
+function diagnosticOf(
+  issue: Issue,
+  option: string,
+  schema: z.core.$ZodType,
+  place: KeyPath,
+  value: unknown,
+): Diagnostic {
   const remedy = `write ${assignment(option, docOf(schema).example)}`;
   switch (issue.code) {
     case "invalid_type": {
@@ -122,7 +128,7 @@ function badChoice(
   value: unknown,
   choices: readonly string[],
   schema: z.core.$ZodType,
-): Finding {
+): Diagnostic {
   const known = choices.map((choice) => `${option} = "${choice}"`).join(" or ");
   if (typeof value !== "string") return error(place, `found ${described(value, option)}`, `write ${known}`);
   if (docOf(schema).planned?.includes(value) === true) {
@@ -139,7 +145,7 @@ function badChoice(
   return error(place, `there is no ${option} ${shown(value)}`, remedy);
 }
 
-function badFormat(place: KeyPath, option: string, value: string, remedy: string): Finding {
+function badFormat(place: KeyPath, option: string, value: string, remedy: string): Diagnostic {
   if (option === "secrets") {
     const message = `${shown(value)} is not the name of a variable: capital letters, digits and _`;
     return error(place, message, "write the name of the variable that holds the secret, not the secret");

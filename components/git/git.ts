@@ -18,7 +18,7 @@ export class GitError extends Error {
 }
 
 /** In milliseconds. Local commands take milliseconds; a clone over a slow connection takes minutes. */
-const patienceMs = { local: 60_000, network: 900_000 };
+const timeoutMs = { local: 60_000, network: 900_000 };
 
 export interface Git {
   /** @returns git's stdout @throws GitError */
@@ -33,7 +33,7 @@ export function gitIn(folder: string, env: Readonly<Record<string, string>>): Gi
         const options = {
           cwd: folder,
           env: safeGitEnvironment(env),
-          timeout: patienceMs[how],
+          timeout: timeoutMs[how],
           maxBuffer: 64 * 1024 * 1024,
         };
         execFile("git", args, options, (error, stdout, stderr) => {

@@ -37,7 +37,7 @@ export type Repository =
 
 const localSeconds = 10;
 
-export interface Look {
+export interface Observing {
   readonly environment: Environment;
   /** Whether to ask the repositories that are declared by URL, which needs the network. Otherwise they are omitted. */
   readonly checkRemotes: boolean;
@@ -51,9 +51,9 @@ export interface Look {
  * Observes each repository once, with one git process, and one more for its remotes.
  * @param repos absolute paths and URLs
  */
-export async function lookAtRepos(
+export async function observeRepos(
   repos: Iterable<string>,
-  { environment, checkRemotes, remotesOf = new Set(), remoteSeconds = 10 }: Look,
+  { environment, checkRemotes, remotesOf = new Set(), remoteSeconds = 10 }: Observing,
 ): Promise<ReadonlyMap<string, Repository>> {
   const known = new Map<string, Repository>();
   await inParallel(new Set(repos), 8, async (repo) => {
@@ -87,7 +87,7 @@ export async function commitsAhead(
 }
 
 /** Why agents can't start from the branch; undefined if they can. */
-export function branchFault(
+export function branchProblem(
   branch: string,
   branches: ReadonlySet<string>,
 ): { message: string; remedy: string } | undefined {

@@ -22,7 +22,7 @@ export function absolutePath(path: string, { folder, home }: { folder: string; h
 const transports = new Set(["https:", "http:", "ssh:", "git:", "file:", "git+ssh:"]);
 
 /** What is wrong with a repository's URL, without contacting it; undefined if nothing is. Contains no credentials. */
-export function urlFault(repo: string): { message: string; remedy: string } | undefined {
+export function urlProblem(repo: string): { message: string; remedy: string } | undefined {
   if (repo.startsWith("-")) return { message: `${shown(repo)} is not a repository`, remedy: "write a path or a URL" };
   if (!repo.includes("://")) {
     if (!/^[a-z]+::/.test(repo)) return undefined;

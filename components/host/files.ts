@@ -173,7 +173,7 @@ export function readTail(path: string, bytes: number): string {
 }
 
 /** How often a folder is polled, in milliseconds, where the system can't report changes. */
-const lookEveryMs = 2000;
+const pollMs = 2000;
 
 /**
  * Calls back when something changed in a folder, or may have changed.
@@ -187,7 +187,7 @@ export function watchFolder(path: string, onChange: () => void): () => void {
     return () => watcher.close();
   } catch {
     // The system limits the number of watches.
-    const timer = setInterval(onChange, lookEveryMs);
+    const timer = setInterval(onChange, pollMs);
     return () => clearInterval(timer);
   }
 }

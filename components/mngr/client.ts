@@ -26,7 +26,7 @@ const exitProviderUnreachable = 6;
 /** The named agent does not exist. */
 const exitTargetNotFound = 8;
 /** A create runs the commands of a repository's template, which may install packages. */
-const createPatienceMs = 600_000;
+const createTimeoutMs = 600_000;
 /** The timeout of a command for an agent, in seconds. */
 const execSeconds = 30;
 
@@ -211,7 +211,7 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
     async create(args, { settings, file }) {
       const finished = await withProjectFolder(settings, (cwd) => {
         const inFolder = { ...env, MNGR_PROJECT_CONFIG_DIR: cwd };
-        return runToEnd(args, inFolder, { signal, cwd, file, timeoutMs: createPatienceMs });
+        return runToEnd(args, inFolder, { signal, cwd, file, timeoutMs: createTimeoutMs });
       });
       const created = createdFrom(finished.stdout);
       if (finished.code === 0 && created?.kind === "created") return created;

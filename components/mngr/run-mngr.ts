@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { upCommand } from "../lib/own-commands.ts";
 
 /** The timeout of a command in ms: mngr waits for locks and for terminals. */
-const patienceMs = 120_000;
+const timeoutMs = 120_000;
 /** The limit of its output in characters: it prints what agents print, which may be endless. */
 const mostOutput = 64_000_000;
 /** Every mngr command costs two to four seconds of processor time, so only some run at the same time. */
@@ -81,7 +81,7 @@ export function runToEnd(
 function ran(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  { signal, cwd = process.cwd(), file, timeoutMs: timeout = patienceMs }: RunOptions,
+  { signal, cwd = process.cwd(), file, timeoutMs: timeout = timeoutMs }: RunOptions,
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw new MngrError(`mngr ${args[0]} was cancelled`);

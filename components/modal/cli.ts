@@ -130,8 +130,8 @@ function failure(
   }
   const [log, words] = [plainLines(masked(stdout, secrets)), plainLines(masked(stderr, secrets))];
   // A build's log is on stdout. It does not help if something other than the build failed.
-  const isTold = words.length > 0 && !words.some((line) => /Image build/.test(line));
-  const lines = (isTold ? words : [...log, ...words]).slice(-tail);
+  const isNotified = words.length > 0 && !words.some((line) => /Image build/.test(line));
+  const lines = (isNotified ? words : [...log, ...words]).slice(-tail);
   for (const { kind, pattern, remedy } of absences) {
     const line = words.findLast((each) => pattern.test(each));
     if (line !== undefined) return new ModalError(kind, `${what} failed: ${line}`, remedy);

@@ -24,7 +24,7 @@ export const emptySite: ModalSite = {
 };
 
 /** Below the 20 s that `modalSite` promises. */
-const patienceSeconds = 18;
+const timeoutSeconds = 18;
 /** How many environments are searched concurrently. */
 const mostAtOnce = 8;
 
@@ -32,9 +32,9 @@ const mostAtOnce = 8;
 export async function modalSite(options: SiteOptions): Promise<ModalSite> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    const message = `Modal did not answer within ${patienceSeconds} s`;
+    const message = `Modal did not answer within ${timeoutSeconds} s`;
     const remedy = "check the network and https://status.modal.com, then run it again";
-    timer = setTimeout(() => reject(new ModalError("unreachable", message, remedy)), patienceSeconds * 1000);
+    timer = setTimeout(() => reject(new ModalError("unreachable", message, remedy)), timeoutSeconds * 1000);
   });
   try {
     return await Promise.race([look(options), late]);

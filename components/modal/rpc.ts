@@ -18,11 +18,11 @@ export interface Questions {
 
 type Question<Answer> = (client: ModalClient, options: { signal: AbortSignal }) => Promise<Answer>;
 
-const patienceSeconds = 15;
+const timeoutSeconds = 15;
 
 export function modalQuestions(options: ModalOptions): Questions {
   let client: Promise<ModalClient> | undefined;
-  const ask: Questions["ask"] = async (what, question, seconds = patienceSeconds) => {
+  const ask: Questions["ask"] = async (what, question, seconds = timeoutSeconds) => {
     client ??= connect(options);
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;

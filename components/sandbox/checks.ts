@@ -1,9 +1,9 @@
-import { unfitFindings } from "../fleet/applies.ts";
-import { branchFindings } from "../fleet/checks.ts";
-import { error, type Finding, type PlaceOf } from "../fleet/diagnostics.ts";
-import { variableFindings } from "../fleet/secrets.ts";
-import { bytesOf, bytesOfList, sizeFindings } from "../fleet/sizes.ts";
-import { urlFault } from "../git/repo-name.ts";
+import { unfitDiagnostics } from "../fleet/applies.ts";
+import { branchDiagnostics } from "../fleet/checks.ts";
+import { type Diagnostic, error, type PlaceOf } from "../fleet/diagnostics.ts";
+import { variableDiagnostics } from "../fleet/secrets.ts";
+import { bytesOf, bytesOfList, sizeDiagnostics } from "../fleet/sizes.ts";
+import { urlProblem } from "../git/repo-name.ts";
 import { shown } from "../lib/literal-secrets.ts";
 import { isModulePath } from "./declared.ts";
 import { hasOtherPort, noPorts } from "./modal/network.ts";
@@ -11,19 +11,19 @@ import { type SandboxOptions, sandboxApplies, sandboxNoun, sandboxTable } from "
 import { checkRuntime } from "./runtimes/registry.ts";
 
 /** Diagnostics for one sandbox's options, without looking beyond them. */
-export function sandboxFindings(options: SandboxOptions, place: PlaceOf): Finding[] {
-  const found = branchFindings(options, place);
-  found.push(...unfitFindings({ applies: sandboxApplies, table: sandboxTable, noun: sandboxNoun }, options, place));
-  const url = options.repo === undefined ? undefined : urlFault(options.repo);
+export function sandboxDiagnostics(options: SandboxOptions, place: PlaceOf): Diagnostic[] {
+  const found = branchDiagnostics(options, place);
+  found.push(...unfitDiagnostics({ applies: sandboxApplies, table: sandboxTable, noun: sandboxNoun }, options, place));
+  const url = options.repo === undefined ? undefined : urlProblem(options.repo);
   if (url !== undefined) found.push(error(place("repo"), url.message, url.remedy));
   found.push(
     ...(isModulePath(options.runtime)
       ? []
       : checkRuntime(options.runtime, options.runtime_config, place("runtime"), place("runtime_config"))),
-    ...domainFindings(options, place),
-    ...authorFindings(options, place),
-    ...variableFindings(options, place),
-    ...sizeFindings(options, place, {
+    ...domainDiagnostics(options, place),
+    ...authorDiagnostics(options, place),
+    ...variableDiagnostics(options, place),
+    ...sizeDiagnostics(options, place, {
       runtime_config: { bytes: bytesOf(JSON.stringify(options.runtime_config)) },
       mcp_servers: { bytes: bytesOf(JSON.stringify(options.mcp_servers)) },
       allow_domains: { bytes: bytesOfList(options.allow_domains ?? []) },
@@ -34,7 +34,7 @@ export function sandboxFindings(options: SandboxOptions, place: PlaceOf): Findin
 
 const host = /^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$/;
 
-function domainFindings({ allow_domains: domains = [], provider }: SandboxOptions, place: PlaceOf): Finding[] {
+function domainDiagnostics({ allow_domains: domains = [], provider }: SandboxOptions, place: PlaceOf): Diagnostic[] {
   return domains.flatMap((domain, index) => {
     if (host.test(domain)) {
       if (provider !== "modal" || !hasOtherPort(domain)) return [];
@@ -46,7 +46,7 @@ function domainFindings({ allow_domains: domains = [], provider }: SandboxOption
 }
 
 /** Git removes these characters from a name, or reads a name that contains them as two lines. */
-function authorFindings({ user_name: name }: SandboxOptions, place: PlaceOf): Finding[] {
+function authorDiagnostics({ user_name: name }: SandboxOptions, place: PlaceOf): Diagnostic[] {
   if (name === undefined || !/[<>\x00-\x1f\x7f]/.test(name)) return [];
   return [error(place("user_name"), "contains <, > or a control character", "write the name alone")];
 }

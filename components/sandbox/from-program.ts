@@ -1,9 +1,9 @@
 import { homedir } from "node:os";
 import { error } from "../fleet/diagnostics.ts";
-import { here, readOptions, refuseFaults } from "../fleet/program-options.ts";
-import { isOfStandIn } from "../fleet/sound-options.ts";
-import { absoluteRepo, shownRepo, urlFault } from "../git/repo-name.ts";
-import { sandboxFindings } from "./checks.ts";
+import { here, readOptions, rejectInvalid } from "../fleet/program-options.ts";
+import { isOfStandIn } from "../fleet/valid-options.ts";
+import { absoluteRepo, shownRepo, urlProblem } from "../git/repo-name.ts";
+import { sandboxDiagnostics } from "./checks.ts";
 import { type DeclaredSandbox, expandedRepo, repositoryName, resolvedSandbox } from "./declared.ts";
 import { sandboxTable } from "./options.ts";
 import type { McpServer, SandboxProviderName } from "./spec.ts";
@@ -39,16 +39,16 @@ export interface SandboxChangelingOptions {
  * @throws ChangelingOptionsError with all errors
  */
 export function sandboxOf(name: string, given: SandboxChangelingOptions): DeclaredSandbox {
-  const { options, found, unsound } = readOptions(name, given, sandboxTable);
-  found.push(...sandboxFindings(options, here).filter((each) => !isOfStandIn(each, each.path[0], unsound)));
+  const { options, found, invalid } = readOptions(name, given, sandboxTable);
+  found.push(...sandboxDiagnostics(options, here).filter((each) => !isOfStandIn(each, each.path[0], invalid)));
   const folders = { folder: process.cwd(), home: homedir() };
   const repo = absoluteRepo(expandedRepo(given.repo), folders);
   const repository = repositoryName(repo);
-  if (repository === undefined && urlFault(repo) === undefined) {
+  if (repository === undefined && urlProblem(repo) === undefined) {
     const remedy = 'give "owner/name", an https URL, or a path on this machine';
     found.push(error(["repo"], `a sandbox can't clone ${shownRepo(repo)}`, remedy));
   }
-  refuseFaults(`changeling ${name}`, found);
+  rejectInvalid(`changeling ${name}`, found);
   return resolvedSandbox(name, options, {
     repository: repository ?? { owner: "", repo: "", url: "" },
     secretsAreExplicit: given.secrets !== undefined,

@@ -1,6 +1,6 @@
 import type { DeployableKind, Deployment, Leftovers } from "../stack/deployment.ts";
 import type { Inspection } from "../stack/inspection.ts";
-import { sandboxFindings } from "./checks.ts";
+import { sandboxDiagnostics } from "./checks.ts";
 import type { DeclaredSandbox } from "./declared.ts";
 import { installedSandboxes } from "./installed.ts";
 import { optionsOfSandbox, type SandboxOptions, sandboxApplies, sandboxNoun, sandboxTable } from "./options.ts";
@@ -19,7 +19,7 @@ export const sandbox = {
   table: sandboxTable,
   counterparts: { source: "repo", agent_type: "runtime" },
   applies: sandboxApplies,
-  check: sandboxFindings,
+  check: sandboxDiagnostics,
   resolve: resolveSandboxes,
   known: (paths) => installedSandboxes(paths).map((name) => ({ name })),
   async deployment(): Promise<Deployment<DeclaredSandbox>> {

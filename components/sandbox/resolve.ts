@@ -1,8 +1,8 @@
-import { repoFindings } from "../fleet/checks.ts";
-import { error, type Finding, foundWith } from "../fleet/diagnostics.ts";
+import { repoDiagnostics } from "../fleet/checks.ts";
+import { type Diagnostic, error, foundWith } from "../fleet/diagnostics.ts";
 import type { Declaration, Resolution, ResolveContext } from "../fleet/kind.ts";
 import { namedRepos, noRepo } from "../fleet/named-repos.ts";
-import { shownRepo, urlFault } from "../git/repo-name.ts";
+import { shownRepo, urlProblem } from "../git/repo-name.ts";
 import { type DeclaredSandbox, expandedRepo, repositoryName, resolvedSandbox, sharedMemory } from "./declared.ts";
 import type { SandboxOptions } from "./options.ts";
 
@@ -18,23 +18,23 @@ export async function resolveSandboxes(
   });
   const repos = await namedRepos(declarations, context);
   const known = await context.repositories(
-    [...repos.values()].map(({ repo }) => repo).filter((repo) => urlFault(repo) === undefined),
+    [...repos.values()].map(({ repo }) => repo).filter((repo) => urlProblem(repo) === undefined),
   );
-  const findings: Finding[] = [];
+  const diagnostics: Diagnostic[] = [];
   const changelings = declarations.map((declaration) => {
     const { name, options, secretsAreExplicit } = declaration;
-    const own: Finding[] = [];
+    const own: Diagnostic[] = [];
     const named = repos.get(name);
     const repository = named === undefined ? undefined : repositoryName(named.repo);
     if (named === undefined) own.push(noRepo(declaration));
     else {
-      own.push(...repoFindings(declaration, named, known.get(named.repo)));
-      if (repository === undefined && urlFault(named.repo) === undefined) {
+      own.push(...repoDiagnostics(declaration, named, known.get(named.repo)));
+      if (repository === undefined && urlProblem(named.repo) === undefined) {
         const message = `${named.source}a sandbox can't clone ${shownRepo(named.repo)}`;
         own.push(error(named.path, message, 'write "owner/name", an https URL, or a path on this machine'));
       }
     }
-    findings.push(...foundWith(name, own));
+    diagnostics.push(...foundWith(name, own));
     return resolvedSandbox(name, options, {
       repository: repository ?? { owner: "", repo: "", url: "" },
       folder: context.fileFolder,
@@ -46,7 +46,7 @@ export async function resolveSandboxes(
   for (const [name, other] of sharedMemory(changelings)) {
     const path = places.get(name)?.("repo") ?? [];
     const message = `its repository's memory would be that of ${other.name}: both volumes have the same name`;
-    findings.push(...foundWith(name, [error(path, message, "declare one of the two in another stack")]));
+    diagnostics.push(...foundWith(name, [error(path, message, "declare one of the two in another stack")]));
   }
-  return { changelings, findings };
+  return { changelings, diagnostics };
 }

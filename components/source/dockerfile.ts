@@ -5,7 +5,7 @@ import { type Environment, localSeconds, type Problem } from "../git/source-remo
  * Why mngr 0.3.0 can't build an image on Modal from a Dockerfile, as far as its text shows: mngr builds only one stage,
  * and parses each line of a heredoc as an instruction.
  */
-export function dockerfileFault(text: string): Problem | undefined {
+export function dockerfileProblem(text: string): Problem | undefined {
   const instructions = instructionsOf(text);
   const heredoc = instructions.find(({ word, line }) => ["RUN", "COPY", "ADD"].includes(word) && isHeredoc(line));
   if (heredoc !== undefined) {
@@ -52,5 +52,5 @@ export async function dockerfileFaultAt(
     environment,
     localSeconds,
   );
-  return code === 0 ? dockerfileFault(stdout) : undefined;
+  return code === 0 ? dockerfileProblem(stdout) : undefined;
 }

@@ -8,7 +8,7 @@ import { environmentCodec, type ValuesOf } from "../command-environment.ts";
 import { commandScript } from "../command-script.ts";
 import { isRepoUrl } from "../git/repo-name.ts";
 import { absolutePath } from "../lib/portable-path.ts";
-import { dockerfileFault } from "./dockerfile.ts";
+import { dockerfileProblem } from "./dockerfile.ts";
 import { ensureTarball, fileInTarball, type Tarball, tarballPath } from "./tarball.ts";
 import { gitTokenEnvironment, tarballEnvironment } from "./tarball-environment.ts";
 
@@ -20,8 +20,8 @@ export default commandScript({
   async apply(declared) {
     const path = await ensureTarball(tarballOf(declared), { token: declared.token });
     const dockerfile = await fileInTarball(path, "Dockerfile");
-    const fault = dockerfile === undefined ? undefined : dockerfileFault(dockerfile);
-    if (fault !== undefined) throw new Error(`${declared.repo}: ${fault.message}; ${fault.remedy}`);
+    const problem = dockerfile === undefined ? undefined : dockerfileProblem(dockerfile);
+    if (problem !== undefined) throw new Error(`${declared.repo}: ${problem.message}; ${problem.remedy}`);
     const hash = createHash("sha256");
     await pipeline(createReadStream(path), hash);
     return { tarball: basename(path), bytes: statSync(path).size, sha256: hash.digest("hex") };

@@ -1,5 +1,5 @@
 import { type GitAnswer, git } from "../git/ask-git.ts";
-import { branchFault, reason } from "../git/refs.ts";
+import { branchProblem, reason } from "../git/refs.ts";
 import { isRepoUrl, shownRepo } from "../git/repo-name.ts";
 import { type Environment, localSeconds, type Problem, remoteOf, unreadable } from "../git/source-remote.ts";
 import { inParallel } from "../lib/parallel.ts";
@@ -30,7 +30,7 @@ export interface Branch {
   readonly branch: string;
 }
 
-export interface TipLook {
+export interface TipObserving {
   readonly environment: Environment;
   /** Whether to ask local repositories' remotes. Otherwise the last fetch or push counts. URLs are always asked. */
   readonly checkRemotes: boolean;
@@ -45,7 +45,7 @@ export interface TipLook {
  */
 export async function tipsOf(
   wanted: Iterable<Branch>,
-  look: TipLook,
+  look: TipObserving,
 ): Promise<(of: Branch) => Tip | Problem | undefined> {
   const branches = new Map<string, Set<string>>();
   for (const { repo, branch } of wanted) branches.set(repo, (branches.get(repo) ?? new Set()).add(branch));
@@ -58,7 +58,7 @@ export async function tipsOf(
 
 type Tips = ReadonlyMap<string, Tip | Problem>;
 
-async function remoteTips(url: string, names: ReadonlySet<string>, look: TipLook): Promise<Tips> {
+async function remoteTips(url: string, names: ReadonlySet<string>, look: TipObserving): Promise<Tips> {
   const heads = await headsOf(url, ["ls-remote", "--heads", "--", url], look, url);
   return mapped(names, (branch) => {
     if ("message" in heads) return heads;
@@ -72,7 +72,7 @@ async function remoteTips(url: string, names: ReadonlySet<string>, look: TipLook
 async function headsOf(
   url: string,
   args: readonly string[],
-  { environment, credentials = () => ({}) }: TipLook,
+  { environment, credentials = () => ({}) }: TipObserving,
   repo: string,
 ): Promise<ReadonlyMap<string, string> | Problem> {
   const answer = await git(args, environment, remoteSeconds, credentials(url, repo));
@@ -96,7 +96,7 @@ interface Ref {
   readonly subject: string;
 }
 
-async function localTips(repo: string, names: ReadonlySet<string>, look: TipLook): Promise<Tips> {
+async function localTips(repo: string, names: ReadonlySet<string>, look: TipObserving): Promise<Tips> {
   const { environment } = look;
   const inRepo = (...args: string[]) => git(["-C", repo, ...args], environment, localSeconds);
   const scopes = [...names].flatMap((name) => [`refs/heads/${name}`, `refs/remotes/*/${name}`]);
@@ -161,8 +161,8 @@ async function localTips(repo: string, names: ReadonlySet<string>, look: TipLook
 }
 
 function missing(branch: string, branches: ReadonlySet<string>): Problem {
-  const fault = branches.size === 0 ? undefined : branchFault(branch, branches);
-  return fault ?? { message: `the repository has no branch "${branch}"`, remedy: "make the branch, or name another" };
+  const problem = branches.size === 0 ? undefined : branchProblem(branch, branches);
+  return problem ?? { message: `the repository has no branch "${branch}"`, remedy: "make the branch, or name another" };
 }
 
 function mapped<Value>(names: ReadonlySet<string>, of: (name: string) => Value): ReadonlyMap<string, Value> {

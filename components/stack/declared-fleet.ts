@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import * as pulumi from "@pulumi/pulumi";
-import { formatFaults } from "../fleet/diagnostics.ts";
+import { formatDiagnostics } from "../fleet/diagnostics.ts";
 import type { FleetOf, Kinds, ResolvedChangeling } from "../fleet/kind.ts";
 import { loadFleetOf } from "../fleet/load.ts";
 import { type MissingSecret, missingSecrets, secretNames } from "../fleet/secrets.ts";
@@ -32,7 +32,7 @@ export interface StackSettings {
 export async function declaredFleet(config: pulumi.Config, kinds: Kinds): Promise<FleetOf<Kinds>> {
   const anchors = { project: process.cwd(), home: homedir() };
   const settings = stackSettings(config);
-  const { fleet, faults } = await loadFleetOf(kinds, {
+  const { fleet, diagnostics } = await loadFleetOf(kinds, {
     file: absolutePath(settings.config, anchors),
     context: {
       home: anchors.home,
@@ -44,8 +44,8 @@ export async function declaredFleet(config: pulumi.Config, kinds: Kinds): Promis
       checkRemotes: !pulumi.runtime.isDryRun(),
     },
   });
-  if (fleet === undefined) throw new pulumi.RunError(`the fleet file has errors:\n${formatFaults(faults)}`);
-  if (faults.length > 0) await pulumi.log.warn(formatFaults(faults));
+  if (fleet === undefined) throw new pulumi.RunError(`the fleet file has errors:\n${formatDiagnostics(diagnostics)}`);
+  if (diagnostics.length > 0) await pulumi.log.warn(formatDiagnostics(diagnostics));
   return fleet;
 }
 

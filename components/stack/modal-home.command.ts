@@ -34,7 +34,7 @@ export default commandScript({
   async apply(variables) {
     const { STACK: stack } = variables;
     const client = modalClient({ token: modalToken(process.env), env: process.env });
-    const { site } = await lookUp(client, variables);
+    const { site } = await find(client, variables);
     const identity = await identityOf(variables, site);
     const { environment } = identity;
     const home = { client, stack, environment };
@@ -52,7 +52,7 @@ export default commandScript({
   },
   async remove(variables) {
     const client = modalClient({ token: modalToken(process.env), env: process.env });
-    const { site, localEnvironment } = await lookUp(client, variables);
+    const { site, localEnvironment } = await find(client, variables);
     const environment = site.environment ?? localEnvironment;
     const secret = stackSecretName(variables.STACK);
     // If the environment is gone, so is the Secret.
@@ -68,7 +68,7 @@ export default commandScript({
   },
 });
 
-async function lookUp(
+async function find(
   client: Modal,
   { STACK: stack, MNGR_PROFILE: profile }: Variables,
 ): Promise<{ site: ModalSite; localEnvironment: string | undefined }> {

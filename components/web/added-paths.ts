@@ -11,7 +11,7 @@ export interface AddPath {
   readonly to: string;
 }
 
-interface AddPathFault {
+interface AddPathProblem {
   readonly message: string;
   readonly remedy: string;
 }
@@ -19,7 +19,7 @@ interface AddPathFault {
 const form = 'write "SRC:DEST", for instance "~/notes/style.md:docs/style.md"';
 
 /** Parses `SRC:DEST`. A DEST that ends with `/` is the folder to put SRC in. */
-export function parseAddPath(text: string): AddPath | AddPathFault {
+export function parseAddPath(text: string): AddPath | AddPathProblem {
   const colon = text.lastIndexOf(":");
   const [from, dest] = [text.slice(0, colon), text.slice(colon + 1)];
   if (colon < 1 || dest === "") return { message: `${shown(text)} is not SRC:DEST`, remedy: form };

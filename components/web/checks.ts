@@ -1,12 +1,12 @@
 import { join, relative } from "node:path";
-import { type AgentKnowledge, noCommand, stockTypes, typeFindings } from "../fleet/agents.ts";
-import { unfitFindings } from "../fleet/applies.ts";
-import { branchFindings } from "../fleet/checks.ts";
-import { error, type Finding, type PlaceOf } from "../fleet/diagnostics.ts";
-import { variableFindings } from "../fleet/secrets.ts";
-import { bytesOf, bytesOfList, sizeFindings } from "../fleet/sizes.ts";
+import { type AgentKnowledge, noCommand, stockTypes, typeDiagnostics } from "../fleet/agents.ts";
+import { unfitDiagnostics } from "../fleet/applies.ts";
+import { branchDiagnostics } from "../fleet/checks.ts";
+import { type Diagnostic, error, type PlaceOf } from "../fleet/diagnostics.ts";
+import { variableDiagnostics } from "../fleet/secrets.ts";
+import { bytesOf, bytesOfList, sizeDiagnostics } from "../fleet/sizes.ts";
 import { httpsRemote, isLoopback } from "../git/remote.ts";
-import { shownRepo, urlFault } from "../git/repo-name.ts";
+import { shownRepo, urlProblem } from "../git/repo-name.ts";
 import { shown } from "../lib/literal-secrets.ts";
 import { parseAddPath } from "./added-paths.ts";
 import type { DeclaredWeb } from "./declared.ts";
@@ -15,18 +15,18 @@ import { providers } from "./providers.ts";
 import { settingsToml } from "./settings.ts";
 
 /** Diagnostics for one web changeling's options, without looking beyond them. */
-export function webFindings(options: WebOptions, place: PlaceOf): Finding[] {
-  const found = branchFindings(options, place);
-  found.push(...unfitFindings({ applies: webApplies, table: webTable, noun: webNoun }, options, place));
+export function webDiagnostics(options: WebOptions, place: PlaceOf): Diagnostic[] {
+  const found = branchDiagnostics(options, place);
+  found.push(...unfitDiagnostics({ applies: webApplies, table: webTable, noun: webNoun }, options, place));
   found.push(...providers[options.provider].check(options, place));
-  const source = options.source === undefined ? undefined : urlFault(options.source);
+  const source = options.source === undefined ? undefined : urlProblem(options.source);
   if (source !== undefined) found.push(error(place("source"), source.message, source.remedy));
   found.push(
-    ...addPathFindings(options, place),
-    ...dataFormFindings(options, place),
-    ...remoteFindings(options, place),
+    ...addPathDiagnostics(options, place),
+    ...dataFormDiagnostics(options, place),
+    ...remoteDiagnostics(options, place),
   );
-  found.push(...variableFindings(options, place), ...sizeFindings(options, place, ownSizes(options)));
+  found.push(...variableDiagnostics(options, place), ...sizeDiagnostics(options, place, ownSizes(options)));
   return found;
 }
 
@@ -40,8 +40,8 @@ function ownSizes({ add_paths: paths, settings }: WebOptions) {
   };
 }
 
-function addPathFindings({ add_paths: written, settings }: WebOptions, place: PlaceOf): Finding[] {
-  const found: Finding[] = [];
+function addPathDiagnostics({ add_paths: written, settings }: WebOptions, place: PlaceOf): Diagnostic[] {
+  const found: Diagnostic[] = [];
   const taken = new Set<string>();
   for (const [index, text] of written.entries()) {
     const path = place("add_paths", index);
@@ -64,7 +64,7 @@ const volumeName = {
   modal: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
 };
 
-function dataFormFindings({ data, provider }: WebOptions, place: PlaceOf): Finding[] {
+function dataFormDiagnostics({ data, provider }: WebOptions, place: PlaceOf): Diagnostic[] {
   if (data === undefined) return [];
   if (provider !== "local") {
     if (volumeName[provider].test(data)) return [];
@@ -76,11 +76,11 @@ function dataFormFindings({ data, provider }: WebOptions, place: PlaceOf): Findi
   return [error(place("data"), `${shown(data)} is not an absolute path`, 'write one such as data = "~/elena"')];
 }
 
-function remoteFindings({ remote, provider }: WebOptions, place: PlaceOf): Finding[] {
+function remoteDiagnostics({ remote, provider }: WebOptions, place: PlaceOf): Diagnostic[] {
   if (remote === undefined) return [];
   const path = place("remote");
-  const fault = urlFault(remote);
-  if (fault !== undefined) return [error(path, fault.message, fault.remedy)];
+  const problem = urlProblem(remote);
+  if (problem !== undefined) return [error(path, problem.message, problem.remedy)];
   if (provider !== "local") {
     if (httpsRemote(remote) !== undefined && !(provider === "docker" && isLoopback(remote))) return [];
     const who = provider === "docker" ? "an agent in a container" : "an agent on Modal";
@@ -97,12 +97,12 @@ function remoteFindings({ remote, provider }: WebOptions, place: PlaceOf): Findi
  * one changeling.
  * @param placeOf the position of a changeling's options in the file
  */
-export function dataFindings(
+export function dataDiagnostics(
   changelings: readonly DeclaredWeb[],
   home: string,
   placeOf: (name: string) => PlaceOf,
-): Finding[] {
-  const found: Finding[] = [];
+): Diagnostic[] {
+  const found: Diagnostic[] = [];
   const before: DeclaredWeb[] = [];
   for (const changeling of changelings) {
     const { name, data, provider } = changeling;
@@ -137,13 +137,13 @@ function holds(folder: string, path: string): boolean {
  * Diagnostics for a web changeling's agent.
  * @param type undefined if the source decides
  */
-export function webAgentFindings(
+export function webAgentDiagnostics(
   { type, options }: { readonly type: string | undefined; readonly options: WebOptions },
   knowledge: AgentKnowledge,
   place: PlaceOf,
-): Finding[] {
+): Diagnostic[] {
   if (type === undefined) return [];
-  const found: Finding[] = [];
+  const found: Diagnostic[] = [];
   const { source, agent_type: declared, agent_args: args } = options;
   if (!knowledge.types.has(type) && stockTypes().has(type)) {
     const message = `${shown(type)} is a stock changeling that a schedule fires`;
@@ -153,7 +153,7 @@ export function webAgentFindings(
     const remedy = `write source = "<path or URL>" or agent_type = "chat"; known here: ${knowledge.types.names().join(", ")}`;
     found.push(error(place("agent_type"), message, remedy));
   } else {
-    found.push(...typeFindings(type, knowledge, place, "a persistent agent"));
+    found.push(...typeDiagnostics(type, knowledge, place, "a persistent agent"));
   }
   // With a cloned repo, its create template may define the command.
   if (type === "command" && args.length === 0 && source === undefined) found.push(noCommand(place));

@@ -38,6 +38,6 @@ export const webDeployment: Deployment<DeclaredWeb, ForwardingSettings> = {
 
 /** Fails early, before any change, if Docker is not reachable. */
 async function observeForwarding(installation: string) {
-  const { lookInDocker } = await import("./forwarding/docker/resources.ts");
-  lookInDocker(installation);
+  const { observeDocker } = await import("./forwarding/docker/resources.ts");
+  observeDocker(installation);
 }

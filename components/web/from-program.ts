@@ -1,10 +1,10 @@
 import { homedir } from "node:os";
 import type * as z from "zod/mini";
 import { AgentTypes, stockWebTypes } from "../fleet/agents.ts";
-import { here, readOptions, refuseFaults } from "../fleet/program-options.ts";
-import { isOfStandIn } from "../fleet/sound-options.ts";
+import { here, readOptions, rejectInvalid } from "../fleet/program-options.ts";
+import { isOfStandIn } from "../fleet/valid-options.ts";
 import type { AddedPath } from "./added-paths.ts";
-import { dataFindings, webFindings } from "./checks.ts";
+import { dataDiagnostics, webDiagnostics } from "./checks.ts";
 import { type DeclaredWeb, needsModelKey, resolvedWeb, webAgentType } from "./declared.ts";
 import { webTable } from "./options.ts";
 import type { webSettings } from "./settings.ts";
@@ -26,7 +26,7 @@ export type WebChangelingOptions = Partial<
  */
 export function webOf(name: string, given: WebChangelingOptions): DeclaredWeb {
   const addPaths = given.addPaths?.map((path) => (typeof path === "string" ? path : `${path.from}:${path.to}`));
-  const { options, found, unsound } = readOptions(name, { ...given, addPaths }, webTable);
+  const { options, found, invalid } = readOptions(name, { ...given, addPaths }, webTable);
   const type = webAgentType(name, options);
   const changeling = resolvedWeb(name, options, {
     folder: process.cwd(),
@@ -34,8 +34,8 @@ export function webOf(name: string, given: WebChangelingOptions): DeclaredWeb {
     needsModelKey: given.needsModelKey ?? needsModelKey(type, new AgentTypes(undefined, stockWebTypes())),
     secretsAreExplicit: given.secrets !== undefined,
   });
-  const more = [...webFindings(options, here), ...dataFindings([changeling], homedir(), () => here)];
-  found.push(...more.filter((each) => !isOfStandIn(each, each.path[0], unsound)));
-  refuseFaults(`changeling ${name}`, found);
+  const more = [...webDiagnostics(options, here), ...dataDiagnostics([changeling], homedir(), () => here)];
+  found.push(...more.filter((each) => !isOfStandIn(each, each.path[0], invalid)));
+  rejectInvalid(`changeling ${name}`, found);
   return changeling;
 }

@@ -1,7 +1,7 @@
 import type { DeployableKind, Deployment } from "../stack/deployment.ts";
 import type { Inspection } from "../stack/inspection.ts";
 import { readRecords, removedText } from "./agent/record.ts";
-import { webFindings } from "./checks.ts";
+import { webDiagnostics } from "./checks.ts";
 import { webCommandSuffixes } from "./command-suffixes.ts";
 import type { DeclaredWeb } from "./declared.ts";
 import { type ForwardingKeys, type ForwardingSettings, forwardingSettings } from "./forwarding/declared.ts";
@@ -21,7 +21,7 @@ export const web = {
   counterparts: { repo: "source", timeout_seconds: "start_timeout_seconds" },
   settings: forwardingSettings,
   applies: webApplies,
-  check: webFindings,
+  check: webDiagnostics,
   resolve: resolveWebs,
   known: (paths) =>
     readRecords(paths).map((record) =>

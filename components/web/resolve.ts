@@ -1,12 +1,12 @@
 import { stat } from "node:fs/promises";
 import { type AgentKnowledge, AgentTypes, stockWebTypes } from "../fleet/agents.ts";
-import { repoFindings } from "../fleet/checks.ts";
-import { error, type Finding, foundWith } from "../fleet/diagnostics.ts";
+import { repoDiagnostics } from "../fleet/checks.ts";
+import { type Diagnostic, error, foundWith } from "../fleet/diagnostics.ts";
 import type { Declaration, Resolution, ResolveContext } from "../fleet/kind.ts";
-import { nameFinding } from "../fleet/names.ts";
-import { absolutePath, absoluteRepo, isRepoUrl, urlFault } from "../git/repo-name.ts";
+import { nameDiagnostic } from "../fleet/names.ts";
+import { absolutePath, absoluteRepo, isRepoUrl, urlProblem } from "../git/repo-name.ts";
 import { parseAddPath } from "./added-paths.ts";
-import { dataFindings, webAgentFindings } from "./checks.ts";
+import { dataDiagnostics, webAgentDiagnostics } from "./checks.ts";
 import { type DeclaredWeb, needsModelKey, resolvedWeb, webAgentType } from "./declared.ts";
 import type { WebOptions } from "./options.ts";
 
@@ -28,32 +28,32 @@ export async function resolveWebs(
     ),
   );
   const known = await context.repositories(
-    [...sources.values()].map(({ repo }) => repo).filter((repo) => urlFault(repo) === undefined),
+    [...sources.values()].map(({ repo }) => repo).filter((repo) => urlProblem(repo) === undefined),
   );
-  const findings: Finding[] = [];
+  const diagnostics: Diagnostic[] = [];
   const changelings = declarations.map((declaration) => {
     const { name, options, place, secretsAreExplicit } = declaration;
-    const own: Finding[] = [];
+    const own: Diagnostic[] = [];
     const source = sources.get(name);
-    if (source !== undefined) own.push(...repoFindings(declaration, source, known.get(source.repo)));
+    if (source !== undefined) own.push(...repoDiagnostics(declaration, source, known.get(source.repo)));
     const knowledge = agentKnowledge(context, source?.repo);
     const type = webAgentType(name, options);
     // An invalid name is already reported; don't report it again as an agent type.
-    if (options.agent_type !== undefined || nameFinding(name) === undefined) {
-      own.push(...webAgentFindings({ type, options }, knowledge, place));
+    if (options.agent_type !== undefined || nameDiagnostic(name) === undefined) {
+      own.push(...webAgentDiagnostics({ type, options }, knowledge, place));
     }
-    findings.push(...foundWith(name, own));
+    diagnostics.push(...foundWith(name, own));
     const usesModel = needsModelKey(type ?? knowledge.entrypoint, knowledge.types);
     return resolvedWeb(name, options, { ...folders, needsModelKey: usesModel, secretsAreExplicit });
   });
   const places = new Map(declarations.map(({ name, place }) => [name, place]));
   const here = () => [];
-  findings.push(...dataFindings(changelings, folders.home, (name) => places.get(name) ?? here));
+  diagnostics.push(...dataDiagnostics(changelings, folders.home, (name) => places.get(name) ?? here));
   const missing = await Promise.all(
     declarations.map(async (declaration) => foundWith(declaration.name, await missingPaths(declaration, folders))),
   );
-  findings.push(...missing.flat());
-  return { changelings, findings };
+  diagnostics.push(...missing.flat());
+  return { changelings, diagnostics };
 }
 
 /** @param source absolute path or URL; undefined if its repo is made from scratch */
@@ -65,8 +65,8 @@ function agentKnowledge({ mngrSettings }: ResolveContext, source: string | undef
 }
 
 /** Diagnostics for local paths that the changeling names and that do not exist. */
-async function missingPaths({ options, place }: Declaration<WebOptions>, folders: Folders): Promise<Finding[]> {
-  const found: Finding[] = [];
+async function missingPaths({ options, place }: Declaration<WebOptions>, folders: Folders): Promise<Diagnostic[]> {
+  const found: Diagnostic[] = [];
   for (const [index, text] of options.add_paths.entries()) {
     const path = parseAddPath(text);
     if ("message" in path) continue;

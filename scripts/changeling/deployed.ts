@@ -6,20 +6,20 @@ import { noSuchChangeling } from "./kinds.ts";
 /** Like `requireDeployed`, but also accepts changelings that can't fire, because they have runs too. */
 export async function requireKnown(context: Inspected, modal: CronModalSide, name: string): Promise<void> {
   const fleet = deployedWith(context, modal);
-  if (!fleet.faults.some((fault) => fault.name === name)) await requireDeployed(context, fleet, name);
+  if (!fleet.problems.some((problem) => problem.name === name)) await requireDeployed(context, fleet, name);
 }
 
 /** @throws with "did you mean" if no such changeling is deployed, or if the stack does not exist */
 export async function requireDeployed(
   context: Inspected,
-  { changelings, faults, modal }: DeployedFleet,
+  { changelings, problems, modal }: DeployedFleet,
   name: string,
 ): Promise<Deployed> {
   const found = changelings.find((each) => each.name === name);
   if (found !== undefined) return found;
-  const fault = faults.find((each) => each.name === name);
-  if (fault !== undefined) throw new Error(`${name} does not fire: ${fault.problem}`);
+  const problem = problems.find((each) => each.name === name);
+  if (problem !== undefined) throw new Error(`${name} does not fire: ${problem.problem}`);
   if (modal.kind === "unreached") throw new Error(`${name} is not on this machine, and ${modal.error.message}`);
-  const names = [...changelings, ...faults].map((each) => each.name);
+  const names = [...changelings, ...problems].map((each) => each.name);
   throw await noSuchChangeling(context, name, names, modal);
 }

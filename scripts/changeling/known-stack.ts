@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import * as z from "zod/mini";
 import { didYouMean } from "../../components/lib/suggest.ts";
 import type { ModalSide } from "../../components/modal/modal-side.ts";
-import { faultOf, pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
+import { problemOf, pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
 import { type Place, requireDevStack } from "./place.ts";
 
 const stackList = z.array(z.object({ name: z.string() }));
@@ -18,25 +18,25 @@ export async function requireStack({ stack, paths }: Place, modal?: ModalSide): 
   if (modal?.kind === "reached" && modal.fleet.site.environment !== undefined) return;
   requireDevStack(stack);
   const listed = await stackNames(stack);
-  if (typeof listed === "string") throw new Error(await stackFault(stack, listed));
+  if (typeof listed === "string") throw new Error(await stackProblem(stack, listed));
   if (!listed.includes(shortNameOf(stack))) throw new Error(noStackText(stack.name, listed));
 }
 
 /** The names of the project's stacks, or why they can't be listed. */
 async function stackNames(stack: Stack): Promise<readonly string[] | string> {
   const finished = await pulumi(stack, ["stack", "ls", "--json"], { capture: true });
-  if (finished.code !== 0) return faultOf(finished);
+  if (finished.code !== 0) return problemOf(finished);
   return stackList.parse(JSON.parse(finished.stdout)).map(({ name }) => shortNameOf({ name }));
 }
 
 /** Pulumi's error for a stack that can't be opened, in words for the user who named it. */
-export async function stackFault(stack: Stack, fault: string): Promise<string> {
-  if (/PULUMI_ACCESS_TOKEN must be set/.test(fault)) {
+export async function stackProblem(stack: Stack, problem: string): Promise<string> {
+  if (/PULUMI_ACCESS_TOKEN must be set/.test(problem)) {
     return `you are not logged in to a Pulumi backend, so the stack "${stack.name}" can't be read\n${loginHint}`;
   }
-  if (!/no stack named/.test(fault)) return fault;
+  if (!/no stack named/.test(problem)) return problem;
   const listed = await stackNames(stack);
-  return typeof listed === "string" ? fault : noStackText(stack.name, listed);
+  return typeof listed === "string" ? problem : noStackText(stack.name, listed);
 }
 
 const loginHint =

@@ -1,12 +1,12 @@
 import { homedir } from "node:os";
 import * as z from "zod/mini";
-import { type Fault, formatFaults } from "../../components/fleet/diagnostics.ts";
+import { formatDiagnostics, type LocatedDiagnostic } from "../../components/fleet/diagnostics.ts";
 import { type MissingSecret, missingSecrets } from "../../components/fleet/secrets.ts";
 import { type LoadedFleet, loadFleet } from "../../components/kinds.ts";
 import { absolutePath } from "../../components/lib/portable-path.ts";
 import { projectFolder } from "../stack/project.ts";
-import { faultOf, pulumi, type Stack } from "../stack/stack.ts";
-import { stackFault } from "./known-stack.ts";
+import { problemOf, pulumi, type Stack } from "../stack/stack.ts";
+import { stackProblem } from "./known-stack.ts";
 import { requireDevStack } from "./place.ts";
 
 const stackSettings = z.record(
@@ -26,7 +26,7 @@ const noSettings: Settings = { values: {}, secrets: [] };
 async function settingsOf(stack: Stack): Promise<Settings> {
   requireDevStack(stack);
   const read = await pulumi(stack, ["config", "--json"], { capture: true });
-  if (read.code !== 0) throw new Error(await stackFault(stack, faultOf(read)));
+  if (read.code !== 0) throw new Error(await stackProblem(stack, problemOf(read)));
   const settings = Object.entries(stackSettings.parse(JSON.parse(read.stdout)));
   return {
     values: Object.fromEntries(settings.flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]))),
@@ -90,11 +90,12 @@ function loadContext(settings: Settings["values"], anchors: { project: string; h
 }
 
 /** @throws with all diagnostics in words if the fleet file has errors */
-export function requireSound(loaded: LoadedFleet): NonNullable<LoadedFleet["fleet"]> {
-  if (loaded.fleet === undefined) throw new Error(`the fleet file has errors:\n${formatFaults(loaded.faults)}`);
+export function requireValid(loaded: LoadedFleet): NonNullable<LoadedFleet["fleet"]> {
+  if (loaded.fleet === undefined)
+    throw new Error(`the fleet file has errors:\n${formatDiagnostics(loaded.diagnostics)}`);
   return loaded.fleet;
 }
 
-export function errorsOf(faults: readonly Fault[]): Fault[] {
-  return faults.filter(({ severity }) => severity === "error");
+export function errorsOf(diagnostics: readonly LocatedDiagnostic[]): LocatedDiagnostic[] {
+  return diagnostics.filter(({ severity }) => severity === "error");
 }

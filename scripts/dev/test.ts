@@ -50,9 +50,9 @@ for (const test of skipped) {
 // A file that can't be loaded, a failed hook and an error outside of all tests have no test to represent them. A test
 // that never ended is not a pass.
 const brokenGroups = modules.flatMap((module) => [module, ...module.children.allSuites()]).filter(isBroken).length;
-const strayErrors = vitest.state.getUnhandledErrors().length;
+const orphanErrors = vitest.state.getUnhandledErrors().length;
 const passed = checks.passed.length + count("passed");
-const failed = checks.failed.length + count("failed") + count("pending") + brokenGroups + strayErrors;
+const failed = checks.failed.length + count("failed") + count("pending") + brokenGroups + orphanErrors;
 await vitest.close();
 
 process.stdout.write(`${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);

@@ -29,10 +29,10 @@ function look(): string | null {
 }
 
 async function install(): Promise<string> {
-  const fault = "The tests in a browser need Chromium, not found";
+  const problem = "The tests in a browser need Chromium, not found";
   // Another setup may have installed it meanwhile.
-  if (look() === null) await installPackagesOfSystem(["chromium"], fault);
+  if (look() === null) await installPackagesOfSystem(["chromium"], problem);
   const found = look();
-  if (found === null) throw new SetupError(fault, { remedy: remedy(["chromium"]) });
+  if (found === null) throw new SetupError(problem, { remedy: remedy(["chromium"]) });
   return found;
 }

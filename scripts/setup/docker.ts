@@ -64,16 +64,18 @@ function answeringHost(): string | undefined {
 }
 
 async function installDaemon(root: string): Promise<void> {
-  const fault = "No docker daemon answers";
+  const problem = "No docker daemon answers";
   if (process.platform !== "linux" || process.getuid?.() !== 0) {
-    throw new SetupError(fault, { remedy: "Start one, or run this as root, to have one started for the tests alone." });
+    throw new SetupError(problem, {
+      remedy: "Start one, or run this as root, to have one started for the tests alone.",
+    });
   }
   if (missingTools(root).length === 0) return;
   await withLock("docker-tools", async () => {
     const missing = missingTools(root);
     if (missing.length === 0) return;
     const packages = [...new Set(missing.flatMap((tool) => packageOf(tool) ?? []))];
-    const lacks = `${fault}, and to start one ${missing.join(", ")} is missing`;
+    const lacks = `${problem}, and to start one ${missing.join(", ")} is missing`;
     if (packageManager() !== "apt-get") throw new SetupError(lacks, { remedy: "Install docker and start its daemon." });
     // Under systemd, an installed daemon also starts, now and at each boot. Leave that decision to the user.
     if (missing.includes("dockerd") && existsSync(join(root, "run/systemd/system"))) {
@@ -100,8 +102,8 @@ async function makeBase(root: string): Promise<DockerSetup["base"]> {
   await installFolder(folder, async (temporary) => {
     const bootstrap = which("mmdebstrap", pathOfRoot(root));
     if (bootstrap === null) {
-      const fault = "The tests with docker need mmdebstrap for their image, not found";
-      await installPackagesOfSystem(["mmdebstrap", "debian-archive-keyring"], fault);
+      const problem = "The tests with docker need mmdebstrap for their image, not found";
+      await installPackagesOfSystem(["mmdebstrap", "debian-archive-keyring"], problem);
     }
     const options = ["--variant=essential", `--include=${BASE.join(",")}`];
     const unpack = ["force-unsafe-io", ...WITHOUT].map((option) => `--dpkgopt=${option}`);

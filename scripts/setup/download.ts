@@ -58,14 +58,14 @@ async function withResponse<T>(
   use: (body: Readable, alive: () => void) => Promise<T>,
   accept: (response: Response) => boolean = (response) => response.ok,
 ): Promise<T> {
-  const patience = new AbortController();
-  let timer = setTimeout(() => patience.abort(new Error(`no answer in ${ANSWER_SECONDS} s`)), ANSWER_SECONDS * 1000);
+  const timeouts = new AbortController();
+  let timer = setTimeout(() => timeouts.abort(new Error(`no answer in ${ANSWER_SECONDS} s`)), ANSWER_SECONDS * 1000);
   const alive = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => patience.abort(new Error(`silent for ${SILENCE_SECONDS} s`)), SILENCE_SECONDS * 1000);
+    timer = setTimeout(() => timeouts.abort(new Error(`silent for ${SILENCE_SECONDS} s`)), SILENCE_SECONDS * 1000);
   };
   try {
-    const response = await fetch(url, { method, signal: AbortSignal.any([interrupted, patience.signal]) });
+    const response = await fetch(url, { method, signal: AbortSignal.any([interrupted, timeouts.signal]) });
     if (!accept(response)) throw new Error(`the server says ${response.status} ${response.statusText}`);
     alive();
     return await use(response.body === null ? Readable.from([]) : Readable.fromWeb(response.body), alive);

@@ -63,16 +63,16 @@ export async function installEmulatorTools(root = "/"): Promise<void> {
     const missing = missingTools(root);
     if (missing.length === 0) return;
     const packages = [...new Set(missing.flatMap((tool) => PACKAGES.get(tool) ?? []))];
-    const fault = `The Modal emulator needs ${missing.join(", ")}, not found`;
+    const problem = `The Modal emulator needs ${missing.join(", ")}, not found`;
     if (packageManager() !== "apt-get") {
-      throw new SetupError(fault, { remedy: `Install what holds them; on Debian: ${packages.join(", ")}.` });
+      throw new SetupError(problem, { remedy: `Install what holds them; on Debian: ${packages.join(", ")}.` });
     }
     // Under systemd, an installed ssh server also starts, now and at each boot. Leave that decision to the user.
     if (missing.includes("sshd") && existsSync(join(root, "run/systemd/system"))) {
       const without = "(without a server that runs: sudo systemctl disable --now ssh)";
-      throw new SetupError(fault, { remedy: `${remedy(packages)} ${without}` });
+      throw new SetupError(problem, { remedy: `${remedy(packages)} ${without}` });
     }
-    await withoutStartingServices(root, () => installPackagesOfSystem(packages, fault));
+    await withoutStartingServices(root, () => installPackagesOfSystem(packages, problem));
   });
 }
 

@@ -69,14 +69,14 @@ function link(modules: string, name: string, pattern: string): void {
 async function findBubblewrap(): Promise<string> {
   const own = which("bwrap");
   if (own !== null) return own;
-  const fault = "Sandboxes on this machine need bubblewrap, not found";
+  const problem = "Sandboxes on this machine need bubblewrap, not found";
   const fix = `${remedy(["bubblewrap"])}; or set isolation = "none" for the changeling: then nothing confines it.`;
   if (process.platform !== "linux") {
     throw new SetupError("Sandboxes on this machine need Linux's namespaces", {
       remedy: 'Set provider = "docker" or "modal", or isolation = "none": then nothing confines the agent.',
     });
   }
-  if (which("apt-get") === null || which("dpkg-deb") === null) throw new SetupError(fault, { remedy: fix });
+  if (which("apt-get") === null || which("dpkg-deb") === null) throw new SetupError(problem, { remedy: fix });
   const folder = join(cacheFolder(), "bubblewrap", platform);
   const program = join(folder, "usr/bin/bwrap");
   await installFolder(folder, (temporary) =>
@@ -93,7 +93,7 @@ async function findBubblewrap(): Promise<string> {
         const [file = ""] = readdirSync(download);
         await run(["dpkg-deb", "-x", join(download, file), temporary], { log: "bubblewrap" });
         rmSync(download, { recursive: true });
-        if (outputOf(join(temporary, "usr/bin/bwrap"), ["--version"]) === null) throw new SetupError(fault);
+        if (outputOf(join(temporary, "usr/bin/bwrap"), ["--version"]) === null) throw new SetupError(problem);
       } catch (error) {
         if (error instanceof SetupError) error.remedy = fix;
         throw error;

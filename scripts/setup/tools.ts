@@ -25,14 +25,14 @@ export async function findTools(): Promise<string[]> {
 /**
  * Installs packages with the system's package manager if that needs no confirmation (root, apt-get), else says how to.
  *
- * @param fault what is missing, for the error
+ * @param problem what is missing, for the error
  */
-export async function installPackagesOfSystem(packages: readonly string[], fault: string): Promise<void> {
-  if (process.getuid?.() !== 0 || which("apt-get") === null) fail(fault, packages);
+export async function installPackagesOfSystem(packages: readonly string[], problem: string): Promise<void> {
+  if (process.getuid?.() !== 0 || which("apt-get") === null) fail(problem, packages);
   const options = { log: "apt", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
   const fetch = (): Promise<void> =>
     run(["apt-get", "install", "-y", "--no-install-recommends", "--download-only", ...packages], options);
-  say(`${fault}: installing with apt-get, as this is root on Debian.`);
+  say(`${problem}: installing with apt-get, as this is root on Debian.`);
   try {
     await step(`Installing ${packages.join(", ")}`, async () => {
       // A new machine has no package lists, and old lists name files that no longer exist.
@@ -72,8 +72,8 @@ export function pathOfRoot(root = "/"): string {
   return [process.env.PATH, ...folders].join(delimiter);
 }
 
-function fail(fault: string, packages: readonly string[]): never {
-  throw new SetupError(fault, { remedy: remedy(packages) });
+function fail(problem: string, packages: readonly string[]): never {
+  throw new SetupError(problem, { remedy: remedy(packages) });
 }
 
 /** The package manager of this system, if it is a known one. */

@@ -29,8 +29,8 @@ command("preview", "show what the next apply changes, as Markdown; exits with 1 
   .option("-o, --out <file>", "write it to this file instead of stdout")
   .option("--without-state", "compare with an empty stack: needs no key and no backend")
   .action(async ({ stack, out, withoutState }: Options) => {
-    const isSound = await preview({ stack: pipelineStack(stack), out, withoutState: withoutState === true });
-    if (!isSound) process.exitCode = 1;
+    const isValid = await preview({ stack: pipelineStack(stack), out, withoutState: withoutState === true });
+    if (!isValid) process.exitCode = 1;
   });
 
 command("comment", "post a preview as the one comment on this job's pull request, edited in place")

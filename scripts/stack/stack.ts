@@ -115,9 +115,9 @@ export async function pulumi(
 }
 
 /** Why a captured command failed, in Pulumi's words, without its backend client's preceding warnings. */
-export function faultOf({ code, stdout, stderr }: Finished): string {
-  const fault = stderr.slice(Math.max(0, stderr.search(/^error: /m))).trim();
-  return fault.replace(/^error: /, "") || stdout.trim() || `pulumi ended with ${code}`;
+export function problemOf({ code, stdout, stderr }: Finished): string {
+  const problem = stderr.slice(Math.max(0, stderr.search(/^error: /m))).trim();
+  return problem.replace(/^error: /, "") || stdout.trim() || `pulumi ended with ${code}`;
 }
 
 /** The commands that read or write a stack's settings. Others reject the option. */

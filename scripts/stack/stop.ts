@@ -11,7 +11,7 @@ import { readRecords, type WebRecord } from "../../components/web/agent/record.t
 import { clearDeadLocks } from "./dead-locks.ts";
 import { devFolder, devStack, exampleAgentTypes, exampleFleet } from "./dev-stack.ts";
 import { keptPlaces, removeInstallation } from "./remove-installation.ts";
-import { faultOf, installationOf, pulumi, type Stack } from "./stack.ts";
+import { installationOf, problemOf, pulumi, type Stack } from "./stack.ts";
 
 const usage = `usage: npm stop [-- --data]
 
@@ -87,7 +87,7 @@ async function stop(): Promise<void> {
 /** Resources on this machine can be removed without Pulumi, but those on Modal would keep firing. */
 async function requireNothingElsewhere(stack: Stack): Promise<void> {
   const exported = await pulumi(stack, ["stack", "export"], { capture: true });
-  if (exported.code !== 0) throw new Error(`nothing more was removed, for the reason above: ${faultOf(exported)}`);
+  if (exported.code !== 0) throw new Error(`nothing more was removed, for the reason above: ${problemOf(exported)}`);
   if (exportedState(exported.stdout).namesOnModal.length === 0) return;
   throw new Error(
     "the fleet's resources on Modal could not be removed, for the reason above, and nothing else was. Try again: npm stop",

@@ -166,12 +166,12 @@ describe("CronChangeling in a program of the Automation API", () => {
     const { changes, planned, resources } = JSON.parse(stdout);
     expect(changes).toEqual([{ same: 7 }, { same: 7 }, { create: 7 }]);
     expect(planned).toEqual([{ same: 7 }, { create: 7 }]);
-    for (const state of resources) expectSound(state);
+    for (const state of resources) expectValid(state);
     expect(installations(home)).toEqual([]);
   });
 
   /** As the engine checks it: what a resource refers to comes before it. */
-  function expectSound(state: readonly { urn: string; parent?: string; dependencies?: string[] }[]): void {
+  function expectValid(state: readonly { urn: string; parent?: string; dependencies?: string[] }[]): void {
     const known = new Set<string>();
     for (const { urn, parent, dependencies = [] } of state) {
       for (const each of [...dependencies, ...(parent === undefined ? [] : [parent])]) expect(known).toContain(each);

@@ -46,7 +46,8 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     });
     const refused = await test.up({ MODAL_TOKEN_ID: "", MODAL_TOKEN_SECRET: "" });
     expect(refused.code).not.toBe(0);
-    for (const fault of ["helper needs SOME_TOKEN", "no Modal token is set"]) expect(refused.stdout).toContain(fault);
+    for (const problem of ["helper needs SOME_TOKEN", "no Modal token is set"])
+      expect(refused.stdout).toContain(problem);
     expect(await apps()).toEqual({});
     const { code, stdout } = await test.up({ SOME_TOKEN: secret });
     expect(code, stdout).toBe(0);

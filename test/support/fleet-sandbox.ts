@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { DeclaredCron } from "../../components/cron/declared.ts";
-import { type Fault, formatFaults } from "../../components/fleet/diagnostics.ts";
+import { formatDiagnostics, type LocatedDiagnostic } from "../../components/fleet/diagnostics.ts";
 import type { LoadContext } from "../../components/fleet/kind.ts";
 import { type Fleet, type LoadedFleet, loadFleet } from "../../components/kinds.ts";
 import type { DeclaredWeb } from "../../components/web/declared.ts";
@@ -101,13 +101,13 @@ export class Sandbox implements Disposable {
   }
 
   /** The diagnostics as users read them, line by line, with this folder as the current one. */
-  words(faults: readonly Fault[]): string[] {
-    const text = formatFaults(faults, this.folder).replaceAll(this.folder, "<folder>");
+  words(diagnostics: readonly LocatedDiagnostic[]): string[] {
+    const text = formatDiagnostics(diagnostics, this.folder).replaceAll(this.folder, "<folder>");
     return text === "" ? [] : text.split("\n").map((line) => line.trim());
   }
 
   async faultsOf(text: string, context: Partial<LoadContext> = {}): Promise<string[]> {
-    return this.words((await this.load(text, context)).faults);
+    return this.words((await this.load(text, context)).diagnostics);
   }
 
   [Symbol.dispose](): void {

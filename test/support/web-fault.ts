@@ -1,8 +1,8 @@
 /** Lines of a web changeling, the last of which has an error; its location and message; and its remedy. */
-export type WebFault = readonly [lines: string, where: string, remedy: string];
+export type WebProblem = readonly [lines: string, where: string, remedy: string];
 
 /** A fleet file of a web changeling named chat, and the expected diagnostics. */
-export function webFault(...[lines, where, remedy]: WebFault): { text: string; told: string[] } {
+export function webProblem(...[lines, where, remedy]: WebProblem): { text: string; told: string[] } {
   const text = `[changelings.chat]\nkind = "web"\n${lines}\n`;
   const line = 2 + lines.split("\n").length;
   // The default branch is in no line of the file, so its diagnostic points to the changeling.

@@ -16,7 +16,7 @@ export interface DeployedFleet {
   /** Sorted by name. */
   readonly changelings: readonly Deployed[];
   /** Deployed changelings that can't be read: the name and the problem. */
-  readonly faults: readonly { readonly name: string; readonly problem: string }[];
+  readonly problems: readonly { readonly name: string; readonly problem: string }[];
   readonly modal: CronModalSide;
 }
 
@@ -27,15 +27,15 @@ export async function deployedFleet(stack: InspectedStack, name?: string): Promi
 
 /** The same, if Modal was already queried. */
 export function deployedWith(stack: InspectedStack, modal: CronModalSide): DeployedFleet {
-  const local = looksAt(stack, "local") ? installedJobs(stack.paths) : { jobs: [], faults: [] };
-  const remote = modal.kind === "reached" ? modal.fleet : { apps: [], faults: [] };
+  const local = looksAt(stack, "local") ? installedJobs(stack.paths) : { jobs: [], problems: [] };
+  const remote = modal.kind === "reached" ? modal.fleet : { apps: [], problems: [] };
   const changelings = [
     ...local.jobs.map((job) => deployed(job, "local")),
     ...remote.apps.map(({ spec, problem }) => deployed(spec, "modal", problem)),
   ];
   return {
     changelings: changelings.sort((a, b) => (a.name < b.name ? -1 : 1)),
-    faults: [...local.faults, ...remote.faults],
+    problems: [...local.problems, ...remote.problems],
     modal,
   };
 }

@@ -29,8 +29,8 @@ export async function cronModalChecks(
 }
 
 /** @param declared names of the changelings that the fleet file puts on Modal */
-function appChecks({ apps, faults, site }: CronsOnModal, declared: readonly string[]): Check[] {
-  const deployed = new Set([...apps.map(({ spec }) => spec.name), ...faults.map(({ name }) => name)]);
+function appChecks({ apps, problems, site }: CronsOnModal, declared: readonly string[]): Check[] {
+  const deployed = new Set([...apps.map(({ spec }) => spec.name), ...problems.map(({ name }) => name)]);
   return [
     ...apps.map(({ spec: { name, enabled, snapshotLabel }, problem }) => {
       if (problem !== undefined) return failed(`app of ${name}`, problem, up());
@@ -39,7 +39,7 @@ function appChecks({ apps, faults, site }: CronsOnModal, declared: readonly stri
       }
       return ok(`app of ${name}`, enabled ? "deployed" : "deployed, paused");
     }),
-    ...faults.map(({ name, problem }) => failed(`app of ${name}`, problem)),
+    ...problems.map(({ name, problem }) => failed(`app of ${name}`, problem)),
     ...declared
       .filter((name) => !deployed.has(name))
       .map((name) => warning(`app of ${name}`, "declared, and not deployed yet", up())),

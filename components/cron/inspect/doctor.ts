@@ -53,11 +53,11 @@ async function modalPart(
 
 /** @param needsNone this machine fires none of the stack's changelings */
 function localChecks(stack: InspectedStack, needsNone: boolean): Check[] {
-  const { jobs, faults } = installedJobs(stack.paths);
-  const scheduler = needsNone && jobs.length + faults.length === 0 ? [] : [schedulerCheck(stack)];
+  const { jobs, problems } = installedJobs(stack.paths);
+  const scheduler = needsNone && jobs.length + problems.length === 0 ? [] : [schedulerCheck(stack)];
   return [
     ...scheduler,
-    ...faults.map(({ name, problem }) => failed(`job of ${name}`, problem)),
+    ...problems.map(({ name, problem }) => failed(`job of ${name}`, problem)),
     ...jobs.flatMap(({ name }) => failedRunCheck(stack, name)),
   ];
 }

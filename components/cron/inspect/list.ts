@@ -40,10 +40,10 @@ export async function cronListing(stack: InspectedStack, now: Date = new Date())
   };
 }
 
-function warningsOf({ paths }: InspectedStack, { changelings, faults }: DeployedFleet): string[] {
+function warningsOf({ paths }: InspectedStack, { changelings, problems }: DeployedFleet): string[] {
   const isIdle = changelings.some(({ provider }) => provider === "local") && !schedulerState(paths).alive;
   return [
-    ...faults.map(({ name, problem }) => `${name} does not fire: ${problem}`),
+    ...problems.map(({ name, problem }) => `${name} does not fire: ${problem}`),
     ...changelings.flatMap(({ name, problem }) =>
       problem === undefined ? [] : [`${name} does not fire: ${problem}; repair it with: ${upCommand()}`],
     ),

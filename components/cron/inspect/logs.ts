@@ -31,8 +31,8 @@ export async function cronLogs(
 
 /** @throws if the changeling is deployed */
 function withoutRun(stack: InspectedStack, name: string, id: string | undefined, modal: CronModalSide): NotFound {
-  const { changelings, faults } = deployedWith(stack, modal);
-  const deployed = [...changelings, ...faults].map((each) => each.name);
+  const { changelings, problems } = deployedWith(stack, modal);
+  const deployed = [...changelings, ...problems].map((each) => each.name);
   if (modal.kind === "unreached") {
     return { deployed, unreached: `there are no runs of ${name} here, and ${modal.error.message}` };
   }

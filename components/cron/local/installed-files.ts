@@ -36,18 +36,18 @@ export function jobDrift(
 }
 
 /** A job file that was changed after `pulumi up`. Its job is not fired. */
-export interface JobFault {
+export interface JobProblem {
   readonly name: string;
   /** What is wrong, with the file's path and the command that repairs it. */
   readonly problem: string;
 }
 
 /** The installed jobs, sorted by name. */
-export function installedJobs(paths: InstallationPaths): { jobs: JobSpec[]; faults: JobFault[] } {
+export function installedJobs(paths: InstallationPaths): { jobs: JobSpec[]; problems: JobProblem[] } {
   const read = installedNames(paths).map((name) => readJob(paths, name));
   return {
     jobs: read.flatMap((each) => ("problem" in each ? [] : [each])),
-    faults: read.flatMap((each) => ("problem" in each ? [each] : [])),
+    problems: read.flatMap((each) => ("problem" in each ? [each] : [])),
   };
 }
 
@@ -62,7 +62,7 @@ export function installedNames(paths: InstallationPaths): string[] {
   }
 }
 
-export function readJob(paths: InstallationPaths, name: string): JobSpec | JobFault {
+export function readJob(paths: InstallationPaths, name: string): JobSpec | JobProblem {
   const path = jobPath(paths, name);
   const parsed = jobFile.safeParse(tryJson(path));
   if (!parsed.success) return { name, problem: `${path} is not a job file; repair it with: ${upCommand()}` };
@@ -92,7 +92,7 @@ export interface InstalledJob {
 
 interface Known {
   readonly stamp: string;
-  readonly job: InstalledJob | JobFault;
+  readonly job: InstalledJob | JobProblem;
 }
 
 /** The jobs of an installation. Files that have not changed since the last read are not read again. */
@@ -123,7 +123,7 @@ export class JobStore {
     return [...this.#known.values()].flatMap(({ job }) => ("spec" in job ? [job] : []));
   }
 
-  faults(): JobFault[] {
+  problems(): JobProblem[] {
     return [...this.#known.values()].flatMap(({ job }) => ("problem" in job ? [job] : []));
   }
 
@@ -143,7 +143,7 @@ export class JobStore {
     if (known !== undefined) this.#known.set(name, { ...known, job: { name, problem: "it is being removed" } });
   }
 
-  #read(name: string, installedAt: number): InstalledJob | JobFault {
+  #read(name: string, installedAt: number): InstalledJob | JobProblem {
     const job = readJob(this.#paths, name);
     return "problem" in job ? job : { spec: job, installedAt };
   }

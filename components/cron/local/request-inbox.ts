@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isMissing, readJson, writePrivateFile } from "../../host/files.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
-import { type Answer, answerPath, type Request, removalPatienceMs, request, requestPath } from "./requests.ts";
+import { type Answer, answerPath, type Request, removalTimeoutMs, request, requestPath } from "./requests.ts";
 
 /**
  * The scheduler's side of requests. A request's file is kept until it is answered, so that a request that a crash
@@ -33,7 +33,7 @@ export class RequestInbox {
       if (this.#taken.has(id)) continue;
       this.#taken.add(id);
       const asked = this.#read(id);
-      if (asked === undefined || now - Date.parse(asked.at) > removalPatienceMs) this.#drop(id);
+      if (asked === undefined || now - Date.parse(asked.at) > removalTimeoutMs) this.#drop(id);
       else void this.#answer(id, asked);
     }
   }

@@ -36,9 +36,9 @@ export const answer = z.union([
 export type Answer = z.infer<typeof answer>;
 
 /** A run starts at once, but without file events the scheduler only checks for new files once a minute. */
-const runPatienceMs = 90_000;
+const runTimeoutMs = 90_000;
 /** An agent may have to be created before it can be stopped, and processes get seconds to exit. */
-export const removalPatienceMs = 150_000;
+export const removalTimeoutMs = 150_000;
 
 /**
  * Fires a changeling now, through the same path as its schedule.
@@ -50,32 +50,32 @@ export async function requestRun(
   paths: InstallationPaths,
   name: string,
 ): Promise<{ readonly runId: string } | { readonly skipped: string }> {
-  const answered = await ask(paths, { kind: "run", name, at: new Date().toISOString() }, runPatienceMs);
+  const answered = await ask(paths, { kind: "run", name, at: new Date().toISOString() }, runTimeoutMs);
   if ("runId" in answered || "skipped" in answered) return answered;
   throw new Error(`the scheduler started no run for ${name}`);
 }
 
 /** Ends a changeling's current run and makes the scheduler forget it, so that its job file can be removed. */
 export async function requestRemoval(paths: InstallationPaths, name: string): Promise<void> {
-  await ask(paths, { kind: "remove", name, at: new Date().toISOString() }, removalPatienceMs);
+  await ask(paths, { kind: "remove", name, at: new Date().toISOString() }, removalTimeoutMs);
 }
 
 /** Ends all runs, then the scheduler itself. Returns once the runs have ended. */
 export async function requestStop(paths: InstallationPaths): Promise<void> {
-  await ask(paths, { kind: "stop", at: new Date().toISOString() }, removalPatienceMs);
+  await ask(paths, { kind: "stop", at: new Date().toISOString() }, removalTimeoutMs);
 }
 
 async function ask(
   paths: InstallationPaths,
   asked: Request,
-  patienceMs: number,
+  timeoutMs: number,
 ): Promise<Exclude<Answer, { error: string }>> {
   if (!schedulerState(paths).alive) throw new Error(`the scheduler is not running; start it with: ${upCommand()}`);
   const id = randomUUID();
   const path = requestPath(paths, id);
   ensureFolder(paths.requests);
   writePrivateFile(path, `${JSON.stringify(asked)}\n`);
-  const answering = waitForAnswer(paths, id, patienceMs);
+  const answering = waitForAnswer(paths, id, timeoutMs);
   try {
     const given = await answering;
     if ("error" in given) throw new Error(given.error);
@@ -87,7 +87,7 @@ async function ask(
   }
 }
 
-function waitForAnswer(paths: InstallationPaths, id: string, patienceMs: number): Promise<Answer> {
+function waitForAnswer(paths: InstallationPaths, id: string, timeoutMs: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const finish = (how: () => void) => {
       unwatch();
@@ -100,7 +100,7 @@ function waitForAnswer(paths: InstallationPaths, id: string, patienceMs: number)
       if (given.success) finish(() => resolve(given.data));
     };
     const unwatch = watchFolder(paths.requests, look);
-    const seconds = patienceMs / 1000;
+    const seconds = timeoutMs / 1000;
     const whyNone = () => {
       if (!isDiskFull(paths.root))
         return new Error(`no answer from the scheduler within ${seconds} s; see ${logPath(paths)}`);
@@ -108,7 +108,7 @@ function waitForAnswer(paths: InstallationPaths, id: string, patienceMs: number)
         `the scheduler can't answer: the disk of ${paths.root} is full; free space there, then try again`,
       );
     };
-    const timer = setTimeout(() => finish(() => reject(whyNone())), patienceMs);
+    const timer = setTimeout(() => finish(() => reject(whyNone())), timeoutMs);
     // Don't wait for the whole timeout if a file event was lost, or if the scheduler is gone and not restarted.
     let absences = 0;
     const pulse = setInterval(() => {

@@ -115,7 +115,7 @@ export class Scheduler {
         this.#log(`${spec.name} is not scheduled: ${messageOf(error)}`);
       }
     }
-    for (const { name, problem } of this.#store.faults()) this.#log(`${name} is not scheduled: ${problem}`);
+    for (const { name, problem } of this.#store.problems()) this.#log(`${name} is not scheduled: ${problem}`);
   }
 
   #onDue(job: DueJob): void {
@@ -162,7 +162,7 @@ export class Scheduler {
   }
 
   #whyUnknown(name: string): string {
-    const fault = this.#store.faults().find((each) => each.name === name);
+    const fault = this.#store.problems().find((each) => each.name === name);
     return fault?.problem ?? `the scheduler has no job "${name}"; install it with: ${upCommand()}`;
   }
 }

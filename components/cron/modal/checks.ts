@@ -1,13 +1,13 @@
-import { buildArgFindings, type UnfitArg } from "../../fleet/build-args.ts";
-import { error, type Finding, type PlaceOf } from "../../fleet/diagnostics.ts";
+import { buildArgDiagnostics, type UnfitArg } from "../../fleet/build-args.ts";
+import { type Diagnostic, error, type PlaceOf } from "../../fleet/diagnostics.ts";
 import type { CronOptions } from "../options.ts";
 
 /** A sandbox lives for at most 24 hours, including the time to start and to end a run. */
 const mostSeconds = 86_400 - 300;
 
 /** Diagnostics that apply only to cron changelings on Modal. */
-export function modalCronFindings(options: CronOptions, place: PlaceOf): Finding[] {
-  const found: Finding[] = [];
+export function modalCronDiagnostics(options: CronOptions, place: PlaceOf): Diagnostic[] {
+  const found: Diagnostic[] = [];
   if (options.timeout_seconds > mostSeconds) {
     const message = `${options.timeout_seconds} s is too much for the provider "modal": a sandbox lives for 24 hours, and to start and end a run takes some of them`;
     found.push(error(place("timeout_seconds"), message, `write timeout_seconds = ${mostSeconds} or less`));
@@ -16,7 +16,7 @@ export function modalCronFindings(options: CronOptions, place: PlaceOf): Finding
     const message = 'the provider "modal" can\'t queue: what comes due while the last run is alive is skipped';
     found.push(error(place("overlap"), message, 'write overlap = "skip"'));
   }
-  found.push(...buildArgFindings(options, place, (key) => unfitForCron(options, key)));
+  found.push(...buildArgDiagnostics(options, place, (key) => unfitForCron(options, key)));
   return found;
 }
 

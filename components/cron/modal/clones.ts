@@ -1,9 +1,9 @@
 import type { NamedRepo } from "../../fleet/checks.ts";
-import { error, type Finding, warning } from "../../fleet/diagnostics.ts";
+import { type Diagnostic, error, warning } from "../../fleet/diagnostics.ts";
 import type { Declaration } from "../../fleet/kind.ts";
 import { commitsAhead, type Repository, type UsableRepository } from "../../git/refs.ts";
 import { chosenRemote, type NoRemote, type Remote, remoteOfUrl } from "../../git/remote.ts";
-import { isBranchName, isRepoUrl, urlFault } from "../../git/repo-name.ts";
+import { isBranchName, isRepoUrl, urlProblem } from "../../git/repo-name.ts";
 import { quoted } from "../../lib/shell-command.ts";
 import type { CronOptions } from "../options.ts";
 
@@ -12,10 +12,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** What the agents of a changeling on Modal clone, and any diagnostics. */
 export interface Clone {
   readonly remote: string | undefined;
-  readonly findings: readonly Finding[];
+  readonly diagnostics: readonly Diagnostic[];
 }
 
-const noClone: Clone = { remote: undefined, findings: [] };
+const noClone: Clone = { remote: undefined, diagnostics: [] };
 
 /**
  * @param known the observed repositories, the local ones with their remotes
@@ -27,7 +27,7 @@ export function cloneFinder(known: ReadonlyMap<string, Repository>, environment:
   return async ({ options, place }: Declaration<CronOptions>, named: NamedRepo): Promise<Clone> => {
     const { repo, source } = named;
     const { branch, image } = options;
-    if (isRepoUrl(repo)) return urlFault(repo) === undefined ? cloneFrom(remoteOfUrl(repo)) : noClone;
+    if (isRepoUrl(repo)) return urlProblem(repo) === undefined ? cloneFrom(remoteOfUrl(repo)) : noClone;
     const found = known.get(repo);
     if (found === undefined || "message" in found || !isBranchName(branch)) return noClone;
     const remote = chosenRemote(repo, found.remotes, found.refs.get(`refs/heads/${branch}`)?.followed ?? "");
@@ -42,7 +42,7 @@ export function cloneFinder(known: ReadonlyMap<string, Repository>, environment:
     const message = `${lack}, and agents on Modal clone it from there`;
     return {
       ...clone,
-      findings: [
+      diagnostics: [
         warning(
           place("branch"),
           message,
@@ -52,10 +52,10 @@ export function cloneFinder(known: ReadonlyMap<string, Repository>, environment:
     };
 
     function cloneFrom(from: Remote | NoRemote): Clone {
-      if ("url" in from) return { remote: from.url, findings: [] };
+      if ("url" in from) return { remote: from.url, diagnostics: [] };
       // The file does not name the repository, so report the provider, which requires a remote.
       const path = named.path.length === 0 ? place("provider") : named.path;
-      return { remote: undefined, findings: [error(path, source + from.message, from.remedy)] };
+      return { remote: undefined, diagnostics: [error(path, source + from.message, from.remedy)] };
     }
   };
 }

@@ -21,7 +21,7 @@ type EndClient = Pick<Modal, "sandboxes" | "runInSandbox" | "endSandboxes" | "re
 const labelTag = (label: string) => `mngr_user_${label}`;
 
 /** How long a sandbox has to push, record its end and be snapshotted, and how often it is checked. */
-const patience = { seconds: 480, everySeconds: 2 };
+const timeouts = { seconds: 480, everySeconds: 2 };
 
 const endScript = join(dirname(fileURLToPath(import.meta.url)), "end-run.sh");
 
@@ -30,12 +30,12 @@ const endScript = join(dirname(fileURLToPath(import.meta.url)), "end-run.sh");
  * does by itself, with all its commits on its branch. Agents that can't be asked, or that do not end in time, are
  * terminated, and recorded as such.
  */
-export async function endRuns(client: EndClient, of: RunsOf, { seconds, everySeconds } = patience): Promise<void> {
+export async function endRuns(client: EndClient, of: RunsOf, { seconds, everySeconds } = timeouts): Promise<void> {
   const tags = { [labelTag("changelings_stack")]: of.stack, [labelTag("changeling")]: of.changeling };
   const found = await client.sandboxes(of.environment, tags);
   if (found.length === 0) return;
   const script = readFileSync(endScript, "utf8");
-  const told = await Promise.all(found.map((sandbox) => isTold(client, sandbox, script)));
+  const told = await Promise.all(found.map((sandbox) => isNotified(client, sandbox, script)));
   const waited = new Set(found.filter((_, index) => told[index]).map(({ id }) => id));
   const until = performance.now() + seconds * 1000;
   while (waited.size > 0 && performance.now() < until) {
@@ -62,7 +62,7 @@ const ways = new Map([
 ]);
 
 /** @returns whether the sandbox will end by itself */
-async function isTold(client: EndClient, { id, tags }: Sandbox, script: string): Promise<boolean> {
+async function isNotified(client: EndClient, { id, tags }: Sandbox, script: string): Promise<boolean> {
   const run = runOf(tags) ?? id;
   try {
     const how = (await client.runInSandbox(id, script)).trim();

@@ -6,7 +6,7 @@ import { ModalError } from "../../modal/modal-error.ts";
 import { checkSecretValues } from "../../modal/secret-values.ts";
 import { dockerfileFaultAt } from "../../source/dockerfile.ts";
 import { snapshotNeeds } from "../../source/snapshot.ts";
-import { type Branch, pinProblems, type Tip, type TipLook, tipsOf } from "../../source/tip.ts";
+import { type Branch, pinProblems, type Tip, type TipObserving, tipsOf } from "../../source/tip.ts";
 import { type ModalStack, type ModalStackOptions, modalStack } from "../../stack/modal.ts";
 import type { DeclaredCron } from "../declared.ts";
 import { ModalPlace, snapshotNeed } from "./deploy.ts";
@@ -72,7 +72,7 @@ async function pinnedTips(
     const { GITHUB_TOKEN: token } = secretValues(changeling);
     if (token !== undefined && !tokens.has(changeling.repo)) tokens.set(changeling.repo, await plainValue(token));
   }
-  const look: TipLook = {
+  const look: TipObserving = {
     environment: process.env,
     checkRemotes: !pulumi.runtime.isDryRun(),
     credentials: (url, repo) => hostCredentials(url, tokens.get(repo)),
@@ -93,8 +93,9 @@ async function pinnedTips(
     tips.set(keyOf(changeling), tip);
     const { repo } = changeling;
     // For a URL, this is only known once its tarball is built.
-    const fault = isRepoUrl(repo) ? undefined : await dockerfileFaultAt({ repo, commit: tip.commit }, process.env);
-    if (fault !== undefined) errors.add(`${repo} at ${tip.commit.slice(0, 12)}: ${fault.message}; ${fault.remedy}`);
+    const problem = isRepoUrl(repo) ? undefined : await dockerfileFaultAt({ repo, commit: tip.commit }, process.env);
+    if (problem !== undefined)
+      errors.add(`${repo} at ${tip.commit.slice(0, 12)}: ${problem.message}; ${problem.remedy}`);
   }
   if (errors.size > 0) throw new pulumi.RunError(`no commit can be pinned:\n${[...errors].join("\n")}`);
   if (warnings.size > 0) await pulumi.log.warn([...warnings].join("\n"));

@@ -16,7 +16,7 @@ export interface RemoteApp {
 }
 
 /** A spec file that can't be parsed. */
-export interface RemoteFault {
+export interface RemoteProblem {
   readonly name: string;
   readonly problem: string;
 }
@@ -24,13 +24,13 @@ export interface RemoteFault {
 export interface RemoteApps {
   /** Sorted by name. */
   readonly apps: readonly RemoteApp[];
-  readonly faults: readonly RemoteFault[];
+  readonly problems: readonly RemoteProblem[];
 }
 
 /** The stack's changelings on Modal. @throws ModalError */
 export async function remoteApps(client: Modal, site: ModalSite, stack: string): Promise<RemoteApps> {
   const { environment } = site;
-  if (environment === undefined) return { apps: [], faults: [] };
+  if (environment === undefined) return { apps: [], problems: [] };
   const volume = homeVolumeName(stack);
   const files = (await client.files(volume, environment, "apps")).filter(({ path }) => /\.json$/.test(path));
   const read = await Promise.all(
@@ -41,11 +41,11 @@ export async function remoteApps(client: Modal, site: ModalSite, stack: string):
   const sorted = read.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   return {
     apps: sorted.flatMap((each) => ("spec" in each ? [each] : [])),
-    faults: sorted.flatMap((each) => ("spec" in each ? [] : [each])),
+    problems: sorted.flatMap((each) => ("spec" in each ? [] : [each])),
   };
 }
 
-function nameOf(of: RemoteApp | RemoteFault): string {
+function nameOf(of: RemoteApp | RemoteProblem): string {
   return "spec" in of ? of.spec.name : of.name;
 }
 
@@ -54,7 +54,7 @@ function remoteApp(
   text: string,
   site: ModalSite,
   stack: string,
-): RemoteApp | RemoteFault {
+): RemoteApp | RemoteProblem {
   const name = path.replace(/^.*\//, "").replace(/\.json$/, "");
   const spec = appSpec.safeParse(parsed(text)).data;
   if (spec === undefined || spec.name !== name || spec.stack !== stack) {

@@ -10,9 +10,9 @@ import { type RunPlace, type RunsVolume, readRemoteRun } from "./remote-runs.ts"
 import type { AppSpec } from "./spec.ts";
 
 /** The function itself may take 15 minutes, plus the wait for a container. */
-const firePatienceSeconds = 1080;
+const fireTimeoutSeconds = 1080;
 /** How often the records of an open run are read; seconds. */
-const lookEverySeconds = 3;
+const pollSeconds = 3;
 /** How many consecutive reads may fail because Modal is unreachable. */
 const mostAbsences = 10;
 
@@ -50,7 +50,7 @@ export async function fireRemote(client: Modal, { appName, environment }: AppSpe
 
 async function resultOf(client: Modal, call: string, logs: string): Promise<unknown> {
   try {
-    return await client.result(call, { timeoutSeconds: firePatienceSeconds });
+    return await client.result(call, { timeoutSeconds: fireTimeoutSeconds });
   } catch (error) {
     if (!(error instanceof ModalError) || error.kind !== "other") throw error;
     const said = plainWords(error.message).replace(/^.*?Remote error: /s, "");
@@ -71,7 +71,7 @@ export async function followRemote(
   onProgress?: (run: Run) => void,
 ): Promise<RecordedRun> {
   let seen = "";
-  for (let absences = 0; ; await sleep(lookEverySeconds * 1000)) {
+  for (let absences = 0; ; await sleep(pollSeconds * 1000)) {
     try {
       const run = await readRemoteRun(volume, () => timeoutSeconds, place);
       if (run === undefined) throw new ModalError("unreachable", `there is no record of ${place.id} yet`);

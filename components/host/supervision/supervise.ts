@@ -11,7 +11,7 @@ import type { Supervisor } from "./supervisor.ts";
 import { systemd } from "./systemd.ts";
 
 /** How long a daemon may take to start, and to stop once nothing keeps it alive; milliseconds. */
-const patienceMs = 20_000;
+const timeoutMs = 20_000;
 const pauseMs = 50;
 
 /** In order of preference. The last one is always available. */
@@ -35,7 +35,7 @@ export async function startDaemon(daemon: Daemon): Promise<{ readonly pid: numbe
   await supervisor.start(daemon);
   const pid = await until(() => daemonState(daemon).pid);
   if (pid !== undefined) return { pid, supervisor: supervisor.name };
-  throw new Error(`the ${daemon.title} did not start within ${patienceMs / 1000} s: ${lastWords(daemon)}`);
+  throw new Error(`the ${daemon.title} did not start within ${timeoutMs / 1000} s: ${logTail(daemon)}`);
 }
 
 /** Stops a daemon and its supervision. Succeeds if there is none. @throws if it can't be stopped */
@@ -57,7 +57,7 @@ export function bootInstructionsOf(daemon: Daemon): string | undefined {
 }
 
 /** The tail of a daemon's stderr, for an error. */
-export function lastWords({ folder }: Daemon): string {
+export function logTail({ folder }: Daemon): string {
   const words = readTail(join(folder, "stderr.log"), 2000).trim();
   return words === "" ? "it printed nothing" : words;
 }
@@ -84,7 +84,7 @@ async function compile({ command, folder, env }: Daemon): Promise<void> {
 async function until<Value>(look: () => Value | undefined): Promise<Value | undefined> {
   for (let waited = 0; ; waited += pauseMs) {
     const value = look();
-    if (value !== undefined || waited >= patienceMs) return value;
+    if (value !== undefined || waited >= timeoutMs) return value;
     await sleep(pauseMs);
   }
 }

@@ -30,11 +30,11 @@ export async function findTools(parts: readonly ToolPart[], progress: Progress):
   // The cache can be removed at any time.
   if (known !== undefined && [known.bwrap, ...Object.values(known.parts)].every((path) => existsSync(path)))
     return known;
-  const finding = runSetup(parts, progress);
-  found.set(key, finding);
+  const diagnostic = runSetup(parts, progress);
+  found.set(key, diagnostic);
   // The next caller tries again.
-  finding.catch(() => found.delete(key));
-  return finding;
+  diagnostic.catch(() => found.delete(key));
+  return diagnostic;
 }
 
 /** In a process of its own: setup reports on stderr, and holds locks that belong to a process. */

@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as z from "zod/mini";
-import { error, type Finding, type KeyPath } from "../../fleet/diagnostics.ts";
+import { type Diagnostic, error, type KeyPath } from "../../fleet/diagnostics.ts";
 import type { Schemas, Table } from "../../fleet/kind.ts";
-import { findingsOf } from "../../fleet/zod-issues.ts";
+import { diagnosticsOf } from "../../fleet/zod-issues.ts";
 import { didYouMean } from "../../lib/suggest.ts";
 import { claudeKeys, claudeTable, codexKeys, codexTable, stubTable } from "./options.ts";
 import { type AgentRuntime, RuntimeError, type RuntimeFactory } from "./runtime.ts";
@@ -54,7 +54,7 @@ function registered(name: string): RegisteredRuntime | undefined {
  * @param runtimePath of the option `runtime` in the fleet file
  * @param configPath of the table, which ends with `runtime_config`
  */
-export function checkRuntime(runtime: string, config: Table, runtimePath: KeyPath, configPath: KeyPath): Finding[] {
+export function checkRuntime(runtime: string, config: Table, runtimePath: KeyPath, configPath: KeyPath): Diagnostic[] {
   if (isAbsolute(runtime)) return [];
   const found = registered(runtime);
   if (found === undefined) {
@@ -72,7 +72,7 @@ export function checkRuntime(runtime: string, config: Table, runtimePath: KeyPat
     );
   const within = { runtime_config: found.table };
   return failure.issues.flatMap((issue) =>
-    findingsOf(
+    diagnosticsOf(
       { ...issue, path: ["runtime_config", ...issue.path] },
       configPath.slice(0, -1),
       { runtime_config: config },

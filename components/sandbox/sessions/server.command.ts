@@ -6,7 +6,7 @@ import { commandScript } from "../../command-script.ts";
 import { isDockerVariable } from "../../docker/run-docker.ts";
 import { removeEmptyFolders, requireInstallationHere } from "../../host/claims.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
-import { lastWords } from "../../host/supervision/supervise.ts";
+import { logTail } from "../../host/supervision/supervise.ts";
 import { printNote } from "../../lib/terminal.ts";
 import { isModalVariable } from "../../modal/environment.ts";
 import { removeAllButVolumes } from "../leftovers.ts";
@@ -53,6 +53,6 @@ async function answering(installation: string): Promise<void> {
       // It has not written where it listens, or crashed and is being restarted.
     }
   }
-  const words = lastWords(sessionsDaemon(installation, homedir()));
+  const words = logTail(sessionsDaemon(installation, homedir()));
   throw new Error(`the session service does not answer after ${readyMs / 1000} s: ${words}`);
 }

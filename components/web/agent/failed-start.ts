@@ -24,7 +24,7 @@ export async function failedStart(error: unknown, { name, secrets, shown, goBack
   const hidden = Object.values(secrets);
   // Rolling back removes the terminal contents.
   const log = await tailOf(shown, hidden);
-  const standing = await goBack().catch((fault: unknown) => `and it could not be rolled back: ${textOf(fault)}`);
+  const standing = await goBack().catch((problem: unknown) => `and it could not be rolled back: ${textOf(problem)}`);
   const tail = log === "" ? "" : `\nthe tail of its log:\n${log}`;
   return new Error(masked(`${name} did not start: ${textOf(error)}; ${standing}${tail}`, hidden));
 }

@@ -45,23 +45,23 @@ export function settingsOf(
   at: string,
 ): AgentSettings {
   const wanted = texts.has(settingsFiles[0]) ? settingsFiles : [olderFile, settingsFiles[1]];
-  const faults: string[] = [];
+  const problems: string[] = [];
   const read = wanted.flatMap((file) => {
     const text = texts.get(file);
     if (text === undefined) return [];
-    const accepted = typeof text === "string" ? acceptedOf(text) : { faults: [text.unusable] };
-    faults.push(...accepted.faults.map((fault) => `${fault} in ${file}`));
+    const accepted = typeof text === "string" ? acceptedOf(text) : { problems: [text.unusable] };
+    problems.push(...accepted.problems.map((problem) => `${problem} in ${file}`));
     return "settings" in accepted ? [{ file, settings: accepted.settings }] : [];
   });
-  faults.push(
+  problems.push(
     ...foreignTypes(
       read.map(({ settings }) => settings),
       spec,
     ),
   );
-  if (faults.length > 0) {
+  if (problems.length > 0) {
     throw new Error(
-      `the repository of ${spec.name} (commit ${at}) has what an agent's repository may not set: ${faults.join("; ")}. ` +
+      `the repository of ${spec.name} (commit ${at}) has what an agent's repository may not set: ${problems.join("; ")}. ` +
         "Remove it there and commit, or put it into your own mngr settings; what is accepted: docs/reference/web-agents.md",
     );
   }
@@ -118,7 +118,7 @@ interface Settings extends TomlTable {
   create_templates?: Record<string, TomlTable>;
 }
 
-type Accepted = { readonly faults: readonly string[]; readonly settings?: Settings };
+type Accepted = { readonly problems: readonly string[]; readonly settings?: Settings };
 
 function acceptedOf(text: string): Accepted {
   let table: TomlTable;
@@ -126,47 +126,47 @@ function acceptedOf(text: string): Accepted {
     table = parse(text);
   } catch (error) {
     const [why = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
-    return { faults: [`what is not valid TOML (${why})`] };
+    return { problems: [`what is not valid TOML (${why})`] };
   }
-  const faults: string[] = [];
+  const problems: string[] = [];
   const settings: Settings = {};
   for (const [key, value] of Object.entries(table)) {
-    if (key === "agent_types") settings.agent_types = namedTables(value, key, ofType, faults, () => true);
+    if (key === "agent_types") settings.agent_types = namedTables(value, key, ofType, problems, () => true);
     else if (key === "create_templates") {
-      const templates = namedTables(value, key, ofTemplate, faults, (each) => each === template);
+      const templates = namedTables(value, key, ofTemplate, problems, (each) => each === template);
       settings.create_templates = Object.fromEntries(
         Object.entries(templates).map(([each, { agent_type, connect, ...rest }]) => {
           const type = rest["type"] ?? agent_type;
           return [each, type === undefined ? rest : { ...rest, type }];
         }),
       );
-    } else faults.push(shown(key));
+    } else problems.push(shown(key));
   }
-  return { faults, settings };
+  return { problems, settings };
 }
 
 function namedTables(
   value: unknown,
   path: string,
   accepted: Readonly<Record<string, z.core.$ZodType>>,
-  faults: string[],
+  problems: string[],
   isWanted: (name: string) => boolean,
 ): Record<string, TomlTable> {
   if (!isTable(value)) {
-    faults.push(path);
+    problems.push(path);
     return {};
   }
   return Object.fromEntries(
     Object.entries(value).flatMap(([each, table]) => {
       const at = `${path}.${shown(each)}`;
       if (!name.safeParse(each).success || !isWanted(each) || !isTable(table)) {
-        faults.push(at);
+        problems.push(at);
         return [];
       }
       const kept = Object.entries(table).filter(([key, content]) => {
         const schema = Object.hasOwn(accepted, key) ? accepted[key] : undefined;
         const isFine = schema !== undefined && z.core.safeParse(schema, content).success;
-        if (!isFine) faults.push(`${at}.${shown(key)}`);
+        if (!isFine) problems.push(`${at}.${shown(key)}`);
         return isFine;
       });
       return [[each, Object.fromEntries(kept)]];
@@ -199,13 +199,13 @@ function foreignTypes(
       own.set(each, table["parent_type"] ?? own.get(each));
     type = settings.create_templates?.[template]?.["type"] ?? type;
   }
-  const faults = [...own].flatMap(([each, parent]) =>
+  const problems = [...own].flatMap(([each, parent]) =>
     parent === "command" || (parent === undefined && each === agentType)
       ? []
       : [`agent_types.${each} without parent_type = "command" (of other types, your own login goes to its machine)`],
   );
   const isOwn = type === undefined || type === "command" || own.has(String(type));
-  if (isOwn || agentType !== undefined) return faults;
+  if (isOwn || agentType !== undefined) return problems;
   const remedy = `write agent_type = "${type}" into the fleet file if you trust it with your own login of that program`;
-  return [...faults, `create_templates.${template}.type = "${type}", which is no type of its own; ${remedy}`];
+  return [...problems, `create_templates.${template}.type = "${type}", which is no type of its own; ${remedy}`];
 }

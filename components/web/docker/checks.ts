@@ -1,12 +1,12 @@
 import { parseBuildArgs } from "../../fleet/build-args.ts";
-import { error, type Finding, type PlaceOf } from "../../fleet/diagnostics.ts";
+import { type Diagnostic, error, type PlaceOf } from "../../fleet/diagnostics.ts";
 import { looksLikeSecret, secretInBuildArg } from "../../lib/literal-secrets.ts";
 import type { WebOptions } from "../options.ts";
 
 /** Diagnostics about the build of a web changeling's container. */
-export function dockerFindings({ build_args: written }: WebOptions, place: PlaceOf): Finding[] {
-  const { args, faults } = parseBuildArgs(written, "docker");
-  const found = faults.map(({ index, message, remedy }) => error(place("build_args", index), message, remedy));
+export function dockerDiagnostics({ build_args: written }: WebOptions, place: PlaceOf): Diagnostic[] {
+  const { args, problems } = parseBuildArgs(written, "docker");
+  const found = problems.map(({ index, message, remedy }) => error(place("build_args", index), message, remedy));
   const isFromImage = args.some(({ key }) => key === "image");
   for (const { key, value, index } of args) {
     const path = place("build_args", index);

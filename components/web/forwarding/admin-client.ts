@@ -17,7 +17,7 @@ export class NotRunning extends Error {
 }
 
 /** The server may have to look for an agent on another machine. */
-const patienceMs = 60_000;
+const timeoutMs = 60_000;
 
 /**
  * Sends a request to the forwarding server of this folder, or to its container.
@@ -30,7 +30,7 @@ export async function adminRequest(folder: string, request: AdminRequest): Promi
   const container = readContainer(folder);
   const text = await (container === undefined
     ? exchange(adminSocketPath(folder), line)
-    : askInContainer(container.name, line, patienceMs / 1000)
+    : askInContainer(container.name, line, timeoutMs / 1000)
   ).catch((error: unknown) => {
     throw error instanceof NoSuchThing ? new NotRunning() : error;
   });
@@ -64,7 +64,7 @@ export function handOver(folder: string, request: AdminRequest): Promise<boolean
 
 async function handOverToContainer(name: string, line: string): Promise<boolean> {
   try {
-    await askInContainer(name, line, patienceMs / 1000, { waits: false });
+    await askInContainer(name, line, timeoutMs / 1000, { waits: false });
     return true;
   } catch {
     return false;
@@ -77,8 +77,8 @@ function exchange(path: string, line: string): Promise<string> {
     const socket = connect(path);
     let text = "";
     socket.setEncoding("utf8");
-    socket.setTimeout(patienceMs, () => {
-      socket.destroy(new Error(`the forwarding server did not answer within ${patienceMs / 1000} s`));
+    socket.setTimeout(timeoutMs, () => {
+      socket.destroy(new Error(`the forwarding server did not answer within ${timeoutMs / 1000} s`));
     });
     socket.once("connect", () => socket.end(line));
     socket.on("data", (part: string) => {

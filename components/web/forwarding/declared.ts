@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 
 import * as z from "zod/mini";
-import { error, type Finding } from "../../fleet/diagnostics.ts";
+import { type Diagnostic, error } from "../../fleet/diagnostics.ts";
 import { option } from "../../fleet/documented.ts";
 import type { SettingsTable } from "../../fleet/kind.ts";
 import { isLoopbackHost } from "../../git/remote.ts";
@@ -14,8 +14,8 @@ const longestCookieDays = 400;
 export const longestCookieSeconds = longestCookieDays * 86_400;
 
 /** Diagnostics for `[forwarding]`. */
-export function forwardingFindings(options: ForwardingOptions): Finding[] {
-  const found: Finding[] = [];
+export function forwardingDiagnostics(options: ForwardingOptions): Diagnostic[] {
+  const found: Diagnostic[] = [];
   const { host, public_url: publicUrl, routing, cookie_ttl: cookieTtl } = options;
   const isAddress = isIP(host) !== 0 || host === "localhost";
   if (!isAddress) {
@@ -26,8 +26,8 @@ export function forwardingFindings(options: ForwardingOptions): Finding[] {
     const remedy = 'put a server that speaks TLS in front and write public_url = "https://…", or remove the line';
     found.push(error(["forwarding", "host"], message, remedy));
   }
-  const fault = publicUrl === undefined ? undefined : publicUrlFault(publicUrl, routing);
-  if (fault !== undefined) found.push(error(["forwarding", "public_url"], fault.message, fault.remedy));
+  const problem = publicUrl === undefined ? undefined : publicUrlProblem(publicUrl, routing);
+  if (problem !== undefined) found.push(error(["forwarding", "public_url"], problem.message, problem.remedy));
   if (durationSeconds(cookieTtl) > longestCookieSeconds) {
     const message = `browsers don't keep a cookie for longer than ${longestCookieDays} days`;
     found.push(error(["forwarding", "cookie_ttl"], message, `write cookie_ttl = "${longestCookieDays}d" or less`));
@@ -37,7 +37,7 @@ export function forwardingFindings(options: ForwardingOptions): Finding[] {
     const remedy = 'write an address such as "127.0.0.1", or a range such as "10.0.0.0/8"';
     found.push(error(["forwarding", "trusted_proxies", index], `${shown(text)} is not an IP address or range`, remedy));
   });
-  found.push(...buildArgFindings(options));
+  found.push(...buildArgDiagnostics(options));
   return found;
 }
 
@@ -47,7 +47,7 @@ function isAddressRange(text: string): boolean {
   return family !== 0 && Number(bits) <= (family === 4 ? 32 : 128);
 }
 
-function buildArgFindings({ provider, build_args: args }: ForwardingOptions): Finding[] {
+function buildArgDiagnostics({ provider, build_args: args }: ForwardingOptions): Diagnostic[] {
   if (args.length > 0 && provider !== "docker") {
     const remedy = 'remove the line, or write provider = "docker"';
     return [error(["forwarding", "build_args"], 'build_args is only for provider = "docker"', remedy)];
@@ -68,7 +68,10 @@ function buildArgFindings({ provider, build_args: args }: ForwardingOptions): Fi
   });
 }
 
-function publicUrlFault(text: string, routing: Forwarding["routing"]): { message: string; remedy: string } | undefined {
+function publicUrlProblem(
+  text: string,
+  routing: Forwarding["routing"],
+): { message: string; remedy: string } | undefined {
   const url = URL.parse(text);
   if (url?.protocol !== "https:") {
     const message = `${looksLikeSecret(text) ? "it" : shown(text)} is no https URL`;
@@ -139,6 +142,6 @@ export interface ForwardingSettings {
 
 export const forwardingSettings: SettingsTable<ForwardingKeys, ForwardingSettings> = {
   table: keys,
-  check: ({ forwarding }) => forwardingFindings(forwarding),
+  check: ({ forwarding }) => forwardingDiagnostics(forwarding),
   resolve: ({ forwarding }) => ({ forwarding: resolvedForwarding(forwarding) }),
 };

@@ -1,6 +1,6 @@
-import { error, type Finding } from "../../fleet/diagnostics.ts";
-import { readTable, refuseFaults } from "../../fleet/program-options.ts";
-import { type Forwarding, forwardingFindings, longestCookieSeconds, resolvedForwarding } from "./declared.ts";
+import { type Diagnostic, error } from "../../fleet/diagnostics.ts";
+import { readTable, rejectInvalid } from "../../fleet/program-options.ts";
+import { type Forwarding, forwardingDiagnostics, longestCookieSeconds, resolvedForwarding } from "./declared.ts";
 import { forwardingTable } from "./options.ts";
 
 /** Options of a forwarding server that is declared in a program. */
@@ -14,9 +14,11 @@ export function forwardingOf(given: ForwardingServerOptions = {}): Forwarding {
   const { codeTtlSeconds, cookieTtlSeconds, responseTimeoutSeconds, ...others } = given;
   const { options, found } = readTable(others, forwardingTable);
   const seconds = { codeTtlSeconds, cookieTtlSeconds, responseTimeoutSeconds };
-  found.push(...forwardingFindings(options).map((finding) => ({ ...finding, path: finding.path.slice(1) })));
-  found.push(...secondsFindings(seconds));
-  refuseFaults("the forwarding server", found);
+  found.push(
+    ...forwardingDiagnostics(options).map((diagnostic) => ({ ...diagnostic, path: diagnostic.path.slice(1) })),
+  );
+  found.push(...secondsDiagnostics(seconds));
+  rejectInvalid("the forwarding server", found);
   const resolved = resolvedForwarding(options);
   return {
     ...resolved,
@@ -33,7 +35,7 @@ const limits = {
   responseTimeoutSeconds: [0, 86_400],
 } as const;
 
-function secondsFindings(given: Readonly<Record<keyof typeof limits, number | undefined>>): Finding[] {
+function secondsDiagnostics(given: Readonly<Record<keyof typeof limits, number | undefined>>): Diagnostic[] {
   return (Object.keys(limits) as (keyof typeof limits)[]).flatMap((option) => {
     const seconds = given[option];
     const [least, most] = limits[option];

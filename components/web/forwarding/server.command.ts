@@ -8,12 +8,12 @@ import { commandScript } from "../../command-script.ts";
 import { isDockerVariable } from "../../docker/run-docker.ts";
 import { removeEmptyFolders, requireInstallationHere } from "../../host/claims.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
-import { lastWords } from "../../host/supervision/supervise.ts";
+import { logTail } from "../../host/supervision/supervise.ts";
 import { changelingCommand } from "../../lib/own-commands.ts";
 import { printNote } from "../../lib/terminal.ts";
 import { isModalVariable } from "../../modal/environment.ts";
 import { adminRequest } from "./admin-client.ts";
-import { endContainer, lastWordsOfContainer } from "./docker/end-container.ts";
+import { containerLogTail, endContainer } from "./docker/end-container.ts";
 import { writeContainer } from "./docker/installed-container.ts";
 import { containerName } from "./docker/names.ts";
 import { configOf, containerVariables, forwardingVariables } from "./forwarding-environment.ts";
@@ -22,7 +22,7 @@ import { forwardingDaemon, startForwardingServer, stopForwardingServer } from ".
 import { tryPort } from "./try-port.ts";
 
 /** Limit until it responds, in milliseconds. */
-const patienceMs = 20_000;
+const timeoutMs = 20_000;
 const pauseMs = 100;
 
 const status = z.object({ port: z.number(), url: z.string(), pid: z.number() });
@@ -40,7 +40,7 @@ export default commandScript({
       const name = containerName(installation);
       writeForwardingConfig(paths, config);
       writeContainer(paths.forwarding, { name, id, image });
-      const { url } = await answering(installation, () => lastWordsOfContainer(name));
+      const { url } = await answering(installation, () => containerLogTail(name));
       printNote(`forwarding server running at ${url} (container ${name})\n`);
       return { forwarding: "running", url };
     }
@@ -49,7 +49,7 @@ export default commandScript({
     writeForwardingConfig(paths, config);
     await stopForwardingServer(installation);
     const { pid, supervisor } = await startForwardingServer(installation);
-    const { url } = await answering(installation, () => lastWords(forwardingDaemon(installation, homedir())));
+    const { url } = await answering(installation, () => logTail(forwardingDaemon(installation, homedir())));
     printNote(`forwarding server running at ${url} (pid ${pid}, ${supervisor})\n`);
     return { forwarding: "running", url };
   },
@@ -69,12 +69,12 @@ export default commandScript({
  */
 async function answering(installation: string, words: () => string | Promise<string>): Promise<Status> {
   const folder = installationPaths(installation).forwarding;
-  for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(pauseMs)) {
+  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(pauseMs)) {
     try {
       return status.parse(await adminRequest(folder, { op: "status" }));
     } catch {
       // The socket does not exist yet, or the server crashed and is being restarted.
     }
   }
-  throw new Error(`the forwarding server does not answer after ${patienceMs / 1000} s: ${await words()}`);
+  throw new Error(`the forwarding server does not answer after ${timeoutMs / 1000} s: ${await words()}`);
 }

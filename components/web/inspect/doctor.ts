@@ -77,7 +77,7 @@ function usesDocker(
 }
 
 /** One mngr listing, and the agents it should contain. */
-interface Look {
+interface Observing {
   readonly provider: Provider;
   readonly list: () => List;
   readonly own: readonly WebRecord[];
@@ -98,7 +98,7 @@ async function agentChecks(
 ): Promise<Check[]> {
   const profiles = looksAt(stack, "local") ? new Set([profile, ...local.keys()]) : [];
   const away = standing.filter(({ provider }) => provider !== "local");
-  const looks: Look[] = [
+  const looks: Observing[] = [
     ...[...profiles].map((each) => ({
       provider: "local" as const,
       list: () => local.get(each) ?? localList(each),

@@ -8,8 +8,8 @@ import type { InspectedStack } from "../../stack/inspection.ts";
 import type { ForwardingSettings } from "../forwarding/declared.ts";
 import { imageName } from "../forwarding/docker/image.ts";
 import { type InstalledContainer, readContainer } from "../forwarding/docker/installed-container.ts";
-import { containerDrift, lookAtContainer } from "../forwarding/docker/look.ts";
-import { surroundingsHere } from "../forwarding/docker/surroundings.ts";
+import { containerDrift, observeContainer } from "../forwarding/docker/look.ts";
+import { settingsHere } from "../forwarding/docker/surroundings.ts";
 import { type ForwardingConfig, readConfig } from "../forwarding/program/config.ts";
 import { forwardingStatus } from "../forwarding/server-client.ts";
 import { forwardingState } from "../forwarding/state.ts";
@@ -64,7 +64,7 @@ async function containerCheck(
   settings: ForwardingSettings | undefined,
 ): Promise<Check> {
   try {
-    const drift = containerDrift(paths.forwarding, lookAtContainer(installation));
+    const drift = containerDrift(paths.forwarding, observeContainer(installation));
     if (drift !== undefined) return failed(name, `${drift}, so no page is reachable`, `repair it with: ${up()}`);
     const status = await forwardingStatus(paths);
     if (status === undefined) return failed(name, "it does not answer", `see: docker logs ${container.name}`);
@@ -83,5 +83,5 @@ function isOlder(
   settings: ForwardingSettings | undefined,
 ): boolean {
   if (settings?.forwarding.provider !== "docker") return false;
-  return image !== imageName(installation, { ...surroundingsHere(), buildArgs: settings.forwarding.buildArgs });
+  return image !== imageName(installation, { ...settingsHere(), buildArgs: settings.forwarding.buildArgs });
 }

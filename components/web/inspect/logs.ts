@@ -9,7 +9,7 @@ import { deployedWeb, type ListedWeb, mngrFor, stateOf } from "./list.ts";
 type WebState = ListedWeb["state"];
 
 /** Each poll runs mngr, which takes seconds of CPU time. */
-const lookEveryMs = 5000;
+const pollMs = 5000;
 
 /**
  * A web changeling's log: its agent's conversation if there is one, otherwise its terminal.
@@ -105,7 +105,7 @@ async function followWebLog(record: WebRecord, mngr: LogSource, print: (text: st
     const added = addedTo(shown, text);
     if (added !== "") print(`${added}\n`);
     shown = text;
-    await sleep(lookEveryMs);
+    await sleep(pollMs);
   }
 }
 

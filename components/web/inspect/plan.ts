@@ -10,7 +10,7 @@ import { settingsToml, webSettings } from "../settings.ts";
  */
 const notFields = new Set(["name", "installation", "drift", "enabled", "settings", "secrets_digest", "renamed_from"]);
 /** The fields to show for a new changeling. */
-const toldOfNew = ["provider", "source", "branch", "commit", "agent_type", "add_paths", "data", "remote"];
+const reportNew = ["provider", "source", "branch", "commit", "agent_type", "add_paths", "data", "remote"];
 
 /** What a preview's change of one of its Commands is about. */
 export function describeWeb(command: PlannedCommand): PlannedWords | undefined {
@@ -31,7 +31,7 @@ function agentWords({ action, before, after, reason }: PlannedCommand): Pick<Pla
   const told = fieldChanges(before, after).filter(({ field }) => !notFields.has(field));
   if (action === "add") {
     const isScratch = after["SOURCE"] === undefined;
-    const wanted = isScratch ? toldOfNew.filter((field) => field !== "branch") : toldOfNew;
+    const wanted = isScratch ? reportNew.filter((field) => field !== "branch") : reportNew;
     const fields = wanted.flatMap((field) => told.filter((each) => each.field === field));
     const notes = isScratch ? ["its repository is created from scratch"] : [];
     return { fields, notes: after["ENABLED"] === "no" ? [...notes, "it is not started"] : notes };

@@ -37,8 +37,8 @@ export class NotUp extends Error {}
 export type Servers = Readonly<Record<string, string>>;
 
 /** Seconds for the first check. It is short, because an agent that fails usually ends at once. */
-const firstLook = 3;
-const longestLook = 20;
+const firstPoll = 3;
+const longestPoll = 20;
 
 /** @throws MngrError */
 export async function serversSinceStart(mngr: Mngr, address: string, seconds: number): Promise<Servers> {
@@ -59,7 +59,7 @@ export async function awaitServers(
   { agentId, address, timeoutSeconds }: { agentId: string; address: string; timeoutSeconds: number },
 ): Promise<Servers> {
   const end = Date.now() + timeoutSeconds * 1000;
-  for (let look = firstLook; ; look = longestLook) {
+  for (let look = firstPoll; ; look = longestPoll) {
     const left = (end - Date.now()) / 1000;
     const servers = await serversSinceStart(mngr, address, Math.max(0, Math.min(look, left)));
     const main = servers["web"] ?? Object.values(servers)[0];

@@ -8,8 +8,8 @@ import type { MngrOnMachines } from "./mngr-on-machines.ts";
  * Seconds for the first check. It is short, because an agent that fails usually ends at once; mngr limits a check to
  * 30.
  */
-const firstLook = 3;
-const longestLook = 20;
+const firstPoll = 3;
+const longestPoll = 20;
 
 const mark = "=== up";
 
@@ -28,7 +28,7 @@ const answersCommand = [
   'n=$((n + 1)); [ "$n" -lt 15 ] || break; sleep 0.2; done',
 ].join(" ");
 
-interface Look {
+interface Observing {
   readonly servers: Servers;
   /** The URL that accepts connections. */
   readonly answers: string | undefined;
@@ -43,7 +43,7 @@ export async function serversOnMachine(mngr: MngrOnMachines, address: string, se
   return (await look(mngr, address, seconds)).servers;
 }
 
-async function look(mngr: MngrOnMachines, address: string, seconds: number): Promise<Look> {
+async function look(mngr: MngrOnMachines, address: string, seconds: number): Promise<Observing> {
   const { results } = await mngr.exec([address], `${sinceStartCommand(seconds)}; ${answersCommand}`);
   const output = results[0]?.stdout ?? "";
   const at = output.lastIndexOf(`\n${mark} `);
@@ -61,7 +61,7 @@ async function look(mngr: MngrOnMachines, address: string, seconds: number): Pro
  */
 export async function awaitUp(mngr: MngrOnMachines, address: string, timeoutSeconds: number): Promise<Servers> {
   const end = Date.now() + timeoutSeconds * 1000;
-  for (let longest = firstLook; ; longest = longestLook) {
+  for (let longest = firstPoll; ; longest = longestPoll) {
     const seconds = Math.max(0, Math.min(longest, (end - Date.now()) / 1000));
     const { servers, answers } = await look(mngr, address, seconds);
     const urls = Object.values(servers);

@@ -1,4 +1,4 @@
-import { buildArgFindings } from "../../fleet/build-args.ts";
+import { buildArgDiagnostics } from "../../fleet/build-args.ts";
 import type { PlaceOf } from "../../fleet/diagnostics.ts";
 import type { Stack } from "../../stack/deployment.ts";
 import type { DeclaredWeb } from "../declared.ts";
@@ -8,7 +8,7 @@ import { unfitForWeb } from "./checks.ts";
 /** Web agents on machines of Modal's. */
 export const modal = {
   where: "on Modal",
-  check: (options: WebOptions, place: PlaceOf) => buildArgFindings(options, place, unfitForWeb),
+  check: (options: WebOptions, place: PlaceOf) => buildArgDiagnostics(options, place, unfitForWeb),
   async observe(changelings: readonly DeclaredWeb[], stack: Stack) {
     const { modalWebs } = await import("./observe.ts");
     return modalWebs(changelings, { modal: stack.modal, secretValues: stack.secretsOf });

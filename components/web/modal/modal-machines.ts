@@ -8,7 +8,7 @@ import { addressOf } from "../machine/machines.ts";
 import { hostIdTag, hostNameTag, labelTag, lifeSeconds } from "./mngr-on-modal.ts";
 
 /** How long a machine may take to snapshot itself and end, and how often that is checked. */
-const patience = { seconds: 420, everySeconds: 2 };
+const timeouts = { seconds: 420, everySeconds: 2 };
 
 /**
  * Makes a machine snapshot itself and end, with the script that mngr 0.3.0 installed there. The script allows 30
@@ -72,13 +72,13 @@ export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "m
       // Stops the agent first, so that it can save its state before the snapshot.
       await mngr.stop(address);
       await mngr.exec([address], shutDownCommand);
-      const until = performance.now() + patience.seconds * 1000;
+      const until = performance.now() + timeouts.seconds * 1000;
       while (performance.now() < until) {
-        await sleep(patience.everySeconds * 1000);
+        await sleep(timeouts.everySeconds * 1000);
         if (await isGone()) return;
       }
       const { name } = agent.host;
-      log(`warning: the machine ${name} did not end within ${patience.seconds} s, and is ended without a snapshot`);
+      log(`warning: the machine ${name} did not end within ${timeouts.seconds} s, and is ended without a snapshot`);
       await client.endSandboxes(environment, tags);
     },
     async destroy(host) {

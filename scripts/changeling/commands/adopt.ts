@@ -4,7 +4,7 @@ import { installationPaths } from "../../../components/host/installation-paths.t
 import { identityInWords, isSameStack } from "../../../components/host/stack-identity.ts";
 import { upCommand } from "../../../components/lib/own-commands.ts";
 import { exportedState } from "../../../components/stack/state.ts";
-import { faultOf, identityOfStack, pulumi } from "../../stack/stack.ts";
+import { identityOfStack, problemOf, pulumi } from "../../stack/stack.ts";
 import { answer, contextOf } from "../context.ts";
 import { examples } from "../options.ts";
 
@@ -22,7 +22,7 @@ ${examples("adopt --stack prod", "adopt --stack acme/changelings/prod")}`,
     .action(async (_options: unknown, command: Command) => {
       const context = contextOf(command);
       const exported = await pulumi(context.stack, ["stack", "export"], { capture: true });
-      if (exported.code !== 0) throw new Error(faultOf(exported));
+      if (exported.code !== 0) throw new Error(problemOf(exported));
       const identity = identityOfStack(context.stack);
       const named = exportedState(exported.stdout).installations;
       if (named.length === 0) {

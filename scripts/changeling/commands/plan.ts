@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { printNote, printText } from "../../../components/lib/terminal.ts";
 import { answer, contextOf } from "../context.ts";
-import { stackFault } from "../known-stack.ts";
+import { stackProblem } from "../known-stack.ts";
 import { examples } from "../options.ts";
 import { planMarkdown } from "../plan/markdown.ts";
 import { planOf } from "../plan/preview.ts";
@@ -23,7 +23,7 @@ export function addPlan(program: Command): void {
         return;
       }
       if (plan.errors.length > 0) {
-        const errors = plan.errors.map((error) => stackFault(context.stack, error));
+        const errors = plan.errors.map((error) => stackProblem(context.stack, error));
         throw new Error((await Promise.all(errors)).join("\n"));
       }
       for (const warning of plan.warnings) printNote(`warning: ${warning}\n`);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { formatFaults } from "../../../components/fleet/diagnostics.ts";
+import { formatDiagnostics } from "../../../components/fleet/diagnostics.ts";
 import { answer, contextOf } from "../context.ts";
 import { examples } from "../options.ts";
 import { errorsOf, fleetOf } from "../stack-fleet.ts";
@@ -14,17 +14,17 @@ export function addValidate(program: Command): void {
       const context = contextOf(command);
       const loaded = await fleetOf(context.stack, file === undefined ? {} : { file });
       const missing = loaded.missingSecrets;
-      const isSound = errorsOf(loaded.faults).length === 0;
+      const isValid = errorsOf(loaded.diagnostics).length === 0;
       const count = loaded.fleet?.changelings.length ?? 0;
-      const lines = loaded.faults.length > 0 ? [formatFaults(loaded.faults)] : [];
+      const lines = loaded.diagnostics.length > 0 ? [formatDiagnostics(loaded.diagnostics)] : [];
       for (const { changeling, names } of missing)
         lines.push(`warning: ${changeling} needs ${names.join(" or ")}, not set here`);
-      if (isSound) lines.push(`${loaded.file} is valid: ${count} changeling${count === 1 ? "" : "s"}.`);
+      if (isValid) lines.push(`${loaded.file} is valid: ${count} changeling${count === 1 ? "" : "s"}.`);
       answer(
         context,
-        { file: loaded.file, valid: isSound, faults: loaded.faults, missingSecrets: missing },
+        { file: loaded.file, valid: isValid, faults: loaded.diagnostics, missingSecrets: missing },
         lines.join("\n"),
       );
-      if (!isSound) process.exitCode = 1;
+      if (!isValid) process.exitCode = 1;
     });
 }

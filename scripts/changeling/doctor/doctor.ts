@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { formatFaults } from "../../../components/fleet/diagnostics.ts";
+import { formatDiagnostics } from "../../../components/fleet/diagnostics.ts";
 import type { Fleet } from "../../../components/kinds.ts";
 import { asError } from "../../../components/lib/as-error.ts";
 import { changelingCommand, secretRemedy, upCommand } from "../../../components/lib/own-commands.ts";
@@ -79,8 +79,8 @@ async function fleetChecks(context: Context): Promise<Declared> {
   try {
     const loaded = await fleetOf(context.stack);
     const { fleet } = loaded;
-    if (errorsOf(loaded.faults).length > 0 || fleet === undefined) {
-      const detail = `${loaded.file} has errors:\n${formatFaults(loaded.faults)}`;
+    if (errorsOf(loaded.diagnostics).length > 0 || fleet === undefined) {
+      const detail = `${loaded.file} has errors:\n${formatDiagnostics(loaded.diagnostics)}`;
       const checks = [failed("fleet file", detail, "correct the lines above")];
       return { checks, fleet, isAbsent: !existsSync(loaded.file) };
     }
@@ -89,9 +89,9 @@ async function fleetChecks(context: Context): Promise<Declared> {
     );
     const declared = `${loaded.file}, ${fleet.changelings.length} declared`;
     const file =
-      loaded.faults.length === 0
+      loaded.diagnostics.length === 0
         ? ok("fleet file", declared)
-        : warning("fleet file", `${declared}:\n${formatFaults(loaded.faults)}`);
+        : warning("fleet file", `${declared}:\n${formatDiagnostics(loaded.diagnostics)}`);
     return { checks: [file, ...secrets], fleet, isAbsent: false };
   } catch (error) {
     return { checks: [failed("fleet file", asError(error).message)], fleet: undefined, isAbsent: true };

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
-import { formatFaults } from "../../../components/fleet/diagnostics.ts";
+import { formatDiagnostics } from "../../../components/fleet/diagnostics.ts";
 import { readTextIfAny, writeWholeFile } from "../../../components/host/files.ts";
 import type { Fleet } from "../../../components/kinds.ts";
 import { secretRemedy } from "../../../components/lib/own-commands.ts";
@@ -40,12 +40,12 @@ export async function plannedEdit(
     after = change(before);
     return after;
   };
-  const { file, fleet, faults, missingSecrets } = await fleetOf(stack, { edit });
+  const { file, fleet, diagnostics, missingSecrets } = await fleetOf(stack, { edit });
   if (fleet === undefined) {
     const what = after === before ? "the fleet file has errors" : "with this change the fleet file has errors";
-    throw new Error(`${what}; nothing was written:\n${formatFaults(faults)}`);
+    throw new Error(`${what}; nothing was written:\n${formatDiagnostics(diagnostics)}`);
   }
-  if (faults.length > 0) printNote(`${formatFaults(faults)}\n`);
+  if (diagnostics.length > 0) printNote(`${formatDiagnostics(diagnostics)}\n`);
   const missing = missingSecrets.filter(({ changeling }) => applied.includes(changeling));
   if (missing.length > 0) {
     const lines = missing.map(({ changeling, names }) => `${changeling} needs ${names.join(" or ")}`);

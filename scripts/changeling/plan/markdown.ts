@@ -1,6 +1,6 @@
 import { shortTime } from "../../../components/lib/times.ts";
 import { code, codeBlock, words } from "./markdown-escape.ts";
-import { type Action, type Plan, type PlannedChangeWithFires, type Timing, untoldFields } from "./summary.ts";
+import { type Action, type Plan, type PlannedChangeWithFires, type Timing, unreportedFields } from "./summary.ts";
 
 /** GitHub rejects comments over 65,536 characters; the rest is for lines that a pipeline adds. */
 const defaultLimit = 65_000;
@@ -97,7 +97,7 @@ function tableOf(changes: readonly PlannedChangeWithFires[]): string[] {
         ]
       : [];
   const fields = changes.flatMap((change): Row[] =>
-    untoldFields(change).map((field) => [words(field.field), shownValue(field.before), shownValue(field.after)]),
+    unreportedFields(change).map((field) => [words(field.field), shownValue(field.before), shownValue(field.after)]),
   );
   const rows = [...(old === undefined && next === undefined ? [] : timing), ...fields];
   if (rows.length === 0) return [];

@@ -1,5 +1,5 @@
 import { nextFires } from "../../../components/cron/schedule.ts";
-import { faultOf, pulumi, type Stack } from "../../stack/stack.ts";
+import { problemOf, pulumi, type Stack } from "../../stack/stack.ts";
 import { requireDevStack } from "../place.ts";
 import { withCommits } from "./commits.ts";
 import { inspectionsFor, type Plan, type PreviewJson, plannedChanges, previewJson, type Timing } from "./summary.ts";
@@ -24,7 +24,7 @@ export async function planOf(stack: Stack): Promise<Plan> {
   }));
   return {
     changes: await Promise.all(changes),
-    errors: isBroken ? [faultOf(finished)] : found,
+    errors: isBroken ? [problemOf(finished)] : found,
     warnings: diagnostics(preview, "warning"),
   };
 }

@@ -191,6 +191,6 @@ function timingOf(environment: Record<string, string>): Timing | undefined {
 const fieldsOfTiming = new Set(["schedule", "timezone", "enabled"]);
 
 /** The changed fields except when it fires, which is described in words. */
-export function untoldFields({ fields }: PlannedChange): PlannedChange["fields"] {
+export function unreportedFields({ fields }: PlannedChange): PlannedChange["fields"] {
   return fields.filter(({ field }) => !fieldsOfTiming.has(field));
 }

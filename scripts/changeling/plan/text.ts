@@ -1,5 +1,5 @@
 import { shortTime } from "../../../components/lib/times.ts";
-import { type PlannedChangeWithFires, type Timing, untoldFields } from "./summary.ts";
+import { type PlannedChangeWithFires, type Timing, unreportedFields } from "./summary.ts";
 
 /** The plan as plain text. */
 export function planText(changes: readonly PlannedChangeWithFires[]): string {
@@ -21,7 +21,7 @@ function changeText(change: PlannedChangeWithFires): string {
     JSON.stringify(change.before) !== JSON.stringify(change.after);
   if (isTimingChanged && change.before) lines.push(`  before  ${timingText(change.before, change.nextBefore)}`);
   if (isTimingChanged && change.after) lines.push(`  after   ${timingText(change.after, change.nextAfter)}`);
-  for (const { field, before, after } of untoldFields(change)) {
+  for (const { field, before, after } of unreportedFields(change)) {
     // An added changeling has no previous values.
     const isNew = change.action === "add" && before === undefined;
     lines.push(`  ${field}: ${isNew ? "" : `${before ?? "(none)"} => `}${after ?? "(none)"}`);

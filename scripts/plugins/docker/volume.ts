@@ -14,7 +14,7 @@ const inspected = z.object({
 });
 
 /** How long a container that is being removed may still use a volume. Milliseconds. */
-const patience = 30_000;
+const timeouts = 30_000;
 
 export const volume: Resource = {
   token: "docker:index/volume:Volume",
@@ -43,7 +43,7 @@ export const volume: Resource = {
   },
 
   async delete(task, id) {
-    const deadline = Date.now() + patience;
+    const deadline = Date.now() + timeouts;
     for (;;) {
       try {
         return void (await task.daemon.call("DELETE", `/volumes/${id}`, { query: { force: "1" } }));

@@ -1,6 +1,6 @@
 import { folderOfBackend } from "../../../components/host/stack-identity.ts";
 import { requireDevStack } from "../../changeling/place.ts";
-import { fleetOf, requireSound } from "../../changeling/stack-fleet.ts";
+import { fleetOf, requireValid } from "../../changeling/stack-fleet.ts";
 import { clearDeadLocks } from "../dead-locks.ts";
 import { backendOf, type Finished, pulumi, type Stack } from "../stack.ts";
 import { clearLock, endMark, lockOf, markJob } from "./dead-jobs.ts";
@@ -29,7 +29,7 @@ export async function apply({ stack, isExclusive }: ApplyOptions): Promise<numbe
         "PULUMI_ACCESS_TOKEN for Pulumi Cloud, among the pipeline's secrets",
     );
   }
-  const refused = refusals(requireSound(await fleetOf(stack)));
+  const refused = refusals(requireValid(await fleetOf(stack)));
   if (refused.length > 0) throw new Error(`this job can't apply the fleet:\n${refused.join("\n")}`);
   const backend = folderOfBackend(backendOf(stack));
   if (backend !== undefined) clearDeadLocks(backend);

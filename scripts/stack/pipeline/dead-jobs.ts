@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import * as z from "zod/mini";
 import { isAlive } from "../../../components/lib/process.ts";
-import { type Finished, faultOf, pulumi, type Stack } from "../stack.ts";
+import { type Finished, problemOf, pulumi, type Stack } from "../stack.ts";
 
 /**
  * A lock's holder on another machine can't be judged by its process. So each exclusive job records its machine in a tag
@@ -88,6 +88,6 @@ async function writeTag(stack: Stack, hosts: readonly string[]): Promise<void> {
 
 async function succeed(stack: Stack, args: readonly string[]): Promise<string> {
   const ended = await pulumi(stack, [...args, "--non-interactive"], { capture: true });
-  if (ended.code !== 0) throw new Error(faultOf(ended));
+  if (ended.code !== 0) throw new Error(problemOf(ended));
   return ended.stdout;
 }

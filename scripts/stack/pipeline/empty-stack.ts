@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { projectFolder } from "../project.ts";
-import { faultOf, projectName, pulumi, type Stack, shortNameOf } from "../stack.ts";
+import { problemOf, projectName, pulumi, type Stack, shortNameOf } from "../stack.ts";
 
 /**
  * Provides an empty stack with the settings of another one, except its secrets. Its backend is a temporary folder, so
@@ -55,6 +55,6 @@ async function plainSettings(stack: Stack, configFile: string): Promise<Record<s
 
 async function succeed(stack: Stack, args: readonly string[]): Promise<string> {
   const ended = await pulumi(stack, args, { capture: true });
-  if (ended.code !== 0) throw new Error(faultOf(ended));
+  if (ended.code !== 0) throw new Error(problemOf(ended));
   return ended.stdout;
 }

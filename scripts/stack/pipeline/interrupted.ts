@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { faultOf, pulumi, type Stack } from "../stack.ts";
+import { problemOf, pulumi, type Stack } from "../stack.ts";
 
 const exported = z.object({
   deployment: z.object({
@@ -18,7 +18,7 @@ const exported = z.object({
  */
 export async function repairInterrupted(stack: Stack): Promise<void> {
   const state = await pulumi(stack, ["stack", "export"], { capture: true });
-  if (state.code !== 0) throw new Error(faultOf(state));
+  if (state.code !== 0) throw new Error(problemOf(state));
   const { pending_operations: pending = [], resources = [] } = exported.parse(JSON.parse(state.stdout)).deployment;
   const present = new Set(resources.map(({ urn }) => urn));
   const lost = pending.filter(({ type, resource }) => type === "creating" && !present.has(resource.urn));
@@ -34,6 +34,6 @@ export async function repairInterrupted(stack: Stack): Promise<void> {
   // It does not query live resources (a Command can't be read). Unlike an edited export, it holds the stack's lock.
   const refresh = ["refresh", "--yes", "--skip-preview", "--non-interactive", "--clear-pending-creates"];
   const cleared = await pulumi(stack, refresh, { capture: true });
-  if (cleared.code !== 0) throw new Error(faultOf(cleared));
+  if (cleared.code !== 0) throw new Error(problemOf(cleared));
   process.stdout.write("An earlier update was killed; what it had begun is now complete.\n");
 }

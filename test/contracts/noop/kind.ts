@@ -34,7 +34,7 @@ export const noop = {
       renamedFrom: options.renamed_from,
       greeting: options.greeting,
     })),
-    findings: [],
+    diagnostics: [],
   }),
   async deployment(): Promise<Deployment<DeclaredNoop>> {
     return (await import("./deploy.ts")).noopDeployment;

@@ -30,8 +30,8 @@ function contextOf(repository: Repository) {
 it("the example fleet is valid, fires todo-ledger alone and needs no secret", async () => {
   using repository = new Repository();
   repository.commit({ "a.c": "// TODO\n" }, past);
-  const { fleet, faults } = await loadFleet({ file: file("example"), context: contextOf(repository) });
-  expect(faults).toEqual([]);
+  const { fleet, diagnostics } = await loadFleet({ file: file("example"), context: contextOf(repository) });
+  expect(diagnostics).toEqual([]);
   expect(crons(fleet).map(({ name, enabled, schedule }) => [name, enabled, schedule])).toEqual([
     ["code-guardian", false, "0 5 * * 1"],
     ["fixme-fairy", false, "0 3 * * *"],
@@ -57,8 +57,8 @@ it("every option is shown once, and all of it is valid", async () => {
   mkdirSync(join(home, "src"));
   repository.git("branch", "develop");
   repository.git("clone", "--quiet", "--branch=develop", ".", join(home, "src", "app"));
-  const { fleet, faults } = await loadFleet({ file: file("everything"), context: contextOf(repository) });
-  expect(faults).toEqual([]);
+  const { fleet, diagnostics } = await loadFleet({ file: file("everything"), context: contextOf(repository) });
+  expect(diagnostics).toEqual([]);
   expect(fleet?.changelings.map(({ name }) => name)).toEqual([
     "app",
     "code-guardian",
@@ -99,6 +99,6 @@ it("the fleets of changelings/README.md are valid", async () => {
   for (const text of examples) {
     const fleetFile = join(dirname(repository.folder), "fleet.toml");
     writeFileSync(fleetFile, text);
-    expect((await loadFleet({ file: fleetFile, context: contextOf(repository) })).faults).toEqual([]);
+    expect((await loadFleet({ file: fleetFile, context: contextOf(repository) })).diagnostics).toEqual([]);
   }
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { nextFires, scheduleFault } from "../../../components/cron/schedule.ts";
+import { nextFires, scheduleProblem } from "../../../components/cron/schedule.ts";
 
 const hour = 3_600_000;
 
@@ -136,7 +136,7 @@ describe("any schedule", () => {
         fc.integer({ min: Date.UTC(2025, 0, 1), max: Date.UTC(2028, 0, 1) }),
         ({ minute, hour: hours, month, weekday }, zone, from) => {
           const cron = `${minute.text} ${hours.text} * ${month.text} ${weekday.text}`;
-          expect(scheduleFault(cron, true)).toBeUndefined();
+          expect(scheduleProblem(cron, true)).toBeUndefined();
           const times = nextFires(cron, zone, new Date(from), 12).map((time) => time.getTime());
           expect(times).toHaveLength(12);
           let last = from;
@@ -187,7 +187,7 @@ describe("any schedule", () => {
         const cron = `${minutes} ${hours} * * *`;
         const times = firesUntil(cron, Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 3));
         const least = Math.min(...times.slice(1).map((time, index) => time - (times[index] ?? 0)));
-        expect([cron, scheduleFault(cron, false) !== undefined]).toEqual([cron, least < 5 * 60_000]);
+        expect([cron, scheduleProblem(cron, false) !== undefined]).toEqual([cron, least < 5 * 60_000]);
       }),
       { numRuns: 60 },
     );

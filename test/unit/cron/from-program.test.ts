@@ -3,11 +3,11 @@ import { changelingOf } from "../../../components/cron/from-program.ts";
 import { ChangelingOptionsError } from "../../../components/fleet/program-options.ts";
 import { crons, Sandbox } from "../../support/fleet-sandbox.ts";
 
-function faultsOf(name: string, options: object): ChangelingOptionsError["faults"] {
+function problemsOf(name: string, options: object): ChangelingOptionsError["problems"] {
   try {
     changelingOf(name, { repo: "/app", ...options });
   } catch (error) {
-    if (error instanceof ChangelingOptionsError) return error.faults;
+    if (error instanceof ChangelingOptionsError) return error.problems;
     throw error;
   }
   return [];
@@ -53,7 +53,7 @@ describe("a changeling from a program", () => {
   });
 
   it("on Modal needs a remote, which is not looked up", () => {
-    const reason = (options: object) => faultsOf("a", { provider: "modal", ...options });
+    const reason = (options: object) => problemsOf("a", { provider: "modal", ...options });
     expect(reason({})).toEqual([
       {
         option: "repo",
@@ -87,7 +87,7 @@ describe("a changeling from a program", () => {
 
   it("tells all that is wrong at once, by the program's names", () => {
     expect(
-      faultsOf("Bad Name", {
+      problemsOf("Bad Name", {
         schedule: "x",
         timezone: "Nowhere",
         buildArgs: ["a"],
@@ -126,16 +126,16 @@ describe("a changeling from a program", () => {
   });
 
   it("is not refused for what a fleet file is only warned of", () => {
-    expect(faultsOf("a", { env: { KEY: `ghp_${"a1B2".repeat(9)}` } })).toEqual([]);
+    expect(problemsOf("a", { env: { KEY: `ghp_${"a1B2".repeat(9)}` } })).toEqual([]);
   });
 
   it("checks the good options beside bad ones", () => {
-    const options = faultsOf("a", { keepRuns: -1, timezone: "Nowhere" }).map(({ option }) => option);
+    const options = problemsOf("a", { keepRuns: -1, timezone: "Nowhere" }).map(({ option }) => option);
     expect(options).toEqual(["keepRuns", "timezone"]);
   });
 
   it("has limits and types", () => {
-    expect(faultsOf("a", { timeoutSeconds: 5, keepRuns: "many", overlap: "both", secrets: ["A", 1] })).toEqual([
+    expect(problemsOf("a", { timeoutSeconds: 5, keepRuns: "many", overlap: "both", secrets: ["A", 1] })).toEqual([
       { option: "secrets[1]", reason: "expected a string, found 1; write the value in quotes" },
       { option: "timeoutSeconds", reason: "5 is too small; write 60 seconds or more" },
       { option: "overlap", reason: 'there is no overlap "both"; write overlap = "skip" or overlap = "queue"' },
@@ -148,7 +148,7 @@ describe("a changeling from a program", () => {
 
   it("shows no secret that stands where a name should", () => {
     const token = `ghp_${"a1B2".repeat(9)}`;
-    expect(JSON.stringify(faultsOf("a", { secrets: [token], branch: `${token} x`, schedule: token }))).not.toContain(
+    expect(JSON.stringify(problemsOf("a", { secrets: [token], branch: `${token} x`, schedule: token }))).not.toContain(
       token,
     );
   });

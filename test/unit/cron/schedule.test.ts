@@ -3,8 +3,8 @@ import {
   nextFires,
   normalSchedule,
   scheduleDoubt,
-  scheduleFault,
   scheduleInWords,
+  scheduleProblem,
 } from "../../../components/cron/schedule.ts";
 
 describe("what a schedule says", () => {
@@ -119,13 +119,13 @@ describe("a schedule that is refused", () => {
       "leave 5 minutes between them, or set allow_frequent = true if this is intended",
     ],
   ])("%j", (schedule, message, remedy) => {
-    expect(scheduleFault(schedule, false)).toEqual({ message, remedy });
+    expect(scheduleProblem(schedule, false)).toEqual({ message, remedy });
   });
 
   it.each(["0,58 0,23 * * *", "0,58 0,23 5,6 * *", "0,58 0,23 1 * 3", "0,58 0,23 29 2 SUN"])(
     "%s, over midnight",
     (schedule) => {
-      expect(scheduleFault(schedule, false)?.message).toBe(
+      expect(scheduleProblem(schedule, false)?.message).toBe(
         `"${schedule}" fires 2 minutes apart, more often than every 5 minutes`,
       );
     },
@@ -140,7 +140,7 @@ describe("a schedule that is refused", () => {
     "0 0 31 2 1",
     "* * * * * ",
   ])("%j is not, where such a time is allowed or doesn't come", (schedule) => {
-    expect(scheduleFault(schedule, schedule.startsWith("* "))).toBeUndefined();
+    expect(scheduleProblem(schedule, schedule.startsWith("* "))).toBeUndefined();
   });
 });
 

@@ -90,8 +90,8 @@ it("every command that the documentation shows exists, with its options", () => 
   const ours = shown.filter(({ command }) => /\bnpm (run|start|stop|test)\b|\bchangeling [a-z]/.test(command));
   expect(ours.length).toBeGreaterThan(100);
   const wrong = ours.flatMap(({ path, command }) => {
-    const fault = wrongCommand(command);
-    return fault === undefined ? [] : [`${path}: ${command}: ${fault}`];
+    const problem = wrongCommand(command);
+    return problem === undefined ? [] : [`${path}: ${command}: ${problem}`];
   });
   expect(wrong).toEqual([]);
   // It starts the other scripts for their --help.
@@ -109,8 +109,8 @@ describe("a command that is not there", () => {
     ["npm run pipeline -- apply --exclusiv", "--exclusiv"],
     ["npm run bench -- comands", "comands"],
     ["npm stop -- --date", "--date"],
-  ])("%s is found", (command, fault) => {
-    expect(wrongCommand(command)).toBe(fault);
+  ])("%s is found", (command, problem) => {
+    expect(wrongCommand(command)).toBe(problem);
   });
 
   it.each(["npm run pulumi -- up --anything", "npm test -- --project journeys", "changeling", "npm install x"])(

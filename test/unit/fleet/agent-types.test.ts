@@ -41,33 +41,33 @@ describe("agent types that are known", () => {
     ["old", true],
     ["loop", false],
   ])("%s, conversational: %s", async (type, conversational) => {
-    const { fleet, faults } = await load(type);
-    expect(sandbox.words(faults)).toEqual([]);
+    const { fleet, diagnostics } = await load(type);
+    expect(sandbox.words(diagnostics)).toEqual([]);
     expect(fleet?.changelings[0]).toMatchObject({ agentType: type, isConversational: conversational });
   });
 
   it("those of the fleet's own mngr profile, and not of the person's", async () => {
-    expect((await load("of-profile", 'mngr_profile = "aside"')).faults).toEqual([]);
-    expect(sandbox.words((await load("mine", 'mngr_profile = "aside"')).faults)).toHaveLength(2);
+    expect((await load("of-profile", 'mngr_profile = "aside"')).diagnostics).toEqual([]);
+    expect(sandbox.words((await load("mine", 'mngr_profile = "aside"')).diagnostics)).toHaveLength(2);
   });
 
   it("those of another host dir", async () => {
     const environment = { ...sandbox.environment, MNGR_HOST_DIR: `${sandbox.folder}/other` };
-    expect((await load("of-host-dir", "", { environment })).faults).toEqual([]);
-    expect(sandbox.words((await load("mine", "", { environment })).faults)[0]).toContain('no agent type "mine"');
+    expect((await load("of-host-dir", "", { environment })).diagnostics).toEqual([]);
+    expect(sandbox.words((await load("mine", "", { environment })).diagnostics)[0]).toContain('no agent type "mine"');
   });
 
   it("for a repository that is elsewhere: what isn't known is only a warning", async () => {
-    const { fleet, faults } = await load("of-repo", "", { repo: "https://example.com/a/b.git" });
+    const { fleet, diagnostics } = await load("of-repo", "", { repo: "https://example.com/a/b.git" });
     expect(crons(fleet)[0]?.isConversational).toBe(false);
-    expect(sandbox.words(faults)).toEqual([
+    expect(sandbox.words(diagnostics)).toEqual([
       'config.toml:3: warning: changelings.a.agent_type: mngr knows no agent type "of-repo"',
       `→ known here: ${[...new AgentTypes().names(), "mine"].sort().join(", ")}`,
     ]);
   });
 
   it("whatever is wrong with mngr's own files is mngr's to tell", async () => {
-    expect((await load("claude", "", { repo: "broken" })).faults).toEqual([]);
+    expect((await load("claude", "", { repo: "broken" })).diagnostics).toEqual([]);
   });
 });
 

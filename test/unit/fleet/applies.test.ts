@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { unfitFindings, unfitOptions, whereForKinds, whereInWords } from "../../../components/fleet/applies.ts";
+import { unfitDiagnostics, unfitOptions, whereForKinds, whereInWords } from "../../../components/fleet/applies.ts";
 import { anyValue } from "../../../components/fleet/documented.ts";
 import { kinds } from "../../../components/kinds.ts";
 
@@ -68,7 +68,7 @@ describe("unfitOptions", () => {
 });
 
 it("a diagnostic names the options that it depends on", () => {
-  const [found] = unfitFindings(kind, z.parse(table, { depth: 2 }), (...path) => path);
+  const [found] = unfitDiagnostics(kind, z.parse(table, { depth: 2 }), (...path) => path);
   expect(found).toMatchObject({ path: ["depth"], reads: ["provider", "image"] });
 });
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { parseBuildArgs, shellWords } from "../../../components/fleet/build-args.ts";
 
 const pairs = (...elements: string[]) => {
-  const { args, faults } = parseBuildArgs(elements);
-  expect(faults).toEqual([]);
+  const { args, problems } = parseBuildArgs(elements);
+  expect(problems).toEqual([]);
   return args.map(({ key, value, index }) => `${index} ${key}=${value}`);
 };
 
@@ -102,7 +102,7 @@ describe("build arguments", () => {
     ],
     [["cpu=1", "'gpu=a"], 1, '"\'gpu=a" ends within a quote, or with a backslash', "quote it as in a shell"],
   ])("%j are told", (elements, index, message, remedy) => {
-    expect(parseBuildArgs(elements).faults).toEqual([{ index, message, remedy }]);
+    expect(parseBuildArgs(elements).problems).toEqual([{ index, message, remedy }]);
   });
 
   const ofDocker = "it accepts cpu, memory, image, file, context-dir, docker-build-arg";
@@ -114,13 +114,13 @@ describe("build arguments", () => {
     ["--cpus=2", 'the provider "docker" knows no build argument "--cpus=2"', 'did you mean "cpu=2"?'],
     ["memory=4g", '"4g": "memory" must be a number above 0', 'write "memory=4"'],
   ])("of docker's containers are fewer: %j is told", (element, message, remedy) => {
-    expect(parseBuildArgs([element], "docker").faults).toEqual([{ index: 0, message, remedy }]);
+    expect(parseBuildArgs([element], "docker").problems).toEqual([{ index: 0, message, remedy }]);
   });
 
   it("of docker's containers are read as those of Modal's", () => {
     const elements = ["cpu=2 --memory 0.5", "file=Dockerfile", "context-dir=.", "docker-build-arg=A=b", "image=x"];
     expect(parseBuildArgs(elements, "docker")).toEqual(parseBuildArgs(elements, "modal"));
-    expect(parseBuildArgs(elements, "docker").faults).toEqual([]);
+    expect(parseBuildArgs(elements, "docker").problems).toEqual([]);
   });
 
   it("are read in each of their forms alike, whatever stands beside them", () => {
@@ -137,8 +137,8 @@ describe("build arguments", () => {
       fc.property(fc.array(fc.tuple(arg, fc.constantFrom(...forms))), (written) => {
         // In the two-word forms a value with `=` is an option to mngr.
         const sound = written.map(([{ key, value }, form]) => ({ key, form, value: value.replaceAll("=", "") }));
-        const { args, faults } = parseBuildArgs(sound.flatMap(({ key, value, form }) => form(key, value)));
-        expect(faults).toEqual([]);
+        const { args, problems } = parseBuildArgs(sound.flatMap(({ key, value, form }) => form(key, value)));
+        expect(problems).toEqual([]);
         expect(args.map(({ key, value }) => ({ key, value }))).toEqual(sound.map(({ key, value }) => ({ key, value })));
       }),
     );
@@ -148,8 +148,8 @@ describe("build arguments", () => {
     const word = fc.oneof(fc.string(), fc.constantFrom("--cpu", "cpu=2", "offline", "--no-cache", "2", "--", "x y"));
     fc.assert(
       fc.property(fc.array(word), (elements) => {
-        const { args, faults } = parseBuildArgs(elements);
-        const spoken = new Set([...args, ...faults].map(({ index }) => index));
+        const { args, problems } = parseBuildArgs(elements);
+        const spoken = new Set([...args, ...problems].map(({ index }) => index));
         for (const [index, element] of elements.entries()) {
           const isBlank = shellWords(element)?.length === 0;
           const before = elements.slice(0, index).flatMap((earlier) => shellWords(earlier) ?? []);

@@ -8,7 +8,7 @@ afterAll(() => sandbox[Symbol.dispose]());
 const token = `ghp_${"a1B2".repeat(9)}`;
 
 /** What one file says, line by line, and what is then told: the place with what is wrong, then the remedy. */
-const oneFault: readonly [title: string, text: string, where: string, remedy: string][] = [
+const oneProblem: readonly [title: string, text: string, where: string, remedy: string][] = [
   // The file.
   ["an unknown key", `timezon = "UTC"`, 'config.toml:1: timezon: unknown key "timezon"', 'did you mean "timezone"?'],
   [
@@ -118,7 +118,7 @@ const oneFault: readonly [title: string, text: string, where: string, remedy: st
 ];
 
 describe("one fault is told with its line and its remedy:", () => {
-  it.each(oneFault)("%s", async (_title, text, where, remedy) => {
+  it.each(oneProblem)("%s", async (_title, text, where, remedy) => {
     expect(await sandbox.faultsOf(text, { repo: "app" })).toEqual([where, `→ ${remedy}`]);
   });
 });
@@ -153,9 +153,9 @@ env = { GITHUB_TOKEN = "x", N = 5 }
   });
 
   it("with their columns, and without a fleet", async () => {
-    const { fleet, faults } = await sandbox.load('[changelings.fixme-fairy]\n  "schedule" = "x"', { repo: "app" });
+    const { fleet, diagnostics } = await sandbox.load('[changelings.fixme-fairy]\n  "schedule" = "x"', { repo: "app" });
     expect(fleet).toBeUndefined();
-    expect(faults.map(({ line, column, path, severity }) => ({ line, column, path, severity }))).toEqual([
+    expect(diagnostics.map(({ line, column, path, severity }) => ({ line, column, path, severity }))).toEqual([
       { line: 2, column: 3, path: "changelings.fixme-fairy.schedule", severity: "error" },
     ]);
   });

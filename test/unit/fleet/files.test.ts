@@ -9,9 +9,9 @@ const token = `ghp_${"a1B2".repeat(9)}`;
 describe("a file that can't be read", () => {
   it("is missing: says how to begin", async () => {
     using sandbox = new Sandbox();
-    const { fleet, faults } = await loadFleet({ file: sandbox.file, context: sandbox.context() });
+    const { fleet, diagnostics } = await loadFleet({ file: sandbox.file, context: sandbox.context() });
     expect(fleet).toBeUndefined();
-    expect(sandbox.words(faults)).toEqual([
+    expect(sandbox.words(diagnostics)).toEqual([
       "config.toml:1: there is no fleet file",
       "→ create <folder>/config.toml with a line such as [changelings.fixme-fairy], or name another: pulumi config set changelings:config <path>",
     ]);
@@ -20,8 +20,8 @@ describe("a file that can't be read", () => {
   it("is a folder", async () => {
     using sandbox = new Sandbox();
     mkdirSync(sandbox.file);
-    const { faults } = await loadFleet({ file: sandbox.file, context: sandbox.context() });
-    expect(sandbox.words(faults)).toEqual([
+    const { diagnostics } = await loadFleet({ file: sandbox.file, context: sandbox.context() });
+    expect(sandbox.words(diagnostics)).toEqual([
       "config.toml:1: is a folder, not a fleet file",
       "→ name a file in it, such as <folder>/config.toml/config.toml",
     ]);
@@ -31,16 +31,16 @@ describe("a file that can't be read", () => {
     skip(process.getuid?.() === 0, "root may read every file");
     using sandbox = new Sandbox();
     chmodSync(sandbox.write("config.toml", ""), 0);
-    const { faults } = await loadFleet({ file: sandbox.file, context: sandbox.context() });
-    expect(sandbox.words(faults)[0]).toBe("config.toml:1: can't be read: permission denied");
+    const { diagnostics } = await loadFleet({ file: sandbox.file, context: sandbox.context() });
+    expect(sandbox.words(diagnostics)[0]).toBe("config.toml:1: can't be read: permission denied");
   });
 
   it("is no text", async () => {
     using sandbox = new Sandbox();
     sandbox.write("config.toml", "");
     writeFileSync(sandbox.file, Buffer.from([0x61, 0xff, 0xfe]));
-    const { faults } = await loadFleet({ file: sandbox.file, context: sandbox.context() });
-    expect(sandbox.words(faults)).toEqual(["config.toml:1: the file is not UTF-8 text", "→ save it as UTF-8"]);
+    const { diagnostics } = await loadFleet({ file: sandbox.file, context: sandbox.context() });
+    expect(sandbox.words(diagnostics)).toEqual(["config.toml:1: the file is not UTF-8 text", "→ save it as UTF-8"]);
   });
 
   it.each([
@@ -56,8 +56,8 @@ describe("a file that can't be read", () => {
     ],
   ])("is broken: %j", async (text, line, column, message, remedy) => {
     using sandbox = new Sandbox();
-    const { faults } = await sandbox.load(text);
-    expect(faults).toEqual([{ file: sandbox.file, line, column, path: "", message, remedy, severity: "error" }]);
+    const { diagnostics } = await sandbox.load(text);
+    expect(diagnostics).toEqual([{ file: sandbox.file, line, column, path: "", message, remedy, severity: "error" }]);
   });
 
   it("doesn't repeat the file's text, which may hold a secret", async () => {
@@ -75,16 +75,16 @@ describe("a file that is read as any other", () => {
     ["without a last line end", "[changelings.fixme-fairy]"],
   ])("%s", async (_title, text) => {
     using sandbox = new Sandbox();
-    const { fleet, faults } = await sandbox.load(text, { repo: sandbox.repo("app") });
-    expect(faults).toEqual([]);
+    const { fleet, diagnostics } = await sandbox.load(text, { repo: sandbox.repo("app") });
+    expect(diagnostics).toEqual([]);
     expect(fleet?.changelings.map(({ name }) => name)).toEqual(["fixme-fairy"]);
   });
 
   it("and that declares nothing: a warning", async () => {
     using sandbox = new Sandbox();
-    const { fleet, faults } = await sandbox.load("# nothing yet\n");
+    const { fleet, diagnostics } = await sandbox.load("# nothing yet\n");
     expect(fleet?.changelings).toEqual([]);
-    expect(sandbox.words(faults)).toEqual([
+    expect(sandbox.words(diagnostics)).toEqual([
       "config.toml:1: warning: no changeling is declared",
       "→ add one: [changelings.fixme-fairy]",
     ]);
@@ -115,8 +115,8 @@ describe("exposure", () => {
     sandbox.repo("app");
     sandbox.write("config.toml", "");
     chmodSync(sandbox.file, 0o644);
-    const { fleet, faults } = await sandbox.load(text(token));
-    expect(sandbox.words(faults)).toEqual([
+    const { fleet, diagnostics } = await sandbox.load(text(token));
+    expect(sandbox.words(diagnostics)).toEqual([
       ...standsHere,
       "config.toml:4: warning: something here looks like a secret's value, and others on this machine can read the file",
       "→ chmod 600 <folder>/config.toml",
@@ -147,17 +147,17 @@ describe("exposure", () => {
     const app = sandbox.repo("app");
     const file = sandbox.write("home/.changelings/config.toml", `[changelings.fixme-fairy]\nrepo = "${app}"\n`);
     const load = () => loadFleet({ file, context: sandbox.context() });
-    expect((await load()).faults).toEqual([]);
+    expect((await load()).diagnostics).toEqual([]);
     sandbox.git("init", "--quiet", sandbox.home);
-    expect((await load()).faults).toEqual([]);
+    expect((await load()).diagnostics).toEqual([]);
     sandbox.git("-C", sandbox.home, "add", join(".changelings", "config.toml"));
-    expect(sandbox.words((await load()).faults)).toEqual([
+    expect(sandbox.words((await load()).diagnostics)).toEqual([
       "home/.changelings/config.toml:1: warning: git tracks the file, which is for one person on one machine",
       "→ git -C <folder>/home/.changelings rm --cached config.toml, and ignore it",
     ]);
     sandbox.write("app/config.toml", `[changelings.fixme-fairy]\n`);
     sandbox.git("-C", app, "add", "config.toml");
     const elsewhere = await loadFleet({ file: join(app, "config.toml"), context: sandbox.context() });
-    expect(elsewhere.faults).toEqual([]);
+    expect(elsewhere.diagnostics).toEqual([]);
   });
 });

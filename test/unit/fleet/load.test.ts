@@ -11,7 +11,7 @@ afterAll(() => sandbox[Symbol.dispose]());
 describe("a name alone", () => {
   it("is a whole changeling, with the defaults of the specification", async () => {
     expect(await sandbox.load("[changelings.fixme-fairy]\n", { repo: "app" })).toEqual({
-      faults: [],
+      problems: [],
       fleet: {
         file: sandbox.file,
         mngrProfile: undefined,
@@ -60,7 +60,7 @@ describe("a name alone", () => {
 
 describe("options", () => {
   it("are all taken over; a changeling's own stand before the defaults, which stand before ours", async () => {
-    const { fleet, faults } = await sandbox.load(
+    const { fleet, diagnostics } = await sandbox.load(
       `
 mngr_profile = "changelings"
 timezone = "UTC"
@@ -98,7 +98,7 @@ description = "First"
 renamed_from = "omega"
 `,
     );
-    expect(faults).toEqual([]);
+    expect(diagnostics).toEqual([]);
     expect(fleet?.mngrProfile).toBe("changelings");
     expect(fleet?.changelings.map(({ name }) => name)).toEqual(["alpha", "zeta"]);
     expect(fleet?.changelings[0]).toEqual({
@@ -248,8 +248,8 @@ describe("a fleet of 1,000", () => {
       { length: 1000 },
       (_, index) => `[changelings.c-${index}]\nagent_type = "claude"\nrepo = "${index % 2 ? "one" : "two"}"\n`,
     ).join("");
-    const { fleet, faults } = await own.load(text, { environment });
-    expect(faults).toEqual([]);
+    const { fleet, diagnostics } = await own.load(text, { environment });
+    expect(diagnostics).toEqual([]);
     expect(fleet?.changelings).toHaveLength(1000);
     expect(calls()).toBe(2);
   });

@@ -12,7 +12,7 @@ const all =
   "it accepts cpu, memory, gpu, region, image, file, context-dir, cidr-allowlist, secret, volume, docker-build-arg";
 
 /** Lines below `provider = "modal"`; what is told stands on the last one. */
-const faults: readonly [lines: string, where: string, remedy: string][] = [
+const problems: readonly [lines: string, where: string, remedy: string][] = [
   [
     "history_depth = 2",
     'history_depth: history_depth is only for image = "pinned"',
@@ -113,7 +113,7 @@ const faults: readonly [lines: string, where: string, remedy: string][] = [
   ["branch = 'devlop'", 'branch: the repository has no branch "devlop"', 'did you mean branch = "main"?'],
 ];
 
-it.each(faults)("%s is told with its line and its remedy", async (lines, where, remedy) => {
+it.each(problems)("%s is told with its line and its remedy", async (lines, where, remedy) => {
   const told = await sandbox.faultsOf(`[changelings.fixme-fairy]\nprovider = "modal"\n${lines}\n`, { repo: "app" });
   const line = 2 + lines.split("\n").length;
   expect(told).toEqual([`config.toml:${line}: changelings.fixme-fairy.${where}`, `→ ${remedy}`]);

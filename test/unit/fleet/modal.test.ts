@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { formatFaults } from "../../../components/fleet/diagnostics.ts";
+import { formatDiagnostics } from "../../../components/fleet/diagnostics.ts";
 import { crons, Sandbox } from "../../support/fleet-sandbox.ts";
 
 const sandbox = new Sandbox();
@@ -11,8 +11,8 @@ afterAll(() => sandbox[Symbol.dispose]());
 const url = "https://github.com/me/app";
 
 async function changelingsOf(text: string) {
-  const { fleet, faults } = await sandbox.load(text, { repo: "app" });
-  expect(formatFaults(faults)).toBe("");
+  const { fleet, diagnostics } = await sandbox.load(text, { repo: "app" });
+  expect(formatDiagnostics(diagnostics)).toBe("");
   return crons(fleet);
 }
 

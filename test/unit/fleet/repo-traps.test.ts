@@ -8,7 +8,7 @@ const sandbox = new Sandbox();
 afterAll(() => sandbox[Symbol.dispose]());
 
 const changeling = (lines: string) => `[changelings.fixme-fairy]\n${lines}\n`;
-const faults = (lines: string) => sandbox.faultsOf(changeling(lines));
+const problems = (lines: string) => sandbox.faultsOf(changeling(lines));
 const where = "changelings.fixme-fairy";
 
 describe("a branch named changelings", () => {
@@ -22,15 +22,15 @@ describe("a branch named changelings", () => {
   });
 
   it("here is an error", async () => {
-    expect(await faults('repo = "taken"')).toEqual([
+    expect(await problems('repo = "taken"')).toEqual([
       `config.toml:2: ${where}.repo: ${taken("<folder>/taken")}`,
       "→ rename it: git -C <folder>/taken branch -m changelings <another name>",
     ]);
   });
 
   it("on the remote is an error on Modal, where branches are pushed, and no matter here", async () => {
-    expect(await faults('repo = "clone"')).toEqual([]);
-    expect(await faults('repo = "clone"\nprovider = "modal"')).toEqual([
+    expect(await problems('repo = "clone"')).toEqual([]);
+    expect(await problems('repo = "clone"\nprovider = "modal"')).toEqual([
       `config.toml:2: ${where}.repo: ${taken("origin")}`,
       "→ rename it there, and delete the old one",
     ]);
@@ -49,7 +49,7 @@ describe("a branch named changelings", () => {
 
 it("a tag named as the base branch is a warning", async () => {
   sandbox.git("-C", sandbox.repo("tagged"), "tag", "main");
-  expect(await faults('repo = "tagged"\nbranch = "main"')).toEqual([
+  expect(await problems('repo = "tagged"\nbranch = "main"')).toEqual([
     `config.toml:3: warning: ${where}.branch: a tag of <folder>/tagged is named "main" too, and git takes that when an agent names the branch`,
     "→ rename the tag, or delete it: git -C <folder>/tagged tag -d main",
   ]);
@@ -57,13 +57,13 @@ it("a tag named as the base branch is a warning", async () => {
 
 it("a bare repository is an error here, and none where it is cloned", async () => {
   sandbox.git("clone", "--quiet", "--bare", sandbox.repo("full"), `${sandbox.folder}/bare.git`);
-  expect(await faults('repo = "bare.git"')).toEqual([
+  expect(await problems('repo = "bare.git"')).toEqual([
     `config.toml:2: ${where}.repo: <folder>/bare.git is a bare repository, and agents need a checkout`,
     '→ git clone <folder>/bare.git <folder> and name that, or write repo = "file://<folder>/bare.git"',
   ]);
-  expect(await faults(`repo = "file://${sandbox.folder}/bare.git"`)).toEqual([]);
+  expect(await problems(`repo = "file://${sandbox.folder}/bare.git"`)).toEqual([]);
   sandbox.git("-C", `${sandbox.folder}/bare.git`, "remote", "set-url", "origin", "https://github.com/me/bare");
-  expect(await faults('repo = "bare.git"\nprovider = "modal"')).not.toContainEqual(
+  expect(await problems('repo = "bare.git"\nprovider = "modal"')).not.toContainEqual(
     expect.stringContaining("is a bare"),
   );
 });
@@ -71,7 +71,7 @@ it("a bare repository is an error here, and none where it is cloned", async () =
 it("submodules, and LFS without git-lfs, are warnings", async () => {
   sandbox.repo("parts");
   sandbox.write("parts/.gitmodules", '[submodule "x"]\n');
-  expect(await faults('repo = "parts"')).toEqual([
+  expect(await problems('repo = "parts"')).toEqual([
     `config.toml:2: warning: ${where}.repo: its submodules are empty folders for the agents: git creates work trees and clones without them`,
     "→ if they need them, say so in initial_message: git submodule update --init",
   ]);
@@ -79,7 +79,7 @@ it("submodules, and LFS without git-lfs, are warnings", async () => {
   const told = async (attributes: string, path = sandbox.folder) => {
     sandbox.write("large/.gitattributes", attributes);
     const environment = { ...sandbox.environment, PATH: `${path}${delimiter}${sandbox.environment.PATH}` };
-    return sandbox.words((await sandbox.load(changeling('repo = "large"'), { environment })).faults);
+    return sandbox.words((await sandbox.load(changeling('repo = "large"'), { environment })).diagnostics);
   };
   expect(await told("# *.bin filter=lfs\n")).toEqual([]);
   expect(await told("*.bin filter=lfs diff=lfs\n")).toEqual([
@@ -93,13 +93,13 @@ it("submodules, and LFS without git-lfs, are warnings", async () => {
 
 it("the whole home folder is an error where nobody chose it, and a warning where somebody did", async () => {
   const home = sandbox.repo("home");
-  expect((await faults(`repo = "${home}"`))[0]).toBe(
+  expect((await problems(`repo = "${home}"`))[0]).toBe(
     `config.toml:2: warning: ${where}.repo: the repository is the whole home folder`,
   );
   mkdirSync(`${home}/.changelings`);
   const file = sandbox.write("home/.changelings/config.toml", changeling(""));
   const { loadFleet } = await import("../../../components/kinds.ts");
-  expect(sandbox.words((await loadFleet({ file, context: sandbox.context() })).faults)).toEqual([
+  expect(sandbox.words((await loadFleet({ file, context: sandbox.context() })).diagnostics)).toEqual([
     `home/.changelings/config.toml:1: ${where}: the repository around the file: the repository is the whole home folder`,
     '→ write repo = "<path or URL>"',
   ]);

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
-import { lookAtRepos } from "../../../components/git/refs.ts";
-import { absoluteRepo, isBranchName, isRepoUrl, shownRepo, urlFault } from "../../../components/git/repo-name.ts";
+import { observeRepos } from "../../../components/git/refs.ts";
+import { absoluteRepo, isBranchName, isRepoUrl, shownRepo, urlProblem } from "../../../components/git/repo-name.ts";
 import { inParallel } from "../../../components/lib/parallel.ts";
 import { Sandbox } from "../../support/fleet-sandbox.ts";
 
@@ -45,7 +45,7 @@ describe("a URL", () => {
     "ssh://git@h:22/p",
     "git@github.com:a/b.git",
     "file:///tmp/x",
-  ])("%s is fine", (repo) => expect(urlFault(repo)).toBeUndefined());
+  ])("%s is fine", (repo) => expect(urlProblem(repo)).toBeUndefined());
 
   it.each([
     ["https://me:hunter2@example.com/a?token=x", "https://example.com/a"],
@@ -120,12 +120,12 @@ describe("a branch", () => {
 
   it("is looked for in the repository, whatever the environment says", async () => {
     const environment = { ...sandbox.environment, GIT_DIR: "/nowhere", GIT_WORK_TREE: "/nowhere" };
-    expect((await sandbox.load(changeling('repo = "app"'), { environment })).faults).toEqual([]);
+    expect((await sandbox.load(changeling('repo = "app"'), { environment })).diagnostics).toEqual([]);
   });
 
   it("can't be looked for without git", async () => {
     const environment = { ...sandbox.environment, PATH: sandbox.home };
-    expect(sandbox.words((await sandbox.load(changeling('repo = "app"'), { environment })).faults)).toEqual([
+    expect(sandbox.words((await sandbox.load(changeling('repo = "app"'), { environment })).diagnostics)).toEqual([
       "config.toml:2: changelings.fixme-fairy.repo: git can't be run",
       "→ install git, and make sure that it is on PATH",
     ]);
@@ -178,7 +178,7 @@ describe("a remote repository", () => {
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
     const url = `git://127.0.0.1:${portOf(server.address())}/a`;
     try {
-      const known = await lookAtRepos([url], {
+      const known = await observeRepos([url], {
         environment: sandbox.environment,
         checkRemotes: true,
         remoteSeconds: 1,

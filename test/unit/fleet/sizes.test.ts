@@ -21,9 +21,9 @@ describe("a text that is longer than a program can be started with", () => {
     ["agent_args", `agent_args = ["${"x".repeat(70_000)}", "${"y".repeat(70_000)}"]`, "140,007"],
     ["env", `env = { A = "${"x".repeat(131_072)}" }`, "131,080"],
   ])("is refused: %s", async (option, line, bytes) => {
-    const [fault = "", ...rest] = await told(line);
+    const [problem = "", ...rest] = await told(line);
     // What is that long may be too much for who looks for the line.
-    expect(fault.replace(/^config.toml:[12]: /, "")).toBe(
+    expect(problem.replace(/^config.toml:[12]: /, "")).toBe(
       `changelings.fixme-fairy.${option}: is ${bytes} bytes long; the limit is 100,000 bytes`,
     );
     expect(rest).toEqual([remedy]);

@@ -10,8 +10,8 @@ afterAll(() => sandbox[Symbol.dispose]());
 /** What is told of a changeling with these lines, without the remedies. */
 async function told(lines: string, { defaults = "" } = {}): Promise<string[]> {
   const text = `[defaults]\nbranch = "trunk"\n${defaults}\n[changelings.fixme-fairy]\n${lines}\n`;
-  const faults = await sandbox.faultsOf(text, { repo: "app" });
-  return faults.filter((line) => !line.startsWith("→")).map((line) => line.replace(/^config\.toml:/, ""));
+  const problems = await sandbox.faultsOf(text, { repo: "app" });
+  return problems.filter((line) => !line.startsWith("→")).map((line) => line.replace(/^config\.toml:/, ""));
 }
 
 describe("a value that is wrong", () => {
@@ -25,8 +25,8 @@ describe("a value that is wrong", () => {
     ],
     ["agent_type = 3", "agent_type: expected a string, found 3"],
     ["branch = 5", "branch: expected a string, found 5"],
-  ])("%s is one fault, not told again of its default", async (lines, fault) => {
-    expect(await told(lines)).toEqual([expect.stringContaining(`changelings.fixme-fairy.${fault}`)]);
+  ])("%s is one fault, not told again of its default", async (lines, problem) => {
+    expect(await told(lines)).toEqual([expect.stringContaining(`changelings.fixme-fairy.${problem}`)]);
   });
 
   it("of a web changeling is one fault", async () => {

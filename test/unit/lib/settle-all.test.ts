@@ -9,8 +9,8 @@ it("hands over what each came to, promised or not", async () => {
 });
 
 it("tells of all that went wrong at once, and of nothing twice", async () => {
-  const faults = ["no token", "no secret", "no token"].map((message) => fails(new pulumi.RunError(message)));
-  const told = settleAll([...faults, 1]);
+  const problems = ["no token", "no secret", "no token"].map((message) => fails(new pulumi.RunError(message)));
+  const told = settleAll([...problems, 1]);
   await expect(told).rejects.toThrow(new pulumi.RunError("no token\nno secret"));
   await expect(told).rejects.toSatisfy(pulumi.RunError.isInstance);
 });

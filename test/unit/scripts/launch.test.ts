@@ -14,11 +14,11 @@ describe("the launcher", () => {
     [["nope"], 'There is no command "nope".'],
     [[], "No command is given."],
     [["toString"], 'There is no command "toString".'],
-  ])("refuses %j with 2 and says what there is", (args, fault) => {
+  ])("refuses %j with 2 and says what there is", (args, problem) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [launcher, ...args], { encoding: "utf8" });
     const usage =
       "Usage: node scripts/launch.mjs setup | start | stop | changeling | pulumi | pipeline | emulator | test | test-modal | bench | check | docs | build [arguments]";
-    expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: "", stderr: `${fault}\n${usage}\n` });
+    expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: "", stderr: `${problem}\n${usage}\n` });
   });
 
   test("shows the help of setup without setting anything up", () => {

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { dockerfileFault, dockerfileFaultAt } from "../../../components/source/dockerfile.ts";
+import { dockerfileFaultAt, dockerfileProblem } from "../../../components/source/dockerfile.ts";
 import { ensureTarball, fileInTarball } from "../../../components/source/tarball.ts";
 import { pythonOfMngr } from "../../support/python-of-mngr.ts";
 import { Repository } from "../../support/repository.ts";
@@ -20,10 +20,10 @@ describe("a Dockerfile of a pinned changeling", () => {
     ["FROM x\nRUN python3 <<EOF\nfrom os import path\nEOF\n", /^its Dockerfile has a heredoc \("RUN python3 <<EOF"\)/],
     ["FROM x\nCOPY <<-'END' /a\nb\nEND\n", /^its Dockerfile has a heredoc/],
     ["FROM x\nRUN a \\\n  && cat <<EOF > /b\nc\nEOF\n", /^its Dockerfile has a heredoc/],
-  ])("%j", (text, fault) => {
-    const found = dockerfileFault(text)?.message;
-    if (fault instanceof RegExp) expect(found).toMatch(fault);
-    else expect(found).toBe(fault);
+  ])("%j", (text, problem) => {
+    const found = dockerfileProblem(text)?.message;
+    if (problem instanceof RegExp) expect(found).toMatch(problem);
+    else expect(found).toBe(problem);
   });
 
   it("is read as mngr's parser reads it", () => {
@@ -44,7 +44,7 @@ def is_multistage(text):
 print(json.dumps([is_multistage(text) for text in json.load(sys.stdin)]))
 `;
     const said = execFileSync(pythonOfMngr(), ["-c", script], { input: JSON.stringify(texts), encoding: "utf8" });
-    expect(texts.map((text) => dockerfileFault(text)?.message === stages)).toEqual(JSON.parse(said));
+    expect(texts.map((text) => dockerfileProblem(text)?.message === stages)).toEqual(JSON.parse(said));
   });
 
   it("is looked at in the commit, here and in its tarball", async () => {

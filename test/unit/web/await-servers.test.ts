@@ -73,8 +73,8 @@ describe("awaitServers", () => {
   });
   afterEach(() => new Promise((resolve) => server.close(resolve)));
 
-  /** @param onLook called before each look, with how many there were */
-  const mngr = (agentState: string | undefined, onLook: (looks: number) => void = () => {}): Mngr => {
+  /** @param onPoll called before each look, with how many there were */
+  const mngr = (agentState: string | undefined, onPoll: (looks: number) => void = () => {}): Mngr => {
     let looks = 0;
     const unexpected = () => {
       throw new Error("mngr is asked for something else");
@@ -83,7 +83,7 @@ describe("awaitServers", () => {
     return {
       exec: async (addresses, command) => {
         expect(addresses).toEqual(["agent-1@host-1.local"]);
-        onLook(looks++);
+        onPoll(looks++);
         // The test does not wait as long as the command would.
         const stdout = sh(command.replace(/-lt \d+/, "-lt 2"));
         return { results: [{ agent: "elena", stdout, stderr: "", success: true }], failed: [] };

@@ -33,11 +33,11 @@ describe("secrets of a web changeling", () => {
 });
 
 describe("a web changeling from a program", () => {
-  const faultsOf = (name: string, options: WebChangelingOptions) => {
+  const problemsOf = (name: string, options: WebChangelingOptions) => {
     try {
       webOf(name, options);
     } catch (error) {
-      if (error instanceof ChangelingOptionsError) return error.faults;
+      if (error instanceof ChangelingOptionsError) return error.problems;
       throw error;
     }
     return [];
@@ -51,10 +51,10 @@ describe("a web changeling from a program", () => {
     sandbox.write("notes/style.md", "");
     const chat = await sandbox.load('[changelings.chat]\nkind = "web"');
     expect(webOf("chat", {})).toEqual(webs(chat.fleet)[0]);
-    const { fleet, faults } = await sandbox.load(
+    const { fleet, diagnostics } = await sandbox.load(
       `[changelings.a]\nkind = "web"\nsource = "own"\nagent_type = "mine"\nadd_paths = ["notes:docs"]\ndata = "~/a"\nsecrets = []\nsettings = { watchers = { event_poll_interval_seconds = 9 } }\nremote = "bare.git"`,
     );
-    expect(sandbox.words(faults)).toEqual([]);
+    expect(sandbox.words(diagnostics)).toEqual([]);
     const [declared] = webs(fleet);
     if (declared === undefined) throw new Error("none was declared");
     const { name, kind: _, secretsAreExplicit, ...options } = declared;
@@ -66,7 +66,7 @@ describe("a web changeling from a program", () => {
 
   it("tells all that is wrong at once, by the program's names", () => {
     expect(
-      faultsOf("Chat", {
+      problemsOf("Chat", {
         addPaths: ["a"],
         data: "here",
         startTimeoutSeconds: 1,
@@ -95,7 +95,7 @@ describe("a web changeling from a program", () => {
         reason: "PATH is reserved: it configures the programs that run the agent; use another name",
       },
     ]);
-    expect(faultsOf("chat", { data: "/" })).toEqual([
+    expect(problemsOf("chat", { data: "/" })).toEqual([
       { option: "data", reason: '/ contains more than its data; write a folder of its own, such as data = "~/elena"' },
     ]);
   });

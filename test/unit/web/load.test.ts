@@ -49,15 +49,15 @@ const chat: DeclaredWeb = {
 };
 
 async function websOf(text: string): Promise<DeclaredWeb[]> {
-  const { fleet, faults } = await sandbox.load(text);
-  expect(sandbox.words(faults)).toEqual([]);
+  const { fleet, diagnostics } = await sandbox.load(text);
+  expect(sandbox.words(diagnostics)).toEqual([]);
   return webs(fleet);
 }
 
 describe("a web changeling", () => {
   it("is a name and its kind, and needs no repository and no time zone", async () => {
-    const { fleet, faults } = await sandbox.load('[changelings.chat]\nkind = "web"\n', { ci: true });
-    expect(faults).toEqual([]);
+    const { fleet, diagnostics } = await sandbox.load('[changelings.chat]\nkind = "web"\n', { ci: true });
+    expect(diagnostics).toEqual([]);
     expect(fleet).toEqual({
       file: sandbox.file,
       mngrProfile: undefined,
@@ -156,7 +156,7 @@ describe("a web changeling", () => {
 
 describe("a fleet of both kinds", () => {
   it("passes over the defaults that are for the other kind", async () => {
-    const { fleet, faults } = await sandbox.load(`
+    const { fleet, diagnostics } = await sandbox.load(`
       [defaults]
       repo = "agent"
       branch = "develop"
@@ -170,7 +170,7 @@ describe("a fleet of both kinds", () => {
       kind = "web"
       source = "agent"
     `);
-    expect(sandbox.words(faults)).toEqual([]);
+    expect(sandbox.words(diagnostics)).toEqual([]);
     expect(fleet?.changelings).toEqual([
       { ...chat, startTimeoutSeconds: 30, memoryInGit: true },
       expect.objectContaining({ kind: "cron", repo: source, branch: "develop", timeoutSeconds: 1800 }),

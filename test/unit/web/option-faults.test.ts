@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from "vitest";
 import { Sandbox } from "../../support/fleet-sandbox.ts";
-import { type WebFault, webFault } from "../../support/web-fault.ts";
+import { type WebProblem, webProblem } from "../../support/web-fault.ts";
 
 const sandbox = new Sandbox();
 afterAll(() => sandbox[Symbol.dispose]());
@@ -9,7 +9,7 @@ const token = `ghp_${"a1B2".repeat(9)}`;
 const ownFolder = 'write a folder of its own, such as data = "~/elena"';
 
 /** One line below `[changelings.chat]` and its kind, on line 3. */
-const oneOption: readonly WebFault[] = [
+const oneOption: readonly WebProblem[] = [
   // Options of the other kind, and what they may have been meant for.
   ["schedule = '0 3 * * *'", 'schedule: schedule is only for kind = "cron"', 'remove the line, or write kind = "cron"'],
   ["repo = 'agent'", 'repo: repo is only for kind = "cron"', 'write source instead, or write kind = "cron"'],
@@ -151,6 +151,6 @@ const oneOption: readonly WebFault[] = [
 ];
 
 it.each(oneOption)("%j is told with its line and its remedy", async (lines, where, remedy) => {
-  const { text, told } = webFault(lines, where, remedy);
+  const { text, told } = webProblem(lines, where, remedy);
   expect(await sandbox.faultsOf(text)).toEqual(told);
 });

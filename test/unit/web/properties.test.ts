@@ -103,8 +103,8 @@ describe("any valid table of a web changeling", () => {
     await fc.assert(
       fc.asyncProperty(table, async (options) => {
         const toml = stringify({ changelings: { chat: { kind: "web", ...options } } });
-        const { fleet, faults } = await sandbox.load(toml);
-        expect(sandbox.words(faults.filter(({ severity }) => severity === "error"))).toEqual([]);
+        const { fleet, diagnostics } = await sandbox.load(toml);
+        expect(sandbox.words(diagnostics.filter(({ severity }) => severity === "error"))).toEqual([]);
         const [declared] = webs(fleet);
         if (declared === undefined) throw new Error(`nothing is declared by ${toml}`);
         const { name, secrets, secretsAreExplicit, ...rest } = declared;

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { Sandbox } from "../../support/fleet-sandbox.ts";
-import { type WebFault, webFault } from "../../support/web-fault.ts";
+import { type WebProblem, webProblem } from "../../support/web-fault.ts";
 
 const sandbox = new Sandbox();
 sandbox.repo("agent", ["main", "develop"]);
@@ -16,7 +16,7 @@ const form = 'write "SRC:DEST", for instance "~/notes/style.md:docs/style.md"';
 const noCredential = "the URL contains a credential, which would be visible in the stack's state and in process lists";
 
 /** One line below `[changelings.chat]` and its kind, on line 3. */
-const oneOption: readonly WebFault[] = [
+const oneOption: readonly WebProblem[] = [
   // Added paths.
   ["add_paths = ['file']", 'add_paths[0]: "file" is not SRC:DEST', form],
   ["add_paths = ['file:']", 'add_paths[0]: "file:" is not SRC:DEST', form],
@@ -107,6 +107,6 @@ const oneOption: readonly WebFault[] = [
 ];
 
 it.each(oneOption)("%j is told with its line and its remedy", async (lines, where, remedy) => {
-  const { text, told } = webFault(lines, where, remedy);
+  const { text, told } = webProblem(lines, where, remedy);
   expect(await sandbox.faultsOf(text)).toEqual(told);
 });

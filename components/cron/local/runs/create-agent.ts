@@ -22,9 +22,9 @@ import { baseCommitOf, baseRefOf, noteStart } from "./start.ts";
  * `mngr create` waits until a conversational agent is ready and has received its message. After this time it counts as
  * hung.
  */
-const createPatienceMs = 600_000;
+const createTimeoutMs = 600_000;
 /** A started process has written its id by then. */
-const pidPatienceMs = 10_000;
+const pidTimeoutMs = 10_000;
 
 const runCommand = join(dirname(fileURLToPath(import.meta.url)), "run-command.sh");
 
@@ -166,7 +166,7 @@ async function endOf(child: ChildProcess, interruption: AbortSignal): Promise<vo
   if (child.exitCode !== null || child.signalCode !== null) return;
   await new Promise<void>((resolve) => {
     const kill = () => killGroup(child.pid ?? 0);
-    const timer = setTimeout(kill, createPatienceMs);
+    const timer = setTimeout(kill, createTimeoutMs);
     if (interruption.aborted) kill();
     interruption.addEventListener("abort", kill);
     child.once("exit", () => {
@@ -184,10 +184,10 @@ async function endOfOrphan(plan: RunPlan, files: RunFiles, interruption: AbortSi
     if (createdFrom(readTextIfAny(files.createOutput) ?? "") !== undefined) return;
     const pid = Number(readTextIfAny(files.createPid));
     const age = Date.now() - startedAt;
-    if (!(pid > 0) && age > pidPatienceMs) return;
+    if (!(pid > 0) && age > pidTimeoutMs) return;
     if (pid > 0 && !isCreateOf(plan, pid)) return;
     // A clock that was set back must not prolong the wait.
-    if (pid > 0 && (interruption.aborted || age > createPatienceMs || age < -createPatienceMs)) return killGroup(pid);
+    if (pid > 0 && (interruption.aborted || age > createTimeoutMs || age < -createTimeoutMs)) return killGroup(pid);
     await sleep(1000);
   }
 }

@@ -6,9 +6,9 @@ import { recentLines } from "../records.ts";
 /** The due times in the records, which is all that is known after a restart. */
 
 /** How many records to search. A queued run may be fired after later due times were skipped, so one is not enough. */
-const mostOccasions = 20;
+const mostDueTimes = 20;
 
-type Occasion = Extract<RecordLine, { cause: Cause }>;
+type DueTime = Extract<RecordLine, { cause: Cause }>;
 
 /** Recent due times that were fired, skipped or queued. Milliseconds since 1970. */
 export function recentDues(paths: InstallationPaths, name: string): number[] {
@@ -26,10 +26,10 @@ export interface Waiting {
 
 /** The due time that was queued but neither fired nor skipped. */
 export function waitingOf(paths: InstallationPaths, changeling: string): Waiting | undefined {
-  const occasions = recentOccasions(paths, changeling);
-  const queued = occasions.find(({ event }) => event === "queued");
+  const dueTimes = recentDueTimes(paths, changeling);
+  const queued = dueTimes.find(({ event }) => event === "queued");
   if (queued === undefined) return undefined;
-  const isTaken = occasions.some(({ event, cause }) => event !== "queued" && dueOf(cause) === dueOf(queued.cause));
+  const isTaken = dueTimes.some(({ event, cause }) => event !== "queued" && dueOf(cause) === dueOf(queued.cause));
   return isTaken ? undefined : { changeling, cause: queued.cause, since: queued.at };
 }
 
@@ -51,13 +51,13 @@ function inWords(seconds: number): string {
 }
 
 /** Newest first. */
-function recentOccasions(paths: InstallationPaths, name: string): Occasion[] {
-  const occasions: Occasion[] = [];
+function recentDueTimes(paths: InstallationPaths, name: string): DueTime[] {
+  const dueTimes: DueTime[] = [];
   for (const line of recentLines(paths, name)) {
-    if ("cause" in line) occasions.push(line);
-    if (occasions.length === mostOccasions) break;
+    if ("cause" in line) dueTimes.push(line);
+    if (dueTimes.length === mostDueTimes) break;
   }
-  return occasions;
+  return dueTimes;
 }
 
 function dueOf(cause: Cause): number {

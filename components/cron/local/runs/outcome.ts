@@ -22,7 +22,7 @@ export type Ending =
   | { readonly kind: "interrupted"; readonly reason: string };
 
 /** What can be observed once the agent has been stopped. */
-export interface Remains extends Pick<Work, "commits" | "isChanged" | "uncommitted"> {
+export interface Leftovers extends Pick<Work, "commits" | "isChanged" | "uncommitted"> {
   /** Absolute path; undefined if the worktree no longer exists. */
   readonly worktree: string | undefined;
   readonly timeoutSeconds: number;
@@ -35,14 +35,14 @@ export interface Verdict {
 }
 
 /** A run succeeds if git shows changes and nothing failed on the way. */
-export function verdictOf(ending: Ending, remains: Remains): Verdict {
+export function verdictOf(ending: Ending, leftovers: Leftovers): Verdict {
   switch (ending.kind) {
     case "exited":
-      if (ending.exitCode === 0) return verdictOfWork(remains);
+      if (ending.exitCode === 0) return verdictOfWork(leftovers);
       return failed(`its command ended with exit status ${ending.exitCode}`);
     case "done":
     case "settled":
-      return verdictOfWork(remains);
+      return verdictOfWork(leftovers);
     case "died":
       return failed("its agent's process ended, which a conversation's does not by itself");
     case "blocked":
@@ -56,32 +56,32 @@ export function verdictOf(ending: Ending, remains: Remains): Verdict {
     case "timed_out":
       return {
         outcome: "timed_out",
-        reason: `it did not finish within its ${remains.timeoutSeconds} s, and was stopped`,
+        reason: `it did not finish within its ${leftovers.timeoutSeconds} s, and was stopped`,
       };
     case "interrupted":
       return failed(ending.reason);
   }
 }
 
-function verdictOfWork(remains: Remains): Verdict {
-  const { commits, isChanged } = remains;
+function verdictOfWork(leftovers: Leftovers): Verdict {
+  const { commits, isChanged } = leftovers;
   if (isChanged) return { outcome: "succeeded", reason: undefined };
   if (commits.length === 1) return { outcome: "no_changes", reason: "its commit changes nothing" };
   if (commits.length > 1) return { outcome: "no_changes", reason: `its ${commits.length} commits change nothing` };
-  const left = uncommittedInWords(remains);
+  const left = uncommittedInWords(leftovers);
   return { outcome: "no_changes", reason: `it made no commit${left === undefined ? "" : `, but ${left}`}` };
 }
 
 /** A warning about uncommitted changes, unless they are already the reason for the outcome. */
-export function warningOfUncommitted(remains: Remains): string | undefined {
-  const left = remains.commits.length === 0 ? undefined : uncommittedInWords(remains);
+export function warningOfUncommitted(leftovers: Leftovers): string | undefined {
+  const left = leftovers.commits.length === 0 ? undefined : uncommittedInWords(leftovers);
   return left === undefined ? undefined : `it ${left}`;
 }
 
 /** How many files are named at most. */
 const namedFiles = 5;
 
-function uncommittedInWords({ uncommitted, worktree }: Remains): string | undefined {
+function uncommittedInWords({ uncommitted, worktree }: Leftovers): string | undefined {
   const count = uncommitted.length;
   if (count === 0) return undefined;
   const named = uncommitted.slice(0, namedFiles).join(", ");

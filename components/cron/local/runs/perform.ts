@@ -158,10 +158,10 @@ async function conclude(plan: RunPlan, agent: CreatedAgent, ending: Ending, cont
   if (ending.kind === "vanished" && isDiskFull(context.paths.root)) {
     complaints.push(`the disk of ${context.paths.root} is full, so its exit status may be lost`);
   }
-  const remains = { ...work, worktree: agent.worktree, timeoutSeconds: spec.timeoutSeconds };
-  const verdict = verdictOf(ending, remains);
+  const leftovers = { ...work, worktree: agent.worktree, timeoutSeconds: spec.timeoutSeconds };
+  const verdict = verdictOf(ending, leftovers);
   const reason = [verdict.reason, ...complaints].filter((each) => each !== undefined).join("; ");
-  const uncommitted = warningOfUncommitted(remains);
+  const uncommitted = warningOfUncommitted(leftovers);
   const warnings = [...startWarnings(filesOf(plan, context)), ...(uncommitted ? [uncommitted] : []), ...work.warnings];
   return {
     outcome: verdict.outcome,

@@ -30,7 +30,7 @@ export async function prune({ spec }: RunPlan, context: RunContext): Promise<voi
  */
 const destroyedAtOnce = { most: 20, first: 4 };
 /** A user waits for the removal; milliseconds. */
-const retirePatienceMs = 60_000;
+const retireTimeoutMs = 60_000;
 
 /**
  * Destroys the agents of removed changelings that have no open run, because no later run will prune them. Agents whose
@@ -45,7 +45,7 @@ export async function retire(
   context: RunContext,
   isCalledOff: () => boolean = () => false,
 ): Promise<void> {
-  const until = Date.now() + retirePatienceMs;
+  const until = Date.now() + retireTimeoutMs;
   try {
     const runs = (names ?? [undefined]).flatMap((name) => readRuns(context.paths, name));
     // A run that is still open here is one whose end could not be recorded.

@@ -71,14 +71,14 @@ export function watchAgent(
       watchFolder(files.folder, () => look()),
       () => clearTimeout(timer),
       () => interruption.removeEventListener("abort", onInterruption),
-      context.poll.listen(context.mngr(spec.mngrProfile), (listeningMs) => lookPeriod(spec, listeningMs), see),
+      context.poll.listen(context.mngr(spec.mngrProfile), (listeningMs) => pollPeriod(spec, listeningMs), see),
     );
     look();
   });
 }
 
 /** The time until the next poll of an agent that has been watched for this long. Pure; in milliseconds. */
-export function lookPeriod(spec: RunPlan["spec"], watchedMs: number): number {
+export function pollPeriod(spec: RunPlan["spec"], watchedMs: number): number {
   if (spec.agent.isConversational) {
     const { least, most } = conversationPeriodMs;
     return Math.min(Math.max(spec.settleSeconds * 150, least), most);

@@ -39,7 +39,7 @@ function isGone(error: unknown): void {
 }
 
 /** The log tail, for an error. */
-export async function lastWordsOfContainer(name: string): Promise<string> {
+export async function containerLogTail(name: string): Promise<string> {
   try {
     // The client keeps stdout and stderr separate.
     const { stdout, stderr } = await runDocker(["logs", "--tail", "10", name], { timeoutSeconds: 30 });

@@ -11,7 +11,7 @@ import { tryPort } from "../try-port.ts";
 import { buildImage, removeImages } from "./image.ts";
 import { readContainer } from "./installed-container.ts";
 import { foundContainer, hasImage } from "./look.ts";
-import { foreignDocker, surroundingsHere } from "./surroundings.ts";
+import { foreignDocker, settingsHere } from "./surroundings.ts";
 
 const buildArgs = z.array(z.string());
 
@@ -28,17 +28,17 @@ export default commandScript({
   timeoutSeconds: 1800,
   async apply({ INSTALLATION: installation, IMAGE: image, BUILD_ARGS, HOST: host, PORT }) {
     const paths = installationPaths(installation);
-    const surroundings = surroundingsHere();
+    const settings = settingsHere();
     await refuseForeign();
     if (!hasImage(image)) {
-      await buildImage(image, { ...surroundings, buildArgs: buildArgs.parse(JSON.parse(BUILD_ARGS)) });
+      await buildImage(image, { ...settings, buildArgs: buildArgs.parse(JSON.parse(BUILD_ARGS)) });
     }
     // Docker can't mount a folder that does not exist.
     for (const folder of [paths.root, paths.web, paths.forwarding]) ensureFolder(folder);
-    for (const folder of [...surroundings.hostDirs, surroundings.tmuxFolder])
+    for (const folder of [...settings.hostDirs, settings.tmuxFolder])
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     await tryPort(installation, paths, { host, port: Number(PORT) });
-    await removeStray(installation, paths.forwarding);
+    await removeOrphan(installation, paths.forwarding);
     await stopForwardingServer(installation);
     await removeImages(installation, image);
     return { image };
@@ -61,7 +61,7 @@ async function refuseForeign(): Promise<void> {
 }
 
 /** Removes an orphan container with this name that no finished `up` recorded: Docker would reject a second one. */
-async function removeStray(installation: string, folder: string): Promise<void> {
+async function removeOrphan(installation: string, folder: string): Promise<void> {
   const found = foundContainer(installation);
   if (found === undefined || found.id === readContainer(folder)?.id) return;
   printNote(`removing a container that no finished update made: ${found.id.slice(0, 12)}\n`);

@@ -6,7 +6,7 @@ import { readContainer } from "./installed-container.ts";
 import { containerName } from "./names.ts";
 
 /** The observed state of a forwarding server in Docker. */
-export interface Look {
+export interface Observing {
   /** undefined if there is no container with its name. */
   readonly container: FoundContainer | undefined;
   /** Whether the container's image still exists. */
@@ -33,10 +33,10 @@ const inspected = z.object({
   }),
 });
 
-const patienceMs = 20_000;
+const timeoutMs = 20_000;
 
 /** @throws DockerError if Docker is not reachable */
-export function lookAtContainer(installation: string): Look {
+export function observeContainer(installation: string): Observing {
   const container = foundContainer(installation);
   return { container, hasImage: container !== undefined && hasImage(container.image) };
 }
@@ -68,7 +68,7 @@ function inspect(what: "container" | "image", name: string): unknown {
   const options = {
     env: dockerEnvironment(process.env),
     encoding: "utf8",
-    timeout: patienceMs,
+    timeout: timeoutMs,
     killSignal: "SIGKILL",
   } as const;
   const { status, stdout, stderr, error } = spawnSync("docker", args, options);
@@ -86,7 +86,7 @@ function inspect(what: "container" | "image", name: string): unknown {
  *
  * @param folder the forwarding server's folder on this machine
  */
-export function containerDrift(folder: string, { container, hasImage }: Look): string | undefined {
+export function containerDrift(folder: string, { container, hasImage }: Observing): string | undefined {
   const known = readContainer(folder);
   if (container === undefined) return known === undefined ? undefined : "its container is gone";
   if (known === undefined) return "its container is not the one that pulumi up created";

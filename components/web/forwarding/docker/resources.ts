@@ -9,9 +9,9 @@ import { containerEnvironment, type ForwardingEnvironment } from "../forwarding-
 import { forwardingConfigDrift } from "../installed-config.ts";
 import { containerArgs } from "./container-args.ts";
 import { imageName } from "./image.ts";
-import { containerDrift, lookAtContainer } from "./look.ts";
+import { containerDrift, observeContainer } from "./look.ts";
 import { volumeName } from "./names.ts";
-import { type Surroundings, surroundingsHere } from "./surroundings.ts";
+import { type Surroundings, settingsHere } from "./surroundings.ts";
 
 export interface InDockerArgs {
   readonly environment: ForwardingEnvironment;
@@ -37,8 +37,8 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
   const { Volume }: typeof import("@pulumi/docker/volume.js") = require("@pulumi/docker/volume.js");
   const { environment, confirmed, buildArgs } = args;
   const { INSTALLATION: installation, HOST, PORT } = environment;
-  const { surroundings, drift } = lookInDocker(installation);
-  const image = imageName(installation, { ...surroundings, buildArgs });
+  const { surroundings: settings, drift } = observeDocker(installation);
+  const image = imageName(installation, { ...settings, buildArgs });
 
   const place = scriptCommand(
     `${name}-image`,
@@ -59,7 +59,7 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
   const container = new Container(
     `${name}-container`,
     {
-      ...containerArgs(image, environment, surroundings),
+      ...containerArgs(image, environment, settings),
       // Same value as the DRIFT of its image's Command, which is applied first. A healthy container ignores changes of
       // this label; an unhealthy one is replaced by them.
       labels: [{ label: driftLabel, value: repairOf(`${name}-image`, drift) }],
@@ -99,24 +99,24 @@ function same(installation: string, confirmed: pulumi.Input<string>): pulumi.Out
   });
 }
 
-interface Looked {
+interface Observed {
   readonly surroundings: Surroundings;
   readonly drift: string | undefined;
 }
 
-const looks = perRun(() => new Map<string, Looked>());
+const looks = perRun(() => new Map<string, Observed>());
 
 /**
  * Observes the current state, once per program. Called early, so that it fails before any change.
  *
  * @throws pulumi.RunError in `up` if Docker is not reachable, and always if it is another machine's
  */
-export function lookInDocker(installation: string): Looked {
+export function observeDocker(installation: string): Observed {
   const known = looks().get(installation);
   if (known !== undefined) return known;
   try {
-    const surroundings = surroundingsHere();
-    const look = { surroundings, drift: driftNow(installation) };
+    const settings = settingsHere();
+    const look = { surroundings: settings, drift: driftNow(installation) };
     looks().set(installation, look);
     return look;
   } catch (error) {
@@ -126,7 +126,7 @@ export function lookInDocker(installation: string): Looked {
 
 function driftNow(installation: string): string | undefined {
   try {
-    return containerDrift(installationPaths(installation).forwarding, lookAtContainer(installation));
+    return containerDrift(installationPaths(installation).forwarding, observeContainer(installation));
   } catch (error) {
     if (!(error instanceof DockerError && pulumi.runtime.isDryRun())) throw error;
     pulumi.log.warn(inWords(error));

@@ -25,7 +25,7 @@ export interface Surroundings {
 }
 
 /** @throws DockerError if Docker is another machine's */
-export function surroundingsHere(env: NodeJS.ProcessEnv = process.env): Surroundings {
+export function settingsHere(env: NodeJS.ProcessEnv = process.env): Surroundings {
   const home = env["HOME"] || homedir();
   const { username, uid, gid } = userInfo();
   const socket = socketOf(env["DOCKER_HOST"] || usualHost);

@@ -16,7 +16,7 @@ export interface AdminParts {
 }
 
 /** A connection that sends nothing for this long is closed. */
-const patienceMs = 10_000;
+const timeoutMs = 10_000;
 
 /**
  * Listens on `admin.sock`, through which the folder's owner manages the server. Each connection has one request and one
@@ -43,7 +43,7 @@ export async function startAdmin(parts: AdminParts): Promise<{ close(): void }> 
 }
 
 function serve(parts: AdminParts, socket: Socket): void {
-  socket.setTimeout(patienceMs, () => socket.destroy());
+  socket.setTimeout(timeoutMs, () => socket.destroy());
   socket.on("error", () => socket.destroy());
   const lines = createInterface({ input: socket });
   lines.on("error", () => socket.destroy());

@@ -8,7 +8,7 @@ import { enterUrl, pathOn, reserved } from "./enter.ts";
 import { isForeign, isForeignSocket, isFromElsewhere, isNavigation } from "./origin-check.ts";
 import { enterPage } from "./pages/login.ts";
 import { notFoundPage } from "./pages/notices.ts";
-import { straysFrom } from "./proxy/path-assets.ts";
+import { orphansFrom } from "./proxy/path-assets.ts";
 import type { Asked, Decision, Site } from "./site.ts";
 
 /** A path of the main origin that belongs to an agent. */
@@ -104,10 +104,10 @@ function inPlace(
  * Where agents share an origin, absolute links on an agent's page lead to the root of the main origin. Redirects them
  * to the agent, except for the main origin's own paths.
  */
-export function strayAnswer({ addresses, agents }: Site, req: IncomingMessage): Answer | undefined {
+export function orphanAnswer({ addresses, agents }: Site, req: IncomingMessage): Answer | undefined {
   const { url = "" } = req;
   if (addresses.routing !== "path" || mainPaths.has(url.split("?", 1)[0] ?? "")) return undefined;
-  const from = agentPathOf(straysFrom(req, addresses.main) ?? "");
+  const from = agentPathOf(orphansFrom(req, addresses.main) ?? "");
   const agent = from === undefined ? undefined : agents.find(from.id);
   if (from === undefined || agent === undefined) return undefined;
   return redirection(addresses.main + prefixOf(agent, furtherServer(agent, from.rest)) + url, { status: 307 });

@@ -44,8 +44,8 @@ export function readConfig(folder: string): ForwardingConfig {
   const path = configPath(folder);
   const parsed = forwardingConfig.safeParse(tryJson(path));
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`.replace(/^: /, ""));
-  throw new Error(`${path} can't be used (${faults.join("; ")}); repair it with: ${upCommand()}`);
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`.replace(/^: /, ""));
+  throw new Error(`${path} can't be used (${problems.join("; ")}); repair it with: ${upCommand()}`);
 }
 
 function tryJson(path: string): unknown {

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Log } from "../../../host/log.ts";
 import { addressesOf } from "./addresses.ts";
 import { decideOnAgentOrigin } from "./agent-origin.ts";
-import { agentPathOf, decideAgentPath, strayAnswer } from "./agent-paths.ts";
+import { agentPathOf, decideAgentPath, orphanAnswer } from "./agent-paths.ts";
 import type { Agents } from "./agents.ts";
 import { hasBody, redirection, refuseUpgrade, send, textAnswer } from "./answers.ts";
 import { type Asker, Audit } from "./audit/audit.ts";
@@ -54,7 +54,7 @@ const bodyTimeoutMs = 15_000;
 /** Limit in milliseconds for a connection to outlive its login. */
 const overdueMs = 10_000;
 /** Grace period in milliseconds for open requests when the server stops. */
-const goodbyeMs = 2000;
+const gracePeriodMs = 2000;
 
 /** @throws if it can't listen on its address; the error says what to do */
 export async function createForwardingServer(parts: ForwardingServerParts): Promise<ForwardingServer> {
@@ -145,7 +145,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
       const timer = setTimeout(() => {
         server.closeAllConnections();
         connections.endAll();
-      }, goodbyeMs);
+      }, gracePeriodMs);
       await closed;
       clearTimeout(timer);
       audit.end();
@@ -175,7 +175,7 @@ function decide(site: Site, asked: Asked): Decision | "main pages" {
   if (place?.kind === "agent") return decideOnAgentOrigin(site, asked, place);
   if (place?.kind === "main") {
     const path = agentPathOf(url);
-    return path === undefined ? (strayAnswer(site, asked.req) ?? "main pages") : decideAgentPath(site, asked, path);
+    return path === undefined ? (orphanAnswer(site, asked.req) ?? "main pages") : decideAgentPath(site, asked, path);
   }
   // Health checks may use only the IP address.
   if (place?.kind === "alias" && url === "/healthz") return "main pages";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { JobSpec } from "../../../../components/cron/local/job.ts";
 import { AgentPoll } from "../../../../components/cron/local/runs/agent-poll.ts";
-import { lookPeriod } from "../../../../components/cron/local/runs/watch-agent.ts";
+import { pollPeriod } from "../../../../components/cron/local/runs/watch-agent.ts";
 import { type Mngr, mngrClient } from "../../../../components/mngr/client.ts";
 
 beforeEach(() => {
@@ -32,7 +32,7 @@ async function looksAt(job: JobSpec): Promise<number[]> {
   };
   const end = new AgentPoll(() => {}).listen(
     mngr,
-    (listeningMs) => lookPeriod(job, listeningMs),
+    (listeningMs) => pollPeriod(job, listeningMs),
     () => {},
   );
   await vi.advanceTimersByTimeAsync(3_600_000);

@@ -42,9 +42,9 @@ describe("what is installed", () => {
     writeFileSync(join(paths().jobs, ".draft.json"), "{}");
     mkdirSync(join(paths().jobs, "folder.json"));
 
-    const { jobs, faults } = installedJobs(paths());
+    const { jobs, problems } = installedJobs(paths());
     expect(jobs.map(({ name }) => name)).toEqual(["fairy", "troll"]);
-    expect(faults).toEqual([
+    expect(problems).toEqual([
       { name: "edited", problem: `${edited} was edited by hand; repair it with: pulumi up` },
       { name: "folder", problem: `${jobPath(paths(), "folder")} is not a job file; repair it with: pulumi up` },
       { name: "renamed", problem: `${jobPath(paths(), "renamed")} was edited by hand; repair it with: pulumi up` },
@@ -54,11 +54,11 @@ describe("what is installed", () => {
     const store = new JobStore(paths());
     store.refresh();
     expect(store.jobs().map(({ spec }) => spec)).toEqual(jobs);
-    expect(store.faults()).toEqual(faults);
+    expect(store.problems()).toEqual(problems);
   });
 
   it("is nothing before the first `up`", () => {
-    expect(installedJobs(paths())).toEqual({ jobs: [], faults: [] });
+    expect(installedJobs(paths())).toEqual({ jobs: [], problems: [] });
   });
 });
 

@@ -16,8 +16,8 @@ describe("the clone", () => {
   });
 
   it("is not asked for on this machine", async () => {
-    const { fleet, faults } = await sandbox.load('[changelings.fixme-fairy]\nrepo = "alone"');
-    expect(faults).toEqual([]);
+    const { fleet, diagnostics } = await sandbox.load('[changelings.fixme-fairy]\nrepo = "alone"');
+    expect(diagnostics).toEqual([]);
     expect(crons(fleet)[0]?.remote).toBeUndefined();
   });
 
@@ -56,7 +56,7 @@ describe("the clone", () => {
     own.git("-C", repo, "update-ref", "refs/remotes/fork/main", "main");
     const followed = await own.load(onModal('repo = "app"'));
     expect(crons(followed.fleet)[0]?.remote).toBe("https://github.com/you/app");
-    expect(followed.faults).toEqual([]);
+    expect(followed.diagnostics).toEqual([]);
   });
 
   it("is looked for once in each repository, and each branch is compared once", async () => {
@@ -73,9 +73,9 @@ describe("the clone", () => {
       const name = index % 2 ? "one" : "two";
       return `[changelings.c-${index}]\nagent_type = "claude"\nprovider = "modal"\nrepo = "${name}"\n`;
     });
-    const { fleet, faults } = await own.load(text.join(""), { environment });
+    const { fleet, diagnostics } = await own.load(text.join(""), { environment });
     expect(fleet?.changelings).toHaveLength(100);
-    expect(faults).toHaveLength(50);
+    expect(diagnostics).toHaveLength(50);
     // Branches and remotes of each, and what the one's branch is ahead.
     expect(calls()).toBe(2 + 2 + 1);
   });

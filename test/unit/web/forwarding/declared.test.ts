@@ -7,8 +7,8 @@ afterAll(() => sandbox[Symbol.dispose]());
 const web = '[changelings.chat]\nkind = "web"\n';
 
 async function forwardingOf(lines: string) {
-  const { fleet, faults } = await sandbox.load(`[forwarding]\n${lines}\n${web}`);
-  expect(sandbox.words(faults)).toEqual([]);
+  const { fleet, diagnostics } = await sandbox.load(`[forwarding]\n${lines}\n${web}`);
+  expect(sandbox.words(diagnostics)).toEqual([]);
   return fleet?.settings.web.forwarding;
 }
 

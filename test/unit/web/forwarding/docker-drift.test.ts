@@ -6,7 +6,7 @@ import { readContainer, writeContainer } from "../../../../components/web/forwar
 import {
   containerDrift,
   type FoundContainer,
-  lookAtContainer,
+  observeContainer,
 } from "../../../../components/web/forwarding/docker/look.ts";
 import { forwardingCheck } from "../../../../components/web/inspect/forwarding-check.ts";
 import { installationOf } from "../../../../scripts/stack/stack.ts";
@@ -50,7 +50,7 @@ describe("drift", () => {
     const state = { Running: true, Restarting: true, ExitCode: 1 };
     const answer = JSON.stringify({ Id: "one", Config: { Image: "image:1" }, State: state });
     docker.is(`[ "$1" = container ] && echo '${answer}' || { echo "Error: No such image: $5" >&2; exit 1; }`);
-    expect(lookAtContainer("abc")).toEqual({
+    expect(observeContainer("abc")).toEqual({
       container: { id: "one", image: "image:1", running: false, restarting: true, exitCode: 1 },
       hasImage: false,
     });
@@ -62,9 +62,9 @@ describe("drift", () => {
 
   it("is not known where Docker does not answer", () => {
     docker.is('echo "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?" >&2; exit 1');
-    expect(() => lookAtContainer("abc")).toThrow("Docker does not answer: Cannot connect to the Docker daemon");
+    expect(() => observeContainer("abc")).toThrow("Docker does not answer: Cannot connect to the Docker daemon");
     vi.stubEnv("PATH", join(docker.folder, "nothing"));
-    expect(() => lookAtContainer("abc")).toThrow("docker is not on the PATH; install Docker");
+    expect(() => observeContainer("abc")).toThrow("docker is not on the PATH; install Docker");
   });
 });
 

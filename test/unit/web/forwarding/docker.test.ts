@@ -7,7 +7,7 @@ import { imageName } from "../../../../components/web/forwarding/docker/image.ts
 import {
   foreignDocker,
   type Surroundings,
-  surroundingsHere,
+  settingsHere,
 } from "../../../../components/web/forwarding/docker/surroundings.ts";
 import type { ForwardingEnvironment } from "../../../../components/web/forwarding/forwarding-environment.ts";
 
@@ -25,7 +25,7 @@ const environment: ForwardingEnvironment = {
   RESPONSE_TIMEOUT_SECONDS: "0",
 };
 
-const surroundings: Surroundings = {
+const settings: Surroundings = {
   ...{ person: "ada", uid: 1000, gid: 1001, home: "/home/ada" },
   hostDirs: ["/home/ada/.mngr", "/home/ada/.mngr-work"],
   tmuxFolder: "/tmp",
@@ -36,7 +36,7 @@ const surroundings: Surroundings = {
 
 describe("the container", () => {
   it("stands for a process of the person's own on this machine", () => {
-    expect(containerArgs("image:1", environment, surroundings)).toEqual({
+    expect(containerArgs("image:1", environment, settings)).toEqual({
       name: "changelings-forwarding-abc",
       image: "image:1",
       restart: "unless-stopped",
@@ -71,7 +71,7 @@ describe("the container", () => {
     ["somebody whose group the socket has", { gid: 999 }],
     ["nobody, where there is no socket yet", { socketGid: undefined }],
   ])("needs no further group for %s", (_, more) => {
-    expect(containerArgs("image:1", environment, { ...surroundings, ...more })).not.toHaveProperty("groupAdds");
+    expect(containerArgs("image:1", environment, { ...settings, ...more })).not.toHaveProperty("groupAdds");
   });
 
   it("sees what is there of the person's: mngr's host dirs, Modal's file, the sockets", () => {
@@ -79,7 +79,7 @@ describe("the container", () => {
     writeFileSync(join(folder, ".mngr-notes"), "");
     const at = (path: string) => join(folder, path);
     const env = { HOME: folder, TMUX_TMPDIR: "/run/tmux", MNGR_PREFIX: "m-", MNGR__X__TOKEN: "t", SECRET: "s" };
-    const found = surroundingsHere({ ...env, DOCKER_HOST: `unix://${at("docker.sock")}` });
+    const found = settingsHere({ ...env, DOCKER_HOST: `unix://${at("docker.sock")}` });
     expect(found).toMatchObject({ home: folder, uid: process.getuid?.(), tmuxFolder: "/run/tmux", modalFiles: [] });
     expect(found.hostDirs).toEqual([at(".mngr"), at(".mngr-work")]);
     expect([found.dockerSocket, found.socketGid]).toEqual([at("docker.sock"), undefined]);
@@ -87,12 +87,12 @@ describe("the container", () => {
       ...{ TMUX_TMPDIR: "/run/tmux", MNGR_PREFIX: "m-", DOCKER_HOST: `unix://${at("docker.sock")}` },
     });
     writeFileSync(at(".modal.toml"), "");
-    expect(surroundingsHere({ HOME: folder }).modalFiles).toEqual([at(".modal.toml")]);
-    expect(surroundingsHere({ HOME: folder }).dockerSocket).toBe("/var/run/docker.sock");
+    expect(settingsHere({ HOME: folder }).modalFiles).toEqual([at(".modal.toml")]);
+    expect(settingsHere({ HOME: folder }).dockerSocket).toBe("/var/run/docker.sock");
   });
 
   it("can't be another machine's", () => {
-    expect(() => surroundingsHere({ HOME: folder, DOCKER_HOST: "tcp://10.0.0.2:2375" })).toThrow(
+    expect(() => settingsHere({ HOME: folder, DOCKER_HOST: "tcp://10.0.0.2:2375" })).toThrow(
       'DOCKER_HOST is tcp://10.0.0.2:2375, and the forwarding server has to run on this machine; unset it, or write provider = "local" in [forwarding]',
     );
     expect(foreignDocker('Debian GNU/Linux 12 ["name=seccomp,profile=default"]', "linux")).toBe(undefined);

@@ -9,11 +9,11 @@ import { type ForwardingServerOptions, forwardingOf } from "../../../../componen
 import { forwardingConfig } from "../../../../components/web/forwarding/program/config.ts";
 import { usualForwarding } from "../../../support/fleet-sandbox.ts";
 
-function faultsOf(given: ForwardingServerOptions): ChangelingOptionsError["faults"] {
+function problemsOf(given: ForwardingServerOptions): ChangelingOptionsError["problems"] {
   try {
     forwardingOf(given);
   } catch (error) {
-    if (error instanceof ChangelingOptionsError) return error.faults;
+    if (error instanceof ChangelingOptionsError) return error.problems;
     throw error;
   }
   return [];
@@ -35,7 +35,7 @@ describe("a forwarding server from a program", () => {
 
   it("tells all that is wrong at once, by the program's names", () => {
     const ttl = { codeTtlSeconds: 0.5, cookieTtlSeconds: 34_560_001, responseTimeoutSeconds: -1 };
-    expect(faultsOf({ port: 0, publicUrl: "http://x.y", ...ttl })).toEqual([
+    expect(problemsOf({ port: 0, publicUrl: "http://x.y", ...ttl })).toEqual([
       { option: "port", reason: "0 is too small; write 1 or more" },
       {
         option: "publicUrl",

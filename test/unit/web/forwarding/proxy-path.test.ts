@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { straysFrom } from "../../../../components/web/forwarding/program/proxy/path-assets.ts";
+import { orphansFrom } from "../../../../components/web/forwarding/program/proxy/path-assets.ts";
 import {
   pageScript,
   pageScriptHash,
@@ -160,7 +160,7 @@ describe("service workers", () => {
 });
 
 describe("straysFrom", () => {
-  const from = (referer: string | undefined) => straysFrom({ headers: { referer } }, "http://localhost:8420");
+  const from = (referer: string | undefined) => orphansFrom({ headers: { referer } }, "http://localhost:8420");
   it.each([
     [`http://localhost:8420${prefix}/a?b`, `${prefix}/a`],
     ["http://localhost:8421/a", undefined],

@@ -22,7 +22,7 @@ type KnownSession = z.infer<typeof knownSession>;
 const mostKnown = 1000;
 /** How often the list is saved and visitors are updated while sessions are in use, in milliseconds. */
 const saveMs = 300_000;
-const lookMs = 60_000;
+const pollMs = 60_000;
 
 /** A session, for people and scripts. Times are in ISO 8601, UTC. */
 export interface SessionView {
@@ -63,7 +63,7 @@ export class SessionList {
     const now = Date.now();
     const known = this.#sessions.get(id);
     if (known === undefined) this.#add({ id, agentId, lastSeen: now, expiresAt, ...visitor() });
-    else if (Math.abs(now - known.lastSeen) < lookMs) known.lastSeen = now;
+    else if (Math.abs(now - known.lastSeen) < pollMs) known.lastSeen = now;
     else Object.assign(known, { lastSeen: now, ...visitor() });
     this.#timer ??= setTimeout(() => this.save(), saveMs).unref();
   }

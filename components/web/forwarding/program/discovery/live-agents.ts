@@ -14,7 +14,7 @@ import { OnDemand } from "./on-demand.ts";
 import { readAgents } from "./read-agents.ts";
 import { RegistrationWatches } from "./registrations.ts";
 import { startingMs } from "./status.ts";
-import { Told } from "./told.ts";
+import { ReportedOnce } from "./told.ts";
 
 /** Delays between queries of mngr, each of which costs seconds of processor time. All in milliseconds. */
 export interface Waits {
@@ -68,7 +68,7 @@ class LiveAgents implements Agents {
   readonly #onDemand;
   readonly #endWatch: () => void;
   readonly #agents = new Map<string, KnownAgent>();
-  readonly #told: Told;
+  readonly #told: ReportedOnce;
   #reading: Promise<void> | undefined;
   #glanced = Number.NEGATIVE_INFINITY;
   readonly #watches: RegistrationWatches;
@@ -79,7 +79,7 @@ class LiveAgents implements Agents {
     this.#discovery = discovery;
     this.#waits = discovery.waits ?? usualWaits;
     this.#watches = new RegistrationWatches(discovery.env, (agent) => this.#onChange(agent));
-    this.#told = new Told(discovery.log);
+    this.#told = new ReportedOnce(discovery.log);
     this.#claims = new Claims(discovery.reserved);
     this.#tunnels = sshTunnels(mngrEnvironment(discovery.env), discovery.folder ?? discovery.paths.forwarding);
     this.#onDemand = new OnDemand({ ...discovery, onEnd: (id) => this.#hasStarted(id) });
@@ -171,8 +171,8 @@ class LiveAgents implements Agents {
   }
 
   /** A reachable agent is not queried otherwise, so new registrations would go unnoticed. */
-  #use({ record, lookedAt }: KnownAgent): void {
-    if (!this.#watches.has(record) && performance.now() >= lookedAt + this.#waits.used) void this.#read();
+  #use({ record, lookedAt: observedAt }: KnownAgent): void {
+    if (!this.#watches.has(record) && performance.now() >= observedAt + this.#waits.used) void this.#read();
   }
 
   /** A local agent's registrations may have changed. */
@@ -183,8 +183,8 @@ class LiveAgents implements Agents {
     }, this.#pauseLeft(agent));
   }
 
-  #pauseLeft({ lookedAt, pauseMs = this.#waits.asked }: KnownAgent): number {
-    return Math.max(0, lookedAt + pauseMs - performance.now());
+  #pauseLeft({ lookedAt: observedAt, pauseMs = this.#waits.asked }: KnownAgent): number {
+    return Math.max(0, observedAt + pauseMs - performance.now());
   }
 
   #read(): Promise<void> {

@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import type { Reach } from "../agents.ts";
 
 /** Limit for a server to accept a connection, in milliseconds. */
-const patienceMs = 2000;
+const timeoutMs = 2000;
 
 /**
  * Whether a server accepts connections.
@@ -20,7 +20,7 @@ export function accepts({ url, socketPath }: Reach, keepsMs = 0): Promise<boolea
       socket.destroy();
       resolve(is);
     };
-    let timer = setTimeout(() => end(false), patienceMs);
+    let timer = setTimeout(() => end(false), timeoutMs);
     socket.once("connect", () => {
       if (keepsMs === 0) return end(true);
       clearTimeout(timer);

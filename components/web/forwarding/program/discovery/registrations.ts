@@ -77,7 +77,7 @@ function watchRegistrations(stateFolder: string, onChange: () => void): Registra
   const stampsNow = () => registrationFiles.map((file) => stampOf(join(stateFolder, file))).join(" ");
   let stamps = stampsNow();
 
-  function lookForFolders(): void {
+  function findFolders(): void {
     for (const name of folders) {
       const folder = join(stateFolder, name);
       const inode = inodeOf(folder);
@@ -91,7 +91,7 @@ function watchRegistrations(stateFolder: string, onChange: () => void): Registra
   function soon(): void {
     timer ??= setTimeout(() => {
       timer = undefined;
-      lookForFolders();
+      findFolders();
       const now = stampsNow();
       if (now === stamps) return;
       stamps = now;
@@ -99,9 +99,9 @@ function watchRegistrations(stateFolder: string, onChange: () => void): Registra
     }, settleMs).unref();
   }
 
-  lookForFolders();
+  findFolders();
   return {
-    lookForFolders,
+    lookForFolders: findFolders,
     end() {
       clearTimeout(timer);
       for (const { end } of watched.values()) end();

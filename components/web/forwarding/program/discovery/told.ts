@@ -2,7 +2,7 @@ import type { Log } from "../../../../host/log.ts";
 import type { KnownAgent } from "./known-agent.ts";
 
 /** Logs agents' states, each only when it changes. */
-export class Told {
+export class ReportedOnce {
   readonly #log: Log;
   /** The last text by subject. */
   readonly #told = new Map<string, string>();

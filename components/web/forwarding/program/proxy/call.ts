@@ -108,11 +108,15 @@ export function callAgent(
   });
 }
 
-function open(context: Context, req: IncomingMessage, { route, hasBody, isPooled, isUpgrade, isMended }: Call) {
+function open(
+  context: Context,
+  req: IncomingMessage,
+  { route, hasBody, isPooled, isUpgrade, isMended: isRepaired }: Call,
+) {
   const { upstream, socketPath } = route;
   const isSecure = upstream.protocol === "https:";
   const client = { address: req.socket.remoteAddress };
-  const headers = requestHeaders(req.rawHeaders, route, client, { plain: isMended });
+  const headers = requestHeaders(req.rawHeaders, route, client, { plain: isRepaired });
   if (isUpgrade) headers.push("Connection", "Upgrade", "Upgrade", "websocket");
   if (req.headers["content-length"] === undefined) {
     if (hasBody) headers.push("Transfer-Encoding", "chunked");

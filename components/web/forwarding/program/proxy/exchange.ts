@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { mainServerOf, type Target } from "../agents.ts";
 import { callAgent, type Failure } from "./call.ts";
 import { malformed } from "./failure.ts";
-import { mendableOf, sendPage } from "./path-documents.ts";
+import { repairableOf, sendPage } from "./path-documents.ts";
 import { answerProblem, type Problem, statusOf, wantsPage } from "./problem.ts";
 import { respond } from "./respond.ts";
 import type { OtherServer } from "./rewrite.ts";
@@ -41,7 +41,7 @@ export function exchange(
     else answerProblem(req, res, problem, context.page);
   };
 
-  const lookUp = async (): Promise<void> => {
+  const find = async (): Promise<void> => {
     const target = await context.agents.target(at.agent.id, at.server);
     if (res.closed) return;
     if (target === undefined) {
@@ -57,7 +57,7 @@ export function exchange(
   };
 
   const start = (): void => {
-    lookUp().catch((error: unknown) => fail("bad-gateway", `it could not be looked up: ${String(error)}`));
+    find().catch((error: unknown) => fail("bad-gateway", `it could not be looked up: ${String(error)}`));
   };
 
   const send = (target: Online, { isPooled }: { isPooled: boolean }): void => {
@@ -70,7 +70,7 @@ export function exchange(
       hasBody,
       isPooled,
       isUpgrade: upgraded !== undefined,
-      isMended: mendableOf(req, at.prefix) !== undefined,
+      isMended: repairableOf(req, at.prefix) !== undefined,
     };
     callAgent(context, req, res, call, {
       answered(incoming, outgoing) {

@@ -25,7 +25,7 @@ export function sendAsset(
  *
  * @returns undefined if the request does not come from a page of this origin
  */
-export function straysFrom(req: Pick<IncomingMessage, "headers">, publicOrigin: string): string | undefined {
+export function orphansFrom(req: Pick<IncomingMessage, "headers">, publicOrigin: string): string | undefined {
   const { referer } = req.headers;
   if (referer === undefined || !URL.canParse(referer)) return undefined;
   const { origin, pathname } = new URL(referer);

@@ -5,10 +5,10 @@ import { insertAfterHead, insertAtStart } from "./insert.ts";
 import { pageScript, pageScriptHash, workerPrelude } from "./path-scripts.ts";
 import { entries } from "./raw-headers.ts";
 
-type Mendable = "page" | "worker";
+type Repairable = "page" | "worker";
 
 /** The kind of rewrite that an agent's response needs; none in host routing. */
-export function mendableOf(req: IncomingMessage, prefix: string): Mendable | undefined {
+export function repairableOf(req: IncomingMessage, prefix: string): Repairable | undefined {
   if (prefix === "" || (req.method !== "GET" && req.method !== "POST")) return undefined;
   if (req.headers["service-worker"] === "script") return "worker";
   const use = req.headers["sec-fetch-dest"];
@@ -23,13 +23,13 @@ const pageUses = new Set(["document", "iframe", "frame"]);
  * @param headers of the response to the browser
  * @returns the changed headers, and the transform for the body
  */
-export function mendBody(
+export function rewriteBody(
   req: IncomingMessage,
   incoming: IncomingMessage,
   headers: string[],
   prefix: string,
 ): { readonly headers: string[]; readonly through: Transform | undefined } {
-  const what = mendableOf(req, prefix);
+  const what = repairableOf(req, prefix);
   const unchanged = { headers, through: undefined };
   if (what === undefined || !isPlain(incoming)) return unchanged;
   const type = incoming.headers["content-type"] ?? "";

@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { withAddedHeaders } from "./added-headers.ts";
-import { mendBody } from "./path-documents.ts";
+import { rewriteBody } from "./path-documents.ts";
 import { asksToContinue, entries } from "./raw-headers.ts";
 import { type Route, responseHeaders } from "./rewrite.ts";
 
@@ -17,7 +17,7 @@ export function respond(
   outgoing: ClientRequest,
   route: Route,
 ): void {
-  const mended = mendBody(req, incoming, responseHeaders(incoming.rawHeaders, route), route.prefix);
+  const mended = rewriteBody(req, incoming, responseHeaders(incoming.rawHeaders, route), route.prefix);
   const headers = route.added === undefined ? mended.headers : withAddedHeaders(mended.headers, route.added);
   const body: Readable = mended.through === undefined ? incoming : incoming.pipe(mended.through);
   const trailer = incoming.headers.trailer;

@@ -1,13 +1,13 @@
 import * as z from "zod/mini";
-import type { Finding, KeyPath } from "./diagnostics.ts";
+import type { Diagnostic, KeyPath } from "./diagnostics.ts";
 import type { Schemas, Table } from "./kind.ts";
-import { findingsOf, isTable } from "./zod-issues.ts";
+import { diagnosticsOf, isTable } from "./zod-issues.ts";
 
 /** A table without its invalid values. */
-export interface Sound {
+export interface ValidTable {
   readonly table: Table;
   /** The removed options, which are replaced by defaults. */
-  readonly unsound: ReadonlySet<string>;
+  readonly invalid: ReadonlySet<string>;
   /** The removed list elements, by option. */
   readonly dropped: ReadonlyMap<string, readonly number[]>;
 }
@@ -17,7 +17,7 @@ export interface Sound {
  * @param path of the table in the file
  * @param schemas of the table's keys, each documented; keys without a schema are kept unchanged
  */
-export function soundOptions(table: Table, path: KeyPath, findings: Finding[], schemas: Schemas): Sound {
+export function validOptions(table: Table, path: KeyPath, diagnostics: Diagnostic[], schemas: Schemas): ValidTable {
   let kept = table;
   const dropped = new Map<string, readonly number[]>();
   for (const [key, value] of Object.entries(table)) {
@@ -25,7 +25,7 @@ export function soundOptions(table: Table, path: KeyPath, findings: Finding[], s
     const elements = new Set<number>();
     for (const found of (schema && z.safeParse(schema, value).error?.issues) ?? []) {
       const issue = { ...found, path: [key, ...found.path] };
-      findings.push(...findingsOf(issue, path, table, schemas));
+      diagnostics.push(...diagnosticsOf(issue, path, table, schemas));
       const wrong = issue.code === "unrecognized_keys" ? issue.keys.map((each) => [...issue.path, each]) : [issue.path];
       for (const keys of wrong) {
         if (Array.isArray(value) && typeof keys[1] === "number") elements.add(keys[1]);
@@ -39,8 +39,8 @@ export function soundOptions(table: Table, path: KeyPath, findings: Finding[], s
       [...elements].sort((one, other) => one - other),
     );
   }
-  const unsound = new Set(Object.keys(table).filter((key) => !Object.hasOwn(kept, key)));
-  return { table: kept, unsound, dropped };
+  const invalid = new Set(Object.keys(table).filter((key) => !Object.hasOwn(kept, key)));
+  return { table: kept, invalid, dropped };
 }
 
 /** The original index of an element of a sound list. */
@@ -52,8 +52,8 @@ export function writtenIndex(index: number, dropped: readonly number[] = []): nu
  * Whether a finding is only about a default that replaced an invalid value, which is an error already.
  * @param option that the finding is about
  */
-export function isOfStandIn({ reads = [] }: Finding, option: unknown, unsound: ReadonlySet<string>): boolean {
-  return [option, ...reads].some((each) => typeof each === "string" && unsound.has(each));
+export function isOfStandIn({ reads = [] }: Diagnostic, option: unknown, invalid: ReadonlySet<string>): boolean {
+  return [option, ...reads].some((each) => typeof each === "string" && invalid.has(each));
 }
 
 /** Removes only the invalid entry of a table, so the others are still checked. A nested list is removed as a whole. */
