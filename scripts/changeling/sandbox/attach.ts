@@ -1,8 +1,7 @@
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
-import { printNote } from "../../../components/lib/terminal.ts";
+import { printJsonLine, printNote } from "../../../components/lib/terminal.ts";
 import { examples } from "../options.ts";
-import { printEvent } from "./json-lines.ts";
 import { personOption, sandboxContext, sessionOf } from "./session-of.ts";
 import { EventPrinter } from "./show-events.ts";
 
@@ -43,7 +42,7 @@ Ctrl-C cancels the prompt that is being executed; when there is none, it leaves,
         for await (const event of client.events(id, { from: options.from, signal: leaving.signal })) {
           if (event.type === "started") executed = event.message;
           if (event.type === "finished") executed = 0;
-          if (json) printEvent(event);
+          if (json) printJsonLine(event);
           else printer.print(event);
         }
       } finally {

@@ -1,10 +1,9 @@
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
-import { printNote } from "../../../components/lib/terminal.ts";
+import { printJsonLine, printNote } from "../../../components/lib/terminal.ts";
 import { answer } from "../context.ts";
 import { examples } from "../options.ts";
-import { printEvent } from "./json-lines.ts";
 import { personOption, type SandboxContext, sandboxContext, sessionOf } from "./session-of.ts";
 import { EventPrinter, type Finished } from "./show-events.ts";
 
@@ -57,7 +56,7 @@ async function follow(
   try {
     for await (const event of client.events(session, { from })) {
       if ("message" in event && event.message !== message) continue;
-      if (json) printEvent(event);
+      if (json) printJsonLine(event);
       else printer.print(event);
       if (event.type === "finished") return finish(session, event);
       if (event.type === "status" && event.status === "terminated") {

@@ -11,7 +11,7 @@ afterAll(() => sandbox[Symbol.dispose]());
 describe("a name alone", () => {
   it("is a whole changeling, with the defaults of the specification", async () => {
     expect(await sandbox.load("[changelings.fixme-fairy]\n", { repo: "app" })).toEqual({
-      problems: [],
+      diagnostics: [],
       fleet: {
         file: sandbox.file,
         mngrProfile: undefined,

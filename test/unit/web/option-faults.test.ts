@@ -12,11 +12,15 @@ const ownFolder = 'write a folder of its own, such as data = "~/elena"';
 const oneOption: readonly WebProblem[] = [
   // Options of the other kind, and what they may have been meant for.
   ["schedule = '0 3 * * *'", 'schedule: schedule is only for kind = "cron"', 'remove the line, or write kind = "cron"'],
-  ["repo = 'agent'", 'repo: repo is only for kind = "cron"', 'write source instead, or write kind = "cron"'],
+  [
+    "repo = 'agent'",
+    'repo: repo is only for kind = "cron" or kind = "sandbox"',
+    'write source instead, or write kind = "cron" or kind = "sandbox"',
+  ],
   [
     "timeout_seconds = 'long'",
-    'timeout_seconds: timeout_seconds is only for kind = "cron"',
-    'write start_timeout_seconds instead, or write kind = "cron"',
+    'timeout_seconds: timeout_seconds is only for kind = "cron" or kind = "sandbox"',
+    'write start_timeout_seconds instead, or write kind = "cron" or kind = "sandbox"',
   ],
   ["sourc = 'agent'", 'sourc: unknown option "sourc"', 'did you mean "source"?'],
   ["chat = {}", 'chat: "chat" is a table of settings', "write [changelings.chat.settings.chat]"],

@@ -7,6 +7,7 @@ import type { Schemas } from "../../../../components/fleet/kind.ts";
 import { vocabularyOf } from "../../../../components/fleet/vocabulary.ts";
 import { shapeOf } from "../../../../components/fleet/zod-issues.ts";
 import { kinds } from "../../../../components/kinds.ts";
+import { runtimes } from "../../../../components/sandbox/runtimes/registry.ts";
 import { forwardingOptions } from "../../../../components/web/forwarding/options.ts";
 import { webSettings } from "../../../../components/web/settings.ts";
 import { fleetSchema, type JsonSchema } from "../../../../scripts/dev/docs/json-schema.ts";
@@ -159,6 +160,8 @@ describe("the reference", () => {
     ["provisioning", shapeOf(provisioning)],
   ] as const;
 
+  const configurable = Object.entries(runtimes).filter(([, { table }]) => Object.keys(table.shape).length > 0);
+
   it("has a row for every option, with its default and unit, in a section for each table", () => {
     const text = generatedFiles().get("changelings/REFERENCE.md") ?? "";
     const rows = text.split("\n").filter((line) => line.startsWith("| `"));
@@ -170,6 +173,7 @@ describe("the reference", () => {
         ...Object.keys(options),
         ...(name === "web" ? tables.flatMap(([, table]) => Object.keys(table)) : []),
       ]),
+      ...configurable.flatMap(([, { table }]) => Object.keys(table.shape)),
     ]);
     const sections = text.split("\n").filter((line) => line.startsWith("#"));
     expect(sections).toEqual([
@@ -181,6 +185,7 @@ describe("the reference", () => {
         `## Options of \`kind = "${name}"\``,
         ...(name === "web" ? tables.map(([path]) => `### \`[changelings.<name>.settings.${path}]\``) : []),
       ]),
+      ...configurable.map(([name]) => `## Options in \`runtime_config\` of \`runtime = "${name}"\``),
     ]);
     for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(7);
     const cells = rows.map((row) =>
