@@ -96,6 +96,7 @@ describe("a message's pieces", () => {
       { kind: "text", text: "). Good" },
     ]);
     expect(piecesOf("```\nno end")).toEqual([{ kind: "block", text: "no end" }]);
+    expect(piecesOf("http://_)")).toEqual([{ kind: "text", text: "http://_)" }]);
     expect(piecesOf("javascript:alert(1) http:// ``")).toEqual([
       { kind: "text", text: "javascript:alert(1) http:// ``" },
     ]);

@@ -5,7 +5,7 @@
  * @typedef {{ kind: "text" | "code" | "block" | "link", text: string }} Piece a `link` is an http(s) address
  */
 
-const INLINE = /`(?<code>[^`\n]+)`|(?<link>https?:\/\/\w[^\s<>"'`]*)/g;
+const INLINE = /`(?<code>[^`\n]+)`|(?<link>https?:\/\/[A-Za-z0-9][^\s<>"'`]*)/g;
 
 /** @param {string} text @returns {Piece[]} */
 export function piecesOf(text) {
