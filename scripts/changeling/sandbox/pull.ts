@@ -6,14 +6,19 @@ import { branchExists, commitOf, type Git, GitError, gitIn } from "../../../comp
 import { isBranchName, isRepoUrl } from "../../../components/git/repo-name.ts";
 import { allowedEnvironment } from "../../../components/lib/environment.ts";
 import { readSandbox } from "../../../components/sandbox/installed.ts";
+import { readSecrets } from "../../../components/secrets/installed.ts";
 import { answer } from "../context.ts";
 import { examples } from "../options.ts";
+import { type Published, publish } from "./publish.ts";
 import { personOption, type SandboxContext, sandboxContext, sessionOf } from "./session-of.ts";
 
 interface PullOptions {
   readonly into?: string;
   readonly branch?: string;
   readonly force?: boolean;
+  readonly push?: boolean;
+  readonly pullRequest?: boolean;
+  readonly title?: string;
 }
 
 export function addPull(sandbox: Command): void {
@@ -23,9 +28,19 @@ export function addPull(sandbox: Command): void {
     .option("--into <folder>", "your clone of the repository; by default the declared path, else this folder")
     .option("-b, --branch <branch>", "the branch to create; by default harvest/<changeling>-<session>")
     .option("-f, --force", "replace the branch, also if it has other commits")
+    .option("--push", "push the branch to the remote origin too")
+    .option("--pull-request", "push it, and open a pull request on GitHub with GITHUB_TOKEN")
+    .option("--title <text>", "the pull request's title; by default the last commit's subject")
     .addOption(personOption())
     .description("fetch a session's commits into a branch of your repository; nothing of them is run or checked out")
-    .addHelpText("after", examples("sandbox pull example", "sandbox pull example --into ~/src/app --branch fix-tests"))
+    .addHelpText(
+      "after",
+      examples(
+        "sandbox pull example",
+        "sandbox pull example --into ~/src/app --branch fix-tests",
+        "sandbox pull example --pull-request",
+      ),
+    )
     .action(async (name: string, options: PullOptions, command: Command) => {
       const context = sandboxContext(command);
       const session = await sessionOf(context, name);
@@ -38,9 +53,28 @@ export function addPull(sandbox: Command): void {
         return;
       }
       const pulled = await fetchBundle({ bundle, folder, branch, force: options.force === true });
+      const publication: Partial<Published> =
+        options.push === true || options.pullRequest === true
+          ? await publish({
+              ...{ folder, branch, commits: pulled.commits, force: options.force === true },
+              token: githubToken(context, session.changeling),
+              pullRequest:
+                options.pullRequest === true
+                  ? {
+                      base: readSandbox(context.paths, session.changeling)?.spec.branch ?? "main",
+                      title: options.title,
+                      body: `Made by an agent in session ${session.id} of the sandbox ${session.changeling}.`,
+                    }
+                  : undefined,
+            })
+          : {};
       const text = `${pulled.commits} commit${pulled.commits === 1 ? "" : "s"} in ${folder} on branch ${branch}
 look at them with: git -C ${folder} log -p ${pulled.commit.slice(0, 12)} -${pulled.commits}`;
-      answer(context, { folder, branch, ...pulled }, text);
+      const lines = [
+        ...(publication.pushed === undefined ? [] : [`pushed to ${publication.pushed}`]),
+        ...(publication.pullRequest === undefined ? [] : [`pull request: ${publication.pullRequest}`]),
+      ];
+      answer(context, { folder, branch, ...pulled, ...publication }, [text, ...lines].join("\n"));
     });
 }
 
@@ -48,6 +82,11 @@ function folderOf({ paths }: SandboxContext, changeling: string, { into }: PullO
   if (into !== undefined) return resolve(into);
   const url = readSandbox(paths, changeling)?.spec.url;
   return url === undefined || isRepoUrl(url) ? process.cwd() : url;
+}
+
+/** The one in the environment, else the changeling's own. */
+function githubToken({ paths }: SandboxContext, changeling: string): string | undefined {
+  return process.env["GITHUB_TOKEN"] || readSecrets(paths, changeling)["GITHUB_TOKEN"];
 }
 
 interface Fetch {
