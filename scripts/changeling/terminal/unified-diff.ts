@@ -1,38 +1,14 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { styleText } from "node:util";
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from "diff";
 import { withoutSecrets } from "../../../components/lib/literal-secrets.ts";
 import { plainWords } from "../../../components/lib/text.ts";
 
-/**
- * A unified diff of a file's edit, like `diff -u`; empty if nothing changes. Likely secret values are redacted.
- * @throws if git can't be started
- */
+/** A unified diff of a file's edit, like `diff -u`; empty if nothing changes. Likely secret values are redacted. */
 export function unifiedDiff(file: string, before: string, after: string): string {
   if (before === after) return "";
-  const folder = mkdtempSync(join(tmpdir(), "changeling-diff-"));
-  try {
-    for (const [name, text] of [
-      ["before", before],
-      ["after", after],
-    ] as const) {
-      writeFileSync(join(folder, name), text, { mode: 0o600 });
-    }
-    const args = ["diff", "--no-index", "--no-ext-diff", "--no-textconv", "--no-color", "--unified=3"];
-    const { status, stdout, error } = spawnSync("git", [...args, "--text", "before", "after"], {
-      cwd: folder,
-      encoding: "utf8",
-      env: { PATH: process.env["PATH"], LC_ALL: "C", GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
-    });
-    // git exits with 1 if the files differ.
-    if (status !== 1) throw new Error(`the change could not be shown: git diff: ${error?.message ?? `exit ${status}`}`);
-    const hunks = stdout.slice(stdout.indexOf("\n@@") + 1);
-    return withoutSecrets(`--- ${file}\n+++ ${file}\n${hunks.trimEnd()}`);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const options = { context: 3, headerOptions: FILE_HEADERS_ONLY };
+  const patch = createTwoFilesPatch(file, file, before, after, undefined, undefined, options);
+  return withoutSecrets(patch.trimEnd());
 }
 
 /** Uses the usual diff colours, if the stream supports colours. */

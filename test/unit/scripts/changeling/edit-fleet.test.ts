@@ -34,7 +34,7 @@ describe("an edit of the fleet file", () => {
     chmodSync(file, 0o640);
     const edit = await plannedEdit(stack, ["chat"], addChat);
     expect(edit.diff).toBe(
-      `--- ${file}\n+++ ${file}\n@@ -1 +1,5 @@\n # mine\n+\n+[changelings.chat]\n+kind = "web"\n+agent_type = "chat"`,
+      `--- ${file}\n+++ ${file}\n@@ -1,1 +1,5 @@\n # mine\n+\n+[changelings.chat]\n+kind = "web"\n+agent_type = "chat"`,
     );
     expect(edit.fleet.changelings).toMatchObject([{ name: "chat", kind: "web" }]);
     expect(readFileSync(file, "utf8")).toBe("# mine\n");
