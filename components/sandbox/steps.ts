@@ -27,7 +27,7 @@ export function stepsIn(sandbox: Sandbox, signal?: AbortSignal): Steps {
   };
 }
 
-/** The last lines that a program printed. They come from the sandbox, so whoever prints them must make them plain. */
+/** The last lines that a program printed. They come from the sandbox: make them plain before you print them. */
 export function reasonOf({ code, stdout, stderr }: ExecEnd, timeoutSeconds: number): string {
   if (code === 124) return `it was not done within ${timeoutSeconds} s`;
   if (code === 130) return "it was cancelled";

@@ -7,7 +7,7 @@ const marker = "changelings-supervised";
  * sandbox could be changed by what runs there.
  *
  * It adopts every process that its program starts, those that left its session too, so all of them end with the
- * program, with the timeout, or when it is told to stop. Its standard input is a channel of its own: the number of bytes
+ * program, with the timeout, or when it is asked to stop. Its standard input is a channel of its own: the number of bytes
  * of the program's input and a newline, those bytes, and then, at any time, `K` to stop.
  *
  * This keeps order and is not a fence: what runs as the same user can kill it. The sandbox is the fence.
@@ -156,7 +156,7 @@ for attempt in range(500):
 /** Neither the environment nor the working folder may add modules to it. */
 const python: readonly string[] = ["python3", "-I", "-S", "-c"];
 
-/** What the supervised program is told on its standard input to stop. Its code is then 130. */
+/** On its standard input, it stops the supervised program. Its code is then 130. */
 export const stopByte = "K";
 
 /** The argument list that runs a program under supervision. It needs Python 3.9 or newer in the sandbox. */

@@ -75,7 +75,7 @@ export function testRepository({ open }: RepositoryContract): void {
       expect((await sh("git config --list --show-origin; git remote -v; env")).text).not.toContain(token);
     });
 
-    test("is pushed to and fetched from with the token, by whoever has it, and by nobody else", async () => {
+    test("is pushed to and fetched from with the token, and not without it", async () => {
       const push = "git push --quiet origin HEAD:refs/heads/pushed";
       expect((await sh(`GIT_TERMINAL_PROMPT=0 ${push}`)).code).not.toBe(0);
       expect(await sh(`${push} && git fetch --quiet origin`, { GITHUB_TOKEN: token })).toEqual({ code: 0, text: "" });

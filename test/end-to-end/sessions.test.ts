@@ -17,7 +17,7 @@ afterAll(async () => {
 
 const isFinished = (message: number) => (event: SessionEvent) => event.type === "finished" && event.message === message;
 
-it("starts a sandbox, executes a message and tells it as it happens", async () => {
+it("starts a sandbox, executes a message and reports it as it happens", async () => {
   const client = lab.client();
   const { id, status, isReady } = await client.create({ changeling: "example", title: "Try", branch: "work" });
   expect({ status, isReady }).toEqual({ status: "running", isReady: false });

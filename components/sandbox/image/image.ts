@@ -47,7 +47,7 @@ export const imageEnvironment = {
   SHELL: "/bin/bash",
   LANG: "C.UTF-8",
   TMPDIR: "/tmp",
-  // Claude Code runs as root only where it is told that it is confined.
+  // Claude Code runs as root only if this says that it is confined.
   IS_SANDBOX: "1",
   PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD: "1",
 } as const;

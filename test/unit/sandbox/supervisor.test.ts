@@ -83,7 +83,7 @@ describe.runIf(hasPython)("a supervised program", () => {
     expect(isAlive(Number(stdout))).toBe(false);
   });
 
-  test("ends when it is told to stop, and may tidy up before", async () => {
+  test("ends when it is asked to stop, and may tidy up before", async () => {
     const running = start(["sh", "-c", "trap 'echo tidied; exit 0' TERM; echo ready; sleep 600 & wait"]);
     await running.said("ready");
     running.write(stopByte);

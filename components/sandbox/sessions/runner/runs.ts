@@ -17,7 +17,7 @@ interface LiveRun {
   readonly controller: AbortController;
 }
 
-/** Executes runs, each key at most once, and tells what became of it to whoever asks, as often as it is asked. */
+/** Executes runs, each key at most once, and reports the result of each as often as it is asked. */
 export class Runs {
   readonly #records: Records;
   readonly #sandboxes: Sandboxes;

@@ -37,7 +37,7 @@ export interface Queue {
   readonly used: { readonly minutes: number; readonly costUsd: number };
 }
 
-/** A change of the queue: what must be stored in one transaction, and what is then told. */
+/** A change of the queue: what must be stored in one transaction, and the events to publish afterwards. */
 export interface Change {
   readonly queue: Queue;
   readonly changed: readonly Entry[];
@@ -175,10 +175,10 @@ export function setStatus(
 ): Change | undefined {
   if (status === queue.status) return undefined;
   refuseTerminated(queue);
-  const told: EventBody = { type: "status", status, by, ...(reason === undefined ? {} : { reason }) };
-  if (status !== "terminated") return { queue: { ...queue, status }, changed: [], events: [told] };
+  const event: EventBody = { type: "status", status, by, ...(reason === undefined ? {} : { reason }) };
+  if (status !== "terminated") return { queue: { ...queue, status }, changed: [], events: [event] };
   const { changed, events } = cancelled(queue.open, at);
-  return { queue: { ...queue, status, open: [] }, changed, events: [...events, told], abort: processing(queue) };
+  return { queue: { ...queue, status, open: [] }, changed, events: [...events, event], abort: processing(queue) };
 }
 
 function cancelled(entries: readonly Entry[], at: string): Pick<Change, "changed" | "events"> {

@@ -71,12 +71,12 @@ export class SessionState {
     const queue = change?.queue ?? this.queue;
     const { status, messages, places, used } = queue;
     const row: SessionRow = { ...this.row, ...changes, status, messages, places, used };
-    const told = [...(change?.events ?? []), ...events];
+    const published = [...(change?.events ?? []), ...events];
     const at = now();
     try {
       this.#storage.transactionSync(() => {
         for (const entry of change?.changed ?? []) this.store.saveEntry(entry, key);
-        for (const event of told) this.store.append(at, event);
+        for (const event of published) this.store.append(at, event);
         also();
         this.store.saveSession(row);
       });
@@ -86,7 +86,7 @@ export class SessionState {
     }
     this.#row = row;
     this.#queue = queue;
-    if (told.length > 0) this.#onEvents();
+    if (published.length > 0) this.#onEvents();
   }
 
   /** A change that the directory's line should show: another status at once, the time soon. */

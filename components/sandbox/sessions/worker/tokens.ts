@@ -19,7 +19,7 @@ export async function callerOf(request: Request, ownerHash: string, people: read
   const [, token] = /^Bearer ([\w-]{20,200})$/.exec(request.headers.get("authorization") ?? "") ?? [];
   if (token === undefined) throw new RequestError("unauthorized", "the request has no bearer token");
   const hash = known.get(token) ?? (await hashOf(token));
-  // Every hash is compared, and each in constant time, so that the time tells nothing.
+  // Every hash is compared, and each in constant time, so that the time reveals nothing.
   const isOwner = isSame(hash, ownerHash);
   const found = people.filter((person) => isSame(hash, person.hash));
   // Only of tokens that are valid, so that others can't fill it.
