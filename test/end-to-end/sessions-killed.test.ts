@@ -27,7 +27,9 @@ const plan = fc.record({
 
 it("loses nothing and executes nothing twice, whatever is killed when", { timeout: 60_000 * (seeds + 1) }, async () => {
   await using lab = await SessionLab.start();
-  const plans = fc.sample(plan, { numRuns: seeds, seed: Number(process.env["SESSION_SEED"] ?? Date.now() % 1e9) });
+  // In CI on fixed cases, like every property: a failure then comes from the change.
+  const chosen = process.env["SESSION_SEED"] ?? (process.env["CI"] ? 20_261_121 : Date.now() % 1e9);
+  const plans = fc.sample(plan, { numRuns: seeds, seed: Number(chosen) });
   for (const [seed, { what, after, prompts }] of plans.entries()) {
     const context = JSON.stringify({ seed, what, after, prompts });
     const session = await lab.session();
