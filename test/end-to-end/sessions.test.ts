@@ -242,6 +242,8 @@ describe("those who follow", () => {
 
   it("are limited in number", async () => {
     const session = await lab.session();
+    // The connection that waited for the sandbox counts until workerd notices that it is gone.
+    await vi.waitFor(async () => expect((await lab.client().show(session)).present).toEqual([]), 15_000);
     const controller = new AbortController();
     const { signal } = controller;
     const headers = { accept: "text/event-stream" };
