@@ -11,7 +11,7 @@ import { keepModalToken } from "../modal/kept-token.ts";
 import { readSecrets } from "../secrets/installed.ts";
 import { type InstalledSandbox, readSandbox, specPath, writeSandbox } from "./installed.ts";
 import { sandboxManager } from "./manager.ts";
-import type { SandboxProvider } from "./provider.ts";
+import { SandboxError, type SandboxProvider } from "./provider.ts";
 import { openProvider } from "./providers.ts";
 import { sandboxEnvironment, specOfSandbox } from "./sandbox-environment.ts";
 import { memoryVolume, type SandboxSpec } from "./spec.ts";
@@ -29,14 +29,17 @@ export default commandScript({
     if (spec.provider === "modal") keepModalToken(paths.sandboxes, process.env);
     const context = { installation, sandboxes: paths.sandboxes };
     const provider = await openProvider(spec.provider, context);
-    const image = await provider.prepareImage({ spec, onProgress });
+    const image = await preparedImage(provider, spec, onProgress);
     const volume = memoryVolume(spec);
     if (await provider.ensureVolume(volume)) onProgress(`made the memory volume ${volume}`);
     const before = lastInstalled(() => readSandbox(paths, renamedFrom ?? spec.name) ?? readSandbox(paths, spec.name));
-    const snapshot = await renewedSnapshot(spec, { before, image, provider, installation, onProgress });
-    writeSandbox(paths, { spec, enabled, image, snapshot });
+    const snapshot =
+      image === undefined
+        ? undefined
+        : await renewedSnapshot(spec, { before, image, provider, installation, onProgress });
+    writeSandbox(paths, { spec, enabled, image: image ?? "", snapshot });
     if (renamedFrom !== undefined) removeFile(specPath(paths, renamedFrom));
-    return { installed: spec.name, image, memory: volume };
+    return { installed: spec.name, image: image ?? "", memory: volume };
   },
   async remove({ name, installation, provider: providerName }) {
     const paths = installationPaths(installation);
@@ -54,6 +57,26 @@ export default commandScript({
     return { removed: name };
   },
 });
+
+/**
+ * A machine that can't isolate anything can deploy the rest of its fleet. The start of a session fails there, with the
+ * same reason, and so does doctor's check.
+ *
+ * @returns undefined if sandboxes can't be made on this machine
+ */
+async function preparedImage(
+  provider: SandboxProvider,
+  spec: SandboxSpec,
+  onProgress: (line: string) => void,
+): Promise<string | undefined> {
+  try {
+    return await provider.prepareImage({ spec, onProgress });
+  } catch (error) {
+    if (spec.provider !== "local" || !(error instanceof SandboxError)) throw error;
+    onProgress(`warning: no session can be started on this machine: ${error.message}`);
+    return undefined;
+  }
+}
 
 interface Renewal {
   readonly before: InstalledSandbox | undefined;
