@@ -9,23 +9,20 @@ import { diagnosticsOf } from "../engine/engine-text.ts";
 import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
 import { sampleArguments } from "../support/argument-sampler.ts";
 import { filesHolding } from "../support/files-holding.ts";
-import { Repository } from "../support/repository.ts";
 
 /** Each of its lines is odd, and found nowhere by chance. */
 const odd = `n33dle "one" 'two' $HOME \${HOME} \`id\` \\\nn33dle-too {x} %s #\n`;
 const env = { ODD: odd };
 const ends = z.tuple([z.object({ outcome: z.string(), reason: z.string() })]);
-const past = { author: "Me", at: "2026-01-01T00:00:00Z" };
 const hourOf = (hour: string) => new Date(`${hour}:00:00Z`);
 
-const fleet = (broken: string) => [
+const fleet = [
   `[changelings.ant]
    agent_type = "command"
    agent_args = ["sh", "-c", 'printf %s "$ODD" | cksum >sum && git add sum && git commit -qm Sum']
    secrets = ["ODD"]`,
   `[changelings.bad]\nagent_type = "command"\nagent_args = ["sh", "-c", "exit 3"]\nverify = "none"`,
   `[changelings.slow]\nagent_type = "command"\nagent_args = ["sleep", "1000"]\nverify = "none"\ntimeout_seconds = 60`,
-  `[changelings.broken]\nagent_type = "command"\nagent_args = ["true"]\nverify = "none"\nimage = "pinned"\nrepo = "${broken}"`,
   `[changelings.dusk]
    agent_type = "command"
    agent_args = ["true"]
@@ -39,10 +36,7 @@ describe("faults of changelings on Modal", () => {
   let test: ModalStack;
   beforeAll(async () => {
     test = await makeModalStack({ TMPDIR: temporary });
-    using repository = new Repository();
-    repository.commit({ Dockerfile: "FROM debian:bookworm-slim\nRUN echo no such tool >&2; exit 9\n" }, past);
-    test.git.create("broken", repository.folder);
-    test.declareOnModal(...fleet(test.git.url("broken")));
+    test.declareOnModal(...fleet);
   });
   afterAll(async () => {
     await test?.remove();
@@ -81,11 +75,11 @@ describe("faults of changelings on Modal", () => {
       lines.filter((line) => /^error: /.test(line)),
     );
     expect(errors.filter((line) => line.endsWith(` failed: ${message}`))).toHaveLength(1);
-    expect(await test.emulator.control.schedules()).toHaveLength(4);
+    expect(await test.emulator.control.schedules()).toHaveLength(3);
     const next = await test.up(env);
     expect(next.code, next.stdout).toBe(0);
     expect(next.stdout).toContain("+ 1 created");
-    expect(await test.emulator.control.schedules()).toHaveLength(5);
+    expect(await test.emulator.control.schedules()).toHaveLength(4);
     expect(argv.stop().filter((line) => line.includes("n33dle"))).toEqual([]);
   });
 
@@ -111,7 +105,7 @@ describe("faults of changelings on Modal", () => {
     expect(filesHolding(test.emulator.env.MODAL_TOKEN_SECRET, test.home, temporary, test.emulator.folder)).toEqual([]);
   });
 
-  it("records a run that fails, and those that have no sandbox or no image", async () => {
+  it("records a run that fails, and one that gets no sandbox", async () => {
     await fire("bad");
     const limit = "the workspace is over its limit";
     await test.emulator.control.setFaults([
@@ -120,12 +114,7 @@ describe("faults of changelings on Modal", () => {
     ]);
     await fire("dusk");
     await test.emulator.control.setFaults([]);
-    await fire("broken");
     expect(await endOf("dusk")).toEqual({ outcome: "failed", reason: expect.stringContaining(limit) });
-    expect(await endOf("broken")).toEqual({
-      outcome: "failed",
-      reason: expect.stringMatching(/^mngr create failed: .*image/i),
-    });
     expect(await test.endedRuns("bad")).toMatchObject([
       { outcome: "failed", reason: "its command ended with exit status 3" },
     ]);
