@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod/mini";
 import { changelingCommand } from "../lib/own-commands.ts";
-import { isMissing, readJson, writePrivateFile } from "./files.ts";
+import { isMissing, readJsonOrNull, writePrivateFile } from "./files.ts";
 import type { Installed } from "./installation.ts";
 import { type InstallationPaths, installationPaths } from "./installation-paths.ts";
 import { isSameStack, type StackIdentity } from "./stack-identity.ts";
@@ -35,18 +35,9 @@ function claimPath({ root }: Pick<InstallationPaths, "root">): string {
 /** @returns undefined if there is none @throws if the file is invalid */
 export function readClaim(paths: Pick<InstallationPaths, "root">): Claim | undefined {
   const path = claimPath(paths);
-  const parsed = z.optional(claimFile).safeParse(jsonOrNull(path));
+  const parsed = z.optional(claimFile).safeParse(readJsonOrNull(path));
   if (!parsed.success) throw new Error(`${path} does not say which stack it belongs to; remove it, then: pulumi up`);
   return parsed.data && { ...parsed.data, organization: parsed.data.organization };
-}
-
-function jsonOrNull(path: string): unknown {
-  try {
-    return readJson(path);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }
 
 export function writeClaim(

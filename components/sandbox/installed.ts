@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as z from "zod/mini";
-import { isMissing, readJson } from "../host/files.ts";
+import { isMissing, readJsonOrNull } from "../host/files.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
 import { installedDrift, writeInstalled } from "../host/installed-file.ts";
 import { canonicalJson } from "../lib/json.ts";
@@ -52,21 +52,12 @@ export function installedSandboxes({ sandboxes }: Pick<InstallationPaths, "sandb
  */
 export function readSandbox(paths: Pick<InstallationPaths, "sandboxes">, name: string): InstalledSandbox | undefined {
   const path = specPath(paths, name);
-  const content = jsonOrNull(path);
+  const content = readJsonOrNull(path);
   if (content === undefined) return undefined;
   const parsed = installedSandbox.safeParse(content);
   if (parsed.success && parsed.data.spec.name === name && parsed.data.digest === digestOfSpec(parsed.data.spec))
     return parsed.data;
   throw new Error(`${path} was edited by hand; repair it with: ${upCommand()}`);
-}
-
-function jsonOrNull(path: string): unknown {
-  try {
-    return readJson(path);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }
 
 /**

@@ -35,8 +35,8 @@ export async function endRuns(client: EndClient, of: RunsOf, { seconds, everySec
   const found = await client.sandboxes(of.environment, tags);
   if (found.length === 0) return;
   const script = readFileSync(endScript, "utf8");
-  const told = await Promise.all(found.map((sandbox) => isNotified(client, sandbox, script)));
-  const waited = new Set(found.filter((_, index) => told[index]).map(({ id }) => id));
+  const notified = await Promise.all(found.map((sandbox) => isNotified(client, sandbox, script)));
+  const waited = new Set(found.filter((_, index) => notified[index]).map(({ id }) => id));
   const until = performance.now() + seconds * 1000;
   while (waited.size > 0 && performance.now() < until) {
     await sleep(everySeconds * 1000);

@@ -83,7 +83,10 @@ const statusText = ({ id, changeling, status }: SessionView) => `session ${id} o
 const changes: Readonly<Record<string, { readonly description: string; readonly change: Change }>> = {
   show: {
     description: "show a session: its status, queue, people, limits and use",
-    change: async ({ client }, id) => ({ data: await client.show(id), text: viewText(await client.show(id)) }),
+    change: async ({ client }, id) => {
+      const view = await client.show(id);
+      return { data: view, text: viewText(view) };
+    },
   },
   pause: {
     description: "let the current prompt finish, and execute no other until `sandbox resume`",

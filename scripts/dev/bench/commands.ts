@@ -1,11 +1,9 @@
-import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { devFolder, ensureDevStack } from "../../stack/dev-stack.ts";
 import { projectFolder } from "../../stack/project.ts";
 import { stackEnvironment } from "../../stack/stack.ts";
-import { inTurn, type Measure, timed } from "./measure.ts";
+import { freePort, inTurn, type Measure, timed } from "./measure.ts";
 
 const rounds = 5;
 const crons = 4;
@@ -51,12 +49,4 @@ function fleetWith(port: number): string {
     `[changelings.job-${index}]\nagent_type = "command"\nagent_args = ["true"]\nschedule = "${index} 3 * * *"\n`;
   const jobs = Array.from({ length: crons }, one).join("");
   return `${jobs}[changelings.chat]\nkind = "web"\nagent_type = "chat"\n[forwarding]\nport = ${port}\n`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
 
 interface Place {
   readonly cwd: string;
@@ -99,4 +101,14 @@ export function measureText({ name, value, unit, bar, detail }: Measure): string
   const verdict = value <= bar ? "ok  " : "OVER";
   const text = `${value.toFixed(2)}${unit === "ratio" ? "x" : ` ${unit}`} (bar ${bar}${unit === "ratio" ? "x" : ""})`;
   return `${verdict}  ${name}: ${text}${detail === undefined ? "" : `  [${detail}]`}`;
+}
+
+/** A port of loopback that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === "string") throw new Error("no port is free");
+  return address.port;
 }

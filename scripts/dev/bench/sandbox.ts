@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sandboxOf } from "../../../components/sandbox/from-program.ts";
@@ -11,7 +10,7 @@ import { openSessions } from "../../../components/sandbox/sessions/client.ts";
 import { readServiceFile } from "../../../components/sandbox/sessions/folder.ts";
 import { startSessionService } from "../../../components/sandbox/sessions/runner/run.ts";
 import { workerdBinary } from "../../../components/sandbox/sessions/runner/workerd.ts";
-import { inTurn, type Measure, median } from "./measure.ts";
+import { freePort, inTurn, type Measure, median } from "./measure.ts";
 
 const rounds = 5;
 /** Prompts that four clients send at once. */
@@ -213,13 +212,4 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
   const began = performance.now();
   await work();
   return (performance.now() - began) / 1000;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === "string") throw new Error("no port is free");
-  return address.port;
 }

@@ -13,8 +13,8 @@ import { mngrEnvironmentOf, mngrKeyOf } from "./mngr-of.ts";
 import { OnDemand } from "./on-demand.ts";
 import { readAgents } from "./read-agents.ts";
 import { RegistrationWatches } from "./registrations.ts";
+import { ReportedOnce } from "./reported-once.ts";
 import { startingMs } from "./status.ts";
-import { ReportedOnce } from "./told.ts";
 
 /** Delays between queries of mngr, each of which costs seconds of processor time. All in milliseconds. */
 export interface Waits {
@@ -68,7 +68,7 @@ class LiveAgents implements Agents {
   readonly #onDemand;
   readonly #endWatch: () => void;
   readonly #agents = new Map<string, KnownAgent>();
-  readonly #told: ReportedOnce;
+  readonly #reported: ReportedOnce;
   #reading: Promise<void> | undefined;
   #glanced = Number.NEGATIVE_INFINITY;
   readonly #watches: RegistrationWatches;
@@ -79,7 +79,7 @@ class LiveAgents implements Agents {
     this.#discovery = discovery;
     this.#waits = discovery.waits ?? usualWaits;
     this.#watches = new RegistrationWatches(discovery.env, (agent) => this.#onChange(agent));
-    this.#told = new ReportedOnce(discovery.log);
+    this.#reported = new ReportedOnce(discovery.log);
     this.#claims = new Claims(discovery.reserved);
     this.#tunnels = sshTunnels(mngrEnvironment(discovery.env), discovery.folder ?? discovery.paths.forwarding);
     this.#onDemand = new OnDemand({ ...discovery, onEnd: (id) => this.#hasStarted(id) });
@@ -203,7 +203,7 @@ class LiveAgents implements Agents {
     await Promise.all([...groups].map(([key, agents]) => this.#readGroup(key, agents)));
     if (this.#calledOff.signal.aborted) return;
     this.#tunnels.endUnused();
-    this.#told.tellStates(this.#agents.values());
+    this.#reported.tellStates(this.#agents.values());
     for (const agent of this.#agents.values()) this.#noteLook(agent, before.get(agent));
     this.#watches.lookForFolders();
     const isStarting = [...this.#agents.values()].some(
@@ -229,11 +229,11 @@ class LiveAgents implements Agents {
       if (first === undefined) return;
       const env = await mngrEnvironmentOf(first, this.#discovery);
       const { readings, problem } = await readAgents(mngrClient(env, this.#calledOff.signal), records);
-      this.#told.tell(`mngr ${key}`, problem ?? "", "mngr reports everything again");
+      this.#reported.tell(`mngr ${key}`, problem ?? "", "mngr reports everything again");
       await Promise.all(agents.map((agent) => agent.update(readings.get(agent.record.agentId))));
     } catch (error) {
       if (this.#calledOff.signal.aborted) return;
-      this.#told.tell(`mngr ${key}`, error instanceof Error ? error.message : String(error), "");
+      this.#reported.tell(`mngr ${key}`, error instanceof Error ? error.message : String(error), "");
       await Promise.all(agents.map((agent) => agent.update(undefined)));
     }
   }

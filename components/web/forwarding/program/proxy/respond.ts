@@ -17,11 +17,11 @@ export function respond(
   outgoing: ClientRequest,
   route: Route,
 ): void {
-  const mended = rewriteBody(req, incoming, responseHeaders(incoming.rawHeaders, route), route.prefix);
-  const headers = route.added === undefined ? mended.headers : withAddedHeaders(mended.headers, route.added);
-  const body: Readable = mended.through === undefined ? incoming : incoming.pipe(mended.through);
+  const rewritten = rewriteBody(req, incoming, responseHeaders(incoming.rawHeaders, route), route.prefix);
+  const headers = route.added === undefined ? rewritten.headers : withAddedHeaders(rewritten.headers, route.added);
+  const body: Readable = rewritten.through === undefined ? incoming : incoming.pipe(rewritten.through);
   const trailer = incoming.headers.trailer;
-  const canHaveTrailers = mended.through === undefined && isChunked(req, incoming);
+  const canHaveTrailers = rewritten.through === undefined && isChunked(req, incoming);
   if (trailer !== undefined && canHaveTrailers) headers.push("Trailer", trailer);
   // A client that was not asked for its body may send it or not, so the next bytes are ambiguous.
   if (asksToContinue(req) && !outgoing.writableEnded && req.readableFlowing === null) res.shouldKeepAlive = false;

@@ -5,7 +5,7 @@ import type { KnownAgent } from "./known-agent.ts";
 export class ReportedOnce {
   readonly #log: Log;
   /** The last text by subject. */
-  readonly #told = new Map<string, string>();
+  readonly #reported = new Map<string, string>();
 
   constructor(log: Log) {
     this.#log = log;
@@ -13,9 +13,9 @@ export class ReportedOnce {
 
   /** @param over logged when the problem is over */
   tell(about: string, what: string, over: string): void {
-    const before = this.#told.get(about) ?? "";
+    const before = this.#reported.get(about) ?? "";
     if (before === what) return;
-    this.#told.set(about, what);
+    this.#reported.set(about, what);
     const text = what === "" ? over : what;
     if (text !== "") this.#log(text);
   }
