@@ -1,0 +1,120 @@
+/**
+ * The service's environment: each variable once, with its type, default, unit and description. The guide's table, the
+ * deployments and the program derive from it.
+ */
+import * as z from "zod/mini";
+
+export interface Variable<Type> {
+  readonly schema: z.ZodMiniType<Type>;
+  readonly description: string;
+  readonly unit?: string;
+  readonly secret?: true;
+  /** Its default in words, where it is not a value. */
+  readonly otherwise?: string;
+}
+
+const yesNo = (fallback: boolean) =>
+  z.pipe(
+    z._default(z.enum(["true", "false"]), fallback ? "true" : "false"),
+    z.transform((word) => word === "true"),
+  );
+const number = (fallback: number, least = 0) => z._default(z.coerce.number().check(z.gte(least)), fallback);
+const text = () => z.optional(z.string().check(z.minLength(1)));
+
+function variable<Type>(
+  schema: z.ZodMiniType<Type>,
+  description: string,
+  more: Omit<Variable<Type>, "schema" | "description"> = {},
+): Variable<Type> {
+  return { schema, description, ...more };
+}
+
+export const variables = {
+  HTTP_SERVER_ENABLED: variable(yesNo(true), "Whether it serves HTTP at all."),
+  PORT: variable(number(4000), "The port of all endpoints."),
+  SEED_HOST: variable(z._default(z.string(), "127.0.0.1"), "The address that it binds; `::` in a container."),
+  SEED_NAME: variable(z._default(z.string(), "seed-agent"), "The changeling's name, for logs and metrics."),
+  SEED_NODE: variable(text(), "This node's id.", { otherwise: "Fly's machine id, else the host name" }),
+  SEED_DATA_DIR: variable(
+    z._default(z.string(), "/data"),
+    "Where it keeps its own files; the only folder it writes to.",
+  ),
+  SEED_CODE_DIR: variable(text(), "Where it keeps versions of its code.", { otherwise: "`code` in SEED_DATA_DIR" }),
+  SEED_SECRETS_FILE: variable(text(), "A JSON file, 0600, of variables that are secret."),
+  DATABASE_URL: variable(text(), "PostgreSQL, which several nodes need.", {
+    secret: true,
+    otherwise: "SQLite in SEED_DATA_DIR",
+  }),
+  DNS_CLUSTER_QUERY: variable(text(), "The name whose A and AAAA records are the nodes.", { otherwise: "no peers" }),
+  RELEASE_COOKIE: variable(text(), "What nodes prove to each other that they have; never sent.", { secret: true }),
+  SEED_CONTROL_TOKEN: variable(text(), "The bearer token of the control endpoints.", {
+    secret: true,
+    otherwise: "no control endpoints",
+  }),
+  SEED_METRICS_TOKEN: variable(text(), "A bearer token for /metrics and /health/deep alone.", { secret: true }),
+  SEED_METRICS_PUBLIC: variable(yesNo(false), "Whether /metrics and /health/deep need no token."),
+  SEED_AGENT_PUBLIC: variable(yesNo(false), "Whether /agent needs no token."),
+  SEED_FENCE: variable(
+    z._default(z.enum(["auto", "bubblewrap", "permission"]), "auto"),
+    "How versions are confined: bubblewrap, or Node's permission model alone, which lets network through.",
+  ),
+  SEED_MODE: variable(
+    z._default(z.enum(["off", "propose", "auto"]), "propose"),
+    "Whether it improves itself: not at all, with a person's approval, or by itself (only with bubblewrap).",
+  ),
+  SEED_GOAL_FILE: variable(text(), "What it should become better at, in Markdown.", {
+    otherwise: "it only mends what fails",
+  }),
+  SEED_IMPROVE_SECONDS: variable(number(3600, 10), "How often it considers an improvement.", { unit: "seconds" }),
+  SEED_MODEL: variable(z._default(z.enum(["claude", "codex"]), "claude"), "The CLI that writes improvements."),
+  SEED_CHANGES_PER_DAY: variable(number(5), "How many changes the model may submit in a day (UTC).", {
+    unit: "changes",
+  }),
+  SEED_USD_PER_DAY: variable(number(5), "What the model may cost in a day (UTC), where its cost is known.", {
+    unit: "US dollars",
+  }),
+  SEED_USD_PER_CHANGE: variable(number(1), "What one proposal may cost.", { unit: "US dollars" }),
+  SEED_MODEL_SECONDS: variable(number(600, 1), "How long one proposal may take.", { unit: "seconds" }),
+  SEED_PROBATION_SECONDS: variable(number(60), "How long a new version is watched.", { unit: "seconds" }),
+  SEED_MEMORY_MB: variable(number(256, 96), "The most memory of a version's process.", { unit: "MiB" }),
+  SEED_CALL_SECONDS: variable(number(10, 1), "The most time of one request.", { unit: "seconds" }),
+  SEED_TEST_SECONDS: variable(number(60, 1), "The most time of all tests of a change.", { unit: "seconds" }),
+  SEED_KEEP_VERSIONS: variable(number(20, 2), "How many versions are kept."),
+  SEED_RECORDINGS: variable(number(200), "How many requests are recorded for replay."),
+  CLAUDE_CODE_OAUTH_TOKEN: variable(text(), "Claude's login (`claude setup-token`).", { secret: true }),
+  ANTHROPIC_API_KEY: variable(text(), "An API key, in place of the login.", { secret: true }),
+  CLAUDE_HOME: variable(text(), "A `.claude` folder, in place of the token.", { otherwise: "`~/.claude`" }),
+  CLAUDE_CLI_PATH: variable(z._default(z.string(), "claude"), "The Claude Code program."),
+  CLAUDE_DEFAULT_MODEL: variable(z._default(z.string(), "sonnet"), "Its model."),
+  CLAUDE_MAX_TOKENS: variable(z.optional(z.coerce.number()), "The most output tokens of an answer.", {
+    unit: "tokens",
+  }),
+  CLAUDE_API_URL: variable(text(), "Another address of the API.", { otherwise: "Anthropic's" }),
+  CODEX_HOME: variable(text(), "A `.codex` folder with a login.", { otherwise: "`~/.codex`" }),
+  CODEX_CLI_PATH: variable(z._default(z.string(), "codex"), "The Codex program."),
+  CODEX_SANDBOX: variable(
+    z._default(z.enum(["read-only", "workspace-write", "danger-full-access"]), "read-only"),
+    "Codex's own sandbox.",
+  ),
+  GITHUB_TOKEN: variable(text(), "For the agent's releases; the service itself does not use it.", { secret: true }),
+} as const;
+
+export type Settings = { readonly [Name in keyof typeof variables]: z.output<(typeof variables)[Name]["schema"]> };
+
+/** @returns the settings, or what is wrong with each variable, in words: all at once */
+export function readSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly settings: Settings } | { readonly errors: readonly string[] } {
+  const errors: string[] = [];
+  const settings: Record<string, unknown> = {};
+  for (const [name, { schema, secret }] of Object.entries(variables)) {
+    const value = environment[name];
+    const parsed = schema.safeParse(value === "" ? undefined : value);
+    if (parsed.success) settings[name] = parsed.data;
+    else {
+      const shown = secret === true ? "its value" : JSON.stringify(value);
+      errors.push(`${name}: ${shown} is not valid: ${parsed.error.issues.map(({ message }) => message).join("; ")}`);
+    }
+  }
+  return errors.length > 0 ? { errors } : { settings: settings as unknown as Settings };
+}
