@@ -62,8 +62,18 @@ export interface Store {
 
   /** The state of the agent's code. Values up to 64 KiB, 10,000 keys. */
   stateGet(keys: readonly string[]): Promise<Readonly<Record<string, string>>>;
-  /** All or none. undefined deletes. @throws StateFull */
-  stateSet(changes: Readonly<Record<string, string | undefined>>): Promise<void>;
+  /**
+   * All or none. undefined deletes.
+   *
+   * @param reads what a request read, null for a key that was not there: if any of it is different now, nothing is written,
+   *   and the request is handled again. So each request is one serializable transaction, on all nodes together
+   * @returns whether it was written
+   * @throws StateFull
+   */
+  stateSet(
+    changes: Readonly<Record<string, string | undefined>>,
+    reads?: Readonly<Record<string, string | null>>,
+  ): Promise<boolean>;
 
   /** Small settings of the service, such as `paused` and the budgets' counters. */
   setting(name: string): Promise<string | undefined>;
@@ -88,9 +98,10 @@ export interface Store {
 
 export type VersionSummary = Omit<Version, "sources" | "bundle" | "testBundle">;
 
+/** With a `version`, that existing version is to be activated again: the change begins as `approved`. */
 export type NewChange = Required<Pick<Submission, "files" | "summary" | "answers" | "base">> &
   Pick<Change, "author" | "activation"> &
-  Partial<Pick<Change, "promptHash" | "costUsd">>;
+  Partial<Pick<Change, "promptHash" | "costUsd" | "version" | "approvedBy" | "reason">>;
 
 export interface ChangePatch
   extends Partial<Pick<Change, "state" | "approvedBy" | "version" | "report" | "reason" | "costUsd">> {
