@@ -91,6 +91,9 @@ export interface Store {
   /** Calls back soon after any node changed something that others wait for: LISTEN/NOTIFY, and a poll for what it misses. */
   subscribe(onNews: () => void): () => void;
 
+  /** The database's clock, in ms since 1970: the same for all nodes. */
+  now(): Promise<number>;
+
   /** Writes and reads: for `/health/deep`. @throws StoreUnavailable */
   check(): Promise<void>;
   close(): Promise<void>;
