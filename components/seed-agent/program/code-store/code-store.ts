@@ -21,8 +21,10 @@ export interface CodeStore {
   active(): string;
   /** The latest that passed probation before the active one, for a crash loop; `v0` if there is none. */
   lastGood(): string;
-  /** The active version passed its probation. */
+  /** This version passed its probation. */
   markGood(id: string): Promise<void>;
+  /** Whether the active version passed its probation; `v0` always has. If not, a node that starts begins it again. */
+  isGood(): boolean;
   /**
    * Counts a start that has not yet proved itself. Three without `markStarted` in between are a crash loop: the caller
    * then boots `lastGood()`.

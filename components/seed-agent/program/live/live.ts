@@ -19,7 +19,7 @@ export interface Live {
   keep(): Promise<void>;
   /** Returns to the version before. Succeeds if that is already active. @returns the version that is active now */
   revert(reason: string): Promise<string>;
-  /** What probation found so far; undefined outside of one. */
+  /** The probation of the newest version that was activated here, also when it is over; undefined before the first. */
   probation(): Probation | undefined;
   /** Why this node does not serve well, in words. */
   problem(): string | undefined;

@@ -1,0 +1,62 @@
+import type { Statistics } from "./statistics.ts";
+
+/** What probation observes of a version and of the one before it. */
+export interface Observation {
+  readonly statistics: Statistics;
+  /** Resident memory of its process, in bytes. */
+  readonly memory: number;
+  /** By name, whether each of its own checks is ok. */
+  readonly checks: ReadonlyMap<string, boolean>;
+}
+
+/** Fewer failures or answers than these say nothing. */
+const leastErrors = 3;
+const leastSamples = 20;
+const mebibyte = 1024 ** 2;
+
+/**
+ * Compares a new version with the one before it.
+ *
+ * @param memoryLimit in bytes, at which its process is killed
+ * @returns why it is worse, in words; undefined if it is not
+ */
+export function complaint(now: Observation, before: Observation, memoryLimit: number): string | undefined {
+  return errors(now, before) ?? slowness(now, before) ?? memory(now, before, memoryLimit) ?? checks(now, before);
+}
+
+function errors({ statistics: now }: Observation, { statistics: before }: Observation): string | undefined {
+  if (now.errors < leastErrors) return undefined;
+  if (share(now) <= 2 * share(before) + 0.05) return undefined;
+  return `${now.errors} of ${now.requests} requests failed (before: ${before.errors} of ${before.requests})`;
+}
+
+function share({ requests, errors }: Statistics): number {
+  return requests === 0 ? 0 : errors / requests;
+}
+
+/** Factors and floors are generous: a machine that is busy for a moment must not roll back good work. */
+function slowness({ statistics: now }: Observation, { statistics: before }: Observation): string | undefined {
+  if (now.samples < leastSamples || before.samples === 0) return undefined;
+  if (now.median > 3 * before.median + 10) return slow("half of its answers take", now.median, before.median);
+  if (now.p95 > 3 * before.p95 + 100) return slow("its slowest answers take", now.p95, before.p95);
+  return undefined;
+}
+
+function slow(what: string, now: number, before: number): string {
+  return `${what} ${Math.round(now)} ms (before: ${Math.round(before)} ms)`;
+}
+
+function memory(now: Observation, before: Observation, limit: number): string | undefined {
+  const isNearLimit = now.memory > 0.85 * limit;
+  const hasGrown = before.memory > 0 && now.memory > 2 * before.memory + 64 * mebibyte;
+  if (!isNearLimit && !hasGrown) return undefined;
+  const [used, former] = [now.memory, before.memory].map((bytes) => Math.round(bytes / mebibyte));
+  return `it uses ${used} MiB of memory (before: ${former} MiB; the limit is ${Math.round(limit / mebibyte)} MiB)`;
+}
+
+/** A check that failed before is not held against it. */
+function checks(now: Observation, before: Observation): string | undefined {
+  const failing = [...now.checks].filter(([name, ok]) => !ok && before.checks.get(name) !== false);
+  if (failing.length === 0) return undefined;
+  return `its check fails: ${failing.map(([name]) => name).join(", ")}`;
+}
