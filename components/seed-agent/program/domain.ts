@@ -151,6 +151,10 @@ export const nodeRecord = z.strictObject({
   desired: z.optional(z.string()),
   /** Why it is not healthy, in words; undefined if it is. */
   problem: z.optional(z.string()),
+  /** How `active` does in its probation on this node; undefined if it has had none since the start. */
+  probation: z.optional(z.enum(["under way", "passed", "failed"])),
+  /** The version that it should run but could not start, or took back by itself; `problem` says why. */
+  failed: z.optional(z.string()),
   /** By the database's clock, ISO 8601. */
   seenAt: z.string(),
 });

@@ -29,6 +29,8 @@ export interface ClusterView {
 
 /** What the roll-out needs of this node and its store; `rollOut` itself runs on the leader, and can be repeated. */
 export interface RolloutOptions {
+  /** The change that is rolled out, which this node has claimed: no order of a node without the claim is written. */
+  readonly change: string;
   /** How long all nodes but the first are watched, in ms; the first has the whole probation. */
   readonly watchMilliseconds: number;
   /** A node that neither runs the version nor reports a problem within this time counts as unhealthy, in ms. */

@@ -34,7 +34,8 @@ export interface Store {
   /**
    * Writes only if the change is in one of `from`, and, with `claimedBy`, only if the claim is still that node's. An end
    * state or `waiting` gives up the claim. Making it `active` sets the active version, in the same transaction; so does
-   * `rolled-back` with `activeVersion`.
+   * `rolled-back` with `activeVersion`. The end of a `rolling-out` change clears `desired` of all nodes, in the same
+   * transaction too: no node returns to the former version in between.
    *
    * @returns the change as it is now, or undefined if it was not written
    */
@@ -52,8 +53,17 @@ export interface Store {
   report(node: Omit<NodeRecord, "seenAt" | "desired">): Promise<void>;
   /** Nodes seen within `withinSeconds` by the database's clock, sorted by id. */
   nodes(withinSeconds: number): Promise<readonly NodeRecord[]>;
-  /** undefined: what the fleet runs. */
-  setDesired(node: string, version: string | undefined): Promise<void>;
+  /**
+   * What a node should run while `change` is rolled out; undefined: what the fleet runs. Writes only while `claimedBy` has
+   * claimed the change, so that a leader that was replaced without knowing it has no effect.
+   *
+   * @returns whether it was written
+   */
+  setDesired(
+    node: string,
+    version: string | undefined,
+    by: { readonly change: string; readonly claimedBy: string },
+  ): Promise<boolean>;
 
   /** Keeps the newest `keep` recordings. */
   record(recording: Recording, keep: number): Promise<void>;
