@@ -1,0 +1,146 @@
+import type { Recording } from "../domain.ts";
+import { HostError } from "../hot-reload/version-host.ts";
+import { complaint, type Observation } from "./judgement.ts";
+import type { Probation } from "./live.ts";
+import { type AgentState, checksOf, type Running } from "./running.ts";
+import { Counter } from "./statistics.ts";
+
+export interface TrialOptions {
+  readonly seconds: number;
+  /** In bytes. */
+  readonly memoryLimit: number;
+  readonly state: AgentState;
+  /** Requests that are repeated all the while, so that a version is also judged where nobody calls it. */
+  readonly recordings: readonly Recording[];
+  /** Called once. */
+  readonly onEnd: (end: { readonly passed: true } | { readonly passed: false; readonly reason: string }) => void;
+}
+
+/** The checks cost more than a look at memory. */
+const ticksPerCheck = 5;
+const probesPerTick = 2;
+
+/**
+ * The probation of a version, beside the one that it replaced. Requests that it answers are counted by `Running`; recorded
+ * ones are repeated, because the same request in the same context must have the same answer however often it is asked.
+ */
+export class Trial {
+  readonly #now: Running;
+  readonly #former: Running;
+  readonly #options: TrialOptions;
+  readonly #startedAt = Date.now();
+  readonly #start = performance.now();
+  readonly #expected = new Map<string, string>();
+  /** The former version's, from when it was still serving. */
+  #before: Observation = { statistics: new Counter().get(), memory: 0, checks: new Map() };
+  #state: Probation["state"] = "under way";
+  #reason: string | undefined;
+  #ticks = 0;
+  #probe = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(now: Running, former: Running, options: TrialOptions) {
+    this.#now = now;
+    this.#former = former;
+    this.#options = options;
+  }
+
+  /** Observes the former version and repeats the recordings on both, before any client reaches the new one. */
+  async prepare(): Promise<void> {
+    for (const recording of this.#options.recordings) {
+      const [handled] = await Promise.all([replay(this.#now, recording), replay(this.#former, recording)]);
+      if (handled !== undefined) this.#expected.set(recording.id, handled);
+    }
+    const { counter, host } = this.#former;
+    const checks = await checksOf(this.#former, this.#options.state).catch(() => new Map<string, boolean>());
+    this.#before = { statistics: counter.get(), memory: await host.memory(), checks };
+  }
+
+  start(): void {
+    this.#timer = setTimeout(() => this.#tick(), this.#interval);
+  }
+
+  get(): Probation {
+    const { requests, errors } = this.#now.counter.get();
+    return {
+      ...{ version: this.#now.version.id, former: this.#former.version.id, startedAt: this.#startedAt },
+      ...{ state: this.#state, requests, errors },
+      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+    };
+  }
+
+  fail(reason: string): void {
+    if (this.#state !== "under way") return;
+    this.#state = "failed";
+    this.#reason = reason;
+    this.stop();
+    this.#options.onEnd({ passed: false, reason });
+  }
+
+  pass(): void {
+    if (this.#state !== "under way") return;
+    this.#state = "passed";
+    this.stop();
+    this.#options.onEnd({ passed: true });
+  }
+
+  /** Without a verdict: the service ends. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** In ms. */
+  get #interval(): number {
+    return Math.min(1000, Math.max(50, this.#options.seconds * 50));
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.#observe();
+    } catch {
+      // The store is away, or the process ended, which is noticed by whoever waits for its end.
+    }
+    if (this.#state !== "under way" || this.#timer === undefined) return;
+    if (performance.now() - this.#start >= this.#options.seconds * 1000) this.pass();
+    else this.start();
+  }
+
+  async #observe(): Promise<void> {
+    await this.#repeat();
+    const isWithChecks = this.#ticks++ % ticksPerCheck === 0;
+    const checks = isWithChecks ? await checksOf(this.#now, this.#options.state) : new Map<string, boolean>();
+    const observation = { statistics: this.#now.counter.get(), memory: await this.#now.host.memory(), checks };
+    const reason = complaint(observation, this.#before, this.#options.memoryLimit);
+    if (reason !== undefined) this.fail(reason);
+  }
+
+  async #repeat(): Promise<void> {
+    const { recordings } = this.#options;
+    for (let count = 0; count < Math.min(probesPerTick, recordings.length); count++) {
+      const recording = recordings[this.#probe++ % recordings.length];
+      const expected = recording && this.#expected.get(recording.id);
+      if (recording === undefined || expected === undefined) continue;
+      const { method, path } = recording.request;
+      const answer = await replay(this.#now, recording);
+      if (answer === undefined) return this.fail(`it does not answer ${method} ${path} any more`);
+      if (answer !== expected) return this.fail(`it answers ${method} ${path} otherwise than at first`);
+    }
+  }
+}
+
+/** @returns the answer in a form that can be compared; undefined if there was none */
+async function replay({ host, counter }: Running, recording: Recording): Promise<string | undefined> {
+  const { request, now, seed, state } = recording;
+  try {
+    const { response, milliseconds } = await host.handle(request, {
+      ...{ now, seed },
+      read: async (key) => state[key] ?? undefined,
+    });
+    counter.time(milliseconds);
+    return JSON.stringify([response.status, Object.entries(response.headers).toSorted(), response.body]);
+  } catch (error) {
+    if (error instanceof HostError) return undefined;
+    throw error;
+  }
+}
