@@ -25,6 +25,12 @@ export interface Live {
   problem(): string | undefined;
   /** What the service noticed: errors, slow requests, failing checks. For improvements. */
   signals(): readonly Signal[];
+  /** The active version's `plan.ts`. @throws HostError */
+  plan(situation: unknown): Promise<string | undefined>;
+  /** The active version's `checks.ts`. @throws HostError */
+  checks(): Promise<readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[]>;
+  /** Of the active version's process, in bytes. */
+  memory(): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ import { HostError, type HostLimits, type StartHost } from "../hot-reload/versio
 import { StateFull, type Store, StoreUnavailable } from "../store/store.ts";
 import type { Live, Probation, Signal } from "./live.ts";
 import { Recorder } from "./recorder.ts";
-import { answer, Contended, type Running, running } from "./running.ts";
+import { answer, Contended, givenNow, type Running, running } from "./running.ts";
 import { Signals } from "./signals.ts";
 import { Trial } from "./trial.ts";
 
@@ -207,6 +207,18 @@ class NodeLive implements Live {
 
   signals(): readonly Signal[] {
     return this.#signals.list();
+  }
+
+  async plan(situation: unknown): Promise<string | undefined> {
+    return await this.#current.host.plan(situation, givenNow(this.#parts.store));
+  }
+
+  async checks(): ReturnType<Live["checks"]> {
+    return await this.#current.host.checks(givenNow(this.#parts.store));
+  }
+
+  async memory(): Promise<number> {
+    return await this.#current.host.memory();
   }
 
   async close(): Promise<void> {

@@ -40,8 +40,7 @@ export async function answer(
   for (let attempt = 0; attempt < mostAttempts; attempt++) {
     const given = givenNow(state);
     const handled = await handledBy(host, request, given);
-    const isWritten =
-      Object.keys(handled.writes).length === 0 || (await state.stateSet(handled.writes, handled.reads));
+    const isWritten = Object.keys(handled.writes).length === 0 || (await state.stateSet(handled.writes, handled.reads));
     if (!isWritten) continue;
     recorder.add({ version: version.id, request, now: given.now, seed: given.seed, handled });
     return handled;

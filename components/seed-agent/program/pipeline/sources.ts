@@ -22,7 +22,10 @@ export function diffOf(before: Sources, after: Sources): string {
   return paths
     .filter((path) => before[path] !== after[path])
     .map((path) => {
-      const [from, to] = [before[path] === undefined ? "/dev/null" : `a/${path}`, after[path] === undefined ? "/dev/null" : `b/${path}`];
+      const [from, to] = [
+        before[path] === undefined ? "/dev/null" : `a/${path}`,
+        after[path] === undefined ? "/dev/null" : `b/${path}`,
+      ];
       return createTwoFilesPatch(from, to, before[path] ?? "", after[path] ?? "").replace(/^=+\n/, "");
     })
     .join("");

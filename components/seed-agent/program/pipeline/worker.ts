@@ -1,0 +1,247 @@
+import type { Change, ReportStep, Version } from "../domain.ts";
+import { StoreUnavailable } from "../store/store.ts";
+import { mostRecordings, type PipelineParts, versionOf } from "./parts.ts";
+import { changedSources, isSame } from "./sources.ts";
+
+/** How long a claim is valid without a sign of life, in seconds. */
+const leaseSeconds = 30;
+/** The queue is looked at this often, if no news comes, in ms. */
+const pollMs = 2000;
+/** A change that took down its worker this often is not begun again. */
+const mostAttempts = 5;
+/** How long nodes after the first are watched, in ms. */
+const watchMs = 5000;
+/** What a node may take until it runs a version, besides its probation, in ms. */
+const nodeMs = 60_000;
+
+/** Takes changes from the queue, one at a time. Whatever it does can be done again by another worker. */
+export class PipelineWorker {
+  readonly #parts: PipelineParts;
+  readonly #stop = new AbortController();
+  #wake: (() => void) | undefined;
+  #isWoken = false;
+  #running: Promise<void> | undefined;
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    if (this.#running !== undefined) return;
+    this.#unsubscribe = this.#parts.store.subscribe(() => this.wake());
+    this.#running = this.#run();
+  }
+
+  wake(): void {
+    this.#isWoken = true;
+    this.#wake?.();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#unsubscribe?.();
+    this.wake();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const worked = await this.#next().catch((error: unknown) => {
+        if (!(error instanceof StoreUnavailable))
+          this.#parts.events.log("error", "the queue's worker failed", { reason: String(error) });
+        return false;
+      });
+      if (!worked && !signal.aborted) await this.#pause();
+    }
+  }
+
+  async #pause(): Promise<void> {
+    if (!this.#isWoken) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, pollMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    this.#isWoken = false;
+  }
+
+  /** @returns whether there was something to do */
+  async #next(): Promise<boolean> {
+    const { store, node } = this.#parts;
+    if ((await store.setting("paused")) === "true") return false;
+    const change = await store.claim(node, leaseSeconds);
+    if (change === undefined) return false;
+    const claim = new AbortController();
+    const signal = AbortSignal.any([claim.signal, this.#stop.signal]);
+    const renewal = setInterval(
+      async () => {
+        const isKept = await store.renewClaim(change.id, node, leaseSeconds).catch(() => true);
+        if (!isKept) claim.abort();
+      },
+      (leaseSeconds * 1000) / 3,
+    );
+    try {
+      await this.#work(change, signal);
+    } finally {
+      clearInterval(renewal);
+    }
+    return true;
+  }
+
+  async #work(change: Change, signal: AbortSignal): Promise<void> {
+    if (change.attempts > mostAttempts) {
+      await this.#end(
+        change,
+        "failed",
+        `given up: its worker ended ${mostAttempts} times while it was ${change.state}`,
+      );
+    } else if (change.state === "checking") await this.#check(change, signal);
+    else await this.#rollOut(change, signal);
+  }
+
+  async #check(change: Change, signal: AbortSignal): Promise<void> {
+    const { store, check, limits, testMilliseconds, events, isAutomatic, node } = this.#parts;
+    const base = await this.#base(change);
+    if (base === undefined) return;
+    const done = events.hotReload({ version: change.id, step: "check" });
+    const steps: ReportStep[] = [];
+    const started = performance.now();
+    const candidate = {
+      ...{ sources: changedSources(base.sources, change.files), base, answers: change.answers },
+      recordings: (await store.recordings(mostRecordings)).filter(({ version }) => version === base.id),
+    };
+    const { report, built } = await check(candidate, {
+      ...{ limits, testMilliseconds, signal },
+      onStep: (step) => {
+        steps.push(step);
+        // Only for who watches; the whole report follows.
+        const soFar = { passed: false, steps: [...steps], fence: "", milliseconds: performance.now() - started };
+        store.updateChange(change.id, ["checking"], { claimedBy: node, report: soFar }).catch(() => undefined);
+      },
+    });
+    if (signal.aborted) return done({ ok: false, reason: "interrupted" });
+    if (!report.passed || built === undefined) {
+      const failed = report.steps.find(({ outcome }) => outcome === "failed");
+      const reason = failed === undefined ? "its checks failed" : `${failed.name}: ${failed.summary}`;
+      done({ ok: false, reason });
+      return await this.#end(change, "rejected", reason, { report });
+    }
+    const version = await store.addVersion(
+      {
+        ...{ parent: base.id, hash: built.hash, author: change.author, summary: change.summary },
+        ...{ sources: candidate.sources, bundle: built.bundle, report },
+        ...(built.testBundle === undefined ? {} : { testBundle: built.testBundle }),
+      },
+      change.id,
+    );
+    done({ ok: true });
+    const isByItself = change.activation === "by itself" && change.answers === "same" && isAutomatic();
+    const written = await store.updateChange(change.id, ["checking"], {
+      ...{ claimedBy: node, report, version: version.id },
+      ...(isByItself
+        ? { state: "approved", approvedBy: "system" }
+        : { state: "waiting", reason: "it passed, and waits for a person's approval" }),
+    });
+    if (written === undefined) return;
+    await this.#audit(written, "system", isByItself ? "approved" : "checked", "all checks passed", { report });
+  }
+
+  async #rollOut(change: Change, signal: AbortSignal): Promise<void> {
+    const { store, rollOut, probationSeconds, node } = this.#parts;
+    const { version } = change;
+    const former = (await store.activeVersion()) ?? "v0";
+    if (version === undefined) return await this.#end(change, "failed", "it has no version");
+    if (former === version) return await this.#end(change, "active", undefined);
+    if (former !== change.base) {
+      const reason = `${former} was activated meanwhile, and it was written against ${change.base}: submit it again`;
+      return await this.#end(change, "rejected", reason);
+    }
+    const result = await store.leading("roll-out", (leading) =>
+      rollOut(version, former, {
+        change: change.id,
+        ...{ watchMilliseconds: watchMs, nodeMilliseconds: nodeMs + probationSeconds * 1000 },
+        signal: AbortSignal.any([signal, leading]),
+      }),
+    );
+    // Another node leads, or this one stops: whoever claims the change next goes on.
+    if (result === undefined || result.outcome === "interrupted")
+      return await this.#abandon(change, result?.reason, signal);
+    if (result.outcome === "active") {
+      await this.#end(change, "active", undefined, {}, { nodes: result.nodes });
+      await this.#prune();
+    } else {
+      const reason = `${result.reason} (on ${result.node})`;
+      await this.#end(change, "rolled-back", reason, { activeVersion: former }, { node: result.node, by: node });
+    }
+  }
+
+  /** Without a busy loop: the claim stays for a moment. */
+  async #abandon(change: Change, reason: string | undefined, signal: AbortSignal): Promise<void> {
+    this.#parts.events.log("warn", `the roll-out of ${change.id} was interrupted`, { reason });
+    if (!signal.aborted) await this.#pause();
+  }
+
+  /** @returns undefined if the change is not written against the active version any more, and is rejected therefore */
+  async #base(change: Change): Promise<Version | undefined> {
+    const { store } = this.#parts;
+    const active = (await store.activeVersion()) ?? "v0";
+    const base = active === change.base ? await versionOf(active, this.#parts) : undefined;
+    if (base === undefined) {
+      await this.#end(
+        change,
+        "rejected",
+        `${active} is active now, and it was written against ${change.base}: submit it again`,
+      );
+    } else if (isSame(base.sources, changedSources(base.sources, change.files))) {
+      await this.#end(change, "rejected", "it has no effect");
+      return undefined;
+    }
+    return base;
+  }
+
+  async #end(
+    change: Change,
+    state: "active" | "rejected" | "rolled-back" | "failed",
+    reason: string | undefined,
+    patch: Partial<Pick<Change, "report">> & { readonly activeVersion?: string } = {},
+    data?: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const { store, node } = this.#parts;
+    const written = await store.updateChange(change.id, [change.state], {
+      ...{ claimedBy: node, state, ...patch },
+      ...(reason === undefined ? {} : { reason }),
+    });
+    if (written === undefined) return;
+    const action = state === "active" ? "activated" : state;
+    await this.#audit(written, "system", action, reason, { ...data, ...(patch.report && { report: patch.report }) });
+  }
+
+  async #prune(): Promise<void> {
+    const { store, codeStore, keepVersions } = this.#parts;
+    await store.pruneVersions(keepVersions);
+    const kept = (await store.versions(keepVersions + 1)).map(({ id }) => id);
+    await codeStore.prune(new Set([...kept, codeStore.active(), codeStore.lastGood()]));
+  }
+
+  async #audit(
+    change: Change,
+    actor: string,
+    action: string,
+    detail: string | undefined,
+    data: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const { store, node, events } = this.#parts;
+    events.decision(actor, action);
+    await store.audit({
+      ...{ node, actor, action, change: change.id, data: { ...data } },
+      ...(change.version === undefined ? {} : { version: change.version }),
+      ...(detail === undefined ? {} : { detail }),
+    });
+  }
+}
