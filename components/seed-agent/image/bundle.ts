@@ -1,0 +1,68 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { extname, join } from "node:path";
+import { componentsFolder, moduleExtension } from "../../host/supervision/program-version.ts";
+import { externalPackages } from "./packages.ts";
+
+/** Names that exist in CommonJS packages, but not in ES modules. */
+const whatCommonJsHas = [
+  'import { createRequire as __createRequire } from "node:module";',
+  "const require = __createRequire(import.meta.url);",
+  "const { filename: __filename, dirname: __dirname } = import.meta;",
+].join(" ");
+
+/**
+ * Bundles the service's program with its npm packages, except the external ones.
+ *
+ * @param main its module, by default the service's
+ * @returns the files of the program's folder, by their paths: the same for the same sources, wherever they are
+ * @throws if bundling fails
+ */
+export async function bundleProgram(main = programPath("main")): Promise<ReadonlyMap<string, string>> {
+  // Loaded lazily, because the kind's modules load in every `up`.
+  const { build } = await import("esbuild");
+  const { outputFiles } = await build({
+    entryPoints: { main },
+    // Names in the output are relative to it.
+    absWorkingDir: componentsFolder,
+    outdir: join(componentsFolder, "out"),
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    write: false,
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    // Without it, the output contains the paths of packages, which differ between checkouts.
+    minify: true,
+    // Node prints the source line of an uncaught error, so keep lines short.
+    lineLimit: 200,
+    legalComments: "none",
+    external: [...externalPackages, "pg-native"],
+    banner: { js: whatCommonJsHas },
+    logLevel: "silent",
+  });
+  return new Map([
+    ...outputFiles.map(({ path, text }): [string, string] => [
+      path.slice(join(componentsFolder, "out").length + 1),
+      text,
+    ]),
+    ...firstVersion(),
+  ]);
+}
+
+/** A module of the program; in a checkout TypeScript, in the built package JavaScript. */
+export function programPath(module: string): string {
+  return join(componentsFolder, "seed-agent", "program", module + moduleExtension);
+}
+
+/** The agent's first code, and what it is written against: TypeScript that the service reads. */
+function firstVersion(): [string, string][] {
+  const program = join(componentsFolder, "seed-agent", "program");
+  const folder = join(program, "first-version");
+  const files = existsSync(folder) ? readdirSync(folder).filter((file) => extname(file) === ".ts") : [];
+  return [
+    ["seed.d.ts", readFileSync(join(program, "seed.d.ts"), "utf8")],
+    ...files
+      .sort()
+      .map((file): [string, string] => [`first-version/${file}`, readFileSync(join(folder, file), "utf8")]),
+  ];
+}

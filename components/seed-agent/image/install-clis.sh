@@ -1,0 +1,17 @@
+#!/bin/sh
+# Installs each CLI below this folder from its lock file, without install scripts, and links its programs in `bin`.
+set -eu
+cd "$(dirname "$0")"
+mkdir -p bin
+for cli in claude codex; do
+  [ -d "$cli" ] || continue
+  (cd "$cli" && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --no-update-notifier --loglevel=error)
+  if [ "$cli" = claude ]; then
+    # npm's own link leads to a placeholder, which the install script would replace.
+    ln -s "$PWD"/claude/node_modules/@anthropic-ai/claude-code-linux-*/claude bin/claude
+  else
+    ln -s "$PWD/$cli/node_modules/.bin/$cli" "bin/$cli"
+  fi
+  "bin/$cli" --version
+done
+npm cache clean --force 2>/dev/null
