@@ -1,4 +1,6 @@
-import type { AuditEntry, Change, ChangeState, NodeRecord, Recording, Submission, Version } from "../domain.ts";
+export { StoreUnavailable } from "../database/database.ts";
+
+import type { AuditEntry, Change, ChangeState, NodeRecord, Recording, Version } from "../domain.ts";
 
 /**
  * What the nodes of a seed agent agree on: versions, the queue of changes, the audit log, who runs what. In SQLite for
@@ -112,8 +114,7 @@ export interface Store {
 export type VersionSummary = Omit<Version, "sources" | "bundle" | "testBundle">;
 
 /** With a `version`, that existing version is to be activated again: the change begins as `approved`. */
-export type NewChange = Required<Pick<Submission, "files" | "summary" | "answers" | "base">> &
-  Pick<Change, "author" | "activation"> &
+export type NewChange = Pick<Change, "files" | "summary" | "answers" | "base" | "author" | "activation"> &
   Partial<Pick<Change, "promptHash" | "costUsd" | "version" | "approvedBy" | "reason">>;
 
 export interface ChangePatch
@@ -122,11 +123,6 @@ export interface ChangePatch
   readonly claimedBy?: string;
   /** With `rolled-back`: what the fleet runs again. */
   readonly activeVersion?: string;
-}
-
-/** The database can't be reached; what is known remains valid, and the call may be repeated later. */
-export class StoreUnavailable extends Error {
-  override readonly name = "StoreUnavailable";
 }
 
 /** The state of the agent's code is too large. */

@@ -1,0 +1,20 @@
+/** Leadership within one process. */
+export class Roles {
+  readonly #held = new Map<string, AbortController>();
+
+  /** @returns undefined, without a call of `lead`, if the role is held */
+  async lead<Result>(role: string, lead: (signal: AbortSignal) => Promise<Result>): Promise<Result | undefined> {
+    if (this.#held.has(role)) return undefined;
+    const controller = new AbortController();
+    this.#held.set(role, controller);
+    try {
+      return await lead(controller.signal);
+    } finally {
+      this.#held.delete(role);
+    }
+  }
+
+  close(): void {
+    for (const controller of this.#held.values()) controller.abort();
+  }
+}

@@ -1,0 +1,77 @@
+import { type Database, type Queryable, StoreUnavailable } from "../database/database.ts";
+
+type Kind = Queryable["kind"];
+
+/**
+ * What is searched for is a column; the rest of a record is JSON, in `data`, which holds any text (PostgreSQL's TEXT has
+ * no NUL), and which a release can extend without a migration.
+ *
+ * Nodes of the former release use the database while a new one is deployed, and after a rollback: a migration only adds.
+ */
+const migrations: readonly ((kind: Kind) => readonly string[])[] = [
+  (kind) => [
+    "CREATE TABLE counters(name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
+    "INSERT INTO counters(name, value) VALUES ('version', 0), ('change', 0), ('audit', 0)",
+    "CREATE TABLE fleet(one BIGINT PRIMARY KEY CHECK (one = 1), active TEXT NOT NULL)",
+    `CREATE TABLE versions(
+      number BIGINT PRIMARY KEY, change BIGINT NOT NULL UNIQUE, data TEXT NOT NULL, content TEXT NOT NULL)`,
+    `CREATE TABLE changes(
+      number BIGINT PRIMARY KEY, state TEXT NOT NULL, claimed_by TEXT, claimed_until BIGINT, data TEXT NOT NULL)`,
+    "CREATE INDEX changes_by_state ON changes(state, number)",
+    "CREATE TABLE audit(number BIGINT PRIMARY KEY, change BIGINT, data TEXT NOT NULL)",
+    "CREATE INDEX audit_by_change ON audit(change, number)",
+    ...immutable(kind, "audit"),
+    "CREATE TABLE nodes(id TEXT PRIMARY KEY, desired TEXT, seen_at BIGINT NOT NULL, data TEXT NOT NULL)",
+    `CREATE TABLE recordings(${serial(kind, "number")}, id TEXT NOT NULL UNIQUE, data TEXT NOT NULL)`,
+    "CREATE TABLE state(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE settings(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+  ],
+];
+
+function serial(kind: Kind, column: string): string {
+  return kind === "sqlite"
+    ? `${column} INTEGER PRIMARY KEY AUTOINCREMENT`
+    : `${column} BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY`;
+}
+
+/** Refuses to change or delete rows, whoever asks. */
+function immutable(kind: Kind, table: string): readonly string[] {
+  const message = `entries of ${table} are never changed or deleted`;
+  if (kind === "sqlite") {
+    return ["UPDATE", "DELETE"].map(
+      (change) =>
+        `CREATE TRIGGER ${table}_no_${change.toLowerCase()} BEFORE ${change} ON ${table}
+         BEGIN SELECT RAISE(ABORT, '${message}'); END`,
+    );
+  }
+  return [
+    `CREATE FUNCTION ${table}_immutable() RETURNS trigger LANGUAGE plpgsql AS
+     $body$ BEGIN RAISE EXCEPTION '${message}'; END $body$`,
+    `CREATE TRIGGER ${table}_immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ${table}
+     FOR EACH STATEMENT EXECUTE FUNCTION ${table}_immutable()`,
+  ];
+}
+
+/** PostgreSQL's is the time of the statement's start otherwise; SQLite's is defined by `SqliteDatabase`. */
+const clockOfPostgres = `
+  CREATE OR REPLACE FUNCTION seed_now() RETURNS BIGINT LANGUAGE sql VOLATILE AS
+  $body$ SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT) $body$`;
+
+/** @throws StoreUnavailable also if the database is of a later release */
+export async function migrate(database: Database): Promise<void> {
+  await database.transaction("schema", async ({ kind, query }) => {
+    await query("CREATE TABLE IF NOT EXISTS migrations(number BIGINT PRIMARY KEY)");
+    const rows = await query<{ number: number }>("SELECT number FROM migrations ORDER BY number DESC LIMIT 1");
+    const done = rows[0]?.number ?? 0;
+    if (done > migrations.length) {
+      const known = `this release knows ${migrations.length} migrations of the database, which has ${done}`;
+      throw new StoreUnavailable(`${known}: it was used by a later release. Deploy that one again, or a later one.`);
+    }
+    if (kind === "postgres" && done === 0) await query(clockOfPostgres);
+    for (const [index, statements] of migrations.entries()) {
+      if (index < done) continue;
+      for (const statement of statements(kind)) await query(statement);
+      await query("INSERT INTO migrations(number) VALUES ($1)", [index + 1]);
+    }
+  });
+}

@@ -1,0 +1,67 @@
+import type { Queryable } from "../database/database.ts";
+import { placeholders } from "./ids.ts";
+import { StateFull } from "./store.ts";
+
+/** In bytes of UTF-8. */
+const largestValue = 64 * 1024;
+const longestKey = 1024;
+const mostKeys = 10_000;
+
+type State = Readonly<Record<string, string>>;
+
+/** As JSON, because PostgreSQL's TEXT has no NUL, and neither database has half a surrogate pair. */
+const encode = (text: string): string => JSON.stringify(text);
+
+function decode(text: string): string {
+  const value: unknown = JSON.parse(text);
+  return typeof value === "string" ? value : String(value);
+}
+
+export async function stateGet({ query }: Queryable, keys: readonly string[]): Promise<State> {
+  if (keys.length === 0) return {};
+  const sql = `SELECT name, value FROM state WHERE name IN (${placeholders(1, keys.length)})`;
+  const rows = await query<{ name: string; value: string }>(sql, keys.map(encode));
+  // Not by assignment: a key may be "__proto__".
+  return Object.fromEntries(rows.map(({ name, value }) => [decode(name), decode(value)]));
+}
+
+/** Whether what a request read is still so. */
+export async function isUnchanged(
+  database: Queryable,
+  reads: Readonly<Record<string, string | null>>,
+): Promise<boolean> {
+  const expected = Object.entries(reads);
+  const now = new Map(Object.entries(await stateGet(database, Object.keys(reads))));
+  return expected.every(([key, value]) => (now.get(key) ?? null) === value);
+}
+
+/** @throws StateFull before anything is written */
+export async function stateSet(
+  database: Queryable,
+  changes: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const entries = Object.entries(changes);
+  const set = entries.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));
+  const deleted = entries.flatMap(([key, value]) => (value === undefined ? [key] : []));
+  for (const [key, value] of set) {
+    const name = JSON.stringify(key.slice(0, 40));
+    if (Buffer.byteLength(key) > longestKey) throw new StateFull(`the key ${name}… is longer than ${longestKey} bytes`);
+    if (Buffer.byteLength(value) <= largestValue) continue;
+    throw new StateFull(`the value of ${name} is larger than ${largestValue / 1024} KiB`);
+  }
+  for (const key of deleted) await database.query("DELETE FROM state WHERE name = $1", [encode(key)]);
+  const before = await stateGet(
+    database,
+    set.map(([key]) => key),
+  );
+  const added = set.filter(([key]) => !Object.hasOwn(before, key)).length;
+  if (added > 0 && (await countKeys(database)) + added > mostKeys) {
+    throw new StateFull(`the state has ${mostKeys} keys, which is the most that it can have`);
+  }
+  const upsert = "INSERT INTO state(name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
+  for (const [key, value] of set) await database.query(upsert, [encode(key), encode(value)]);
+}
+
+async function countKeys({ query }: Queryable): Promise<number> {
+  return (await query<{ count: number }>("SELECT COUNT(*) AS count FROM state"))[0]?.count ?? 0;
+}
