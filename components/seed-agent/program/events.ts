@@ -16,3 +16,8 @@ export interface Events {
   gauge(name: "queue_depth" | "cluster_size" | "active_version", read: () => number | Promise<number>): void;
   log(level: "info" | "warn" | "error", message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
+
+export interface Exposition {
+  /** All metrics in Prometheus' text format. */
+  exposition(): Promise<{ readonly contentType: string; readonly body: string }>;
+}

@@ -1,12 +1,14 @@
 /** The control endpoints' bodies: the server, its OpenAPI document, and the CLI's client have them from here. */
 import * as z from "zod/mini";
-import { auditEntry, change, nodeRecord, report, submission, version } from "../domain.ts";
+import { auditEntry, change, changeStates, nodeRecord, report, submission, version } from "../domain.ts";
 
 export const health = z.object({
   status: z.enum(["ok", "degraded"]),
   node: z.string(),
   version: z.string(),
 });
+
+export type Health = z.output<typeof health>;
 
 export const deepCheck = z.object({
   name: z.string(),
@@ -16,6 +18,7 @@ export const deepCheck = z.object({
   milliseconds: z.number(),
 });
 export const deepHealth = z.object({ ...health.shape, checks: z.array(deepCheck) });
+export type DeepCheck = z.output<typeof deepCheck>;
 export type DeepHealth = z.output<typeof deepHealth>;
 
 export const versionSummary = z.omit(version, { sources: true, bundle: true, testBundle: true });
@@ -53,10 +56,55 @@ export const status = z.object({
 });
 export type Status = z.output<typeof status>;
 
-/** All errors of the control endpoints. */
+/** A code for each status of an error. */
+export const problemCodes = [
+  "invalid",
+  "unauthorized",
+  "forbidden",
+  "not found",
+  "method not allowed",
+  "conflict",
+  "too large",
+  "unsupported media type",
+  "too many attempts",
+  "internal",
+  "bad answer",
+  "unavailable",
+  "timeout",
+  "full",
+] as const;
+
+export const changeList = z.object({ changes: z.array(change) });
+export const changeDiff = z.object({ diff: z.string() });
+export const versionList = z.object({ versions: z.array(versionSummary) });
+export const auditLog = z.object({ entries: z.array(auditEntry) });
+
+/** Why, in words, for the audit log. */
+export const reasonBody = z.strictObject({ reason: z.optional(z.string().check(z.minLength(1), z.maxLength(500))) });
+
+export const improveBody = z.strictObject({ goal: z.optional(z.string().check(z.minLength(1), z.maxLength(20_000))) });
+export const improvement = z.object({
+  outcome: z.enum(["submitted", "nothing", "busy", "over budget", "missing_api_key", "failed"]),
+  /** In words. */
+  reason: z.string(),
+  change: z.optional(change),
+});
+
+const limit = (fallback: number) => z._default(z.coerce.number().check(z.int(), z.gte(1), z.lte(1000)), fallback);
+export const changesQuery = z.strictObject({ state: z.optional(z.enum(changeStates)), limit: limit(20) });
+export const versionsQuery = z.strictObject({ limit: limit(20) });
+export const auditQuery = z.strictObject({
+  limit: limit(50),
+  before: z.optional(z.coerce.number().check(z.int(), z.gte(1))),
+  change: z.optional(z.string().check(z.regex(/^c\d{1,15}$/))),
+});
+export const changeParams = z.object({ id: z.string().check(z.regex(/^c\d{1,15}$/)) });
+export const versionParams = z.object({ id: z.string().check(z.regex(/^v\d{1,15}$/)) });
+
+/** All errors, of every endpoint. */
 export const problem = z.object({
-  /** For programs: `unauthorized`, `not found`, `conflict`, `invalid`, `unavailable`. */
-  code: z.string(),
+  /** For programs. */
+  code: z.enum(problemCodes),
   /** For people: what is wrong, and what to do. */
   message: z.string(),
 });
@@ -77,7 +125,7 @@ export const problem = z.object({
  * | POST /versions/:id/activate | → `change`: an old version again, through the same roll-out |
  * | POST /rollback | `{ reason? }` → `change`: the version before the active one |
  * | POST /pause, /resume | → `status` |
- * | POST /improve | `{ goal? }` → `{ outcome, change? }`: one proposal now |
+ * | POST /improve | `{ goal? }` → `{ outcome, reason, change? }`: one proposal now |
  * | GET /audit?limit=&before=&change= | → `{ entries }` |
  *
  * Between nodes, below `/cluster`: GET /challenge, POST /hello (`cluster/`). Open: GET /health, /openapi.json. GET

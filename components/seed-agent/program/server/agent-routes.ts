@@ -1,0 +1,61 @@
+import type { FastifyPluginAsync, FastifySchema, HTTPMethods, onRequestHookHandler } from "fastify";
+import { agentRoot, fromAgentResponse, toAgentRequest } from "./agent-messages.ts";
+import { answers } from "./open-api.ts";
+import { Problem, type ProblemCode } from "./problem.ts";
+import type { SeedServerParts } from "./server.ts";
+
+const bodyLimit = 64 * 1024;
+
+/** How many requests may be under way to the agent's process. */
+const mostRequests = 100;
+
+const methods: HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
+/** The agent itself, whose code is not trusted: see `agent-messages.ts` for what passes. */
+export function agentRoutes(
+  { live }: SeedServerParts,
+  authorize: onRequestHookHandler | undefined,
+): FastifyPluginAsync {
+  return async (app) => {
+    let underWay = 0;
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser("*", { parseAs: "string", bodyLimit }, (_request, body, done) => done(null, body));
+    const refused: ProblemCode[] = authorize === undefined ? [] : ["unauthorized", "too many attempts"];
+    const schema: FastifySchema = {
+      tags: ["agent"],
+      summary: "The agent; the answer is its own, cleaned of what could harm others",
+      security: authorize === undefined ? [] : [{ controlToken: [] }],
+      response: answers({}, [...refused, "invalid", "too large", "bad answer", "unavailable"]),
+    };
+    for (const url of [agentRoot, `${agentRoot}/*`]) {
+      app.route({
+        method: methods,
+        url,
+        bodyLimit,
+        exposeHeadRoute: false,
+        ...(authorize === undefined ? {} : { onRequest: authorize }),
+        schema,
+        // The answer is the agent's, whatever its status is.
+        serializerCompiler: () => (body) => (typeof body === "string" ? body : JSON.stringify(body)),
+        async handler(request, reply) {
+          const { method, headers, body } = request;
+          const asked = toAgentRequest({
+            ...{ method, url: request.raw.url ?? url, headers },
+            body: typeof body === "string" ? body : "",
+          });
+          if (underWay >= mostRequests) {
+            const message = `The agent is busy with ${mostRequests} requests. Try again.`;
+            throw new Problem("unavailable", message, { "retry-after": "1" });
+          }
+          underWay++;
+          try {
+            const answer = fromAgentResponse(await live.handle(asked), asked.path);
+            return reply.code(answer.status).headers(answer.headers).send(answer.body);
+          } finally {
+            underWay--;
+          }
+        },
+      });
+    }
+  };
+}

@@ -1,0 +1,70 @@
+import type { FastifyPluginAsync, onRequestHookHandler } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import * as z from "zod/mini";
+import { deepHealth, health } from "./api.ts";
+import { answers } from "./open-api.ts";
+import type { SeedServerParts } from "./server.ts";
+
+/** `/health`, `/health/deep` and `/metrics`. */
+export function healthRoutes(
+  { health: checks, events }: SeedServerParts,
+  authorize: onRequestHookHandler | undefined,
+): FastifyPluginAsync {
+  return async (plain) => {
+    const app = plain.withTypeProvider<ZodTypeProvider>();
+    app.get(
+      "/health",
+      {
+        schema: {
+          tags: ["health"],
+          summary: "Whether this node serves; cheap",
+          response: answers({ 200: health }, []),
+        },
+        // It is called often, and its answer is known to be valid.
+        serializerCompiler: () => JSON.stringify,
+      },
+      async () => checks.quick(),
+    );
+    const guarded = {
+      ...(authorize === undefined ? {} : { onRequest: authorize }),
+    };
+    const tokens = { security: authorize === undefined ? [] : [{ metricsToken: [] }, { controlToken: [] }] };
+    const refused = authorize === undefined ? [] : (["unauthorized", "too many attempts"] as const);
+    app.get(
+      "/health/deep",
+      {
+        ...guarded,
+        schema: {
+          tags: ["health"],
+          summary: "Each check with its own result; 503 if one fails",
+          ...tokens,
+          response: { ...answers({ 200: deepHealth }, refused), 503: deepHealth },
+        },
+      },
+      async (_request, reply) => {
+        const result = await checks.deep();
+        return reply.code(result.status === "ok" ? 200 : 503).send(result);
+      },
+    );
+    app.get(
+      "/metrics",
+      {
+        ...guarded,
+        schema: {
+          tags: ["health"],
+          summary: "Metrics, in Prometheus' text format",
+          ...tokens,
+          response: {
+            ...answers({}, [...refused, "unavailable"]),
+            200: { description: "OK", content: { "text/plain": { schema: z.string() } } },
+          },
+        },
+        serializerCompiler: () => String,
+      },
+      async (_request, reply) => {
+        const { contentType, body } = await events.exposition();
+        return reply.type(contentType).send(body);
+      },
+    );
+  };
+}

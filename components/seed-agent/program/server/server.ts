@@ -1,0 +1,151 @@
+import { STATUS_CODES } from "node:http";
+import swagger from "@fastify/swagger";
+import Fastify, {
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyRequest,
+} from "fastify";
+import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import * as z from "zod/mini";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Version } from "../domain.ts";
+import type { Events, Exposition } from "../events.ts";
+import type { HealthChecks } from "../health/health.ts";
+import type { Fence } from "../hot-reload/version-host.ts";
+import type { Improver } from "../improve/improver.ts";
+import type { Live } from "../live/live.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { Settings } from "../settings.ts";
+import type { Store } from "../store/store.ts";
+import { agentRoutes } from "./agent-routes.ts";
+import { bearerTokens, type Right } from "./auth.ts";
+import { isLoopbackAddress, refuseForeignPages } from "./browser-check.ts";
+import { closeGracefully } from "./close-gracefully.ts";
+import { controlRoutes } from "./control-routes.ts";
+import { healthRoutes } from "./health-routes.ts";
+import { knownRoutes } from "./known-routes.ts";
+import { documentRoute, openApi } from "./open-api.ts";
+import { asProblem, Problem, statuses } from "./problem.ts";
+
+export interface SeedServerParts {
+  readonly settings: Settings;
+  /** The program's own version. */
+  readonly release: string;
+  readonly fence: Fence;
+  readonly live: Live;
+  readonly pipeline: Pipeline;
+  readonly store: Store;
+  readonly cluster: Cluster;
+  readonly events: Events & Exposition;
+  readonly health: HealthChecks;
+  /** `v0`, which is not in the store. */
+  readonly firstVersion: () => Promise<Version>;
+  readonly improve?: Pick<Improver, "improveNow" | "budget" | "mode">;
+  /** What peers call, below `/cluster`; it authenticates them itself. */
+  readonly peerRoutes?: FastifyPluginAsync;
+}
+
+const controlBodyLimit = 2 * 1024 * 1024;
+
+/** Of headers altogether, in bytes; above, the answer is 431. */
+const headerLimit = 16 * 1024;
+
+/** How long a client may take for its headers, and for the whole request. */
+const headersMilliseconds = 10_000;
+const requestMilliseconds = 30_000;
+
+/** The service's HTTP endpoints; see `api.ts`. The caller lets it listen. `close` finishes the requests under way. */
+export function seedServer(parts: SeedServerParts): FastifyInstance {
+  const { settings, events } = parts;
+  // zod/mini has no messages of its own.
+  z.config(z.locales.en());
+  const app = Fastify({
+    logger: false,
+    trustProxy: false,
+    bodyLimit: controlBodyLimit,
+    requestTimeout: requestMilliseconds,
+    // Also of a client that does not read its answer.
+    connectionTimeout: Math.max(60, settings.SEED_CALL_SECONDS + 30) * 1000,
+    keepAliveTimeout: 20_000,
+    return503OnClosing: true,
+    exposeHeadRoutes: true,
+    http: {
+      maxHeaderSize: headerLimit,
+      headersTimeout: headersMilliseconds,
+      // Node looks for clients that are too slow only this often.
+      connectionsCheckingInterval: 2_000,
+      requireHostHeader: true,
+    },
+    routerOptions: { maxParamLength: 64, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false },
+    frameworkErrors: (error, request, reply) => sendError(error, request, reply),
+    clientErrorHandler(error, socket) {
+      // The socket may be gone, or in the middle of an answer.
+      if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy();
+      const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ""] ?? 400;
+      const body = JSON.stringify({
+        code: status === 408 ? "timeout" : "invalid",
+        message: `${STATUS_CODES[status]}.`,
+      });
+      socket.end(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\n` +
+          `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+      );
+    },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+
+  const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    let problem = asProblem(error);
+    if (problem === undefined) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      events.log("error", "A request failed", { method: request.method, route: request.routeOptions.url, error: text });
+      problem = new Problem("internal", "The service failed at this; its log says why.");
+    }
+    reply.code(statuses[problem.code]).headers(problem.headers).type("application/json; charset=utf-8");
+    return reply.send({ code: problem.code, message: problem.message });
+  };
+  app.setErrorHandler(sendError);
+
+  const known = knownRoutes(app);
+  app.setNotFoundHandler((request, reply) => {
+    const methods = known.methodsAt(request.url);
+    if (methods.length === 0) {
+      return sendError(
+        new Problem("not found", "There is no such endpoint; /openapi.json lists them."),
+        request,
+        reply,
+      );
+    }
+    const allow = [...methods, "OPTIONS"].join(", ");
+    if (request.method === "OPTIONS") return reply.code(204).header("allow", allow).send();
+    const message = `${request.method} is not possible here, only ${allow}.`;
+    return sendError(new Problem("method not allowed", message, { allow }), request, reply);
+  });
+
+  const isLoopback = isLoopbackAddress(settings.SEED_HOST);
+  app.addHook("onRequest", (request, reply, done) => {
+    reply.header("x-content-type-options", "nosniff");
+    refuseForeignPages(request.headers, isLoopback);
+    done();
+  });
+
+  const check = bearerTokens(
+    { control: settings.SEED_CONTROL_TOKEN, metrics: settings.SEED_METRICS_TOKEN },
+    { onFailure: (address) => events.log("warn", "A wrong token was refused", { address }) },
+  );
+  const needs = (right: Right) => (request: FastifyRequest, _reply: FastifyReply, done: () => void) => {
+    check(right, { authorization: request.headers.authorization, address: request.socket.remoteAddress ?? "" });
+    done();
+  };
+
+  app.register(swagger, openApi(parts.release));
+  app.register(documentRoute);
+  app.register(healthRoutes(parts, settings.SEED_METRICS_PUBLIC ? undefined : needs("metrics")));
+  app.register(controlRoutes(parts, needs("control")), { prefix: "/control" });
+  app.register(agentRoutes(parts, settings.SEED_AGENT_PUBLIC ? undefined : needs("control")));
+  if (parts.peerRoutes !== undefined) app.register(parts.peerRoutes, { prefix: "/cluster" });
+  closeGracefully(app, settings.SEED_CALL_SECONDS * 1000 + 5000);
+  return app;
+}
