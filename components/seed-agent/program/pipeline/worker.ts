@@ -90,6 +90,8 @@ export class PipelineWorker {
       await this.#work(change, signal);
     } finally {
       clearInterval(renewal);
+      // Another node need not wait until the lease is over.
+      if (this.#stop.signal.aborted) await store.renewClaim(change.id, node, 0).catch(() => undefined);
     }
     return true;
   }

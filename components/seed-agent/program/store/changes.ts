@@ -56,11 +56,14 @@ export async function claim(
   leaseMilliseconds: number,
 ): Promise<{ readonly change: Change; readonly isNews: boolean } | undefined> {
   const { query } = database;
-  const live = await query("SELECT 1 FROM changes WHERE claimed_by IS NOT NULL AND claimed_until > seed_now() LIMIT 1");
-  if (live.length > 0) return undefined;
+  // A node has one worker. Its own claim is what it left when it stopped or was killed.
+  const others = "SELECT 1 FROM changes WHERE claimed_by <> $1 AND claimed_until > seed_now() LIMIT 1";
+  if ((await query(others, [node])).length > 0) return undefined;
   const states = placeholders(1, claimableStates.length);
-  const oldest = `SELECT number, data FROM changes WHERE state IN (${states}) ORDER BY number LIMIT 1`;
-  const [row] = await query<Row>(oldest, claimableStates);
+  // What is decided comes first: somebody who rolls back does not wait for the checks of other changes.
+  const rank = "CASE state WHEN 'rolling-out' THEN 0 WHEN 'approved' THEN 1 WHEN 'checking' THEN 2 ELSE 3 END";
+  const first = `SELECT number, data FROM changes WHERE state IN (${states}) ORDER BY ${rank}, number LIMIT 1`;
+  const [row] = await query<Row>(first, claimableStates);
   if (row === undefined) return undefined;
   // A worker that outlived its lease must not be able to renew it beside this one.
   await query("UPDATE changes SET claimed_by = NULL WHERE claimed_by IS NOT NULL");
@@ -111,7 +114,7 @@ export async function updateChange(
   if (active === null) throw new Error(`${id} has become no version, so it can't be active`);
   if (active !== undefined) await setActiveVersion(database, active);
   const isEnd = endStates.includes(state);
-  if (isEnd || state === "waiting") {
+  if (isEnd || state === "waiting" || state === "approved") {
     await database.query("UPDATE changes SET claimed_by = NULL WHERE number = $1", [row.number]);
   }
   if (isEnd && before.state === "rolling-out") await database.query("UPDATE nodes SET desired = NULL");

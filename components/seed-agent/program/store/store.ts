@@ -26,7 +26,8 @@ export interface Store {
   /** Newest first. */
   changes(filter: { readonly states?: readonly ChangeState[]; readonly limit: number }): Promise<readonly Change[]>;
   /**
-   * The oldest change in one of `claimableStates` that no live worker has, now this node's for `leaseSeconds`. At most
+   * The first change in one of `claimableStates` that no other live worker has, those being rolled out or approved before
+   * those to be checked, then the oldest, now this node's for `leaseSeconds`. At most
    * one change is claimed at a time in the whole fleet: versions are activated one after another. A `queued` change
    * becomes `checking`, an `approved` one `rolling-out`, and `attempts` is counted.
    */
@@ -35,7 +36,7 @@ export interface Store {
   renewClaim(change: string, node: string, leaseSeconds: number): Promise<boolean>;
   /**
    * Writes only if the change is in one of `from`, and, with `claimedBy`, only if the claim is still that node's. An end
-   * state or `waiting` gives up the claim. Making it `active` sets the active version, in the same transaction; so does
+   * state, `waiting` and, from `checking`, `approved` give up the claim. Making it `active` sets the active version, in the same transaction; so does
    * `rolled-back` with `activeVersion`. The end of a `rolling-out` change clears `desired` of all nodes, in the same
    * transaction too: no node returns to the former version in between.
    *
