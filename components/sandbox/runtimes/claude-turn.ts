@@ -1,62 +1,8 @@
 import * as z from "zod/mini";
+import { type ClaudeEventOf, ClaudeRun, claudeEvent, claudeInput, claudeKeys } from "../../models/claude-events.ts";
 import type { Turn } from "./cli-runtime.ts";
-import { claudeKeys } from "./options.ts";
 import { RuntimeError, type RuntimeEvent } from "./runtime.ts";
 import { Speech, shortened } from "./speech.ts";
-
-const tokens = z.object({
-  input_tokens: z.nullish(z.number()),
-  cache_creation_input_tokens: z.nullish(z.number()),
-  cache_read_input_tokens: z.nullish(z.number()),
-  output_tokens: z.nullish(z.number()),
-});
-
-const lines = z.discriminatedUnion("type", [
-  z.object({
-    type: z.literal("system"),
-    subtype: z.string(),
-    session_id: z.optional(z.string()),
-    mcp_servers: z.catch(z.optional(z.array(z.object({ name: z.string(), status: z.string() }))), undefined),
-    attempt: z.optional(z.number()),
-    max_retries: z.optional(z.number()),
-    error_status: z.nullish(z.number()),
-    error: z.nullish(z.string()),
-  }),
-  z.object({
-    type: z.literal("stream_event"),
-    parent_tool_use_id: z.nullish(z.string()),
-    event: z.object({
-      type: z.string(),
-      message: z.optional(z.object({ id: z.optional(z.string()), usage: z.optional(tokens) })),
-      usage: z.optional(tokens),
-      content_block: z.optional(z.object({ type: z.string() })),
-      delta: z.optional(z.object({ type: z.optional(z.string()), text: z.optional(z.string()) })),
-    }),
-  }),
-  z.object({
-    type: z.literal("assistant"),
-    parent_tool_use_id: z.nullish(z.string()),
-    error: z.nullish(z.string()),
-    message: z.object({ id: z.optional(z.string()), content: z.array(z.looseObject({ type: z.string() })) }),
-  }),
-  z.object({
-    type: z.literal("user"),
-    message: z.object({ content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]) }),
-  }),
-  z.object({
-    type: z.literal("result"),
-    subtype: z.string(),
-    is_error: z.boolean(),
-    result: z.optional(z.string()),
-    errors: z.optional(z.array(z.string())),
-    num_turns: z.optional(z.number()),
-    total_cost_usd: z.optional(z.number()),
-    api_error_status: z.nullish(z.number()),
-    usage: z.catch(z.optional(tokens), undefined),
-  }),
-]);
-type Line = z.output<typeof lines>;
-type LineOf<Type extends Line["type"]> = Extract<Line, { type: Type }>;
 
 const textBlock = z.object({ type: z.literal("text"), text: z.string() });
 const toolUse = z.object({
@@ -88,10 +34,7 @@ export class ClaudeTurn implements Turn<State> {
   readonly #streamed = new Set<string>();
   readonly #running = new Set<string>();
   #used = { inputTokens: 0, outputTokens: 0 };
-  #keyIsRejected = false;
-  /** Also set for status 403, with which a key is valid. */
-  #isNotLoggedIn = false;
-  #result: LineOf<"result"> | undefined;
+  readonly #run = new ClaudeRun();
   state: State | undefined;
 
   constructor(emit: (event: RuntimeEvent) => void, resumed: State | undefined) {
@@ -101,23 +44,21 @@ export class ClaudeTurn implements Turn<State> {
   }
 
   take(value: unknown): void {
-    const { success, data: line } = lines.safeParse(value);
-    if (!success) return;
-    switch (line.type) {
+    const event = claudeEvent(value);
+    if (event === undefined) return;
+    this.#run.take(event);
+    switch (event.type) {
       case "system":
-        this.#system(line);
+        this.#system(event);
         break;
       case "stream_event":
-        this.#streamEvent(line);
+        this.#streamEvent(event);
         break;
       case "assistant":
-        this.#assistant(line);
+        this.#assistant(event);
         break;
       case "user":
-        this.#user(line);
-        break;
-      case "result":
-        this.#result = line;
+        this.#user(event);
     }
   }
 
@@ -126,12 +67,12 @@ export class ClaudeTurn implements Turn<State> {
   }
 
   get fatal(): RuntimeError | undefined {
-    return this.#keyIsRejected ? rejectedKey() : undefined;
+    return this.#run.keyIsRejected ? rejectedKey() : undefined;
   }
 
   close(): void {
-    const { usage, total_cost_usd: total } = this.#result ?? {};
-    if (usage !== undefined) this.#used = { inputTokens: inputOf(usage), outputTokens: usage.output_tokens ?? 0 };
+    const { usage, total_cost_usd: total } = this.#run.result ?? {};
+    if (usage !== undefined) this.#used = { inputTokens: claudeInput(usage), outputTokens: usage.output_tokens ?? 0 };
     if (this.#used.inputTokens + this.#used.outputTokens > 0) this.#emit({ type: "usage", ...this.#used });
     if (total === undefined || this.state === undefined) return;
     // The total of a resumed conversation includes earlier prompts. It is less only if the CLI lost its record of them.
@@ -140,16 +81,13 @@ export class ClaudeTurn implements Turn<State> {
   }
 
   answer(otherwise: string): string {
-    const end = this.#result;
-    const status = end?.api_error_status ?? (this.#isNotLoggedIn ? 401 : undefined);
-    if (this.#keyIsRejected || status === 401) throw rejectedKey();
-    if (end === undefined) throw new RuntimeError("runtime_failed", otherwise);
-    if (!end.is_error) return end.result ?? "";
-    const reason = end.result ?? end.errors?.join("; ") ?? otherwise;
-    throw new RuntimeError(end.subtype === "error_max_budget_usd" ? "over_budget" : "runtime_failed", reason);
+    const failure = this.#run.failure(otherwise);
+    if (failure === undefined) return this.#run.result?.result ?? "";
+    if (failure.code === "missing_api_key") throw rejectedKey();
+    throw new RuntimeError(failure.code === "over_budget" ? "over_budget" : "runtime_failed", failure.reason);
   }
 
-  #system(line: LineOf<"system">): void {
+  #system(line: ClaudeEventOf<"system">): void {
     if (line.subtype === "init") {
       const { success, data } = claudeState.safeParse({ conversation: line.session_id, costUsd: this.#costBefore });
       if (success) this.state = data;
@@ -157,18 +95,16 @@ export class ClaudeTurn implements Turn<State> {
         if (status === "failed") this.#emit({ type: "notice", text: `the MCP server ${name} did not start` });
     }
     if (line.subtype === "api_retry") {
-      // The CLI would retry for minutes with a key that the API rejects.
-      if (line.error_status === 401) this.#keyIsRejected = true;
       const status = line.error_status ?? "no answer";
       const text = `the API failed (${status}, ${line.error ?? "unknown"}): retry ${line.attempt} of ${line.max_retries}`;
       this.#emit({ type: "notice", text });
     }
   }
 
-  #streamEvent({ event, parent_tool_use_id }: LineOf<"stream_event">): void {
+  #streamEvent({ event, parent_tool_use_id }: ClaudeEventOf<"stream_event">): void {
     // The text of a subagent goes to the agent, not to the person.
     if (parent_tool_use_id) return;
-    if (event.type === "message_start") this.#used.inputTokens += inputOf(event.message?.usage ?? {});
+    if (event.type === "message_start") this.#used.inputTokens += claudeInput(event.message?.usage ?? {});
     if (event.type === "message_delta") this.#used.outputTokens += event.usage?.output_tokens ?? 0;
     if (event.type === "message_start" && event.message?.id !== undefined) this.#streamed.add(event.message.id);
     if (event.type === "content_block_start" && event.content_block?.type === "text") this.#speech.begin();
@@ -176,8 +112,7 @@ export class ClaudeTurn implements Turn<State> {
       this.#speech.say(event.delta.text ?? "");
   }
 
-  #assistant({ message, error, parent_tool_use_id }: LineOf<"assistant">): void {
-    if (error === "authentication_failed") this.#isNotLoggedIn = true;
+  #assistant({ message, error, parent_tool_use_id }: ClaudeEventOf<"assistant">): void {
     // Then its text describes the error.
     if (error) return;
     const isNew = !parent_tool_use_id && !this.#streamed.has(message.id ?? "");
@@ -194,7 +129,7 @@ export class ClaudeTurn implements Turn<State> {
     }
   }
 
-  #user({ message }: LineOf<"user">): void {
+  #user({ message }: ClaudeEventOf<"user">): void {
     if (typeof message.content === "string") return;
     for (const block of message.content) {
       const { success, data: result } = toolResult.safeParse(block);
@@ -204,11 +139,6 @@ export class ClaudeTurn implements Turn<State> {
       this.#emit({ type: "tool_result", id: result.tool_use_id, output, isError: result.is_error === true });
     }
   }
-}
-
-function inputOf(usage: z.output<typeof tokens>): number {
-  const { input_tokens, cache_creation_input_tokens, cache_read_input_tokens } = usage;
-  return (input_tokens ?? 0) + (cache_creation_input_tokens ?? 0) + (cache_read_input_tokens ?? 0);
 }
 
 function rejectedKey(): RuntimeError {

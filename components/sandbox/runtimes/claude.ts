@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type * as z from "zod/mini";
+import { claudeKeys } from "../../models/claude-events.ts";
 import { ClaudeTurn, claudeState } from "./claude-turn.ts";
 import { type Cli, CliRuntime, noConversation, type Prompt } from "./cli-runtime.ts";
-import { type ClaudeOptions, claudeKeys, claudeTable } from "./options.ts";
+import { type ClaudeOptions, claudeTable } from "./options.ts";
 import type { AgentRuntime } from "./runtime.ts";
 
 type State = z.output<typeof claudeState>;

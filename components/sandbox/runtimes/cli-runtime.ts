@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
+import { type CliEnd, reasonOfEnd } from "../../models/run-cli.ts";
 import { SandboxGone } from "../provider.ts";
-import { type CliEnd, reasonOf, runCli } from "./run-cli.ts";
+import { reasonOf, runInSandbox } from "./run-cli.ts";
 import {
   type AgentRuntime,
   type ExecuteOptions,
@@ -176,11 +177,10 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
     };
     let end: CliEnd;
     try {
-      end = await runCli({
+      end = await runInSandbox(prompt.config.sandbox, {
         ...limits,
         ...this.#cli.command(prompt, this.#state),
         name: this.#cli.name,
-        sandbox: prompt.config.sandbox,
         cwd: prompt.config.repoPath,
         onValue(value) {
           turn.take(value);
@@ -195,8 +195,7 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
     }
     const obstacle = end.code === 0 || turn.state !== undefined ? undefined : this.#cli.obstacle(end);
     if (obstacle !== undefined) return obstacle;
-    const reason = end.text.trim().split("\n").slice(-3).join(" ");
-    return { answer: turn.answer(`${this.#cli.name} ended with code ${end.code}: ${reason || "it gave no reason"}`) };
+    return { answer: turn.answer(reasonOfEnd(this.#cli.name, end)) };
   }
 
   async #checkProgram({ sandbox }: RuntimeConfig): Promise<void> {

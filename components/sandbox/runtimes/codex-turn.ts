@@ -1,51 +1,11 @@
 import { randomUUID } from "node:crypto";
 import * as z from "zod/mini";
+import { type CodexItem, CodexRun, codexEvent, codexItem, codexKeys } from "../../models/codex-events.ts";
 import type { Turn } from "./cli-runtime.ts";
-import { codexKeys } from "./options.ts";
 import { RuntimeError, type RuntimeEvent } from "./runtime.ts";
 import { Speech, shortened } from "./speech.ts";
 
-const tokens = z.object({ input_tokens: z.number(), output_tokens: z.number() });
-
-const lines = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("thread.started"), thread_id: z.uuid() }),
-  z.object({ type: z.literal("turn.completed"), usage: z.catch(z.optional(tokens), undefined) }),
-  z.object({ type: z.literal("turn.failed"), error: z.object({ message: z.string() }) }),
-  z.object({ type: z.literal("error"), message: z.string() }),
-  z.object({ type: z.enum(["item.started", "item.updated", "item.completed"]), item: z.optional(z.unknown()) }),
-]);
-
-const items = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("agent_message"), id: z.string(), text: z.string() }),
-  z.object({ type: z.literal("error"), id: z.string(), message: z.string() }),
-  z.object({
-    type: z.literal("command_execution"),
-    id: z.string(),
-    command: z.string(),
-    aggregated_output: z._default(z.string(), ""),
-    exit_code: z.nullish(z.number()),
-    status: z.optional(z.string()),
-  }),
-  z.object({
-    type: z.literal("file_change"),
-    id: z.string(),
-    changes: z.array(z.looseObject({ path: z.string(), kind: z.optional(z.unknown()) })),
-    status: z.optional(z.string()),
-  }),
-  z.object({
-    type: z.literal("mcp_tool_call"),
-    id: z.string(),
-    server: z.string(),
-    tool: z.string(),
-    arguments: z.optional(z.unknown()),
-    result: z.optional(z.unknown()),
-    error: z.nullish(z.object({ message: z.string() })),
-    status: z.optional(z.string()),
-  }),
-  z.object({ type: z.literal("web_search"), id: z.string(), query: z._default(z.string(), "") }),
-]);
-type Item = z.output<typeof items>;
-type ToolItem = Exclude<Item, { type: "agent_message" | "error" }>;
+type ToolItem = Exclude<CodexItem, { type: "agent_message" | "error" }>;
 
 export const codexState = z.object({
   thread: z.uuid(),
@@ -64,11 +24,7 @@ export class CodexTurn implements Turn<State> {
   readonly #prefix = randomUUID().slice(0, 8);
   readonly #started = new Set<string>();
   readonly #running = new Set<string>();
-  #keyIsRejected = false;
-  #failure: string | undefined;
-  #usage: z.output<typeof tokens> | undefined;
-  #isComplete = false;
-  #answer = "";
+  readonly #run = new CodexRun();
   state: State | undefined;
 
   constructor(emit: (event: RuntimeEvent) => void, resumed: State | undefined) {
@@ -78,29 +34,13 @@ export class CodexTurn implements Turn<State> {
   }
 
   take(value: unknown): void {
-    const { success, data: line } = lines.safeParse(value);
-    if (!success) return;
-    switch (line.type) {
-      case "thread.started":
-        this.state = { thread: line.thread_id, ...counts(this.#before) };
-        break;
-      case "turn.completed":
-        this.#isComplete = true;
-        this.#usage = line.usage;
-        break;
-      case "turn.failed":
-        this.#fail(line.error.message);
-        break;
-      case "error":
-        // Also reported for each retry, so it need not be the end.
-        this.#fail(line.message);
-        this.#emit({ type: "notice", text: line.message });
-        break;
-      default: {
-        const item = items.safeParse(line.item);
-        if (item.success) this.#item(item.data, line.type === "item.completed");
-      }
-    }
+    const event = codexEvent(value);
+    if (event === undefined) return;
+    this.#run.take(event);
+    if (event.type === "thread.started") this.state = { thread: event.thread_id, ...counts(this.#before) };
+    if (event.type === "error") this.#emit({ type: "notice", text: event.message });
+    const item = codexItem(event);
+    if (item !== undefined) this.#item(item, event.type === "item.completed");
   }
 
   get isBusy(): boolean {
@@ -108,12 +48,13 @@ export class CodexTurn implements Turn<State> {
   }
 
   get fatal(): RuntimeError | undefined {
-    return this.#keyIsRejected ? rejectedKey() : undefined;
+    return this.#run.keyIsRejected ? rejectedKey() : undefined;
   }
 
   close(): void {
-    if (this.#usage === undefined || this.state === undefined) return;
-    const { input_tokens: inputTokens, output_tokens: outputTokens } = this.#usage;
+    const { usage } = this.#run;
+    if (usage === undefined || this.state === undefined) return;
+    const { input_tokens: inputTokens, output_tokens: outputTokens } = usage;
     const { inputTokens: before } = this.#before;
     // A resumed thread's usage includes earlier prompts. It is less only if the CLI lost its record of them.
     const earlier = inputTokens >= before ? this.#before : { inputTokens: 0, outputTokens: 0 };
@@ -126,22 +67,16 @@ export class CodexTurn implements Turn<State> {
   }
 
   answer(otherwise: string): string {
-    if (this.#keyIsRejected) throw rejectedKey();
-    if (this.#isComplete) return this.#answer;
-    throw new RuntimeError("runtime_failed", this.#failure ?? otherwise);
+    const failure = this.#run.failure(otherwise);
+    if (failure === undefined) return this.#run.answer;
+    throw failure.code === "missing_api_key" ? rejectedKey() : new RuntimeError("runtime_failed", failure.reason);
   }
 
-  #fail(message: string): void {
-    this.#failure = reasonIn(message);
-    if (/unexpected status 401\b/.test(message)) this.#keyIsRejected = true;
-  }
-
-  #item(item: Item, isCompleted: boolean): void {
+  #item(item: CodexItem, isCompleted: boolean): void {
     if (item.type === "agent_message") {
       if (!isCompleted) return;
       // A command that goes on in the background is not waited for.
       this.#running.clear();
-      this.#answer = item.text;
       this.#speech.begin();
       this.#speech.say(item.text);
     } else if (item.type === "error") {
@@ -194,17 +129,6 @@ function resultOf(item: ToolItem): { output: string; isError: boolean } {
 
 function describedKind(kind: unknown): string {
   return typeof kind === "string" ? kind : "change";
-}
-
-const apiError = z.object({ error: z.object({ message: z.string() }) });
-
-/** The CLI passes some of the API's errors on as they are, in JSON. */
-function reasonIn(message: string): string {
-  try {
-    return apiError.parse(JSON.parse(message)).error.message;
-  } catch {
-    return message;
-  }
 }
 
 function rejectedKey(): RuntimeError {

@@ -1,8 +1,9 @@
 import { stringify } from "smol-toml";
 import type * as z from "zod/mini";
+import { codexKeys } from "../../models/codex-events.ts";
 import { type Cli, CliRuntime, noConversation, type Prompt } from "./cli-runtime.ts";
 import { CodexTurn, codexState } from "./codex-turn.ts";
-import { type CodexOptions, codexKeys, codexTable } from "./options.ts";
+import { type CodexOptions, codexTable } from "./options.ts";
 import type { AgentRuntime } from "./runtime.ts";
 
 type State = z.output<typeof codexState>;

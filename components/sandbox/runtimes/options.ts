@@ -29,9 +29,6 @@ function idleTimeout(preset: number) {
   });
 }
 
-/** The environment variables that can have the key, by descending precedence. */
-export const claudeKeys = ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"] as const;
-
 /** `runtime_config` of `runtime = "claude"`. */
 export const claudeTable = option(
   z.strictObject({
@@ -63,9 +60,6 @@ export const claudeTable = option(
   { description: "Options of the runtime `claude`.", example: { model: "opus" } },
 );
 export type ClaudeOptions = z.output<typeof claudeTable>;
-
-/** The environment variables that can have the key, by descending precedence. */
-export const codexKeys = ["OPENAI_API_KEY", "CODEX_API_KEY"] as const;
 
 /** `runtime_config` of `runtime = "codex"`. */
 export const codexTable = option(

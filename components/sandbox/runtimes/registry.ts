@@ -6,7 +6,9 @@ import { type Diagnostic, error, type KeyPath } from "../../fleet/diagnostics.ts
 import type { Schemas, Table } from "../../fleet/kind.ts";
 import { diagnosticsOf } from "../../fleet/zod-issues.ts";
 import { didYouMean } from "../../lib/suggest.ts";
-import { claudeKeys, claudeTable, codexKeys, codexTable, stubTable } from "./options.ts";
+import { claudeKeys } from "../../models/claude-events.ts";
+import { codexKeys } from "../../models/codex-events.ts";
+import { claudeTable, codexTable, stubTable } from "./options.ts";
 import { type AgentRuntime, RuntimeError, type RuntimeFactory } from "./runtime.ts";
 
 /** A runtime that the fleet file can name. */

@@ -13,7 +13,7 @@ const layers: readonly RegExp[] = [
   /^components\/lib\//,
   /^components\/host\//,
   /^components\/git\//,
-  /^components\/(mngr|modal|docker)\//,
+  /^components\/(mngr|modal|docker|models)\//,
   /^components\/fleet\//,
   /^components\/((stack|source|secrets)\/|[^/]+$)/,
   /^components\/[^/]+\//,

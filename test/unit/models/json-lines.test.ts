@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { JsonLines } from "../../../../components/sandbox/runtimes/json-lines.ts";
+import { JsonLines } from "../../../components/models/json-lines.ts";
 
 interface Seen {
   readonly values: unknown[];
