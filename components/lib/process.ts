@@ -126,7 +126,7 @@ function kill(group: number, signal: NodeJS.Signals): void {
  * Kills a group when this process ends: the pipe between the two closes, even after a SIGKILL. A separate group
  * receives neither the terminal's signals nor those of this process's group.
  */
-function watchOver(group: number): ChildProcess {
+export function watchOver(group: number): ChildProcess {
   const watcher = spawn("/bin/sh", ["-c", 'read -r _; kill -s TERM -- "-$1"', "sh", String(group)], {
     env: {},
     detached: true,

@@ -11,6 +11,10 @@ export interface Fence {
   readonly name: FenceName;
   /** Why it is not bubblewrap, in words. */
   readonly reason?: string;
+  /** The bubblewrap program. */
+  readonly bubblewrap?: string;
+  /** The user that the code runs as, if the service is root and that user may read what Node needs. */
+  readonly user?: number;
 }
 
 export interface HostLimits {
@@ -59,7 +63,8 @@ export interface Handled {
   readonly milliseconds: number;
 }
 
-export type HostErrorCode = "threw" | "timeout" | "ended" | "invalid" | "did not start";
+/** `busy`: too many calls are under way; nothing happened, and the call can be repeated. */
+export type HostErrorCode = "threw" | "timeout" | "ended" | "invalid" | "did not start" | "busy";
 
 export class HostError extends Error {
   override readonly name = "HostError";

@@ -1,0 +1,187 @@
+import { execFile, spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import type { Duplex, Readable } from "node:stream";
+import { watchOver } from "../../../lib/process.ts";
+import { plainWords } from "../../../lib/text.ts";
+import { fenced, fencedEnvironment, programOnPath } from "./fence.ts";
+import { splitLines } from "./lines.ts";
+import type { Fence } from "./version-host.ts";
+
+export interface FencedProcessOptions {
+  readonly fence: Fence;
+  /** The program's text, for Node's standard input. */
+  readonly program: string;
+  /** Of the whole process, in MiB. */
+  readonly memoryMb: number;
+  readonly onLine: (line: string) => void;
+}
+
+/** A Node process behind a fence, and lines of text to and from it on its file descriptor 3. */
+export interface FencedProcess {
+  /** Of Node itself, once `confine` has been called; before, of what starts it. */
+  readonly pid: number;
+  send(line: string): void;
+  /** Sets the limits that need its pid. Call it when Node runs, and before it gets code that is not trusted. */
+  confine(): Promise<void>;
+  /** Resident memory in bytes; 0 after its end. */
+  memory(): Promise<number>;
+  /** Ends it and all below it. The first reason counts. */
+  kill(reason: string): void;
+  readonly ended: Promise<{ readonly reason: string }>;
+}
+
+/** Of Node at rest: its heap gets the rest. In MiB. */
+const nodeMb = 48;
+/** Beside what a process of this size needs: stacks and heaps of threads that Node starts later. In MiB. */
+const addressSpaceMb = 512;
+const memoryMilliseconds = 100;
+/** What is kept of, and taken from, its standard error, in bytes. */
+const errorTail = 16 * 1024;
+const maxErrors = 1024 * 1024;
+
+/** @throws if the fence's program can't be started at all */
+export function startFencedProcess({ fence, program, memoryMb, onLine }: FencedProcessOptions): FencedProcess {
+  const { command, args, user, reportsPid } = fenced(fence, { heapMb: Math.max(32, memoryMb - nodeMb) });
+  const child = spawn(command, args, {
+    env: fencedEnvironment,
+    cwd: "/",
+    detached: true,
+    // Its standard output leads nowhere, so that printing costs nobody anything.
+    stdio: ["pipe", "ignore", "pipe", "pipe", reportsPid ? "pipe" : "ignore"],
+    ...(user === undefined ? {} : { uid: user, gid: user }),
+  });
+  const [, , errors, channel, information] = child.stdio as unknown as [
+    unknown,
+    unknown,
+    Readable,
+    Duplex,
+    Readable | null,
+  ];
+  let reason: string | undefined;
+  let hasEnded = false;
+  let nodePid = child.pid ?? 0;
+  const kill = (why: string) => {
+    reason ??= why;
+    if (hasEnded || child.pid === undefined) return;
+    // Node is in a session of its own there.
+    for (const target of nodePid === child.pid ? [-child.pid] : [nodePid, -child.pid]) {
+      try {
+        process.kill(target, "SIGKILL");
+      } catch {
+        // Already gone.
+      }
+    }
+  };
+  // bubblewrap ends with the service by itself.
+  const watcher = child.pid === undefined || reportsPid ? undefined : watchOver(child.pid);
+
+  // Whatever happens to a pipe, the process's end says more.
+  for (const stream of [child.stdin, errors, channel, information]) stream?.on("error", () => {});
+  child.stdin?.end(program);
+  channel.on(
+    "data",
+    splitLines(onLine, () => kill("it sent a line of more than 2 MiB")),
+  );
+  let printed = 0;
+  let tail = Buffer.alloc(0);
+  errors.on("data", (chunk: Buffer) => {
+    printed += chunk.length;
+    tail = Buffer.concat([tail, chunk]).subarray(-errorTail);
+    if (printed > maxErrors) kill("it printed more than 1 MiB of errors");
+  });
+  const reportedPid = readPid(information);
+
+  const memory = async () => (hasEnded ? 0 : residentBytes(nodePid));
+  let isMeasuring = false;
+  const timer = setInterval(async () => {
+    if (isMeasuring) return;
+    isMeasuring = true;
+    const bytes = await memory();
+    isMeasuring = false;
+    if (bytes > memoryMb * 1024 ** 2) kill(`it used more than ${memoryMb} MiB of memory`);
+  }, memoryMilliseconds);
+
+  const ended = new Promise<{ readonly reason: string }>((resolve) => {
+    const end = (how: string) => {
+      hasEnded = true;
+      clearInterval(timer);
+      watcher?.kill("SIGKILL");
+      channel.destroy();
+      resolve({ reason: reason ?? how });
+    };
+    child.once("error", (error) => end(`it could not be started: ${error.message}`));
+    child.once("close", (code, signal) => end(endOf(code, signal, tail.toString("utf8"))));
+  });
+
+  return {
+    get pid() {
+      return nodePid;
+    },
+    send(line) {
+      if (channel.writable) channel.write(`${line}\n`);
+    },
+    async confine() {
+      nodePid = (await reportedPid) ?? nodePid;
+      if (fence.name === "bubblewrap") await limit(nodePid, memoryMb);
+    },
+    memory,
+    kill,
+    ended,
+  };
+}
+
+function readPid(information: Readable | null): Promise<number | undefined> {
+  if (information === null) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    let text = "";
+    information.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+      const pid = /"child-pid":\s*(\d+)/.exec(text)?.[1];
+      if (pid !== undefined) resolve(Number(pid));
+    });
+    information.once("close", () => resolve(undefined));
+  });
+}
+
+/** @param tail the end of its standard error, which may say anything */
+function endOf(code: number | null, signal: NodeJS.Signals | null, tail: string): string {
+  const lines = plainWords(tail)
+    .split("\n")
+    .map((line) => line.trim());
+  const said =
+    lines.find((line) => /^(\w*Error\b|FATAL ERROR|bwrap:)/.test(line)) ?? lines.findLast((line) => line !== "");
+  if (/heap out of memory|Reached heap limit/.test(tail)) return "its heap was full";
+  const how = signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`;
+  return said === undefined ? how : `${how}: ${said.slice(0, 500)}`;
+}
+
+/** Of the process alone: with bubblewrap it is the only one in its namespace. */
+async function residentBytes(pid: number): Promise<number> {
+  if (process.platform === "linux") {
+    const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+  }
+  return new Promise((resolve) => {
+    execFile("ps", ["-o", "rss=", "-p", String(pid)], (_error, stdout) => resolve(Number(stdout.trim() || 0) * 1024));
+  });
+}
+
+/**
+ * Limits one process from outside. The address space is limited to what Node has reserved at this moment and what it may
+ * use: the only limit that Buffers can't outrun.
+ */
+async function limit(pid: number, memoryMb: number): Promise<void> {
+  const prlimit = programOnPath("prlimit");
+  if (prlimit === undefined) return;
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  const reservedKb = Number(/^VmSize:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
+  const bytes = reservedKb * 1024 + (memoryMb + addressSpaceMb) * 1024 ** 2;
+  const limits = [
+    ...["--nproc=64", "--nofile=64", "--fsize=0", "--core=0"],
+    ...(reservedKb === 0 ? [] : [`--as=${bytes}`]),
+  ];
+  await new Promise<void>((resolve) => {
+    // It fails only if the process has ended.
+    execFile(prlimit, ["--pid", String(pid), ...limits], { env: {} }, () => resolve());
+  });
+}

@@ -1,0 +1,266 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { asError } from "../../../lib/as-error.ts";
+import type { AgentRequest } from "../domain.ts";
+import { insideProgram } from "./assets.ts";
+import { type FencedProcess, startFencedProcess } from "./fenced-process.ts";
+import {
+  checksAnswer,
+  cleanHeaders,
+  type FromAgent,
+  fromAgent,
+  handleAnswer,
+  maxKeyLength,
+  maxValueLength,
+  planAnswer,
+  readMessage,
+} from "./messages.ts";
+import { locate } from "./source-lines.ts";
+import {
+  type Fence,
+  type Given,
+  type Handled,
+  HostError,
+  type HostLimits,
+  type StartHost,
+  type VersionHost,
+} from "./version-host.ts";
+
+/** How many calls may be under way in one process. */
+export const maxCalls = 100;
+const maxReads = 100;
+const maxLogLines = 100;
+/** Messages of calls that are no longer known; more than a few are an attack on the service's time. */
+const maxUnknown = 1000;
+
+interface Call {
+  readonly given: Given;
+  readonly reads: Map<string, string | null>;
+  logs: number;
+  asked: number;
+  readonly resolve: (answer: Extract<FromAgent, { type: "answer" }>) => void;
+  readonly reject: (error: HostError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** @returns how versions are started behind this fence */
+export function versionHosts(fence: Fence): StartHost {
+  return async (version, limits) => {
+    const host = new Host(version.id, version.bundle, limits, fence, await insideProgram());
+    await host.started();
+    return host;
+  };
+}
+
+class Host implements VersionHost {
+  readonly version: string;
+  readonly ended: Promise<{ readonly reason: string }>;
+  readonly #bundle: string;
+  readonly #limits: HostLimits;
+  readonly #process: FencedProcess;
+  readonly #calls = new Map<number, Call>();
+  readonly #start = Promise.withResolvers<void>();
+  #nextId = 0;
+  #unknown = 0;
+  #state: "starting" | "running" | "ending" | "ended" = "starting";
+
+  constructor(version: string, bundle: string, limits: HostLimits, fence: Fence, program: string) {
+    this.version = version;
+    this.#bundle = bundle;
+    this.#limits = limits;
+    this.#process = startFencedProcess({
+      ...{ fence, program, memoryMb: limits.memoryMb },
+      onLine: (line) => this.#receive(line),
+    });
+    this.ended = this.#process.ended;
+    void this.ended.then(({ reason }) => this.#onEnd(reason));
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  memory(): Promise<number> {
+    return this.#process.memory();
+  }
+
+  /** @throws HostError `did not start`; then the process is gone */
+  async started(): Promise<void> {
+    const { startMilliseconds } = this.#limits;
+    const timer = setTimeout(
+      () => this.#process.kill(`it was not ready within ${startMilliseconds} ms`),
+      startMilliseconds,
+    );
+    try {
+      await this.#start.promise;
+      this.#state = "running";
+    } finally {
+      clearTimeout(timer);
+      if (this.#state !== "running") {
+        this.#process.kill("it did not start");
+        await this.ended;
+      }
+    }
+  }
+
+  async handle(request: AgentRequest, given: Given): Promise<Handled> {
+    const began = performance.now();
+    const { answer, reads } = await this.#call("handle", request, given);
+    const milliseconds = performance.now() - began;
+    const parsed = handleAnswer.safeParse(answer.value);
+    if (!parsed.success) throw this.#invalid("handle", parsed.error);
+    const cleaned = cleanHeaders(parsed.data.headers);
+    if ("problem" in cleaned) throw new HostError("invalid", cleaned.problem);
+    const { status, body } = parsed.data;
+    const response = { status, headers: cleaned.headers, body };
+    return { response, writes: this.#writes(answer.writes), reads: Object.fromEntries(reads), milliseconds };
+  }
+
+  async checks(given: Given) {
+    const { answer } = await this.#call("checks", undefined, given);
+    const parsed = checksAnswer.safeParse(answer.value);
+    if (!parsed.success) throw this.#invalid("checks", parsed.error);
+    return parsed.data.map(({ name, ok, detail }) => ({ name, ok, ...(detail === undefined ? {} : { detail }) }));
+  }
+
+  async plan(situation: unknown, given: Given): Promise<string | undefined> {
+    const { answer } = await this.#call("plan", situation, given);
+    const parsed = planAnswer.safeParse(answer.value);
+    if (!parsed.success) throw this.#invalid("plan", parsed.error);
+    return parsed.data ?? undefined;
+  }
+
+  async end(graceMilliseconds = 0): Promise<void> {
+    if (this.#state === "running") this.#state = "ending";
+    const until = performance.now() + graceMilliseconds;
+    while (this.#calls.size > 0 && this.#state === "ending" && performance.now() < until) await sleep(5);
+    this.#process.kill("it was ended by the service");
+    await this.ended;
+  }
+
+  #call(what: "handle" | "checks" | "plan", input: unknown, given: Given) {
+    if (this.#state !== "running") throw new HostError("ended", `${this.version} does not run`);
+    if (this.#calls.size >= maxCalls) throw new HostError("busy", `${maxCalls} calls are under way`);
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<Extract<FromAgent, { type: "answer" }>>();
+    const { callMilliseconds } = this.#limits;
+    const timer = setTimeout(() => {
+      reject(new HostError("timeout", `no answer within ${callMilliseconds} ms`));
+      this.#calls.delete(id);
+      this.#process.kill(`a call had no answer within ${callMilliseconds} ms`);
+    }, callMilliseconds);
+    const call: Call = { given, reads: new Map(), logs: 0, asked: 0, resolve, reject, timer };
+    this.#calls.set(id, call);
+    this.#send({ type: "call", id, what, input, now: given.now, seed: given.seed });
+    return promise.then((answer) => ({ answer, reads: call.reads }));
+  }
+
+  #send(message: Readonly<Record<string, unknown>>): void {
+    this.#process.send(JSON.stringify(message));
+  }
+
+  #receive(line: string): void {
+    const message = readMessage(fromAgent, line);
+    if (message === undefined) {
+      this.#process.kill("it sent what is not of the protocol");
+    } else if (message.type === "ready" || message.type === "loaded" || message.type === "failed") {
+      this.#onStart(message);
+    } else {
+      const call = this.#calls.get(message.id);
+      if (call !== undefined) this.#onCall(call, message);
+      // The call was given up, or never was.
+      else if (++this.#unknown > maxUnknown) this.#process.kill("it answers calls that were never made");
+    }
+  }
+
+  #onStart(message: Extract<FromAgent, { type: "ready" | "loaded" | "failed" }>): void {
+    if (this.#state !== "starting") {
+      // The code forged it.
+      this.#process.kill("it sent what is not of the protocol");
+    } else if (message.type === "loaded") {
+      this.#start.resolve();
+    } else if (message.type === "failed") {
+      this.#start.reject(new HostError("did not start", locate(message.message, this.#bundle)));
+    } else {
+      void this.#process.confine().then(() => this.#send({ type: "load", bundle: this.#bundle, tests: false }));
+    }
+  }
+
+  #onCall(call: Call, message: Extract<FromAgent, { id: number }>): void {
+    if (message.type === "read") {
+      this.#onRead(call, message);
+    } else if (message.type === "log") {
+      this.#onLog(call, message.message);
+    } else {
+      clearTimeout(call.timer);
+      this.#calls.delete(message.id);
+      if (message.type === "answer") call.resolve(message);
+      else {
+        const code = message.invalid === true ? "invalid" : "threw";
+        call.reject(new HostError(code, locate(message.message, this.#bundle)));
+      }
+    }
+  }
+
+  #onRead(call: Call, { id, read, key }: Extract<FromAgent, { type: "read" }>): void {
+    call.asked += 1;
+    const value = (text: string | null) => this.#send({ type: "value", id, read, value: text });
+    if (call.asked > maxReads) {
+      this.#process.kill(`it read the state more than ${maxReads} times in one call`);
+    } else if (key.length > maxKeyLength) {
+      value(null);
+    } else {
+      call.given.read(key).then(
+        (text) => {
+          call.reads.set(key, text ?? null);
+          value(text ?? null);
+        },
+        (error: unknown) => {
+          clearTimeout(call.timer);
+          this.#calls.delete(id);
+          call.reject(new HostError("threw", `the state can't be read: ${asError(error).message}`));
+        },
+      );
+    }
+  }
+
+  #onLog(call: Call, message: string): void {
+    call.logs += 1;
+    if (call.logs <= maxLogLines) call.given.log?.(message);
+    else if (++this.#unknown > maxUnknown) this.#process.kill("it logs more than is kept");
+  }
+
+  #writes(writes: readonly (readonly [string, string | null])[]): Record<string, string | undefined> {
+    for (const [key, value] of writes) {
+      if (key === "" || key.length > maxKeyLength) {
+        throw new HostError(
+          "invalid",
+          `a key of the state has ${key.length} characters; 1 to ${maxKeyLength} are allowed`,
+        );
+      }
+      if (value !== null && Buffer.byteLength(value) > maxValueLength) {
+        throw new HostError("invalid", `the state's "${key}" has more than ${maxValueLength} bytes`);
+      }
+    }
+    return Object.fromEntries(writes.map(([key, value]) => [key, value ?? undefined]));
+  }
+
+  #invalid(
+    what: string,
+    error: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] },
+  ) {
+    const issues = error.issues.map(({ path, message }) => `${path.map(String).join(".") || "it"}: ${message}`);
+    return new HostError("invalid", `${what} answered what is not allowed: ${issues.slice(0, 5).join("; ")}`);
+  }
+
+  #onEnd(reason: string): void {
+    this.#state = "ended";
+    this.#start.reject(new HostError("did not start", reason));
+    // Nobody may wait for the start any more.
+    this.#start.promise.catch(() => {});
+    for (const { reject, timer } of this.#calls.values()) {
+      clearTimeout(timer);
+      reject(new HostError("ended", reason));
+    }
+    this.#calls.clear();
+  }
+}

@@ -1,0 +1,6 @@
+/** Everything that the rest of the service needs of hot reload. */
+export { serviceAssets } from "./assets.ts";
+export { compile } from "./compile.ts";
+export { findFence } from "./fence.ts";
+export { firstVersion } from "./first-version.ts";
+export { versionHosts } from "./host.ts";
