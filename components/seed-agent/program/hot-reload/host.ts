@@ -206,8 +206,9 @@ class Host implements VersionHost {
     const value = (text: string | null) => this.#send({ type: "value", id, read, value: text });
     if (call.asked > maxReads) {
       this.#process.kill(`it read the state more than ${maxReads} times in one call`);
-    } else if (key.length > maxKeyLength) {
-      value(null);
+    } else if (key.length > maxKeyLength || call.reads.has(key)) {
+      // A request is a transaction: it sees one value of a key.
+      value(call.reads.get(key) ?? null);
     } else {
       call.given.read(key).then(
         (text) => {
