@@ -1,0 +1,224 @@
+import * as z from "zod/mini";
+import { asError } from "../lib/as-error.ts";
+import {
+  type AuditEntry,
+  type Change,
+  type ChangeState,
+  change,
+  type submission as submissionSchema,
+  version,
+} from "./program/domain.ts";
+import {
+  auditLog,
+  changeDiff,
+  changeList,
+  type DeepHealth,
+  deepHealth,
+  improvement,
+  problem,
+  type Status,
+  status,
+  versionList,
+} from "./program/server/api.ts";
+import { isLoopbackHost } from "./program/server/browser-check.ts";
+
+/** A seed agent's control endpoints. Everything that they return was parsed, but its texts are not trusted. */
+export interface SeedClient {
+  status(): Promise<Status>;
+  submit(submission: z.input<typeof submissionSchema>): Promise<Change>;
+  changes(filter?: { readonly state?: ChangeState; readonly limit?: number }): Promise<readonly Change[]>;
+  change(id: string): Promise<Change>;
+  /** Unified. */
+  diff(id: string): Promise<string>;
+  approve(id: string, reason?: string): Promise<Change>;
+  reject(id: string, reason?: string): Promise<Change>;
+  versions(limit?: number): Promise<z.output<typeof versionList>["versions"]>;
+  version(id: string): Promise<z.output<typeof version>>;
+  activate(id: string, reason?: string): Promise<Change>;
+  rollBack(reason?: string): Promise<Change>;
+  pause(): Promise<Status>;
+  resume(): Promise<Status>;
+  /** Takes as long as the model does. */
+  improve(goal?: string): Promise<z.output<typeof improvement>>;
+  audit(filter?: {
+    readonly limit?: number;
+    readonly before?: number;
+    readonly change?: string;
+  }): Promise<readonly AuditEntry[]>;
+  health(): Promise<DeepHealth>;
+  /** In Prometheus' text format. */
+  metrics(): Promise<string>;
+}
+
+export interface SeedClientOptions {
+  /** The origin of its endpoints: `http://127.0.0.1:4000`. */
+  readonly url: string;
+  /** SEED_CONTROL_TOKEN. */
+  readonly token: string;
+  /** Of one request. Default: 30 s; of `improve`: 20 minutes. */
+  readonly timeoutMilliseconds?: number;
+  readonly signal?: AbortSignal;
+}
+
+export type SeedClientErrorCode =
+  | z.output<typeof problem>["code"]
+  /** Nobody answers, or not in time. */
+  | "unreachable"
+  /** What answers is no seed agent, or one of another release. */
+  | "not understood";
+
+/** A request that failed, with what to do. Contains no token. */
+export class SeedClientError extends Error {
+  override readonly name = "SeedClientError";
+  readonly code: SeedClientErrorCode;
+
+  constructor(code: SeedClientErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const mostAnswer = 64 * 1024 * 1024;
+const improveMilliseconds = 20 * 60_000;
+
+/** @throws SeedClientError if the token would be sent in clear to another machine */
+export function openSeedAgent(options: SeedClientOptions): SeedClient {
+  const call = caller(options);
+  const get = <Schema extends z.ZodMiniType>(path: string, schema: Schema) => call("GET", path, schema);
+  const post = <Schema extends z.ZodMiniType>(path: string, schema: Schema, body: object = {}) =>
+    call("POST", path, schema, { body });
+  const because = (reason: string | undefined) => (reason === undefined ? {} : { reason });
+  return {
+    status: () => get("/control/status", status),
+    submit: (submission) => post("/control/changes", change, submission),
+    changes: async (filter = {}) => (await get(`/control/changes${queryOf(filter)}`, changeList)).changes,
+    change: (id) => get(`/control/changes/${encodeURIComponent(id)}`, change),
+    diff: async (id) => (await get(`/control/changes/${encodeURIComponent(id)}/diff`, changeDiff)).diff,
+    approve: (id, reason) => post(`/control/changes/${encodeURIComponent(id)}/approve`, change, because(reason)),
+    reject: (id, reason) => post(`/control/changes/${encodeURIComponent(id)}/reject`, change, because(reason)),
+    versions: async (limit) => (await get(`/control/versions${queryOf({ limit })}`, versionList)).versions,
+    version: (id) => get(`/control/versions/${encodeURIComponent(id)}`, version),
+    activate: (id, reason) => post(`/control/versions/${encodeURIComponent(id)}/activate`, change, because(reason)),
+    rollBack: (reason) => post("/control/rollback", change, because(reason)),
+    pause: () => post("/control/pause", status),
+    resume: () => post("/control/resume", status),
+    improve: (goal) =>
+      call("POST", "/control/improve", improvement, {
+        body: goal === undefined ? {} : { goal },
+        timeoutMilliseconds: improveMilliseconds,
+      }),
+    audit: async (filter = {}) => (await get(`/control/audit${queryOf(filter)}`, auditLog)).entries,
+    health: () => call("GET", "/health/deep", deepHealth, { accepted: [200, 503] }),
+    metrics: () => call("GET", "/metrics", z.string(), { isText: true }),
+  };
+}
+
+interface CallOptions {
+  readonly body?: object;
+  readonly timeoutMilliseconds?: number;
+  readonly accepted?: readonly number[];
+  readonly isText?: boolean;
+}
+
+function caller({ url, token, timeoutMilliseconds = 30_000, signal }: SeedClientOptions) {
+  const origin = originOf(url);
+  return async <Schema extends z.ZodMiniType>(
+    method: "GET" | "POST",
+    path: string,
+    schema: Schema,
+    { body, accepted = [200, 201], isText = false, ...more }: CallOptions = {},
+  ): Promise<z.output<Schema>> => {
+    const timeout = AbortSignal.timeout(more.timeoutMilliseconds ?? timeoutMilliseconds);
+    let answer: { readonly status: number; readonly text: string };
+    try {
+      const response = await fetch(`${origin}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : jsonType) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        // Another place must not get the token.
+        redirect: "manual",
+        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+      });
+      answer = { status: response.status, text: await textOf(response) };
+    } catch (error) {
+      if (error instanceof SeedClientError) throw error;
+      throw new SeedClientError("unreachable", `${origin} does not answer: ${reasonOf(error)}. ${startIt}`);
+    }
+    const { status: code, text } = answer;
+    const data = isText && accepted.includes(code) ? text : jsonOf(text);
+    if (accepted.includes(code)) {
+      const parsed = schema.safeParse(data);
+      if (parsed.success) return parsed.data;
+      // A refusal may have a status that is an answer elsewhere: 503 of /health/deep.
+      if (!problem.safeParse(data).success) throw notUnderstood(origin, path, firstIssue(parsed.error));
+    }
+    const refused = problem.safeParse(data);
+    if (!refused.success) throw notUnderstood(origin, path, `it answers ${code}`);
+    throw new SeedClientError(refused.data.code, `${refused.data.message}${remedies[refused.data.code] ?? ""}`);
+  };
+}
+
+const jsonType = { "content-type": "application/json" };
+
+const startIt = "Start it with `pulumi up`, or look at its log";
+
+const remedies: Partial<Readonly<Record<SeedClientErrorCode, string>>> = {
+  unauthorized: " The stack's token may be an older one: run `pulumi up`, which brings both together.",
+};
+
+function notUnderstood(origin: string, path: string, reason: string): SeedClientError {
+  return new SeedClientError(
+    "not understood",
+    `${origin}${path} gives no answer of this release: ${reason}. Another program may use the port; if not, run \`pulumi up\` to deploy this release.`,
+  );
+}
+
+function firstIssue({ issues: [issue] }: z.core.$ZodError): string {
+  return issue === undefined ? "it has another form" : `${issue.path.map(String).join(".") || "it"} has another form`;
+}
+
+function originOf(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed === null || !/^https?:$/.test(parsed.protocol) || parsed.username !== "" || parsed.pathname !== "/") {
+    throw new SeedClientError("invalid", `${JSON.stringify(url)} is no origin such as http://127.0.0.1:4000.`);
+  }
+  if (parsed.protocol === "http:" && !isLoopbackHost(parsed.host)) {
+    throw new SeedClientError(
+      "invalid",
+      `${parsed.origin} would get the control token unencrypted. Use https, or a tunnel to 127.0.0.1.`,
+    );
+  }
+  return parsed.origin;
+}
+
+async function textOf(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > mostAnswer)
+      throw new SeedClientError("not understood", "The answer is too large for a seed agent's.");
+  }
+  return text + decoder.decode();
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** undici hides the reason in `cause`. */
+function reasonOf(thrown: unknown): string {
+  const error = asError(thrown);
+  if (error.name === "TimeoutError") return "it takes too long";
+  if (error.name === "AbortError") return "interrupted";
+  return error.cause === undefined ? error.message : asError(error.cause).message || error.message;
+}
+
+function queryOf(values: Readonly<Record<string, string | number | undefined>>): string {
+  const pairs = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+  return pairs.length === 0 ? "" : `?${new URLSearchParams(Object.fromEntries(pairs))}`;
+}
