@@ -9,11 +9,12 @@ import { type Store, StoreUnavailable } from "../store/store.ts";
 import type { ClusterView } from "./cluster.ts";
 import { type News, newsOf } from "./news.ts";
 import { everSeconds, livingSeconds } from "./rollout.ts";
+import { inTurns } from "./turns.ts";
 
 export interface ConvergeOptions {
   readonly node: string;
-  /** `host:port`, as its peers reach it. */
-  readonly address?: string | undefined;
+  /** `host:port`, as its peers reach it, if that is known. */
+  readonly address?: () => string | undefined;
   readonly store: Pick<Store, "nodes" | "activeVersion" | "version" | "report" | "subscribe">;
   readonly codeStore: Pick<CodeStore, "read" | "write">;
   readonly live: Pick<Live, "active" | "activate" | "keep" | "revert" | "probation" | "problem">;
@@ -90,13 +91,6 @@ export function converge(options: ConvergeOptions): Converge {
     }
     judged = probation.startedAt;
     news?.wake();
-  }
-
-  async function watchProbation(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      await attempt("the probation's end", () => oneAtATime(judge));
-      await delay(options.probationMilliseconds ?? 200, stopping.signal);
-    }
   }
 
   /** What fails is this node's problem until it succeeds. */
@@ -194,7 +188,7 @@ export function converge(options: ConvergeOptions): Converge {
     await ask(
       store.report({
         id: node,
-        address: options.address,
+        address: options.address?.(),
         active: live.active,
         problem: failed === undefined ? (live.problem() ?? problem) : `${failed.version}: ${failed.reason}`,
         probation: isOf(probation, live.active) ? probation.state : undefined,
@@ -229,13 +223,19 @@ export function converge(options: ConvergeOptions): Converge {
     cutOffSince = undefined;
   }
 
+  const watch = inTurns(
+    () => attempt("the probation's end", () => oneAtATime(judge)),
+    () => options.probationMilliseconds ?? 200,
+    () => {},
+  );
   return {
     start() {
-      loop ??= Promise.all([follow(), watchProbation()]).then(() => {});
+      watch.start();
+      loop ??= follow();
     },
     async stop() {
       stopping.abort();
-      await loop;
+      await Promise.all([watch.stop(), loop]);
       news?.close();
     },
     gaveUp(given) {
@@ -257,16 +257,4 @@ function serial() {
     last = result.catch(() => {});
     return result;
   };
-}
-
-function delay(milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, milliseconds);
-  const end = () => resolve();
-  signal.addEventListener("abort", end, { once: true });
-  return promise.finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", end);
-  });
 }
