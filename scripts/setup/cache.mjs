@@ -14,7 +14,7 @@ export const platform = `${process.platform}-${process.arch}`;
 
 /**
  * @typedef {{ name: string, version: string, integrity: string }} NodePackage
- * @typedef {{ node: { minimum: number, packages: Record<string, NodePackage> }, pulumi: string, commandPlugin: string, python: { minimum: string } }} Versions
+ * @typedef {{ node: { minimum: number, packages: Record<string, NodePackage> }, pulumi: string, commandPlugin: string, postgres: { version: string, integrity: Record<string, string> }, python: { minimum: string } }} Versions
  */
 
 /** What setup installs, each at one exact version. @type {Versions} */

@@ -1,8 +1,8 @@
 // @ts-check
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { installFolder } from "./install.mjs";
-import { NPM_FLAGS, npm } from "./npm.mjs";
+import { installPackage } from "./npm.mjs";
 import { SetupError, step } from "./progress.mjs";
 import { run } from "./run.mjs";
 import { cachedNode, nodePackage } from "./toolchain.mjs";
@@ -18,16 +18,8 @@ export async function installNode() {
   const { name, version, integrity } = found;
   await installFolder(join(cachedNode(), "../.."), (folder) =>
     step(`Installing Node ${version} beside your own ${process.versions.node}`, async () => {
-      const project = { name: "node-for-changelings", version: "0.0.0", dependencies: { [name]: version } };
-      const lock = {
-        ...project,
-        lockfileVersion: 3,
-        packages: { "": project, [`node_modules/${name}`]: { version, integrity } },
-      };
-      writeFileSync(join(folder, "package.json"), JSON.stringify(project));
-      writeFileSync(join(folder, "package-lock.json"), JSON.stringify(lock));
       try {
-        await run([...npm(process.execPath), "ci", ...NPM_FLAGS], { log: "node", cwd: folder, timeoutSeconds: 600 });
+        await installPackage({ name, version, integrity }, { log: "node", folder });
       } catch (error) {
         if (error instanceof SetupError) error.remedy = REMEDY;
         throw error;

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicClock } from "./clock.ts";
 import { type Database, pollMilliseconds, type Queryable, StoreUnavailable, type Value } from "./database.ts";
 import { Roles } from "./roles.ts";
+import { Turns } from "./turns.ts";
 
 /**
  * The database of a single node: SQLite, from Node itself. Not PGlite (PostgreSQL in WebAssembly), although its SQL would
@@ -27,6 +28,8 @@ const busy = 5;
 const broken: ReadonlySet<number> = new Set([8, 10, 11, 14, 26]);
 const full = 13;
 
+const mostStatements = 200;
+
 /** The connection is opened by the first query, and again after the file could not be used. */
 export class SqliteDatabase implements Database {
   readonly kind = "sqlite";
@@ -38,7 +41,7 @@ export class SqliteDatabase implements Database {
   #connection: DatabaseSync | undefined;
   #isClosed = false;
   /** There is one connection: what uses it takes turns. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(options: SqliteOptions) {
     this.#options = options;
@@ -95,17 +98,15 @@ export class SqliteDatabase implements Database {
     this.#isClosed = true;
     this.#roles.close();
     this.#subscribers.clear();
-    await this.#last;
+    await this.#turns.ended();
     this.#disconnect();
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const turn = this.#last.then(async () => {
+    return this.#turns.take(async () => {
       await this.#connect();
       return await work();
     });
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 
   async #connect(): Promise<void> {
@@ -150,6 +151,8 @@ export class SqliteDatabase implements Database {
   #prepare(sql: string): StatementSync {
     if (this.#connection === undefined) throw new StoreUnavailable(`${this.#options.file} could not be used`);
     const statement = this.#connection.prepare(sql);
+    // Lists of parameters have many lengths.
+    if (this.#statements.size >= mostStatements) this.#statements.clear();
     this.#statements.set(sql, statement);
     return statement;
   }

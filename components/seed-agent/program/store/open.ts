@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import { PostgresDatabase } from "../database/postgres.ts";
+import type { PostgresTimes } from "../database/postgres-times.ts";
 import { SqliteDatabase } from "../database/sqlite.ts";
 import { SqlStore } from "./sql-store.ts";
 import type { Store } from "./store.ts";
@@ -8,6 +10,8 @@ export interface StoreOptions {
   readonly databaseUrl?: string | undefined;
   /** Is created with its first use. */
   readonly folder: string;
+  /** For tests. */
+  readonly postgresTimes?: Partial<PostgresTimes> | undefined;
 }
 
 /**
@@ -15,7 +19,10 @@ export interface StoreOptions {
  *
  * @throws if `databaseUrl` is not valid
  */
-export async function openStore({ databaseUrl, folder }: StoreOptions): Promise<Store> {
-  if (databaseUrl !== undefined) throw new Error("PostgreSQL is not supported yet");
-  return new SqlStore(new SqliteDatabase({ file: join(folder, "store.sqlite") }));
+export async function openStore({ databaseUrl, folder, postgresTimes = {} }: StoreOptions): Promise<Store> {
+  if (databaseUrl === undefined) return new SqlStore(new SqliteDatabase({ file: join(folder, "store.sqlite") }));
+  if (!/^postgres(ql)?:$/.test(URL.parse(databaseUrl)?.protocol ?? "")) {
+    throw new Error("DATABASE_URL is not a URL of the form postgres://user:password@host:5432/database");
+  }
+  return new SqlStore(new PostgresDatabase({ url: databaseUrl, times: postgresTimes }));
 }

@@ -6,6 +6,8 @@ import { StateFull } from "./store.ts";
 const largestValue = 64 * 1024;
 const longestKey = 1024;
 const mostKeys = 10_000;
+/** PostgreSQL has at most 65,535 parameters in a statement, SQLite 32,766. */
+const rowsAtOnce = 500;
 
 type State = Readonly<Record<string, string>>;
 
@@ -18,9 +20,12 @@ function decode(text: string): string {
 }
 
 export async function stateGet({ query }: Queryable, keys: readonly string[]): Promise<State> {
-  if (keys.length === 0) return {};
-  const sql = `SELECT name, value FROM state WHERE name IN (${placeholders(1, keys.length)})`;
-  const rows = await query<{ name: string; value: string }>(sql, keys.map(encode));
+  const rows: { name: string; value: string }[] = [];
+  for (let at = 0; at < keys.length; at += rowsAtOnce) {
+    const some = keys.slice(at, at + rowsAtOnce).map(encode);
+    const sql = `SELECT name, value FROM state WHERE name IN (${placeholders(1, some.length)})`;
+    rows.push(...(await query<{ name: string; value: string }>(sql, some)));
+  }
   // Not by assignment: a key may be "__proto__".
   return Object.fromEntries(rows.map(({ name, value }) => [decode(name), decode(value)]));
 }
@@ -58,8 +63,16 @@ export async function stateSet(
   if (added > 0 && (await countKeys(database)) + added > mostKeys) {
     throw new StateFull(`the state has ${mostKeys} keys, which is the most that it can have`);
   }
-  const upsert = "INSERT INTO state(name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
-  for (const [key, value] of set) await database.query(upsert, [encode(key), encode(value)]);
+  for (let at = 0; at < set.length; at += rowsAtOnce) {
+    const rows = set.slice(at, at + rowsAtOnce);
+    const values = rows.map((_, index) => `(${placeholders(1 + 2 * index, 2)})`).join(", ");
+    const upsert = `INSERT INTO state(name, value) VALUES ${values}
+      ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
+    await database.query(
+      upsert,
+      rows.flatMap(([key, value]) => [encode(key), encode(value)]),
+    );
+  }
 }
 
 async function countKeys({ query }: Queryable): Promise<number> {
