@@ -19,6 +19,11 @@ export interface ScriptCommandArgs {
   readonly environment: Readonly<Record<string, pulumi.Input<string> | undefined>>;
   /** Values that are encrypted in the state and redacted in previews. */
   readonly secretEnvironment?: Readonly<Record<string, pulumi.Input<string>>>;
+  /**
+   * For a command whose output is a secret that is made once: its script gets its last output as PULUMI_COMMAND_STDOUT, and
+   * nothing that it prints is logged.
+   */
+  readonly keepsOutput?: boolean;
   /** How the live thing differs from what the last `up` deployed, as text; undefined if it does not. */
   readonly drift: string | undefined;
 }
@@ -47,8 +52,8 @@ export function scriptCommand(name: string, args: ScriptCommandArgs, opts: pulum
         ...Object.fromEntries(secrets),
         DRIFT: repairOf(name, args.drift, formerNames(opts)),
       },
-      logging: "stderr",
-      addPreviousOutputInEnv: false,
+      logging: args.keepsOutput === true ? "none" : "stderr",
+      addPreviousOutputInEnv: args.keepsOutput === true,
     },
     pulumi.mergeOptions(opts, { ...quiet, additionalSecretOutputs: ["stdout", "stderr"] }),
   );

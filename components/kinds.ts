@@ -3,6 +3,7 @@ import type { ChangelingOf, FleetOf } from "./fleet/kind.ts";
 import { type LoadedFleetOf, type LoadOptions, loadFleetOf } from "./fleet/load.ts";
 import { sandbox } from "./sandbox/kind.ts";
 import { secretSuffixes } from "./secrets/command-suffixes.ts";
+import { seedAgent } from "./seed-agent/kind.ts";
 import { web } from "./web/kind.ts";
 
 /** The kinds of changelings, by their names in the fleet file. The first is the default. */
@@ -10,6 +11,7 @@ export const kinds = {
   cron,
   web,
   sandbox,
+  "seed-agent": seedAgent,
 } as const;
 
 export type Changeling = ChangelingOf<typeof kinds>;

@@ -31,7 +31,10 @@ export function unfitDiagnostics(kind: Applying, options: Options, place: PlaceO
 }
 
 function unfitAt(key: string, where: Applies, options: Options, noun: string): Unfit | undefined {
-  const { providers, needs = {}, ignored, instead, otherwise } = where;
+  const { providers, needs = {}, ignored, instead, never, otherwise } = where;
+  if (never !== undefined) {
+    return { message: `${key} has no effect for a ${noun}, ${never}`, remedy: "remove the line", severity: "error" };
+  }
   if (instead !== undefined) {
     const remedy = `write ${instead} instead`;
     return { message: `${key} has no effect for a ${noun}`, remedy, severity: "error" };
@@ -80,8 +83,8 @@ type Documented = Pick<Kind, "applies" | "providers">;
 
 /** Where an option of a kind applies, as a sentence in Markdown; undefined if everywhere. */
 export function whereInWords({ applies = {}, providers: all }: Documented, key: string): string | undefined {
-  const { providers, needs = {}, ignored, instead } = applies[key] ?? {};
-  if (instead !== undefined) return undefined;
+  const { providers, needs = {}, ignored, instead, never } = applies[key] ?? {};
+  if (instead !== undefined || never !== undefined) return undefined;
   if (ignored !== undefined && providers !== undefined) {
     return `It has no effect on ${listed(all.filter((each) => !providers.includes(each)))}, ${ignored}.`;
   }
@@ -98,7 +101,7 @@ export function whereForKinds(
 ): string | undefined {
   const own = Object.entries(kinds).filter(([, { options }]) => Object.hasOwn(options, key));
   const having = (own.length === 0 ? Object.entries(kinds) : own).filter(
-    ([, { applies = {} }]) => applies[key]?.instead === undefined,
+    ([, { applies = {} }]) => applies[key]?.instead === undefined && applies[key]?.never === undefined,
   );
   const words = having.flatMap(([name, kind]) => {
     const where = whereInWords(kind, key);

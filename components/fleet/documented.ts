@@ -39,6 +39,8 @@ export interface Applies {
   readonly ignored?: string;
   /** What to write instead, for an option of every kind that this kind never uses. */
   readonly instead?: string;
+  /** The same without a counterpart, and why: "which has no repository". */
+  readonly never?: string;
   /** The error in words of its own, if the derived ones explain too little. */
   readonly otherwise?: { readonly message: string; readonly remedy: string };
 }

@@ -25,7 +25,7 @@ export const sharedOptions = {
   }),
   enabled: option(z._default(z.boolean(), true), {
     description:
-      "Whether its schedule fires, or its agent serves. A disabled cron changeling stays installed and can be run by hand; a web one is stopped and keeps its data; of a disabled sandbox no session can be started.",
+      "Whether its schedule fires, or its agent serves. A disabled cron changeling stays installed and can be run by hand; a web one or a seed agent is stopped and keeps its data; of a disabled sandbox no session can be started.",
     example: false,
   }),
   branch: option(z._default(word(), "main"), {
@@ -58,7 +58,7 @@ export const sharedOptions = {
   }),
   renamed_from: option(z.optional(z.string().check(z.regex(namePattern))), {
     description:
-      "Its former name: the old one is removed and this one created in one update. A web changeling keeps its agent, repository and data.",
+      "Its former name: the old one is removed and this one created in one update. A web changeling keeps its agent, repository and data, a seed agent on this machine its data.",
     example: "old-name",
     defaultInWords: "none",
   }),
@@ -66,6 +66,11 @@ export const sharedOptions = {
 
 /** Options that several kinds have, and others do not. A kind adds those that it has to its own. */
 export const commonOptions = {
+  destroy_data: option(z._default(z.boolean(), false), {
+    description:
+      "Whether its data, and a web changeling's repository, are deleted when it is removed. Otherwise they are kept, and used again when it is declared again.",
+    example: true,
+  }),
   repo: option(z.optional(word()), {
     description:
       "The git repository to work on: a path (`~`, and paths relative to the fleet file, are allowed) or a URL; for a sandbox also `owner/name` on GitHub. On `modal` cron agents clone it by https, so a path must have a remote.",
@@ -87,6 +92,9 @@ export const commonOptions = {
   }),
 } as const;
 
+const seedAgentsAlone = { kind: "seed-agent", because: "it is for a service that keeps running" };
+const ofSeedAgents = { fly: seedAgentsAlone, kubernetes: seedAgentsAlone };
+
 /**
  * A kind's own `provider` option: where its changelings can run. The first value is the default.
  *
@@ -99,10 +107,13 @@ export function providerOption<const Providers extends readonly [string, ...stri
   const [first] = providers;
   return option(z._default(z.enum(providers), first as Providers[number]), {
     description:
-      "Where it runs. `local`: on this machine, no account needed. `docker`, not for a cron changeling: in a container on this machine, or where `DOCKER_HOST` says. `modal`: in the cloud, with your Modal account, a cron changeling as a scheduled app (this machine may be off), another one as a sandbox of Modal's.",
+      "Where it runs. `local`: on this machine, no account needed. `docker`, not for a cron changeling: in a container on this machine, or where `DOCKER_HOST` says. `modal`: in the cloud, with your Modal account, a cron changeling as a scheduled app (this machine may be off), another one as a sandbox of Modal's. `fly` and `kubernetes`, only for a seed agent: with your Fly.io account, or in the cluster of your kubeconfig.",
     example: "modal",
-    planned: ["fly", "kubernetes"],
-    elsewhere,
+    elsewhere: Object.fromEntries(
+      Object.entries({ ...ofSeedAgents, ...elsewhere }).filter(
+        ([name]) => !(providers as readonly string[]).includes(name),
+      ),
+    ),
   });
 }
 

@@ -62,16 +62,12 @@ function make(kinds: Kinds): Vocabulary {
   return { kinds, shared, changeling, file, fileTable: z.strictObject(file) };
 }
 
-/** All kinds in the specification. */
-const allKinds = ["cron", "web", "sandbox", "seed-agent"];
-
 function kindOption(kinds: Kinds) {
   const names = Object.keys(kinds);
   const summaries = Object.entries(kinds).map(([name, { summary }]) => `\`${name}\`: ${summary}.`);
   return option(z._default(z.enum(names), defaultKind(kinds)), {
     description: `What runs. ${summaries.join(" ")} Another kind under the same name is another changeling: the old one is removed, and its runs, agent, repository and data are not carried over.`,
     example: "web",
-    planned: allKinds.filter((name) => !names.includes(name)),
   });
 }
 

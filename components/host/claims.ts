@@ -95,9 +95,12 @@ export function requireInstallationHere({ root }: Pick<InstallationPaths, "root"
  * Removes the empty folders and the claim of an installation once its last part is removed. A daemon's own folders are
  * kept until the daemon is removed: it may still be running and watching them.
  */
-export function removeEmptyFolders({ root, secrets, web, records, runs, sandboxes }: InstallationPaths): void {
+export function removeEmptyFolders(paths: InstallationPaths): void {
+  const { root, secrets, web, records, runs, sandboxes, seedAgents } = paths;
   const inSandboxes = ["specs", "sessions"].map((name) => join(sandboxes, name));
-  for (const folder of [secrets, web, records, runs, ...inSandboxes, sandboxes]) removeIfEmpty(folder);
+  const inSeedAgents = ["specs", "nodes", "data"].map((name) => join(seedAgents, name));
+  for (const folder of [secrets, web, records, runs, ...inSandboxes, sandboxes, ...inSeedAgents, seedAgents])
+    removeIfEmpty(folder);
   if (holdsClaimAlone(root)) removeClaim({ root });
   removeIfEmpty(root);
 }

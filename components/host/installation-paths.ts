@@ -25,6 +25,8 @@ export interface InstallationPaths {
   readonly forwarding: string;
   /** `specs/<changeling>.json`, the session service's files, and the sandboxes and volumes of this machine. */
   readonly sandboxes: string;
+  /** `specs/<changeling>.json` of seed agents, and the processes and data of those on this machine. */
+  readonly seedAgents: string;
   /** scheduler.json (pid, program version, started), scheduler.log, and the supervisor's pid. */
   readonly scheduler: string;
 }
@@ -42,6 +44,7 @@ export function installationPaths(installation: string, home: string = homedir()
     web: join(root, "web"),
     forwarding: join(root, "forwarding"),
     sandboxes: join(root, "sandboxes"),
+    seedAgents: join(root, "seed-agents"),
     scheduler: join(root, "scheduler"),
   };
 }

@@ -16,6 +16,13 @@ export interface SeedAgentProvider {
   drift(spec: SeedAgentSpec, release: string, observed: Observed | undefined): string | undefined;
   /** Succeeds if it is already gone, and fails if it can't be removed. @returns where the kept data is, in words */
   remove(name: string, options: ObserveOptions & { readonly destroyData: boolean }): Promise<readonly string[]>;
+  /**
+   * Gives what is kept of a removed seed agent to another one: it was renamed. Idempotent. Without it the data stays under
+   * the former name.
+   */
+  adopt?(former: string, name: string, options: ObserveOptions): Promise<void>;
+  /** Has to be done by a person for the nodes to start again after a reboot of this machine; undefined: nothing. */
+  bootInstructions?(name: string, options: ObserveOptions): string | undefined;
   /** The log's tail of all nodes. */
   logs(name: string, options: ObserveOptions & { readonly lines: number }): Promise<string>;
 }

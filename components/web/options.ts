@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { noBuild } from "../fleet/build-args.ts";
 import { type AppliesOf, anyValue, option } from "../fleet/documented.ts";
-import { providerOption, sharedOptions } from "../fleet/options.ts";
+import { commonOptions, providerOption, sharedOptions } from "../fleet/options.ts";
 import { seconds, word } from "../fleet/values.ts";
 import { webSettings } from "./settings.ts";
 
@@ -23,11 +23,7 @@ export const optionsOfWeb = {
     example: "~/elena",
     defaultInWords: "a place of its own",
   }),
-  destroy_data: option(z._default(z.boolean(), false), {
-    description:
-      "Whether its data and repository are deleted when it is removed. Otherwise they are kept, and used again when it is declared again.",
-    example: true,
-  }),
+  destroy_data: commonOptions.destroy_data,
   remote: option(z.optional(word()), {
     description:
       "A git remote that the agent's own commits are pushed to, on the branch `changelings/<name>`: an https or ssh URL, on `local` also a path.",

@@ -38,6 +38,7 @@ export const usualSettings: Fleet["settings"] = {
   cron: { maxRunsAtOnce: undefined },
   web: { forwarding: usualForwarding },
   sandbox: {},
+  "seed-agent": {},
 };
 
 /** A folder with its own home, isolated from the user's. Removed by `using`. */

@@ -46,6 +46,11 @@ export const variables = {
     otherwise: "SQLite in SEED_DATA_DIR",
   }),
   DNS_CLUSTER_QUERY: variable(text(), "The name whose A and AAAA records are the nodes.", { otherwise: "no peers" }),
+  SEED_PEERS: variable(
+    text(),
+    "The nodes, this one included, as `host:port` with commas between: in place of DNS, for nodes of one machine.",
+    { otherwise: "what DNS_CLUSTER_QUERY finds" },
+  ),
   RELEASE_COOKIE: variable(text(), "What nodes prove to each other that they have; never sent.", { secret: true }),
   SEED_CONTROL_TOKEN: variable(text(), "The bearer token of the control endpoints.", {
     secret: true,
@@ -62,8 +67,11 @@ export const variables = {
     z._default(z.enum(["off", "propose", "auto"]), "propose"),
     "Whether it improves itself: not at all, with a person's approval, or by itself (only with bubblewrap).",
   ),
-  SEED_GOAL_FILE: variable(text(), "What it should become better at, in Markdown.", {
-    otherwise: "it only mends what fails",
+  SEED_GOAL: variable(text(), "What it should become better at, in Markdown.", {
+    otherwise: "the content of SEED_GOAL_FILE",
+  }),
+  SEED_GOAL_FILE: variable(text(), "A file with the goal, in place of SEED_GOAL.", {
+    otherwise: "it only repairs what fails",
   }),
   SEED_IMPROVE_SECONDS: variable(number(3600, 10), "How often it considers an improvement.", { unit: "seconds" }),
   SEED_MODEL: variable(z._default(z.enum(["claude", "codex"]), "claude"), "The CLI that writes improvements."),

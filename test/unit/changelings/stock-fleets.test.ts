@@ -64,7 +64,9 @@ it("every option is shown once, and all of it is valid", async () => {
     "code-guardian",
     "coverage-hunter",
     "elena",
+    "sapling",
     "security-soldier",
+    "sprout",
     "weekly-report",
   ]);
   // Those that need a key or a token are off: nothing must be set to look at it.
@@ -79,7 +81,9 @@ it("every option is shown once, and all of it is valid", async () => {
   const onModal = ["enabled", "image", "provider", "provider", "repo", "repo", "enabled"];
   // The options that a sandbox shares with other kinds.
   const ofSandbox = ["enabled", "kind", "provider", "repo", "snapshot_max_age", "timeout_seconds"];
-  const repeated = [...onModal, ...ofSandbox, "enabled", "enabled", "branch", "kind"];
+  // A seed agent on Fly, and one in a cluster.
+  const ofSeedAgents = ["kind", "provider", "enabled", "secrets", "kind", "provider", "enabled"];
+  const repeated = [...onModal, ...ofSandbox, ...ofSeedAgents, "enabled", "enabled", "branch", "kind"];
   expect(used.sort()).toEqual([...Object.keys(vocabulary.changeling), ...repeated].sort());
   expect(keysOf(table["forwarding"])).toEqual(Object.keys(forwardingOptions));
   const { elena } = withElena.parse(table).changelings;

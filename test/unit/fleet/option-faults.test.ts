@@ -49,11 +49,6 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ["overlap = 'que'", 'overlap: there is no overlap "que"', 'did you mean overlap = "queue"?'],
   ["overlap = 'both'", 'overlap: there is no overlap "both"', 'write overlap = "skip" or overlap = "queue"'],
   ["overlap = true", "overlap: found true", 'write overlap = "skip" or overlap = "queue"'],
-  [
-    "kind = 'seed-agent'",
-    'kind: the kind "seed-agent" is not in this version',
-    'write kind = "cron" or kind = "web" or kind = "sandbox", or remove the line',
-  ],
   ["kind = 'crn'", 'kind: there is no kind "crn"', 'did you mean kind = "cron"?'],
   [
     "provider = 'docker'",
@@ -62,8 +57,8 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
   [
     "provider = 'fly'",
-    'provider: the provider "fly" is not in this version',
-    'write provider = "local" or provider = "modal", or remove the line',
+    'provider: the provider "fly" is only for kind = "seed-agent": it is for a service that keeps running',
+    'write provider = "local" or provider = "modal", or kind = "seed-agent"',
   ],
   ["provider = 'modul'", 'provider: there is no provider "modul"', 'did you mean provider = "modal"?'],
   // What is for Modal alone.

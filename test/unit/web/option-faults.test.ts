@@ -120,8 +120,8 @@ const oneOption: readonly WebProblem[] = [
   ],
   [
     "provider = 'kubernetes'",
-    'provider: the provider "kubernetes" is not in this version',
-    'write provider = "local" or provider = "docker" or provider = "modal", or remove the line',
+    'provider: the provider "kubernetes" is only for kind = "seed-agent": it is for a service that keeps running',
+    'write provider = "local" or provider = "docker" or provider = "modal", or kind = "seed-agent"',
   ],
   // Agents.
   ["agent_type = 'claud'", 'agent_type: mngr knows no agent type "claud"', 'did you mean agent_type = "claude"?'],

@@ -77,7 +77,7 @@ describe("the JSON schema", () => {
     ["[changelings.Bad_Name]", ["changelings.Bad_Name"]],
     ["[changelings.a]\nshedule = ''", ["changelings.a.shedule"]],
     [
-      "[changelings.a]\nenabled = 'yes'\nkind = 'seed-agent'\noverlap = 'queue'",
+      "[changelings.a]\nenabled = 'yes'\nkind = 'seed-agnt'\noverlap = 'queue'",
       ["changelings.a.enabled", "changelings.a.kind"],
     ],
     [
@@ -138,7 +138,7 @@ describe("the JSON schema", () => {
   it("says which options are of one kind alone", () => {
     const whose = Object.entries(changeling.properties ?? {}).map(([key, option]) => [
       key,
-      /^For kind = "(\w+)" only\. /.exec(schemaOf(option).description ?? "")?.[1],
+      /^For kind = "([\w-]+)" only\. /.exec(schemaOf(option).description ?? "")?.[1],
     ]);
     expect(whose).toEqual([
       ...Object.keys(vocabulary.shared).map((key) => [key, undefined]),

@@ -1,0 +1,83 @@
+import { asError } from "../../lib/as-error.ts";
+import { changelingCommand, upCommand } from "../../lib/own-commands.ts";
+import { plainWords } from "../../lib/text.ts";
+import { type Check, failed, ok, warning } from "../../stack/check.ts";
+import { type Diagnosis, type Examination, type InspectedStack, looksAt } from "../../stack/inspection.ts";
+import type { DeclaredSeedAgent } from "../declared.ts";
+import { type InstalledSeedAgent, installedSeedAgents, readSeedAgent } from "../installed.ts";
+import { openProvider } from "../providers.ts";
+import { askDeepHealth, askStatus } from "./ask.ts";
+
+/** Checks the stack's seed agents: whether every node runs, and what each says of itself. */
+export async function diagnoseSeedAgents(
+  stack: InspectedStack,
+  examination: Examination<DeclaredSeedAgent>,
+): Promise<Diagnosis> {
+  const names = installedSeedAgents(stack.paths);
+  const found = await Promise.all(
+    names.map(async (name): Promise<Check[]> => {
+      try {
+        const installed = readSeedAgent(stack.paths, name);
+        if (installed === undefined || !looksAt(stack, installed.spec.provider)) return [];
+        return await checksOf(stack, installed);
+      } catch (error) {
+        return [failed(titleOf(name), asError(error).message, upCommand())];
+      }
+    }),
+  );
+  const { changelings } = await examination.declared;
+  const missing = changelings.filter(({ name, provider }) => looksAt(stack, provider) && !names.includes(name));
+  return {
+    deployed: [
+      ...found.flat(),
+      ...missing.map(({ name }) => warning(titleOf(name), "declared, and not deployed from here yet", upCommand())),
+    ],
+  };
+}
+
+async function checksOf(stack: InspectedStack, installed: InstalledSeedAgent): Promise<Check[]> {
+  const { spec, enabled, release } = installed;
+  const { name } = spec;
+  const title = titleOf(name);
+  if (!enabled) return [ok(title, "disabled")];
+  const provider = await openProvider(spec.provider);
+  const options = { installation: stack.installation, folder: stack.paths.seedAgents, spec };
+  const drift = provider.drift(spec, release, await provider.observe(name, options));
+  if (drift !== undefined) return [failed(title, plainWords(drift), upCommand())];
+  const [deep, asked] = await Promise.all([askDeepHealth(installed), askStatus(installed)]);
+  if ("problem" in asked) return [failed(title, asked.problem, `${changelingCommand()} logs ${name}`)];
+  const { active, nodes, mode, modeReason, problem } = asked.answer;
+  const checks = [ok(title, plainWords(`${spec.provider}, ${active}, ${counted(nodes.length)}, mode ${mode}`))];
+  if (problem !== undefined) {
+    const remedy = `${changelingCommand()} seed status ${name}; the version before: ${changelingCommand()} seed rollback ${name}`;
+    checks.push(warning(title, plainWords(problem), remedy));
+  }
+  if (modeReason !== undefined) checks.push(warning(title, plainWords(modeReason), remedyOf("fence", name)));
+  for (const { name: check, ok: isOk, detail = "fails" } of "answer" in deep ? deep.answer.checks : [])
+    if (!isOk) checks.push(warning(plainWords(`${title}, ${check}`), plainWords(detail), remedyOf(check, name)));
+  const boot = provider.bootInstructions?.(name, options);
+  if (boot !== undefined) checks.push(warning(title, "does not start by itself after a reboot", boot));
+  return checks;
+}
+
+function titleOf(name: string): string {
+  return `seed agent ${name}`;
+}
+
+function counted(nodes: number): string {
+  return `${nodes} node${nodes === 1 ? "" : "s"}`;
+}
+
+/** By what one of the service's own checks is about. */
+const remedies: readonly (readonly [RegExp, string])[] = [
+  [/fence|confine/, "install bubblewrap (bwrap) where the node runs, and allow user namespaces"],
+  [/database|postgres|sqlite/, "check DATABASE_URL, and that the database accepts connections"],
+  [/disk|code store/, "free space on the node's volume, or raise volume_gb"],
+  [/claude|codex|login|cli|provider/, "set CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY, or log in with: codex login"],
+  [/peer/, "check that the nodes reach each other; new credentials for all of them: raise rotate"],
+];
+
+function remedyOf(check: string, agent: string): string {
+  const [, remedy] = remedies.find(([about]) => about.test(check.toLowerCase())) ?? [];
+  return remedy ?? `${changelingCommand()} logs ${agent}`;
+}

@@ -1,0 +1,76 @@
+import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import * as z from "zod/mini";
+import { isMissing, readJsonOrNull } from "../host/files.ts";
+import type { InstallationPaths } from "../host/installation-paths.ts";
+import { installedDrift, writeInstalled } from "../host/installed-file.ts";
+import { canonicalJson } from "../lib/json.ts";
+import { upCommand } from "../lib/own-commands.ts";
+import { type SeedAgentSpec, seedAgentSpec } from "./spec.ts";
+
+/** What `up` records of a seed agent on this machine, 0600: how the CLI reaches it. */
+const installedSeedAgent = z.object({
+  spec: seedAgentSpec,
+  /** Of the spec: a file that was edited by hand is not used. */
+  digest: z.string(),
+  enabled: z.boolean(),
+  release: z.string(),
+  /** The origin of its endpoints as this machine reaches them. */
+  url: z.optional(z.string()),
+  controlToken: z.string(),
+});
+export type InstalledSeedAgent = z.output<typeof installedSeedAgent>;
+
+type Paths = Pick<InstallationPaths, "seedAgents">;
+
+export function specPath({ seedAgents }: Paths, name: string): string {
+  return join(seedAgents, "specs", `${name}.json`);
+}
+
+function digestOfSpec(spec: SeedAgentSpec): string {
+  return createHash("sha256").update(canonicalJson(spec)).digest("hex");
+}
+
+export function writeSeedAgent(paths: Paths, installed: Omit<InstalledSeedAgent, "digest">): void {
+  const content: InstalledSeedAgent = { ...installed, digest: digestOfSpec(installed.spec) };
+  writeInstalled(specPath(paths, installed.spec.name), content);
+}
+
+/** The names of the installed seed agents, sorted. */
+export function installedSeedAgents({ seedAgents }: Paths): string[] {
+  try {
+    const files = readdirSync(join(seedAgents, "specs")).filter((file) => /^[^.].*\.json$/.test(file));
+    return files.map((file) => basename(file, ".json")).sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+/**
+ * @returns undefined if there is none
+ * @throws if its file was edited by hand; the error contains nothing of it
+ */
+export function readSeedAgent(paths: Paths, name: string): InstalledSeedAgent | undefined {
+  const path = specPath(paths, name);
+  const content = readJsonOrNull(path);
+  if (content === undefined) return undefined;
+  const parsed = installedSeedAgent.safeParse(content);
+  if (parsed.success && parsed.data.spec.name === name && parsed.data.digest === digestOfSpec(parsed.data.spec))
+    return parsed.data;
+  throw new Error(`${path} was edited by hand; repair it with: ${upCommand()}`);
+}
+
+/**
+ * How the record of a seed agent differs from what was installed, in words; undefined if it does not.
+ *
+ * @param stated what is deployed according to the stack's state
+ */
+export function recordDrift(paths: Paths, name: string, stated: SeedAgentSpec): string | undefined {
+  return installedDrift(specPath(paths, name), "record", (content) => {
+    const parsed = installedSeedAgent.safeParse(content);
+    if (!parsed.success || parsed.data.digest !== digestOfSpec(parsed.data.spec)) return false;
+    return digestOfSpec(stated) === parsed.data.digest;
+  });
+}

@@ -1,0 +1,14 @@
+import { SeedAgentError, type SeedAgentProvider } from "./provider.ts";
+import type { SeedAgentProviderName } from "./spec.ts";
+
+/** The providers by name, loaded on demand. */
+const providers: Partial<Record<SeedAgentProviderName, () => Promise<SeedAgentProvider>>> = {
+  local: async () => (await import("./local/provider.ts")).localProvider,
+};
+
+/** @throws SeedAgentError if this release does not have it */
+export async function openProvider(name: SeedAgentProviderName): Promise<SeedAgentProvider> {
+  const open = providers[name];
+  if (open === undefined) throw new SeedAgentError(`there is no provider ${name} for seed agents yet`);
+  return open();
+}

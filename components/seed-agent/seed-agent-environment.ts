@@ -1,0 +1,95 @@
+import * as z from "zod/mini";
+import {
+  type EnvironmentOf,
+  environmentCodec,
+  names,
+  number,
+  optionalText,
+  record,
+  text,
+  type ValuesOf,
+  yesNo,
+} from "../command-environment.ts";
+import type { DeclaredSeedAgent } from "./declared.ts";
+import { type SeedAgentSpec, seedAgentProviders } from "./spec.ts";
+
+/** The environment of a seed agent's Command. */
+const variables = {
+  name: ["NAME", text],
+  description: ["DESCRIPTION", optionalText],
+  installation: ["INSTALLATION", text],
+  provider: ["PROVIDER", z.enum(seedAgentProviders)],
+  enabled: ["ENABLED", yesNo],
+  /** What is deployed: a release's version, and a hash of its program. */
+  release: ["RELEASE", text],
+  replicas: ["REPLICAS", number],
+  port: ["PORT", number],
+  mode: ["MODE", z.enum(["off", "propose", "auto"])],
+  model: ["MODEL", z.enum(["claude", "codex"])],
+  goal: ["GOAL", optionalText],
+  probationSeconds: ["PROBATION_SECONDS", number],
+  changesPerDay: ["CHANGES_PER_DAY", number],
+  usdPerDay: ["USD_PER_DAY", number],
+  secrets: ["SECRETS", names],
+  env: ["ENV", record],
+  volumeGb: ["VOLUME_GB", number],
+  app: ["APP", optionalText],
+  organization: ["ORGANIZATION", optionalText],
+  region: ["REGION", optionalText],
+  context: ["CONTEXT", optionalText],
+  namespace: ["NAMESPACE", optionalText],
+  image: ["IMAGE", optionalText],
+  storageClass: ["STORAGE_CLASS", optionalText],
+  destroyData: ["DESTROY_DATA", yesNo],
+  renamedFrom: ["RENAMED_FROM", optionalText],
+} as const;
+
+export const seedAgentEnvironment = environmentCodec(variables);
+
+export type SeedAgentValues = ValuesOf<typeof variables>;
+
+export function environmentOfSeedAgent(
+  { spec, enabled, description, renamedFrom, destroyData }: DeclaredSeedAgent,
+  { installation, release }: { readonly installation: string; readonly release: string },
+): EnvironmentOf<typeof variables> {
+  const { fly, kubernetes, ...others } = spec;
+  return seedAgentEnvironment.encode({
+    ...others,
+    ...{ enabled, description, renamedFrom, destroyData, installation, release },
+    app: fly?.app || undefined,
+    organization: fly?.organization,
+    region: fly?.region,
+    context: kubernetes?.context,
+    namespace: kubernetes?.namespace,
+    image: kubernetes?.image,
+    storageClass: kubernetes?.storageClass,
+  });
+}
+
+export function specOfSeedAgent(values: SeedAgentValues): SeedAgentSpec {
+  const { name, provider, installation, region = "sea", namespace = "default", image = "" } = values;
+  return {
+    name,
+    provider,
+    replicas: values.replicas,
+    port: values.port,
+    mode: values.mode,
+    model: values.model,
+    goal: values.goal,
+    probationSeconds: values.probationSeconds,
+    changesPerDay: values.changesPerDay,
+    usdPerDay: values.usdPerDay,
+    secrets: [...values.secrets],
+    env: values.env,
+    // An app's name is unique among those of all of Fly's users.
+    fly:
+      provider === "fly"
+        ? { app: values.app ?? `${name}-${installation}`, organization: values.organization, region }
+        : undefined,
+    kubernetes:
+      provider === "kubernetes"
+        ? { context: values.context, namespace, image, storageClass: values.storageClass }
+        : undefined,
+    volumeGb: values.volumeGb,
+  };
+}

@@ -1,0 +1,46 @@
+import { variables } from "./program/settings.ts";
+import type { SeedAgentSpec } from "./spec.ts";
+
+/** The service's variables that options of the fleet file set, by option. */
+export const variablesOfOptions = {
+  port: "PORT",
+  mode: "SEED_MODE",
+  model: "SEED_MODEL",
+  goal: "SEED_GOAL",
+  probation_seconds: "SEED_PROBATION_SECONDS",
+  changes_per_day: "SEED_CHANGES_PER_DAY",
+  usd_per_day: "SEED_USD_PER_DAY",
+} as const satisfies Readonly<Record<string, keyof typeof variables>>;
+
+/** The variables that a deployment sets by itself. */
+export const variablesOfDeployment: ReadonlySet<string> = new Set<keyof typeof variables>([
+  ...(["HTTP_SERVER_ENABLED", "SEED_NAME", "SEED_NODE", "SEED_HOST", "SEED_DATA_DIR", "SEED_CODE_DIR"] as const),
+  ...(["SEED_SECRETS_FILE", "SEED_GOAL_FILE", "SEED_PEERS", "DNS_CLUSTER_QUERY"] as const),
+]);
+
+/** The secrets that `up` makes. */
+export const madeSecrets = ["RELEASE_COOKIE", "SEED_CONTROL_TOKEN"] as const;
+
+/** The secrets that the service knows, besides those. */
+export const secretVariables: readonly string[] = Object.entries(variables).flatMap(([name, { secret }]) =>
+  secret === true && !madeSecrets.some((made) => made === name) ? [name] : [],
+);
+
+/**
+ * The variables of a node that do not depend on where it runs. A provider adds SEED_NODE, SEED_HOST, SEED_DATA_DIR, how the
+ * node finds its peers, and how it gets its secrets.
+ */
+export function serviceVariables(spec: SeedAgentSpec): Record<string, string> {
+  return {
+    ...spec.env,
+    HTTP_SERVER_ENABLED: "true",
+    SEED_NAME: spec.name,
+    PORT: String(spec.port),
+    SEED_MODE: spec.mode,
+    SEED_MODEL: spec.model,
+    ...(spec.goal === undefined ? {} : { SEED_GOAL: spec.goal }),
+    SEED_PROBATION_SECONDS: String(spec.probationSeconds),
+    SEED_CHANGES_PER_DAY: String(spec.changesPerDay),
+    SEED_USD_PER_DAY: String(spec.usdPerDay),
+  };
+}
