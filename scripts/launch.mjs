@@ -33,6 +33,8 @@ const COMMANDS = {
   check: { program: "dev/check.ts", needs: "packages" },
   docs: { program: "dev/docs.ts", needs: "packages" },
   build: { program: "dev/build.ts", needs: "packages" },
+  coverage: { program: "dev/coverage.ts", needs: "all" },
+  release: { program: "dev/release.ts", needs: "packages" },
 };
 
 const [command = "", ...args] = process.argv.slice(2);

@@ -1,0 +1,25 @@
+/**
+ * `npm run coverage`: the tests that run the components in their own process, with the share of their code that they
+ * execute. Fails below the gate of spec 003, 85 % of all lines. A report to look at is in coverage/index.html.
+ *
+ * Tests that start other programs (the engine, Commands, containers) are not counted, because what runs there is not seen.
+ */
+import { startVitest } from "vitest/node";
+import { checkout } from "../setup/cache.mjs";
+
+const gatePercent = 85;
+
+const vitest = await startVitest("test", [], {
+  root: checkout,
+  watch: false,
+  project: ["unit", "contracts"],
+  coverage: {
+    enabled: true,
+    provider: "v8",
+    include: ["components/**/*.ts"],
+    reporter: ["text-summary", "html", "json-summary"],
+    reportsDirectory: "coverage",
+    thresholds: { lines: gatePercent },
+  },
+});
+await vitest.close();
