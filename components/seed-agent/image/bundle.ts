@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import { componentsFolder, moduleExtension } from "../../host/supervision/program-version.ts";
+import { serviceAssets } from "../program/hot-reload/assets.ts";
 import { externalPackages } from "./packages.ts";
 
 /** Names that exist in CommonJS packages, but not in ES modules. */
@@ -45,24 +45,11 @@ export async function bundleProgram(main = programPath("main")): Promise<Readonl
       path.slice(join(componentsFolder, "out").length + 1),
       text,
     ]),
-    ...firstVersion(),
+    ...Object.entries(await serviceAssets()).map(([name, text]): [string, string] => [`seed-assets/${name}`, text]),
   ]);
 }
 
 /** A module of the program; in a checkout TypeScript, in the built package JavaScript. */
 export function programPath(module: string): string {
   return join(componentsFolder, "seed-agent", "program", module + moduleExtension);
-}
-
-/** The agent's first code, and what it is written against: TypeScript that the service reads. */
-function firstVersion(): [string, string][] {
-  const program = join(componentsFolder, "seed-agent", "program");
-  const folder = join(program, "first-version");
-  const files = existsSync(folder) ? readdirSync(folder).filter((file) => extname(file) === ".ts") : [];
-  return [
-    ["seed.d.ts", readFileSync(join(program, "seed.d.ts"), "utf8")],
-    ...files
-      .sort()
-      .map((file): [string, string] => [`first-version/${file}`, readFileSync(join(folder, file), "utf8")]),
-  ];
 }

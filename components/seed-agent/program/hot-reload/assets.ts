@@ -53,6 +53,8 @@ async function bundleInside(): Promise<string> {
   const { build } = await import("esbuild");
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(`inside/main${extension}`, ownFolder))],
+    // Without comments, which contain paths that differ between checkouts.
+    minifyWhitespace: true,
     ...{ bundle: true, write: false, format: "cjs", platform: "node", target: "node24", logLevel: "silent" },
   });
   return outputFiles[0]?.text ?? "";

@@ -33,7 +33,9 @@ const missing = "bubblewrap is not installed: there is no program bwrap on PATH 
 async function tryBubblewrap(bubblewrap: string): Promise<Fence | string> {
   const plain: Fence = { name: "bubblewrap", bubblewrap };
   // Where the service is root, the code had better not be, but a Node below /root is closed to others.
-  const fences = process.getuid?.() === 0 ? [{ ...plain, user: nobody }, plain] : [plain];
+  const users = process.getuid?.() === 0 ? [{ ...plain, user: nobody }, plain] : [plain];
+  // In a container, /proc/sys is read-only: there bubblewrap can't forbid namespaces within its own.
+  const fences = users.flatMap((fence): Fence[] => [fence, { ...fence, allowsNamespaces: true }]);
   let reason = "";
   for (const fence of fences) {
     const result = await tryFence(fence);
@@ -82,7 +84,7 @@ export function fenced(fence: Fence, { heapMb }: { readonly heapMb: number }): F
   if (fence.bubblewrap === undefined) return { command: process.execPath, args: node, reportsPid: false };
   return {
     command: fence.bubblewrap,
-    args: [...confinement(), "--info-fd", "4", "--", "/node", ...node],
+    args: [...confinement(fence), "--info-fd", "4", "--", "/node", ...node],
     reportsPid: true,
     ...(fence.user === undefined ? {} : { user: fence.user }),
   };
@@ -99,10 +101,11 @@ export const fencedEnvironment: Readonly<Record<string, string>> = {
  * Namespaces of its own, no capabilities, and no files but Node and its libraries: no /proc, so that it works in a
  * container that hides parts of it, no /etc, no place to write to. Ends together with the service.
  */
-function confinement(): string[] {
+function confinement({ allowsNamespaces }: Fence): string[] {
   return [
     ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net", "--unshare-cgroup-try"],
-    ...["--uid", String(nobody), "--gid", String(nobody), "--cap-drop", "ALL", "--disable-userns"],
+    ...["--uid", String(nobody), "--gid", String(nobody), "--cap-drop", "ALL"],
+    ...(allowsNamespaces ? [] : ["--disable-userns"]),
     ...["--clearenv", "--die-with-parent", "--new-session", "--as-pid-1", "--hostname", "agent"],
     ...Object.entries(fencedEnvironment).flatMap(([name, value]) => ["--setenv", name, value]),
     ...sharedLibraries().flatMap((path) => ["--ro-bind", path, path]),

@@ -15,6 +15,8 @@ export interface Fence {
   readonly bubblewrap?: string;
   /** The user that the code runs as, if the service is root and that user may read what Node needs. */
   readonly user?: number;
+  /** The code's process may make namespaces of its own: bubblewrap can't forbid it where /proc/sys is read-only. */
+  readonly allowsNamespaces?: true;
 }
 
 export interface HostLimits {

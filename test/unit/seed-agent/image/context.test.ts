@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod/mini";
 import { clisOf, contextFor, release } from "../../../../components/seed-agent/image/context.ts";
+import { serviceAssets } from "../../../../components/seed-agent/program/hot-reload/assets.ts";
 import versions from "../../../../scripts/setup/versions.json" with { type: "json" };
 
 const project = join(import.meta.dirname, "../../../..");
@@ -78,7 +79,7 @@ describe("the build context", () => {
       expect.arrayContaining([".dockerignore", "Dockerfile", "clis/claude/package-lock.json", "clis/install-clis.sh"]),
     );
     expect(Object.keys(filesOf(join(context, "program")))).toEqual(
-      expect.arrayContaining(["main.mjs", "seed.d.ts", "first-version/handle.ts", "first-version/handle.test.ts"]),
+      expect.arrayContaining(["main.mjs", ...Object.keys(await serviceAssets()).map((name) => `seed-assets/${name}`)]),
     );
     const lock = z
       .object({ packages: z.record(z.string(), z.object({ integrity: z.optional(z.string()) })) })
