@@ -1,0 +1,117 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** Each metric once: the service's registry and the guide's table derive from it. Labels have few values by design. */
+export const ownMetrics = {
+  queue_depth: { type: "gauge", description: "Changes in the queue that are not decided yet.", labels: [] },
+  cluster_size: { type: "gauge", description: "Nodes that were seen lately, this one included.", labels: [] },
+  active_version: { type: "gauge", description: "Number of the version that this node runs.", labels: [] },
+  hot_reload_total: {
+    ...{ type: "counter", description: "Checks, activations and rollbacks that ended." },
+    labels: ["step", "outcome"],
+  },
+  hot_reload_duration_seconds: {
+    ...{ type: "histogram", description: "How long they took, in seconds.", labels: ["step"] },
+    buckets: [0.1, 0.5, 1, 2, 5, 10, 20, 60, 120, 300],
+  },
+  requests_total: { type: "counter", description: "Requests that the agent answered.", labels: ["outcome"] },
+  request_duration_seconds: {
+    ...{ type: "histogram", description: "How long they took, in seconds.", labels: ["outcome"] },
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+  },
+  missing_api_key_total: {
+    ...{ type: "counter", description: "Calls of a model that failed for lack of a credential." },
+    labels: ["provider"],
+  },
+  decisions_total: {
+    ...{ type: "counter", description: "Decisions in the audit log, by who made them." },
+    labels: ["actor", "action"],
+  },
+  log_lines_total: { type: "counter", description: "Lines of the log.", labels: ["level"] },
+} as const satisfies Readonly<Record<string, MetricDefinition>>;
+
+interface MetricDefinition {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly description: string;
+  readonly labels: readonly string[];
+  readonly buckets?: readonly number[];
+}
+
+type Named<Type extends MetricDefinition["type"]> = {
+  [Name in keyof typeof ownMetrics]: (typeof ownMetrics)[Name]["type"] extends Type ? Name : never;
+}[keyof typeof ownMetrics];
+
+export interface ListedMetric {
+  readonly name: string;
+  readonly type: string;
+  readonly description: string;
+  readonly labels: readonly string[];
+}
+
+/** What no version of the service adds a name to: the process and Node itself. */
+const prefix = "seed_agent_";
+
+/** All metrics of `/metrics`, for exporters and the guide, sorted by name; its own first. */
+export async function metrics(): Promise<readonly ListedMetric[]> {
+  const own = Object.entries(ownMetrics).map(([name, { type, description, labels }]) => ({
+    ...{ name: `${prefix}${name}`, type, description, labels },
+  }));
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const ofProcess = (await registry.getMetricsAsJSON()).map(({ name, help, type, values }) => ({
+    ...{ name, type: String(type), description: help.replace(/\.?$/, ".") },
+    labels: [...new Set(values.flatMap(({ labels }) => Object.keys(labels)))].filter((label) => label !== "le").sort(),
+  }));
+  const byName = (a: ListedMetric, b: ListedMetric) => (a.name < b.name ? -1 : 1);
+  return [...own.sort(byName), ...ofProcess.sort(byName)];
+}
+
+/** The metrics of one service; nothing is kept in prom-client's global registry. */
+export function metricsRegistry(gaugeMilliseconds = 2000) {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const reads = new Map<Named<"gauge">, () => number | Promise<number>>();
+  const counters = new Map<string, Counter>();
+  const histograms = new Map<string, Histogram>();
+  for (const [name, definition] of Object.entries(ownMetrics)) {
+    const { type, description, labels } = definition;
+    const options = { name: `${prefix}${name}`, help: description, labelNames: [...labels], registers: [registry] };
+    if (type === "counter") counters.set(name, new Counter(options));
+    else if (type === "histogram")
+      histograms.set(name, new Histogram({ ...options, buckets: [...definition.buckets] }));
+    else {
+      const gauge: Gauge = new Gauge({
+        ...options,
+        // prom-client gives nothing at all if one of these fails.
+        collect: async () => gauge.set(await readGauge(reads.get(name as Named<"gauge">), gaugeMilliseconds)),
+      });
+    }
+  }
+  return {
+    increment(name: Named<"counter">, labels: Readonly<Record<string, string>>): void {
+      counters.get(name)?.inc({ ...labels });
+    },
+    observe(name: Named<"histogram">, labels: Readonly<Record<string, string>>, seconds: number): void {
+      histograms.get(name)?.observe({ ...labels }, seconds);
+    },
+    gauge(name: Named<"gauge">, read: () => number | Promise<number>): void {
+      reads.set(name, read);
+    },
+    async exposition() {
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+  };
+}
+
+/** @returns NaN, Prometheus' word for an unknown value, if it can't be read in time */
+async function readGauge(read: (() => number | Promise<number>) | undefined, milliseconds: number): Promise<number> {
+  if (read === undefined) return Number.NaN;
+  const { promise: late, resolve } = Promise.withResolvers<number>();
+  const timer = setTimeout(() => resolve(Number.NaN), milliseconds);
+  try {
+    return await Promise.race([read(), late]);
+  } catch {
+    return Number.NaN;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,28 @@
+import { metrics, SpanStatusCode, trace } from "@opentelemetry/api";
+
+type Outcome = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+/**
+ * A span `hot_reload` with the events `hot_reload.start`, `hot_reload.success` or `hot_reload.error`, and
+ * `hot_reload.duration`, and counters and a histogram of these names. Without an OpenTelemetry SDK nothing happens. Both
+ * are looked up at each call, since an SDK may be registered later.
+ */
+export function hotReloadSpan(
+  attributes: { readonly version: string; readonly step: string },
+  release: string,
+): (outcome: Outcome, seconds: number) => void {
+  const meter = metrics.getMeter("seed-agent", release);
+  const span = trace.getTracer("seed-agent", release).startSpan("hot_reload", { attributes: { ...attributes } });
+  const { step } = attributes;
+  span.addEvent("hot_reload.start", { ...attributes });
+  meter.createCounter("hot_reload.start").add(1, { step });
+  return (outcome, seconds) => {
+    const name = outcome.ok ? "hot_reload.success" : "hot_reload.error";
+    span.addEvent(name, { ...attributes, ...(outcome.ok ? {} : { reason: outcome.reason }) });
+    span.addEvent("hot_reload.duration", { ...attributes, seconds });
+    if (!outcome.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.reason });
+    span.end();
+    meter.createCounter(name).add(1, { step });
+    meter.createHistogram("hot_reload.duration", { unit: "s" }).record(seconds, { step });
+  };
+}
