@@ -16,6 +16,7 @@ export const programs = [
   "test/unit/scripts/launch.test.ts",
   "test/unit/scripts/make-tar-file.test.ts",
   "test/unit/scripts/make-tar.test.ts",
+  "test/unit/scripts/release/release.test.ts",
   "test/unit/scripts/script.test.ts",
   "test/unit/scripts/setup/plugin.test.ts",
   "test/unit/scripts/dev/test.test.ts",
