@@ -1,0 +1,313 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type {
+  JSONObject,
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4FinishReason,
+  LanguageModelV4GenerateResult,
+  LanguageModelV4StreamPart,
+  LanguageModelV4StreamResult,
+  LanguageModelV4Usage,
+  SharedV4Warning,
+} from "@ai-sdk/provider";
+import { notStarted, runProgram } from "../lib/process.ts";
+import { abortError, callError, type Environment, timeoutError } from "./errors.ts";
+import type { CliFailure } from "./failure.ts";
+import { type TextPrompt, textPrompt } from "./prompt.ts";
+import { CliStopped, reasonOfEnd, runCli } from "./run-cli.ts";
+
+/*
+ * Why not a community provider: ai-sdk-provider-claude-code 4.1 and ai-sdk-provider-codex-cli 2.2 were tried with this
+ * SDK and these CLIs. The first runs the Agent SDK with a CLI of its own instead of `claude --print`; both put "Human: "
+ * or "User: " before a prompt, know neither CODEX_SANDBOX nor the other variables of spec 003, leave tools on, and would
+ * be a second reader of what the CLIs print, beside the sandboxes' runtimes.
+ */
+
+export interface CliModelOptions {
+  /** Default: see each model. */
+  readonly model?: string | undefined;
+  /** What the variables are read from; of it, only named ones reach the CLI. Default: that of this process. */
+  readonly env?: Environment | undefined;
+  /** Of one call. Default: 600. */
+  readonly timeoutSeconds?: number | undefined;
+  /** How long a stream may be silent; the CLIs would wait forever. */
+  readonly idleTimeoutSeconds?: number | undefined;
+}
+
+/** A call of the model. */
+export interface Call {
+  readonly options: LanguageModelV4CallOptions;
+  readonly prompt: TextPrompt;
+  readonly env: Environment;
+  readonly streams: boolean;
+  /** For files that the CLI reads; private, and removed after the call. */
+  readonly folder: string;
+}
+
+export interface Command {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: string;
+}
+
+/** One run of a CLI, from what it prints to text. */
+export interface TextRun {
+  /** @param say called with new text; `block` changes where a new block of text begins */
+  take(value: unknown, say: (text: string, block: number) => void): void;
+  readonly fatal: CliFailure | undefined;
+  /** @param otherwise the reason of a failure, if the CLI gave none */
+  end(otherwise: string): Answer | FailedRun;
+}
+
+export interface Answer {
+  readonly text: string;
+  readonly usage: LanguageModelV4Usage;
+  readonly finishReason: LanguageModelV4FinishReason;
+  readonly metadata: JSONObject;
+}
+
+export interface FailedRun {
+  readonly failure: CliFailure;
+  readonly isRetryable: boolean;
+  readonly costUsd: number;
+}
+
+/** What distinguishes the CLIs. */
+export interface TextCli {
+  readonly name: string;
+  readonly provider: string;
+  /** The key of its `providerMetadata` and `providerOptions`. */
+  readonly key: string;
+  /** Variables with credentials. */
+  readonly secrets: readonly string[];
+  /** For a person: how to install it, and how to give it a credential. */
+  readonly install: string;
+  readonly login: string;
+  readonly idleTimeoutSeconds: number;
+  modelId(model: string | undefined, env: Environment): string;
+  warnings(options: LanguageModelV4CallOptions): SharedV4Warning[];
+  /** @throws LoadAPIKeyError, if it is known before it runs; InvalidArgumentError */
+  command(call: Call, model: string | undefined): Promise<Command>;
+  run(call: Call): TextRun;
+}
+
+/**
+ * A language model over a CLI: text only, without tools. It runs in an empty folder of its own, in its own process group,
+ * with an allowlisted environment, and within a time limit.
+ */
+export class CliLanguageModel implements LanguageModelV4 {
+  readonly specificationVersion = "v4" as const;
+  readonly supportedUrls = {};
+  readonly #cli: TextCli;
+  readonly #options: CliModelOptions;
+
+  constructor(cli: TextCli, options: CliModelOptions) {
+    this.#cli = cli;
+    this.#options = options;
+  }
+
+  get provider(): string {
+    return this.#cli.provider;
+  }
+
+  get modelId(): string {
+    return this.#cli.modelId(this.#options.model, this.#env);
+  }
+
+  get #env(): Environment {
+    return this.#options.env ?? process.env;
+  }
+
+  async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+    const { text, usage, finishReason, metadata } = await this.#call(options, { streams: false });
+    return {
+      content: [{ type: "text", text }],
+      usage,
+      finishReason,
+      warnings: this.#cli.warnings(options),
+      providerMetadata: { [this.#cli.key]: metadata },
+    };
+  }
+
+  /** Rejects if the call fails before the first text, so that the SDK can retry it. */
+  async doStream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
+    const stop = new AbortController();
+    const signal =
+      options.abortSignal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.abortSignal]);
+    let begin = (): void => {};
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    let hasBegun = false;
+    const parts = new Parts();
+    const stream = new ReadableStream<LanguageModelV4StreamPart>({
+      start: (controller) => parts.open(controller),
+      cancel: () => stop.abort(),
+    });
+    parts.add({ type: "stream-start", warnings: this.#cli.warnings(options) });
+    const ended = this.#call(options, {
+      streams: true,
+      signal,
+      say(text, block) {
+        parts.say(text, block);
+        hasBegun = true;
+        begin();
+      },
+      onValue: (rawValue) => options.includeRawChunks === true && parts.add({ type: "raw", rawValue }),
+    }).then(
+      ({ text, usage, finishReason, metadata }) => {
+        if (!hasBegun && text !== "") parts.say(text, 0);
+        parts.end({ type: "finish", usage, finishReason, providerMetadata: { [this.#cli.key]: metadata } });
+      },
+      (error: unknown) => {
+        if (!hasBegun) throw error;
+        if (options.abortSignal?.aborted) parts.fail(error);
+        else {
+          parts.add({ type: "error", error });
+          parts.end({ type: "finish", usage: noUsage, finishReason: { unified: "error", raw: undefined } });
+        }
+      },
+    );
+    await Promise.race([begun, ended]);
+    return { stream };
+  }
+
+  async #call(options: LanguageModelV4CallOptions, how: How): Promise<Answer> {
+    const cli = this.#cli;
+    const env = this.#env;
+    const secrets = cli.secrets.flatMap((name) => env[name] ?? []);
+    const signal = how.signal ?? options.abortSignal;
+    if (signal?.aborted) throw abortError(signal);
+    const prompt = textPrompt(options.prompt);
+    const folder = await mkdtemp(join(tmpdir(), "changelings-model-"));
+    const about = { name: cli.name, login: cli.login, secrets, isRetryable: false, costUsd: 0 };
+    try {
+      const call = { options, prompt, env, streams: how.streams, folder };
+      const command = await cli.command(call, this.#options.model);
+      const run = cli.run(call);
+      const timeoutSeconds = this.#options.timeoutSeconds ?? 600;
+      const cwd = join(folder, "empty");
+      await mkdir(cwd);
+      const end = await runCli({
+        ...command,
+        name: cli.name,
+        cwd,
+        timeoutSeconds,
+        // Without a stream, everything is printed at the end.
+        idleTimeoutSeconds: how.streams ? (this.#options.idleTimeoutSeconds ?? cli.idleTimeoutSeconds) : timeoutSeconds,
+        signal,
+        onValue(value) {
+          how.onValue?.(value);
+          run.take(value, how.say ?? (() => {}));
+        },
+        isBusy: () => false,
+        fatal: () => (run.fatal === undefined ? undefined : callError(run.fatal, about)),
+        exec: ([program = "", ...args], { stdin, ...limits }) =>
+          runProgram(program, args, { ...limits, input: stdin, endsGroup: true, maxOutput }),
+      });
+      const otherwise =
+        end.code === notStarted ? `it can't be started: ${cli.install}: ${end.text}` : reasonOfEnd(cli.name, end);
+      const answer = run.end(otherwise);
+      if ("failure" in answer) throw callError(answer.failure, { ...about, ...answer });
+      return answer;
+    } catch (error) {
+      if (!(error instanceof CliStopped)) throw error;
+      throw error.code === "cancelled" ? abortError(signal) : timeoutError(error, about);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+interface How {
+  readonly streams: boolean;
+  readonly signal?: AbortSignal;
+  readonly say?: (text: string, block: number) => void;
+  readonly onValue?: (value: unknown) => void;
+}
+
+/** In characters; no answer is longer. */
+const maxOutput = 64 * 1024 * 1024;
+
+const noUsage: LanguageModelV4Usage = {
+  inputTokens: { total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined },
+  outputTokens: { total: undefined, text: undefined, reasoning: undefined },
+};
+
+/** Writes a stream; each block of text begins and ends. Ignores what comes after its end, or its reader's. */
+class Parts {
+  #controller: ReadableStreamDefaultController<LanguageModelV4StreamPart> | undefined;
+  #block: number | undefined;
+
+  open(controller: ReadableStreamDefaultController<LanguageModelV4StreamPart>): void {
+    this.#controller = controller;
+  }
+
+  add(part: LanguageModelV4StreamPart): void {
+    try {
+      this.#controller?.enqueue(part);
+    } catch {
+      this.#controller = undefined;
+    }
+  }
+
+  say(text: string, block: number): void {
+    if (block !== this.#block) {
+      this.#endBlock();
+      this.#block = block;
+      this.add({ type: "text-start", id: String(block) });
+    }
+    this.add({ type: "text-delta", id: String(block), delta: text });
+  }
+
+  end(finish: LanguageModelV4StreamPart): void {
+    this.#endBlock();
+    this.add(finish);
+    this.#controller?.close();
+    this.#controller = undefined;
+  }
+
+  fail(error: unknown): void {
+    this.#controller?.error(error);
+    this.#controller = undefined;
+  }
+
+  #endBlock(): void {
+    if (this.#block !== undefined) this.add({ type: "text-end", id: String(this.#block) });
+    this.#block = undefined;
+  }
+}
+
+const settings = [
+  ...(["temperature", "topP", "topK", "presencePenalty", "frequencyPenalty", "seed"] as const),
+  ...(["stopSequences", "maxOutputTokens", "tools", "toolChoice"] as const),
+];
+
+/** For the settings that a CLI has no counterpart of. */
+export function unsupported(
+  options: LanguageModelV4CallOptions,
+  supported: readonly (typeof settings)[number][] = [],
+): SharedV4Warning[] {
+  const hasTools = options.tools !== undefined && options.tools.length > 0;
+  const isSet = (name: (typeof settings)[number]): boolean =>
+    name === "tools" || name === "toolChoice" ? name === "tools" && hasTools : options[name] !== undefined;
+  const warnings: SharedV4Warning[] = settings
+    .filter((name) => !supported.includes(name) && isSet(name))
+    .map((feature) => ({ type: "unsupported", feature }));
+  const { responseFormat } = options;
+  if (responseFormat?.type === "json" && responseFormat.schema === undefined)
+    warnings.push({
+      type: "compatibility",
+      feature: "responseFormat",
+      details: "JSON without a schema is only asked for in the prompt",
+    });
+  return warnings;
+}
+
+/** The system prompt, and what it has to say in place of a JSON schema. */
+export function systemPrompt({ prompt, options: { responseFormat } }: Call): string {
+  const isJson = responseFormat?.type === "json" && responseFormat.schema === undefined;
+  return [prompt.system, ...(isJson ? ["Answer with a JSON value alone."] : [])].filter(Boolean).join("\n\n");
+}
