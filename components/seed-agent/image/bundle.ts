@@ -33,6 +33,8 @@ export async function bundleProgram(main = programPath("main")): Promise<Readonl
     target: "node24",
     // Without it, the output contains the paths of packages, which differ between checkouts.
     minify: true,
+    // Not of the project that it is in.
+    tsconfigRaw: {},
     // Node prints the source line of an uncaught error, so keep lines short.
     lineLimit: 200,
     legalComments: "none",

@@ -55,6 +55,8 @@ async function bundleInside(): Promise<string> {
     entryPoints: [fileURLToPath(new URL(`inside/main${extension}`, ownFolder))],
     // Without comments, which contain paths that differ between checkouts.
     minifyWhitespace: true,
+    // Not of the project that it is in.
+    tsconfigRaw: {},
     ...{ bundle: true, write: false, format: "cjs", platform: "node", target: "node24", logLevel: "silent" },
   });
   return outputFiles[0]?.text ?? "";
