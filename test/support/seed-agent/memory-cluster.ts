@@ -164,7 +164,7 @@ export class MemoryLive implements Pick<Live, "active" | "activate" | "keep" | "
 }
 
 export class MemoryCodeStore {
-  readonly versions = new Map<string, Version>([["v0", versionNamed("v0")]]);
+  readonly versions = new Map<string, Version>();
 
   async read(id: string): Promise<Version | undefined> {
     return this.versions.get(id);
@@ -188,6 +188,7 @@ export function memoryNode(
   const logged: string[] = [];
   const node = converge({
     node: id,
+    firstVersion: async () => versionNamed("v0"),
     ...{ store, live, codeStore, events: { log: (_level, message) => void logged.push(message) } },
     ...{ pollMilliseconds: 20, probationMilliseconds: 2, storeMilliseconds: 200, retryMilliseconds: 40, ...more },
   });

@@ -19,6 +19,8 @@ export interface ConvergeOptions {
   readonly codeStore: Pick<CodeStore, "read" | "write">;
   readonly live: Pick<Live, "active" | "activate" | "keep" | "revert" | "probation" | "problem">;
   readonly events: Pick<Events, "log">;
+  /** `v0`, which is in no store. */
+  readonly firstVersion: () => Promise<Version>;
   /** The version that put this node into a crash loop, if one did: it is not tried at once. */
   readonly failed?: Failure | undefined;
   /** How often it looks without news, in ms: its sign of life. */
@@ -173,6 +175,7 @@ export function converge(options: ConvergeOptions): Converge {
 
   /** From this node's disk, else from the store. */
   async function fetch(id: string): Promise<Version> {
+    if (id === "v0") return await options.firstVersion();
     const kept = await codeStore.read(id);
     if (kept !== undefined) return kept;
     const stored = await ask(store.version(id));

@@ -10,11 +10,16 @@ export interface DiscoveryOptions {
   readonly port: number;
   /** The address that this node binds. Peers on loopback are accepted only if it is one too. */
   readonly host: string;
-  readonly resolver?: Pick<Resolver, "resolve4" | "resolve6">;
+  readonly resolver?: AddressResolver;
   /** This machine's addresses. */
   readonly ownAddresses?: () => readonly string[];
   /** For how long the last known addresses are kept while DNS does not answer, in ms. */
   readonly keepMilliseconds?: number;
+}
+
+export interface AddressResolver {
+  resolve4(name: string): Promise<readonly string[]>;
+  resolve6(name: string): Promise<readonly string[]>;
 }
 
 export interface Discovery {
@@ -39,7 +44,7 @@ const none = new Set(["ENODATA", "ENOTFOUND"]);
 /** Finds the nodes by the A and AAAA records of one name. */
 export function discovery(options: DiscoveryOptions): Discovery {
   const { query, port, host, keepMilliseconds = 60_000 } = options;
-  const resolver = options.resolver ?? new Resolver({ timeout: 2000, tries: 2 });
+  const resolver: AddressResolver = options.resolver ?? new Resolver({ timeout: 2000, tries: 2 });
   const ownAddresses = options.ownAddresses ?? interfaceAddresses;
   const isForeign = foreignAddresses(host);
   const known = {

@@ -9,9 +9,7 @@ function dns(answers: { A: Answer; AAAA: Answer }) {
     if (typeof what === "string") throw Object.assign(new Error(what), { code: what });
     return [...what];
   };
-  return { resolve4: () => answer(answers.A), resolve6: () => answer(answers.AAAA) } as unknown as NonNullable<
-    DiscoveryOptions["resolver"]
-  >;
+  return { resolve4: () => answer(answers.A), resolve6: () => answer(answers.AAAA) };
 }
 
 function discover(answers: { A: Answer; AAAA: Answer }, more: Partial<DiscoveryOptions> = {}) {
