@@ -6,7 +6,7 @@ import { type Diagnosis, type Examination, type InspectedStack, looksAt } from "
 import type { DeclaredSeedAgent } from "../declared.ts";
 import { type InstalledSeedAgent, installedSeedAgents, readSeedAgent } from "../installed.ts";
 import { openProvider } from "../providers.ts";
-import { askDeepHealth, askStatus } from "./ask.ts";
+import { ask } from "./ask.ts";
 
 /** Checks the stack's seed agents: whether every node runs, and what each says of itself. */
 export async function diagnoseSeedAgents(
@@ -44,7 +44,10 @@ async function checksOf(stack: InspectedStack, installed: InstalledSeedAgent): P
   const options = { installation: stack.installation, folder: stack.paths.seedAgents, spec };
   const drift = provider.drift(spec, release, await provider.observe(name, options));
   if (drift !== undefined) return [failed(title, plainWords(drift), upCommand())];
-  const [deep, asked] = await Promise.all([askDeepHealth(installed), askStatus(installed)]);
+  const [deep, asked] = await Promise.all([
+    ask(installed, (client) => client.health()),
+    ask(installed, (client) => client.status()),
+  ]);
   if ("problem" in asked) return [failed(title, asked.problem, `${changelingCommand()} logs ${name}`)];
   const { active, nodes, mode, modeReason, problem } = asked.answer;
   const checks = [ok(title, plainWords(`${spec.provider}, ${active}, ${counted(nodes.length)}, mode ${mode}`))];

@@ -13,7 +13,7 @@ import {
 import { type InstalledSeedAgent, installedSeedAgents, readSeedAgent } from "../installed.ts";
 import type { Status } from "../program/server/api.ts";
 import { openProvider } from "../providers.ts";
-import { askStatus } from "./ask.ts";
+import { ask } from "./ask.ts";
 
 /** A seed agent as `list` shows it. */
 export interface ListedSeedAgent extends Listed {
@@ -38,9 +38,9 @@ export async function seedAgentListing(stack: InspectedStack): Promise<Listing<L
       .filter(({ spec }) => looksAt(stack, spec.provider))
       .map(async (each): Promise<ListedSeedAgent> => {
         const { spec, enabled, url = null } = each;
-        const asked = enabled ? await askStatus(each) : undefined;
+        const asked = enabled ? await ask(each, (client) => client.status()) : undefined;
         if (asked !== undefined && "problem" in asked)
-          warnings.push(`${spec.name} ${asked.problem}; repair it with: ${upCommand()}`);
+          warnings.push(`${spec.name}: ${asked.problem}; repair it with: ${upCommand()}`);
         const status = asked !== undefined && "answer" in asked ? asked.answer : null;
         return { name: spec.name, kind: "seed-agent", provider: spec.provider, enabled, url, status };
       }),
