@@ -21,7 +21,9 @@ export interface DockerOptions {
   /** Where Docker is; see `dockerEnvironment`. This process's environment by default. */
   readonly env?: NodeJS.ProcessEnv;
   /** The client's stdin. */
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
+  /** Its abort ends the client. */
+  readonly signal?: AbortSignal | undefined;
   /** Whether to stream its output to this process's stderr. */
   readonly isTold?: boolean;
 }
@@ -32,11 +34,12 @@ export interface DockerOptions {
  * @throws NoSuchThing, or another DockerError
  */
 export async function runDocker(args: readonly string[], options: DockerOptions): Promise<ProgramEnd> {
-  const { timeoutSeconds, env = process.env, input, isTold: isNotified = false } = options;
+  const { timeoutSeconds, env = process.env, input, signal, isTold: isNotified = false } = options;
   const ended = await runProgram("docker", args, {
     env: dockerEnvironment(env),
     timeoutSeconds,
     input,
+    signal,
     onOutput: isNotified ? (text) => printNote(text) : undefined,
   });
   if (ended.code !== 0) throw dockerFailure(args, ended);

@@ -4,6 +4,7 @@ import type { SeedAgentProviderName } from "./spec.ts";
 /** The providers by name, loaded on demand. */
 const providers: Partial<Record<SeedAgentProviderName, () => Promise<SeedAgentProvider>>> = {
   local: async () => (await import("./local/provider.ts")).localProvider,
+  docker: async () => (await import("./docker/provider.ts")).dockerProvider,
 };
 
 /** @throws SeedAgentError if this release does not have it */
