@@ -18,7 +18,7 @@ const installedSandbox = z.object({
   /** The provider's base image. */
   image: z.string(),
   /** The warm snapshot, with the repository cloned. */
-  snapshot: z.optional(z.object({ id: z.string(), madeAt: z.string() })),
+  snapshot: z.optional(z.object({ id: z.string(), madeAt: z.string(), refs: z.optional(z.string()) })),
 });
 export type InstalledSandbox = z.output<typeof installedSandbox>;
 

@@ -20,8 +20,8 @@ import { type Steps, stepsIn } from "./steps.ts";
 export interface SandboxManager {
   /** @throws SandboxError that names the step; a half-made sandbox is torn down */
   start(spec: SandboxSpec, options: StartOptions): Promise<RunningSandbox>;
-  /** A snapshot of a sandbox with the repository cloned, from which sandboxes start quicker. @returns its id */
-  warm(spec: SandboxSpec, options: Progress & Pick<StartOptions, "secrets">): Promise<string>;
+  /** A snapshot of a sandbox with the repository cloned, from which sandboxes start quicker. */
+  warm(spec: SandboxSpec, options: Progress & Pick<StartOptions, "secrets">): Promise<WarmSnapshot>;
   /** Opens the session's sandbox after a restart of the service, or makes it again from its snapshot. */
   reopen(spec: SandboxSpec, options: ReopenOptions): Promise<RunningSandbox>;
   /** Ends a sandbox that was not opened again since a restart, without its runtime. Succeeds if it is gone. */
@@ -37,7 +37,13 @@ export interface StartOptions extends Progress {
   /** Overrides the declared branch. */
   readonly branch?: string | undefined;
   /** The changeling's warm snapshot, with the repository cloned. */
-  readonly warmSnapshot?: string | undefined;
+  readonly warmSnapshot?: WarmSnapshot | undefined;
+}
+
+export interface WarmSnapshot {
+  readonly id: string;
+  /** Identifies the branches and tags of a repository of this machine that it has; undefined: not known. */
+  readonly refs?: string | undefined;
 }
 
 export interface ReopenOptions extends StartOptions {
@@ -78,14 +84,15 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
   };
 
   async function start(spec: SandboxSpec, options: StartOptions): Promise<RunningSandbox> {
-    const { warmSnapshot: snapshot, branch = spec.branch } = options;
-    const sandbox = await create(spec, { ...options, snapshot, session: options.sessionId });
+    const { warmSnapshot, branch = spec.branch } = options;
+    const sandbox = await create(spec, { ...options, snapshot: warmSnapshot?.id, session: options.sessionId });
     return orTerminate(sandbox, async () => {
       const steps = stepsIn(sandbox, options.signal);
       const token = options.secrets["GITHUB_TOKEN"];
-      options.onProgress?.(snapshot === undefined ? `cloning ${spec.owner}/${spec.repo}` : "updating the repository");
-      const what = snapshot === undefined ? "clone and set up" : "update and set up";
-      await prepareRepository(steps, spec, { branch, token, what });
+      const isWarm = warmSnapshot !== undefined;
+      options.onProgress?.(isWarm ? "updating the repository" : `cloning ${spec.owner}/${spec.repo}`);
+      const what = isWarm ? "update and set up" : "clone and set up";
+      await prepareRepository(steps, spec, { branch, token, what, known: warmSnapshot?.refs });
       return initialized(sandbox, spec, options);
     });
   }
@@ -102,15 +109,15 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
     return orTerminate(sandbox, () => initialized(sandbox, spec, options));
   }
 
-  async function warm(spec: SandboxSpec, options: Parameters<SandboxManager["warm"]>[1]): Promise<string> {
+  async function warm(spec: SandboxSpec, options: Parameters<SandboxManager["warm"]>[1]): Promise<WarmSnapshot> {
     const sandbox = await create(spec, { ...options, session: warmSession });
     const steps = stepsIn(sandbox, options.signal);
     try {
       options.onProgress?.(`cloning ${spec.owner}/${spec.repo}`);
       const token = options.secrets["GITHUB_TOKEN"];
-      await prepareRepository(steps, spec, { branch: spec.branch, token, what: "clone" });
+      const { refs } = await prepareRepository(steps, spec, { branch: spec.branch, token, what: "clone" });
       options.onProgress?.("making the snapshot");
-      return await sandbox.snapshot(options);
+      return { id: await sandbox.snapshot(options), ...(refs === undefined ? {} : { refs }) };
     } finally {
       await sandbox.terminate();
     }

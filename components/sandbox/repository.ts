@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,6 +66,13 @@ export interface Preparation {
   readonly token: string | undefined;
   /** `clone` alone is for a warm snapshot; `update` starts from one. */
   readonly what: "clone" | "clone and set up" | "update and set up";
+  /** The refs of the warm snapshot: the same ones are not sent again. */
+  readonly known?: string | undefined;
+}
+
+export interface Prepared {
+  /** Identifies the branches and tags that were sent; undefined for a repository that the sandbox clones from a URL. */
+  readonly refs: string | undefined;
 }
 
 /**
@@ -75,14 +83,16 @@ export interface Preparation {
 export async function prepareRepository(
   steps: Steps,
   spec: SandboxSpec,
-  { branch, token, what }: Preparation,
-): Promise<void> {
+  { branch, token, what, known }: Preparation,
+): Promise<Prepared> {
   const isUrl = isRepoUrl(spec.url);
   const setsUp = what !== "clone";
+  const refs = isUrl ? undefined : await refsOfLocal(spec.url);
+  const isSent = refs !== undefined && (refs !== known || what !== "update and set up");
   const args = [
     ...[repoPath(spec), isUrl ? spec.url : `${originFolder}/${spec.repo}.git`, branch],
     ...[isUrl && token !== undefined ? `credential.${new URL(spec.url).origin}.helper` : "", credentialHelper],
-    ...[isUrl ? "no" : "yes", what === "update and set up" ? "yes" : "no"],
+    ...[isSent ? "yes" : "no", what === "update and set up" ? "yes" : "no"],
     ...(setsUp ? [gitName(spec), spec.userEmail] : ["", ""]),
     memoryPath,
   ];
@@ -93,8 +103,19 @@ export async function prepareRepository(
       ...(token === undefined ? {} : { GITHUB_TOKEN: token }),
       ...(setsUp ? { MEMORY_SEED: memoryLines() } : {}),
     },
-    ...(isUrl ? {} : { stdin: await bundleOfLocal(spec.url) }),
+    ...(isSent ? { stdin: await bundleOfLocal(spec.url) } : {}),
   });
+  return { refs };
+}
+
+/**
+ * The branches and tags of a repository of this machine, as a hash. Read before the bundle is made: what changes in
+ * between is sent, and once more the next time.
+ */
+async function refsOfLocal(path: string): Promise<string> {
+  const format = "--format=%(objectname) %(refname)";
+  const refs = await inLocal(path, ["for-each-ref", format, "refs/heads", "refs/tags"]);
+  return createHash("sha256").update(refs).digest("hex");
 }
 
 /** A repository of this machine as a bundle: the sandbox sees none of this machine's files. */
@@ -102,12 +123,7 @@ async function bundleOfLocal(path: string): Promise<Uint8Array> {
   const folder = mkdtempSync(join(tmpdir(), "changelings-bundle-"));
   const bundle = join(folder, "repository.bundle");
   try {
-    const git = gitHere(path, allowedEnvironment(process.env));
-    await git
-      .run(["bundle", "create", "--quiet", bundle, "--branches", "--tags"], "network")
-      .catch((error: unknown) => {
-        throw new SandboxError("clone", error instanceof Error ? error.message : String(error));
-      });
+    await inLocal(path, ["bundle", "create", "--quiet", bundle, "--branches", "--tags"]);
     if (statSync(bundle).size > mostBundleBytes) {
       const reason = `${path} has over 256 MB of history; write its URL as repo, so that the sandbox clones it`;
       throw new SandboxError("clone", reason);
@@ -115,6 +131,14 @@ async function bundleOfLocal(path: string): Promise<Uint8Array> {
     return readFileSync(bundle);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function inLocal(path: string, args: readonly string[]): Promise<string> {
+  try {
+    return await gitHere(path, allowedEnvironment(process.env)).run(args, "network");
+  } catch (error) {
+    throw new SandboxError("clone", error instanceof Error ? error.message : String(error));
   }
 }
 

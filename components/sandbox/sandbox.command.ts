@@ -95,9 +95,9 @@ async function renewedSnapshot(spec: SandboxSpec, renewal: Renewal): Promise<Ins
   if (age !== undefined && former !== undefined && isOfSame && ageOf(former) < age) return former;
   const secrets = readSecrets(installationPaths(installation), spec.name);
   const manager = sandboxManager({ installation, provider: async () => provider });
-  const id = age === undefined ? undefined : await manager.warm(spec, { secrets, onProgress });
+  const made = age === undefined ? undefined : await manager.warm(spec, { secrets, onProgress });
   if (former !== undefined) await provider.removeSnapshot(former.id);
-  return id === undefined ? undefined : { id, madeAt: new Date().toISOString() };
+  return made === undefined ? undefined : { ...made, madeAt: new Date().toISOString() };
 }
 
 /** In seconds. */

@@ -40,7 +40,7 @@ const manager: SandboxManager = {
     }
     return running(sandboxId, branch ?? "main");
   },
-  warm: async () => "warm",
+  warm: async () => ({ id: "warm" }),
   terminate: async (_spec, id) => rmSync(pathOf(id), { recursive: true, force: true }),
   removeSnapshot: async (_spec, snapshot) => executed(`removed ${snapshot}`),
 };

@@ -46,7 +46,7 @@ const stop = await startSessionService({
     const installed = readSandbox(paths, name);
     if (installed === undefined) throw new Error(`there is no sandbox changeling ${name}`);
     if (!installed.enabled) throw new Error(`${name} is disabled in the fleet file`);
-    return { spec: installed.spec, warmSnapshot: installed.snapshot?.id };
+    return { spec: installed.spec, warmSnapshot: installed.snapshot };
   },
   secrets: (name) => readSecrets(paths, name),
 }).catch(crash);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sandboxOf } from "../../../components/sandbox/from-program.ts";
 import { localProvider } from "../../../components/sandbox/local/provider.ts";
-import { type SandboxManager, sandboxManager } from "../../../components/sandbox/manager.ts";
+import { type SandboxManager, sandboxManager, type WarmSnapshot } from "../../../components/sandbox/manager.ts";
 import { openSessions } from "../../../components/sandbox/sessions/client.ts";
 import { readServiceFile } from "../../../components/sandbox/sessions/folder.ts";
 import { startSessionService } from "../../../components/sandbox/sessions/runner/run.ts";
@@ -47,7 +47,7 @@ async function* startMeasures(folder: string): AsyncGenerator<Measure> {
       await sandbox.exec(["git", "--version"], { timeoutSeconds: 60 });
       await sandbox.terminate();
     });
-  const started = (warmSnapshot?: string) =>
+  const started = (warmSnapshot?: WarmSnapshot) =>
     seconds(async () => {
       const sandbox = await manager.start(spec, { sessionId: `s${count++}`, secrets: {}, warmSnapshot });
       await sandbox.prompt("List files in repository");
@@ -110,7 +110,7 @@ async function* sessionMeasures(folder: string): AsyncGenerator<Measure> {
 const instantManager: SandboxManager = {
   start: async (_spec, { sessionId }) => instantSandbox(sessionId),
   reopen: async (_spec, { sandboxId }) => instantSandbox(sandboxId),
-  warm: async () => "snapshot",
+  warm: async () => ({ id: "snapshot" }),
   terminate: async () => {},
   removeSnapshot: async () => {},
 };

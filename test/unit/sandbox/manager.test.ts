@@ -8,9 +8,11 @@ import type {
   Sandbox,
   SandboxProvider,
 } from "../../../components/sandbox/provider.ts";
+import { Repository } from "../../support/repository.ts";
 
 const token = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
 const { spec } = sandboxOf("example", { repo: "me/app", userName: "Test User", env: { LOG: "debug" } });
+const past = { author: "Somebody", at: "2026-01-01T00:00:00Z" };
 const session = { sessionId: "0123456789abcdef0123", secrets: { GITHUB_TOKEN: token } };
 
 interface Call extends ExecOptions {
@@ -134,7 +136,7 @@ describe("a sandbox's start", () => {
   });
 
   it("from a warm snapshot updates the repository instead of cloning it", async () => {
-    await manager().start(spec, { ...session, warmSnapshot: "snapshot-1", branch: "develop" });
+    await manager().start(spec, { ...session, warmSnapshot: { id: "snapshot-1" }, branch: "develop" });
     expect(provider.created).toMatchObject([{ snapshot: "snapshot-1" }]);
     expect(provider.calls[0]?.argv.slice(6, 11)).toEqual([
       "develop",
@@ -143,6 +145,23 @@ describe("a sandbox's start", () => {
       "no",
       "yes",
     ]);
+  });
+});
+
+describe("a warm snapshot of a repository of this machine", () => {
+  it("is sent only what it may not have", async () => {
+    using repo = new Repository();
+    repo.commit({ "README.md": "old" }, past);
+    const provider = new RecordingProvider();
+    const manager = sandboxManager({ installation: "0123456789ab", provider: async () => provider });
+    const local = { ...spec, owner: "local", repo: "repo", url: repo.folder };
+    const warmSnapshot = await manager.warm(local, { secrets: {} });
+    await manager.start(local, { ...session, warmSnapshot });
+    repo.commit({ "README.md": "new" }, past);
+    await manager.start(local, { ...session, warmSnapshot });
+    await manager.start(local, { ...session, warmSnapshot: { id: warmSnapshot.id } });
+    const preparations = provider.calls.filter(({ argv }) => argv.at(-1) === "/root/.mcp-memory/memory.jsonl");
+    expect(preparations.map(({ stdin }) => (stdin?.length ?? 0) > 0)).toEqual([true, false, true, true]);
   });
 });
 

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { RunningSandbox, SandboxManager } from "../../manager.ts";
+import type { RunningSandbox, SandboxManager, WarmSnapshot } from "../../manager.ts";
 import { SandboxError, SandboxGone } from "../../provider.ts";
 import { type SandboxSpec, sandboxSpec } from "../../spec.ts";
 import type { Records } from "./records.ts";
@@ -7,7 +7,7 @@ import type { Records } from "./records.ts";
 /** What sessions of a changeling are made from. */
 export interface Changeling {
   readonly spec: SandboxSpec;
-  readonly warmSnapshot?: string | undefined;
+  readonly warmSnapshot?: WarmSnapshot | undefined;
 }
 
 export interface SandboxesOptions {

@@ -34,7 +34,7 @@ const sandbox: RunningSandbox = {
 const manager = {
   start: vi.fn(async () => sandbox),
   reopen: vi.fn(async () => sandbox),
-  warm: async () => "",
+  warm: async () => ({ id: "" }),
   terminate: vi.fn(async () => {}),
   removeSnapshot: vi.fn(async () => {}),
 } satisfies SandboxManager;
