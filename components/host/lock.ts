@@ -1,25 +1,19 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isRefused, type LockFile, openLock, readLock, takeLock as take } from "../lib/file-lock.ts";
 import { ensureFolder } from "./files.ts";
 
-/**
- * A lock is an exclusive SQLite lock on a file that has no other use. The kernel releases it when its holder ends, so a
- * lock is never stale, and no recorded pid can be reused by another process.
- */
-
-const sqliteBusy = 5;
 const retryMs = 100;
 
 /** Keeps references to locks, which the garbage collector would otherwise release. */
-const held: DatabaseSync[] = [];
+const held: LockFile[] = [];
 
 /** @returns false if another process holds it; otherwise it is held until this process ends */
 export function takeLock(file: string): boolean {
   ensureFolder(dirname(file));
   // Observers hold it only for an instant.
-  const database = open(file, { timeout: 100 });
+  const database = openLock(file, { timeout: 100 });
   if (isRefused(database, take)) {
     database.close();
     return false;
@@ -31,9 +25,9 @@ export function takeLock(file: string): boolean {
 /** Whether a process holds it. Changes nothing. */
 export function isLocked(file: string): boolean {
   if (!existsSync(file)) return false;
-  const database = open(file, { readOnly: true });
+  const database = openLock(file, { readOnly: true });
   try {
-    return isRefused(database, "SELECT 1 FROM sqlite_schema");
+    return isRefused(database, readLock);
   } finally {
     database.close();
   }
@@ -50,7 +44,7 @@ export async function withLock<Result>(
   { what, waitSeconds }: { readonly what: string; readonly waitSeconds: number },
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const database = open(file, {});
+  const database = openLock(file);
   try {
     for (const end = Date.now() + waitSeconds * 1000; isRefused(database, take); await sleep(retryMs)) {
       if (Date.now() > end) throw new Error(`another process has been ${what} for over ${waitSeconds} s (${file})`);
@@ -58,29 +52,5 @@ export async function withLock<Result>(
     return await work();
   } finally {
     database.close();
-  }
-}
-
-const take = "PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE";
-
-/** Loaded on demand, and with warnings off: the first releases of Node 24 warn that it is experimental. */
-function open(file: string, options: { timeout?: number; readOnly?: boolean }): DatabaseSync {
-  const { emitWarning } = process;
-  process.emitWarning = () => {};
-  try {
-    const sqlite = process.getBuiltinModule("node:sqlite");
-    return new sqlite.DatabaseSync(file, options);
-  } finally {
-    process.emitWarning = emitWarning;
-  }
-}
-
-function isRefused(database: DatabaseSync, sql: string): boolean {
-  try {
-    database.exec(sql);
-    return false;
-  } catch (error) {
-    if (error instanceof Error && "errcode" in error && error.errcode === sqliteBusy) return true;
-    throw error;
   }
 }

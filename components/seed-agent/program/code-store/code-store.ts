@@ -9,6 +9,8 @@ export interface CodeStore {
   /**
    * Reads and verifies everything. What is corrupt, or half written, is moved to `set-aside/` and reported, never loaded.
    * If the active version is, the last good one becomes active.
+   *
+   * @throws Error if another process uses the folder, also after some seconds
    */
   open(): Promise<Opened>;
   /** Idempotent. @throws DiskFull, and nothing is lost */
@@ -36,6 +38,8 @@ export interface CodeStore {
   prune(keep: ReadonlySet<string>): Promise<void>;
   /** Writes, reads and deletes a file, and verifies the active version. For `/health/deep`. @throws with the reason */
   check(): Promise<void>;
+  /** Lets another process use the folder, which `open` reserves for this one. */
+  close(): Promise<void>;
 }
 
 export interface Opened {
