@@ -131,6 +131,7 @@ export function seedParts({
       async pause() {
         paused = true;
       },
+      lastBeat: () => undefined,
       async resume() {
         paused = false;
       },
@@ -189,6 +190,7 @@ export function seedParts({
       exposition: async () => ({ contentType: "text/plain; version=0.0.4; charset=utf-8", body: "seed_agent_up 1\n" }),
     },
     health: {
+      close: () => {},
       quick: () => ({ status: "ok", node: "n1", version: "v0" }),
       deep: async () => ({
         ...{ status: "ok", node: "n1", version: "v0" },

@@ -12,6 +12,8 @@ export interface Pipeline {
   diff(id: string): Promise<string>;
   pause(by: string): Promise<void>;
   resume(by: string): Promise<void>;
+  /** When the worker last showed that it is alive, as `performance.now()`; undefined before it was started. */
+  lastBeat(): number | undefined;
   /** Begins to work on the queue. */
   start(): void;
   /** Ends after the step that is under way; the change is claimed again by another node, or after the restart. */

@@ -77,6 +77,10 @@ class SeedPipeline implements Pipeline {
     await this.#setPaused(false, by);
   }
 
+  lastBeat(): number | undefined {
+    return this.#worker.lastBeat;
+  }
+
   start(): void {
     this.#worker.start();
   }

@@ -20,6 +20,8 @@ export class PipelineWorker {
   readonly #stop = new AbortController();
   #wake: (() => void) | undefined;
   #isWoken = false;
+  /** When it last showed that it is alive, as `performance.now()`. */
+  lastBeat: number | undefined;
   #running: Promise<void> | undefined;
   #unsubscribe: (() => void) | undefined;
 
@@ -48,6 +50,7 @@ export class PipelineWorker {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
+      this.lastBeat = performance.now();
       const worked = await this.#next().catch((error: unknown) => {
         if (!(error instanceof StoreUnavailable))
           this.#parts.events.log("error", "the queue's worker failed", { reason: String(error) });
@@ -81,6 +84,7 @@ export class PipelineWorker {
     const signal = AbortSignal.any([claim.signal, this.#stop.signal]);
     const renewal = setInterval(
       async () => {
+        this.lastBeat = performance.now();
         const isKept = await store.renewClaim(change.id, node, leaseSeconds).catch(() => true);
         if (!isKept) claim.abort();
       },

@@ -15,6 +15,8 @@ export const deepCheck = z.object({
   ok: z.boolean(),
   /** A check that does not apply here, such as peers of a single node, is ok and says so. */
   detail: z.optional(z.string()),
+  /** Its failure does not keep the node from serving, and does not make the answer 503. */
+  advisory: z.optional(z.boolean()),
   milliseconds: z.number(),
 });
 export const deepHealth = z.object({ ...health.shape, checks: z.array(deepCheck) });

@@ -36,14 +36,15 @@ export function healthRoutes(
         ...guarded,
         schema: {
           tags: ["health"],
-          summary: "Each check with its own result; 503 if one fails",
+          summary: "Each check with its own result; 503 if one fails that is not advisory",
           ...tokens,
           response: { ...answers({ 200: deepHealth }, refused), 503: deepHealth },
         },
       },
       async (_request, reply) => {
         const result = await checks.deep();
-        return reply.code(result.status === "ok" ? 200 : 503).send(result);
+        const fails = result.checks.some(({ ok, advisory }) => !ok && advisory !== true);
+        return reply.code(fails ? 503 : 200).send(result);
       },
     );
     app.get(

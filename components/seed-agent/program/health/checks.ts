@@ -1,0 +1,101 @@
+import { statfs } from "node:fs/promises";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Cluster } from "../cluster/cluster.ts";
+import { type Change, claimableStates } from "../domain.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { Settings } from "../settings.ts";
+import type { Store } from "../store/store.ts";
+
+/** The worker looks at the queue every few seconds, also while it works. */
+const mostSilentMilliseconds = 60_000;
+
+/** How long any step of a change may take besides its tests and its probation, in ms: nodes are updated one by one. */
+const stepMilliseconds = 15 * 60_000;
+
+/** @throws if the queue is not worked on */
+export async function queue(
+  pipeline: Pick<Pipeline, "lastBeat">,
+  store: Pick<Store, "changes" | "setting" | "now">,
+  settings: Pick<Settings, "SEED_TEST_SECONDS" | "SEED_PROBATION_SECONDS">,
+  monotonic = () => performance.now(),
+): Promise<string> {
+  const beat = pipeline.lastBeat();
+  if (beat === undefined) throw new Error("the worker was not started");
+  const silent = monotonic() - beat;
+  if (silent > mostSilentMilliseconds) throw new Error(`the worker is silent for ${Math.round(silent / 1000)} s`);
+  const [now, paused, open] = await Promise.all([
+    store.now(),
+    store.setting("paused"),
+    store.changes({ states: claimableStates, limit: 100 }),
+  ]);
+  const waiting = `${open.length} ${open.length === 1 ? "change" : "changes"} to work on`;
+  if (paused === "true") return `paused; ${waiting}`;
+  const most = stepMilliseconds + (settings.SEED_TEST_SECONDS * 3 + settings.SEED_PROBATION_SECONDS) * 1000;
+  // Others wait for their turn, which takes as long as it takes.
+  const isStuck = ({ state, updatedAt }: Change) =>
+    (state === "checking" || state === "rolling-out") && now - Date.parse(updatedAt) > most;
+  const stuck = open.filter(isStuck);
+  if (stuck.length > 0) {
+    const words = stuck.slice(0, 5).map(({ id, state, updatedAt }) => `${id} is ${state} since ${updatedAt}`);
+    throw new Error(words.join(", "));
+  }
+  return waiting;
+}
+
+/** A version with its report and bundles takes a few MB. */
+const leastBytes = 64 * 1024 * 1024;
+const leastFiles = 200;
+
+/** @throws if a folder's file system has almost no space or inodes left */
+export async function disk(folders: readonly string[]): Promise<string> {
+  const left = await Promise.all(
+    [...new Set(folders)].map(async (folder) => {
+      const { bavail, bsize, files, ffree } = await statfs(folder);
+      const bytes = bavail * bsize;
+      const text = `${folder}: ${Math.floor(bytes / 1024 / 1024)} MiB free`;
+      // Some file systems don't count inodes, and report 0.
+      if (bytes < leastBytes || (files > 0 && ffree < leastFiles)) throw new Error(`${text}, ${ffree} inodes`);
+      return text;
+    }),
+  );
+  return left.join(", ");
+}
+
+const resolution = 20;
+const mostLagMilliseconds = 1000;
+const leastSamples = 50;
+
+/** Measures how late timers are, from one check to the next. */
+export function eventLoop() {
+  const delays = monitorEventLoopDelay({ resolution });
+  delays.enable();
+  return {
+    /** @throws if the process can't keep up */
+    check(): string {
+      if (delays.count < leastSamples) return "too few samples yet";
+      const lag = Math.max(0, delays.percentile(99) / 1e6 - resolution);
+      delays.reset();
+      const text = `p99 of the lag: ${Math.round(lag)} ms`;
+      if (lag > mostLagMilliseconds) throw new Error(text);
+      return text;
+    },
+    close: () => void delays.disable(),
+  };
+}
+
+/** @throws if peers don't answer, have another cookie, or report a problem */
+export function peers(
+  { DNS_CLUSTER_QUERY }: Pick<Settings, "DNS_CLUSTER_QUERY">,
+  cluster: Pick<Cluster, "node" | "peers" | "view">,
+): string {
+  if (DNS_CLUSTER_QUERY === undefined) return "one node: DNS_CLUSTER_QUERY is not set";
+  const { nodes, cutOffSince } = cluster.view();
+  const found = cluster.peers();
+  const problems = [
+    ...(cutOffSince === undefined ? [] : [`cut off from the database since ${new Date(cutOffSince).toISOString()}`]),
+    ...found.flatMap(({ address, problem }) => (problem === undefined ? [] : [`${address}: ${problem}`])),
+    ...nodes.flatMap(({ id, problem }) => (problem === undefined || id === cluster.node ? [] : [`${id}: ${problem}`])),
+  ];
+  if (problems.length > 0) throw new Error(problems.join("; "));
+  return `${found.length} ${found.length === 1 ? "peer" : "peers"}`;
+}

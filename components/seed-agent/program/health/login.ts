@@ -1,0 +1,97 @@
+import * as z from "zod/mini";
+import { type ProgramEnd, runProgram, timedOut } from "../../../lib/process.ts";
+import type { Settings } from "../settings.ts";
+
+/** Asks the model's CLI whether it is logged in. @returns how. @throws with what to do if it is not */
+export type LoginProbe = (mode: Settings["SEED_MODE"]) => Promise<string>;
+
+export interface LoginProbeOptions {
+  readonly run?: typeof runProgram;
+  readonly now?: () => number;
+}
+
+/** Each start of a CLI takes a second, so what it says is used again for so long, in ms. */
+const goodFor = 5 * 60_000;
+const badFor = 60_000;
+const timeoutSeconds = 20;
+
+const claudeStatus = z.object({ loggedIn: z.boolean(), authMethod: z.optional(z.string()) });
+
+export function loginProbe(
+  settings: Settings,
+  { run = runProgram, now = () => performance.now() }: LoginProbeOptions = {},
+): LoginProbe {
+  let known: { readonly until: number; readonly result: Promise<Login> } | undefined;
+  return async (mode) => {
+    if (mode === "off") return "not needed: the mode is off";
+    if (known === undefined || now() >= known.until) {
+      const result = ask(settings, run);
+      // One question at a time; the answer decides how long it holds.
+      known = { until: Number.POSITIVE_INFINITY, result };
+      void result.then(({ ok }) => {
+        known = { until: now() + (ok ? goodFor : badFor), result };
+      });
+    }
+    const { ok, detail } = await known.result;
+    if (!ok) throw new Error(detail);
+    return detail;
+  };
+}
+
+interface Login {
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+async function ask(settings: Settings, run: typeof runProgram): Promise<Login> {
+  const { command, args, env, name, login } = cli(settings);
+  const end = await run(command, args, { env, timeoutSeconds, maxOutput: 100_000 });
+  if (end.code === timedOut) return { ok: false, detail: `${name} did not answer within ${timeoutSeconds} s` };
+  const how = methodOf(settings.SEED_MODEL, end);
+  if (end.code === 0 && how !== undefined) return { ok: true, detail: `${name}: ${how}` };
+  if (end.code === 127) return { ok: false, detail: `${name} can't be started: ${end.stderr.trim()}` };
+  return { ok: false, detail: `missing_api_key: ${name} is not logged in; ${login}` };
+}
+
+/** Without the account's name, which is in the output too. */
+function methodOf(model: Settings["SEED_MODEL"], { stdout }: ProgramEnd): string | undefined {
+  if (model === "codex") return "logged in";
+  let printed: unknown;
+  try {
+    printed = JSON.parse(stdout);
+  } catch {
+    return undefined;
+  }
+  const { data } = claudeStatus.safeParse(printed);
+  return data?.loggedIn === true ? `logged in (${data.authMethod ?? "unknown method"})` : undefined;
+}
+
+function cli(settings: Settings) {
+  const { PATH = "/usr/local/bin:/usr/bin:/bin", HOME = "/" } = process.env;
+  const base = { PATH, HOME };
+  if (settings.SEED_MODEL === "codex") {
+    return {
+      ...{ name: "codex", command: settings.CODEX_CLI_PATH, args: ["login", "status"] },
+      env: withValues(base, { CODEX_HOME: settings.CODEX_HOME }),
+      login: "mount a .codex folder with a login, and set CODEX_HOME",
+    };
+  }
+  return {
+    ...{ name: "claude", command: settings.CLAUDE_CLI_PATH, args: ["auth", "status"] },
+    env: withValues(base, {
+      CLAUDE_CONFIG_DIR: settings.CLAUDE_HOME,
+      CLAUDE_CODE_OAUTH_TOKEN: settings.CLAUDE_CODE_OAUTH_TOKEN,
+      ANTHROPIC_API_KEY: settings.ANTHROPIC_API_KEY,
+      ANTHROPIC_BASE_URL: settings.CLAUDE_API_URL,
+    }),
+    login: "set CLAUDE_CODE_OAUTH_TOKEN (`claude setup-token`), ANTHROPIC_API_KEY or CLAUDE_HOME",
+  };
+}
+
+function withValues(
+  base: Readonly<Record<string, string>>,
+  values: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const set = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  return { ...base, ...Object.fromEntries(set) };
+}
