@@ -1,6 +1,7 @@
 import type { Change, ReportStep, Version } from "../domain.ts";
 import { StoreUnavailable } from "../store/store.ts";
 import { mostRecordings, type PipelineParts, versionOf } from "./parts.ts";
+import { pruneVersions } from "./prune.ts";
 import { changedSources, isSame } from "./sources.ts";
 
 /** How long a claim is valid without a sign of life, in seconds. */
@@ -180,7 +181,7 @@ export class PipelineWorker {
       return await this.#abandon(change, result?.reason, signal);
     if (result.outcome === "active") {
       await this.#end(change, "active", undefined, {}, { nodes: result.nodes });
-      await this.#prune();
+      await pruneVersions(this.#parts);
     } else {
       const reason = `${result.reason} (on ${result.node})`;
       await this.#end(change, "rolled-back", reason, { activeVersion: former }, { node: result.node, by: node });
@@ -226,13 +227,6 @@ export class PipelineWorker {
     if (written === undefined) return;
     const action = state === "active" ? "activated" : state;
     await this.#audit(written, "system", action, reason, { ...data, ...(patch.report && { report: patch.report }) });
-  }
-
-  async #prune(): Promise<void> {
-    const { store, codeStore, keepVersions } = this.#parts;
-    await store.pruneVersions(keepVersions);
-    const kept = (await store.versions(keepVersions + 1)).map(({ id }) => id);
-    await codeStore.prune(new Set([...kept, codeStore.active(), codeStore.lastGood()]));
   }
 
   async #audit(
