@@ -19,6 +19,7 @@ import { addUpdate } from "./commands/update.ts";
 import { addValidate } from "./commands/validate.ts";
 import { addDoctor } from "./doctor/doctor.ts";
 import { addSandbox } from "./sandbox/sandbox.ts";
+import { addSeed } from "./seed/seed.ts";
 
 /** All commands. Parsing invalid arguments throws a CommanderError after its message was printed. */
 export function changelingProgram(): Command {
@@ -31,7 +32,7 @@ export function changelingProgram(): Command {
   const adds = [
     ...[addDeploy, addUpdate, addForward, addLoginUrl, addStopStart, addDestroy, addRevoke, addSessions],
     ...[addPlan, addList, addRun, addRuns, addLogs, addPause, addValidate, addDoctor, addAuthorize],
-    ...[addAdopt, addDiscard, addSandbox],
+    ...[addAdopt, addDiscard, addSandbox, addSeed],
   ];
   for (const add of adds) add(program);
   for (const command of program.commands) {

@@ -1,0 +1,42 @@
+import type { Command } from "commander";
+import { upCommand } from "../../../components/lib/own-commands.ts";
+import { openSeedAgent, type SeedClient } from "../../../components/seed-agent/client.ts";
+import { installedSeedAgents, readSeedAgent } from "../../../components/seed-agent/installed.ts";
+import { type Context, contextOf } from "../context.ts";
+import { kindOf, notDeployedText } from "../kinds.ts";
+import { requireStack } from "../known-stack.ts";
+
+/** A command of `changeling seed` with the agent that it is about. */
+export interface SeedContext extends Context {
+  readonly agent: string;
+  readonly url: string;
+  readonly client: SeedClient;
+}
+
+/** @throws if no seed agent of that name can be reached, with what to do */
+export async function seedContext(command: Command, name: string): Promise<SeedContext> {
+  const context = contextOf(command);
+  const names = installedSeedAgents(context.paths);
+  if (!names.includes(name)) throw await notThere(context, name, names);
+  const installed = readSeedAgent(context.paths, name);
+  if (installed === undefined) throw await notThere(context, name, names);
+  const { enabled, url, controlToken } = installed;
+  if (!enabled) throw new Error(`${name} is disabled; set enabled = true in the fleet file, then: ${upCommand()}`);
+  if (url === undefined)
+    throw new Error(`this machine does not reach ${name}, which runs on ${installed.spec.provider}`);
+  return { ...context, agent: name, url, client: openSeedAgent({ url, token: controlToken }) };
+}
+
+async function notThere(context: Context, name: string, names: readonly string[]): Promise<Error> {
+  const other = kindOf(context, name);
+  if (other !== undefined) {
+    const deployed = names.length === 0 ? "none is deployed" : `seed agents: ${names.join(", ")}`;
+    return new Error(`${name} is a ${other.noun}, not a seed agent; ${deployed}`);
+  }
+  if (names.length > 0) return new Error(notDeployedText("seed agent", name, names));
+  await requireStack(context);
+  const declared = /^[a-z][a-z0-9-]*$/.test(name) ? name : "sprout";
+  return new Error(
+    `no seed agent is deployed on this stack; declare one ([changelings.${declared}] with kind = "seed-agent") and apply it: ${upCommand()}`,
+  );
+}

@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { changelingCommand } from "../../../components/lib/own-commands.ts";
+import { printNote } from "../../../components/lib/terminal.ts";
+import { SeedClientError } from "../../../components/seed-agent/client.ts";
+import { type Change, endStates } from "../../../components/seed-agent/program/domain.ts";
+import { answer } from "../context.ts";
+import type { SeedContext } from "./agent-of.ts";
+import { stepText } from "./text.ts";
+
+const pollMs = 300;
+
+/** How a change ended, as the exit code says it: one that waits for approval has passed its checks. */
+export function exitCodeOf({ state }: Pick<Change, "state">): 0 | 1 {
+  return state === "rejected" || state === "rolled-back" || state === "failed" ? 1 : 0;
+}
+
+/**
+ * Prints each state and each step of a change as it happens, until it ends or waits for a person. The service may be
+ * away for a moment meanwhile: a node may be restarted.
+ */
+export async function follow(context: SeedContext, first: Change): Promise<Change> {
+  const { client, agent, json } = context;
+  const printer = new ProgressPrinter((text) => !json && process.stderr.write(text));
+  const leave = () => {
+    printNote(`\nit goes on; see: ${changelingCommand()} seed show ${agent} ${first.id}\n`);
+    process.exit(130);
+  };
+  process.once("SIGINT", leave);
+  try {
+    for (let change = first; ; change = await again(() => client.change(first.id))) {
+      printer.print(change);
+      if (change.state === "waiting" || endStates.includes(change.state)) return change;
+      await sleep(pollMs);
+    }
+  } finally {
+    process.off("SIGINT", leave);
+  }
+}
+
+const mostFailures = 30;
+
+async function again<Result>(ask: () => Promise<Result>): Promise<Result> {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isAway = error instanceof SeedClientError && (error.code === "unreachable" || error.code === "unavailable");
+      if (!isAway || failures === mostFailures) throw error;
+      await sleep(1000);
+    }
+  }
+}
+
+/** What became of a change since it was last printed. */
+export class ProgressPrinter {
+  readonly #write: (text: string) => unknown;
+  #state: Change["state"] | undefined;
+  #steps = 0;
+
+  constructor(write: (text: string) => unknown) {
+    this.#write = write;
+  }
+
+  print({ id, state, report }: Change): void {
+    const steps = report?.steps ?? [];
+    // Checks that another node begins again.
+    if (steps.length < this.#steps) this.#steps = 0;
+    if (this.#state === undefined) this.#say(id, "submitted");
+    for (const step of steps.slice(this.#steps)) this.#write(`${stepText(step, process.stderr)}\n`);
+    this.#steps = steps.length;
+    if (state !== this.#state && state !== "queued") this.#say(id, state);
+    this.#state = state;
+  }
+
+  #say(id: string, state: string): void {
+    this.#write(`${id} is ${state}\n`);
+  }
+}
+
+/** Prints where a change is now, with what to do next, and sets the exit code. */
+export function answerChange(context: SeedContext, change: Change): void {
+  answer(context, change, outcomeText(context.agent, change));
+  process.exitCode = exitCodeOf(change);
+}
+
+export function outcomeText(agent: string, { id, state, reason, version }: Change): string {
+  const seed = `${changelingCommand()} seed`;
+  const why = reason === undefined ? "" : `: ${reason}`;
+  switch (state) {
+    case "waiting":
+      return `${id} passed its checks, and waits for approval\nlook at it:   ${seed} show ${agent} ${id}\nactivate it:  ${seed} approve ${agent} ${id}`;
+    case "active":
+      return `${id} is active: ${agent} runs ${version ?? "it"}`;
+    case "rejected":
+    case "failed":
+      return `${id} is ${state}${why}\nsee: ${seed} show ${agent} ${id}`;
+    case "rolled-back":
+      return `${id} is rolled back${why}\n${agent} runs the version before again; see: ${seed} audit ${agent}`;
+    default:
+      return `${id} is ${state}; follow it with: ${seed} show ${agent} ${id} --wait`;
+  }
+}
