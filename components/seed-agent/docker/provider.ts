@@ -81,7 +81,7 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
     ]);
     try {
       const archive = secretArchive(secretsFile, JSON.stringify(secrets));
-      await run(["container", "cp", "--archive", "-", `${container}:/secrets`], seconds.done, archive);
+      await run(["container", "cp", "-", `${container}:/secrets`], seconds.done, archive);
     } finally {
       await client.removeContainer(container);
     }

@@ -1,7 +1,7 @@
 /** Exit status 0 if the service answers `GET /health` with 200. */
-const host = process.env.SEED_HOST ?? "127.0.0.1";
-const address = { "::": "[::1]", "0.0.0.0": "127.0.0.1" }[host] ?? (host.includes(":") ? `[${host}]` : host);
-const answer = await fetch(`http://${address}:${process.env.PORT ?? 4000}/health`, {
-  signal: AbortSignal.timeout(3000),
-}).catch(() => undefined);
+const { SEED_HOST: host = "127.0.0.1", PORT: port = "4000" } = process.env;
+// What listens on all IPv6 addresses accepts IPv4 too, which is there in every container.
+const address = ["::", "0.0.0.0"].includes(host) ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
+const options = { signal: AbortSignal.timeout(3000) };
+const answer = await fetch(`http://${address}:${port}/health`, options).catch(() => undefined);
 process.exitCode = answer?.status === 200 ? 0 : 1;
