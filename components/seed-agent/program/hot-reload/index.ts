@@ -1,5 +1,5 @@
 /** Everything that the rest of the service needs of hot reload. */
-export { serviceAssets } from "./assets.ts";
+export { seedTypes, serviceAssets } from "./assets.ts";
 export { compile } from "./compile.ts";
 export { findFence } from "./fence.ts";
 export { firstVersion } from "./first-version.ts";
