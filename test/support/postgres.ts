@@ -12,7 +12,6 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,6 +19,7 @@ import { Client } from "pg";
 import { setUpPostgres } from "../../scripts/setup/postgres.ts";
 import { descendantsOf, signalQuietly } from "../../scripts/setup/processes.mjs";
 import { SetupError } from "../../scripts/setup/progress.mjs";
+import { freePort } from "./free-port.ts";
 
 /** A real PostgreSQL on loopback. It starts in about two seconds, so a test file has one. */
 export interface Postgres {
@@ -164,15 +164,4 @@ function guard(pid: number, folder: string): ChildProcess {
   });
   program.unref();
   return program;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
