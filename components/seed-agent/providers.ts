@@ -1,11 +1,17 @@
 import { SeedAgentError, type SeedAgentProvider } from "./provider.ts";
-import type { SeedAgentProviderName } from "./spec.ts";
+import type { SeedAgentProviderName, SeedAgentSpec } from "./spec.ts";
 
 /** The providers by name, loaded on demand. */
 const providers: Partial<Record<SeedAgentProviderName, () => Promise<SeedAgentProvider>>> = {
   local: async () => (await import("./local/provider.ts")).localProvider,
   docker: async () => (await import("./docker/provider.ts")).dockerProvider,
+  fly: async () => (await import("./fly/provider.ts")).flyProvider({ env: process.env, writeContext }),
 };
+
+async function writeContext(spec: SeedAgentSpec, folder: string): Promise<void> {
+  const { clisOf, contextFor } = await import("./image/context.ts");
+  await contextFor({ folder, clis: clisOf(spec) });
+}
 
 /** @throws SeedAgentError if this release does not have it */
 export async function openProvider(name: SeedAgentProviderName): Promise<SeedAgentProvider> {

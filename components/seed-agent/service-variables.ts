@@ -15,7 +15,7 @@ export const variablesOfOptions = {
 /** The variables that a deployment sets by itself. */
 export const variablesOfDeployment: ReadonlySet<string> = new Set<keyof typeof variables>([
   ...(["HTTP_SERVER_ENABLED", "SEED_NAME", "SEED_NODE", "SEED_HOST", "SEED_DATA_DIR", "SEED_CODE_DIR"] as const),
-  ...(["SEED_SECRETS_FILE", "SEED_GOAL_FILE", "SEED_PEERS", "DNS_CLUSTER_QUERY"] as const),
+  ...(["SEED_SECRETS_FILE", "SEED_GOAL_FILE", "SEED_PEERS", "DNS_CLUSTER_QUERY", "SEED_MONITORING_PORT"] as const),
 ]);
 
 /** The secrets that `up` makes. */

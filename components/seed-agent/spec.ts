@@ -42,3 +42,5 @@ export type SeedAgentSpec = z.output<typeof seedAgentSpec>;
 /** In every container, at these paths (spec 003). */
 export const dataFolder = "/data";
 export const codeFolder = "/data/code";
+/** Where a deployment's own network, but nobody else, reads /metrics and /health/deep without a token. */
+export const monitoringPort = 9091;

@@ -58,6 +58,11 @@ export const variables = {
   }),
   SEED_METRICS_TOKEN: variable(text(), "A bearer token for /metrics and /health/deep alone.", { secret: true }),
   SEED_METRICS_PUBLIC: variable(yesNo(false), "Whether /metrics and /health/deep need no token."),
+  SEED_MONITORING_PORT: variable(
+    z.optional(z.coerce.number().check(z.gte(1))),
+    "A second port with /health, /metrics and /health/deep alone, without a token: for a network that only monitoring reaches.",
+    { otherwise: "none" },
+  ),
   SEED_AGENT_PUBLIC: variable(yesNo(false), "Whether /agent needs no token."),
   SEED_FENCE: variable(
     z._default(z.enum(["auto", "bubblewrap", "permission"]), "auto"),

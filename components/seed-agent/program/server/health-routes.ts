@@ -7,7 +7,7 @@ import type { SeedServerParts } from "./server.ts";
 
 /** `/health`, `/health/deep` and `/metrics`. */
 export function healthRoutes(
-  { health: checks, events }: SeedServerParts,
+  { health: checks, events }: Pick<SeedServerParts, "health" | "events">,
   authorize: onRequestHookHandler | undefined,
 ): FastifyPluginAsync {
   return async (plain) => {
