@@ -66,7 +66,7 @@ export function converge(options: ConvergeOptions): Converge {
   const firstPause = options.retryMilliseconds ?? 30_000;
   const stopping = new AbortController();
   const oneAtATime = serial();
-  let failed: Failed | undefined = options.failed && failure(options.failed);
+  let failed: Failed | undefined;
   let problem: string | undefined;
   let cutOffSince: number | undefined;
   let nodes: readonly NodeRecord[] = [];
@@ -226,6 +226,7 @@ export function converge(options: ConvergeOptions): Converge {
     cutOffSince = undefined;
   }
 
+  if (options.failed !== undefined) failed = failure(options.failed);
   const watch = inTurns(
     () => attempt("the probation's end", () => oneAtATime(judge)),
     () => options.probationMilliseconds ?? 200,

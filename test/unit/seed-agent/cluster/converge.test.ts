@@ -189,3 +189,12 @@ test("does not try a version at once that it gave up by itself", async () => {
     });
   expect(live.calls).toEqual([]);
 });
+
+test("does not try the version at once that put it into a crash loop", async () => {
+  const store = new MemoryStore("v1");
+  store.active = "v1";
+  const failed = { version: "v1", reason: "the service did not stay up after 3 starts" };
+  const { live } = start(store, { failed, retryMilliseconds: 60_000 });
+  await expect.poll(() => record(store)).toMatchObject({ active: "v0", failed: "v1", problem: /did not stay up/ });
+  expect(live.calls).toEqual([]);
+});
