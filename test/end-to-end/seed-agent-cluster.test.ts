@@ -93,7 +93,7 @@ withPostgres(
     await lab.node("b").start();
     await expectAll(lab, "v1");
     await lab.node("c").kill();
-    writeFileSync(join(lab.folder, "c/code/v1"), '{"id":"v1","bundle":"{}"');
+    writeFileSync(join(lab.folder, "c/code/versions/v1/bundle.cjs"), "{}");
     await lab.node("c").start();
     await expectAll(lab, "v1");
   },
@@ -168,7 +168,7 @@ withPostgres(
       const ended = await lab.ended(change.id, 150);
       for (const id of away) await lab.node(id).start();
       const what = `seed ${seed}: ${ended.reason}`;
-      // A node that was ordered to run a version and is never seen again counts against that version.
+      // A node that was to run a version and is not seen again counts against that version.
       const isBack = isBad || (away.length > 0 && ended.state === "rolled-back");
       expect(ended.state, what).toBe(isBack ? "rolled-back" : "active");
       if (ended.state === "active") active = ended.version ?? "";

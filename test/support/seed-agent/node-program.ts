@@ -1,7 +1,7 @@
 /**
  * One node of a cluster, for tests: the real store, queue, `live`, roll-out, discovery and authentication. Only the
- * versions' processes are missing, and the checks of a change: what a version does stands in its `handle.ts`, as JSON by
- * node. So a cluster of these starts within a second, and can be killed hundreds of times.
+ * versions' processes are missing, and the checks of a change: its `handle.ts` says what a version does,
+ * as JSON by node. So a cluster of these starts within a second, and can be killed hundreds of times.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { discovery } from "../../../components/seed-agent/program/cluster/discov
 import { membership } from "../../../components/seed-agent/program/cluster/membership.ts";
 import { peerRoutes } from "../../../components/seed-agent/program/cluster/peer-routes.ts";
 import { rollOut } from "../../../components/seed-agent/program/cluster/rollout.ts";
+import { DiskCodeStore } from "../../../components/seed-agent/program/code-store/disk.ts";
 import type { Check } from "../../../components/seed-agent/program/hot-reload/checking.ts";
 import { HostError, type StartHost } from "../../../components/seed-agent/program/hot-reload/version-host.ts";
 import { openLive } from "../../../components/seed-agent/program/live/node-live.ts";
@@ -18,14 +19,14 @@ import { seedPipeline } from "../../../components/seed-agent/program/pipeline/se
 import { openStore } from "../../../components/seed-agent/program/store/open.ts";
 import { silentEvents } from "../seed-live.ts";
 import { behaviourOf, nodeSettings, sourceHash } from "./node-settings.ts";
-import { openPlainCodeStore } from "./plain-code-store.ts";
 
 const { node, databaseUrl, folder, host, port, peers, probationSeconds, cookie } = nodeSettings(process.env);
 mkdirSync(folder, { recursive: true });
 const log = (level: string, message: string) => process.stdout.write(`${level} ${message}\n`);
 const events = { ...silentEvents(), log };
 const store = await openStore({ databaseUrl, folder });
-const codeStore = openPlainCodeStore(join(folder, "code"));
+const codeStore = new DiskCodeStore({ folder: join(folder, "code") });
+await codeStore.open();
 
 const sources = { "handle.ts": "{}" };
 const first = { id: "v0", hash: sourceHash(sources), author: "owner", summary: "v0", sources, bundle: "{}" };
@@ -94,12 +95,15 @@ app.get("/view", () => ({
 await app.listen({ host, port });
 cluster.start();
 pipeline.start();
+// A node that is killed three times within seconds takes its version for the cause; the tests kill it more often.
+await codeStore.markStarted();
 process.stdout.write("ready\n");
 process.once("SIGTERM", async () => {
   await pipeline.stop();
   await cluster.stop();
   await app.close();
   await live.close();
+  await codeStore.close();
   await store.close();
   process.exit(0);
 });

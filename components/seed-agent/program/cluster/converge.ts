@@ -173,12 +173,11 @@ export function converge(options: ConvergeOptions): Converge {
     return true;
   }
 
-  /** From this node's disk, else from the store. */
+  /** From this node's disk, else from the store. One of the same id and another hash is of a database that was replaced. */
   async function fetch(id: string): Promise<Version> {
     if (id === "v0") return await options.firstVersion();
-    const kept = await codeStore.read(id);
-    if (kept !== undefined) return kept;
-    const stored = await ask(store.version(id));
+    const [kept, stored] = [await codeStore.read(id), await ask(store.version(id))];
+    if (kept !== undefined && (stored === undefined || stored.hash === kept.hash)) return kept;
     if (stored === undefined) throw new Error(`${id} is neither on this node's disk nor in the store`);
     const hash = createHash("sha256").update(canonicalJson(stored.sources)).digest("hex");
     if (stored.id !== id || hash !== stored.hash) throw new Error(`${id} in the store does not have its hash`);

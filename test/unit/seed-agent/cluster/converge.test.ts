@@ -52,6 +52,16 @@ test("takes a version from its disk while the store does not have it", async () 
   await expect.poll(() => record(store)?.active).toBe("v1");
 });
 
+test("takes the store's version if the one of that id on disk is another", async () => {
+  const store = new MemoryStore("v1");
+  const codeStore = new MemoryCodeStore();
+  await codeStore.write({ ...versionNamed("v1"), hash: "of a database that was replaced", bundle: "old" });
+  store.active = "v1";
+  start(store, { codeStore });
+  await expect.poll(() => record(store)?.active).toBe("v1");
+  expect(codeStore.versions.get("v1")).toEqual(versionNamed("v1"));
+});
+
 test("rejects a version that does not have its hash", async () => {
   const store = new MemoryStore("v1");
   store.versions.set("v1", { ...versionNamed("v1"), sources: { "handle.ts": "export default () => evil();" } });
