@@ -1,49 +1,8 @@
 /**
  * One node of a seed agent on this machine, under its supervisor:
- * `node components/seed-agent/local/main.ts <installation id> <folder> <version>`. The service itself is
- * `program/main.ts`, in this process; what it prints goes to a log of bounded size.
+ * `node components/seed-agent/local/main.ts <installation id> <folder> <version>`.
  */
-import { join } from "node:path";
-import { openAppender } from "../../host/log.ts";
-import { sayOnStderr } from "../../host/supervision/log-tail.ts";
-import { becomeDaemon } from "../../host/supervision/state.ts";
-import { placeOf } from "./node.ts";
+import { runNode } from "./run-node.ts";
 
-const [, , installation, folder, version] = process.argv;
-if (process.argv.includes("--compile")) process.exit(0);
-if (installation === undefined || folder === undefined || version === undefined) {
-  process.stderr.write("usage: node components/seed-agent/local/main.ts <installation id> <folder> <version>\n");
-  process.exit(2);
-}
-
-process.umask(0o077);
-// Its supervisor does not restart it after an exit with 0.
-if (!becomeDaemon(placeOf({ folder }, version), new Date())) process.exit(0);
-const append = openAppender({
-  path: join(folder, "service.log"),
-  gap: ({ count, since, reason }) => `${count} lines could not be written here since ${since}: ${reason}`,
-});
-logTo(process.stdout);
-logTo(process.stderr);
-const crash = (error: unknown): never => {
-  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  append([`crashed: ${reason}`]);
-  sayOnStderr(`error: ${reason}`);
-  process.exit(1);
-};
-process.on("uncaughtException", crash);
-process.on("unhandledRejection", crash);
 // The module runs the service from this process's environment, and ends it at SIGTERM.
-await import("../program/main.ts").catch(crash);
-
-function logTo(stream: NodeJS.WriteStream): void {
-  let rest = "";
-  stream.write = (chunk: Uint8Array | string, ...more: unknown[]) => {
-    const lines = (rest + (typeof chunk === "string" ? chunk : Buffer.from(chunk).toString())).split("\n");
-    rest = lines.pop() ?? "";
-    append(lines);
-    const done = more.find((each) => typeof each === "function");
-    if (done !== undefined) queueMicrotask(() => done());
-    return true;
-  };
-}
+await runNode(() => import("../program/main.ts"));

@@ -59,6 +59,8 @@ const startedNode = z.object({
   /** Of its release, its variables and its secrets: a node with another one is restarted. */
   version: z.string(),
   port: z.number(),
+  /** Its variables that do not depend on the node. */
+  settings: z.record(z.string(), z.string()),
 });
 export type StartedNode = z.output<typeof startedNode>;
 
@@ -112,17 +114,24 @@ export function placeOf({ folder }: Pick<LocalNode, "folder">, version: string):
   return { folder, stateFile: join(folder, "daemon.json"), programVersion: version };
 }
 
+/** The module of a node's process in `components/`, without extension. */
+export const nodeProgram = "seed-agent/local/main";
+
 interface NodeProcess {
   readonly installation: string;
   readonly version: string;
+  readonly main?: string;
   /** Left out only to stop it. */
   readonly variables?: Readonly<Record<string, string>>;
 }
 
-export function daemonOf(node: LocalNode, { installation, version, variables = {} }: NodeProcess): Daemon {
+export function daemonOf(
+  node: LocalNode,
+  { installation, version, main = nodeProgram, variables = {} }: NodeProcess,
+): Daemon {
   const title = `seed agent ${node.name} ${node.number}`;
   const place = placeOf(node, version);
-  const daemon = nodeDaemon({ installation, title, main: "seed-agent/local/main", options: [], ...place }, homedir());
+  const daemon = nodeDaemon({ installation, title, main, options: [], ...place }, homedir());
   return {
     ...daemon,
     command: [...daemon.command, node.folder, version],
