@@ -1,4 +1,8 @@
-/** The module "seed": what the agent's code is written against. It is types only. */
+/**
+ * The module "seed": what the agent's code is written against. It is types only. Beside it there is the language (ES2024),
+ * console, URL, URLSearchParams, TextEncoder, TextDecoder, structuredClone, atob, btoa, setTimeout, clearTimeout and
+ * queueMicrotask; neither a network, nor files, nor anything else of Node.
+ */
 declare module "seed" {
   export interface Request {
     readonly method: string;
@@ -17,7 +21,7 @@ declare module "seed" {
 
   /** The only way to anything outside of the code. Same context, same answer: that is how an answer can be replayed. */
   export interface Context {
-    /** The time of the request, in ms since 1970. Date.now() and new Date() are the same. */
+    /** The time of the request, in ms since 1970. Date.now() and new Date() are the same; 0 while the code is loaded. */
     now(): number;
     /** In [0, 1). Math.random() is the same. */
     random(): number;
@@ -78,6 +82,31 @@ declare module "seed" {
 
   /** In `*.test.ts`. */
   export function test(name: string, body: (subject: Subject) => void | Promise<void>): void;
-  /** node:assert/strict, which can be imported too. */
-  export const assert: typeof import("node:assert/strict");
+  /** Node's `node:assert/strict`, which can be imported too. */
+  export const assert: Assert;
+
+  export interface Assert {
+    (value: unknown, message?: string): asserts value;
+    ok(value: unknown, message?: string): asserts value;
+    equal<Expected>(actual: unknown, expected: Expected, message?: string): asserts actual is Expected;
+    notEqual(actual: unknown, expected: unknown, message?: string): void;
+    deepEqual<Expected>(actual: unknown, expected: Expected, message?: string): asserts actual is Expected;
+    notDeepEqual(actual: unknown, expected: unknown, message?: string): void;
+    strictEqual<Expected>(actual: unknown, expected: Expected, message?: string): asserts actual is Expected;
+    notStrictEqual(actual: unknown, expected: unknown, message?: string): void;
+    deepStrictEqual<Expected>(actual: unknown, expected: Expected, message?: string): asserts actual is Expected;
+    notDeepStrictEqual(actual: unknown, expected: unknown, message?: string): void;
+    match(text: string, pattern: RegExp, message?: string): void;
+    doesNotMatch(text: string, pattern: RegExp, message?: string): void;
+    throws(run: () => unknown, expected?: RegExp | object, message?: string): void;
+    doesNotThrow(run: () => unknown, message?: string): void;
+    rejects(
+      run: Promise<unknown> | (() => Promise<unknown>),
+      expected?: RegExp | object,
+      message?: string,
+    ): Promise<void>;
+    doesNotReject(run: Promise<unknown> | (() => Promise<unknown>), message?: string): Promise<void>;
+    fail(message?: string): never;
+    ifError(value: unknown): void;
+  }
 }

@@ -13,6 +13,7 @@ const assetsFolder = new URL("./seed-assets/", import.meta.url);
 const insideName = "inside.cjs";
 const typesName = "seed.d.ts";
 const firstVersionName = "first-version.json";
+const analysisName = "analysis.mjs";
 
 /**
  * What a bundle of the service needs in a folder `seed-assets` beside it, by file name. The npm packages `esbuild` and
@@ -23,11 +24,14 @@ export async function serviceAssets(): Promise<Readonly<Record<string, string>>>
     [insideName]: await insideProgram(),
     [typesName]: await seedTypes(),
     [firstVersionName]: JSON.stringify(await firstSources()),
+    [analysisName]: await bundleOwn("analysis/worker", { format: "esm", packages: "external" }),
   };
 }
 
 /** The program that runs in the fence. */
-export const insideProgram = once(async () => (await asset(insideName)) ?? (await bundleInside()));
+export const insideProgram = once(
+  async () => (await asset(insideName)) ?? (await bundleOwn("inside/main", { format: "cjs" })),
+);
 
 /** The declarations of the module "seed". */
 export const seedTypes = once(async () => (await asset(typesName)) ?? (await own("../seed.d.ts")));
@@ -49,15 +53,25 @@ async function asset(name: string): Promise<string | undefined> {
   return existsSync(file) ? readFile(file, "utf8") : undefined;
 }
 
-async function bundleInside(): Promise<string> {
+/** The program of the thread that checks types. */
+export function analysisFile(): URL {
+  const packed = new URL(analysisName, assetsFolder);
+  return existsSync(packed) ? packed : new URL(`analysis/worker${extension}`, ownFolder);
+}
+
+async function bundleOwn(
+  name: string,
+  options: { readonly format: "cjs" | "esm"; readonly packages?: "external" },
+): Promise<string> {
   const { build } = await import("esbuild");
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(`inside/main${extension}`, ownFolder))],
+    entryPoints: [fileURLToPath(new URL(name + extension, ownFolder))],
     // Without comments, which contain paths that differ between checkouts.
     minifyWhitespace: true,
     // Not of the project that it is in.
     tsconfigRaw: {},
-    ...{ bundle: true, write: false, format: "cjs", platform: "node", target: "node24", logLevel: "silent" },
+    ...{ bundle: true, write: false, platform: "node", target: "node24", logLevel: "silent" },
+    ...options,
   });
   return outputFiles[0]?.text ?? "";
 }

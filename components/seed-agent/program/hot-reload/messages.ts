@@ -41,13 +41,18 @@ const subjectRequest = z.object({
   body: z.optional(z.string()),
 });
 
+/** A call of what is tested. */
+const fromSubject = z.discriminatedUnion("what", [
+  z.object({ type: z.literal("subject"), id, what: z.literal("handle"), input: subjectRequest, given }),
+  z.object({ type: z.literal("subject"), id, what: z.literal("checks") }),
+  z.object({ type: z.literal("subject"), id, what: z.literal("plan"), input: z.unknown() }),
+]);
+
 export const fromTests = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready") }),
   z.object({ type: z.literal("loaded"), tests: id }),
   z.object({ type: z.literal("failed"), message: words }),
-  z.object({ type: z.literal("subject"), id, what: z.literal("handle"), input: subjectRequest, given }),
-  z.object({ type: z.literal("subject"), id, what: z.literal("checks") }),
-  z.object({ type: z.literal("subject"), id, what: z.literal("plan"), input: z.unknown() }),
+  fromSubject,
   z.object({ type: z.literal("testing"), name: text(500) }),
   z.object({
     type: z.literal("tested"),
@@ -99,9 +104,13 @@ export function cleanHeaders(
 
 /** @returns the line's message, or undefined if it is none: a violation of the protocol */
 export function readMessage<Message>(schema: z.ZodMiniType<Message>, line: string): Message | undefined {
+  const parsed = schema.safeParse(parseJson(line));
+  return parsed.success ? parsed.data : undefined;
+}
+
+function parseJson(line: string): unknown {
   try {
-    const parsed = schema.safeParse(JSON.parse(line));
-    return parsed.success ? parsed.data : undefined;
+    return JSON.parse(line);
   } catch {
     return undefined;
   }
