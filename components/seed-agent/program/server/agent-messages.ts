@@ -35,6 +35,8 @@ export interface IncomingAgentRequest {
 
 /** @throws Problem if a proxy and the agent could understand the path differently */
 export function toAgentRequest({ method, url, headers, body }: IncomingAgentRequest): AgentRequest {
+  // The router also takes a whole URL, and /%61gent.
+  if (!url.startsWith(agentRoot)) throw new Problem("invalid", `The path does not begin with ${agentRoot} as written.`);
   const mark = url.indexOf("?");
   const path = (mark < 0 ? url : url.slice(0, mark)).slice(agentRoot.length) || "/";
   checkPath(path);

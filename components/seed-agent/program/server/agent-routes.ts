@@ -1,19 +1,16 @@
 import type { FastifyPluginAsync, FastifySchema, HTTPMethods, onRequestHookHandler } from "fastify";
+import * as z from "zod/mini";
 import { agentRoot, fromAgentResponse, toAgentRequest } from "./agent-messages.ts";
-import { answers } from "./open-api.ts";
+import { answers, textOrJson } from "./open-api.ts";
 import { Problem, type ProblemCode } from "./problem.ts";
-import type { SeedServerParts } from "./server.ts";
-
-const bodyLimit = 64 * 1024;
-
-/** How many requests may be under way to the agent's process. */
-const mostRequests = 100;
+import type { SeedServerParts, ServerLimits } from "./server.ts";
 
 const methods: HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /** The agent itself, whose code is not trusted: see `agent-messages.ts` for what passes. */
 export function agentRoutes(
   { live }: SeedServerParts,
+  { agentBody: bodyLimit, agentRequests }: ServerLimits,
   authorize: onRequestHookHandler | undefined,
 ): FastifyPluginAsync {
   return async (app) => {
@@ -25,7 +22,10 @@ export function agentRoutes(
       tags: ["agent"],
       summary: "The agent; the answer is its own, cleaned of what could harm others",
       security: authorize === undefined ? [] : [{ controlToken: [] }],
-      response: answers({}, [...refused, "invalid", "too large", "bad answer", "unavailable"]),
+      response: {
+        ...answers({}, [...refused, "invalid", "too large", "unsupported media type", "bad answer", "unavailable"]),
+        default: { description: "What the agent answers", content: { "*/*": { schema: z.string() } } },
+      },
     };
     for (const url of [agentRoot, `${agentRoot}/*`]) {
       app.route({
@@ -36,15 +36,15 @@ export function agentRoutes(
         ...(authorize === undefined ? {} : { onRequest: authorize }),
         schema,
         // The answer is the agent's, whatever its status is.
-        serializerCompiler: () => (body) => (typeof body === "string" ? body : JSON.stringify(body)),
+        serializerCompiler: () => textOrJson,
         async handler(request, reply) {
           const { method, headers, body } = request;
           const asked = toAgentRequest({
             ...{ method, url: request.raw.url ?? url, headers },
             body: typeof body === "string" ? body : "",
           });
-          if (underWay >= mostRequests) {
-            const message = `The agent is busy with ${mostRequests} requests. Try again.`;
+          if (underWay >= agentRequests) {
+            const message = `The agent is busy with ${agentRequests} requests. Try again.`;
             throw new Problem("unavailable", message, { "retry-after": "1" });
           }
           underWay++;

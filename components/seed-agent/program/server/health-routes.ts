@@ -2,7 +2,7 @@ import type { FastifyPluginAsync, onRequestHookHandler } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import * as z from "zod/mini";
 import { deepHealth, health } from "./api.ts";
-import { answers } from "./open-api.ts";
+import { answers, textOrJson } from "./open-api.ts";
 import type { SeedServerParts } from "./server.ts";
 
 /** `/health`, `/health/deep` and `/metrics`. */
@@ -60,7 +60,7 @@ export function healthRoutes(
             200: { description: "OK", content: { "text/plain": { schema: z.string() } } },
           },
         },
-        serializerCompiler: () => String,
+        serializerCompiler: () => textOrJson,
       },
       async (_request, reply) => {
         const { contentType, body } = await events.exposition();

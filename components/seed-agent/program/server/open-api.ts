@@ -20,6 +20,11 @@ export function answers<Good extends Readonly<Record<number, z.ZodMiniType>>>(
 
 type ErrorAnswers = Readonly<Record<(typeof statuses)[ProblemCode], typeof problem>>;
 
+/** Serializes a route's texts as they are, and its errors as JSON. */
+export function textOrJson(body: unknown): string {
+  return typeof body === "string" ? body : JSON.stringify(body);
+}
+
 /** `/openapi.json`. */
 export const documentRoute: FastifyPluginAsync = async (app) => {
   app.get(

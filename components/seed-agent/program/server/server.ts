@@ -46,35 +46,45 @@ export interface SeedServerParts {
   readonly peerRoutes?: FastifyPluginAsync;
 }
 
-const controlBodyLimit = 2 * 1024 * 1024;
-
-/** Of headers altogether, in bytes; above, the answer is 431. */
-const headerLimit = 16 * 1024;
-
-/** How long a client may take for its headers, and for the whole request. */
-const headersMilliseconds = 10_000;
-const requestMilliseconds = 30_000;
+/** In ms, bytes and counts. Tests have shorter ones. */
+export const serverLimits = {
+  controlBody: 2 * 1024 * 1024,
+  agentBody: 64 * 1024,
+  /** Of headers altogether; above, the answer is 431. */
+  headers: 16 * 1024,
+  /** How long a client may take for its headers, and for the whole request. */
+  headersMilliseconds: 10_000,
+  requestMilliseconds: 30_000,
+  /** Node looks for clients that are too slow only this often. */
+  slowCheckMilliseconds: 2_000,
+  keepAliveMilliseconds: 20_000,
+  /** How many requests may be under way to the agent's process. */
+  agentRequests: 100,
+  /** How long requests under way may take when the server closes, besides SEED_CALL_SECONDS. */
+  graceMilliseconds: 5_000,
+};
+export type ServerLimits = typeof serverLimits;
 
 /** The service's HTTP endpoints; see `api.ts`. The caller lets it listen. `close` finishes the requests under way. */
-export function seedServer(parts: SeedServerParts): FastifyInstance {
+export function seedServer(parts: SeedServerParts, changed: Partial<ServerLimits> = {}): FastifyInstance {
   const { settings, events } = parts;
+  const limits = { ...serverLimits, ...changed };
   // zod/mini has no messages of its own.
   z.config(z.locales.en());
   const app = Fastify({
     logger: false,
     trustProxy: false,
-    bodyLimit: controlBodyLimit,
-    requestTimeout: requestMilliseconds,
+    bodyLimit: limits.controlBody,
+    requestTimeout: limits.requestMilliseconds,
     // Also of a client that does not read its answer.
     connectionTimeout: Math.max(60, settings.SEED_CALL_SECONDS + 30) * 1000,
-    keepAliveTimeout: 20_000,
+    keepAliveTimeout: limits.keepAliveMilliseconds,
     return503OnClosing: true,
     exposeHeadRoutes: true,
     http: {
-      maxHeaderSize: headerLimit,
-      headersTimeout: headersMilliseconds,
-      // Node looks for clients that are too slow only this often.
-      connectionsCheckingInterval: 2_000,
+      maxHeaderSize: limits.headers,
+      headersTimeout: limits.headersMilliseconds,
+      connectionsCheckingInterval: limits.slowCheckMilliseconds,
       requireHostHeader: true,
     },
     routerOptions: { maxParamLength: 64, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false },
@@ -144,8 +154,8 @@ export function seedServer(parts: SeedServerParts): FastifyInstance {
   app.register(documentRoute);
   app.register(healthRoutes(parts, settings.SEED_METRICS_PUBLIC ? undefined : needs("metrics")));
   app.register(controlRoutes(parts, needs("control")), { prefix: "/control" });
-  app.register(agentRoutes(parts, settings.SEED_AGENT_PUBLIC ? undefined : needs("control")));
+  app.register(agentRoutes(parts, limits, settings.SEED_AGENT_PUBLIC ? undefined : needs("control")));
   if (parts.peerRoutes !== undefined) app.register(parts.peerRoutes, { prefix: "/cluster" });
-  closeGracefully(app, settings.SEED_CALL_SECONDS * 1000 + 5000);
+  closeGracefully(app, settings.SEED_CALL_SECONDS * 1000 + limits.graceMilliseconds);
   return app;
 }
