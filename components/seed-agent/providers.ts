@@ -5,6 +5,8 @@ import type { SeedAgentProviderName, SeedAgentSpec } from "./spec.ts";
 const providers: Partial<Record<SeedAgentProviderName, () => Promise<SeedAgentProvider>>> = {
   local: async () => (await import("./local/provider.ts")).localProvider,
   docker: async () => (await import("./docker/provider.ts")).dockerProvider,
+  kubernetes: async () =>
+    (await import("./kubernetes/provider.ts")).kubernetesProvider({ env: process.env, writeContext }),
   fly: async () => (await import("./fly/provider.ts")).flyProvider({ env: process.env, writeContext }),
 };
 

@@ -8,7 +8,9 @@ import { removeFile } from "../host/installed-file.ts";
 import { printNote } from "../lib/terminal.ts";
 import { secretsPath, writeSecrets } from "../secrets/installed.ts";
 import { readCredentials } from "./credentials.ts";
+import { isFlyVariable } from "./fly/run-flyctl.ts";
 import { type InstalledSeedAgent, readSeedAgent, specPath, writeSeedAgent } from "./installed.ts";
+import { isKubernetesVariable } from "./kubernetes/run-kubectl.ts";
 import type { ObserveOptions, SeedAgentProvider } from "./provider.ts";
 import { openProvider } from "./providers.ts";
 import { type SeedAgentValues, seedAgentEnvironment, specOfSeedAgent } from "./seed-agent-environment.ts";
@@ -16,7 +18,7 @@ import type { SeedAgentProviderName } from "./spec.ts";
 
 export default commandScript({
   variables: z.intersection(seedAgentEnvironment.schema, z.object({ VALUES: z.string(), CREDENTIALS: z.string() })),
-  keeps: (name) => isDockerVariable(name) || isFlyVariable(name) || name === "KUBECONFIG",
+  keeps: (name) => isDockerVariable(name) || isFlyVariable(name) || isKubernetesVariable(name),
   // An image is built, and machines are replaced one after another.
   timeoutSeconds: 3600,
   async apply(values) {
@@ -78,11 +80,6 @@ async function removeFormer({ spec }: InstalledSeedAgent, options: ObserveOption
 
 function isHere(provider: SeedAgentProviderName): boolean {
   return provider === "local" || provider === "docker";
-}
-
-/** What flyctl reads: its login, and where its API is. */
-function isFlyVariable(name: string): boolean {
-  return /^FLY_|^FLYCTL_/.test(name);
 }
 
 /** JSON.parse and zod would quote the text, which contains secrets. */

@@ -8,6 +8,7 @@ import { checkout } from "../setup/cache.mjs";
 import { findChromium } from "../setup/chromium.ts";
 import { setUpDocker } from "../setup/docker.ts";
 import { setUpEmulator } from "../setup/emulator.ts";
+import { findKubernetesValidate } from "../setup/kubernetes-validate.ts";
 import { setUpPostgres } from "../setup/postgres.ts";
 import { descendantsOf, signalQuietly } from "../setup/processes.mjs";
 import { SetupError, say } from "../setup/progress.mjs";
@@ -31,6 +32,7 @@ if (!isUnit) {
   await prepare("Modal's emulator", setUpEmulator);
   await prepare("a browser", findChromium);
   await prepare("PostgreSQL", setUpPostgres, "be skipped");
+  await prepare("Kubernetes' schemas", findKubernetesValidate, "be skipped");
 }
 // Only journeys need it, and it takes more than a minute.
 if (args.some((arg) => /docker|journeys/.test(arg))) await prepare("docker", setUpDocker, "be skipped");

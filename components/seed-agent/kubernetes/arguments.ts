@@ -1,0 +1,75 @@
+import { fieldManager } from "./manifests.ts";
+
+/** Where kubectl works. */
+export interface Target {
+  /** The kubeconfig's context; its current one by default. */
+  readonly context?: string | undefined;
+  readonly namespace: string;
+}
+
+/** The argument lists of every `kubectl` that this project runs. None contains a secret. */
+export const kubectlArguments = {
+  /** Reads a list of objects from stdin, so that no Secret is on disk. */
+  apply: (target: Target) => [
+    ...of(target),
+    ...["apply", "--server-side", `--field-manager=${fieldManager}`, "--filename=-"],
+  ],
+  /** One request for each kind, in one process. */
+  get: (target: Target, kinds: readonly string[], selector: string) => [
+    ...of(target),
+    ...["get", kinds.join(","), `--selector=${selector}`, "--output=json"],
+  ],
+  /** @returns nothing if it does not exist */
+  getOne: (target: Target, kind: string, name: string) => [
+    ...of(target),
+    ...["get", kind, name, "--ignore-not-found", "--output=json"],
+  ],
+  /** @param waits whether it returns only once the objects are gone */
+  delete: (target: Target, names: readonly string[], { waits = true } = {}) => [
+    ...of(target),
+    ...["delete", ...names, "--ignore-not-found", `--wait=${waits}`],
+  ],
+  /** Its pods and volumes stay, for the next one that has its name. */
+  deleteOrphaning: (target: Target, statefulSet: string) => [
+    ...of(target),
+    ...["delete", `statefulset/${statefulSet}`, "--cascade=orphan", "--ignore-not-found"],
+  ],
+  growClaim: (target: Target, claim: string, size: string) => [
+    ...of(target),
+    ...["patch", `persistentvolumeclaim/${claim}`, "--type=merge"],
+    `--patch=${JSON.stringify({ spec: { resources: { requests: { storage: size } } } })}`,
+  ],
+  rolloutStatus: (target: Target, statefulSet: string, timeoutSeconds: number) => [
+    ...of(target),
+    ...["rollout", "status", `statefulset/${statefulSet}`, `--timeout=${timeoutSeconds}s`],
+  ],
+  logs: (target: Target, selector: string, lines: number) => [
+    ...of(target),
+    // kubectl refuses more pods than this at once; 5 by default.
+    ...["logs", `--selector=${selector}`, `--tail=${lines}`, "--prefix", "--max-log-requests=50"],
+  ],
+  previousLogs: (target: Target, pod: string, lines: number) => [
+    ...of(target),
+    ...["logs", pod, "--previous", `--tail=${lines}`],
+  ],
+  /** Whether the cluster answers, and knows who asks. */
+  whoAmI: ({ context }: Pick<Target, "context">) => [...inContext(context), "auth", "whoami", "--output=json"],
+  contexts: () => ["config", "get-contexts", "--output=name"],
+  version: () => ["version", "--client", "--output=json"],
+} as const;
+
+function of({ context, namespace }: Target): string[] {
+  return [...inContext(context), `--namespace=${namespace}`];
+}
+
+function inContext(context: string | undefined): string[] {
+  return context === undefined ? [] : [`--context=${context}`];
+}
+
+/** The argument lists of every `docker` that builds and pushes the image. */
+export const imageArguments = {
+  build: (image: string, folder: string) => ["build", "--quiet", "--tag", image, folder],
+  push: (image: string) => ["push", "--quiet", image],
+  /** The image's names with digests, which it has once it was pushed. */
+  digests: (image: string) => ["image", "inspect", "--format", "{{json .RepoDigests}}", image],
+} as const;
