@@ -83,16 +83,24 @@ function schemaOf({ options: { responseFormat } }: Call): unknown {
   return responseFormat?.type === "json" ? responseFormat.schema : undefined;
 }
 
-function environmentOf({ env, options }: Call): Record<string, string> {
+/** The CLI's whole environment, with spec 003's variables under the names that it knows. */
+export function claudeEnvironment(env: Environment): Record<string, string> {
   return cliEnvironment(env, claudeKeys, {
     CLAUDE_CONFIG_DIR: env["CLAUDE_HOME"] || env["CLAUDE_CONFIG_DIR"],
     ANTHROPIC_BASE_URL: env["CLAUDE_API_URL"] || env["ANTHROPIC_BASE_URL"],
-    CLAUDE_CODE_MAX_OUTPUT_TOKENS: options.maxOutputTokens?.toString() ?? maxTokens(env),
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+  });
+}
+
+function environmentOf({ env, options }: Call): Record<string, string> {
+  const most = options.maxOutputTokens?.toString() ?? maxTokens(env);
+  return {
+    ...claudeEnvironment(env),
+    ...(most ? { CLAUDE_CODE_MAX_OUTPUT_TOKENS: most } : {}),
     // The caller retries: the CLI would do so for minutes, also with a key that is rejected.
     CLAUDE_CODE_MAX_RETRIES: "0",
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_DISABLE_AUTO_MEMORY: "1",
-  });
+  };
 }
 
 function maxTokens(env: Environment): string | undefined {

@@ -28,7 +28,7 @@ const codex: TextCli = {
   login: "run `codex login`, set CODEX_HOME to a folder with a login, or set OPENAI_API_KEY",
   // It prints a text only when it is complete.
   idleTimeoutSeconds: 600,
-  modelId: (model) => model ?? "default",
+  modelId: (model) => model ?? "codex-default",
   warnings: (options) => [...unsupported(options), ...effortOf(options).warnings],
   async command(call, model) {
     const { env, prompt } = call;
@@ -44,7 +44,7 @@ const codex: TextCli = {
     const argv = await argumentsOf(call, home, model);
     return {
       argv: [env["CODEX_CLI_PATH"] || "codex", ...argv, "-"],
-      env: cliEnvironment(env, codexKeys, { CODEX_HOME: env["CODEX_HOME"] }),
+      env: codexEnvironment(env),
       stdin: prompt.text,
     } satisfies Command;
   },
@@ -58,6 +58,11 @@ export function codexCli(options: CliModelOptions = {}): LanguageModelV4 {
 
 /** With the environment of this process, read at each call. */
 export const codexCliLanguageModel: LanguageModelV4 = codexCli();
+
+/** The CLI's whole environment. */
+export function codexEnvironment(env: Environment): Record<string, string> {
+  return cliEnvironment(env, codexKeys, { CODEX_HOME: env["CODEX_HOME"] });
+}
 
 async function argumentsOf(call: Call, home: string, model: string | undefined): Promise<string[]> {
   const { options, env, folder } = call;

@@ -103,6 +103,7 @@ export const variables = {
     unit: "tokens",
   }),
   CLAUDE_API_URL: variable(text(), "Another address of the API.", { otherwise: "Anthropic's" }),
+  OPENAI_API_KEY: variable(text(), "An API key for Codex, in place of its login.", { secret: true }),
   CODEX_HOME: variable(text(), "A `.codex` folder with a login.", { otherwise: "`~/.codex`" }),
   CODEX_CLI_PATH: variable(z._default(z.string(), "codex"), "The Codex program."),
   CODEX_SANDBOX: variable(

@@ -1,5 +1,8 @@
 import * as z from "zod/mini";
 import { type ProgramEnd, runProgram, timedOut } from "../../../lib/process.ts";
+import { claudeEnvironment } from "../../../models/claude.ts";
+import { codexEnvironment } from "../../../models/codex.ts";
+import { modelVariables } from "../improve/model.ts";
 import type { Settings } from "../settings.ts";
 
 /** Asks the model's CLI whether it is logged in. @returns how. @throws with what to do if it is not */
@@ -49,6 +52,9 @@ async function ask(settings: Settings, run: typeof runProgram): Promise<Login> {
   if (end.code === timedOut) return { ok: false, detail: `${name} did not answer within ${timeoutSeconds} s` };
   const how = methodOf(settings.SEED_MODEL, end);
   if (end.code === 0 && how !== undefined) return { ok: true, detail: `${name}: ${how}` };
+  // It looks for a login only, but uses the key.
+  if (settings.SEED_MODEL === "codex" && end.code === 1 && env["OPENAI_API_KEY"] !== undefined)
+    return { ok: true, detail: "codex: has an API key" };
   if (end.code === 127) return { ok: false, detail: `${name} can't be started: ${end.stderr.trim()}` };
   return { ok: false, detail: `missing_api_key: ${name} is not logged in; ${login}` };
 }
@@ -67,31 +73,17 @@ function methodOf(model: Settings["SEED_MODEL"], { stdout }: ProgramEnd): string
 }
 
 function cli(settings: Settings) {
-  const { PATH = "/usr/local/bin:/usr/bin:/bin", HOME = "/" } = process.env;
-  const base = { PATH, HOME };
+  const variables = modelVariables(settings, { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/", ...process.env });
   if (settings.SEED_MODEL === "codex") {
     return {
       ...{ name: "codex", command: settings.CODEX_CLI_PATH, args: ["login", "status"] },
-      env: withValues(base, { CODEX_HOME: settings.CODEX_HOME }),
-      login: "mount a .codex folder with a login, and set CODEX_HOME",
+      env: codexEnvironment(variables),
+      login: "mount a .codex folder with a login and set CODEX_HOME, or set OPENAI_API_KEY",
     };
   }
   return {
     ...{ name: "claude", command: settings.CLAUDE_CLI_PATH, args: ["auth", "status"] },
-    env: withValues(base, {
-      CLAUDE_CONFIG_DIR: settings.CLAUDE_HOME,
-      CLAUDE_CODE_OAUTH_TOKEN: settings.CLAUDE_CODE_OAUTH_TOKEN,
-      ANTHROPIC_API_KEY: settings.ANTHROPIC_API_KEY,
-      ANTHROPIC_BASE_URL: settings.CLAUDE_API_URL,
-    }),
+    env: claudeEnvironment(variables),
     login: "set CLAUDE_CODE_OAUTH_TOKEN (`claude setup-token`), ANTHROPIC_API_KEY or CLAUDE_HOME",
   };
-}
-
-function withValues(
-  base: Readonly<Record<string, string>>,
-  values: Readonly<Record<string, string | undefined>>,
-): Record<string, string> {
-  const set = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  return { ...base, ...Object.fromEntries(set) };
 }

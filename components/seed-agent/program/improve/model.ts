@@ -4,11 +4,16 @@ import { codexCli } from "../../../models/codex.ts";
 import type { Environment } from "../../../models/errors.ts";
 import type { Settings } from "../settings.ts";
 
-/** The model that writes improvements. Its CLI's variables are those of the settings; `env` has PATH, HOME and the like. */
+/** The model that writes improvements. */
 export function modelOf(settings: Settings, env: Environment): LanguageModelV4 {
-  const named = Object.fromEntries(
-    Object.entries(settings).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
-  );
   const make = settings.SEED_MODEL === "claude" ? claudeCli : codexCli;
-  return make({ env: { ...env, ...named }, timeoutSeconds: settings.SEED_MODEL_SECONDS });
+  return make({ env: modelVariables(settings, env), timeoutSeconds: settings.SEED_MODEL_SECONDS });
+}
+
+/** What a CLI's environment is made of: the settings, which have the credentials, over PATH, HOME and the like. */
+export function modelVariables(settings: Settings, env: Environment): Environment {
+  const named = Object.entries(settings).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)] as const],
+  );
+  return { ...env, ...Object.fromEntries(named) };
 }
