@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { Duplex, Readable } from "node:stream";
 import { watchOver } from "../../../lib/process.ts";
 import { plainWords } from "../../../lib/text.ts";
+import { makeGroup } from "./cgroup.ts";
 import { fenced, fencedEnvironment, programOnPath } from "./fence.ts";
 import { splitLines } from "./lines.ts";
 import type { Fence } from "./version-host.ts";
@@ -35,6 +36,10 @@ const nodeMb = 48;
 /** Beside what a process of this size needs: stacks and heaps of threads that Node starts later. In MiB. */
 const addressSpaceMb = 512;
 const memoryMilliseconds = 100;
+/** Processes and threads; Node has about ten. */
+const maxProcesses = 64;
+/** The watch of its memory, which can say why it ended a process, comes before the kernel. In MiB. */
+const groupMb = 64;
 /** What is kept of, and taken from, its standard error, in bytes. */
 const errorTail = 16 * 1024;
 const maxErrors = 1024 * 1024;
@@ -90,6 +95,7 @@ export function startFencedProcess({ fence, program, memoryMb, onLine }: FencedP
     if (printed > maxErrors) kill("it printed more than 1 MiB of errors");
   });
   const reportedPid = readPid(information);
+  const group = makeGroup({ processes: maxProcesses, memory: (memoryMb + groupMb) * 1024 ** 2 });
 
   const memory = async () => (hasEnded ? 0 : residentBytes(nodePid));
   let isMeasuring = false;
@@ -107,6 +113,7 @@ export function startFencedProcess({ fence, program, memoryMb, onLine }: FencedP
       clearInterval(timer);
       watcher?.kill("SIGKILL");
       channel.destroy();
+      group?.remove();
       resolve({ reason: reason ?? how });
     };
     child.once("error", (error) => end(`it could not be started: ${error.message}`));
@@ -122,7 +129,8 @@ export function startFencedProcess({ fence, program, memoryMb, onLine }: FencedP
     },
     async confine() {
       nodePid = (await reportedPid) ?? nodePid;
-      if (fence.name === "bubblewrap") await limit(nodePid, memoryMb);
+      group?.add(nodePid);
+      await limit(nodePid, memoryMb, fence);
     },
     memory,
     kill,
@@ -170,14 +178,16 @@ async function residentBytes(pid: number): Promise<number> {
  * Limits one process from outside. The address space is limited to what Node has reserved at this moment and what it may
  * use: the only limit that Buffers can't outrun.
  */
-async function limit(pid: number, memoryMb: number): Promise<void> {
+async function limit(pid: number, memoryMb: number, fence: Fence): Promise<void> {
   const prlimit = programOnPath("prlimit");
   if (prlimit === undefined) return;
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
   const reservedKb = Number(/^VmSize:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
   const bytes = reservedKb * 1024 + (memoryMb + addressSpaceMb) * 1024 ** 2;
   const limits = [
-    ...["--nproc=64", "--nofile=64", "--fsize=0", "--core=0"],
+    ...["--nofile=64", "--fsize=0", "--core=0"],
+    // Without a user namespace, all processes of this machine's user would count.
+    ...(fence.name === "bubblewrap" ? [`--nproc=${maxProcesses}`] : []),
     ...(reservedKb === 0 ? [] : [`--as=${bytes}`]),
   ];
   await new Promise<void>((resolve) => {

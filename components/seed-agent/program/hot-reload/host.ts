@@ -42,10 +42,13 @@ interface Call {
   readonly timer: NodeJS.Timeout;
 }
 
-/** @returns how versions are started behind this fence */
-export function versionHosts(fence: Fence): StartHost {
+/**
+ * @param program the text of what runs in the fence, and loads a version
+ * @returns how versions are started behind this fence
+ */
+export function versionHosts(fence: Fence, program: () => Promise<string> = insideProgram): StartHost {
   return async (version, limits) => {
-    const host = new Host(version.id, version.bundle, limits, fence, await insideProgram());
+    const host = new Host(version.id, version.bundle, limits, fence, await program());
     await host.started();
     return host;
   };

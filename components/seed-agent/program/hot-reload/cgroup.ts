@@ -1,0 +1,106 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { isAlive } from "../../../lib/process.ts";
+
+/** The limits that one process can't get around by starting others. */
+export interface Group {
+  /** Moves a process, and what it starts from now on, into the group. */
+  add(pid: number): void;
+  /** Call it when all of its processes have ended. */
+  remove(): void;
+}
+
+const root = "/sys/fs/cgroup";
+const prefix = "seed-agent-";
+let count = 0;
+
+/**
+ * Makes a control group where this process may, which is as root outside of most containers. For an ordinary user the
+ * kernel counts processes by itself (`prlimit --nproc`); for root it does not.
+ *
+ * @param limits memory in bytes
+ */
+export function makeGroup(limits: { readonly processes: number; readonly memory: number }): Group | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const name = `${prefix}${process.pid}-${count++}`;
+  const isUnified = existsSync(join(root, "cgroup.controllers"));
+  const folders = isUnified ? unified(name, limits) : separate(name, limits);
+  if (folders.length === 0) return undefined;
+  return {
+    add(pid) {
+      for (const folder of folders) write(join(folder, "cgroup.procs"), String(pid));
+    },
+    remove() {
+      for (const folder of folders) removeFolder(folder);
+      removeLeftovers(isUnified);
+    },
+  };
+}
+
+function unified(name: string, { processes, memory }: { readonly processes: number; readonly memory: number }) {
+  const folder = join(root, name);
+  for (const controller of ["memory", "pids"]) write(join(root, "cgroup.subtree_control"), `+${controller}`);
+  if (!make(folder)) return [];
+  write(join(folder, "pids.max"), String(processes));
+  write(join(folder, "memory.max"), String(memory));
+  write(join(folder, "memory.swap.max"), "0");
+  return [folder];
+}
+
+function separate(name: string, { processes, memory }: { readonly processes: number; readonly memory: number }) {
+  const limits = [
+    ["pids", "pids.max", processes],
+    ["memory", "memory.limit_in_bytes", memory],
+  ] as const;
+  return limits.flatMap(([controller, file, value]) => {
+    const folder = join(root, controller, name);
+    if (!existsSync(join(root, controller, "cgroup.procs")) || !make(folder)) return [];
+    return write(join(folder, file), String(value)) ? [folder] : [];
+  });
+}
+
+/** What a service left that was killed. */
+function removeLeftovers(isUnified: boolean): void {
+  for (const folder of isUnified ? [root] : [join(root, "pids"), join(root, "memory")]) {
+    for (const name of list(folder)) {
+      const pid = Number(new RegExp(`^${prefix}(\\d+)-\\d+$`).exec(name)?.[1]);
+      if (pid > 0 && !isAlive(pid)) removeFolder(join(folder, name));
+    }
+  }
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function make(folder: string): boolean {
+  try {
+    mkdirSync(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function write(file: string, value: string): boolean {
+  try {
+    // A folder that is no cgroup would get an ordinary file.
+    readFileSync(file);
+    writeFileSync(file, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function removeFolder(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // A process of it is still ending.
+  }
+}
