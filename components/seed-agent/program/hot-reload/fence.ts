@@ -71,10 +71,16 @@ function tryFence(fence: Fence): Promise<string | undefined> {
   });
 }
 
+interface FencedOptions {
+  readonly heapMb: number;
+  /** Without Node's permission model, as if code had broken out of it: for tests of bubblewrap. */
+  readonly isFullNode?: boolean;
+}
+
 /** How Node is started for code that is not trusted. The program comes from stdin, so that no file need be readable. */
-export function fenced(fence: Fence, { heapMb }: { readonly heapMb: number }): Fenced {
+export function fenced(fence: Fence, { heapMb, isFullNode = false }: FencedOptions): Fenced {
   const node = [
-    "--permission",
+    ...(isFullNode ? [] : ["--permission"]),
     "--disallow-code-generation-from-strings",
     // Without the compiled-code cache and the inspector's signal there is less to attack.
     ...["--disable-sigusr1", "--no-addons", "--disable-warning=ExperimentalWarning"],

@@ -15,6 +15,8 @@ export interface FencedProcessOptions {
   /** Of the whole process, in MiB. */
   readonly memoryMb: number;
   readonly onLine: (line: string) => void;
+  /** See `fenced`: for tests. */
+  readonly isFullNode?: boolean;
 }
 
 /** A Node process behind a fence, and lines of text to and from it on its file descriptor 3. */
@@ -45,8 +47,9 @@ const errorTail = 16 * 1024;
 const maxErrors = 1024 * 1024;
 
 /** @throws if the fence's program can't be started at all */
-export function startFencedProcess({ fence, program, memoryMb, onLine }: FencedProcessOptions): FencedProcess {
-  const { command, args, user, reportsPid } = fenced(fence, { heapMb: Math.max(32, memoryMb - nodeMb) });
+export function startFencedProcess(options: FencedProcessOptions): FencedProcess {
+  const { fence, program, memoryMb, onLine, isFullNode = false } = options;
+  const { command, args, user, reportsPid } = fenced(fence, { heapMb: Math.max(32, memoryMb - nodeMb), isFullNode });
   const child = spawn(command, args, {
     env: fencedEnvironment,
     cwd: "/",
