@@ -82,10 +82,12 @@ function callsIn(folder: string): Call[] {
 /** What the platform refuses, on stderr and with this exit code. */
 export class Refused extends Error {
   readonly code: number;
+  readonly stdout: string;
 
-  constructor(message: string, code = 1) {
+  constructor(message: string, code = 1, stdout = "") {
     super(message);
     this.code = code;
+    this.stdout = stdout;
   }
 }
 
@@ -118,7 +120,8 @@ function serveOnce<State>(folder: string, serve: Serve<State>, record: Call): Pr
     end.stdout = serve(record.argv, state, record.stdin);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    Object.assign(end, { code: error.code, stderr: `Error: ${error.message}\n` });
+    const stderr = error.message === "" ? "" : `Error: ${error.message}\n`;
+    Object.assign(end, { code: error.code, stdout: error.stdout, stderr });
   }
   writeFileSync(statePath, JSON.stringify(state));
   return isCut && fault?.when === "after" ? cutOff : end;

@@ -3,6 +3,9 @@ import { FakeCli, parseArguments, Refused, runFake } from "./fake-cli.ts";
 /** A cluster, as far as the provider uses it. `test/journeys/seed-kubernetes.test.ts` compares it with a real API server. */
 export interface FakeCluster {
   namespaces: string[];
+  contexts: string[];
+  /** Whether the user may do nothing. */
+  forbidden: boolean;
   /** By `kind/name`, in lower case. */
   objects: Record<string, FakeObject>;
   /** Releases whose pods are not ready. */
@@ -31,7 +34,7 @@ export class FakeKubectl extends FakeCli<FakeCluster> {
   constructor() {
     super(
       ...(["kubectl", import.meta.filename] as const),
-      { namespaces: ["agents"], objects: {}, sick: [], owned: {}, made: 0 },
+      { namespaces: ["agents"], contexts: ["here"], forbidden: false, objects: {}, sick: [], owned: {}, made: 0 },
       serve,
     );
   }
@@ -81,6 +84,11 @@ function serve(argv: readonly string[], state: FakeCluster, stdin: string): stri
       if (isSick(set, state)) throw new Refused("error: timed out waiting for the condition");
       return "statefulset rolling update complete\n";
     }
+    case "config":
+      return state.contexts.map((context) => `${context}\n`).join("");
+    case "auth":
+      if (state.forbidden) throw new Refused("", 1, "no\n");
+      return "yes\n";
     case "logs":
       return options.has("--previous") ? "Error: it does not start\n" : "[pod/a] one\n[pod/a] two\n";
     default:

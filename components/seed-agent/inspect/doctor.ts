@@ -26,13 +26,22 @@ export async function diagnoseSeedAgents(
     }),
   );
   const { changelings } = await examination.declared;
+  const platforms = changelings.filter(({ enabled, provider }) => enabled && looksAt(stack, provider)).map(platformOf);
   const missing = changelings.filter(({ name, provider }) => looksAt(stack, provider) && !names.includes(name));
   return {
+    declared: (await Promise.all(platforms)).flat(),
     deployed: [
       ...found.flat(),
       ...missing.map(({ name }) => warning(titleOf(name), "declared, and not deployed from here yet", upCommand())),
     ],
   };
+}
+
+/** Checks of the CLI by which it is deployed, and its login. */
+async function platformOf({ spec }: DeclaredSeedAgent): Promise<Check[]> {
+  if (spec.provider === "fly") return [await (await import("../fly/doctor.ts")).flyCheck(process.env)];
+  if (spec.provider !== "kubernetes") return [];
+  return [await (await import("../kubernetes/doctor.ts")).kubernetesCheck(spec, process.env)];
 }
 
 async function checksOf(stack: InspectedStack, installed: InstalledSeedAgent): Promise<Check[]> {

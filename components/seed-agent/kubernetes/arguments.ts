@@ -52,10 +52,9 @@ export const kubectlArguments = {
     ...of(target),
     ...["logs", pod, "--previous", `--tail=${lines}`],
   ],
-  /** Whether the cluster answers, and knows who asks. */
-  whoAmI: ({ context }: Pick<Target, "context">) => [...inContext(context), "auth", "whoami", "--output=json"],
+  /** Prints `yes` or `no`, with the exit code 0 or 1; asks the cluster, with the user's login. */
+  mayApply: (target: Target) => [...of(target), "auth", "can-i", "patch", "statefulsets.apps"],
   contexts: () => ["config", "get-contexts", "--output=name"],
-  version: () => ["version", "--client", "--output=json"],
 } as const;
 
 function of({ context, namespace }: Target): string[] {

@@ -21,7 +21,7 @@ export const objectList = z.object({ items: z.array(anyObject) });
 const variable = z.looseObject({
   name: z.string(),
   value: z.optional(z.string()),
-  valueFrom: z.optional(z.looseObject({ secretKeyRef: z.optional(z.looseObject({ key: z.string() })) })),
+  valueFrom: z.optional(z.looseObject({})),
 });
 const claim = z.looseObject({
   spec: z.looseObject({
@@ -128,22 +128,19 @@ function liveSettings({ image, replicas, storage, variables }: LiveStatefulSet):
 }
 
 /** What `liveSettings` are if nobody changed anything. */
-export function declaredSettings(spec: SeedAgentSpec, secretNames: readonly string[]): Record<string, string> {
+export function declaredSettings(spec: SeedAgentSpec): Record<string, string> {
   return {
     image: withoutDigest(kubernetesOf(spec).image),
     replicas: String(spec.replicas),
     volume: volumeSize(spec),
-    ...settingsOf(z.array(variable).parse(environment(spec, secretNames))),
+    ...settingsOf(z.array(variable).parse(environment(spec, []))),
   };
 }
 
+/** Without those whose value is elsewhere: a field of the pod, or a secret, which may be unset here. */
 function settingsOf(variables: readonly z.output<typeof variable>[]): Record<string, string> {
   return Object.fromEntries(
-    variables.flatMap(({ name, value, valueFrom }) => {
-      // Something else, such as a field of the pod, has no value to compare.
-      if (value === undefined && valueFrom !== undefined && valueFrom.secretKeyRef === undefined) return [];
-      return [[`env ${name}`, valueFrom?.secretKeyRef === undefined ? (value ?? "") : "a secret"]];
-    }),
+    variables.flatMap(({ name, value, valueFrom }) => (valueFrom === undefined ? [[`env ${name}`, value ?? ""]] : [])),
   );
 }
 

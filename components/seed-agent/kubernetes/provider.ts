@@ -8,7 +8,6 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { driftFrom } from "../drift.ts";
 import { type DeployOptions, type ObserveOptions, SeedAgentError, type SeedAgentProvider } from "../provider.ts";
-import { madeSecrets } from "../service-variables.ts";
 import type { SeedAgentSpec } from "../spec.ts";
 import { kubectlArguments as kubectl, type Target } from "./arguments.ts";
 import { pushedImage } from "./image.ts";
@@ -97,8 +96,7 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
     },
 
     drift(spec, release, seen) {
-      const settings = declaredSettings(spec, [...madeSecrets, ...spec.secrets]);
-      return driftFrom(settings, { release, replicas: spec.replicas }, seen);
+      return driftFrom(declaredSettings(spec), { release, replicas: spec.replicas }, seen);
     },
 
     async remove(name, { spec, installation, destroyData, signal, onProgress }) {

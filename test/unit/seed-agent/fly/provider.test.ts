@@ -268,6 +268,12 @@ describe("what is observed", () => {
   });
 });
 
+test("a secret that is declared and not set here is no drift", async () => {
+  const { CLAUDE_CODE_OAUTH_TOKEN: _, ...secrets } = seedSecrets;
+  await deploy(onFly(), { secrets });
+  expect(provider.drift(onFly(), "r1", await observe())).toBeUndefined();
+});
+
 describe("a removal", () => {
   test("keeps the volumes, removes machines and secrets, and says so", async () => {
     await deploy();

@@ -177,7 +177,7 @@ describe("a deployment", () => {
 
   test.each(["before", "after"] as const)("cut off %s any call, is finished by the next one", async (when) => {
     for (let call = 0; call < 20; call += 1) {
-      kubectl.state = { namespaces: ["agents"], objects: {}, sick: [], owned: {}, made: 0 };
+      kubectl.state = { ...kubectl.state, objects: {}, made: 0 };
       kubectl.failAt({ call, when });
       await deploy().catch(() => {});
       const made = kubectl.calls().length;
@@ -195,6 +195,12 @@ test("a variable that somebody added by hand is drift", async () => {
     state.objects["statefulset/seed-agent"]?.["spec"].template.spec.containers[0].env.push({ name: "X", value: "1" });
   });
   expect(provider.drift(onKubernetes(), "r1", await observe())).toBe('env X is "1", not unset');
+});
+
+test("a secret that is declared and not set here is no drift", async () => {
+  const { CLAUDE_CODE_OAUTH_TOKEN: _, ...secrets } = seedSecrets;
+  await deploy(onKubernetes(), { secrets });
+  expect(provider.drift(onKubernetes(), "r1", await observe())).toBeUndefined();
 });
 
 test("observes with one process", async () => {
