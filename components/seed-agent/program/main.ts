@@ -1,11 +1,20 @@
-/** The service: `node main.ts`. Until its parts are joined it only says that it runs. */
-import { createServer } from "node:http";
+/** The seed agent's service: `node main.ts`, configured by its environment (`settings.ts`). Ends well at SIGTERM. */
+import { SettingsError, startService } from "./service.ts";
 
-const { PORT = "4000", SEED_HOST = "127.0.0.1", SEED_NODE = "node" } = process.env;
-const server = createServer((request, response) => {
-  const isHealth = request.url === "/health";
-  response.writeHead(isHealth ? 200 : 404, { "content-type": "application/json" });
-  response.end(JSON.stringify(isHealth ? { status: "ok", node: SEED_NODE, version: "v0" } : { code: "not found" }));
-});
-server.listen(Number(PORT), SEED_HOST, () => process.stdout.write(`listens at ${SEED_HOST}:${PORT}\n`));
-process.once("SIGTERM", () => server.close(() => process.exit(0)));
+try {
+  const service = await startService(process.env);
+  const end = () => {
+    service.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.once("SIGTERM", end);
+  process.once("SIGINT", end);
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(
+    `${error instanceof SettingsError ? "These variables are not valid:\n" : "The service does not start: "}${message}\n`,
+  );
+  process.exit(error instanceof SettingsError ? 2 : 1);
+}

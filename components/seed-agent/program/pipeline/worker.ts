@@ -1,4 +1,4 @@
-import type { Change, ReportStep, Version } from "../domain.ts";
+import type { Change, Report, ReportStep, Version } from "../domain.ts";
 import { StoreUnavailable } from "../store/store.ts";
 import { mostRecordings, type PipelineParts, versionOf } from "./parts.ts";
 import { pruneVersions } from "./prune.ts";
@@ -134,8 +134,7 @@ export class PipelineWorker {
     });
     if (signal.aborted) return done({ ok: false, reason: "interrupted" });
     if (!report.passed || built === undefined) {
-      const failed = report.steps.find(({ outcome }) => outcome === "failed");
-      const reason = failed === undefined ? "its checks failed" : `${failed.name}: ${failed.summary}`;
+      const reason = whyRejected(report);
       done({ ok: false, reason });
       return await this.#end(change, "rejected", reason, { report });
     }
@@ -244,4 +243,15 @@ export class PipelineWorker {
       ...(detail === undefined ? {} : { detail }),
     });
   }
+}
+
+/** The step that failed, and the first thing that is wrong: `types: 2 errors: handle.ts:4: …`. */
+function whyRejected({ steps }: Report): string {
+  const failed = steps.find(({ outcome }) => outcome === "failed");
+  if (failed === undefined) return "its checks failed";
+  const [first] = failed.diagnostics;
+  if (first === undefined) return `${failed.name}: ${failed.summary}`;
+  const place = [first.file, first.line].filter((part) => part !== undefined).join(":");
+  const line = first.message.split("\n", 1)[0] ?? "";
+  return `${failed.name}: ${failed.summary}: ${place === "" ? "" : `${place}: `}${line}`.slice(0, 500);
 }
