@@ -12,6 +12,7 @@ import { modalMeasures } from "./bench/modal.ts";
 import { programMeasures } from "./bench/program.ts";
 import { sandboxMeasures } from "./bench/sandbox.ts";
 import { schedulerMeasures } from "./bench/scheduler.ts";
+import { seedReloadMeasures } from "./bench/seed-reload.ts";
 import { tarballMeasures } from "./bench/tarball.ts";
 
 const suites: Record<string, (folder: string) => AsyncGenerator<Measure>> = {
@@ -23,6 +24,7 @@ const suites: Record<string, (folder: string) => AsyncGenerator<Measure>> = {
   modal: modalMeasures,
   forwarding: forwardingMeasures,
   sandbox: sandboxMeasures,
+  "seed-reload": seedReloadMeasures,
 };
 
 /** Only by name: another suite measures the same at length. */

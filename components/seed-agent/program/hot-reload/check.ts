@@ -91,6 +91,10 @@ class Checking {
     const { limits, testMilliseconds } = this.#options;
     const startHost = versionHosts(this.#fence);
     await using candidate = new Subject({ id: "candidate", bundle: built.bundle }, startHost, limits);
+    await using former = new Subject(base, startHost, limits);
+    // Both start while the tests do.
+    candidate.warm();
+    if (recordings.length > 0) former.warm();
     await this.#step("tests", async () => {
       if (built.testBundle === undefined) {
         const message = "there are no tests; add a file such as handle.test.ts with test(name, body)";
@@ -105,7 +109,6 @@ class Checking {
     });
     await this.#step("replay", async () => {
       if (recordings.length === 0) return { outcome: "skipped", summary: "no requests are recorded" };
-      await using former = new Subject(base, startHost, limits);
       const options = { baseVersion: base.id, milliseconds: testMilliseconds, ...this.#signal() };
       return replayFound(await replay(recordings, { base: former, candidate }, options), answers);
     });

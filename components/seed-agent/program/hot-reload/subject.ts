@@ -36,6 +36,11 @@ export class Subject {
     return this.#host;
   }
 
+  /** Starts it now. Whoever needs it first gets the error, if there is one. */
+  warm(): void {
+    this.host().catch(() => {});
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#host?.then((host) => host.end()).catch(() => {});
   }
