@@ -7,6 +7,9 @@ import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { projectFolder } from "../stack/project.ts";
 
+/** Modules that a program reads: what a seed agent's code is written against, and its first version. */
+const readAsText = /seed-agent\/program\/(seed\.d|first-version\/[^/]+)\.ts$/;
+
 const dist = join(projectFolder, "dist");
 rmSync(dist, { recursive: true, force: true });
 const compiler = join(projectFolder, "node_modules", "typescript", "bin", "tsc");
@@ -18,7 +21,7 @@ if (status === 0) {
   for (const folder of ["changelings", "components"]) {
     cpSync(join(projectFolder, folder), join(dist, folder), {
       recursive: true,
-      filter: (file) => !/\.ts$|__pycache__/.test(file),
+      filter: (file) => !/\.ts$|__pycache__/.test(file) || readAsText.test(file),
     });
   }
   cpSync(join(projectFolder, "scripts/make_tar_of_repo.sh"), join(dist, "scripts/make_tar_of_repo.sh"));

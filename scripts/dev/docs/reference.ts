@@ -6,6 +6,7 @@ import { assignment, shapeOf } from "../../../components/fleet/zod-issues.ts";
 import { kinds } from "../../../components/kinds.ts";
 import { runtimes } from "../../../components/sandbox/runtimes/registry.ts";
 import type { JsonSchema } from "./json-schema.ts";
+import { seedVariableRows } from "./seed-variables.ts";
 
 const vocabulary = vocabularyOf(kinds);
 
@@ -48,6 +49,12 @@ ${Object.keys(vocabulary.kinds)
   .join("\n\n")}
 
 ${runtimeSections().join("\n\n")}
+
+## Variables of a seed agent's service
+
+Names in \`secrets\` and keys of \`env\` of \`kind = "seed-agent"\`. Another name in \`env\` is an error.
+
+${aligned([["variable", "set by", "default", "unit", "what it does"], ...seedVariableRows()])}
 `;
 }
 

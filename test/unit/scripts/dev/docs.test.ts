@@ -8,6 +8,7 @@ import { vocabularyOf } from "../../../../components/fleet/vocabulary.ts";
 import { shapeOf } from "../../../../components/fleet/zod-issues.ts";
 import { kinds } from "../../../../components/kinds.ts";
 import { runtimes } from "../../../../components/sandbox/runtimes/registry.ts";
+import { variables as seedVariables } from "../../../../components/seed-agent/program/settings.ts";
 import { forwardingOptions } from "../../../../components/web/forwarding/options.ts";
 import { webSettings } from "../../../../components/web/settings.ts";
 import { fleetSchema, type JsonSchema } from "../../../../scripts/dev/docs/json-schema.ts";
@@ -174,6 +175,7 @@ describe("the reference", () => {
         ...(name === "web" ? tables.flatMap(([, table]) => Object.keys(table)) : []),
       ]),
       ...configurable.flatMap(([, { table }]) => Object.keys(table.shape)),
+      ...Object.keys(seedVariables),
     ]);
     const sections = text.split("\n").filter((line) => line.startsWith("#"));
     expect(sections).toEqual([
@@ -186,6 +188,7 @@ describe("the reference", () => {
         ...(name === "web" ? tables.map(([path]) => `### \`[changelings.<name>.settings.${path}]\``) : []),
       ]),
       ...configurable.map(([name]) => `## Options in \`runtime_config\` of \`runtime = "${name}"\``),
+      "## Variables of a seed agent's service",
     ]);
     for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(7);
     const cells = rows.map((row) =>
