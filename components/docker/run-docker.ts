@@ -55,7 +55,10 @@ export function dockerFailure([verb = "", noun]: readonly string[], { code, stde
   }
   const words = `docker ${["volume", "container", "image"].includes(verb) ? `${verb} ${noun}` : verb}`;
   if (code === timedOut) return new DockerError(`${words} took too long and was stopped; see: docker info`);
-  const said = stderr.split("\n").findLast((line) => line.trim() !== "") ?? `exit status ${code}`;
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
+  // The client's own words after the daemon's only say that it failed.
+  const said =
+    lines.findLast((line) => line.startsWith("Error response from daemon")) ?? lines.at(-1) ?? `exit status ${code}`;
   if (/cannot connect to the docker daemon|error during connect|permission denied.*docker/i.test(stderr)) {
     return new DockerError(
       `Docker does not answer: ${said.trim()}; start it, and make sure that you may use it: docker info`,

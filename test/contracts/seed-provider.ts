@@ -43,6 +43,7 @@ export function describeSeedProvider(title: string, open: () => Promise<SeedProv
     const secrets = () => ({ DATABASE_URL: "postgres://seed:passw0rd-01@database/seed", ...own, ...lab.secrets });
     const deploy = (spec: SeedAgentSpec = lab.spec, more: Partial<DeployOptions> = {}) =>
       lab.provider.deploy(spec, { ...lab.options, spec, release, secrets: secrets(), ...more });
+    const changed = (): SeedAgentSpec => ({ ...lab.spec, changesPerDay: lab.spec.changesPerDay + 1 });
     const observe = () => lab.provider.observe(lab.spec.name, { ...lab.options, spec: lab.spec });
     const drift = async (spec: SeedAgentSpec = lab.spec, id = release) => lab.provider.drift(spec, id, await observe());
     const remove = (destroyData: boolean) =>
@@ -75,7 +76,7 @@ export function describeSeedProvider(title: string, open: () => Promise<SeedProv
 
     test("says what differs", async () => {
       expect(await drift(lab.spec, next)).toContain(next);
-      expect(await drift({ ...lab.spec, mode: "off" })).toContain("SEED_MODE");
+      expect(await drift(changed())).toContain("SEED_CHANGES_PER_DAY");
       expect(await drift({ ...lab.spec, replicas: lab.spec.replicas + 1 })).toMatch(/nodes?/);
     });
 
@@ -94,7 +95,7 @@ export function describeSeedProvider(title: string, open: () => Promise<SeedProv
     test("rolls out a new release, and new settings", async () => {
       await deploy(lab.spec, { release: next });
       expect(await drift(lab.spec, next)).toBeUndefined();
-      const other: SeedAgentSpec = { ...lab.spec, mode: "off" };
+      const other = changed();
       await deploy(other);
       expect(await drift(other)).toBeUndefined();
       await deploy();
