@@ -3,8 +3,9 @@
  * below node_modules).
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { programFiles } from "../../components/seed-agent/image/context.ts";
 import { projectFolder } from "../stack/project.ts";
 
 /** Modules that a program reads: what a seed agent's code is written against, and its first version. */
@@ -23,6 +24,17 @@ if (status === 0) {
       recursive: true,
       filter: (file) => !/\.ts$|__pycache__/.test(file) || readAsText.test(file),
     });
+  }
+  // TypeScript that the seed agent's service reads.
+  for (const part of ["first-version", "seed.d.ts"]) {
+    const path = join("components/seed-agent/program", part);
+    cpSync(join(projectFolder, path), join(dist, path), { recursive: true });
+  }
+  // The content of its image: the same release as from the checkout.
+  for (const [path, text] of await programFiles()) {
+    const file = join(dist, "components/seed-agent/image/built", path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
   }
   cpSync(join(projectFolder, "scripts/make_tar_of_repo.sh"), join(dist, "scripts/make_tar_of_repo.sh"));
   cpSync(join(projectFolder, "scripts/setup/versions.json"), join(dist, "scripts/setup/versions.json"));

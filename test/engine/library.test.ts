@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
@@ -8,6 +8,7 @@ import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { installations } from "../../components/host/claims.ts";
 import { sessionsState } from "../../components/sandbox/sessions/state.ts";
 import { stopSessions } from "../../components/sandbox/sessions/supervise.ts";
+import { release } from "../../components/seed-agent/image/context.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { SmallBrowser } from "../support/small-browser.ts";
@@ -79,6 +80,16 @@ describe("the package", () => {
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toMatch(/^error: .*\n.*pulumi up.*loginUrl.*npx changeling --help\n$/s);
     expect(stderr).not.toMatch(/\n +at /);
+  });
+});
+
+describe("the seed agent's image in the package", () => {
+  it("is the release of the checkout", async () => {
+    const context = "components/seed-agent/image/context.js";
+    const built = join(realpathSync(join(program.folder, "node_modules/changelings")), "dist", context);
+    const script = `import(${JSON.stringify(built)}).then(async ({ release }) => console.log(await release()))`;
+    const printed = execFileSync(process.execPath, ["-e", script], { cwd: program.folder, encoding: "utf8" });
+    expect(printed.trim()).toBe(await release());
   });
 });
 
