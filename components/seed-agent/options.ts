@@ -81,7 +81,8 @@ export const optionsOfSeedAgent = {
     example: "agents",
   }),
   container_image: option(z.optional(word()), {
-    description: "Its image, as Kubernetes' nodes pull it. `docs/how-to/seed-agent.md` says how to build and push it.",
+    description:
+      "Its image, as Kubernetes' nodes pull it. `up` builds it and pushes it there with your own Docker; one with a digest (`@sha256:…`) is taken as it is.",
     example: "ghcr.io/me/seed-agent:1.0.0",
     defaultInWords: "none: it is required on `kubernetes`",
   }),
