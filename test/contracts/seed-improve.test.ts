@@ -3,13 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Version } from "../../components/seed-agent/program/domain.ts";
-import type { Check } from "../../components/seed-agent/program/hot-reload/checking.ts";
-import {
-  compile,
-  findFence,
-  firstVersion,
-  versionHosts,
-} from "../../components/seed-agent/program/hot-reload/index.ts";
+import { checks, findFence, firstVersion, versionHosts } from "../../components/seed-agent/program/hot-reload/index.ts";
+import { DayBudget } from "../../components/seed-agent/program/improve/budget.ts";
 import { modelOf } from "../../components/seed-agent/program/improve/model.ts";
 import { improver } from "../../components/seed-agent/program/improve/model-improver.ts";
 import { seedPipeline } from "../../components/seed-agent/program/pipeline/seed-pipeline.ts";
@@ -17,6 +12,7 @@ import { readSettings } from "../../components/seed-agent/program/settings.ts";
 import { openStore } from "../../components/seed-agent/program/store/open.ts";
 import type { Store } from "../../components/seed-agent/program/store/store.ts";
 import { ModelLab, modelKey } from "../support/model-lab.ts";
+import { noPostgres, startPostgres } from "../support/postgres.ts";
 import { aRequest, given, limits } from "../support/seed-agent/versions.ts";
 import { silentEvents } from "../support/seed-live.ts";
 
@@ -36,16 +32,6 @@ afterEach(async () => {
   await expect.poll(() => lab.processes()).toEqual([]);
 });
 
-/** Compiles only. */
-const check: Check = async ({ sources }) => {
-  const compiled = await compile(sources);
-  const diagnostics = "built" in compiled ? [] : [...compiled.diagnostics];
-  const outcome = diagnostics.length === 0 ? ("passed" as const) : ("failed" as const);
-  const step = { name: "compile" as const, outcome, milliseconds: 1, summary: "it was compiled", diagnostics };
-  const report = { passed: outcome === "passed", steps: [step], fence: "none", milliseconds: 1 };
-  return "built" in compiled ? { report, built: compiled.built } : { report };
-};
-
 /** An agent with the real CLI as its model; the fake API answers as the goal file says. */
 async function agentOf(goal: string, more: Readonly<Record<string, string | undefined>> = {}) {
   const goalFile = join(folder, "goal.md");
@@ -54,10 +40,12 @@ async function agentOf(goal: string, more: Readonly<Record<string, string | unde
   const read = readSettings({ ...named, SEED_DATA_DIR: folder, SEED_GOAL_FILE: goalFile, SEED_MODE: "auto" });
   if ("errors" in read) throw new Error(read.errors.join("\n"));
   const first = await firstVersion();
+  const fence = await findFence("auto");
   const missing: string[] = [];
   const events = { ...silentEvents(), missingApiKey: (provider: string) => void missing.push(provider) };
   const pipeline = seedPipeline({
-    ...{ node: "n1", store, events, check, limits, testMilliseconds: 10_000, probationSeconds: 1, keepVersions: 5 },
+    ...{ node: "n1", store, events, limits, testMilliseconds: 20_000, probationSeconds: 1, keepVersions: 5 },
+    check: checks(fence),
     codeStore: { active: () => "v0", lastGood: () => "v0", prune: async () => undefined },
     isAutomatic: () => true,
     firstVersion: async () => first,
@@ -79,58 +67,69 @@ async function agentOf(goal: string, more: Readonly<Record<string, string | unde
     () => pipeline.stop(),
     () => agent.stop(),
   );
-  return { agent, active, missing };
+  return { agent, active, missing, fence };
 }
 
-const handle = `import type { Handle } from "seed";
-
-const handle: Handle = async (request) => ({ status: 200, body: \`Good day! You asked for \${request.path}.\\n\` });
-
-export default handle;
-`;
-const answer = {
-  summary: "Greet, as the goal asks for",
-  answers: "same",
-  files: [
-    { path: "handle.ts", content: handle },
-    { path: "handle.test.ts", content: null },
-  ],
-};
+/** v0's own `handle.ts`, with one path more. */
+async function answer(more: Readonly<Record<string, string>> = {}): Promise<string> {
+  const before = (await firstVersion()).sources["handle.ts"] ?? "";
+  const greeting = '  if (request.path === "/tea") return { status: 200, body: "Good day! Here is your tea.\\n" };\n';
+  const files = {
+    "handle.ts": before.replace("  return { status: 404", `${greeting}  return { status: 404`),
+    "tea.test.ts":
+      'import { assert, test } from "seed";\n\ntest("serves tea", async ({ handle }) => {\n' +
+      '  assert.match((await handle({ path: "/tea" })).body, /^Good day!/);\n});\n',
+    ...more,
+  };
+  const list = Object.entries(files).map(([path, content]) => ({ path, content }));
+  return JSON.stringify({ summary: "Serve tea, as the goal asks for", answers: "same", files: list });
+}
 
 describe("a seed agent with the real Claude Code CLI as its model", () => {
   it("improves itself: the answer becomes a version, which runs", async () => {
-    const goal = `Be polite.\n\n@@tool StructuredOutput ${JSON.stringify(answer)}\n@@say done\n`;
-    const { agent, active } = await agentOf(goal);
+    const goal = `Be polite.\n\n@@tool StructuredOutput ${await answer()}\n@@say done\n`;
+    const { agent, active, fence } = await agentOf(goal);
     const { outcome, change, reason } = await agent.improveNow(undefined, "owner");
     expect({ outcome, reason }).toMatchObject({ outcome: "submitted" });
     await expect.poll(async () => (await store.change(change?.id ?? ""))?.state).toBe("active");
     const improved = await active();
-    expect(improved).toMatchObject({ id: "v1", parent: "v0", author: "model:sonnet", summary: answer.summary });
+    expect(improved).toMatchObject({
+      id: "v1",
+      parent: "v0",
+      author: "model:sonnet",
+      summary: "Serve tea, as the goal asks for",
+    });
     expect(change?.costUsd).toBeGreaterThan(0);
     expect(await agent.budget()).toMatchObject({ changesToday: 1, usdToday: change?.costUsd });
 
-    const host = await versionHosts(await findFence("auto"))(improved, limits);
+    const host = await versionHosts(fence)(improved, limits);
     ending.push(() => host.end());
     const { response } = await host.handle(aRequest({ path: "/tea" }), given());
-    expect(response).toMatchObject({ status: 200, body: "Good day! You asked for /tea.\n" });
+    expect(response).toMatchObject({ status: 200, body: "Good day! Here is your tea.\n" });
 
     const log = JSON.stringify(await store.auditLog({ limit: 100 }));
     expect(log).toContain(change?.promptHash);
-    expect(log).toContain("+const handle: Handle = async (request)");
+    expect(log).toContain("+++ b/tea.test.ts");
     expect(log).not.toContain(modelKey);
     expect(lab.body).toContain("declare module");
   });
 
-  it("repairs what does not compile, once", async () => {
-    const broken = { ...answer, files: [{ path: "handle.ts", content: "export default (" }] };
+  it.each([
+    ["its types", { "more.ts": "export const more: number = 'one';\n" }, "types", "more.ts:1"],
+    [
+      "its own test",
+      { "more.test.ts": 'import { assert, test } from "seed";\ntest("no", () => assert.fail("so"));\n' },
+      "tests",
+      "more.test.ts",
+    ],
+  ])("repairs what fails %s once", async (_name, files, step, place) => {
     // Both rounds get the same answer.
-    const goal = `Be polite.\n\n@@tool StructuredOutput ${JSON.stringify(broken)}\n@@say done\n`;
-    const { agent } = await agentOf(goal);
+    const { agent } = await agentOf(`Be polite.\n\n@@tool StructuredOutput ${await answer(files)}\n@@say done\n`);
     const { change, reason } = await agent.improveNow(undefined, "owner");
     expect(change).toMatchObject({ id: "c2", state: "rejected" });
-    expect(reason).toContain("the repaired answer failed too: compile");
+    expect(reason).toContain(`the repaired answer failed too: ${step}`);
     expect(lab.body).toContain("Your change was rejected");
-    expect(lab.body).toContain("handle.ts:1");
+    expect(lab.body).toContain(place);
   });
 
   it("escalates missing_api_key, without a login and with one that the API rejects", async () => {
@@ -145,5 +144,28 @@ describe("a seed agent with the real Claude Code CLI as its model", () => {
     }
     const entries = (await store.auditLog({ limit: 100 })).filter(({ action }) => action === "missing_api_key");
     expect(entries).toHaveLength(1);
+  });
+});
+
+describe("the day's budget", () => {
+  it("is not exceeded by two nodes with one PostgreSQL, at once", async (context) => {
+    const reason = await noPostgres();
+    if (reason !== undefined) return context.skip(reason);
+    const postgres = await startPostgres();
+    ending.push(() => postgres.close());
+    const databaseUrl = await postgres.database();
+    const limits = { SEED_CHANGES_PER_DAY: 3, SEED_USD_PER_DAY: 100, SEED_USD_PER_CHANGE: 1 };
+    const nodes = await Promise.all([1, 2].map(() => openStore({ folder, databaseUrl })));
+    try {
+      const all = await Promise.all(
+        Array.from({ length: 12 }, (_, index) => {
+          const node = nodes[index % 2];
+          return node && new DayBudget(node, limits).reserve();
+        }),
+      );
+      expect(all.filter((each) => typeof each !== "string")).toHaveLength(3);
+    } finally {
+      for (const node of nodes) await node.close();
+    }
   });
 });
