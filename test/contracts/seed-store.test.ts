@@ -1,21 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Change, NodeRecord, Recording } from "../../components/seed-agent/program/domain.ts";
-import { openStore } from "../../components/seed-agent/program/store/open.ts";
-import type { NewChange, Store } from "../../components/seed-agent/program/store/store.ts";
-import { noPostgres, type Postgres, startPostgres } from "../support/postgres.ts";
+import type { Store } from "../../components/seed-agent/program/store/store.ts";
+import { submission, useDatabases } from "../support/seed-store-lab.ts";
 
-const submission: NewChange = {
-  files: { "handle.ts": "export default 1;", "old.ts": null },
-  summary: "Answer in verse",
-  answers: "same",
-  base: "v0",
-  author: "owner",
-  activation: "by a person",
-};
 const version = {
   hash: "ab12",
   author: "owner",
@@ -36,50 +24,11 @@ function recordingOf(id: string): Recording {
   };
 }
 
-const isMissing = await noPostgres();
-
-/** One node's store of the same database. SQLite has one node. */
-interface Lab {
-  readonly kind: Store["kind"];
-  /** Another node's. */
-  open(): Promise<Store>;
-}
-
 describe.for(["sqlite", "postgres"] as const)("a store on %s", { concurrent: false }, (kind) => {
-  let postgres: Postgres | undefined;
-  const folders: string[] = [];
-  const opened: Store[] = [];
-
-  beforeAll(async () => {
-    if (kind === "postgres" && isMissing === undefined) postgres = await startPostgres();
-  });
-  beforeEach((context) => {
-    if (kind === "postgres" && isMissing !== undefined) context.skip(isMissing);
-  });
-  afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
-    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-  });
-  afterAll(async () => {
-    await postgres?.close();
-  });
-
-  async function lab(): Promise<Lab> {
-    const folder = mkdtempSync(join(tmpdir(), "seed-store-"));
-    folders.push(folder);
-    const databaseUrl = await postgres?.database();
-    let only: Store | undefined;
-    const open = async () => {
-      if (kind === "sqlite" && only !== undefined) return only;
-      only = await openStore({ folder, databaseUrl });
-      opened.push(only);
-      return only;
-    };
-    return { kind, open };
-  }
+  const databases = useDatabases(kind);
 
   async function storeOf(): Promise<Store> {
-    return await (await lab()).open();
+    return await (await databases.lab()).open();
   }
 
   async function claimed(store: Store): Promise<Change> {
@@ -171,8 +120,7 @@ describe.for(["sqlite", "postgres"] as const)("a store on %s", { concurrent: fal
   });
 
   it("keeps the audit log in order", async () => {
-    const { open } = await lab();
-    const store = await open();
+    const store = await storeOf();
     const entry = { node: "n1", actor: "model:x\0", action: "checked", change: "c1", version: "v1", detail: "it is" };
     const first = await store.audit({ ...entry, data: { diff: "+1", nested: { list: [1, null] } } });
     expect(first).toEqual({ ...entry, data: { diff: "+1", nested: { list: [1, null] } }, number: 1, at: first.at });

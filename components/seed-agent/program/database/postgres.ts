@@ -128,6 +128,7 @@ export class PostgresDatabase implements Database {
   }
 
   async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     for (const controller of this.#leaders) controller.abort(new StoreUnavailable("the store is closed"));
     this.#listener.close();
