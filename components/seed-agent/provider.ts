@@ -23,6 +23,8 @@ export interface SeedAgentProvider {
   adopt?(former: string, name: string, options: ObserveOptions): Promise<void>;
   /** Has to be done by a person for the nodes to start again after a reboot of this machine; undefined: nothing. */
   bootInstructions?(name: string, options: ObserveOptions): string | undefined;
+  /** A way to the endpoints where `deploy` returns no URL. @throws SeedAgentError if there is none */
+  reach?(spec: SeedAgentSpec): Promise<Reached>;
   /** The log's tail of all nodes. */
   logs(name: string, options: ObserveOptions & { readonly lines: number }): Promise<string>;
 }
@@ -52,6 +54,13 @@ export interface Deployed {
   /** The origin of its endpoints as this machine reaches them; undefined if it does not. */
   readonly url: string | undefined;
   readonly nodes: number;
+}
+
+export interface Reached {
+  /** The origin of the endpoints. */
+  readonly url: string;
+  /** Ends what leads there; the end of this process does it too, and does not wait for it. */
+  close(): void;
 }
 
 export interface Observed {

@@ -52,6 +52,11 @@ export const kubectlArguments = {
     ...of(target),
     ...["logs", pod, "--previous", `--tail=${lines}`],
   ],
+  /** To any port of this machine, which it prints. */
+  portForward: (target: Target, service: string) => [
+    ...of(target),
+    ...["port-forward", `service/${service}`, ":http", "--address=127.0.0.1"],
+  ],
   /** Prints `yes` or `no`, with the exit code 0 or 1; asks the cluster, with the user's login. */
   mayApply: (target: Target) => [...of(target), "auth", "can-i", "patch", "statefulsets.apps"],
   contexts: () => ["config", "get-contexts", "--output=name"],

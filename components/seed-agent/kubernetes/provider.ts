@@ -32,6 +32,7 @@ import {
   observed,
   readStatefulSet,
 } from "./observe.ts";
+import { portForward } from "./port-forward.ts";
 import { runKubectl, tryKubectl } from "./run-kubectl.ts";
 
 export interface KubernetesOptions {
@@ -114,6 +115,8 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
         `the volumes ${claims.map(({ metadata }) => metadata.name).join(", ")} in the namespace ${target.namespace}; delete them by: kubectl delete pvc${context} --namespace ${target.namespace} --selector ${selector}`,
       ];
     },
+
+    reach: (spec) => portForward(kubectl.portForward(targetOf(spec), namesOf(spec.name).service), { env }),
 
     async logs(name, { spec, installation, lines, signal }) {
       const target = targetOf(required(name, spec));

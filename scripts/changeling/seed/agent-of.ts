@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { upCommand } from "../../../components/lib/own-commands.ts";
 import { openSeedAgent, type SeedClient } from "../../../components/seed-agent/client.ts";
 import { installedSeedAgents, readSeedAgent } from "../../../components/seed-agent/installed.ts";
+import { reachSeedAgent } from "../../../components/seed-agent/reach.ts";
 import { type Context, contextOf } from "../context.ts";
 import { kindOf, notDeployedText } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
@@ -10,6 +11,8 @@ import { requireStack } from "../known-stack.ts";
 export interface SeedContext extends Context {
   readonly agent: string;
   readonly url: string;
+  /** Whether the URL leads there only while this process runs. */
+  readonly isTemporary: boolean;
   readonly client: SeedClient;
 }
 
@@ -20,11 +23,16 @@ export async function seedContext(command: Command, name: string): Promise<SeedC
   if (!names.includes(name)) throw await notThere(context, name, names);
   const installed = readSeedAgent(context.paths, name);
   if (installed === undefined) throw await notThere(context, name, names);
-  const { enabled, url, controlToken } = installed;
+  const { enabled, controlToken } = installed;
   if (!enabled) throw new Error(`${name} is disabled; set enabled = true in the fleet file, then: ${upCommand()}`);
-  if (url === undefined)
-    throw new Error(`this machine does not reach ${name}, which runs on ${installed.spec.provider}`);
-  return { ...context, agent: name, url, client: openSeedAgent({ url, token: controlToken }) };
+  const { url } = await reachSeedAgent(installed);
+  return {
+    ...context,
+    agent: name,
+    url,
+    isTemporary: installed.url === undefined,
+    client: openSeedAgent({ url, token: controlToken }),
+  };
 }
 
 async function notThere(context: Context, name: string, names: readonly string[]): Promise<Error> {

@@ -168,7 +168,12 @@ function addOpen(seed: Command): void {
     .addHelpText("after", examples("seed open sprout"))
     .action(async (name: string, _options: unknown, command: Command) => {
       const context = await seedContext(command, name);
-      const { url } = context;
+      const { url, isTemporary } = context;
+      if (isTemporary) {
+        throw new Error(
+          `${name} has no URL on this machine: the other commands open a way to it themselves; for longer: kubectl port-forward service/${name} :http`,
+        );
+      }
       answer(context, { name, url, agent: `${url}/agent/`, api: `${url}/openapi.json` }, url);
     });
 }
