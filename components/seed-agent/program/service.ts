@@ -20,6 +20,7 @@ import { openLive } from "./live/node-live.ts";
 import { activeVersion } from "./pipeline/parts.ts";
 import { pruneVersions } from "./pipeline/prune.ts";
 import { seedPipeline } from "./pipeline/seed-pipeline.ts";
+import { monitoringServer } from "./server/monitoring-server.ts";
 import { seedServer } from "./server/server.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { openStore } from "./store/open.ts";
@@ -137,6 +138,11 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
     if (server !== undefined) {
       closing.push(() => server.close());
       await server.listen({ host: settings.SEED_HOST, port: settings.PORT, backlog: 1024 });
+    }
+    if (settings.SEED_MONITORING_PORT !== undefined) {
+      const monitoring = monitoringServer({ health, events });
+      closing.push(() => monitoring.close());
+      await monitoring.listen({ host: settings.SEED_HOST, port: settings.SEED_MONITORING_PORT });
     }
     const pruning = setInterval(() => {
       pruneVersions({ store, codeStore, keepVersions: settings.SEED_KEEP_VERSIONS }).catch(() => undefined);
