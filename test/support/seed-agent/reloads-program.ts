@@ -1,5 +1,6 @@
 /**
- * Reloads versions of 100 kB, one after another, and prints the resident memory in MB: `node reloads-program.ts COUNT`.
+ * Reloads versions of 100 kB, one after another, and prints the memory of this process in MB,
+ * early and late: `node reloads-program.ts COUNT`.
  * Each version is compiled, started beside the former one, called, and replaces it; every tenth fails to start.
  */
 import { compile } from "../../../components/seed-agent/program/hot-reload/compile.ts";
@@ -11,7 +12,7 @@ import { aRequest, given, limits } from "./versions.ts";
 const count = Number(process.argv[2]);
 const startHost = versionHosts(await findFence("auto"));
 let former: VersionHost | undefined;
-const measured: number[] = [];
+const measured: { readonly rss: number; readonly held: number }[] = [];
 
 for (let round = 0; round < count; round++) {
   const isBroken = round % 10 === 9;
@@ -35,13 +36,16 @@ for (let round = 0; round < count; round++) {
     former = host;
   }
   globalThis.gc?.();
-  measured.push(process.memoryUsage().rss / 1e6);
+  const { rss, heapUsed, external } = process.memoryUsage();
+  measured.push({ rss: rss / 1e6, held: (heapUsed + external) / 1e6 });
 }
 await former?.end();
 const part = Math.ceil(count / 4);
-process.stdout.write(
-  JSON.stringify({ early: median(measured.slice(part, 2 * part)), late: median(measured.slice(-part)) }),
-);
+const of = (name: "rss" | "held") => ({
+  early: median(measured.slice(part, 2 * part).map((each) => each[name])),
+  late: median(measured.slice(-part).map((each) => each[name])),
+});
+process.stdout.write(JSON.stringify({ rss: of("rss"), held: of("held") }));
 // esbuild's process would keep it.
 process.exit(0);
 

@@ -1,4 +1,5 @@
 import { asError } from "../../../lib/as-error.ts";
+import { plainWords } from "../../../lib/text.ts";
 import { type ReportStep, type ReportStepName, reportSteps, type SourceDiagnostic } from "../domain.ts";
 import { analyzeSources } from "./analysis/analyzer.ts";
 import type { Candidate, Check, Checked, CheckOptions } from "./checking.ts";
@@ -11,6 +12,8 @@ import { Subject } from "./subject.ts";
 import type { Fence } from "./version-host.ts";
 
 const mostDiagnostics = 50;
+/** Of one message, in characters. */
+const mostWords = 2000;
 
 /** What a step found. Its diagnostics are its failure, unless it says that it passed. */
 interface Found {
@@ -137,7 +140,10 @@ class Checking {
     this.#add({
       ...{ name, summary, milliseconds: milliseconds ?? performance.now() - began },
       outcome: outcome ?? (diagnostics.length === 0 ? "passed" : "failed"),
-      diagnostics: [...diagnostics.slice(0, mostDiagnostics), ...(rest > 0 ? [{ message: `… and ${rest} more` }] : [])],
+      diagnostics: [
+        ...diagnostics.slice(0, mostDiagnostics).map(shorten),
+        ...(rest > 0 ? [{ message: `… and ${rest} more` }] : []),
+      ],
     });
   }
 
@@ -149,6 +155,12 @@ class Checking {
   #hasPassed(): boolean {
     return this.#steps.every(({ outcome }) => outcome !== "failed");
   }
+}
+
+/** Much of a message is what hostile code says, and it is shown in a terminal and to a model. */
+function shorten(diagnostic: SourceDiagnostic): SourceDiagnostic {
+  const words = plainWords(diagnostic.message);
+  return { ...diagnostic, message: words.length > mostWords ? `${words.slice(0, mostWords)}…` : words };
 }
 
 function testsFound({ outcomes, problem }: TestRun, { isOptional }: { readonly isOptional: boolean }): Found {

@@ -194,7 +194,9 @@ async function limit(pid: number, memoryMb: number, fence: Fence): Promise<void>
     ...(reservedKb === 0 ? [] : [`--as=${bytes}`]),
   ];
   await new Promise<void>((resolve) => {
-    // It fails only if the process has ended.
-    execFile(prlimit, ["--pid", String(pid), ...limits], { env: {} }, () => resolve());
+    // As the same user: in a container, root may not limit others. Otherwise it fails only if the process has ended.
+    const { user } = fence;
+    const as = user === undefined ? {} : { uid: user, gid: user };
+    execFile(prlimit, ["--pid", String(pid), ...limits], { env: {}, cwd: "/", ...as }, () => resolve());
   });
 }

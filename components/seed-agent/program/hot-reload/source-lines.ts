@@ -1,16 +1,17 @@
 import { SourceMap } from "node:module";
+import { plainWords } from "../../../lib/text.ts";
 import type { SourceDiagnostic } from "../domain.ts";
 
 /** The name that a bundle has in stacks. */
 const frame = /agent\.cjs:(\d+):(\d+)/g;
 const inlineMap = /^\/\/# sourceMappingURL=data:application\/json;base64,([\w+/=]+)\s*$/m;
-/** What precedes a bundle's first line where it is loaded, in characters. */
 const known = new Map<string, SourceMap | undefined>();
 
 /** Replaces an error's stack by its message, and the line in the source where it was thrown. */
 export function locate(stack: string, bundle: string): string {
   const { file, line, message } = diagnose(stack, bundle);
-  return file === undefined ? message : `${message} (${file}:${line})`;
+  const words = plainWords(message).slice(0, 2000);
+  return file === undefined ? words : `${words} (${file}:${line})`;
 }
 
 /** @param stack is what the code says, so it is not trusted */

@@ -218,6 +218,14 @@ describe("tests", () => {
     expect((await judge({ "handle.test.ts": "export {};" }, fence)).said).toContain("the test files contain no test");
   });
 
+  test("shows no control characters of hostile code, and not everything that it says", async () => {
+    const text =
+      'import { test } from "seed";\ntest("shouts", () => { throw new Error("\\u001b[31mred" + "x".repeat(9000)); });';
+    const { said } = await judge({ "a.test.ts": text }, fence);
+    expect(said).toMatch(/^a\.test\.ts:2 the test "shouts" failed: Error: redx+…$/);
+    expect(said.length).toBeLessThan(2100);
+  });
+
   test("rejects tests that don't end, and names the one", async () => {
     const { failed, said } = await judge(
       { "a.test.ts": 'import { test } from "seed";\ntest("waits", () => new Promise(() => {}));' },

@@ -157,6 +157,16 @@ describe.for(all)("hostile code behind $name", (fence) => {
     expect((await good.handle(aRequest(), given())).response.status).toBe(200);
   });
 
+  test("has limits that it can't change", async () => {
+    await using host = await run(handler("return { status: 200 }"), fence);
+    const all = readFileSync(`/proc/${host.pid}/limits`, "utf8");
+    const limit = (name: string) => new RegExp(`^Max ${name} +(\\d+) +(\\d+)`, "m").exec(all)?.slice(1);
+    expect(limit("file size")).toEqual(["0", "0"]);
+    expect(limit("open files")).toEqual(["64", "64"]);
+    expect(Number(limit("address space")?.[0])).toBeLessThan(3e9);
+    if (fence.name === "bubblewrap") expect(limit("processes")).toEqual(["64", "64"]);
+  });
+
   test("can't see the service's environment", async () => {
     process.env["SEED_TEST_SECRET"] = "the-secret-of-the-service";
     try {
