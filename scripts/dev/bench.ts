@@ -12,6 +12,7 @@ import { modalMeasures } from "./bench/modal.ts";
 import { programMeasures } from "./bench/program.ts";
 import { sandboxMeasures } from "./bench/sandbox.ts";
 import { schedulerMeasures } from "./bench/scheduler.ts";
+import { seedAgentMeasures } from "./bench/seed-agent.ts";
 import { seedReloadMeasures } from "./bench/seed-reload.ts";
 import { tarballMeasures } from "./bench/tarball.ts";
 
@@ -25,6 +26,7 @@ const suites: Record<string, (folder: string) => AsyncGenerator<Measure>> = {
   forwarding: forwardingMeasures,
   sandbox: sandboxMeasures,
   "seed-reload": seedReloadMeasures,
+  "seed-agent": seedAgentMeasures,
 };
 
 /** Only by name: another suite measures the same at length. */

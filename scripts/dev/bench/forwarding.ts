@@ -12,6 +12,7 @@ import { v8Options } from "../../../components/web/forwarding/supervise.ts";
 import { SetupError } from "../../setup/progress.mjs";
 import { startMngrForward } from "./forwarding-peer.ts";
 import type { Listening } from "./forwarding-program.ts";
+import { type Load, load, loadConnections } from "./load.ts";
 import { inTurn, type Measure, median } from "./measure.ts";
 import { processorSeconds } from "./processor.ts";
 import { residentMegabytes } from "./scheduler.ts";
@@ -29,8 +30,6 @@ interface Running extends Measured {
 
 /** Short and many, so that other load affects both sides alike. */
 const rounds = 21;
-const connections = 32;
-const secondsPerRound = 1;
 const streamRounds = 5;
 const bytes = 1 << 30;
 const idleSockets = 1000;
@@ -84,7 +83,7 @@ interface Other {
 
 async function* requestMeasures(ours: Measured, other: Measured, { name, ...bars }: Other): AsyncGenerator<Measure> {
   const loads: { ours: Load[]; other: Load[] } = { ours: [], other: [] };
-  for (const each of [ours, other]) await load(each, 3); // until both are JIT-compiled
+  for (const each of [ours, other]) await load(each, { seconds: 3 }); // until both are JIT-compiled
   const before = { ours: await processorSeconds(ours.pid), other: await processorSeconds(other.pid) };
   await inTurn(
     rounds,
@@ -101,7 +100,7 @@ async function* requestMeasures(ours: Measured, other: Measured, { name, ...bars
     value: rps(loads.other) / rps(loads.ours),
     unit: "ratio",
     bar: bars.rps,
-    detail: `ours ${rps(loads.ours).toFixed(0)}, theirs ${rps(loads.other).toFixed(0)}, over ${connections} connections`,
+    detail: `ours ${rps(loads.ours).toFixed(0)}, theirs ${rps(loads.other).toFixed(0)}, over ${loadConnections} connections`,
   };
   yield {
     name: `forwarding: 99th percentile of our latency to that of ${name}`,
@@ -175,26 +174,6 @@ async function* socketMeasures(ours: Running): AsyncGenerator<Measure> {
   const detail = `${before.toFixed(0)} MB before`;
   yield { name: `forwarding: memory with ${idleSockets} idle WebSockets`, value, unit: "MB", bar: 150, detail };
   for (const socket of sockets) socket.terminate();
-}
-
-const autocannonResult = z.object({
-  requests: z.object({ average: z.number(), total: z.number() }),
-  latency: z.object({ p99: z.number() }),
-  errors: z.number(),
-  non2xx: z.number(),
-});
-type Load = z.infer<typeof autocannonResult>;
-
-async function load({ url, headers }: Listening, seconds: number = secondsPerRound): Promise<Load> {
-  const fields = Object.entries(headers).flatMap(([name, value]) => ["--headers", `${name}=${value}`]);
-  const counts = ["--connections", String(connections), "--duration", String(seconds)];
-  const args = ["node_modules/autocannon/autocannon.js", "--json", "--no-progress", ...counts, ...fields, url];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
-  let output = "";
-  for await (const text of child.stdout.setEncoding("utf8")) output += text;
-  const result = autocannonResult.parse(JSON.parse(output));
-  if (result.errors + result.non2xx > 0) throw new Error(`${url} did not answer every request: ${output}`);
-  return result;
 }
 
 /** In seconds. */

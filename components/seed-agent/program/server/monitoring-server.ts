@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { closeGracefully } from "./close-gracefully.ts";
-import { healthRoutes } from "./health-routes.ts";
+import { healthRoutes, quickHealth } from "./health-routes.ts";
 import type { SeedServerParts } from "./server.ts";
 
 /**
@@ -16,6 +16,7 @@ export function monitoringServer(parts: Pick<SeedServerParts, "health" | "events
   app.setErrorHandler((_error, _request, reply) =>
     reply.code(500).send({ code: "internal", message: "The service failed at this; its log says why." }),
   );
+  app.register(quickHealth(parts));
   app.register(healthRoutes(parts, undefined));
   closeGracefully(app, 5000);
   return app;

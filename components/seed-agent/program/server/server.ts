@@ -23,7 +23,7 @@ import { bearerTokens, type Right } from "./auth.ts";
 import { isLoopbackAddress, refuseForeignPages } from "./browser-check.ts";
 import { closeGracefully } from "./close-gracefully.ts";
 import { controlRoutes } from "./control-routes.ts";
-import { healthRoutes } from "./health-routes.ts";
+import { healthRoutes, quickHealth } from "./health-routes.ts";
 import { knownRoutes } from "./known-routes.ts";
 import { documentRoute, openApi } from "./open-api.ts";
 import { asProblem, Problem, statuses } from "./problem.ts";
@@ -134,13 +134,6 @@ export function seedServer(parts: SeedServerParts, changed: Partial<ServerLimits
     return sendError(new Problem("method not allowed", message, { allow }), request, reply);
   });
 
-  const isLoopback = isLoopbackAddress(settings.SEED_HOST);
-  app.addHook("onRequest", (request, reply, done) => {
-    reply.header("x-content-type-options", "nosniff");
-    refuseForeignPages(request.headers, isLoopback);
-    done();
-  });
-
   const check = bearerTokens(
     { control: settings.SEED_CONTROL_TOKEN, metrics: settings.SEED_METRICS_TOKEN },
     { onFailure: (address) => events.log("warn", "A wrong token was refused", { address }) },
@@ -151,11 +144,20 @@ export function seedServer(parts: SeedServerParts, changed: Partial<ServerLimits
   };
 
   app.register(swagger, openApi(parts.release));
-  app.register(documentRoute);
-  app.register(healthRoutes(parts, settings.SEED_METRICS_PUBLIC ? undefined : needs("metrics")));
-  app.register(controlRoutes(parts, needs("control")), { prefix: "/control" });
-  app.register(agentRoutes(parts, limits, settings.SEED_AGENT_PUBLIC ? undefined : needs("control")));
-  if (parts.peerRoutes !== undefined) app.register(parts.peerRoutes, { prefix: "/cluster" });
+  app.register(quickHealth(parts));
+  const isLoopback = isLoopbackAddress(settings.SEED_HOST);
+  app.register(async (guarded) => {
+    guarded.addHook("onRequest", (request, reply, done) => {
+      reply.header("x-content-type-options", "nosniff");
+      refuseForeignPages(request.headers, isLoopback);
+      done();
+    });
+    guarded.register(documentRoute);
+    guarded.register(healthRoutes(parts, settings.SEED_METRICS_PUBLIC ? undefined : needs("metrics")));
+    guarded.register(controlRoutes(parts, needs("control")), { prefix: "/control" });
+    guarded.register(agentRoutes(parts, limits, settings.SEED_AGENT_PUBLIC ? undefined : needs("control")));
+    if (parts.peerRoutes !== undefined) guarded.register(parts.peerRoutes, { prefix: "/cluster" });
+  });
   closeGracefully(app, settings.SEED_CALL_SECONDS * 1000 + limits.graceMilliseconds);
   return app;
 }
