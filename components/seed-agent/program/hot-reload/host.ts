@@ -29,8 +29,8 @@ import {
 export const maxCalls = 100;
 const maxReads = 100;
 const maxLogLines = 100;
-/** Messages of calls that are no longer known; more than a few are an attack on the service's time. */
-const maxUnknown = 1000;
+/** Messages that are dropped, such as those of calls that were given up. More are an attack on the service's time. */
+const maxDropped = { messages: 1000, characters: 16 * 1024 * 1024 };
 
 interface Call {
   readonly given: Given;
@@ -63,7 +63,7 @@ class Host implements VersionHost {
   readonly #calls = new Map<number, Call>();
   readonly #start = Promise.withResolvers<void>();
   #nextId = 0;
-  #unknown = 0;
+  readonly #dropped = { messages: 0, characters: 0 };
   #state: "starting" | "running" | "ending" | "ended" = "starting";
 
   constructor(version: string, bundle: string, limits: HostLimits, fence: Fence, program: string) {
@@ -171,8 +171,15 @@ class Host implements VersionHost {
       const call = this.#calls.get(message.id);
       if (call !== undefined) this.#onCall(call, message);
       // The call was given up, or never was.
-      else if (++this.#unknown > maxUnknown) this.#process.kill("it answers calls that were never made");
+      else this.#drop(line.length, "it answers calls that were never made");
     }
+  }
+
+  #drop(characters: number, reason: string): void {
+    this.#dropped.messages += 1;
+    this.#dropped.characters += characters;
+    const { messages, characters: all } = this.#dropped;
+    if (messages > maxDropped.messages || all > maxDropped.characters) this.#process.kill(reason);
   }
 
   #onStart(message: Extract<FromAgent, { type: "ready" | "loaded" | "failed" }>): void {
@@ -209,7 +216,7 @@ class Host implements VersionHost {
     const value = (text: string | null) => this.#send({ type: "value", id, read, value: text });
     if (call.asked > maxReads) {
       this.#process.kill(`it read the state more than ${maxReads} times in one call`);
-    } else if (key.length > maxKeyLength || call.reads.has(key)) {
+    } else if (call.reads.has(key)) {
       // A request is a transaction: it sees one value of a key.
       value(call.reads.get(key) ?? null);
     } else {
@@ -230,7 +237,7 @@ class Host implements VersionHost {
   #onLog(call: Call, message: string): void {
     call.logs += 1;
     if (call.logs <= maxLogLines) call.given.log?.(message);
-    else if (++this.#unknown > maxUnknown) this.#process.kill("it logs more than is kept");
+    else this.#drop(message.length, "it logs more than is kept");
   }
 
   #writes(writes: readonly (readonly [string, string | null])[]): Record<string, string | undefined> {

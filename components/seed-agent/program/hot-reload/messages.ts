@@ -16,7 +16,7 @@ export const fromAgent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready") }),
   z.object({ type: z.literal("loaded"), tests: id }),
   z.object({ type: z.literal("failed"), message: words }),
-  z.object({ type: z.literal("read"), id, read: id, key: z.string() }),
+  z.object({ type: z.literal("read"), id, read: id, key: text(maxKeyLength) }),
   z.object({ type: z.literal("log"), id, message: words }),
   z.object({
     type: z.literal("answer"),

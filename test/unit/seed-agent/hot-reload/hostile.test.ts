@@ -79,6 +79,12 @@ const refused = [
     "more than 100 times",
   ],
   [
+    "a read of a key that is too long",
+    "await context.state.get('x'.repeat(300)); return { status: 200 }",
+    "threw",
+    "more than 200 characters",
+  ],
+  [
     "an error whose text is a getter",
     "throw { get message() { throw 1 }, toString() { throw 2 } }",
     "threw",
@@ -203,6 +209,16 @@ describe.for(all)("hostile code behind $name", (fence) => {
       "answers of calls that were never made",
       "for (let n = 0; n < 2000; n++) send({ type: 'threw', id: 1000 + n, message: '' })",
       "it answers calls that were never made",
+    ],
+    [
+      "large answers of calls that were never made",
+      "for (let n = 0; n < 20; n++) send({ type: 'answer', id: 1000 + n, value: 'x'.repeat(1024 * 1024), writes: [] })",
+      "it answers calls that were never made",
+    ],
+    [
+      "a large key",
+      "send({ type: 'read', id: message.id, read: 0, key: 'x'.repeat(1000) })",
+      "it sent what is not of the protocol",
     ],
     [
       "endless reads",

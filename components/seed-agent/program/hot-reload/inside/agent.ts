@@ -10,6 +10,7 @@ export interface Program {
 
 /** The service takes no longer line, in bytes; this much of a line is left for its frame. */
 const maxAnswer = 2 * 1024 * 1024 - 1024;
+const maxKeyLength = 200;
 const maxLogLines = 100;
 const maxLogLength = 2000;
 
@@ -96,6 +97,7 @@ export class Agent {
   async #read(call: Call, key: string, writes: ReadonlyMap<string, string | null>): Promise<string | undefined> {
     const written = writes.get(key);
     if (written !== undefined) return written ?? undefined;
+    if (key.length > maxKeyLength) throw new RangeError(`a key of the state has more than ${maxKeyLength} characters`);
     const read = call.reads++;
     if (read >= 100) throw new RangeError("state.get was called more than 100 times in one call");
     return new Promise((resolve) => {
