@@ -113,7 +113,7 @@ test("the queue waits while it is paused, and a change waits for its turn", asyn
 test("a missing data folder is reported", async () => {
   expect(await lab({}, { SEED_DATA_DIR: "/proc/nothing" }).found("disk")).toMatchObject({
     ok: false,
-    detail: /ENOENT/,
+    detail: expect.stringMatching(/ENOENT/),
   });
 });
 

@@ -247,7 +247,10 @@ test("reports a database that can't be reached, to be tried again", async () => 
   const down = () => Promise.reject(new StoreUnavailable("The database can't be reached: connection refused."));
   const { call } = lab({ store: { ...parts.store, changes: down } });
   const result = await call("GET", "/control/changes");
-  expect(result).toMatchObject({ status: 503, body: { code: "unavailable", message: /refused/ } });
+  expect(result).toMatchObject({
+    status: 503,
+    body: { code: "unavailable", message: expect.stringMatching(/refused/) },
+  });
   expect(result.response.headers["retry-after"]).toBe("5");
 });
 
@@ -258,7 +261,9 @@ test("tells nobody but the log why it failed", async () => {
   const result = await call("GET", "/control/changes");
   expect(result).toMatchObject({ status: 500, body: { code: "internal" } });
   expect(result.response.body).not.toMatch(/hunter2|secret|\.ts/);
-  expect(used.logged).toMatchObject([{ level: "error", fields: { error: /hunter2/, route: "/control/changes" } }]);
+  expect(used.logged).toMatchObject([
+    { level: "error", fields: { error: expect.stringMatching(/hunter2/), route: "/control/changes" } },
+  ]);
 });
 
 test("an answer without the form of the API is an error of the service", async () => {
