@@ -10,14 +10,14 @@ export function noTinyDisk(): string | undefined {
 }
 
 /**
- * Runs a program of `test/support/` with a private 64 KiB disk at `folder`, which is unmounted afterwards.
+ * Runs a program of `test/support/` with a private disk, of 64 KiB by default, at `folder`, which is unmounted afterwards.
  *
  * @returns its output, parsed from JSON
  */
-export function runOnTinyDisk(program: string, folder: string): unknown {
-  const script = 'mount -t tmpfs -o size=64k,mode=700 none "$1" && exec "$2" "$3" "$1"';
+export function runOnTinyDisk(program: string, folder: string, size = "64k"): unknown {
+  const script = 'mount -t tmpfs -o size="$4",mode=700 none "$1" && exec "$2" "$3" "$1"';
   const file = join(import.meta.dirname, program);
-  const args = ["--mount", "sh", "-c", script, "sh", folder, process.execPath, file];
+  const args = ["--mount", "sh", "-c", script, "sh", folder, process.execPath, file, size];
   const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8", timeout: 30_000 });
   if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr}`);
   return JSON.parse(stdout);

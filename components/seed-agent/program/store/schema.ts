@@ -38,9 +38,11 @@ function serial(kind: Kind, column: string): string {
 function immutable(kind: Kind, table: string): readonly string[] {
   const message = `entries of ${table} are never changed or deleted`;
   if (kind === "sqlite") {
-    return ["UPDATE", "DELETE"].map(
-      (change) =>
-        `CREATE TRIGGER ${table}_no_${change.toLowerCase()} BEFORE ${change} ON ${table}
+    // INSERT OR REPLACE deletes without a trigger for that.
+    const again = `INSERT ON ${table} WHEN NEW.number IN (SELECT number FROM ${table})`;
+    return [`UPDATE ON ${table}`, `DELETE ON ${table}`, again].map(
+      (event, index) =>
+        `CREATE TRIGGER ${table}_immutable_${index} BEFORE ${event}
          BEGIN SELECT RAISE(ABORT, '${message}'); END`,
     );
   }
