@@ -121,13 +121,17 @@ function serve(argv: readonly string[], state: FakeFly, stdin: string): string {
         .releases.filter(({ Status }) => Status === "complete")
         .slice(-1);
       if (last === undefined) throw new Refused("this app has no complete releases. Run `fly deploy` to create one");
+      const region = options.get("--region") ?? "";
       const [pattern] = app().machines;
-      while (pattern !== undefined && app().machines.length < Number(rest[0])) {
-        app().machines.push(newMachine(app(), structuredClone(pattern), id));
+      const here = () => app().machines.filter((each) => each.region === region);
+      while (pattern !== undefined && here().length < Number(rest[0])) {
+        app().machines.push(newMachine(app(), { ...structuredClone(pattern), region }, id));
       }
-      while (app().machines.length > Number(rest[0])) {
-        const gone = app().machines.pop();
-        if (gone !== undefined) detach(app(), gone);
+      while (here().length > Number(rest[0])) {
+        const gone = here().at(-1);
+        if (gone === undefined) break;
+        app().machines = app().machines.filter((each) => each !== gone);
+        detach(app(), gone);
       }
       return "";
     }

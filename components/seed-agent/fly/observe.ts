@@ -92,10 +92,16 @@ export function observed(
     settings: {
       ...liveVariables(Machines),
       region: distinct(Machines.map(({ region }) => region)),
-      volume: distinct(volumes.map(({ size_gb }) => `${size_gb} GB`)),
+      // Those that were left in another region are nobody's.
+      volume: distinct(volumes.filter(isUsed(Machines)).map(({ size_gb }) => `${size_gb} GB`)),
       secrets: noteOf(Machines, notes.secretDigests) === secretDigests ? asDeployed : "changed by somebody else",
     },
   };
+}
+
+function isUsed(machines: readonly Machine[]): (volume: Volume) => boolean {
+  const regions = new Set(machines.map(({ region }) => region));
+  return ({ region }) => regions.has(region);
 }
 
 const asDeployed = "as deployed";

@@ -143,6 +143,12 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     const run = { env, signal: options.signal, timeoutSeconds: seconds.done };
     const all = await ask(flyctl.volumes(app), volumeList, options);
     const volumes = all.filter((volume) => volume.region === region);
+    if (volumes.length === 0 && all.length > 0 && !("DATABASE_URL" in options.secrets)) {
+      const was = all[0]?.region ?? "";
+      throw new SeedAgentError(
+        `the data of ${spec.name} is in ${was}, on its volume alone; write region = "${was}", or declare DATABASE_URL, or copy it first: flyctl volumes fork ${all[0]?.id} --app ${app} --region ${region}`,
+      );
+    }
     const larger = volumes.find(({ size_gb }) => size_gb > spec.volumeGb);
     if (larger !== undefined) {
       throw new SeedAgentError(
@@ -199,8 +205,11 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
         await deployFrom(app, folder, flyToml(spec, { ...toml, image }), options);
       });
     }
-    const now = (await statusOf(app, options))?.Machines.length ?? 0;
-    if (now !== spec.replicas) await runFlyctl(flyctl.scale(app, spec.replicas, region), run);
+    const now = (await statusOf(app, options))?.Machines ?? [];
+    const here = now.filter((each) => each.region === region);
+    if (here.length !== spec.replicas) await runFlyctl(flyctl.scale(app, spec.replicas, region), run);
+    const elsewhere = now.filter((each) => each.region !== region).map(({ id }) => id);
+    if (elsewhere.length > 0) await runFlyctl(flyctl.destroyMachines(app, elsewhere), run);
     await awaitHealth(app, spec.replicas, options);
   }
 

@@ -142,6 +142,17 @@ describe("a deployment", () => {
     expect(app()?.volumes).toHaveLength(3);
   });
 
+  test("moves to another region if the database is shared, and keeps the volumes", async () => {
+    await deploy();
+    const there = onFly({ fly: { app: "mira-seed", region: "fra" } });
+    const { DATABASE_URL: _, ...secrets } = seedSecrets;
+    await expect(deploy(there, { secrets })).rejects.toThrow('write region = "sea", or declare DATABASE_URL');
+    await deploy(there);
+    expect(app()?.machines.map(({ region }) => region)).toEqual(["fra", "fra"]);
+    expect(app()?.volumes.map(({ region }) => region)).toEqual(["sea", "sea", "fra", "fra"]);
+    expect(provider.drift(there, "r1", await observe(there))).toBeUndefined();
+  });
+
   test("grows volumes, and refuses to shrink them", async () => {
     await deploy();
     await deploy(onFly({ volumeGb: 8 }));
