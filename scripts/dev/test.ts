@@ -8,6 +8,7 @@ import { checkout } from "../setup/cache.mjs";
 import { findChromium } from "../setup/chromium.ts";
 import { setUpDocker } from "../setup/docker.ts";
 import { setUpEmulator } from "../setup/emulator.ts";
+import { setUpKubernetes } from "../setup/kubernetes.ts";
 import { findKubernetesValidate } from "../setup/kubernetes-validate.ts";
 import { setUpPostgres } from "../setup/postgres.ts";
 import { descendantsOf, signalQuietly } from "../setup/processes.mjs";
@@ -36,6 +37,8 @@ if (!isUnit) {
 }
 // Only journeys need it, and it takes more than a minute.
 if (args.some((arg) => /docker|journeys/.test(arg))) await prepare("docker", setUpDocker, "be skipped");
+// Its build takes ten minutes, so it is not for all journeys.
+if (args.some((arg) => arg.includes("seed-kubernetes"))) await prepare("Kubernetes", setUpKubernetes, "be skipped");
 
 // The journeys cover at length what other tests cover, and would take as long as all of those.
 const { filter, options } = parseCLI(["vitest", "run", ...(args.length === 0 ? ["--project=!journeys"] : args)]);

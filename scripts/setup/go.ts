@@ -23,8 +23,9 @@ export async function withGo(python: Python, build: (go: Go) => Promise<void>): 
 }
 
 export interface GoProgram {
-  /** Its folder in go/. The go.sum there contains the hashes of all modules. */
   readonly name: string;
+  /** Its folder in go/, by default its name. The go.sum there contains the hashes of all modules. */
+  readonly folder?: string;
   /** The package with its main function. */
   readonly module: string;
   /** Linker flags, in addition to those that omit debug data. */
@@ -48,9 +49,9 @@ export async function buildGoProgram(
   folder: string,
   report: (part: () => number) => void = () => undefined,
 ): Promise<void> {
-  const { name, module, flags = "", replaced } = program;
+  const { name, module, flags = "", replaced, folder: moduleFolder = name } = program;
   const source = join(folder, `${name}.source`);
-  cpSync(join(checkout, "scripts/setup/go", name), source, { recursive: true });
+  cpSync(join(checkout, "scripts/setup/go", moduleFolder), source, { recursive: true });
   const [list, log] = [`list-${name}`, `build-${name}`];
   const options = { cwd: source, env, timeoutSeconds: 3600 };
   if (replaced !== undefined) {
