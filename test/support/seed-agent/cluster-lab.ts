@@ -1,15 +1,17 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import type { Peer } from "../../../components/seed-agent/program/cluster/cluster.ts";
 import type { Change } from "../../../components/seed-agent/program/domain.ts";
 import { endStates } from "../../../components/seed-agent/program/domain.ts";
 import { openStore } from "../../../components/seed-agent/program/store/open.ts";
 import { type Behaviours, handleOf, type NodeSettings } from "./node-settings.ts";
 
+const run = promisify(execFile);
 const program = join(import.meta.dirname, "node-program.ts");
 
 export interface View {
@@ -37,6 +39,8 @@ export interface LabOptions {
   readonly settings?: (name: string) => Partial<NodeSettings>;
   /** What a node is started by, such as `ip netns exec`. */
   readonly within?: (name: string) => readonly string[];
+  /** More parameters of Node. */
+  readonly flags?: (name: string) => readonly string[];
   readonly environment?: (name: string) => NodeJS.ProcessEnv;
 }
 
@@ -66,7 +70,8 @@ export async function clusterLab({ databaseUrl, names = ["a", "b", "c"], ...opti
           ...options.environment?.(id),
           NODE_SETTINGS: JSON.stringify(settings),
         };
-        const started = spawn(command, [...before, program], { env, stdio: ["pipe", "pipe", "pipe"] });
+        const flags = options.flags?.(id) ?? [];
+        const started = spawn(command, [...before, ...flags, program], { env, stdio: ["pipe", "pipe", "pipe"] });
         child = started;
         const ready = Promise.withResolvers<void>();
         const from = output.length;
@@ -88,15 +93,20 @@ export async function clusterLab({ databaseUrl, names = ["a", "b", "c"], ...opti
         await ended;
       },
       async view() {
-        const signal = AbortSignal.timeout(5000);
-        const response = await fetch(`http://${settings.host}:${settings.port}/view`, { signal });
-        return (await response.json()) as View;
+        const url = `http://${settings.host}:${settings.port}/view`;
+        const script = `fetch(${JSON.stringify(url)}).then((it) => it.text()).then(console.log)`;
+        const [command = "", ...before] = [...(options.within?.(id) ?? []), process.execPath];
+        if (before.length > 0) {
+          const { stdout } = await run(command, [...before, "-e", script], { timeout: 10_000 });
+          return JSON.parse(stdout) as View;
+        }
+        return (await (await fetch(url, { signal: AbortSignal.timeout(5000) })).json()) as View;
       },
     };
   });
 
   return {
-    ...{ folder, store, nodes },
+    ...{ databaseUrl, folder, store, nodes },
     node(id: string): LabNode {
       const found = nodes.find((node) => node.id === id);
       if (found === undefined) throw new Error(`no node ${id}`);
