@@ -8,8 +8,15 @@ import { clusterLab, type LabOptions } from "../support/seed-agent/cluster-lab.t
 import { networks, noNetworks } from "../support/seed-agent/networks.ts";
 
 const missing = await noPostgres();
-const withPostgres = test.skipIf(missing !== undefined);
-if (missing !== undefined) process.stderr.write(`skipped: ${missing}\n`);
+const withPostgres = (name: string, run: () => Promise<void>, milliseconds?: number) =>
+  test(
+    name,
+    async ({ skip }) => {
+      skip(missing !== undefined, missing);
+      await run();
+    },
+    milliseconds,
+  );
 
 let postgres: Postgres;
 beforeAll(async () => {
@@ -66,22 +73,24 @@ withPostgres("rolls a version out to three nodes that know each other", async ()
   expect((await lab.store.nodes(20)).map(({ address }) => address)).toEqual(addresses);
 });
 
-withPostgres.each([
+for (const [behaviour, reason] of [
   ["does not start", /it does not start/],
   ["fails its probation", /its check fails: itself/],
-] as const)("rolls all nodes back if the version %s on one of them", async (behaviour, reason) => {
-  const lab = await cluster();
-  const first = await lab.submit();
-  expect(await lab.ended(first.id)).toMatchObject({ state: "active" });
-  for (const bad of ["a", "b", "c"]) {
-    const change = await lab.submit({ [bad]: behaviour });
-    const ended = await lab.ended(change.id);
-    expect(ended).toMatchObject({ state: "rolled-back", reason: expect.stringMatching(reason) });
-    expect(ended.reason).toContain(`(on ${bad})`);
-    await expectAll(lab, "v1");
-    expect(await lab.store.activeVersion()).toBe("v1");
-  }
-});
+] as const) {
+  withPostgres(`rolls all nodes back if the version ${behaviour} on one of them`, async () => {
+    const lab = await cluster();
+    const first = await lab.submit();
+    expect(await lab.ended(first.id)).toMatchObject({ state: "active" });
+    for (const bad of ["a", "b", "c"]) {
+      const change = await lab.submit({ [bad]: behaviour });
+      const ended = await lab.ended(change.id);
+      expect(ended).toMatchObject({ state: "rolled-back", reason: expect.stringMatching(reason) });
+      expect(ended.reason).toContain(`(on ${bad})`);
+      await expectAll(lab, "v1");
+      expect(await lab.store.activeVersion()).toBe("v1");
+    }
+  });
+}
 
 withPostgres(
   "a node that joins late, and one whose volume was emptied or corrupted, get the fleet's version",
@@ -158,57 +167,54 @@ withPostgres("nodes whose clocks differ by days agree all the same", async () =>
 });
 
 const noNetwork = missing ?? noNetworks();
-if (noNetwork !== undefined) process.stderr.write(`skipped: the partition of the network: ${noNetwork}\n`);
-test.skipIf(noNetwork !== undefined)(
-  "a node that is cut off from the network goes on, and converges when it is back",
-  async () => {
-    const names = ["a", "b", "c"];
-    const databaseUrl = await postgres.database();
-    const network = await networks(names, databaseUrl);
-    closing.push(() => network.close());
-    const lab = await cluster({
-      ...{ databaseUrl, names, within: network.within },
-      settings: (name) => ({
-        databaseUrl: network.databaseUrl,
-        host: network.host(name),
-        peers: names.map(network.host),
-      }),
-    });
-    const known = async (id: string) => (await lab.node(id).view()).peers.map((peer) => peer.problem ?? peer.node);
-    await expect.poll(() => known("a"), { timeout: 20_000 }).toEqual(["b", "c"]);
+test("a node that is cut off from the network goes on, and converges when it is back", async ({ skip }) => {
+  skip(noNetwork !== undefined, noNetwork);
+  const names = ["a", "b", "c"];
+  const databaseUrl = await postgres.database();
+  const network = await networks(names, databaseUrl);
+  closing.push(() => network.close());
+  const lab = await cluster({
+    ...{ databaseUrl, names, within: network.within },
+    settings: (name) => ({
+      databaseUrl: network.databaseUrl,
+      host: network.host(name),
+      peers: names.map(network.host),
+    }),
+  });
+  const known = async (id: string) => (await lab.node(id).view()).peers.map((peer) => peer.problem ?? peer.node);
+  await expect.poll(() => known("a"), { timeout: 20_000 }).toEqual(["b", "c"]);
 
-    network.cut("c");
-    await expect
-      .poll(async () => (await lab.store.nodes(20)).map(({ id }) => id), { timeout: 40_000 })
-      .toEqual(["a", "b"]);
-    const first = await lab.submit();
-    expect(await lab.ended(first.id)).toMatchObject({ state: "active", version: "v1" });
-    await expect.poll(async () => (await lab.node("c").view()).view.cutOffSince, { timeout: 20_000 }).toBeDefined();
-    expect((await lab.node("c").view()).active).toBe("v0");
-    expect(await known("a")).toEqual(["b", "no answer within 3 s"]);
-    network.heal("c");
-    await expectAll(lab, "v1");
-    expect((await lab.node("c").view()).view.cutOffSince).toBeUndefined();
+  network.cut("c");
+  await expect
+    .poll(async () => (await lab.store.nodes(20)).map(({ id }) => id), { timeout: 40_000 })
+    .toEqual(["a", "b"]);
+  const first = await lab.submit();
+  expect(await lab.ended(first.id)).toMatchObject({ state: "active", version: "v1" });
+  await expect.poll(async () => (await lab.node("c").view()).view.cutOffSince, { timeout: 20_000 }).toBeDefined();
+  expect((await lab.node("c").view()).active).toBe("v0");
+  expect(await known("a")).toEqual(["b", "no answer within 3 s"]);
+  network.heal("c");
+  await expectAll(lab, "v1");
+  expect((await lab.node("c").view()).view.cutOffSince).toBeUndefined();
 
-    // The leader, in the middle of its roll-out: another one goes on when its claim has ended.
-    const second = await lab.submit();
-    await expect
-      .poll(async () => (await lab.store.nodes(20)).some(({ desired }) => desired === "v2"), { interval: 10 })
-      .toBe(true);
-    const leader = (await claimant(lab, second.id)) ?? "";
-    network.cut(leader);
-    await expect.poll(() => claimant(lab, second.id), { timeout: 60_000 }).not.toBe(leader);
-    network.heal(leader);
-    expect(await lab.ended(second.id, 120)).toMatchObject({ state: "active", version: "v2" });
-    await expectAll(lab, "v2");
+  // The leader, in the middle of its roll-out: another one goes on when its claim has ended.
+  const second = await lab.submit();
+  await expect
+    .poll(async () => (await lab.store.nodes(20)).some(({ desired }) => desired === "v2"), { interval: 10 })
+    .toBe(true);
+  const leader = (await claimant(lab, second.id)) ?? "";
+  network.cut(leader);
+  await expect.poll(() => claimant(lab, second.id), { timeout: 60_000 }).not.toBe(leader);
+  network.heal(leader);
+  expect(await lab.ended(second.id, 120)).toMatchObject({ state: "active", version: "v2" });
+  await expectAll(lab, "v2");
 
-    // Peers that can't reach each other still agree: by the store.
-    network.cutBetween("a", "b");
-    const third = await lab.submit();
-    expect(await lab.ended(third.id)).toMatchObject({ state: "active", version: "v3" });
-    await expectAll(lab, "v3");
-  },
-);
+  // Peers that can't reach each other still agree: by the store.
+  network.cutBetween("a", "b");
+  const third = await lab.submit();
+  expect(await lab.ended(third.id)).toMatchObject({ state: "active", version: "v3" });
+  await expectAll(lab, "v3");
+});
 
 /** Many seeds are for running by hand: `SEED_AGENT_KILLS=100`. */
 const kills = Number(process.env["SEED_AGENT_KILLS"] ?? 3);

@@ -176,6 +176,7 @@ export function seedParts({
     cluster: {
       node: "n1",
       peers: () => [],
+      problem: () => undefined,
       view: () => ({ nodes: [{ id: "n1", active: "v0", seenAt: at }] }),
       start: () => {},
       stop: async () => {},

@@ -23,8 +23,6 @@ export interface MembershipOptions {
 export interface Membership extends Cluster {
   /** For the routes that peers call; undefined without peers. */
   readonly authentication: Authentication | undefined;
-  /** What is wrong with the search for peers, in words. */
-  problem(): string | undefined;
   /** Nodes seen lately in the store; this one counts in any case. */
   size(): number;
 }

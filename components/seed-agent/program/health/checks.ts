@@ -83,15 +83,17 @@ export function eventLoop() {
   };
 }
 
-/** @throws if peers don't answer, have another cookie, or report a problem */
+/** @throws if peers can't be found, don't answer, have another cookie, or report a problem */
 export function peers(
-  { DNS_CLUSTER_QUERY }: Pick<Settings, "DNS_CLUSTER_QUERY">,
-  cluster: Pick<Cluster, "node" | "peers" | "view">,
+  { DNS_CLUSTER_QUERY, SEED_PEERS }: Pick<Settings, "DNS_CLUSTER_QUERY" | "SEED_PEERS">,
+  cluster: Pick<Cluster, "node" | "peers" | "problem" | "view">,
 ): string {
-  if (DNS_CLUSTER_QUERY === undefined) return "one node: DNS_CLUSTER_QUERY is not set";
+  const search = cluster.problem();
+  if (DNS_CLUSTER_QUERY === undefined && SEED_PEERS === undefined) return "one node: DNS_CLUSTER_QUERY is not set";
   const { nodes, cutOffSince } = cluster.view();
   const found = cluster.peers();
   const problems = [
+    ...(search === undefined ? [] : [search]),
     ...(cutOffSince === undefined ? [] : [`cut off from the database since ${new Date(cutOffSince).toISOString()}`]),
     ...found.flatMap(({ address, problem }) => (problem === undefined ? [] : [`${address}: ${problem}`])),
     ...nodes.flatMap(({ id, problem }) => (problem === undefined || id === cluster.node ? [] : [`${id}: ${problem}`])),

@@ -26,7 +26,7 @@ export interface HealthParts {
   readonly pipeline: Pick<Pipeline, "lastBeat">;
   readonly store: Pick<Store, "check" | "changes" | "setting" | "now">;
   readonly codeStore: Pick<CodeStore, "check">;
-  readonly cluster: Pick<Cluster, "node" | "peers" | "view">;
+  readonly cluster: Pick<Cluster, "node" | "peers" | "problem" | "view">;
   readonly improve?: Pick<Improver, "lastProblem" | "mode">;
   readonly login?: LoginProbe;
   /** Of each check. */

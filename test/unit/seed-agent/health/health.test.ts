@@ -81,11 +81,12 @@ test.each<[string, RegExp, Partial<HealthParts>, Record<string, string>]>([
   ["improver", /no model/, { improve: { mode: { name: "auto" }, lastProblem: () => "no model" } }, {}],
   [
     "peers",
-    /10\.0\.0\.2:4000: another cookie; n2: it crashes/,
+    /seed\.internal can't be resolved; 10\.0\.0\.2:4000: another cookie; n2: it crashes/,
     {
       cluster: {
         node: "n1",
         peers: () => [{ address: "10.0.0.2:4000", problem: "another cookie" }],
+        problem: () => "seed.internal can't be resolved",
         view: () => ({ nodes: [{ id: "n2", active: "v0", problem: "it crashes", seenAt: "" }] }),
       },
     },
