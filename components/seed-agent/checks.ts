@@ -8,6 +8,7 @@ import { type DeclaredSeedAgent, replicasOf } from "./declared.ts";
 import { type SeedAgentOptions, seedAgentApplies, seedAgentNoun, seedAgentTable } from "./options.ts";
 import { variables } from "./program/settings.ts";
 import { madeSecrets, secretVariables, variablesOfDeployment, variablesOfOptions } from "./service-variables.ts";
+import { monitoringPort } from "./spec.ts";
 
 /** Diagnostics for one seed agent's options, without looking beyond them. */
 export function seedAgentDiagnostics(options: SeedAgentOptions, place: PlaceOf): Diagnostic[] {
@@ -36,8 +37,16 @@ function replicaDiagnostics(options: SeedAgentOptions, place: PlaceOf): Diagnost
     const message = `its ${replicas} nodes need the ports ${port} to ${port + replicas - 1}, and 65535 is the last one`;
     found.push({ ...error(place("port"), message, `write port = ${65_536 - replicas} or less`), reads: ["replicas"] });
   }
+  if (!hasPortsHere(provider) && port === monitoringPort) {
+    const message = `${monitoringPort} is the port of its metrics on ${provider}`;
+    found.push({ ...error(place("port"), message, "write another port"), reads: ["provider"] });
+  }
   return found;
 }
+
+/** Docker's grammar: `[host[:port]/]name[/name…][:tag][@sha256:digest]`. */
+const imageReference =
+  /^(?:[a-z0-9.-]+(?::\d+)?\/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
 
 function imageDiagnostics({ provider, container_image: image }: SeedAgentOptions, place: PlaceOf): Diagnostic[] {
   if (provider !== "kubernetes") return [];
@@ -50,7 +59,7 @@ function imageDiagnostics({ provider, container_image: image }: SeedAgentOptions
       },
     ];
   }
-  if (/^[a-z0-9]([a-z0-9._:/@-]*[a-zA-Z0-9])?([:@][\w.:-]+)?$/i.test(image)) return [];
+  if (imageReference.test(image)) return [];
   return [error(place("container_image"), `${shown(image)} is not an image's name`, "write registry/name:tag")];
 }
 

@@ -39,6 +39,20 @@ describe("a seed agent on Fly", () => {
   });
 });
 
+describe("a seed agent on Kubernetes", () => {
+  it.each([
+    "seed-agent",
+    "ghcr.io/me/seed-agent:1.0.0",
+    "localhost:5000/seed_agent:v1",
+    "123.dkr.ecr.eu-west-1.amazonaws.com/team/seed.agent:latest",
+    `me/seed@sha256:${"0".repeat(64)}`,
+    `me/seed:1@sha256:${"0".repeat(64)}`,
+  ])("takes the image %s", (containerImage) => {
+    const { spec } = seedAgentOf("sprout", { provider: "kubernetes", containerImage });
+    expect(spec.kubernetes).toMatchObject({ image: containerImage, namespace: "default" });
+  });
+});
+
 describe("a seed agent's options", () => {
   it.each<[SeedAgentChangelingOptions, RegExp]>([
     [{ replicas: 3 }, /replicas: 3 nodes need a database that they share; add "DATABASE_URL" to secrets/],
@@ -46,6 +60,10 @@ describe("a seed agent's options", () => {
     [{ port: 65_535, replicas: 2, secrets: ["DATABASE_URL"] }, /port: .*65535 is the last one; write port = 65534/],
     [{ provider: "kubernetes" }, /containerImage: kubernetes needs the image/],
     [{ provider: "kubernetes", containerImage: "a b" }, /containerImage: .*is not an image's name/],
+    [{ provider: "kubernetes", containerImage: "https://ghcr.io/me/seed" }, /containerImage: .*is not an image's name/],
+    [{ provider: "kubernetes", containerImage: "me/seed@sha256:12" }, /containerImage: .*is not an image's name/],
+    [{ provider: "kubernetes", containerImage: "-t" }, /containerImage: .*is not an image's name/],
+    [{ provider: "kubernetes", containerImage: "me/seed", port: 9091 }, /port: 9091 is the port of its metrics/],
     [{ region: "fra" }, /region: region is only for provider = "fly"/],
     [{ namespace: "agents" }, /namespace: namespace is only for provider = "kubernetes"/],
     [{ volumeGb: 6 }, /volumeGb: volume_gb is only for provider = "fly" or "kubernetes"/],
