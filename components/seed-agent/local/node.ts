@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import * as z from "zod/mini";
 import { isMissing, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
 import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
@@ -123,11 +123,13 @@ interface NodeProcess {
   readonly main?: string;
   /** Left out only to stop it. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** A folder with programs that it needs, before those of PATH. */
+  readonly tools?: string | undefined;
 }
 
 export function daemonOf(
   node: LocalNode,
-  { installation, version, main = nodeProgram, variables = {} }: NodeProcess,
+  { installation, version, main = nodeProgram, variables = {}, tools }: NodeProcess,
 ): Daemon {
   const title = `seed agent ${node.name} ${node.number}`;
   const place = placeOf(node, version);
@@ -135,7 +137,11 @@ export function daemonOf(
   return {
     ...daemon,
     command: [...daemon.command, node.folder, version],
-    env: { ...daemon.env, ...variables },
+    env: {
+      ...daemon.env,
+      ...variables,
+      ...(tools === undefined ? {} : { PATH: [tools, daemon.env["PATH"] ?? ""].join(delimiter) }),
+    },
   };
 }
 

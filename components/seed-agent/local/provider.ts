@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { bubblewrapFolder } from "../../host/bubblewrap.ts";
 import { ensureFolder, readTail, writePrivateFile } from "../../host/files.ts";
 import { type DaemonState, daemonState } from "../../host/supervision/state.ts";
 import { bootInstructionsOf, logTail, startDaemon, stopDaemon } from "../../host/supervision/supervise.ts";
@@ -48,12 +49,13 @@ export function localSeedAgents({
   return {
     async deploy(spec, { installation, folder, secrets, release, onProgress }) {
       const { name, port, replicas } = spec;
+      const tools = await fenceTools(onProgress);
       // One after another: the others serve meanwhile, and a program that does not start stops only the first one.
       for (let number = 1; number <= replicas; number += 1) {
         const node = localNode(folder, name, number);
         const variables = variablesOf(spec, node, release);
         await start(node, {
-          ...{ installation, main, startMilliseconds, variables, secrets, onProgress },
+          ...{ installation, main, startMilliseconds, variables, secrets, tools, onProgress },
           version: versionOf(release, variables, secrets),
           started: { release, port: port + number - 1, settings: serviceVariables(spec) },
         });
@@ -126,12 +128,21 @@ interface Start {
   readonly started: Omit<StartedNode, "version">;
   readonly variables: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
+  readonly tools: string | undefined;
   readonly onProgress: ((line: string) => void) | undefined;
+}
+
+/** Without bubblewrap the agent runs, but never activates a change by itself, and says so. */
+async function fenceTools(onProgress: ((line: string) => void) | undefined): Promise<string | undefined> {
+  const found = await bubblewrapFolder();
+  if ("folder" in found) return found.folder;
+  onProgress?.(`warning: its code is not confined by bubblewrap: ${found.problem}`);
+  return undefined;
 }
 
 /** Converges one node. @throws SeedAgentError with its log tail if it does not answer */
 async function start(node: LocalNode, given: Start): Promise<void> {
-  const { installation, main, startMilliseconds, version, started, variables, secrets, onProgress } = given;
+  const { installation, main, startMilliseconds, version, started, variables, secrets, tools, onProgress } = given;
   const { port } = started;
   const url = urlOf(port);
   const isCurrent = stateOf(node).current && readStarted(node)?.version === version;
@@ -143,7 +154,7 @@ async function start(node: LocalNode, given: Start): Promise<void> {
   for (const folder of [dirname(node.folder), node.folder, dirname(node.data), node.data]) ensureFolder(folder);
   writePrivateFile(node.secretsFile, `${JSON.stringify(secrets)}\n`);
   writeStarted(node, { ...started, version });
-  const daemon = daemonOf(node, { installation, version, main, variables });
+  const daemon = daemonOf(node, { installation, version, main, variables, tools });
   try {
     const { pid, supervisor } = await startDaemon(daemon);
     const found = await whenAnswering(url, startMilliseconds, () => !stateOf(node).alive);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { openSeedAgent, type SeedClient } from "../../../components/seed-agent/client.ts";
 import type { Change, ChangeState } from "../../../components/seed-agent/program/domain.ts";
 import { freePort } from "../free-port.ts";
+import { bubblewrap } from "./fences.ts";
 
 const main = join(import.meta.dirname, "../../../components/seed-agent/program/main.ts");
 
@@ -35,9 +36,14 @@ export interface RunningService {
   kill(): Promise<void>;
 }
 
+let findingFence: Promise<unknown> | undefined;
+
 const ended: readonly ChangeState[] = ["active", "rejected", "rolled-back", "failed"];
 
 export async function startSeedService(options: ServiceOptions = {}): Promise<RunningService> {
+  // Where it does not work, the service has the permission model alone, and the reason is printed.
+  findingFence ??= bubblewrap();
+  await findingFence;
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "seed-service-"));
   const port = options.port ?? (await freePort());
   const token = options.token ?? randomBytes(24).toString("hex");

@@ -39,7 +39,8 @@ export function lastGood(status: Status, has: (id: string) => boolean): string {
 export function activated(status: Status, version: string, at: string, keep: number): Status {
   const history = [...status.history, { version, at }].slice(-keep);
   const mentioned = new Set(history.map((entry) => entry.version));
-  return { ...status, active: version, history, good: status.good.filter((id) => mentioned.has(id)) };
+  // What went before says nothing about this version's starts.
+  return { ...status, active: version, starts: 0, history, good: status.good.filter((id) => mentioned.has(id)) };
 }
 
 export function proven(status: Status, version: string): Status {

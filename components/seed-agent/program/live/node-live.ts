@@ -335,6 +335,8 @@ class NodeLive implements Live {
   }
 
   #refuse(version: string, reason: string): void {
+    // There is nothing else to return to.
+    if (version === "v0") return;
     this.#refused.set(version, { until: performance.now() + refusedFor, reason });
   }
 

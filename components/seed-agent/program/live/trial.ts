@@ -49,7 +49,7 @@ export class Trial {
   async prepare(): Promise<void> {
     for (const recording of this.#options.recordings) {
       const [handled] = await Promise.all([replay(this.#now, recording), replay(this.#former, recording)]);
-      if (handled !== undefined) this.#expected.set(recording.id, handled);
+      if ("answer" in handled) this.#expected.set(recording.id, handled.answer);
     }
     const { counter, host } = this.#former;
     const checks = await checksOf(this.#former, this.#options.state).catch(() => new Map<string, boolean>());
@@ -122,15 +122,18 @@ export class Trial {
       const expected = recording && this.#expected.get(recording.id);
       if (recording === undefined || expected === undefined) continue;
       const { method, path } = recording.request;
-      const answer = await replay(this.#now, recording);
-      if (answer === undefined) return this.fail(`it does not answer ${method} ${path} any more`);
-      if (answer !== expected) return this.fail(`it answers ${method} ${path} otherwise than at first`);
+      const handled = await replay(this.#now, recording);
+      if ("reason" in handled) return this.fail(`it does not answer ${method} ${path} any more: ${handled.reason}`);
+      if (handled.answer !== expected) return this.fail(`it answers ${method} ${path} otherwise than at first`);
     }
   }
 }
 
-/** @returns the answer in a form that can be compared; undefined if there was none */
-async function replay({ host, counter }: Running, recording: Recording): Promise<string | undefined> {
+/** @returns the answer in a form that can be compared, or why there was none */
+async function replay(
+  { host, counter }: Running,
+  recording: Recording,
+): Promise<{ readonly answer: string } | { readonly reason: string }> {
   const { request, now, seed, state } = recording;
   try {
     const { response, milliseconds } = await host.handle(request, {
@@ -138,9 +141,10 @@ async function replay({ host, counter }: Running, recording: Recording): Promise
       read: async (key) => state[key] ?? undefined,
     });
     counter.time(milliseconds);
-    return JSON.stringify([response.status, Object.entries(response.headers).toSorted(), response.body]);
+    const { status, headers, body } = response;
+    return { answer: JSON.stringify([status, Object.entries(headers).toSorted(), body]) };
   } catch (error) {
-    if (error instanceof HostError) return undefined;
+    if (error instanceof HostError) return { reason: error.message };
     throw error;
   }
 }

@@ -163,7 +163,7 @@ export class PipelineWorker {
     const { version } = change;
     const former = (await store.activeVersion()) ?? "v0";
     if (version === undefined) return await this.#end(change, "failed", "it has no version");
-    if (former === version) return await this.#end(change, "active", undefined);
+    if (former === version) return await this.#end(change, "active", "it is active already");
     if (former !== change.base) {
       const reason = `${former} was activated meanwhile, and it was written against ${change.base}: submit it again`;
       return await this.#end(change, "rejected", reason);
@@ -179,7 +179,8 @@ export class PipelineWorker {
     if (result === undefined || result.outcome === "interrupted")
       return await this.#abandon(change, result?.reason, signal);
     if (result.outcome === "active") {
-      await this.#end(change, "active", undefined, {}, { nodes: result.nodes });
+      const many = result.nodes.length > 1 ? `${result.nodes.length} nodes run it` : "it passed its probation";
+      await this.#end(change, "active", many, {}, { nodes: result.nodes });
       await pruneVersions(this.#parts);
     } else {
       const reason = `${result.reason} (on ${result.node})`;

@@ -153,6 +153,14 @@ describe("a crash loop", () => {
     await opened[0]?.markStarted();
     expect(await start()).toEqual({ isCrashLoop: false, starts: 1 });
   });
+
+  it("is of the active version alone", async () => {
+    const { store } = await open();
+    await store.write(versionOf(1));
+    for (const _ of [1, 2]) await store.beginStart();
+    await store.activate("v1");
+    expect(await store.beginStart()).toEqual({ isCrashLoop: false, starts: 1 });
+  });
 });
 
 describe("what is damaged is set aside and reported", () => {
@@ -361,7 +369,7 @@ it("loses nothing while the disk is full", async (context) => {
     activate: "done",
     check: "DiskFull",
     active: "v2",
-    start: 2,
+    start: 1,
     versions: ["v1", "v2"],
     setAside: [],
     leftovers: [],
