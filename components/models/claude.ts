@@ -8,16 +8,15 @@ import type {
   SharedV4Warning,
 } from "@ai-sdk/provider";
 import * as z from "zod/mini";
+import { systemPrompt, unsupported } from "./call-settings.ts";
 import { type ClaudeEventOf, ClaudeRun, claudeEvent, claudeInput, claudeKeys } from "./claude-events.ts";
 import {
   type Call,
   CliLanguageModel,
   type CliModelOptions,
   type Command,
-  systemPrompt,
   type TextCli,
   type TextRun,
-  unsupported,
 } from "./cli-language-model.ts";
 import { cliEnvironment } from "./environment.ts";
 import { type Environment, invalidVariable } from "./errors.ts";

@@ -17,6 +17,7 @@ import { abortError, callError, type Environment, timeoutError } from "./errors.
 import type { CliFailure } from "./failure.ts";
 import { type TextPrompt, textPrompt } from "./prompt.ts";
 import { CliStopped, reasonOfEnd, runCli } from "./run-cli.ts";
+import { StreamParts } from "./stream-parts.ts";
 
 /*
  * Why not a community provider: ai-sdk-provider-claude-code 4.1 and ai-sdk-provider-codex-cli 2.2 were tried with this
@@ -141,7 +142,7 @@ export class CliLanguageModel implements LanguageModelV4 {
       begin = resolve;
     });
     let hasBegun = false;
-    const parts = new Parts();
+    const parts = new StreamParts();
     const stream = new ReadableStream<LanguageModelV4StreamPart>({
       start: (controller) => parts.open(controller),
       cancel: () => stop.abort(),
@@ -235,79 +236,3 @@ const noUsage: LanguageModelV4Usage = {
   inputTokens: { total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined },
   outputTokens: { total: undefined, text: undefined, reasoning: undefined },
 };
-
-/** Writes a stream; each block of text begins and ends. Ignores what comes after its end, or its reader's. */
-class Parts {
-  #controller: ReadableStreamDefaultController<LanguageModelV4StreamPart> | undefined;
-  #block: number | undefined;
-
-  open(controller: ReadableStreamDefaultController<LanguageModelV4StreamPart>): void {
-    this.#controller = controller;
-  }
-
-  add(part: LanguageModelV4StreamPart): void {
-    try {
-      this.#controller?.enqueue(part);
-    } catch {
-      this.#controller = undefined;
-    }
-  }
-
-  say(text: string, block: number): void {
-    if (block !== this.#block) {
-      this.#endBlock();
-      this.#block = block;
-      this.add({ type: "text-start", id: String(block) });
-    }
-    this.add({ type: "text-delta", id: String(block), delta: text });
-  }
-
-  end(finish: LanguageModelV4StreamPart): void {
-    this.#endBlock();
-    this.add(finish);
-    this.#controller?.close();
-    this.#controller = undefined;
-  }
-
-  fail(error: unknown): void {
-    this.#controller?.error(error);
-    this.#controller = undefined;
-  }
-
-  #endBlock(): void {
-    if (this.#block !== undefined) this.add({ type: "text-end", id: String(this.#block) });
-    this.#block = undefined;
-  }
-}
-
-const settings = [
-  ...(["temperature", "topP", "topK", "presencePenalty", "frequencyPenalty", "seed"] as const),
-  ...(["stopSequences", "maxOutputTokens", "tools", "toolChoice"] as const),
-];
-
-/** For the settings that a CLI has no counterpart of. */
-export function unsupported(
-  options: LanguageModelV4CallOptions,
-  supported: readonly (typeof settings)[number][] = [],
-): SharedV4Warning[] {
-  const hasTools = options.tools !== undefined && options.tools.length > 0;
-  const isSet = (name: (typeof settings)[number]): boolean =>
-    name === "tools" || name === "toolChoice" ? name === "tools" && hasTools : options[name] !== undefined;
-  const warnings: SharedV4Warning[] = settings
-    .filter((name) => !supported.includes(name) && isSet(name))
-    .map((feature) => ({ type: "unsupported", feature }));
-  const { responseFormat } = options;
-  if (responseFormat?.type === "json" && responseFormat.schema === undefined)
-    warnings.push({
-      type: "compatibility",
-      feature: "responseFormat",
-      details: "JSON without a schema is only asked for in the prompt",
-    });
-  return warnings;
-}
-
-/** The system prompt, and what it has to say in place of a JSON schema. */
-export function systemPrompt({ prompt, options: { responseFormat } }: Call): string {
-  const isJson = responseFormat?.type === "json" && responseFormat.schema === undefined;
-  return [prompt.system, ...(isJson ? ["Answer with a JSON value alone."] : [])].filter(Boolean).join("\n\n");
-}

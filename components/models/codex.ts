@@ -5,15 +5,14 @@ import { join } from "node:path";
 import type { LanguageModelV4, LanguageModelV4CallOptions, SharedV4Warning } from "@ai-sdk/provider";
 import { parse } from "smol-toml";
 import * as z from "zod/mini";
+import { systemPrompt, unsupported } from "./call-settings.ts";
 import {
   type Call,
   CliLanguageModel,
   type CliModelOptions,
   type Command,
-  systemPrompt,
   type TextCli,
   type TextRun,
-  unsupported,
 } from "./cli-language-model.ts";
 import { CodexRun, codexEvent, codexItem, codexKeys } from "./codex-events.ts";
 import { cliEnvironment } from "./environment.ts";

@@ -45,6 +45,7 @@ export interface Improvement {
   readonly outcome: ImprovementOutcome;
   /** In words. */
   readonly reason: string;
+  /** The last one that was submitted; with `failed`, it was rejected. */
   readonly change?: Change;
 }
 

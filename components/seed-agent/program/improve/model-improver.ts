@@ -3,13 +3,11 @@ import { isMissingApiKey, isOverBudget } from "../../../models/errors.ts";
 import { type Change, changeStates, endStates, type Version } from "../domain.ts";
 import { redaction, secretsOf } from "../events/redaction.ts";
 import { seedTypes } from "../hot-reload/index.ts";
-import { Conflict } from "../pipeline/pipeline.ts";
-import { type Proposal, proposalOf } from "./answer.ts";
-import { ask } from "./ask.ts";
 import { DayBudget, dayOf, type Reservation } from "./budget.ts";
-import type { Budget, Improvement, ImprovementOutcome, Improver, ImproverParts, Situation } from "./improver.ts";
+import type { Budget, Improvement, Improver, ImproverParts, Situation } from "./improver.ts";
 import { defaultPlan } from "./plan.ts";
-import { answerOf, diagnosticsOf, type Prompt, promptOf, repairPrompt } from "./prompt.ts";
+import { promptOf } from "./prompt.ts";
+import { type Done, propose } from "./propose.ts";
 import { reasonHash, Tried } from "./tried.ts";
 
 export function improver(parts: ImproverParts): Improver {
@@ -36,6 +34,7 @@ class ModelImprover implements Improver {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<Improvement> | undefined;
   #problem: string | undefined;
+  #goalProblem: string | undefined;
   /** The last reason why nothing was done, so that the audit log has it once. */
   #lastReason: string | undefined;
 
@@ -63,7 +62,7 @@ class ModelImprover implements Improver {
   }
 
   lastProblem(): string | undefined {
-    return this.#problem;
+    return this.#goalProblem ?? this.#problem;
   }
 
   budget(): Promise<Budget> {
@@ -129,8 +128,8 @@ class ModelImprover implements Improver {
     const reservation = await this.#budget.reserve();
     if (typeof reservation === "string") return { outcome: "over budget", reason: reservation };
     const improvement = await this.#propose({ request, version, situation, task, reservation }, signal);
-    const { outcome } = improvement;
-    if (outcome === "submitted" || outcome === "nothing") await this.#tried.remember(hash);
+    const { outcome, change } = improvement;
+    if (change !== undefined || outcome === "nothing") await this.#tried.remember(hash);
     else if (outcome !== "missing_api_key" && !signal.aborted)
       await this.#tried.remember(hash, this.#parts.settings.SEED_IMPROVE_SECONDS * 1000);
     return improvement;
@@ -147,11 +146,12 @@ class ModelImprover implements Improver {
   async #goal(): Promise<string> {
     const { SEED_GOAL, SEED_GOAL_FILE } = this.#parts.settings;
     if (SEED_GOAL !== undefined || SEED_GOAL_FILE === undefined) return SEED_GOAL ?? "";
+    this.#goalProblem = undefined;
     try {
       return await readFile(SEED_GOAL_FILE, "utf8");
     } catch (error) {
-      this.#problem = `SEED_GOAL_FILE can't be read: ${this.#words(error)}`;
-      throw new Error(this.#problem);
+      this.#goalProblem = `SEED_GOAL_FILE can't be read: ${this.#words(error)}`;
+      throw new Error(this.#goalProblem);
     }
   }
 
@@ -166,104 +166,44 @@ class ModelImprover implements Improver {
   }
 
   async #propose(about: About, signal: AbortSignal): Promise<Improvement> {
-    const { store, model, settings } = this.#parts;
-    const { version, situation, task, reservation } = about;
+    const { store, pipeline, model, settings } = this.#parts;
+    const { request, version, situation, task, reservation } = about;
     const recordings = (await store.recordings(100)).filter((recording) => recording.version === version.id);
     const types = await seedTypes();
     const prompt = promptOf({ task, situation, version, recordings, types, redact: this.#redact });
-    const texts = [prompt.text];
-    const spent = { usd: 0, hasSubmitted: false };
-    let submitted: Change | undefined;
     const deadline = AbortSignal.timeout(settings.SEED_MODEL_SECONDS * 1000);
-    const ended = (outcome: ImprovementOutcome, reason: string): Improvement => ({
-      outcome: submitted === undefined ? outcome : "submitted",
-      reason,
-      ...(submitted === undefined ? {} : { change: submitted }),
-    });
-    try {
-      for (let round = 1; ; round += 1) {
-        const before = spent.usd;
-        const text = await ask(model, {
-          ...{ system: prompt.system, texts, maxUsd: reservation.usd - spent.usd },
-          signal: AbortSignal.any([signal, deadline]),
-          onCost: (usd) => {
-            spent.usd += usd;
-          },
-        });
-        this.#problem = undefined;
-        const proposal = proposalOf(text);
-        if (!isProblem(proposal) && Object.keys(proposal.files).length === 0)
-          return ended("nothing", `the model sees no change that is worth it: ${proposal.summary}`);
-        let problems: readonly string[];
-        if (isProblem(proposal)) problems = proposal;
-        else {
-          if (spent.hasSubmitted && !(await this.#budget.reserveChange()))
-            return ended("over budget", "no change is left today for a repaired one");
-          const result = await this.#submit(proposal, { ...about, prompt, usd: spent.usd - before });
-          if (typeof result === "string") problems = [result];
-          else {
-            spent.hasSubmitted = true;
-            submitted = await this.#checked(result, signal);
-            const { state, report } = submitted;
-            if (state !== "rejected" || report === undefined || report.passed)
-              return ended("submitted", `${submitted.id} is ${state}: ${submitted.summary}`);
-            problems = diagnosticsOf(report);
-          }
-        }
-        const words = problems.slice(0, 3).join("; ");
-        if (round === 2) return ended("failed", `the repaired answer failed too: ${words}`);
-        if (reservation.usd - spent.usd <= 0) return ended("over budget", `no money is left to repair it: ${words}`);
-        texts.push(
-          isProblem(proposal) ? text.slice(0, 50_000) : answerOf(proposal),
-          this.#redact(repairPrompt(problems)),
-        );
-      }
-    } catch (error) {
-      if (isMissingApiKey(error)) return ended("missing_api_key", await this.#escalate(error));
-      const reason = deadline.aborted
-        ? `the model took longer than ${settings.SEED_MODEL_SECONDS} seconds (SEED_MODEL_SECONDS)`
-        : this.#words(error);
-      if (!signal.aborted && !isOverBudget(error)) this.#problem = `the model can't be asked: ${reason}`;
-      return ended(isOverBudget(error) ? "over budget" : "failed", signal.aborted ? "it was interrupted" : reason);
-    } finally {
-      await this.#budget.settle(reservation, spent);
-      await this.#audit(`model:${model.modelId}`, "asked", task, {
-        ...{ promptHash: prompt.hash, model: model.modelId, provider: model.provider, costUsd: spent.usd },
-        ...{ by: about.request.by, base: version.id, rounds: Math.ceil(texts.length / 2) },
-      });
-    }
-  }
-
-  /** @returns the change, or why it is none, in words */
-  async #submit(
-    { summary, answers, files }: Proposal,
-    { version, prompt, usd }: About & { readonly prompt: Prompt; readonly usd: number },
-  ): Promise<Change | string> {
-    const { pipeline, model } = this.#parts;
-    const submission = { summary, answers, files, base: version.id };
-    try {
-      return await pipeline.submit(submission, {
-        author: `model:${model.modelId}`,
+    const done: Done = { usd: 0, hasSubmitted: false, rounds: 0 };
+    const end = await propose(
+      {
+        ...{ store, pipeline, settings, model, version, prompt, reservation, deadline, signal },
+        ...{ budget: this.#budget, redact: this.#redact },
         activation: this.mode.name === "auto" ? "by itself" : "by a person",
-        promptHash: prompt.hash,
-        costUsd: usd,
-      });
-    } catch (error) {
-      if (error instanceof Conflict) return error.message;
-      throw error;
-    }
+        onAnswer: () => {
+          this.#problem = undefined;
+        },
+      },
+      done,
+    ).catch((error: unknown) => this.#failed(error, deadline, signal));
+    await this.#budget.settle(reservation, done);
+    const { change, rounds, usd } = done;
+    const data = {
+      ...{ task: this.#redact(task).slice(0, 4000), outcome: end.outcome, rounds, by: request.by, base: version.id },
+      ...{ promptHash: prompt.hash, model: model.modelId, provider: model.provider, costUsd: usd },
+    };
+    await this.#audit(`model:${model.modelId}`, "asked", `${end.outcome}: ${end.reason}`, data, change?.id);
+    return { ...end, ...(change === undefined ? {} : { change }) };
   }
 
-  /** Waits for the checks of a change, within reason. @returns it as it is then */
-  async #checked({ id }: Change, signal: AbortSignal): Promise<Change> {
-    const { store, settings } = this.#parts;
-    const most = AbortSignal.any([signal, AbortSignal.timeout((5 * settings.SEED_TEST_SECONDS + 120) * 1000)]);
-    for (;;) {
-      const change = await store.change(id);
-      if (change === undefined) throw new Error(`the change ${id} is gone`);
-      if ((change.state !== "queued" && change.state !== "checking") || most.aborted) return change;
-      await news(store, most);
-    }
+  async #failed(error: unknown, deadline: AbortSignal, signal: AbortSignal): Promise<Omit<Improvement, "change">> {
+    if (isMissingApiKey(error)) return { outcome: "missing_api_key", reason: await this.#escalate(error) };
+    if (signal.aborted) return { outcome: "failed", reason: "it was interrupted" };
+    if (isOverBudget(error)) return { outcome: "over budget", reason: this.#words(error) };
+    const seconds = this.#parts.settings.SEED_MODEL_SECONDS;
+    const reason = deadline.aborted
+      ? `the model took longer than ${seconds} seconds (SEED_MODEL_SECONDS)`
+      : this.#words(error);
+    this.#problem = `the model can't be asked: ${reason}`;
+    return { outcome: "failed", reason };
   }
 
   /** Once a day in the audit log; each time as a metric and a log line. @returns it in words */
@@ -279,10 +219,17 @@ class ModelImprover implements Improver {
     return reason;
   }
 
-  async #audit(actor: string, action: string, detail: string, data: Readonly<Record<string, unknown>>): Promise<void> {
+  async #audit(
+    actor: string,
+    action: string,
+    detail: string,
+    data: Readonly<Record<string, unknown>>,
+    change?: string,
+  ): Promise<void> {
     const { store, events, node } = this.#parts;
     events.decision(actor, action);
-    await store.audit({ node, actor, action, detail: this.#redact(detail).slice(0, 4000), data });
+    const about = change === undefined ? {} : { change };
+    await store.audit({ node, actor, action, ...about, detail: this.#redact(detail).slice(0, 4000), data });
   }
 
   #words(error: unknown): string {
@@ -306,10 +253,6 @@ function modeOf(wanted: Improver["mode"]["name"], fence: ImproverParts["fence"])
   return { name: "propose", reason: `auto needs versions to be confined by bubblewrap${why}` };
 }
 
-function isProblem(proposal: ReturnType<typeof proposalOf>): proposal is readonly string[] {
-  return Array.isArray(proposal);
-}
-
 function historyOf({ summary, state, reason }: Change): Situation["history"][number] {
   return { summary, outcome: reason === undefined ? state : `${state}: ${reason}` };
 }
@@ -317,19 +260,4 @@ function historyOf({ summary, state, reason }: Change): Situation["history"][num
 function setback({ state, id, summary, reason }: Change): Situation["signals"] {
   if (state !== "rejected" && state !== "rolled-back") return [];
   return [{ kind: state, summary: `${id} (${summary}): ${reason ?? state}`, count: 1 }];
-}
-
-/** Until something changed in the store; at most a second, for what is missed. */
-async function news(store: ImproverParts["store"], signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      unsubscribe();
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, 1000);
-    const unsubscribe = store.subscribe(end);
-    signal.addEventListener("abort", end, { once: true });
-  });
 }

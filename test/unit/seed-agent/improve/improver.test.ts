@@ -137,7 +137,11 @@ describe("a proposal", () => {
       ...{ files: { "handle.ts": "second" }, promptHash: expect.stringMatching(/^[0-9a-f]{64}$/) },
     });
     expect(await audited("asked")).toMatchObject([
-      { actor: "model:sonnet", data: { promptHash: change?.promptHash, costUsd: 0.1, by: "owner", base: "v0" } },
+      {
+        actor: "model:sonnet",
+        change: "c1",
+        data: { promptHash: change?.promptHash, costUsd: 0.1, by: "owner", base: "v0", outcome },
+      },
     ]);
     expect(await audited("submitted")).toMatchObject([{ data: { diff: expect.stringContaining("+second") } }]);
     expect(await agent.budget()).toEqual({ changesToday: 1, changesPerDay: 5, usdToday: 0.1, usdPerDay: 5 });
@@ -186,8 +190,12 @@ describe("a proposal", () => {
   test("is given up after one repair", async () => {
     const model = modelOf(answer("wrong"), answer("worse"), answer("never"));
     const { agent } = labOf(model, { check: async () => ({ report: rejected }) });
-    const { change, reason } = await agent.improveNow(undefined, "owner");
-    expect(change).toMatchObject({ id: "c2", state: "rejected" });
+    const { outcome, change, reason } = await agent.improveNow(undefined, "owner");
+    expect({ outcome, id: change?.id, state: change?.state }).toEqual({
+      outcome: "failed",
+      id: "c2",
+      state: "rejected",
+    });
     expect(reason).toContain("the repaired answer failed too: types: 1 error");
     expect(model.doGenerateCalls).toHaveLength(2);
   });
@@ -406,6 +414,7 @@ describe("the task", () => {
     expect(agent.lastProblem()).toMatch(/SEED_GOAL_FILE can't be read/);
     writeFileSync(file, "Be quick.");
     await agent.improveNow(undefined, "owner");
+    expect(agent.lastProblem()).toBeUndefined();
     expect(promptText(model)).toContain("Be quick.");
     await agent.improveNow("Be kind.", "owner");
     expect(promptText(model)).toContain("Be kind.");
