@@ -6,7 +6,7 @@ import type {
   Version,
 } from "../../components/seed-agent/program/domain.ts";
 import { Conflict, NotFound } from "../../components/seed-agent/program/pipeline/pipeline.ts";
-import type { SeedServerParts } from "../../components/seed-agent/program/server/server.ts";
+import type { SeedServerParts } from "../../components/seed-agent/program/server/parts.ts";
 import { readSettings } from "../../components/seed-agent/program/settings.ts";
 
 export const controlToken = "control-token-of-the-test";

@@ -2,8 +2,8 @@ import type { FastifyPluginAsync, FastifySchema, HTTPMethods, onRequestHookHandl
 import * as z from "zod/mini";
 import { agentRoot, fromAgentResponse, toAgentRequest } from "./agent-messages.ts";
 import { answers, textOrJson } from "./open-api.ts";
+import type { SeedServerParts, ServerLimits } from "./parts.ts";
 import { Problem, type ProblemCode } from "./problem.ts";
-import type { SeedServerParts, ServerLimits } from "./server.ts";
 
 const methods: HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 

@@ -19,8 +19,8 @@ import {
   versionsQuery,
 } from "./api.ts";
 import { answers } from "./open-api.ts";
+import type { SeedServerParts } from "./parts.ts";
 import { Problem, type ProblemCode } from "./problem.ts";
-import type { SeedServerParts } from "./server.ts";
 import { readStatus } from "./status.ts";
 
 /** Who acts: there is one token, and one owner. */

@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import * as z from "zod/mini";
 import { deepHealth, health, problem } from "./api.ts";
 import { answers, textOrJson } from "./open-api.ts";
-import type { SeedServerParts } from "./server.ts";
+import type { SeedServerParts } from "./parts.ts";
 
 /** `/health`. It is asked the most, tells no secret and is open to all, so nothing else runs at it. */
 export function quickHealth({ health: checks }: Pick<SeedServerParts, "health">): FastifyPluginAsync {

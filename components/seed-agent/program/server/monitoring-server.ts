@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { closeGracefully } from "./close-gracefully.ts";
 import { healthRoutes, quickHealth } from "./health-routes.ts";
-import type { SeedServerParts } from "./server.ts";
+import type { SeedServerParts } from "./parts.ts";
 
 /**
  * `/health`, `/health/deep` and `/metrics` without a token, for a port that only a platform's monitoring reaches. Fly's

@@ -1,6 +1,6 @@
 import { claimableStates } from "../domain.ts";
 import type { Status } from "./api.ts";
-import type { SeedServerParts } from "./server.ts";
+import type { SeedServerParts } from "./parts.ts";
 
 /** The most that `queue` counts. */
 const mostCounted = 1000;

@@ -182,7 +182,12 @@ test("no path that reaches the agent can be understood as one outside of it", ()
       // As a proxy or a browser would, which decodes and resolves it up to twice.
       let path = url;
       for (let round = 0; round < 2; round++) {
-        path = decodeURIComponent(new URL(path, "http://a.invalid").pathname).replaceAll("\\", "/");
+        try {
+          path = decodeURIComponent(new URL(path, "http://a.invalid").pathname).replaceAll("\\", "/");
+        } catch {
+          // Not UTF-8: nobody decodes it.
+          return;
+        }
         expect(`${new URL(`http://a.invalid${path.replace(/^\/+/, "/")}`).pathname}/`).toMatch(/^\/agent\//);
         if (/%(?![0-9a-f]{2})/i.test(path)) return;
       }

@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { type ServerLimits, seedServer } from "../../../../components/seed-agent/program/server/server.ts";
+import type { ServerLimits } from "../../../../components/seed-agent/program/server/parts.ts";
+import { seedServer } from "../../../../components/seed-agent/program/server/server.ts";
 import { controlToken, seedParts } from "../../../support/seed-parts.ts";
 
 async function listening(options: Parameters<typeof seedParts>[0] = {}, limits: Partial<ServerLimits> = {}) {
