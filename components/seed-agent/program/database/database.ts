@@ -23,8 +23,11 @@ export interface Queryable {
   readonly notify: () => Promise<void>;
 }
 
-/** What takes turns with itself. `queue`: all but `state`, the state of the agent's code, which requests wait for. */
-export type Scope = "schema" | "queue" | "state";
+/**
+ * What takes turns with itself. `queue`: all but the state of the agent's code, which requests wait for, and recordings,
+ * for which nobody waits.
+ */
+export type Scope = "schema" | "queue" | "state" | "recordings";
 
 export type Value = string | number | null;
 

@@ -15,7 +15,7 @@ export interface PostgresOptions {
 /** Of advisory locks, which all users of a database share: the first half of their keys. */
 const transactions = 0x5eed_01;
 const roles = 0x5eed_02;
-const scopes: Readonly<Record<Scope, number>> = { schema: 1, queue: 2, state: 3 };
+const scopes: Readonly<Record<Scope, number>> = { schema: 1, queue: 2, state: 3, recordings: 4 };
 
 const bigint = types.builtins.INT8;
 
@@ -36,7 +36,12 @@ export class PostgresDatabase implements Database {
   readonly #pool: Pool;
   readonly #listener: Listener;
   readonly #where: string;
-  readonly #turns: Readonly<Record<Scope, Turns>> = { schema: new Turns(), queue: new Turns(), state: new Turns() };
+  readonly #turns: Readonly<Record<Scope, Turns>> = {
+    schema: new Turns(),
+    queue: new Turns(),
+    state: new Turns(),
+    recordings: new Turns(),
+  };
   readonly #leaders = new Set<AbortController>();
   #failures = 0;
   /** Until then calls fail at once: requests must not wait, one after another, for a database that is away. */

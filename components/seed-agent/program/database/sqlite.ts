@@ -3,7 +3,14 @@ import { dirname } from "node:path";
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicClock } from "./clock.ts";
-import { type Database, pollMilliseconds, type Queryable, StoreUnavailable, type Value } from "./database.ts";
+import {
+  type Database,
+  pollMilliseconds,
+  type Queryable,
+  type Scope,
+  StoreUnavailable,
+  type Value,
+} from "./database.ts";
 import { Roles } from "./roles.ts";
 import { Turns } from "./turns.ts";
 
@@ -55,7 +62,7 @@ export class SqliteDatabase implements Database {
     for (const onNews of this.#subscribers) queueMicrotask(onNews);
   };
 
-  transaction<Result>(_scope: string, run: (database: Queryable) => Promise<Result>): Promise<Result> {
+  transaction<Result>(scope: Scope, run: (database: Queryable) => Promise<Result>): Promise<Result> {
     return this.#inTurn(async () => {
       let hasNews = false;
       const inside: Queryable = {
@@ -65,8 +72,11 @@ export class SqliteDatabase implements Database {
           hasNews = true;
         },
       };
-      this.#run("BEGIN IMMEDIATE", []);
+      // A sync stops this process for some milliseconds. A recording that a loss of power takes along is no loss.
+      const isRelaxed = scope === "recordings";
+      if (isRelaxed) this.#run("PRAGMA synchronous = NORMAL", []);
       try {
+        this.#run("BEGIN IMMEDIATE", []);
         const result = await run(inside);
         this.#run("COMMIT", []);
         if (hasNews) await this.notify();
@@ -75,6 +85,8 @@ export class SqliteDatabase implements Database {
         // A full disk may have rolled it back already.
         if (this.#connection?.isTransaction) this.#run("ROLLBACK", []);
         throw error;
+      } finally {
+        if (isRelaxed && this.#connection !== undefined) this.#run("PRAGMA synchronous = FULL", []);
       }
     });
   }

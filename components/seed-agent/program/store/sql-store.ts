@@ -54,7 +54,8 @@ export class SqlStore implements Store {
       async (database) => (await hasClaim(database, change, claimedBy)) && (await setDesired(database, node, version)),
     );
 
-  record: Store["record"] = (recording, keep) => this.#with((database) => record(database, recording, keep));
+  record: Store["record"] = (recording, keep) =>
+    this.#inTurn("recordings", (database) => record(database, recording, keep));
   recordings: Store["recordings"] = (limit) => this.#with((database) => listRecordings(database, limit));
 
   stateGet: Store["stateGet"] = (keys) => this.#with((database) => stateGet(database, keys));
