@@ -16,8 +16,8 @@ import { installationOf, problemOf, pulumi, type Stack } from "./stack.ts";
 const usage = `usage: npm stop [-- --data]
 
 Removes what npm start made: the stack, what fires it, the demo repository and the example's agents. Kept are a fleet
-file that you changed, the repositories and data of web changelings that you deployed, removed ones too, and the memory of
-your sandboxes' repositories; it says where they are, and npm start finds them again.
+file that you changed, the repositories and data of web changelings that you deployed, removed ones too, the memory of your
+sandboxes' repositories, and the data of seed agents; it says where they are, and npm start finds them again.
 
   --data  delete those too
 `;

@@ -19,7 +19,7 @@ export function addDiscard(program: Command): void {
     })
     .option(
       "--data",
-      "also delete the repositories and data of its web changelings and the memory of its sandboxes, kept otherwise",
+      "also delete the repositories and data of its web changelings, the memory of its sandboxes and the data of its seed agents, kept otherwise",
     )
     .description("remove what a deleted stack left on this machine: its scheduler, jobs, secrets and agents")
     .addHelpText("after", `\n\`changeling doctor\` lists them.\n${examples("discard 3f2a9c01d4e7")}`)
