@@ -13,6 +13,7 @@ import { programMeasures } from "./bench/program.ts";
 import { sandboxMeasures } from "./bench/sandbox.ts";
 import { schedulerMeasures } from "./bench/scheduler.ts";
 import { seedAgentMeasures } from "./bench/seed-agent.ts";
+import { seedClusterMeasures } from "./bench/seed-cluster.ts";
 import { seedReloadMeasures } from "./bench/seed-reload.ts";
 import { tarballMeasures } from "./bench/tarball.ts";
 
@@ -27,6 +28,7 @@ const suites: Record<string, (folder: string) => AsyncGenerator<Measure>> = {
   sandbox: sandboxMeasures,
   "seed-reload": seedReloadMeasures,
   "seed-agent": seedAgentMeasures,
+  "seed-cluster": seedClusterMeasures,
 };
 
 /** Only by name: another suite measures the same at length. */
