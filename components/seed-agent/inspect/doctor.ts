@@ -2,6 +2,7 @@ import { asError } from "../../lib/as-error.ts";
 import { changelingCommand, upCommand } from "../../lib/own-commands.ts";
 import { plainWords } from "../../lib/text.ts";
 import { type Check, failed, ok, warning } from "../../stack/check.ts";
+import { dockerCheck } from "../../stack/docker-check.ts";
 import { type Diagnosis, type Examination, type InspectedStack, looksAt } from "../../stack/inspection.ts";
 import type { DeclaredSeedAgent } from "../declared.ts";
 import { type InstalledSeedAgent, installedSeedAgents, readSeedAgent } from "../installed.ts";
@@ -26,10 +27,12 @@ export async function diagnoseSeedAgents(
     }),
   );
   const { changelings } = await examination.declared;
-  const platforms = changelings.filter(({ enabled, provider }) => enabled && looksAt(stack, provider)).map(platformOf);
+  const active = changelings.filter(({ enabled, provider }) => enabled && looksAt(stack, provider));
+  const platforms = active.filter(({ provider }) => provider !== "docker").map(platformOf);
+  const docker = active.some(({ provider }) => provider === "docker") ? [await dockerCheck()] : [];
   const missing = changelings.filter(({ name, provider }) => looksAt(stack, provider) && !names.includes(name));
   return {
-    declared: (await Promise.all(platforms)).flat(),
+    declared: [...docker, ...(await Promise.all(platforms)).flat()],
     deployed: [
       ...found.flat(),
       ...missing.map(({ name }) => warning(titleOf(name), "declared, and not deployed from here yet", upCommand())),

@@ -1,5 +1,8 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { installationPaths } from "../../../components/host/installation-paths.ts";
 import { flyCheck } from "../../../components/seed-agent/fly/doctor.ts";
+import { seedAgentOf } from "../../../components/seed-agent/from-program.ts";
+import { diagnoseSeedAgents } from "../../../components/seed-agent/inspect/doctor.ts";
 import { kubernetesCheck } from "../../../components/seed-agent/kubernetes/doctor.ts";
 import { onKubernetes } from "../../support/deployed-seed.ts";
 import { FakeFlyctl } from "../../support/fake-flyctl.ts";
@@ -54,5 +57,25 @@ describe("doctor on Kubernetes", () => {
 
   test("says how to install kubectl", async () => {
     expect(await kubernetesCheck(inContext(), { PATH: "/nowhere" })).toMatchObject({ detail: "not found" });
+  });
+});
+
+describe("doctor on Docker", () => {
+  test("checks Docker once, however many agents it runs, and not for those that are disabled", async () => {
+    vi.stubEnv("PATH", "/nowhere");
+    const inDocker = (name: string, enabled = true) => seedAgentOf(name, { provider: "docker", enabled });
+    const checksOf = async (...changelings: ReturnType<typeof seedAgentOf>[]) => {
+      const modal = () => Promise.reject(new Error("not asked"));
+      const paths = installationPaths("doctor", "/nowhere");
+      const declared = Promise.resolve({ changelings, settings: {}, mngrProfile: undefined, isAbsent: false });
+      const stack = { name: "test", installation: "doctor", paths, provider: undefined, modal };
+      const diagnosis = await diagnoseSeedAgents(stack, { deep: false, declared, onModal: Promise.resolve(undefined) });
+      return diagnosis.declared;
+    };
+    expect(await checksOf(inDocker("one"), inDocker("two"))).toMatchObject([
+      { status: "failed", name: "docker", detail: expect.stringContaining("docker is not on the PATH") },
+    ]);
+    expect(await checksOf(inDocker("one", false))).toEqual([]);
+    vi.unstubAllEnvs();
   });
 });
