@@ -1,6 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -92,8 +101,18 @@ async function kill(child: ChildProcess): Promise<void> {
 /** Removes what remains after all its processes have ended. */
 async function removeTraces(folder: string, bridge: string, env: NodeJS.ProcessEnv): Promise<void> {
   await removeCgroups(basename(folder));
+  // Its networks' bridges stay, and a later daemon could give their addresses to another network.
+  for (const name of bridgesOf(folder))
+    succeeds(() => execFileSync("ip", ["link", "delete", name], { env, stdio: "ignore" }));
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   execFileSync("ip", ["link", "delete", bridge], { env, stdio: "ignore" });
+}
+
+/** The bridges of the networks that were created in a daemon, by its own records. */
+function bridgesOf(folder: string): string[] {
+  const records = join(folder, "data", "network", "files", "local-kv.db");
+  const text = existsSync(records) ? readFileSync(records, "latin1") : "";
+  return [...new Set(text.match(/\bbr-[0-9a-f]{12}\b/g))];
 }
 
 /**
