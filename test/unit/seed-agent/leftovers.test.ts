@@ -31,7 +31,7 @@ describe("what a stack that is gone left of seed agents", () => {
   const remove = (all: boolean) => seedAgentLeftovers.remove(installation, paths(), { all, repositories: [] });
 
   it("is removed but for its data, whose places are returned", async () => {
-    expect((await remove(false)).sort()).toEqual([data("sapling"), data("sprout")]);
+    expect((await remove(false)).toSorted()).toEqual([data("sapling"), data("sprout")]);
     expect(existsSync(join(data("sprout"), "1"))).toBe(true);
     for (const gone of ["nodes", "specs"]) expect(existsSync(join(paths().seedAgents, gone))).toBe(false);
   });
@@ -44,6 +44,6 @@ describe("what a stack that is gone left of seed agents", () => {
 
   it("is removed also if its record was edited by hand", async () => {
     writeFileSync(specPath(paths(), "sprout"), "{}");
-    expect((await remove(false)).sort()).toEqual([data("sapling"), data("sprout")]);
+    expect((await remove(false)).toSorted()).toEqual([data("sapling"), data("sprout")]);
   });
 });
