@@ -19,6 +19,7 @@ import { improver } from "./improve/model-improver.ts";
 import { openLive } from "./live/node-live.ts";
 import { activeVersion } from "./pipeline/parts.ts";
 import { pruneVersions } from "./pipeline/prune.ts";
+import { queueDepth } from "./pipeline/queue-depth.ts";
 import { seedPipeline } from "./pipeline/seed-pipeline.ts";
 import { monitoringServer } from "./server/monitoring-server.ts";
 import { seedServer } from "./server/server.ts";
@@ -125,6 +126,8 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
     const health = healthChecks({ settings, live, pipeline, store, codeStore, cluster, improve });
     closing.push(async () => health.close());
     events.gauge("cluster_size", () => cluster.size());
+    events.gauge("active_version", () => Number(live.active.slice(1)));
+    events.gauge("queue_depth", () => queueDepth(store));
 
     const server = settings.HTTP_SERVER_ENABLED
       ? seedServer({

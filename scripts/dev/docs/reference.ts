@@ -6,6 +6,7 @@ import { assignment, shapeOf } from "../../../components/fleet/zod-issues.ts";
 import { kinds } from "../../../components/kinds.ts";
 import { runtimes } from "../../../components/sandbox/runtimes/registry.ts";
 import type { JsonSchema } from "./json-schema.ts";
+import { seedMetricRows } from "./seed-metrics.ts";
 import { seedVariableRows } from "./seed-variables.ts";
 
 const vocabulary = vocabularyOf(kinds);
@@ -55,6 +56,13 @@ ${runtimeSections().join("\n\n")}
 Names in \`secrets\` and keys of \`env\` of \`kind = "seed-agent"\`. Another name in \`env\` is an error.
 
 ${aligned([["variable", "set by", "default", "unit", "what it does"], ...seedVariableRows()])}
+
+## Metrics of a seed agent's service
+
+At \`/metrics\`, besides prom-client's own of the process and of Node (\`process_…\`, \`nodejs_…\`). A gauge that can't be read
+is \`NaN\`.
+
+${aligned([["metric", "type", "labels", "unit", "what it counts"], ...seedMetricRows()])}
 `;
 }
 

@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 
 /** Each metric once: the service's registry and the guide's table derive from it. Labels have few values by design. */
 export const ownMetrics = {
-  queue_depth: { type: "gauge", description: "Changes in the queue that are not decided yet.", labels: [] },
+  queue_depth: { type: "gauge", description: "Changes that a worker has to check or to roll out.", labels: [] },
   cluster_size: { type: "gauge", description: "Nodes that were seen lately, this one included.", labels: [] },
   active_version: { type: "gauge", description: "Number of the version that this node runs.", labels: [] },
   hot_reload_total: {
@@ -10,12 +10,16 @@ export const ownMetrics = {
     labels: ["step", "outcome"],
   },
   hot_reload_duration_seconds: {
-    ...{ type: "histogram", description: "How long they took, in seconds.", labels: ["step"] },
+    ...{
+      type: "histogram",
+      description: "How long checks, activations and rollbacks took.",
+      labels: ["step"],
+    },
     buckets: [0.1, 0.5, 1, 2, 5, 10, 20, 60, 120, 300],
   },
   requests_total: { type: "counter", description: "Requests that the agent answered.", labels: ["outcome"] },
   request_duration_seconds: {
-    ...{ type: "histogram", description: "How long they took, in seconds.", labels: ["outcome"] },
+    ...{ type: "histogram", description: "How long the agent's answers took.", labels: ["outcome"] },
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
   },
   missing_api_key_total: {
@@ -47,28 +51,33 @@ export interface ListedMetric {
   readonly labels: readonly string[];
 }
 
-/** What no version of the service adds a name to: the process and Node itself. */
 const prefix = "seed_agent_";
 
-/** All metrics of `/metrics`, for exporters and the guide, sorted by name; its own first. */
+const byName = (a: ListedMetric, b: ListedMetric) => (a.name < b.name ? -1 : 1);
+
+/** The service's own metrics, sorted by name. */
+export function listedMetrics(): readonly ListedMetric[] {
+  return Object.entries(ownMetrics)
+    .map(([name, { type, description, labels }]) => ({ name: `${prefix}${name}`, type, description, labels }))
+    .sort(byName);
+}
+
+/** All metrics of `/metrics`, for exporters: its own, then those of the process and of Node, each sorted by name. */
 export async function metrics(): Promise<readonly ListedMetric[]> {
-  const own = Object.entries(ownMetrics).map(([name, { type, description, labels }]) => ({
-    ...{ name: `${prefix}${name}`, type, description, labels },
-  }));
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const ofProcess = (await registry.getMetricsAsJSON()).map(({ name, help, type, values }) => ({
     ...{ name, type: String(type), description: help.replace(/\.?$/, ".") },
     labels: [...new Set(values.flatMap(({ labels }) => Object.keys(labels)))].filter((label) => label !== "le").sort(),
   }));
-  const byName = (a: ListedMetric, b: ListedMetric) => (a.name < b.name ? -1 : 1);
-  return [...own.sort(byName), ...ofProcess.sort(byName)];
+  return [...listedMetrics(), ...ofProcess.sort(byName)];
 }
 
 /** The metrics of one service; nothing is kept in prom-client's global registry. */
 export function metricsRegistry(gaugeMilliseconds = 2000) {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  // In ms. By default the process would be woken up 100 times a second.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
   const reads = new Map<Named<"gauge">, () => number | Promise<number>>();
   const counters = new Map<string, Counter>();
   const histograms = new Map<string, Histogram>();

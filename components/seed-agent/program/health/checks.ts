@@ -61,7 +61,8 @@ export async function disk(folders: readonly string[]): Promise<string> {
   return left.join(", ");
 }
 
-const resolution = 20;
+/** Each look at the clock wakes the process up. In ms. */
+const resolution = 100;
 const mostLagMilliseconds = 1000;
 const leastSamples = 50;
 

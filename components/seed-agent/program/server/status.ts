@@ -1,17 +1,10 @@
-import { claimableStates } from "../domain.ts";
+import { queueDepth } from "../pipeline/queue-depth.ts";
 import type { Status } from "./api.ts";
 import type { SeedServerParts } from "./parts.ts";
 
-/** The most that `queue` counts. */
-const mostCounted = 1000;
-
 export async function readStatus(parts: SeedServerParts): Promise<Status> {
   const { settings, live, store, cluster, improve, fence, release } = parts;
-  const [paused, waiting, budget] = await Promise.all([
-    store.setting("paused"),
-    store.changes({ states: claimableStates, limit: mostCounted }),
-    improve?.budget(),
-  ]);
+  const [paused, queue, budget] = await Promise.all([store.setting("paused"), queueDepth(store), improve?.budget()]);
   const probation = live.probation();
   const problem = live.problem();
   const mode = improve?.mode ?? { name: "off" as const, reason: "this node has no model" };
@@ -24,7 +17,7 @@ export async function readStatus(parts: SeedServerParts): Promise<Status> {
     ...(mode.reason === undefined ? {} : { modeReason: mode.reason }),
     fence,
     store: store.kind,
-    queue: waiting.length,
+    queue,
     ...(probation === undefined ? {} : { probation }),
     nodes: [...cluster.view().nodes],
     ...(problem === undefined ? {} : { problem }),

@@ -8,6 +8,7 @@ import { vocabularyOf } from "../../../../components/fleet/vocabulary.ts";
 import { shapeOf } from "../../../../components/fleet/zod-issues.ts";
 import { kinds } from "../../../../components/kinds.ts";
 import { runtimes } from "../../../../components/sandbox/runtimes/registry.ts";
+import { listedMetrics } from "../../../../components/seed-agent/program/events/metrics.ts";
 import { variables as seedVariables } from "../../../../components/seed-agent/program/settings.ts";
 import { forwardingOptions } from "../../../../components/web/forwarding/options.ts";
 import { webSettings } from "../../../../components/web/settings.ts";
@@ -176,6 +177,7 @@ describe("the reference", () => {
       ]),
       ...configurable.flatMap(([, { table }]) => Object.keys(table.shape)),
       ...Object.keys(seedVariables),
+      ...listedMetrics().map(({ name }) => name),
     ]);
     const sections = text.split("\n").filter((line) => line.startsWith("#"));
     expect(sections).toEqual([
@@ -189,6 +191,7 @@ describe("the reference", () => {
       ]),
       ...configurable.map(([name]) => `## Options in \`runtime_config\` of \`runtime = "${name}"\``),
       "## Variables of a seed agent's service",
+      "## Metrics of a seed agent's service",
     ]);
     for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(7);
     const cells = rows.map((row) =>
