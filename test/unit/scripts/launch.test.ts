@@ -17,7 +17,7 @@ describe("the launcher", () => {
   ])("refuses %j with 2 and says what there is", (args, problem) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [launcher, ...args], { encoding: "utf8" });
     const usage =
-      "Usage: node scripts/launch.mjs setup | start | stop | changeling | pulumi | pipeline | emulator | test | test-modal | bench | check | docs | build [arguments]";
+      "Usage: node scripts/launch.mjs setup | start | stop | changeling | pulumi | pipeline | emulator | test | test-modal | bench | check | docs | build | coverage | release [arguments]";
     expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: "", stderr: `${problem}\n${usage}\n` });
   });
 
