@@ -9,6 +9,7 @@ import { changelingCommand } from "../../components/lib/own-commands.ts";
 import { printNote, printText } from "../../components/lib/terminal.ts";
 import { sandboxListing } from "../../components/sandbox/inspect/list.ts";
 import { installedSandboxes, readSandbox } from "../../components/sandbox/installed.ts";
+import { installedSeedAgents, readSeedAgent } from "../../components/seed-agent/installed.ts";
 import { deployedWeb } from "../../components/web/inspect/list.ts";
 import { fire } from "../changeling/commands/fire.ts";
 import { listText } from "../changeling/commands/list.ts";
@@ -58,6 +59,7 @@ async function start(): Promise<void> {
   for (const { name } of deployedWeb(context)) say(`${appliedText(await appliedWeb(context, name))}\n`);
   const [sandbox] = enabledSandboxes(context);
   if (sandbox !== undefined) say(`${sandboxText(sandbox)}\n`);
+  for (const { name, url } of enabledSeedAgents(context)) say(`${seedAgentText(name, url)}\n`);
   say(`Edit ~/.changelings/dev/fleet.toml, then: ${changelingCommand()} plan, npm start. Remove it all: npm stop`);
   if (run !== undefined && !wentWell(run)) process.exitCode = 1;
 }
@@ -78,6 +80,20 @@ function sandboxText(name: string): string {
   return `${name} makes a sandbox whenever you want one.
   start   ${cli} start ${name}
   prompt  ${cli} send ${name} "List files in repository"`;
+}
+
+function enabledSeedAgents({ paths }: Inspected): { readonly name: string; readonly url: string | undefined }[] {
+  return installedSeedAgents(paths).flatMap((name) => {
+    const installed = readSeedAgent(paths, name);
+    return installed?.enabled === true ? [{ name, url: installed.url }] : [];
+  });
+}
+
+function seedAgentText(name: string, url: string | undefined): string {
+  const cli = `${changelingCommand()} seed`;
+  return `${name} runs${url === undefined ? "" : ` at ${url}`}.
+  look    ${cli} status ${name}
+  change  ${cli} checkout ${name} ./${name}, edit it, then: ${cli} submit ${name} ./${name} --summary "…" --wait`;
 }
 
 function say(text: string): void {

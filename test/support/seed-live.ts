@@ -47,7 +47,8 @@ export interface LabOptions {
   readonly active?: string;
   readonly lastGood?: string;
   readonly isGood?: boolean;
-  readonly isCrashLoop?: boolean;
+  /** In a crash loop, with so many starts. */
+  readonly starts?: number;
   readonly recordings?: readonly Recording[];
   readonly probationSeconds?: number;
 }
@@ -81,7 +82,7 @@ export async function liveLab(options: LabOptions) {
       disk.good = true;
     },
     isGood: () => disk.good,
-    beginStart: async () => ({ isCrashLoop: options.isCrashLoop ?? false, starts: 4 }),
+    beginStart: async () => ({ isCrashLoop: options.starts !== undefined, starts: options.starts ?? 1 }),
     markStarted: async () => undefined,
   };
   const records: Recording[] = [];

@@ -88,7 +88,10 @@ const remedies: readonly (readonly [RegExp, string])[] = [
   [/fence|confine/, "install bubblewrap (bwrap) where the node runs, and allow user namespaces"],
   [/database|postgres|sqlite/, "check DATABASE_URL, and that the database accepts connections"],
   [/disk|code store/, "free space on the node's volume, or raise volume_gb"],
-  [/claude|codex|login|cli|provider/, "set CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY, or log in with: codex login"],
+  [
+    /model|improver|login/,
+    'install the CLI where the node runs (scripts/install_claude_native.sh) and give it a login (CLAUDE_CODE_OAUTH_TOKEN, ANTHROPIC_API_KEY, or: codex login); or set mode = "off"',
+  ],
   [/peer/, "check that the nodes reach each other; new credentials for all of them: raise rotate"],
 ];
 

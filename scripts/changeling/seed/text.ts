@@ -62,7 +62,8 @@ export function versionsText(
     ["VERSION", "AFTER", "BY", "MADE", "SUMMARY"],
     versions.map(({ id, parent = "", author, createdAt, summary }) => [
       id === active ? `${id} (active)` : id,
-      ...[parent, author, fromNow(new Date(createdAt), now), shortened(summary)],
+      // The first one was never submitted.
+      ...[parent, author, id === "v0" ? "" : fromNow(new Date(createdAt), now), shortened(summary)],
     ]),
   );
 }

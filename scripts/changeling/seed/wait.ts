@@ -3,6 +3,7 @@ import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import { SeedClientError } from "../../../components/seed-agent/client.ts";
 import { type Change, endStates } from "../../../components/seed-agent/program/domain.ts";
+import type { Status } from "../../../components/seed-agent/program/server/api.ts";
 import { answer } from "../context.ts";
 import type { SeedContext } from "./agent-of.ts";
 import { stepText } from "./text.ts";
@@ -20,7 +21,7 @@ export function exitCodeOf({ state }: Pick<Change, "state">): 0 | 1 {
  */
 export async function follow(context: SeedContext, first: Change): Promise<Change> {
   const { client, agent, json } = context;
-  const printer = new ProgressPrinter((text) => !json && process.stderr.write(text));
+  const printer = new ProgressPrinter((text) => !json && process.stderr.write(text), first);
   const leave = () => {
     printNote(`\nit goes on; see: ${changelingCommand()} seed show ${agent} ${first.id}\n`);
     process.exit(130);
@@ -30,6 +31,7 @@ export async function follow(context: SeedContext, first: Change): Promise<Chang
     for (let change = first; ; change = await again(() => client.change(first.id))) {
       printer.print(change);
       if (change.state === "waiting" || endStates.includes(change.state)) return change;
+      if (change.state !== "checking") printer.watch(change, await client.status().catch(() => undefined), agent);
       await sleep(pollMs);
     }
   } finally {
@@ -56,16 +58,30 @@ export class ProgressPrinter {
   readonly #write: (text: string) => unknown;
   #state: Change["state"] | undefined;
   #steps = 0;
+  #watched = "";
+  #nextWatch = 0;
 
-  constructor(write: (text: string) => unknown) {
+  /** @param first what a person has seen already: a change that waits for approval has shown its steps */
+  constructor(write: (text: string) => unknown, first?: Change) {
     this.#write = write;
+    const isKnown = first !== undefined && first.state !== "queued" && first.state !== "checking";
+    if (isKnown) this.#steps = first.report?.steps.length ?? 0;
+  }
+
+  /** What it waits for, at most every 10 s: probation takes a minute and more. */
+  watch(change: Change, status: Status | undefined, agent: string): void {
+    const text = status === undefined ? undefined : waitingFor(change, status, agent);
+    if (text === undefined || text === this.#watched || Date.now() < this.#nextWatch) return;
+    this.#watched = text;
+    this.#nextWatch = Date.now() + 10_000;
+    this.#write(`  ${text}\n`);
   }
 
   print({ id, state, report }: Change): void {
     const steps = report?.steps ?? [];
     // Checks that another node begins again.
     if (steps.length < this.#steps) this.#steps = 0;
-    if (this.#state === undefined) this.#say(id, "submitted");
+    if (this.#state === undefined && (state === "queued" || state === "checking")) this.#say(id, "submitted");
     for (const step of steps.slice(this.#steps)) this.#write(`${stepText(step, process.stderr)}\n`);
     this.#steps = steps.length;
     if (state !== this.#state && state !== "queued") this.#say(id, state);
@@ -75,6 +91,16 @@ export class ProgressPrinter {
   #say(id: string, state: string): void {
     this.#write(`${id} is ${state}\n`);
   }
+}
+
+function waitingFor({ state, version }: Change, status: Status, agent: string): string | undefined {
+  const isToBegin = state === "queued" || state === "approved";
+  if (isToBegin && status.paused) return `${agent} is paused; go on with: ${changelingCommand()} seed resume ${agent}`;
+  const { probation, nodes } = status;
+  if (state !== "rolling-out" || probation?.state !== "under way" || probation.version !== version) return undefined;
+  const running = nodes.filter(({ active }) => active === version).length;
+  const where = nodes.length > 1 ? `, on ${running} of ${nodes.length} nodes` : "";
+  return `${version} is on probation${where}: ${probation.requests} requests, ${probation.errors} failed`;
 }
 
 /** Prints where a change is now, with what to do next, and sets the exit code. */

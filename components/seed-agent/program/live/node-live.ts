@@ -29,6 +29,8 @@ const probes = 20;
 /** A process that ends more often than this within `crashWindow` (ms) is not started again. */
 const mostCrashes = 3;
 const crashWindow = 60_000;
+/** A good version is given up after so many starts that did not prove themselves. */
+const mostStarts = 10;
 /** How long a version that was given up is refused, in ms. */
 const refusedFor = 10 * 60_000;
 /** A slow answer is a signal, in ms. */
@@ -45,7 +47,9 @@ const grace = 10_000;
 export async function openLive(parts: LiveParts): Promise<Live> {
   const { codeStore, firstVersion } = parts;
   const read = async (id: string) => (id === "v0" ? await firstVersion() : await codeStore.read(id));
-  const { isCrashLoop, starts } = await codeStore.beginStart();
+  const { isCrashLoop: isLoop, starts } = await codeStore.beginStart();
+  // A version that passed its probation is rarely why a machine restarts again and again.
+  const isCrashLoop = isLoop && (!codeStore.isGood() || starts > mostStarts);
   const active = codeStore.active();
   const candidates = [...new Set([...(isCrashLoop ? [] : [active]), codeStore.lastGood(), "v0"])];
   let reason = isCrashLoop ? `the service did not stay up after ${starts} starts` : "";

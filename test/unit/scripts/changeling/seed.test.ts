@@ -128,6 +128,34 @@ c1 is rejected
 `);
   });
 
+  it("says what it waits for, without repeating itself", () => {
+    let printed = "";
+    const printer = new ProgressPrinter(
+      (text) => {
+        printed += text;
+      },
+      change("approved", [step("parse", "passed")]),
+    );
+    const status = {
+      ...{ node: "n1", release: "r", active: "v1", paused: true, mode: "off", fence: { name: "bubblewrap" } },
+      ...{ store: "sqlite", queue: 1, nodes: [] },
+      probation: { version: "v1", former: "v0", state: "under way", requests: 3, errors: 0 },
+      budget: { changesToday: 0, changesPerDay: 1, usdToday: 0, usdPerDay: 1 },
+    } as const;
+    const approved = change("approved", [step("parse", "passed")], { version: "v1" });
+    printer.print(approved);
+    printer.watch(approved, { ...status, nodes: [] }, "sprout");
+    printer.watch(approved, { ...status, nodes: [] }, "sprout");
+    expect(printed).toMatch(/^c1 is approved\n {2}sprout is paused; go on with: .* seed resume sprout\n$/);
+    printed = "";
+    const rolling = new ProgressPrinter((text) => {
+      printed += text;
+    });
+    rolling.watch(change("rolling-out", [], { version: "v1" }), { ...status, nodes: [] }, "sprout");
+    rolling.watch(change("rolling-out", [], { version: "v2" }), { ...status, nodes: [] }, "sprout");
+    expect(printed).toBe("  v1 is on probation: 3 requests, 0 failed\n");
+  });
+
   it.each([
     ["active", 0, /c1 is active: sprout runs v1/],
     ["waiting", 0, /seed approve sprout c1/],

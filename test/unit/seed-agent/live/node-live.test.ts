@@ -141,11 +141,18 @@ describe("at its start a node boots", () => {
   });
 
   test("the last good one in a crash loop", async () => {
-    const lab = await liveLab({ code: { v0: {}, v1: {}, v2: {} }, active: "v2", lastGood: "v1", isCrashLoop: true });
+    const code = { v0: {}, v1: {}, v2: {} };
+    const lab = await liveLab({ code, active: "v2", lastGood: "v1", isGood: false, starts: 4 });
     expect(lab.live.active).toBe("v1");
     expect(lab.disk.active).toBe("v1");
     expect(lab.fallbacks).toEqual(["v2 → v1: the service did not stay up after 4 starts"]);
     await lab.live.close();
+    const good = await liveLab({ code, active: "v2", lastGood: "v1", starts: 4 });
+    expect(good.live.active).toBe("v2");
+    await good.live.close();
+    const hopeless = await liveLab({ code, active: "v2", lastGood: "v1", starts: 11 });
+    expect(hopeless.live.active).toBe("v1");
+    await hopeless.live.close();
   });
 
   test("the last good one if the active one does not start, and v0 if neither does", async () => {
