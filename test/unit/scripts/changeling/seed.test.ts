@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Change, ReportStep } from "../../../../components/seed-agent/program/domain.ts";
+import type { Status } from "../../../../components/seed-agent/program/server/api.ts";
 import {
   changedFiles,
   isEmptyFolder,
@@ -136,23 +137,23 @@ c1 is rejected
       },
       change("approved", [step("parse", "passed")]),
     );
-    const status = {
+    const status: Status = {
       ...{ node: "n1", release: "r", active: "v1", paused: true, mode: "off", fence: { name: "bubblewrap" } },
       ...{ store: "sqlite", queue: 1, nodes: [] },
       probation: { version: "v1", former: "v0", state: "under way", requests: 3, errors: 0 },
       budget: { changesToday: 0, changesPerDay: 1, usdToday: 0, usdPerDay: 1 },
-    } as const;
+    };
     const approved = change("approved", [step("parse", "passed")], { version: "v1" });
     printer.print(approved);
-    printer.watch(approved, { ...status, nodes: [] }, "sprout");
-    printer.watch(approved, { ...status, nodes: [] }, "sprout");
+    printer.watch(approved, status, "sprout");
+    printer.watch(approved, status, "sprout");
     expect(printed).toMatch(/^c1 is approved\n {2}sprout is paused; go on with: .* seed resume sprout\n$/);
     printed = "";
     const rolling = new ProgressPrinter((text) => {
       printed += text;
     });
-    rolling.watch(change("rolling-out", [], { version: "v1" }), { ...status, nodes: [] }, "sprout");
-    rolling.watch(change("rolling-out", [], { version: "v2" }), { ...status, nodes: [] }, "sprout");
+    rolling.watch(change("rolling-out", [], { version: "v1" }), status, "sprout");
+    rolling.watch(change("rolling-out", [], { version: "v2" }), status, "sprout");
     expect(printed).toBe("  v1 is on probation: 3 requests, 0 failed\n");
   });
 
