@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { constants, setPriority } from "node:os";
 import type { Duplex, Readable } from "node:stream";
 import { watchOver } from "../../../lib/process.ts";
 import { plainWords } from "../../../lib/text.ts";
@@ -14,6 +15,8 @@ export interface FencedProcessOptions {
   readonly program: string;
   /** Of the whole process, in MiB. */
   readonly memoryMb: number;
+  /** Runs at a lower priority than the service. */
+  readonly isBackground?: boolean | undefined;
   readonly onLine: (line: string) => void;
   /** See `fenced`: for tests. */
   readonly isFullNode?: boolean;
@@ -48,7 +51,7 @@ const maxErrors = 1024 * 1024;
 
 /** @throws if the fence's program can't be started at all */
 export function startFencedProcess(options: FencedProcessOptions): FencedProcess {
-  const { fence, program, memoryMb, onLine, isFullNode = false } = options;
+  const { fence, program, memoryMb, onLine, isFullNode = false, isBackground = false } = options;
   const { command, args, user, reportsPid } = fenced(fence, { heapMb: Math.max(32, memoryMb - nodeMb), isFullNode });
   const child = spawn(command, args, {
     env: fencedEnvironment,
@@ -68,6 +71,7 @@ export function startFencedProcess(options: FencedProcessOptions): FencedProcess
   let reason: string | undefined;
   let hasEnded = false;
   let nodePid = child.pid ?? 0;
+  if (isBackground) yieldTo(nodePid);
   const kill = (why: string) => {
     reason ??= why;
     if (hasEnded || child.pid === undefined) return;
@@ -132,6 +136,7 @@ export function startFencedProcess(options: FencedProcessOptions): FencedProcess
     },
     async confine() {
       nodePid = (await reportedPid) ?? nodePid;
+      if (isBackground) yieldTo(nodePid);
       group?.add(nodePid);
       await limit(nodePid, memoryMb, fence);
     },
@@ -139,6 +144,15 @@ export function startFencedProcess(options: FencedProcessOptions): FencedProcess
     kill,
     ended,
   };
+}
+
+/** Its threads of this moment, and what it starts later. */
+function yieldTo(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // Already gone; or not allowed, which costs only time.
+  }
 }
 
 function readPid(information: Readable | null): Promise<number | undefined> {

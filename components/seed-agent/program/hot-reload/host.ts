@@ -71,7 +71,7 @@ class Host implements VersionHost {
     this.#bundle = bundle;
     this.#limits = limits;
     this.#process = startFencedProcess({
-      ...{ fence, program, memoryMb: limits.memoryMb },
+      ...{ fence, program, memoryMb: limits.memoryMb, isBackground: limits.isBackground },
       onLine: (line) => this.#receive(line),
     });
     this.ended = this.#process.ended;

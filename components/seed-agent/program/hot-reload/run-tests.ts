@@ -52,7 +52,7 @@ class Run {
     this.#options = options;
     const { fence, limits } = options;
     this.#process = startFencedProcess({
-      ...{ fence, program, memoryMb: limits.memoryMb },
+      ...{ fence, program, memoryMb: limits.memoryMb, isBackground: limits.isBackground },
       onLine: (line) => this.#receive(line),
     });
   }

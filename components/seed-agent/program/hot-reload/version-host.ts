@@ -26,6 +26,8 @@ export interface HostLimits {
   readonly callMilliseconds: number;
   /** Of the process until it is ready. */
   readonly startMilliseconds: number;
+  /** Runs at a lower priority than what serves: for code that is only tried. */
+  readonly isBackground?: boolean;
 }
 
 /**

@@ -124,7 +124,7 @@ export class PipelineWorker {
       recordings: (await store.recordings(mostRecordings)).filter(({ version }) => version === base.id),
     };
     const { report, built } = await check(candidate, {
-      ...{ limits, testMilliseconds, signal },
+      ...{ limits: { ...limits, isBackground: true }, testMilliseconds, signal },
       onStep: (step) => {
         steps.push(step);
         // Only for who watches; the whole report follows.

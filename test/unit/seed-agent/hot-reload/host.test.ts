@@ -1,3 +1,4 @@
+import { constants, getPriority } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { isAlive } from "../../../../components/lib/process.ts";
@@ -28,6 +29,17 @@ describe.for(await fences())("a version behind $name", (fence) => {
     expect(await host.memory()).toBe(0);
     // Its new parent may not have noticed its end yet.
     await expect.poll(() => isAlive(host.pid)).toBe(false);
+  });
+
+  test("yields to what serves if it is only tried", async () => {
+    const tried = await versionHosts(fence)(await firstVersion(), { ...limits, isBackground: true });
+    const serving = await versionHosts(fence)(await firstVersion(), limits);
+    try {
+      expect(getPriority(tried.pid)).toBe(constants.priority.PRIORITY_LOW);
+      expect(getPriority(serving.pid)).toBe(getPriority());
+    } finally {
+      await Promise.all([tried.end(), serving.end()]);
+    }
   });
 
   test("gets its clock and its random numbers from each call, also at the same time", async () => {
