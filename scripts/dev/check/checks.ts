@@ -5,6 +5,7 @@ import { findActionlint } from "../../setup/actionlint.ts";
 import { checkout } from "../../setup/cache.mjs";
 import { duration } from "../../setup/progress.mjs";
 import { findShellcheck } from "../../setup/shellcheck.ts";
+import { vacuousExpectations } from "./expectations.ts";
 import { importCycles, importsOf, upwardImports } from "./imports.ts";
 
 interface Finished {
@@ -18,6 +19,7 @@ export async function runChecks(): Promise<{ passed: string[]; failed: string[] 
     types: () => node("node_modules/typescript/bin/tsc", ["-p", "."]),
     biome: () => node("node_modules/@biomejs/biome/bin/biome", ["check", "--error-on-warnings"]),
     imports,
+    expectations,
     shellcheck,
     workflows,
   };
@@ -45,6 +47,14 @@ async function imports(): Promise<Finished> {
   const found = importsOf(checkout, files);
   const cycles = importCycles(found).map((cycle) => `these modules import each other: ${cycle.join(", ")}`);
   const wrong = [...cycles, ...upwardImports(found)];
+  return { ok: wrong.length === 0, output: wrong.join("\n") };
+}
+
+/** Tests can fail; see `expectations.ts`. */
+async function expectations(): Promise<Finished> {
+  const { output } = await finish("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "test"]);
+  const files = output.split("\0").filter((file) => file.endsWith(".ts") && existsSync(join(checkout, file)));
+  const wrong = vacuousExpectations(checkout, files);
   return { ok: wrong.length === 0, output: wrong.join("\n") };
 }
 
