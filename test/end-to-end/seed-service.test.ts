@@ -97,7 +97,7 @@ describe("a version that passes its tests and then misbehaves is rolled back, an
     service = await startSeedService({ env: { SEED_CALL_SECONDS: "1", SEED_PROBATION_SECONDS: "20" } });
     await service.ask("/");
     await expect.poll(async () => (await service.client.metrics()).includes("seed_agent_requests_total")).toBe(true);
-    const id = await activated(`if (count > 200) { ${more} }`);
+    const id = await activated(`if (count > 600) { ${more} }`);
     const stop = clients("/", 2);
     const change = await service.becomes(id, "rolled-back").catch(async (error) => {
       await stop();

@@ -54,13 +54,15 @@ export async function openLive(parts: LiveParts): Promise<Live> {
   const candidates = [...new Set([...(isCrashLoop ? [] : [active]), codeStore.lastGood(), "v0"])];
   let reason = isCrashLoop ? `the service did not stay up after ${starts} starts` : "";
   for (const id of candidates) {
+    let live: NodeLive | undefined;
     try {
       const version = await read(id);
       if (version === undefined) throw new HostError("did not start", `its files are not in the code store`);
-      const live = new NodeLive(parts, running(version, await parts.startHost(version, parts.limits)), read);
+      live = new NodeLive(parts, running(version, await parts.startHost(version, parts.limits)), read);
       await live.boot(active, reason);
       return live;
     } catch (error) {
+      await live?.close();
       if (!(error instanceof HostError)) throw error;
       reason = error.message;
       parts.events.log("error", `version ${id} does not start`, { reason });

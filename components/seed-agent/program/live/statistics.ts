@@ -31,6 +31,11 @@ export class Counter {
     this.#latest.push(milliseconds);
   }
 
+  /** Those of a process that was just started say nothing. */
+  forgetTimes(): void {
+    this.#latest.length = 0;
+  }
+
   get(): Statistics {
     const sorted = this.#latest.toSorted((one, other) => one - other);
     return {

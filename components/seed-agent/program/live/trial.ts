@@ -19,6 +19,9 @@ export interface TrialOptions {
 /** The checks cost more than a look at memory. */
 const ticksPerCheck = 5;
 const probesPerTick = 2;
+/** Recorded requests that a new version gets before any client's, at most, and for how long, in ms. */
+const warmUpTurns = 300;
+const warmUpMs = 250;
 
 /**
  * The probation of a version, beside the one that it replaced. Requests that it answers are counted by `Running`; recorded
@@ -45,15 +48,32 @@ export class Trial {
     this.#options = options;
   }
 
-  /** Observes the former version and repeats the recordings on both, before any client reaches the new one. */
+  /**
+   * Observes the former version and repeats the recordings on both, before any client reaches the new one.
+   *
+   * @throws HostError if the new one misbehaves already
+   */
   async prepare(): Promise<void> {
     for (const recording of this.#options.recordings) {
       const [handled] = await Promise.all([replay(this.#now, recording), replay(this.#former, recording)]);
       if ("answer" in handled) this.#expected.set(recording.id, handled.answer);
     }
+    await this.#warmUp();
     const { counter, host } = this.#former;
     const checks = await checksOf(this.#former, this.#options.state).catch(() => new Map<string, boolean>());
     this.#before = { statistics: counter.get(), memory: await host.memory(), checks };
+  }
+
+  /** A process that was just started is slow at first: no client shall wait for its compiler. */
+  async #warmUp(): Promise<void> {
+    const { recordings } = this.#options;
+    const end = performance.now() + warmUpMs;
+    for (let turn = 0; recordings.length > 0 && turn < warmUpTurns && performance.now() < end; turn++) {
+      const recording = recordings[turn % recordings.length];
+      const reason = recording && (await this.#repeated(recording));
+      if (reason !== undefined) throw new HostError("did not start", reason);
+    }
+    this.#now.counter.forgetTimes();
   }
 
   start(): void {
@@ -119,13 +139,19 @@ export class Trial {
     const { recordings } = this.#options;
     for (let count = 0; count < Math.min(probesPerTick, recordings.length); count++) {
       const recording = recordings[this.#probe++ % recordings.length];
-      const expected = recording && this.#expected.get(recording.id);
-      if (recording === undefined || expected === undefined) continue;
-      const { method, path } = recording.request;
-      const handled = await replay(this.#now, recording);
-      if ("reason" in handled) return this.fail(`it does not answer ${method} ${path} any more: ${handled.reason}`);
-      if (handled.answer !== expected) return this.fail(`it answers ${method} ${path} otherwise than at first`);
+      const reason = recording && (await this.#repeated(recording));
+      if (reason !== undefined) return this.fail(reason);
     }
+  }
+
+  /** @returns what is wrong with the answer, in words */
+  async #repeated(recording: Recording): Promise<string | undefined> {
+    const expected = this.#expected.get(recording.id);
+    if (expected === undefined) return undefined;
+    const { method, path } = recording.request;
+    const handled = await replay(this.#now, recording);
+    if ("reason" in handled) return `it does not answer ${method} ${path} any more: ${handled.reason}`;
+    return handled.answer === expected ? undefined : `it answers ${method} ${path} otherwise than at first`;
   }
 }
 

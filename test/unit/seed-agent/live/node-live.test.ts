@@ -41,6 +41,15 @@ describe("a new version", () => {
   });
 });
 
+test("a version that misbehaves before any client asks it is not switched to", async () => {
+  const handle = (_: unknown, __: unknown, { count }: { count: number }) => ok(count > 50 ? "wrong" : "right");
+  const recordings = [recorded("r1", "/a", "right")];
+  const { live, ended } = await liveLab({ code: { v0: {}, v1: { handle } }, recordings });
+  await expect(live.activate(versionOf("v1"))).rejects.toThrow("it answers GET /a otherwise than at first");
+  expect({ active: live.active, ended }).toEqual({ active: "v0", ended: ["v1"] });
+  await live.close();
+});
+
 describe("a version that misbehaves in probation is rolled back by the node itself, and no client sees it", () => {
   const misbehaving = {
     "it throws": { handle: () => Promise.reject(new Error("bug")) },
@@ -80,7 +89,7 @@ describe("a version that misbehaves in probation is rolled back by the node itse
   test("it answers a recorded request otherwise after a while", async () => {
     const code = {
       v0: {},
-      v1: { handle: (_: unknown, __: unknown, { count }: { count: number }) => ok(count > 3 ? "wrong" : "right") },
+      v1: { handle: (_: unknown, __: unknown, { count }: { count: number }) => ok(count > 310 ? "wrong" : "right") },
     };
     const recordings = [recorded("r1", "/a", "right"), recorded("r2", "/b", "right")];
     const { live } = await liveLab({ code, recordings, probationSeconds: 3 });
@@ -162,6 +171,17 @@ describe("at its start a node boots", () => {
     const other = await liveLab({ code: { v0: {}, v1: broken, v2: broken }, active: "v2", lastGood: "v1" });
     expect(other.live.active).toBe("v0");
     await Promise.all([one.live.close(), other.live.close()]);
+  });
+
+  test("the last good one if a version on probation misbehaves before any client asks it", async () => {
+    const handle = (_: unknown, __: unknown, { count }: { count: number }) => ok(count > 50 ? "wrong" : "right");
+    const recordings = [recorded("r1", "/a", "right")];
+    const code = { v0: {}, v1: { handle } };
+    const lab = await liveLab({ code, recordings, active: "v1", lastGood: "v0", isGood: false });
+    expect(lab.live.active).toBe("v0");
+    expect(lab.fallbacks).toEqual(["v1 → v0: it answers GET /a otherwise than at first"]);
+    await lab.live.close();
+    expect(lab.started.toSorted()).toEqual(lab.ended.toSorted());
   });
 
   test("a version that was on probation when the node died, on probation again", async () => {
