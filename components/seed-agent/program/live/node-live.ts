@@ -350,7 +350,7 @@ class NodeLive implements Live {
     await this.#noting(this.#parts.codeStore.activate(id));
   }
 
-  /** What runs is right even if the disk could not be told. */
+  /** What runs is right even if the disk could not be written. */
   async #noting(write: Promise<void>): Promise<void> {
     try {
       await write;

@@ -127,7 +127,7 @@ export class PipelineWorker {
       ...{ limits: { ...limits, isBackground: true }, testMilliseconds, signal },
       onStep: (step) => {
         steps.push(step);
-        // Only for who watches; the whole report follows.
+        // For whoever follows the change; the whole report comes at the end.
         const soFar = { passed: false, steps: [...steps], fence: "", milliseconds: performance.now() - started };
         store.updateChange(change.id, ["checking"], { claimedBy: node, report: soFar }).catch(() => undefined);
       },

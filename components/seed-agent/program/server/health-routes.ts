@@ -5,7 +5,7 @@ import { deepHealth, health, problem } from "./api.ts";
 import { answers, textOrJson } from "./open-api.ts";
 import type { SeedServerParts } from "./parts.ts";
 
-/** `/health`. It is asked the most, tells no secret and is open to all, so nothing else runs at it. */
+/** `/health`. It gets the most requests, contains no secret and is open to everybody, so no hook runs for it. */
 export function quickHealth({ health: checks }: Pick<SeedServerParts, "health">): FastifyPluginAsync {
   return async (app) => {
     app.get(
