@@ -1,3 +1,4 @@
+import { asError } from "../../../lib/as-error.ts";
 import type { Change, Report, ReportStep, Version } from "../domain.ts";
 import { StoreUnavailable } from "../store/store.ts";
 import { mostRecordings, type PipelineParts, versionOf } from "./parts.ts";
@@ -93,6 +94,10 @@ export class PipelineWorker {
     );
     try {
       await this.#work(change, signal);
+    } catch (error) {
+      if (signal.aborted) return true;
+      if (!(error instanceof StoreUnavailable)) await this.#note(change, asError(error).message);
+      throw error;
     } finally {
       clearInterval(renewal);
       // Another node need not wait until the lease is over.
@@ -101,13 +106,16 @@ export class PipelineWorker {
     return true;
   }
 
+  /** Why an attempt failed, for whoever reads it after the last one. */
+  async #note(change: Change, reason: string): Promise<void> {
+    const { store, node } = this.#parts;
+    await store.updateChange(change.id, [change.state], { claimedBy: node, reason }).catch(() => undefined);
+  }
+
   async #work(change: Change, signal: AbortSignal): Promise<void> {
     if (change.attempts > mostAttempts) {
-      await this.#end(
-        change,
-        "failed",
-        `given up: its worker ended ${mostAttempts} times while it was ${change.state}`,
-      );
+      const why = change.reason ?? `its worker ended while it was ${change.state}`;
+      await this.#end(change, "failed", `given up after ${mostAttempts} attempts: ${why}`);
     } else if (change.state === "checking") await this.#check(change, signal);
     else await this.#rollOut(change, signal);
   }
@@ -123,7 +131,7 @@ export class PipelineWorker {
       ...{ sources: changedSources(base.sources, change.files), base, answers: change.answers },
       recordings: (await store.recordings(mostRecordings)).filter(({ version }) => version === base.id),
     };
-    const { report, built } = await check(candidate, {
+    const checked = check(candidate, {
       ...{ limits: { ...limits, isBackground: true }, testMilliseconds, signal },
       onStep: (step) => {
         steps.push(step);
@@ -131,6 +139,10 @@ export class PipelineWorker {
         const soFar = { passed: false, steps: [...steps], fence: "", milliseconds: performance.now() - started };
         store.updateChange(change.id, ["checking"], { claimedBy: node, report: soFar }).catch(() => undefined);
       },
+    });
+    const { report, built } = await checked.catch((error: unknown) => {
+      done({ ok: false, reason: asError(error).message });
+      throw error;
     });
     if (signal.aborted) return done({ ok: false, reason: "interrupted" });
     if (!report.passed || built === undefined) {

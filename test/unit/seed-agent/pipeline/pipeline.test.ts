@@ -201,6 +201,20 @@ test("while it is paused nothing is begun", async () => {
   expect(await actions()).toContain("owner paused");
 });
 
+test("a check that breaks is tried again, and given up with the reason", async () => {
+  let calls = 0;
+  const { pipeline } = pipelineOf({
+    check: async () => {
+      calls += 1;
+      throw new Error("no space left on device");
+    },
+  });
+  pipeline.start();
+  const { id } = await pipeline.submit(submission("hello"), byOwner);
+  expect(await becomes(id, "failed")).toMatchObject({ reason: "given up after 5 attempts: no space left on device" });
+  expect(calls).toBe(5);
+});
+
 test("what a worker left is finished by the next", async () => {
   let calls = 0;
   const interrupted = pipelineOf({
