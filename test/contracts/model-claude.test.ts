@@ -241,10 +241,10 @@ describe("failures", () => {
     const env = lab.env({ ANTHROPIC_API_KEY: undefined });
     const before = lab.api.prompts().length;
     for (const work of [
-      generateText({ model: lab.model({ env }), prompt: "hello" }),
-      lab.model({ env }).doStream({ prompt: [{ role: "user", content: [{ type: "text", text: "hello" }] }] }),
+      () => generateText({ model: lab.model({ env }), prompt: "hello" }),
+      () => lab.model({ env }).doStream({ prompt: [{ role: "user", content: [{ type: "text", text: "hello" }] }] }),
     ]) {
-      const error = await failureOf(work);
+      const error = await failureOf(work());
       expect(LoadAPIKeyError.isInstance(error)).toBe(true);
       expect(error.message).toMatch(/^missing_api_key: .*claude setup-token/);
       expect(isMissingApiKey(error)).toBe(true);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
+import { plainWords } from "../../../components/lib/text.ts";
 import { SeedClientError } from "../../../components/seed-agent/client.ts";
 import { type Change, endStates } from "../../../components/seed-agent/program/domain.ts";
 import type { Status } from "../../../components/seed-agent/program/server/api.ts";
@@ -21,6 +22,7 @@ export function exitCodeOf({ state }: Pick<Change, "state">): 0 | 1 {
  */
 export async function follow(context: SeedContext, first: Change): Promise<Change> {
   const { client, agent, json } = context;
+  // Not by printNote: the colours of steps are ours, and all texts in them are plain already.
   const printer = new ProgressPrinter((text) => !json && process.stderr.write(text), first);
   const leave = () => {
     printNote(`\nit goes on; see: ${changelingCommand()} seed show ${agent} ${first.id}\n`);
@@ -74,7 +76,7 @@ export class ProgressPrinter {
     if (text === undefined || text === this.#watched || Date.now() < this.#nextWatch) return;
     this.#watched = text;
     this.#nextWatch = Date.now() + 10_000;
-    this.#write(`  ${text}\n`);
+    this.#write(`  ${plainWords(text)}\n`);
   }
 
   print({ id, state, report }: Change): void {
@@ -89,7 +91,7 @@ export class ProgressPrinter {
   }
 
   #say(id: string, state: string): void {
-    this.#write(`${id} is ${state}\n`);
+    this.#write(`${plainWords(id)} is ${state}\n`);
   }
 }
 

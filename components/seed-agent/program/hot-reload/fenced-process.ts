@@ -176,7 +176,9 @@ function endOf(code: number | null, signal: NodeJS.Signals | null, tail: string)
   const said =
     lines.find((line) => /^(\w*Error\b|FATAL ERROR|bwrap:)/.test(line)) ?? lines.findLast((line) => line !== "");
   if (/heap out of memory|Reached heap limit/.test(tail)) return "its heap was full";
-  const how = signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`;
+  // bubblewrap reports as 137 that the kernel ended the process, as it does at the limit of its memory.
+  const killed = signal ?? (code === 137 ? "SIGKILL" : undefined);
+  const how = killed === undefined ? `it ended with code ${code}` : `it was ended by ${killed}`;
   return said === undefined ? how : `${how}: ${said.slice(0, 500)}`;
 }
 
