@@ -76,7 +76,8 @@ async function activation({ url }: Running): Promise<Measure> {
     p99.during.push((await during).latency.p99);
     await untilState(client, id, "active");
   }
-  const { during, idle } = { during: median(p99.during), idle: median(p99.idle) };
+  // They are measured in whole milliseconds.
+  const { during, idle } = { during: Math.max(1, median(p99.during)), idle: Math.max(1, median(p99.idle)) };
   const name = "seed agent: 99th percentile of an answer during an activation, to that before";
   return { name, value: during / idle, unit: "ratio", bar: 1.5, detail: `${during} ms, before ${idle} ms` };
 }
