@@ -27,7 +27,8 @@ function after(model: Model, operation: string): Model {
   const number = Number(text);
   const { written, active, good, history } = model;
   if (name === "write") return { ...model, written: new Set([...written, number]) };
-  if (name === "activate" && number !== active) return { ...model, active: number, history: [...history, number] };
+  if (name === "activate" && number !== active)
+    return { ...model, active: number, starts: 0, history: [...history, number] };
   if (name === "good") return { ...model, good: new Set([...good, number]) };
   if (name === "start") return { ...model, starts: model.starts + 1 };
   if (name === "started") return { ...model, starts: 0 };
