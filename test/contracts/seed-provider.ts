@@ -148,7 +148,7 @@ export function describeSeedProvider(title: string, open: () => Promise<SeedProv
       expect(text.length).toBeGreaterThan(0);
     });
 
-    test("keeps the data when it is removed, has it again, and destroys it when told so", async () => {
+    test("keeps the data when it is removed, has it again, and destroys it on request", async () => {
       const data = await lab.data();
       const kept = await remove(false);
       expect(await observe()).toBeUndefined();

@@ -43,7 +43,7 @@ async function activated(more: string): Promise<string> {
   return id;
 }
 
-/** Asks until it is told to stop. @returns the answers that were not 200 */
+/** Asks until the returned function is called. @returns the answers that were not 200 */
 function clients(path: string, count: number) {
   let isOver = false;
   let asked = 0;

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { removeControlGroup, writeControl } from "../../lib/control-group.ts";
 
 /** The most of this machine that a sandbox's programs may use together. */
 export interface Limits {
@@ -37,22 +38,23 @@ export function enforce(id: string, limits: Limits): Enforcement {
 
 /** Removes what a killed process left of a sandbox. */
 export function endLimits(id: string): void {
-  for (const folder of ["", "memory", "cpu", "pids"]) removeGroup(join(root, folder, `changelings-${id}`));
+  for (const folder of ["", "memory", "cpu", "pids"]) removeControlGroup(join(root, folder, `changelings-${id}`));
 }
 
 /** cgroup v2: one folder for all controllers. */
 function unified(name: string, limits: Limits): Enforcement | undefined {
   const folder = join(root, name);
-  for (const controller of ["memory", "cpu", "pids"]) write(join(root, "cgroup.subtree_control"), `+${controller}`);
+  for (const controller of ["memory", "cpu", "pids"])
+    writeControl(join(root, "cgroup.subtree_control"), `+${controller}`);
   if (!make(folder)) return undefined;
   const { memoryGb, cpu } = limits;
   const missing = [
-    ...(memoryGb === undefined || write(join(folder, "memory.max"), bytes(memoryGb)) ? [] : ["memory_gb"]),
-    ...(cpu === undefined || write(join(folder, "cpu.max"), `${quota(cpu)} ${period}`) ? [] : ["cpu"]),
+    ...(memoryGb === undefined || writeControl(join(folder, "memory.max"), bytes(memoryGb)) ? [] : ["memory_gb"]),
+    ...(cpu === undefined || writeControl(join(folder, "cpu.max"), `${quota(cpu)} ${period}`) ? [] : ["cpu"]),
   ];
-  if (memoryGb !== undefined) write(join(folder, "memory.swap.max"), "0");
-  write(join(folder, "pids.max"), String(maxProcesses));
-  return { prefix: joining([folder]), env: {}, missing, end: () => removeGroup(folder) };
+  if (memoryGb !== undefined) writeControl(join(folder, "memory.swap.max"), "0");
+  writeControl(join(folder, "pids.max"), String(maxProcesses));
+  return { prefix: joining([folder]), env: {}, missing, end: () => removeControlGroup(folder) };
 }
 
 /** cgroup v1: a folder for each controller. */
@@ -61,7 +63,7 @@ function separate(name: string, { memoryGb, cpu }: Limits): Enforcement | undefi
   const limit = (controller: string, file: string, value: string): boolean => {
     const folder = join(root, controller, name);
     if (!existsSync(join(root, controller, "cgroup.procs")) || !make(folder)) return false;
-    if (!write(join(folder, file), value)) return false;
+    if (!writeControl(join(folder, file), value)) return false;
     groups.push(folder);
     return true;
   };
@@ -72,7 +74,7 @@ function separate(name: string, { memoryGb, cpu }: Limits): Enforcement | undefi
   limit("pids", "pids.max", String(maxProcesses));
   if (groups.length === 0) return undefined;
   const end = () => {
-    for (const group of groups) removeGroup(group);
+    for (const group of groups) removeControlGroup(group);
   };
   return { prefix: joining(groups), env: {}, missing, end };
 }
@@ -118,25 +120,6 @@ function make(folder: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function write(file: string, value: string): boolean {
-  try {
-    // A folder that is no cgroup would get an ordinary file.
-    readFileSync(file);
-    writeFileSync(file, value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function removeGroup(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // Never made, or a process of it is still ending.
   }
 }
 

@@ -26,13 +26,13 @@ export async function runKubectl(args: readonly string[], options: KubectlOption
 
 /** As `runKubectl`, but the caller judges how it ended. */
 export function tryKubectl(args: readonly string[], options: KubectlOptions): Promise<ProgramEnd> {
-  const { timeoutSeconds, env, signal, input, onProgress } = options;
+  const { timeoutSeconds, env, signal, input, onProgress, secrets = [] } = options;
   return runProgram("kubectl", args, {
     env: kubectlEnvironment(env),
     ...{ timeoutSeconds, signal, input },
     maxOutput: 64 * 1024 * 1024,
     endsGroup: true,
-    onOutput: onProgress && ((text) => void text.split("\n").filter(Boolean).forEach(onProgress)),
+    onOutput: onProgress && ((text) => void redacted(text, secrets).split("\n").filter(Boolean).forEach(onProgress)),
   });
 }
 
@@ -48,8 +48,7 @@ export function kubectlError(
     .join(" ")}`;
   if (ended.code === timedOut)
     return new SeedAgentError(`${words} took too long and was stopped; see: kubectl cluster-info`);
-  const said =
-    masked(ended.stderr.trim(), [...secrets, ...secrets.map(base64)]).slice(-2000) || `exit status ${ended.code}`;
+  const said = redacted(ended.stderr.trim(), secrets).slice(-2000) || `exit status ${ended.code}`;
   const remedy = remedies.find(([pattern]) => pattern.test(said))?.[1];
   return new SeedAgentError(remedy === undefined ? `${words} failed: ${said}` : `${words} failed: ${said}\n${remedy}`);
 }
@@ -77,6 +76,11 @@ const remedies: readonly (readonly [RegExp, string])[] = [
 ];
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+/** A Secret has its values in base64. */
+function redacted(text: string, secrets: readonly string[]): string {
+  return masked(text, [...secrets, ...secrets.map(base64)]);
+}
 
 /** Where the kubeconfig is, and what the login programs that it names read. */
 const variables =

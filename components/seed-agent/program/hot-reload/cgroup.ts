@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { removeControlGroup, writeControl } from "../../../lib/control-group.ts";
 import { isAlive } from "../../../lib/process.ts";
 
 /** The limits that one process can't get around by starting others. */
@@ -28,10 +29,10 @@ export function makeGroup(limits: { readonly processes: number; readonly memory:
   if (folders.length === 0) return undefined;
   return {
     add(pid) {
-      for (const folder of folders) write(join(folder, "cgroup.procs"), String(pid));
+      for (const folder of folders) writeControl(join(folder, "cgroup.procs"), String(pid));
     },
     remove() {
-      for (const folder of folders) removeFolder(folder);
+      for (const folder of folders) removeControlGroup(folder);
       removeLeftovers(isUnified);
     },
   };
@@ -39,11 +40,11 @@ export function makeGroup(limits: { readonly processes: number; readonly memory:
 
 function unified(name: string, { processes, memory }: { readonly processes: number; readonly memory: number }) {
   const folder = join(root, name);
-  for (const controller of ["memory", "pids"]) write(join(root, "cgroup.subtree_control"), `+${controller}`);
+  for (const controller of ["memory", "pids"]) writeControl(join(root, "cgroup.subtree_control"), `+${controller}`);
   if (!make(folder)) return [];
-  write(join(folder, "pids.max"), String(processes));
-  write(join(folder, "memory.max"), String(memory));
-  write(join(folder, "memory.swap.max"), "0");
+  writeControl(join(folder, "pids.max"), String(processes));
+  writeControl(join(folder, "memory.max"), String(memory));
+  writeControl(join(folder, "memory.swap.max"), "0");
   return [folder];
 }
 
@@ -55,7 +56,7 @@ function separate(name: string, { processes, memory }: { readonly processes: num
   return limits.flatMap(([controller, file, value]) => {
     const folder = join(root, controller, name);
     if (!existsSync(join(root, controller, "cgroup.procs")) || !make(folder)) return [];
-    return write(join(folder, file), String(value)) ? [folder] : [];
+    return writeControl(join(folder, file), String(value)) ? [folder] : [];
   });
 }
 
@@ -64,7 +65,7 @@ function removeLeftovers(isUnified: boolean): void {
   for (const folder of isUnified ? [root] : [join(root, "pids"), join(root, "memory")]) {
     for (const name of list(folder)) {
       const pid = Number(new RegExp(`^${prefix}(\\d+)-\\d+$`).exec(name)?.[1]);
-      if (pid > 0 && !isAlive(pid)) removeFolder(join(folder, name));
+      if (pid > 0 && !isAlive(pid)) removeControlGroup(join(folder, name));
     }
   }
 }
@@ -83,24 +84,5 @@ function make(folder: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function write(file: string, value: string): boolean {
-  try {
-    // A folder that is no cgroup would get an ordinary file.
-    readFileSync(file);
-    writeFileSync(file, value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function removeFolder(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // A process of it is still ending.
   }
 }

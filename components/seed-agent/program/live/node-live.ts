@@ -2,10 +2,11 @@ import type { CodeStore } from "../code-store/code-store.ts";
 import type { AgentRequest, AgentResponse, Version } from "../domain.ts";
 import type { Events } from "../events.ts";
 import { HostError, type HostLimits, type StartHost } from "../hot-reload/version-host.ts";
-import { StateFull, type Store, StoreUnavailable } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import { failure, plain } from "./failure.ts";
 import type { Live, Probation, Signal } from "./live.ts";
 import { Recorder } from "./recorder.ts";
-import { answer, Contended, givenNow, type Running, running } from "./running.ts";
+import { answer, givenNow, type Running, running } from "./running.ts";
 import { Signals } from "./signals.ts";
 import { Trial } from "./trial.ts";
 
@@ -373,27 +374,4 @@ interface Attempt {
   readonly isError: boolean;
   /** The process is gone, so that another one may answer. */
   readonly hasEnded: boolean;
-}
-
-interface Failure {
-  readonly status: number;
-  readonly message: string;
-  /** Whether the version's code is to blame. */
-  readonly isOwn: boolean;
-  readonly isTimeout: boolean;
-}
-
-function failure(error: unknown): Failure {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof HostError) {
-    const isTimeout = error.code === "timeout";
-    return { status: isTimeout ? 504 : error.code === "ended" ? 503 : 500, message, isOwn: true, isTimeout };
-  }
-  const status = error instanceof StoreUnavailable ? 503 : error instanceof StateFull ? 507 : 503;
-  const isKnown = error instanceof StoreUnavailable || error instanceof StateFull || error instanceof Contended;
-  return { status, message: isKnown ? message : "The service failed", isOwn: false, isTimeout: false };
-}
-
-function plain(status: number, message: string): AgentResponse {
-  return { status, headers: { "content-type": "text/plain; charset=utf-8" }, body: `${message}\n` };
 }
