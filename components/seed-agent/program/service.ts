@@ -6,6 +6,7 @@ import { converge } from "./cluster/converge.ts";
 import { type Discovery, discovery } from "./cluster/discovery.ts";
 import { listedPeers } from "./cluster/listed-peers.ts";
 import { membership } from "./cluster/membership.ts";
+import { nameClaim } from "./cluster/name-claim.ts";
 import { nodeId } from "./cluster/node-id.ts";
 import { peerRoutes } from "./cluster/peer-routes.ts";
 import { rollOut } from "./cluster/rollout.ts";
@@ -104,6 +105,7 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
     givenUp.by = (version, _to, reason) => converging.gaveUp({ version, reason });
     const cluster = membership({
       ...{ node, events, version: () => live.active, converge: converging, cookie: settings.RELEASE_COOKIE },
+      nameClaim: nameClaim({ node, store, events }),
       discovery: discoveryOf(settings),
       onOwnAddress(own) {
         address = own;

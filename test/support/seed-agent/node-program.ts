@@ -9,6 +9,7 @@ import Fastify from "fastify";
 import { converge, type Failure } from "../../../components/seed-agent/program/cluster/converge.ts";
 import { discovery } from "../../../components/seed-agent/program/cluster/discovery.ts";
 import { membership } from "../../../components/seed-agent/program/cluster/membership.ts";
+import { nameClaim } from "../../../components/seed-agent/program/cluster/name-claim.ts";
 import { peerRoutes } from "../../../components/seed-agent/program/cluster/peer-routes.ts";
 import { rollOut } from "../../../components/seed-agent/program/cluster/rollout.ts";
 import { DiskCodeStore } from "../../../components/seed-agent/program/code-store/disk.ts";
@@ -77,6 +78,7 @@ onFallback = (failure) => converging.gaveUp(failure);
 const resolver = { resolve4: async () => peers, resolve6: async () => [] as string[] };
 const cluster = membership({
   ...{ node, cookie, events, converge: converging, version: () => live.active, pollMilliseconds: 500 },
+  nameClaim: nameClaim({ node, store, events }),
   discovery: discovery({ query: "seed.internal", port, host, resolver, ownAddresses: () => [] }),
   onOwnAddress: (own) => {
     address = own;

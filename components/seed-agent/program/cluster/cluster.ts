@@ -6,7 +6,7 @@ export interface Cluster {
   readonly node: string;
   /** Peers that were found by DNS and proved that they have the cookie, and others with the reason why not. */
   peers(): readonly Peer[];
-  /** What is wrong with the search for peers, in words: DNS does not answer, the cookie is too short. */
+  /** In words: another process has this node's name, DNS does not answer, the cookie is too short. */
   problem(): string | undefined;
   /** Nodes of the store that were seen lately, and whether this one is cut off from the store. */
   view(): ClusterView;

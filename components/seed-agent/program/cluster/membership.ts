@@ -2,6 +2,7 @@ import type { Events } from "../events.ts";
 import { type Authentication, authentication, cookieProblem } from "./authentication.ts";
 import type { Cluster, ClusterView, Peer } from "./cluster.ts";
 import type { Discovery } from "./discovery.ts";
+import type { NameClaim } from "./name-claim.ts";
 import { inTurns } from "./turns.ts";
 
 export interface MembershipOptions {
@@ -13,6 +14,7 @@ export interface MembershipOptions {
   /** What this node runs. */
   readonly version: () => string;
   readonly converge: { start(): void; stop(): Promise<void>; view(): ClusterView };
+  readonly nameClaim: NameClaim;
   readonly events: Pick<Events, "log">;
   /** This node's address, as its peers see it; undefined when DNS no longer has it. */
   readonly onOwnAddress?: (address: string | undefined) => void;
@@ -32,7 +34,7 @@ const width = 8;
 
 /** Finds peers, and whether they have the cookie. What nodes run does not depend on it: that is in the store. */
 export function membership(options: MembershipOptions): Membership {
-  const { node, discovery, cookie, version, converge, events } = options;
+  const { node, discovery, cookie, version, converge, nameClaim, events } = options;
   const unfit = discovery === undefined ? undefined : cookieProblem(cookie ?? "");
   const greeter =
     discovery === undefined || cookie === undefined || unfit !== undefined
@@ -84,15 +86,16 @@ export function membership(options: MembershipOptions): Membership {
     authentication: greeter,
     peers: () => peers,
     view: () => converge.view(),
-    problem: () => problem,
+    problem: () => nameClaim.problem() ?? problem,
     size: () => Math.max(1, converge.view().nodes.length),
     start() {
       if (unfit !== undefined) events.log("error", unfit);
+      nameClaim.start();
       converge.start();
       if (greeter !== undefined) turns.start();
     },
     async stop() {
-      await Promise.all([turns.stop(), converge.stop()]);
+      await Promise.all([turns.stop(), converge.stop(), nameClaim.stop()]);
     },
   };
 }

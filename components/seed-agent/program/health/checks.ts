@@ -89,12 +89,15 @@ export function peers(
   { DNS_CLUSTER_QUERY, SEED_PEERS }: Pick<Settings, "DNS_CLUSTER_QUERY" | "SEED_PEERS">,
   cluster: Pick<Cluster, "node" | "peers" | "problem" | "view">,
 ): string {
-  const search = cluster.problem();
-  if (DNS_CLUSTER_QUERY === undefined && SEED_PEERS === undefined) return "one node: DNS_CLUSTER_QUERY is not set";
+  const own = cluster.problem();
+  if (DNS_CLUSTER_QUERY === undefined && SEED_PEERS === undefined) {
+    if (own !== undefined) throw new Error(own);
+    return "one node: DNS_CLUSTER_QUERY is not set";
+  }
   const { nodes, cutOffSince } = cluster.view();
   const found = cluster.peers();
   const problems = [
-    ...(search === undefined ? [] : [search]),
+    ...(own === undefined ? [] : [own]),
     ...(cutOffSince === undefined ? [] : [`cut off from the database since ${new Date(cutOffSince).toISOString()}`]),
     ...found.flatMap(({ address, problem }) => (problem === undefined ? [] : [`${address}: ${problem}`])),
     ...nodes.flatMap(({ id, problem }) => (problem === undefined || id === cluster.node ? [] : [`${id}: ${problem}`])),

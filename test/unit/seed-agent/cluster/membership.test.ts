@@ -27,6 +27,7 @@ function start(found: Found | (() => Found), more: Partial<MembershipOptions> = 
     ...{ node: "a", cookie, version: () => "v3", pollMilliseconds: 20 },
     discovery: { look: async () => (typeof found === "function" ? found() : found) },
     converge: { start() {}, async stop() {}, view: () => ({ nodes: [] }) },
+    nameClaim: { start() {}, async stop() {}, problem: () => undefined },
     events: { log: (level, message) => void logged.push(`${level}: ${message}`) },
     onOwnAddress: (address) => void own.push(address),
     ...more,

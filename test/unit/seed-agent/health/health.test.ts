@@ -92,6 +92,12 @@ test.each<[string, RegExp, Partial<HealthParts>, Record<string, string>]>([
     },
     { DNS_CLUSTER_QUERY: "seed.internal" },
   ],
+  [
+    "peers",
+    /another process has the name/,
+    { cluster: { ...seedParts().cluster, problem: () => "another process has the name of the node n1" } },
+    {},
+  ],
 ])("%s fails, but the node still serves", async (name, detail, parts, environment) => {
   const { found } = lab(parts, environment);
   expect(await found(name)).toMatchObject({
