@@ -42,6 +42,7 @@ describe("the package", () => {
       'import { CronChangeling } from "changelings";',
       'import { ForwardingServer, localWebs, WebChangeling, webOf } from "changelings/web";',
       'import { type AgentRuntime, SandboxChangeling, sandboxOf } from "changelings/sandbox";',
+      'import { SeedAgentChangeling, seedAgentOf } from "changelings/seed-agent";',
       'import { chat, claudeCli, claudeCliLanguageModel, isMissingApiKey } from "changelings/models";',
       "export const answers = async () => [claudeCliLanguageModel.modelId, await chat([{ role: 'user', content: 'Hi' }])];",
       "export const model = claudeCli({ model: 'opus', env: { PATH: '/bin' } }).specificationVersion satisfies 'v4';",
@@ -62,7 +63,11 @@ describe("the package", () => {
       'new ForwardingServer("f", { port: "8420" });',
       "// @ts-expect-error",
       'new SandboxChangeling("e", { repo: "me/app", runtme: "claude" });',
-      "return routing + volume; }",
+      'new SeedAgentChangeling("f", { provider: "docker", mode: "propose" });',
+      "// @ts-expect-error",
+      'new SeedAgentChangeling("g", { mode: "automatic" });',
+      'const port: number = seedAgentOf("f", {}).spec.port;',
+      "return routing + volume + port; }",
     ];
     writeFileSync(join(program.folder, "typed.ts"), `${lines.join("\n")}\n`);
     const compiler = join(projectFolder, "node_modules/typescript/bin/tsc");
@@ -142,6 +147,24 @@ describe("SandboxChangeling in another program", () => {
     program.destroy();
     expect(sessionsState(paths).alive).toBe(false);
     expect(existsSync(paths.root)).toBe(false);
+  });
+});
+
+describe("SeedAgentChangeling in another program", () => {
+  it("starts the service, shows nothing when nothing changed, and is removed with its data", async () => {
+    const port = await freePort();
+    program.write(
+      'import { SeedAgentChangeling } from "changelings/seed-agent";',
+      `export const { url } = new SeedAgentChangeling("sprout", { port: ${port}, mode: "off", destroyData: true });`,
+    );
+    program.up();
+    const url = program.pulumi("stack", "output", "url").trim();
+    expect(url).toBe(`http://127.0.0.1:${port}`);
+    expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ status: "ok", version: "v0" });
+    expect(preview("--expect-no-changes")).toMatch(/4 unchanged/);
+    program.destroy();
+    await expect(fetch(`${url}/health`)).rejects.toThrow();
+    expect(existsSync(program.paths.root)).toBe(false);
   });
 });
 
