@@ -4,6 +4,7 @@
  * including the checks.
  */
 import { parseCLI, startVitest, type TestModule, type TestSuite } from "vitest/node";
+import { startWarmMngr } from "../../test/support/warm-mngr/warm-mngr.ts";
 import { checkout } from "../setup/cache.mjs";
 import { findChromium } from "../setup/chromium.ts";
 import { setUpDocker } from "../setup/docker.ts";
@@ -14,6 +15,7 @@ import { setUpPostgres } from "../setup/postgres.ts";
 import { descendantsOf, signalQuietly } from "../setup/processes.mjs";
 import { SetupError, say } from "../setup/progress.mjs";
 import { explain } from "../setup/run.mjs";
+import { readToolchain } from "../setup/toolchain.mjs";
 import { runChecks } from "./check/checks.ts";
 
 // An interrupted run skips the tests' own cleanup, and the processes that they started must not outlive it.
@@ -40,6 +42,11 @@ if (args.some((arg) => /docker|journeys/.test(arg))) await prepare("docker", set
 // Its build takes ten minutes, so it is not for all journeys.
 if (args.some((arg) => arg.includes("seed-kubernetes"))) await prepare("Kubernetes", setUpKubernetes, "be skipped");
 
+const toolchain = readToolchain();
+const isWarm = !isUnit && toolchain !== null && process.env["COLD_MNGR"] === undefined;
+const warm = isWarm ? startWarmMngr(toolchain, process.env["PATH"] ?? "") : undefined;
+if (warm !== undefined) process.env["PATH"] = warm.path;
+
 // The journeys cover at length what other tests cover, and would take as long as all of those.
 const { filter, options } = parseCLI(["vitest", "run", ...(args.length === 0 ? ["--project=!journeys"] : args)]);
 const vitest = await startVitest("test", filter, { root: checkout, ...options, watch: false });
@@ -61,6 +68,7 @@ const orphanErrors = vitest.state.getUnhandledErrors().length;
 const passed = checks.passed.length + count("passed");
 const failed = checks.failed.length + count("failed") + count("pending") + brokenGroups + orphanErrors;
 await vitest.close();
+warm?.end();
 
 process.stdout.write(`${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);
 process.exit(failed > 0 || tests.length === 0 ? 1 : 0);

@@ -1,11 +1,8 @@
-import { existsSync, realpathSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { readToolchain } from "../../scripts/setup/toolchain.mjs";
 
-/** The interpreter of mngr's environment: it is beside the mngr on PATH. */
+/** The interpreter of mngr's environment. */
 export function pythonOfMngr(): string {
-  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
-    const mngr = join(folder, "mngr");
-    if (existsSync(mngr)) return join(dirname(realpathSync(mngr)), "python");
-  }
-  throw new Error("mngr is not on PATH; run the tests with: npm test");
+  const toolchain = readToolchain();
+  if (toolchain === null) throw new Error("mngr is not set up; run the tests with: npm test");
+  return toolchain.python;
 }

@@ -1,9 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, realpathSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { envFileText } from "../../../components/mngr/env-file.ts";
+import { pythonOfMngr } from "../../support/python-of-mngr.ts";
 
 describe("envFileText", () => {
   it("leaves plain values plain", () => {
@@ -52,12 +51,3 @@ with tempfile.TemporaryDirectory() as folder:
     expect(arrived).toEqual(variables);
   });
 });
-
-/** The interpreter that mngr is installed in lies beside it. */
-function pythonOfMngr(): string {
-  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
-    const mngr = join(folder, "mngr");
-    if (existsSync(mngr)) return join(dirname(realpathSync(mngr)), "python");
-  }
-  throw new Error("mngr is not on PATH; run the tests with: npm test");
-}

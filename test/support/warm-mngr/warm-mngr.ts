@@ -1,0 +1,35 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Toolchain } from "../../../scripts/setup/toolchain.mjs";
+
+const inFolder = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/**
+ * Lets tests' calls of mngr run in forks of one process that has its modules already: importing them takes a second or
+ * two of processor time, and tests make hundreds of calls. Until that process is ready, and where it can't serve, the
+ * real program is executed. Programs that `scripts/launch.mjs` starts use the real one.
+ *
+ * @returns the PATH for tests, and how to end the process
+ */
+export function startWarmMngr({ python, mngr }: Toolchain, path: string): { path: string; end: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), "warm-mngr-"));
+  const socket = join(folder, "socket");
+  const client = readFileSync(inFolder("client.py"), "utf8")
+    .replace('"<MNGR>"', JSON.stringify(realpathSync(mngr)))
+    .replace('"<SOCKET>"', JSON.stringify(socket));
+  // To a shell the second line starts Python with this file; to Python it is a text.
+  const start = `'''exec' '${python}' -ISE "$0" "$@" #'''`;
+  writeFileSync(join(folder, "mngr"), `#!/bin/sh\n${start}\n${client}`, { mode: 0o755 });
+  const server = spawn(python, [inFolder("server.py"), socket], { stdio: ["pipe", "ignore", "inherit"] });
+  server.unref();
+  return {
+    path: [folder, path].join(delimiter),
+    end: () => {
+      server.kill("SIGKILL");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
