@@ -86,7 +86,7 @@ export const commonOptions = {
   }),
   timeout_seconds: option(z._default(seconds(60, 86_400), 3600), {
     description:
-      "A run that takes longer is ended and recorded as timed out, and a sandbox that is older is terminated. At most 86,100 for a run on `modal`.",
+      "A run that takes longer is ended and recorded as timed out, and a sandbox that is older is saved in a snapshot and ended; the next prompt makes it again. At most 86,100 for a run on `modal`.",
     unit: "seconds",
     example: 1800,
   }),

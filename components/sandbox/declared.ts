@@ -54,6 +54,7 @@ export function resolvedSandbox(name: string, options: SandboxOptions, context: 
       runtimeConfig: options.runtime_config,
       mcpServers: options.mcp_servers,
       timeoutSeconds: options.timeout_seconds,
+      sleepAfterSeconds: sleepAfter(options),
       cpu: options.cpu,
       memoryGb: options.memory_gb,
       allowDomains: options.allow_domains,
@@ -65,6 +66,14 @@ export function resolvedSandbox(name: string, options: SandboxOptions, context: 
         options.snapshot_max_age === undefined ? undefined : durationSeconds(options.snapshot_max_age),
     },
   };
+}
+
+/** As long as the developers of similar services let an idle sandbox run. */
+const idleSeconds = 900;
+
+function sleepAfter({ sleep_after_seconds: seconds, provider }: SandboxOptions): number | undefined {
+  const declared = seconds ?? (provider === "local" ? 0 : idleSeconds);
+  return declared === 0 ? undefined : declared;
 }
 
 /** An explicit list is required entirely; of the default list, only what the runtime can't work without. */

@@ -19,6 +19,7 @@ export interface SandboxChangelingOptions {
   readonly runtimeConfig?: Readonly<Record<string, unknown>> | undefined;
   readonly isolation?: "sandbox" | "none" | undefined;
   readonly timeoutSeconds?: number | undefined;
+  readonly sleepAfterSeconds?: number | undefined;
   readonly cpu?: number | undefined;
   readonly memoryGb?: number | undefined;
   readonly allowDomains?: readonly string[] | undefined;

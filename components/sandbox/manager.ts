@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { imageMcpServers } from "./image/mcp-servers.ts";
 import { warmSession } from "./orphans.ts";
-import { type Progress, type Sandbox, SandboxError, type SandboxProvider } from "./provider.ts";
+import { type Capabilities, type Progress, type Sandbox, SandboxError, type SandboxProvider } from "./provider.ts";
 import { bundleOf, currentBranch, diffOf, prepareRepository } from "./repository.ts";
 import { loadRuntime } from "./runtimes/registry.ts";
 import { type AgentRuntime, type ExecuteOptions, RuntimeError } from "./runtimes/runtime.ts";
@@ -24,6 +24,13 @@ export interface SandboxManager {
   warm(spec: SandboxSpec, options: Progress & Pick<StartOptions, "secrets">): Promise<WarmSnapshot>;
   /** Opens the session's sandbox after a restart of the service, or makes it again from its snapshot. */
   reopen(spec: SandboxSpec, options: ReopenOptions): Promise<RunningSandbox>;
+  /**
+   * A snapshot of a sandbox that was not opened again since a restart, without its runtime.
+   *
+   * @returns undefined if it is gone
+   */
+  snapshot(spec: SandboxSpec, sandboxId: string): Promise<string | undefined>;
+  capabilities(spec: SandboxSpec): Promise<Capabilities>;
   /** Ends a sandbox that was not opened again since a restart, without its runtime. Succeeds if it is gone. */
   terminate(spec: SandboxSpec, sandboxId: string): Promise<void>;
   /** Succeeds if it is gone. */
@@ -38,6 +45,8 @@ export interface StartOptions extends Progress {
   readonly branch?: string | undefined;
   /** The changeling's warm snapshot, with the repository cloned. */
   readonly warmSnapshot?: WarmSnapshot | undefined;
+  /** Called with the id of a new sandbox before it is made, so that one that is lost in a crash can be found. */
+  readonly onNew?: ((sandboxId: string) => void) | undefined;
 }
 
 export interface WarmSnapshot {
@@ -47,7 +56,8 @@ export interface WarmSnapshot {
 }
 
 export interface ReopenOptions extends StartOptions {
-  readonly sandboxId: string;
+  /** undefined if it sleeps */
+  readonly sandboxId: string | undefined;
   /** The session's last snapshot, used if the sandbox is gone. */
   readonly snapshot?: string | undefined;
   /** The runtime's last `state` event. */
@@ -79,6 +89,8 @@ const initializeMs = 120_000;
 export function sandboxManager({ installation, provider: open }: ManagerOptions): SandboxManager {
   return {
     ...{ start, reopen, warm },
+    snapshot: async (spec, id) => (await (await open(spec.provider)).open(id))?.snapshot(),
+    capabilities: async (spec) => (await open(spec.provider)).capabilities,
     terminate: async (spec, id) => (await (await open(spec.provider)).open(id))?.terminate(),
     removeSnapshot: async (spec, snapshot) => (await open(spec.provider)).removeSnapshot(snapshot),
   };
@@ -99,7 +111,7 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
 
   async function reopen(spec: SandboxSpec, options: ReopenOptions): Promise<RunningSandbox> {
     const { sandboxId, snapshot, sessionId: session } = options;
-    const found = await (await open(spec.provider)).open(sandboxId);
+    const found = sandboxId === undefined ? undefined : await (await open(spec.provider)).open(sandboxId);
     if (found !== undefined) return initialized(found, spec, options);
     if (snapshot === undefined) {
       throw new SandboxError("resume", "its sandbox is gone, and there is no snapshot of it");
@@ -125,21 +137,33 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
 
   async function create(
     spec: SandboxSpec,
-    options: Progress & { readonly session: string; readonly snapshot?: string | undefined },
+    options: Progress &
+      Pick<StartOptions, "onNew"> & { readonly session: string; readonly snapshot?: string | undefined },
   ): Promise<Sandbox> {
-    const { session, snapshot, signal, onProgress } = options;
+    const { session, snapshot, signal, onProgress, onNew } = options;
     const provider = await open(spec.provider);
     const image = await provider.prepareImage({ spec, signal, onProgress });
     const volume = memoryVolume(spec);
     await provider.ensureVolume(volume);
     onProgress?.("creating the sandbox");
+    const id = `sbx-${session}-${randomBytes(3).toString("hex")}`;
+    onNew?.(id);
     return provider.create({
-      ...{ spec, image, snapshot, signal, onProgress },
-      id: `sbx-${session}-${randomBytes(3).toString("hex")}`,
+      spec: { ...spec, timeoutSeconds: lifeSeconds(spec, provider.capabilities) },
+      ...{ image, snapshot, signal, onProgress },
+      id,
       volumes: { [memoryFolder]: volume },
       labels: { installation, changeling: spec.name, session },
     });
   }
+}
+
+/** Who holds a sandbox saves it at the end of its time. A provider that ends sandboxes by itself leaves time for that. */
+const saveSeconds = 900;
+
+function lifeSeconds({ timeoutSeconds }: SandboxSpec, { longestSeconds }: Capabilities): number {
+  if (longestSeconds === undefined || timeoutSeconds > longestSeconds) return timeoutSeconds;
+  return Math.min(timeoutSeconds + saveSeconds, longestSeconds);
 }
 
 /** A half-made sandbox is torn down, and the reason why it could not be made is reported. */

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { type AppliesOf, option } from "../fleet/documented.ts";
 import { commonOptions, providerOption, sharedOptions } from "../fleet/options.ts";
-import { text, variablePattern, word } from "../fleet/values.ts";
+import { seconds, text, variablePattern, word } from "../fleet/values.ts";
 import { sandboxProviders } from "./spec.ts";
 
 const mcpServerOptions = {
@@ -29,6 +29,13 @@ export const optionsOfSandbox = {
     example: { model: "sonnet" },
   }),
   timeout_seconds: commonOptions.timeout_seconds,
+  sleep_after_seconds: option(z.optional(seconds(0, 86_400)), {
+    description:
+      "A sandbox that has executed nothing for so long sleeps: its files are saved in a snapshot, and its machine is given back. The next prompt wakes it up. 0: never.",
+    unit: "seconds",
+    example: 1800,
+    defaultInWords: "900; on `local` never, because a sandbox that waits uses neither memory nor a process there",
+  }),
   isolation: option(z._default(z.enum(["sandbox", "none"]), "sandbox"), {
     description:
       "`sandbox` confines the agent by Linux namespaces. `none` runs it as you, with all of your files, for machines where namespaces are forbidden.",

@@ -35,6 +35,8 @@ export interface Capabilities {
   readonly egress: "hosts" | "all or nothing" | "none";
   /** Whether the provider itself ends a sandbox whose time is over. Otherwise the session service does. */
   readonly expires: boolean;
+  /** How long the provider lets a sandbox live at most. */
+  readonly longestSeconds?: number | undefined;
 }
 
 export interface PrepareOptions extends Progress {

@@ -37,6 +37,7 @@ const variables = {
   runtimeConfig: ["RUNTIME_CONFIG", json(unknowns)],
   mcpServers: ["MCP_SERVERS", json(servers)],
   timeoutSeconds: ["TIMEOUT_SECONDS", number],
+  sleepAfterSeconds: ["SLEEP_AFTER_SECONDS", optionalNumber],
   cpu: ["CPU", optionalNumber],
   memoryGb: ["MEMORY_GB", optionalNumber],
   /** Whether egress is limited to `allowDomains`. An empty list has no variable. */
@@ -84,6 +85,7 @@ export function specOfSandbox(values: SandboxValues, anchors: Anchors): SandboxS
     runtimeConfig: values.runtimeConfig,
     mcpServers: values.mcpServers,
     timeoutSeconds: values.timeoutSeconds,
+    sleepAfterSeconds: values.sleepAfterSeconds,
     cpu: values.cpu,
     memoryGb: values.memoryGb,
     allowDomains: egressIsLimited ? [...allowDomains] : undefined,

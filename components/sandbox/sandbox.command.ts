@@ -1,9 +1,10 @@
 /** Installs what a sandbox changeling's sandboxes are made from, or removes it: the `<name>-sandbox` Command. */
 import { homedir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { commandScript } from "../command-script.ts";
 import { isDockerVariable } from "../docker/run-docker.ts";
 import { removeEmptyFolders, requireInstallationHere } from "../host/claims.ts";
-import { installationPaths } from "../host/installation-paths.ts";
+import { type InstallationPaths, installationPaths } from "../host/installation-paths.ts";
 import { removeFile } from "../host/installed-file.ts";
 import { printNote } from "../lib/terminal.ts";
 import { isModalVariable } from "../modal/environment.ts";
@@ -14,6 +15,8 @@ import { sandboxManager } from "./manager.ts";
 import { SandboxError, type SandboxProvider } from "./provider.ts";
 import { openProvider } from "./providers.ts";
 import { sandboxEnvironment, specOfSandbox } from "./sandbox-environment.ts";
+import { openSessions, SessionError } from "./sessions/client.ts";
+import { sessionsFolder } from "./sessions/folder.ts";
 import { memoryVolume, type SandboxSpec } from "./spec.ts";
 
 export default commandScript({
@@ -47,6 +50,7 @@ export default commandScript({
     const installed = lastInstalled(() => readSandbox(paths, name));
     if (installed !== undefined) {
       const provider = await openProvider(providerName, { installation, sandboxes: paths.sandboxes });
+      await endSessions(paths, name);
       for (const { id } of await provider.list({ installation, changeling: name }))
         await (await provider.open(id))?.terminate();
       if (installed.snapshot !== undefined) await provider.removeSnapshot(installed.snapshot.id);
@@ -57,6 +61,26 @@ export default commandScript({
     return { removed: name };
   },
 });
+
+/** How long the end of a session's sandbox may take, in milliseconds. */
+const endMs = 60_000;
+
+/**
+ * Ends its sessions, with what is kept of those that sleep. If the session service does not run, it ends them when it
+ * runs again: their sandboxes are gone.
+ */
+async function endSessions(paths: InstallationPaths, name: string): Promise<void> {
+  const client = openSessions({ folder: sessionsFolder(paths), person: "the service" });
+  try {
+    const open = (await client.list({ changeling: name })).filter(({ status }) => status !== "terminated");
+    for (const { id } of open) await client.stop(id, `${name} was removed from the fleet`);
+    const end = Date.now() + endMs;
+    for (const { id } of open) while (!(await client.show(id)).isCleaned && Date.now() < end) await sleep(200);
+  } catch (error) {
+    if (!(error instanceof SessionError)) throw error;
+    printNote(`${name}: its sessions could not be ended: ${error.message}\n`);
+  }
+}
 
 /**
  * A machine that can't isolate anything can deploy the rest of its fleet. The start of a session fails there, with the

@@ -34,6 +34,8 @@ export const sandboxSpec = z.object({
   mcpServers: z.record(z.string(), mcpServer),
   /** The most seconds that a sandbox may live. */
   timeoutSeconds: z.number(),
+  /** The sandbox sleeps when it was not used for so many seconds; undefined: it does not. */
+  sleepAfterSeconds: z.optional(z.number()),
   /** Cores. */
   cpu: z.optional(z.number()),
   memoryGb: z.optional(z.number()),

@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { installationPaths } from "../../components/host/installation-paths.ts";
+import { localPaths } from "../../components/sandbox/local/paths.ts";
 import { sessionsState } from "../../components/sandbox/sessions/state.ts";
 import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { installationOf, pulumi, type Stack } from "../../scripts/stack/stack.ts";
@@ -59,7 +60,8 @@ beforeAll(async () => {
   writeFileSync(join(home, "shell.mjs"), shellRuntime);
   const fleet = `[defaults]\nrepo = "${repo}"\n
 [changelings.example]\nkind = "sandbox"\n
-[changelings.shell]\nkind = "sandbox"\nruntime = "${home}/shell.mjs"\nuser_name = "Test User"\nuser_email = "test@example.com"\n`;
+[changelings.shell]\nkind = "sandbox"\nruntime = "${home}/shell.mjs"\nuser_name = "Test User"\nuser_email = "test@example.com"\n
+[changelings.sleepy]\nkind = "sandbox"\nruntime = "${home}/shell.mjs"\nsleep_after_seconds = 1\n`;
   writeFileSync(join(devFolder(home), "fleet.toml"), fleet, { mode: 0o600 });
   const applied = await pulumi(stack, ["up", "--yes", "--skip-preview", "--non-interactive"], { capture: true, env });
   expect(applied.code, applied.stdout + applied.stderr).toBe(0);
@@ -132,6 +134,22 @@ describe("changeling sandbox, on this machine", () => {
     expect(await answerOf("resume", "shell")).toMatchObject({ status: "running" });
     await expect.poll(async () => (await answerOf("show", "shell")).queue).toEqual([]);
     expect((await sandbox("send", "shell", "cat /tmp/later")).stdout).toBe("later\n");
+  });
+
+  it("saves an idle sandbox and ends it, and answers the next prompt as if it had not slept", async () => {
+    const { id } = await answerOf("start", "sleepy");
+    const own = (folder: "sandboxes" | "snapshots") =>
+      readdirSync(localPaths(installationPaths(installationOf(stack), home).sandboxes)[folder]).filter((name) =>
+        name.includes(id),
+      );
+    expect((await sandbox("send", "sleepy", "echo 'not committed' > draft.txt; echo made")).stdout).toBe("made\n");
+    await expect.poll(() => answerOf("show", "sleepy"), { timeout: 60_000 }).toMatchObject({ isAsleep: true });
+    expect((await sandbox("show", "sleepy")).stdout).toContain("its sandbox sleeps, and the next prompt wakes it up");
+    await expect.poll(() => [own("sandboxes"), own("snapshots").length]).toEqual([[], 1]);
+    const answered = await sandbox("send", "sleepy", "cat draft.txt; git status --short");
+    expect([answered.code, answered.stdout]).toEqual([0, "not committed\n?? draft.txt\n"]);
+    await answerOf("stop", "sleepy");
+    await expect.poll(() => [own("sandboxes"), own("snapshots")]).toEqual([[], []]);
   });
 
   it("shows the agent nothing of this machine but what is declared", async () => {

@@ -43,9 +43,9 @@ it("starts a sandbox, executes a message and reports it as it happens", async ()
   expect(await client.list({ changeling: "other" })).toEqual([]);
   expect(await client.diff(id)).toBe("diff --git a/file b/file\n");
   expect(await client.bundle(id)).toBe("YnVuZGxl");
-  expect(await client.snapshot(id)).toBe(`snapshot-of-${id}`);
+  const snapshot = await client.snapshot(id);
   expect(await client.show(id)).toMatchObject({
-    snapshot: `snapshot-of-${id}`,
+    snapshot,
     branch: "work",
     messages: 1,
     queue: [],
@@ -137,14 +137,14 @@ it("goes on after a failure, and makes a sandbox that is gone again from its sna
   await client.send(session, "fail");
   const [failed] = (await lab.until(session, isFinished(1))).slice(-1);
   expect(failed).toMatchObject({ state: "failed", failure: { code: "runtime_failed", message: "it failed" } });
-  await client.snapshot(session);
+  const snapshot = await client.snapshot(session);
   rmSync(join(lab.folder, "sandboxes", session), { recursive: true });
   await client.send(session, "one");
   expect((await lab.until(session, isFinished(2))).at(-1)).toMatchObject({ failure: { code: "sandbox_gone" } });
   await client.send(session, "two");
   expect((await lab.until(session, isFinished(3))).at(-1)).toMatchObject({ state: "done" });
   await client.stop(session);
-  await vi.waitFor(() => expect(lab.executed).toContain(`removed snapshot-of-${session}`));
+  await vi.waitFor(() => expect(lab.executed).toContain(`removed ${snapshot}`));
   expect(readdirSync(join(lab.folder, "sandboxes"))).not.toContain(session);
 });
 
@@ -158,12 +158,63 @@ it("refuses what is over a session's limits", async () => {
   expect(await client.show(session)).toMatchObject({ used: { messages: 2, costUsd: 2 } });
 });
 
-it("terminates a session whose sandbox's time is over, with what it executes", { timeout: 60_000 }, async () => {
+/** The sandboxes or snapshots of a session that are there. */
+function kept(what: "sandboxes" | "snapshots", session: string): string[] {
+  return readdirSync(join(lab.folder, what)).filter((name) => name.includes(session));
+}
+
+const isAsleep = (event: SessionEvent) => event.type === "sandbox" && event.isAsleep;
+
+it("saves an idle sandbox and ends it, and wakes it up for the next message", { timeout: 60_000 }, async () => {
+  const client = lab.client();
+  const { id } = await client.create({ changeling: "example-idle" });
+  await client.send(id, "tool before");
+  const { cursor } = (await lab.until(id, isAsleep)).at(-1) ?? { cursor: 0 };
+  expect(await client.show(id)).toMatchObject({ status: "running", isAsleep: true, isReady: true });
+  await vi.waitFor(() => expect(kept("sandboxes", id)).toEqual([]));
+  expect(kept("snapshots", id)).toHaveLength(1);
+  await client.send(id, "after");
+  expect((await lab.until(id, isFinished(2), cursor)).at(-1)).toMatchObject({
+    state: "done",
+    answer: "answer to after",
+  });
+  expect(lab.executed).toContain('state {"conversation":"c1"}');
+  const [sandbox = "", ...more] = kept("sandboxes", id);
+  expect([more, readFileSync(join(lab.folder, "sandboxes", sandbox, "work"), "utf8")]).toEqual([
+    [],
+    "tool before\nafter\n",
+  ]);
+  // It sleeps again, and its former snapshot is removed.
+  await lab.until(id, isAsleep, (await client.show(id)).cursor);
+  await vi.waitFor(() => expect([kept("sandboxes", id), kept("snapshots", id).length]).toEqual([[], 1]));
+  expect(await client.diff(id)).toBe("diff --git a/file b/file\n");
+  await vi.waitFor(async () => expect((await client.show(id)).isAsleep).toBe(false));
+  await client.stop(id);
+  await vi.waitFor(() => expect([kept("sandboxes", id), kept("snapshots", id)]).toEqual([[], []]));
+});
+
+it("saves a sandbox whose time is over, and fails what it executes", { timeout: 60_000 }, async () => {
   const client = lab.client();
   const { id } = await client.create({ changeling: "example-1s" });
   await client.send(id, "hang");
+  await client.send(id, "next");
+  await lab.until(id, isFinished(2));
+  expect(await client.messages(id)).toMatchObject([
+    { state: "failed", failure: { code: "timeout" } },
+    { state: "done" },
+  ]);
+  await client.stop(id);
+});
+
+it("terminates a session whose sandbox's time is over and can't be saved", { timeout: 60_000 }, async () => {
+  const client = lab.client();
+  const { id } = await client.create({ changeling: "unsaved-1s" });
+  await client.send(id, "hang");
   await lab.until(id, ({ type }) => type === "status");
-  expect(await client.show(id)).toMatchObject({ status: "terminated", reason: "the time of its sandbox is over" });
+  expect(await client.show(id)).toMatchObject({
+    status: "terminated",
+    reason: "the time of its sandbox is over, and local makes no snapshots",
+  });
   expect(await client.messages(id)).toMatchObject([{ state: "cancelled" }]);
   await vi.waitFor(() => expect(readdirSync(join(lab.folder, "sandboxes"))).not.toContain(id));
   expect((await client.stop(id)).status).toBe("terminated");

@@ -67,6 +67,8 @@ class State implements FakeSession {
     const at = now();
     this.view = {
       ...{ id, changeling: "example", status: "running", createdAt: at, updatedAt: at, isReady: true, messages: 0 },
+      isAsleep: false,
+      isCleaned: false,
       ...{ queue: [], people: [], present: [], limits: {}, used: { messages: 0, minutes: 0, costUsd: 0 }, cursor: 0 },
       ...options,
     };

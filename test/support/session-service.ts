@@ -4,11 +4,13 @@
  * What a sandbox executes is appended to `<folder>/executed` before and after, one line each, so that a test sees what was
  * executed how often, whatever was killed meanwhile.
  */
-import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+
+import { randomUUID } from "node:crypto";
+import { appendFileSync, cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunningSandbox, SandboxManager } from "../../components/sandbox/manager.ts";
-import { SandboxError } from "../../components/sandbox/provider.ts";
+import { SandboxError, SandboxGone } from "../../components/sandbox/provider.ts";
 import { type ExecuteOptions, RuntimeError } from "../../components/sandbox/runtimes/runtime.ts";
 import { startSessionService } from "../../components/sandbox/sessions/runner/run.ts";
 import type { SandboxSpec } from "../../components/sandbox/spec.ts";
@@ -17,33 +19,59 @@ const [, , folder = ""] = process.argv;
 process.umask(0o077);
 const executed = (line: string) => appendFileSync(join(folder, "executed"), `${line}\n`);
 const pathOf = (id: string) => join(folder, "sandboxes", id);
+const snapshotPath = (id: string) => join(folder, "snapshots", id);
 
 const spec = (name: string): SandboxSpec => ({
   ...{ name, provider: "local", isolation: "none", owner: "local", repo: "demo", url: "/nowhere", branch: "main" },
   ...{ runtime: "stub", runtimeConfig: {}, mcpServers: {}, userName: "Ada", userEmail: "ada@example.org" },
   ...{ timeoutSeconds: Number(/-(\d+)s$/.exec(name)?.[1] ?? 3600), secrets: ["KEY"], env: {} },
+  sleepAfterSeconds: /-idle$/.test(name) ? 1 : undefined,
 });
 
 const manager: SandboxManager = {
-  async start({ name }, { sessionId, branch, onProgress, signal }) {
+  async start({ name }, { sessionId, branch, onProgress, onNew, signal }) {
     onProgress?.("creating the sandbox");
     if (name === "broken") throw new SandboxError("clone", "the repository does not exist");
     if (name === "slow") await sleep(60_000, undefined, { signal });
+    onNew?.(sessionId);
     mkdirSync(pathOf(sessionId), { recursive: true });
     return running(sessionId, branch ?? "main");
   },
-  async reopen(_spec, { sandboxId, snapshot, branch }) {
-    if (!existsSync(pathOf(sandboxId))) {
-      if (snapshot === undefined)
-        throw new SandboxError("resume", "its sandbox is gone, and there is no snapshot of it");
-      mkdirSync(pathOf(sandboxId));
-    }
-    return running(sandboxId, branch ?? "main");
+  async reopen(_spec, { sessionId, sandboxId, snapshot, branch, state, onNew }) {
+    if (state !== undefined) executed(`state ${JSON.stringify(state)}`);
+    if (sandboxId !== undefined && existsSync(pathOf(sandboxId))) return running(sandboxId, branch ?? "main");
+    if (snapshot === undefined) throw new SandboxError("resume", "its sandbox is gone, and there is no snapshot of it");
+    const id = `${sessionId}-${randomUUID()}`;
+    onNew?.(id);
+    await copyWhole(snapshotPath(snapshot), pathOf(id));
+    return running(id, branch ?? "main");
   },
   warm: async () => ({ id: "warm" }),
+  snapshot: async (_spec, id) => (existsSync(pathOf(id)) ? await snapshotOf(id) : undefined),
+  capabilities: async ({ name }) => ({
+    ...{ isolation: "none", snapshots: !name.startsWith("unsaved"), volumes: true, egress: "none", expires: false },
+  }),
   terminate: async (_spec, id) => rmSync(pathOf(id), { recursive: true, force: true }),
-  removeSnapshot: async (_spec, snapshot) => executed(`removed ${snapshot}`),
+  async removeSnapshot(_spec, snapshot) {
+    rmSync(snapshotPath(snapshot), { recursive: true, force: true });
+    executed(`removed ${snapshot}`);
+  },
 };
+
+async function snapshotOf(id: string): Promise<string> {
+  const name = `snapshot-of-${id}-${randomUUID()}`;
+  await copyWhole(pathOf(id), snapshotPath(name));
+  return name;
+}
+
+/** Whole or not at all, whenever this process is killed. */
+async function copyWhole(from: string, to: string): Promise<void> {
+  const half = join(folder, `half-${randomUUID()}`);
+  cpSync(from, half, { recursive: true });
+  await sleep(20);
+  mkdirSync(dirname(to), { recursive: true });
+  renameSync(half, to);
+}
 
 function running(id: string, branch: string): RunningSandbox {
   const alive = () => {
@@ -54,6 +82,7 @@ function running(id: string, branch: string): RunningSandbox {
     async prompt(text, options = {}) {
       alive();
       executed(`begin ${text}`);
+      appendFileSync(join(pathOf(id), "work"), `${text}\n`);
       const answer = await perform(text, options, alive);
       executed(`end ${text}`);
       return answer;
@@ -62,8 +91,8 @@ function running(id: string, branch: string): RunningSandbox {
     diff: async () => "diff --git a/file b/file\n",
     bundle: async () => "YnVuZGxl",
     async snapshot() {
-      alive();
-      return `snapshot-of-${id}`;
+      if (!existsSync(pathOf(id))) throw new SandboxGone(id);
+      return await snapshotOf(id);
     },
     terminate: async () => rmSync(pathOf(id), { recursive: true, force: true }),
   };
@@ -116,7 +145,7 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
 }
 
 const stop = await startSessionService({
-  ...{ folder, manager, secrets: () => ({ KEY: "s3cret-value-of-the-key" }) },
+  ...{ folder, manager, lookEveryMs: 100, secrets: () => ({ KEY: "s3cret-value-of-the-key" }) },
   changeling(name) {
     if (name === "unknown") throw new Error("there is no sandbox changeling unknown");
     return { spec: spec(name) };

@@ -96,7 +96,14 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
   }
 
   return {
-    capabilities: { isolation: "gvisor", snapshots: true, volumes: true, egress: "hosts", expires: true },
+    capabilities: {
+      isolation: "gvisor",
+      snapshots: true,
+      volumes: true,
+      egress: "hosts",
+      expires: true,
+      longestSeconds,
+    },
 
     prepareImage(progress) {
       if (image !== undefined) return untilAborted("image", progress.signal, image);

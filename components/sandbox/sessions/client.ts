@@ -76,7 +76,7 @@ export interface SessionsClient {
   /** @returns the snapshot's id */
   snapshot(session: string): Promise<string>;
   /** Terminates the session and its sandbox. Succeeds if it is terminated. */
-  stop(session: string): Promise<SessionView>;
+  stop(session: string, reason?: string): Promise<SessionView>;
   /** The work since the declared branch as a unified diff, cut above 1 MB. */
   diff(session: string): Promise<string>;
   /** The work as a git bundle, in base64. */
@@ -95,8 +95,8 @@ const longestPauseMs = 2_000;
 
 export function openSessions({ folder, person }: ClientOptions): SessionsClient {
   const connection = new Connection(folder, person);
-  const view = async (session: string, what: string) =>
-    sessionView.parse(await connection.json("POST", `/sessions/${session}/${what}`, {}));
+  const view = async (session: string, what: string, body = {}) =>
+    sessionView.parse(await connection.json("POST", `/sessions/${session}/${what}`, body));
   return {
     create: async (request) =>
       sessionView.parse(await connection.json("POST", "/sessions", { ...request, key: randomUUID() })),
@@ -125,7 +125,7 @@ export function openSessions({ folder, person }: ClientOptions): SessionsClient 
       const answer = await connection.json("POST", `/sessions/${session}/snapshot`, {});
       return z.object({ snapshot: z.string() }).parse(answer).snapshot;
     },
-    stop: (session) => view(session, "stop"),
+    stop: (session, reason) => view(session, "stop", { reason }),
     diff: async (session) => await (await connection.request("GET", `/sessions/${session}/diff`)).text(),
     bundle: async (session) => await (await connection.request("GET", `/sessions/${session}/bundle`)).text(),
     async invite(session, request) {

@@ -72,6 +72,9 @@ export const retryRequest = z.object({ message: z.number() });
 export const inviteRequest = z.object({ name: personName, role: z.enum(roles) });
 export type InviteRequest = z.output<typeof inviteRequest>;
 
+/** What the runner says of a session's sandbox. */
+export const sandboxRequest = z.object({ isAsleep: z.boolean(), snapshot: z.optional(z.string()) });
+
 /** Why a message did not succeed: an error code of a runtime, a step of a sandbox's life, or one of the service's. */
 export const failure = z.object({ code: z.string(), message: z.string() });
 export type Failure = z.output<typeof failure>;
@@ -109,6 +112,10 @@ export const sessionView = z.extend(sessionSummary, {
   branch: z.optional(z.string()),
   /** Whether its sandbox has started. */
   isReady: z.boolean(),
+  /** Whether its sandbox sleeps: saved in a snapshot, and woken up by the next message. */
+  isAsleep: z._default(z.boolean(), false),
+  /** Of one that is terminated: whether its sandbox has ended too, and its snapshot was removed. */
+  isCleaned: z._default(z.boolean(), false),
   /** Why it is terminated. */
   reason: z.optional(z.string()),
   /** The last snapshot of its sandbox. */
@@ -173,6 +180,8 @@ export const eventBody = z.discriminatedUnion("type", [
     reason: z.optional(z.string()),
   }),
   z.object({ type: z.literal("snapshot"), snapshot: z.string(), by: z.string() }),
+  /** Its sandbox sleeps, or does not any more. */
+  z.object({ type: z.literal("sandbox"), isAsleep: z.boolean() }),
   z.object({ type: z.literal("invited"), name: z.string(), role: z.enum(roles), by: z.string() }),
   z.object({ type: z.literal("revoked"), name: z.string(), by: z.string() }),
   /** Somebody has begun or ceased to follow the events. Not in the transcript: its cursor is that of the last event. */

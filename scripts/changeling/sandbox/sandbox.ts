@@ -77,7 +77,8 @@ function sessionsText(sessions: readonly SessionSummary[], now = new Date()): st
 
 type Change = (context: SandboxContext, id: string) => Promise<{ readonly data: unknown; readonly text: string }>;
 
-const statusText = ({ id, changeling, status }: SessionView) => `session ${id} of ${changeling} is ${status}`;
+const statusText = ({ id, changeling, status, isAsleep }: SessionView) =>
+  `session ${id} of ${changeling} is ${status}${isAsleep && status !== "terminated" ? "; its sandbox sleeps, and the next prompt wakes it up" : ""}`;
 
 /** Commands that change a session, and take only its name. */
 const changes: Readonly<Record<string, { readonly description: string; readonly change: Change }>> = {

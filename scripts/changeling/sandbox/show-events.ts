@@ -70,6 +70,8 @@ function inWords(event: SessionEvent): string | undefined {
       return event.text;
     case "ready":
       return `ready on branch ${event.branch}`;
+    case "sandbox":
+      return event.isAsleep ? "the sandbox sleeps; the next prompt wakes it up" : "the sandbox is awake";
     case "tool_call":
       return `  ${event.name} ${shortened(JSON.stringify(event.input) ?? "")}`;
     case "tool_result":

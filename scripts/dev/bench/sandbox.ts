@@ -109,7 +109,11 @@ async function* sessionMeasures(folder: string): AsyncGenerator<Measure> {
 /** Makes sandboxes that answer at once, so that the service itself is measured. */
 const instantManager: SandboxManager = {
   start: async (_spec, { sessionId }) => instantSandbox(sessionId),
-  reopen: async (_spec, { sandboxId }) => instantSandbox(sandboxId),
+  reopen: async (_spec, { sessionId }) => instantSandbox(sessionId),
+  snapshot: async () => "snapshot",
+  capabilities: async () => ({
+    ...{ isolation: "none", snapshots: true, volumes: true, egress: "none", expires: false },
+  }),
   warm: async () => ({ id: "snapshot" }),
   terminate: async () => {},
   removeSnapshot: async () => {},

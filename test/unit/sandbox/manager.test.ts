@@ -95,6 +95,17 @@ describe("a sandbox's start", () => {
     expect(env?.["MEMORY_SEED"]).toContain('"type":"entity"');
   });
 
+  it("leaves time to save it where the provider ends it by itself", async () => {
+    const lives = async (timeoutSeconds: number, longestSeconds?: number) => {
+      Object.assign(provider, { capabilities: { ...provider.capabilities, longestSeconds } });
+      await manager().start({ ...spec, timeoutSeconds }, session);
+      return provider.created.at(-1)?.spec.timeoutSeconds;
+    };
+    // Modal rejects the last one.
+    expect([await lives(60), await lives(60, 86_400)]).toEqual([60, 960]);
+    expect([await lives(86_400, 86_400), await lives(90_000, 86_400)]).toEqual([86_400, 90_000]);
+  });
+
   it("gives the token to git's environment alone", async () => {
     await manager().start(spec, session);
     const clone = provider.calls.find(({ argv }) => isPreparation(argv));

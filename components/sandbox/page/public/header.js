@@ -11,11 +11,13 @@ function stateOf({ view, transcript }) {
   if (current !== undefined) {
     const { startedAt } = lastAttempt(current);
     const seconds = startedAt === undefined ? 0 : (Date.now() - Date.parse(startedAt)) / 1000;
-    const word = transcript.status === "paused" ? "Pausing after this message" : "Working";
+    const awake = transcript.isAsleep ? "Waking up" : "Working";
+    const word = transcript.status === "paused" ? "Pausing after this message" : awake;
     return ["working", seconds < 2 ? word : `${word} · ${durationText(seconds)}`];
   }
   if (transcript.status === "paused") return ["paused", "Paused"];
   if (view !== undefined && !view.isReady && !transcript.start?.branch) return ["starting", "Starting"];
+  if (transcript.isAsleep) return ["asleep", "Asleep"];
   return ["running", "Ready"];
 }
 
@@ -73,6 +75,7 @@ export function headerView(actions) {
     const [kind, word] = stateOf({ view, transcript });
     pill.className = `pill ${kind}`;
     setText(pill, word);
+    pill.title = kind === "asleep" ? "The sandbox was idle. The next message wakes it up." : "";
     const shown = view === undefined ? "Session" : inOneLine(view.title || view.changeling);
     setText(title, shown);
     const isBusy = kind === "working" ? "● " : "";

@@ -45,6 +45,7 @@
  * @property {StartItem | undefined} start
  * @property {"running" | "paused" | "terminated"} status
  * @property {string | undefined} [reason] why it is terminated
+ * @property {boolean} isAsleep whether the sandbox sleeps
  * @property {readonly string[]} present
  */
 
@@ -52,6 +53,7 @@
 export function emptyTranscript() {
   return {
     ...{ cursor: 0, items: [], messages: new Map(), open: [], start: undefined, status: "running", present: [] },
+    isAsleep: false,
   };
 }
 
@@ -106,6 +108,9 @@ export function apply(transcript, event) {
         if (transcript.start !== undefined) transcript.start.isOver = true;
       }
       return add(transcript, lineItem(event, statusInWords(event)));
+    case "sandbox":
+      transcript.isAsleep = event.isAsleep;
+      return add(transcript, lineItem(event, event.isAsleep ? "The sandbox sleeps" : "The sandbox is awake again"));
     case "snapshot":
       return add(transcript, lineItem(event, `${event.by} took a snapshot`));
     case "invited":

@@ -162,6 +162,7 @@ export function openSession(id, onRefused) {
     view = await api.view();
     transcript.present = view.present;
     transcript.status = view.status;
+    transcript.isAsleep = view.isAsleep;
     show();
     // What is stored comes in large pages, and a long transcript is shown once it is here.
     for (isLoading = true; isLoading; ) {

@@ -16,6 +16,12 @@ const sessionRecord = z.object({
   state: z.nullable(z.string()),
   /** When its sandbox's time is over; ISO 8601, UTC. */
   expires_at: z.string(),
+  /** When its sandbox was last used; ISO 8601, UTC. Empty until it has started. */
+  used_at: z.string(),
+  /** 1 if its files are in `snapshot` alone. Its sandbox is ended, or about to be. */
+  is_asleep: z.number(),
+  /** What the session was last told of that. */
+  told_asleep: z.number(),
 });
 export type SessionRecord = z.output<typeof sessionRecord>;
 
@@ -41,6 +47,12 @@ const schema = `
     id TEXT PRIMARY KEY, changeling TEXT NOT NULL, spec TEXT NOT NULL, branch TEXT, sandbox TEXT NOT NULL, snapshot TEXT,
     state TEXT, expires_at TEXT NOT NULL);
 `;
+/** Added to databases of former versions too. */
+const addedColumns = {
+  used_at: "TEXT NOT NULL DEFAULT ''",
+  is_asleep: "INTEGER NOT NULL DEFAULT 0",
+  told_asleep: "INTEGER NOT NULL DEFAULT 0",
+} as const;
 
 /** What the runner must not forget: which runs it began, and how they ended. */
 export class Records {
@@ -53,6 +65,7 @@ export class Records {
     const sqlite = process.getBuiltinModule("node:sqlite");
     this.#database = new sqlite.DatabaseSync(path);
     this.#database.exec(schema);
+    this.#addColumns();
     this.#run("INSERT INTO epoch(one, id) VALUES(1, ?) ON CONFLICT DO NOTHING", randomUUID());
     this.epoch = this.#rows("SELECT id FROM epoch", z.object({ id: z.string() }))[0]?.id ?? "";
   }
@@ -77,13 +90,11 @@ export class Records {
    * failure takes away makes a run `interrupted`.
    */
   beginRun(key: string, session: string, kind: string): void {
-    this.#database.exec("PRAGMA synchronous = FULL");
-    this.#run(
+    this.#durably(
       `INSERT INTO runs(key, session, kind, boot, began_at) VALUES(?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET boot = excluded.boot, began_at = excluded.began_at`,
       ...[key, session, kind, this.#boot, new Date().toISOString()],
     );
-    this.#database.exec("PRAGMA synchronous = NORMAL");
   }
 
   endRun(key: string, ended: Outcome, events: readonly RunEvent[]): void {
@@ -103,9 +114,9 @@ export class Records {
   }
 
   saveSession(record: SessionRecord): void {
-    const { id, changeling, spec, branch, sandbox, snapshot, state, expires_at: expires } = record;
-    const values = [id, changeling, spec, branch, sandbox, snapshot, state, expires];
-    this.#run("INSERT OR REPLACE INTO sessions VALUES(?, ?, ?, ?, ?, ?, ?, ?)", ...values);
+    const columns = Object.keys(record);
+    const places = columns.map(() => "?").join(", ");
+    this.#run(`INSERT OR REPLACE INTO sessions(${columns.join(", ")}) VALUES(${places})`, ...Object.values(record));
   }
 
   session(id: string): SessionRecord | undefined {
@@ -114,16 +125,58 @@ export class Records {
 
   /** The sessions whose sandboxes' time is over. */
   expired(now: Date): string[] {
-    const query = "SELECT id FROM sessions WHERE expires_at < ?";
+    const query = "SELECT id FROM sessions WHERE is_asleep = 0 AND used_at <> '' AND expires_at < ?";
     return this.#rows(query, z.object({ id: z.string() }), now.toISOString()).map(({ id }) => id);
+  }
+
+  /** The sessions whose sandboxes were not used for longer than their changeling's `sleep_after_seconds`. */
+  idle(now: Date): string[] {
+    const query = `SELECT id FROM sessions WHERE is_asleep = 0 AND used_at <> '' AND
+      unixepoch(used_at) + json_extract(spec, '$.sleepAfterSeconds') < unixepoch(?)`;
+    return this.#rows(query, z.object({ id: z.string() }), now.toISOString()).map(({ id }) => id);
+  }
+
+  /** The sessions that were not told that their sandbox sleeps, or that it does not any more. */
+  untold(): SessionRecord[] {
+    return this.#rows("SELECT * FROM sessions WHERE is_asleep <> told_asleep", sessionRecord);
+  }
+
+  saveTold(id: string, isAsleep: number): void {
+    this.#run("UPDATE sessions SET told_asleep = ? WHERE id = ?", isAsleep, id);
+  }
+
+  /** The sessions that sleep, and whose sandboxes are not known to have ended. */
+  halfAsleep(): string[] {
+    const query = "SELECT id FROM sessions WHERE is_asleep = 1 AND sandbox <> ''";
+    return this.#rows(query, z.object({ id: z.string() })).map(({ id }) => id);
+  }
+
+  saveUse(id: string, now: Date): void {
+    this.#run("UPDATE sessions SET used_at = ? WHERE id = ?", now.toISOString(), id);
+  }
+
+  postponeExpiry(id: string, until: Date): void {
+    this.#run("UPDATE sessions SET expires_at = ? WHERE id = ?", until.toISOString(), id);
+  }
+
+  /** It is on disk before the sandbox is ended: from now on its files are in the snapshot alone. */
+  fallAsleep(id: string, snapshot: string): void {
+    this.#durably("UPDATE sessions SET snapshot = ?, is_asleep = 1 WHERE id = ?", snapshot, id);
+  }
+
+  /** It is on disk before the sandbox is made, so that a killed service can't leave another one. */
+  wakeUp(id: string, sandbox: string, expires: Date): void {
+    const query = "UPDATE sessions SET sandbox = ?, expires_at = ?, is_asleep = 0 WHERE id = ?";
+    this.#durably(query, sandbox, expires.toISOString(), id);
   }
 
   saveState(id: string, state: unknown): void {
     this.#run("UPDATE sessions SET state = ? WHERE id = ?", JSON.stringify(state) ?? null, id);
   }
 
-  saveSandbox(id: string, sandbox: string): void {
-    this.#run("UPDATE sessions SET sandbox = ? WHERE id = ?", sandbox, id);
+  /** The sandbox of a session that sleeps has ended. */
+  endSandbox(id: string, sandbox: string): void {
+    this.#run("UPDATE sessions SET sandbox = '' WHERE id = ? AND sandbox = ?", id, sandbox);
   }
 
   saveSnapshot(id: string, snapshot: string): void {
@@ -134,6 +187,21 @@ export class Records {
   removeSession(id: string): void {
     this.#run("DELETE FROM sessions WHERE id = ?", id);
     this.#run("UPDATE runs SET taken = 1, events = '[]' WHERE session = ?", id);
+  }
+
+  /** On disk when it returns, also if the machine fails then. */
+  #durably(query: string, ...values: SQLInputValue[]): void {
+    this.#database.exec("PRAGMA synchronous = FULL");
+    this.#run(query, ...values);
+    this.#database.exec("PRAGMA synchronous = NORMAL");
+  }
+
+  #addColumns(): void {
+    const columns = this.#rows("PRAGMA table_info(sessions)", z.object({ name: z.string() }));
+    const missing = Object.entries(addedColumns).filter(([name]) => !columns.some((column) => column.name === name));
+    if (missing.length === 0) return;
+    const added = missing.map(([name, form]) => `ALTER TABLE sessions ADD COLUMN ${name} ${form};`).join("\n");
+    this.#database.exec(`BEGIN; ${added} UPDATE sessions SET used_at = strftime('%FT%TZ'); COMMIT;`);
   }
 
   #run(query: string, ...values: SQLInputValue[]): void {

@@ -7,17 +7,19 @@ import { readServiceFile } from "../folder.ts";
 import { personHeader, type ServiceFile } from "../protocol.ts";
 import { Records } from "./records.ts";
 import { Runs } from "./runs.ts";
-import { Sandboxes, type SandboxesOptions } from "./sandboxes.ts";
+import { CannotSleep, Sandboxes, type SandboxesOptions } from "./sandboxes.ts";
 import { startRunnerServer } from "./server.ts";
 import { Workerd } from "./workerd.ts";
 
-/** How often sandboxes are looked for whose time is over; milliseconds. */
-const expireEveryMs = 5_000;
+/** When it is tried again to save a sandbox; milliseconds. */
+const retryMs = 60_000;
 
-export interface SessionServiceOptions extends Omit<SandboxesOptions, "records"> {
+export interface SessionServiceOptions extends Omit<SandboxesOptions, "records" | "onChange"> {
   /** The service's own, 0700; see `sessionsFolder`. */
   readonly folder: string;
   readonly log: Log;
+  /** How often sandboxes are looked for that are idle, or whose time is over; milliseconds. */
+  readonly lookEveryMs?: number | undefined;
 }
 
 /**
@@ -27,10 +29,10 @@ export interface SessionServiceOptions extends Omit<SandboxesOptions, "records">
  * @throws if workerd does not start
  */
 export async function startSessionService(options: SessionServiceOptions): Promise<() => Promise<void>> {
-  const { folder, log } = options;
+  const { folder, log, lookEveryMs = 5_000 } = options;
   ensureFolder(folder);
   const records = new Records(join(folder, "runner.sqlite"));
-  const sandboxes = new Sandboxes({ ...options, records });
+  const sandboxes = new Sandboxes({ ...options, records, onChange: () => tell() });
   const runs = new Runs(records, sandboxes);
   const secret = randomBytes(32).toString("hex");
   const { server, port } = await startRunnerServer({ runs, sandboxes, secret, log });
@@ -54,17 +56,44 @@ export async function startSessionService(options: SessionServiceOptions): Promi
       return undefined;
     },
   );
-  const expire = async (running: ServiceFile, session: string) => {
-    await call(running, session, "stop", { reason: "the time of its sandbox is over" });
-    await runs.end(session);
-    await sandboxes.terminate(session);
-  };
-  const timer = setInterval(() => {
+  /** Tells the sessions whose sandboxes sleep now, or do not any more. What fails is done again soon. */
+  function tell(): void {
     if (service === undefined) return;
-    for (const session of records.expired(new Date())) {
-      expire(service, session).catch((error: unknown) => log(`${session} can't be ended: ${error}`));
+    for (const { id, is_asleep: isAsleep, snapshot } of records.untold()) {
+      call(service, id, "sandbox", { isAsleep: isAsleep === 1, snapshot: snapshot ?? undefined })
+        .then(() => records.saveTold(id, isAsleep))
+        .catch(() => {});
     }
-  }, expireEveryMs);
+  }
+  const expire = async (running: ServiceFile, session: string) => {
+    try {
+      const message = "the time of its sandbox was over (timeout_seconds); what it had done is kept";
+      await sandboxes.sleep(session, () => runs.end(session, { code: "timeout", message }));
+    } catch (error) {
+      if (!(error instanceof CannotSleep)) throw error;
+      await call(running, session, "stop", { reason: `the time of its sandbox is over, and ${error.message}` });
+      await runs.end(session);
+      await sandboxes.terminate(session);
+    }
+  };
+  const look = (running: ServiceFile) => {
+    const now = new Date();
+    for (const session of records.expired(now)) {
+      // Not again until it is over.
+      records.postponeExpiry(session, new Date(now.getTime() + retryMs));
+      expire(running, session).catch((error: unknown) => log(`${session} can't be saved: ${error}`));
+    }
+    for (const session of records.idle(now)) {
+      if (sandboxes.isUsed(session)) continue;
+      records.saveUse(session, now);
+      sandboxes.sleep(session).catch((error: unknown) => log(`${session} can't sleep: ${error}`));
+    }
+    for (const session of records.halfAsleep()) {
+      sandboxes.sleep(session).catch((error: unknown) => log(`the sandbox of ${session} can't be ended: ${error}`));
+    }
+    tell();
+  };
+  const timer = setInterval(() => service !== undefined && look(service), lookEveryMs);
   return async () => {
     clearInterval(timer);
     await page?.close();

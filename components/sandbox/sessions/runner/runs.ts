@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { SandboxError } from "../../provider.ts";
-import { RuntimeError } from "../../runtimes/runtime.ts";
+import { RuntimeError, type RuntimeEvent } from "../../runtimes/runtime.ts";
 import type { Failure } from "../protocol.ts";
 import type { Outcome, RunLine, RunRequest } from "../runner-protocol.ts";
 import type { Records } from "./records.ts";
@@ -15,6 +15,8 @@ interface LiveRun {
   readonly session: string;
   readonly log: RunLog;
   readonly controller: AbortController;
+  /** Why it is ended, if it was not cancelled. */
+  failure?: Failure;
 }
 
 /** Executes runs, each key at most once, and reports the result of each as often as it is asked. */
@@ -56,9 +58,17 @@ export class Runs {
     return [...this.#live.values()].some((run) => run.session === session);
   }
 
-  /** Ends a session's runs. A runtime that does not heed it ends with its sandbox. */
-  async end(session: string): Promise<void> {
-    for (const run of this.#live.values()) if (run.session === session) run.controller.abort();
+  /**
+   * Ends a session's runs. A runtime that does not heed it ends with its sandbox.
+   *
+   * @param failure of these runs; otherwise they were cancelled
+   */
+  async end(session: string, failure?: Failure): Promise<void> {
+    for (const run of this.#live.values()) {
+      if (run.session !== session) continue;
+      if (failure !== undefined) run.failure = failure;
+      run.controller.abort();
+    }
     await Promise.race([this.#last.get(session), sleep(endMs)]);
   }
 
@@ -118,7 +128,8 @@ export class Runs {
         this.#sandboxes.forget(session);
       }
       const isCancelled = error instanceof RuntimeError ? error.code === "cancelled" : controller.signal.aborted;
-      outcome = isCancelled ? { state: "cancelled" } : { state: "failed", failure: failureOf(error) };
+      const failure = run.failure ?? (isCancelled ? undefined : failureOf(error));
+      outcome = failure === undefined ? { state: "cancelled" } : { state: "failed", failure };
     }
     log.end(outcome);
     // Stored before anybody hears of it: readers are woken up after this.
@@ -134,14 +145,14 @@ export class Runs {
 
   async #prompt(request: RunRequest & { kind: "prompt" }, { log, controller: { signal } }: LiveRun): Promise<string> {
     const { session, text, timeoutSeconds, budgetUsd } = request;
-    const sandbox = await this.#sandboxes.get(session, signal);
-    return await sandbox.prompt(text, {
-      ...{ signal, timeoutSeconds, budgetUsd },
-      onEvent: (event) => {
-        if (event.type === "state") this.#records.saveState(session, event.state);
-        else log.add(event);
-      },
-    });
+    const onEvent = (event: RuntimeEvent) => {
+      if (event.type === "state") this.#records.saveState(session, event.state);
+      else log.add(event);
+    };
+    const lost = "the sandbox was lost; its files are those of its last snapshot";
+    const onLost = () => log.add({ type: "notice", text: lost });
+    const options = { signal, timeoutSeconds, budgetUsd, onEvent };
+    return await this.#sandboxes.use(session, (sandbox) => sandbox.prompt(text, options), { signal, onLost });
   }
 }
 

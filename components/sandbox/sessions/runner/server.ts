@@ -74,9 +74,9 @@ async function route(
         return refuse(response, "conflict", "a message is being processed: wait for it, or cancel it");
       return send(response, await sandboxes.snapshot(id));
     case "GET sessions diff":
-      return send(response, await (await sandboxes.get(id)).diff(maxDiffBytes));
+      return send(response, await sandboxes.use(id, (sandbox) => sandbox.diff(maxDiffBytes)));
     case "GET sessions bundle":
-      return send(response, await (await sandboxes.get(id)).bundle());
+      return send(response, await sandboxes.use(id, (sandbox) => sandbox.bundle()));
     default:
       return refuse(response, "not_found", name);
   }

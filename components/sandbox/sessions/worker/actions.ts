@@ -8,6 +8,7 @@ import {
   retryRequest,
   type SessionStatus,
   type SessionView,
+  sandboxRequest,
   sessionId,
 } from "../protocol.ts";
 import type { Feeds } from "./feed.ts";
@@ -45,6 +46,7 @@ const actions: Readonly<Record<string, { readonly role: Role; readonly act: (cal
   "POST snapshot": { role: "owner", act: takeSnapshot },
   "POST invite": { role: "owner", act: invite },
   "POST revoke": { role: "owner", act: revoke },
+  "POST sandbox": { role: "owner", act: noteSandbox },
   "POST wake": { role: "owner", act: async () => Response.json({}) },
 };
 
@@ -71,7 +73,7 @@ export async function create(call: Call): Promise<Response> {
     const row = {
       ...({ id, changeling, branch, title, createdAt: at, updatedAt: at, status: "running", isReady: false } as const),
       ...{ startSeen: 0, limits, messages: 0, places: 0, used: { minutes: 0, costUsd: 0 } },
-      ...{ isCleaned: false, isReported: false },
+      ...{ isCleaned: false, isReported: false, isAsleep: false },
     };
     const titled = title === undefined ? {} : { title };
     state.create(row, emptyQueue(limits), { type: "created", by: caller.name, changeling, ...titled });
@@ -82,13 +84,20 @@ export async function create(call: Call): Promise<Response> {
 
 export function viewOf({ state, feeds, caller }: Pick<Call, "state" | "feeds" | "caller">): SessionView {
   const { row, queue, store } = state;
-  const { branch, reason, snapshot, isReady, limits } = row;
+  const { branch, reason, snapshot, isReady, isAsleep, isCleaned, limits } = row;
   return {
     ...state.summary,
     ...(branch === undefined ? {} : { branch }),
     ...(reason === undefined ? {} : { reason }),
     ...(snapshot === undefined ? {} : { snapshot }),
-    ...{ isReady, limits, messages: queue.messages, used: { messages: queue.messages, ...queue.used } },
+    ...{
+      isReady,
+      isAsleep,
+      isCleaned,
+      limits,
+      messages: queue.messages,
+      used: { messages: queue.messages, ...queue.used },
+    },
     queue: queue.open.map(messageOf),
     people: store.people().map(({ name, role }) => ({ name, role })),
     you: { name: caller.name, role: caller.role },
@@ -157,6 +166,14 @@ async function takeSnapshot({ state, runner, caller }: Call): Promise<Response> 
   const snapshot = await runner.about(state.row.id, "snapshot");
   state.commit({ events: [{ type: "snapshot", snapshot, by: caller.name }], row: { snapshot } });
   return Response.json({ snapshot });
+}
+
+async function noteSandbox({ state, caller, request }: Call): Promise<Response> {
+  if (!caller.isInstallationOwner) throw new RequestError("forbidden", "only the service says how its sandboxes are");
+  const { isAsleep, snapshot } = await bodyOf(request, sandboxRequest);
+  const events = isAsleep === state.row.isAsleep ? [] : [{ type: "sandbox", isAsleep } as const];
+  state.commit({ events, row: snapshot === undefined ? { isAsleep } : { isAsleep, snapshot } });
+  return Response.json({});
 }
 
 async function about({ state, runner }: Call, what: "diff" | "bundle"): Promise<Response> {

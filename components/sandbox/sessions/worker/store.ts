@@ -28,6 +28,7 @@ const sessionRow = z.object({
   /** The number of events of the sandbox's start that were taken. */
   startSeen: z.number(),
   snapshot: z.optional(z.string()),
+  isAsleep: z._default(z.boolean(), false),
   limits,
   messages: z.number(),
   places: z.number(),

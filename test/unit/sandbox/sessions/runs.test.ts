@@ -35,6 +35,11 @@ const manager = {
   start: vi.fn(async () => sandbox),
   reopen: vi.fn(async () => sandbox),
   warm: async () => ({ id: "" }),
+  snapshot: vi.fn(async (): Promise<string | undefined> => "snap-2"),
+  capabilities: async () =>
+    ({
+      ...{ isolation: "none", snapshots: true, volumes: true, egress: "none", expires: false },
+    }) as const,
   terminate: vi.fn(async () => {}),
   removeSnapshot: vi.fn(async () => {}),
 } satisfies SandboxManager;
@@ -134,4 +139,54 @@ it("ends a sandbox after a restart without its runtime, and removes its snapshot
   expect(manager.reopen).not.toHaveBeenCalled();
   expect(manager.terminate.mock.calls).toEqual([[spec, "sbx-1"]]);
   expect(manager.removeSnapshot.mock.calls).toEqual([[spec, "snap-1"]]);
+});
+
+it("ends what a start that was killed had made, before it makes another", async () => {
+  runner();
+  records.beginRun(`${session}-start`, session, "start");
+  const half = { changeling: "example", spec: JSON.stringify(spec), branch: null, snapshot: null, state: null };
+  const times = { expires_at: new Date().toISOString(), used_at: "", is_asleep: 0, told_asleep: 0 };
+  records.saveSession({ id: session, ...half, ...times, sandbox: "sbx-half" });
+  expect(records.expired(new Date(Date.now() + 1000))).toEqual([]);
+  await lines(runner().runs, `${session}-start`, start);
+  expect(manager.terminate.mock.calls).toEqual([[spec, "sbx-half"]]);
+  expect(records.session(session)?.sandbox).toBe("sbx-1");
+});
+
+it("ends the sandbox of a session that fell asleep as the service was killed, and wakes up from its snapshot", async () => {
+  const first = runner();
+  await lines(first.runs, `${session}-start`, start);
+  records.fallAsleep(session, "snap-9");
+  const { runs } = runner();
+  expect(records.halfAsleep()).toEqual([session]);
+  await lines(runs, key(1), prompt("it"));
+  expect(manager.terminate.mock.calls).toEqual([[spec, "sbx-1"]]);
+  const reopened = { sandboxId: undefined, snapshot: "snap-9" };
+  expect(manager.reopen.mock.calls).toEqual([[spec, expect.objectContaining(reopened)]]);
+});
+
+it("does not end a sandbox that can't be saved", async () => {
+  const { runs, sandboxes } = runner();
+  await lines(runs, `${session}-start`, start);
+  const snapshot = vi.spyOn(sandbox, "snapshot").mockRejectedValueOnce(new Error("the disk is full"));
+  await expect(sandboxes.sleep(session)).rejects.toThrow("the disk is full");
+  snapshot.mockRestore();
+  expect(sandbox.terminate).not.toHaveBeenCalled();
+  await lines(runs, key(1), prompt("it"));
+  expect(prompts).toEqual(["it"]);
+  expect(manager.reopen).not.toHaveBeenCalled();
+});
+
+it("takes over the records of a version whose sandboxes did not sleep", () => {
+  const path = join(folder, "former.sqlite");
+  const sqlite = process.getBuiltinModule("node:sqlite");
+  const former = new sqlite.DatabaseSync(path);
+  former.exec(`CREATE TABLE sessions(id TEXT PRIMARY KEY, changeling TEXT NOT NULL, spec TEXT NOT NULL, branch TEXT,
+    sandbox TEXT NOT NULL, snapshot TEXT, state TEXT, expires_at TEXT NOT NULL);
+    INSERT INTO sessions VALUES('${session}', 'example', '{}', NULL, 'sbx-1', NULL, NULL, '2026-01-01T00:00:00Z')`);
+  former.close();
+  const taken = new Records(path);
+  expect(taken.session(session)).toMatchObject({ sandbox: "sbx-1", is_asleep: 0 });
+  expect([taken.expired(new Date()), taken.idle(new Date(Date.now() + 1e9))]).toEqual([[session], []]);
+  taken.close();
 });
