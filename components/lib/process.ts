@@ -1,6 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Writable } from "node:stream";
 
+// Why own code: tinyexec 1.4.0 always gives the child this process's environment. execa 10.2.1 takes 150 ms to load; its time
+// limit kills the child but not its group, and it then waits for the group's output. Groups, the watcher, descriptor 3
+// and stopping by input would remain here anyway.
+
 export interface ProgramOptions {
   /** The child's whole environment. It inherits nothing from this process. */
   readonly env: Readonly<Record<string, string>>;
