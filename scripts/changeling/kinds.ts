@@ -2,12 +2,10 @@ import { declaredNames } from "../../components/fleet/edit-tables.ts";
 import type { Kind, ResolvedChangeling } from "../../components/fleet/kind.ts";
 import type { Verb } from "../../components/fleet/verbs.ts";
 import { type Fleet, kinds } from "../../components/kinds.ts";
-import { changelingCommand, upCommand } from "../../components/lib/own-commands.ts";
+import { upCommand } from "../../components/lib/own-commands.ts";
 import { didYouMean } from "../../components/lib/suggest.ts";
 import type { ModalSide } from "../../components/modal/modal-side.ts";
 import type { DeployableKind } from "../../components/stack/deployment.ts";
-import { readRecord, removedText, type WebRecord } from "../../components/web/agent/record.ts";
-import { deployedWeb } from "../../components/web/inspect/list.ts";
 import { requireStack } from "./known-stack.ts";
 import type { Place } from "./place.ts";
 
@@ -58,21 +56,6 @@ export function kindOf({ paths }: Pick<Place, "paths">, name: string): AnyKind |
 export function refuseOthers(place: Pick<Place, "paths">, name: string, verb: Verb): void {
   const kind = kindOf(place, name);
   if (kind !== undefined && kind.verbs[verb] !== true) throw instead(kind, name, verb);
-}
-
-/** @throws if no web changeling of that name is deployed: with what to do instead, or with a suggestion */
-export async function requireWeb(place: Place, name: string, verb: Verb): Promise<WebRecord> {
-  // Pages only know the agent's id.
-  const record = deployedWeb(place).find(({ agentId }) => agentId === name) ?? readRecord(place.paths, name);
-  if (record !== undefined && record.removed !== true) return record;
-  refuseOthers(place, name, verb);
-  if (record !== undefined) throw new Error(removedText(record));
-  const names = deployedWeb(place).map((each) => each.name);
-  if (names.length === 0) {
-    await requireStack(place);
-    throw new Error(`no web changeling is deployed on this stack; deploy one with: ${changelingCommand()} deploy`);
-  }
-  throw new Error(notDeployedText("web changeling", name, names));
 }
 
 /** Why a changeling that was removed is not found, in words; undefined if there is none. */

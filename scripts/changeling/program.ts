@@ -1,25 +1,25 @@
 import { Command } from "commander";
 import { addAdopt } from "./commands/adopt.ts";
 import { addAuthorize } from "./commands/authorize.ts";
-import { addDeploy } from "./commands/deploy.ts";
-import { addDestroy } from "./commands/destroy.ts";
 import { addDiscard } from "./commands/discard.ts";
-import { addForward } from "./commands/forward.ts";
 import { addList } from "./commands/list.ts";
-import { addLoginUrl } from "./commands/login-url.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addPause } from "./commands/pause.ts";
 import { addPlan } from "./commands/plan.ts";
-import { addRevoke } from "./commands/revoke.ts";
-import { addRun } from "./commands/run.ts";
-import { addRuns } from "./commands/runs.ts";
-import { addSessions } from "./commands/sessions.ts";
-import { addStopStart } from "./commands/stop-start.ts";
-import { addUpdate } from "./commands/update.ts";
 import { addValidate } from "./commands/validate.ts";
+import { addRun } from "./cron/run.ts";
+import { addRuns } from "./cron/runs.ts";
 import { addDoctor } from "./doctor/doctor.ts";
 import { addSandbox } from "./sandbox/sandbox.ts";
-import { addSeed } from "./seed/seed.ts";
+import { addSeed } from "./seed-agent/seed.ts";
+import { addDeploy } from "./web/deploy.ts";
+import { addDestroy } from "./web/destroy.ts";
+import { addForward } from "./web/forward.ts";
+import { addLoginUrl } from "./web/login-url.ts";
+import { addRevoke } from "./web/revoke.ts";
+import { addSessions } from "./web/sessions.ts";
+import { addStopStart } from "./web/stop-start.ts";
+import { addUpdate } from "./web/update.ts";
 
 /** All commands. Parsing invalid arguments throws a CommanderError after its message was printed. */
 export function changelingProgram(): Command {

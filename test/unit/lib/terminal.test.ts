@@ -7,7 +7,7 @@ import { runReport } from "../../../components/cron/run-text.ts";
 import { quoted, shellCommand } from "../../../components/lib/shell-command.ts";
 import { printJson, printNote, printText } from "../../../components/lib/terminal.ts";
 import { plainWords } from "../../../components/lib/text.ts";
-import { runsText } from "../../../scripts/changeling/commands/runs.ts";
+import { runsText } from "../../../scripts/changeling/cron/runs.ts";
 import "../../support/properties.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -68,7 +68,7 @@ describe("what is printed", () => {
   /** The class of the fault: who writes to the terminal by itself goes past all of this. */
   it.each([
     // wait.ts has colours of its own around plain words.
-    ["scripts/changeling", ["terminal/visibly.ts", "fleet-file/edit-fleet.ts", "seed/wait.ts"]],
+    ["scripts/changeling", ["terminal/visibly.ts", "fleet-file/edit-fleet.ts", "seed-agent/wait.ts"]],
     // The seed agent's service writes JSON lines to its log; fence.ts has the text of a program for the fence.
     [
       "components",

@@ -3,12 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  addPathAsWritten,
-  declaredTable,
-  freeName,
-  nameOf,
-} from "../../../../scripts/changeling/fleet-file/declaration.ts";
+import { addPathAsWritten, declaredTable, freeName, nameOf } from "../../../../scripts/changeling/web/declaration.ts";
 
 let home: string;
 let folders: { home: string; cwd: string };

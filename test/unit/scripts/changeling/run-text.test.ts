@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Run } from "../../../../components/cron/run-records.ts";
 import { runInWords, runReport } from "../../../../components/cron/run-text.ts";
-import { runsText } from "../../../../scripts/changeling/commands/runs.ts";
+import { runsText } from "../../../../scripts/changeling/cron/runs.ts";
 
 const id = "fairy-2026-11-21-05-00-00";
 const run: Run = {

@@ -20,9 +20,9 @@ import {
   readCheckedOut,
   readSources,
   writeSources,
-} from "../../../../scripts/changeling/seed/sources.ts";
-import { changesText, changeText } from "../../../../scripts/changeling/seed/text.ts";
-import { exitCodeOf, outcomeText, ProgressPrinter } from "../../../../scripts/changeling/seed/wait.ts";
+} from "../../../../scripts/changeling/seed-agent/sources.ts";
+import { changesText, changeText } from "../../../../scripts/changeling/seed-agent/text.ts";
+import { exitCodeOf, outcomeText, ProgressPrinter } from "../../../../scripts/changeling/seed-agent/wait.ts";
 import { projectFolder } from "../../../../scripts/stack/project.ts";
 
 const firstVersion = join(projectFolder, "components/seed-agent/program/first-version");

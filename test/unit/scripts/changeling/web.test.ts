@@ -11,8 +11,9 @@ import { orphanAgents } from "../../../../components/web/inspect/doctor.ts";
 import { stateOf } from "../../../../components/web/inspect/list.ts";
 import { addedTo } from "../../../../components/web/inspect/logs.ts";
 import { targetsOf } from "../../../../scripts/changeling/fleet-file/apply.ts";
-import { editOf, refuseOthers, requireWeb } from "../../../../scripts/changeling/kinds.ts";
+import { editOf, refuseOthers } from "../../../../scripts/changeling/kinds.ts";
 import { redirectPage } from "../../../../scripts/changeling/terminal/open-url.ts";
+import { requireWeb } from "../../../../scripts/changeling/web/require-web.ts";
 
 const agentId = `agent-${"a".repeat(32)}`;
 

@@ -4,10 +4,10 @@ import { fromNow, shortTime } from "../../../components/lib/times.ts";
 import { serverMetrics, serverSessions } from "../../../components/web/forwarding/server-client.ts";
 import { deployedWeb } from "../../../components/web/inspect/list.ts";
 import { answer, contextOf } from "../context.ts";
-import { requireWeb } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
 import { examples } from "../options.ts";
 import { table } from "../terminal/table.ts";
+import { requireWeb } from "./require-web.ts";
 
 /** `sessions` and `metrics`. */
 export function addSessions(program: Command): void {

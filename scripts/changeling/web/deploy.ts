@@ -3,14 +3,14 @@ import { type Command, Option } from "commander";
 import { addChangeling, declaredNames } from "../../../components/fleet/edit-tables.ts";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
+import { appliedText, appliedWeb } from "../../../components/web/inspect/applied.ts";
 import { webProviders } from "../../../components/web/options.ts";
 import { answer, type Context, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
-import { type DeployOptions, declaredTable, freeName, nameOf } from "../fleet-file/declaration.ts";
 import { confirmed, type PlannedEdit, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
 import { requireDeclared } from "../kinds.ts";
 import { branchOption, examples, pathOption, yesOption } from "../options.ts";
-import { appliedText, appliedWeb } from "../terminal/web-answer.ts";
+import { type DeployOptions, declaredTable, freeName, nameOf } from "./declaration.ts";
 
 interface Options extends DeployOptions {
   readonly yes?: boolean;

@@ -5,9 +5,9 @@ import { requestRun } from "../../../components/cron/local/requests.ts";
 import type { Run } from "../../../components/cron/run-records.ts";
 import { changelingCommand, upCommand } from "../../../components/lib/own-commands.ts";
 import type { Inspected } from "../context.ts";
-import { requireDeployed } from "../deployed.ts";
 import { refuseOthers } from "../kinds.ts";
 import { visibly } from "../terminal/visibly.ts";
+import { requireDeployed } from "./deployed.ts";
 
 export type Fired =
   | { readonly skipped: string }

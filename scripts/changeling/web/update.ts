@@ -5,13 +5,13 @@ import { optionIn } from "../../../components/fleet/edit-tables.ts";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import { readRecord } from "../../../components/web/agent/record.ts";
+import { appliedText, appliedWeb } from "../../../components/web/inspect/applied.ts";
 import { answer, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
-import { addPathAsWritten } from "../fleet-file/declaration.ts";
 import { confirmed, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
 import { editOf, requireDeclared } from "../kinds.ts";
 import { branchOption, examples, pathOption, yesOption } from "../options.ts";
-import { appliedText, appliedWeb } from "../terminal/web-answer.ts";
+import { addPathAsWritten } from "./declaration.ts";
 
 interface Options {
   readonly branch?: string;

@@ -6,9 +6,9 @@ import { readRecord, type WebRecord } from "../../../components/web/agent/record
 import { answer, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
 import { confirmed, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
-import { removeRest } from "../fleet-file/remove-rest.ts";
 import { editOf } from "../kinds.ts";
 import { examples, yesOption } from "../options.ts";
+import { removeRest } from "./remove-rest.ts";
 
 interface Options {
   readonly data?: boolean;

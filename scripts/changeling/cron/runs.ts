@@ -6,11 +6,11 @@ import type { Run } from "../../../components/cron/run-records.ts";
 import { duration, shortTime } from "../../../components/lib/times.ts";
 import { warnUnreached } from "../../../components/modal/modal-side.ts";
 import { answer, contextOf, type Inspected, providerOption } from "../context.ts";
-import { requireKnown } from "../deployed.ts";
 import { refuseOthers } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
 import { examples } from "../options.ts";
 import { table } from "../terminal/table.ts";
+import { requireKnown } from "./deployed.ts";
 
 export function addRuns(program: Command): void {
   program

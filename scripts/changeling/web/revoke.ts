@@ -3,9 +3,9 @@ import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import { revokeLogins, rotateKey } from "../../../components/web/forwarding/server-client.ts";
 import { answer, contextOf } from "../context.ts";
-import { requireWeb } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
 import { examples } from "../options.ts";
+import { requireWeb } from "./require-web.ts";
 
 export function addRevoke(program: Command): void {
   program

@@ -1,8 +1,8 @@
-import { changelingCommand } from "../../../components/lib/own-commands.ts";
-import { printNote } from "../../../components/lib/terminal.ts";
-import { readRecord } from "../../../components/web/agent/record.ts";
-import { deployedPageUrl, newLogin, untilText } from "../../../components/web/forwarding/server-client.ts";
-import type { Place } from "../place.ts";
+import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { changelingCommand } from "../../lib/own-commands.ts";
+import { printNote } from "../../lib/terminal.ts";
+import { readRecord } from "../agent/record.ts";
+import { deployedPageUrl, newLogin, untilText } from "../forwarding/server-client.ts";
 
 /** A web changeling right after it was applied. */
 export interface AppliedWeb {
@@ -20,7 +20,7 @@ export interface AppliedWeb {
 }
 
 /** @throws if it has no record although it was applied */
-export async function appliedWeb({ paths }: Place, name: string): Promise<AppliedWeb> {
+export async function appliedWeb({ paths }: { readonly paths: InstallationPaths }, name: string): Promise<AppliedWeb> {
   const record = readRecord(paths, name);
   if (record === undefined)
     throw new Error(`${name} was applied, but this machine has no record of it; see: ${changelingCommand()} doctor`);

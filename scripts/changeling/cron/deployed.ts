@@ -1,7 +1,7 @@
-import { type Deployed, type DeployedFleet, deployedWith } from "../../components/cron/inspect/deployed.ts";
-import type { CronModalSide } from "../../components/cron/inspect/on-modal.ts";
-import type { Inspected } from "./context.ts";
-import { noSuchChangeling } from "./kinds.ts";
+import { type Deployed, type DeployedFleet, deployedWith } from "../../../components/cron/inspect/deployed.ts";
+import type { CronModalSide } from "../../../components/cron/inspect/on-modal.ts";
+import type { Inspected } from "../context.ts";
+import { noSuchChangeling } from "../kinds.ts";
 
 /** Like `requireDeployed`, but also accepts changelings that can't fire, because they have runs too. */
 export async function requireKnown(context: Inspected, modal: CronModalSide, name: string): Promise<void> {

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import { setEnabled } from "../../../components/fleet/edit.ts";
 import { optionIn } from "../../../components/fleet/edit-tables.ts";
+import { appliedText, appliedWeb } from "../../../components/web/inspect/applied.ts";
 import { answer, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
 import { plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
 import { editOf, requireDeclared } from "../kinds.ts";
 import { examples } from "../options.ts";
-import { appliedText, appliedWeb } from "../terminal/web-answer.ts";
 
 export function addStopStart(program: Command): void {
   for (const [verb, enabled, description] of [

@@ -3,9 +3,9 @@ import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import { newLogin, untilText } from "../../../components/web/forwarding/server-client.ts";
 import { answer, contextOf } from "../context.ts";
-import { requireWeb } from "../kinds.ts";
 import { examples } from "../options.ts";
 import { openUrl } from "../terminal/open-url.ts";
+import { requireWeb } from "./require-web.ts";
 
 /** `login-url` and `open`. */
 export function addLoginUrl(program: Command): void {

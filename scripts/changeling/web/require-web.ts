@@ -1,0 +1,22 @@
+import type { Verb } from "../../../components/fleet/verbs.ts";
+import { changelingCommand } from "../../../components/lib/own-commands.ts";
+import { readRecord, removedText, type WebRecord } from "../../../components/web/agent/record.ts";
+import { deployedWeb } from "../../../components/web/inspect/list.ts";
+import { notDeployedText, refuseOthers } from "../kinds.ts";
+import { requireStack } from "../known-stack.ts";
+import type { Place } from "../place.ts";
+
+/** @throws if no web changeling of that name is deployed: with what to do instead, or with a suggestion */
+export async function requireWeb(place: Place, name: string, verb: Verb): Promise<WebRecord> {
+  // Pages only know the agent's id.
+  const record = deployedWeb(place).find(({ agentId }) => agentId === name) ?? readRecord(place.paths, name);
+  if (record !== undefined && record.removed !== true) return record;
+  refuseOthers(place, name, verb);
+  if (record !== undefined) throw new Error(removedText(record));
+  const names = deployedWeb(place).map((each) => each.name);
+  if (names.length === 0) {
+    await requireStack(place);
+    throw new Error(`no web changeling is deployed on this stack; deploy one with: ${changelingCommand()} deploy`);
+  }
+  throw new Error(notDeployedText("web changeling", name, names));
+}
