@@ -12,7 +12,7 @@ const gatePercent = 85;
 const vitest = await startVitest("test", [], {
   root: checkout,
   watch: false,
-  project: ["unit", "contracts"],
+  project: ["unit", "long", "contracts"],
   coverage: {
     enabled: true,
     provider: "v8",

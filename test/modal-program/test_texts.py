@@ -34,7 +34,7 @@ class Spec(Lab):
 
 
 class EnvFile(Lab):
-    """That its values arrive is tried in test/unit/cron/modal/program.test.ts, on the cases of env-file.ts."""
+    """That its values arrive is tried in test/unit/cron/modal/program.long.test.ts, on the cases of env-file.ts."""
 
     def test_refuses_what_is_no_variable(self) -> None:
         for name in ("1A", "A-B", "", "A=B", "A\nB", "Ä"):
