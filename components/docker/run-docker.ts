@@ -1,6 +1,5 @@
 import { allowedEnvironment } from "../lib/environment.ts";
 import { notStarted, type ProgramEnd, runProgram, timedOut } from "../lib/process.ts";
-import { printNote } from "../lib/terminal.ts";
 
 /** A Docker command failed. The message is Docker's own, or the remedy. */
 export class DockerError extends Error {
@@ -24,8 +23,8 @@ export interface DockerOptions {
   readonly input?: string | Uint8Array;
   /** Its abort ends the client. */
   readonly signal?: AbortSignal | undefined;
-  /** Whether to stream its output to this process's stderr. */
-  readonly isTold?: boolean;
+  /** Called with its output as it arrives. */
+  readonly onOutput?: ((text: string) => void) | undefined;
 }
 
 /**
@@ -34,13 +33,13 @@ export interface DockerOptions {
  * @throws NoSuchThing, or another DockerError
  */
 export async function runDocker(args: readonly string[], options: DockerOptions): Promise<ProgramEnd> {
-  const { timeoutSeconds, env = process.env, input, signal, isTold: isNotified = false } = options;
+  const { timeoutSeconds, env = process.env, input, signal, onOutput } = options;
   const ended = await runProgram("docker", args, {
     env: dockerEnvironment(env),
     timeoutSeconds,
     input,
     signal,
-    onOutput: isNotified ? (text) => printNote(text) : undefined,
+    onOutput,
   });
   if (ended.code !== 0) throw dockerFailure(args, ended);
   return ended;
@@ -70,9 +69,10 @@ export function dockerFailure([verb = "", noun]: readonly string[], { code, stde
 
 const isOfNothing = /no such (container|image|object|volume)|is not running|is restarting|container .* is paused/i;
 
-/** The variables that say where Docker is, who the user is there, and how it builds. */
+/** The variables that say where Docker is, who the user is there, how it builds, and from which mirrors. */
 const variables: readonly string[] = [
   ...["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_BUILDKIT"],
+  ...["CHANGELINGS_IMAGE_BASE", "CHANGELINGS_IMAGE_DEBIAN", "CHANGELINGS_IMAGE_NPM", "CHANGELINGS_IMAGE_CA"],
 ];
 
 /** Whether a script that uses Docker needs this variable of the user who runs `pulumi up`. */

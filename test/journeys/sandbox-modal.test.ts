@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { appFiles, baseImage, dockerfileCommands } from "../../components/sandbox/image/image.ts";
+import { appFiles, baseImage, dockerfile, dockerfileCommands } from "../../components/sandbox/image/image.ts";
+import { shortened } from "../../components/sandbox/image/log-tail.ts";
 import { type ModalSandboxOptions, modalSandboxes } from "../../components/sandbox/modal/provider.ts";
 import { type CreateOptions, type Sandbox, SandboxError, SandboxGone } from "../../components/sandbox/provider.ts";
 import type { SandboxSpec } from "../../components/sandbox/spec.ts";
@@ -16,11 +17,12 @@ let emulator: Emulator;
 let provider: ReturnType<typeof modalSandboxes>;
 let imageId: string;
 let made = 0;
+const buildLog: string[] = [];
 
 beforeAll(async () => {
   emulator = await startEmulator();
   provider = at(emulator.env);
-  imageId = await provider.prepareImage({});
+  imageId = await provider.prepareImage({ onProgress: (line) => buildLog.push(line) });
   await provider.ensureVolume(memory);
 });
 
@@ -262,4 +264,10 @@ test("the image has the files of the definition, and is built once", async () =>
   const before = (await emulator.control.state()).images.length;
   expect(await at(emulator.env).prepareImage({})).toBe(imageId);
   expect((await emulator.control.state()).images).toHaveLength(before);
+});
+
+test("Modal is given the commands that Docker is given, in the same order", () => {
+  const steps = buildLog.filter((line) => line.startsWith("=> Step "));
+  const commands = dockerfile().trimEnd().split("\n");
+  expect(steps).toEqual(commands.map((command, number) => shortened(`=> Step ${number}: ${command}`)));
 });

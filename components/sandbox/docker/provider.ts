@@ -4,7 +4,16 @@ import { dockerClient } from "../../docker/client.ts";
 import { DockerError, NoSuchThing, runDocker } from "../../docker/run-docker.ts";
 import { proxyVariables } from "../egress/environment.ts";
 import { dockerfile, imageEnvironment } from "../image/image.ts";
-import { type CreateOptions, type Sandbox, SandboxError, SandboxGone, type SandboxProvider } from "../provider.ts";
+import { LogTail, shortened } from "../image/log-tail.ts";
+import { imageSources } from "../image/sources.ts";
+import {
+  type CreateOptions,
+  type Progress,
+  type Sandbox,
+  SandboxError,
+  SandboxGone,
+  type SandboxProvider,
+} from "../provider.ts";
 import { sweep } from "../supervisor.ts";
 import { containerEgress, egressMount } from "./egress.ts";
 import { execInContainer } from "./exec.ts";
@@ -15,7 +24,7 @@ export interface DockerSandboxOptions {
   readonly sandboxes: string;
   /** Says where Docker is. */
   readonly env: NodeJS.ProcessEnv;
-  /** The Dockerfile of the base image, without a context. */
+  /** The Dockerfile of the base image, without a context. By default the sandboxes' own, from the mirrors of `env`. */
   readonly dockerfile?: string;
 }
 
@@ -25,6 +34,10 @@ const snapshots = "changelings-sandbox-snapshot";
 /** JSON of what the sandbox was made with. A snapshot's image passes its container's other labels on. */
 const recordLabel = "changelings-sandbox-record";
 const maxProcesses = 4096;
+const proxyNames = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"].flatMap((name) => [
+  name,
+  name.toUpperCase(),
+]);
 /** A container that was not started for so long is nobody's. */
 const halfMadeMs = 10 * 60_000;
 const seconds = { asked: 60, done: 600, build: 3600 };
@@ -48,10 +61,9 @@ type SandboxRecord = z.output<typeof sandboxRecord>;
 
 /** Sandboxes in containers on this machine's Docker. All programs of a sandbox share one container. */
 export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider {
-  const { installation, sandboxes, env, dockerfile: text = dockerfile() } = options;
+  const { installation, sandboxes, env } = options;
   const client = dockerClient(env);
   const egress = containerEgress(sandboxes, env);
-  const image = `${repository}:${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
   const run = async (args: readonly string[], timeoutSeconds = seconds.asked, input?: string) =>
     (await runDocker(args, { env, timeoutSeconds, ...(input !== undefined && { input }) })).stdout.trim();
   const nameOf = (id: string) => `${label}-${id}`;
@@ -131,6 +143,29 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
     }
   }
 
+  function definition(): string {
+    try {
+      return options.dockerfile ?? dockerfile(imageSources(env));
+    } catch (error) {
+      throw new SandboxError("image", error instanceof Error ? error.message : String(error), { cause: error });
+    }
+  }
+
+  async function build(image: string, text: string, { onProgress, signal }: Progress): Promise<void> {
+    const log = new LogTail(onProgress);
+    const onOutput = (part: string) => log.add(part);
+    try {
+      const args = ["build", "--tag", image, "-"];
+      await runDocker(args, { env, timeoutSeconds: seconds.build, input: text, signal, onOutput });
+    } catch (error) {
+      signal?.throwIfAborted();
+      log.end();
+      // Docker's message contains the whole failed command.
+      const reason = error instanceof Error ? shortened(error.message) : String(error);
+      throw new SandboxError("image", [reason, ...log.lines].join("\n"), { cause: error });
+    }
+  }
+
   async function create({ id, spec, snapshot, volumes, labels, signal, ...given }: CreateOptions): Promise<Sandbox> {
     if (!/^[A-Za-z0-9-]{1,63}$/.test(id)) throw new Error(`${JSON.stringify(id)} is not the id of a sandbox`);
     signal?.throwIfAborted();
@@ -143,6 +178,8 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
       ...(memoryGb === undefined ? [] : ["--memory", bytes(memoryGb), "--memory-swap", bytes(memoryGb)]),
       ...(cpu === undefined ? [] : ["--cpus", String(cpu)]),
       ...Object.entries(own).flatMap(([name, value]) => ["--label", `${name}=${value}`]),
+      // Docker's client would set its own configured proxies, which can contain a password.
+      ...proxyNames.flatMap((name) => ["--env", `${name}=`]),
       ...Object.entries(volumes).flatMap(([path, name]) => ["--mount", `type=volume,src=${name},dst=${path}`]),
       ...(allowDomains?.length === 0
         ? []
@@ -171,9 +208,11 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
     async prepareImage({ onProgress, signal }) {
       signal?.throwIfAborted();
       await removeHalfMade();
+      const text = definition();
+      const image = `${repository}:${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
       if ((await run(["image", "ls", "--quiet", image])) !== "") return image;
       onProgress?.(`building the image ${image}, once; this may take minutes`);
-      await run(["build", "--tag", image, "-"], seconds.build, text);
+      await build(image, text, { onProgress, signal });
       return image;
     },
     async ensureVolume(name) {

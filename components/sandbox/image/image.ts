@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { type ImageSources, publicSources } from "./sources.ts";
 import { type ToolPart, toolLinks, toolParts, toolsFolder } from "./tools.ts";
 
 /**
@@ -53,29 +54,35 @@ export const imageEnvironment = {
 } as const;
 
 /** The commands of the Dockerfile below its `FROM`. They need no build context, and contain no secrets. */
-export function dockerfileCommands(): readonly string[] {
-  return commands(compress);
+export function dockerfileCommands(sources: ImageSources = publicSources): readonly string[] {
+  return commands(compress, sources);
 }
 
 /** @param pack how the text of a file is written in a command */
-function commands(pack: Pack): readonly string[] {
-  const mirror = (suite: string, archive: string) =>
-    `deb [check-valid-until=no] http://snapshot.debian.org/archive/${archive}/${packagesAsOf} ${suite} main`;
-  const sources = [
-    mirror("bookworm", "debian"),
-    mirror("bookworm-updates", "debian"),
-    mirror("bookworm-security", "debian-security"),
+function commands(pack: Pack, { debianArchive, npmRegistry, certificates }: ImageSources): readonly string[] {
+  const line = (suite: string, archive: string) => {
+    const address = debianArchive.replaceAll("{archive}", archive).replaceAll("{date}", packagesAsOf);
+    return `deb [check-valid-until=no] ${address} ${suite} main`;
+  };
+  const lines = [
+    line("bookworm", "debian"),
+    line("bookworm-updates", "debian"),
+    line("bookworm-security", "debian-security"),
   ];
   return [
-    `RUN rm -f /etc/apt/sources.list.d/* && printf '%s\\n' ${sources.map((line) => `'${line}'`).join(" ")} > /etc/apt/sources.list`,
+    ...(certificates === undefined ? [] : trusting(certificates, pack)),
+    `RUN rm -f /etc/apt/sources.list.d/* && printf '%s\\n' ${lines.map((each) => `'${each}'`).join(" ")} > /etc/apt/sources.list`,
     run(
       "apt-get update",
       "export DEBIAN_FRONTEND=noninteractive",
       "apt-get upgrade -y",
       `apt-get install -y --no-install-recommends ${debianPackages.join(" ")}`,
+      "apt-get clean",
       "rm -rf /var/lib/apt/lists/*",
+      ...(certificates === undefined ? [] : [`rm ${aptSettings}`]),
     ),
     "RUN ln -s /usr/bin/fdfind /usr/local/bin/fd && node --version && npm --version",
+    ...(npmRegistry === undefined ? [] : [`RUN npm config set --global registry ${npmRegistry}`]),
     ...toolParts.map((part) => installPart(part, pack)),
     ...contentCommands(pack),
   ];
@@ -92,15 +99,33 @@ export function contentCommands(pack: Pack = compress): readonly string[] {
   ];
 }
 
-export function dockerfile(base: string = baseImage): string {
-  return `FROM ${base}\n${dockerfileCommands().join("\n")}\n`;
+export function dockerfile(sources: ImageSources = publicSources): string {
+  return `FROM ${sources.base ?? baseImage}\n${dockerfileCommands(sources).join("\n")}\n`;
 }
 
 /** The image's id: 16 hexadecimal digits, the same for the same content. */
 export function imageId(): string {
   // Not of compressed text: that differs with the version of zlib.
-  const content = JSON.stringify([baseImage, ...commands((text) => text)]);
+  const content = JSON.stringify([baseImage, ...commands((text) => text, publicSources)]);
   return createHash("sha256").update(content).digest("hex").slice(0, 16);
+}
+
+const aptSettings = "/etc/apt/apt.conf.d/90changelings";
+
+/**
+ * Trusts more authorities than Debian's. The package ca-certificates adds this file to its bundle when it is installed;
+ * until then apt needs it for a mirror of https. Node has its own list of authorities.
+ */
+function trusting(certificates: string, pack: Pack): readonly string[] {
+  const file = "/usr/local/share/ca-certificates/changelings.crt";
+  return [
+    run(
+      "mkdir -p /usr/local/share/ca-certificates",
+      writing(file, certificates, pack),
+      `printf 'Acquire::https::CAInfo "%s";\\n' ${file} > ${aptSettings}`,
+    ),
+    `ENV NODE_EXTRA_CA_CERTS=${file}`,
+  ];
 }
 
 /** Installs a part as the local provider does: from its lock file, without install scripts. */
@@ -116,7 +141,7 @@ function installPart(part: ToolPart, pack: Pack): string {
     "npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error",
     ...links,
     "ln -sf $PWD/node_modules/.bin/* /usr/local/bin/",
-    "npm cache clean --force",
+    "rm -rf /root/.npm /tmp/node-compile-cache",
   );
 }
 

@@ -1,4 +1,5 @@
 import type { App, ModalClient } from "modal";
+import { LogTail } from "../image/log-tail.ts";
 import type { Progress } from "../provider.ts";
 
 /** An image in the form that Modal's SDK builds: commands of a Dockerfile, without files from this machine. */
@@ -12,9 +13,6 @@ export interface ModalImage {
 const success = 1;
 /** How long Modal keeps one request for a build's log open. */
 const joinSeconds = 55;
-const tailLines = 20;
-/** A step that writes a file contains all of it. */
-const longestLine = 300;
 
 /**
  * Builds an image, unless Modal has built one of the same content. The SDK's own `build` does the same, but does not
@@ -49,27 +47,4 @@ export async function buildImage(
   if (result.status === success) return imageId;
   const reason = result.exception || `the build of ${imageId} ended with Modal's status ${result.status}`;
   throw new Error([reason, ...log.lines].join("\n"));
-}
-
-/** Passes on whole lines, and keeps the last ones. */
-class LogTail {
-  lines: string[] = [];
-  #rest = "";
-  readonly #onLine: ((line: string) => void) | undefined;
-
-  constructor(onLine: ((line: string) => void) | undefined) {
-    this.#onLine = onLine;
-  }
-
-  add(text: string): void {
-    const parts = (this.#rest + text).split(/\r?\n/);
-    this.#rest = parts.pop() ?? "";
-    const lines = parts.map((line) => (line.length > longestLine ? `${line.slice(0, longestLine)} …` : line));
-    for (const line of lines) this.#onLine?.(line);
-    this.lines = [...this.lines, ...lines].slice(-tailLines);
-  }
-
-  end(): void {
-    if (this.#rest !== "") this.add("\n");
-  }
 }

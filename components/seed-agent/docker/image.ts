@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { dockerClient } from "../../docker/client.ts";
 import { runDocker } from "../../docker/run-docker.ts";
+import { printNote } from "../../lib/terminal.ts";
 import { clisOf, contextFor } from "../image/context.ts";
 import type { SeedAgentSpec } from "../spec.ts";
 import { imageRepository, type Owner } from "./names.ts";
@@ -31,7 +32,7 @@ export async function ensureImage(owner: Owner, spec: SeedAgentSpec, options: Im
     env,
     signal,
     timeoutSeconds: buildSeconds,
-    isTold: true,
+    onOutput: printNote,
   });
   return image;
 }

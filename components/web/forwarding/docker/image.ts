@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { dockerClient } from "../../../docker/client.ts";
 import { runDocker } from "../../../docker/run-docker.ts";
 import { programVersion } from "../../../host/supervision/program-version.ts";
+import { printNote } from "../../../lib/terminal.ts";
 import { forwardingPackages } from "../state.ts";
 import { bundleProgram } from "./bundle.ts";
 import { imageRepository, imageTagPrefix } from "./names.ts";
@@ -51,7 +52,7 @@ export async function buildImage(image: string, builtWith: BuiltWith): Promise<v
     for (const [name, path] of Object.entries(buildFiles)) copyFileSync(path, join(context, name));
     await bundleProgram(join(context, "program"));
     const args = buildArguments(builtWith).flatMap((arg) => ["--build-arg", arg]);
-    await runDocker(["build", "--tag", image, ...args, context], { timeoutSeconds: buildSeconds, isTold: true });
+    await runDocker(["build", "--tag", image, ...args, context], { timeoutSeconds: buildSeconds, onOutput: printNote });
   } finally {
     rmSync(context, { recursive: true, force: true });
   }
