@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { imageMcpServers } from "./image/mcp-servers.ts";
 import { warmSession } from "./orphans.ts";
 import { type Capabilities, type Progress, type Sandbox, SandboxError, type SandboxProvider } from "./provider.ts";
-import { bundleOf, currentBranch, diffOf, prepareRepository } from "./repository.ts";
+import { bundleOf, currentBranch, diffOf, prepareRepository, readSource } from "./repository.ts";
 import { loadRuntime } from "./runtimes/registry.ts";
 import { type AgentRuntime, type ExecuteOptions, RuntimeError } from "./runtimes/runtime.ts";
 import {
@@ -97,6 +97,7 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
 
   async function start(spec: SandboxSpec, options: StartOptions): Promise<RunningSandbox> {
     const { warmSnapshot, branch = spec.branch } = options;
+    const source = readSource(spec, warmSnapshot?.refs);
     const sandbox = await create(spec, { ...options, snapshot: warmSnapshot?.id, session: options.sessionId });
     return orTerminate(sandbox, async () => {
       const steps = stepsIn(sandbox, options.signal);
@@ -104,8 +105,8 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
       const isWarm = warmSnapshot !== undefined;
       options.onProgress?.(isWarm ? "updating the repository" : `cloning ${spec.owner}/${spec.repo}`);
       const what = isWarm ? "update and set up" : "clone and set up";
-      await prepareRepository(steps, spec, { branch, token, what, known: warmSnapshot?.refs });
-      return initialized(sandbox, spec, options);
+      const head = await prepareRepository(steps, spec, { branch, token, what, source });
+      return initialized(sandbox, spec, { ...options, head });
     });
   }
 
@@ -122,12 +123,14 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
   }
 
   async function warm(spec: SandboxSpec, options: Parameters<SandboxManager["warm"]>[1]): Promise<WarmSnapshot> {
+    const source = readSource(spec);
     const sandbox = await create(spec, { ...options, session: warmSession });
     const steps = stepsIn(sandbox, options.signal);
     try {
       options.onProgress?.(`cloning ${spec.owner}/${spec.repo}`);
       const token = options.secrets["GITHUB_TOKEN"];
-      const { refs } = await prepareRepository(steps, spec, { branch: spec.branch, token, what: "clone" });
+      await prepareRepository(steps, spec, { branch: spec.branch, token, what: "clone", source });
+      const { refs } = await source;
       options.onProgress?.("making the snapshot");
       return { id: await sandbox.snapshot(options), ...(refs === undefined ? {} : { refs }) };
     } finally {
@@ -186,16 +189,19 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function initialized(
-  sandbox: Sandbox,
-  spec: SandboxSpec,
-  options: StartOptions & { readonly state?: unknown },
-): Promise<RunningSandbox> {
+interface InitializeOptions extends StartOptions {
+  readonly state?: unknown;
+  /** The branch that is checked out, if it is known. */
+  readonly head?: string | undefined;
+}
+
+async function initialized(sandbox: Sandbox, spec: SandboxSpec, options: InitializeOptions): Promise<RunningSandbox> {
+  const branch = branchIn(sandbox, spec, options.head);
   options.onProgress?.(`initializing the runtime ${spec.runtime}`);
   const runtime = (await loadRuntime(spec.runtime))();
   await withinTime(
     runtime.initialize({
-      sandbox,
+      sandbox: branch.watched,
       sessionId: options.sessionId,
       repoPath: repoPath(spec),
       memoryPath,
@@ -205,7 +211,30 @@ async function initialized(
       state: options.state,
     }),
   );
-  return running(sandbox, spec, { runtime, sessionId: options.sessionId });
+  return running(sandbox, spec, { runtime, branch, sessionId: options.sessionId });
+}
+
+interface CheckedOut {
+  branch(): Promise<string>;
+  /** The sandbox for programs that may check out another branch. */
+  readonly watched: Sandbox;
+}
+
+/** Asks git for the branch only if something ran that may have changed it: on Modal, each question is a round trip. */
+function branchIn(sandbox: Sandbox, spec: SandboxSpec, known: string | undefined): CheckedOut {
+  let head = known;
+  return {
+    branch: async () => head ?? (await currentBranch(stepsIn(sandbox), spec)),
+    watched: {
+      id: sandbox.id,
+      exec(argv, options) {
+        head = undefined;
+        return sandbox.exec(argv, options);
+      },
+      snapshot: (options) => sandbox.snapshot(options),
+      terminate: () => sandbox.terminate(),
+    },
+  };
 }
 
 /** Those of the image. An agent uses those that are there: the github server needs a token, others a browser. */
@@ -236,17 +265,21 @@ async function withinTime(initializing: Promise<void>): Promise<void> {
 function running(
   sandbox: Sandbox,
   spec: SandboxSpec,
-  { runtime, sessionId }: { readonly runtime: AgentRuntime; readonly sessionId: string },
+  {
+    runtime,
+    branch: { branch: currentBranch },
+    sessionId,
+  }: { readonly runtime: AgentRuntime; readonly branch: CheckedOut; readonly sessionId: string },
 ): RunningSandbox {
   const steps: Steps = stepsIn(sandbox);
   return {
     sandboxId: sandbox.id,
     async prompt(text, options) {
-      const branch = await currentBranch(steps, spec);
+      const branch = await currentBranch();
       const context = { repo: `${spec.owner}/${spec.repo}`, branch, sessionId, memoryPath };
       return runtime.execute(text, context, options);
     },
-    currentBranch: () => currentBranch(steps, spec),
+    currentBranch,
     diff: (maxBytes) => diffOf(steps, spec, maxBytes),
     bundle: () => bundleOf(steps, spec),
     snapshot: () => sandbox.snapshot(),

@@ -94,6 +94,8 @@ export interface ExecOptions {
   readonly cwd?: string | undefined;
   /** Added to the sandbox's own PATH, HOME (`/root`) and so on. May be secret: it never gets into an argv or a log. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** `false` lets a provider run it without a network, so that it need not wait for one. By default it has one. */
+  readonly needsNetwork?: boolean | undefined;
   /** Empty by default. May have 100 MB. */
   readonly stdin?: string | Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;

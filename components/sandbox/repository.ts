@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gitIn as gitHere } from "../git/git.ts";
 import { isRepoUrl } from "../git/repo-name.ts";
 import { safeGitEnvironment } from "../git/safe-git.ts";
+import { settingsFile } from "../git/settings-file.ts";
 import { allowedEnvironment } from "../lib/environment.ts";
 import { memoryLines } from "./image/memory-seed.ts";
 import { SandboxError } from "./provider.ts";
@@ -33,27 +34,31 @@ const startRef = "refs/changelings/start";
 
 /**
  * One program for all steps, because a round trip to a sandbox takes longer than most of them. The code that it exits
- * with says which one failed.
+ * with says which one failed. It prints `on` if the branch is checked out, which a tag of that name is not.
+ *
+ * A snapshot's files are new copies, so git would read all of them again to see whether they changed.
  */
-const prepareScript = `repo=$1 source=$2 branch=$3 key=$4 helper=$5 has_bundle=$6 is_warm=$7 name=$8 email=$9 memory=\${10}
-g() { git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c protocol.ext.allow=never "$@"; }
-test -z "$key" || git config --global --replace-all "$key" "$helper" || exit 40
+const prepareScript = `repo=$1 source=$2 branch=$3 how=$4 has_bundle=$5 sets_up=$6 memory=$7
+g() { git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c protocol.ext.allow=never -c maintenance.auto=false "$@"; }
+printf %s "$SETTINGS" > "$HOME/.gitconfig" || exit 42
 if test "$has_bundle" = yes; then
-  { cat > /tmp/repository.bundle && { test -d "$source" || g init --quiet --bare --template= "$source"; } &&
-    g -C "$source" fetch --quiet --force /tmp/repository.bundle "refs/heads/*:refs/heads/*" "refs/tags/*:refs/tags/*" &&
-    rm /tmp/repository.bundle; } || exit 40
+  { cat > /tmp/repository.bundle &&
+    if test -d "$source"; then
+      g -C "$source" fetch --quiet --force /tmp/repository.bundle "refs/heads/*:refs/heads/*" "refs/tags/*:refs/tags/*"
+    else g clone --quiet --bare --template= -- /tmp/repository.bundle "$source"; fi && rm /tmp/repository.bundle; } || exit 40
 fi
-if test "$is_warm" = yes; then
-  { g -C "$repo" fetch --quiet --no-recurse-submodules --prune origin &&
-    g -C "$repo" checkout --quiet -B "$branch" "refs/remotes/origin/$branch"; } || exit 44
-else
-  g clone --quiet --no-recurse-submodules --template= --branch "$branch" -- "$source" "$repo" || exit 40
-fi
-test -n "$name" || exit 0
-g -C "$repo" update-ref ${startRef} HEAD || exit 41
-git config --global user.name "$name" && git config --global user.email "$email" || exit 42
-git config --global submodule.recurse false || exit 42
-test ! -s "$memory" || exit 0
+IFS= read -r head 2>/dev/null < "$repo/.git/HEAD"
+case "$how" in
+clone) g clone --quiet --no-recurse-submodules --template= --branch "$branch" -- "$source" "$repo" || exit 40;;
+keep) test "$head" = "ref: refs/heads/$branch" || how=switch;;
+update) { g -C "$repo" fetch --quiet --no-recurse-submodules --prune origin && how=switch; } || exit 44;;
+esac
+test "$how" != switch || g -c core.trustctime=false -c core.checkStat=minimal -C "$repo" \
+  checkout --quiet -B "$branch" "refs/remotes/origin/$branch" || exit 44
+{ test "$how" = keep && test -e "$repo/.git/${startRef}"; } || g -C "$repo" update-ref ${startRef} HEAD || exit 41
+IFS= read -r head 2>/dev/null < "$repo/.git/HEAD"
+test "$head" != "ref: refs/heads/$branch" || printf on
+test "$sets_up" = yes && test ! -s "$memory" || exit 0
 # Written beside the file and linked, so that of two sandboxes that start at once only one seeds the memory.
 new="$memory.$$.new"; printf %s "$MEMORY_SEED" > "$new" || exit 43
 ln "$new" "$memory" 2>/dev/null || test -s "$memory" || mv "$new" "$memory" || exit 43
@@ -66,46 +71,81 @@ export interface Preparation {
   readonly token: string | undefined;
   /** `clone` alone is for a warm snapshot; `update` starts from one. */
   readonly what: "clone" | "clone and set up" | "update and set up";
-  /** The refs of the warm snapshot: the same ones are not sent again. */
-  readonly known?: string | undefined;
-}
-
-export interface Prepared {
-  /** Identifies the branches and tags that were sent; undefined for a repository that the sandbox clones from a URL. */
-  readonly refs: string | undefined;
+  /** From `readSource`. */
+  readonly source: Promise<Source>;
 }
 
 /**
  * Clones the repository to `/workspace/{repo}` with the branch checked out, or brings the one of a warm snapshot to the
  * branch's present tip. Then marks where the work begins, sets the agent's identity (the person's, with the suffix), and
  * gives the repository's memory its first content, once (spec 004).
+ *
+ * @returns the branch that is checked out; undefined if git must be asked
  */
 export async function prepareRepository(
   steps: Steps,
   spec: SandboxSpec,
-  { branch, token, what, known }: Preparation,
-): Promise<Prepared> {
+  { branch, token, what, source }: Preparation,
+): Promise<string | undefined> {
   const isUrl = isRepoUrl(spec.url);
-  const setsUp = what !== "clone";
-  const refs = isUrl ? undefined : await refsOfLocal(spec.url);
-  const isSent = refs !== undefined && (refs !== known || what !== "update and set up");
+  const { bundle } = await source;
+  const update = isUrl || bundle !== undefined ? "update" : "keep";
   const args = [
     ...[repoPath(spec), isUrl ? spec.url : `${originFolder}/${spec.repo}.git`, branch],
-    ...[isUrl && token !== undefined ? `credential.${new URL(spec.url).origin}.helper` : "", credentialHelper],
-    ...[isSent ? "yes" : "no", what === "update and set up" ? "yes" : "no"],
-    ...(setsUp ? [gitName(spec), spec.userEmail] : ["", ""]),
-    memoryPath,
+    ...[what === "update and set up" ? update : "clone", bundle === undefined ? "no" : "yes"],
+    ...[what === "clone" ? "no" : "yes", memoryPath],
   ];
-  await steps.run((code) => stepOfCode[code] ?? "clone", ["sh", "-c", prepareScript, "sh", ...args], {
-    timeoutSeconds: cloneSeconds,
-    env: {
-      ...cloneEnvironment,
-      ...(token === undefined ? {} : { GITHUB_TOKEN: token }),
-      ...(setsUp ? { MEMORY_SEED: memoryLines() } : {}),
+  const { stdout } = await steps.run(
+    (code) => stepOfCode[code] ?? "clone",
+    ["sh", "-c", prepareScript, "sh", ...args],
+    {
+      timeoutSeconds: cloneSeconds,
+      needsNetwork: isUrl,
+      env: {
+        ...cloneEnvironment,
+        SETTINGS: gitSettings(spec, token),
+        ...(token === undefined ? {} : { GITHUB_TOKEN: token }),
+        ...(what === "clone" ? {} : { MEMORY_SEED: memoryLines() }),
+      },
+      ...(bundle === undefined ? {} : { stdin: bundle }),
     },
-    ...(isSent ? { stdin: await bundleOfLocal(spec.url) } : {}),
-  });
-  return { refs };
+  );
+  return stdout === "on" ? branch : undefined;
+}
+
+/** The agent's identity, and the credential helper for the repository's own host. */
+function gitSettings(spec: SandboxSpec, token: string | undefined): string {
+  return settingsFile([
+    ...(isRepoUrl(spec.url) && token !== undefined
+      ? [{ section: "credential", of: new URL(spec.url).origin, values: { helper: credentialHelper } }]
+      : []),
+    { section: "user", values: { name: gitName(spec), email: spec.userEmail } },
+    { section: "submodule", values: { recurse: "false" } },
+  ]);
+}
+
+/** What is sent to a sandbox of a repository that is a path on this machine; nothing for one that it clones from a URL. */
+export interface Source {
+  /** Identifies the branches and tags. */
+  readonly refs?: string;
+  /** undefined if the sandbox has these refs. */
+  readonly bundle?: Uint8Array;
+}
+
+/**
+ * Reads it while the sandbox is made: an error is thrown where it is awaited.
+ *
+ * @param known the refs of the warm snapshot
+ */
+export function readSource({ url }: SandboxSpec, known?: string): Promise<Source> {
+  const source = isRepoUrl(url) ? Promise.resolve({}) : sourceOfPath(url, known);
+  source.catch(() => {});
+  return source;
+}
+
+async function sourceOfPath(path: string, known: string | undefined): Promise<Source> {
+  const refs = await refsOfLocal(path);
+  return refs === known ? { refs } : { refs, bundle: await bundleOfLocal(path) };
 }
 
 /**
@@ -143,7 +183,8 @@ async function inLocal(path: string, args: readonly string[]): Promise<string> {
 }
 
 export async function currentBranch(steps: Steps, spec: SandboxSpec): Promise<string> {
-  const { stdout } = await steps.run("branch", [...gitIn(spec), "branch", "--show-current"]);
+  const argv = [...gitIn(spec), "branch", "--show-current"];
+  const { stdout } = await steps.run("branch", argv, { needsNetwork: false });
   // A detached head has no branch.
   return stdout.trim() === "" ? "HEAD" : stdout.trim();
 }
@@ -162,6 +203,7 @@ code=\${PIPESTATUS[0]}; test "$code" = 141 || exit "$code"`;
 export async function diffOf(steps: Steps, spec: SandboxSpec, maxBytes: number): Promise<string> {
   const { stdout } = await steps.run("diff", ["bash", "-c", diffScript, "bash", String(maxBytes)], {
     cwd: repoPath(spec),
+    needsNetwork: false,
     env: safeGitEnvironment({}),
   });
   if (Buffer.byteLength(stdout) < maxBytes) return stdout;
@@ -174,6 +216,7 @@ export async function bundleOf(steps: Steps, spec: SandboxSpec): Promise<string>
 git bundle create --quiet /tmp/work.bundle HEAD ^${startRef}; base64 -w0 /tmp/work.bundle; rm /tmp/work.bundle`;
   const { stdout } = await steps.run("bundle", ["sh", "-c", script], {
     cwd: repoPath(spec),
+    needsNetwork: false,
     env: safeGitEnvironment({}),
     timeoutSeconds: 300,
   });

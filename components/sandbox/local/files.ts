@@ -53,7 +53,7 @@ export function sandboxFiles(bwrap: string | undefined): SandboxFiles {
       ),
     async remove(folder) {
       if (existsSync(join(folder, "files"))) {
-        const script = 'chmod -R u+rwX "$1/files" 2>/dev/null; rm -rf "$1/files"';
+        const script = 'rm -rf "$1/files" 2>/dev/null || { chmod -R u+rwX "$1/files" 2>/dev/null; rm -rf "$1/files"; }';
         await run("remove", { "/folder": { path: folder, isWritable: true } }, script);
       }
       rmSync(folder, { recursive: true, force: true });

@@ -80,7 +80,8 @@ async function runConfined(
 ) {
   const { id, allowDomains } = record;
   if (tools === undefined) throw new Error("a sandbox with isolation needs bubblewrap");
-  const network = allowDomains?.length === 0 ? undefined : await networks.use(id, tools.bwrap, allowDomains);
+  const hasNetwork = options.needsNetwork !== false && allowDomains?.length !== 0;
+  const network = hasNetwork ? await networks.use(id, tools.bwrap, allowDomains) : undefined;
   const enforcement = limits.get(id) ?? enforce(id, record);
   limits.set(id, enforcement);
   const volumes = Object.entries(record.volumes).map(([path, name]) => [path, join(paths.volumes, name)] as const);
@@ -91,7 +92,7 @@ async function runConfined(
     parts: tools.parts,
     node: process.execPath,
     hostname: id.slice(0, 63),
-    hasNetwork: network !== undefined,
+    hasNetwork,
     env: { PATH: pathWith(mountedParts(tools.parts)), ...imageEnvironment, ...network?.env, ...options.env },
     cwd: options.cwd ?? "/",
   });

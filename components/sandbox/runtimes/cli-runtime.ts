@@ -200,7 +200,8 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
 
   async #checkProgram({ sandbox }: RuntimeConfig): Promise<void> {
     const { name, package: npmPackage } = this.#cli;
-    const { code } = await sandbox.exec(["sh", "-c", 'command -v "$1"', "sh", name], { timeoutSeconds: 60 });
+    const argv = ["sh", "-c", 'command -v "$1"', "sh", name];
+    const { code } = await sandbox.exec(argv, { timeoutSeconds: 60, needsNetwork: false });
     if (code === 0) return;
     const remedy = `install it in the sandbox's image: npm install -g ${npmPackage}`;
     throw new RuntimeError("runtime_failed", `${name} is not on the sandbox's PATH: ${remedy}`);

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, it } from "vitest";
 import { sandboxOf } from "../../../components/sandbox/from-program.ts";
 import { sandboxManager } from "../../../components/sandbox/manager.ts";
@@ -8,6 +9,7 @@ import type {
   Sandbox,
   SandboxProvider,
 } from "../../../components/sandbox/provider.ts";
+import type { SandboxSpec } from "../../../components/sandbox/spec.ts";
 import { Repository } from "../../support/repository.ts";
 
 const token = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
@@ -85,14 +87,14 @@ describe("a sandbox's start", () => {
     expect(provider.calls).toHaveLength(1);
     const [{ argv, env }] = provider.calls as [Call];
     expect(argv.slice(4)).toEqual([
-      "/workspace/app",
-      "https://github.com/me/app",
-      "main",
-      "credential.https://github.com.helper",
-      expect.stringContaining("$GITHUB_TOKEN"),
-      ...["no", "no", "Test User (Harvest)", "example@changelings.invalid", "/root/.mcp-memory/memory.jsonl"],
+      ...["/workspace/app", "https://github.com/me/app", "main", "clone", "no", "yes"],
+      "/root/.mcp-memory/memory.jsonl",
     ]);
     expect(env?.["MEMORY_SEED"]).toContain('"type":"entity"');
+    expect(env?.["SETTINGS"]).toMatch(/^\[credential "https:\/\/github.com"\]\n.*GITHUB_TOKEN/);
+    expect(env?.["SETTINGS"]).toContain(
+      '[user]\n\tname = "Test User (Harvest)"\n\temail = "example@changelings.invalid"\n',
+    );
   });
 
   it("leaves time to save it where the provider ends it by itself", async () => {
@@ -149,13 +151,7 @@ describe("a sandbox's start", () => {
   it("from a warm snapshot updates the repository instead of cloning it", async () => {
     await manager().start(spec, { ...session, warmSnapshot: { id: "snapshot-1" }, branch: "develop" });
     expect(provider.created).toMatchObject([{ snapshot: "snapshot-1" }]);
-    expect(provider.calls[0]?.argv.slice(6, 11)).toEqual([
-      "develop",
-      expect.anything(),
-      expect.anything(),
-      "no",
-      "yes",
-    ]);
+    expect(provider.calls[0]?.argv.slice(6, 9)).toEqual(["develop", "update", "no"]);
   });
 });
 
@@ -173,6 +169,9 @@ describe("a warm snapshot of a repository of this machine", () => {
     await manager.start(local, { ...session, warmSnapshot: { id: warmSnapshot.id } });
     const preparations = provider.calls.filter(({ argv }) => argv.at(-1) === "/root/.mcp-memory/memory.jsonl");
     expect(preparations.map(({ stdin }) => (stdin?.length ?? 0) > 0)).toEqual([true, false, true, true]);
+    expect(preparations.map(({ argv }) => argv[7])).toEqual(["clone", "keep", "update", "update"]);
+    // Nothing is fetched from elsewhere, so no start waits for a network.
+    expect(preparations.map(({ needsNetwork }) => needsNetwork)).toEqual([false, false, false, false]);
   });
 });
 
@@ -203,6 +202,38 @@ describe("a session's sandbox after a restart of the service", () => {
     await expect(manager().reopen(spec, { ...session, sandboxId: "sbx-gone" })).rejects.toThrow(
       "resume: its sandbox is gone, and there is no snapshot of it",
     );
+  });
+});
+
+describe("the checked out branch", () => {
+  const runtime = fileURLToPath(new URL("../../support/checking-out-runtime.ts", import.meta.url));
+  const started = async (own: Partial<SandboxSpec>, printed: string) => {
+    const provider = new RecordingProvider();
+    provider.answer = (argv) => ({ stdout: argv.includes("--show-current") ? "feature/x\n" : printed });
+    const manager = sandboxManager({ installation: "0123456789ab", provider: async () => provider });
+    const sandbox = await manager.start({ ...spec, ...own }, session);
+    const asked = () => provider.calls.filter(({ argv }) => argv.includes("--show-current")).length;
+    return { sandbox, asked };
+  };
+
+  it("is not asked for where nothing can have changed it", async () => {
+    const { sandbox, asked } = await started({}, "on");
+    expect(await sandbox.currentBranch()).toBe("main");
+    expect(await sandbox.prompt("hello")).toContain("branch=main");
+    expect(asked()).toBe(0);
+  });
+
+  it("is asked for once the runtime has run a program, and after each prompt", async () => {
+    const { sandbox, asked } = await started({ runtime }, "on");
+    await sandbox.prompt("hello");
+    expect(await sandbox.currentBranch()).toBe("feature/x");
+    expect(await sandbox.prompt("hello")).toBe("feature/x");
+    expect(asked()).toBe(2);
+  });
+
+  it("is asked for if what was cloned is a tag", async () => {
+    const { sandbox } = await started({}, "");
+    expect(await sandbox.currentBranch()).toBe("feature/x");
   });
 });
 
