@@ -1,13 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { appFiles, baseImage, dockerfile, dockerfileCommands } from "../../components/sandbox/image/image.ts";
+import { volumeName } from "../../components/modal/names.ts";
+import { modalQuestions } from "../../components/modal/rpc.ts";
+import {
+  appFiles,
+  baseImage,
+  contentCommands,
+  dockerfile,
+  dockerfileCommands,
+} from "../../components/sandbox/image/image.ts";
 import { shortened } from "../../components/sandbox/image/log-tail.ts";
+import { type RunningSandbox, type SandboxManager, sandboxManager } from "../../components/sandbox/manager.ts";
 import { type ModalSandboxOptions, modalSandboxes } from "../../components/sandbox/modal/provider.ts";
 import { type CreateOptions, type Sandbox, SandboxError, SandboxGone } from "../../components/sandbox/provider.ts";
 import type { SandboxSpec } from "../../components/sandbox/spec.ts";
 import { describeProvider } from "../contracts/sandbox-provider.ts";
 import { testRepository } from "../contracts/sandbox-repository.ts";
+import { type GitServer, startGitServer } from "../support/git-server.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
+import { Repository } from "../support/repository.ts";
 import { sandboxSpec } from "../support/sandbox-spec.ts";
 
 const memory = "harvest-memory-acme-site";
@@ -256,6 +267,87 @@ test("a failing build reports the end of its log", async () => {
     /^image: [\s\S]*wrong/,
   );
   expect(lines).toContain("before");
+});
+
+describe("over a network, where each request takes as long as many programs", () => {
+  const exec = ["TaskExecStart", "TaskExecStdinWrite", "TaskExecStdioRead", "TaskExecStdioRead", "TaskExecWait"];
+  let server: GitServer;
+  let reaching: Emulator;
+  let own: ReturnType<typeof modalSandboxes>;
+  let manager: SandboxManager;
+  let spec: SandboxSpec;
+  const session = { sessionId: "counted", secrets: {} };
+  const requests = async (work: () => Promise<unknown>) => {
+    const before = (await reaching.control.rpcs()).length;
+    await work();
+    return (await reaching.control.rpcs(before)).map(({ method }) => method).sort();
+  };
+  const answered = async (sandbox: Promise<RunningSandbox>) => {
+    const running = await sandbox;
+    await running.currentBranch();
+    await running.prompt("List files in repository");
+    return running;
+  };
+
+  beforeAll(async () => {
+    server = await startGitServer();
+    using repository = new Repository();
+    repository.commit({ "README.md": "hello" }, { author: "Ada", at: "2026-01-01T00:00:00Z" });
+    server.create("site", repository.folder);
+    reaching = await startEmulator({ sandboxReaches: [server.port] });
+    emulators.push(reaching);
+    own = at(reaching.env, { image: { base: baseImage, dockerfileCommands: contentCommands() } });
+    manager = sandboxManager({ installation: "dev", provider: async () => own });
+    spec = sandboxSpec({ provider: "modal", url: server.url("site") });
+    await (await manager.start(spec, session)).terminate();
+  });
+  afterAll(() => server?.stop());
+
+  test("a start takes one to make the sandbox and one program, up to the first answer", async () => {
+    let running: RunningSandbox | undefined;
+    const cold = await requests(async () => {
+      running = await answered(manager.start(spec, session));
+    });
+    expect(cold).toEqual(["SandboxCreateV2", ...exec]);
+    await running?.terminate();
+    const warmSnapshot = await manager.warm(spec, { secrets: {} });
+    // Its id is new.
+    await (await manager.start(spec, { ...session, warmSnapshot })).terminate();
+    const warm = await requests(async () => {
+      running = await answered(manager.start(spec, { ...session, warmSnapshot }));
+    });
+    expect(warm).toEqual(["SandboxCreateV2", ...exec]);
+    await running?.terminate();
+  });
+
+  test("a session that continues takes five, or makes its sandbox from the snapshot", async () => {
+    const first = await manager.start(spec, session);
+    const { sandboxId } = first;
+    const reopened = await requests(() => manager.reopen(spec, { ...session, sandboxId }));
+    expect(reopened).toEqual(
+      [
+        "SandboxGetFromNameV2",
+        "SandboxGetTaskIdV2",
+        "SandboxGetCommandRouterAccess",
+        "TaskExecStart",
+        "TaskExecWait",
+      ].sort(),
+    );
+    const snapshot = await first.snapshot();
+    await first.terminate();
+    let again: RunningSandbox | undefined;
+    const restored = await requests(async () => {
+      again = await manager.reopen(spec, { ...session, sandboxId, snapshot });
+    });
+    expect(restored).toEqual(["ImageFromId", "SandboxCreateV2", "SandboxGetFromName", "SandboxGetFromNameV2"]);
+    await again?.terminate();
+  });
+
+  test("a volume that somebody removed meanwhile is made again", async () => {
+    const { ask } = modalQuestions({ token: { id: "ak-emulator", secret: "as-emulator" }, env: reaching.env });
+    await ask("the removal of a volume", ({ volumes }) => volumes.delete(volumeName(memory)));
+    await (await manager.start(spec, session)).terminate();
+  });
 });
 
 test("the image has the files of the definition, and is built once", async () => {

@@ -1,4 +1,4 @@
-import type { App, ModalClient, SandboxCreateParams, Sandbox as SdkSandbox, Volume } from "modal";
+import type { App, Image, ModalClient, SandboxCreateParams, Sandbox as SdkSandbox, Volume } from "modal";
 import { keptModalToken } from "../../modal/kept-token.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import { sandboxAppName, volumeName } from "../../modal/names.ts";
@@ -64,12 +64,16 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
       throw sandboxError(step, error);
     }
   };
-  /** Kept, because every sandbox needs both. */
+  /** Kept, because every sandbox needs them, and each question is a round trip. A failed creation forgets them. */
   let app: Promise<App> | undefined;
   let image: Promise<string> | undefined;
+  const images = new Map<string, Promise<Image>>();
+  const volumes = new Map<string, Promise<Volume>>();
   const forget = (): void => {
     app = undefined;
     image = undefined;
+    images.clear();
+    volumes.clear();
   };
   function ownApp({ apps }: ModalClient): Promise<App> {
     app ??= apps.fromName(appName, { ...environment, createIfMissing: true });
@@ -117,10 +121,12 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
 
     async ensureVolume(declared) {
       const name = volumeName(declared);
+      if (volumes.has(name)) return false;
       try {
-        if (await find(`the volume ${name}`, ({ volumes }) => volumes.fromName(name, environment))) return false;
-        await ask(`the new volume ${name}`, (client) => volumeIn(client, name));
-        return true;
+        const found = await find(`the volume ${name}`, (client) => client.volumes.fromName(name, environment));
+        const volume = found ?? (await ask(`the new volume ${name}`, (client) => madeVolume(client, name)));
+        volumes.set(name, Promise.resolve(volume));
+        return found === undefined;
       } catch (error) {
         throw sandboxError("volume", error);
       }
@@ -133,22 +139,27 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
       const make = async (client: ModalClient) => {
         const [app, image, volumes] = await Promise.all([
           ownApp(client),
-          client.images.fromId(asked.snapshot ?? asked.image),
+          kept(images, asked.snapshot ?? asked.image, (id) => client.images.fromId(id)),
           mounts(client, asked),
         ]);
         given.signal.throwIfAborted();
         creating = client.sandboxes.create(app, image, { ...parameters(asked), volumes });
         return await creating;
       };
+      const tried = () => attempt("create", `a new sandbox, ${id}`, make, createSeconds);
       try {
-        const made = attempt("create", `a new sandbox, ${id}`, make, createSeconds);
+        const made = tried().catch((error: unknown) => {
+          // What was kept may have been removed meanwhile.
+          if (!isOfKind(error, "not_found")) throw error;
+          forget();
+          return tried();
+        });
         const sandbox = await untilAborted("create", signal, made);
         return new ModalSandbox(id, sandbox, { mountPaths: Object.keys(asked.volumes), attempt, maxOutput });
       } catch (error) {
         given.abort();
         forget();
-        const isAnothers = error instanceof SandboxError && isOfKind(error.cause, "exists");
-        if (!isAnothers) await tearDown(id, creating).catch(() => {});
+        if (!isOfKind(error, "exists")) await tearDown(id, creating).catch(() => {});
         throw sandboxError("create", error);
       }
     },
@@ -172,28 +183,31 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
     },
 
     async removeSnapshot(id) {
+      images.delete(id);
       try {
-        await find(`the removal of the snapshot ${id}`, ({ images }) => images.delete(id));
+        await find(`the removal of the snapshot ${id}`, (client) => client.images.delete(id));
       } catch (error) {
         throw sandboxError("snapshot", error);
       }
     },
   };
 
-  async function mounts(client: ModalClient, { volumes }: CreateOptions): Promise<Record<string, Volume>> {
-    const found = Object.entries(volumes).map(
-      async ([path, name]) => [path, await volumeIn(client, volumeName(name))] as const,
+  async function mounts(client: ModalClient, asked: CreateOptions): Promise<Record<string, Volume>> {
+    const found = Object.entries(asked.volumes).map(
+      async ([path, declared]) =>
+        [path, await kept(volumes, volumeName(declared), (name) => madeVolume(client, name))] as const,
     );
     return Object.fromEntries(await Promise.all(found));
   }
 
   /** Makes it if it is missing. Only on one of the second version does `sync` save what a sandbox has changed. */
-  async function volumeIn({ volumes }: ModalClient, name: string): Promise<Volume> {
+  async function madeVolume(client: ModalClient, name: string): Promise<Volume> {
     try {
-      return await volumes.fromName(name, { ...environment, createIfMissing: true, version: 2 });
+      return await client.volumes.fromName(name, { ...environment, createIfMissing: true, version: 2 });
     } catch (error) {
       // Somebody else made it, with the first version.
-      if (error instanceof Error && error.name === "InvalidError") return await volumes.fromName(name, environment);
+      if (error instanceof Error && error.name === "InvalidError")
+        return await client.volumes.fromName(name, environment);
       throw error;
     }
   }
@@ -220,6 +234,19 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
   }
 }
 
+function kept<Value>(
+  values: Map<string, Promise<Value>>,
+  key: string,
+  find: (key: string) => Promise<Value>,
+): Promise<Value> {
+  const known = values.get(key);
+  if (known !== undefined) return known;
+  const finding = find(key);
+  values.set(key, finding);
+  finding.catch(() => values.delete(key));
+  return finding;
+}
+
 /** @throws Error with a remedy, for what Modal can't do */
 function parameters({ id, labels, spec }: CreateOptions): SandboxCreateParams {
   const { cpu, memoryGb, timeoutSeconds } = spec;
@@ -244,5 +271,5 @@ function sandboxError(step: string, error: unknown): SandboxError {
 }
 
 function isOfKind(error: unknown, kind: ModalError["kind"]): boolean {
-  return error instanceof ModalError && error.kind === kind;
+  return error instanceof SandboxError && error.cause instanceof ModalError && error.cause.kind === kind;
 }
