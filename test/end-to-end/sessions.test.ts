@@ -371,7 +371,7 @@ describe("tokens", () => {
       }
       expect([file.name, statSync(path).mode & 0o077]).toEqual([file.name, 0]);
     }
-    const commandLine = readFileSync(`/proc/${lab.service.workerd.pid}/cmdline`, "latin1");
+    const commandLine = readFileSync(`/proc/${lab.service.workerd?.pid}/cmdline`, "latin1");
     expect(commandLine).not.toContain(lab.service.token);
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openSessions, type SessionsClient } from "../../components/sandbox/sessions/client.ts";
+import { type DeployedWorker, writeDeployed } from "../../components/sandbox/sessions/cloudflare/deployed.ts";
 import { readServiceFile } from "../../components/sandbox/sessions/folder.ts";
 import type { ServiceFile, SessionEvent, SessionView } from "../../components/sandbox/sessions/protocol.ts";
 import { endLeftWorkerd } from "../../components/sandbox/sessions/runner/workerd.ts";
@@ -13,8 +14,10 @@ export class SessionLab implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "sessions-"));
   #runner: ChildProcess | undefined;
 
-  static async start(): Promise<SessionLab> {
+  /** @param deployed where the sessions are, if not in workerd beside the runner */
+  static async start(deployed?: DeployedWorker): Promise<SessionLab> {
     const lab = new SessionLab();
+    if (deployed !== undefined) writeDeployed(lab.folder, deployed);
     await lab.start();
     return lab;
   }
@@ -86,7 +89,7 @@ export class SessionLab implements AsyncDisposable {
   }
 
   killWorkerd(): void {
-    kill(this.service.workerd.pid);
+    kill(this.service.workerd?.pid ?? 0);
   }
 
   async killRunner(): Promise<void> {

@@ -6,7 +6,16 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { appendFileSync, cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunningSandbox, SandboxManager } from "../../components/sandbox/manager.ts";
@@ -89,7 +98,11 @@ function running(id: string, branch: string): RunningSandbox {
     },
     currentBranch: async () => branch,
     diff: async () => "diff --git a/file b/file\n",
-    bundle: async () => "YnVuZGxl",
+    // A test may have put one there.
+    async bundle() {
+      const path = join(pathOf(id), "bundle");
+      return existsSync(path) ? readFileSync(path, "utf8") : "YnVuZGxl";
+    },
     async snapshot() {
       if (!existsSync(pathOf(id))) throw new SandboxGone(id);
       return await snapshotOf(id);

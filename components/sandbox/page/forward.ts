@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { personHeader, type ServiceFile } from "../sessions/protocol.ts";
 
 /**
@@ -41,7 +42,8 @@ export function forward(
   }
   if (as.person !== undefined) headers[personHeader] = encodeURIComponent(as.person);
   const url = new URL(path, service.url);
-  const outgoing = httpRequest(url, { method: request.method, headers, agent: false }, (incoming) => {
+  const send = url.protocol === "https:" ? httpsRequest : httpRequest;
+  const outgoing = send(url, { method: request.method, headers, agent: false }, (incoming) => {
     const type = incoming.headers["content-type"] ?? "application/json";
     response.writeHead(incoming.statusCode ?? 502, { "content-type": type });
     // An event stream's first bytes may come much later.

@@ -196,11 +196,12 @@ export type SessionEvent = z.output<typeof sessionEvent>;
 /** The state of a service that runs, in `service.json`, 0600. */
 export const serviceFile = z.object({
   version: z.literal(1),
-  /** For instance `http://127.0.0.1:40123`. */
+  /** For instance `http://127.0.0.1:40123`, or that of the worker on Cloudflare. */
   url: z.string(),
   /** Of the owner of this installation: lists and creates sessions, and is an owner of each. */
   token: z.string(),
-  workerd: z.object({ pid: z.number(), startedAt: z.string() }),
+  /** undefined if the sessions are on Cloudflare */
+  workerd: z.optional(z.object({ pid: z.number(), startedAt: z.string() })),
 });
 export type ServiceFile = z.output<typeof serviceFile>;
 

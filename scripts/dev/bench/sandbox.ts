@@ -191,7 +191,7 @@ const rows :Workerd.Worker = (
 
 /** Of the service's workerd, in MB. */
 function residentMb(folder: string): number {
-  const pid = readServiceFile(folder)?.workerd.pid ?? 0;
+  const pid = readServiceFile(folder)?.workerd?.pid ?? 0;
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 }
 

@@ -1,16 +1,20 @@
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { ensureFolder } from "../../../host/files.ts";
+import { ensureFolder, writePrivateFile } from "../../../host/files.ts";
 import type { Log } from "../../../host/log.ts";
 import { type RunningPage, startPage } from "../../page/server.ts";
-import { readServiceFile } from "../folder.ts";
+import { readDeployed } from "../cloudflare/deployed.ts";
+import { readServiceFile, serviceFilePath } from "../folder.ts";
 import { personHeader, type ServiceFile } from "../protocol.ts";
+import { Link } from "./link.ts";
 import { Records } from "./records.ts";
 import { Runs } from "./runs.ts";
 import { CannotSleep, Sandboxes, type SandboxesOptions } from "./sandboxes.ts";
 import { startRunnerServer } from "./server.ts";
-import { Workerd } from "./workerd.ts";
+import { endLeftWorkerd, Workerd } from "./workerd.ts";
 
+/** The status for a session of the time before the sessions moved to Cloudflare, or back. Its sandbox is still looked after. */
+const unknownSession = [404] as const;
 /** When it is tried again to save a sandbox; milliseconds. */
 const retryMs = 60_000;
 
@@ -23,7 +27,8 @@ export interface SessionServiceOptions extends Omit<SandboxesOptions, "records" 
 }
 
 /**
- * Starts the session service: workerd with the sessions, the runner that holds their sandboxes, and their page.
+ * Starts the session service: the runner that holds the sandboxes, their page, and workerd with the sessions, or the link
+ * to the worker on Cloudflare that has them.
  *
  * @returns a function that stops it and leaves the sandboxes
  * @throws if workerd does not start
@@ -36,19 +41,14 @@ export async function startSessionService(options: SessionServiceOptions): Promi
   const runs = new Runs(records, sandboxes);
   const secret = randomBytes(32).toString("hex");
   const { server, port } = await startRunnerServer({ runs, sandboxes, secret, log });
-  const token = readServiceFile(folder)?.token ?? randomBytes(32).toString("base64url");
-  const ownerHash = createHash("sha256").update(token).digest("hex");
   let service: ServiceFile | undefined;
-  const workerd = new Workerd({
-    ...{ folder, token, log },
-    config: { runnerPort: port, runnerSecret: secret, ownerHash },
-    onReady: (ready) => {
-      service = ready;
-      // Those whose messages were being executed; the others have an alarm.
-      for (const session of records.sessionsWithRuns()) void call(ready, session, "wake", {}).catch(() => {});
-    },
-  });
-  await workerd.start();
+  const onReady = (ready: ServiceFile) => {
+    service = ready;
+    // Those whose messages were being executed; the others have an alarm.
+    for (const session of records.sessionsWithRuns()) void call(ready, session, "wake", {}).catch(() => {});
+  };
+  const objects = await startObjects({ folder, log, port, secret, onReady });
+  service = readServiceFile(folder);
   // Sessions go on without their page.
   const page = await startPage({ folder, log, service: () => service }).catch(
     (error: unknown): RunningPage | undefined => {
@@ -60,7 +60,8 @@ export async function startSessionService(options: SessionServiceOptions): Promi
   function tell(): void {
     if (service === undefined) return;
     for (const { id, is_asleep: isAsleep, snapshot } of records.untold()) {
-      call(service, id, "sandbox", { isAsleep: isAsleep === 1, snapshot: snapshot ?? undefined })
+      const change = { isAsleep: isAsleep === 1, snapshot: snapshot ?? undefined };
+      call(service, id, "sandbox", change, unknownSession)
         .then(() => records.saveTold(id, isAsleep))
         .catch(() => {});
     }
@@ -71,7 +72,8 @@ export async function startSessionService(options: SessionServiceOptions): Promi
       await sandboxes.sleep(session, () => runs.end(session, { code: "timeout", message }));
     } catch (error) {
       if (!(error instanceof CannotSleep)) throw error;
-      await call(running, session, "stop", { reason: `the time of its sandbox is over, and ${error.message}` });
+      const reason = `the time of its sandbox is over, and ${error.message}`;
+      await call(running, session, "stop", { reason }, unknownSession);
       await runs.end(session);
       await sandboxes.terminate(session);
     }
@@ -97,19 +99,54 @@ export async function startSessionService(options: SessionServiceOptions): Promi
   return async () => {
     clearInterval(timer);
     await page?.close();
-    await workerd.stop();
+    await objects.stop();
     server.closeAllConnections();
     server.close();
     records.close();
   };
 }
 
-async function call({ url, token }: ServiceFile, session: string, what: string, body: object): Promise<void> {
+/** Starts where the sessions are: workerd on this machine, or the link to the worker that was deployed to Cloudflare. */
+async function startObjects(options: {
+  readonly folder: string;
+  readonly log: Log;
+  /** The runner's server, and the secret that it asks for. */
+  readonly port: number;
+  readonly secret: string;
+  readonly onReady: (service: ServiceFile) => void;
+}): Promise<{ stop(): Promise<void> }> {
+  const { folder, log, port, secret, onReady } = options;
+  const deployed = readDeployed(folder);
+  if (deployed?.url === undefined) {
+    const token = readServiceFile(folder)?.token ?? randomBytes(32).toString("base64url");
+    const ownerHash = createHash("sha256").update(token).digest("hex");
+    const config = { runnerPort: port, runnerSecret: secret, ownerHash };
+    const workerd = new Workerd({ folder, token, log, config, onReady });
+    await workerd.start();
+    return workerd;
+  }
+  await endLeftWorkerd(folder);
+  const { url, ownerToken, runnerToken } = deployed;
+  const service: ServiceFile = { version: 1, url, token: ownerToken };
+  writePrivateFile(serviceFilePath(folder), `${JSON.stringify(service)}\n`);
+  const link = new Link({ url, token: runnerToken, port, secret, log, onConnected: () => onReady(service) });
+  link.start();
+  return link;
+}
+
+/** @param also statuses that are no error */
+async function call(
+  { url, token }: ServiceFile,
+  session: string,
+  what: string,
+  body: object,
+  also: readonly number[] = [],
+): Promise<void> {
   const response = await fetch(`${url}/sessions/${session}/${what}`, {
     method: "POST",
     headers: { authorization: `Bearer ${token}`, [personHeader]: encodeURIComponent("the service") },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(10_000),
   });
-  if (!response.ok) throw new Error(`the service answers with ${response.status}`);
+  if (!response.ok && !also.includes(response.status)) throw new Error(`the service answers with ${response.status}`);
 }

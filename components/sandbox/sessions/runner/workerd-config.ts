@@ -11,6 +11,12 @@ export interface WorkerdConfig {
 export const workerFile = "worker.mjs";
 export const objectsFolder = "objects";
 
+/** Of the worker, here and on Cloudflare. With the flags, an object hears of it when a client is gone. */
+export const workerCompatibility = {
+  date: "2026-07-01",
+  flags: ["enable_request_signal", "request_signal_passthrough"],
+} as const;
+
 /**
  * Unique keys are in the paths of the databases: they never change.
  *
@@ -31,9 +37,8 @@ const config :Workerd.Config = (
 );
 const sessions :Workerd.Worker = (
   modules = [ (name = "worker", esModule = embed "${workerFile}") ],
-  compatibilityDate = "2026-07-01",
-  # An object hears of it when a client is gone.
-  compatibilityFlags = ["enable_request_signal", "request_signal_passthrough"],
+  compatibilityDate = "${workerCompatibility.date}",
+  compatibilityFlags = [${workerCompatibility.flags.map((flag) => `"${flag}"`).join(", ")}],
   durableObjectNamespaces = [
     (className = "Session", uniqueKey = "session-v1", enableSql = true),
     (className = "Directory", uniqueKey = "directory-v1", enableSql = true),

@@ -163,7 +163,7 @@ async function changeStatus(call: Call, status: SessionStatus): Promise<Response
 
 async function takeSnapshot({ state, runner, caller }: Call): Promise<Response> {
   requireSandbox(state);
-  const snapshot = await runner.about(state.row.id, "snapshot");
+  const snapshot = await runner.snapshot(state.row.id);
   state.commit({ events: [{ type: "snapshot", snapshot, by: caller.name }], row: { snapshot } });
   return Response.json({ snapshot });
 }
@@ -179,7 +179,7 @@ async function noteSandbox({ state, caller, request }: Call): Promise<Response> 
 async function about({ state, runner }: Call, what: "diff" | "bundle"): Promise<Response> {
   requireSandbox(state);
   const headers = { "content-type": "text/plain; charset=utf-8" };
-  return new Response(await runner.about(state.row.id, what), { headers });
+  return new Response(await runner.work(state.row.id, what), { headers });
 }
 
 async function invite({ state, caller, request }: Call): Promise<Response> {

@@ -1,12 +1,13 @@
 /** The session service's worker: routes requests to the object of a session. */
 import * as z from "zod/mini";
 import { createRequest, personHeader, sessionId } from "../protocol.ts";
-import { directoryName, type Env } from "./env.ts";
+import { directoryName, type Env, fetchFromRunner } from "./env.ts";
 import { answered, bodyOf } from "./http.ts";
 import { RequestError } from "./queue.ts";
-import { callerOf } from "./tokens.ts";
+import { callerOf, hasToken } from "./tokens.ts";
 
 export { Directory } from "./directory.ts";
+export { RunnerLink } from "./link.ts";
 export { Session } from "./session.ts";
 
 /** Sessions that exist. An object of another id is never made, because it would leave a file. */
@@ -20,7 +21,9 @@ export default {
 async function route(request: Request, env: Env): Promise<Response> {
   const url = new URL(request.url);
   const [, top, id] = url.pathname.split("/");
-  if (top === "" || top === undefined) return Response.json({ service: "sessions" });
+  if (top === "" || top === undefined)
+    return Response.json({ service: "sessions", build: env.BUILD, version: env.VERSION?.id });
+  if (url.pathname === "/runner" && env.RUNNER_LINK !== undefined) return await connectRunner(request, env);
   if (top !== "sessions") throw new RequestError("not_found", `there is no ${url.pathname}`);
   if (id !== undefined) {
     if (!request.headers.has("authorization"))
@@ -34,6 +37,18 @@ async function route(request: Request, env: Env): Promise<Response> {
   await callerOf(request, env.OWNER_HASH, []);
   if (request.method === "POST") return await createSession(request, env);
   return await directory(env).fetch(`http://directory/list${url.search}`);
+}
+
+/** The runner dials in, by WebSocket and with its token; or the owner asks whether it has. */
+async function connectRunner(request: Request, env: Env): Promise<Response> {
+  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    await callerOf(request, env.OWNER_HASH, []);
+    return await fetchFromRunner(env, "/status");
+  }
+  if (!(await hasToken(request, env.RUNNER_HASH ?? ""))) {
+    throw new RequestError("unauthorized", "this is not the token of this service's runner");
+  }
+  return await fetchFromRunner(env, "/connect", { headers: { upgrade: "websocket" } });
 }
 
 async function createSession(request: Request, env: Env): Promise<Response> {

@@ -1,14 +1,14 @@
-import type { Fetcher } from "cloudflare:workers";
 import { errorBody } from "../protocol.ts";
 import { type RunLine, type RunRequest, runLine } from "../runner-protocol.ts";
+import { type Env, fetchFromRunner } from "./env.ts";
 import { RequestError } from "./queue.ts";
 
-/** Calls the runner of this service. workerd adds the secret that it asks for. */
+/** Calls the runner of this service: on the same machine, or through its link. */
 export class Runner {
-  readonly #service: Fetcher;
+  readonly #env: Env;
 
-  constructor(service: Fetcher) {
-    this.#service = service;
+  constructor(env: Env) {
+    this.#env = env;
   }
 
   /** Lines of a run that is started or attached to. @throws if the runner can't be reached or ends meanwhile */
@@ -43,14 +43,18 @@ export class Runner {
     await this.#call(`/sessions/${session}`, { method: "DELETE" });
   }
 
-  /** What the runner says about a session's sandbox. */
-  async about(session: string, what: "snapshot" | "diff" | "bundle"): Promise<string> {
-    const method = what === "snapshot" ? "POST" : "GET";
-    return await (await this.#call(`/sessions/${session}/${what}`, { method })).text();
+  /** @returns the snapshot's id */
+  async snapshot(session: string): Promise<string> {
+    return await (await this.#call(`/sessions/${session}/snapshot`, { method: "POST" })).text();
+  }
+
+  /** The work in a session's sandbox. It is passed on as it comes: a bundle may be larger than an object's memory. */
+  async work(session: string, what: "diff" | "bundle"): Promise<ReadableStream | null> {
+    return (await this.#call(`/sessions/${session}/${what}`, { method: "GET" })).body;
   }
 
   async #call(path: string, init: RequestInit): Promise<Response> {
-    const response = await this.#service.fetch(`http://runner${path}`, init);
+    const response = await fetchFromRunner(this.#env, path, init);
     if (response.ok) return response;
     const parsed = errorBody.safeParse(await response.json().catch(() => undefined));
     if (!parsed.success) throw new Error(`the runner answers with ${response.status}`);

@@ -26,7 +26,7 @@ export class Session extends DurableObject<Env> {
     super(ctx, env);
     this.#state = new SessionState(ctx, () => this.#feeds.wake());
     this.#feeds = new Feeds((after, limit) => this.#state.store.events(after, limit));
-    this.#runner = new Runner(env.RUNNER);
+    this.#runner = new Runner(env);
     const directory = env.DIRECTORY.get(env.DIRECTORY.idFromName(directoryName));
     this.#work = new Work(ctx, this.#state, this.#runner, directory);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
@@ -39,6 +39,11 @@ export class Session extends DurableObject<Env> {
   async fetch(request: Request): Promise<Response> {
     return await answered(async () => {
       const url = new URL(request.url);
+      // From the link: a runner has dialled in. The worker passes on no such path.
+      if (url.pathname === "/wake") {
+        this.#work.kick();
+        return Response.json({});
+      }
       const [, , , what = ""] = url.pathname.split("/");
       const people = this.#state.exists ? this.#state.store.people() : [];
       const caller = await callerOf(request, this.env.OWNER_HASH, people);

@@ -16,7 +16,7 @@ const mostKnown = 1_000;
 
 /** @throws RequestError `unauthorized` */
 export async function callerOf(request: Request, ownerHash: string, people: readonly PersonRow[]): Promise<Caller> {
-  const [, token] = /^Bearer ([\w-]{20,200})$/.exec(request.headers.get("authorization") ?? "") ?? [];
+  const token = tokenIn(request);
   if (token === undefined) throw new RequestError("unauthorized", "the request has no bearer token");
   const hash = known.get(token) ?? (await hashOf(token));
   // Every hash is compared, and each in constant time, so that the time reveals nothing.
@@ -28,6 +28,16 @@ export async function callerOf(request: Request, ownerHash: string, people: read
   const [person] = found;
   if (person === undefined) throw new RequestError("unauthorized", "the bearer token is not valid for this session");
   return { name: person.name, role: person.role, isInstallationOwner: false };
+}
+
+/** Whether a request carries the token of this hash. */
+export async function hasToken(request: Request, hash: string): Promise<boolean> {
+  const token = tokenIn(request);
+  return token !== undefined && isSame(await hashOf(token), hash);
+}
+
+function tokenIn({ headers }: Request): string | undefined {
+  return /^Bearer ([\w-]{20,200})$/.exec(headers.get("authorization") ?? "")?.[1];
 }
 
 function nameIn({ headers }: Request): string {

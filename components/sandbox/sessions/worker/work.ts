@@ -1,7 +1,7 @@
 import type { DurableObjectState, Fetcher } from "cloudflare:workers";
 import type { EventBody } from "../protocol.ts";
 import type { Outcome, RunEvent } from "../runner-protocol.ts";
-import { begin, type Entry, end, processing, setStatus } from "./queue.ts";
+import { begin, type Entry, end, processing, RequestError, setStatus } from "./queue.ts";
 import type { Runner } from "./runner.ts";
 import { now, type SessionState } from "./state.ts";
 
@@ -10,6 +10,9 @@ const watchdogMs = 10_000;
 /** How long an alarm waits for the work, so that the object stays in memory. */
 const alarmMs = 8_000;
 const longestPauseMs = 2_000;
+/** How often a runner that is not connected is asked before the object leaves memory, and when it is asked again. */
+const offlineTries = 5;
+const offlineMs = 60_000;
 /** How soon the directory hears when a session was last used; milliseconds. Each report is a write to disk. */
 const reportMs = 1_000;
 
@@ -51,7 +54,10 @@ export class Work {
   async onAlarm(): Promise<void> {
     this.#alarmAt = 0;
     this.kick();
-    if (this.#running !== undefined) await Promise.race([this.#running, sleep(alarmMs)]);
+    if (this.#running === undefined) return;
+    await Promise.race([this.#running, sleep(alarmMs)]);
+    // A run may take hours.
+    if (this.#running !== undefined) await this.#watch();
   }
 
   #reportLater(): void {
@@ -71,17 +77,26 @@ export class Work {
         this.#following = new AbortController();
         await job();
         failures = 0;
-      } catch {
+      } catch (error) {
+        const isOffline = error instanceof RequestError && error.code === "unavailable";
+        if (isOffline && failures >= offlineTries) return await this.#waitForRunner();
         // The runner or the directory can't be reached: they are being restarted.
         await sleep(Math.min(longestPauseMs, 50 * 2 ** failures++));
       }
     }
   }
 
+  /** The machine with the runner is off, perhaps for days. The link wakes this session up as soon as it is back. */
+  async #waitForRunner(): Promise<void> {
+    if (!this.#state.row.isReported) await this.#report().catch(() => {});
+    this.#alarmAt = Date.now() + offlineMs;
+    await this.#ctx.storage.setAlarm(this.#alarmAt);
+  }
+
   /** Sets an alarm that continues the work if this object, or its process, ends. */
   async #watch(): Promise<void> {
     const at = Date.now();
-    if (this.#alarmAt > at) return;
+    if (this.#alarmAt > at && this.#alarmAt <= at + watchdogMs) return;
     this.#alarmAt = at + watchdogMs;
     await this.#ctx.storage.setAlarm(this.#alarmAt);
   }

@@ -20,6 +20,8 @@ declare module "cloudflare:workers" {
     acceptWebSocket(socket: ServerWebSocket): void;
     getWebSockets(): ServerWebSocket[];
     setWebSocketAutoResponse(pair: WebSocketRequestResponsePair): void;
+    /** When it last answered by itself; null if never. */
+    getWebSocketAutoResponseTimestamp(socket: ServerWebSocket): Date | null;
   }
 
   export interface DurableObjectNamespace {
@@ -32,7 +34,7 @@ declare module "cloudflare:workers" {
   }
 
   export interface ServerWebSocket {
-    send(text: string): void;
+    send(message: string | Uint8Array<ArrayBuffer>): void;
     close(code?: number, reason?: string): void;
     serializeAttachment(value: unknown): void;
     deserializeAttachment(): unknown;
