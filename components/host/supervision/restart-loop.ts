@@ -15,6 +15,8 @@ export const restartLoop: Supervisor = {
   isUsable: async () => true,
   isInstalled: (daemon) => existsSync(pidPath(daemon)),
   async start(daemon) {
+    // One that pauses after a crash would stay beside the new one.
+    await endLoop(daemon);
     const args = [script, daemon.folder, ...daemon.command];
     const child = spawn("/bin/sh", args, { cwd: "/", env: daemon.env, stdio: "ignore", detached: true });
     await new Promise<void>((resolve, reject) => {
@@ -24,8 +26,7 @@ export const restartLoop: Supervisor = {
     child.unref();
   },
   async stop(daemon) {
-    const pid = Number(readTextIfAny(pidPath(daemon)));
-    if (pid > 0 && (await isLoop(pid, daemon))) end(pid);
+    await endLoop(daemon);
     rmSync(pidPath(daemon), { force: true });
   },
   bootInstructions: () => `after a restart of this machine, start it with: ${upCommand()} (it shows there as drift)`,
@@ -33,6 +34,11 @@ export const restartLoop: Supervisor = {
 
 function pidPath({ folder }: Daemon): string {
   return join(folder, "supervisor.pid");
+}
+
+async function endLoop(daemon: Daemon): Promise<void> {
+  const pid = Number(readTextIfAny(pidPath(daemon)));
+  if (pid > 0 && (await isLoop(pid, daemon))) end(pid);
 }
 
 /** The pid may have been reused since it was recorded. */

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { isAlive } from "../../lib/process.ts";
@@ -63,6 +63,8 @@ export function becomeDaemon(daemon: DaemonPlace, now: Date): boolean {
 /** A daemon that can't write its state works anyway, and retries until it can. */
 function sayWho(path: string, text: string): void {
   try {
+    // The predecessor's pid may belong to another process by now.
+    rmSync(path, { force: true });
     writePrivateFile(path, text);
   } catch {
     setTimeout(() => sayWho(path, text), retryMs).unref();

@@ -3,6 +3,7 @@ import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureFolder, readTail } from "../files.ts";
+import { withLock } from "../lock.ts";
 import type { Daemon } from "./daemon.ts";
 import { launchd } from "./launchd.ts";
 import { restartLoop } from "./restart-loop.ts";
@@ -11,7 +12,7 @@ import type { Supervisor } from "./supervisor.ts";
 import { systemd } from "./systemd.ts";
 
 /** How long a daemon may take to start, and to stop once nothing keeps it alive; milliseconds. */
-const timeoutMs = 20_000;
+const usualTimeoutMs = 20_000;
 const pauseMs = 50;
 
 /** In order of preference. The last one is always available. */
@@ -23,29 +24,54 @@ const supervisors: readonly Supervisor[] = [systemd, launchd, restartLoop];
  * @returns its process id, and its supervisor as text
  * @throws if it does not start; the error contains its log tail
  */
-export async function startDaemon(daemon: Daemon): Promise<{ readonly pid: number; readonly supervisor: string }> {
-  const supervisor = await chosen(daemon.home);
-  const before = daemonState(daemon);
-  if (before.alive && before.current && before.pid !== undefined)
-    return { pid: before.pid, supervisor: supervisor.name };
-  if (before.alive) await stopDaemon(daemon);
+export function startDaemon(daemon: Daemon, timeoutMs = usualTimeoutMs): Promise<Started> {
   ensureFolder(dirname(daemon.folder));
   ensureFolder(daemon.folder);
-  await compile(daemon);
-  await supervisor.start(daemon);
-  const pid = await until(() => daemonState(daemon).pid);
-  if (pid !== undefined) return { pid, supervisor: supervisor.name };
-  throw new Error(`the ${daemon.title} did not start within ${timeoutMs / 1000} s: ${logTail(daemon)}`);
+  return exclusively(daemon, async () => {
+    const supervisor = await chosen(daemon.home);
+    const before = daemonState(daemon);
+    if (before.alive && before.current && before.pid !== undefined)
+      return { pid: before.pid, supervisor: supervisor.name };
+    if (before.alive) await stop(daemon, timeoutMs);
+    // Until the daemon writes its own state, this would be read as its own.
+    rmSync(daemon.stateFile, { force: true });
+    await compile(daemon);
+    await supervisor.start(daemon);
+    const pid = await until(() => daemonState(daemon).pid, timeoutMs);
+    if (pid !== undefined) return { pid, supervisor: supervisor.name };
+    throw new Error(`the ${daemon.title} did not start within ${timeoutMs / 1000} s: ${logTail(daemon)}`);
+  });
+}
+
+export interface Started {
+  readonly pid: number;
+  /** Its supervisor, as text. */
+  readonly supervisor: string;
 }
 
 /** Stops a daemon and its supervision. Succeeds if there is none. @throws if it can't be stopped */
-export async function stopDaemon(daemon: Daemon): Promise<void> {
+export function stopDaemon(daemon: Daemon, timeoutMs = usualTimeoutMs): Promise<void> {
+  // Without its folder it can't run, but a service manager may still know it.
+  if (!existsSync(daemon.folder)) return stop(daemon, timeoutMs);
+  return exclusively(daemon, () => stop(daemon, timeoutMs));
+}
+
+/** Two starts at once would leave two supervisors, of which `stopDaemon` finds one. */
+function exclusively<Result>({ folder, title }: Daemon, work: () => Promise<Result>): Promise<Result> {
+  return withLock(
+    join(folder, "supervision.lock"),
+    { what: `starting or stopping the ${title}`, waitSeconds: 120 },
+    work,
+  );
+}
+
+async function stop(daemon: Daemon, timeoutMs: number): Promise<void> {
   for (const supervisor of supervisors) await supervisor.stop(daemon);
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     const { pid } = daemonState(daemon);
     if (pid === undefined) return;
     signalProcess(pid, signal);
-    if ((await until(() => (daemonState(daemon).alive ? undefined : true))) === true) return;
+    if ((await until(() => (daemonState(daemon).alive ? undefined : true), timeoutMs)) === true) return;
   }
   throw new Error(`the ${daemon.title} (pid ${daemonState(daemon).pid}) could not be stopped`);
 }
@@ -72,8 +98,8 @@ async function chosen(home: string): Promise<Supervisor> {
  * the daemon then starts from.
  */
 async function compile({ command, folder, env }: Daemon): Promise<void> {
-  const cache = env["NODE_COMPILE_CACHE"] ?? "";
-  if (existsSync(cache)) return;
+  const cache = env["NODE_COMPILE_CACHE"];
+  if (cache === undefined || existsSync(cache)) return;
   rmSync(dirname(cache), { recursive: true, force: true });
   const [node = "", ...args] = command;
   const child = spawn(node, [...args, "--compile"], { cwd: folder, env, stdio: "ignore" });
@@ -81,7 +107,7 @@ async function compile({ command, folder, env }: Daemon): Promise<void> {
   await new Promise((resolve) => child.once("error", resolve).once("close", resolve));
 }
 
-async function until<Value>(look: () => Value | undefined): Promise<Value | undefined> {
+async function until<Value>(look: () => Value | undefined, timeoutMs: number): Promise<Value | undefined> {
   for (let waited = 0; ; waited += pauseMs) {
     const value = look();
     if (value !== undefined || waited >= timeoutMs) return value;
