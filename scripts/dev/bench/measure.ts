@@ -97,6 +97,19 @@ export interface Measure {
   readonly detail?: string;
 }
 
+/** @param times in seconds, for `divisor` of the same */
+export function ratio(
+  name: string,
+  times: { readonly ours: number; readonly other: number },
+  bar: number,
+  of: string,
+  divisor = 1,
+): Measure {
+  const ms = (seconds: number) => `${((seconds * 1000) / divisor).toFixed(1)} ms`;
+  const detail = `${ms(times.ours)} against ${ms(times.other)} of ${of}`;
+  return { name, value: times.ours / times.other, unit: "ratio", bar, detail };
+}
+
 export function measureText({ name, value, unit, bar, detail }: Measure): string {
   const verdict = value <= bar ? "ok  " : "OVER";
   const text = `${value.toFixed(2)}${unit === "ratio" ? "x" : ` ${unit}`} (bar ${bar}${unit === "ratio" ? "x" : ""})`;

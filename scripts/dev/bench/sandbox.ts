@@ -1,18 +1,17 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sandboxOf } from "../../../components/sandbox/from-program.ts";
-import { localProvider } from "../../../components/sandbox/local/provider.ts";
-import { type SandboxManager, sandboxManager, type WarmSnapshot } from "../../../components/sandbox/manager.ts";
+import type { SandboxManager } from "../../../components/sandbox/manager.ts";
 import { openSessions } from "../../../components/sandbox/sessions/client.ts";
 import { readServiceFile } from "../../../components/sandbox/sessions/folder.ts";
 import { startSessionService } from "../../../components/sandbox/sessions/runner/run.ts";
 import { workerdBinary } from "../../../components/sandbox/sessions/runner/workerd.ts";
-import { freePort, inTurn, type Measure, median } from "./measure.ts";
+import { freePort, inTurn, type Measure, median, ratio } from "./measure.ts";
+import { startMeasures } from "./sandbox-start.ts";
 
-const rounds = 5;
 /** Prompts that four clients send at once. */
 const messages = 200;
 const clients = 4;
@@ -27,38 +26,6 @@ export async function* sandboxMeasures(folder: string): AsyncGenerator<Measure> 
   mkdirSync(folder, { recursive: true });
   yield* startMeasures(folder);
   yield* sessionMeasures(folder);
-}
-
-async function* startMeasures(folder: string): AsyncGenerator<Measure> {
-  const repo = join(folder, "app");
-  const git = (...args: string[]) => execFileSync("git", ["-C", repo, ...args], { stdio: "ignore" });
-  execFileSync("git", ["init", "--quiet", "--initial-branch=main", repo]);
-  for (let file = 0; file < 200; file++) writeFileSync(join(repo, `file-${file}.txt`), `${file}\n`.repeat(500));
-  git("add", "--all");
-  git("-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "--message=First");
-  const provider = localProvider({ sandboxes: join(folder, "sandboxes") });
-  const manager = sandboxManager({ installation: "bench", provider: async () => provider });
-  const { spec } = sandboxOf("bench", { repo });
-  const image = await provider.prepareImage({ spec });
-  let count = 0;
-  const bare = () =>
-    seconds(async () => {
-      const sandbox = await provider.create({ id: `bare-${count++}`, spec, image, volumes: {}, labels: {} });
-      await sandbox.exec(["git", "--version"], { timeoutSeconds: 60 });
-      await sandbox.terminate();
-    });
-  const started = (warmSnapshot?: WarmSnapshot) =>
-    seconds(async () => {
-      const sandbox = await manager.start(spec, { sessionId: `s${count++}`, secrets: {}, warmSnapshot });
-      await sandbox.prompt("List files in repository");
-      await sandbox.terminate();
-    });
-  await started();
-  const cold = await inTurn(rounds, started, bare);
-  yield ratio("sandbox start to first answer", cold, 1.5, "a bare sandbox with one program");
-  const snapshot = await manager.warm(spec, { secrets: {} });
-  const warm = await inTurn(rounds, () => started(snapshot), started);
-  yield ratio("sandbox start from a warm snapshot", warm, 0.5, "a cold start");
 }
 
 async function* sessionMeasures(folder: string): AsyncGenerator<Measure> {
@@ -193,18 +160,6 @@ const rows :Workerd.Worker = (
 function residentMb(folder: string): number {
   const pid = readServiceFile(folder)?.workerd?.pid ?? 0;
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
-}
-
-function ratio(
-  name: string,
-  times: { readonly ours: number; readonly other: number },
-  bar: number,
-  of: string,
-  divisor = 1,
-): Measure {
-  const ms = (seconds: number) => `${((seconds * 1000) / divisor).toFixed(1)} ms`;
-  const detail = `${ms(times.ours)} against ${ms(times.other)} of ${of}`;
-  return { name, value: times.ours / times.other, unit: "ratio", bar, detail };
 }
 
 function percentile(values: readonly number[], share: number): number {
