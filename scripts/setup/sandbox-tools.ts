@@ -1,12 +1,19 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type ToolPart, toolLinks, toolParts } from "../../components/sandbox/image/tools.ts";
+import {
+  type LocalPart,
+  localParts,
+  type ToolPart,
+  toolLinks,
+  toolParts,
+} from "../../components/sandbox/image/tools.ts";
 import { cacheFolder, checkout, keyOf, platform } from "./cache.mjs";
 import { installFolder } from "./install.mjs";
 import { NPM_FLAGS, npm } from "./npm.mjs";
 import { SetupError, step } from "./progress.mjs";
 import { run, runSetup } from "./run.mjs";
+import { setUpSandboxMngr } from "./sandbox-mngr.ts";
 import { which } from "./toolchain.mjs";
 import { outputOf, remedy } from "./tools.ts";
 
@@ -14,15 +21,25 @@ import { outputOf, remedy } from "./tools.ts";
 export interface SandboxTools {
   readonly bwrap: string;
   /** The folders with the `node_modules` of the parts that were requested, and of those that were there already. */
-  readonly parts: Readonly<Partial<Record<ToolPart, string>>>;
+  readonly parts: Readonly<Partial<Record<LocalPart, string>>>;
+  /** More folders for the sandbox, by their paths in it. */
+  readonly mounts: Readonly<Record<string, string>>;
 }
 
-/** Finds or installs bubblewrap and these parts of the image's npm packages. @throws SetupError */
-export async function setUpSandboxTools(parts: readonly ToolPart[]): Promise<SandboxTools> {
+/** Finds or installs bubblewrap, these parts of the image's npm packages, and mngr. @throws SetupError */
+export async function setUpSandboxTools(parts: readonly LocalPart[]): Promise<SandboxTools> {
   const bwrap = await findBubblewrap();
-  for (const part of parts) await installPart(part);
+  for (const part of toolParts) if (parts.includes(part)) await installPart(part);
   const there = toolParts.filter((part) => existsSync(folderOf(part)));
-  return { bwrap, parts: Object.fromEntries(there.map((part) => [part, folderOf(part)])) };
+  const mngr = parts.includes("mngr") ? await setUpSandboxMngr() : undefined;
+  return {
+    bwrap,
+    parts: {
+      ...Object.fromEntries(there.map((part) => [part, folderOf(part)])),
+      ...(mngr === undefined ? {} : { mngr: mngr.folder }),
+    },
+    mounts: mngr?.mounts ?? {},
+  };
 }
 
 const sources = "components/sandbox/image/tools";
@@ -105,7 +122,7 @@ async function findBubblewrap(): Promise<string> {
 
 /** As a program: `sandbox-tools.ts [PART…]` prints `SandboxTools` as JSON on stdout. */
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const isPart = (name: string): name is ToolPart => toolParts.some((part) => part === name);
+  const isPart = (name: string): name is LocalPart => localParts.some((part) => part === name);
   await runSetup(async () => {
     const tools = await setUpSandboxTools(process.argv.slice(2).filter(isPart));
     process.stdout.write(`${JSON.stringify(tools)}\n`);

@@ -306,7 +306,7 @@ describe("on this machine", () => {
   });
 
   test("says how to repair a machine without namespaces, and the opt-in", async () => {
-    const findTools = async () => ({ bwrap: "/bin/false", parts: {} });
+    const findTools = async () => ({ bwrap: "/bin/false", parts: {}, mounts: {} });
     const broken = localProvider({ sandboxes, findTools });
     const failing = broken.prepareImage({ spec: sandboxSpec() });
     await expect(failing).rejects.toThrow(/^isolation: .*isolation = "none"/);

@@ -9,6 +9,10 @@
 export const toolParts = ["mcp", "claude", "codex"] as const;
 export type ToolPart = (typeof toolParts)[number];
 
+/** Those of the local provider: mngr is a Python program, which this machine has already. The image doesn't have it. */
+export const localParts = [...toolParts, "mngr"] as const;
+export type LocalPart = (typeof localParts)[number];
+
 /** Where the parts are in a sandbox, each in a folder of its name. */
 export const toolsFolder = "/opt/tools";
 

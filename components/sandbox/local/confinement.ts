@@ -13,6 +13,8 @@ export interface Confinement {
   readonly volumes: Readonly<Record<string, string>>;
   /** Folders of the image's npm packages, by part. */
   readonly parts: Readonly<Record<string, string>>;
+  /** More folders of the host, read-only, by their paths in the sandbox. Each is below a folder that is the host's. */
+  readonly mounts: Readonly<Record<string, string>>;
   /** The Node that runs this program, which becomes the sandbox's. */
   readonly node: string;
   readonly hostname: string;
@@ -34,7 +36,7 @@ const isolation = [
 
 /** bubblewrap's arguments, without the program. They contain the environment, so they never get into an argv. */
 export function confine(place: Confinement): string[] {
-  const { files, image, volumes, parts, node, hostname, hasNetwork, env, cwd } = place;
+  const { files, image, volumes, parts, mounts, node, hostname, hasNetwork, env, cwd } = place;
   return [
     ...isolation,
     // Nested user namespaces are where most of the kernel's privilege escalations begin.
@@ -48,6 +50,7 @@ export function confine(place: Confinement): string[] {
     ...["--ro-bind", join(image, "app"), "/app"],
     ...["--ro-bind", node, `${nodeFolder}/node_modules/.bin/node`],
     ...Object.entries(parts).flatMap(([part, folder]) => ["--ro-bind", folder, `${toolsFolder}/${part}`]),
+    ...Object.entries(mounts).flatMap(([path, folder]) => ["--ro-bind", folder, path]),
     ...ownFolders.flatMap((folder) => ["--bind", join(files, folder), `/${folder}`]),
     ...Object.entries(volumes).flatMap(([path, folder]) => ["--bind", folder, path]),
     ...["--remount-ro", "/"],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { ensureFolder, isMissing, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
 import { isAlive } from "../../lib/process.ts";
-import { toolParts } from "../image/tools.ts";
+import { localParts } from "../image/tools.ts";
 
 /**
  * Where the local provider keeps its files, below the installation's folder for
@@ -47,7 +47,7 @@ const sandboxRecord = z.object({
   memoryGb: z.optional(z.number()),
   cpu: z.optional(z.number()),
   /** Parts of the tools that it needs. */
-  parts: z.array(z.enum(toolParts)),
+  parts: z.array(z.enum(localParts)),
 });
 export type SandboxRecord = z.output<typeof sandboxRecord>;
 

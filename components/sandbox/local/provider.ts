@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ensureFolder, writePrivateFile } from "../../host/files.ts";
 import { appFiles, imageId } from "../image/image.ts";
-import type { ToolPart } from "../image/tools.ts";
+import type { LocalPart } from "../image/tools.ts";
 import {
   type CreateOptions,
   type PrepareOptions,
@@ -51,11 +51,11 @@ export function localProvider(options: LocalOptions): SandboxProvider {
   const networks = localNetworks();
   const limits = new Map<string, Enforcement>();
 
-  const partsFor = async (kind: SandboxRecord["isolation"], needed: readonly ToolPart[], progress: Progress) => {
+  const partsFor = async (kind: SandboxRecord["isolation"], needed: readonly LocalPart[], progress: Progress) => {
     const tools = await toolsFor(kind, needed, progress);
     return { paths, networks, limits, tools, files: filesFor(kind, tools) } satisfies LocalParts;
   };
-  const toolsFor = async (kind: SandboxRecord["isolation"], needed: readonly ToolPart[], progress: Progress) => {
+  const toolsFor = async (kind: SandboxRecord["isolation"], needed: readonly LocalPart[], progress: Progress) => {
     if (kind === "none" && needed.length === 0) return undefined;
     const tools = await find(needed, progress);
     if (kind === "sandbox") await checkIsolation(tools.bwrap);
@@ -119,7 +119,7 @@ export function localProvider(options: LocalOptions): SandboxProvider {
   };
 }
 
-function specParts(spec: SandboxSpec | undefined): ToolPart[] {
+function specParts(spec: SandboxSpec | undefined): LocalPart[] {
   return spec === undefined ? [] : partsOf(spec.runtime);
 }
 

@@ -90,6 +90,7 @@ async function runConfined(
     image: join(paths.images, record.image),
     volumes: Object.fromEntries(volumes),
     parts: tools.parts,
+    mounts: tools.mounts,
     node: process.execPath,
     hostname: id.slice(0, 63),
     hasNetwork,

@@ -4,13 +4,15 @@ import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { allowedEnvironment } from "../../lib/environment.ts";
 import { runProgram } from "../../lib/process.ts";
-import type { ToolPart } from "../image/tools.ts";
+import type { LocalPart } from "../image/tools.ts";
 import { type Progress, SandboxError } from "../provider.ts";
 
 const localTools = z.object({
   bwrap: z.string(),
   /** Folders with a `node_modules`, by part. */
   parts: z.record(z.string(), z.string()),
+  /** More folders for the sandbox, by their paths in it. */
+  mounts: z._default(z.record(z.string(), z.string()), {}),
 });
 export type LocalTools = z.output<typeof localTools>;
 
@@ -24,12 +26,11 @@ const found = new Map<string, Promise<LocalTools>>();
  *
  * @param parts those that are needed; others are found too if they are installed
  */
-export async function findTools(parts: readonly ToolPart[], progress: Progress): Promise<LocalTools> {
+export async function findTools(parts: readonly LocalPart[], progress: Progress): Promise<LocalTools> {
   const key = JSON.stringify([...parts].sort());
   const known = await found.get(key);
   // The cache can be removed at any time.
-  if (known !== undefined && [known.bwrap, ...Object.values(known.parts)].every((path) => existsSync(path)))
-    return known;
+  if (known !== undefined && isInstalled(known)) return known;
   const diagnostic = runSetup(parts, progress);
   found.set(key, diagnostic);
   // The next caller tries again.
@@ -38,7 +39,7 @@ export async function findTools(parts: readonly ToolPart[], progress: Progress):
 }
 
 /** In a process of its own: setup reports on stderr, and holds locks that belong to a process. */
-async function runSetup(parts: readonly ToolPart[], { onProgress, signal }: Progress): Promise<LocalTools> {
+async function runSetup(parts: readonly LocalPart[], { onProgress, signal }: Progress): Promise<LocalTools> {
   const extension = extname(fileURLToPath(import.meta.url));
   const script = fileURLToPath(new URL(`../../../scripts/setup/sandbox-tools${extension}`, import.meta.url));
   const isNpmSetting = ([name]: [string, string | undefined]) => /^npm_config_|^CHANGELINGS_CACHE$/i.test(name);
@@ -55,12 +56,18 @@ async function runSetup(parts: readonly ToolPart[], { onProgress, signal }: Prog
   return localTools.parse(JSON.parse(stdout));
 }
 
+function isInstalled({ bwrap, parts, mounts }: LocalTools): boolean {
+  return [bwrap, ...Object.values(parts), ...Object.values(mounts)].every((path) => existsSync(path));
+}
+
 function defined(entries: readonly [string, string | undefined][]): Record<string, string> {
   return Object.fromEntries(entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
 /** The parts that a runtime needs: each agent gets the image's MCP servers. The stub needs none. */
-export function partsOf(runtime: string): ToolPart[] {
+export function partsOf(runtime: string): LocalPart[] {
   if (runtime === "stub") return [];
+  // Most of the agents that mngr runs are Claude Code.
+  if (runtime === "mngr") return ["mcp", "claude", "mngr"];
   return runtime === "claude" || runtime === "codex" ? ["mcp", runtime] : ["mcp"];
 }

@@ -11,6 +11,7 @@ describe("a confinement", () => {
       image: "/i",
       volumes: { "/root/v": "/v" },
       parts: { mcp: "/m" },
+      mounts: { "/opt/tools/mcp/more": "/m2" },
       node: "/n",
       hostname: "h",
     },
@@ -24,7 +25,7 @@ describe("a confinement", () => {
 
   test("reads the system, the image and the tools, and no keys", () => {
     const read = [...sourcesOf("--ro-bind"), ...sourcesOf("--ro-bind-try")].map(String);
-    for (const path of read) expect(path).toMatch(/^\/(usr|bin|sbin|lib\w*|i|m|n|etc)(\/|$)/);
+    for (const path of read) expect(path).toMatch(/^\/(usr|bin|sbin|lib\w*|i|m|m2|n|etc)(\/|$)/);
     for (const path of ["/etc", "/etc/ssl", "/etc/pki", "/etc/passwd", "/etc/hosts", "/etc/resolv.conf"]) {
       expect(read).not.toContain(path);
     }
