@@ -4,14 +4,15 @@ import type { CliFailure } from "./failure.ts";
 /** The environment variables that can have the key, by descending precedence. */
 export const claudeKeys = ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"] as const;
 
-const tokens = z.object({
+/** The tokens of one message. */
+export const claudeTokens = z.object({
   input_tokens: z.nullish(z.number()),
   cache_creation_input_tokens: z.nullish(z.number()),
   cache_read_input_tokens: z.nullish(z.number()),
   output_tokens: z.nullish(z.number()),
   output_tokens_details: z.catch(z.nullish(z.object({ thinking_tokens: z.nullish(z.number()) })), undefined),
 });
-export type ClaudeTokens = z.output<typeof tokens>;
+export type ClaudeTokens = z.output<typeof claudeTokens>;
 
 /** What `claude --print` prints: with `--output-format json` only the `result`, with `stream-json` one a line. */
 const events = z.discriminatedUnion("type", [
@@ -30,8 +31,8 @@ const events = z.discriminatedUnion("type", [
     parent_tool_use_id: z.nullish(z.string()),
     event: z.object({
       type: z.string(),
-      message: z.optional(z.object({ id: z.optional(z.string()), usage: z.optional(tokens) })),
-      usage: z.optional(tokens),
+      message: z.optional(z.object({ id: z.optional(z.string()), usage: z.optional(claudeTokens) })),
+      usage: z.optional(claudeTokens),
       content_block: z.optional(z.object({ type: z.string() })),
       delta: z.optional(z.object({ type: z.optional(z.string()), text: z.optional(z.string()) })),
     }),
@@ -58,7 +59,7 @@ const events = z.discriminatedUnion("type", [
     session_id: z.optional(z.string()),
     total_cost_usd: z.optional(z.number()),
     api_error_status: z.nullish(z.number()),
-    usage: z.catch(z.optional(tokens), undefined),
+    usage: z.catch(z.optional(claudeTokens), undefined),
   }),
 ]);
 export type ClaudeEvent = z.output<typeof events>;

@@ -8,6 +8,7 @@ import { shown } from "../lib/literal-secrets.ts";
 import { isModulePath } from "./declared.ts";
 import { hasOtherPort, noPorts } from "./modal/network.ts";
 import { type SandboxOptions, sandboxApplies, sandboxNoun, sandboxTable } from "./options.ts";
+import { placeDiagnostics } from "./runtimes/mngr-checks.ts";
 import { checkRuntime } from "./runtimes/registry.ts";
 
 /** Diagnostics for one sandbox's options, without looking beyond them. */
@@ -20,6 +21,7 @@ export function sandboxDiagnostics(options: SandboxOptions, place: PlaceOf): Dia
     ...(isModulePath(options.runtime)
       ? []
       : checkRuntime(options.runtime, options.runtime_config, place("runtime"), place("runtime_config"))),
+    ...placeDiagnostics(options, place),
     ...domainDiagnostics(options, place),
     ...authorDiagnostics(options, place),
     ...variableDiagnostics(options, place),

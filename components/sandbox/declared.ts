@@ -77,9 +77,12 @@ function sleepAfter({ sleep_after_seconds: seconds, provider }: SandboxOptions):
 }
 
 /** An explicit list is required entirely; of the default list, only what the runtime can't work without. */
-function requiredOf({ secrets, runtime }: SandboxOptions, { secretsAreExplicit }: SandboxContext) {
+function requiredOf(
+  { secrets, runtime, runtime_config: config }: SandboxOptions,
+  { secretsAreExplicit }: SandboxContext,
+) {
   if (secretsAreExplicit) return [...new Set(secrets)].map((name) => [name]);
-  const keys = secretsOfRuntime(runtime);
+  const keys = secretsOfRuntime(runtime, config);
   return keys.length === 0 ? [] : [keys];
 }
 

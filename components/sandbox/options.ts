@@ -21,7 +21,7 @@ export const optionsOfSandbox = {
   repo: commonOptions.repo,
   runtime: option(z._default(word(), "stub"), {
     description:
-      "The agent that executes prompts: `stub` (answers at once, needs no account), `claude` (Claude Code), `codex` (Codex CLI), or the path of your own module, relative to the fleet file.",
+      "The agent that executes prompts: `stub` (answers at once, needs no account), `claude` (Claude Code), `codex` (Codex CLI), `mngr` (an agent of mngr, on `local`), or the path of your own module, relative to the fleet file.",
     example: "claude",
   }),
   runtime_config: option(z._default(z.record(z.string(), z.unknown()), {}), {

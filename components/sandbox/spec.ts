@@ -28,7 +28,7 @@ export const sandboxSpec = z.object({
   /** What is cloned: an https URL or an absolute path on this machine. Contains no credentials. */
   url: z.string(),
   branch: z.string(),
-  /** `stub`, `claude`, `codex`, or the absolute path of a module. */
+  /** A name in `runtimes`, or the absolute path of a module. */
   runtime: z.string(),
   runtimeConfig: z.record(z.string(), z.unknown()),
   mcpServers: z.record(z.string(), mcpServer),

@@ -4,14 +4,14 @@ import type { Turn } from "./cli-runtime.ts";
 import { RuntimeError, type RuntimeEvent } from "./runtime.ts";
 import { Speech, shortened } from "./speech.ts";
 
-const textBlock = z.object({ type: z.literal("text"), text: z.string() });
-const toolUse = z.object({
+export const textBlock = z.object({ type: z.literal("text"), text: z.string() });
+export const toolUse = z.object({
   type: z.literal("tool_use"),
   id: z.string(),
   name: z.string(),
   input: z.optional(z.unknown()),
 });
-const toolResult = z.object({
+export const toolResult = z.object({
   type: z.literal("tool_result"),
   tool_use_id: z.string(),
   content: z.optional(z.unknown()),
@@ -141,14 +141,14 @@ export class ClaudeTurn implements Turn<State> {
   }
 }
 
-function rejectedKey(): RuntimeError {
+export function rejectedKey(): RuntimeError {
   return new RuntimeError(
     "missing_api_key",
     `the API rejects the key: set ${claudeKeys.join(" or ")} to a valid one, and send the prompt again`,
   );
 }
 
-function textOf(content: unknown): string {
+export function textOf(content: unknown): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
   return content

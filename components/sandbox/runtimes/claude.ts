@@ -29,17 +29,18 @@ unset RUNTIME_MCP RUNTIME_INSTRUCTIONS RUNTIME_KEY
 exec claude "$@" --mcp-config "$CLAUDE_CONFIG_DIR/mcp.json"
 `;
 
-const keyDescriptors: Readonly<Record<(typeof claudeKeys)[number], string>> = {
+/** The variables that name the file descriptor with a key. */
+export const keyDescriptors: Readonly<Record<string, string>> = {
   ANTHROPIC_API_KEY: "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
   CLAUDE_CODE_OAUTH_TOKEN: "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR",
 };
 
 const claude: Cli<ClaudeOptions, State> = {
   name: "claude",
-  package: "@anthropic-ai/claude-code",
+  install: "npm install -g @anthropic-ai/claude-code",
   options: claudeTable,
   state: claudeState,
-  keys: claudeKeys,
+  keys: () => claudeKeys,
   command: (prompt, resumed) => ({
     argv: ["sh", "-c", script, "sh", ...argumentsOf(prompt, resumed)],
     env: environmentOf(prompt),
@@ -78,21 +79,25 @@ function environmentOf({ config, options, key, env }: Prompt<ClaudeOptions>): Re
     ...env,
     ...(options.base_url === undefined ? {} : { ANTHROPIC_BASE_URL: options.base_url }),
     RUNTIME_MCP: JSON.stringify({ mcpServers: config.mcpServers }),
-    RUNTIME_INSTRUCTIONS: instructions(config.repoPath),
+    RUNTIME_INSTRUCTIONS: claudeInstructions(config.repoPath),
     RUNTIME_KEY: key.value,
-    [Object.entries(keyDescriptors).find(([name]) => name === key.name)?.[1] ?? ""]: "3",
-    // It refuses to skip permissions as root otherwise.
-    IS_SANDBOX: "1",
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-    // `@path` in a prompt is text.
-    CLAUDE_CODE_DISABLE_FILE_MENTIONS: "1",
-    // The memory is that of the repository, which all its sandboxes share.
-    CLAUDE_CODE_DISABLE_AUTO_MEMORY: "1",
+    [keyDescriptors[key.name] ?? ""]: "3",
+    ...claudeEnvironment,
   };
 }
 
+export const claudeEnvironment = {
+  // It refuses to skip permissions as root otherwise.
+  IS_SANDBOX: "1",
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+  // `@path` in a prompt is text.
+  CLAUDE_CODE_DISABLE_FILE_MENTIONS: "1",
+  // The memory is that of the repository, which all its sandboxes share.
+  CLAUDE_CODE_DISABLE_AUTO_MEMORY: "1",
+} as const;
+
 /** A file that is missing is skipped. The repository's own are not read otherwise, like its settings. */
-function instructions(repoPath: string): string {
+export function claudeInstructions(repoPath: string): string {
   return `@/app/AGENTS.md
 
 # The repository's own instructions

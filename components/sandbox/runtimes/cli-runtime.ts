@@ -15,12 +15,14 @@ import {
 export interface Cli<Options, State> {
   /** The program's name on the sandbox's PATH. */
   readonly name: string;
-  /** Its npm package. */
-  readonly package: string;
+  /** The command that installs it. */
+  readonly install: string;
   readonly options: z.ZodMiniType<Options>;
   readonly state: z.ZodMiniType<State>;
-  /** The environment variables that can have the key, by descending precedence. */
-  readonly keys: readonly string[];
+  /** The environment variables that can have the key, by descending precedence; none if it needs no key. */
+  keys(options: Options): readonly string[];
+  /** What has to run once before the first prompt of a session, and what that prompt resumes. */
+  begin?(ready: Ready<Options>): { readonly command: Command; readonly state: State };
   command(prompt: Prompt<Options>, resumed: State | undefined): Command;
   turn(emit: (event: RuntimeEvent) => void, resumed: State | undefined): Turn<State>;
   /** Why a run failed before the prompt was sent, if it can run without what is missing. */
@@ -43,6 +45,7 @@ export interface Prompt<Options> {
   readonly text: string;
   readonly config: RuntimeConfig;
   readonly options: Options;
+  /** Empty if the program needs none. */
   readonly key: { readonly name: string; readonly value: string };
   /** The variables for the agent, without any key. */
   readonly env: Readonly<Record<string, string>>;
@@ -81,7 +84,11 @@ interface Limits {
   readonly budget_usd?: number | undefined;
 }
 
-type Ready<Options> = Pick<Prompt<Options>, "config" | "options" | "key" | "env">;
+/** What is the same for all prompts of a session. */
+export type Ready<Options> = Pick<Prompt<Options>, "config" | "options" | "key" | "env">;
+
+/** How long `begin` may take. */
+const beginSeconds = 100;
 
 /** Runs a CLI in the sandbox for each prompt. A second prompt at the same time is rejected, not queued. */
 export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
@@ -95,26 +102,30 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
   }
 
   async initialize(config: RuntimeConfig): Promise<void> {
-    const { name, keys } = this.#cli;
+    const { name } = this.#cli;
     const options = z.safeParse(this.#cli.options, config.options);
     if (!options.success) {
       const issues = options.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`.trim());
       throw new RuntimeError("runtime_failed", `invalid runtime_config of ${name}: ${issues.join("; ")}`);
     }
+    const keys = this.#cli.keys(options.data);
     const key = keys.find((each) => config.env[each]);
-    if (key === undefined)
+    if (key === undefined && keys.length > 0)
       throw new RuntimeError(
         "missing_api_key",
         `${name} has no key: set ${keys.join(" or ")}, and name it in \`secrets\``,
       );
     const env = Object.fromEntries(Object.entries(config.env).filter(([variable]) => !keys.includes(variable)));
-    await this.#checkProgram(config).catch((error: unknown) => {
-      throw cleaned(error, config.env);
-    });
-    this.#ready = { config, options: options.data, key: { name: key, value: config.env[key] ?? "" }, env };
+    const ready = { config, options: options.data, key: { name: key ?? "", value: config.env[key ?? ""] ?? "" }, env };
     // The state of another runtime is not a conversation of this one.
     const state = z.safeParse(this.#cli.state, config.state);
-    this.#state = state.success ? state.data : undefined;
+    try {
+      await this.#checkProgram(config);
+      this.#state = state.success ? state.data : await this.#begin(ready);
+    } catch (error) {
+      throw cleaned(error, config.env);
+    }
+    this.#ready = ready;
   }
 
   async execute(text: string, _context: RuntimeContext, execution: ExecuteOptions = {}): Promise<string> {
@@ -198,12 +209,30 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
     return { answer: turn.answer(reasonOfEnd(this.#cli.name, end)) };
   }
 
+  async #begin(ready: Ready<Options>): Promise<State | undefined> {
+    const { command, state } = this.#cli.begin?.(ready) ?? {};
+    if (command === undefined) return undefined;
+    const turn = this.#cli.turn(() => {}, undefined);
+    const end = await runInSandbox(ready.config.sandbox, {
+      ...command,
+      name: this.#cli.name,
+      cwd: ready.config.repoPath,
+      timeoutSeconds: beginSeconds,
+      idleTimeoutSeconds: beginSeconds,
+      onValue: (value) => turn.take(value),
+      isBusy: () => false,
+      fatal: () => undefined,
+    });
+    if (end.code !== 0) turn.answer(reasonOfEnd(this.#cli.name, end));
+    return state;
+  }
+
   async #checkProgram({ sandbox }: RuntimeConfig): Promise<void> {
-    const { name, package: npmPackage } = this.#cli;
+    const { name, install } = this.#cli;
     const argv = ["sh", "-c", 'command -v "$1"', "sh", name];
     const { code } = await sandbox.exec(argv, { timeoutSeconds: 60, needsNetwork: false });
     if (code === 0) return;
-    const remedy = `install it in the sandbox's image: npm install -g ${npmPackage}`;
+    const remedy = `install it in the sandbox's image: ${install}`;
     throw new RuntimeError("runtime_failed", `${name} is not on the sandbox's PATH: ${remedy}`);
   }
 }

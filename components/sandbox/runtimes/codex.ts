@@ -25,10 +25,10 @@ exec codex "$@"
 
 const codex: Cli<CodexOptions, State> = {
   name: "codex",
-  package: "@openai/codex",
+  install: "npm install -g @openai/codex",
   options: codexTable,
   state: codexState,
-  keys: codexKeys,
+  keys: () => codexKeys,
   command: (prompt, resumed) => ({
     argv: [
       ...["sh", "-c", script, "sh", "exec"],

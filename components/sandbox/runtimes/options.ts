@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { option } from "../../fleet/documented.ts";
-import { seconds, word } from "../../fleet/values.ts";
+import { seconds, text, word } from "../../fleet/values.ts";
 
 /** An http(s) URL without credentials: it is not secret, and appears in arguments and logs. */
 function plainUrl() {
@@ -85,6 +85,31 @@ export const codexTable = option(
   { description: "Options of the runtime `codex`.", example: { model: "gpt-5-codex" } },
 );
 export type CodexOptions = z.output<typeof codexTable>;
+
+/** `runtime_config` of `runtime = "mngr"`. */
+export const mngrTable = option(
+  z.strictObject({
+    agent_type: option(z._default(word(), "claude"), {
+      description:
+        "The type of the agent: `claude`, `fixme-fairy` or `code-guardian` (all of them are Claude Code), or `command`: a program that reads lines from a terminal.",
+      example: "fixme-fairy",
+    }),
+    agent_args: option(z._default(z.array(text()), []), {
+      description: "Arguments for the agent's program. For the agent type `command` they are the command.",
+      example: ["--model", "opus"],
+    }),
+    settle_seconds: option(z._default(seconds(1, 3600), 2), {
+      description:
+        "How long the agent, having worked, must wait for input until its answer counts as complete. For the agent type `command`: how long its terminal must not change.",
+      unit: "seconds",
+      example: 10,
+    }),
+    timeout_seconds: timeout(3600),
+    idle_timeout_seconds: idleTimeout(600),
+  }),
+  { description: "Options of the runtime `mngr`.", example: { agent_type: "claude", agent_args: ["--model", "opus"] } },
+);
+export type MngrOptions = z.output<typeof mngrTable>;
 
 /** `runtime_config` of `runtime = "stub"`. */
 export const stubTable = z.strictObject({});

@@ -2,13 +2,14 @@ import { existsSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as z from "zod/mini";
-import { type Diagnostic, error, type KeyPath } from "../../fleet/diagnostics.ts";
+import { type Diagnostic, error, type KeyPath, type PlaceOf } from "../../fleet/diagnostics.ts";
 import type { Schemas, Table } from "../../fleet/kind.ts";
 import { diagnosticsOf } from "../../fleet/zod-issues.ts";
 import { didYouMean } from "../../lib/suggest.ts";
 import { claudeKeys } from "../../models/claude-events.ts";
 import { codexKeys } from "../../models/codex-events.ts";
-import { claudeTable, codexTable, stubTable } from "./options.ts";
+import { agentDiagnostics, isClaude } from "./mngr-checks.ts";
+import { claudeTable, codexTable, mngrTable, stubTable } from "./options.ts";
 import { type AgentRuntime, RuntimeError, type RuntimeFactory } from "./runtime.ts";
 
 /** A runtime that the fleet file can name. */
@@ -17,8 +18,10 @@ export interface RegisteredRuntime {
   readonly summary: string;
   /** The schema of its `runtime_config`. */
   readonly table: z.ZodMiniType & { readonly shape: Schemas };
-  /** At least one of these secrets must be set, unless the list is empty. */
-  readonly secrets: readonly string[];
+  /** At least one of these secrets must be set, unless the list is empty. @param config its `runtime_config` */
+  secrets(config: Table): readonly string[];
+  /** What its schema can't express of a valid `runtime_config`. */
+  check?(config: Table, place: PlaceOf): Diagnostic[];
   load(): Promise<RuntimeFactory>;
 }
 
@@ -27,20 +30,27 @@ export const runtimes = {
   stub: {
     summary: "answers with what it would do, without an account",
     table: stubTable,
-    secrets: [],
+    secrets: () => [],
     load: async () => (await import("./stub.ts")).default,
   },
   claude: {
     summary: "the Claude Code CLI",
     table: claudeTable,
-    secrets: claudeKeys,
+    secrets: () => claudeKeys,
     load: async () => (await import("./claude.ts")).default,
   },
   codex: {
     summary: "the Codex CLI",
     table: codexTable,
-    secrets: codexKeys,
+    secrets: () => codexKeys,
     load: async () => (await import("./codex.ts")).default,
+  },
+  mngr: {
+    summary: "an agent of mngr, of any type that it knows",
+    table: mngrTable,
+    secrets: (config) => (isClaude(z.safeParse(mngrTable, config).data?.agent_type ?? "") ? claudeKeys : []),
+    check: (config, place) => agentDiagnostics(z.parse(mngrTable, config), place),
+    load: async () => (await import("./mngr.ts")).default,
   },
 } satisfies Readonly<Record<string, RegisteredRuntime>>;
 
@@ -67,7 +77,7 @@ export function checkRuntime(runtime: string, config: Table, runtimePath: KeyPat
     ];
   }
   const { success, error: failure } = z.safeParse(found.table, config);
-  if (success) return [];
+  if (success) return found.check?.(config, (...path) => [...configPath, ...path]) ?? [];
   if (Object.keys(found.table.shape).length === 0)
     return Object.keys(config).map((key) =>
       error([...configPath, key], `the runtime ${runtime} has no options`, "remove it"),
@@ -84,8 +94,8 @@ export function checkRuntime(runtime: string, config: Table, runtimePath: KeyPat
 }
 
 /** Secrets of which the runtime needs one; empty if it needs none, or is a person's own module. */
-export function secretsOfRuntime(runtime: string): readonly string[] {
-  return registered(runtime)?.secrets ?? [];
+export function secretsOfRuntime(runtime: string, config: Table): readonly string[] {
+  return registered(runtime)?.secrets(config) ?? [];
 }
 
 /**
