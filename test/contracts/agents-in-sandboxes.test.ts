@@ -117,5 +117,6 @@ describe.each(["claude", "codex", "mngr"] as const)("%s in a sandbox of this mac
     expect(JSON.stringify(api.prompts().at(-1)?.body)).toContain("Safe-Carry-Forward");
     expect(only(events, "notice")).toEqual([]);
     await reopened.terminate();
-  });
+    // Each prompt starts mngr and the agent's terminal.
+  }, 400_000);
 });
