@@ -3,23 +3,31 @@ import { defineConfig } from "vitest/config";
 /** Unit tests that take seconds, mostly because they start whole programs. `npm run test:unit` leaves them out. */
 const long = ["test/unit/**/*.long.test.ts"];
 
-/** Timeouts are in milliseconds; each kind of test has its own, and a folder. */
-const project = (name: string, testTimeout: number, files: { include?: string[]; exclude?: string[] } = {}) => ({
+/** Those that replace modules. The others share a worker's, because importing them for each file is half of the work. */
+const isolated = ["test/unit/**/*.isolated.test.ts"];
+
+/** Timeouts are in milliseconds; each kind of test has its own, and a folder. They are for what hangs, not for what is slow. */
+const project = (
+  name: string,
+  testTimeout: number,
+  more: { include?: string[]; exclude?: string[]; isolate?: boolean } = {},
+) => ({
   extends: true as const,
-  test: { name, include: [`test/${name}/**/*.test.ts`], ...files, testTimeout, hookTimeout: testTimeout },
+  test: { name, include: [`test/${name}/**/*.test.ts`], ...more, testTimeout, hookTimeout: testTimeout },
 });
 
 export default defineConfig({
   test: {
     pool: "forks",
-    setupFiles: ["test/support/properties.ts"],
-    // Most tests start processes of their own, so more workers than this only make them wait for each other.
-    maxWorkers: 2,
+    setupFiles: ["test/support/properties.ts", "test/support/each-file.ts"],
+    // One more than the usual two cores, because tests wait a third of the time: for agents, roll-outs, time limits.
+    maxWorkers: 3,
     // Most of what is waited for is another process, on a machine that may be busy.
     expect: { poll: { timeout: 15_000 } },
     projects: [
-      project("unit", 20_000, { exclude: long }),
-      project("long", 20_000, { include: long }),
+      project("unit", 60_000, { exclude: [...long, ...isolated], isolate: false }),
+      project("isolated", 60_000, { include: isolated }),
+      project("long", 60_000, { include: long }),
       project("contracts", 180_000),
       project("engine", 180_000),
       project("end-to-end", 240_000),

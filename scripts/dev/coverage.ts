@@ -12,7 +12,7 @@ const gatePercent = 85;
 const vitest = await startVitest("test", [], {
   root: checkout,
   watch: false,
-  project: ["unit", "long", "contracts"],
+  project: ["unit", "isolated", "long", "contracts"],
   coverage: {
     enabled: true,
     provider: "v8",

@@ -149,7 +149,8 @@ describe("failures of the API", () => {
     expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
   });
 
-  it.each(["@@hang", "@@hang headers"])("is timeout when the model is silent: %s", async (prompt) => {
+  // At the same time, because all that they do is wait.
+  it.concurrent.each(["@@hang", "@@hang headers"])("is timeout when the model is silent: %s", async (prompt) => {
     const sandbox = lab.sandbox();
     const runtime = await lab.initialized(sandbox, { options: { idle_timeout_seconds: 10 } });
     await expect(execute(runtime, prompt)).rejects.toMatchObject({
@@ -160,7 +161,7 @@ describe("failures of the API", () => {
     expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
   });
 
-  it("does not count the time of a tool as silence", async () => {
+  it.concurrent("does not count the time of a tool as silence", async () => {
     const runtime = await lab.initialized(lab.sandbox(), { options: { idle_timeout_seconds: 10 } });
     const { answer } = await execute(
       runtime,

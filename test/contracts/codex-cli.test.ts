@@ -101,13 +101,14 @@ describe("failures of the API", () => {
     expect(answer).toBe("done after 1 failures");
   });
 
-  it.each(["@@garbage", "@@cut"])("is runtime_failed on %s", async (prompt) => {
+  // At the same time, because all that they do is wait.
+  it.concurrent.each(["@@garbage", "@@cut"])("is runtime_failed on %s", async (prompt) => {
     const runtime = await lab.initialized(lab.sandbox());
     await expect(execute(runtime, prompt)).rejects.toMatchObject({ code: "runtime_failed" });
     expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
   });
 
-  it("is timeout when the API does not answer", async () => {
+  it.concurrent("is timeout when the API does not answer", async () => {
     const sandbox = lab.sandbox();
     const runtime = await lab.initialized(sandbox, { options: { idle_timeout_seconds: 10 } });
     await expect(execute(runtime, "@@hang headers")).rejects.toMatchObject({
@@ -118,14 +119,14 @@ describe("failures of the API", () => {
     expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
   });
 
-  it("fails when a stream goes silent", async () => {
+  it.concurrent("fails when a stream goes silent", async () => {
     const runtime = await lab.initialized(lab.sandbox(), { options: { idle_timeout_seconds: 10 } });
     await expect(execute(runtime, "@@hang")).rejects.toMatchObject({
       code: expect.stringMatching(/timeout|runtime_failed/),
     });
   });
 
-  it("does not count the time of a tool as silence", async () => {
+  it.concurrent("does not count the time of a tool as silence", async () => {
     const runtime = await lab.initialized(lab.sandbox(), { options: { idle_timeout_seconds: 10 } });
     // The CLI waits 10 seconds for a command unless the model asks for more.
     const call = { cmd: "sleep 13", yield_time_ms: 30_000 };

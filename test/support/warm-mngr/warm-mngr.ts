@@ -10,7 +10,7 @@ const inFolder = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 /**
  * Lets tests' calls of mngr run in forks of one process that has its modules already: importing them takes a second or
  * two of processor time, and tests make hundreds of calls. Until that process is ready, and where it can't serve, the
- * real program is executed. Programs that `scripts/launch.mjs` starts use the real one.
+ * real program is executed. What a user starts by `scripts/launch.mjs` always uses the real one.
  *
  * @returns the PATH for tests, and how to end the process
  */
