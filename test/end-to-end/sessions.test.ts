@@ -1,9 +1,12 @@
 import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import WebSocket from "ws";
+import * as z from "zod/mini";
+import { pageUrl } from "../../components/sandbox/page/url.ts";
 import { maxConnections, type SessionEvent, sessionEvent } from "../../components/sandbox/sessions/protocol.ts";
 import { SessionLab } from "../support/session-lab.ts";
 
@@ -312,6 +315,111 @@ describe("those who follow", () => {
     expect(statuses.filter((status) => status === 429)).toHaveLength(40);
     controller.abort();
     await vi.waitFor(async () => expect((await lab.client().show(session)).present).toEqual([]), 15_000);
+  });
+});
+
+describe("a reader who stops reading", () => {
+  const floods = 14;
+  let session: string;
+  const url = () => `${lab.service.url}/sessions/${session}/events?from=0`;
+  const headers = () => ({ authorization: `Bearer ${lab.service.token}` });
+  const readAll = () => lab.until(session, isFinished(floods));
+  const residentMb = (pid: number) =>
+    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+  const resident = () => [lab.service.workerd?.pid ?? 0, lab.runnerPid].map(residentMb);
+  const open: { destroy: () => void }[] = [];
+
+  async function socket(
+    query: string,
+    take: (event: SessionEvent, socket: WebSocket) => void = () => {},
+  ): Promise<WebSocket> {
+    const at = url().replace("http", "ws").replace("from=0", query);
+    // What is sent is easy to compress.
+    const opened = new WebSocket(at, { headers: headers(), perMessageDeflate: false });
+    open.push({ destroy: () => opened.terminate() });
+    // Before it is open: events may come together with the answer.
+    opened.on("message", (data) => {
+      const event = sessionEvent.parse(JSON.parse(String(data)));
+      if (event.type !== "presence") take(event, opened);
+    });
+    await once(opened, "open");
+    return opened;
+  }
+  /** Reads the response's head alone. */
+  async function stream(at: string, given: Record<string, string>): Promise<void> {
+    const asking = request(at, { headers: { ...given, accept: "text/event-stream" }, agent: false });
+    open.push(asking);
+    const [response] = await once(asking.end(), "response");
+    expect(response.statusCode).toBe(200);
+  }
+
+  beforeAll(async () => {
+    session = await lab.session();
+    for (let at = 0; at < floods; at++) await lab.client().send(session, `flood ${at}`);
+    await lab.idle(session);
+  }, 120_000);
+  afterEach(() => {
+    for (const each of open.splice(0)) each.destroy();
+  });
+
+  it("neither makes the service grow by what they don't read, nor keeps others waiting", {
+    timeout: 120_000,
+  }, async () => {
+    const events = await readAll();
+    expect(JSON.stringify(events).length).toBeGreaterThan(100e6);
+    const [workerd = 0, runner = 0] = resident();
+    for (let count = 0; count < 4; count++) {
+      for (const query of ["from=0", "from=0", "from=0&acknowledge=yes"]) (await socket(query)).pause();
+      await stream(url(), headers());
+    }
+    const page = pageUrl(lab.folder, { session, person: "ada" });
+    const body = JSON.stringify({ code: new URLSearchParams(new URL(page).hash.slice(1)).get("code") });
+    const login = await fetch(new URL("/api/login", page), { method: "POST", body });
+    const { token } = z.object({ token: z.string() }).parse(await login.json());
+    for (let count = 0; count < 4; count++) {
+      const at = new URL(`/api/sessions/${session}/events?from=0`, page);
+      await stream(at.href, { authorization: `Bearer ${token}` });
+    }
+    expect(await readAll()).toEqual(events);
+    // Eight copies are over 800 MB. What it needs to serve somebody who reads varies by less.
+    const [workerdAfter = 0, runnerAfter = 0] = resident();
+    expect(workerdAfter - workerd).toBeLessThan(120);
+    expect(runnerAfter - runner).toBeLessThan(120);
+  });
+
+  /** The cursors of the last 15 MB, and the one before them. */
+  async function lastCursors(): Promise<[from: number, cursors: number[]]> {
+    const { cursor } = await lab.client().show(session);
+    const stored = await lab.until(session, (event) => event.cursor === cursor, cursor - 250);
+    return [cursor - 250, stored.map((event) => event.cursor)];
+  }
+
+  it("is asked to reconnect if they don't acknowledge anything, and so gets each event once", async () => {
+    const [first, cursors] = await lastCursors();
+    const received: number[] = [];
+    const codes: unknown[] = [];
+    while (received.length < cursors.length) {
+      const reader = await socket(`from=${received.at(-1) ?? first}`, ({ cursor }) => received.push(cursor));
+      const isOver = () => received.length >= cursors.length || reader.readyState === WebSocket.CLOSING;
+      await vi.waitFor(() => expect(isOver()).toBe(true), 30_000);
+      const closed = once(reader, "close");
+      // workerd closes the connection itself 20 s later.
+      reader.terminate();
+      if (received.length < cursors.length) codes.push((await closed)[0]);
+    }
+    expect(received).toEqual(cursors);
+    expect([codes.length > 5, [...new Set(codes)]]).toEqual([true, [4008]]);
+  });
+
+  it("gets everything over one WebSocket if they acknowledge it", async () => {
+    const [first, cursors] = await lastCursors();
+    const received: number[] = [];
+    const reader = await socket(`from=${first}&acknowledge=yes`, ({ cursor }, to) => {
+      received.push(cursor);
+      to.send(JSON.stringify({ cursor }));
+    });
+    await vi.waitFor(() => expect(received).toHaveLength(cursors.length), 30_000);
+    expect([received, reader.readyState]).toEqual([cursors, WebSocket.OPEN]);
   });
 });
 

@@ -124,6 +124,11 @@ async function perform(text: string, { signal, onEvent }: ExecuteOptions, alive:
         if (at % 10 === 9) await pause(5, signal);
       }
       break;
+    case "flood":
+      // As much as the log of one run takes.
+      for (let at = 0; at < 125; at++)
+        onEvent?.({ type: "tool_result", id: String(at), output: "x".repeat(60_000), isError: false });
+      break;
     case "hang":
       await pause(600_000, signal);
       break;

@@ -1,4 +1,5 @@
 import type { ServerWebSocket } from "cloudflare:workers";
+import * as z from "zod/mini";
 import type { SessionEvent } from "../protocol.ts";
 import { type TextSeen, withoutSeenText } from "../seen-text.ts";
 
@@ -7,22 +8,39 @@ export interface Feed {
   readonly person: string;
   /** Of the last event that was sent. */
   cursor: number;
-  /** Rejects if the connection is gone. */
+  /** Whether it takes another event now. If not, `Feeds.wake` is called as soon as it does. */
+  isOpen(): boolean;
+  /** Waits if the other side does not read. Rejects if the connection is gone. */
   send(event: SessionEvent): void | Promise<void>;
   close(): void;
 }
 
+type Presence = Omit<SessionEvent & { type: "presence" }, "cursor">;
+
+interface FeedState {
+  isPumping: boolean;
+  again: boolean;
+  seen: TextSeen | undefined;
+  /** The last one that was not sent. */
+  presence: Presence | undefined;
+}
+
 /** Sends a session's stored events to those who follow them, in order and at each one's own pace. */
 export class Feeds {
-  readonly #open = new Map<Feed, { isPumping: boolean; again: boolean; seen: TextSeen | undefined }>();
-  readonly #read: (after: number, limit: number) => readonly SessionEvent[];
+  readonly #open = new Map<Feed, FeedState>();
+  readonly #read: (after: number) => readonly SessionEvent[];
 
-  constructor(read: (after: number, limit: number) => readonly SessionEvent[]) {
+  /** @param read some of the events after a cursor, at least one if there is one */
+  constructor(read: (after: number) => readonly SessionEvent[]) {
     this.#read = read;
   }
 
   get count(): number {
     return this.#open.size;
+  }
+
+  has(feed: Feed): boolean {
+    return this.#open.has(feed);
   }
 
   /** Names of the people, sorted, each once. */
@@ -31,7 +49,7 @@ export class Feeds {
   }
 
   add(feed: Feed): void {
-    this.#open.set(feed, { isPumping: false, again: false, seen: undefined });
+    this.#open.set(feed, { isPumping: false, again: false, seen: undefined, presence: undefined });
     void this.#pump(feed);
   }
 
@@ -44,14 +62,17 @@ export class Feeds {
     for (const feed of this.#open.keys()) if (feed.person === person) this.#drop(feed);
   }
 
-  /** New events are stored. */
-  wake(): void {
-    for (const feed of this.#open.keys()) void this.#pump(feed);
+  /** New events are stored, or a feed takes more. */
+  wake(feeds: Iterable<Feed> = this.#open.keys()): void {
+    for (const feed of feeds) void this.#pump(feed);
   }
 
-  /** Sends what is not stored. */
-  tell(body: Omit<SessionEvent & { type: "presence" }, "cursor">): void {
-    for (const feed of this.#open.keys()) void this.#send(feed, { ...body, cursor: feed.cursor });
+  /** Sends what is not stored: to those who don't read, only the last one. */
+  tell(presence: Presence): void {
+    for (const [feed, state] of this.#open) {
+      state.presence = presence;
+      void this.#pump(feed);
+    }
   }
 
   async #pump(feed: Feed): Promise<void> {
@@ -60,18 +81,28 @@ export class Feeds {
     state.again = true;
     if (state.isPumping) return;
     state.isPumping = true;
-    while (state.again && this.#open.has(feed)) {
+    while (state.again && feed.isOpen()) {
       state.again = false;
-      for (let events = this.#read(feed.cursor, page); events.length > 0; events = this.#read(feed.cursor, page)) {
-        for (const event of events) {
-          const [trimmed, seen] = withoutSeenText(event, state.seen);
-          state.seen = seen;
-          feed.cursor = event.cursor;
-          if (trimmed !== undefined && !(await this.#send(feed, trimmed))) return;
-        }
-      }
+      if (!(await this.#sendStored(feed, state))) return;
+      const { presence } = state;
+      state.presence = undefined;
+      if (presence !== undefined && !(await this.#send(feed, { ...presence, cursor: feed.cursor }))) return;
     }
     state.isPumping = false;
+  }
+
+  /** @returns false if the connection is gone */
+  async #sendStored(feed: Feed, state: FeedState): Promise<boolean> {
+    for (let events = this.#read(feed.cursor); events.length > 0; events = this.#read(feed.cursor)) {
+      for (const event of events) {
+        if (!feed.isOpen()) return true;
+        const [trimmed, seen] = withoutSeenText(event, state.seen);
+        state.seen = seen;
+        feed.cursor = event.cursor;
+        if (trimmed !== undefined && !(await this.#send(feed, trimmed))) return false;
+      }
+    }
+    return true;
   }
 
   async #send(feed: Feed, event: SessionEvent): Promise<boolean> {
@@ -94,20 +125,60 @@ export class Feeds {
   }
 }
 
-const page = 100;
+/**
+ * The most characters that are sent over a WebSocket beyond what its reader has acknowledged: workerd keeps everything that
+ * a reader has not read in memory, and does not say how much that is.
+ */
+const maxUnacknowledged = 1_000_000;
+/** To a reader who does not acknowledge events. */
+const reconnect = { code: 4008, reason: "reconnect from your cursor, or with acknowledge=yes" } as const;
 
-/** Survives the object's eviction: the cursor is kept with the socket. */
-export function socketFeed(socket: ServerWebSocket, person: string, from: number): Feed {
-  const feed: Feed = {
+/** What is kept with a socket while the object is not in memory. */
+export const attachment = z.object({
+  person: z.string(),
+  /** Of the last event that was sent. */
+  cursor: z.number(),
+  /** The characters that were sent and are not acknowledged. */
+  unacknowledged: z._default(z.number(), 0),
+  /** Whether the reader has said that they acknowledge what they got. */
+  acknowledges: z._default(z.boolean(), false),
+});
+type Attachment = z.output<typeof attachment>;
+
+export interface SocketFeed extends Feed {
+  /** The reader has got everything up to a cursor. */
+  acknowledge(cursor: number): void;
+}
+
+/** Survives the object's eviction. */
+export function socketFeed(socket: ServerWebSocket, kept: Attachment): SocketFeed {
+  const { person, acknowledges } = kept;
+  /** What was sent and is not acknowledged, in order. */
+  let sent = [{ cursor: kept.cursor, length: kept.unacknowledged }];
+  let unacknowledged = kept.unacknowledged;
+  const save = () => socket.serializeAttachment({ person, cursor: feed.cursor, unacknowledged, acknowledges });
+  const feed: SocketFeed = {
     person,
-    cursor: from,
+    cursor: kept.cursor,
+    isOpen: () => unacknowledged < maxUnacknowledged,
     send(event) {
-      socket.send(JSON.stringify(event));
-      socket.serializeAttachment({ person, cursor: event.cursor });
+      const text = JSON.stringify(event);
+      socket.send(text);
+      unacknowledged += text.length;
+      sent.push({ cursor: event.cursor, length: text.length });
+      save();
+      if (feed.isOpen() || acknowledges) return;
+      socket.close(reconnect.code, reconnect.reason);
+      throw new Error(reconnect.reason);
+    },
+    acknowledge(cursor) {
+      sent = sent.filter((each) => each.cursor > cursor);
+      unacknowledged = sent.reduce((total, { length }) => total + length, 0);
+      save();
     },
     close: () => socket.close(1008, "access revoked"),
   };
-  socket.serializeAttachment({ person, cursor: from });
+  save();
   return feed;
 }
 
@@ -122,10 +193,19 @@ export function streamFeed(
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
   const encoder = new TextEncoder();
-  const heartbeat = setInterval(() => void writer.write(encoder.encode(": \n\n")).catch(() => {}), heartbeatMs);
+  let isWaiting = false;
+  const beat = async () => {
+    // To somebody who does not read, no more of them are sent.
+    if (isWaiting) return;
+    isWaiting = true;
+    await writer.write(encoder.encode(": \n\n")).catch(() => {});
+    isWaiting = false;
+  };
+  const heartbeat = setInterval(() => void beat(), heartbeatMs);
   const feed: Feed = {
     person,
     cursor: from,
+    isOpen: () => true,
     send: (event) => writer.write(encoder.encode(`id: ${event.cursor}\ndata: ${JSON.stringify(event)}\n\n`)),
     close: () => void writer.close().catch(() => {}),
   };
@@ -136,6 +216,6 @@ export function streamFeed(
   writer.closed.then(end, end);
   signal.addEventListener("abort", end);
   // Without it, a client sees no answer before the first event.
-  void writer.write(encoder.encode(": \n\n")).catch(() => {});
+  void beat();
   return [feed, readable];
 }

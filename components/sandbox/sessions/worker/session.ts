@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { maxConnections } from "../protocol.ts";
 import { act, type Call, create } from "./actions.ts";
 import { directoryName, type Env } from "./env.ts";
-import { type Feed, Feeds, socketFeed, streamFeed } from "./feed.ts";
+import { attachment, Feeds, type SocketFeed, socketFeed, streamFeed } from "./feed.ts";
 import { answered, numberIn } from "./http.ts";
 import { RequestError } from "./queue.ts";
 import { Runner } from "./runner.ts";
@@ -11,8 +11,8 @@ import { now, SessionState } from "./state.ts";
 import { callerOf } from "./tokens.ts";
 import { Work } from "./work.ts";
 
-/** What is kept with a socket while the object is not in memory. */
-const attachment = z.object({ person: z.string(), cursor: z.number() });
+/** What the reader of a WebSocket may send: the cursor of the last event that it has got. */
+const acknowledgement = z.object({ cursor: z.number() });
 
 /** One session. Answers requests below `/sessions/<id>/`. */
 export class Session extends DurableObject<Env> {
@@ -20,19 +20,19 @@ export class Session extends DurableObject<Env> {
   readonly #feeds: Feeds;
   readonly #runner: Runner;
   readonly #work: Work;
-  readonly #sockets = new Map<ServerWebSocket, Feed>();
+  readonly #sockets = new Map<ServerWebSocket, SocketFeed>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#state = new SessionState(ctx, () => this.#feeds.wake());
-    this.#feeds = new Feeds((after, limit) => this.#state.store.events(after, limit));
+    this.#feeds = new Feeds((after) => this.#state.store.someEvents(after));
     this.#runner = new Runner(env);
     const directory = env.DIRECTORY.get(env.DIRECTORY.idFromName(directoryName));
     this.#work = new Work(ctx, this.#state, this.#runner, directory);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     for (const socket of ctx.getWebSockets()) {
       const { data } = attachment.safeParse(socket.deserializeAttachment());
-      if (data !== undefined) this.#follow(socket, socketFeed(socket, data.person, data.cursor));
+      if (data !== undefined) this.#follow(socket, socketFeed(socket, data));
     }
   }
 
@@ -60,8 +60,14 @@ export class Session extends DurableObject<Env> {
     await this.#work.onAlarm();
   }
 
-  webSocketMessage(socket: ServerWebSocket): void {
-    socket.close(1003, "messages are sent by POST");
+  webSocketMessage(socket: ServerWebSocket, text: unknown): void {
+    const feed = this.#sockets.get(socket);
+    const { data } = acknowledgement.safeParse(jsonOf(text));
+    if (data === undefined) socket.close(1003, "only acknowledgements, {cursor}; messages are sent by POST");
+    else if (feed !== undefined) {
+      feed.acknowledge(data.cursor);
+      this.#feeds.wake([feed]);
+    }
   }
 
   webSocketClose(socket: ServerWebSocket, code: number): void {
@@ -81,13 +87,19 @@ export class Session extends DurableObject<Env> {
     if (!isSocket && !request.headers.get("accept")?.includes("text/event-stream")) {
       return Response.json(this.#state.store.events(from, Math.min(numberIn(url, "limit", 500), 1000)));
     }
-    if (this.#feeds.count >= maxConnections) {
+    if (this.#connections() >= maxConnections) {
       throw new RequestError("over_limit", `${maxConnections} connections follow this session already`);
     }
     if (isSocket) {
       const { 0: client, 1: server } = new WebSocketPair();
       this.ctx.acceptWebSocket(server);
-      this.#follow(server, socketFeed(server, name, from));
+      const kept = {
+        person: name,
+        cursor: from,
+        unacknowledged: 0,
+        acknowledges: url.searchParams.get("acknowledge") === "yes",
+      };
+      this.#follow(server, socketFeed(server, kept));
       this.#tellPresence();
       const upgrade = { status: 101, webSocket: client };
       return new Response(null, upgrade);
@@ -104,7 +116,13 @@ export class Session extends DurableObject<Env> {
     return new Response(stream, { headers });
   }
 
-  #follow(socket: ServerWebSocket, feed: Feed): void {
+  /** With those that were closed here, and whose other side has not noticed yet: they take memory, too. */
+  #connections(): number {
+    const closing = [...this.#sockets.values()].filter((feed) => !this.#feeds.has(feed));
+    return this.#feeds.count + closing.length;
+  }
+
+  #follow(socket: ServerWebSocket, feed: SocketFeed): void {
     this.#sockets.set(socket, feed);
     this.#feeds.add(feed);
   }
@@ -117,5 +135,13 @@ export class Session extends DurableObject<Env> {
 
   #tellPresence(): void {
     this.#feeds.tell({ type: "presence", at: now(), present: this.#feeds.present() });
+  }
+}
+
+function jsonOf(text: unknown): unknown {
+  try {
+    return typeof text === "string" ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
   }
 }

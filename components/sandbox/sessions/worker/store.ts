@@ -66,6 +66,9 @@ const eventRow = z.object({ cursor: z.number(), at: z.string(), body: z.string()
 const personRow = z.object({ name: z.string(), role: z.enum(roles), hash: z.string() });
 export type PersonRow = z.output<typeof personRow>;
 
+/** Someone who does not read keeps so many characters of events in memory. */
+const readLength = 200_000;
+
 /** Text events of one attempt are joined up to this length, so that a long answer makes few rows. */
 const joinedLength = 16_000;
 
@@ -171,6 +174,20 @@ export class Store {
       ...{ cursor, at },
       ...eventBody.parse(JSON.parse(body)),
     }));
+  }
+
+  /** The next events after a cursor, up to a size: at least one, if there is one. */
+  someEvents(after: number): SessionEvent[] {
+    const query = "SELECT cursor, at, body FROM events WHERE cursor > ? ORDER BY cursor LIMIT 100";
+    const events: SessionEvent[] = [];
+    let length = 0;
+    for (const row of this.#sql.exec(query, after)) {
+      const { cursor, at, body } = eventRow.parse(row);
+      events.push({ cursor, at, ...eventBody.parse(JSON.parse(body)) });
+      length += body.length;
+      if (length > readLength) break;
+    }
+    return events;
   }
 
   cursor(): number {

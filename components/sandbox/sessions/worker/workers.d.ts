@@ -6,10 +6,14 @@ declare module "cloudflare:workers" {
     constructor(ctx: DurableObjectState, env: Env);
   }
 
+  export interface SqlCursor extends Iterable<Record<string, unknown>> {
+    toArray(): Record<string, unknown>[];
+  }
+
   export interface DurableObjectState {
     readonly storage: {
       readonly sql: {
-        exec(query: string, ...bindings: (string | number | null)[]): { toArray(): Record<string, unknown>[] };
+        exec(query: string, ...bindings: (string | number | null)[]): SqlCursor;
       };
       transactionSync<Result>(work: () => Result): Result;
       getAlarm(): Promise<number | null>;
