@@ -1,7 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { imageMcpServers } from "./image/mcp-servers.ts";
 import { warmSession } from "./orphans.ts";
-import { type Capabilities, type Progress, type Sandbox, SandboxError, type SandboxProvider } from "./provider.ts";
+import {
+  type Capabilities,
+  type CreateOptions,
+  type Progress,
+  type Sandbox,
+  SandboxError,
+  type SandboxProvider,
+} from "./provider.ts";
 import { bundleOf, currentBranch, diffOf, prepareRepository, readSource } from "./repository.ts";
 import { loadRuntime } from "./runtimes/registry.ts";
 import { type AgentRuntime, type ExecuteOptions, RuntimeError } from "./runtimes/runtime.ts";
@@ -98,7 +105,8 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
   async function start(spec: SandboxSpec, options: StartOptions): Promise<RunningSandbox> {
     const { warmSnapshot, branch = spec.branch } = options;
     const source = readSource(spec, warmSnapshot?.refs);
-    const sandbox = await create(spec, { ...options, snapshot: warmSnapshot?.id, session: options.sessionId });
+    const from = { snapshot: warmSnapshot?.id, isShared: true, session: options.sessionId };
+    const sandbox = await create(spec, { ...options, ...from });
     return orTerminate(sandbox, async () => {
       const steps = stepsIn(sandbox, options.signal);
       const token = options.secrets["GITHUB_TOKEN"];
@@ -141,9 +149,10 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
   async function create(
     spec: SandboxSpec,
     options: Progress &
-      Pick<StartOptions, "onNew"> & { readonly session: string; readonly snapshot?: string | undefined },
+      Pick<StartOptions, "onNew"> &
+      Pick<CreateOptions, "snapshot" | "isShared"> & { readonly session: string },
   ): Promise<Sandbox> {
-    const { session, snapshot, signal, onProgress, onNew } = options;
+    const { session, snapshot, isShared, signal, onProgress, onNew } = options;
     const provider = await open(spec.provider);
     const image = await provider.prepareImage({ spec, signal, onProgress });
     const volume = memoryVolume(spec);
@@ -153,7 +162,7 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
     onNew?.(id);
     return provider.create({
       spec: { ...spec, timeoutSeconds: lifeSeconds(spec, provider.capabilities) },
-      ...{ image, snapshot, signal, onProgress },
+      ...{ image, snapshot, isShared, signal, onProgress },
       id,
       volumes: { [memoryFolder]: volume },
       labels: { installation, changeling: spec.name, session },

@@ -58,6 +58,8 @@ export interface CreateOptions extends Progress {
   readonly image: string;
   /** Starts from this snapshot's file system instead of the image. */
   readonly snapshot?: string | undefined;
+  /** Whether other sandboxes will start from the snapshot too: a provider may prepare for the next one. */
+  readonly isShared?: boolean | undefined;
   /** Volume names by the absolute path in the sandbox. */
   readonly volumes: Readonly<Record<string, string>>;
   /** For `list`. Keys and values: letters, digits, `.`, `_`, `-`. */

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { localPaths } from "../../components/sandbox/local/paths.ts";
 import { localProvider } from "../../components/sandbox/local/provider.ts";
 import {
   type RunningSandbox,
@@ -64,7 +65,10 @@ describe("a repository of this machine", () => {
     repository.git("checkout", "--quiet", "main");
     warmSnapshot = await manager.warm(spec, { secrets: {} });
   });
-  afterAll(() => repository[Symbol.dispose]());
+  afterAll(async () => {
+    await provider.removeSnapshot(warmSnapshot.id);
+    repository[Symbol.dispose]();
+  });
 
   test("is cloned", async () => {
     await checkStarted(await start({ warmSnapshot: undefined }), "main", main);
@@ -75,12 +79,26 @@ describe("a repository of this machine", () => {
     await checkStarted(await start({ branch: "other" }), "other", other);
   });
 
+  test("of a warm snapshot is ready before it is needed, until the snapshot is removed", async () => {
+    const spares = localPaths(sandboxes).spares;
+    await expect.poll(() => readdirSync(spares), { timeout: 30_000 }).toEqual([warmSnapshot.id]);
+    const copied = statSync(join(spares, warmSnapshot.id, "files")).ino;
+    const running = await start();
+    expect(statSync(join(localPaths(sandboxes).sandboxes, running.sandboxId, "files")).ino).toBe(copied);
+    await checkStarted(running, "main", main);
+    const other = await manager.warm(spec, { secrets: {} });
+    await checkStarted(await start({ warmSnapshot: other }), "main", main);
+    await provider.removeSnapshot(other.id);
+    await expect.poll(() => readdirSync(spares), { timeout: 30_000 }).toEqual([warmSnapshot.id]);
+  });
+
   test("of a warm snapshot without a mark of the start gets one", async () => {
     const running = await start();
     await git(running, "update-ref", "-d", "refs/changelings/start");
     const older = await running.snapshot();
     await running.terminate();
     await checkStarted(await start({ warmSnapshot: { ...warmSnapshot, id: older } }), "main", main);
+    await provider.removeSnapshot(older);
   });
 
   test("is on no branch if what was asked for is a tag", async () => {

@@ -16,6 +16,8 @@ export interface LocalPaths {
   readonly sandboxes: string;
   /** `<id>/files/…`, as of a sandbox. */
   readonly snapshots: string;
+  /** `<snapshot id>/files/…`, a copy for the next sandbox; see `spares.ts`. */
+  readonly spares: string;
   /** `<name>/`: the files of a volume. */
   readonly volumes: string;
   /** `<image id>/{app,etc}`. */
@@ -27,6 +29,7 @@ export function localPaths(folder: string): LocalPaths {
   return {
     sandboxes: join(folder, "live"),
     snapshots: join(folder, "snapshots"),
+    spares: join(folder, "spares"),
     volumes: join(folder, "volumes"),
     images: join(folder, "images"),
   };
@@ -117,7 +120,7 @@ export function isName(text: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$/.test(text);
 }
 
-function namesIn(folder: string): string[] {
+export function namesIn(folder: string): string[] {
   return allIn(folder).filter(isName);
 }
 

@@ -30,6 +30,7 @@ import {
 } from "./paths.ts";
 import { endRunning } from "./running.ts";
 import { type LocalParts, localSandbox, unconfinedMark } from "./sandbox.ts";
+import { localSpares, type Spares } from "./spares.ts";
 import { findTools, type LocalTools, partsOf } from "./tools.ts";
 
 export interface LocalOptions {
@@ -50,6 +51,7 @@ export function localProvider(options: LocalOptions): SandboxProvider {
   const paths = localPaths(options.sandboxes);
   const networks = localNetworks();
   const limits = new Map<string, Enforcement>();
+  const spares = localSpares(paths);
 
   const partsFor = async (kind: SandboxRecord["isolation"], needed: readonly LocalPart[], progress: Progress) => {
     const tools = await toolsFor(kind, needed, progress);
@@ -84,7 +86,9 @@ export function localProvider(options: LocalOptions): SandboxProvider {
         const { spec } = options;
         const parts = await partsFor(spec.isolation, specParts(spec), options);
         for (const folder of [paths.sandboxes, paths.snapshots]) await parts.files.sweep(folder);
-        const record = await createSandbox(paths, parts.files, options);
+        await spares.sweep(parts.files);
+        const record = await createSandbox(paths, parts.files, options, spares);
+        if (options.snapshot !== undefined && options.isShared) spares.refill(options.snapshot, parts.files);
         const enforcement = enforce(record.id, record);
         limits.set(record.id, enforcement);
         for (const option of spec.isolation === "none" ? [] : enforcement.missing) {
@@ -115,6 +119,7 @@ export function localProvider(options: LocalOptions): SandboxProvider {
       if (!existsSync(folder)) return;
       const { files } = await partsFor(existsSync(join(folder, unconfinedMark)) ? "none" : "sandbox", [], {});
       await files.discard(folder);
+      await spares.remove(id, files);
     },
   };
 }
@@ -146,7 +151,12 @@ function ensureVolume({ volumes }: LocalPaths, name: string): boolean {
   return makeFolderOnce(join(volumes, name));
 }
 
-async function createSandbox(paths: LocalPaths, files: SandboxFiles, options: CreateOptions): Promise<SandboxRecord> {
+async function createSandbox(
+  paths: LocalPaths,
+  files: SandboxFiles,
+  options: CreateOptions,
+  spares: Spares,
+): Promise<SandboxRecord> {
   const { id, spec, snapshot, volumes, signal } = options;
   const refuse = (reason: string) => new SandboxError("create", reason);
   if (!/^[A-Za-z0-9-]{1,63}$/.test(id)) throw refuse(`${JSON.stringify(id)} is not the id of a sandbox`);
@@ -173,8 +183,9 @@ async function createSandbox(paths: LocalPaths, files: SandboxFiles, options: Cr
   };
   for (const name of Object.values(volumes)) ensureVolume(paths, name);
   const fill = async (folder: string) => {
-    if (snapshot !== undefined) await files.copy(join(paths.snapshots, snapshot), folder, signal);
-    else for (const name of ownFolders) ensureFolder(join(folder, "files", name));
+    if (snapshot !== undefined) {
+      if (!spares.take(snapshot, folder)) await files.copy(join(paths.snapshots, snapshot), folder, signal);
+    } else for (const name of ownFolders) ensureFolder(join(folder, "files", name));
     ensureFolder(join(folder, "running"));
     if (spec.isolation === "none") linkVolumes(paths, folder, volumes);
     signal?.throwIfAborted();
