@@ -7,6 +7,7 @@ import { memoryLines } from "../../components/sandbox/image/memory-seed.ts";
 import { localProvider } from "../../components/sandbox/local/provider.ts";
 import type { Sandbox } from "../../components/sandbox/provider.ts";
 import { memoryFolder, memoryPath } from "../../components/sandbox/spec.ts";
+import { callMcp } from "../support/call-mcp.ts";
 import { sandboxSpec } from "../support/sandbox-spec.ts";
 
 /** The image's npm packages and /app as the local provider mounts them: the real MCP servers, with the official client. */
@@ -27,39 +28,18 @@ afterAll(async () => {
   rmSync(sandboxes, { recursive: true, force: true });
 });
 
-/** Runs in a sandbox: starts a server, makes the calls, and prints their results. */
-const client = `
-  import { Client } from "/opt/tools/mcp/node_modules/@modelcontextprotocol/sdk/dist/esm/client/index.js";
-  import { StdioClientTransport } from "/opt/tools/mcp/node_modules/@modelcontextprotocol/sdk/dist/esm/client/stdio.js";
-  const [server, calls] = JSON.parse(process.argv.at(-1));
-  const client = new Client({ name: "test", version: "1.0.0" });
-  await client.connect(new StdioClientTransport({ ...server, env: { ...process.env, ...server.env } }));
-  const results = [];
-  for (const [name, args] of calls) results.push(await client.callTool({ name, arguments: args }));
-  console.log(JSON.stringify(results));
-  await client.close();
-`;
-
-async function call(on: Sandbox, server: unknown, calls: readonly (readonly [string, object])[]): Promise<string> {
-  const argv = ["node", "--input-type=module", "-e", client, "--", JSON.stringify([server, calls])];
-  const { code, stdout, stderr } = await on.exec(argv, { timeoutSeconds: 60 });
-  expect(code, stderr).toBe(0);
-  expect(stdout).not.toContain('"isError":true');
-  return stdout;
-}
-
 test("the memory server reads the seed, and what it remembers is in another sandbox of the repository", async () => {
   const seeding = await sandbox.exec(["sh", "-c", `cat > ${memoryPath}`], { timeoutSeconds: 60, stdin: memoryLines() });
   expect(seeding.code).toBe(0);
   const entity = { name: "payments-tests", entityType: "trap", observations: ["need DB_PORT=5433"] };
-  const found = await call(sandbox, memory, [
+  const found = await callMcp(sandbox, memory, [
     ["search_nodes", { query: "stash" }],
     ["create_entities", { entities: [entity] }],
   ]);
   expect(found).toContain("safe-carry-forward");
   const image = await provider.prepareImage({ spec });
   const other = await provider.create({ id: "second", spec, image, volumes, labels: {} });
-  const opened = await call(other, memory, [["open_nodes", { names: ["payments-tests", "panic-button"] }]]);
+  const opened = await callMcp(other, memory, [["open_nodes", { names: ["payments-tests", "panic-button"] }]]);
   expect(opened).toContain("DB_PORT=5433");
   expect(opened).toContain("PANIC:");
   await other.terminate();
@@ -67,8 +47,8 @@ test("the memory server reads the seed, and what it remembers is in another sand
 
 test("the filesystem server reaches the workspace, and nothing else", async () => {
   await sandbox.exec(["sh", "-c", "echo text > /workspace/file; echo text > /root/file"], { timeoutSeconds: 60 });
-  expect(await call(sandbox, filesystem, [["read_text_file", { path: "/workspace/file" }]])).toContain("text");
-  await expect(call(sandbox, filesystem, [["read_text_file", { path: "/root/file" }]])).rejects.toThrow();
+  expect(await callMcp(sandbox, filesystem, [["read_text_file", { path: "/workspace/file" }]])).toContain("text");
+  await expect(callMcp(sandbox, filesystem, [["read_text_file", { path: "/root/file" }]])).rejects.toThrow();
 });
 
 test("verify proves what is there, and names what is not", async () => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dockerSandboxes } from "../../components/sandbox/docker/provider.ts";
 import { contentCommands } from "../../components/sandbox/image/image.ts";
-import type { SandboxProvider } from "../../components/sandbox/provider.ts";
+import { SandboxError, type SandboxProvider } from "../../components/sandbox/provider.ts";
 import { describeProvider } from "../contracts/sandbox-provider.ts";
 import { testRepository } from "../contracts/sandbox-repository.ts";
 import { type DockerEngine, dockerEngine } from "../support/docker-engine.ts";
@@ -39,6 +39,23 @@ const spec = sandboxSpec({ provider: "docker", memoryGb: 0.5, cpu: 1 });
 describeProvider("docker", async () => ({ provider: open(), spec, reopened: open, end: async () => {} }));
 testRepository({
   open: async (port) => ({ provider: open(), spec: { provider: "docker", allowDomains: [`127.0.0.1:${port}`] } }),
+});
+
+test("a failing build reports the end of its log, without the text of the failed command", async () => {
+  const long = "x".repeat(30_000);
+  const broken = [dockerfile, `RUN echo before; : ${long}; echo wrong >&2; exit 7`].join("\n");
+  const lines: string[] = [];
+  const failing = dockerSandboxes({
+    ...{ installation: mark, sandboxes, env: { ...process.env, ...engine.env }, dockerfile: broken },
+  }).prepareImage({ onProgress: (line) => lines.push(line) });
+  const error = await failing.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(SandboxError);
+  expect(String(error)).toMatch(/image: docker build failed: [\s\S]*wrong/);
+  expect(String(error).length).toBeLessThan(10_000);
+  expect(lines.some((line) => line.includes("before"))).toBe(true);
 });
 
 describe("a container", () => {

@@ -9,6 +9,8 @@ import { type OwnDockerd, startDockerd } from "./own-dockerd.ts";
 export interface DockerEngine {
   /** Points docker's clients at it, including mngr's. */
   readonly env: Readonly<Record<"DOCKER_HOST", string>>;
+  /** Whether it is the test's own, whose containers can reach this machine and nothing else. */
+  readonly isOwn: boolean;
   /** An image with what mngr needs on a host, and python3. */
   readonly baseImage: string;
   /** The output of `docker ARGS`. @throws if it fails */
@@ -38,7 +40,7 @@ export async function dockerEngine({ isOwn = false } = {}): Promise<DockerEngine
     const options = { env: { ...process.env, DOCKER_CONTEXT: undefined, ...env }, maxBuffer: 64 * 1024 * 1024 };
     return (await promisify(execFile)(setup.client, args, options)).stdout.trim();
   };
-  const engine = { env, baseImage: setup.base.image, docker };
+  const engine = { env, isOwn: own !== undefined, baseImage: setup.base.image, docker };
   try {
     await loadImages(engine, setup.base, own);
   } catch (error) {

@@ -1,0 +1,60 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, cpSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { cacheFolder, keyOf, platform } from "../../scripts/setup/cache.mjs";
+import { installFolder } from "../../scripts/setup/install.mjs";
+import { installPackage } from "../../scripts/setup/npm.mjs";
+
+/** A root file system like that of Docker Hub's `node:<version>-bookworm-slim`, made from Debian's mirror and npm. */
+export interface NodeBase {
+  readonly tarball: string;
+  /** Identifies its content. */
+  readonly key: string;
+}
+
+const nodePackages = {
+  x64: "sha512-qHnz5tFsHoj/WM+uRENVjWONi5hVvmwrgq8A4V76KpuVNAc4+jwK8x4gwbobE9BtHNg/AKR2583eYorLF/c7ng==",
+  arm64: "sha512-l3DAHZreylo+p9QXDtsOrjG2JXJqVzYXnAGmIQNOUNARcMppTO2cmewVQP+36tjJnSE+dzpMNtgW+c3oiDvXtA==",
+};
+const nodeVersion = "22.23.3";
+/** Node 22 brings an npm 10. */
+const npmPackage = {
+  name: "npm",
+  version: "10.9.4",
+  integrity: "sha512-OnUG836FwboQIbqtefDNlyR0gTHzIfwRfE3DuiNewBvnMnWEpB0VEXwBlFVgqpNzIgYo/MHh3d2Hel/pszapAA==",
+};
+const without = ["man", "doc", "locale"].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
+
+/** Made once per content, in the cache. mmdebstrap must be installed, as `setUpDocker` makes sure. */
+export async function makeNodeBase(): Promise<NodeBase> {
+  const key = keyOf({ texts: [platform, nodeVersion, npmPackage.integrity, ...without] });
+  const folder = join(cacheFolder(), "sandbox-base", key);
+  await installFolder(folder, async (temporary) => {
+    const local = join(temporary, "local");
+    for (const each of ["bin", "lib/node_modules"]) mkdirSync(join(local, each), { recursive: true });
+    const arch = process.arch === "arm64" ? "arm64" : "x64";
+    const node = { name: `node-linux-${arch}`, version: nodeVersion, integrity: nodePackages[arch] };
+    for (const wanted of [node, npmPackage]) {
+      const install = join(temporary, wanted.name);
+      mkdirSync(install);
+      await installPackage(wanted, { log: "sandbox-base", folder: install });
+    }
+    renameSync(join(temporary, node.name, "node_modules", node.name, "bin/node"), join(local, "bin/node"));
+    cpSync(join(temporary, "npm/node_modules/npm"), join(local, "lib/node_modules/npm"), { recursive: true });
+    for (const file of ["npm-cli.js", "npx-cli.js"]) chmodSync(join(local, "lib/node_modules/npm/bin", file), 0o755);
+    const links = ["npm", "npx"].map(
+      (name) => `ln -s ../lib/node_modules/npm/bin/${name}-cli.js "$1/usr/local/bin/${name}"`,
+    );
+    const hooks = [`cp -R ${local}/. "$1/usr/local/"`, ...links].map((hook) => `--customize-hook=${hook}`);
+    execFileSync(
+      "mmdebstrap",
+      [
+        ...["--quiet", "--variant=minbase", "--dpkgopt=force-unsafe-io", ...without, ...hooks],
+        ...["bookworm", join(temporary, "base.tar")],
+      ],
+      { stdio: ["ignore", "ignore", "inherit"] },
+    );
+    for (const each of ["local", node.name, npmPackage.name]) rmSync(join(temporary, each), { recursive: true });
+  });
+  return { tarball: join(folder, "base.tar"), key };
+}
