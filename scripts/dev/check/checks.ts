@@ -7,6 +7,7 @@ import { duration } from "../../setup/progress.mjs";
 import { findShellcheck } from "../../setup/shellcheck.ts";
 import { vacuousExpectations } from "./expectations.ts";
 import { importCycles, importsOf, upwardImports } from "./imports.ts";
+import { sharedReplacements } from "./shared-modules.ts";
 
 interface Finished {
   readonly ok: boolean;
@@ -50,11 +51,14 @@ async function imports(): Promise<Finished> {
   return { ok: wrong.length === 0, output: wrong.join("\n") };
 }
 
-/** Tests can fail; see `expectations.ts`. */
+/** Tests can fail, and don't depend on their order; see `expectations.ts` and `shared-modules.ts`. */
 async function expectations(): Promise<Finished> {
   const { output } = await finish("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "test"]);
   const files = output.split("\0").filter((file) => file.endsWith(".ts") && existsSync(join(checkout, file)));
-  const wrong = vacuousExpectations(checkout, files);
+  const wrong = [
+    ...vacuousExpectations(checkout, files),
+    ...sharedReplacements(files, (file) => readFileSync(join(checkout, file), "utf8")),
+  ];
   return { ok: wrong.length === 0, output: wrong.join("\n") };
 }
 
