@@ -1,6 +1,6 @@
-import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { mngrVersion } from "../../components/mngr/client.ts";
 import { toolsFolder } from "../../components/sandbox/image/tools.ts";
 import { cacheFolder, keyOf } from "./cache.mjs";
 import { installFolder } from "./install.mjs";
@@ -8,7 +8,7 @@ import { installMngr } from "./mngr.ts";
 import { SetupError } from "./progress.mjs";
 import { findPython } from "./python.ts";
 import { which } from "./toolchain.mjs";
-import { installPackagesOfSystem } from "./tools.ts";
+import { installPackagesOfSystem, outputOf } from "./tools.ts";
 
 /** What mngr and its hooks of an agent run, besides git and what a system always has. */
 const needs = { tmux: "tmux", jq: "jq", ps: "procps" } as const;
@@ -28,8 +28,7 @@ export async function setUpSandboxMngr(): Promise<SandboxMngr> {
   if (missing.length > 0) {
     await installPackagesOfSystem(missing, `Sandboxes with runtime = "mngr" need ${missing.join(", ")}, not found`);
   }
-  const { python } = await installMngr(await findPython());
-  const place = placeOf(python);
+  const place = placeOnPath() ?? (await installedPlace());
   const isOfSystem = place.prefix === "/usr" || place.prefix.startsWith("/usr/");
   const prefix = isOfSystem ? place.prefix : `${inSandbox}/python`;
   const text = launcher(prefix, place.name);
@@ -59,11 +58,24 @@ interface Place {
   readonly packages: string;
 }
 
+/** The environment of the mngr that this program's commands use. Their environment may not reach setup's Python. */
+function placeOnPath(): Place | undefined {
+  const program = which("mngr");
+  if (program === null) return undefined;
+  const python = join(dirname(realpathSync(program)), "python");
+  const version = "import importlib.metadata; print(importlib.metadata.version('imbue-mngr'))";
+  return outputOf(python, ["-c", version]) === mngrVersion ? placeOf(python) : undefined;
+}
+
+async function installedPlace(): Promise<Place> {
+  const { python } = await installMngr(await findPython());
+  return placeOf(python);
+}
+
 function placeOf(python: string): Place {
   const code =
     "import sys, sysconfig; print(sys.base_prefix, 'python%d.%d' % sys.version_info[:2], sysconfig.get_path('purelib'), sep='\\n')";
-  const { stdout } = spawnSync(python, ["-c", code], { encoding: "utf8", timeout: 20_000 });
-  const [prefix, name, packages] = (stdout ?? "").trim().split("\n");
+  const [prefix, name, packages] = (outputOf(python, ["-c", code]) ?? "").split("\n");
   if (prefix === undefined || name === undefined || packages === undefined) {
     throw new SetupError(`${python} can't be run`, { remedy: "Remove its folder, and run this again." });
   }
