@@ -4,4 +4,5 @@ import type { CommandTable } from "../command-script.ts";
 export const commands = {
   sandbox: () => import("./sandbox.command.ts"),
   "sandbox-sessions": () => import("./sessions/server.command.ts"),
+  "sandbox-sessions-worker": () => import("./sessions/cloudflare/worker.command.ts"),
 } satisfies CommandTable;

@@ -15,5 +15,5 @@ export {
   type RuntimeFactory,
 } from "./runtimes/runtime.ts";
 export { SandboxChangeling, type SandboxChangelingArgs } from "./sandbox-changeling.ts";
-export { SessionService } from "./sessions/session-service.ts";
+export { SessionService, type SessionServiceArgs } from "./sessions/session-service.ts";
 export type { McpServer, SandboxSpec } from "./spec.ts";

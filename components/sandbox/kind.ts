@@ -5,6 +5,7 @@ import type { DeclaredSandbox } from "./declared.ts";
 import { installedSandboxes } from "./installed.ts";
 import { optionsOfSandbox, type SandboxOptions, sandboxApplies, sandboxNoun, sandboxTable } from "./options.ts";
 import { resolveSandboxes } from "./resolve.ts";
+import { type SandboxesKeys, type SandboxesSettings, sandboxesSettings } from "./sessions/cloudflare/options.ts";
 import { sandboxProviders } from "./spec.ts";
 import { sandboxVerbs } from "./verbs.ts";
 
@@ -18,11 +19,12 @@ export const sandbox = {
   options: optionsOfSandbox,
   table: sandboxTable,
   counterparts: { source: "repo", agent_type: "runtime" },
+  settings: sandboxesSettings,
   applies: sandboxApplies,
   check: sandboxDiagnostics,
   resolve: resolveSandboxes,
   known: (paths) => installedSandboxes(paths).map((name) => ({ name })),
-  async deployment(): Promise<Deployment<DeclaredSandbox>> {
+  async deployment(): Promise<Deployment<DeclaredSandbox, SandboxesSettings>> {
     return (await import("./deploy.ts")).sandboxDeployment;
   },
   async inspection(): Promise<Inspection> {
@@ -31,4 +33,4 @@ export const sandbox = {
   async leftovers(): Promise<Leftovers> {
     return (await import("./leftovers.ts")).sandboxLeftovers;
   },
-} satisfies DeployableKind<SandboxOptions, DeclaredSandbox>;
+} satisfies DeployableKind<SandboxOptions, DeclaredSandbox, SandboxesKeys, SandboxesSettings>;

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -26,6 +27,7 @@ export class CloudWorkerd implements AsyncDisposable {
   readonly #port: number;
   readonly #folder = mkdtempSync(join(tmpdir(), "cloud-"));
   #child: ChildProcess | undefined;
+  #nothing: Server | undefined;
   output = "";
 
   private constructor(port: number) {
@@ -68,6 +70,12 @@ export class CloudWorkerd implements AsyncDisposable {
   }
 
   async kill(): Promise<void> {
+    const nothing = this.#nothing;
+    this.#nothing = undefined;
+    if (nothing !== undefined) {
+      nothing.closeAllConnections();
+      await new Promise<void>((resolve) => nothing.close(() => resolve()));
+    }
     const child = this.#child;
     this.#child = undefined;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -80,6 +88,9 @@ export class CloudWorkerd implements AsyncDisposable {
   async delete(): Promise<void> {
     await this.kill();
     rmSync(join(this.#folder, "objects"), { recursive: true, force: true });
+    // As workers.dev does for a name that has no worker.
+    this.#nothing = createServer((_, response) => response.writeHead(404).end("There is nothing here yet"));
+    await new Promise<void>((resolve) => this.#nothing?.listen(this.#port, "127.0.0.1", resolve));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,6 +11,7 @@ import { printNote } from "../../lib/terminal.ts";
 import { isModalVariable } from "../../modal/environment.ts";
 import { removeAllButVolumes } from "../leftovers.ts";
 import { openSessions } from "./client.ts";
+import { forgetDeployed } from "./cloudflare/deployed.ts";
 import { sessionsFolder } from "./folder.ts";
 import { sessionsDaemon, startSessions, stopSessions } from "./supervise.ts";
 
@@ -19,11 +20,16 @@ const readyMs = 30_000;
 const pauseMs = 100;
 
 export default commandScript({
-  variables: z.object({ INSTALLATION: z.string() }),
+  variables: z.object({
+    INSTALLATION: z.string(),
+    /** Of the worker on Cloudflare that has the sessions, if they are not here. */
+    WORKER: z._default(z.string(), ""),
+  }),
   keeps: (name) => isModalVariable(name) || isDockerVariable(name),
   timeoutSeconds: 120,
-  async apply({ INSTALLATION: installation }) {
+  async apply({ INSTALLATION: installation, WORKER: worker }) {
     await stopSessions(installation);
+    if (worker === "") forgetDeployed(sessionsFolder(installationPaths(installation)));
     const { pid, supervisor } = await startSessions(installation);
     await answering(installation);
     printNote(`session service running (pid ${pid}, ${supervisor})\n`);

@@ -4,31 +4,66 @@ import { installationPaths } from "../../host/installation-paths.ts";
 import { outdatedInWords } from "../../host/supervision/state.ts";
 import { claimedInstallation, thisInstallation } from "../../stack/installation.ts";
 import { perRun } from "../../stack/per-run.ts";
+import type { DeclaredWorker } from "./cloudflare/options.ts";
+import { buildId, defaultWorkerName } from "./cloudflare/wrangler-config.ts";
 import { sessionsState } from "./state.ts";
 
 /** Shared by the whole stack; created with the first changeling that needs it. */
-export const sessionService = perRun(() => new SessionService("sandbox-sessions"));
+export const sessionService = perRun(
+  (cloudflare?: ObservedWorker) => new SessionService("sandbox-sessions", { cloudflare }),
+);
+
+/** The worker with the sessions as it is declared, and how what runs differs from what was deployed. */
+export interface ObservedWorker extends DeclaredWorker {
+  readonly drift: string | undefined;
+}
+
+export interface SessionServiceArgs {
+  /** The worker on Cloudflare that has the sessions; by default they are on this machine. */
+  readonly cloudflare?: ObservedWorker | undefined;
+}
 
 /**
- * The process that holds the sessions of a stack's sandbox changelings. It is started, supervised, and restarted if its
- * program is newer. `pulumi destroy` stops it and removes its transcripts.
+ * The process that holds the sessions of a stack's sandbox changelings, and on request the worker on Cloudflare that has
+ * their transcripts. It is started, supervised, and restarted if its program is newer. `pulumi destroy` stops it and
+ * removes its transcripts; those on Cloudflare only with `destroy_data`.
  */
 export class SessionService extends pulumi.ComponentResource {
   readonly command: pulumi.Resource;
 
-  constructor(name: string, opts: pulumi.ComponentResourceOptions = {}) {
+  constructor(name: string, { cloudflare }: SessionServiceArgs = {}, opts: pulumi.ComponentResourceOptions = {}) {
     super("changelings:sandbox:SessionService", name, {}, opts);
     const state = sessionsState(installationPaths(thisInstallation()));
     const outdated = outdatedInWords(state);
+    const worker = cloudflare === undefined ? undefined : this.#worker(name, cloudflare);
     this.command = scriptCommand(
       name,
       {
         command: "sandbox-sessions",
-        environment: { INSTALLATION: claimedInstallation() },
+        environment: { INSTALLATION: claimedInstallation(), WORKER: worker?.name },
         drift: state.alive ? outdated && `the session service ${outdated}` : "the session service is not running",
+      },
+      { parent: this, dependsOn: worker === undefined ? [] : [worker.command] },
+    );
+    this.registerOutputs();
+  }
+
+  #worker(name: string, { accountId, worker, destroyData, drift }: ObservedWorker) {
+    const nameOf = (installation: string) => worker ?? defaultWorkerName(installation);
+    const installation = claimedInstallation();
+    const command = scriptCommand(
+      `${name}-worker`,
+      {
+        command: "sandbox-sessions-worker",
+        environment: {
+          ...{ INSTALLATION: installation, ACCOUNT_ID: accountId, WORKER: installation.then(nameOf) },
+          BUILD: installation.then((id) => buildId({ accountId, worker: nameOf(id), installation: id })),
+          DESTROY_DATA: String(destroyData),
+        },
+        drift,
       },
       { parent: this },
     );
-    this.registerOutputs();
+    return { command, name: installation.then(nameOf) };
   }
 }

@@ -1,0 +1,35 @@
+import { upCommand } from "../../../lib/own-commands.ts";
+
+const tokenVariable = "CLOUDFLARE_API_TOKEN";
+/** Where Cloudflare's API is, and where this machine reaches the worker. For proxies and tests; neither is secret. */
+const apiVariable = "CLOUDFLARE_API_BASE_URL";
+const workerVariable = "CHANGELINGS_WORKER_URL";
+
+/** Whether the Command of the worker needs this variable of the user who runs `pulumi up`. */
+export function isCloudflareVariable(name: string): boolean {
+  return (
+    [tokenVariable, apiVariable, workerVariable].includes(name) || /^(npm_config_.*|CHANGELINGS_CACHE)$/i.test(name)
+  );
+}
+
+/** Settings of wrangler, without the token. */
+export function cloudflareVariables(env: NodeJS.ProcessEnv): Record<string, string> {
+  const value = env[apiVariable];
+  return value ? { [apiVariable]: value } : {};
+}
+
+export function apiUrl(env: NodeJS.ProcessEnv): string {
+  return env[apiVariable] || "https://api.cloudflare.com/client/v4";
+}
+
+export function workerUrlOverride(env: NodeJS.ProcessEnv): string | undefined {
+  return env[workerVariable] || undefined;
+}
+
+/** @throws with the remedy */
+export function requiredToken(env: NodeJS.ProcessEnv): string {
+  const token = env[tokenVariable];
+  if (token) return token;
+  const remedy = `create one with the template "Edit Cloudflare Workers" (dash.cloudflare.com/profile/api-tokens), export it and run: ${upCommand()}`;
+  throw new Error(`${tokenVariable} is not set; ${remedy}`);
+}

@@ -1,0 +1,44 @@
+import * as z from "zod/mini";
+import type { InstallationPaths } from "../../../host/installation-paths.ts";
+import { sessionsFolder } from "../folder.ts";
+import { readDeployed } from "./deployed.ts";
+
+const requestMs = 10_000;
+
+const worker = z.object({
+  service: z.literal("sessions"),
+  build: z.optional(z.string()),
+  version: z.optional(z.string()),
+});
+
+/** What runs on Cloudflare, or why that is not known. */
+export type WorkerAnswer =
+  | { readonly build: string | undefined; readonly version: string | undefined }
+  | { readonly reason: string; readonly isAnswered: boolean };
+
+/** Asks a worker what it is. Never throws. */
+export async function answerOf(url: string): Promise<WorkerAnswer> {
+  try {
+    const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(requestMs) });
+    const parsed = worker.safeParse(await response.json().catch(() => undefined));
+    if (parsed.success) return { build: parsed.data.build, version: parsed.data.version };
+    return { reason: `something else answers there, with ${response.status}`, isAnswered: true };
+  } catch (error) {
+    return { reason: error instanceof Error ? error.message : String(error), isAnswered: false };
+  }
+}
+
+/**
+ * How the worker on Cloudflare differs from what this machine deployed. An account that can't be reached is no
+ * difference: a preview works offline.
+ */
+export async function workerDrift(paths: Pick<InstallationPaths, "sandboxes">): Promise<string | undefined> {
+  const deployed = readDeployed(sessionsFolder(paths));
+  if (deployed?.url === undefined) return "this machine does not have the tokens of the worker with the sessions";
+  const answer = await answerOf(deployed.url);
+  if ("reason" in answer) {
+    return answer.isAnswered ? "the worker with the sessions is not on Cloudflare any more" : undefined;
+  }
+  if (deployed.versionId === undefined || answer.version === deployed.versionId) return undefined;
+  return "the worker with the sessions was changed on Cloudflare";
+}
