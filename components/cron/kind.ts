@@ -1,4 +1,4 @@
-import type { DeployableKind, Deployment } from "../stack/deployment.ts";
+import type { DeployableKind, Deployment, Leftovers } from "../stack/deployment.ts";
 import type { Inspection } from "../stack/inspection.ts";
 import { cronDiagnostics } from "./checks.ts";
 import type { DeclaredCron } from "./declared.ts";
@@ -29,5 +29,8 @@ export const cron = {
   },
   async inspection(): Promise<Inspection> {
     return (await import("./inspect.ts")).cronInspection;
+  },
+  async leftovers(): Promise<Leftovers> {
+    return (await import("./leftovers.ts")).cronLeftovers;
   },
 } satisfies DeployableKind<CronOptions, DeclaredCron, CronKeys, CronSettings>;

@@ -67,7 +67,7 @@ function kindOption(kinds: Kinds) {
   const summaries = Object.entries(kinds).map(([name, { summary }]) => `\`${name}\`: ${summary}.`);
   return option(z._default(z.enum(names), defaultKind(kinds)), {
     description: `What runs. ${summaries.join(" ")} Another kind under the same name is another changeling: the old one is removed, and its runs, agent, repository and data are not carried over.`,
-    example: "web",
+    example: names[1] ?? defaultKind(kinds),
   });
 }
 

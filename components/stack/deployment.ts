@@ -49,12 +49,24 @@ export interface DeployableKind<
 
 /** What is left on this machine of a stack that was destroyed, or that no longer exists: there is no Pulumi to ask. */
 export interface Leftovers {
+  /** What runs on this machine now, each a clause: "its scheduler runs". */
+  running?(paths: InstallationPaths): readonly string[];
+  /** The data of each changeling that `remove` deletes if all data is going, to show it first. Places as in `remove`. */
+  data?(paths: InstallationPaths): readonly { readonly name: string; readonly places: readonly string[] }[];
+  /**
+   * Reads which agents of earlier runs exist, before a destroy of the stack removes the records of them.
+   *
+   * @returns a function that destroys those of the repositories, and returns the working copies of the others
+   */
+  keptAgents?(paths: InstallationPaths, repositories: readonly string[]): () => Promise<readonly string[]>;
   /**
    * Ends everything that runs, and removes all files of the kind but the data that is kept.
    *
    * @returns the places of the kept data: absolute paths, or `volume <name>`
    */
   remove(installation: string, paths: InstallationPaths, going: GoingData): Promise<readonly string[]>;
+  /** After `remove`: the files that lead to the kept data, which stay too. */
+  keptFiles?(paths: InstallationPaths): readonly string[];
 }
 
 /** The data that is deleted too. */
@@ -62,4 +74,12 @@ export interface GoingData {
   readonly all: boolean;
   /** Repositories that are removed from this machine, absolute paths: data about them goes in any case. */
   readonly repositories: readonly string[];
+  /** The example fleet's changelings, by name: the data of those that nobody changed goes too. */
+  readonly example?: ReadonlyMap<string, ExampleChangeling>;
+}
+
+/** A changeling as the example fleet declares it. */
+export interface ExampleChangeling {
+  readonly kind: string | undefined;
+  readonly agentType: string | undefined;
 }

@@ -3,6 +3,7 @@ import type { InstallationPaths } from "../host/installation-paths.ts";
 import type { FieldChange } from "../lib/field-changes.ts";
 import type { ModalSide, StackOnModal } from "../modal/modal-side.ts";
 import type { Check } from "./check.ts";
+import type { CommandState } from "./state.ts";
 
 /** A deployed stack as the kinds inspect it, without Pulumi. */
 export interface InspectedStack {
@@ -113,6 +114,25 @@ export interface Diagnosis {
   readonly snapshots?: readonly string[];
 }
 
+/** How an installed file differs from the stack's state. */
+export interface FileDifference {
+  /** The changeling's name. */
+  readonly name: string;
+  /** What the file is: "job". */
+  readonly file: string;
+  /** What follows from the difference, in words. */
+  readonly words: string;
+  /** No stack's state has it, so `up` alone may not remove it. */
+  readonly isUnknown?: boolean;
+}
+
+/** What the changelings of a kind use on this machine. */
+export interface UsedHere {
+  /** Absolute paths of folders that need free space. */
+  readonly folders: readonly string[];
+  readonly mngrProfiles: readonly string[];
+}
+
 /** How the CLI shows the deployed changelings of a kind. A command loads it only for kinds that it may concern. */
 export interface Inspection<
   Row extends Listed = Listed,
@@ -138,6 +158,12 @@ export interface Inspection<
    * @returns errors too; a rejection is reported for the kind as a whole
    */
   diagnose?(stack: InspectedStack, examination: Examination<Resolved, Settings>): Promise<Diagnosis>;
+  /** How its files on this machine differ from the stack's state. Secrets are compared for all kinds. */
+  differences?(stack: Pick<InspectedStack, "installation" | "paths">, state: readonly CommandState[]): FileDifference[];
+  /** What its installed changelings use on this machine, for the checks of `doctor` that every fleet has. */
+  uses?(paths: InstallationPaths): UsedHere;
+  /** What `npm start` says of its changelings at the end: how to use each of them. */
+  introduction?(stack: Pick<InspectedStack, "paths" | "provider">): Promise<readonly string[]>;
   /**
    * What a preview changes, in words; undefined if the change is shown elsewhere. Without it, the changed variables are
    * shown. Secrets are not asked for.

@@ -1,4 +1,4 @@
-import type { DeployableKind, Deployment } from "../stack/deployment.ts";
+import type { DeployableKind, Deployment, Leftovers } from "../stack/deployment.ts";
 import type { Inspection } from "../stack/inspection.ts";
 import { readRecords, removedText } from "./agent/record.ts";
 import { webDiagnostics } from "./checks.ts";
@@ -32,5 +32,8 @@ export const web = {
   },
   async inspection(): Promise<Inspection> {
     return (await import("./inspect.ts")).webInspection;
+  },
+  async leftovers(): Promise<Leftovers> {
+    return (await import("./leftovers.ts")).webLeftovers;
   },
 } satisfies DeployableKind<WebOptions, DeclaredWeb, ForwardingKeys, ForwardingSettings>;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { parse } from "smol-toml";
 import * as z from "zod/mini";
 import { writeWholeFile } from "../../components/host/files.ts";
+import type { ExampleChangeling } from "../../components/stack/deployment.ts";
 import { clearDeadLocks } from "./dead-locks.ts";
 import { makeDemoRepo } from "./demo-repo.ts";
 import { projectFolder } from "./project.ts";
@@ -56,13 +57,11 @@ export function ensureDevStack(home: string = homedir(), env: NodeJS.ProcessEnv 
   return stack;
 }
 
-/** The agent types of the example's web changelings, by name. */
-export function exampleAgentTypes(): ReadonlyMap<string, string> {
+/** The changelings of the example fleet, by name. */
+export function exampleChangelings(): ReadonlyMap<string, ExampleChangeling> {
   const { changelings } = exampleForm.parse(parse(exampleFleet()));
   return new Map(
-    Object.entries(changelings).flatMap(([name, { kind, agent_type: agentType }]) =>
-      kind === "web" && agentType !== undefined ? [[name, agentType]] : [],
-    ),
+    Object.entries(changelings).map(([name, { kind, agent_type: agentType }]) => [name, { kind, agentType }]),
   );
 }
 

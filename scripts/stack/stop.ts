@@ -1,16 +1,13 @@
 /** `npm stop`: removes everything that `npm start` started and created. */
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { readRuns } from "../../components/cron/local/records.ts";
-import { readPlan, runFiles } from "../../components/cron/local/runs/plan.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
+import { kinds } from "../../components/kinds.ts";
 import { printNote, printText } from "../../components/lib/terminal.ts";
-import { profileMngr } from "../../components/mngr/profile.ts";
 import { exportedState } from "../../components/stack/state.ts";
-import { readRecords, type WebRecord } from "../../components/web/agent/record.ts";
 import { clearDeadLocks } from "./dead-locks.ts";
-import { devFolder, devStack, exampleAgentTypes, exampleFleet } from "./dev-stack.ts";
-import { keptPlaces, removeInstallation } from "./remove-installation.ts";
+import { devFolder, devStack, exampleChangelings, exampleFleet } from "./dev-stack.ts";
+import { leftovers, removeInstallation } from "./remove-installation.ts";
 import { installationOf, problemOf, pulumi, type Stack } from "./stack.ts";
 
 const usage = `usage: npm stop [-- --data]
@@ -41,11 +38,12 @@ try {
 /** A lone fleet file is left from an earlier `npm stop`; --data removes it too. */
 function isThere(): boolean {
   if (!existsSync(devFolder())) return false;
-  return isData || readdirSync(devFolder()).some((name) => name !== "fleet.toml") || keptRecords().length > 0;
+  return isData || readdirSync(devFolder()).some((name) => name !== "fleet.toml") || isKnownHere();
 }
 
-function keptRecords(): WebRecord[] {
-  return readRecords(installationPaths(installationOf(devStack())));
+function isKnownHere(): boolean {
+  const paths = installationPaths(installationOf(devStack()));
+  return Object.values(kinds).some((kind) => kind.known(paths).length > 0);
 }
 
 async function stop(): Promise<void> {
@@ -53,7 +51,9 @@ async function stop(): Promise<void> {
   const installation = installationOf(stack);
   printText("Removing the fleet (pulumi destroy) …\n");
   clearDeadLocks(join(devFolder(), "backend"));
-  const agents = keptAgents(installation);
+  const paths = installationPaths(installation);
+  const ofKinds = await leftovers();
+  const agents = ofKinds.flatMap((kind) => kind.keptAgents?.(paths, [demoRepository()]) ?? []);
   // Not with --remove, which deletes the tracked Pulumi.dev.yaml despite --config-file.
   const options = ["--yes", "--skip-preview", "--non-interactive", "--color", "never"];
   if (existsSync(join(devFolder(), "stack-made"))) {
@@ -66,12 +66,14 @@ async function stop(): Promise<void> {
       await requireNothingElsewhere(stack);
     }
   }
-  const going = isData ? keptRecords().filter(({ provider }) => provider !== "modal") : [];
-  for (const { name, ...record } of going) say(`Deleting ${name}: ${keptPlaces({ name, ...record }).join(", ")}`);
-  const unsaved = await destroyDemoAgents(agents);
-  const kept = await removeInstallation(installation, (record) => isData || isOfExample(record), {
+  const going = isData ? ofKinds.flatMap((kind) => kind.data?.(paths) ?? []) : [];
+  for (const { name, places } of going) say(`Deleting ${name}: ${places.join(", ")}`);
+  const unsaved: string[] = [];
+  for (const destroy of agents) unsaved.push(...(await destroy()));
+  const kept = await removeInstallation(installation, {
     all: isData,
     repositories: [demoRepository()],
+    example: exampleChangelings(),
   });
   const fleet = removeDevFolder();
   say("Stopped, and removed ~/.changelings/dev with its stack and demo repository.");
@@ -92,48 +94,6 @@ async function requireNothingElsewhere(stack: Stack): Promise<void> {
   throw new Error(
     "the fleet's resources on Modal could not be removed, for the reason above, and nothing else was. Try again: npm stop",
   );
-}
-
-/** Whether an agent is one of the example's, with its agent type unchanged. */
-function isOfExample({ name, provider, applied }: WebRecord): boolean {
-  const agentType = exampleAgentTypes().get(name);
-  if (agentType === undefined || provider !== "local") return false;
-  return applied === undefined || (applied.source === undefined && applied.agentType === agentType);
-}
-
-interface KeptAgent {
-  readonly agentId: string;
-  readonly mngrProfile: string | undefined;
-  /** Its worktree belongs to the demo repository, which is removed. */
-  readonly isOfDemo: boolean;
-  readonly worktree: string | undefined;
-}
-
-/** The agents of earlier runs. Their records are removed with the stack. */
-function keptAgents(installation: string): KeptAgent[] {
-  const paths = installationPaths(installation);
-  return readRuns(paths).flatMap(({ id, changeling, agentId, agentIsKept, repo, worktree }) => {
-    if (agentId === undefined || !agentIsKept) return [];
-    const mngrProfile = readPlan(runFiles(paths, changeling, id))?.spec.mngrProfile;
-    return [{ agentId, mngrProfile, isOfDemo: repo === demoRepository(), worktree }];
-  });
-}
-
-/**
- * Destroys the agents whose repository is removed. Agents with uncommitted changes remain.
- * @returns the worktrees of those that remain
- */
-async function destroyDemoAgents(before: readonly KeptAgent[]): Promise<string[]> {
-  const stay: string[] = [];
-  for (const [profile, runs] of Map.groupBy(before, ({ mngrProfile }) => mngrProfile)) {
-    const mngr = profileMngr(profile, process.env);
-    const { agents } = await mngr.list();
-    const left = runs.filter(({ agentId }) => agents.some(({ id }) => id === agentId));
-    const demo = left.filter(({ isOfDemo }) => isOfDemo);
-    if (demo.length > 0) await mngr.destroy(demo.map(({ agentId }) => agentId));
-    stay.push(...left.flatMap(({ isOfDemo, worktree }) => (isOfDemo || worktree === undefined ? [] : [worktree])));
-  }
-  return stay;
 }
 
 /** @returns what remains: a fleet file that the user changed */

@@ -3,6 +3,7 @@ import { scriptCommand } from "../../command.ts";
 import { checkedArgs } from "../../component.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { claimedInstallation, statedEnvironment, thisInstallation } from "../../stack/installation.ts";
+import { forwardingServerType } from "../command-suffixes.ts";
 import type { Forwarding } from "./declared.ts";
 import { forwardingInDocker } from "./docker/resources.ts";
 import { environmentOfForwarding, forwardingEnvironment } from "./forwarding-environment.ts";
@@ -33,7 +34,7 @@ export class ForwardingServer extends pulumi.ComponentResource {
   readonly command: pulumi.Resource;
 
   constructor(name: string, args: ForwardingServerArgs = {}, opts: pulumi.ComponentResourceOptions = {}) {
-    super("changelings:web:ForwardingServer", name, {}, opts);
+    super(forwardingServerType, name, {}, opts);
     const { installation = thisInstallation(), ...options } = args;
     const confirmed = claimedInstallation().then((id) => args.installation ?? id);
     this.declared = checkedArgs(`forwarding server "${name}"`, () => forwardingOf(options));

@@ -4,8 +4,7 @@ import { readClaim } from "../../../components/host/claims.ts";
 import { installationPaths } from "../../../components/host/installation-paths.ts";
 import { identityInWords } from "../../../components/host/stack-identity.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
-import { readRecords } from "../../../components/web/agent/record.ts";
-import { keptPlaces, removeInstallation } from "../../stack/remove-installation.ts";
+import { leftovers, removeInstallation } from "../../stack/remove-installation.ts";
 import { answer, contextOf } from "../context.ts";
 import { isHeld } from "../doctor/installations.ts";
 import { examples } from "../options.ts";
@@ -33,9 +32,9 @@ export function addDiscard(program: Command): void {
           `${id} belongs to the stack ${identityInWords(claim)}; remove it with: PULUMI_BACKEND_URL='${claim.backend}' npm run pulumi -- destroy --stack ${claim.stack}`,
         );
       }
-      const going = data ? readRecords(paths).flatMap(keptPlaces) : [];
-      for (const place of going) printNote(`Deleting ${place}\n`);
-      const kept = await removeInstallation(id, () => data, { all: data, repositories: [] });
+      const going = data ? (await leftovers()).flatMap((kind) => kind.data?.(paths) ?? []) : [];
+      for (const place of going.flatMap(({ places }) => places)) printNote(`Deleting ${place}\n`);
+      const kept = await removeInstallation(id, { all: data, repositories: [] });
       const lines = [`${id} is removed.`, ...kept.map((place) => `  kept  ${place}`)];
       answer(context, { installation: id, removed: true, kept }, lines.join("\n"));
     });

@@ -3,7 +3,7 @@ import { upCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import { type Listing, looksAt } from "../../../components/stack/inspection.ts";
 import { answer, contextOf, type Inspected, providerOption } from "../context.ts";
-import { differenceInWords, fileDifferences } from "../fleet-file/applied.ts";
+import { fileDifferences } from "../fleet-file/applied.ts";
 import { kindsOn } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
 import { examples } from "../options.ts";
@@ -32,7 +32,7 @@ export function addList(program: Command): void {
       const isKnown = changelings.length > 0 || incomplete.size === 0;
       answer(context, changelings, isKnown ? listText(listings) : "");
       for (const difference of looksAt(context, "local") ? await fileDifferences(context.stack, false) : []) {
-        printNote(`warning: ${differenceInWords(difference)}; repair it with: ${upCommand()}\n`);
+        printNote(`warning: ${difference.words}; repair it with: ${upCommand()}\n`);
       }
       for (const warning of [...listings.flatMap(({ warnings }) => warnings), ...incomplete])
         printNote(`warning: ${warning}\n`);
@@ -41,7 +41,7 @@ export function addList(program: Command): void {
 }
 
 /** Of all kinds concurrently, in the registry's order. */
-function listingsOf(stack: Inspected): Promise<Listing[]> {
+export function listingsOf(stack: Inspected): Promise<Listing[]> {
   return Promise.all(kindsOn(stack).map(async (kind) => (await kind.inspection()).list(stack)));
 }
 

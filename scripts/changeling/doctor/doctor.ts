@@ -8,7 +8,7 @@ import { type Check, failed, ok, warning } from "../../../components/stack/check
 import { type Diagnosis, looksAt } from "../../../components/stack/inspection.ts";
 import { installationOf } from "../../stack/stack.ts";
 import { answer, type Context, contextOf, providerOption } from "../context.ts";
-import { differenceInWords, fileDifferences } from "../fleet-file/applied.ts";
+import { fileDifferences } from "../fleet-file/applied.ts";
 import { tokenOf } from "../modal-side.ts";
 import { examples } from "../options.ts";
 import { errorsOf, fleetOf } from "../stack-fleet.ts";
@@ -54,7 +54,7 @@ export function addDoctor(program: Command): void {
         ...(await tools),
         ...declared.checks.map((check) => (isElsewhere ? { ...check, status: "warning" as const } : check)),
         ...ofKinds.flatMap((each) => each.declared ?? []),
-        ...(isElsewhere ? [] : machineChecks(context.paths)),
+        ...(isElsewhere ? [] : await machineChecks(context.paths)),
         ...ofKinds.flatMap((each) => each.deployed),
         ...(await machine),
         ...(await shared),
@@ -102,12 +102,10 @@ async function fleetChecks(context: Context): Promise<Declared> {
 async function installedChecks({ stack }: Context): Promise<Check[]> {
   const installation = installationOf(stack);
   const [differences, orphans] = await Promise.all([fileDifferences(stack, true), orphanInstallations(installation)]);
-  const files = differences.map((each) => {
-    const what = each.file === "unknown job" ? "job" : each.file.split(" ")[0];
-    const discard = `; or remove all that this machine has of the stack: ${changelingCommand()} discard ${installation}`;
-    const remedy = each.file === "unknown job" ? upCommand() + discard : upCommand();
-    return failed(`${what} of ${each.name}`, differenceInWords(each), remedy);
-  });
+  const discard = `; or remove all that this machine has of the stack: ${changelingCommand()} discard ${installation}`;
+  const files = differences.map(({ name, file, words, isUnknown }) =>
+    failed(`${file} of ${name}`, words, isUnknown ? upCommand() + discard : upCommand()),
+  );
   return [...files, ...orphans];
 }
 

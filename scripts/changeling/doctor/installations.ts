@@ -1,4 +1,3 @@
-import { schedulerState } from "../../../components/cron/local/state.ts";
 import type { KnownChangeling } from "../../../components/fleet/kind.ts";
 import { type Claim, installations } from "../../../components/host/claims.ts";
 import { installationPaths } from "../../../components/host/installation-paths.ts";
@@ -6,6 +5,7 @@ import { fullName, identityInWords, type StackIdentity } from "../../../componen
 import { kinds } from "../../../components/kinds.ts";
 import { type Check, failed, warning } from "../../../components/stack/check.ts";
 import { exportedState, holdsInstallation } from "../../../components/stack/state.ts";
+import { leftovers } from "../../stack/remove-installation.ts";
 import { pulumi } from "../../stack/stack.ts";
 import { counted } from "../kinds.ts";
 
@@ -31,29 +31,29 @@ export async function orphanInstallations(own: string): Promise<Check[]> {
   const others = installations().filter(({ id }) => id !== own);
   const checks = await Promise.all(
     others.map(async ({ id, claim }) =>
-      claim === undefined ? unclaimed(id) : (await isHeld(claim, id)) === false ? orphan(id, claim) : [],
+      claim === undefined ? await unclaimed(id) : (await isHeld(claim, id)) === false ? await orphan(id, claim) : [],
     ),
   );
   return checks.flat();
 }
 
-function orphan(id: string, claim: Claim): Check {
+async function orphan(id: string, claim: Claim): Promise<Check> {
   return failed(
     `installation ${id}`,
-    `left by a deleted stack, ${identityInWords(claim)}, last applied on ${claim.appliedAt.slice(0, 10)}: ${contentInWords(id)}`,
+    `left by a deleted stack, ${identityInWords(claim)}, last applied on ${claim.appliedAt.slice(0, 10)}: ${await contentInWords(id)}`,
     `if that stack was renamed or moved, adopt this with: npm run changeling -- adopt --stack NEW-NAME\n         otherwise remove it with: npm run changeling -- discard ${id}`,
   );
 }
 
-function unclaimed(id: string): Check {
+async function unclaimed(id: string): Promise<Check> {
   return warning(
     `installation ${id}`,
-    `claimed by no stack since this release: ${contentInWords(id)}`,
+    `claimed by no stack since this release: ${await contentInWords(id)}`,
     `if one of your stacks uses it, that stack's next \`pulumi up\` claims it; otherwise remove it with: npm run changeling -- discard ${id}`,
   );
 }
 
-function contentInWords(id: string): string {
+async function contentInWords(id: string): Promise<string> {
   const paths = installationPaths(id);
   let kept = 0;
   const deployed = Object.values(kinds).flatMap((kind) => {
@@ -63,7 +63,7 @@ function contentInWords(id: string): string {
     return known.length === removed ? [] : [counted(known.length - removed, kind.noun)];
   });
   const parts = [
-    ...(schedulerState(paths).alive ? ["its scheduler runs"] : []),
+    ...(await leftovers()).flatMap((kind) => kind.running?.(paths) ?? []),
     ...deployed,
     ...(kept === 0 ? [] : [`kept data of ${kept} more`]),
   ];

@@ -1,21 +1,22 @@
 import { homedir } from "node:os";
-import { dirname, isAbsolute } from "node:path";
-import { installedJobs } from "../../../components/cron/local/installed-files.ts";
+import { dirname } from "node:path";
 import { isDiskFull } from "../../../components/host/files.ts";
 import type { InstallationPaths } from "../../../components/host/installation-paths.ts";
+import { kinds } from "../../../components/kinds.ts";
 import { brokenAgentRemedy, brokenAgents, mngrHostDir } from "../../../components/mngr/host-dir.ts";
 import { type Check, failed, ok } from "../../../components/stack/check.ts";
+import type { DeployableKind } from "../../../components/stack/deployment.ts";
+
+const inspected: readonly Pick<DeployableKind, "inspection">[] = Object.values(kinds);
 
 /** Checks what affects runs on this machine whatever the fleet is: its disks, and the files of mngr's agents. */
-export function machineChecks(paths: InstallationPaths, env: NodeJS.ProcessEnv = process.env): Check[] {
-  const { jobs } = installedJobs(paths);
+export async function machineChecks(paths: InstallationPaths, env: NodeJS.ProcessEnv = process.env): Promise<Check[]> {
+  const inspections = await Promise.all(inspected.map((kind) => kind.inspection()));
+  const used = inspections.flatMap((each) => each.uses?.(paths) ?? []);
   const own = mngrHostDir({ HOME: homedir(), ...env });
-  const hostDirs = [
-    own,
-    ...jobs.flatMap(({ mngrProfile }) => (mngrProfile === undefined ? [] : `${own}-${mngrProfile}`)),
-  ];
-  const repos = jobs.flatMap(({ repo }) => (isAbsolute(repo) ? [repo] : []));
-  return [diskCheck([dirname(paths.root), own, ...repos]), ...agentChecks([...new Set(hostDirs)])];
+  const hostDirs = [own, ...used.flatMap(({ mngrProfiles }) => mngrProfiles.map((profile) => `${own}-${profile}`))];
+  const folders = used.flatMap((each) => each.folders);
+  return [diskCheck([dirname(paths.root), own, ...folders]), ...agentChecks([...new Set(hostDirs)])];
 }
 
 function diskCheck(folders: readonly string[]): Check {

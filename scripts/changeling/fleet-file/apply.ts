@@ -7,8 +7,8 @@ import type { Context } from "../context.ts";
 export interface Part {
   /** Names of changelings. */
   readonly names: readonly string[];
-  /** Whether the forwarding server is applied too. */
-  readonly forwarding?: boolean;
+  /** Types of components that changelings share, which are applied too. */
+  readonly shared?: readonly string[];
   /** Whether to apply what all changelings on Modal share too; the first one there needs it. */
   readonly modal?: boolean;
 }
@@ -39,13 +39,13 @@ export async function applyPart({ stack }: Context, part: Part, whenItFails: str
  * URNs for `pulumi up --target`, with wildcards because the URNs of children contain their component's type. Targets
  * without a match are ignored, so that changelings deleted from the file are removed in the same way.
  */
-export function targetsOf({ names, forwarding = false, modal = false }: Part): string[] {
+export function targetsOf({ names, shared = [], modal = false }: Part): string[] {
   return [
     ...names.flatMap((name) => [
       `**::changelings:*:*Changeling::${name}`,
       ...commandSuffixes.map((suffix) => `**Changeling$command:local:Command::${name}-${suffix}`),
     ]),
-    ...(forwarding ? ["**::changelings:web:ForwardingServer**"] : []),
+    ...shared.map((type) => `**::${type}**`),
     ...(modal ? ["**::changelings:modal:ModalHome**"] : []),
   ];
 }

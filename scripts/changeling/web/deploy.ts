@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { addChangeling, declaredNames } from "../../../components/fleet/edit-tables.ts";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
+import { forwardingServerType } from "../../../components/web/command-suffixes.ts";
 import { appliedText, appliedWeb } from "../../../components/web/inspect/applied.ts";
 import { webProviders } from "../../../components/web/options.ts";
 import { answer, type Context, contextOf } from "../context.ts";
@@ -60,7 +61,7 @@ ${examples(
       const { provider } = requireDeclared(edit.fleet, name, "update");
       await applyPart(
         context,
-        { names: [name], forwarding: true, modal: provider === "modal" },
+        { names: [name], shared: [forwardingServerType], modal: provider === "modal" },
         `${name} is declared in ${edit.file}, but it could not be applied, for the reason above\n` +
           `try again with: ${changelingCommand()} update ${name}; undo it with: ${changelingCommand()} destroy ${name}`,
       );

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { declaredNames, removeChangeling } from "../../../components/fleet/edit-tables.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import { readRecord, type WebRecord } from "../../../components/web/agent/record.ts";
+import { forwardingServerType } from "../../../components/web/command-suffixes.ts";
 import { answer, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
 import { confirmed, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
@@ -50,7 +51,7 @@ ${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json"
         const failure = `${edit.file} does not declare ${name} any more, but it could not be removed, for the reason above`;
         await applyPart(
           context,
-          { names: [name], forwarding: true },
+          { names: [name], shared: [forwardingServerType] },
           `${failure}\ntry again with: ${again(name, data)}`,
         );
       }

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { setTableKey } from "../../../components/fleet/edit.ts";
 import { changelingCommand, upCommand } from "../../../components/lib/own-commands.ts";
+import { forwardingServerType } from "../../../components/web/command-suffixes.ts";
 import {
   forwardingLog,
   forwardingStatus,
@@ -61,7 +62,7 @@ async function ensureRunning(context: Context, port: number | undefined): Promis
   writeEdit(edit);
   await applyPart(
     context,
-    { names: [], forwarding: true },
+    { names: [], shared: [forwardingServerType] },
     `the forwarding server could not be started, for the reason above; see: ${changelingCommand()} doctor`,
   );
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { setEnabled } from "../../../components/fleet/edit.ts";
 import { optionIn } from "../../../components/fleet/edit-tables.ts";
+import { forwardingServerType } from "../../../components/web/command-suffixes.ts";
 import { appliedText, appliedWeb } from "../../../components/web/inspect/applied.ts";
 import { answer, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
@@ -32,7 +33,7 @@ export function addStopStart(program: Command): void {
         const state = enabled ? "enabled" : "stopped";
         await applyPart(
           context,
-          { names: [name], forwarding: true, modal: provider === "modal" },
+          { names: [name], shared: [forwardingServerType], modal: provider === "modal" },
           `${edit.file} says that ${name} is ${state}, but it could not be applied, for the reason above\ntry again with: changeling ${verb} ${name}`,
         );
         const result = await appliedWeb(context, name);

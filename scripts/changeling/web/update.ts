@@ -5,6 +5,7 @@ import { optionIn } from "../../../components/fleet/edit-tables.ts";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import { readRecord } from "../../../components/web/agent/record.ts";
+import { forwardingServerType } from "../../../components/web/command-suffixes.ts";
 import { appliedText, appliedWeb } from "../../../components/web/inspect/applied.ts";
 import { answer, contextOf } from "../context.ts";
 import { applyPart } from "../fleet-file/apply.ts";
@@ -53,7 +54,7 @@ ${examples("update elena", "update elena --branch next", "update elena --add-pat
       const before = readRecord(context.paths, name)?.applied?.commit;
       await applyPart(
         context,
-        { names: [name], forwarding: true, modal: provider === "modal" },
+        { names: [name], shared: [forwardingServerType], modal: provider === "modal" },
         `${name} could not be updated, for the reason above; try again with: ${changelingCommand()} update ${name}`,
       );
       const result = await appliedWeb(context, name);

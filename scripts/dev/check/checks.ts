@@ -7,6 +7,7 @@ import { duration } from "../../setup/progress.mjs";
 import { findShellcheck } from "../../setup/shellcheck.ts";
 import { vacuousExpectations } from "./expectations.ts";
 import { importCycles, importsOf, upwardImports } from "./imports.ts";
+import { namedKinds } from "./kind-names.ts";
 import { sharedReplacements } from "./shared-modules.ts";
 
 interface Finished {
@@ -20,6 +21,7 @@ export async function runChecks(): Promise<{ passed: string[]; failed: string[] 
     types: () => node("node_modules/typescript/bin/tsc", ["-p", "."]),
     biome: () => node("node_modules/@biomejs/biome/bin/biome", ["check", "--error-on-warnings"]),
     imports,
+    kinds: kindNames,
     expectations,
     shellcheck,
     workflows,
@@ -41,14 +43,24 @@ export async function runChecks(): Promise<{ passed: string[]; failed: string[] 
 
 /** Modules import downwards and without cycles; see `imports.ts`. */
 async function imports(): Promise<Finished> {
-  const { output } = await finish("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-  const files = output
-    .split("\0")
-    .filter((file) => /^(index|(components|scripts)\/.*)\.(ts|mjs)$/.test(file) && existsSync(join(checkout, file)));
-  const found = importsOf(checkout, files);
+  const found = importsOf(checkout, await modules());
   const cycles = importCycles(found).map((cycle) => `these modules import each other: ${cycle.join(", ")}`);
   const wrong = [...cycles, ...upwardImports(found)];
   return { ok: wrong.length === 0, output: wrong.join("\n") };
+}
+
+/** A kind is named only in its folders and the registry; see `kind-names.ts`. */
+async function kindNames(): Promise<Finished> {
+  const { kinds } = await import("../../../components/kinds.ts");
+  const wrong = namedKinds(checkout, await modules(), Object.keys(kinds));
+  return { ok: wrong.length === 0, output: wrong.join("\n") };
+}
+
+async function modules(): Promise<string[]> {
+  const { output } = await finish("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+  return output
+    .split("\0")
+    .filter((file) => /^(index|(components|scripts)\/.*)\.(ts|mjs)$/.test(file) && existsSync(join(checkout, file)));
 }
 
 /** Tests can fail, and don't depend on their order; see `expectations.ts` and `shared-modules.ts`. */

@@ -3,14 +3,15 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { jobDifferences } from "../../../../components/cron/inspect/differences.ts";
 import { writeJob } from "../../../../components/cron/local/installed-files.ts";
 import { appendRecord, readRuns, renameHistory } from "../../../../components/cron/local/records.ts";
 import { removeClones } from "../../../../components/cron/local/remove-clones.ts";
 import { warnOfUnsaved } from "../../../../components/cron/local/unsaved-work.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { writeSecrets } from "../../../../components/secrets/installed.ts";
-import { differenceInWords, missingIn, unknownIn } from "../../../../scripts/changeling/fleet-file/applied.ts";
-import { firstToFire } from "../../../../scripts/stack/first-to-fire.ts";
+import { firstToFire } from "../../../../scripts/changeling/cron/fire-first.ts";
+import { missingSecrets } from "../../../../scripts/changeling/fleet-file/applied.ts";
 import { projectFolder } from "../../../../scripts/stack/project.ts";
 
 const installation = "0123456789ab";
@@ -126,17 +127,19 @@ describe("files that the state names and that are gone", () => {
     writeSecrets(paths(), "troll", {});
     const elsewhere = { ...job("away"), environment: { NAME: "away", INSTALLATION: "ba9876543210" } };
     const commands = [job("troll"), secrets("troll"), job("gone"), secrets("gone"), elsewhere];
-    const missing = missingIn(paths(), installation, commands);
-    expect(missing.map(differenceInWords)).toEqual([
+    const found = [
+      ...jobDifferences({ paths: paths(), installation }, commands),
+      ...missingSecrets(paths(), installation, commands),
+    ];
+    expect(found.map(({ words }) => words)).toEqual([
       "gone does not fire: its job file is missing",
       "gone has no secrets: its secrets file is missing",
     ]);
-    expect(unknownIn(paths(), installation, commands)).toEqual([]);
     // As a destroy on another machine leaves it.
     const words =
       "troll fires on this machine, and the stack's state does not have it: was it destroyed from another machine?";
     for (const left of [[], [secrets("troll")], [{ ...job("troll"), environment: elsewhere.environment }]]) {
-      expect(unknownIn(paths(), installation, left).map(differenceInWords)).toEqual([words]);
+      expect(jobDifferences({ paths: paths(), installation }, left).map((each) => each.words)).toEqual([words]);
     }
   });
 });

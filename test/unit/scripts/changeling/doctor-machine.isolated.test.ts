@@ -18,18 +18,18 @@ afterEach(() => {
 });
 const checks = () => machineChecks(installationPaths("test", home), { HOME: home });
 
-it("a machine that is well", () => {
-  expect(checks().map(({ name, status }) => [name, status])).toEqual([
+it("a machine that is well", async () => {
+  expect((await checks()).map(({ name, status }) => [name, status])).toEqual([
     ["disk", "ok"],
     ["mngr's agents", "ok"],
   ]);
 });
 
-it("names the file of an agent that keeps mngr from working, and the command that repairs it", () => {
+it("names the file of an agent that keeps mngr from working, and the command that repairs it", async () => {
   const folder = join(home, ".mngr", "agents", "agent-1");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "data.json"), '{"id": "agent');
-  expect(checks()[1]).toEqual({
+  expect((await checks())[1]).toEqual({
     name: "mngr's agents",
     status: "failed",
     detail: `${join(folder, "data.json")} is not JSON, so mngr can neither list nor make agents`,
@@ -37,9 +37,9 @@ it("names the file of an agent that keeps mngr from working, and the command tha
   });
 });
 
-it("names the folders on a full disk", () => {
+it("names the folders on a full disk", async () => {
   vi.mocked(files.isDiskFull).mockImplementation((path) => path === join(home, ".changelings"));
-  expect(checks()[0]).toMatchObject({
+  expect((await checks())[0]).toMatchObject({
     status: "failed",
     detail: `full: ${join(home, ".changelings")}; no run can be recorded or started`,
   });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writePrivateFile } from "../../../../components/host/files.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { writeRecord } from "../../../../components/web/agent/record.ts";
+import { forwardingServerType } from "../../../../components/web/command-suffixes.ts";
 import { deployedPageUrl, untilText } from "../../../../components/web/forwarding/server-client.ts";
 import { orphanAgents } from "../../../../components/web/inspect/doctor.ts";
 import { stateOf } from "../../../../components/web/inspect/list.ts";
@@ -58,7 +59,7 @@ describe("targetsOf", () => {
   });
 
   it("takes the forwarding server when it is asked to", () => {
-    const targets = targetsOf({ names: [], forwarding: true });
+    const targets = targetsOf({ names: [], shared: [forwardingServerType] });
     expect(matches(targets, urn("changelings:web:ForwardingServer", "forwarding"))).toBe(true);
     expect(matches(targets, urn(`changelings:web:ForwardingServer${command}`, "forwarding"))).toBe(true);
     expect(matches(targets, urn(web, "chat"))).toBe(false);
