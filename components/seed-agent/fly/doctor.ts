@@ -2,17 +2,17 @@ import * as z from "zod/mini";
 import { notStarted } from "../../lib/process.ts";
 import { type Check, failed, ok } from "../../stack/check.ts";
 import { flyctlArguments as flyctl } from "./arguments.ts";
-import { flyctlError, flyctlMissing, tryFlyctl } from "./run-flyctl.ts";
+import { flyctlCli, flyctlMissing } from "./run-flyctl.ts";
 
 const account = z.looseObject({ email: z.string() });
 
 /** Whether flyctl is there, and logged in. */
 export async function flyCheck(env: NodeJS.ProcessEnv): Promise<Check> {
   const [args, options] = [flyctl.whoAmI(), { env, timeoutSeconds: 30 }];
-  const ended = await tryFlyctl(args, options);
+  const ended = await flyctlCli.try(args, options);
   if (ended.code === notStarted) return failed("flyctl", "not found", flyctlMissing);
   if (ended.code !== 0) {
-    const [detail = "", remedy = "flyctl auth login"] = flyctlError(args, ended, options).message.split("\n");
+    const [detail = "", remedy = "flyctl auth login"] = flyctlCli.errorOf(args, ended, options).message.split("\n");
     return failed("flyctl", detail, remedy);
   }
   const read = account.safeParse(jsonOf(ended.stdout));

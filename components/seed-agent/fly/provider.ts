@@ -7,6 +7,7 @@ import * as z from "zod/mini";
 import { canonicalJson } from "../../lib/json.ts";
 import { driftFrom } from "../drift.ts";
 import { type DeployOptions, type ObserveOptions, SeedAgentError, type SeedAgentProvider } from "../provider.ts";
+import type { CliOptions } from "../provider-cli.ts";
 import { secretsFingerprint } from "../secrets-fingerprint.ts";
 import type { SeedAgentSpec } from "../spec.ts";
 import { flyctlArguments as flyctl } from "./arguments.ts";
@@ -25,7 +26,7 @@ import {
   secretList,
   volumeList,
 } from "./observe.ts";
-import { type FlyctlOptions, flyctlError, runFlyctl, tryFlyctl } from "./run-flyctl.ts";
+import { flyctlCli } from "./run-flyctl.ts";
 import { secretLines } from "./secret-lines.ts";
 
 export interface FlyOptions {
@@ -48,17 +49,17 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     schema: z.ZodMiniType<Type>,
     { signal }: Pick<ObserveOptions, "signal">,
   ): Promise<Type> {
-    const text = await runFlyctl(args, { env, signal, timeoutSeconds: seconds.asked });
+    const text = await flyctlCli.run(args, { env, signal, timeoutSeconds: seconds.asked });
     return parsed(args, text, schema);
   }
 
   /** @returns undefined if there is no such app that this user may see */
   async function statusOf(app: string, options: Pick<ObserveOptions, "signal">): Promise<AppStatus | undefined> {
     const args = flyctl.status(app);
-    const run: FlyctlOptions = { env, signal: options.signal, timeoutSeconds: seconds.asked };
-    const ended = await tryFlyctl(args, run);
+    const run: CliOptions = { env, signal: options.signal, timeoutSeconds: seconds.asked };
+    const ended = await flyctlCli.try(args, run);
     if (ended.code === 0) return parsed(args, ended.stdout, appStatus);
-    const error = flyctlError(args, ended, run);
+    const error = flyctlCli.errorOf(args, ended, run);
     if (!/not find app|app .*not found/i.test(error.message)) throw error;
     // The words are no contract: the list says whether it is there.
     if ((await ask(flyctl.apps(), appList, options)).includes(app)) throw error;
@@ -73,7 +74,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
       checkOwner(app, before, options);
       if (before === undefined) {
         onProgress?.(`Creating the app ${app}`);
-        await runFlyctl(flyctl.create(app, organization), { env, signal, timeoutSeconds: seconds.done });
+        await flyctlCli.run(flyctl.create(app, organization), { env, signal, timeoutSeconds: seconds.done });
       }
       await ensureVolumes(spec, options);
       const secrets = await stageSecrets(app, before, options);
@@ -111,13 +112,13 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
       checkOwner(app, status, options);
       const run = { env, signal: options.signal, timeoutSeconds: seconds.done, onProgress: options.onProgress };
       if (options.destroyData) {
-        await runFlyctl(flyctl.destroyApp(app), run);
+        await flyctlCli.run(flyctl.destroyApp(app), run);
         return [];
       }
       const ids = (await ask(flyctl.machines(app), machineList, options)).map(({ id }) => id);
-      if (ids.length > 0) await runFlyctl(flyctl.destroyMachines(app, ids), run);
+      if (ids.length > 0) await flyctlCli.run(flyctl.destroyMachines(app, ids), run);
       const secrets = [...(await ask(flyctl.secrets(app), secretList, options)).keys()];
-      if (secrets.length > 0) await runFlyctl(flyctl.unsetSecrets(app, secrets), run);
+      if (secrets.length > 0) await flyctlCli.run(flyctl.unsetSecrets(app, secrets), run);
       const volumes = await ask(flyctl.volumes(app), volumeList, options);
       const kept = volumes.map(({ id, size_gb }) => `${id} (${size_gb} GB)`).join(", ");
       return [
@@ -129,7 +130,11 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
 
     async logs(name, options) {
       const { app } = flyOf(required(name, options.spec));
-      const text = await runFlyctl(flyctl.logs(app), { env, signal: options.signal, timeoutSeconds: seconds.asked });
+      const text = await flyctlCli.run(flyctl.logs(app), {
+        env,
+        signal: options.signal,
+        timeoutSeconds: seconds.asked,
+      });
       return text
         .split("\n")
         .slice(-options.lines - 1)
@@ -156,12 +161,12 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
       );
     }
     for (const { id, size_gb } of volumes) {
-      if (size_gb < spec.volumeGb) await runFlyctl(flyctl.extendVolume(app, id, spec.volumeGb), run);
+      if (size_gb < spec.volumeGb) await flyctlCli.run(flyctl.extendVolume(app, id, spec.volumeGb), run);
     }
     const count = spec.replicas - volumes.length;
     if (count <= 0) return;
     options.onProgress?.(`Creating ${count} volumes of ${spec.volumeGb} GB in ${region}`);
-    await runFlyctl(flyctl.createVolumes(app, volumeName, { region, gb: spec.volumeGb, count }), run);
+    await flyctlCli.run(flyctl.createVolumes(app, volumeName, { region, gb: spec.volumeGb, count }), run);
   }
 
   /** Sets the secrets if they are not those of the last deployment, or somebody changed them since. */
@@ -178,10 +183,10 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     const digests = digestsOf(set, names);
     const isSame = noteOf(machines, notes.secrets) === fingerprint && noteOf(machines, notes.secretDigests) === digests;
     const gone = namesIn(before).filter((name) => set.has(name) && !names.includes(name));
-    if (gone.length > 0) await runFlyctl(flyctl.unsetSecrets(app, gone), run);
+    if (gone.length > 0) await flyctlCli.run(flyctl.unsetSecrets(app, gone), run);
     if (isSame) return { fingerprint, names, digests };
     onProgress?.(`Setting ${names.length} secrets`);
-    await runFlyctl(flyctl.importSecrets(app), { ...run, input: secretLines(secrets) });
+    await flyctlCli.run(flyctl.importSecrets(app), { ...run, input: secretLines(secrets) });
     return { fingerprint, names, digests: digestsOf(await ask(flyctl.secrets(app), secretList, { signal }), names) };
   }
 
@@ -207,26 +212,26 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     }
     const now = (await statusOf(app, options))?.Machines ?? [];
     const here = now.filter((each) => each.region === region);
-    if (here.length !== spec.replicas) await runFlyctl(flyctl.scale(app, spec.replicas, region), run);
+    if (here.length !== spec.replicas) await flyctlCli.run(flyctl.scale(app, spec.replicas, region), run);
     const elsewhere = now.filter((each) => each.region !== region).map(({ id }) => id);
-    if (elsewhere.length > 0) await runFlyctl(flyctl.destroyMachines(app, elsewhere), run);
+    if (elsewhere.length > 0) await flyctlCli.run(flyctl.destroyMachines(app, elsewhere), run);
     await awaitHealth(app, spec.replicas, options);
   }
 
   /** Starts what does not run, and restarts what runs and is not healthy. The others are left alone. */
-  async function repair(app: string, machines: readonly Machine[], run: FlyctlOptions): Promise<void> {
+  async function repair(app: string, machines: readonly Machine[], run: CliOptions): Promise<void> {
     const sick = machines.filter((each) => !node(each).healthy);
     const idle = sick.filter(({ state }) => ["stopped", "suspended", "created"].includes(state)).map(({ id }) => id);
     const failing = sick.filter(({ state }) => state === "started").map(({ id }) => id);
-    if (idle.length > 0) await runFlyctl(flyctl.startMachines(app, idle), run);
-    if (failing.length > 0) await runFlyctl(flyctl.restartMachines(app, failing), run);
+    if (idle.length > 0) await flyctlCli.run(flyctl.startMachines(app, idle), run);
+    if (failing.length > 0) await flyctlCli.run(flyctl.restartMachines(app, failing), run);
   }
 
   async function deployFrom(app: string, folder: string, toml: string, options: DeployOptions): Promise<void> {
     writeFileSync(join(folder, "fly.toml"), toml);
     const { signal, onProgress, secrets } = options;
     const run = { env, signal, onProgress, secrets: Object.values(secrets), timeoutSeconds: seconds.deployed };
-    await runFlyctl(flyctl.deploy(app, folder), run);
+    await flyctlCli.run(flyctl.deploy(app, folder), run);
   }
 
   async function awaitHealth(app: string, replicas: number, options: ObserveOptions): Promise<void> {
@@ -259,7 +264,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     const folder = join(options.folder, `${app}.former`);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, "fly.toml");
-    await runFlyctl(flyctl.saveConfig(app, path), { env, signal: options.signal, timeoutSeconds: seconds.asked });
+    await flyctlCli.run(flyctl.saveConfig(app, path), { env, signal: options.signal, timeoutSeconds: seconds.asked });
     const toml = readFileSync(path, "utf8");
     return { image: complete.ImageRef, toml, remove: () => rmSync(folder, { recursive: true, force: true }) };
   }

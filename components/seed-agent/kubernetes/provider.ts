@@ -33,7 +33,7 @@ import {
   readStatefulSet,
 } from "./observe.ts";
 import { portForward } from "./port-forward.ts";
-import { runKubectl, tryKubectl } from "./run-kubectl.ts";
+import { kubectlCli } from "./run-kubectl.ts";
 
 export interface KubernetesOptions {
   /** Says where the kubeconfig and Docker are. */
@@ -50,7 +50,7 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
   const { env, writeContext, rolloutSeconds = 900 } = options;
 
   const list = async (target: Target, kinds: readonly string[], selector: string, signal?: AbortSignal) => {
-    const printed = await runKubectl(kubectl.get(target, kinds, selector), {
+    const printed = await kubectlCli.run(kubectl.get(target, kinds, selector), {
       env,
       signal,
       timeoutSeconds: seconds.asked,
@@ -72,11 +72,11 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
       if (former !== undefined) await growVolumes(spec, former, deployOptions);
       onProgress?.(`Applying ${declared.length} objects to the namespace ${target.namespace}`);
       const apply = (items: readonly unknown[]) =>
-        runKubectl(kubectl.apply(target), { ...masks, timeoutSeconds: seconds.applied, input: listOf(items) });
+        kubectlCli.run(kubectl.apply(target), { ...masks, timeoutSeconds: seconds.applied, input: listOf(items) });
       await apply(declared);
 
       const rollout = () =>
-        tryKubectl(kubectl.rolloutStatus(target, spec.name, rolloutSeconds), {
+        kubectlCli.try(kubectl.rolloutStatus(target, spec.name, rolloutSeconds), {
           ...masks,
           timeoutSeconds: rolloutSeconds + seconds.asked,
         });
@@ -121,7 +121,7 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
     async logs(name, { spec, installation, lines, signal }) {
       const target = targetOf(required(name, spec));
       const args = kubectl.logs(target, selectorText(selectorOf(name, installation)), lines);
-      return await runKubectl(args, { env, signal, timeoutSeconds: seconds.asked });
+      return await kubectlCli.run(args, { env, signal, timeoutSeconds: seconds.asked });
     },
   };
 
@@ -153,7 +153,7 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
   async function checkUnclaimed({ name, ...spec }: SeedAgentSpec, { signal }: ObserveOptions): Promise<void> {
     const target = targetOf({ name, ...spec });
     const args = kubectl.getOne(target, "statefulset", namesOf(name).statefulSet);
-    const printed = (await runKubectl(args, { env, signal, timeoutSeconds: seconds.asked })).trim();
+    const printed = (await kubectlCli.run(args, { env, signal, timeoutSeconds: seconds.asked })).trim();
     if (printed === "") return;
     const owner = anyObject.parse(JSON.parse(printed)).metadata.labels[labels.installation];
     const whose = owner === undefined ? "was not made by this project" : `belongs to the stack ${owner}`;
@@ -182,14 +182,14 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
     const run = { env, signal, timeoutSeconds: seconds.applied };
     const selector = selectorText(selectorOf(spec.name, installation));
     for (const { metadata } of await list(target, ["persistentvolumeclaim"], selector, signal)) {
-      await runKubectl(kubectl.growClaim(target, metadata.name, volumeSize(spec)), run);
+      await kubectlCli.run(kubectl.growClaim(target, metadata.name, volumeSize(spec)), run);
     }
-    await runKubectl(kubectl.deleteOrphaning(target, spec.name), run);
+    await kubectlCli.run(kubectl.deleteOrphaning(target, spec.name), run);
   }
 
   async function prune(target: Target, names: readonly string[], run: { readonly signal?: AbortSignal | undefined }) {
     if (names.length === 0) return;
-    await runKubectl(kubectl.delete(target, names), { ...run, env, timeoutSeconds: seconds.removed });
+    await kubectlCli.run(kubectl.delete(target, names), { ...run, env, timeoutSeconds: seconds.removed });
   }
 
   /** Applies the objects as they were. Not by `rollout undo`, whose field manager would own the template from then on. */
@@ -220,7 +220,7 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
     const [first] = sick;
     const words = sick.map(({ id, problem }) => `${id}: ${problem}`).join("; ");
     const args = kubectl.previousLogs(target, first?.id ?? "", 5);
-    const { code, stdout } = await tryKubectl(args, { env, timeoutSeconds: seconds.asked });
+    const { code, stdout } = await kubectlCli.try(args, { env, timeoutSeconds: seconds.asked });
     return code === 0 && stdout.trim() !== "" ? `${words}. Its log ends with:\n${stdout.trim()}\n` : words;
   }
 }

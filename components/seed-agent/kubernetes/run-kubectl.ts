@@ -1,59 +1,10 @@
 import { allowedEnvironment } from "../../lib/environment.ts";
-import { masked } from "../../lib/masking.ts";
-import { notStarted, type ProgramEnd, runProgram, timedOut } from "../../lib/process.ts";
-import { SeedAgentError } from "../provider.ts";
-
-export interface KubectlOptions {
-  readonly timeoutSeconds: number;
-  readonly env: NodeJS.ProcessEnv;
-  readonly signal?: AbortSignal | undefined;
-  /** Its stdin. */
-  readonly input?: string | undefined;
-  /** Values that are redacted from errors. */
-  readonly secrets?: readonly string[] | undefined;
-  readonly onProgress?: ((line: string) => void) | undefined;
-}
+import { ProviderCli } from "../provider-cli.ts";
 
 export const kubectlMissing =
   "kubectl is not on the PATH; install it (https://kubernetes.io/docs/tasks/tools/), 1.25 or newer";
 
-/** Runs kubectl with the user's own kubeconfig. @throws SeedAgentError if it fails */
-export async function runKubectl(args: readonly string[], options: KubectlOptions): Promise<string> {
-  const ended = await tryKubectl(args, options);
-  if (ended.code !== 0) throw kubectlError(args, ended, options);
-  return ended.stdout;
-}
-
-/** As `runKubectl`, but the caller judges how it ended. */
-export function tryKubectl(args: readonly string[], options: KubectlOptions): Promise<ProgramEnd> {
-  const { timeoutSeconds, env, signal, input, onProgress, secrets = [] } = options;
-  return runProgram("kubectl", args, {
-    env: kubectlEnvironment(env),
-    ...{ timeoutSeconds, signal, input },
-    maxOutput: 64 * 1024 * 1024,
-    endsGroup: true,
-    onOutput: onProgress && ((text) => void redacted(text, secrets).split("\n").filter(Boolean).forEach(onProgress)),
-  });
-}
-
-export function kubectlError(
-  args: readonly string[],
-  ended: ProgramEnd,
-  { secrets = [] }: KubectlOptions,
-): SeedAgentError {
-  if (ended.code === notStarted) return new SeedAgentError(kubectlMissing);
-  const words = `kubectl ${args
-    .filter((each) => !each.startsWith("-"))
-    .slice(0, 2)
-    .join(" ")}`;
-  if (ended.code === timedOut)
-    return new SeedAgentError(`${words} took too long and was stopped; see: kubectl cluster-info`);
-  const said = redacted(ended.stderr.trim(), secrets).slice(-2000) || `exit status ${ended.code}`;
-  const remedy = remedies.find(([pattern]) => pattern.test(said))?.[1];
-  return new SeedAgentError(remedy === undefined ? `${words} failed: ${said}` : `${words} failed: ${said}\n${remedy}`);
-}
-
-/** What a person can do, by what kubectl printed. */
+/** What the user can do, by what kubectl printed. */
 const remedies: readonly (readonly [RegExp, string])[] = [
   [
     /context .* does not exist|context was not found/i,
@@ -77,11 +28,6 @@ const remedies: readonly (readonly [RegExp, string])[] = [
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
-/** A Secret has its values in base64. */
-function redacted(text: string, secrets: readonly string[]): string {
-  return masked(text, [...secrets, ...secrets.map(base64)]);
-}
-
 /** Where the kubeconfig is, and what the login programs that it names read. */
 const variables =
   /^(KUBECONFIG|KUBERNETES_SERVICE_(HOST|PORT)|(AWS|AZURE|CLOUDSDK|GOOGLE|DIGITALOCEAN|OCI|DOCTL)_\w+|USE_GKE_\w+)$/;
@@ -95,3 +41,14 @@ export function kubectlEnvironment(env: NodeJS.ProcessEnv): Record<string, strin
   const own = Object.entries(env).filter(([name, value]) => isKubernetesVariable(name) && value);
   return { ...allowedEnvironment(env), ...(Object.fromEntries(own) as Record<string, string>) };
 }
+
+/** kubectl with the user's own kubeconfig. */
+export const kubectlCli = new ProviderCli({
+  program: "kubectl",
+  missing: kubectlMissing,
+  afterTimeout: "see: kubectl cluster-info",
+  remedies,
+  environment: kubectlEnvironment,
+  // A Secret has its values in base64.
+  redacted: (secrets) => [...secrets, ...secrets.map(base64)],
+});
