@@ -160,3 +160,21 @@ it("every command that a message advises exists", () => {
   const names = new Set(program.commands.map((command) => command.name()));
   expect(advised.filter(({ name }) => !names.has(name))).toEqual([]);
 });
+
+/** The full names of all commands that do something, such as "sandbox list". */
+function leaves(group: Command, before = ""): string[] {
+  return group.commands.flatMap((each) =>
+    each.commands.length === 0 ? [`${before}${each.name()}`] : leaves(each, `${before}${each.name()} `),
+  );
+}
+
+it("the reference has the JSON of every command, and of no other", () => {
+  const rows = text("docs/reference/json.md").matchAll(/^\| (`[a-z][^|]*) \|/gm);
+  const listed = [...rows].flatMap(([, cell = ""]) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name));
+  const kinds = ["cron", "web", "sandbox", "seed-agent"];
+  expect(listed.filter((name) => !kinds.includes(name)).sort()).toEqual(
+    leaves(program)
+      .filter((name) => name !== "help")
+      .sort(),
+  );
+});
