@@ -111,3 +111,16 @@ function parsed(json: string, { issues }: { issues: z.core.$ZodRawIssue[] }) {
     return z.NEVER;
   }
 }
+
+/** The variables that every changeling of the kinds with one Command per changeling has. */
+export const changelingVariables = {
+  name: ["NAME", text],
+  description: ["DESCRIPTION", optionalText],
+  installation: ["INSTALLATION", text],
+  enabled: ["ENABLED", yesNo],
+  /** Names of the secrets that it gets. */
+  secrets: ["SECRETS", names],
+  env: ["ENV", record],
+  /** Its former name: what it keeps is kept under the new one. */
+  renamedFrom: ["RENAMED_FROM", optionalText],
+} as const;

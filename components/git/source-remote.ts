@@ -1,7 +1,7 @@
 import { quoted } from "../lib/shell-command.ts";
 import { type GitAnswer, git } from "./ask-git.ts";
-import { httpsRemote } from "./remote.ts";
-import { isRepoUrl, shownRepo } from "./repo-name.ts";
+import { chosenRemote, type Remote, remoteOfUrl } from "./remote.ts";
+import { isRepoUrl } from "./repo-name.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -13,18 +13,8 @@ export interface Problem {
   readonly remedy: string;
 }
 
-/** The URL that agents on other machines clone from and push to. */
-export interface Remote {
-  /** http(s), without credentials. */
-  readonly url: string;
-  /** Its name in the local repository; undefined for a repository that is declared by URL. */
-  readonly name: string | undefined;
-}
-
 /** The timeout for git in a local repository. */
 export const localSeconds = 10;
-
-const orWriteIt = 'or write the https URL itself: repo = "https://…"';
 
 /**
  * The remote of a repository: a URL itself; for a local repository the branch's upstream remote, else `origin`, else
@@ -36,7 +26,7 @@ export async function remoteOf(
   { repo, branch }: { readonly repo: string; readonly branch: string },
   environment: Environment,
 ): Promise<Remote | Problem> {
-  if (isRepoUrl(repo)) return converted(undefined, repo, 'write its https URL: repo = "https://…"');
+  if (isRepoUrl(repo)) return remoteOfUrl(repo);
   const inRepo = (...args: string[]) => git(["-C", repo, ...args], environment, localSeconds);
   // `remote -v` prints URLs after `insteadOf` is applied.
   const [remotes, follows] = await Promise.all([
@@ -44,28 +34,7 @@ export async function remoteOf(
     inRepo("for-each-ref", "--format=%(upstream:remotename)", `refs/heads/${branch}`),
   ]);
   if (remotes.code !== 0) return unreadable(repo, remotes);
-  const urls = new Map<string, string>();
-  for (const line of remotes.stdout.split("\n")) {
-    const [, name, url] = /^(\S+)\t(.*) \(fetch\)/.exec(line) ?? [];
-    if (name !== undefined && url !== undefined) urls.set(name, url);
-  }
-  for (const name of [follows.stdout.trim(), "origin", ...(urls.size === 1 ? urls.keys() : [])]) {
-    const url = urls.get(name);
-    if (url === undefined) continue;
-    return converted(name, url, `git -C ${quoted(repo)} remote set-url ${quoted(name)} <URL>, ${orWriteIt}`);
-  }
-  const lacks = urls.size === 0 ? "no remote" : `several remotes (${[...urls.keys()].join(", ")}), and no origin`;
-  return {
-    message: `${repo} has ${lacks}: an agent on another machine can't clone it`,
-    remedy: `git -C ${quoted(repo)} remote add origin <URL>, ${orWriteIt}`,
-  };
-}
-
-function converted(name: string | undefined, from: string, remedy: string): Remote | Problem {
-  const url = httpsRemote(from);
-  if (url !== undefined) return { url, name };
-  const what = name === undefined ? "the repository" : `its remote ${name}`;
-  return { message: `${what} is ${shownRepo(from)}, which an agent on another machine can't reach by https`, remedy };
+  return chosenRemote(repo, remotes.stdout, follows.stdout.trim());
 }
 
 /** Why git could not read a local repository, in git's own words. */

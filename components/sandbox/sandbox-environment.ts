@@ -1,14 +1,12 @@
 import * as z from "zod/mini";
 import {
+  changelingVariables,
   type EnvironmentOf,
   environmentCodec,
   json,
   list,
-  names,
   number,
   optionalNumber,
-  optionalText,
-  record,
   text,
   type ValuesOf,
   yesNo,
@@ -23,11 +21,8 @@ const servers = z.record(z.string(), mcpServer);
 
 /** The environment of a sandbox changeling's Command, with local paths made portable. */
 const variables = {
-  name: ["NAME", text],
-  description: ["DESCRIPTION", optionalText],
-  installation: ["INSTALLATION", text],
+  ...changelingVariables,
   provider: ["PROVIDER", z.enum(sandboxProviders)],
-  enabled: ["ENABLED", yesNo],
   isolation: ["ISOLATION", z.enum(["sandbox", "none"])],
   owner: ["OWNER", text],
   repo: ["REPO", text],
@@ -45,10 +40,7 @@ const variables = {
   allowDomains: ["ALLOW_DOMAINS", list],
   userName: ["USER_NAME", text],
   userEmail: ["USER_EMAIL", text],
-  secrets: ["SECRETS", names],
-  env: ["ENV", record],
   snapshotMaxAgeSeconds: ["SNAPSHOT_MAX_AGE_SECONDS", optionalNumber],
-  renamedFrom: ["RENAMED_FROM", optionalText],
 } as const;
 
 export const sandboxEnvironment = environmentCodec(variables);

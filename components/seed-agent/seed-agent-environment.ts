@@ -1,11 +1,10 @@
 import * as z from "zod/mini";
 import {
+  changelingVariables,
   type EnvironmentOf,
   environmentCodec,
-  names,
   number,
   optionalText,
-  record,
   text,
   type ValuesOf,
   yesNo,
@@ -15,11 +14,8 @@ import { type SeedAgentSpec, seedAgentProviders } from "./spec.ts";
 
 /** The environment of a seed agent's Command. */
 const variables = {
-  name: ["NAME", text],
-  description: ["DESCRIPTION", optionalText],
-  installation: ["INSTALLATION", text],
+  ...changelingVariables,
   provider: ["PROVIDER", z.enum(seedAgentProviders)],
-  enabled: ["ENABLED", yesNo],
   /** What is deployed: a release's version, and a hash of its program. */
   release: ["RELEASE", text],
   replicas: ["REPLICAS", number],
@@ -30,8 +26,6 @@ const variables = {
   probationSeconds: ["PROBATION_SECONDS", number],
   changesPerDay: ["CHANGES_PER_DAY", number],
   usdPerDay: ["USD_PER_DAY", number],
-  secrets: ["SECRETS", names],
-  env: ["ENV", record],
   volumeGb: ["VOLUME_GB", number],
   app: ["APP", optionalText],
   organization: ["ORGANIZATION", optionalText],
@@ -41,7 +35,6 @@ const variables = {
   image: ["IMAGE", optionalText],
   storageClass: ["STORAGE_CLASS", optionalText],
   destroyData: ["DESTROY_DATA", yesNo],
-  renamedFrom: ["RENAMED_FROM", optionalText],
 } as const;
 
 export const seedAgentEnvironment = environmentCodec(variables);

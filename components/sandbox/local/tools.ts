@@ -1,9 +1,6 @@
 import { existsSync } from "node:fs";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
-import { allowedEnvironment } from "../../lib/environment.ts";
-import { runProgram } from "../../lib/process.ts";
+import { setUpTools } from "../../host/setup-tools.ts";
 import type { LocalPart } from "../image/tools.ts";
 import { type Progress, SandboxError } from "../provider.ts";
 
@@ -38,14 +35,9 @@ export async function findTools(parts: readonly LocalPart[], progress: Progress)
   return diagnostic;
 }
 
-/** In a process of its own: setup reports on stderr, and holds locks that belong to a process. */
 async function runSetup(parts: readonly LocalPart[], { onProgress, signal }: Progress): Promise<LocalTools> {
-  const extension = extname(fileURLToPath(import.meta.url));
-  const script = fileURLToPath(new URL(`../../../scripts/setup/sandbox-tools${extension}`, import.meta.url));
-  const isNpmSetting = ([name]: [string, string | undefined]) => /^npm_config_|^CHANGELINGS_CACHE$/i.test(name);
-  const settings = Object.entries(process.env).filter(isNpmSetting);
-  const { code, stdout, stderr } = await runProgram(process.execPath, [script, ...parts], {
-    env: { ...allowedEnvironment(process.env), ...defined(settings) },
+  const { code, stdout, stderr } = await setUpTools(parts, {
+    env: process.env,
     timeoutSeconds: installSeconds,
     signal,
     onOutput: (text, stream) => {
@@ -58,10 +50,6 @@ async function runSetup(parts: readonly LocalPart[], { onProgress, signal }: Pro
 
 function isInstalled({ bwrap, parts, mounts }: LocalTools): boolean {
   return [bwrap, ...Object.values(parts), ...Object.values(mounts)].every((path) => existsSync(path));
-}
-
-function defined(entries: readonly [string, string | undefined][]): Record<string, string> {
-  return Object.fromEntries(entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
 /** The parts that a runtime needs: each agent gets the image's MCP servers. The stub needs none. */

@@ -1,12 +1,11 @@
 import * as z from "zod/mini";
 import {
+  changelingVariables,
   type EnvironmentOf,
   environmentCodec,
   list,
-  names,
   number,
   optionalText,
-  record,
   text,
   type ValuesOf,
   yesNo,
@@ -21,11 +20,8 @@ const addedPaths = z.readonly(z.array(z.object({ from: z.string(), to: z.string(
 
 /** A web changeling as the environment of its Command, with local paths made portable. */
 export const webVariables = {
-  name: ["NAME", text],
-  description: ["DESCRIPTION", optionalText],
-  installation: ["INSTALLATION", text],
+  ...changelingVariables,
   provider: ["PROVIDER", z.enum(["local", "docker", "modal"])],
-  enabled: ["ENABLED", yesNo],
   /** What its repo is cloned from. */
   source: ["SOURCE", optionalText],
   branch: ["BRANCH", text],
@@ -51,9 +47,6 @@ export const webVariables = {
   ],
   /** The fingerprint of their contents. */
   added: ["ADDED_FILES", optionalText],
-  env: ["ENV", record],
-  /** Names of the secrets that it gets. */
-  secrets: ["SECRETS", names],
   data: ["DATA", optionalText],
   destroyData: ["DESTROY_DATA", yesNo],
   remote: ["REMOTE", optionalText],
@@ -62,8 +55,6 @@ export const webVariables = {
   settings: ["SETTINGS", optionalText],
   startTimeoutSeconds: ["START_TIMEOUT_SECONDS", number],
   mngrProfile: ["MNGR_PROFILE", optionalText],
-  /** Its former name: its agent, repo and data are kept under the new one. */
-  renamedFrom: ["RENAMED_FROM", optionalText],
 } as const;
 
 export const webEnvironment = environmentCodec(webVariables);
