@@ -9,28 +9,19 @@ import { commandScript } from "../command-script.ts";
 import { isDockerVariable } from "../docker/run-docker.ts";
 import { requireInstallationHere } from "../host/claims.ts";
 import { installationPaths } from "../host/installation-paths.ts";
+import { recordOn } from "./agent/record.ts";
 import { specOfWeb, webVariables } from "./agent/web-environment.ts";
-import { webAgents } from "./local/records.ts";
+import { applyWeb } from "./life-cycle/apply.ts";
+import { removeWeb } from "./life-cycle/remove.ts";
+import { secretsOf, webAgents } from "./life-cycle/web-agents.ts";
 
 // mngr creates the file with an agent's environment, including secrets, with this umask.
 process.umask(0o077);
 
 /** Loaded lazily, so that each provider only loads when used. */
-const providers = {
-  async docker() {
-    const [{ applyOnDocker: apply }, { removeFromDocker: remove }] = await Promise.all([
-      import("./docker/provider.ts"),
-      import("./docker/provider.ts"),
-    ]);
-    return { apply, remove };
-  },
-  async local() {
-    const [{ applyWeb: apply }, { removeWeb: remove }] = await Promise.all([
-      import("./local/apply.ts"),
-      import("./local/remove.ts"),
-    ]);
-    return { apply, remove };
-  },
+const hosts = {
+  docker: async () => (await import("./docker/provider.ts")).dockerHost,
+  local: async () => (await import("./local/local-host.ts")).localHost,
 };
 
 export default commandScript({
@@ -43,14 +34,16 @@ export default commandScript({
     const anchors = { project: process.cwd(), home: homedir() };
     const spec = specOfWeb(variables, anchors);
     const web = webAgents(variables.installation, installationPaths(variables.installation));
-    const { apply } = await providers[variables.provider]();
-    return { ...(await apply(spec, variables.renamedFrom, web)) };
+    const hostOf = await hosts[variables.provider]();
+    const secrets = secretsOf(spec, web);
+    return { ...(await applyWeb(spec, variables.renamedFrom, { secrets, host: hostOf(spec.mngrProfile, web) })) };
   },
   async remove({ name, installation, provider, mngrProfile, destroyData }) {
     const paths = installationPaths(installation);
     requireInstallationHere(paths);
     const web = webAgents(installation, paths);
-    const { remove } = await providers[provider]();
-    return { ...(await remove({ name, mngrProfile, destroyData }, web)) };
+    const hostOf = await hosts[provider]();
+    const profile = recordOn(provider, paths, name)?.mngrProfile ?? mngrProfile;
+    return { ...(await removeWeb({ name, destroyData }, hostOf(profile, web))) };
   },
 });

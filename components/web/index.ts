@@ -9,6 +9,7 @@ export { ForwardingServer, type ForwardingServerArgs } from "./forwarding/forwar
 export { type ForwardingServerOptions, forwardingOf } from "./forwarding/from-program.ts";
 export { type Login, loginUrl, pageUrl } from "./forwarding/urls.ts";
 export { type WebChangelingOptions, webOf } from "./from-program.ts";
-export { type LocalWeb, type LocalWebs, type LocalWebsOptions, localWebs } from "./local/observe.ts";
+export { localWebs } from "./local/observe.ts";
 export { type ModalWebs, type ModalWebsOptions, modalWebs } from "./modal/observe.ts";
+export type { LocalWeb, LocalWebs, LocalWebsOptions } from "./this-machine.ts";
 export { WebChangeling, type WebChangelingArgs } from "./web-changeling.ts";

@@ -9,7 +9,8 @@ import { readRecords, recordPath, removeRecord, type WebRecord, writeRecord } fr
 import { removeFromDocker as removeServer } from "./forwarding/docker/end-container.ts";
 import { readContainer } from "./forwarding/docker/installed-container.ts";
 import { stopForwardingServer } from "./forwarding/supervise.ts";
-import { webAgents } from "./local/records.ts";
+import { removeWeb } from "./life-cycle/remove.ts";
+import { webAgents } from "./life-cycle/web-agents.ts";
 
 /** The data and repositories of web changelings stay, with their records, for a later changeling of the same name. */
 export const webLeftovers: Leftovers = {
@@ -68,13 +69,13 @@ async function destroyAgents(records: readonly WebRecord[]): Promise<void> {
 
 /** @returns a function that deletes volumes */
 async function removeMachines(records: readonly WebRecord[], installation: string, paths: InstallationPaths) {
-  const [{ dockerClient }, { removeFromDocker }] = await Promise.all([
+  const [{ dockerClient }, { dockerHost }] = await Promise.all([
     import("../docker/client.ts"),
     import("./docker/provider.ts"),
   ]);
   const agents = webAgents(installation, paths);
   for (const { name, mngrProfile } of records) {
-    await removeFromDocker({ name, mngrProfile, destroyData: false }, agents);
+    await removeWeb({ name, destroyData: false }, dockerHost(mngrProfile, agents));
   }
   return async (volumes: readonly string[]) => {
     for (const volume of volumes) await dockerClient(process.env).deleteVolume(volume);

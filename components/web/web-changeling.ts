@@ -4,8 +4,8 @@ import type { Reported } from "./agent/command.ts";
 import type { DeclaredWeb } from "./declared.ts";
 import type { DockerWebs } from "./docker/observe.ts";
 import { type WebChangelingOptions, webOf } from "./from-program.ts";
-import type { LocalWebs } from "./local/observe.ts";
 import type { ModalWebs } from "./modal/observe.ts";
+import type { LocalWebs } from "./this-machine.ts";
 
 /** Arguments of a web changeling. Omitted options have the defaults of the fleet file (changelings/REFERENCE.md). */
 export interface WebChangelingArgs extends WebChangelingOptions {

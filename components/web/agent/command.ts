@@ -8,7 +8,7 @@ import { withAlias } from "../../component.ts";
 import { fingerprintOfAdded } from "../added-paths.ts";
 import type { WebCommandSuffix } from "../command-suffixes.ts";
 import type { DeclaredWeb } from "../declared.ts";
-import type { Servers } from "../local/await-servers.ts";
+import type { Servers } from "../life-cycle/await-servers.ts";
 import { environmentOfWeb } from "./web-environment.ts";
 
 export interface WebCommandArgs {

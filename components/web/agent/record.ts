@@ -63,6 +63,27 @@ export function readRecord(paths: InstallationPaths, name: string): WebRecord | 
   throw new Error(`${path} is not a record of a web changeling; remove it, then: ${upCommand()}`);
 }
 
+/** Ignores the record of an agent with another provider. */
+export function recordOn(
+  provider: WebRecord["provider"],
+  paths: InstallationPaths,
+  name: string,
+): WebRecord | undefined {
+  const record = readRecord(paths, name);
+  return record?.provider === provider ? record : undefined;
+}
+
+/** The records of a provider's agents on this machine. */
+export function recordsHere(provider: WebRecord["provider"], paths: InstallationPaths) {
+  return {
+    read: async (name: string) => recordOn(provider, paths, name),
+    write: async (record: WebRecord) => writeRecord(paths, record),
+    async remove(name: string) {
+      if (recordOn(provider, paths, name) !== undefined) removeRecord(paths, name);
+    },
+  };
+}
+
 /** All readable records, including removed changelings, sorted by name. */
 export function readRecords(paths: InstallationPaths): WebRecord[] {
   return recordNames(paths).flatMap((name) => webRecord.safeParse(readJsonOrNull(recordPath(paths, name))).data ?? []);

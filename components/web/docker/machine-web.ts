@@ -1,9 +1,10 @@
 import { dockerClient } from "../../docker/client.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
-import { readRecord, readRecords, removeRecord, type WebRecord, writeRecord } from "../agent/record.ts";
-import type { WebAgents } from "../local/records.ts";
-import type { MachineRecords, MachineWeb } from "../machine/machine-web.ts";
-import { freeVolumes } from "../machine/records.ts";
+import { readRecords, recordsHere } from "../agent/record.ts";
+import type { WebRecords } from "../life-cycle/agent-host.ts";
+import type { WebAgents } from "../life-cycle/web-agents.ts";
+import type { MachineWeb } from "../machine/machine-web.ts";
+import { dataVolumeBeside, firstRecord } from "../machine/records.ts";
 import { dockerMachines } from "./docker-machines.ts";
 import { mngrOnDocker } from "./mngr-on-docker.ts";
 import { dockerVolumeNames } from "./place.ts";
@@ -24,19 +25,11 @@ export function dockerWeb(mngrProfile: string | undefined, { installation, paths
   };
 }
 
-/** Ignores the record of an agent with another provider. */
-export function dockerRecord(paths: InstallationPaths, name: string): WebRecord | undefined {
-  const record = readRecord(paths, name);
-  return record?.provider === "docker" ? record : undefined;
-}
-
-function dockerRecords(installation: string, paths: InstallationPaths): MachineRecords {
+export function dockerRecords(installation: string, paths: InstallationPaths): WebRecords {
+  const namesFor = (each: string) => dockerVolumeNames(installation, each);
   return {
-    read: async (name) => dockerRecord(paths, name),
-    write: async (record) => writeRecord(paths, record),
-    async remove(name) {
-      if (dockerRecord(paths, name) !== undefined) removeRecord(paths, name);
-    },
-    volumesFor: async (name) => freeVolumes(name, (each) => dockerVolumeNames(installation, each), readRecords(paths)),
+    ...recordsHere("docker", paths),
+    first: async (name) => firstRecord(name, namesFor, readRecords(paths)),
+    dataBeside: dataVolumeBeside,
   };
 }

@@ -1,53 +1,35 @@
-import { rmSync } from "node:fs";
 import { dockerClient } from "../../docker/client.ts";
-import { readRecord, type WebRecord } from "../agent/record.ts";
-import type { WebSpec } from "../agent/spec.ts";
-import { lockPath, secretsOf, type WebAgents } from "../local/records.ts";
-import { type AppliedOnMachine, applyOnMachine } from "../machine/apply-on-machine.ts";
+import { recordOn, type WebRecord } from "../agent/record.ts";
+import type { AgentHost } from "../life-cycle/agent-host.ts";
+import type { WebAgents } from "../life-cycle/web-agents.ts";
+import { machineHost } from "../machine/machine-host.ts";
 import { destroyMachine } from "../machine/machines.ts";
-import { type Removed, removeMachines } from "../machine/remove-machines.ts";
-import { dockerRecord, dockerWeb } from "./machine-web.ts";
+import { dockerWeb } from "./machine-web.ts";
 import { mngrOnDocker } from "./mngr-on-docker.ts";
 import { removeMngrState } from "./mngr-state.ts";
 
-/** Like `applyOnMachine`, with the installed secrets of the changeling. */
-export async function applyOnDocker(
-  spec: WebSpec,
-  former: string | undefined,
-  agents: WebAgents,
-): Promise<AppliedOnMachine> {
-  for (const name of former === undefined ? [spec.name] : [spec.name, former]) await leaveProfile(name, spec, agents);
-  return await applyOnMachine(spec, former, {
-    secrets: secretsOf(spec, agents),
-    web: dockerWeb(spec.mngrProfile, agents),
-  });
-}
-
-/** Another profile's mngr does not see its machine. The agent's repo and data are kept on volumes. */
-async function leaveProfile(name: string, { mngrProfile }: WebSpec, agents: WebAgents): Promise<void> {
-  const record = dockerRecord(agents.paths, name);
-  if (record?.host === undefined || record.mngrProfile === mngrProfile) return;
-  await destroyMachine(record.host, dockerWeb(record.mngrProfile, agents));
-}
-
-export interface RemovalFromDocker {
-  readonly name: string;
-  readonly mngrProfile: string | undefined;
-  readonly destroyData: boolean;
-}
-
-/** Like `removeMachines`. */
-export async function removeFromDocker(
-  { name, mngrProfile, destroyData }: RemovalFromDocker,
-  agents: WebAgents,
-): Promise<Removed> {
-  const { paths } = agents;
-  const web = dockerWeb(dockerRecord(paths, name)?.mngrProfile ?? mngrProfile, agents);
-  const removed = await removeMachines({ name, destroyData }, web);
-  await removeStateOfMngr(agents);
-  // Nothing is left that needs the lock.
-  if (readRecord(paths, name) === undefined) rmSync(lockPath(paths, name), { force: true });
-  return removed;
+/**
+ * Web agents in Docker.
+ * @param mngrProfile the profile that they run in; undefined for the person's own
+ */
+export function dockerHost(mngrProfile: string | undefined, agents: WebAgents): AgentHost {
+  const host = machineHost(dockerWeb(mngrProfile, agents));
+  return {
+    ...host,
+    /** Another profile's mngr does not see its machine. The agent's repo and data are kept on volumes. */
+    async begin({ name }, former) {
+      for (const each of former === undefined ? [name] : [name, former]) {
+        const record = recordOn("docker", agents.paths, each);
+        if (record?.host === undefined || record.mngrProfile === mngrProfile) continue;
+        await destroyMachine(record.host, dockerWeb(record.mngrProfile, agents));
+      }
+    },
+    async destroy(name, record) {
+      const agentId = await host.destroy(name, record);
+      await removeStateOfMngr(agents);
+      return agentId;
+    },
+  };
 }
 
 /** Only warns on failure: the changeling is already removed, and leftovers only take space. */

@@ -4,34 +4,19 @@ import { fallbackIdentity, gitIn } from "../../git/git.ts";
 import { withSecretFile } from "../../host/secret-file.ts";
 import { provisionArguments } from "../../mngr/arguments.ts";
 import { type Mngr, MngrError } from "../../mngr/client.ts";
-import type { WebRecord } from "../agent/record.ts";
 import { agentSettings } from "../agent/settings.ts";
-import { digestOfSpec, type WebSpec } from "../agent/spec.ts";
+import { digestOfSpec } from "../agent/spec.ts";
 import { agentVariables } from "../agent/variables.ts";
+import type { Deployed, WebUpdate } from "../life-cycle/agent-host.ts";
+import { prepareCommand } from "../life-cycle/await-servers.ts";
+import { labelsOf } from "../life-cycle/web-agents.ts";
 import { writeRepoFiles } from "../repo/repo-files.ts";
-import { awaitServers, prepareCommand, type Servers } from "./await-servers.ts";
+import { awaitServersHere } from "./servers.ts";
 
 export interface StartOptions {
   readonly installation: string;
   readonly mngr: Mngr;
   readonly env: Readonly<Record<string, string>>;
-  /** Values by variable name. */
-  readonly secrets: Readonly<Record<string, string>>;
-}
-
-export interface Started {
-  readonly servers: Servers;
-  /** mngr's address of the agent, so that mngr asks only this host. */
-  readonly hostAddress: string;
-}
-
-export function labelsOf({ name }: { readonly name: string }, installation: string): Record<string, string> {
-  return {
-    CREATOR: "changeling",
-    changeling: name,
-    changeling_kind: "web",
-    changelings_installation: installation,
-  };
 }
 
 /**
@@ -39,8 +24,10 @@ export function labelsOf({ name }: { readonly name: string }, installation: stri
  *
  * @throws MngrError, NotUp
  */
-export async function startAgent(spec: WebSpec, record: WebRecord, options: StartOptions): Promise<Started> {
-  const { mngr, installation, env, secrets } = options;
+export async function startAgent(
+  { spec, record, secrets }: WebUpdate,
+  { mngr, installation, env }: StartOptions,
+): Promise<Deployed> {
   const git = gitIn(record.repo, env);
   const { template, files: settings } = await agentSettings(git, "HEAD", spec);
   writeRepoFiles(record.repo, spec);
@@ -68,6 +55,6 @@ export async function startAgent(spec: WebSpec, record: WebRecord, options: Star
   });
   const hostAddress = `${record.agentId}@${hostId ?? "localhost"}.local`;
   const { startTimeoutSeconds: timeoutSeconds } = spec;
-  const servers = await awaitServers(mngr, { agentId: record.agentId, address: hostAddress, timeoutSeconds });
+  const servers = await awaitServersHere(mngr, { agentId: record.agentId, address: hostAddress, timeoutSeconds });
   return { servers, hostAddress };
 }

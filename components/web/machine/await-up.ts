@@ -1,15 +1,7 @@
-import { hasEnded } from "../../mngr/agent-state.ts";
 import { parseServersOutput, registeredServers } from "../agent/servers.ts";
-import { NotUp, type Servers, sinceStartCommand } from "../local/await-servers.ts";
+import { awaitServers, type Checked, type Servers, sinceStartCommand } from "../life-cycle/await-servers.ts";
 import { agentAt } from "./machines.ts";
 import type { MngrOnMachines } from "./mngr-on-machines.ts";
-
-/**
- * Seconds for the first check. It is short, because an agent that fails usually ends at once; mngr limits a check to
- * 30.
- */
-const firstPoll = 3;
-const longestPoll = 20;
 
 const mark = "=== up";
 
@@ -28,12 +20,6 @@ const answersCommand = [
   'n=$((n + 1)); [ "$n" -lt 15 ] || break; sleep 0.2; done',
 ].join(" ");
 
-interface Observing {
-  readonly servers: Servers;
-  /** The URL that accepts connections. */
-  readonly answers: string | undefined;
-}
-
 /**
  * Servers that an agent has registered since it was provisioned.
  * @param seconds how long to wait for one
@@ -43,15 +29,12 @@ export async function serversOnMachine(mngr: MngrOnMachines, address: string, se
   return (await look(mngr, address, seconds)).servers;
 }
 
-async function look(mngr: MngrOnMachines, address: string, seconds: number): Promise<Observing> {
+async function look(mngr: MngrOnMachines, address: string, seconds: number): Promise<Checked> {
   const { results } = await mngr.exec([address], `${sinceStartCommand(seconds)}; ${answersCommand}`);
   const output = results[0]?.stdout ?? "";
   const at = output.lastIndexOf(`\n${mark} `);
   const texts = parseServersOutput(at === -1 ? output : output.slice(0, at));
-  return {
-    servers: Object.fromEntries(registeredServers(texts).servers),
-    answers: at === -1 ? undefined : output.slice(at + mark.length + 2).trim(),
-  };
+  return { servers: Object.fromEntries(registeredServers(texts).servers), isUp: at !== -1 };
 }
 
 /**
@@ -59,19 +42,7 @@ async function look(mngr: MngrOnMachines, address: string, seconds: number): Pro
  *
  * @throws NotUp, MngrError
  */
-export async function awaitUp(mngr: MngrOnMachines, address: string, timeoutSeconds: number): Promise<Servers> {
-  const end = Date.now() + timeoutSeconds * 1000;
-  for (let longest = firstPoll; ; longest = longestPoll) {
-    const seconds = Math.max(0, Math.min(longest, (end - Date.now()) / 1000));
-    const { servers, answers } = await look(mngr, address, seconds);
-    const urls = Object.values(servers);
-    if (urls.length > 0 && answers !== undefined) return servers;
-    const agent = await agentAt(address, mngr);
-    if (agent === undefined) throw new NotUp("mngr no longer has its agent");
-    if (hasEnded(agent.state)) throw new NotUp(`its agent ended (${agent.state})`);
-    if (Date.now() < end) continue;
-    const within = `within ${timeoutSeconds} s (start_timeout_seconds)`;
-    if (urls.length === 0) throw new NotUp(`it registered no server ${within}`);
-    throw new NotUp(`its server at ${urls[0]} accepted no connection ${within}`);
-  }
+export function awaitUp(mngr: MngrOnMachines, address: string, timeoutSeconds: number): Promise<Servers> {
+  const stateOf = async () => (await agentAt(address, mngr))?.state;
+  return awaitServers((seconds) => look(mngr, address, seconds), stateOf, timeoutSeconds);
 }

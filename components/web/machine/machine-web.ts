@@ -1,8 +1,7 @@
 import { stockWebTypeOf } from "../../../changelings/stock-web.ts";
-import type { Agent } from "../../mngr/client.ts";
-import type { WebRecord } from "../agent/record.ts";
 import type { WebSpec } from "../agent/spec.ts";
-import type { WebAgents } from "../local/records.ts";
+import type { PlacedAgent, WebRecords, WebUpdate } from "../life-cycle/agent-host.ts";
+import type { WebAgents } from "../life-cycle/web-agents.ts";
 import type { MachineProvider, MngrOnMachines } from "./mngr-on-machines.ts";
 
 /**
@@ -16,27 +15,8 @@ export interface MachineWeb extends Pick<WebAgents, "installation" | "paths" | "
   /** Distinguishes its machines and agents from others, in addition to the labels that all web agents have. */
   readonly labels: Readonly<Record<string, string>>;
   readonly mngr: MngrOnMachines;
-  readonly records: MachineRecords;
+  readonly records: WebRecords;
   readonly machines: Machines;
-}
-
-export interface VolumeNames {
-  readonly repo: string;
-  readonly data: string;
-}
-
-/** Where the provider keeps the records of web agents. */
-export interface MachineRecords {
-  /**
-   * @returns undefined if there is none
-   * @throws if it is not a record
-   */
-  read(name: string): Promise<WebRecord | undefined>;
-  write(record: WebRecord): Promise<void>;
-  /** Succeeds if there is none. */
-  remove(name: string): Promise<void>;
-  /** Names for the volumes of a changeling that has none yet, unused by any other. */
-  volumesFor(name: string): Promise<VolumeNames>;
 }
 
 /** The machine to create. */
@@ -107,14 +87,7 @@ export function declaredImage(spec: WebSpec): readonly string[] {
     : [`file=${stock.dockerfile}`, ...spec.buildArgs];
 }
 
-/** The target state of one agent. */
-export interface MachineUpdate {
-  readonly spec: WebSpec;
-  readonly record: WebRecord;
-  /** Values by variable name. */
-  readonly secrets: Readonly<Record<string, string>>;
+/** The target state of one agent, on its own machine. */
+export interface MachineUpdate extends WebUpdate {
   readonly web: MachineWeb;
 }
-
-/** An agent together with its machine. */
-export type PlacedAgent = Agent & { readonly host: NonNullable<Agent["host"]> };

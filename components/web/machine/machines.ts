@@ -1,14 +1,8 @@
 import type { Agent, SshAccess } from "../../mngr/client.ts";
 import { isRunning } from "../agent/drift.ts";
 import { failedStart } from "../agent/failed-start.ts";
-import { listedAgent } from "../agent/listed-agent.ts";
-import type { WebRecord } from "../agent/record.ts";
-import type { MachineUpdate, MachineWeb, PlacedAgent } from "./machine-web.ts";
-
-/** The agent of a record. An interrupted update may have left it on two machines. */
-export function placedAgent(record: WebRecord, agents: readonly Agent[]): PlacedAgent | undefined {
-  return listedAgent(record, placed(agents));
-}
+import type { PlacedAgent } from "../life-cycle/agent-host.ts";
+import type { MachineUpdate, MachineWeb } from "./machine-web.ts";
 
 export function addressOf({ id, host }: PlacedAgent): string {
   return `${id}@${host.id}.${host.provider_name}`;
@@ -22,7 +16,8 @@ export async function agentAt(
   return placed(await agents()).find((agent) => addressOf(agent) === address);
 }
 
-function placed(agents: readonly Agent[]): PlacedAgent[] {
+/** mngr shows the host of every agent on a machine. */
+export function placed(agents: readonly Agent[]): PlacedAgent[] {
   return agents.flatMap((agent) => (agent.host === undefined ? [] : [{ ...agent, host: agent.host }]));
 }
 

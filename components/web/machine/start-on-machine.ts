@@ -11,8 +11,9 @@ import type { WebRecord } from "../agent/record.ts";
 import { agentSettings } from "../agent/settings.ts";
 import { digestOfSpec, type WebSpec } from "../agent/spec.ts";
 import { agentVariables } from "../agent/variables.ts";
-import { prepareCommand, type Servers } from "../local/await-servers.ts";
-import { labelsOf } from "../local/start-agent.ts";
+import type { Deployed } from "../life-cycle/agent-host.ts";
+import { prepareCommand } from "../life-cycle/await-servers.ts";
+import { labelsOf } from "../life-cycle/web-agents.ts";
 import { settingsText } from "../repo/repo-files.ts";
 import { awaitUp } from "./await-up.ts";
 import { base64, scriptInMachine } from "./in-machine.ts";
@@ -35,11 +36,6 @@ export interface StartOnMachine {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-export interface StartedOnMachine {
-  readonly servers: Servers;
-  readonly hostAddress: string;
-}
-
 /**
  * Creates the agent as specified on its own machine, or stops it and provisions it again there. Returns when it serves.
  *
@@ -50,7 +46,7 @@ export async function startOnMachine(
   start: StartOnMachine,
   web: MachineWeb,
   onMade: (hostAddress: string) => Promise<void>,
-): Promise<StartedOnMachine> {
+): Promise<Deployed> {
   const { spec, record, host, isNew, repo } = start;
   const { mngr } = web;
   const { template, files: settings } = await agentSettings(gitIn(repo, web.env), "HEAD", spec);
@@ -68,13 +64,29 @@ export async function startOnMachine(
   return { hostAddress, servers: await awaitUp(mngr, hostAddress, spec.startTimeoutSeconds) };
 }
 
+/**
+ * Makes the commits of an agent that runs be pushed to the declared remote, or to none, as `startOnMachine` does.
+ * @throws MngrError, or an error with what its machine says
+ */
+export async function linkRemoteOn(address: string, spec: WebSpec, web: MachineWeb): Promise<void> {
+  const { results, failed } = await web.mngr.exec([address], await preparation(spec, web));
+  const [result] = results;
+  if (result?.success) return;
+  throw new Error(`the remote of ${spec.name} could not be set: ${result?.stderr.trim() ?? failed[0]?.error}`);
+}
+
+/** Prepares the agent's repo in its machine; repeating it changes nothing. */
+async function preparation(spec: WebSpec, { machines }: MachineWeb): Promise<string> {
+  const { name, remote } = spec;
+  const link = remote === undefined ? ["", "", ""] : [remote, `changelings/${name}`, readFileSync(hook, "utf8")];
+  const texts = [settingsText(spec) ?? "", ...link, await machines.admittedKeys()];
+  return scriptInMachine("prepare.sh", texts.map(base64));
+}
+
 async function agentOptions(
   { spec, record, repo, host }: StartOnMachine,
   web: MachineWeb,
 ): Promise<Omit<MachineAgentOptions, "template">> {
-  const link =
-    spec.remote === undefined ? ["", "", ""] : [spec.remote, `changelings/${spec.name}`, readFileSync(hook, "utf8")];
-  const texts = [settingsText(spec) ?? "", ...link, await web.machines.admittedKeys()];
   return {
     provider: web.provider,
     agent: record.agentName,
@@ -88,7 +100,7 @@ async function agentOptions(
       changeling_digest: digestOfSpec(spec),
     },
     envFile: "/dev/fd/3",
-    prepare: `${scriptInMachine("prepare.sh", texts.map(base64))} && { ${prepareCommand}; }`,
+    prepare: `${await preparation(spec, web)} && { ${prepareCommand}; }`,
     agentArgs: spec.agentArgs,
   };
 }

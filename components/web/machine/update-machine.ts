@@ -2,15 +2,16 @@ import { GitError, gitIn } from "../../git/git.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import type { SshAccess } from "../../mngr/client.ts";
 import type { WebRecord } from "../agent/record.ts";
+import type { Deployed, PlacedAgent } from "../life-cycle/agent-host.ts";
 import { type Merged, MergeRefused, refusedByLocalChanges, sinceLastStart } from "../repo/merge.ts";
 import { prepareRepo } from "../repo/repo.ts";
 import { isolated } from "./adopt-repo.ts";
-import { goBackOn } from "./go-back-on.ts";
+import { goBackOn } from "./go-back.ts";
 import { scriptInMachine } from "./in-machine.ts";
-import type { MachineUpdate, PlacedAgent } from "./machine-web.ts";
+import type { MachineUpdate } from "./machine-web.ts";
 import { addressOf, destroyMachine, failure, sshOf, started } from "./machines.ts";
 import { newHostName } from "./records.ts";
-import { type StartedOnMachine, startOnMachine } from "./start-on-machine.ts";
+import { startOnMachine } from "./start-on-machine.ts";
 import { downloadRepo, fetchRepo, sendCommits, withoutLfs, withTemporaryRepo } from "./temporary-repo.ts";
 
 /** Retries, each because the agent committed in between. */
@@ -23,7 +24,7 @@ const attempts = 5;
  * @throws MergeRefused if its commits or changes conflict, and it runs as before; another error if it does not come up,
  * and the previous version runs again
  */
-export async function updateMachine(update: MachineUpdate, agent: PlacedAgent): Promise<OnMachine> {
+export async function updateMachine(update: MachineUpdate, agent: PlacedAgent): Promise<Deployed> {
   const there = sshOf(agent) === undefined ? await started(agent, update.web) : agent;
   const ssh = sshOf(there);
   if (ssh === undefined) {
@@ -33,7 +34,7 @@ export async function updateMachine(update: MachineUpdate, agent: PlacedAgent): 
   return await merged(update, there, ssh, 1);
 }
 
-function merged(update: MachineUpdate, agent: PlacedAgent, ssh: SshAccess, attempt: number): Promise<OnMachine> {
+function merged(update: MachineUpdate, agent: PlacedAgent, ssh: SshAccess, attempt: number): Promise<Deployed> {
   const { spec, record, secrets, web } = update;
   return withTemporaryRepo(async (repo) => {
     await fetchRepo(repo, spec, ssh, web);
@@ -109,7 +110,7 @@ function needsAnotherMachine({ spec, record: { applied } }: MachineUpdate): bool
   return spec.data !== applied.data || JSON.stringify(spec.buildArgs) !== JSON.stringify(applied.buildArgs);
 }
 
-async function replaced(update: MachineUpdate, agent: PlacedAgent, repo: string, since: Merged): Promise<OnMachine> {
+async function replaced(update: MachineUpdate, agent: PlacedAgent, repo: string, since: Merged): Promise<Deployed> {
   const { spec, record, web } = update;
   await refuseUncommitted(agent, update);
   await gitIn(repo, isolated(web.env)).run(["checkout", "--quiet", "-B", spec.branch, since.after]);
@@ -132,18 +133,13 @@ async function refuseUncommitted(agent: PlacedAgent, { spec, web }: MachineUpdat
   );
 }
 
-export interface OnMachine extends StartedOnMachine {
-  /** The machine's name. */
-  readonly host: string;
-}
-
 /**
  * Creates a machine for an agent that has none. Its repo is new, or the one on the last machine's volume with the
  * declared state merged in.
  *
  * @throws if it does not come up; no machine is left then
  */
-export function createMachine(update: MachineUpdate): Promise<OnMachine> {
+export function createMachine(update: MachineUpdate): Promise<Deployed> {
   const { spec, record, web, secrets } = update;
   return withTemporaryRepo(async (repo) => {
     // A machine that mngr has forgotten would keep working on the same volumes.
@@ -162,7 +158,7 @@ export async function newMachine(
   { spec, record, secrets, web }: MachineUpdate,
   repo: string,
   goBack: () => Promise<string>,
-): Promise<OnMachine> {
+): Promise<Deployed> {
   const { machines, records } = web;
   for (const volume of [record.data, record.repo]) await machines.ensureVolume(volume, spec.name);
   const host = newHostName(spec);

@@ -7,8 +7,9 @@ import { installationPaths } from "../../host/installation-paths.ts";
 import { isModalVariable } from "../../modal/environment.ts";
 import { keepModalToken } from "../../modal/kept-token.ts";
 import { specOfWeb, webVariables } from "../agent/web-environment.ts";
-import { webAgents } from "../local/records.ts";
-import { applyOnMachine } from "../machine/apply-on-machine.ts";
+import { applyWeb } from "../life-cycle/apply.ts";
+import { webAgents } from "../life-cycle/web-agents.ts";
+import { machineHost } from "../machine/machine-host.ts";
 import { machineVariables } from "./machine-environment.ts";
 import { modalWeb } from "./machine-web.ts";
 import { removeFromModal } from "./provider.ts";
@@ -34,7 +35,7 @@ export default commandScript({
     const web = webOf({ stack, environment, userId, prefix, ...declared });
     keepModalToken(installationPaths(declared.installation).forwarding, process.env);
     const spec = specOfWeb(declared, { project: process.cwd(), home: homedir() });
-    return { ...(await applyOnMachine(spec, declared.renamedFrom, { secrets, web })) };
+    return { ...(await applyWeb(spec, declared.renamedFrom, { secrets, host: machineHost(web) })) };
   },
   async remove({ name, destroyData, ...at }) {
     return { ...(await removeFromModal({ name, destroyData }, webOf(at))) };

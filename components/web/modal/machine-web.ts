@@ -2,7 +2,7 @@ import { modalClient } from "../../modal/client.ts";
 import type { HomeVolume } from "../../modal/home-volume.ts";
 import { ensureMachineIdentity } from "../../modal/machine-identity.ts";
 import { modalToken } from "../../modal/token.ts";
-import type { WebAgents } from "../local/records.ts";
+import type { WebAgents } from "../life-cycle/web-agents.ts";
 import type { MachineWeb } from "../machine/machine-web.ts";
 import { mngrOnModal } from "./mngr-on-modal.ts";
 import { modalMachines } from "./modal-machines.ts";

@@ -2,9 +2,9 @@ import { upCommand } from "../../lib/own-commands.ts";
 import { type HomeVolume, writeHomeFiles } from "../../modal/home-volume.ts";
 import { homeVolumeName, webVolumeNames } from "../../modal/names.ts";
 import { readRecord, removeRecord, type WebRecord, webRecord, writeRecord } from "../agent/record.ts";
-import type { WebAgents } from "../local/records.ts";
-import type { MachineRecords } from "../machine/machine-web.ts";
-import { freeVolumes } from "../machine/records.ts";
+import type { WebRecords } from "../life-cycle/agent-host.ts";
+import type { WebAgents } from "../life-cycle/web-agents.ts";
+import { dataVolumeBeside, firstRecord } from "../machine/records.ts";
 
 /**
  * The record of a web agent on Modal is on the stack's home volume, shared by all machines. Each machine that has
@@ -31,7 +31,7 @@ export async function sharedRecord(name: string, { client, stack, environment }:
 }
 
 /** @param hostDir the host dir with which this machine's mngr acts as the stack */
-export function modalRecords(at: HomeVolume, { paths }: Pick<WebAgents, "paths">, hostDir: string): MachineRecords {
+export function modalRecords(at: HomeVolume, { paths }: Pick<WebAgents, "paths">, hostDir: string): WebRecords {
   const { client, stack, environment } = at;
   // By now the name may belong to a local agent.
   const forgetCopy = (name: string) => {
@@ -49,16 +49,17 @@ export function modalRecords(at: HomeVolume, { paths }: Pick<WebAgents, "paths">
       await client.removeFile(homeVolumeName(stack), environment, recordFile(name));
       forgetCopy(name);
     },
-    async volumesFor(name) {
+    async first(name) {
       const files = await client.files(homeVolumeName(stack), environment, "web");
       const names = files.flatMap(({ path }) => /^web\/([a-z][a-z0-9-]*)\.json$/.exec(path)?.[1] ?? []);
       const others = await Promise.all(names.map((each) => sharedRecord(each, at)));
-      return freeVolumes(
+      return firstRecord(
         name,
         (each) => webVolumeNames(stack, each),
         others.filter((other) => other !== undefined),
       );
     },
+    dataBeside: dataVolumeBeside,
   };
 }
 

@@ -6,11 +6,12 @@ import { ModalError } from "../../modal/modal-error.ts";
 import { modalToken } from "../../modal/token.ts";
 import { confirmedInstallation } from "../../stack/installation.ts";
 import { type ModalStack, type ModalStackOptions, modalStack } from "../../stack/modal.ts";
+import { webDrift } from "../agent/drift.ts";
 import { isFree, type WebRecord } from "../agent/record.ts";
 import type { DeclaredWeb } from "../declared.ts";
-import { type LocalWebsOptions, sourceTips } from "../local/observe.ts";
-import { machineDrift } from "../machine/machine-drift.ts";
 import type { ObservedWebs } from "../observed.ts";
+import { sourceTips } from "../source-tips.ts";
+import type { LocalWebsOptions } from "../this-machine.ts";
 import { webOnModal } from "./deploy.ts";
 import { hostIdTag, labelTag, mngrOnModal } from "./mngr-on-modal.ts";
 import { sharedRecord } from "./modal-records.ts";
@@ -49,7 +50,7 @@ export async function modalWebs(
   const [installation, at, tips] = await Promise.all([
     confirmedInstallation(),
     options.modal ?? modalStack(options),
-    sourceTips(changelings, options),
+    sourceTips(changelings, options.secretValues),
   ]);
   const seen = await look(changelings, at);
   const webs = {
@@ -59,7 +60,8 @@ export async function modalWebs(
       const { name, renamedFrom } = changeling;
       const own = seen?.records.get(name);
       const record = isFree(own) && renamedFrom !== undefined ? (seen?.records.get(renamedFrom) ?? own) : own;
-      return { commit: tips(changeling)?.commit, drift: seen && machineDrift(record, { machine: "machine", ...seen }) };
+      const drift = seen && webDrift(record, seen.agents, { word: "machine", running: seen.machines });
+      return { commit: tips(changeling)?.commit, drift };
     },
   };
   return { ...webs, deploy: (parent, args) => webOnModal(parent, args, webs) };

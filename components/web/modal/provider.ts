@@ -1,6 +1,7 @@
 import type { ModalToken } from "../../modal/token.ts";
 import type { WebRecord } from "../agent/record.ts";
-import { type Removed, removeMachines } from "../machine/remove-machines.ts";
+import { type Removal, type Removed, removeWeb } from "../life-cycle/remove.ts";
+import { machineHost } from "../machine/machine-host.ts";
 import type { ModalWeb } from "./machine-web.ts";
 import { mngrOnModal } from "./mngr-on-modal.ts";
 
@@ -18,12 +19,9 @@ export async function ensureStarted(
   await mngrOnModal({ hostDir: mngrHostDir, mngrProfile, token, env }).start(hostAddress);
 }
 
-/** Like `removeMachines`. */
-export async function removeFromModal(
-  removal: { name: string; destroyData: boolean },
-  web: ModalWeb,
-): Promise<Removed> {
+/** Like `removeWeb`. */
+export async function removeFromModal(removal: Removal, web: ModalWeb): Promise<Removed> {
   // Somebody deleted the whole environment.
   if (!(await web.client.environments()).includes(web.environment)) return {};
-  return await removeMachines(removal, web);
+  return await removeWeb(removal, machineHost(web));
 }

@@ -25,7 +25,7 @@ export interface MergeOptions {
   /** Called with the merge commit before the branch is moved; if it throws, the branch is not moved. */
   readonly accept: (commit: string) => Promise<void>;
   /** Called before the branch is moved. */
-  readonly onMove: (merged: Merged) => void;
+  readonly onMove: (merged: Merged) => void | Promise<void>;
 }
 
 /** Retries, each because the agent committed in between. */
@@ -55,7 +55,7 @@ export async function mergeInto(repo: string, theirs: string, options: MergeOpti
     const isBehind = await isAncestor(git, before, theirs);
     const merged = { before, after: isBehind ? theirs : await mergedAside(repo, before, theirs, options) };
     await options.accept(merged.after);
-    options.onMove(merged);
+    await options.onMove(merged);
     try {
       await git.run(["merge", "--quiet", "--ff-only", merged.after]);
       return merged;

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { readRecord, type WebRecord } from "../../../components/web/agent/record.ts";
-import { webAgents } from "../../../components/web/local/records.ts";
-import { removeWeb } from "../../../components/web/local/remove.ts";
+import { removeWeb } from "../../../components/web/life-cycle/remove.ts";
+import { webAgents } from "../../../components/web/life-cycle/web-agents.ts";
+import { localHost } from "../../../components/web/local/local-host.ts";
 import { installationOf, shortNameOf } from "../../stack/stack.ts";
 import { tokenOf } from "../modal-side.ts";
 import type { Place } from "../place.ts";
@@ -21,11 +22,11 @@ export async function removeRest(place: Place, before: WebRecord, data: boolean)
   switch (provider) {
     case "local": {
       const destroyData = data || (left !== undefined && neverHeldData(left));
-      return void (await removeWeb({ name, mngrProfile, destroyData }, agents));
+      return void (await removeWeb({ name, destroyData }, localHost(mngrProfile, agents)));
     }
     case "docker": {
-      const { removeFromDocker } = await import("../../../components/web/docker/provider.ts");
-      return void (await removeFromDocker({ name, mngrProfile, destroyData: data }, agents));
+      const { dockerHost } = await import("../../../components/web/docker/provider.ts");
+      return void (await removeWeb({ name, destroyData: data }, dockerHost(left?.mngrProfile ?? mngrProfile, agents)));
     }
     case "modal": {
       const { removeFromModal } = await import("../../../components/web/modal/provider.ts");

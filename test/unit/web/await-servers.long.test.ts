@@ -6,7 +6,8 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Agent, Mngr } from "../../../components/mngr/client.ts";
 import { parseServersOutput, registeredServers } from "../../../components/web/agent/servers.ts";
-import { awaitServers, prepareCommand, sinceStartCommand } from "../../../components/web/local/await-servers.ts";
+import { prepareCommand, sinceStartCommand } from "../../../components/web/life-cycle/await-servers.ts";
+import { awaitServersHere } from "../../../components/web/local/servers.ts";
 
 let state: string;
 let workDir: string;
@@ -62,7 +63,7 @@ describe("the commands that are run for an agent", () => {
   });
 });
 
-describe("awaitServers", () => {
+describe("awaitServersHere", () => {
   let server: Server;
   let port: number;
   beforeEach(async () => {
@@ -74,11 +75,11 @@ describe("awaitServers", () => {
   afterEach(() => new Promise((resolve) => server.close(resolve)));
 
   /** @param onPoll called before each look, with how many there were */
-  const mngr = (agentState: string | undefined, onPoll: (looks: number) => void = () => {}): Mngr => {
+  const mngr = (
+    agentState: string | undefined,
+    onPoll: (looks: number) => void = () => {},
+  ): Pick<Mngr, "exec" | "list"> => {
     let looks = 0;
-    const unexpected = () => {
-      throw new Error("mngr is asked for something else");
-    };
     const agent = (state: string): Agent => ({ id: "agent-1", name: "elena", state, labels: {}, plugin: {} });
     return {
       exec: async (addresses, command) => {
@@ -89,21 +90,10 @@ describe("awaitServers", () => {
         return { results: [{ agent: "elena", stdout, stderr: "", success: true }], failed: [] };
       },
       list: async () => ({ agents: agentState === undefined ? [] : [agent(agentState)], isComplete: true }),
-      checkVersion: unexpected,
-      stop: unexpected,
-      holds: unexpected,
-      closeTerminal: unexpected,
-      whyBroken: unexpected,
-      destroy: unexpected,
-      capture: unexpected,
-      transcript: unexpected,
-      startCreate: unexpected,
-      create: unexpected,
-      rename: unexpected,
     };
   };
-  const awaited = (of: Mngr, timeoutSeconds = 10) =>
-    awaitServers(of, { agentId: "agent-1", address: "agent-1@host-1.local", timeoutSeconds });
+  const awaited = (of: Pick<Mngr, "exec" | "list">, timeoutSeconds = 10) =>
+    awaitServersHere(of, { agentId: "agent-1", address: "agent-1@host-1.local", timeoutSeconds });
   const ours = () => `http://127.0.0.1:${port}/`;
 
   it("returns what was registered, once that takes connections", async () => {

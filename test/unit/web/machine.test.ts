@@ -11,10 +11,10 @@ import {
   provisionOnMachineArguments,
   startArguments,
 } from "../../../components/mngr/machine-arguments.ts";
+import { webDrift } from "../../../components/web/agent/drift.ts";
 import type { WebRecord } from "../../../components/web/agent/record.ts";
 import { digestOfSpec } from "../../../components/web/agent/spec.ts";
 import { base64, scriptInMachine } from "../../../components/web/machine/in-machine.ts";
-import { machineDrift } from "../../../components/web/machine/machine-drift.ts";
 import { freeVolumes } from "../../../components/web/machine/records.ts";
 import { Repository } from "../../support/repository.ts";
 import { webSpecOf } from "../../support/web-spec.ts";
@@ -74,7 +74,7 @@ describe("what mngr is told", () => {
   });
 });
 
-describe("machineDrift", () => {
+describe("the drift of an agent on its own machine", () => {
   const applied = webSpecOf({ name: "pages", provider: "modal" });
   const record: WebRecord = {
     version: 1,
@@ -122,14 +122,17 @@ describe("machineDrift", () => {
     ["another one", record, { ...running, agents: [{ ...agent, labels: {} }] }, "it was redeployed by hand"],
     ["one that rests", resting, { machines: new Set<string>(), agents: [agent] }, undefined],
     ["one that should rest", resting, running, "its agent was started by hand"],
-  ])("%s", (_, of, seen, words) => expect(machineDrift(of, { machine: "machine", ...seen })).toBe(words));
+  ])("%s", (_, of, { agents, machines }, words) =>
+    expect(webDrift(of, agents, { word: "machine", running: machines })).toBe(words),
+  );
 
   it("says what people call a machine there", () => {
     const inDocker = { ...record, provider: "docker" as const, hostAddress: `${agentId}@host-1.docker` };
     const there = { ...agent, host: { id: "host-1", name: "h", provider_name: "docker", snapshots: [] } };
-    const seen = { machine: "container" as const, agents: [there] };
-    expect(machineDrift(inDocker, { ...seen, machines: new Set() })).toBe("its container has ended");
-    expect(machineDrift(inDocker, { ...seen, machines: new Set(["host-1"]) })).toBeUndefined();
+    const drift = (...running: string[]) =>
+      webDrift(inDocker, [there], { word: "container", running: new Set(running) });
+    expect(drift()).toBe("its container has ended");
+    expect(drift("host-1")).toBeUndefined();
   });
 });
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type InstallationPaths, installationPaths } from "../../../components/host/installation-paths.ts";
-import type { Agent } from "../../../components/mngr/client.ts";
+import { type Agent, mngrClient } from "../../../components/mngr/client.ts";
 import { webDrift } from "../../../components/web/agent/drift.ts";
 import {
   newAgentId,
@@ -13,8 +13,10 @@ import {
   type WebRecord,
   writeRecord,
 } from "../../../components/web/agent/record.ts";
-import { digestOfSpec } from "../../../components/web/agent/spec.ts";
-import { recordFor } from "../../../components/web/local/records.ts";
+import { digestOfSpec, type WebSpec } from "../../../components/web/agent/spec.ts";
+import type { PlacedAgent } from "../../../components/web/life-cycle/agent-host.ts";
+import { recordFor } from "../../../components/web/life-cycle/apply.ts";
+import { localHost } from "../../../components/web/local/local-host.ts";
 import { webSpecOf } from "../../support/web-spec.ts";
 
 const spec = webSpecOf({ agentType: "chat" });
@@ -63,57 +65,59 @@ describe("records", () => {
 });
 
 describe("recordFor", () => {
-  const lines: string[] = [];
-  const web = () => ({
-    installation: "0123456789ab",
-    paths,
-    env: {},
-    mngr: () => {
-      throw new Error("mngr is not asked");
-    },
-    log: (line: string) => lines.push(line),
-  });
-  const agent = (labels: Record<string, string>): Agent => ({
+  const made = (of: WebSpec, former?: string, agents: readonly PlacedAgent[] = []) => {
+    const mngr = mngrClient({});
+    const host = localHost(undefined, {
+      installation: "0123456789ab",
+      paths,
+      env: {},
+      mngr: () => mngr,
+      log: () => {},
+    });
+    return recordFor(of, former, { agents, host });
+  };
+  const agent = (labels: Record<string, string>): PlacedAgent => ({
     id: newAgentId(),
     name: "elena",
     state: "WAITING",
     labels,
     plugin: {},
+    host: { id: "host-0", name: "localhost", provider_name: "local", snapshots: [] },
   });
 
-  it("gives a new one an id, and places of its own", () => {
-    const made = recordFor(spec, undefined, [], web());
-    expect(made).toEqual({
+  it("gives a new one an id, and places of its own", async () => {
+    const first = await made(spec);
+    expect(first).toEqual({
       version: 1,
       name: "elena",
       agentId: expect.stringMatching(/^agent-[0-9a-f]{32}$/),
       agentName: "elena",
       provider: "local",
-      repo: join(home, ".changelings", made.agentId),
-      data: join(home, ".changelings", `${made.agentId}.data`),
+      repo: join(home, ".changelings", first.agentId),
+      data: join(home, ".changelings", `${first.agentId}.data`),
     });
-    expect(recordFor(spec, undefined, [], web())).toEqual(made);
+    expect(await made(spec)).toEqual(first);
   });
 
-  it("gives a removed one its own back", () => {
+  it("gives a removed one its own back", async () => {
     const removed = record("elena", { removed: true, applied: spec });
     writeRecord(paths, removed);
     const { removed: _removed, ...kept } = removed;
-    expect(recordFor({ ...spec, data: "/srv/data" }, undefined, [], web())).toEqual(kept);
+    expect(await made({ ...spec, data: "/srv/data" })).toEqual(kept);
   });
 
-  it("moves that of the former name, also when that was cut short", () => {
+  it("moves that of the former name, also when that was cut short", async () => {
     const former = record("elena", { applied: spec });
     writeRecord(paths, former);
     const renamed = { ...spec, name: "elly", data: "/srv/data" };
     const moved = { ...former, name: "elly", agentName: "elly" };
-    expect(recordFor(renamed, "elena", [], web())).toEqual(moved);
+    expect(await made(renamed, "elena")).toEqual(moved);
     writeRecord(paths, former);
-    expect(recordFor(renamed, "elena", [], web())).toEqual(moved);
+    expect(await made(renamed, "elena")).toEqual(moved);
     expect(readRecords(paths)).toEqual([moved]);
   });
 
-  it("finds the agent again by its labels when the record is lost", () => {
+  it("finds the agent again by its labels when the record is lost", async () => {
     const labels = {
       CREATOR: "changeling",
       changeling: "elena",
@@ -122,7 +126,7 @@ describe("recordFor", () => {
     };
     const ours = agent(labels);
     const others = agent({ ...labels, changelings_installation: "another" });
-    expect(recordFor(spec, undefined, [others, ours], web()).agentId).toBe(ours.id);
+    expect((await made(spec, undefined, [others, ours])).agentId).toBe(ours.id);
   });
 });
 

@@ -1,8 +1,10 @@
 import { gitIn } from "../../git/git.ts";
+import type { PlacedAgent } from "../life-cycle/agent-host.ts";
+import { rolledBack } from "../life-cycle/go-back.ts";
 import type { Merged } from "../repo/merge.ts";
 import { isolated } from "./adopt-repo.ts";
 import { scriptInMachine } from "./in-machine.ts";
-import type { MachineUpdate, PlacedAgent } from "./machine-web.ts";
+import type { MachineUpdate } from "./machine-web.ts";
 import { addressOf, agentAt, started } from "./machines.ts";
 import { startOnMachine } from "./start-on-machine.ts";
 
@@ -22,23 +24,23 @@ export interface FailedOnMachine {
  * @returns what runs now
  */
 export async function goBackOn(agent: PlacedAgent, failed: FailedOnMachine): Promise<string> {
-  const { update, merged, repo } = failed;
-  const { record, secrets, web } = update;
-  const { applied: before, merged: _done, ...kept } = record;
-  const machine = failed.snapshot === undefined ? agent : await asBefore(agent, failed.snapshot, update);
-  const isUndone = await takenBack(machine, merged, update);
-  if (before?.enabled !== true) {
-    await web.machines.rest(machine);
-    await web.records.write(before === undefined ? kept : { ...kept, applied: before });
-    return "its agent is stopped";
-  }
-  await gitIn(repo, isolated(web.env)).run(["checkout", "--quiet", "--force", "--detach", merged.before]);
+  const { update, merged, repo, snapshot } = failed;
+  const { secrets, web } = update;
+  const machine = snapshot === undefined ? agent : await asBefore(agent, snapshot, update);
   const host = machine.host.name;
-  const start = { spec: before, record: kept, repo, host, isNew: false, secrets };
-  const { hostAddress } = await startOnMachine(start, web, async () => {});
-  await web.records.write({ ...kept, host, applied: before, hostAddress });
-  if (isUndone) return "the previous version runs again";
-  return "the previous version runs again, but with the new code: the agent has committed on top of it, or changed its files";
+  return await rolledBack({
+    ...{ update, merged, records: web.records, isRestored: true, hint: "" },
+    takeBack: () => takenBack(machine, merged, update),
+    async end() {
+      await web.machines.rest(machine);
+      return "its agent is stopped";
+    },
+    async start(spec, record) {
+      await gitIn(repo, isolated(web.env)).run(["checkout", "--quiet", "--force", "--detach", merged.before]);
+      const start = { spec, record, repo, host, isNew: false, secrets };
+      return { ...(await startOnMachine(start, web, async () => {})), host };
+    },
+  });
 }
 
 /** Restores the machine's own files, which are on no volume, from the snapshot. */

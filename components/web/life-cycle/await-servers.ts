@@ -1,8 +1,4 @@
-import { connect } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { hasEnded } from "../../mngr/agent-state.ts";
-import type { Mngr } from "../../mngr/client.ts";
-import { parseServersOutput, registeredServers, socketPathOf } from "../agent/servers.ts";
 
 /**
  * An agent registers its servers in files that outlive it, so registrations from before its start mean nothing.
@@ -36,36 +32,39 @@ export class NotUp extends Error {}
 /** URLs by server name. */
 export type Servers = Readonly<Record<string, string>>;
 
-/** Seconds for the first check. It is short, because an agent that fails usually ends at once. */
+/**
+ * Seconds for the first check. It is short, because an agent that fails usually ends at once; mngr limits a check to
+ * 30.
+ */
 const firstPoll = 3;
 const longestPoll = 20;
 
-/** @throws MngrError */
-export async function serversSinceStart(mngr: Mngr, address: string, seconds: number): Promise<Servers> {
-  const { results } = await mngr.exec([address], sinceStartCommand(seconds));
-  const output = results.find(({ success }) => success)?.stdout ?? "";
-  return Object.fromEntries(registeredServers(parseServersOutput(output)).servers);
+/** What a check of an agent that was just started found. */
+export interface Checked {
+  readonly servers: Servers;
+  /** Whether one of them accepts connections. */
+  readonly isUp: boolean;
 }
 
 /**
  * Waits until an agent that was just started has registered a server, and the server accepts connections.
  *
- * @param agentId to find it in mngr
- * @param address to reach it
+ * @param check waits for a server for up to this many seconds
+ * @param stateOf mngr's state of the agent; undefined if mngr no longer has it
  * @throws NotUp, MngrError
  */
 export async function awaitServers(
-  mngr: Mngr,
-  { agentId, address, timeoutSeconds }: { agentId: string; address: string; timeoutSeconds: number },
+  check: (seconds: number, end: number) => Promise<Checked>,
+  stateOf: () => Promise<string | undefined>,
+  timeoutSeconds: number,
 ): Promise<Servers> {
   const end = Date.now() + timeoutSeconds * 1000;
-  for (let look = firstPoll; ; look = longestPoll) {
+  for (let longest = firstPoll; ; longest = longestPoll) {
     const left = (end - Date.now()) / 1000;
-    const servers = await serversSinceStart(mngr, address, Math.max(0, Math.min(look, left)));
-    const main = servers["web"] ?? Object.values(servers)[0];
-    if (main !== undefined && (await accepts(main, Math.min(end, Date.now() + 3000)))) return servers;
-    const { agents } = await mngr.list();
-    const state = agents.find(({ id }) => id === agentId)?.state;
+    const { servers, isUp } = await check(Math.max(0, Math.min(longest, left)), end);
+    const main = mainOf(servers);
+    if (main !== undefined && isUp) return servers;
+    const state = await stateOf();
     if (state === undefined) throw new NotUp("mngr no longer has its agent");
     if (hasEnded(state)) throw new NotUp(`its agent ended (${state})`);
     if (Date.now() < end) continue;
@@ -75,31 +74,7 @@ export async function awaitServers(
   }
 }
 
-/**
- * Retries until `end`.
- * @param end milliseconds since 1970
- */
-async function accepts(text: string, end: number): Promise<boolean> {
-  const url = new URL(text);
-  const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
-  const path = socketPathOf(url);
-  const to = path === undefined ? { port, host: url.hostname.replace(/^\[|\]$/g, "") } : { path };
-  for (;;) {
-    if (await connects(to)) return true;
-    if (Date.now() >= end) return false;
-    await sleep(200);
-  }
-}
-
-function connects(to: { port: number; host: string } | { path: string }): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ ...to, timeout: 1000 });
-    const end = (isThere: boolean) => {
-      socket.destroy();
-      resolve(isThere);
-    };
-    socket.once("connect", () => end(true));
-    socket.once("timeout", () => end(false));
-    socket.once("error", () => end(false));
-  });
+/** The URL of the server that people open. */
+export function mainOf(servers: Servers): string | undefined {
+  return servers["web"] ?? Object.values(servers)[0];
 }
