@@ -13,6 +13,7 @@ const sandboxesTable = z.strictObject({
     description:
       'For `sessions = "cloudflare"`: the id of the Cloudflare account. Its API token is the environment variable `CLOUDFLARE_API_TOKEN` of `up`.',
     example: "0123456789abcdef0123456789abcdef",
+    defaultInWords: "none: it is needed then",
   }),
   worker: option(z.optional(z.string().check(z.regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/))), {
     description: 'For `sessions = "cloudflare"`: the name of the worker, unique in the account.',

@@ -10,7 +10,6 @@ import { kinds } from "../../../../components/kinds.ts";
 import { runtimes } from "../../../../components/sandbox/runtimes/registry.ts";
 import { listedMetrics } from "../../../../components/seed-agent/program/events/metrics.ts";
 import { variables as seedVariables } from "../../../../components/seed-agent/program/settings.ts";
-import { forwardingOptions } from "../../../../components/web/forwarding/options.ts";
 import { webSettings } from "../../../../components/web/settings.ts";
 import { fleetSchema, type JsonSchema } from "../../../../scripts/dev/docs/json-schema.ts";
 import { generatedFiles, staleFiles } from "../../../../scripts/dev/docs.ts";
@@ -162,6 +161,11 @@ describe("the reference", () => {
     ["provisioning", shapeOf(provisioning)],
   ] as const;
 
+  /** The file's tables that belong to one kind, such as `[forwarding]`. */
+  const fileTables = Object.entries(vocabulary.file).flatMap(([key, table]) =>
+    key === "defaults" || Object.keys(shapeOf(table)).length === 0 ? [] : [[key, shapeOf(table)] as const],
+  );
+
   const configurable = Object.entries(runtimes).filter(([, { table }]) => Object.keys(table.shape).length > 0);
 
   it("has a row for every option, with its default and unit, in a section for each table", () => {
@@ -169,7 +173,7 @@ describe("the reference", () => {
     const rows = text.split("\n").filter((line) => line.startsWith("| `"));
     expect(rows.map((row) => /`(\w+)`/.exec(row)?.[1])).toEqual([
       ...Object.keys(vocabulary.file),
-      ...Object.keys(forwardingOptions),
+      ...fileTables.flatMap(([, table]) => Object.keys(table)),
       ...Object.keys(vocabulary.shared),
       ...Object.entries(kinds).flatMap(([name, { options }]) => [
         ...Object.keys(options),
@@ -179,11 +183,12 @@ describe("the reference", () => {
       ...Object.keys(seedVariables),
       ...listedMetrics().map(({ name }) => name),
     ]);
+    expect(fileTables.map(([key]) => key)).toEqual(["forwarding", "sandboxes"]);
     const sections = text.split("\n").filter((line) => line.startsWith("#"));
     expect(sections).toEqual([
       "# The fleet file",
       "## Keys of the file",
-      "## Keys of `[forwarding]`",
+      ...fileTables.map(([key]) => `## Keys of \`[${key}]\``),
       "## Options of every changeling",
       ...Object.keys(kinds).flatMap((name) => [
         `## Options of \`kind = "${name}"\``,
