@@ -1,7 +1,7 @@
 // Runs in the copy of the project that has the kind `noop`: its own modules, its own CLI, the real engine.
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
 import { makeTestStack } from "../engine/test-stack.ts";
 
 const test = makeTestStack();
@@ -59,6 +59,12 @@ try {
   test.declare("");
   await up();
   seen.removed = read();
+  fleet("");
+  await up();
+  mkdirSync(test.paths.root, { recursive: true });
+  await test.pulumi(["stack", "rm", "--force", "--yes"]);
+  seen.discarded = changeling("discard", basename(test.paths.root));
+  seen.left = read();
 } finally {
   await test.remove();
 }

@@ -83,6 +83,17 @@ describe("a kind that is a folder and a line in kinds.ts", () => {
     expect(seen["sick"]).toMatch(/FAILED {3}greeting of greeter: its file is missing\n {9}npm start/);
   });
 
+  it("has its files compared with the state", () => {
+    expect(seen["sick"]).toMatch(
+      /FAILED {3}greeting of greeter: greeter is silent: its file is missing\n {9}npm start/,
+    );
+  });
+
+  it("is removed without Pulumi when its stack is gone", () => {
+    expect(seen["discarded"]).toMatch(/^[0-9a-f]{12} is removed\.\n$/);
+    expect(seen["left"]).toBeNull();
+  });
+
   it("has its drift detected and repaired", () => {
     expect(JSON.stringify(seen["drifted"])).toContain("update");
     expect(seen["repaired"]).toBe("good morning");

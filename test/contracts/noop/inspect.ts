@@ -42,6 +42,12 @@ export const noopInspection: Inspection<ListedNoop, DeclaredNoop> = {
       ),
     };
   },
+  differences: (_stack, state) => {
+    const stated = state.filter(({ urn }) => urn.endsWith("::greeter-noop"));
+    return stated.length === 0 || existsSync(greetingFile("greeter"))
+      ? []
+      : [{ name: "greeter", file: "greeting", words: "greeter is silent: its file is missing" }];
+  },
   describe: ({ before, after }) =>
     after["GREETING"] === undefined
       ? { part: "greeting", fields: [], notes: [`it says "${before["GREETING"]}" no longer`] }

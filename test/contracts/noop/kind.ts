@@ -1,6 +1,6 @@
 import { error } from "../../../components/fleet/diagnostics.ts";
 import type { ResolvedChangeling } from "../../../components/fleet/kind.ts";
-import type { DeployableKind, Deployment } from "../../../components/stack/deployment.ts";
+import type { DeployableKind, Deployment, Leftovers } from "../../../components/stack/deployment.ts";
 import type { Inspection } from "../../../components/stack/inspection.ts";
 import { greeters } from "./greetings.ts";
 import { type NoopOptions, noopProviders, noopTable, optionsOfNoop } from "./options.ts";
@@ -41,5 +41,8 @@ export const noop = {
   },
   async inspection(): Promise<Inspection> {
     return (await import("./inspect.ts")).noopInspection;
+  },
+  async leftovers(): Promise<Leftovers> {
+    return (await import("./leftovers.ts")).noopLeftovers;
   },
 } satisfies DeployableKind<NoopOptions, DeclaredNoop>;
