@@ -1,7 +1,5 @@
-import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { writePrivateFile } from "../../../components/host/files.ts";
 
 /**
@@ -15,19 +13,22 @@ import { writePrivateFile } from "../../../components/host/files.ts";
 export async function openUrl(folder: string, name: string, url: string): Promise<boolean> {
   const file = join(folder, "open", `${name}.html`);
   writePrivateFile(file, redirectPage(url));
-  const opener = process.platform === "darwin" ? "open" : "xdg-open";
-  const child = spawn(opener, [pathToFileURL(file).href], { stdio: "ignore", detached: true });
+  const isOpened = await opens(file);
+  if (!isOpened) rmSync(file, { force: true });
+  return isOpened;
+}
+
+async function opens(file: string): Promise<boolean> {
+  const { default: open } = await import("open");
+  const opener = await open(file).catch(() => undefined);
+  if (opener === undefined || opener.exitCode !== null) return opener?.exitCode === 0;
   return new Promise((resolve) => {
-    const settle = (isOpened: boolean) => {
-      if (!isOpened) rmSync(file, { force: true });
-      clearTimeout(timer);
-      child.unref();
-      resolve(isOpened);
-    };
     // The opener either exits at once, or it is the browser itself and keeps running.
-    const timer = setTimeout(() => settle(true), openedAfterMs);
-    child.once("error", () => settle(false));
-    child.once("exit", (code) => settle(code === 0));
+    const timer = setTimeout(() => resolve(true), openedAfterMs);
+    opener.once("exit", (code) => {
+      clearTimeout(timer);
+      resolve(code === 0);
+    });
   });
 }
 
