@@ -2,6 +2,7 @@ import { changelingCommand } from "../lib/own-commands.ts";
 import type { Inspection } from "../stack/inspection.ts";
 import type { DeclaredSandbox } from "./declared.ts";
 import { diagnoseSandboxes } from "./inspect/doctor.ts";
+import { endPageLogins } from "./inspect/end-logins.ts";
 import { type ListedSandboxChangeling, sandboxListing, sandboxLogs } from "./inspect/list.ts";
 import { describeSandbox } from "./inspect/plan.ts";
 import { installedSandboxes, readSandbox } from "./installed.ts";
@@ -9,6 +10,7 @@ import { installedSandboxes, readSandbox } from "./installed.ts";
 export const sandboxInspection: Inspection<ListedSandboxChangeling, DeclaredSandbox> = {
   list: sandboxListing,
   logs: sandboxLogs,
+  endLogins: endPageLogins,
   checked: "sandboxes",
   diagnose: diagnoseSandboxes,
   describe: describeSandbox,

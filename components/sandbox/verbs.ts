@@ -10,5 +10,7 @@ export const sandboxVerbs = {
   stop: (name) => `stop its newest session with: ${changelingCommand()} sandbox stop ${name}`,
   open: (name) => `open the page of its newest session with: ${changelingCommand()} sandbox open ${name}`,
   "login-url": (name) => `print a login URL of its page with: ${changelingCommand()} sandbox login-url ${name}`,
+  revoke: (name) =>
+    `its page has the same logins for all sandboxes; end them with: ${changelingCommand()} revoke --all, or a guest's access: ${changelingCommand()} sandbox revoke ${name} PERSON`,
   "logs --follow": (name) => `follow a session with: ${changelingCommand()} sandbox attach ${name}`,
 } satisfies Verbs;

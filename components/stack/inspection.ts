@@ -57,6 +57,14 @@ export interface NotFound {
   readonly unreached?: string;
 }
 
+/** All logins of a kind's pages were ended, for everybody. */
+export interface EndedLogins {
+  /** The command that prints a new login URL. */
+  readonly newLogins: string;
+  /** What may bring one back, in words; undefined: nothing. */
+  readonly warning?: string | undefined;
+}
+
 /** A Command of one of the kind's components that a preview changes. */
 export interface PlannedCommand {
   /** Its component's type: `changelings:cron:CronChangeling`. */
@@ -150,6 +158,13 @@ export interface Inspection<
   logs(stack: InspectedStack, name: string, run: string | undefined): Promise<Answer | NotFound>;
   /** Prints the log and then each addition, until the user stops it. Only for kinds with the verb `logs --follow`. */
   follow?(stack: InspectedStack, name: string, print: (text: string) => void): Promise<never>;
+  /**
+   * Ends all logins of its pages, and the login URLs that were not used yet, for `revoke --all`. Without it, it has none.
+   *
+   * @returns undefined if this machine has no such page
+   * @throws if they are not ended, with how to do it
+   */
+  endLogins?(stack: InspectedStack): Promise<EndedLogins | undefined>;
   /** What `doctor` shows while `diagnose` is under way: "web agents". Without it, it counts as this machine. */
   readonly checked?: string;
   /**

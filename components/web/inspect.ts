@@ -4,6 +4,7 @@ import type { DeclaredWeb } from "./declared.ts";
 import type { ForwardingSettings } from "./forwarding/declared.ts";
 import { appliedText, appliedWeb } from "./inspect/applied.ts";
 import { diagnoseWeb } from "./inspect/doctor.ts";
+import { endForwardingLogins } from "./inspect/end-logins.ts";
 import { deployedWeb, type ListedWeb, webListing } from "./inspect/list.ts";
 import { followWebLogs, webLogs } from "./inspect/logs.ts";
 import { describeWeb } from "./inspect/plan.ts";
@@ -12,6 +13,7 @@ export const webInspection: Inspection<ListedWeb, DeclaredWeb, ForwardingSetting
   list: webListing,
   logs: webLogs,
   follow: followWebLogs,
+  endLogins: endForwardingLogins,
   checked: "web agents",
   diagnose: diagnoseWeb,
   describe: describeWeb,

@@ -11,7 +11,7 @@ import type { Place } from "./place.ts";
 
 type AnyKind = Pick<Kind, "noun" | "verbs" | "known" | "isFoundAnywhere"> & Pick<DeployableKind, "inspection">;
 
-const all: readonly AnyKind[] = Object.values(kinds);
+export const allKinds: readonly AnyKind[] = Object.values(kinds);
 const byName: Readonly<Record<string, AnyKind | undefined>> = kinds;
 
 /** The error for a command that the kind does not have, with what to do instead. */
@@ -27,7 +27,7 @@ export function insteadText({ verbs }: Pick<Kind, "verbs">, name: string, verb: 
 
 /** The kinds that have a command, in words: "web changelings and sandboxes". */
 export function nounsWith(verb: Verb): string {
-  return all
+  return allKinds
     .filter(({ verbs }) => verbs[verb] === true)
     .map(({ noun }) => plural(noun))
     .join(" and ");
@@ -44,12 +44,12 @@ function plural(noun: string): string {
 
 /** The kinds that a stack may contain, as far as this machine knows. */
 export function kindsOn({ paths }: Pick<Place, "paths">): AnyKind[] {
-  return all.filter((kind) => kind.isFoundAnywhere === true || kind.known(paths).length > 0);
+  return allKinds.filter((kind) => kind.isFoundAnywhere === true || kind.known(paths).length > 0);
 }
 
 /** The kind of a deployed changeling that this machine knows. */
 export function kindOf({ paths }: Pick<Place, "paths">, name: string): AnyKind | undefined {
-  return all.find((kind) => kind.known(paths).some((each) => each.name === name && each.removed === undefined));
+  return allKinds.find((kind) => kind.known(paths).some((each) => each.name === name && each.removed === undefined));
 }
 
 /** @throws with what to do instead if the name is that of a changeling whose kind does not have the command */
@@ -60,7 +60,7 @@ export function refuseOthers(place: Pick<Place, "paths">, name: string, verb: Ve
 
 /** Why a changeling that was removed is not found, in words; undefined if there is none. */
 export function removedReason({ paths }: Pick<Place, "paths">, name: string): string | undefined {
-  return all.flatMap((kind) => kind.known(paths)).find((each) => each.name === name)?.removed;
+  return allKinds.flatMap((kind) => kind.known(paths)).find((each) => each.name === name)?.removed;
 }
 
 /**
@@ -75,7 +75,7 @@ export async function noSuchChangeling(
   names: readonly string[],
   modal: ModalSide,
 ): Promise<Error> {
-  const known = all.flatMap((kind) => kind.known(place.paths)).filter(({ removed }) => removed === undefined);
+  const known = allKinds.flatMap((kind) => kind.known(place.paths)).filter(({ removed }) => removed === undefined);
   const deployed = [...new Set([...names, ...known.map((each) => each.name)])];
   if (deployed.length > 0) return new Error(notDeployedText("changeling", name, deployed));
   await requireStack(place, modal);

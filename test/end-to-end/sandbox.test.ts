@@ -179,6 +179,9 @@ describe("changeling sandbox, on this machine", () => {
     expect(await as(invited.token)).toMatchObject({ you: { name: "Jonas", role: "guest" } });
     await answerOf("revoke", "shell", "Jonas");
     expect(await as(invited.token)).toMatchObject({ error: { code: "unauthorized" } });
+    const { stdout: revoked } = await run("changeling", "revoke", "--all");
+    expect(revoked).toBe("All logins are ended. New login URLs: changeling sandbox login-url\n");
+    expect(await as(token)).toMatchObject({ error: { code: "unauthorized" } });
     const reach = `node -e 'fetch("${origin}/").then(() => console.log("reached"), () => console.log("refused"))'`;
     expect((await sandbox("send", "shell", reach)).stdout).toBe("refused\n");
   });

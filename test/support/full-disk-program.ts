@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DiskFullError, writePrivateFile } from "../../components/host/files.ts";
 import { openLog } from "../../components/host/log.ts";
 import { becomeDaemon, daemonState } from "../../components/host/supervision/state.ts";
+import { revokeAll } from "../../components/sandbox/page/revocation.ts";
 import { openAccess } from "../../components/web/forwarding/program/auth/access.ts";
 
 const [folder = ""] = process.argv.slice(2);
@@ -66,6 +67,7 @@ const revoked = access.revoke(agent)?.isOldGone ?? "recorded";
 const isInAfterRevoke = isIn(access, first);
 // A restart while the disk is full: it starts, and no earlier login is valid.
 const isInAfterRestart = isIn(open(), first);
+const pageRevoked = attempt(() => revokeAll(folder));
 const second = attempt(login);
 const became = attempt(() => becomeDaemon(daemon, new Date()));
 
@@ -83,6 +85,7 @@ process.stdout.write(
     revoked,
     isInAfterRevoke,
     isInAfterRestart,
+    pageRevoked,
     second,
     became,
     alive,

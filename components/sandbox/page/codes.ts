@@ -7,6 +7,15 @@ export const codeMs = 15 * 60_000;
 
 const content = z.object({ person: personName, expiresAt: z.number(), nonce: z.string() });
 
+/**
+ * What codes are signed with: all that were made before the last revocation are void.
+ *
+ * @param key of the page's server
+ */
+export function signingKey(key: string, revocation: string): string {
+  return `${key}${revocation}`;
+}
+
 /** A code that logs one browser in, once. Whoever can read the key can make one. */
 export function newCode(key: string, person: string, now: Date = new Date()): string {
   const text = JSON.stringify({
@@ -20,22 +29,22 @@ export function newCode(key: string, person: string, now: Date = new Date()): st
 
 /** Accepts each code once. A new key, at each start of the server, makes older codes void. */
 export class Codes {
-  readonly #key: string;
-  /** The expiry of used codes, by nonce. */
-  readonly #used = new Map<string, number>();
+  readonly #key: () => string;
+  /** The nonces of used codes. They are kept, so that setting the clock back can't make one valid again. */
+  readonly #used = new Set<string>();
 
-  constructor(key: string) {
+  /** @param key is read for each code */
+  constructor(key: () => string) {
     this.#key = key;
   }
 
   /** @returns the name of the person, or undefined if the code is not valid; it can't be used again */
   use(code: string, now: Date = new Date()): string | undefined {
     const [body = "", given = "", ...rest] = code.split(".");
-    if (rest.length > 0 || !isSame(given, signature(this.#key, body))) return undefined;
+    if (rest.length > 0 || !isSame(given, signature(this.#key(), body))) return undefined;
     const { person, expiresAt, nonce } = content.parse(JSON.parse(Buffer.from(body, "base64url").toString("utf8")));
-    for (const [each, until] of this.#used) if (until <= now.getTime()) this.#used.delete(each);
     if (expiresAt <= now.getTime() || this.#used.has(nonce)) return undefined;
-    this.#used.set(nonce, expiresAt);
+    this.#used.add(nonce);
     return person;
   }
 }

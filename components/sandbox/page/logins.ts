@@ -2,16 +2,24 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { readJsonOrNull, writePrivateFile } from "../../host/files.ts";
+import { readRevocation } from "./revocation.ts";
 
 /** How long a login lasts, in milliseconds. */
 const loginMs = 30 * 24 * 3600_000;
 /** Beyond this, the oldest end. */
 const mostLogins = 200;
 
+const login = z.object({
+  person: z.string(),
+  expiresAt: z.number(),
+  /** The last revocation when it was made. A later one ends it. */
+  revocation: z._default(z.string(), ""),
+});
+
 const loginsFile = z.object({
   version: z.literal(1),
   /** By the SHA-256 of the token. */
-  logins: z.record(z.string(), z.object({ person: z.string(), expiresAt: z.number() })),
+  logins: z.record(z.string(), login),
 });
 
 /** A login's token is distinguished from a guest's by how it begins. */
@@ -23,10 +31,12 @@ export function isLoginToken(token: string): boolean {
 
 /** Browsers that are logged in as the installation's owner, in `logins.json`. */
 export class Logins {
+  readonly #folder: string;
   readonly #path: string;
-  readonly #logins: Map<string, { readonly person: string; readonly expiresAt: number }>;
+  readonly #logins: Map<string, Readonly<z.output<typeof login>>>;
 
   constructor(folder: string) {
+    this.#folder = folder;
     this.#path = join(folder, "logins.json");
     const read = loginsFile.safeParse(readJsonOrNull(this.#path)).data;
     this.#logins = new Map(Object.entries(read?.logins ?? {}));
@@ -35,8 +45,11 @@ export class Logins {
   /** @returns the token of a new login @throws if it can't be saved */
   add(person: string, now: Date = new Date()): string {
     const token = `login-${randomBytes(32).toString("base64url")}`;
-    for (const [hash, { expiresAt }] of this.#logins) if (expiresAt <= now.getTime()) this.#logins.delete(hash);
-    this.#logins.set(hashOf(token), { person, expiresAt: now.getTime() + loginMs });
+    const revocation = readRevocation(this.#folder);
+    for (const [hash, each] of this.#logins) {
+      if (each.expiresAt <= now.getTime() || each.revocation !== revocation) this.#logins.delete(hash);
+    }
+    this.#logins.set(hashOf(token), { person, expiresAt: now.getTime() + loginMs, revocation });
     for (const hash of this.#logins.keys()) if (this.#logins.size > mostLogins) this.#logins.delete(hash);
     this.#save();
     return token;
@@ -44,8 +57,9 @@ export class Logins {
 
   /** @returns the name of the person; undefined if the login has ended */
   person(token: string, now: Date = new Date()): string | undefined {
-    const login = this.#logins.get(hashOf(token));
-    return login === undefined || login.expiresAt <= now.getTime() ? undefined : login.person;
+    const found = this.#logins.get(hashOf(token));
+    if (found === undefined || found.expiresAt <= now.getTime()) return undefined;
+    return found.revocation === readRevocation(this.#folder) ? found.person : undefined;
   }
 
   end(token: string): void {

@@ -8,6 +8,8 @@ const pageFile = z.object({
   /** For instance `http://127.0.0.1:40124`. */
   url: z.string(),
   key: z.string(),
+  /** The server reads revocations. Those of earlier releases don't. */
+  isRevocable: z._default(z.boolean(), false),
 });
 export type PageFile = z.output<typeof pageFile>;
 

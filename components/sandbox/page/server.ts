@@ -6,13 +6,15 @@ import { writePrivateFile } from "../../host/files.ts";
 import type { Log } from "../../host/log.ts";
 import type { ErrorCode, ServiceFile } from "../sessions/protocol.ts";
 import { assetAt, pageHeaders } from "./assets.ts";
-import { Codes } from "./codes.ts";
+import { Codes, signingKey } from "./codes.ts";
 import { type As, forward, isAllowed } from "./forward.ts";
 import { isLoginToken, Logins } from "./logins.ts";
+import { OpenResponses } from "./open-responses.ts";
 import { type PageFile, pageFilePath, readPageFile } from "./page-file.ts";
+import { readRevocation, watchRevocation } from "./revocation.ts";
 
 export interface PageOptions {
-  /** The session service's folder, which gets `page.json` and `logins.json`. */
+  /** The session service's folder, which gets `page.json`, `logins.json` and `revocation/`. */
   readonly folder: string;
   /** The service that runs now, read again for each request: it has a new address and token after a restart. */
   readonly service: () => ServiceFile | undefined;
@@ -38,10 +40,11 @@ const hosts = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i;
  */
 export async function startPage({ folder, service, log = () => {} }: PageOptions): Promise<RunningPage> {
   const key = randomBytes(32).toString("base64url");
-  const codes = new Codes(key);
+  const codes = new Codes(() => signingKey(key, readRevocation(folder)));
   const logins = new Logins(folder);
+  const open = new OpenResponses(logins);
   const server = createServer((request, response) => {
-    answer({ codes, logins, service }, request, response).catch((error: unknown) => {
+    answer({ codes, logins, open, service }, request, response).catch((error: unknown) => {
       log(`the page failed: ${error instanceof Error ? error.message : String(error)}`);
       if (response.headersSent) response.destroy();
       else refuse(response, 500, "failed", "the page's server failed; the log of the session service says why");
@@ -49,11 +52,13 @@ export async function startPage({ folder, service, log = () => {} }: PageOptions
   });
   const port = await listen(server, portOf(readPageFile(folder)));
   const url = `http://127.0.0.1:${port}`;
-  const content: PageFile = { version: 1, url, key };
+  const content: PageFile = { version: 1, url, key, isRevocable: true };
   writePrivateFile(pageFilePath(folder), `${JSON.stringify(content)}\n`);
+  const stopWatching = watchRevocation(folder, () => open.closeEnded());
   return {
     url,
     async close() {
+      stopWatching();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
@@ -61,7 +66,11 @@ export async function startPage({ folder, service, log = () => {} }: PageOptions
   };
 }
 
-type Parts = Pick<PageOptions, "service"> & { readonly codes: Codes; readonly logins: Logins };
+type Parts = Pick<PageOptions, "service"> & {
+  readonly codes: Codes;
+  readonly logins: Logins;
+  readonly open: OpenResponses;
+};
 
 async function answer(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   for (const [name, value] of Object.entries(pageHeaders)) response.setHeader(name, value);
@@ -82,7 +91,7 @@ async function answer(parts: Parts, request: IncomingMessage, response: ServerRe
 }
 
 async function answerApi(
-  { codes, logins, service }: Parts,
+  { codes, logins, open, service }: Parts,
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
@@ -97,6 +106,7 @@ async function answerApi(
   if (token === undefined) return refuse(response, 401, "unauthorized", "log in first");
   if (request.method === "POST" && path === "/logout") {
     logins.end(token);
+    open.closeEnded();
     return reply(response, {});
   }
   if (!isAllowed(request.method ?? "", path.split("?", 1)[0] ?? "")) {
@@ -109,6 +119,7 @@ async function answerApi(
   if (person === undefined && isLoginToken(token)) {
     return refuse(response, 401, "unauthorized", "this login has ended");
   }
+  if (person !== undefined) open.add(token, response);
   const as: As = person === undefined ? { token } : { token: running.token, person };
   forward(running, { request, response, path, as }, unreachable);
 }

@@ -1,6 +1,7 @@
 import { upCommand } from "../../lib/own-commands.ts";
-import { newCode } from "./codes.ts";
+import { newCode, signingKey } from "./codes.ts";
 import { type PageFile, readPageFile } from "./page-file.ts";
+import { readRevocation } from "./revocation.ts";
 
 /**
  * A URL that logs one browser in as the installation's owner, once.
@@ -15,7 +16,7 @@ export function pageUrl(
   { session, person }: { readonly session?: string | undefined; readonly person: string },
 ): string {
   const { url, key } = required(folder);
-  return `${url}${pathOf(session)}#code=${newCode(key, person)}`;
+  return `${url}${pathOf(session)}#code=${newCode(signingKey(key, readRevocation(folder)), person)}`;
 }
 
 /** The URL of a session's page for a guest. Browsers send no server what is behind the `#`. @throws as `pageUrl` */

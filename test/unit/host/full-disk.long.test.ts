@@ -19,6 +19,7 @@ it.skipIf(obstacle !== undefined)("a disk that is full takes no daemon, no login
       revoked: expect.toBeOneOf([true, "recorded"]),
       isInAfterRevoke: false,
       isInAfterRestart: false,
+      pageRevoked: "full",
       second: "done",
       became: "done",
       alive: true,

@@ -1,11 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Codes, codeMs, newCode } from "../../../../components/sandbox/page/codes.ts";
+import { Logins } from "../../../../components/sandbox/page/logins.ts";
 import { readPageFile } from "../../../../components/sandbox/page/page-file.ts";
+import { revokeAll } from "../../../../components/sandbox/page/revocation.ts";
 import { type RunningPage, startPage } from "../../../../components/sandbox/page/server.ts";
 import { guestUrl, pageUrl } from "../../../../components/sandbox/page/url.ts";
 import type { ServiceFile } from "../../../../components/sandbox/sessions/protocol.ts";
@@ -71,7 +73,7 @@ it("logs a browser in with a code, once, as the person", async () => {
 });
 
 it("rejects codes that are old, of another key, changed or no codes", () => {
-  const codes = new Codes("key");
+  const codes = new Codes(() => "key");
   const good = newCode("key", "Mira");
   const [content = "", signature = ""] = good.split(".");
   const changed = Buffer.from(Buffer.from(content, "base64url").toString().replace("Mira", "Mara")).toString(
@@ -82,6 +84,8 @@ it("rejects codes that are old, of another key, changed or no codes", () => {
   }
   expect(codes.use(good, new Date(Date.now() + codeMs + 1))).toBeUndefined();
   expect(codes.use(good)).toBe("Mira");
+  expect(codes.use(good)).toBeUndefined();
+  codes.use("x", new Date(Date.now() + codeMs + 1));
   expect(codes.use(good)).toBeUndefined();
 });
 
@@ -130,6 +134,74 @@ it("ends a login at a logout", async () => {
   const token = await login();
   await ask("/api/logout", { method: "POST", headers: bearer(token) });
   expect((await ask("/api/sessions", { headers: bearer(token) })).status).toBe(401);
+});
+
+describe("when all logins are ended", () => {
+  const statusOf = async (token: string) => (await ask("/api/sessions", { headers: bearer(token) })).status;
+  const use = (code: string) => ask("/api/login", { method: "POST", body: JSON.stringify({ code }) });
+  async function restart(): Promise<void> {
+    await page.close();
+    page = await startPage({ folder, service: () => running });
+  }
+
+  it("ends them and the unused codes at once, and lets new ones in, also after restarts", async () => {
+    const [token, code] = [await login(), codeIn(pageUrl(folder, { person: "Mira" }))];
+    revokeAll(folder);
+    expect(await statusOf(token)).toBe(401);
+    expect((await use(code)).status).toBe(403);
+    const second = await login();
+    await restart();
+    expect([await statusOf(token), await statusOf(second)]).toEqual([401, 200]);
+    revokeAll(folder);
+    await restart();
+    expect([await statusOf(token), await statusOf(second)]).toEqual([401, 401]);
+  });
+
+  it("ends them while the page is not served, those of earlier releases too, whatever the clock says", async () => {
+    const token = await login();
+    await page.close();
+    const path = join(folder, "logins.json");
+    const { logins } = JSON.parse(readFileSync(path, "utf8"));
+    for (const each of Object.values<{ revocation?: string }>(logins)) delete each.revocation;
+    writeFileSync(path, JSON.stringify({ version: 1, logins }));
+    page = await startPage({ folder, service: () => running });
+    expect(await statusOf(token)).toBe(200);
+    await page.close();
+    revokeAll(folder);
+    page = await startPage({ folder, service: () => running });
+    expect(new Logins(folder).person(token, new Date(0))).toBeUndefined();
+    expect(await statusOf(token)).toBe(401);
+  });
+
+  it.each(["a revocation", "a logout"])("ends its event streams: %s", async (how) => {
+    const session = service.session();
+    const [token, guest] = [await login(), session.invite("Jonas", "guest")];
+    const follow = (as: string) =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const headers = { ...bearer(as), accept: "text/event-stream" };
+        const url = `${page.url}/api/sessions/${session.id}/events?from=0`;
+        request(url, { headers, agent: false }, resolve).once("error", reject).end();
+      });
+    const [own, theirs] = [await follow(token), await follow(guest)];
+    const ended = new Promise((resolve) => own.once("close", resolve));
+    own.on("error", () => {}).resume();
+    theirs.on("error", () => {}).resume();
+    if (how === "a logout") await ask("/api/logout", { method: "POST", headers: bearer(token) });
+    else revokeAll(folder);
+    await ended;
+    // A guest has a token of their own.
+    expect(theirs.destroyed).toBe(false);
+  });
+
+  it("lets nobody in if its record is damaged", async () => {
+    const token = await login();
+    revokeAll(folder);
+    writeFileSync(join(folder, "revocation", "last.json"), "{}");
+    expect(await statusOf(token)).toBe(500);
+    expect(() => pageUrl(folder, { person: "Mira" })).toThrow(/damaged; end all logins with: .*revoke --all/);
+    revokeAll(folder);
+    expect(await statusOf(await login())).toBe(200);
+  });
 });
 
 it("lets a guest do what the service lets them, in their own session alone, whatever name they claim", async () => {
