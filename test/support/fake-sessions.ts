@@ -32,6 +32,10 @@ export interface FakeSession {
   readonly messages: readonly Message[];
   /** What `GET diff` answers. */
   diff: string;
+  /** Resolves as soon as somebody follows its events. */
+  readonly followed: Promise<void>;
+  /** A message that is sent is not taken before that. */
+  mayPost: Promise<void>;
   /** Appends an event, and sends it to those who follow. */
   tell(body: EventBody): void;
   /** As if a person had sent a message. @returns its number */
@@ -54,6 +58,8 @@ interface Caller {
 
 class State implements FakeSession {
   diff = "";
+  mayPost = Promise.resolve();
+  readonly #followed = Promise.withResolvers<void>();
   readonly messages: Message[] = [];
   readonly view: SessionView;
   readonly events: SessionEvent[] = [];
@@ -74,6 +80,10 @@ class State implements FakeSession {
     };
   }
 
+  get followed() {
+    return this.#followed.promise;
+  }
+
   get id() {
     return this.view.id;
   }
@@ -89,6 +99,7 @@ class State implements FakeSession {
     response.writeHead(200, { "content-type": "text/event-stream" }).write(": \n\n");
     for (const event of this.events) if (event.cursor > from) send(response, event);
     this.feeds.set(response, person);
+    this.#followed.resolve();
     response.once("close", () => {
       this.feeds.delete(response);
       this.#tellPresence();
@@ -251,6 +262,7 @@ async function answer(
   }
   switch (what) {
     case "messages": {
+      await session.mayPost;
       const { key, text } = postRequest.parse(body);
       const message = session.keys.get(key) ?? session.post(caller.name, text);
       session.keys.set(key, message);

@@ -2,6 +2,7 @@ import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printJsonLine, printNote } from "../../../components/lib/terminal.ts";
+import type { SessionEvent } from "../../../components/sandbox/sessions/protocol.ts";
 import { answer } from "../context.ts";
 import { examples } from "../options.ts";
 import { personOption, type SandboxContext, sandboxContext, sessionOf } from "./session-of.ts";
@@ -29,16 +30,40 @@ export function addSend(sandbox: Command): void {
       const text = prompt === "-" ? await readAll(process.stdin) : prompt;
       if (text.trim() === "") throw new Error("the prompt is empty");
       const from = (await context.client.show(id)).cursor;
-      const message = await context.client.send(id, text);
-      if (!options.wait) return answer(context, { session: id, message }, String(message));
-      await follow(context, { session: id, message, from });
+      if (!options.wait) {
+        const message = await context.client.send(id, text);
+        return answer(context, { session: id, message }, String(message));
+      }
+      const leaving = new AbortController();
+      try {
+        // Connected before the prompt is sent: the answer's first text does not wait for a connection.
+        const events = begun(context.client.events(id, { from, signal: leaving.signal }));
+        const message = await context.client.send(id, text);
+        await follow(context, { session: id, message, events });
+      } finally {
+        leaving.abort();
+      }
     });
+}
+
+/** The same values; the first is asked for now, and its failure is that of the iteration. */
+function begun<Value>(values: AsyncIterable<Value>): AsyncIterable<Value> {
+  const iterator = values[Symbol.asyncIterator]();
+  const first = iterator.next();
+  first.catch(() => {});
+  return (async function* () {
+    for (let next = await first; !next.done; next = await iterator.next()) yield next.value;
+  })();
 }
 
 /** Prints a message's events until it is finished, and sets the exit code. */
 async function follow(
   context: SandboxContext,
-  { session, message, from }: { readonly session: string; readonly message: number; readonly from: number },
+  {
+    session,
+    message,
+    events,
+  }: { readonly session: string; readonly message: number; readonly events: AsyncIterable<SessionEvent> },
 ): Promise<void> {
   const { client, json } = context;
   const printer = new EventPrinter({ showsMessages: false });
@@ -54,7 +79,7 @@ async function follow(
   };
   process.on("SIGINT", cancel);
   try {
-    for await (const event of client.events(session, { from })) {
+    for await (const event of events) {
       if ("message" in event && event.message !== message) continue;
       if (json) printJsonLine(event);
       else printer.print(event);

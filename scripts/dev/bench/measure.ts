@@ -87,11 +87,17 @@ export function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? ((sorted[middle - 1] ?? Number.NaN) + upper) / 2 : upper;
 }
 
+/** @param share for instance 0.99 */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
 /** One line of the report: what was measured, against what, and the limit. */
 export interface Measure {
   readonly name: string;
   readonly value: number;
-  readonly unit: "ratio" | "s" | "MB" | "per minute";
+  readonly unit: "ratio" | "s" | "ms" | "MB" | "per minute";
   readonly bar: number;
   /** The figures behind a ratio. */
   readonly detail?: string;

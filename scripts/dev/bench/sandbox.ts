@@ -4,13 +4,14 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sandboxOf } from "../../../components/sandbox/from-program.ts";
-import type { SandboxManager } from "../../../components/sandbox/manager.ts";
 import { openSessions } from "../../../components/sandbox/sessions/client.ts";
 import { readServiceFile } from "../../../components/sandbox/sessions/folder.ts";
 import { startSessionService } from "../../../components/sandbox/sessions/runner/run.ts";
 import { workerdBinary } from "../../../components/sandbox/sessions/runner/workerd.ts";
-import { freePort, inTurn, type Measure, median, ratio } from "./measure.ts";
+import { instantManager } from "./instant-manager.ts";
+import { freePort, inTurn, type Measure, percentile, ratio } from "./measure.ts";
 import { startMeasures } from "./sandbox-start.ts";
+import { streamMeasures } from "./sandbox-stream.ts";
 
 /** Prompts that four clients send at once. */
 const messages = 200;
@@ -19,20 +20,21 @@ const idleSessions = 200;
 
 /**
  * Sandboxes: from a start to the stub's first answer, against a bare sandbox of the same provider that runs one program;
- * messages through the session service, against a bare Durable Object on the same workerd; and the memory of idle
- * sessions. In turn in one run, so that the machine's speed and other load cancel out.
+ * messages through the session service, against a bare Durable Object on the same workerd; the memory of idle sessions; and
+ * from a runtime's text to the terminal. In turn in one run, so that the machine's speed and other load cancel out.
  */
 export async function* sandboxMeasures(folder: string): AsyncGenerator<Measure> {
   mkdirSync(folder, { recursive: true });
   yield* startMeasures(folder);
   yield* sessionMeasures(folder);
+  yield* streamMeasures(join(folder, "stream"));
 }
 
 async function* sessionMeasures(folder: string): AsyncGenerator<Measure> {
   const own = join(folder, "sessions");
   const { spec } = sandboxOf("bench", { repo: "me/app" });
   const stop = await startSessionService({
-    ...{ folder: own, manager: instantManager, secrets: () => ({}), log: () => {} },
+    ...{ folder: own, manager: instantManager(async (text) => text), secrets: () => ({}), log: () => {} },
     changeling: () => ({ spec }),
   });
   const bare = await startBareObject(join(folder, "bare"));
@@ -71,31 +73,6 @@ async function* sessionMeasures(folder: string): AsyncGenerator<Measure> {
     await bare.stop();
     await stop();
   }
-}
-
-/** Makes sandboxes that answer at once, so that the service itself is measured. */
-const instantManager: SandboxManager = {
-  start: async (_spec, { sessionId }) => instantSandbox(sessionId),
-  reopen: async (_spec, { sessionId }) => instantSandbox(sessionId),
-  snapshot: async () => "snapshot",
-  capabilities: async () => ({
-    ...{ isolation: "none", snapshots: true, volumes: true, egress: "none", expires: false },
-  }),
-  warm: async () => ({ id: "snapshot" }),
-  terminate: async () => {},
-  removeSnapshot: async () => {},
-};
-
-function instantSandbox(sandboxId: string): Awaited<ReturnType<SandboxManager["start"]>> {
-  return {
-    sandboxId,
-    prompt: async (text) => text,
-    currentBranch: async () => "main",
-    diff: async () => "",
-    bundle: async () => "",
-    snapshot: async () => "snapshot",
-    terminate: async () => {},
-  };
 }
 
 /** A Durable Object that stores what it gets, and does nothing else. */
@@ -160,11 +137,6 @@ const rows :Workerd.Worker = (
 function residentMb(folder: string): number {
   const pid = readServiceFile(folder)?.workerd?.pid ?? 0;
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? median(values);
 }
 
 async function seconds(work: () => Promise<unknown>): Promise<number> {

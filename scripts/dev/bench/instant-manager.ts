@@ -1,0 +1,25 @@
+import type { RunningSandbox, SandboxManager } from "../../../components/sandbox/manager.ts";
+
+/** Makes sandboxes that are there at once, so that the session service itself is measured. */
+export function instantManager(prompt: RunningSandbox["prompt"]): SandboxManager {
+  const sandbox = (sandboxId: string): RunningSandbox => ({
+    sandboxId,
+    prompt,
+    currentBranch: async () => "main",
+    diff: async () => "",
+    bundle: async () => "",
+    snapshot: async () => "snapshot",
+    terminate: async () => {},
+  });
+  return {
+    start: async (_spec, { sessionId }) => sandbox(sessionId),
+    reopen: async (_spec, { sessionId }) => sandbox(sessionId),
+    snapshot: async () => "snapshot",
+    capabilities: async () => ({
+      ...{ isolation: "none", snapshots: true, volumes: true, egress: "none", expires: false },
+    }),
+    warm: async () => ({ id: "snapshot" }),
+    terminate: async () => {},
+    removeSnapshot: async () => {},
+  };
+}
