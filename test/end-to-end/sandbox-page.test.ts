@@ -319,7 +319,7 @@ it("can be used by the keyboard alone", async () => {
     if (order.at(-1) === "Send") break;
   }
   expect(order).toEqual([
-    ...["Sessions", "Pause", "Stop …", "Conversation", "Changes"],
+    ...["Sessions", "Pause", "Stop …", "Log out", "Conversation", "Changes"],
     ...[expect.stringMatching(/sandbox is ready/), expect.stringMatching(/^Bash/), "text", "Cancel", "Send"],
   ]);
   await page.locator(".skip").focus();
@@ -379,6 +379,37 @@ describe("access", () => {
     await other.goto(`${served.url}/`);
     await textOf(other.locator("h1")).toBe("Not logged in");
     expect(await opened.context.cookies()).toEqual([]);
+  });
+
+  it("ends at a logout by the keyboard, on the list and in a session, also for tabs that have the same login", async () => {
+    for (const at of [undefined, session.id]) {
+      const opened = await browser.newPerson({ colorScheme: at === undefined ? "dark" : "light" });
+      people.push(opened);
+      const page = await opened.newPage();
+      await page.goto(pageUrl(folder, { session: at, person: "Maya" }));
+      const button = page.getByRole("button", { name: "Log out" });
+      await button.waitFor();
+      const { token } = JSON.parse((await page.evaluate("sessionStorage.getItem('login')")) as string);
+      const [copy] = await Promise.all([page.waitForEvent("popup"), page.evaluate(`open("/sessions/${session.id}")`)]);
+      await textOf(copy.locator(".pill")).toBe("Ready");
+      await button.focus();
+      await page.keyboard.press("Enter");
+      await textOf(page.locator("h1")).toBe("Not logged in");
+      expect(page.url()).toBe(`${served.url}/`);
+      expect(await page.evaluate("sessionStorage.length")).toBe(0);
+      await textOf(copy.locator("h1")).toBe("Not logged in");
+      const { status } = await fetch(`${served.url}/api/sessions`, { headers: { authorization: `Bearer ${token}` } });
+      expect(status).toBe(401);
+      expect(opened.complaints.filter((each) => !/Failed to load resource/.test(each))).toEqual([]);
+    }
+  });
+
+  it("goes on if the logout did not reach the server, and says so", async () => {
+    const page = await owner();
+    await served.close();
+    await page.getByRole("button", { name: "Log out" }).click();
+    await textOf(page.locator(".alerts")).toMatch(/may still be logged in.*can’t be reached/);
+    expect(await page.evaluate("sessionStorage.getItem('login')")).toContain("Maya");
   });
 
   it("leaves neither code nor token in the address or the history", async () => {

@@ -42,6 +42,23 @@ export function forget(session) {
 }
 
 /**
+ * Ends the owner's login, on the server first, and removes everything that this tab has stored: drafts and invitations too.
+ *
+ * @throws Refused if the login could not be ended
+ */
+export async function logOut() {
+  const login = ownLogin();
+  if (login !== undefined) {
+    const headers = { authorization: `Bearer ${login.token}` };
+    await ask("/logout", { method: "POST", headers }).catch((error) => {
+      throw new Refused(error.code, `You may still be logged in. ${error.message}`);
+    });
+  }
+  sessionStorage.clear();
+  location.replace("/");
+}
+
+/**
  * Takes the code or the token out of the address, which no server gets, and out of the browser's history.
  *
  * @param session whose page this is

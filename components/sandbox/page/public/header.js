@@ -36,6 +36,11 @@ export function headerView(actions) {
     "Stop …",
   );
   const controls = el("div", { class: "controls" }, pause, resume, stop);
+  const logOut = el(
+    "button",
+    { type: "button", class: "quiet small log-out", onclick: () => actions.logOut() },
+    "Log out",
+  );
   const tabs = {
     conversation: tab("Conversation", () => actions.showTab("conversation")),
     changes: tab("Changes", () => actions.showTab("changes")),
@@ -59,7 +64,7 @@ export function headerView(actions) {
     el(
       "div",
       { class: "column wide" },
-      el("div", { class: "title-row" }, home, title, pill, people, controls),
+      el("div", { class: "title-row" }, home, title, pill, people, controls, logOut),
       el(
         "div",
         { class: "tool-row" },

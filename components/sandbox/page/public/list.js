@@ -1,5 +1,5 @@
 // @ts-nocheck: a browser's program.
-import { apiOf, ownLogin } from "./api.js";
+import { apiOf, logOut, ownLogin } from "./api.js";
 import { el, name } from "./dom.js";
 import { agoText } from "./format.js";
 
@@ -13,6 +13,7 @@ export function openList(onRefused) {
   const list = el("ul", { class: "sessions" });
   const status = el("p", { class: "soft", role: "status" }, "One moment.");
   const all = el("input", { type: "checkbox", onchange: () => show() });
+  const problem = el("p", { class: "soft", role: "alert" });
   const filter = el("label", { class: "filter", hidden: true }, all, " Terminated sessions too");
   document.title = "Sessions";
   document.body.replaceChildren(
@@ -22,9 +23,21 @@ export function openList(onRefused) {
       el("div", { class: "page-head" }, el("h1", {}, "Sessions"), filter),
       status,
       list,
-      el("p", { class: "soft signed" }, "Logged in as ", name(ownLogin()?.person ?? "?"), "."),
+      el(
+        "p",
+        { class: "soft signed" },
+        el("span", {}, "Logged in as ", name(ownLogin()?.person ?? "?"), "."),
+        el("button", { type: "button", class: "quiet small", onclick: leave }, "Log out"),
+      ),
+      problem,
     ),
   );
+
+  async function leave() {
+    await logOut().catch((error) => {
+      problem.textContent = error.message;
+    });
+  }
 
   function show() {
     if (sessions === undefined) return;

@@ -1,5 +1,5 @@
 // @ts-nocheck: a browser's program.
-import { apiOf, ownLogin, Refused } from "./api.js";
+import { apiOf, logOut, ownLogin, Refused } from "./api.js";
 import { changesView } from "./changes.js";
 import { composerView } from "./composer.js";
 import { el } from "./dom.js";
@@ -34,6 +34,7 @@ export function openSession(id, onRefused) {
     pause: () => act("pause"),
     resume: () => act("resume"),
     stop: () => act("stop"),
+    logOut: () => logOut().catch(onError),
     escape: cancelCurrent,
     showTab,
   };
