@@ -51,6 +51,8 @@ export interface Progress {
   readonly costUsd: number;
 }
 
+type TextEvent = EventBody & { readonly type: "text" };
+
 const entryRow = z.object({
   ...{ id: z.number(), place: z.number(), author: z.string(), text: z.string(), state: z.enum(messageStates) },
   ...{
@@ -75,8 +77,8 @@ const joinedLength = 16_000;
 /** A session's SQLite database. */
 export class Store {
   readonly #sql: DurableObjectState["storage"]["sql"];
-  /** The last event, if it is a text that more text may be joined to. */
-  #last: { readonly cursor: number; readonly body: EventBody & { readonly type: "text" } } | undefined;
+  /** The last event, if it was appended since the object is in memory. Its text, if more may be joined to it. */
+  #last: { readonly cursor: number; readonly text: TextEvent | undefined } | undefined;
 
   constructor({ storage }: DurableObjectState) {
     this.#sql = storage.sql;
@@ -150,17 +152,21 @@ export class Store {
   /** Appends an event. Text that continues the last event's replaces it, under a new cursor. */
   append(at: string, body: EventBody): void {
     const last = this.#last;
-    let appended = body;
-    if (body.type === "text" && last?.body.message === body.message && last.body.attempt === body.attempt) {
-      const isNext = last.body.offset + last.body.text.length === body.offset;
-      if (isNext && last.body.text.length + body.text.length <= joinedLength) {
-        this.#sql.exec("DELETE FROM events WHERE cursor = ?", last.cursor);
-        appended = { ...last.body, text: last.body.text + body.text };
-      }
+    const before = last?.cursor ?? this.cursor();
+    const cursor = before + 1;
+    const joined = joinedText(last?.text, body);
+    if (joined === undefined) {
+      this.#sql.exec("INSERT INTO events(cursor, at, body) VALUES(?, ?, ?)", cursor, at, json(body));
+    } else {
+      this.#sql.exec(
+        "UPDATE events SET cursor = ?, at = ?, body = ? WHERE cursor = ?",
+        cursor,
+        at,
+        json(joined),
+        before,
+      );
     }
-    const query = "INSERT INTO events(at, body) VALUES(?, ?) RETURNING cursor";
-    const [row] = this.#rows(query, z.object({ cursor: z.number() }), at, json(appended));
-    this.#last = appended.type === "text" && row !== undefined ? { cursor: row.cursor, body: appended } : undefined;
+    this.#last = { cursor, text: joined ?? (body.type === "text" ? body : undefined) };
   }
 
   /** A transaction was rolled back: what is known of the last event may be wrong. */
@@ -223,9 +229,20 @@ const schema = [
     cost REAL NOT NULL, key TEXT NOT NULL UNIQUE,
     seen INTEGER NOT NULL DEFAULT 0, length INTEGER NOT NULL DEFAULT 0, run_cost REAL NOT NULL DEFAULT 0)`,
   "CREATE INDEX open_messages ON messages(place) WHERE state IN ('queued', 'processing')",
-  "CREATE TABLE events(cursor INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, body TEXT NOT NULL)",
+  // Databases of former versions have AUTOINCREMENT here, which writes one more page with each event.
+  "CREATE TABLE events(cursor INTEGER PRIMARY KEY, at TEXT NOT NULL, body TEXT NOT NULL)",
   "CREATE TABLE people(name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL)",
 ];
+
+/** One event in place of two, if the second is text that continues the first's. */
+function joinedText(last: TextEvent | undefined, next: EventBody): TextEvent | undefined {
+  if (last === undefined || next.type !== "text") return undefined;
+  if (last.message !== next.message || last.attempt !== next.attempt) return undefined;
+  if (last.offset + last.text.length !== next.offset || last.text.length + next.text.length > joinedLength) {
+    return undefined;
+  }
+  return { ...last, text: last.text + next.text };
+}
 
 function entryOf(row: z.output<typeof entryRow>): Entry {
   const { id, place, author, text, state, attempt } = row;
