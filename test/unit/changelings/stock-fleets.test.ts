@@ -6,8 +6,8 @@ import { expect, it } from "vitest";
 import * as z from "zod/mini";
 import { missingSecrets } from "../../../components/fleet/secrets.ts";
 import { vocabularyOf } from "../../../components/fleet/vocabulary.ts";
+import { shapeOf } from "../../../components/fleet/zod-issues.ts";
 import { kinds, loadFleet } from "../../../components/kinds.ts";
-import { forwardingOptions } from "../../../components/web/forwarding/options.ts";
 import { webSettings } from "../../../components/web/settings.ts";
 import { crons } from "../../support/fleet-sandbox.ts";
 import { Repository } from "../../support/repository.ts";
@@ -85,7 +85,10 @@ it("every option is shown once, and all of it is valid", async () => {
   const ofSeedAgents = ["kind", "provider", "enabled", "secrets", "kind", "provider", "enabled"];
   const repeated = [...onModal, ...ofSandbox, ...ofSeedAgents, "enabled", "enabled", "branch", "kind"];
   expect(used.sort()).toEqual([...Object.keys(vocabulary.changeling), ...repeated].sort());
-  expect(keysOf(table["forwarding"])).toEqual(Object.keys(forwardingOptions));
+  for (const [key, schema] of Object.entries(vocabulary.file)) {
+    if (key === "defaults" || Object.keys(shapeOf(schema)).length === 0) continue;
+    expect([key, keysOf(table[key])]).toEqual([key, Object.keys(shapeOf(schema))]);
+  }
   const { elena } = withElena.parse(table).changelings;
   expect(keysOf(elena.settings)).toEqual(keysOf(webSettings.parse({})));
 });

@@ -15,7 +15,7 @@ const oneProblem: readonly [title: string, text: string, where: string, remedy: 
     "a key that nothing is like",
     "colour = 1",
     'config.toml:1: colour: unknown key "colour"',
-    "the file's own keys are mngr_profile, max_runs_at_once, timezone, forwarding, defaults, changelings",
+    "the file's own keys are mngr_profile, max_runs_at_once, timezone, forwarding, sandboxes, defaults, changelings",
   ],
   [
     "a changeling that isn't below changelings",
