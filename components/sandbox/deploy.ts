@@ -1,18 +1,17 @@
+import * as pulumi from "@pulumi/pulumi";
 import { installationPaths } from "../host/installation-paths.ts";
 import type { Deployment } from "../stack/deployment.ts";
 import { confirmedInstallation } from "../stack/installation.ts";
 import type { DeclaredSandbox } from "./declared.ts";
 import { SandboxChangeling } from "./sandbox-changeling.ts";
+import { missingToken } from "./sessions/cloudflare/environment.ts";
 import { workerDrift } from "./sessions/cloudflare/observe.ts";
-import type { SandboxesSettings } from "./sessions/cloudflare/options.ts";
-import { sessionService } from "./sessions/session-service.ts";
+import type { DeclaredWorker, SandboxesSettings } from "./sessions/cloudflare/options.ts";
+import { type ObservedWorker, sessionService } from "./sessions/session-service.ts";
 
 export const sandboxDeployment: Deployment<DeclaredSandbox, SandboxesSettings> = {
   async observe(changelings, stack, { cloudflare }) {
-    const worker = cloudflare && {
-      ...cloudflare,
-      drift: await workerDrift(installationPaths(await confirmedInstallation())),
-    };
+    const worker = cloudflare && (await observedWorker(cloudflare));
     return () => {
       sessionService(worker);
       return Object.fromEntries(
@@ -27,3 +26,14 @@ export const sandboxDeployment: Deployment<DeclaredSandbox, SandboxesSettings> =
     };
   },
 };
+
+/** @throws pulumi.RunError in an update that has to deploy the worker, without the token for it; a preview warns */
+async function observedWorker(declared: DeclaredWorker): Promise<ObservedWorker> {
+  const drift = await workerDrift(installationPaths(await confirmedInstallation()));
+  const missing = drift === undefined ? undefined : missingToken(process.env);
+  if (missing !== undefined) {
+    if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(missing);
+    await pulumi.log.warn(missing);
+  }
+  return { ...declared, drift };
+}

@@ -73,6 +73,8 @@ it("fails before any change without a token, and says where to get one", async (
   expect(code).not.toBe(0);
   expect(stdout + stderr).toContain('CLOUDFLARE_API_TOKEN is not set; create one with the template "Edit Cloudflare');
   expect(cloudflare.requests).toEqual([]);
+  // Nothing else was touched either.
+  expect((await stack.pulumi(["stack", "export"])).stdout).not.toContain("command:local:Command");
 });
 
 it("deploys the worker with the sessions, and a session works through it", async () => {

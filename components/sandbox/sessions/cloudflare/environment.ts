@@ -26,10 +26,16 @@ export function workerUrlOverride(env: NodeJS.ProcessEnv): string | undefined {
   return env[workerVariable] || undefined;
 }
 
+/** @returns what is wrong, with the remedy; undefined if the token is set */
+export function missingToken(env: NodeJS.ProcessEnv): string | undefined {
+  if (env[tokenVariable]) return undefined;
+  const remedy = `create one with the template "Edit Cloudflare Workers" (dash.cloudflare.com/profile/api-tokens), export it and run: ${upCommand()}`;
+  return `${tokenVariable} is not set; ${remedy}`;
+}
+
 /** @throws with the remedy */
 export function requiredToken(env: NodeJS.ProcessEnv): string {
-  const token = env[tokenVariable];
-  if (token) return token;
-  const remedy = `create one with the template "Edit Cloudflare Workers" (dash.cloudflare.com/profile/api-tokens), export it and run: ${upCommand()}`;
-  throw new Error(`${tokenVariable} is not set; ${remedy}`);
+  const missing = missingToken(env);
+  if (missing !== undefined) throw new Error(missing);
+  return env[tokenVariable] ?? "";
 }
