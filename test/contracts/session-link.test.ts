@@ -79,7 +79,7 @@ describe("who may dial in", () => {
     expect(await lab.isConnected()).toBe(true);
   });
 
-  it("tells only the owner whether a runner is linked", async () => {
+  it("reports only to the owner whether a runner is linked", async () => {
     expect((await lab.runner.request("/runner", { token: lab.tokens.runnerToken })).status).toBe(401);
   });
 

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
@@ -28,8 +29,12 @@ export interface SandboxImage extends AsyncDisposable {
   readonly log: readonly string[] | undefined;
 }
 
-/** An address that answers is enough: the build checks what it downloads. */
-const needed = ["http://deb.debian.org/debian/dists/bookworm/InRelease", "https://registry.npmjs.org/npm"];
+/** What the build downloads from. An address that answers is enough: the build checks what it downloads. */
+function needed(): readonly string[] {
+  const registry = execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim();
+  return ["http://deb.debian.org/debian/dists/bookworm/InRelease", new URL("npm", registry).href];
+}
+
 /** Where Debian's administrators put their own authorities' certificates. */
 const ownAuthorities = "/usr/local/share/ca-certificates";
 /** Each image is 2 GB. */
@@ -129,7 +134,7 @@ function removeOldest(images: string): void {
 
 /** The daemon's containers reach only this machine, so they use a proxy on it, which reaches the two mirrors. */
 async function buildProxy(gateway: string, socket: string): Promise<Server> {
-  const allowDomains = needed
+  const allowDomains = needed()
     .map((each) => new URL(each))
     .map(({ protocol, hostname }) => {
       return `${hostname}:${protocol === "https:" ? 443 : 80}`;
@@ -155,7 +160,7 @@ function authorities(folder: string): Record<string, string> {
 }
 
 async function firstUnreachable(): Promise<string | undefined> {
-  for (const url of needed) {
+  for (const url of needed()) {
     const answer = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(15_000) }).catch(() => undefined);
     if (answer?.ok !== true) return url;
   }

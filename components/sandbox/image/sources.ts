@@ -9,7 +9,7 @@ export interface ImageSources {
   /** The name of the image to start from; by default `baseImage` of Docker Hub. */
   readonly base?: string | undefined;
   /**
-   * The address of a Debian archive. `{archive}` stands for `debian` or `debian-security`, and `{date}` for the day that
+   * The address of a Debian archive. `{archive}` is replaced by `debian` or `debian-security`, and `{date}` for the day that
    * the image is pinned to. Without `{date}` the packages are those of the day of the build.
    */
   readonly debianArchive: string;

@@ -20,8 +20,8 @@ const sessionRecord = z.object({
   used_at: z.string(),
   /** 1 if its files are in `snapshot` alone. Its sandbox is ended, or about to be. */
   is_asleep: z.number(),
-  /** What the session was last told of that. */
-  told_asleep: z.number(),
+  /** What was last reported to the session about that. */
+  reported_asleep: z.number(),
 });
 export type SessionRecord = z.output<typeof sessionRecord>;
 
@@ -51,7 +51,7 @@ const schema = `
 const addedColumns = {
   used_at: "TEXT NOT NULL DEFAULT ''",
   is_asleep: "INTEGER NOT NULL DEFAULT 0",
-  told_asleep: "INTEGER NOT NULL DEFAULT 0",
+  reported_asleep: "INTEGER NOT NULL DEFAULT 0",
 } as const;
 
 /** What the runner must not forget: which runs it began, and how they ended. */
@@ -136,13 +136,13 @@ export class Records {
     return this.#rows(query, z.object({ id: z.string() }), now.toISOString()).map(({ id }) => id);
   }
 
-  /** The sessions that were not told that their sandbox sleeps, or that it does not any more. */
-  untold(): SessionRecord[] {
-    return this.#rows("SELECT * FROM sessions WHERE is_asleep <> told_asleep", sessionRecord);
+  /** The sessions that do not know yet that their sandbox sleeps, or that it does not any more. */
+  unreported(): SessionRecord[] {
+    return this.#rows("SELECT * FROM sessions WHERE is_asleep <> reported_asleep", sessionRecord);
   }
 
-  saveTold(id: string, isAsleep: number): void {
-    this.#run("UPDATE sessions SET told_asleep = ? WHERE id = ?", isAsleep, id);
+  saveReported(id: string, isAsleep: number): void {
+    this.#run("UPDATE sessions SET reported_asleep = ? WHERE id = ?", isAsleep, id);
   }
 
   /** The sessions that sleep, and whose sandboxes are not known to have ended. */

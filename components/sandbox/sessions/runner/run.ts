@@ -59,10 +59,10 @@ export async function startSessionService(options: SessionServiceOptions): Promi
   /** Tells the sessions whose sandboxes sleep now, or do not any more. What fails is done again soon. */
   function tell(): void {
     if (service === undefined) return;
-    for (const { id, is_asleep: isAsleep, snapshot } of records.untold()) {
+    for (const { id, is_asleep: isAsleep, snapshot } of records.unreported()) {
       const change = { isAsleep: isAsleep === 1, snapshot: snapshot ?? undefined };
       call(service, id, "sandbox", change, unknownSession)
-        .then(() => records.saveTold(id, isAsleep))
+        .then(() => records.saveReported(id, isAsleep))
         .catch(() => {});
     }
   }

@@ -17,7 +17,7 @@ export interface SandboxesOptions {
   readonly changeling: (name: string) => Changeling;
   /** Values of a changeling's secrets, by name. */
   readonly secrets: (name: string) => Readonly<Record<string, string>>;
-  /** A sandbox sleeps, or does not any more: `records.untold` says which. */
+  /** A sandbox sleeps, or does not any more: `records.unreported` says which. */
   readonly onChange?: (() => void) | undefined;
 }
 
@@ -79,7 +79,14 @@ export class Sandboxes {
     const expires = expiryOf(spec, await manager.capabilities(spec));
     const record: SessionRecord = {
       ...{ id: session, changeling, spec: JSON.stringify(spec), branch: branch ?? null, sandbox: "" },
-      ...{ snapshot: null, state: null, expires_at: expires.toISOString(), used_at: "", is_asleep: 0, told_asleep: 0 },
+      ...{
+        snapshot: null,
+        state: null,
+        expires_at: expires.toISOString(),
+        used_at: "",
+        is_asleep: 0,
+        reported_asleep: 0,
+      },
     };
     // Of a service that was killed while it made it.
     const halfMade = records.session(session)?.sandbox ?? "";

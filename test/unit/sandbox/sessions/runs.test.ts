@@ -145,7 +145,7 @@ it("ends what a start that was killed had made, before it makes another", async 
   runner();
   records.beginRun(`${session}-start`, session, "start");
   const half = { changeling: "example", spec: JSON.stringify(spec), branch: null, snapshot: null, state: null };
-  const times = { expires_at: new Date().toISOString(), used_at: "", is_asleep: 0, told_asleep: 0 };
+  const times = { expires_at: new Date().toISOString(), used_at: "", is_asleep: 0, reported_asleep: 0 };
   records.saveSession({ id: session, ...half, ...times, sandbox: "sbx-half" });
   expect(records.expired(new Date(Date.now() + 1000))).toEqual([]);
   await lines(runner().runs, `${session}-start`, start);
