@@ -75,7 +75,8 @@ describe("changeling sandbox on Modal", { timeout: 300_000 }, () => {
     const [one] = await live();
     expect(one).toMatchObject({
       app: expect.stringMatching(/^changelings_[0-9a-f]{12}_sandboxes$/),
-      timeout_secs: 3600,
+      // A quarter of an hour more than `timeout_seconds`, in which the service saves what it did.
+      timeout_secs: 3600 + 900,
     });
     expect(one?.tags).toMatchObject({ changeling: "example" });
     await answerOf("stop", "example");
