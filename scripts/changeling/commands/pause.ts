@@ -1,11 +1,6 @@
 import type { Command } from "commander";
-import { setEnabled } from "../../../components/fleet/edit.ts";
-import { optionIn } from "../../../components/fleet/edit-tables.ts";
-import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { answer, contextOf } from "../context.ts";
-import { applyPart } from "../fleet-file/apply.ts";
-import { plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
-import { editOf, requireDeclared } from "../kinds.ts";
+import { applyEnabled } from "../fleet-file/apply-enabled.ts";
 import { examples } from "../options.ts";
 
 export function addPause(program: Command): void {
@@ -20,19 +15,12 @@ export function addPause(program: Command): void {
       .addHelpText("after", examples(`${verb} fixme-fairy`, `${verb} fixme-fairy --json`))
       .action(async (name: string, _options: unknown, command: Command) => {
         const context = contextOf(command);
-        const change = (text: string) =>
-          (optionIn(text, name, "enabled") ?? true) === enabled ? text : setEnabled(text, name, enabled);
-        const edit = await plannedEdit(context.stack, [name], editOf(name, change));
-        const { provider } = requireDeclared(edit.fleet, name, verb);
-        showEdit(edit);
-        writeEdit(edit);
         const state = enabled ? "enabled" : "paused";
-        await applyPart(
-          context,
+        await applyEnabled(context, {
+          ...{ name, enabled, verb, state },
           // A changeling that was never applied may be the first that needs the resources shared on Modal.
-          { names: [name], modal: enabled && provider === "modal" },
-          `${edit.file} says that ${name} is ${state}, but it could not be applied, for the reason above\ntry again with: ${changelingCommand()} ${verb} ${name}`,
-        );
+          besides: (provider) => ({ modal: enabled && provider === "modal" }),
+        });
         answer(context, { name, enabled }, `${name} is ${state}.`);
       });
   }

@@ -1,12 +1,8 @@
 import type { Command } from "commander";
-import { setEnabled } from "../../../components/fleet/edit.ts";
-import { optionIn } from "../../../components/fleet/edit-tables.ts";
 import { forwardingServerType } from "../../../components/web/command-suffixes.ts";
 import { appliedText, appliedWeb } from "../../../components/web/inspect/applied.ts";
 import { answer, contextOf } from "../context.ts";
-import { applyPart } from "../fleet-file/apply.ts";
-import { plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
-import { editOf, requireDeclared } from "../kinds.ts";
+import { applyEnabled } from "../fleet-file/apply-enabled.ts";
 import { examples } from "../options.ts";
 
 export function addStopStart(program: Command): void {
@@ -24,18 +20,10 @@ export function addStopStart(program: Command): void {
       )
       .action(async (name: string, _options: unknown, command: Command) => {
         const context = contextOf(command);
-        const change = (text: string) =>
-          (optionIn(text, name, "enabled") ?? true) === enabled ? text : setEnabled(text, name, enabled);
-        const edit = await plannedEdit(context.stack, [name], editOf(name, change));
-        const { provider } = requireDeclared(edit.fleet, name, verb);
-        showEdit(edit);
-        writeEdit(edit);
-        const state = enabled ? "enabled" : "stopped";
-        await applyPart(
-          context,
-          { names: [name], shared: [forwardingServerType], modal: provider === "modal" },
-          `${edit.file} says that ${name} is ${state}, but it could not be applied, for the reason above\ntry again with: changeling ${verb} ${name}`,
-        );
+        await applyEnabled(context, {
+          ...{ name, enabled, verb, state: enabled ? "enabled" : "stopped" },
+          besides: (provider) => ({ shared: [forwardingServerType], modal: provider === "modal" }),
+        });
         const result = await appliedWeb(context, name);
         answer(context, result, appliedText(result));
       });
