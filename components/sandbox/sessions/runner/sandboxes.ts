@@ -79,14 +79,8 @@ export class Sandboxes {
     const expires = expiryOf(spec, await manager.capabilities(spec));
     const record: SessionRecord = {
       ...{ id: session, changeling, spec: JSON.stringify(spec), branch: branch ?? null, sandbox: "" },
-      ...{
-        snapshot: null,
-        state: null,
-        expires_at: expires.toISOString(),
-        used_at: "",
-        is_asleep: 0,
-        reported_asleep: 0,
-      },
+      ...{ snapshot: null, state: null, expires_at: expires.toISOString(), used_at: "" },
+      ...{ is_asleep: 0, reported_asleep: 0 },
     };
     // Of a service that was killed while it made it.
     const halfMade = records.session(session)?.sandbox ?? "";
@@ -173,20 +167,23 @@ export class Sandboxes {
   }
 
   async #save(session: string): Promise<void> {
-    const { manager, records, onChange = () => {} } = this.#options;
+    const { records, onChange = () => {} } = this.#options;
     const record = records.session(session);
     if (record === undefined) return;
     if (record.is_asleep === 1) return await this.#endAsleep(session);
-    const spec = specOf.parse(record.spec);
     const snapshot = (await this.#snapshotOf(record)) ?? record.snapshot;
     if (snapshot === null) throw new CannotSleep("it is gone, and there is no snapshot of it");
     records.fallAsleep(session, snapshot);
     onChange();
     await this.#endAsleep(session);
-    if (record.snapshot !== null && record.snapshot !== snapshot) {
-      // It is of no use any more. A provider that can't remove it now has one too many.
-      await manager.removeSnapshot(spec, record.snapshot).catch(() => {});
-    }
+    await this.#removeFormer(record, snapshot);
+  }
+
+  /** @param record as it was before the session had this snapshot */
+  async #removeFormer({ spec, snapshot: former }: SessionRecord, snapshot: string): Promise<void> {
+    if (former === null || former === snapshot) return;
+    // A sandbox that was made from it may still need it. A provider that can't remove it now has one too many.
+    await this.#options.manager.removeSnapshot(specOf.parse(spec), former).catch(() => {});
   }
 
   /** @returns undefined if the sandbox is gone */
@@ -217,14 +214,11 @@ export class Sandboxes {
 
   /** The former one is removed. */
   async snapshot(session: string): Promise<string> {
-    const { manager, records } = this.#options;
-    const former = records.session(session);
+    const { records } = this.#options;
+    const before = records.session(session);
     const snapshot = await this.use(session, (sandbox) => sandbox.snapshot());
     records.saveSnapshot(session, snapshot);
-    if (former !== undefined && former.snapshot !== null && former.snapshot !== snapshot) {
-      // A sandbox that was made from it may still need it.
-      await manager.removeSnapshot(specOf.parse(former.spec), former.snapshot).catch(() => {});
-    }
+    if (before !== undefined) await this.#removeFormer(before, snapshot);
     return snapshot;
   }
 
