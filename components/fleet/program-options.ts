@@ -12,10 +12,10 @@ export class ChangelingOptionsError extends Error {
   readonly __pulumiRunError = true;
 
   /** @param of the owner of the options, for the message */
-  constructor(of: string, faults: ChangelingOptionsError["problems"]) {
-    super(`${of}: ${faults.map(({ option, reason }) => `${option}: ${reason}`).join("; ")}`);
+  constructor(of: string, problems: ChangelingOptionsError["problems"]) {
+    super(`${of}: ${problems.map(({ option, reason }) => `${option}: ${reason}`).join("; ")}`);
     this.name = "ChangelingOptionsError";
-    this.problems = faults;
+    this.problems = problems;
   }
 }
 
@@ -53,11 +53,11 @@ export function readTable<Shape extends z.core.$ZodShape>(
 export function rejectInvalid(of: string, found: readonly Diagnostic[]): void {
   const errors = found.filter(({ severity }) => severity === "error");
   if (errors.length === 0) return;
-  const faults = errors.map(({ path: [option, ...rest], message, remedy }) => ({
+  const problems = errors.map(({ path: [option, ...rest], message, remedy }) => ({
     option: withoutSecrets(pathInWords([camelCase(String(option)), ...rest])),
     reason: withoutSecrets(`${message}; ${remedy}`),
   }));
-  throw new ChangelingOptionsError(of, faults);
+  throw new ChangelingOptionsError(of, problems);
 }
 
 export function camelCase(key: string): string {

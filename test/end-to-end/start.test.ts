@@ -100,7 +100,7 @@ describe("npm start and npm stop", () => {
     expect(logs.stdout).toContain(runs[0].id);
     expect(JSON.parse((await run("changeling", ["validate", "--json"])).stdout)).toMatchObject({
       valid: true,
-      faults: [],
+      diagnostics: [],
     });
     expect((await run("changeling", ["plan"])).stdout).toBe("Nothing changes: the fleet is as declared.\n");
   });

@@ -103,13 +103,13 @@ describe("CronChangeling in another program", () => {
     program.write('import { CronChangeling } from "changelings";', `new CronChangeling("alpha", { ${options} });`);
   }
 
-  it("reports every fault of its args at once, by property, without a stack", () => {
+  it("reports every error in its args at once, by property, without a stack", () => {
     write('repo: "/tmp", timezone: "Berlin", schedule: "0 0 6 * * *", agentType: "command"');
     expect(preview).toThrow(/changeling "alpha" is not valid:\n +schedule: .*\n +timezone: /);
     expect(preview).not.toThrow(/unhandled exception|\n +at /);
   });
 
-  it.each(["changelingOf", "webOf"])("%s reports faults without a stack", (name) => {
+  it.each(["changelingOf", "webOf"])("%s reports errors without a stack", (name) => {
     const from = name === "webOf" ? "changelings/web" : "changelings";
     program.write(`import { ${name} } from "${from}";`, `${name}("alpha", { provider: "moon" });`);
     expect(preview).toThrow(/changeling alpha: provider: /);
@@ -271,7 +271,7 @@ describe("WebChangeling and ForwardingServer in another program", () => {
     );
   }
 
-  it("name every fault of their args at once, by property", () => {
+  it("name every error in their args at once, by property", () => {
     write("", 'port: 0, host: "0.0.0.0", codeTtlSeconds: 0.5');
     expect(preview).not.toThrow(/unhandled exception/);
     expect(preview).toThrow(/forwarding server "forwarding" is not valid.*port.*host.*codeTtlSeconds/s);

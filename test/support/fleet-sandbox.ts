@@ -107,7 +107,7 @@ export class Sandbox implements Disposable {
     return text === "" ? [] : text.split("\n").map((line) => line.trim());
   }
 
-  async faultsOf(text: string, context: Partial<LoadContext> = {}): Promise<string[]> {
+  async diagnosticsOf(text: string, context: Partial<LoadContext> = {}): Promise<string[]> {
     return this.words((await this.load(text, context)).diagnostics);
   }
 

@@ -162,8 +162,8 @@ export class Scheduler {
   }
 
   #whyUnknown(name: string): string {
-    const fault = this.#store.problems().find((each) => each.name === name);
-    return fault?.problem ?? `the scheduler has no job "${name}"; install it with: ${upCommand()}`;
+    const known = this.#store.problems().find((each) => each.name === name);
+    return known?.problem ?? `the scheduler has no job "${name}"; install it with: ${upCommand()}`;
   }
 }
 

@@ -43,7 +43,7 @@ async function checkSecrets(
   changelings: readonly DeclaredCron[],
   { secretValues = () => ({}) }: ModalPlaceOptions,
 ): Promise<void> {
-  const faults: string[] = [];
+  const problems: string[] = [];
   for (const changeling of changelings) {
     const entries = Object.entries(secretValues(changeling)).map(async ([name, value]) => [
       name,
@@ -53,10 +53,10 @@ async function checkSecrets(
       checkSecretValues(changeling.name, Object.fromEntries(await Promise.all(entries)));
     } catch (error) {
       if (!(error instanceof ModalError)) throw error;
-      faults.push(error.message);
+      problems.push(error.message);
     }
   }
-  if (faults.length > 0) throw new pulumi.RunError(faults.join("\n"));
+  if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
 }
 
 /** The commit that each `pinned` changeling starts from. */

@@ -22,7 +22,7 @@ export function addValidate(program: Command): void {
       if (isValid) lines.push(`${loaded.file} is valid: ${count} changeling${count === 1 ? "" : "s"}.`);
       answer(
         context,
-        { file: loaded.file, valid: isValid, faults: loaded.diagnostics, missingSecrets: missing },
+        { file: loaded.file, valid: isValid, diagnostics: loaded.diagnostics, missingSecrets: missing },
         lines.join("\n"),
       );
       if (!isValid) process.exitCode = 1;

@@ -39,7 +39,7 @@ export async function* programMeasures(folder: string): AsyncGenerator<Measure> 
       context: { home: folder, ci: false, machineTimezone: () => "Etc/UTC", repo, checkRemotes: false },
     });
     seconds.push((performance.now() - started) / 1000);
-    if (diagnostics.length > 0) throw new Error(`the bench's fleet has faults: ${JSON.stringify(diagnostics[0])}`);
+    if (diagnostics.length > 0) throw new Error(`the bench's fleet has errors: ${JSON.stringify(diagnostics[0])}`);
   }
   // The first is what a user waits for; later ones include the JIT's effect.
   const first = seconds[0] ?? Number.NaN;

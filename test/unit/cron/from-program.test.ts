@@ -28,7 +28,7 @@ describe("a changeling from a program", () => {
       `[changelings.a]\nagent_type = "claude"\nrepo = "app"\nschedule = "* * * * *"\nallow_frequent = true\nenv = { A = "1" }\nsecrets = ["B"]\nkeep_runs = 0\ndescription = "x"`,
     );
     const [declared] = crons(fleet);
-    if (declared === undefined) throw new Error("the file has faults");
+    if (declared === undefined) throw new Error("the file has errors");
     const { name, ...options } = declared;
     expect(changelingOf(name, options)).toEqual(declared);
   });
@@ -42,7 +42,7 @@ describe("a changeling from a program", () => {
       `[changelings.a]\nagent_type = "claude"\nrepo = "app"\nprovider = "modal"\nimage = "snapshot"\nsnapshot_max_age = "7d"\nbuild_args = ["cpu=2"]\nsecrets = []\ncatch_up = false`,
     );
     const [declared] = crons(fleet);
-    if (declared === undefined) throw new Error("the file has faults");
+    if (declared === undefined) throw new Error("the file has errors");
     const { name, ...options } = declared;
     expect(changelingOf(name, options)).toEqual(declared);
     expect(changelingOf(name, { ...options, snapshotMaxAge: "1w" })).toEqual(declared);

@@ -85,7 +85,7 @@ describe("templates", () => {
     ],
   ])("%s", async (template, more, told) => {
     const text = `${more}\n[changelings.a]\nagent_type = "claude"\ntemplate = "${template}"`;
-    expect(await sandbox.faultsOf(text, { repo: app })).toEqual(told);
+    expect(await sandbox.diagnosticsOf(text, { repo: app })).toEqual(told);
   });
 });
 

@@ -62,7 +62,7 @@ describe("a file that can't be read", () => {
 
   it("doesn't repeat the file's text, which may hold a secret", async () => {
     using sandbox = new Sandbox();
-    expect((await sandbox.faultsOf(`[changelings.a]\nenv = { A = "${token}"`)).join()).not.toContain(token);
+    expect((await sandbox.diagnosticsOf(`[changelings.a]\nenv = { A = "${token}"`)).join()).not.toContain(token);
   });
 });
 
@@ -107,7 +107,7 @@ describe("exposure", () => {
   ])("of a literal secret, for oneself: %s", async (value) => {
     using sandbox = new Sandbox();
     sandbox.repo("app");
-    expect(await sandbox.faultsOf(text(value))).toEqual(standsHere);
+    expect(await sandbox.diagnosticsOf(text(value))).toEqual(standsHere);
   });
 
   it("of a literal secret to others: chmod", async () => {
@@ -122,8 +122,8 @@ describe("exposure", () => {
       "→ chmod 600 <folder>/config.toml",
     ]);
     expect(fleet?.changelings).toHaveLength(1);
-    expect(await sandbox.faultsOf(text("debug"))).toEqual([]);
-    expect(await sandbox.faultsOf(`# ${token}\n[changelings.fixme-fairy]\nrepo = "app"`)).toEqual([
+    expect(await sandbox.diagnosticsOf(text("debug"))).toEqual([]);
+    expect(await sandbox.diagnosticsOf(`# ${token}\n[changelings.fixme-fairy]\nrepo = "app"`)).toEqual([
       "config.toml:1: warning: something here looks like a secret's value, and others on this machine can read the file",
       "→ chmod 600 <folder>/config.toml",
     ]);
@@ -138,7 +138,7 @@ describe("exposure", () => {
       "https://example.com/a-long-path/0123456789abcdef",
       "ghp_x",
     ]) {
-      expect(await sandbox.faultsOf(text(value))).toEqual([]);
+      expect(await sandbox.diagnosticsOf(text(value))).toEqual([]);
     }
   });
 

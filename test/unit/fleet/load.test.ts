@@ -177,29 +177,31 @@ describe("the time zone", () => {
   });
 
   it("must be set in CI, told once for all", async () => {
-    expect(await sandbox.faultsOf(`${changeling}[changelings.code-guardian]\nrepo = "app"`, { ci: true })).toEqual([
-      "config.toml:1: no time zone is set, and that of a CI machine is arbitrary",
-      '→ write timezone = "Europe/Berlin" (yours) at the top of the file, or: pulumi config set changelings:timezone Europe/Berlin',
-    ]);
+    expect(await sandbox.diagnosticsOf(`${changeling}[changelings.code-guardian]\nrepo = "app"`, { ci: true })).toEqual(
+      [
+        "config.toml:1: no time zone is set, and that of a CI machine is arbitrary",
+        '→ write timezone = "Europe/Berlin" (yours) at the top of the file, or: pulumi config set changelings:timezone Europe/Berlin',
+      ],
+    );
   });
 
   it("must be known on the machine", async () => {
-    expect((await sandbox.faultsOf(changeling, { machineTimezone: () => "Etc/Unknown" }))[0]).toBe(
+    expect((await sandbox.diagnosticsOf(changeling, { machineTimezone: () => "Etc/Unknown" }))[0]).toBe(
       "config.toml:1: no time zone is set, and this machine has none",
     );
   });
 
   it("of the machine is not determined if it is set", async () => {
     const never = { timezone: "UTC", machineTimezone: (): never => expect.unreachable() };
-    expect(await sandbox.faultsOf(changeling, never)).toEqual([]);
+    expect(await sandbox.diagnosticsOf(changeling, never)).toEqual([]);
   });
 
   it("is repaired where it is set", async () => {
-    expect(await sandbox.faultsOf(changeling, { timezone: "Asia/Tokio" })).toEqual([
+    expect(await sandbox.diagnosticsOf(changeling, { timezone: "Asia/Tokio" })).toEqual([
       'config.toml:1: the stack\'s changelings:timezone: there is no time zone "Asia/Tokio"',
       "→ did you mean: pulumi config set changelings:timezone Asia/Tokyo",
     ]);
-    expect(await sandbox.faultsOf(`timezone = "UTC"\n${changeling}`, { timezone: "Asia/Tokio" })).toEqual([]);
+    expect(await sandbox.diagnosticsOf(`timezone = "UTC"\n${changeling}`, { timezone: "Asia/Tokio" })).toEqual([]);
   });
 });
 
@@ -221,7 +223,7 @@ describe("the repository", () => {
   });
 
   it("must be somewhere", async () => {
-    expect(await sandbox.faultsOf("\n[changelings.fixme-fairy]")).toEqual([
+    expect(await sandbox.diagnosticsOf("\n[changelings.fixme-fairy]")).toEqual([
       "config.toml:2: changelings.fixme-fairy: no repository is set, and the fleet file is not in one",
       '→ write repo = "<path or URL>" here or below [defaults], or: pulumi config set changelings:repo <path or URL>',
     ]);
@@ -229,11 +231,11 @@ describe("the repository", () => {
 
   it("is told once when the stack's is wrong", async () => {
     const text = "[changelings.fixme-fairy]\n[changelings.code-guardian]\n";
-    expect(await sandbox.faultsOf(text, { repo: "nowhere" })).toEqual([
+    expect(await sandbox.diagnosticsOf(text, { repo: "nowhere" })).toEqual([
       "config.toml:1: the stack's changelings:repo: there is no folder <folder>/nowhere",
       "→ clone the repository there, or correct the path",
     ]);
-    expect((await sandbox.faultsOf(text, { repo: "https://a:b@example.com/c" }))[0]).toBe(
+    expect((await sandbox.diagnosticsOf(text, { repo: "https://a:b@example.com/c" }))[0]).toBe(
       "config.toml:1: the stack's changelings:repo: the URL contains a credential, which would be visible in the stack's state and in process lists",
     );
   });

@@ -50,7 +50,7 @@ describe("a changeling on Modal", () => {
 
 it("catch_up on Modal is a warning", async () => {
   const text = '[changelings.fixme-fairy]\nprovider = "modal"\ncatch_up = false';
-  expect(await sandbox.faultsOf(text, { repo: url })).toEqual([
+  expect(await sandbox.diagnosticsOf(text, { repo: url })).toEqual([
     'config.toml:3: warning: changelings.fixme-fairy.catch_up: catch_up has no effect for the provider "modal", whose schedules never sleep',
     "→ remove the line",
   ]);
@@ -71,20 +71,20 @@ describe("defaults of a fleet with two providers", () => {
 
   it("that mean nothing for anybody are told, once and at their line", async () => {
     const text = `[defaults]\nhistory_depth = 2\n${two}[changelings.other]\nagent_type = "claude"\nprovider = "modal"\n`;
-    expect(await sandbox.faultsOf(text, { repo: "app" })).toEqual([
+    expect(await sandbox.diagnosticsOf(text, { repo: "app" })).toEqual([
       'config.toml:2: defaults.history_depth: history_depth is only for image = "pinned"',
       '→ remove the line, or write image = "pinned"',
     ]);
     const local =
       '[defaults]\nimage = "pinned"\n[changelings.a]\nagent_type = "claude"\nimage = "clone"\n[changelings.b]\nagent_type = "claude"\n';
-    expect(await sandbox.faultsOf(local, { repo: "app" })).toEqual([
+    expect(await sandbox.diagnosticsOf(local, { repo: "app" })).toEqual([
       'config.toml:2: defaults.image: image is only for provider = "modal"',
       '→ remove the line, or write provider = "modal"',
     ]);
   });
 
   it("that ask for what Modal can't do are told", async () => {
-    expect(await sandbox.faultsOf(`[defaults]\noverlap = "queue"\n${two}`, { repo: "app" })).toEqual([
+    expect(await sandbox.diagnosticsOf(`[defaults]\noverlap = "queue"\n${two}`, { repo: "app" })).toEqual([
       'config.toml:2: defaults.overlap: the provider "modal" can\'t queue: what comes due while the last run is alive is skipped (for far)',
       '→ write overlap = "skip"',
     ]);
@@ -102,14 +102,14 @@ describe("mngr's settings on Modal", () => {
       "home/.mngr/profiles/p/settings.toml",
       '[agent_types.mine]\nparent_type = "claude"\n[create_templates.own]\n',
     );
-    expect(await own.faultsOf(onModal('agent_type = "mine"\ntemplate = "own"'), { repo: url })).toEqual([]);
+    expect(await own.diagnosticsOf(onModal('agent_type = "mine"\ntemplate = "own"'), { repo: url })).toEqual([]);
     own.write("app/.mngr/settings.toml", '[agent_types.of-repo]\nparent_type = "claude"\n[create_templates.of-repo]\n');
     own.repo("app");
     own.git("-C", `${own.folder}/app`, "remote", "add", "origin", url);
     own.git("-C", `${own.folder}/app`, "update-ref", "refs/remotes/origin/main", "main");
     const theirs = 'agent_type = "of-repo"\ntemplate = "of-repo"\nrepo = "app"';
-    expect(await own.faultsOf(`[changelings.a]\n${theirs}`)).toEqual([]);
-    expect(await own.faultsOf(onModal(theirs))).toEqual([
+    expect(await own.diagnosticsOf(`[changelings.a]\n${theirs}`)).toEqual([]);
+    expect(await own.diagnosticsOf(onModal(theirs))).toEqual([
       'config.toml:3: changelings.a.agent_type: mngr knows no agent type "of-repo" (on Modal your own settings count, not the repository\'s)',
       expect.stringContaining("→ known here: "),
       "config.toml:4: changelings.a.template: mngr's settings have no create template \"of-repo\" (on Modal your own settings count, not the repository's)",
@@ -118,7 +118,7 @@ describe("mngr's settings on Modal", () => {
   });
 
   it("may define more where mngr has no profile on this machine", async () => {
-    const told = await sandbox.faultsOf(onModal('agent_type = "claude"\ntemplate = "own"'), { repo: "app" });
+    const told = await sandbox.diagnosticsOf(onModal('agent_type = "claude"\ntemplate = "own"'), { repo: "app" });
     expect(told).toEqual([
       "config.toml:4: warning: changelings.a.template: mngr's settings have no create template \"own\" (on Modal your own settings count, not the repository's)",
       "→ define it below [create_templates] in your mngr settings, or remove the line",

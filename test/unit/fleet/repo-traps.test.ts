@@ -8,7 +8,7 @@ const sandbox = new Sandbox();
 afterAll(() => sandbox[Symbol.dispose]());
 
 const changeling = (lines: string) => `[changelings.fixme-fairy]\n${lines}\n`;
-const problems = (lines: string) => sandbox.faultsOf(changeling(lines));
+const problems = (lines: string) => sandbox.diagnosticsOf(changeling(lines));
 const where = "changelings.fixme-fairy";
 
 describe("a branch named changelings", () => {
@@ -39,10 +39,10 @@ describe("a branch named changelings", () => {
   it("of a repository by URL is an error on Modal, and a warning here", async () => {
     const url = `file://${sandbox.folder}/taken`;
     const checked = { checkRemotes: true };
-    expect((await sandbox.faultsOf(changeling(`repo = "${url}"`), checked))[0]).toBe(
+    expect((await sandbox.diagnosticsOf(changeling(`repo = "${url}"`), checked))[0]).toBe(
       `config.toml:2: warning: ${where}.repo: ${taken("file://<folder>/taken")}`,
     );
-    const onModal = await sandbox.faultsOf(changeling(`repo = "${url}"\nprovider = "modal"`), checked);
+    const onModal = await sandbox.diagnosticsOf(changeling(`repo = "${url}"\nprovider = "modal"`), checked);
     expect(onModal).toContain(`config.toml:2: ${where}.repo: ${taken("file://<folder>/taken")}`);
   });
 });

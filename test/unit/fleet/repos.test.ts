@@ -103,16 +103,16 @@ describe("isBranchName", () => {
 describe("a branch", () => {
   it("that only the remote has suffices", async () => {
     sandbox.git("clone", "--quiet", app, `${sandbox.folder}/clone`);
-    expect(await sandbox.faultsOf(changeling('repo = "clone"\nbranch = "feature/x"'))).toEqual([]);
-    expect(await sandbox.faultsOf(changeling('repo = "clone"\nbranch = "HEAD"'))).toHaveLength(2);
-    expect((await sandbox.faultsOf(changeling('repo = "clone"\nbranch = "origin"')))[0]).toContain("no branch");
+    expect(await sandbox.diagnosticsOf(changeling('repo = "clone"\nbranch = "feature/x"'))).toEqual([]);
+    expect(await sandbox.diagnosticsOf(changeling('repo = "clone"\nbranch = "HEAD"'))).toHaveLength(2);
+    expect((await sandbox.diagnosticsOf(changeling('repo = "clone"\nbranch = "origin"')))[0]).toContain("no branch");
   });
 
   it("is no tag and no commit", async () => {
     sandbox.git("-C", app, "tag", "v1");
     const commit = sandbox.git("-C", app, "rev-parse", "HEAD").trim();
     for (const branch of ["v1", commit]) {
-      expect((await sandbox.faultsOf(changeling(`repo = "app"\nbranch = "${branch}"`)))[0]).toBe(
+      expect((await sandbox.diagnosticsOf(changeling(`repo = "app"\nbranch = "${branch}"`)))[0]).toBe(
         `config.toml:3: changelings.fixme-fairy.branch: the repository has no branch "${branch}"`,
       );
     }
@@ -134,10 +134,10 @@ describe("a branch", () => {
 
 describe("a remote repository", () => {
   const told = (repo: string, more = "") =>
-    sandbox.faultsOf(changeling(`repo = "${repo}"\n${more}`), { checkRemotes: true });
+    sandbox.diagnosticsOf(changeling(`repo = "${repo}"\n${more}`), { checkRemotes: true });
 
   it("is asked only when that is wanted", async () => {
-    expect(await sandbox.faultsOf(changeling(`repo = "file://${app}-not-there"`))).toEqual([]);
+    expect(await sandbox.diagnosticsOf(changeling(`repo = "file://${app}-not-there"`))).toEqual([]);
   });
 
   it("has its branches", async () => {

@@ -9,7 +9,8 @@ const sandbox = new Sandbox();
 sandbox.repo("app");
 afterAll(() => sandbox[Symbol.dispose]());
 
-const told = async (lines: string) => await sandbox.faultsOf(`[changelings.fixme-fairy]\n${lines}\n`, { repo: "app" });
+const told = async (lines: string) =>
+  await sandbox.diagnosticsOf(`[changelings.fixme-fairy]\n${lines}\n`, { repo: "app" });
 
 describe("a text that is longer than a program can be started with", () => {
   const remedy = "→ commit it to the agent's repository as a file, and name the file here";

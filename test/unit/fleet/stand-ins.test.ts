@@ -10,7 +10,7 @@ afterAll(() => sandbox[Symbol.dispose]());
 /** What is told of a changeling with these lines, without the remedies. */
 async function told(lines: string, { defaults = "" } = {}): Promise<string[]> {
   const text = `[defaults]\nbranch = "trunk"\n${defaults}\n[changelings.fixme-fairy]\n${lines}\n`;
-  const problems = await sandbox.faultsOf(text, { repo: "app" });
+  const problems = await sandbox.diagnosticsOf(text, { repo: "app" });
   return problems.filter((line) => !line.startsWith("→")).map((line) => line.replace(/^config\.toml:/, ""));
 }
 
@@ -25,19 +25,19 @@ describe("a value that is wrong", () => {
     ],
     ["agent_type = 3", "agent_type: expected a string, found 3"],
     ["branch = 5", "branch: expected a string, found 5"],
-  ])("%s is one fault, not told again of its default", async (lines, problem) => {
+  ])("%s is one error, not reported again for its default", async (lines, problem) => {
     expect(await told(lines)).toEqual([expect.stringContaining(`changelings.fixme-fairy.${problem}`)]);
   });
 
-  it("of a web changeling is one fault", async () => {
+  it("of a web changeling is one error", async () => {
     const text = "[changelings.chat]\nkind = 'web'\nagent_type = 'command'\nagent_args = 'true'\n";
-    expect(await sandbox.faultsOf(text, { repo: "app" })).toEqual([
+    expect(await sandbox.diagnosticsOf(text, { repo: "app" })).toEqual([
       'config.toml:4: changelings.chat.agent_args: expected a list, found the string "true"',
       expect.any(String),
     ]);
   });
 
-  it("of [defaults] is one fault too, of whoever has it", async () => {
+  it("of [defaults] is one error too, whatever changelings it applies to", async () => {
     expect(await told('agent_type = "command"', { defaults: "agent_args = 1" })).toEqual([
       "3: defaults.agent_args: expected a list, found 1",
     ]);
@@ -72,7 +72,7 @@ describe("a value that is wrong", () => {
     ]);
   });
 
-  it("in a program is one fault", () => {
+  it("in a program is one error", () => {
     const args = Object.fromEntries([["agentArgs", "true"]]);
     expect(() =>
       changelingOf("a", {

@@ -15,7 +15,7 @@ it("tells of all that went wrong at once, and of nothing twice", async () => {
   await expect(told).rejects.toSatisfy(pulumi.RunError.isInstance);
 });
 
-it("leaves an error that is nobody's fault as it is", async () => {
+it("leaves an error that is not ours as it is", async () => {
   const error = new TypeError("broken");
   await expect(settleAll([fails(new pulumi.RunError("no token")), fails(error)])).rejects.toBe(error);
 });

@@ -8,7 +8,7 @@ import { readSettings } from "../../../components/seed-agent/program/settings.ts
 import { secretVariables, serviceVariables } from "../../../components/seed-agent/service-variables.ts";
 import { Sandbox } from "../../support/fleet-sandbox.ts";
 
-const faults = (options: SeedAgentChangelingOptions) => {
+const messages = (options: SeedAgentChangelingOptions) => {
   try {
     seedAgentOf("sprout", options);
     return "";
@@ -76,16 +76,16 @@ describe("a seed agent's options", () => {
     [{ env: { SEED_CONTROL_TOKEN: "x" } }, /SEED_CONTROL_TOKEN is a secret, .*`up` makes it/],
     [{ env: { LD_PRELOAD: "/tmp/x.so" } }, /LD_PRELOAD/],
     [{ goal: "no-such-goal.md" }, /goal: there is no file .*no-such-goal\.md/],
-  ])("%j is rejected", (options, message) => expect(faults(options)).toMatch(message));
+  ])("%j is rejected", (options, message) => expect(messages(options)).toMatch(message));
 
   it("are all checked at once, and no value of env is shown", () => {
-    const message = faults({ replicas: 2, region: "fra", env: { SEED_FENCE: "sk-ant-secret", SEED_X: "1" } });
+    const message = messages({ replicas: 2, region: "fra", env: { SEED_FENCE: "sk-ant-secret", SEED_X: "1" } });
     for (const part of [/replicas:/, /region:/, /env\.SEED_FENCE/, /env\.SEED_X/]) expect(message).toMatch(part);
     expect(message).not.toContain("sk-ant");
   });
 
   it("accept each of the service's secrets", () => {
-    expect(faults({ secrets: [...secretVariables], replicas: 3 })).toBe("");
+    expect(messages({ secrets: [...secretVariables], replicas: 3 })).toBe("");
     expect(seedAgentOf("sprout", { secrets: ["DATABASE_URL"] }).requiredSecrets).toEqual([["DATABASE_URL"]]);
   });
 });
@@ -124,7 +124,7 @@ goal = "gaol.md"
 kind = "seed-agent"
 branch = "next"
 `;
-    expect(await sandbox.faultsOf(text)).toEqual([
+    expect(await sandbox.diagnosticsOf(text)).toEqual([
       expect.stringMatching(/^config\.toml:3: changelings\.one\.goal: there is no file .*gaol\.md/),
       expect.stringMatching(/→ correct the path/),
       expect.stringMatching(
@@ -141,8 +141,8 @@ it("a goal that is too long or empty is rejected", () => {
   const folder = mkdtempSync(join(tmpdir(), "goal-"));
   const file = join(folder, "goal.md");
   writeFileSync(file, "x".repeat(65_537));
-  expect(faults({ goal: file })).toMatch(/is 65,537 bytes long, and may be 65,536/);
+  expect(messages({ goal: file })).toMatch(/is 65,537 bytes long, and may be 65,536/);
   writeFileSync(file, " \n");
-  expect(faults({ goal: file })).toMatch(/is empty/);
+  expect(messages({ goal: file })).toMatch(/is empty/);
   rmSync(folder, { recursive: true });
 });

@@ -99,7 +99,7 @@ describe("any valid table of a web changeling", () => {
     renamed_from: fc.constantFrom("former"),
   });
 
-  it("declares a changeling without a fault, which a program with its options has too", async () => {
+  it("declares a changeling without an error, which a program with its options has too", async () => {
     await fc.assert(
       fc.asyncProperty(table, async (options) => {
         const toml = stringify({ changelings: { chat: { kind: "web", ...options } } });

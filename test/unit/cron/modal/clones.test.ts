@@ -9,7 +9,7 @@ describe("the clone", () => {
   const onModal = (lines: string) => `[changelings.fixme-fairy]\nprovider = "modal"\n${lines}\n`;
 
   it("of a repository that the stack names is asked for where Modal is", async () => {
-    expect(await sandbox.faultsOf(onModal(""), { repo: "alone" })).toEqual([
+    expect(await sandbox.diagnosticsOf(onModal(""), { repo: "alone" })).toEqual([
       "config.toml:2: changelings.fixme-fairy.provider: the stack's changelings:repo: <folder>/alone has no remote: an agent on another machine can't clone it",
       '→ git -C <folder>/alone remote add origin <URL>, or write the https URL itself: repo = "https://…"',
     ]);
@@ -31,7 +31,7 @@ describe("the clone", () => {
     const commit = (message: string) =>
       own.git("-C", repo, ...identity, "commit", "--quiet", "--allow-empty", "-m", message);
     commit("Second");
-    const told = (lines: string) => own.faultsOf(onModal(`repo = "app"\n${lines}`));
+    const told = (lines: string) => own.diagnosticsOf(onModal(`repo = "app"\n${lines}`));
     expect(await told("")).toEqual([
       'config.toml:1: warning: changelings.fixme-fairy: the branch "main" has 1 commit that origin has not, and agents on Modal clone it from there',
       "→ git -C <folder>/app push origin main",

@@ -48,7 +48,7 @@ describe("an edit of the fleet file", () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  it("touches nothing when the new text has faults, and tells them all with their lines", async () => {
+  it("changes nothing if the new text has errors, and reports them all with their lines", async () => {
     writeFileSync(
       file,
       '[changelings.chat]\nkind = "web"\nagent_type = "chat"\nbrunch = "x"\n[changelings.b]\nfoo = 1\n',

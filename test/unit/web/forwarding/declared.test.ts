@@ -92,7 +92,7 @@ describe("[forwarding]", () => {
     ["public_url = 'https://192.0.2.1'", `public_url: ${noNames}`, 'write a name, or routing = "path"'],
     ["public_url = 'https://[2001:db8::1]'", `public_url: ${noNames}`, 'write a name, or routing = "path"'],
   ])("%s is told", async (line, where, remedy) => {
-    expect(await sandbox.faultsOf(`[forwarding]\n${line}\n${web}`)).toEqual([
+    expect(await sandbox.diagnosticsOf(`[forwarding]\n${line}\n${web}`)).toEqual([
       `config.toml:2: forwarding.${where}`,
       `→ ${remedy}`,
     ]);
@@ -101,7 +101,7 @@ describe("[forwarding]", () => {
   it("tells what is wrong with an argument for building its image", async () => {
     const args = `['BASE=x', 'base', '=x', 'A-B=x', 'TOKEN=ghp_${"a1B2".repeat(9)}']`;
     const example = '→ write for instance "PYTHON_IMAGE=registry.example.com/python:3.12"';
-    expect(await sandbox.faultsOf(`[forwarding]\nprovider = "docker"\nbuild_args = ${args}\n${web}`)).toEqual([
+    expect(await sandbox.diagnosticsOf(`[forwarding]\nprovider = "docker"\nbuild_args = ${args}\n${web}`)).toEqual([
       'config.toml:3: forwarding.build_args[1]: "base" is not KEY=VALUE',
       example,
       'config.toml:3: forwarding.build_args[2]: "=x" is not KEY=VALUE',
@@ -113,9 +113,9 @@ describe("[forwarding]", () => {
     ]);
   });
 
-  it("has all its faults told at once, beside those of changelings", async () => {
+  it("has all its errors reported together with those of changelings", async () => {
     const text = `[forwarding]\nport = -1\nhost = "0.0.0.0"\nrouting = 1\n${web}color = 1`;
-    expect((await sandbox.faultsOf(text)).filter((line) => line.startsWith("config.toml"))).toEqual([
+    expect((await sandbox.diagnosticsOf(text)).filter((line) => line.startsWith("config.toml"))).toEqual([
       "config.toml:2: forwarding.port: -1 is too small",
       `config.toml:3: forwarding.host: 0.0.0.0 ${beyond}`,
       "config.toml:4: forwarding.routing: found 1",
@@ -124,11 +124,11 @@ describe("[forwarding]", () => {
   });
 
   it("is a table, and its keys stand in it", async () => {
-    expect(await sandbox.faultsOf(`forwarding = 8420\n${web}`)).toEqual([
+    expect(await sandbox.diagnosticsOf(`forwarding = 8420\n${web}`)).toEqual([
       "config.toml:1: forwarding: expected a table, found 8420",
       "→ write forwarding = { port = 8080 }",
     ]);
-    expect(await sandbox.faultsOf(`public_url = "https://x.y"\n${web}`)).toEqual([
+    expect(await sandbox.diagnosticsOf(`public_url = "https://x.y"\n${web}`)).toEqual([
       'config.toml:1: public_url: "public_url" is a key of [forwarding]',
       "→ move it below [forwarding]",
     ]);

@@ -235,5 +235,5 @@ it.each(oneOption)("%s is told with its line and its remedy", async (line, where
   // The default branch isn't written anywhere: its changeling is the place.
   const isWritten = /^[a-z_]+[:.[]/.test(where);
   const at = isWritten ? "config.toml:4: changelings.fixme-fairy." : "config.toml:3: changelings.fixme-fairy: ";
-  expect(await sandbox.faultsOf(text, { repo: "app" })).toEqual([`${at}${where}`, `→ ${remedy}`]);
+  expect(await sandbox.diagnosticsOf(text, { repo: "app" })).toEqual([`${at}${where}`, `→ ${remedy}`]);
 });

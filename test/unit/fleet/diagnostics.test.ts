@@ -117,13 +117,13 @@ const oneProblem: readonly [title: string, text: string, where: string, remedy: 
   ],
 ];
 
-describe("one fault is told with its line and its remedy:", () => {
+describe("one error is reported with its line and its remedy:", () => {
   it.each(oneProblem)("%s", async (_title, text, where, remedy) => {
-    expect(await sandbox.faultsOf(text, { repo: "app" })).toEqual([where, `→ ${remedy}`]);
+    expect(await sandbox.diagnosticsOf(text, { repo: "app" })).toEqual([where, `→ ${remedy}`]);
   });
 });
 
-describe("all faults at once", () => {
+describe("all errors at once", () => {
   it("in the order of their lines, with the good options still checked beside bad ones", async () => {
     const text = `
 timezon = "UTC"
@@ -134,7 +134,7 @@ schedule = "61 * * * *"
 branch = "nope"
 env = { GITHUB_TOKEN = "x", N = 5 }
 `;
-    expect(await sandbox.faultsOf(text, { repo: "app" })).toEqual([
+    expect(await sandbox.diagnosticsOf(text, { repo: "app" })).toEqual([
       'config.toml:2: timezon: unknown key "timezon"',
       '→ did you mean "timezone"?',
       'config.toml:4: changelings.fixme-fairy.enabled: expected true or false, found the string "yes"',
@@ -162,7 +162,7 @@ env = { GITHUB_TOKEN = "x", N = 5 }
 
   it("shows no value that may be a secret", async () => {
     const text = `[changelings.fixme-fairy]\nbranch = "${token}"\nkind = "${token}"\ntimezone = "${token}"\ntemplate = "${token}"\nenv = { "${token} " = "", A = "${token}" }\n`;
-    const told = await sandbox.faultsOf(text, { repo: "app" });
+    const told = await sandbox.diagnosticsOf(text, { repo: "app" });
     expect(told.length).toBeGreaterThanOrEqual(10);
     expect(told.join("\n")).not.toContain(token);
   });

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { Sandbox } from "../../support/fleet-sandbox.ts";
-import { type WebProblem, webProblem } from "../../support/web-fault.ts";
+import { type WebProblem, webProblem } from "../../support/web-diagnostic.ts";
 
 const sandbox = new Sandbox();
 sandbox.repo("agent", ["main", "develop"]);
@@ -108,5 +108,5 @@ const oneOption: readonly WebProblem[] = [
 
 it.each(oneOption)("%j is told with its line and its remedy", async (lines, where, remedy) => {
   const { text, told } = webProblem(lines, where, remedy);
-  expect(await sandbox.faultsOf(text)).toEqual(told);
+  expect(await sandbox.diagnosticsOf(text)).toEqual(told);
 });

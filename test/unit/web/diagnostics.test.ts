@@ -11,7 +11,7 @@ const webTypes = new AgentTypes(undefined, stockWebTypes()).names().join(", ");
 describe("kinds", () => {
   it("that are not written are cron: what a web changeling alone has is told", async () => {
     const text = `[changelings.fixme-fairy]\nrepo = "agent"\nsource = "agent"\nsettings.chat.modle = "x"\nstart_timeout_seconds = 5\n`;
-    expect(await sandbox.faultsOf(text)).toEqual([
+    expect(await sandbox.diagnosticsOf(text)).toEqual([
       'config.toml:3: changelings.fixme-fairy.source: source is only for kind = "web"',
       '→ write repo instead, or write kind = "web"',
       'config.toml:4: changelings.fixme-fairy.settings: settings is only for kind = "web"',
@@ -23,14 +23,14 @@ describe("kinds", () => {
 
   it("that don't exist have options that nobody knows: the kind alone is told", async () => {
     const text = `[changelings.fixme-fairy]\nkind = "wep"\nrepo = "agent"\nsource = "agent"\n`;
-    expect(await sandbox.faultsOf(text)).toEqual([
+    expect(await sandbox.diagnosticsOf(text)).toEqual([
       'config.toml:2: changelings.fixme-fairy.kind: there is no kind "wep"',
       '→ did you mean kind = "web"?',
     ]);
   });
 
   it("are told of a stock type of the other one", async () => {
-    expect(await sandbox.faultsOf("[changelings.chat]\nrepo = 'agent'")).toEqual([
+    expect(await sandbox.diagnosticsOf("[changelings.chat]\nrepo = 'agent'")).toEqual([
       'config.toml:1: changelings.chat: "chat" is a stock web changeling',
       '→ write kind = "web"',
     ]);
@@ -38,7 +38,7 @@ describe("kinds", () => {
 
   it("in defaults pass over what they have not; what nobody has is told once, at its line", async () => {
     const text = `[defaults]\nkind = "web"\nschedule = "0 3 * * *"\ndestroy_data = true\nbranch = "develop"\n[changelings.chat]\n[changelings.elena-code]\n`;
-    expect(await sandbox.faultsOf(text)).toEqual([
+    expect(await sandbox.diagnosticsOf(text)).toEqual([
       'config.toml:3: defaults.schedule: schedule is only for kind = "cron"',
       '→ remove the line, or write kind = "cron"',
       "config.toml:5: defaults.branch: branch is only for a changeling with a source: other repositories are created from scratch",
@@ -52,7 +52,7 @@ describe("a default provider that a kind has not", () => {
 
   it("is told of each changeling of the kind, at its own line", async () => {
     const text = `[defaults]\nprovider = "docker"\n[changelings.chat]\nkind = "web"\n[changelings.fixme-fairy]\nrepo = "agent"\n`;
-    expect(await sandbox.faultsOf(text)).toEqual([
+    expect(await sandbox.diagnosticsOf(text)).toEqual([
       `config.toml:5: changelings.fixme-fairy.provider: ${isForWeb}`,
       '→ write provider = "local" or provider = "modal", or kind = "web"',
     ]);
@@ -60,7 +60,7 @@ describe("a default provider that a kind has not", () => {
 
   it("is not told of one that says its own, whatever else is wrong with that", async () => {
     const text = `[defaults]\nprovider = "docker"\n[changelings.fixme-fairy]\nrepo = "agent"\nprovider = "local"\nenabled = 1\n`;
-    expect(await sandbox.faultsOf(text)).toEqual([
+    expect(await sandbox.diagnosticsOf(text)).toEqual([
       "config.toml:6: changelings.fixme-fairy.enabled: expected true or false, found 1",
       "→ write enabled = true or enabled = false",
     ]);
@@ -69,7 +69,7 @@ describe("a default provider that a kind has not", () => {
 
 describe("web changelings", () => {
   it("need a source or an agent type that there is", async () => {
-    expect(await sandbox.faultsOf('[changelings.elena]\nkind = "web"')).toEqual([
+    expect(await sandbox.diagnosticsOf('[changelings.elena]\nkind = "web"')).toEqual([
       'config.toml:1: changelings.elena: neither source nor agent_type is set, and mngr knows no agent type "elena"',
       `→ write source = "<path or URL>" or agent_type = "chat"; known here: ${webTypes}`,
     ]);
@@ -77,7 +77,7 @@ describe("web changelings", () => {
 
   it("with a source elsewhere may have agent types that aren't known here", async () => {
     const text = '[changelings.a]\nkind = "web"\nsource = "https://example.com/a/b"\nagent_type = "theirs"\n';
-    expect(await sandbox.faultsOf(text)).toEqual([
+    expect(await sandbox.diagnosticsOf(text)).toEqual([
       'config.toml:4: warning: changelings.a.agent_type: mngr knows no agent type "theirs"',
       `→ known here: ${webTypes}`,
     ]);
@@ -86,24 +86,24 @@ describe("web changelings", () => {
   it("don't share their data, nor a part of it", async () => {
     const one = (name: string, data: string, more = "") =>
       `[changelings.${name}]\nkind = "web"\nagent_type = "chat"\ndata = "${data}"\n${more}\n`;
-    expect(await sandbox.faultsOf(one("a", "~/a") + one("b", "~/b/../a/deep") + one("c", "~/ab"))).toEqual([
+    expect(await sandbox.diagnosticsOf(one("a", "~/a") + one("b", "~/b/../a/deep") + one("c", "~/ab"))).toEqual([
       "config.toml:9: changelings.b.data: <folder>/home/a/deep is where a keeps its data",
       '→ write a folder of its own, such as data = "~/elena"',
     ]);
     for (const far of ["provider = 'docker'", "provider = 'modal'"]) {
-      expect(await sandbox.faultsOf(one("a", "xx", far) + one("b", "xx", far) + one("c", "xx-2", far))).toEqual([
+      expect(await sandbox.diagnosticsOf(one("a", "xx", far) + one("b", "xx", far) + one("c", "xx-2", far))).toEqual([
         "config.toml:9: changelings.b.data: xx is where a keeps its data",
         '→ write a volume of its own, such as data = "elena"',
       ]);
     }
     expect(
-      await sandbox.faultsOf(one("a", "xx", "provider = 'docker'") + one("b", "xx", "provider = 'modal'")),
+      await sandbox.diagnosticsOf(one("a", "xx", "provider = 'docker'") + one("b", "xx", "provider = 'modal'")),
     ).toEqual([]);
   });
 
   it("tell all that is wrong with settings at once, and keep the sound ones", async () => {
     const text = `[changelings.chat]\nkind = "web"\n[changelings.chat.settings.chat]\nmodel = 1\ncolour = 2\n[changelings.chat.settings.watcher]\n[changelings.chat.settings.chat.context]\nmax_content_length = "a"\n`;
-    expect(await sandbox.faultsOf(text)).toEqual([
+    expect(await sandbox.diagnosticsOf(text)).toEqual([
       "config.toml:4: changelings.chat.settings.chat.model: expected a string, found 1",
       "→ write the value in quotes",
       'config.toml:5: changelings.chat.settings.chat.colour: unknown key "colour"',

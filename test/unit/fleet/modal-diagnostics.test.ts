@@ -114,7 +114,9 @@ const problems: readonly [lines: string, where: string, remedy: string][] = [
 ];
 
 it.each(problems)("%s is told with its line and its remedy", async (lines, where, remedy) => {
-  const told = await sandbox.faultsOf(`[changelings.fixme-fairy]\nprovider = "modal"\n${lines}\n`, { repo: "app" });
+  const told = await sandbox.diagnosticsOf(`[changelings.fixme-fairy]\nprovider = "modal"\n${lines}\n`, {
+    repo: "app",
+  });
   const line = 2 + lines.split("\n").length;
   expect(told).toEqual([`config.toml:${line}: changelings.fixme-fairy.${where}`, `→ ${remedy}`]);
 });
