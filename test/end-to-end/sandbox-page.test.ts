@@ -372,6 +372,9 @@ describe("access", () => {
     expect(page.url()).toBe(`${served.url}/`);
     await page.getByLabel("Terminated sessions too").check();
     await expect.poll(() => page.locator(".sessions li").count()).toBe(2);
+    session.view.isAsleep = true;
+    await page.reload();
+    await textOf(page.locator(".sessions")).toMatch(/^Fix the testsAsleepexample/);
     await page.getByRole("link", { name: "Fix the tests" }).click();
     await textOf(page.locator("h1")).toBe("Fix the tests");
     // The login is the tab's own.

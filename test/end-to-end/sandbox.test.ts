@@ -146,6 +146,8 @@ describe("changeling sandbox, on this machine", () => {
     await expect.poll(() => answerOf("show", "sleepy"), { timeout: 60_000 }).toMatchObject({ isAsleep: true });
     expect((await sandbox("show", "sleepy")).stdout).toContain("its sandbox sleeps, and the next prompt wakes it up");
     await expect.poll(() => [own("sandboxes"), own("snapshots").length]).toEqual([[], 1]);
+    await expect.poll(() => answerOf("list", "sleepy")).toMatchObject([{ id, status: "running", isAsleep: true }]);
+    expect((await sandbox("list", "sleepy")).stdout).toMatch(/ STATUS +STARTED .*\n.* sleepy +asleep /);
     const answered = await sandbox("send", "sleepy", "cat draft.txt; git status --short");
     expect([answered.code, answered.stdout]).toEqual([0, "not committed\n?? draft.txt\n"]);
     await answerOf("stop", "sleepy");

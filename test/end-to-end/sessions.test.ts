@@ -176,6 +176,8 @@ it("saves an idle sandbox and ends it, and wakes it up for the next message", { 
   expect(await client.show(id)).toMatchObject({ status: "running", isAsleep: true, isReady: true });
   await vi.waitFor(() => expect(kept("sandboxes", id)).toEqual([]));
   expect(kept("snapshots", id)).toHaveLength(1);
+  const listed = async () => (await client.list({ changeling: "example-idle" })).map((each) => each.isAsleep);
+  await vi.waitFor(async () => expect(await listed()).toEqual([true]));
   await client.send(id, "after");
   expect((await lab.until(id, isFinished(2), cursor)).at(-1)).toMatchObject({
     state: "done",

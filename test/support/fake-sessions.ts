@@ -294,8 +294,8 @@ async function get(
 }
 
 function summaryOf({ view }: State) {
-  const { id, changeling, title, status, createdAt, updatedAt } = view;
-  return { id, changeling, title, status, createdAt, updatedAt };
+  const { id, changeling, title, status, isAsleep, createdAt, updatedAt } = view;
+  return { id, changeling, title, status, isAsleep, createdAt, updatedAt };
 }
 
 function send(feed: ServerResponse, event: SessionEvent): void {

@@ -5,6 +5,7 @@ import { installedSandboxes, readSandbox } from "../installed.ts";
 import { openSessions } from "../sessions/client.ts";
 import { sessionsFolder } from "../sessions/folder.ts";
 import type { SessionSummary } from "../sessions/protocol.ts";
+import { shownStatus } from "../sessions/shown-status.ts";
 import { memoryVolume } from "../spec.ts";
 
 /** A sandbox changeling as `list` shows it. */
@@ -83,5 +84,5 @@ function sessionsInWords(sessions: ListedSandboxChangeling["sessions"], now = ne
   if (sessions === null) return "unknown";
   const [newest] = sessions;
   if (newest === undefined) return "none";
-  return `${sessions.length}, newest ${newest.status}, ${fromNow(new Date(newest.updatedAt), now)}`;
+  return `${sessions.length}, newest ${shownStatus(newest)}, ${fromNow(new Date(newest.updatedAt), now)}`;
 }

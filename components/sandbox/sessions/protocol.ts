@@ -102,6 +102,8 @@ export const sessionSummary = z.object({
   changeling: z.string(),
   title: z.optional(z.string()),
   status: z.enum(sessionStatuses),
+  /** Whether its sandbox sleeps: it is saved in a snapshot, and the next message wakes it up. */
+  isAsleep: z._default(z.boolean(), false),
   createdAt: z.string(),
   /** Of the last message or change. */
   updatedAt: z.string(),
@@ -112,8 +114,6 @@ export const sessionView = z.extend(sessionSummary, {
   branch: z.optional(z.string()),
   /** Whether its sandbox has started. */
   isReady: z.boolean(),
-  /** Whether its sandbox sleeps: saved in a snapshot, and woken up by the next message. */
-  isAsleep: z._default(z.boolean(), false),
   /** Of one that is terminated: whether its sandbox has ended too, and its snapshot was removed. */
   isCleaned: z._default(z.boolean(), false),
   /** Why it is terminated. */

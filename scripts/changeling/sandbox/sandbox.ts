@@ -8,6 +8,7 @@ import { guestUrl } from "../../../components/sandbox/page/url.ts";
 import { sessionsFolder } from "../../../components/sandbox/sessions/folder.ts";
 import type { SessionSummary, SessionView } from "../../../components/sandbox/sessions/protocol.ts";
 import { roles } from "../../../components/sandbox/sessions/protocol.ts";
+import { shownStatus } from "../../../components/sandbox/sessions/shown-status.ts";
 import { answer } from "../context.ts";
 import { requireStack } from "../known-stack.ts";
 import { examples } from "../options.ts";
@@ -69,9 +70,11 @@ function addSessionList(sandbox: Command): void {
 function sessionsText(sessions: readonly SessionSummary[], now = new Date()): string {
   return table(
     ["SESSION", "SANDBOX", "STATUS", "STARTED", "LAST ACTIVITY", "TITLE"],
-    sessions.map(({ id, changeling, status, createdAt, updatedAt, title = "" }) => [
-      ...[id, changeling, status, fromNow(new Date(createdAt), now), fromNow(new Date(updatedAt), now), title],
-    ]),
+    sessions.map((session) => {
+      const { id, changeling, createdAt, updatedAt, title = "" } = session;
+      const [started, active] = [createdAt, updatedAt].map((at) => fromNow(new Date(at), now));
+      return [id, changeling, shownStatus(session), started ?? "", active ?? "", title];
+    }),
   );
 }
 

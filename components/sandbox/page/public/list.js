@@ -4,7 +4,7 @@ import { el, name } from "./dom.js";
 import { agoText } from "./format.js";
 
 const everyMs = 10_000;
-const words = { running: "Running", paused: "Paused", terminated: "Terminated" };
+const words = { running: "Running", asleep: "Asleep", paused: "Paused", terminated: "Terminated" };
 
 /** The list of sessions. */
 export function openList(onRefused) {
@@ -73,7 +73,8 @@ export function openList(onRefused) {
   refresh();
 }
 
-function item({ id, title, changeling, status, updatedAt }) {
+function item({ id, title, changeling, status, isAsleep, updatedAt }) {
+  const shown = status === "running" && isAsleep ? "asleep" : status;
   return el(
     "li",
     {},
@@ -81,7 +82,7 @@ function item({ id, title, changeling, status, updatedAt }) {
       "a",
       { href: `/sessions/${id}` },
       el("span", { class: "session-title" }, name(title || changeling)),
-      el("span", { class: `pill ${status}` }, words[status]),
+      el("span", { class: `pill ${shown}` }, words[shown]),
       el(
         "span",
         { class: "soft" },

@@ -84,7 +84,7 @@ export async function create(call: Call): Promise<Response> {
 
 export function viewOf({ state, feeds, caller }: Pick<Call, "state" | "feeds" | "caller">): SessionView {
   const { row, queue, store } = state;
-  const { branch, reason, snapshot, isReady, isAsleep, isCleaned, limits } = row;
+  const { branch, reason, snapshot, isReady, isCleaned, limits } = row;
   return {
     ...state.summary,
     ...(branch === undefined ? {} : { branch }),
@@ -92,7 +92,6 @@ export function viewOf({ state, feeds, caller }: Pick<Call, "state" | "feeds" | 
     ...(snapshot === undefined ? {} : { snapshot }),
     ...{
       isReady,
-      isAsleep,
       isCleaned,
       limits,
       messages: queue.messages,
@@ -171,8 +170,11 @@ async function takeSnapshot({ state, runner, caller }: Call): Promise<Response> 
 async function noteSandbox({ state, caller, request }: Call): Promise<Response> {
   if (!caller.isInstallationOwner) throw new RequestError("forbidden", "only the service says how its sandboxes are");
   const { isAsleep, snapshot } = await bodyOf(request, sandboxRequest);
-  const events = isAsleep === state.row.isAsleep ? [] : [{ type: "sandbox", isAsleep } as const];
-  state.commit({ events, row: snapshot === undefined ? { isAsleep } : { isAsleep, snapshot } });
+  const isSame = isAsleep === state.row.isAsleep;
+  state.commit({
+    events: isSame ? [] : [{ type: "sandbox", isAsleep }],
+    row: { isAsleep, ...(snapshot === undefined ? {} : { snapshot }), ...(isSame ? {} : { isReported: false }) },
+  });
   return Response.json({});
 }
 

@@ -1,7 +1,7 @@
 import type { DurableObjectState } from "cloudflare:workers";
 import type { EventBody, SessionSummary } from "../protocol.ts";
-import { type Change, type Entry, type Queue, RequestError } from "./queue.ts";
-import { type SessionRow, Store } from "./store.ts";
+import { type Change, type Entry, processing, type Queue, RequestError } from "./queue.ts";
+import { type Progress, type SessionRow, Store } from "./store.ts";
 
 export interface Commit {
   /** By default nothing of the queue changes. */
@@ -32,6 +32,10 @@ export class SessionState {
     if (this.#row === undefined) return;
     const { status, messages, places, limits, used } = this.#row;
     this.#queue = { status, open: this.store.open(), messages, places, limits, used };
+    const current = processing(this.#queue);
+    if (current !== undefined && this.#row.progress === undefined) {
+      this.#row = { ...this.#row, progress: this.store.earlierProgress(current) };
+    }
   }
 
   get exists(): boolean {
@@ -50,9 +54,16 @@ export class SessionState {
     return this.#queue;
   }
 
+  /** How much of an attempt is stored. */
+  progressOf({ id: message, attempt }: Pick<Entry, "id" | "attempt">): Progress {
+    const { progress } = this.row;
+    if (progress?.message === message && progress.attempt === attempt) return progress;
+    return { message, attempt, seen: 0, length: 0, costUsd: 0 };
+  }
+
   get summary(): SessionSummary {
-    const { id, changeling, title, status, createdAt, updatedAt } = this.row;
-    return { id, changeling, status, createdAt, updatedAt, ...(title === undefined ? {} : { title }) };
+    const { id, changeling, title, status, isAsleep, createdAt, updatedAt } = this.row;
+    return { id, changeling, status, isAsleep, createdAt, updatedAt, ...(title === undefined ? {} : { title }) };
   }
 
   create(row: SessionRow, queue: Queue, created: EventBody): void {

@@ -14,6 +14,17 @@ import {
 } from "../protocol.ts";
 import type { Entry } from "./queue.ts";
 
+/** How much of the current attempt of a message is stored. */
+const progress = z.object({
+  ...{ message: z.number(), attempt: z.number() },
+  /** The number of the run's events. */
+  seen: z.number(),
+  /** The length of its text. */
+  length: z.number(),
+  costUsd: z.number(),
+});
+export type Progress = z.output<typeof progress>;
+
 /** A session's facts that are neither messages nor events. */
 const sessionRow = z.object({
   id: z.string(),
@@ -33,23 +44,16 @@ const sessionRow = z.object({
   messages: z.number(),
   places: z.number(),
   used: z.object({ minutes: z.number(), costUsd: z.number() }),
+  /** Of the message that is processed. It is here because this row is written with each event anyway. */
+  progress: z.optional(progress),
   /** The runner's records that its runs are in. */
   epoch: z.optional(z.string()),
   /** Its sandbox is terminated too. */
   isCleaned: z.boolean(),
-  /** The directory knows its status. */
+  /** The directory knows its status, and whether it sleeps. */
   isReported: z.boolean(),
 });
 export type SessionRow = z.output<typeof sessionRow>;
-
-/** How far the execution of a message's present attempt was taken. */
-export interface Progress {
-  /** The number of the run's events. */
-  readonly seen: number;
-  /** The length of its text. */
-  readonly length: number;
-  readonly costUsd: number;
-}
 
 type TextEvent = EventBody & { readonly type: "text" };
 
@@ -63,7 +67,7 @@ const entryRow = z.object({
   },
   ...{ failure: z.nullable(z.string()), cost: z.number() },
 });
-const progressRow = z.object({ seen: z.number(), length: z.number(), run_cost: z.number() });
+const earlierProgressRow = z.object({ seen: z.number(), length: z.number(), run_cost: z.number() });
 const eventRow = z.object({ cursor: z.number(), at: z.string(), body: z.string() });
 const personRow = z.object({ name: z.string(), role: z.enum(roles), hash: z.string() });
 export type PersonRow = z.output<typeof personRow>;
@@ -131,22 +135,20 @@ export class Store {
       this.#sql.exec(`INSERT INTO messages(${columns}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)`, ...values);
       return;
     }
-    // An attempt's progress begins anew with each of its states but the last.
-    const fresh = state === "queued" ? ", seen = 0, length = 0, run_cost = 0" : "";
     this.#sql.exec(
-      `UPDATE messages SET place = ?, state = ?, attempt = ?, queued_at = ?, started_at = ?, ended_at = ?, failure = ?, cost = ?${fresh} WHERE id = ?`,
+      `UPDATE messages SET place = ?, state = ?, attempt = ?, queued_at = ?, started_at = ?, ended_at = ?, failure = ?,
+       cost = ? WHERE id = ?`,
       ...[place, state, attempt, queuedAt, startedAt, endedAt, failed, costUsd, id],
     );
   }
 
-  progress(id: number): Progress {
-    const [row] = this.#rows("SELECT seen, length, run_cost FROM messages WHERE id = ?", progressRow, id);
-    return { seen: row?.seen ?? 0, length: row?.length ?? 0, costUsd: row?.run_cost ?? 0 };
-  }
-
-  saveProgress(id: number, { seen, length, costUsd }: Progress): void {
-    const query = "UPDATE messages SET seen = ?, length = ?, run_cost = ? WHERE id = ?";
-    this.#sql.exec(query, seen, length, costUsd, id);
+  /** The progress of a message that an earlier version began, which stored it with the message. */
+  earlierProgress({ id, attempt }: Pick<Entry, "id" | "attempt">): Progress | undefined {
+    const hasColumns = "SELECT 1 FROM sqlite_master WHERE name = 'messages' AND sql LIKE '%run_cost%'";
+    if (this.#rows(hasColumns, z.unknown()).length === 0) return undefined;
+    const query = "SELECT seen, length, run_cost FROM messages WHERE id = ?";
+    const [row] = this.#rows(query, earlierProgressRow, id);
+    return row && { message: id, attempt, seen: row.seen, length: row.length, costUsd: row.run_cost };
   }
 
   /** Appends an event. Text that continues the last event's replaces it, under a new cursor. */
@@ -226,8 +228,7 @@ const schema = [
   `CREATE TABLE messages(
     id INTEGER PRIMARY KEY, place INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL, state TEXT NOT NULL,
     attempt INTEGER NOT NULL, queued_at TEXT NOT NULL, started_at TEXT, ended_at TEXT, failure TEXT,
-    cost REAL NOT NULL, key TEXT NOT NULL UNIQUE,
-    seen INTEGER NOT NULL DEFAULT 0, length INTEGER NOT NULL DEFAULT 0, run_cost REAL NOT NULL DEFAULT 0)`,
+    cost REAL NOT NULL, key TEXT NOT NULL UNIQUE)`,
   "CREATE INDEX open_messages ON messages(place) WHERE state IN ('queued', 'processing')",
   // Databases of former versions have AUTOINCREMENT here, which writes one more page with each event.
   "CREATE TABLE events(cursor INTEGER PRIMARY KEY, at TEXT NOT NULL, body TEXT NOT NULL)",

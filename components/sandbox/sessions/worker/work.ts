@@ -155,7 +155,7 @@ export class Work {
     const { id: session, epoch, limits, used } = state.row;
     const request = {
       ...({ kind: "prompt", session, epoch } as const),
-      ...{ text: entry.text, from: state.store.progress(entry.id).seen },
+      ...{ text: entry.text, from: state.progressOf(entry).seen },
       timeoutSeconds: limits.minutes === undefined ? undefined : Math.ceil((limits.minutes - used.minutes) * 60),
       budgetUsd: limits.costUsd === undefined ? undefined : limits.costUsd - used.costUsd,
     };
@@ -170,21 +170,21 @@ export class Work {
     if (processing(state.queue)?.id !== entry.id) this.#taken(state.keyOf(entry));
   }
 
-  #take({ id: message, attempt }: Entry, event: RunEvent): void {
-    const { store } = this.#state;
-    const before = store.progress(message);
+  #take(entry: Entry, event: RunEvent): void {
+    const before = this.#state.progressOf(entry);
+    const { message, attempt } = before;
     const isText = event.type === "text";
     const events = event.type === "progress" ? [] : [eventOf(event, { message, attempt }, before.length)];
     const progress = {
-      seen: before.seen + 1,
+      ...{ message, attempt, seen: before.seen + 1 },
       length: before.length + (isText ? event.text.length : 0),
       costUsd: before.costUsd + (event.type === "cost" ? event.usd : 0),
     };
-    this.#state.commit({ events, also: () => store.saveProgress(message, progress) });
+    this.#state.commit({ events, row: { progress } });
   }
 
   #finish(entry: Entry, outcome: Outcome): void {
-    const { costUsd } = this.#state.store.progress(entry.id);
+    const { costUsd } = this.#state.progressOf(entry);
     const change = end(this.#state.queue, entry, { outcome, costUsd, at: now() });
     if (change !== undefined) this.#state.commitVisibly({ change });
     // Written to disk together with the end of the last one.
@@ -211,8 +211,10 @@ export class Work {
     const response = await this.#directory.fetch("http://directory/report", { method: "POST", body });
     if (!response.ok) throw new Error(`the directory answers with ${response.status}`);
     this.#reported = summary.updatedAt;
-    const { isReported, status } = this.#state.row;
-    if (!isReported && status === summary.status) this.#state.commit({ row: { isReported: true } });
+    const { isReported, status, isAsleep } = this.#state.row;
+    if (!isReported && status === summary.status && isAsleep === summary.isAsleep) {
+      this.#state.commit({ row: { isReported: true } });
+    }
   }
 }
 
