@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
-from firing import CREATED, FAILED, Firing
+from firing import CREATED, FAILED, TOKEN, Firing
 from lab import USER_ID
 
 from place import RunError
@@ -81,6 +83,15 @@ class Fire(Firing):
         self.fire()
         self.assertEqual(self.cleaned(), [f"discard mngr-{USER_ID} mngr- mngr-modal {runs[0]} host-of-{runs[0]}"])
         self.assertEqual(self.lines(runs[0]), ["created", "destroyed", "ended", "fired"])
+
+    def test_warns_when_an_earlier_run_could_not_be_cleaned(self) -> None:
+        self.earlier(timedelta(minutes=73), "created")
+        failing = f"import sys; sys.exit({f'no luck with {TOKEN}'!r})"
+        (self.folder / "program/hosts.py").write_text(failing)
+        with redirect_stdout(StringIO()) as printed:
+            self.assertEqual(self.fire()["outcome"], "started")
+        self.assertIn("warning: leftovers of an earlier run remain: no luck with ***", printed.getvalue())
+        self.assertEqual(self.committed, 2)
 
     # Modal delivers the input of a call again
 

@@ -196,7 +196,8 @@ class _Firing:
         discarding = self._clean("discard", [old for old in earlier if old.id in destroyed])
         for process in (blanking, discarding):
             if process is not None and process.wait(_CLEAN_SECONDS) != 0:
-                print(f"warning: something of an earlier run stays: {masked(process.stderr, self._hidden).strip()}")
+                reason = masked(process.stderr, self._hidden, self.place.mask).strip()
+                print(f"warning: leftovers of an earlier run remain: {reason}")
         for old_id in destroyed:
             self.records.write(old_id, "destroyed", datetime.now(UTC))
         now = datetime.now(UTC)
