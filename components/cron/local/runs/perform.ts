@@ -149,7 +149,12 @@ function recordable(plan: RunPlan, conclusion: Conclusion, context: RunContext):
 async function conclude(plan: RunPlan, agent: CreatedAgent, ending: Ending, context: RunContext): Promise<Conclusion> {
   const { spec } = plan;
   const complaints: string[] = [];
-  if (spec.agent.isConversational && ending.kind !== "destroyed") await saveConversation(plan, agent.agentId, context);
+  if (spec.agent.isConversational && ending.kind !== "destroyed") {
+    // The agent is stopped in any case: it would go on working, and costing money.
+    await saveConversation(plan, agent.agentId, context).catch((error: unknown) =>
+      context.log(`${plan.id}: its conversation could not be saved: ${messageOf(error)}`),
+    );
+  }
   if (ending.kind !== "destroyed") complaints.push(...(await stopAgent(plan, agent.agentId, ending, context)));
   const work = await workOf(plan, agent, context).catch((error: unknown) => {
     complaints.push(`what it did is not known: ${messageOf(error)}`);
