@@ -131,11 +131,15 @@ async function destroyTogether(
 }
 
 function pruneFolders(folder: string, kept: ReadonlySet<string>): void {
-  // The names end in timestamps, so they sort by time.
-  const oldestFirst = listFolder(folder).sort();
+  const oldestFirst = listFolder(folder).sort((one, other) => (timeIn(one) < timeIn(other) ? -1 : 1));
   for (const id of oldestFirst.slice(0, -keptFolders)) {
     if (!kept.has(id)) rmSync(join(folder, id), { recursive: true, force: true });
   }
+}
+
+/** The time in a run's id, which sorts by time. What precedes it is the changeling's name, or a former one. */
+function timeIn(id: string): string {
+  return id.slice(-"YYYY-MM-DD-HH-MM-SS".length);
 }
 
 function listFolder(folder: string): string[] {

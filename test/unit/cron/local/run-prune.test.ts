@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { appendRecord, readRuns } from "../../../../components/cron/local/records.ts";
 import type { RunContext } from "../../../../components/cron/local/runs/context.ts";
-import { retire } from "../../../../components/cron/local/runs/prune.ts";
+import type { RunPlan } from "../../../../components/cron/local/runs/plan.ts";
+import { prune, retire } from "../../../../components/cron/local/runs/prune.ts";
 import { RunKeeper } from "../../../../components/cron/local/runs/run-keeper.ts";
 import { countUncommitted } from "../../../../components/git/git.ts";
 import { type InstallationPaths, installationPaths } from "../../../../components/host/installation-paths.ts";
@@ -106,6 +107,19 @@ it("the agents of many changelings that are removed are destroyed by one mngr at
   await keeper.close("its scheduler was removed");
   expect(most).toBe(1);
   expect(destroyed.flat().sort()).toEqual(names.map((name) => `agent-${name}-run`));
+});
+
+it("after a rename, the oldest runs' folders go first, whatever their ids begin with", async () => {
+  const at = (second: number) => `2026-11-21-05-00-${second}`;
+  const folders = [
+    ...Array.from({ length: 45 }, (_, index) => `z-${at(10 + index)}`),
+    ...[55, 56, 57, 58, 59].map((s) => `a-${at(s)}`),
+  ];
+  for (const id of [...folders, `a-2026-11-21-05-01-00`]) mkdirSync(join(paths.runs, "a", id), { recursive: true });
+  const { context } = contextWith(async () => {});
+  // Nothing else of the plan is used.
+  await prune({ spec: { name: "a", keepRuns: 0 } } as RunPlan, context);
+  expect(readdirSync(join(paths.runs, "a")).sort()).toEqual([...folders.slice(1), `a-2026-11-21-05-01-00`].sort());
 });
 
 it("a work tree without its .git is not taken for what is around it", async () => {
