@@ -8,7 +8,7 @@
 #   After it has ended. START is the file with what `begin` printed, BASE the full ref that the run started from
 #   (refs/heads/main, refs/remotes/origin/main), OWN the branch that was made for the run. WORK_TREE is the agent's, in a
 #   repository that others use too (empty: it is gone); without it the whole repository is the agent's. Prints lines:
-#     commit HASH SUBJECT    the newest 100, newest first
+#     commit HASH SUBJECT    the newest 100, newest first; a subject has at most 200 columns
 #     branch COUNT NAME      a local branch that holds COUNT of them
 #     changed                at least one branch differs in content from what it was made from
 #     dirty STATUS NAME      a file with changes that no commit holds
@@ -172,8 +172,8 @@ fi
   cut -d ' ' -f 1 "$scratch/branches"
   echo "$head"
   cat "$scratch/not" "$scratch/not-others"
-} | grep . | git rev-list --ignore-missing --stdin --topo-order --max-count=100 --encoding=UTF-8 --format='%H %s' |
-  grep -v '^commit ' | sed 's/^/commit /'
+} | grep . | git rev-list --ignore-missing --stdin --topo-order --max-count=100 --encoding=UTF-8 \
+  --format='%H %<(200,trunc)%s' | grep -v '^commit ' | sed 's/^/commit /; s/ *$//' | cut -c 1-1000
 
 # True when a commit's content is that of none of the commits that the run's work was made from.
 differs() {

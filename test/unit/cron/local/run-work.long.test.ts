@@ -131,6 +131,15 @@ describe.each([
     });
   });
 
+  it("commits with a long first paragraph have a short subject, and characters that are whole", async () => {
+    using scene = await new Scene(isolated).begin();
+    scene.agent("commit", "--quiet", "--allow-empty", "--message", "é".repeat(5000));
+    scene.agent("commit", "--quiet", "--allow-empty", "--message", "ends with spaces in it  x");
+    const [short, long] = (await scene.work()).commits;
+    expect(short?.subject).toBe("ends with spaces in it  x");
+    expect(long?.subject).toMatch(/^é{100,300}\.\.$/);
+  });
+
   it("nothing", async () => {
     using scene = await new Scene(isolated).begin();
     expect(await scene.work()).toEqual({ commits: [], branches: [], isChanged: false, uncommitted: [], warnings: [] });
