@@ -21,8 +21,9 @@ const createSeconds = 900;
 /** Modal's limit for a sandbox's lifetime (seconds). */
 const longestSeconds = 86_400;
 
-/** Size limit (bytes) for records and agent output; larger files are not fetched. */
+/** Size limits in bytes. Agents can write these files, so larger ones are not fetched. */
 const longestRecord = 256_000;
+const longestHistory = 4_000_000;
 const longestLog = 4_000_000;
 
 type RunLine = Exclude<RecordLine, { event: "queued" }>;
@@ -105,10 +106,11 @@ export async function readRemoteRun(
   if (!isIdOf(place.id, place.changeling)) return undefined;
   const run = find(foldedRuns([], await readLines(at, place), timeoutSeconds));
   if (run !== undefined) return run;
-  const old = find(foldedRuns(await readHistory(at, place.changeling), [], timeoutSeconds));
+  const recorded = await recordedChangelings(at, place.changeling);
+  const history = recorded.some(({ hasHistory }) => hasHistory) ? await readHistory(at, place.changeling) : [];
+  const old = find(foldedRuns(history, [], timeoutSeconds));
   const app = firing.find(({ name }) => name === place.changeling);
-  if (old !== undefined || app === undefined) return old;
-  return find(missedIn(await recordedChangelings(at, place.changeling), [app]));
+  return old ?? (app && find(missedIn(recorded, [app])));
 }
 
 /** @param recorded the recorded changelings, to look up each app's newest record */
@@ -146,7 +148,7 @@ async function recordedChangelings(
     const ids = entries.flatMap(({ path, isFolder }) =>
       isFolder && isIdOf(baseOf(path), changeling) ? baseOf(path) : [],
     );
-    const hasHistory = entries.some(({ path }) => baseOf(path) === "history.jsonl");
+    const hasHistory = entries.some(({ path, bytes }) => baseOf(path) === "history.jsonl" && bytes <= longestHistory);
     return { changeling, ids: ids.sort(), hasHistory };
   });
 }
@@ -154,12 +156,14 @@ async function recordedChangelings(
 async function readLines({ client, environment, volume }: RunsVolume, place: RunPlace): Promise<RunLine[]> {
   const folder = `${place.changeling}/${place.id}`;
   const files = await client.files(volume, environment, folder);
-  const told = events.filter((event) =>
+  const recorded = events.filter((event) =>
     files.some(({ path, bytes }) => path === `${folder}/${event}.json` && bytes <= longestRecord),
   );
-  const texts = await Promise.all(told.map((event) => client.readFile(volume, environment, `${folder}/${event}.json`)));
+  const texts = await Promise.all(
+    recorded.map((event) => client.readFile(volume, environment, `${folder}/${event}.json`)),
+  );
   const lines = texts.map((text) => recordOf(text ?? "", place.changeling));
-  return lines.flatMap((line, index) => (line?.event === told[index] && line?.id === place.id ? [line] : []));
+  return lines.flatMap((line, index) => (line?.event === recorded[index] && line?.id === place.id ? [line] : []));
 }
 
 async function readHistory({ client, environment, volume }: RunsVolume, changeling: string): Promise<RunLine[]> {
@@ -170,7 +174,8 @@ async function readHistory({ client, environment, volume }: RunsVolume, changeli
 function recordOf(text: string, changeling: string): RunLine | undefined {
   const line = parseLine(inOneLine(text));
   if (line === undefined || line.event === "queued") return undefined;
-  return line.changeling === changeling && isIdOf(line.id, changeling) ? line : undefined;
+  const isValid = line.changeling === changeling && isIdOf(line.id, changeling) && isTime(new Date(line.at));
+  return isValid ? line : undefined;
 }
 
 /** Keeps a record's texts to one line each, so that a table can show them. */
@@ -212,7 +217,12 @@ function judged(run: RecordedRun, createdAt: string | undefined, timeout = longe
 }
 
 function isIdOf(id: string, changeling: string): boolean {
-  return id.startsWith(`${changeling}-`) && /^\d{4}(-\d\d){5}$/.test(id.slice(changeling.length + 1));
+  if (!id.startsWith(`${changeling}-`) || !/^\d{4}(-\d\d){5}$/.test(id.slice(changeling.length + 1))) return false;
+  return isTime(dateOf(id));
+}
+
+function isTime(date: Date): boolean {
+  return !Number.isNaN(date.getTime());
 }
 
 /** The time in a run's id; as text it sorts chronologically. */

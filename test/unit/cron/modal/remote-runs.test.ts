@@ -91,7 +91,7 @@ describe("readRemoteRuns", () => {
     expect(await readRemoteRuns(at, hour, { name: "nobody" })).toEqual([]);
   });
 
-  it("goes on in the history, where a run that is just being moved there is told once", async () => {
+  it("continues in the history, and reports a run that is just being moved there once", async () => {
     const [old, moving, recent] = [idAt(1), idAt(2), idAt(3)] as const;
     const history = [fired(old, 1), ended(old, 1), fired(moving, 2), ended(moving, 2, { reason: "moved" })];
     const { at, reads } = volumeOf({
@@ -112,7 +112,7 @@ describe("readRemoteRuns", () => {
     expect(reads).not.toContain("fairy/history.jsonl");
   });
 
-  it("takes nobody's word on another's run, nor what is no record", async () => {
+  it("ignores what is not a record, or is about another run", async () => {
     const [id, other] = [idAt(1), idAt(2, "troll")] as const;
     const { at } = volumeOf({
       ...folder(id, fired(id, 1)),
@@ -130,7 +130,33 @@ describe("readRemoteRuns", () => {
     expect(await readRemoteRun(at, hour, { changeling: "fairy", id: "../../troll" })).toBeUndefined();
   });
 
-  it("shows a terminal nothing that it would obey", async () => {
+  it("ignores a folder and a record whose time does not exist", async () => {
+    const id = idAt(1);
+    const { at } = volumeOf({
+      ...folder(id, fired(id, 1), ended(id, 2)),
+      "fairy/fairy-2026-99-99-99-99-99/fired.json": fired(id, 1),
+      [`fairy/${idAt(3)}/fired.json`]: line("fired", idAt(3), 3, { cause: { kind: "manual" }, at: "soon" }),
+    });
+    const schedule = { name: "fairy", schedule: "0 0 * * *", timezone: "UTC", enabled: true, deployedAt: 0 };
+    const firing = [{ ...schedule, appName: "changeling_prod_fairy", environment: "mngr-me" }];
+    const ids = (await readRemoteRuns(at, hour, { firing })).flatMap((run) => (run.outcome === "failed" ? [] : run.id));
+    expect(ids).toEqual([id]);
+    expect(await readLastRemoteRuns(at, hour, firing)).toHaveLength(1);
+  });
+
+  it("does not fetch a history that is larger than the function writes", async () => {
+    const [id, old] = [idAt(2), idAt(1)] as const;
+    const history = `${fired(old, 1)}\n${ended(old, 1)}\n`;
+    const { at, reads } = volumeOf({
+      ...folder(id, fired(id, 2), ended(id, 3)),
+      "fairy/history.jsonl": history + "x".repeat(4_000_001),
+    });
+    expect((await readRemoteRuns(at, hour)).map((run) => run.id)).toEqual([id]);
+    expect(await readRemoteRun(at, hour, { changeling: "fairy", id: old })).toBeUndefined();
+    expect(reads).not.toContain("fairy/history.jsonl");
+  });
+
+  it("returns no control characters", async () => {
     const id = idAt(1);
     const texts = fc.string({
       unit: fc.constantFrom("\u001b", "[2J", "]0;title\u0007", "\r", "\n", "\u009b", "x", "é"),
