@@ -43,8 +43,10 @@ export function urlProblem(repo: string): { message: string; remedy: string } | 
 
 /** A repository for messages, without anything that may be a credential. */
 export function shownRepo(repo: string): string {
-  const url = repo.includes("://") ? URL.parse(repo) : null;
-  return url === null ? repo : withoutCredential(url);
+  if (!repo.includes("://")) return repo;
+  const url = URL.parse(repo);
+  // A URL that can't be parsed may contain a credential too.
+  return url === null ? repo.replace(/:\/\/[^/]*@/, "://").replace(/[?#].*$/s, "") : withoutCredential(url);
 }
 
 function withoutCredential(url: URL): string {

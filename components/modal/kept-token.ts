@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { readJson, writePrivateFile } from "../host/files.ts";
+import { readJsonOrNull, writePrivateFile } from "../host/files.ts";
 import { isModalVariable } from "./environment.ts";
 import { type ModalToken, modalToken } from "./token.ts";
 
@@ -9,7 +9,7 @@ const file = z.object({ id: z.string(), secret: z.string() });
 
 /**
  * Keeps the Modal token of the person who runs `pulumi up` for a service that needs it later: the forwarding server, to
- * look for agents, and the session service, to make sandboxes. A token in Modal's own file is not kept, because the
+ * find agents, and the session service, to create sandboxes. A token in Modal's own file is not kept, because the
  * service finds it there.
  *
  * @param folder the service's own
@@ -20,9 +20,9 @@ export function keepModalToken(folder: string, env: NodeJS.ProcessEnv): void {
   else writePrivateFile(pathIn(folder), `${JSON.stringify(token)}\n`);
 }
 
-/** The token for the service, unless the environment has another. */
+/** The token for the service. One in the environment takes precedence, and a damaged file counts as none. */
 export function keptModalToken(folder: string, env: NodeJS.ProcessEnv): ModalToken | undefined {
-  return modalToken(env, file.safeParse(readJson(pathIn(folder))).data);
+  return modalToken(env, file.safeParse(readJsonOrNull(pathIn(folder))).data);
 }
 
 function tokenOfFile(env: NodeJS.ProcessEnv): ModalToken | undefined {

@@ -52,6 +52,8 @@ describe("a URL", () => {
     ["ssh://git:hunter2@example.com/a", "ssh://git@example.com/a"],
     ["https://github.com/a/b", "https://github.com/a/b"],
     ["git@github.com:a/b.git", "git@github.com:a/b.git"],
+    ["https://me:hunter2@example.com:port/a?token=x", "https://example.com:port/a"],
+    ["https://hunter2@[example/a", "https://[example/a"],
   ])("%s is shown as %s", (repo, shown) => {
     expect(shownRepo(repo)).toBe(shown);
   });

@@ -36,8 +36,17 @@ test("a token in Modal's own file is not copied, and a former copy is removed", 
   expect(keptModalToken(service, noFile)).toEqual(other);
 });
 
+test("a damaged copy counts as none, and no error quotes it", () => {
+  rmSync(config, { force: true });
+  keepModalToken(service, { ...noFile, MODAL_TOKEN_ID: one.id, MODAL_TOKEN_SECRET: one.secret });
+  const [name = ""] = readdirSync(service);
+  writeFileSync(join(service, name), `{"id":"ak-1","secret":as-1`);
+  expect(keptModalToken(service, noFile)).toBeUndefined();
+  rmSync(join(service, name));
+});
+
 test("without any token there is none", () => {
-  rmSync(config);
+  rmSync(config, { force: true });
   keepModalToken(service, noFile);
   expect(keptModalToken(service, noFile)).toBeUndefined();
 });
