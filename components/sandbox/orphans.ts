@@ -4,6 +4,7 @@ import type { ListedSandbox, SandboxProvider } from "./provider.ts";
 import { openProvider } from "./providers.ts";
 import { openSessions } from "./sessions/client.ts";
 import { sessionsFolder } from "./sessions/folder.ts";
+import { recordedSessions } from "./sessions/runner/records.ts";
 import type { SandboxProviderName } from "./spec.ts";
 
 /** The label of the session of a sandbox that is made for a warm snapshot. */
@@ -17,7 +18,7 @@ const graceMs = 30 * 60_000;
  * The sandboxes of an installation that no session has: the service or a Command was killed while it made or ended
  * them.
  *
- * @param isKnown whether there is a session of this id that is not terminated
+ * @param isKnown whether a session of this id still has its sandbox; see `sessionsWithSandboxes`
  */
 export async function orphans(
   provider: Pick<SandboxProvider, "list">,
@@ -39,22 +40,51 @@ export async function openSessionIds(paths: Pick<InstallationPaths, "sandboxes">
   return new Set(sessions.filter(({ status }) => status !== "terminated").map(({ id }) => id));
 }
 
+/**
+ * The ids of the sessions whose sandboxes must stay: those that are open in the session service, and those whose sandbox
+ * the runner looks after. The service may have lost its sessions, for instance with a worker that was deleted in
+ * Cloudflare's dashboard, or they are where the fleet file no longer says. The runner then saves the sandboxes when their
+ * time is over.
+ *
+ * @throws SessionError if the service does not answer
+ */
+export async function sessionsWithSandboxes(paths: Pick<InstallationPaths, "sandboxes">): Promise<ReadonlySet<string>> {
+  const open = await openSessionIds(paths);
+  return new Set([...open, ...recordedSessions(sessionsFolder(paths)).withSandbox]);
+}
+
 /** The providers of the installed changelings. @throws if one was edited by hand */
 export function providersInUse(paths: Pick<InstallationPaths, "sandboxes">): SandboxProviderName[] {
   const all = installedSandboxes(paths).flatMap((name) => readSandbox(paths, name)?.spec.provider ?? []);
   return [...new Set(all)];
 }
 
+export interface RemoveOptions {
+  /**
+   * Whether to terminate only sandboxes of which the runner's records prove that it made and ended them. A runner that
+   * has lost its records can't know whether somebody still works in a sandbox, and must leave that to a person.
+   */
+  readonly provenOnly?: boolean;
+  readonly open?: (name: SandboxProviderName) => Promise<Pick<SandboxProvider, "list" | "open">>;
+}
+
 /** Terminates the orphans of an installation. @returns their ids */
 export async function removeOrphans(
   installation: string,
   paths: Pick<InstallationPaths, "sandboxes">,
+  {
+    provenOnly = false,
+    open = (name) => openProvider(name, { installation, sandboxes: paths.sandboxes }),
+  }: RemoveOptions = {},
 ): Promise<string[]> {
   const removed: string[] = [];
   for (const name of providersInUse(paths)) {
-    const provider = await openProvider(name, { installation, sandboxes: paths.sandboxes });
-    const known = await openSessionIds(paths);
-    for (const { id } of await orphans(provider, installation, (session) => known.has(session))) {
+    const provider = await open(name);
+    const known = await sessionsWithSandboxes(paths);
+    const { started } = recordedSessions(sessionsFolder(paths));
+    for (const { id, labels } of await orphans(provider, installation, (session) => known.has(session))) {
+      const { session = "" } = labels;
+      if (provenOnly && session !== warmSession && !started.has(session)) continue;
       await (await provider.open(id))?.terminate();
       removed.push(id);
     }

@@ -88,6 +88,15 @@ it("deploys the worker with the sessions, and a session works through it", async
     url: cloudflare.cloud.url,
     token: readDeployed(folder())?.ownerToken,
   });
+  const doctor = async () => {
+    const { stdout } = await runScript("changeling", ["doctor", "--json"], stack.env);
+    const checks: { name: string; status: string; detail: string }[] = JSON.parse(stdout);
+    return checks.find(({ name }) => name === "session service");
+  };
+  expect(await doctor()).toMatchObject({
+    status: "ok",
+    detail: expect.stringMatching(`, linked to ${cloudflare.cloud.url}, 0 sessions$`),
+  });
   await sandbox("start", "example");
   expect(await sandbox("send", "example", "List files")).toContain("Received prompt: List files");
   expect(await sandbox("stop", "example")).toBeDefined();

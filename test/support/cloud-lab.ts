@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import WebSocket from "ws";
 import { newTokens } from "../../components/sandbox/sessions/cloudflare/deployed.ts";
+import { isRunnerLinked } from "../../components/sandbox/sessions/cloudflare/observe.ts";
 import { workerFrame } from "../../components/sandbox/sessions/link-protocol.ts";
 import { bundleWorker } from "../../components/sandbox/sessions/runner/bundle.ts";
 import { workerCompatibility } from "../../components/sandbox/sessions/runner/workerd-config.ts";
@@ -40,8 +41,7 @@ export class CloudLab implements AsyncDisposable {
   }
 
   async isConnected(): Promise<boolean> {
-    const response = await this.runner.request("/runner");
-    return JSON.stringify(await response.json()) === '{"isConnected":true}';
+    return await isRunnerLinked(this.runner.service);
   }
 
   async connected(): Promise<void> {

@@ -217,7 +217,7 @@ export async function startFakeSessions(): Promise<FakeSessions> {
     file: { version: 1, url: `http://127.0.0.1:${port}`, token, workerd: { pid: process.pid, startedAt: now() } },
     asked,
     session(options = {}) {
-      const id = (sessions.size + 1).toString(16).padStart(20, "a");
+      const { id = (sessions.size + 1).toString(16).padStart(20, "a") } = options;
       const state = new State(id, options);
       sessions.set(id, state);
       return state;

@@ -1,12 +1,16 @@
+import { join } from "node:path";
 import { outdatedInWords } from "../../host/supervision/state.ts";
 import { asError } from "../../lib/as-error.ts";
 import { changelingCommand, upCommand } from "../../lib/own-commands.ts";
+import { quoted } from "../../lib/shell-command.ts";
 import { type Check, failed, ok, warning } from "../../stack/check.ts";
 import { type Diagnosis, type Examination, type InspectedStack, looksAt } from "../../stack/inspection.ts";
 import type { DeclaredSandbox } from "../declared.ts";
 import { installedSandboxes, readSandbox } from "../installed.ts";
-import { openSessionIds, orphans } from "../orphans.ts";
+import { openSessionIds, orphans, sessionsWithSandboxes } from "../orphans.ts";
 import { openProvider } from "../providers.ts";
+import { isRunnerLinked } from "../sessions/cloudflare/observe.ts";
+import { readServiceFile, sessionsFolder } from "../sessions/folder.ts";
 import { sessionsState } from "../sessions/state.ts";
 import type { SandboxProviderName, SandboxSpec } from "../spec.ts";
 
@@ -53,7 +57,14 @@ async function serviceCheck({ paths }: InspectedStack): Promise<Check> {
   if (outdated !== undefined) return warning(title, outdated, upCommand());
   try {
     const { size } = await openSessionIds(paths);
-    return ok(title, `running (pid ${state.pid}), ${size} session${size === 1 ? "" : "s"}`);
+    const service = readServiceFile(sessionsFolder(paths));
+    const worker = service?.workerd === undefined ? service : undefined;
+    if (worker !== undefined && !(await isRunnerLinked(worker))) {
+      const detail = `is not linked to the worker at ${worker.url}, so prompts wait; its log says why`;
+      return failed(title, detail, `tail ${quoted(join(sessionsFolder(paths), "sessions.log"))}`);
+    }
+    const linked = worker === undefined ? "" : `, linked to ${worker.url}`;
+    return ok(title, `running (pid ${state.pid})${linked}, ${size} session${size === 1 ? "" : "s"}`);
   } catch (error) {
     return failed(title, `does not answer: ${asError(error).message}`, upCommand());
   }
@@ -72,7 +83,7 @@ async function providerCheck(
     const provider = await openProvider(name, { installation, sandboxes: paths.sandboxes });
     // Of those that are deployed the image is there, so this is only a look.
     if (name === "local") for (const spec of own) await provider.prepareImage({ spec });
-    const known = await openSessionIds(paths);
+    const known = await sessionsWithSandboxes(paths);
     const left = await orphans(provider, installation, (session) => known.has(session));
     if (left.length === 0) return ok(title, own.map((spec) => spec.name).join(", "));
     const ids = left.map(({ id }) => id).join(", ");

@@ -175,7 +175,7 @@ class Connection {
       } catch (error) {
         // Only a connection that failed is a TypeError.
         if (!(error instanceof TypeError)) throw error;
-        if (Date.now() > end) throw notRunning(error);
+        if (Date.now() > end) throw service.workerd === undefined ? unreachable(service.url, error) : notRunning(error);
         await sleep(pause, undefined, options.signal === undefined ? {} : { signal: options.signal });
       }
     }
@@ -186,6 +186,12 @@ function notRunning(cause?: unknown): SessionError {
   return new SessionError("unavailable", `the session service is not running; start it with: ${upCommand()}`, {
     cause,
   });
+}
+
+/** @param url of the worker on Cloudflare */
+function unreachable(url: string, cause: unknown): SessionError {
+  const message = `the session service at ${url} can't be reached; check this machine's internet connection`;
+  return new SessionError("unavailable", message, { cause });
 }
 
 async function refusal(response: Response): Promise<SessionError> {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { openLog } from "../../host/log.ts";
 import { sayOnStderr } from "../../host/supervision/log-tail.ts";
+import { asError } from "../../lib/as-error.ts";
 import { readSecrets } from "../../secrets/installed.ts";
 import { readSandbox } from "../installed.ts";
 import { sandboxManager } from "../manager.ts";
@@ -51,11 +52,11 @@ const stop = await startSessionService({
   secrets: (name) => readSecrets(paths, name),
 }).catch(crash);
 
-// What a killed service, or a killed `up`, left half-made.
+/** Ends what a killed service, or a killed `up`, left half-made. */
 const sweep = () =>
-  removeOrphans(installation, paths).then(
+  removeOrphans(installation, paths, { provenOnly: true }).then(
     (ids) => ids.length > 0 && log(`terminated sandboxes that no session has: ${ids.join(", ")}`),
-    (error: unknown) => log(`orphans can't be looked for: ${error instanceof Error ? error.message : error}`),
+    (error: unknown) => log(`the search for orphaned sandboxes failed: ${asError(error).message}`),
   );
 setInterval(sweep, sweepMs).unref();
 void sweep();

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { InstallationPaths } from "../../../host/installation-paths.ts";
 import { sessionsFolder } from "../folder.ts";
+import type { ServiceFile } from "../protocol.ts";
 import { readDeployed } from "./deployed.ts";
 
 const requestMs = 10_000;
@@ -26,6 +27,15 @@ export async function answerOf(url: string): Promise<WorkerAnswer> {
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error), isAnswered: false };
   }
+}
+
+/** Whether a runner is linked to the worker with the sessions. @throws if the worker can't be asked */
+export async function isRunnerLinked({ url, token }: Pick<ServiceFile, "url" | "token">): Promise<boolean> {
+  const headers = { authorization: `Bearer ${token}` };
+  const response = await fetch(new URL("/runner", url), {
+    ...{ headers, redirect: "error", signal: AbortSignal.timeout(requestMs) },
+  });
+  return z.object({ isConnected: z.boolean() }).parse(await response.json()).isConnected;
 }
 
 /**

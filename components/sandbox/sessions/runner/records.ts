@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import * as z from "zod/mini";
 import { type Outcome, outcome, type RunEvent, runEvent } from "../runner-protocol.ts";
@@ -53,6 +55,40 @@ const addedColumns = {
   is_asleep: "INTEGER NOT NULL DEFAULT 0",
   reported_asleep: "INTEGER NOT NULL DEFAULT 0",
 } as const;
+
+export function recordsPath(folder: string): string {
+  return join(folder, "runner.sqlite");
+}
+
+export interface RecordedSessions {
+  /** The ids of the sessions whose sandbox or snapshot the runner looks after. */
+  readonly withSandbox: ReadonlySet<string>;
+  /** The ids of all sessions whose start these records know, also of those that have ended. */
+  readonly started: ReadonlySet<string>;
+}
+
+/** What the records say of sessions, also for other processes than the runner. @param folder the session service's */
+export function recordedSessions(folder: string): RecordedSessions {
+  const path = recordsPath(folder);
+  if (!existsSync(path)) return { withSandbox: new Set(), started: new Set() };
+  const sqlite = process.getBuiltinModule("node:sqlite");
+  const database = new sqlite.DatabaseSync(path, { readOnly: true });
+  try {
+    const ids = (query: string) =>
+      new Set(
+        database
+          .prepare(query)
+          .all()
+          .map((row) => z.object({ id: z.string() }).parse(row).id),
+      );
+    return {
+      withSandbox: ids("SELECT id FROM sessions"),
+      started: ids("SELECT session AS id FROM runs WHERE kind = 'start'"),
+    };
+  } finally {
+    database.close();
+  }
+}
 
 /** What the runner must not forget: which runs it began, and how they ended. */
 export class Records {

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import { join } from "node:path";
 import { ensureFolder, writePrivateFile } from "../../../host/files.ts";
 import type { Log } from "../../../host/log.ts";
 import { type RunningPage, startPage } from "../../page/server.ts";
@@ -7,7 +6,7 @@ import { readDeployed } from "../cloudflare/deployed.ts";
 import { readServiceFile, serviceFilePath } from "../folder.ts";
 import { personHeader, type ServiceFile } from "../protocol.ts";
 import { Link } from "./link.ts";
-import { Records } from "./records.ts";
+import { Records, recordsPath } from "./records.ts";
 import { Runs } from "./runs.ts";
 import { CannotSleep, Sandboxes, type SandboxesOptions } from "./sandboxes.ts";
 import { startRunnerServer } from "./server.ts";
@@ -36,7 +35,7 @@ export interface SessionServiceOptions extends Omit<SandboxesOptions, "records" 
 export async function startSessionService(options: SessionServiceOptions): Promise<() => Promise<void>> {
   const { folder, log, lookEveryMs = 5_000 } = options;
   ensureFolder(folder);
-  const records = new Records(join(folder, "runner.sqlite"));
+  const records = new Records(recordsPath(folder));
   const sandboxes = new Sandboxes({ ...options, records, onChange: () => tell() });
   const runs = new Runs(records, sandboxes);
   const secret = randomBytes(32).toString("hex");
