@@ -1,4 +1,5 @@
 import type { AgentResponse, Recording, SourceDiagnostic } from "../domain.ts";
+import { ownValue } from "../own-value.ts";
 import type { Subject } from "./subject.ts";
 import { type Handled, HostError } from "./version-host.ts";
 
@@ -67,7 +68,7 @@ export function tooSlow({ compared, base, candidate }: Replayed): string | undef
 
 /** @returns why there is no answer, in words */
 async function again({ request, now, seed, state }: Recording, subject: Subject): Promise<Handled | string> {
-  const read = async (key: string) => (Object.hasOwn(state, key) ? (state[key] ?? undefined) : undefined);
+  const read = async (key: string) => ownValue(state, key) ?? undefined;
   try {
     return await (await subject.host()).handle(request, { now, seed, read });
   } catch (error) {

@@ -1,5 +1,6 @@
 import { asError } from "../../../lib/as-error.ts";
 import type { SourceDiagnostic } from "../domain.ts";
+import { ownValue } from "../own-value.ts";
 import { insideProgram } from "./assets.ts";
 import { type FencedProcess, startFencedProcess } from "./fenced-process.ts";
 import { type FromTests, fromTests, readMessage } from "./messages.ts";
@@ -63,6 +64,7 @@ class Run {
     const timer = setTimeout(() => kill(`the tests took more than ${milliseconds} ms`), milliseconds);
     const onAbort = () => kill("the check was given up");
     signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted) onAbort();
     void this.#process.ended.then(({ reason }) => this.#finished.resolve({ message: this.#endedEarly(reason) }));
     const problem = await this.#finished.promise;
     clearTimeout(timer);
@@ -167,5 +169,5 @@ function givenOf({
   readonly seed?: number | undefined;
   readonly state?: Readonly<Record<string, string>> | undefined;
 }): Given {
-  return { now, seed, read: async (key) => (Object.hasOwn(state, key) ? state[key] : undefined) };
+  return { now, seed, read: async (key) => ownValue(state, key) };
 }

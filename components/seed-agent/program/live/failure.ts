@@ -15,6 +15,7 @@ export interface Failure {
 export function failure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof HostError) {
+    if (error.code === "busy") return { status: 503, message, isOwn: false, isTimeout: false };
     const isTimeout = error.code === "timeout";
     return { status: isTimeout ? 504 : error.code === "ended" ? 503 : 500, message, isOwn: true, isTimeout };
   }

@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import type { AgentRequest, Version } from "../domain.ts";
 import { type Given, type Handled, HostError, type VersionHost } from "../hot-reload/version-host.ts";
+import { ownValue } from "../own-value.ts";
 import type { Store } from "../store/store.ts";
 import type { Recorder } from "./recorder.ts";
 import { Counter } from "./statistics.ts";
@@ -70,16 +71,18 @@ export function givenNow(state: AgentState): Given {
   return {
     now: Date.now(),
     seed: randomInt(2 ** 31),
-    read: async (key) => (await state.stateGet([key]))[key],
+    read: async (key) => ownValue(await state.stateGet([key]), key),
   };
 }
 
-/** The agent's own checks, by name. One that can't be run counts as failing. */
+/** The results of the version's `checks.ts`, by name. If it fails as a whole, that counts as one failing check. */
 export async function checksOf({ host }: Running, state: AgentState): Promise<ReadonlyMap<string, boolean>> {
   try {
     return new Map((await host.checks(givenNow(state))).map(({ name, ok }) => [name, ok]));
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
+    // The checks did not run, which says nothing about the version.
+    if (error.code === "busy") return new Map();
     return new Map([[`its checks (${error.message})`, false]]);
   }
 }

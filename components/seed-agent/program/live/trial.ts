@@ -1,5 +1,6 @@
 import type { Recording } from "../domain.ts";
 import { HostError } from "../hot-reload/version-host.ts";
+import { ownValue } from "../own-value.ts";
 import { complaint, type Observation } from "./judgement.ts";
 import type { Probation } from "./live.ts";
 import { type AgentState, checksOf, type Running } from "./running.ts";
@@ -56,7 +57,7 @@ export class Trial {
   async prepare(): Promise<void> {
     for (const recording of this.#options.recordings) {
       const [handled] = await Promise.all([replay(this.#now, recording), replay(this.#former, recording)]);
-      if ("answer" in handled) this.#expected.set(recording.id, handled.answer);
+      if (handled !== undefined && "answer" in handled) this.#expected.set(recording.id, handled.answer);
     }
     await this.#warmUp();
     const { counter, host } = this.#former;
@@ -150,27 +151,31 @@ export class Trial {
     if (expected === undefined) return undefined;
     const { method, path } = recording.request;
     const handled = await replay(this.#now, recording);
+    if (handled === undefined) return undefined;
     if ("reason" in handled) return `it does not answer ${method} ${path} any more: ${handled.reason}`;
     return handled.answer === expected ? undefined : `it answers ${method} ${path} otherwise than at first`;
   }
 }
 
-/** @returns the answer in a form that can be compared, or why there was none */
+/**
+ * @returns the answer in a form that can be compared, or why there was none; undefined if clients keep the process busy,
+ *   which says nothing about the version
+ */
 async function replay(
   { host, counter }: Running,
   recording: Recording,
-): Promise<{ readonly answer: string } | { readonly reason: string }> {
+): Promise<{ readonly answer: string } | { readonly reason: string } | undefined> {
   const { request, now, seed, state } = recording;
   try {
     const { response, milliseconds } = await host.handle(request, {
       ...{ now, seed },
-      read: async (key) => state[key] ?? undefined,
+      read: async (key) => ownValue(state, key) ?? undefined,
     });
     counter.time(milliseconds);
     const { status, headers, body } = response;
     return { answer: JSON.stringify([status, Object.entries(headers).toSorted(), body]) };
   } catch (error) {
-    if (error instanceof HostError) return { reason: error.message };
+    if (error instanceof HostError) return error.code === "busy" ? undefined : { reason: error.message };
     throw error;
   }
 }

@@ -213,6 +213,23 @@ describe("a request is a transaction over the agent's state", () => {
     await live.close();
   });
 
+  test("a key may be the name of a property that every object inherits", async () => {
+    const code = {
+      handle: async (
+        _: unknown,
+        given: { read: (key: string) => Promise<string | undefined> },
+        call: { write: (key: string, value: string) => void },
+      ) => {
+        call.write("read", typeof (await given.read("constructor")));
+        return ok("done");
+      },
+    };
+    const { live, state } = await liveLab({ code: { v0: code } });
+    expect(await live.handle(get())).toEqual(ok("done"));
+    expect(state.get("read")).toBe("undefined");
+    await live.close();
+  });
+
   test("a store that is away is not the version's fault", async () => {
     const lab = await liveLab({ code: { v0: {}, v1: count } });
     await lab.live.activate(versionOf("v1"));
@@ -223,6 +240,34 @@ describe("a request is a transaction over the agent's state", () => {
     expect(lab.live.probation()).toMatchObject({ errors: 0, state: "under way" });
     expect(lab.live.signals()).toEqual([]);
     await lab.live.close();
+  });
+});
+
+describe("a process that clients keep busy", () => {
+  const busy = (): never => {
+    throw new HostError("busy", "100 calls are under way");
+  };
+
+  test("is not the version's fault: it passes its probation", async () => {
+    const code = {
+      v0: {},
+      v1: {
+        handle: (_: unknown, __: unknown, { count }: { count: number }) => (count === 1 ? ok("right") : busy()),
+        checks: busy,
+      },
+    };
+    const lab = await liveLab({ code, recordings: [recorded("r1", "/a", "right")], probationSeconds: 0.3 });
+    await lab.live.activate(versionOf("v1"));
+    await until(() => lab.live.probation()?.state !== "under way");
+    expect(lab.live.probation()).toMatchObject({ version: "v1", state: "passed", errors: 0 });
+    await lab.live.close();
+  });
+
+  test("is a 503 for a client, and no signal", async () => {
+    const { live } = await liveLab({ code: { v0: { handle: busy } } });
+    expect(await live.handle(get())).toMatchObject({ status: 503, body: "100 calls are under way\n" });
+    expect(live.signals()).toEqual([]);
+    await live.close();
   });
 });
 
