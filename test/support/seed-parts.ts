@@ -145,6 +145,7 @@ export function seedParts({
       change: async (id) => changes.find((change) => change.id === id),
       changes: async ({ states, limit }) =>
         changes.filter(({ state }) => states === undefined || states.includes(state)).slice(0, limit),
+      countChanges: async (states) => changes.filter(({ state }) => states.includes(state)).length,
       auditLog: async ({ limit, before, change }) =>
         entries
           .filter((entry) => before === undefined || entry.number < before)

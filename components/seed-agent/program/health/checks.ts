@@ -1,8 +1,9 @@
 import { statfs } from "node:fs/promises";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Cluster } from "../cluster/cluster.ts";
-import { type Change, claimableStates } from "../domain.ts";
+import type { Change } from "../domain.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
+import { queueDepth } from "../pipeline/queue-depth.ts";
 import type { Settings } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 
@@ -15,7 +16,7 @@ const stepMilliseconds = 15 * 60_000;
 /** @throws if the queue is not worked on */
 export async function queue(
   pipeline: Pick<Pipeline, "lastBeat">,
-  store: Pick<Store, "changes" | "setting" | "now">,
+  store: Pick<Store, "changes" | "countChanges" | "setting" | "now">,
   settings: Pick<Settings, "SEED_TEST_SECONDS" | "SEED_PROBATION_SECONDS">,
   monotonic = () => performance.now(),
 ): Promise<string> {
@@ -23,18 +24,17 @@ export async function queue(
   if (beat === undefined) throw new Error("the worker was not started");
   const silent = monotonic() - beat;
   if (silent > mostSilentMilliseconds) throw new Error(`the worker is silent for ${Math.round(silent / 1000)} s`);
-  const [now, paused, open] = await Promise.all([
+  const [now, paused, depth, begun] = await Promise.all([
     store.now(),
     store.setting("paused"),
-    store.changes({ states: claimableStates, limit: 100 }),
+    queueDepth(store),
+    // Others wait for their turn, which takes as long as it takes.
+    store.changes({ states: ["checking", "rolling-out"], limit: 100 }),
   ]);
-  const waiting = `${open.length} ${open.length === 1 ? "change" : "changes"} to work on`;
+  const waiting = `${depth} ${depth === 1 ? "change" : "changes"} to work on`;
   if (paused === "true") return `paused; ${waiting}`;
   const most = stepMilliseconds + (settings.SEED_TEST_SECONDS * 3 + settings.SEED_PROBATION_SECONDS) * 1000;
-  // Others wait for their turn, which takes as long as it takes.
-  const isStuck = ({ state, updatedAt }: Change) =>
-    (state === "checking" || state === "rolling-out") && now - Date.parse(updatedAt) > most;
-  const stuck = open.filter(isStuck);
+  const stuck = begun.filter(({ updatedAt }: Change) => now - Date.parse(updatedAt) > most);
   if (stuck.length > 0) {
     const words = stuck.slice(0, 5).map(({ id, state, updatedAt }) => `${id} is ${state} since ${updatedAt}`);
     throw new Error(words.join(", "));

@@ -24,7 +24,7 @@ export interface HealthParts {
   readonly settings: Settings;
   readonly live: Pick<Live, "active" | "problem" | "checks">;
   readonly pipeline: Pick<Pipeline, "lastBeat">;
-  readonly store: Pick<Store, "check" | "changes" | "setting" | "now">;
+  readonly store: Pick<Store, "check" | "changes" | "countChanges" | "setting" | "now">;
   readonly codeStore: Pick<CodeStore, "check">;
   readonly cluster: Pick<Cluster, "node" | "peers" | "problem" | "view">;
   readonly improve?: Pick<Improver, "lastProblem" | "mode">;

@@ -50,6 +50,12 @@ export async function listChanges(
   return (await query<Row>(sql, [limit, ...wanted])).map(fromRow);
 }
 
+export async function countChanges({ query }: Queryable, states: readonly ChangeState[]): Promise<number> {
+  if (states.length === 0) return 0;
+  const sql = `SELECT COUNT(*) AS count FROM changes WHERE state IN (${placeholders(1, states.length)})`;
+  return (await query<{ count: number }>(sql, states))[0]?.count ?? 0;
+}
+
 export async function claim(
   database: Queryable,
   node: string,

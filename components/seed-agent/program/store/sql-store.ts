@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Database, Queryable, Scope } from "../database/database.ts";
 import { addEntry, listEntries } from "./audit.ts";
-import { claim, getChange, hasClaim, listChanges, renewClaim, submit, updateChange } from "./changes.ts";
+import { claim, countChanges, getChange, hasClaim, listChanges, renewClaim, submit, updateChange } from "./changes.ts";
 import { now } from "./ids.ts";
 import { listNodes, report, setDesired } from "./nodes.ts";
 import { listRecordings, record } from "./recordings.ts";
@@ -32,6 +32,7 @@ export class SqlStore implements Store {
   submit: Store["submit"] = (submission) => this.#inTurn("queue", (database) => submit(database, submission));
   change: Store["change"] = (id) => this.#with((database) => getChange(database, id));
   changes: Store["changes"] = (filter) => this.#with((database) => listChanges(database, filter));
+  countChanges: Store["countChanges"] = (states) => this.#with((database) => countChanges(database, states));
   claim: Store["claim"] = (node, leaseSeconds) =>
     this.#inTurn("queue", async (database) => {
       const claimed = await claim(database, node, milliseconds(leaseSeconds));

@@ -25,6 +25,7 @@ export interface Store {
   change(id: string): Promise<Change | undefined>;
   /** Newest first. */
   changes(filter: { readonly states?: readonly ChangeState[]; readonly limit: number }): Promise<readonly Change[]>;
+  countChanges(states: readonly ChangeState[]): Promise<number>;
   /**
    * The first change in one of `claimableStates` that no other live worker has, those being rolled out or approved before
    * those to be checked, then the oldest, now this node's for `leaseSeconds`. At most

@@ -106,14 +106,29 @@ test.each<[string, RegExp, Partial<HealthParts>, Record<string, string>]>([
 });
 
 test("the queue waits while it is paused, and a change waits for its turn", async () => {
-  const { store } = seedParts();
   const now = async () => Date.parse("2026-01-02T00:00:00Z");
-  const open = { ...store, now, changes: async () => [change({ state: "queued" })] };
-  expect(await lab({ store: open }).found("queue")).toMatchObject({ ok: true, detail: "1 change to work on" });
-  const paused = { ...store, now, changes: async () => [change({})], setting: async () => "true" };
+  const storeWith = (...changes: Change[]) => {
+    const parts = seedParts();
+    parts.changes.push(...changes);
+    return { ...parts.store, now };
+  };
+  const waiting = storeWith(change({ state: "queued" }));
+  expect(await lab({ store: waiting }).found("queue")).toMatchObject({ ok: true, detail: "1 change to work on" });
+  const paused = { ...storeWith(change({})), setting: async () => "true" };
   expect(await lab({ store: paused }).found("queue")).toMatchObject({
     ok: true,
     detail: "paused; 1 change to work on",
+  });
+});
+
+test("a change that is stuck is found below hundreds that were submitted after it", async () => {
+  const parts = seedParts();
+  for (let number = 500; number > 1; number--) parts.changes.push(change({ id: `c${number}`, state: "queued" }));
+  parts.changes.push(change({}));
+  const store = { ...parts.store, now: async () => Date.parse("2026-01-02T00:00:00Z") };
+  expect(await lab({ store }).found("queue")).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/^c1 is checking since/),
   });
 });
 
