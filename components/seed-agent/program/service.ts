@@ -71,8 +71,8 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
 
   async function start(): Promise<Service> {
     const codeStore = new DiskCodeStore({ folder: settings.SEED_CODE_DIR ?? join(folder, "code") });
-    const { setAside } = await codeStore.open();
     closing.push(() => codeStore.close());
+    const { setAside } = await codeStore.open();
     for (const { name, reason } of setAside) events.log("error", `${name} in the code store was set aside`, { reason });
     const store = await openStore({ databaseUrl: settings.DATABASE_URL, folder });
     closing.push(() => store.close());
@@ -92,7 +92,11 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
         crashed ??= { version, reason };
         givenUp.by(version, to, reason);
         const entry = { node, actor: "system", action: "fallback", version, detail: `${to} runs instead: ${reason}` };
-        store.audit(entry).catch(() => undefined);
+        store
+          .audit(entry)
+          .catch((error: unknown) =>
+            events.log("warn", "a fallback is not in the audit log", { reason: asError(error).message }),
+          );
       },
     });
     closing.push(() => live.close());
@@ -150,7 +154,9 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
       await monitoring.listen({ host: settings.SEED_HOST, port: settings.SEED_MONITORING_PORT });
     }
     const pruning = setInterval(() => {
-      pruneVersions({ store, codeStore, keepVersions: settings.SEED_KEEP_VERSIONS }).catch(() => undefined);
+      pruneVersions({ store, codeStore, keepVersions: settings.SEED_KEEP_VERSIONS }).catch((error: unknown) =>
+        events.log("warn", "old versions could not be deleted", { reason: asError(error).message }),
+      );
     }, pruneMs);
     closing.push(async () => clearInterval(pruning));
     cluster.start();

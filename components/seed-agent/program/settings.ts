@@ -19,6 +19,11 @@ const yesNo = (fallback: boolean) =>
     z.transform((word) => word === "true"),
   );
 const number = (fallback: number, least = 0) => z._default(z.coerce.number().check(z.gte(least)), fallback);
+const whole = (fallback: number, least = 0) => z._default(z.coerce.number().check(z.int(), z.gte(least)), fallback);
+/** Node's timers end at once if they are set to more than 24 days; some wait for five times the setting. */
+const mostSeconds = 400_000;
+const seconds = (fallback: number, least = 0) =>
+  z._default(z.coerce.number().check(z.gte(least), z.lte(mostSeconds)), fallback);
 const text = () => z.optional(z.string().check(z.minLength(1)));
 
 function variable<Type>(
@@ -31,7 +36,7 @@ function variable<Type>(
 
 export const variables = {
   HTTP_SERVER_ENABLED: variable(yesNo(true), "Whether it serves HTTP at all."),
-  PORT: variable(number(4000), "The port of all endpoints."),
+  PORT: variable(whole(4000), "The port of all endpoints."),
   SEED_HOST: variable(z._default(z.string(), "127.0.0.1"), "The address that it binds; `::` in a container."),
   SEED_NAME: variable(z._default(z.string(), "seed-agent"), "The changeling's name, for logs and metrics."),
   SEED_NODE: variable(text(), "This node's id.", { otherwise: "Fly's machine id, else the host name" }),
@@ -59,7 +64,7 @@ export const variables = {
   SEED_METRICS_TOKEN: variable(text(), "A bearer token for /metrics and /health/deep alone.", { secret: true }),
   SEED_METRICS_PUBLIC: variable(yesNo(false), "Whether /metrics and /health/deep need no token."),
   SEED_MONITORING_PORT: variable(
-    z.optional(z.coerce.number().check(z.gte(1))),
+    z.optional(z.coerce.number().check(z.int(), z.gte(1))),
     "A second port with /health, /metrics and /health/deep alone, without a token: for a network that only monitoring reaches.",
     { otherwise: "none" },
   ),
@@ -78,7 +83,7 @@ export const variables = {
   SEED_GOAL_FILE: variable(text(), "A file with the goal, in place of SEED_GOAL.", {
     otherwise: "it only repairs what fails",
   }),
-  SEED_IMPROVE_SECONDS: variable(number(3600, 10), "How often it considers an improvement.", { unit: "seconds" }),
+  SEED_IMPROVE_SECONDS: variable(seconds(3600, 10), "How often it considers an improvement.", { unit: "seconds" }),
   SEED_MODEL: variable(z._default(z.enum(["claude", "codex"]), "claude"), "The CLI that writes improvements."),
   SEED_CHANGES_PER_DAY: variable(number(5), "How many changes the model may submit in a day (UTC).", {
     unit: "changes",
@@ -87,13 +92,13 @@ export const variables = {
     unit: "US dollars",
   }),
   SEED_USD_PER_CHANGE: variable(number(1), "What one proposal may cost.", { unit: "US dollars" }),
-  SEED_MODEL_SECONDS: variable(number(600, 1), "How long one proposal may take.", { unit: "seconds" }),
-  SEED_PROBATION_SECONDS: variable(number(60), "How long a new version is watched.", { unit: "seconds" }),
-  SEED_MEMORY_MB: variable(number(256, 96), "The most memory of a version's process.", { unit: "MiB" }),
-  SEED_CALL_SECONDS: variable(number(10, 1), "The most time of one request.", { unit: "seconds" }),
-  SEED_TEST_SECONDS: variable(number(60, 1), "The most time of all tests of a change.", { unit: "seconds" }),
-  SEED_KEEP_VERSIONS: variable(number(20, 2), "How many versions are kept."),
-  SEED_RECORDINGS: variable(number(200), "How many requests are recorded for replay."),
+  SEED_MODEL_SECONDS: variable(seconds(600, 1), "How long one proposal may take.", { unit: "seconds" }),
+  SEED_PROBATION_SECONDS: variable(seconds(60), "How long a new version is watched.", { unit: "seconds" }),
+  SEED_MEMORY_MB: variable(whole(256, 96), "The most memory of a version's process.", { unit: "MiB" }),
+  SEED_CALL_SECONDS: variable(seconds(10, 1), "The most time of one request.", { unit: "seconds" }),
+  SEED_TEST_SECONDS: variable(seconds(60, 1), "The most time of all tests of a change.", { unit: "seconds" }),
+  SEED_KEEP_VERSIONS: variable(whole(20, 2), "How many versions are kept."),
+  SEED_RECORDINGS: variable(whole(200), "How many requests are recorded for replay."),
   CLAUDE_CODE_OAUTH_TOKEN: variable(text(), "Claude's login (`claude setup-token`).", { secret: true }),
   ANTHROPIC_API_KEY: variable(text(), "An API key, in place of the login.", { secret: true }),
   CLAUDE_HOME: variable(text(), "A `.claude` folder, in place of the token.", { otherwise: "`~/.claude`" }),

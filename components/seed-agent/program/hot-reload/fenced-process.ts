@@ -71,7 +71,8 @@ export function startFencedProcess(options: FencedProcessOptions): FencedProcess
   let reason: string | undefined;
   let hasEnded = false;
   let nodePid = child.pid ?? 0;
-  if (isBackground) yieldTo(nodePid);
+  // Of process 0, this one's priority would be set.
+  if (isBackground && child.pid !== undefined) yieldTo(child.pid);
   const kill = (why: string) => {
     reason ??= why;
     if (hasEnded || child.pid === undefined) return;

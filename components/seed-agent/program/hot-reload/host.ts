@@ -34,7 +34,9 @@ const maxDropped = { messages: 1000, characters: 16 * 1024 * 1024 };
 
 interface Call {
   readonly given: Given;
+  /** What it read, by key. A call is a transaction: it gets one value of a key, however often it asks. */
   readonly reads: Map<string, string | null>;
+  readonly reading: Map<string, Promise<string | null>>;
   logs: number;
   asked: number;
   readonly resolve: (answer: Extract<FromAgent, { type: "answer" }>) => void;
@@ -151,7 +153,7 @@ class Host implements VersionHost {
       this.#calls.delete(id);
       this.#process.kill(`a call had no answer within ${callMilliseconds} ms`);
     }, callMilliseconds);
-    const call: Call = { given, reads: new Map(), logs: 0, asked: 0, resolve, reject, timer };
+    const call: Call = { given, reads: new Map(), reading: new Map(), logs: 0, asked: 0, resolve, reject, timer };
     this.#calls.set(id, call);
     this.#send({ type: "call", id, what, input, now: given.now, seed: given.seed });
     return promise.then((answer) => ({ answer, reads: call.reads }));
@@ -216,14 +218,13 @@ class Host implements VersionHost {
     const value = (text: string | null) => this.#send({ type: "value", id, read, value: text });
     if (call.asked > maxReads) {
       this.#process.kill(`it read the state more than ${maxReads} times in one call`);
-    } else if (call.reads.has(key)) {
-      // A request is a transaction: it sees one value of a key.
-      value(call.reads.get(key) ?? null);
     } else {
-      call.given.read(key).then(
+      const reading = call.reading.get(key) ?? call.given.read(key).then((text) => text ?? null);
+      call.reading.set(key, reading);
+      reading.then(
         (text) => {
-          call.reads.set(key, text ?? null);
-          value(text ?? null);
+          call.reads.set(key, text);
+          value(text);
         },
         (error: unknown) => {
           clearTimeout(call.timer);

@@ -92,9 +92,11 @@ class SeedPipeline implements Pipeline {
   async #setPaused(isPaused: boolean, by: string): Promise<void> {
     const { store, node, events } = this.#parts;
     const value = String(isPaused);
-    const before = await store.setting("paused");
-    if ((before ?? "false") === value) return;
-    await store.setSetting("paused", value, before);
+    for (;;) {
+      const before = await store.setting("paused");
+      if ((before ?? "false") === value) return;
+      if (await store.setSetting("paused", value, before)) break;
+    }
     const action = isPaused ? "paused" : "resumed";
     events.decision(by, action);
     await store.audit({ node, actor: by, action });

@@ -74,7 +74,10 @@ function sha256(text: string): Buffer {
 /** An IPv6 host has a whole /64 to itself. */
 function group(address: string): string {
   const v4 = /(?:^|:)(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
-  return v4 ?? address.split(":").slice(0, 4).join(":");
+  if (v4 !== undefined) return v4;
+  const [head = [], tail] = address.split("::").map((half) => half.split(":").filter(Boolean));
+  const zeros = tail === undefined ? 0 : 8 - head.length - tail.length;
+  return [...head, ...Array<string>(Math.max(0, zeros)).fill("0"), ...(tail ?? [])].slice(0, 4).join(":");
 }
 
 const mostAddresses = 10_000;

@@ -91,6 +91,23 @@ describe.for(await fences())("a version behind $name", (fence) => {
     expect(reads).toEqual({});
   });
 
+  test("gets one value of a key, also if it asks twice at the same time", async () => {
+    await using host = await run(
+      handler(`
+        const values = await Promise.all([context.state.get("a"), context.state.get("a")]);
+        return { status: 200, body: values.join() };`),
+      fence,
+    );
+    let count = 0;
+    const read = async () => {
+      const value = String(++count);
+      await sleep(100);
+      return value;
+    };
+    const { response, reads } = await host.handle(aRequest(), given({ read }));
+    expect({ body: response.body, reads }).toEqual({ body: "1,1", reads: { a: "1" } });
+  });
+
   test("reports an error with its line in the source", async () => {
     await using host = await run(handler('\nthrow new TypeError("no such word")', "// first line"), fence);
     await expect(host.handle(aRequest(), given())).rejects.toMatchObject({

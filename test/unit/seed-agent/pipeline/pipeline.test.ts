@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RolloutResult } from "../../../../components/seed-agent/program/cluster/cluster.ts";
 import type { Change, Report, Submission } from "../../../../components/seed-agent/program/domain.ts";
 import type { Check } from "../../../../components/seed-agent/program/hot-reload/checking.ts";
@@ -199,6 +199,20 @@ test("while it is paused nothing is begun", async () => {
   await pipeline.resume("owner");
   await becomes(id, "waiting");
   expect(await actions()).toContain("owner paused");
+});
+
+test("a pause that another node's resume overtakes is written all the same", async () => {
+  const { pipeline } = pipelineOf();
+  const { setSetting } = store;
+  let isOvertaken = true;
+  vi.spyOn(store, "setSetting").mockImplementation(async (name, value, expected) => {
+    if (isOvertaken) await setSetting(name, "false", expected);
+    isOvertaken = false;
+    return await setSetting(name, value, expected);
+  });
+  await pipeline.pause("owner");
+  expect(await store.setting("paused")).toBe("true");
+  expect(await actions()).toEqual(["owner paused"]);
 });
 
 test("a check that breaks is tried again, and given up with the reason", async () => {

@@ -21,9 +21,9 @@ export function analyzeSources(sources: Sources, signal?: AbortSignal): Promise<
 }
 
 async function run(sources: Sources, signal: AbortSignal | undefined): Promise<Analysis> {
-  signal?.throwIfAborted();
   clearTimeout(idle);
   const types = await seedTypes();
+  signal?.throwIfAborted();
   const thread = worker ?? start();
   worker = thread;
   const { promise, resolve, reject } = Promise.withResolvers<Analysis>();
@@ -53,7 +53,14 @@ async function run(sources: Sources, signal: AbortSignal | undefined): Promise<A
 const tooLong = `the type check took more than ${mostMilliseconds / 1000} s; make the types simpler`;
 
 function start(): Worker {
-  return new Worker(analysisFile(), { env: {}, resourceLimits: { maxOldGenerationSizeMb: heapMb }, stdout: false });
+  const limits = { maxOldGenerationSizeMb: heapMb };
+  const thread = new Worker(analysisFile(), { env: {}, resourceLimits: limits, stdout: false });
+  // Between two analyses nobody else listens, and an error without a listener would end the service.
+  thread.on("error", () => {});
+  thread.once("exit", () => {
+    if (worker === thread) worker = undefined;
+  });
+  return thread;
 }
 
 /** Gives its memory back now. The next analysis starts it again. */
