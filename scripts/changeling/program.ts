@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Command } from "commander";
+import { checkout } from "../setup/cache.mjs";
 import { addAdopt } from "./commands/adopt.ts";
 import { addAuthorize } from "./commands/authorize.ts";
 import { addDiscard } from "./commands/discard.ts";
@@ -25,6 +28,7 @@ import { addUpdate } from "./web/update.ts";
 export function changelingProgram(): Command {
   const program = new Command("changeling")
     .description("A fleet of autonomous coding agents, declared in one TOML file and converged by `pulumi up`.")
+    .version(readFileSync(join(checkout, "VERSION"), "utf8").trim(), "-V, --version", "print the version")
     .option("-s, --stack <name>", "the Pulumi stack to work on", process.env["CHANGELINGS_STACK"] ?? "dev")
     .option("--json", "print JSON, for scripts")
     .showHelpAfterError("(add --help for the options and examples)")
