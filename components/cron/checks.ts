@@ -1,4 +1,10 @@
-import { type AgentKnowledge, noCommand, ownAlone, stockWebTypes, typeDiagnostics } from "../fleet/agents.ts";
+import {
+  type AgentKnowledge,
+  noCommand,
+  repoSettingsIgnored,
+  stockWebTypes,
+  typeDiagnostics,
+} from "../fleet/agents.ts";
 import { unfitDiagnostics } from "../fleet/applies.ts";
 import { branchDiagnostics } from "../fleet/checks.ts";
 import { type Diagnostic, error, type PlaceOf, warning } from "../fleet/diagnostics.ts";
@@ -45,7 +51,7 @@ export function cronAgentDiagnostics(
   knowledge: AgentKnowledge,
   place: PlaceOf,
 ): Diagnostic[] {
-  const { types, templates, isComplete, settingsFile, isOwnAlone } = knowledge;
+  const { types, templates, isComplete, settingsFile, ignoresRepoSettings } = knowledge;
   const report = isComplete ? error : warning;
   const found: Diagnostic[] = [];
   if (!types.has(type) && stockWebTypes().has(type)) {
@@ -63,7 +69,9 @@ export function cronAgentDiagnostics(
         ? `define it below [create_templates] in ${settingsFile}, or remove the line`
         : `did you mean template = "${meant}"?`;
     const message = `mngr's settings have no create template ${shown(template)}`;
-    found.push(report(place("template"), isOwnAlone ? `${message} (${ownAlone})` : message, remedy));
+    found.push(
+      report(place("template"), ignoresRepoSettings ? `${message} (${repoSettingsIgnored})` : message, remedy),
+    );
   }
   return found;
 }

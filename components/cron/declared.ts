@@ -6,7 +6,7 @@ import { normalSchedule } from "./schedule.ts";
 import { ianaZone } from "./zone.ts";
 
 /** Values from outside the fleet file that determine the defaults. */
-export interface DecidedCron {
+export interface CronContext {
   readonly timezone: string;
   readonly repo: string;
   readonly remote: string | undefined;
@@ -15,7 +15,7 @@ export interface DecidedCron {
 }
 
 /** The declared changeling with every option resolved. */
-export function resolvedCron(name: string, options: CronOptions, decided: DecidedCron): DeclaredCron {
+export function resolvedCron(name: string, options: CronOptions, decided: CronContext): DeclaredCron {
   return {
     name,
     kind: "cron",
@@ -114,7 +114,7 @@ export interface DeclaredCron {
 }
 
 /** An explicit list is required entirely; of the default list, only what the agent can't work without. */
-function requiredSecrets({ secrets, provider }: CronOptions, decided: DecidedCron): (readonly string[])[] {
+function requiredSecrets({ secrets, provider }: CronOptions, decided: CronContext): (readonly string[])[] {
   if (decided.secretsAreExplicit) return [...new Set(secrets)].map((name) => [name]);
   // On this machine, git uses the person's own access.
   const clonesWithToken = provider === "modal" && (decided.remote === undefined || !isLoopback(decided.remote));

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { isConversational } from "../fleet/agents.ts";
 import { type Diagnostic, error } from "../fleet/diagnostics.ts";
 import { here, readOptions, rejectInvalid } from "../fleet/program-options.ts";
-import { isOfStandIn } from "../fleet/valid-options.ts";
+import { dependsOnInvalid } from "../fleet/valid-options.ts";
 import { remoteOfUrl } from "../git/remote.ts";
 import { absoluteRepo, isRepoUrl, urlProblem } from "../git/repo-name.ts";
 import { cronDiagnostics, settleDiagnostics } from "./checks.ts";
@@ -30,7 +30,7 @@ export function changelingOf(name: string, given: ChangelingOptions): DeclaredCr
   const { options, found, invalid } = readOptions(name, { ...given, snapshotMaxAge, allowFrequent: true }, cronTable);
   const talks = given.isConversational ?? isConversational(options.agent_type ?? name);
   const more = [...cronDiagnostics(options, here), ...(talks ? settleDiagnostics(options, here) : [])];
-  found.push(...more.filter((each) => !isOfStandIn(each, each.path[0], invalid)));
+  found.push(...more.filter((each) => !dependsOnInvalid(each, each.path[0], invalid)));
   const remote = options.provider === "modal" ? cloneUrl(given, found) : undefined;
   rejectInvalid(`changeling ${name}`, found);
   return resolvedCron(name, options, {

@@ -7,7 +7,7 @@ import type { UsableRepository } from "../git/refs.ts";
 import { isRepoUrl, shownRepo } from "../git/repo-name.ts";
 import { quoted } from "../lib/shell-command.ts";
 
-export interface Around {
+export interface Machine {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly home: string;
 }
@@ -17,7 +17,7 @@ export function runDiagnostics(
   { options, place }: Pick<Declaration, "options" | "place">,
   named: NamedRepo,
   known: UsableRepository,
-  around: Around,
+  machine: Machine,
 ): Diagnostic[] {
   const { repo, path, source } = named;
   const isUrl = isRepoUrl(repo);
@@ -55,7 +55,7 @@ export function runDiagnostics(
       ),
     );
   }
-  if (repo === around.home) {
+  if (repo === machine.home) {
     const message = "the repository is the whole home folder";
     // The user did not choose the repository that happens to contain the fleet file.
     const remedy = 'write repo = "<path or URL>"';
@@ -69,7 +69,7 @@ export function runDiagnostics(
       warning(path, source + message, "if they need them, say so in initial_message: git submodule update --init"),
     );
   }
-  if (!isOnModal && usesLfs(repo) && !isOnPath("git-lfs", around.environment)) {
+  if (!isOnModal && usesLfs(repo) && !isOnPath("git-lfs", machine.environment)) {
     const message = "its files are kept with Git LFS, and git-lfs is not installed: agents can't check them out";
     found.push(warning(path, source + message, "apt-get install git-lfs, or brew install git-lfs"));
   }
@@ -85,6 +85,6 @@ function usesLfs(repo: string): boolean {
   }
 }
 
-function isOnPath(program: string, { PATH = "" }: Around["environment"]): boolean {
+function isOnPath(program: string, { PATH = "" }: Machine["environment"]): boolean {
   return PATH.split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, program)));
 }

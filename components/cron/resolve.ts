@@ -59,7 +59,7 @@ export async function resolveCrons(
   return { changelings, diagnostics };
 }
 
-interface Around {
+interface CronInputs {
   readonly named: NamedRepo | undefined;
   /** What was observed; undefined if the repository was not read. */
   readonly repository: Repository | undefined;
@@ -71,7 +71,7 @@ interface Around {
 
 function resolve(
   declaration: CronDeclaration,
-  { named, repository, clone, zone, knowledge, context }: Around,
+  { named, repository, clone, zone, knowledge, context }: CronInputs,
   diagnostics: Diagnostic[],
 ): DeclaredCron {
   const { name, options, place, secretsAreExplicit } = declaration;
@@ -113,7 +113,7 @@ function agentKnowledge({ mngrSettings }: ResolveContext) {
     const settings = mngrSettings.of(undefined);
     const settingsFile = mngrSettings.personal[0] ?? "your mngr settings";
     const isComplete = mngrSettings.personal.length > 0;
-    return { ...settings, types: new AgentTypes(settings), isComplete, settingsFile, isOwnAlone: true };
+    return { ...settings, types: new AgentTypes(settings), isComplete, settingsFile, ignoresRepoSettings: true };
   }
 
   function inRepository(repo: string | undefined): AgentKnowledge {
@@ -124,7 +124,7 @@ function agentKnowledge({ mngrSettings }: ResolveContext) {
       types: new AgentTypes(settings),
       isComplete,
       settingsFile: ".mngr/settings.toml",
-      isOwnAlone: false,
+      ignoresRepoSettings: false,
     };
   }
 }

@@ -91,7 +91,7 @@ export function isConversational(type: string): boolean {
   return new AgentTypes().base(type) === "claude";
 }
 
-export const ownAlone = "on Modal your own settings count, not the repository's";
+export const repoSettingsIgnored = "on Modal your own settings count, not the repository's";
 
 /** The agent types and templates that a changeling can use. */
 export interface AgentKnowledge {
@@ -104,12 +104,12 @@ export interface AgentKnowledge {
   /** Where a missing template can be defined. */
   readonly settingsFile: string;
   /** True if the repository's settings don't apply. */
-  readonly isOwnAlone: boolean;
+  readonly ignoresRepoSettings: boolean;
 }
 
 export function typeDiagnostics(
   type: string,
-  { types, isComplete, isOwnAlone }: AgentKnowledge,
+  { types, isComplete, ignoresRepoSettings }: AgentKnowledge,
   place: PlaceOf,
   what: string,
 ): Diagnostic[] {
@@ -119,7 +119,7 @@ export function typeDiagnostics(
       meant === undefined ? `known here: ${types.names().join(", ")}` : `did you mean agent_type = "${meant}"?`;
     const message = `mngr knows no agent type ${shown(type)}`;
     const report = isComplete ? error : warning;
-    return [report(place("agent_type"), isOwnAlone ? `${message} (${ownAlone})` : message, remedy)];
+    return [report(place("agent_type"), ignoresRepoSettings ? `${message} (${repoSettingsIgnored})` : message, remedy)];
   }
   const base = types.base(type);
   if (base?.startsWith("headless_") !== true) return [];

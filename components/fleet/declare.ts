@@ -3,7 +3,7 @@ import { unfitOptions } from "./applies.ts";
 import { type Diagnostic, error, foundWith, type KeyPath, type PlaceOf } from "./diagnostics.ts";
 import type { Declaration, Kind, Schemas, Table, Unfit, UnfitOptions } from "./kind.ts";
 import { nameDiagnostic, renameDiagnostics } from "./names.ts";
-import { isOfStandIn, type ValidTable, validOptions, writtenIndex } from "./valid-options.ts";
+import { dependsOnInvalid, type ValidTable, validOptions, writtenIndex } from "./valid-options.ts";
 import { defaultKind, unfitForKind, type Vocabulary } from "./vocabulary.ts";
 import { described, isTable, unknownFileKey, unknownOption } from "./zod-issues.ts";
 
@@ -15,7 +15,7 @@ export interface Declared {
   readonly declarations: readonly Declaration[];
   readonly diagnostics: readonly Diagnostic[];
   /** Whether a finding is only about a default that replaced an invalid value. */
-  isOfStandIn(diagnostic: Diagnostic): boolean;
+  dependsOnInvalid(diagnostic: Diagnostic): boolean;
 }
 
 /** Reads parsed TOML. Invalid options are replaced by their defaults, so that the rest is checked too. */
@@ -63,10 +63,10 @@ export function declare(file: Table, vocabulary: Vocabulary): Declared {
   const invalidOf = new Map(declarations.map(({ name, invalid }) => [name, invalid]));
   return {
     ...{ mngrProfile, settings, declarations, diagnostics },
-    isOfStandIn(diagnostic) {
+    dependsOnInvalid(diagnostic) {
       const [table, name, option] = diagnostic.path;
-      if (table === "defaults") return isOfStandIn(diagnostic, name, defaults.invalid);
-      return isOfStandIn(diagnostic, option, invalidOf.get(String(name)) ?? new Set());
+      if (table === "defaults") return dependsOnInvalid(diagnostic, name, defaults.invalid);
+      return dependsOnInvalid(diagnostic, option, invalidOf.get(String(name)) ?? new Set());
     },
   };
 }
@@ -118,7 +118,7 @@ function declarationOf(
   const { options, ...decided } = decide({ path, written, defaults, diagnostics }, kindName, kind, vocabulary);
   const { place, invalid } = decided;
   const optionOf = ({ path: [table, name, option] }: Diagnostic) => (table === "defaults" ? name : option);
-  diagnostics.push(...kind.check(options, place).filter((found) => !isOfStandIn(found, optionOf(found), invalid)));
+  diagnostics.push(...kind.check(options, place).filter((found) => !dependsOnInvalid(found, optionOf(found), invalid)));
   return { name, kind: kindName, options, ...decided };
 }
 

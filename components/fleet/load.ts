@@ -50,7 +50,9 @@ export async function loadFleetOf(kinds: Kinds, { file, edited, context }: LoadO
     ),
     exposureDiagnostics(file, source, context),
   ]);
-  const further = resolved.flatMap(({ diagnostics }) => diagnostics).filter((found) => !declared.isOfStandIn(found));
+  const further = resolved
+    .flatMap(({ diagnostics }) => diagnostics)
+    .filter((found) => !declared.dependsOnInvalid(found));
   const diagnostics = await located(file, source.text, distinct([...declared.diagnostics, ...further, ...exposures]));
   if (diagnostics.some(({ severity }) => severity === "error")) return { diagnostics };
   const changelings: ResolvedChangeling[] = resolved.flatMap((each) => [...each.changelings]);

@@ -2,17 +2,17 @@ import { type AST, parseTOML } from "toml-eslint-parser";
 import type { KeyPath } from "./diagnostics.ts";
 
 /** Starts at 1. */
-export interface Place {
+export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
 /** The position of a key in the file; for a key that isn't written, that of the nearest enclosing table. */
-export type Locate = (path: KeyPath) => Place;
+export type Locate = (path: KeyPath) => Position;
 
 /** @returns a function that returns 1:1 for every key if the text can't be parsed */
 export function locator(text: string): Locate {
-  const places = new Map<string, Place>();
+  const places = new Map<string, Position>();
   const note = (path: KeyPath, node: AST.TOMLNode) => {
     const key = JSON.stringify(path);
     if (!places.has(key)) places.set(key, { line: node.loc.start.line, column: node.loc.start.column + 1 });

@@ -52,7 +52,7 @@ export function writtenIndex(index: number, dropped: readonly number[] = []): nu
  * Whether a finding is only about a default that replaced an invalid value, which is an error already.
  * @param option that the finding is about
  */
-export function isOfStandIn({ reads = [] }: Diagnostic, option: unknown, invalid: ReadonlySet<string>): boolean {
+export function dependsOnInvalid({ reads = [] }: Diagnostic, option: unknown, invalid: ReadonlySet<string>): boolean {
   return [option, ...reads].some((each) => typeof each === "string" && invalid.has(each));
 }
 

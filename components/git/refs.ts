@@ -37,7 +37,7 @@ export type Repository =
 
 const localSeconds = 10;
 
-export interface Observing {
+export interface ObserveReposOptions {
   readonly environment: Environment;
   /** Whether to ask the repositories that are declared by URL, which needs the network. Otherwise they are omitted. */
   readonly checkRemotes: boolean;
@@ -53,7 +53,7 @@ export interface Observing {
  */
 export async function observeRepos(
   repos: Iterable<string>,
-  { environment, checkRemotes, remotesOf = new Set(), remoteSeconds = 10 }: Observing,
+  { environment, checkRemotes, remotesOf = new Set(), remoteSeconds = 10 }: ObserveReposOptions,
 ): Promise<ReadonlyMap<string, Repository>> {
   const known = new Map<string, Repository>();
   await inParallel(new Set(repos), 8, async (repo) => {

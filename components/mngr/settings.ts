@@ -4,7 +4,7 @@ import { parse } from "smol-toml";
 import * as z from "zod/mini";
 
 /** Where mngr keeps its settings. */
-export interface MngrPlace {
+export interface MngrSettingsLocation {
   readonly home: string;
   /** The profile that the fleet uses; undefined for the one in mngr's own config. */
   readonly profile: string | undefined;
@@ -40,7 +40,7 @@ const entrypointOnly = z.object({
 const rootConfig = z.looseObject({ profile: z.catch(z.optional(z.string()), undefined) });
 
 /** The settings files that mngr reads for a user, in order, including those that don't exist. */
-export function personSettingsFiles({ home, profile, environment }: MngrPlace): string[] {
+export function personSettingsFiles({ home, profile, environment }: MngrSettingsLocation): string[] {
   const root = environment["MNGR_ROOT_NAME"] || "mngr";
   const hostDir = environment["MNGR_HOST_DIR"] || join(home, `.${root}`);
   const active = profile ?? rootConfig.safeParse(readToml(join(hostDir, "config.toml"))).data?.profile;
@@ -48,7 +48,7 @@ export function personSettingsFiles({ home, profile, environment }: MngrPlace): 
 }
 
 /** A repository's settings files. The first versions of mngr used `.mng`. */
-export function repoSettingsFiles(repo: string, environment: MngrPlace["environment"]): string[] {
+export function repoSettingsFiles(repo: string, environment: MngrSettingsLocation["environment"]): string[] {
   const folder = environment["MNGR_PROJECT_CONFIG_DIR"] || join(repo, `.${environment["MNGR_ROOT_NAME"] || "mngr"}`);
   return [join(folder, "settings.toml"), join(folder, "settings.local.toml"), join(repo, ".mng", "settings.toml")];
 }

@@ -1,10 +1,10 @@
 import { homeVolumeName, runsVolumeName, secretName, stackSecretName } from "./names.ts";
-import type { DeployedIds, ModalSite, VolumeFile } from "./types.ts";
+import type { DeployedIds, ObservedModal, VolumeFile } from "./types.ts";
 
 export const deployedFolder = "deployed";
 const none = "none";
 
-type Live = Pick<ModalSite, "secrets" | "volumes">;
+type Live = Pick<ObservedModal, "secrets" | "volumes">;
 
 /** The ids that an app would get if it were deployed now. @returns undefined if one of them does not exist */
 export function currentIds(
@@ -57,10 +57,13 @@ const words: Readonly<Record<keyof DeployedIds, string>> = {
  * Which Secret or volume of a deployed app was deleted, or recreated under the same name, since the app was deployed.
  * @returns as text; undefined if there is none, or the ids were not recorded
  */
-export function deadId(app: { readonly stack: string; readonly name: string }, site: ModalSite): string | undefined {
-  const recorded = site.deployedIds.get(app.name);
+export function deadId(
+  app: { readonly stack: string; readonly name: string },
+  observed: ObservedModal,
+): string | undefined {
+  const recorded = observed.deployedIds.get(app.name);
   if (recorded === undefined) return undefined;
-  const live = new Set([...site.secrets.values(), ...site.volumes.values()]);
+  const live = new Set([...observed.secrets.values(), ...observed.volumes.values()]);
   for (const part of ["stackSecret", "secret", "homeVolume", "runsVolume"] as const) {
     const isDead = recorded.some(({ [part]: id }) => id !== undefined && !live.has(id));
     if (isDead) return `${words[part]} was deleted or made again after its app was deployed`;

@@ -1,12 +1,12 @@
 import { printNote } from "../lib/terminal.ts";
-import type { Modal, ModalSite } from "./types.ts";
+import type { Modal, ObservedModal } from "./types.ts";
 
 /** What a stack has on Modal, as seen from any machine with the token. */
 export interface StackOnModal {
   /** The short name, as used in its resources' names. */
   readonly stack: string;
   readonly client: Modal;
-  readonly site: ModalSite;
+  readonly observed: ObservedModal;
 }
 
 /** Whether Modal was queried, and what it answered. */

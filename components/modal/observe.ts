@@ -3,9 +3,9 @@ import { deployedFolder, deployedIdsOf } from "./deployed-ids.ts";
 import { parseStackIdentity, stackIdentityFile } from "./identity.ts";
 import { ModalError } from "./modal-error.ts";
 import { homeVolumeName } from "./names.ts";
-import type { Modal, ModalSite, SiteSnapshot, Volume } from "./types.ts";
+import type { Modal, ObservedModal, ObservedSnapshot, Volume } from "./types.ts";
 
-export interface SiteOptions {
+export interface ObserveModalOptions {
   readonly stack: string;
   readonly client: Modal;
   /** The environment of this machine's mngr identity, which is searched first; undefined if it has none. */
@@ -13,7 +13,7 @@ export interface SiteOptions {
 }
 
 /** For a stack that has nothing on Modal. */
-export const emptySite: ModalSite = {
+export const nothingOnModal: ObservedModal = {
   environment: undefined,
   identity: undefined,
   apps: new Map(),
@@ -23,13 +23,13 @@ export const emptySite: ModalSite = {
   snapshots: new Map(),
 };
 
-/** Below the 20 s that `modalSite` promises. */
+/** Below the 20 s that `observeModal` promises. */
 const timeoutSeconds = 18;
 /** How many environments are searched concurrently. */
 const mostAtOnce = 8;
 
 /** @throws ModalError within 20 s if Modal can't be reached, or if several environments contain a home of the stack */
-export async function modalSite(options: SiteOptions): Promise<ModalSite> {
+export async function observeModal(options: ObserveModalOptions): Promise<ObservedModal> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const message = `Modal did not answer within ${timeoutSeconds} s`;
@@ -43,10 +43,10 @@ export async function modalSite(options: SiteOptions): Promise<ModalSite> {
   }
 }
 
-async function look({ stack, client, localEnvironment }: SiteOptions): Promise<ModalSite> {
+async function look({ stack, client, localEnvironment }: ObserveModalOptions): Promise<ObservedModal> {
   const home = homeVolumeName(stack);
   const found = await environmentOf(client, home, localEnvironment);
-  if (found === undefined) return emptySite;
+  if (found === undefined) return nothingOnModal;
   const { environment, volumes } = found;
   const [apps, secrets, identity, snapshots, deployed] = await Promise.all([
     client.apps(environment),
@@ -69,9 +69,9 @@ async function look({ stack, client, localEnvironment }: SiteOptions): Promise<M
 const snapshotRecord = z.object({ imageId: z.string() });
 
 /** A stack has few snapshots: one for each branch that runs start from. */
-async function snapshotsOn(client: Modal, home: string, environment: string): Promise<[string, SiteSnapshot][]> {
+async function snapshotsOn(client: Modal, home: string, environment: string): Promise<[string, ObservedSnapshot][]> {
   const files = await client.files(home, environment, "snapshots");
-  const found = files.map(async ({ path, modifiedAt }): Promise<[string, SiteSnapshot][]> => {
+  const found = files.map(async ({ path, modifiedAt }): Promise<[string, ObservedSnapshot][]> => {
     const [, label] = /([^/]+)\.json$/.exec(path) ?? [];
     if (label === undefined) return [];
     const record = snapshotRecord.safeParse(parseJson((await client.readFile(home, environment, path)) ?? ""));

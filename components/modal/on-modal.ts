@@ -1,12 +1,16 @@
 import { modalClient } from "./client.ts";
 import { personEnvironment, personIdentity } from "./identity.ts";
 import type { StackOnModal } from "./modal-side.ts";
-import { modalSite } from "./observe.ts";
+import { observeModal } from "./observe.ts";
 import type { ModalToken } from "./token.ts";
 
 /** @throws ModalError within 20 s if Modal is not reachable */
 export async function openOnModal(stack: string, token: ModalToken | undefined): Promise<StackOnModal> {
   const client = modalClient({ token, env: process.env });
-  const site = await modalSite({ stack, client, localEnvironment: personEnvironment(personIdentity(process.env)) });
-  return { stack, client, site };
+  const observed = await observeModal({
+    stack,
+    client,
+    localEnvironment: personEnvironment(personIdentity(process.env)),
+  });
+  return { stack, client, observed };
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Questions } from "./rpc.ts";
+import type { ModalRpc } from "./rpc.ts";
 import { checkSecretValues } from "./secret-values.ts";
 import type { App, Modal } from "./types.ts";
 
@@ -19,7 +19,7 @@ export type ModalReads = Pick<
   "environments" | "apps" | "secrets" | "volumes" | "history" | "call" | "spawn" | "result"
 >;
 
-export function modalReads({ ask }: Questions): ModalReads {
+export function modalReads({ ask }: ModalRpc): ModalReads {
   const spawn: ModalReads["spawn"] = async ({ app, function: name, environment, arguments: kwargs }) =>
     ask(`a call of ${app}`, async ({ functions }) => {
       const called = await (await functions.fromName(app, name, { environment })).spawn([], { ...kwargs });
@@ -130,7 +130,7 @@ export type ModalChanges = Pick<
   "createEnvironment" | "createVolume" | "deleteVolume" | "putSecret" | "deleteSecret" | "writeFiles" | "removeFile"
 >;
 
-export function modalChanges({ ask, find }: Questions): ModalChanges {
+export function modalChanges({ ask, find }: ModalRpc): ModalChanges {
   return {
     async createEnvironment(name) {
       await ask(`the environment ${name}`, ({ environments }) =>

@@ -5,24 +5,24 @@ import { noTokenRemedy } from "./token.ts";
 import type { ModalOptions } from "./types.ts";
 
 /** Sends requests through Modal's TypeScript SDK. Every request settles within its timeout. */
-export interface Questions {
+export interface ModalRpc {
   /**
    * @param what the requested thing, for the error: "the apps of main"
    * @param seconds the timeout; by default that of a read
    * @throws ModalError
    */
-  ask<Answer>(what: string, question: Question<Answer>, seconds?: number): Promise<Answer>;
+  ask<Answer>(what: string, request: Request<Answer>, seconds?: number): Promise<Answer>;
   /** The same, but returns undefined if the thing does not exist. */
-  find<Answer>(what: string, question: Question<Answer>): Promise<Answer | undefined>;
+  find<Answer>(what: string, request: Request<Answer>): Promise<Answer | undefined>;
 }
 
-type Question<Answer> = (client: ModalClient, options: { signal: AbortSignal }) => Promise<Answer>;
+type Request<Answer> = (client: ModalClient, options: { signal: AbortSignal }) => Promise<Answer>;
 
 const timeoutSeconds = 15;
 
-export function modalQuestions(options: ModalOptions): Questions {
+export function modalRpc(options: ModalOptions): ModalRpc {
   let client: Promise<ModalClient> | undefined;
-  const ask: Questions["ask"] = async (what, question, seconds = timeoutSeconds) => {
+  const ask: ModalRpc["ask"] = async (what, request, seconds = timeoutSeconds) => {
     client ??= connect(options);
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;
@@ -34,7 +34,7 @@ export function modalQuestions(options: ModalOptions): Questions {
       }, seconds * 1000);
     });
     try {
-      return await Promise.race([client.then((connected) => question(connected, { signal: abort.signal })), late]);
+      return await Promise.race([client.then((connected) => request(connected, { signal: abort.signal })), late]);
     } catch (error) {
       throw modalError(what, error);
     } finally {
@@ -43,9 +43,9 @@ export function modalQuestions(options: ModalOptions): Questions {
   };
   return {
     ask,
-    async find(what, question) {
+    async find(what, request) {
       try {
-        return await ask(what, question);
+        return await ask(what, request);
       } catch (error) {
         if (error instanceof ModalError && error.kind === "not_found") return undefined;
         throw error;

@@ -1,6 +1,6 @@
 import type { ModalClient, Sandbox as ModalSandbox } from "modal";
 import * as z from "zod/mini";
-import type { Questions } from "./rpc.ts";
+import type { ModalRpc } from "./rpc.ts";
 import type { Modal } from "./types.ts";
 
 const endSeconds = 60;
@@ -10,7 +10,7 @@ const notFound = z.object({ code: z.literal(5) });
 /** Sandboxes, found by their tags, and their snapshots, which are images. */
 export type ModalSandboxes = Pick<Modal, "sandboxes" | "endSandboxes" | "hasImage" | "deleteImage">;
 
-export function modalSandboxes({ ask, find }: Questions): ModalSandboxes {
+export function modalSandboxes({ ask, find }: ModalRpc): ModalSandboxes {
   /**
    * The sandboxes with all of these tags. All sandboxes of the environment are listed: mngr's authors found that
    * Modal's own filter by tags misses some, and a missed sandbox would keep running.

@@ -2,7 +2,7 @@ import type { StackIdentity } from "./identity.ts";
 import type { ModalToken } from "./token.ts";
 
 /** The observed state on Modal, read once per run. Apps, Secrets and volumes are those of the whole environment. */
-export interface ModalSite {
+export interface ObservedModal {
   /** The environment with the stack's home volume; undefined if nothing of the stack was found. */
   readonly environment: string | undefined;
   /** undefined if the first `up` was interrupted before it wrote the identity. */
@@ -15,11 +15,11 @@ export interface ModalSite {
   /** The ids that each changeling's app was deployed with. Apps that an older version deployed have no record. */
   readonly deployedIds: ReadonlyMap<string, readonly DeployedIds[]>;
   /** By label. */
-  readonly snapshots: ReadonlyMap<string, SiteSnapshot>;
+  readonly snapshots: ReadonlyMap<string, ObservedSnapshot>;
 }
 
 /** The record of a snapshot that runs start from, and whether its image still exists. */
-export interface SiteSnapshot {
+export interface ObservedSnapshot {
   /** When it was recorded (unix seconds). */
   readonly recordedAt: number;
   readonly hasImage: boolean;

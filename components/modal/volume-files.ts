@@ -1,4 +1,4 @@
-import type { Questions } from "./rpc.ts";
+import type { ModalRpc } from "./rpc.ts";
 import type { Modal } from "./types.ts";
 
 /** Read-only access to the files of volumes. */
@@ -15,7 +15,7 @@ interface Entry {
   readonly size: number;
 }
 
-export function volumeFiles({ find }: Questions): VolumeFiles {
+export function volumeFiles({ find }: ModalRpc): VolumeFiles {
   const volumeOf = (name: string, environment: string) =>
     find(`the volume ${name}`, ({ cpClient }, options) =>
       cpClient.volumeGetOrCreate({ deploymentName: name, environmentName: environment }, options),

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { error } from "../fleet/diagnostics.ts";
 import { here, readOptions, rejectInvalid } from "../fleet/program-options.ts";
-import { isOfStandIn } from "../fleet/valid-options.ts";
+import { dependsOnInvalid } from "../fleet/valid-options.ts";
 import { absoluteRepo, shownRepo, urlProblem } from "../git/repo-name.ts";
 import { sandboxDiagnostics } from "./checks.ts";
 import { type DeclaredSandbox, expandedRepo, repositoryName, resolvedSandbox } from "./declared.ts";
@@ -41,7 +41,7 @@ export interface SandboxChangelingOptions {
  */
 export function sandboxOf(name: string, given: SandboxChangelingOptions): DeclaredSandbox {
   const { options, found, invalid } = readOptions(name, given, sandboxTable);
-  found.push(...sandboxDiagnostics(options, here).filter((each) => !isOfStandIn(each, each.path[0], invalid)));
+  found.push(...sandboxDiagnostics(options, here).filter((each) => !dependsOnInvalid(each, each.path[0], invalid)));
   const folders = { folder: process.cwd(), home: homedir() };
   const repo = absoluteRepo(expandedRepo(given.repo), folders);
   const repository = repositoryName(repo);

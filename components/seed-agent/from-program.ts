@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { here, readOptions, rejectInvalid } from "../fleet/program-options.ts";
-import { isOfStandIn } from "../fleet/valid-options.ts";
+import { dependsOnInvalid } from "../fleet/valid-options.ts";
 import { absolutePath } from "../git/repo-name.ts";
 import { goalDiagnostics, seedAgentDiagnostics } from "./checks.ts";
 import { type DeclaredSeedAgent, resolvedSeedAgent } from "./declared.ts";
@@ -43,7 +43,7 @@ export interface SeedAgentChangelingOptions {
  */
 export function seedAgentOf(name: string, given: SeedAgentChangelingOptions = {}): DeclaredSeedAgent {
   const { options, found, invalid } = readOptions(name, given, seedAgentTable);
-  found.push(...seedAgentDiagnostics(options, here).filter((each) => !isOfStandIn(each, each.path[0], invalid)));
+  found.push(...seedAgentDiagnostics(options, here).filter((each) => !dependsOnInvalid(each, each.path[0], invalid)));
   const file =
     options.goal === undefined ? undefined : absolutePath(options.goal, { folder: process.cwd(), home: homedir() });
   const goal = file === undefined ? undefined : textOf(file);

@@ -43,7 +43,7 @@ function isHeredoc(line: string): boolean {
 }
 
 /** The same for a commit in a local repository; undefined also if it has no Dockerfile. */
-export async function dockerfileFaultAt(
+export async function dockerfileProblemAt(
   { repo, commit }: { readonly repo: string; readonly commit: string },
   environment: Environment,
 ): Promise<Problem | undefined> {

@@ -2,7 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
 
 import { slugOf } from "../git/repo-name.ts";
-import type { ModalSite } from "../modal/types.ts";
+import type { ObservedModal } from "../modal/types.ts";
 import type { ModalHome } from "../stack/modal-home.ts";
 import { homeEnvironment } from "../stack/modal-home-environment.ts";
 import { perRun } from "../stack/per-run.ts";
@@ -16,7 +16,7 @@ export interface RepoSnapshotArgs {
   readonly stack: string;
   readonly home: ModalHome;
   /** undefined if Modal could not be reached, so no drift is known. */
-  readonly site: ModalSite | undefined;
+  readonly observed: ObservedModal | undefined;
   readonly mngrProfile?: string | undefined;
   /** GITHUB_TOKEN, for cloning. */
   readonly gitToken?: pulumi.Input<string> | undefined;
@@ -36,7 +36,7 @@ const snapshots = perRun(() => new Map<string, RepoSnapshot>());
  * The snapshot of a machine with a clone of a branch, shared by all changelings that need it. Its name depends on the
  * declaration, so another declaration is another snapshot, and the old one is removed once nothing starts from it.
  */
-export function repoSnapshot({ need, stack, home, site, ...args }: RepoSnapshotArgs): RepoSnapshot {
+export function repoSnapshot({ need, stack, home, observed, ...args }: RepoSnapshotArgs): RepoSnapshot {
   const label = snapshotLabel(need);
   const made = snapshots().get(label);
   if (made !== undefined) return made;
@@ -50,7 +50,7 @@ export function repoSnapshot({ need, stack, home, site, ...args }: RepoSnapshotA
     ...args.tokenVariables,
     ...(args.gitToken === undefined ? {} : gitTokenEnvironment.named({ token: args.gitToken })),
   };
-  const drift = snapshotDrift(label, maxAgeSeconds, site);
+  const drift = snapshotDrift(label, maxAgeSeconds, observed);
   const name = `snapshot-${slugOf(repo)}-${label.slice(0, 6)}`;
   const opts = { dependsOn: [home] };
   const command = scriptCommand(name, { command: "repo-snapshot", environment, secretEnvironment, drift }, opts);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { mngrVersion } from "../mngr/client.ts";
-import type { ModalSite } from "../modal/types.ts";
+import type { ObservedModal } from "../modal/types.ts";
 
 /** The content of a snapshot: a machine with these options, and on it a clone of this branch. */
 export interface SnapshotDeclaration {
@@ -63,11 +63,11 @@ export function snapshotNeeds(needs: Iterable<SnapshotNeed>): ReadonlyMap<string
 export function snapshotDrift(
   label: string,
   maxAgeSeconds: number | undefined,
-  site: ModalSite | undefined,
+  observed: ObservedModal | undefined,
   now: Date = new Date(),
 ): string | undefined {
-  if (site === undefined) return undefined;
-  const snapshot = site.snapshots.get(label);
+  if (observed === undefined) return undefined;
+  const snapshot = observed.snapshots.get(label);
   if (snapshot === undefined) return "its snapshot is missing";
   if (!snapshot.hasImage) return "the image of its snapshot was deleted";
   const age = now.getTime() / 1000 - snapshot.recordedAt;

@@ -30,7 +30,7 @@ export interface Branch {
   readonly branch: string;
 }
 
-export interface TipObserving {
+export interface TipOptions {
   readonly environment: Environment;
   /** Whether to ask local repositories' remotes. Otherwise the last fetch or push counts. URLs are always asked. */
   readonly checkRemotes: boolean;
@@ -45,7 +45,7 @@ export interface TipObserving {
  */
 export async function tipsOf(
   wanted: Iterable<Branch>,
-  look: TipObserving,
+  look: TipOptions,
 ): Promise<(of: Branch) => Tip | Problem | undefined> {
   const branches = new Map<string, Set<string>>();
   for (const { repo, branch } of wanted) branches.set(repo, (branches.get(repo) ?? new Set()).add(branch));
@@ -58,7 +58,7 @@ export async function tipsOf(
 
 type Tips = ReadonlyMap<string, Tip | Problem>;
 
-async function remoteTips(url: string, names: ReadonlySet<string>, look: TipObserving): Promise<Tips> {
+async function remoteTips(url: string, names: ReadonlySet<string>, look: TipOptions): Promise<Tips> {
   const heads = await headsOf(url, ["ls-remote", "--heads", "--", url], look, url);
   return mapped(names, (branch) => {
     if ("message" in heads) return heads;
@@ -72,7 +72,7 @@ async function remoteTips(url: string, names: ReadonlySet<string>, look: TipObse
 async function headsOf(
   url: string,
   args: readonly string[],
-  { environment, credentials = () => ({}) }: TipObserving,
+  { environment, credentials = () => ({}) }: TipOptions,
   repo: string,
 ): Promise<ReadonlyMap<string, string> | Problem> {
   const answer = await git(args, environment, remoteSeconds, credentials(url, repo));
@@ -96,7 +96,7 @@ interface Ref {
   readonly subject: string;
 }
 
-async function localTips(repo: string, names: ReadonlySet<string>, look: TipObserving): Promise<Tips> {
+async function localTips(repo: string, names: ReadonlySet<string>, look: TipOptions): Promise<Tips> {
   const { environment } = look;
   const inRepo = (...args: string[]) => git(["-C", repo, ...args], environment, localSeconds);
   const scopes = [...names].flatMap((name) => [`refs/heads/${name}`, `refs/remotes/*/${name}`]);

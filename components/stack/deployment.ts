@@ -64,13 +64,13 @@ export interface Leftovers {
    *
    * @returns the places of the kept data: absolute paths, or `volume <name>`
    */
-  remove(installation: string, paths: InstallationPaths, going: GoingData): Promise<readonly string[]>;
+  remove(installation: string, paths: InstallationPaths, going: DataToDelete): Promise<readonly string[]>;
   /** After `remove`: the files that lead to the kept data, which stay too. */
   keptFiles?(paths: InstallationPaths): readonly string[];
 }
 
 /** The data that is deleted too. */
-export interface GoingData {
+export interface DataToDelete {
   readonly all: boolean;
   /** Repositories that are removed from this machine, absolute paths: data about them goes in any case. */
   readonly repositories: readonly string[];

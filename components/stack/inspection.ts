@@ -23,7 +23,7 @@ export interface InspectedStack {
 }
 
 /** Whether a command should query this provider. */
-export function looksAt({ provider }: Pick<InspectedStack, "provider">, at: string): boolean {
+export function includesProvider({ provider }: Pick<InspectedStack, "provider">, at: string): boolean {
   return provider === undefined || provider === at;
 }
 

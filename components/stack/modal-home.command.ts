@@ -10,9 +10,9 @@ import { type HomeVolume, writeHomeFiles } from "../modal/home-volume.ts";
 import { personEnvironment, personIdentity, type StackIdentity, stackIdentityFile } from "../modal/identity.ts";
 import { authorizeMachine, ensurePersonIdentity } from "../modal/machine-identity.ts";
 import { environmentName, homeVolumeName, runsVolumeName, stackSecretName } from "../modal/names.ts";
-import { modalSite } from "../modal/observe.ts";
+import { observeModal } from "../modal/observe.ts";
 import { modalToken } from "../modal/token.ts";
-import type { Modal, ModalSite } from "../modal/types.ts";
+import type { Modal, ObservedModal } from "../modal/types.ts";
 
 const variables = z.object({
   STACK: z.string(),
@@ -34,8 +34,8 @@ export default commandScript({
   async apply(variables) {
     const { STACK: stack } = variables;
     const client = modalClient({ token: modalToken(process.env), env: process.env });
-    const { site } = await find(client, variables);
-    const identity = await identityOf(variables, site);
+    const { observed } = await find(client, variables);
+    const identity = await identityOf(variables, observed);
     const { environment } = identity;
     const home = { client, stack, environment };
     // The environment first: concurrent creates fail in an environment that does not exist yet.
@@ -46,20 +46,20 @@ export default commandScript({
     ]);
     await Promise.all([
       client.putSecret(stackSecretName(stack), environment, secretValues(variables, identity)),
-      writeHomeFiles(home, { ...identityFile(site, identity), ...(await machineFiles(home, variables, identity)) }),
+      writeHomeFiles(home, { ...identityFile(observed, identity), ...(await machineFiles(home, variables, identity)) }),
     ]);
     return { environment, userId: identity.userId, prefix: identity.prefix };
   },
   async remove(variables) {
     const client = modalClient({ token: modalToken(process.env), env: process.env });
-    const { site, localEnvironment } = await find(client, variables);
-    const environment = site.environment ?? localEnvironment;
+    const { observed, localEnvironment } = await find(client, variables);
+    const environment = observed.environment ?? localEnvironment;
     const secret = stackSecretName(variables.STACK);
     // If the environment is gone, so is the Secret.
     const isThere = environment !== undefined && (await client.environments()).includes(environment);
     if (isThere) await client.deleteSecret(secret, environment);
     const kept = [homeVolumeName(variables.STACK), runsVolumeName(variables.STACK)].filter((name) =>
-      site.volumes.has(name),
+      observed.volumes.has(name),
     );
     if (kept.length > 0) {
       printNote(`kept on Modal, in the environment ${environment}: the volumes ${kept.join(" and ")}\n`);
@@ -71,17 +71,17 @@ export default commandScript({
 async function find(
   client: Modal,
   { STACK: stack, MNGR_PROFILE: profile }: Variables,
-): Promise<{ site: ModalSite; localEnvironment: string | undefined }> {
+): Promise<{ observed: ObservedModal; localEnvironment: string | undefined }> {
   const localEnvironment = personEnvironment(personIdentity(process.env, { profile }));
-  return { site: await modalSite({ stack, client, localEnvironment }), localEnvironment };
+  return { observed: await observeModal({ stack, client, localEnvironment }), localEnvironment };
 }
 
 /** The stack's own identity applies on every machine and for its whole life. The first `up` adopts the user's. */
-async function identityOf(variables: Variables, site: ModalSite): Promise<StackIdentity> {
+async function identityOf(variables: Variables, observed: ObservedModal): Promise<StackIdentity> {
   const { STACK: stack, MNGR_PROFILE: mngrProfile, GIT_NAME, GIT_EMAIL } = variables;
-  const { userId, prefix } = site.identity ?? adopted(variables, site);
-  const gitName = GIT_NAME ?? site.identity?.gitName ?? (await gitSays("user.name"));
-  const gitEmail = GIT_EMAIL ?? site.identity?.gitEmail ?? (await gitSays("user.email"));
+  const { userId, prefix } = observed.identity ?? adopted(variables, observed);
+  const gitName = GIT_NAME ?? observed.identity?.gitName ?? (await gitSays("user.name"));
+  const gitEmail = GIT_EMAIL ?? observed.identity?.gitEmail ?? (await gitSays("user.email"));
   return {
     version: 1,
     stack,
@@ -97,7 +97,7 @@ async function identityOf(variables: Variables, site: ModalSite): Promise<StackI
 /** An `up` that failed between creating the volume and writing its identity left only the environment's name. */
 function adopted(
   { MNGR_PROFILE: profile }: Variables,
-  { environment }: ModalSite,
+  { environment }: ObservedModal,
 ): { readonly userId: string; readonly prefix: string } {
   const person = personIdentity(process.env, { profile });
   if (environment === undefined || environment === personEnvironment(person)) {
@@ -107,8 +107,8 @@ function adopted(
   return { userId, prefix };
 }
 
-function identityFile(site: ModalSite, identity: StackIdentity): Record<string, string> {
-  if (site.identity !== undefined && isSame(site.identity, identity)) return {};
+function identityFile(observed: ObservedModal, identity: StackIdentity): Record<string, string> {
+  if (observed.identity !== undefined && isSame(observed.identity, identity)) return {};
   return { [stackIdentityFile]: `${JSON.stringify(identity, null, 2)}\n` };
 }
 

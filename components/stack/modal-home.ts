@@ -4,14 +4,14 @@ import { scriptCommand } from "../command.ts";
 import { type PersonIdentity, personEnvironment, personIdentity, portableSettings } from "../modal/identity.ts";
 import { runsVolumeName, stackSecretName } from "../modal/names.ts";
 import type { ModalToken } from "../modal/token.ts";
-import type { ModalSite } from "../modal/types.ts";
+import type { ObservedModal } from "../modal/types.ts";
 
 export interface ModalHomeArgs {
   readonly stack: string;
   /** The token of the deployed functions; undefined: it is unknown here, and stays as it is. */
   readonly token: pulumi.Input<ModalToken> | undefined;
   /** undefined if Modal could not be reached, so no drift is known. */
-  readonly site: ModalSite | undefined;
+  readonly observed: ObservedModal | undefined;
   /** The fleet's mngr_profile. */
   readonly mngrProfile?: string | undefined;
   /** The committer of agents; undefined: git's identity on the machine that runs the first `up`. */
@@ -36,10 +36,10 @@ export class ModalHome extends pulumi.ComponentResource {
 
   constructor(name: string, args: ModalHomeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("changelings:modal:ModalHome", name, {}, opts);
-    const { stack, token, site, mngrProfile } = args;
+    const { stack, token, observed, mngrProfile } = args;
     const person = personIdentity(process.env, { profile: mngrProfile });
     // Another machine or a pipeline must not show a change, so only the user's own machine sets these values.
-    const settings = speaksForThePerson(site, person) ? portableSettings(person) : "";
+    const settings = speaksForThePerson(observed, person) ? portableSettings(person) : "";
     const unknownHere = [
       ...(token === undefined ? ["CHANGELINGS_MODAL_TOKEN_ID", "CHANGELINGS_MODAL_TOKEN_SECRET"] : []),
       ...(settings === "" ? ["CHANGELINGS_MNGR_SETTINGS"] : []),
@@ -58,13 +58,13 @@ export class ModalHome extends pulumi.ComponentResource {
           ...(token === undefined ? {} : tokenVariables(token)),
           ...(settings === "" ? {} : { CHANGELINGS_MNGR_SETTINGS: settings }),
         },
-        drift: homeDrift(stack, site),
+        drift: homeDrift(stack, observed),
       },
       { parent: this, ignoreChanges: unknownHere.map((variable) => `environment.${variable}`) },
     );
     this.command = command;
     // The live identity is known before anything runs, so a new token changes this resource alone.
-    const known = site?.identity;
+    const known = observed?.identity;
     const made =
       known === undefined
         ? pulumi.unsecret(command.stdout).apply((line) => output.parse(JSON.parse(line)))
@@ -77,9 +77,9 @@ export class ModalHome extends pulumi.ComponentResource {
 }
 
 /** A machine with another identity, or none, does not have the user's settings. */
-function speaksForThePerson(site: ModalSite | undefined, person: PersonIdentity): boolean {
-  if (site === undefined) return false;
-  return site.environment === undefined || site.environment === personEnvironment(person);
+function speaksForThePerson(observed: ObservedModal | undefined, person: PersonIdentity): boolean {
+  if (observed === undefined) return false;
+  return observed.environment === undefined || observed.environment === personEnvironment(person);
 }
 
 function tokenVariables(token: pulumi.Input<ModalToken>): Record<string, pulumi.Output<string>> {
@@ -88,11 +88,11 @@ function tokenVariables(token: pulumi.Input<ModalToken>): Record<string, pulumi.
 }
 
 /** How the live state differs from what every app needs, as text; undefined if it does not, or that is unknown. */
-export function homeDrift(stack: string, site: ModalSite | undefined): string | undefined {
-  if (site === undefined) return undefined;
-  if (site.environment === undefined) return "its home volume is missing";
-  if (site.identity === undefined) return "its identity is missing on its home volume";
-  if (!site.volumes.has(runsVolumeName(stack))) return "its volume of run records is missing";
-  if (!site.secrets.has(stackSecretName(stack))) return "its Modal Secret is missing";
+export function homeDrift(stack: string, observed: ObservedModal | undefined): string | undefined {
+  if (observed === undefined) return undefined;
+  if (observed.environment === undefined) return "its home volume is missing";
+  if (observed.identity === undefined) return "its identity is missing on its home volume";
+  if (!observed.volumes.has(runsVolumeName(stack))) return "its volume of run records is missing";
+  if (!observed.secrets.has(stackSecretName(stack))) return "its Modal Secret is missing";
   return undefined;
 }

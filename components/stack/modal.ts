@@ -2,9 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { modalClient } from "../modal/client.ts";
 import { personEnvironment, personIdentity } from "../modal/identity.ts";
 import { ModalError } from "../modal/modal-error.ts";
-import { modalSite } from "../modal/observe.ts";
+import { observeModal } from "../modal/observe.ts";
 import { type ModalToken, modalToken } from "../modal/token.ts";
-import type { ModalSite } from "../modal/types.ts";
+import type { ObservedModal } from "../modal/types.ts";
 import { nameOnModal } from "./installation.ts";
 import { ModalHome } from "./modal-home.ts";
 
@@ -19,7 +19,7 @@ export interface ModalStackOptions {
 export interface ModalStack extends ModalStackOptions {
   readonly stack: string;
   /** undefined if Modal could not be reached; then no drift is known. */
-  readonly site: ModalSite | undefined;
+  readonly observed: ObservedModal | undefined;
   /** Created on the first call, after everything has been checked. */
   home(): ModalHome;
   /** Variables for scripts. A script finds the user's token by itself, but needs one that is in the stack's config. */
@@ -36,15 +36,15 @@ export async function modalStack(options: ModalStackOptions = {}): Promise<Modal
   const { mngrProfile, stackToken } = options;
   const stack = await nameOnModal();
   const token = tokenOf(options);
-  const site = await whatIsLive(stack, options);
+  const observed = await observeOrWarn(stack, options);
   let home: ModalHome | undefined;
   return {
     stack,
-    site,
+    observed,
     mngrProfile,
     stackToken,
     home() {
-      home ??= new ModalHome("modal", { stack, token, site, mngrProfile });
+      home ??= new ModalHome("modal", { stack, token, observed, mngrProfile });
       return home;
     },
     tokenVariables:
@@ -64,14 +64,14 @@ function tokenOf({ stackToken }: ModalStackOptions): ModalToken | undefined {
   }
 }
 
-async function whatIsLive(
+async function observeOrWarn(
   stack: string,
   { mngrProfile, stackToken }: ModalStackOptions,
-): Promise<ModalSite | undefined> {
+): Promise<ObservedModal | undefined> {
   try {
     const client = modalClient({ token: modalToken(process.env, stackToken), env: process.env });
     const person = personIdentity(process.env, { profile: mngrProfile });
-    return await modalSite({ stack, client, localEnvironment: personEnvironment(person) });
+    return await observeModal({ stack, client, localEnvironment: personEnvironment(person) });
   } catch (error) {
     if (!(error instanceof ModalError)) throw error;
     if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(error.message);

@@ -34,7 +34,7 @@ export async function openStack(
   const usesModal = changelings.some(({ provider }) => provider === "modal");
   const [values, modal] = await settleAll([
     secretValues(fleet, config),
-    usesModal ? observeModal(mngrProfile, config) : undefined,
+    usesModal ? openModal(mngrProfile, config) : undefined,
   ]);
   const stack: Stack = {
     mngrProfile,
@@ -61,7 +61,7 @@ export async function openStack(
 }
 
 /** Modal's modules are loaded only if the fleet uses them. */
-async function observeModal(mngrProfile: string | undefined, config: pulumi.Config) {
+async function openModal(mngrProfile: string | undefined, config: pulumi.Config) {
   const { modalStack } = await import("./modal.ts");
   return modalStack({ mngrProfile, stackToken: await modalTokenOfStack(config) });
 }

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import type * as z from "zod/mini";
 import { AgentTypes, stockWebTypes } from "../fleet/agents.ts";
 import { here, readOptions, rejectInvalid } from "../fleet/program-options.ts";
-import { isOfStandIn } from "../fleet/valid-options.ts";
+import { dependsOnInvalid } from "../fleet/valid-options.ts";
 import type { AddedPath } from "./added-paths.ts";
 import { dataDiagnostics, webDiagnostics } from "./checks.ts";
 import { type DeclaredWeb, needsModelKey, resolvedWeb, webAgentType } from "./declared.ts";
@@ -35,7 +35,7 @@ export function webOf(name: string, given: WebChangelingOptions): DeclaredWeb {
     secretsAreExplicit: given.secrets !== undefined,
   });
   const more = [...webDiagnostics(options, here), ...dataDiagnostics([changeling], homedir(), () => here)];
-  found.push(...more.filter((each) => !isOfStandIn(each, each.path[0], invalid)));
+  found.push(...more.filter((each) => !dependsOnInvalid(each, each.path[0], invalid)));
   rejectInvalid(`changeling ${name}`, found);
   return changeling;
 }

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { ensureFolder } from "../host/files.ts";
 import { type InstallationPaths, installationPaths } from "../host/installation-paths.ts";
 import { profileMngr } from "../mngr/profile.ts";
-import type { GoingData, Leftovers } from "../stack/deployment.ts";
+import type { DataToDelete, Leftovers } from "../stack/deployment.ts";
 import { readRecords, recordPath, removeRecord, type WebRecord, writeRecord } from "./agent/record.ts";
 import { removeFromDocker as removeServer } from "./forwarding/docker/end-container.ts";
 import { readContainer } from "./forwarding/docker/installed-container.ts";
@@ -55,7 +55,7 @@ function ownPlaces({ agentId, provider, repo, data }: WebRecord, installation: s
 }
 
 /** Whether an agent is one of the example's, with its agent type unchanged. */
-function isOfExample({ name, provider, applied }: WebRecord, { example }: GoingData): boolean {
+function isOfExample({ name, provider, applied }: WebRecord, { example }: DataToDelete): boolean {
   const declared = example?.get(name);
   if (declared?.kind !== "web" || declared.agentType === undefined || provider !== "local") return false;
   return applied === undefined || (applied.source === undefined && applied.agentType === declared.agentType);

@@ -61,7 +61,13 @@ function agentKnowledge({ mngrSettings }: ResolveContext, source: string | undef
   const isElsewhere = source !== undefined && isRepoUrl(source);
   const settings = mngrSettings.of(isElsewhere ? undefined : source);
   const types = new AgentTypes(settings, stockWebTypes());
-  return { ...settings, types, isComplete: !isElsewhere, settingsFile: ".mngr/settings.toml", isOwnAlone: false };
+  return {
+    ...settings,
+    types,
+    isComplete: !isElsewhere,
+    settingsFile: ".mngr/settings.toml",
+    ignoresRepoSettings: false,
+  };
 }
 
 /** Diagnostics for local paths that the changeling names and that do not exist. */

@@ -15,7 +15,7 @@ const stackList = z.array(z.object({ name: z.string() }));
  */
 export async function requireStack({ stack, paths }: Place, modal?: ModalSide): Promise<void> {
   if (existsSync(paths.root)) return;
-  if (modal?.kind === "reached" && modal.fleet.site.environment !== undefined) return;
+  if (modal?.kind === "reached" && modal.fleet.observed.environment !== undefined) return;
   requireDevStack(stack);
   const listed = await stackNames(stack);
   if (typeof listed === "string") throw new Error(await stackProblem(stack, listed));

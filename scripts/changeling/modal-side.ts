@@ -8,7 +8,7 @@ import { kinds } from "../../components/kinds.ts";
 import { asError } from "../../components/lib/as-error.ts";
 import type { ModalSide } from "../../components/modal/modal-side.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
-import { looksAt } from "../../components/stack/inspection.ts";
+import { includesProvider } from "../../components/stack/inspection.ts";
 import { projectFolder } from "../stack/project.ts";
 import { pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
 import type { Place } from "./place.ts";
@@ -21,7 +21,7 @@ import { fleetFileOf } from "./stack-fleet.ts";
  * @param name the changeling that a command is about; undefined: all
  */
 export async function modalSide(context: Place, name?: string): Promise<ModalSide> {
-  if (!looksAt(context, "modal")) return { kind: "not_asked" };
+  if (!includesProvider(context, "modal")) return { kind: "not_asked" };
   const here = Object.values(kinds).flatMap((kind): readonly KnownChangeling[] => kind.known(context.paths));
   const installed = here.flatMap(({ name, removed }) => (removed === undefined ? [name] : []));
   const isWanted = context.provider === "modal";

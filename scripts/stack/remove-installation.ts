@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { claimFileName } from "../../components/host/claims.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { kinds } from "../../components/kinds.ts";
-import type { DeployableKind, GoingData, Leftovers } from "../../components/stack/deployment.ts";
+import type { DataToDelete, DeployableKind, Leftovers } from "../../components/stack/deployment.ts";
 
 const deployable: readonly Pick<DeployableKind, "leftovers">[] = Object.values(kinds);
 
@@ -20,7 +20,7 @@ export async function leftovers(): Promise<Leftovers[]> {
  * @param going the data that is deleted too. The rest remains, for a later changeling of the same name
  * @returns what remains: folders, and Docker volumes
  */
-export async function removeInstallation(installation: string, going: GoingData): Promise<string[]> {
+export async function removeInstallation(installation: string, going: DataToDelete): Promise<string[]> {
   const paths = installationPaths(installation);
   const { root } = paths;
   const places: string[] = [];

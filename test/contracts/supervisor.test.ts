@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { schedulerPlace } from "../../components/cron/local/state.ts";
+import { schedulerDaemon } from "../../components/cron/local/state.ts";
 import { startScheduler, stopScheduler } from "../../components/cron/local/supervise.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import type { Daemon } from "../../components/host/supervision/daemon.ts";
 import { restartLoop } from "../../components/host/supervision/restart-loop.ts";
-import { type DaemonPlace, daemonState } from "../../components/host/supervision/state.ts";
+import { type DaemonRef, daemonState } from "../../components/host/supervision/state.ts";
 import { bootInstructionsOf, startDaemon, stopDaemon } from "../../components/host/supervision/supervise.ts";
 import { allowedEnvironment } from "../../components/lib/environment.ts";
 import { writeForwardingConfig } from "../../components/web/forwarding/installed-config.ts";
@@ -32,7 +32,7 @@ function processes(): { readonly pid: number; readonly args: string }[] {
 }
 
 /** A daemon is gone with its supervisor, and does not come back. */
-async function expectNothingLeft(place: DaemonPlace): Promise<void> {
+async function expectNothingLeft(place: DaemonRef): Promise<void> {
   await expect.poll(processes).toEqual([]);
   expect(daemonState(place).alive).toBe(false);
 }
@@ -157,7 +157,7 @@ describe.each([
   {
     title: "the scheduler",
     install: () => {},
-    place: () => schedulerPlace(installationPaths(installation, home)),
+    place: () => schedulerDaemon(installationPaths(installation, home)),
     start: () => startScheduler(installation, home),
     stop: () => stopScheduler(installation, { endRuns: false }, home),
   },

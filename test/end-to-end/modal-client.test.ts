@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import { modalClient } from "../../components/modal/client.ts";
 import type { ModalError } from "../../components/modal/modal-error.ts";
-import { modalSite } from "../../components/modal/observe.ts";
+import { observeModal } from "../../components/modal/observe.ts";
 import { modalToken } from "../../components/modal/token.ts";
 import type { Modal } from "../../components/modal/types.ts";
 import { descendantsOf } from "../../scripts/setup/processes.mjs";
@@ -232,7 +232,7 @@ describe("what is wrong with Modal", () => {
   it("is that nobody answers, within 20 s", async () => {
     const away = modalClient({ token: modalToken(env), env: { ...env, MODAL_SERVER_URL: proxy.url } });
     expect(await away.environments()).toContain(environment);
-    const look = () => modalSite({ stack: "dev", client: fresh(), localEnvironment: undefined });
+    const look = () => observeModal({ stack: "dev", client: fresh(), localEnvironment: undefined });
     const fresh = () => modalClient({ token: modalToken(env), env: { ...env, MODAL_SERVER_URL: proxy.url } });
     for (const mode of ["refuse", "hang"] as const) {
       await proxy.switchTo(mode);

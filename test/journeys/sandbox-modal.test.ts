@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { volumeName } from "../../components/modal/names.ts";
-import { modalQuestions } from "../../components/modal/rpc.ts";
+import { modalRpc } from "../../components/modal/rpc.ts";
 import {
   appFiles,
   baseImage,
@@ -344,7 +344,7 @@ describe("over a network, where each request takes as long as many programs", ()
   });
 
   test("a volume that somebody removed meanwhile is made again", async () => {
-    const { ask } = modalQuestions({ token: { id: "ak-emulator", secret: "as-emulator" }, env: reaching.env });
+    const { ask } = modalRpc({ token: { id: "ak-emulator", secret: "as-emulator" }, env: reaching.env });
     await ask("the removal of a volume", ({ volumes }) => volumes.delete(volumeName(memory)));
     await (await manager.start(spec, session)).terminate();
   });

@@ -1,4 +1,4 @@
-import { type InspectedStack, looksAt } from "../../stack/inspection.ts";
+import { type InspectedStack, includesProvider } from "../../stack/inspection.ts";
 import { installedJobs } from "../local/installed-files.ts";
 import type { JobSpec } from "../local/job.ts";
 import type { AppSpec } from "../modal/spec.ts";
@@ -27,7 +27,7 @@ export async function deployedFleet(stack: InspectedStack, name?: string): Promi
 
 /** The same, if Modal was already queried. */
 export function deployedWith(stack: InspectedStack, modal: CronModalSide): DeployedFleet {
-  const local = looksAt(stack, "local") ? installedJobs(stack.paths) : { jobs: [], problems: [] };
+  const local = includesProvider(stack, "local") ? installedJobs(stack.paths) : { jobs: [], problems: [] };
   const remote = modal.kind === "reached" ? modal.fleet : { apps: [], problems: [] };
   const changelings = [
     ...local.jobs.map((job) => deployed(job, "local")),

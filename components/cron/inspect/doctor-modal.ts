@@ -29,12 +29,12 @@ export async function cronModalChecks(
 }
 
 /** @param declared names of the changelings that the fleet file puts on Modal */
-function appChecks({ apps, problems, site }: CronsOnModal, declared: readonly string[]): Check[] {
+function appChecks({ apps, problems, observed }: CronsOnModal, declared: readonly string[]): Check[] {
   const deployed = new Set([...apps.map(({ spec }) => spec.name), ...problems.map(({ name }) => name)]);
   return [
     ...apps.map(({ spec: { name, enabled, snapshotLabel }, problem }) => {
       if (problem !== undefined) return failed(`app of ${name}`, problem, up());
-      if (snapshotLabel !== null && site.snapshots.get(snapshotLabel)?.hasImage !== true) {
+      if (snapshotLabel !== null && observed.snapshots.get(snapshotLabel)?.hasImage !== true) {
         return failed(`app of ${name}`, `the snapshot ${snapshotLabel} that it starts from is missing`, up());
       }
       return ok(`app of ${name}`, enabled ? "deployed" : "deployed, paused");
@@ -46,12 +46,12 @@ function appChecks({ apps, problems, site }: CronsOnModal, declared: readonly st
   ];
 }
 
-function secretChecks({ stack, site, apps }: CronsOnModal): Check[] {
+function secretChecks({ stack, observed, apps }: CronsOnModal): Check[] {
   const wanted = [
     stackSecretName(stack),
     ...apps.flatMap(({ spec }) => (spec.secrets.length === 0 ? [] : spec.secretName)),
   ];
-  const missing = wanted.filter((name) => !site.secrets.has(name));
+  const missing = wanted.filter((name) => !observed.secrets.has(name));
   if (missing.length === 0) return [ok("Modal Secrets", `${wanted.length} of ${wanted.length}`)];
   return missing.map((name) => failed(`Modal Secret ${name}`, "missing, so what needs it can't start", up()));
 }

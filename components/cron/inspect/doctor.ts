@@ -38,12 +38,12 @@ async function modalPart(
   { onModal, deep }: Examination,
 ): Promise<Pick<Diagnosis, "onModal" | "snapshots"> | undefined> {
   const modal = await onModal;
-  if (modal?.site.environment === undefined) return undefined;
+  if (modal?.observed.environment === undefined) return undefined;
   const declared = changelings.flatMap(({ name, provider }) => (provider === "modal" ? [name] : []));
   try {
     const [crons, { cronModalChecks }] = await Promise.all([cronsOnModal(modal), import("./doctor-modal.ts")]);
     return {
-      onModal: await cronModalChecks(crons, modal.site.environment, { declared, deep }),
+      onModal: await cronModalChecks(crons, modal.observed.environment, { declared, deep }),
       snapshots: crons.apps.flatMap(({ spec }) => spec.snapshotLabel ?? []),
     };
   } catch (error) {

@@ -26,21 +26,21 @@ export async function cronSide(side: ModalSide): Promise<CronModalSide> {
 }
 
 /** @throws ModalError if Modal is not reachable */
-export async function cronsOnModal({ stack, client, site }: StackOnModal): Promise<CronsOnModal> {
+export async function cronsOnModal({ stack, client, observed }: StackOnModal): Promise<CronsOnModal> {
   const [{ remoteApps }, { runsVolumeName }] = await Promise.all([
     import("../modal/remote-apps.ts"),
     import("../../modal/names.ts"),
   ]);
-  const found = await remoteApps(client, site, stack);
+  const found = await remoteApps(client, observed, stack);
   const volume = runsVolumeName(stack);
   return {
     ...found,
     stack,
     client,
-    site,
+    observed,
     volume:
-      site.environment !== undefined && site.volumes.has(volume)
-        ? { client, environment: site.environment, volume }
+      observed.environment !== undefined && observed.volumes.has(volume)
+        ? { client, environment: observed.environment, volume }
         : undefined,
     firing: found.apps.map(({ spec, deployedAt }) => ({ ...spec, deployedAt })),
     timeoutSeconds: (name) => found.apps.find(({ spec }) => spec.name === name)?.spec.timeoutSeconds,

@@ -1,10 +1,10 @@
 import { asError } from "../../lib/as-error.ts";
 import { warnUnreached } from "../../modal/modal-side.ts";
-import { type InspectedStack, looksAt } from "../../stack/inspection.ts";
+import { type InspectedStack, includesProvider } from "../../stack/inspection.ts";
 import { installedNames } from "../local/installed-files.ts";
 import { readRuns } from "../local/records.ts";
 import { type Waiting, waitingOf } from "../local/runs/due-times.ts";
-import type { RunPlace, RunsVolume, WhichRuns } from "../modal/remote-runs.ts";
+import type { RunKey, RunsVolume, WhichRuns } from "../modal/remote-runs.ts";
 import type { CronProvider } from "../options.ts";
 import { newestFirst, type RecordedRun } from "../run-records.ts";
 import type { CronModalSide, CronsOnModal } from "./on-modal.ts";
@@ -17,7 +17,7 @@ export async function recordedRuns(
   modal: CronModalSide,
   which: WhichRuns,
 ): Promise<RunOnProvider[]> {
-  const local = looksAt(place, "local") ? readRuns(place.paths, which.name) : [];
+  const local = includesProvider(place, "local") ? readRuns(place.paths, which.name) : [];
   const remote = await fromModal(modal, ({ readRemoteRuns }, volume, { timeoutSeconds, firing }) =>
     readRemoteRuns(volume, timeoutSeconds, { ...which, firing }),
   );
@@ -26,7 +26,7 @@ export async function recordedRuns(
 
 /** Due runs on this machine that wait for other runs to end, the longest wait first. */
 export function waitingRuns(place: Pick<InspectedStack, "paths" | "provider">, name?: string): Waiting[] {
-  if (!looksAt(place, "local")) return [];
+  if (!includesProvider(place, "local")) return [];
   const waiting = installedNames(place.paths).flatMap((each) => waitingOf(place.paths, each) ?? []);
   const wanted = name === undefined ? waiting : waiting.filter(({ changeling }) => changeling === name);
   return wanted.sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
@@ -37,7 +37,7 @@ export async function lastRuns(
   place: Pick<InspectedStack, "paths" | "provider">,
   modal: CronModalSide,
 ): Promise<RunOnProvider[]> {
-  const local = looksAt(place, "local") ? readRuns(place.paths) : [];
+  const local = includesProvider(place, "local") ? readRuns(place.paths) : [];
   const isLast = (run: RecordedRun) => local.find(({ changeling }) => changeling === run.changeling) === run;
   const remote = await fromModal(modal, ({ readLastRemoteRuns }, volume, { timeoutSeconds, firing }) =>
     readLastRemoteRuns(volume, timeoutSeconds, firing),
@@ -49,9 +49,9 @@ export async function lastRuns(
 export async function recordedRun(
   place: Pick<InspectedStack, "paths" | "provider">,
   modal: CronModalSide,
-  { changeling, id }: RunPlace,
+  { changeling, id }: RunKey,
 ): Promise<RunOnProvider | undefined> {
-  const here = looksAt(place, "local") ? readRuns(place.paths, changeling) : [];
+  const here = includesProvider(place, "local") ? readRuns(place.paths, changeling) : [];
   const local = here.find((run) => run.id === id);
   if (local !== undefined) return { ...local, provider: "local" };
   const remote = await fromModal(modal, async ({ readRemoteRun }, volume, { timeoutSeconds, firing }) => {

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { programVersion } from "../../host/supervision/program-version.ts";
-import { becomeDaemon, type DaemonPlace, type DaemonState, daemonState } from "../../host/supervision/state.ts";
+import { becomeDaemon, type DaemonRef, type DaemonState, daemonState } from "../../host/supervision/state.ts";
 
 /** A module of `components/` without extension. */
 export const schedulerProgram = "cron/local/main";
 
-export function schedulerPlace(paths: InstallationPaths): DaemonPlace {
+export function schedulerDaemon(paths: InstallationPaths): DaemonRef {
   return {
     folder: paths.scheduler,
     stateFile: join(paths.scheduler, "scheduler.json"),
@@ -16,10 +16,10 @@ export function schedulerPlace(paths: InstallationPaths): DaemonPlace {
 
 /** Read-only: starts no process, changes nothing. */
 export function schedulerState(paths: InstallationPaths): DaemonState {
-  return daemonState(schedulerPlace(paths));
+  return daemonState(schedulerDaemon(paths));
 }
 
 /** Called by a starting scheduler. @returns false if another one of its installation is already running */
 export function becomeScheduler(paths: InstallationPaths): boolean {
-  return becomeDaemon(schedulerPlace(paths), new Date());
+  return becomeDaemon(schedulerDaemon(paths), new Date());
 }

@@ -5,7 +5,7 @@ import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
 import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervision/supervise.ts";
 import { readRuns } from "./records.ts";
 import { requestStop } from "./requests.ts";
-import { schedulerPlace, schedulerProgram, schedulerState } from "./state.ts";
+import { schedulerDaemon, schedulerProgram, schedulerState } from "./state.ts";
 
 /** A mostly idle process needs no room for heap growth, and no wake-up every 8 s to shrink it. */
 const v8Options = ["--max-semi-space-size=1", "--no-memory-reducer"];
@@ -55,5 +55,5 @@ export function bootInstructions(paths: InstallationPaths, home: string = homedi
 function daemonOf(paths: InstallationPaths, home: string, env?: NodeJS.ProcessEnv): Daemon {
   const installation = basename(paths.root);
   const program = { installation, title: "scheduler", main: schedulerProgram, options: v8Options };
-  return nodeDaemon({ ...program, ...schedulerPlace(paths) }, home, env);
+  return nodeDaemon({ ...program, ...schedulerDaemon(paths) }, home, env);
 }

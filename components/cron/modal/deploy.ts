@@ -8,7 +8,7 @@ import { isRepoUrl } from "../../git/repo-name.ts";
 import { currentIds, deadId } from "../../modal/deployed-ids.ts";
 import { appName, secretName } from "../../modal/names.ts";
 import type { ModalToken } from "../../modal/token.ts";
-import type { ModalSite } from "../../modal/types.ts";
+import type { ObservedModal } from "../../modal/types.ts";
 import { repoSnapshot } from "../../source/repo-snapshot.ts";
 import { repoTarball } from "../../source/repo-tarball.ts";
 import { type SnapshotNeed, snapshotLabel } from "../../source/snapshot.ts";
@@ -30,7 +30,7 @@ export interface ModalPlaceArgs {
   readonly stack: string;
   readonly home: ModalHome;
   /** Undefined if Modal could not be queried; then no drift is detected. */
-  readonly site: ModalSite | undefined;
+  readonly observed: ObservedModal | undefined;
   /** The commits that `pinned` changelings start from. */
   readonly tips: (of: Branch) => Tip | undefined;
   /** The snapshots that `snapshot` changelings start from, by label. */
@@ -115,11 +115,11 @@ export class ModalPlace {
 
   /** What its runs start from, if an update creates it; shared by all changelings that need the same. */
   #source({ declared, secretValues }: ModalCronArgs): Source {
-    const { home, mngrProfile, needs, site, stack, tips } = this.#at;
+    const { home, mngrProfile, needs, observed, stack, tips } = this.#at;
     const { GITHUB_TOKEN: token } = secretValues;
     if (declared.image === "snapshot") {
       const need = snapshotNeed(declared);
-      const args = { stack, home, site, mngrProfile, gitToken: token, tokenVariables: this.#token() };
+      const args = { stack, home, observed, mngrProfile, gitToken: token, tokenVariables: this.#token() };
       const { label, command } = repoSnapshot({ need: needs.get(snapshotLabel(need)) ?? need, ...args });
       return { snapshotLabel: label, resources: [command] };
     }
@@ -141,26 +141,26 @@ export class ModalPlace {
   }
 
   #secretDrift(name: string): string | undefined {
-    const { site, stack } = this.#at;
-    if (site === undefined || site.secrets.has(secretName(stack, name))) return undefined;
+    const { observed, stack } = this.#at;
+    if (observed === undefined || observed.secrets.has(secretName(stack, name))) return undefined;
     return "its Modal Secret is missing";
   }
 
   /** A Secret or volume that was recreated under the same name has a new id, and an app refers to them by id. */
   #appDrift({ declared: { name }, secretValues }: ModalCronArgs): string | undefined {
-    const { site, stack } = this.#at;
-    if (site === undefined) return undefined;
-    const app = site.apps.get(appName(stack, name));
+    const { observed, stack } = this.#at;
+    if (observed === undefined) return undefined;
+    const app = observed.apps.get(appName(stack, name));
     if (app === undefined) return "its Modal app is missing";
     if (app.state === "stopped") return "its Modal app is stopped";
     if (app.state !== "deployed") return "its Modal app is not deployed";
     const hasSecret = Object.keys(secretValues).length > 0;
     if (hasSecret && this.#secretDrift(name) !== undefined) return "its Modal Secret is created again";
-    if (currentIds({ stack, name, hasSecrets: false }, site) === undefined) {
+    if (currentIds({ stack, name, hasSecrets: false }, observed) === undefined) {
       return "what all apps of the stack share is created again";
     }
-    if (!site.deployedIds.has(name))
+    if (!observed.deployedIds.has(name))
       return "the ids of the Secrets and volumes that it was deployed with are not known";
-    return deadId({ stack, name }, site);
+    return deadId({ stack, name }, observed);
   }
 }

@@ -4,9 +4,9 @@ import { hostCredentials } from "../../git/credentials.ts";
 import { isRepoUrl } from "../../git/repo-name.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import { checkSecretValues } from "../../modal/secret-values.ts";
-import { dockerfileFaultAt } from "../../source/dockerfile.ts";
+import { dockerfileProblemAt } from "../../source/dockerfile.ts";
 import { snapshotNeeds } from "../../source/snapshot.ts";
-import { type Branch, pinProblems, type Tip, type TipObserving, tipsOf } from "../../source/tip.ts";
+import { type Branch, pinProblems, type Tip, type TipOptions, tipsOf } from "../../source/tip.ts";
 import { type ModalStack, type ModalStackOptions, modalStack } from "../../stack/modal.ts";
 import type { DeclaredCron } from "../declared.ts";
 import { ModalPlace, snapshotNeed } from "./deploy.ts";
@@ -34,9 +34,9 @@ export async function modalPlace(
     pinnedTips(changelings, options),
     checkSecrets(changelings, options),
   ]);
-  const { stack, site, mngrProfile, stackToken } = modal;
+  const { stack, observed, mngrProfile, stackToken } = modal;
   const needs = snapshotNeeds(changelings.filter(({ image }) => image === "snapshot").map(snapshotNeed));
-  return new ModalPlace({ stack, home: modal.home(), site, tips, needs, mngrProfile, stackToken });
+  return new ModalPlace({ stack, home: modal.home(), observed, tips, needs, mngrProfile, stackToken });
 }
 
 async function checkSecrets(
@@ -72,7 +72,7 @@ async function pinnedTips(
     const { GITHUB_TOKEN: token } = secretValues(changeling);
     if (token !== undefined && !tokens.has(changeling.repo)) tokens.set(changeling.repo, await plainValue(token));
   }
-  const look: TipObserving = {
+  const look: TipOptions = {
     environment: process.env,
     checkRemotes: !pulumi.runtime.isDryRun(),
     credentials: (url, repo) => hostCredentials(url, tokens.get(repo)),
@@ -93,7 +93,7 @@ async function pinnedTips(
     tips.set(keyOf(changeling), tip);
     const { repo } = changeling;
     // For a URL, this is only known once its tarball is built.
-    const problem = isRepoUrl(repo) ? undefined : await dockerfileFaultAt({ repo, commit: tip.commit }, process.env);
+    const problem = isRepoUrl(repo) ? undefined : await dockerfileProblemAt({ repo, commit: tip.commit }, process.env);
     if (problem !== undefined)
       errors.add(`${repo} at ${tip.commit.slice(0, 12)}: ${problem.message}; ${problem.remedy}`);
   }

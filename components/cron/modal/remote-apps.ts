@@ -1,7 +1,7 @@
 import { upCommand } from "../../lib/own-commands.ts";
 import { deadId } from "../../modal/deployed-ids.ts";
 import { appName, homeVolumeName } from "../../modal/names.ts";
-import type { App, Modal, ModalSite, VolumeFile } from "../../modal/types.ts";
+import type { App, Modal, ObservedModal, VolumeFile } from "../../modal/types.ts";
 import { type AppSpec, appSpec } from "./spec.ts";
 
 /** A deployed changeling, read from the spec that its deployment wrote to the home volume. */
@@ -28,14 +28,14 @@ export interface RemoteApps {
 }
 
 /** The stack's changelings on Modal. @throws ModalError */
-export async function remoteApps(client: Modal, site: ModalSite, stack: string): Promise<RemoteApps> {
-  const { environment } = site;
+export async function remoteApps(client: Modal, observed: ObservedModal, stack: string): Promise<RemoteApps> {
+  const { environment } = observed;
   if (environment === undefined) return { apps: [], problems: [] };
   const volume = homeVolumeName(stack);
   const files = (await client.files(volume, environment, "apps")).filter(({ path }) => /\.json$/.test(path));
   const read = await Promise.all(
     files.map(async (file) =>
-      remoteApp(file, (await client.readFile(volume, environment, file.path)) ?? "", site, stack),
+      remoteApp(file, (await client.readFile(volume, environment, file.path)) ?? "", observed, stack),
     ),
   );
   const sorted = read.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
@@ -52,7 +52,7 @@ function nameOf(of: RemoteApp | RemoteProblem): string {
 function remoteApp(
   { path, modifiedAt: deployedAt }: VolumeFile,
   text: string,
-  site: ModalSite,
+  observed: ObservedModal,
   stack: string,
 ): RemoteApp | RemoteProblem {
   const name = path.replace(/^.*\//, "").replace(/\.json$/, "");
@@ -63,8 +63,8 @@ function remoteApp(
       problem: `${path} of volume ${homeVolumeName(stack)} is not its spec; repair it with: ${upCommand()}`,
     };
   }
-  const app = site.apps.get(appName(stack, name));
-  return { spec, app, deployedAt, problem: problemOf(app, spec) ?? deadId({ stack, name }, site) };
+  const app = observed.apps.get(appName(stack, name));
+  return { spec, app, deployedAt, problem: problemOf(app, spec) ?? deadId({ stack, name }, observed) };
 }
 
 /** Uses the same words as a preview. */

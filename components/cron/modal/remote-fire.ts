@@ -6,7 +6,7 @@ import { plainWords } from "../../lib/text.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import type { Modal } from "../../modal/types.ts";
 import type { RecordedRun, Run } from "../run-records.ts";
-import { type RunPlace, type RunsVolume, readRemoteRun } from "./remote-runs.ts";
+import { type RunKey, type RunsVolume, readRemoteRun } from "./remote-runs.ts";
 import type { AppSpec } from "./spec.ts";
 
 /** The function itself may take 15 minutes, plus the wait for a container. */
@@ -66,7 +66,7 @@ async function resultOf(client: Modal, call: string, logs: string): Promise<unkn
  */
 export async function followRemote(
   volume: RunsVolume,
-  place: RunPlace,
+  place: RunKey,
   timeoutSeconds: number,
   onProgress?: (run: Run) => void,
 ): Promise<RecordedRun> {

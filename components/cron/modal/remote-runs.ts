@@ -39,7 +39,7 @@ export interface RunsVolume {
 export type Timeouts = (changeling: string) => number | undefined;
 
 /** Where a run's records are. */
-export type RunPlace = Pick<RecordedRun, "changeling" | "id">;
+export type RunKey = Pick<RecordedRun, "changeling" | "id">;
 
 export interface WhichRuns {
   /** Of this changeling; undefined: of all changelings. */
@@ -99,7 +99,7 @@ export async function readLastRemoteRuns(
 export async function readRemoteRun(
   at: RunsVolume,
   timeoutSeconds: Timeouts,
-  place: RunPlace,
+  place: RunKey,
   firing: readonly FiringApp[] = [],
 ): Promise<RecordedRun | undefined> {
   const find = (runs: readonly RecordedRun[]) => runs.find(({ id }) => id === place.id);
@@ -128,7 +128,7 @@ function missedIn(
 /** The files that a run left to read, sorted by name. @throws ModalError */
 export async function readRemoteLogs(
   { client, environment, volume }: RunsVolume,
-  { changeling, id }: RunPlace,
+  { changeling, id }: RunKey,
 ): Promise<{ file: string; text: string }[]> {
   const files = await client.files(volume, environment, `${changeling}/${id}`);
   const logs = files.flatMap(({ path, bytes }) => (path.endsWith(".log") && bytes <= longestLog ? path : [])).sort();
@@ -153,7 +153,7 @@ async function recordedChangelings(
   });
 }
 
-async function readLines({ client, environment, volume }: RunsVolume, place: RunPlace): Promise<RunLine[]> {
+async function readLines({ client, environment, volume }: RunsVolume, place: RunKey): Promise<RunLine[]> {
   const folder = `${place.changeling}/${place.id}`;
   const files = await client.files(volume, environment, folder);
   const recorded = events.filter((event) =>

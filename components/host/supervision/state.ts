@@ -30,13 +30,13 @@ export interface DaemonState {
 }
 
 /** What is needed to observe a daemon. */
-export type DaemonPlace = Pick<Daemon, "folder" | "stateFile" | "programVersion">;
+export type DaemonRef = Pick<Daemon, "folder" | "stateFile" | "programVersion">;
 
 /** How soon a daemon retries to write its state, in milliseconds. */
 const retryMs = 2000;
 
 /** For observers: starts no process and changes nothing. */
-export function daemonState(daemon: DaemonPlace): DaemonState {
+export function daemonState(daemon: DaemonRef): DaemonState {
   const state = isLocked(lockPath(daemon)) ? readState(daemon) : undefined;
   const missing = state?.starts.find((path) => !existsSync(path));
   return {
@@ -50,7 +50,7 @@ export function daemonState(daemon: DaemonPlace): DaemonState {
 }
 
 /** For a daemon that is starting. @returns false if another one of its installation is already running */
-export function becomeDaemon(daemon: DaemonPlace, now: Date): boolean {
+export function becomeDaemon(daemon: DaemonRef, now: Date): boolean {
   if (!takeLock(lockPath(daemon))) return false;
   const { programVersion } = daemon;
   // Its folder stays in place unless the home folder is moved.
@@ -77,7 +77,7 @@ export function outdatedInWords({ alive, current, missing }: DaemonState): strin
   return missing === undefined ? "runs an older program" : `runs a program that is gone from ${missing}`;
 }
 
-function readState(daemon: DaemonPlace): z.infer<typeof stateFile> | undefined {
+function readState(daemon: DaemonRef): z.infer<typeof stateFile> | undefined {
   try {
     const state = stateFile.safeParse(readJson(daemon.stateFile)).data;
     // Between taking the lock and writing its own state, the file still contains the predecessor's.
@@ -88,6 +88,6 @@ function readState(daemon: DaemonPlace): z.infer<typeof stateFile> | undefined {
   }
 }
 
-function lockPath({ folder }: DaemonPlace): string {
+function lockPath({ folder }: DaemonRef): string {
   return join(folder, "lock");
 }

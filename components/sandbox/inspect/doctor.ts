@@ -4,7 +4,7 @@ import { asError } from "../../lib/as-error.ts";
 import { changelingCommand, upCommand } from "../../lib/own-commands.ts";
 import { quoted } from "../../lib/shell-command.ts";
 import { type Check, failed, ok, warning } from "../../stack/check.ts";
-import { type Diagnosis, type Examination, type InspectedStack, looksAt } from "../../stack/inspection.ts";
+import { type Diagnosis, type Examination, type InspectedStack, includesProvider } from "../../stack/inspection.ts";
 import type { DeclaredSandbox } from "../declared.ts";
 import { installedSandboxes, readSandbox } from "../installed.ts";
 import { openSessionIds, orphans, sessionsWithSandboxes } from "../orphans.ts";
@@ -24,14 +24,14 @@ export async function diagnoseSandboxes(
   for (const name of installedSandboxes(stack.paths)) {
     try {
       const installed = readSandbox(stack.paths, name);
-      if (installed !== undefined && looksAt(stack, installed.spec.provider)) specs.push(installed.spec);
+      if (installed !== undefined && includesProvider(stack, installed.spec.provider)) specs.push(installed.spec);
     } catch (error) {
       checks.push(failed(`sandbox ${name}`, asError(error).message, upCommand()));
     }
   }
   const { changelings } = await examination.declared;
   const missing = changelings.filter(
-    ({ name, provider }) => looksAt(stack, provider) && !installedSandboxes(stack.paths).includes(name),
+    ({ name, provider }) => includesProvider(stack, provider) && !installedSandboxes(stack.paths).includes(name),
   );
   if (specs.length > 0) {
     const providers = [...new Set(specs.map(({ provider }) => provider))];

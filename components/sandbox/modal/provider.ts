@@ -2,7 +2,7 @@ import type { App, Image, ModalClient, SandboxCreateParams, Sandbox as SdkSandbo
 import { keptModalToken } from "../../modal/kept-token.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import { sandboxAppName, volumeName } from "../../modal/names.ts";
-import { modalQuestions } from "../../modal/rpc.ts";
+import { modalRpc } from "../../modal/rpc.ts";
 import type { ModalOptions } from "../../modal/types.ts";
 import { baseImage, dockerfileCommands } from "../image/image.ts";
 import {
@@ -52,7 +52,7 @@ const longestSeconds = 86_400;
  * among those that run, so a sandbox whose creation was interrupted is found by it.
  */
 export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
-  const { ask, find } = modalQuestions(options);
+  const { ask, find } = modalRpc(options);
   const { maxOutput = maxOutputCharacters } = options;
   const environment = options.environment === undefined ? {} : { environment: options.environment };
   const appName = sandboxAppName(options.installation);

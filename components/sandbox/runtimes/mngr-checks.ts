@@ -15,7 +15,7 @@ export function isClaude(type: string): boolean {
 export function agentDiagnostics({ agent_type: type, agent_args: args }: MngrOptions, place: PlaceOf): Diagnostic[] {
   const knowledge = {
     ...{ types, templates: new Set<string>(), entrypoint: undefined },
-    ...{ isComplete: true, settingsFile: "", isOwnAlone: false },
+    ...{ isComplete: true, settingsFile: "", ignoresRepoSettings: false },
   };
   const found = typeDiagnostics(type, knowledge, place, "a sandbox");
   if (found.length === 0 && !isClaude(type) && args.length === 0) found.push(noCommand(place));

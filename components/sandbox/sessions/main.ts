@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { openLog } from "../../host/log.ts";
-import { sayOnStderr } from "../../host/supervision/log-tail.ts";
+import { printToStderr } from "../../host/supervision/print-to-stderr.ts";
 import { asError } from "../../lib/as-error.ts";
 import { readSecrets } from "../../secrets/installed.ts";
 import { readSandbox } from "../installed.ts";
@@ -32,7 +32,7 @@ const log = openLog(join(folder, "sessions.log"));
 const crash = (error: unknown): never => {
   const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
   log(`crashed: ${reason}`);
-  sayOnStderr(`error: ${reason}`);
+  printToStderr(`error: ${reason}`);
   process.exit(1);
 };
 process.on("uncaughtException", crash);

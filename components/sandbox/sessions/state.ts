@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { programVersion } from "../../host/supervision/program-version.ts";
-import { becomeDaemon, type DaemonPlace, type DaemonState, daemonState } from "../../host/supervision/state.ts";
+import { becomeDaemon, type DaemonRef, type DaemonState, daemonState } from "../../host/supervision/state.ts";
 import { sessionsFolder, workerProgram } from "./folder.ts";
 
 /** The program, as a module of `components/` without extension, and the packages whose versions it depends on. */
 export const sessionsProgram = "sandbox/sessions/main";
 const packages = ["workerd", "zod"];
 
-export function sessionsPlace(paths: Pick<InstallationPaths, "sandboxes">): DaemonPlace {
+export function sessionsPlace(paths: Pick<InstallationPaths, "sandboxes">): DaemonRef {
   const folder = sessionsFolder(paths);
   return { folder, stateFile: join(folder, "sessions.json"), programVersion: versionOfBoth() };
 }

@@ -3,7 +3,7 @@ import { changelingCommand, upCommand } from "../../lib/own-commands.ts";
 import { plainWords } from "../../lib/text.ts";
 import { type Check, failed, ok, warning } from "../../stack/check.ts";
 import { dockerCheck } from "../../stack/docker-check.ts";
-import { type Diagnosis, type Examination, type InspectedStack, looksAt } from "../../stack/inspection.ts";
+import { type Diagnosis, type Examination, type InspectedStack, includesProvider } from "../../stack/inspection.ts";
 import type { DeclaredSeedAgent } from "../declared.ts";
 import { type InstalledSeedAgent, installedSeedAgents, readSeedAgent } from "../installed.ts";
 import { openProvider } from "../providers.ts";
@@ -19,7 +19,7 @@ export async function diagnoseSeedAgents(
     names.map(async (name): Promise<Check[]> => {
       try {
         const installed = readSeedAgent(stack.paths, name);
-        if (installed === undefined || !looksAt(stack, installed.spec.provider)) return [];
+        if (installed === undefined || !includesProvider(stack, installed.spec.provider)) return [];
         return await checksOf(stack, installed);
       } catch (error) {
         return [failed(titleOf(name), asError(error).message, upCommand())];
@@ -27,10 +27,12 @@ export async function diagnoseSeedAgents(
     }),
   );
   const { changelings } = await examination.declared;
-  const active = changelings.filter(({ enabled, provider }) => enabled && looksAt(stack, provider));
+  const active = changelings.filter(({ enabled, provider }) => enabled && includesProvider(stack, provider));
   const platforms = active.filter(({ provider }) => provider !== "docker").map(platformOf);
   const docker = active.some(({ provider }) => provider === "docker") ? [await dockerCheck()] : [];
-  const missing = changelings.filter(({ name, provider }) => looksAt(stack, provider) && !names.includes(name));
+  const missing = changelings.filter(
+    ({ name, provider }) => includesProvider(stack, provider) && !names.includes(name),
+  );
   return {
     declared: [...docker, ...(await Promise.all(platforms)).flat()],
     deployed: [

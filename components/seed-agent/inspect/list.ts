@@ -5,9 +5,9 @@ import { plainWords } from "../../lib/text.ts";
 import {
   type Answer,
   type InspectedStack,
+  includesProvider,
   type Listed,
   type Listing,
-  looksAt,
   type NotFound,
 } from "../../stack/inspection.ts";
 import { type InstalledSeedAgent, installedSeedAgents, readSeedAgent } from "../installed.ts";
@@ -35,7 +35,7 @@ export async function seedAgentListing(stack: InspectedStack): Promise<Listing<L
   });
   const changelings = await Promise.all(
     installed
-      .filter(({ spec }) => looksAt(stack, spec.provider))
+      .filter(({ spec }) => includesProvider(stack, spec.provider))
       .map(async (each): Promise<ListedSeedAgent> => {
         const { spec, enabled, url = null } = each;
         const asked = enabled ? await ask(each, (client) => client.status()) : undefined;

@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import * as z from "zod/mini";
 import { isMissing, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
 import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
-import type { DaemonPlace } from "../../host/supervision/state.ts";
+import type { DaemonRef } from "../../host/supervision/state.ts";
 import { canonicalJson } from "../../lib/json.ts";
 import { serviceVariables } from "../service-variables.ts";
 import type { SeedAgentSpec } from "../spec.ts";
@@ -110,7 +110,7 @@ export function versionOf(
     .slice(0, 16);
 }
 
-export function placeOf({ folder }: Pick<LocalNode, "folder">, version: string): DaemonPlace {
+export function placeOf({ folder }: Pick<LocalNode, "folder">, version: string): DaemonRef {
   return { folder, stateFile: join(folder, "daemon.json"), programVersion: version };
 }
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { openAppender } from "../../host/log.ts";
-import { sayOnStderr } from "../../host/supervision/log-tail.ts";
+import { printToStderr } from "../../host/supervision/print-to-stderr.ts";
 import { becomeDaemon } from "../../host/supervision/state.ts";
 import { placeOf } from "./node.ts";
 
@@ -28,7 +28,7 @@ export async function runNode(load: () => Promise<unknown>): Promise<void> {
   const crash = (error: unknown): never => {
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
     append([`crashed: ${reason}`]);
-    sayOnStderr(`error: ${reason}`);
+    printToStderr(`error: ${reason}`);
     process.exit(1);
   };
   process.on("uncaughtException", crash);

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { programVersion } from "../../host/supervision/program-version.ts";
-import { becomeDaemon, type DaemonPlace, type DaemonState, daemonState } from "../../host/supervision/state.ts";
+import { becomeDaemon, type DaemonRef, type DaemonState, daemonState } from "../../host/supervision/state.ts";
 
 /** The program, as a module of `components/` without extension, and the packages whose versions it depends on. */
 export const forwardingProgram = "web/forwarding/program/main";
 export const forwardingPackages = ["fastify"];
 
-export function forwardingPlace(paths: InstallationPaths): DaemonPlace {
+export function forwardingPlace(paths: InstallationPaths): DaemonRef {
   return {
     folder: paths.forwarding,
     stateFile: join(paths.forwarding, "forwarding.json"),

@@ -9,7 +9,7 @@ import {
   type Diagnosis,
   type Examination,
   type InspectedStack,
-  looksAt,
+  includesProvider,
 } from "../../stack/inspection.ts";
 import { listedAgent } from "../agent/listed-agent.ts";
 import { readRecords, type WebRecord } from "../agent/record.ts";
@@ -30,11 +30,11 @@ export async function diagnoseWeb(
   examination: Examination<DeclaredWeb, ForwardingSettings>,
 ): Promise<Diagnosis> {
   const standing = readRecords(stack.paths).filter(
-    ({ removed, provider }) => removed !== true && looksAt(stack, provider),
+    ({ removed, provider }) => removed !== true && includesProvider(stack, provider),
   );
   const local = localLists(standing);
   const { changelings, settings, mngrProfile } = await examination.declared;
-  const declared = changelings.filter(({ provider }) => looksAt(stack, provider));
+  const declared = changelings.filter(({ provider }) => includesProvider(stack, provider));
   const missing = declared.filter(({ name }) => !standing.some((record) => record.name === name));
   const docker = usesDocker(standing, declared, settings) ? dockerCheck() : undefined;
   const [forwarding, agents] = await Promise.all([
@@ -96,7 +96,7 @@ async function agentChecks(
   standing: readonly WebRecord[],
   { profile, local, docker }: Known,
 ): Promise<Check[]> {
-  const profiles = looksAt(stack, "local") ? new Set([profile, ...local.keys()]) : [];
+  const profiles = includesProvider(stack, "local") ? new Set([profile, ...local.keys()]) : [];
   const away = standing.filter(({ provider }) => provider !== "local");
   const looks: Observing[] = [
     ...[...profiles].map((each) => ({

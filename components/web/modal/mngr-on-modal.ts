@@ -4,7 +4,7 @@ import { personIdentity } from "../../modal/identity.ts";
 import type { ModalToken } from "../../modal/token.ts";
 import { type MngrOnMachines, mngrOnMachines } from "../machine/mngr-on-machines.ts";
 
-export interface MngrPlace {
+export interface MngrSettingsLocation {
   /** The host dir with which this machine's mngr acts as the stack (see `ensureMachineIdentity`). */
   readonly hostDir: string;
   /** mngr_profile of the fleet. */
@@ -15,7 +15,7 @@ export interface MngrPlace {
 }
 
 /** mngr for a stack on Modal: this machine's mngr, in the stack's Modal environment. */
-export function mngrOnModal(place: MngrPlace): MngrOnMachines {
+export function mngrOnModal(place: MngrSettingsLocation): MngrOnMachines {
   const mngr = mngrOnMachines("modal", environmentOf(place));
   return {
     ...mngr,
@@ -50,7 +50,7 @@ const settings = {
   MNGR__PROVIDERS__MODAL__SHUTDOWN_BUFFER_SECONDS: String(shutdownBufferSeconds),
 };
 
-function environmentOf({ hostDir, mngrProfile, token, env }: MngrPlace): Record<string, string> {
+function environmentOf({ hostDir, mngrProfile, token, env }: MngrSettingsLocation): Record<string, string> {
   const own = modalEnvironment(env);
   const isAside = hostDir !== personIdentity(env, { profile: mngrProfile }).hostDir;
   // These would override the settings of the stack's separate host dir.

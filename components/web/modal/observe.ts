@@ -69,9 +69,9 @@ export async function modalWebs(
 
 /** undefined if nothing exists yet, or Modal could not be read. */
 async function look(changelings: readonly DeclaredWeb[], at: ModalStack): Promise<Seen | undefined> {
-  const { site, stack, stackToken } = at;
-  if (site?.environment === undefined) return undefined;
-  const { environment } = site;
+  const { observed, stack, stackToken } = at;
+  if (observed?.environment === undefined) return undefined;
+  const { environment } = observed;
   const client = modalClient({ token: modalToken(process.env, stackToken), env: process.env });
   const names = new Set(changelings.flatMap(({ name, renamedFrom }) => [name, ...(renamedFrom ? [renamedFrom] : [])]));
   const tags = { [labelTag("changelings_stack")]: stack, [labelTag("changeling_kind")]: "web" };
@@ -95,8 +95,8 @@ async function look(changelings: readonly DeclaredWeb[], at: ModalStack): Promis
 }
 
 /** Uses this machine's mngr if it has the keys for the other machines. */
-async function agentsOf({ site, mngrProfile, stackToken }: ModalStack): Promise<readonly Agent[] | undefined> {
-  const machine = site?.identity === undefined ? undefined : knownMachine(site.identity, process.env);
+async function agentsOf({ observed, mngrProfile, stackToken }: ModalStack): Promise<readonly Agent[] | undefined> {
+  const machine = observed?.identity === undefined ? undefined : knownMachine(observed.identity, process.env);
   if (machine?.keyFile === undefined) return undefined;
   const { hostDir } = machine;
   try {

@@ -18,7 +18,7 @@ ${examples("authorize", "authorize --stack prod --json")}`,
     )
     .action(async (_options: unknown, command: Command) => {
       const context = contextOf(command);
-      const [{ tokenOf }, { modalClient }, { authorizeMachine }, { writeHomeFiles }, identity, { modalSite }] =
+      const [{ tokenOf }, { modalClient }, { authorizeMachine }, { writeHomeFiles }, identity, { observeModal }] =
         await Promise.all([
           import("../modal-side.ts"),
           import("../../../components/modal/client.ts"),
@@ -30,13 +30,13 @@ ${examples("authorize", "authorize --stack prod --json")}`,
       const stack = shortNameOf(context.stack);
       const client = modalClient({ token: await tokenOf(context.stack), env: process.env });
       const localEnvironment = identity.personEnvironment(identity.personIdentity(process.env));
-      const site = await modalSite({ stack, client, localEnvironment });
-      if (site.identity === undefined) {
+      const observed = await observeModal({ stack, client, localEnvironment });
+      if (observed.identity === undefined) {
         throw new Error(`the stack ${stack} has nothing on Modal yet; deploy it with: ${upCommand()}`);
       }
-      const { environment, mngrProfile: profile } = site.identity;
+      const { environment, mngrProfile: profile } = observed.identity;
       const home = { client, stack, environment };
-      const { machine, files } = await authorizeMachine(home, site.identity, process.env, { profile });
+      const { machine, files } = await authorizeMachine(home, observed.identity, process.env, { profile });
       await writeHomeFiles(home, files);
       const isNew = Object.keys(files).length > 0;
       const { hostDir, mngr } = machine;

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { upCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
-import { type Listing, looksAt } from "../../../components/stack/inspection.ts";
+import { includesProvider, type Listing } from "../../../components/stack/inspection.ts";
 import { answer, contextOf, type Inspected, providerOption } from "../context.ts";
 import { fileDifferences } from "../fleet-file/applied.ts";
 import { kindsOn } from "../kinds.ts";
@@ -31,7 +31,7 @@ export function addList(program: Command): void {
       // What could not be read may be the whole fleet.
       const isKnown = changelings.length > 0 || incomplete.size === 0;
       answer(context, changelings, isKnown ? listText(listings) : "");
-      for (const difference of looksAt(context, "local") ? await fileDifferences(context.stack, false) : []) {
+      for (const difference of includesProvider(context, "local") ? await fileDifferences(context.stack, false) : []) {
         printNote(`warning: ${difference.words}; repair it with: ${upCommand()}\n`);
       }
       for (const warning of [...listings.flatMap(({ warnings }) => warnings), ...incomplete])

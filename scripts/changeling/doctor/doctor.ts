@@ -5,7 +5,7 @@ import type { Fleet } from "../../../components/kinds.ts";
 import { asError } from "../../../components/lib/as-error.ts";
 import { changelingCommand, secretRemedy, upCommand } from "../../../components/lib/own-commands.ts";
 import { type Check, failed, ok, warning } from "../../../components/stack/check.ts";
-import { type Diagnosis, looksAt } from "../../../components/stack/inspection.ts";
+import { type Diagnosis, includesProvider } from "../../../components/stack/inspection.ts";
 import { installationOf } from "../../stack/stack.ts";
 import { answer, type Context, contextOf, providerOption } from "../context.ts";
 import { fileDifferences } from "../fleet-file/applied.ts";
@@ -39,7 +39,7 @@ export function addDoctor(program: Command): void {
       const kinds = await startDiagnoses(context, { deep, declared: fleet, onModal });
       const diagnoses = Promise.all(kinds.map(({ end }) => end));
       const shared = sharedChecks(context, { fleet, modal, diagnoses });
-      const machine = looksAt(context, "local") ? installedChecks(context) : Promise.resolve([]);
+      const machine = includesProvider(context, "local") ? installedChecks(context) : Promise.resolve([]);
       await visiblyAll("checking", {
         tools,
         "the fleet file": fleet,
@@ -114,7 +114,7 @@ async function openModal(context: Context, fleet: Fleet | undefined): Promise<Op
   const nothing = { checks: [], seen: undefined };
   const isDeclared = fleet?.changelings.some(({ provider }) => provider === "modal") ?? false;
   const isWanted = context.provider === "modal" || isDeclared;
-  if (!looksAt(context, "modal") || (!isWanted && fleet !== undefined)) return nothing;
+  if (!includesProvider(context, "modal") || (!isWanted && fleet !== undefined)) return nothing;
   try {
     const token = await tokenOf(context.stack);
     if (token === undefined && !isWanted) return nothing;

@@ -1,5 +1,5 @@
 import { appName, parseAppName, parseHomeVolumeName, stackPart } from "../../../components/modal/names.ts";
-import type { ModalSite } from "../../../components/modal/types.ts";
+import type { ObservedModal } from "../../../components/modal/types.ts";
 
 /** A resource of ours on Modal that no stack declares. */
 export interface Orphan {
@@ -26,8 +26,8 @@ export interface Declared {
 }
 
 /** Resources in a stack's environment that belong to nothing declared. */
-export function orphansIn(site: ModalSite, declared: Declared): Orphan[] {
-  const { environment } = site;
+export function orphansIn(observed: ObservedModal, declared: Declared): Orphan[] {
+  const { environment } = observed;
   if (environment === undefined) return [];
   const own = stackPart(declared.stack);
   const known =
@@ -43,7 +43,7 @@ export function orphansIn(site: ModalSite, declared: Declared): Orphan[] {
   const isOfUnknownStack = (part: string | undefined) => known !== undefined && part !== undefined && !known.has(part);
   const env = `--env ${environment}`;
 
-  const live = [...site.apps.values()].filter(({ state }) => state === "deployed").map(({ name }) => name);
+  const live = [...observed.apps.values()].filter(({ state }) => state === "deployed").map(({ name }) => name);
   const found = [
     ...live.map((name) => ({
       what: `app ${name}`,
@@ -51,13 +51,13 @@ export function orphansIn(site: ModalSite, declared: Declared): Orphan[] {
       detail: "it may still fire",
       command: `modal app stop ${name} ${env} --yes`,
     })),
-    ...[...site.secrets.keys()].map((name) => ({
+    ...[...observed.secrets.keys()].map((name) => ({
       what: `Secret ${name}`,
       owner: ownerOf(name) ?? (isOfUnknownStack(parseHomeVolumeName(name)) ? "others" : undefined),
       detail: "it holds values that nothing needs",
       command: `modal secret delete ${name} ${env} --yes`,
     })),
-    ...[...site.volumes.keys()].map((name) => ({
+    ...[...observed.volumes.keys()].map((name) => ({
       what: `volume ${name}`,
       owner: isOfUnknownStack(parseHomeVolumeName(name.replace(/_runs$/, ""))) ? "others" : undefined,
       detail: name.endsWith("_runs")
@@ -65,7 +65,7 @@ export function orphansIn(site: ModalSite, declared: Declared): Orphan[] {
         : "a stack's identity, and its machines' keys",
       command: `modal volume delete ${name} ${env} --yes`,
     })),
-    ...[...site.snapshots.keys()].map((label) => ({
+    ...[...observed.snapshots.keys()].map((label) => ({
       what: `snapshot ${label}`,
       owner: declared.changelings === undefined || declared.snapshots.has(label) ? undefined : "ours",
       detail: "nothing starts from it (Modal's command has no way to delete its image, which takes space alone)",

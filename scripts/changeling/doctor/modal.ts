@@ -30,7 +30,7 @@ export async function openedModal(
   try {
     const seen = await openOnModal(shortNameOf(stack), token);
     const works = ok("Modal token", "it works");
-    return seen.site.environment === undefined
+    return seen.observed.environment === undefined
       ? nothing(works, nothingThere(seen.stack, fleet))
       : { checks: [works], seen };
   } catch (error) {
@@ -49,7 +49,7 @@ export async function sharedModalChecks(
   seen: StackOnModal,
   { fleet, snapshots }: { readonly fleet: Fleet | undefined; readonly snapshots: Promise<readonly string[]> },
 ): Promise<Check[]> {
-  const { environment } = seen.site;
+  const { environment } = seen.observed;
   if (environment === undefined) return [];
   const parts = await Promise.all([machineChecks(seen, environment), orphanChecks(stack, seen, { fleet, snapshots })]);
   return [...homeChecks(seen, environment), ...parts.flat()];
@@ -61,26 +61,26 @@ function nothingThere(stack: string, fleet: Fleet | undefined): Check {
   return !isDeclared ? ok("Modal", detail) : warning("Modal", detail, `deploy it with: ${up()}`);
 }
 
-function homeChecks({ stack, site }: StackOnModal, environment: string): Check[] {
+function homeChecks({ stack, observed }: StackOnModal, environment: string): Check[] {
   const found = ok("Modal environment", environment);
-  if (site.identity === undefined) {
+  if (observed.identity === undefined) {
     return [
       found,
       failed("Modal home", `the volume ${homeVolumeName(stack)} does not say who the stack acts as`, up()),
     ];
   }
-  if (!site.volumes.has(runsVolumeName(stack))) {
+  if (!observed.volumes.has(runsVolumeName(stack))) {
     return [found, failed("Modal home", `the volume ${runsVolumeName(stack)} is missing`, up())];
   }
   return [found, ok("Modal home", `volumes ${homeVolumeName(stack)} and ${runsVolumeName(stack)}`)];
 }
 
 /** Whether `mngr` on this machine can list and open the stack's agents. */
-async function machineChecks({ client, stack, site }: StackOnModal, environment: string): Promise<Check[]> {
-  if (site.identity === undefined) return [];
+async function machineChecks({ client, stack, observed }: StackOnModal, environment: string): Promise<Check[]> {
+  if (observed.identity === undefined) return [];
   const name = "mngr on Modal";
   const remedy = `to see and open its agents from this machine: ${changelingCommand()} authorize`;
-  const machine = knownMachine(site.identity, process.env);
+  const machine = knownMachine(observed.identity, process.env);
   if (machine === undefined) {
     return [warning(name, `no mngr on this machine has the stack's identity (${environment})`, remedy)];
   }

@@ -14,14 +14,14 @@ export async function orphanChecks(
   modal: StackOnModal,
   { fleet, snapshots }: { readonly fleet: Fleet | undefined; readonly snapshots: Promise<readonly string[]> },
 ): Promise<Check[]> {
-  const { site } = modal;
+  const { observed } = modal;
   const volumes = await otherEnvironments(modal);
   const [changelings, stacks] = await Promise.all([
     changelingsOf(stack, fleet),
     mentionsOthers(modal, volumes) ? knownStacks(stack) : [],
   ]);
   const declared = { stack: modal.stack, changelings, snapshots: new Set(await snapshots), stacks };
-  const orphans = [...orphansIn(site, declared), ...orphanEnvironments(volumes, declared)];
+  const orphans = [...orphansIn(observed, declared), ...orphanEnvironments(volumes, declared)];
   if (orphans.length === 0) return [ok("orphans on Modal", "none")];
   return orphans.map(orphanCheck);
 }
@@ -37,8 +37,8 @@ function orphanCheck({ what, detail, command, isOurs }: Orphan): Check {
 }
 
 /** Volumes of the user's other environments whose names have the same prefix as the stack's own. */
-async function otherEnvironments({ client, site }: StackOnModal): Promise<Map<string, string[]>> {
-  const { environment, identity } = site;
+async function otherEnvironments({ client, observed }: StackOnModal): Promise<Map<string, string[]>> {
+  const { environment, identity } = observed;
   if (identity === undefined) return new Map();
   const names = (await client.environments()).filter(
     (name) => name.startsWith(identity.prefix) && name !== environment,
@@ -58,8 +58,8 @@ async function volumesOf(client: StackOnModal["client"], environment: string): P
 }
 
 /** Whether some resource can only be attributed with the list of all stacks. */
-function mentionsOthers({ stack, site }: StackOnModal, others: ReadonlyMap<string, readonly string[]>): boolean {
-  const names = [...site.apps.keys(), ...site.secrets.keys(), ...site.volumes.keys()];
+function mentionsOthers({ stack, observed }: StackOnModal, others: ReadonlyMap<string, readonly string[]>): boolean {
+  const names = [...observed.apps.keys(), ...observed.secrets.keys(), ...observed.volumes.keys()];
   const parts = names.map((name) => parseAppName(name)?.stackPart ?? parseHomeVolumeName(name));
   const isOther = (part: string | undefined) => part !== undefined && part !== stackPart(stack);
   return parts.some(isOther) || [...others.values()].flat().some((name) => parseHomeVolumeName(name) !== undefined);

@@ -47,7 +47,7 @@ function holdsFiles(folder: string): boolean {
 
 /** Undefined if the stack has nothing on Modal. */
 async function webOnModal({ stack }: Place, agents: ReturnType<typeof webAgents>) {
-  const [{ modalClient }, { modalSite }, identity, { modalWeb }, token] = await Promise.all([
+  const [{ modalClient }, { observeModal }, identity, { modalWeb }, token] = await Promise.all([
     import("../../../components/modal/client.ts"),
     import("../../../components/modal/observe.ts"),
     import("../../../components/modal/identity.ts"),
@@ -56,8 +56,8 @@ async function webOnModal({ stack }: Place, agents: ReturnType<typeof webAgents>
   ]);
   const client = modalClient({ token, env: process.env });
   const localEnvironment = identity.personEnvironment(identity.personIdentity(process.env));
-  const site = await modalSite({ stack: shortNameOf(stack), client, localEnvironment });
-  if (site.identity === undefined) return undefined;
-  const { environment, userId, prefix, mngrProfile } = site.identity;
+  const observed = await observeModal({ stack: shortNameOf(stack), client, localEnvironment });
+  if (observed.identity === undefined) return undefined;
+  const { environment, userId, prefix, mngrProfile } = observed.identity;
   return modalWeb({ stack: shortNameOf(stack), environment, userId, prefix, mngrProfile }, agents);
 }

@@ -6,12 +6,12 @@ import {
   deployedIdsOf,
   parseDeployedFile,
 } from "../../../components/modal/deployed-ids.ts";
-import { emptySite } from "../../../components/modal/observe.ts";
-import type { DeployedIds, ModalSite } from "../../../components/modal/types.ts";
+import { nothingOnModal } from "../../../components/modal/observe.ts";
+import type { DeployedIds, ObservedModal } from "../../../components/modal/types.ts";
 
 const ids: DeployedIds = { stackSecret: "st-stack", secret: "st-own", homeVolume: "vo-home", runsVolume: "vo-runs" };
-const site: ModalSite = {
-  ...emptySite,
+const observed: ObservedModal = {
+  ...nothingOnModal,
   secrets: new Map([
     ["changelings_dev", "st-stack"],
     ["changeling_dev_elf", "st-own"],
@@ -26,10 +26,10 @@ const file = (path: string) => ({ path, isFolder: false, modifiedAt: 1, bytes: 3
 
 describe("the ids that an app is deployed with", () => {
   it("are those of the Secrets and volumes that it names", () => {
-    expect(currentIds({ ...elf, hasSecrets: true }, site)).toEqual(ids);
-    expect(currentIds({ ...elf, hasSecrets: false }, site)).toEqual({ ...ids, secret: undefined });
-    expect(currentIds({ stack: "dev", name: "troll", hasSecrets: true }, site)).toBeUndefined();
-    expect(currentIds({ ...elf, hasSecrets: true }, emptySite)).toBeUndefined();
+    expect(currentIds({ ...elf, hasSecrets: true }, observed)).toEqual(ids);
+    expect(currentIds({ ...elf, hasSecrets: false }, observed)).toEqual({ ...ids, secret: undefined });
+    expect(currentIds({ stack: "dev", name: "troll", hasSecrets: true }, observed)).toBeUndefined();
+    expect(currentIds({ ...elf, hasSecrets: true }, nothingOnModal)).toBeUndefined();
   });
 
   it.each([ids, { ...ids, secret: undefined }])("survive a file name (%#)", (each) => {
@@ -44,14 +44,14 @@ describe("the ids that an app is deployed with", () => {
 });
 
 describe("deadId", () => {
-  const having = (changes: Partial<DeployedIds>, ...more: DeployedIds[]): ModalSite => ({
-    ...site,
+  const having = (changes: Partial<DeployedIds>, ...more: DeployedIds[]): ObservedModal => ({
+    ...observed,
     deployedIds: new Map([["elf", [{ ...ids, ...changes }, ...more]]]),
   });
   const gone = "was deleted or made again after its app was deployed";
-  it.each<[string, ModalSite, string | undefined]>([
+  it.each<[string, ObservedModal, string | undefined]>([
     ["nothing for a sound app", having({}), undefined],
-    ["nothing for one of which no ids are recorded", site, undefined],
+    ["nothing for one of which no ids are recorded", observed, undefined],
     ["the stack's Secret", having({ stackSecret: "st-old" }), `the stack's Modal Secret ${gone}`],
     ["its own Secret", having({ secret: "st-old" }), `its Modal Secret ${gone}`],
     ["the home volume", having({ homeVolume: "vo-old" }), `the stack's home volume ${gone}`],

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
-import { emptySite } from "../../../components/modal/observe.ts";
+import { nothingOnModal } from "../../../components/modal/observe.ts";
 import { repoSnapshot } from "../../../components/source/repo-snapshot.ts";
 import { type RepoTarballArgs, repoTarball } from "../../../components/source/repo-tarball.ts";
 import type { ModalHome } from "../../../components/stack/modal-home.ts";
@@ -83,8 +83,8 @@ test("a snapshot is one resource for all that need the same, and says how old it
     buildArgs: ["cpu=2"],
     maxAgeSeconds: 7 * 86_400,
   };
-  const made = repoSnapshot({ need, stack: "dev", home, site: emptySite });
-  expect(repoSnapshot({ need, stack: "dev", home, site: emptySite })).toBe(made);
+  const made = repoSnapshot({ need, stack: "dev", home, observed: nothingOnModal });
+  expect(repoSnapshot({ need, stack: "dev", home, observed: nothingOnModal })).toBe(made);
   const inputs = await inputsOf(made.command, `snapshot-app-${made.label.slice(0, 6)}`);
   expect(inputs).toMatchObject({
     create: "exec node scripts/command.ts repo-snapshot apply",
@@ -100,5 +100,5 @@ test("a snapshot is one resource for all that need the same, and says how old it
       DRIFT: "",
     },
   });
-  expect(repoSnapshot({ need: { ...need, branch: "next" }, stack: "dev", home, site: undefined })).not.toBe(made);
+  expect(repoSnapshot({ need: { ...need, branch: "next" }, stack: "dev", home, observed: undefined })).not.toBe(made);
 });

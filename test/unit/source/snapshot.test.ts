@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { durationSeconds } from "../../../components/lib/duration.ts";
 import { placeholderArguments } from "../../../components/mngr/machine-arguments.ts";
-import { emptySite } from "../../../components/modal/observe.ts";
+import { nothingOnModal } from "../../../components/modal/observe.ts";
 import {
   durationText,
   isYoung,
@@ -49,22 +49,22 @@ describe("a snapshot's label", () => {
 describe("a snapshot's drift", () => {
   const now = new Date("2026-11-21T06:00:00Z");
   const seconds = now.getTime() / 1000;
-  const site = (ago: number, hasImage = true) => ({
-    ...emptySite,
+  const observed = (ago: number, hasImage = true) => ({
+    ...nothingOnModal,
     snapshots: new Map([["label", { recordedAt: seconds - ago, hasImage }]]),
   });
   const day = 86_400;
 
   test.each([
     ["nobody knows", undefined, 7 * day, undefined],
-    ["it is gone", emptySite, undefined, "its snapshot is missing"],
-    ["its image is gone", site(0, false), 7 * day, "the image of its snapshot was deleted"],
-    ["it never gets too old", site(1000 * day), undefined, undefined],
-    ["it is young", site(7 * day - 1), 7 * day, undefined],
-    ["it is too old", site(8.9 * day), 7 * day, "the snapshot is 8 days old, older than 7d"],
-    ["it is just too old", site(day), day, "the snapshot is 1 day old, older than 1d"],
-    ["it is too old in hours", site(5 * 3600), 90 * 60, "the snapshot is 5 hours old, older than 90m"],
-    ["its clock is ahead", site(-60), day, undefined],
+    ["it is gone", nothingOnModal, undefined, "its snapshot is missing"],
+    ["its image is gone", observed(0, false), 7 * day, "the image of its snapshot was deleted"],
+    ["it never gets too old", observed(1000 * day), undefined, undefined],
+    ["it is young", observed(7 * day - 1), 7 * day, undefined],
+    ["it is too old", observed(8.9 * day), 7 * day, "the snapshot is 8 days old, older than 7d"],
+    ["it is just too old", observed(day), day, "the snapshot is 1 day old, older than 1d"],
+    ["it is too old in hours", observed(5 * 3600), 90 * 60, "the snapshot is 5 hours old, older than 90m"],
+    ["its clock is ahead", observed(-60), day, undefined],
   ])("%s", (_, known, maxAge, words) => {
     expect(snapshotDrift("label", maxAge, known, now)).toBe(words);
   });
@@ -73,7 +73,7 @@ describe("a snapshot's drift", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 100 * day }), fc.integer({ min: 0, max: 200 * day }), (maxAge, ago) => {
         const record = { imageId: "im-1", createdAt: new Date(now.getTime() - ago * 1000).toISOString() };
-        const isTooOld = snapshotDrift("label", maxAge, site(ago), now) !== undefined;
+        const isTooOld = snapshotDrift("label", maxAge, observed(ago), now) !== undefined;
         expect(isYoung({ ...record, repo: "", branch: "" }, maxAge, now)).toBe(!isTooOld);
       }),
     );

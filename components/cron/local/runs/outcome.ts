@@ -28,21 +28,21 @@ export interface Leftovers extends Pick<Work, "commits" | "isChanged" | "uncommi
   readonly timeoutSeconds: number;
 }
 
-export interface Verdict {
+export interface RunResult {
   readonly outcome: Exclude<Outcome, "skipped">;
   /** Undefined for a plain success. */
   readonly reason: string | undefined;
 }
 
 /** A run succeeds if git shows changes and nothing failed on the way. */
-export function verdictOf(ending: Ending, leftovers: Leftovers): Verdict {
+export function resultOf(ending: Ending, leftovers: Leftovers): RunResult {
   switch (ending.kind) {
     case "exited":
-      if (ending.exitCode === 0) return verdictOfWork(leftovers);
+      if (ending.exitCode === 0) return resultOfWork(leftovers);
       return failed(`its command ended with exit status ${ending.exitCode}`);
     case "done":
     case "settled":
-      return verdictOfWork(leftovers);
+      return resultOfWork(leftovers);
     case "died":
       return failed("its agent's process ended, which a conversation's does not by itself");
     case "blocked":
@@ -63,7 +63,7 @@ export function verdictOf(ending: Ending, leftovers: Leftovers): Verdict {
   }
 }
 
-function verdictOfWork(leftovers: Leftovers): Verdict {
+function resultOfWork(leftovers: Leftovers): RunResult {
   const { commits, isChanged } = leftovers;
   if (isChanged) return { outcome: "succeeded", reason: undefined };
   if (commits.length === 1) return { outcome: "no_changes", reason: "its commit changes nothing" };
@@ -89,6 +89,6 @@ function uncommittedInWords({ uncommitted, worktree }: Leftovers): string | unde
   return `left changes of ${count === 1 ? "1 file" : `${count} files`} in ${worktree}: ${named}${more}`;
 }
 
-function failed(reason: string): Verdict {
+function failed(reason: string): RunResult {
   return { outcome: "failed", reason };
 }

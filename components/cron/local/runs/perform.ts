@@ -9,7 +9,7 @@ import type { RecordedRun, RecordLine } from "../../run-records.ts";
 import { appendRecord } from "../records.ts";
 import type { RunContext } from "./context.ts";
 import { type CreatedAgent, CreateError, createAgent, LeftoverError } from "./create-agent.ts";
-import { type Ending, type Verdict, verdictOf, warningOfUncommitted } from "./outcome.ts";
+import { type Ending, type RunResult, resultOf, warningOfUncommitted } from "./outcome.ts";
 import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
 import { refreshBase, repositoryFolder } from "./repository.ts";
 import { baseRefOf, noteMissingStart, startWarnings } from "./start.ts";
@@ -114,7 +114,7 @@ async function watched(
   return conclude(plan, agent, ending, context);
 }
 
-interface Conclusion extends Verdict {
+interface Conclusion extends RunResult {
   readonly work: Work;
 }
 
@@ -164,7 +164,7 @@ async function conclude(plan: RunPlan, agent: CreatedAgent, ending: Ending, cont
     complaints.push(`the disk of ${context.paths.root} is full, so its exit status may be lost`);
   }
   const leftovers = { ...work, worktree: agent.worktree, timeoutSeconds: spec.timeoutSeconds };
-  const verdict = verdictOf(ending, leftovers);
+  const verdict = resultOf(ending, leftovers);
   const reason = [verdict.reason, ...complaints].filter((each) => each !== undefined).join("; ");
   const uncommitted = warningOfUncommitted(leftovers);
   const warnings = [...startWarnings(filesOf(plan, context)), ...(uncommitted ? [uncommitted] : []), ...work.warnings];

@@ -31,7 +31,7 @@ export function refsOf(folder: string, env: Environment): Promise<string> {
 }
 
 /** What to examine, and where. */
-export interface WorkPlace {
+export interface WorkScope {
   readonly folder: string;
   /** The file that contains the result of `refsOf`. */
   readonly start: string;
@@ -46,7 +46,7 @@ export interface WorkPlace {
 }
 
 /** @throws GitError */
-export async function workSince(place: WorkPlace, env: Environment): Promise<Work> {
+export async function workSince(place: WorkScope, env: Environment): Promise<Work> {
   const { folder, start, base, branch, worktree = "", isShared } = place;
   return parseWork(await gitWork(["end", folder, start, base, branch, ...(isShared ? [worktree] : [])], env));
 }

@@ -1,6 +1,6 @@
 import type { InstallationPaths } from "../../../host/installation-paths.ts";
 import type { Log } from "../../../host/log.ts";
-import { sayOnStderr } from "../../../host/supervision/log-tail.ts";
+import { printToStderr } from "../../../host/supervision/print-to-stderr.ts";
 import { startAdmin } from "./admin.ts";
 import { Audit } from "./audit/audit.ts";
 import { openAccess } from "./auth/access.ts";
@@ -25,7 +25,7 @@ export interface RunOptions {
 export async function runForwardingServer({ paths, folder, config: configOf, log }: RunOptions): Promise<void> {
   const crash = (reason: string, said: string): never => {
     log(`${reason}: ${said}`);
-    sayOnStderr(`error: ${said}`);
+    printToStderr(`error: ${said}`);
     process.exit(1);
   };
   process.on("uncaughtException", (error) => crash("crashed", error.stack ?? error.message));

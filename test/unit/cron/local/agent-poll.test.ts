@@ -20,13 +20,13 @@ function spec(agent: Partial<JobSpec["agent"]>): JobSpec {
 }
 
 /** When mngr is asked for an agent's state within an hour, in seconds since its start. */
-async function looksAt(job: JobSpec): Promise<number[]> {
+async function pollTimes(job: JobSpec): Promise<number[]> {
   const start = Date.now();
-  const looks: number[] = [];
+  const polls: number[] = [];
   const mngr: Mngr = {
     ...mngrClient({}),
     list: async () => {
-      looks.push((Date.now() - start) / 1000);
+      polls.push((Date.now() - start) / 1000);
       return { agents: [], isComplete: true };
     },
   };
@@ -37,27 +37,27 @@ async function looksAt(job: JobSpec): Promise<number[]> {
   );
   await vi.advanceTimersByTimeAsync(3_600_000);
   end();
-  return looks;
+  return polls;
 }
 
 describe("mngr is asked", () => {
   it("soon for a command type of one's own, which tells no end, and seldom later", async () => {
-    const looks = await looksAt(spec({}));
-    expect(looks.slice(0, 3)).toEqual([2, 4, 6]);
+    const polls = await pollTimes(spec({}));
+    expect(polls.slice(0, 3)).toEqual([2, 4, 6]);
     // No end is seen later than by a third of the run's time, or half a minute.
-    for (const [index, look] of looks.entries()) {
-      const before = looks[index - 1] ?? 0;
+    for (const [index, look] of polls.entries()) {
+      const before = polls[index - 1] ?? 0;
       expect(look - before).toBeLessThan(Math.max(2, Math.min(30, look / 3)) + 0.01);
     }
-    expect(looks.length).toBeLessThan(135);
+    expect(polls.length).toBeLessThan(135);
   });
 
   it("every half a minute for a command, which leaves a file at its end", async () => {
-    const looks = await looksAt(spec({ type: "command", mngrType: "command" }));
-    expect([looks[0], looks.length]).toEqual([30, 120]);
+    const polls = await pollTimes(spec({ type: "command", mngrType: "command" }));
+    expect([polls[0], polls.length]).toEqual([30, 120]);
   });
 
   it("every few seconds for a conversation", async () => {
-    expect((await looksAt(spec({ type: "claude", mngrType: "claude", isConversational: true })))[0]).toBe(9);
+    expect((await pollTimes(spec({ type: "claude", mngrType: "claude", isConversational: true })))[0]).toBe(9);
   });
 });

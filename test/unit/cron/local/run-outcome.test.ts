@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
   type Ending,
-  type Verdict,
-  verdictOf,
+  type RunResult,
+  resultOf,
   warningOfUncommitted,
 } from "../../../../components/cron/local/runs/outcome.ts";
 import { Settling } from "../../../../components/cron/local/runs/settling.ts";
@@ -11,10 +11,10 @@ import type { Agent } from "../../../../components/mngr/client.ts";
 const commit = { hash: "aed55b4", subject: "Mend it" };
 const nothing = { commits: [], isChanged: false, uncommitted: [], worktree: "/w", timeoutSeconds: 60 };
 
-describe("verdictOf", () => {
+describe("resultOf", () => {
   const noCommit = { outcome: "no_changes", reason: "it made no commit" } as const;
   const success = { outcome: "succeeded", reason: undefined } as const;
-  const cases: [Ending, Verdict, Verdict][] = [
+  const cases: [Ending, RunResult, RunResult][] = [
     [{ kind: "exited", exitCode: 0 }, noCommit, success],
     [{ kind: "done" }, noCommit, success],
     [{ kind: "settled" }, noCommit, success],
@@ -28,7 +28,7 @@ describe("verdictOf", () => {
         [{ kind: "destroyed" }, "its agent was destroyed by somebody else"],
         [{ kind: "interrupted", reason: "its changeling was removed" }, "its changeling was removed"],
       ] as const
-    ).map(([ending, reason]): [Ending, Verdict, Verdict] => [
+    ).map(([ending, reason]): [Ending, RunResult, RunResult] => [
       ending,
       { outcome: "failed", reason },
       { outcome: "failed", reason },
@@ -41,21 +41,20 @@ describe("verdictOf", () => {
   ];
 
   it.each(cases)("%j, without and with a commit", (ending, without, withCommit) => {
-    expect(verdictOf(ending, nothing)).toEqual(without);
-    expect(verdictOf(ending, { ...nothing, commits: [commit], isChanged: true })).toEqual(withCommit);
+    expect(resultOf(ending, nothing)).toEqual(without);
+    expect(resultOf(ending, { ...nothing, commits: [commit], isChanged: true })).toEqual(withCommit);
   });
 
   it("commits that change nothing are no changes", () => {
     const of = (count: number) =>
-      verdictOf({ kind: "settled" }, { ...nothing, commits: Array.from({ length: count }, () => commit) });
+      resultOf({ kind: "settled" }, { ...nothing, commits: Array.from({ length: count }, () => commit) });
     expect(of(1)).toEqual({ outcome: "no_changes", reason: "its commit changes nothing" });
     expect(of(2)).toEqual({ outcome: "no_changes", reason: "its 2 commits change nothing" });
   });
 
   it("names what was not committed: as the reason, or as a warning beside a commit", () => {
     const left = (...uncommitted: string[]) => ({ ...nothing, uncommitted });
-    const reason = (...uncommitted: string[]) =>
-      verdictOf({ kind: "exited", exitCode: 0 }, left(...uncommitted)).reason;
+    const reason = (...uncommitted: string[]) => resultOf({ kind: "exited", exitCode: 0 }, left(...uncommitted)).reason;
     expect(reason("a")).toBe("it made no commit, but left changes of 1 file in /w: a");
     expect(reason(..."abcdefg")).toBe("it made no commit, but left changes of 7 files in /w: a, b, c, d, e and 2 more");
     expect(warningOfUncommitted(left("a"))).toBeUndefined();

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { schedulerPlace } from "../../../../components/cron/local/state.ts";
+import { schedulerDaemon } from "../../../../components/cron/local/state.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { isLocked, takeLock, withLock } from "../../../../components/host/lock.ts";
 import { type Daemon, nodeDaemon } from "../../../../components/host/supervision/daemon.ts";
@@ -61,8 +61,8 @@ describe("a daemon", () => {
   it("has a place and a program of its own", () => {
     const paths = installationPaths(installation, home);
     expect(forwardingDaemon(installation, home)).toMatchObject(forwardingPlace(paths));
-    expect(forwardingPlace(paths).folder).not.toBe(schedulerPlace(paths).folder);
-    expect(forwardingPlace(paths).programVersion).not.toBe(schedulerPlace(paths).programVersion);
+    expect(forwardingPlace(paths).folder).not.toBe(schedulerDaemon(paths).folder);
+    expect(forwardingPlace(paths).programVersion).not.toBe(schedulerDaemon(paths).programVersion);
   });
 
   it("runs while it holds its lock, with the program that it says", () => {

@@ -6,8 +6,8 @@ import {
   secretName,
   stackSecretName,
 } from "../../../../components/modal/names.ts";
-import { emptySite } from "../../../../components/modal/observe.ts";
-import type { App, ModalSite } from "../../../../components/modal/types.ts";
+import { nothingOnModal } from "../../../../components/modal/observe.ts";
+import type { App, ObservedModal } from "../../../../components/modal/types.ts";
 import { type Declared, orphanEnvironments, orphansIn } from "../../../../scripts/changeling/doctor/modal-orphans.ts";
 
 const long = "a-changeling-with-a-name-of-forty-letters";
@@ -17,8 +17,8 @@ function app(name: string, state: App["state"] = "deployed"): [string, App] {
 }
 
 /** Where two stacks stand, and a third that nobody knows. */
-const site: ModalSite = {
-  ...emptySite,
+const observed: ObservedModal = {
+  ...nothingOnModal,
   environment: "mngr-me",
   apps: new Map([
     app(appName("prod", "fairy")),
@@ -56,7 +56,8 @@ const declared: Declared = {
   stacks: ["dev", "staging"],
 };
 
-const commands = (given: Partial<Declared>) => orphansIn(site, { ...declared, ...given }).map(({ command }) => command);
+const commands = (given: Partial<Declared>) =>
+  orphansIn(observed, { ...declared, ...given }).map(({ command }) => command);
 
 const ours = [
   "modal secret delete changeling_prod_gone --env mngr-me --yes",
@@ -79,11 +80,11 @@ describe("orphansIn", () => {
   it("judges nothing that it can't know", () => {
     expect(commands({ changelings: undefined }).sort()).toEqual([...others].sort());
     expect(commands({ stacks: undefined }).sort()).toEqual([...ours].sort());
-    expect(orphansIn(emptySite, declared)).toEqual([]);
+    expect(orphansIn(nothingOnModal, declared)).toEqual([]);
   });
 
   it("tells its own from others'", () => {
-    expect(orphansIn(site, declared).filter(({ isOurs }) => isOurs)).toHaveLength(ours.length);
+    expect(orphansIn(observed, declared).filter(({ isOurs }) => isOurs)).toHaveLength(ours.length);
   });
 });
 

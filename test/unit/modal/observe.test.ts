@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ModalError } from "../../../components/modal/modal-error.ts";
-import { emptySite, modalSite } from "../../../components/modal/observe.ts";
-import type { Modal, ModalSite } from "../../../components/modal/types.ts";
+import { nothingOnModal, observeModal } from "../../../components/modal/observe.ts";
+import type { Modal, ObservedModal } from "../../../components/modal/types.ts";
 import { homeDrift } from "../../../components/stack/modal-home.ts";
 
 const identity = { version: 1, stack: "dev", userId: "me", prefix: "mngr-", environment: "mngr-me" } as const;
@@ -43,12 +43,12 @@ function fakeModal(volumes: Record<string, string[]>) {
 
 const home = ["changelings_dev", "changelings_dev_runs"];
 
-describe("modalSite", () => {
+describe("observeModal", () => {
   it("asks no other environment when this machine's own holds the home", async () => {
     const { client, asked } = fakeModal({ main: [], "mngr-me": home, "mngr-you": home });
-    const site = await modalSite({ stack: "dev", client, localEnvironment: "mngr-me" });
+    const observed = await observeModal({ stack: "dev", client, localEnvironment: "mngr-me" });
     expect(asked).toEqual(["mngr-me"]);
-    expect(site).toEqual({
+    expect(observed).toEqual({
       environment: "mngr-me",
       identity,
       apps: new Map([
@@ -67,19 +67,19 @@ describe("modalSite", () => {
 
   it("finds the home wherever it is, also beside an environment that goes away", async () => {
     const { client, asked } = fakeModal({ main: ["other"], gone: ["?"], "mngr-you": home, "mngr-me": [] });
-    const site = await modalSite({ stack: "dev", client, localEnvironment: "mngr-me" });
-    expect(site.environment).toBe("mngr-you");
+    const observed = await observeModal({ stack: "dev", client, localEnvironment: "mngr-me" });
+    expect(observed.environment).toBe("mngr-you");
     expect(asked.sort()).toEqual(["gone", "main", "mngr-me", "mngr-you"]);
   });
 
   it("is empty where nothing of the stack is", async () => {
     const { client } = fakeModal({ main: ["changelings_prod"] });
-    expect(await modalSite({ stack: "dev", client, localEnvironment: undefined })).toEqual(emptySite);
+    expect(await observeModal({ stack: "dev", client, localEnvironment: undefined })).toEqual(nothingOnModal);
   });
 
   it("names the environments when there are several homes", async () => {
     const { client } = fakeModal({ b: home, a: home });
-    await expect(modalSite({ stack: "dev", client, localEnvironment: "c" })).rejects.toThrow(
+    await expect(observeModal({ stack: "dev", client, localEnvironment: "c" })).rejects.toThrow(
       "the stack's home volume changelings_dev exists in several environments: a, b; " +
         "remove those that are not its home, with: modal volume delete changelings_dev --env ENVIRONMENT",
     );
@@ -87,22 +87,22 @@ describe("modalSite", () => {
 
   it("does not take an environment that can't be asked for an empty one", async () => {
     const { client } = fakeModal({ a: ["!"], b: [] });
-    await expect(modalSite({ stack: "dev", client, localEnvironment: undefined })).rejects.toThrow("Modal is away");
+    await expect(observeModal({ stack: "dev", client, localEnvironment: undefined })).rejects.toThrow("Modal is away");
   });
 });
 
 describe("homeDrift", () => {
-  const sound: ModalSite = {
-    ...emptySite,
+  const sound: ObservedModal = {
+    ...nothingOnModal,
     environment: "mngr-me",
     identity,
     volumes: new Map(home.map((name) => [name, `vo-${name}`])),
     secrets: new Map([["changelings_dev", "st-1"]]),
   };
-  it.each<[string, ModalSite | undefined, string | undefined]>([
+  it.each<[string, ObservedModal | undefined, string | undefined]>([
     ["nothing where nobody could look", undefined, undefined],
     ["nothing for a sound one", sound, undefined],
-    ["a home that is gone", emptySite, "its home volume is missing"],
+    ["a home that is gone", nothingOnModal, "its home volume is missing"],
     ["a home without identity", { ...sound, identity: undefined }, "its identity is missing on its home volume"],
     [
       "no runs volume",
@@ -110,5 +110,5 @@ describe("homeDrift", () => {
       "its volume of run records is missing",
     ],
     ["no Secret", { ...sound, secrets: new Map() }, "its Modal Secret is missing"],
-  ])("tells %s", (_, site, words) => expect(homeDrift("dev", site)).toBe(words));
+  ])("tells %s", (_, observed, words) => expect(homeDrift("dev", observed)).toBe(words));
 });
