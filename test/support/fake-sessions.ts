@@ -46,6 +46,8 @@ export interface FakeSession {
   say(text: string): void;
   tool(call: { name: string; input: unknown; output?: string; isError?: boolean }): void;
   finish(state?: "done" | "failed" | "interrupted" | "cancelled", failure?: { code: string; message: string }): void;
+  /** A person wants a message to be executed again. */
+  retry(message: number, by: string): void;
   /** @returns the person's token */
   invite(name: string, role: Role): string;
   revoke(name: string): void;
