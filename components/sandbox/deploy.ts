@@ -6,14 +6,14 @@ import type { DeclaredSandbox } from "./declared.ts";
 import { SandboxChangeling } from "./sandbox-changeling.ts";
 import { missingToken } from "./sessions/cloudflare/environment.ts";
 import { workerDrift } from "./sessions/cloudflare/observe.ts";
-import type { DeclaredWorker, SandboxesSettings } from "./sessions/cloudflare/options.ts";
+import type { DeclaredWorker, SandboxesSettings } from "./sessions/options.ts";
 import { type ObservedWorker, sessionService } from "./sessions/session-service.ts";
 
 export const sandboxDeployment: Deployment<DeclaredSandbox, SandboxesSettings> = {
-  async observe(changelings, stack, { cloudflare }) {
+  async observe(changelings, stack, { cloudflare, page }) {
     const worker = cloudflare && (await observedWorker(cloudflare));
     return () => {
-      sessionService(worker);
+      sessionService({ cloudflare: worker, page });
       return Object.fromEntries(
         changelings.map((declared) => {
           const { name, kind, provider, enabled, spec } = declared;

@@ -5,7 +5,7 @@ import type { DeclaredSandbox } from "./declared.ts";
 import { installedSandboxes } from "./installed.ts";
 import { optionsOfSandbox, type SandboxOptions, sandboxApplies, sandboxNoun, sandboxTable } from "./options.ts";
 import { resolveSandboxes } from "./resolve.ts";
-import { type SandboxesKeys, type SandboxesSettings, sandboxesSettings } from "./sessions/cloudflare/options.ts";
+import { type SandboxesKeys, type SandboxesSettings, sandboxesSettings } from "./sessions/options.ts";
 import { sandboxProviders } from "./spec.ts";
 import { sandboxVerbs } from "./verbs.ts";
 

@@ -37,7 +37,7 @@ export const usualForwarding: Forwarding = {
 export const usualSettings: Fleet["settings"] = {
   cron: { maxRunsAtOnce: undefined },
   web: { forwarding: usualForwarding },
-  sandbox: { cloudflare: undefined },
+  sandbox: { cloudflare: undefined, page: {} },
   "seed-agent": {},
 };
 

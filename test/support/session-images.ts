@@ -49,7 +49,9 @@ try {
   play(session);
   Object.assign(session.view, { used: { messages: 5, minutes: 7.4, costUsd: 0.84 } });
   const jonas = await browser.newPerson();
-  await (await jonas.newPage()).goto(guestUrl(folder, { session: session.id, token: session.invite("Jonas", "guest") }));
+  await (await jonas.newPage()).goto(
+    guestUrl(folder, { session: session.id, token: session.invite("Jonas", "guest") }),
+  );
   for (const colorScheme of ["light", "dark"] as const) {
     const maya = await browser.newPerson({ ...screen, colorScheme });
     const page = await maya.newPage();

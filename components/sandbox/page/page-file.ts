@@ -7,6 +7,8 @@ const pageFile = z.object({
   version: z.literal(1),
   /** For instance `http://127.0.0.1:40124`. */
   url: z.string(),
+  /** The https origin that browsers see, if it is another. */
+  publicUrl: z.optional(z.string()),
   key: z.string(),
   /** The server reads revocations. Those of earlier releases don't. */
   isRevocable: z._default(z.boolean(), false),

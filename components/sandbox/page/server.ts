@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { json } from "node:stream/consumers";
 import * as z from "zod/mini";
 import { writePrivateFile } from "../../host/files.ts";
 import type { Log } from "../../host/log.ts";
+import { asError } from "../../lib/as-error.ts";
 import type { ErrorCode, ServiceFile } from "../sessions/protocol.ts";
 import { assetAt, pageHeaders } from "./assets.ts";
 import { Codes, signingKey } from "./codes.ts";
@@ -12,12 +14,14 @@ import { isLoginToken, Logins } from "./logins.ts";
 import { OpenResponses } from "./open-responses.ts";
 import { type PageFile, pageFilePath, readPageFile } from "./page-file.ts";
 import { readRevocation, watchRevocation } from "./revocation.ts";
+import type { PageSettings } from "./settings.ts";
 
 export interface PageOptions {
   /** The session service's folder, which gets `page.json`, `logins.json` and `revocation/`. */
   readonly folder: string;
   /** The service that runs now, read again for each request: it has a new address and token after a restart. */
   readonly service: () => ServiceFile | undefined;
+  readonly settings?: PageSettings;
   readonly log?: Log;
 }
 
@@ -29,7 +33,7 @@ export interface RunningPage {
 const loginRequest = z.object({ code: z.string().check(z.maxLength(2000)) });
 
 /** The names by which this machine's browsers reach it, also through an SSH tunnel. Others come from DNS rebinding. */
-const hosts = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i;
+const localHosts = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i;
 
 /**
  * Serves the page of the sessions on 127.0.0.1, and forwards its requests to the session service.
@@ -37,22 +41,32 @@ const hosts = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i;
  * It needs no cookies: the page sends its token with each request. So another origin can't use it, although browsers send
  * the cookies of 127.0.0.1 to all of its ports. A browser that logs in with a code of `changeling sandbox open` acts as
  * the installation's owner, whose own token it never gets; a guest's token goes on to the service as it is.
+ *
+ * @throws if its port is in use, and then leaves no `page.json`
  */
-export async function startPage({ folder, service, log = () => {} }: PageOptions): Promise<RunningPage> {
+export async function startPage({ folder, service, settings = {}, log }: PageOptions): Promise<RunningPage> {
   const key = randomBytes(32).toString("base64url");
   const codes = new Codes(() => signingKey(key, readRevocation(folder)));
   const logins = new Logins(folder);
   const open = new OpenResponses(logins);
+  const { publicUrl } = settings;
   const server = createServer((request, response) => {
-    answer({ codes, logins, open, service }, request, response).catch((error: unknown) => {
-      log(`the page failed: ${error instanceof Error ? error.message : String(error)}`);
+    answer({ codes, logins, open, service, publicUrl }, request, response).catch((error: unknown) => {
+      log?.(`the page failed: ${asError(error).message}`);
       if (response.headersSent) response.destroy();
       else refuse(response, 500, "failed", "the page's server failed; the log of the session service says why");
     });
   });
-  const port = await listen(server, portOf(readPageFile(folder)));
+  const port = await (settings.port === undefined
+    ? listenAgain(server, portOf(readPageFile(folder)))
+    : listenOn(server, settings.port)
+  ).catch((error: unknown) => {
+    // Login URLs must not lead to whatever else listens there.
+    rmSync(pageFilePath(folder), { force: true });
+    throw error;
+  });
   const url = `http://127.0.0.1:${port}`;
-  const content: PageFile = { version: 1, url, key, isRevocable: true };
+  const content: PageFile = { version: 1, url, publicUrl, key, isRevocable: true };
   writePrivateFile(pageFilePath(folder), `${JSON.stringify(content)}\n`);
   const stopWatching = watchRevocation(folder, () => open.closeEnded());
   return {
@@ -67,6 +81,7 @@ export async function startPage({ folder, service, log = () => {} }: PageOptions
 }
 
 type Parts = Pick<PageOptions, "service"> & {
+  readonly publicUrl: string | undefined;
   readonly codes: Codes;
   readonly logins: Logins;
   readonly open: OpenResponses;
@@ -76,11 +91,12 @@ async function answer(parts: Parts, request: IncomingMessage, response: ServerRe
   for (const [name, value] of Object.entries(pageHeaders)) response.setHeader(name, value);
   const { method = "", url = "" } = request;
   const path = url.split("?", 1)[0] ?? "";
-  if (!hosts.test(request.headers.host ?? "")) {
+  if (!isOwnHost(request.headers.host ?? "", parts.publicUrl)) {
     return refuse(response, 421, "forbidden", "this address is not known here");
   }
   if (path.startsWith("/api/")) {
-    if (isForeign(request)) return refuse(response, 403, "forbidden", "this request comes from another site’s page");
+    if (isForeign(request, parts.publicUrl))
+      return refuse(response, 403, "forbidden", "this request comes from another site’s page");
     return answerApi(parts, request, response, url.slice("/api".length));
   }
   const asset = method === "GET" || method === "HEAD" ? await assetAt(path) : undefined;
@@ -125,14 +141,19 @@ async function answerApi(
 }
 
 /** Whether a page of another origin made the request. It would need a token; without one, it learns nothing either. */
-function isForeign({ headers }: IncomingMessage): boolean {
+function isForeign({ headers }: IncomingMessage, publicUrl: string | undefined): boolean {
   const { origin, host, "sec-fetch-site": site } = headers;
   if (site !== undefined && site !== "same-origin" && site !== "none") return true;
-  return origin !== undefined && URL.parse(origin)?.host !== host;
+  // The server in front may pass on its own name, or that of the address that it connects to.
+  return origin !== undefined && origin !== publicUrl && URL.parse(origin)?.host !== host;
+}
+
+function isOwnHost(host: string, publicUrl: string | undefined): boolean {
+  return localHosts.test(host) || (publicUrl !== undefined && host.toLowerCase() === new URL(publicUrl).host);
 }
 
 /** The same port as before, if it is free: a tab that is open then continues after a restart. */
-async function listen(server: Server, port: number): Promise<number> {
+async function listenAgain(server: Server, port: number): Promise<number> {
   try {
     return await listenOn(server, port);
   } catch (error) {
@@ -143,9 +164,13 @@ async function listen(server: Server, port: number): Promise<number> {
 
 function listenOn(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const onError = (error: NodeJS.ErrnoException) => {
+      const remedy = "end the program that uses it, or declare another port in [sandboxes]";
+      reject(error.code === "EADDRINUSE" ? new Error(`port ${port} is in use; ${remedy}`) : error);
+    };
+    server.once("error", onError);
     server.listen({ host: "127.0.0.1", port }, () => {
-      server.off("error", reject);
+      server.off("error", onError);
       const address = server.address();
       resolve(address !== null && typeof address === "object" ? address.port : port);
     });

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { upCommand } from "../../lib/own-commands.ts";
 import { newCode, signingKey } from "./codes.ts";
 import { type PageFile, readPageFile } from "./page-file.ts";
@@ -15,8 +17,8 @@ export function pageUrl(
   folder: string,
   { session, person }: { readonly session?: string | undefined; readonly person: string },
 ): string {
-  const { url, key } = required(folder);
-  return `${url}${pathOf(session)}#code=${newCode(signingKey(key, readRevocation(folder)), person)}`;
+  const { url, publicUrl = url, key } = required(folder);
+  return `${publicUrl}${pathOf(session)}#code=${newCode(signingKey(key, readRevocation(folder)), person)}`;
 }
 
 /** The URL of a session's page for a guest. Browsers send no server what is behind the `#`. @throws as `pageUrl` */
@@ -24,7 +26,8 @@ export function guestUrl(
   folder: string,
   { session, token }: { readonly session: string; readonly token: string },
 ): string {
-  return `${required(folder).url}${pathOf(session)}#token=${token}`;
+  const { url, publicUrl = url } = required(folder);
+  return `${publicUrl}${pathOf(session)}#token=${token}`;
 }
 
 function pathOf(session: string | undefined): string {
@@ -33,6 +36,8 @@ function pathOf(session: string | undefined): string {
 
 function required(folder: string): PageFile {
   const file = readPageFile(folder);
-  if (file === undefined) throw new Error(`the page of the sessions is not served here; start it with: ${upCommand()}`);
-  return file;
+  if (file !== undefined) return file;
+  const log = join(folder, "sessions.log");
+  const why = existsSync(log) ? `; the end of ${log} says why` : `; start it with: ${upCommand()}`;
+  throw new Error(`the page of the sessions is not served here${why}`);
 }

@@ -10,6 +10,7 @@ import { logTail } from "../../host/supervision/supervise.ts";
 import { printNote } from "../../lib/terminal.ts";
 import { isModalVariable } from "../../modal/environment.ts";
 import { removeAllButVolumes } from "../leftovers.ts";
+import { writePageSettings } from "../page/settings.ts";
 import { openSessions } from "./client.ts";
 import { forgetDeployed } from "./cloudflare/deployed.ts";
 import { sessionsFolder } from "./folder.ts";
@@ -24,12 +25,17 @@ export default commandScript({
     INSTALLATION: z.string(),
     /** Of the worker on Cloudflare that has the sessions, if they are not here. */
     WORKER: z._default(z.string(), ""),
+    /** Of the page. */
+    PORT: z.optional(z.string().check(z.regex(/^\d{1,5}$/))),
+    PUBLIC_URL: z.optional(z.string()),
   }),
   keeps: (name) => isModalVariable(name) || isDockerVariable(name),
   timeoutSeconds: 120,
-  async apply({ INSTALLATION: installation, WORKER: worker }) {
+  async apply({ INSTALLATION: installation, WORKER: worker, PORT: port, PUBLIC_URL: publicUrl }) {
     await stopSessions(installation);
-    if (worker === "") forgetDeployed(sessionsFolder(installationPaths(installation)));
+    const folder = sessionsFolder(installationPaths(installation));
+    if (worker === "") forgetDeployed(folder);
+    writePageSettings(folder, { port: port === undefined ? undefined : Number(port), publicUrl });
     const { pid, supervisor } = await startSessions(installation);
     await answering(installation);
     printNote(`session service running (pid ${pid}, ${supervisor})\n`);

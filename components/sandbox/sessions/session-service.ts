@@ -4,14 +4,13 @@ import { installationPaths } from "../../host/installation-paths.ts";
 import { outdatedInWords } from "../../host/supervision/state.ts";
 import { claimedInstallation, thisInstallation } from "../../stack/installation.ts";
 import { perRun } from "../../stack/per-run.ts";
-import type { DeclaredWorker } from "./cloudflare/options.ts";
+import type { PageSettings } from "../page/settings.ts";
 import { buildId, defaultWorkerName } from "./cloudflare/wrangler-config.ts";
+import type { DeclaredWorker } from "./options.ts";
 import { sessionsState } from "./state.ts";
 
 /** Shared by the whole stack; created with the first changeling that needs it. */
-export const sessionService = perRun(
-  (cloudflare?: ObservedWorker) => new SessionService("sandbox-sessions", { cloudflare }),
-);
+export const sessionService = perRun((args?: SessionServiceArgs) => new SessionService("sandbox-sessions", args));
 
 /** The worker with the sessions as it is declared, and how what runs differs from what was deployed. */
 export interface ObservedWorker extends DeclaredWorker {
@@ -21,6 +20,7 @@ export interface ObservedWorker extends DeclaredWorker {
 export interface SessionServiceArgs {
   /** The worker on Cloudflare that has the sessions; by default they are on this machine. */
   readonly cloudflare?: ObservedWorker | undefined;
+  readonly page?: PageSettings | undefined;
 }
 
 /**
@@ -31,7 +31,11 @@ export interface SessionServiceArgs {
 export class SessionService extends pulumi.ComponentResource {
   readonly command: pulumi.Resource;
 
-  constructor(name: string, { cloudflare }: SessionServiceArgs = {}, opts: pulumi.ComponentResourceOptions = {}) {
+  constructor(
+    name: string,
+    { cloudflare, page = {} }: SessionServiceArgs = {},
+    opts: pulumi.ComponentResourceOptions = {},
+  ) {
     super("changelings:sandbox:SessionService", name, {}, opts);
     const state = sessionsState(installationPaths(thisInstallation()));
     const outdated = outdatedInWords(state);
@@ -40,7 +44,10 @@ export class SessionService extends pulumi.ComponentResource {
       name,
       {
         command: "sandbox-sessions",
-        environment: { INSTALLATION: claimedInstallation(), WORKER: worker?.name },
+        environment: {
+          ...{ INSTALLATION: claimedInstallation(), WORKER: worker?.name },
+          ...{ PORT: page.port === undefined ? undefined : String(page.port), PUBLIC_URL: page.publicUrl },
+        },
         drift: state.alive ? outdated && `the session service ${outdated}` : "the session service is not running",
       },
       { parent: this, dependsOn: worker === undefined ? [] : [worker.command] },

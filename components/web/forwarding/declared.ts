@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { type Diagnostic, error } from "../../fleet/diagnostics.ts";
 import { option } from "../../fleet/documented.ts";
 import type { SettingsTable } from "../../fleet/kind.ts";
+import { publicUrlProblem } from "../../fleet/public-url.ts";
 import { isLoopbackHost } from "../../git/remote.ts";
 import { durationSeconds } from "../../lib/duration.ts";
 import { looksLikeSecret, secretInBuildArg, shown } from "../../lib/literal-secrets.ts";
@@ -26,7 +27,7 @@ export function forwardingDiagnostics(options: ForwardingOptions): Diagnostic[] 
     const remedy = 'put a server that speaks TLS in front and write public_url = "https://…", or remove the line';
     found.push(error(["forwarding", "host"], message, remedy));
   }
-  const problem = publicUrl === undefined ? undefined : publicUrlProblem(publicUrl, routing);
+  const problem = publicUrl === undefined ? undefined : addressProblem(publicUrl, routing);
   if (problem !== undefined) found.push(error(["forwarding", "public_url"], problem.message, problem.remedy));
   if (durationSeconds(cookieTtl) > longestCookieSeconds) {
     const message = `browsers don't keep a cookie for longer than ${longestCookieDays} days`;
@@ -68,20 +69,13 @@ function buildArgDiagnostics({ provider, build_args: args }: ForwardingOptions):
   });
 }
 
-function publicUrlProblem(
-  text: string,
+function addressProblem(
+  publicUrl: string,
   routing: Forwarding["routing"],
 ): { message: string; remedy: string } | undefined {
-  const url = URL.parse(text);
-  if (url?.protocol !== "https:") {
-    const message = `${looksLikeSecret(text) ? "it" : shown(text)} is no https URL`;
-    return { message, remedy: 'write public_url = "https://agents.example.com", or remove the line' };
-  }
-  if (url.username !== "" || url.password !== "" || url.href !== `${url.origin}/`) {
-    const message = "it is more than an origin: a path, a query or a user name is not allowed here";
-    return { message, remedy: `write public_url = "${url.origin}"` };
-  }
-  if (routing === "host" && isIP(url.hostname.replace(/^\[|\]$/g, "")) !== 0) {
+  const problem = publicUrlProblem(publicUrl, "https://agents.example.com");
+  if (problem !== undefined) return problem;
+  if (routing === "host" && isIP(new URL(publicUrl).hostname.replace(/^\[|\]$/g, "")) !== 0) {
     const message = `with routing = "host" agents are at <agent id>.<host>, and an IP address has no names below it`;
     return { message, remedy: 'write a name, or routing = "path"' };
   }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { ensureFolder, writePrivateFile } from "../../../host/files.ts";
 import type { Log } from "../../../host/log.ts";
 import { type RunningPage, startPage } from "../../page/server.ts";
+import { readPageSettings } from "../../page/settings.ts";
 import { readDeployed } from "../cloudflare/deployed.ts";
 import { readServiceFile, serviceFilePath } from "../folder.ts";
 import { personHeader, type ServiceFile } from "../protocol.ts";
@@ -49,7 +50,7 @@ export async function startSessionService(options: SessionServiceOptions): Promi
   const objects = await startObjects({ folder, log, port, secret, onReady });
   service = readServiceFile(folder);
   // Sessions go on without their page.
-  const page = await startPage({ folder, log, service: () => service }).catch(
+  const page = await startPage({ folder, log, service: () => service, settings: readPageSettings(folder) }).catch(
     (error: unknown): RunningPage | undefined => {
       log(`the page could not be started: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;

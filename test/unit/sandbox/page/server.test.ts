@@ -9,6 +9,7 @@ import { Logins } from "../../../../components/sandbox/page/logins.ts";
 import { readPageFile } from "../../../../components/sandbox/page/page-file.ts";
 import { revokeAll } from "../../../../components/sandbox/page/revocation.ts";
 import { type RunningPage, startPage } from "../../../../components/sandbox/page/server.ts";
+import type { PageSettings } from "../../../../components/sandbox/page/settings.ts";
 import { guestUrl, pageUrl } from "../../../../components/sandbox/page/url.ts";
 import type { ServiceFile } from "../../../../components/sandbox/sessions/protocol.ts";
 import { type FakeSessions, startFakeSessions } from "../../../support/fake-sessions.ts";
@@ -292,4 +293,44 @@ it("serves its own files alone, each with the strict policy", async () => {
   expect((await ask("/", { method: "POST" })).status).toBe(404);
   const { body } = await ask("/");
   expect(body).not.toMatch(/<script>|<style| on\w+=| style=|https?:/);
+});
+
+describe("with a port and a public URL", () => {
+  const publicUrl = "https://sandboxes.example.com";
+  /** A port that was free a moment ago: the page's own, which is given back. */
+  async function restart(settings: (port: number) => PageSettings): Promise<void> {
+    const { port } = new URL(page.url);
+    await page.close();
+    page = await startPage({ folder, service: () => running, settings: settings(Number(port)) });
+  }
+
+  it("makes URLs of the public origin, and answers requests to it and to its own address", async () => {
+    await restart((port) => ({ port, publicUrl }));
+    const { id } = service.session();
+    expect(pageUrl(folder, { session: id, person: "Mira" })).toMatch(`${publicUrl}/sessions/${id}#code=`);
+    expect(guestUrl(folder, { session: id, token: "t" })).toBe(`${publicUrl}/sessions/${id}#token=t`);
+    const own = new URL(page.url).host;
+    for (const [host, origin, expected] of [
+      ["sandboxes.example.com", publicUrl, "this login URL"],
+      ["Sandboxes.Example.com", publicUrl, "this login URL"],
+      [own, publicUrl, "this login URL"],
+      [own, page.url, "this login URL"],
+      [own, "https://evil.example.com", "another site"],
+      ["sandboxes.example.com", "https://evil.example.com", "another site"],
+      ["evil.example.com", publicUrl, "not known here"],
+      ["sandboxes.example.com.evil.com", publicUrl, "not known here"],
+    ] as const) {
+      const { body } = await ask("/api/login", { method: "POST", headers: { host, origin }, body: "{}" });
+      expect([host, origin, body]).toEqual([host, origin, expect.stringContaining(expected)]);
+    }
+  });
+
+  it("says that its port is in use, and makes no URL that leads to another program", async () => {
+    const { port } = new URL(page.url);
+    const again = startPage({ folder, service: () => running, settings: { port: Number(port) } });
+    await expect(again).rejects.toThrow(
+      `port ${port} is in use; end the program that uses it, or declare another port in [sandboxes]`,
+    );
+    expect(() => pageUrl(folder, { person: "Mira" })).toThrow("the page of the sessions is not served here");
+  });
 });

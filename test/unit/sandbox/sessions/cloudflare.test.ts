@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { sandboxesSettings } from "../../../../components/sandbox/sessions/cloudflare/options.ts";
 import {
   buildId,
   defaultWorkerName,
   wranglerConfig,
 } from "../../../../components/sandbox/sessions/cloudflare/wrangler-config.ts";
+import { sandboxesSettings } from "../../../../components/sandbox/sessions/options.ts";
 
 const accountId = "0123456789abcdef0123456789abcdef";
 const of = { accountId, worker: "my-sessions", installation: "dev-1" };
@@ -16,7 +16,12 @@ describe("[sandboxes]", () => {
   };
 
   it("keeps the sessions here by default", () => {
-    expect(check({})).toEqual({ found: [], resolved: { cloudflare: undefined } });
+    expect(check({})).toEqual({ found: [], resolved: { cloudflare: undefined, page: {} } });
+  });
+
+  it("has a port and a public URL of the page", () => {
+    const { found, resolved } = check({ port: 8421, public_url: "https://Sandboxes.example.com:443/" });
+    expect([found, resolved.page]).toEqual([[], { port: 8421, publicUrl: "https://sandboxes.example.com" }]);
   });
 
   it("is an account and a worker", () => {
@@ -28,6 +33,9 @@ describe("[sandboxes]", () => {
   it.each([
     [{ sessions: "cloudflare" }, 'sessions = "cloudflare" needs an account_id'],
     [{ account_id: accountId }, 'account_id is only for sessions = "cloudflare"'],
+    [{ public_url: "https://x.example.com" }, "public_url needs a port"],
+    [{ port: 8421, public_url: "http://x.example.com" }, '"http://x.example.com" is no https URL'],
+    [{ port: 8421, public_url: "https://x.example.com/a" }, expect.stringContaining("it is more than an origin")],
     [{ worker: "my-sessions" }, 'worker is only for sessions = "cloudflare"'],
   ])("reports %j", (table, message) => {
     expect(check(table).found.map((each) => each.message)).toEqual([message]);

@@ -1,7 +1,10 @@
 import * as z from "zod/mini";
-import { type Diagnostic, error } from "../../../fleet/diagnostics.ts";
-import { option } from "../../../fleet/documented.ts";
-import type { SettingsTable } from "../../../fleet/kind.ts";
+import { type Diagnostic, error } from "../../fleet/diagnostics.ts";
+import { option } from "../../fleet/documented.ts";
+import type { SettingsTable } from "../../fleet/kind.ts";
+import { publicUrlProblem } from "../../fleet/public-url.ts";
+import { word } from "../../fleet/values.ts";
+import type { PageSettings } from "../page/settings.ts";
 
 const sandboxesTable = z.strictObject({
   sessions: option(z._default(z.enum(["local", "cloudflare"]), "local"), {
@@ -24,6 +27,18 @@ const sandboxesTable = z.strictObject({
     description:
       'For `sessions = "cloudflare"`: whether the sessions are deleted together with the worker. Otherwise the worker stays, and can\'t be reached.',
     example: true,
+  }),
+  port: option(z.optional(z.int().check(z.gte(1), z.lte(65_535))), {
+    description: "The port of the sessions' page, which this machine serves on 127.0.0.1 in both cases.",
+    example: 8421,
+    defaultInWords: "a free port, which stays the same",
+  }),
+  public_url: option(z.optional(word()), {
+    description:
+      "The https origin at which browsers reach the page, through a server of yours that terminates TLS and forwards to `port`. URLs of `sandbox login-url` and `sandbox invite` begin with it.",
+    unit: "URL",
+    example: "https://sandboxes.example.com",
+    defaultInWords: "`http://127.0.0.1:<port>`",
   }),
 });
 
@@ -48,12 +63,13 @@ export interface DeclaredWorker {
 export interface SandboxesSettings {
   /** undefined: the sessions are on this machine */
   readonly cloudflare: DeclaredWorker | undefined;
+  readonly page: PageSettings;
 }
 
 export const sandboxesSettings: SettingsTable<SandboxesKeys, SandboxesSettings> = {
   table: keys,
   check({ sandboxes }) {
-    const { sessions, account_id: accountId } = sandboxes;
+    const { sessions, account_id: accountId, port, public_url: publicUrl } = sandboxes;
     const found: Diagnostic[] = [];
     if (sessions === "cloudflare" && accountId === undefined) {
       const remedy = 'write account_id = "…", which is in the address of dash.cloudflare.com';
@@ -64,9 +80,19 @@ export const sandboxesSettings: SettingsTable<SandboxesKeys, SandboxesSettings> 
       const remedy = 'remove the line, or write sessions = "cloudflare"';
       found.push(error(["sandboxes", name], `${name} is only for sessions = "cloudflare"`, remedy));
     }
+    const problem = publicUrl === undefined ? undefined : publicUrlProblem(publicUrl, "https://sandboxes.example.com");
+    if (problem !== undefined) found.push(error(["sandboxes", "public_url"], problem.message, problem.remedy));
+    else if (publicUrl !== undefined && port === undefined) {
+      const remedy = "write the port that your server forwards to, for instance port = 8421";
+      found.push(error(["sandboxes", "public_url"], "public_url needs a port", remedy));
+    }
     return found;
   },
-  resolve: ({ sandboxes: { sessions, account_id: accountId, worker, destroy_data: destroyData } }) => ({
-    cloudflare: sessions === "local" || accountId === undefined ? undefined : { accountId, worker, destroyData },
-  }),
+  resolve({ sandboxes }) {
+    const { sessions, account_id: accountId, worker, destroy_data: destroyData, port, public_url } = sandboxes;
+    return {
+      cloudflare: sessions === "local" || accountId === undefined ? undefined : { accountId, worker, destroyData },
+      page: { port, publicUrl: public_url === undefined ? undefined : new URL(public_url).origin },
+    };
+  },
 };
