@@ -62,7 +62,7 @@ export interface Leftovers {
   /**
    * Ends everything that runs, and removes all files of the kind but the data that is kept.
    *
-   * @returns the places of the kept data: absolute paths, or `volume <name>`
+   * @returns the places of the kept data: absolute paths, or words such as `volume <name>`
    */
   remove(installation: string, paths: InstallationPaths, going: DataToDelete): Promise<readonly string[]>;
   /** After `remove`: the files that lead to the kept data, which stay too. */

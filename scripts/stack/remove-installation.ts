@@ -1,5 +1,5 @@
-import { readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
 import { claimFileName } from "../../components/host/claims.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { kinds } from "../../components/kinds.ts";
@@ -34,6 +34,11 @@ export async function removeInstallation(installation: string, going: DataToDele
     [...places, ...files].filter((place) => place.startsWith(`${root}/`)),
   );
   return places;
+}
+
+/** Without folders that were never made. Places on other machines, and in Docker, are words. */
+export function remaining(places: readonly string[]): string[] {
+  return places.filter((place) => !isAbsolute(place) || existsSync(place));
 }
 
 /** Removes a folder's content but these places, and the folder too if there are none. */

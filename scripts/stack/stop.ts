@@ -7,7 +7,7 @@ import { printNote, printText } from "../../components/lib/terminal.ts";
 import { exportedState } from "../../components/stack/state.ts";
 import { clearDeadLocks } from "./dead-locks.ts";
 import { devFolder, devStack, exampleChangelings, exampleFleet } from "./dev-stack.ts";
-import { leftovers, removeInstallation } from "./remove-installation.ts";
+import { leftovers, remaining, removeInstallation } from "./remove-installation.ts";
 import { installationOf, problemOf, pulumi, type Stack } from "./stack.ts";
 
 const usage = `usage: npm stop [-- --data]
@@ -77,11 +77,7 @@ async function stop(): Promise<void> {
   });
   const fleet = removeDevFolder();
   say("Stopped, and removed ~/.changelings/dev with its stack and demo repository.");
-  for (const place of [...fleet, ...kept, ...unsaved].filter(
-    (each) => each.startsWith("volume ") || existsSync(each),
-  )) {
-    say(`Kept: ${place}`);
-  }
+  for (const place of remaining([...fleet, ...kept, ...unsaved])) say(`Kept: ${place}`);
   if (fleet.length + kept.length > 0 && !isData)
     say("`npm start` finds them again. Delete them with: npm stop -- --data");
 }
