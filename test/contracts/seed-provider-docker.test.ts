@@ -67,7 +67,24 @@ test("a deployment that was killed between two containers is finished by the nex
   await lab.end();
 });
 
-test("reads what runs by two requests, whatever the number of nodes", async () => {
+test("removes its own unused images, and none that another agent has just built", async () => {
+  const lab = await open();
+  const { world } = lab.docker;
+  const [others, own] = ["lab-sapling-0.1.0-aaaaaaaaaaaa", "lab-sprout-0.1.0-bbbbbbbbbbbb"].map(
+    (tag) => `changelings-seed:${tag}`,
+  );
+  const secrets = { DATABASE_URL: "postgres://database/seed" };
+  world.images.push(others ?? "", own ?? "", "changelings-seed:lab-sprout-1-0.1.0-cccccccccccc");
+  await lab.provider.deploy(lab.spec, { ...lab.options, release: "1.0.0-a", secrets });
+  expect(world.images).toContain(others);
+  expect(world.images).toContain("changelings-seed:lab-sprout-1-0.1.0-cccccccccccc");
+  expect(world.images).not.toContain(own);
+  await lab.provider.remove(lab.spec.name, { ...lab.options, destroyData: true });
+  expect(world.images).toEqual([others, "changelings-seed:lab-sprout-1-0.1.0-cccccccccccc"]);
+  await lab.end();
+});
+
+test("reads the live state by two requests, whatever the number of nodes", async () => {
   const lab = await open();
   const secrets = { DATABASE_URL: "postgres://database/seed" };
   await lab.provider.deploy({ ...lab.spec, replicas: 5 }, { ...lab.options, release: "1.0.0-a", secrets });

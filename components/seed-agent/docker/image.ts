@@ -4,15 +4,15 @@ import { runDocker } from "../../docker/run-docker.ts";
 import { printNote } from "../../lib/terminal.ts";
 import { clisOf, contextFor } from "../image/context.ts";
 import type { SeedAgentSpec } from "../spec.ts";
-import { imageRepository, type Owner } from "./names.ts";
+import { imageName, imageRepository, isImageOf, type Owner } from "./names.ts";
 
-/** Allows for a slow machine that downloads the base image and a CLI. */
+/** Enough for a slow machine that downloads the base image and a CLI. */
 const buildSeconds = 1500;
 const otherSeconds = 60;
 
 export interface ImageOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Where the build context is written. */
+  /** For the build context. */
   readonly folder: string;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((line: string) => void) | undefined;
@@ -24,7 +24,7 @@ export interface ImageOptions {
 export async function ensureImage(owner: Owner, spec: SeedAgentSpec, options: ImageOptions): Promise<string> {
   const { env, folder, signal, main, onProgress } = options;
   const context = await contextFor({ folder: join(folder, "image"), clis: clisOf(spec), main });
-  const image = `${imageRepository}:${owner.installation}-${context.release}`;
+  const image = imageName(owner, context.release);
   const found = await runDocker(["image", "ls", "--quiet", image], { env, signal, timeoutSeconds: otherSeconds });
   if (found.stdout.trim() !== "") return image;
   onProgress?.(`building the image ${image}; this may take minutes`);
@@ -37,11 +37,12 @@ export async function ensureImage(owner: Owner, spec: SeedAgentSpec, options: Im
   return image;
 }
 
-/** Removes the installation's images that no container uses, but this one. */
+/** Removes the agent's images that no container uses, except this one. */
 export async function removeOtherImages(owner: Owner, keep: string | undefined, env: NodeJS.ProcessEnv): Promise<void> {
   const pattern = `reference=${imageRepository}:${owner.installation}-*`;
   const list = ["image", "ls", "--filter", pattern, "--format", "{{.Repository}}:{{.Tag}}"];
   const { stdout } = await runDocker(list, { env, timeoutSeconds: otherSeconds });
   const { removeImage } = dockerClient(env);
-  for (const image of stdout.split("\n").filter((each) => each !== "" && each !== keep)) await removeImage(image);
+  for (const image of stdout.split("\n").filter((each) => isImageOf(owner, each) && each !== keep))
+    await removeImage(image);
 }

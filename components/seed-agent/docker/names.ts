@@ -12,7 +12,7 @@ export function containerName(owner: Owner, index: number): string {
   return `${prefix(owner)}-${index}`;
 }
 
-/** The container before an update, until the new one is healthy. */
+/** A node's former container, which an update keeps until the new one is healthy. */
 export function formerName(owner: Owner, index: number): string {
   return `${containerName(owner, index)}-former`;
 }
@@ -35,10 +35,25 @@ export function nodeId({ name }: Owner, index: number): string {
   return `${name}-${index}`;
 }
 
-/** In the network, this name has the addresses of all nodes. */
+/** A name in the network that resolves to the addresses of all nodes. */
 export const clusterName = "nodes.seed-agent.internal";
 
 export const imageRepository = "changelings-seed";
+
+/**
+ * Every agent tags the same image with its own name, because agents are deployed in parallel and each removes the images
+ * that it no longer uses.
+ *
+ * @param release begins with the version, and so with a digit
+ */
+export function imageName({ installation, name }: Owner, release: string): string {
+  return `${imageRepository}:${installation}-${name}-${release}`;
+}
+
+/** Also recognizes the tags of earlier versions of this project, which lacked the agent's name. */
+export function isImageOf({ installation, name }: Owner, image: string): boolean {
+  return new RegExp(`^${imageRepository}:${installation}-(?:${name}-)?\\d+\\.\\d`).test(image);
+}
 
 /** Labels of everything that belongs to a seed agent. */
 export const labels = {
@@ -47,9 +62,9 @@ export const labels = {
   /** A container's node, from 0. */
   node: "changelings-seed-node",
   release: "changelings-seed-release",
-  /** A hash of all that the container was made with, secrets included. */
+  /** A hash of everything that the container was created with, including secrets. */
   content: "changelings-seed-content",
-  /** JSON: names of the variables that a deployment set. */
+  /** JSON: the names of the variables that the deployment set. */
   variables: "changelings-seed-variables",
 } as const;
 
