@@ -5,13 +5,15 @@ import { parse } from "smol-toml";
 import { parseSecretLines } from "../../components/seed-agent/fly/secret-lines.ts";
 import { FakeCli, parseArguments, Refused, runFake } from "./fake-cli.ts";
 
-/** Fly.io, as far as the provider uses it; what flyctl does was read in its source (August 2026). */
+/** Fly.io, as far as the provider uses it. flyctl's behaviour was read in its source (August 2026). */
 export interface FakeFly {
   apps: Record<string, FakeApp>;
   /** Names that other people's apps have. */
   taken: string[];
   /** Releases of ours (SEED_RELEASE) whose machines fail their checks. */
   sick: string[];
+  /** The output of the checks that fail. */
+  checkOutput: string;
   made: number;
 }
 export interface FakeApp {
@@ -40,9 +42,11 @@ interface FakeVolume {
   attached_machine_id: string | null;
 }
 
+const empty: FakeFly = { apps: {}, taken: [], sick: [], checkOutput: "connection refused", made: 0 };
+
 export class FakeFlyctl extends FakeCli<FakeFly> {
   constructor() {
-    super("flyctl", import.meta.filename, { apps: {}, taken: [], sick: [], made: 0 }, serve);
+    super("flyctl", import.meta.filename, { ...empty }, serve);
   }
 }
 
@@ -191,7 +195,7 @@ function deploy(app: FakeApp, state: FakeFly, path: string, id: (prefix: string)
 
 function check(machine: FakeMachine, state: FakeFly): void {
   const isSick = state.sick.includes(machine.config.env["SEED_RELEASE"] ?? "");
-  const [status, output] = isSick ? ["critical", "connection refused"] : ["passing", "200 OK"];
+  const [status, output] = isSick ? ["critical", state.checkOutput] : ["passing", "200 OK"];
   machine.checks = [{ name: "servicecheck-00-http-4000", status, output }];
 }
 

@@ -10,6 +10,8 @@ export interface FakeCluster {
   objects: Record<string, FakeObject>;
   /** Releases whose pods are not ready. */
   sick: string[];
+  /** What they print before they crash. */
+  crashLog: string;
   /** Fields of `kind/name` that another manager owns. */
   owned: Record<string, string>;
   made: number;
@@ -34,7 +36,10 @@ export class FakeKubectl extends FakeCli<FakeCluster> {
   constructor() {
     super(
       ...(["kubectl", import.meta.filename] as const),
-      { namespaces: ["agents"], contexts: ["here"], forbidden: false, objects: {}, sick: [], owned: {}, made: 0 },
+      {
+        ...{ namespaces: ["agents"], contexts: ["here"], forbidden: false },
+        ...{ objects: {}, sick: [], crashLog: "Error: it does not start", owned: {}, made: 0 },
+      },
       serve,
     );
   }
@@ -90,7 +95,7 @@ function serve(argv: readonly string[], state: FakeCluster, stdin: string): stri
       if (state.forbidden) throw new Refused("", 1, "no\n");
       return "yes\n";
     case "logs":
-      return options.has("--previous") ? "Error: it does not start\n" : "[pod/a] one\n[pod/a] two\n";
+      return options.has("--previous") ? `${state.crashLog}\n` : "[pod/a] one\n[pod/a] two\n";
     default:
       throw new Refused(`unknown command "${verb}" for "kubectl"`);
   }

@@ -2,16 +2,16 @@
 export const flyctlArguments = {
   status: (app: string) => ["status", "--app", app, "--json"],
   apps: () => ["apps", "list", "--json"],
-  /** Without an organization flyctl asks for it. */
+  /** Without an organization flyctl would ask for one. */
   create: (app: string, organization = "personal") => ["apps", "create", app, "--org", organization, "--yes"],
   /** Deletes its volumes too. */
   destroyApp: (app: string) => ["apps", "destroy", app, "--yes"],
-  /** Those that are not managed by deployments, too. */
+  /** Includes machines that deployments don't manage. */
   machines: (app: string) => ["machine", "list", "--app", app, "--json"],
   /** Volumes stay. */
   destroyMachines: (app: string, ids: readonly string[]) => ["machine", "destroy", ...ids, "--app", app, "--force"],
   startMachines: (app: string, ids: readonly string[]) => ["machine", "start", ...ids, "--app", app],
-  /** For one that runs and fails its checks. */
+  /** For machines that run, but fail their checks. */
   restartMachines: (app: string, ids: readonly string[]) => ["machine", "restart", ...ids, "--app", app],
   volumes: (app: string) => ["volumes", "list", "--app", app, "--json"],
   createVolumes: (app: string, name: string, { region, gb, count }: NewVolumes) => [
@@ -25,17 +25,17 @@ export const flyctlArguments = {
   /** Reads NAME=VALUE lines from stdin; see `secretLines`. They take effect with the next deployment. */
   importSecrets: (app: string) => ["secrets", "import", "--app", app, "--stage"],
   unsetSecrets: (app: string, names: readonly string[]) => ["secrets", "unset", ...names, "--app", app, "--stage"],
-  /** @param folder of fly.toml, and of the build context if fly.toml names no image */
+  /** @param folder contains fly.toml, and the build context if fly.toml names no image */
   deploy: (app: string, folder: string) => [
     ...["deploy", folder, "--app", app, "--config", `${folder}/fly.toml`],
-    // One machine; `scale` adds the others. flyctl would not create a second one with a volume by itself.
+    // One machine; `scale` adds the others. flyctl does not create a second one with a volume.
     ...["--remote-only", "--ha=false", "--yes"],
   ],
   scale: (app: string, count: number, region: string) => [
     ...["scale", "count", String(count), "--app", app, "--region", region, "--yes"],
   ],
   releases: (app: string) => ["releases", "--app", app, "--json"],
-  /** Writes the fly.toml of what is deployed. */
+  /** Writes the deployed configuration as a fly.toml. */
   saveConfig: (app: string, path: string) => ["config", "save", "--app", app, "--config", path, "--yes"],
   logs: (app: string) => ["logs", "--app", app, "--no-tail"],
   whoAmI: () => ["auth", "whoami", "--json"],

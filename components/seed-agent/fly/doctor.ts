@@ -6,7 +6,7 @@ import { flyctlCli, flyctlMissing } from "./run-flyctl.ts";
 
 const account = z.looseObject({ email: z.string() });
 
-/** Whether flyctl is there, and logged in. */
+/** Whether flyctl is installed and logged in. */
 export async function flyCheck(env: NodeJS.ProcessEnv): Promise<Check> {
   const [args, options] = [flyctl.whoAmI(), { env, timeoutSeconds: 30 }];
   const ended = await flyctlCli.try(args, options);

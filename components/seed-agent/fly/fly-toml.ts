@@ -18,7 +18,7 @@ const strategy = "rolling";
 /** Two processors, because a type check and the service run at once; the compiler and a CLI need 200 MB each. */
 const machine = { size: "shared-cpu-2x", memory: "1gb" };
 
-/** What this project notes in a machine's environment, and reads again; the service does not use it. */
+/** Variables in which this project records a deployment in a machine's environment. The service ignores them. */
 export const notes = {
   release: "SEED_RELEASE",
   installation: "SEED_INSTALLATION",
@@ -32,9 +32,9 @@ export const notes = {
 export interface TomlOptions {
   readonly installation: string;
   readonly release: string;
-  /** An image that exists; otherwise the Dockerfile beside the file is built. */
+  /** An existing image. Without it, the Dockerfile beside the file is built. */
   readonly image?: string | undefined;
-  /** Of the secrets: a keyed fingerprint, their names, and a hash of Fly's digests. */
+  /** A keyed fingerprint of the secrets, their names, and a hash of Fly's digests of them. */
   readonly secrets: { readonly fingerprint: string; readonly names: readonly string[]; readonly digests: string };
 }
 
@@ -48,7 +48,7 @@ export function flyConfig(spec: SeedAgentSpec, options: TomlOptions) {
   return { ...config, env: { ...config.env, [notes.config]: configFingerprint(spec, options) } };
 }
 
-/** Changes with everything that only a deployment can bring to machines. */
+/** Changes with everything that reaches the machines only by a deployment. */
 export function configFingerprint(spec: SeedAgentSpec, options: TomlOptions): string {
   const { build: _, ...config } = baseConfig(spec, options);
   return createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 32);
@@ -76,16 +76,16 @@ function baseConfig(spec: SeedAgentSpec, { installation, release, image, secrets
     http_service: {
       internal_port: spec.port,
       force_https: true,
-      // A node that is stopped neither improves nor takes part in a roll-out.
+      // A stopped node neither improves nor takes part in a roll-out.
       auto_stop_machines: "off",
       auto_start_machines: true,
       min_machines_running: spec.replicas,
       // Fly sends no requests to a machine whose check fails.
       checks: [{ method: "GET", path: "/health", interval: "10s", timeout: "5s", grace_period: "30s" }],
     },
-    // A check of the machine, not of the service: it holds a deployment back and is shown by `flyctl checks list`, but a
-    // database that is away does not take every machine out of service. It asks the monitoring port, which the internet does
-    // not reach, because a token in `headers` would be plain text here and in every machine's configuration.
+    // A check of the machine, not of the service: it holds a deployment back and `flyctl checks list` shows it, but an
+    // unreachable database does not take every machine out of service. It uses the monitoring port, which the internet
+    // can't reach, because a token in `headers` would be plain text here and in every machine's configuration.
     checks: {
       deep: {
         ...{ type: "http", port: monitoringPort, method: "get", path: "/health/deep" },
@@ -98,7 +98,7 @@ function baseConfig(spec: SeedAgentSpec, { installation, release, image, secrets
   };
 }
 
-/** The variables that the spec declares, without this project's notes. */
+/** The variables that the spec declares, without `notes`. */
 export function declaredVariables(spec: SeedAgentSpec): Record<string, string> {
   return {
     ...serviceVariables(spec),
@@ -110,7 +110,7 @@ export function declaredVariables(spec: SeedAgentSpec): Record<string, string> {
   };
 }
 
-/** @throws if the spec is of another provider, which is a mistake of this program */
+/** @throws Error if the spec is of another provider: a bug */
 export function flyOf({ fly, name }: SeedAgentSpec): NonNullable<SeedAgentSpec["fly"]> {
   if (fly === undefined) throw new Error(`the spec of ${name} has no settings for Fly`);
   return fly;

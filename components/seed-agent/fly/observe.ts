@@ -3,7 +3,7 @@ import type { Observed } from "../provider.ts";
 import type { SeedAgentSpec } from "../spec.ts";
 import { declaredVariables, flyOf, notes, volumeName } from "./fly-toml.ts";
 
-/** flyctl's JSON, in the parts that are read; it may have more. */
+/** The parts of flyctl's JSON that are read. */
 const machine = z.looseObject({
   id: z.string(),
   state: z._default(z.string(), "unknown"),
@@ -43,7 +43,7 @@ const volume = z.looseObject({
   size_gb: z._default(z.number(), 0),
 });
 export type Volume = z.output<typeof volume>;
-/** Without those that are being destroyed. */
+/** Without volumes that are being destroyed. */
 export const volumeList = z.pipe(
   z.nullable(z.array(volume)),
   z.transform((all) => (all ?? []).filter(({ name, state }) => name === volumeName && !/destroy/.test(state))),
@@ -54,7 +54,7 @@ const secret = z.looseObject({
   ...{ name: z.optional(z.string()), digest: z.optional(z.string()) },
   ...{ Name: z.optional(z.string()), Digest: z.optional(z.string()) },
 });
-/** Names with Fly's digests of their values. */
+/** Fly's digests of the secrets, by name. */
 export const secretList = z.pipe(
   z.nullable(z.array(secret)),
   z.transform(
@@ -73,7 +73,7 @@ export const releaseList = z.pipe(
   z.transform((list) => (list ?? []).sort((one, other) => other.Version - one.Version)),
 );
 
-/** What all machines have in a note of this project; undefined if they differ, or have none. */
+/** The value of a note if all machines have the same; undefined if they differ, or have none. */
 export function noteOf(machines: readonly Machine[], note: string): string | undefined {
   const values = new Set(machines.map(({ config }) => config?.env[note]));
   const [value] = values;
@@ -92,7 +92,7 @@ export function observed(
     settings: {
       ...liveVariables(Machines),
       region: distinct(Machines.map(({ region }) => region)),
-      // Those that were left in another region are nobody's.
+      // Volumes that were left in another region belong to no machine.
       volume: distinct(volumes.filter(isUsed(Machines)).map(({ size_gb }) => `${size_gb} GB`)),
       secrets: noteOf(Machines, notes.secretDigests) === secretDigests ? asDeployed : "changed by somebody else",
     },
@@ -106,7 +106,7 @@ function isUsed(machines: readonly Machine[]): (volume: Volume) => boolean {
 
 const asDeployed = "as deployed";
 
-/** What an app's settings are if nobody changed anything. */
+/** The settings of an app if nobody changed anything. */
 export function declaredSettings(spec: SeedAgentSpec): Record<string, string> {
   const variables = Object.entries(declaredVariables(spec)).map(([name, value]) => [`env ${name}`, value]);
   return {
@@ -122,14 +122,14 @@ export function node({ id, state, host_status: host, checks }: Machine): Observe
   if (state !== "started") return { id, healthy: false, problem: `it is ${state}` };
   const failing = (checks ?? []).filter(({ status }) => status !== "passing");
   if (failing.length === 0) return { id, healthy: true };
-  // What a check prints comes from the agent's machine.
+  // A check's output comes from the agent's machine, and is untrusted.
   const words = failing.map(({ name, status, output }) =>
     [name, status, output?.slice(0, 200)].filter(Boolean).join(" "),
   );
   return { id, healthy: false, problem: words.join("; ") };
 }
 
-/** The variables of this project and of the user, without the platform's and the notes. */
+/** The service's variables, without Fly's own and `notes`. */
 function liveVariables(machines: readonly Machine[]): Record<string, string> {
   const own = new Set<string>(Object.values(notes));
   const names = new Set(machines.flatMap(({ config }) => Object.keys(config?.env ?? {})));

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parse, stringify } from "smol-toml";
 import * as z from "zod/mini";
+import { asError } from "../../lib/as-error.ts";
 import { canonicalJson } from "../../lib/json.ts";
+import { masked } from "../../lib/masking.ts";
 import { driftFrom } from "../drift.ts";
 import { type DeployOptions, type ObserveOptions, SeedAgentError, type SeedAgentProvider } from "../provider.ts";
 import type { CliOptions } from "../provider-cli.ts";
@@ -30,11 +32,11 @@ import { flyctlCli } from "./run-flyctl.ts";
 import { secretLines } from "./secret-lines.ts";
 
 export interface FlyOptions {
-  /** FLY_API_TOKEN is in it, unless the user logged in by `flyctl auth login`. */
+  /** Contains FLY_API_TOKEN, unless the user logged in by `flyctl auth login`. */
   readonly env: NodeJS.ProcessEnv;
   /** Writes the image's build context for a spec into a folder. */
   readonly writeContext: (spec: SeedAgentSpec, folder: string) => Promise<void>;
-  /** How long machines may take to become healthy after a deployment, and how often they are asked, in seconds. */
+  /** How long machines may take to become healthy after a deployment, and how often they are checked. */
   readonly health?: { readonly timeoutSeconds: number; readonly everySeconds: number };
 }
 
@@ -53,7 +55,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     return parsed(args, text, schema);
   }
 
-  /** @returns undefined if there is no such app that this user may see */
+  /** @returns undefined if the user can see no such app */
   async function statusOf(app: string, options: Pick<ObserveOptions, "signal">): Promise<AppStatus | undefined> {
     const args = flyctl.status(app);
     const run: CliOptions = { env, signal: options.signal, timeoutSeconds: seconds.asked };
@@ -61,7 +63,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     if (ended.code === 0) return parsed(args, ended.stdout, appStatus);
     const error = flyctlCli.errorOf(args, ended, run);
     if (!/not find app|app .*not found/i.test(error.message)) throw error;
-    // The words are no contract: the list says whether it is there.
+    // flyctl's words may change. The list is certain.
     if ((await ask(flyctl.apps(), appList, options)).includes(app)) throw error;
     return undefined;
   }
@@ -83,8 +85,9 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
         await convergeMachines(spec, before, { ...options, toml: { ...options, secrets } });
       } catch (error) {
         signal?.throwIfAborted();
-        const message = error instanceof Error ? error.message : String(error);
-        throw new SeedAgentError(`${message}; ${await rollBack(app, before, former, options)}`);
+        const message = `${asError(error).message}; ${await rollBack(app, before, former, options)}`;
+        // The output of a failed check may contain secrets.
+        throw new SeedAgentError(masked(message, Object.values(options.secrets)));
       } finally {
         former?.remove();
       }
@@ -123,8 +126,8 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
       const kept = volumes.map(({ id, size_gb }) => `${id} (${size_gb} GB)`).join(", ");
       return [
         kept === ""
-          ? `the app ${app}, which has no machine and no volume; delete it by: flyctl apps destroy ${app}`
-          : `the volumes ${kept} of the app ${app}, which Fly charges for; delete both by: flyctl apps destroy ${app}`,
+          ? `the app ${app}, which has no machine and no volume; delete it with: flyctl apps destroy ${app}`
+          : `the volumes ${kept} of the app ${app}, which Fly charges for; delete both with: flyctl apps destroy ${app}`,
       ];
     },
 
@@ -142,7 +145,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     },
   };
 
-  /** One volume for each machine. A deployment that was killed between two of them goes on where it was. */
+  /** Creates the missing volumes, one for each machine, and grows the others. Re-entrant. */
   async function ensureVolumes(spec: SeedAgentSpec, options: DeployOptions): Promise<void> {
     const { app, region } = flyOf(spec);
     const run = { env, signal: options.signal, timeoutSeconds: seconds.done };
@@ -151,7 +154,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     if (volumes.length === 0 && all.length > 0 && !("DATABASE_URL" in options.secrets)) {
       const was = all[0]?.region ?? "";
       throw new SeedAgentError(
-        `the data of ${spec.name} is in ${was}, on its volume alone; write region = "${was}", or declare DATABASE_URL, or copy it first: flyctl volumes fork ${all[0]?.id} --app ${app} --region ${region}`,
+        `the data of ${spec.name} is only on its volume in ${was}; write region = "${was}", or declare DATABASE_URL, or copy the volume first: flyctl volumes fork ${all[0]?.id} --app ${app} --region ${region}`,
       );
     }
     const larger = volumes.find(({ size_gb }) => size_gb > spec.volumeGb);
@@ -169,7 +172,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     await flyctlCli.run(flyctl.createVolumes(app, volumeName, { region, gb: spec.volumeGb, count }), run);
   }
 
-  /** Sets the secrets if they are not those of the last deployment, or somebody changed them since. */
+  /** Sets the secrets if they differ from the last deployment's, or somebody changed them since. */
   async function stageSecrets(
     app: string,
     before: AppStatus | undefined,
@@ -202,7 +205,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     if (machines.length > 0 && noteOf(machines, notes.config) === configFingerprint(spec, toml)) {
       await repair(app, machines, run);
     } else {
-      // The image that runs already, if it is of this release: then nothing is built.
+      // If the running image is of this release, nothing is built.
       const isBuilt = noteOf(machines, notes.release) === options.release;
       const image = isBuilt ? (await completeReleases(app, options))[0]?.ImageRef : undefined;
       await withFolder(spec.name, options, async (folder) => {
@@ -218,7 +221,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     await awaitHealth(app, spec.replicas, options);
   }
 
-  /** Starts what does not run, and restarts what runs and is not healthy. The others are left alone. */
+  /** Starts machines that don't run, and restarts those that are not healthy. Leaves the others alone. */
   async function repair(app: string, machines: readonly Machine[], run: CliOptions): Promise<void> {
     const sick = machines.filter((each) => !node(each).healthy);
     const idle = sick.filter(({ state }) => ["stopped", "suspended", "created"].includes(state)).map(({ id }) => id);
@@ -259,7 +262,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
   async function formerOf(app: string, options: DeployOptions): Promise<Former | undefined> {
     const [newest] = await ask(flyctl.releases(app), releaseList, options);
     const [complete] = await completeReleases(app, options);
-    // After a failed deployment, the configuration that Fly has is not the one of the last good image.
+    // After a failed deployment, Fly's configuration is not that of the last good image.
     if (complete === undefined || newest?.Version !== complete.Version) return undefined;
     const folder = join(options.folder, `${app}.former`);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -269,7 +272,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     return { image: complete.ImageRef, toml, remove: () => rmSync(folder, { recursive: true, force: true }) };
   }
 
-  /** @returns what was done, in words */
+  /** @returns in words, what it did */
   async function rollBack(
     app: string,
     before: AppStatus | undefined,
@@ -277,7 +280,7 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
     options: DeployOptions,
   ): Promise<string> {
     const release = noteOf(before?.Machines ?? [], notes.release);
-    if (former === undefined) return "correct it, and run `up` again; see: flyctl logs and flyctl checks list";
+    if (former === undefined) return "repair the cause, and run `up` again; see: flyctl logs and flyctl checks list";
     try {
       const now = (await statusOf(app, options))?.Machines ?? [];
       if (release !== undefined && noteOf(now, notes.release) === release && now.every((each) => node(each).healthy)) {
@@ -288,13 +291,13 @@ export function flyProvider({ env, writeContext, health }: FlyOptions): SeedAgen
       );
       await awaitHealth(app, before?.Machines.length ?? 0, options);
     } catch (error) {
-      return `and it can't be rolled back: ${error instanceof Error ? error.message : String(error)}`;
+      return `and it can't be rolled back: ${asError(error).message}`;
     }
     return `it was rolled back to the release ${release ?? "before"}; secrets that changed stay changed`;
   }
 }
 
-/** What a failed deployment goes back to. */
+/** The deployment that a failed one is rolled back to. */
 interface Former {
   readonly image: string;
   readonly toml: string;
@@ -320,7 +323,10 @@ async function withFolder(
   }
 }
 
-/** Two stacks would undo each other's deployments. An app without machines was left by a deployment that ended early. */
+/**
+ * An app without machines was left by a deployment that ended early.
+ * @throws SeedAgentError if another stack deploys the app: the two would undo each other's deployments
+ */
 function checkOwner(app: string, status: AppStatus | undefined, { installation }: ObserveOptions): void {
   const foreign = status?.Machines.find(({ config }) => config?.env[notes.installation] !== installation);
   if (foreign === undefined) return;
@@ -347,16 +353,16 @@ function digestsOf(digests: ReadonlyMap<string, string>, names: readonly string[
 
 /** @throws SeedAgentError if flyctl printed something else */
 function parsed<Type>(args: readonly string[], text: string, schema: z.ZodMiniType<Type>): Type {
-  const words = `flyctl ${args.slice(0, 2).join(" ")}`;
+  const command = `flyctl ${args.slice(0, 2).join(" ")}`;
   try {
     return z.parse(schema, JSON.parse(text));
   } catch (error) {
     const why = error instanceof z.core.$ZodError ? z.prettifyError(error) : "it is not JSON";
-    throw new SeedAgentError(`${words} printed something unexpected (${why}); update it: flyctl version update`);
+    throw new SeedAgentError(`${command} printed something unexpected (${why}); update it: flyctl version update`);
   }
 }
 
 function required(name: string, spec: SeedAgentSpec | undefined): SeedAgentSpec {
-  if (spec === undefined) throw new SeedAgentError(`it is not known in which app ${name} is; run \`up\` once`);
+  if (spec === undefined) throw new SeedAgentError(`the app of ${name} is not known on this machine; run \`up\` once`);
   return spec;
 }

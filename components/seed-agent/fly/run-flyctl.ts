@@ -4,7 +4,7 @@ import { ProviderCli } from "../provider-cli.ts";
 export const flyctlMissing =
   "flyctl is not on the PATH; install it (https://fly.io/docs/flyctl/install/): curl -L https://fly.io/install.sh | sh";
 
-/** What the user can do, by what flyctl printed. */
+/** Remedies, by a pattern of flyctl's output. */
 const remedies: readonly (readonly [RegExp, string])[] = [
   [
     /no access token|not (currently )?authenticated|unauthorized|must be authenticated|login/i,
@@ -32,7 +32,7 @@ function tokens(env: NodeJS.ProcessEnv): string[] {
 
 export function flyctlEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   const own = variables.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
-  // An update of flyctl, or news of it, must not come between.
+  // flyctl must not update itself, or print notices, meanwhile.
   const quiet = { FLY_NO_UPDATE_CHECK: "1", FLY_SEND_METRICS: "0", NO_COLOR: "1" };
   return { ...allowedEnvironment(env), ...quiet, ...Object.fromEntries(own) };
 }

@@ -1,13 +1,13 @@
 import { SeedAgentError } from "../provider.ts";
 
-/** flyctl reads its input by lines of at most this size (Go's bufio.Scanner). */
-const mostBytes = 64 * 1024 - 1;
+/** The maximum size of a line that flyctl reads (Go's bufio.Scanner). */
+const maxLineBytes = 64 * 1024 - 1;
 
 /**
- * What `flyctl secrets import` reads as exactly these values. It takes away quotes, and what follows a `#` that an even
- * number of quotes precedes, so each value gets the quotes that keep it as it is.
+ * The input from which `flyctl secrets import` reads exactly these values. flyctl strips quotes, and everything from a `#`
+ * that an even number of quotes precedes, so each value gets the quotes with which it is read unchanged.
  *
- * @throws SeedAgentError for a value that flyctl can't read, which names the secret alone
+ * @throws SeedAgentError for a value that flyctl can't read; it names the secret, and does not quote the value
  */
 export function secretLines(secrets: Readonly<Record<string, string>>): string {
   return Object.entries(secrets)
@@ -32,7 +32,7 @@ function isReadAs(text: string, name: string, value: string): boolean {
 }
 
 function isShort(text: string): boolean {
-  return text.split("\n").every((line) => Buffer.byteLength(line) <= mostBytes);
+  return text.split("\n").every((line) => Buffer.byteLength(line) <= maxLineBytes);
 }
 
 /** As flyctl reads it (`internal/command/secrets/parser.go`). @throws for a line without `=` */
@@ -52,7 +52,7 @@ export function parseSecretLines(text: string): ReadonlyMap<string, string> {
     }
     if (line.startsWith("#") || line.trim() === "") continue;
     const at = line.indexOf("=");
-    if (at < 0) throw new Error("a line is no NAME=VALUE pair");
+    if (at < 0) throw new Error("a line is not a NAME=VALUE pair");
     const name = line.slice(0, at).trim();
     const value = withoutComment(line.slice(at + 1).replace(/^ +/, ""));
     if (value.startsWith('"""') && value.endsWith('"""') && value.length >= 6) secrets.set(name, value.slice(3, -3));

@@ -1,6 +1,6 @@
 import { fieldManager } from "./manifests.ts";
 
-/** Where kubectl works. */
+/** Where kubectl looks for objects. */
 export interface Target {
   /** The kubeconfig's context; its current one by default. */
   readonly context?: string | undefined;
@@ -19,17 +19,17 @@ export const kubectlArguments = {
     ...of(target),
     ...["get", kinds.join(","), `--selector=${selector}`, "--output=json"],
   ],
-  /** @returns nothing if it does not exist */
+  /** Prints nothing if it does not exist. */
   getOne: (target: Target, kind: string, name: string) => [
     ...of(target),
     ...["get", kind, name, "--ignore-not-found", "--output=json"],
   ],
-  /** @param waits whether it returns only once the objects are gone */
-  delete: (target: Target, names: readonly string[], { waits = true } = {}) => [
+  /** Returns once the objects are gone. */
+  delete: (target: Target, names: readonly string[]) => [
     ...of(target),
-    ...["delete", ...names, "--ignore-not-found", `--wait=${waits}`],
+    ...["delete", ...names, "--ignore-not-found", "--wait=true"],
   ],
-  /** Its pods and volumes stay, for the next one that has its name. */
+  /** Its pods and volumes stay, for the next stateful set of that name. */
   deleteOrphaning: (target: Target, statefulSet: string) => [
     ...of(target),
     ...["delete", `statefulset/${statefulSet}`, "--cascade=orphan", "--ignore-not-found"],
@@ -45,19 +45,19 @@ export const kubectlArguments = {
   ],
   logs: (target: Target, selector: string, lines: number) => [
     ...of(target),
-    // kubectl refuses more pods than this at once; 5 by default.
+    // kubectl rejects more pods than this at once; the default is 5.
     ...["logs", `--selector=${selector}`, `--tail=${lines}`, "--prefix", "--max-log-requests=50"],
   ],
   previousLogs: (target: Target, pod: string, lines: number) => [
     ...of(target),
     ...["logs", pod, "--previous", `--tail=${lines}`],
   ],
-  /** To any port of this machine, which it prints. */
+  /** From a free port of this machine, which it prints. */
   portForward: (target: Target, service: string) => [
     ...of(target),
     ...["port-forward", `service/${service}`, ":http", "--address=127.0.0.1"],
   ],
-  /** Prints `yes` or `no`, with the exit code 0 or 1; asks the cluster, with the user's login. */
+  /** Prints `yes` or `no`, with the exit code 0 or 1. The cluster decides, by the user's login. */
   mayApply: (target: Target) => [...of(target), "auth", "can-i", "patch", "statefulsets.apps"],
   contexts: () => ["config", "get-contexts", "--output=name"],
 } as const;
@@ -74,6 +74,6 @@ function inContext(context: string | undefined): string[] {
 export const imageArguments = {
   build: (image: string, folder: string) => ["build", "--quiet", "--tag", image, folder],
   push: (image: string) => ["push", "--quiet", image],
-  /** The image's names with digests, which it has once it was pushed. */
+  /** The image's names with digests, which it has once it has been pushed. */
   digests: (image: string) => ["image", "inspect", "--format", "{{json .RepoDigests}}", image],
 } as const;

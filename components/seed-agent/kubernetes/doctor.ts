@@ -5,7 +5,7 @@ import { kubectlArguments as kubectl } from "./arguments.ts";
 import { kubernetesOf } from "./manifests.ts";
 import { kubectlCli, kubectlMissing } from "./run-kubectl.ts";
 
-/** Whether kubectl is there, knows the agent's context, and may apply its objects in the namespace. */
+/** Whether kubectl is installed, knows the agent's context, and may apply its objects in the namespace. */
 export async function kubernetesCheck(spec: SeedAgentSpec, env: NodeJS.ProcessEnv): Promise<Check> {
   const { context, namespace } = kubernetesOf(spec);
   const title = `kubectl, ${context ?? "the current context"}`;

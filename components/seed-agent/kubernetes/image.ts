@@ -13,9 +13,9 @@ export interface ImageOptions {
 const seconds = { build: 3600, push: 3600, asked: 60 };
 
 /**
- * Builds the image and pushes it with the user's own Docker and its login. An image with a digest is complete already.
+ * Builds the image and pushes it with the user's own Docker and its login. An image with a digest exists already.
  *
- * @returns the image with its digest, so that all nodes run the same one whatever the tag is moved to
+ * @returns the image with its digest, so that all nodes run the same image even if the tag is moved
  * @throws SeedAgentError with the remedy
  */
 export async function pushedImage(image: string, { env, context, onProgress }: ImageOptions): Promise<string> {
@@ -37,7 +37,7 @@ export async function pushedImage(image: string, { env, context, onProgress }: I
     if (!(error instanceof DockerError)) throw error;
     const remedy = /denied|unauthorized|authentication required/i.test(error.message)
       ? `log in to the registry: docker login ${image.split("/")[0]}`
-      : 'or push it by other means, and declare it with its digest: container_image = "registry/name@sha256:…"';
+      : 'repair that, or push the image yourself and declare it with its digest: container_image = "registry/name@sha256:…"';
     throw new SeedAgentError(`The image ${image} can't be built and pushed: ${error.message}; ${remedy}`);
   }
 }

@@ -3,7 +3,7 @@ import type { Observed } from "../provider.ts";
 import type { SeedAgentSpec } from "../spec.ts";
 import { annotations, environment, kubernetesOf, type ObjectMeta, volumeSize } from "./manifests.ts";
 
-/** What is read of any object. Other fields are kept, because an undo applies them again. */
+/** The fields that are read of any object. The others are kept, because a rollback applies them again. */
 export const anyObject = z.looseObject({
   apiVersion: z.string(),
   kind: z.string(),
@@ -64,13 +64,13 @@ const pod = z.looseObject({
   ),
 });
 
-/** How a stateful set is live, in what this project compares and changes. */
+/** The live state of a stateful set, as far as this project compares or changes it. */
 export interface LiveStatefulSet {
   readonly release: string | undefined;
   readonly image: string;
   readonly replicas: number;
   readonly variables: z.output<typeof variable>[];
-  /** The size and the class that its volumes are declared with. */
+  /** The declared size and class of its volumes. */
   readonly storage: string | undefined;
   readonly storageClass: string | undefined;
 }
@@ -97,7 +97,7 @@ export function observed(objects: readonly LiveObject[]): Observed | undefined {
   return {
     release: live.release,
     nodes: objects.filter(({ kind }) => kind === "Pod").map(node),
-    // A Service is reached from inside of the cluster, or through what the user puts in front of it.
+    // The Service can be reached only from inside the cluster, or through an ingress of the user's.
     url: undefined,
     settings: liveSettings(live),
   };
@@ -127,7 +127,7 @@ function liveSettings({ image, replicas, storage, variables }: LiveStatefulSet):
   };
 }
 
-/** What `liveSettings` are if nobody changed anything. */
+/** What `liveSettings` returns if nobody changed anything. */
 export function declaredSettings(spec: SeedAgentSpec): Record<string, string> {
   return {
     image: withoutDigest(kubernetesOf(spec).image),
@@ -137,7 +137,7 @@ export function declaredSettings(spec: SeedAgentSpec): Record<string, string> {
   };
 }
 
-/** Without those whose value is elsewhere: a field of the pod, or a secret, which may be unset here. */
+/** Without variables whose value is a field of the pod, or a secret, which may be unset on this machine. */
 function settingsOf(variables: readonly z.output<typeof variable>[]): Record<string, string> {
   return Object.fromEntries(
     variables.flatMap(({ name, value, valueFrom }) => (valueFrom === undefined ? [[`env ${name}`, value ?? ""]] : [])),
@@ -150,9 +150,9 @@ function withoutDigest(image: string): string {
 }
 
 /**
- * The object as it can be applied again: without what only the API server writes.
+ * The object in a form that can be applied again: without the fields that only the API server writes.
  *
- * @param owner the metadata that this project gives its objects
+ * @param ownAnnotations the annotations that this project sets
  */
 export function asApplied(
   object: LiveObject,

@@ -1,11 +1,13 @@
 /**
  * Seed agents on Kubernetes, by server-side apply with the user's own kubectl and kubeconfig.
  *
- * Not by @pulumi/kubernetes: its plugin is a download from a release site, and takes an hour to build where that site is
- * blocked. Server-side apply gives the same: the API server merges, tracks who set each field, and reports conflicts.
+ * Not by @pulumi/kubernetes: its plugin is downloaded from a release site, and takes an hour to build where that site is
+ * blocked. Server-side apply does the same: the API server merges, tracks who set each field, and reports conflicts.
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { asError } from "../../lib/as-error.ts";
+import { masked } from "../../lib/masking.ts";
 import { driftFrom } from "../drift.ts";
 import { type DeployOptions, type ObserveOptions, SeedAgentError, type SeedAgentProvider } from "../provider.ts";
 import type { SeedAgentSpec } from "../spec.ts";
@@ -36,11 +38,10 @@ import { portForward } from "./port-forward.ts";
 import { kubectlCli } from "./run-kubectl.ts";
 
 export interface KubernetesOptions {
-  /** Says where the kubeconfig and Docker are. */
+  /** Locates the kubeconfig and Docker. */
   readonly env: NodeJS.ProcessEnv;
   /** Writes the image's build context for a spec into a folder. */
   readonly writeContext: (spec: SeedAgentSpec, folder: string) => Promise<void>;
-  /** How long a roll-out may take, in seconds. */
   readonly rolloutSeconds?: number;
 }
 
@@ -84,7 +85,9 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
       signal?.throwIfAborted();
       if (ended.code !== 0) {
         const why = await reasons(target, selectorText(selector), ended.stderr);
-        throw new SeedAgentError(`${spec.name} does not become healthy: ${why}; ${await undo(before, apply, rollout)}`);
+        const message = `${spec.name} does not become healthy: ${why}; ${await rollBack(before, apply, rollout)}`;
+        // A pod's log may contain its secrets.
+        throw new SeedAgentError(masked(message, Object.values(secrets)));
       }
       const kept = new Set(declared.map(nameOf));
       await prune(target, before.filter((object) => !kept.has(nameOf(object))).map(nameOf), masks);
@@ -112,11 +115,11 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
       if (destroyData || claims.length === 0) return [];
       const context = target.context === undefined ? "" : ` --context ${target.context}`;
       return [
-        `the volumes ${claims.map(({ metadata }) => metadata.name).join(", ")} in the namespace ${target.namespace}; delete them by: kubectl delete pvc${context} --namespace ${target.namespace} --selector ${selector}`,
+        `the volumes ${claims.map(({ metadata }) => metadata.name).join(", ")} in the namespace ${target.namespace}; delete them with: kubectl delete pvc${context} --namespace ${target.namespace} --selector ${selector}`,
       ];
     },
 
-    reach: (spec) => portForward(kubectl.portForward(targetOf(spec), namesOf(spec.name).service), { env }),
+    connect: (spec) => portForward(kubectl.portForward(targetOf(spec), namesOf(spec.name).service), { env }),
 
     async logs(name, { spec, installation, lines, signal }) {
       const target = targetOf(required(name, spec));
@@ -125,7 +128,7 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
     },
   };
 
-  /** The image that runs already if it is of this release, so that a changed setting builds nothing. */
+  /** The running image if it is of this release, so that a changed setting builds nothing. */
   async function imageFor(
     spec: SeedAgentSpec,
     former: LiveObject | undefined,
@@ -149,7 +152,7 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
     }
   }
 
-  /** Objects of another stack, or of nobody, would be taken over without a word. */
+  /** @throws SeedAgentError if the stateful set belongs to somebody else, because applying would silently take it over */
   async function checkUnclaimed({ name, ...spec }: SeedAgentSpec, { signal }: ObserveOptions): Promise<void> {
     const target = targetOf({ name, ...spec });
     const args = kubectl.getOne(target, "statefulset", namesOf(name).statefulSet);
@@ -162,7 +165,7 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
     );
   }
 
-  /** A stateful set's volumes can't be changed, so it is replaced, without its pods, and each volume grows by itself. */
+  /** A stateful set's volumes can't be changed, so each claim is grown, and the set is replaced without its pods. */
   async function growVolumes(spec: SeedAgentSpec, former: LiveObject, deployOptions: DeployOptions): Promise<void> {
     const { installation, signal, onProgress } = deployOptions;
     const target = targetOf(spec);
@@ -193,18 +196,18 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
   }
 
   /** Applies the objects as they were. Not by `rollout undo`, whose field manager would own the template from then on. */
-  async function undo(
+  async function rollBack(
     before: readonly LiveObject[],
     apply: (items: readonly unknown[]) => Promise<string>,
     rollout: () => Promise<{ readonly code: number }>,
   ): Promise<string> {
     const former = before.find(({ kind }) => kind === "StatefulSet");
-    if (former === undefined) return "its pods were left for you to look at; correct it, and run `up` again";
+    if (former === undefined) return "its pods are left for you to inspect; repair the cause, and run `up` again";
     const release = readStatefulSet(former).release ?? "before";
     try {
       await apply(before.map((object) => asApplied(object, Object.values(annotations))));
     } catch (error) {
-      return `and the release ${release} can't be applied again: ${error instanceof Error ? error.message : String(error)}`;
+      return `and the release ${release} can't be applied again: ${asError(error).message}`;
     }
     const { code } = await rollout();
     return code === 0
@@ -212,11 +215,11 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
       : `the release ${release} was applied again, and is not healthy either`;
   }
 
-  /** Why pods are not ready, and the last lines of what crashed. */
+  /** Why pods are not ready, and the last lines of the first one's log before it crashed. May contain secrets. */
   async function reasons(target: Target, selector: string, rolloutError: string): Promise<string> {
     const pods = await list(target, ["pod"], selector).catch(() => []);
     const sick = pods.map(node).filter(({ healthy }) => !healthy);
-    if (sick.length === 0) return rolloutError.trim().split("\n").at(-1) ?? "no reason is known";
+    if (sick.length === 0) return rolloutError.trim().split("\n").at(-1) || "the reason is unknown";
     const [first] = sick;
     const words = sick.map(({ id, problem }) => `${id}: ${problem}`).join("; ");
     const args = kubectl.previousLogs(target, first?.id ?? "", 5);
@@ -231,7 +234,8 @@ function targetOf(spec: SeedAgentSpec): Target {
 }
 
 function required(name: string, spec: SeedAgentSpec | undefined): SeedAgentSpec {
-  if (spec === undefined) throw new SeedAgentError(`it is not known in which cluster ${name} is; run \`up\` once`);
+  if (spec === undefined)
+    throw new SeedAgentError(`the cluster of ${name} is not known on this machine; run \`up\` once`);
   return spec;
 }
 

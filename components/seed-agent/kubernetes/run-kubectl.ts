@@ -4,7 +4,7 @@ import { ProviderCli } from "../provider-cli.ts";
 export const kubectlMissing =
   "kubectl is not on the PATH; install it (https://kubernetes.io/docs/tasks/tools/), 1.25 or newer";
 
-/** What the user can do, by what kubectl printed. */
+/** Remedies, by a pattern of kubectl's error output. */
 const remedies: readonly (readonly [RegExp, string])[] = [
   [
     /context .* does not exist|context was not found/i,
@@ -13,7 +13,7 @@ const remedies: readonly (readonly [RegExp, string])[] = [
   [/namespaces? ".*" not found/i, "Create it: kubectl create namespace NAME"],
   [
     /conflict(s)? with|Apply failed with \d+ conflict/i,
-    "Somebody else manages these fields. Stop what sets them, or give them up: kubectl apply --server-side --field-manager=changelings --force-conflicts with the same object",
+    "Another program manages these fields. Stop it from setting them, or let changelings own them: kubectl apply --server-side --field-manager=changelings --force-conflicts with the same object",
   ],
   [
     /forbidden: user|cannot (get|list|create|patch|delete) resource/i,
@@ -28,7 +28,7 @@ const remedies: readonly (readonly [RegExp, string])[] = [
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
-/** Where the kubeconfig is, and what the login programs that it names read. */
+/** The location of the kubeconfig, and the variables of the login programs that it names. */
 const variables =
   /^(KUBECONFIG|KUBERNETES_SERVICE_(HOST|PORT)|(AWS|AZURE|CLOUDSDK|GOOGLE|DIGITALOCEAN|OCI|DOCTL)_\w+|USE_GKE_\w+)$/;
 

@@ -119,7 +119,20 @@ describe("a deployment", () => {
     expect(Object.keys(app()?.secrets ?? {}).sort()).toEqual([...Object.keys(others), "MINE"].sort());
   });
 
-  test("starts a machine that was stopped, and makes one that is gone", async () => {
+  test("redacts secrets from the output of a failed check", async () => {
+    await deploy();
+    change((state) => {
+      state.sick.push("r1");
+      state.checkOutput = `can't connect to ${seedSecrets.DATABASE_URL}`;
+      const checks = [{ name: "servicecheck-00-http-4000", status: "critical", output: state.checkOutput }];
+      Object.assign(machines(state)[0] ?? {}, { checks });
+    });
+    const error = await deploy().catch(String);
+    expect(error).toContain("can't connect to ");
+    expect(error).not.toContain("password-that-is-secret");
+  });
+
+  test("starts a machine that was stopped, and creates one that is missing", async () => {
     await deploy(onFly({ replicas: 3 }));
     change((state) => {
       Object.assign(machines(state)[0] ?? {}, { state: "stopped" });
@@ -208,7 +221,7 @@ describe("a deployment that is cut off at any call is finished by the next one",
   test.each(["before", "after"] as const)("%s the call takes effect", { timeout: 120_000 }, async (when) => {
     const first = Array.from({ length: 40 }, (_, call) => call);
     for (const call of first) {
-      flyctl.state = { apps: {}, taken: [], sick: [], made: 0 };
+      flyctl.state = { ...flyctl.state, apps: {}, taken: [], sick: [], made: 0 };
       flyctl.failAt({ call, when });
       const failed = await deploy().then(
         () => false,
@@ -247,7 +260,7 @@ describe("what is observed", () => {
       (state) => void Object.assign(machines(state)[1] ?? {}, { state: "stopped" }),
       "it is stopped",
     ],
-    ["a machine that is gone", (state) => void machines(state).pop(), "1 of 2 nodes are there"],
+    ["a machine that is gone", (state) => void machines(state).pop(), "1 of 2 nodes exist"],
     [
       "a failing check",
       (state) => void Object.assign(machines(state)[0] ?? {}, { checks: [{ name: "deep", status: "critical" }] }),

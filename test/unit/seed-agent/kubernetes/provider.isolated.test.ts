@@ -133,8 +133,18 @@ describe("a deployment", () => {
 
   test("the first of which is not healthy leaves its pods to look at", async () => {
     change((state) => void state.sick.push("r1"));
-    await expect(deploy()).rejects.toThrow("its pods were left for you to look at");
+    await expect(deploy()).rejects.toThrow("its pods are left for you to inspect");
     expect(objects()["pod/seed-agent-0"]).toBeDefined();
+  });
+
+  test("redacts secrets from the log of a pod that crashes", async () => {
+    change((state) => {
+      state.sick.push("r1");
+      state.crashLog = `can't connect to ${seedSecrets.DATABASE_URL}`;
+    });
+    const error = await deploy().catch(String);
+    expect(error).toContain("can't connect to ");
+    expect(error).not.toContain("password-that-is-secret");
   });
 
   test("prunes what is no longer declared, and nothing else", async () => {
@@ -167,7 +177,9 @@ describe("a deployment", () => {
     change((state) => {
       state.owned["statefulset/seed-agent"] = "hpa";
     });
-    await expect(deploy(onKubernetes({ replicas: 3 }))).rejects.toThrow(/conflict with "hpa".*Somebody else manages/s);
+    await expect(deploy(onKubernetes({ replicas: 3 }))).rejects.toThrow(
+      /conflict with "hpa".*Another program manages/s,
+    );
   });
 
   test("names a missing namespace", async () => {
