@@ -6,7 +6,7 @@ const settings = [
   ...(["stopSequences", "maxOutputTokens", "tools", "toolChoice"] as const),
 ];
 
-/** For the settings that a CLI has no counterpart of. */
+/** Warnings for the settings of a call that a CLI does not support. */
 export function unsupported(
   options: LanguageModelV4CallOptions,
   supported: readonly (typeof settings)[number][] = [],
@@ -22,12 +22,12 @@ export function unsupported(
     warnings.push({
       type: "compatibility",
       feature: "responseFormat",
-      details: "JSON without a schema is only asked for in the prompt",
+      details: "JSON without a schema is only requested in the prompt",
     });
   return warnings;
 }
 
-/** The system prompt, and what it has to say in place of a JSON schema. */
+/** The system prompt. If JSON without a schema is wanted, it says so. */
 export function systemPrompt({ prompt, options: { responseFormat } }: Call): string {
   const isJson = responseFormat?.type === "json" && responseFormat.schema === undefined;
   return [prompt.system, ...(isJson ? ["Answer with a JSON value alone."] : [])].filter(Boolean).join("\n\n");

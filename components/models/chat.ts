@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import { claudeCliLanguageModel } from "./claude.ts";
 import { isMissingApiKey } from "./errors.ts";
 
-/** A message as the Claude Code CLI and Anthropic's API have it. */
+/** A message in the format of the Claude Code CLI and Anthropic's API. */
 const message = z.object({
   role: z.enum(["system", "user", "assistant"]),
   content: z.union([z.string(), z.array(z.object({ type: z.literal("text"), text: z.string() }))]),
@@ -26,10 +26,10 @@ export type ChatResult =
   | { readonly error: "failed"; readonly message: string };
 
 /**
- * One answer of the model, as spec 003's `Integration.Claude.chat/2`.
+ * One answer of the model: spec 003's `Integration.Claude.chat/2`.
  *
  * @param prompt a text, or messages
- * @throws only what the abort signal was given as its reason
+ * @throws only the abort signal's reason
  */
 export async function chat(prompt: string | ChatPayload, options: ChatOptions = {}): Promise<ChatResult> {
   try {

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { CliFailure } from "./failure.ts";
 
-/** The environment variables that can have the key, by descending precedence. */
+/** The environment variables that can contain the key, by descending precedence. */
 export const claudeKeys = ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"] as const;
 
 /** The tokens of one message. */
@@ -14,7 +14,7 @@ export const claudeTokens = z.object({
 });
 export type ClaudeTokens = z.output<typeof claudeTokens>;
 
-/** What `claude --print` prints: with `--output-format json` only the `result`, with `stream-json` one a line. */
+/** The events that `claude --print` prints: with `--output-format json` only the `result`, with `stream-json` one a line. */
 const events = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("system"),
@@ -65,17 +65,17 @@ const events = z.discriminatedUnion("type", [
 export type ClaudeEvent = z.output<typeof events>;
 export type ClaudeEventOf<Type extends ClaudeEvent["type"]> = Extract<ClaudeEvent, { type: Type }>;
 
-/** @returns undefined for what is not one of its events, and for those of unknown types */
+/** @returns undefined if the value is not an event, or of an unknown type */
 export function claudeEvent(value: unknown): ClaudeEvent | undefined {
   const { success, data } = events.safeParse(value);
   return success ? data : undefined;
 }
 
-/** Judges one run by its events: neither the exit code nor `subtype` says whether it succeeded. */
+/** Decides by its events whether a run succeeded: neither the exit code nor `subtype` says so. */
 export class ClaudeRun {
   #result: ClaudeEventOf<"result"> | undefined;
   #keyIsRejected = false;
-  /** Also set for status 403, with which a key is valid. */
+  /** Also true after status 403, for which a key can be valid. */
   #isNotLoggedIn = false;
 
   take(event: ClaudeEvent): void {
@@ -90,19 +90,19 @@ export class ClaudeRun {
     return this.#result;
   }
 
-  /** It is pointless to wait for the CLI's end. */
+  /** Whether the API rejects the key, so that waiting for the CLI's end is pointless. */
   get keyIsRejected(): boolean {
     return this.#keyIsRejected;
   }
 
-  /** @param otherwise the reason, if the CLI gave none. @returns undefined if the run succeeded */
+  /** @param otherwise the reason if the CLI gave none @returns undefined if the run succeeded */
   failure(otherwise: string): CliFailure | undefined {
     const end = this.#result;
     if (this.#keyIsRejected) return { code: "missing_api_key", status: 401, reason: end?.result ?? otherwise };
     if (end?.is_error === false) return undefined;
     const status = end?.api_error_status ?? undefined;
     const reason = end?.result ?? end?.errors?.join("; ") ?? otherwise;
-    // Without a credential it makes no request, so there is no status. With `json` there is nothing else to go by.
+    // Without a credential it makes no request, so there is no status. With `json`, only these words show it.
     const isWithoutKey = status === undefined && (this.#isNotLoggedIn || /^Not logged in\b/.test(end?.result ?? ""));
     if (status === 401 || isWithoutKey) return { code: "missing_api_key", status, reason };
     return { code: end?.subtype === "error_max_budget_usd" ? "over_budget" : "failed", status, reason };

@@ -23,7 +23,7 @@ import { type Environment, invalidVariable } from "./errors.ts";
 
 /** `providerOptions.claudeCli` of a call. */
 const callOptions = z.object({
-  /** The most US dollars that the call may cost; checked after each turn. */
+  /** The maximum cost of the call in US dollars; checked after each turn. */
   maxBudgetUsd: z.optional(z.number().check(z.gt(0))),
 });
 
@@ -41,7 +41,7 @@ const claude: TextCli = {
   async command(call, model) {
     const { env, folder } = call;
     const system = join(folder, "system.md");
-    // In a file, because arguments are visible to others and limited in size.
+    // In a file, because other users can see arguments, and their size is limited.
     await writeFile(system, systemPrompt(call), { mode: 0o600 });
     const argv = argumentsOf(call, claude.modelId(model, env));
     return {
@@ -53,12 +53,12 @@ const claude: TextCli = {
   run: (call) => new ClaudeTextRun(schemaOf(call) !== undefined),
 };
 
-/** A language model over `claude --print`. Default model: `CLAUDE_DEFAULT_MODEL`, else `sonnet`. */
+/** A language model that runs `claude --print`. Default model: `CLAUDE_DEFAULT_MODEL`, else `sonnet`. */
 export function claudeCli(options: CliModelOptions = {}): LanguageModelV4 {
   return new CliLanguageModel(claude, options);
 }
 
-/** With the environment of this process, read at each call. */
+/** `claudeCli` with the environment of this process, read at each call. */
 export const claudeCliLanguageModel: LanguageModelV4 = claudeCli();
 
 function argumentsOf(call: Call, model: string): string[] {
@@ -70,7 +70,7 @@ function argumentsOf(call: Call, model: string): string[] {
     ...["--print", "--output-format", streams ? "stream-json" : "json"],
     ...(streams ? ["--verbose", "--include-partial-messages"] : []),
     ...["--model", model],
-    // No settings, hooks, servers, memory files or tools of anybody, and `@path` in the prompt is text.
+    // Without anybody's settings, hooks, servers, memory files or tools. `@path` in the prompt is text.
     ...["--restricted", "--strict-mcp-config", "--setting-sources", "", "--tools", "", "--no-session-persistence"],
     ...(effort === undefined ? [] : ["--effort", effort]),
     ...(maxBudgetUsd === undefined ? [] : ["--max-budget-usd", String(maxBudgetUsd)]),
@@ -82,7 +82,7 @@ function schemaOf({ options: { responseFormat } }: Call): unknown {
   return responseFormat?.type === "json" ? responseFormat.schema : undefined;
 }
 
-/** The CLI's whole environment, with spec 003's variables under the names that it knows. */
+/** The CLI's whole environment, with spec 003's variables under the CLI's names. */
 export function claudeEnvironment(env: Environment): Record<string, string> {
   return cliEnvironment(env, claudeKeys, {
     CLAUDE_CONFIG_DIR: env["CLAUDE_HOME"] || env["CLAUDE_CONFIG_DIR"],
@@ -92,11 +92,11 @@ export function claudeEnvironment(env: Environment): Record<string, string> {
 }
 
 function environmentOf({ env, options }: Call): Record<string, string> {
-  const most = options.maxOutputTokens?.toString() ?? maxTokens(env);
+  const limit = options.maxOutputTokens?.toString() ?? maxTokens(env);
   return {
     ...claudeEnvironment(env),
-    ...(most ? { CLAUDE_CODE_MAX_OUTPUT_TOKENS: most } : {}),
-    // The caller retries: the CLI would do so for minutes, also with a key that is rejected.
+    ...(limit ? { CLAUDE_CODE_MAX_OUTPUT_TOKENS: limit } : {}),
+    // The caller retries. The CLI would do so for minutes, even with a key that the API rejects.
     CLAUDE_CODE_MAX_RETRIES: "0",
     CLAUDE_CODE_DISABLE_AUTO_MEMORY: "1",
   };
@@ -109,7 +109,7 @@ function maxTokens(env: Environment): string | undefined {
   return tokens;
 }
 
-/** The CLI takes what begins with a slash as a command. */
+/** The CLI reads a prompt that begins with a slash as a command. */
 function stdinOf(text: string): string {
   return text.trimStart().startsWith("/") ? ` ${text.trimStart()}` : text;
 }
@@ -168,7 +168,7 @@ class ClaudeTextRun implements TextRun {
   }
 }
 
-/** Without a status, the API did not answer, or broke off; without a result, the CLI did not even ask. */
+/** Without a status, the API did not answer, or broke off; without a result, the CLI sent no request. */
 function isTransient(status: number | undefined, result: ClaudeEventOf<"result"> | undefined): boolean {
   if (status === undefined) return result?.subtype === "success";
   return status === 408 || status === 409 || status === 429 || status >= 500;

@@ -21,17 +21,17 @@ import { StreamParts } from "./stream-parts.ts";
 
 /*
  * Why not a community provider: ai-sdk-provider-claude-code 4.1 and ai-sdk-provider-codex-cli 2.2 were tried with this
- * SDK and these CLIs. The first runs the Agent SDK with a CLI of its own instead of `claude --print`; both put "Human: "
- * or "User: " before a prompt, know neither CODEX_SANDBOX nor the other variables of spec 003, leave tools on, and would
- * be a second reader of what the CLIs print, beside the sandboxes' runtimes.
+ * SDK and these CLIs. The first runs the Agent SDK with its own CLI instead of `claude --print`. Both put "Human: " or
+ * "User: " before a prompt, read neither CODEX_SANDBOX nor the other variables of spec 003, and leave tools enabled. And
+ * the CLIs' output would be parsed in two places, because the sandboxes' runtimes parse it too.
  */
 
 export interface CliModelOptions {
-  /** Default: see each model. */
+  /** Default: see `claudeCli` and `codexCli`. */
   readonly model?: string | undefined;
-  /** What the variables are read from; of it, only named ones reach the CLI. Default: that of this process. */
+  /** The environment to read. Only an allowlist of it reaches the CLI. Default: this process's. */
   readonly env?: Environment | undefined;
-  /** Of one call. Default: 600. */
+  /** The time limit of one call. Default: 600. */
   readonly timeoutSeconds?: number | undefined;
   /** How long a stream may be silent; the CLIs would wait forever. */
   readonly idleTimeoutSeconds?: number | undefined;
@@ -53,12 +53,12 @@ export interface Command {
   readonly stdin: string;
 }
 
-/** One run of a CLI, from what it prints to text. */
+/** Turns the events of one run of a CLI into text. */
 export interface TextRun {
   /** @param say called with new text; `block` changes where a new block of text begins */
   take(value: unknown, say: (text: string, block: number) => void): void;
   readonly fatal: CliFailure | undefined;
-  /** @param otherwise the reason of a failure, if the CLI gave none */
+  /** @param otherwise the reason of a failure if the CLI gave none */
   end(otherwise: string): Answer | FailedRun;
 }
 
@@ -75,28 +75,28 @@ export interface FailedRun {
   readonly costUsd: number;
 }
 
-/** What distinguishes the CLIs. */
+/** The differences between the CLIs. */
 export interface TextCli {
   readonly name: string;
   readonly provider: string;
   /** The key of its `providerMetadata` and `providerOptions`. */
   readonly key: string;
-  /** Variables with credentials. */
+  /** Variables that contain credentials. */
   readonly secrets: readonly string[];
-  /** For a person: how to install it, and how to give it a credential. */
+  /** Remedies for the user: how to install it, and how to give it a credential. */
   readonly install: string;
   readonly login: string;
   readonly idleTimeoutSeconds: number;
   modelId(model: string | undefined, env: Environment): string;
   warnings(options: LanguageModelV4CallOptions): SharedV4Warning[];
-  /** @throws LoadAPIKeyError, if it is known before it runs; InvalidArgumentError */
+  /** @throws LoadAPIKeyError if it can be known before the run; InvalidArgumentError */
   command(call: Call, model: string | undefined): Promise<Command>;
   run(call: Call): TextRun;
 }
 
 /**
- * A language model over a CLI: text only, without tools. It runs in an empty folder of its own, in its own process group,
- * with an allowlisted environment, and within a time limit.
+ * A language model that runs a CLI: text only, without tools. The CLI runs in its own empty folder and process group, with
+ * an allowlisted environment and a time limit.
  */
 export class CliLanguageModel implements LanguageModelV4 {
   readonly specificationVersion = "v4" as const;
@@ -175,7 +175,7 @@ export class CliLanguageModel implements LanguageModelV4 {
     return { stream };
   }
 
-  async #call(options: LanguageModelV4CallOptions, how: How): Promise<Answer> {
+  async #call(options: LanguageModelV4CallOptions, how: CallMode): Promise<Answer> {
     const cli = this.#cli;
     const env = this.#env;
     const secrets = cli.secrets.flatMap((name) => env[name] ?? []);
@@ -222,14 +222,14 @@ export class CliLanguageModel implements LanguageModelV4 {
   }
 }
 
-interface How {
+interface CallMode {
   readonly streams: boolean;
   readonly signal?: AbortSignal;
   readonly say?: (text: string, block: number) => void;
   readonly onValue?: (value: unknown) => void;
 }
 
-/** In characters; no answer is longer. */
+/** The maximum length of the CLI's output, in characters. */
 const maxOutput = 64 * 1024 * 1024;
 
 const noUsage: LanguageModelV4Usage = {

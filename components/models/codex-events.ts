@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { CliFailure } from "./failure.ts";
 
-/** The environment variables that can have the key, by descending precedence. */
+/** The environment variables that can contain the key, by descending precedence. */
 export const codexKeys = ["OPENAI_API_KEY", "CODEX_API_KEY"] as const;
 
 const tokens = z.object({
@@ -13,7 +13,7 @@ const tokens = z.object({
 });
 export type CodexTokens = z.output<typeof tokens>;
 
-/** What `codex exec --json` prints, one a line. */
+/** The events that `codex exec --json` prints, one a line. */
 const events = z.discriminatedUnion("type", [
   z.object({ type: z.literal("thread.started"), thread_id: z.uuid() }),
   z.object({ type: z.literal("turn.completed"), usage: z.catch(z.optional(tokens), undefined) }),
@@ -54,7 +54,7 @@ const items = z.discriminatedUnion("type", [
 ]);
 export type CodexItem = z.output<typeof items>;
 
-/** @returns undefined for what is not one of its events, and for those of unknown types */
+/** @returns undefined if the value is not an event, or of an unknown type */
 export function codexEvent(value: unknown): CodexEvent | undefined {
   const { success, data } = events.safeParse(value);
   return success ? data : undefined;
@@ -67,7 +67,7 @@ export function codexItem(event: CodexEvent): CodexItem | undefined {
   return success ? data : undefined;
 }
 
-/** Judges one run by its events. */
+/** Decides by its events whether a run succeeded. */
 export class CodexRun {
   #keyIsRejected = false;
   #failure: string | undefined;
@@ -83,11 +83,11 @@ export class CodexRun {
       this.#usage = event.usage;
     }
     if (event.type === "turn.failed") this.#fail(event.error.message);
-    // Also reported for each retry, so it need not be the end.
+    // The CLI also reports each retry, so this need not be the end.
     if (event.type === "error") this.#fail(event.message);
   }
 
-  /** Of the whole thread, if it was resumed. */
+  /** Of the whole thread if it was resumed. */
   get usage(): CodexTokens | undefined {
     return this.#usage;
   }
@@ -97,12 +97,12 @@ export class CodexRun {
     return this.#answer;
   }
 
-  /** It is pointless to wait for the CLI's end: it would retry with a key that the API rejects. */
+  /** Whether the API rejects the key. Waiting for the CLI's end is pointless then: it retries. */
   get keyIsRejected(): boolean {
     return this.#keyIsRejected;
   }
 
-  /** @param otherwise the reason, if the CLI gave none. @returns undefined if the run succeeded */
+  /** @param otherwise the reason if the CLI gave none @returns undefined if the run succeeded */
   failure(otherwise: string): CliFailure | undefined {
     const message = this.#failure ?? otherwise;
     if (this.#keyIsRejected) return { code: "missing_api_key", status: 401, reason: reasonIn(message) };
@@ -123,7 +123,7 @@ export class CodexRun {
 
 const apiError = z.object({ error: z.object({ message: z.string() }) });
 
-/** The CLI passes the body of a 400 on as it is, in JSON. */
+/** The CLI reports the JSON body of a 400 unchanged. */
 function bodyIn(message: string): z.output<typeof apiError> | undefined {
   try {
     return apiError.parse(JSON.parse(message));
@@ -136,7 +136,7 @@ function reasonIn(message: string): string {
   return bodyIn(message)?.error.message ?? message;
 }
 
-/** Events have no status: it is only in the words, and not in those of 500 and more. */
+/** Events have no field for the status. It is only in the message, and not in those of 500 and above. */
 function statusIn(message: string): number | undefined {
   if (bodyIn(message) !== undefined) return 400;
   const [, status] = /\b(?:unexpected|last) status:? (\d{3})\b/.exec(message) ?? [];

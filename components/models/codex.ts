@@ -25,7 +25,7 @@ const codex: TextCli = {
   secrets: codexKeys,
   install: "install it (npm install -g @openai/codex), or set CODEX_CLI_PATH",
   login: "run `codex login`, set CODEX_HOME to a folder with a login, or set OPENAI_API_KEY",
-  // It prints a text only when it is complete.
+  // It prints a text only once it is complete.
   idleTimeoutSeconds: 600,
   modelId: (model) => model ?? "codex-default",
   warnings: (options) => [...unsupported(options), ...effortOf(options).warnings],
@@ -50,12 +50,12 @@ const codex: TextCli = {
   run: () => new CodexTextRun(),
 };
 
-/** A language model over `codex exec`. Default model: that of the CLI's configuration. It reports usage, but no cost. */
+/** A language model that runs `codex exec`. Default model: the CLI's configuration's. It reports usage, but no cost. */
 export function codexCli(options: CliModelOptions = {}): LanguageModelV4 {
   return new CliLanguageModel(codex, options);
 }
 
-/** With the environment of this process, read at each call. */
+/** `codexCli` with the environment of this process, read at each call. */
 export const codexCliLanguageModel: LanguageModelV4 = codexCli();
 
 /** The CLI's whole environment. */
@@ -84,7 +84,7 @@ async function argumentsOf(call: Call, home: string, model: string | undefined):
   ];
 }
 
-/** Every feature with which the model could act, and everything that is added to its prompt. */
+/** Disables every feature with which the model could act, and everything that the CLI adds to its prompt. */
 const withoutTools: readonly (readonly [string, unknown])[] = [
   ...[
     ...["shell_tool", "unified_exec", "shell_snapshot", "view_image", "image_generation", "code_mode_host"],
@@ -100,30 +100,30 @@ const withoutTools: readonly (readonly [string, unknown])[] = [
   ["include_permissions_instructions", false],
   ["include_apps_instructions", false],
   ["include_collaboration_mode_instructions", false],
-  // Should a command run all the same, then without the keys.
+  // If a command runs anyway, it does not get the keys.
   ["shell_environment_policy.inherit", "none"],
 ];
 
-/** JSON of these values is TOML too. */
+/** The JSON of these values is also valid TOML. */
 function configuration(values: readonly (readonly [string, unknown])[]): string[] {
   return values.flatMap(([key, value]) => ["-c", `${key}=${JSON.stringify(value)}`]);
 }
 
 const config = z.object({ mcp_servers: z.optional(z.record(z.string(), z.unknown())) });
 
-/** The MCP servers of the person's own configuration, which is otherwise respected. */
+/** The MCP servers of the user's own configuration. Its other settings apply. */
 async function servers(home: string): Promise<string[]> {
   try {
     return Object.keys(config.parse(parse(await readFile(join(home, "config.toml"), "utf8"))).mcp_servers ?? {});
   } catch {
-    // There is none, or the CLI reports what is wrong with it.
+    // There is no file, or the CLI will report what is wrong with it.
     return [];
   }
 }
 
 const sandboxes = ["read-only", "workspace-write", "danger-full-access"];
 
-/** The CLI does not know the variable. */
+/** The CLI itself does not read this variable. */
 function sandboxOf(env: Environment): string {
   const sandbox = env["CODEX_SANDBOX"] || "read-only";
   if (!sandboxes.includes(sandbox))
@@ -159,7 +159,7 @@ class CodexTextRun implements TextRun {
 
   end(otherwise: string) {
     const failure = this.#run.failure(otherwise);
-    // It has retried by itself.
+    // The CLI has already retried.
     if (failure !== undefined) return { failure, isRetryable: false, costUsd: 0 };
     const { usage } = this.#run;
     const { input_tokens: total, cached_input_tokens: cacheRead, cache_write_input_tokens: cacheWrite } = usage ?? {};

@@ -1,6 +1,6 @@
 import type { Environment } from "./errors.ts";
 
-/** What a CLI needs of the environment to run at all, and to reach the network. None of it is secret. */
+/** The variables that a CLI needs to run and to reach the network. None is secret. */
 const general = [
   ...["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"],
   ...["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"],
@@ -9,8 +9,8 @@ const general = [
 ];
 
 /**
- * A CLI's whole environment: what it needs to run, the named variables as they are, and those under other names. An empty
- * value counts as none.
+ * A CLI's whole environment: the variables that it needs to run, the named ones, and `others` as given. An empty value
+ * counts as none.
  */
 export function cliEnvironment(env: Environment, names: readonly string[], others: Environment) {
   const passed = [...general, ...names].map((name) => [name, env[name]] as const);

@@ -8,16 +8,16 @@ import type { CliStopped } from "./run-cli.ts";
 /** Environment variables by name; an empty value counts as none. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What `APICallError.data` of these models contains. */
+/** The `data` of an APICallError of these models. */
 const failureData = z.object({
   code: z.enum(["missing_api_key", "over_budget", "timeout", "failed"]),
-  /** What the failed call cost in US dollars, as far as it is known. */
+  /** The known cost of the failed call in US dollars. */
   costUsd: z.number(),
 });
 
 /**
  * Whether a call failed for lack of a valid credential (spec 003's `missing_api_key`): there is none, or the API rejects
- * it. Repeating the call is useless; a person has to act. Also for errors that the AI SDK wrapped.
+ * it. A retry is useless; the user has to act. Also recognizes errors that the AI SDK wrapped.
  */
 export function isMissingApiKey(error: unknown): boolean {
   return (
@@ -26,12 +26,12 @@ export function isMissingApiKey(error: unknown): boolean {
   );
 }
 
-/** Whether a call was ended because it exceeded its budget. */
+/** Whether a call was stopped because it exceeded its budget. */
 export function isOverBudget(error: unknown): boolean {
   return failures(error).some(({ code }) => code === "over_budget");
 }
 
-/** What failed calls cost in US dollars, as far as it is known. */
+/** The known cost of failed calls in US dollars. */
 export function costOfFailure(error: unknown): number {
   return failures(error).reduce((sum, { costUsd }) => sum + costUsd, 0);
 }
@@ -45,7 +45,7 @@ function failures(error: unknown): z.output<typeof failureData>[] {
 
 const wrapper = z.object({ errors: z.optional(z.array(z.unknown())), cause: z.optional(z.unknown()) });
 
-/** The error, and those of the attempts that it is about. */
+/** The error, and the errors that it wraps. */
 function causes(error: unknown, depth = 0): unknown[] {
   const { success, data } = wrapper.safeParse(error);
   if (!success || depth > 5) return [error];
@@ -57,7 +57,7 @@ function causes(error: unknown, depth = 0): unknown[] {
 export interface FailedCall {
   /** The CLI's name. */
   readonly name: string;
-  /** For a person: how to give it a credential. */
+  /** The remedy for the user: how to give it a credential. */
   readonly login: string;
   /** Values that must not be in a message. */
   readonly secrets: readonly string[];
@@ -76,7 +76,7 @@ export function callError(failure: CliFailure, call: FailedCall): APICallError |
   return apiCallError(`${remedy}${call.name}: ${reason}`, call, code, status);
 }
 
-/** The time limit's, which is of ours: the API did not answer. */
+/** For our own time limit: the API did not answer. */
 export function timeoutError(stopped: CliStopped, call: FailedCall): APICallError {
   return apiCallError(stopped.message, { ...call, isRetryable: false }, "timeout", undefined);
 }
@@ -97,7 +97,7 @@ function apiCallError(
   });
 }
 
-/** As `fetch` rejects: with the signal's reason if that is an error. */
+/** Like the error of `fetch`: the signal's reason, if that is an error. */
 export function abortError(signal: AbortSignal | undefined): Error {
   const reason: unknown = signal?.reason;
   return reason instanceof Error ? reason : new DOMException("The call was aborted.", "AbortError");
@@ -107,7 +107,7 @@ export function invalidVariable(name: string, message: string): InvalidArgumentE
   return new InvalidArgumentError({ argument: name, message: `${name} ${message}` });
 }
 
-/** What a CLI or an API said, for an error: one line without control characters and secrets. */
+/** The message of a CLI or an API, prepared for an error: one line without control characters and secrets. */
 export function cleaned(text: string, secrets: readonly string[]): string {
   const open = secrets.filter(({ length }) => length >= 8).reduce((rest, each) => rest.replaceAll(each, "***"), text);
   const line = withoutSecrets(plainWords(open)).replace(/\s+/g, " ").trim();

@@ -1,4 +1,4 @@
-/** The most characters of one line; longer ones are skipped. */
+/** The maximum length of a line, in characters. Longer lines are skipped. */
 const maxLength = 64 * 1024 * 1024;
 
 export interface JsonLinesOptions {
@@ -29,7 +29,7 @@ export class JsonLines {
     this.#add(text.slice(start));
   }
 
-  /** The output is over: what is left is a line too. */
+  /** Ends the output. The rest, if any, is a line. */
   end(): void {
     const line = this.#pieces.join("").trim();
     const isTooLong = this.#length > (this.#options.maxLength ?? maxLength);

@@ -1,13 +1,14 @@
 import { InvalidPromptError, type LanguageModelV4Prompt, UnsupportedFunctionalityError } from "@ai-sdk/provider";
 
-/** What a CLI is sent. */
+/** The prompt that a CLI gets. */
 export interface TextPrompt {
   readonly system: string;
   readonly text: string;
 }
 
 /**
- * A conversation as one text. One message is sent as it is; several are between tags, which no message can contain.
+ * A conversation as one text. A single message is sent as it is. Several are put between tags, which are escaped within
+ * messages.
  *
  * @throws UnsupportedFunctionalityError for files and tools: leaving them out would change the question
  */

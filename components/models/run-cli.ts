@@ -1,6 +1,6 @@
 import { JsonLines } from "./json-lines.ts";
 
-/** How long a program may take to end after it was aborted, before it is given up. */
+/** How long to wait for a program's end after it was aborted. */
 const graceSeconds = 20;
 
 export interface CliRun {
@@ -15,11 +15,11 @@ export interface CliRun {
   readonly signal?: AbortSignal | undefined;
   /** Called with each line of JSON. */
   readonly onValue: (value: unknown) => void;
-  /** Whether a tool runs, for which the model's silence is no fault. */
+  /** Whether a tool is running, so that the model's silence is normal. */
   isBusy(): boolean;
   /** An error that makes it pointless to wait for the CLI's end. */
   fatal(): Error | undefined;
-  /** Runs it somewhere, and kills it with all that it started at the signal's abort. */
+  /** Runs it, and kills it with all its descendants when the signal aborts. */
   exec(
     argv: readonly string[],
     options: {
@@ -35,7 +35,7 @@ export interface CliRun {
 
 export interface CliEnd {
   readonly code: number;
-  /** The tail of what it printed apart from JSON. */
+  /** The tail of its output, without JSON. */
   readonly text: string;
 }
 
@@ -51,7 +51,7 @@ export class CliStopped extends Error {
 }
 
 /**
- * Runs an agent's CLI within limits of our own: the CLIs wait forever for a stream that went silent.
+ * Runs an agent's CLI within our own limits: the CLIs wait forever for a stream that went silent.
  *
  * @throws CliStopped; what `fatal` returned; what `exec` rejects with
  */
@@ -81,7 +81,7 @@ export async function runCli(run: CliRun): Promise<CliEnd> {
   const lines = new JsonLines({
     onText: (line) => text.add(`${line}\n`),
     onValue(value) {
-      // What arrives after the end was decided must not be reported any more.
+      // Don't report values that arrive after the run was stopped.
       if (reason !== undefined) return;
       idle.refresh();
       run.onValue(value);
@@ -98,7 +98,7 @@ export async function runCli(run: CliRun): Promise<CliEnd> {
       signal: stop.signal,
       onOutput: (piece, stream) => (stream === "stdout" ? lines.push(piece) : text.add(piece)),
     });
-    const end = await Promise.race([exec, endless(stop.signal, after)]);
+    const end = await Promise.race([exec, notEnding(stop.signal, after)]);
     lines.end();
     if (reason !== undefined) throw reason;
     return { code: end.code, text: text.value };
@@ -111,7 +111,7 @@ export async function runCli(run: CliRun): Promise<CliEnd> {
 }
 
 /** Rejects if a program does not end although it was aborted. */
-function endless(signal: AbortSignal, after: (seconds: number, action: () => void) => void): Promise<never> {
+function notEnding(signal: AbortSignal, after: (seconds: number, action: () => void) => void): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => after(graceSeconds, () => reject(new Error("it does not end"))), {
       once: true,
@@ -127,7 +127,7 @@ function timeout({ name }: CliRun, why: string): CliStopped {
   return new CliStopped("timeout", `${name}: ${why}`);
 }
 
-/** The end of a text that may be long. */
+/** The end of a long text. */
 class Tail {
   value = "";
 
@@ -136,7 +136,7 @@ class Tail {
   }
 }
 
-/** Why a program failed, as far as it said so apart from JSON. */
+/** Why a program failed, by its output that is not JSON. */
 export function reasonOfEnd(name: string, end: CliEnd): string {
   const reason = end.text.trim().split("\n").slice(-3).join(" ");
   return `${name} ended with code ${end.code}: ${reason || "it gave no reason"}`;

@@ -1,6 +1,6 @@
 import type { LanguageModelV4StreamPart } from "@ai-sdk/provider";
 
-/** Writes a stream; each block of text begins and ends. Ignores what comes after its end, or its reader's. */
+/** Writes a stream of parts, and marks where blocks of text begin and end. Ignores parts after the stream was closed. */
 export class StreamParts {
   #controller: ReadableStreamDefaultController<LanguageModelV4StreamPart> | undefined;
   #block: number | undefined;

@@ -7,10 +7,10 @@ import { didYouMean } from "../lib/suggest.ts";
 import { type DeclaredSeedAgent, replicasOf } from "./declared.ts";
 import { type SeedAgentOptions, seedAgentApplies, seedAgentNoun, seedAgentTable } from "./options.ts";
 import { variables } from "./program/settings.ts";
-import { madeSecrets, secretVariables, variablesOfDeployment, variablesOfOptions } from "./service-variables.ts";
-import { monitoringPort } from "./spec.ts";
+import { generatedSecrets, secretVariables, variablesOfDeployment, variablesOfOptions } from "./service-variables.ts";
+import { monitoringPort, runsOnThisMachine } from "./spec.ts";
 
-/** Diagnostics for one seed agent's options, without looking beyond them. */
+/** Diagnostics for one seed agent's options, without reading files or other changelings. */
 export function seedAgentDiagnostics(options: SeedAgentOptions, place: PlaceOf): Diagnostic[] {
   return [
     ...unfitDiagnostics({ applies: seedAgentApplies, table: seedAgentTable, noun: seedAgentNoun }, options, place),
@@ -33,12 +33,12 @@ function replicaDiagnostics(options: SeedAgentOptions, place: PlaceOf): Diagnost
     const remedy = `add "DATABASE_URL" to secrets, the URL of a PostgreSQL, or write replicas = 1`;
     found.push({ ...error(place("replicas"), message, remedy), reads: ["provider", "secrets"] });
   }
-  if (hasPortsHere(provider) && port + replicas - 1 > 65_535) {
-    const message = `its ${replicas} nodes need the ports ${port} to ${port + replicas - 1}, and 65535 is the last one`;
+  if (runsOnThisMachine(provider) && port + replicas - 1 > 65_535) {
+    const message = `its ${replicas} nodes need the ports ${port} to ${port + replicas - 1}, and the highest port is 65535`;
     found.push({ ...error(place("port"), message, `write port = ${65_536 - replicas} or less`), reads: ["replicas"] });
   }
-  if (!hasPortsHere(provider) && port === monitoringPort) {
-    const message = `${monitoringPort} is the port of its metrics on ${provider}`;
+  if (!runsOnThisMachine(provider) && port === monitoringPort) {
+    const message = `on ${provider}, the port ${monitoringPort} serves its metrics`;
     found.push({ ...error(place("port"), message, "write another port"), reads: ["provider"] });
   }
   return found;
@@ -51,7 +51,7 @@ const imageReference =
 function imageDiagnostics({ provider, container_image: image }: SeedAgentOptions, place: PlaceOf): Diagnostic[] {
   if (provider !== "kubernetes") return [];
   if (image === undefined) {
-    const remedy = 'write one such as container_image = "ghcr.io/me/seed-agent:1.0.0"';
+    const remedy = 'name one, such as container_image = "ghcr.io/me/seed-agent:1.0.0"';
     return [
       {
         ...error(place("container_image"), "kubernetes needs the image that its nodes pull", remedy),
@@ -60,23 +60,23 @@ function imageDiagnostics({ provider, container_image: image }: SeedAgentOptions
     ];
   }
   if (imageReference.test(image)) return [];
-  return [error(place("container_image"), `${shown(image)} is not an image's name`, "write registry/name:tag")];
+  return [error(place("container_image"), `${shown(image)} is not an image name`, "write registry/name:tag")];
 }
 
 function secretDiagnostics({ secrets }: SeedAgentOptions, place: PlaceOf): Diagnostic[] {
   return secrets.flatMap((name, index) => {
     const path = place("secrets", index);
-    if (madeSecrets.some((made) => made === name))
-      return [error(path, `${name} is made by \`up\``, "remove it; for a new one raise rotate")];
+    if (generatedSecrets.some((each) => each === name))
+      return [error(path, `\`up\` generates ${name}`, "remove it; to get a new one, raise rotate")];
     if (secretVariables.includes(name)) return [];
     const meant = didYouMean(name, secretVariables);
     const remedy =
-      meant === undefined ? `remove it; it knows ${secretVariables.join(", ")}` : `did you mean "${meant}"?`;
-    return [warning(path, `the service has no use for the secret ${shown(name)}`, remedy)];
+      meant === undefined ? `remove it; the service reads ${secretVariables.join(", ")}` : `did you mean "${meant}"?`;
+    return [warning(path, `the service does not read the secret ${shown(name)}`, remedy)];
   });
 }
 
-/** By variable: what sets it in place of `env`. */
+/** By variable: the option that sets it. */
 const optionOf: ReadonlyMap<string, string> = new Map(
   Object.entries(variablesOfOptions).map(([option, variable]) => [variable, option]),
 );
@@ -88,17 +88,20 @@ function environmentDiagnostics({ env }: SeedAgentOptions, place: PlaceOf): Diag
   return Object.entries(env).flatMap(([name, value]) => {
     const path = place("env", name);
     const option = optionOf.get(name);
-    if (option !== undefined) return [error(path, `${name} is set by an option`, `write ${option} in place of it`)];
-    if (variablesOfDeployment.has(name)) return [error(path, `${name} is set by the deployment`, "remove the line")];
+    if (option !== undefined) return [error(path, `an option sets ${name}`, `remove it, and set the option ${option}`)];
+    if (variablesOfDeployment.has(name)) return [error(path, `the deployment sets ${name}`, "remove it")];
     const variable = Object.entries(variables).find(([each]) => each === name)?.[1];
     if (variable === undefined) {
       const meant = didYouMean(name, known);
-      const remedy = meant === undefined ? `remove it; it knows ${known.join(", ")}` : `did you mean ${meant}?`;
-      return [error(path, `the service knows no variable ${shown(name)}`, remedy)];
+      const remedy =
+        meant === undefined ? `remove it; the service reads ${known.join(", ")}` : `did you mean ${meant}?`;
+      return [error(path, `the service does not read the variable ${shown(name)}`, remedy)];
     }
     if (variable.secret === true) {
-      const made = madeSecrets.some((each) => each === name);
-      const remedy = made ? "remove it: `up` makes it" : `remove it here, export it, and add "${name}" to secrets`;
+      const isGenerated = generatedSecrets.some((each) => each === name);
+      const remedy = isGenerated
+        ? "remove it: `up` generates it"
+        : `remove it here, export it, and add "${name}" to secrets`;
       return [error(path, `${name} is a secret, and the file is plain text`, remedy)];
     }
     const problem = variable.schema.safeParse(value).error?.issues.map(({ message }) => message);
@@ -106,25 +109,26 @@ function environmentDiagnostics({ env }: SeedAgentOptions, place: PlaceOf): Diag
   });
 }
 
-const mostGoalBytes = 65_536;
+const maxGoalBytes = 65_536;
 
 /** @param goal the file's text; undefined if there is no such file */
 export function goalDiagnostics(goal: string | undefined, file: string, place: PlaceOf): Diagnostic[] {
   if (goal === undefined) return [error(place("goal"), `there is no file ${file}`, "correct the path, or remove it")];
-  if (goal.trim() === "") return [error(place("goal"), `${file} is empty`, "say what it should become better at")];
+  if (goal.trim() === "")
+    return [error(place("goal"), `${file} is empty`, "describe in it what the agent should become better at")];
   const bytes = bytesOf(goal);
-  if (bytes <= mostGoalBytes) return [];
-  const message = `${file} is ${bytes.toLocaleString("en-US")} bytes long, and may be 65,536`;
+  if (bytes <= maxGoalBytes) return [];
+  const message = `${file} has ${bytes.toLocaleString("en-US")} bytes, and the maximum is 65,536`;
   return [error(place("goal"), message, "shorten it")];
 }
 
-/** Seed agents whose nodes would have the same port of this machine. @returns by name, the first that has the port */
+/** Seed agents whose nodes would use the same port of this machine. @returns by name, the first one that uses the port */
 export function sharedPorts(
   changelings: readonly DeclaredSeedAgent[],
 ): ReadonlyMap<string, { readonly port: number; readonly other: DeclaredSeedAgent }> {
   const first = new Map<number, DeclaredSeedAgent>();
   const shared = new Map<string, { port: number; other: DeclaredSeedAgent }>();
-  for (const changeling of changelings.filter(({ provider, enabled }) => enabled && hasPortsHere(provider))) {
+  for (const changeling of changelings.filter(({ provider, enabled }) => enabled && runsOnThisMachine(provider))) {
     const { port, replicas } = changeling.spec;
     for (let each = port; each < port + replicas; each += 1) {
       const other = first.get(each);
@@ -133,8 +137,4 @@ export function sharedPorts(
     }
   }
   return shared;
-}
-
-function hasPortsHere(provider: string): boolean {
-  return provider === "local" || provider === "docker";
 }

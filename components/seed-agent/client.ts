@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { asError } from "../lib/as-error.ts";
+import { upCommand } from "../lib/own-commands.ts";
 import {
   type AuditEntry,
   type Change,
@@ -22,13 +23,13 @@ import {
 } from "./program/server/api.ts";
 import { isLoopbackHost } from "./program/server/browser-check.ts";
 
-/** A seed agent's control endpoints. Everything that they return was parsed, but its texts are not trusted. */
+/** A seed agent's control endpoints. Every response is validated, but its texts are untrusted. */
 export interface SeedClient {
   status(): Promise<Status>;
   submit(submission: z.input<typeof submissionSchema>): Promise<Change>;
   changes(filter?: { readonly state?: ChangeState; readonly limit?: number }): Promise<readonly Change[]>;
   change(id: string): Promise<Change>;
-  /** Unified. */
+  /** In unified format. */
   diff(id: string): Promise<string>;
   approve(id: string, reason?: string): Promise<Change>;
   reject(id: string, reason?: string): Promise<Change>;
@@ -55,19 +56,19 @@ export interface SeedClientOptions {
   readonly url: string;
   /** SEED_CONTROL_TOKEN. */
   readonly token: string;
-  /** Of one request. Default: 30 s; of `improve`: 20 minutes. */
+  /** The time limit of one request. Default: 30 s; for `improve` 20 minutes. */
   readonly timeoutMilliseconds?: number;
   readonly signal?: AbortSignal;
 }
 
 export type SeedClientErrorCode =
   | z.output<typeof problem>["code"]
-  /** Nobody answers, or not in time. */
+  /** No response, or not in time. */
   | "unreachable"
-  /** What answers is no seed agent, or one of another release. */
+  /** The response is not a seed agent's, or is of another release. */
   | "not understood";
 
-/** A request that failed, with what to do. Contains no token. */
+/** A request failed. The message contains the remedy, and no token. */
 export class SeedClientError extends Error {
   override readonly name = "SeedClientError";
   readonly code: SeedClientErrorCode;
@@ -78,7 +79,7 @@ export class SeedClientError extends Error {
   }
 }
 
-const mostAnswer = 64 * 1024 * 1024;
+const maxResponseLength = 64 * 1024 * 1024;
 const improveMilliseconds = 20 * 60_000;
 
 /** @throws SeedClientError if the token would be sent in clear to another machine */
@@ -135,52 +136,52 @@ function caller({ url, token, timeoutMilliseconds = 30_000, signal }: SeedClient
         method,
         headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : jsonType) },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        // Another place must not get the token.
+        // A redirect must not send the token to another host.
         redirect: "manual",
         signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
       });
       answer = { status: response.status, text: await textOf(response) };
     } catch (error) {
       if (error instanceof SeedClientError) throw error;
-      throw new SeedClientError("unreachable", `${origin} does not answer: ${reasonOf(error)}. ${startIt}`);
+      const remedy = `Start it with \`${upCommand()}\`, or read its log`;
+      throw new SeedClientError("unreachable", `${origin} does not answer: ${reasonOf(error)}. ${remedy}`);
     }
     const { status: code, text } = answer;
     const data = isText && accepted.includes(code) ? text : jsonOf(text);
     if (accepted.includes(code)) {
       const parsed = schema.safeParse(data);
       if (parsed.success) return parsed.data;
-      // A refusal may have a status that is an answer elsewhere: 503 of /health/deep.
+      // An error can have a status that is accepted here: 503 of /health/deep.
       if (!problem.safeParse(data).success) throw notUnderstood(origin, path, firstIssue(parsed.error));
     }
-    const refused = problem.safeParse(data);
-    if (!refused.success) throw notUnderstood(origin, path, `it answers ${code}`);
-    throw new SeedClientError(refused.data.code, `${refused.data.message}${remedies[refused.data.code] ?? ""}`);
+    const rejected = problem.safeParse(data);
+    if (!rejected.success) throw notUnderstood(origin, path, `its status is ${code}`);
+    const remedy = rejected.data.code === "unauthorized" ? ` ${unauthorizedRemedy()}` : "";
+    throw new SeedClientError(rejected.data.code, `${rejected.data.message}${remedy}`);
   };
 }
 
 const jsonType = { "content-type": "application/json" };
 
-const startIt = "Start it with `pulumi up`, or look at its log";
-
-const remedies: Partial<Readonly<Record<SeedClientErrorCode, string>>> = {
-  unauthorized: " The stack's token may be an older one: run `pulumi up`, which brings both together.",
-};
+function unauthorizedRemedy(): string {
+  return `The service may have another token than the stack: run \`${upCommand()}\`, which gives it the stack's.`;
+}
 
 function notUnderstood(origin: string, path: string, reason: string): SeedClientError {
   return new SeedClientError(
     "not understood",
-    `${origin}${path} gives no answer of this release: ${reason}. Another program may use the port; if not, run \`pulumi up\` to deploy this release.`,
+    `The response of ${origin}${path} is not one of this release: ${reason}. Another program may use the port; if not, run \`${upCommand()}\` to deploy this release.`,
   );
 }
 
 function firstIssue({ issues: [issue] }: z.core.$ZodError): string {
-  return issue === undefined ? "it has another form" : `${issue.path.map(String).join(".") || "it"} has another form`;
+  return `${issue?.path.map(String).join(".") || "it"} has an unexpected form`;
 }
 
 function originOf(url: string): string {
   const parsed = URL.parse(url);
   if (parsed === null || !/^https?:$/.test(parsed.protocol) || parsed.username !== "" || parsed.pathname !== "/") {
-    throw new SeedClientError("invalid", `${JSON.stringify(url)} is no origin such as http://127.0.0.1:4000.`);
+    throw new SeedClientError("invalid", `${JSON.stringify(url)} is not an origin such as http://127.0.0.1:4000.`);
   }
   if (parsed.protocol === "http:" && !isLoopbackHost(parsed.host)) {
     throw new SeedClientError(
@@ -196,8 +197,8 @@ async function textOf(response: Response): Promise<string> {
   let text = "";
   for await (const chunk of response.body ?? []) {
     text += decoder.decode(chunk, { stream: true });
-    if (text.length > mostAnswer)
-      throw new SeedClientError("not understood", "The answer is too large for a seed agent's.");
+    if (text.length > maxResponseLength)
+      throw new SeedClientError("not understood", "The response is larger than any response of a seed agent.");
   }
   return text + decoder.decode();
 }

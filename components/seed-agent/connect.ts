@@ -1,13 +1,13 @@
 import type { InstalledSeedAgent } from "./installed.ts";
-import { type Reached, SeedAgentError } from "./provider.ts";
+import { type Connection, SeedAgentError } from "./provider.ts";
 import { openProvider } from "./providers.ts";
 
-/** A way to a seed agent's endpoints: its URL, or what its provider opens. @throws SeedAgentError if there is none */
-export async function reachSeedAgent({ spec, url }: Pick<InstalledSeedAgent, "spec" | "url">): Promise<Reached> {
+/** Connects to a seed agent's endpoints: by its URL, or through its provider. @throws SeedAgentError if that fails */
+export async function connectTo({ spec, url }: Pick<InstalledSeedAgent, "spec" | "url">): Promise<Connection> {
   if (url !== undefined) return { url, close: () => {} };
   const provider = await openProvider(spec.provider);
-  if (provider.reach === undefined) {
-    throw new SeedAgentError(`this machine does not reach ${spec.name}, which runs on ${spec.provider}`);
+  if (provider.connect === undefined) {
+    throw new SeedAgentError(`${spec.name}, which runs on ${spec.provider}, can't be reached from this machine`);
   }
-  return provider.reach(spec);
+  return provider.connect(spec);
 }

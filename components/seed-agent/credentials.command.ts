@@ -1,4 +1,4 @@
-/** Makes a seed agent's cookie and control token: the `<name>-credentials` Command, whose output the stack encrypts. */
+/** Generates a seed agent's cookie and control token: the `<name>-credentials` Command, whose output the stack encrypts. */
 import * as z from "zod/mini";
 import { commandScript } from "../command-script.ts";
 import { credentialsFor } from "./credentials.ts";

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import * as z from "zod/mini";
 
-/** What `up` makes once for a seed agent, and the stack keeps encrypted. */
+/** The secrets that `up` generates once for a seed agent. The stack stores them encrypted. */
 export const credentials = z.object({
-  /** The option `rotate` with which they were made. */
+  /** The value of the option `rotate` when they were generated. */
   rotate: z.string(),
   RELEASE_COOKIE: z.string().check(z.minLength(32)),
   SEED_CONTROL_TOKEN: z.string().check(z.minLength(32)),
@@ -11,21 +11,23 @@ export const credentials = z.object({
 export type Credentials = z.output<typeof credentials>;
 
 /**
- * Keeps the former ones unless `rotate` has changed.
+ * Keeps the former credentials unless `rotate` has changed.
  *
- * @param former the last output of the Command that made them; undefined or empty before the first one
+ * @param former the last output of the Command that generated them; undefined or empty before the first one
  */
 export function credentialsFor(rotate: string, former: string | undefined): Credentials {
   const kept = parsed(former);
   if (kept !== undefined && kept.rotate === rotate) return kept;
-  return { rotate, RELEASE_COOKIE: made(), SEED_CONTROL_TOKEN: made() };
+  return { rotate, RELEASE_COOKIE: randomToken(), SEED_CONTROL_TOKEN: randomToken() };
 }
 
-/** @throws if they are not credentials; the error contains nothing of them */
+/** @throws if they are not credentials; the error quotes nothing of them */
 export function readCredentials(text: string): Omit<Credentials, "rotate"> {
   const found = parsed(text);
   if (found === undefined)
-    throw new Error("its credentials are not readable in the stack's state; raise its option rotate");
+    throw new Error(
+      "its credentials in the stack's state can't be read; to generate new ones, raise its option rotate",
+    );
   const { rotate: _, ...values } = found;
   return values;
 }
@@ -39,6 +41,6 @@ function parsed(text: string | undefined): Credentials | undefined {
   }
 }
 
-function made(): string {
+function randomToken(): string {
   return randomBytes(32).toString("base64url");
 }

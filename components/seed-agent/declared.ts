@@ -9,7 +9,7 @@ export interface DeclaredSeedAgent extends ResolvedChangeling {
   readonly provider: SeedAgentProviderName;
   readonly spec: SeedAgentSpec;
   readonly destroyData: boolean;
-  /** A higher number has new credentials made. */
+  /** Raising it generates new credentials. */
   readonly rotate: number;
 }
 
@@ -33,7 +33,7 @@ export function resolvedSeedAgent(
     provider,
     enabled: options.enabled,
     secrets,
-    // Without a model's login it serves, and says that it can't improve itself.
+    // Without a model's login the service still runs, and reports that it can't improve itself.
     requiredSecrets: secretsAreExplicit ? secrets.map((each) => [each]) : [],
     description: options.description,
     renamedFrom: options.renamed_from,
@@ -70,12 +70,12 @@ export function resolvedSeedAgent(
   };
 }
 
-/** Fly replaces machines one after another, and one alone would not serve meanwhile. */
+/** On Fly two, because Fly replaces one machine after another, and a single one does not serve meanwhile. */
 export function replicasOf({ replicas, provider }: Pick<SeedAgentOptions, "replicas" | "provider">): number {
   return replicas ?? (provider === "fly" ? 2 : 1);
 }
 
-/** What the service has a use for, if it is set. */
+/** The secrets that the service uses if they are set. */
 function defaultSecrets({ model }: SeedAgentOptions): string[] {
   return model === "claude" ? [...modelKeys] : [];
 }

@@ -28,8 +28,8 @@ export const seedAgentDeployment: Deployment<DeclaredSeedAgent> = {
 };
 
 /**
- * How what runs differs from what the last `up` deployed, in words. A provider that does not answer is a warning: nothing
- * is repaired there, and the deployment of other changelings goes on.
+ * How the observed state differs from what the last `up` deployed, in words. If the provider does not answer, this only
+ * warns: nothing is repaired there, and the deployment of other changelings goes on.
  */
 async function driftOf(declared: DeclaredSeedAgent): Promise<string | undefined> {
   const stated = statedOf(declared, statedEnvironment);
@@ -50,7 +50,7 @@ async function driftOf(declared: DeclaredSeedAgent): Promise<string | undefined>
   }
 }
 
-/** A deployment from CI is on no disk that lasts. */
+/** Whether the last `up` left a record on this machine. CI has no disk that persists. */
 function isRecordedHere(provider: SeedAgentProviderName): boolean {
   return provider === "local" || process.env["CI"] !== "true";
 }

@@ -1,7 +1,7 @@
 import type { Observed } from "./provider.ts";
 
 /**
- * Why what runs differs from what is declared, in words for a preview; undefined if it does not.
+ * How the observed state differs from the declared one, in words for a preview; undefined if it does not.
  *
  * @param declared the provider's settings, by the names that `observed.settings` has
  */
@@ -10,11 +10,11 @@ export function driftFrom(
   { release, replicas }: { readonly release: string; readonly replicas: number },
   observed: Observed | undefined,
 ): string | undefined {
-  if (observed === undefined) return "it is not there";
+  if (observed === undefined) return "it does not exist";
   const reasons: string[] = [];
   if (observed.release !== release) reasons.push(`release ${observed.release ?? "unknown"} runs, not ${release}`);
-  if (observed.nodes.length !== replicas) reasons.push(`${observed.nodes.length} of ${replicas} nodes are there`);
-  for (const { id, healthy, problem = "no reason is known" } of observed.nodes) {
+  if (observed.nodes.length !== replicas) reasons.push(`${observed.nodes.length} of ${replicas} nodes exist`);
+  for (const { id, healthy, problem = "the reason is unknown" } of observed.nodes) {
     if (!healthy) reasons.push(`node ${id} is not healthy: ${problem}`);
   }
   for (const name of new Set([...Object.keys(declared), ...Object.keys(observed.settings)])) {

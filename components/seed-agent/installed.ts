@@ -9,10 +9,10 @@ import { canonicalJson } from "../lib/json.ts";
 import { upCommand } from "../lib/own-commands.ts";
 import { type SeedAgentSpec, seedAgentSpec } from "./spec.ts";
 
-/** What `up` records of a seed agent on this machine, 0600: how the CLI reaches it. */
+/** The record of a seed agent that `up` writes on this machine (0600), so that the CLI can reach the agent. */
 const installedSeedAgent = z.object({
   spec: seedAgentSpec,
-  /** Of the spec: a file that was edited by hand is not used. */
+  /** Of the spec, to detect a file that was edited by hand. */
   digest: z.string(),
   enabled: z.boolean(),
   release: z.string(),
@@ -50,7 +50,7 @@ export function installedSeedAgents({ seedAgents }: Paths): string[] {
 
 /**
  * @returns undefined if there is none
- * @throws if its file was edited by hand; the error contains nothing of it
+ * @throws if its file was edited by hand; the error quotes nothing of it
  */
 export function readSeedAgent(paths: Paths, name: string): InstalledSeedAgent | undefined {
   const path = specPath(paths, name);
@@ -65,7 +65,7 @@ export function readSeedAgent(paths: Paths, name: string): InstalledSeedAgent | 
 /**
  * How the record of a seed agent differs from what was installed, in words; undefined if it does not.
  *
- * @param stated what is deployed according to the stack's state
+ * @param stated the deployed spec according to the stack's state
  */
 export function recordDrift(paths: Paths, name: string, stated: SeedAgentSpec): string | undefined {
   return installedDrift(specPath(paths, name), "record", (content) => {

@@ -13,7 +13,7 @@ export const seedAgentLeftovers: Leftovers = {
     const { seedAgents: folder } = paths;
     if (!existsSync(folder)) return [];
     const kept: string[] = [];
-    // What has no record any more was left by an `up` that was killed.
+    // A killed `up` can leave nodes without a record.
     const local = new Set([...namesIn(join(folder, "nodes")), ...namesIn(join(folder, "data"))]);
     for (const name of installedSeedAgents(paths)) {
       const spec = specOf(() => readSeedAgent(paths, name)?.spec);
@@ -32,7 +32,7 @@ export const seedAgentLeftovers: Leftovers = {
   },
 };
 
-/** Of a record that was edited by hand, only what is on this machine is removed. */
+/** @returns undefined if the record was edited by hand; then only nodes on this machine are removed */
 function specOf<Spec>(read: () => Spec): Spec | undefined {
   try {
     return read();

@@ -23,7 +23,7 @@ export const optionsOfSeedAgent = {
   }),
   mode: option(z._default(z.enum(["off", "propose", "auto"]), "propose"), {
     description:
-      "Whether it improves itself. `off`: only changes that you submit. `propose`: a model writes changes, and each waits for your approval. `auto`: those that pass every check and answer as before are activated by themselves, where bubblewrap confines them.",
+      "Whether it improves itself. `off`: only changes that you submit. `propose`: a model writes changes, and each waits for your approval. `auto`: changes that pass every check and answer as before are activated without approval, where bubblewrap confines them.",
     example: "auto",
   }),
   model: option(z._default(z.enum(["claude", "codex"]), "claude"), {
@@ -38,7 +38,7 @@ export const optionsOfSeedAgent = {
   }),
   probation_seconds: option(z._default(seconds(0, 86_400), 60), {
     description:
-      "How long a new version is watched. If it fails, is slower or answers worse than the one before, that one is activated again.",
+      "How long a new version is on probation. If it fails, is slower or answers worse than the previous version, the previous one is activated again.",
     unit: "seconds",
     example: 300,
   }),
@@ -82,7 +82,7 @@ export const optionsOfSeedAgent = {
   }),
   container_image: option(z.optional(word()), {
     description:
-      "Its image, as Kubernetes' nodes pull it. `up` builds it and pushes it there with your own Docker; one with a digest (`@sha256:…`) is taken as it is.",
+      "Its image, under the name by which the cluster pulls it. `up` builds the image and pushes it with your own Docker; an image with a digest (`@sha256:…`) is used as it is.",
     example: "ghcr.io/me/seed-agent:1.0.0",
     defaultInWords: "none: it is required on `kubernetes`",
   }),
@@ -94,7 +94,7 @@ export const optionsOfSeedAgent = {
   destroy_data: commonOptions.destroy_data,
   rotate: option(z._default(z.int().check(z.gte(0), z.lte(1_000_000)), 0), {
     description:
-      "Raise it to make a new cookie, with which nodes prove to each other who they are, and a new control token.",
+      "Raise it to generate a new cookie, with which the nodes authenticate to each other, and a new control token.",
     example: 1,
   }),
 } as const;
@@ -115,7 +115,7 @@ const onFly = { providers: ["fly"] } as const;
 const onKubernetes = { providers: ["kubernetes"] } as const;
 const noRepo = { never: "whose code is in its own versions" } as const;
 
-/** Where its options apply, and those of every kind that a seed agent has no use for. */
+/** Where its options apply, and which options of every kind a seed agent does not have. */
 export const seedAgentApplies = {
   app: onFly,
   organization: onFly,

@@ -4,7 +4,7 @@ import { SeedAgentError } from "./provider.ts";
 
 export interface CliOptions {
   readonly timeoutSeconds: number;
-  /** The environment of the user who runs `pulumi up`, with what the CLI logs in with. */
+  /** The environment of the user who runs `pulumi up`, including the CLI's credentials. */
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal | undefined;
   /** Its stdin. */
@@ -19,11 +19,11 @@ export interface CliDescription {
   readonly program: string;
   /** The error if it is not installed. */
   readonly missing: string;
-  /** What the user can do if it took too long. */
+  /** The remedy after a timeout. */
   readonly afterTimeout: string;
-  /** What the user can do, by what it printed. */
+  /** Remedies, by a pattern of its error output. */
   readonly remedies: readonly (readonly [RegExp, string])[];
-  /** Whether some of its errors are on stdout. Otherwise stdout, which may contain secrets, is in no error. */
+  /** Whether it prints some errors to stdout. Otherwise no error quotes stdout, which may contain secrets. */
   readonly hasErrorsOnStdout?: boolean;
   /** The variables that it gets. */
   environment(env: NodeJS.ProcessEnv): Record<string, string>;
@@ -31,7 +31,7 @@ export interface CliDescription {
   redacted(secrets: readonly string[], env: NodeJS.ProcessEnv): readonly string[];
 }
 
-/** Runs such a client, and turns its failures into errors with a remedy. */
+/** Runs a provider's command-line client, and turns its failures into errors with a remedy. */
 export class ProviderCli {
   readonly #cli: CliDescription;
 
@@ -39,14 +39,14 @@ export class ProviderCli {
     this.#cli = cli;
   }
 
-  /** @returns what it printed @throws SeedAgentError if it fails */
+  /** @returns its stdout @throws SeedAgentError if it fails */
   async run(args: readonly string[], options: CliOptions): Promise<string> {
     const ended = await this.try(args, options);
     if (ended.code !== 0) throw this.errorOf(args, ended, options);
     return ended.stdout;
   }
 
-  /** As `run`, but the caller judges how it ended. */
+  /** Like `run`, but returns a failure instead of throwing it. */
   try(args: readonly string[], options: CliOptions): Promise<ProgramEnd> {
     const { timeoutSeconds, env, signal, input, onProgress } = options;
     const secrets = this.#secrets(options);
@@ -63,12 +63,12 @@ export class ProviderCli {
     const { program, missing, afterTimeout, remedies, hasErrorsOnStdout } = this.#cli;
     if (ended.code === notStarted) return new SeedAgentError(missing);
     const command = args.filter((each) => !each.startsWith("-")).slice(0, 2);
-    const words = [program, ...command].join(" ");
-    if (ended.code === timedOut) return new SeedAgentError(`${words} took too long and was stopped; ${afterTimeout}`);
+    const title = [program, ...command].join(" ");
+    if (ended.code === timedOut) return new SeedAgentError(`${title} took too long and was stopped; ${afterTimeout}`);
     const raw = ended.stderr.trim() || (hasErrorsOnStdout ? ended.stdout.trim() : "");
     const printed = masked(raw, this.#secrets(options)).slice(-2000);
     const remedy = remedies.find(([pattern]) => pattern.test(printed))?.[1];
-    const message = `${words} failed: ${printed || `exit status ${ended.code}`}`;
+    const message = `${title} failed: ${printed || `exit status ${ended.code}`}`;
     return new SeedAgentError(remedy === undefined ? message : `${message}\n${remedy}`);
   }
 

@@ -1,8 +1,8 @@
-import { SeedAgentError, type SeedAgentProvider } from "./provider.ts";
+import type { SeedAgentProvider } from "./provider.ts";
 import type { SeedAgentProviderName, SeedAgentSpec } from "./spec.ts";
 
 /** The providers by name, loaded on demand. */
-const providers: Partial<Record<SeedAgentProviderName, () => Promise<SeedAgentProvider>>> = {
+const providers: Record<SeedAgentProviderName, () => Promise<SeedAgentProvider>> = {
   local: async () => (await import("./local/provider.ts")).localProvider,
   docker: async () => (await import("./docker/provider.ts")).dockerProvider,
   kubernetes: async () =>
@@ -15,9 +15,6 @@ async function writeContext(spec: SeedAgentSpec, folder: string): Promise<void> 
   await contextFor({ folder, clis: clisOf(spec) });
 }
 
-/** @throws SeedAgentError if this release does not have it */
-export async function openProvider(name: SeedAgentProviderName): Promise<SeedAgentProvider> {
-  const open = providers[name];
-  if (open === undefined) throw new SeedAgentError(`there is no provider ${name} for seed agents yet`);
-  return open();
+export function openProvider(name: SeedAgentProviderName): Promise<SeedAgentProvider> {
+  return providers[name]();
 }

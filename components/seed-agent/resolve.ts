@@ -22,7 +22,7 @@ export async function resolveSeedAgents(
   );
   const places = new Map(declarations.map(({ name, place }) => [name, place]));
   for (const [name, { port, other }] of sharedPorts(changelings)) {
-    const message = `the port ${port} of this machine is ${other.name}'s too`;
+    const message = `${other.name} also uses the port ${port} of this machine`;
     const remedy = `write another port, such as port = ${other.spec.port + other.spec.replicas}`;
     diagnostics.push(...foundWith(name, [error(places.get(name)?.("port") ?? [], message, remedy)]));
   }

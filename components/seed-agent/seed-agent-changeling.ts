@@ -24,12 +24,12 @@ export interface SeedAgentChangelingArgs extends SeedAgentChangelingOptions {
 /** For a changeling that `loadFleet` resolved: it is not validated again. */
 export interface ResolvedSeedAgentArgs extends Pick<SeedAgentChangelingArgs, "secretValues"> {
   readonly declared: DeclaredSeedAgent;
-  /** What was observed of it before; otherwise only its record on this machine is compared. */
+  /** The observed drift. Without it, only the record on this machine is compared. */
   readonly observed?: { readonly drift: string | undefined };
 }
 
 /**
- * A seed agent (spec 003): its credentials, made once and kept encrypted in the stack, and its nodes.
+ * A seed agent (spec 003): its credentials, generated once and stored encrypted in the stack, and its nodes.
  *
  * @example
  * new SeedAgentChangeling("sprout", { provider: "docker", mode: "propose", goal: "goal.md" });
@@ -39,7 +39,7 @@ export interface ResolvedSeedAgentArgs extends Pick<SeedAgentChangelingArgs, "se
 export class SeedAgentChangeling extends pulumi.ComponentResource {
   /** The resolved options, including defaults. */
   readonly declared: DeclaredSeedAgent;
-  /** The origin of its endpoints as the machine that ran `up` reaches them; empty if it does not. */
+  /** The origin of its endpoints as seen from the machine that ran `up`; empty if that machine can't reach them. */
   readonly url: pulumi.Output<string>;
 
   constructor(
@@ -80,7 +80,7 @@ export class SeedAgentChangeling extends pulumi.ComponentResource {
       },
       aliased("service"),
     );
-    // What the Command printed contains no secret.
+    // The Command's output contains no secret.
     this.url = pulumi.unsecret(service.stdout).apply(urlIn);
     this.registerOutputs({ url: this.url });
   }
@@ -93,7 +93,7 @@ export class SeedAgentChangeling extends pulumi.ComponentResource {
   }
 }
 
-/** What the last `up` deployed of a seed agent, maybe under its former name; undefined if it did not. */
+/** What the last `up` deployed of a seed agent, perhaps under its former name; undefined if it was not deployed. */
 export function statedOf(
   { name, renamedFrom }: Pick<DeclaredSeedAgent, "name" | "renamedFrom">,
   environmentOf: (command: string) => Readonly<Record<string, unknown>> | undefined,

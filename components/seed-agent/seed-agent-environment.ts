@@ -74,7 +74,7 @@ export function specOfSeedAgent(values: SeedAgentValues): SeedAgentSpec {
     usdPerDay: values.usdPerDay,
     secrets: [...values.secrets],
     env: values.env,
-    // An app's name is unique among those of all of Fly's users.
+    // App names are unique among all of Fly's users.
     fly:
       provider === "fly"
         ? { app: values.app ?? `${name}-${installation}`, organization: values.organization, region }

@@ -14,12 +14,12 @@ import { isKubernetesVariable } from "./kubernetes/run-kubectl.ts";
 import type { ObserveOptions, SeedAgentProvider } from "./provider.ts";
 import { openProvider } from "./providers.ts";
 import { type SeedAgentValues, seedAgentEnvironment, specOfSeedAgent } from "./seed-agent-environment.ts";
-import type { SeedAgentProviderName } from "./spec.ts";
+import { runsOnThisMachine } from "./spec.ts";
 
 export default commandScript({
   variables: z.intersection(seedAgentEnvironment.schema, z.object({ VALUES: z.string(), CREDENTIALS: z.string() })),
   keeps: (name) => isDockerVariable(name) || isFlyVariable(name) || isKubernetesVariable(name),
-  // An image is built, and machines are replaced one after another.
+  // It builds an image and replaces one machine after another.
   timeoutSeconds: 3600,
   async apply(values) {
     const { installation, renamedFrom, enabled, release } = values;
@@ -35,10 +35,12 @@ export default commandScript({
     writeSecrets(paths, spec.name, secrets);
     const isReplaced =
       former !== undefined && (former.spec.name !== spec.name || former.spec.provider !== spec.provider);
-    // Both would have the same ports or the same data. Elsewhere the new one serves before the old one is removed.
-    const goesFirst = isReplaced && (isHere(former.spec.provider) || former.spec.provider === spec.provider);
-    if (goesFirst) await removeFormer(former, options);
-    if (goesFirst && former.spec.provider === spec.provider)
+    // On this machine or the same provider, both would use the same ports or the same data. Otherwise the new one serves
+    // before the old one is removed.
+    const isRemovedFirst =
+      isReplaced && (runsOnThisMachine(former.spec.provider) || former.spec.provider === spec.provider);
+    if (isRemovedFirst) await removeFormer(former, options);
+    if (isRemovedFirst && former.spec.provider === spec.provider)
       await provider.adopt?.(former.spec.name, spec.name, options);
     if (!enabled) await provider.remove(spec.name, { ...options, spec, destroyData: false });
     const deployed = enabled
@@ -46,7 +48,7 @@ export default commandScript({
       : undefined;
     const controlToken = credentials.SEED_CONTROL_TOKEN;
     writeSeedAgent(paths, { spec, enabled, release, url: deployed?.url, controlToken });
-    if (isReplaced && !goesFirst) await removeFormer(former, options);
+    if (isReplaced && !isRemovedFirst) await removeFormer(former, options);
     if (renamedFrom !== undefined) {
       removeFile(specPath(paths, renamedFrom));
       removeFile(secretsPath(paths, renamedFrom));
@@ -78,11 +80,7 @@ async function removeFormer({ spec }: InstalledSeedAgent, options: ObserveOption
   for (const place of kept) options.onProgress?.(`the data of ${spec.name} on ${spec.provider} is kept: ${place}`);
 }
 
-function isHere(provider: SeedAgentProviderName): boolean {
-  return provider === "local" || provider === "docker";
-}
-
-/** JSON.parse and zod would quote the text, which contains secrets. */
+/** The errors of JSON.parse and zod would quote the text, which contains secrets. */
 function valuesOf(json: string): Record<string, string> {
   try {
     return z.record(z.string(), z.string()).parse(JSON.parse(json));
@@ -91,7 +89,7 @@ function valuesOf(json: string): Record<string, string> {
   }
 }
 
-/** A file that was edited by hand is replaced. */
+/** @returns undefined also for a record that was edited by hand: it is replaced */
 function lastInstalled(read: () => InstalledSeedAgent | undefined): InstalledSeedAgent | undefined {
   try {
     return read();

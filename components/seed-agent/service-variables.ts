@@ -12,23 +12,23 @@ export const variablesOfOptions = {
   usd_per_day: "SEED_USD_PER_DAY",
 } as const satisfies Readonly<Record<string, keyof typeof variables>>;
 
-/** The variables that a deployment sets by itself. */
+/** The variables that the deployment sets. */
 export const variablesOfDeployment: ReadonlySet<string> = new Set<keyof typeof variables>([
   ...(["HTTP_SERVER_ENABLED", "SEED_NAME", "SEED_NODE", "SEED_HOST", "SEED_DATA_DIR", "SEED_CODE_DIR"] as const),
   ...(["SEED_SECRETS_FILE", "SEED_GOAL_FILE", "SEED_PEERS", "DNS_CLUSTER_QUERY", "SEED_MONITORING_PORT"] as const),
 ]);
 
-/** The secrets that `up` makes. */
-export const madeSecrets = ["RELEASE_COOKIE", "SEED_CONTROL_TOKEN"] as const;
+/** The secrets that `up` generates. */
+export const generatedSecrets = ["RELEASE_COOKIE", "SEED_CONTROL_TOKEN"] as const;
 
-/** The secrets that the service knows, besides those. */
+/** The other secrets that the service reads. */
 export const secretVariables: readonly string[] = Object.entries(variables).flatMap(([name, { secret }]) =>
-  secret === true && !madeSecrets.some((made) => made === name) ? [name] : [],
+  secret === true && !generatedSecrets.some((each) => each === name) ? [name] : [],
 );
 
 /**
- * The variables of a node that do not depend on where it runs. A provider adds SEED_NODE, SEED_HOST, SEED_DATA_DIR, how the
- * node finds its peers, and how it gets its secrets.
+ * The variables of a node that do not depend on the provider. The provider adds SEED_NODE, SEED_HOST, SEED_DATA_DIR, and
+ * the variables by which the node finds its peers and its secrets.
  */
 export function serviceVariables(spec: SeedAgentSpec): Record<string, string> {
   return {

@@ -4,7 +4,12 @@ import * as z from "zod/mini";
 export const seedAgentProviders = ["local", "docker", "fly", "kubernetes"] as const;
 export type SeedAgentProviderName = (typeof seedAgentProviders)[number];
 
-/** What `up` deploys of a seed agent: everything but secret values. Plain JSON, so that it survives a restart. */
+/** Whether nodes use ports of the machine that runs `up`. */
+export function runsOnThisMachine(provider: SeedAgentProviderName): boolean {
+  return provider === "local" || provider === "docker";
+}
+
+/** Everything that `up` deploys of a seed agent, except secret values. Plain JSON, so that it can be stored. */
 export const seedAgentSpec = z.object({
   /** The changeling's name; `^[a-z][a-z0-9-]{0,39}$`. */
   name: z.string(),
@@ -21,7 +26,7 @@ export const seedAgentSpec = z.object({
   usdPerDay: z.number(),
   /** Names of the environment variables that the service gets as secrets. */
   secrets: z.array(z.string()),
-  /** More variables of the service that are not secret; `program/settings.ts` lists what it knows. */
+  /** More variables of the service that are not secret. `program/settings.ts` lists them. */
   env: z.record(z.string(), z.string()),
   /** Fly: the app, the organization and the region. */
   fly: z.optional(z.object({ app: z.string(), organization: z.optional(z.string()), region: z.string() })),
@@ -39,8 +44,8 @@ export const seedAgentSpec = z.object({
 });
 export type SeedAgentSpec = z.output<typeof seedAgentSpec>;
 
-/** In every container, at these paths (spec 003). */
+/** The paths in every container (spec 003). */
 export const dataFolder = "/data";
 export const codeFolder = "/data/code";
-/** Where a deployment's own network, but nobody else, reads /metrics and /health/deep without a token. */
+/** Serves /metrics and /health/deep without a token, to the deployment's own network only. */
 export const monitoringPort = 9091;

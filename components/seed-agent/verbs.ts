@@ -4,9 +4,9 @@ import { changelingCommand } from "../lib/own-commands.ts";
 const seed = () => `${changelingCommand()} seed`;
 
 export const seedAgentVerbs = {
-  run: (name) => `nothing fires it: it runs all the time; let it improve itself now with: ${seed()} improve ${name}`,
+  run: (name) => `it has no schedule and runs all the time; have it improve itself now: ${seed()} improve ${name}`,
   runs: (name) => `it has changes instead of runs; list them with: ${seed()} changes ${name}`,
-  pause: (name) => `let it activate nothing for a while with: ${seed()} pause ${name}`,
+  pause: (name) => `stop it from activating changes with: ${seed()} pause ${name}`,
   resume: (name) => `let it activate changes again with: ${seed()} resume ${name}`,
   stop: () => "set enabled = false in the fleet file, and apply it",
   start: () => "set enabled = true in the fleet file, and apply it",

@@ -76,7 +76,7 @@ test("a port that another program has is an error with a remedy, and nothing is 
   const spec = seedSpec({ provider: "local", replicas: 1, port });
   const options = { installation: "0123456789ab", folder, spec };
   const deployed = localSeedAgents().deploy(spec, { ...options, release: "r", secrets: {} });
-  await expect(deployed).rejects.toThrow(`another program has the port ${port} of sprout-1; end it, or write another`);
+  await expect(deployed).rejects.toThrow(`another program uses the port ${port} of sprout-1; end it, or write another`);
   expect(readdirSync(folder)).toEqual([]);
   server.close();
   rmSync(folder, { recursive: true });

@@ -2,21 +2,21 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DeployOptions, SeedAgentError, type SeedAgentProvider } from "../../components/seed-agent/provider.ts";
 import type { SeedAgentSpec } from "../../components/seed-agent/spec.ts";
 
-/** What the suite needs of the place where a provider deploys: a real one, or stand-ins for its programs. */
+/** What the suite needs of a provider's platform: a real one, or fakes of its programs. */
 export interface SeedProviderLab {
   readonly provider: SeedAgentProvider;
   /** With two nodes; `DATABASE_URL` is among its secrets. */
   readonly spec: SeedAgentSpec;
   readonly options: Pick<DeployOptions, "installation" | "folder">;
-  /** The secrets' values that a deployment gets, besides those that the suite makes. */
+  /** Secret values of a deployment, besides the suite's own. */
   readonly secrets?: Readonly<Record<string, string>>;
-  /** Ends a node such that nothing but a deployment starts it again. */
+  /** Ends a node so that only a deployment starts it again. */
   kill(node: string): Promise<void>;
-  /** Something by node that changes if the node is replaced or restarted. */
+  /** By node, a value that changes if the node is replaced or restarted. */
   identities(): Promise<Readonly<Record<string, string>>>;
   /** The names of the nodes' data that exist, sorted. */
   data(): Promise<readonly string[]>;
-  /** Whatever could show a secret to others, by where it is: arguments, files that others can read, manifests, images. */
+  /** Texts that could show a secret to others, by name: arguments, files that others can read, manifests, images. */
   traces(): Promise<Readonly<Record<string, string>>>;
   /** Makes the next start of a node fail; undefined if the lab can't. */
   readonly breakNext?: (() => Promise<void>) | undefined;
@@ -27,7 +27,7 @@ const release = "1.0.0-aaaaaaaaaaaa";
 const next = "1.0.1-bbbbbbbbbbbb";
 
 /**
- * What every provider of seed agents does. The tests build on each other.
+ * The contract of every provider of seed agents. The tests build on each other.
  *
  * @param open makes the lab
  * @param timeoutMs of each test
@@ -54,9 +54,9 @@ export function describeSeedProvider(title: string, open: () => Promise<SeedProv
     }, timeoutMs);
     afterAll(async () => lab?.end(), timeoutMs);
 
-    test("nothing is there before the first deployment, and to remove nothing succeeds", async () => {
+    test("nothing exists before the first deployment, and removing nothing succeeds", async () => {
       expect(await observe()).toBeUndefined();
-      expect(await drift()).toMatch(/not there/);
+      expect(await drift()).toBe("it does not exist");
       expect(await remove(false)).toEqual([]);
     });
 
@@ -74,7 +74,7 @@ export function describeSeedProvider(title: string, open: () => Promise<SeedProv
       expect(await lab.identities()).toEqual(before);
     });
 
-    test("says what differs", async () => {
+    test("reports drift", async () => {
       expect(await drift(lab.spec, next)).toContain(next);
       expect(await drift(changed())).toContain("SEED_CHANGES_PER_DAY");
       expect(await drift({ ...lab.spec, replicas: lab.spec.replicas + 1 })).toMatch(/nodes?/);
@@ -121,7 +121,7 @@ export function describeSeedProvider(title: string, open: () => Promise<SeedProv
       await deploy();
     });
 
-    test("scales down, keeps the data of nodes that went, and scales up again", async () => {
+    test("scales down, keeps the data of removed nodes, and scales up again", async () => {
       const data = await lab.data();
       const one: SeedAgentSpec = { ...lab.spec, replicas: 1 };
       await deploy(one);
@@ -133,7 +133,7 @@ export function describeSeedProvider(title: string, open: () => Promise<SeedProv
       expect(await lab.data()).toEqual(data);
     });
 
-    test("a node that does not become healthy fails the deployment, and the others go on", async ({ skip }) => {
+    test("a node that does not become healthy fails the deployment, and the others keep running", async ({ skip }) => {
       if (lab.breakNext === undefined) return skip("this lab can't break a node");
       const before = await lab.identities();
       await lab.breakNext();
@@ -148,7 +148,7 @@ export function describeSeedProvider(title: string, open: () => Promise<SeedProv
       expect(text.length).toBeGreaterThan(0);
     });
 
-    test("keeps the data when it is removed, has it again, and destroys it on request", async () => {
+    test("keeps the data when it is removed, reuses it, and destroys it on request", async () => {
       const data = await lab.data();
       const kept = await remove(false);
       expect(await observe()).toBeUndefined();

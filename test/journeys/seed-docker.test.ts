@@ -237,7 +237,7 @@ describe("a seed agent in Docker", { timeout: 3 * minutes }, () => {
     expect(first).toBeDefined();
     const other = seedSpec({ name: "rival", port, replicas: 1, mode: "off" });
     const deployed = provider().deploy(other, { installation, folder, spec: other, release: "1", secrets });
-    await expect(deployed).rejects.toThrow(/node rival-0: .*another program has the port/s);
+    await expect(deployed).rejects.toThrow(/node rival-0: .*another program uses the port/s);
     await provider().remove("rival", { installation, folder, destroyData: true });
     expect((await ask(0)).node).toBe("sprout-0");
   });

@@ -69,8 +69,8 @@ describe.skipIf(programs === undefined)("a seed agent on a real API server", { t
 
   test("reports a field that another manager set, and does not overwrite it", async () => {
     await kubectl("scale", "statefulset/seed-agent", "--replicas=3");
-    expect(await drift()).toContain("3 of 2 nodes are there");
-    await expect(deploy()).rejects.toThrow(/conflict.*replicas.*Somebody else manages these fields/s);
+    expect(await drift()).toContain("3 of 2 nodes exist");
+    await expect(deploy()).rejects.toThrow(/conflict.*replicas.*Another program manages these fields/s);
     await kubectl("scale", "statefulset/seed-agent", "--replicas=2");
     await deploy();
     expect(await drift()).toBeUndefined();
@@ -119,7 +119,7 @@ describe.skipIf(programs === undefined)("a seed agent on a real API server", { t
   test("is removed, without its claims, and then with them", async () => {
     const remove = (destroyData: boolean) => provider.remove("seed-agent", { ...options(), spec: spec(), destroyData });
     expect((await remove(false)).join()).toContain("data-seed-agent-0, data-seed-agent-1");
-    expect(await drift()).toBe("it is not there");
+    expect(await drift()).toBe("it does not exist");
     expect(await remove(true)).toEqual([]);
     expect(await kubectl("get", "persistentvolumeclaims", "--output=name")).toBe("");
   });

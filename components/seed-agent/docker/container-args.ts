@@ -18,13 +18,13 @@ export const servicePort = 4000;
 const secretsFolder = "/run/seed-agent";
 export const secretsFile = "secrets.json";
 
-/** The service, two versions and their tests, a compiler, and a model's CLI. */
+/** Enough for the service, two versions and their tests, a compiler, and a model's CLI. */
 const memory = "2g";
 const maxProcesses = 1024;
-/** Requests under way are finished. */
+/** Enough to finish the requests that are being handled. */
 export const stopSeconds = 30;
 
-/** The service's variables in a container, besides SEED_NODE, which each node has its own of. No secrets. */
+/** The service's variables in every container. SEED_NODE, which differs by node, and the secrets are not among them. */
 export function variablesOf(spec: SeedAgentSpec): Readonly<Record<string, string>> {
   return {
     ...serviceVariables(spec),
@@ -41,7 +41,7 @@ export function hostPort({ port }: Pick<SeedAgentSpec, "port">, index: number): 
   return port + index;
 }
 
-/** Without bubblewrap nothing needs more than Docker's own profile of system calls. */
+/** Whether containers get our seccomp profile. Without bubblewrap, Docker's own is enough. */
 export function usesOwnSeccomp({ env }: Pick<SeedAgentSpec, "env">): boolean {
   return env["SEED_FENCE"] !== "permission";
 }
@@ -55,15 +55,15 @@ export interface ContainerOptions {
 }
 
 export interface NodeContainer {
-  /** Of `docker container create`. */
+  /** Arguments of `docker container create`. */
   readonly args: readonly string[];
-  /** A hash of everything that it is made with. */
+  /** A hash of everything that it is created with. */
   readonly content: string;
 }
 
 /**
- * A node's container. No secret is in it: neither `docker inspect` nor an image shows one. Its root file system is read
- * only, it has no capabilities, and the host's name leads to this machine, for a database that runs on it.
+ * A node's container. It contains no secret: neither `docker inspect` nor an image shows one. Its root file system is
+ * read-only, it has no capabilities, and `host.docker.internal` is this machine, for a database that runs on it.
  */
 export function nodeContainer(spec: SeedAgentSpec, index: number, options: ContainerOptions): NodeContainer {
   const { owner, image, release, secrets, seccomp } = options;
@@ -94,7 +94,7 @@ export function nodeContainer(spec: SeedAgentSpec, index: number, options: Conta
   ];
   const profile = usesOwnSeccomp(spec) ? seccomp.text : "";
   const hash = createHash("sha256").update(JSON.stringify([args, image, profile, sorted(secrets)]));
-  // Cannot be guessed from the label: the cookie among the secrets is random.
+  // The label reveals nothing about the secrets, because the cookie among them is random.
   const content = hash.digest("hex").slice(0, 32);
   return {
     content,
@@ -102,7 +102,7 @@ export function nodeContainer(spec: SeedAgentSpec, index: number, options: Conta
       ...args,
       ...(profile === "" ? [] : ["--security-opt", `seccomp=${seccomp.path}`]),
       ...["--label", `${labels.content}=${content}`],
-      // Docker would pull an image that is not there.
+      // Otherwise Docker would try to pull a missing image.
       ...["--pull", "never", image],
     ],
   };

@@ -33,7 +33,7 @@ export interface Found {
   readonly release: string | undefined;
   readonly content: string | undefined;
   readonly running: boolean;
-  /** undefined: it is healthy. */
+  /** undefined if it is healthy. */
   readonly problem: string | undefined;
   readonly isStarting: boolean;
   readonly settings: Readonly<Record<string, string>>;
@@ -69,7 +69,7 @@ async function inspect(ids: readonly string[], env: NodeJS.ProcessEnv, signal?: 
     return z.array(inspected).parse(JSON.parse(stdout));
   } catch (error) {
     if (!(error instanceof NoSuchThing)) throw error;
-    // One of them went away in between.
+    // One of them was removed in between.
     return ids.length === 1 ? [] : (await Promise.all(ids.map((id) => inspect([id], env, signal)))).flat();
   }
 }
@@ -96,7 +96,7 @@ function foundOf(container: Inspected): Found {
     isStarting: State.Running && !State.Restarting && State.Health?.Status === "starting",
     settings: {
       ...Object.fromEntries(variables),
-      // Of the first node: the others have the ports after it.
+      // The first node's port. The others have the ports after it.
       ...(binding === undefined ? {} : { "published port": String(Number(binding.HostPort) - index) }),
     },
   };
@@ -127,7 +127,7 @@ export interface HealthOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Waits until it is healthy. @returns why it is not, in words; undefined if it is */
+/** Waits until a container is healthy. @returns in words why it is not; undefined if it is */
 export async function awaitHealth(owner: Owner, name: string, options: HealthOptions): Promise<string | undefined> {
   const { env, healthSeconds, pollMilliseconds, signal } = options;
   const deadline = Date.now() + healthSeconds * 1000;
@@ -135,7 +135,7 @@ export async function awaitHealth(owner: Owner, name: string, options: HealthOpt
     const found = (await findContainers(owner, env, signal)).find((each) => each.name === name);
     if (found === undefined) return "its container was removed";
     if (found.problem === undefined) return undefined;
-    // Docker starts a crashed one again: it has until then.
+    // Docker restarts a crashed container, so a crash is not the end.
     if (Date.now() >= deadline) return `${found.problem}, after ${healthSeconds} s`;
     await sleep(pollMilliseconds, undefined, signal === undefined ? {} : { signal });
   }

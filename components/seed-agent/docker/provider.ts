@@ -25,7 +25,7 @@ import { seccompProfile } from "./seccomp.ts";
 import { secretArchive } from "./secrets.ts";
 
 export interface DockerSeedAgentOptions {
-  /** Says where Docker is. */
+  /** Locates Docker. */
   readonly env?: NodeJS.ProcessEnv;
   /** How long a node may take to become healthy. */
   readonly healthSeconds?: number;
@@ -63,22 +63,13 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
     await run(["network", "create", ...labelArgs(owner), name]);
   }
 
-  /** Through a container that is never started: the secrets are in no argument and no file of this machine. */
+  /** Copies them into a container that is never started: no argument and no file of this machine contains a secret. */
   async function writeSecrets(owner: Owner, image: string, secrets: Readonly<Record<string, string>>): Promise<void> {
     const volume = secretsVolume(owner);
     await client.createVolume(volume, ownerLabels(owner));
     const mount = `type=volume,src=${volume},dst=/secrets`;
-    const container = await run([
-      "container",
-      "create",
-      "--network",
-      "none",
-      "--pull",
-      "never",
-      "--mount",
-      mount,
-      image,
-    ]);
+    const isolated = ["--network", "none", "--pull", "never", "--mount", mount];
+    const container = await run(["container", "create", ...isolated, image]);
     try {
       const archive = secretArchive(secretsFile, JSON.stringify(secrets));
       await run(["container", "cp", "-", `${container}:/secrets`], seconds.done, archive);
@@ -87,7 +78,7 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
     }
   }
 
-  /** Finishes what a killed deployment left: a former container whose successor is not there is the node. */
+  /** Finishes a deployment that was killed: where a new container is not healthy, the former one is the node again. */
   async function recover(owner: Owner, found: readonly Found[]): Promise<boolean> {
     let changed = false;
     for (const former of found.filter((each) => each.name === formerName(owner, each.index))) {
@@ -103,7 +94,7 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
     return changed;
   }
 
-  /** Why a container is not healthy, and what it printed last. Contains no secret. */
+  /** The last lines that a container printed. Contains no secret. */
   async function tailOf(name: string, secrets: Readonly<Record<string, string>>): Promise<string> {
     const printed = await logTail(name, 10).catch(() => "");
     return masked(printed, Object.values(secrets)).trim() || "it printed nothing";
@@ -117,7 +108,7 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
     return `${stdout}${stderr}`;
   }
 
-  /** Replaces, or makes, a node's container. If it does not become healthy, the former one runs again. */
+  /** Creates or replaces a node's container. If the new one does not become healthy, the former one runs again. */
   async function replaceNode(
     owner: Owner,
     index: number,
@@ -135,15 +126,15 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
     }
     await client.createVolume(dataVolume(owner, index), { ...ownerLabels(owner), [labels.node]: String(index) });
     const fail = async (reason: string): Promise<never> => {
-      const said = await tailOf(name, secrets);
+      const printed = await tailOf(name, secrets);
       await client.removeContainer(name).catch(ignoreMissing);
-      let now = "it does not run";
+      let result = "it does not run";
       if (former !== undefined) {
         await run(["container", "rename", former.id, name]);
         await run(["container", "start", former.id]);
-        now = "the former one runs again";
+        result = "the former one runs again";
       }
-      throw new SeedAgentError(`node ${nodeId(owner, index)}: ${reason}; ${now}. It printed:\n${said}`);
+      throw new SeedAgentError(`node ${nodeId(owner, index)}: ${reason}; ${result}. It printed:\n${printed}`);
     };
     try {
       await run(["container", "create", ...args]);
@@ -187,7 +178,7 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
         const container = nodeContainer(spec, index, { owner, image, release, secrets, seccomp });
         return { index, ...container, live: found.find((each) => each.name === containerName(owner, index)) };
       });
-      // What is broken goes first: until it is repaired, the others carry the load.
+      // Broken nodes first: until they are repaired, the others carry the load.
       const isWell = (live: Found | undefined) => live !== undefined && (live.problem === undefined || live.isStarting);
       const inOrder = [...wanted.filter(({ live }) => !isWell(live)), ...wanted.filter(({ live }) => isWell(live))];
       for (const { index, args, content, live } of inOrder) {
@@ -274,7 +265,7 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
 
 export const dockerProvider: SeedAgentProvider = dockerSeedAgents();
 
-/** A setting that differs between nodes is not what is declared. */
+/** Settings that differ between nodes are joined, so that they equal no declared one. */
 function together(all: readonly Readonly<Record<string, string>>[]): Record<string, string> {
   const names = new Set(all.flatMap((settings) => Object.keys(settings)));
   return Object.fromEntries(
@@ -293,7 +284,7 @@ async function inWords<Result>(work: Promise<Result>, secrets: Readonly<Record<s
 
 function remedyOf(message: string): string {
   const isPort = /port is already allocated|address already in use/i.test(message);
-  return isPort ? `${message}; another program has the port: end it, or write another port` : message;
+  return isPort ? `${message}; another program uses the port: end it, or write another port` : message;
 }
 
 function ignoreMissing(error: unknown): void {

@@ -1,10 +1,10 @@
 /**
- * The system calls of the service's container. Docker's own profile forbids user namespaces, so that bubblewrap can't
- * confine a version within it. This one allows what bubblewrap needs to make a fence, and else what Node, a model's CLI
- * and a shell use; everything else fails. The container has no capabilities, and can't get any outside of a fence.
+ * The system calls that the service's container may make. Docker's own profile forbids user namespaces, without which
+ * bubblewrap can't confine a version. This one allows what Node, a model's CLI and a shell use, and what bubblewrap needs;
+ * every other call fails. The container has no capabilities, and can't gain any outside of bubblewrap's namespaces.
  *
- * Not here, among others: io_uring, bpf, keyctl, kernel modules, kexec, perf_event_open, ptrace, process_vm_*, userfaultfd,
- * setns, the new mount API, clock and swap settings, 32-bit calls.
+ * Not allowed, among others: io_uring, bpf, keyctl, kernel modules, kexec, perf_event_open, ptrace, process_vm_*,
+ * userfaultfd, setns, the new mount API, clock and swap settings, 32-bit calls.
  */
 const calls = {
   files: [
@@ -56,7 +56,7 @@ const calls = {
     ),
     ..."uname getitimer setitimer timer_create timer_settime timer_gettime timer_getoverrun timer_delete".split(" "),
   ],
-  /** What bubblewrap makes a fence with: its capabilities are those of a user namespace of its own. */
+  /** For bubblewrap, whose capabilities are limited to its own user namespace. */
   fences: "unshare mount umount2 pivot_root sethostname chroot".split(" "),
 } as const;
 

@@ -3,7 +3,7 @@ import { imageUser } from "../image/context.ts";
 const block = 512;
 
 /**
- * A tar archive with one file, which only the service's user can read: what `docker cp -` takes from its input, so that
+ * A tar archive with one file that only the service's user can read. `docker cp -` reads it from its input, so that
  * secrets are in no argument list and in no file of this machine.
  */
 export function secretArchive(name: string, text: string): Buffer {

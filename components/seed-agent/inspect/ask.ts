@@ -1,11 +1,11 @@
 import { asError } from "../../lib/as-error.ts";
 import { plainWords } from "../../lib/text.ts";
 import { openSeedAgent, type SeedClient } from "../client.ts";
+import { connectTo } from "../connect.ts";
 import type { InstalledSeedAgent } from "../installed.ts";
-import type { Reached } from "../provider.ts";
-import { reachSeedAgent } from "../reach.ts";
+import type { Connection } from "../provider.ts";
 
-/** What an agent answered, or why it did not, in words. */
+/** An agent's response, or in words why there is none. */
 export type Asked<Answer> = { readonly answer: Answer } | { readonly problem: string };
 
 const timeoutMilliseconds = 5000;
@@ -14,13 +14,13 @@ export async function ask<Answer>(
   { spec, url, controlToken }: Pick<InstalledSeedAgent, "spec" | "url" | "controlToken">,
   about: (client: SeedClient) => Promise<Answer>,
 ): Promise<Asked<Answer>> {
-  let reached: Reached | undefined;
+  let connection: Connection | undefined;
   try {
-    reached = await reachSeedAgent({ spec, url });
-    return { answer: await about(openSeedAgent({ url: reached.url, token: controlToken, timeoutMilliseconds })) };
+    connection = await connectTo({ spec, url });
+    return { answer: await about(openSeedAgent({ url: connection.url, token: controlToken, timeoutMilliseconds })) };
   } catch (error) {
     return { problem: plainWords(asError(error).message) };
   } finally {
-    reached?.close();
+    connection?.close();
   }
 }

@@ -9,7 +9,7 @@ import { type InstalledSeedAgent, installedSeedAgents, readSeedAgent } from "../
 import { openProvider } from "../providers.ts";
 import { ask } from "./ask.ts";
 
-/** Checks the stack's seed agents: whether every node runs, and what each says of itself. */
+/** Checks the stack's seed agents: whether every node runs, and the health that each reports. */
 export async function diagnoseSeedAgents(
   stack: InspectedStack,
   examination: Examination<DeclaredSeedAgent>,
@@ -37,12 +37,14 @@ export async function diagnoseSeedAgents(
     declared: [...docker, ...(await Promise.all(platforms)).flat()],
     deployed: [
       ...found.flat(),
-      ...missing.map(({ name }) => warning(titleOf(name), "declared, and not deployed from here yet", upCommand())),
+      ...missing.map(({ name }) =>
+        warning(titleOf(name), "declared, but not deployed from this machine yet", upCommand()),
+      ),
     ],
   };
 }
 
-/** Checks of the CLI by which it is deployed, and its login. */
+/** Checks the CLI that deploys it, and the CLI's login. */
 async function platformOf({ spec }: DeclaredSeedAgent): Promise<Check[]> {
   if (spec.provider === "fly") return [await (await import("../fly/doctor.ts")).flyCheck(process.env)];
   if (spec.provider !== "kubernetes") return [];
@@ -85,7 +87,7 @@ function counted(nodes: number): string {
   return `${nodes} node${nodes === 1 ? "" : "s"}`;
 }
 
-/** By what one of the service's own checks is about. */
+/** By a pattern of the name of one of the service's own checks. */
 const remedies: readonly (readonly [RegExp, string])[] = [
   [/fence|confine/, "install bubblewrap (bwrap) where the node runs, and allow user namespaces"],
   [/database|postgres|sqlite/, "check DATABASE_URL, and that the database accepts connections"],

@@ -19,7 +19,7 @@ import { ask } from "./ask.ts";
 export interface ListedSeedAgent extends Listed {
   readonly kind: "seed-agent";
   readonly url: string | null;
-  /** What it says of itself; null if it is disabled, or does not answer. */
+  /** As the agent reports it; null if it is disabled, or does not answer. */
   readonly status: Status | null;
 }
 
@@ -53,7 +53,7 @@ export async function seedAgentListing(stack: InspectedStack): Promise<Listing<L
   };
 }
 
-/** Every text comes from the agent. */
+/** Every text comes from the agent, and is untrusted. */
 function cellsOf({ enabled, status }: ListedSeedAgent): string[] {
   if (!enabled) return ["disabled", "", "", ""];
   if (status === null) return ["does not answer", "", "", ""];
@@ -83,7 +83,7 @@ export async function seedAgentLogs(
 
 const pollMs = 1000;
 
-/** Providers have no stream in common, so the tail is read again and again. */
+/** Not every provider can stream a log, so this polls its tail. */
 export async function followSeedAgent(
   stack: InspectedStack,
   name: string,
@@ -99,7 +99,7 @@ export async function followSeedAgent(
   }
 }
 
-/** What a later tail of a log has that the one before had not. */
+/** The lines that a later tail of a log has and an earlier one does not. */
 export function addedTo(before: string, now: string): string {
   const known = before.split("\n").filter((line) => line !== "");
   const found = now.split("\n").filter((line) => line !== "");

@@ -5,7 +5,7 @@ import * as z from "zod/mini";
 /** A node's answer to `GET /health`. */
 export interface NodeHealth {
   readonly healthy: boolean;
-  /** What is wrong, in words. */
+  /** What is wrong, in words that follow "it". */
   readonly problem?: string;
   /** Whether it answered at all. */
   readonly answers: boolean;
@@ -25,7 +25,7 @@ export async function healthOf(url: string, timeoutMs = 3000): Promise<NodeHealt
   }
 }
 
-/** It serves, and says itself what is wrong: a restart would not help. */
+/** It answers, and reports what is wrong itself: a restart would not help. */
 export const isDegraded = "is degraded";
 
 /** Waits until a node answers. @returns its last answer */

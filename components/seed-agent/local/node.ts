@@ -11,8 +11,8 @@ import { serviceVariables } from "../service-variables.ts";
 import type { SeedAgentSpec } from "../spec.ts";
 
 /**
- * One node on this machine. Below the installation's `seed-agents/`: `nodes/<name>/<number>/` is its supervisor's folder,
- * `data/<name>/<number>/` its own.
+ * One node on this machine. In the installation's `seed-agents/`, `nodes/<name>/<number>/` is its supervisor's folder, and
+ * `data/<name>/<number>/` contains its data.
  */
 export interface LocalNode {
   readonly name: string;
@@ -53,10 +53,10 @@ export function nodesOf(folder: string, name: string): LocalNode[] {
     .map((number) => localNode(folder, name, number));
 }
 
-/** What was last started as a node. */
+/** How a node was last started. */
 const startedNode = z.object({
   release: z.string(),
-  /** Of its release, its variables and its secrets: a node with another one is restarted. */
+  /** A hash of its release, its variables and its secrets. A node whose version differs is restarted. */
   version: z.string(),
   port: z.number(),
   /** Its variables that do not depend on the node. */
@@ -68,7 +68,7 @@ function startedPath({ folder }: Pick<LocalNode, "folder">): string {
   return join(folder, "node.json");
 }
 
-/** @returns undefined if it was never started, or its file is not readable: then it is started again */
+/** @returns undefined if it was never started, or its file is invalid; then it is started again */
 export function readStarted(node: Pick<LocalNode, "folder">): StartedNode | undefined {
   return startedNode.safeParse(readJsonOrNull(startedPath(node))).data;
 }
@@ -98,7 +98,7 @@ export function variablesOf(spec: SeedAgentSpec, node: LocalNode, release: strin
   };
 }
 
-/** The cookie is one of the secrets, so this reveals nothing of a shorter one. */
+/** Reveals nothing about the secrets, because the cookie among them is random. */
 export function versionOf(
   release: string,
   variables: Readonly<Record<string, string>>,
@@ -121,9 +121,9 @@ interface NodeProcess {
   readonly installation: string;
   readonly version: string;
   readonly main?: string;
-  /** Left out only to stop it. */
+  /** Only needed to start it. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** A folder with programs that it needs, before those of PATH. */
+  /** A folder that is put first on its PATH. */
   readonly tools?: string | undefined;
 }
 

@@ -31,17 +31,17 @@ import {
 
 /** How long a node may take until it answers, in milliseconds. */
 const startMs = 60_000;
-/** How long a process that has stopped may take until it is gone, in milliseconds. */
+/** How long a stopped process may take to exit, in milliseconds. */
 const endMs = 5000;
 
 export interface LocalSeedAgentOptions {
-  /** For tests: the module of another node's process. */
+  /** For tests: another module for a node's process. */
   readonly main?: string;
   /** How long a node may take until it answers. */
   readonly startMilliseconds?: number;
 }
 
-/** Seed agents as supervised processes of this machine, each node with a port and a data folder of its own. */
+/** Seed agents as supervised processes on this machine. Each node has its own port and data folder. */
 export function localSeedAgents({
   main = nodeProgram,
   startMilliseconds = startMs,
@@ -75,7 +75,7 @@ export function localSeedAgents({
         release: releases.size === 1 ? first?.release : undefined,
         nodes: found,
         url: first === undefined ? undefined : urlOf(first.port),
-        // The last one is changed last.
+        // Nodes are updated in order, so the last one shows whether an update is complete.
         settings: started.at(-1)?.settings ?? {},
       };
     },
@@ -132,7 +132,7 @@ interface Start {
   readonly onProgress: ((line: string) => void) | undefined;
 }
 
-/** Without bubblewrap the agent runs, but never activates a change by itself, and says so. */
+/** The folder with bubblewrap. Without it the agent runs, but reports that and activates no change without approval. */
 async function fenceTools(onProgress: ((line: string) => void) | undefined): Promise<string | undefined> {
   const found = await bubblewrapFolder();
   if ("folder" in found) return found.folder;
@@ -149,7 +149,7 @@ async function start(node: LocalNode, given: Start): Promise<void> {
   if (isCurrent && (await whenAnswering(url, 5000, () => !stateOf(node).alive)).answers) return;
   await stopNode(node, installation);
   if (await isTaken(port)) {
-    throw new SeedAgentError(`another program has the port ${port} of ${idOf(node)}; end it, or write another port`);
+    throw new SeedAgentError(`another program uses the port ${port} of ${idOf(node)}; end it, or write another port`);
   }
   for (const folder of [dirname(node.folder), node.folder, dirname(node.data), node.data]) ensureFolder(folder);
   writePrivateFile(node.secretsFile, `${JSON.stringify(secrets)}\n`);
@@ -161,10 +161,10 @@ async function start(node: LocalNode, given: Start): Promise<void> {
     if (!found.answers) throw new Error(`it ${found.problem} at ${url}`);
     onProgress?.(`${idOf(node)} runs (pid ${pid}, kept running by ${supervisor}), and answers at ${url}`);
   } catch (error) {
-    const said = masked(tailOf(node, 20).trim() || logTail(daemon), Object.values(secrets));
+    const log = masked(tailOf(node, 20).trim() || logTail(daemon), Object.values(secrets));
     // Otherwise its supervisor would start it again and again.
     await stopNode(node, installation);
-    throw new SeedAgentError(`${idOf(node)} did not start: ${asError(error).message}\n${said}`);
+    throw new SeedAgentError(`${idOf(node)} did not start: ${asError(error).message}\n${log}`);
   }
 }
 
@@ -176,7 +176,7 @@ async function stop(node: LocalNode, installation: string): Promise<void> {
 async function stopNode(node: LocalNode, installation: string): Promise<void> {
   const { pid } = stateOf(node);
   await stopDaemon(daemonOf(node, { installation, version: "" }));
-  // It has given up its lock, and may still write what it compiled to its folder.
+  // The process has released its lock, but may still write Node's compile cache to its folder.
   for (let waited = 0; pid !== undefined && isAlive(pid) && waited < endMs; waited += 20) await sleep(20);
 }
 

@@ -5,7 +5,7 @@ import { becomeDaemon } from "../../host/supervision/state.ts";
 import { placeOf } from "./node.ts";
 
 /**
- * Runs a node in this process, as a daemon. What the service prints goes to a log of bounded size.
+ * Runs a node in this process, as a daemon. The service's output goes to a log of bounded size.
  *
  * @param load imports the service's module, which runs it
  */
@@ -17,7 +17,7 @@ export async function runNode(load: () => Promise<unknown>): Promise<void> {
     process.exit(2);
   }
   process.umask(0o077);
-  // Its supervisor does not restart it after an exit with 0.
+  // The supervisor does not restart a process that exits with 0.
   if (!becomeDaemon(placeOf({ folder }, version), new Date())) process.exit(0);
   const append = openAppender({
     path: join(folder, "service.log"),

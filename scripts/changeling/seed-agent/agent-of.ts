@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { upCommand } from "../../../components/lib/own-commands.ts";
 import { openSeedAgent, type SeedClient } from "../../../components/seed-agent/client.ts";
+import { connectTo } from "../../../components/seed-agent/connect.ts";
 import { installedSeedAgents, readSeedAgent } from "../../../components/seed-agent/installed.ts";
-import { reachSeedAgent } from "../../../components/seed-agent/reach.ts";
 import { type Context, contextOf } from "../context.ts";
 import { kindOf, notDeployedText } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
@@ -25,7 +25,7 @@ export async function seedContext(command: Command, name: string): Promise<SeedC
   if (installed === undefined) throw await notThere(context, name, names);
   const { enabled, controlToken } = installed;
   if (!enabled) throw new Error(`${name} is disabled; set enabled = true in the fleet file, then: ${upCommand()}`);
-  const { url } = await reachSeedAgent(installed);
+  const { url } = await connectTo(installed);
   return {
     ...context,
     agent: name,

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { variables } from "../../../components/seed-agent/program/settings.ts";
 import {
-  madeSecrets,
+  generatedSecrets,
   variablesOfDeployment,
   variablesOfOptions,
 } from "../../../components/seed-agent/service-variables.ts";
@@ -21,7 +21,7 @@ function setBy(name: string): string {
   const option = Object.entries(variablesOfOptions).find(([, variable]) => variable === name)?.[0];
   if (option !== undefined) return `\`${option}\``;
   if (variablesOfDeployment.has(name)) return "the deployment";
-  if (madeSecrets.some((made) => made === name)) return "`up`, once";
+  if (generatedSecrets.some((each) => each === name)) return "`up`, once";
   const isSecret = Object.entries(variables).some(([each, { secret }]) => each === name && secret === true);
   return isSecret ? "`secrets`" : "`env`";
 }

@@ -57,23 +57,29 @@ describe("a seed agent's options", () => {
   it.each<[SeedAgentChangelingOptions, RegExp]>([
     [{ replicas: 3 }, /replicas: 3 nodes need a database that they share; add "DATABASE_URL" to secrets/],
     [{ provider: "fly" }, /replicas: on fly it has 2 nodes, which need a database .* or write replicas = 1/],
-    [{ port: 65_535, replicas: 2, secrets: ["DATABASE_URL"] }, /port: .*65535 is the last one; write port = 65534/],
+    [{ port: 65_535, replicas: 2, secrets: ["DATABASE_URL"] }, /port: .*the highest port is 65535; write port = 65534/],
     [{ provider: "kubernetes" }, /containerImage: kubernetes needs the image/],
-    [{ provider: "kubernetes", containerImage: "a b" }, /containerImage: .*is not an image's name/],
-    [{ provider: "kubernetes", containerImage: "https://ghcr.io/me/seed" }, /containerImage: .*is not an image's name/],
-    [{ provider: "kubernetes", containerImage: "me/seed@sha256:12" }, /containerImage: .*is not an image's name/],
-    [{ provider: "kubernetes", containerImage: "-t" }, /containerImage: .*is not an image's name/],
-    [{ provider: "kubernetes", containerImage: "me/seed", port: 9091 }, /port: 9091 is the port of its metrics/],
+    [{ provider: "kubernetes", containerImage: "a b" }, /containerImage: .*is not an image name/],
+    [{ provider: "kubernetes", containerImage: "https://ghcr.io/me/seed" }, /containerImage: .*is not an image name/],
+    [{ provider: "kubernetes", containerImage: "me/seed@sha256:12" }, /containerImage: .*is not an image name/],
+    [{ provider: "kubernetes", containerImage: "-t" }, /containerImage: .*is not an image name/],
+    [
+      { provider: "kubernetes", containerImage: "me/seed", port: 9091 },
+      /port: on kubernetes, the port 9091 serves its metrics/,
+    ],
     [{ region: "fra" }, /region: region is only for provider = "fly"/],
     [{ namespace: "agents" }, /namespace: namespace is only for provider = "kubernetes"/],
     [{ volumeGb: 6 }, /volumeGb: volume_gb is only for provider = "fly" or "kubernetes"/],
-    [{ secrets: ["RELEASE_COOKIE"] }, /secrets\[0\]: RELEASE_COOKIE is made by `up`; remove it; for a new one raise/],
-    [{ env: { SEED_MODE: "auto" } }, /env\.SEED_MODE: SEED_MODE is set by an option; write mode in place of it/],
-    [{ env: { SEED_NODE: "x" } }, /env\.SEED_NODE: SEED_NODE is set by the deployment/],
+    [
+      { secrets: ["RELEASE_COOKIE"] },
+      /secrets\[0\]: `up` generates RELEASE_COOKIE; remove it; to get a new one, raise/,
+    ],
+    [{ env: { SEED_MODE: "auto" } }, /env\.SEED_MODE: an option sets SEED_MODE; remove it, and set the option mode/],
+    [{ env: { SEED_NODE: "x" } }, /env\.SEED_NODE: the deployment sets SEED_NODE/],
     [{ env: { SEED_MEMORY_BM: "1" } }, /env\.SEED_MEMORY_BM: .*did you mean SEED_MEMORY_MB\?/],
     [{ env: { SEED_MEMORY_MB: "8" } }, /env\.SEED_MEMORY_MB: is not valid: /],
     [{ env: { DATABASE_URL: "postgres://x" } }, /DATABASE_URL is a secret, .*add "DATABASE_URL" to secrets/],
-    [{ env: { SEED_CONTROL_TOKEN: "x" } }, /SEED_CONTROL_TOKEN is a secret, .*`up` makes it/],
+    [{ env: { SEED_CONTROL_TOKEN: "x" } }, /SEED_CONTROL_TOKEN is a secret, .*`up` generates it/],
     [{ env: { LD_PRELOAD: "/tmp/x.so" } }, /LD_PRELOAD/],
     [{ goal: "no-such-goal.md" }, /goal: there is no file .*no-such-goal\.md/],
   ])("%j is rejected", (options, message) => expect(messages(options)).toMatch(message));
@@ -128,7 +134,7 @@ branch = "next"
       expect.stringMatching(/^config\.toml:3: changelings\.one\.goal: there is no file .*gaol\.md/),
       expect.stringMatching(/→ correct the path/),
       expect.stringMatching(
-        /^config\.toml:\d: changelings\.other(\.port)?: the port 4000 of this machine is one's too/,
+        /^config\.toml:\d: changelings\.other(\.port)?: one also uses the port 4000 of this machine/,
       ),
       "→ write another port, such as port = 4001",
       expect.stringMatching(/:6: changelings\.other\.branch: branch has no effect for a seed agent/),
@@ -141,7 +147,7 @@ it("a goal that is too long or empty is rejected", () => {
   const folder = mkdtempSync(join(tmpdir(), "goal-"));
   const file = join(folder, "goal.md");
   writeFileSync(file, "x".repeat(65_537));
-  expect(messages({ goal: file })).toMatch(/is 65,537 bytes long, and may be 65,536/);
+  expect(messages({ goal: file })).toMatch(/has 65,537 bytes, and the maximum is 65,536/);
   writeFileSync(file, " \n");
   expect(messages({ goal: file })).toMatch(/is empty/);
   rmSync(folder, { recursive: true });

@@ -122,10 +122,10 @@ test("reports a connection that ends in the middle of an answer", async () => {
 test.each([
   ["http://seed.example.com", /unencrypted/],
   ["http://10.0.0.1:4000", /unencrypted/],
-  ["http://me:secret@127.0.0.1", /no origin/],
-  ["http://127.0.0.1/path", /no origin/],
-  ["ftp://127.0.0.1", /no origin/],
-  ["", /no origin/],
+  ["http://me:secret@127.0.0.1", /not an origin/],
+  ["http://127.0.0.1/path", /not an origin/],
+  ["ftp://127.0.0.1", /not an origin/],
+  ["", /not an origin/],
 ])("refuses the address %j", (url, message) => {
   expect(() => openSeedAgent({ url, token: controlToken })).toThrow(message);
 });

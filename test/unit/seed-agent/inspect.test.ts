@@ -49,9 +49,9 @@ describe("a plan", () => {
     );
     expect(words?.fields?.map(({ field }) => field)).toEqual(["mode", "provider"]);
     expect(words?.notes).toEqual([
-      "it gets another goal",
-      "its nodes get another release of the service, one after another",
-      "its nodes get other credentials",
+      "it gets a new goal",
+      "its nodes get a new release of the service, one after another",
+      "its nodes get new credentials",
       "its data on local is kept there, and is not moved",
     ]);
   });
