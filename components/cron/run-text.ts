@@ -25,14 +25,14 @@ export function runReport(run: Run): string {
   for (const { name, commits } of run.branches) lines.push(`  on       ${name}: ${counted(commits, "commit")}`);
   for (const { hash, subject } of run.commits) lines.push(`  commit   ${hash.slice(0, 10)} ${subject}`);
   if (run.repo !== undefined) lines.push(`  in       ${run.repo}`);
-  const look = observeCommand(run);
-  if (look !== undefined) lines.push(`  look     ${look}`);
+  const show = showCommand(run);
+  if (show !== undefined) lines.push(`  show     ${show}`);
   for (const warning of run.warnings) lines.push(`  warning  ${warning}`);
   return lines.join("\n");
 }
 
 /** The command that shows its commits; undefined if there are none, or if no command is safe to copy. */
-function observeCommand({ repo, branch: own, branches, commits }: Run): string | undefined {
+function showCommand({ repo, branch: own, branches, commits }: Run): string | undefined {
   const branch = branches[0]?.name ?? own;
   if (repo === undefined || branch === undefined || commits.length === 0) return undefined;
   if (!isRepoUrl(repo)) return shellCommand(["git", "-C", repo, "show", branch]);

@@ -19,7 +19,7 @@ export const sandboxInspection: Inspection<ListedSandboxChangeling, DeclaredSand
     if (first === undefined) return [];
     const cli = `${changelingCommand()} sandbox`;
     return [
-      `${first} makes a sandbox whenever you want one.
+      `${first} starts a sandbox when you ask for one.
   start   ${cli} start ${first}
   prompt  ${cli} send ${first} "List files in repository"`,
     ];

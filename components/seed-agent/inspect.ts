@@ -20,7 +20,7 @@ export const seedAgentInspection: Inspection<ListedSeedAgent, DeclaredSeedAgent>
       if (installed?.enabled !== true) return [];
       return [
         `${name} runs${installed.url === undefined ? "" : ` at ${installed.url}`}.
-  look    ${cli} status ${name}
+  status  ${cli} status ${name}
   change  ${cli} checkout ${name} ./${name}, edit it, then: ${cli} submit ${name} ./${name} --summary "…" --wait`,
       ];
     });

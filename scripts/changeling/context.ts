@@ -51,7 +51,7 @@ export const providers: readonly string[] = [
 
 /** For commands that show what is deployed. */
 export function providerOption(): Option {
-  return new Option("--provider <name>", "read only this provider").choices(providers);
+  return new Option("--provider <name>", "only what is deployed on this provider").choices(providers);
 }
 
 /** Prints one answer, as JSON or as text. */

@@ -24,25 +24,37 @@ import { addSessions } from "./web/sessions.ts";
 import { addStopStart } from "./web/stop-start.ts";
 import { addUpdate } from "./web/update.ts";
 
+/** The commands by what they are for, in the order of the help. */
+const groups: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
+  "The fleet": [addPlan, addList, addLogs, addPause, addValidate, addDoctor],
+  "Scheduled changelings": [addRun, addRuns],
+  "Web changelings": [
+    ...[addDeploy, addUpdate, addForward, addLoginUrl, addStopStart, addDestroy, addRevoke, addSessions],
+  ],
+  "Sandboxes and seed agents": [addSandbox, addSeed],
+  "Stacks and machines": [addAuthorize, addAdopt, addDiscard],
+};
+
 /** All commands. Parsing invalid arguments throws a CommanderError after its message was printed. */
 export function changelingProgram(): Command {
+  const defaultStack = process.env["CHANGELINGS_STACK"] ?? "dev";
   const program = new Command("changeling")
     .description("A fleet of autonomous coding agents, declared in one TOML file and converged by `pulumi up`.")
     .version(readFileSync(join(checkout, "VERSION"), "utf8").trim(), "-V, --version", "print the version")
-    .option("-s, --stack <name>", "the Pulumi stack to work on", process.env["CHANGELINGS_STACK"] ?? "dev")
+    .option("-s, --stack <name>", "the Pulumi stack to work on", defaultStack)
     .option("--json", "print JSON, for scripts")
     .showHelpAfterError("(add --help for the options and examples)")
     .exitOverride();
-  const adds = [
-    ...[addDeploy, addUpdate, addForward, addLoginUrl, addStopStart, addDestroy, addRevoke, addSessions],
-    ...[addPlan, addList, addRun, addRuns, addLogs, addPause, addValidate, addDoctor, addAuthorize],
-    ...[addAdopt, addDiscard, addSandbox, addSeed],
-  ];
-  for (const add of adds) add(program);
+  for (const [heading, adds] of Object.entries(groups)) {
+    program.commandsGroup(`${heading}:`);
+    for (const add of adds) add(program);
+  }
   for (const command of program.commands) {
     command.exitOverride().showHelpAfterError("(add --help for the options and examples)");
     // `changeling list --json` reads better than `changeling --json list`; both are accepted.
-    command.option("-s, --stack <name>", "the Pulumi stack to work on").option("--json", "print JSON, for scripts");
+    command
+      .option("-s, --stack <name>", `the Pulumi stack to work on (default: "${defaultStack}")`)
+      .option("--json", "print JSON, for scripts");
   }
   return program.addHelpText(
     "after",
@@ -50,11 +62,11 @@ export function changelingProgram(): Command {
 Exit codes: 0 done, 1 failed, 2 wrong use.
 
 Examples:
-  changeling plan                     what the next \`pulumi up\` changes, in words
-  changeling list                     the fleet: when each fires next, and how it went last
-  changeling run todo-ledger --wait   fire one now, and wait for what it does
-  changeling deploy --agent-type chat make a web changeling, and print its login URL
-  changeling open chat                open its page in the browser
-  changeling doctor                   what is missing on this machine, and what to do`,
+  changeling plan                      what the next \`pulumi up\` changes, in words
+  changeling list                      the fleet: when each changeling fires next, and how its last run ended
+  changeling run todo-ledger --wait    fire a changeling now, and wait until the run has ended
+  changeling deploy --agent-type chat  create a web changeling, and print its login URL
+  changeling open chat                 open its page in the browser
+  changeling doctor                    what is wrong on this machine, and how to repair it`,
   );
 }

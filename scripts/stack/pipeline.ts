@@ -20,34 +20,47 @@ interface Options {
   readonly exclusive?: true;
 }
 
-const program = new Command("pipeline")
-  .description("What a CI job does with a fleet that is kept in a repository: docs/how-to/pipelines.md.")
+const program = new Command("npm run pipeline --")
+  .description("What a CI job does with a fleet that is kept in a repository. See docs/how-to/pipelines.md.")
   .showHelpAfterError("(add --help for the options)")
   .exitOverride();
 
-command("preview", "show what the next apply changes, as Markdown; exits with 1 if it could not be applied")
+command("preview", "show what the next apply changes, as Markdown; exits with 1 if the fleet can't be applied")
   .option("-o, --out <file>", "write it to this file instead of stdout")
   .option("--without-state", "compare with an empty stack: needs no key and no backend")
+  .addHelpText(
+    "after",
+    examples("preview --stack prod", "preview --stack prod --out plan.md", "preview --without-state"),
+  )
   .action(async ({ stack, out, withoutState }: Options) => {
     const isValid = await preview({ stack: pipelineStack(stack), out, withoutState: withoutState === true });
     if (!isValid) process.exitCode = 1;
   });
 
 command("comment", "post a preview as the one comment on this job's pull request, edited in place")
-  .argument("<file>", "what preview wrote")
+  .argument("<file>", "the file that preview wrote")
+  .addHelpText("after", examples("comment plan.md --stack prod"))
   .action(async (file: string, { stack }: Options) => {
     const marker = commentMarker(pipelineStack(stack).name);
     printText(`${await comment(forgeOf(process.env), marker, readFileSync(file, "utf8"))}\n`);
   });
 
 command("apply", "run `pulumi up`, after cleaning up after a killed job; exits with its exit code")
-  .option("--exclusive", "no other job uses the stack at the same time, which the pipeline ensures")
+  .option(
+    "--exclusive",
+    "the pipeline runs no other job on the stack at the same time, so a killed job's lock is removed",
+  )
+  .addHelpText("after", examples("apply --stack prod", "apply --stack prod --exclusive"))
   .action(async ({ stack, exclusive }: Options) => {
     process.exitCode = await apply({ stack: pipelineStack(stack), isExclusive: exclusive === true });
   });
 
+function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  npm run pipeline -- ${line}`).join("\n")}`;
+}
+
 function command(name: string, description: string): Command {
-  const stack = "the Pulumi stack; by default the one that CHANGELINGS_STACK names";
+  const stack = "the Pulumi stack; by default that of CHANGELINGS_STACK";
   return program.command(name).description(description).option("-s, --stack <name>", stack).exitOverride();
 }
 

@@ -37,7 +37,7 @@ describe("from a machine with the token alone", () => {
         "  branch   changelings/works-TIME",
         "  commit   aaaaaaaaaa Fix one FIXME",
         "  in       https://example.com/app.git",
-        "  look     git fetch https://example.com/app.git changelings/works-TIME && git show FETCH_HEAD",
+        "  show     git fetch https://example.com/app.git changelings/works-TIME && git show FETCH_HEAD",
         "",
       ].join("\n"),
     );

@@ -70,7 +70,7 @@ it("starts, answers at its port, and is as declared", async () => {
   expect(forwardingDrift(paths)).toBe("the forwarding server is not running");
   const applied = run("apply");
   expect(applied.stderr).toMatch(
-    /^forwarding server running at http:\/\/localhost:\d+\/? \(pid \d+, a restart loop\)\n$/,
+    /^forwarding server running at http:\/\/localhost:\d+\/? \(pid \d+, kept running by a restart loop\)\n$/,
   );
   expect(applied.code).toBe(0);
   expect(JSON.parse(applied.stdout)).toEqual({ forwarding: "running", url: (await statusNow()).url });

@@ -59,3 +59,24 @@ export function commandsOf(text: string): string[] {
   const spans = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, span = ""]) => span);
   return [...blocks, ...spans].map((command) => command.replace(/(^|\s)#\s.*$/, "").trim());
 }
+
+/** A fenced block of a guide: a command with the output that is shown, or text in another language, such as `toml`. */
+export type Step =
+  | { readonly heading: string; readonly command: string; readonly output: string }
+  | { readonly heading: string; readonly language: string; readonly block: string };
+
+/** All fenced blocks of a guide, in order; a `console` block is a step for each command. */
+export function stepsOf(text: string): Step[] {
+  const sections = text.split(/^## /m).slice(1);
+  return sections.flatMap((section) => {
+    const heading = section.slice(0, section.indexOf("\n"));
+    return [...section.matchAll(/^```(\w+)\n(.*?)^```/gms)].flatMap(([, language = "", block = ""]): Step[] => {
+      if (language !== "console") return [{ heading, language, block }];
+      const commands = block.split(/^\$ /m).slice(1);
+      return commands.map((each) => {
+        const end = each.indexOf("\n");
+        return { heading, command: each.slice(0, end), output: each.slice(end + 1) };
+      });
+    });
+  });
+}

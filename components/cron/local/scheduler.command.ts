@@ -19,7 +19,7 @@ export default commandScript({
     await stopScheduler(installation, { endRuns: false });
     writeSettings(installationPaths(installation), most === undefined ? undefined : Number(most));
     const { pid, supervisor } = await startScheduler(installation);
-    printNote(`scheduler running (pid ${pid}, ${supervisor})\n`);
+    printNote(`scheduler running (pid ${pid}, kept running by ${supervisor})\n`);
     // Every later update reads it, so that another machine does not start a second scheduler.
     const machine = readClaim(installationPaths(installation))?.machine;
     return { scheduler: "running", host: hostname(), ...(machine === undefined ? {} : { machine }) };

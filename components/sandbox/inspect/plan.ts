@@ -8,7 +8,10 @@ const fieldsOfNew = ["provider", "url", "branch", "runtime", "isolation", "allow
 
 /** What a preview's change of one of its Commands is about. */
 export function describeSandbox(command: PlannedCommand): PlannedWords | undefined {
-  if (command.component.endsWith(":SessionService")) return { part: "sessions", title: "The session service" };
+  if (command.component.endsWith(":SessionService")) {
+    const isWorker = command.name.endsWith("-worker");
+    return { part: "sessions", title: isWorker ? "The sessions' worker on Cloudflare" : "The session service" };
+  }
   const { action, before, after } = command;
   if (action === "remove")
     return { part: "sandbox", fields: [], notes: ["its sandboxes are ended; the memory of its repository is kept"] };

@@ -38,7 +38,7 @@ export default commandScript({
     writePageSettings(folder, { port: port === undefined ? undefined : Number(port), publicUrl });
     const { pid, supervisor } = await startSessions(installation);
     await answering(installation);
-    printNote(`session service running (pid ${pid}, ${supervisor})\n`);
+    printNote(`session service running (pid ${pid}, kept running by ${supervisor})\n`);
     return { sessions: "running" };
   },
   async remove({ INSTALLATION: installation }) {

@@ -50,7 +50,7 @@ export default commandScript({
     await stopForwardingServer(installation);
     const { pid, supervisor } = await startForwardingServer(installation);
     const { url } = await answering(installation, () => logTail(forwardingDaemon(installation, homedir())));
-    printNote(`forwarding server running at ${url} (pid ${pid}, ${supervisor})\n`);
+    printNote(`forwarding server running at ${url} (pid ${pid}, kept running by ${supervisor})\n`);
     return { forwarding: "running", url };
   },
   async remove({ installation }) {

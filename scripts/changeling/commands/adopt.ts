@@ -11,7 +11,9 @@ import { examples } from "../options.ts";
 export function addAdopt(program: Command): void {
   program
     .command("adopt")
-    .description("after a stack was renamed or moved, also from another machine: assign its installation here to it")
+    .description(
+      "assign this machine's installation to a stack that was renamed, or moved to another backend or machine",
+    )
     .addHelpText(
       "after",
       `

@@ -12,16 +12,16 @@ import { examples } from "../options.ts";
 export function addDiscard(program: Command): void {
   program
     .command("discard")
-    .argument("<installation>", "its id, as doctor prints it", (id) => {
+    .argument("<installation>", "its id, which `changeling doctor` prints", (id) => {
       if (/^[0-9a-f]{12}$/.test(id)) return id;
       throw new InvalidArgumentError("It must be 12 hexadecimal digits.");
     })
     .option(
       "--data",
-      "also delete the repositories and data of its web changelings, the memory of its sandboxes and the data of its seed agents, kept otherwise",
+      "also delete the data that is kept otherwise: of web changelings (with their repositories), of seed agents, and the memory of sandboxes",
     )
     .description("remove what a deleted stack left on this machine: its scheduler, jobs, secrets and agents")
-    .addHelpText("after", `\n\`changeling doctor\` lists them.\n${examples("discard 3f2a9c01d4e7")}`)
+    .addHelpText("after", `\n${examples("discard 3f2a9c01d4e7", "discard 3f2a9c01d4e7 --data")}`)
     .action(async (id: string, { data = false }: { data?: boolean }, command: Command) => {
       const context = contextOf(command);
       const paths = installationPaths(id);

@@ -14,7 +14,7 @@ export function addList(program: Command): void {
   program
     .command("list")
     .description(
-      "list the deployed fleet: when each fires next and how its last run ended; for web changelings, state and URL",
+      "list the deployed fleet: when each changeling fires next and how its last run ended, or its state and URL",
     )
     .addOption(providerOption())
     .addHelpText("after", examples("list", "list --json | jq '.[] | select(.lastRun.outcome == \"failed\") | .name'"))

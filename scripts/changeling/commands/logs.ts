@@ -10,9 +10,11 @@ export function addLogs(program: Command): void {
     .command("logs")
     .argument("<name>", "the changeling")
     .argument("[run]", "a run's id from `changeling runs`; by default the newest")
-    .option("-f, --follow", "keep printing what a web changeling's agent adds, until Ctrl-C")
+    .option("-f, --follow", "keep printing what is added, until Ctrl-C; not for runs")
     .addOption(providerOption())
-    .description("show what a run printed and its outcome; for a web changeling, its agent's conversation or terminal")
+    .description(
+      "show what a run printed and its outcome; of other kinds, the agent's conversation, terminal or events",
+    )
     .addHelpText(
       "after",
       examples("logs todo-ledger", "logs todo-ledger todo-ledger-2026-11-21-05-00-00", "logs elena --follow"),

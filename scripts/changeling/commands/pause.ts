@@ -5,8 +5,12 @@ import { examples } from "../options.ts";
 
 export function addPause(program: Command): void {
   for (const [verb, enabled, description] of [
-    ["pause", false, "set `enabled = false` in the fleet file and apply it: its schedule no longer fires"],
-    ["resume", true, "set `enabled = true` in the fleet file and apply it"],
+    [
+      "pause",
+      false,
+      "set a changeling's `enabled = false` in the fleet file and apply it: its schedule no longer fires",
+    ],
+    ["resume", true, "set a changeling's `enabled = true` in the fleet file and apply it"],
   ] as const) {
     program
       .command(verb)

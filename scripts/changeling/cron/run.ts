@@ -11,7 +11,7 @@ export function addRun(program: Command): void {
     .argument("<name>", "the changeling to fire, paused or not")
     .option("-w, --wait", "wait until the run has ended; exit 1 if it did not succeed")
     .addOption(providerOption())
-    .description("fire one now, in the same way as its schedule does")
+    .description("fire a changeling now, in the same way as its schedule does")
     .addHelpText("after", examples("run todo-ledger", "run todo-ledger --wait", "run todo-ledger --wait --json"))
     .action(async (name: string, options: { wait?: boolean }, command: Command) => {
       const context = contextOf(command);

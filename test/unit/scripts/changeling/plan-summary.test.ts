@@ -109,6 +109,17 @@ describe("plannedChanges", () => {
     ]);
   });
 
+  it("tells the session service on this machine from the worker on Cloudflare", () => {
+    const of = (name: string) => ({
+      op: "create",
+      urn: `urn:pulumi:dev::changelings::changelings:sandbox:SessionService$command:local:Command::${name}`,
+      newState: { inputs: { environment: { INSTALLATION: "0123456789ab" } } },
+    });
+    const changes = plannedChanges({ steps: [of("sandbox-sessions"), of("sandbox-sessions-worker")] });
+    const text = planText(changes.map((change) => ({ ...change, nextBefore: [], nextAfter: [] })));
+    expect(text).toBe("The session service is added\nThe sessions' worker on Cloudflare is added");
+  });
+
   it("names a removed changeling by what the state holds", () => {
     expect(plannedChanges({ steps: [step("delete", "fairy-job", job)] })).toMatchObject([
       { name: "fairy", action: "remove", before: { schedule: "0 3 * * *" }, after: undefined },

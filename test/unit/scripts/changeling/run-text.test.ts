@@ -21,7 +21,7 @@ const run: Run = {
   reason: undefined,
 };
 
-const look = (given: Partial<Run>) => /look {5}(.*)/.exec(runReport({ ...run, ...given }))?.[1];
+const show = (given: Partial<Run>) => /show {5}(.*)/.exec(runReport({ ...run, ...given }))?.[1];
 
 describe("runReport", () => {
   it("says how to see what was committed, here or at the remote", () => {
@@ -30,10 +30,10 @@ describe("runReport", () => {
       `  branch   changelings/${id}`,
       "  commit   0123456789 Fix one",
       "  in       https://example.com/app.git",
-      `  look     git fetch https://example.com/app.git changelings/${id} && git show FETCH_HEAD`,
+      `  show     git fetch https://example.com/app.git changelings/${id} && git show FETCH_HEAD`,
     ]);
-    expect(look({ repo: "/home/me/app" })).toBe(`git -C /home/me/app show changelings/${id}`);
-    expect(look({ commits: [] })).toBeUndefined();
+    expect(show({ repo: "/home/me/app" })).toBe(`git -C /home/me/app show changelings/${id}`);
+    expect(show({ commits: [] })).toBeUndefined();
   });
 
   it("says where commits are that are not on the run's branch, and what to be warned of", () => {
@@ -43,7 +43,7 @@ describe("runReport", () => {
       "  on       fix/$(id): 1 commit",
       "  commit   0123456789 Fix one",
       "  in       /home/me/my app",
-      "  look     git -C '/home/me/my app' show 'fix/$(id)'",
+      "  show     git -C '/home/me/my app' show 'fix/$(id)'",
       "  warning  main was moved",
     ]);
     expect(runInWords(warned, new Date(`${run.endedAt}`))).toBe("succeeded just now: 1 commit (1 warning)");
@@ -60,6 +60,6 @@ describe("runReport", () => {
     ["a branch", { branch: "main && curl example.com" }],
     ["a branch that is an option", { branch: "--upload-pack=x" }],
   ])("offers no command with what an agent may have written as %s", (_what, given) => {
-    expect(look(given)).toBeUndefined();
+    expect(show(given)).toBeUndefined();
   });
 });
