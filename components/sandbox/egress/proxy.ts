@@ -1,7 +1,7 @@
 import { lookup as lookupWithCallback } from "node:dns";
 import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import { connect, isIP, type LookupFunction, type Socket } from "node:net";
+import { BlockList, connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { isPublicAddress, parseTarget, permissionFor, type Target } from "./rules.ts";
 
@@ -15,19 +15,24 @@ export interface ProxyOptions {
   readonly allowDomains: readonly string[] | undefined;
   /** Name resolution, for tests. */
   readonly lookup?: LookupFunction;
+  /** How long a server may take to accept a connection, in milliseconds. */
+  readonly connectMs?: number;
 }
 
-/** A connection was refused for what it wants to reach. */
-class Refused extends Error {}
+/** The sandbox may not reach this host or address. */
+class NotAllowed extends Error {}
 
 const maxConnections = 512;
-const connectMs = 30_000;
 
 /**
- * The only way out of a sandbox: a proxy for HTTP, and for everything else by CONNECT. It decides about the address that
- * it connects to, after the name is resolved, so that a name can't be made to lead to this machine later.
+ * The only way out of a sandbox: an HTTP proxy, with CONNECT for all other protocols. It resolves a name once, checks the
+ * addresses, and connects to a checked one, so a later change of the name's DNS record can't lead to this machine.
+ *
+ * It runs in the session service, so it must survive whatever the programs in the sandbox and the servers on the internet
+ * send: an exception here would end every session.
  */
-export async function startProxy({ socket, allowDomains, lookup = systemLookup }: ProxyOptions): Promise<EgressProxy> {
+export async function startProxy(options: ProxyOptions): Promise<EgressProxy> {
+  const { socket, allowDomains, lookup = systemLookup, connectMs = 30_000 } = options;
   const server = createServer((incoming, outgoing) => void forward(incoming, outgoing));
   server.maxConnections = maxConnections;
   server.on("connect", (incoming: IncomingMessage, client: Socket, head: Buffer) => {
@@ -37,12 +42,11 @@ export async function startProxy({ socket, allowDomains, lookup = systemLookup }
     const upstream = open(target);
     upstream.once("connect", () => {
       client.write("HTTP/1.1 200 Connection Established\r\n\r\n");
-      upstream.setTimeout(0);
       upstream.write(head);
       upstream.pipe(client);
       client.pipe(upstream);
     });
-    upstream.once("error", (error) => {
+    upstream.on("error", (error) => {
       client.end(`HTTP/1.1 ${statusOf(error)}\r\nContent-Type: text/plain\r\n\r\n${error.message}\n`);
     });
     upstream.once("close", () => client.destroy());
@@ -55,6 +59,7 @@ export async function startProxy({ socket, allowDomains, lookup = systemLookup }
       if (outgoing.headersSent) return void outgoing.destroy();
       outgoing.writeHead(status, { "content-type": "text/plain" }).end(`${reason}\n`);
     };
+    outgoing.on("error", () => {});
     const url = URL.parse(incoming.url ?? "");
     const target = url?.protocol === "http:" ? parseTarget(url.host, 80) : undefined;
     if (url === null || target === undefined) {
@@ -68,10 +73,19 @@ export async function startProxy({ socket, allowDomains, lookup = systemLookup }
       createConnection: () => open(target),
     });
     upstream.once("response", (response) => {
-      outgoing.writeHead(response.statusCode ?? 502, endToEnd(response.headers));
-      response.on("error", () => outgoing.destroy()).pipe(outgoing);
+      response.on("error", () => outgoing.destroy());
+      try {
+        outgoing.writeHead(response.statusCode ?? 0, endToEnd(response.headers));
+      } catch (error) {
+        // Node parses some responses that it refuses to send, such as one with status 000.
+        response.destroy();
+        return fail(502, `the server's response is invalid: ${messageOf(error)}`);
+      }
+      response.pipe(outgoing);
     });
-    upstream.once("error", (error) => fail(Number.parseInt(statusOf(error), 10), error.message));
+    upstream.on("error", (error) => fail(Number.parseInt(statusOf(error), 10), error.message));
+    // Without an error, for instance after a response with status 101.
+    upstream.once("close", () => outgoing.headersSent || fail(502, "the server closed the connection"));
     outgoing.once("close", () => upstream.destroy());
     incoming.on("error", () => upstream.destroy()).pipe(upstream);
   }
@@ -81,7 +95,7 @@ export async function startProxy({ socket, allowDomains, lookup = systemLookup }
     const permission = permissionFor(target, allowDomains);
     const shown = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
     const refusal = (address?: string) =>
-      new Refused(
+      new NotAllowed(
         address === undefined
           ? `${shown} is not allowed in this sandbox; allow_domains lists what is`
           : `${shown} is not allowed in this sandbox: ${address} is not a public address; add "${shown}" to allow_domains`,
@@ -100,16 +114,20 @@ export async function startProxy({ socket, allowDomains, lookup = systemLookup }
     const isRefused = permission === "none" || (isIP(host) !== 0 && !allows(host));
     const upstream = connect({ host, port, lookup: isRefused ? refuse : checked, timeout: connectMs });
     upstream.once("timeout", () => upstream.destroy(new Error(`${shown} does not answer`)));
-    // A listed address skips the lookup, so the connection has to be ended here.
+    // Only connecting is limited: a server may take long to answer.
+    upstream.once("connect", () => upstream.setTimeout(0));
+    // There is no lookup for an address, so the connection has to be ended here.
     if (isRefused) upstream.destroy(refusal(permission === "none" ? undefined : host));
     return upstream;
   }
 
-  // Of a process that had the sandbox before.
+  // A killed process that had the sandbox before leaves its socket.
   rmSync(socket, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen(socket, () => resolve());
   });
+  // For instance if a connection can't be accepted, because too many files are open.
+  server.on("error", () => {});
   server.unref();
   return {
     end: () => {
@@ -119,13 +137,17 @@ export async function startProxy({ socket, allowDomains, lookup = systemLookup }
   };
 }
 
-const refuse: LookupFunction = (_name, _options, done) => done(new Refused("refused"), []);
+const refuse: LookupFunction = (_name, _options, done) => done(new NotAllowed("refused"), []);
 
 const systemLookup: LookupFunction = (name, options, done) =>
   lookupWithCallback(name, { ...options, all: true, order: "ipv4first" }, done);
 
-function ownAddresses(): Set<string> {
-  return new Set(Object.values(networkInterfaces()).flatMap((each) => each?.map(({ address }) => address) ?? []));
+function ownAddresses(): BlockList {
+  const own = new BlockList();
+  for (const { address, family } of Object.values(networkInterfaces()).flatMap((each) => each ?? [])) {
+    own.addAddress(address, family === "IPv6" ? "ipv6" : "ipv4");
+  }
+  return own;
 }
 
 /** Without the headers that are meant for the proxy alone (RFC 9110, 7.6.1). */
@@ -137,6 +159,10 @@ function endToEnd(headers: IncomingMessage["headers"]): IncomingMessage["headers
   );
 }
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 function statusOf(error: Error): string {
-  return error instanceof Refused ? "403 Forbidden" : "502 Bad Gateway";
+  return error instanceof NotAllowed ? "403 Forbidden" : "502 Bad Gateway";
 }

@@ -1,4 +1,4 @@
-import { BlockList, isIPv4, isIPv6 } from "node:net";
+import { BlockList, isIP, isIPv4 } from "node:net";
 
 /** Where a program in the sandbox wants to connect to. */
 export interface Target {
@@ -77,9 +77,14 @@ for (const [network, prefix] of [
   special6.addSubnet(network, prefix, "ipv6");
 }
 
-/** @param ownAddresses of this machine, which are not public to a sandbox even where they are to others */
-export function isPublicAddress(address: string, ownAddresses: ReadonlySet<string>): boolean {
-  if (ownAddresses.has(address)) return false;
+/**
+ * @param ownAddresses of this machine: they are not public to its sandboxes, even if the internet can reach them. An IPv6
+ *   address can be written in many ways, so they are compared as numbers
+ */
+export function isPublicAddress(address: string, ownAddresses: BlockList): boolean {
+  // With a zone, such as `%eth0`, an address leads to a network of this machine.
+  if (isIP(address) === 0 || address.includes("%")) return false;
+  if (ownAddresses.check(address, isIPv4(address) ? "ipv4" : "ipv6")) return false;
   if (isIPv4(address)) return !special.check(address, "ipv4");
-  return isIPv6(address) && globalUnicast.check(address, "ipv6") && !special6.check(address, "ipv6");
+  return globalUnicast.check(address, "ipv6") && !special6.check(address, "ipv6");
 }

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer as createHttpServer, request } from "node:http";
-import { type AddressInfo, connect, createServer, type LookupFunction, type Socket } from "node:net";
+import { type AddressInfo, BlockList, connect, createServer, isIP, type LookupFunction, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { type EgressProxy, startProxy } from "../../../components/sandbox/egress/proxy.ts";
+import { type EgressProxy, type ProxyOptions, startProxy } from "../../../components/sandbox/egress/proxy.ts";
 import {
   isPublicAddress,
   loopbackTargets,
@@ -60,13 +60,20 @@ describe("rules", () => {
     ...["::1", "::", "fe80::1", "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::1"],
     ...["2002:7f00:1::", "2001:db8::1", "2001::1", "not an address", "fec0::1"],
   ])("%s is not public", (address) => {
-    expect(isPublicAddress(address, new Set())).toBe(false);
+    expect(isPublicAddress(address, new BlockList())).toBe(false);
   });
 
   test.each(["8.8.8.8", "1.1.1.1", "172.32.0.1", "2606:4700::1111"])("%s is public, if it is not ours", (address) => {
-    expect(isPublicAddress(address, new Set())).toBe(true);
-    expect(isPublicAddress(address, new Set([address]))).toBe(false);
+    expect(isPublicAddress(address, new BlockList())).toBe(true);
+    expect(isPublicAddress(address, addressesOf(address))).toBe(false);
   });
+
+  test.each(["2606:4700:0:0:0:0:0:1111", "2606:4700::0:1111", "2606:4700::1111%lo", "2606:4700::0.0.17.17"])(
+    "an address of this machine is not public if it is written as %s",
+    (address) => {
+      expect(isPublicAddress(address, addressesOf("2606:4700::1111"))).toBe(false);
+    },
+  );
 
   test("no host is allowed that no entry names", () => {
     fc.assert(
@@ -84,10 +91,14 @@ describe("proxy", () => {
     for (const each of cleanUp.splice(0)) each();
   });
 
-  async function proxyFor(allowDomains: readonly string[] | undefined, lookup?: LookupFunction): Promise<string> {
+  async function proxyFor(
+    allowDomains: readonly string[] | undefined,
+    lookup?: LookupFunction,
+    options: Pick<ProxyOptions, "connectMs"> = {},
+  ): Promise<string> {
     const folder = mkdtempSync(join(tmpdir(), "egress-"));
     const socket = join(folder, "s");
-    const proxy: EgressProxy = await startProxy({ socket, allowDomains, ...(lookup && { lookup }) });
+    const proxy: EgressProxy = await startProxy({ socket, allowDomains, ...(lookup && { lookup }), ...options });
     cleanUp.push(() => {
       proxy.end();
       rmSync(folder, { recursive: true });
@@ -191,6 +202,38 @@ describe("proxy", () => {
     expect(await get(socket, "https://example.com/")).toMatchObject({ status: 400 });
   });
 
+  /** Answers each request with these bytes, and closes the connection. */
+  async function serverOf(response: string, delayMs = 0): Promise<number> {
+    const server = createServer((socket) => {
+      socket.on("error", () => {}).once("data", () => setTimeout(() => socket.end(response, "latin1"), delayMs));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    cleanUp.push(() => server.close());
+    return portOf(server.address());
+  }
+
+  // The proxy is in the session service, so an exception would end all sessions.
+  test.each([
+    "HTTP/1.1 000 OK\r\n\r\n",
+    "HTTP/1.1 099 OK\r\n\r\n",
+    "HTTP/1.1 1000 OK\r\n\r\n",
+    "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nx: a\x01b\r\n\r\n",
+    "no HTTP\r\n\r\n",
+    "",
+  ])("a server that responds with %j is reported as a bad gateway", async (response) => {
+    const port = await serverOf(response);
+    const socket = await proxyFor([`127.0.0.1:${port}`]);
+    expect(await get(socket, `http://127.0.0.1:${port}/`)).toMatchObject({ status: 502 });
+    expect(await get(socket, `http://127.0.0.1:${port}/`)).toMatchObject({ status: 502 });
+  });
+
+  test("a server may take longer to answer than to accept a connection", async () => {
+    const port = await serverOf("HTTP/1.1 200 OK\r\n\r\nlate", 500);
+    const socket = await proxyFor([`127.0.0.1:${port}`], undefined, { connectMs: 100 });
+    expect(await get(socket, `http://127.0.0.1:${port}/`)).toEqual({ status: 200, text: "late" });
+  });
+
   test("a host that is not listed is refused without a look-up", async () => {
     const lookup: LookupFunction = () => {
       throw new Error("looked up");
@@ -200,6 +243,12 @@ describe("proxy", () => {
     expect(status).toContain("allow_domains");
   });
 });
+
+function addressesOf(address: string): BlockList {
+  const list = new BlockList();
+  list.addAddress(address, isIP(address) === 4 ? "ipv4" : "ipv6");
+  return list;
+}
 
 function portOf(address: string | AddressInfo | null): number {
   return typeof address === "object" && address !== null ? address.port : 0;
