@@ -5,13 +5,26 @@ import { type Sandbox, SandboxGone } from "../provider.ts";
 import { RuntimeError } from "./runtime.ts";
 
 /**
- * Runs an agent's CLI in the sandbox.
+ * Runs an agent's CLI in the sandbox. If `onValue` throws, the CLI is ended: every program in the sandbox can write to its
+ * output, for instance JSON that is nested too deeply for `JSON.stringify`, and that must not end the session service.
  *
  * @throws RuntimeError `cancelled`, `timeout`, `sandbox_gone`, or what `fatal` returned
  */
 export async function runInSandbox(sandbox: Sandbox, run: Omit<CliRun, "exec">): Promise<CliEnd> {
+  let rejected: RuntimeError | undefined;
   try {
-    return await runCli({ ...run, exec: (argv, options) => sandbox.exec(argv, options) });
+    return await runCli({
+      ...run,
+      exec: (argv, options) => sandbox.exec(argv, options),
+      onValue(value) {
+        try {
+          run.onValue(value);
+        } catch (error) {
+          rejected ??= new RuntimeError("runtime_failed", `${run.name} printed what can't be processed: ${error}`);
+        }
+      },
+      fatal: () => rejected ?? run.fatal(),
+    });
   } catch (error) {
     if (error instanceof CliStopped) throw new RuntimeError(error.code, error.message);
     if (error instanceof SandboxGone) throw new RuntimeError("sandbox_gone", error.message, { cause: error });
