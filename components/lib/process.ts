@@ -25,6 +25,8 @@ export interface ProgramOptions {
   readonly onOutput?: ((text: string, stream: "stdout" | "stderr") => void) | undefined;
   /** If the child prints more characters than this to one stream, it is killed. No limit by default. */
   readonly maxOutput?: number | undefined;
+  /** `false`: the output is passed to `onOutput` only, and is missing from the result, so that it takes no memory. */
+  readonly keepsOutput?: boolean | undefined;
   /** Whether what the child leaves running in its process group is killed when it exits. */
   readonly endsGroup?: boolean | undefined;
 }
@@ -49,10 +51,12 @@ const drainMs = 1000;
 
 /** Runs a program in its own process group, which is killed however this process ends. Never throws. */
 export function runProgram(command: string, args: readonly string[], options: ProgramOptions): Promise<ProgramEnd> {
-  const { signal, cwd, file, input, stopInput, onOutput = () => {}, maxOutput = Number.POSITIVE_INFINITY } = options;
+  const { signal, cwd, file, input, stopInput, onOutput = () => {}, keepsOutput = true } = options;
+  const { maxOutput = Number.POSITIVE_INFINITY } = options;
   if (signal?.aborted) return Promise.resolve({ code: aborted, stdout: "", stderr: "" });
   return new Promise((resolve) => {
     const output = { stdout: "", stderr: "" };
+    const printed = { stdout: 0, stderr: 0 };
     const child = spawn(command, args, {
       env: options.env,
       cwd,
@@ -89,8 +93,9 @@ export function runProgram(command: string, args: readonly string[], options: Pr
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream]?.setEncoding("utf8").on("data", (text: string) => {
         if (ended === printedTooMuch) return;
-        output[stream] += text;
-        if (output[stream].length > maxOutput) endWith(printedTooMuch);
+        if (keepsOutput) output[stream] += text;
+        printed[stream] += text.length;
+        if (printed[stream] > maxOutput) endWith(printedTooMuch);
         onOutput(text, stream);
       });
     }

@@ -101,17 +101,21 @@ export interface ExecOptions {
   /** Empty by default. May have 100 MB. */
   readonly stdin?: string | Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called with output as it arrives. A multi-byte character is never split. */
+  /** Called with output as it arrives. A multi-byte character is never split. Must not throw. */
   readonly onOutput?: ((text: string, stream: "stdout" | "stderr") => void) | undefined;
+  /** `false`: the output is passed to `onOutput` only, and is missing from the result, so that it takes no memory. */
+  readonly keepsOutput?: boolean | undefined;
+  /** The most characters that the program may print to one stream; `maxOutputCharacters` by default. */
+  readonly maxOutput?: number | undefined;
 }
 
-/** The most characters that a program may print to one stream. */
+/** The default of `ExecOptions.maxOutput`. */
 export const maxOutputCharacters = 256 * 1024 * 1024;
 
 export interface ExecEnd {
   /**
-   * 124 if it was ended by its timeout, 130 by the signal, 127 if the program was not found, 137 if it printed more than
-   * `maxOutputCharacters`.
+   * 124 if its timeout ended it, 130 if the signal did, 127 if the program was not found, 137 if it printed more than
+   * `maxOutput`.
    */
   readonly code: number;
   readonly stdout: string;

@@ -3,17 +3,18 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gitIn as gitHere } from "../git/git.ts";
-import { isRepoUrl } from "../git/repo-name.ts";
+import { isBranchName, isRepoUrl } from "../git/repo-name.ts";
 import { safeGitEnvironment } from "../git/safe-git.ts";
 import { settingsFile } from "../git/settings-file.ts";
 import { allowedEnvironment } from "../lib/environment.ts";
 import { memoryLines } from "./image/memory-seed.ts";
-import { SandboxError } from "./provider.ts";
+import { maxOutputCharacters, SandboxError } from "./provider.ts";
 import { gitName, memoryPath, repoPath, type SandboxSpec } from "./spec.ts";
 import { gitIn, type Steps } from "./steps.ts";
 
 /** In seconds. */
 const cloneSeconds = 900;
+const longestBranch = 250;
 /** A larger repository must be cloned from a URL. */
 const mostBundleBytes = 256 * 2 ** 20;
 /** The remote of a repository that is a path on this machine: a copy in the sandbox, so that fetch and push work. */
@@ -182,11 +183,13 @@ async function inLocal(path: string, args: readonly string[]): Promise<string> {
   }
 }
 
+/** @returns `HEAD` if no branch is checked out */
 export async function currentBranch(steps: Steps, spec: SandboxSpec): Promise<string> {
   const argv = [...gitIn(spec), "branch", "--show-current"];
   const { stdout } = await steps.run("branch", argv, { needsNetwork: false });
-  // A detached head has no branch.
-  return stdout.trim() === "" ? "HEAD" : stdout.trim();
+  const branch = stdout.trim();
+  // In a container the agent can replace git, which can then print anything.
+  return isBranchName(branch) && branch.length <= longestBranch ? branch : "HEAD";
 }
 
 /**
@@ -205,6 +208,7 @@ export async function diffOf(steps: Steps, spec: SandboxSpec, maxBytes: number):
     cwd: repoPath(spec),
     needsNetwork: false,
     env: safeGitEnvironment({}),
+    maxOutput: maxBytes + 1000,
   });
   if (Buffer.byteLength(stdout) < maxBytes) return stdout;
   return `${stdout.slice(0, stdout.lastIndexOf("\n"))}\n… (cut above ${maxBytes} bytes)\n`;
@@ -212,13 +216,15 @@ export async function diffOf(steps: Steps, spec: SandboxSpec, maxBytes: number):
 
 /** The commits since the start as a bundle, in base64; empty if there are none. */
 export async function bundleOf(steps: Steps, spec: SandboxSpec): Promise<string> {
-  const script = `set -e; test "$(git rev-list --count ${startRef}..HEAD)" != 0 || exit 0
-git bundle create --quiet /tmp/work.bundle HEAD ^${startRef}; base64 -w0 /tmp/work.bundle; rm /tmp/work.bundle`;
-  const { stdout } = await steps.run("bundle", ["sh", "-c", script], {
+  // Without a file: several people may request it at the same time.
+  const script = `set -eo pipefail; test "$(git rev-list --count ${startRef}..HEAD)" != 0 || exit 0
+git bundle create --quiet - HEAD ^${startRef} | base64 -w0`;
+  const { stdout } = await steps.run("bundle", ["bash", "-c", script], {
     cwd: repoPath(spec),
     needsNetwork: false,
     env: safeGitEnvironment({}),
     timeoutSeconds: 300,
+    maxOutput: maxOutputCharacters,
   });
   return stdout.trim();
 }

@@ -155,6 +155,21 @@ export function describeProvider(name: string, start: () => Promise<ProviderUnde
         expect(await processesLike(shared, "4444")).toBe("0");
       });
 
+      test("ends a program that prints more than it may, and keeps its output only if it is wanted", async () => {
+        const limits = { maxOutput: 1000, timeoutSeconds: 60 };
+        const { code, stdout, stderr } = await sh(shared, "yes; sleep 4545", limits);
+        expect({ code, stderr }).toEqual({ code: 137, stderr: "\nkilled: it printed more than 1000 characters\n" });
+        expect(stdout.length).toBeGreaterThan(1000);
+        expect(await sh(shared, "seq 1000", { ...limits, keepsOutput: false })).toMatchObject({ code: 137, stdout: "" });
+        expect(await sh(shared, "echo next", limits)).toEqual({ code: 0, stdout: "next\n", stderr: "" });
+        let seen = "";
+        const onOutput = (text: string) => {
+          seen += text;
+        };
+        const end = await sh(shared, "echo a", { keepsOutput: false, onOutput });
+        expect({ ...end, seen }).toEqual({ code: 0, stdout: "", stderr: "", seen: "a\n" });
+      });
+
       test("runs several programs at once", async () => {
         const ends = await Promise.all(Array.from({ length: 8 }, (_, index) => sh(shared, `sleep 0.2; echo ${index}`)));
         expect(ends.map(({ stdout }) => Number(stdout))).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);

@@ -101,6 +101,17 @@ describe("a repository of this machine", () => {
     await provider.removeSnapshot(older);
   });
 
+  test("is bundled for several people at once, and leaves no file", async () => {
+    const running = await start();
+    await git(running, "commit", "--quiet", "--allow-empty", "--message", "work");
+    const bundles = await Promise.all(Array.from({ length: 6 }, () => running.bundle()));
+    expect(new Set(bundles).size).toBe(1);
+    expect(Buffer.from(bundles[0] ?? "", "base64").toString("latin1")).toMatch(/^# v\d git bundle\n/);
+    const sandbox = await provider.open(running.sandboxId);
+    expect((await sandbox?.exec(["ls", "-A", "/tmp"], { timeoutSeconds: 60 }))?.stdout).toBe("");
+    await running.terminate();
+  });
+
   test("is on no branch if what was asked for is a tag", async () => {
     const running = await start({ branch: "v1", warmSnapshot: undefined });
     expect(await running.currentBranch()).toBe("HEAD");

@@ -34,7 +34,7 @@ export function execInContainer(
   options: ExecOptions,
   docker: { readonly env: NodeJS.ProcessEnv; readonly variables: Readonly<Record<string, string>> },
 ): Promise<ProgramEnd> {
-  const { timeoutSeconds, cwd = "/", stdin = "", signal, onOutput } = options;
+  const { timeoutSeconds, cwd = "/", stdin = "", signal, onOutput, keepsOutput, maxOutput } = options;
   const variables = Buffer.from(JSON.stringify({ ...docker.variables, ...options.env }));
   const receive = ["python3", "-I", "-S", "-c", receiver];
   return runProgram(
@@ -47,7 +47,8 @@ export function execInContainer(
       signal,
       stopInput: { text: stopByte, graceSeconds },
       onOutput,
-      maxOutput: maxOutputCharacters,
+      keepsOutput,
+      maxOutput: maxOutput ?? maxOutputCharacters,
     },
   );
 }

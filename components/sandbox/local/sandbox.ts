@@ -149,6 +149,7 @@ async function runUnconfined(
   }
 }
 
-function programOptions({ timeoutSeconds, signal, stdin, onOutput }: ExecOptions) {
-  return { timeoutSeconds, signal, input: stdin, onOutput, maxOutput: maxOutputCharacters };
+function programOptions({ stdin, maxOutput = maxOutputCharacters, ...options }: ExecOptions) {
+  const { timeoutSeconds, signal, onOutput, keepsOutput } = options;
+  return { timeoutSeconds, signal, input: stdin, onOutput, keepsOutput, maxOutput };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ContainerProcess, Sandbox as ModalSandbox } from "modal";
-import type { ExecEnd, ExecOptions } from "../provider.ts";
+import { type ExecEnd, type ExecOptions, maxOutputCharacters } from "../provider.ts";
 import { stopByte, supervised, supervisedInput } from "../supervisor.ts";
 
 /** How long a program that its supervisor should have ended is waited for. */
@@ -25,7 +25,6 @@ type Program = ContainerProcess<Uint8Array>;
  * account, and one of the sandbox would be seen by all its programs.
  *
  * @param hasEnded whether the sandbox has
- * @param maxOutput in characters, of each stream
  * @returns undefined if the sandbox has ended: its programs end with it, and may seem to have failed by themselves
  */
 export async function execOnModal(
@@ -33,10 +32,9 @@ export async function execOnModal(
   argv: readonly string[],
   options: ExecOptions,
   hasEnded: () => Promise<boolean>,
-  maxOutput: number,
 ): Promise<ExecEnd | undefined> {
   try {
-    return await run(sandbox, argv, options, { hasEnded, maxOutput });
+    return await run(sandbox, argv, options, hasEnded);
   } catch (error) {
     if (await hasEnded()) return undefined;
     throw error;
@@ -47,7 +45,7 @@ async function run(
   sandbox: ModalSandbox,
   argv: readonly string[],
   options: ExecOptions,
-  { hasEnded, maxOutput }: { readonly hasEnded: () => Promise<boolean>; readonly maxOutput: number },
+  hasEnded: () => Promise<boolean>,
 ): Promise<ExecEnd | undefined> {
   const { signal, timeoutSeconds, env = {}, cwd = "/", stdin = "" } = options;
   if (signal?.aborted) return { code: stopped, stdout: "", stderr: "" };
@@ -59,7 +57,7 @@ async function run(
   });
   const input = inputOf(program);
   input(supervisedInput(stdin));
-  const output = new Output(program, maxOutput, options.onOutput);
+  const output = new Output(program, options);
   const over = new AbortController();
   const stop = () => input(Buffer.from(stopByte));
   signal?.addEventListener("abort", stop, { once: true });
@@ -111,14 +109,16 @@ class Output {
   readonly isTooMuch: Promise<void>;
   hasTooMuch = false;
   readonly #maxOutput: number;
-  readonly #tellTooMuch: () => void;
+  readonly #keepsOutput: boolean;
+  readonly #resolveTooMuch: () => void;
   readonly #readers: readonly ReadableStreamDefaultReader<Uint8Array>[];
   readonly #onOutput: ExecOptions["onOutput"];
   #isOpen = true;
 
-  constructor(program: Program, maxOutput: number, onOutput: ExecOptions["onOutput"]) {
-    ({ promise: this.isTooMuch, resolve: this.#tellTooMuch } = Promise.withResolvers<void>());
+  constructor(program: Program, { maxOutput = maxOutputCharacters, keepsOutput = true, onOutput }: ExecOptions) {
+    ({ promise: this.isTooMuch, resolve: this.#resolveTooMuch } = Promise.withResolvers<void>());
     this.#maxOutput = maxOutput;
+    this.#keepsOutput = keepsOutput;
     const [stdout, stderr] = [program.stdout.getReader(), program.stderr.getReader()];
     this.#onOutput = onOutput;
     this.#readers = [stdout, stderr];
@@ -133,18 +133,20 @@ class Output {
   #endTooMuch(): void {
     this.hasTooMuch = true;
     this.text.stderr += `\nkilled: it printed more than ${this.#maxOutput} characters\n`;
-    this.#tellTooMuch();
+    this.#resolveTooMuch();
   }
 
   async #follow(reader: ReadableStreamDefaultReader<Uint8Array>, stream: "stdout" | "stderr"): Promise<void> {
     const decoder = new TextDecoder();
+    let printed = 0;
     for (;;) {
       const { done, value } = await reader.read();
       const text = decoder.decode(value, { stream: !done });
       if (text !== "" && this.#isOpen && !this.hasTooMuch) {
-        this.text[stream] += text;
+        printed += text.length;
+        if (this.#keepsOutput) this.text[stream] += text;
         this.#onOutput?.(text, stream);
-        if (this.text[stream].length > this.#maxOutput) this.#endTooMuch();
+        if (printed > this.#maxOutput) this.#endTooMuch();
       }
       if (done) return;
     }

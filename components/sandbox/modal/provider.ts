@@ -8,7 +8,6 @@ import { baseImage, dockerfileCommands } from "../image/image.ts";
 import {
   type CreateOptions,
   type ListedSandbox,
-  maxOutputCharacters,
   SandboxError,
   type SandboxProvider,
 } from "../provider.ts";
@@ -23,8 +22,6 @@ export interface ModalSandboxOptions extends ModalOptions {
   /** Modal's environment; by default that of the token. */
   readonly environment?: string | undefined;
   readonly image: ModalImage;
-  /** The most characters that a program may print to one stream. */
-  readonly maxOutput?: number;
 }
 
 /**
@@ -53,7 +50,6 @@ const longestSeconds = 86_400;
  */
 export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
   const { ask, find } = modalRpc(options);
-  const { maxOutput = maxOutputCharacters } = options;
   const environment = options.environment === undefined ? {} : { environment: options.environment };
   const appName = sandboxAppName(options.installation);
 
@@ -155,7 +151,7 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
           return tried();
         });
         const sandbox = await untilAborted("create", signal, made);
-        return new ModalSandbox(id, sandbox, { mountPaths: Object.keys(asked.volumes), attempt, maxOutput });
+        return new ModalSandbox(id, sandbox, { mountPaths: Object.keys(asked.volumes), attempt });
       } catch (error) {
         given.abort();
         forget();
@@ -167,7 +163,7 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
     async open(id) {
       const found = await named("open", id);
       if (found === undefined) return undefined;
-      const sandbox = new ModalSandbox(id, found, { mountPaths: [memoryFolder], attempt, maxOutput });
+      const sandbox = new ModalSandbox(id, found, { mountPaths: [memoryFolder], attempt });
       return (await sandbox.takeOver()) ? sandbox : undefined;
     },
 

@@ -27,8 +27,6 @@ export interface ModalSandboxParts {
   /** Where its volumes are. */
   readonly mountPaths: readonly string[];
   readonly attempt: Attempt;
-  /** The most characters that a program may print to one stream. */
-  readonly maxOutput: number;
 }
 
 export class ModalSandbox implements Sandbox {
@@ -36,20 +34,18 @@ export class ModalSandbox implements Sandbox {
   readonly #sandbox: SdkSandbox;
   readonly #mountPaths: readonly string[];
   readonly #attempt: Attempt;
-  readonly #maxOutput: number;
   #isOver = false;
 
-  constructor(id: string, sandbox: SdkSandbox, { mountPaths, attempt, maxOutput }: ModalSandboxParts) {
+  constructor(id: string, sandbox: SdkSandbox, { mountPaths, attempt }: ModalSandboxParts) {
     this.id = id;
     this.#sandbox = sandbox;
     this.#mountPaths = mountPaths;
     this.#attempt = attempt;
-    this.#maxOutput = maxOutput;
   }
 
   async exec(argv: readonly string[], options: ExecOptions): Promise<ExecEnd> {
     if (this.#isOver) throw new SandboxGone(this.id);
-    const run = () => execOnModal(this.#sandbox, argv, options, () => this.#hasEnded(), this.#maxOutput);
+    const run = () => execOnModal(this.#sandbox, argv, options, () => this.#hasEnded());
     // The program's own time limit comes first.
     const end = await this.#attempt("exec", `${argv[0]} in ${this.id}`, run, options.timeoutSeconds + 120);
     if (end === undefined) throw new SandboxGone(this.id);

@@ -15,7 +15,8 @@ export async function runInSandbox(sandbox: Sandbox, run: Omit<CliRun, "exec">):
   try {
     return await runCli({
       ...run,
-      exec: (argv, options) => sandbox.exec(argv, options),
+      // Its output is processed as it arrives. Kept, that of a few agents could fill this process's memory.
+      exec: (argv, options) => sandbox.exec(argv, { ...options, keepsOutput: false }),
       onValue(value) {
         try {
           run.onValue(value);

@@ -87,6 +87,8 @@ describe("runProgram", () => {
     expect(end.code).toBe(137);
     expect(end.stdout.length).toBeLessThan(2_000_000);
     expect(end.stderr).toContain("more than 1000000 characters");
+    const unkept = await runProgram("yes", [], { env, timeoutSeconds: 60, maxOutput: 1_000_000, keepsOutput: false });
+    expect(unkept).toMatchObject({ code: 137, stdout: "" });
   });
 
   it("passes a text as a file descriptor, and bytes as its input", async () => {

@@ -231,6 +231,16 @@ describe("the checked out branch", () => {
     expect(asked()).toBe(2);
   });
 
+  it.each(["\u001b[2Jmain", "a\nb", `${"x".repeat(300)}`, "--help", ""])(
+    "is HEAD if the sandbox's git prints %j, which is not the name of a branch",
+    async (printed) => {
+      const provider = new RecordingProvider();
+      provider.answer = (argv) => ({ stdout: argv.includes("--show-current") ? `${printed}\n` : "" });
+      const manager = sandboxManager({ installation: "0123456789ab", provider: async () => provider });
+      expect(await (await manager.start(spec, session)).currentBranch()).toBe("HEAD");
+    },
+  );
+
   it("is asked for if what was cloned is a tag", async () => {
     const { sandbox } = await started({}, "");
     expect(await sandbox.currentBranch()).toBe("feature/x");
