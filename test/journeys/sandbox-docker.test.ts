@@ -100,6 +100,18 @@ describe("a container", () => {
     }
   });
 
+  test("has a network again after a program has ended the forwarder", async () => {
+    const sandbox = await create("forwarder", [`127.0.0.1:${port}`]);
+    const reached = async () =>
+      (await sandbox.exec(["sh", "-c", `${get} http://127.0.0.1:${port}/a`], { timeoutSeconds: 60 })).stdout;
+    expect(await reached()).toBe("/a of this machine");
+    await sandbox.exec(["sh", "-c", "kill -9 $(grep -lsz forward /proc/[0-9]*/cmdline | cut -d/ -f3)"], {
+      timeoutSeconds: 60,
+    });
+    await expect.poll(reached).toBe("/a of this machine");
+    await sandbox.terminate();
+  });
+
   test("has no capabilities, and can't get any", async () => {
     const sandbox = await create("caps", []);
     const { stdout } = await sandbox.exec(["sh", "-c", "grep -E '^(Cap|NoNewPrivs)' /proc/self/status"], {

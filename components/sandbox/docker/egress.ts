@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { dockerEnvironment } from "../../docker/run-docker.ts";
@@ -31,7 +31,13 @@ export interface ContainerEgress {
 export function containerEgress(sandboxes: string, env: NodeJS.ProcessEnv): ContainerEgress {
   const proxies = new Map<string, Promise<EgressProxy>>();
   const folderOf = (id: string) => join(sandboxes, "egress", id);
-  const start = async (id: string, container: string, allowDomains: readonly string[] | undefined) => {
+  /** @param onEnd called when a program in the container has ended the forwarder */
+  const start = async (
+    id: string,
+    container: string,
+    allowDomains: readonly string[] | undefined,
+    onEnd: () => void,
+  ): Promise<EgressProxy> => {
     const folder = folderOf(id);
     const socket = join(folder, "s");
     if (Buffer.byteLength(socket) > longestSocketPath) {
@@ -42,8 +48,17 @@ export function containerEgress(sandboxes: string, env: NodeJS.ProcessEnv): Cont
     // The container's root is not this user, and has no capability to read what others may not.
     chmodSync(socket, 0o666);
     const targets = loopbackTargets(allowDomains).map(({ host, port }) => `${host}:${port}`);
-    await forwarding(container, [`${egressMount}/s`, String(proxyPort), ...targets], env);
-    return proxy;
+    try {
+      const child = await startForwarder(container, [`${egressMount}/s`, String(proxyPort), ...targets], env);
+      child?.once("exit", () => {
+        proxy.end();
+        onEnd();
+      });
+      return proxy;
+    } catch (error) {
+      proxy.end();
+      throw error;
+    }
   };
   return {
     folderOf(id) {
@@ -51,10 +66,13 @@ export function containerEgress(sandboxes: string, env: NodeJS.ProcessEnv): Cont
       return folderOf(id);
     },
     async use(id, container, allowDomains) {
-      const known = proxies.get(id) ?? start(id, container, allowDomains);
-      proxies.set(id, known);
-      known.catch(() => proxies.delete(id));
-      await known;
+      const forget = () => {
+        if (proxies.get(id) === used) proxies.delete(id);
+      };
+      const used = proxies.get(id) ?? start(id, container, allowDomains, () => forget());
+      proxies.set(id, used);
+      used.catch(forget);
+      await used;
     },
     end(id) {
       proxies.get(id)?.then(
@@ -74,16 +92,20 @@ function makeEgressFolder(folder: string): void {
   chmodSync(folder, 0o755);
 }
 
-/** One that runs already, from before a restart of this process, keeps its port and is as good. */
-async function forwarding(container: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
-  // A program that is given as text has no name in its argv.
+/** @returns undefined if one that was started before a restart of this process still listens */
+async function startForwarder(
+  container: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<ChildProcess | undefined> {
+  // A program that is passed as text has no file name in its argv, so "forward" takes that place.
   const argv = ["exec", container, "node", "--input-type=module", "-e", forwarder, "--", "forward", ...args];
   const child = spawn("docker", argv, {
     env: dockerEnvironment(env),
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  await new Promise<void>((resolve, reject) => {
+  const isNew = await new Promise<boolean>((resolve, reject) => {
     let said = "";
     const fail = (reason: string) => {
       clearTimeout(timer);
@@ -95,7 +117,7 @@ async function forwarding(container: string, args: readonly string[], env: NodeJ
         if (said.length < 10_000) said += text;
         if (!said.includes("ready\n") && !said.includes("EADDRINUSE")) return;
         clearTimeout(timer);
-        resolve();
+        resolve(said.includes("ready\n"));
       });
       if ("unref" in stream && typeof stream.unref === "function") stream.unref();
     }
@@ -103,4 +125,5 @@ async function forwarding(container: string, args: readonly string[], env: NodeJ
     child.once("exit", (code) => fail(`ended with ${code}:`));
   });
   child.unref();
+  return isNew ? child : undefined;
 }

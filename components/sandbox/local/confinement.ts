@@ -59,6 +59,16 @@ export function confine(place: Confinement): string[] {
   ];
 }
 
+/**
+ * The content of a file for bubblewrap's `--args`, which separates arguments by NUL bytes.
+ *
+ * @throws Error if an argument contains one, for instance in a variable: the rest of it would be read as more arguments
+ */
+export function argumentFile(args: readonly string[]): string {
+  if (args.some((arg) => arg.includes("\0"))) throw new Error("a variable or a path contains a NUL byte");
+  return args.map((arg) => `${arg}\0`).join("");
+}
+
 /** Arguments for a program of ours on files of a sandbox: it sees the system's programs and these folders, no more. */
 export function confineTool(
   folders: Readonly<Record<string, { readonly path: string; readonly isWritable: boolean }>>,

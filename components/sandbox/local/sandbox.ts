@@ -6,7 +6,7 @@ import { runProgram } from "../../lib/process.ts";
 import { imageEnvironment } from "../image/image.ts";
 import { pathWith } from "../image/tools.ts";
 import { type ExecOptions, maxOutputCharacters, type Progress, type Sandbox, SandboxGone } from "../provider.ts";
-import { confine, mountedParts } from "./confinement.ts";
+import { argumentFile, confine, mountedParts } from "./confinement.ts";
 import type { SandboxFiles } from "./files.ts";
 import { type Enforcement, endLimits, enforce } from "./limits.ts";
 import type { Networks } from "./networks.ts";
@@ -107,7 +107,7 @@ async function runConfined(
     return await runProgram(program, rest, {
       ...programOptions(options),
       env: { PATH: systemPath, ...enforcement.env },
-      file: args.map((arg) => `${arg}\0`).join(""),
+      file: argumentFile(args),
       onStart: (pid) => {
         ended = noteRunning(folder, pid);
       },

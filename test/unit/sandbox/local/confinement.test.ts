@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { confine } from "../../../../components/sandbox/local/confinement.ts";
+import { argumentFile, confine } from "../../../../components/sandbox/local/confinement.ts";
 import { reasonFor } from "../../../../components/sandbox/local/isolation-check.ts";
 import { partsOf } from "../../../../components/sandbox/local/tools.ts";
 import { pathsWithoutIsolation } from "../../../../components/sandbox/local/unconfined.ts";
@@ -40,6 +40,11 @@ describe("a confinement", () => {
     expect(args).not.toContain("--cap-add");
     expect(args.indexOf("--remount-ro")).toBeGreaterThan(args.lastIndexOf("--bind"));
   });
+});
+
+test("a NUL byte in a variable can't add arguments", () => {
+  expect(argumentFile(["--setenv", "A", "b"])).toBe("--setenv\0A\0b\0");
+  expect(() => argumentFile(["--setenv", "A", "b\0--bind\0/\0/host"])).toThrow("NUL byte");
 });
 
 test.each([
