@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { imageMcpServers } from "./image/mcp-servers.ts";
+import { lifetimeOf } from "./lifetime.ts";
 import { warmSession } from "./orphans.ts";
 import {
   type Capabilities,
@@ -161,21 +162,13 @@ export function sandboxManager({ installation, provider: open }: ManagerOptions)
     const id = `sbx-${session}-${randomBytes(3).toString("hex")}`;
     onNew?.(id);
     return provider.create({
-      spec: { ...spec, timeoutSeconds: lifeSeconds(spec, provider.capabilities) },
+      spec: { ...spec, timeoutSeconds: lifetimeOf(spec, provider.capabilities).endAfterSeconds },
       ...{ image, snapshot, isShared, signal, onProgress },
       id,
       volumes: { [memoryFolder]: volume },
       labels: { installation, changeling: spec.name, session },
     });
   }
-}
-
-/** Who holds a sandbox saves it at the end of its time. A provider that ends sandboxes by itself leaves time for that. */
-const saveSeconds = 900;
-
-function lifeSeconds({ timeoutSeconds }: SandboxSpec, { longestSeconds }: Capabilities): number {
-  if (longestSeconds === undefined || timeoutSeconds > longestSeconds) return timeoutSeconds;
-  return Math.min(timeoutSeconds + saveSeconds, longestSeconds);
 }
 
 /** A half-made sandbox is torn down, and the reason why it could not be made is reported. */

@@ -160,7 +160,10 @@ export function describeProvider(name: string, start: () => Promise<ProviderUnde
         const { code, stdout, stderr } = await sh(shared, "yes; sleep 4545", limits);
         expect({ code, stderr }).toEqual({ code: 137, stderr: "\nkilled: it printed more than 1000 characters\n" });
         expect(stdout.length).toBeGreaterThan(1000);
-        expect(await sh(shared, "seq 1000", { ...limits, keepsOutput: false })).toMatchObject({ code: 137, stdout: "" });
+        expect(await sh(shared, "seq 1000", { ...limits, keepsOutput: false })).toMatchObject({
+          code: 137,
+          stdout: "",
+        });
         expect(await sh(shared, "echo next", limits)).toEqual({ code: 0, stdout: "next\n", stderr: "" });
         let seen = "";
         const onOutput = (text: string) => {

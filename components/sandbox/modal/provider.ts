@@ -5,12 +5,7 @@ import { sandboxAppName, volumeName } from "../../modal/names.ts";
 import { modalRpc } from "../../modal/rpc.ts";
 import type { ModalOptions } from "../../modal/types.ts";
 import { baseImage, dockerfileCommands } from "../image/image.ts";
-import {
-  type CreateOptions,
-  type ListedSandbox,
-  SandboxError,
-  type SandboxProvider,
-} from "../provider.ts";
+import { type CreateOptions, type ListedSandbox, SandboxError, type SandboxProvider } from "../provider.ts";
 import { memoryFolder } from "../spec.ts";
 import { buildImage, type ModalImage } from "./image.ts";
 import { modalNetwork } from "./network.ts";

@@ -20,6 +20,9 @@ const sweepSeconds = 30;
 const syncSeconds = 60;
 const endSeconds = 60;
 const snapshotSeconds = 10 * 60;
+const transferSeconds = 10;
+/** How long a snapshot and the sandbox's end may take together. */
+export const longestSaveSeconds = snapshotSeconds + transferSeconds + syncSeconds + endSeconds;
 /** Volumes are mounted at paths of their own; other paths may be missing. */
 const syncAll = 'for path do if [ -e "$path" ]; then sync "$path" || exit 1; fi; done';
 
@@ -69,7 +72,7 @@ export class ModalSandbox implements Sandbox {
     // Kept until it is removed: by default Modal deletes it after 30 days.
     const options = { timeoutMs: snapshotSeconds * 1000, ttlMs: null };
     const take = () => this.#sandbox.snapshotFilesystem(options);
-    const taken = this.#attempt("snapshot", `a snapshot of ${this.id}`, take, snapshotSeconds + 10);
+    const taken = this.#attempt("snapshot", `a snapshot of ${this.id}`, take, snapshotSeconds + transferSeconds);
     try {
       return (await untilAborted("snapshot", signal, taken)).imageId;
     } catch (error) {

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { lifetimeOf } from "../../lifetime.ts";
 import type { RunningSandbox, SandboxManager, WarmSnapshot } from "../../manager.ts";
 import { type Capabilities, SandboxError, SandboxGone } from "../../provider.ts";
 import { type SandboxSpec, sandboxSpec } from "../../spec.ts";
@@ -261,12 +262,9 @@ export class Sandboxes {
   }
 }
 
-/** In seconds: a provider that ends sandboxes by itself must leave time for a snapshot. */
-const saveSeconds = 700;
-
 /** When a sandbox that is made now is to sleep at the latest. */
-function expiryOf({ timeoutSeconds }: SandboxSpec, { longestSeconds = Number.POSITIVE_INFINITY }: Capabilities): Date {
-  return new Date(Date.now() + Math.min(timeoutSeconds, longestSeconds - saveSeconds) * 1000);
+function expiryOf(spec: SandboxSpec, capabilities: Capabilities): Date {
+  return new Date(Date.now() + lifetimeOf(spec, capabilities).sleepAfterSeconds * 1000);
 }
 
 /** Whether a sandbox can't be opened because it does not exist any more. */

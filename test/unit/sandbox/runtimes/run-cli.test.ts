@@ -37,7 +37,10 @@ it("ends a CLI that prints JSON too deeply nested to be logged, and reports that
     isBusy: () => false,
     fatal: () => undefined,
   });
-  await expect(run).rejects.toMatchObject({ code: "runtime_failed", message: /^claude printed what can't be processed/ });
+  await expect(run).rejects.toMatchObject({
+    code: "runtime_failed",
+    message: /^claude printed what can't be processed/,
+  });
 });
 
 it("redacts the environment's values in a reason, and keeps it to one plain line", () => {
