@@ -11,6 +11,7 @@ import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { installationOf, pulumi, type Stack } from "../../scripts/stack/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 import { filesHolding } from "../support/files-holding.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Program, runScript } from "../support/run-script.ts";
 
 const secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
@@ -19,6 +20,7 @@ let home: string;
 let env: NodeJS.ProcessEnv;
 let repo: string;
 let stack: Stack;
+let pagePort: number;
 
 const run = (script: Program, ...args: string[]) => runScript(script, args, env);
 const sandbox = (...args: string[]) => run("changeling", "sandbox", ...args);
@@ -58,7 +60,9 @@ beforeAll(async () => {
   git("add", "--all");
   git("-c", "user.name=Me", "-c", "user.email=me@example.com", "commit", "--quiet", "--message=First");
   writeFileSync(join(home, "shell.mjs"), shellRuntime);
-  const fleet = `[defaults]\nrepo = "${repo}"\n
+  pagePort = await freePort();
+  const fleet = `[sandboxes]\nport = ${pagePort}\n
+[defaults]\nrepo = "${repo}"\n
 [changelings.example]\nkind = "sandbox"\n
 [changelings.shell]\nkind = "sandbox"\nruntime = "${home}/shell.mjs"\nuser_name = "Test User"\nuser_email = "test@example.com"\n
 [changelings.sleepy]\nkind = "sandbox"\nruntime = "${home}/shell.mjs"\nsleep_after_seconds = 1\n`;
@@ -168,7 +172,7 @@ describe("changeling sandbox, on this machine", () => {
   it("has a page, whose URLs let a person and a guest in, and which no sandbox reaches", async () => {
     const { session, url } = await answerOf("login-url", "shell", "--as", "Mira");
     const { origin, pathname, hash } = new URL(url);
-    expect(pathname).toBe(`/sessions/${session}`);
+    expect([origin, pathname]).toEqual([`http://127.0.0.1:${pagePort}`, `/sessions/${session}`]);
     expect(await (await fetch(url)).text()).toContain('<script type="module" src="/app.js">');
     const code = new URLSearchParams(hash.slice(1)).get("code");
     const login = await fetch(`${origin}/api/login`, { method: "POST", body: JSON.stringify({ code }) });
