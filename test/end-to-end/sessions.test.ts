@@ -461,6 +461,37 @@ describe("tokens", () => {
     expect(await client.cancel(session, hanging)).toBe(true);
   });
 
+  it("are replaced by a new invitation and ended by a revocation, with all connections that use them", async () => {
+    const session = await lab.session();
+    const client = lab.client();
+    const present: string[] = [];
+    const controller = new AbortController();
+    const following = (async () => {
+      for await (const event of client.events(session, { signal: controller.signal })) {
+        if (event.type === "presence") present.push(event.present.filter((name) => name !== "watcher").join());
+      }
+    })();
+    const isPresent = (names: string) => vi.waitFor(() => expect(present.at(-1)).toBe(names), 15_000);
+    const invite = () => client.invite(session, { name: "Bob", role: "guest" });
+    /** Resolves when the connection has ended. */
+    const follow = async (token: string) =>
+      (await lab.request(`/sessions/${session}/events`, { token, headers: { accept: "text/event-stream" } })).text();
+    const former = await invite();
+    const first = follow(former);
+    await isPresent("Bob,ada");
+    const token = await invite();
+    await first;
+    await isPresent("ada");
+    expect((await lab.request(`/sessions/${session}`, { token: former })).status).toBe(401);
+    const second = follow(token);
+    await isPresent("Bob,ada");
+    await client.revoke(session, "Bob");
+    await second;
+    await isPresent("ada");
+    controller.abort();
+    await following;
+  });
+
   it("are in no file as they are, but the owner's in one that only its owner can read", async () => {
     const session = await lab.session();
     const client = lab.client();

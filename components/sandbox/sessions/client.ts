@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
+import { asError } from "../../lib/as-error.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { eventsOf } from "./event-stream.ts";
 import { readServiceFile } from "./folder.ts";
@@ -243,8 +244,12 @@ async function* followEvents(
       }
     } catch (error) {
       if (signal.aborted) return;
-      // The connection broke off: it is made again, from the cursor.
       if (error instanceof SessionError) throw error;
+      // Only a connection that failed is a TypeError. It is made again, from the cursor.
+      if (!(error instanceof TypeError)) {
+        const message = `an event of the session service can't be read: ${asError(error).message}`;
+        throw new SessionError("failed", message, { cause: error });
+      }
     }
     await sleep(100);
   }

@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import { printJsonLine, printNote } from "../../../components/lib/terminal.ts";
 import { examples } from "../options.ts";
+import { wholeNumber } from "./numbers.ts";
 import { personOption, sandboxContext, sessionOf } from "./session-of.ts";
 import { EventPrinter } from "./show-events.ts";
 
@@ -9,7 +10,7 @@ export function addAttach(sandbox: Command): void {
   sandbox
     .command("attach")
     .argument("<name>", "the changeling (its newest session), or a session's id")
-    .option("--from <cursor>", "show only events after this cursor", Number, 0)
+    .option("--from <cursor>", "show only events after this cursor", wholeNumber, 0)
     .addOption(personOption())
     .description("show a session's transcript and follow it; each line that you type is sent as a prompt")
     .addHelpText(
@@ -33,8 +34,10 @@ Ctrl-C cancels the prompt that is being executed; when there is none, it leaves,
       process.on("SIGINT", interrupt);
       const isInteractive = process.stdin.isTTY === true && !json;
       const input = isInteractive ? createInterface({ input: process.stdin }) : undefined;
+      // One after the other: lines that were pasted together keep their order.
+      let sending = Promise.resolve();
       input?.on("line", (line) => {
-        if (line.trim() !== "") client.send(id, line).catch(report);
+        if (line.trim() !== "") sending = sending.then(async () => void (await client.send(id, line))).catch(report);
       });
       input?.on("SIGINT", interrupt);
       input?.on("close", () => leaving.abort());
@@ -48,6 +51,7 @@ Ctrl-C cancels the prompt that is being executed; when there is none, it leaves,
       } finally {
         process.off("SIGINT", interrupt);
         input?.close();
+        await sending;
       }
     });
 }

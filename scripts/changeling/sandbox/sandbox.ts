@@ -14,6 +14,7 @@ import { requireStack } from "../known-stack.ts";
 import { examples } from "../options.ts";
 import { table } from "../terminal/table.ts";
 import { addAttach } from "./attach.ts";
+import { wholeNumber } from "./numbers.ts";
 import { addOpen } from "./open.ts";
 import { addPull } from "./pull.ts";
 import { addSend } from "./send.ts";
@@ -157,7 +158,7 @@ function addChanges(sandbox: Command): void {
   sandbox
     .command("retry")
     .argument("<name>", nameOrId)
-    .argument("<message>", "the number of a message that failed, was cancelled or interrupted", Number)
+    .argument("<message>", "the number of a message that failed, was cancelled or interrupted", wholeNumber)
     .addOption(personOption())
     .description("queue a message again")
     .addHelpText("after", examples("sandbox retry example 3"))

@@ -1,9 +1,10 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import type { Limits, SessionView } from "../../../components/sandbox/sessions/protocol.ts";
 import { answer } from "../context.ts";
 import { examples } from "../options.ts";
+import { positive } from "./numbers.ts";
 import { personOption, requireSandbox, type SandboxContext, sandboxContext } from "./session-of.ts";
 import { EventPrinter } from "./show-events.ts";
 
@@ -80,10 +81,4 @@ async function whenReady({ client, json }: SandboxContext, { id, changeling }: S
     process.off("SIGINT", cancel);
   }
   return client.show(id);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError("It must be a number above 0.");
-  return value;
 }

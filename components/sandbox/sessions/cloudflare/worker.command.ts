@@ -8,6 +8,7 @@ import * as z from "zod/mini";
 import { commandScript } from "../../../command-script.ts";
 import { ensureFolder } from "../../../host/files.ts";
 import { installationPaths } from "../../../host/installation-paths.ts";
+import { asError } from "../../../lib/as-error.ts";
 import { printNote } from "../../../lib/terminal.ts";
 import { sessionsFolder } from "../folder.ts";
 import { bundleWorker } from "../runner/bundle.ts";
@@ -22,6 +23,7 @@ import { buildId, type WorkerOfInstallation, wranglerConfig } from "./wrangler-c
 /** A new version is everywhere after some seconds, a new host name after a minute. */
 const reachableMs = 180_000;
 const pauseMs = 1_000;
+const requestMs = 10_000;
 
 export default commandScript({
   variables: z.object({
@@ -50,7 +52,7 @@ export default commandScript({
     // On disk before they are deployed: a deployment that was cut off is repeated with the same.
     writeDeployed(folder, kept);
     const deployed = { ...kept, ...(await deploy(of, kept)) };
-    await reachable(of, deployed);
+    await untilReachable(of, deployed);
     writeDeployed(folder, deployed);
     printNote(`the sessions are at ${deployed.url}\n`);
     return { worker: of.worker, url: deployed.url };
@@ -102,24 +104,38 @@ async function deploy(
   return { url: new URL(url).origin, versionId: deployment?.version_id ?? undefined };
 }
 
-/** The answer decides, not how wrangler ended: the worker that was deployed runs, and knows its owner. */
-async function reachable(
+/**
+ * Waits until the version that was deployed answers its owner. How wrangler ended does not matter.
+ *
+ * @throws with the last reason
+ */
+async function untilReachable(
   { worker, ...of }: WorkerOfInstallation,
   { url = "", ownerToken }: DeployedWorker,
 ): Promise<void> {
   const build = buildId({ worker, ...of });
-  let reason = "";
   for (const end = Date.now() + reachableMs; ; await sleep(pauseMs)) {
-    const answer = await answerOf(url);
-    if ("reason" in answer) reason = answer.reason;
-    else if (answer.build !== build) reason = "an older version answers";
-    else {
-      const headers = { authorization: `Bearer ${ownerToken}` };
-      const { status } = await fetch(`${url}/sessions`, { headers, redirect: "error" });
-      if (status === 200) return;
-      reason = `it answers its owner with ${status}`;
-    }
+    const reason = await problemOf(url, { build, ownerToken });
+    if (reason === undefined) return;
     if (Date.now() > end) throw new Error(`the worker ${worker} was deployed, but does not serve at ${url}: ${reason}`);
+  }
+}
+
+/** @returns undefined if the worker runs this build and accepts its owner's token */
+async function problemOf(
+  url: string,
+  { build, ownerToken }: { readonly build: string; readonly ownerToken: string },
+): Promise<string | undefined> {
+  const answer = await answerOf(url);
+  if ("reason" in answer) return answer.reason;
+  if (answer.build !== build) return "an older version answers";
+  const headers = { authorization: `Bearer ${ownerToken}` };
+  const signal = AbortSignal.timeout(requestMs);
+  try {
+    const { status } = await fetch(`${url}/sessions`, { headers, redirect: "error", signal });
+    return status === 200 ? undefined : `it answers its owner with ${status}`;
+  } catch (error) {
+    return asError(error).message;
   }
 }
 

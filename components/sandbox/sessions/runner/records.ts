@@ -228,8 +228,11 @@ export class Records {
   /** On disk when it returns, also if the machine fails then. */
   #durably(query: string, ...values: SQLInputValue[]): void {
     this.#database.exec("PRAGMA synchronous = FULL");
-    this.#run(query, ...values);
-    this.#database.exec("PRAGMA synchronous = NORMAL");
+    try {
+      this.#run(query, ...values);
+    } finally {
+      this.#database.exec("PRAGMA synchronous = NORMAL");
+    }
   }
 
   #addColumns(): void {

@@ -148,5 +148,6 @@ async function call(
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(10_000),
   });
+  await response.body?.cancel();
   if (!response.ok && !also.includes(response.status)) throw new Error(`the service answers with ${response.status}`);
 }

@@ -59,7 +59,7 @@ export class Workerd {
   async stop(): Promise<void> {
     this.#isStopped = true;
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null) return;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     child.kill("SIGTERM");
     await Promise.race([ended, sleep(endMs)]);
@@ -70,6 +70,8 @@ export class Workerd {
   async #startOnce(): Promise<void> {
     const { folder, token, config, log, onReady } = this.#options;
     const port = await freePort(portOf(readServiceFile(folder)?.url));
+    // It was stopped while it was being restarted.
+    if (this.#isStopped) return;
     const path = join(folder, "workerd.capnp");
     writePrivateFile(path, workerdConfig({ ...config, port }));
     const child = spawn(workerdBinary(), ["serve", path], {

@@ -184,7 +184,8 @@ async function about({ state, runner }: Call, what: "diff" | "bundle"): Promise<
   return new Response(await runner.work(state.row.id, what), { headers });
 }
 
-async function invite({ state, caller, request }: Call): Promise<Response> {
+/** A person who is invited again gets another token, and what follows the session with the former one is cut off. */
+async function invite({ state, feeds, caller, request }: Call): Promise<Response> {
   const { name, role } = await bodyOf(request, inviteRequest);
   const token = newToken();
   const hash = await hashOf(token);
@@ -192,6 +193,7 @@ async function invite({ state, caller, request }: Call): Promise<Response> {
     events: [{ type: "invited", name, role, by: caller.name }],
     also: () => state.store.savePerson({ name, role, hash }),
   });
+  feeds.close(name);
   return Response.json({ token });
 }
 

@@ -53,9 +53,8 @@ export class Feeds {
     void this.#pump(feed);
   }
 
-  /** @returns false if it was not there */
-  remove(feed: Feed): boolean {
-    return this.#open.delete(feed);
+  remove(feed: Feed): void {
+    this.#open.delete(feed);
   }
 
   close(person: string): void {
@@ -67,8 +66,8 @@ export class Feeds {
     for (const feed of feeds) void this.#pump(feed);
   }
 
-  /** Sends what is not stored: to those who don't read, only the last one. */
-  tell(presence: Presence): void {
+  /** Sends an event that is not stored. A connection that does not take it now gets only the last one. */
+  publish(presence: Presence): void {
     for (const [feed, state] of this.#open) {
       state.presence = presence;
       void this.#pump(feed);
@@ -209,7 +208,10 @@ export function streamFeed(
     send: (event) => writer.write(encoder.encode(`id: ${event.cursor}\ndata: ${JSON.stringify(event)}\n\n`)),
     close: () => void writer.close().catch(() => {}),
   };
+  let hasEnded = false;
   const end = () => {
+    if (hasEnded) return;
+    hasEnded = true;
     clearInterval(heartbeat);
     onEnd(feed);
   };

@@ -100,18 +100,19 @@ export class Session extends DurableObject<Env> {
         acknowledges: url.searchParams.get("acknowledge") === "yes",
       };
       this.#follow(server, socketFeed(server, kept));
-      this.#tellPresence();
+      this.#publishPresence();
       const upgrade = { status: 101, webSocket: client };
       return new Response(null, upgrade);
     }
     const [feed, stream] = streamFeed(name, {
       ...{ from, signal: request.signal },
       onEnd: (ended) => {
-        if (this.#feeds.remove(ended)) this.#tellPresence();
+        this.#feeds.remove(ended);
+        this.#publishPresence();
       },
     });
     this.#feeds.add(feed);
-    this.#tellPresence();
+    this.#publishPresence();
     const headers = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store" };
     return new Response(stream, { headers });
   }
@@ -129,12 +130,14 @@ export class Session extends DurableObject<Env> {
 
   #unfollow(socket: ServerWebSocket): void {
     const feed = this.#sockets.get(socket);
+    if (feed === undefined) return;
     this.#sockets.delete(socket);
-    if (feed !== undefined && this.#feeds.remove(feed)) this.#tellPresence();
+    this.#feeds.remove(feed);
+    this.#publishPresence();
   }
 
-  #tellPresence(): void {
-    this.#feeds.tell({ type: "presence", at: now(), present: this.#feeds.present() });
+  #publishPresence(): void {
+    this.#feeds.publish({ type: "presence", at: now(), present: this.#feeds.present() });
   }
 }
 
