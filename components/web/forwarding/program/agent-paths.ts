@@ -42,16 +42,10 @@ export function decideAgentPath(site: Site, { req, isUpgrade }: Asked, { id, res
   if (agent === undefined) return pageAnswer(404, notFoundPage("/"));
   if (addresses.routing === "path" && rest === reserved) return redirection(`${addresses.main}/`);
   if (addresses.routing === "path") return inPlace(site, req, agent, session, rest);
-  return redirection(ownUrl(site, agent, rest), { status: isPlainRead(req) ? 302 : 307 });
+  return redirection(onOwnOrigin(site, agent, rest).url, { status: isPlainRead(req) ? 302 : 307 });
 }
 
 const enterPath = `${reserved}enter?`;
-
-/** The same page on the agent's own origin, which has its own cookie. */
-function ownUrl({ addresses }: Site, agent: AgentView, rest: string): string {
-  const { server, path } = asked(agent, rest);
-  return addresses.agent(agent.id, server) + path;
-}
 
 /**
  * Where a browser that has proven a login is sent from a path of the main origin.
@@ -63,24 +57,33 @@ export function entered(site: Site, session: Session, id: string, url: string): 
   const path = agentPathOf(url);
   const agent = site.agents.find(id);
   if (path?.id !== id || agent === undefined) return undefined;
-  if (!path.rest.startsWith(enterPath)) return ownUrl(site, agent, path.rest);
-  const { server, path: to } = asked(agent, path.rest);
-  const browser = new URLSearchParams(path.rest.slice(path.rest.indexOf("?"))).get("browser") ?? "";
-  const ticket = site.access.ticket(id, session, browser);
-  // A path that an agent's page chose must not lead back to this origin.
-  const origin = site.addresses.agent(id, server);
-  return enterUrl(site, { id, server }, ticket, pathOn(origin, to).slice(origin.length));
+  const { server, url: to } = onOwnOrigin(site, agent, path.rest);
+  if (!path.rest.startsWith(enterPath)) return to;
+  const ticket = site.access.ticket(id, session, queryOf(path.rest).get("browser") ?? "");
+  return enterUrl(site, { id, server }, ticket, to.slice(site.addresses.agent(id, server).length));
 }
 
-function asked(agent: AgentView, rest: string): { server: string | undefined; path: string } {
+/** The same page on the agent's own origin, which has its own cookie. */
+function onOwnOrigin(
+  { addresses }: Site,
+  agent: AgentView,
+  rest: string,
+): { readonly server: string | undefined; readonly url: string } {
   if (rest.startsWith(enterPath)) {
-    const query = new URLSearchParams(rest.slice(rest.indexOf("?")));
-    const server = query.get("server");
-    return { server: server !== null && isHostLabel(server) ? server : undefined, path: query.get("to") ?? "/" };
+    const query = queryOf(rest);
+    const name = query.get("server");
+    const server = name !== null && isHostLabel(name) ? name : undefined;
+    // Anybody may have chosen this path. It must not lead to another host, or back to the main origin.
+    return { server, url: pathOn(addresses.agent(agent.id, server), query.get("to") ?? "/") };
   }
   const further = furtherServer(agent, rest);
-  if (further !== undefined && isHostLabel(further.server)) return { ...further, path: rooted(further.rest) };
-  return { server: undefined, path: rooted(rest) };
+  const server = further !== undefined && isHostLabel(further.server) ? further.server : undefined;
+  const path = rooted(server === undefined ? rest : (further?.rest ?? ""));
+  return { server, url: addresses.agent(agent.id, server) + path };
+}
+
+function queryOf(path: string): URLSearchParams {
+  return new URLSearchParams(path.slice(path.indexOf("?")));
 }
 
 function inPlace(

@@ -86,7 +86,11 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     },
   };
   const mainPages = await createMainPages(site);
-  const onRequest = (req: IncomingMessage, res: ServerResponse) => {
+  const failed = ({ method, url = "" }: IncomingMessage, error: unknown) => {
+    const reason = error instanceof Error ? error.stack : String(error);
+    log(`${method} ${url.split("?", 1)[0]} failed: ${reason}`);
+  };
+  const answerRequest = (req: IncomingMessage, res: ServerResponse) => {
     const decision = decide(site, { req, isUpgrade: false });
     audit.request(req, res, askerOf(decision));
     if (decision === "main pages") answerByMainPages(mainPages, req, res);
@@ -96,7 +100,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
       proxy.request(req, res, decision.at);
     }
   };
-  const onUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+  const answerUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     const decision = decide(site, { req, isUpgrade: true });
     audit.upgrade(req, socket, decision === "main pages" ? { status: 404 } : askerOrStatus(decision));
     if (decision === "main pages") refuseUpgrade(socket, textAnswer(404, ""));
@@ -104,6 +108,24 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     else {
       connections.note(socket, decision.at.agent.id, decision.session);
       proxy.upgrade(req, socket, head, decision.at);
+    }
+  };
+  // An error in one request must not end the server for everybody.
+  const onRequest = (req: IncomingMessage, res: ServerResponse) => {
+    try {
+      answerRequest(req, res);
+    } catch (error) {
+      failed(req, error);
+      if (res.headersSent) res.destroy();
+      else send(req, res, textAnswer(500, "The forwarding server could not do this; its log says why."));
+    }
+  };
+  const onUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    try {
+      answerUpgrade(req, socket, head);
+    } catch (error) {
+      failed(req, error);
+      socket.destroy();
     }
   };
   server.on("request", onRequest).on("checkContinue", onRequest).on("upgrade", onUpgrade);

@@ -55,4 +55,20 @@ describe("where a login may lead", () => {
       expect(headers["set-cookie"]).toBeUndefined();
     },
   );
+
+  it.each([".evil.example/", "@evil.example/", "//evil.example/", "\r\nset-cookie: x=1", "/€"])(
+    "from the main origin's path, after %j",
+    async (to) => {
+      await using site = await openSite();
+      const cookie = await site.login(ada);
+      const query = new URLSearchParams({ to });
+      for (const method of ["HEAD", "GET", "POST"]) {
+        const path = `/${ada.id}/__changelings/enter?${query}`;
+        const { location, headers } = await site.ask(path, { cookie, method });
+        expect(new URL(location ?? "").host).toBe(hostOf(site, ada.id));
+        expect(headers["set-cookie"]).toBeUndefined();
+      }
+      expect(site.log.filter((line) => line.includes("failed"))).toEqual([]);
+    },
+  );
 });

@@ -195,6 +195,27 @@ describe("/", () => {
   });
 });
 
+describe("an error in one request", () => {
+  it("is logged and answered, and does not end the server", async () => {
+    await using site = await openSite();
+    const cookie = await site.login(ada);
+    const { find } = site.agents;
+    site.agents.find = () => {
+      throw new Error("out of order");
+    };
+    const { status, body } = await site.ask(`/${ada.id}/?secret`, { cookie });
+    expect([status, body]).toEqual([500, "The forwarding server could not do this; its log says why.\n"]);
+    const upgrade = { connection: "upgrade", upgrade: "websocket" };
+    await expect(site.ask(`/${ada.id}/`, { cookie, headers: upgrade })).rejects.toThrow("socket hang up");
+    site.agents.find = find;
+    expect((await site.ask(`/${ada.id}/`, { cookie })).status).toBe(302);
+    const logged = site.log.filter((line) => line.includes("out of order"));
+    expect(logged.map((line) => line.split("\n")[0])).toEqual(
+      Array(2).fill(`GET /${ada.id}/ failed: Error: out of order`),
+    );
+  });
+});
+
 describe("/logout", () => {
   const formPost = { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" } };
 
