@@ -83,7 +83,11 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     const { data } = shown.safeParse(request.body);
     if (data === undefined || !hasAgentHosts) return reply.code(400).headers(plainHeaders).send("No keys.\n");
     const { cookie } = request.headers;
-    const keys = data.keys.filter(([id, key]) => access.provenSession(id, cookie, key) !== undefined);
+    // Looks up each agent's login only once, however often the body repeats the agent.
+    const keys = [...Map.groupBy(data.keys, ([id]) => id)].flatMap(([id, own]) => {
+      const session = access.session(id, "main", cookie);
+      return session === undefined ? [] : own.filter(([, key]) => access.isLoginKey(id, session, key));
+    });
     const proven = new Set(keys.map(([id]) => id));
     const names = new Set([...proven].map((id) => access.cookieName(id)));
     // A cookie without its key is useless, and would prevent a login URL from being used.
@@ -92,10 +96,14 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     return reply.headers(jsonHeaders).send({ keys, html: listFor(proven) });
   });
 
+  const enteredBy = ({ agent_id: id, key, from }: z.infer<typeof enterFrom>, cookie: string | undefined) => {
+    const session = access.session(id, "main", cookie);
+    const isProven = session !== undefined && access.isLoginKey(id, session, key);
+    return isProven ? entered(site, session, id, from) : undefined;
+  };
   app.post("/enter", (request, reply) => {
     const { data } = enterFrom.safeParse(request.body);
-    const session = data && access.provenSession(data.agent_id, request.headers.cookie, data.key);
-    const location = data && session && entered(site, session, data.agent_id, data.from);
+    const location = data && enteredBy(data, request.headers.cookie);
     if (location === undefined) return reply.code(403).headers(plainHeaders).send("Log in first.\n");
     return reply.headers(jsonHeaders).send({ location });
   });

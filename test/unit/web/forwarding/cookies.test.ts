@@ -1,7 +1,8 @@
+import { createHmac } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   clearCookie,
   cookieAgents,
@@ -11,6 +12,7 @@ import {
 } from "../../../../components/web/forwarding/program/auth/cookies.ts";
 import { signed, verified } from "../../../../components/web/forwarding/program/auth/signing.ts";
 import { AccessLab, ada, bob, header, login } from "../../../support/access-lab.ts";
+import { ada as adaView, json, openSite } from "../../../support/forwarding-site.ts";
 
 const lab = new AccessLab();
 
@@ -28,6 +30,32 @@ describe("a cookie", () => {
     expect(access.session(ada, "main", "")).toBeUndefined();
     lab.now += 3_600_000;
     expect(access.session(ada, "main", cookie)).toBeUndefined();
+  });
+
+  it("costs no more work where a hostile header and body repeat it", async () => {
+    await using site = await openSite();
+    const [name] = (await site.login(adaView)).split("=");
+    const forged = `${name}=0.${"a".repeat(22)}.${"b".repeat(43)}`;
+    const cookie = Array.from({ length: 400 }, () => forged).join("; ");
+    const keys = Array.from({ length: 1000 }, () => [adaView.id, "k".repeat(43)]);
+    const split = vi.spyOn(String.prototype, "split");
+    const digest = vi.spyOn(Object.getPrototypeOf(createHmac("sha256", "")), "digest");
+    const { body } = await site.ask("/agents", { cookie, ...json({ keys }) });
+    const parsed = split.mock.contexts.filter((text) => String(text) === cookie);
+    const digests = digest.mock.calls.length;
+    vi.restoreAllMocks();
+    expect(JSON.parse(body).keys).toEqual([]);
+    expect([parsed.length, digests < 500]).toEqual([1, true]);
+  });
+
+  it("of an agent is looked up without parsing the header again for each", async () => {
+    await using site = await openSite([adaView], { routing: "path" });
+    const cookie = Array.from({ length: 1000 }, (_, i) => `changeling_agent-${String(i).padStart(32, "0")}=`).join(";");
+    const split = vi.spyOn(String.prototype, "split");
+    await site.ask("/", { cookie });
+    const parsed = split.mock.contexts.filter((text) => String(text) === cookie);
+    vi.restoreAllMocks();
+    expect(parsed).toHaveLength(1);
   });
 
   it("counts when another one of its name stands before it", () => {

@@ -34,8 +34,8 @@ export interface Access {
    * cookie.
    */
   loginKey(agentId: string, session: Session): string;
-  /** The main origin's session for an agent, if both its cookie and its key are valid. */
-  provenSession(agentId: string, cookieHeader: string | undefined, loginKey: string): Session | undefined;
+  /** Whether a browser that shows the main origin's cookie of this session also has its key. */
+  isLoginKey(agentId: string, session: Session, key: string): boolean;
   /** The session in a request's `Cookie` header for an agent; undefined if none of its cookies is valid. */
   session(agentId: string, audience: Audience, cookieHeader: string | undefined): Session | undefined;
   /**
@@ -100,13 +100,6 @@ export function openAccess({
     const prefix = cookiePrefix(isSecure, { hasDomain: audience === "agent" });
     return `${prefix}changeling_${hasAgentHosts ? hiddenName(keyFile.key, agentId) : agentId}`;
   };
-  const sessionOf: Access["session"] = (agentId, audience, cookieHeader) => {
-    for (const value of cookieValues(cookieHeader, cookieName(agentId, audience))) {
-      const session = verify(agentId, audience, value);
-      if (session !== undefined) return session;
-    }
-    return undefined;
-  };
   const loginKey: Access["loginKey"] = (agentId, session) => loginKeyOf(keyFile.key, agentId, session);
 
   return {
@@ -144,12 +137,15 @@ export function openAccess({
       return { name: cookieName(agentId, audience), value, maxAgeSeconds, domain, ...own };
     },
     cookieName,
-    session: sessionOf,
-    loginKey,
-    provenSession(agentId, cookieHeader, given) {
-      const session = sessionOf(agentId, "main", cookieHeader);
-      return session !== undefined && isSameText(loginKey(agentId, session), given) ? session : undefined;
+    session(agentId, audience, cookieHeader) {
+      for (const value of cookieValues(cookieHeader, cookieName(agentId, audience))) {
+        const session = verify(agentId, audience, value);
+        if (session !== undefined) return session;
+      }
+      return undefined;
     },
+    loginKey,
+    isLoginKey: (agentId, session, key) => isSameText(loginKey(agentId, session), key),
     ticket: (agentId, session, boundTo = "") => tickets.issue(agentId, session, boundTo),
     redeemTicket(agentId, ticket, boundTo = [""]) {
       const session = tickets.redeem(agentId, ticket, boundTo);

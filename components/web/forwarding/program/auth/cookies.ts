@@ -38,14 +38,13 @@ export function clearCookie(name: string, domain?: string): string {
 }
 
 /** All values of a name in a `Cookie` header: another origin's cookie with the same name may come before ours. */
-export function cookieValues(header: string | undefined, name: string): string[] {
-  if (header === undefined || !header.includes(name)) return [];
-  return pairs(header).flatMap((pair) => (pair.name === name ? [pair.value] : []));
+export function cookieValues(header: string | undefined, name: string): readonly string[] {
+  return valuesByName(header).get(name) ?? [];
 }
 
 /** Unique names of our cookies in a `Cookie` header, valid or not. */
 export function ourCookieNames(header: string | undefined): string[] {
-  return [...new Set(pairs(header ?? "").flatMap(({ name }) => (isOurCookie(name) ? [name] : [])))];
+  return [...valuesByName(header).keys()].filter(isOurCookie);
 }
 
 /** Unique agents that our cookies in a `Cookie` header name, valid or not. */
@@ -54,9 +53,20 @@ export function cookieAgents(header: string | undefined): string[] {
   return [...new Set(names.map((name) => name.slice(name.indexOf("_agent-") + 1)))];
 }
 
-function pairs(header: string): { name: string; value: string }[] {
-  return header.split(";").flatMap((pair) => {
+let last = { header: "", values: new Map<string, string[]>() };
+
+/** Remembers the last header, because some pages look up the cookie of every agent that a hostile header names. */
+function valuesByName(header = ""): ReadonlyMap<string, readonly string[]> {
+  if (header === last.header) return last.values;
+  const values = new Map<string, string[]>();
+  for (const pair of header.split(";")) {
     const equals = pair.indexOf("=");
-    return equals === -1 ? [] : [{ name: pair.slice(0, equals).trim(), value: pair.slice(equals + 1).trim() }];
-  });
+    if (equals === -1) continue;
+    const [name, value] = [pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()];
+    const known = values.get(name);
+    if (known === undefined) values.set(name, [value]);
+    else known.push(value);
+  }
+  last = { header, values };
+  return values;
 }
