@@ -17,7 +17,8 @@ export interface Listening {
 export async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<Listening> {
   const listened = await listenOn(server, host, port);
   if (host !== "127.0.0.1") return { port: listened, close: () => {} };
-  const twin = createServer({ noDelay: true }, (socket) => server.emit("connection", socket));
+  // Like the connections of Node's HTTP server: each side of a WebSocket ends by itself.
+  const twin = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => server.emit("connection", socket));
   try {
     await listenOn(twin, "::1", listened);
   } catch (error) {
@@ -25,6 +26,7 @@ export async function listen(server: Server, { host, port }: { host: string; por
     server.close();
     throw error;
   }
+  twin.on("error", (error) => server.emit("error", error));
   return { port: listened, close: () => twin.close() };
 }
 

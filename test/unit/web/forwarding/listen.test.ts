@@ -1,6 +1,8 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer, request } from "node:http";
-import { createServer as createNetServer } from "node:net";
+import { connect, createServer as createNetServer, type Server } from "node:net";
 import { networkInterfaces } from "node:os";
+import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { listen } from "../../../../components/web/forwarding/program/listen.ts";
 
@@ -25,6 +27,36 @@ describe.skipIf(!hasIPv6)("both addresses of localhost (this machine has no IPv6
     close();
     await new Promise((resolve) => server.close(resolve));
     for (const host of ["127.0.0.1", "::1"]) await expect(answerOf(host, port)).rejects.toThrow("ECONNREFUSED");
+  });
+
+  it("lets each side of a WebSocket end by itself, on both", async () => {
+    const server = createServer();
+    server.on("upgrade", (_request, socket) => socket.resume().once("end", () => setTimeout(() => socket.end("ours"))));
+    const { port, close } = await listen(server, { host: "127.0.0.1", port: 0 });
+    for (const host of ["127.0.0.1", "::1"]) {
+      const socket = connect({ host, port, allowHalfOpen: true });
+      socket.end("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+      expect([host, await text(socket)]).toEqual([host, "ours"]);
+    }
+    close();
+    server.close();
+  });
+
+  it("passes on an error of the second one, which would end the program otherwise", async () => {
+    const listening: Server[] = [];
+    const note = (message: unknown) => listening.push((message as { server: Server }).server);
+    subscribe("tracing:net.server.listen:asyncEnd", note);
+    const server = createServer();
+    const { close } = await listen(server, { host: "127.0.0.1", port: 0 });
+    unsubscribe("tracing:net.server.listen:asyncEnd", note);
+    const errors: unknown[] = [];
+    server.on("error", (error) => errors.push(error));
+    const [, second] = listening;
+    const error = new Error("accept ENFILE");
+    second?.emit("error", error);
+    expect(errors).toEqual([error]);
+    close();
+    server.close();
   });
 
   it("does not start where another program has the second one, and lets go of the first", async () => {
