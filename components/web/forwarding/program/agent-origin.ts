@@ -21,7 +21,8 @@ export function decideOnAgentOrigin(site: Site, { req, isUpgrade }: Asked, place
   if (path.startsWith(reserved)) return reservedAnswer(site, req, place);
   const publicOrigin = addresses.agent(id, server);
   const { origin } = req.headers;
-  const sharedWith = origin === publicOrigin ? undefined : origin;
+  // Pages without a referrer send the origin `null`, which any sandboxed page of another site has too.
+  const sharedWith = origin !== publicOrigin && origin !== undefined && isOwn(origin) ? origin : undefined;
   if (sharedWith !== undefined && isPreflight(req)) return preflightAnswer(req, sharedWith);
   const session = access.session(id, "agent", req.headers.cookie);
   if (session === undefined) {

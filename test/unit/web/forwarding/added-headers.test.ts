@@ -70,6 +70,14 @@ describe("a page of one server of an agent", () => {
       headers: { ...asks, "sec-fetch-site": "same-origin" },
     });
     expect(site.added.at(-1)).toEqual({ frameAncestors: sources, sharedWith: undefined });
+    // A form on a page without a referrer. A sandboxed page of any site has the same origin.
+    await site.ask("/data", {
+      host: hostOf(site, ada.id),
+      cookie,
+      method: "POST",
+      headers: { origin: "null", "sec-fetch-site": "same-origin" },
+    });
+    expect(site.added.at(-1)).toEqual({ frameAncestors: sources, sharedWith: undefined });
 
     for (const origin of [
       `http://${hostOf(site, bob.id)}`,
