@@ -139,12 +139,15 @@ function serverUrl(text: string): URL | undefined {
   return url;
 }
 
-/** An absolute path without `..` that fits in a socket address; the socket serves HTTP. */
+/**
+ * An absolute path without `..` that fits in a socket address; the socket serves HTTP. ssh, which tunnels to it, splits
+ * at colons and expands `${NAME}` and `%d`, so that values of this machine would reach the agent's.
+ */
 function isSocketUrl({ host, search, hash, pathname }: URL): boolean {
   if (host !== "" || search !== "" || hash !== "") return false;
   try {
     const path = decodeURIComponent(pathname);
-    return /^\/[^\0:]+$/.test(path) && Buffer.byteLength(path) <= longestSocketPath && normalize(path) === path;
+    return /^\/[^\0:$%]+$/.test(path) && Buffer.byteLength(path) <= longestSocketPath && normalize(path) === path;
   } catch {
     return false;
   }

@@ -115,7 +115,14 @@ describe("registeredServers", () => {
       expect(socketPathOf(new URL(web))).toBe("/run/me/web.sock");
     }
     const no = ["unix:web.sock", "unix:", "unix:/", "unix://host/web.sock", "unix:/a?b", "unix:/%00", "unix:/%zz"];
-    for (const url of [...no, "unix:/a:b", `unix:/${"x".repeat(103)}`, "unix:/a%2F..%2Fb"])
+    for (const url of [
+      ...no,
+      "unix:/a:b",
+      "unix:/$%7BHOME%7D/a",
+      "unix:/%25d/a",
+      `unix:/${"x".repeat(103)}`,
+      "unix:/a%2F..%2Fb",
+    ])
       expect([url, found({ servers: lines({ server: "web", url }) })]).toEqual([url, {}]);
   });
 
