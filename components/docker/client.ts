@@ -6,9 +6,9 @@ import { DockerError, NoSuchThing, runDocker } from "./run-docker.ts";
 /** Labels, by name. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** Queries and changes to Docker, through its own client. All methods throw DockerError, and have a timeout. */
+/** Queries and changes Docker with its own client. All methods have a timeout, and throw DockerError. */
 export interface Docker {
-  /** @throws with the remedy if no daemon answers */
+  /** @throws if no daemon answers; the error says what to do */
   ping(): Promise<void>;
   /** Succeeds if the volume exists, which keeps its labels. */
   createVolume(name: string, labels: Labels): Promise<void>;
@@ -37,14 +37,14 @@ export interface Docker {
   removeImage(id: string): Promise<void>;
 }
 
-/** Timeouts in seconds: for queries, and for commands that move files or wait for processes. */
-const timeouts = { asked: 60, done: 600 };
+/** Timeouts in seconds: for queries, and for commands that copy files or wait for processes. */
+const timeouts = { query: 60, work: 600 };
 /** How long a container's processes may take to stop, in seconds. */
 const stopSeconds = 20;
 
-/** @param env says where Docker is; see `dockerEnvironment` */
+/** @param env with the address of Docker; see `dockerEnvironment` */
 export function dockerClient(env: NodeJS.ProcessEnv): Docker {
-  const run = async (args: readonly string[], timeoutSeconds = timeouts.asked) =>
+  const run = async (args: readonly string[], timeoutSeconds = timeouts.query) =>
     (await runDocker(args, { env, timeoutSeconds })).stdout.trim();
   const lines = async (args: readonly string[], labels: Labels) => {
     const filters = Object.entries(labels).flatMap(([label, value]) => ["--filter", `label=${label}=${value}`]);
@@ -53,7 +53,7 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
   };
   const removeImage: Docker["removeImage"] = async (id) => {
     try {
-      await run(["image", "rm", id], timeouts.done);
+      await run(["image", "rm", id], timeouts.work);
     } catch (error) {
       if (!(error instanceof NoSuchThing || isInUse(error))) throw error;
     }
@@ -79,7 +79,7 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
         // Never started: its command does not exist.
         const container = await run(["create", "--network=none", mount, image, "nothing"]);
         try {
-          await run(["cp", `${container}:/volume/.`, folder], timeouts.done);
+          await run(["cp", `${container}:/volume/.`, folder], timeouts.work);
         } finally {
           await run(["rm", "--force", container]);
         }
@@ -93,7 +93,7 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
     },
     running: (labels) => lines(["ps", "--quiet", "--no-trunc"], labels),
     async stop(containers) {
-      if (containers.length > 0) await run(["stop", `--time=${stopSeconds}`, ...containers], timeouts.done);
+      if (containers.length > 0) await run(["stop", `--time=${stopSeconds}`, ...containers], timeouts.work);
     },
     async exec(container, script) {
       try {
@@ -106,22 +106,22 @@ export function dockerClient(env: NodeJS.ProcessEnv): Docker {
     volumesOf: (container) =>
       lines(["inspect", "--format", "{{range .Mounts}}{{.Name}}{{println}}{{end}}", container], {}),
     async removeContainer(container) {
-      await run(["rm", "--force", container], timeouts.done);
+      await run(["rm", "--force", container], timeouts.work);
     },
     async removeContainers(labels) {
       const containers = await lines(["ps", "--all", "--quiet", "--no-trunc"], labels);
-      if (containers.length > 0) await run(["rm", "--force", ...containers], timeouts.done);
+      if (containers.length > 0) await run(["rm", "--force", ...containers], timeouts.work);
     },
     async removeImages(labels) {
       // Newest first, because newer images may be based on older ones.
       const images = await lines(["images", "--quiet", "--no-trunc"], labels);
-      if (images.length > 0) await run(["rmi", "--force", ...images], timeouts.done);
+      if (images.length > 0) await run(["rmi", "--force", ...images], timeouts.work);
     },
     removeImage,
   };
 }
 
-/** Docker imports it as an empty image. */
+/** Docker imports this archive as an empty image. */
 async function withEmptyArchive<Result>(use: (path: string) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "changelings-docker-"));
   try {

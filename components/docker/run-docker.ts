@@ -1,7 +1,7 @@
 import { allowedEnvironment } from "../lib/environment.ts";
 import { notStarted, type ProgramEnd, runProgram, timedOut } from "../lib/process.ts";
 
-/** A Docker command failed. The message is Docker's own, or the remedy. */
+/** A Docker command failed. The message is Docker's own, or contains the remedy. */
 export class DockerError extends Error {
   /** The exit code of the client, or of the command that it ran in a container. */
   readonly exitCode: number | undefined;
@@ -12,12 +12,12 @@ export class DockerError extends Error {
   }
 }
 
-/** The thing does not exist, or is a container that is not running. */
+/** The container, image or volume does not exist, or the container is not running. */
 export class NoSuchThing extends DockerError {}
 
 export interface DockerOptions {
   readonly timeoutSeconds: number;
-  /** Where Docker is; see `dockerEnvironment`. This process's environment by default. */
+  /** With the address of Docker; see `dockerEnvironment`. This process's environment by default. */
   readonly env?: NodeJS.ProcessEnv;
   /** The client's stdin. */
   readonly input?: string | Uint8Array;
@@ -55,12 +55,12 @@ export function dockerFailure([verb = "", noun]: readonly string[], { code, stde
   const words = `docker ${["volume", "container", "image"].includes(verb) ? `${verb} ${noun}` : verb}`;
   if (code === timedOut) return new DockerError(`${words} took too long and was stopped; see: docker info`);
   const lines = stderr.split("\n").filter((line) => line.trim() !== "");
-  // The client's own words after the daemon's only say that it failed.
+  // The client's own line after the daemon's error only says that the command failed.
   const said =
     lines.findLast((line) => line.startsWith("Error response from daemon")) ?? lines.at(-1) ?? `exit status ${code}`;
   if (/cannot connect to the docker daemon|error during connect|permission denied.*docker/i.test(stderr)) {
     return new DockerError(
-      `Docker does not answer: ${said.trim()}; start it, and make sure that you may use it: docker info`,
+      `Docker does not answer: ${said.trim()}; start it, and check that you may use it with: docker info`,
     );
   }
   const Reason = isOfNothing.test(stderr) ? NoSuchThing : DockerError;
@@ -69,13 +69,13 @@ export function dockerFailure([verb = "", noun]: readonly string[], { code, stde
 
 const isOfNothing = /no such (container|image|object|volume)|is not running|is restarting|container .* is paused/i;
 
-/** The variables that say where Docker is, who the user is there, how it builds, and from which mirrors. */
+/** The variables with Docker's address, the user's login there, and the builder and mirrors to use. */
 const variables: readonly string[] = [
   ...["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_BUILDKIT"],
   ...["CHANGELINGS_IMAGE_BASE", "CHANGELINGS_IMAGE_DEBIAN", "CHANGELINGS_IMAGE_NPM", "CHANGELINGS_IMAGE_CA"],
 ];
 
-/** Whether a script that uses Docker needs this variable of the user who runs `pulumi up`. */
+/** Whether scripts that use Docker need this variable from the environment of `pulumi up`. */
 export function isDockerVariable(name: string): boolean {
   return variables.includes(name);
 }

@@ -9,11 +9,11 @@ import { looksLikeSecret, shown } from "../lib/literal-secrets.ts";
 export function publicUrlProblem(text: string, example: string): { message: string; remedy: string } | undefined {
   const url = URL.parse(text);
   if (url?.protocol !== "https:") {
-    const message = `${looksLikeSecret(text) ? "it" : shown(text)} is no https URL`;
+    const message = `${looksLikeSecret(text) ? "it" : shown(text)} is not an https URL`;
     return { message, remedy: `write public_url = "${example}", or remove the line` };
   }
   if (url.username !== "" || url.password !== "" || url.href !== `${url.origin}/`) {
-    const message = "it is more than an origin: a path, a query or a user name is not allowed here";
+    const message = "it must be an origin, without a path, a query or a user name";
     return { message, remedy: `write public_url = "${url.origin}"` };
   }
   return undefined;

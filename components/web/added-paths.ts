@@ -18,7 +18,7 @@ interface AddPathProblem {
 
 const form = 'write "SRC:DEST", for instance "~/notes/style.md:docs/style.md"';
 
-/** Parses `SRC:DEST`. A DEST that ends with `/` is the folder to put SRC in. */
+/** Parses `SRC:DEST`. If DEST ends with `/`, it is the folder to copy SRC into. */
 export function parseAddPath(text: string): AddPath | AddPathProblem {
   const colon = text.lastIndexOf(":");
   const [from, dest] = [text.slice(0, colon), text.slice(colon + 1)];
@@ -32,7 +32,7 @@ export function parseAddPath(text: string): AddPath | AddPathProblem {
   if (to === "" || to === ".") return { message: `DEST ${shown(dest)} names no file or folder`, remedy: form };
   if (parts.includes("..")) return { message: `DEST ${shown(dest)} is outside of the repo`, remedy: form };
   if (parts.some((part) => part.toLowerCase() === ".git")) {
-    return { message: `DEST ${shown(dest)} is git's own`, remedy: "choose another one" };
+    return { message: `DEST ${shown(dest)} belongs to git`, remedy: "choose another path" };
   }
   return { from, to };
 }

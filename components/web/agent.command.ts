@@ -26,9 +26,9 @@ const hosts = {
 
 export default commandScript({
   variables: environmentCodec({ ...webVariables, provider: ["PROVIDER", z.enum(["local", "docker"])] }).schema,
-  // Needed even for a local agent: the forwarding server that is notified may be in a container.
+  // Also for a local agent, because the forwarding server that is notified may run in a container.
   keeps: isDockerVariable,
-  // Two starts, because a failed one is rolled back, plus time for git, mngr and Docker.
+  // Time for two starts, because a failed one is rolled back, and for git, mngr and Docker.
   timeoutSeconds: 4 * 3600,
   async apply(variables) {
     const anchors = { project: process.cwd(), home: homedir() };

@@ -14,7 +14,7 @@ import { type Provider, type WebOptions, webApplies, webNoun, webTable } from ".
 import { providers } from "./providers.ts";
 import { settingsToml } from "./settings.ts";
 
-/** Diagnostics for one web changeling's options, without looking beyond them. */
+/** Diagnostics for one web changeling's options alone. */
 export function webDiagnostics(options: WebOptions, place: PlaceOf): Diagnostic[] {
   const found = branchDiagnostics(options, place);
   found.push(...unfitDiagnostics({ applies: webApplies, table: webTable, noun: webNoun }, options, place));
@@ -49,9 +49,9 @@ function addPathDiagnostics({ add_paths: written, settings }: WebOptions, place:
     if ("message" in parsed) {
       found.push(error(path, parsed.message, parsed.remedy));
     } else if (taken.has(parsed.to)) {
-      found.push(error(path, `${parsed.to} is the DEST of another one too`, "remove one of them"));
+      found.push(error(path, `${parsed.to} is also the DEST of another path`, "remove one of them"));
     } else if (settings !== undefined && parsed.to === ".changelings/settings.toml") {
-      found.push(error(path, "settings write that file", "remove it, or remove settings"));
+      found.push(error(path, "settings is written to this file", "remove it, or remove settings"));
     } else {
       taken.add(parsed.to);
     }
@@ -84,17 +84,17 @@ function remoteDiagnostics({ remote, provider }: WebOptions, place: PlaceOf): Di
   if (provider !== "local") {
     if (httpsRemote(remote) !== undefined && !(provider === "docker" && isLoopback(remote))) return [];
     const who = provider === "docker" ? "an agent in a container" : "an agent on Modal";
-    const message = `${who} can't push to ${shownRepo(remote)}: it has no ssh key, and none of this machine's`;
+    const message = `${who} can't push to ${shownRepo(remote)}, because it has no ssh key and not this machine's files`;
     return [error(path, message, 'write its https URL: remote = "https://…"')];
   }
   if (!/^(git|http):\/\//.test(remote) || isLoopback(remote)) return [];
-  const message = `the connection to ${shownRepo(remote)} is not encrypted: others could read and change what is pushed`;
+  const message = `the connection to ${shownRepo(remote)} is not encrypted, so others could read and change the pushed commits`;
   return [error(path, message, 'write its https URL: remote = "https://…"')];
 }
 
 /**
- * Diagnostics for the places where changelings keep their data: each must be safe to delete as a whole, and belong to
- * one changeling.
+ * Diagnostics for the locations of changelings' data. Each must be safe to delete as a whole, and belong to a single
+ * changeling.
  * @param placeOf the position of a changeling's options in the file
  */
 export function dataDiagnostics(
@@ -112,19 +112,19 @@ export function dataDiagnostics(
     const shares = (of: string) => of === data || (isFolder && (holds(data, of) || holds(of, data)));
     const other = before.find((each) => each.provider === provider && each.data !== undefined && shares(each.data));
     if (isFolder && holds(data, join(home, ".changelings"))) {
-      found.push(error(path, `${data} contains more than its data`, anotherPlace(provider)));
+      found.push(error(path, `${data} contains more than its data`, anotherLocation(provider)));
     } else if (other !== undefined) {
-      found.push(error(path, `${data} is where ${other.name} keeps its data`, anotherPlace(provider)));
+      found.push(error(path, `${data} already holds the data of ${other.name}`, anotherLocation(provider)));
     }
     before.push(changeling);
   }
   return found;
 }
 
-function anotherPlace(provider: Provider): string {
+function anotherLocation(provider: Provider): string {
   return provider === "local"
-    ? 'write a folder of its own, such as data = "~/elena"'
-    : 'write a volume of its own, such as data = "elena"';
+    ? 'write a separate folder, such as data = "~/elena"'
+    : 'write a separate volume, such as data = "elena"';
 }
 
 /** Whether the path is the folder, or below it. */
@@ -146,7 +146,7 @@ export function webAgentDiagnostics(
   const found: Diagnostic[] = [];
   const { source, agent_type: declared, agent_args: args } = options;
   if (!knowledge.types.has(type) && stockTypes().has(type)) {
-    const message = `${shown(type)} is a stock changeling that a schedule fires`;
+    const message = `${shown(type)} is a stock changeling for schedules`;
     found.push(error(place("agent_type"), message, 'write kind = "cron", or another agent_type'));
   } else if (declared === undefined && !knowledge.types.has(type) && knowledge.isComplete) {
     const message = `neither source nor agent_type is set, and mngr knows no agent type ${shown(type)}`;

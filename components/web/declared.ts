@@ -7,8 +7,8 @@ import { type AddedPath, parseAddPath } from "./added-paths.ts";
 import type { Provider, WebOptions } from "./options.ts";
 import type { WebSettings } from "./settings.ts";
 
-/** The context outside the file's text that options depend on. */
-export interface DecidedWeb {
+/** What the options depend on besides the fleet file's text. */
+export interface OptionContext {
   /** The folder that relative paths are resolved against. */
   readonly folder: string;
   readonly home: string;
@@ -17,25 +17,25 @@ export interface DecidedWeb {
 }
 
 /** The declared changeling with every option resolved. */
-export function resolvedWeb(name: string, options: WebOptions, decided: DecidedWeb): DeclaredWeb {
+export function resolvedWeb(name: string, options: WebOptions, context: OptionContext): DeclaredWeb {
   const { provider, source, remote, data } = options;
   return {
     name,
     kind: "web",
     provider,
-    source: source === undefined ? undefined : absoluteRepo(source, decided),
+    source: source === undefined ? undefined : absoluteRepo(source, context),
     branch: options.branch,
     agentType: webAgentType(name, options),
-    needsModelKey: decided.needsModelKey,
+    needsModelKey: context.needsModelKey,
     enabled: options.enabled,
-    addPaths: addedPaths(options, decided),
+    addPaths: addedPaths(options, context),
     secrets: [...new Set(options.secrets)],
-    secretsAreExplicit: decided.secretsAreExplicit,
-    requiredSecrets: requiredSecrets(options, decided),
+    secretsAreExplicit: context.secretsAreExplicit,
+    requiredSecrets: requiredSecrets(options, context),
     env: options.env,
-    data: data === undefined ? undefined : placeOfData(data, provider, decided),
+    data: data === undefined ? undefined : dataLocation(data, provider, context),
     destroyData: options.destroy_data,
-    remote: remote === undefined ? undefined : pushedTo(remote, provider, decided),
+    remote: remote === undefined ? undefined : remoteLocation(remote, provider, context),
     memoryInGit: options.memory_in_git,
     settings: options.settings,
     startTimeoutSeconds: options.start_timeout_seconds,
@@ -51,9 +51,9 @@ export function webAgentType(name: string, { source, agent_type: type }: WebOpti
   return type ?? (source === undefined ? name : undefined);
 }
 
-type Folders = Pick<DecidedWeb, "folder" | "home">;
+type Folders = Pick<OptionContext, "folder" | "home">;
 
-/** In their order, without the invalid ones. */
+/** The valid elements of `add_paths`, in their order. */
 export function addedPaths({ add_paths: written }: WebOptions, folders: Folders): AddedPath[] {
   return written.flatMap((text) => {
     const path = parseAddPath(text);
@@ -61,12 +61,12 @@ export function addedPaths({ add_paths: written }: WebOptions, folders: Folders)
   });
 }
 
-function placeOfData(data: string, provider: Provider, folders: Folders): string {
+function dataLocation(data: string, provider: Provider, folders: Folders): string {
   return provider === "local" ? absolutePath(data, folders) : data;
 }
 
-/** Other providers have no ssh keys, but a token for https. */
-function pushedTo(remote: string, provider: Provider, folders: Folders): string {
+/** An https URL for other providers, which have a token but no ssh keys. */
+function remoteLocation(remote: string, provider: Provider, folders: Folders): string {
   return (provider === "local" ? undefined : httpsRemote(remote)) ?? absoluteRepo(remote, folders);
 }
 
@@ -93,9 +93,9 @@ export interface DeclaredWeb {
   readonly agentType: string | undefined;
   /** True if the type is known to use Claude, which needs a key for the model. */
   readonly needsModelKey: boolean;
-  /** False: stopped. */
+  /** Whether it runs. */
   readonly enabled: boolean;
-  /** What is copied into its repo. */
+  /** The files and folders that are copied into its repo. */
   readonly addPaths: readonly AddedPath[];
   /** Names of the environment variables that the agent gets as secrets. */
   readonly secrets: readonly string[];
@@ -106,7 +106,7 @@ export interface DeclaredWeb {
   /** Plain, non-secret environment of the agent. */
   readonly env: Readonly<Record<string, string>>;
   /**
-   * Where its data lives: an absolute path (local) or a volume's name (docker, modal); undefined for its default place.
+   * Where its data is: an absolute path (local) or a volume's name (docker, modal); undefined for the default.
    */
   readonly data: string | undefined;
   /** Whether its data and repo are deleted when it is removed. */
@@ -125,7 +125,7 @@ export interface DeclaredWeb {
 }
 
 /** Every secret of an explicit list is required; of the default list, only those that the agent needs. */
-function requiredSecrets({ secrets }: WebOptions, decided: DecidedWeb): (readonly string[])[] {
-  if (decided.secretsAreExplicit) return [...new Set(secrets)].map((name) => [name]);
-  return decided.needsModelKey ? [modelKeys] : [];
+function requiredSecrets({ secrets }: WebOptions, context: OptionContext): (readonly string[])[] {
+  if (context.secretsAreExplicit) return [...new Set(secrets)].map((name) => [name]);
+  return context.needsModelKey ? [modelKeys] : [];
 }

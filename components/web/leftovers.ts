@@ -12,12 +12,12 @@ import { stopForwardingServer } from "./forwarding/supervise.ts";
 import { removeWeb } from "./life-cycle/remove.ts";
 import { webAgents } from "./life-cycle/web-agents.ts";
 
-/** The data and repositories of web changelings stay, with their records, for a later changeling of the same name. */
+/** The data and repositories of web changelings are kept, with their records, for a later changeling of the same name. */
 export const webLeftovers: Leftovers = {
   data: (paths) =>
     readRecords(paths)
       .filter(({ provider }) => provider !== "modal")
-      .map((record) => ({ name: record.name, places: keptPlaces(record) })),
+      .map((record) => ({ name: record.name, places: keptLocations(record) })),
   keptFiles: (paths) => readRecords(paths).map(({ name }) => recordPath(paths, name)),
   async remove(installation, paths, going) {
     await stopForwardingServer(installation);
@@ -31,10 +31,10 @@ export const webLeftovers: Leftovers = {
     for (const record of records) {
       if (record.provider === "modal") continue;
       const isGoing = going.all || isOfExample(record, going);
-      const gone = isGoing ? ownPlaces(record, installation) : [];
+      const gone = isGoing ? ownLocations(record, installation) : [];
       if (record.provider === "docker") await deleteVolumes?.(gone);
       else for (const place of gone) rmSync(place, { recursive: true, force: true, maxRetries: 3 });
-      places.push(...keptPlaces(record).filter((place) => !gone.includes(place.replace(/^volume /, ""))));
+      places.push(...keptLocations(record).filter((place) => !gone.includes(place.replace(/^volume /, ""))));
       if (!isGoing) kept.push(record);
     }
     keepRecords(paths, kept);
@@ -42,13 +42,13 @@ export const webLeftovers: Leftovers = {
   },
 };
 
-/** What a web changeling keeps after its agent is destroyed: folders, or Docker volumes. */
-function keptPlaces({ provider, repo, data }: WebRecord): string[] {
+/** The folders or Docker volumes that are kept after the agent is destroyed. */
+function keptLocations({ provider, repo, data }: WebRecord): string[] {
   return provider === "docker" ? [`volume ${repo}`, `volume ${data}`] : [repo, data];
 }
 
 /** Folders that belong to the changeling alone. A fleet file may have put its data elsewhere. */
-function ownPlaces({ agentId, provider, repo, data }: WebRecord, installation: string): string[] {
+function ownLocations({ agentId, provider, repo, data }: WebRecord, installation: string): string[] {
   const folder = dirname(installationPaths(installation, homedir()).root);
   const own = provider === "docker" ? `changelings_${installation}_` : join(folder, agentId);
   return [repo, data].filter((place) => place.startsWith(own));

@@ -21,7 +21,7 @@ export const optionsOfWeb = {
   data: option(z.optional(word()), {
     description: "Where its data is: an absolute path (`~` is allowed), on `docker` and `modal` the name of a volume.",
     example: "~/elena",
-    defaultInWords: "a place of its own",
+    defaultInWords: "a separate folder or volume",
   }),
   destroy_data: commonOptions.destroy_data,
   remote: option(z.optional(word()), {
@@ -36,13 +36,14 @@ export const optionsOfWeb = {
     example: true,
   }),
   start_timeout_seconds: option(z._default(seconds(5, 900), 60), {
-    description: "How long it may take to start and register a server. An update that takes longer is rolled back.",
+    description:
+      "How long the agent may take to start and register a server. An update that takes longer is rolled back.",
     unit: "seconds",
     example: 120,
   }),
   settings: option(z.optional(webSettings), {
     description:
-      "The content of `.changelings/settings.toml` in its repository, in tables of their own. If declared, the whole file is written, with the default of every key that is left out.",
+      "The content of `.changelings/settings.toml` in its repository, in tables of their own. If set, the whole file is written, with the default of every omitted key.",
     example: { chat: { model: "claude-sonnet-4-5" } },
     defaultInWords: "the repository's own file is used",
   }),

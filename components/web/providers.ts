@@ -7,9 +7,9 @@ import { modal } from "./modal/entry.ts";
 import type { ObservedWebs } from "./observed.ts";
 import type { Provider, WebOptions } from "./options.ts";
 
-/** What a provider does for web changelings. What it needs is loaded only for fleets that use it. */
+/** A provider of web changelings. Its other modules are only loaded for fleets that use it. */
 export interface WebProvider {
-  /** Where its agents are, in words: "in Docker". */
+  /** Where its agents run, for messages: "in Docker". */
   readonly where: string;
   /** Checks options that mean something else on other providers. */
   check(options: WebOptions, place: PlaceOf): Diagnostic[];

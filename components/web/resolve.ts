@@ -10,7 +10,7 @@ import { dataDiagnostics, webAgentDiagnostics } from "./checks.ts";
 import { type DeclaredWeb, needsModelKey, resolvedWeb, webAgentType } from "./declared.ts";
 import type { WebOptions } from "./options.ts";
 
-/** What relative paths in the file and `~` resolve to. */
+/** The folders for relative paths in the fleet file and for `~`. */
 interface Folders {
   readonly folder: string;
   readonly home: string;
@@ -81,7 +81,7 @@ async function missingPaths({ options, place }: Declaration<WebOptions>, folders
     if (known === undefined)
       found.push(error(place("add_paths", index), `${from} does not exist`, "correct the path, or remove it"));
     else if (!known.isFile() && !known.isDirectory())
-      found.push(error(place("add_paths", index), `${from} is neither a file nor a folder`, "name one"));
+      found.push(error(place("add_paths", index), `${from} is neither a file nor a folder`, "write the path of one"));
   }
   const { remote, provider } = options;
   if (remote === undefined || provider !== "local" || isRepoUrl(remote)) return found;

@@ -15,25 +15,31 @@ function span(preset: number, description: string) {
 const defaultInWords = "the defaults of its keys";
 
 const ofContext = {
-  max_transcript_line_count: count(10, { description: "Most lines of inner monologue in the context.", unit: "lines" }),
-  max_messages_line_count: count(20, { description: "Most lines of recent messages in the context.", unit: "lines" }),
+  max_transcript_line_count: count(10, {
+    description: "Maximum number of lines of inner monologue in the context.",
+    unit: "lines",
+  }),
+  max_messages_line_count: count(20, {
+    description: "Maximum number of lines of recent messages in the context.",
+    unit: "lines",
+  }),
   max_messages_per_conversation: count(3, {
-    description: "Most messages of each conversation in the context.",
+    description: "Maximum number of messages of each conversation in the context.",
     unit: "messages",
   }),
   max_trigger_line_count: count(5, {
-    description: "Most trigger events of each source in the context.",
+    description: "Maximum number of lines of trigger events of each source in the context.",
     unit: "lines",
   }),
   max_content_length: count(200, {
-    description: "Most characters of one content that the context tool shows.",
+    description: "Maximum length of each text that the context tool shows.",
     unit: "characters",
   }),
 };
 
 const ofExtraContext = {
   max_content_length: count(300, {
-    description: "Most characters of one content that the extra context tool shows.",
+    description: "Maximum length of each text that the extra context tool shows.",
     unit: "characters",
   }),
   transcript_line_count: count(50, { description: "Lines of inner monologue in the extended history.", unit: "lines" }),
@@ -42,7 +48,7 @@ const ofExtraContext = {
     unit: "seconds",
   }),
   mng_list_warn_threshold_seconds: count(15, {
-    description: "When listing the agents is slow enough for a warning.",
+    description: "If listing the agents takes longer than this, it warns.",
     unit: "seconds",
   }),
 };
@@ -60,19 +66,19 @@ export const webSettings = z.strictObject({
           example: "claude-sonnet-4-5",
         }),
         context: option(z.prefault(z.strictObject(ofContext), {}), {
-          description: "What the agent gets as context.",
+          description: "The context that the agent gets.",
           example: { max_messages_line_count: 40 },
           defaultInWords,
         }),
         extra_context: option(z.prefault(z.strictObject(ofExtraContext), {}), {
-          description: "What it gets when it asks for more context.",
+          description: "The additional context that it gets on request.",
           example: { transcript_line_count: 100 },
           defaultInWords,
         }),
       }),
       {},
     ),
-    { defaultInWords, description: "Its conversations.", example: { model: "claude-sonnet-4-5" } },
+    { defaultInWords, description: "Settings of its conversations.", example: { model: "claude-sonnet-4-5" } },
   ),
   watchers: option(
     z.prefault(
@@ -89,23 +95,23 @@ export const webSettings = z.strictObject({
       }),
       {},
     ),
-    { defaultInWords, description: "What wakes the agent.", example: { event_poll_interval_seconds: 10 } },
+    { defaultInWords, description: "The watchers that wake the agent.", example: { event_poll_interval_seconds: 10 } },
   ),
   provisioning: option(
     z.prefault(
       z.strictObject({
         fs_hard_timeout_seconds: span(16, "Timeout for an operation on files."),
-        fs_warn_threshold_seconds: span(4, "When an operation on files is slow enough for a warning."),
+        fs_warn_threshold_seconds: span(4, "If an operation on files takes longer than this, it warns."),
         command_check_hard_timeout_seconds: span(30, "Timeout for checking whether a command exists."),
-        command_check_warn_threshold_seconds: span(5, "When checking for a command is slow enough for a warning."),
+        command_check_warn_threshold_seconds: span(5, "If checking for a command takes longer than this, it warns."),
         install_hard_timeout_seconds: span(300, "Timeout for installing packages."),
-        install_warn_threshold_seconds: span(60, "When installing packages is slow enough for a warning."),
+        install_warn_threshold_seconds: span(60, "If installing packages takes longer than this, it warns."),
       }),
       {},
     ),
     {
       defaultInWords,
-      description: "How long its provisioning may take.",
+      description: "Timeouts of its provisioning.",
       example: { install_hard_timeout_seconds: 600 },
     },
   ),

@@ -7,7 +7,7 @@ import type { DeclaredWeb } from "./declared.ts";
 /** Values of a changeling's secrets by variable name. GITHUB_TOKEN reads sources on github.com. */
 export type SecretValues = (changeling: DeclaredWeb) => Readonly<Record<string, pulumi.Input<string>>>;
 
-/** The tips of the branches that web changelings are made from. Warns about those that git can't read. */
+/** The tips of the source branches of web changelings. Warns about sources that git can't read. */
 export async function sourceTips(
   changelings: readonly DeclaredWeb[],
   secretValues: SecretValues = () => ({}),

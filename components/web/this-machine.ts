@@ -19,7 +19,7 @@ export interface LocalWebsOptions {
   readonly secretValues?: SecretValues;
 }
 
-/** What is known of a web changeling that this machine's mngr runs, before anything is changed. */
+/** The state of a web changeling that this machine's mngr runs, before any change. */
 export interface LocalWeb {
   /** Its agent's id; undefined before the first `pulumi up`. */
   readonly agentId: string | undefined;
@@ -37,12 +37,12 @@ export interface LocalWebs extends ObservedWebs {
 /** Agents by mngr profile, without profiles whose mngr can't be read. */
 export type AgentsByProfile = ReadonlyMap<string | undefined, readonly Agent[]>;
 
-/** What distinguishes the providers that this machine's mngr runs. */
+/** What differs between the providers that this machine's mngr runs. */
 interface ProviderHere {
   readonly provider: WebRecord["provider"];
   readonly suffix: WebCommandArgs["suffix"];
   /** The agents of these profiles; undefined if the provider could not be read. */
-  look(profiles: readonly (string | undefined)[]): Promise<AgentsByProfile | undefined>;
+  observe(profiles: readonly (string | undefined)[]): Promise<AgentsByProfile | undefined>;
   drift(record: WebRecord | undefined, agents: readonly Agent[] | undefined): string | undefined;
   /** The servers of a deployed agent. */
   servers(record: WebRecord): Promise<Servers>;
@@ -65,7 +65,7 @@ export async function observedHere(
   );
   const deployed = [...records.values()].filter((record) => record?.removed !== true && record?.applied !== undefined);
   const profiles = [...new Set(deployed.map((record) => record?.mngrProfile))];
-  const [tips, seen] = await Promise.all([sourceTips(changelings, secretValues), here.look(profiles)]);
+  const [tips, seen] = await Promise.all([sourceTips(changelings, secretValues), here.observe(profiles)]);
   const webs = {
     installation,
     mngrProfile,
@@ -104,15 +104,15 @@ function webHere(
   });
 }
 
-/** Encrypted in the state, so that nobody can test guessed values against it. */
+/** The digest is encrypted in the state, so that nobody can test guessed values against it. */
 function digestOf(values: WebDeployArgs["secretValues"]): pulumi.Output<string> {
   const sorted = Object.fromEntries(Object.entries(values).sort(([one], [other]) => (one < other ? -1 : 1)));
   return pulumi.jsonStringify(sorted).apply((text) => createHash("sha256").update(text).digest("hex"));
 }
 
 /**
- * Where an agent's servers listen after a failed update, when what ran before may run again at another address. Empty
- * if the agent does not run, or its servers can't be read.
+ * Where an agent's servers listen after a failed update: the previous version may run again, at another address. Empty if
+ * the agent does not run, or its servers can't be read.
  *
  * @param name the changeling's
  */

@@ -2,8 +2,9 @@ import type { Verbs } from "../fleet/verbs.ts";
 import { changelingCommand } from "../lib/own-commands.ts";
 
 export const webVerbs = {
-  run: (name) => `nothing fires it: it runs all the time; open it with: ${changelingCommand()} open ${name}`,
-  runs: (name) => `it has no runs: it runs all the time; what it prints: ${changelingCommand()} logs ${name}`,
+  run: (name) => `it has no schedule, because it runs all the time; open it with: ${changelingCommand()} open ${name}`,
+  runs: (name) =>
+    `it has no runs, because it runs all the time; see its output with: ${changelingCommand()} logs ${name}`,
   pause: (name) => `stop it with: ${changelingCommand()} stop ${name}`,
   resume: (name) => `start it with: ${changelingCommand()} start ${name}`,
   stop: true,

@@ -24,7 +24,7 @@ export interface ResolvedWebArgs extends Pick<WebChangelingArgs, "secretValues" 
   readonly declared: DeclaredWeb;
 }
 
-type Places = { readonly [Place in DeclaredWeb["provider"]]: WebChangelingArgs[Place] };
+type ObservedByProvider = { readonly [Name in DeclaredWeb["provider"]]: WebChangelingArgs[Name] };
 
 /**
  * A persistent agent that serves web pages: made from a git repository and updated from it, or made from scratch, and
@@ -56,12 +56,12 @@ export class WebChangeling extends pulumi.ComponentResource {
     this.registerOutputs({ agentId, servers });
   }
 
-  #deploy(places: Places, secretValues: NonNullable<WebChangelingArgs["secretValues"]>): Reported {
+  #deploy(observedBy: ObservedByProvider, secretValues: NonNullable<WebChangelingArgs["secretValues"]>): Reported {
     const { declared } = this;
     const { name, provider } = declared;
-    const observed = places[provider];
+    const observed = observedBy[provider];
     if (observed !== undefined) return observed.deploy(this, { declared, secretValues });
-    const reason = `needed for provider "${provider}"; give it what \`await ${provider}Webs(…)\` returned`;
+    const reason = `required for provider "${provider}"; pass the result of \`await ${provider}Webs(…)\``;
     throw invalidArgs(`changeling "${name}"`, [{ propertyPath: provider, reason }]);
   }
 }

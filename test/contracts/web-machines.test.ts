@@ -26,7 +26,7 @@ type OfProvider = Pick<MachineWeb, "provider" | "labels" | "records" | "machines
 function machineLab({ world, installation, paths, log }: WebLabOptions, of: OfProvider): WebLab {
   const mngr = world.onMachines(of.provider);
   return {
-    host: machineHost({ ...{ installation, paths, log, env: world.env, mngr, place: "there" }, ...of }),
+    host: machineHost({ ...{ installation, paths, log, env: world.env, mngr, where: "there" }, ...of }),
     async drift(record) {
       const running = new Set(world.hosts.flatMap(({ id, state }) => (state === "RUNNING" ? [id] : [])));
       return webDrift(record, await mngr.agents(), { word: "machine", running });

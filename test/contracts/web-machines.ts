@@ -139,7 +139,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
       it("leaves no agent behind when it does not start, and succeeds once it does", async () => {
         const failed = apply(committed({ broken: "" }), undefined, {});
         await expect(failed).rejects.toThrow(
-          /^elena did not start: its agent ended \(DONE\); no (agent|machine of it) is left\nthe tail of its log:\nthe terminal's last line$/,
+          /^elena did not start: its agent ended \(DONE\); its (agent|machine) was removed\nthe tail of its log:\nthe terminal's last line$/,
         );
         expect(world.agents).toEqual([]);
         expect(world.hosts.filter(({ name }) => name !== "localhost")).toEqual([]);

@@ -154,7 +154,7 @@ describe("the forwarding server's program", () => {
     const lines = log()
       .split("\n")
       .filter((line) => !line.includes("mngr"));
-    expect(lines).toContain(`listens on port ${port} of 127.0.0.1, as http://localhost:${port}`);
+    expect(lines).toContain(`listening on port ${port} of 127.0.0.1, as http://localhost:${port}`);
     expect(lines.at(-2)).toBe("ended: SIGTERM");
     await expect(adminRequest(paths.forwarding, { op: "status" })).rejects.toThrow(NotRunning);
   });

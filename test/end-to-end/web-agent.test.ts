@@ -190,7 +190,7 @@ it("leaves an agent of that name that is somebody else's alone", async () => {
     const { code, stderr } = await lab.start("apply").ended;
     expect(code).toBe(1);
     expect(stderr).toContain(
-      "mngr has an agent elena that is not this changeling's; rename it (mngr rename elena NEW_NAME), or the changeling",
+      "mngr already has another agent named elena; rename that agent (mngr rename elena NEW_NAME), or the changeling",
     );
     expect(lab.agents()).toEqual(before);
   } finally {

@@ -85,7 +85,7 @@ describe("the changeling command for web changelings", () => {
   it("has a name once", async () => {
     const { code, stderr } = await changeling("deploy", "--agent-type", "chat", "--yes");
     expect(code).toBe(1);
-    expect(stderr).toContain("chat is declared already; apply it with: changeling update chat, or add: --name chat-2");
+    expect(stderr).toContain("chat is already declared; apply it with: changeling update chat, or add: --name chat-2");
   });
 
   it("lists it, prints login URLs and its log, and says what to do instead of firing it", async () => {
@@ -179,7 +179,7 @@ describe("the changeling command for web changelings", () => {
     expect(await answerOf("list")).toMatchObject([{ name: "mine", state: "running" }]);
     expect(await answerOf("destroy", "mine", "--data", "--yes")).toEqual({ name: "mine", removed: true, kept: null });
     expect([existsSync(mine.repo), existsSync(mine.data)]).toEqual([false, false]);
-    expect((await changeling("destroy", "chat")).stderr).toContain("chat was removed already; its data (");
+    expect((await changeling("destroy", "chat")).stderr).toContain("chat was already removed; its data (");
     expect(await answerOf("destroy", "chat", "--data", "--yes")).toMatchObject({ kept: null });
     expect([existsSync(chat.repo), existsSync(chat.data)]).toEqual([false, false]);
     expect(await answerOf("list")).toEqual([]);

@@ -276,7 +276,7 @@ describe("WebChangeling and ForwardingServer in another program", () => {
     expect(preview).not.toThrow(/unhandled exception/);
     expect(preview).toThrow(/forwarding server "forwarding" is not valid.*port.*host.*codeTtlSeconds/s);
     write('provider: "modal"');
-    expect(preview).toThrow(/changeling "elena" is not valid.*modal.*needed for provider "modal"/s);
+    expect(preview).toThrow(/changeling "elena" is not valid.*modal.*required for provider "modal"/s);
   });
 
   it("run, are reached after a login, show nothing when nothing changed, and are removed", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readRecord, type WebRecord } from "../../components/web/agent/record.ts";
 import { mngrOnDocker } from "../../components/web/docker/mngr-on-docker.ts";
-import { hostLabel } from "../../components/web/docker/place.ts";
+import { hostLabel } from "../../components/web/docker/names.ts";
 import { installationOf } from "../../scripts/stack/stack.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { sampleArguments } from "../support/argument-sampler.ts";

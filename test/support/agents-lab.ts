@@ -21,7 +21,14 @@ case $3 in *@*) ;; *) [ ! -e "$HOME/alone-\${2%@*}.json" ] || answer="$HOME/alon
 cat "$answer" && exit "$(cat "$HOME/$1.code" 2>/dev/null || echo 0)"
 `;
 
-const waits: Waits = { asked: 20, mostAsked: 20, used: 600_000, starting: 50, idle: 600_000, patience: 10_000 };
+const waits: Waits = {
+  onRequest: 20,
+  onRequestMax: 20,
+  inUse: 600_000,
+  starting: 50,
+  idle: 600_000,
+  requestTimeout: 10_000,
+};
 
 export const idOf = (name: string) => `agent-${Buffer.from(name).toString("hex").padEnd(32, "0")}`;
 

@@ -61,7 +61,7 @@ export interface ForwardingSite extends AsyncDisposable {
   readonly agents: ReturnType<typeof agentsOf>;
   readonly log: readonly string[];
   /** The requests to the proxy, oldest first. */
-  readonly proxied: readonly Omit<ProxyRequest, "placeOf" | "added">[];
+  readonly proxied: readonly Omit<ProxyRequest, "publicAddressOf" | "added">[];
   /** The headers that the proxy was asked to add to responses. */
   readonly added: readonly ProxyRequest["added"][];
   ask(path: string, question?: Question): Promise<Answered>;
@@ -134,9 +134,9 @@ export async function openSite(
     log: write,
   });
   const agents = agentsOf(views);
-  const proxied: Omit<ProxyRequest, "placeOf" | "added">[] = [];
+  const proxied: Omit<ProxyRequest, "publicAddressOf" | "added">[] = [];
   const allAdded: ProxyRequest["added"][] = [];
-  const note = ({ placeOf: _, added, ...at }: ProxyRequest) => {
+  const note = ({ publicAddressOf: _, added, ...at }: ProxyRequest) => {
     proxied.push(at);
     allAdded.push(added);
   };

@@ -1,4 +1,4 @@
-import type { Route } from "../../components/web/forwarding/program/proxy/rewrite.ts";
+import type { Route } from "../../components/web/forwarding/program/proxy/route.ts";
 
 /** One agent, with each kind of routing. */
 export const id = `agent-${"a".repeat(32)}`;

@@ -135,8 +135,8 @@ export async function startFront(
   const at = (req: IncomingMessage): ProxyRequest => {
     const path = (req.url ?? "/").slice(prefix.length);
     const publicOrigin = originOf(server);
-    const placeOf = (name: string | undefined) => ({ publicOrigin, prefix: `${prefix}/${name ?? ""}` });
-    return { agent, server: undefined, prefix, path, publicOrigin, placeOf };
+    const publicAddressOf = (name: string | undefined) => ({ publicOrigin, prefix: `${prefix}/${name ?? ""}` });
+    return { agent, server: undefined, prefix, path, publicOrigin, publicAddressOf };
   };
   const answer = (req: IncomingMessage, res: ServerResponse) => proxy.request(req, res, at(req));
   server.on("request", answer).on("checkContinue", answer);

@@ -17,7 +17,7 @@ export interface WebCommandArgs {
   readonly command: string;
   readonly installation: string;
   readonly mngrProfile: string | undefined;
-  /** The observed state before any change. */
+  /** The state that was observed before any change. */
   readonly seen: {
     readonly agentId?: string | undefined;
     readonly commit: string | undefined;
@@ -70,9 +70,9 @@ export interface Reported {
 const resultLine = z.object({ agentId: z.string(), servers: z._default(z.record(z.string(), z.string()), {}) });
 
 /**
- * @param stdout of the Command: a secret, like all output of scripts, although the agent's addresses are not secret
- * @param agentId the id known before the Command ran
- * @param listening where its servers listen if the script failed, because what ran before may run again
+ * @param stdout of the Command. It is a secret, like all output of scripts, although the agent's addresses are not
+ * @param agentId the id that was known before the Command ran
+ * @param listening where its servers listen if the script failed, because the previous version may run again
  */
 export function reported(
   stdout: pulumi.Output<string>,

@@ -4,7 +4,7 @@ import { listedAgent } from "./listed-agent.ts";
 import type { WebRecord } from "./record.ts";
 import { digestOfSpec, type WebSpec } from "./spec.ts";
 
-/** How a web agent differs from what the last `pulumi up` left. */
+/** Detects how a web agent differs from the state that the last `pulumi up` left. */
 
 /** An agent whose state mngr can't read counts as running. */
 export function isRunning(agent: Agent | undefined): boolean {
@@ -20,7 +20,7 @@ export function isAsApplied(spec: WebSpec, { applied, merged }: WebRecord, agent
 
 /** The machines of agents that each have their own. */
 export interface SeenMachines {
-  /** The provider's usual word for a machine. */
+  /** The provider's word for a machine. */
   readonly word: "container" | "machine";
   /** Ids of the running ones. */
   readonly running: ReadonlySet<string>;

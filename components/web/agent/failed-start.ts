@@ -8,8 +8,8 @@ export interface FailedStart {
   readonly secrets: Readonly<Record<string, string>>;
   /** The agent's terminal contents; undefined or rejected if they can't be read. */
   readonly shown: () => Promise<string | undefined>;
-  /** Rolls back to what ran before; returns what runs now. */
-  readonly goBack: () => Promise<string>;
+  /** Rolls back to the previous version; returns what runs now. */
+  readonly rollBack: () => Promise<string>;
 }
 
 /** Lines of an agent's terminal that an error quotes. */
@@ -20,13 +20,13 @@ const tailLines = 20;
  *
  * @returns the error to fail with: the cause, what runs now, and the agent's log tail
  */
-export async function failedStart(error: unknown, { name, secrets, shown, goBack }: FailedStart): Promise<Error> {
+export async function failedStart(error: unknown, { name, secrets, shown, rollBack }: FailedStart): Promise<Error> {
   const hidden = Object.values(secrets);
   // Rolling back removes the terminal contents.
   const log = await tailOf(shown, hidden);
-  const standing = await goBack().catch((problem: unknown) => `and it could not be rolled back: ${textOf(problem)}`);
+  const result = await rollBack().catch((problem: unknown) => `and it could not be rolled back: ${textOf(problem)}`);
   const tail = log === "" ? "" : `\nthe tail of its log:\n${log}`;
-  return new Error(masked(`${name} did not start: ${textOf(error)}; ${standing}${tail}`, hidden));
+  return new Error(masked(`${name} did not start: ${textOf(error)}; ${result}${tail}`, hidden));
 }
 
 function textOf(error: unknown): string {

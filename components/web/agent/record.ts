@@ -99,10 +99,10 @@ export function removeRecord(paths: InstallationPaths, name: string): void {
 }
 
 export function removedText({ name, repo }: WebRecord): string {
-  return `${name} was removed; its repo is kept in ${repo}. Declared again, it gets it back`;
+  return `${name} was removed; its repo is kept in ${repo}, and is used again if you declare ${name} again`;
 }
 
-/** Whether this name is unused here, so that the record of a former name can take it. */
+/** Whether this name is unused here, so that the record of a renamed changeling can take it. */
 export function isFree(record: WebRecord | undefined): boolean {
   return record === undefined || record.removed === true;
 }

@@ -30,7 +30,7 @@ const serverName = z.string().check(z.regex(/^\P{Cc}{1,64}$/u));
 const port = z
   .union([z.int(), z.string().check(z.regex(/^\d{1,5}$/))])
   .check(z.refine((value) => Number(value) >= 1 && Number(value) <= 65535));
-/** Lines carry more fields than these: an envelope with an id, a source and the like. */
+/** Lines have more fields than these, such as an id and a source. */
 const timestamp = { timestamp: z.optional(z.unknown()) };
 
 const line = z.union([
@@ -51,7 +51,7 @@ interface Event {
 /** Limit of kept servers, because an agent's output is unbounded. */
 const mostServers = 64;
 const longestUrl = 2048;
-/** In bytes: what every system can connect to. */
+/** In bytes. Every system can connect to a path of this length. */
 export const longestSocketPath = 103;
 
 /**
@@ -154,8 +154,8 @@ function isSocketUrl({ host, search, hash, pathname }: URL): boolean {
 }
 
 /**
- * An agent serves from its own machine. Any other address would make the forwarding server, or the agent's machine,
- * send requests to a third party: a router, a metadata service, another machine on the network.
+ * Agents may only serve from their own machine. Any other address would make the forwarding server, or the agent's
+ * machine, send requests to a third party: a router, a metadata service, another machine on the network.
  */
 function isOnLoopback({ protocol, hostname }: URL): boolean {
   return protocol === "unix:" || /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);

@@ -16,7 +16,7 @@ const settingsFiles = [".mngr/settings.toml", ".mngr/settings.local.toml"] as co
 const olderFile = ".mng/settings.toml";
 const mostBytes = 65_536;
 
-/** What mngr gets in place of the repository's settings. */
+/** The settings that mngr gets instead of the repository's. */
 export interface AgentSettings {
   /** Contents by file name of the folder that mngr takes for the project's. */
   readonly files: Readonly<Record<string, string>>;
@@ -61,14 +61,14 @@ export function settingsOf(
   );
   if (problems.length > 0) {
     throw new Error(
-      `the repository of ${spec.name} (commit ${at}) has what an agent's repository may not set: ${problems.join("; ")}. ` +
-        "Remove it there and commit, or put it into your own mngr settings; what is accepted: docs/reference/web-agents.md",
+      `the repository of ${spec.name} (commit ${at}) has settings that an agent's repository may not contain: ${problems.join("; ")}. ` +
+        "Remove them there and commit, or put them into your own mngr settings; accepted settings: docs/reference/web-agents.md",
     );
   }
   const hasTemplate = read.some(({ settings }) => settings.create_templates?.[template] !== undefined);
   if (!hasTemplate && spec.agentType === undefined) {
     throw new Error(
-      `${spec.source} does not say which agent it is; write agent_type = "…" into the fleet file, or add to its ` +
+      `${spec.source} does not define its agent type; write agent_type = "…" into the fleet file, or add to its ` +
         `.mngr/settings.toml: [create_templates.${template}] with type = "…"`,
     );
   }
@@ -85,7 +85,7 @@ async function textsAt(git: Git, commit: string, files: readonly string[]) {
   for (const entry of listed.split("\0")) {
     const [, mode, kind, object = "", size, file] = /^(\d+) (\w+) ([0-9a-f]+) +(\d+|-)\t(.*)$/s.exec(entry) ?? [];
     if (file === undefined) continue;
-    if (kind !== "blob" || mode === "120000") texts.set(file, { unusable: "something that is no regular file" });
+    if (kind !== "blob" || mode === "120000") texts.set(file, { unusable: "something other than a regular file" });
     else if (Number(size) > mostBytes) texts.set(file, { unusable: `more than ${mostBytes} bytes` });
     else texts.set(file, await git.run(["cat-file", "blob", object]));
   }
@@ -93,7 +93,7 @@ async function textsAt(git: Git, commit: string, files: readonly string[]) {
 }
 
 const name = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/));
-/** `pulumi up` and its readers identify agents by these labels. */
+/** These labels identify agents. */
 const isReserved = (label: string) => /^(CREATOR=|changeling)/i.test(label);
 const pairs = z.array(z.string().check(z.regex(/^[A-Za-z_][\w.-]*=/)));
 
@@ -202,10 +202,12 @@ function foreignTypes(
   const problems = [...own].flatMap(([each, parent]) =>
     parent === "command" || (parent === undefined && each === agentType)
       ? []
-      : [`agent_types.${each} without parent_type = "command" (of other types, your own login goes to its machine)`],
+      : [
+          `agent_types.${each} without parent_type = "command" (for other types, mngr copies your own login to its machine)`,
+        ],
   );
   const isOwn = type === undefined || type === "command" || own.has(String(type));
   if (isOwn || agentType !== undefined) return problems;
   const remedy = `write agent_type = "${type}" into the fleet file if you trust it with your own login of that program`;
-  return [...problems, `create_templates.${template}.type = "${type}", which is no type of its own; ${remedy}`];
+  return [...problems, `create_templates.${template}.type = "${type}", which it does not define itself; ${remedy}`];
 }

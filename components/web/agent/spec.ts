@@ -10,11 +10,11 @@ const addedPath = z.strictObject({
   to: z.string(),
 });
 
-/** The inputs of a web agent: what `pulumi up` applies, and what a failed update rolls back to. */
+/** The inputs of a web agent. `pulumi up` applies them, and a failed update rolls back to the previous ones. */
 export const webSpec = z.strictObject({
   /** The changeling's name, which is also mngr's name of the agent. */
   name: z.string(),
-  /** Its purpose according to the fleet file. */
+  /** Its description in the fleet file. */
   description: z.optional(z.string()),
   provider: z.enum(["local", "docker", "modal"]),
   enabled: z.boolean(),
@@ -33,7 +33,7 @@ export const webSpec = z.strictObject({
   env: z.record(z.string(), z.string()),
   /** Names of the secrets that it gets. */
   secrets: z.array(z.string()),
-  /** Absolute path, or a volume's name; undefined for its default place. */
+  /** Absolute path, or a volume's name; undefined for the default. */
   data: z.optional(z.string()),
   destroyData: z.boolean(),
   /** Git remote that its commits are pushed to. */
@@ -51,8 +51,8 @@ export const webSpec = z.strictObject({
 export type WebSpec = z.infer<typeof webSpec>;
 
 /**
- * 16 hex digits, the agent's label `changeling_digest`. Changes with everything that the agent is started with, but not
- * with settings that only `pulumi up` uses.
+ * The agent's label `changeling_digest`: 16 hex digits. It changes with every input that the agent is started with, but
+ * not with settings that only `pulumi up` uses.
  */
 export function digestOfSpec(spec: WebSpec): string {
   const { description, enabled, destroyData, startTimeoutSeconds, remote, ...started } = spec;

@@ -1,7 +1,7 @@
 import { envFileText } from "../../mngr/env-file.ts";
 import type { WebSpec } from "./spec.ts";
 
-export interface AgentPlaces {
+export interface AgentFolders {
   /** Absolute paths on the agent's machine. */
   readonly data: string;
   readonly memory: string;
@@ -15,7 +15,7 @@ export interface AgentPlaces {
  */
 export function agentVariables(
   spec: WebSpec,
-  { data, memory }: AgentPlaces,
+  { data, memory }: AgentFolders,
   defaults: Readonly<Record<string, string>>,
   secrets: Readonly<Record<string, string>>,
 ): string {
@@ -29,6 +29,6 @@ export function agentVariables(
     CHANGELING_DATA: data,
     CHANGELING_MEMORY: memory,
   });
-  // Spec 001's name for the variable. mngr sets its own first, and the shell that reads both expands it.
+  // Spec 001's name of the variable. mngr sets its own first, and the shell that reads both expands this one.
   return `${text}MNG_AGENT_STATE_DIR="$MNGR_AGENT_STATE_DIR"\n`;
 }

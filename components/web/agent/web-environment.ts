@@ -67,7 +67,7 @@ export type WebValues = ValuesOf<typeof webVariables>;
  */
 export const secretsDigestEnvironment = environmentCodec({ digest: ["SECRETS_DIGEST", text] });
 
-/** Inputs of a web agent besides its declaration. */
+/** Inputs of a web agent that its declaration does not contain. */
 export interface WebContext {
   readonly installation: string;
   readonly mngrProfile: string | undefined;
@@ -87,7 +87,7 @@ export function environmentOfWeb(
 ): EnvironmentOf<typeof webVariables> {
   const { settings } = declared;
   return webEnvironment.encode({
-    ...withPlaces(declared, (path) => portablePath(path, anchors)),
+    ...withLocations(declared, (path) => portablePath(path, anchors)),
     ...context,
     settings: settings && settingsToml(settings),
   });
@@ -95,7 +95,9 @@ export function environmentOfWeb(
 
 /** The spec where the agent is created, with this machine's paths. */
 export function specOfWeb({ installation, renamedFrom, ...from }: WebValues, anchors: Anchors): WebSpec {
-  const { agentArgs, buildArgs, secrets, addPaths, ...spec } = withPlaces(from, (path) => absolutePath(path, anchors));
+  const { agentArgs, buildArgs, secrets, addPaths, ...spec } = withLocations(from, (path) =>
+    absolutePath(path, anchors),
+  );
   return {
     ...spec,
     addPaths: [...addPaths],
@@ -106,17 +108,17 @@ export function specOfWeb({ installation, renamedFrom, ...from }: WebValues, anc
 }
 
 /** The values that name a local path or a URL. */
-type Places = Pick<WebValues, "provider" | "source" | "data" | "remote" | "addPaths">;
+type Locations = Pick<WebValues, "provider" | "source" | "data" | "remote" | "addPaths">;
 
-function withPlaces<Of extends Places>(of: Of, pathOf: (path: string) => string): Of {
-  const placeOf = (place: string) => (isRepoUrl(place) ? place : pathOf(place));
+function withLocations<Of extends Locations>(of: Of, pathOf: (path: string) => string): Of {
+  const locationOf = (location: string) => (isRepoUrl(location) ? location : pathOf(location));
   const { provider, source, data, remote, addPaths } = of;
   return {
     ...of,
-    source: source && placeOf(source),
+    source: source && locationOf(source),
     // For other providers this is a volume's name.
-    data: provider === "local" ? data && placeOf(data) : data,
-    remote: remote && placeOf(remote),
-    addPaths: addPaths.map(({ from, to }) => ({ from: placeOf(from), to })),
+    data: provider === "local" ? data && locationOf(data) : data,
+    remote: remote && locationOf(remote),
+    addPaths: addPaths.map(({ from, to }) => ({ from: locationOf(from), to })),
   };
 }

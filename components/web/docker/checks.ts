@@ -12,10 +12,14 @@ export function dockerDiagnostics({ build_args: written }: WebOptions, place: Pl
     const path = place("build_args", index);
     if (looksLikeSecret(value)) {
       found.push(
-        error(path, secretInBuildArg, "remove it, and list its variable in secrets: the agent has it when it runs"),
+        error(
+          path,
+          secretInBuildArg,
+          "remove it, and list its variable in secrets, so that the agent gets it when it runs",
+        ),
       );
     } else if (isFromImage && ofDockerfile.includes(key)) {
-      const message = `"${key}" is for a Dockerfile, and "image" is taken as it is`;
+      const message = `"${key}" is for a Dockerfile, but "image" is used unchanged`;
       found.push(error(path, message, 'remove it, or "image" and write it into a Dockerfile\'s FROM'));
     }
   }

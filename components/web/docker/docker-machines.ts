@@ -5,7 +5,7 @@ import { buildArgsInside } from "../machine/build-context.ts";
 import { declaredImage, type Machines, type MachineWeb } from "../machine/machine-web.ts";
 import { addressOf } from "../machine/machines.ts";
 import { containerArguments } from "./machine-arguments.ts";
-import { hostIdLabel, hostLabel, labelsOfChangeling, stateFolder, stateVolumeName } from "./place.ts";
+import { hostIdLabel, hostLabel, labelsOfChangeling, stateFolder, stateVolumeName } from "./names.ts";
 
 /** The machines of web agents in Docker, which are containers. */
 export function dockerMachines(
@@ -17,7 +17,7 @@ export function dockerMachines(
     const labels = labelsOf(changeling);
     const found = [
       ...(await docker.valuesOf(hostLabel, "container", labels)),
-      // A container that was removed by hand leaves its state volume.
+      // The state volume still exists if the container was removed by hand.
       ...(await docker.valuesOf(hostLabel, "volume", labels)),
     ];
     return [...new Set(found)];
@@ -58,7 +58,7 @@ export function dockerMachines(
       for (const host of await hostsOf(changeling)) await removeHost(host);
     },
     end: (hostId) => docker.removeContainers({ [hostIdLabel]: hostId }),
-    async rest(agent) {
+    async stop(agent) {
       const containers = await docker.running({ [hostIdLabel]: agent.host.id });
       if (containers.length === 0) return;
       // Stops the agent first, so that it can save its state before the container ends.

@@ -7,10 +7,10 @@ import type { MachineWeb } from "../machine/machine-web.ts";
 import { dataVolumeBeside, firstRecord } from "../machine/records.ts";
 import { dockerMachines } from "./docker-machines.ts";
 import { mngrOnDocker } from "./mngr-on-docker.ts";
-import { dockerVolumeNames } from "./place.ts";
+import { dockerVolumeNames } from "./names.ts";
 
 /**
- * What managing web agents in Docker needs.
+ * The context for managing web agents in Docker.
  * @param mngrProfile the profile that they run in; undefined for the person's own
  */
 export function dockerWeb(mngrProfile: string | undefined, { installation, paths, env, log }: WebAgents): MachineWeb {
@@ -18,7 +18,7 @@ export function dockerWeb(mngrProfile: string | undefined, { installation, paths
   return {
     ...{ installation, paths, env, log, mngr },
     provider: "docker",
-    place: "in Docker",
+    where: "in Docker",
     labels: { changelings_installation: installation },
     records: dockerRecords(installation, paths),
     machines: dockerMachines(dockerClient(process.env), { mngr, installation }),

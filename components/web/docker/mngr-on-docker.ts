@@ -2,10 +2,10 @@ import { dockerEnvironment } from "../../docker/run-docker.ts";
 import { profileHostDir } from "../../mngr/profile.ts";
 import { noProjectFolder } from "../../mngr/project-folder.ts";
 import { type MngrOnMachines, mngrOnMachines } from "../machine/mngr-on-machines.ts";
-import { stateFolder } from "./place.ts";
+import { stateFolder } from "./names.ts";
 
 /**
- * mngr for agents in Docker: the person's own, or the profile's.
+ * mngr for agents in Docker: the user's own, or the profile's.
  *
  * @param mngrProfile the profile that the agents run in; undefined for the person's own
  * @param signal ends mngr processes of calls that only read
@@ -33,8 +33,8 @@ export function mngrDockerEnvironment(env: NodeJS.ProcessEnv, hostDir: string | 
 }
 
 /**
- * mngr's files in a container, including the agent's environment, are on a volume of its own: a shared one would show
- * each agent the others' secrets. The person's settings can't change that.
+ * mngr's files in a container, including the agent's environment, are on a separate volume, because a shared one would show
+ * each agent the others' secrets. The user's settings can't change that.
  */
 const settings = {
   MNGR__PROVIDERS__DOCKER__IS_HOST_VOLUME_CREATED: "false",

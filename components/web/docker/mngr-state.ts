@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { Docker } from "../../docker/client.ts";
 
 /**
- * Labels that mngr's Docker plugin 0.1.0 sets on the container for its host records, which are on a volume of its own.
+ * Labels that mngr's Docker plugin 0.1.0 sets on the container for its host records, which are on a separate volume.
  */
 const stateLabels = { "com.imbue.mngr.type": "state-container" };
 
@@ -27,8 +27,8 @@ const hostRecord = z.object({
 
 /**
  * Removes the container and the volume in which mngr keeps its records of Docker machines, if they hold only destroyed
- * machines of changelings, with at least one of this installation's. mngr recreates them on demand. Any machine of the
- * person's own, running or destroyed, keeps them.
+ * machines of changelings, at least one of them from this installation. mngr recreates them on demand. They are kept if
+ * they hold any of the user's own machines, running or destroyed.
  *
  * @returns the volumes that were removed
  * @throws DockerError

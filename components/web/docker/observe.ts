@@ -22,13 +22,13 @@ export interface DockerWebs extends LocalWebs {}
 export function dockerWebs(changelings: readonly DeclaredWeb[], options: DockerWebsOptions = {}): Promise<DockerWebs> {
   return observedHere(changelings, options, {
     ...{ provider: "docker", suffix: "agent-docker", servers: serversInDocker },
-    look,
+    observe: observeAgents,
     drift: (record, agents = []) => webDrift(record, agents, { word: "container", running: running(agents) }),
   });
 }
 
 /** undefined if Docker could not be read. */
-async function look(profiles: readonly (string | undefined)[]): Promise<AgentsByProfile | undefined> {
+async function observeAgents(profiles: readonly (string | undefined)[]): Promise<AgentsByProfile | undefined> {
   try {
     const [, ...agents] = await Promise.all([
       dockerClient(process.env).ping(),

@@ -36,7 +36,7 @@ export function dockerHost(mngrProfile: string | undefined, agents: WebAgents): 
 async function removeStateOfMngr({ installation, log }: WebAgents): Promise<void> {
   try {
     for (const volume of await removeMngrState(dockerClient(process.env), installation)) {
-      log(`mngr's container and volume ${volume} are removed: no machine of anybody's is in their records`);
+      log(`mngr's container and volume ${volume} are removed, because their records contain no machine in use`);
     }
   } catch (error) {
     log(`mngr's container with its records could not be removed: ${error instanceof Error ? error.message : error}`);

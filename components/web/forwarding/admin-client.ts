@@ -16,7 +16,7 @@ export class NotRunning extends Error {
   }
 }
 
-/** The server may have to look for an agent on another machine. */
+/** Long enough for the server to query agents on other machines. */
 const timeoutMs = 60_000;
 
 /**
@@ -71,7 +71,7 @@ async function handOverToContainer(name: string, line: string): Promise<boolean>
   }
 }
 
-/** @returns everything received until the connection ends */
+/** @returns everything that is received until the connection ends */
 function exchange(path: string, line: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);

@@ -13,7 +13,7 @@ export const adminRequestForm = z.discriminatedUnion("op", [
   z.object({ op: z.literal("revoke"), agent }),
   /** → `{rotated, warning?}`: ends all logins. */
   z.object({ op: z.literal("rotate-key") }),
-  /** Looks for agents again. */
+  /** Queries all agents again. */
   z.object({ op: z.literal("refresh") }),
   /** → `AgentView[]` */
   z.object({ op: z.literal("agents") }),

@@ -21,10 +21,10 @@ export function forwardingDiagnostics(options: ForwardingOptions): Diagnostic[] 
   const isAddress = isIP(host) !== 0 || host === "localhost";
   if (!isAddress) {
     const remedy = 'write host = "127.0.0.1", or the address of one of this machine\'s interfaces';
-    found.push(error(["forwarding", "host"], `${shown(host)} is no IP address`, remedy));
+    found.push(error(["forwarding", "host"], `${shown(host)} is not an IP address`, remedy));
   } else if (publicUrl === undefined && !isLoopbackHost(isIP(host) === 6 ? `[${host}]` : host)) {
-    const message = `${host} can be reached from other machines, and without TLS anybody on the network can read what you and the agents send`;
-    const remedy = 'put a server that speaks TLS in front and write public_url = "https://…", or remove the line';
+    const message = `${host} is reachable from other machines, and without TLS anybody on the network can read the traffic`;
+    const remedy = 'put a reverse proxy with TLS in front and write public_url = "https://…", or remove the line';
     found.push(error(["forwarding", "host"], message, remedy));
   }
   const problem = publicUrl === undefined ? undefined : addressProblem(publicUrl, routing);
@@ -51,12 +51,12 @@ function isAddressRange(text: string): boolean {
 function buildArgDiagnostics({ provider, build_args: args }: ForwardingOptions): Diagnostic[] {
   if (args.length > 0 && provider !== "docker") {
     const remedy = 'remove the line, or write provider = "docker"';
-    return [error(["forwarding", "build_args"], 'build_args is only for provider = "docker"', remedy)];
+    return [error(["forwarding", "build_args"], 'build_args only applies to provider = "docker"', remedy)];
   }
   return args.flatMap((arg, index) => {
     const path = ["forwarding", "build_args", index];
     if (looksLikeSecret(arg)) {
-      return [error(path, secretInBuildArg, "remove it: the build must work without a secret")];
+      return [error(path, secretInBuildArg, "remove it; the build must work without a secret")];
     }
     if (/^[A-Za-z_]\w*=/.test(arg)) return [];
     return [
@@ -100,10 +100,10 @@ export function resolvedForwarding(options: ForwardingOptions): Forwarding {
 
 /** How the web changelings of a fleet are reached (spec 002). */
 export interface Forwarding {
-  /** Keeps the server running: this machine's supervisor, or Docker. */
+  /** What keeps the server running: this machine's supervisor, or Docker. */
   readonly provider: "local" | "docker";
   readonly port: number;
-  /** The address that it binds. */
+  /** The address that it listens on. */
   readonly host: string;
   /** The origin in the browser, for instance `https://agents.example.com`; undefined: `http://localhost:<port>`. */
   readonly publicUrl: string | undefined;
@@ -111,7 +111,7 @@ export interface Forwarding {
   readonly routing: "host" | "path";
   readonly codeTtlSeconds: number;
   readonly cookieTtlSeconds: number;
-  /** Limit until an agent's response begins; 0 for none. */
+  /** Timeout until an agent's response begins; 0 for none. */
   readonly responseTimeoutSeconds: number;
   /** IP addresses and ranges of reverse proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: readonly string[];

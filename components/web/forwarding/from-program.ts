@@ -28,7 +28,7 @@ export function forwardingOf(given: ForwardingServerOptions = {}): Forwarding {
   };
 }
 
-/** The file has other names for these, with the same limits. */
+/** The same limits as in the fleet file, which has other names for these. */
 const limits = {
   codeTtlSeconds: [1, 999_999_999],
   cookieTtlSeconds: [1, longestCookieSeconds],
@@ -41,6 +41,6 @@ function secondsDiagnostics(given: Readonly<Record<keyof typeof limits, number |
     const [least, most] = limits[option];
     if (seconds === undefined || (Number.isInteger(seconds) && seconds >= least && seconds <= most)) return [];
     const remedy = `use a whole number from ${least} to ${most}`;
-    return [error([option], `${seconds} is not an accepted number of seconds`, remedy)];
+    return [error([option], `${seconds} is not a valid number of seconds`, remedy)];
   });
 }

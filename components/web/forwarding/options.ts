@@ -16,20 +16,20 @@ export const forwardingOptions = {
   }),
   host: option(z._default(word(), "127.0.0.1"), {
     description:
-      "The address that it binds. An address beyond loopback needs `public_url`, behind a server that terminates TLS.",
+      "The address that it listens on. Any address but loopback needs `public_url`, and a reverse proxy that terminates TLS.",
     unit: "IP address, or `localhost`",
     example: "0.0.0.0",
   }),
   public_url: option(z.optional(word()), {
     description:
-      'The https origin that browsers see. With `routing = "host"` each agent is at `<agent id>.<host>`, which takes a wildcard DNS record and certificate.',
+      'The https origin that browsers see. With `routing = "host"` each agent is at `<agent id>.<host>`, which needs a wildcard DNS record and certificate.',
     unit: "URL",
     example: "https://agents.example.com",
     defaultInWords: "`http://localhost:<port>`",
   }),
   routing: option(z._default(z.enum(["host", "path"]), "host"), {
     description:
-      "How agents are addressed. `host`: each has a host of its own, and no access to the others' cookies. `path`: all share one origin, and a service worker rewrites their absolute links; a page of one agent can then request another's with your cookies.",
+      "How agents are addressed. `host`: each has its own host, and no access to the others' cookies. `path`: all share one origin, and a service worker rewrites their absolute links; one agent's page can then request another agent's pages with your cookies.",
     example: "path",
   }),
   code_ttl: option(z._default(duration(), "15m"), {
@@ -44,19 +44,19 @@ export const forwardingOptions = {
   }),
   response_timeout: option(z._default(seconds(0, 86_400), 600), {
     description:
-      "How long an agent's server may take to begin a response; then the browser gets a 504. 0: no limit. A response that has begun may stream without a limit.",
+      "How long an agent's server may take to begin a response. After that, the browser gets a 504. 0: no limit. A response that has begun may stream without a limit.",
     unit: "seconds",
     example: 1800,
   }),
   trusted_proxies: option(z._default(z.array(word()), []), {
     description:
-      "The servers in front of it whose `X-Forwarded-For` is trusted, for the limit on failed logins. Without any, all clients behind a front count as one.",
+      "The reverse proxies whose `X-Forwarded-For` is trusted, for the limit on failed logins. Without it, all clients behind a reverse proxy count as one.",
     unit: "IP addresses, or ranges such as `10.0.0.0/8`",
     example: ["127.0.0.1", "::1"],
   }),
   build_args: option(z._default(z.array(text()), []), {
     description:
-      "With `provider = \"docker\"` only: arguments for building the server's image, each as `KEY=VALUE`. `NODE_IMAGE`, `PYTHON_IMAGE` and `DOCKER_IMAGE` replace its base images, where Docker Hub can't be reached; `PIP_INDEX_URL` is where Python packages come from.",
+      'With `provider = "docker"` only: arguments for building the server\'s image, each as `KEY=VALUE`. `NODE_IMAGE`, `PYTHON_IMAGE` and `DOCKER_IMAGE` replace its base images, for instance where Docker Hub is not reachable. Python packages are installed from `PIP_INDEX_URL`.',
     example: ["PYTHON_IMAGE=registry.example.com/python:3.12-slim-bookworm"],
   }),
 } as const;

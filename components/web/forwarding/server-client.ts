@@ -21,7 +21,7 @@ export function deployedPageUrl({ forwarding }: InstallationPaths, agentId: stri
   }
 }
 
-/** Where to read its log: a file's path, or the command that prints it. */
+/** How to read its log: a file's path, or the command that prints it. */
 export function forwardingLog({ forwarding }: InstallationPaths): string {
   const container = readContainer(forwarding);
   return container === undefined ? join(forwarding, "forwarding.log") : `docker logs ${container.name}`;

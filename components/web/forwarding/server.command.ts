@@ -21,7 +21,7 @@ import { writeForwardingConfig } from "./installed-config.ts";
 import { forwardingDaemon, startForwardingServer, stopForwardingServer } from "./supervise.ts";
 import { tryPort } from "./try-port.ts";
 
-/** Limit until it responds, in milliseconds. */
+/** Timeout for its first response, in milliseconds. */
 const timeoutMs = 20_000;
 const pauseMs = 100;
 
@@ -64,10 +64,10 @@ export default commandScript({
 });
 
 /**
- * Waits until the server responds, because a running process does not mean that it serves.
+ * Waits until the server responds: a running process may not serve yet.
  * @throws with the log tail if it does not respond
  */
-async function answering(installation: string, words: () => string | Promise<string>): Promise<Status> {
+async function answering(installation: string, tail: () => string | Promise<string>): Promise<Status> {
   const folder = installationPaths(installation).forwarding;
   for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(pauseMs)) {
     try {
@@ -76,5 +76,5 @@ async function answering(installation: string, words: () => string | Promise<str
       // The socket does not exist yet, or the server crashed and is being restarted.
     }
   }
-  throw new Error(`the forwarding server does not answer after ${timeoutMs / 1000} s: ${await words()}`);
+  throw new Error(`the forwarding server does not answer after ${timeoutMs / 1000} s: ${await tail()}`);
 }

@@ -3,7 +3,7 @@ import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { programVersion } from "../../host/supervision/program-version.ts";
 import { becomeDaemon, type DaemonRef, type DaemonState, daemonState } from "../../host/supervision/state.ts";
 
-/** The program, as a module of `components/` without extension, and the packages whose versions it depends on. */
+/** The program's module in `components/`, without extension, and the packages whose versions it depends on. */
 export const forwardingProgram = "web/forwarding/program/main";
 export const forwardingPackages = ["fastify"];
 

@@ -10,8 +10,8 @@ import { forwardingPlace, forwardingProgram } from "./state.ts";
 export const v8Options = ["--max-semi-space-size=4", "--no-memory-reducer"];
 
 /**
- * Makes sure that an installation's forwarding server runs the current program, under a supervisor that restarts it
- * after a crash. From `env` it only sees PATH, HOME and similar variables.
+ * Makes sure that an installation's forwarding server runs the current program, under a supervisor that restarts it after
+ * a crash. The server only gets PATH, HOME and similar variables of `env`.
  *
  * @throws with the log tail if it does not start
  */
@@ -31,7 +31,7 @@ export async function stopForwardingServer(installation: string, home: string = 
   await stopDaemon(forwardingDaemon(installation, home));
 }
 
-/** How to start it again after a reboot; undefined if that needs no action. */
+/** How to start it again after a reboot; undefined if it starts automatically. */
 export function forwardingBootInstructions(installation: string, home: string = homedir()): string | undefined {
   return bootInstructionsOf(forwardingDaemon(installation, home));
 }

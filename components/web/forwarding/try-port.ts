@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { readContainer } from "./docker/installed-container.ts";
-import { foundContainer } from "./docker/look.ts";
+import { foundContainer } from "./docker/observe-container.ts";
 import { type ForwardingConfig, readConfig } from "./program/config.ts";
 import { listen } from "./program/listen.ts";
 import { forwardingState } from "./state.ts";

@@ -10,7 +10,7 @@ export interface Login {
   readonly expiresAt: Date;
 }
 
-/** The server's response. */
+/** The server's response to `mint`. */
 export const loginForm = z.object({ url: z.string(), expiresAt: z.coerce.date() });
 
 /**

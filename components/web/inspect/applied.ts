@@ -19,7 +19,7 @@ export interface AppliedWeb {
   readonly data: string;
 }
 
-/** @throws if it has no record although it was applied */
+/** @throws if it has no record */
 export async function appliedWeb({ paths }: { readonly paths: InstallationPaths }, name: string): Promise<AppliedWeb> {
   const record = readRecord(paths, name);
   if (record === undefined)

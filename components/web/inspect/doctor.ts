@@ -22,31 +22,31 @@ import { forwardingCheck } from "./forwarding-check.ts";
 import { mngrFor, stateOf } from "./list.ts";
 
 /**
- * Checks the stack's web changelings known to this machine, their agents, and the forwarding server. mngr takes
- * seconds, so it starts at once for what the records name; only the rest waits for the fleet.
+ * Checks the web changelings that this machine knows, their agents, and the forwarding server. mngr takes seconds, so the
+ * queries for agents in the records start at once; only the rest waits for the fleet.
  */
 export async function diagnoseWeb(
   stack: InspectedStack,
   examination: Examination<DeclaredWeb, ForwardingSettings>,
 ): Promise<Diagnosis> {
-  const standing = readRecords(stack.paths).filter(
+  const existing = readRecords(stack.paths).filter(
     ({ removed, provider }) => removed !== true && includesProvider(stack, provider),
   );
-  const local = localLists(standing);
+  const local = localLists(existing);
   const { changelings, settings, mngrProfile } = await examination.declared;
   const declared = changelings.filter(({ provider }) => includesProvider(stack, provider));
-  const missing = declared.filter(({ name }) => !standing.some((record) => record.name === name));
-  const docker = usesDocker(standing, declared, settings) ? dockerCheck() : undefined;
+  const missing = declared.filter(({ name }) => !existing.some((record) => record.name === name));
+  const docker = usesDocker(existing, declared, settings) ? dockerCheck() : undefined;
   const [forwarding, agents] = await Promise.all([
-    standing.length === 0 ? undefined : forwardingCheck(stack, settings),
-    agentChecks(stack, standing, { profile: mngrProfile, local, docker }),
+    existing.length === 0 ? undefined : forwardingCheck(stack, settings),
+    agentChecks(stack, existing, { profile: mngrProfile, local, docker }),
   ]);
   const daemon = await docker;
   const deployed = [
     ...(daemon === undefined ? [] : [daemon]),
     ...(forwarding === undefined ? [] : [forwarding]),
     ...agents,
-    ...missing.map(({ name }) => warning(`agent of ${name}`, "declared, and not deployed from here yet", up())),
+    ...missing.map(({ name }) => warning(`agent of ${name}`, "declared, but not yet deployed from this machine", up())),
   ];
   return { deployed };
 }
@@ -55,8 +55,8 @@ type Profile = string | undefined;
 type List = Promise<Listed>;
 
 /** Starts the listings of the local mngr that the records need, by profile. */
-function localLists(standing: readonly WebRecord[]): Map<Profile, List> {
-  const here = standing.filter(({ provider }) => provider === "local");
+function localLists(existing: readonly WebRecord[]): Map<Profile, List> {
+  const here = existing.filter(({ provider }) => provider === "local");
   return new Map([...new Set(here.map(({ mngrProfile }) => mngrProfile))].map((each) => [each, localList(each)]));
 }
 
@@ -68,16 +68,16 @@ function localList(profile: Profile): List {
 }
 
 function usesDocker(
-  standing: readonly WebRecord[],
+  existing: readonly WebRecord[],
   declared: readonly DeclaredWeb[],
   settings: DeclaredPart<DeclaredWeb, ForwardingSettings>["settings"],
 ) {
-  const hasServer = settings?.forwarding.provider === "docker" && standing.length + declared.length > 0;
-  return hasServer || [...standing, ...declared].some(({ provider }) => provider === "docker");
+  const hasServer = settings?.forwarding.provider === "docker" && existing.length + declared.length > 0;
+  return hasServer || [...existing, ...declared].some(({ provider }) => provider === "docker");
 }
 
-/** One mngr listing, and the agents it should contain. */
-interface Observing {
+/** A listing by mngr, and the agents that it should contain. */
+interface AgentListing {
   readonly provider: Provider;
   readonly list: () => List;
   readonly own: readonly WebRecord[];
@@ -93,16 +93,16 @@ interface Known {
 
 async function agentChecks(
   stack: InspectedStack,
-  standing: readonly WebRecord[],
+  existing: readonly WebRecord[],
   { profile, local, docker }: Known,
 ): Promise<Check[]> {
   const profiles = includesProvider(stack, "local") ? new Set([profile, ...local.keys()]) : [];
-  const away = standing.filter(({ provider }) => provider !== "local");
-  const looks: Observing[] = [
+  const away = existing.filter(({ provider }) => provider !== "local");
+  const listings: AgentListing[] = [
     ...[...profiles].map((each) => ({
       provider: "local" as const,
       list: () => local.get(each) ?? localList(each),
-      own: standing.filter(({ provider, mngrProfile }) => provider === "local" && mngrProfile === each),
+      own: existing.filter(({ provider, mngrProfile }) => provider === "local" && mngrProfile === each),
     })),
     ...[...Map.groupBy(away, mngrKeyOf).values()].flatMap((own) => {
       const [first] = own;
@@ -116,11 +116,11 @@ async function agentChecks(
       ];
     }),
   ];
-  const checks = looks.map(async ({ provider, list, own }): Promise<Check[]> => {
+  const checks = listings.map(async ({ provider, list, own }): Promise<Check[]> => {
     if (provider === "docker" && (await docker)?.status !== "ok") return [];
     try {
       const { agents, isComplete } = await list();
-      return [...standingChecks(own, agents, isComplete), ...orphanAgents(own, agents, stack.installation)];
+      return [...stateChecks(own, agents, isComplete), ...orphanAgents(own, agents, stack.installation)];
     } catch (error) {
       // A missing mngr is reported by the tool checks.
       return own.length === 0
@@ -136,8 +136,8 @@ async function agentChecks(
   return (await Promise.all(checks)).flat();
 }
 
-function standingChecks(standing: readonly WebRecord[], agents: readonly Agent[], isComplete: boolean): Check[] {
-  return standing.map((record): Check => {
+function stateChecks(existing: readonly WebRecord[], agents: readonly Agent[], isComplete: boolean): Check[] {
+  return existing.map((record): Check => {
     const { name, applied } = record;
     const what = `agent of ${name}`;
     const enabled = applied?.enabled ?? true;

@@ -8,8 +8,8 @@ import type { InspectedStack } from "../../stack/inspection.ts";
 import type { ForwardingSettings } from "../forwarding/declared.ts";
 import { imageName } from "../forwarding/docker/image.ts";
 import { type InstalledContainer, readContainer } from "../forwarding/docker/installed-container.ts";
-import { containerDrift, observeContainer } from "../forwarding/docker/look.ts";
-import { settingsHere } from "../forwarding/docker/surroundings.ts";
+import { machineContext } from "../forwarding/docker/machine-context.ts";
+import { containerDrift, observeContainer } from "../forwarding/docker/observe-container.ts";
 import { type ForwardingConfig, readConfig } from "../forwarding/program/config.ts";
 import { forwardingStatus } from "../forwarding/server-client.ts";
 import { forwardingState } from "../forwarding/state.ts";
@@ -83,5 +83,5 @@ function isOlder(
   settings: ForwardingSettings | undefined,
 ): boolean {
   if (settings?.forwarding.provider !== "docker") return false;
-  return image !== imageName(installation, { ...settingsHere(), buildArgs: settings.forwarding.buildArgs });
+  return image !== imageName(installation, { ...machineContext(), buildArgs: settings.forwarding.buildArgs });
 }

@@ -13,7 +13,7 @@ import { readRecords, type WebRecord } from "../agent/record.ts";
 import { mngrEnvironmentOf, mngrKeyOf } from "../forwarding/program/discovery/mngr-of.ts";
 import { deployedPageUrl } from "../forwarding/server-client.ts";
 
-/** A web changeling's current state. */
+/** The current state of a web changeling. */
 export interface ListedWeb {
   readonly name: string;
   readonly kind: "web";

@@ -8,12 +8,12 @@ import { deployedWeb, type ListedWeb, mngrFor, stateOf } from "./list.ts";
 
 type WebState = ListedWeb["state"];
 
-/** Each poll runs mngr, which takes seconds of CPU time. */
+/** Each poll runs mngr, which takes seconds of processor time. */
 const pollMs = 5000;
 
 /**
- * A web changeling's log: its agent's conversation if there is one, otherwise its terminal.
- * @throws if there is neither, with the agent's state and what to do
+ * The log of a web changeling: its agent's conversation if there is one, otherwise its terminal.
+ * @throws if there is neither; the error contains the agent's state and the remedy
  */
 export async function webLog(record: WebRecord, mngr: LogSource): Promise<string> {
   const { agentId, hostAddress } = record;
@@ -45,12 +45,12 @@ async function observedState(record: WebRecord, mngr: LogSource): Promise<WebSta
 }
 
 /**
- * Why there is nothing to show, in words, with the remedy.
- * @param reason mngr's own, for a state that explains nothing
+ * Explains why there is no log, with the remedy.
+ * @param reason mngr's error, for a state that explains nothing
  */
 export function withoutLog({ name, data, repo }: WebRecord, state: WebState, reason: string): string {
   const cli = changelingCommand();
-  const kept = `what it keeps is in ${data}, its repo in ${repo}`;
+  const kept = `its data is in ${data}, its repo in ${repo}`;
   switch (state) {
     case "stopped":
     case "not running":
@@ -58,13 +58,13 @@ export function withoutLog({ name, data, repo }: WebRecord, state: WebState, rea
     case "died":
       return `${name}'s process ended and left no output; start it with: ${cli} start ${name}\n${kept}`;
     case "gone":
-      return `mngr has no agent of ${name} any more; make it again with: ${upCommand()}\n${kept}`;
+      return `mngr no longer has the agent of ${name}; recreate it with: ${upCommand()}\n${kept}`;
     default:
-      return `${name} can't be asked for its log: ${reason}\nsee: ${cli} doctor`;
+      return `the log of ${name} can't be read: ${reason}\nsee: ${cli} doctor`;
   }
 }
 
-/** The answer of `logs`. */
+/** The result of `logs`. */
 export async function webLogs(
   stack: InspectedStack,
   name: string,

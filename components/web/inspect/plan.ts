@@ -5,21 +5,21 @@ import type { PlannedCommand, PlannedWords } from "../../stack/inspection.ts";
 import { settingsToml, webSettings } from "../settings.ts";
 
 /**
- * Shown elsewhere: DRIFT as the reason; ENABLED, SETTINGS and the effects of removal in words. The rest means nothing
- * to a person.
+ * Not shown as fields. DRIFT is shown as the reason; ENABLED, SETTINGS and the effects of removal in words. The others are
+ * of no use to a user.
  */
 const notFields = new Set(["name", "installation", "drift", "enabled", "settings", "secrets_digest", "renamed_from"]);
 /** The fields to show for a new changeling. */
 const reportNew = ["provider", "source", "branch", "commit", "agent_type", "add_paths", "data", "remote"];
 
-/** What a preview's change of one of its Commands is about. */
+/** Describes the planned change of one of its Commands. */
 export function describeWeb(command: PlannedCommand): PlannedWords | undefined {
   if (!command.component.endsWith(":ForwardingServer")) return { part: "agent", ...agentWords(command) };
   // The image that its container starts from shows as a field of the server itself.
   return command.name.endsWith("-image") ? undefined : { part: "forwarding", title: "The forwarding server" };
 }
 
-/** What the next `up` does to a web changeling's agent, from its Command's environment before and after. */
+/** Describes what the next `up` does to an agent, from its Command's environment before and after. */
 function agentWords({ action, before, after, reason }: PlannedCommand): Pick<PlannedWords, "fields" | "notes"> {
   if (action === "remove") {
     const goes = before["DESTROY_DATA"] === "yes";
@@ -28,15 +28,15 @@ function agentWords({ action, before, after, reason }: PlannedCommand): Pick<Pla
       notes: [goes ? "its data and its repository are deleted for good" : "its data and its repository are kept"],
     };
   }
-  const told = fieldChanges(before, after).filter(({ field }) => !notFields.has(field));
+  const changed = fieldChanges(before, after).filter(({ field }) => !notFields.has(field));
   if (action === "add") {
     const isScratch = after["SOURCE"] === undefined;
     const wanted = isScratch ? reportNew.filter((field) => field !== "branch") : reportNew;
-    const fields = wanted.flatMap((field) => told.filter((each) => each.field === field));
+    const fields = wanted.flatMap((field) => changed.filter((each) => each.field === field));
     const notes = isScratch ? ["its repository is created from scratch"] : [];
     return { fields, notes: after["ENABLED"] === "no" ? [...notes, "it is not started"] : notes };
   }
-  const fields = [...told, ...settingChanges(before["SETTINGS"], after["SETTINGS"])];
+  const fields = [...changed, ...settingChanges(before["SETTINGS"], after["SETTINGS"])];
   const notes = [...switchedNotes(before["ENABLED"], after["ENABLED"])];
   // The environment only contains the secrets' encrypted digest, so infer a rotation if nothing else differs.
   const isRotated = fields.length + notes.length === 0 && reason === undefined;

@@ -6,34 +6,33 @@ import type { Servers } from "./await-servers.ts";
 import type { WebAgents } from "./web-agents.ts";
 
 /**
- * Where a provider's web agents run: on this machine, or each on a machine of its own. Everything in this folder uses
- * this interface and knows no provider; test/contracts/web-machines.ts tests that each implements it.
+ * Where a provider's web agents run: on this machine, or each on a separate machine. The code in this folder only uses this
+ * interface and is the same for all providers. test/contracts/web-machines.ts tests that each provider implements it.
  */
 export interface AgentHost extends Pick<WebAgents, "paths" | "log"> {
   readonly provider: Provider;
   readonly records: WebRecords;
-  /** Called before anything else: refuses an unusable mngr, and ends the agent in a mngr profile that it has left. */
+  /** Called first. Rejects an unusable mngr, and ends the agent in the mngr profile that it no longer uses. */
   begin(spec: WebSpec, former: string | undefined): Promise<void>;
-  /** Every agent that mngr shows there. */
+  /** All agents that mngr lists there. */
   agents(): Promise<readonly PlacedAgent[]>;
   /** @throws if mngr could not give the agent its name */
   checkName(record: WebRecord, agents: readonly PlacedAgent[]): void;
   rename(agent: PlacedAgent, name: string): Promise<void>;
   /** Stops an agent so that it can start again as it is; succeeds if it is stopped. */
-  rest(agent: PlacedAgent): Promise<void>;
+  stop(agent: PlacedAgent): Promise<void>;
   /**
-   * The servers of an agent that is as declared, with its commits pushed to the declared remote. Starts it first where
-   * that needs no provisioning.
+   * For an agent that is as declared: starts it if that needs no provisioning, and sets up the declared remote.
    *
-   * @returns empty if it has to be deployed again
+   * @returns its servers; empty if it has to be deployed again
    */
   resumed(update: WebUpdate, agent: PlacedAgent): Promise<Servers>;
   /**
    * Brings the declared state into the agent's repo, and starts the agent with it.
    *
    * @param agent undefined if there is none
-   * @throws MergeRefused if its commits or changes conflict, and it runs as before; another error if it does not come up,
-   * with what runs now
+   * @throws MergeRefused if its commits or changes conflict, and it runs as before; another error if it does not come up.
+   * The error contains what runs now
    */
   deploy(update: WebUpdate, agent: PlacedAgent | undefined): Promise<Deployed>;
   /** Called when a deployment is recorded. @param agent as it was before */
@@ -45,9 +44,9 @@ export interface AgentHost extends Pick<WebAgents, "paths" | "log"> {
   destroy(name: string, record: WebRecord | undefined): Promise<string | undefined>;
   /** Deletes the repo and the data. */
   deleteData(record: WebRecord): Promise<void>;
-  /** What `deleteData` deletes, in words. */
+  /** What `deleteData` deletes, for messages. */
   readonly dataWords: string;
-  /** What is kept of a removed agent, and the words for it; no words if nothing is. */
+  /** What is kept of a removed agent, and the words for it; undefined words if nothing is kept. */
   kept(record: WebRecord): { readonly repo?: string; readonly data?: string; readonly words: string | undefined };
 }
 
@@ -61,9 +60,9 @@ export interface WebRecords {
   write(record: WebRecord): Promise<void>;
   /** Succeeds if there is none. */
   remove(name: string): Promise<void>;
-  /** What a changeling without a record starts from. Its repo is unused by any other. @param agents that mngr shows */
+  /** The initial record of a changeling. No other changeling uses its repo. @param agents that mngr lists */
   first(name: string, agents: readonly Agent[]): Promise<Pick<WebRecord, "agentId" | "repo">>;
-  /** The default place of the data that belongs to this repo. */
+  /** The default location of the data that belongs to this repo. */
   dataBeside(repo: string): string;
 }
 

@@ -4,7 +4,7 @@ import { isFree, type WebRecord } from "../agent/record.ts";
 import type { WebSpec } from "../agent/spec.ts";
 import type { AgentHost, PlacedAgent, WebUpdate } from "./agent-host.ts";
 import type { Servers } from "./await-servers.ts";
-import { digestOfSecrets, exclusively, tellForwardingServer } from "./web-agents.ts";
+import { digestOfSecrets, exclusively, notifyForwardingServer } from "./web-agents.ts";
 
 export interface Applied {
   readonly agentId: string;
@@ -13,13 +13,12 @@ export interface Applied {
 }
 
 /**
- * Brings a web changeling to its declared state, whatever already exists: its repo, agent and running servers. Never
- * loses the agent's commits: an update merges or is rejected. An agent that does not come up is rolled back to what ran
- * before.
- * Every step can be repeated: each run starts from the record, git and mngr.
+ * Brings a web changeling to its declared state, whatever already exists: its repo, agent and running servers. It never
+ * loses the agent's commits: an update merges or is rejected. If the agent does not come up, the previous version is
+ * restored. Every step can be repeated, because each run starts from the record, git and mngr.
  *
  * @param former its name before a rename
- * @throws with the error, and with what runs now
+ * @throws with the reason, and with what runs now
  */
 export function applyWeb(
   spec: WebSpec,
@@ -32,8 +31,8 @@ export function applyWeb(
     const record = await recordFor(spec, former, { agents, host });
     host.checkName(record, agents);
     const agent = await named(listedAgent(record, agents), record, host);
-    const servers = await (spec.enabled ? run : rest)({ spec, record, secrets }, agent, host);
-    await tellForwardingServer(host);
+    const servers = await (spec.enabled ? run : stop)({ spec, record, secrets }, agent, host);
+    await notifyForwardingServer(host);
     return { agentId: record.agentId, servers };
   });
 }
@@ -75,8 +74,8 @@ async function named(
   return { ...agent, name };
 }
 
-async function rest({ spec, record }: WebUpdate, agent: PlacedAgent | undefined, host: AgentHost): Promise<Servers> {
-  if (agent !== undefined) await host.rest(agent);
+async function stop({ spec, record }: WebUpdate, agent: PlacedAgent | undefined, host: AgentHost): Promise<Servers> {
+  if (agent !== undefined) await host.stop(agent);
   await host.records.write({ ...record, applied: spec });
   return {};
 }

@@ -1,13 +1,13 @@
 import { hasEnded } from "../../mngr/agent-state.ts";
 
 /**
- * An agent registers its servers in files that outlive it, so registrations from before its start mean nothing.
- * Provisioning notes the size of each file, and only what is appended later counts.
+ * An agent registers its servers in files that outlive it, so registrations from before its start are ignored:
+ * provisioning notes the size of each file, and only later lines count.
  */
 
 const files = "events/services/events.jsonl logs/servers.jsonl logs/agent_server.jsonl";
 
-/** POSIX sh to run while the agent is provisioned: writes its settings (spec 001) and the sizes of those files. */
+/** POSIX sh that runs while the agent is provisioned: writes its settings (spec 001) and the sizes of those files. */
 export const prepareCommand = [
   'settings="$MNGR_AGENT_STATE_DIR/settings.toml"; rm -f "$settings";',
   'if [ -f .changelings/settings.toml ]; then cp .changelings/settings.toml "$settings" || exit 1; fi;',
@@ -39,7 +39,7 @@ export type Servers = Readonly<Record<string, string>>;
 const firstPoll = 3;
 const longestPoll = 20;
 
-/** What a check of an agent that was just started found. */
+/** The result of checking an agent that was just started. */
 export interface Checked {
   readonly servers: Servers;
   /** Whether one of them accepts connections. */

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { readRecord } from "../agent/record.ts";
 import type { AgentHost } from "./agent-host.ts";
-import { exclusively, lockPath, tellForwardingServer } from "./web-agents.ts";
+import { exclusively, lockPath, notifyForwardingServer } from "./web-agents.ts";
 
 export interface Removed {
   readonly agentId?: string;
@@ -42,6 +42,6 @@ export async function removeWeb({ name, destroyData }: Removal, host: AgentHost)
   });
   // Nothing is left that needs the lock.
   if (readRecord(paths, name) === undefined) rmSync(lockPath(paths, name), { force: true });
-  await tellForwardingServer(host);
+  await notifyForwardingServer(host);
   return removed;
 }

@@ -11,7 +11,7 @@ import { readSecrets } from "../../secrets/installed.ts";
 import type { WebSpec } from "../agent/spec.ts";
 import { handOver } from "../forwarding/admin-client.ts";
 
-/** What managing an installation's web agents needs. */
+/** The context for managing an installation's web agents. */
 export interface WebAgents {
   readonly installation: string;
   readonly paths: InstallationPaths;
@@ -68,9 +68,9 @@ export function digestOfSecrets(values: Readonly<Record<string, string>>): strin
 }
 
 /**
- * Asks the forwarding server to look for agents again. That takes seconds, so this does not wait. A stopped server
- * looks when it starts.
+ * Makes the forwarding server query all agents again. That takes seconds, so this does not wait. A stopped server queries
+ * them when it starts.
  */
-export async function tellForwardingServer({ paths }: Pick<WebAgents, "paths">): Promise<void> {
+export async function notifyForwardingServer({ paths }: Pick<WebAgents, "paths">): Promise<void> {
   await handOver(paths.forwarding, { op: "refresh" });
 }

@@ -7,17 +7,17 @@ import { isRunning } from "../agent/drift.ts";
 import { failedStart } from "../agent/failed-start.ts";
 import { newAgentId, recordOn, recordsHere } from "../agent/record.ts";
 import type { AgentHost, Deployed, PlacedAgent, WebUpdate } from "../life-cycle/agent-host.ts";
-import { rolledBack } from "../life-cycle/go-back.ts";
+import { rolledBack } from "../life-cycle/roll-back.ts";
 import { labelsOf, type WebAgents } from "../life-cycle/web-agents.ts";
-import { type Merged, sinceLastStart, takeBack } from "../repo/merge.ts";
+import { type Merged, sinceLastStart, undoMerge } from "../repo/merge.ts";
 import { linkRemote } from "../repo/push.ts";
 import { prepareRepo } from "../repo/repo.ts";
 import { serversSinceStart } from "./servers.ts";
 import { startAgent } from "./start-agent.ts";
 
 /**
- * Web agents on this machine: it is always up, all agents share it, and their repos and data are folders. Nobody else's
- * machine has written an agent's repo, so git works in it directly.
+ * Web agents on this machine. It is always up, all agents share it, and their repos and data are folders. git works directly
+ * in an agent's repo, because this machine wrote it.
  *
  * @param mngrProfile the profile that the agents run in; undefined for the person's own
  */
@@ -52,11 +52,11 @@ export function localHost(mngrProfile: string | undefined, web: WebAgents): Agen
     checkName({ agentId, agentName: name }, agents) {
       if (!agents.some((agent) => agent.name === name && agent.id !== agentId)) return;
       throw new Error(
-        `mngr has an agent ${name} that is not this changeling's; rename it (mngr rename ${name} NEW_NAME), or the changeling`,
+        `mngr already has another agent named ${name}; rename that agent (mngr rename ${name} NEW_NAME), or the changeling`,
       );
     },
     rename: (agent, name) => mngr.rename(agent.name, name),
-    async rest(agent) {
+    async stop(agent) {
       if (agent.state !== "STOPPED") await mngr.stop(agent.id);
     },
     async resumed(update, agent) {
@@ -79,7 +79,7 @@ export function localHost(mngrProfile: string | undefined, web: WebAgents): Agen
             const isShown = state !== undefined && state !== "STOPPED";
             return isShown ? await mngr.capture(record.agentId, state === "DONE") : undefined;
           },
-          goBack: () => goBack(update, agent, sinceLastStart(record, now), start),
+          rollBack: () => rollBack(update, agent, sinceLastStart(record, now), start),
         });
       });
     },
@@ -94,7 +94,7 @@ export function localHost(mngrProfile: string | undefined, web: WebAgents): Agen
     async deleteData({ repo, data }) {
       if (!relative(data, homedir()).startsWith("..")) {
         throw new Error(
-          `${data} contains your home folder, so it is not deleted; set another data, or destroy_data = false`,
+          `${data} contains your home folder, so it is not deleted; set data to another folder, or destroy_data = false`,
         );
       }
       for (const place of [data, repo, `${repo}.unfinished`, `${repo}.merge`]) {
@@ -108,7 +108,7 @@ export function localHost(mngrProfile: string | undefined, web: WebAgents): Agen
     },
   };
 
-  function goBack(
+  function rollBack(
     update: WebUpdate,
     agent: PlacedAgent | undefined,
     merged: Merged,
@@ -117,12 +117,12 @@ export function localHost(mngrProfile: string | undefined, web: WebAgents): Agen
     const { agentId, repo } = update.record;
     return rolledBack({
       ...{ update, merged, records: host.records, isRestored: false },
-      takeBack: () => takeBack(repo, merged, env),
+      undoMerge: () => undoMerge(repo, merged, env),
       async end() {
         // Nothing else removes the agent of a failed create; an agent that existed before stays.
         if (agent === undefined) await mngr.destroy([agentId]);
         else await mngr.stop(agentId);
-        return agent === undefined ? "no agent is left" : "its agent is stopped";
+        return agent === undefined ? "its agent was removed" : "its agent is stopped";
       },
       start: (spec, record) => start({ ...update, spec, record }),
       hint: ` (git -C ${quoted(repo)} log)`,

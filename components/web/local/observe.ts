@@ -7,13 +7,13 @@ import { type LocalWebs, type LocalWebsOptions, observedHere } from "../this-mac
 import { serversHere } from "./servers.ts";
 
 /**
- * Observes a stack's web changelings on this machine and their sources, once for all of them. Warns about what can't be
- * observed, which then shows no change.
+ * Observes a stack's web changelings on this machine and their sources, once for all of them. Warns if something can't be
+ * observed; it then shows no change.
  */
 export function localWebs(changelings: readonly DeclaredWeb[], options: LocalWebsOptions = {}): Promise<LocalWebs> {
   return observedHere(changelings, options, {
     ...{ provider: "local", suffix: "agent", servers: serversHere },
-    look: async (profiles) => new Map((await Promise.all(profiles.map(agentsOf))).flat()),
+    observe: async (profiles) => new Map((await Promise.all(profiles.map(agentsOf))).flat()),
     drift: (record, agents) => webDrift(record, agents),
   });
 }

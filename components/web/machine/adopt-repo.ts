@@ -2,11 +2,11 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, wr
 import { join } from "node:path";
 import { commitOf, fallbackIdentity, type Git, gitIn, succeeds } from "../../git/git.ts";
 
-/** The repository on an agent's volume is not in the layout that git creates. */
+/** The repository on an agent's volume does not have the layout that git creates. */
 export class NotAdopted extends Error {}
 
 /**
- * Environment for git here without the person's settings, so that none of their filters run on an agent's files.
+ * Environment for git on this machine without the user's settings, so that none of their filters run on an agent's files.
  *
  * @param env other variables that git may see
  */
@@ -14,7 +14,7 @@ export function isolated(env: Readonly<Record<string, string>>): Record<string, 
   return { ...env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1", GIT_ATTR_NOSYSTEM: "1" };
 }
 
-/** Creates an empty repository without the person's template and its hooks. */
+/** Creates an empty repository without the user's template and its hooks. */
 export async function emptyRepo(repo: string, env: Readonly<Record<string, string>>): Promise<Git> {
   mkdirSync(repo);
   const git = gitIn(repo, isolated(env));
@@ -73,7 +73,7 @@ async function uncommittedOf(
   const to = join(repo, ".git");
   const from = join(taken, ".git");
   const git = gitIn(repo, env);
-  // Match the volume's file system. With other settings, every file would show as changed.
+  // These must match the volume's file system. Otherwise, every file would show as changed.
   for (const key of ["core.filemode", "core.symlinks"]) {
     if (!isFile(join(from, "config"))) continue;
     const args = ["config", "--file", join(from, "config"), "--no-includes", "--type=bool", key];
@@ -143,7 +143,7 @@ function headOf(gitFolder: string, refs: ReadonlyMap<string, string>, name: stri
   const commit = refs.get(ref ?? "");
   if (commit !== undefined || (isUnborn && !hasLonger)) return commit;
   throw new NotAdopted(
-    `the repository of ${name} has a format that is not supported (reftable, SHA-256); make it again with git's defaults`,
+    `the repository of ${name} has an unsupported format (reftable, SHA-256); recreate it with git's defaults`,
   );
 }
 

@@ -26,10 +26,10 @@ const answersCommand = [
  * @throws MngrError
  */
 export async function serversOnMachine(mngr: MngrOnMachines, address: string, seconds: number): Promise<Servers> {
-  return (await look(mngr, address, seconds)).servers;
+  return (await observeServers(mngr, address, seconds)).servers;
 }
 
-async function look(mngr: MngrOnMachines, address: string, seconds: number): Promise<Checked> {
+async function observeServers(mngr: MngrOnMachines, address: string, seconds: number): Promise<Checked> {
   const { results } = await mngr.exec([address], `${sinceStartCommand(seconds)}; ${answersCommand}`);
   const output = results[0]?.stdout ?? "";
   const at = output.lastIndexOf(`\n${mark} `);
@@ -44,5 +44,5 @@ async function look(mngr: MngrOnMachines, address: string, seconds: number): Pro
  */
 export function awaitUp(mngr: MngrOnMachines, address: string, timeoutSeconds: number): Promise<Servers> {
   const stateOf = async () => (await agentAt(address, mngr))?.state;
-  return awaitServers((seconds) => look(mngr, address, seconds), stateOf, timeoutSeconds);
+  return awaitServers((seconds) => observeServers(mngr, address, seconds), stateOf, timeoutSeconds);
 }

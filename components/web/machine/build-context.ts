@@ -29,7 +29,7 @@ function isPath(key: string): boolean {
   return key === "file" || key === "context-dir";
 }
 
-/** Other paths are the person's own. */
+/** Other paths are chosen by the user. */
 function isOfRepo(path: string): boolean {
   return !isAbsolute(path) && !path.startsWith("~");
 }

@@ -8,9 +8,9 @@ import { addressOf, destroyMachine, isUp, placed, pruneSnapshots, started } from
 import { linkRemoteOn } from "./start-on-machine.ts";
 import { createMachine, updateMachine } from "./update-machine.ts";
 
-/** Web agents that each have a machine of their own: a sandbox on Modal, a container in Docker. */
+/** Web agents that each have a separate machine: a sandbox on Modal, or a container in Docker. */
 export function machineHost(web: MachineWeb): AgentHost {
-  const { provider, place, paths, log, records, machines, mngr } = web;
+  const { provider, where, paths, log, records, machines, mngr } = web;
   return {
     ...{ provider, paths, log, records },
     begin: async () => {},
@@ -18,7 +18,7 @@ export function machineHost(web: MachineWeb): AgentHost {
     // No other agent is on its machine.
     checkName() {},
     rename: (agent, name) => mngr.rename(addressOf(agent), name),
-    rest: (agent) => machines.rest(agent),
+    stop: (agent) => machines.stop(agent),
     async resumed(update, agent) {
       if (update.record.hostAddress !== addressOf(agent)) return {};
       const servers = await onceMore(update, agent, web);
@@ -40,11 +40,11 @@ export function machineHost(web: MachineWeb): AgentHost {
     async deleteData({ data, repo }) {
       for (const volume of [data, repo]) await machines.deleteVolume(volume);
     },
-    kept: ({ data, repo }) => ({ repo, data, words: ` ${place}: the volumes ${data} and ${repo}` }),
+    kept: ({ data, repo }) => ({ repo, data, words: ` ${where}: the volumes ${data} and ${repo}` }),
   };
 }
 
-/** For an agent that only needs a restart or already runs. Returns no servers if it does not come up. */
+/** Starts an agent that is as declared, if it does not run. @returns its servers; none if it does not come up */
 async function onceMore({ spec }: WebUpdate, agent: PlacedAgent, web: MachineWeb): Promise<Servers> {
   if (isUp(agent)) return await serversOnMachine(web.mngr, addressOf(agent), 0);
   try {
@@ -52,7 +52,7 @@ async function onceMore({ spec }: WebUpdate, agent: PlacedAgent, web: MachineWeb
     return await awaitUp(web.mngr, addressOf(again), spec.startTimeoutSeconds);
   } catch (error) {
     if (!(error instanceof NotUp)) throw error;
-    web.log(`${spec.name} was started, and ${error.message}; it is provisioned again`);
+    web.log(`${spec.name} was started, but ${error.message}; it is provisioned again`);
     return {};
   }
 }

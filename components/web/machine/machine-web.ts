@@ -5,13 +5,13 @@ import type { WebAgents } from "../life-cycle/web-agents.ts";
 import type { MachineProvider, MngrOnMachines } from "./mngr-on-machines.ts";
 
 /**
- * What managing web agents on their own machines needs: a sandbox on Modal, a container in Docker. Everything in this
- * folder uses this interface and knows neither provider.
+ * The context for managing web agents on separate machines: sandboxes on Modal, or containers in Docker. The code in this
+ * folder only uses this interface and is the same for both providers.
  */
 export interface MachineWeb extends Pick<WebAgents, "installation" | "paths" | "env" | "log"> {
   readonly provider: MachineProvider;
-  /** Where volumes are, for messages: for instance `in Docker`. */
-  readonly place: string;
+  /** Where volumes are, for messages, for instance `in Docker`. */
+  readonly where: string;
   /** Distinguishes its machines and agents from others, in addition to the labels that all web agents have. */
   readonly labels: Readonly<Record<string, string>>;
   readonly mngr: MngrOnMachines;
@@ -26,7 +26,7 @@ export interface NewMachine {
   readonly host: string;
   /** Volume names by mount path. */
   readonly volumes: Readonly<Record<string, string>>;
-  /** The temporary repo. Files needed only while the machine is created may lie beside it. */
+  /** The temporary repo. Files that are only needed while the machine is created can be put beside it. */
   readonly repo: string;
 }
 
@@ -49,15 +49,15 @@ export interface Machines {
   admittedKeys(): Promise<string>;
   /** Names of a changeling's existing machines, whether mngr knows them or not. */
   hostsOf(changeling: string): Promise<string[]>;
-  /** Ends all machines of a changeling at once: mngr has forgotten them, so nothing will start them again. */
+  /** Ends all machines of a changeling immediately. mngr no longer knows them, so nothing starts them again. */
   sweep(changeling: string): Promise<void>;
   /**
-   * Ends a machine at once, so that it restarts from its last snapshot.
+   * Ends a machine immediately, so that it restarts from its last snapshot.
    * @param hostId mngr's id
    */
   end(hostId: string): Promise<void>;
   /** Ends a machine so that it restarts in its current state; succeeds if it has ended. */
-  rest(agent: PlacedAgent): Promise<void>;
+  stop(agent: PlacedAgent): Promise<void>;
   /** Destroys a machine and what belongs to it, but not snapshots and volumes; succeeds if it is gone. */
   destroy(host: string): Promise<void>;
   /**

@@ -8,7 +8,7 @@ export function addressOf({ id, host }: PlacedAgent): string {
   return `${id}@${host.id}.${host.provider_name}`;
 }
 
-/** The agent that mngr currently shows at an address. */
+/** The agent that mngr currently lists at an address. */
 export async function agentAt(
   address: string,
   { agents }: Pick<MachineWeb["mngr"], "agents">,
@@ -16,7 +16,7 @@ export async function agentAt(
   return placed(await agents()).find((agent) => addressOf(agent) === address);
 }
 
-/** mngr shows the host of every agent on a machine. */
+/** Agents with their hosts, which mngr lists for all agents on machines. */
 export function placed(agents: readonly Agent[]): PlacedAgent[] {
   return agents.flatMap((agent) => (agent.host === undefined ? [] : [{ ...agent, host: agent.host }]));
 }
@@ -46,7 +46,7 @@ export async function started(agent: PlacedAgent, { mngr }: MachineWeb): Promise
  * Destroys a machine and its snapshots, but not its volumes. Succeeds if it is gone.
  *
  * @param host its name
- * @param agents all agents that mngr shows
+ * @param agents all agents that mngr lists
  */
 export async function destroyMachine(
   host: string,
@@ -64,13 +64,13 @@ export interface FailedStartOnMachine extends Pick<MachineUpdate, "spec" | "secr
   readonly address: string | undefined;
 }
 
-/** @param goBack rolls back, and returns what runs now */
+/** @param rollBack rolls back, and returns what runs now */
 export function failure(
   error: unknown,
   { spec, secrets, web, address }: FailedStartOnMachine,
-  goBack: () => Promise<string>,
+  rollBack: () => Promise<string>,
 ): Promise<Error> {
-  return failedStart(error, { name: spec.name, secrets, shown: () => shownAt(address, web), goBack });
+  return failedStart(error, { name: spec.name, secrets, shown: () => shownAt(address, web), rollBack });
 }
 
 async function shownAt(address: string | undefined, { mngr }: MachineUpdate["web"]): Promise<string | undefined> {
@@ -80,10 +80,10 @@ async function shownAt(address: string | undefined, { mngr }: MachineUpdate["web
 }
 
 /**
- * Deletes the snapshots from before a successful update, which a later one replaces. A snapshot that can't be deleted
- * is removed with the machine.
+ * Deletes the snapshots from before a successful update, because a later one replaces them. A snapshot that can't be
+ * deleted now is removed with the machine.
  *
- * @param agent as mngr showed it before the update
+ * @param agent as mngr listed it before the update
  */
 export async function pruneSnapshots(agent: PlacedAgent, { machines, mngr, log }: MachineWeb): Promise<void> {
   try {

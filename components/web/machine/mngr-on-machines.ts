@@ -11,7 +11,7 @@ import {
 
 export type { MachineProvider } from "../../mngr/machine-arguments.ts";
 
-/** mngr for the agents of one provider, each on a host of its own. Addresses are `ID@HOST_ID.PROVIDER`. */
+/** mngr for the agents of one provider, each on a separate host. Addresses have the form `ID@HOST_ID.PROVIDER`. */
 export interface MngrOnMachines extends Pick<Mngr, "exec" | "capture" | "rename" | "stop"> {
   /** mngr's environment. */
   readonly env: Readonly<Record<string, string>>;
@@ -82,7 +82,7 @@ export function mngrOnMachines(
     async agents() {
       const { agents, isComplete } = await list([provider]);
       if (isComplete) return agents;
-      throw new MngrError(`mngr could not look everywhere; see: mngr list --provider ${provider}`);
+      throw new MngrError(`mngr could not read all of its hosts; see: mngr list --provider ${provider}`);
     },
     async start(address, options = { isRestarted: false }) {
       await run(startArguments(address, options), startSeconds);
@@ -90,7 +90,7 @@ export function mngrOnMachines(
     async snapshot(address) {
       const made = snapshotted.parse(JSON.parse(await run(hostSnapshotArguments(address), startSeconds)));
       const [snapshot] = made.snapshots_created;
-      if (snapshot === undefined) throw new MngrError(`mngr made no snapshot of ${address}`);
+      if (snapshot === undefined) throw new MngrError(`mngr did not create a snapshot of ${address}`);
       return snapshot.snapshot_id;
     },
     async forgetSnapshot(address, snapshot) {

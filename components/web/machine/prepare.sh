@@ -1,15 +1,15 @@
 #!/bin/sh
-# Run in the agent's repo whenever it is provisioned: what stands there and is in no commit. The arguments are texts in
-# base64; an empty one says that there is none.
+# Writes the files in an agent's repo that are in no commit. Runs there whenever the agent is provisioned. The arguments
+# are texts in base64; an empty one means that there is none.
 #   settings  the text of .changelings/settings.toml
-#   remote    the git remote that its commits are pushed to
-#   branch    its branch there
+#   remote    the git remote that the agent's commits are pushed to
+#   branch    the branch there
 #   hook      the post-commit hook that pushes
-#   keys      the public keys of the person's machines, one a line
+#   keys      the public keys of the user's machines, one per line
 set -e
 text() { printf %s "$1" | base64 -d; }
 settings=.changelings/settings.toml
-# shellcheck disable=SC2016 # it is text
+# shellcheck disable=SC2016 # not for the shell to expand
 sign='written by `pulumi up`'
 mkdir -p "$CHANGELING_MEMORY" .git/hooks .git/info
 
@@ -34,7 +34,7 @@ if [ ! -e "$hook" ] || grep -q "$sign" "$hook"; then
   fi
 fi
 
-# A machine that mngr starts anew lets in nobody but who started it.
+# A machine that mngr restarts only accepts the key of the machine that restarted it.
 keys="$MNGR_AGENT_STATE_DIR/changelings-keys"
 text "$5" >"$keys"
 mkdir -p ~/.ssh

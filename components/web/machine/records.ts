@@ -8,11 +8,10 @@ export interface VolumeNames {
 }
 
 /**
- * What a changeling without a record starts from. An agent's labels do not count: they are in files on its machine.
+ * The initial record of a changeling. It does not use agents' labels, because these are in files on the agents' machines.
  *
  * @param namesFor base name of the volumes
- * @param others every changeling with volumes: a renamed one keeps its volumes, and another may now have its former
- * name
+ * @param others every changeling with volumes. A renamed one keeps its volumes, and another may now have its old name
  */
 export function firstRecord(
   name: string,

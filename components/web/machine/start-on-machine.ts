@@ -37,15 +37,15 @@ export interface StartOnMachine {
 }
 
 /**
- * Creates the agent as specified on its own machine, or stops it and provisions it again there. Returns when it serves.
+ * Creates the agent as specified on its machine, or stops it and provisions it again there. Returns when it serves.
  *
- * @param onMade called when its machine exists, before the agent serves
+ * @param onCreated called when its machine exists, before the agent serves
  * @throws MngrError, NotUp
  */
 export async function startOnMachine(
   start: StartOnMachine,
   web: MachineWeb,
-  onMade: (hostAddress: string) => Promise<void>,
+  onCreated: (hostAddress: string) => Promise<void>,
 ): Promise<Deployed> {
   const { spec, record, host, isNew, repo } = start;
   const { mngr } = web;
@@ -60,12 +60,12 @@ export async function startOnMachine(
   );
   if (hostId === undefined) throw new Error(`mngr did not report which machine ${host} is`);
   const hostAddress = `${record.agentId}@${hostId}.${web.provider}`;
-  await onMade(hostAddress);
+  await onCreated(hostAddress);
   return { hostAddress, servers: await awaitUp(mngr, hostAddress, spec.startTimeoutSeconds) };
 }
 
 /**
- * Makes the commits of an agent that runs be pushed to the declared remote, or to none, as `startOnMachine` does.
+ * Sets up, for a running agent, the remote that its commits are pushed to, as `startOnMachine` does.
  * @throws MngrError, or an error with what its machine says
  */
 export async function linkRemoteOn(address: string, spec: WebSpec, web: MachineWeb): Promise<void> {
@@ -125,6 +125,6 @@ function buildSecrets({ spec, secrets }: StartOnMachine): Record<string, string>
 async function environmentOf({ spec, repo, secrets }: StartOnMachine, { env }: MachineWeb): Promise<string> {
   const memory = `${spec.memoryInGit ? repoFolder : dataFolder}/memory`;
   const identity = existsSync(repo) ? await fallbackIdentity(gitIn(repo, env), spec.name) : {};
-  // Claude Code runs as root only in a declared sandbox.
+  // As root, Claude Code only runs if this declares a sandbox.
   return agentVariables(spec, { data: dataFolder, memory }, { IS_SANDBOX: "1", ...identity }, secrets);
 }

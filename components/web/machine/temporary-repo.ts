@@ -52,14 +52,14 @@ export async function downloadRepo(repo: string, spec: WebSpec, record: WebRecor
   if (uncommitted !== undefined) {
     await gitIn(repo, env).run(["branch", "--force", uncommittedBranch, uncommitted]);
     log(
-      `what the agent of ${spec.name} had changed and not committed is kept in its repo: git stash apply ${uncommittedBranch}`,
+      `the uncommitted changes of the agent of ${spec.name} are kept in its repo; apply them with: git stash apply ${uncommittedBranch}`,
     );
   }
   return head !== undefined;
 }
 
 /**
- * The source is fetched with the person's settings, but LFS objects named in an agent's files are not downloaded here.
+ * The source is fetched with the user's settings, but LFS objects named in an agent's files are not downloaded here.
  */
 export function withoutLfs(env: Readonly<Record<string, string>>): Record<string, string> {
   return { ...env, GIT_LFS_SKIP_SMUDGE: "1" };

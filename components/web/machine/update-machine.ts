@@ -6,15 +6,15 @@ import type { Deployed, PlacedAgent } from "../life-cycle/agent-host.ts";
 import { type Merged, MergeRefused, refusedByLocalChanges, sinceLastStart } from "../repo/merge.ts";
 import { prepareRepo } from "../repo/repo.ts";
 import { isolated } from "./adopt-repo.ts";
-import { goBackOn } from "./go-back.ts";
 import { scriptInMachine } from "./in-machine.ts";
 import type { MachineUpdate } from "./machine-web.ts";
 import { addressOf, destroyMachine, failure, sshOf, started } from "./machines.ts";
 import { newHostName } from "./records.ts";
+import { rollBackOn } from "./roll-back.ts";
 import { startOnMachine } from "./start-on-machine.ts";
 import { downloadRepo, fetchRepo, sendCommits, withoutLfs, withTemporaryRepo } from "./temporary-repo.ts";
 
-/** Retries, each because the agent committed in between. */
+/** Limit of attempts; a retry is needed if the agent has committed in the meantime. */
 const attempts = 5;
 
 /**
@@ -28,8 +28,8 @@ export async function updateMachine(update: MachineUpdate, agent: PlacedAgent): 
   const there = sshOf(agent) === undefined ? await started(agent, update.web) : agent;
   const ssh = sshOf(there);
   if (ssh === undefined) {
-    const look = `mngr list --provider ${update.web.provider}`;
-    throw new Error(`mngr can't reach the machine of ${update.spec.name} from here; see: ${look}`);
+    const listing = `mngr list --provider ${update.web.provider}`;
+    throw new Error(`mngr can't reach the machine of ${update.spec.name} from here; see: ${listing}`);
   }
   return await merged(update, there, ssh, 1);
 }
@@ -44,9 +44,11 @@ function merged(update: MachineUpdate, agent: PlacedAgent, ssh: SshAccess, attem
     if (now.before !== now.after) {
       await web.records.write(noted);
       await sendCommits(repo, now.after, ssh, web.env);
-      if (!(await isTaken(now, agent, update))) {
+      if (!(await isFastForwarded(now, agent, update))) {
         if (attempt === attempts)
-          throw new MergeRefused(`the agent of ${spec.name} commits all the time; run again: ${upCommand()}`);
+          throw new MergeRefused(
+            `the agent of ${spec.name} keeps committing, so the update could not be merged; run again: ${upCommand()}`,
+          );
         return await merged(update, agent, ssh, attempt + 1);
       }
     }
@@ -60,7 +62,7 @@ function merged(update: MachineUpdate, agent: PlacedAgent, ssh: SshAccess, attem
     } catch (error) {
       const address = addressOf(agent);
       throw await failure(error, { spec, secrets, web, address }, () =>
-        goBackOn(agent, { update: whole, merged: since, repo, snapshot }),
+        rollBackOn(agent, { update: whole, merged: since, repo, snapshot }),
       );
     }
   });
@@ -89,17 +91,24 @@ async function prepared(
 
 function refused(error: MergeRefused, repo: string, agent: PlacedAgent): MergeRefused {
   const message = error.message.replaceAll(`git -C ${repo} `, "git ");
-  return new MergeRefused(`${message} (its repo is opened with: mngr connect ${addressOf(agent)})`);
+  return new MergeRefused(`${message} (open its repo with: mngr connect ${addressOf(agent)})`);
 }
 
 /**
- * @returns false if the agent has committed in between
+ * @returns false if the agent has committed in the meantime
  * @throws MergeRefused
  */
-async function isTaken({ before, after }: Merged, agent: PlacedAgent, { web }: MachineUpdate): Promise<boolean> {
-  const { results, failed } = await web.mngr.exec([addressOf(agent)], scriptInMachine("take.sh", [before, after]));
+async function isFastForwarded(
+  { before, after }: Merged,
+  agent: PlacedAgent,
+  { web }: MachineUpdate,
+): Promise<boolean> {
+  const { results, failed } = await web.mngr.exec(
+    [addressOf(agent)],
+    scriptInMachine("fast-forward.sh", [before, after]),
+  );
   const [result] = results;
-  if (result === undefined) throw new Error(`${addressOf(agent)} could not be asked: ${failed[0]?.error}`);
+  if (result === undefined) throw new Error(`${addressOf(agent)} could not be reached: ${failed[0]?.error}`);
   if (result.success) return result.stdout.trim() !== "moved";
   throw refused(refusedByLocalChanges("", new GitError("git merge", result.stderr)), "", agent);
 }
@@ -114,9 +123,9 @@ async function replaced(update: MachineUpdate, agent: PlacedAgent, repo: string,
   const { spec, record, web } = update;
   await refuseUncommitted(agent, update);
   await gitIn(repo, isolated(web.env)).run(["checkout", "--quiet", "-B", spec.branch, since.after]);
-  await web.machines.rest(agent);
+  await web.machines.stop(agent);
   const made = await newMachine(update, repo, async () =>
-    goBackOn(await started(agent, web), { update: { ...update, record }, merged: since, repo, snapshot: undefined }),
+    rollBackOn(await started(agent, web), { update: { ...update, record }, merged: since, repo, snapshot: undefined }),
   );
   await destroyMachine(agent.host.name, web);
   return made;
@@ -128,7 +137,7 @@ async function refuseUncommitted(agent: PlacedAgent, { spec, web }: MachineUpdat
   const files = (results[0]?.stdout ?? "").split("\n").flatMap((line) => (line === "" ? [] : [line.slice(3)]));
   if (files.length === 0) return;
   throw new MergeRefused(
-    `${spec.name} is to get another machine, and its agent has changed ${files.join(", ")}; commit them there: ` +
+    `${spec.name} needs another machine, but its agent has uncommitted changes in ${files.join(", ")}; commit them there: ` +
       `mngr connect ${addressOf(agent)}, then: ${upCommand()}`,
   );
 }
@@ -146,18 +155,18 @@ export function createMachine(update: MachineUpdate): Promise<Deployed> {
     await web.machines.sweep(spec.name);
     await downloadRepo(repo, spec, record, web);
     await prepareRepo(repo, spec, { env: withoutLfs(web.env), token: secrets["GITHUB_TOKEN"], onMove: () => {} });
-    return await newMachine(update, repo, async () => "no machine of it is left");
+    return await newMachine(update, repo, async () => "its machine was removed");
   });
 }
 
 /**
  * @param repo becomes the agent's folder
- * @param goBack called when the agent did not start and its machine is destroyed; returns what runs now
+ * @param rollBack called when the agent did not start and its machine is destroyed; returns what runs now
  */
 export async function newMachine(
   { spec, record, secrets, web }: MachineUpdate,
   repo: string,
-  goBack: () => Promise<string>,
+  rollBack: () => Promise<string>,
 ): Promise<Deployed> {
   const { machines, records } = web;
   for (const volume of [record.data, record.repo]) await machines.ensureVolume(volume, spec.name);
@@ -175,7 +184,7 @@ export async function newMachine(
       // Nothing else removes a machine that was created but never served.
       await destroyMachine(host, web);
       await records.write(record);
-      return await goBack();
+      return await rollBack();
     });
   }
 }

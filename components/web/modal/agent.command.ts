@@ -28,7 +28,7 @@ type Variables = ValuesOf<typeof variables.table>;
 export default commandScript({
   variables: variables.schema,
   keeps: isModalVariable,
-  // Two starts, because a failed one is rolled back, plus time for git, mngr and Modal.
+  // Time for two starts, because a failed one is rolled back, and for git, mngr and Modal.
   timeoutSeconds: 4 * 3600,
   async apply({ values, stack, environment, userId, prefix, ...declared }) {
     const secrets = secretsOf(values);

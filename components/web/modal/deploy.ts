@@ -12,7 +12,7 @@ export interface WebsOnModal {
   of(changeling: DeclaredWeb): WebCommandArgs["seen"];
 }
 
-/** A web changeling on Modal: its agent, on its own machine there. */
+/** Declares a web changeling on Modal: its agent, on a separate machine. */
 export function webOnModal(
   parent: pulumi.Resource,
   { declared, secretValues }: WebDeployArgs,
@@ -35,7 +35,7 @@ export function webOnModal(
       userId: home.userId,
       prefix: home.prefix,
     }),
-    // Passed with the Command, not kept on this machine: the next update may run on another.
+    // Passed with the Command and not stored on this machine, because the next update may run on another.
     secretEnvironment: {
       ...tokenVariables,
       ...(secrets.length === 0 ? {} : { VALUES: pulumi.jsonStringify(secretValues) }),

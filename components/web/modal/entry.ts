@@ -5,7 +5,7 @@ import type { DeclaredWeb } from "../declared.ts";
 import type { WebOptions } from "../options.ts";
 import { unfitForWeb } from "./checks.ts";
 
-/** Web agents on machines of Modal's. */
+/** Web agents on Modal. */
 export const modal = {
   where: "on Modal",
   check: (options: WebOptions, place: PlaceOf) => buildArgDiagnostics(options, place, unfitForWeb),

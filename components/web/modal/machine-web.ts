@@ -8,7 +8,7 @@ import { mngrOnModal } from "./mngr-on-modal.ts";
 import { modalMachines } from "./modal-machines.ts";
 import { modalRecords } from "./modal-records.ts";
 
-/** What managing a stack's web agents on Modal needs. */
+/** The context for managing a stack's web agents on Modal. */
 export interface ModalWeb extends MachineWeb, HomeVolume {}
 
 export interface StackOnModal {
@@ -33,7 +33,7 @@ export function modalWeb(of: StackOnModal, { installation, paths, env, log }: We
   return {
     ...{ installation, paths, env, log, mngr, ...at },
     provider: "modal",
-    place: `on Modal, in the environment ${environment}`,
+    where: `on Modal, in the environment ${environment}`,
     labels: { changelings_stack: stack },
     records: modalRecords(at, { paths }, hostDir),
     machines: modalMachines(at, { mngr, log }),

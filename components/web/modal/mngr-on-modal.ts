@@ -4,18 +4,18 @@ import { personIdentity } from "../../modal/identity.ts";
 import type { ModalToken } from "../../modal/token.ts";
 import { type MngrOnMachines, mngrOnMachines } from "../machine/mngr-on-machines.ts";
 
-export interface MngrSettingsLocation {
+export interface MngrOptions {
   /** The host dir with which this machine's mngr acts as the stack (see `ensureMachineIdentity`). */
   readonly hostDir: string;
   /** mngr_profile of the fleet. */
   readonly mngrProfile: string | undefined;
-  /** undefined to use what Modal's clients find by themselves. */
+  /** undefined for the token that Modal's clients find themselves. */
   readonly token: ModalToken | undefined;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /** mngr for a stack on Modal: this machine's mngr, in the stack's Modal environment. */
-export function mngrOnModal(place: MngrSettingsLocation): MngrOnMachines {
+export function mngrOnModal(place: MngrOptions): MngrOnMachines {
   const mngr = mngrOnMachines("modal", environmentOf(place));
   return {
     ...mngr,
@@ -41,8 +41,8 @@ export const hostNameTag = "mngr_host_name";
 export const labelTag = (label: string) => `mngr_user_${label}`;
 
 /**
- * A host's files, including the agent's environment, must be on mngr's volume, and a machine must have a snapshot from
- * its first hour on. The person's settings can't change that.
+ * A host's files, including the agent's environment, must be on mngr's volume, and a machine must have a snapshot soon
+ * after it is created. The user's settings can't change that.
  */
 const settings = {
   MNGR__PROVIDERS__MODAL__IS_HOST_VOLUME_CREATED: "true",
@@ -50,7 +50,7 @@ const settings = {
   MNGR__PROVIDERS__MODAL__SHUTDOWN_BUFFER_SECONDS: String(shutdownBufferSeconds),
 };
 
-function environmentOf({ hostDir, mngrProfile, token, env }: MngrSettingsLocation): Record<string, string> {
+function environmentOf({ hostDir, mngrProfile, token, env }: MngrOptions): Record<string, string> {
   const own = modalEnvironment(env);
   const isAside = hostDir !== personIdentity(env, { profile: mngrProfile }).hostDir;
   // These would override the settings of the stack's separate host dir.

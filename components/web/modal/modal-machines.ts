@@ -63,8 +63,8 @@ export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "m
     async end(hostId) {
       await client.endSandboxes(environment, { [hostIdTag]: hostId });
     },
-    /** Like mngr's watcher: with a snapshot. */
-    async rest(agent) {
+    /** With a snapshot, like mngr's own watcher. */
+    async stop(agent) {
       const tags = { [hostIdTag]: agent.host.id };
       const isGone = async () => (await client.sandboxes(environment, tags)).length === 0;
       if (await isGone()) return;
@@ -78,7 +78,7 @@ export function modalMachines(at: HomeVolume, { mngr, log }: Pick<MachineWeb, "m
         if (await isGone()) return;
       }
       const { name } = agent.host;
-      log(`warning: the machine ${name} did not end within ${timeouts.seconds} s, and is ended without a snapshot`);
+      log(`warning: the machine ${name} did not end within ${timeouts.seconds} s, so it is ended without a snapshot`);
       await client.endSandboxes(environment, tags);
     },
     async destroy(host) {

@@ -7,8 +7,8 @@ import type { WebAgents } from "../life-cycle/web-agents.ts";
 import { dataVolumeBeside, firstRecord } from "../machine/records.ts";
 
 /**
- * The record of a web agent on Modal is on the stack's home volume, shared by all machines. Each machine that has
- * worked on the agent keeps a copy where local records are, for its forwarding server and its `changeling` command.
+ * The record of a web agent on Modal is on the stack's home volume, which all machines share. Each machine that has managed
+ * the agent keeps a copy with its local records, for its forwarding server and its `changeling` command.
  */
 function recordFile(name: string): string {
   return `web/${name}.json`;
@@ -30,7 +30,7 @@ export async function sharedRecord(name: string, { client, stack, environment }:
   );
 }
 
-/** @param hostDir the host dir with which this machine's mngr acts as the stack */
+/** @param hostDir the host dir that makes this machine's mngr act as the stack */
 export function modalRecords(at: HomeVolume, { paths }: Pick<WebAgents, "paths">, hostDir: string): WebRecords {
   const { client, stack, environment } = at;
   // By now the name may belong to a local agent.

@@ -52,7 +52,7 @@ export async function modalWebs(
     options.modal ?? modalStack(options),
     sourceTips(changelings, options.secretValues),
   ]);
-  const seen = await look(changelings, at);
+  const seen = await observeAgents(changelings, at);
   const webs = {
     installation,
     at,
@@ -68,7 +68,7 @@ export async function modalWebs(
 }
 
 /** undefined if nothing exists yet, or Modal could not be read. */
-async function look(changelings: readonly DeclaredWeb[], at: ModalStack): Promise<Seen | undefined> {
+async function observeAgents(changelings: readonly DeclaredWeb[], at: ModalStack): Promise<Seen | undefined> {
   const { observed, stack, stackToken } = at;
   if (observed?.environment === undefined) return undefined;
   const { environment } = observed;
@@ -94,7 +94,7 @@ async function look(changelings: readonly DeclaredWeb[], at: ModalStack): Promis
   }
 }
 
-/** Uses this machine's mngr if it has the keys for the other machines. */
+/** Queries this machine's mngr, if it has the keys for the other machines. */
 async function agentsOf({ observed, mngrProfile, stackToken }: ModalStack): Promise<readonly Agent[] | undefined> {
   const machine = observed?.identity === undefined ? undefined : knownMachine(observed.identity, process.env);
   if (machine?.keyFile === undefined) return undefined;

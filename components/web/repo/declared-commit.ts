@@ -73,7 +73,7 @@ function stageFromScratch(files: string, type: string): void {
 
 function stage(files: string, from: string, to: string): void {
   if (!existsSync(from))
-    throw new Error(`${from} of add_paths does not exist; correct the path, or remove it from the fleet file`);
+    throw new Error(`${from} (in add_paths) does not exist; correct the path, or remove it from the fleet file`);
   const target = join(files, to);
   mkdirSync(dirname(target), { recursive: true });
   cpSync(from, target, { recursive: true, verbatimSymlinks: true, filter: (path) => basename(path) !== ".git" });

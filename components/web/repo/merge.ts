@@ -14,7 +14,7 @@ export interface Merged {
   readonly after: string;
 }
 
-/** An interrupted update has already moved the branch, so what ran before is where that update began. */
+/** If an interrupted update has already moved the branch, the previous version is where that update began. */
 export function sinceLastStart({ merged }: { readonly merged?: Merged | undefined }, now: Merged): Merged {
   return merged?.after === now.before ? { before: merged.before, after: now.after } : now;
 }
@@ -28,9 +28,9 @@ export interface MergeOptions {
   readonly onMove: (merged: Merged) => void | Promise<void>;
 }
 
-/** Retries, each because the agent committed in between. */
+/** Limit of attempts; a retry is needed if the agent has committed in the meantime. */
 const attempts = 5;
-/** git's messages are parsed. */
+/** For git, whose messages are parsed. */
 const quiet = { LC_ALL: "C" };
 
 /**
@@ -112,7 +112,7 @@ export function refusedByLocalChanges(repo: string, error: GitError): MergeRefus
   const files = error.stderr.split("\n").flatMap((line) => /^\t(.+)$/.exec(line)?.[1] ?? []);
   if (files.length === 0) return new MergeRefused(`the new code can't be merged into the agent's: ${error.message}`);
   return new MergeRefused(
-    `the new code would overwrite changes of the agent's that are in no commit, in ${files.join(", ")}; commit them or ` +
+    `the new code would overwrite the agent's uncommitted changes in ${files.join(", ")}; commit them or ` +
       `stash them: git -C ${quoted(repo)} stash --include-untracked, then: ${upCommand()}`,
   );
 }
@@ -121,7 +121,7 @@ export function refusedByLocalChanges(repo: string, error: GitError): MergeRefus
  * Undoes a merge unless something was committed on top of it. Uncommitted files are kept.
  * @returns whether it was undone
  */
-export async function takeBack(
+export async function undoMerge(
   repo: string,
   { before, after }: Merged,
   env: Readonly<Record<string, string>>,

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Hook of an agent's repo, written by `pulumi up`: pushes its commits to the remote "changelings", in the background.
-# What came of it is in .git/changelings-push.log. A token in the agent's environment is given to github.com alone.
+# Hook of an agent's repo, written by `pulumi up`: pushes its commits to the remote "changelings" in the background. The
+# output is in .git/changelings-push.log. A token in the agent's environment is only sent to github.com.
 branch=$(git config changelings.branch) || exit 0
 log=$(git rev-parse --git-dir)/changelings-push.log
 export GIT_TERMINAL_PROMPT=0

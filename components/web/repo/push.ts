@@ -20,8 +20,8 @@ export interface PushOptions {
 }
 
 /**
- * Makes the agent's commits be pushed to the declared remote as they are made, and pushes existing ones. Without a
- * declared remote, stops that.
+ * Sets up that the agent's commits are pushed to the declared remote as they are made, and pushes existing ones. Without a
+ * declared remote, this undoes the setup.
  */
 export async function linkRemote(repo: string, { name, remote }: WebSpec, options: PushOptions): Promise<void> {
   const { env, token, warn } = options;
@@ -42,7 +42,7 @@ export async function linkRemote(repo: string, { name, remote }: WebSpec, option
     copyFileSync(ourHook, hook);
     chmodSync(hook, 0o700);
   } else {
-    warn(`${hook} is not ours: what the agent commits is pushed by \`pulumi up\` alone`);
+    warn(`${hook} already exists, so the agent's commits are only pushed by \`pulumi up\``);
   }
   try {
     const network = gitIn(repo, { ...env, ...gitCredentials(remote, token) });

@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import type { WebSpec } from "../agent/spec.ts";
 
-/** Files in a changeling's repo that are never committed, because they belong to this deployment. */
+/** Files in a changeling's repo that belong to this deployment, so they are never committed. */
 
 /** Relative to the repo. */
 export const settingsFile = ".changelings/settings.toml";
@@ -18,7 +18,7 @@ export function settingsText({ settings }: Pick<WebSpec, "settings">): string | 
 /**
  * Writes the settings into a repo on this machine.
  *
- * @throws if the agent has put a symbolic link in the way, which may lead anywhere
+ * @throws if the agent has replaced a folder by a symbolic link, which may lead anywhere
  */
 export function writeRepoFiles(repo: string, spec: Pick<WebSpec, "settings">): void {
   const text = settingsText(spec);
@@ -54,7 +54,9 @@ function writeInside(repo: string, file: string, text: string): void {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) mkdirSync(path);
     else if (!found.isDirectory())
-      throw new Error(`${path} is not a folder, and ${file} has to be written below it; remove it, then: pulumi up`);
+      throw new Error(
+        `${path} is not a folder, but ${file} has to be written below it; remove it, then run: pulumi up`,
+      );
   }
   rmSync(join(repo, file), { force: true });
   writeFileSync(join(repo, file), text, { flag: "wx" });

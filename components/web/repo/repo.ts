@@ -62,7 +62,7 @@ async function fetched(
   const tip = await commitOf(git, commit ?? remoteBranch);
   if (tip !== undefined) return tip;
   throw new Error(
-    `${shownRepo(source)} no longer has commit ${commit}: its branch ${branch} was changed meanwhile; run again: ${upCommand()}`,
+    `${shownRepo(source)} no longer has commit ${commit}, because its branch ${branch} was rewritten; run again: ${upCommand()}`,
   );
 }
 
@@ -70,6 +70,6 @@ async function refuseTrackedSettings(git: Git, name: string, declared: string): 
   const listed = await git.run(["ls-tree", "--name-only", declared, "--", settingsFile]);
   if (listed.trim() === "") return;
   throw new MergeRefused(
-    `the source of ${name} contains ${settingsFile} itself; remove it there, or settings from the fleet file`,
+    `the source of ${name} already contains ${settingsFile}; remove it there, or remove settings from the fleet file`,
   );
 }

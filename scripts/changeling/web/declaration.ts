@@ -54,11 +54,11 @@ export function addPathAsWritten(text: string, folders: Folders): string {
   const [from, to] = [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
   if (from === "" || to === "") {
     throw new Error(
-      `--add-path ${text}: write SRC:DEST, what is copied and where to in the repo, as in notes.md:docs/notes.md`,
+      `--add-path ${text}: write SRC:DEST, a path on this machine and its destination in the repo, such as notes.md:docs/notes.md`,
     );
   }
   const path = onThisMachine(from, folders);
-  if (!existsSync(path)) throw new Error(`--add-path ${text}: there is no ${path}`);
+  if (!existsSync(path)) throw new Error(`--add-path ${text}: ${path} does not exist`);
   return `${written(path, folders)}:${to}`;
 }
 
@@ -69,7 +69,7 @@ function onThisMachine(path: string, { cwd, home }: Folders): string {
 
 /** Never returns a relative path, because a fleet file's relative paths start at its own folder. */
 function written(path: string, { home }: Folders): string {
-  // A project that does not exist contains no path.
+  // This project folder does not exist, so no path is below it.
   return portablePath(path, { project: "/dev/null", home });
 }
 

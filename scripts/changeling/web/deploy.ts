@@ -79,7 +79,7 @@ async function planned(context: Context, options: DeployOptions): Promise<{ name
     if (!taken.has(name)) return addChangeling(text, name, table);
     const free = freeName(name, taken);
     throw new Error(
-      `${name} is declared already; apply it with: ${changelingCommand()} update ${name}, or add: --name ${free}`,
+      `${name} is already declared; apply it with: ${changelingCommand()} update ${name}, or add: --name ${free}`,
     );
   });
   return { name, edit };

@@ -48,7 +48,7 @@ ${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json"
       if (!isKeptOnly) {
         writeEdit(edit);
         if (isForgotten) await removeRest(context, record, data);
-        const failure = `${edit.file} does not declare ${name} any more, but it could not be removed, for the reason above`;
+        const failure = `${edit.file} no longer declares ${name}, but it could not be removed, for the reason above`;
         await applyPart(
           context,
           { names: [name], shared: [forwardingServerType] },
@@ -77,8 +77,8 @@ interface Kept {
 
 function keptOf(record: WebRecord | undefined): Kept | null {
   if (record === undefined) return null;
-  const stands = (place: string) => (record.provider !== "local" || existsSync(place) ? place : null);
-  return { repo: stands(record.repo), data: stands(record.data) };
+  const ifKept = (place: string) => (record.provider !== "local" || existsSync(place) ? place : null);
+  return { repo: ifKept(record.repo), data: ifKept(record.data) };
 }
 
 function questionOf(name: string, record: WebRecord | undefined, data: boolean): string {
@@ -89,7 +89,7 @@ function questionOf(name: string, record: WebRecord | undefined, data: boolean):
 }
 
 function alreadyRemoved({ name, data, repo }: WebRecord): string {
-  return `${name} was removed already; its data (${data}) and its repo (${repo}) are kept. Remove them with: ${again(name, true)}`;
+  return `${name} was already removed; its data (${data}) and its repo (${repo}) are kept. Remove them with: ${again(name, true)}`;
 }
 
 function removedText(name: string, kept: Kept | null): string {

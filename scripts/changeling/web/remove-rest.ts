@@ -8,8 +8,8 @@ import { tokenOf } from "../modal-side.ts";
 import type { Place } from "../place.ts";
 
 /**
- * Removes what Pulumi leaves of a web changeling: its data and repo, if requested, and everything of one that failed to
- * be created, which Pulumi does not know about.
+ * Removes the parts of a web changeling that Pulumi leaves: its data and repo, if requested, and everything of one that
+ * could not be created, because Pulumi does not know it.
  *
  * @param before its record before anything was removed
  * @param data whether to remove its data and repo
@@ -45,7 +45,7 @@ function holdsFiles(folder: string): boolean {
   return readdirSync(folder, { recursive: true, withFileTypes: true }).some((entry) => !entry.isDirectory());
 }
 
-/** Undefined if the stack has nothing on Modal. */
+/** @returns undefined if the stack has nothing on Modal */
 async function webOnModal({ stack }: Place, agents: ReturnType<typeof webAgents>) {
   const [{ modalClient }, { observeModal }, identity, { modalWeb }, token] = await Promise.all([
     import("../../../components/modal/client.ts"),

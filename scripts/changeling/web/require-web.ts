@@ -6,7 +6,7 @@ import { notDeployedText, refuseOthers } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
 import type { Place } from "../place.ts";
 
-/** @throws if no web changeling of that name is deployed: with what to do instead, or with a suggestion */
+/** @throws if no web changeling of that name is deployed; the error says what to do instead, or suggests a name */
 export async function requireWeb(place: Place, name: string, verb: Verb): Promise<WebRecord> {
   // Pages only know the agent's id.
   const record = deployedWeb(place).find(({ agentId }) => agentId === name) ?? readRecord(place.paths, name);

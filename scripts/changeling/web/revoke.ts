@@ -38,7 +38,7 @@ export function addRevoke(program: Command): void {
     });
 }
 
-/** @throws with what failed, after the others are ended; and if there is nothing to end */
+/** @throws with the errors, after all other logins have ended; also if there is nothing to end */
 async function endAllLogins(context: Context): Promise<readonly EndedLogins[]> {
   await requireStack(context);
   const results = await Promise.allSettled(

@@ -1,6 +1,6 @@
 import { cpSync } from "node:fs";
 import type { Docker, Labels } from "../../../components/docker/client.ts";
-import { hostIdLabel } from "../../../components/web/docker/place.ts";
+import { hostIdLabel } from "../../../components/web/docker/names.ts";
 import type { MngrWorld, WorldHost } from "./mngr-world.ts";
 
 /** Docker with the containers and volumes of that world. Its images are the world's snapshots. */

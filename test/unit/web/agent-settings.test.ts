@@ -59,7 +59,7 @@ describe("what is accepted of an agent's repository", () => {
   it("need not be there where the fleet file says which agent it is", () => {
     expect(told("", { agentType: "claude" })).toMatchObject({ template: undefined });
     expect(refused(type)).toBe(
-      '/src does not say which agent it is; write agent_type = "…" into the fleet file, or add to its ' +
+      '/src does not define its agent type; write agent_type = "…" into the fleet file, or add to its ' +
         '.mngr/settings.toml: [create_templates.entrypoint] with type = "…"',
     );
   });
@@ -82,9 +82,9 @@ describe("what is refused", () => {
   ])("%s", (_what, text, key) => {
     // Top-level keys come before tables.
     expect(refused(text.startsWith("[") ? `${type}${entrypoint}${text}` : `${text}${type}${entrypoint}`)).toBe(
-      "the repository of elena (commit c0ffee) has what an agent's repository may not set: " +
-        `${key} in .mngr/settings.toml. Remove it there and commit, or put it into your own mngr settings; ` +
-        "what is accepted: docs/reference/web-agents.md",
+      "the repository of elena (commit c0ffee) has settings that an agent's repository may not contain: " +
+        `${key} in .mngr/settings.toml. Remove them there and commit, or put them into your own mngr settings; ` +
+        "accepted settings: docs/reference/web-agents.md",
     );
   });
 
@@ -160,12 +160,12 @@ it("is read from the commit, where a link leads nowhere, and what lies in the wo
   repo.run("mkdir", [".mngr"]);
   repo.run("ln", ["-s", "../real.toml", file]);
   repo.commit({}, at);
-  await expect(read()).rejects.toThrow("something that is no regular file in .mngr/settings.toml");
+  await expect(read()).rejects.toThrow("something other than a regular file in .mngr/settings.toml");
   repo.git("rm", "--quiet", file);
   repo.commit({ "dir/settings.toml": type + entrypoint }, at);
   repo.run("ln", ["-s", "dir", ".mngr"]);
   repo.commit({}, at);
-  await expect(read()).rejects.toThrow("does not say which agent it is");
+  await expect(read()).rejects.toThrow("does not define its agent type");
   repo.git("rm", "--quiet", ".mngr");
   repo.commit({ [file]: `# ${"x".repeat(70_000)}\n` }, at);
   await expect(read()).rejects.toThrow("more than 65536 bytes in .mngr/settings.toml");

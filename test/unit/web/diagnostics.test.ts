@@ -87,13 +87,13 @@ describe("web changelings", () => {
     const one = (name: string, data: string, more = "") =>
       `[changelings.${name}]\nkind = "web"\nagent_type = "chat"\ndata = "${data}"\n${more}\n`;
     expect(await sandbox.diagnosticsOf(one("a", "~/a") + one("b", "~/b/../a/deep") + one("c", "~/ab"))).toEqual([
-      "config.toml:9: changelings.b.data: <folder>/home/a/deep is where a keeps its data",
-      '→ write a folder of its own, such as data = "~/elena"',
+      "config.toml:9: changelings.b.data: <folder>/home/a/deep already holds the data of a",
+      '→ write a separate folder, such as data = "~/elena"',
     ]);
     for (const far of ["provider = 'docker'", "provider = 'modal'"]) {
       expect(await sandbox.diagnosticsOf(one("a", "xx", far) + one("b", "xx", far) + one("c", "xx-2", far))).toEqual([
-        "config.toml:9: changelings.b.data: xx is where a keeps its data",
-        '→ write a volume of its own, such as data = "elena"',
+        "config.toml:9: changelings.b.data: xx already holds the data of a",
+        '→ write a separate volume, such as data = "elena"',
       ]);
     }
     expect(

@@ -4,7 +4,7 @@ import { dockerEnvironment, isDockerVariable } from "../../../components/docker/
 import { noProjectFolder } from "../../../components/mngr/project-folder.ts";
 import { containerArguments } from "../../../components/web/docker/machine-arguments.ts";
 import { mngrDockerEnvironment } from "../../../components/web/docker/mngr-on-docker.ts";
-import { dockerVolumeNames, stateVolumeName } from "../../../components/web/docker/place.ts";
+import { dockerVolumeNames, stateVolumeName } from "../../../components/web/docker/names.ts";
 
 describe("containerArguments", () => {
   const volumes = { "/changeling-data": "d", "/mngr": "s" };

@@ -96,7 +96,7 @@ describe("a web changeling from a program", () => {
       },
     ]);
     expect(problemsOf("chat", { data: "/" })).toEqual([
-      { option: "data", reason: '/ contains more than its data; write a folder of its own, such as data = "~/elena"' },
+      { option: "data", reason: '/ contains more than its data; write a separate folder, such as data = "~/elena"' },
     ]);
   });
 });

@@ -176,9 +176,9 @@ describe("a repository that is taken from the volume of an agent's machine", () 
 
     restore();
     writeFileSync(join(git, "HEAD"), "ref: refs/heads/../../../../secret\n");
-    await expect(taken()).rejects.toThrow("has a format that is not supported");
+    await expect(taken()).rejects.toThrow("has an unsupported format");
     writeFileSync(join(git, "HEAD"), "ref: refs/heads/.invalid\n");
-    await expect(taken()).rejects.toThrow("has a format that is not supported");
+    await expect(taken()).rejects.toThrow("has an unsupported format");
   });
 
   it("is none where nothing was committed", async () => {

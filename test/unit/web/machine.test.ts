@@ -168,20 +168,20 @@ describe("in the machine", () => {
     const after = repo.git("rev-parse", "HEAD");
     repo.git("reset", "--quiet", "--hard", before);
     repo.write({ a: "mine" });
-    const refused = machine(repo, "take.sh", [before, after]);
+    const refused = machine(repo, "fast-forward.sh", [before, after]);
     expect(refused.status).not.toBe(0);
     expect(refused.stderr).toMatch(/would be overwritten by merge:\n\ta\n/);
     expect(repo.git("rev-parse", "HEAD")).toBe(before);
     repo.git("checkout", "--quiet", "a");
-    expect(machine(repo, "take.sh", [before, after])).toMatchObject({ status: 0, said: "" });
+    expect(machine(repo, "fast-forward.sh", [before, after])).toMatchObject({ status: 0, said: "" });
     expect(readFileSync(join(repo.folder, "a"), "utf8")).toBe("2");
-    expect(machine(repo, "take.sh", [before, after])).toMatchObject({ status: 0, said: "moved" });
+    expect(machine(repo, "fast-forward.sh", [before, after])).toMatchObject({ status: 0, said: "moved" });
 
     repo.write({ draft: "kept" });
-    expect(machine(repo, "take-back.sh", [before, after])).toMatchObject({ status: 0, said: "undone" });
+    expect(machine(repo, "undo-merge.sh", [before, after])).toMatchObject({ status: 0, said: "undone" });
     expect(readFileSync(join(repo.folder, "a"), "utf8")).toBe("1");
     expect(readFileSync(join(repo.folder, "draft"), "utf8")).toBe("kept");
-    expect(machine(repo, "take-back.sh", [before, after])).toMatchObject({ status: 0, said: "" });
+    expect(machine(repo, "undo-merge.sh", [before, after])).toMatchObject({ status: 0, said: "" });
   });
 
   it("settings, the hook and the keys come and go with what is declared", () => {

@@ -6,7 +6,7 @@ const sandbox = new Sandbox();
 afterAll(() => sandbox[Symbol.dispose]());
 
 const token = `ghp_${"a1B2".repeat(9)}`;
-const ownFolder = 'write a folder of its own, such as data = "~/elena"';
+const ownFolder = 'write a separate folder, such as data = "~/elena"';
 
 /** One line below `[changelings.chat]` and its kind, on line 3. */
 const oneOption: readonly WebProblem[] = [
@@ -90,7 +90,7 @@ const oneOption: readonly WebProblem[] = [
   ],
   [
     "provider = 'modal'\nbuild_args = ['timeout=60']",
-    "build_args[0]: its machine lives as long as Modal allows",
+    "build_args[0]: its machine always lives as long as Modal allows",
     "remove it",
   ],
   [
@@ -110,13 +110,13 @@ const oneOption: readonly WebProblem[] = [
   ],
   [
     "provider = 'docker'\nbuild_args = ['context-dir=.', 'image=python:3.12']",
-    'build_args[0]: "context-dir" is for a Dockerfile, and "image" is taken as it is',
+    'build_args[0]: "context-dir" is for a Dockerfile, but "image" is used unchanged',
     'remove it, or "image" and write it into a Dockerfile\'s FROM',
   ],
   [
     `provider = 'docker'\nbuild_args = ['docker-build-arg=TOKEN=${token}']`,
     "build_args[0]: the value looks like a secret, and build arguments are kept in the image and in the stack's state",
-    "remove it, and list its variable in secrets: the agent has it when it runs",
+    "remove it, and list its variable in secrets, so that the agent gets it when it runs",
   ],
   [
     "provider = 'kubernetes'",
@@ -127,7 +127,7 @@ const oneOption: readonly WebProblem[] = [
   ["agent_type = 'claud'", 'agent_type: mngr knows no agent type "claud"', 'did you mean agent_type = "claude"?'],
   [
     "agent_type = 'todo-ledger'",
-    'agent_type: "todo-ledger" is a stock changeling that a schedule fires',
+    'agent_type: "todo-ledger" is a stock changeling for schedules',
     'write kind = "cron", or another agent_type',
   ],
   [

@@ -28,15 +28,15 @@ const oneOption: readonly WebProblem[] = [
   ["add_paths = ['file:a/..']", 'add_paths[0]: DEST "a/.." names no file or folder', form],
   [
     "add_paths = ['file:.Git/hooks/post-commit']",
-    'add_paths[0]: DEST ".Git/hooks/post-commit" is git\'s own',
-    "choose another one",
+    'add_paths[0]: DEST ".Git/hooks/post-commit" belongs to git',
+    "choose another path",
   ],
-  ["add_paths = ['file:a', 'agent:./a']", "add_paths[1]: a is the DEST of another one too", "remove one of them"],
+  ["add_paths = ['file:a', 'agent:./a']", "add_paths[1]: a is also the DEST of another path", "remove one of them"],
   ["add_paths = ['nothing:a']", "add_paths[0]: <folder>/nothing does not exist", "correct the path, or remove it"],
-  ["add_paths = ['pipe:a']", "add_paths[0]: <folder>/pipe is neither a file nor a folder", "name one"],
+  ["add_paths = ['pipe:a']", "add_paths[0]: <folder>/pipe is neither a file nor a folder", "write the path of one"],
   [
     "settings = {}\nadd_paths = ['file:.changelings/settings.toml']",
-    "add_paths[0]: settings write that file",
+    "add_paths[0]: settings is written to this file",
     "remove it, or remove settings",
   ],
   // Sources and branches.
@@ -81,7 +81,7 @@ const oneOption: readonly WebProblem[] = [
   ],
   [
     "remote = 'http://example.com/a'",
-    "remote: the connection to http://example.com/a is not encrypted: others could read and change what is pushed",
+    "remote: the connection to http://example.com/a is not encrypted, so others could read and change the pushed commits",
     'write its https URL: remote = "https://…"',
   ],
   [
@@ -91,17 +91,17 @@ const oneOption: readonly WebProblem[] = [
   ],
   [
     "provider = 'modal'\nremote = '/srv/elena.git'",
-    "remote: an agent on Modal can't push to /srv/elena.git: it has no ssh key, and none of this machine's",
+    "remote: an agent on Modal can't push to /srv/elena.git, because it has no ssh key and not this machine's files",
     'write its https URL: remote = "https://…"',
   ],
   [
     "provider = 'docker'\nremote = 'git@elena:me/elena.git'",
-    "remote: an agent in a container can't push to git@elena:me/elena.git: it has no ssh key, and none of this machine's",
+    "remote: an agent in a container can't push to git@elena:me/elena.git, because it has no ssh key and not this machine's files",
     'write its https URL: remote = "https://…"',
   ],
   [
     "provider = 'docker'\nremote = 'http://localhost:3000/me/elena'",
-    "remote: an agent in a container can't push to http://localhost:3000/me/elena: it has no ssh key, and none of this machine's",
+    "remote: an agent in a container can't push to http://localhost:3000/me/elena, because it has no ssh key and not this machine's files",
     'write its https URL: remote = "https://…"',
   ],
 ];

@@ -31,7 +31,7 @@ describe("added paths", () => {
 
   it("are an error when they are not there", async () => {
     await expect(lab.prepare({ addPaths: added("none.md") })).rejects.toThrow(
-      `${join(lab.home, "none.md")} of add_paths does not exist; correct the path, or remove it from the fleet file`,
+      `${join(lab.home, "none.md")} (in add_paths) does not exist; correct the path, or remove it from the fleet file`,
     );
   });
 });
@@ -55,7 +55,7 @@ describe("what is in no commit of the repo", () => {
     writeRepoFiles(lab.repo, lab.spec({ agentType: "chat" }));
     expect(lab.read(".changelings/settings.toml")).toBe("# the repo's\n");
     await expect(lab.prepare({ settings: "[chat]\n" })).rejects.toThrow(
-      "the source of elena contains .changelings/settings.toml itself; remove it there, or settings from the fleet file",
+      "the source of elena already contains .changelings/settings.toml; remove it there, or remove settings from the fleet file",
     );
   });
 

@@ -41,7 +41,7 @@ describe("the remote of an agent's commits", () => {
     await link(join(lab.home, "none.git"));
     expect(readFileSync(hook, "utf8")).toBe("#!/bin/sh\n");
     expect(warnings).toEqual([
-      `${hook} is not ours: what the agent commits is pushed by \`pulumi up\` alone`,
+      `${hook} already exists, so the agent's commits are only pushed by \`pulumi up\``,
       expect.stringMatching(/^the commits of elena could not be pushed to .*none\.git: git push: fatal: /),
     ]);
   });

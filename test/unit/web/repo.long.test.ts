@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } fro
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
-import { takeBack } from "../../../components/web/repo/merge.ts";
+import { undoMerge } from "../../../components/web/repo/merge.ts";
 import { WebRepoLab } from "../../support/web-repo-lab.ts";
 
 const lab = new WebRepoLab();
@@ -36,7 +36,7 @@ describe("a repo with a source", () => {
 
   it("says that the source's branch was changed meanwhile", async () => {
     await expect(lab.prepare({ commit: "1".repeat(40) })).rejects.toThrow(
-      `${lab.source.folder} no longer has commit ${"1".repeat(40)}: its branch main was changed meanwhile; run again: pulumi up`,
+      `${lab.source.folder} no longer has commit ${"1".repeat(40)}, because its branch main was rewritten; run again: pulumi up`,
     );
     expect(existsSync(lab.repo)).toBe(false);
   });
@@ -82,7 +82,7 @@ describe("a repo with a source", () => {
     writeFileSync(join(lab.repo, file), "the agent's\n");
     lab.sourceCommits({ [file]: "the source's\n" });
     await expect(lab.prepare()).rejects.toThrow(
-      `the new code would overwrite changes of the agent's that are in no commit, in ${file}; commit them or ` +
+      `the new code would overwrite the agent's uncommitted changes in ${file}; commit them or ` +
         `stash them: git -C ${lab.repo} stash --include-untracked, then: pulumi up`,
     );
     expect([await lab.head(), lab.read(file)]).toEqual([before, "the agent's\n"]);
@@ -125,7 +125,7 @@ describe("a repo with a source", () => {
     lab.sourceCommits({ "other.txt": "second\n" });
     const merged = await lab.prepare();
     writeFileSync(join(lab.repo, "draft.txt"), "in no commit\n");
-    expect(await takeBack(lab.repo, merged, lab.environment)).toBe(true);
+    expect(await undoMerge(lab.repo, merged, lab.environment)).toBe(true);
     expect([await lab.head(), lab.read("other.txt"), lab.read("draft.txt")]).toEqual([
       own,
       "other\n",
@@ -133,7 +133,7 @@ describe("a repo with a source", () => {
     ]);
     const again = await lab.prepare();
     const upon = await lab.agentCommits({ "notes.txt": "more\n" });
-    expect(await takeBack(lab.repo, again, lab.environment)).toBe(false);
+    expect(await undoMerge(lab.repo, again, lab.environment)).toBe(false);
     expect(await lab.head()).toBe(upon);
   });
 });

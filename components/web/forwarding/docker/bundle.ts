@@ -4,7 +4,7 @@ import { join } from "node:path";
 const entries = { main: "main", relay: "relay" };
 
 /** Names that exist in CommonJS packages, but not in ES modules. */
-const whatCommonJsHas = [
+const commonJsNames = [
   'import { createRequire } from "node:module";',
   "const require = createRequire(import.meta.url);",
   "const { filename: __filename, dirname: __dirname } = import.meta;",
@@ -33,7 +33,7 @@ export async function bundleProgram(folder: string): Promise<void> {
     minify: true,
     // Node prints the source line of an uncaught error, so keep lines short.
     lineLimit: 200,
-    banner: { js: whatCommonJsHas },
+    banner: { js: commonJsNames },
     logLevel: "silent",
   });
 }

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { ForwardingEnvironment } from "../forwarding-environment.ts";
+import type { MachineContext } from "./machine-context.ts";
 import { containerName, stateFolder, volumeName } from "./names.ts";
-import type { Surroundings } from "./surroundings.ts";
 
-/** Arguments of the forwarding server's `docker.Container`. Docker only keeps it running and does not isolate it. */
+/** Arguments of the forwarding server's `docker.Container`. Docker only keeps it running; it does not isolate it. */
 export interface ContainerArgs {
   readonly name: string;
   readonly image: string;
@@ -30,12 +30,12 @@ export interface ContainerMount {
 const graceSeconds = 10;
 
 /**
- * - The host's network: agents here and in Docker, and the ssh of tunnels, are at 127.0.0.1.
+ * - The host's network: agents on this machine and in Docker listen on 127.0.0.1.
  * - The host's process ids: mngr checks the processes of local agents.
  * - The person's uid: only that user can access mngr's files and tmux's sockets.
  * - Paths match this machine's, because mngr's records contain them.
  */
-export function containerArgs(image: string, environment: ForwardingEnvironment, from: Surroundings): ContainerArgs {
+export function containerArgs(image: string, environment: ForwardingEnvironment, from: MachineContext): ContainerArgs {
   const { uid, gid, home, hostDirs, tmuxFolder, modalFiles, dockerSocket, socketGid, settings } = from;
   const needsGroup = uid !== 0 && socketGid !== undefined && socketGid !== gid;
   const variables = { ...settings, ...environment, HOME: home };

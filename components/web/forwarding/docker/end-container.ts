@@ -8,8 +8,8 @@ import { containerName, relayNotRunning, relayPath, stateFolder, volumeName } fr
 const stopSeconds = 10;
 
 /**
- * Ends the forwarding server in a container because another one replaces it; Pulumi removes the container later. If
- * Docker is not reachable, no container runs.
+ * Stops the forwarding server's container because a server without one replaces it. Pulumi removes the container later.
+ * If Docker is not reachable, no container runs.
  */
 export async function endContainer(folder: string): Promise<void> {
   const container = readContainer(folder);

@@ -10,8 +10,8 @@ import { stopForwardingServer } from "../supervise.ts";
 import { tryPort } from "../try-port.ts";
 import { buildImage, removeImages } from "./image.ts";
 import { readContainer } from "./installed-container.ts";
-import { foundContainer, hasImage } from "./look.ts";
-import { foreignDocker, settingsHere } from "./surroundings.ts";
+import { foreignDocker, machineContext } from "./machine-context.ts";
+import { foundContainer, hasImage } from "./observe-container.ts";
 
 const buildArgs = z.array(z.string());
 
@@ -28,7 +28,7 @@ export default commandScript({
   timeoutSeconds: 1800,
   async apply({ INSTALLATION: installation, IMAGE: image, BUILD_ARGS, HOST: host, PORT }) {
     const paths = installationPaths(installation);
-    const settings = settingsHere();
+    const settings = machineContext();
     await refuseForeign();
     if (!hasImage(image)) {
       await buildImage(image, { ...settings, buildArgs: buildArgs.parse(JSON.parse(BUILD_ARGS)) });
@@ -56,14 +56,14 @@ async function refuseForeign(): Promise<void> {
   const kind = foreignDocker(stdout, process.platform);
   if (kind === undefined) return;
   throw new Error(
-    `${kind} has a network and processes of its own, so agents of this machine can't be reached from it; write provider = "local" in [forwarding]`,
+    `${kind} has its own network and processes, so it can't reach agents on this machine; write provider = "local" in [forwarding]`,
   );
 }
 
-/** Removes an orphan container with this name that no finished `up` recorded: Docker would reject a second one. */
+/** Removes a container with this name that no finished `up` recorded, because Docker rejects a second one. */
 async function removeOrphan(installation: string, folder: string): Promise<void> {
   const found = foundContainer(installation);
   if (found === undefined || found.id === readContainer(folder)?.id) return;
-  printNote(`removing a container that no finished update made: ${found.id.slice(0, 12)}\n`);
+  printNote(`removing the container of an unfinished update: ${found.id.slice(0, 12)}\n`);
   await runDocker(["container", "rm", "--force", found.id], { timeoutSeconds: 60 });
 }

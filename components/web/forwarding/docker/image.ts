@@ -9,12 +9,12 @@ import { programVersion } from "../../../host/supervision/program-version.ts";
 import { printNote } from "../../../lib/terminal.ts";
 import { forwardingPackages } from "../state.ts";
 import { bundleProgram } from "./bundle.ts";
+import type { MachineContext } from "./machine-context.ts";
 import { imageRepository, imageTagPrefix } from "./names.ts";
-import type { Surroundings } from "./surroundings.ts";
 
 /** Inputs of an image build. */
-export type BuiltWith = Pick<Surroundings, "person" | "uid" | "gid" | "home"> & {
-  /** `KEY=VALUE`, from the person. */
+export type BuiltWith = Pick<MachineContext, "person" | "uid" | "gid" | "home"> & {
+  /** `KEY=VALUE`, from the fleet file. */
   readonly buildArgs: readonly string[];
 };
 
@@ -60,14 +60,14 @@ export async function buildImage(image: string, builtWith: BuiltWith): Promise<v
 
 /**
  * Removes the images of an installation that no container uses; ignores missing ones.
- * @param but an image to keep
+ * @param except an image to keep
  */
-export async function removeImages(installation: string, but?: string): Promise<void> {
+export async function removeImages(installation: string, except?: string): Promise<void> {
   const pattern = `reference=${imageRepository}:${imageTagPrefix(installation)}*`;
   const list = ["image", "ls", "--filter", pattern, "--format", "{{.Repository}}:{{.Tag}}"];
   const images = (await runDocker(list, { timeoutSeconds: otherSeconds })).stdout.split("\n").filter(Boolean);
   const { removeImage } = dockerClient(process.env);
-  for (const image of images.filter((each) => each !== but)) await removeImage(image);
+  for (const image of images.filter((each) => each !== except)) await removeImage(image);
 }
 
 /** In the order of the build. */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what mngr calls, where the image does not have it: Debian's packages, and nothing else.
+# Installs the programs that mngr calls and that the image lacks, from Debian's packages.
 set -eu
 
 missing=

@@ -4,8 +4,8 @@ import { readJsonOrNull } from "../../../host/files.ts";
 import { removeFile, writeInstalled } from "../../../host/installed-file.ts";
 
 /**
- * `container.json` in the forwarding server's folder on this machine. It exists if the server runs in a container, so
- * that clients can reach it. Only `pulumi up` writes it.
+ * `container.json` in the forwarding server's folder on this machine. It exists if the server runs in a container, and
+ * clients need it to reach the server. Only `pulumi up` writes it.
  */
 const installedContainer = z.object({
   version: z.literal(1),

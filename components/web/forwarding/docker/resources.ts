@@ -9,9 +9,9 @@ import { containerEnvironment, type ForwardingEnvironment } from "../forwarding-
 import { forwardingConfigDrift } from "../installed-config.ts";
 import { containerArgs } from "./container-args.ts";
 import { imageName } from "./image.ts";
-import { containerDrift, observeContainer } from "./look.ts";
+import { type MachineContext, machineContext } from "./machine-context.ts";
 import { volumeName } from "./names.ts";
-import { type Surroundings, settingsHere } from "./surroundings.ts";
+import { containerDrift, observeContainer } from "./observe-container.ts";
 
 export interface InDockerArgs {
   readonly environment: ForwardingEnvironment;
@@ -28,7 +28,7 @@ const driftLabel = "changelings_drift";
  * reachable and checks that it responds.
  *
  * @returns the Command
- * @throws like `lookInDocker`
+ * @throws like `observeDocker`
  */
 export function forwardingInDocker(parent: pulumi.Resource, name: string, args: InDockerArgs): pulumi.Resource {
   // Loaded lazily, because it adds a tenth of a second to a program's start.
@@ -37,10 +37,10 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
   const { Volume }: typeof import("@pulumi/docker/volume.js") = require("@pulumi/docker/volume.js");
   const { environment, confirmed, buildArgs } = args;
   const { INSTALLATION: installation, HOST, PORT } = environment;
-  const { surroundings: settings, drift } = observeDocker(installation);
-  const image = imageName(installation, { ...settings, buildArgs });
+  const { context, drift } = observeDocker(installation);
+  const image = imageName(installation, { ...context, buildArgs });
 
-  const place = scriptCommand(
+  const imageCommand = scriptCommand(
     `${name}-image`,
     {
       command: "forwarding-image",
@@ -59,14 +59,14 @@ export function forwardingInDocker(parent: pulumi.Resource, name: string, args: 
   const container = new Container(
     `${name}-container`,
     {
-      ...containerArgs(image, environment, settings),
+      ...containerArgs(image, environment, context),
       // Same value as the DRIFT of its image's Command, which is applied first. A healthy container ignores changes of
       // this label; an unhealthy one is replaced by them.
       labels: [{ label: driftLabel, value: repairOf(`${name}-image`, drift) }],
     },
     {
       parent,
-      dependsOn: [place, volume],
+      dependsOn: [imageCommand, volume],
       // A new container can't have the same name and port until this one is gone.
       deleteBeforeReplace: true,
       // By default the docker plugin treats a mount's new source or target as an in-place change, but does not apply
@@ -94,31 +94,30 @@ function same(installation: string, confirmed: pulumi.Input<string>): pulumi.Out
   return pulumi.output(confirmed).apply((id) => {
     if (id === installation) return id;
     throw new pulumi.RunError(
-      `this stack was renamed or moved: before \`new ForwardingServer(…)\`, await what \`localWebs\` or \`dockerWebs\` returns, and give it its \`installation\``,
+      `this stack was renamed or moved; await \`localWebs\` or \`dockerWebs\` first, and pass the \`installation\` of the result to \`new ForwardingServer(…)\``,
     );
   });
 }
 
 interface Observed {
-  readonly surroundings: Surroundings;
+  readonly context: MachineContext;
   readonly drift: string | undefined;
 }
 
-const looks = perRun(() => new Map<string, Observed>());
+const observations = perRun(() => new Map<string, Observed>());
 
 /**
  * Observes the current state, once per program. Called early, so that it fails before any change.
  *
- * @throws pulumi.RunError in `up` if Docker is not reachable, and always if it is another machine's
+ * @throws pulumi.RunError in `up` if Docker is not reachable, and always if it runs on another machine
  */
 export function observeDocker(installation: string): Observed {
-  const known = looks().get(installation);
+  const known = observations().get(installation);
   if (known !== undefined) return known;
   try {
-    const settings = settingsHere();
-    const look = { surroundings: settings, drift: driftNow(installation) };
-    looks().set(installation, look);
-    return look;
+    const observed = { context: machineContext(), drift: driftNow(installation) };
+    observations().set(installation, observed);
+    return observed;
   } catch (error) {
     throw error instanceof DockerError ? new pulumi.RunError(inWords(error)) : error;
   }

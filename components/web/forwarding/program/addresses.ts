@@ -1,15 +1,15 @@
 import type { ForwardingConfig } from "./config.ts";
 
 /** What a request's Host header refers to. */
-export type Place =
+export type RequestedHost =
   /** The pages, the logins and, with `routing = "path"`, the agents. */
   | { readonly kind: "main" }
-  /** Another name of the main origin. It only redirects, so that all cookies are on one host. */
+  /** Another name of the main origin. It only redirects, so that all cookies belong to one host. */
   | { readonly kind: "alias" }
   /** @property server another server of the agent; undefined for the main one */
   | { readonly kind: "agent"; readonly id: string; readonly server: string | undefined };
 
-/** The server's origins and what each serves. Origins are written `scheme://host[:port]`. */
+/** The server's origins, and what each serves. An origin has the form `scheme://host[:port]`. */
 export interface Addresses {
   readonly main: string;
   /** Cookies are sent over https only. */
@@ -21,20 +21,20 @@ export interface Addresses {
    * Where a browser finds a server of an agent.
    * @returns undefined if the server's name can't be part of an address
    */
-  placeOfServer(id: string, server: string | undefined): ServerPlace | undefined;
+  publicAddressOf(id: string, server: string | undefined): PublicAddress | undefined;
   /** The origins of an agent and its servers, as sources of a content security policy. */
   ownSources(id: string): string;
   /** The host of an agent's own origin, without port. The hosts of its other servers are below it. */
   agentDomain(id: string): string;
   /**
-   * @returns the agent that this origin, or the origin of one of its servers, belongs to; undefined for other origins
+   * @returns the agent whose own origin, or whose server's origin, this is; undefined for any other origin
    */
   ownerOf(origin: string): string | undefined;
   /** @returns undefined for an unknown Host, for instance after DNS rebinding */
-  placeOf(host: string | undefined): Place | undefined;
+  hostOf(host: string | undefined): RequestedHost | undefined;
 }
 
-export interface ServerPlace {
+export interface PublicAddress {
   readonly publicOrigin: string;
   /** Prefix of its paths there: "" if it has its own origin. */
   readonly prefix: string;
@@ -59,11 +59,11 @@ export function addressesOf(
 ): Addresses {
   const main = new URL(publicUrl ?? `http://localhost:${port}`);
   const suffix = `.${main.host}`;
-  // A reverse proxy that terminates TLS knows its own names; without one, people also type the address.
+  // Behind a reverse proxy, only the public name is used. Otherwise people may also type the IP address.
   const names = publicUrl === null ? ["127.0.0.1", "[::1]"] : [];
   const aliases = new Set(names.map((name) => new URL(`http://${name}:${port}`).host));
   const scheme = `${main.protocol}//`;
-  const placeOf = (header: string | undefined): Place | undefined => {
+  const hostOf = (header: string | undefined): RequestedHost | undefined => {
     const host = header?.toLowerCase();
     if (host === undefined) return undefined;
     if (host === main.host) return { kind: "main" };
@@ -79,7 +79,7 @@ export function addressesOf(
     isSecure: main.protocol === "https:",
     routing,
     agent,
-    placeOfServer(id, server) {
+    publicAddressOf(id, server) {
       const publicOrigin = agent(id, server);
       if (routing === "path") {
         return { publicOrigin, prefix: `/${id}${server === undefined ? "" : `/${encodeURIComponent(server)}`}` };
@@ -89,9 +89,9 @@ export function addressesOf(
     ownSources: (id) => (routing === "path" ? "'self'" : `'self' ${agent(id, undefined)} ${agent(id, "*")}`),
     agentDomain: (id) => `${id}.${main.hostname}`,
     ownerOf(origin) {
-      const place = origin.startsWith(scheme) ? placeOf(origin.slice(scheme.length)) : undefined;
-      return place?.kind === "agent" ? place.id : undefined;
+      const host = origin.startsWith(scheme) ? hostOf(origin.slice(scheme.length)) : undefined;
+      return host?.kind === "agent" ? host.id : undefined;
     },
-    placeOf,
+    hostOf,
   };
 }

@@ -8,7 +8,7 @@ import type { Agents } from "./agents.ts";
 import type { ForwardingServer } from "./server.ts";
 
 export interface AdminParts {
-  /** The forwarding server's own, 0700. */
+  /** The forwarding server's folder, 0700. */
   readonly folder: string;
   readonly server: ForwardingServer;
   readonly agents: Agents;
@@ -64,12 +64,12 @@ async function answer({ server, agents, log }: AdminParts, line: string): Promis
     case "revoke": {
       // Revokes even a removed agent's logins, because its cookies may still exist.
       const unsaved = server.revoke(request.agent);
-      log(`${request.agent}: its logins were revoked`);
+      log(`${request.agent}: all logins revoked`);
       return { revoked: request.agent, warning: unsaved?.problem };
     }
     case "rotate-key": {
       const unsaved = server.rotateKey();
-      log("the key was rotated: all logins are ended");
+      log("key rotated: all logins ended");
       return { rotated: true, warning: unsaved?.problem };
     }
     case "refresh":
@@ -94,7 +94,7 @@ async function known(agents: Agents, { agent }: Extract<AdminRequest, { op: "min
 
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(new Error(`${path} can't be listened on: ${error.message}`)));
+    server.once("error", (error) => reject(new Error(`can't listen on ${path}: ${error.message}`)));
     server.listen(path, resolve);
   });
 }

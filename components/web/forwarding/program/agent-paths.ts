@@ -9,7 +9,7 @@ import { isForeign, isForeignSocket, isFromElsewhere, isNavigation } from "./ori
 import { enterPage } from "./pages/login.ts";
 import { notFoundPage } from "./pages/notices.ts";
 import { orphansFrom } from "./proxy/path-assets.ts";
-import type { Asked, Decision, Site } from "./site.ts";
+import type { Decision, IncomingRequest, ServerContext } from "./server-context.ts";
 
 /** A path of the main origin that belongs to an agent. */
 export interface AgentPath {
@@ -24,9 +24,13 @@ export function agentPathOf(url: string): AgentPath | undefined {
   return id === undefined || rest === undefined ? undefined : { id, rest };
 }
 
-/** `/{agent_id}/…` and `/{agent_id}/{server}/…` on the main origin, for clients with the agent's cookie. */
-export function decideAgentPath(site: Site, { req, isUpgrade }: Asked, { id, rest }: AgentPath): Decision {
-  const { access, addresses, agents } = site;
+/** Decides on `/{agent_id}/…` and `/{agent_id}/{server}/…` of the main origin, for clients with the agent's cookie. */
+export function decideAgentPath(
+  context: ServerContext,
+  { req, isUpgrade }: IncomingRequest,
+  { id, rest }: AgentPath,
+): Decision {
+  const { access, addresses, agents } = context;
   const isOwn = (origin: string) => origin === addresses.main;
   if (isUpgrade ? isForeignSocket(req, isOwn) : isForeign(req, isOwn)) return foreignAnswer;
   const session = access.session(id, "main", req.headers.cookie);
@@ -41,31 +45,31 @@ export function decideAgentPath(site: Site, { req, isUpgrade }: Asked, { id, res
   const agent = agents.find(id);
   if (agent === undefined) return pageAnswer(404, notFoundPage("/"));
   if (addresses.routing === "path" && rest === reserved) return redirection(`${addresses.main}/`);
-  if (addresses.routing === "path") return inPlace(site, req, agent, session, rest);
-  return redirection(onOwnOrigin(site, agent, rest).url, { status: isPlainRead(req) ? 302 : 307 });
+  if (addresses.routing === "path") return inPlace(context, req, agent, session, rest);
+  return redirection(onOwnOrigin(context, agent, rest).url, { status: isPlainRead(req) ? 302 : 307 });
 }
 
 const enterPath = `${reserved}enter?`;
 
 /**
- * Where a browser that has proven a login is sent from a path of the main origin.
+ * Where to send a browser that has proven its login, from a path of the main origin.
  *
  * @param url path and query of the page that it shows; see `enterPage`
  * @returns undefined if there is no such agent
  */
-export function entered(site: Site, session: Session, id: string, url: string): string | undefined {
+export function entered(context: ServerContext, session: Session, id: string, url: string): string | undefined {
   const path = agentPathOf(url);
-  const agent = site.agents.find(id);
+  const agent = context.agents.find(id);
   if (path?.id !== id || agent === undefined) return undefined;
-  const { server, url: to } = onOwnOrigin(site, agent, path.rest);
+  const { server, url: to } = onOwnOrigin(context, agent, path.rest);
   if (!path.rest.startsWith(enterPath)) return to;
-  const ticket = site.access.ticket(id, session, queryOf(path.rest).get("browser") ?? "");
-  return enterUrl(site, { id, server }, ticket, to.slice(site.addresses.agent(id, server).length));
+  const ticket = context.access.ticket(id, session, queryOf(path.rest).get("browser") ?? "");
+  return enterUrl(context, { id, server }, ticket, to.slice(context.addresses.agent(id, server).length));
 }
 
 /** The same page on the agent's own origin, which has its own cookie. */
 function onOwnOrigin(
-  { addresses }: Site,
+  { addresses }: ServerContext,
   agent: AgentView,
   rest: string,
 ): { readonly server: string | undefined; readonly url: string } {
@@ -87,7 +91,7 @@ function queryOf(path: string): URLSearchParams {
 }
 
 function inPlace(
-  { addresses }: Site,
+  { addresses }: ServerContext,
   req: IncomingMessage,
   agent: AgentView,
   session: Session,
@@ -100,14 +104,14 @@ function inPlace(
   if (!path.startsWith("/") && isPlainRead(req)) return redirection(`${addresses.main}${prefix}/${path}`);
   const added = { frameAncestors: addresses.ownSources(agent.id) };
   const at = { agent, server: further?.server, prefix, path: rooted(path), publicOrigin: addresses.main, added };
-  return { session, at: { ...at, placeOf: (server) => addresses.placeOfServer(agent.id, server) } };
+  return { session, at: { ...at, publicAddressOf: (server) => addresses.publicAddressOf(agent.id, server) } };
 }
 
 /**
- * Where agents share an origin, absolute links on an agent's page lead to the root of the main origin. Redirects them
- * to the agent, except for the main origin's own paths.
+ * Where agents share an origin, an absolute link on an agent's page leads to the root of the main origin. This redirects
+ * it to the agent, unless the path is one of the main origin's own.
  */
-export function orphanAnswer({ addresses, agents }: Site, req: IncomingMessage): Answer | undefined {
+export function orphanAnswer({ addresses, agents }: ServerContext, req: IncomingMessage): Answer | undefined {
   const { url = "" } = req;
   if (addresses.routing !== "path" || mainPaths.has(url.split("?", 1)[0] ?? "")) return undefined;
   const from = agentPathOf(orphansFrom(req, addresses.main) ?? "");

@@ -9,15 +9,15 @@ export interface AgentView {
   readonly state: "online" | "starting" | "offline";
   /** Names of its servers, in order of registration. */
   readonly servers: readonly string[];
-  /** Its purpose according to the fleet file. */
+  /** Its description in the fleet file. */
   readonly description?: string | undefined;
   /** ISO 8601, UTC: when a person or the agent was last active; undefined if unknown. */
   readonly lastActivity?: string | undefined;
-  /** The last message, in one line that may be truncated; undefined if it reports none. */
+  /** The last message, on one line that may be truncated; undefined if it reports none. */
   readonly lastMessage?: string | undefined;
 }
 
-/** How a server of an agent is reached from here. */
+/** How to reach a server of an agent from here. */
 export interface Reach {
   /** Its URL on its own machine; `http://localhost/` if it listens on a Unix socket. */
   readonly url: URL;
@@ -51,7 +51,7 @@ export interface Agents {
    * @returns undefined if there is no such agent, or it is known to have no such server
    */
   target(id: string, server: string | undefined): Promise<Target | undefined>;
-  /** Called when the proxy could not connect: the known state is stale. */
+  /** Called when the proxy could not connect, so that the known state is checked again. */
   failed(id: string): void;
   /** Called after `up` or a CLI command changed an agent. */
   refresh(): Promise<void>;

@@ -46,7 +46,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }
 
-/** Responds to an upgrade request, which has no response object, with only the status. */
+/** Responds to an upgrade request, which has no response object, with just the status. */
 export function refuseUpgrade(socket: Duplex, { status }: Answer): void {
   socket.on("error", () => socket.destroy());
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;

@@ -5,7 +5,7 @@ import { BlockList, isIP } from "node:net";
 export class TrustedProxies {
   readonly #list = new BlockList();
 
-  /** @throws if a text is neither */
+  /** @throws if a text is neither an address nor a range */
   constructor(texts: readonly string[]) {
     for (const text of texts) {
       const [address = "", bits] = text.split("/", 2);
@@ -18,9 +18,9 @@ export class TrustedProxies {
   /** The client: the last address in the chain that is not a trusted proxy. Anything before it can be forged. */
   clientOf({ socket, headers }: Pick<IncomingMessage, "socket" | "headers">): string {
     const forwarded = String(headers["x-forwarded-for"] ?? "").split(",");
-    const way = [...forwarded, socket.remoteAddress ?? ""].map(plainAddress).reverse();
-    const [last = ""] = way;
-    for (const address of way) {
+    const hops = [...forwarded, socket.remoteAddress ?? ""].map(plainAddress).reverse();
+    const [last = ""] = hops;
+    for (const address of hops) {
       // A client without a valid address is identified by the proxy that reported it.
       if (isIP(address) === 0) break;
       if (!this.#list.check(address, familyOf(address))) return address;

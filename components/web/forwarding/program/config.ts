@@ -11,17 +11,17 @@ export const forwardingConfig = z
     version: z.literal(1),
     /** 0: any free port, for tests. */
     port: z.int().check(z.gte(0), z.lte(65535)),
-    /** The address that it listens on. */
+    /** The address to listen on. */
     host: z.string().check(z.minLength(1)),
-    /** Its address for people if TLS is terminated by a reverse proxy: `https://host[:port]`. */
+    /** The origin in the browser if a reverse proxy terminates TLS: `https://host[:port]`. */
     publicUrl: z.nullable(z.string().check(z.regex(/^https:\/\/[a-z0-9.-]+(:\d+)?\/?$/))),
-    /** `host`: each agent has its own origin; `path`: all share one. */
+    /** `host`: each agent has its own origin; `path`: all agents share one. */
     routing: z.enum(["host", "path"]),
     codeTtlSeconds: z.int().check(z.gte(1)),
     cookieTtlSeconds: z.int().check(z.gte(1)),
     /** How `changeling` was invoked when this was applied, shown on pages: `npm run changeling --`. */
     cli: z.optional(z.string().check(z.regex(/^[\w ./@:-]{1,200}$/))),
-    /** Limit until an agent's response headers arrive; 0 for none. Older files lack it. */
+    /** Timeout for an agent's response headers; 0 for none. Older files lack it. */
     responseTimeoutSeconds: z.optional(z.int().check(z.gte(0))),
     /** IP addresses and ranges of reverse proxies whose `X-Forwarded-For` is trusted. */
     trustedProxies: z.optional(z.array(z.string())),

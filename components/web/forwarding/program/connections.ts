@@ -24,10 +24,10 @@ export class Connections {
     for (const [connection, sessions] of this.#open) if (sessions.has(agentId)) connection.destroy();
   }
 
-  /** @param but the requesting connection, which still needs its response */
-  endSession(agentId: string, sessionId: string, but: Duplex): void {
+  /** @param except the requesting connection, which still needs its response */
+  endSession(agentId: string, sessionId: string, except: Duplex): void {
     for (const [connection, sessions] of this.#open) {
-      if (connection !== but && sessions.get(agentId)?.id === sessionId) connection.destroy();
+      if (connection !== except && sessions.get(agentId)?.id === sessionId) connection.destroy();
     }
   }
 

@@ -5,11 +5,11 @@ import { type Cookie, cookiePrefix, cookieValues, setCookie } from "./auth/cooki
 import type { Session } from "./auth/signing.ts";
 import { notEnteredPage } from "./pages/login.ts";
 import { notFoundPage } from "./pages/notices.ts";
-import type { Site } from "./site.ts";
+import type { ServerContext } from "./server-context.ts";
 
 /**
- * How a login gets from the main origin to an agent's own. The agent's pages and workers see every URL there, so a
- * ticket in a URL only works for the browser with a cookie that was set before:
+ * How a login is transferred from the main origin to an agent's own. The agent's pages and workers see every URL there,
+ * so a ticket in a URL only works for a browser that has a cookie which was set before:
  *
  * 1. The agent's origin sets a random cookie that no script can read, and redirects to the main origin with its digest.
  * 2. The main origin's page shows the login's key, which only it can read, and gets a ticket for that digest. It keeps
@@ -20,76 +20,91 @@ import type { Site } from "./site.ts";
 /** Reserved paths on each agent's own origin, which the agent never sees. */
 export const reserved = "/__changelings/";
 
-interface Place {
+interface AgentServer {
   readonly id: string;
   readonly server: string | undefined;
 }
 
 /** The URL on the agent's own origin to which the main origin sends a logged-in browser. */
-export function enterUrl({ addresses }: Site, { id, server }: Place, ticket: string, path: string): string {
+export function enterUrl(
+  { addresses }: ServerContext,
+  { id, server }: AgentServer,
+  ticket: string,
+  path: string,
+): string {
   return `${addresses.agent(id, server)}${reserved}enter?${new URLSearchParams({ ticket, to: path })}`;
 }
 
 /** Redirects a browser that is not logged in on an agent's own origin to the main one. */
-export function askMain(site: Site, req: IncomingMessage, { id, server }: Place, path: string): Answer {
-  const { addresses } = site;
-  const known = browserMarks(site, req);
+export function askMain(
+  context: ServerContext,
+  req: IncomingMessage,
+  { id, server }: AgentServer,
+  path: string,
+): Answer {
+  const { addresses } = context;
+  const known = browserMarks(context, req);
   const mark = known.length === 1 && known[0] !== undefined ? known[0] : randomBytes(32).toString("base64url");
   const asked = { ...(server === undefined ? {} : { server }), to: path, browser: digest(mark) };
   return redirection(`${addresses.main}/${id}${reserved}enter?${new URLSearchParams(asked)}`, {
-    setCookie: setCookie(browserCookie(site, id, mark)),
+    setCookie: setCookie(browserCookie(context, id, mark)),
   });
 }
 
-/** The longest time that browsers keep a cookie. */
+/** Browsers keep no cookie longer than this. */
 const browserMarkSeconds = 400 * 24 * 3600;
 
-function browserCookie(site: Site, id: string, value: string): Cookie {
-  const domain = site.addresses.agentDomain(id);
-  return { name: browserCookieName(site), value, maxAgeSeconds: browserMarkSeconds, domain };
+function browserCookie(context: ServerContext, id: string, value: string): Cookie {
+  const domain = context.addresses.agentDomain(id);
+  return { name: browserCookieName(context), value, maxAgeSeconds: browserMarkSeconds, domain };
 }
 
-function browserCookieName({ addresses }: Site): string {
+function browserCookieName({ addresses }: ServerContext): string {
   return `${cookiePrefix(addresses.isSecure, { hasDomain: true })}changeling_browser`;
 }
 
-/** The agent's scripts may have added another cookie beside ours. */
-function browserMarks(site: Site, req: IncomingMessage): string[] {
-  return cookieValues(req.headers.cookie, browserCookieName(site)).filter((value) => /^[\w-]{43}$/.test(value));
+/** All values, because the agent's scripts may have added another cookie beside ours. */
+function browserMarks(context: ServerContext, req: IncomingMessage): string[] {
+  return cookieValues(req.headers.cookie, browserCookieName(context)).filter((value) => /^[\w-]{43}$/.test(value));
 }
 
 function digest(mark: string): string {
   return createHash("sha256").update(mark).digest("base64url");
 }
 
-export function reservedAnswer(site: Site, req: IncomingMessage, place: Place): Answer {
+export function reservedAnswer(context: ServerContext, req: IncomingMessage, server: AgentServer): Answer {
   const url = new URL(`http://agent${req.url}`);
-  if (url.pathname === `${reserved}enter` && req.method === "GET") return enter(site, req, place, url.searchParams);
-  if (url.pathname === `${reserved}logout`) return logout(site, req, place);
+  if (url.pathname === `${reserved}enter` && req.method === "GET") return enter(context, req, server, url.searchParams);
+  if (url.pathname === `${reserved}logout`) return logout(context, req, server);
   // Agents' pages can link here, because they don't know the main origin.
-  if (url.pathname === reserved) return redirection(`${site.addresses.main}/`);
-  return pageAnswer(404, notFoundPage(`${site.addresses.main}/`));
+  if (url.pathname === reserved) return redirection(`${context.addresses.main}/`);
+  return pageAnswer(404, notFoundPage(`${context.addresses.main}/`));
 }
 
 /**
  * With a ticket, sets the cookie and redirects here without the ticket. Without one, continues if the browser kept the
  * cookie. So a browser that rejects cookies gets an explanation instead of a redirect loop.
  */
-function enter(site: Site, req: IncomingMessage, { id, server }: Place, query: URLSearchParams): Answer {
-  const { access, addresses } = site;
+function enter(
+  context: ServerContext,
+  req: IncomingMessage,
+  { id, server }: AgentServer,
+  query: URLSearchParams,
+): Answer {
+  const { access, addresses } = context;
   const origin = addresses.agent(id, server);
   const to = query.get("to") ?? "/";
-  const session = access.redeemTicket(id, query.get("ticket") ?? "", browserMarks(site, req).map(digest));
+  const session = access.redeemTicket(id, query.get("ticket") ?? "", browserMarks(context, req).map(digest));
   if (session !== undefined) {
     const again = `${origin}${reserved}enter?${new URLSearchParams({ to })}`;
-    return redirection(again, { setCookie: setCookie(agentCookie(site, id, session)) });
+    return redirection(again, { setCookie: setCookie(agentCookie(context, id, session)) });
   }
   if (access.session(id, "agent", req.headers.cookie) !== undefined) return redirection(pathOn(origin, to));
   return pageAnswer(403, notEnteredPage(addresses.main, id));
 }
 
-/** One login covers all servers of the agent, whose hosts are below the agent's. */
-function agentCookie({ access, addresses }: Site, id: string, session: Session): Cookie {
+/** For all servers of the agent: their hosts are below the agent's. */
+function agentCookie({ access, addresses }: ServerContext, id: string, session: Session): Cookie {
   return access.cookie(id, "agent", session, addresses.agentDomain(id));
 }
 
@@ -97,8 +112,8 @@ function agentCookie({ access, addresses }: Site, id: string, session: Session):
  * Agents' pages can link here. The main origin asks for confirmation and logs out, because a worker of the agent could
  * fake this page and keep the login.
  */
-function logout({ addresses }: Site, req: IncomingMessage, { id }: Place): Answer {
-  if (req.method !== "GET" && req.method !== "POST") return textAnswer(405, "Only GET and POST are known here.");
+function logout({ addresses }: ServerContext, req: IncomingMessage, { id }: AgentServer): Answer {
+  if (req.method !== "GET" && req.method !== "POST") return textAnswer(405, "Only GET and POST are allowed here.");
   return redirection(`${addresses.main}/logout?${new URLSearchParams({ agent_id: id })}`, { status: 303 });
 }
 

@@ -9,8 +9,8 @@ export interface Listening {
 }
 
 /**
- * A browser may resolve `localhost` to either of its two addresses. This listens on both; otherwise another account on
- * this machine could listen there and collect logins.
+ * Listens on both addresses of `localhost`, because a browser may resolve it to either. Otherwise another account on this
+ * machine could listen on the second one and collect logins.
  *
  * @throws if it can't listen on an address; the error says what to do
  */
@@ -48,16 +48,16 @@ function listenOn(server: Server | NetServer, host: string, port: number): Promi
 
 function problem(error: Error, host: string, port: number): Error {
   const code = "code" in error ? error.code : undefined;
-  const place = `port ${port} of ${host}`;
+  const address = `port ${port} of ${host}`;
   const another = `set another \`port\` in [forwarding] of the fleet file, then run: ${upCommand()}`;
   if (code === "EADDRINUSE") {
-    return new Error(`${place} is in use by another program; end that program, or ${another}`);
+    return new Error(`${address} is in use by another program; end that program, or ${another}`);
   }
-  if (code === "EACCES") return new Error(`${place} may not be used by this account; ${another}`);
+  if (code === "EACCES") return new Error(`this account may not listen on ${address}; ${another}`);
   if (code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT" || code === "ENOTFOUND") {
     return new NoAddress(
       `this machine has no address ${host}; correct \`host\` in [forwarding] of the fleet file, then run: ${upCommand()}`,
     );
   }
-  return new Error(`${place} can't be listened on: ${error.message}`);
+  return new Error(`can't listen on ${address}: ${error.message}`);
 }

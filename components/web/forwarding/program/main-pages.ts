@@ -4,14 +4,14 @@ import * as z from "zod/mini";
 import { isAgentId } from "./addresses.ts";
 import { entered } from "./agent-paths.ts";
 import { plainHeaders } from "./answers.ts";
-import { FailedAttempts } from "./attempts.ts";
 import { clearCookie, cookieAgents, ourCookieNames, setCookie } from "./auth/cookies.ts";
+import { FailedAttempts } from "./failed-attempts.ts";
 import { isForeign, isSpeculative } from "./origin-check.ts";
 import { listPage, openingPage, placeholderPage } from "./pages/list.ts";
 import { codeSpentPage, loginPage } from "./pages/login.ts";
 import { failurePage, logoutPage, notFoundPage, tooManyPage } from "./pages/notices.ts";
 import { pageHeaders } from "./pages/page.ts";
-import type { Site } from "./site.ts";
+import type { ServerContext } from "./server-context.ts";
 
 const agentId = z.string().check(z.refine(isAgentId));
 const login = z.object({ agent_id: agentId, one_time_code: z.string().check(z.regex(/^[\w-]{1,128}$/)) });
@@ -22,14 +22,16 @@ const shown = z.object({ keys: z.array(z.tuple([agentId, loginKey])).check(z.max
 const enterFrom = z.object({ agent_id: agentId, key: loginKey, from: z.string() });
 
 /** The main origin's own pages according to spec 002: `/`, `/login`, `/authenticate`; and `/logout`. */
-export async function createMainPages(site: Site): Promise<(req: IncomingMessage, res: ServerResponse) => void> {
-  const { access, agents, connections, log } = site;
-  const hasAgentHosts = site.addresses.routing === "host";
+export async function createMainPages(
+  context: ServerContext,
+): Promise<(req: IncomingMessage, res: ServerResponse) => void> {
+  const { access, agents, connections, log } = context;
+  const hasAgentHosts = context.addresses.routing === "host";
   const app = Fastify({ logger: false, bodyLimit: 4096 });
   const failures = { login: new FailedAttempts(), authenticate: new FailedAttempts() };
   const refuse = (reply: FastifyReply, of: keyof typeof failures, agentId?: string) => {
-    const seconds = failures[of].fail(site.proxies.clientOf(reply.request.raw));
-    if (seconds === undefined) return sendPage(reply, 403, codeSpentPage(site.cli, agentId));
+    const seconds = failures[of].fail(context.proxies.clientOf(reply.request.raw));
+    if (seconds === undefined) return sendPage(reply, 403, codeSpentPage(context.cli, agentId));
     return sendPage(reply.header("retry-after", seconds), 429, tooManyPage());
   };
 
@@ -38,13 +40,13 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     done(null),
   );
   app.addHook("onRequest", async (request, reply) => {
-    if (!isForeign(request.raw, (origin) => origin === site.addresses.main)) return;
+    if (!isForeign(request.raw, (origin) => origin === context.addresses.main)) return;
     return reply.code(403).headers(plainHeaders).send("This request comes from another site’s page.\n");
   });
   app.setNotFoundHandler((_request, reply) => sendPage(reply, 404, notFoundPage()));
   app.setErrorHandler((error, request, reply) => {
     const status = statusOf(error);
-    if (status < 500) return reply.code(status).headers(plainHeaders).send("This request can’t be read.\n");
+    if (status < 500) return reply.code(status).headers(plainHeaders).send("This request is invalid.\n");
     log(`${request.method} ${request.routeOptions.url ?? "?"} failed: ${error instanceof Error ? error.stack : error}`);
     return sendPage(reply, 500, failurePage());
   });
@@ -52,8 +54,8 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
   const loggedIn = (cookie: string | undefined) =>
     new Set(cookieAgents(cookie).filter((id) => access.session(id, "main", cookie) !== undefined));
   /**
-   * With shared origins, a browser without other logins is redirected to the agent. Otherwise the page's script does
-   * that.
+   * If agents share an origin, a browser without other logins is redirected to its agent. Otherwise the page's script
+   * does that.
    */
   const afterLogin = (id: string, cookie: string | undefined) =>
     [...loggedIn(cookie)].some((other) => other !== id) ? "/" : `/${id}/`;
@@ -63,17 +65,17 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     const mine = (ids.size === 0 ? [] : agents.list())
       .filter(({ id }) => ids.has(id))
       .sort((one, other) => one.name.localeCompare(other.name));
-    return mine.length === 0 ? placeholderPage(site.cli) : listPage(mine, site.cli);
+    return mine.length === 0 ? placeholderPage(context.cli) : listPage(mine, context.cli);
   };
 
   app.get("/", (request, reply) => {
     const { cookie } = request.headers;
-    // Another port of this host may have collected the cookie. So the page's script proves the keys to get the list.
+    // Other ports of this host receive the cookie too. So the page's script has to show the keys to get the list.
     if (hasAgentHosts) {
       return sendPage(
         reply,
         200,
-        ourCookieNames(cookie).length === 0 ? placeholderPage(site.cli, true) : openingPage(),
+        ourCookieNames(cookie).length === 0 ? placeholderPage(context.cli, true) : openingPage(),
       );
     }
     return sendPage(reply, 200, listFor(loggedIn(cookie)));
@@ -81,7 +83,8 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
 
   app.post("/agents", { bodyLimit: 256 * 1024 }, (request, reply) => {
     const { data } = shown.safeParse(request.body);
-    if (data === undefined || !hasAgentHosts) return reply.code(400).headers(plainHeaders).send("No keys.\n");
+    if (data === undefined || !hasAgentHosts)
+      return reply.code(400).headers(plainHeaders).send("The body must be a list of keys.\n");
     const { cookie } = request.headers;
     // Looks up each agent's login only once, however often the body repeats the agent.
     const keys = [...Map.groupBy(data.keys, ([id]) => id)].flatMap(([id, own]) => {
@@ -90,7 +93,7 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     });
     const proven = new Set(keys.map(([id]) => id));
     const names = new Set([...proven].map((id) => access.cookieName(id)));
-    // A cookie without its key is useless, and would prevent a login URL from being used.
+    // A cookie without its key is useless, and would keep a login URL from being used.
     const spent = ourCookieNames(cookie).filter((name) => !names.has(name));
     for (const name of spent) reply.header("set-cookie", clearCookie(name));
     return reply.headers(jsonHeaders).send({ keys, html: listFor(proven) });
@@ -99,7 +102,7 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
   const enteredBy = ({ agent_id: id, key, from }: z.infer<typeof enterFrom>, cookie: string | undefined) => {
     const session = access.session(id, "main", cookie);
     const isProven = session !== undefined && access.isLoginKey(id, session, key);
-    return isProven ? entered(site, session, id, from) : undefined;
+    return isProven ? entered(context, session, id, from) : undefined;
   };
   app.post("/enter", (request, reply) => {
     const { data } = enterFrom.safeParse(request.body);
@@ -108,7 +111,7 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
     return reply.headers(jsonHeaders).send({ location });
   });
 
-  // Only reveals that the server runs, because anybody may ask.
+  // Reveals only that the server runs, because anybody may send this request.
   app.get("/healthz", (_request, reply) => reply.headers(plainHeaders).send("ok\n"));
 
   app.get("/login", (request, reply) => {
@@ -121,13 +124,13 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
   });
 
   app.get("/authenticate", { exposeHeadRoute: false }, (request, reply) => {
-    // An error status, so that a prefetched page is discarded and the person's own visit is served here again.
-    if (isSpeculative(request.raw)) return reply.code(503).headers(plainHeaders).send("Not ahead of time.\n");
+    // With an error status, the browser discards the prefetched page and requests it again when the user opens it.
+    if (isSpeculative(request.raw)) return reply.code(503).headers(plainHeaders).send("Not for prefetching.\n");
     const { data } = login.safeParse(request.query);
     const session = data === undefined ? undefined : access.redeem(data.agent_id, data.one_time_code);
     if (data === undefined || session === undefined) return refuse(reply, "authenticate", data?.agent_id);
     log(`${data.agent_id}: a browser logged in`);
-    site.audit.login(request.raw, data.agent_id, session);
+    context.audit.login(request.raw, data.agent_id, session);
     reply.header("set-cookie", setCookie(access.cookie(data.agent_id, "main", session)));
     // The browser does not send the part after # to any server; only the page's script reads it and keeps it.
     const to = hasAgentHosts
@@ -135,7 +138,7 @@ export async function createMainPages(site: Site): Promise<(req: IncomingMessage
       : afterLogin(data.agent_id, request.headers.cookie);
     return reply.headers(plainHeaders).redirect(to, 302);
   });
-  // HEAD, for instance from a link checker, reveals nothing and uses up nothing.
+  // A HEAD request, for instance from a link checker, reveals nothing and does not use up the code.
   app.head("/authenticate", (_request, reply) => reply.headers(plainHeaders).send());
 
   app.get("/logout", (request, reply) => {

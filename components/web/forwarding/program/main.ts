@@ -1,4 +1,4 @@
-/** The forwarding server of one installation: `node components/web/forwarding/program/main.ts <installation id>`. */
+/** Runs the forwarding server of one installation: `node components/web/forwarding/program/main.ts <installation id>`. */
 
 import { join } from "node:path";
 import { installationPaths } from "../../../host/installation-paths.ts";

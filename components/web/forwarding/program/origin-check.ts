@@ -1,15 +1,15 @@
 import type { IncomingMessage } from "node:http";
 
-/** The checked parts of a `node:http` request. */
-type Asked = Pick<IncomingMessage, "method" | "headers">;
+/** The parts of a request that are checked. */
+type RequestParts = Pick<IncomingMessage, "method" | "headers">;
 
 /**
- * Whether a request comes from a foreign page, and is more than a followed link. Browsers report it in Sec-Fetch-Site,
- * older ones in Origin; pages can't change either. Other programs send neither.
+ * Whether another site's page sent a request, other than by a followed link. Browsers report the page in Sec-Fetch-Site,
+ * older ones in Origin, and no page can change either header. Other programs send neither.
  *
- * @param isOwn whether an origin may send requests
+ * @param isOwn whether pages of an origin may send requests
  */
-export function isForeign({ method, headers }: Asked, isOwn: (origin: string) => boolean): boolean {
+export function isForeign({ method, headers }: RequestParts, isOwn: (origin: string) => boolean): boolean {
   const { origin, "sec-fetch-site": site } = headers;
   if (site === undefined || site === "none" || site === "same-origin") {
     if (origin === undefined || isOwn(origin)) return false;
@@ -29,24 +29,24 @@ export function isForeign({ method, headers }: Asked, isOwn: (origin: string) =>
 /**
  * A WebSocket is never a followed link, and pages can read it without CORS. So only the agent's own pages may open one.
  */
-export function isForeignSocket({ headers: { origin } }: Asked, isOwn: (origin: string) => boolean): boolean {
+export function isForeignSocket({ headers: { origin } }: RequestParts, isOwn: (origin: string) => boolean): boolean {
   return origin !== undefined && !isOwn(origin);
 }
 
 /** Whether a browser navigates to a page, as opposed to requests from pages or other programs. */
-export function isNavigation({ method, headers }: Asked): boolean {
+export function isNavigation({ method, headers }: RequestParts): boolean {
   if (method !== "GET") return false;
   const mode = headers["sec-fetch-mode"];
   return mode === undefined ? /\btext\/html\b/.test(headers.accept ?? "") : mode === "navigate";
 }
 
 /** Whether the navigation began at another site, so that SameSite=Strict cookies were not sent. */
-export function isFromElsewhere({ headers }: Asked): boolean {
+export function isFromElsewhere({ headers }: RequestParts): boolean {
   return ["cross-site", "same-site"].includes(String(headers["sec-fetch-site"]));
 }
 
-/** Whether a browser prefetches a page that its person may not visit. */
-export function isSpeculative({ headers }: Asked): boolean {
-  const told = [headers["sec-purpose"], headers["purpose"], headers["x-purpose"], headers["x-moz"]];
-  return told.some((value) => /prefetch|prerender|preview/i.test(String(value ?? "")));
+/** Whether a browser prefetches a page, which its user may never visit. */
+export function isSpeculative({ headers }: RequestParts): boolean {
+  const purposes = [headers["sec-purpose"], headers["purpose"], headers["x-purpose"], headers["x-moz"]];
+  return purposes.some((value) => /prefetch|prerender|preview/i.test(String(value ?? "")));
 }

@@ -3,15 +3,15 @@ import { type Answer, pageAnswer, redirection, textAnswer } from "./answers.ts";
 import { isOurCookie } from "./auth/cookies.ts";
 import { isNavigation } from "./origin-check.ts";
 import { tooManyCookiesPage } from "./pages/notices.ts";
-import type { Site } from "./site.ts";
+import type { ServerContext } from "./server-context.ts";
 
-/** In characters: the limit of headers passed on to agents' servers. */
+/** The limit for headers that are forwarded to agents' servers, in characters. */
 const mostHeaders = 65_536;
 /**
- * In bytes: Node's limit. It covers as many cookies as browsers keep for a site, so that we can tell which to remove.
+ * Node's limit, in bytes. It covers as many cookies as browsers keep for a site, so that we know which to remove.
  */
 export const mostRead = 1_000_000;
-/** Browsers accept about this many at once. */
+/** Browsers accept about this many `Set-Cookie` headers at once. */
 const mostRemoved = 200;
 
 const marker = "changelings-removed-cookies";
@@ -24,15 +24,15 @@ const marker = "changelings-removed-cookies";
  */
 export function oversizedAnswer(
   req: IncomingMessage,
-  { addresses, cli }: Pick<Site, "addresses" | "cli">,
+  { addresses, cli }: Pick<ServerContext, "addresses" | "cli">,
 ): Answer | undefined {
-  const { main, placeOf, agentDomain } = addresses;
+  const { main, hostOf, agentDomain } = addresses;
   const { url = "", rawHeaders, headers } = req;
   const size = rawHeaders.reduce((sum, text) => sum + text.length + 2, url.length);
   if (size <= mostHeaders) return undefined;
   const { cookie = "" } = headers;
-  const place = placeOf(headers.host);
-  const isCookies = cookie.length > size / 2 && place !== undefined && place.kind !== "alias";
+  const host = hostOf(headers.host);
+  const isCookies = cookie.length > size / 2 && host !== undefined && host.kind !== "alias";
   if (!isCookies || !isNavigation(req) || !url.startsWith("/")) return textAnswer(431, "The headers are too large.");
   const here = URL.parse(url, main) ?? new URL(main);
   if (here.searchParams.has(marker)) {
@@ -40,7 +40,7 @@ export function oversizedAnswer(
     return { ...answer, headers: { ...answer.headers, "clear-site-data": '"cookies"' } };
   }
   here.searchParams.set(marker, "1");
-  const domains = [new URL(main).hostname, ...(place.kind === "agent" ? [agentDomain(place.id)] : [])];
+  const domains = [new URL(main).hostname, ...(host.kind === "agent" ? [agentDomain(host.id)] : [])];
   const answer = redirection(
     `http${main.startsWith("https") ? "s" : ""}://${headers.host}${here.pathname}${here.search}`,
   );

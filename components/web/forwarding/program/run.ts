@@ -7,14 +7,14 @@ import { openAccess } from "./auth/access.ts";
 import { TrustedProxies } from "./client-address.ts";
 import type { ForwardingConfig } from "./config.ts";
 import { discoverAgents } from "./discovery/live-agents.ts";
-import { troublePage } from "./pages/agent-trouble.ts";
 import { cliOf } from "./pages/command.ts";
+import { problemPage } from "./pages/problem-page.ts";
 import { createProxy } from "./proxy/proxy.ts";
 import { createForwardingServer } from "./server.ts";
 
 export interface RunOptions {
   readonly paths: InstallationPaths;
-  /** The server's own, 0700: its key, codes, logins and admin socket. */
+  /** Only the server uses this folder (mode 0700): it holds its key, codes, logins and admin socket. */
   readonly folder: string;
   /** @throws if there is no usable config */
   readonly config: () => ForwardingConfig;
@@ -23,9 +23,9 @@ export interface RunOptions {
 
 /** Runs the server until it is stopped. A crash exits with 1, so that the supervisor restarts it. */
 export async function runForwardingServer({ paths, folder, config: configOf, log }: RunOptions): Promise<void> {
-  const crash = (reason: string, said: string): never => {
-    log(`${reason}: ${said}`);
-    printToStderr(`error: ${said}`);
+  const crash = (event: string, message: string): never => {
+    log(`${event}: ${message}`);
+    printToStderr(`error: ${message}`);
     process.exit(1);
   };
   process.on("uncaughtException", (error) => crash("crashed", error.stack ?? error.message));
@@ -38,7 +38,7 @@ export async function runForwardingServer({ paths, folder, config: configOf, log
     const reserved = { port: config.port, folder: paths.root };
     const agents = discoverAgents({ paths, folder, env: process.env, log, reserved });
     const proxy = createProxy(agents, {
-      ...{ page: (trouble) => troublePage(trouble, cliOf(config)), log },
+      ...{ page: (problem) => problemPage(problem, cliOf(config)), log },
       headersTimeoutSeconds: config.responseTimeoutSeconds,
     });
     const server = await createForwardingServer({
@@ -46,7 +46,7 @@ export async function runForwardingServer({ paths, folder, config: configOf, log
       audit: new Audit(folder, new TrustedProxies(config.trustedProxies ?? [])),
     });
     const admin = await startAdmin({ folder, server, agents, log });
-    log(`listens on port ${server.port} of ${config.host}, as ${server.url}`);
+    log(`listening on port ${server.port} of ${config.host}, as ${server.url}`);
 
     const end = async (signal: string) => {
       log(`ended: ${signal}`);

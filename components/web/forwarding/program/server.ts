@@ -6,11 +6,11 @@ import { decideOnAgentOrigin } from "./agent-origin.ts";
 import { agentPathOf, decideAgentPath, orphanAnswer } from "./agent-paths.ts";
 import type { Agents } from "./agents.ts";
 import { hasBody, redirection, refuseUpgrade, send, textAnswer } from "./answers.ts";
-import { type Asker, Audit } from "./audit/audit.ts";
+import { Audit, type LoggedInClient } from "./audit/audit.ts";
 import { metricsText } from "./audit/metrics.ts";
 import type { SessionView } from "./audit/session-list.ts";
 import type { Access } from "./auth/access.ts";
-import type { Unsaved } from "./auth/own-files.ts";
+import type { Unsaved } from "./auth/state-file.ts";
 import { TrustedProxies } from "./client-address.ts";
 import type { ForwardingConfig } from "./config.ts";
 import { Connections } from "./connections.ts";
@@ -19,7 +19,7 @@ import { createMainPages } from "./main-pages.ts";
 import { mostRead, oversizedAnswer } from "./oversized.ts";
 import { cliOf } from "./pages/command.ts";
 import type { Proxy as AgentProxy } from "./proxy/proxy.ts";
-import type { Asked, Decision, Site } from "./site.ts";
+import type { Decision, IncomingRequest, ServerContext } from "./server-context.ts";
 
 export interface ForwardingServerParts {
   readonly config: ForwardingConfig;
@@ -27,12 +27,12 @@ export interface ForwardingServerParts {
   readonly agents: Agents;
   readonly proxy: AgentProxy;
   readonly log: Log;
-  /** By default one that writes nothing. */
+  /** By default, one that writes nothing. */
   readonly audit?: Audit;
 }
 
 export interface ForwardingServer {
-  /** Origin of the pages and the logins in the browser. */
+  /** The origin of its pages and logins in the browser. */
   readonly url: string;
   /** The port that it listens on. */
   readonly port: number;
@@ -49,10 +49,10 @@ export interface ForwardingServer {
   close(): Promise<void>;
 }
 
-/** Limit in milliseconds for a request body that is not for an agent, because anybody can send one. */
+/** Timeout in milliseconds for a request body that is not for an agent, because anybody can send one. */
 const bodyTimeoutMs = 15_000;
-/** Limit in milliseconds for a connection to outlive its login. */
-const overdueMs = 10_000;
+/** How often connections whose login has ended are closed, in milliseconds. */
+const endOverMs = 10_000;
 /** Grace period in milliseconds for open requests when the server stops. */
 const gracePeriodMs = 2000;
 
@@ -76,23 +76,23 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
   });
   const connections = new Connections();
-  // With any free port, the port is known once the server listens.
+  // If the config says any free port, it is known once the server listens.
   let addresses = addressesOf(config, config.port);
-  const site: Site = {
+  const context: ServerContext = {
     ...{ access, agents, connections, audit, log, cli: cliOf(config) },
     proxies: new TrustedProxies(config.trustedProxies ?? []),
     get addresses() {
       return addresses;
     },
   };
-  const mainPages = await createMainPages(site);
+  const mainPages = await createMainPages(context);
   const failed = ({ method, url = "" }: IncomingMessage, error: unknown) => {
     const reason = error instanceof Error ? error.stack : String(error);
     log(`${method} ${url.split("?", 1)[0]} failed: ${reason}`);
   };
   const answerRequest = (req: IncomingMessage, res: ServerResponse) => {
-    const decision = decide(site, { req, isUpgrade: false });
-    audit.request(req, res, askerOf(decision));
+    const decision = decide(context, { req, isUpgrade: false });
+    audit.request(req, res, clientOf(decision));
     if (decision === "main pages") answerByMainPages(mainPages, req, res);
     else if ("status" in decision) send(req, res, decision);
     else {
@@ -101,8 +101,8 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     }
   };
   const answerUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const decision = decide(site, { req, isUpgrade: true });
-    audit.upgrade(req, socket, decision === "main pages" ? { status: 404 } : askerOrStatus(decision));
+    const decision = decide(context, { req, isUpgrade: true });
+    audit.upgrade(req, socket, decision === "main pages" ? { status: 404 } : clientOrStatus(decision));
     if (decision === "main pages") refuseUpgrade(socket, textAnswer(404, ""));
     else if ("status" in decision) refuseUpgrade(socket, decision);
     else {
@@ -130,7 +130,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
   };
   server.on("request", onRequest).on("checkContinue", onRequest).on("upgrade", onUpgrade);
   const listening = await listen(server, config);
-  const overdue = setInterval(() => connections.endOver(access.isOver), overdueMs).unref();
+  const overdue = setInterval(() => connections.endOver(access.isOver), endOverMs).unref();
   const { port } = listening;
   addresses = addressesOf(config, port);
   server.on("error", (error) => log(`the server has a problem: ${error.message}`));
@@ -163,7 +163,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
       listening.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      // Event streams and WebSockets would delay it forever.
+      // Event streams and WebSockets may never end by themselves.
       const timer = setTimeout(() => {
         server.closeAllConnections();
         connections.endAll();
@@ -175,39 +175,42 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
   };
 }
 
-function askerOf(decision: Decision | "main pages"): Asker | undefined {
+function clientOf(decision: Decision | "main pages"): LoggedInClient | undefined {
   return decision === "main pages" || "status" in decision
     ? undefined
     : { agent: decision.at.agent, session: decision.session };
 }
 
-function askerOrStatus(decision: Decision): { asker: Asker } | { status: number } {
+function clientOrStatus(decision: Decision): { client: LoggedInClient } | { status: number } {
   return "status" in decision
     ? { status: decision.status }
-    : { asker: { agent: decision.at.agent, session: decision.session } };
+    : { client: { agent: decision.at.agent, session: decision.session } };
 }
 
-/** Decides by the Host alone; on the main origin, also by the start of the raw path. */
-function decide(site: Site, asked: Asked): Decision | "main pages" {
-  const { url = "", method, headers } = asked.req;
-  const oversized = oversizedAnswer(asked.req, site);
+/** Decides by the Host header alone; on the main origin, also by the start of the raw path. */
+function decide(context: ServerContext, incoming: IncomingRequest): Decision | "main pages" {
+  const { url = "", method, headers } = incoming.req;
+  const oversized = oversizedAnswer(incoming.req, context);
   if (oversized !== undefined) return oversized;
-  if (!url.startsWith("/")) return textAnswer(400, "Only paths are understood here.");
-  const place = site.addresses.placeOf(headers.host);
-  if (place?.kind === "agent") return decideOnAgentOrigin(site, asked, place);
-  if (place?.kind === "main") {
+  if (!url.startsWith("/")) return textAnswer(400, "The request target must be a path.");
+  const host = context.addresses.hostOf(headers.host);
+  if (host?.kind === "agent") return decideOnAgentOrigin(context, incoming, host);
+  if (host?.kind === "main") {
     const path = agentPathOf(url);
-    return path === undefined ? (orphanAnswer(site, asked.req) ?? "main pages") : decideAgentPath(site, asked, path);
+    return path === undefined
+      ? (orphanAnswer(context, incoming.req) ?? "main pages")
+      : decideAgentPath(context, incoming, path);
   }
-  // Health checks may use only the IP address.
-  if (place?.kind === "alias" && url === "/healthz") return "main pages";
-  if (place?.kind === "alias" && method === "GET" && !asked.isUpgrade) return redirection(site.addresses.main + url);
-  return textAnswer(421, `This is not the address of this server: use ${site.addresses.main}/`);
+  // Health checks may only know the IP address.
+  if (host?.kind === "alias" && url === "/healthz") return "main pages";
+  if (host?.kind === "alias" && method === "GET" && !incoming.isUpgrade)
+    return redirection(context.addresses.main + url);
+  return textAnswer(421, `This is not the address of this server: use ${context.addresses.main}/`);
 }
 
 function answerByMainPages(mainPages: RequestListener, req: IncomingMessage, res: ServerResponse): void {
   endSlowBody(req);
-  // Always accepts the body, because the few accepted bodies are small.
+  // Accepts any body without a check, because the few that are read are small.
   if (req.headers.expect !== undefined) res.writeContinue();
   mainPages(req, res);
 }

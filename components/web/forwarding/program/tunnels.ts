@@ -19,7 +19,7 @@ export interface Tunnels {
    * @throws if the tunnel can't be opened; retries wait for a growing pause
    */
   reach(ssh: SshAccess, url: URL): Promise<Reach>;
-  /** Closes the tunnels that were not requested since the last call. */
+  /** Closes the tunnels that were not used since the last call. */
   endUnused(): void;
   stop(): void;
 }
@@ -32,17 +32,17 @@ interface Tunnel {
 interface Failure {
   readonly reason: unknown;
   readonly pauseMs: number;
-  /** By `performance.now()`, which can't be set. */
+  /** By `performance.now()`, because the wall clock can be set. */
   readonly until: number;
 }
 
 const connectSeconds = 15;
 const firstPauseMs = 1000;
 const mostPauseMs = 60_000;
-/** What the remote end prints once it is up. */
+/** The remote end prints this once the tunnel is up. */
 const mark = "changeling-tunnel-is-up";
 
-/** How a server on this machine is reached. */
+/** How to reach a server on this machine. */
 export function reachOf(url: URL): Reach {
   const socketPath = socketPathOf(url);
   return socketPath === undefined ? { url } : { url: new URL("http://localhost/"), socketPath };
@@ -50,27 +50,27 @@ export function reachOf(url: URL): Reach {
 
 /**
  * @param env for ssh, with PATH, HOME and SSH_AUTH_SOCK
- * @param folder the forwarding server's own; the caller holds its lock
+ * @param folder the forwarding server's folder; the caller holds its lock
  */
 export function sshTunnels(env: Readonly<Record<string, string>>, folder: string): Tunnels {
   const tunnels = new Map<string, Tunnel>();
   const failures = new Map<string, Failure>();
-  let asked = new Set<string>();
+  let requested = new Set<string>();
   let sockets: string | undefined;
-  let made = 0;
+  let count = 0;
 
   function open(key: string, ssh: SshAccess, url: URL): Tunnel {
-    const calledOff = new AbortController();
+    const controller = new AbortController();
     const forget = () => {
       if (tunnels.get(key) === tunnel) tunnels.delete(key);
     };
     const end = () => {
-      calledOff.abort();
+      controller.abort();
       forget();
     };
     sockets ??= socketFolder(folder);
-    made += 1;
-    const path = openTunnel(ssh, url, join(sockets, String(made)), { env, signal: calledOff.signal, onEnd: forget });
+    count += 1;
+    const path = openTunnel(ssh, url, join(sockets, String(count)), { env, signal: controller.signal, onEnd: forget });
     const tunnel = { path, end };
     tunnels.set(key, tunnel);
     path.then(
@@ -87,7 +87,7 @@ export function sshTunnels(env: Readonly<Record<string, string>>, folder: string
   return {
     async reach(ssh, url) {
       const key = JSON.stringify([ssh, farEnd(url)]);
-      asked.add(key);
+      requested.add(key);
       const failure = failures.get(key);
       const known = tunnels.get(key);
       if (known === undefined && failure !== undefined && performance.now() < failure.until) throw failure.reason;
@@ -95,9 +95,9 @@ export function sshTunnels(env: Readonly<Record<string, string>>, folder: string
       return { ...reachOf(url), socketPath: await path };
     },
     endUnused() {
-      for (const [key, { end }] of tunnels) if (!asked.has(key)) end();
-      for (const key of failures.keys()) if (!asked.has(key)) failures.delete(key);
-      asked = new Set();
+      for (const [key, { end }] of tunnels) if (!requested.has(key)) end();
+      for (const key of failures.keys()) if (!requested.has(key)) failures.delete(key);
+      requested = new Set();
     },
     stop() {
       for (const { end } of tunnels.values()) end();
@@ -116,7 +116,7 @@ function socketFolder(folder: string): string {
   return own;
 }
 
-interface Surroundings {
+interface TunnelOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Closes the tunnel. */
   readonly signal: AbortSignal;
@@ -127,24 +127,24 @@ interface Surroundings {
  * @returns its local socket
  * @throws with ssh's last line if it does not come up
  */
-function openTunnel(ssh: SshAccess, url: URL, path: string, { env, signal, onEnd }: Surroundings): Promise<string> {
+function openTunnel(ssh: SshAccess, url: URL, path: string, { env, signal, onEnd }: TunnelOptions): Promise<string> {
   return new Promise<string>((resolve, reject) => {
     const child = spawn("ssh", sshArguments(ssh, url, path), { env, signal, stdio: "pipe" });
-    let said = "";
-    let complaint = "";
+    let output = "";
+    let errors = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      said = `${said}${text}`.slice(-1000);
+      output = `${output}${text}`.slice(-1000);
       // Forwarding is set up by now.
-      if (said.includes(mark)) resolve(path);
+      if (output.includes(mark)) resolve(path);
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      complaint = `${complaint}${text}`.slice(-1000);
+      errors = `${errors}${text}`.slice(-1000);
     });
     child.once("error", reject);
     child.once("close", () => {
       onEnd();
       rmSync(path, { force: true });
-      const reason = complaint.trim().split("\n").at(-1) || "ssh said nothing";
+      const reason = errors.trim().split("\n").at(-1) || "ssh printed nothing";
       reject(new Error(`no tunnel to ${ssh.user}@${ssh.host}:${ssh.port}: ${reason}`));
     });
     // The process may have ended before its input is closed.

@@ -34,7 +34,7 @@ describe("[sandboxes]", () => {
     [{ sessions: "cloudflare" }, 'sessions = "cloudflare" needs an account_id'],
     [{ account_id: accountId }, 'account_id is only for sessions = "cloudflare"'],
     [{ public_url: "https://x.example.com" }, "public_url needs a port"],
-    [{ port: 8421, public_url: "http://x.example.com" }, '"http://x.example.com" is no https URL'],
+    [{ port: 8421, public_url: "http://x.example.com" }, '"http://x.example.com" is not an https URL'],
     [{ port: 8421, public_url: "https://x.example.com/a" }, expect.stringContaining("it is more than an origin")],
     [{ worker: "my-sessions" }, 'worker is only for sessions = "cloudflare"'],
   ])("reports %j", (table, message) => {

@@ -26,9 +26,9 @@ describe("the log of a web changeling that shows nothing", () => {
   it.each([
     ["STOPPED", "chat is stopped, so there is no terminal to show; start it with: changeling start chat\n"],
     ["DONE", "chat's process ended and left no output; start it with: changeling start chat\n"],
-    [undefined, "mngr has no agent of chat any more; make it again with: pulumi up\n"],
+    [undefined, "mngr no longer has the agent of chat; recreate it with: pulumi up\n"],
   ])("is an error in plain words when it is %s", async (state, words) => {
-    await expect(webLog(record, mngr(state))).rejects.toThrow(`${words}what it keeps is in /data, its repo in /repo`);
+    await expect(webLog(record, mngr(state))).rejects.toThrow(`${words}its data is in /data, its repo in /repo`);
     await expect(webLog(record, mngr(state))).rejects.not.toThrow(raw);
   });
 
@@ -38,7 +38,7 @@ describe("the log of a web changeling that shows nothing", () => {
 
   it("has mngr's reason where the state explains nothing", async () => {
     await expect(webLog(record, mngr("RUNNING"))).rejects.toThrow(
-      `chat can't be asked for its log: ${raw}\nsee: changeling doctor`,
+      `the log of chat can't be read: ${raw}\nsee: changeling doctor`,
     );
   });
 });

@@ -116,7 +116,7 @@ describe("a name that nothing has", () => {
     [["runs", "chatt"], 'no changeling "chatt" is deployed on this stack; did you mean chat?'],
     [["runs", "zzz"], 'no changeling "zzz" is deployed on this stack; deployed are: todo-ledger, chat'],
     [["open", "chatt"], 'no web changeling "chatt" is deployed on this stack; did you mean chat?'],
-    [["logs", "gone"], "gone was removed; its repo is kept in /r. Declared again, it gets it back"],
+    [["logs", "gone"], "gone was removed; its repo is kept in /r, and is used again if you declare gone again"],
   ])("%j: %s", (args, said) => {
     expect(changeling(...args)).toEqual({ status: 1, stdout: "", said: `error: ${said}` });
   });

@@ -190,7 +190,7 @@ describe("a machine with one web changeling and one that was removed", () => {
   it.each([
     ["chatt", 'no web changeling "chatt" is deployed on this stack; did you mean chat?'],
     ["zebra", 'no web changeling "zebra" is deployed on this stack; deployed are: chat'],
-    ["gone", "gone was removed; its repo is kept in /r. Declared again, it gets it back"],
+    ["gone", "gone was removed; its repo is kept in /r, and is used again if you declare gone again"],
     ["ledger", "ledger is a scheduled changeling: it has no page; what its runs did: changeling logs ledger"],
   ])("says of %s: %s", async (name, message) => {
     await expect(requireWeb(place(), name, "open")).rejects.toThrow(message);
@@ -198,7 +198,7 @@ describe("a machine with one web changeling and one that was removed", () => {
 
   it("says what to do instead of firing it", () => {
     expect(() => refuseOthers(place(), "chat", "run")).toThrow(
-      "chat is a web changeling: nothing fires it: it runs all the time; open it with: changeling open chat",
+      "chat is a web changeling: it has no schedule, because it runs all the time; open it with: changeling open chat",
     );
     expect(() => refuseOthers(place(), "ledger", "run")).not.toThrow();
     expect(() => refuseOthers(place(), "gone", "run")).not.toThrow();

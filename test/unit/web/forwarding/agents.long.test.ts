@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
@@ -57,7 +57,7 @@ it("when it came back at another port, all requests that wait share one look at 
   const before = await lab.listen();
   lab.declare("moved");
   lab.mngrSays("moved", "WAITING", { web: before.port });
-  await lab.start({ asked: 0 });
+  await lab.start({ onRequest: 0 });
   const looks = lab.calls("exec");
   await before.close();
   const after = await lab.listen();
@@ -74,7 +74,7 @@ it("one that only closed a connection costs no look, nor does one that was looke
   lab.declare("fine", "off");
   lab.mngrSays("fine", "WAITING", { web: web.port });
   lab.mngrSays("off", "STOPPED");
-  await lab.start({ asked: 60_000, mostAsked: 60_000 });
+  await lab.start({ onRequest: 60_000, onRequestMax: 60_000 });
   const looks = lab.calls("exec");
   lab.agents.failed(idOf("fine"));
   expect(await lab.agents.target(idOf("fine"), undefined)).toEqual(urlOf(web.port));
@@ -126,7 +126,7 @@ it("lines that are no registrations are told of once", async () => {
   lab.writeAnswers();
   await lab.start();
   await lab.agents.refresh();
-  expect(lab.log).toEqual(["odd is online (web)", "odd has lines among its registrations that are none"]);
+  expect(lab.log).toEqual(["odd is online (web)", "odd has invalid lines among its registrations"]);
 });
 
 it("one whose agent is gone does not hide the others", async () => {
@@ -170,4 +170,23 @@ it("leaves no mngr behind when it stops", async () => {
   lab.agents.stop();
   await started;
   await lab.eventually("they have ended", () => !pids().some(isAlive));
+});
+
+it("keeps the agents that it knows while their records can't be read", async () => {
+  const web = await lab.listen();
+  lab.declare("fine");
+  lab.mngrSays("fine", "WAITING", { web: web.port });
+  await lab.start();
+  renameSync(lab.paths.web, `${lab.paths.web}.aside`);
+  writeFileSync(lab.paths.web, "a file");
+  await lab.agents.refresh();
+  expect(await lab.agents.target(idOf("fine"), undefined)).toEqual(urlOf(web.port));
+  rmSync(lab.paths.web);
+  renameSync(`${lab.paths.web}.aside`, lab.paths.web);
+  await lab.agents.refresh();
+  const logged = lab.log.filter((line) => line.includes("the records"));
+  expect(logged).toEqual([
+    expect.stringContaining("the records of web agents can't be read: ENOTDIR"),
+    "the records of web agents can be read again",
+  ]);
 });

@@ -89,7 +89,7 @@ describe("one-time codes", () => {
       expect(access.redeem(ada, code)).toBeUndefined();
       expect(access.redeem(ada, access.mint(ada).code)).toBeDefined();
       expect(lab.log).toEqual([
-        "<folder>/codes.json is damaged: it was moved aside as codes.json.damaged-<time>, and nothing in it is valid",
+        "<folder>/codes.json is damaged, so it was renamed to codes.json.damaged-<time>, and its contents are ignored",
       ]);
       expect(readdirSync(lab.folder).sort()).toEqual([
         "codes.json",
@@ -133,7 +133,7 @@ describe("the key", () => {
     writeFileSync(join(lab.folder, "key"), content);
     expect(lab.open().session(ada, "main", cookie)).toBeUndefined();
     expect(lab.log).toEqual([
-      "<folder>/key is damaged: it was moved aside as key.damaged-<time>, and nothing in it is valid",
+      "<folder>/key is damaged, so it was renamed to key.damaged-<time>, and its contents are ignored",
     ]);
   });
 
@@ -143,7 +143,7 @@ describe("the key", () => {
     lab.open();
     expect(statSync(join(lab.folder, "key")).mode & 0o777).toBe(0o600);
     expect(lab.log).toEqual([
-      "<folder>/key could be read by others, and no longer can; if somebody did, make a new one: changeling revoke --all",
+      "<folder>/key was readable by other users, so its mode was set to 0600; if somebody may have read it, replace it with: changeling revoke --all",
     ]);
   });
 

@@ -41,10 +41,9 @@ describe("[forwarding]", () => {
     expect(fleet?.settings.web.forwarding.port).toBe(9);
   });
 
-  const beyond =
-    "can be reached from other machines, and without TLS anybody on the network can read what you and the agents send";
-  const behindTls = 'put a server that speaks TLS in front and write public_url = "https://…", or remove the line';
-  const notOrigin = "it is more than an origin: a path, a query or a user name is not allowed here";
+  const beyond = "is reachable from other machines, and without TLS anybody on the network can read the traffic";
+  const behindTls = 'put a reverse proxy with TLS in front and write public_url = "https://…", or remove the line';
+  const notOrigin = "it must be an origin, without a path, a query or a user name";
   const url = 'write public_url = "https://agents.example.com", or remove the line';
   const noNames = 'with routing = "host" agents are at <agent id>.<host>, and an IP address has no names below it';
 
@@ -64,7 +63,7 @@ describe("[forwarding]", () => {
     ],
     [
       "build_args = ['BASE=x']",
-      'build_args: build_args is only for provider = "docker"',
+      'build_args: build_args only applies to provider = "docker"',
       'remove the line, or write provider = "docker"',
     ],
     ["port = 0", "port: 0 is too small", "write 1 or more"],
@@ -82,11 +81,11 @@ describe("[forwarding]", () => {
     ["host = '192.168.1.5'", `host: 192.168.1.5 ${beyond}`, behindTls],
     [
       "host = 'example.com'",
-      'host: "example.com" is no IP address',
+      'host: "example.com" is not an IP address',
       `write host = "127.0.0.1", or the address of one of this machine's interfaces`,
     ],
-    ["public_url = 'http://x.y'", 'public_url: "http://x.y" is no https URL', url],
-    ["public_url = 'x.y'", 'public_url: "x.y" is no https URL', url],
+    ["public_url = 'http://x.y'", 'public_url: "http://x.y" is not an https URL', url],
+    ["public_url = 'x.y'", 'public_url: "x.y" is not an https URL', url],
     ["public_url = 'https://x.y/agents'", `public_url: ${notOrigin}`, 'write public_url = "https://x.y"'],
     ["public_url = 'https://me:hunter2@x.y'", `public_url: ${notOrigin}`, 'write public_url = "https://x.y"'],
     ["public_url = 'https://192.0.2.1'", `public_url: ${noNames}`, 'write a name, or routing = "path"'],
@@ -109,7 +108,7 @@ describe("[forwarding]", () => {
       'config.toml:3: forwarding.build_args[3]: "A-B=x" is not KEY=VALUE',
       example,
       "config.toml:3: forwarding.build_args[4]: the value looks like a secret, and build arguments are kept in the image and in the stack's state",
-      "→ remove it: the build must work without a secret",
+      "→ remove it; the build must work without a secret",
     ]);
   });
 

@@ -7,7 +7,7 @@ import {
   containerDrift,
   type FoundContainer,
   observeContainer,
-} from "../../../../components/web/forwarding/docker/look.ts";
+} from "../../../../components/web/forwarding/docker/observe-container.ts";
 import { forwardingCheck } from "../../../../components/web/inspect/forwarding-check.ts";
 import { installationOf } from "../../../../scripts/stack/stack.ts";
 import { FakeDocker } from "../../../support/fake-docker.ts";

@@ -6,9 +6,9 @@ import { containerArgs } from "../../../../components/web/forwarding/docker/cont
 import { imageName } from "../../../../components/web/forwarding/docker/image.ts";
 import {
   foreignDocker,
-  type Surroundings,
-  settingsHere,
-} from "../../../../components/web/forwarding/docker/surroundings.ts";
+  type MachineContext,
+  machineContext,
+} from "../../../../components/web/forwarding/docker/machine-context.ts";
 import type { ForwardingEnvironment } from "../../../../components/web/forwarding/forwarding-environment.ts";
 
 let folder: string;
@@ -25,7 +25,7 @@ const environment: ForwardingEnvironment = {
   RESPONSE_TIMEOUT_SECONDS: "0",
 };
 
-const settings: Surroundings = {
+const settings: MachineContext = {
   ...{ person: "ada", uid: 1000, gid: 1001, home: "/home/ada" },
   hostDirs: ["/home/ada/.mngr", "/home/ada/.mngr-work"],
   tmuxFolder: "/tmp",
@@ -79,7 +79,7 @@ describe("the container", () => {
     writeFileSync(join(folder, ".mngr-notes"), "");
     const at = (path: string) => join(folder, path);
     const env = { HOME: folder, TMUX_TMPDIR: "/run/tmux", MNGR_PREFIX: "m-", MNGR__X__TOKEN: "t", SECRET: "s" };
-    const found = settingsHere({ ...env, DOCKER_HOST: `unix://${at("docker.sock")}` });
+    const found = machineContext({ ...env, DOCKER_HOST: `unix://${at("docker.sock")}` });
     expect(found).toMatchObject({ home: folder, uid: process.getuid?.(), tmuxFolder: "/run/tmux", modalFiles: [] });
     expect(found.hostDirs).toEqual([at(".mngr"), at(".mngr-work")]);
     expect([found.dockerSocket, found.socketGid]).toEqual([at("docker.sock"), undefined]);
@@ -87,13 +87,13 @@ describe("the container", () => {
       ...{ TMUX_TMPDIR: "/run/tmux", MNGR_PREFIX: "m-", DOCKER_HOST: `unix://${at("docker.sock")}` },
     });
     writeFileSync(at(".modal.toml"), "");
-    expect(settingsHere({ HOME: folder }).modalFiles).toEqual([at(".modal.toml")]);
-    expect(settingsHere({ HOME: folder }).dockerSocket).toBe("/var/run/docker.sock");
+    expect(machineContext({ HOME: folder }).modalFiles).toEqual([at(".modal.toml")]);
+    expect(machineContext({ HOME: folder }).dockerSocket).toBe("/var/run/docker.sock");
   });
 
   it("can't be another machine's", () => {
-    expect(() => settingsHere({ HOME: folder, DOCKER_HOST: "tcp://10.0.0.2:2375" })).toThrow(
-      'DOCKER_HOST is tcp://10.0.0.2:2375, and the forwarding server has to run on this machine; unset it, or write provider = "local" in [forwarding]',
+    expect(() => machineContext({ HOME: folder, DOCKER_HOST: "tcp://10.0.0.2:2375" })).toThrow(
+      'DOCKER_HOST is tcp://10.0.0.2:2375, but the forwarding server must run on this machine; unset it, or write provider = "local" in [forwarding]',
     );
     expect(foreignDocker('Debian GNU/Linux 12 ["name=seccomp,profile=default"]', "linux")).toBe(undefined);
     expect(foreignDocker('Debian GNU/Linux 12 ["name=seccomp","name=rootless"]', "linux")).toBe("rootless Docker");

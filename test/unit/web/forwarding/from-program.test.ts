@@ -39,19 +39,19 @@ describe("a forwarding server from a program", () => {
       { option: "port", reason: "0 is too small; write 1 or more" },
       {
         option: "publicUrl",
-        reason: '"http://x.y" is no https URL; write public_url = "https://agents.example.com", or remove the line',
+        reason: '"http://x.y" is not an https URL; write public_url = "https://agents.example.com", or remove the line',
       },
       {
         option: "codeTtlSeconds",
-        reason: "0.5 is not an accepted number of seconds; use a whole number from 1 to 999999999",
+        reason: "0.5 is not a valid number of seconds; use a whole number from 1 to 999999999",
       },
       {
         option: "cookieTtlSeconds",
-        reason: "34560001 is not an accepted number of seconds; use a whole number from 1 to 34560000",
+        reason: "34560001 is not a valid number of seconds; use a whole number from 1 to 34560000",
       },
       {
         option: "responseTimeoutSeconds",
-        reason: "-1 is not an accepted number of seconds; use a whole number from 0 to 86400",
+        reason: "-1 is not a valid number of seconds; use a whole number from 0 to 86400",
       },
     ]);
     expect(() => forwardingOf({ port: 0 })).toThrow("the forwarding server: port: 0 is too small; write 1 or more");

@@ -29,7 +29,7 @@ it("an agent whose environment has the id of another is not taken for it, and th
     expect(await lab.agents.target(victim, undefined)).toEqual(urlOf(own));
     expect(lab.agents.find(victim)?.servers).toEqual(["web"]);
     expect(lab.agents.find(thief)?.servers).toEqual([]);
-    expect(lab.log).toContain(`thief claims to be ${victim}: what it says is ignored`);
+    expect(lab.log).toContain(`thief claims to be ${victim}, so its output is ignored`);
     lab.agents.stop();
   }
 });
@@ -45,7 +45,7 @@ it("an agent whose machine gives it the name of another is not taken for it: eac
   await lab.start();
   expect(await lab.agents.target(victim, undefined)).toEqual(urlOf(own));
   expect(lab.agents.find(thief)?.servers).toEqual([]);
-  expect(lab.log).toContain(`thief claims to be ${victim}: what it says is ignored`);
+  expect(lab.log).toContain(`thief claims to be ${victim}, so its output is ignored`);
 });
 
 it("an entry under the name of one that gave none is not that one's", async () => {
@@ -95,7 +95,9 @@ it("two agents of one machine don't share an address: the first that registers i
   await lab.agents.refresh();
   expect(await lab.agents.target(victim, undefined)).toEqual(urlOf(shared.port));
   expect(await lab.agents.target(thief, "more")).toMatchObject({ kind: "offline" });
-  expect(lab.log).toContain(`thief registers its server more where it can't be: ${victim} has it`);
+  expect(lab.log).toContain(
+    `thief registers its server more at an address that it can't have: it belongs to ${victim}`,
+  );
   // A port of one that has ended can be anybody's.
   lab.mngrSays("victim", "DONE", { web: shared.port });
   await lab.agents.refresh();
@@ -109,8 +111,10 @@ it("the forwarding server's own port and sockets are no agent's", async () => {
   lab.mngrSays("thief", "WAITING", { web: own.port });
   await lab.start({}, { port: own.port, folder: lab.paths.root });
   expect(lab.agents.find(thief)?.state).toBe("starting");
-  expect(lab.log).toContain("thief registers its server web where it can't be: that is the forwarding server's own");
+  expect(lab.log).toContain(
+    "thief registers its server web at an address that it can't have: it belongs to the forwarding server",
+  );
   const claims = new Claims({ port: own.port, folder: lab.paths.root });
   const refused = claims.take(thief, new Map([["web", `unix:${lab.paths.forwarding}/admin.sock`]]));
-  expect([...refused.values()]).toEqual(["that is the forwarding server's own"]);
+  expect([...refused.values()]).toEqual(["it belongs to the forwarding server"]);
 });

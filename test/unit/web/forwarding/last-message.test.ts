@@ -14,7 +14,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** What the forwarding server reads of an agent, by the very command that it has mngr run there. */
-async function said() {
+async function output() {
   const id = idOf("chat");
   const agent = { id, name: "chat", state: "WAITING", labels: {}, plugin: {} };
   const env = { PATH: process.env["PATH"], MNGR_AGENT_ID: id, MNGR_AGENT_STATE_DIR: folder, CHANGELING_DATA: folder };
@@ -26,7 +26,7 @@ async function said() {
     },
   };
   const { readings } = await readAgents(mngr as Mngr, [record("chat")]);
-  return readings.get(id)?.said;
+  return readings.get(id)?.output;
 }
 
 it.each([
@@ -36,12 +36,12 @@ it.each([
   ["escape sequences", "\u001b[31mred\u001b[0m\n", "red"],
   ["what looks like another part", "x\n=== page\n<h1>y</h1>\n=== secret\n", "x === page <h1>y</h1> === secret"],
   ["nothing but space", " \n\n", undefined],
-])("reads what was said last: %s", async (_, text, expected) => {
+])("reads the last message: %s", async (_, text, expected) => {
   writeFileSync(join(folder, "last-message"), text);
   writeFileSync(join(folder, "index.html"), "<p>Its page</p>");
-  expect(await said()).toMatchObject({ lastMessage: expected, page: "<p>Its page</p>", secret: undefined });
+  expect(await output()).toMatchObject({ lastMessage: expected, page: "<p>Its page</p>", secret: undefined });
 });
 
 it("knows of no message where none is reported", async () => {
-  expect(await said()).toMatchObject({ lastMessage: undefined, page: undefined });
+  expect(await output()).toMatchObject({ lastMessage: undefined, page: undefined });
 });

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Trouble, troublePage } from "../../../../components/web/forwarding/program/pages/agent-trouble.ts";
 import { escaped, html } from "../../../../components/web/forwarding/program/pages/html.ts";
 import { listPage, openingPage, placeholderPage } from "../../../../components/web/forwarding/program/pages/list.ts";
 import {
@@ -17,12 +16,13 @@ import {
   tooManyPage,
 } from "../../../../components/web/forwarding/program/pages/notices.ts";
 import { pageHeaders } from "../../../../components/web/forwarding/program/pages/page.ts";
+import { type Problem, problemPage } from "../../../../components/web/forwarding/program/pages/problem-page.ts";
 import { ada, agentView, bob } from "../../../support/forwarding-site.ts";
 
 const cli = "npm run changeling --";
 const kinds = ["bad-gateway", "timeout", "offline", "starting", "no-such-server"] as const;
-const trouble = (kind: Trouble["kind"], name = "ada", reason = "it is stopped") =>
-  troublePage({ kind, agent: { name }, reason }, cli).html;
+const problem = (kind: Problem["kind"], name = "ada", reason = "it is stopped") =>
+  problemPage({ kind, agent: { name }, reason }, cli).html;
 
 /** Each page, with a text of somebody else's wherever one may stand. */
 function pagesWith(text: string): Record<string, string> {
@@ -35,7 +35,7 @@ function pagesWith(text: string): Record<string, string> {
     ),
     codeSpentOf: codeSpentPage(cli, text),
     logout: logoutPage(text, text),
-    ...Object.fromEntries(kinds.map((kind) => [kind, trouble(kind, text, text)])),
+    ...Object.fromEntries(kinds.map((kind) => [kind, problem(kind, text, text)])),
   };
 }
 
@@ -158,7 +158,7 @@ describe("the list", () => {
 
 describe("a command on a page", () => {
   it("is the one that works where the person is, with the agent's name for who is logged in to it, else with its id", () => {
-    const commands = [codeSpentPage(cli, ada.id), placeholderPage(cli), trouble("offline"), trouble("timeout")];
+    const commands = [codeSpentPage(cli, ada.id), placeholderPage(cli), problem("offline"), problem("timeout")];
     expect(commands.map((page) => /<pre>(.*)<\/pre>/.exec(page)?.[1])).toEqual([
       `npm run changeling -- login-url ${ada.id}`,
       "npm run changeling -- login-url NAME",
@@ -168,10 +168,10 @@ describe("a command on a page", () => {
   });
 });
 
-describe("a page about an agent's trouble", () => {
+describe("a page about an agent's problem", () => {
   it("says which agent and why, and looks again when waiting helps", () => {
     const seen = kinds.map((kind) => {
-      const page = trouble(kind);
+      const page = problem(kind);
       return [/<h1>(.*)<\/h1>/.exec(page)?.[1], /http-equiv="refresh" content="(\d+)"/.exec(page)?.[1]];
     });
     expect(seen).toEqual([
@@ -181,6 +181,6 @@ describe("a page about an agent's trouble", () => {
       ["ada is starting", "3"],
       ["ada has no such server", undefined],
     ]);
-    for (const kind of kinds) expect(trouble(kind)).toContain("<p>It is stopped.</p>");
+    for (const kind of kinds) expect(problem(kind)).toContain("<p>It is stopped.</p>");
   });
 });

@@ -63,7 +63,7 @@ describe("an agent that answers with junk", () => {
     [
       "a protocol that nobody asked for",
       "HTTP/1.1 101 OK\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
-      /^helper: the connection to its server failed \(it ended without an answer\)\.\n$/,
+      /^helper: the connection to its server failed \(it ended without a response\)\.\n$/,
     ],
     ["no HTTP", "Hello\r\n\r\n", malformed],
     ["a line without a colon", "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", malformed],

@@ -1,10 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  type Route,
-  responseHeaders,
-  rewriteLocation,
-} from "../../../../components/web/forwarding/program/proxy/rewrite.ts";
+import { responseHeaders } from "../../../../components/web/forwarding/program/proxy/rewrite-headers.ts";
+import { rewriteLocation } from "../../../../components/web/forwarding/program/proxy/rewrite-location.ts";
+import type { Route } from "../../../../components/web/forwarding/program/proxy/route.ts";
 import { host, id, path } from "../../../support/proxy-routes.ts";
 
 describe("rewriteLocation", () => {

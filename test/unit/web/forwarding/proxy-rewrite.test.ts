@@ -5,9 +5,9 @@ import {
   requestTrailers,
   responseHeaders,
   rewriteSetCookie,
-  upstreamPath,
   withoutOurCookies,
-} from "../../../../components/web/forwarding/program/proxy/rewrite.ts";
+} from "../../../../components/web/forwarding/program/proxy/rewrite-headers.ts";
+import { upstreamPath } from "../../../../components/web/forwarding/program/proxy/route.ts";
 import { host, id, path } from "../../../support/proxy-routes.ts";
 
 const client = { address: "127.0.0.1" };

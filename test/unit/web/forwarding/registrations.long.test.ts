@@ -40,7 +40,7 @@ it("what else happens in its folder costs no look, and many registrations few", 
   const web = await lab.listen();
   lab.declare("ada");
   register("ada", { web: web.port });
-  await lab.start({ asked: 3000, mostAsked: 3000 });
+  await lab.start({ onRequest: 3000, onRequestMax: 3000 });
   const looks = lab.calls("exec");
   const folder = join(lab.home, ".mngr", "agents", idOf("ada"));
   for (const file of ["data.json", "logs/other.log"]) writeFileSync(join(folder, file), "x");
@@ -59,7 +59,7 @@ it("one agent's unknown servers don't keep another's new one from being seen", a
   lab.declare("ada", "bob");
   lab.mngrSays("ada", "WAITING", { web: web.port });
   lab.mngrSays("bob", "WAITING", { web: other.port });
-  await lab.start({ asked: 10, mostAsked: 600_000 });
+  await lab.start({ onRequest: 10, onRequestMax: 600_000 });
   for (let n = 0; n < 7; n += 1) {
     await sleep(12 * 2 ** n);
     expect(await portOf("bob", `nope-${n}`)).toBeUndefined();
@@ -97,7 +97,7 @@ it("an agent of another machine is asked again while it is used", async () => {
     writeFileSync(join(lab.home, "list.json"), JSON.stringify({ agents, errors: [] }));
   };
   says(before.port);
-  await lab.start({ used: 50 });
+  await lab.start({ inUse: 50 });
   expect(await portOf("far")).toBe(String(before.port));
   says(after.port);
   await lab.eventually("the new one is used", async () => (await portOf("far")) === String(after.port));

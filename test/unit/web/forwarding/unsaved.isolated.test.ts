@@ -35,7 +35,7 @@ it("a login that is ended stays so when its end can't be written, also after a r
   const unsaved = access.revoke(ada);
   expect(unsaved?.isOldGone).toBe(true);
   expect(unsaved?.problem).toMatch(
-    /sessions\.json could not be written \(ENOSPC\); it was removed, so a restart before it is there again ends all logins$/,
+    /sessions\.json could not be written \(ENOSPC\); the old file was deleted, so a restart now ends all logins. Writing is retried$/,
   );
   expect(access.session(ada, "main", cookie)).toBeUndefined();
   // Somebody who has the agent's owner's new code gets in: used up, it is on no disk.
@@ -59,8 +59,8 @@ it("what could not be written is, once there is room, and the log says both once
   expect(lab.log.map((line) => line.replace(/;.*/, ""))).toEqual([
     "the disk is full: <folder>/sessions.json could not be written (ENOSPC)",
     "the disk is full: <folder>/codes.json could not be written (ENOSPC)",
-    "<folder>/sessions.json is written again",
-    "<folder>/codes.json is written again",
+    "<folder>/sessions.json could be written again",
+    "<folder>/codes.json could be written again",
   ]);
   expect(lab.open().session(ada, "main", header(access, session))).toBeUndefined();
 });
@@ -85,7 +85,7 @@ it("a disk on which nothing can be changed is reported: a restart would bring th
   expect(access.redeem(ada, code)).toBeUndefined();
   expect(access.revoke(ada)).toMatchObject({
     isOldGone: false,
-    problem: expect.stringContaining("a restart before it can be written again brings back what has ended"),
+    problem: expect.stringContaining("a restart now restores logins that have ended"),
   });
   expect(access.session(ada, "main", cookie)).toBeUndefined();
 });

@@ -7,15 +7,15 @@ import { type Entry, JsonLines } from "./json-lines.ts";
 import { SessionList } from "./session-list.ts";
 import { sessionLabel, visitorOf } from "./visitor.ts";
 
-/** Who made a request, once that is known. */
-export interface Asker {
+/** The login that a request was made with. */
+export interface LoggedInClient {
   readonly agent: { readonly id: string; readonly name: string };
   readonly session: Session;
 }
 
 /** A count of answered requests. */
 export interface RequestCount {
-  /** Name of the changeling; empty for the server's own pages, and for clients that are not logged in. */
+  /** The changeling's name; empty for the server's own pages, and for clients that are not logged in. */
   readonly agent: string;
   /** For instance `2xx`; `-` for a WebSocket, or a request that the browser canceled. */
   readonly status: string;
@@ -27,15 +27,15 @@ interface Answered {
   /** By `performance.now()`. */
   readonly started: number;
   readonly status: number | undefined;
-  readonly asker: Asker | undefined;
+  readonly client: LoggedInClient | undefined;
 }
 
 const longestPath = 500;
 const longestHost = 260;
 
 /**
- * Logs for the owner: `access.jsonl` (requests), `logins.jsonl` (logins and their ends) and the sessions. Of a request,
- * they contain no query, cookie, code or header except the host and the user agent.
+ * Logs for the owner: `access.jsonl` (requests), `logins.jsonl` (logins and logouts) and the list of sessions. They
+ * contain no query, cookie or code, and of a request's headers only the host and the user agent.
  */
 export class Audit {
   readonly sessions: SessionList;
@@ -66,25 +66,29 @@ export class Audit {
     );
   }
 
-  /** @param asker undefined if the client is not logged in to the requested agent, or no agent was requested */
-  request(req: IncomingMessage, res: ServerResponse, asker: Asker | undefined): void {
+  /** @param client undefined if the client is not logged in to the requested agent, or no agent was requested */
+  request(req: IncomingMessage, res: ServerResponse, client: LoggedInClient | undefined): void {
     // Node caches the address if it is read while the connection is open.
     void req.socket.remoteAddress;
     const started = performance.now();
-    if (asker !== undefined) this.#see(req, asker);
+    if (client !== undefined) this.#see(req, client);
     res.once("close", () => {
       const status = res.writableFinished ? res.statusCode : undefined;
       if (status === 403 && isLogin(req)) this.failedLogins += 1;
-      this.#note(req, { method: req.method ?? "", started, status, asker });
+      this.#note(req, { method: req.method ?? "", started, status, client });
     });
   }
 
-  upgrade(req: IncomingMessage, socket: Duplex, { asker, status }: { asker?: Asker; status?: number }): void {
+  upgrade(
+    req: IncomingMessage,
+    socket: Duplex,
+    { client, status }: { client?: LoggedInClient; status?: number },
+  ): void {
     // Node caches the address if it is read while the connection is open.
     void req.socket.remoteAddress;
     const started = performance.now();
-    if (asker !== undefined) this.#see(req, asker);
-    socket.once("close", () => this.#note(req, { method: "WebSocket", started, status, asker }));
+    if (client !== undefined) this.#see(req, client);
+    socket.once("close", () => this.#note(req, { method: "WebSocket", started, status, client }));
   }
 
   login(req: IncomingMessage, agentId: string, session: Session): void {
@@ -115,11 +119,11 @@ export class Audit {
     this.#logins?.flush();
   }
 
-  #see(req: IncomingMessage, { agent, session }: Asker): void {
+  #see(req: IncomingMessage, { agent, session }: LoggedInClient): void {
     this.sessions.see(agent.id, session, () => visitorOf(req, this.#proxies));
   }
 
-  /** Written immediately: these are rare, and should survive a crash. */
+  /** Written immediately, because these events are rare and should survive a crash. */
   #event(entry: Entry): void {
     this.#logins?.add(() => entry);
     this.#logins?.flush();
@@ -132,8 +136,8 @@ export class Audit {
     else counts.set(statusClass, (counts.get(statusClass) ?? 0) + 1);
   }
 
-  #note(req: IncomingMessage, { method, started, status, asker }: Answered): void {
-    const agent = asker?.agent.name ?? "";
+  #note(req: IncomingMessage, { method, started, status, client }: Answered): void {
+    const agent = client?.agent.name ?? "";
     this.#count(agent, status === undefined ? 0 : Math.floor(status / 100));
     this.#access?.add(() => ({
       ...{ address: this.#proxies.clientOf(req), method },
@@ -141,7 +145,7 @@ export class Audit {
       path: pathOf(req).slice(0, longestPath),
       status,
       ms: Math.round(performance.now() - started),
-      ...(asker === undefined ? {} : { agent, session: sessionLabel(asker.session.id) }),
+      ...(client === undefined ? {} : { agent, session: sessionLabel(client.session.id) }),
     }));
   }
 }

@@ -2,7 +2,7 @@ import { openAppender } from "../../../../host/log.ts";
 
 /** How long lines are buffered before they are written, in milliseconds. */
 const flushMs = 1000;
-/** More lines than this in that time are only counted, so that a flood of requests can't fill the disk. */
+/** Beyond this number in that time, lines are only counted, so that a flood of requests can't fill the disk. */
 const mostAtOnce = 500;
 /** Limit for the file, and for its predecessor. */
 const maxBytes = 5_000_000;

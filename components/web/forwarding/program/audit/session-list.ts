@@ -26,7 +26,7 @@ const pollMs = 60_000;
 
 /** A session, for people and scripts. Times are in ISO 8601, UTC. */
 export interface SessionView {
-  /** The start of its id, as in the logs. */
+  /** The first characters of its id, as in the logs. */
   readonly session: string;
   readonly agent: string;
   readonly since: string | undefined;
@@ -37,8 +37,7 @@ export interface SessionView {
 }
 
 /**
- * A list of logins for their owner to review. It does not decide whether a login is valid, so losing the list or its
- * disk does not affect that.
+ * A list of logins for their owner to review. It does not affect whether a login is valid, so losing it is harmless.
  */
 export class SessionList {
   readonly #path: string | undefined;

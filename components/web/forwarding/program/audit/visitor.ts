@@ -13,7 +13,7 @@ export function visitorOf(req: IncomingMessage, proxies: TrustedProxies): Visito
   return { address: proxies.clientOf(req), userAgent: req.headers["user-agent"]?.slice(0, longestUserAgent) };
 }
 
-/** Names a session in logs, without revealing enough to make its cookie. */
+/** Identifies a session in logs, but is too short to derive its cookie from. */
 export function sessionLabel(id: string): string {
   return id.slice(0, 8);
 }

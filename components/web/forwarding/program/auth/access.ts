@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import type { Log } from "../../../../host/log.ts";
 import { CodeStore } from "./code-store.ts";
 import { type Cookie, cookiePrefix, cookieValues } from "./cookies.ts";
-import { Endings } from "./endings.ts";
+import { EndedSessions } from "./ended-sessions.ts";
 import { KeyFile } from "./key-file.ts";
-import type { Unsaved } from "./own-files.ts";
 import { type Audience, hiddenName, isSameText, loginKeyOf, type Session, signed, verified } from "./signing.ts";
+import type { Unsaved } from "./state-file.ts";
 import { SteadyClock } from "./steady-clock.ts";
 import { Tickets } from "./tickets.ts";
 
@@ -20,9 +20,9 @@ export interface Access {
   redeem(agentId: string, code: string): Session | undefined;
   /** Ends the codes and sessions of an agent even if that can't be saved; returns what could not be saved. */
   revoke(agentId: string): Unsaved | undefined;
-  /** Whether it has expired or was ended. */
+  /** Whether a session has expired or was ended. */
   isOver(session: Session): boolean;
-  /** Ends one session, on every origin. */
+  /** Ends one session on every origin. */
   end(session: Session): Unsaved | undefined;
   /** Ends every session of every agent. Codes stay valid. */
   rotateKey(): Unsaved | undefined;
@@ -52,9 +52,9 @@ export interface AccessOptions {
   readonly folder: string;
   readonly codeTtlSeconds: number;
   readonly cookieTtlSeconds: number;
-  /** Behind TLS: cookies are sent over https only. */
+  /** Whether TLS is in use. Then cookies are sent over https only. */
   readonly isSecure: boolean;
-  /** Each agent has its own host, so the main origin's cookies only serve its own pages. */
+  /** Whether each agent has its own host. Then the main origin's cookies only serve its own pages. */
   readonly hasAgentHosts?: boolean;
   readonly log: Log;
   /** Milliseconds since 1970. */
@@ -63,7 +63,7 @@ export interface AccessOptions {
   readonly elapsed?: () => number;
 }
 
-/** Caches recently verified cookies, so that they are not verified again on each request. */
+/** The number of verified cookies that are cached, so that they are not verified again on each request. */
 const mostSeen = 1000;
 
 export function openAccess({
@@ -76,21 +76,21 @@ export function openAccess({
   ...ttl
 }: AccessOptions): Access {
   const clock = new SteadyClock(now, elapsed);
-  const endings = new Endings(folder, clock, log);
+  const endedSessions = new EndedSessions(folder, clock, log);
   const steadyNow = () => clock.now();
   const codes = new CodeStore(folder, steadyNow, log);
   const tickets = new Tickets(steadyNow);
   const seen = new Map<string, Session>();
   // Without the list of ended sessions, a revoked cookie would be valid again. A new key invalidates all cookies.
-  const keyFile = new KeyFile(folder, log, { isTrusted: !endings.isNew });
+  const keyFile = new KeyFile(folder, log, { isTrusted: !endedSessions.isNew });
 
   function verify(agentId: string, audience: Audience, value: string): Session | undefined {
     const text = `${audience} ${agentId} ${value}`;
     const known = seen.get(text);
-    if (known !== undefined) return endings.isOver(known) ? undefined : known;
-    const purpose = { agentId, audience, revocations: endings.revocations(agentId) };
+    if (known !== undefined) return endedSessions.isOver(known) ? undefined : known;
+    const purpose = { agentId, audience, revocations: endedSessions.revocations(agentId) };
     const session = verified(keyFile.key, purpose, value);
-    if (session === undefined || endings.isOver(session)) return undefined;
+    if (session === undefined || endedSessions.isOver(session)) return undefined;
     if (seen.size >= mostSeen) seen.clear();
     seen.set(text, session);
     return session;
@@ -115,21 +115,21 @@ export function openAccess({
     revoke(agentId) {
       seen.clear();
       tickets.drop(agentId);
-      const unsaved = [endings.revoke(agentId), codes.revoke(agentId)];
+      const unsaved = [endedSessions.revoke(agentId), codes.revoke(agentId)];
       return unsaved.find((each) => each?.isOldGone === false) ?? unsaved.find((each) => each !== undefined);
     },
     end(session) {
       seen.clear();
-      return endings.end(session);
+      return endedSessions.end(session);
     },
-    isOver: (session) => endings.isOver(session),
+    isOver: (session) => endedSessions.isOver(session),
     rotateKey() {
       seen.clear();
       tickets.drop(undefined);
       return keyFile.rotate();
     },
     cookie(agentId, audience, session, domain) {
-      const purpose = { agentId, audience, revocations: endings.revocations(agentId) };
+      const purpose = { agentId, audience, revocations: endedSessions.revocations(agentId) };
       const value = signed(keyFile.key, purpose, session);
       const maxAgeSeconds = Math.max(0, Math.round((session.expiresAt - clock.now()) / 1000));
       // Agents are linked from anywhere, but only the main origin's own pages need its cookie.
@@ -149,7 +149,7 @@ export function openAccess({
     ticket: (agentId, session, boundTo = "") => tickets.issue(agentId, session, boundTo),
     redeemTicket(agentId, ticket, boundTo = [""]) {
       const session = tickets.redeem(agentId, ticket, boundTo);
-      return session === undefined || endings.isOver(session) ? undefined : session;
+      return session === undefined || endedSessions.isOver(session) ? undefined : session;
     },
   };
 }

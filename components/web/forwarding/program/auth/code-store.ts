@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import type { Log } from "../../../../host/log.ts";
-import { OwnFile, readOwn, type Unsaved } from "./own-files.ts";
+import { readStateFile, StateFile, type Unsaved } from "./state-file.ts";
 
 /** Times are in milliseconds since 1970. */
 const storedCode = z.object({
@@ -23,17 +23,17 @@ const mostCodes = 1000;
 
 /** One-time codes, in `codes.json`. A code is marked as used on disk before it is accepted. */
 export class CodeStore {
-  readonly #file: OwnFile;
+  readonly #file: StateFile;
   readonly #now: () => number;
   #codes: StoredCode[];
 
   constructor(folder: string, now: () => number, log: Log) {
     const path = join(folder, "codes.json");
     this.#now = now;
-    const read = readOwn(path, (text) => z.parse(codesFile, JSON.parse(text)).codes, log);
+    const read = readStateFile(path, (text) => z.parse(codesFile, JSON.parse(text)).codes, log);
     this.#codes = read === undefined || read === "damaged" ? [] : read;
     const content = () => `${JSON.stringify({ version: 1, codes: this.#codes } satisfies z.infer<typeof codesFile>)}\n`;
-    this.#file = new OwnFile({ path, content, withoutIt: "makes all login URLs void", log });
+    this.#file = new StateFile({ path, content, withoutFile: "invalidates all login URLs", log });
   }
 
   mint(agentId: string, ttlSeconds: number): string {
@@ -55,7 +55,7 @@ export class CodeStore {
     if (found === undefined || found.usedAt !== undefined || found.expiresAt <= this.#now()) return false;
     found.usedAt = this.#now();
     const unsaved = this.#write();
-    // The code stays used in memory. Nobody is let in, because after a restart the code would be valid again.
+    // In memory, the code stays used. The login fails, because the code would be valid again after a restart.
     if (unsaved?.isOldGone === false) throw new Error(unsaved.problem);
     return true;
   }

@@ -9,9 +9,9 @@ export interface Cookie {
   readonly name: string;
   readonly value: string;
   readonly maxAgeSeconds: number;
-  /** Hosts below this one also get the cookie; undefined for this host only. */
+  /** The cookie is also sent to hosts below this one; undefined for the current host only. */
   readonly domain?: string | undefined;
-  /** Whether it is sent when another site's page links here; false for this site's pages only. */
+  /** Whether it is sent when a user follows a link from another site; false: only for requests of this site's pages. */
   readonly isForLinks?: boolean;
 }
 

@@ -3,11 +3,11 @@ import { chmodSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../../../../host/log.ts";
 import { changelingCommand } from "../../../../lib/own-commands.ts";
-import { OwnFile, readOwn, type Unsaved } from "./own-files.ts";
+import { readStateFile, StateFile, type Unsaved } from "./state-file.ts";
 
 /** The signing key of the server's cookies: `key`, 32 random bytes as base64url, created at the first start. */
 export class KeyFile {
-  readonly #file: OwnFile;
+  readonly #file: StateFile;
   #key: Buffer;
 
   /** @param isTrusted whether an existing key may be used */
@@ -15,7 +15,7 @@ export class KeyFile {
     const path = join(folder, "key");
     const found = readKey(path, log);
     const content = () => `${this.#key.toString("base64url")}\n`;
-    this.#file = new OwnFile({ path, content, withoutIt: "ends all logins", log });
+    this.#file = new StateFile({ path, content, withoutFile: "ends all logins", log });
     this.#key = found ?? randomBytes(32);
     if (found === undefined || !isTrusted) this.rotate();
   }
@@ -33,12 +33,12 @@ export class KeyFile {
 
 /** @returns undefined if there is no usable key */
 function readKey(path: string, log: Log): Buffer | undefined {
-  const key = readOwn(path, parseKey, log);
+  const key = readStateFile(path, parseKey, log);
   if (key === undefined || key === "damaged") return undefined;
   if ((statSync(path).mode & 0o077) !== 0) {
     chmodSync(path, 0o600);
     log(
-      `${path} could be read by others, and no longer can; if somebody did, make a new one: ${changelingCommand()} revoke --all`,
+      `${path} was readable by other users, so its mode was set to 0600; if somebody may have read it, replace it with: ${changelingCommand()} revoke --all`,
     );
   }
   return key;

@@ -37,7 +37,7 @@ export function verified(key: Buffer, purpose: Purpose, value: string): Session 
   return { id, expiresAt: Number.parseInt(expires, 36) };
 }
 
-/** What a browser shows besides its cookie, and keeps where only pages of one origin can read it. */
+/** The key that a browser shows in addition to its cookie. It is stored where only pages of one origin can read it. */
 export function loginKeyOf(key: Buffer, agentId: string, { id, expiresAt }: Session): string {
   const signedText = ["changeling login key 1", agentId, id, expiresAt].join("\n");
   return createHmac("sha256", key).update(signedText).digest("base64url");

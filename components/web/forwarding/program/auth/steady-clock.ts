@@ -1,13 +1,13 @@
 /**
- * The machine's clock, but it never goes back, so that expired sessions stay expired when the clock is set back. It
- * then continues from the latest time that it has shown at normal speed, so that nothing lasts longer either.
+ * The machine's clock, except that it never goes back, so that expired sessions stay expired. If the machine's clock is
+ * set back, this one continues from its latest time at normal speed, so that no session lasts longer either.
  */
 export class SteadyClock {
   readonly #wall: () => number;
   readonly #elapsed: () => number;
   #latest: number;
-  /** When that was shown, by the monotonic clock. */
-  #shownAt: number;
+  /** When `#latest` was current, by the monotonic clock. */
+  #latestAt: number;
 
   /**
    * @param wall milliseconds since 1970
@@ -17,18 +17,18 @@ export class SteadyClock {
     this.#wall = wall;
     this.#elapsed = elapsed;
     this.#latest = wall();
-    this.#shownAt = elapsed();
+    this.#latestAt = elapsed();
   }
 
   /** Milliseconds since 1970. */
   now(): number {
     const at = this.#elapsed();
-    this.#latest = Math.max(this.#wall(), Math.floor(this.#latest + (at - this.#shownAt)));
-    this.#shownAt = at;
+    this.#latest = Math.max(this.#wall(), Math.floor(this.#latest + (at - this.#latestAt)));
+    this.#latestAt = at;
     return this.#latest;
   }
 
-  /** @param latest the last time shown by an earlier process */
+  /** @param latest the latest time in an earlier process */
   continueFrom(latest: number): void {
     this.#latest = Math.max(this.#latest, latest);
   }

@@ -1,7 +1,7 @@
 import { sep } from "node:path";
 import { socketPathOf } from "../../../agent/servers.ts";
 
-/** What belongs to the forwarding server on this machine, and no agent may register. */
+/** The forwarding server's own addresses on this machine, which no agent may register. */
 export interface Reserved {
   readonly port: number;
   /** The folder with its key and its admin socket. */
@@ -9,8 +9,8 @@ export interface Reserved {
 }
 
 /**
- * Which agent on this machine owns which address. Agents here share one loopback, so an address that one agent
- * registered can't belong to another. The first agent keeps it until it registers a different address, or ends.
+ * Records which local agent owns which address. Local agents share one loopback, so two of them can't have the same
+ * address. The first agent to register it keeps it until it registers a different one, or ends.
  */
 export class Claims {
   readonly #reserved: Reserved | undefined;
@@ -25,7 +25,7 @@ export class Claims {
    * Replaces an agent's claims with its current registrations.
    *
    * @param urls by server name
-   * @returns why a server can't have its address, by server name: a clause for the log
+   * @returns the reason why a server can't have its address, by server name: a clause for the log
    */
   take(agentId: string, urls: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
     const wanted = new Map([...urls].map(([name, url]) => [name, addressKey(url)]));
@@ -34,8 +34,8 @@ export class Claims {
     const refused = new Map<string, string>();
     for (const [name, key] of wanted) {
       const holder = this.#holders.get(key);
-      if (this.#isReserved(key)) refused.set(name, "that is the forwarding server's own");
-      else if (holder !== undefined && holder !== agentId) refused.set(name, `${holder} has it`);
+      if (this.#isReserved(key)) refused.set(name, "it belongs to the forwarding server");
+      else if (holder !== undefined && holder !== agentId) refused.set(name, `it belongs to ${holder}`);
       else this.#holders.set(key, agentId);
     }
     return refused;

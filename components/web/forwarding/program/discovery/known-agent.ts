@@ -14,27 +14,27 @@ const tunnelKeepsMs = 1500;
 
 const beingStarted = { kind: "starting", reason: "it was stopped, and is being started" } as const;
 
-/** One agent: what mngr last reported about it, and whether it responds. */
+/** One agent: mngr's last report about it, and whether it responds. */
 export class KnownAgent {
   record: WebRecord;
   /** It was never checked. */
   isNew = true;
   /** The known state may be outdated. */
   isStale = false;
-  /** When mngr was last asked, by the monotonic clock. */
-  lookedAt = Number.NEGATIVE_INFINITY;
-  /** Delay after that before a request may ask mngr again; undefined for the shortest one. */
+  /** When mngr was last queried, by the monotonic clock. */
+  queriedAt = Number.NEGATIVE_INFINITY;
+  /** The delay after that before a request may query mngr again; undefined for the shortest one. */
   pauseMs: number | undefined;
   /** A request for this agent waits for the next check. */
   isAwaited = false;
-  /** It was stopped, and is starting because of a request. */
+  /** A request is starting it. */
   isStarted = false;
   status: Status = { state: "starting", reason: "it has not been checked yet", silentSince: undefined };
   readonly #tunnels: Tunnels;
   readonly #claims: Claims;
-  /** By server: why its registration is not used. */
+  /** By server name: why its registration is not used. */
   #refused: ReadonlyMap<string, string> = new Map();
-  /** mngr's word for its state. */
+  /** Its state according to mngr. */
   #state: string | undefined;
   #registered: Registered | undefined;
   #page: string | undefined;
@@ -42,10 +42,10 @@ export class KnownAgent {
   #lastMessage: string | undefined;
   #claimed: string | undefined;
   #ssh: SshAccess | undefined;
-  /** By server: how it is reached from here. */
+  /** By server name: how to reach it from here. */
   #reached: ReadonlyMap<string, Reach> = new Map();
   #secret: string | undefined;
-  /** URLs by server, of those that listen on a port. */
+  /** URLs by server name, of servers that listen on a port. */
   #ports: ReadonlyMap<string, URL> = new Map();
 
   constructor(record: WebRecord, tunnels: Tunnels, claims: Claims) {
@@ -58,7 +58,7 @@ export class KnownAgent {
     return this.status.state === "online";
   }
 
-  /** Stopped together with its machine, as far as mngr reports. */
+  /** mngr reports that it is stopped, and it does not respond. */
   get isStopped(): boolean {
     return this.#state === "STOPPED" && !this.isOnline;
   }
@@ -67,18 +67,22 @@ export class KnownAgent {
     const { agentId: id, name, provider, applied } = this.record;
     const state = this.isStarted ? "starting" : this.status.state;
     const servers = [...(this.#registered?.servers.keys() ?? [])];
-    const said = { lastActivity: this.#lastActivity, lastMessage: this.#lastMessage };
-    return { id, name, provider, state, servers, description: applied?.description, ...said };
+    const output = { lastActivity: this.#lastActivity, lastMessage: this.#lastMessage };
+    return { id, name, provider, state, servers, description: applied?.description, ...output };
   }
 
-  /** Why some of its output is not trusted, each a clause for the log. */
-  get doubts(): readonly string[] {
+  /** Why some of its output is ignored. Each is a clause for the log. */
+  get warnings(): readonly string[] {
     const { junk = 0, refused = new Map<string, string>() } = this.#registered ?? {};
     return [
-      ...(this.#claimed === undefined ? [] : [`claims to be ${this.#claimed}: what it says is ignored`]),
-      ...(junk === 0 ? [] : ["has lines among its registrations that are none"]),
-      ...[...refused].map(([name, url]) => `registers its server ${name} at ${url}: only its own loopback is accepted`),
-      ...[...this.#refused].map(([name, why]) => `registers its server ${name} where it can't be: ${why}`),
+      ...(this.#claimed === undefined ? [] : [`claims to be ${this.#claimed}, so its output is ignored`]),
+      ...(junk === 0 ? [] : ["has invalid lines among its registrations"]),
+      ...[...refused].map(
+        ([name, url]) => `registers its server ${name} at ${url}, but only its own loopback is accepted`,
+      ),
+      ...[...this.#refused].map(
+        ([name, why]) => `registers its server ${name} at an address that it can't have: ${why}`,
+      ),
     ];
   }
 
@@ -88,7 +92,7 @@ export class KnownAgent {
   }
 
   /**
-   * Applies what mngr reported; everything else stays unchanged.
+   * Takes over what mngr reported, and keeps the rest.
    * @param reading undefined if mngr reported nothing
    */
   async update(reading: Reading | undefined): Promise<void> {
@@ -96,20 +100,20 @@ export class KnownAgent {
     this.#state = reading?.state ?? this.#state;
     this.#ssh = reading?.ssh ?? this.#ssh;
     this.#lastActivity = reading?.lastActivity ?? this.#lastActivity;
-    this.#registered = reading?.said?.registered ?? this.#registered;
+    this.#registered = reading?.output?.registered ?? this.#registered;
     if (reading !== undefined) this.#claimed = reading.claimed;
-    if (reading?.said !== undefined) {
-      this.#page = reading.said.page;
-      this.#secret = reading.said.secret;
-      this.#lastMessage = reading.said.lastMessage;
+    if (reading?.output !== undefined) {
+      this.#page = reading.output.page;
+      this.#secret = reading.output.secret;
+      this.#lastMessage = reading.output.lastMessage;
     }
-    await this.look();
+    await this.check();
   }
 
   /** Checks whether it responds now. */
-  async look(): Promise<void> {
+  async check(): Promise<void> {
     const [state, registered] = [this.#state, this.#registered];
-    // If it does not run, a port that accepts connections is another process's.
+    // If it does not run, a port that accepts connections belongs to another process.
     const known = isLive(state) === false ? new Map<string, string>() : (registered?.servers ?? new Map());
     const isHere = this.record.provider === "local";
     this.#ports = new Map([...known].flatMap(([name, url]) => (/^http/.test(url) ? [[name, new URL(url)]] : [])));
@@ -143,7 +147,7 @@ export class KnownAgent {
     };
   }
 
-  /** @returns how it is reached from here, if something accepts connections there */
+  /** @returns how to reach it from here, if something accepts connections there */
   async #reach(url: string): Promise<{ reach?: Reach; obstacle?: string }> {
     if (this.record.provider === "local") {
       const reach = reachOf(new URL(url));

@@ -4,7 +4,7 @@ import type { InstallationPaths } from "../../../../host/installation-paths.ts";
 import type { Log } from "../../../../host/log.ts";
 import { mngrClient } from "../../../../mngr/client.ts";
 import { mngrEnvironment } from "../../../../mngr/profile.ts";
-import { readRecords } from "../../../agent/record.ts";
+import { readRecords, type WebRecord } from "../../../agent/record.ts";
 import type { Agents, AgentView, Target } from "../agents.ts";
 import { sshTunnels } from "../tunnels.ts";
 import { Claims, type Reserved } from "./claims.ts";
@@ -16,45 +16,43 @@ import { RegistrationWatches } from "./registrations.ts";
 import { ReportedOnce } from "./reported-once.ts";
 import { startingMs } from "./status.ts";
 
-/** Delays between queries of mngr, each of which costs seconds of processor time. All in milliseconds. */
+/** Delays between queries of mngr, each of which takes seconds of processor time. All in milliseconds. */
 export interface Waits {
-  /**
-   * Between two queries caused by requests for an agent: the initial delay, and the limit after queries without news.
-   */
-  readonly asked: number;
-  readonly mostAsked: number;
-  /** Between two queries while remote agents are in use, whose files can't be watched. */
-  readonly used: number;
+  /** Between two queries that requests for an agent caused. It doubles after each query without news. */
+  readonly onRequest: number;
+  readonly onRequestMax: number;
+  /** Between two queries while a remote agent is in use. Its files can't be watched. */
+  readonly inUse: number;
   /** Between two queries while an agent is starting. */
   readonly starting: number;
   /** Between two queries without any request. */
   readonly idle: number;
   /** How long a request waits for a query. */
-  readonly patience: number;
+  readonly requestTimeout: number;
 }
 
 const usualWaits: Waits = {
-  asked: 3000,
-  mostAsked: 15_000,
-  used: 60_000,
+  onRequest: 3000,
+  onRequestMax: 15_000,
+  inUse: 60_000,
   starting: 3000,
   idle: 300_000,
-  patience: 15_000,
+  requestTimeout: 15_000,
 };
 
 export interface Discovery {
   readonly paths: InstallationPaths;
-  /** The forwarding server's own, 0700; by default the installation's. */
+  /** The forwarding server's folder, 0700; by default the installation's. */
   readonly folder?: string;
   /** The environment that mngr and ssh get a part of: see `mngrEnvironment`. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Log;
-  /** What no agent on this machine may register. */
+  /** Addresses that no agent on this machine may register. */
   readonly reserved?: Reserved;
   readonly waits?: Waits;
 }
 
-/** The agents of an installation's web changelings, from their records, mngr and their servers. */
+/** Finds the agents of an installation's web changelings from their records, mngr and their servers. */
 export function discoverAgents(discovery: Discovery): Agents {
   return new LiveAgents(discovery);
 }
@@ -62,7 +60,7 @@ export function discoverAgents(discovery: Discovery): Agents {
 class LiveAgents implements Agents {
   readonly #discovery: Discovery;
   readonly #waits: Waits;
-  readonly #calledOff = new AbortController();
+  readonly #controller = new AbortController();
   readonly #tunnels;
   readonly #claims;
   readonly #onDemand;
@@ -70,7 +68,7 @@ class LiveAgents implements Agents {
   readonly #agents = new Map<string, KnownAgent>();
   readonly #reported: ReportedOnce;
   #reading: Promise<void> | undefined;
-  #glanced = Number.NEGATIVE_INFINITY;
+  #refreshedAt = Number.NEGATIVE_INFINITY;
   readonly #watches: RegistrationWatches;
   #timer: NodeJS.Timeout | undefined;
   #changeTimer: NodeJS.Timeout | undefined;
@@ -92,7 +90,7 @@ class LiveAgents implements Agents {
   }
 
   list(): readonly AgentView[] {
-    void this.#glance();
+    void this.#refreshInBackground();
     return [...this.#agents.values()].map(({ view }) => view);
   }
 
@@ -108,7 +106,7 @@ class LiveAgents implements Agents {
       this.#use(agent);
       return known;
     }
-    await Promise.race([this.#look(agent, server), this.#patience()]);
+    await Promise.race([this.#checkAgent(agent, server), this.#timeout()]);
     if (agent.isStopped) agent.isStarted = this.#onDemand.start(agent.record);
     return agent.target(server);
   }
@@ -131,7 +129,7 @@ class LiveAgents implements Agents {
     clearTimeout(this.#changeTimer);
     this.#endWatch();
     this.#watches.end();
-    this.#calledOff.abort();
+    this.#controller.abort();
     this.#tunnels.stop();
   }
 
@@ -143,39 +141,39 @@ class LiveAgents implements Agents {
     });
   }
 
-  /** Checks one agent, and asks mngr if it does not respond. */
-  async #look(agent: KnownAgent, server: string | undefined): Promise<void> {
-    if (!agent.isNew) await agent.look();
-    if (!agent.isOnline || agent.target(server)?.kind !== "online") await this.#ask([agent]);
+  /** Checks one agent, and queries mngr if it does not respond. */
+  async #checkAgent(agent: KnownAgent, server: string | undefined): Promise<void> {
+    if (!agent.isNew) await agent.check();
+    if (!agent.isOnline || agent.target(server)?.kind !== "online") await this.#query([agent]);
   }
 
-  /** Refreshes in the background: this list may be outdated, and the next one is current. */
-  async #glance(): Promise<void> {
-    if (performance.now() - this.#glanced < this.#waits.asked) return;
-    this.#glanced = performance.now();
+  /** The present list may be outdated; the next one is current. */
+  async #refreshInBackground(): Promise<void> {
+    if (performance.now() - this.#refreshedAt < this.#waits.onRequest) return;
+    this.#refreshedAt = performance.now();
     const agents = [...this.#agents.values()];
-    await Promise.all(agents.filter(({ isOnline }) => isOnline).map((agent) => agent.look()));
-    await this.#ask(agents.filter(({ isOnline }) => !isOnline));
+    await Promise.all(agents.filter(({ isOnline }) => isOnline).map((agent) => agent.check()));
+    await this.#query(agents.filter(({ isOnline }) => !isOnline));
   }
 
-  async #patience(): Promise<void> {
-    await sleep(this.#waits.patience, undefined, { ref: false });
+  async #timeout(): Promise<void> {
+    await sleep(this.#waits.requestTimeout, undefined, { ref: false });
   }
 
-  /** A query for a request. All waiting requests share it, and it is skipped if the last one was very recent. */
-  async #ask(agents: readonly KnownAgent[]): Promise<void> {
+  /** Queries mngr for requests. All waiting requests share the query. It is skipped if the last one was very recent. */
+  async #query(agents: readonly KnownAgent[]): Promise<void> {
     const due = agents.filter((agent) => this.#pauseLeft(agent) === 0);
     if (this.#reading === undefined && due.length === 0) return;
     for (const agent of due) agent.isAwaited = true;
     await this.#read();
   }
 
-  /** A reachable agent is not queried otherwise, so new registrations would go unnoticed. */
-  #use({ record, lookedAt: observedAt }: KnownAgent): void {
-    if (!this.#watches.has(record) && performance.now() >= observedAt + this.#waits.used) void this.#read();
+  /** Otherwise nothing queries mngr about a reachable agent, and its new registrations would go unnoticed. */
+  #use({ record, queriedAt }: KnownAgent): void {
+    if (!this.#watches.has(record) && performance.now() >= queriedAt + this.#waits.inUse) void this.#read();
   }
 
-  /** A local agent's registrations may have changed. */
+  /** Called when a local agent's registrations may have changed. */
   #onChange(agent: KnownAgent): void {
     this.#changeTimer ??= setTimeout(() => {
       this.#changeTimer = undefined;
@@ -183,8 +181,8 @@ class LiveAgents implements Agents {
     }, this.#pauseLeft(agent));
   }
 
-  #pauseLeft({ lookedAt: observedAt, pauseMs = this.#waits.asked }: KnownAgent): number {
-    return Math.max(0, observedAt + pauseMs - performance.now());
+  #pauseLeft({ queriedAt, pauseMs = this.#waits.onRequest }: KnownAgent): number {
+    return Math.max(0, queriedAt + pauseMs - performance.now());
   }
 
   #read(): Promise<void> {
@@ -196,51 +194,52 @@ class LiveAgents implements Agents {
 
   async #readNow(): Promise<void> {
     clearTimeout(this.#timer);
-    if (this.#calledOff.signal.aborted) return;
+    if (this.#controller.signal.aborted) return;
     this.#takeRecords();
     const before = new Map([...this.#agents.values()].map((agent) => [agent, agent.fingerprint]));
     const groups = Map.groupBy(this.#agents.values(), ({ record }) => mngrKeyOf(record));
     await Promise.all([...groups].map(([key, agents]) => this.#readGroup(key, agents)));
-    if (this.#calledOff.signal.aborted) return;
+    if (this.#controller.signal.aborted) return;
     this.#tunnels.endUnused();
-    this.#reported.tellStates(this.#agents.values());
-    for (const agent of this.#agents.values()) this.#noteLook(agent, before.get(agent));
-    this.#watches.lookForFolders();
+    this.#reported.reportStates(this.#agents.values());
+    for (const agent of this.#agents.values()) this.#noteQuery(agent, before.get(agent));
+    this.#watches.findFolders();
     const isStarting = [...this.#agents.values()].some(
       ({ status: { state, silentSince = 0 } }) => state === "starting" && performance.now() - silentSince < startingMs,
     );
     this.#timer = setTimeout(() => void this.#read(), isStarting ? this.#waits.starting : this.#waits.idle);
   }
 
-  /** @param before its fingerprint before mngr was asked */
-  #noteLook(agent: KnownAgent, before: string | undefined): void {
-    const { asked, mostAsked } = this.#waits;
-    if (agent.fingerprint !== before) agent.pauseMs = asked;
-    else if (agent.isAwaited) agent.pauseMs = Math.min(mostAsked, (agent.pauseMs ?? asked) * 2);
+  /** @param before its fingerprint before mngr was queried */
+  #noteQuery(agent: KnownAgent, before: string | undefined): void {
+    const { onRequest, onRequestMax } = this.#waits;
+    if (agent.fingerprint !== before) agent.pauseMs = onRequest;
+    else if (agent.isAwaited) agent.pauseMs = Math.min(onRequestMax, (agent.pauseMs ?? onRequest) * 2);
     agent.isAwaited = false;
-    agent.lookedAt = performance.now();
+    agent.queriedAt = performance.now();
   }
 
-  /** If mngr fails, only whether the servers respond is updated. */
+  /** If mngr fails, this only checks whether the servers respond. */
   async #readGroup(key: string, agents: readonly KnownAgent[]): Promise<void> {
     const records = agents.map(({ record }) => record);
     const [first] = records;
     try {
       if (first === undefined) return;
       const env = await mngrEnvironmentOf(first, this.#discovery);
-      const { readings, problem } = await readAgents(mngrClient(env, this.#calledOff.signal), records);
-      this.#reported.tell(`mngr ${key}`, problem ?? "", "mngr reports everything again");
+      const { readings, problem } = await readAgents(mngrClient(env, this.#controller.signal), records);
+      this.#reported.report(`mngr ${key}`, problem ?? "", "mngr reports everything again");
       await Promise.all(agents.map((agent) => agent.update(readings.get(agent.record.agentId))));
     } catch (error) {
-      if (this.#calledOff.signal.aborted) return;
-      this.#reported.tell(`mngr ${key}`, error instanceof Error ? error.message : String(error), "");
+      if (this.#controller.signal.aborted) return;
+      this.#reported.report(`mngr ${key}`, error instanceof Error ? error.message : String(error), "");
       await Promise.all(agents.map((agent) => agent.update(undefined)));
     }
   }
 
-  /** @returns whether the records have changed */
+  /** @returns whether the records have changed. If they can't be read, the agents stay as they are */
   #takeRecords(): boolean {
-    const records = readRecords(this.#discovery.paths).filter(({ removed }) => !removed);
+    const records = this.#readRecords();
+    if (records === undefined) return false;
     const before = JSON.stringify([...this.#agents.values()].map(({ record }) => record));
     const known = new Map(this.#agents);
     this.#agents.clear();
@@ -252,5 +251,17 @@ class LiveAgents implements Agents {
     this.#claims.keep(new Set(this.#agents.keys()));
     this.#watches.watch(this.#agents.values());
     return JSON.stringify(records) !== before;
+  }
+
+  #readRecords(): WebRecord[] | undefined {
+    let problem = "";
+    try {
+      return readRecords(this.#discovery.paths).filter(({ removed }) => !removed);
+    } catch (error) {
+      problem = `the records of web agents can't be read: ${error instanceof Error ? error.message : error}`;
+      return undefined;
+    } finally {
+      this.#reported.report("records", problem, "the records of web agents can be read again");
+    }
   }
 }

@@ -3,7 +3,7 @@ import type { InstallationPaths } from "../../../../host/installation-paths.ts";
 import { hostDirOf, mngrEnvironment, profileHostDir } from "../../../../mngr/profile.ts";
 import type { WebRecord } from "../../../agent/record.ts";
 
-/** Identifies the mngr that sees an agent. Agents with the same one are queried together. */
+/** Identifies the mngr that manages an agent. Agents with the same mngr are queried together. */
 export function mngrKeyOf({ provider, mngrProfile, mngrHostDir }: WebRecord): string {
   return [provider, mngrProfile ?? "", mngrHostDir ?? ""].join(" ").trim();
 }

@@ -14,8 +14,8 @@ export interface OnDemandOptions {
 }
 
 /**
- * Starts an agent whose machine has ended when somebody opens its page. Modal limits the life of its machines, and
- * containers end with the machine that they run on.
+ * Starts an agent whose machine has ended when somebody opens its page. Modal limits the life of machines, and containers
+ * end with the machine that they run on.
  */
 export class OnDemand {
   readonly #options: OnDemandOptions;
@@ -27,7 +27,7 @@ export class OnDemand {
     this.#options = options;
   }
 
-  /** @returns immediately, whether it is starting; false if it is declared as stopped, or a start has just failed */
+  /** @returns whether it is starting now; false if it is declared as stopped, or a start has just failed */
   start(record: WebRecord): boolean {
     const { agentId: id, applied, provider } = record;
     const failedAt = this.#failedAt.get(id) ?? Number.NEGATIVE_INFINITY;
@@ -44,7 +44,7 @@ export class OnDemand {
 
   async #start(record: WebRecord): Promise<void> {
     const { log } = this.#options;
-    log(`${record.name} is started: somebody asked for it`);
+    log(`${record.name} is started, because somebody opened its page`);
     try {
       await starts[record.provider === "docker" ? "docker" : "modal"](record, this.#options);
       this.#failedAt.delete(record.agentId);

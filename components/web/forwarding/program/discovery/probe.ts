@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import type { Reach } from "../agents.ts";
 
-/** Limit for a server to accept a connection, in milliseconds. */
+/** Timeout for a server to accept a connection, in milliseconds. */
 const timeoutMs = 2000;
 
 /**

@@ -1,3 +1,4 @@
+import { inParallel } from "../../../../lib/parallel.ts";
 import { plainWords } from "../../../../lib/text.ts";
 import {
   type Agent,
@@ -12,23 +13,23 @@ import { listedAgent } from "../../../agent/listed-agent.ts";
 import type { WebRecord } from "../../../agent/record.ts";
 import { parseServersOutput, type Registered, readServersCommand, registeredServers } from "../../../agent/servers.ts";
 
-/** What mngr reported about one agent. */
+/** mngr's report about one agent. */
 export interface Reading {
-  /** mngr's word for its state; `GONE` if mngr has no such agent, undefined if mngr could not read it. */
+  /** Its state according to mngr; `GONE` if mngr has no such agent, undefined if mngr could not read it. */
   readonly state: string | undefined;
   /** The agent's own output; undefined if its host could not be reached. */
-  readonly said: Said | undefined;
+  readonly output: AgentOutput | undefined;
   /** How to reach its host, if that is not this machine. */
   readonly ssh: SshAccess | undefined;
   /**
    * ISO 8601, UTC: when a person or the agent was last active; undefined if never, or if the agent does not report it.
    */
   readonly lastActivity?: string | undefined;
-  /** The id of another agent that it claims to be. Its output is ignored then. */
+  /** The id of another agent, if it claims that one. Its output is ignored then. */
   readonly claimed?: string | undefined;
 }
 
-export interface Said {
+export interface AgentOutput {
   readonly registered: Registered;
   /** The `index.html` in its data. */
   readonly page: string | undefined;
@@ -38,16 +39,16 @@ export interface Said {
   readonly lastMessage: string | undefined;
 }
 
-/** In bytes: a longer page is not shown while its agent is offline. */
+/** In bytes. A longer page is not shown while its agent is offline. */
 const mostOfPage = 1_000_000;
 
-/** In characters: longer messages are truncated. */
+/** In characters. Longer messages are truncated. */
 const mostOfMessage = 200;
 
 const marks = { agent: "=== agent", secret: "=== secret", message: "=== message", page: "=== page" };
 
 /**
- * POSIX sh: prints the agent's id, registrations, secret and last message. Its page comes last, because that may
+ * POSIX sh. Prints the agent's id, registrations, secret and last message. Its page is printed last, because it may
  * contain anything.
  */
 const command = [
@@ -64,12 +65,12 @@ const command = [
 export interface AgentReadings {
   /** By agent id. */
   readonly readings: ReadonlyMap<string, Reading>;
-  /** What mngr failed to do; the readings have everything else. */
+  /** What mngr failed to do; the readings contain everything else. */
   readonly problem: string | undefined;
 }
 
 /**
- * Asks mngr about all agents at once: one `mngr list` for their states and, in parallel, one `mngr exec` for their
+ * Queries mngr about all agents at once: one `mngr list` for their states and, in parallel, one `mngr exec` for their
  * output. Starts no agent.
  *
  * @throws MngrError if mngr could report nothing
@@ -77,14 +78,14 @@ export interface AgentReadings {
 export async function readAgents(mngr: Mngr, records: readonly WebRecord[]): Promise<AgentReadings> {
   const providers = [...new Set(records.map(({ provider }) => provider))];
   const [list, firstTry] = await Promise.all([
-    settled(mngr.list(providers)),
-    settled(mngr.exec(records.map(addressOf), command)),
+    resultOf(mngr.list(providers)),
+    resultOf(mngr.exec(records.map(addressOf), command)),
   ]);
   const agents = list.value?.agents ?? [];
   const there = records.filter((record) => listedAgent(record, agents) !== undefined);
   // One missing agent fails the command for all.
   const isRetried = firstTry.value === undefined && there.length > 0 && there.length < records.length;
-  const exec = isRetried ? await settled(mngr.exec(there.map(addressOf), command)) : firstTry;
+  const exec = isRetried ? await resultOf(mngr.exec(there.map(addressOf), command)) : firstTry;
   const isNeeded = list.value === undefined || there.length > 0;
   if (list.value === undefined && exec.value === undefined) throw list.error;
   const asked = isRetried ? there : records;
@@ -95,23 +96,23 @@ export async function readAgents(mngr: Mngr, records: readonly WebRecord[]): Pro
     const { agentId } = record;
     const agent = listedAgent(record, agents);
     const state = agent?.state ?? (list.value?.isComplete ? "GONE" : undefined);
-    const { id, said } = parseSaid(printed.get(agentId) ?? "");
-    const own = id === agentId ? { said } : { said: undefined, claimed: id };
+    const { id, output } = parseOutput(printed.get(agentId) ?? "");
+    const own = id === agentId ? { output } : { output: undefined, claimed: id };
     return [agentId, { state, ssh: agent?.host?.ssh ?? undefined, lastActivity: lastActivityOf(agent), ...own }];
   });
   const problem = list.error ?? (isNeeded ? exec.error : undefined);
   return { readings: new Map(readings), problem: problem?.message };
 }
 
-/** mngr's address of an agent. It names the host, so that an unreachable provider can't affect the query. */
+/** mngr's address of an agent. It contains the host, so that an unreachable provider can't affect the query. */
 function addressOf({ agentId, hostAddress }: WebRecord): string {
   return hostAddress ?? `${agentId}@localhost.local`;
 }
 
 /**
- * Output by agent id. mngr labels results with names that it reads on the agent's own machine, and an agent that is
- * root there can take another's name. Every queried agent has one entry, so if each name occurs once, each entry is
- * from the agent with that name.
+ * Output by agent id. mngr labels results with names that it reads on the agent's own machine, and an agent that is root
+ * there can claim another's name. Every queried agent has one entry. So if each name occurs once, each entry belongs to
+ * the agent with that name.
  *
  * @returns undefined if the names do not identify the agents; then each has to be queried alone
  */
@@ -129,21 +130,24 @@ function printedBy(
   return new Map(results.map(({ agent, stdout }) => [names.get(agent) ?? "", stdout]));
 }
 
+/** Each process of mngr takes seconds of processor time. */
+const mostAtOnce = 4;
+
 /** With one address in the query, all output is from that agent. */
 async function printedAlone(mngr: Mngr, asked: readonly WebRecord[]): Promise<Map<string, string>> {
-  const printed = asked.map(async (record): Promise<[string, string][]> => {
-    const { value } = await settled(mngr.exec([addressOf(record)], command));
+  const printed = await inParallel(asked, mostAtOnce, async (record): Promise<[string, string][]> => {
+    const { value } = await resultOf(mngr.exec([addressOf(record)], command));
     const [result, another] = value?.results ?? [];
     return result === undefined || another !== undefined ? [] : [[record.agentId, result.stdout]];
   });
-  return new Map((await Promise.all(printed)).flat());
+  return new Map(printed.flat());
 }
 
 /**
  * Parses the command's output for one agent; empty for unexpected output.
  * @returns the id in the output
  */
-function parseSaid(stdout: string): { id?: string; said?: Said } {
+function parseOutput(stdout: string): { id?: string; output?: AgentOutput } {
   const [, id, rest = ""] = /^=== agent (agent-[0-9a-f]{32})\n(.*)$/s.exec(stdout) ?? [];
   const at = rest.indexOf(`\n${marks.page}`);
   if (id === undefined || at === -1) return {};
@@ -153,9 +157,12 @@ function parseSaid(stdout: string): { id?: string; said?: Said } {
   const [, secret] = /^=== secret\n([\w-]{22,128})$/m.exec(before) ?? [];
   const [, message] = /^=== message\n(.*)$/m.exec(before) ?? [];
   const registered = registeredServers(parseServersOutput(before.split(`\n${marks.secret}\n`, 1)[0] ?? ""));
-  // The size limit was applied by the agent's own shell, so it is checked again.
+  // The agent's own shell applied the size limit, so it is checked again here.
   const isShown = page !== "" && page.length <= mostOfPage;
-  return { id, said: { registered, secret, lastMessage: shortened(message ?? ""), page: isShown ? page : undefined } };
+  return {
+    id,
+    output: { registered, secret, lastMessage: shortened(message ?? ""), page: isShown ? page : undefined },
+  };
 }
 
 /** @returns undefined for an empty message */
@@ -167,11 +174,11 @@ function shortened(message: string): string | undefined {
     : `${characters.slice(0, mostOfMessage).join("").trimEnd()}…`;
 }
 
-type Settled<Value> =
+type Outcome<Value> =
   | { readonly value: Value; readonly error?: undefined }
   | { readonly value?: undefined; readonly error: MngrError };
 
-async function settled<Value>(work: Promise<Value>): Promise<Settled<Value>> {
+async function resultOf<Value>(work: Promise<Value>): Promise<Outcome<Value>> {
   try {
     return { value: await work };
   } catch (error) {

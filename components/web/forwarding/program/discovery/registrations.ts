@@ -6,12 +6,12 @@ import { registrationFiles } from "../../../agent/servers.ts";
 import type { KnownAgent } from "./known-agent.ts";
 import { stateFolderOf } from "./mngr-of.ts";
 
-/** In milliseconds: collects the lines of one start, which come in quick succession. */
-const settleMs = 100;
-/** Each of these may be created later, or recreated. */
+/** In milliseconds. Collects the lines of one start, which are written in quick succession. */
+const collectMs = 100;
+/** Each of these folders may be created later, or recreated. */
 const folders = ["", "events", "events/services", "logs"];
 
-/** Watches of all local agents; files on other machines can't be watched. */
+/** Watches the registrations of all local agents. Files on other machines can't be watched. */
 export class RegistrationWatches {
   readonly #env: NodeJS.ProcessEnv;
   readonly #onChange: (agent: KnownAgent) => void;
@@ -45,8 +45,8 @@ export class RegistrationWatches {
     return this.#watches.has(agentId);
   }
 
-  lookForFolders(): void {
-    for (const watch of this.#watches.values()) watch.lookForFolders();
+  findFolders(): void {
+    for (const watch of this.#watches.values()) watch.findFolders();
   }
 
   end(): void {
@@ -61,7 +61,7 @@ function isLocal({ record }: KnownAgent): boolean {
 
 interface RegistrationWatch {
   /** Watches folders that did not exist before. */
-  lookForFolders(): void;
+  findFolders(): void;
   end(): void;
 }
 
@@ -96,12 +96,12 @@ function watchRegistrations(stateFolder: string, onChange: () => void): Registra
       if (now === stamps) return;
       stamps = now;
       onChange();
-    }, settleMs).unref();
+    }, collectMs).unref();
   }
 
   findFolders();
   return {
-    lookForFolders: findFolders,
+    findFolders: findFolders,
     end() {
       clearTimeout(timer);
       for (const { end } of watched.values()) end();

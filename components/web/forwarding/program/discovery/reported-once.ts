@@ -11,21 +11,24 @@ export class ReportedOnce {
     this.#log = log;
   }
 
-  /** @param over logged when the problem is over */
-  tell(about: string, what: string, over: string): void {
-    const before = this.#reported.get(about) ?? "";
-    if (before === what) return;
-    this.#reported.set(about, what);
-    const text = what === "" ? over : what;
+  /**
+   * @param problem empty if there is none
+   * @param solved logged when the problem is solved
+   */
+  report(subject: string, problem: string, solved: string): void {
+    const before = this.#reported.get(subject) ?? "";
+    if (before === problem) return;
+    this.#reported.set(subject, problem);
+    const text = problem === "" ? solved : problem;
     if (text !== "") this.#log(text);
   }
 
-  tellStates(agents: Iterable<KnownAgent>): void {
-    for (const { record, status, view, doubts } of agents) {
+  reportStates(agents: Iterable<KnownAgent>): void {
+    for (const { record, status, view, warnings } of agents) {
       const servers = view.servers.join(", ");
       const state = status.state === "online" ? `online (${servers})` : `${status.state}: ${status.reason}`;
-      this.tell(record.agentId, `${record.name} is ${state}`, "");
-      this.tell(`${record.agentId} doubts`, doubts.map((doubt) => `${record.name} ${doubt}`).join("; "), "");
+      this.report(record.agentId, `${record.name} is ${state}`, "");
+      this.report(`${record.agentId} warnings`, warnings.map((warning) => `${record.name} ${warning}`).join("; "), "");
     }
   }
 }

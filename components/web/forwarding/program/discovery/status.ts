@@ -9,21 +9,21 @@ export interface Status {
   readonly state: AgentView["state"];
   /** Why it is not online, for instance `it is stopped`; empty if it is. */
   readonly reason: string;
-  /** Since when (by `performance.now()`, which can't be set) it has been running without responding. */
+  /** Since when (by `performance.now()`) it has been running without responding. */
   readonly silentSince: number | undefined;
 }
 
 export interface Evidence {
-  /** mngr's word; undefined if mngr could not read it. */
+  /** Its state according to mngr; undefined if mngr could not read it. */
   readonly state: string | undefined;
   readonly registered: Registered | undefined;
-  /** Something accepts connections at one of its URLs. */
+  /** Whether something accepts connections at one of its URLs. */
   readonly answers: boolean;
   /** Why it can't be reached from here, whatever its state, for instance `no tunnel to …`. */
   readonly obstacle: string | undefined;
 }
 
-/** The status of an agent from what responds. If it does not run, a port that responds is another process's. */
+/** Derives an agent's status. If it does not run, a port that accepts connections belongs to another process. */
 export function statusOf(evidence: Evidence, before: Status | undefined, now: number): Status {
   const { state, registered, answers, obstacle } = evidence;
   const runs = isLive(state);

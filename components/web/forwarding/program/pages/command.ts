@@ -1,7 +1,7 @@
 import type { ForwardingConfig } from "../config.ts";
 import { type Html, html } from "./html.ts";
 
-/** How a person invokes `changeling`. The default, for a container's or an older config, works in a checkout. */
+/** How a user invokes `changeling`. The default works in a checkout; containers and older configs need it. */
 export function cliOf({ cli }: Pick<ForwardingConfig, "cli">): string {
   return cli ?? "npx changeling";
 }
@@ -12,7 +12,7 @@ export function commandBlock(command: string): Html {
 }
 
 /**
- * @param agentId as the visitor gave it, so that a visitor who is not logged in learns no names, nor which agents exist
+ * @param agentId from the visitor's request. Without a login, a visitor must not learn names, nor which agents exist
  */
 export function loginCommand(cli: string, agentId?: string): Html {
   if (agentId !== undefined) return commandBlock(`${cli} login-url ${agentId}`);

@@ -22,7 +22,7 @@ export function listPage(agents: readonly AgentView[], cli: string, now: Date = 
     menu: menu(agents),
     body: html`<ul class="agents">
 ${agents.map((agent) => item(agent, now))}</ul>
-<p class="soft">Others appear here once you log in to them on this device:</p>
+<p class="soft">To add others, log in to them on this device:</p>
 ${commandBlock(`${cli} forward`)}`,
   });
 }

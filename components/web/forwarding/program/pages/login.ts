@@ -2,7 +2,7 @@ import { loginCommand } from "./command.ts";
 import { html } from "./html.ts";
 import { needsScript, page } from "./page.ts";
 
-/** Shown by `/login`: uses nothing up. Its script, or its button without scripts, leads to `/authenticate`. */
+/** Shown by `/login`, which does not use up the code. Its script, or without scripts its button, opens `/authenticate`. */
 export function loginPage(agentId: string, code: string): string {
   return page({
     title: "Logging in",
@@ -19,12 +19,12 @@ export function loginPage(agentId: string, code: string): string {
   });
 }
 
-/** Shown on the way to an agent's own origin: its script shows the login's key. */
+/** Shown on the way to an agent's own origin: its script sends the login's key. */
 export function enterPage(): string {
   return page({ title: "Opening", home: "/", script: "enter", body: needsScript });
 }
 
-/** The response to every invalid code. It gives no reason, so that nobody learns which codes existed. */
+/** Shown for every invalid code. It gives no reason, so that nobody learns which codes existed. */
 export function codeSpentPage(cli: string, agentId?: string): string {
   return page({
     title: "This login URL can’t be used",
@@ -35,13 +35,13 @@ ${loginCommand(cli, agentId)}`,
   });
 }
 
-/** Shown on an agent's own origin if the browser rejected its cookie, or took too long to get there. */
+/** Shown on an agent's own origin if the browser rejected its cookie, or the ticket has expired. */
 export function notEnteredPage(mainOrigin: string, agentId: string): string {
   return page({
     title: "Not logged in here",
     home: `${mainOrigin}/`,
-    body: html`<p>The way here took too long, or this browser does not keep cookies for this address.</p>
+    body: html`<p>Opening this page took too long, or this browser does not keep cookies for this address.</p>
 <p><a class="button" href="${mainOrigin}/${agentId}/">Try again</a></p>
-<p class="soft">If it does not help, allow cookies for this address.</p>`,
+<p class="soft">If that does not help, allow cookies for this address.</p>`,
   });
 }

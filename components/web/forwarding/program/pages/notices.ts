@@ -11,14 +11,14 @@ export function notFoundPage(home = "/"): string {
 }
 
 /**
- * The page that agents' pages link to for a logout.
+ * Asks for confirmation of a logout. Agents' pages link here.
  * @param name undefined if the visitor may not know it
  */
 export function logoutPage(agentId: string, name = "this changeling"): string {
   return page({
     title: `Log out of ${name}`,
     home: "/",
-    body: html`<p>This device will need a new login URL to come back.</p>
+    body: html`<p>To log in again on this device, you need a new login URL.</p>
 <form method="post" action="/logout?agent_id=${agentId}"><button>Log out</button></form>`,
   });
 }
@@ -27,8 +27,8 @@ export function tooManyCookiesPage(cli: string, home: string): string {
   return page({
     title: "Too many cookies",
     home,
-    body: html`<p>Pages of an agent have set so many cookies here that no request got through. All cookies of this
-address were removed, your logins among them.</p>
+    body: html`<p>An agent’s pages have set so many cookies here that requests failed. All cookies of this address were removed,
+including your logins.</p>
 <p>Log in with new login URLs: <code>${cli} login-url NAME</code></p>
 <p><a class="button" href="${home}">Your changelings</a></p>`,
   });

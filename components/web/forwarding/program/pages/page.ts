@@ -24,7 +24,7 @@ export const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** Headers of each of our own pages, which load nothing and can't be framed, cached or sniffed. */
+/** Headers of our own pages, which load nothing and can't be framed, cached or sniffed. */
 export const pageHeaders: Readonly<Record<string, string>> = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy": contentSecurityPolicy,
@@ -41,7 +41,7 @@ interface Page {
   readonly body: Html;
   /** At the right of the header. */
   readonly menu?: Html;
-  /** Link of the header, if any: the main origin's `/`. */
+  /** The link in the header, if any: the main origin's `/`. */
   readonly home?: string;
   /** Reloads the page after this time. */
   readonly reloadAfterSeconds?: number;
@@ -75,4 +75,4 @@ ${chosen === undefined ? "" : html`<script>${new Html(scripts[chosen])}</script>
 }
 
 export const needsScript = html`<p class="soft">One moment.</p>
-<noscript><p>This page needs JavaScript: a cookie alone could have been collected by another program of this machine.</p></noscript>`;
+<noscript><p>This page needs JavaScript, because another program on this machine could have collected the cookie.</p></noscript>`;

@@ -1,7 +1,7 @@
 /** The scripts of our own pages. Each page has exactly one of these, because its policy contains the script's hash. */
 
 /**
- * What the main origin's pages store of a login, besides its cookie: `changeling key <agent id>` is the login's key,
+ * What the main origin's pages store of a login, in addition to its cookie: `changeling key <agent id>` is the login's key,
  * and `changeling browser <agent id>` the digest that tickets may be bound to (see enter.ts). Storage belongs to one
  * port of a host, whereas cookies are sent to all of them.
  */
@@ -30,7 +30,7 @@ offerCopies();
 
 export const scripts = {
   copy,
-  /** Passes a login to `/authenticate` once a person sees the page: prefetching runs no scripts, or waits. */
+  /** Passes a login to `/authenticate` once a user sees the page: prefetching runs no scripts, or waits. */
   handOver: `
 const go = () => location.replace("/authenticate" + location.search);
 if (document.prerendering) document.addEventListener("prerenderingchange", go, { once: true });
@@ -43,7 +43,7 @@ else go();
 const newOf = "changeling new key ";
 const [, newId, newKey] = /^#(agent-[0-9a-f]{32})=([\\w-]{43})$/.exec(location.hash) ?? [];
 if (newId !== undefined) {
-  // Whoever leaves before the answer finds it here again; one that is no good replaces none that is.
+  // Stored before the response, in case the page is closed; separately, because a bad key must not replace a good one.
   localStorage.setItem(newOf + newId, newKey);
   history.replaceState(null, "", location.pathname);
 }
@@ -68,7 +68,7 @@ if (keys.length > 0 || document.querySelector("h1").textContent !== "Not logged 
   });
 }
 `,
-  /** Shows the login's key, and continues to the agent's own origin. */
+  /** Sends the login's key, and continues to the agent's own origin. */
   enter: `${storage}
 const from = location.pathname + location.search;
 const id = location.pathname.split("/", 2)[1];
@@ -78,8 +78,8 @@ const known = localStorage.getItem(browserOf + id);
 const isOther = browser !== null && known !== null && known !== browser;
 if (key === null) location.replace("/");
 else if (isOther) {
-  document.querySelector("main p").textContent = "The cookies that this browser had at the address of this changeling " +
-    "are gone, or something else wants to log in with your login. If you removed them: log out of it in the list, and " +
+  document.querySelector("main p").textContent = "This browser’s cookies for the address of this changeling are gone, " +
+    "or something else tries to use your login. If you removed the cookies, log out of it in the list, and " +
     "log in with a new login URL.";
 } else {
   if (browser !== null) localStorage.setItem(browserOf + id, browser);

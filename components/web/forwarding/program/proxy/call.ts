@@ -3,15 +3,17 @@ import https from "node:https";
 import { isIP, type Socket } from "node:net";
 import { type Failure, failureOf, timeoutFailure } from "./failure.ts";
 import { asksToContinue } from "./raw-headers.ts";
-import { isLoopback, type Route, requestHeaders, requestTrailers, upstreamPath } from "./rewrite.ts";
+import { requestHeaders, requestTrailers } from "./rewrite-headers.ts";
+import { isLoopback } from "./rewrite-location.ts";
+import { type Route, upstreamPath } from "./route.ts";
 import type { Context } from "./types.ts";
 
 export type { Failure };
 
-/** How long to wait for an agent's `100 Continue`, in milliseconds: many never send it (RFC 9110, 10.1.1). */
+/** How long to wait for an agent's `100 Continue`, in milliseconds. Many never send it (RFC 9110, 10.1.1). */
 const continueMs = 1000;
 
-/** In bytes. Requests may have half of this; frameworks send policies, links and tokens with every response. */
+/** In bytes, twice the limit for requests: frameworks send policies, links and tokens with every response. */
 const maxResponseHeaderSize = 131_072;
 
 /** Methods without an expected body, which need no `Content-Length: 0`. */
@@ -20,11 +22,11 @@ const bodiless = new Set(["GET", "HEAD", "OPTIONS", "DELETE", "TRACE"]);
 export interface Call {
   readonly route: Route;
   readonly hasBody: boolean;
-  /** On a connection that may have been used before. */
+  /** Whether to use a connection that may have been used before. */
   readonly isPooled: boolean;
   readonly isUpgrade: boolean;
-  /** The response body will be modified, so it must not be compressed. */
-  readonly isMended: boolean;
+  /** Whether the response body will be rewritten. Then it must not be compressed. */
+  readonly isRewritten: boolean;
 }
 
 /** Exactly one of these is called, once, unless the browser disconnects first. */
@@ -78,8 +80,8 @@ export function callAgent(
   res.once("close", abort);
   outgoing.on("error", (error) => fail(failureOf(error, outgoing, { isSending })));
   outgoing.once("close", () => {
-    // Node emits no error if an agent switches to a protocol that was not requested.
-    if (!isSettled) fail(failureOf(new Error("it ended without an answer"), outgoing, { isSending }));
+    // Node emits no error if an agent switches protocols without a request to do so.
+    if (!isSettled) fail(failureOf(new Error("it ended without a response"), outgoing, { isSending }));
   });
   outgoing.on("timeout", () => {
     // While the browser is still sending, the agent can't respond.
@@ -108,15 +110,11 @@ export function callAgent(
   });
 }
 
-function open(
-  context: Context,
-  req: IncomingMessage,
-  { route, hasBody, isPooled, isUpgrade, isMended: isRepaired }: Call,
-) {
+function open(context: Context, req: IncomingMessage, { route, hasBody, isPooled, isUpgrade, isRewritten }: Call) {
   const { upstream, socketPath } = route;
   const isSecure = upstream.protocol === "https:";
   const client = { address: req.socket.remoteAddress };
-  const headers = requestHeaders(req.rawHeaders, route, client, { plain: isRepaired });
+  const headers = requestHeaders(req.rawHeaders, route, client, { plain: isRewritten });
   if (isUpgrade) headers.push("Connection", "Upgrade", "Upgrade", "websocket");
   if (req.headers["content-length"] === undefined) {
     if (hasBody) headers.push("Transfer-Encoding", "chunked");
@@ -137,7 +135,7 @@ function open(
   });
 }
 
-/** No certificate can be valid for this machine's loopback, and nobody else listens there. */
+/** No certificate is valid for this machine's loopback, where nobody else can intercept the connection. */
 function tlsOptions(host: string, { hostname }: URL): { servername: string; rejectUnauthorized: boolean } {
   // Otherwise Node would use the Host header as the server name.
   return { servername: isIP(host) === 0 ? host : "", rejectUnauthorized: !isLoopback(hostname) };

@@ -1,6 +1,5 @@
 /**
- * Allows one more script in the policies of a `Content-Security-Policy` header. They stay as strict as before for all
- * others.
+ * Allows one more script in the policies of a `Content-Security-Policy` header. They stay as strict for everything else.
  *
  * @param hash "sha256-…", of the text of a script element
  */

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { mainServerOf, type Target } from "../agents.ts";
 import { callAgent, type Failure } from "./call.ts";
 import { malformed } from "./failure.ts";
-import { repairableOf, sendPage } from "./path-documents.ts";
+import { rewritableOf, sendPage } from "./path-documents.ts";
 import { answerProblem, type Problem, statusOf, wantsPage } from "./problem.ts";
 import { respond } from "./respond.ts";
-import type { OtherServer } from "./rewrite.ts";
+import type { OtherServer } from "./route.ts";
 import type { Context, ProxyRequest, Upgraded } from "./types.ts";
 
 type Online = Extract<Target, { kind: "online" }>;
@@ -70,7 +70,7 @@ export function exchange(
       hasBody,
       isPooled,
       isUpgrade: upgraded !== undefined,
-      isMended: repairableOf(req, at.prefix) !== undefined,
+      isRewritten: rewritableOf(req, at.prefix) !== undefined,
     };
     callAgent(context, req, res, call, {
       answered(incoming, outgoing) {
@@ -107,16 +107,16 @@ export function exchange(
   start();
 }
 
-/** Only for this path does an offline agent's page replace the response. */
+/** An offline agent's page is only shown at its root. */
 function asksForHome(req: IncomingMessage, { path }: ProxyRequest): boolean {
   const isRead = req.method === "GET" || req.method === "HEAD";
   return isRead && wantsPage(req) && /^\/(index\.html)?(\?|$)/.test(path);
 }
 
-function otherServers({ ports = new Map() }: Online, { placeOf }: ProxyRequest): OtherServer[] {
+function otherServers({ ports = new Map() }: Online, { publicAddressOf }: ProxyRequest): OtherServer[] {
   const main = mainServerOf([...ports.keys()]);
   return [...ports].flatMap(([name, url]) => {
-    const place = placeOf(name === main ? undefined : name);
-    return place === undefined ? [] : [{ url, ...place }];
+    const address = publicAddressOf(name === main ? undefined : name);
+    return address === undefined ? [] : [{ url, ...address }];
   });
 }

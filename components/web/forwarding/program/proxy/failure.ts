@@ -5,7 +5,7 @@ export interface Failure {
   readonly kind: "bad-gateway" | "timeout";
   /** A sentence about the agent's server, without the full stop. */
   readonly reason: string;
-  /** Nothing listens there, so the known address may be outdated. */
+  /** Nothing listens at the known address, so it may be outdated. */
   readonly isUnreachable: boolean;
   /** The connection had served another request before. */
   readonly wasReused: boolean;

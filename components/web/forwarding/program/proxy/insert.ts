@@ -4,7 +4,7 @@ import { Transform } from "node:stream";
 // 0.7 ms here, and parse5's parsers report a text only when the next tag begins, so a page that starts with text would
 // be held back. Both find the same place, except in tags that are broken anyway.
 
-/** How much of a page is searched for its head, in bytes. A head that starts later is ignored. */
+/** The part of a page that is searched for its head, in bytes. A head that starts later is ignored. */
 const lookahead = 64 * 1024;
 
 /** Inserts ASCII text before everything else. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { assetFolder, workerScript } from "./path-scripts.ts";
 
-/** Serves our own files below an agent's prefix; returns false for other paths. */
+/** Serves our own files below an agent's prefix. @returns false for other paths */
 export function sendAsset(
   req: IncomingMessage,
   res: ServerResponse,
@@ -11,7 +11,7 @@ export function sendAsset(
   const script = Buffer.from(workerScript(prefix));
   res.writeHead(200, [
     ...["Content-Type", "text/javascript; charset=utf-8", "Content-Length", String(script.length)],
-    // The script's path is deeper than its scope.
+    // The scope is wider than the script's own folder.
     ...["Service-Worker-Allowed", `${prefix}/`],
     ...["Cache-Control", "no-cache", "X-Content-Type-Options", "nosniff"],
   ]);

@@ -5,10 +5,10 @@ import { insertAfterHead, insertAtStart } from "./insert.ts";
 import { pageScript, pageScriptHash, workerPrelude } from "./path-scripts.ts";
 import { entries } from "./raw-headers.ts";
 
-type Repairable = "page" | "worker";
+type Rewritable = "page" | "worker";
 
-/** The kind of rewrite that an agent's response needs; none in host routing. */
-export function repairableOf(req: IncomingMessage, prefix: string): Repairable | undefined {
+/** What an agent's response may have to be rewritten as; undefined for nothing, as always in host routing. */
+export function rewritableOf(req: IncomingMessage, prefix: string): Rewritable | undefined {
   if (prefix === "" || (req.method !== "GET" && req.method !== "POST")) return undefined;
   if (req.headers["service-worker"] === "script") return "worker";
   const use = req.headers["sec-fetch-dest"];
@@ -29,11 +29,11 @@ export function rewriteBody(
   headers: string[],
   prefix: string,
 ): { readonly headers: string[]; readonly through: Transform | undefined } {
-  const what = repairableOf(req, prefix);
+  const kind = rewritableOf(req, prefix);
   const unchanged = { headers, through: undefined };
-  if (what === undefined || !isPlain(incoming)) return unchanged;
+  if (kind === undefined || !isPlain(incoming)) return unchanged;
   const type = incoming.headers["content-type"] ?? "";
-  if (what === "worker") {
+  if (kind === "worker") {
     if (incoming.statusCode !== 200 || !/\bjavascript\b/i.test(type)) return unchanged;
     return { headers: changed(headers, "Service-Worker"), through: insertAtStart(workerPrelude(prefix)) };
   }
@@ -44,7 +44,7 @@ export function rewriteBody(
   };
 }
 
-/** The page of an agent that is offline. */
+/** Sends the page of an agent that is offline. */
 export function sendPage(req: IncomingMessage, res: ServerResponse, page: string, prefix: string): void {
   res.writeHead(200, [
     ...["Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-store"],

@@ -1,20 +1,19 @@
 import { createHash } from "node:crypto";
-import { agentPrefix } from "./rewrite.ts";
+import { agentPrefix } from "./route.ts";
 
 /**
  * Rewrites absolute links where agents share an origin (`routing = "path"`): a request for `/logo.png` from an agent's
  * page must become `/<agent_id>/logo.png`.
  *
- * Three parts do this, each where the others can't. A script at the top of each page rewrites requests by scripts and
- * navigation by people: fetch, XMLHttpRequest, EventSource, WebSocket, beacons, workers, links, forms, history,
+ * Three parts share the work. A script at the top of each page rewrites requests by scripts and navigation by users: fetch, XMLHttpRequest, EventSource, WebSocket, beacons, workers, links, forms, history,
  * `<base>`. A service worker rewrites requests by the page itself once it controls the page: images, styles, modules.
  * The server redirects remaining misdirected requests by their Referer.
  *
  * Not rewritten:
  * - `location = "/"` and `location.reload()` of the root, from a script: these open the list of agents. Other paths are
  *   redirected by their Referer, unless the page has `Referrer-Policy: no-referrer`.
- * - A page's use of its own address: `location.pathname` has the prefix, so a router in the page must be configured for
- *   it (the server gets it in X-Forwarded-Prefix).
+ * - What a page reads from its own address: `location.pathname` has the prefix, so a router in the page must be
+ *   configured for it (the server gets it in X-Forwarded-Prefix).
  * - `cache.addAll(["/"])` in an agent's own service worker, `redirect: "error"` and `"manual"` for absolute paths, and
  *   cookies that scripts set with `path=/`.
  * - Cookies with the prefix `__Host-`: browsers require the whole origin for them, which is not the agent's.
@@ -27,13 +26,13 @@ export const assetFolder = "/__changelings";
 
 /** For the top of every page. As the text of a script element, it must not contain `</script`. */
 export function pageScript(prefix: string): string {
-  return `(()=>{${placement(prefix)}
-const mend=(value,base=document.baseURI)=>{
-  try{const url=new URL(value,base);return url.host===location.host&&place(url)?url.href:value}catch{return value}
+  return `(()=>{${addPrefixScript(prefix)}
+const rewrite=(value,base=document.baseURI)=>{
+  try{const url=new URL(value,base);return url.host===location.host&&addPrefix(url)?url.href:value}catch{return value}
 };
 const construct=(own,[url,...rest],target)=>{
-  const mended=mend(url);
-  return Reflect.construct(own,[own===sockets&&mended!==url?mended.replace(/^http/,"ws"):mended,...rest],target);
+  const rewritten=rewrite(url);
+  return Reflect.construct(own,[own===sockets&&rewritten!==url?rewritten.replace(/^http/,"ws"):rewritten,...rest],target);
 };
 const sockets=window.WebSocket;
 for(const name of ["WebSocket","EventSource","Worker","SharedWorker"])
@@ -42,30 +41,30 @@ const patch=(holder,name,change)=>{
   const own=holder&&holder[name];
   if(own)holder[name]=function(...values){return own.apply(this,change.call(this,values))};
 };
-const at=(index)=>(values)=>values.map((value,i)=>i===index&&value!=null&&value!==""&&!(window.Request&&value instanceof Request)?mend(value):value);
+const at=(index)=>(values)=>values.map((value,i)=>i===index&&value!=null&&value!==""&&!(window.Request&&value instanceof Request)?rewrite(value):value);
 patch(window,"fetch",at(0));
 patch(window,"open",at(0));
 patch(window.XMLHttpRequest&&XMLHttpRequest.prototype,"open",at(1));
 patch(window.Navigator&&Navigator.prototype,"sendBeacon",at(0));
 patch(History.prototype,"pushState",at(2));
 patch(History.prototype,"replaceState",at(2));
-const form=(element)=>{const action=element.getAttribute("action");if(action)element.setAttribute("action",mend(action))};
+const form=(element)=>{const action=element.getAttribute("action");if(action)element.setAttribute("action",rewrite(action))};
 patch(HTMLFormElement.prototype,"submit",function(values){form(this);return values});
 addEventListener("submit",(event)=>{
   form(event.target);
   const by=event.submitter;
-  if(by&&by.hasAttribute("formaction"))by.setAttribute("formaction",mend(by.getAttribute("formaction")));
+  if(by&&by.hasAttribute("formaction"))by.setAttribute("formaction",rewrite(by.getAttribute("formaction")));
 },true);
 const click=(event)=>{
   const link=event.composedPath().find((node)=>node instanceof HTMLAnchorElement||node instanceof HTMLAreaElement);
-  const to=link&&link.href&&mend(link.href);
+  const to=link&&link.href&&rewrite(link.href);
   if(to&&to!==link.href)link.href=to;
 };
 addEventListener("click",click,true);
 addEventListener("auxclick",click,true);
 const bases=new MutationObserver(()=>{
   for(const base of document.querySelectorAll("base[href]")){
-    const href=base.getAttribute("href"),to=mend(href,location.href);
+    const href=base.getAttribute("href"),to=rewrite(href,location.href);
     if(to!==href)base.setAttribute("href",to);
   }
 });
@@ -74,7 +73,7 @@ addEventListener("DOMContentLoaded",()=>bases.disconnect());
 const workers=navigator.serviceWorker;
 if(!workers)return;
 patch(ServiceWorkerContainer.prototype,"register",([url,options])=>
-  [mend(url),options&&options.scope!==undefined?{...options,scope:mend(options.scope)}:options]);
+  [rewrite(url),options&&options.scope!==undefined?{...options,scope:rewrite(options.scope)}:options]);
 workers.getRegistration(prefix+"/").then((there)=>{
   if(!there||new URL(there.scope).pathname!==prefix+"/")
     return workers.register(prefix+"${assetFolder}/sw.js",{scope:prefix+"/"});
@@ -92,17 +91,17 @@ addEventListener("activate",(event)=>event.waitUntil(clients.claim()));
 
 /** Prepended to an agent's own service worker, which replaces ours. Also works in a module. */
 export function workerPrelude(prefix: string): string {
-  return `(()=>{${placement(prefix)}
-const mended=(value)=>{const url=new URL(value,location.href);return url.origin===location.origin&&place(url)?url.href:undefined};
+  return `(()=>{${addPrefixScript(prefix)}
+const rewritten=(value)=>{const url=new URL(value,location.href);return url.origin===location.origin&&addPrefix(url)?url.href:undefined};
 addEventListener("fetch",(event)=>{
-  const to=mended(event.request.url);
+  const to=rewritten(event.request.url);
   if(to===undefined)return;
   event.stopImmediatePropagation();
   event.respondWith(Response.redirect(to,307));
 });
 const own={fetch:self.fetch,importScripts:self.importScripts};
-self.fetch=(input,init)=>own.fetch.call(self,input instanceof Request?input:mended(input)||input,init);
-self.importScripts=(...urls)=>own.importScripts.apply(self,urls.map((url)=>mended(url)||url));
+self.fetch=(input,init)=>own.fetch.call(self,input instanceof Request?input:rewritten(input)||input,init);
+self.importScripts=(...urls)=>own.importScripts.apply(self,urls.map((url)=>rewritten(url)||url));
 })();
 `;
 }
@@ -112,10 +111,10 @@ export function pageScriptHash(prefix: string): string {
   return `sha256-${createHash("sha256").update(pageScript(prefix)).digest("base64")}`;
 }
 
-/** `place(url)` adds the prefix to a URL, and returns whether it was missing. */
-function placement(prefix: string): string {
+/** `addPrefix(url)` adds the prefix to a URL, and returns whether it was missing. */
+function addPrefixScript(prefix: string): string {
   return `"use strict";const prefix=${literal(prefix)},agent=${literal(agentPrefix(prefix))};
-const place=(url)=>{
+const addPrefix=(url)=>{
   if(!/^(http|ws)s?:$/.test(url.protocol)||url.pathname===agent||url.pathname.startsWith(agent+"/"))return false;
   url.pathname=prefix+url.pathname;
   return true;

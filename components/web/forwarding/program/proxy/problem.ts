@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { AgentView } from "../agents.ts";
 
-/** Why a request could not be answered by its agent. */
+/** Why an agent could not answer a request. */
 export interface Problem {
   readonly kind: "bad-gateway" | "timeout" | "offline" | "starting" | "no-such-server";
   readonly agent: AgentView;
@@ -39,7 +39,7 @@ export function answerProblem(
       : ["text/plain; charset=utf-8", `${agent.name}: ${reason}.\n`];
   const content = Buffer.from(body);
   const status = statusOf(problem);
-  // Set explicitly: the status message of a response that could not be forwarded may still be set.
+  // Set explicitly, because the status message of the failed response may still be set.
   res.writeHead(status, STATUS_CODES[status] ?? "", [
     ...["Content-Type", type, "Content-Length", String(content.length)],
     // The problem is temporary.

@@ -9,7 +9,7 @@ import { type Problem, type ProblemPage, plainPage } from "./problem.ts";
 import type { Context, ProxyRequest } from "./types.ts";
 import { joinSockets, switchingProtocols } from "./web-socket.ts";
 
-/** Forwards requests to agents. Does no access control, which the caller must do first. */
+/** Forwards requests to agents. The caller must check access first. */
 export interface Proxy {
   /** Also for `checkContinue`: the agent then decides whether the body is sent. */
   request(req: IncomingMessage, res: ServerResponse, at: ProxyRequest): void;
@@ -19,7 +19,7 @@ export interface Proxy {
 }
 
 export interface ProxyOptions {
-  /** Limit until an agent's response headers arrive; 0 for none, 60 by default. */
+  /** Timeout for an agent's response headers; 0 for none, 60 by default. */
   readonly headersTimeoutSeconds?: number | undefined;
   /** The page for a browser if an agent does not respond; a plain page by default. */
   readonly page?: (problem: Problem) => ProblemPage;
@@ -62,7 +62,9 @@ export function createProxy(agents: Agents, options: ProxyOptions = {}): Proxy {
       // Until the agent accepts the upgrade, this is an ordinary request with an ordinary response.
       const res = responseOn(req, socket);
       if (req.headers.upgrade?.toLowerCase() !== "websocket") {
-        res.writeHead(501, ["Content-Type", "text/plain; charset=utf-8"]).end("Only WebSocket upgrades go through.\n");
+        res
+          .writeHead(501, ["Content-Type", "text/plain; charset=utf-8"])
+          .end("Only WebSocket upgrades are supported.\n");
         return;
       }
       exchange(context, req, res, at, (incoming, upstream, upstreamHead, route) => {

@@ -3,12 +3,13 @@ import type { Readable } from "node:stream";
 import { withAddedHeaders } from "./added-headers.ts";
 import { rewriteBody } from "./path-documents.ts";
 import { asksToContinue, entries } from "./raw-headers.ts";
-import { type Route, responseHeaders } from "./rewrite.ts";
+import { responseHeaders } from "./rewrite-headers.ts";
+import type { Route } from "./route.ts";
 
 /**
  * Streams the agent's response to the browser.
  *
- * @throws if it has headers that Node accepts but does not send
+ * @throws if it has a status or headers that Node can't send
  */
 export function respond(
   req: IncomingMessage,
@@ -23,7 +24,7 @@ export function respond(
   const trailer = incoming.headers.trailer;
   const canHaveTrailers = rewritten.through === undefined && isChunked(req, incoming);
   if (trailer !== undefined && canHaveTrailers) headers.push("Trailer", trailer);
-  // A client that was not asked for its body may send it or not, so the next bytes are ambiguous.
+  // A client that never got its `100 Continue` may send its body or not, so the next bytes are ambiguous.
   if (asksToContinue(req) && !outgoing.writableEnded && req.readableFlowing === null) res.shouldKeepAlive = false;
   res.writeHead(incoming.statusCode ?? 502, incoming.statusMessage ?? "", headers);
 
@@ -41,7 +42,7 @@ export function respond(
     if (!outgoing.writableFinished) giveUpBody(req, outgoing);
   });
   incoming.once("close", () => {
-    // A truncated response must not look complete.
+    // The browser must notice that the response is truncated.
     if (!incoming.complete) res.destroy();
   });
 }

@@ -1,10 +1,10 @@
 import type { Agent, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { ServerPlace } from "../addresses.ts";
+import type { PublicAddress } from "../addresses.ts";
 import type { Agents, AgentView } from "../agents.ts";
 import type { Added } from "./added-headers.ts";
 import type { Problem, ProblemPage } from "./problem.ts";
-import type { Route } from "./rewrite.ts";
+import type { Route } from "./route.ts";
 
 export type Pools = Readonly<Record<"http:" | "https:", Agent>>;
 
@@ -39,5 +39,5 @@ export interface ProxyRequest {
   /** undefined to add nothing to the agent's response. */
   readonly added?: Added | undefined;
   /** The browser's address of another server of the agent (undefined for the main one); undefined if it has none. */
-  readonly placeOf: (server: string | undefined) => ServerPlace | undefined;
+  readonly publicAddressOf: (server: string | undefined) => PublicAddress | undefined;
 }

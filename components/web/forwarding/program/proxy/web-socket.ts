@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { type Route, responseHeaders } from "./rewrite.ts";
+import { responseHeaders } from "./rewrite-headers.ts";
+import type { Route } from "./route.ts";
 
 /** Delay before a silent peer is probed, in milliseconds. */
 const probeAfterMs = 30_000;

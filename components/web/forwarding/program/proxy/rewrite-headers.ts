@@ -1,42 +1,17 @@
-import type { ServerPlace } from "../addresses.ts";
-import type { Added } from "./added-headers.ts";
 import { entries } from "./raw-headers.ts";
+import { rewriteLocation, rewriteRefresh } from "./rewrite-location.ts";
+import { type Route, rewritePath } from "./route.ts";
 
 /** Rewrites headers between browser and agent. Pure. */
 
-/** An exchange as seen from both sides. */
-export interface Route {
-  /** The agent's server. If the URL has a path, it is prepended to every requested path. */
-  readonly upstream: URL;
-  /** The Unix socket to connect to, instead of the upstream's host and port. */
-  readonly socketPath?: string | undefined;
-  /** Proves to the agent that the request comes from us. */
-  readonly secret?: string | undefined;
-  /** Prefix of the public path: "" or "/<agent_id>" or "/<agent_id>/<server>". */
-  readonly prefix: string;
-  /** Path and query for the agent. */
-  readonly path: string;
-  readonly publicOrigin: string;
-  readonly added?: Added | undefined;
-  /** All servers of the agent. Only called for a response that redirects elsewhere. */
-  readonly others?: () => readonly OtherServer[];
-}
-
-/** Another server of the same agent: where it listens, and its address in the browser. */
-export interface OtherServer {
-  readonly url: URL;
-  readonly publicOrigin: string;
-  readonly prefix: string;
-}
-
-/** These apply to a single connection, and ours to the agent is another one (RFC 9110, 7.6.1). */
+/** These headers only apply to a single connection, so they are not forwarded (RFC 9110, 7.6.1). */
 const hopByHop = new Set([
   ...["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"],
   ...["te", "trailer", "transfer-encoding", "upgrade"],
 ]);
 
 /** With these, a response may be compressed, partial, or empty because the browser has it cached. */
-const ofOtherForms = new Set([...["accept-encoding", "range", "if-range", "if-none-match", "if-modified-since"]]);
+const notPlain = new Set([...["accept-encoding", "range", "if-range", "if-none-match", "if-modified-since"]]);
 
 /** Never dropped, even if Connection lists it: it delimits the body. */
 const framing = "content-length";
@@ -46,8 +21,7 @@ const ourCookie = /^[\s=]*(?:__(?:host|secure|http|host-http)-)?changeling_/i;
 
 /**
  * Request headers for the agent, without connection headers, our cookies, and headers about the client, which only we
- * may set. Host is the one that the browser requested: servers compare Origin with it, most of them only with it, and
- * build absolute links from it.
+ * may set. Host stays as the browser sent it: servers compare Origin with it, and build absolute links from it.
  *
  * @param raw alternating names and values, as received
  * @param client.address of the browser, or of a reverse proxy
@@ -66,7 +40,7 @@ export function requestHeaders(
     const [name = "", value = ""] = [raw[i], raw[i + 1]];
     const key = name.toLowerCase();
     if (key === "host" || isOfConnection(key, named) || isIdentity(key)) continue;
-    if (plain && ofOtherForms.has(key)) continue;
+    if (plain && notPlain.has(key)) continue;
     const kept = key === "cookie" ? withoutOurCookies(value) : value;
     if (kept !== undefined) headers.push(name, kept);
   }
@@ -128,44 +102,7 @@ function responseValue(key: string, value: string, route: Route): string | undef
 }
 
 /**
- * Rewrites a redirect to one of the agent's own URLs, under any name of this machine, to the public URL. Where agents
- * share an origin, this includes redirects to a path. Others stay unchanged.
- */
-export function rewriteLocation(location: string, route: Route): string {
-  const { upstream, prefix, path, publicOrigin } = route;
-  const base = basePath(upstream);
-  const isRelative = !/^[\s\0]*(?:[a-z][a-z0-9+.-]*:|[/\\]{2})/i.test(location);
-  // The browser resolves relative URLs best.
-  if (isRelative && prefix === "" && base === "") return location;
-  // Node reads headers as Latin-1; browsers read this one as UTF-8.
-  const text = Buffer.from(location, "latin1").toString("utf8");
-  const from = urlOf(base + path, upstream) ?? upstream;
-  const to = urlOf(text, from);
-  if (to === undefined) return location;
-  if (isSameServer(to, upstream) || isSameSite(to, publicOrigin)) return publicUrl(to, base, route);
-  const other = route.others?.().find(({ url }) => isSameServer(to, url));
-  return other === undefined ? location : publicUrl(to, basePath(other.url), other);
-}
-
-/** @param base of the server's own paths */
-function publicUrl(to: URL, base: string, { publicOrigin, prefix }: ServerPlace): string {
-  const own = isWithin(to.pathname, base) ? to.pathname.slice(base.length) || "/" : to.pathname;
-  return publicOrigin + rewritePath(own, prefix) + to.search + to.hash;
-}
-
-/** `5; url=…` (HTML, "shared declarative refresh steps"): its URL is rewritten like that of a redirect. */
-function rewriteRefresh(value: string, route: Route): string {
-  const [, before, quoted = ""] = /^(\s*[\d.]+(?:\s*[;,]\s*|\s+)(?:url\s*=\s*)?)(.+)$/is.exec(value) ?? [];
-  if (before === undefined) return value;
-  const [, quote = "", url = ""] = /^(["']?)(.*)$/s.exec(quoted) ?? [];
-  // Text after the second quote is ignored.
-  const location = (quote === "" ? url : (url.split(quote, 1)[0] ?? "")).trim();
-  const rewritten = rewriteLocation(location, route);
-  return rewritten === location ? value : `${before}${quote}${rewritten}${quote}`;
-}
-
-/**
- * Rewrites an agent's cookie: only for its own host, and in its own path if it shares the host.
+ * Restricts an agent's cookie to its own host, and to its own path if it shares the host.
  *
  * @returns undefined for one of our names
  */
@@ -182,7 +119,7 @@ export function rewriteSetCookie(cookie: string, prefix: string): string | undef
       continue;
     }
     const path = value.join("=").trim();
-    // Any other path is invalid, and the browser uses the request's.
+    // Any other path is invalid. The browser then uses the path of the request.
     if (path.startsWith("/")) kept.push(` Path=${rewritePath(path, prefix)}`);
   }
   return kept.join(";");
@@ -193,44 +130,6 @@ export function withoutOurCookies(header: string): string | undefined {
   if (!/changeling_/i.test(header)) return header;
   const kept = header.split(";").filter((pair) => !ourCookie.test(pair) && pair.trim() !== "");
   return kept.length === 0 ? undefined : kept.join(";").trim();
-}
-
-/** A path as the browser sees it. An agent that uses X-Forwarded-Prefix may have added the prefix itself. */
-export function rewritePath(path: string, prefix: string): string {
-  return isWithin(path, agentPrefix(prefix)) ? path : prefix + path;
-}
-
-/** The common prefix of all servers of an agent: "/<agent_id>", or "" in host routing. */
-export function agentPrefix(prefix: string): string {
-  return prefix.split("/", 2).join("/");
-}
-
-/** The path to request from the agent. */
-export function upstreamPath({ upstream, path }: Pick<Route, "upstream" | "path">): string {
-  return basePath(upstream) + path;
-}
-
-function basePath(upstream: URL): string {
-  return upstream.pathname.replace(/\/+$/, "");
-}
-
-function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(`${folder}/`);
-}
-
-function isSameServer(one: URL, other: URL): boolean {
-  if (one.origin === other.origin) return true;
-  if (one.protocol !== other.protocol || one.port !== other.port) return false;
-  return isLoopback(one.hostname) && isLoopback(other.hostname);
-}
-
-/** An agent that ignores TLS at the reverse proxy writes http. */
-function isSameSite(to: URL, publicOrigin: string): boolean {
-  return to.origin === publicOrigin || (to.protocol === "http:" && `https://${to.host}` === publicOrigin);
-}
-
-export function isLoopback(hostname: string): boolean {
-  return /^(?:localhost|127(?:\.\d+){3}|0\.0\.0\.0|\[::1?\])$/.test(hostname);
 }
 
 /** Servers that pass headers as variables (CGI, WSGI) can't distinguish underscores from hyphens. */
@@ -254,8 +153,4 @@ function namedByConnection(raw: readonly string[]): ReadonlySet<string> | undefi
     }
   }
   return named;
-}
-
-function urlOf(text: string, base: URL): URL | undefined {
-  return URL.canParse(text, base.href) ? new URL(text, base) : undefined;
 }

@@ -3,7 +3,7 @@ import { type Html, html } from "./html.ts";
 import { contentSecurityPolicy, page } from "./page.ts";
 
 /** Why an agent did not answer a request. */
-export interface Trouble {
+export interface Problem {
   readonly kind: "bad-gateway" | "timeout" | "offline" | "starting" | "no-such-server";
   readonly agent: { readonly name: string };
   /** A sentence without its full stop. */
@@ -16,9 +16,9 @@ interface Words {
   readonly reloadAfterSeconds?: number;
 }
 
-/** A page about the problem, and its content security policy. It reloads by itself if waiting helps. */
-export function troublePage(
-  { kind, agent: { name }, reason }: Trouble,
+/** A page about the problem, and its content security policy. It reloads automatically if waiting helps. */
+export function problemPage(
+  { kind, agent: { name }, reason }: Problem,
   cli: string,
 ): {
   html: string;
@@ -30,21 +30,21 @@ ${advice}`;
   return { html: page({ ...rest, body }), contentSecurityPolicy };
 }
 
-function words(kind: Trouble["kind"], name: string, cli: string): Words {
+function words(kind: Problem["kind"], name: string, cli: string): Words {
   const log = html`<p class="soft">Its log:</p>
 ${commandBlock(`${cli} logs ${name}`)}`;
   switch (kind) {
     case "offline":
       return {
         title: `${name} is offline`,
-        advice: html`<p class="soft">This page checks again by itself. To start it:</p>
+        advice: html`<p class="soft">This page reloads automatically. To start it:</p>
 ${commandBlock(`${cli} start ${name}`)}`,
         reloadAfterSeconds: 15,
       };
     case "starting":
       return {
         title: `${name} is starting`,
-        advice: html`<p class="soft">This page checks again by itself.</p>`,
+        advice: html`<p class="soft">This page reloads automatically.</p>`,
         reloadAfterSeconds: 3,
       };
     case "timeout":

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Undoes a merge of ours when nothing was committed upon it; what is in no commit stays. Prints "undone", or nothing.
+# Undoes our merge unless something was committed on top of it. Uncommitted changes are kept. Prints "undone", or nothing.
 before=$1
 after=$2
 test "$(git rev-parse --verify HEAD)" = "$after" || exit 0

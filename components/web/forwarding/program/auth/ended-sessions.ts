@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import type { Log } from "../../../../host/log.ts";
-import { OwnFile, readOwn, type Unsaved } from "./own-files.ts";
 import type { Session } from "./signing.ts";
+import { readStateFile, StateFile, type Unsaved } from "./state-file.ts";
 import type { SteadyClock } from "./steady-clock.ts";
 
 const sessionsFile = z.object({
   version: z.literal(1),
-  /** How often each agent's logins were revoked. A count, not a time, so that no clock change can restore one. */
+  /** How often each agent's logins were revoked. A count, so that no change of the clock can restore a login. */
   revocations: z.record(z.string(), z.int()),
   /** Ended sessions with their original expiry (milliseconds since 1970). */
   ended: z.record(z.string(), z.number()),
@@ -20,23 +20,23 @@ const sessionsFile = z.object({
 type SessionsFile = z.infer<typeof sessionsFile>;
 
 /** Sessions that were ended before they expired, in `sessions.json`. */
-export class Endings {
-  readonly #file: OwnFile;
+export class EndedSessions {
+  readonly #file: StateFile;
   readonly #clock: SteadyClock;
   readonly #state: SessionsFile;
-  /** Earlier endings are unknown, so no session of the present key can be trusted. */
+  /** The list of ended sessions was missing or damaged, so no session of the current key can be trusted. */
   readonly isNew: boolean;
 
   constructor(folder: string, clock: SteadyClock, log: Log) {
     const path = join(folder, "sessions.json");
     this.#clock = clock;
-    const read = readOwn(path, (text) => z.parse(sessionsFile, JSON.parse(text)), log);
+    const read = readStateFile(path, (text) => z.parse(sessionsFile, JSON.parse(text)), log);
     this.isNew = read === undefined || read === "damaged";
     this.#state = read === undefined || read === "damaged" ? { version: 1, revocations: {}, ended: {} } : read;
     const content = () => `${JSON.stringify(this.#state)}\n`;
     clock.continueFrom(this.#state.latest ?? 0);
     // Without the file, the next start makes a new key.
-    this.#file = new OwnFile({ path, content, withoutIt: "ends all logins", log });
+    this.#file = new StateFile({ path, content, withoutFile: "ends all logins", log });
     if (this.isNew) this.#write();
   }
 

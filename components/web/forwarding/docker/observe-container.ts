@@ -6,7 +6,7 @@ import { readContainer } from "./installed-container.ts";
 import { containerName } from "./names.ts";
 
 /** The observed state of a forwarding server in Docker. */
-export interface Observing {
+export interface ObservedContainer {
   /** undefined if there is no container with its name. */
   readonly container: FoundContainer | undefined;
   /** Whether the container's image still exists. */
@@ -18,7 +18,7 @@ export interface FoundContainer {
   /** Name of its image. */
   readonly image: string;
   readonly running: boolean;
-  /** It crashed, and Docker will restart it. */
+  /** Whether it crashed, and Docker is about to restart it. */
   readonly restarting: boolean;
   readonly exitCode: number;
 }
@@ -36,7 +36,7 @@ const inspected = z.object({
 const timeoutMs = 20_000;
 
 /** @throws DockerError if Docker is not reachable */
-export function observeContainer(installation: string): Observing {
+export function observeContainer(installation: string): ObservedContainer {
   const container = foundContainer(installation);
   return { container, hasImage: container !== undefined && hasImage(container.image) };
 }
@@ -63,8 +63,8 @@ export function hasImage(image: string): boolean {
  * Blocks for about 50 ms, because components are constructed synchronously.
  * @returns undefined if it does not exist
  */
-function inspect(what: "container" | "image", name: string): unknown {
-  const args = [what, "inspect", "--format", "{{json .}}", name];
+function inspect(type: "container" | "image", name: string): unknown {
+  const args = [type, "inspect", "--format", "{{json .}}", name];
   const options = {
     env: dockerEnvironment(process.env),
     encoding: "utf8",
@@ -86,7 +86,7 @@ function inspect(what: "container" | "image", name: string): unknown {
  *
  * @param folder the forwarding server's folder on this machine
  */
-export function containerDrift(folder: string, { container, hasImage }: Observing): string | undefined {
+export function containerDrift(folder: string, { container, hasImage }: ObservedContainer): string | undefined {
   const known = readContainer(folder);
   if (container === undefined) return known === undefined ? undefined : "its container is gone";
   if (known === undefined) return "its container is not the one that pulumi up created";

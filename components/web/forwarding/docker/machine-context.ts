@@ -5,27 +5,27 @@ import { DockerError } from "../../../docker/run-docker.ts";
 import { modalEnvironment } from "../../../modal/environment.ts";
 import { personIdentity } from "../../../modal/identity.ts";
 
-/** What a container needs from this machine to act like one of the person's own processes. Paths are absolute. */
-export interface Surroundings {
+/** What a container needs from this machine to work like one of the user's own processes. Paths are absolute. */
+export interface MachineContext {
   readonly person: string;
   readonly uid: number;
   readonly gid: number;
   readonly home: string;
-  /** mngr's host dir and those beside it: of profiles, and of stacks with their own identity. */
+  /** mngr's host dir, and the separate ones of profiles and of stacks with their own identity. */
   readonly hostDirs: readonly string[];
-  /** The sockets of tmux, which local agents run in. */
+  /** The folder of tmux's sockets, because local agents run in tmux. */
   readonly tmuxFolder: string;
   /** Settings files of Modal's clients. */
   readonly modalFiles: readonly string[];
   readonly dockerSocket: string;
   /** The group of the Docker socket. */
   readonly socketGid: number | undefined;
-  /** Settings for mngr and Modal's clients from the person's environment; no secrets. */
+  /** Settings of mngr and Modal's clients from the user's environment; no secrets. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** @throws DockerError if Docker is another machine's */
-export function settingsHere(env: NodeJS.ProcessEnv = process.env): Surroundings {
+/** @throws DockerError if Docker runs on another machine */
+export function machineContext(env: NodeJS.ProcessEnv = process.env): MachineContext {
   const home = env["HOME"] || homedir();
   const { username, uid, gid } = userInfo();
   const socket = socketOf(env["DOCKER_HOST"] || usualHost);
@@ -33,7 +33,7 @@ export function settingsHere(env: NodeJS.ProcessEnv = process.env): Surroundings
   const modalFile = env["MODAL_CONFIG_PATH"] || join(home, ".modal.toml");
   return {
     ...{ person: username, uid, gid, home },
-    hostDirs: [hostDir, ...asideOf(hostDir)],
+    hostDirs: [hostDir, ...separateHostDirs(hostDir)],
     tmuxFolder: env["TMUX_TMPDIR"] || "/tmp",
     modalFiles: existsSync(modalFile) ? [modalFile] : [],
     dockerSocket: socket,
@@ -45,20 +45,19 @@ export function settingsHere(env: NodeJS.ProcessEnv = process.env): Surroundings
 /** The daemon's default socket. */
 const usualHost = "unix:///var/run/docker.sock";
 
-/** @throws DockerError for another machine's Docker: its containers could not reach the agents here */
+/** @throws DockerError if Docker runs on another machine, whose containers can't reach the agents here */
 function socketOf(host: string): string {
   if (host.startsWith("unix:///")) return host.slice("unix://".length);
   throw new DockerError(
-    `DOCKER_HOST is ${host}, and the forwarding server has to run on this machine; unset it, or write provider = "local" in [forwarding]`,
+    `DOCKER_HOST is ${host}, but the forwarding server must run on this machine; unset it, or write provider = "local" in [forwarding]`,
   );
 }
 
-/** Separate host dirs are named after the person's own; see `profileHostDir` and `ensureMachineIdentity`. */
-function asideOf(hostDir: string): string[] {
+/** Separate host dirs are named after the user's own; see `profileHostDir` and `ensureMachineIdentity`. */
+function separateHostDirs(hostDir: string): string[] {
   const folder = dirname(hostDir);
   if (!existsSync(folder)) return [];
-  const beside = readdirSync(folder, { withFileTypes: true });
-  return beside
+  return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && entry.name.startsWith(`${basename(hostDir)}-`))
     .map(({ name }) => join(folder, name))
     .sort();

@@ -3,32 +3,32 @@ import { digestOfSpec, type WebSpec } from "../agent/spec.ts";
 import type { Merged } from "../repo/merge.ts";
 import type { Deployed, WebRecords, WebUpdate } from "./agent-host.ts";
 
-/** A failed update, and how its host undoes the parts of it. */
+/** A failed update, and how its host undoes each part of it. */
 export interface FailedUpdate {
   readonly update: WebUpdate;
   /** The merge that the update made. */
   readonly merged: Merged;
   readonly records: WebRecords;
-  /** Whether the same version can start now: the machine's own files are as they were. */
+  /** Whether the same version can start now, because the machine's own files were restored. */
   readonly isRestored: boolean;
   /** Undoes the merge. @returns false if the agent has committed on top of it, or changed its files */
-  takeBack(): Promise<boolean>;
+  undoMerge(): Promise<boolean>;
   /** Ends what the update started where nothing ran before. @returns what is left */
   end(): Promise<string>;
   start(before: WebSpec, record: WebRecord): Promise<Deployed>;
-  /** How a person sees the agent's commits, as a suffix for the message. */
+  /** How to see the agent's commits, as a suffix for the message. */
   readonly hint: string;
 }
 
 /**
- * Rolls back to what ran before a failed update. The agent's commits since then are kept.
+ * Rolls back a failed update to the previous version. The agent's commits since then are kept.
  *
  * @returns what runs now
  */
 export async function rolledBack(failed: FailedUpdate): Promise<string> {
   const { update, merged, records, hint } = failed;
   const { applied: before, merged: _done, ...rest } = update.record;
-  const isUndone = await failed.takeBack();
+  const isUndone = await failed.undoMerge();
   if (before?.enabled !== true) {
     const left = await failed.end();
     await records.write(before === undefined ? rest : { ...rest, applied: before });

@@ -3,37 +3,37 @@ import { basename, dirname, join } from "node:path";
 import { DiskFullError, readTextIfAny, writePrivateFile } from "../../../../host/files.ts";
 import type { Log } from "../../../../host/log.ts";
 
-/** The files of the logins. Only the process that holds the forwarding server's lock writes them. */
+/** Files with the state of logins. Only the process that holds the forwarding server's lock writes them. */
 
 /** Delay before a failed write is retried, in milliseconds. */
 const retryMs = 5000;
 
-/** Why a change that already applies is not on disk. */
+/** A change that applies already, but could not be saved. */
 export interface Unsaved {
   /** A sentence about the file, without the full stop. */
   readonly problem: string;
-  /** The old content was deleted too, so a restart can't restore what has ended. */
+  /** Whether the old content was deleted, so that a restart can't restore ended logins. */
   readonly isOldGone: boolean;
 }
 
-export interface OwnFileOptions {
+export interface StateFileOptions {
   readonly path: string;
   /** The file's current content. */
   readonly content: () => string;
-  /** What a restart does without the file, for instance `ends all logins`. */
-  readonly withoutIt: string;
+  /** The effect of a restart without the file, for instance `ends all logins`. */
+  readonly withoutFile: string;
   readonly log: Log;
 }
 
 /**
- * A file with this process's state. A change applies at once; a full disk only delays the file. A restart then finds no
- * file rather than an old one, which would restore what has ended.
+ * A file with a part of this process's state. A change applies at once, even if the disk is full. The old file is then
+ * deleted, because a restart would restore the logins that have ended since.
  */
-export class OwnFile {
-  readonly #options: OwnFileOptions;
+export class StateFile {
+  readonly #options: StateFileOptions;
   #retry: NodeJS.Timeout | undefined;
 
-  constructor(options: OwnFileOptions) {
+  constructor(options: StateFileOptions) {
     this.#options = options;
   }
 
@@ -47,12 +47,12 @@ export class OwnFile {
     const isOldGone = this.#attempt(() => this.#remove()) === undefined;
     // Deleting the old file may free the missing space.
     if (isOldGone && this.#attempt(() => this.#write()) === undefined) return this.#saved();
-    const { path, withoutIt, log } = this.#options;
-    const until = isOldGone
-      ? `it was removed, so a restart before it is there again ${withoutIt}`
-      : "a restart before it can be written again brings back what has ended";
+    const { path, withoutFile, log } = this.#options;
+    const effect = isOldGone
+      ? `the old file was deleted, so a restart now ${withoutFile}`
+      : "a restart now restores logins that have ended";
     const why = first instanceof DiskFullError ? first.message : `${path} could not be written (${first.message})`;
-    const problem = `${why}; ${until}`;
+    const problem = `${why}; ${effect}. Writing is retried`;
     if (this.#retry === undefined) log(problem);
     clearTimeout(this.#retry);
     // The folder is deleted with its installation.
@@ -61,7 +61,7 @@ export class OwnFile {
   }
 
   #saved(): undefined {
-    if (this.#retry !== undefined) this.#options.log(`${this.#options.path} is written again`);
+    if (this.#retry !== undefined) this.#options.log(`${this.#options.path} could be written again`);
     clearTimeout(this.#retry);
     this.#retry = undefined;
   }
@@ -104,7 +104,7 @@ function syncFolder(path: string): void {
  * @param parse throws on unusable content
  * @returns undefined if there is no such file, `damaged` if its content is unusable
  */
-export function readOwn<Content>(
+export function readStateFile<Content>(
   path: string,
   parse: (text: string) => Content,
   log: Log,
@@ -117,12 +117,12 @@ export function readOwn<Content>(
   } catch {
     const aside = `${path}.damaged-${Date.now()}`;
     renameSync(path, aside);
-    log(`${path} is damaged: it was moved aside as ${basename(aside)}, and nothing in it is valid`);
+    log(`${path} is damaged, so it was renamed to ${basename(aside)}, and its contents are ignored`);
     return "damaged";
   }
 }
 
-/** Removes temporary files of interrupted writes, which would pile up. */
+/** Removes temporary files of interrupted writes, which would accumulate. */
 function removeHalfWritten(path: string): void {
   const halfWritten = new RegExp(`^${basename(path).replaceAll(".", "\\.")}\\.(\\d+|[0-9a-f-]{36}\\.new)$`);
   for (const file of filesOf(dirname(path))) if (halfWritten.test(file)) rmSync(join(dirname(path), file));

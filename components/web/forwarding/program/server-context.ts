@@ -11,7 +11,7 @@ import type { Connections } from "./connections.ts";
 import type { ProxyRequest } from "./proxy/types.ts";
 
 /** What all parts of the server share. */
-export interface Site {
+export interface ServerContext {
   readonly addresses: Addresses;
   readonly access: Access;
   readonly agents: Agents;
@@ -23,11 +23,11 @@ export interface Site {
   readonly cli: string;
 }
 
-export interface Asked {
+export interface IncomingRequest {
   readonly req: IncomingMessage;
-  /** It is a WebSocket upgrade. */
+  /** Whether it is a WebSocket upgrade. */
   readonly isUpgrade: boolean;
 }
 
-/** How a request is answered: by our own response, or by its agent. */
+/** How to answer a request: with our own response, or by forwarding it to an agent. */
 export type Decision = Answer | { readonly session: Session; readonly at: ProxyRequest };

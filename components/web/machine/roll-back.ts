@@ -1,6 +1,6 @@
 import { gitIn } from "../../git/git.ts";
 import type { PlacedAgent } from "../life-cycle/agent-host.ts";
-import { rolledBack } from "../life-cycle/go-back.ts";
+import { rolledBack } from "../life-cycle/roll-back.ts";
 import type { Merged } from "../repo/merge.ts";
 import { isolated } from "./adopt-repo.ts";
 import { scriptInMachine } from "./in-machine.ts";
@@ -19,20 +19,20 @@ export interface FailedOnMachine {
 }
 
 /**
- * Rolls a machine back to what ran before a failed update. The agent's commits since then are kept.
+ * Rolls a machine back to the previous version after a failed update. The agent's commits since then are kept.
  *
  * @returns what runs now
  */
-export async function goBackOn(agent: PlacedAgent, failed: FailedOnMachine): Promise<string> {
+export async function rollBackOn(agent: PlacedAgent, failed: FailedOnMachine): Promise<string> {
   const { update, merged, repo, snapshot } = failed;
   const { secrets, web } = update;
   const machine = snapshot === undefined ? agent : await asBefore(agent, snapshot, update);
   const host = machine.host.name;
   return await rolledBack({
     ...{ update, merged, records: web.records, isRestored: true, hint: "" },
-    takeBack: () => takenBack(machine, merged, update),
+    undoMerge: () => undoMergeOn(machine, merged, update),
     async end() {
-      await web.machines.rest(machine);
+      await web.machines.stop(machine);
       return "its agent is stopped";
     },
     async start(spec, record) {
@@ -60,8 +60,8 @@ async function asBefore(agent: PlacedAgent, snapshot: string, { web }: MachineUp
 }
 
 /** @returns whether the merge was undone */
-async function takenBack(agent: PlacedAgent, { before, after }: Merged, { web }: MachineUpdate): Promise<boolean> {
+async function undoMergeOn(agent: PlacedAgent, { before, after }: Merged, { web }: MachineUpdate): Promise<boolean> {
   if (before === after) return true;
-  const { results } = await web.mngr.exec([addressOf(agent)], scriptInMachine("take-back.sh", [before, after]));
+  const { results } = await web.mngr.exec([addressOf(agent)], scriptInMachine("undo-merge.sh", [before, after]));
   return results[0]?.stdout.trim() === "undone";
 }
