@@ -6,10 +6,10 @@ import type { InspectedStack } from "../../components/stack/inspection.ts";
 import { devStack } from "../stack/dev-stack.ts";
 import { commandsOn, installationOf, shortNameOf } from "../stack/stack.ts";
 import { modalSide } from "./modal-side.ts";
-import type { Place } from "./place.ts";
+import type { StackSelection } from "./stack-selection.ts";
 
 /** A stack with what the kinds need to inspect it. */
-export interface Inspected extends Place, InspectedStack {
+export interface Inspected extends StackSelection, InspectedStack {
   readonly provider: string | undefined;
 }
 
@@ -26,14 +26,14 @@ export function contextOf(command: Command): Context {
   return { ...inspected({ stack, paths, provider: options.provider }), json: options.json === true };
 }
 
-export function inspected(place: Place): Inspected {
+export function inspected(selection: StackSelection): Inspected {
   const sides = new Map<string | undefined, ReturnType<typeof modalSide>>();
   return {
-    ...place,
-    name: shortNameOf(place.stack),
-    installation: installationOf(place.stack),
+    ...selection,
+    name: shortNameOf(selection.stack),
+    installation: installationOf(selection.stack),
     modal(changeling) {
-      const side = sides.get(changeling) ?? modalSide(place, changeling);
+      const side = sides.get(changeling) ?? modalSide(selection, changeling);
       sides.set(changeling, side);
       return side;
     },

@@ -7,7 +7,7 @@ import { didYouMean } from "../../components/lib/suggest.ts";
 import type { ModalSide } from "../../components/modal/modal-side.ts";
 import type { DeployableKind } from "../../components/stack/deployment.ts";
 import { requireStack } from "./known-stack.ts";
-import type { Place } from "./place.ts";
+import type { StackSelection } from "./stack-selection.ts";
 
 type AnyKind = Pick<Kind, "noun" | "verbs" | "known" | "isFoundAnywhere"> & Pick<DeployableKind, "inspection">;
 
@@ -43,23 +43,23 @@ function plural(noun: string): string {
 }
 
 /** The kinds that a stack may contain, as far as this machine knows. */
-export function kindsOn({ paths }: Pick<Place, "paths">): AnyKind[] {
+export function kindsOn({ paths }: Pick<StackSelection, "paths">): AnyKind[] {
   return allKinds.filter((kind) => kind.isFoundAnywhere === true || kind.known(paths).length > 0);
 }
 
 /** The kind of a deployed changeling that this machine knows. */
-export function kindOf({ paths }: Pick<Place, "paths">, name: string): AnyKind | undefined {
+export function kindOf({ paths }: Pick<StackSelection, "paths">, name: string): AnyKind | undefined {
   return allKinds.find((kind) => kind.known(paths).some((each) => each.name === name && each.removed === undefined));
 }
 
 /** @throws with what to do instead if the name is that of a changeling whose kind does not have the command */
-export function refuseOthers(place: Pick<Place, "paths">, name: string, verb: Verb): void {
-  const kind = kindOf(place, name);
+export function refuseOthers(selection: Pick<StackSelection, "paths">, name: string, verb: Verb): void {
+  const kind = kindOf(selection, name);
   if (kind !== undefined && kind.verbs[verb] !== true) throw instead(kind, name, verb);
 }
 
 /** Why a changeling that was removed is not found, in words; undefined if there is none. */
-export function removedReason({ paths }: Pick<Place, "paths">, name: string): string | undefined {
+export function removedReason({ paths }: Pick<StackSelection, "paths">, name: string): string | undefined {
   return allKinds.flatMap((kind) => kind.known(paths)).find((each) => each.name === name)?.removed;
 }
 
@@ -70,15 +70,15 @@ export function removedReason({ paths }: Pick<Place, "paths">, name: string): st
  * @throws if the stack does not exist
  */
 export async function noSuchChangeling(
-  place: Place,
+  selection: StackSelection,
   name: string,
   names: readonly string[],
   modal: ModalSide,
 ): Promise<Error> {
-  const known = allKinds.flatMap((kind) => kind.known(place.paths)).filter(({ removed }) => removed === undefined);
+  const known = allKinds.flatMap((kind) => kind.known(selection.paths)).filter(({ removed }) => removed === undefined);
   const deployed = [...new Set([...names, ...known.map((each) => each.name)])];
   if (deployed.length > 0) return new Error(notDeployedText("changeling", name, deployed));
-  await requireStack(place, modal);
+  await requireStack(selection, modal);
   return new Error(`no changeling is deployed on this stack; apply one with: ${upCommand()}`);
 }
 

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { didYouMean } from "../../components/lib/suggest.ts";
 import type { ModalSide } from "../../components/modal/modal-side.ts";
 import { problemOf, pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
-import { type Place, requireDevStack } from "./place.ts";
+import { requireDevStack, type StackSelection } from "./stack-selection.ts";
 
 const stackList = z.array(z.object({ name: z.string() }));
 
@@ -13,7 +13,7 @@ const stackList = z.array(z.object({ name: z.string() }));
  *
  * @throws with the existing stacks if it is not one of them, and if the backend can't be queried
  */
-export async function requireStack({ stack, paths }: Place, modal?: ModalSide): Promise<void> {
+export async function requireStack({ stack, paths }: StackSelection, modal?: ModalSide): Promise<void> {
   if (existsSync(paths.root)) return;
   if (modal?.kind === "reached" && modal.fleet.observed.environment !== undefined) return;
   requireDevStack(stack);

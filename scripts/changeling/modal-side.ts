@@ -11,8 +11,8 @@ import type { ModalToken } from "../../components/modal/token.ts";
 import { includesProvider } from "../../components/stack/inspection.ts";
 import { projectFolder } from "../stack/project.ts";
 import { pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
-import type { Place } from "./place.ts";
 import { fleetFileOf } from "./stack-fleet.ts";
+import type { StackSelection } from "./stack-selection.ts";
 
 /**
  * Queries Modal if necessary: with `--provider modal`, for a changeling that is not on this machine, and for a fleet
@@ -20,7 +20,7 @@ import { fleetFileOf } from "./stack-fleet.ts";
  *
  * @param name the changeling that a command is about; undefined: all
  */
-export async function modalSide(context: Place, name?: string): Promise<ModalSide> {
+export async function modalSide(context: StackSelection, name?: string): Promise<ModalSide> {
   if (!includesProvider(context, "modal")) return { kind: "not_asked" };
   const here = Object.values(kinds).flatMap((kind): readonly KnownChangeling[] => kind.known(context.paths));
   const installed = here.flatMap(({ name, removed }) => (removed === undefined ? [name] : []));

@@ -7,7 +7,7 @@ import { absolutePath } from "../../components/lib/portable-path.ts";
 import { projectFolder } from "../stack/project.ts";
 import { problemOf, pulumi, type Stack } from "../stack/stack.ts";
 import { stackProblem } from "./known-stack.ts";
-import { requireDevStack } from "./place.ts";
+import { requireDevStack } from "./stack-selection.ts";
 
 const stackSettings = z.record(
   z.string(),

@@ -3,6 +3,7 @@ import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { EngineLog } from "./engine-log.ts";
+import { type Bag, send } from "./wire.ts";
 
 /** An error with the gRPC status to answer with. */
 export class StatusError extends Error {
@@ -39,8 +40,26 @@ export interface Failure {
   reason: string;
 }
 
+/** @param failures of inputs; the engine stops if there are any */
+export function checkResponse(inputs: Bag, failures: readonly Failure[]): pb.CheckResponse {
+  return new pb.CheckResponse().setInputs(send(inputs)).setFailuresList(failures.map(toMessage));
+}
+
 export function toMessage({ property, reason }: Failure): pb.CheckFailure {
   return new pb.CheckFailure().setProperty(property).setReason(reason);
+}
+
+/** The error for a type or function that only the official plugin serves, with the remedy. */
+export function notServed(
+  token: string,
+  { plugin, version, served }: { plugin: string; version: string; served: readonly string[] },
+): StatusError {
+  return new StatusError(
+    status.UNIMPLEMENTED,
+    `${token} is not served by the stand-in for the ${plugin} plugin that is installed here, which only serves ` +
+      `${served.join(" and ")}. Use a PULUMI_HOME with the official plugin: ` +
+      `pulumi plugin install resource ${plugin} ${version}`,
+  );
 }
 
 /** What a plugin does with its resources. */
@@ -53,7 +72,17 @@ export interface ResourceMethods {
   delete(request: pb.DeleteRequest): Promise<empty.Empty>;
 }
 
-export function resourceHandlers(resources: ResourceMethods): UntypedServiceImplementation {
+export interface PluginParts {
+  readonly version: string;
+  /** JSON. */
+  readonly schema: () => string;
+  readonly log: EngineLog;
+  readonly cancel: () => void;
+  readonly resources: ResourceMethods;
+}
+
+/** The handlers that every plugin has. */
+export function pluginHandlers({ version, schema, log, cancel, resources }: PluginParts): UntypedServiceImplementation {
   return {
     check: answer((request: pb.CheckRequest) => resources.check(request)),
     diff: answer((request: pb.DiffRequest) => resources.diff(request)),
@@ -61,20 +90,6 @@ export function resourceHandlers(resources: ResourceMethods): UntypedServiceImpl
     read: answer((request: pb.ReadRequest) => resources.read(request)),
     update: answer((request: pb.UpdateRequest) => resources.update(request)),
     delete: answer((request: pb.DeleteRequest) => resources.delete(request)),
-  };
-}
-
-export interface PluginParts {
-  readonly version: string;
-  /** JSON. */
-  readonly schema: () => string;
-  readonly log: EngineLog;
-  readonly cancel: () => void;
-}
-
-/** The handlers that don't depend on resources. */
-export function pluginHandlers({ version, schema, log, cancel }: PluginParts): UntypedServiceImplementation {
-  return {
     getPluginInfo: answer(() => new plugin.PluginInfo().setVersion(version)),
     getSchema: answer(() => new pb.GetSchemaResponse().setSchema(schema())),
     attach: answer((request: plugin.PluginAttach) => {

@@ -5,9 +5,9 @@ import { printNote, printText } from "../../components/lib/terminal.ts";
 import { apply } from "./pipeline/apply.ts";
 import { comment, commentMarker } from "./pipeline/comment.ts";
 import { forgeOf } from "./pipeline/forge.ts";
+import { pipelineStack } from "./pipeline/job-environment.ts";
 import { preview } from "./pipeline/preview.ts";
 import { withRemedy } from "./pipeline/remedies.ts";
-import { pipelineStack } from "./pipeline/surroundings.ts";
 
 // A secret that a pipeline names but that isn't set reaches the job as an empty variable, and Pulumi accepts an empty
 // passphrase.

@@ -119,7 +119,7 @@ describe("where it differs from the official plugin on purpose", () => {
       code: "UNIMPLEMENTED",
       message:
         "command:remote:Command is not served by the stand-in for the command plugin that is installed here, which " +
-        "knows command:local:Command and command:local:run alone. Use a PULUMI_HOME with the official plugin: " +
+        "only serves command:local:Command and command:local:run. Use a PULUMI_HOME with the official plugin: " +
         "pulumi plugin install resource command 1.2.1",
     });
   });

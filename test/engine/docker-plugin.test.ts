@@ -39,7 +39,7 @@ describe("where it differs from the official plugin on purpose", () => {
       code: "UNIMPLEMENTED",
       message:
         "docker:index/network:Network is not served by the stand-in for the docker plugin that is installed here, " +
-        `which knows ${container} and ${volume} alone. ${remedy.replace("use", "Use")}`,
+        `which only serves ${container} and ${volume}. ${remedy.replace("use", "Use")}`,
     });
   });
 

@@ -32,8 +32,8 @@ export function addDiscard(program: Command): void {
           `${id} belongs to the stack ${identityInWords(claim)}; remove it with: PULUMI_BACKEND_URL='${claim.backend}' npm run pulumi -- destroy --stack ${claim.stack}`,
         );
       }
-      const going = data ? (await leftovers()).flatMap((kind) => kind.data?.(paths) ?? []) : [];
-      for (const place of going.flatMap(({ places }) => places)) printNote(`Deleting ${place}\n`);
+      const deleted = data ? (await leftovers()).flatMap((kind) => kind.data?.(paths) ?? []) : [];
+      for (const place of deleted.flatMap(({ places }) => places)) printNote(`Deleting ${place}\n`);
       const kept = await removeInstallation(id, { all: data, repositories: [] });
       const lines = [`${id} is removed.`, ...kept.map((place) => `  kept  ${place}`)];
       answer(context, { installation: id, removed: true, kept }, lines.join("\n"));

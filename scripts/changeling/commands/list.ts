@@ -7,8 +7,8 @@ import { fileDifferences } from "../fleet-file/applied.ts";
 import { kindsOn } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
 import { examples } from "../options.ts";
+import { withProgress } from "../terminal/progress.ts";
 import { table } from "../terminal/table.ts";
-import { visibly } from "../terminal/visibly.ts";
 
 export function addList(program: Command): void {
   program
@@ -20,7 +20,7 @@ export function addList(program: Command): void {
     .addHelpText("after", examples("list", "list --json | jq '.[] | select(.lastRun.outcome == \"failed\") | .name'"))
     .action(async (_options: unknown, command: Command) => {
       const context = contextOf(command);
-      const listings = await visibly({
+      const listings = await withProgress({
         what: () => "reading what is deployed",
         isShort: true,
         end: listingsOf(context),

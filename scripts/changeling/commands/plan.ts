@@ -6,7 +6,7 @@ import { examples } from "../options.ts";
 import { planMarkdown } from "../plan/markdown.ts";
 import { planOf } from "../plan/preview.ts";
 import { planText } from "../plan/text.ts";
-import { visibly } from "../terminal/visibly.ts";
+import { withProgress } from "../terminal/progress.ts";
 
 export function addPlan(program: Command): void {
   program
@@ -16,7 +16,7 @@ export function addPlan(program: Command): void {
     .addHelpText("after", examples("plan", "plan --json", "plan --markdown", "--stack production plan"))
     .action(async (options: { markdown?: boolean }, command: Command) => {
       const context = contextOf(command);
-      const plan = await visibly({ what: () => "previewing the fleet", end: planOf(context.stack) });
+      const plan = await withProgress({ what: () => "previewing the fleet", end: planOf(context.stack) });
       if (options.markdown) {
         printText(planMarkdown(plan, { stack: context.stack.name }));
         if (plan.errors.length > 0) process.exitCode = 1;

@@ -6,7 +6,7 @@ import type { Run } from "../../../components/cron/run-records.ts";
 import { changelingCommand, upCommand } from "../../../components/lib/own-commands.ts";
 import type { Inspected } from "../context.ts";
 import { refuseOthers } from "../kinds.ts";
-import { visibly } from "../terminal/visibly.ts";
+import { withProgress } from "../terminal/progress.ts";
 import { requireDeployed } from "./deployed.ts";
 
 export type Fired =
@@ -32,7 +32,8 @@ export async function fire(context: Inspected, name: string): Promise<Fired> {
   const fired = await requestRun(context.paths, name);
   if ("skipped" in fired) return fired;
   const { runId } = fired;
-  const end = () => visibly(following(name, runId, (onProgress) => waitForRun(context.paths, name, runId, onProgress)));
+  const end = () =>
+    withProgress(following(name, runId, (onProgress) => waitForRun(context.paths, name, runId, onProgress)));
   return { runId, isOver: false, end };
 }
 
@@ -43,7 +44,7 @@ async function fireOnModal(fleet: CronsOnModal, name: string): Promise<Fired> {
   if (spec === undefined || volume === undefined) {
     throw new Error(`${name} can't be fired: the stack has no volume for its records; repair it with: ${upCommand()}`);
   }
-  const fired = await visibly({
+  const fired = await withProgress({
     what: () => `${name} is being fired`,
     afterwards: `${name} is fired anyway; see: ${changelingCommand()} runs ${name}`,
     end: fireRemote(fleet.client, spec),
@@ -51,7 +52,7 @@ async function fireOnModal(fleet: CronsOnModal, name: string): Promise<Fired> {
   if ("skipped" in fired) return fired;
   const run = { changeling: name, id: fired.runId };
   const end = () =>
-    visibly(following(name, run.id, (onProgress) => followRemote(volume, run, spec.timeoutSeconds, onProgress)));
+    withProgress(following(name, run.id, (onProgress) => followRemote(volume, run, spec.timeoutSeconds, onProgress)));
   return { runId: run.id, isOver: "failed" in fired, end };
 }
 

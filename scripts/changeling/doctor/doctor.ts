@@ -12,7 +12,7 @@ import { fileDifferences } from "../fleet-file/applied.ts";
 import { tokenOf } from "../modal-side.ts";
 import { examples } from "../options.ts";
 import { errorsOf, fleetOf } from "../stack-fleet.ts";
-import { visiblyAll } from "../terminal/visibly.ts";
+import { withProgressOfAll } from "../terminal/progress.ts";
 import { type Declared, startDiagnoses } from "./diagnoses.ts";
 import { orphanInstallations } from "./installations.ts";
 import { machineChecks } from "./machine.ts";
@@ -40,7 +40,7 @@ export function addDoctor(program: Command): void {
       const diagnoses = Promise.all(kinds.map(({ end }) => end));
       const shared = sharedChecks(context, { fleet, modal, diagnoses });
       const machine = includesProvider(context, "local") ? installedChecks(context) : Promise.resolve([]);
-      await visiblyAll("checking", {
+      await withProgressOfAll("checking", {
         tools,
         "the fleet file": fleet,
         ...Object.fromEntries(kinds.flatMap(({ what, end }) => (what === undefined ? [] : [[what, end] as const]))),

@@ -64,13 +64,13 @@ function sectionOf(title: string, changes: readonly PlannedChangeWithFires[]): S
   const [first] = actions;
   const action = actions.size > 1 || first === undefined ? "change" : first;
   const heading = rest.length > 0 ? `${title} ${verbs[action]}` : `The secrets of ${title}`;
-  const told = secrets.map((each) => {
+  const ofSecrets = secrets.map((each) => {
     const subject = rest.length > 0 ? "Its secrets" : "They";
     return `${subject} ${pluralVerbs[each.action]}; their values are not shown.`;
   });
   const drifts = changes.flatMap(({ drift }) => (drift === undefined ? [] : [`Drift, repaired: ${code(drift)}`]));
   const notes = rest.flatMap((each) => each.notes ?? []).map((note) => `${note[0]?.toUpperCase()}${note.slice(1)}.`);
-  const text = [`#### ${heading}`, ...tableOf(rest), ...notes, ...told, ...drifts].join("\n\n");
+  const text = [`#### ${heading}`, ...tableOf(rest), ...notes, ...ofSecrets, ...drifts].join("\n\n");
   return { text, action, isOfSecrets };
 }
 

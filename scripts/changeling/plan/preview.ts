@@ -1,6 +1,6 @@
 import { nextFires } from "../../../components/cron/schedule.ts";
 import { problemOf, pulumi, type Stack } from "../../stack/stack.ts";
-import { requireDevStack } from "../place.ts";
+import { requireDevStack } from "../stack-selection.ts";
 import { withCommits } from "./commits.ts";
 import { inspectionsFor, type Plan, type PreviewJson, plannedChanges, previewJson, type Timing } from "./summary.ts";
 

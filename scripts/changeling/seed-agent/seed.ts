@@ -4,8 +4,8 @@ import { plainWords } from "../../../components/lib/text.ts";
 import { type ChangeState, changeStates } from "../../../components/seed-agent/program/domain.ts";
 import { answer } from "../context.ts";
 import { examples } from "../options.ts";
+import { withProgress } from "../terminal/progress.ts";
 import { colouredDiff } from "../terminal/unified-diff.ts";
-import { visibly } from "../terminal/visibly.ts";
 import { seedContext } from "./agent-of.ts";
 import { addDecisions } from "./decide.ts";
 import { addCheckout, addSubmit } from "./submit.ts";
@@ -135,7 +135,7 @@ function addImprove(seed: Command): void {
     .action(async (name: string, options: { goal?: string; wait?: boolean }, command: Command) => {
       const context = await seedContext(command, name);
       const end = context.client.improve(options.goal);
-      const { outcome, reason, change } = await visibly({ what: () => `the model of ${name} works`, end });
+      const { outcome, reason, change } = await withProgress({ what: () => `the model of ${name} works`, end });
       const followed = change !== undefined && options.wait === true ? await follow(context, change) : change;
       const said = followed === undefined ? `${outcome}: ${reason}` : outcomeText(name, followed);
       answer(context, { outcome, reason, change: followed ?? null }, plainWords(said));

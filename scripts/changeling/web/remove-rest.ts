@@ -5,7 +5,7 @@ import { webAgents } from "../../../components/web/life-cycle/web-agents.ts";
 import { localHost } from "../../../components/web/local/local-host.ts";
 import { installationOf, shortNameOf } from "../../stack/stack.ts";
 import { tokenOf } from "../modal-side.ts";
-import type { Place } from "../place.ts";
+import type { StackSelection } from "../stack-selection.ts";
 
 /**
  * Removes the parts of a web changeling that Pulumi leaves: its data and repo, if requested, and everything of one that
@@ -14,7 +14,7 @@ import type { Place } from "../place.ts";
  * @param before its record before anything was removed
  * @param data whether to remove its data and repo
  */
-export async function removeRest(place: Place, before: WebRecord, data: boolean): Promise<void> {
+export async function removeRest(place: StackSelection, before: WebRecord, data: boolean): Promise<void> {
   const { name, provider, mngrProfile } = before;
   const left = readRecord(place.paths, name);
   if ((left === undefined || left.removed === true) && !data) return;
@@ -46,7 +46,7 @@ function holdsFiles(folder: string): boolean {
 }
 
 /** @returns undefined if the stack has nothing on Modal */
-async function webOnModal({ stack }: Place, agents: ReturnType<typeof webAgents>) {
+async function webOnModal({ stack }: StackSelection, agents: ReturnType<typeof webAgents>) {
   const [{ modalClient }, { observeModal }, identity, { modalWeb }, token] = await Promise.all([
     import("../../../components/modal/client.ts"),
     import("../../../components/modal/observe.ts"),

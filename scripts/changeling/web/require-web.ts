@@ -4,18 +4,18 @@ import { readRecord, removedText, type WebRecord } from "../../../components/web
 import { deployedWeb } from "../../../components/web/inspect/list.ts";
 import { notDeployedText, refuseOthers } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
-import type { Place } from "../place.ts";
+import type { StackSelection } from "../stack-selection.ts";
 
 /** @throws if no web changeling of that name is deployed; the error says what to do instead, or suggests a name */
-export async function requireWeb(place: Place, name: string, verb: Verb): Promise<WebRecord> {
+export async function requireWeb(selection: StackSelection, name: string, verb: Verb): Promise<WebRecord> {
   // Pages only know the agent's id.
-  const record = deployedWeb(place).find(({ agentId }) => agentId === name) ?? readRecord(place.paths, name);
+  const record = deployedWeb(selection).find(({ agentId }) => agentId === name) ?? readRecord(selection.paths, name);
   if (record !== undefined && record.removed !== true) return record;
-  refuseOthers(place, name, verb);
+  refuseOthers(selection, name, verb);
   if (record !== undefined) throw new Error(removedText(record));
-  const names = deployedWeb(place).map((each) => each.name);
+  const names = deployedWeb(selection).map((each) => each.name);
   if (names.length === 0) {
-    await requireStack(place);
+    await requireStack(selection);
     throw new Error(`no web changeling is deployed on this stack; deploy one with: ${changelingCommand()} deploy`);
   }
   throw new Error(notDeployedText("web changeling", name, names));

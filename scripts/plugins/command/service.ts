@@ -4,10 +4,11 @@ import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import {
   answer,
+  checkResponse,
   type Failure,
+  notServed,
   pluginHandlers,
   type ResourceMethods,
-  resourceHandlers,
   resourceOf,
   StatusError,
   toMessage,
@@ -54,9 +55,10 @@ export class CommandService implements Service, ResourceMethods {
         schema: () => schema(version),
         log: this.log,
         cancel: () => this.runner.cancel(),
+        resources: this,
       }),
       checkConfig: answer((request: pb.CheckRequest) =>
-        new pb.CheckResponse().setInputs(send({ ...receive(request.getNews()), ...framework })),
+        checkResponse({ ...receive(request.getNews()), ...framework }, []),
       ),
       configure: answer(() =>
         new pb.ConfigureResponse()
@@ -65,7 +67,6 @@ export class CommandService implements Service, ResourceMethods {
           .setAcceptresources(true)
           .setAcceptoutputs(true),
       ),
-      ...resourceHandlers(this),
       invoke: answer((request: pb.InvokeRequest) => this.invoke(request)),
     };
   }
@@ -74,9 +75,7 @@ export class CommandService implements Service, ResourceMethods {
     requireCommand(request.getUrn());
     const news = receive(request.getNews());
     const { failures } = decodeCommand(news);
-    return new pb.CheckResponse()
-      .setInputs(send(failures.length > 0 ? news : echo(news)))
-      .setFailuresList(failures.map(toMessage));
+    return checkResponse(failures.length > 0 ? news : echo(news), failures);
   }
 
   diff(request: pb.DiffRequest): pb.DiffResponse {
@@ -176,12 +175,7 @@ function requireToken(token: string, served: string, noun: "Resource" | "Invoke"
   if (token === served) return;
   const short = token.replace(/^command:/, "");
   if (!short.startsWith("remote:")) throw new StatusError(status.NOT_FOUND, `${noun} '${short}' not found`);
-  throw new StatusError(
-    status.UNIMPLEMENTED,
-    `${token} is not served by the stand-in for the command plugin that is installed here, which knows ` +
-      `command:local:Command and command:local:run alone. Use a PULUMI_HOME with the official plugin: ` +
-      `pulumi plugin install resource command ${version}`,
-  );
+  throw notServed(token, { plugin: "command", version, served: ["command:local:Command", "command:local:run"] });
 }
 
 function valid<T>({ value, failures }: Decoded<T>, prefix = ""): T {

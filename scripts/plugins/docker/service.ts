@@ -4,12 +4,12 @@ import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import {
   answer,
+  checkResponse,
+  notServed,
   pluginHandlers,
   type ResourceMethods,
-  resourceHandlers,
   resourceOf,
   StatusError,
-  toMessage,
 } from "../answer.ts";
 import { EngineLog } from "../engine-log.ts";
 import type { Service } from "../serve.ts";
@@ -50,11 +50,11 @@ export class DockerService implements Service, ResourceMethods {
         schema: () => schema(resources),
         log: this.engineLog,
         cancel: () => this.canceled.abort(new StatusError(status.CANCELLED, "canceled")),
+        resources: this,
       }),
       checkConfig: answer((request: pb.CheckRequest) => this.checkConfig(request)),
       diffConfig: answer((request: pb.DiffRequest) => this.diffConfig(request)),
       configure: answer((request: pb.ConfigureRequest) => this.configure(request)),
-      ...resourceHandlers(this),
     };
   }
 
@@ -66,7 +66,7 @@ export class DockerService implements Service, ResourceMethods {
         property,
         reason: `docker:${property} is not served by the stand-in for the docker plugin; set DOCKER_HOST or DOCKER_CONTEXT instead`,
       }));
-    return new pb.CheckResponse().setInputs(send(news)).setFailuresList(failures.map(toMessage));
+    return checkResponse(news, failures);
   }
 
   private diffConfig(request: pb.DiffRequest): pb.DiffResponse {
@@ -91,7 +91,7 @@ export class DockerService implements Service, ResourceMethods {
     const [olds, news] = [receive(request.getOlds()), receive(request.getNews())];
     const invented = olds["name"] ?? inventName(name, request.getRandomseed_asU8());
     const { inputs, failures } = check(resource.fields, plain(news), invented);
-    return new pb.CheckResponse().setInputs(send(inputs)).setFailuresList(failures.map(toMessage));
+    return checkResponse(inputs, failures);
   }
 
   diff(request: pb.DiffRequest): pb.DiffResponse {
@@ -166,12 +166,7 @@ function resourceNamed(urn: string): { resource: Resource; name: string } {
   const { type, name } = resourceOf(urn);
   const resource = resources.find(({ token }) => token === type);
   if (resource !== undefined) return { resource, name };
-  throw new StatusError(
-    status.UNIMPLEMENTED,
-    `${type} is not served by the stand-in for the docker plugin that is installed here, which knows ` +
-      `${resources.map(({ token }) => token).join(" and ")} alone. Use a PULUMI_HOME with the official plugin: ` +
-      `pulumi plugin install resource docker ${version}`,
-  );
+  throw notServed(type, { plugin: "docker", version, served: resources.map(({ token }) => token) });
 }
 
 /** Pulumi's automatic name: with seven hex digits, which depend only on the seed. */

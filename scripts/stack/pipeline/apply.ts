@@ -1,12 +1,12 @@
 import { folderOfBackend } from "../../../components/host/stack-identity.ts";
-import { requireDevStack } from "../../changeling/place.ts";
 import { fleetOf, requireValid } from "../../changeling/stack-fleet.ts";
+import { requireDevStack } from "../../changeling/stack-selection.ts";
 import { clearDeadLocks } from "../dead-locks.ts";
 import { backendOf, type Finished, pulumi, type Stack } from "../stack.ts";
 import { clearLock, endMark, lockOf, markJob } from "./dead-jobs.ts";
 import { repairInterrupted } from "./interrupted.ts";
+import { hasKey, isPipeline } from "./job-environment.ts";
 import { refusals } from "./refusals.ts";
-import { hasKey, isPipeline } from "./surroundings.ts";
 
 export interface ApplyOptions {
   readonly stack: Stack;

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { HttpApi, HttpError } from "./http-api.ts";
-import { pullRequestOf } from "./surroundings.ts";
+import { pullRequestOf } from "./job-environment.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

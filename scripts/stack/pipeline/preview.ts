@@ -7,9 +7,9 @@ import type { Plan } from "../../changeling/plan/summary.ts";
 import { fleetOf } from "../../changeling/stack-fleet.ts";
 import type { Stack } from "../stack.ts";
 import { withEmptyStack } from "./empty-stack.ts";
+import { hasKey, isPipeline, pullRequestOf, withoutValues } from "./job-environment.ts";
 import { refusals } from "./refusals.ts";
 import { withRemedy } from "./remedies.ts";
-import { hasKey, isPipeline, pullRequestOf, withoutValues } from "./surroundings.ts";
 
 export interface PreviewOptions {
   readonly stack: Stack;

@@ -3,7 +3,7 @@ import { secretNames } from "../../../components/fleet/secrets.ts";
 import type { Fleet } from "../../../components/kinds.ts";
 import { portablePath } from "../../../components/lib/portable-path.ts";
 import { projectFolder } from "../project.ts";
-import { isPipeline } from "./surroundings.ts";
+import { isPipeline } from "./job-environment.ts";
 
 /**
  * What a pipeline's job must not apply, each with its remedy; empty outside of a pipeline. Checked before any change,

@@ -68,7 +68,7 @@ describe("what is printed", () => {
   /** The class of the fault: who writes to the terminal by itself goes past all of this. */
   it.each([
     // wait.ts has colours of its own around plain words.
-    ["scripts/changeling", ["terminal/visibly.ts", "fleet-file/edit-fleet.ts", "seed-agent/wait.ts"]],
+    ["scripts/changeling", ["terminal/progress.ts", "fleet-file/edit-fleet.ts", "seed-agent/wait.ts"]],
     // The seed agent's service writes JSON lines to its log; fence.ts has the text of a program for the fence.
     [
       "components",

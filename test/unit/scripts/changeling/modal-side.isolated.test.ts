@@ -8,7 +8,7 @@ import { warnUnreached } from "../../../../components/modal/modal-side.ts";
 import { writeRecord } from "../../../../components/web/agent/record.ts";
 import type { Provider } from "../../../../components/web/options.ts";
 import { modalSide } from "../../../../scripts/changeling/modal-side.ts";
-import type { Place } from "../../../../scripts/changeling/place.ts";
+import type { StackSelection } from "../../../../scripts/changeling/stack-selection.ts";
 
 const open = vi.hoisted(() => vi.fn());
 vi.mock("../../../../components/modal/on-modal.ts", () => ({ openOnModal: open }));
@@ -49,7 +49,7 @@ const pulumiCalls = () => {
 };
 
 /** @param jobs the changelings that are installed on this machine */
-function placeWith(jobs: readonly string[], provider?: Provider): Place {
+function placeWith(jobs: readonly string[], provider?: Provider): StackSelection {
   const paths = installationPaths("0123456789ab", home);
   mkdirSync(paths.jobs, { recursive: true });
   for (const name of jobs) writeFileSync(join(paths.jobs, `${name}.json`), "{}");

@@ -1,19 +1,19 @@
 import { plainWords } from "../../../components/lib/text.ts";
 import { duration } from "../../../components/lib/times.ts";
 
-/** Something slow that may continue after the user stops waiting. */
+/** Slow work, which may continue after the user stops waiting. */
 export interface Wait<Result> {
-  /** What is happening, for instance `todo-ledger-… is running`; called each time it is shown. */
+  /** What is happening, in words, for instance `todo-ledger-… is running`; called each time it is shown. */
   readonly what: () => string;
-  /** Shown if the user stops waiting (Ctrl-C), for instance `it goes on; …`; undefined: it ends with this process. */
+  /** Shown if the user stops waiting (Ctrl-C), for instance `it keeps running; …`; undefined: the work ends with this process. */
   readonly afterwards?: string;
-  /** It takes seconds: shown only on a terminal, so that a script's stderr contains nothing but warnings. */
+  /** The work takes only seconds: progress is shown only on a terminal, so that a script's stderr contains only warnings. */
   readonly isShort?: boolean;
   readonly end: Promise<Result>;
 }
 
-/** Waits with a line that shows the elapsed time: in place on a terminal, every 30 s elsewhere. */
-export async function visibly<Result>({ what, afterwards, isShort = false, end }: Wait<Result>): Promise<Result> {
+/** Waits, and shows the elapsed time: in one line on a terminal, as a new line every 30 s elsewhere. */
+export async function withProgress<Result>({ what, afterwards, isShort = false, end }: Wait<Result>): Promise<Result> {
   const started = Date.now();
   const isTerminal = process.stderr.isTTY === true;
   if (isShort && !isTerminal) return end;
@@ -38,7 +38,7 @@ export async function visibly<Result>({ what, afterwards, isShort = false, end }
 }
 
 /** Waits for several things concurrently, and shows which are still pending. @param verb for instance "checking" */
-export function visiblyAll<const Parts extends Readonly<Record<string, Promise<unknown>>>>(
+export function withProgressOfAll<const Parts extends Readonly<Record<string, Promise<unknown>>>>(
   verb: string,
   parts: Parts,
 ): Promise<{ -readonly [Name in keyof Parts]: Awaited<Parts[Name]> }> {
@@ -49,5 +49,5 @@ export function visiblyAll<const Parts extends Readonly<Record<string, Promise<u
     return [name, result] as const;
   });
   const end = Promise.all(entries).then(Object.fromEntries);
-  return visibly({ what: () => `${verb} ${[...pending].join(", ")}`, end });
+  return withProgress({ what: () => `${verb} ${[...pending].join(", ")}`, end });
 }

@@ -4,9 +4,9 @@ import { changelingOf } from "../../../../../components/cron/from-program.ts";
 import type { Fleet } from "../../../../../components/kinds.ts";
 import { webOf } from "../../../../../components/web/from-program.ts";
 import { lockOf } from "../../../../../scripts/stack/pipeline/dead-jobs.ts";
+import { hasKey, pipelineStack, withoutValues } from "../../../../../scripts/stack/pipeline/job-environment.ts";
 import { refusals } from "../../../../../scripts/stack/pipeline/refusals.ts";
 import { withRemedy } from "../../../../../scripts/stack/pipeline/remedies.ts";
-import { hasKey, pipelineStack, withoutValues } from "../../../../../scripts/stack/pipeline/surroundings.ts";
 import { usualSettings } from "../../../../support/fleet-sandbox.ts";
 
 describe("pipelineStack", () => {
@@ -111,6 +111,16 @@ it("a comment shows no value of the job's secrets", () => {
   expect(withoutValues("as-hush-hush, short, /home/runner, /run/token-file", env)).toBe(
     "***, short, /home/runner, /run/token-file",
   );
+});
+
+it("the passwords of URLs are redacted too", () => {
+  const env = {
+    PULUMI_BACKEND_URL: "postgres://me:hush%2Dhush@db.example.com/state",
+    HTTPS_PROXY: "http://me:abc@proxy:3128",
+    PULUMI_HOME: "/home/me:abc@x",
+  };
+  const text = "dial postgres://me:hush%2Dhush@db.example.com: hush-hush, by http://me:abc@proxy:3128, abc";
+  expect(withoutValues(text, env)).toBe("dial postgres://me:***@db.example.com: ***, by http://me***proxy:3128, abc");
 });
 
 it("what Pulumi says of a stack that can't be opened has its remedy below it", () => {

@@ -61,10 +61,30 @@ export function pullRequestOf(env: Environment): PullRequest | undefined {
   return { number, commit: head.sha, isFromFork: head.repo?.full_name !== base.repo.full_name };
 }
 
-/** Redacts the values of this job's secrets: a pipeline masks them in its log, but not in a comment. */
+/**
+ * Redacts the values of this job's secrets, and the passwords of URLs such as a backend's: a pipeline masks secrets in its
+ * log, but not in a comment.
+ */
 export function withoutValues(text: string, env: Environment = process.env): string {
-  const values = Object.entries(env).flatMap(([name, value = ""]) =>
-    /TOKEN|SECRET|PASS|KEY|CREDENTIAL/.test(name) && value.length >= 8 && !name.endsWith("_FILE") ? [value] : [],
-  );
+  const values = Object.entries(env).flatMap(([name, value = ""]) => {
+    const isSecret = /TOKEN|SECRET|PASS|KEY|CREDENTIAL/.test(name) && value.length >= 8 && !name.endsWith("_FILE");
+    return isSecret ? [value] : passwordsIn(value);
+  });
   return values.reduce((rest, value) => rest.replaceAll(value, "***"), text);
+}
+
+/** The password of a URL, as it is written there and decoded. A short one is only redacted where it is a password. */
+function passwordsIn(value: string): string[] {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value) || !URL.canParse(value)) return [];
+  const { password } = new URL(value);
+  if (password === "") return [];
+  return [password, decoded(password)].map((each) => (each.length < 8 ? `:${each}@` : each));
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import type { InstallationPaths } from "../../components/host/installation-paths.ts";
 import type { Stack } from "../stack/stack.ts";
 
-/** Which stack to use, and where its files are. */
-export interface Place {
+/** The stack and the provider that a command works on, and where the stack's files are. */
+export interface StackSelection {
   readonly stack: Stack;
   readonly paths: InstallationPaths;
-  /** The only provider to query; undefined: all that the stack uses. */
+  /** The only provider to query; undefined: every provider that the stack uses. */
   readonly provider: string | undefined;
 }
 
