@@ -129,9 +129,13 @@ function stackArguments(stack: Stack, command = ""): string[] {
   return ["--stack", stack.name, ...settings];
 }
 
+/** Lets Pulumi's language host run index.ts by run-program.ts. The path is relative to the project. */
+export const leanProgram = { PULUMI_LANGUAGE_NODEJS_RUN_PATH: "./scripts/stack/run-program.ts" };
+
 /** One changeling's failure must not stop the others (PULUMI_CONTINUE_ON_ERROR). The exit code still reports it. */
 export function stackEnvironment(stack: Stack): NodeJS.ProcessEnv {
   return {
+    ...leanProgram,
     PULUMI_CONTINUE_ON_ERROR: "true",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     ...commandsOn(stack),
