@@ -4,15 +4,15 @@
 # Needs POSIX sh, git and awk. Exit status: 0 when the report is up to date (committed, or nothing to commit), else 1.
 # TODO_LEDGER_FILE names the report, from the top of the repository (TODO-LEDGER.md).
 #
-# The report is a function of HEAD alone: dates stand in it, not ages, and "new" and "resolved" are against the report
-# that HEAD holds. It covers the tracked text files, without what .gitattributes calls linguist-generated or
-# linguist-vendored. Comments are other people's text: escaped in the report, and kept out of the commit's message.
+# The report is a function of HEAD alone: it contains dates, not ages, and "new" and "resolved" compare it with the report
+# in HEAD. It covers the tracked text files, except those that .gitattributes calls linguist-generated or
+# linguist-vendored. Comments are other people's text: they are escaped in the report, and not in the commit's message.
 set -eu
 LC_ALL=C
 export LC_ALL
 tab=$(printf '\t')
 
-# Whoever carries this script as one text sets these two; otherwise they lie beside it.
+# A caller that passes this script as one text sets these two variables. Otherwise the programs are beside the script.
 : "${comments_awk=$(cat "$(dirname "$0")/comments.awk")}"
 : "${ledger_awk=$(cat "$(dirname "$0")/ledger.awk")}"
 
@@ -24,7 +24,7 @@ fail() {
   exit 1
 }
 
-# The comments of HEAD that hold a marker, file by file (comments.awk says how they are written).
+# The comments of HEAD that contain a marker, file by file, in the format that comments.awk describes.
 # With unlimited context, git grep shows the whole of each file that names a marker: one process reads them all.
 find_comments() {
   {
@@ -35,7 +35,7 @@ find_comments() {
   } | awk "$comments_awk"
 }
 
-# Puts git blame's answer for a file's lines before its comments: one process for each file that has any.
+# Puts git blame's output for a file's lines before its comments: one process for each file that has any.
 with_blame() {
   while IFS=$tab read -r what path rest; do
     if [ "$what" = file ]; then
@@ -48,7 +48,7 @@ with_blame() {
   done
 }
 
-top=$(git rev-parse --show-cdup) || fail 'this is no git work tree; run it inside one'
+top=$(git rev-parse --show-cdup) || fail 'this is not a git work tree; run it inside one'
 [ -z "$top" ] || cd "$top"
 ledger=${TODO_LEDGER_FILE:-TODO-LEDGER.md}
 case /$ledger/ in
@@ -63,7 +63,7 @@ fi
 branch=$(git symbolic-ref --quiet --short HEAD) ||
   fail 'HEAD is detached; check out a branch for the report, for instance: git switch -c todo-ledger'
 [ -z "$(git status --porcelain --ignored -- ":(top,literal)$ledger")" ] ||
-  fail "$ledger is ignored, or has changes that no commit holds; mend that, or name another file in TODO_LEDGER_FILE"
+  fail "$ledger is ignored or has uncommitted changes; commit or revert them, or name another file in TODO_LEDGER_FILE"
 old=
 if git cat-file -e "HEAD:$ledger" 2>/dev/null; then
   old=$(git cat-file -p "HEAD:$ledger")
@@ -75,7 +75,7 @@ fi
 
 comments=$(find_comments) || fail 'git grep failed'
 answer=$({
-  # Where history is cut, git blames the first commit it has for everything older.
+  # In a shallow clone, git blames the oldest commit that it has for everything older.
   [ "$(git rev-parse --is-shallow-repository)" = false ] || cat "$(git rev-parse --git-path shallow)"
   printf 'old report\n%s\nnew report\n' "$old"
   printf '%s\n' "$comments" | with_blame

@@ -1,4 +1,4 @@
-# Finds the marker comments in the output of
+# Finds the comments with a marker in the output of
 #   git -c core.quotePath=false grep -n --heading --break -C <unlimited> ... HEAD
 # and prints for each file that has any
 #   file TAB <its path, encoded for printf %b> TAB <-L options for git blame>
@@ -37,7 +37,7 @@ BEGIN {
   escaped["f"] = "\f"; escaped["r"] = "\r"; escaped["\""] = "\""; escaped["\\"] = "\\"
 }
 
-# A family of languages: what opens its comments and strings, and the file names' ends (or whole names) it goes by.
+# A family of languages: the openers of its comments and strings, and its file name extensions (or whole file names).
 function family(name, openers, names,   list, count, i, pattern, word) {
   count = split(names, list, " ")
   for (i = 1; i <= count; i++) family_of[list[i]] = name
@@ -50,7 +50,7 @@ function family(name, openers, names,   list, count, i, pattern, word) {
   opening[name] = pattern
 }
 
-# The path behind git's C-style quotes.
+# The path without git's C-style quotes.
 function unquoted(path,   out, i, char) {
   if (substr(path, 1, 1) != "\"") return path
   path = substr(path, 2, length(path) - 2)
@@ -68,7 +68,7 @@ function unquoted(path,   out, i, char) {
   return out path
 }
 
-# The path with each ASCII character that is not plain written in the format, as its number.
+# The path with each special ASCII character replaced by its number, in this format.
 function encoded(path, format,   out, i, char) {
   for (i = 1; i <= length(path); i++) {
     char = substr(path, i, 1)
@@ -96,7 +96,7 @@ function close_file(   path, i) {
   ranges = ""
 }
 
-# The comments of a line, each after a "\001"; `closer` is what ends the comment or string that is open, if any.
+# The comments of a line, each after a "\001"; `closer` is the end of the comment or string that is open, if any.
 function commented(line,   out, at, token, before, previous, is_first) {
   is_first = 1
   while (line != "") {
@@ -122,7 +122,7 @@ function commented(line,   out, at, token, before, previous, is_first) {
       closer = token
       is_comment = token != "`" && is_first && before ~ /^[ \t]*[rRuU]?$/ # a docstring
     } else if (token == "\"" || token == q) {
-      # A quote that nothing closes on its line is an apostrophe.
+      # A quote that is not closed on its line is an apostrophe.
       if (match(line, token == q ? "^([^" q "\\\\]|\\\\.)*" q : "^([^\"\\\\]|\\\\.)*\"")) line = substr(line, RLENGTH + 1)
     } else if (!(token == "//" && previous == ":") && !(token == "#" && language != "py" && previous !~ /^[ \t;&|()]?$/)) {
       # Neither the "//" of a URL nor the "#" inside a word.

@@ -1,7 +1,7 @@
 # Reads the commits where a shallow history begins (if any), the line "old report", that report (if any), the line
 # "new report", and then for each file what `git blame --line-porcelain` says about its lines, followed by its comments
-# as comments.awk prints them. Prints a subject for the commit and then the new report; nothing when the list did not
-# change. The environment's `signature` is a line that marks a report as ours.
+# as comments.awk prints them. Prints a subject for the commit and then the new report; nothing if the list did not
+# change. The environment variable `signature` is a line that marks a report as ours.
 
 BEGIN {
   kinds = split("FIXME TODO HACK XXX", kind, " ")
@@ -54,7 +54,7 @@ $1 == "comment" {
   path = in_markdown($4)
   text = in_markdown($6)
   since = origin[$2]
-  # Where history is cut, what an earlier report knew of a comment still holds.
+  # In a shallow clone, an earlier report's data about a comment is still valid.
   if (since ~ /^by / && ($3, path, text) in known) since = known[$3, path, text]
   split(since, field, "\t")
   day = field[1]
@@ -91,7 +91,7 @@ END {
   is_changed = rows != before
   for (i = 1; i <= rows; i++) {
     if (row[key[i]] != was[i]) is_changed = 1
-    # The same words are the same comment, wherever it moved; of several, the oldest are the ones that were there.
+    # The same words are the same comment, wherever it moved. Of several, the oldest are the known ones.
     if (had[what[key[i]]] > 0) had[what[key[i]]]--
     else added[++news] = item[key[i]]
   }

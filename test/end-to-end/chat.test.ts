@@ -154,7 +154,7 @@ describe("a message", () => {
     const said = { id: 1, at: "2026-11-21T03:00:00.000Z", from: "person", text: "before" };
     lab.journal = `${JSON.stringify(said)}\n{"started":1}\nnonsense\n{"id":2,"at":"2026`;
     const chat = await lab.start();
-    expect(chat.log()).toContain("2 lines of the journal are not messages and were passed over");
+    expect(chat.log()).toContain("2 invalid lines of the journal were skipped");
     await chat.ask("after");
     const expected = [
       [1, "before"],

@@ -72,7 +72,7 @@ describe("what is wrong is said, with the remedy, and fails", () => {
     using repository = new Repository();
     const ended = repository.run("/bin/sh", ["-c", `cd .. && ${script.replace("#!/bin/sh\n", "")}`]);
     expect(ended.code).toBe(1);
-    expect(ended.stderr).toMatch(/todo-ledger: this is no git work tree; run it inside one\n$/);
+    expect(ended.stderr).toMatch(/todo-ledger: this is not a git work tree; run it inside one\n$/);
   });
 
   it("a detached HEAD", () => {
@@ -107,7 +107,7 @@ describe("what is wrong is said, with the remedy, and fails", () => {
     repository.commit({ "a.c": "// TODO x\n" }, ann);
     repository.write({ "TODO-LEDGER.md": "draft\n" });
     const message =
-      "TODO-LEDGER.md is ignored, or has changes that no commit holds; mend that, or name another file in TODO_LEDGER_FILE";
+      "TODO-LEDGER.md is ignored or has uncommitted changes; commit or revert them, or name another file in TODO_LEDGER_FILE";
     fails(repository, message);
     repository.write({ ".git/info/exclude": "TODO-LEDGER.md\n" });
     fails(repository, message);

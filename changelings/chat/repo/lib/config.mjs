@@ -67,7 +67,7 @@ export function readSettings(file) {
       contextLength: wholeNumber(context["max_content_length"], DEFAULTS.contextLength),
     };
   } catch (error) {
-    log(`${file} is not read, the defaults hold: ${error instanceof Error ? error.message.split("\n")[0] : error}`);
+    log(`${file} is invalid, so the defaults apply: ${error instanceof Error ? error.message.split("\n")[0] : error}`);
     return DEFAULTS;
   }
 }

@@ -109,7 +109,7 @@ export class Conversation {
   async #answer(message) {
     if (this.#isStopping) return;
     await this.#journal.start(message.id);
-    this.#tellAnswering(true);
+    this.#setAnswering(true);
     try {
       const context = this.#journal.messages.filter(({ id, failed }) => id < message.id && failed !== true);
       const recent = this.#contextMessages === 0 ? [] : context.slice(-this.#contextMessages);
@@ -119,25 +119,25 @@ export class Conversation {
       );
       if (!this.#isStopping) await this.#keep({ from: "agent", replyTo: message.id, ...answer });
     } finally {
-      this.#tellAnswering(false);
+      this.#setAnswering(false);
     }
   }
 
   /** @param {Omit<Message, "id" | "at">} message */
   async #keep(message) {
     const kept = await this.#journal.append(message);
-    this.#tell({ message: kept });
+    this.#notify({ message: kept });
     return kept;
   }
 
   /** @param {boolean} isAnswering */
-  #tellAnswering(isAnswering) {
+  #setAnswering(isAnswering) {
     this.isAnswering = isAnswering;
-    this.#tell({ answering: isAnswering });
+    this.#notify({ answering: isAnswering });
   }
 
   /** @param {Change} change */
-  #tell(change) {
+  #notify(change) {
     for (const listener of this.#listeners) listener(change);
   }
 }

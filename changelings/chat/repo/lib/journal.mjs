@@ -34,9 +34,9 @@ export class Journal {
   constructor(file, text) {
     this.#file = file;
     this.#isTorn = text !== "" && !text.endsWith("\n");
-    let junk = 0;
-    for (const line of text.split("\n")) if (line !== "" && !this.#take(parseLine(line))) junk += 1;
-    if (junk > 0) log(`${junk} lines of the journal are not messages and were passed over`);
+    let invalid = 0;
+    for (const line of text.split("\n")) if (line !== "" && !this.#take(parseLine(line))) invalid += 1;
+    if (invalid > 0) log(`${invalid} invalid lines of the journal were skipped`);
   }
 
   /** @param {Omit<Message, "id" | "at">} message @returns {Promise<Message>} */

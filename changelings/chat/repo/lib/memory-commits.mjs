@@ -28,7 +28,7 @@ export class MemoryCommits {
         // Commit only the memory: the agent may have other changes in progress.
         await git(...identity, "commit", "--quiet", "--message", "Remember the conversation", "--", path);
       } catch (error) {
-        log(`the memory was not committed, the next commit takes it along: ${firstLine(error)}`);
+        log(`the memory was not committed, and will be with the next exchange: ${firstLine(error)}`);
       }
     });
     if (path === "" || path === ".." || path.startsWith(`..${sep}`)) return;

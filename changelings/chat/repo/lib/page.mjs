@@ -78,7 +78,7 @@ export function snapshotPage(name, messages, now) {
 <style>${new Html(STYLE)}</style>`,
     html`<header><h1>${name}</h1><p>offline</p><a href="${HOME}">All changelings</a></header>
 <main>
-<p class="note">As it was at <time datetime="${time}">${minutes(time)}</time>. The agent is not running now; this page looks again by itself.</p>
+<p class="note">As it was at <time datetime="${time}">${minutes(time)}</time>. The agent is not running now; this page checks again every 15 seconds.</p>
 <div id="messages">${messages.map(articleOf)}</div>
 </main>`,
   );

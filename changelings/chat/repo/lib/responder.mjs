@@ -108,7 +108,7 @@ function killGroup(pid) {
 function notStarted(program, error) {
   const isMissing = "code" in error && error.code === "ENOENT";
   if (isMissing && program === "claude") return "The Claude CLI is not installed where I run, so I can't answer.";
-  return `${program} could not be started: ${isMissing ? "it is not there" : error.message}`;
+  return `${program} could not be started: ${isMissing ? "it is not installed" : error.message}`;
 }
 
 /** The last line of the error, with the environment's secrets redacted. @param {string} text */

@@ -12,7 +12,7 @@ const loopback = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
  * @returns {string | undefined} undefined if the request is accepted
  */
 export function refusal({ headers, method, socket }, secret) {
-  if (secret !== undefined && !isSame(secret, headers["x-changeling-secret"])) return "it did not come by the login";
+  if (secret !== undefined && !isSame(secret, headers["x-changeling-secret"])) return "it bypassed the login";
   const [, name = "", port = "80"] = /^(.*?)(?::(\d+))?$/.exec(headers.host ?? "") ?? [];
   // After DNS rebinding, the browser's Host header has this very port. Another port comes from a proxy that has
   // forwarded the original Host.

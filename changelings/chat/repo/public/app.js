@@ -5,7 +5,7 @@ const PROTOCOL = "chat.v1";
 const find = (selector) => document.querySelector(selector);
 const [messages, main, status] = [find("#messages"), find("main"), find("#status")];
 const [answering, composer, text] = [find("#answering"), find("#composer"), find("#text")];
-/** Below the address that this page was given, which need not be the top of its host. */
+/** A URL relative to this page, which need not be at the root of its host. */
 const at = (path) => new URL(path, document.baseURI);
 let lastId = Number(messages.lastElementChild?.dataset.id ?? 0);
 
@@ -15,7 +15,7 @@ function element(name, properties, ...children) {
   return made;
 }
 
-/** Text only ever becomes text: nothing here reads HTML. */
+/** Messages are inserted as text, never as HTML. */
 function pieceOf({ kind, text: said }) {
   if (kind === "link") return element("a", { href: said, target: "_blank", rel: "noopener noreferrer" }, said);
   if (kind === "block") return element("pre", {}, element("code", {}, said));
@@ -39,7 +39,7 @@ function show({ id, at: time, from, text: said, failed }) {
   if (isNearEnd || from === "person") main.scrollTop = main.scrollHeight;
 }
 
-/** The server does not know the reader's zone. */
+/** The server does not know the reader's time zone. */
 function localTimes(within) {
   const today = new Date().toDateString();
   for (const time of within.querySelectorAll("time")) {
@@ -64,7 +64,7 @@ function say(state) {
   status.textContent = state;
 }
 
-/** Tries WebSockets, and server-sent events where something between here and the agent lets none through. */
+/** Tries WebSockets, and server-sent events if a proxy blocks those. */
 let failures = 0;
 function connect() {
   if (failures >= 3 && failures % 2 === 1) return connectEvents();
@@ -105,7 +105,7 @@ addEventListener("online", () => {
   connect();
 });
 
-/** One mark for one message, however often it has to be sent. */
+/** The idempotency key of the next message: a message that is sent again has the same one. */
 let key = crypto.randomUUID();
 async function submit() {
   const said = text.value;
@@ -121,7 +121,7 @@ async function submit() {
     if (!response.ok) throw new Error(answer.error);
     key = crypto.randomUUID();
     if (text.value === said) text.value = "";
-    // What was said in between comes over the connection, in its order.
+    // The message itself arrives over the connection, in its order.
     say("connected");
   } catch (error) {
     say(error instanceof TypeError || error instanceof SyntaxError ? "not sent, try again" : error.message);
@@ -134,7 +134,7 @@ composer.addEventListener("submit", (event) => {
   void submit();
 });
 
-/** Where there is a keyboard, Enter sends; a finger has the button. */
+/** With a keyboard, Enter sends. On a touch screen, only the button does. */
 const hasKeyboard = matchMedia("(hover: hover)").matches;
 text.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || !hasKeyboard) return;
@@ -146,5 +146,5 @@ localTimes(messages);
 main.scrollTop = main.scrollHeight;
 say("connecting");
 connect();
-// A proxy may keep this to itself: then the page has no offline page, and works all the same.
+// If a proxy does not forward it, the page works, but has no offline page.
 navigator.serviceWorker?.register(at("sw.js")).catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * What a message's text is made of: for the page on the server and for its script, which put it into HTML each in
- * their own way. Takes time in proportion to the text, whatever it holds.
+ * Parses a message's text. The server and the page's script use it, and each makes HTML of the result in its own way.
+ * Takes linear time, whatever the text.
  *
  * @typedef {{ kind: "text" | "code" | "block" | "link", text: string }} Piece a `link` is an http(s) address
  */
@@ -29,7 +29,7 @@ export function piecesOf(text) {
   return pieces;
 }
 
-/** A block stands apart by itself: the empty lines around it are not needed. @param {string[]} lines @param {boolean} isAfter a block @param {boolean} isBefore one */
+/** Removes empty lines around a block, which has its own margin. @param {string[]} lines @param {boolean} isAfter whether a block precedes them @param {boolean} isBefore whether a block follows */
 function withoutEmptyEnds(lines, isAfter, isBefore) {
   let [from, to] = [0, lines.length];
   while (isAfter && from < to && lines[from] === "") from += 1;
@@ -57,7 +57,7 @@ function inlinePiecesOf(text) {
   return pieces;
 }
 
-/** The full stop, or the bracket, behind an address is the sentence's. @param {string} link */
+/** Punctuation at the end of a URL belongs to the sentence. @param {string} link */
 function withoutPunctuation(link) {
   let end = link.length;
   while (".,;:!?)]}*_".includes(link.charAt(end - 1))) end -= 1;
