@@ -13,6 +13,7 @@ import { openStore } from "../../components/seed-agent/program/store/open.ts";
 import type { Store } from "../../components/seed-agent/program/store/store.ts";
 import { ModelLab, modelKey } from "../support/model-lab.ts";
 import { noPostgres, startPostgres } from "../support/postgres.ts";
+import { teaAnswer } from "../support/seed-agent/tea-answer.ts";
 import { aRequest, given, limits } from "../support/seed-agent/versions.ts";
 import { silentEvents } from "../support/seed-live.ts";
 
@@ -70,24 +71,9 @@ async function agentOf(goal: string, more: Readonly<Record<string, string | unde
   return { agent, active, missing, fence };
 }
 
-/** v0's own `handle.ts`, with one path more. */
-async function answer(more: Readonly<Record<string, string>> = {}): Promise<string> {
-  const before = (await firstVersion()).sources["handle.ts"] ?? "";
-  const greeting = '  if (request.path === "/tea") return { status: 200, body: "Good day! Here is your tea.\\n" };\n';
-  const files = {
-    "handle.ts": before.replace("  return { status: 404", `${greeting}  return { status: 404`),
-    "tea.test.ts":
-      'import { assert, test } from "seed";\n\ntest("serves tea", async ({ handle }) => {\n' +
-      '  assert.match((await handle({ path: "/tea" })).body, /^Good day!/);\n});\n',
-    ...more,
-  };
-  const list = Object.entries(files).map(([path, content]) => ({ path, content }));
-  return JSON.stringify({ summary: "Serve tea, as the goal asks for", answers: "same", files: list });
-}
-
 describe("a seed agent with the real Claude Code CLI as its model", () => {
   it("improves itself: the answer becomes a version, which runs", async () => {
-    const goal = `Be polite.\n\n@@tool StructuredOutput ${await answer()}\n@@say done\n`;
+    const goal = `Be polite.\n\n@@tool StructuredOutput ${await teaAnswer()}\n@@say done\n`;
     const { agent, active, fence } = await agentOf(goal);
     const { outcome, change, reason } = await agent.improveNow(undefined, "owner");
     expect({ outcome, reason }).toMatchObject({ outcome: "submitted" });
@@ -124,7 +110,7 @@ describe("a seed agent with the real Claude Code CLI as its model", () => {
     ],
   ])("repairs what fails %s once", async (_name, files, step, place) => {
     // Both rounds get the same answer.
-    const { agent } = await agentOf(`Be polite.\n\n@@tool StructuredOutput ${await answer(files)}\n@@say done\n`);
+    const { agent } = await agentOf(`Be polite.\n\n@@tool StructuredOutput ${await teaAnswer(files)}\n@@say done\n`);
     const { change, reason } = await agent.improveNow(undefined, "owner");
     expect(change).toMatchObject({ id: "c2", state: "rejected" });
     expect(reason).toContain(`the repaired answer failed too: ${step}`);

@@ -101,3 +101,14 @@ test("refuses several nodes without a database that they share, before it touche
   expect(lab.docker.calls).toEqual([]);
   await lab.end();
 });
+
+test("reports a wrong mirror before it touches anything", async () => {
+  const lab = await open();
+  const env = { ...lab.docker.env, CHANGELINGS_IMAGE_NPM: "https://me:pa55@npm.example.com/" };
+  const deployed = dockerSeedAgents({ env }).deploy(lab.spec, {
+    ...{ ...lab.options, release: "1.0.0-a", secrets: { DATABASE_URL: "postgres://database/seed" } },
+  });
+  await expect(deployed).rejects.toThrow("CHANGELINGS_IMAGE_NPM: must not contain credentials");
+  expect(lab.docker.calls).toEqual([]);
+  await lab.end();
+});

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { cacheFolder, keyOf, platform } from "../../scripts/setup/cache.mjs";
 import { installFolder } from "../../scripts/setup/install.mjs";
 import { installPackage } from "../../scripts/setup/npm.mjs";
+import versions from "../../scripts/setup/versions.json" with { type: "json" };
 
 /** A root file system like that of Docker Hub's `node:<version>-bookworm-slim`, made from Debian's mirror and npm. */
 export interface NodeBase {
@@ -12,12 +13,27 @@ export interface NodeBase {
   readonly key: string;
 }
 
-const nodePackages = {
+/** A release of Node, with the integrity of npm's package of it by architecture. */
+export interface NodeRelease {
+  readonly version: string;
+  readonly x64: string;
+  readonly arm64: string;
+}
+
+export const node22: NodeRelease = {
+  version: "22.23.3",
   x64: "sha512-qHnz5tFsHoj/WM+uRENVjWONi5hVvmwrgq8A4V76KpuVNAc4+jwK8x4gwbobE9BtHNg/AKR2583eYorLF/c7ng==",
   arm64: "sha512-l3DAHZreylo+p9QXDtsOrjG2JXJqVzYXnAGmIQNOUNARcMppTO2cmewVQP+36tjJnSE+dzpMNtgW+c3oiDvXtA==",
 };
-const nodeVersion = "22.23.3";
-/** Node 22 brings an npm 10. */
+
+/** The one that setup installs. */
+export const node24: NodeRelease = {
+  version: versions.node.packages["linux-x64"].version,
+  x64: versions.node.packages["linux-x64"].integrity,
+  arm64: versions.node.packages["linux-arm64"].integrity,
+};
+
+/** Node 22 comes with an npm 10, which also runs on Node 24. */
 const npmPackage = {
   name: "npm",
   version: "10.9.4",
@@ -26,14 +42,14 @@ const npmPackage = {
 const without = ["man", "doc", "locale"].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
 
 /** Made once per content, in the cache. mmdebstrap must be installed, as `setUpDocker` makes sure. */
-export async function makeNodeBase(): Promise<NodeBase> {
-  const key = keyOf({ texts: [platform, nodeVersion, npmPackage.integrity, ...without] });
+export async function makeNodeBase(release: NodeRelease): Promise<NodeBase> {
+  const key = keyOf({ texts: [platform, release.version, npmPackage.integrity, ...without] });
   const folder = join(cacheFolder(), "sandbox-base", key);
   await installFolder(folder, async (temporary) => {
     const local = join(temporary, "local");
     for (const each of ["bin", "lib/node_modules"]) mkdirSync(join(local, each), { recursive: true });
     const arch = process.arch === "arm64" ? "arm64" : "x64";
-    const node = { name: `node-linux-${arch}`, version: nodeVersion, integrity: nodePackages[arch] };
+    const node = { name: `node-linux-${arch}`, version: release.version, integrity: release[arch] };
     for (const wanted of [node, npmPackage]) {
       const install = join(temporary, wanted.name);
       mkdirSync(install);

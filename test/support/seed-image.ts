@@ -18,8 +18,8 @@ import { which } from "../../scripts/setup/toolchain.mjs";
 import type { DockerEngine } from "./docker-engine.ts";
 
 /**
- * Gives a daemon that reaches no registry the base of the seed agent's image, under its own name: this Node and its npm,
- * bubblewrap, tini, and the packages of the image in npm's cache.
+ * Makes the base of the seed agent's image, under its own name, on a daemon that reaches no registry: this Node and its
+ * npm, bubblewrap, tini, and the packages of the image in npm's cache.
  *
  * @param main the program, by default the service's
  * @returns the name of the base
@@ -50,6 +50,8 @@ export async function makeSeedBase({ docker, baseImage }: DockerEngine, main?: s
       "COPY node bwrap tini /usr/local/bin/",
       "COPY npm /usr/local/lib/node_modules/npm",
       "COPY npm-cache /root/.npm",
+      // So that ca-certificates is not installed.
+      "RUN mkdir -p /etc/ssl/certs && touch /etc/ssl/certs/ca-certificates.crt",
       "RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm",
     ];
     writeFileSync(join(folder, "Dockerfile"), `${lines.join("\n")}\n`);

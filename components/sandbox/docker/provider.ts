@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
 import * as z from "zod/mini";
 import { dockerClient } from "../../docker/client.ts";
+import { imageSources } from "../../docker/image-sources.ts";
 import { DockerError, NoSuchThing, runDocker } from "../../docker/run-docker.ts";
 import { proxyVariables } from "../egress/environment.ts";
 import { dockerfile, imageEnvironment } from "../image/image.ts";
 import { LogTail, shortened } from "../image/log-tail.ts";
-import { imageSources } from "../image/sources.ts";
 import {
   type CreateOptions,
   type Progress,

@@ -2,8 +2,17 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
-import { type ImageSources, publicSources } from "./sources.ts";
+import {
+  aptTrustFile,
+  compress,
+  debianCommand,
+  type Pack,
+  registryCommands,
+  run,
+  trustCommands,
+  writing,
+} from "../../docker/dockerfile.ts";
+import { baseImageOf, type ImageSources } from "../../docker/image-sources.ts";
 import { type ToolPart, toolLinks, toolParts, toolsFolder } from "./tools.ts";
 
 /**
@@ -14,14 +23,11 @@ import { type ToolPart, toolLinks, toolParts, toolsFolder } from "./tools.ts";
 const here = dirname(fileURLToPath(import.meta.url));
 
 /** Node 22 on Debian 12, whose Python is 3.11. NodeSource's script and repository, as in spec 004, can't be pinned. */
-export const baseImage = "node:22.23.3-bookworm-slim";
+const nodeVersion = "22.23.3";
+export const baseImage = baseImageOf({}, nodeVersion);
 
-/**
- * Debian's packages as of this day, from Debian's archive of all its versions: apt can't pin a package whose successor
- * replaced it on the mirrors. It must be later than the base image's date, or apt would have to downgrade: the tag was
- * built again until Node 22.23.5, of 2026-11-12.
- */
-const packagesAsOf = "20261120T000000Z";
+/** Debian's archive of all its versions. */
+const snapshotArchive = "http://snapshot.debian.org/archive/{archive}/{date}";
 
 /** Spec 004's list. Debian's own `gh` and `chromium` are added, because the archive pins them too. */
 export const debianPackages = [
@@ -54,24 +60,14 @@ export const imageEnvironment = {
 } as const;
 
 /** The commands of the Dockerfile below its `FROM`. They need no build context, and contain no secrets. */
-export function dockerfileCommands(sources: ImageSources = publicSources): readonly string[] {
+export function dockerfileCommands(sources: ImageSources = {}): readonly string[] {
   return commands(compress, sources);
 }
 
-/** @param pack how the text of a file is written in a command */
-function commands(pack: Pack, { debianArchive, npmRegistry, certificates }: ImageSources): readonly string[] {
-  const line = (suite: string, archive: string) => {
-    const address = debianArchive.replaceAll("{archive}", archive).replaceAll("{date}", packagesAsOf);
-    return `deb [check-valid-until=no] ${address} ${suite} main`;
-  };
-  const lines = [
-    line("bookworm", "debian"),
-    line("bookworm-updates", "debian"),
-    line("bookworm-security", "debian-security"),
-  ];
+function commands(pack: Pack, sources: ImageSources): readonly string[] {
   return [
-    ...(certificates === undefined ? [] : trusting(certificates, pack)),
-    `RUN rm -f /etc/apt/sources.list.d/* && printf '%s\\n' ${lines.map((each) => `'${each}'`).join(" ")} > /etc/apt/sources.list`,
+    ...trustCommands(sources, pack),
+    debianCommand(sources.debianArchive ?? snapshotArchive),
     run(
       "apt-get update",
       "export DEBIAN_FRONTEND=noninteractive",
@@ -79,10 +75,10 @@ function commands(pack: Pack, { debianArchive, npmRegistry, certificates }: Imag
       `apt-get install -y --no-install-recommends ${debianPackages.join(" ")}`,
       "apt-get clean",
       "rm -rf /var/lib/apt/lists/*",
-      ...(certificates === undefined ? [] : [`rm ${aptSettings}`]),
+      ...(sources.certificates === undefined ? [] : [`rm ${aptTrustFile}`]),
     ),
     "RUN ln -s /usr/bin/fdfind /usr/local/bin/fd && node --version && npm --version",
-    ...(npmRegistry === undefined ? [] : [`RUN npm config set --global registry ${npmRegistry}`]),
+    ...registryCommands(sources),
     ...toolParts.map((part) => installPart(part, pack)),
     ...contentCommands(pack),
   ];
@@ -99,33 +95,15 @@ export function contentCommands(pack: Pack = compress): readonly string[] {
   ];
 }
 
-export function dockerfile(sources: ImageSources = publicSources): string {
-  return `FROM ${sources.base ?? baseImage}\n${dockerfileCommands(sources).join("\n")}\n`;
+export function dockerfile(sources: ImageSources = {}): string {
+  return `FROM ${baseImageOf(sources, nodeVersion)}\n${dockerfileCommands(sources).join("\n")}\n`;
 }
 
 /** The image's id: 16 hexadecimal digits, the same for the same content. */
 export function imageId(): string {
   // Not of compressed text: that differs with the version of zlib.
-  const content = JSON.stringify([baseImage, ...commands((text) => text, publicSources)]);
+  const content = JSON.stringify([baseImage, ...commands((text) => text, {})]);
   return createHash("sha256").update(content).digest("hex").slice(0, 16);
-}
-
-const aptSettings = "/etc/apt/apt.conf.d/90changelings";
-
-/**
- * Trusts more authorities than Debian's. The package ca-certificates adds this file to its bundle when it is installed;
- * until then apt needs it for a mirror of https. Node has its own list of authorities.
- */
-function trusting(certificates: string, pack: Pack): readonly string[] {
-  const file = "/usr/local/share/ca-certificates/changelings.crt";
-  return [
-    run(
-      "mkdir -p /usr/local/share/ca-certificates",
-      writing(file, certificates, pack),
-      `printf 'Acquire::https::CAInfo "%s";\\n' ${file} > ${aptSettings}`,
-    ),
-    `ENV NODE_EXTRA_CA_CERTS=${file}`,
-  ];
 }
 
 /** Installs a part as the local provider does: from its lock file, without install scripts. */
@@ -148,20 +126,6 @@ function installPart(part: ToolPart, pack: Pack): string {
 /** A part's package.json and package-lock.json. */
 function partFiles(part: ToolPart): ReadonlyMap<string, string> {
   return filesBelow(join(here, "tools", part));
-}
-
-type Pack = (text: string) => string;
-
-/** In base64, so that the text is safe in any shell, and compressed, because a line of a Dockerfile is 64 kB at most. */
-const compress: Pack = (text) => gzipSync(text, { level: 9 }).toString("base64");
-
-/** The file is in the command itself, so that no build context has to be sent. */
-function writing(path: string, text: string, pack: Pack): string {
-  return `echo ${pack(text)} | base64 -d | gunzip > ${path}`;
-}
-
-function run(...commands: readonly string[]): string {
-  return `RUN ${commands.join(" && ")}`;
 }
 
 function filesBelow(folder: string): ReadonlyMap<string, string> {

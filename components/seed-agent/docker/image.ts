@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { dockerClient } from "../../docker/client.ts";
+import { imageSources } from "../../docker/image-sources.ts";
 import { runDocker } from "../../docker/run-docker.ts";
 import { printNote } from "../../lib/terminal.ts";
 import { clisOf, contextFor } from "../image/context.ts";
@@ -20,10 +21,15 @@ export interface ImageOptions {
   readonly main?: string | undefined;
 }
 
-/** Builds the image of these sources, unless Docker has it. @returns its name @throws DockerError */
+/** Builds the image of these sources unless Docker has it. @returns its name @throws DockerError */
 export async function ensureImage(owner: Owner, spec: SeedAgentSpec, options: ImageOptions): Promise<string> {
   const { env, folder, signal, main, onProgress } = options;
-  const context = await contextFor({ folder: join(folder, "image"), clis: clisOf(spec), main });
+  const context = await contextFor({
+    folder: join(folder, "image"),
+    clis: clisOf(spec),
+    sources: imageSources(env),
+    main,
+  });
   const image = imageName(owner, context.release);
   const found = await runDocker(["image", "ls", "--quiet", image], { env, signal, timeoutSeconds: otherSeconds });
   if (found.stdout.trim() !== "") return image;

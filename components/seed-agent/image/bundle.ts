@@ -3,8 +3,8 @@ import { componentsFolder, moduleExtension } from "../../host/supervision/progra
 import { serviceAssets } from "../program/hot-reload/assets.ts";
 import { externalPackages } from "./packages.ts";
 
-/** Names that exist in CommonJS packages, but not in ES modules. */
-const whatCommonJsHas = [
+/** Defines the names that exist in CommonJS packages, but not in ES modules. */
+const commonJsNames = [
   'import { createRequire as __createRequire } from "node:module";',
   "const require = __createRequire(import.meta.url);",
   "const { filename: __filename, dirname: __dirname } = import.meta;",
@@ -22,7 +22,7 @@ export async function bundleProgram(main = programPath("main")): Promise<Readonl
   const { build } = await import("esbuild");
   const { outputFiles } = await build({
     entryPoints: { main },
-    // Names in the output are relative to it.
+    // The names in the output are relative to it.
     absWorkingDir: componentsFolder,
     outdir: join(componentsFolder, "out"),
     outExtension: { ".js": ".mjs" },
@@ -33,13 +33,13 @@ export async function bundleProgram(main = programPath("main")): Promise<Readonl
     target: "node24",
     // Without it, the output contains the paths of packages, which differ between checkouts.
     minify: true,
-    // Not of the project that it is in.
+    // Otherwise it depends on the tsconfig.json of the project that this package is in.
     tsconfigRaw: {},
     // Node prints the source line of an uncaught error, so keep lines short.
     lineLimit: 200,
     legalComments: "none",
     external: [...externalPackages, "pg-native"],
-    banner: { js: whatCommonJsHas },
+    banner: { js: commonJsNames },
     logLevel: "silent",
   });
   return new Map([

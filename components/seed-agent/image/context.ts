@@ -3,13 +3,15 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
+import { debianCommand, registryCommands, trustCommands } from "../../docker/dockerfile.ts";
+import { baseImageOf, type ImageSources } from "../../docker/image-sources.ts";
 import type { SeedAgentSpec } from "../spec.ts";
 import { bundleProgram } from "./bundle.ts";
 import { packageFiles } from "./packages.ts";
 
 /**
- * The image of the service, for Docker, Fly.io and Kubernetes: a folder with a Dockerfile and all that it copies. It
- * contains no secret, no time and no path of this machine: the same sources make the same folder.
+ * The image of the service, for Docker, Fly.io and Kubernetes: a folder with a Dockerfile and everything that it copies. It
+ * contains no secret, time or path of this machine: the same sources make the same folder.
  */
 
 /** A CLI that writes improvements; 400 MB each. */
@@ -18,6 +20,8 @@ export type Cli = SeedAgentSpec["model"];
 export interface ContextOptions {
   /** The CLIs in the image; see `clisOf`. */
   readonly clis?: readonly Cli[] | undefined;
+  /** A company's mirrors. They don't change the release. */
+  readonly sources?: ImageSources | undefined;
   /** For tests: another program than the service's. */
   readonly main?: string | undefined;
 }
@@ -30,12 +34,12 @@ export interface ImageContext {
 
 const here = dirname(fileURLToPath(import.meta.url));
 const packageRoot = join(here, "..", "..", "..");
-/** What `npm run build` made, in the built package: the program's bundle and its packages. */
+/** In the built package: the program's bundle and its packages, from `npm run build`. */
 const builtFolder = join(here, "built");
 /** The user of the service in the image; owns /data. */
 export const imageUser = 10_001;
 
-/** The CLIs that an agent needs: the one of its model, if it improves itself. */
+/** The CLIs that an agent needs: that of its model, if it improves itself. */
 export function clisOf({ mode, model }: Pick<SeedAgentSpec, "mode" | "model">): readonly Cli[] {
   return mode === "off" ? [] : [model];
 }
@@ -63,7 +67,7 @@ export async function release(options: ContextOptions = {}): Promise<string> {
 
 type Files = ReadonlyMap<string, string>;
 
-async function content({ clis = [], main }: ContextOptions): Promise<{ files: Files; release: string }> {
+async function content({ clis = [], sources = {}, main }: ContextOptions): Promise<{ files: Files; release: string }> {
   const program = await programFiles(main);
   const { version } = z.object({ version: z.string() }).parse(JSON.parse(program.get("package.json") ?? "{}"));
   const files = new Map([
@@ -77,7 +81,19 @@ async function content({ clis = [], main }: ContextOptions): Promise<{ files: Fi
   for (const path of [...files.keys()].sort()) hash.update(JSON.stringify([path, files.get(path)]));
   const id = `${version}-${hash.digest("hex").slice(0, 12)}`;
   const dockerfile = (files.get("Dockerfile") ?? "").replace(/^ARG RELEASE$/m, `ARG RELEASE=${id}`);
-  return { files: files.set("Dockerfile", dockerfile), release: id };
+  return { files: files.set("Dockerfile", withSources(dockerfile, sources)), release: id };
+}
+
+/** The Dockerfile, with a company's mirrors. */
+function withSources(dockerfile: string, sources: ImageSources): string {
+  const mirrors = [
+    ...trustCommands(sources),
+    ...(sources.debianArchive === undefined ? [] : [debianCommand(sources.debianArchive)]),
+    ...registryCommands(sources),
+  ];
+  return dockerfile
+    .replace(/^(ARG NODE_IMAGE=)node:([\d.]+)-\S+$/m, (_, name, version) => name + baseImageOf(sources, version))
+    .replace(/^# A company's mirrors .*$/m, (line) => [line, ...mirrors].join("\n"));
 }
 
 const own = (name: string) => [name, readFileSync(join(here, name), "utf8")] as const;

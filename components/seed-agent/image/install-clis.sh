@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs each CLI below this folder from its lock file, without install scripts, and links its programs in `bin`.
+# Installs each CLI below this folder from its lock file, without install scripts, and links its program in `bin`.
 set -eu
 cd "$(dirname "$0")"
 mkdir -p bin
@@ -13,5 +13,7 @@ for cli in claude codex; do
     ln -s "$PWD/$cli/node_modules/.bin/$cli" "bin/$cli"
   fi
   "bin/$cli" --version
+  # Without a CLI, the next step still needs the base image's cache.
+  npm cache clean --force 2>/dev/null
+  rm -rf /tmp/node-compile-cache
 done
-npm cache clean --force 2>/dev/null

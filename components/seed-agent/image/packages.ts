@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as z from "zod/mini";
 
-/** What the program loads at run time, and what therefore is not in its bundle. */
+/** The packages that the program loads at run time, and that are therefore not in its bundle. */
 export const externalPackages = ["esbuild", "typescript"] as const;
 
 const lockedPackage = z.looseObject({
@@ -12,11 +12,11 @@ const lockedPackage = z.looseObject({
 const lockFile = z.object({ packages: z.record(z.string(), z.looseObject({})) });
 
 /**
- * The image's package.json and package-lock.json: the external packages and what they need, exactly as this project has
- * them, with their hashes.
+ * The image's package.json and package-lock.json: the external packages and their dependencies, in the versions and with
+ * the hashes of this project's lock file.
  *
  * @param lockPath the project's package-lock.json
- * @param release the version of the program
+ * @param version the program's
  */
 export function packageFiles(lockPath: string, version: string): ReadonlyMap<string, string> {
   const { packages } = lockFile.parse(JSON.parse(readFileSync(lockPath, "utf8")));

@@ -73,6 +73,35 @@ describe("the build context", () => {
     expect(dockerfile.trimEnd().endsWith("USER 10001:10001")).toBe(true);
   });
 
+  test("is built from a company's mirrors, which don't change the release", async () => {
+    const sources = {
+      base: "registry.example.com/node:{node}-bookworm-slim",
+      debianArchive: "https://mirror.example.com/{archive}/{date}",
+      npmRegistry: "https://npm.example.com/npm/",
+      certificates: "-----BEGIN CERTIFICATE-----",
+    };
+    const mirrored = await contextFor({ folder: join(folder, "mirrored"), main, clis: ["claude"], sources });
+    const plain = await contextFor({ folder: join(folder, "plain"), main, clis: ["claude"] });
+    expect(mirrored.release).toBe(plain.release);
+    const text = readFileSync(join(mirrored.folder, "Dockerfile"), "utf8");
+    const { version } = versions.node.packages["linux-x64"];
+    expect(text).toContain(`\nARG NODE_IMAGE=registry.example.com/node:${version}-bookworm-slim\n`);
+    const parts = ["FROM", "ca-certificates/changelings.crt", "NODE_EXTRA_CA_CERTS", "com/debian-security/2026"];
+    const order = [...parts, "registry https://npm", "install-packages.sh", "install-clis.sh", "npm ci"].map((part) =>
+      text.indexOf(part),
+    );
+    expect(order).toEqual(order.toSorted((one, other) => one - other));
+    expect(order).not.toContain(-1);
+    expect(readFileSync(join(plain.folder, "Dockerfile"), "utf8")).not.toMatch(/changelings\.crt|deb \[|npm config/);
+  });
+
+  test("installs the CLIs before everything that changes with the service", async () => {
+    const { folder: context } = await contextFor({ folder: join(folder, "order"), main, clis: ["claude"] });
+    const text = readFileSync(join(context, "Dockerfile"), "utf8");
+    expect(text.indexOf("install-clis.sh")).toBeLessThan(text.indexOf("COPY package.json"));
+    expect(text.indexOf("npm cache clean")).toBeGreaterThan(text.indexOf("install-clis.sh"));
+  });
+
   test("brings the first version's sources, and nothing that is not needed", async () => {
     const { folder: context } = await contextFor({ folder: join(folder, "parts"), main, clis: ["claude"] });
     expect(Object.keys(filesOf(context)).filter((path) => !path.startsWith("program/"))).toEqual(

@@ -2,19 +2,19 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 /**
- * Where Docker's build of the image gets its parts from: a company's mirrors, for a machine that can't reach the public
- * servers. Modal builds on its own machines, and needs none of this.
+ * A company's mirrors, from which the local Docker builds images if it can't reach the public servers. Modal and Fly.io
+ * build images on their own machines, and use none of this.
  */
 export interface ImageSources {
-  /** The name of the image to start from; by default `baseImage` of Docker Hub. */
+  /** The base image. `{node}` is replaced by the version of Node; see `baseImageOf`. */
   readonly base?: string | undefined;
   /**
-   * The address of a Debian archive. `{archive}` is replaced by `debian` or `debian-security`, and `{date}` for the day that
-   * the image is pinned to. Without `{date}` the packages are those of the day of the build.
+   * The address of a Debian archive. `{archive}` is replaced by `debian` or `debian-security`, and `{date}` by the day that
+   * the image is pinned to. Without `{date}`, the packages are those of the day of the build.
    */
-  readonly debianArchive: string;
+  readonly debianArchive?: string | undefined;
   readonly npmRegistry?: string | undefined;
-  /** Certificates of a company's own authorities, as PEM. Every program in the sandbox trusts them. */
+  /** Certificates of a company's own authorities, as PEM. Every program in the container trusts them. */
   readonly certificates?: string | undefined;
 }
 
@@ -27,13 +27,15 @@ export const imageVariables = {
   certificates: "CHANGELINGS_IMAGE_CA",
 } as const;
 
-/** Debian's archive of all its versions. */
-export const publicSources: ImageSources = { debianArchive: "http://snapshot.debian.org/archive/{archive}/{date}" };
+/** The image to start from. Without a mirror, Docker Hub's. @param nodeVersion such as 24.21.0 */
+export function baseImageOf({ base }: ImageSources, nodeVersion: string): string {
+  return base?.replaceAll("{node}", nodeVersion) ?? `node:${nodeVersion}-bookworm-slim`;
+}
 
 /** A line of a Dockerfile is 64 kB at most. Compressed, this is half of that. */
 const mostCertificates = 40_000;
 
-/** @throws Error with all that is wrong with them */
+/** Reads the variables. @throws Error with all problems */
 export function imageSources(env: NodeJS.ProcessEnv): ImageSources {
   const problems: string[] = [];
   const given = <Value>(name: string, parse: (value: string) => Value): Value | undefined => {
@@ -46,19 +48,20 @@ export function imageSources(env: NodeJS.ProcessEnv): ImageSources {
       return undefined;
     }
   };
-  const { debianArchive, ...others } = imageVariables;
   const sources = {
-    base: given(others.base, imageName),
-    debianArchive: given(debianArchive, archiveAddress) ?? publicSources.debianArchive,
-    npmRegistry: given(others.npmRegistry, address),
-    certificates: given(others.certificates, certificatesOf),
+    base: given(imageVariables.base, imageName),
+    debianArchive: given(imageVariables.debianArchive, archiveAddress),
+    npmRegistry: given(imageVariables.npmRegistry, address),
+    certificates: given(imageVariables.certificates, certificatesOf),
   };
   if (problems.length > 0) throw new Error(problems.join("\n"));
   return sources;
 }
 
 function imageName(text: string): string {
-  if (!/^[a-z0-9][a-zA-Z0-9._:/@-]*$/.test(text)) throw new Error("is not the name of an image");
+  if (!/^[a-z0-9][a-zA-Z0-9._:/@-]*$/.test(text.replaceAll("{node}", "24.0.0"))) {
+    throw new Error("is not the name of an image");
+  }
   return text;
 }
 
@@ -71,12 +74,14 @@ function archiveAddress(text: string): string {
   return text;
 }
 
-/** It becomes a part of the image, which every sandbox can read. */
+/** It becomes a part of the image, which every agent in it can read. */
 function address(text: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) throw new Error("is not an address such as https://host/path");
   if (url.username !== "" || url.password !== "" || url.search !== "") {
-    throw new Error("must not contain credentials: every sandbox could read them. Use a mirror that needs none");
+    throw new Error(
+      "must not contain credentials: every agent in the image could read them. Use a mirror that needs none",
+    );
   }
   if (!/^[\w.:/@%~+[\]-]+$/.test(text)) throw new Error("contains characters that must be escaped in an address");
   return text;

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { afterAll, expect, test } from "vitest";
-import { dockerEnvironment, isDockerVariable } from "../../../../components/docker/run-docker.ts";
-import { baseImage, dockerfile } from "../../../../components/sandbox/image/image.ts";
-import { imageSources, imageVariables, publicSources } from "../../../../components/sandbox/image/sources.ts";
+import { baseImageOf, imageSources, imageVariables } from "../../../components/docker/image-sources.ts";
+import { dockerEnvironment, isDockerVariable } from "../../../components/docker/run-docker.ts";
+import { baseImage, dockerfile } from "../../../components/sandbox/image/image.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sources-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -18,8 +18,8 @@ function pem(name: string, text: string): string {
 }
 
 test("without variables, the image is built from the public servers", () => {
-  expect(imageSources({})).toEqual(publicSources);
-  expect(imageSources({ CHANGELINGS_IMAGE_NPM: "" })).toEqual(publicSources);
+  expect(imageSources({})).toEqual({});
+  expect(imageSources({ CHANGELINGS_IMAGE_NPM: "" })).toEqual({});
   expect(dockerfile(imageSources({}))).toBe(dockerfile());
 });
 
@@ -50,6 +50,12 @@ test("mirrors take the places of the public servers, in order before they are us
   execFileSync("sh", ["-c", script ?? ""]);
   const written = readFileSync(join(folder, "share/ca-certificates/changelings.crt"), "utf8");
   expect(written).toBe(`${authority}\n${second}\n`);
+});
+
+test("a base image is named for the Node that each image needs", () => {
+  const sources = imageSources({ CHANGELINGS_IMAGE_BASE: "registry.example.com/node:{node}-bookworm-slim" });
+  expect(baseImageOf(sources, "24.21.0")).toBe("registry.example.com/node:24.21.0-bookworm-slim");
+  expect(dockerfile(sources)).toMatch(/^FROM registry\.example\.com\/node:22\.\d+\.\d+-bookworm-slim\n/);
 });
 
 test("a mirror without Debian's history needs no date", () => {
