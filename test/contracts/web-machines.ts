@@ -129,14 +129,14 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(await drift()).toBeUndefined();
       });
 
-      it("gives it its secrets, in no argument", async () => {
+      it("passes its secrets, but not as arguments", async () => {
         const value = "s3cret-0123456789";
         await apply({ ...spec, secrets: ["KEY"] }, undefined, { KEY: value });
         expect(only().variables).toContain(value);
         expect(JSON.stringify(world.creates)).not.toContain(value);
       });
 
-      it("leaves no agent behind when it does not start, and succeeds once it does", async () => {
+      it("removes the agent if it does not start, and succeeds once it starts", async () => {
         const failed = apply(committed({ broken: "" }), undefined, {});
         await expect(failed).rejects.toThrow(
           /^elena did not start: its agent ended \(DONE\); its (agent|machine) was removed\nthe tail of its log:\nthe terminal's last line$/,
@@ -150,7 +150,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         await accepts(next.servers);
       });
 
-      it("twice at once makes one agent", async () => {
+      it("creates one agent if it runs twice at the same time", async () => {
         const [one, other] = await Promise.all([apply(spec), apply(spec)]);
         expect(other).toEqual(one);
         expect(only().starts).toBe(1);
@@ -172,7 +172,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
       });
 
       if (provider === "local") {
-        it("takes over the agent of a record in which release 0.1 noted no address", async () => {
+        it("adopts the agent of a record from release 0.1, which lacks the address", async () => {
           await apply(spec);
           const { hostAddress: _, ...former } = await recorded();
           await lab.host.records.write(former);
@@ -182,7 +182,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         });
       }
 
-      it("pushes to a remote that is declared later, and no longer once it is not, without a restart", async () => {
+      it("starts and stops pushing to a remote without a restart", async () => {
         const remote = join(home, "remote.git");
         execFileSync("git", ["init", "--quiet", "--bare", remote], { env: world.env });
         await apply(spec);
@@ -211,7 +211,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(await drift()).toBeUndefined();
       });
 
-      it("creates an agent that is gone again, with its repo", async () => {
+      it("recreates an agent that is gone, with its repo", async () => {
         const { agentId } = await apply(spec);
         const own = await commitAsAgent({ "own.txt": "own\n" });
         world.kill(only());
@@ -224,7 +224,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(await page("own.txt")).toBe("own\n");
       });
 
-      it("notices an agent that was provisioned by hand, and provisions it as declared", async () => {
+      it("detects an agent that was provisioned by hand, and provisions it as declared", async () => {
         await apply(spec);
         only().labels = { ...only().labels, changeling_digest: "0".repeat(16) };
         expect(await drift()).toBe("it was redeployed by hand");
@@ -264,7 +264,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
       });
 
       it.each(["commits", "changes"])(
-        "is rejected where it conflicts with the agent's %s, which runs on",
+        "is rejected if it conflicts with the agent's %s, and the agent keeps running",
         async (what) => {
           await apply(spec);
           if (what === "commits") await commitAsAgent({ "page.txt": "mine\n" });
@@ -283,7 +283,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         },
       );
 
-      it("goes back to what ran when it does not start, and keeps what the agent committed", async () => {
+      it("rolls back if the agent does not start, and keeps the agent's commits", async () => {
         const { agentId } = await apply(spec);
         const own = await commitAsAgent({ "own.txt": "own\n" });
         const failed = apply(committed({ broken: "" }));
@@ -303,7 +303,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(await drift()).toBeUndefined();
       });
 
-      it("goes back to the former data too", async () => {
+      it("rolls back to the previous data too", async () => {
         await apply(spec);
         const { data } = await recorded();
         const failed = apply({ ...committed({ broken: "" }), data: join(home, "elsewhere") });
@@ -314,7 +314,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(world.volumes.has(data)).toBe(false);
       });
 
-      it("keeps what the agent committed on top of code that does not start", async () => {
+      it("keeps the agent's commits on top of code that does not start", async () => {
         await apply(spec);
         const next = committed({ broken: "" });
         let own: string | undefined;
@@ -339,7 +339,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect((await recorded()).applied).toEqual(spec);
       });
 
-      it("that was cut short after its merge goes back to where it began", async () => {
+      it("rolls back an interrupted update to the commit before its merge", async () => {
         await apply(spec);
         const head = await git("rev-parse", "HEAD");
         const next = committed({ broken: "" });
@@ -353,7 +353,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
       });
     });
 
-    describe("a changeling that is not enabled", () => {
+    describe("a disabled changeling", () => {
       it("is stopped, and starts again as the same agent", async () => {
         const { agentId } = await apply(spec);
         const resting = { ...spec, enabled: false };
@@ -367,14 +367,14 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(await drift()).toBeUndefined();
       });
 
-      it("gets no agent before it is enabled", async () => {
+      it("gets no agent until it is enabled", async () => {
         const { agentId, servers } = await apply({ ...spec, enabled: false });
         expect(servers).toEqual({});
         expect(world.agents).toEqual([]);
         expect((await apply(spec)).agentId).toBe(agentId);
       });
 
-      it("is stopped again when it does not start", async () => {
+      it("is stopped again if it does not start", async () => {
         await apply(spec);
         await apply({ ...spec, enabled: false });
         await expect(apply(committed({ broken: "" }))).rejects.toThrow("its agent is stopped");
@@ -400,7 +400,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(await drift("elly")).toBeUndefined();
       });
 
-      it("that was cut short between its two records is completed", async () => {
+      it("completes a rename that was interrupted between its two records", async () => {
         const { agentId } = await apply(spec);
         const former = await recorded();
         await apply({ ...spec, name: "elly" }, "elena");
@@ -410,7 +410,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(only().name).toBe("elly");
       });
 
-      it("leaves another changeling with the former name alone", async () => {
+      it("leaves another changeling with the old name unchanged", async () => {
         await apply(spec);
         await apply({ ...spec, name: "elly" }, "elena");
         const other = await apply(spec);
@@ -422,7 +422,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
     });
 
     describe("removing", () => {
-      it("keeps the repo and the data, which the changeling gets back", async () => {
+      it("keeps the repo and the data for the same changeling", async () => {
         const { agentId } = await apply(spec);
         const own = await commitAsAgent({ "own.txt": "own\n" });
         const { repo, data, ...before } = await recorded();
@@ -442,7 +442,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(readdirSync(lab.folder((await recorded()).data))).toContain("kept.txt");
       });
 
-      it("deletes them where that is declared, with the record", async () => {
+      it("deletes them and the record if that is declared", async () => {
         await apply(spec);
         const record = await recorded();
         await remove({ name: "elena", destroyData: true });
@@ -456,7 +456,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(again.agentId).not.toBe(record.agentId);
       });
 
-      it("succeeds for one that never was, and twice", async () => {
+      it("succeeds for a changeling that never existed, and when repeated", async () => {
         expect(await remove({ name: "elena", destroyData: false })).toEqual({});
         await apply(spec);
         await remove({ name: "elena", destroyData: false });
@@ -465,7 +465,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(await recorded()).toEqual(record);
       });
 
-      it("leaves every other changeling alone", async () => {
+      it("leaves every other changeling unchanged", async () => {
         await apply(spec);
         const other = await apply({ ...spec, name: "elen" });
         await remove({ name: "elena", destroyData: true });
@@ -473,7 +473,7 @@ export function describeWebMachines(provider: WebSpec["provider"], open: (option
         expect(await drift("elen")).toBeUndefined();
       });
 
-      it("works for a stopped one", async () => {
+      it("works for a stopped changeling", async () => {
         await apply(spec);
         await apply({ ...spec, enabled: false });
         await remove({ name: "elena", destroyData: true });

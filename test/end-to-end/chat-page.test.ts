@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => lab.remove());
 
-test("a conversation goes on over two pages, a restart and no connection at all", async () => {
+test("a conversation continues on two pages, after a restart and after a lost connection", async () => {
   let chat = await lab.start();
   const { port } = new URL(chat.url);
   const person = await browser.newPerson();
@@ -55,7 +55,7 @@ test("a conversation goes on over two pages, a restart and no connection at all"
   await person.context.close();
 });
 
-test("without WebSockets it goes on as server-sent events, and without scripts as a form", async () => {
+test("works with server-sent events without WebSockets, and with a form without scripts", async () => {
   const chat = await lab.start();
   const without = await browser.newPerson();
   await without.context.addInitScript(

@@ -19,7 +19,7 @@ const services = () => readFileSync(join(lab.state, "events/services/events.json
 const servers = () =>
   Object.fromEntries(registeredServers({ services: services(), servers: "", agentServer: "" }).servers);
 
-test("a server is registered while it runs", async () => {
+test("registers its server while it runs", async () => {
   const first = await lab.startDeployed({ PORT: "0" });
   expect(servers()).toEqual({ web: `${first.url}/` });
   expect(await first.end("SIGTERM")).toBe(0);
@@ -29,7 +29,7 @@ test("a server is registered while it runs", async () => {
   expect(servers()).toEqual({ web: last.url });
 });
 
-test("it reports to mngr when person and agent said something last, not when it was started", async () => {
+test("reports to mngr when user and agent were last active, not when it was started", async () => {
   const at = (file: string) => statSync(join(lab.state, "activity", file)).mtime.toISOString();
   const lines = [
     { id: 1, at: "2026-01-02T03:04:05.000Z", from: "person", text: "hi" },
@@ -56,7 +56,7 @@ describe("for other users of the machine", () => {
       sent.once("error", reject).end();
     });
 
-  test("it listens on a socket that only its user reaches, also after it was killed", async () => {
+  test("listens on a socket that only its user can access, also after it was killed", async () => {
     await (await lab.startDeployed()).end("SIGKILL");
     const chat = await lab.startDeployed();
     const [, path = ""] = /^unix:(.*)$/.exec(chat.url) ?? [];
@@ -66,7 +66,7 @@ describe("for other users of the machine", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("finds a short place for its socket when mngr's folder has a long path", async () => {
+  test("finds a short path for its socket if mngr's folder has a long one", async () => {
     const state = join(lab.folder, "x".repeat(110));
     mkdirSync(state);
     const chat = await lab.startDeployed({ MNGR_AGENT_STATE_DIR: state, TMPDIR: lab.folder });
@@ -74,7 +74,7 @@ describe("for other users of the machine", () => {
     expect([statSync(dirname(path)).mode & 0o777, await status({ socketPath: path })]).toEqual([0o700, 200]);
   });
 
-  test("on a port it answers only who knows the secret of this start", async () => {
+  test("on a port, only responds to requests with the secret of this start", async () => {
     const before = await lab.startDeployed({ PORT: "0" });
     await before.end("SIGKILL");
     const chat = await lab.startDeployed({ PORT: "0" });
@@ -89,7 +89,7 @@ describe("for other users of the machine", () => {
 });
 
 describe("a message", () => {
-  test("is kept, answered, and told to every page that is open", async () => {
+  test("is stored, answered, and sent to every open page", async () => {
     const chat = await lab.start();
     const socket = new WebSocket(`${chat.url.replace("http", "ws")}/live?after=0`, ["other", "chat.v1"]);
     const heard: unknown[] = [];
@@ -122,7 +122,7 @@ describe("a message", () => {
     expect((await closed)[0]).toBe(1001);
   });
 
-  test("is taken once however often it is sent, and from a form too", async () => {
+  test("is accepted once if it is sent repeatedly, also from a form", async () => {
     const chat = await lab.start();
     const sent = await Promise.all(Array.from({ length: 5 }, () => chat.post("once", "one-mark-0001")));
     expect(sent.map(({ status }) => status)).toEqual(Array(5).fill(201));
@@ -150,7 +150,7 @@ describe("a message", () => {
     expect((await chat.messages()).messages).toEqual([]);
   });
 
-  test("that was torn by a crash is passed over, and the next ones are whole", async () => {
+  test("is skipped if a crash truncated it, and later ones are complete", async () => {
     const said = { id: 1, at: "2026-11-21T03:00:00.000Z", from: "person", text: "before" };
     lab.journal = `${JSON.stringify(said)}\n{"started":1}\nnonsense\n{"id":2,"at":"2026`;
     const chat = await lab.start();
@@ -169,7 +169,7 @@ describe("a message", () => {
     expect((await again.messages()).messages.map(({ id, text }) => [id, text])).toEqual(expected);
   });
 
-  test("that nobody began to answer before a crash is answered after it", async () => {
+  test("is answered after a crash if no answer had begun", async () => {
     lab.journal = `${JSON.stringify({ id: 7, at: "2026-11-21T03:00:00.000Z", from: "person", text: "there?" })}\n`;
     const chat = await lab.start();
     expect(await chat.answerTo(7)).toMatchObject({ id: 8, text: "You said: there?" });
@@ -177,7 +177,7 @@ describe("a message", () => {
 });
 
 describe("a responder", () => {
-  test("that is Claude gets the settings, the conversation before, and the new message", async () => {
+  test("of Claude gets the settings, the conversation so far, and the new message", async () => {
     const bin = lab.program(
       "claude",
       `printf '%s\\n' "$@" > ${lab.folder}/argv`,
@@ -204,7 +204,7 @@ describe("a responder", () => {
     expect(readFileSync(join(lab.repo, "argv-folder"), "utf8").split("\n")[0]).toBe(lab.repo);
   });
 
-  test("that fails says so without the environment's secrets", async () => {
+  test("reports a failure without the environment's secrets", async () => {
     const bin = lab.program("grump", 'echo "bad key $SOME_API_KEY" >&2', "exit 3");
     const chat = await lab.start({ RESPONDER: join(bin, "grump"), SOME_API_KEY: "sk-very-secret" });
     expect(await chat.ask("hello")).toMatchObject({
@@ -213,7 +213,7 @@ describe("a responder", () => {
     });
   });
 
-  test("that is not there, says nothing, or takes too long does not stop the next one", async () => {
+  test("does not block the next one if it is missing, silent or too slow", async () => {
     const missing = await lab.start({ PATH: "/usr/bin:/bin" }, ["claude"]);
     expect(await missing.ask("?")).toMatchObject({
       text: "The Claude CLI is not installed where I run, so I can't answer.",
@@ -227,7 +227,7 @@ describe("a responder", () => {
     expect((await slow.ask("quick")).text).toBe("an argument");
   });
 
-  test("ends with the server, in the midst of an answer", async () => {
+  test("ends with the server, even during an answer", async () => {
     const pidFile = join(lab.folder, "pid");
     const bin = lab.program("endless", `echo $$ > ${pidFile}.new`, `mv ${pidFile}.new ${pidFile}`, "exec sleep 60");
     const chat = await lab.start({ RESPONDER: join(bin, "endless") });
@@ -245,7 +245,7 @@ function hasEnded(pid: number): boolean {
   return !isAlive(pid) || / Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
 }
 
-test("the conversation is one file in the data, for when the agent is not there", async () => {
+test("the conversation is stored as one file in the data, for when the agent is offline", async () => {
   const chat = await lab.start();
   await chat.ask("<script>alert(1)</script>");
   await chat.end("SIGTERM");
@@ -275,7 +275,7 @@ test("a memory in the repo is committed, and nothing else", async () => {
   expect(git("show", "HEAD:memory/messages.jsonl").split("\n").length).toBe(4);
 });
 
-test("what is not for this page is refused, and harms nobody", async () => {
+test("rejects requests that are not for this page, without side effects", async () => {
   const chat = await lab.start();
   const { port } = new URL(chat.url);
   const ask = (path: string, headers: Record<string, string>, method = "GET") =>

@@ -80,7 +80,7 @@ function tlsFront(port: number): Server {
   });
 }
 
-test("a page that floods the whole site with cookies keeps nobody from the list, nor from other agents", async () => {
+test("a page that floods the site with cookies blocks neither the list nor other agents", async () => {
   const person = await browser.newPerson({ ignoreHTTPSErrors: true });
   const page = await person.newPage();
   for (const each of [ada, bob]) {

@@ -95,14 +95,14 @@ async function controlled(): Promise<void> {
 }
 
 describe("a page that shares its origin with others", () => {
-  it("gets what it links to by absolute paths the first time already", async () => {
+  it("loads its absolute links on the first visit", async () => {
     await page.goto(url("/"), { waitUntil: "networkidle" });
     expect(await page.evaluate("window.loaded")).toBe(true);
     expect(asked.toSorted()).toEqual(["GET /", "GET /app.js", "GET /back.svg", "GET /logo.svg", "GET /style.css"]);
     expect(person.complaints).toEqual([]);
   });
 
-  it("leads where it says: links, forms, history, windows", async () => {
+  it("navigates correctly: links, forms, history, windows", async () => {
     await page.goto(url("/"));
     await page.click("#link");
     await page.waitForURL(url("/about"));
@@ -121,7 +121,7 @@ describe("a page that shares its origin with others", () => {
     await page.waitForURL(url("/about?from-a-script"));
   });
 
-  it("reaches its own server from scripts", async () => {
+  it("reaches its server from scripts", async () => {
     await page.goto(url("/"));
     const results = await page.evaluate(`Promise.all([
       fetch("/api").then((response) => response.text()),
@@ -143,7 +143,7 @@ describe("a page that shares its origin with others", () => {
     expect(results).toEqual(["answer", "answer", "answer", "event", "worker", "echo hello", "echo hello"]);
   });
 
-  it("has a worker that mends what the page asks for without saying where it is", async () => {
+  it("has a worker that rewrites requests without a referrer", async () => {
     await page.goto(url("/private"));
     await controlled();
     const load =
@@ -155,7 +155,7 @@ describe("a page that shares its origin with others", () => {
     ).toBe("answer");
   });
 
-  it("keeps a worker of its own, which mends links as well", async () => {
+  it("keeps its own worker, which also rewrites links", async () => {
     await page.goto(url("/private"));
     await controlled();
     await page.evaluate("navigator.serviceWorker.register('/own-sw.js').then(({ scope }) => { window.scope = scope })");
@@ -174,13 +174,13 @@ describe("a page that shares its origin with others", () => {
     expect(await page.evaluate(isOwn)).toBe(true);
   });
 
-  it("may have a policy of its own", async () => {
+  it("may have its own policy", async () => {
     await page.goto(url("/strict"));
     expect(await page.evaluate("fetch('/api').then((response) => response.text())")).toBe("answer");
     expect(person.complaints).toEqual([]);
   });
 
-  it("may have a base of its own", async () => {
+  it("may have its own base URL", async () => {
     await page.goto(url("/based"), { waitUntil: "networkidle" });
     expect(asked).toContain("GET /deep/in.svg");
     expect(await page.evaluate("document.baseURI")).toBe(url("/deep/"));

@@ -124,7 +124,7 @@ function ask(port: number, path: string, cookie?: string): Promise<Answered | un
 const log = () => readFileSync(join(paths.forwarding, "forwarding.log"), "utf8").replaceAll(/^\S+ /gm, "");
 
 describe("the forwarding server's program", () => {
-  it("listens before it says that it runs, keeps its files to itself, and ends well", async () => {
+  it("listens before it reports that it runs, keeps its files private, and exits cleanly", async () => {
     const { child, port } = await start();
     expect(forwardingState(paths)).toMatchObject({ alive: true, pid: child.pid, current: true });
     const search = await mint();
@@ -159,7 +159,7 @@ describe("the forwarding server's program", () => {
     await expect(adminRequest(paths.forwarding, { op: "status" })).rejects.toThrow(NotRunning);
   });
 
-  it("says what to do when its port is taken, or its config is not one", async () => {
+  it("reports the remedy if its port is in use, or its config is invalid", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     const address = other.address();
@@ -181,7 +181,7 @@ describe("the forwarding server's program", () => {
     ]);
   });
 
-  it("is killed at any moment: no code is good twice, none of its files is damaged, no login is lost", async () => {
+  it("survives being killed at any moment: no code works twice, no file is damaged, no login is lost", async () => {
     const used = new Set<string>();
     const cookies: string[] = [];
     let pending: string[] = [];

@@ -172,7 +172,7 @@ describe("the main origin's cookies", () => {
       .join("; ");
   }
 
-  test("go to a port of bob's at the second step, and open nothing there", async () => {
+  test("are sent to a port of bob, where they give access to nothing", async () => {
     const stolen = await collect();
     // They did arrive: browsers know no ports in cookies.
     expect(stolen.split("; ").length).toBe(2);
@@ -189,7 +189,7 @@ describe("the main origin's cookies", () => {
     }
   });
 
-  test("and their keys are still of use to the person: list, typed addresses, links, logout, login", async () => {
+  test("still work for the user with their keys: list, typed addresses, links, logout, login", async () => {
     await collect();
     await page.goto(`${server.url}/`);
     await expect.poll(() => page.getByRole("listitem").getByRole("link").allTextContents()).toEqual(["ada", "bob"]);
@@ -221,7 +221,7 @@ describe("the main origin's cookies", () => {
 });
 
 describe("a ticket", () => {
-  test("that bob's worker passes on before the browser uses it lets nobody else in", async () => {
+  test("does not work for anybody else if bob's worker leaks it before it is used", async () => {
     await click("bob");
     await page.evaluate(
       `navigator.serviceWorker.register("/worker.js").then(() => navigator.serviceWorker.ready).then(() => 1)`,
@@ -234,7 +234,7 @@ describe("a ticket", () => {
     expect(redeemed).toEqual([403]);
   });
 
-  test("is made for no other browser at the wish of bob's page", async () => {
+  test("is not issued for another browser on request of bob's page", async () => {
     await click("bob");
     const other = createHash("sha256").update(randomBytes(32).toString("base64url")).digest("base64url");
     await page.goto(`${own(bob)}/`);
@@ -253,7 +253,7 @@ describe("the servers of one agent", () => {
     return page.evaluate(`${ask}.then((response) => response.text(), (error) => error.name)`);
   };
 
-  test("are of one login, and no other agent's page reads them, or frames them", async () => {
+  test("share one login, and other agents' pages can neither read nor frame them", async () => {
     const api = `http://api.${ada.id}.localhost:${server.port}/data`;
     await click("ada");
     expect(await fetched(api)).toBe("<h1>ada</h1>");

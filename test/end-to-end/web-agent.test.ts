@@ -103,7 +103,7 @@ describe("the secrets of a web agent", () => {
   });
   afterAll(() => lab.remove());
 
-  it("reach it, and stand in no file that others can read, in no output and no process list", async () => {
+  it("reach it, and are in no file that others can read, no output and no process list", async () => {
     writeSecrets(lab.paths, "elena", { MY_TOKEN: first, UNDECLARED: "other" });
     const running = lab.start("apply", secrets);
     let listed = "";
@@ -124,7 +124,7 @@ describe("the secrets of a web agent", () => {
     for (const path of holding) expect(statSync(path).mode & 0o777, path).toBe(0o600);
   });
 
-  it("reach it anew when they are rotated, and are masked in the log that an error tells", async () => {
+  it("reach it again after a rotation, and are masked in the log of an error", async () => {
     const before = lab.record();
     writeSecrets(lab.paths, "elena", { MY_TOKEN: second });
     const { servers } = await lab.applied(secrets);
@@ -141,14 +141,14 @@ describe("the secrets of a web agent", () => {
   });
 });
 
-describe("a web agent whose making is killed", () => {
+describe("a web agent whose creation is killed", () => {
   let lab: Lab;
   beforeAll(() => {
     lab = new Lab();
   });
   afterAll(() => lab.remove());
 
-  it("is taken up where it stands: one agent, with the id that it was given first", async () => {
+  it("is adopted as it is: one agent, with its first id", async () => {
     await lab.killedWhen(() => existsSync(join(lab.home, ".mngr", "agents")));
     const { agentId } = lab.record();
     const { servers } = await lab.applied();
@@ -156,7 +156,7 @@ describe("a web agent whose making is killed", () => {
     expect(lab.agents()).toEqual([{ id: agentId, name: "elena", state: "WAITING" }]);
   });
 
-  it("goes back over all that was merged since it last came up", async () => {
+  it("rolls back everything that was merged since it last ran", async () => {
     const good = lab.source.git("rev-parse", "HEAD");
     lab.source.commitAll("Broken", { "serve.py": "raise SystemExit(3)\n", "page.txt": "second\n" });
     const broken = lab.source.git("rev-parse", "HEAD");
@@ -182,7 +182,7 @@ describe("a web agent whose making is killed", () => {
   });
 });
 
-it("leaves an agent of that name that is somebody else's alone", async () => {
+it("leaves another agent with the same name unchanged", async () => {
   const lab = new Lab();
   try {
     lab.mngr("create", "elena", "--type", "command", "--transfer", "none", "--no-connect", "--", "sleep", "600");

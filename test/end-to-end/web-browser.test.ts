@@ -63,7 +63,7 @@ async function entered(name: string, page: Page): Promise<void> {
 const names = (page: Page) => page.getByRole("listitem").getByRole("link").allTextContents();
 
 describe("logging in", () => {
-  test("works once for each login URL, and no preview spends it", async () => {
+  test("works once for each login URL, and no prefetch uses it up", async () => {
     const url = await loginUrl(stack, "elena");
     const authenticate = url.replace("/login?", "/authenticate?");
     // A chat program that looks at a link, and a browser that fetches ahead.
@@ -99,7 +99,7 @@ describe("logging in", () => {
   });
 });
 
-test("200 MB go up as they are", async () => {
+test("uploads 200 MB unchanged", async () => {
   const { person, page } = await visitor("first");
   await entered("first", page);
   const hash = createHash("sha256");
@@ -119,7 +119,7 @@ describe.each(["host", "path"] as const)("with routing = %s", (routing) => {
     if (routing === "path") await up("path");
   });
 
-  test("a chat goes through, live", async () => {
+  test("a chat works live", async () => {
     const { person, page } = await visitor("elena");
     await page.getByRole("link", { name: "elena" }).last().click();
     await page.waitForURL(`${root("elena")}/`);
@@ -160,7 +160,7 @@ describe.each(["host", "path"] as const)("with routing = %s", (routing) => {
     await person.context.close();
   });
 
-  test("two agents side by side get no cookie of each other, nor ours, and can't read each other by host", async () => {
+  test("two agents get neither each other's cookies nor ours, and can't read each other by host", async () => {
     const { person, page } = await visitor("first", "second");
     await page.goto(`${main()}/`);
     await expect.poll(() => names(page)).toEqual(["first", "second"]);
@@ -183,7 +183,7 @@ describe.each(["host", "path"] as const)("with routing = %s", (routing) => {
   });
 });
 
-test("an agent that stops leaves its page, and is there again when it is started", async () => {
+test("a stopped agent shows its page, and is online again after a start", async () => {
   const mngr = (...args: string[]) => execFileSync("mngr", args, { env: stack.env, stdio: "ignore" });
   const { person, page } = await visitor("elena", "first");
   const { pid } = forwardingState(stack.paths);

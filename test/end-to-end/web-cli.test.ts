@@ -64,7 +64,7 @@ describe("the changeling command for web changelings", () => {
     expect(declared()).toBe(fleet);
   });
 
-  it("shows what it would write", async () => {
+  it("shows the planned edit", async () => {
     const { code, stdout } = await changeling("deploy", "--agent-type", "chat", "--dry-run");
     expect(code).toBe(0);
     expect(stdout).toContain('+[changelings.chat]\n+kind = "web"\n+agent_type = "chat"\n');
@@ -73,7 +73,7 @@ describe("the changeling command for web changelings", () => {
 
   let chat: { agentId: string; url: string; loginUrl: string; repo: string; data: string };
 
-  it("deploys one from scratch, and its login URL lets a browser in", async () => {
+  it("deploys one from scratch, and its login URL works in a browser", async () => {
     chat = await answerOf("deploy", "--agent-type", "chat", "--yes");
     expect(chat).toMatchObject({ name: "chat", state: "running", url: `http://${chat.agentId}.localhost:${port}/` });
     expect(declared()).toBe(`${fleet}\n[changelings.chat]\nkind = "web"\nagent_type = "chat"\n`);
@@ -82,13 +82,13 @@ describe("the changeling command for web changelings", () => {
     expect([status, headers.getSetCookie().length > 0]).toEqual([302, true]);
   });
 
-  it("has a name once", async () => {
+  it("rejects a name that is in use", async () => {
     const { code, stderr } = await changeling("deploy", "--agent-type", "chat", "--yes");
     expect(code).toBe(1);
     expect(stderr).toContain("chat is already declared; apply it with: changeling update chat, or add: --name chat-2");
   });
 
-  it("lists it, prints login URLs and its log, and says what to do instead of firing it", async () => {
+  it("lists it, prints login URLs and its log, and explains what to do instead of running it", async () => {
     expect(await answerOf("list")).toMatchObject([{ name: "chat", kind: "web", state: "running", url: chat.url }]);
     const login = await changeling("login-url", "chat");
     expect(login.stdout).toMatch(
@@ -110,7 +110,7 @@ describe("the changeling command for web changelings", () => {
     expect(await answerOf("revoke", "--all")).toEqual({ revoked: "all" });
   });
 
-  it("stops it and starts it again, in the file and in fact", async () => {
+  it("stops and starts it again, in the file and in reality", async () => {
     expect(await answerOf("stop", "chat")).toMatchObject({ state: "stopped", loginUrl: null });
     expect(declared()).toContain('agent_type = "chat"\nenabled = false\n');
     expect(await answerOf("list")).toMatchObject([{ state: "stopped", enabled: false }]);
@@ -125,7 +125,7 @@ describe("the changeling command for web changelings", () => {
     expect(declared()).toContain('[changelings.mine]\nkind = "web"\nsource = "~/mine"\n');
   });
 
-  it("takes in its new commits, also where another changeling lacks a secret", async () => {
+  it("merges its new commits, even if another changeling lacks a secret", async () => {
     const complete = declared();
     const needy = '[changelings.needy]\nkind = "web"\nagent_type = "chat"\nsecrets = ["NOT_SET"]\n';
     writeFileSync(fleetFile(), `${complete}\n${needy}`);
@@ -142,7 +142,7 @@ describe("the changeling command for web changelings", () => {
     writeFileSync(fleetFile(), complete);
   });
 
-  it("keeps the declaration of one that can't be applied, and takes it back", async () => {
+  it("keeps the declaration if it can't be applied, and can undo it", async () => {
     git("checkout", "--quiet", "-b", "broken");
     git("rm", "--quiet", "-r", ".mngr");
     commit("No template");
@@ -161,7 +161,7 @@ describe("the changeling command for web changelings", () => {
     expect(declared()).toBe(before);
   });
 
-  it("finds nothing wrong, and says that it has nothing to do", async () => {
+  it("reports no problems and no changes", async () => {
     const doctor = await changeling("doctor", "--json");
     expect(doctor.code, doctor.stdout).toBe(0);
     const names = JSON.parse(doctor.stdout).map(({ name }: { name: string }) => name);
@@ -169,7 +169,7 @@ describe("the changeling command for web changelings", () => {
     expect((await changeling("plan")).stdout).toBe("Nothing changes: the fleet is as declared.\n");
   });
 
-  it("destroys them: one keeps its data and repo, the other loses them", async () => {
+  it("destroys them: one keeps its data and repo, the other does not", async () => {
     expect(await answerOf("destroy", "chat", "--yes")).toEqual({
       name: "chat",
       removed: true,

@@ -66,7 +66,7 @@ function isNotRunning(error: unknown): false {
 
 const log = () => readFileSync(join(paths.forwarding, "forwarding.log"), "utf8");
 
-it("starts, answers at its port, and is as declared", async () => {
+it("starts, responds on its port, and is as declared", async () => {
   expect(forwardingDrift(paths)).toBe("the forwarding server is not running");
   const applied = run("apply");
   expect(applied.stderr).toMatch(
@@ -82,7 +82,7 @@ it("starts, answers at its port, and is as declared", async () => {
   }
 });
 
-it("a crash, and an edit by hand, are repaired: the one by its supervisor, the other by the next `up`", async () => {
+it("its supervisor repairs a crash, and the next `up` a manual edit", async () => {
   const { pid } = await statusNow();
   process.kill(pid, "SIGKILL");
   await eventually("it runs again", () => {
@@ -106,7 +106,7 @@ it("a crash, and an edit by hand, are repaired: the one by its supervisor, the o
   writeFileSync(state, text);
 });
 
-it("one that could not listen leaves the old one running", async () => {
+it("if the new one can't listen, the old one keeps running", async () => {
   const { pid } = await statusNow();
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
@@ -119,7 +119,7 @@ it("one that could not listen leaves the old one running", async () => {
   expect(forwardingDrift(paths)).toBeUndefined();
 });
 
-it("finds a real agent, and sees when it is stopped and started", async () => {
+it("finds a real agent, and notices when it is stopped and started", async () => {
   const repo = join(home, "repo");
   const data = join(home, "data");
   for (const folder of [repo, data]) mkdirSync(folder);
@@ -156,7 +156,7 @@ it("finds a real agent, and sees when it is stopped and started", async () => {
   expect(log()).toMatch(/real is online \(web\).*real is offline: it is stopped.*real is online \(web\)/s);
 });
 
-it("is removed with all that it kept", async () => {
+it("is removed with all its files", async () => {
   rmSync(paths.web, { recursive: true });
   const { pid } = forwardingState(paths);
   expect(JSON.parse(run("remove").stdout)).toEqual({ forwarding: "removed" });

@@ -84,7 +84,7 @@ describe("a web changeling from its first up to its removal", () => {
       })
       .parse(JSON.parse(mngr("list", "--provider", "local", "--format", "json", "--headless"))).agents;
 
-  it("runs from its source, with its settings, and is told where", async () => {
+  it("runs from its source, with its settings, and reports its address", async () => {
     declare("elena");
     await succeed();
     const { agentId, data, repo } = record();
@@ -108,7 +108,7 @@ describe("a web changeling from its first up to its removal", () => {
     expect(await test.preview()).toEqual({});
   });
 
-  it("shows the source's new commit, and merges it into what the agent committed", async () => {
+  it("shows the source's new commit, and merges it into the agent's commits", async () => {
     const before = source.git("rev-parse", "HEAD");
     inRepo("commit", "--quiet", "--allow-empty", "--message", "The agent's own");
     const own = inRepo("rev-parse", "HEAD");
@@ -120,7 +120,7 @@ describe("a web changeling from its first up to its removal", () => {
     expect(await test.preview()).toEqual({});
   });
 
-  it("warns when the source can't be asked, and shows no change for that", async () => {
+  it("warns if the source can't be read, and shows no change", async () => {
     renameSync(source.folder, `${source.folder}.away`);
     try {
       const { code, stdout, stderr } = await test.pulumi(["preview", "--non-interactive", "--color", "never"]);
@@ -132,7 +132,7 @@ describe("a web changeling from its first up to its removal", () => {
     }
   });
 
-  it("refuses what conflicts with the agent's commits, and leaves it running", async () => {
+  it("rejects conflicts with the agent's commits, and leaves it running", async () => {
     const { servers } = await output();
     execFileSync("sed", ["-i", "s/second/the agent's/", join(record().repo, "page.txt")]);
     inRepo("commit", "--quiet", "--all", "--message", "Its own page");

@@ -45,14 +45,14 @@ describe("the commands that are run for an agent", () => {
     expect(since()).toEqual({ web: "http://127.0.0.1:1003/" });
   });
 
-  it("wait for a registration, and no longer than they are told", async () => {
+  it("wait for a registration, up to the given time", async () => {
     sh(prepareCommand);
     const start = Date.now();
     expect(since(0.6)).toEqual({});
     expect(Date.now() - start).toBeGreaterThan(300);
   });
 
-  it("copy the settings to where spec 001 has them, and take them away when there are none", () => {
+  it("copy the settings to the path of spec 001, and remove them if there are none", () => {
     mkdirSync(join(workDir, ".changelings"));
     writeFileSync(join(workDir, ".changelings/settings.toml"), "[chat]\n");
     sh(prepareCommand);
@@ -96,14 +96,14 @@ describe("awaitServersHere", () => {
     awaitServersHere(of, { agentId: "agent-1", address: "agent-1@host-1.local", timeoutSeconds });
   const ours = () => `http://127.0.0.1:${port}/`;
 
-  it("returns what was registered, once that takes connections", async () => {
+  it("returns the registered servers once they accept connections", async () => {
     register(ours());
     sh(prepareCommand);
     const comes = mngr("WAITING", (looks) => looks === 1 && register(ours()));
     expect(await awaited(comes)).toEqual({ web: ours() });
   });
 
-  it("asks for `web` when there are several", async () => {
+  it("waits for `web` if there are several", async () => {
     sh(prepareCommand);
     register("http://127.0.0.1:1/", { name: "api" });
     register(ours());
@@ -114,12 +114,12 @@ describe("awaitServersHere", () => {
     ["ended", "DONE", "its agent ended (DONE)"],
     ["was stopped", "STOPPED", "its agent ended (STOPPED)"],
     ["went away", undefined, "mngr no longer has its agent"],
-  ])("gives up at once on an agent that %s", async (_what, of, message) => {
+  ])("fails immediately for an agent that %s", async (_what, of, message) => {
     sh(prepareCommand);
     await expect(awaited(mngr(of), 900)).rejects.toThrow(message);
   });
 
-  it("gives up after its time, and says what was missing", async () => {
+  it("times out, and reports what was missing", async () => {
     sh(prepareCommand);
     await expect(awaited(mngr("WAITING"), 1)).rejects.toThrow(
       "it registered no server within 1 s (start_timeout_seconds)",

@@ -9,7 +9,7 @@ afterAll(() => sandbox[Symbol.dispose]());
 const webTypes = new AgentTypes(undefined, stockWebTypes()).names().join(", ");
 
 describe("kinds", () => {
-  it("that are not written are cron: what a web changeling alone has is told", async () => {
+  it("default to cron: options only for web are reported", async () => {
     const text = `[changelings.fixme-fairy]\nrepo = "agent"\nsource = "agent"\nsettings.chat.modle = "x"\nstart_timeout_seconds = 5\n`;
     expect(await sandbox.diagnosticsOf(text)).toEqual([
       'config.toml:3: changelings.fixme-fairy.source: source is only for kind = "web"',
@@ -21,7 +21,7 @@ describe("kinds", () => {
     ]);
   });
 
-  it("that don't exist have options that nobody knows: the kind alone is told", async () => {
+  it("that don't exist are reported without their options", async () => {
     const text = `[changelings.fixme-fairy]\nkind = "wep"\nrepo = "agent"\nsource = "agent"\n`;
     expect(await sandbox.diagnosticsOf(text)).toEqual([
       'config.toml:2: changelings.fixme-fairy.kind: there is no kind "wep"',
@@ -29,14 +29,14 @@ describe("kinds", () => {
     ]);
   });
 
-  it("are told of a stock type of the other one", async () => {
+  it("are suggested for a stock type of the other kind", async () => {
     expect(await sandbox.diagnosticsOf("[changelings.chat]\nrepo = 'agent'")).toEqual([
       'config.toml:1: changelings.chat: "chat" is a stock web changeling',
       '→ write kind = "web"',
     ]);
   });
 
-  it("in defaults pass over what they have not; what nobody has is told once, at its line", async () => {
+  it("ignore unsupported defaults; unknown ones are reported once, at their line", async () => {
     const text = `[defaults]\nkind = "web"\nschedule = "0 3 * * *"\ndestroy_data = true\nbranch = "develop"\n[changelings.chat]\n[changelings.elena-code]\n`;
     expect(await sandbox.diagnosticsOf(text)).toEqual([
       'config.toml:3: defaults.schedule: schedule is only for kind = "cron"',
@@ -47,10 +47,10 @@ describe("kinds", () => {
   });
 });
 
-describe("a default provider that a kind has not", () => {
+describe("a default provider that a kind lacks", () => {
   const isForWeb = 'the provider "docker" is only for kind = "web": no schedule fires there';
 
-  it("is told of each changeling of the kind, at its own line", async () => {
+  it("is reported for each changeling of the kind, at its own line", async () => {
     const text = `[defaults]\nprovider = "docker"\n[changelings.chat]\nkind = "web"\n[changelings.fixme-fairy]\nrepo = "agent"\n`;
     expect(await sandbox.diagnosticsOf(text)).toEqual([
       `config.toml:5: changelings.fixme-fairy.provider: ${isForWeb}`,
@@ -58,7 +58,7 @@ describe("a default provider that a kind has not", () => {
     ]);
   });
 
-  it("is not told of one that says its own, whatever else is wrong with that", async () => {
+  it("is not reported for a changeling with its own provider", async () => {
     const text = `[defaults]\nprovider = "docker"\n[changelings.fixme-fairy]\nrepo = "agent"\nprovider = "local"\nenabled = 1\n`;
     expect(await sandbox.diagnosticsOf(text)).toEqual([
       "config.toml:6: changelings.fixme-fairy.enabled: expected true or false, found 1",
@@ -68,14 +68,14 @@ describe("a default provider that a kind has not", () => {
 });
 
 describe("web changelings", () => {
-  it("need a source or an agent type that there is", async () => {
+  it("need a source or an existing agent type", async () => {
     expect(await sandbox.diagnosticsOf('[changelings.elena]\nkind = "web"')).toEqual([
       'config.toml:1: changelings.elena: neither source nor agent_type is set, and mngr knows no agent type "elena"',
       `→ write source = "<path or URL>" or agent_type = "chat"; known here: ${webTypes}`,
     ]);
   });
 
-  it("with a source elsewhere may have agent types that aren't known here", async () => {
+  it("with a remote source may have unknown agent types", async () => {
     const text = '[changelings.a]\nkind = "web"\nsource = "https://example.com/a/b"\nagent_type = "theirs"\n';
     expect(await sandbox.diagnosticsOf(text)).toEqual([
       'config.toml:4: warning: changelings.a.agent_type: mngr knows no agent type "theirs"',
@@ -83,7 +83,7 @@ describe("web changelings", () => {
     ]);
   });
 
-  it("don't share their data, nor a part of it", async () => {
+  it("don't share data, nor a part of it", async () => {
     const one = (name: string, data: string, more = "") =>
       `[changelings.${name}]\nkind = "web"\nagent_type = "chat"\ndata = "${data}"\n${more}\n`;
     expect(await sandbox.diagnosticsOf(one("a", "~/a") + one("b", "~/b/../a/deep") + one("c", "~/ab"))).toEqual([
@@ -101,7 +101,7 @@ describe("web changelings", () => {
     ).toEqual([]);
   });
 
-  it("tell all that is wrong with settings at once, and keep the sound ones", async () => {
+  it("report all errors in settings together, and keep the valid ones", async () => {
     const text = `[changelings.chat]\nkind = "web"\n[changelings.chat.settings.chat]\nmodel = 1\ncolour = 2\n[changelings.chat.settings.watcher]\n[changelings.chat.settings.chat.context]\nmax_content_length = "a"\n`;
     expect(await sandbox.diagnosticsOf(text)).toEqual([
       "config.toml:4: changelings.chat.settings.chat.model: expected a string, found 1",

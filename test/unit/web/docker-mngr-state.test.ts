@@ -6,7 +6,7 @@ const record = (tags: Record<string, string>, stop_reason: string | null = "DEST
   `\x1e${JSON.stringify({ certified_host_data: { stop_reason, user_tags: tags } })}`;
 const destroyed = record({ ...ours, changeling: "pages" });
 
-describe("what mngr keeps of Docker's machines", () => {
+describe("mngr's records of machines in Docker", () => {
   it.each([
     ["destroyed machines of this installation", destroyed + destroyed, true],
     [
@@ -30,7 +30,7 @@ describe("what mngr keeps of Docker's machines", () => {
     expect(isOnlyOurs(printed, "0123456789ab")).toBe(expected);
   });
 
-  it("is removed with its volume where it is only ours, and nothing of the others is touched", async () => {
+  it("are removed with their volume if all are ours, and nothing else is", async () => {
     const calls: string[] = [];
     const printed: Record<string, string | undefined> = { ours: destroyed, theirs: record({}), broken: undefined };
     const docker = {

@@ -24,11 +24,11 @@ describe("containerArguments", () => {
     ],
     [["--cpu 0.5 --memory=1.5"], ["--cpus=0.5", "--memory=1.5g"]],
     [["cpu=1", "cpu=2"], ["--cpus=2"]],
-  ])("%j says what it may use", (given, limits) => {
+  ])("%j sets limits", (given, limits) => {
     expect(made(...given)).toEqual({ buildArgs: [], startArgs: [label, ...mounts, ...limits], dockerfile: undefined });
   });
 
-  it("takes an image from where it is", () => {
+  it("uses a named image unchanged", () => {
     const dockerfile = "FROM debian:bookworm-slim\n";
     expect(made("image=debian:bookworm-slim")).toMatchObject({ buildArgs: [label, "/tmp/image"], dockerfile });
   });
@@ -45,7 +45,7 @@ describe("containerArguments", () => {
       ["docker-build-arg=A=a b", "docker-build-arg=B="].map((each) => `'${each}'`),
       ["--build-arg=A=a b", "--build-arg=B=", "/tmp/repo"],
     ],
-  ])("%j says what the image is built from", (given, build) => {
+  ])("%j sets how the image is built", (given, build) => {
     expect(made(...given)).toMatchObject({ buildArgs: [label, ...build], dockerfile: undefined });
   });
 });
@@ -53,14 +53,14 @@ describe("containerArguments", () => {
 describe("the environment", () => {
   const person = { PATH: "/bin", HOME: "/home/me", SOME_SECRET: "s3cret", DOCKER_CERT_PATH: "" };
 
-  it("says where Docker is, and nothing else of the person's", () => {
+  it("contains Docker's address, and nothing else of the user's", () => {
     const env = { ...person, DOCKER_HOST: "tcp://far:2376", DOCKER_CONTEXT: "far", DOCKER_AUTH_CONFIG: "s3cret" };
     const own = { PATH: "/bin", HOME: "/home/me", DOCKER_HOST: "tcp://far:2376", DOCKER_CONTEXT: "far" };
     expect(dockerEnvironment(env)).toEqual(own);
     expect(["DOCKER_HOST", "DOCKER_AUTH_CONFIG", "HOME"].map(isDockerVariable)).toEqual([true, false, false]);
   });
 
-  it("has mngr ask the same daemon, and keep an agent's environment on its own volume", () => {
+  it("makes mngr use the same daemon, and a separate volume for each agent's environment", () => {
     expect(mngrDockerEnvironment({ ...person, DOCKER_HOST: "tcp://far:2376" }, "/home/me/.mngr-aside")).toEqual({
       ...{ PATH: "/bin", HOME: "/home/me", DOCKER_HOST: "tcp://far:2376" },
       MNGR__PROVIDERS__DOCKER__IS_HOST_VOLUME_CREATED: "false",
@@ -78,7 +78,7 @@ describe("the names of volumes", () => {
   const installation = fc.stringMatching(/^[0-9a-f]{12}$/);
   const changeling = fc.stringMatching(/^[a-z][a-z0-9-]{0,39}$/);
 
-  it("are one installation's and one changeling's alone, and Docker takes them", () => {
+  it("are unique per installation and changeling, and valid in Docker", () => {
     const pairs = fc.uniqueArray(fc.tuple(installation, changeling), {
       selector: (pair) => pair.join(" "),
       minLength: 2,

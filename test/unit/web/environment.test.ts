@@ -16,7 +16,7 @@ const context = {
 };
 
 describe("a web changeling as its Command's environment", () => {
-  it("tells in words what a person declared, and leaves out what is not set", () => {
+  it("describes the declaration in words, and omits unset options", () => {
     const elena = webOf("elena", {
       source: "https://github.com/me/elena",
       addPaths: ["/home/me/notes/style.md:docs/style.md"],
@@ -46,13 +46,13 @@ describe("a web changeling as its Command's environment", () => {
     });
   });
 
-  it("shows settings as the text of their file, with every default", () => {
+  it("shows settings as the text of their file, including defaults", () => {
     const { SETTINGS: settings } = environmentOfWeb(webOf("chat", { settings: { chat: { model: "mine" } } }), context);
     expect(settings).toContain('[chat]\nmodel = "mine"\n');
     expect(settings).toContain("max_transcript_line_count = 10\n");
   });
 
-  it("comes back as the same agent", () => {
+  it("is decoded to the same agent", () => {
     const text = fc.string({ unit: "grapheme", maxLength: 20 }).filter((value) => !value.includes("\0"));
     const options = fc.record({
       enabled: fc.boolean(),
@@ -104,7 +104,7 @@ describe("digestOfSpec", () => {
     for (const each of changed) expect(digestOfSpec(each)).toMatch(/^[0-9a-f]{16}$/);
   });
 
-  it("stays with what only an update heeds", () => {
+  it("does not change with settings that only updates use", () => {
     const same = { ...spec, enabled: false, destroyData: true, startTimeoutSeconds: 5, remote: "/srv/copy" };
     expect(digestOfSpec(same)).toBe(digestOfSpec(spec));
   });

@@ -8,7 +8,7 @@ describe("secrets of a web changeling", () => {
   const claude = webOf("elena", { agentType: "elena-code" });
   const lists = webOf("lists", { agentType: "elena-code", secrets: ["A"] });
 
-  it("are required when they are listed; else a Claude needs a key, and nobody a token", () => {
+  it("are required if listed; otherwise only Claude needs a key, and no agent a token", () => {
     const keys = ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];
     const far = webOf("far", { agentType: "claude", provider: "modal" });
     expect([claude, lists, webOf("chat", {}), far].map((each) => each.requiredSecrets)).toEqual([
@@ -43,7 +43,7 @@ describe("a web changeling from a program", () => {
     return [];
   };
 
-  it("has the defaults of the fleet file, and is the same as that of a file, given all its options", async () => {
+  it("has the defaults of the fleet file, and is the same as in a file with all options", async () => {
     using sandbox = new Sandbox();
     sandbox.repo("own");
     sandbox.repo("bare.git");
@@ -64,7 +64,7 @@ describe("a web changeling from a program", () => {
     expect(webOf(name, { ...options, addPaths })).toEqual(declared);
   });
 
-  it("tells all that is wrong at once, by the program's names", () => {
+  it("reports all errors together, with the program's names", () => {
     expect(
       problemsOf("Chat", {
         addPaths: ["a"],

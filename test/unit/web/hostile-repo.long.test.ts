@@ -62,7 +62,7 @@ async function poison(): Promise<void> {
   writeFileSync(join(lab.repo, ".git", "info", "attributes"), "* filter=evil diff=evil merge=evil\n");
 }
 
-describe("a repository that is taken from the volume of an agent's machine", () => {
+describe("a repository from the volume of an agent's machine", () => {
   /** What `pulumi up` does when the machine is gone; `repo` is what the next machine is made from. */
   async function taken(): Promise<{ repo: string; has: boolean; told: string[] }> {
     const repo = join(lab.home, "temporary", "repo");
@@ -90,7 +90,7 @@ describe("a repository that is taken from the volume of an agent's machine", () 
     (...args: string[]) =>
       execFileSync("git", args, { cwd: repo, env: lab.environment, encoding: "utf8" }).trim();
 
-  it("brings commits, branches and tags, and what was in no commit", async () => {
+  it("keeps commits, branches, tags and uncommitted changes", async () => {
     await lab.prepare();
     const own = await lab.agentCommits({ "notes.txt": "mine\n" });
     await lab.git("branch", "side");
@@ -114,7 +114,7 @@ describe("a repository that is taken from the volume of an agent's machine", () 
     expect(existsSync(`${repo}.taken`)).toBe(false);
   });
 
-  it("brings no settings, hooks, filters or attributes by which programs would run here", async () => {
+  it("loses settings, hooks, filters and attributes that would run programs here", async () => {
     await lab.prepare();
     await lab.agentCommits({ ".gitattributes": "* filter=evil diff=evil merge=evil\n" });
     writeFileSync(join(lab.repo, "page.txt"), "changed\n");
@@ -129,7 +129,7 @@ describe("a repository that is taken from the volume of an agent's machine", () 
     expect(existsSync(join(repo, ".git", "info", "attributes"))).toBe(false);
   });
 
-  it("works in no repository that lies in it, a submodule's included", async () => {
+  it("does not run git in nested repositories, including submodules", async () => {
     await lab.prepare();
     const sub = join(lab.repo, "sub");
     mkdirSync(sub);
@@ -145,7 +145,7 @@ describe("a repository that is taken from the volume of an agent's machine", () 
     expect(ran()).toBe(false);
   });
 
-  it("reads no other repository of this machine, neither by a link nor by name", async () => {
+  it("reads no other repository of this machine through links or names", async () => {
     await lab.prepare();
     lab.sourceCommits({ "private.txt": "the person's\n" });
     const theirs = lab.source.git("rev-parse", "HEAD");
@@ -181,15 +181,15 @@ describe("a repository that is taken from the volume of an agent's machine", () 
     await expect(taken()).rejects.toThrow("has an unsupported format");
   });
 
-  it("is none where nothing was committed", async () => {
+  it("does not exist without commits", async () => {
     mkdirSync(lab.repo);
     await lab.git("init", "--quiet");
     expect((await taken()).has).toBe(false);
   });
 });
 
-describe("what an agent says of itself", () => {
-  it("reaches its branch, and mngr, only where it is accepted", async () => {
+describe("an agent's own settings", () => {
+  it("reach its branch and mngr only if accepted", async () => {
     const evil = '[create_templates.entrypoint]\ntype = "elena-code"\nupload_file = ["/etc/passwd:loot"]\n';
     await lab.prepare();
     const before = await lab.head();
@@ -209,8 +209,8 @@ describe("what an agent says of itself", () => {
   });
 });
 
-describe("symbolic links of an agent's", () => {
-  it("lead no file of ours out of its repo", async () => {
+describe("symbolic links of an agent", () => {
+  it("can't redirect our files out of its repo", async () => {
     await lab.prepare();
     const victim = join(lab.home, "bashrc");
     writeFileSync(victim, "the person's\n");
@@ -232,7 +232,7 @@ describe("symbolic links of an agent's", () => {
     expect(readFileSync(join(folder, "settings.toml"), "utf8")).toContain("Written by");
   });
 
-  it("lead no added path out of its repo", async () => {
+  it("can't redirect an added path out of its repo", async () => {
     const folder = join(lab.home, "folder");
     mkdirSync(folder);
     await lab.prepare();
@@ -246,7 +246,7 @@ describe("symbolic links of an agent's", () => {
     expect(existsSync(join(folder, "style.md"))).toBe(false);
   });
 
-  it("bring no file of this machine into an image", () => {
+  it("can't bring a file of this machine into an image", () => {
     const folder = join(lab.home, "clone");
     mkdirSync(join(folder, "images"), { recursive: true });
     writeFileSync(join(folder, "images", "Dockerfile"), "FROM scratch\n");
@@ -279,7 +279,7 @@ describe("symbolic links of an agent's", () => {
 });
 
 describe("git on this machine", () => {
-  it("runs no monitor, hook, pager or program for signatures that a repository names", async () => {
+  it("runs no monitor, hook, pager or signature program that a repository configures", async () => {
     await lab.prepare();
     await lab.agentCommits({ "notes.txt": "mine\n" });
     const run = program();
@@ -304,7 +304,7 @@ describe("git on this machine", () => {
     expect(ran() ? readFileSync(proof(), "utf8") : "").toBe("");
   });
 
-  it("runs nothing that a source on this machine names, which may be somebody else's", async () => {
+  it("runs nothing that a source on this machine configures", async () => {
     const run = program();
     for (const [key, value] of [
       ["uploadpack.packObjectsHook", run],

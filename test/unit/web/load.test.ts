@@ -55,7 +55,7 @@ async function websOf(text: string): Promise<DeclaredWeb[]> {
 }
 
 describe("a web changeling", () => {
-  it("is a name and its kind, and needs no repository and no time zone", async () => {
+  it("only needs a name and its kind", async () => {
     const { fleet, diagnostics } = await sandbox.load('[changelings.chat]\nkind = "web"\n', { ci: true });
     expect(diagnostics).toEqual([]);
     expect(fleet).toEqual({
@@ -66,7 +66,7 @@ describe("a web changeling", () => {
     });
   });
 
-  it("has every option that is written, its paths made absolute", async () => {
+  it("has all its options, with absolute paths", async () => {
     const text = `
       [changelings.elena]
       kind = "web"
@@ -118,7 +118,7 @@ describe("a web changeling", () => {
   });
 
   it.each(["docker", "modal"])(
-    "on %s keeps its data in a volume, has build arguments and pushes by https",
+    "on %s has its data on a volume, build arguments, and pushes over https",
     async (provider) => {
       const [web] = await websOf(
         `[changelings.chat]\nkind = "web"\nprovider = "${provider}"\ndata = "chat-data"\nremote = "git@github.com:me/chat.git"\nbuild_args = ["cpu=2", "file=Dockerfile"]`,
@@ -155,7 +155,7 @@ describe("a web changeling", () => {
 });
 
 describe("a fleet of both kinds", () => {
-  it("passes over the defaults that are for the other kind", async () => {
+  it("ignores defaults for the other kind", async () => {
     const { fleet, diagnostics } = await sandbox.load(`
       [defaults]
       repo = "agent"

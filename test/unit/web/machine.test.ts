@@ -21,7 +21,7 @@ import { webSpecOf } from "../../support/web-spec.ts";
 
 const agentId = `agent-${"0".repeat(32)}`;
 
-describe("what mngr is told", () => {
+describe("mngr's arguments", () => {
   const agent = {
     provider: "modal" as const,
     agent: "pages",
@@ -41,7 +41,7 @@ describe("what mngr is told", () => {
     ...["--env-file", "/dev/fd/3", "--extra-provision-command", "true", "--", "--quiet"],
   ];
 
-  it("to make a machine", () => {
+  it("create a machine", () => {
     const host = {
       branch: "main",
       folder: "/changeling-repo",
@@ -57,7 +57,7 @@ describe("what mngr is told", () => {
     ]);
   });
 
-  it("to work on the one that is there", () => {
+  it("use an existing machine", () => {
     expect(provisionOnMachineArguments(agent)).toEqual([
       ...["create", "pages@pages-1234abcd.modal", "--id", agentId],
       ...["--reuse", "--update", "--transfer", "none", "--no-ensure-clean"],
@@ -74,7 +74,7 @@ describe("what mngr is told", () => {
   });
 });
 
-describe("the drift of an agent on its own machine", () => {
+describe("the drift of an agent on a separate machine", () => {
   const applied = webSpecOf({ name: "pages", provider: "modal" });
   const record: WebRecord = {
     version: 1,
@@ -126,7 +126,7 @@ describe("the drift of an agent on its own machine", () => {
     expect(webDrift(of, agents, { word: "machine", running: machines })).toBe(words),
   );
 
-  it("says what people call a machine there", () => {
+  it("uses the provider's word for a machine", () => {
     const inDocker = { ...record, provider: "docker" as const, hostAddress: `${agentId}@host-1.docker` };
     const there = { ...agent, host: { id: "host-1", name: "h", provider_name: "docker", snapshots: [] } };
     const drift = (...running: string[]) =>
@@ -140,12 +140,12 @@ describe("the volumes of a changeling", () => {
   const namesFor = (name: string) => ({ repo: `${name}_repo`, data: `${name}_data` });
   const other = { version: 1 as const, agentId, agentName: "b", provider: "docker" as const, data: "d" };
 
-  it("are named as it is", () => {
+  it("are named after it", () => {
     const own = { ...other, name: "a", repo: "a_repo" };
     expect(freeVolumes("a", namesFor, [own, { ...other, name: "b", repo: "b_repo" }])).toEqual(namesFor("a"));
   });
 
-  it("are not those of one that had its name", () => {
+  it("are not those of a renamed changeling that had its name", () => {
     const { repo, data } = freeVolumes("a", namesFor, [{ ...other, name: "b", repo: "a_repo" }]);
     expect(repo).toMatch(/^a-[0-9a-f]{8}_repo$/);
     expect(data).toBe(repo.replace("repo", "data"));
@@ -160,7 +160,7 @@ describe("in the machine", () => {
     return { status, said: stdout.trim(), stderr };
   };
 
-  it("what was sent is taken, unless the agent has gone on, or has changed the same", () => {
+  it("sent commits are merged, unless the agent has committed, or changed the same files", () => {
     using repo = new Repository();
     repo.commit({ a: "1" }, at);
     const before = repo.git("rev-parse", "HEAD");
@@ -184,7 +184,7 @@ describe("in the machine", () => {
     expect(machine(repo, "undo-merge.sh", [before, after])).toMatchObject({ status: 0, said: "" });
   });
 
-  it("settings, the hook and the keys come and go with what is declared", () => {
+  it("settings, the hook and the keys are added and removed as declared", () => {
     using repo = new Repository();
     repo.commit({ a: "1" }, at);
     const state = join(repo.folder, "..", "state");

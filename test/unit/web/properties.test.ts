@@ -36,7 +36,7 @@ const settings = some({
 });
 
 describe("settings", () => {
-  it("without anything declared are those of the specification, fractions included", () => {
+  it("default to those of the specification, including fractions", () => {
     expect(settingsToml(webSettings.parse({}))).toBe(`[chat]
 model = "claude-opus-4-6"
 
@@ -68,7 +68,7 @@ install_warn_threshold_seconds = 60.0
 `);
   });
 
-  it("whichever are declared come back from their file as they were", () => {
+  it("are read back from their file unchanged", () => {
     fc.assert(
       fc.property(settings, (declared) => {
         const filled: WebSettings = webSettings.parse(declared);
@@ -99,7 +99,7 @@ describe("any valid table of a web changeling", () => {
     renamed_from: fc.constantFrom("former"),
   });
 
-  it("declares a changeling without an error, which a program with its options has too", async () => {
+  it("is valid, and a program with its options declares the same changeling", async () => {
     await fc.assert(
       fc.asyncProperty(table, async (options) => {
         const toml = stringify({ changelings: { chat: { kind: "web", ...options } } });
@@ -117,7 +117,7 @@ describe("any valid table of a web changeling", () => {
 });
 
 describe("any SRC:DEST", () => {
-  it("is refused, or names something below the repo that isn't git's", () => {
+  it("is rejected, or names a path below the repo outside of .git", () => {
     const part = fc.constantFrom("a", "b c", ".", "..", ".git", ".GIT", "", "~", ":");
     fc.assert(
       fc.property(fc.array(part, { maxLength: 6 }), fc.array(part, { maxLength: 6 }), (from, to) => {

@@ -35,7 +35,7 @@ async function loadedWith(module: string): Promise<string[]> {
 it.each([
   ["cron", kinds.cron, ofCron],
   ["web", kinds.web, ofWeb],
-] as const)("every provider of kind %s has its record", (_name, kind, providers) => {
+] as const)("every provider of kind %s has an entry", (_name, kind, providers) => {
   expect(Object.keys(providers)).toEqual([...kind.providers]);
 });
 

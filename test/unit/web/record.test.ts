@@ -40,7 +40,7 @@ const record = (name: string, more: Partial<WebRecord> = {}): WebRecord => ({
 });
 
 describe("records", () => {
-  it("are read as they were written, by nobody else", () => {
+  it("are read as they were written, and private", () => {
     const [elena, gone] = [record("elena", { applied: spec }), record("gone", { removed: true })];
     for (const each of [gone, elena]) writeRecord(paths, each);
     writeFileSync(join(paths.web, "elena.lock"), "");
@@ -49,12 +49,12 @@ describe("records", () => {
     expect(statSync(recordPath(paths, "elena")).mode & 0o777).toBe(0o600);
   });
 
-  it("are none where nothing was applied", () => {
+  it("do not exist before anything is applied", () => {
     expect(readRecord(paths, "elena")).toBeUndefined();
     expect(readRecords(paths)).toEqual([]);
   });
 
-  it("are refused with the remedy when they are something else", () => {
+  it("are rejected with the remedy if they are invalid", () => {
     writeRecord(paths, record("elena"));
     writeFileSync(recordPath(paths, "elena"), "{");
     expect(() => readRecord(paths, "elena")).toThrow(
@@ -85,7 +85,7 @@ describe("recordFor", () => {
     host: { id: "host-0", name: "localhost", provider_name: "local", snapshots: [] },
   });
 
-  it("gives a new one an id, and places of its own", async () => {
+  it("gives a new changeling an id and its own folders", async () => {
     const first = await made(spec);
     expect(first).toEqual({
       version: 1,
@@ -99,14 +99,14 @@ describe("recordFor", () => {
     expect(await made(spec)).toEqual(first);
   });
 
-  it("gives a removed one its own back", async () => {
+  it("restores a removed changeling's own", async () => {
     const removed = record("elena", { removed: true, applied: spec });
     writeRecord(paths, removed);
     const { removed: _removed, ...kept } = removed;
     expect(await made({ ...spec, data: "/srv/data" })).toEqual(kept);
   });
 
-  it("moves that of the former name, also when that was cut short", async () => {
+  it("moves the record of the old name, also after an interruption", async () => {
     const former = record("elena", { applied: spec });
     writeRecord(paths, former);
     const renamed = { ...spec, name: "elly", data: "/srv/data" };
@@ -117,7 +117,7 @@ describe("recordFor", () => {
     expect(readRecords(paths)).toEqual([moved]);
   });
 
-  it("finds the agent again by its labels when the record is lost", async () => {
+  it("finds the agent by its labels if the record is lost", async () => {
     const labels = {
       CREATOR: "changeling",
       changeling: "elena",

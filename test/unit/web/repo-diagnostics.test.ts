@@ -106,7 +106,7 @@ const oneOption: readonly WebProblem[] = [
   ],
 ];
 
-it.each(oneOption)("%j is told with its line and its remedy", async (lines, where, remedy) => {
+it.each(oneOption)("%j is reported with its line and remedy", async (lines, where, remedy) => {
   const { text, told } = webProblem(lines, where, remedy);
   expect(await sandbox.diagnosticsOf(text)).toEqual(told);
 });

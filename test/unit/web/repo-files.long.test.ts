@@ -9,7 +9,7 @@ const lab = new WebRepoLab();
 describe("added paths", () => {
   const added = (...names: string[]) => names.map((name) => ({ from: join(lab.home, name), to: `docs/${name}` }));
 
-  it("stand upon the source, come and go with what is declared, and keep what the agent made of them", async () => {
+  it("are added to the source and removed as declared, and keep the agent's changes", async () => {
     writeFileSync(join(lab.home, "style.md"), "one\ntwo\nthree\n");
     mkdirSync(join(lab.home, "folder"));
     writeFileSync(join(lab.home, "folder", "run.sh"), "#!/bin/sh\n", { mode: 0o755 });
@@ -29,15 +29,15 @@ describe("added paths", () => {
     expect(await lab.prepare({ addPaths: added("style.md") })).toEqual({ before: merged, after: merged });
   });
 
-  it("are an error when they are not there", async () => {
+  it("must exist", async () => {
     await expect(lab.prepare({ addPaths: added("none.md") })).rejects.toThrow(
       `${join(lab.home, "none.md")} (in add_paths) does not exist; correct the path, or remove it from the fleet file`,
     );
   });
 });
 
-describe("what is in no commit of the repo", () => {
-  it("is its settings, which git does not see", async () => {
+describe("files in no commit of the repo", () => {
+  it("contain its settings, which git ignores", async () => {
     await lab.prepare();
     const settings = '[chat]\nmodel = "mine"\n';
     writeRepoFiles(lab.repo, lab.spec({ settings, agentType: "chat" }));
@@ -49,7 +49,7 @@ describe("what is in no commit of the repo", () => {
     expect(existsSync(join(lab.repo, ".changelings/settings.toml"))).toBe(false);
   });
 
-  it("leaves the repo's own settings alone, and is refused where settings are declared too", async () => {
+  it("don't replace the repo's own settings, which exclude declared ones", async () => {
     lab.sourceCommits({ ".changelings/settings.toml": "# the repo's\n" });
     await lab.prepare();
     writeRepoFiles(lab.repo, lab.spec({ agentType: "chat" }));
@@ -59,7 +59,7 @@ describe("what is in no commit of the repo", () => {
     );
   });
 
-  it("was the older form of the create template in today's words, and is removed", async () => {
+  it("the older translated create template is removed", async () => {
     await lab.prepare();
     mkdirSync(join(lab.repo, ".mngr"), { recursive: true });
     writeFileSync(join(lab.repo, ".mngr/settings.local.toml"), "# Written by `pulumi up`; edits are overwritten.\n");

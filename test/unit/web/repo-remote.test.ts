@@ -16,7 +16,7 @@ describe("the remote of an agent's commits", () => {
       warn: (text) => warnings.push(text),
     });
 
-  it("has them on a branch of the changeling's: those that are there, and each new one as it is made", async () => {
+  it("gets existing and new commits on the changeling's branch", async () => {
     await lab.prepare();
     const remote = join(lab.home, "remote.git");
     await gitIn(lab.home, lab.environment).run(["init", "--quiet", "--bare", remote]);
@@ -33,7 +33,7 @@ describe("the remote of an agent's commits", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("is warned about when it can't be reached, and never overwrites a hook of the agent's", async () => {
+  it("causes a warning if unreachable, and never overwrites a hook of the agent", async () => {
     await lab.prepare();
     const hook = join(lab.repo, ".git/hooks/post-commit");
     mkdirSync(join(lab.repo, ".git/hooks"), { recursive: true });

@@ -8,7 +8,7 @@ import { WebRepoLab } from "../../support/web-repo-lab.ts";
 const lab = new WebRepoLab();
 
 describe("a repo with a source", () => {
-  it("holds the source's commit, follows no remote branch, and is nobody else's to read", async () => {
+  it("contains the source's commit, tracks no remote branch, and is private", async () => {
     const tip = lab.source.git("rev-parse", "HEAD");
     expect(await lab.prepare({ commit: tip })).toEqual({ before: tip, after: tip });
     expect(await lab.head()).toBe(tip);
@@ -18,7 +18,7 @@ describe("a repo with a source", () => {
     expect(statSync(lab.repo).mode & 0o777).toBe(0o700);
   });
 
-  it("takes the branch's tip when no commit is known, and a commit that is there without asking the source", async () => {
+  it("uses the branch's tip if no commit is given, and an existing commit without a fetch", async () => {
     const first = lab.source.git("rev-parse", "HEAD");
     lab.sourceCommits({ "page.txt": "new\n" });
     await lab.prepare();
@@ -27,21 +27,21 @@ describe("a repo with a source", () => {
     await lab.prepare({ commit: first });
   });
 
-  it("is made anew when the first time was cut short", async () => {
+  it("is recreated after an interrupted creation", async () => {
     mkdirSync(`${lab.repo}.unfinished`);
     writeFileSync(join(`${lab.repo}.unfinished`, "rubbish"), "");
     await lab.prepare();
     expect([existsSync(join(lab.repo, "rubbish")), existsSync(`${lab.repo}.unfinished`)]).toEqual([false, false]);
   });
 
-  it("says that the source's branch was changed meanwhile", async () => {
+  it("reports that the source's branch was rewritten", async () => {
     await expect(lab.prepare({ commit: "1".repeat(40) })).rejects.toThrow(
       `${lab.source.folder} no longer has commit ${"1".repeat(40)}, because its branch main was rewritten; run again: pulumi up`,
     );
     expect(existsSync(lab.repo)).toBe(false);
   });
 
-  it("goes forward where the agent committed nothing, and merges where it did", async () => {
+  it("fast-forwards without commits of the agent, and merges otherwise", async () => {
     const first = lab.source.git("rev-parse", "HEAD");
     await lab.prepare();
     lab.sourceCommits({ "other.txt": "second\n" });
@@ -61,7 +61,7 @@ describe("a repo with a source", () => {
     expect(await lab.git("worktree", "list")).not.toContain(".merge");
   });
 
-  it("leaves what is in no commit, staged or not, where the new code does not touch it", async () => {
+  it("keeps uncommitted changes, staged or not, if the new code does not touch them", async () => {
     await lab.prepare();
     writeFileSync(join(lab.repo, "page.txt"), "unstaged\n");
     writeFileSync(join(lab.repo, "staged.txt"), "staged\n");
@@ -76,7 +76,7 @@ describe("a repo with a source", () => {
   it.each([
     ["that is changed", "page.txt"],
     ["that git does not know", "new.txt"],
-  ])("refuses to overwrite a file of the agent's %s, by name and with the remedy", async (_what, file) => {
+  ])("refuses to overwrite an agent's %s file, and names the remedy", async (_what, file) => {
     await lab.prepare();
     const before = await lab.head();
     writeFileSync(join(lab.repo, file), "the agent's\n");
@@ -88,7 +88,7 @@ describe("a repo with a source", () => {
     expect([await lab.head(), lab.read(file)]).toEqual([before, "the agent's\n"]);
   });
 
-  it("refuses what conflicts, names every file, and shows nothing of it in the work tree", async () => {
+  it("rejects conflicts, names every file, and leaves the work tree unchanged", async () => {
     await lab.prepare();
     const own = await lab.agentCommits({ "page.txt": "mine\n", "other.txt": "mine\n" });
     lab.sourceCommits({ "page.txt": "theirs\n", "other.txt": "theirs\n" });
@@ -107,7 +107,7 @@ describe("a repo with a source", () => {
     expect(await lab.prepare()).toEqual({ before: merged, after: merged });
   });
 
-  it("merges beside a failing hook of the agent's", async () => {
+  it("merges despite a failing hook of the agent", async () => {
     await lab.prepare();
     await lab.agentCommits({ "notes.txt": "mine\n" });
     const hook = join(lab.repo, ".git", "hooks", "pre-merge-commit");
@@ -119,7 +119,7 @@ describe("a repo with a source", () => {
     expect(lab.read("other.txt")).toBe("second\n");
   });
 
-  it("is taken back to what it was, but not over the agent's commits", async () => {
+  it("is undone, but not past the agent's commits", async () => {
     await lab.prepare();
     const own = await lab.agentCommits({ "notes.txt": "mine\n" });
     lab.sourceCommits({ "other.txt": "second\n" });
@@ -141,7 +141,7 @@ describe("a repo with a source", () => {
 describe("a repo from scratch", () => {
   const scratch = { source: undefined, agentType: "chat" };
 
-  it("begins with the stock type's files, all of them committed, and its create template", async () => {
+  it("starts with the stock type's files, all committed, and its create template", async () => {
     await lab.prepare(scratch);
     expect(await lab.git("status", "--porcelain", "--ignored")).toBe("");
     expect(lab.read(".mngr/settings.toml")).toContain('[create_templates.entrypoint]\ntype = "chat"\n');
@@ -153,7 +153,7 @@ describe("a repo from scratch", () => {
     expect(parse(files["settings.toml"] ?? "")).toEqual(parse(lab.read(".mngr/settings.toml")));
   });
 
-  it("names any other type that mngr knows", async () => {
+  it("accepts any other type that mngr knows", async () => {
     await lab.prepare({ ...scratch, agentType: "claude" });
     expect(lab.read(".mngr/settings.toml")).toBe('[create_templates.entrypoint]\ntype = "claude"\n');
   });

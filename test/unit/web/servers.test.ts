@@ -28,7 +28,7 @@ describe("registeredServers", () => {
     expect(found({ agentServer: lines({ port: 9100 }, { port: "9101" }) })).toEqual({ web: "http://127.0.0.1:9101/" });
   });
 
-  it("later lines override earlier ones, and withdrawn servers are gone", () => {
+  it("later lines override earlier ones, and withdrawn servers are removed", () => {
     const services = lines(
       { type: "service_registered", service: "web", url: "http://127.0.0.1:1" },
       { type: "service_registered", service: "api", url: "http://127.0.0.1:2" },
@@ -40,7 +40,7 @@ describe("registeredServers", () => {
     expect(registeredServers({ ...none, services }).lines).toBe(3);
   });
 
-  it("between files the time decides, then the files' order", () => {
+  it("between files, the time decides, then the files' order", () => {
     const at = (url: string, timestamp?: string) => ({ server: "web", url, timestamp });
     const early = "2026-11-21T06:00:00Z";
     const late = "2026-11-21T07:00:00+00:00";
@@ -58,7 +58,7 @@ describe("registeredServers", () => {
     expect(merged(event(), at("http://127.0.0.1:1", early))).toBe("http://127.0.0.1:1/");
   });
 
-  it("counts and skips what says nothing", () => {
+  it("counts and skips invalid lines", () => {
     const junk = [
       "{",
       "null",
@@ -94,7 +94,7 @@ describe("registeredServers", () => {
     "http://[::ffff:10.0.0.1]/",
     "http://[::ffff:127.0.0.1]/",
     "http://agent-1.localhost.example/",
-  ])("refuses %s, which is not on its own loopback, and keeps what was registered before", (url) => {
+  ])("rejects %s, which is not on its own loopback, and keeps the previous registration", (url) => {
     const servers = lines({ server: "web", url: "http://127.0.0.1:1" }, { server: "web", url });
     expect(registeredServers({ ...none, servers })).toEqual({
       servers: new Map([["web", "http://127.0.0.1:1/"]]),
@@ -135,12 +135,12 @@ describe("registeredServers", () => {
     expect(found({ servers: lines({ server: "web", url: `http://127.0.0.1/${"x".repeat(2048)}` }) })).toEqual({});
   });
 
-  it("an agent that listens everywhere is reached on its own machine", () => {
+  it("an agent that listens on all addresses is reached on its own machine", () => {
     const servers = lines({ server: "four", url: "http://0.0.0.0:1/a" }, { server: "six", url: "http://[::]:2" });
     expect(found({ servers })).toEqual({ four: "http://127.0.0.1:1/a", six: "http://[::1]:2/" });
   });
 
-  it("within one file the order of the lines is kept, whatever their times say", () => {
+  it("within one file, the order of the lines is kept, whatever their times", () => {
     const line = fc.record(
       {
         server: fc.constantFrom("a", "b"),
@@ -162,7 +162,7 @@ describe("registeredServers", () => {
     );
   });
 
-  it("never throws, whatever it is given, and every line counts", () => {
+  it("never throws, and counts every line", () => {
     const text = fc.array(fc.oneof(fc.string(), fc.json())).map((each) => each.join("\n"));
     fc.assert(
       fc.property(text, text, text, (services, servers, agentServer) => {
@@ -188,7 +188,7 @@ describe("readServersCommand", () => {
   const read = (env: NodeJS.ProcessEnv = { MNGR_AGENT_STATE_DIR: folder }) =>
     parseServersOutput(execFileSync("sh", ["-euc", readServersCommand], { env, encoding: "utf8" }));
 
-  it("prints the files that are there", () => {
+  it("prints the existing files", () => {
     expect(read()).toEqual({ services: "\n", servers: "\n", agentServer: "" });
     write("events/services/events.jsonl", "one\ntwo");
     write("logs/servers.jsonl", "three\n");
@@ -199,7 +199,7 @@ describe("readServersCommand", () => {
     });
   });
 
-  it("says when each was changed, so that a server that was taken back after that is gone", () => {
+  it("prints when each was changed, so that a server withdrawn after that is removed", () => {
     const taken = { type: "service_deregistered", service: "web" };
     const at = (seconds: number) => new Date(Date.UTC(2026, 10, 21, 6, 0, seconds)).toISOString();
     write("logs/servers.jsonl", lines({ server: "web", url: "http://127.0.0.1:1" }));
@@ -235,7 +235,7 @@ describe("readServersCommand", () => {
     expect(changedAt?.servers).toBe(ms);
   });
 
-  it("knows the state folder by its older name", () => {
+  it("supports the state folder's older variable", () => {
     write("logs/agent_server.jsonl", '{"port":1}\n');
     expect(read({ MNG_AGENT_STATE_DIR: folder }).agentServer).toBe('{"port":1}\n');
   });

@@ -6,7 +6,7 @@ const frameAncestors = "'self' http://own";
 const policy = ["Content-Security-Policy", `frame-ancestors ${frameAncestors}`];
 
 describe("an agent's response", () => {
-  it("can be framed by its own pages alone, unless it says who may", () => {
+  it("can only be framed by its own pages, unless it sets a policy", () => {
     const silent = ["Content-Type", "text/html", "content-security-policy", "default-src 'self'; img-src *"];
     expect(withAddedHeaders(silent, { frameAncestors })).toEqual([...silent, ...policy]);
     for (const own of [
@@ -20,7 +20,7 @@ describe("an agent's response", () => {
     expect(withAddedHeaders(reportOnly, { frameAncestors })).toEqual([...reportOnly, ...policy]);
   });
 
-  it("can be read by the page of another server of the agent, whatever it says of others", () => {
+  it("can be read by pages of the agent's other servers, whatever CORS headers it sets", () => {
     const headers = ["access-control-allow-origin", "*", "X-A", "1", "Access-Control-Allow-Credentials", "false"];
     expect(withAddedHeaders(headers, { frameAncestors, sharedWith: "http://api.own" })).toEqual([
       ...["X-A", "1", ...policy],
@@ -38,7 +38,7 @@ describe("an agent's response", () => {
 });
 
 describe("a page of one server of an agent", () => {
-  it("may ask another one, with the cookie that its login has, and no page of another agent may", async () => {
+  it("may send requests to another server with its login, but no page of another agent may", async () => {
     await using site = await openSite();
     const cookie = await enter(site, await site.login(ada));
     const [web, api] = [`http://${hostOf(site, ada.id)}`, hostOf(site, ada.id, "api")];

@@ -24,7 +24,7 @@ async function openAdmin(): Promise<ForwardingSite> {
 }
 
 describe("the admin socket", () => {
-  it("is the account's own", async () => {
+  it("is only accessible to the account", async () => {
     await using site = await openAdmin();
     expect(statSync(adminSocketPath(site.folder)).mode & 0o777).toBe(0o600);
   });
@@ -43,7 +43,7 @@ describe("the admin socket", () => {
     expect((await site.ask(`/authenticate${new URL(url).search}`)).status).toBe(302);
   });
 
-  it("looks again for an agent that it does not know, then says so", async () => {
+  it("queries again for an unknown agent, then reports it", async () => {
     await using site = await openAdmin();
     await expect(adminRequest(site.folder, { op: "mint", agent: unknown })).rejects.toThrow(
       `the forwarding server could not do it: there is no web changeling with the agent ${unknown}`,
@@ -51,7 +51,7 @@ describe("the admin socket", () => {
     expect(site.agents.refreshed).toBe(1);
   });
 
-  it("revokes an agent's logins and no other's, also of one that is gone", async () => {
+  it("revokes only one agent's logins, also of a removed agent", async () => {
     await using site = await openAdmin();
     const [adas, bobs] = [await site.login(ada), await site.login(bob)];
     expect(await adminRequest(site.folder, { op: "revoke", agent: ada.id })).toEqual({ revoked: ada.id });
@@ -63,7 +63,7 @@ describe("the admin socket", () => {
     expect([body.includes(ada.id), body.includes(bob.id)]).toEqual([false, true]);
   });
 
-  it("rotates the key, looks again, and tells of itself", async () => {
+  it("rotates the key, refreshes, and reports its status", async () => {
     await using site = await openAdmin();
     const cookie = await site.login(ada);
     expect(await adminRequest(site.folder, { op: "rotate-key" })).toEqual({ rotated: true });
@@ -86,7 +86,7 @@ describe("the admin socket", () => {
     },
   );
 
-  it("takes the place of a socket that a kill left behind", async () => {
+  it("replaces a socket that a killed server left", async () => {
     await using site = await openSite();
     writeFileSync(adminSocketPath(site.folder), "");
     const admin = await startAdmin({ ...site, agents: agentsOf([]), log: () => {} });
@@ -94,7 +94,7 @@ describe("the admin socket", () => {
     admin.close();
   });
 
-  it("is missing when no server runs", async () => {
+  it("reports that no server runs", async () => {
     const folder = mkdtempSync(join(tmpdir(), "no-server-"));
     await expect(adminRequest(folder, { op: "status" })).rejects.toThrow(NotRunning);
     await expect(adminRequest(folder, { op: "status" })).rejects.toThrow(

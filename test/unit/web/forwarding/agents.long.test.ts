@@ -10,7 +10,7 @@ import { AgentsLab, idOf, record } from "../../../support/agents-lab.ts";
 const lab = new AgentsLab();
 const urlOf = (port: number) => expect.objectContaining({ kind: "online", url: new URL(`http://127.0.0.1:${port}/`) });
 
-it("an agent is online when something answers, starting while it runs without, else offline, with its page", async () => {
+it("an agent is online if it responds, starting if it only runs, otherwise offline with its page", async () => {
   const [web, api] = [await lab.listen(), await lab.listen()];
   lab.declare("ended", "fresh", "on", "stopped");
   lab.mngrSays("on", "WAITING", { api: api.port, web: web.port, dead: 1 });
@@ -53,7 +53,7 @@ it("an agent is online when something answers, starting while it runs without, e
   ]);
 });
 
-it("when it came back at another port, all requests that wait share one look at mngr", async () => {
+it("all waiting requests share one query if the agent moved to another port", async () => {
   const before = await lab.listen();
   lab.declare("moved");
   lab.mngrSays("moved", "WAITING", { web: before.port });
@@ -69,7 +69,7 @@ it("when it came back at another port, all requests that wait share one look at 
   expect([lab.calls("exec"), lab.calls("list")]).toEqual([looks + 1, looks + 1]);
 });
 
-it("one that only closed a connection costs no look, nor does one that was looked for just now", async () => {
+it("neither a closed connection nor a recently queried agent causes a query", async () => {
   const web = await lab.listen();
   lab.declare("fine", "off");
   lab.mngrSays("fine", "WAITING", { web: web.port });
@@ -82,7 +82,7 @@ it("one that only closed a connection costs no look, nor does one that was looke
   expect(lab.calls("exec")).toBe(looks);
 });
 
-it("one that is starting is looked at until it answers; then nobody is asked any more", async () => {
+it("a starting agent is queried until it responds", async () => {
   const web = await lab.listen();
   lab.declare("slow");
   lab.mngrSays("slow", "RUNNING");
@@ -96,7 +96,7 @@ it("one that is starting is looked at until it answers; then nobody is asked any
   expect(lab.calls("exec")).toBe(looks);
 });
 
-it("an error of mngr, or an answer that is none, drops no agent that is there; the log says it once", async () => {
+it("an error or invalid output of mngr drops no running agent, and is logged once", async () => {
   const web = await lab.listen();
   lab.declare("lives");
   lab.mngrSays("lives", "WAITING", { web: web.port });
@@ -118,7 +118,7 @@ it("an error of mngr, or an answer that is none, drops no agent that is there; t
   ]);
 });
 
-it("lines that are no registrations are told of once", async () => {
+it("invalid registrations are logged once", async () => {
   const web = await lab.listen();
   lab.declare("odd");
   lab.mngrSays("odd", "WAITING", { web: web.port });
@@ -129,7 +129,7 @@ it("lines that are no registrations are told of once", async () => {
   expect(lab.log).toEqual(["odd is online (web)", "odd has invalid lines among its registrations"]);
 });
 
-it("one whose agent is gone does not hide the others", async () => {
+it("a missing agent does not hide the others", async () => {
   const web = await lab.listen();
   lab.declare("gone", "here");
   lab.mngrSays("here", "WAITING", { web: web.port });
@@ -142,7 +142,7 @@ it("one whose agent is gone does not hide the others", async () => {
   });
 });
 
-it("takes over what `pulumi up` declares and removes", async () => {
+it("follows what `pulumi up` declares and removes", async () => {
   const [web, other] = [await lab.listen(), await lab.listen()];
   lab.mngrSays("first", "WAITING", { web: web.port });
   lab.mngrSays("second", "WAITING", { web: other.port });
@@ -159,7 +159,7 @@ it("takes over what `pulumi up` declares and removes", async () => {
   await lab.eventually("none is left", () => lab.agents.list().length === 0);
 });
 
-it("leaves no mngr behind when it stops", async () => {
+it("leaves no mngr process behind when it stops", async () => {
   lab.declare("one");
   writeFileSync(join(lab.home, "hang"), "");
   lab.mngrSays("one", "WAITING");
@@ -172,7 +172,7 @@ it("leaves no mngr behind when it stops", async () => {
   await lab.eventually("they have ended", () => !pids().some(isAlive));
 });
 
-it("keeps the agents that it knows while their records can't be read", async () => {
+it("keeps known agents while their records can't be read", async () => {
   const web = await lab.listen();
   lab.declare("fine");
   lab.mngrSays("fine", "WAITING", { web: web.port });

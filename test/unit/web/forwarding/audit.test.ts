@@ -23,8 +23,8 @@ const entries = (file: string) =>
     .split("\n")
     .map((line) => z.record(z.string(), z.unknown()).parse(JSON.parse(line)));
 
-describe("what the forwarding server writes down", () => {
-  it("names logins and requests, and holds nothing that lets anybody in", async () => {
+describe("the forwarding server's logs", () => {
+  it("contain logins and requests, but nothing that gives access", async () => {
     const secrets: string[] = [];
     {
       await using site = await openSite([ada, bob], {}, new Audit(folder));
@@ -78,7 +78,7 @@ describe("what the forwarding server writes down", () => {
     }
   });
 
-  it("knows who asks by way of a server in front that is trusted", async () => {
+  it("contain the client behind a trusted reverse proxy", async () => {
     {
       await using site = await openSite([ada], {}, new Audit(folder, new TrustedProxies(["127.0.0.1"])));
       await site.ask("/healthz", { headers: { "x-forwarded-for": "203.0.113.9" } });
@@ -86,7 +86,7 @@ describe("what the forwarding server writes down", () => {
     expect(entries("access.jsonl")).toMatchObject([{ address: "203.0.113.9", path: "/healthz", status: 200 }]);
   });
 
-  it("is bounded, in one moment and for ever", () => {
+  it("are limited in rate and in size", () => {
     const lines = new JsonLines(join(folder, "x.jsonl"));
     for (let n = 0; n < 2000; n += 1) lines.add(() => ({ n }));
     lines.flush();
@@ -109,7 +109,7 @@ describe("the sessions", () => {
   const session = (id: string) => ({ id, expiresAt: Date.now() + 3_600_000 });
   const visitor = { address: "::1", userAgent: "Firefox" };
 
-  it("are listed with who they are, over restarts, until they end", () => {
+  it("are listed with their browsers until they end, also after a restart", () => {
     const path = join(folder, "list.json");
     const first = new SessionList(path);
     first.begin(ada.id, session("aaaaaaaaaaaa"), visitor);
@@ -132,7 +132,7 @@ describe("the sessions", () => {
     expect(new SessionList(path).list()).toEqual([]);
   });
 
-  it("are seen, and forgotten when they have run out", () => {
+  it("show when they were last seen, and are removed when they expire", () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     try {
       const list = new SessionList();
@@ -149,7 +149,7 @@ describe("the sessions", () => {
     }
   });
 
-  it("cost nothing when their file is damaged, or can't be written", () => {
+  it("still work if their file is damaged, or can't be written", () => {
     const path = join(folder, "list.json");
     writeFileSync(path, "{");
     const list = new SessionList(path);
@@ -162,7 +162,7 @@ describe("the sessions", () => {
 });
 
 describe("health and counts", () => {
-  it("/healthz says that the server is there, by its name and by number, and nothing else", async () => {
+  it("/healthz reports only that the server runs, by its name and by its IP address", async () => {
     await using site = await openSite();
     for (const host of [undefined, `127.0.0.1:${site.server.port}`]) {
       const answer = await site.ask("/healthz", host === undefined ? {} : { host });
@@ -172,7 +172,7 @@ describe("health and counts", () => {
     expect((await site.ask("/metrics")).status).toBe(404);
   });
 
-  it("are told to whoever owns the folder, through the admin socket", async () => {
+  it("are available to the owner of the folder, through the admin socket", async () => {
     await using site = await openSite();
     const own = await enter(site, await site.login(ada));
     for (let n = 0; n < 3; n += 1) await site.ask("/", { host: hostOf(site, ada.id), cookie: own });

@@ -7,7 +7,7 @@ const from = (remoteAddress: string, forwarded?: string) => ({
   headers: forwarded === undefined ? {} : { "x-forwarded-for": forwarded },
 });
 
-describe("who asks", () => {
+describe("the client's address", () => {
   const proxies = new TrustedProxies(["127.0.0.1", "10.0.0.0/8", "fd00::/8"]);
 
   it.each([
@@ -25,7 +25,7 @@ describe("who asks", () => {
     expect(proxies.clientOf(from(address, forwarded))).toBe(client);
   });
 
-  it("is whoever connects, where no proxy is trusted", () => {
+  it("is the connection's if no proxy is trusted", () => {
     expect(new TrustedProxies([]).clientOf(from("127.0.0.1", "198.51.100.1"))).toBe("127.0.0.1");
   });
 });

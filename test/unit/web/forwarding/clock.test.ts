@@ -9,7 +9,7 @@ const hour = 3_600_000;
 describe("a clock that is set back", () => {
   const lab = new AccessLab();
 
-  it("brings no login back that was logged out, also after a restart", () => {
+  it("restores no ended login, also after a restart", () => {
     const access = lab.open();
     const session = login(access);
     const cookie = header(access, session);
@@ -22,7 +22,7 @@ describe("a clock that is set back", () => {
     expect(lab.open().session(ada, "main", cookie)).toBeUndefined();
   });
 
-  it("lets nothing last longer: it goes on from where it was", () => {
+  it("lets nothing last longer: time continues from its latest value", () => {
     const access = lab.open();
     const cookie = header(access, login(access));
     const { code } = access.mint(ada);
@@ -34,7 +34,7 @@ describe("a clock that is set back", () => {
     expect(access.redeem(ada, code)).toBeUndefined();
   });
 
-  it("was ahead: new logins and login URLs are good for as long as ever", () => {
+  it("after having been ahead: new logins and login URLs are valid as long as usual", () => {
     lab.now += 24 * 365 * hour;
     lab.open().mint(ada);
     lab.now -= 24 * 365 * hour;
@@ -49,7 +49,7 @@ describe("a clock that is set back", () => {
   });
 });
 
-it("the limit of attempts to log in is over after a minute, although the clock was set back", async () => {
+it("the limit on failed logins ends after a minute, although the clock was set back", async () => {
   await using site = await openSite();
   vi.useFakeTimers({ toFake: ["Date", "performance"] });
   try {
@@ -65,7 +65,7 @@ it("the limit of attempts to log in is over after a minute, although the clock w
   }
 });
 
-it("the steady clock follows the machine's when that is ahead, and never goes back", () => {
+it("the steady clock follows the machine's if that is ahead, and never goes back", () => {
   let [wall, elapsed] = [1000, 0];
   const clock = new SteadyClock(
     () => wall,
@@ -88,7 +88,7 @@ it("the steady clock follows the machine's when that is ahead, and never goes ba
 describe("the agents' discovery", () => {
   const lab = new AgentsLab();
 
-  it("looks again although the clock was set back", async () => {
+  it("queries again although the clock was set back", async () => {
     lab.declare("ada");
     lab.mngrSays("ada", "STOPPED");
     await lab.start();

@@ -20,7 +20,7 @@ describe("one-time codes", () => {
     expect(access.mint(ada).code).not.toBe(code);
   });
 
-  it("are good once, for their agent, within their time", () => {
+  it("work once, for their agent, until they expire", () => {
     const access = lab.open();
     const { code } = access.mint(ada);
     expect(access.redeem(bob, code)).toBeUndefined();
@@ -36,7 +36,7 @@ describe("one-time codes", () => {
     expect(access.redeem(ada, late)).toBeUndefined();
   });
 
-  it("are used up on the disk before anybody hears of it", () => {
+  it("are marked as used on disk before the login succeeds", () => {
     const first = lab.open();
     const used = first.mint(ada).code;
     const unused = first.mint(ada).code;
@@ -47,7 +47,7 @@ describe("one-time codes", () => {
     expect(lab.log).toEqual([]);
   });
 
-  it("are good for nobody when it can't be written that they are used up", () => {
+  it("are rejected if their use can't be saved", () => {
     const access = lab.open();
     const { code } = access.mint(ada);
     rmSync(lab.folder, { recursive: true });
@@ -57,7 +57,7 @@ describe("one-time codes", () => {
     rmSync(lab.folder);
   });
 
-  it("leave the file when they have expired, and make room when there are too many", () => {
+  it("are removed from the file when they expire, or when there are too many", () => {
     const access = lab.open();
     const stored = () => JSON.parse(readFileSync(join(lab.folder, "codes.json"), "utf8")).codes.length;
     access.mint(ada);
@@ -102,7 +102,7 @@ describe("one-time codes", () => {
 });
 
 describe("the folder", () => {
-  it("holds files for nobody else's eyes", () => {
+  it("contains only private files", () => {
     login(lab.open());
     const modes = readdirSync(lab.folder).map((file) => [
       file,
@@ -111,7 +111,7 @@ describe("the folder", () => {
     expect(Object.fromEntries(modes)).toEqual({ "codes.json": "600", key: "600", "sessions.json": "600" });
   });
 
-  it("is cleared of what a kill in the middle of a write left", () => {
+  it("is cleared of files from interrupted writes", () => {
     lab.open();
     for (const file of ["codes.json.123", "key.9", "sessions.json.77", `key.${randomUUID()}.new`])
       writeFileSync(join(lab.folder, file), "half");
@@ -121,13 +121,13 @@ describe("the folder", () => {
 });
 
 describe("the key", () => {
-  it("stays over restarts", () => {
+  it("is kept after a restart", () => {
     const access = lab.open();
     const cookie = header(access, login(access));
     expect(lab.open().session(ada, "main", cookie)).toBeDefined();
   });
 
-  it.each(["", "short", "!".repeat(43), `${"A".repeat(43)}\n\n`])("is made anew when it is damaged: %j", (content) => {
+  it.each(["", "short", "!".repeat(43), `${"A".repeat(43)}\n\n`])("is replaced if it is damaged: %j", (content) => {
     const access = lab.open();
     const cookie = header(access, login(access));
     writeFileSync(join(lab.folder, "key"), content);
@@ -137,7 +137,7 @@ describe("the key", () => {
     ]);
   });
 
-  it("is hidden again when others could read it", () => {
+  it("is made private if others could read it", () => {
     lab.open();
     chmodSync(join(lab.folder, "key"), 0o644);
     lab.open();
@@ -147,7 +147,7 @@ describe("the key", () => {
     ]);
   });
 
-  it("ends every login and every ticket when it is rotated, but no code", () => {
+  it("ends all logins and tickets when it is rotated, but no codes", () => {
     const access = lab.open();
     const session = login(access);
     const cookie = header(access, session);

@@ -24,7 +24,7 @@ const stated: ForwardingEnvironment = {
   ...{ CODE_TTL_SECONDS: "900", COOKIE_TTL_SECONDS: "3600" },
 };
 
-it("is none by how the person who applied it called changeling, and one by another port", () => {
+it("ignores how the user invoked changeling, but not another port", () => {
   const paths = installationPaths("abc", home);
   writeForwardingConfig(paths, { ...configOf(forwardingEnvironment.decode(stated)), cli: "npm run changeling --" });
   expect(forwardingConfigDrift(paths, stated)).toBeUndefined();

@@ -17,7 +17,7 @@ import { ada as adaView, json, openSite } from "../../../support/forwarding-site
 const lab = new AccessLab();
 
 describe("a cookie", () => {
-  it("is for one agent, one audience, until its time", () => {
+  it("is valid for one agent and audience until it expires", () => {
     const access = lab.open();
     const session = login(access);
     const cookie = header(access, session);
@@ -32,7 +32,7 @@ describe("a cookie", () => {
     expect(access.session(ada, "main", cookie)).toBeUndefined();
   });
 
-  it("costs no more work where a hostile header and body repeat it", async () => {
+  it("causes no more work if a hostile header and body repeat it", async () => {
     await using site = await openSite();
     const [name] = (await site.login(adaView)).split("=");
     const forged = `${name}=0.${"a".repeat(22)}.${"b".repeat(43)}`;
@@ -58,14 +58,14 @@ describe("a cookie", () => {
     expect(parsed).toHaveLength(1);
   });
 
-  it("counts when another one of its name stands before it", () => {
+  it("is valid even after another one with its name", () => {
     const access = lab.open();
     const cookie = header(access, login(access));
     const forged = `${cookie.slice(0, cookie.indexOf("="))}=forged`;
     expect(access.session(ada, "main", `${forged}; ${cookie}`)).toBeDefined();
   });
 
-  it("ends with its session, on every origin, also after a restart", () => {
+  it("ends with its session on every origin, also after a restart", () => {
     const access = lab.open();
     const [session, other] = [login(access), login(access)];
     access.session(ada, "main", header(access, session));
@@ -106,7 +106,7 @@ describe("a cookie", () => {
     expect(access.session(ada, "main", header(access, later))).toEqual(later);
   });
 
-  it.each(["damaged", "gone"])("is void when what was ended is %s", (what) => {
+  it.each(["damaged", "gone"])("is invalid if the list of ended sessions is %s", (what) => {
     const access = lab.open();
     const cookie = header(access, login(access));
     if (what === "gone") rmSync(join(lab.folder, "sessions.json"));
@@ -116,7 +116,7 @@ describe("a cookie", () => {
     expect(again.session(ada, "main", header(again, login(again)))).toBeDefined();
   });
 
-  it("can't be forged: any bit that is flipped makes it void", () => {
+  it("can't be forged by flipping a bit", () => {
     const key = Buffer.alloc(32, 7);
     const purpose = { agentId: ada, audience: "main", revocations: 0 } as const;
     const session = fc.record({
@@ -137,7 +137,7 @@ describe("a cookie", () => {
     );
   });
 
-  it("can't be forged: neither another key, nor purpose, nor text makes one", () => {
+  it("can't be forged with another key, purpose or text", () => {
     const key = Buffer.alloc(32, 7);
     const purpose = { agentId: ada, audience: "main", revocations: 0 } as const;
     const value = signed(key, purpose, { id: "x".repeat(22), expiresAt: 1 });
@@ -167,7 +167,7 @@ describe("a ticket", () => {
     expect(access.redeemTicket(ada, late)).toBeUndefined();
   });
 
-  it("is void when its session ended meanwhile, and after a restart", () => {
+  it("is invalid after its session ended, and after a restart", () => {
     const access = lab.open();
     const session = login(access);
     const lost = access.ticket(ada, session);
@@ -177,7 +177,7 @@ describe("a ticket", () => {
     expect(access.redeemTicket(ada, ticket)).toBeUndefined();
   });
 
-  it("makes room when there are too many", () => {
+  it("evicts the oldest if there are too many", () => {
     const access = lab.open();
     const session = login(access);
     const tickets = Array.from({ length: 1001 }, () => access.ticket(ada, session));
@@ -189,7 +189,7 @@ describe("a ticket", () => {
 });
 
 describe("the header of a cookie", () => {
-  it("says all that keeps it from scripts, other sites and plain text", () => {
+  it("contains all attributes that protect it from scripts, other sites and http", () => {
     const session = { id: "x".repeat(22), expiresAt: lab.now + 60_000 };
     const { value, ...rest } = lab.open().cookie(ada, "main", session);
     expect(rest).toEqual({ name: `changeling_${ada}`, maxAgeSeconds: 60 });
@@ -201,7 +201,7 @@ describe("the header of a cookie", () => {
     expect(clearCookie(rest.name)).toBe(`changeling_${ada}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax`);
   });
 
-  it("is read as browsers write it, and as nobody does", () => {
+  it("is parsed in valid and invalid forms", () => {
     const text = `changeling_${ada}=1; theme=dark;changeling_${ada}=2; junk; changeling_${bob} = 3 ; Xchangeling_${ada}=4`;
     expect(cookieValues(text, `changeling_${ada}`)).toEqual(["1", "2"]);
     expect(cookieAgents(text)).toEqual([ada, bob]);
@@ -209,7 +209,7 @@ describe("the header of a cookie", () => {
     expect(cookieAgents(undefined)).toEqual([]);
   });
 
-  it("tells our cookies from those of agents", () => {
+  it("distinguishes our cookies from agents' cookies", () => {
     const ours = [`changeling_${ada}`, `__Host-changeling_${ada}`, `__Secure-changeling_${"0".repeat(32)}`];
     const theirs = ["changeling", "changeling_theme", `my_changeling_${ada}`, `__Other-changeling_${ada}`, ""];
     expect(ours.filter(isOurCookie)).toEqual(ours);

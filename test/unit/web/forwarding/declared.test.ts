@@ -35,7 +35,7 @@ describe("[forwarding]", () => {
     ["trusted_proxies = ['127.0.0.1', 'fd00::/8']", { trustedProxies: ["127.0.0.1", "fd00::/8"] }],
   ])("%j", async (lines, differs) => expect(await forwardingOf(lines)).toEqual({ ...usualForwarding, ...differs }));
 
-  it("is read with dotted keys too, and where there is no web changeling", async () => {
+  it("is read with dotted keys too, and without web changelings", async () => {
     sandbox.repo("app");
     const { fleet } = await sandbox.load("forwarding.port = 9\n[changelings.fixme-fairy]\nrepo = 'app'");
     expect(fleet?.settings.web.forwarding.port).toBe(9);
@@ -97,7 +97,7 @@ describe("[forwarding]", () => {
     ]);
   });
 
-  it("tells what is wrong with an argument for building its image", async () => {
+  it("reports invalid build arguments", async () => {
     const args = `['BASE=x', 'base', '=x', 'A-B=x', 'TOKEN=ghp_${"a1B2".repeat(9)}']`;
     const example = '→ write for instance "PYTHON_IMAGE=registry.example.com/python:3.12"';
     expect(await sandbox.diagnosticsOf(`[forwarding]\nprovider = "docker"\nbuild_args = ${args}\n${web}`)).toEqual([

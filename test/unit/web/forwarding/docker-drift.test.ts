@@ -23,7 +23,7 @@ describe("drift", () => {
   const drift = (container: Partial<FoundContainer> | undefined, hasImage = true) =>
     containerDrift(docker.folder, { container: container && { ...found, ...container }, hasImage });
 
-  it("is none where nothing was made, and where all is as it was left", () => {
+  it("is not reported if nothing was created, or nothing changed", () => {
     expect(drift(undefined)).toBe(undefined);
     writeContainer(docker.folder, known);
     expect(drift({})).toBe(undefined);
@@ -40,13 +40,13 @@ describe("drift", () => {
     expect(drift(container)).toBe(words);
   });
 
-  it("is told of an image that is gone, and of a container of which nothing is known", () => {
+  it("is reported for a missing image, and for an unknown container", () => {
     expect(drift({})).toBe("its container is not the one that pulumi up created");
     writeContainer(docker.folder, known);
     expect(drift({}, false)).toBe("its image is gone");
   });
 
-  it("is looked for with two questions", () => {
+  it("is detected with two queries", () => {
     const state = { Running: true, Restarting: true, ExitCode: 1 };
     const answer = JSON.stringify({ Id: "one", Config: { Image: "image:1" }, State: state });
     docker.is(`[ "$1" = container ] && echo '${answer}' || { echo "Error: No such image: $5" >&2; exit 1; }`);
@@ -60,7 +60,7 @@ describe("drift", () => {
     ]);
   });
 
-  it("is not known where Docker does not answer", () => {
+  it("is unknown if Docker does not answer", () => {
     docker.is('echo "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?" >&2; exit 1');
     expect(() => observeContainer("abc")).toThrow("Docker does not answer: Cannot connect to the Docker daemon");
     vi.stubEnv("PATH", join(docker.folder, "nothing"));
@@ -77,7 +77,7 @@ describe("changeling", () => {
     newState: { inputs: { environment: after } },
   });
 
-  it("plan tells of the server once, not of the parts that it has in Docker", () => {
+  it("plan shows the server once, not its resources in Docker", () => {
     const [before, after] = [
       { IMAGE: "image:1", CONTAINER: "one" },
       { IMAGE: "image:2", CONTAINER: "two" },
@@ -95,7 +95,7 @@ describe("changeling", () => {
     ]);
   });
 
-  it("doctor says how the container is, and what to do", async () => {
+  it("doctor reports the container's state and the remedy", async () => {
     const paths = installationPaths("abc", docker.folder);
     const id = installationOf({ name: "dev", backend: "file:///nowhere" });
     const context = { paths, installation: id };
@@ -117,7 +117,7 @@ describe("changeling", () => {
   });
 });
 
-it("what stands where the container's file should, and is none, is no container", () => {
+it("an invalid container file counts as no container", () => {
   for (const text of ["", "[]", '{"name": "x"}']) {
     writeFileSync(join(docker.folder, "container.json"), text);
     expect(readContainer(docker.folder)).toBe(undefined);

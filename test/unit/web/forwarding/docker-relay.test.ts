@@ -8,7 +8,7 @@ import { ada, bob, openSite } from "../../../support/forwarding-site.ts";
 
 const docker = new FakeDocker();
 
-describe("asking the server in a container", () => {
+describe("requests to a server in a container", () => {
   const relay = join(import.meta.dirname, "../../../../components/web/forwarding/docker/relay.ts");
 
   /** As `docker exec --interactive NAME node RELAY FOLDER`, with the relay that is here. */
@@ -17,7 +17,7 @@ describe("asking the server in a container", () => {
       `[ "$1 $2 $3" = "exec --interactive forwarding" ] || exit 9; exec '${process.execPath}' '${relay}' '${state}' $7`,
     );
 
-  it("goes through docker exec, and nothing of it is in an argument list", async () => {
+  it("pass through docker exec, but not through an argument list", async () => {
     await using site = await openSite();
     using _admin = await openAdmin(site);
     writeContainer(docker.folder, { name: "forwarding", id: "one", image: "image:1" });
@@ -31,7 +31,7 @@ describe("asking the server in a container", () => {
     await expect.poll(() => site.agents.refreshed).toBe(1);
   });
 
-  it("says that it does not run: the server in it, or the container", async () => {
+  it("report whether the server or its container does not run", async () => {
     writeContainer(docker.folder, { name: "forwarding", id: "one", image: "image:1" });
     relayTo(join(docker.folder, "nothing"));
     await expect(adminRequest(docker.folder, { op: "status" })).rejects.toThrow(NotRunning);
@@ -40,7 +40,7 @@ describe("asking the server in a container", () => {
     await expect(adminRequest(docker.folder, { op: "status" })).rejects.toThrow(NotRunning);
   });
 
-  it("hands on what Docker says is wrong", async () => {
+  it("pass on Docker's error", async () => {
     writeContainer(docker.folder, { name: "forwarding", id: "one", image: "image:1" });
     docker.is('echo "OCI runtime exec failed" >&2; exit 126');
     await expect(adminRequest(docker.folder, { op: "status" })).rejects.toThrow(

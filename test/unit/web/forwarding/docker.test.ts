@@ -35,7 +35,7 @@ const settings: MachineContext = {
 };
 
 describe("the container", () => {
-  it("stands for a process of the person's own on this machine", () => {
+  it("works like one of the user's own processes", () => {
     expect(containerArgs("image:1", environment, settings)).toEqual({
       name: "changelings-forwarding-abc",
       image: "image:1",
@@ -70,11 +70,11 @@ describe("the container", () => {
     ["root, who may all", { uid: 0 }],
     ["somebody whose group the socket has", { gid: 999 }],
     ["nobody, where there is no socket yet", { socketGid: undefined }],
-  ])("needs no further group for %s", (_, more) => {
+  ])("needs no additional group for %s", (_, more) => {
     expect(containerArgs("image:1", environment, { ...settings, ...more })).not.toHaveProperty("groupAdds");
   });
 
-  it("sees what is there of the person's: mngr's host dirs, Modal's file, the sockets", () => {
+  it("gets the user's files: mngr's host dirs, Modal's file, the sockets", () => {
     for (const path of [".mngr/profiles", ".mngr-work", ".mngrx"]) mkdirSync(join(folder, path), { recursive: true });
     writeFileSync(join(folder, ".mngr-notes"), "");
     const at = (path: string) => join(folder, path);
@@ -91,7 +91,7 @@ describe("the container", () => {
     expect(machineContext({ HOME: folder }).dockerSocket).toBe("/var/run/docker.sock");
   });
 
-  it("can't be another machine's", () => {
+  it("can't run on another machine", () => {
     expect(() => machineContext({ HOME: folder, DOCKER_HOST: "tcp://10.0.0.2:2375" })).toThrow(
       'DOCKER_HOST is tcp://10.0.0.2:2375, but the forwarding server must run on this machine; unset it, or write provider = "local" in [forwarding]',
     );
@@ -105,7 +105,7 @@ describe("the container", () => {
 describe("the image", () => {
   const builtWith = { person: "ada", uid: 1000, gid: 1000, home: "/home/ada", buildArgs: ["A=b"] };
 
-  it("is named by all that is in it", () => {
+  it("is named after all its contents", () => {
     const name = imageName("abc", builtWith);
     expect(name).toMatch(/^changelings-forwarding:abc-[0-9a-f]{16}$/);
     expect(imageName("abc", { ...builtWith })).toBe(name);

@@ -64,7 +64,7 @@ describe("another site's page", () => {
     expect(site.proxied).toHaveLength(status === 200 ? 1 : 0);
   });
 
-  it("is not an agent's own, nor that of another server of the same agent", async () => {
+  it("is neither the agent's own page, nor one of the agent's other servers", async () => {
     await using site = await openSite();
     const cookie = await enter(site, await site.login(ada));
     const [own, api] = [`http://${hostOf(site, ada.id)}`, `http://${hostOf(site, ada.id, "api")}`];
@@ -78,7 +78,7 @@ describe("another site's page", () => {
     await own200("GET", { referer: `${api}/`, "sec-fetch-site": "same-site", "sec-fetch-dest": "image" });
   });
 
-  it("is told by every combination that is not its own", () => {
+  it("is recognized in every combination of headers", () => {
     const isOwn = (origin: string) => origin === "http://own";
     const site = fc.constantFrom("cross-site", "same-site");
     const method = fc.constantFrom("GET", "HEAD", "POST", "PUT", "OPTIONS");
@@ -106,7 +106,7 @@ describe("a WebSocket", () => {
     return { status: Number(String(answer).split(" ")[1]), socket };
   }
 
-  it("opens for the agent's own pages and for programs, and for nobody else", async () => {
+  it("only opens for the agent's own pages, and for programs", async () => {
     await using site = await openSite();
     const cookie = await enter(site, await site.login(ada));
     const host = hostOf(site, ada.id);
@@ -125,7 +125,7 @@ describe("a WebSocket", () => {
     expect(site.proxied).toHaveLength(2);
   });
 
-  it("opens in place with routing by path", async () => {
+  it("opens without a redirect with routing by path", async () => {
     await using site = await openSite([ada], { routing: "path" });
     const cookie = await site.login(ada);
     const { host, origin } = new URL(site.server.url);
@@ -136,7 +136,7 @@ describe("a WebSocket", () => {
     expect((await upgrade(site, `/${ada.id}/ws`, { host, origin: "http://evil.example", cookie })).status).toBe(403);
   });
 
-  it("ends with the time of its login", async () => {
+  it("ends when its login expires", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     try {
       await using site = await openSite([ada], { cookieTtlSeconds: 1 });
@@ -155,7 +155,7 @@ describe("a WebSocket", () => {
     }
   });
 
-  it.each(["revoke", "rotateKey", "logout"] as const)("ends when the login behind it does: %s", async (how) => {
+  it.each(["revoke", "rotateKey", "logout"] as const)("ends when its login is ended: %s", async (how) => {
     await using site = await openSite();
     const host = hostOf(site, ada.id);
     const main = await site.login(ada);

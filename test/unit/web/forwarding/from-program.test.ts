@@ -20,7 +20,7 @@ function problemsOf(given: ForwardingServerOptions): ChangelingOptionsError["pro
 }
 
 describe("a forwarding server from a program", () => {
-  it("has the defaults of the fleet file, and is the same given all of it", () => {
+  it("has the defaults of the fleet file, and is the same if all are given", () => {
     expect(forwardingOf()).toEqual(usualForwarding);
     expect(forwardingOf(usualForwarding)).toEqual(usualForwarding);
     const given = {
@@ -33,7 +33,7 @@ describe("a forwarding server from a program", () => {
     expect(forwardingOf(given)).toEqual({ ...usualForwarding, ...given, publicUrl: "https://a.example" });
   });
 
-  it("tells all that is wrong at once, by the program's names", () => {
+  it("reports all errors together, with the program's names", () => {
     const ttl = { codeTtlSeconds: 0.5, cookieTtlSeconds: 34_560_001, responseTimeoutSeconds: -1 };
     expect(problemsOf({ port: 0, publicUrl: "http://x.y", ...ttl })).toEqual([
       { option: "port", reason: "0 is too small; write 1 or more" },
@@ -57,7 +57,7 @@ describe("a forwarding server from a program", () => {
     expect(() => forwardingOf({ port: 0 })).toThrow("the forwarding server: port: 0 is too small; write 1 or more");
   });
 
-  it("is installed as it was declared, and one of a stack without the newest option as it was then", () => {
+  it("is installed as declared, also from a state without the newest option", () => {
     expect(environmentOfForwarding("abc", usualForwarding).TRUSTED_PROXIES).toBeUndefined();
     const trustedProxies = ["10.0.0.0/8", "::1"];
     const environment = environmentOfForwarding("abc", { ...usualForwarding, trustedProxies });

@@ -14,7 +14,7 @@ describe("the Host", () => {
     "localhost.evil.example",
     "127.0.0.1.evil.example",
     "agent-x.localhost",
-  ])("%s is not answered", async (host) => {
+  ])("%s is rejected", async (host) => {
     await using site = await openSite();
     const cookie = await site.login(ada);
     for (const path of ["/", `/${ada.id}/`, "/login"]) {
@@ -24,7 +24,7 @@ describe("the Host", () => {
     }
   });
 
-  it("by number leads to the name, where the cookies are", async () => {
+  it("as an IP address redirects to the name that the cookies belong to", async () => {
     await using site = await openSite();
     const { port, url } = site.server;
     for (const host of [`127.0.0.1:${port}`, `[::1]:${port}`]) {
@@ -34,7 +34,7 @@ describe("the Host", () => {
     }
   });
 
-  it("of an agent is known by its case-insensitive name, and no one's with routing by path", async () => {
+  it("of an agent is case-insensitive, and unknown with routing by path", async () => {
     await using site = await openSite();
     await using paths = await openSite([ada], { routing: "path" });
     const host = (port: number) => `${ada.id}.LOCALHOST:${port}`;
@@ -42,7 +42,7 @@ describe("the Host", () => {
     expect((await paths.ask("/", { host: host(paths.server.port) })).status).toBe(421);
   });
 
-  it("is the public one behind TLS, whose cookies no other host can set", async () => {
+  it("is the public one behind TLS, and no other host can set its cookies", async () => {
     await using site = await openSite([ada], { publicUrl: "https://agents.example.com" });
     const host = "agents.example.com";
     expect(site.server.url).toBe("https://agents.example.com");
@@ -66,7 +66,7 @@ describe("the Host", () => {
   });
 });
 
-describe("what may not be in a request", () => {
+describe("a malformed request", () => {
   const raw = async (lines: string[], body = "") => {
     await using site = await openSite();
     const text = lines.map((line) => line.replace("<host>", `localhost:${site.server.port}`)).join("\r\n");
@@ -94,12 +94,12 @@ describe("what may not be in a request", () => {
     expect(proxied).toEqual([]);
   });
 
-  it("headers without end are refused", async () => {
+  it("endless headers are rejected", async () => {
     const { statuses } = await raw(["GET / HTTP/1.1", "Host: <host>", `X-A: ${"a".repeat(70_000)}`]);
     expect(statuses).toEqual([431]);
   });
 
-  it("a body that nobody reads ends the connection", async () => {
+  it("an unread body ends the connection", async () => {
     await using site = await openSite();
     const head = `POST / HTTP/1.1\r\nHost: ${ada.id}.localhost:${site.server.port}\r\nContent-Length: 50\r\n\r\n`;
     const inner = `GET / HTTP/1.1\r\nHost: localhost:${site.server.port}\r\n\r\n`;
@@ -108,7 +108,7 @@ describe("what may not be in a request", () => {
     expect(answer).toContain("connection: close");
   });
 
-  it("a long body is refused", async () => {
+  it("a long body is rejected", async () => {
     await using site = await openSite();
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     const { status } = await site.ask("/logout", { method: "POST", headers, body: "a".repeat(5000) });
@@ -116,7 +116,7 @@ describe("what may not be in a request", () => {
   });
 });
 
-describe("a body that does not come", () => {
+describe("a missing body", () => {
   const sent = async (port: number, head: string) => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const socket = connect(port, "127.0.0.1");
@@ -156,7 +156,7 @@ describe("a body that does not come", () => {
     expect(await connection.isClosedAfter(15_000)).toBe(true);
   });
 
-  it("of somebody who is logged in to the agent that it is for, is waited for", async () => {
+  it("is awaited if it is for an agent and the client is logged in", async () => {
     await using site = await openSite();
     const { port } = site.server;
     const cookie = await enter(site, await site.login(ada));
@@ -168,7 +168,7 @@ describe("a body that does not come", () => {
 });
 
 describe("headers of the pages", () => {
-  it("are there whatever the page", async () => {
+  it("are sent with every page", async () => {
     await using site = await openSite();
     for (const path of ["/", "/login", "/authenticate", "/nothing", "/agent-x/"]) {
       const { headers } = await site.ask(path, { headers: linked });
@@ -179,7 +179,7 @@ describe("headers of the pages", () => {
     }
   });
 
-  it("come with no page for another site's page", async () => {
+  it("are not sent to another site's page", async () => {
     await using site = await openSite();
     const cookie = await site.login(ada);
     for (const dest of ["iframe", "image", "script", "empty"]) {
@@ -194,8 +194,8 @@ describe("headers of the pages", () => {
   });
 });
 
-describe("a port that is taken", () => {
-  it("is told of, with what to do", async () => {
+describe("a port in use", () => {
+  it("is reported with the remedy", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     const address = other.address();

@@ -17,7 +17,7 @@ async function two(): Promise<{ own: number; stolen: number }> {
   return { own: own.port, stolen: stolen.port };
 }
 
-it("an agent whose environment has the id of another is not taken for it, and the log says so", async () => {
+it("an agent with another's id in its environment is not mistaken for it, and that is logged", async () => {
   const { own, stolen } = await two();
   const claim = lab.result(thief, victim, { web: stolen, more: stolen }, "<p>stolen</p>");
   for (const results of [
@@ -34,7 +34,7 @@ it("an agent whose environment has the id of another is not taken for it, and th
   }
 });
 
-it("an agent whose machine gives it the name of another is not taken for it: each is asked alone", async () => {
+it("an agent with another's name on its machine is not mistaken for it: each is queried alone", async () => {
   const { own, stolen } = await two();
   lab.execSays([
     lab.result(victim, victim, { web: stolen }, "<p>stolen</p>"),
@@ -48,7 +48,7 @@ it("an agent whose machine gives it the name of another is not taken for it: eac
   expect(lab.log).toContain(`thief claims to be ${victim}, so its output is ignored`);
 });
 
-it("an entry under the name of one that gave none is not that one's", async () => {
+it("an entry with the name of an agent that has none is not accepted for it", async () => {
   const { stolen } = await two();
   lab.execSays([lab.result(victim, victim, { web: stolen })]);
   lab.execSays([], victim);
@@ -57,7 +57,7 @@ it("an entry under the name of one that gave none is not that one's", async () =
   expect(lab.agents.find(victim)?.servers).toEqual([]);
 });
 
-it("the offline page of one that was replaced by a claim stays its own", async () => {
+it("the offline page stays the agent's own after a false claim", async () => {
   const { own, stolen } = await two();
   await lab.start();
   lab.mngrSays("victim", "STOPPED", { web: own }, "<p>mine</p>");
@@ -69,7 +69,7 @@ it("the offline page of one that was replaced by a claim stays its own", async (
   expect(await lab.agents.target(victim, undefined)).toMatchObject({ kind: "offline", page: "<p>mine</p>" });
 });
 
-it("a machine that holds an agent of another's id is not that agent's machine", () => {
+it("a machine with an agent of another's id is not that agent's machine", () => {
   const of = (host: string, name: string, provider = "docker"): Agent => ({
     ...{ id: victim, name: "victim", state: "WAITING", labels: {}, plugin: {} },
     host: { id: host, name, provider_name: provider, snapshots: [] },
@@ -85,7 +85,7 @@ it("a machine that holds an agent of another's id is not that agent's machine", 
   expect(listedAgent(known, [foreign])).toBeUndefined();
 });
 
-it("two agents of one machine don't share an address: the first that registers it keeps it", async () => {
+it("two agents on one machine don't share an address: the first to register it keeps it", async () => {
   const [shared, other] = [await lab.listen(), await lab.listen()];
   lab.declare("thief", "victim");
   lab.mngrSays("victim", "WAITING", { web: shared.port });
@@ -105,7 +105,7 @@ it("two agents of one machine don't share an address: the first that registers i
   expect(await lab.agents.target(thief, "more")).toEqual(urlOf(shared.port));
 });
 
-it("the forwarding server's own port and sockets are no agent's", async () => {
+it("no agent can register the forwarding server's own port and sockets", async () => {
   const own = await lab.listen();
   lab.declare("thief");
   lab.mngrSays("thief", "WAITING", { web: own.port });

@@ -42,6 +42,6 @@ it.each([
   expect(await output()).toMatchObject({ lastMessage: expected, page: "<p>Its page</p>", secret: undefined });
 });
 
-it("knows of no message where none is reported", async () => {
+it("returns no message if none is reported", async () => {
   expect(await output()).toMatchObject({ lastMessage: undefined, page: undefined });
 });

@@ -20,7 +20,7 @@ function answerOf(host: string, port: number): Promise<string> {
 }
 
 describe.skipIf(!hasIPv6)("both addresses of localhost (this machine has no IPv6 loopback)", () => {
-  it("answers on both, and on neither once it is closed", async () => {
+  it("responds on both, and on neither after it is closed", async () => {
     const server = createServer((_request, response) => response.end("ours"));
     const { port, close } = await listen(server, { host: "127.0.0.1", port: 0 });
     expect(await Promise.all(["127.0.0.1", "::1"].map((host) => answerOf(host, port)))).toEqual(["ours", "ours"]);
@@ -59,7 +59,7 @@ describe.skipIf(!hasIPv6)("both addresses of localhost (this machine has no IPv6
     server.close();
   });
 
-  it("does not start where another program has the second one, and lets go of the first", async () => {
+  it("does not start if another program uses the second one, and releases the first", async () => {
     const other = createNetServer();
     const port = await new Promise<number>((resolve) => {
       other.listen({ host: "::1", port: 0 }, () => {

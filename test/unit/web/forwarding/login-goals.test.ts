@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { pathOn } from "../../../../components/web/forwarding/program/enter.ts";
 import { ada, enter, hostOf, openSite } from "../../../support/forwarding-site.ts";
 
-describe("where a login may lead", () => {
+describe("the target of a login", () => {
   const origin = "http://a.localhost:8420";
 
   it.each([

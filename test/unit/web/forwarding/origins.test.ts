@@ -67,7 +67,7 @@ describe("the way to an agent's own origin", () => {
     expect(again.body).toContain("Not logged in here");
   });
 
-  it("gives its ticket's login to no browser but the one that it is for", async () => {
+  it("accepts the ticket only from the browser that it is for", async () => {
     await using site = await openSite();
     const { url, browser } = await ticketFor(site, await site.login(ada));
     const path = url.pathname + url.search;
@@ -81,7 +81,7 @@ describe("the way to an agent's own origin", () => {
     expect(status).toBe(302);
   });
 
-  it("is closed to the main origin's cookie without its key, which other ports of its host do not get", async () => {
+  it("does not accept the main origin's cookie without its key, which other ports of its host do not get", async () => {
     await using site = await openSite();
     const cookie = await site.login(ada);
     expect(cookie).not.toContain(ada.id);
@@ -99,7 +99,7 @@ describe("the way to an agent's own origin", () => {
       expect((await site.ask(path, { cookie, headers: navigation })).body).not.toContain("ada");
   });
 
-  it("is found from wherever one begins, and never goes in circles", async () => {
+  it("works from every start, without redirect loops", async () => {
     await using site = await openSite();
     const own = `http://${hostOf(site, ada.id)}/deep/page?q=1`;
     const browser = site.browser();
@@ -117,7 +117,7 @@ describe("the way to an agent's own origin", () => {
     expect((await browser.open(own)).url).toBe(`${site.server.url}/`);
   });
 
-  it("tells a browser that keeps no cookie there, instead of going in circles", async () => {
+  it("shows a page to a browser without cookies, instead of a redirect loop", async () => {
     await using site = await openSite();
     const cookie = await site.login(ada);
     let url = new URL(`${site.server.url}/${ada.id}/`);
@@ -138,7 +138,7 @@ describe("the way to an agent's own origin", () => {
     expect(seen).toEqual([302, 302, 403]);
   });
 
-  it("leads to each of an agent's further servers that a host can be named after", async () => {
+  it("leads to each of an agent's other servers whose name can be a host name", async () => {
     await using site = await openSite([many]);
     const cookie = await site.login(ada);
     const goal = async (path: string) => {
@@ -164,7 +164,7 @@ describe("the way to an agent's own origin", () => {
     expect(await browser.open(own)).toMatchObject({ url: own, body: "ada -  /api/v1" });
   });
 
-  it("is closed to whoever has no cookie, whether or not there is such an agent", async () => {
+  it("is closed without a cookie, whether or not the agent exists", async () => {
     await using site = await openSite();
     const nobody = `agent-${"0".repeat(32)}`;
     const answers = async (id: string) => {
@@ -197,7 +197,7 @@ describe("the way to an agent's own origin", () => {
     expect(site.proxied).toEqual([]);
   });
 
-  it("leads what has a body there as it is", async () => {
+  it("redirects requests with a body unchanged", async () => {
     await using site = await openSite();
     const cookie = await site.login(ada);
     const { status, location } = await site.ask(`/${ada.id}/message`, { cookie, method: "POST", body: "hello" });
@@ -206,7 +206,7 @@ describe("the way to an agent's own origin", () => {
 });
 
 describe("a cookie", () => {
-  it("opens neither another agent, nor another kind of origin", async () => {
+  it("gives access neither to another agent, nor to another kind of origin", async () => {
     await using site = await openSite();
     const main = await site.login(ada);
     const own = await enter(site, main);
@@ -225,7 +225,7 @@ describe("a cookie", () => {
     expect(site.proxied).toEqual([]);
   });
 
-  it("of an agent that is gone shows that there is nothing", async () => {
+  it("of a removed agent leads to a 404", async () => {
     await using site = await openSite([]);
     const cookie = await site.login(ada);
     expect((await site.ask(`/${ada.id}/`, { cookie })).status).toBe(404);

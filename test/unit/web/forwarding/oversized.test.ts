@@ -3,8 +3,8 @@ import { ada, hostOf, navigation, openSite } from "../../../support/forwarding-s
 
 const many = Array.from({ length: 100 }, (_, n) => `junk${n}=${"x".repeat(1000)}`).join("; ");
 
-describe("cookies that an agent's page has set for the whole site, more than fit", () => {
-  it("are removed, and only those that are not ours", async () => {
+describe("too many cookies that an agent's page has set for the whole site", () => {
+  it("are removed, but not ours", async () => {
     await using site = await openSite([ada], { publicUrl: "https://agents.example.com" });
     const host = "agents.example.com";
     const { url } = site.server.loginUrl(ada.id);
@@ -29,7 +29,7 @@ describe("cookies that an agent's page has set for the whole site, more than fit
     expect(headers["set-cookie"]).toContain(`junk0=; Max-Age=0; Path=/; Domain=${ada.id}.localhost`);
   });
 
-  it("go with all others when they can't be removed alone, and the page says so", async () => {
+  it("are removed with all others if that is not enough, and the page says so", async () => {
     await using site = await openSite();
     const { status, body, headers } = await site.ask("/?changelings-removed-cookies=1", {
       ...{ cookie: many, headers: navigation },
@@ -38,7 +38,7 @@ describe("cookies that an agent's page has set for the whole site, more than fit
     expect(body).toContain("changeling login-url NAME");
   });
 
-  it("are nobody's to remove who makes a request large in another way, or no page's", async () => {
+  it("are not removed if the request is large for another reason, or not a navigation", async () => {
     await using site = await openSite();
     const large = "a".repeat(70_000);
     for (const [path, question] of [

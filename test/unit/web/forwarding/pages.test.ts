@@ -52,7 +52,7 @@ const pages: Record<string, string> = {
 };
 
 describe("the template", () => {
-  it("escapes what it is given, and nothing that it made itself", () => {
+  it("escapes its values, but not its own output", () => {
     expect(html`<p title="${`"'\``}">${"<b>&amp;"}${3}${[html`<i>${"<"}</i>`, html`-`]}</p>`.toString()).toBe(
       '<p title="&quot;&#39;&#96;">&lt;b&gt;&amp;amp;3<i>&lt;</i>-</p>',
     );
@@ -73,7 +73,7 @@ describe("the template", () => {
 describe("every page", () => {
   const tagsOf = (page: string) => page.match(/<[a-z!/][^>]*>/gi)?.map((tag) => tag.replace(/"[^"]*"/g, '""')) ?? [];
 
-  it("has the same tags, whatever a name or a reason holds", () => {
+  it("has the same tags, whatever a name or a reason contains", () => {
     const plain = pagesWith("ada");
     const unit = fc.constantFrom(..."<>\"'`&/=x ");
     const evil = fc.oneof(
@@ -89,7 +89,7 @@ describe("every page", () => {
     );
   });
 
-  it.each(Object.entries(pages))("%s has a title, and nothing that the policy forbids", (_, page) => {
+  it.each(Object.entries(pages))("%s has a title, and complies with the policy", (_, page) => {
     const policy = pageHeaders["content-security-policy"];
     expect(page).toMatch(/^<!doctype html>\n<html lang="en">/);
     const [, title] = /<title>(.+)<\/title>/.exec(page) ?? [];
@@ -107,7 +107,7 @@ describe("every page", () => {
     ]);
   });
 
-  it("is sent with headers that keep it to itself", () => {
+  it("is sent with headers that isolate it", () => {
     const { "content-security-policy": policy = "", ...others } = pageHeaders;
     expect(policy.replaceAll(/sha256-[A-Za-z0-9+/=]{44}/g, "sha256-<hash>").split("; ")).toEqual([
       "default-src 'none'",
@@ -131,7 +131,7 @@ describe("every page", () => {
 });
 
 describe("the list", () => {
-  it("has a link, in the menu and in the list, a state and a way out for each agent", () => {
+  it("has links, a state and a logout for each agent", () => {
     const page = listPage([ada, { ...bob, state: "starting" }], cli);
     const count = (text: string) => page.split(text).length - 1;
     for (const { id, name } of [ada, bob]) {
@@ -144,7 +144,7 @@ describe("the list", () => {
     ]);
   });
 
-  it("says what each is for, where it runs, when it was last active, what was said then, and what else it serves", () => {
+  it("shows each agent's purpose, location, last activity, last message and other servers", () => {
     const at = "2026-11-30T11:55:00.000Z";
     const more = { description: "Keeps <notes>", lastActivity: at, lastMessage: "a < b", servers: ["web", "a/b"] };
     const page = listPage([{ ...ada, ...more, provider: "docker" }, bob], cli, new Date("2026-11-30T12:00:00Z"));
@@ -157,7 +157,7 @@ describe("the list", () => {
 });
 
 describe("a command on a page", () => {
-  it("is the one that works where the person is, with the agent's name for who is logged in to it, else with its id", () => {
+  it("works where it was deployed from, with the agent's name if logged in, otherwise with its id", () => {
     const commands = [codeSpentPage(cli, ada.id), placeholderPage(cli), problem("offline"), problem("timeout")];
     expect(commands.map((page) => /<pre>(.*)<\/pre>/.exec(page)?.[1])).toEqual([
       `npm run changeling -- login-url ${ada.id}`,

@@ -11,7 +11,7 @@ describe("a path", () => {
     [`/${ada.id}//${bob.id}/`, ada.id, `//${bob.id}/`],
     [`/${ada.id}/\\..\\${bob.id}`, ada.id, `/\\..\\${bob.id}`],
     [`/${ada.id}/?a=/${bob.id}/`, ada.id, `/?a=/${bob.id}/`],
-  ])("%s is the first agent's alone", async (path, id, rest) => {
+  ])("%s belongs only to the first agent", async (path, id, rest) => {
     await using site = await openSite([ada, bob], { routing: "path" });
     const cookie = `${await site.login(ada)}; ${await site.login(bob)}`;
     await site.ask(path, { cookie });
@@ -30,7 +30,7 @@ describe("a path", () => {
     `/login/../${ada.id}/`,
     `/${ada.id}%2f`,
     `/${ada.id}\\`,
-  ])("%s is no agent's", async (path) => {
+  ])("%s belongs to no agent", async (path) => {
     await using site = await openSite([ada], { routing: "path" });
     expect((await site.ask(path, { cookie: await site.login(ada) })).status).toBe(404);
     expect(site.proxied).toEqual([]);
@@ -38,7 +38,7 @@ describe("a path", () => {
 });
 
 describe("routing by path", () => {
-  it("hands requests on in place, with their prefix", async () => {
+  it("forwards requests without a redirect, with their prefix", async () => {
     await using site = await openSite([many], { routing: "path" });
     const cookie = await site.login(ada);
     const at = (prefix: string, server: string | undefined, path: string) => ({
@@ -68,7 +68,7 @@ describe("routing by path", () => {
     ]);
   });
 
-  it("adds the slash that relative links need", async () => {
+  it("adds the trailing slash that relative links need", async () => {
     await using site = await openSite([many], { routing: "path" });
     const cookie = await site.login(ada);
     const goal = async (path: string) => (await site.ask(path, { cookie })).location?.slice(site.server.url.length);
@@ -92,7 +92,7 @@ describe("an absolute link of an agent's page", () => {
     ["//evil.example/x", `/${ada.id}/deep/page?q`, `/${ada.id}//evil.example/x`],
     ["/x", `/${ada.id}/api/docs`, `/${ada.id}/api/x`],
     ["/x", `/${ada.id}/Two%20words/`, `/${ada.id}/Two%20words/x`],
-  ])("to %s from %s leads back to the agent", async (path, page, location) => {
+  ])("to %s from %s is redirected to the agent", async (path, page, location) => {
     expect(await asked("path", path, (main) => main + page)).toEqual([307, location]);
   });
 
@@ -101,11 +101,11 @@ describe("an absolute link of an agent's page", () => {
     ["where agents have their own origins", "host", "/x", `/${ada.id}/`, 404],
     ["from a page of the main origin", "path", "/x", "/", 404],
     ["from an agent that is not there", "path", "/x", `/${bob.id}/`, 404],
-  ] as const)("%s stays where it is", async (_what, routing, path, page, status) => {
+  ] as const)("%s is not redirected", async (_what, routing, path, page, status) => {
     expect(await asked(routing, path, (main) => main + page)).toEqual([status, undefined]);
   });
 
-  it("is not mended for another site's page", async () => {
+  it("is not redirected for another site's page", async () => {
     expect(await asked("path", "/x", () => `http://evil.example/${ada.id}/`)).toEqual([404, undefined]);
   });
 });

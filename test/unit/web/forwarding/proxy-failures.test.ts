@@ -24,12 +24,12 @@ function moving(...places: Target[]) {
   return { agents, asked: () => asked };
 }
 
-describe("an agent that is not where it was", () => {
+describe("an agent that has moved", () => {
   it.each([
     ["GET", undefined],
     ["DELETE", undefined],
     ["POST", "body"],
-  ])("is asked for again, and gets the %s", async (method, body) => {
+  ])("is looked up again, and gets the %s", async (method, body) => {
     const upstream = await kept(startEcho());
     const { agents, asked } = moving(online(nowhere), online(upstream));
     const front = await kept(startFront(agents));
@@ -40,7 +40,7 @@ describe("an agent that is not where it was", () => {
     expect(front.log).toEqual([]);
   });
 
-  it("is looked for twice, and no more", async () => {
+  it("is looked up at most twice", async () => {
     const { agents, asked } = moving(online(nowhere));
     const front = await kept(startFront(agents));
     const reply = await ask(`${front.url}a?secret=1`);
@@ -52,7 +52,7 @@ describe("an agent that is not where it was", () => {
     ]);
   });
 
-  it("may be behind a tunnel that closes at once", async () => {
+  it("may be behind a tunnel that closes immediately", async () => {
     const tunnel = await kept(startRawUpstream((socket) => socket.end()));
     const upstream = await kept(startEcho());
     const { agents, asked } = moving(online(tunnel), online(upstream));
@@ -61,7 +61,7 @@ describe("an agent that is not where it was", () => {
     expect([asked(), agents.failedIds]).toEqual([2, [agent.id]]);
   });
 
-  it("gets nothing twice that may have an effect", async () => {
+  it("gets no unsafe request twice", async () => {
     let seen = 0;
     const upstream = await kept(
       startRawUpstream((socket) =>
@@ -78,7 +78,7 @@ describe("an agent that is not where it was", () => {
   });
 });
 
-it("asks again on a new connection when a used one breaks", async () => {
+it("retries on a new connection if a reused one breaks", async () => {
   let connections = 0;
   const upstream = await kept(
     startRawUpstream((socket) => {
@@ -97,7 +97,7 @@ it("asks again on a new connection when a used one breaks", async () => {
   expect([connections, agents.failedIds, front.log]).toEqual([2, [], []]);
 });
 
-describe("what the client is told", () => {
+describe("the response to the client", () => {
   it.each([
     ["text/html,*/*", "text/html; charset=utf-8", expect.stringContaining("<h1>helper</h1>")],
     [
@@ -117,7 +117,7 @@ describe("what the client is told", () => {
     expect(reply.body).toEqual(body);
   });
 
-  it("is on the page of the server, with its policy", async () => {
+  it("is the server's page, with its policy", async () => {
     const page = ({ kind, agent: { name }, reason }: { kind: string; agent: { name: string }; reason: string }) => ({
       html: `${kind} ${name} ${reason}`,
       contentSecurityPolicy: "default-src 'none'",
@@ -149,7 +149,7 @@ describe("an agent that is not online", () => {
     expect(reply.headers["cache-control"]).toBe("no-store");
   });
 
-  it("shows it to browsers alone, and to those who read", async () => {
+  it("shows it only to browsers, and only for reads", async () => {
     const front = await kept(startFront(agentsAt(() => ({ kind: "offline", reason: "it was stopped", page }))));
     expect((await ask(front.url)).status).toBe(503);
     expect((await ask(front.url, { ...html, method: "POST" })).status).toBe(503);

@@ -53,7 +53,7 @@ describe("placeInHead", () => {
     expect(placeInHead(marked.replace("|", ""))).toEqual({ at: marked.indexOf("|"), isSure });
   });
 
-  it("stays where it is once it is sure", () => {
+  it("does not change once it is certain", () => {
     const piece = fc.constantFrom(
       "<",
       "!",
@@ -81,7 +81,7 @@ describe("placeInHead", () => {
 
 describe("insertAfterHead", () => {
   const through = (parts: readonly Buffer[]) => textOf(Readable.from(parts).pipe(insertAfterHead("[in]")));
-  it("does not depend on how a page is cut into parts", async () => {
+  it("does not depend on how a page is split into chunks", async () => {
     const pages = fc.constantFrom(page, "<p>ü</p>", "", "<!-- <head> --> <html>\n<head\n>x", "<!doctype html>", "<hea");
     await fc.assert(
       fc.asyncProperty(pages, fc.array(fc.nat(80), { maxLength: 8 }), async (text, cuts) => {
@@ -96,7 +96,7 @@ describe("insertAfterHead", () => {
     );
   });
 
-  it("waits for the head no longer than for a page's first 64 KB", async () => {
+  it("searches only the first 64 KB of a page for its head", async () => {
     const stream = insertAfterHead("[in]");
     stream.write(`<!-- ${"a".repeat(70_000)}`);
     expect(String(stream.read()).slice(0, 9)).toBe("[in]<!-- ");

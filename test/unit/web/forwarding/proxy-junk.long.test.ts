@@ -18,7 +18,7 @@ import {
 } from "../../../support/upstreams.ts";
 
 describe("an agent that hangs", () => {
-  it("is given up when no headers have come in time", async () => {
+  it("times out without headers", async () => {
     const upstream = await kept(startUpstream(() => {}));
     const front = await frontOf(upstream, { headersTimeoutSeconds: 0.2 });
     expect(await ask(front.url)).toMatchObject({
@@ -28,13 +28,13 @@ describe("an agent that hangs", () => {
     await expect.poll(() => upstream.open).toBe(0);
   });
 
-  it("is waited for without a limit with 0, longer than connections are kept", async () => {
+  it("is awaited without a limit with 0, longer than idle connections are kept", async () => {
     const upstream = await kept(startUpstream((_req, res) => void setTimeout(() => res.end("at last"), 4500)));
     const front = await frontOf(upstream, { headersTimeoutSeconds: 0 });
     expect(await ask(front.url)).toMatchObject({ status: 200, body: "at last" });
   });
 
-  it("is given up when it does not read what it is sent", async () => {
+  it("times out if it does not read the request", async () => {
     const upstream = await kept(startRawUpstream((socket) => socket.pause()));
     const front = await frontOf(upstream, { headersTimeoutSeconds: 0.3 });
     const outgoing = request(front.url, { method: "POST", agent: false });
@@ -44,7 +44,7 @@ describe("an agent that hangs", () => {
     outgoing.destroy();
   });
 
-  it("is not to blame for a browser that stops for a while", async () => {
+  it("does not time out while the browser pauses", async () => {
     const upstream = await kept(startEcho());
     const front = await frontOf(upstream, { headersTimeoutSeconds: 0.2 });
     const outgoing = request(front.url, { method: "POST", agent: false });
@@ -55,7 +55,7 @@ describe("an agent that hangs", () => {
   });
 });
 
-describe("an agent that answers with junk", () => {
+describe("an agent that sends invalid responses", () => {
   const malformed = /^helper: its server sent a malformed response \(.+\)\.\n$/;
   it.each([
     ["what Node reads but does not write", "HTTP/1.1 200 O\u007fK\r\n\r\n", malformed],
@@ -97,7 +97,7 @@ describe("an agent that answers with junk", () => {
     ["a length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"],
     ["chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"],
     ["a chunk that is none", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nnonsense"],
-  ])("half a body of %s: is half a body for the browser", async (_what, response) => {
+  ])("half a body of %s is half a body for the browser", async (_what, response) => {
     const front = await frontOf(await kept(startScripted(response)));
     const outgoing = request(front.url, { agent: false });
     outgoing.end();
@@ -110,7 +110,7 @@ describe("an agent that answers with junk", () => {
     expect([body, error]).toEqual(["half", expect.objectContaining({ code: "ECONNRESET" })]);
   });
 
-  it("harms no other", async () => {
+  it("does not affect others", async () => {
     const bad = await kept(startScripted("HTTP/1.1 200 OK\r\nX: \u0000\r\n\r\n"));
     const cut = await kept(startScripted("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"));
     const hanging = await kept(startUpstream(() => {}));

@@ -86,7 +86,7 @@ describe("rewriteLocation", () => {
     expect(headers).toEqual(["Refresh", expected]);
   });
 
-  it("never leads where the agent did not, and never out of a shared origin's prefix", () => {
+  it("never leads elsewhere than the agent's URL, nor out of a shared origin's prefix", () => {
     const location = fc.oneof(
       fc.webUrl(),
       fc.stringMatching(/^[/\\.:?#@a-z0-9[\] ]{0,24}$/),

@@ -52,13 +52,13 @@ describe("a page where agents share an origin", () => {
     expect(asked).toEqual(["identity"]);
   });
 
-  it("gets it also when an error, a frame, or asked for by who does not say what for", async () => {
+  it("gets it also for errors, frames and clients without Sec-Fetch-Dest", async () => {
     const { url } = await saying(html, page, 404);
     expect((await ask(url, { headers: { "Sec-Fetch-Dest": "iframe" } })).body).toBe(mended);
     expect((await ask(url, { headers: { Accept: "text/html" } })).body).toBe(mended);
   });
 
-  it("lets the script run by the agent's own policy", async () => {
+  it("allows the script in the agent's own policy", async () => {
     const { url } = await saying({ ...html, "Content-Security-Policy": "script-src 'self'; img-src *" }, page);
     const { headers } = await ask(url, navigation);
     expect(headers["content-security-policy"]).toBe(`script-src 'self' '${pageScriptHash(prefix)}'; img-src *`);
@@ -69,31 +69,31 @@ describe("a page where agents share an origin", () => {
     ["an image", { "Content-Type": "image/png" }, "png", navigation.headers],
     ["text", { "Content-Type": "text/plain" }, page, navigation.headers],
     ["two bytes a character", { "Content-Type": "text/html; charset=UTF-16LE" }, page, navigation.headers],
-  ])("is left alone when it is %s", async (_what, headers, body, asking) => {
+  ])("is unchanged if it is %s", async (_what, headers, body, asking) => {
     const { url } = await saying(headers, body);
     const reply = await ask(url, { headers: asking });
     expect([reply.body, reply.headers["content-length"]]).toEqual([body, String(body.length)]);
   });
 
-  it("is left alone when it is compressed all the same", async () => {
+  it("is unchanged if it is compressed anyway", async () => {
     const body = gzipSync(page);
     const { url } = await saying({ ...html, "Content-Encoding": "gzip" }, body);
     expect((await ask(url, navigation)).headers["content-length"]).toBe(String(body.length));
   });
 
-  it("is left alone in host routing", async () => {
+  it("is unchanged in host routing", async () => {
     const upstream = await kept(startUpstream((_req, res) => res.writeHead(200, html).end(page)));
     const front = await frontOf(upstream);
     expect((await ask(front.url, navigation)).body).toBe(page);
   });
 
-  it("has its length where nothing comes behind the headers", async () => {
+  it("has its length if there is no body", async () => {
     const { url } = await saying(html, page);
     const reply = await ask(url, { ...navigation, method: "HEAD" });
     expect([reply.body, reply.headers["content-length"]]).toEqual(["", String(page.length)]);
   });
 
-  it("comes as it is made", async () => {
+  it("is streamed", async () => {
     const go = Promise.withResolvers<void>();
     const upstream = await kept(
       startUpstream(async (_req, res) => {
@@ -112,7 +112,7 @@ describe("a page where agents share an origin", () => {
     expect(rest.endsWith("</title>")).toBe(true);
   });
 
-  it("gets it when it was left behind by an agent that is offline", async () => {
+  it("gets it also as the page of an offline agent", async () => {
     const front = await kept(
       startFront(
         agentsAt(() => ({ kind: "offline", reason: "stopped", page })),
@@ -124,7 +124,7 @@ describe("a page where agents share an origin", () => {
 });
 
 describe("service workers", () => {
-  it("has one of ours below the prefix, for all of it", async () => {
+  it("has our own below the prefix, with the prefix as its scope", async () => {
     const front = await kept(
       startFront(
         agentsAt(() => undefined),
@@ -144,7 +144,7 @@ describe("service workers", () => {
     expect((await ask(`${front.url}__changelings/sw.js`)).status).toBe(404);
   });
 
-  it("puts what mends links before the agent's own", async () => {
+  it("prepends the link rewriting to the agent's own", async () => {
     const { url, asked } = await saying({ ...script, "Service-Worker-Allowed": "/" }, "own()");
     const reply = await ask(`${url}sw.js`, { headers: { "Service-Worker": "script", "Accept-Encoding": "gzip" } });
     expect(reply.body).toBe(`${workerPrelude(prefix)}own()`);
@@ -153,13 +153,13 @@ describe("service workers", () => {
     expect((await ask(`${url}sw.js`)).body).toBe("own()");
   });
 
-  it.each([404, 500])("leaves one alone that is a %i", async (status) => {
+  it.each([404, 500])("leaves one with status %i unchanged", async (status) => {
     const { url } = await saying(script, "no", status);
     expect((await ask(url, { headers: { "Service-Worker": "script" } })).body).toBe("no");
   });
 });
 
-describe("straysFrom", () => {
+describe("orphansFrom", () => {
   const from = (referer: string | undefined) => orphansFrom({ headers: { referer } }, "http://localhost:8420");
   it.each([
     [`http://localhost:8420${prefix}/a?b`, `${prefix}/a`],
@@ -172,7 +172,7 @@ describe("straysFrom", () => {
   });
 });
 
-it("has scripts that are scripts, and end no script element", () => {
+it("has valid scripts that do not end a script element", () => {
   const evil = "/agent-a/</script><script>alert(1)//\u2028";
   for (const text of [pageScript(evil), workerScript(evil), pageScript(prefix), workerPrelude(prefix)]) {
     expect(() => new Function(text)).not.toThrow();

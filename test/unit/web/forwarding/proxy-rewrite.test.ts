@@ -16,7 +16,7 @@ const forwarded = [
 ];
 
 describe("requestHeaders", () => {
-  it("hands on what is the agent's, in its order, with the Host that the browser asked for", () => {
+  it("forwards the agent's headers, in their order, with the browser's Host", () => {
     const raw = ["Accept", "a", "Host", `${id}.localhost:8420`, "X-Twice", "1", "x-twice", "2", "Content-Length", "3"];
     expect(requestHeaders(raw, host, client)).toEqual([
       ...["Host", `${id}.localhost:8420`, "Accept", "a", "X-Twice", "1", "x-twice", "2", "Content-Length", "3"],
@@ -48,7 +48,7 @@ describe("requestHeaders", () => {
     ]);
   });
 
-  it("drops what Connection names, but not where the body ends", () => {
+  it("drops headers that Connection lists, except the body's length", () => {
     const raw = ["Connection", "close, X-Mine", "x-mine", "1", "connection", "Content-Length", "Content-Length", "5"];
     expect(requestHeaders(raw, host, client)).toEqual([
       ...["Host", `${id}.localhost:8420`, "Content-Length", "5"],
@@ -56,7 +56,7 @@ describe("requestHeaders", () => {
     ]);
   });
 
-  it("tells of the prefix, and asks for a whole body that can be read", () => {
+  it("contains the prefix, and requests a complete, uncompressed body", () => {
     const raw = ["Accept-Encoding", "gzip", "If-None-Match", "1", "Range", "bytes=0-", "If-Modified-Since", "now"];
     expect(requestHeaders(raw, path, client, { plain: true })).toEqual([
       ...["Host", "localhost:8420", "X-Forwarded-For", "127.0.0.1", "X-Forwarded-Host", "localhost:8420"],
@@ -64,7 +64,7 @@ describe("requestHeaders", () => {
     ]);
   });
 
-  it("leaves no name of ours or of the connection, whatever is sent", () => {
+  it("contains no header of ours or of the connection, whatever is sent", () => {
     const name = fc.oneof(
       fc.constantFrom("Forwarded", "X-Forwarded-Host", "x_forwarded_x", "X-Changeling-A", "TE", "Cookie", "Connection"),
       fc.stringMatching(/^[A-Za-z_-]{1,12}$/),
@@ -91,7 +91,7 @@ describe("requestHeaders", () => {
 });
 
 describe("requestTrailers", () => {
-  it("lets nothing through that no header may be", () => {
+  it("drops everything that is not allowed as a header", () => {
     const raw = [
       "X-Sum",
       "1",
@@ -146,7 +146,7 @@ describe("rewriteSetCookie", () => {
     expect(rewriteSetCookie(cookie, below)).toBe(kept);
   });
 
-  it("never leaves a domain, nor a path outside the prefix", () => {
+  it("never keeps a domain, nor a path outside the prefix", () => {
     const attribute = fc.oneof(
       fc.constantFrom("Domain=x", " DOMAIN = x", "Path=/", " path=/other", "Path=", "Path", "domain", "Secure"),
       fc.stringMatching(/^[ -:<-~]{0,16}$/),
@@ -165,7 +165,7 @@ describe("rewriteSetCookie", () => {
 });
 
 describe("responseHeaders", () => {
-  it("hands on all but what is of the connection, or speaks for other agents", () => {
+  it("forwards all headers except those of the connection, or that affect other agents", () => {
     const raw = [
       ...["Content-Type", "text/html", "Connection", "close, X-Hop", "X-Hop", "1", "Keep-Alive", "timeout=5"],
       ...["Transfer-Encoding", "chunked", "Set-Cookie", "a=1; Path=/", "Set-Cookie", `changeling_${id}=x`],

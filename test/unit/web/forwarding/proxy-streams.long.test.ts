@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { ask, frontOf, kept, responseTo, startUpstream } from "../../../support/upstreams.ts";
 
-it("streams events as they happen, from before the first to long after", async () => {
+it("streams events as they happen, including the headers before the first", async () => {
   let stream: ServerResponse | undefined;
   const upstream = await kept(
     startUpstream((_req, res) => {
@@ -30,7 +30,7 @@ it("streams events as they happen, from before the first to long after", async (
   expect(front.log).toEqual([]);
 });
 
-it("takes large bodies both ways, unharmed", async () => {
+it("forwards large bodies both ways, unchanged", async () => {
   const upstream = await kept(startUpstream((req, res) => req.pipe(res)));
   const front = await frontOf(upstream);
   const part = randomBytes(1 << 20);
@@ -59,7 +59,7 @@ function megabytes(count: number) {
 /** Less than this fits into the buffers of four sockets and three streams. */
 const buffered = 24 << 20;
 
-it("does not read more from the agent than the browser takes", async () => {
+it("does not read more from the agent than the browser accepts", async () => {
   const source = megabytes(96);
   const upstream = await kept(startUpstream((_req, res) => source.stream.pipe(res)));
   const front = await frontOf(upstream);
@@ -73,7 +73,7 @@ it("does not read more from the agent than the browser takes", async () => {
   expect(read).toBe(96 << 20);
 });
 
-it("does not read more from the browser than the agent takes", async () => {
+it("does not read more from the browser than the agent accepts", async () => {
   const source = megabytes(96);
   const upstream = await kept(
     startUpstream(async (req, res) => {
@@ -91,7 +91,7 @@ it("does not read more from the browser than the agent takes", async () => {
   expect(read).toBe(96 << 20);
 });
 
-it("answers with what an agent says before it has read everything, and stays of use", async () => {
+it("forwards an early response, and keeps the connection usable", async () => {
   const upstream = await kept(startUpstream((_req, res) => res.writeHead(413).end("too large")));
   const front = await frontOf(upstream);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -119,7 +119,7 @@ it("ends the agent's response when the browser goes away", async () => {
   expect(front.log).toEqual([]);
 });
 
-it("breaks an upload off at the agent when the browser does", async () => {
+it("aborts an upload at the agent if the browser does", async () => {
   const arrived = Promise.withResolvers<void>();
   const brokenOff = Promise.withResolvers<unknown>();
   const upstream = await kept(

@@ -37,7 +37,7 @@ function secureServer(): Server {
   return server;
 }
 
-it("reaches an agent that speaks TLS with a certificate of its own making", async () => {
+it("reaches an agent with TLS and a self-signed certificate", async () => {
   const upstream = await kept(started(secureServer()));
   expect(upstream.url.protocol).toBe("https:");
   const front = await frontOf(upstream);
@@ -69,7 +69,7 @@ it("joins WebSockets to it", async () => {
   await expect.poll(() => [front.open, upstream.open]).toEqual([0, 0]);
 });
 
-it("takes the end of one direction for no more than that", async () => {
+it("keeps one direction open when the other ends", async () => {
   const server = createServer({ ...credentials, allowHalfOpen: true });
   server.on("upgrade", (_req, socket: Duplex) => {
     socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
@@ -85,7 +85,7 @@ it("takes the end of one direction for no more than that", async () => {
   expect(await textOf(socket.map((part) => Buffer.from(part)))).toBe("last words");
 });
 
-it("says so where nobody speaks TLS at an https address", async () => {
+it("reports an https address without TLS", async () => {
   const plain = await kept(started(createPlainServer((_req, res) => res.end("plain"))));
   const front = await frontOf({ url: new URL(plain.url.href.replace("http:", "https:")) });
   const { status, body } = await ask(front.url);

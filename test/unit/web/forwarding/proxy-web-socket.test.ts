@@ -33,7 +33,7 @@ async function shakeHands(url: URL, more = ""): Promise<{ socket: Socket; head: 
   return { socket, head };
 }
 
-it("opens with a sub-protocol, and both sides hear each other", async () => {
+it("opens with a sub-protocol, and carries messages both ways", async () => {
   const requests: IncomingMessage[] = [];
   const upstream = await kept(startWebSocketEcho(requests));
   const front = await frontOf(upstream);
@@ -57,7 +57,7 @@ it("opens with a sub-protocol, and both sides hear each other", async () => {
   await expect.poll(() => [front.open, upstream.open]).toEqual([0, 0]);
 });
 
-it("is let in by a server that compares Origin with Host alone, where the two are the browser's", async () => {
+it("is accepted by a server that compares Origin with Host", async () => {
   const server = createServer();
   const sameOrigin = ({ origin, req }: { origin: string; req: IncomingMessage }) =>
     new URL(origin).host === req.headers.host;
@@ -81,7 +81,7 @@ it("carries large messages", async () => {
   socket.terminate();
 });
 
-it("loses nothing of what comes right behind the handshake", async () => {
+it("loses no data right after the handshake", async () => {
   const upstream = await kept(
     startRawUpstream((socket) => {
       let text = "";
@@ -101,7 +101,7 @@ it("loses nothing of what comes right behind the handshake", async () => {
   );
 });
 
-it("takes the end of one direction for no more than that", async () => {
+it("keeps one direction open when the other ends", async () => {
   const upstream = await kept(
     startRawUpstream((socket) => {
       socket.once("data", () => socket.write(`${agreed}\r\n`));
@@ -117,7 +117,7 @@ it("takes the end of one direction for no more than that", async () => {
   await expect.poll(() => [front.open, upstream.open]).toEqual([0, 0]);
 });
 
-it("takes the agent's end for no more than that", async () => {
+it("keeps the browser's direction open when the agent's ends", async () => {
   const heard = Promise.withResolvers<string>();
   const upstream = await kept(
     startRawUpstream((socket) => {
@@ -159,7 +159,7 @@ it.each(["agent", "browser", "front"] as const)("ends on both sides when the %s 
   await expect.poll(() => [front.open, upstream.open]).toEqual([0, 0]);
 });
 
-it("hands on the agent's refusal", async () => {
+it("forwards the agent's refusal", async () => {
   const refusing = await kept(
     startRawUpstream((socket) =>
       socket.once("data", () => socket.write("HTTP/1.1 403 Forbidden\r\nX-Why: you\r\nContent-Length: 4\r\n\r\nno!\n")),
@@ -196,7 +196,7 @@ it.each([
   expect(front.log).toEqual(status.startsWith("502") ? [told] : []);
 });
 
-it("gives an agent up that does not answer", async () => {
+it("times out if the agent does not answer", async () => {
   const upstream = await kept(startRawUpstream((socket) => socket.once("end", () => socket.end()).resume()));
   const front = await frontOf(upstream, { headersTimeoutSeconds: 0.2 });
   const answer = await sendRaw(front.url, `GET /chat HTTP/1.1\r\n${handshake}\r\n`);
@@ -204,7 +204,7 @@ it("gives an agent up that does not answer", async () => {
   await expect.poll(() => upstream.open).toBe(0);
 });
 
-it("outlives a browser that goes away while it is being connected", async () => {
+it("survives a browser that disconnects during the handshake", async () => {
   const asked = Promise.withResolvers<void>();
   const found = Promise.withResolvers<ReturnType<typeof online>>();
   const upstream = await kept(startWebSocketEcho());
@@ -223,7 +223,7 @@ it("outlives a browser that goes away while it is being connected", async () => 
   expect([upstream.connections, front.log]).toEqual([0, []]);
 });
 
-it("upgrades to nothing else", async () => {
+it("supports no other upgrade", async () => {
   const upstream = await kept(startWebSocketEcho());
   const front = await frontOf(upstream);
   const answer = await sendRaw(front.url, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");

@@ -20,7 +20,7 @@ function echoOf(body: string): Echo {
   return JSON.parse(body);
 }
 
-it("takes as much of headers from an agent as it takes from a browser, and more", async () => {
+it("accepts larger headers from an agent than from a browser", async () => {
   const long = "a".repeat(100_000);
   const upstream = await kept(startUpstream((_req, res) => res.writeHead(200, { "X-Long": long }).end("all")));
   const front = await frontOf(upstream);
@@ -41,7 +41,7 @@ it("leads a redirect to another server of the agent through the login", async ()
   expect(headers.location).toBe(`${front.url.origin}/admin/next`);
 });
 
-it("hands a request to the agent as it was sent, and the answer to the browser", async () => {
+it("forwards requests and responses unchanged", async () => {
   const upstream = await kept(startEcho({ "X-Answer": "1", "Set-Cookie": ["a=1; Domain=x", "changeling_x=1", "b=2"] }));
   const front = await frontOf(upstream);
   const headers = { Cookie: "changeling_x=1; mine=1", "X-Mine": "1", "X-Forwarded-For": "1.2.3.4" };
@@ -65,13 +65,13 @@ it("hands a request to the agent as it was sent, and the answer to the browser",
   });
 });
 
-it("asks below the path of the agent's URL", async () => {
+it("prepends the path of the agent's URL", async () => {
   const upstream = await kept(startEcho());
   const front = await frontOf({ url: new URL("/app/?x=1", upstream.url) });
   expect(echoOf((await ask(`${front.url}a?b`)).body).url).toBe("/app/a?b");
 });
 
-it("uses a connection to the agent again where that can do no harm", async () => {
+it("reuses a connection to the agent for safe requests", async () => {
   const upstream = await kept(startEcho());
   const front = await frontOf(upstream);
   for (const method of ["GET", "OPTIONS", "GET"]) await ask(front.url, { method });
@@ -101,7 +101,7 @@ it.each([
   expect(rest).toEqual([""]);
 });
 
-it("hands trailers on, both ways", async () => {
+it("forwards trailers both ways", async () => {
   const upstream = await kept(
     startUpstream(async (req, res) => {
       const body = await textOf(req);
@@ -122,7 +122,7 @@ it("hands trailers on, both ways", async () => {
   expect(incoming.rawTrailers).toEqual(["X-Sum", "2"]);
 });
 
-it("serves a client that knows no chunks", async () => {
+it("serves a client without chunked encoding", async () => {
   const upstream = await kept(startUpstream((_req, res) => res.write("one ", () => res.end("two"))));
   const front = await frontOf(upstream);
   const answer = await sendRaw(front.url, "GET / HTTP/1.0\r\nHost: x\r\n\r\n");
@@ -130,7 +130,7 @@ it("serves a client that knows no chunks", async () => {
   expect(answer).not.toMatch(/transfer-encoding/i);
 });
 
-it("keeps informational responses to itself", async () => {
+it("does not forward informational responses", async () => {
   const upstream = await kept(
     startRawUpstream((socket) =>
       socket.once("data", () => {
@@ -145,14 +145,14 @@ it("keeps informational responses to itself", async () => {
   );
 });
 
-it("says that there is no body where one is expected", async () => {
+it("sends a zero length if a body is expected but missing", async () => {
   const front = await frontOf(await kept(startEcho()));
   const answer = await sendRaw(front.url, "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   expect(answer).toContain('"Content-Length","0"');
   expect(answer).not.toMatch(/"Transfer-Encoding"/);
 });
 
-it("asks for a body once the agent wants it", async () => {
+it("requests the body once the agent continues", async () => {
   const upstream = await kept(startEcho());
   const front = await frontOf(upstream);
   const outgoing = request(front.url, { method: "POST", headers: { Expect: "100-continue" }, agent: false });
@@ -163,7 +163,7 @@ it("asks for a body once the agent wants it", async () => {
   expect(echo.body).toBe("body");
 });
 
-it("sends no body to an agent that does not want it, and ends the connection", async () => {
+it("sends no body to an agent that rejects it, and ends the connection", async () => {
   let asked = 0;
   const upstream = await kept(
     startRawUpstream((socket) =>
@@ -182,7 +182,7 @@ it("sends no body to an agent that does not want it, and ends the connection", a
   expect(asked).toBeLessThan(400);
 });
 
-it("sends the body after a while to an agent that never says that it wants it", async () => {
+it("sends the body after a delay to an agent that never continues", async () => {
   const upstream = await kept(
     startRawUpstream((socket) => {
       let text = "";
@@ -204,7 +204,7 @@ it("sends the body after a while to an agent that never says that it wants it", 
   expect(await textOf(await responseTo(outgoing))).toBe("ok");
 });
 
-it("lets no request through whose end can be read in two ways", async () => {
+it("rejects requests with an ambiguous end", async () => {
   const upstream = await kept(startEcho());
   const front = await frontOf(upstream);
   const requests = [

@@ -20,7 +20,7 @@ function register(name: string, ports: Record<string, number>): void {
   appendFileSync(file, `${JSON.stringify(ports)}\n`);
 }
 
-it("an agent of this machine that registers its server elsewhere is followed, although the old one still answers", async () => {
+it("a local agent's new registration applies, although the old server still responds", async () => {
   const [before, after, last] = [await lab.listen(), await lab.listen(), await lab.listen()];
   lab.declare("ada");
   mkdirSync(join(lab.home, ".mngr", "agents", idOf("ada")), { recursive: true });
@@ -36,7 +36,7 @@ it("an agent of this machine that registers its server elsewhere is followed, al
   expect(await portOf("ada", "api")).toBe(String(before.port));
 });
 
-it("what else happens in its folder costs no look, and many registrations few", async () => {
+it("other changes in its folder cause no query, and many registrations few", async () => {
   const web = await lab.listen();
   lab.declare("ada");
   register("ada", { web: web.port });
@@ -54,7 +54,7 @@ it("what else happens in its folder costs no look, and many registrations few", 
   expect(lab.calls("exec")).toBeLessThan(looks + 3);
 });
 
-it("one agent's unknown servers don't keep another's new one from being seen", async () => {
+it("requests for one agent's unknown servers don't delay another's new one", async () => {
   const [web, other, api] = [await lab.listen(), await lab.listen(), await lab.listen()];
   lab.declare("ada", "bob");
   lab.mngrSays("ada", "WAITING", { web: web.port });
@@ -84,7 +84,7 @@ createServer((near) => {
 process.stdin.on("end", () => process.exit()).resume();
 `;
 
-it("an agent of another machine is asked again while it is used", async () => {
+it("an agent on another machine is queried again while it is in use", async () => {
   const [before, after] = [await lab.listen(), await lab.listen()];
   const hostAddress = `${idOf("far")}@host-1.modal`;
   writeRecord(lab.paths, { ...record("far"), provider: "modal", hostAddress });

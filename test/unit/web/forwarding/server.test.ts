@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ada, bob, json, navigation, openSite } from "../../../support/forwarding-site.ts";
 
 describe("/login", () => {
-  it("uses nothing up, and hands over by a script or by its button", async () => {
+  it("does not use up the code, and continues by a script or by its button", async () => {
     await using site = await openSite();
     const { url } = site.server.loginUrl(ada.id);
     const { search, searchParams } = new URL(url);
@@ -19,7 +19,7 @@ describe("/login", () => {
     expect((await site.ask(`/authenticate${search}`)).status).toBe(302);
   });
 
-  it("leads to / whoever is logged in already, and leaves the code", async () => {
+  it("redirects to / if already logged in, and keeps the code", async () => {
     await using site = await openSite();
     const cookie = await site.login(ada);
     const { search } = new URL(site.server.loginUrl(ada.id).url);
@@ -39,7 +39,7 @@ describe("/login", () => {
 });
 
 describe("/authenticate", () => {
-  it("gives the agent's cookie for a good code, once", async () => {
+  it("sets the agent's cookie for a valid code, once", async () => {
     await using site = await openSite();
     const { search } = new URL(site.server.loginUrl(ada.id).url);
     const { status, location, headers } = await site.ask(`/authenticate${search}`);
@@ -53,7 +53,7 @@ describe("/authenticate", () => {
     expect((await site.ask(`/authenticate${search}`)).headers["set-cookie"]).toBeUndefined();
   });
 
-  it("lets one of fifty in that come at once", async () => {
+  it("accepts one of fifty concurrent requests", async () => {
     await using site = await openSite();
     const { search } = new URL(site.server.loginUrl(ada.id).url);
     const answers = await Promise.all(Array.from({ length: 50 }, () => site.ask(`/authenticate${search}`)));
@@ -62,7 +62,7 @@ describe("/authenticate", () => {
     expect(answers.filter(({ headers }) => headers["set-cookie"] !== undefined)).toHaveLength(1);
   });
 
-  it("says the same of every code that is no good, and how to make a new one", async () => {
+  it("shows the same page for every invalid code, with how to create a new one", async () => {
     await using site = await openSite();
     const used = new URL(site.server.loginUrl(ada.id).url).search;
     await site.ask(`/authenticate${used}`);
@@ -99,7 +99,7 @@ describe("/authenticate", () => {
     { purpose: "prefetch" },
     { "x-moz": "prefetch" },
     { "x-purpose": "preview" },
-  ])("is not used up by who fetches ahead: %j", async (headers) => {
+  ])("is not used up by prefetching: %j", async (headers) => {
     await using site = await openSite();
     const { search } = new URL(site.server.loginUrl(ada.id).url);
     const ahead = await site.ask(`/authenticate${search}`, { headers });
@@ -114,7 +114,7 @@ describe("/authenticate", () => {
     expect((await site.ask(`/authenticate${search}`)).status).toBe(302);
   });
 
-  it("tells whoever fails too often to wait, and lets in whoever has a good code all the same", async () => {
+  it("limits failures, but always accepts a valid code", async () => {
     await using site = await openSite();
     const { search } = new URL(site.server.loginUrl(ada.id).url);
     for (const path of ["/authenticate", "/login"]) {
@@ -127,7 +127,7 @@ describe("/authenticate", () => {
     expect((await site.ask("/")).status).toBe(200);
   });
 
-  it("counts what succeeds never, and the failures of one client apart from another's behind a trusted proxy", async () => {
+  it("never counts successes, and counts each client behind a trusted proxy separately", async () => {
     await using site = await openSite([ada], { trustedProxies: ["127.0.0.1"] });
     for (let i = 0; i < 70; i++) {
       const { search } = new URL(site.server.loginUrl(ada.id).url);
@@ -161,7 +161,7 @@ describe("/", () => {
     expect((await site.ask("/")).body).toContain("This browser is not logged in to any changeling.");
   });
 
-  it("removes cookies that have no key any more, so that a login URL can be used again", async () => {
+  it("removes cookies without a key, so that a login URL can be used again", async () => {
     await using site = await openSite();
     const [adas, bobs] = [await site.login(ada), await site.login(bob)];
     const cookie = `${adas}; ${bobs}; theirs=1`;
@@ -189,7 +189,7 @@ describe("/", () => {
     expect((await site.ask("/")).body).toContain("This browser is not logged in to any changeling.");
   });
 
-  it("does not list an agent that is gone", async () => {
+  it("does not list a removed agent", async () => {
     await using site = await openSite([]);
     expect(await site.list([[ada, await site.login(ada)]])).toContain("not logged in to any");
   });
@@ -219,7 +219,7 @@ describe("an error in one request", () => {
 describe("/logout", () => {
   const formPost = { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" } };
 
-  it("ends the session of one agent on every origin, and no other's", async () => {
+  it("ends only the session of one agent, on every origin", async () => {
     await using site = await openSite();
     const browser = site.browser();
     for (const agent of [ada, bob]) {
@@ -238,7 +238,7 @@ describe("/logout", () => {
     expect((await browser.open(`/${ada.id}/`)).body).toBe("ada -  /");
   });
 
-  it("is for the pages of the main origin alone", async () => {
+  it("is only for pages of the main origin", async () => {
     await using site = await openSite();
     const cookie = await site.login(ada);
     const agentOrigin = `http://${ada.id}.localhost:${site.server.port}`;

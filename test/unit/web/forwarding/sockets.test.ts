@@ -18,7 +18,7 @@ describe("an agent that listens on a Unix socket", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("is found there, with the secret that its servers know us by", async () => {
+  it("is found there, with the secret that identifies us to its servers", async () => {
     const path = join(folder, "web.sock");
     server = createServer((req, res) =>
       res.end(`${req.url} ${req.headers["x-changeling-secret"]} ${req.headers.host}`),
@@ -37,7 +37,7 @@ describe("an agent that listens on a Unix socket", () => {
     expect(body).toBe(`/x?y ${"s".repeat(43)} ${front.url.host}`);
   });
 
-  it("is offline when nobody listens there", async () => {
+  it("is offline if nothing listens there", async () => {
     lab.declare("quiet");
     lab.mngrSays("quiet", "WAITING");
     lab.execSays([lab.result(idOf("quiet"), idOf("quiet"), { web: `unix:${folder}/no.sock` })]);

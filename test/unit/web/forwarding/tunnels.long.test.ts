@@ -73,7 +73,7 @@ describe.skipIf(!existsSync(sshd))("a tunnel to a server on another machine", ()
 
   const far = (path = "") => new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${path}`);
 
-  it("leads there, is used again, and ends when nobody asks for it, or on stop", async () => {
+  it("works, is reused, and ends if unused, or on stop", async () => {
     const reach = await tunnels.reach(ssh, far("page?x=1"));
     expect(reach.url).toEqual(far("page?x=1"));
     expect(await got(reach)).toBe("far away");
@@ -89,14 +89,14 @@ describe.skipIf(!existsSync(sshd))("a tunnel to a server on another machine", ()
     await eventually("it has ended too", () => !isAlive(nextPid));
   });
 
-  it("listens on no port, but on a socket that only this user reaches", async () => {
+  it("listens on a socket that only this user can access, not on a port", async () => {
     const { socketPath = "" } = await tunnels.reach(ssh, far());
     const [pid = 0] = sshOf({ socketPath });
     expect([statSync(dirname(socketPath)).mode & 0o777, statSync(socketPath).mode & 0o777]).toEqual([0o700, 0o600]);
     expect(listeningPorts(pid)).toEqual([]);
   });
 
-  it("leads to a Unix socket there, too", async () => {
+  it("also leads to a Unix socket", async () => {
     const there = createServer((_, res) => res.end("by a socket"));
     const path = join(folder, "far.sock");
     await new Promise<void>((resolve) => there.listen(path, resolve));
@@ -105,7 +105,7 @@ describe.skipIf(!existsSync(sshd))("a tunnel to a server on another machine", ()
     there.close();
   });
 
-  it("finds a short place for its sockets, and leaves none behind", async () => {
+  it("finds a short path for its sockets, and removes them", async () => {
     const long = sshTunnels({ PATH: `${process.env["PATH"]}`, HOME: folder }, join(folder, "x".repeat(100)));
     const reach = await long.reach(ssh, far());
     expect(await got(reach)).toBe("far away");
@@ -118,7 +118,7 @@ describe.skipIf(!existsSync(sshd))("a tunnel to a server on another machine", ()
     expect(existsSync(join(own, "tunnels"))).toBe(false);
   });
 
-  it("is made anew after it broke", async () => {
+  it("is opened again after it broke", async () => {
     const first = await tunnels.reach(ssh, far());
     for (const pid of sshOf(first)) process.kill(pid, "SIGKILL");
     await eventually("there is a new one", async () => {
@@ -127,13 +127,13 @@ describe.skipIf(!existsSync(sshd))("a tunnel to a server on another machine", ()
     });
   });
 
-  it("tells a server that is there from one that is not", async () => {
+  it("distinguishes a running server from a missing one", async () => {
     const nobody = await tunnels.reach(ssh, new URL(`http://127.0.0.1:${await freePort()}`));
     expect(await accepts(nobody, 10_000)).toBe(false);
     expect(await accepts(await tunnels.reach(ssh, far()), 300)).toBe(true);
   });
 
-  it("goes to no host whose key is not known, nor tries that again at once", async () => {
+  it("rejects unknown host keys, and does not retry immediately", async () => {
     const unknown = { ...ssh, known_hosts_path: join(folder, "nobody_known") };
     const reasonOf = () => tunnels.reach(unknown, far()).catch((reason: unknown) => reason);
     const reason = await reasonOf();

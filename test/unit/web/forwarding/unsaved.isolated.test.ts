@@ -26,7 +26,7 @@ afterEach(() => {
   Object.assign(disk, { isFull: false, isReadOnly: false });
 });
 
-it("a login that is ended stays so when its end can't be written, also after a restart", () => {
+it("an ended login stays ended if that can't be saved, also after a restart", () => {
   vi.useFakeTimers();
   const access = lab.open();
   const cookie = header(access, login(access));
@@ -44,7 +44,7 @@ it("a login that is ended stays so when its end can't be written, also after a r
   for (const each of [cookie, later]) expect(restarted.session(ada, "main", each)).toBeUndefined();
 });
 
-it("what could not be written is, once there is room, and the log says both once", () => {
+it("failed writes are retried until there is space, and both are logged once", () => {
   vi.useFakeTimers();
   const access = lab.open();
   const session = login(access);
@@ -65,7 +65,7 @@ it("what could not be written is, once there is room, and the log says both once
   expect(lab.open().session(ada, "main", header(access, session))).toBeUndefined();
 });
 
-it("a key that can't be written is used all the same, and the one before it by nobody", () => {
+it("a key that can't be saved is used anyway, and the previous one is invalid", () => {
   vi.useFakeTimers();
   const access = lab.open();
   const cookie = header(access, login(access));
@@ -75,7 +75,7 @@ it("a key that can't be written is used all the same, and the one before it by n
   expect(lab.open().session(ada, "main", cookie)).toBeUndefined();
 });
 
-it("a disk on which nothing can be changed is reported: a restart would bring the login back", () => {
+it("a read-only disk is reported, because a restart would restore the login", () => {
   vi.useFakeTimers();
   const access = lab.open();
   const cookie = header(access, login(access));

@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { shutDownCommand } from "../../../../components/web/modal/modal-machines.ts";
 import { pythonOfMngr } from "../../../support/python-of-mngr.ts";
 
-it("a web agent's machine has minutes for its last snapshot, and ends by mngr's own script", async () => {
+it("a web agent's machine has minutes for its last snapshot, and ends with mngr's own script", async () => {
   const folder = mkdtempSync(join(tmpdir(), "last-snapshot-"));
   onTestFinished(() => rmSync(folder, { recursive: true, maxRetries: 3 }));
   const [commands, said] = [join(folder, "commands"), join(folder, "said")];
@@ -18,7 +18,7 @@ it("a web agent's machine has minutes for its last snapshot, and ends by mngr's 
   await expect.poll(() => existsSync(said) && readFileSync(said, "utf8")).toBe("-s --max-time 330 -w x\nSTOPPED\n");
 });
 
-it("mngr's script still has what is replaced in it", () => {
+it("mngr's script still contains the replaced text", () => {
   const print =
     "import imbue.mngr_modal as m, pathlib; print(pathlib.Path(m.__file__).with_name('instance.py').read_text())";
   const source = execFileSync(pythonOfMngr(), ["-I", "-c", print], { encoding: "utf8", maxBuffer: 2 ** 24 });
