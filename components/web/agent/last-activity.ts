@@ -1,7 +1,7 @@
 import type { Agent } from "../../mngr/client.ts";
 
 /**
- * ISO 8601, UTC: when a person or the agent was last active; undefined if never, or if the agent does not report it.
+ * ISO 8601, UTC: when a user or the agent was last active; undefined if never, or if the agent does not report it.
  */
 export function lastActivityOf(
   agent: Pick<Agent, "agent_activity_time" | "user_activity_time"> | undefined,

@@ -20,7 +20,7 @@ export const webRecord = z.object({
   /** mngr's name of the agent. */
   agentName: z.string(),
   provider: z.enum(["local", "docker", "modal"]),
-  /** The mngr profile that the agent runs in; undefined for the person's own. */
+  /** The mngr profile that the agent runs in; undefined for the user's own. */
   mngrProfile: z.optional(z.string()),
   /** Absolute path of its repo, or the name of its volume. */
   repo: z.string(),

@@ -50,6 +50,8 @@ interface Event {
 
 /** Limit of kept servers, because an agent's output is unbounded. */
 const mostServers = 64;
+/** Limit of parsed lines per file; earlier lines are ignored. Parsing a file full of tiny lines would take seconds. */
+const mostLines = 2000;
 const longestUrl = 2048;
 /** In bytes. Every system can connect to a path of this length. */
 export const longestSocketPath = 103;
@@ -61,7 +63,8 @@ export const longestSocketPath = 103;
 export function registeredServers(files: ServerFiles): Registered {
   const { changedAt = {} } = files;
   const read = fileNames.map((name) => {
-    const lines = files[name].split("\n").filter((each) => each.trim() !== "");
+    const all = files[name].split("\n").filter((each) => each.trim() !== "");
+    const lines = all.slice(-mostLines);
     return { count: lines.length, events: lines.flatMap(parseLine), changedAt: changedAt[name] };
   });
   const events = inOrder(read);

@@ -44,7 +44,7 @@ export const webSpec = z.strictObject({
   startTimeoutSeconds: z.number(),
   agentArgs: z.array(z.string()),
   buildArgs: z.array(z.string()),
-  /** The mngr profile that the agent runs in; undefined for the person's own. */
+  /** The mngr profile that the agent runs in; undefined for the user's own. */
   mngrProfile: z.optional(z.string()),
 });
 

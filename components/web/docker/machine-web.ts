@@ -11,7 +11,7 @@ import { dockerVolumeNames } from "./names.ts";
 
 /**
  * The context for managing web agents in Docker.
- * @param mngrProfile the profile that they run in; undefined for the person's own
+ * @param mngrProfile the profile that they run in; undefined for the user's own
  */
 export function dockerWeb(mngrProfile: string | undefined, { installation, paths, env, log }: WebAgents): MachineWeb {
   const mngr = mngrOnDocker(mngrProfile, process.env);

@@ -7,7 +7,7 @@ import { stateFolder } from "./names.ts";
 /**
  * mngr for agents in Docker: the user's own, or the profile's.
  *
- * @param mngrProfile the profile that the agents run in; undefined for the person's own
+ * @param mngrProfile the profile that the agents run in; undefined for the user's own
  * @param signal ends mngr processes of calls that only read
  */
 export function mngrOnDocker(
@@ -19,7 +19,7 @@ export function mngrOnDocker(
   return mngrOnMachines("docker", mngrDockerEnvironment(env, hostDir), signal);
 }
 
-/** @param hostDir mngr's host dir, if the agents are separate from the person's own */
+/** @param hostDir mngr's host dir, if the agents are separate from the user's own */
 export function mngrDockerEnvironment(env: NodeJS.ProcessEnv, hostDir: string | undefined): Record<string, string> {
   return {
     MNGR_PROJECT_CONFIG_DIR: noProjectFolder,

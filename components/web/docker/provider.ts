@@ -10,7 +10,7 @@ import { removeMngrState } from "./mngr-state.ts";
 
 /**
  * Web agents in Docker.
- * @param mngrProfile the profile that they run in; undefined for the person's own
+ * @param mngrProfile the profile that they run in; undefined for the user's own
  */
 export function dockerHost(mngrProfile: string | undefined, agents: WebAgents): AgentHost {
   const host = machineHost(dockerWeb(mngrProfile, agents));

@@ -31,7 +31,7 @@ export function forwardingConfigDrift(
     const { digest, ...config } = parsed.data;
     if (digest !== digestOf(config)) return false;
     const environment = forwardingEnvironment.schema.safeParse(stated);
-    // How the person invoked the CLI is not in the state, because it differs between people.
+    // How the user invoked the CLI is not in the state, because it differs between people.
     const { cli, ...declared } = config;
     return !environment.success || digestOf(configOf(environment.data)) === digestOf(declared);
   });

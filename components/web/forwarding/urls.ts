@@ -14,7 +14,7 @@ export interface Login {
 export const loginForm = z.object({ url: z.string(), expiresAt: z.coerce.date() });
 
 /**
- * Requests a new login URL from this person's forwarding server on this machine.
+ * Requests a new login URL from the user's forwarding server on this machine.
  *
  * @param installation of the stack; see `ForwardingServer.installation`
  * @throws if the forwarding server does not run, or does not know the agent

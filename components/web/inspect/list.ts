@@ -28,7 +28,7 @@ export interface ListedWeb {
   /** Its page; null if there is no forwarding server yet. */
   readonly url: string | null;
   /**
-   * ISO 8601, UTC: when a person or the agent was last active, as the agent reports it; null if never, or not reported.
+   * ISO 8601, UTC: when a user or the agent was last active, as the agent reports it; null if never, or not reported.
    */
   readonly lastActivity: string | null;
   readonly repo: string;

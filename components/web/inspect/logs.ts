@@ -112,13 +112,21 @@ async function followWebLog(record: WebRecord, mngr: LogSource, print: (text: st
 /** The lines added since the last poll; a terminal forgets its oldest lines. */
 export function addedTo(before: string, now: string): string {
   if (before === "") return now;
-  const [old, lines] = [before.split("\n"), now.split("\n")];
-  // Finds the longest end of the old log that the new one starts with.
-  for (let start = 0; start < old.length; start += 1) {
-    const rest = old.slice(start);
-    if (rest.length <= lines.length && rest.every((line, index) => line === lines[index])) {
-      return lines.slice(rest.length).join("\n");
-    }
-  }
-  return now;
+  const lines = now.split("\n");
+  return lines.slice(overlap(before.split("\n"), lines)).join("\n");
+}
+
+/**
+ * How many lines the longest end of the old log has that the new one starts with. By Knuth, Morris and Pratt's algorithm,
+ * because an agent can print any number of equal lines.
+ */
+function overlap(old: readonly string[], lines: readonly string[]): number {
+  const shorter: number[] = [];
+  const longer = (length: number, line: string | undefined): number => {
+    let known = length;
+    while (known > 0 && (known === lines.length || lines[known] !== line)) known = shorter[known - 1] ?? 0;
+    return lines[known] === line ? known + 1 : 0;
+  };
+  for (const [index, line] of lines.entries()) shorter.push(index === 0 ? 0 : longer(shorter[index - 1] ?? 0, line));
+  return old.reduce(longer, 0);
 }

@@ -17,7 +17,7 @@ export interface WebAgents {
   readonly paths: InstallationPaths;
   /** Environment for child processes, without any secrets. */
   readonly env: Readonly<Record<string, string>>;
-  /** @param profile the profile that the agents run in; undefined for the person's own */
+  /** @param profile the profile that the agents run in; undefined for the user's own */
   mngr(profile: string | undefined): Mngr;
   /** Writes to the log of `pulumi up`. */
   readonly log: (line: string) => void;

@@ -19,7 +19,7 @@ import { startAgent } from "./start-agent.ts";
  * Web agents on this machine. It is always up, all agents share it, and their repos and data are folders. git works directly
  * in an agent's repo, because this machine wrote it.
  *
- * @param mngrProfile the profile that the agents run in; undefined for the person's own
+ * @param mngrProfile the profile that the agents run in; undefined for the user's own
  */
 export function localHost(mngrProfile: string | undefined, web: WebAgents): AgentHost {
   const { installation, paths, env, log } = web;

@@ -61,7 +61,7 @@ async function treeOf(
   return (await over.run(["write-tree"])).trim();
 }
 
-/** `type` may be one that only mngr or the person's settings define. */
+/** `type` may be one that only mngr or the user's settings define. */
 function stageFromScratch(files: string, type: string): void {
   const stock = stockWebType(type);
   for (const { from, to } of stock?.copies ?? []) stage(files, from, to);

@@ -126,6 +126,16 @@ describe("registeredServers", () => {
       expect([url, found({ servers: lines({ server: "web", url }) })]).toEqual([url, {}]);
   });
 
+  it("parses a bounded number of lines, the last ones", () => {
+    const tiny = "{}\n".repeat(80_000);
+    const { servers, junk } = registeredServers({
+      services: `${lines({ server: "early", url: "http://127.0.0.1:1/" })}${tiny}`,
+      servers: `${tiny}${lines({ server: "late", url: "http://127.0.0.1:2/" })}`,
+      agentServer: tiny,
+    });
+    expect([...servers.keys(), junk]).toEqual(["late", 5999]);
+  });
+
   it("keeps a bounded number of servers, each with a URL of bounded length", () => {
     const many = Array.from({ length: 1000 }, (_, i) => ({ server: `s${i}`, url: `http://127.0.0.1:${i + 1}/` }));
     const elsewhere = many.map(({ server }) => ({ server, url: `http://example.com/${"x".repeat(1000)}` }));

@@ -32,7 +32,7 @@ const graceSeconds = 10;
 /**
  * - The host's network: agents on this machine and in Docker listen on 127.0.0.1.
  * - The host's process ids: mngr checks the processes of local agents.
- * - The person's uid: only that user can access mngr's files and tmux's sockets.
+ * - The user's uid: only that user can access mngr's files and tmux's sockets.
  * - Paths match this machine's, because mngr's records contain them.
  */
 export function containerArgs(image: string, environment: ForwardingEnvironment, from: MachineContext): ContainerArgs {

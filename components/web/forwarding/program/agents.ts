@@ -11,7 +11,7 @@ export interface AgentView {
   readonly servers: readonly string[];
   /** Its description in the fleet file. */
   readonly description?: string | undefined;
-  /** ISO 8601, UTC: when a person or the agent was last active; undefined if unknown. */
+  /** ISO 8601, UTC: when a user or the agent was last active; undefined if unknown. */
   readonly lastActivity?: string | undefined;
   /** The last message, on one line that may be truncated; undefined if it reports none. */
   readonly lastMessage?: string | undefined;

@@ -1,6 +1,6 @@
 /** Beyond this, the oldest are evicted. */
 const mostKnown = 5000;
-/** Allowed failures per address and window, more than a person makes by mistake. */
+/** Allowed failures per address and window, more than a user makes by mistake. */
 const mostFailures = 60;
 const windowMs = 60_000;
 

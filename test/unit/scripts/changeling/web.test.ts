@@ -141,6 +141,22 @@ describe("addedTo", () => {
     expect(addedTo(before, now)).toBe(added);
   });
 
+  it("finds the longest overlap, also of equal lines", () => {
+    const few = fc.array(fc.constantFrom("a", "b"), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(few, few, (old, lines) => {
+        const starts = old.map((_, start) => old.slice(start));
+        const found = starts.find((rest) => String(rest) === String(lines.slice(0, rest.length))) ?? [];
+        expect(addedTo(old.join("\n"), lines.join("\n"))).toBe(lines.slice(found.length).join("\n"));
+      }),
+    );
+  });
+
+  it("compares long logs of equal lines", () => {
+    const old = "same\n".repeat(200_000);
+    expect(addedTo(`${old}last`, `${old}other`)).toBe(`${old}other`);
+  });
+
   it("tells each line once, also when a terminal forgets its first ones", () => {
     const different = fc.uniqueArray(fc.stringMatching(/^\w+$/), { minLength: 1 });
     fc.assert(

@@ -102,6 +102,15 @@ describe("insertAfterHead", () => {
     expect(String(stream.read()).slice(0, 9)).toBe("[in]<!-- ");
   });
 
+  it("searches only the first 256 chunks of a page for its head", () => {
+    const stream = insertAfterHead("[in]");
+    stream.write("<!-- ");
+    for (let n = 0; n < 254; n += 1) stream.write("a");
+    expect(stream.read()).toBeNull();
+    stream.write("a");
+    expect(String(stream.read()).slice(0, 9)).toBe("[in]<!-- ");
+  });
+
   it("is in an empty worker too", async () => {
     expect(await textOf(Readable.from([]).pipe(insertAtStart("[in]")))).toBe("[in]");
   });

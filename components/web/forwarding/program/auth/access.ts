@@ -105,7 +105,7 @@ export function openAccess({
   return {
     mint(agentId) {
       const code = codes.mint(agentId, ttl.codeTtlSeconds);
-      // Shown to a person, so it uses the wall clock.
+      // Shown to a user, so it uses the wall clock.
       return { code, expiresAt: new Date(now() + ttl.codeTtlSeconds * 1000) };
     },
     redeem(agentId, code) {

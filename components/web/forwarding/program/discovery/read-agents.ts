@@ -22,7 +22,7 @@ export interface Reading {
   /** How to reach its host, if that is not this machine. */
   readonly ssh: SshAccess | undefined;
   /**
-   * ISO 8601, UTC: when a person or the agent was last active; undefined if never, or if the agent does not report it.
+   * ISO 8601, UTC: when a user or the agent was last active; undefined if never, or if the agent does not report it.
    */
   readonly lastActivity?: string | undefined;
   /** The id of another agent, if it claims that one. Its output is ignored then. */
@@ -35,7 +35,7 @@ export interface AgentOutput {
   readonly page: string | undefined;
   /** Proves to its servers that a request comes from the forwarding server. */
   readonly secret: string | undefined;
-  /** The last message by a person or the agent, as the agent reports it: one line, truncated. */
+  /** The last message by a user or the agent, as the agent reports it: one line, truncated. */
   readonly lastMessage: string | undefined;
 }
 

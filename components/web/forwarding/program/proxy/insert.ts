@@ -6,6 +6,8 @@ import { Transform } from "node:stream";
 
 /** The part of a page that is searched for its head, in bytes. A head that starts later is ignored. */
 const lookahead = 64 * 1024;
+/** The number of chunks that are searched. Each search reads all chunks again, and an agent can send single bytes. */
+const mostChunks = 256;
 
 /** Inserts ASCII text before everything else. */
 export function insertAtStart(text: string): Transform {
@@ -25,6 +27,7 @@ export function insertAtStart(text: string): Transform {
 /** Inserts ASCII text at the start of a page's head. Buffers only the part of the page before that. */
 export function insertAfterHead(text: string): Transform {
   let start: Buffer | undefined = Buffer.alloc(0);
+  let chunks = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       if (start === undefined) {
@@ -32,8 +35,9 @@ export function insertAfterHead(text: string): Transform {
         return;
       }
       start = Buffer.concat([start, chunk]);
+      chunks += 1;
       const { at, isSure } = placeInHead(start.toString("latin1", 0, lookahead));
-      if (isSure || start.length >= lookahead) {
+      if (isSure || start.length >= lookahead || chunks >= mostChunks) {
         this.push(inserted(start, at, text));
         start = undefined;
       }
