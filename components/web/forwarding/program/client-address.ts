@@ -1,6 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
 
+/** Limit of proxies in a chain. */
+const mostHops = 32;
+
 /** Addresses and ranges (`10.0.0.0/8`) of reverse proxies, whose `X-Forwarded-For` is trusted. */
 export class TrustedProxies {
   readonly #list = new BlockList();
@@ -17,15 +20,20 @@ export class TrustedProxies {
 
   /** The client: the last address in the chain that is not a trusted proxy. Anything before it can be forged. */
   clientOf({ socket, headers }: Pick<IncomingMessage, "socket" | "headers">): string {
+    const connected = plainAddress(socket.remoteAddress ?? "");
+    if (!this.#isTrusted(connected)) return connected;
     const forwarded = String(headers["x-forwarded-for"] ?? "").split(",");
-    const hops = [...forwarded, socket.remoteAddress ?? ""].map(plainAddress).reverse();
-    const [last = ""] = hops;
-    for (const address of hops) {
-      // A client without a valid address is identified by the proxy that reported it.
+    for (const text of forwarded.slice(-mostHops).reverse()) {
+      const address = plainAddress(text);
+      // A client without a valid address is identified by the proxy that is connected.
       if (isIP(address) === 0) break;
-      if (!this.#list.check(address, familyOf(address))) return address;
+      if (!this.#isTrusted(address)) return address;
     }
-    return last;
+    return connected;
+  }
+
+  #isTrusted(address: string): boolean {
+    return isIP(address) !== 0 && this.#list.check(address, familyOf(address));
   }
 }
 

@@ -182,6 +182,26 @@ describe("responseHeaders", () => {
       ...["Location", `http://localhost:8420/${id}/next`, "Service-Worker-Allowed", `/${id}/`, ...kept],
     ]);
   });
+
+  it.each([
+    ["/", `/${id}/`],
+    [`/${id}/docs/`, `/${id}/docs/`],
+    [`/${id}/../`, `/${id}/`],
+    [`/${id}/%2e%2e/`, `/${id}/`],
+    [`/${id}/..\\`, `/${id}/`],
+    ["../", `/${id}/`],
+    ["../../", `/${id}/`],
+    ["./", `/${id}/docs/`],
+    ["//evil.example/x", `/${id}/x`],
+  ])("keep the scope %s of a service worker within the agent's paths", (scope, expected) => {
+    expect(responseHeaders(["Service-Worker-Allowed", scope], path)).toEqual(["Service-Worker-Allowed", expected]);
+  });
+
+  it("drop what would apply to all agents of a shared origin", () => {
+    const raw = ["Strict-Transport-Security", "max-age=0", "NEL", '{"report_to":"a"}', "Report-To", '{"group":"a"}'];
+    expect(responseHeaders(raw, host)).toEqual(raw);
+    expect(responseHeaders(raw, path)).toEqual([]);
+  });
 });
 
 describe("upstreamPath", () => {

@@ -1,5 +1,5 @@
 import { entries } from "./raw-headers.ts";
-import { rewriteLocation, rewriteRefresh } from "./rewrite-location.ts";
+import { rewriteLocation, rewriteRefresh, rewriteScope } from "./rewrite-location.ts";
 import { type Route, rewritePath } from "./route.ts";
 
 /** Rewrites headers between browser and agent. Pure. */
@@ -90,7 +90,12 @@ function responseValue(key: string, value: string, route: Route): string | undef
       return rewriteSetCookie(value, route.prefix);
     case "service-worker-allowed":
       // Otherwise an agent's worker could control the whole shared origin.
-      return route.prefix === "" ? value : rewritePath(value, route.prefix);
+      return route.prefix === "" ? value : rewriteScope(value, route);
+    // These apply to a whole origin, and remain in effect. The reports of NEL contain the URLs of all requests.
+    case "nel":
+    case "report-to":
+    case "strict-transport-security":
+      return route.prefix === "" ? value : undefined;
     // Alt-Svc may name ports of the agent's host that are not ours; Clear-Site-Data clears the cookies of all agents of
     // a site.
     case "alt-svc":

@@ -38,6 +38,16 @@ export function rewriteRefresh(value: string, route: Route): string {
   return rewritten === location ? value : `${before}${quote}${rewritten}${quote}`;
 }
 
+/**
+ * Restricts the scope of a service worker to the agent's prefix. The browser resolves it like a link, so `..` must not lead
+ * out of the prefix.
+ */
+export function rewriteScope(scope: string, { publicOrigin, prefix, path }: Route): string | undefined {
+  const base = urlOf(prefix + path, new URL(publicOrigin));
+  const url = base && urlOf(scope, base);
+  return url === undefined ? undefined : rewritePath(url.pathname, prefix);
+}
+
 function isSameServer(one: URL, other: URL): boolean {
   if (one.origin === other.origin) return true;
   if (one.protocol !== other.protocol || one.port !== other.port) return false;
