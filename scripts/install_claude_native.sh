@@ -62,6 +62,6 @@ trap 'exit 143' TERM
 curl -fsSL --proto '=https' --tlsv1.2 -o "$work/install.sh" "$url" || fail "$url can't be downloaded"
 bash "$work/install.sh" "$version" || fail "the installer of Claude Code $version failed"
 hash -r
-installed=$(PATH="$HOME/.local/bin:$PATH" command -v claude) || fail "the installer ended well, but there is no claude"
+installed=$(PATH="$HOME/.local/bin:$PATH" command -v claude) || fail "the installer succeeded, but there is no claude"
 shown=$("$installed" --version) || fail "$installed does not run"
 echo "installed $installed: $shown"

@@ -86,7 +86,7 @@ async function setUp(level) {
     }
   }
   const ready = findReady(level);
-  if (ready === null) throw new Error("Setup ended well, but what it noted can't be found. Run: npm run setup");
+  if (ready === null) throw new Error("Setup succeeded, but its result can't be found. Run: npm run setup");
   return ready;
 }
 

@@ -18,21 +18,21 @@ export async function findChromium(): Promise<string> {
     const found = which(basename(own), dirname(own));
     if (found !== null) return found;
     throw new SetupError(`CHROMIUM is ${own}, which is not a program`, {
-      remedy: "Set it to the path of a Chromium or Chrome, or unset it to have one looked for.",
+      remedy: "Set it to the path of a Chromium or Chrome, or unset it: then PATH is searched.",
     });
   }
-  return look() ?? (await withLock("chromium", install));
+  return onPath() ?? (await withLock("chromium", install));
 }
 
-function look(): string | null {
+function onPath(): string | null {
   return NAMES.map((name) => which(name)).find((path) => path !== null) ?? null;
 }
 
 async function install(): Promise<string> {
   const problem = "The tests in a browser need Chromium, not found";
   // Another setup may have installed it meanwhile.
-  if (look() === null) await installPackagesOfSystem(["chromium"], problem);
-  const found = look();
+  if (onPath() === null) await installPackagesOfSystem(["chromium"], problem);
+  const found = onPath();
   if (found === null) throw new SetupError(problem, { remedy: remedy(["chromium"]) });
   return found;
 }

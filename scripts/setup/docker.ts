@@ -67,7 +67,7 @@ async function installDaemon(root: string): Promise<void> {
   const problem = "No docker daemon answers";
   if (process.platform !== "linux" || process.getuid?.() !== 0) {
     throw new SetupError(problem, {
-      remedy: "Start one, or run this as root, to have one started for the tests alone.",
+      remedy: "Start one, or run this as root: then the tests start their own.",
     });
   }
   if (missingTools(root).length === 0) return;

@@ -37,7 +37,7 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
  */
 export async function setUpEmulator(): Promise<EmulatorSetup> {
   if (process.platform !== "linux") {
-    throw new SetupError("The Modal emulator makes its containers of Linux's namespaces, and this is not Linux", {
+    throw new SetupError("The Modal emulator needs Linux, because its containers are Linux namespaces", {
       remedy: "Run it in a Linux machine or container, for instance with Docker: privileged, with a volume on /tmp.",
     });
   }
@@ -65,11 +65,13 @@ export async function installEmulatorTools(root = "/"): Promise<void> {
     const packages = [...new Set(missing.flatMap((tool) => PACKAGES.get(tool) ?? []))];
     const problem = `The Modal emulator needs ${missing.join(", ")}, not found`;
     if (packageManager() !== "apt-get") {
-      throw new SetupError(problem, { remedy: `Install what holds them; on Debian: ${packages.join(", ")}.` });
+      throw new SetupError(problem, {
+        remedy: `Install the packages with these programs; on Debian: ${packages.join(", ")}.`,
+      });
     }
     // Under systemd, an installed ssh server also starts, now and at each boot. Leave that decision to the user.
     if (missing.includes("sshd") && existsSync(join(root, "run/systemd/system"))) {
-      const without = "(without a server that runs: sudo systemctl disable --now ssh)";
+      const without = "(to keep the ssh server from running: sudo systemctl disable --now ssh)";
       throw new SetupError(problem, { remedy: `${remedy(packages)} ${without}` });
     }
     await withoutStartingServices(root, () => installPackagesOfSystem(packages, problem));

@@ -31,7 +31,7 @@ async function installFromRegistry(log: string): Promise<void> {
   try {
     await run([...npm(process.execPath), "ci", ...NPM_FLAGS, "--prefer-offline"], { log, cwd: checkout });
   } catch (error) {
-    if (error instanceof SetupError) error.remedy = "Run `npm ci` in the checkout to see it fail by itself.";
+    if (error instanceof SetupError) error.remedy = "To see the whole error, run `npm ci` in the checkout.";
     throw error;
   }
 }

@@ -91,7 +91,7 @@ async function downloadPulumi(folder: string): Promise<void> {
     throw new SetupError(
       `the download of ${archive} is not what its publisher signed for: its SHA-256 is ${found}, not ${expected}`,
       {
-        remedy: "Try again; when it stays so, don't trust the network that it came through.",
+        remedy: "Try again. If the error stays, don't trust the network that the file came through.",
       },
     );
   }

@@ -29,7 +29,7 @@ const WANTED = `Python ${versions.python.minimum} or later`;
  * needs no confirmation.
  */
 export async function findPython(): Promise<Python> {
-  const found = look() ?? (await installWithUv()) ?? (await installWithApt());
+  const found = present() ?? (await installWithUv()) ?? (await installWithApt());
   if (found !== null) return found;
   const manager = packageManager();
   const packages = PACKAGES[manager ?? ""];
@@ -41,7 +41,8 @@ export async function findPython(): Promise<Python> {
   });
 }
 
-function look(): Python | null {
+/** The first Python on PATH or in pyenv that is new enough. */
+function present(): Python | null {
   const paths = [...NAMES.map((name) => which(name)), ...pyenvPythons()].filter((path) => path !== null);
   for (const path of paths) {
     const python = probe(path);
@@ -74,8 +75,8 @@ async function installWithUv(): Promise<Python | null> {
     const path = outputOf(uv, ["python", "find", "--no-project", `>=${versions.python.minimum}`]);
     return path === null ? null : probe(path);
   };
-  const present = find();
-  if (present !== null) return present;
+  const installed = find();
+  if (installed !== null) return installed;
   try {
     await step("Installing Python 3.12 with uv", () =>
       run([uv, "python", "install", "3.12"], { log: "uv", timeoutSeconds: 300 }),
@@ -90,7 +91,7 @@ async function installWithUv(): Promise<Python | null> {
 async function installWithApt(): Promise<Python | null> {
   if (process.getuid?.() !== 0 || which("apt-get") === null || !aptHasPython()) return null;
   await installPackagesOfSystem(["python3", "python3-venv"], `${WANTED} not found`);
-  return look();
+  return present();
 }
 
 function aptHasPython(): boolean {

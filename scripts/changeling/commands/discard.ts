@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
-import { readClaim } from "../../../components/host/claims.ts";
+import { type Claim, readClaim } from "../../../components/host/claims.ts";
 import { installationPaths } from "../../../components/host/installation-paths.ts";
 import { identityInWords } from "../../../components/host/stack-identity.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
@@ -20,22 +20,42 @@ export function addDiscard(program: Command): void {
       "--data",
       "also delete the data that is kept otherwise: of web changelings (with their repositories), of seed agents, and the memory of sandboxes",
     )
+    .option("--force", "also if its stack's backend can't be asked whether the stack still exists")
     .description("remove what a deleted stack left on this machine: its scheduler, jobs, secrets and agents")
     .addHelpText("after", `\n${examples("discard 3f2a9c01d4e7", "discard 3f2a9c01d4e7 --data")}`)
-    .action(async (id: string, { data = false }: { data?: boolean }, command: Command) => {
+    .action(async (id: string, { data = false, force = false }: Options, command: Command) => {
       const context = contextOf(command);
       const paths = installationPaths(id);
       if (!existsSync(paths.root)) throw new Error(`there is no installation ${id} on this machine (${paths.root})`);
       const claim = readClaim(paths);
-      if (claim !== undefined && (await isHeld(claim, id))) {
-        throw new Error(
-          `${id} belongs to the stack ${identityInWords(claim)}; remove it with: PULUMI_BACKEND_URL='${claim.backend}' npm run pulumi -- destroy --stack ${claim.stack}`,
-        );
-      }
+      if (claim !== undefined) requireDeleted(claim, id, await isHeld(claim, id), force);
       const deleted = data ? (await leftovers()).flatMap((kind) => kind.data?.(paths) ?? []) : [];
       for (const place of deleted.flatMap(({ places }) => places)) printNote(`Deleting ${place}\n`);
       const kept = await removeInstallation(id, { all: data, repositories: [] });
       const lines = [`${id} is removed.`, ...kept.map((place) => `  kept  ${place}`)];
       answer(context, { installation: id, removed: true, kept }, lines.join("\n"));
     });
+}
+
+/**
+ * @param isHeld whether the stack still exists and has the installation; undefined if that can't be determined
+ * @throws if it does, or may
+ */
+function requireDeleted(claim: Claim, id: string, isHeld: boolean | undefined, force: boolean): void {
+  const owned = `${id} belongs to the stack ${identityInWords(claim)}`;
+  if (isHeld) {
+    const destroy = `PULUMI_BACKEND_URL='${claim.backend}' npm run pulumi -- destroy --stack ${claim.stack}`;
+    throw new Error(`${owned}; remove it with: ${destroy}`);
+  }
+  if (isHeld === undefined && !force) {
+    const login = `npm run pulumi -- login ${claim.backend}`;
+    throw new Error(
+      `${owned}, and its backend can't be asked whether that still exists; log in with: ${login}\nif the backend is gone for good, add --force`,
+    );
+  }
+}
+
+interface Options {
+  readonly data?: boolean;
+  readonly force?: boolean;
 }

@@ -90,7 +90,7 @@ describe("docker for tests", () => {
     machine.program("apt-get", "exit 9");
     await expect(setUpDocker(at(""))).rejects.toMatchObject({
       message: "No docker daemon answers",
-      remedy: "Start one, or run this as root, to have one started for the tests alone.",
+      remedy: "Start one, or run this as root: then the tests start their own.",
     });
   });
 });

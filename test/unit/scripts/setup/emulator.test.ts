@@ -55,14 +55,14 @@ describe("the tools of Modal's emulator", () => {
     await expect(installEmulatorTools(at(""))).rejects.toMatchObject({
       message: "The Modal emulator needs sshd, not found",
       remedy:
-        "Install with: apt-get install -y openssh-server (without a server that runs: sudo systemctl disable --now ssh)",
+        "Install with: apt-get install -y openssh-server (to keep the ssh server from running: sudo systemctl disable --now ssh)",
     });
   });
 
   test.each([
     ["apt-get", 1000, "Install with: sudo apt-get install -y openssh-server jq"],
-    ["dnf", 0, "Install what holds them; on Debian: openssh-server, jq."],
-    ["nothing", 0, "Install what holds them; on Debian: openssh-server, jq."],
+    ["dnf", 0, "Install the packages with these programs; on Debian: openssh-server, jq."],
+    ["nothing", 0, "Install the packages with these programs; on Debian: openssh-server, jq."],
   ])("that are missing are named, with the command of %s (uid %d)", async (manager, uid, remedy) => {
     asUser(uid);
     for (const name of ["ssh", "rsync", "xxd", "curl", "unshare"]) machine.program(name);
@@ -75,7 +75,7 @@ describe("the tools of Modal's emulator", () => {
 
   test("are of no use but on Linux", async () => {
     vi.stubGlobal("process", { ...process, platform: "darwin" });
-    await expect(setUpEmulator()).rejects.toThrow("this is not Linux");
+    await expect(setUpEmulator()).rejects.toThrow("The Modal emulator needs Linux");
     vi.unstubAllGlobals();
   });
 });
