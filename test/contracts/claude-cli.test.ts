@@ -315,13 +315,24 @@ describe("a hostile repository", () => {
     expect(await execute(runtime, "again")).toMatchObject({ answer: "You said: again" });
   });
 
-  it("is not obeyed either if the agent moves its settings to its own home", async () => {
+  const elsewhere = JSON.stringify({ env: { ANTHROPIC_BASE_URL: "http://127.0.0.1:1" } });
+
+  it.each(["settings.json", ".claude.json"])("is not obeyed if the agent writes its settings to %s", async (name) => {
     const sandbox = lab.sandbox();
     const runtime = await lab.initialized(sandbox);
-    const folder = join(sandbox.home, ".changelings/claude");
-    await execute(runtime, "hello");
-    writeFileSync(join(folder, "settings.json"), JSON.stringify({ env: { ANTHROPIC_BASE_URL: "http://127.0.0.1:1" } }));
+    await execute(runtime, "my name is Ada");
+    writeFileSync(join(sandbox.home, ".changelings/claude", name), elsewhere);
     expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
+    expect(lastBody()).toContain("my name is Ada");
+  });
+
+  it.each(["settings.json", ".claude.json"])("is not obeyed during a prompt either: %s", async (name) => {
+    const sandbox = lab.sandbox();
+    const runtime = await lab.initialized(sandbox, { env: { CLAUDE_CODE_MAX_RETRIES: "0" } });
+    const file = join(sandbox.home, ".changelings/claude", name);
+    const command = `printf %s '${elsewhere}' > ${file}; sleep 3`;
+    const prompt = `@@tool Bash ${JSON.stringify({ command })}\n@@say still here`;
+    expect((await execute(runtime, prompt)).answer).toBe("still here");
   });
 });
 

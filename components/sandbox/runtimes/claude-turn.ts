@@ -76,8 +76,10 @@ export class ClaudeTurn implements Turn<State> {
     if (this.#used.inputTokens + this.#used.outputTokens > 0) this.#emit({ type: "usage", ...this.#used });
     if (total === undefined || this.state === undefined) return;
     // The total of a resumed conversation includes earlier prompts. It is less only if the CLI lost its record of them.
-    this.#emit({ type: "cost", usd: total >= this.#costBefore ? total - this.#costBefore : total });
-    this.state = { ...this.state, costUsd: total };
+    const usd = total >= this.#costBefore ? total - this.#costBefore : total;
+    // A negative cost would raise the session's limit.
+    this.#emit({ type: "cost", usd: Math.max(0, usd) });
+    this.state = { ...this.state, costUsd: Math.max(0, total) };
   }
 
   answer(otherwise: string): string {

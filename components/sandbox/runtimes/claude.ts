@@ -9,8 +9,13 @@ import type { AgentRuntime } from "./runtime.ts";
 type State = z.output<typeof claudeState>;
 
 /**
- * The CLI's configuration is written anew for each prompt, because the agent can change it. The key is passed as a file
- * descriptor, so that the programs that the agent starts don't inherit it.
+ * Of the CLI's own files, only the conversations are kept from one prompt to the next. The agent can write to all of them,
+ * and one line in `.claude.json` would send the key to another server at the next prompt.
+ *
+ * The instructions are the sandbox's and the repository's: the CLI reads the repository's own only together with its
+ * settings, which run programs and send the key elsewhere.
+ *
+ * The key is passed as a file descriptor, so that the programs that the agent starts don't inherit it.
  */
 const script = `
 set -eu
@@ -18,15 +23,17 @@ umask 077
 export CLAUDE_CONFIG_DIR="$HOME/.changelings/claude"
 mkdir -p "$CLAUDE_CONFIG_DIR"
 cd "$CLAUDE_CONFIG_DIR"
-rm -rf settings.json settings.local.json mcp.json CLAUDE.md
+for file in * .[!.]* ..?*; do test "$file" = projects || rm -rf "./$file"; done
 printf '%s' "$RUNTIME_MCP" >mcp.json
-printf '%s' "$RUNTIME_INSTRUCTIONS" >CLAUDE.md
+for file in /app/AGENTS.md "$OLDPWD/AGENTS.md" "$OLDPWD/CLAUDE.md"; do
+  if test -f "$file"; then printf '\n# From %s\n\n' "$file"; head -c 100000 "$file"; echo; fi
+done >instructions.md
 cd "$OLDPWD"
 exec 3<<END_OF_KEY
 $RUNTIME_KEY
 END_OF_KEY
-unset RUNTIME_MCP RUNTIME_INSTRUCTIONS RUNTIME_KEY
-exec claude "$@" --mcp-config "$CLAUDE_CONFIG_DIR/mcp.json"
+unset RUNTIME_MCP RUNTIME_KEY
+exec claude "$@" --mcp-config "$CLAUDE_CONFIG_DIR/mcp.json" --append-system-prompt-file "$CLAUDE_CONFIG_DIR/instructions.md"
 `;
 
 /** The variables that name the file descriptor with a key. */
@@ -63,8 +70,8 @@ export default (): AgentRuntime => new ClaudeCliRuntime();
 function argumentsOf({ options, budgetUsd }: Prompt<ClaudeOptions>, resumed: State | undefined): string[] {
   return [
     ...["--print", "--output-format", "stream-json", "--verbose", "--include-partial-messages"],
-    // Not the repository's settings: they run programs, and send the key elsewhere.
-    ...["--setting-sources", "user", "--strict-mcp-config"],
+    // No settings files: the CLI would read those that the agent writes at once, and send the key where they say.
+    ...["--setting-sources", "", "--strict-mcp-config"],
     // The sandbox is the isolation.
     "--dangerously-skip-permissions",
     ...["--model", options.model],
@@ -79,7 +86,6 @@ function environmentOf({ config, options, key, env }: Prompt<ClaudeOptions>): Re
     ...env,
     ...(options.base_url === undefined ? {} : { ANTHROPIC_BASE_URL: options.base_url }),
     RUNTIME_MCP: JSON.stringify({ mcpServers: config.mcpServers }),
-    RUNTIME_INSTRUCTIONS: claudeInstructions(config.repoPath),
     RUNTIME_KEY: key.value,
     [keyDescriptors[key.name] ?? ""]: "3",
     ...claudeEnvironment,
@@ -95,14 +101,3 @@ export const claudeEnvironment = {
   // The memory is that of the repository, which all its sandboxes share.
   CLAUDE_CODE_DISABLE_AUTO_MEMORY: "1",
 } as const;
-
-/** A file that is missing is skipped. The repository's own are not read otherwise, like its settings. */
-export function claudeInstructions(repoPath: string): string {
-  return `@/app/AGENTS.md
-
-# The repository's own instructions
-
-@${repoPath}/AGENTS.md
-@${repoPath}/CLAUDE.md
-`;
-}

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type * as z from "zod/mini";
 import { mngrVersion } from "../../mngr/client.ts";
 import { claudeKeys } from "../../models/claude-events.ts";
-import { claudeEnvironment, claudeInstructions, keyDescriptors } from "./claude.ts";
+import { claudeEnvironment, keyDescriptors } from "./claude.ts";
 import { type Cli, CliRuntime, noConversation, type Ready } from "./cli-runtime.ts";
 import { isClaude } from "./mngr-checks.ts";
 import { MngrTurn, mngrState } from "./mngr-turn.ts";
@@ -77,6 +77,17 @@ function command(
       claude: isClaude(type) ? claude : null,
     }),
   };
+}
+
+/** The CLAUDE.md of the user. Claude Code skips a file that is missing, and reads no other file of the repository. */
+function claudeInstructions(repoPath: string): string {
+  return `@/app/AGENTS.md
+
+# The repository's own instructions
+
+@${repoPath}/AGENTS.md
+@${repoPath}/CLAUDE.md
+`;
 }
 
 /**

@@ -66,6 +66,13 @@ describe("ClaudeTurn", () => {
     expect(lost.events).toEqual([{ type: "cost", usd: 1 }]);
   });
 
+  it("reports no negative cost, which would raise the session's limit", () => {
+    const { turn, events } = claude([init, result({ total_cost_usd: -100 })], 3);
+    turn.close();
+    expect(events).toEqual([{ type: "cost", usd: 0 }]);
+    expect(turn.state).toEqual({ conversation, costUsd: 0 });
+  });
+
   it("reports what an aborted prompt used so far, and keeps the total for the next", () => {
     const { turn, events } = claude(
       [
