@@ -105,9 +105,10 @@ describe("a container", () => {
     const reached = async () =>
       (await sandbox.exec(["sh", "-c", `${get} http://127.0.0.1:${port}/a`], { timeoutSeconds: 60 })).stdout;
     expect(await reached()).toBe("/a of this machine");
-    await sandbox.exec(["sh", "-c", "kill -9 $(grep -lsz forward /proc/[0-9]*/cmdline | cut -d/ -f3)"], {
-      timeoutSeconds: 60,
-    });
+    const killNode = `for each in /proc/[0-9]*; do
+      test "$(tr '\\0' '\\n' 2>/dev/null <$each/cmdline | head -n 1)" = node && kill -9 "\${each#/proc/}" && echo killed
+    done; true`;
+    expect((await sandbox.exec(["sh", "-c", killNode], { timeoutSeconds: 60 })).stdout).toBe("killed\n");
     await expect.poll(reached).toBe("/a of this machine");
     await sandbox.terminate();
   });
