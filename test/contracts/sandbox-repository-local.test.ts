@@ -4,12 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { localPaths } from "../../components/sandbox/local/paths.ts";
 import { localProvider } from "../../components/sandbox/local/provider.ts";
-import {
-  type RunningSandbox,
-  type StartOptions,
-  sandboxManager,
-  type WarmSnapshot,
-} from "../../components/sandbox/manager.ts";
+import { type StartOptions, sandboxManager, type WarmSnapshot } from "../../components/sandbox/manager.ts";
+import type { RunningSandbox } from "../../components/sandbox/running-sandbox.ts";
 import { repoPath } from "../../components/sandbox/spec.ts";
 import { Repository } from "../support/repository.ts";
 import { sandboxSpec } from "../support/sandbox-spec.ts";

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type RunningSandbox, sandboxManager } from "../../components/sandbox/manager.ts";
+import { sandboxManager } from "../../components/sandbox/manager.ts";
 import { type Sandbox, SandboxError, type SandboxProvider } from "../../components/sandbox/provider.ts";
+import type { RunningSandbox } from "../../components/sandbox/running-sandbox.ts";
 import { repoPath, type SandboxSpec } from "../../components/sandbox/spec.ts";
 import { type GitServer, startGitServer } from "../support/git-server.ts";
 import { hostileBranch, hostileRepository } from "../support/hostile-repository.ts";

@@ -10,9 +10,10 @@ import {
   dockerfileCommands,
 } from "../../components/sandbox/image/image.ts";
 import { shortened } from "../../components/sandbox/image/log-tail.ts";
-import { type RunningSandbox, type SandboxManager, sandboxManager } from "../../components/sandbox/manager.ts";
+import { type SandboxManager, sandboxManager } from "../../components/sandbox/manager.ts";
 import { type ModalSandboxOptions, modalSandboxes } from "../../components/sandbox/modal/provider.ts";
 import { type CreateOptions, type Sandbox, SandboxError, SandboxGone } from "../../components/sandbox/provider.ts";
+import type { RunningSandbox } from "../../components/sandbox/running-sandbox.ts";
 import type { SandboxSpec } from "../../components/sandbox/spec.ts";
 import { describeProvider } from "../contracts/sandbox-provider.ts";
 import { testRepository } from "../contracts/sandbox-repository.ts";

@@ -18,8 +18,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RunningSandbox, SandboxManager } from "../../components/sandbox/manager.ts";
+import type { SandboxManager } from "../../components/sandbox/manager.ts";
 import { SandboxError, SandboxGone } from "../../components/sandbox/provider.ts";
+import type { RunningSandbox } from "../../components/sandbox/running-sandbox.ts";
 import { type ExecuteOptions, RuntimeError } from "../../components/sandbox/runtimes/runtime.ts";
 import { startSessionService } from "../../components/sandbox/sessions/runner/run.ts";
 import type { SandboxSpec } from "../../components/sandbox/spec.ts";

@@ -1,4 +1,5 @@
-import type { RunningSandbox, SandboxManager } from "../../../components/sandbox/manager.ts";
+import type { SandboxManager } from "../../../components/sandbox/manager.ts";
+import type { RunningSandbox } from "../../../components/sandbox/running-sandbox.ts";
 
 /** Makes sandboxes that are there at once, so that the session service itself is measured. */
 export function instantManager(prompt: RunningSandbox["prompt"]): SandboxManager {

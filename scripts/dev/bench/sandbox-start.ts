@@ -7,9 +7,10 @@ import { sandboxOf } from "../../../components/sandbox/from-program.ts";
 import { baseImage, contentCommands } from "../../../components/sandbox/image/image.ts";
 import { localPaths } from "../../../components/sandbox/local/paths.ts";
 import { localProvider } from "../../../components/sandbox/local/provider.ts";
-import { type RunningSandbox, sandboxManager, type WarmSnapshot } from "../../../components/sandbox/manager.ts";
+import { sandboxManager, type WarmSnapshot } from "../../../components/sandbox/manager.ts";
 import { modalSandboxes } from "../../../components/sandbox/modal/provider.ts";
 import type { Sandbox, SandboxProvider } from "../../../components/sandbox/provider.ts";
+import type { RunningSandbox } from "../../../components/sandbox/running-sandbox.ts";
 import { startEmulator } from "../../../test/support/modal-emulator.ts";
 import { inTurn, type Measure, ratio } from "./measure.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { installationPaths } from "../../../components/host/installation-paths.ts";
 import { sandboxOf } from "../../../components/sandbox/from-program.ts";
-import type { RunningSandbox } from "../../../components/sandbox/manager.ts";
+import type { RunningSandbox } from "../../../components/sandbox/running-sandbox.ts";
 import { openSessions } from "../../../components/sandbox/sessions/client.ts";
 import { sessionsFolder } from "../../../components/sandbox/sessions/folder.ts";
 import { startSessionService } from "../../../components/sandbox/sessions/runner/run.ts";

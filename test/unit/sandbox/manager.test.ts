@@ -138,7 +138,7 @@ describe("a sandbox's start", () => {
     provider.answer = (argv) => (isPreparation(argv) ? { code: 1 } : {});
     provider.terminateFails = true;
     await expect(manager().start(spec, session)).rejects.toThrow(
-      /^terminate: sbx-\S+ could not be made \(clone: it ended with code 1\), and not be terminated either/,
+      /^terminate: sbx-\S+ could not be set up \(clone: it ended with code 1\), and could not be terminated either/,
     );
   });
 

@@ -1,7 +1,8 @@
 import * as z from "zod/mini";
 import { lifetimeOf } from "../../lifetime.ts";
-import type { RunningSandbox, SandboxManager, WarmSnapshot } from "../../manager.ts";
+import type { SandboxManager, WarmSnapshot } from "../../manager.ts";
 import { type Capabilities, SandboxError, SandboxGone } from "../../provider.ts";
+import type { RunningSandbox } from "../../running-sandbox.ts";
 import { type SandboxSpec, sandboxSpec } from "../../spec.ts";
 import type { Records, SessionRecord } from "./records.ts";
 
