@@ -47,7 +47,7 @@ function domainDiagnostics({ allow_domains: domains = [], provider }: SandboxOpt
   });
 }
 
-/** Git removes these characters from a name, or reads a name that contains them as two lines. */
+/** Git removes these characters from a name, or ends the name at them. */
 function authorDiagnostics({ user_name: name }: SandboxOptions, place: PlaceOf): Diagnostic[] {
   if (name === undefined || !/[<>\x00-\x1f\x7f]/.test(name)) return [];
   return [error(place("user_name"), "contains <, > or a control character", "write the name alone")];

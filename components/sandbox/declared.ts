@@ -7,18 +7,18 @@ import type { SandboxOptions } from "./options.ts";
 import { secretsOfRuntime } from "./runtimes/registry.ts";
 import { memoryVolume, type SandboxProviderName, type SandboxSpec } from "./spec.ts";
 
-/** A `sandbox` changeling: coding sandboxes that are made on demand for its repository (spec 004). */
+/** A `sandbox` changeling: coding sandboxes that are created on demand for its repository (spec 004). */
 export interface DeclaredSandbox extends ResolvedChangeling {
   readonly kind: "sandbox";
   readonly provider: SandboxProviderName;
-  /** What its sandboxes are made from. */
+  /** Everything that is needed to create its sandboxes. */
   readonly spec: SandboxSpec;
 }
 
 /** Values from outside the changeling's options. */
 export interface SandboxContext {
   readonly repository: RepositoryName;
-  /** What relative paths are resolved against. */
+  /** Relative paths are relative to it. */
   readonly folder: string;
   readonly home: string;
   readonly secretsAreExplicit: boolean;
@@ -27,7 +27,7 @@ export interface SandboxContext {
 export interface RepositoryName {
   readonly owner: string;
   readonly repo: string;
-  /** What is cloned: https, http on loopback, or an absolute path. */
+  /** For `git clone`: https, http on loopback, or an absolute path. */
   readonly url: string;
 }
 
@@ -68,7 +68,7 @@ export function resolvedSandbox(name: string, options: SandboxOptions, context: 
   };
 }
 
-/** As long as the developers of similar services let an idle sandbox run. */
+/** Similar services let an idle sandbox run for about this long. */
 const idleSeconds = 900;
 
 function sleepAfter({ sleep_after_seconds: seconds, provider }: SandboxOptions): number | undefined {
@@ -76,7 +76,7 @@ function sleepAfter({ sleep_after_seconds: seconds, provider }: SandboxOptions):
   return declared === 0 ? undefined : declared;
 }
 
-/** An explicit list is required entirely; of the default list, only what the runtime can't work without. */
+/** All secrets of an explicit list are required; of the default list, only those that the runtime can't work without. */
 function requiredOf(
   { secrets, runtime, runtime_config: config }: SandboxOptions,
   { secretsAreExplicit }: SandboxContext,
@@ -86,7 +86,7 @@ function requiredOf(
   return keys.length === 0 ? [] : [keys];
 }
 
-/** Whether the runtime is a module of the user's own, not one of ours. */
+/** Whether the runtime is the path of a user's own module. */
 export function isModulePath(runtime: string): boolean {
   return isAbsolute(runtime) || /^(\.{1,2}|~)\//.test(runtime);
 }
@@ -100,7 +100,7 @@ export function expandedRepo(repo: string): string {
   return /^[A-Za-z0-9][A-Za-z0-9-]*\/[A-Za-z0-9._-]+$/.test(repo) ? `https://github.com/${repo}` : repo;
 }
 
-/** A repository's name is a folder in the sandbox, and a part of a volume's name. */
+/** A repository's name becomes a folder in the sandbox, and part of a volume's name. */
 const namePart = /^(?!\.+$)[A-Za-z0-9._-]{1,100}$/;
 
 /**
@@ -117,10 +117,10 @@ export function repositoryName(repo: string): RepositoryName | undefined {
 }
 
 /**
- * Changelings of different repositories whose memory would be in one volume: the name that spec 004 gives it does not
- * say where the owner ends.
+ * Finds changelings of different repositories that would share a memory volume: in the name that spec 004 gives a volume,
+ * `a-b/c` and `a/b-c` are the same.
  *
- * @returns by the changeling's name, the first one that has the volume
+ * @returns by the changeling's name, the first one with the same volume
  */
 export function sharedMemory(changelings: readonly DeclaredSandbox[]): ReadonlyMap<string, DeclaredSandbox> {
   const first = new Map<string, DeclaredSandbox>();

@@ -9,10 +9,10 @@ import { canonicalJson } from "../lib/json.ts";
 import { upCommand } from "../lib/own-commands.ts";
 import { type SandboxSpec, sandboxSpec } from "./spec.ts";
 
-/** What `up` installs for a sandbox changeling, and the session service reads at the start of a session. */
+/** The file that `up` installs for a sandbox changeling. The session service reads it when a session starts. */
 const installedSandbox = z.object({
   spec: sandboxSpec,
-  /** Of the installed spec: a file that was edited by hand is not used. */
+  /** Of the spec. A file that was edited by hand is rejected. */
   digest: z.string(),
   enabled: z.boolean(),
   /** The provider's base image. */
@@ -61,7 +61,7 @@ export function readSandbox(paths: Pick<InstallationPaths, "sandboxes">, name: s
 }
 
 /**
- * How an installed sandbox differs from what was installed, in words; undefined if it does not.
+ * How the installed file differs from what `up` installed, in words; undefined if it does not.
  *
  * @param stated according to the stack's state; undefined if that is not known
  */

@@ -34,7 +34,7 @@ function providersOf(paths: InstallationPaths): Set<SandboxProviderName> {
     try {
       return [readSandbox(paths, name)?.spec.provider ?? "local"];
     } catch {
-      // Its file was edited by hand. What it has elsewhere is found by doctor.
+      // Its file was edited by hand. `doctor` finds its sandboxes at other providers.
       return [];
     }
   });
@@ -42,7 +42,7 @@ function providersOf(paths: InstallationPaths): Set<SandboxProviderName> {
   return new Set([...declared, ...(hasLocal ? (["local"] as const) : [])]);
 }
 
-/** Removes what the kind has on this machine, when it has no sandboxes any more. Memory that was never used goes too. */
+/** Removes the kind's files on this machine once it has no sandboxes, including volumes that were never written to. */
 export function removeAllButVolumes({ sandboxes }: Pick<InstallationPaths, "sandboxes">): void {
   const { volumes } = localPaths(sandboxes);
   for (const name of namesIn(volumes)) if (namesIn(join(volumes, name)).length === 0) rmdirSync(join(volumes, name));

@@ -7,11 +7,11 @@ import { sessionsFolder } from "./sessions/folder.ts";
 import { recordedSessions } from "./sessions/runner/records.ts";
 import type { SandboxProviderName } from "./spec.ts";
 
-/** The label of the session of a sandbox that is made for a warm snapshot. */
+/** The `session` label of a sandbox in which a warm snapshot is made. */
 export const warmSession = "warm";
-/** Making a warm snapshot takes no longer; in milliseconds. */
+/** The longest that making a warm snapshot takes, in milliseconds. */
 const warmMs = 3 * 3_600_000;
-/** A sandbox that was just made may not be recorded yet; in milliseconds. */
+/** How long a new sandbox may be missing from the records, in milliseconds. */
 const graceMs = 30 * 60_000;
 
 /**

@@ -4,18 +4,17 @@ import type { SandboxSpec } from "./spec.ts";
 export interface SandboxProvider {
   readonly capabilities: Capabilities;
   /**
-   * Makes sure that the base image is there: built once for its content, and shared by all sandboxes. Idempotent.
+   * Builds the base image, which all sandboxes share, unless there is one with the same content.
    *
    * @returns the image's id, which is the same for the same content
    */
   prepareImage(options: PrepareOptions): Promise<string>;
-  /** Makes sure that a named volume is there. @returns whether it was made now */
+  /** Creates the volume of this name if there is none. @returns whether it was created */
   ensureVolume(name: string): Promise<boolean>;
-  /** @throws SandboxError with the step `create`; nothing is left of a sandbox that could not be made */
+  /** @throws SandboxError with the step `create`. A sandbox that can't be created leaves nothing behind */
   create(options: CreateOptions): Promise<Sandbox>;
   /**
-   * Takes a sandbox over, for instance after the death of the service that had it: programs that still run in it are
-   * ended first.
+   * Takes over a sandbox, for instance after the service that used it was killed. Ends the programs that still run in it.
    *
    * @returns undefined if the sandbox is gone: terminated, expired, or its machine died
    */
@@ -27,26 +26,27 @@ export interface SandboxProvider {
 }
 
 export interface Capabilities {
-  /** What separates a sandbox from the machine that it runs on. */
+  /** What separates a sandbox from the machine it runs on. */
   readonly isolation: "namespaces" | "container" | "gvisor" | "none";
   readonly snapshots: boolean;
   readonly volumes: boolean;
   /** How egress can be limited: by host name, all or nothing, or not at all. */
   readonly egress: "hosts" | "all or nothing" | "none";
-  /** Whether the provider itself ends a sandbox whose time is over. Otherwise the session service does. */
+  /** Whether the provider ends a sandbox when its time is over. Otherwise only the session service does. */
   readonly expires: boolean;
-  /** How long the provider lets a sandbox live at most. */
+  /** The longest that a sandbox may live, in seconds; undefined: no limit. */
   readonly longestSeconds?: number | undefined;
 }
 
 export interface PrepareOptions extends Progress {
-  /** Whose sandboxes it is for: a provider may prepare only what these need. Everything by default. */
+  /** The changeling that needs the image: a provider may prepare only what its sandboxes use. By default, everything. */
   readonly spec?: SandboxSpec | undefined;
 }
 
-/** Reports progress of what takes long, as lines for a person. */
+/** Options of every long operation. */
 export interface Progress {
   readonly signal?: AbortSignal | undefined;
+  /** Called with lines for a person. */
   readonly onProgress?: ((line: string) => void) | undefined;
 }
 
@@ -54,11 +54,11 @@ export interface CreateOptions extends Progress {
   /** Unique per sandbox: letters, digits and `-`, at most 63. */
   readonly id: string;
   readonly spec: SandboxSpec;
-  /** What `prepareImage` returned; ignored with a snapshot. */
+  /** The result of `prepareImage`; ignored with a snapshot. */
   readonly image: string;
-  /** Starts from this snapshot's file system instead of the image. */
+  /** The snapshot to start from, instead of the image. */
   readonly snapshot?: string | undefined;
-  /** Whether other sandboxes will start from the snapshot too: a provider may prepare for the next one. */
+  /** Whether more sandboxes will start from the same snapshot, so that a provider may prepare for the next one. */
   readonly isShared?: boolean | undefined;
   /** Volume names by the absolute path in the sandbox. */
   readonly volumes: Readonly<Record<string, string>>;
@@ -73,15 +73,15 @@ export interface ListedSandbox {
   readonly createdAt: string;
 }
 
-/** A live sandbox. Its programs see `/workspace`, `/root`, `/app` and `/tmp` of its own. */
+/** A live sandbox. It has its own `/workspace`, `/root`, `/app` and `/tmp`. */
 export interface Sandbox {
-  /** Enough to `open` it again, also after a restart of this machine's programs. */
+  /** For `open`, also after a restart of this process. */
   readonly id: string;
   /**
-   * Runs a program to its end. It never inherits this process's environment. All its processes end with it, and with
-   * the signal's abort (then the result's code is 130).
+   * Runs a program and waits until it exits. It never inherits this process's environment. When it exits, and when the
+   * signal is aborted, all processes that it started are ended too.
    *
-   * @throws SandboxGone if the sandbox does not exist any more
+   * @throws SandboxGone if the sandbox no longer exists
    */
   exec(argv: readonly string[], options: ExecOptions): Promise<ExecEnd>;
   /** The file system without its volumes, for `create({ snapshot })`. @throws if the provider has no snapshots */
@@ -96,9 +96,9 @@ export interface ExecOptions {
   readonly cwd?: string | undefined;
   /** Added to the sandbox's own PATH, HOME (`/root`) and so on. May be secret: it never gets into an argv or a log. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** `false` lets a provider run it without a network, so that it need not wait for one. By default it has one. */
+  /** `false`: the provider may run it without a network, which saves the time to set one up. `true` by default. */
   readonly needsNetwork?: boolean | undefined;
-  /** Empty by default. May have 100 MB. */
+  /** Empty by default. Can be 100 MB long. */
   readonly stdin?: string | Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with output as it arrives. A multi-byte character is never split. Must not throw. */
@@ -122,7 +122,7 @@ export interface ExecEnd {
   readonly stderr: string;
 }
 
-/** A step of a sandbox's life that failed, with a reason for a person. */
+/** A step of a sandbox's life failed. The message says why, for a person. */
 export class SandboxError extends Error {
   override readonly name: string = "SandboxError";
   /** For instance `clone`. */
@@ -134,11 +134,11 @@ export class SandboxError extends Error {
   }
 }
 
-/** The sandbox does not exist any more. */
+/** The sandbox no longer exists. */
 export class SandboxGone extends SandboxError {
   override readonly name = "SandboxGone";
 
   constructor(id: string) {
-    super("sandbox", `${id} does not exist any more: it was terminated, or its time is over`);
+    super("sandbox", `${id} no longer exists: it was terminated, or its time is over`);
   }
 }

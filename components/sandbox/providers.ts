@@ -1,9 +1,9 @@
 import { SandboxError, type SandboxProvider } from "./provider.ts";
 import type { SandboxProviderName } from "./spec.ts";
 
-/** What a provider needs to know of the stack that uses it. */
+/** The stack that uses a provider. */
 export interface ProviderContext {
-  /** The id of the installation whose sandboxes they are. */
+  /** The id of the installation that the sandboxes belong to. */
   readonly installation: string;
   /** The installation's folder for sandboxes. */
   readonly sandboxes: string;

@@ -17,18 +17,18 @@ import { memoryVolume, type SandboxSpec } from "./spec.ts";
 export interface SandboxChangelingArgs extends SandboxChangelingOptions {
   /** Values of the runtime's secrets by variable name; a secret without a value is not set. */
   readonly secretValues?: Readonly<Record<string, pulumi.Input<string>>>;
-  /** For provider `modal`: a token that is not in the environment of who runs `pulumi up`. */
+  /** For provider `modal`, if the token is not in the environment of `pulumi up`. */
   readonly modalToken?: Readonly<Record<string, pulumi.Input<string>>> | undefined;
 }
 
-/** For a changeling that `loadFleet` resolved: it is not validated again. */
+/** For a changeling that `loadFleet` has resolved and validated. */
 export interface ResolvedSandboxArgs extends Pick<SandboxChangelingArgs, "secretValues" | "modalToken"> {
   readonly declared: DeclaredSandbox;
 }
 
 /**
- * What lives long of a repository's coding sandboxes: the base image, the memory volume, the warm snapshot, and the spec
- * that the session service makes sandboxes from (spec 004). The sandboxes themselves are made on demand:
+ * The long-lived parts of a repository's coding sandboxes: the base image, the memory volume, the warm snapshot, and the
+ * spec from which the session service creates sandboxes (spec 004). The sandboxes themselves are created on demand, by
  * `changeling sandbox start NAME`.
  *
  * @example
@@ -39,7 +39,7 @@ export interface ResolvedSandboxArgs extends Pick<SandboxChangelingArgs, "secret
 export class SandboxChangeling extends pulumi.ComponentResource {
   /** The resolved options, including defaults. */
   readonly declared: DeclaredSandbox;
-  /** The volume with its repository's memory, which is kept when the changeling is removed. */
+  /** The volume with its repository's memory. It is kept when the changeling is removed. */
   readonly memory: string;
 
   constructor(
@@ -78,7 +78,7 @@ export class SandboxChangeling extends pulumi.ComponentResource {
   }
 }
 
-/** The spec that was installed according to the stack's state; undefined if that is not known. */
+/** The spec that was installed according to the stack's state; undefined if the state is unknown. */
 function stated(name: string): SandboxSpec | undefined {
   const environment = statedEnvironment(`${name}-sandbox`);
   const parsed = environment === undefined ? undefined : sandboxEnvironment.schema.safeParse(environment);

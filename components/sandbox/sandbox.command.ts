@@ -1,4 +1,4 @@
-/** Installs what a sandbox changeling's sandboxes are made from, or removes it: the `<name>-sandbox` Command. */
+/** The `<name>-sandbox` Command: installs or removes everything from which a changeling's sandboxes are created. */
 import { homedir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { commandScript } from "../command-script.ts";
@@ -62,12 +62,12 @@ export default commandScript({
   },
 });
 
-/** How long the end of a session's sandbox may take, in milliseconds. */
+/** How long ending a session's sandbox may take, in milliseconds. */
 const endMs = 60_000;
 
 /**
- * Ends its sessions, with what is kept of those that sleep. If the session service does not run, it ends them when it
- * runs again: their sandboxes are gone.
+ * Ends its sessions, and removes the snapshots of those that sleep. If the session service is not running, it ends them
+ * after its next start, when it finds that their sandboxes are gone.
  */
 async function endSessions(paths: InstallationPaths, name: string): Promise<void> {
   const client = openSessions({ folder: sessionsFolder(paths), person: "the service" });
@@ -83,10 +83,10 @@ async function endSessions(paths: InstallationPaths, name: string): Promise<void
 }
 
 /**
- * A machine that can't isolate anything can deploy the rest of its fleet. The start of a session fails there, with the
- * same reason, and so does doctor's check.
+ * On a machine that can't isolate programs, the rest of the fleet is still deployed. Starting a session fails there with
+ * the same reason, and so does doctor's check.
  *
- * @returns undefined if sandboxes can't be made on this machine
+ * @returns undefined if this machine can't isolate programs
  */
 async function preparedImage(
   provider: SandboxProvider,
@@ -110,7 +110,7 @@ interface Renewal {
   readonly onProgress: (line: string) => void;
 }
 
-/** Makes a new warm snapshot if there is none of this repository, branch and image, or if it is too old. */
+/** Makes a new warm snapshot if there is none of this repository, branch and image, or only one that is too old. */
 async function renewedSnapshot(spec: SandboxSpec, renewal: Renewal): Promise<InstalledSandbox["snapshot"]> {
   const { before, image, provider, installation, onProgress } = renewal;
   const former = before?.spec.provider === spec.provider ? before.snapshot : undefined;

@@ -13,8 +13,8 @@ export const mcpServer = z.strictObject({
 export type McpServer = z.output<typeof mcpServer>;
 
 /**
- * What `up` installs for a sandbox changeling, and the session service reads: everything that is needed to make one of
- * its sandboxes, except secret values. Plain JSON, so that it survives a restart of this machine.
+ * Everything that the session service needs to create a changeling's sandboxes, except secret values. `up` installs it as
+ * JSON, so that it survives a restart of this machine.
  */
 export const sandboxSpec = z.object({
   /** The changeling's name; `^[a-z][a-z0-9-]{0,39}$`. */
@@ -25,16 +25,16 @@ export const sandboxSpec = z.object({
   /** The repository's owner and name, as in `owner/name`; `local` is the owner of a path. */
   owner: z.string(),
   repo: z.string(),
-  /** What is cloned: an https URL or an absolute path on this machine. Contains no credentials. */
+  /** For `git clone`: an https URL or an absolute path on this machine. Contains no credentials. */
   url: z.string(),
   branch: z.string(),
   /** A name in `runtimes`, or the absolute path of a module. */
   runtime: z.string(),
   runtimeConfig: z.record(z.string(), z.unknown()),
   mcpServers: z.record(z.string(), mcpServer),
-  /** The most seconds that a sandbox may live. */
+  /** How long a sandbox may live. */
   timeoutSeconds: z.number(),
-  /** The sandbox sleeps when it was not used for so many seconds; undefined: it does not. */
+  /** How long a sandbox may be idle before it falls asleep; undefined: it never does. */
   sleepAfterSeconds: z.optional(z.number()),
   /** Cores. */
   cpu: z.optional(z.number()),
@@ -47,11 +47,11 @@ export const sandboxSpec = z.object({
   /** The git identity, without the suffix. */
   userName: z.string(),
   userEmail: z.string(),
-  /** Names of the environment variables that the runtime gets as secrets. */
+  /** Names of environment variables with secret values for the runtime. */
   secrets: z.array(z.string()),
   /** Variables that are not secret. */
   env: z.record(z.string(), z.string()),
-  /** The age in seconds above which a warm snapshot is renewed; undefined: no snapshot is kept. */
+  /** The age above which a warm snapshot is replaced; undefined: no snapshot is kept. */
   snapshotMaxAgeSeconds: z.optional(z.number()),
 });
 export type SandboxSpec = z.output<typeof sandboxSpec>;

@@ -4,8 +4,8 @@ import { repoPath, type SandboxSpec } from "./spec.ts";
 /** Runs the programs of one step of a sandbox's life, and reports a failure with the step's name. */
 export interface Steps {
   /**
-   * @param step for the error; of a program with several steps, by the code that it exits with
-   * @throws SandboxError if it does not exit with 0
+   * @param step names the step in an error. A program of several steps says by its exit code which one failed
+   * @throws SandboxError if the program does not exit with 0
    */
   run(
     step: string | ((code: number) => string),
@@ -28,7 +28,7 @@ export function stepsIn(sandbox: Sandbox, signal?: AbortSignal): Steps {
   };
 }
 
-/** The last lines that a program printed. They come from the sandbox: make them plain before you print them. */
+/** The last lines that a program printed. They are untrusted: pass them through `plainWords` before you print them. */
 export function reasonOf({ code, stdout, stderr }: ExecEnd, timeoutSeconds: number): string {
   if (code === 124) return `it was not done within ${timeoutSeconds} s`;
   if (code === 130) return "it was cancelled";

@@ -1,16 +1,16 @@
-/** Marks the process of each supervisor, as one of its arguments. */
+/** An argument of each supervisor, by which its process is found. */
 const marker = "changelings-supervised";
 
 /**
- * Runs one program inside of a sandbox whose provider can start programs there, but neither end them nor end what they
- * started: Modal's `exec`, for instance. It is a Python program, given as text with every call, because a file in the
- * sandbox could be changed by what runs there.
+ * Runs one program in a sandbox whose provider can start programs, but can't end them or their children, such as
+ * Modal's `exec`. It is a Python program that is sent as text with every call, because programs in the sandbox could
+ * change a file.
  *
- * It adopts every process that its program starts, those that left its session too, so all of them end with the
- * program, with the timeout, or when it is asked to stop. Its standard input is a channel of its own: the number of bytes
- * of the program's input and a newline, those bytes, and then, at any time, `K` to stop.
+ * It adopts every process that its program starts, including those that left its session, and ends all of them when the
+ * program exits, at the timeout, or when it is asked to stop. Protocol on its standard input: the length of the program's
+ * input in bytes and a newline, that input, and then, at any time, `K` to stop.
  *
- * This keeps order and is not a fence: what runs as the same user can kill it. The sandbox is the fence.
+ * This is not a security boundary: any program of the same user can kill it. The sandbox is the boundary.
  */
 const source = String.raw`
 import ctypes, os, queue, signal, sys, threading, time
@@ -153,10 +153,10 @@ for attempt in range(500):
     time.sleep(0.02)
 `;
 
-/** Neither the environment nor the working folder may add modules to it. */
+/** Isolated mode: neither the environment nor the working folder can add modules. */
 const python: readonly string[] = ["python3", "-I", "-S", "-c"];
 
-/** On its standard input, it stops the supervised program. Its code is then 130. */
+/** Written to the supervisor's standard input, it stops the program, whose exit code is then 130. */
 export const stopByte = "K";
 
 /** The argument list that runs a program under supervision. It needs Python 3.9 or newer in the sandbox. */
@@ -164,11 +164,11 @@ export function supervised(argv: readonly string[], options: { timeoutSeconds: n
   return [...python, source, marker, String(options.timeoutSeconds), options.cwd, ...argv];
 }
 
-/** What is sent to a supervised program's standard input. */
+/** The standard input of a supervised program, framed for the supervisor. */
 export function supervisedInput(stdin: string | Uint8Array): Uint8Array {
   const body = typeof stdin === "string" ? Buffer.from(stdin) : stdin;
   return Buffer.concat([Buffer.from(`${body.length}\n`), body]);
 }
 
-/** The argument list that ends what a service that died has left running in a sandbox. */
+/** The argument list that ends the programs that a killed service left running in a sandbox. */
 export const sweep: readonly string[] = [...python, sweepSource];

@@ -1,6 +1,6 @@
 // @ts-check
-// Runs in a sandbox's network, which is empty but for this: it connects a port of the sandbox's loopback with the egress
-// proxy's Unix socket. It is plain JavaScript, because it runs where there is nothing else of this project.
+// Runs in a sandbox's network namespace, which has no other interface than loopback. Connects a port of loopback to the
+// egress proxy's Unix socket. It is plain JavaScript, because no other file of this project exists there.
 //
 // Arguments: the socket, the proxy's port, then each `host:port` that is reachable at its own port.
 import { connect, createServer } from "node:net";

@@ -150,7 +150,7 @@ function ownAddresses(): BlockList {
   return own;
 }
 
-/** Without the headers that are meant for the proxy alone (RFC 9110, 7.6.1). */
+/** Removes the headers that are only for the proxy (RFC 9110, 7.6.1). */
 function endToEnd(headers: IncomingMessage["headers"]): IncomingMessage["headers"] {
   const named = (headers.connection ?? "").split(",").map((name) => name.trim().toLowerCase());
   const dropped = new Set([...named, "connection", "keep-alive", "proxy-authorization", "proxy-connection", "te"]);

@@ -1,18 +1,18 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
 
-/** Where a program in the sandbox wants to connect to. */
+/** The host and port that a program in the sandbox wants to connect to. */
 export interface Target {
   /** A name or an address, in lower case and without brackets. */
   readonly host: string;
   readonly port: number;
 }
 
-/** `public`: only where the name resolves to a public address. */
+/** `public`: only to a public address. */
 export type Permission = "none" | "public" | "any address";
 
 /**
- * @param allowDomains `host`, `*.host` or `host:port`; undefined: every host. Only an entry with a port may lead to an
- *   address that is not public: who writes it knows what listens there.
+ * @param allowDomains `host`, `*.host` or `host:port`; undefined: every host. Only an entry with a port
+ *   permits an address that is not public: its author knows which service listens there.
  */
 export function permissionFor({ host, port }: Target, allowDomains: readonly string[] | undefined): Permission {
   if (allowDomains === undefined) return "public";
@@ -47,7 +47,7 @@ function matches(pattern: string, host: string): boolean {
   return pattern.startsWith("*.") ? host.endsWith(pattern.slice(1)) : pattern === host;
 }
 
-/** Addresses that are not of the public internet (IANA's special-purpose registries). */
+/** IPv4 addresses that are not on the public internet (IANA's special-purpose registries). */
 const special = new BlockList();
 for (const [network, prefix] of [
   ...[["0.0.0.0", 8] as const, ["10.0.0.0", 8] as const, ["100.64.0.0", 10] as const, ["127.0.0.0", 8] as const],
@@ -63,7 +63,7 @@ for (const [network, prefix] of [
   special.addSubnet(network, prefix, "ipv4");
 }
 
-/** Of IPv6, only global unicast is public, without the ranges that lead to IPv4 or are special. */
+/** Of IPv6, only global unicast is public, except for ranges that embed IPv4 addresses or have a special purpose. */
 const globalUnicast = new BlockList();
 globalUnicast.addSubnet("2000::", 3, "ipv6");
 const special6 = new BlockList();

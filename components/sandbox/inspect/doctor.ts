@@ -14,7 +14,7 @@ import { readServiceFile, sessionsFolder } from "../sessions/folder.ts";
 import { sessionsState } from "../sessions/state.ts";
 import type { SandboxProviderName, SandboxSpec } from "../spec.ts";
 
-/** Checks the stack's sandbox changelings, what they need on this machine, and finds sandboxes that no session has. */
+/** Checks the stack's sandbox changelings and their requirements on this machine, and finds orphaned sandboxes. */
 export async function diagnoseSandboxes(
   stack: InspectedStack,
   examination: Examination<DeclaredSandbox>,
@@ -70,7 +70,7 @@ async function serviceCheck({ paths }: InspectedStack): Promise<Check> {
   }
 }
 
-/** Whether the provider can make sandboxes, and has none that nobody uses. */
+/** Checks that the provider can create sandboxes, and has no orphaned ones. */
 async function providerCheck(
   stack: InspectedStack,
   name: SandboxProviderName,
@@ -81,7 +81,7 @@ async function providerCheck(
   const own = specs.filter(({ provider }) => provider === name);
   try {
     const provider = await openProvider(name, { installation, sandboxes: paths.sandboxes });
-    // Of those that are deployed the image is there, so this is only a look.
+    // The image of deployed changelings exists, so this builds nothing.
     if (name === "local") for (const spec of own) await provider.prepareImage({ spec });
     const known = await sessionsWithSandboxes(paths);
     const left = await orphans(provider, installation, (session) => known.has(session));

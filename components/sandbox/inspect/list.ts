@@ -8,7 +8,7 @@ import type { SessionSummary } from "../sessions/protocol.ts";
 import { shownStatus } from "../sessions/shown-status.ts";
 import { memoryVolume } from "../spec.ts";
 
-/** A sandbox changeling as `list` shows it. */
+/** A sandbox changeling in `list --json`. */
 export interface ListedSandboxChangeling extends Listed {
   readonly kind: "sandbox";
   /** `owner/name`; the owner of a path is `local`. */

@@ -1,12 +1,12 @@
 import { fieldChanges } from "../../lib/field-changes.ts";
 import type { PlannedCommand, PlannedWords } from "../../stack/inspection.ts";
 
-/** They mean nothing to a person, or are shown in words. */
+/** Not shown: they mean nothing to a person, or are described in words instead. */
 const notFields = new Set(["name", "installation", "drift", "enabled", "renamed_from", "egress_is_limited", "owner"]);
 /** The fields to show for a new changeling. */
 const fieldsOfNew = ["provider", "url", "branch", "runtime", "isolation", "allow_domains"];
 
-/** What a preview's change of one of its Commands is about. */
+/** Describes a preview's change of one of its Commands. */
 export function describeSandbox(command: PlannedCommand): PlannedWords | undefined {
   if (command.component.endsWith(":SessionService")) {
     const isWorker = command.name.endsWith("-worker");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { toolsFolder } from "../image/tools.ts";
 import { ownFolders } from "./paths.ts";
 
-/** What bubblewrap gives to the programs of a sandbox. All else of this machine does not exist for them. */
+/** What the programs of a sandbox can see. Nothing else of this machine exists for them. */
 export interface Confinement {
   /** The folder with `workspace`, `root` and `tmp`. */
   readonly files: string;
@@ -13,33 +13,33 @@ export interface Confinement {
   readonly volumes: Readonly<Record<string, string>>;
   /** Folders of the image's npm packages, by part. */
   readonly parts: Readonly<Record<string, string>>;
-  /** More folders of the host, read-only, by their paths in the sandbox. Each is below a folder that is the host's. */
+  /** More host folders, read-only, by their paths in the sandbox, where their parent must be a read-only mount too. */
   readonly mounts: Readonly<Record<string, string>>;
-  /** The Node that runs this program, which becomes the sandbox's. */
+  /** The Node executable for the sandbox: the one that runs this process. */
   readonly node: string;
   readonly hostname: string;
-  /** Whether the network is the caller's; otherwise it is a new one, and empty. */
+  /** Whether it keeps the caller's network namespace. Otherwise it gets a new one, without a network. */
   readonly hasNetwork: boolean;
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
 }
 
 const nodeFolder = `${toolsFolder}/node`;
-/** /dev/shm, /run, in bytes. The other folders are on the disk. */
+/** The size of /dev/shm and of /run, in bytes. The other folders are on disk. */
 const memoryFolderBytes = 512 * 1024 * 1024;
 
-/** Namespaces of its own, no capabilities, no way to get any, and an end together with its parent. */
+/** New namespaces, no capabilities, and the programs end when their parent does. */
 const isolation = [
   ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
   ...["--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--clearenv", "--die-with-parent", "--new-session"],
 ];
 
-/** bubblewrap's arguments, without the program. They contain the environment, so they never get into an argv. */
-export function confine(place: Confinement): string[] {
-  const { files, image, volumes, parts, mounts, node, hostname, hasNetwork, env, cwd } = place;
+/** bubblewrap's arguments, without the program. They contain the environment, so pass them by `argumentFile`, not by argv. */
+export function confine(confinement: Confinement): string[] {
+  const { files, image, volumes, parts, mounts, node, hostname, hasNetwork, env, cwd } = confinement;
   return [
     ...isolation,
-    // Nested user namespaces are where most of the kernel's privilege escalations begin.
+    // Most privilege escalations in the kernel begin in a nested user namespace.
     "--disable-userns",
     ...(hasNetwork ? [] : ["--unshare-net"]),
     ...["--hostname", hostname],
@@ -69,7 +69,7 @@ export function argumentFile(args: readonly string[]): string {
   return args.map((arg) => `${arg}\0`).join("");
 }
 
-/** Arguments for a program of ours on files of a sandbox: it sees the system's programs and these folders, no more. */
+/** Arguments for our own tools on a sandbox's files: they see the system's programs and these folders, nothing else. */
 export function confineTool(
   folders: Readonly<Record<string, { readonly path: string; readonly isWritable: boolean }>>,
 ) {
@@ -88,7 +88,7 @@ export function confineTool(
   ];
 }
 
-/** Arguments for the sandbox's network: it sees Node, the forwarder and the proxy's socket. */
+/** Arguments for the forwarder, which holds the sandbox's network namespace: it sees Node, itself and the proxy's socket. */
 export function confineForwarder(node: string, forwarder: string, socketFolder: string): string[] {
   return [
     ...isolation,
@@ -115,7 +115,7 @@ function systemMounts(): string[] {
 }
 
 /**
- * Files of /etc that programs in /usr need. Not /etc/ssl or /etc/pki as a whole: they have private keys.
+ * Files of /etc that programs in /usr need. Not all of /etc/ssl and /etc/pki: they contain private keys.
  */
 const configuration = [
   ...["alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "services", "protocols"],
@@ -130,7 +130,7 @@ function hostConfiguration(): string[] {
     .flatMap((name) => ["--ro-bind-try", join("/etc", name), join("/etc", name)]);
 }
 
-/** The files of /etc that name nothing of this machine. */
+/** Files of /etc that replace this machine's own. */
 export const ownConfiguration: Readonly<Record<string, string>> = {
   passwd: "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
   group: "root:x:0:\nnogroup:x:65534:\n",

@@ -7,19 +7,19 @@ import { confineTool } from "./confinement.ts";
 import { abandoned, temporaryName } from "./paths.ts";
 
 /**
- * Copies and removes the files of sandboxes. A program of the sandbox could exchange a folder for a symlink meanwhile, so
- * both happen in a confinement that has nothing but these folders.
+ * Copies and removes the files of sandboxes. A program of the sandbox could replace a folder with a symlink at any time, so
+ * both run in bubblewrap, where nothing else can be written to.
  *
- * @param bwrap undefined for sandboxes without isolation, whose programs can do all that this process can
+ * @param bwrap undefined for sandboxes without isolation, whose programs can do whatever this process can
  */
 export interface SandboxFiles {
   /** Copies `files` from one folder to another. */
   copy(from: string, to: string, signal?: AbortSignal): Promise<void>;
   /** Removes a folder with its `files`. Succeeds if it is already gone. */
   remove(folder: string): Promise<void>;
-  /** Like `remove`, and the folder is gone at once. @returns whether it was there */
+  /** Like `remove`, but renames the folder first, so that it disappears at once. @returns whether it existed */
   discard(folder: string, beforeRemoval?: (folder: string) => Promise<void>): Promise<boolean>;
-  /** Removes what dead processes left half-made, or half-removed. */
+  /** Removes folders that a process was creating or removing when it was killed. */
   sweep(parent: string): Promise<void>;
 }
 

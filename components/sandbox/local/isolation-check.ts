@@ -20,7 +20,7 @@ async function check(bwrap: string): Promise<void> {
   if (code !== 0) throw new SandboxError("isolation", reasonFor(stderr.trim()));
 }
 
-/** @param stderr what bubblewrap says */
+/** @param stderr of bubblewrap */
 export function reasonFor(stderr: string): string {
   const optIn = 'or set isolation = "none" for the changeling: then nothing confines the agent';
   const said = stderr === "" ? "" : ` (${stderr.split("\n").at(-1)})`;

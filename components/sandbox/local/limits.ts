@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { removeControlGroup, writeControl } from "../../lib/control-group.ts";
 
-/** The most of this machine that a sandbox's programs may use together. */
+/** Limits on all programs of a sandbox together. */
 export interface Limits {
   readonly memoryGb?: number | undefined;
   readonly cpu?: number | undefined;
@@ -15,19 +15,19 @@ export interface Enforcement {
   readonly prefix: readonly string[];
   /** Variables that the prefix needs. They don't reach the sandbox. */
   readonly env: Readonly<Record<string, string>>;
-  /** Limits that this machine can't enforce, by their option's name. */
+  /** Names of the options that this machine can't enforce. */
   readonly missing: readonly string[];
-  /** Removes what was made, after all programs have ended. */
+  /** Removes the control groups, after all programs have ended. */
   end(): void;
 }
 
-/** Against fork bombs. */
+/** Stops fork bombs. */
 const maxProcesses = 4096;
 const root = "/sys/fs/cgroup";
 
 /**
- * Uses cgroups, which only root can make; an ordinary user gets them from systemd. Limits of single processes don't help:
- * Node and the coding agents reserve much more memory than they use.
+ * Uses control groups. Root creates them; an ordinary user gets them from systemd. Limits on single processes (ulimit)
+ * don't help: Node and the coding agents reserve much more memory than they use.
  */
 export function enforce(id: string, limits: Limits): Enforcement {
   const name = `changelings-${id}`;
@@ -36,7 +36,7 @@ export function enforce(id: string, limits: Limits): Enforcement {
   return bySystemd(limits) ?? { prefix: [], env: {}, missing: wantedOf(limits), end: () => {} };
 }
 
-/** Removes what a killed process left of a sandbox. */
+/** Removes a sandbox's control groups, also those that a killed process left. */
 export function endLimits(id: string): void {
   for (const folder of ["", "memory", "cpu", "pids"]) removeControlGroup(join(root, folder, `changelings-${id}`));
 }
@@ -108,7 +108,7 @@ const period = 100_000;
 const quota = (cpu: number) => String(Math.max(1000, Math.round(cpu * period)));
 const bytes = (gigabytes: number) => String(Math.round(gigabytes * 1024 ** 3));
 
-/** A shell joins the groups, and becomes the program. */
+/** A shell that joins the groups, then executes the program. */
 function joining(groups: readonly string[]): string[] {
   const script = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"';
   return ["/bin/sh", "-c", script, "sh", ...groups, "--"];

@@ -12,27 +12,27 @@ import { loopbackTargets } from "../egress/rules.ts";
 import { SandboxError } from "../provider.ts";
 import { confineForwarder } from "./confinement.ts";
 
-/** A network that contains a proxy and nothing else, for the programs of one sandbox. */
+/** A network namespace for the programs of one sandbox. The only thing that they can reach in it is the egress proxy. */
 export interface Network {
-  /** An argv prefix that enters it. */
-  readonly enter: readonly string[];
-  /** Environment variables that lead programs to the proxy. */
+  /** An argv prefix that runs a program in it. */
+  readonly nsenter: readonly string[];
+  /** Environment variables that make programs use the proxy. */
   readonly env: Readonly<Record<string, string>>;
-  /** Whether its processes still run. */
+  /** Whether its forwarder is still running. */
   isOpen(): boolean;
   end(): void;
 }
 
 const startMs = 20_000;
 
-/** Those of this process's networks. */
+/** The folders of this process's networks. */
 const folders = new Set<string>();
 
 function removeFolders(): void {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
 
-/** Removes the folders of this user's processes that were killed. */
+/** Removes the folders that killed processes of this user left. */
 function removeAbandoned(parent: string): void {
   for (const name of readdirSync(parent)) {
     const pid = /^clg-(\d+)-/.exec(name)?.[1];
@@ -47,8 +47,8 @@ function removeAbandoned(parent: string): void {
 const forwarder = fileURLToPath(new URL("../egress/forward.mjs", import.meta.url));
 
 /**
- * Makes a network: a forwarder holds its namespace, and connects the sandbox's loopback with a proxy in this process. It
- * ends with this process, however that ends, and does not keep it from ending.
+ * Starts a forwarder in a new network namespace. It connects the sandbox's loopback to a proxy in this process. It ends with
+ * this process, even if that is killed, and doesn't keep it running.
  */
 export async function openNetwork(bwrap: string, allowDomains: readonly string[] | undefined): Promise<Network> {
   // The path of a Unix socket must be short.
@@ -80,8 +80,8 @@ export async function openNetwork(bwrap: string, allowDomains: readonly string[]
       proxy.end();
     });
     child.unref();
-    const enter = ["nsenter", "--target", String(pid), "--user", "--net", "--preserve-credentials", "--"];
-    return { enter, env: proxyVariables, isOpen: () => isOpen, end };
+    const nsenter = ["nsenter", "--target", String(pid), "--user", "--net", "--preserve-credentials", "--"];
+    return { nsenter, env: proxyVariables, isOpen: () => isOpen, end };
   } catch (error) {
     end();
     throw error;
@@ -90,7 +90,7 @@ export async function openNetwork(bwrap: string, allowDomains: readonly string[]
 
 const info = z.object({ "child-pid": z.number() });
 
-/** Waits until the forwarder listens. @returns its process, which is in the network's namespaces */
+/** Waits until the forwarder listens. @returns the id of its process, which is in the new namespaces */
 function readyPid(child: ReturnType<typeof spawn>): Promise<number> {
   const { stdout, stderr, stdio } = child;
   const output = { info: "", stdout: "", stderr: "" };
@@ -106,7 +106,9 @@ function readyPid(child: ReturnType<typeof spawn>): Promise<number> {
     };
     const fail = (reason: string) => {
       clearTimeout(timer);
-      reject(new SandboxError("network", `the sandbox's network could not be made: ${reason} ${output.stderr.trim()}`));
+      reject(
+        new SandboxError("network", `the sandbox's network could not be set up: ${reason} ${output.stderr.trim()}`),
+      );
     };
     const timer = setTimeout(() => fail(`no answer in ${startMs / 1000} s`), startMs);
     collect(stdout, "stdout");

@@ -1,13 +1,13 @@
 import { type Network, openNetwork } from "./network.ts";
 
-/** The networks of this process's sandboxes. They are made on demand, and end when nothing has used them for a while. */
+/** The networks of this process's sandboxes. They are opened on demand, and closed when unused for a minute. */
 export interface Networks {
-  /** @returns the sandbox's network, which stays at least until `release` */
+  /** @returns the sandbox's network, which stays open until `release` */
   use(id: string, bwrap: string, allowDomains: readonly string[] | undefined): Promise<UsedNetwork>;
   end(id: string): void;
 }
 
-export interface UsedNetwork extends Pick<Network, "enter" | "env"> {
+export interface UsedNetwork extends Pick<Network, "nsenter" | "env"> {
   release(): void;
 }
 
@@ -36,7 +36,7 @@ export function localNetworks(): Networks {
     try {
       const network = await entry.network;
       if (!network.isOpen()) {
-        // Somebody killed its process.
+        // Its forwarder was killed.
         end(id, entry);
         return await use(id, bwrap, allowDomains);
       }
@@ -44,7 +44,7 @@ export function localNetworks(): Networks {
         entry.users -= 1;
         if (entry.users === 0) entry.timer = setTimeout(() => end(id, entry), idleMs).unref();
       };
-      return { enter: network.enter, env: network.env, release };
+      return { nsenter: network.nsenter, env: network.env, release };
     } catch (error) {
       end(id, entry);
       throw error;

@@ -7,14 +7,13 @@ import { isAlive } from "../../lib/process.ts";
 import { localParts } from "../image/tools.ts";
 
 /**
- * Where the local provider keeps its files, below the installation's folder for
- * sandboxes. A sandbox's programs can write in `files`
- * and in its volumes, so this process never opens, lists or follows anything in those: see `confinement.ts`.
+ * Folders of the local provider, below the installation's folder for sandboxes. A sandbox's programs can write to `files`
+ * and to its volumes, so this process never opens, lists or follows anything in there: see `confinement.ts`.
  */
 export interface LocalPaths {
   /** `<id>/record.json`, `<id>/files/{workspace,root,tmp}`, `<id>/running/`: one sandbox. */
   readonly sandboxes: string;
-  /** `<id>/files/…`, as of a sandbox. */
+  /** `<id>/files/…`, as in a sandbox. */
   readonly snapshots: string;
   /** `<snapshot id>/files/…`, a copy for the next sandbox; see `spares.ts`. */
   readonly spares: string;
@@ -35,7 +34,7 @@ export function localPaths(folder: string): LocalPaths {
   };
 }
 
-/** The folders in a sandbox that are its own. */
+/** The writable folders of a sandbox. */
 export const ownFolders = ["workspace", "root", "tmp"] as const;
 
 const sandboxRecord = z.object({
@@ -66,7 +65,7 @@ export function listRecords(paths: LocalPaths): SandboxRecord[] {
 }
 
 /**
- * Creates a folder that appears complete or not at all: it is filled under another name, then renamed.
+ * Creates a folder atomically: fills it under another name, then renames it.
  *
  * @throws if there already is such a folder, with the code EEXIST or ENOTEMPTY
  */
@@ -87,24 +86,24 @@ export async function createWhole(
   }
 }
 
-/** Writes the record of a sandbox that is being made in `folder`. */
+/** Writes the record of a sandbox that is being created in `folder`. */
 export function writeRecord(folder: string, record: SandboxRecord): void {
   writePrivateFile(join(folder, "record.json"), JSON.stringify(record));
 }
 
-/** The name of a folder that is being made or removed by this process; no sandbox has such a name. */
+/** The name of a folder that this process is creating or removing. No sandbox has such a name. */
 export function temporaryName(): string {
   return `.${process.pid}.${randomUUID()}`;
 }
 
-/** Folders whose makers, or removers, are dead. */
+/** Folders that a process was creating or removing when it died. */
 export function abandoned(parent: string): string[] {
   return allIn(parent)
     .filter((name) => name.startsWith(".") && !isAlive(Number(name.split(".")[1])))
     .map((name) => join(parent, name));
 }
 
-/** @returns whether it was made now */
+/** @returns whether it was created */
 export function makeFolderOnce(path: string): boolean {
   try {
     mkdirSync(path, { mode: 0o700 });

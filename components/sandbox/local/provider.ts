@@ -36,15 +36,15 @@ import { findTools, type LocalTools, partsOf } from "./tools.ts";
 export interface LocalOptions {
   /** The installation's folder for sandboxes; see `installationPaths`. */
   readonly sandboxes: string;
-  /** Whose capabilities are reported; each sandbox has what its spec declares. */
+  /** For `capabilities` alone; each sandbox has the isolation that its spec declares. */
   readonly isolation?: SandboxSpec["isolation"];
   /** Finds bubblewrap and npm packages. */
   readonly findTools?: typeof findTools;
 }
 
 /**
- * Sandboxes on this machine. Each program runs in a confinement of its own, by bubblewrap: what lives between two
- * programs are the sandbox's files. So a sandbox that waits uses neither memory nor a process.
+ * Sandboxes on this machine. Each program runs in its own bubblewrap. Between two programs a sandbox is only files, so an
+ * idle sandbox uses neither memory nor a process.
  */
 export function localProvider(options: LocalOptions): SandboxProvider {
   const { isolation = "sandbox", findTools: find = findTools } = options;
@@ -89,10 +89,12 @@ export function localProvider(options: LocalOptions): SandboxProvider {
         await spares.sweep(parts.files);
         const record = await createSandbox(paths, parts.files, options, spares);
         if (options.snapshot !== undefined && options.isShared) spares.refill(options.snapshot, parts.files);
-        const enforcement = enforce(record.id, record);
-        limits.set(record.id, enforcement);
-        for (const option of spec.isolation === "none" ? [] : enforcement.missing) {
-          options.onProgress?.(`${option} is not enforced: this machine lets you make no cgroup`);
+        if (record.isolation === "sandbox") {
+          const enforcement = enforce(record.id, record);
+          limits.set(record.id, enforcement);
+          for (const option of enforcement.missing) {
+            options.onProgress?.(`${option} is not enforced: you can't create control groups on this machine`);
+          }
         }
         return localSandbox(record, parts);
       } catch (error) {
@@ -128,7 +130,7 @@ function specParts(spec: SandboxSpec | undefined): LocalPart[] {
   return spec === undefined ? [] : partsOf(spec.runtime);
 }
 
-/** Copies the image's files, so that a new version of this program doesn't change them below a running sandbox. */
+/** Copies the image's files, so that an upgrade of this program doesn't change them under a running sandbox. */
 async function prepareImage({ images }: LocalPaths): Promise<string> {
   const id = imageId();
   if (existsSync(join(images, id))) return id;
@@ -139,7 +141,7 @@ async function prepareImage({ images }: LocalPaths): Promise<string> {
     };
     await createWhole(images, id, fill, sandboxFiles(undefined).remove);
   } catch (error) {
-    // Another process made it.
+    // Another process created it.
     if (!existsSync(join(images, id))) throw error;
   }
   return id;
@@ -164,7 +166,7 @@ async function createSandbox(
     throw refuse(`there is no snapshot ${snapshot}`);
   }
   for (const path of Object.keys(volumes)) {
-    // Programs of the sandbox can rename what is deeper, and put a symlink in its place.
+    // Programs of the sandbox can replace deeper folders with symlinks.
     if (!/^\/(workspace|root|tmp)\/[A-Za-z0-9_.-]+$/.test(path) || /\/\.{1,2}$/.test(path)) {
       throw refuse(`a volume can't be at ${path}: use a folder directly below /root, /workspace or /tmp`);
     }

@@ -4,21 +4,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isMissing } from "../../host/files.ts";
 
 /**
- * The programs that run in a sandbox, so that any process can end them: `running/<pid>` contains when the process
- * started, because a pid is reused.
+ * Records a program that runs in a sandbox, so that other processes can end it: `running/<pid>` contains its start time,
+ * because pids are reused.
+ *
+ * @returns a function that removes the record
  */
-export function noteRunning(sandbox: string, pid: number): () => void {
+export function recordRunning(sandbox: string, pid: number): () => void {
   const file = join(sandbox, "running", String(pid));
   try {
     writeFileSync(file, startOf(pid) ?? "", { mode: 0o600 });
   } catch (error) {
-    // The sandbox was removed meanwhile.
+    // The sandbox has been removed.
     if (!isMissing(error)) throw error;
   }
   return () => rmSync(file, { force: true });
 }
 
-/** Kills what runs in a sandbox, and waits until it is gone. */
+/** Kills the programs that run in a sandbox, and waits until they are gone. */
 export async function endRunning(sandbox: string): Promise<void> {
   const pids = runningIn(sandbox);
   for (const { pid, start } of pids) {
@@ -41,7 +43,7 @@ function runningIn(sandbox: string): { pid: number; start: string }[] {
   }
 }
 
-/** When a process started, in the kernel's ticks since boot; undefined if it is gone, or only waits to be reaped. */
+/** When a process started, in the kernel's ticks since boot; undefined if it is gone or a zombie. */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

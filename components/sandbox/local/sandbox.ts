@@ -11,7 +11,7 @@ import type { SandboxFiles } from "./files.ts";
 import { type Enforcement, endLimits, enforce } from "./limits.ts";
 import type { Networks } from "./networks.ts";
 import { createWhole, type LocalPaths, readRecord, type SandboxRecord } from "./paths.ts";
-import { endRunning, noteRunning } from "./running.ts";
+import { endRunning, recordRunning } from "./running.ts";
 import type { LocalTools } from "./tools.ts";
 import { pathsWithoutIsolation } from "./unconfined.ts";
 
@@ -25,12 +25,12 @@ export interface LocalParts {
   readonly limits: Map<string, Enforcement>;
 }
 
-/** A file of a snapshot whose sandbox had no isolation. */
+/** A file that marks a snapshot of a sandbox without isolation. */
 export const unconfinedMark = "without-isolation";
 
-/** Programs find each other in the host's system folders; their own environment is another. */
+/** For the programs that start the sandbox's program, which gets its own PATH. */
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/** Reports a missing program with 127, as every shell does. */
+/** A shell exits with 127 if a program is missing; bubblewrap does not. */
 const byName = ["/bin/sh", "-c", 'exec "$@"', "sh"];
 
 export function localSandbox(record: SandboxRecord, parts: LocalParts): Sandbox {
@@ -48,7 +48,7 @@ export function localSandbox(record: SandboxRecord, parts: LocalParts): Sandbox 
       const end = await (record.isolation === "none"
         ? runUnconfined(record, parts, folder, argv, options)
         : runConfined(record, parts, folder, argv, options));
-      // What `terminate` killed did not fail by itself.
+      // `terminate` may have killed it.
       if (end.code !== 0) checkLive();
       return end;
     },
@@ -99,7 +99,7 @@ async function runConfined(
   });
   const [program = "", ...rest] = [
     ...enforcement.prefix,
-    ...(network?.enter ?? []),
+    ...(network?.nsenter ?? []),
     ...[tools.bwrap, "--args", "3", "--", ...byName, ...argv],
   ];
   let ended = () => {};
@@ -109,7 +109,7 @@ async function runConfined(
       env: { PATH: systemPath, ...enforcement.env },
       file: argumentFile(args),
       onStart: (pid) => {
-        ended = noteRunning(folder, pid);
+        ended = recordRunning(folder, pid);
       },
     });
   } finally {
@@ -141,7 +141,7 @@ async function runUnconfined(
       cwd,
       endsGroup: true,
       onStart: (pid) => {
-        ended = noteRunning(folder, pid);
+        ended = recordRunning(folder, pid);
       },
     });
   } finally {

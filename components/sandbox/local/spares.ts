@@ -6,22 +6,21 @@ import type { SandboxFiles } from "./files.ts";
 import { createWhole, type LocalPaths, namesIn, temporaryName } from "./paths.ts";
 
 /**
- * Copies of snapshots from which many sandboxes start, one of each, made before it is needed: where the file system can't
- * share files, a copy takes as long as a clone, and a start that has one only renames it. Nothing can write to a copy that
- * no sandbox has yet.
+ * One copy of each shared snapshot, made in advance. Where the file system can't share blocks (reflink), a copy takes as long
+ * as a clone; a start that finds a copy only renames it. Nothing can write to a copy before a sandbox has it.
  */
 export interface Spares {
   /** Moves the spare `files` of a snapshot to a folder. @returns false if there are none */
   take(snapshot: string, folder: string): boolean;
-  /** Makes a copy in the background. If that fails, the next start makes its own. */
+  /** Makes a copy in the background. If that fails, the next start copies the snapshot itself. */
   refill(snapshot: string, files: SandboxFiles): void;
-  /** For a snapshot that is removed. */
+  /** Call it when the snapshot is removed. */
   remove(snapshot: string, files: SandboxFiles): Promise<void>;
-  /** Removes what dead processes left half-made, and copies of snapshots that are gone. */
+  /** Removes incomplete copies of killed processes, and copies of snapshots that are gone. */
   sweep(files: SandboxFiles): Promise<void>;
 }
 
-/** A copy is made after the start that took the last one: the two would slow each other down. In milliseconds. */
+/** How long to wait after the start that took a copy, so that the two don't slow each other down. In milliseconds. */
 const afterStartMs = 2000;
 
 export function localSpares({ spares, snapshots }: LocalPaths, delayMs = afterStartMs): Spares {
@@ -29,12 +28,12 @@ export function localSpares({ spares, snapshots }: LocalPaths, delayMs = afterSt
 
   async function make(snapshot: string, files: SandboxFiles, signal: AbortSignal): Promise<void> {
     const source = join(snapshots, snapshot);
-    // It does not keep this process from ending.
+    // Doesn't keep this process running.
     await sleep(delayMs, undefined, { signal, ref: false });
     try {
       await createWhole(spares, snapshot, (folder) => files.copy(source, folder), files.remove);
     } finally {
-      // What was copied while the snapshot was removed is not whole.
+      // The snapshot was removed during the copy, which may be incomplete.
       if (!existsSync(source)) await files.discard(join(spares, snapshot));
     }
   }
@@ -43,7 +42,7 @@ export function localSpares({ spares, snapshots }: LocalPaths, delayMs = afterSt
     take(snapshot, folder) {
       const taken = join(spares, temporaryName());
       try {
-        // Of several starts, one gets it.
+        // Only one of several concurrent starts gets it.
         renameSync(join(spares, snapshot), taken);
       } catch (error) {
         if (isMissing(error)) return false;

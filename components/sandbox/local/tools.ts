@@ -19,20 +19,20 @@ const installSeconds = 1800;
 const found = new Map<string, Promise<LocalTools>>();
 
 /**
- * Finds bubblewrap and parts of the image's npm packages, or has them installed in the cache.
+ * Finds bubblewrap and parts of the image's npm packages, and installs missing ones in the cache.
  *
- * @param parts those that are needed; others are found too if they are installed
+ * @param parts the required ones; the result also has others that are installed
  */
 export async function findTools(parts: readonly LocalPart[], progress: Progress): Promise<LocalTools> {
   const key = JSON.stringify([...parts].sort());
   const known = await found.get(key);
-  // The cache can be removed at any time.
+  // Someone may have removed the cache since.
   if (known !== undefined && isInstalled(known)) return known;
-  const diagnostic = runSetup(parts, progress);
-  found.set(key, diagnostic);
+  const setup = runSetup(parts, progress);
+  found.set(key, setup);
   // The next caller tries again.
-  diagnostic.catch(() => found.delete(key));
-  return diagnostic;
+  setup.catch(() => found.delete(key));
+  return setup;
 }
 
 async function runSetup(parts: readonly LocalPart[], { onProgress, signal }: Progress): Promise<LocalTools> {
@@ -52,7 +52,7 @@ function isInstalled({ bwrap, parts, mounts }: LocalTools): boolean {
   return [bwrap, ...Object.values(parts), ...Object.values(mounts)].every((path) => existsSync(path));
 }
 
-/** The parts that a runtime needs: each agent gets the image's MCP servers. The stub needs none. */
+/** The parts that a runtime needs. Every agent gets the image's MCP servers. */
 export function partsOf(runtime: string): LocalPart[] {
   if (runtime === "stub") return [];
   // Most of the agents that mngr runs are Claude Code.

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { ownFolders } from "./paths.ts";
 
 /**
- * Without isolation there is no other root, so the sandbox's paths are replaced by where its folders are: in the argv,
- * the environment and the working folder that a caller passes, but neither in what a program reads nor in what it prints.
+ * Without isolation the root folder is this machine's, so the sandbox's paths are replaced by the real ones in the argv, the
+ * environment and the working folder of a program, but not in its input and output.
  *
  * @param files the folder with `workspace`, `root` and `tmp`
  * @param image the folder with the image's `app`
