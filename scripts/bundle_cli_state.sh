@@ -7,7 +7,7 @@ usage() {
 Usage: scripts/bundle_cli_state.sh [--output FILE] [--everything] [--dry-run]
        scripts/bundle_cli_state.sh --restore FILE [--to FOLDER] [--force] [--dry-run]
 
-  --output FILE   what to write (bundles/cli-state.tar.gz), readable by you alone
+  --output FILE   what to write (bundles/cli-state.tar.gz), readable only by you
   --everything    also conversations, logs and caches, which a login does not need
   --restore FILE  unpacks .claude and .codex into FOLDER
   --to FOLDER     your home folder by default; /data on a Fly machine, with CLAUDE_HOME=/data/.claude and
@@ -15,7 +15,7 @@ Usage: scripts/bundle_cli_state.sh [--output FILE] [--everything] [--dry-run]
   --force         replaces folders that are there; they are kept as .claude.before-restore and .codex.before-restore
   --dry-run       lists what would be packed or unpacked, and changes nothing
 
-The file contains credentials. Delete it when it has done its work.
+The file contains credentials. Delete it when you no longer need it.
 TEXT
 }
 
@@ -50,16 +50,18 @@ umask 077
 if [[ -n $restore ]]; then
   [[ -f $restore ]] || fail "there is no file $restore"
   names=$(tar -tzf "$restore") || fail "$restore is not a bundle: it can't be unpacked"
-  # Only what this script packs: no absolute path, no way out of the folder, no link.
+  # Accept only what this script packs: no absolute path, no path out of the folder, no link.
   if grep -qvE '^\.(claude|codex)(/|$)' <<<"$names" || grep -qE '(^|/)\.\.(/|$)' <<<"$names"; then
     fail "$restore is not a bundle of this script: it contains more than .claude and .codex"
   fi
-  if tar -tvzf "$restore" | grep -qE '^[^-d]'; then fail "$restore contains links or devices, which no login needs"; fi
+  # Not in a pipe: grep stops at the first match, tar then fails, and with pipefail that would look like no match.
+  listing=$(tar -tvzf "$restore")
+  if grep -qE '^[^-d]' <<<"$listing"; then fail "$restore contains links or devices, which no login needs"; fi
   mapfile -t folders < <(cut -d/ -f1 <<<"$names" | sort -u)
   present=()
   for folder in "${folders[@]}"; do [[ ! -e $to/$folder ]] || present+=("$to/$folder"); done
   if ((${#present[@]} > 0)) && [[ $force == false ]]; then
-    fail "${present[*]} would be replaced: look at it, then add --force"
+    fail "${present[*]} would be replaced: check them, then add --force"
   fi
   if [[ $dry_run == true ]]; then
     printf 'would unpack into %s:\n%s\n' "$to" "$names"

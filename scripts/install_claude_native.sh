@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs Claude Code's native program. A claude that is there already is kept aside, and put back if the install fails.
+# Installs Claude Code's native program. An existing claude is kept aside, and restored if the installation fails.
 set -euo pipefail
 
 usage() {
@@ -7,7 +7,7 @@ usage() {
 Usage: scripts/install_claude_native.sh [stable|latest|VERSION] [--dry-run]
 
   stable     the default
-  --dry-run  says what would be downloaded and kept aside, and changes nothing
+  --dry-run  prints what would be downloaded and kept aside, and changes nothing
 TEXT
 }
 
@@ -58,7 +58,7 @@ trap restore EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# To a file first: a download that breaks off must not run by half.
+# To a file first: a script of which only a part was downloaded must not run.
 curl -fsSL --proto '=https' --tlsv1.2 -o "$work/install.sh" "$url" || fail "$url can't be downloaded"
 bash "$work/install.sh" "$version" || fail "the installer of Claude Code $version failed"
 hash -r

@@ -3,19 +3,19 @@
 # push (spec 000, "commit-pinned Dockerfile").
 #
 # usage: make_tar_of_repo.sh REPO COMMIT OUT
-#   REPO    a local repository (then no network is needed) or a URL
-#   COMMIT  its 40 hexadecimal digits; in a local repository whatever names a commit
-#   OUT     written whole or not at all; one that holds this commit already is kept as it is
+#   REPO    a local repository, which needs no network, or a URL
+#   COMMIT  its 40 hexadecimal digits; in a local repository any name of a commit
+#   OUT     written completely or not at all; an existing file with this commit is kept
 # environment:
 #   BRANCH         the branch that is checked out (default: main)
-#   HISTORY_DEPTH  how many commits deep the history is (default: 1)
+#   HISTORY_DEPTH  the depth of the history, in commits (default: 1)
 #   ORIGIN         URL of `origin` (default: that of REPO, as https and without credentials)
 #
-# The same commit, branch, depth and origin give the same bytes: times are the commit's, owners root's, and neither the
-# person's git settings nor the way that REPO is packed have a part in it. Where gzip is another program (macOS), or a
-# deeper history is packed by another version of git, the bytes may differ; what is unpacked does not.
-# Nothing untracked or ignored is in it, and no hooks, reflogs or stashes. A submodule is an empty folder and a file of
-# Git LFS its pointer, as after a clone without either.
+# The same commit, branch, depth and origin give the same bytes: times are those of the commit, the owner is root, and
+# neither the user's git settings nor the packs of REPO matter. Another gzip (macOS), or another version of git that packs
+# a deeper history, may give other bytes, which unpack to the same files.
+# It contains no untracked or ignored files, hooks, reflogs or stashes. A submodule is an empty folder, and a file of Git
+# LFS is its pointer, as after a clone without submodules and LFS.
 # Needs git 2.38 or later, and gzip.
 set -eu
 
@@ -34,14 +34,14 @@ unset GZIP
 unset $(git rev-parse --local-env-vars)
 
 case $depth in
-  '' | *[!0-9]* | 0*) fail "HISTORY_DEPTH is a number of commits from 1 on, not \"$depth\"" ;;
+  '' | *[!0-9]* | 0*) fail "HISTORY_DEPTH must be a number of commits, at least 1, not \"$depth\"" ;;
 esac
 git check-ref-format "refs/heads/$branch" || fail "\"$branch\" is not a valid branch name"
 case $commit in
-  -*) fail "\"$commit\" is no commit" ;;
+  -*) fail "\"$commit\" is not a commit" ;;
 esac
 
-# https://host/path of whatever git clones from; nothing for a path or file://. Credentials are left out.
+# Prints https://host/path for a URL that git clones from, without credentials; nothing for a path or file://.
 https_url() {
   case $1 in
     http://* | https://*) scheme=${1%%://*} rest=${1#*://} ;;
@@ -57,7 +57,7 @@ https_url() {
   host=${host##*@}
   [ "$scheme" != ssh ] || host=${host%:*}
   case $scheme:$host in
-    # Names that hosts have for ssh alone.
+    # Host names that are only for ssh.
     ssh:ssh.github.com) host=github.com ;;
     ssh:altssh.*) host=${host#altssh.} ;;
     http:127.0.0.1 | http:127.0.0.1:* | http:localhost | http:localhost:*)
@@ -83,7 +83,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# A repository of ours, whose settings are known; a local one lends it its objects.
+# A temporary repository with known settings, which borrows the objects of a local REPO.
 GIT_DIR=$work/source
 GIT_CONFIG_GLOBAL=/dev/null git init --quiet --bare --template= --object-format=sha1 "$GIT_DIR"
 if $is_local; then
@@ -100,7 +100,7 @@ else
 fi
 export GIT_DIR GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1
 
-# The commits whose parents are left out: those at the wanted depth, and those where the source itself ends.
+# The commits whose parents are omitted: those at the requested depth, and those where the source itself is shallow.
 : >>"$GIT_DIR/shallow"
 walk=--topo-order
 [ "$depth" -ne 1 ] || walk=--no-walk
@@ -117,7 +117,7 @@ if [ -s "$work/ends" ]; then
   git rev-list --parents --no-walk --stdin <"$work/ends" | awk 'NF > 1 { print $1 }' | sort >"$work/shallow"
 fi
 
-# What the tarball holds as .git.
+# The .git of the tarball.
 git=$work/git
 mkdir -p "$git/objects/pack"
 printf 'ref: refs/heads/%s\n' "$branch" >"$git/HEAD"
@@ -139,17 +139,17 @@ if [ -n "$origin" ]; then
   write_ref "refs/remotes/origin/$branch"
 fi
 if [ -s "$work/shallow" ]; then cp "$work/shallow" "$GIT_DIR/shallow" && cp "$work/shallow" "$git/shallow"; fi
-# Packed anew, by one thread: what is taken over from the source's packs depends on how those came to be. Not compressed,
-# because gzip is about to; deltas are looked for only where there is a history to have them.
+# Repacked by one thread, because reused packs would depend on the source's history of packing. Not compressed, because
+# gzip follows; deltas are only useful with more than one commit.
 window=0
 [ "$depth" -eq 1 ] || window=10
 echo "$commit" | git -c pack.indexVersion=2 -c pack.writeReverseIndex=false pack-objects --quiet --revs --threads=1 \
   --no-use-bitmap-index --no-reuse-object --no-reuse-delta --window="$window" --compression=0 \
   "$git/objects/pack/pack" >"$work/pack" || fail "the commit $commit can't be packed"
-# No file's times are in this index, so the first `git status` compares contents.
+# This index contains no file times, so the first `git status` compares contents.
 GIT_INDEX_FILE=$git/index git -c index.version=2 -c index.threads=1 read-tree "$commit"
 
-# `git archive` takes the files from the commit, and .git as what is added to it.
+# `git archive` adds the files of the commit, and .git as additional files.
 mkdir -p "$GIT_DIR/info"
 echo '* -export-ignore -export-subst' >"$GIT_DIR/info/attributes"
 set -- HEAD config index

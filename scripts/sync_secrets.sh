@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gives the agents' tokens to a Fly app and to a GitHub repository. Values are read from the environment and go to both
-# tools by standard input: no argument, no file and no line of output contains one.
+# Sets the agents' tokens in a Fly app and in a GitHub repository. Values are read from the environment and passed to both
+# tools on standard input: no argument, file or output contains one.
 set -euo pipefail
 
 usage() {
@@ -12,7 +12,7 @@ Reads CLAUDE_CODE_OAUTH_TOKEN and GITHUB_TOKEN (a personal access token with the
   --app NAME         the Fly app; gets both, and HTTP_SERVER_ENABLED=true
   --repo OWNER/NAME  the GitHub repository; gets CLAUDE_CODE_OAUTH_TOKEN and AGENT_GITHUB_TOKEN, because GitHub refuses
                      secrets whose names begin with GITHUB_
-  --dry-run          says what would be set where, and changes nothing
+  --dry-run          prints what would be set where, and changes nothing
 
 Example: scripts/sync_secrets.sh --app my-seed-agent --repo me/changelings
 TEXT
@@ -60,7 +60,7 @@ if [[ $dry_run == true ]]; then
   exit 0
 fi
 
-# Both places are tried, so that one that fails does not hide the other.
+# Both are tried, so that a failure of the first does not hide one of the second.
 failed=()
 if [[ -n $app ]]; then
   if printf 'CLAUDE_CODE_OAUTH_TOKEN=%s\nGITHUB_TOKEN=%s\nHTTP_SERVER_ENABLED=true\n' \

@@ -98,12 +98,12 @@ describe("the file", () => {
   test.each([
     [{}, ["<repo>", "HEAD"], /^error: usage: .* REPO COMMIT OUT$/],
     [{}, ["<repo>", "nope", "out"], /^error: .* has no commit nope$/],
-    [{}, ["<repo>", "--all", "out"], /^error: "--all" is no commit$/],
+    [{}, ["<repo>", "--all", "out"], /^error: "--all" is not a commit$/],
     [{}, ["/nowhere/at/all", "HEAD", "out"], /^error: .*can't be fetched from \/nowhere\/at\/all$/],
     [
       { HISTORY_DEPTH: "0" },
       ["<repo>", "HEAD", "out"],
-      /^error: HISTORY_DEPTH is a number of commits from 1 on, not "0"$/,
+      /^error: HISTORY_DEPTH must be a number of commits, at least 1, not "0"$/,
     ],
     [{ HISTORY_DEPTH: "all" }, ["<repo>", "HEAD", "out"], /^error: HISTORY_DEPTH is a number .*, not "all"$/],
     [{ BRANCH: "a..b" }, ["<repo>", "HEAD", "out"], /^error: "a\.\.b" is not a valid branch name$/],

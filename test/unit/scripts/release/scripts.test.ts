@@ -155,6 +155,19 @@ describe("sync_secrets.sh", () => {
   });
 });
 
+test("no script with pipefail pipes into a program that stops reading early, whose writer then fails", () => {
+  const root = join(scripts, "..");
+  const listed = spawnSync("git", ["ls-files", "-z", "*.sh", ".github", ".devcontainer"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  const files = listed.stdout.split("\0").filter((file) => file !== "" && existsSync(join(root, file)));
+  const all = files.map((file) => ({ file, text: readFileSync(join(root, file), "utf8") }));
+  expect(all.length).toBeGreaterThan(5);
+  const early = all.filter(({ text }) => /pipefail/.test(text) && /[^|]\|\s*(grep -[a-zA-Z]*q|head\b)/.test(text));
+  expect(early.map(({ file }) => file)).toEqual([]);
+});
+
 describe("bundle_cli_state.sh", () => {
   const bundle = () => join(folder, "bundles/cli-state.tar.gz");
 
@@ -212,6 +225,18 @@ describe("bundle_cli_state.sh", () => {
     expect(run("bundle_cli_state.sh", ["--restore", join(folder, "broken.tar.gz")]).stderr).toContain(
       "is not a bundle",
     );
+  });
+
+  test("refuses a link however many files are listed after it", () => {
+    mkdirSync(join(folder, ".claude"));
+    symlinkSync("/etc", join(folder, ".claude/link"));
+    const files = Array.from({ length: 3000 }, (_, index) => `.claude/${"x".repeat(60)}${index}`);
+    for (const file of files) writeFileSync(join(folder, file), "");
+    const hostile = join(folder, "hostile.tar.gz");
+    spawnSync("tar", ["-czf", hostile, "-C", folder, ".claude/link", ...files]);
+    const refused = run("bundle_cli_state.sh", ["--restore", hostile, "--to", join(folder, "target")]);
+    expect(refused.stderr).toContain("contains links or devices");
+    expect(existsSync(join(folder, "target"))).toBe(false);
   });
 
   test("needs a login, and a dry run writes nothing", () => {
