@@ -105,7 +105,7 @@ describe("the file", () => {
       ["<repo>", "HEAD", "out"],
       /^error: HISTORY_DEPTH must be a number of commits, at least 1, not "0"$/,
     ],
-    [{ HISTORY_DEPTH: "all" }, ["<repo>", "HEAD", "out"], /^error: HISTORY_DEPTH is a number .*, not "all"$/],
+    [{ HISTORY_DEPTH: "all" }, ["<repo>", "HEAD", "out"], /^error: HISTORY_DEPTH must be a number .*, not "all"$/],
     [{ BRANCH: "a..b" }, ["<repo>", "HEAD", "out"], /^error: "a\.\.b" is not a valid branch name$/],
   ])("is refused: %j %j", async (env, args, message) => {
     using bench = new TarBench();
