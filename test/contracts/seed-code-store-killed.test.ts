@@ -98,7 +98,7 @@ function run(folder: string, step: number, operations: readonly string[]): strin
   return lines;
 }
 
-it("has either all or nothing of an operation, at whichever step its process dies", {
+it("has done all or nothing of an operation, at whichever step its process is killed", {
   timeout: 20_000 * (seeds + 1),
 }, async () => {
   const chosen = process.env["CODE_STORE_SEED"] ?? (process.env["CI"] ? 20_261_130 : Date.now() % 1e9);

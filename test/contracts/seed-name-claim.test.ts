@@ -14,7 +14,7 @@ function claim(store: Store, node: string) {
 describe.for(["sqlite", "postgres"] as const)("the name of a node on %s", { concurrent: false }, (kind) => {
   const databases = useDatabases(kind);
 
-  it("is reported by a second process that has it, once, until the first one ends", async () => {
+  it("is reported once by a second process with it, until the first one ends", async () => {
     const lab = await databases.lab();
     const [one, another] = [await lab.open(), await lab.open()];
     const [first, second, other] = [claim(one, "a"), claim(another, "a"), claim(another, "b")];

@@ -23,7 +23,7 @@ async function back(store: Store): Promise<void> {
 describe("a store on PostgreSQL", () => {
   const databases = useDatabases("postgres");
 
-  it("is unavailable while the database is away, loses nothing, and comes back by itself", async () => {
+  it("is unavailable while the database can't be reached, loses nothing, and recovers", async () => {
     const store = await (await databases.lab()).open(times);
     await store.submit(submission);
     let news = 0;
@@ -42,7 +42,7 @@ describe("a store on PostgreSQL", () => {
     await expect.poll(() => news).toBeGreaterThan(before);
   });
 
-  it("can be opened while the database is away", async () => {
+  it("can be opened while the database can't be reached", async () => {
     const lab = await databases.lab();
     await databases.postgres.stop();
     const store = await lab.open(times);
@@ -67,7 +67,7 @@ describe("a store on PostgreSQL", () => {
     await back(await open(times));
   });
 
-  it("goes on after its connections were ended", async () => {
+  it("continues after its connections were ended", async () => {
     const { open, url = "" } = await databases.lab();
     const store = await open(times);
     await Promise.all([store.check(), store.versions(1), store.changes({ limit: 1 })]);
@@ -85,7 +85,7 @@ describe("a store on PostgreSQL", () => {
     expect((await store.submit(submission)).id).toBe("c1");
   });
 
-  it("tells a leader that its connection has ended, before another one leads", async () => {
+  it("aborts a leader whose connection has ended before another one leads", async () => {
     const { open, url = "" } = await databases.lab();
     const [one, other] = [await open(times), await open(times)];
     for (const lose of [() => databases.postgres.disconnect(url), () => databases.postgres.pause()]) {
@@ -136,7 +136,7 @@ describe("a store on PostgreSQL", () => {
     }
   });
 
-  it("refuses to change or delete what was audited, also by SQL", async () => {
+  it("rejects changes and deletions in the audit log, also by SQL", async () => {
     const { open, url = "" } = await databases.lab();
     const store = await open();
     const entry = await store.audit({ node: "n1", actor: "owner", action: "approved" });
@@ -146,11 +146,11 @@ describe("a store on PostgreSQL", () => {
     expect(await store.auditLog({ limit: 9 })).toEqual([entry]);
   });
 
-  it("refuses the database of a later release", async () => {
+  it("rejects the database of a later release", async () => {
     const { open, url = "" } = await databases.lab();
     await (await open()).check();
     await databases.postgres.sql("INSERT INTO migrations(number) VALUES (99)", url);
-    await expect((await open()).check()).rejects.toThrow("it was used by a later release");
+    await expect((await open()).check()).rejects.toThrow("a later release has used it");
   });
 
   it("shows neither password nor user in an error", async () => {
@@ -238,7 +238,7 @@ describe("a store on SQLite", () => {
     await store.check();
   });
 
-  it("loses nothing while the disk is full, and goes on afterwards", async (context) => {
+  it("loses nothing while the disk is full, and continues afterwards", async (context) => {
     const reason = noTinyDisk();
     if (reason !== undefined) return context.skip(reason);
     const { folder } = await databases.lab();
@@ -250,7 +250,7 @@ describe("a store on SQLite", () => {
     expect(rest.after).toBe(`c${rest.acknowledged.length + 1}`);
   });
 
-  it("has leases that end also if the machine's clock is set back", async () => {
+  it("has leases that expire even if the machine's clock is set back", async () => {
     const { folder } = await databases.lab();
     const clock = { wall: Date.now(), steady: 0 };
     const file = join(folder, "store.sqlite");
@@ -275,7 +275,7 @@ describe("a store on SQLite", () => {
     }
   });
 
-  it("refuses to change or delete what was audited, also by SQL", async () => {
+  it("rejects changes and deletions in the audit log, also by SQL", async () => {
     const { folder, open } = await databases.lab();
     const store = await open();
     const entry = await store.audit({ node: "n1", actor: "owner", action: "approved" });

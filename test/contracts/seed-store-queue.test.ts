@@ -113,7 +113,7 @@ async function play(store: Store, steps: readonly Step[]): Promise<void> {
 describe.for(["sqlite", "postgres"] as const)("the queue on %s", (kind) => {
   const databases = useDatabases(kind);
 
-  it("does what the contract says, whatever nodes do in whatever order", async () => {
+  it("follows the contract, whatever nodes do in any order", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40, size: "max" }), async (steps) => {
         const { open } = await databases.lab();
@@ -159,7 +159,7 @@ describe.for(["sqlite", "postgres"] as const)("the queue on %s", (kind) => {
     expect(done).toEqual(Array.from({ length: total }, (_, at) => `c${at + 1}`));
   });
 
-  it("gives a change of a node that died to another one, after its lease", async () => {
+  it("gives the change of a dead node to another one after the lease", async () => {
     const { open } = await databases.lab();
     const [one, other] = [await open(), await open()];
     await one.submit(submission);
@@ -175,7 +175,7 @@ describe.for(["sqlite", "postgres"] as const)("the queue on %s", (kind) => {
     expect(await one.activeVersion()).toBeUndefined();
   });
 
-  it("makes a version active, and ends what nodes were told to run, in one transaction", async () => {
+  it("makes a version active, and clears the nodes' orders, in one transaction", async () => {
     const { open } = await databases.lab();
     const store = await open();
     await store.report({ id: "n1", active: "v0" });
@@ -238,7 +238,7 @@ describe.for(["sqlite", "postgres"] as const)("the queue on %s", (kind) => {
     await expect.poll(() => other.leading("roll-out", async () => "led again")).toBe("led again");
   });
 
-  it("tells every node that there is news", async () => {
+  it("notifies every node", async () => {
     const { open } = await databases.lab();
     const [one, other] = [await open(), await open()];
     let news = 0;

@@ -38,7 +38,7 @@ describe.for(["sqlite", "postgres"] as const)("a store on %s", { concurrent: fal
     return change;
   }
 
-  it("is of the kind that it says", async () => {
+  it("has the right kind", async () => {
     expect((await storeOf()).kind).toBe(kind);
   });
 
@@ -57,7 +57,7 @@ describe.for(["sqlite", "postgres"] as const)("a store on %s", { concurrent: fal
     expect(new Date(first.submittedAt).toISOString()).toBe(first.submittedAt);
   });
 
-  it("has nothing under ids that are none", async () => {
+  it("has nothing under invalid ids", async () => {
     const store = await storeOf();
     await store.submit(submission);
     for (const id of ["", "c", "c0", "c-1", "1", "v1", "c1\0", "c1;--", "c99999999999999999999", "C1", "c1 "]) {
@@ -136,7 +136,7 @@ describe.for(["sqlite", "postgres"] as const)("a store on %s", { concurrent: fal
     expect((await store.auditLog({ limit: 1, change: "c1", before: 2 }))[0]).toEqual(first);
   });
 
-  it("keeps what nodes run, until they are not seen any more", async () => {
+  it("keeps the versions that nodes run, until they stop reporting", async () => {
     const store = await storeOf();
     await store.report({ id: "b", active: "v1", address: "127.0.0.1:4000", problem: "it is slow" });
     await store.report({ id: "a", active: "v1" });
@@ -151,7 +151,7 @@ describe.for(["sqlite", "postgres"] as const)("a store on %s", { concurrent: fal
     await expect.poll(() => store.nodes(0.05)).toEqual([]);
   });
 
-  it("keeps what a node should run, from the worker that has claimed the change", async () => {
+  it("keeps a node's order, if the worker has claimed the change", async () => {
     const store = await storeOf();
     await store.report({ id: "a", active: "v1" });
     const { id } = await claimed(store);
@@ -195,7 +195,7 @@ describe.for(["sqlite", "postgres"] as const)("a store on %s", { concurrent: fal
     expect(await store.stateGet([])).toEqual({});
   });
 
-  it("keeps a change of the state only if what was read is still so", async () => {
+  it("writes the state only if the values that were read have not changed", async () => {
     const store = await storeOf();
     expect(await store.stateSet({ a: "1" }, { a: null })).toBe(true);
     expect(await store.stateSet({ a: "2" }, { a: null })).toBe(false);
@@ -206,7 +206,7 @@ describe.for(["sqlite", "postgres"] as const)("a store on %s", { concurrent: fal
     expect(await store.stateGet(["a", "b"])).toEqual({ a: "1" });
   });
 
-  it("keeps no more state than it can hold, and then nothing of a change", async () => {
+  it("writes nothing of a change that exceeds the limits of the state", async () => {
     const store = await storeOf();
     const most = "x".repeat(64 * 1024);
     expect(await store.stateSet({ a: most })).toBe(true);

@@ -92,7 +92,7 @@ describe("a version that passes its tests and then misbehaves is rolled back, an
       "for (let turn = 0; turn < 3e8; turn++) Math.sqrt(turn);",
       /answers take|requests failed|ended|does not answer/,
     ],
-    ["lies", `if (request.path === "/") return { status: 200, body: "I am not." };`, /otherwise than at first/],
+    ["lies", `if (request.path === "/") return { status: 200, body: "I am not." };`, /differently than at first/],
   ])("it %s", async (_, more, reason) => {
     service = await startSeedService({ env: { SEED_CALL_SECONDS: "1", SEED_PROBATION_SECONDS: "20" } });
     await service.ask("/");
@@ -111,7 +111,7 @@ describe("a version that passes its tests and then misbehaves is rolled back, an
   });
 });
 
-test("a change that fails is rejected with what is wrong, and nothing of it is run", async () => {
+test("a change that fails is rejected with the reason, and never runs", async () => {
   service = await startSeedService();
   const files = { "handle.ts": reached(`() => ({ status: "200" })`) };
   const { id } = await service.client.submit({ files, summary: "Break the types" });
@@ -136,7 +136,7 @@ test("after a kill -9 in probation the probation begins again, and the change en
   expect((await service.ask("/more")).body).toBe("more");
 });
 
-test("a corrupted store is set aside, and the version comes back from the database", async () => {
+test("a corrupt version is moved to set-aside, and copied again from the database", async () => {
   service = await startSeedService();
   const id = await activated(`if (request.path === "/more") return { status: 200, body: "more" };`);
   const { version } = await service.becomes(id, "active");
@@ -150,7 +150,7 @@ test("a corrupted store is set aside, and the version comes back from the databa
   expect(service.log()).toContain("was set aside");
 });
 
-test("the settings' errors are reported at once, and secrets are in no log", async () => {
+test("all invalid settings are reported together, and no log contains a secret", async () => {
   service = await startSeedService();
   await expect(startSeedService({ env: { PORT: "http", SEED_MODE: "always", DATABASE_URL: "" } })).rejects.toThrow(
     /ended with 2:.*PORT.*SEED_MODE/s,

@@ -7,7 +7,7 @@ import {
   type StartHost,
   type VersionHost,
 } from "../../components/seed-agent/program/hot-reload/version-host.ts";
-import { openLive } from "../../components/seed-agent/program/live/node-live.ts";
+import { openLive } from "../../components/seed-agent/program/live/open-live.ts";
 import type { Store } from "../../components/seed-agent/program/store/store.ts";
 
 /** A version's code without a process: what `bundle` would be. */

@@ -1,11 +1,11 @@
-/** What the parts of the seed agent exchange. Plain JSON throughout: it is stored, sent to other nodes, and served. */
+/** The data that the parts of the seed agent exchange. It is plain JSON, because it is stored, sent to nodes and served. */
 import * as z from "zod/mini";
 
 /** Source text by path: `handle.ts`, `lib/words.ts`, `handle.test.ts`. Paths are relative, with `/`. */
 export const sources = z.record(z.string(), z.string());
 export type Sources = z.output<typeof sources>;
 
-/** Where a check found something, for the author of a change: a person or a model. */
+/** A problem that a check found in a change, for the author of the change: a person or a model. */
 export const sourceDiagnostic = z.strictObject({
   /** The path in the sources; undefined for the change as a whole. */
   file: z.optional(z.string()),
@@ -22,13 +22,13 @@ export const reportStep = z.strictObject({
   name: z.enum(reportSteps),
   outcome: z.enum(["passed", "failed", "skipped"]),
   milliseconds: z.number(),
-  /** What was counted, in words: "12 tests", "40 of 40 answers are the same". */
+  /** A count, such as "12 tests" or "40 of 40 answers are the same". */
   summary: z.string(),
   diagnostics: z.array(sourceDiagnostic),
 });
 export type ReportStep = z.output<typeof reportStep>;
 
-/** What the checks and shadow tests of a change found. Each step runs only if those before it passed. */
+/** The results of the checks and shadow tests of a change. A step runs only if every step before it passed. */
 export const report = z.strictObject({
   passed: z.boolean(),
   steps: z.array(reportStep),
@@ -38,34 +38,35 @@ export const report = z.strictObject({
 });
 export type Report = z.output<typeof report>;
 
-/** An immutable version of the agent's code: what a code store holds, and a node runs. */
+/** An immutable version of the agent's code. */
 export const version = z.strictObject({
-  /** `v1`, `v2` …: never reused. `v0` is the one that the program brings. */
+  /** `v1`, `v2` …: never reused. `v0` is part of the program. */
   id: z.string().check(z.regex(/^v\d+$/)),
   parent: z.optional(z.string()),
-  /** `sha256` in hex of the canonical JSON of `sources`. */
+  /** See `sourcesHash`. */
   hash: z.string(),
   author: z.string(),
   summary: z.string(),
   /** ISO 8601, UTC. */
   createdAt: z.string(),
   sources,
-  /** One CommonJS program of all modules but the tests: what a node runs. */
+  /** All modules except the tests, as one CommonJS program. This is what a node runs. */
   bundle: z.string(),
-  /** One CommonJS program of the tests; undefined without any. */
+  /** All tests as one CommonJS program; undefined if there are none. */
   testBundle: z.optional(z.string()),
   report: z.optional(report),
 });
 export type Version = z.output<typeof version>;
 
 /**
- * A change's way:
+ * The states of a change:
  *
  *     queued → checking → waiting (for a person's approval) → approved → rolling-out → active
  *                  ↓         ↓                                              ↓
  *               rejected  rejected                                     rolled-back
  *
- * `failed`: the service itself could not go on. A `checking` or `rolling-out` change whose node died is claimed again.
+ * `failed`: the service itself could not continue. If the node that works on a `checking` or `rolling-out` change dies,
+ * another node claims the change.
  */
 export const changeStates = [
   "queued",
@@ -83,15 +84,15 @@ export type ChangeState = (typeof changeStates)[number];
 export const claimableStates: readonly ChangeState[] = ["queued", "checking", "approved", "rolling-out"];
 export const endStates: readonly ChangeState[] = ["active", "rejected", "rolled-back", "failed"];
 
-/** What a person or the model submits. */
+/** A change as a person or the model submits it. */
 export const submission = z.strictObject({
-  /** Full new text of each file, or null to delete it; other files are those of the base. */
+  /** The whole new text of each file that changes, or null to delete it. */
   files: z.record(z.string(), z.nullable(z.string())),
-  /** What it changes and why, in a sentence. */
+  /** What the change does, and why, in a sentence. */
   summary: z.string().check(z.minLength(1), z.maxLength(500)),
-  /** The version that it was written against; if another is active by then, it is rejected. Default: the active one. */
+  /** The version that the change was written against. It is rejected if another is active. Default: the active one. */
   base: z.optional(z.string()),
-  /** `same`: each recorded request must be answered as before. `may differ` always needs a person's approval. */
+  /** `same`: every recorded request must get the same answer. `may differ` always needs a person's approval. */
   answers: z._default(z.enum(["same", "may differ"]), "same"),
 });
 export type Submission = z.output<typeof submission>;
@@ -102,7 +103,7 @@ export const change = z.strictObject({
   /** `c1`, `c2` … in the order of submission. */
   id: z.string(),
   state: z.enum(changeStates),
-  /** Whether a passed change is activated without a person. Decided when it is submitted. */
+  /** Whether a change that passes is activated without a person. Set when it is submitted. */
   activation: z.enum(["by a person", "by itself"]),
   /** `owner`, or `model:<model id>`. */
   author: z.string(),
@@ -113,17 +114,17 @@ export const change = z.strictObject({
   submittedAt: z.string(),
   updatedAt: z.string(),
   approvedBy: z.optional(z.string()),
-  /** The version that it became, from the moment when it passed its checks. */
+  /** The version that was made of the change, once it has passed its checks. */
   version: z.optional(z.string()),
   report: z.optional(report),
-  /** Why it ended as it did, or what it waits for, in words. */
+  /** Why the change ended as it did, or what it waits for. */
   reason: z.optional(z.string()),
-  /** How often a worker has begun it. */
+  /** How often a worker has begun to work on it. */
   attempts: z.number(),
 });
 export type Change = z.output<typeof change>;
 
-/** A decision that was made, by whom, and why. Never edited or deleted. */
+/** An entry of the audit log: a decision, who made it, and why. It is never edited or deleted. */
 export const auditEntry = z.strictObject({
   number: z.number(),
   at: z.string(),
@@ -134,26 +135,25 @@ export const auditEntry = z.strictObject({
   action: z.string(),
   change: z.optional(z.string()),
   version: z.optional(z.string()),
-  /** In words. */
   detail: z.optional(z.string()),
-  /** What belongs to it: a diff, a report, a prompt's hash, a cost. */
+  /** Details for programs: a diff, a report, a prompt's hash, a cost. */
   data: z.optional(z.record(z.string(), z.unknown())),
 });
 export type AuditEntry = z.output<typeof auditEntry>;
 
 export const nodeRecord = z.strictObject({
   id: z.string(),
-  /** `host:port` of its control endpoints as its peers reach it; undefined if it has no peers. */
+  /** `host:port` of the node's control endpoints, as its peers reach it; undefined if it has no peers. */
   address: z.optional(z.string()),
-  /** What it runs. */
+  /** The version that the node runs. */
   active: z.string(),
-  /** What it should run; undefined: the fleet's active version. */
+  /** The version that the node should run; undefined: the fleet's active version. */
   desired: z.optional(z.string()),
-  /** Why it is not healthy, in words; undefined if it is. */
+  /** Why the node is not healthy; undefined if it is. */
   problem: z.optional(z.string()),
-  /** How `active` does in its probation on this node; undefined if it has had none since the start. */
+  /** The state of the probation of `active` on this node; undefined if it had none since the start. */
   probation: z.optional(z.enum(["under way", "passed", "failed"])),
-  /** The version that it should run but could not start, or took back by itself; `problem` says why. */
+  /** A version that the node should run, but could not start or has reverted. `problem` says why. */
   failed: z.optional(z.string()),
   /** By the database's clock, ISO 8601. */
   seenAt: z.string(),
@@ -166,7 +166,7 @@ export const agentRequest = z.strictObject({
   /** Below `/agent`, begins with `/`. */
   path: z.string(),
   query: z.record(z.string(), z.string()),
-  /** Lower case; without credentials, cookies and hop-by-hop headers. */
+  /** With names in lower case; without credentials, cookies and hop-by-hop headers. */
   headers: z.record(z.string(), z.string()),
   body: z.string(),
 });
@@ -179,7 +179,7 @@ export const agentResponse = z.strictObject({
 });
 export type AgentResponse = z.output<typeof agentResponse>;
 
-/** A request that was answered, with all that the answer depended on, so that it can be answered again. */
+/** A request, its answer, and everything that the answer depended on, so that it can be replayed. */
 export const recording = z.strictObject({
   id: z.string(),
   at: z.string(),

@@ -1,4 +1,4 @@
-/** The seed agent's service: `node main.ts`, configured by its environment (`settings.ts`). Ends well at SIGTERM. */
+/** Runs the seed agent's service: `node main.ts`, configured by its environment (`settings.ts`). SIGTERM ends it. */
 import { SettingsError, startService } from "./service.ts";
 
 try {
@@ -14,7 +14,7 @@ try {
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(
-    `${error instanceof SettingsError ? "These variables are not valid:\n" : "The service does not start: "}${message}\n`,
+    `${error instanceof SettingsError ? "These variables are not valid:\n" : "The service can't start: "}${message}\n`,
   );
   process.exit(error instanceof SettingsError ? 2 : 1);
 }

@@ -1,12 +1,12 @@
 /**
- * The module "seed": what the agent's code is written against. It is types only. Beside it there is the language (ES2024),
- * console, URL, URLSearchParams, TextEncoder, TextDecoder, structuredClone, atob, btoa, setTimeout, clearTimeout and
- * queueMicrotask; neither a network, nor files, nor anything else of Node.
+ * The module "seed" declares the types for the agent's code. Besides them, the code has the language (ES2024), console, URL,
+ * URLSearchParams, TextEncoder, TextDecoder, structuredClone, atob, btoa, setTimeout, clearTimeout and queueMicrotask. It has
+ * no network, no files, and nothing else of Node.
  */
 declare module "seed" {
   export interface Request {
     readonly method: string;
-    /** Below `/agent`, begins with `/`. */
+    /** The path below `/agent`. Begins with `/`. */
     readonly path: string;
     readonly query: Readonly<Record<string, string>>;
     readonly headers: Readonly<Record<string, string>>;
@@ -19,59 +19,59 @@ declare module "seed" {
     readonly body?: string;
   }
 
-  /** The only way to anything outside of the code. Same context, same answer: that is how an answer can be replayed. */
+  /** The code's only access to the outside. With the same context, a request gets the same answer, so it can be replayed. */
   export interface Context {
-    /** The time of the request, in ms since 1970. Date.now() and new Date() are the same; 0 while the code is loaded. */
+    /** The time of the request, in ms since 1970. Date.now() and new Date() use it, too. It is 0 while the code is loaded. */
     now(): number;
-    /** In [0, 1). Math.random() is the same. */
+    /** A number in [0, 1). Math.random() is the same. */
     random(): number;
     log(message: string): void;
     readonly state: {
       get(key: string): Promise<string | undefined>;
-      /** undefined deletes it. Written if the request succeeds. */
+      /** Sets a key, or deletes it if the value is undefined. The change is written if the request succeeds. */
       set(key: string, value: string | undefined): Promise<void>;
     };
   }
 
-  /** `handle.ts`, its default export: answers a request to `/agent/…`. */
+  /** The default export of `handle.ts`: answers a request to `/agent/…`. */
   export type Handle = (request: Request, context: Context) => Response | Promise<Response>;
 
-  /** A check of `GET /health/deep`. */
+  /** A check in the answer to `GET /health/deep`. */
   export interface Check {
     readonly name: string;
     readonly ok: boolean;
     readonly detail?: string;
   }
 
-  /** `checks.ts`, its default export, optional. A failing check in probation rolls the version back. */
+  /** The default export of `checks.ts`, which is optional. A check that fails during probation rolls the version back. */
   export type Checks = (context: Context) => readonly Check[] | Promise<readonly Check[]>;
 
-  /** What the service noticed about itself. */
+  /** A problem that the service noticed. */
   export interface Signal {
     readonly kind: "error" | "slow" | "check" | "rejected" | "rolled-back";
-    /** In words, with an example. */
+    /** The problem, with an example. */
     readonly summary: string;
     readonly count: number;
-    /** A request that shows it. */
+    /** A request that shows the problem. */
     readonly request?: Request;
   }
 
   export interface Situation {
     readonly goal: string;
     readonly signals: readonly Signal[];
-    /** Summaries of former changes and what became of them, newest first. */
+    /** Summaries of former changes and their outcomes, newest first. */
     readonly history: readonly { readonly summary: string; readonly outcome: string }[];
   }
 
   /**
-   * `plan.ts`, its default export, optional: the task for the model, in words, or undefined if nothing is worth a change
-   * now. The agent can so improve how it improves itself.
+   * The default export of `plan.ts`, which is optional. Returns the task for the model, or undefined if nothing is worth a
+   * change now. With it, the agent can improve how it improves itself.
    */
   export type Plan = (situation: Situation) => string | undefined | Promise<string | undefined>;
 
-  /** What a test gets. The code under test is in another process: a test can't change it, nor it the test. */
+  /** The code under test, which runs in another process. Neither it nor the test can change the other. */
   export interface Subject {
-    /** `state` is what the context's state holds before; after the call it holds the changes. */
+    /** `state` is the context's state before the call. After the call, it contains the changes. */
     handle(
       request: Partial<Request>,
       given?: { readonly now?: number; readonly seed?: number; readonly state?: Record<string, string> },
@@ -80,9 +80,9 @@ declare module "seed" {
     plan(situation: Partial<Situation>): Promise<string | undefined>;
   }
 
-  /** In `*.test.ts`. */
+  /** Defines a test, in `*.test.ts`. */
   export function test(name: string, body: (subject: Subject) => void | Promise<void>): void;
-  /** Node's `node:assert/strict`, which can be imported too. */
+  /** Node's `node:assert/strict`, which tests can also import. */
   export const assert: Assert;
 
   export interface Assert {

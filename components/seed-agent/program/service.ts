@@ -17,7 +17,7 @@ import { checks, firstVersion as compileFirst, findFence, versionHosts } from ".
 import type { HostLimits } from "./hot-reload/version-host.ts";
 import { modelOf } from "./improve/model.ts";
 import { improver } from "./improve/model-improver.ts";
-import { openLive } from "./live/node-live.ts";
+import { openLive } from "./live/open-live.ts";
 import { activeVersion } from "./pipeline/parts.ts";
 import { pruneVersions } from "./pipeline/prune.ts";
 import { queueDepth } from "./pipeline/queue-depth.ts";
@@ -28,13 +28,13 @@ import { readSettings, type Settings } from "./settings.ts";
 import { openStore } from "./store/open.ts";
 
 export interface Service {
-  /** The port that it listens on; undefined with `HTTP_SERVER_ENABLED=false`. */
+  /** The port that the service listens on; undefined with `HTTP_SERVER_ENABLED=false`. */
   readonly port: number | undefined;
-  /** Finishes the requests under way. What is in the queue is gone on with after the next start. */
+  /** Finishes the current requests. Changes in the queue are continued after the next start. */
   close(): Promise<void>;
 }
 
-/** What is wrong with the environment: every variable at once. */
+/** The environment is not valid. The message lists every invalid variable. */
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
@@ -46,7 +46,7 @@ const pruneMs = 3_600_000;
  * Starts the seed agent's service.
  *
  * @param environment see `settings.ts`; `SEED_RELEASE` is the program's own version
- * @throws SettingsError, or if it can't start: its folder, its port, not even `v0`
+ * @throws SettingsError, or Error if its folder or port can't be used, or if no version starts, not even `v0`
  */
 export async function startService(environment: NodeJS.ProcessEnv): Promise<Service> {
   const settings = await settingsOf(environment);
@@ -58,7 +58,7 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
   const close = once(async () => {
     for (const end of closing.toReversed()) {
       await end().catch((error: unknown) =>
-        events.log("error", "the end of the service", { reason: asError(error).message }),
+        events.log("error", "a part of the service did not end well", { reason: asError(error).message }),
       );
     }
   });
@@ -82,7 +82,7 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
       events.log("warn", "versions are not confined by bubblewrap", { reason: fence.reason });
     const limits = limitsOf(settings);
     const firstVersion = once(compileFirst);
-    const givenUp = { by: (_version: string, _to: string, _reason: string): void => undefined };
+    const onFallback = { call: (_version: string, _to: string, _reason: string): void => undefined };
     let crashed: { readonly version: string; readonly reason: string } | undefined;
     const live = await openLive({
       ...{ codeStore, store, events, limits, firstVersion, startHost: versionHosts(fence) },
@@ -90,7 +90,7 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
       recordings: settings.SEED_RECORDINGS,
       onFallback(version, to, reason) {
         crashed ??= { version, reason };
-        givenUp.by(version, to, reason);
+        onFallback.call(version, to, reason);
         const entry = { node, actor: "system", action: "fallback", version, detail: `${to} runs instead: ${reason}` };
         store
           .audit(entry)
@@ -106,7 +106,7 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
       ...{ node, store, codeStore, live, events, firstVersion, failed: crashed },
       address: () => address,
     });
-    givenUp.by = (version, _to, reason) => converging.gaveUp({ version, reason });
+    onFallback.call = (version, _to, reason) => converging.gaveUp({ version, reason });
     const cluster = membership({
       ...{ node, events, version: () => live.active, converge: converging, cookie: settings.RELEASE_COOKIE },
       nameClaim: nameClaim({ node, store, events }),

@@ -8,10 +8,10 @@ import {
 
 /** The rows of the table of a seed agent's variables: name, who sets it, default, unit, description. */
 export function seedVariableRows(): string[][] {
-  return Object.entries(variables).map(([name, { schema, description, unit = "", otherwise }]) => [
+  return Object.entries(variables).map(([name, { schema, description, unit = "", defaultInWords }]) => [
     `\`${name}\``,
     setBy(name),
-    otherwise ?? defaultOf(schema),
+    defaultInWords ?? defaultOf(schema),
     unit,
     description,
   ]);

@@ -6,8 +6,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import Fastify from "fastify";
-import { converge, type Failure } from "../../../components/seed-agent/program/cluster/converge.ts";
+import { converge } from "../../../components/seed-agent/program/cluster/converge.ts";
 import { discovery } from "../../../components/seed-agent/program/cluster/discovery.ts";
+import type { Failure } from "../../../components/seed-agent/program/cluster/failed-version.ts";
 import { membership } from "../../../components/seed-agent/program/cluster/membership.ts";
 import { nameClaim } from "../../../components/seed-agent/program/cluster/name-claim.ts";
 import { peerRoutes } from "../../../components/seed-agent/program/cluster/peer-routes.ts";
@@ -15,7 +16,7 @@ import { rollOut } from "../../../components/seed-agent/program/cluster/rollout.
 import { DiskCodeStore } from "../../../components/seed-agent/program/code-store/disk.ts";
 import type { Check } from "../../../components/seed-agent/program/hot-reload/checking.ts";
 import { HostError, type StartHost } from "../../../components/seed-agent/program/hot-reload/version-host.ts";
-import { openLive } from "../../../components/seed-agent/program/live/node-live.ts";
+import { openLive } from "../../../components/seed-agent/program/live/open-live.ts";
 import { seedPipeline } from "../../../components/seed-agent/program/pipeline/seed-pipeline.ts";
 import { openStore } from "../../../components/seed-agent/program/store/open.ts";
 import { silentEvents } from "../seed-live.ts";

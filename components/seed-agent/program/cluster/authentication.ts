@@ -10,10 +10,12 @@ import { asError } from "../../../lib/as-error.ts";
  *     A → B  POST /cluster/hello         { node: A, to: B, nonce: n1, challenge: n2, proof }    proof: "hello", A, B, n1, n2
  *     A ← B                            → { node: B, version, proof }                            proof: "welcome", B, A, n2, n1, version
  *
- * A proof is the HMAC-SHA-256 of a JSON array by a key derived from the cookie. The purpose and both ids are in it, so it
- * can't be reflected, or used with another node. B proves nothing before A has. A nonce is valid once and for seconds.
- * Nothing secret follows such a greeting, and nothing is ordered by one: who relays it to the real B (a man in the middle)
- * gains that A lists B at that address. What nodes run, they agree on in the store.
+ * A proof is the HMAC-SHA-256 of a JSON array, with a key derived from the cookie. The array contains the purpose and both
+ * ids, so a proof can't be reflected or used with another node. B proves nothing before A has. A nonce is valid once, and
+ * for a few seconds.
+ *
+ * A man in the middle can relay a greeting to the real B. Then A lists B at the wrong address, and nothing worse happens:
+ * no secrets or orders follow a greeting. Nodes agree in the store on what they run.
  */
 export interface Authentication {
   /** GET /cluster/challenge. */
@@ -37,9 +39,9 @@ export type Greeted =
 export interface AuthenticationOptions {
   readonly node: string;
   readonly cookie: string;
-  /** What this node runs. */
+  /** The version that this node runs. */
   readonly version: () => string;
-  /** Of one greeting as a whole, in ms. */
+  /** For one whole greeting, in ms. */
   readonly timeoutMilliseconds?: number;
   /** How long a nonce is valid, in ms. */
   readonly nonceMilliseconds?: number;
@@ -47,15 +49,15 @@ export interface AuthenticationOptions {
   readonly now?: () => number;
 }
 
-/** Whoever can listen can try shorter cookies out. */
-export const leastCookieLength = 16;
-/** Of a hello and of an answer, in bytes. */
-export const mostBytes = 4096;
+/** A shorter cookie could be guessed offline by someone who recorded a greeting. */
+export const minCookieLength = 16;
+/** The maximum size of a hello and of an answer, in bytes. */
+export const maxBytes = 4096;
 
-/** @returns what is wrong with it, in words */
+/** @returns why the cookie can't be used, or undefined if it can */
 export function cookieProblem(cookie: string): string | undefined {
-  if (cookie.trim().length >= leastCookieLength) return undefined;
-  return `RELEASE_COOKIE needs at least ${leastCookieLength} characters: openssl rand -base64 32`;
+  if (cookie.trim().length >= minCookieLength) return undefined;
+  return `RELEASE_COOKIE needs at least ${minCookieLength} characters: openssl rand -base64 32`;
 }
 
 export const nodeName = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/));
@@ -69,8 +71,8 @@ const welcome = z.object({ node: nodeName, version: z.string().check(z.regex(/^v
 /** @throws if the cookie is too short */
 export function authentication(options: AuthenticationOptions): Authentication {
   const { node, cookie, version, timeoutMilliseconds = 3000 } = options;
-  const unfit = cookieProblem(cookie);
-  if (unfit !== undefined) throw new Error(unfit);
+  const invalid = cookieProblem(cookie);
+  if (invalid !== undefined) throw new Error(invalid);
   const instance = randomBytes(12).toString("base64url");
   const key = createHmac("sha256", cookie).update("changelings seed-agent cluster 1").digest();
   const nonces = singleUseNonces(options.nonceMilliseconds ?? 10_000, options.now ?? (() => performance.now()));
@@ -139,14 +141,14 @@ function isEqual(given: string, expected: string): boolean {
   return one.length === other.length && timingSafeEqual(one, other);
 }
 
-/** Remembered only once they were used with a right proof, so that strangers can't fill the memory. */
-const mostUsed = 10_000;
+/** A nonce is remembered only when it is used with a valid proof, so that strangers can't fill the memory. */
+const maxUsed = 10_000;
 
-/** Nonces that contain their own time and mark: this node needs no memory of those that it issued. */
+/** Nonces that contain their time and a MAC, so that the node does not have to remember the ones it issued. */
 export function singleUseNonces(validMilliseconds: number, now: () => number) {
   const key = randomBytes(32);
   const used = new Map<string, number>();
-  const mark = (text: string) => createHmac("sha256", key).update(text).digest().subarray(0, 16).toString("base64url");
+  const mac = (text: string) => createHmac("sha256", key).update(text).digest().subarray(0, 16).toString("base64url");
   const forget = () => {
     for (const [nonce, until] of used) {
       if (until > now()) return;
@@ -155,7 +157,7 @@ export function singleUseNonces(validMilliseconds: number, now: () => number) {
   };
   const isValid = (nonce: string) => {
     const [random, at, given] = split(nonce);
-    if (!isEqual(given, mark(`${random}${at}`)) || used.has(nonce)) return false;
+    if (!isEqual(given, mac(`${random}${at}`)) || used.has(nonce)) return false;
     const age = now() - Number.parseInt(at, 36);
     return age >= 0 && age < validMilliseconds;
   };
@@ -163,13 +165,13 @@ export function singleUseNonces(validMilliseconds: number, now: () => number) {
     issue(): string {
       const random = randomBytes(16).toString("base64url");
       const at = Math.floor(now()).toString(36).padStart(10, "0");
-      return `${random}${at}${mark(`${random}${at}`)}`;
+      return `${random}${at}${mac(`${random}${at}`)}`;
     },
     isValid,
-    /** @returns false if it is not valid, or if too many are in use */
+    /** @returns false if the nonce is invalid, or if too many are remembered */
     use(nonce: string): boolean {
       forget();
-      if (!isValid(nonce) || used.size >= mostUsed) return false;
+      if (!isValid(nonce) || used.size >= maxUsed) return false;
       used.set(nonce, now() + validMilliseconds);
       return true;
     },
@@ -177,12 +179,12 @@ export function singleUseNonces(validMilliseconds: number, now: () => number) {
   };
 }
 
-/** 16 random bytes, the time, 16 bytes of the mark. */
+/** A nonce is 16 random bytes, the time, and 16 bytes of the MAC. */
 function split(nonce: string): readonly [string, string, string] {
   return [nonce.slice(0, 22), nonce.slice(22, 32), nonce.slice(32)];
 }
 
-/** No redirects, no proxy, no kept connection, no more than `mostBytes`. */
+/** Follows no redirect, uses no proxy, keeps no connection, and reads at most `maxBytes`. */
 function call(
   address: string,
   path: string,
@@ -204,7 +206,7 @@ function call(
     response.on("error", reject);
     response.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > mostBytes) sent.destroy(new Error("it is not a node: its answer is too long"));
+      if (bytes > maxBytes) sent.destroy(new Error("it is not a node: its answer is too long"));
       else chunks.push(chunk);
     });
     response.on("end", () => {

@@ -4,16 +4,16 @@ import { networkInterfaces } from "node:os";
 import { asError } from "../../../lib/as-error.ts";
 
 export interface DiscoveryOptions {
-  /** `DNS_CLUSTER_QUERY`: Fly's `<app>.internal`, a headless service of Kubernetes. The full name: no search domain is tried. */
+  /** `DNS_CLUSTER_QUERY`: a full name, such as Fly's `<app>.internal`, or a headless service of Kubernetes. */
   readonly query: string;
-  /** All nodes have the same. */
+  /** The port of every node. */
   readonly port: number;
-  /** The address that this node binds. Peers on loopback are accepted only if it is one too. */
+  /** The address that this node binds. Peers on loopback are accepted only if this is a loopback address, too. */
   readonly host: string;
   readonly resolver?: AddressResolver;
   /** This machine's addresses. */
   readonly ownAddresses?: () => readonly string[];
-  /** For how long the last known addresses are kept while DNS does not answer, in ms. */
+  /** How long the last known addresses are used while DNS does not answer, in ms. */
   readonly keepMilliseconds?: number;
 }
 
@@ -23,22 +23,22 @@ export interface AddressResolver {
 }
 
 export interface Discovery {
-  /** Never rejects: without an answer, the last known ones are kept for a while. */
-  look(): Promise<Found>;
+  /** Never rejects: if DNS does not answer, the last known addresses are used for a while. */
+  discover(): Promise<Discovered>;
 }
 
-export interface Found {
-  /** `host:port` of the others, IPv6 in brackets, sorted. */
+export interface Discovered {
+  /** `host:port` of the other nodes, IPv6 in brackets, sorted. */
   readonly peers: readonly string[];
-  /** This node's own, if the answer contains it. */
+  /** This node's own `host:port`, if DNS lists it. */
   readonly own?: string;
-  /** What is wrong with the answer, in words. */
+  /** Why addresses are missing or were ignored. */
   readonly problem?: string;
 }
 
-/** More are ignored: an answer must not make this node call thousands of others. */
-const mostPeers = 100;
-/** DNS' words for "there are none", in contrast to "I can't say". */
+/** Further addresses are ignored, so that an answer can't make this node call thousands of hosts. */
+const maxPeers = 100;
+/** DNS' codes for "there are no addresses". Other codes mean that the answer is unknown. */
 const none = new Set(["ENODATA", "ENOTFOUND"]);
 
 /** Finds the nodes by the A and AAAA records of one name. */
@@ -70,7 +70,7 @@ export function discovery(options: DiscoveryOptions): Discovery {
   }
 
   return {
-    async look() {
+    async discover() {
       const answers = await Promise.all([resolve("A"), resolve("AAAA")]);
       const addresses = [...new Set(answers.flatMap((answer) => answer.addresses))].sort();
       const errors = answers.flatMap(({ error }) => error ?? []);
@@ -83,10 +83,10 @@ export function discovery(options: DiscoveryOptions): Discovery {
         ...(errors.length === 0 ? [] : [`${query} can't be resolved (${errors.join(", ")})`]),
         ...(errors.length > 0 || addresses.length > 0 ? [] : [`${query} has no address`]),
         ...(refused.length === 0 ? [] : [`${query} has addresses that can't be a node's: ${refused.join(", ")}`]),
-        ...(others.length <= mostPeers ? [] : [`${query} has ${others.length} addresses; ${mostPeers} are used`]),
+        ...(others.length <= maxPeers ? [] : [`${query} has ${others.length} addresses; ${maxPeers} are used`]),
       ];
       return {
-        peers: others.slice(0, mostPeers).map((address) => withPort(address, port)),
+        peers: others.slice(0, maxPeers).map((address) => withPort(address, port)),
         ...(ownAddress === undefined ? {} : { own: withPort(ownAddress, port) }),
         ...(problems.length === 0 ? {} : { problem: problems.join("; ") }),
       };
@@ -103,8 +103,8 @@ function interfaceAddresses(): readonly string[] {
 }
 
 /**
- * Addresses that no peer has: this machine itself, the local link (a cloud's metadata service is on it), no host at all.
- * Whoever controls DNS must not make this node call these.
+ * Addresses that can't be a peer's: loopback, link-local (where clouds have their metadata service), multicast and
+ * unspecified ones. Someone who controls DNS must not be able to make this node call them.
  */
 function foreignAddresses(host: string): (address: string) => boolean {
   const list = new BlockList();

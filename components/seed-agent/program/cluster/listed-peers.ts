@@ -1,7 +1,7 @@
 import type { Discovery } from "./discovery.ts";
 
 /**
- * The nodes that `SEED_PEERS` lists, for nodes of one machine, which DNS can't tell apart.
+ * The nodes that `SEED_PEERS` lists. DNS can't be used for several nodes on one machine: they have the same address.
  *
  * @throws if an entry is not `host:port`
  */
@@ -14,5 +14,5 @@ export function listedPeers(list: string): Discovery {
     if (!/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/.test(peer))
       throw new Error(`SEED_PEERS: ${JSON.stringify(peer)} is not valid: write host:port`);
   }
-  return { look: async () => ({ peers: [...new Set(peers)].toSorted() }) };
+  return { discover: async () => ({ peers: [...new Set(peers)].toSorted() }) };
 }

@@ -3,50 +3,50 @@ import { type Authentication, authentication, cookieProblem } from "./authentica
 import type { Cluster, ClusterView, Peer } from "./cluster.ts";
 import type { Discovery } from "./discovery.ts";
 import type { NameClaim } from "./name-claim.ts";
-import { inTurns } from "./turns.ts";
+import { repeat } from "./repeat.ts";
 
 export interface MembershipOptions {
   readonly node: string;
-  /** undefined without `DNS_CLUSTER_QUERY`: no peers. */
+  /** Without it, the node has no peers. */
   readonly discovery?: Discovery | undefined;
   /** `RELEASE_COOKIE`. */
   readonly cookie?: string | undefined;
-  /** What this node runs. */
+  /** The version that this node runs. */
   readonly version: () => string;
   readonly converge: { start(): void; stop(): Promise<void>; view(): ClusterView };
   readonly nameClaim: NameClaim;
   readonly events: Pick<Events, "log">;
-  /** This node's address, as its peers see it; undefined when DNS no longer has it. */
+  /** Called with this node's address, as its peers see it; with undefined when DNS no longer lists it. */
   readonly onOwnAddress?: (address: string | undefined) => void;
-  /** How often it looks for peers, in ms; varies by a fifth, so that nodes that start together don't stay in step. */
+  /** How often peers are discovered, in ms. Varies by a fifth, so that nodes that start together drift apart. */
   readonly pollMilliseconds?: number;
 }
 
 export interface Membership extends Cluster {
-  /** For the routes that peers call; undefined without peers. */
+  /** For the routes that peers call; undefined if discovery or the cookie is missing. */
   readonly authentication: Authentication | undefined;
-  /** Nodes seen lately in the store; this one counts in any case. */
+  /** How many nodes reported to the store lately, this one included. */
   size(): number;
 }
 
-/** Greets at most this many peers at a time. */
+/** How many peers are greeted at the same time. */
 const width = 8;
 
-/** Finds peers, and whether they have the cookie. What nodes run does not depend on it: that is in the store. */
+/** Discovers peers, and verifies that they have the cookie. What nodes run depends only on the store, not on this. */
 export function membership(options: MembershipOptions): Membership {
   const { node, discovery, cookie, version, converge, nameClaim, events } = options;
-  const unfit = discovery === undefined ? undefined : cookieProblem(cookie ?? "");
+  const invalidCookie = discovery === undefined ? undefined : cookieProblem(cookie ?? "");
   const greeter =
-    discovery === undefined || cookie === undefined || unfit !== undefined
+    discovery === undefined || cookie === undefined || invalidCookie !== undefined
       ? undefined
       : authentication({ node, cookie, version });
   let peers: readonly Peer[] = [];
-  let problem = unfit;
+  let problem = invalidCookie;
   let own: string | undefined;
 
-  async function look(): Promise<void> {
+  async function discover(): Promise<void> {
     if (discovery === undefined || greeter === undefined) return;
-    const found = await discovery.look();
+    const found = await discovery.discover();
     const greeted: Peer[] = [];
     const waiting = [...found.peers];
     const next = async (): Promise<void> => {
@@ -63,21 +63,21 @@ export function membership(options: MembershipOptions): Membership {
     options.onOwnAddress?.(own);
   }
 
-  /** Logs what has changed. */
-  function report(now: readonly Peer[], wrong: string | undefined): void {
+  /** Logs only differences to the last report. */
+  function report(now: readonly Peer[], problemNow: string | undefined): void {
     const before = new Map(peers.map((peer) => [peer.address, peer.problem ?? ""]));
     for (const peer of now) {
       if (before.get(peer.address) === (peer.problem ?? "")) continue;
       if (peer.problem === undefined) events.log("info", `found the node ${peer.node} at ${peer.address}`);
       else events.log("warn", `${peer.address} does not count as a node: ${peer.problem}`);
     }
-    if (wrong !== undefined && wrong !== problem) events.log("warn", wrong);
+    if (problemNow !== undefined && problemNow !== problem) events.log("warn", problemNow);
     peers = now;
-    problem = wrong;
+    problem = problemNow;
   }
 
-  const turns = inTurns(
-    look,
+  const rounds = repeat(
+    discover,
     () => (options.pollMilliseconds ?? 5000) * (0.8 + 0.4 * Math.random()),
     (error) => events.log("error", `the search for peers: ${error.message}`),
   );
@@ -89,13 +89,13 @@ export function membership(options: MembershipOptions): Membership {
     problem: () => nameClaim.problem() ?? problem,
     size: () => Math.max(1, converge.view().nodes.length),
     start() {
-      if (unfit !== undefined) events.log("error", unfit);
+      if (invalidCookie !== undefined) events.log("error", invalidCookie);
       nameClaim.start();
       converge.start();
-      if (greeter !== undefined) turns.start();
+      if (greeter !== undefined) rounds.start();
     },
     async stop() {
-      await Promise.all([turns.stop(), converge.stop(), nameClaim.stop()]);
+      await Promise.all([rounds.stop(), converge.stop(), nameClaim.stop()]);
     },
   };
 }

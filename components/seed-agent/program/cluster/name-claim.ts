@@ -1,10 +1,10 @@
 import type { Events } from "../events.ts";
 import type { Store } from "../store/store.ts";
-import { delay, inTurns } from "./turns.ts";
+import { delay, repeat } from "./repeat.ts";
 
 /** Whether this process is the only one with its node's name. */
 export interface NameClaim {
-  /** In words, while another process has the name. */
+  /** Set while another process has the name. */
   problem(): string | undefined;
   start(): void;
   stop(): Promise<void>;
@@ -14,20 +14,20 @@ export interface NameClaimOptions {
   readonly node: string;
   readonly store: Pick<Store, "leading">;
   readonly events: Pick<Events, "log">;
-  /** How often it tries again, in ms. */
+  /** How often the claim is tried again, in ms. */
   readonly pollMilliseconds?: number;
 }
 
 /**
- * Two processes with one name would overwrite each other's record in the store, and a roll-out would take the health of
- * one for that of both. It is a lock of the database, which a dead process loses. A name that is taken is only reported:
- * after a restart it may be this node's own former connection that the database still believes in.
+ * Claims this node's name by a lock of the database, which a dead process loses. Two processes with one name would
+ * overwrite each other's record in the store, and a roll-out would mistake the health of one for that of both. A name that
+ * is taken is only reported: after a restart, the lock may still belong to this node's own former connection.
  */
 export function nameClaim({ node, store, events, pollMilliseconds = 5000 }: NameClaimOptions): NameClaim {
   const stopping = new AbortController();
   let problem: string | undefined;
 
-  const turns = inTurns(
+  const attempts = repeat(
     async () => {
       const held = await store.leading(`node ${node}`, async (lost) => {
         problem = undefined;
@@ -39,15 +39,15 @@ export function nameClaim({ node, store, events, pollMilliseconds = 5000 }: Name
       events.log("error", problem);
     },
     () => pollMilliseconds,
-    // A store that is away is reported by its own check.
+    // A store that can't be reached is reported by its own check.
     () => undefined,
   );
   return {
     problem: () => problem,
-    start: turns.start,
+    start: attempts.start,
     async stop() {
       stopping.abort();
-      await turns.stop();
+      await attempts.stop();
     },
   };
 }

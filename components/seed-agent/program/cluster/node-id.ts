@@ -9,16 +9,16 @@ export interface NodeIdOptions {
   readonly given?: string | undefined;
   /** Fly's `FLY_MACHINE_ID`. */
   readonly machine?: string | undefined;
-  /** Where it is kept: `SEED_DATA_DIR`. */
+  /** Where a generated id is saved: `SEED_DATA_DIR`. */
   readonly folder: string;
   readonly host?: string;
 }
 
 /**
- * This node's id. Host names alone may be the same on two machines, so without a given one it gets a random suffix, which
- * is kept on disk.
+ * This node's id: `SEED_NODE`, else Fly's machine id, else the host name with a random suffix that is saved on disk. Two
+ * machines may have the same host name.
  *
- * @throws if a given one is not valid, or if it can't be kept
+ * @throws if a given id is not valid, or if a generated one can't be saved
  */
 export async function nodeId({ given, machine, folder, host = hostname() }: NodeIdOptions): Promise<string> {
   for (const [name, id] of Object.entries({ SEED_NODE: given, FLY_MACHINE_ID: machine })) {
@@ -27,8 +27,8 @@ export async function nodeId({ given, machine, folder, host = hostname() }: Node
     throw new Error(`${name}: ${JSON.stringify(id)} is not valid: letters, digits, ".", "_" and "-", at most 63`);
   }
   const file = join(folder, "node");
-  const kept = (await readFile(file, "utf8").catch(() => "")).trim();
-  if (nodeName.safeParse(kept).success) return kept;
+  const saved = (await readFile(file, "utf8").catch(() => "")).trim();
+  if (nodeName.safeParse(saved).success) return saved;
   const base = host.replace(/[^A-Za-z0-9.-]/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "node";
   const id = `${base.slice(0, 50)}-${randomBytes(4).toString("hex")}`;
   await mkdir(folder, { recursive: true });

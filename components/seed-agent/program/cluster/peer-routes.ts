@@ -1,8 +1,8 @@
 import type {} from "@fastify/swagger";
 import type { FastifyPluginAsync, FastifyReply } from "fastify";
-import { type Answer, type Authentication, mostBytes } from "./authentication.ts";
+import { type Answer, type Authentication, maxBytes } from "./authentication.ts";
 
-/** What peers call, below `/cluster`. They prove themselves in it, so it needs no token. */
+/** The routes that peers call, below `/cluster`. They need no token: the protocol authenticates peers itself. */
 export function peerRoutes(authentication: Authentication): FastifyPluginAsync {
   const send = (reply: FastifyReply, { status, body }: Answer) =>
     reply.code(status).header("cache-control", "no-store").send(body);
@@ -10,7 +10,7 @@ export function peerRoutes(authentication: Authentication): FastifyPluginAsync {
     app.get("/challenge", { schema: { hide: true } }, (_request, reply) =>
       send(reply, authentication.answerChallenge()),
     );
-    app.post("/hello", { bodyLimit: mostBytes, schema: { hide: true } }, ({ body }, reply) =>
+    app.post("/hello", { bodyLimit: maxBytes, schema: { hide: true } }, ({ body }, reply) =>
       send(reply, authentication.answerHello(body)),
     );
   };

@@ -4,7 +4,7 @@ import { type FileHandle, lstat, mkdir, open, rename, rm } from "node:fs/promise
 import { dirname } from "node:path";
 import { DiskFull } from "./code-store.ts";
 
-/** Larger than any version can be, in bytes. */
+/** No file of a version can be this large, in bytes. */
 const largestFile = 64 * 1024 ** 2;
 const fullCodes: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
@@ -12,7 +12,7 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** @throws DiskFull, where the system's error is that */
+/** Turns the system's errors for a full disk into DiskFull. */
 export async function onDisk<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
@@ -22,7 +22,7 @@ export async function onDisk<Result>(work: () => Promise<Result>): Promise<Resul
   }
 }
 
-/** A new file whose content is on disk when this resolves; its name is, once its folder is synced. */
+/** Writes and syncs a new file. Its name survives a power failure only after `syncFolder`. */
 export async function writeNew(path: string, text: string): Promise<void> {
   const file = await open(path, "wx", 0o600);
   try {
@@ -33,7 +33,7 @@ export async function writeNew(path: string, text: string): Promise<void> {
   }
 }
 
-/** What was renamed, made or deleted in a folder survives a loss of power after this. */
+/** Makes the renamed, created and deleted names in a folder survive a power failure. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r");
   try {
@@ -43,7 +43,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Replaces a file in one step. @param aside a folder on the same disk, for the new file until it is complete */
+/** Replaces a file atomically. @param aside a folder on the same disk, for the new file until it is complete */
 export async function replace(path: string, text: string, aside: string): Promise<void> {
   const temporary = `${aside}/${randomUUID()}`;
   try {
@@ -56,13 +56,13 @@ export async function replace(path: string, text: string, aside: string): Promis
   await syncFolder(dirname(path));
 }
 
-/** What is read is not what was written. The message says why. */
+/** A file or folder does not contain what was written to it. The message says why. */
 export class Corrupt extends Error {
   override readonly name = "Corrupt";
 }
 
 /**
- * Reads a regular file. A link would lead to a file that is not ours, and a pipe would never end.
+ * Reads a regular file. It does not follow a link, which may lead to someone else's file, or wait for a pipe.
  *
  * @returns undefined if there is none
  * @throws Corrupt

@@ -9,9 +9,9 @@ export function sha256(text: string): string {
 
 const seal = z.object({ sha256: z.string(), content: z.unknown() });
 
-/** JSON with its own checksum. */
+/** @returns JSON that contains the content and its checksum */
 export function sealed(content: unknown): string {
-  // As it will be read again: without fields that are undefined.
+  // As it will be read: without undefined fields.
   const plain: unknown = JSON.parse(JSON.stringify(content));
   return `${JSON.stringify({ sha256: sha256(canonicalJson(plain)), content: plain }, null, 2)}\n`;
 }
@@ -28,6 +28,6 @@ export function unsealed<Type>(text: string, schema: z.ZodMiniType<Type>): Type 
   if (!outer.success) throw new Corrupt("it has no checksum");
   if (sha256(canonicalJson(outer.data.content)) !== outer.data.sha256) throw new Corrupt("its checksum is wrong");
   const inner = schema.safeParse(outer.data.content);
-  if (!inner.success) throw new Corrupt(`it is of another form: ${z.prettifyError(inner.error)}`);
+  if (!inner.success) throw new Corrupt(`it has an unknown form: ${z.prettifyError(inner.error)}`);
   return inner.data;
 }

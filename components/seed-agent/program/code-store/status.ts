@@ -1,14 +1,14 @@
 import * as z from "zod/mini";
 import { sealed, unsealed } from "./sealed.ts";
 
-/** Which version is active, and what is known of it. All of it is in one file, so that it changes in one step. */
+/** Everything but the versions themselves, in one file, so that it changes atomically. */
 const schema = z.object({
   active: z.string(),
   /** Activations, the newest last. */
   history: z.array(z.object({ version: z.string(), at: z.string() })),
   /** Versions that passed probation. */
   good: z.array(z.string()),
-  /** Since a start last proved itself. */
+  /** How many starts there were since one last proved itself. */
   starts: z.number(),
 });
 export type Status = Readonly<z.output<typeof schema>>;
@@ -28,7 +28,7 @@ export function isGood({ good }: Status, id: string): boolean {
   return id === "v0" || good.includes(id);
 }
 
-/** The latest good version before the active one that can be loaded. */
+/** The latest version before the active one that is good and can be loaded. */
 export function lastGood(status: Status, has: (id: string) => boolean): string {
   const found = status.history.findLast(
     ({ version }) => version !== status.active && isGood(status, version) && has(version),
@@ -39,7 +39,7 @@ export function lastGood(status: Status, has: (id: string) => boolean): string {
 export function activated(status: Status, version: string, at: string, keep: number): Status {
   const history = [...status.history, { version, at }].slice(-keep);
   const mentioned = new Set(history.map((entry) => entry.version));
-  // What went before says nothing about this version's starts.
+  // Earlier starts were those of another version.
   return { ...status, active: version, starts: 0, history, good: status.good.filter((id) => mentioned.has(id)) };
 }
 

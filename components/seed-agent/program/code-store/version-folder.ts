@@ -1,28 +1,28 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { canonicalJson } from "../../../lib/json.ts";
 import { sources as sourcesSchema, type Version, version } from "../domain.ts";
+import { sourcesHash } from "../sources-hash.ts";
 import { Corrupt, isFolder, makeFolder, readRegular, syncFolder, writeNew } from "./files.ts";
 import { sealed, sha256, unsealed } from "./sealed.ts";
 
 /**
- * A version is a folder of four files. Its sources are one JSON file: their paths were chosen by whoever wrote them, and
- * no file of that name must be made.
+ * A version is a folder of four files. Its sources are in one JSON file, because the author of a change, who may be hostile,
+ * chooses their paths.
  */
 const names = { manifest: "version.json", sources: "sources.json", bundle: "bundle.cjs", tests: "tests.cjs" } as const;
 
 const { sources: _sources, bundle: _bundle, testBundle: _testBundle, ...rest } = version.shape;
 const manifest = z.object({
-  /** A later release may add fields. */
+  // A later release may add fields.
   ...rest,
-  /** SHA-256 by file name. */
+  /** The SHA-256 of each file. */
   files: z.record(z.string(), z.string()),
 });
 
 /** @throws Error if its hash is not that of its sources */
 export async function writeVersion(folder: string, given: Version): Promise<void> {
   const { sources, bundle, testBundle, ...data } = given;
-  if (hashOf(sources) !== given.hash) throw new Error(`the hash of ${given.id} is not that of its sources`);
+  if (sourcesHash(sources) !== given.hash) throw new Error(`the hash of ${given.id} is not that of its sources`);
   const files: readonly (readonly [string, string])[] = [
     [names.sources, JSON.stringify(sources, null, 2)],
     [names.bundle, bundle],
@@ -40,34 +40,30 @@ export async function readVersion(folder: string, id: string): Promise<Version> 
   if (!(await isFolder(folder))) throw new Corrupt("it is not a folder");
   const text = await read(folder, names.manifest);
   const { files, ...data } = await inFile(names.manifest, () => unsealed(text, manifest));
-  if (data.id !== id) throw new Corrupt(`${names.manifest}: it is of ${data.id}`);
+  if (data.id !== id) throw new Corrupt(`${names.manifest}: it belongs to ${data.id}`);
   const verified = async (name: string): Promise<string> => {
     const content = await read(folder, name);
     if (sha256(content) !== files[name]) throw new Corrupt(`${name}: its checksum is wrong`);
     return content;
   };
   const sources = toSources(await verified(names.sources));
-  if (hashOf(sources) !== data.hash) throw new Corrupt(`${names.sources}: it is not what the version was made of`);
+  if (sourcesHash(sources) !== data.hash) throw new Corrupt(`${names.sources}: it does not have the version's hash`);
   const bundle = await verified(names.bundle);
   return files[names.tests] === undefined
     ? { ...data, sources, bundle }
     : { ...data, sources, bundle, testBundle: await verified(names.tests) };
 }
 
-/** Its checksum was right, but anybody can compute one. */
+/** The checksum was right, but anybody can compute one, so the form is checked too. */
 function toSources(text: string): Version["sources"] {
   try {
     return sourcesSchema.parse(JSON.parse(text));
   } catch {
-    throw new Corrupt(`${names.sources}: it is of another form`);
+    throw new Corrupt(`${names.sources}: it has an unknown form`);
   }
 }
 
-function hashOf(sources: Version["sources"]): string {
-  return sha256(canonicalJson(sources));
-}
-
-/** Half a surrogate pair can't be written. */
+/** Half a surrogate pair can't be written as UTF-8. */
 function toUtf8(text: string): string {
   return text.toWellFormed();
 }

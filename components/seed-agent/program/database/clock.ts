@@ -1,6 +1,6 @@
 /**
- * A clock that never goes back: leases that are measured by it end, also if the machine's clock is set back. It follows
- * the machine's clock forwards, as while a laptop sleeps.
+ * A clock that never goes back, so that leases expire even if the machine's clock is set back. When the machine's clock
+ * jumps forwards, for instance because a laptop slept, this one follows.
  */
 export function monotonicClock(wall: () => number = Date.now, steady: () => number = () => performance.now()) {
   let latest = wall();

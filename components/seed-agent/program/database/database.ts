@@ -1,16 +1,16 @@
 /**
- * One dialect for SQLite and PostgreSQL: positional parameters `$1`, TEXT, BIGINT, DOUBLE PRECISION, ON CONFLICT,
- * RETURNING, and a function `seed_now()`, the database's clock. JSON is TEXT. Times are BIGINT, in ms since 1970.
+ * One SQL dialect for SQLite and PostgreSQL: positional parameters `$1`, TEXT, BIGINT, DOUBLE PRECISION, ON CONFLICT,
+ * RETURNING, and a function `seed_now()` for the database's clock. JSON is TEXT. Times are BIGINT, in ms since 1970.
  */
 export interface Database extends Queryable {
   /**
-   * Only one transaction of the same `scope` runs at a time, on all nodes together. It is rolled back if `run` rejects,
-   * and repeated if the database asks for that, so `run` has no other effects. `run` must use its parameter only.
+   * Only one transaction of a `scope` runs at a time, across all nodes. It is rolled back if `run` rejects, and repeated
+   * if the database requires that, so `run` must have no other effects, and must use only its parameter.
    */
   transaction<Result>(scope: Scope, run: (database: Queryable) => Promise<Result>): Promise<Result>;
-  /** Calls back soon after any node called `notify`, and now and then without it, as news may be missed. */
-  subscribe(onNews: () => void): () => void;
-  /** Runs `lead` while no other node runs one of the same role. See `Store.leading`. */
+  /** Calls back soon after any node called `notify`, and every few seconds, because a notification may be missed. */
+  subscribe(onChange: () => void): () => void;
+  /** Runs `lead` while no other node leads in the role. See `Store.leading`. */
   leading<Result>(role: string, lead: (signal: AbortSignal) => Promise<Result>): Promise<Result | undefined>;
   close(): Promise<void>;
 }
@@ -19,22 +19,22 @@ export interface Queryable {
   readonly kind: "sqlite" | "postgres";
   /** @throws StoreUnavailable */
   readonly query: <Row>(sql: string, parameters?: readonly Value[]) => Promise<readonly Row[]>;
-  /** Notifies the subscribers on all nodes; in a transaction, once it is committed. */
+  /** Notifies the subscribers on all nodes; in a transaction, after its commit. */
   readonly notify: () => Promise<void>;
 }
 
 /**
- * What takes turns with itself. `queue`: all but the state of the agent's code, which requests wait for, and recordings,
- * for which nobody waits.
+ * Transactions of one scope run one after another. Requests wait for `state`, nobody waits for `recordings`, and `queue` is
+ * for all other transactions.
  */
 export type Scope = "schema" | "queue" | "state" | "recordings";
 
 export type Value = string | number | null;
 
-/** The database can't be reached; what is known remains valid, and the call may be repeated later. */
+/** The database can't be reached. The call may be repeated later. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
 }
 
-/** How often subscribers are called without news, in ms. */
+/** How often subscribers are called without a notification, in ms. */
 export const pollMilliseconds = 5000;

@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { pollMilliseconds } from "./database.ts";
 import { backoff, type PostgresTimes } from "./postgres-times.ts";
 
-/** Hears the notifications of all nodes on a connection of its own, which is made again whenever it ends. */
+/** Listens for the notifications of all nodes, on a connection of its own. Reconnects whenever that ends. */
 export class Listener {
   static readonly channel = "seed_agent";
   readonly #newClient: () => Client;
@@ -20,9 +20,9 @@ export class Listener {
     this.#onConnected = onConnected;
   }
 
-  subscribe(onNews: () => void): () => void {
-    // The same function can subscribe twice.
-    const subscriber = () => onNews();
+  subscribe(onChange: () => void): () => void {
+    // A new function each time, because the same one may subscribe twice.
+    const subscriber = () => onChange();
     this.#subscribers.add(subscriber);
     const timer = setInterval(subscriber, pollMilliseconds).unref();
     if (this.#client === undefined && this.#timer === undefined && !this.#isClosed) this.#connect();
@@ -43,32 +43,32 @@ export class Listener {
     this.#timer = undefined;
     const client = this.#newClient();
     this.#client = client;
-    client.on("notification", () => this.#tell());
-    client.once("error", () => this.#again(client));
-    client.once("end", () => this.#again(client));
+    client.on("notification", () => this.#notify());
+    client.once("error", () => this.#reconnect(client));
+    client.once("end", () => this.#reconnect(client));
     client
       .connect()
       .then(() => client.query(`LISTEN ${Listener.channel}`))
       .then(() => {
         this.#failures = 0;
         this.#onConnected();
-        // There may have been news in between.
-        this.#tell();
+        // Notifications may have been missed in between.
+        this.#notify();
       })
-      .catch(() => this.#again(client));
+      .catch(() => this.#reconnect(client));
   }
 
-  #again(client: Client): void {
+  #reconnect(client: Client): void {
     if (this.#client !== client || this.#isClosed) return;
     this.#client = undefined;
-    // Later errors of this connection say nothing new, but would end the process.
+    // Without a listener, a later error of this connection would end the process.
     client.on("error", () => undefined);
     client.end().catch(() => undefined);
     this.#failures += 1;
     this.#timer = setTimeout(() => this.#connect(), backoff(this.#failures, this.#times)).unref();
   }
 
-  #tell(): void {
-    for (const onNews of this.#subscribers) queueMicrotask(onNews);
+  #notify(): void {
+    for (const onChange of this.#subscribers) queueMicrotask(onChange);
   }
 }

@@ -1,15 +1,15 @@
-/** In ms. */
+/** Times in ms. */
 export interface PostgresTimes {
-  /** Until a connection is made. */
+  /** The limit for making a connection. */
   readonly connect: number;
-  /** Of one statement, with its wait for locks. */
+  /** The limit of one statement, including its wait for locks. */
   readonly statement: number;
-  /** Between reconnections. */
+  /** The pauses between attempts to reconnect. */
   readonly shortestWait: number;
   readonly longestWait: number;
-  /** How often a leader looks whether its connection is alive, and how long it waits for the answer. */
+  /** How often a leader checks that its connection is alive, and how long it waits for the answer. */
   readonly heartbeat: number;
-  /** After this silence PostgreSQL ends a leader's connection: longer than two heartbeats. */
+  /** PostgreSQL ends a leader's connection that is silent for this long. Must be longer than two heartbeats. */
   readonly session: number;
 }
 

@@ -2,32 +2,32 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, type ClientConfig, Pool, type PoolClient, types } from "pg";
 import { asError } from "../../../lib/as-error.ts";
+import { SerialQueue } from "../serial-queue.ts";
 import { type Database, type Queryable, type Scope, StoreUnavailable, type Value } from "./database.ts";
 import { Listener } from "./listener.ts";
 import { backoff, type PostgresTimes, usualTimes } from "./postgres-times.ts";
-import { Turns } from "./turns.ts";
 
 export interface PostgresOptions {
   readonly url: string;
   readonly times?: Partial<PostgresTimes>;
 }
 
-/** Of advisory locks, which all users of a database share: the first half of their keys. */
+/** The first halves of the keys of advisory locks. All users of a database share them. */
 const transactions = 0x5eed_01;
 const roles = 0x5eed_02;
 const scopes: Readonly<Record<Scope, number>> = { schema: 1, queue: 2, state: 3, recordings: 4 };
 
 const bigint = types.builtins.INT8;
 
-/** Of errors, https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/** SQLSTATEs, https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const mayBeRepeated: ReadonlySet<string> = new Set(["40001", "40P01"]);
-/** The database, not the statement, is the problem; an undefined table is that of a database that was replaced. */
+/** Errors of the database, not of the statement. Tables are undefined if the database was replaced. */
 const ofDatabase = /^(08|28|3D|53|57|58|40)|^(25006|42501|55P03|42P01|42883|3F000)$/;
-const mostAttempts = 5;
+const maxAttempts = 5;
 
 /**
- * PostgreSQL 14 and later, for several nodes. Transactions of one scope take turns by an advisory lock, as in SQLite: they
- * read what the one before them wrote, none has to be repeated, and each sees the clock go forwards.
+ * PostgreSQL 14 and later, for several nodes. An advisory lock lets transactions of one scope run one after another, as in
+ * SQLite. So each reads what the one before it wrote, none has to be repeated, and the clock never goes back between them.
  */
 export class PostgresDatabase implements Database {
   readonly kind = "postgres";
@@ -36,15 +36,15 @@ export class PostgresDatabase implements Database {
   readonly #pool: Pool;
   readonly #listener: Listener;
   readonly #where: string;
-  readonly #turns: Readonly<Record<Scope, Turns>> = {
-    schema: new Turns(),
-    queue: new Turns(),
-    state: new Turns(),
-    recordings: new Turns(),
+  readonly #queues: Readonly<Record<Scope, SerialQueue>> = {
+    schema: new SerialQueue(),
+    queue: new SerialQueue(),
+    state: new SerialQueue(),
+    recordings: new SerialQueue(),
   };
   readonly #leaders = new Set<AbortController>();
   #failures = 0;
-  /** Until then calls fail at once: requests must not wait, one after another, for a database that is away. */
+  /** Until then, calls fail at once, so that requests don't wait one after another for an unreachable database. */
   #retryAt = 0;
   #lastProblem = "";
   #isClosed = false;
@@ -56,7 +56,7 @@ export class PostgresDatabase implements Database {
     this.#config = {
       ...{ connectionString: url, application_name: "seed-agent", keepAlive: true, connectionTimeoutMillis: connect },
       ...{ statement_timeout: statement, lock_timeout: statement, idle_in_transaction_session_timeout: 2 * statement },
-      // PostgreSQL itself ends a statement earlier, unless it or the network has stopped.
+      // PostgreSQL ends a statement before that, unless it or the network hangs.
       query_timeout: 1.5 * statement,
       types: {
         getTypeParser: (oid: number, format?: "text" | "binary") =>
@@ -64,7 +64,7 @@ export class PostgresDatabase implements Database {
       },
     };
     this.#pool = new Pool({ ...this.#config, max: 10, idleTimeoutMillis: 30_000 });
-    // Of a connection that nobody uses at the moment: the pool has removed it.
+    // An unused connection has failed. The pool has removed it already.
     this.#pool.on("error", () => undefined);
     this.#listener = new Listener(
       () => this.#client(),
@@ -85,29 +85,29 @@ export class PostgresDatabase implements Database {
   async transaction<Result>(scope: Scope, run: (database: Queryable) => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        // Those of this node take turns before they take a connection, or they would take all.
-        return await this.#turns[scope].take(() => this.#transactionOnce(scope, run));
+        // Transactions of this node queue before they take a connection, or they would occupy the whole pool.
+        return await this.#queues[scope].run(() => this.#transactionOnce(scope, run));
       } catch (error) {
         const cause = error instanceof StoreUnavailable ? error.cause : error;
-        if (attempt === mostAttempts || !mayBeRepeated.has(stateOf(cause) ?? "")) throw error;
+        if (attempt === maxAttempts || !mayBeRepeated.has(stateOf(cause) ?? "")) throw error;
         await sleep(Math.random() * 20 * 2 ** attempt);
       }
     }
   }
 
-  subscribe(onNews: () => void): () => void {
-    return this.#listener.subscribe(onNews);
+  subscribe(onChange: () => void): () => void {
+    return this.#listener.subscribe(onChange);
   }
 
   /**
-   * The lock belongs to the connection. Both sides notice a silent one: this side by its heartbeat, and PostgreSQL, later,
-   * by the lack of it. So the next leader begins when this one knows that it is none.
+   * The lock belongs to the connection. If the connection hangs, this node notices first, by its heartbeat, and PostgreSQL
+   * later, by the missing heartbeats. So this node has stopped leading before the next leader begins.
    */
   async leading<Result>(role: string, lead: (signal: AbortSignal) => Promise<Result>): Promise<Result | undefined> {
     const { heartbeat, session } = this.#times;
     const controller = new AbortController();
     const client = this.#client();
-    const lose = (problem: unknown) => controller.abort(this.#unavailable(problem));
+    const lose = (error: unknown) => controller.abort(this.#unavailable(error));
     client.on("error", lose);
     client.on("end", () => lose(new Error("the connection of the leader has ended")));
     let timer: NodeJS.Timeout | undefined;
@@ -175,7 +175,7 @@ export class PostgresDatabase implements Database {
       return client;
     } catch (error) {
       const problem = this.#unavailable(error);
-      // Those that failed together count once.
+      // Calls that failed at the same time count as one failure.
       if (performance.now() >= this.#retryAt) {
         this.#failures += 1;
         this.#lastProblem = problem.message;
@@ -190,7 +190,7 @@ export class PostgresDatabase implements Database {
     this.#retryAt = 0;
   }
 
-  /** A connection on which anything failed is closed, which also ends its transaction. */
+  /** Closes the connection if anything failed on it, which also ends its transaction. */
   async #using<Result>(client: PoolClient, work: () => Promise<Result>): Promise<Result> {
     // Without a listener, the end of a connection between two queries would end the process.
     const onError = () => undefined;
@@ -209,7 +209,7 @@ export class PostgresDatabase implements Database {
 
   async #run<Row>(client: PoolClient, sql: string, parameters: readonly Value[] = []): Promise<readonly Row[]> {
     try {
-      // Several statements have no parameters, and their results are a list.
+      // A query of several statements can't have parameters.
       const { rows } = await client.query<Row & object>(sql, parameters.length === 0 ? undefined : [...parameters]);
       return rows;
     } catch (error) {
@@ -232,13 +232,13 @@ function stateOf(error: unknown): string | undefined {
   return String(error.code);
 }
 
-/** Connecting to several addresses of a name fails with an error that has no message of its own. */
+/** If a name has several addresses, and none can be reached, the error itself has no message. */
 function reason(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reason).join("; ");
   return asError(error).message;
 }
 
-/** Host and database, without user and password. */
+/** Host and database of the URL, without user and password. */
 function describe(url: string): string {
   const { host, pathname } = URL.parse(url) ?? { host: "", pathname: "" };
   return `${host}${pathname}`;

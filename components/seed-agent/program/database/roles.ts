@@ -1,4 +1,4 @@
-/** Leadership within one process. */
+/** Leadership within one process, for a store that only one process can open. */
 export class Roles {
   readonly #held = new Map<string, AbortController>();
 

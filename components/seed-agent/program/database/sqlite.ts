@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import { SerialQueue } from "../serial-queue.ts";
 import { monotonicClock } from "./clock.ts";
 import {
   type Database,
@@ -12,32 +13,31 @@ import {
   type Value,
 } from "./database.ts";
 import { Roles } from "./roles.ts";
-import { Turns } from "./turns.ts";
 
-/**
- * The database of a single node: SQLite, from Node itself. Not PGlite (PostgreSQL in WebAssembly), although its SQL would
- * be PostgreSQL's own: PGlite writes to the files of a PostgreSQL without its lock, so two processes destroy them, and a
- * `kill -9` is followed by a recovery in which nobody but PGlite uses that code. SQLite's journal is made for both, it
- * costs no memory worth mentioning, and needs no package.
- */
 export interface SqliteOptions {
   readonly file: string;
-  /** How long to wait for another process that has it, which may be about to end. */
+  /** How long to wait for another process that has the file open, and may be about to end. */
   readonly openMilliseconds?: number;
-  /** For tests: ms since 1970, and a clock that is never set. */
+  /** For tests: ms since 1970, and a clock that is never set back. */
   readonly wallClock?: () => number;
   readonly steadyClock?: () => number;
 }
 
 /** Primary result codes, https://www.sqlite.org/rescode.html */
 const busy = 5;
-/** The file can't be used any more; opening it again may help. */
+/** The file can't be used any more. Opening it again may help. */
 const broken: ReadonlySet<number> = new Set([8, 10, 11, 14, 26]);
 const full = 13;
 
-const mostStatements = 200;
+const maxStatements = 200;
 
-/** The connection is opened by the first query, and again after the file could not be used. */
+/**
+ * The database of a single node: Node's own SQLite. The first query opens the connection, and the next one after a failure
+ * of the file opens it again.
+ *
+ * Why not PGlite (PostgreSQL in WebAssembly), which has the same SQL as PostgreSQL: it takes no lock, so two processes
+ * destroy its files, and only PGlite uses its code for the recovery after a `kill -9`. SQLite's journal is made for both.
+ */
 export class SqliteDatabase implements Database {
   readonly kind = "sqlite";
   readonly #options: SqliteOptions;
@@ -47,8 +47,8 @@ export class SqliteDatabase implements Database {
   readonly #statements = new Map<string, StatementSync>();
   #connection: DatabaseSync | undefined;
   #isClosed = false;
-  /** There is one connection: what uses it takes turns. */
-  readonly #turns = new Turns();
+  /** There is one connection, so only one piece of work uses it at a time. */
+  readonly #queue = new SerialQueue();
 
   constructor(options: SqliteOptions) {
     this.#options = options;
@@ -59,30 +59,30 @@ export class SqliteDatabase implements Database {
     this.#inTurn(async () => this.#run<Row>(sql, parameters));
 
   readonly notify: Queryable["notify"] = async () => {
-    for (const onNews of this.#subscribers) queueMicrotask(onNews);
+    for (const onChange of this.#subscribers) queueMicrotask(onChange);
   };
 
   transaction<Result>(scope: Scope, run: (database: Queryable) => Promise<Result>): Promise<Result> {
     return this.#inTurn(async () => {
-      let hasNews = false;
+      let hasNotified = false;
       const inside: Queryable = {
         kind: this.kind,
         query: async <Row>(sql: string, parameters: readonly Value[] = []) => this.#run<Row>(sql, parameters),
         notify: async () => {
-          hasNews = true;
+          hasNotified = true;
         },
       };
-      // A sync stops this process for some milliseconds. A recording that a loss of power takes along is no loss.
+      // A sync blocks this process for some milliseconds. Recordings may be lost when the power fails.
       const isRelaxed = scope === "recordings";
       if (isRelaxed) this.#run("PRAGMA synchronous = NORMAL", []);
       try {
         this.#run("BEGIN IMMEDIATE", []);
         const result = await run(inside);
         this.#run("COMMIT", []);
-        if (hasNews) await this.notify();
+        if (hasNotified) await this.notify();
         return result;
       } catch (error) {
-        // A full disk may have rolled it back already.
+        // SQLite may have rolled it back itself, for instance because the disk is full.
         if (this.#connection?.isTransaction) this.#run("ROLLBACK", []);
         throw error;
       } finally {
@@ -91,9 +91,9 @@ export class SqliteDatabase implements Database {
     });
   }
 
-  subscribe(onNews: () => void): () => void {
-    // No reference may be shared: the same function can subscribe twice.
-    const subscriber = () => onNews();
+  subscribe(onChange: () => void): () => void {
+    // A new function each time, because the same one may subscribe twice.
+    const subscriber = () => onChange();
     this.#subscribers.add(subscriber);
     const timer = setInterval(subscriber, pollMilliseconds).unref();
     return () => {
@@ -110,12 +110,12 @@ export class SqliteDatabase implements Database {
     this.#isClosed = true;
     this.#roles.close();
     this.#subscribers.clear();
-    await this.#turns.ended();
+    await this.#queue.idle();
     this.#disconnect();
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    return this.#turns.take(async () => {
+    return this.#queue.run(async () => {
       await this.#connect();
       return await work();
     });
@@ -132,9 +132,9 @@ export class SqliteDatabase implements Database {
       } catch (error) {
         if (resultCode(error) !== busy) throw unavailable(error, file);
         if (performance.now() < end) continue;
-        const problem = "another process has it open, and a node uses its database alone";
+        const problem = "another process has it open, and only one process can use it";
         throw new StoreUnavailable(
-          `${file}: ${problem}. Stop the other process, or give this one a folder of its own.`,
+          `${file}: ${problem}. Stop the other process, or set another SEED_DATA_DIR for this one.`,
         );
       }
     }
@@ -151,7 +151,7 @@ export class SqliteDatabase implements Database {
     try {
       const statement = this.#statements.get(sql) ?? this.#prepare(sql);
       const named = Object.fromEntries(parameters.map((value, index) => [`$${index + 1}`, value]));
-      // The caller knows the columns that it asked for.
+      // The caller knows the columns that it selects.
       return statement.all(named) as readonly Record<string, SQLOutputValue>[] as readonly Row[];
     } catch (error) {
       const code = resultCode(error);
@@ -163,8 +163,8 @@ export class SqliteDatabase implements Database {
   #prepare(sql: string): StatementSync {
     if (this.#connection === undefined) throw new StoreUnavailable(`${this.#options.file} could not be used`);
     const statement = this.#connection.prepare(sql);
-    // Lists of parameters have many lengths.
-    if (this.#statements.size >= mostStatements) this.#statements.clear();
+    // Statements with lists of parameters exist in many lengths.
+    if (this.#statements.size >= maxStatements) this.#statements.clear();
     this.#statements.set(sql, statement);
     return statement;
   }
@@ -172,13 +172,13 @@ export class SqliteDatabase implements Database {
 
 function connect(file: string, clock: () => number): DatabaseSync {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  // It may hold what people sent to the agent. SQLite gives its journal the same mode.
+  // The database may contain requests of people. SQLite gives its journal the same mode.
   closeSync(openSync(file, "a", 0o600));
   const sqlite = process.getBuiltinModule("node:sqlite");
   const connection = new sqlite.DatabaseSync(file);
   try {
-    // An exclusive lock, which the kernel releases when this process ends: a second process would undo what the first
-    // one decided. It also does without shared memory, which not every volume has.
+    // An exclusive lock, which the kernel releases when this process ends. It keeps a second process from undoing the
+    // decisions of the first, and needs no shared memory, which some volumes lack.
     connection.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     connection.exec("PRAGMA journal_size_limit = 16777216; BEGIN EXCLUSIVE; COMMIT");
     connection.function("seed_now", clock);
@@ -194,7 +194,7 @@ function resultCode(error: unknown): number | undefined {
   return isOfSqlite ? Number(error.errcode) & 0xff : undefined;
 }
 
-/** @returns the error, or one that says that the file, not the statement, is the problem */
+/** @returns StoreUnavailable if the file is the problem, not the statement; else the error itself */
 function unavailable(error: unknown, file: string): unknown {
   if (!(error instanceof Error) || error instanceof StoreUnavailable) return error;
   const code = resultCode(error);

@@ -1,9 +1,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { withTimeout } from "../with-timeout.ts";
 
-/** Each metric once: the service's registry and the guide's table derive from it. Labels have few values by design. */
+/** The service's metrics. Its registry and the table in the guide are made from them. Each label has few values. */
 export const ownMetrics = {
-  queue_depth: { type: "gauge", description: "Changes that a worker has to check or to roll out.", labels: [] },
-  cluster_size: { type: "gauge", description: "Nodes that were seen lately, this one included.", labels: [] },
+  queue_depth: {
+    type: "gauge",
+    description: "Changes that wait for a worker to check them or to roll them out.",
+    labels: [],
+  },
+  cluster_size: { type: "gauge", description: "Nodes that reported lately, this one included.", labels: [] },
   active_version: { type: "gauge", description: "Number of the version that this node runs.", labels: [] },
   hot_reload_total: {
     ...{ type: "counter", description: "Checks, activations and rollbacks that ended." },
@@ -23,11 +28,11 @@ export const ownMetrics = {
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
   },
   missing_api_key_total: {
-    ...{ type: "counter", description: "Calls of a model that failed for lack of a credential." },
+    ...{ type: "counter", description: "Calls of a model that failed because a credential is missing." },
     labels: ["provider"],
   },
   decisions_total: {
-    ...{ type: "counter", description: "Decisions in the audit log, by who made them." },
+    ...{ type: "counter", description: "Decisions in the audit log." },
     labels: ["actor", "action"],
   },
   log_lines_total: { type: "counter", description: "Lines of the log.", labels: ["level"] },
@@ -62,7 +67,7 @@ export function listedMetrics(): readonly ListedMetric[] {
     .sort(byName);
 }
 
-/** All metrics of `/metrics`, for exporters: its own, then those of the process and of Node, each sorted by name. */
+/** All metrics of `/metrics`: the service's own, then those of the process and of Node, each sorted by name. */
 export async function metrics(): Promise<readonly ListedMetric[]> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -76,7 +81,7 @@ export async function metrics(): Promise<readonly ListedMetric[]> {
 /** The metrics of one service; nothing is kept in prom-client's global registry. */
 export function metricsRegistry(gaugeMilliseconds = 2000) {
   const registry = new Registry();
-  // In ms. By default the process would be woken up 100 times a second.
+  // In ms. By default, the process would be woken up 100 times a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
   const reads = new Map<Named<"gauge">, () => number | Promise<number>>();
   const counters = new Map<string, Counter>();
@@ -90,7 +95,7 @@ export function metricsRegistry(gaugeMilliseconds = 2000) {
     else {
       const gauge: Gauge = new Gauge({
         ...options,
-        // prom-client gives nothing at all if one of these fails.
+        // If one of these rejects, prom-client returns no metrics at all.
         collect: async () => gauge.set(await readGauge(reads.get(name as Named<"gauge">), gaugeMilliseconds)),
       });
     }
@@ -111,16 +116,12 @@ export function metricsRegistry(gaugeMilliseconds = 2000) {
   };
 }
 
-/** @returns NaN, Prometheus' word for an unknown value, if it can't be read in time */
+/** @returns NaN, Prometheus' value for unknown, if it can't be read in time */
 async function readGauge(read: (() => number | Promise<number>) | undefined, milliseconds: number): Promise<number> {
   if (read === undefined) return Number.NaN;
-  const { promise: late, resolve } = Promise.withResolvers<number>();
-  const timer = setTimeout(() => resolve(Number.NaN), milliseconds);
   try {
-    return await Promise.race([read(), late]);
+    return await withTimeout(Promise.resolve(read()), milliseconds, () => new Error("too slow"));
   } catch {
     return Number.NaN;
-  } finally {
-    clearTimeout(timer);
   }
 }

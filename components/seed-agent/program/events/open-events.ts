@@ -14,13 +14,13 @@ export interface EventsOptions {
 
 const providers = new Set(["claude", "codex"]);
 
-/** What `store.ts` and the pipeline write to the audit log; others count as `other`, so that they stay few. */
+/** Values of the label `action`. Other actions count as `other`, so that the label has few values. */
 const actions = new Set([
   ...["submitted", "checked", "approved", "rejected", "activated", "rolled-back", "paused", "resumed", "proposed"],
   ...["budget", "failed", "set-aside", "fallback"],
 ]);
 
-/** The events of one service: metrics in a registry of its own, OpenTelemetry, and JSON lines on stderr. */
+/** Opens the events of one service: metrics, OpenTelemetry, and JSON lines on stderr. */
 export function openEvents({ settings, release, node, write = toStderr }: EventsOptions): Events & Exposition {
   const metrics = metricsRegistry();
   const redact = redaction(secretsOf(settings));

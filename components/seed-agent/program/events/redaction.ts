@@ -1,8 +1,8 @@
 import { withoutSecrets } from "../../../lib/literal-secrets.ts";
 import { type Settings, variables } from "../settings.ts";
 
-/** A shorter value would be found in innocent words. */
-const leastLength = 6;
+/** Shorter values are not redacted: they occur in ordinary words. */
+const minLength = 6;
 
 /** The values of all settings that are secret. */
 export function secretsOf(settings: Settings): readonly string[] {
@@ -15,18 +15,18 @@ export function secretsOf(settings: Settings): readonly string[] {
 }
 
 /**
- * @returns a function that replaces secrets by `***`, also where they are percent-encoded or in base64, each line of one
- *   with several lines, passwords in URLs, and what has the form of a well-known service's key
+ * @returns a function that replaces secrets with `***`, also percent-encoded, in base64, and single lines of a secret with
+ *   several lines. It redacts passwords in URLs, and texts that look like a key of a well-known service, too
  */
 export function redaction(secrets: readonly string[]): (text: string) => string {
   const spellings = secrets
     .flatMap((secret) => [secret, ...secret.split(/\r?\n/).map((line) => line.trim())])
-    .filter((secret) => secret.length >= leastLength)
+    .filter((secret) => secret.length >= minLength)
     .flatMap((secret) => [
       ...[secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)],
       ...[Buffer.from(secret).toString("base64"), Buffer.from(secret).toString("base64url")],
     ]);
-  // The longest first: one may be a part of another.
+  // The longest first: one secret may be a part of another.
   const ordered = [...new Set(spellings)].sort((a, b) => b.length - a.length);
   return (text) => {
     let redacted = text;

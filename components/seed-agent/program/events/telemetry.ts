@@ -3,9 +3,9 @@ import { metrics, SpanStatusCode, trace } from "@opentelemetry/api";
 type Outcome = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 /**
- * A span `hot_reload` with the events `hot_reload.start`, `hot_reload.success` or `hot_reload.error`, and
- * `hot_reload.duration`, and counters and a histogram of these names. Without an OpenTelemetry SDK nothing happens. Both
- * are looked up at each call, since an SDK may be registered later.
+ * Starts a span `hot_reload` with the events `hot_reload.start`, `hot_reload.success` or `hot_reload.error`, and
+ * `hot_reload.duration`. Updates counters and a histogram of the same names. Does nothing without an OpenTelemetry SDK.
+ * Meter and tracer are read at each call, because an SDK may be registered later.
  */
 export function hotReloadSpan(
   attributes: { readonly version: string; readonly step: string },

@@ -1,6 +1,6 @@
 import type { Handle } from "seed";
 
-/** `GET /agent/` says who it is, `POST /agent/echo` answers what it was sent, `GET /agent/visits` counts. */
+/** `GET /agent/` introduces the agent, `POST /agent/echo` returns the body, and `GET /agent/visits` counts requests. */
 const handle: Handle = async (request, context) => {
   if (request.path === "/" && request.method === "GET") return { status: 200, body: "I am a seed agent.\n" };
   if (request.path === "/echo" && request.method === "POST") return { status: 200, body: request.body };

@@ -1,19 +1,18 @@
 import { statfs } from "node:fs/promises";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Change } from "../domain.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { queueDepth } from "../pipeline/queue-depth.ts";
 import type { Settings } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 
-/** The worker looks at the queue every few seconds, also while it works. */
-const mostSilentMilliseconds = 60_000;
+/** The worker reports that it is alive every few seconds, also while it works. */
+const maxSilentMilliseconds = 60_000;
 
-/** How long any step of a change may take besides its tests and its probation, in ms: nodes are updated one by one. */
+/** How long a step of a change may take besides tests and probation, in ms. Nodes are updated one after another. */
 const stepMilliseconds = 15 * 60_000;
 
-/** @throws if the queue is not worked on */
+/** @throws if nobody works on the queue */
 export async function queue(
   pipeline: Pick<Pipeline, "lastBeat">,
   store: Pick<Store, "changes" | "countChanges" | "setting" | "now">,
@@ -23,28 +22,28 @@ export async function queue(
   const beat = pipeline.lastBeat();
   if (beat === undefined) throw new Error("the worker was not started");
   const silent = monotonic() - beat;
-  if (silent > mostSilentMilliseconds) throw new Error(`the worker is silent for ${Math.round(silent / 1000)} s`);
+  if (silent > maxSilentMilliseconds) throw new Error(`the worker has been silent for ${Math.round(silent / 1000)} s`);
   const [now, paused, depth, begun] = await Promise.all([
     store.now(),
     store.setting("paused"),
     queueDepth(store),
-    // Others wait for their turn, which takes as long as it takes.
+    // Changes in other states wait for their turn, for however long that takes.
     store.changes({ states: ["checking", "rolling-out"], limit: 100 }),
   ]);
   const waiting = `${depth} ${depth === 1 ? "change" : "changes"} to work on`;
   if (paused === "true") return `paused; ${waiting}`;
-  const most = stepMilliseconds + (settings.SEED_TEST_SECONDS * 3 + settings.SEED_PROBATION_SECONDS) * 1000;
-  const stuck = begun.filter(({ updatedAt }: Change) => now - Date.parse(updatedAt) > most);
+  const limit = stepMilliseconds + (settings.SEED_TEST_SECONDS * 3 + settings.SEED_PROBATION_SECONDS) * 1000;
+  const stuck = begun.filter(({ updatedAt }) => now - Date.parse(updatedAt) > limit);
   if (stuck.length > 0) {
-    const words = stuck.slice(0, 5).map(({ id, state, updatedAt }) => `${id} is ${state} since ${updatedAt}`);
+    const words = stuck.slice(0, 5).map(({ id, state, updatedAt }) => `${id} has been ${state} since ${updatedAt}`);
     throw new Error(words.join(", "));
   }
   return waiting;
 }
 
-/** A version with its report and bundles takes a few MB. */
-const leastBytes = 64 * 1024 * 1024;
-const leastFiles = 200;
+/** A version takes a few MB. */
+const minBytes = 64 * 1024 * 1024;
+const minFiles = 200;
 
 /** @throws if a folder's file system has almost no space or inodes left */
 export async function disk(folders: readonly string[]): Promise<string> {
@@ -54,30 +53,30 @@ export async function disk(folders: readonly string[]): Promise<string> {
       const bytes = bavail * bsize;
       const text = `${folder}: ${Math.floor(bytes / 1024 / 1024)} MiB free`;
       // Some file systems don't count inodes, and report 0.
-      if (bytes < leastBytes || (files > 0 && ffree < leastFiles)) throw new Error(`${text}, ${ffree} inodes`);
+      if (bytes < minBytes || (files > 0 && ffree < minFiles)) throw new Error(`${text}, ${ffree} inodes`);
       return text;
     }),
   );
   return left.join(", ");
 }
 
-/** Each look at the clock wakes the process up. In ms. */
+/** How often the lag is measured, in ms. Each measurement wakes the process up. */
 const resolution = 100;
-const mostLagMilliseconds = 1000;
-const leastSamples = 50;
+const maxLagMilliseconds = 1000;
+const minSamples = 50;
 
-/** Measures how late timers are, from one check to the next. */
+/** Measures how late timers fire, from one check to the next. */
 export function eventLoop() {
   const delays = monitorEventLoopDelay({ resolution });
   delays.enable();
   return {
     /** @throws if the process can't keep up */
     check(): string {
-      if (delays.count < leastSamples) return "too few samples yet";
+      if (delays.count < minSamples) return "too few samples so far";
       const lag = Math.max(0, delays.percentile(99) / 1e6 - resolution);
       delays.reset();
       const text = `p99 of the lag: ${Math.round(lag)} ms`;
-      if (lag > mostLagMilliseconds) throw new Error(text);
+      if (lag > maxLagMilliseconds) throw new Error(text);
       return text;
     },
     close: () => void delays.disable(),

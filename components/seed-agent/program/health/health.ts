@@ -13,9 +13,9 @@ import { type LoginProbe, loginProbe } from "./login.ts";
 import { type NamedCheck, runCheck } from "./run-check.ts";
 
 export interface HealthChecks {
-  /** Without any input or output: it is asked every few seconds. */
+  /** Does no I/O, because it is called every few seconds. */
   quick(): Health;
-  /** Never rejects: what could not be checked is a check that failed. Calls at the same time share one run. */
+  /** Runs every check. Never rejects: a check that can't be run has failed. Calls at the same time share one run. */
   deep(): Promise<DeepHealth>;
   close(): void;
 }
@@ -29,7 +29,7 @@ export interface HealthParts {
   readonly cluster: Pick<Cluster, "node" | "peers" | "problem" | "view">;
   readonly improve?: Pick<Improver, "lastProblem" | "mode">;
   readonly login?: LoginProbe;
-  /** Of each check. */
+  /** The limit of each check. */
   readonly checkMilliseconds?: number;
 }
 
@@ -45,7 +45,7 @@ export function healthChecks(parts: HealthParts): HealthChecks {
     { name: "queue", run: () => queue(parts.pipeline, store, settings) },
     { name: "disk", run: () => disk(folders) },
     { name: "event loop", run: async () => loop.check() },
-    // What follows does not keep this node from serving, and a dead peer must not take down its neighbours.
+    // The node can serve although one of these fails. A dead peer must not take down its neighbours.
     { name: "peers", isAdvisory: true, run: async () => peers(settings, cluster) },
     { name: "model", isAdvisory: true, run: () => login(improve?.mode.name ?? settings.SEED_MODE) },
     { name: "improver", isAdvisory: true, run: async () => throwIf(improve?.lastProblem()) },
@@ -55,7 +55,7 @@ export function healthChecks(parts: HealthParts): HealthChecks {
     node: cluster.node,
     version: live.active,
   });
-  const look = async (): Promise<DeepHealth> => {
+  const runAll = async (): Promise<DeepHealth> => {
     const [results, own] = await Promise.all([
       Promise.all(checks.map((check) => runCheck(check, checkMilliseconds))),
       agentChecks(live, checkMilliseconds),
@@ -67,7 +67,7 @@ export function healthChecks(parts: HealthParts): HealthChecks {
   return {
     quick,
     deep() {
-      running ??= look().finally(() => {
+      running ??= runAll().finally(() => {
         running = undefined;
       });
       return running;

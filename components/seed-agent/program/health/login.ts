@@ -5,7 +5,7 @@ import { codexEnvironment } from "../../../models/codex.ts";
 import { modelVariables } from "../improve/model.ts";
 import type { Settings } from "../settings.ts";
 
-/** Asks the model's CLI whether it is logged in. @returns how. @throws with what to do if it is not */
+/** Asks the model's CLI whether it is logged in. @returns how. @throws with the remedy if it is not */
 export type LoginProbe = (mode: Settings["SEED_MODE"]) => Promise<string>;
 
 export interface LoginProbeOptions {
@@ -13,9 +13,9 @@ export interface LoginProbeOptions {
   readonly now?: () => number;
 }
 
-/** Each start of a CLI takes a second, so what it says is used again for so long, in ms. */
-const goodFor = 5 * 60_000;
-const badFor = 60_000;
+/** How long an answer is reused, in ms. Each start of a CLI takes a second. */
+const goodMilliseconds = 5 * 60_000;
+const badMilliseconds = 60_000;
 const timeoutSeconds = 20;
 
 const claudeStatus = z.object({ loggedIn: z.boolean(), authMethod: z.optional(z.string()) });
@@ -29,10 +29,10 @@ export function loginProbe(
     if (mode === "off") return "not needed: the mode is off";
     if (known === undefined || now() >= known.until) {
       const result = ask(settings, run);
-      // One question at a time; the answer decides how long it holds.
+      // The CLI is started once at a time. How long its answer is reused depends on the answer.
       known = { until: Number.POSITIVE_INFINITY, result };
       void result.then(({ ok }) => {
-        known = { until: now() + (ok ? goodFor : badFor), result };
+        known = { until: now() + (ok ? goodMilliseconds : badMilliseconds), result };
       });
     }
     const { ok, detail } = await known.result;
@@ -52,14 +52,14 @@ async function ask(settings: Settings, run: typeof runProgram): Promise<Login> {
   if (end.code === timedOut) return { ok: false, detail: `${name} did not answer within ${timeoutSeconds} s` };
   const how = methodOf(settings.SEED_MODEL, end);
   if (end.code === 0 && how !== undefined) return { ok: true, detail: `${name}: ${how}` };
-  // It looks for a login only, but uses the key.
+  // `codex login status` ignores an API key, but codex uses it.
   if (settings.SEED_MODEL === "codex" && end.code === 1 && env["OPENAI_API_KEY"] !== undefined)
     return { ok: true, detail: "codex: has an API key" };
   if (end.code === 127) return { ok: false, detail: `${name} can't be started: ${end.stderr.trim()}` };
   return { ok: false, detail: `missing_api_key: ${name} is not logged in; ${login}` };
 }
 
-/** Without the account's name, which is in the output too. */
+/** Leaves out the account's name, which the CLI prints, too. */
 function methodOf(model: Settings["SEED_MODEL"], { stdout }: ProgramEnd): string | undefined {
   if (model === "codex") return "logged in";
   let printed: unknown;

@@ -4,10 +4,10 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Sources } from "../domain.ts";
 
-/** From `hot-reload/`, where this module is not part of a bundle. */
+/** The folder `hot-reload/`, if this module is not bundled. */
 const ownFolder = new URL("./", import.meta.url);
 const extension = extname(fileURLToPath(import.meta.url));
-/** Beside the bundle, where it is. */
+/** The folder beside the bundle, if this module is bundled. */
 const assetsFolder = new URL("./seed-assets/", import.meta.url);
 
 const insideName = "inside.cjs";
@@ -16,8 +16,8 @@ const firstVersionName = "first-version.json";
 const analysisName = "analysis.mjs";
 
 /**
- * What a bundle of the service needs in a folder `seed-assets` beside it, by file name. The npm packages `esbuild` and
- * `typescript` stay packages.
+ * @returns the files that a bundle of the service needs in a folder `seed-assets` beside it, by name. It also needs the npm
+ *   packages `esbuild` and `typescript`, which are not bundled
  */
 export async function serviceAssets(): Promise<Readonly<Record<string, string>>> {
   return {
@@ -28,7 +28,7 @@ export async function serviceAssets(): Promise<Readonly<Record<string, string>>>
   };
 }
 
-/** The program that runs in the fence. */
+/** The text of the program that runs behind the fence. */
 export const insideProgram = once(
   async () => (await asset(insideName)) ?? (await bundleOwn("inside/main", { format: "cjs" })),
 );
@@ -53,7 +53,7 @@ async function asset(name: string): Promise<string | undefined> {
   return existsSync(file) ? readFile(file, "utf8") : undefined;
 }
 
-/** The program of the thread that checks types. */
+/** The program of the worker thread that checks types. */
 export function analysisFile(): URL {
   const packed = new URL(analysisName, assetsFolder);
   return existsSync(packed) ? packed : new URL(`analysis/worker${extension}`, ownFolder);
@@ -68,7 +68,7 @@ async function bundleOwn(
     entryPoints: [fileURLToPath(new URL(name + extension, ownFolder))],
     // Without comments, which contain paths that differ between checkouts.
     minifyWhitespace: true,
-    // Not of the project that it is in.
+    // Ignores the tsconfig.json of the project around it.
     tsconfigRaw: {},
     ...{ bundle: true, write: false, platform: "node", target: "node24", logLevel: "silent" },
     ...options,

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { removeControlGroup, writeControl } from "../../../lib/control-group.ts";
 import { isAlive } from "../../../lib/process.ts";
 
-/** The limits that one process can't get around by starting others. */
+/** Limits that a process can't get around by starting other processes. */
 export interface Group {
   /** Moves a process, and what it starts from now on, into the group. */
   add(pid: number): void;
-  /** Call it when all of its processes have ended. */
+  /** Call it when all processes of the group have ended. */
   remove(): void;
 }
 
@@ -16,8 +16,8 @@ const prefix = "seed-agent-";
 let count = 0;
 
 /**
- * Makes a control group where this process may, which is as root outside of most containers. For an ordinary user the
- * kernel counts processes by itself (`prlimit --nproc`); for root it does not.
+ * Creates a control group where this process is allowed to: as root, and outside of most containers. For an ordinary user,
+ * `prlimit --nproc` limits the number of processes. For root, the kernel ignores that limit.
  *
  * @param limits memory in bytes
  */
@@ -41,7 +41,7 @@ export function makeGroup(limits: { readonly processes: number; readonly memory:
 function unified(name: string, { processes, memory }: { readonly processes: number; readonly memory: number }) {
   const folder = join(root, name);
   for (const controller of ["memory", "pids"]) writeControl(join(root, "cgroup.subtree_control"), `+${controller}`);
-  if (!make(folder)) return [];
+  if (!makeFolder(folder)) return [];
   writeControl(join(folder, "pids.max"), String(processes));
   writeControl(join(folder, "memory.max"), String(memory));
   writeControl(join(folder, "memory.swap.max"), "0");
@@ -55,12 +55,12 @@ function separate(name: string, { processes, memory }: { readonly processes: num
   ] as const;
   return limits.flatMap(([controller, file, value]) => {
     const folder = join(root, controller, name);
-    if (!existsSync(join(root, controller, "cgroup.procs")) || !make(folder)) return [];
+    if (!existsSync(join(root, controller, "cgroup.procs")) || !makeFolder(folder)) return [];
     return writeControl(join(folder, file), String(value)) ? [folder] : [];
   });
 }
 
-/** What a service left that was killed. */
+/** Removes the groups of services that were killed. */
 function removeLeftovers(isUnified: boolean): void {
   for (const folder of isUnified ? [root] : [join(root, "pids"), join(root, "memory")]) {
     for (const name of list(folder)) {
@@ -78,7 +78,7 @@ function list(folder: string): string[] {
   }
 }
 
-function make(folder: string): boolean {
+function makeFolder(folder: string): boolean {
   try {
     mkdirSync(folder);
     return true;

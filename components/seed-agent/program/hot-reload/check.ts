@@ -11,20 +11,20 @@ import { runTests, type TestRun } from "./run-tests.ts";
 import { Subject } from "./subject.ts";
 import type { Fence } from "./version-host.ts";
 
-const mostDiagnostics = 50;
-/** Of one message, in characters. */
-const mostWords = 2000;
+const maxDiagnostics = 50;
+/** The maximum length of one message, in characters. */
+const maxLength = 2000;
 
-/** What a step found. Its diagnostics are its failure, unless it says that it passed. */
+/** The result of a step. It failed if it has diagnostics, unless `outcome` says otherwise. */
 interface Found {
   readonly outcome?: "passed" | "skipped";
   readonly summary: string;
   readonly diagnostics?: readonly SourceDiagnostic[];
-  /** If it was measured elsewhere. */
+  /** If the time was measured elsewhere. */
   readonly milliseconds?: number;
 }
 
-/** @returns how changes are judged behind this fence */
+/** @returns the function that checks changes, with their code behind this fence */
 export function checks(fence: Fence): Check {
   return (candidate, options) => new Checking(fence, candidate, options).run();
 }
@@ -46,7 +46,7 @@ class Checking {
     const built = await this.#build();
     if (built !== undefined) await this.#try(built);
     const passed = this.#hasPassed() && this.#steps.length === reportSteps.length;
-    // What was not reached.
+    // Steps that were not reached.
     for (const name of reportSteps.slice(this.#steps.length)) {
       this.#add({ name, outcome: "skipped", milliseconds: 0, summary: "not reached", diagnostics: [] });
     }
@@ -63,7 +63,7 @@ class Checking {
     const { signal } = this.#options;
     const count = Object.keys(sources).length;
     const files = checkFiles(sources);
-    // Names that are not allowed are no names for a compiler either.
+    // The compiler must not see names that are not allowed.
     const analysis = files.length > 0 ? undefined : await analyzeSources(sources, signal).catch(asError);
     signal?.throwIfAborted();
     if (analysis instanceof Error) {
@@ -130,18 +130,18 @@ class Checking {
     return signal === undefined ? {} : { signal };
   }
 
-  /** Runs a step if those before it have passed. */
+  /** Runs a step if all steps before it have passed. */
   async #step(name: ReportStepName, work: () => Promise<Found>): Promise<void> {
     if (!this.#hasPassed()) return;
     this.#options.signal?.throwIfAborted();
     const began = performance.now();
     const { outcome, summary, diagnostics = [], milliseconds } = await work();
-    const rest = diagnostics.length - mostDiagnostics;
+    const rest = diagnostics.length - maxDiagnostics;
     this.#add({
       ...{ name, summary, milliseconds: milliseconds ?? performance.now() - began },
       outcome: outcome ?? (diagnostics.length === 0 ? "passed" : "failed"),
       diagnostics: [
-        ...diagnostics.slice(0, mostDiagnostics).map(shorten),
+        ...diagnostics.slice(0, maxDiagnostics).map(shorten),
         ...(rest > 0 ? [{ message: `… and ${rest} more` }] : []),
       ],
     });
@@ -157,10 +157,10 @@ class Checking {
   }
 }
 
-/** Much of a message is what hostile code says, and it is shown in a terminal and to a model. */
+/** Hostile code may choose a part of a message, and terminals and a model show it. */
 function shorten(diagnostic: SourceDiagnostic): SourceDiagnostic {
   const words = plainWords(diagnostic.message);
-  return { ...diagnostic, message: words.length > mostWords ? `${words.slice(0, mostWords)}…` : words };
+  return { ...diagnostic, message: words.length > maxLength ? `${words.slice(0, maxLength)}…` : words };
 }
 
 function testsFound({ outcomes, problem }: TestRun, { isOptional }: { readonly isOptional: boolean }): Found {

@@ -6,13 +6,13 @@ export interface Candidate {
   readonly sources: Sources;
   readonly base: Pick<Version, "id" | "sources" | "bundle" | "testBundle">;
   readonly answers: "same" | "may differ";
-  /** Answers of the base, to be given again. An answer of 500 and more need not stay the same. */
+  /** Recorded requests to the base. Answers with a status of 500 or more need not stay the same. */
   readonly recordings: readonly Recording[];
 }
 
 export interface CheckOptions {
   readonly limits: HostLimits;
-  /** Of all tests together. */
+  /** The limit of all tests together. */
   readonly testMilliseconds: number;
   readonly signal?: AbortSignal;
   readonly onStep?: (step: ReportStep) => void;
@@ -20,16 +20,16 @@ export interface CheckOptions {
 
 export interface Checked {
   readonly report: Report;
-  /** Only if it passed. */
+  /** Only if all steps passed. */
   readonly built?: { readonly hash: string; readonly bundle: string; readonly testBundle?: string };
 }
 
 /**
- * Judges a change: parse, import allowlist, type check, compile, its own tests, the present version's tests, and a replay
- * of recorded requests, each fenced in. The verdicts on the tests of the present version and on the replay are reached in
- * processes that the change's code can't write to.
+ * Checks a change in seven steps: parse, import allowlist, type check, compile, its own tests, the base version's tests, and
+ * a replay of recorded requests. The code runs behind a fence, and the results of the base version's tests and of the replay
+ * are determined outside of processes that run it.
  */
 export type Check = (candidate: Candidate, options: CheckOptions) => Promise<Checked>;
 
-/** Tries the fences of this machine, once. */
+/** Finds the fence that works on this machine. */
 export type FindFence = (wanted: "auto" | "bubblewrap" | "permission") => Promise<Fence>;

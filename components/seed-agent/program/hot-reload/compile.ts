@@ -1,14 +1,13 @@
-import { createHash } from "node:crypto";
 import { posix } from "node:path";
-import { canonicalJson } from "../../../lib/json.ts";
 import type { SourceDiagnostic, Sources } from "../domain.ts";
+import { sourcesHash } from "../sources-hash.ts";
 
 export interface Built {
-  /** SHA-256 in hex of the canonical JSON of the sources. */
+  /** See `sourcesHash`. */
   readonly hash: string;
-  /** The modules that `handle.ts`, `checks.ts` and `plan.ts` import, as one CommonJS program. */
+  /** `handle.ts`, `checks.ts`, `plan.ts` and the modules that they import, as one CommonJS program. */
   readonly bundle: string;
-  /** The same for `*.test.ts`; undefined without any. */
+  /** The same for `*.test.ts`; undefined if there are no tests. */
   readonly testBundle?: string;
 }
 
@@ -19,11 +18,7 @@ export const extensionPoints = ["handle", "checks", "plan"] as const;
 
 export const isTest = (path: string): boolean => path.endsWith(".test.ts");
 
-export function hashOf(sources: Sources): string {
-  return createHash("sha256").update(canonicalJson(sources)).digest("hex");
-}
-
-/** Bundles a version. The same sources give the same bytes. Types are not checked, and nothing is read from the disk. */
+/** Bundles a version reproducibly. Types are not checked, and nothing is read from the disk. */
 export async function compile(sources: Sources): Promise<Compiled> {
   const points = extensionPoints.filter((name) => Object.hasOwn(sources, `${name}.ts`));
   const tests = Object.keys(sources).filter(isTest).sort();
@@ -37,12 +32,12 @@ export async function compile(sources: Sources): Promise<Compiled> {
   const diagnostics = results.flatMap((result) => (typeof result === "object" ? result : []));
   const [bundle, testBundle] = results;
   if (typeof bundle !== "string" || typeof testBundle === "object") return { diagnostics };
-  return { built: { hash: hashOf(sources), bundle, ...(testBundle === undefined ? {} : { testBundle }) } };
+  return { built: { hash: sourcesHash(sources), bundle, ...(testBundle === undefined ? {} : { testBundle }) } };
 }
 
 const entry = "version";
 
-/** @returns the bundle, or why there is none */
+/** @returns the bundle, or the errors */
 async function bundleOf(sources: Sources, program: string): Promise<string | readonly SourceDiagnostic[]> {
   const { build } = await import("esbuild");
   try {
@@ -70,7 +65,7 @@ async function bundleOf(sources: Sources, program: string): Promise<string | rea
       ],
       ...{ bundle: true, write: false, format: "cjs", platform: "neutral", target: "es2024", charset: "utf8" },
       ...{ sourcemap: "inline", sourcesContent: false, legalComments: "none", logLevel: "silent" },
-      // Nothing of this machine may count.
+      // The result must not depend on this machine.
       ...{ absWorkingDir: "/", tsconfigRaw: "{}" },
     });
     return outputFiles[0]?.text ?? "";

@@ -4,12 +4,12 @@ import { delimiter, isAbsolute, join } from "node:path";
 import type { FindFence } from "./checking.ts";
 import type { Fence } from "./version-host.ts";
 
-/** An argv, and whom it runs as, for a Node program that is read from stdin. */
+/** How to start a Node program that is read from stdin, behind a fence. */
 export interface Fenced {
   readonly command: string;
   readonly args: readonly string[];
   readonly user?: number;
-  /** Whether the child writes `{"child-pid": …}` to its file descriptor 4, for the pid of Node. */
+  /** Whether the command writes Node's pid to file descriptor 4, as `{"child-pid": …}`. */
   readonly reportsPid: boolean;
 }
 
@@ -17,7 +17,7 @@ export interface Fenced {
 const nobody = 65534;
 const trialMilliseconds = 20_000;
 
-/** Tries bubblewrap by running Node in it. @throws if bubblewrap is demanded and does not work */
+/** Tries bubblewrap by running Node in it. @throws if bubblewrap is required and does not work */
 export const findFence: FindFence = async (wanted) => {
   if (wanted === "permission") return { name: "permission", reason: 'SEED_FENCE is "permission"' };
   const bubblewrap = programOnPath("bwrap");
@@ -29,12 +29,12 @@ export const findFence: FindFence = async (wanted) => {
 
 const missing = "bubblewrap is not installed: there is no program bwrap on PATH (package bubblewrap)";
 
-/** @returns the fence, or why it does not work, in words */
+/** @returns the fence, or why bubblewrap does not work */
 async function tryBubblewrap(bubblewrap: string): Promise<Fence | string> {
   const plain: Fence = { name: "bubblewrap", bubblewrap };
-  // Where the service is root, the code had better not be, but a Node below /root is closed to others.
+  // If the service is root, the code should run as nobody, but nobody can't read a Node below /root.
   const users = process.getuid?.() === 0 ? [{ ...plain, user: nobody }, plain] : [plain];
-  // In a container, /proc/sys is read-only: there bubblewrap can't forbid namespaces within its own.
+  // In a container, /proc/sys is read-only, so bubblewrap can't forbid nested namespaces.
   const fences = users.flatMap((fence): Fence[] => [fence, { ...fence, allowsNamespaces: true }]);
   let reason = "";
   for (const fence of fences) {
@@ -45,7 +45,7 @@ async function tryBubblewrap(bubblewrap: string): Promise<Fence | string> {
   return `bubblewrap does not work here: ${reason}. Let programs make user namespaces: sysctl user.max_user_namespaces=15000, on Ubuntu also kernel.apparmor_restrict_unprivileged_userns=0; in a container, a seccomp profile that allows it`;
 }
 
-/** @returns why it does not work, in words */
+/** @returns why the fence does not work, or undefined if it does */
 function tryFence(fence: Fence): Promise<string | undefined> {
   const { command, args, user } = fenced(fence, { heapMb: 64 });
   return new Promise((resolve) => {
@@ -73,16 +73,16 @@ function tryFence(fence: Fence): Promise<string | undefined> {
 
 interface FencedOptions {
   readonly heapMb: number;
-  /** Without Node's permission model, as if code had broken out of it: for tests of bubblewrap. */
+  /** For tests of bubblewrap: without Node's permission model, as if the code had broken out of it. */
   readonly isFullNode?: boolean;
 }
 
-/** How Node is started for code that is not trusted. The program comes from stdin, so that no file need be readable. */
+/** How to start Node for untrusted code. The program comes from stdin, so that Node needs to read no file. */
 export function fenced(fence: Fence, { heapMb, isFullNode = false }: FencedOptions): Fenced {
   const node = [
     ...(isFullNode ? [] : ["--permission"]),
     "--disallow-code-generation-from-strings",
-    // Without the compiled-code cache and the inspector's signal there is less to attack.
+    // Fewer features of Node, so that there is less to attack.
     ...["--disable-sigusr1", "--no-addons", "--disable-warning=ExperimentalWarning"],
     `--max-old-space-size=${heapMb}`,
     "-",
@@ -96,16 +96,16 @@ export function fenced(fence: Fence, { heapMb, isFullNode = false }: FencedOptio
   };
 }
 
-/** The environment in the fence. Answers must not depend on the machine's zone or language. */
+/** The environment behind the fence. Answers must not depend on the machine's time zone or language. */
 export const fencedEnvironment: Readonly<Record<string, string>> = {
   ...{ TZ: "UTC", LANG: "en_US.UTF-8", LC_ALL: "en_US.UTF-8" },
-  // Each arena of malloc reserves memory that would count.
+  // Each arena of malloc reserves address space, which is limited.
   ...{ MALLOC_ARENA_MAX: "2", UV_THREADPOOL_SIZE: "1" },
 };
 
 /**
- * Namespaces of its own, no capabilities, and no files but Node and its libraries: no /proc, so that it works in a
- * container that hides parts of it, no /etc, no place to write to. Ends together with the service.
+ * New namespaces, no capabilities, and no files except Node and its libraries, read-only. There is no /etc and no /proc: a
+ * /proc would not work in a container that hides parts of its own. The process ends together with the service.
  */
 function confinement({ allowsNamespaces }: Fence): string[] {
   return [
@@ -122,14 +122,14 @@ function confinement({ allowsNamespaces }: Fence): string[] {
 
 let libraries: readonly string[] | undefined;
 
-/** What the dynamic linker loaded for this Node. */
+/** The libraries that the dynamic linker loaded for this Node. */
 function sharedLibraries(): readonly string[] {
   libraries ??= readSharedLibraries();
   return libraries;
 }
 
 function readSharedLibraries(): readonly string[] {
-  // Else it looks up the names of this machine's addresses.
+  // Without this, the report looks up the names of this machine's addresses.
   Object.assign(process.report, { excludeNetwork: true });
   const report: unknown = process.report.getReport();
   const objects = report instanceof Object && "sharedObjects" in report ? report.sharedObjects : [];
@@ -146,7 +146,7 @@ export function programOnPath(name: string): string | undefined {
       accessSync(path, constants.X_OK);
       if (isAbsolute(path)) return path;
     } catch {
-      // Not there.
+      // There is no such program in this folder.
     }
   }
   return undefined;

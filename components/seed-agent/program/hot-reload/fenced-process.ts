@@ -11,45 +11,45 @@ import type { Fence } from "./version-host.ts";
 
 export interface FencedProcessOptions {
   readonly fence: Fence;
-  /** The program's text, for Node's standard input. */
+  /** The text of the program, which Node reads from its standard input. */
   readonly program: string;
-  /** Of the whole process, in MiB. */
+  /** The limit of the whole process, in MiB. */
   readonly memoryMb: number;
-  /** Runs at a lower priority than the service. */
+  /** Whether it runs at a lower priority than the service. */
   readonly isBackground?: boolean | undefined;
   readonly onLine: (line: string) => void;
   /** See `fenced`: for tests. */
   readonly isFullNode?: boolean;
 }
 
-/** A Node process behind a fence, and lines of text to and from it on its file descriptor 3. */
+/** A Node process behind a fence. It exchanges lines of text with the service on its file descriptor 3. */
 export interface FencedProcess {
-  /** Of Node itself, once `confine` has been called; before, of what starts it. */
+  /** The pid of Node after `confine` has been called; before that, the pid of the program that starts Node. */
   readonly pid: number;
   send(line: string): void;
-  /** Sets the limits that need its pid. Call it when Node runs, and before it gets code that is not trusted. */
+  /** Sets the limits that need Node's pid. Call it when Node runs, before it gets untrusted code. */
   confine(): Promise<void>;
-  /** Resident memory in bytes; 0 after its end. */
+  /** Resident memory in bytes; 0 after the process has ended. */
   memory(): Promise<number>;
-  /** Ends it and all below it. The first reason counts. */
+  /** Ends the process and its children. The first reason is the one that is reported. */
   kill(reason: string): void;
   readonly ended: Promise<{ readonly reason: string }>;
 }
 
-/** Of Node at rest: its heap gets the rest. In MiB. */
+/** The memory of an idle Node, in MiB. The rest of the limit is for the heap. */
 const nodeMb = 48;
-/** Beside what a process of this size needs: stacks and heaps of threads that Node starts later. In MiB. */
+/** Additional address space for stacks and heaps of threads that Node starts later, in MiB. */
 const addressSpaceMb = 512;
 const memoryMilliseconds = 100;
-/** Processes and threads; Node has about ten. */
+/** The limit of processes and threads. Node has about ten. */
 const maxProcesses = 64;
-/** The watch of its memory, which can say why it ended a process, comes before the kernel. In MiB. */
+/** The kernel's limit is higher by this, in MiB, so that the service's own limit, which reports a reason, comes first. */
 const groupMb = 64;
-/** What is kept of, and taken from, its standard error, in bytes. */
+/** How much of the standard error is kept, and how much may be printed, in bytes. */
 const errorTail = 16 * 1024;
 const maxErrors = 1024 * 1024;
 
-/** @throws if the fence's program can't be started at all */
+/** @throws if the fence's program can't be started */
 export function startFencedProcess(options: FencedProcessOptions): FencedProcess {
   const { fence, program, memoryMb, onLine, isFullNode = false, isBackground = false } = options;
   const { command, args, user, reportsPid } = fenced(fence, { heapMb: Math.max(32, memoryMb - nodeMb), isFullNode });
@@ -57,7 +57,7 @@ export function startFencedProcess(options: FencedProcessOptions): FencedProcess
     env: fencedEnvironment,
     cwd: "/",
     detached: true,
-    // Its standard output leads nowhere, so that printing costs nobody anything.
+    // Its standard output is discarded.
     stdio: ["pipe", "ignore", "pipe", "pipe", reportsPid ? "pipe" : "ignore"],
     ...(user === undefined ? {} : { uid: user, gid: user }),
   });
@@ -71,12 +71,12 @@ export function startFencedProcess(options: FencedProcessOptions): FencedProcess
   let reason: string | undefined;
   let hasEnded = false;
   let nodePid = child.pid ?? 0;
-  // Of process 0, this one's priority would be set.
+  // setPriority(0) would set the priority of the service itself.
   if (isBackground && child.pid !== undefined) yieldTo(child.pid);
   const kill = (why: string) => {
     reason ??= why;
     if (hasEnded || child.pid === undefined) return;
-    // Node is in a session of its own there.
+    // With bubblewrap, Node is in a session of its own.
     for (const target of nodePid === child.pid ? [-child.pid] : [nodePid, -child.pid]) {
       try {
         process.kill(target, "SIGKILL");
@@ -85,10 +85,10 @@ export function startFencedProcess(options: FencedProcessOptions): FencedProcess
       }
     }
   };
-  // bubblewrap ends with the service by itself.
+  // bubblewrap ends together with the service anyway.
   const watcher = child.pid === undefined || reportsPid ? undefined : watchOver(child.pid);
 
-  // Whatever happens to a pipe, the process's end says more.
+  // Errors of pipes are ignored: the end of the process has a better reason.
   for (const stream of [child.stdin, errors, channel, information]) stream?.on("error", () => {});
   child.stdin?.end(program);
   channel.on(
@@ -147,12 +147,12 @@ export function startFencedProcess(options: FencedProcessOptions): FencedProcess
   };
 }
 
-/** Its threads of this moment, and what it starts later. */
+/** Lowers the priority of the process's present threads, and of those that it starts later. */
 function yieldTo(pid: number): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_LOW);
   } catch {
-    // Already gone; or not allowed, which costs only time.
+    // The process has ended, or this is not allowed. It is only slower for others then.
   }
 }
 
@@ -169,7 +169,7 @@ function readPid(information: Readable | null): Promise<number | undefined> {
   });
 }
 
-/** @param tail the end of its standard error, which may say anything */
+/** @param tail the end of the standard error, which the code can choose */
 function endOf(code: number | null, signal: NodeJS.Signals | null, tail: string): string {
   const lines = plainWords(tail)
     .split("\n")
@@ -177,13 +177,13 @@ function endOf(code: number | null, signal: NodeJS.Signals | null, tail: string)
   const said =
     lines.find((line) => /^(\w*Error\b|FATAL ERROR|bwrap:)/.test(line)) ?? lines.findLast((line) => line !== "");
   if (/heap out of memory|Reached heap limit/.test(tail)) return "its heap was full";
-  // bubblewrap reports as 137 that the kernel ended the process, as it does at the limit of its memory.
+  // bubblewrap exits with 137 if the kernel killed the process, for instance at its memory limit.
   const killed = signal ?? (code === 137 ? "SIGKILL" : undefined);
   const how = killed === undefined ? `it ended with code ${code}` : `it was ended by ${killed}`;
   return said === undefined ? how : `${how}: ${said.slice(0, 500)}`;
 }
 
-/** Of the process alone: with bubblewrap it is the only one in its namespace. */
+/** The memory of only this process: with bubblewrap, it is the only one in its namespace. */
 async function residentBytes(pid: number): Promise<number> {
   if (process.platform === "linux") {
     const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
@@ -195,8 +195,8 @@ async function residentBytes(pid: number): Promise<number> {
 }
 
 /**
- * Limits one process from outside. The address space is limited to what Node has reserved at this moment and what it may
- * use: the only limit that Buffers can't outrun.
+ * Sets the limits of a process from outside. The address space is limited to the part that Node has reserved by now plus the
+ * memory that it may use. No other limit also covers Buffers.
  */
 async function limit(pid: number, memoryMb: number, fence: Fence): Promise<void> {
   const prlimit = programOnPath("prlimit");
@@ -206,12 +206,12 @@ async function limit(pid: number, memoryMb: number, fence: Fence): Promise<void>
   const bytes = reservedKb * 1024 + (memoryMb + addressSpaceMb) * 1024 ** 2;
   const limits = [
     ...["--nofile=64", "--fsize=0", "--core=0"],
-    // Without a user namespace, all processes of this machine's user would count.
+    // Without a user namespace, this limit would count all processes of the user.
     ...(fence.name === "bubblewrap" ? [`--nproc=${maxProcesses}`] : []),
     ...(reservedKb === 0 ? [] : [`--as=${bytes}`]),
   ];
   await new Promise<void>((resolve) => {
-    // As the same user: in a container, root may not limit others. Otherwise it fails only if the process has ended.
+    // prlimit runs as the process's user, because root in a container may not limit others. It fails if the process ended.
     const { user } = fence;
     const as = user === undefined ? {} : { uid: user, gid: user };
     execFile(prlimit, ["--pid", String(pid), ...limits], { env: {}, cwd: "/", ...as }, () => resolve());

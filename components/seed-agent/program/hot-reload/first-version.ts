@@ -2,7 +2,7 @@ import type { Version } from "../domain.ts";
 import { firstSources } from "./assets.ts";
 import { compile } from "./compile.ts";
 
-/** `v0`: the version that the program brings. */
+/** `v0`, the version that is part of the program. */
 export async function firstVersion(): Promise<Version> {
   const sources = await firstSources();
   const compiled = await compile(sources);
@@ -12,8 +12,8 @@ export async function firstVersion(): Promise<Version> {
     );
   }
   return {
-    ...{ id: "v0", author: "seed-agent", summary: "The version that the service brings" },
-    // Every node's v0 is the same.
+    ...{ id: "v0", author: "seed-agent", summary: "The version that is part of the service" },
+    // v0 must be the same on every node.
     createdAt: "1970-01-01T00:00:00.000Z",
     ...compiled.built,
     sources,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { asError } from "../../../lib/as-error.ts";
 import type { AgentRequest } from "../domain.ts";
 import { insideProgram } from "./assets.ts";
+import { type AnswerMessage, Call } from "./call.ts";
 import { type FencedProcess, startFencedProcess } from "./fenced-process.ts";
 import {
   checksAnswer,
@@ -25,28 +25,14 @@ import {
   type VersionHost,
 } from "./version-host.ts";
 
-/** How many calls may be under way in one process. */
-export const maxCalls = 100;
-const maxReads = 100;
-const maxLogLines = 100;
-/** Messages that are dropped, such as those of calls that were given up. More are an attack on the service's time. */
+/** How many calls one process may handle at the same time. */
+const maxCalls = 100;
+/** Messages of calls that have ended, and log lines beyond the limit, are dropped. More of them are an attack. */
 const maxDropped = { messages: 1000, characters: 16 * 1024 * 1024 };
 
-interface Call {
-  readonly given: Given;
-  /** What it read, by key. A call is a transaction: it gets one value of a key, however often it asks. */
-  readonly reads: Map<string, string | null>;
-  readonly reading: Map<string, Promise<string | null>>;
-  logs: number;
-  asked: number;
-  readonly resolve: (answer: Extract<FromAgent, { type: "answer" }>) => void;
-  readonly reject: (error: HostError) => void;
-  readonly timer: NodeJS.Timeout;
-}
-
 /**
- * @param program the text of what runs in the fence, and loads a version
- * @returns how versions are started behind this fence
+ * @param program the text of the program that runs behind the fence, and loads a version
+ * @returns the function that starts versions behind this fence
  */
 export function versionHosts(fence: Fence, program: () => Promise<string> = insideProgram): StartHost {
   return async (version, limits) => {
@@ -88,7 +74,7 @@ class Host implements VersionHost {
     return this.#process.memory();
   }
 
-  /** @throws HostError `did not start`; then the process is gone */
+  /** @throws HostError `did not start`, after the process has ended */
   async started(): Promise<void> {
     const { startMilliseconds } = this.#limits;
     const timer = setTimeout(
@@ -142,21 +128,24 @@ class Host implements VersionHost {
     await this.ended;
   }
 
-  #call(what: "handle" | "checks" | "plan", input: unknown, given: Given) {
+  async #call(
+    what: "handle" | "checks" | "plan",
+    input: unknown,
+    given: Given,
+  ): Promise<{ readonly answer: AnswerMessage; readonly reads: ReadonlyMap<string, string | null> }> {
     if (this.#state !== "running") throw new HostError("ended", `${this.version} does not run`);
     if (this.#calls.size >= maxCalls) throw new HostError("busy", `${maxCalls} calls are under way`);
     const id = this.#nextId++;
-    const { promise, resolve, reject } = Promise.withResolvers<Extract<FromAgent, { type: "answer" }>>();
-    const { callMilliseconds } = this.#limits;
-    const timer = setTimeout(() => {
-      reject(new HostError("timeout", `no answer within ${callMilliseconds} ms`));
-      this.#calls.delete(id);
-      this.#process.kill(`a call had no answer within ${callMilliseconds} ms`);
-    }, callMilliseconds);
-    const call: Call = { given, reads: new Map(), reading: new Map(), logs: 0, asked: 0, resolve, reject, timer };
+    const call = new Call({
+      ...{ id, given, timeoutMilliseconds: this.#limits.callMilliseconds },
+      send: (message) => this.#send(message),
+      kill: (reason) => this.#process.kill(reason),
+      drop: (characters, reason) => this.#drop(characters, reason),
+      onEnd: () => this.#calls.delete(id),
+    });
     this.#calls.set(id, call);
     this.#send({ type: "call", id, what, input, now: given.now, seed: given.seed });
-    return promise.then((answer) => ({ answer, reads: call.reads }));
+    return { answer: await call.result, reads: call.reads };
   }
 
   #send(message: Readonly<Record<string, unknown>>): void {
@@ -166,13 +155,13 @@ class Host implements VersionHost {
   #receive(line: string): void {
     const message = readMessage(fromAgent, line);
     if (message === undefined) {
-      this.#process.kill("it sent what is not of the protocol");
+      this.#process.kill("it violated the protocol");
     } else if (message.type === "ready" || message.type === "loaded" || message.type === "failed") {
       this.#onStart(message);
     } else {
       const call = this.#calls.get(message.id);
       if (call !== undefined) this.#onCall(call, message);
-      // The call was given up, or never was.
+      // The call has ended, or never existed.
       else this.#drop(line.length, "it answers calls that were never made");
     }
   }
@@ -186,8 +175,8 @@ class Host implements VersionHost {
 
   #onStart(message: Extract<FromAgent, { type: "ready" | "loaded" | "failed" }>): void {
     if (this.#state !== "starting") {
-      // The code forged it.
-      this.#process.kill("it sent what is not of the protocol");
+      // The code has forged the message.
+      this.#process.kill("it violated the protocol");
     } else if (message.type === "loaded") {
       this.#start.resolve();
     } else if (message.type === "failed") {
@@ -198,47 +187,13 @@ class Host implements VersionHost {
   }
 
   #onCall(call: Call, message: Extract<FromAgent, { id: number }>): void {
-    if (message.type === "read") {
-      this.#onRead(call, message);
-    } else if (message.type === "log") {
-      this.#onLog(call, message.message);
-    } else {
-      clearTimeout(call.timer);
-      this.#calls.delete(message.id);
-      if (message.type === "answer") call.resolve(message);
-      else {
-        const code = message.invalid === true ? "invalid" : "threw";
-        call.reject(new HostError(code, locate(message.message, this.#bundle)));
-      }
+    if (message.type === "read") call.onRead(message);
+    else if (message.type === "log") call.onLog(message.message);
+    else if (message.type === "answer") call.resolve(message);
+    else {
+      const code = message.invalid === true ? "invalid" : "threw";
+      call.reject(new HostError(code, locate(message.message, this.#bundle)));
     }
-  }
-
-  #onRead(call: Call, { id, read, key }: Extract<FromAgent, { type: "read" }>): void {
-    call.asked += 1;
-    const value = (text: string | null) => this.#send({ type: "value", id, read, value: text });
-    if (call.asked > maxReads) {
-      this.#process.kill(`it read the state more than ${maxReads} times in one call`);
-    } else {
-      const reading = call.reading.get(key) ?? call.given.read(key).then((text) => text ?? null);
-      call.reading.set(key, reading);
-      reading.then(
-        (text) => {
-          call.reads.set(key, text);
-          value(text);
-        },
-        (error: unknown) => {
-          clearTimeout(call.timer);
-          this.#calls.delete(id);
-          call.reject(new HostError("threw", `the state can't be read: ${asError(error).message}`));
-        },
-      );
-    }
-  }
-
-  #onLog(call: Call, message: string): void {
-    call.logs += 1;
-    if (call.logs <= maxLogLines) call.given.log?.(message);
-    else this.#drop(message.length, "it logs more than is kept");
   }
 
   #writes(writes: readonly (readonly [string, string | null])[]): Record<string, string | undefined> {
@@ -261,18 +216,14 @@ class Host implements VersionHost {
     error: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] },
   ) {
     const issues = error.issues.map(({ path, message }) => `${path.map(String).join(".") || "it"}: ${message}`);
-    return new HostError("invalid", `${what} answered what is not allowed: ${issues.slice(0, 5).join("; ")}`);
+    return new HostError("invalid", `${what} returned an invalid value: ${issues.slice(0, 5).join("; ")}`);
   }
 
   #onEnd(reason: string): void {
     this.#state = "ended";
     this.#start.reject(new HostError("did not start", reason));
-    // Nobody may wait for the start any more.
+    // If nobody waits for the start any more, the rejection must not be unhandled.
     this.#start.promise.catch(() => {});
-    for (const { reject, timer } of this.#calls.values()) {
-      clearTimeout(timer);
-      reject(new HostError("ended", reason));
-    }
-    this.#calls.clear();
+    for (const call of [...this.#calls.values()]) call.reject(new HostError("ended", reason));
   }
 }

@@ -1,4 +1,4 @@
-/** Everything that the rest of the service needs of hot reload. */
+/** The parts of hot reload that the rest of the service uses. */
 export { seedTypes, serviceAssets } from "./assets.ts";
 export { checks } from "./check.ts";
 export { compile } from "./compile.ts";

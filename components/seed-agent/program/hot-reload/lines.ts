@@ -1,7 +1,7 @@
 /** The longest line that a fenced process may send, in bytes. */
 export const maxLineBytes = 2 * 1024 * 1024;
 
-/** Splits what arrives into lines. @param tooLong is called once for a longer line; nothing more is passed on then */
+/** Splits a stream into lines. @param tooLong called once for a line that is too long; later lines are dropped */
 export function splitLines(onLine: (line: string) => void, tooLong: () => void): (chunk: Buffer) => void {
   let parts: Buffer[] = [];
   let length = 0;

@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
 import { agentResponse } from "../domain.ts";
 
-/** What the program in the fence may send. It is as hostile as the code that runs beside it. */
+/** The messages that the program behind the fence may send. They are as hostile as the code that runs in it. */
 const id = z.int().check(z.gte(0));
-const text = (most: number) => z.string().check(z.maxLength(most));
+const text = (max: number) => z.string().check(z.maxLength(max));
 const words = text(10_000);
-/** RFC 9110: a token, and visible characters. Node throws at others when they are sent. */
+/** RFC 9110: a token, and visible characters. Node throws when others are sent. */
 const headerName = text(200).check(z.regex(/^[\w!#$%&'*+.^`|~-]+$/));
 const headerValue = text(8192).check(z.regex(/^[\t\x20-\x7e\x80-\xff]*$/));
 
@@ -41,7 +41,7 @@ const subjectRequest = z.object({
   body: z.optional(z.string()),
 });
 
-/** A call of what is tested. */
+/** A call of the code under test. */
 const fromSubject = z.discriminatedUnion("what", [
   z.object({ type: z.literal("subject"), id, what: z.literal("handle"), input: subjectRequest, given }),
   z.object({ type: z.literal("subject"), id, what: z.literal("checks") }),
@@ -75,8 +75,8 @@ export const checksAnswer = z
   .check(z.maxLength(100));
 export const planAnswer = z.nullable(text(100_000));
 
-/** What the connection itself decides; the service sets them. */
-const ofTheConnection = new Set([
+/** Headers of the connection, which the service sets. */
+const connectionHeaders = new Set([
   ...[
     "connection",
     "content-length",
@@ -89,20 +89,21 @@ const ofTheConnection = new Set([
   ],
 ]);
 
-/** @returns the headers in lower case, the last of a name, or what is wrong, in words */
+/** @returns the headers in lower case, with the last value of each name; or why they are not allowed */
 export function cleanHeaders(
   headers: readonly (readonly [string, string])[],
 ): { readonly headers: Record<string, string> } | { readonly problem: string } {
   const clean = new Map<string, string>();
   for (const [name, value] of headers) {
     const lower = name.toLowerCase();
-    if (ofTheConnection.has(lower)) return { problem: `the answer has the header "${lower}", which the service sets` };
+    if (connectionHeaders.has(lower))
+      return { problem: `the answer has the header "${lower}", which the service sets` };
     clean.set(lower, value);
   }
   return { headers: Object.fromEntries(clean) };
 }
 
-/** @returns the line's message, or undefined if it is none: a violation of the protocol */
+/** @returns the message, or undefined if the line violates the protocol */
 export function readMessage<Message>(schema: z.ZodMiniType<Message>, line: string): Message | undefined {
   const parsed = schema.safeParse(parseJson(line));
   return parsed.success ? parsed.data : undefined;

@@ -1,13 +1,13 @@
 import type { SourceDiagnostic, Sources } from "../domain.ts";
 
 export const maxFiles = 200;
-/** Of all files together, in bytes. */
+/** The limit of all files together, in bytes. */
 export const maxBytes = 1024 * 1024;
 const maxPathLength = 200;
 
 const path = /^(?:[A-Za-z0-9][\w-]*\/)*[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.ts$/;
 
-/** What is wrong with the files as such: their number, size and names. Their text is parsed later. */
+/** Checks the number, size and names of the files. Their text is parsed later. */
 export function checkFiles(sources: Sources): SourceDiagnostic[] {
   const files = Object.keys(sources);
   const bytes = Object.values(sources).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
@@ -43,7 +43,7 @@ function checkPath(file: string): SourceDiagnostic[] {
   ];
 }
 
-/** Some file systems can't tell them apart. */
+/** Some file systems can't tell such files apart. */
 function sameInLowerCase(files: readonly string[]): SourceDiagnostic[] {
   const seen = new Map<string, string>();
   return files.flatMap((file) => {

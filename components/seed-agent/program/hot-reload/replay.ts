@@ -4,26 +4,26 @@ import type { Subject } from "./subject.ts";
 import { type Handled, HostError } from "./version-host.ts";
 
 export interface Replayed {
-  /** Requests whose answers were compared. */
+  /** How many requests were compared. */
   readonly compared: number;
-  /** Requests that the base itself answers differently now, or answered with an error. */
+  /** How many requests the base itself answers differently now, or answered with an error. They are left out. */
   readonly left: number;
   readonly differences: readonly SourceDiagnostic[];
-  /** Medians, in milliseconds, of the answers that were compared. */
+  /** Median times of the compared answers, in ms. */
   readonly base: number;
   readonly candidate: number;
 }
 
-/** What of an answer's headers is promised; others, such as a date, may change. */
+/** Only these headers must stay the same. Others, such as a date, may change. */
 const comparedHeaders = ["content-type", "location", "cache-control", "content-disposition", "www-authenticate"];
-const mostDifferences = 20;
-/** Slower than this in both ways is too slow: times the base, and beside it in milliseconds. */
+const maxDifferences = 20;
+/** A candidate is too slow if its median exceeds the base's by this factor, and by this many milliseconds. */
 export const slower = { factor: 3, milliseconds: 25 };
-const leastForTimes = 5;
+const minForTimes = 5;
 
 /**
- * Gives recorded requests to the base and to the candidate, in turn on the same machine, with the clock, the random
- * numbers and the state that they had.
+ * Sends recorded requests to the base and to the candidate, on the same machine, with the recorded clock, random seed and
+ * state.
  */
 export async function replay(
   recordings: readonly Recording[],
@@ -40,17 +40,18 @@ export async function replay(
       differences.push({ message: `the replay took more than ${options.milliseconds} ms` });
       break;
     }
-    const before = await again(recording, subjects.base);
+    const before = await repeatRequest(recording, subjects.base);
     const isRepeatable =
       typeof before !== "string" &&
       before.response.status < 500 &&
-      (recording.version !== options.baseVersion || sameResponse(before.response, recording.response) === undefined);
+      (recording.version !== options.baseVersion ||
+        responseDifference(before.response, recording.response) === undefined);
     if (!isRepeatable) {
       left += 1;
       continue;
     }
-    const after = await again(recording, subjects.candidate);
-    const difference = typeof after === "string" ? after : compare(before, after);
+    const after = await repeatRequest(recording, subjects.candidate);
+    const difference = typeof after === "string" ? after : differenceOf(before, after);
     if (difference !== undefined) differences.push({ message: `${nameOf(recording)}: ${difference}` });
     times.base.push(before.milliseconds);
     if (typeof after !== "string") times.candidate.push(after.milliseconds);
@@ -59,15 +60,15 @@ export async function replay(
   return { compared: times.base.length, left, differences: shorten(differences), base, candidate };
 }
 
-/** Why the candidate is too slow, in words. */
+/** @returns why the candidate is too slow, or undefined if it is not */
 export function tooSlow({ compared, base, candidate }: Replayed): string | undefined {
-  if (compared < leastForTimes) return undefined;
+  if (compared < minForTimes) return undefined;
   if (candidate <= base * slower.factor || candidate <= base + slower.milliseconds) return undefined;
   return `answers took ${candidate.toFixed(1)} ms, and ${base.toFixed(1)} ms before (medians of ${compared}); make it faster`;
 }
 
-/** @returns why there is no answer, in words */
-async function again({ request, now, seed, state }: Recording, subject: Subject): Promise<Handled | string> {
+/** @returns the answer, or why there is none */
+async function repeatRequest({ request, now, seed, state }: Recording, subject: Subject): Promise<Handled | string> {
   const read = async (key: string) => ownValue(state, key) ?? undefined;
   try {
     return await (await subject.host()).handle(request, { now, seed, read });
@@ -77,12 +78,12 @@ async function again({ request, now, seed, state }: Recording, subject: Subject)
   }
 }
 
-function compare(before: Handled, after: Handled): string | undefined {
-  return sameResponse(before.response, after.response) ?? sameWrites(before.writes, after.writes);
+function differenceOf(before: Handled, after: Handled): string | undefined {
+  return responseDifference(before.response, after.response) ?? writesDifference(before.writes, after.writes);
 }
 
-/** @returns the first difference, in words */
-function sameResponse(before: AgentResponse, after: AgentResponse): string | undefined {
+/** @returns the first difference, or undefined if there is none */
+function responseDifference(before: AgentResponse, after: AgentResponse): string | undefined {
   if (before.status !== after.status) return `the status is ${after.status}, and was ${before.status}`;
   for (const name of comparedHeaders) {
     const [was, is] = [before.headers[name], after.headers[name]];
@@ -93,7 +94,7 @@ function sameResponse(before: AgentResponse, after: AgentResponse): string | und
     : `the body is ${excerpt(after.body, before.body)}, and was ${excerpt(before.body, after.body)}`;
 }
 
-function sameWrites(before: Handled["writes"], after: Handled["writes"]): string | undefined {
+function writesDifference(before: Handled["writes"], after: Handled["writes"]): string | undefined {
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const [was, is] = [before, after].map((writes) =>
       Object.hasOwn(writes, key) ? (writes[key] ?? "deleted") : "not written",
@@ -120,8 +121,8 @@ function nameOf({ request }: Recording): string {
 }
 
 function shorten(differences: readonly SourceDiagnostic[]): readonly SourceDiagnostic[] {
-  const rest = differences.length - mostDifferences;
-  return rest <= 0 ? differences : [...differences.slice(0, mostDifferences), { message: `… and ${rest} more` }];
+  const rest = differences.length - maxDifferences;
+  return rest <= 0 ? differences : [...differences.slice(0, maxDifferences), { message: `… and ${rest} more` }];
 }
 
 function median(values: readonly number[]): number {

@@ -17,17 +17,17 @@ export interface TestRun {
 export interface TestRunOptions {
   readonly fence: Fence;
   readonly limits: HostLimits;
-  /** Of all tests together. */
+  /** The limit of all tests together. */
   readonly milliseconds: number;
   readonly signal?: AbortSignal;
 }
 
-const mostTests = 2000;
-/** Messages of a test process, calls of the subject included. */
-const mostMessages = 50_000;
+const maxTests = 2000;
+/** The limit of messages from a test process, including its calls of the subject. */
+const maxMessages = 50_000;
 
 /**
- * Runs a test bundle in a fenced process. What it tests is in another process: the calls between the two pass through
+ * Runs a test bundle in a fenced process. The code under test is in another one, and calls between the two pass through
  * here, so that neither can change the other.
  */
 export async function runTests(testBundle: string, subject: Subject, options: TestRunOptions): Promise<TestRun> {
@@ -62,7 +62,7 @@ class Run {
     const { milliseconds, signal } = this.#options;
     const kill = (reason: string) => this.#process.kill(reason);
     const timer = setTimeout(() => kill(`the tests took more than ${milliseconds} ms`), milliseconds);
-    const onAbort = () => kill("the check was given up");
+    const onAbort = () => kill("the check was cancelled");
     signal?.addEventListener("abort", onAbort, { once: true });
     if (signal?.aborted) onAbort();
     void this.#process.ended.then(({ reason }) => this.#finished.resolve({ message: this.#endedEarly(reason) }));
@@ -82,8 +82,8 @@ class Run {
 
   #receive(line: string): void {
     const message = readMessage(fromTests, line);
-    if (message === undefined || ++this.#messages > mostMessages) {
-      this.#process.kill("it sent what is not of the protocol, or too much");
+    if (message === undefined || ++this.#messages > maxMessages) {
+      this.#process.kill("it violated the protocol, or sent too many messages");
     } else if (message.type === "subject") {
       void this.#call(message);
     } else if (message.type === "testing") {
@@ -100,7 +100,7 @@ class Run {
 
   #onStart(message: Extract<FromTests, { type: "ready" | "loaded" | "failed" }>): void {
     if (this.#state === "running") {
-      this.#process.kill("it sent what is not of the protocol");
+      this.#process.kill("it violated the protocol");
     } else if (message.type === "ready") {
       void this.#process.confine().then(() => this.#send({ type: "load", bundle: this.#bundle, tests: true }));
     } else if (message.type === "failed") {
@@ -114,8 +114,8 @@ class Run {
 
   #onTested({ name, milliseconds, message, defined }: Extract<FromTests, { type: "tested" }>): void {
     this.#current = undefined;
-    if (this.#outcomes.length >= mostTests) {
-      this.#process.kill(`there are more than ${mostTests} tests`);
+    if (this.#outcomes.length >= maxTests) {
+      this.#process.kill(`there are more than ${maxTests} tests`);
       return;
     }
     if (message === undefined) {

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { plainWords } from "../../../lib/text.ts";
 import type { SourceDiagnostic } from "../domain.ts";
 
-/** The name that a bundle has in stacks. */
+/** A position in a bundle, as stacks contain it. */
 const frame = /agent\.cjs:(\d+):(\d+)/g;
 const inlineMap = /^\/\/# sourceMappingURL=data:application\/json;base64,([\w+/=]+)\s*$/m;
 /** As esbuild writes it; https://tc39.es/ecma426/ */
@@ -10,14 +10,14 @@ const sourceMap = z.object({ sources: z.array(z.string()), mappings: z.string() 
 type SourceMap = z.output<typeof sourceMap>;
 const known = new Map<string, SourceMap | undefined>();
 
-/** Replaces an error's stack by its message, and the line in the source where it was thrown. */
+/** @returns the message of an error's stack, and the source line where it was thrown */
 export function locate(stack: string, bundle: string): string {
   const { file, line, message } = diagnose(stack, bundle);
   const words = plainWords(message).slice(0, 2000);
   return file === undefined ? words : `${words} (${file}:${line})`;
 }
 
-/** @param stack is what the code says, so it is not trusted */
+/** @param stack comes from the code, so it is not trusted */
 export function diagnose(stack: string, bundle: string): SourceDiagnostic {
   const lines = stack.split("\n");
   const start = lines.findIndex((line) => /^\s+at /.test(line));
@@ -25,7 +25,7 @@ export function diagnose(stack: string, bundle: string): SourceDiagnostic {
   return { ...firstPosition(start < 0 ? "" : lines.slice(start).join("\n"), bundle), message };
 }
 
-/** The first frame of a stack that is in a source. */
+/** @returns the position of the stack's first frame in a source file */
 export function firstPosition(stack: string, bundle: string): { readonly file?: string; readonly line?: number } {
   const map = mapOf(bundle);
   if (map === undefined) return {};
@@ -37,7 +37,7 @@ export function firstPosition(stack: string, bundle: string): { readonly file?: 
   return {};
 }
 
-/** Of the bundle that was asked for last: an error is rarely alone. */
+/** Remembers the map of the last bundle, because errors rarely come alone. */
 function mapOf(bundle: string): SourceMap | undefined {
   if (!known.has(bundle)) {
     known.clear();
@@ -59,8 +59,8 @@ function readMap(bundle: string): SourceMap | undefined {
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /**
- * Reads mappings up to a position, and keeps none of them: Node's own `SourceMap` makes an object of each, a hundred thousand
- * for a large version. All numbers are from 0.
+ * Reads the mappings up to a position without keeping them. Node's own `SourceMap` would create an object for each, a hundred
+ * thousand for a large version. All numbers count from 0.
  */
 function originOf(
   { mappings }: SourceMap,
@@ -69,7 +69,7 @@ function originOf(
 ): { readonly source: number; readonly line: number } | undefined {
   let found: { readonly source: number; readonly line: number } | undefined;
   let generatedLine = 0;
-  // Differences to the segment before: the generated column (of its line), source, line, column.
+  // Each segment contains differences to the one before: generated column (within its line), source, line, column.
   const position: [number, number, number, number] = [0, 0, 0, 0];
   let field = 0;
   let value = 0;

@@ -1,10 +1,10 @@
 import type { Version } from "../domain.ts";
 import type { HostLimits, StartHost, VersionHost } from "./version-host.ts";
 
-/** How often code under test is started again after it ended its process. */
-const mostStarts = 5;
+/** How often the process of the code under test is started. */
+const maxStarts = 5;
 
-/** Code under test: its process is started when it is needed, and again when it has ended. */
+/** The code under test. Its process is started when it is needed, and restarted after it has ended. */
 export class Subject {
   readonly bundle: string;
   readonly #version: Pick<Version, "id" | "bundle">;
@@ -20,7 +20,7 @@ export class Subject {
     this.#limits = limits;
   }
 
-  /** @throws HostError if it does not start; then later calls fail alike */
+  /** @throws HostError if it does not start; later calls fail the same way */
   host(): Promise<VersionHost> {
     if (this.#host === undefined) {
       this.#starts += 1;
@@ -29,14 +29,14 @@ export class Subject {
       void host
         .then(({ ended }) => ended)
         .then(() => {
-          if (this.#host === host && this.#starts < mostStarts) this.#host = undefined;
+          if (this.#host === host && this.#starts < maxStarts) this.#host = undefined;
         })
         .catch(() => {});
     }
     return this.#host;
   }
 
-  /** Starts it now. Whoever needs it first gets the error, if there is one. */
+  /** Starts the process in advance. The first call of `host` gets the error, if there is one. */
   warm(): void {
     this.host().catch(() => {});
   }

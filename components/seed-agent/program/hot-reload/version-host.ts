@@ -1,73 +1,73 @@
 import type { AgentRequest, AgentResponse, SourceDiagnostic, Version } from "../domain.ts";
 
 /**
- * How code that is not trusted is confined. `bubblewrap`: namespaces of its own without network, nothing but its own
- * files readable, and Node's permission model within. `permission`: that model alone, where bubblewrap is not to be had:
- * it lets network through, so such a node never activates a change by itself.
+ * How untrusted code is confined. `bubblewrap`: in new namespaces, without network or files, and with Node's permission
+ * model inside. `permission`: only by Node's permission model, if bubblewrap does not work. It does not block the network,
+ * so such a node never activates a change without a person.
  */
 export type FenceName = "bubblewrap" | "permission";
 
 export interface Fence {
   readonly name: FenceName;
-  /** Why it is not bubblewrap, in words. */
+  /** Why it is not bubblewrap. */
   readonly reason?: string;
-  /** The bubblewrap program. */
+  /** The path of the bubblewrap program. */
   readonly bubblewrap?: string;
-  /** The user that the code runs as, if the service is root and that user may read what Node needs. */
+  /** The user that runs the code, if the service is root and that user can read Node's files. */
   readonly user?: number;
-  /** The code's process may make namespaces of its own: bubblewrap can't forbid it where /proc/sys is read-only. */
+  /** The code may create nested namespaces, because bubblewrap can't forbid that if /proc/sys is read-only. */
   readonly allowsNamespaces?: true;
 }
 
 export interface HostLimits {
-  /** Of the whole process, in MiB. */
+  /** The limit of the whole process, in MiB. */
   readonly memoryMb: number;
-  /** Of one call; then the process is killed and the call fails. */
+  /** The limit of one call. After that, the process is killed, and the call fails. */
   readonly callMilliseconds: number;
-  /** Of the process until it is ready. */
+  /** The limit until the process is ready. */
   readonly startMilliseconds: number;
-  /** Runs at a lower priority than what serves: for code that is only tried. */
+  /** Whether it runs at a lower priority than the version that serves: for changes that are only checked. */
   readonly isBackground?: boolean;
 }
 
 /**
- * A process of its own that runs one version's code, fenced in: no network, no files, no environment, no secrets. The
- * code can't reach the service but by its answers, and these are parsed like any hostile input.
+ * A process that runs one version's code behind a fence, without network, files, environment or secrets. The code reaches
+ * the service only by its messages, which are parsed as hostile input.
  */
 export interface VersionHost {
   readonly version: string;
   readonly pid: number;
-  /** Resident memory in bytes; 0 after its end. */
+  /** Resident memory in bytes; 0 after the process has ended. */
   memory(): Promise<number>;
-  /** Calls are concurrent. @throws HostError; the code's own error is `threw` */
+  /** Calls run concurrently. @throws HostError, with the code `threw` for an error of the version's own code */
   handle(request: AgentRequest, given: Given): Promise<Handled>;
   checks(given: Given): Promise<readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[]>;
   plan(situation: unknown, given: Given): Promise<string | undefined>;
-  /** Resolves when the process has ended, for whatever reason. */
+  /** Resolves when the process has ended, for any reason. */
   readonly ended: Promise<{ readonly reason: string }>;
-  /** Waits for calls under way up to `graceMilliseconds`, then kills the process and all below it. */
+  /** Waits up to `graceMilliseconds` for current calls, then kills the process and its children. */
   end(graceMilliseconds?: number): Promise<void>;
 }
 
-/** What a call may depend on. */
+/** Everything that a call may depend on besides its input. */
 export interface Given {
   readonly now: number;
   readonly seed: number;
-  /** Reads of `context.state`; called at most 100 times in a call. */
+  /** Reads a key of `context.state`. Called at most 100 times in a call. */
   readonly read: (key: string) => Promise<string | undefined>;
   readonly log?: (message: string) => void;
 }
 
 export interface Handled {
   readonly response: AgentResponse;
-  /** To be written if the caller accepts the response. */
+  /** Changes of the state, to be written if the caller accepts the response. */
   readonly writes: Readonly<Record<string, string | undefined>>;
-  /** What it read, for a recording. */
+  /** The values that the call read, null for missing keys. */
   readonly reads: Readonly<Record<string, string | null>>;
   readonly milliseconds: number;
 }
 
-/** `busy`: too many calls are under way; nothing happened, and the call can be repeated. */
+/** `busy`: the process has too many calls at once. Nothing has happened, and the call can be repeated. */
 export type HostErrorCode = "threw" | "timeout" | "ended" | "invalid" | "did not start" | "busy";
 
 export class HostError extends Error {
@@ -80,7 +80,7 @@ export class HostError extends Error {
   }
 }
 
-/** The only thing that `hot-reload/` exports to others, besides `check`. @throws HostError */
+/** Starts a version's process. @throws HostError */
 export type StartHost = (version: Pick<Version, "id" | "bundle">, limits: HostLimits) => Promise<VersionHost>;
 
 export interface TestOutcome {

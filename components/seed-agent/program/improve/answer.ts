@@ -1,12 +1,12 @@
 import * as z from "zod/mini";
 import type { Submission } from "../domain.ts";
 
-/** In characters. */
-const longestFile = 200_000;
+/** The maximum length of a file, in characters. */
+const maxFileLength = 200_000;
 
 /**
- * What the model answers. Files are a list, because OpenAI's API takes no schema of an object with arbitrary keys, and wants
- * every property to be required.
+ * The form of the model's answer. Files are a list, because OpenAI's API accepts no schema of an object with arbitrary keys,
+ * and requires every property to be required.
  */
 const answer = z.strictObject({
   summary: z.string().check(z.minLength(1), z.maxLength(500)),
@@ -15,13 +15,13 @@ const answer = z.strictObject({
     .array(
       z.strictObject({
         path: z.string().check(z.minLength(1), z.maxLength(200)),
-        content: z.nullable(z.string().check(z.maxLength(longestFile))),
+        content: z.nullable(z.string().check(z.maxLength(maxFileLength))),
       }),
     )
     .check(z.maxLength(50)),
 });
 
-/** Without the limits, which not every API knows; they are checked here. */
+/** The JSON schema for the API. It has no limits, which some APIs don't support; `proposalOf` checks them. */
 export const answerSchema = {
   type: "object",
   additionalProperties: false,
@@ -51,7 +51,7 @@ export const answerSchema = {
 
 export type Proposal = Pick<Submission, "summary" | "answers" | "files">;
 
-/** @returns what the model proposes, or what is wrong with its answer, in words */
+/** @returns the model's proposal, or the problems of its answer */
 export function proposalOf(text: string): Proposal | readonly string[] {
   let value: unknown;
   try {
@@ -65,6 +65,6 @@ export function proposalOf(text: string): Proposal | readonly string[] {
   const { summary, answers, files } = parsed.data;
   const paths = files.map(({ path }) => path);
   const twice = paths.filter((path, index) => paths.indexOf(path) !== index);
-  if (twice.length > 0) return twice.map((path) => `files: ${path} is there twice`);
+  if (twice.length > 0) return twice.map((path) => `files: ${path} is listed twice`);
   return { summary, answers, files: Object.fromEntries(files.map(({ path, content }) => [path, content])) };
 }

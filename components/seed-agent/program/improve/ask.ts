@@ -6,23 +6,23 @@ import { answerSchema } from "./answer.ts";
 
 export interface Question {
   readonly system: string;
-  /** The prompt, then in turn the model's answer and what to repair in it. */
+  /** The prompt, then the model's answers and the requests to repair them, in turn. */
   readonly texts: readonly string[];
   readonly maxUsd: number;
   readonly signal: AbortSignal;
-  /** Called with what each attempt cost, also with that of a failed one. */
+  /** Called with the cost of each attempt, also of failed ones. */
   readonly onCost: (usd: number) => void;
 }
 
 const metadata = z.record(z.string(), z.object({ costUsd: z.optional(z.number()) }));
 
-/** How often a call that may succeed later is repeated, and the first pause, in ms. */
-const attempts = 3;
+/** How often a retryable call is made, and the first pause between, in ms. */
+const maxAttempts = 3;
 const firstPauseMs = 2000;
 
 /**
- * Asks for a change. Not by `generateText`: that keeps neither the cost of failed attempts nor the text of an answer that
- * does not fit the schema.
+ * Asks the model for a change. Does not use `generateText`, which loses the cost of failed attempts, and the text of an answer
+ * that does not match the schema.
  *
  * @returns the answer's text
  */
@@ -49,7 +49,7 @@ export async function ask(
         prompt,
         responseFormat: { type: "json", schema: answerSchema, name: "change" },
         abortSignal: signal,
-        // Claude's limit; a model that reports no cost ignores it.
+        // Only Claude has this limit. Other models ignore it.
         providerOptions: { claudeCli: { maxBudgetUsd: left } },
       });
       const costs = metadata.safeParse(result.providerMetadata ?? {});
@@ -57,7 +57,7 @@ export async function ask(
       return result.content.map((part) => (part.type === "text" ? part.text : "")).join("");
     } catch (error) {
       spend(costOfFailure(error));
-      if (!APICallError.isInstance(error) || !error.isRetryable || attempt === attempts || left <= 0) throw error;
+      if (!APICallError.isInstance(error) || !error.isRetryable || attempt === maxAttempts || left <= 0) throw error;
       await sleep(firstPauseMs * 2 ** (attempt - 1), undefined, { signal });
     }
   }

@@ -3,13 +3,13 @@ import type { Settings } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 import type { Budget } from "./improver.ts";
 
-/** What was spent in a day, as the store keeps it. */
+/** The spending of one day, as the store keeps it. */
 const spent = z.object({ day: z.string(), changes: z.number(), usd: z.number() });
 type Spent = z.output<typeof spent>;
 
 const name = "improve.budget";
 
-/** What a proposal may spend; it is spent from the moment when it is reserved, also if the node dies then. */
+/** The money that a proposal may spend. It counts as spent when it is reserved, also if the node dies afterwards. */
 export interface Reservation {
   readonly day: string;
   readonly usd: number;
@@ -19,8 +19,8 @@ type Settable = Pick<Store, "setting" | "setSetting" | "now">;
 type Limits = Pick<Settings, "SEED_CHANGES_PER_DAY" | "SEED_USD_PER_DAY" | "SEED_USD_PER_CHANGE">;
 
 /**
- * The budgets of a day, which all nodes share. The day is that of the database's clock (UTC). A clock that is set back
- * does not begin an earlier day again.
+ * The daily budgets, which all nodes share. Days are those of the database's clock (UTC). If that clock is set back, the
+ * budget of the later day still applies.
  */
 export class DayBudget {
   readonly #store: Settable;
@@ -37,7 +37,7 @@ export class DayBudget {
     return { changesToday: changes, changesPerDay, usdToday: usd, usdPerDay };
   }
 
-  /** For a change, and what the model may cost until it is written. @returns why it is not possible, in words */
+  /** Reserves a change, and the money for it. @returns the reservation, or why there is no budget left */
   async reserve(): Promise<Reservation | string> {
     const { SEED_CHANGES_PER_DAY, SEED_USD_PER_DAY, SEED_USD_PER_CHANGE } = this.#limits;
     let refusal: string | undefined;
@@ -55,7 +55,7 @@ export class DayBudget {
     return refusal ?? { day, usd };
   }
 
-  /** One change more of the same proposal. @returns whether that is possible */
+  /** Reserves another change of the same proposal. @returns whether one was left */
   async reserveChange(): Promise<boolean> {
     let isPossible = false;
     await this.#write((today) => {
@@ -65,10 +65,10 @@ export class DayBudget {
     return isPossible;
   }
 
-  /** What of a reservation was really spent. */
+  /** Replaces a reservation with the actual spending. */
   async settle({ day, usd }: Reservation, actual: { readonly usd: number; readonly hasSubmitted: boolean }) {
     await this.#write((today) => {
-      // It was spent in a day that is over.
+      // That day's budget is over.
       if (today.day !== day) return undefined;
       return {
         day,
@@ -94,7 +94,7 @@ export class DayBudget {
   }
 }
 
-/** In UTC. */
+/** @returns the day in UTC, such as 2026-01-31 */
 export function dayOf(milliseconds: number): string {
   return new Date(milliseconds).toISOString().slice(0, 10);
 }
@@ -104,7 +104,7 @@ function parsed(text: string | undefined): Spent | undefined {
   return spent.parse(JSON.parse(text));
 }
 
-/** Sums of dollars are exact to a millionth. */
+/** Rounds to a millionth of a dollar, so that sums are exact. */
 function rounded(usd: number): number {
   return Math.round(usd * 1e6) / 1e6;
 }

@@ -8,44 +8,44 @@ import type { Settings } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 
 /**
- * Improves the agent: what the service noticed and the goal become a task, the model's answer to it becomes a change in
- * the queue. Of all nodes only the leader proposes by itself.
+ * Improves the agent: it makes a task from the goal and the problems that the service noticed, asks the model, and submits
+ * the answer as a change. Only the leader among the nodes does so on a schedule.
  */
 export interface Improver {
-  /** Proposes every `SEED_IMPROVE_SECONDS`, unless the mode is `off`. */
+  /** Starts to propose changes every `SEED_IMPROVE_SECONDS`, unless the mode is `off`. */
   start(): void;
-  /** Ends the model's process, too. */
+  /** Stops, and ends the model's process. */
   stop(): Promise<void>;
   /**
-   * One proposal now, within the budgets. Also in mode `off` and with signals that are known already: a person asked.
+   * Makes one proposal now, within the budgets. A person asked for it, so it works in mode `off`, too, and for a reason that
+   * was tried before.
    *
    * @param goal instead of the goal file's text
    * @param by who asked, for the audit log: `owner`
    */
   improveNow(goal: string | undefined, by: string): Promise<Improvement>;
-  /** Why it can't improve the agent now, in words, for `/health/deep`; undefined if it can. */
+  /** Why the agent can't be improved at present, for `/health/deep`; undefined if it can. */
   lastProblem(): string | undefined;
-  /** What was spent in the present day (UTC). */
+  /** The limits of the present day (UTC), and how much of them is spent. */
   budget(): Promise<Budget>;
-  /** The mode as it applies, and why that is less than `SEED_MODE`, in words. */
+  /** The mode that applies, and the reason if it is less than `SEED_MODE`. */
   readonly mode: { readonly name: Settings["SEED_MODE"]; readonly reason?: string };
 }
 
 /**
  * - `submitted`: `change` is in the queue
  * - `nothing`: there was no reason for a change, or the model saw none
- * - `busy`: a change is under way, the service is paused, or another proposal is being written
- * - `over budget`: of the day, or of the proposal
+ * - `busy`: a change is unfinished, the service is paused, or another proposal is being written
+ * - `over budget`: the budget of the day or of the proposal is spent
  * - `missing_api_key`: the model has no credential
- * - `failed`: the model, or its answer
+ * - `failed`: the model failed, or its answer could not be used
  */
 export type ImprovementOutcome = "submitted" | "nothing" | "busy" | "over budget" | "missing_api_key" | "failed";
 
 export interface Improvement {
   readonly outcome: ImprovementOutcome;
-  /** In words. */
   readonly reason: string;
-  /** The last one that was submitted; with `failed`, it was rejected. */
+  /** The last change that was submitted. With `failed`, it was rejected. */
   readonly change?: Change;
 }
 
@@ -56,7 +56,7 @@ export interface Budget {
   readonly usdPerDay: number;
 }
 
-/** What the improver works with. */
+/** The parts of the service that the improver uses. */
 export interface ImproverParts {
   readonly node: string;
   readonly settings: Settings;
@@ -66,17 +66,18 @@ export interface ImproverParts {
   readonly events: Events;
   readonly fence: Fence;
   readonly model: LanguageModelV4;
-  /** The version that the fleet runs, with its sources; `v0` too. */
+  /** The version that the fleet runs, with its sources. May be `v0`. */
   active(): Promise<Version>;
   /**
-   * Called only if the active version has a `plan.ts`: the task, or undefined if nothing is worth a change now.
+   * Runs the active version's `plan.ts`. Called only if there is one.
    *
-   * @throws HostError; then the improver plans by itself
+   * @returns the task, or undefined if nothing is worth a change now
+   * @throws HostError; then the improver uses `defaultPlan`
    */
   plan(situation: Situation): Promise<string | undefined>;
 }
 
-/** As `seed.d.ts` has it. */
+/** The same as in `seed.d.ts`. */
 export interface Situation {
   readonly goal: string;
   readonly signals: readonly Signal[];

@@ -10,7 +10,7 @@ export function modelOf(settings: Settings, env: Environment): LanguageModelV4 {
   return make({ env: modelVariables(settings, env), timeoutSeconds: settings.SEED_MODEL_SECONDS });
 }
 
-/** What a CLI's environment is made of: the settings, which have the credentials, over PATH, HOME and the like. */
+/** The variables for a CLI: the environment, overridden by the settings, which contain the credentials. */
 export function modelVariables(settings: Settings, env: Environment): Environment {
   const named = Object.entries(settings).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)] as const],

@@ -13,65 +13,70 @@ export interface Proposing extends Pick<ImproverParts, "store" | "pipeline" | "s
   readonly activation: Change["activation"];
   readonly budget: DayBudget;
   readonly redact: (text: string) => string;
-  /** Of the model's time, without that of checks. */
+  /** The limit of the model's time. The time of checks does not count. */
   readonly deadline: AbortSignal;
   readonly signal: AbortSignal;
   /** Called with each answer of the model. */
   readonly onAnswer: () => void;
 }
 
-/** What a proposal has done, also if it failed in between. */
-export interface Done {
+/** What a proposal has spent and submitted so far, also if it fails later. */
+export interface Progress {
   usd: number;
   hasSubmitted: boolean;
-  /** The last one. */
+  /** The last change that was submitted. */
   change?: Change;
   rounds: number;
 }
 
 /**
- * Asks the model for a change, submits it, and once more with what is wrong with it.
+ * Asks the model for a change and submits it. If that fails, asks once more, with the problems.
  *
- * @throws what the model and the store throw
+ * @throws errors of the model and of the store
  */
-export async function propose(about: Proposing, done: Done): Promise<Pick<Improvement, "outcome" | "reason">> {
+export async function propose(about: Proposing, progress: Progress): Promise<Pick<Improvement, "outcome" | "reason">> {
   const { model, prompt, reservation, budget, redact, signal, deadline } = about;
   const texts = [prompt.text];
   for (;;) {
-    done.rounds += 1;
-    const before = done.usd;
+    progress.rounds += 1;
+    const before = progress.usd;
     const text = await ask(model, {
-      ...{ system: prompt.system, texts, maxUsd: reservation.usd - done.usd },
+      ...{ system: prompt.system, texts, maxUsd: reservation.usd - progress.usd },
       signal: AbortSignal.any([signal, deadline]),
       onCost: (usd) => {
-        done.usd += usd;
+        progress.usd += usd;
       },
     });
     about.onAnswer();
     const proposal = proposalOf(text);
     if (!isProblem(proposal) && Object.keys(proposal.files).length === 0)
       return { outcome: "nothing", reason: `the model sees no change that is worth it: ${proposal.summary}` };
-    if (!isProblem(proposal) && done.hasSubmitted && !(await budget.reserveChange()))
+    if (!isProblem(proposal) && progress.hasSubmitted && !(await budget.reserveChange()))
       return { outcome: "over budget", reason: "no change is left today for a repaired one" };
-    const problems = isProblem(proposal) ? proposal : await tried(about, proposal, done, done.usd - before);
+    const problems = isProblem(proposal) ? proposal : await submit(about, proposal, progress, progress.usd - before);
     if (problems.length === 0) {
-      const { id, state, summary } = done.change ?? { id: "the change", state: "queued", summary: "" };
+      const { id, state, summary } = progress.change ?? { id: "the change", state: "queued", summary: "" };
       return { outcome: "submitted", reason: `${id} is ${state}: ${summary}` };
     }
     const words = problems.slice(0, 3).join("; ");
-    if (done.rounds === 2) return { outcome: "failed", reason: `the repaired answer failed too: ${words}` };
-    if (reservation.usd - done.usd <= 0)
+    if (progress.rounds === 2) return { outcome: "failed", reason: `the repaired answer failed too: ${words}` };
+    if (reservation.usd - progress.usd <= 0)
       return { outcome: "over budget", reason: `no money is left to repair it: ${words}` };
     texts.push(isProblem(proposal) ? text.slice(0, 50_000) : answerOf(proposal), redact(repairPrompt(problems)));
   }
 }
 
-/** Submits, and waits for the checks. @returns what is wrong with the proposal, in words; none if it passed so far */
-async function tried(about: Proposing, proposal: Proposal, done: Done, usd: number): Promise<readonly string[]> {
+/** Submits a proposal, and waits for its checks. @returns its problems; empty if it has passed, or the checks go on */
+async function submit(
+  about: Proposing,
+  proposal: Proposal,
+  progress: Progress,
+  usd: number,
+): Promise<readonly string[]> {
   const { pipeline, model, version, prompt, activation } = about;
   const { summary, answers, files } = proposal;
   try {
-    done.change = await pipeline.submit(
+    progress.change = await pipeline.submit(
       { summary, answers, files, base: version.id },
       { author: `model:${model.modelId}`, activation, promptHash: prompt.hash, costUsd: usd },
     );
@@ -79,25 +84,25 @@ async function tried(about: Proposing, proposal: Proposal, done: Done, usd: numb
     if (error instanceof Conflict) return [error.message];
     throw error;
   }
-  done.hasSubmitted = true;
-  done.change = await checked(done.change, about);
-  const { state, report } = done.change;
+  progress.hasSubmitted = true;
+  progress.change = await checked(progress.change, about);
+  const { state, report } = progress.change;
   return state === "rejected" && report?.passed === false ? diagnosticsOf(report) : [];
 }
 
-/** Waits for the checks of a change, within reason. @returns it as it is then */
+/** Waits for the end of a change's checks, or until they take too long. @returns the change as it is then */
 async function checked({ id }: Change, { store, settings, signal }: Proposing): Promise<Change> {
-  const most = AbortSignal.any([signal, AbortSignal.timeout((5 * settings.SEED_TEST_SECONDS + 120) * 1000)]);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout((5 * settings.SEED_TEST_SECONDS + 120) * 1000)]);
   for (;;) {
     const change = await store.change(id);
     if (change === undefined) throw new Error(`the change ${id} is gone`);
-    if ((change.state !== "queued" && change.state !== "checking") || most.aborted) return change;
-    await news(store, most);
+    if ((change.state !== "queued" && change.state !== "checking") || limit.aborted) return change;
+    await nextNotification(store, limit);
   }
 }
 
-/** Until something changed in the store; at most a second, for what is missed. */
-async function news(store: Proposing["store"], signal: AbortSignal): Promise<void> {
+/** Waits until something changes in the store, for at most a second, because a notification may be missed. */
+async function nextNotification(store: Proposing["store"], signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const end = (): void => {
       clearTimeout(timer);

@@ -1,35 +1,35 @@
 import type { AgentRequest, AgentResponse, Version } from "../domain.ts";
 
 /**
- * What this node runs: the host of the active version, and, in probation, the warm one of the version before, to which a
- * request or the whole node returns at once.
+ * The versions that this node runs: the active one, and during its probation the former one, which stays warm so that a
+ * request or the whole node can return to it at once.
  */
 export interface Live {
   readonly active: string;
-  /** Answers with the active version. Never rejects: a failure is a 500, 503 or 504 with a reason. */
+  /** Lets the active version answer. Never rejects: a failure is a 500, 503, 504 or 507 with a reason. */
   handle(request: AgentRequest): Promise<AgentResponse>;
   /**
-   * Starts the version's host, switches to it once it answers, and begins its probation. Requests under way are finished
-   * by the former host. The former one stays warm until probation ends.
+   * Starts the version's process, switches to it when it answers, and begins its probation. The former version finishes its
+   * current requests, and stays warm until the probation ends.
    *
    * @throws HostError if it does not start; then nothing has changed
    */
   activate(version: Version): Promise<void>;
-  /** Ends probation well: the former host is ended, and the version counts as good. */
+  /** Ends the probation as passed: the former version's process is ended, and the new version counts as good. */
   keep(): Promise<void>;
-  /** Returns to the version before. Succeeds if that is already active. @returns the version that is active now */
+  /** Returns to the former version. Succeeds if that is already active. @returns the version that is active now */
   revert(reason: string): Promise<string>;
-  /** The probation of the newest version that was activated here, also when it is over; undefined before the first. */
+  /** The last probation on this node, also after its end; undefined if there was none. */
   probation(): Probation | undefined;
-  /** Why this node does not serve well, in words. */
+  /** Why this node does not serve well. */
   problem(): string | undefined;
-  /** What the service noticed: errors, slow requests, failing checks. For improvements. */
+  /** Problems that the service noticed: errors, slow requests, failing checks. Improvements are based on them. */
   signals(): readonly Signal[];
-  /** The active version's `plan.ts`. @throws HostError */
+  /** Runs the active version's `plan.ts`. @throws HostError */
   plan(situation: unknown): Promise<string | undefined>;
-  /** The active version's `checks.ts`. @throws HostError */
+  /** Runs the active version's `checks.ts`. @throws HostError */
   checks(): Promise<readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[]>;
-  /** Of the active version's process, in bytes. */
+  /** Resident memory of the active version's process, in bytes. */
   memory(): Promise<number>;
   close(): Promise<void>;
 }
@@ -38,9 +38,9 @@ export interface Probation {
   readonly version: string;
   readonly former: string;
   readonly startedAt: number;
-  /** `passed` when its time is over without a complaint. */
+  /** `passed` if its time is over, and no regression was found. */
   readonly state: "under way" | "passed" | "failed";
-  /** Why it failed, in words. */
+  /** Why it failed. */
   readonly reason?: string;
   readonly requests: number;
   readonly errors: number;

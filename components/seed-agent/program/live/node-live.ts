@@ -2,18 +2,20 @@ import type { CodeStore } from "../code-store/code-store.ts";
 import type { AgentRequest, AgentResponse, Version } from "../domain.ts";
 import type { Events } from "../events.ts";
 import { HostError, type HostLimits, type StartHost } from "../hot-reload/version-host.ts";
+import { SerialQueue } from "../serial-queue.ts";
 import type { Store } from "../store/store.ts";
-import { failure, plain } from "./failure.ts";
+import { type Attempt, attempt } from "./attempt.ts";
 import type { Live, Probation, Signal } from "./live.ts";
 import { Recorder } from "./recorder.ts";
-import { answer, givenNow, type Running, running } from "./running.ts";
+import { RefusedVersions } from "./refused-versions.ts";
+import { givenNow, type Running, running } from "./running.ts";
 import { Signals } from "./signals.ts";
 import { Trial } from "./trial.ts";
 
 export interface LiveParts {
   readonly startHost: StartHost;
   readonly limits: HostLimits;
-  /** Opened. */
+  /** Must be open. */
   readonly codeStore: CodeStore;
   readonly store: Pick<Store, "record" | "recordings" | "stateGet" | "stateSet">;
   readonly events: Events;
@@ -21,73 +23,32 @@ export interface LiveParts {
   readonly probationSeconds: number;
   /** How many recordings the store keeps. */
   readonly recordings: number;
-  /** This node gave a version up by itself, because it does not start or keeps crashing. */
+  /** Called when this node gave a version up because it does not start or keeps crashing. */
   readonly onFallback?: (from: string, to: string, reason: string) => void;
 }
 
-/** Recordings that are repeated in probation. */
-const probes = 20;
-/** A process that ends more often than this within `crashWindow` (ms) is not started again. */
-const mostCrashes = 3;
+/** How many recordings are replayed in probation. */
+const maxRecordings = 20;
+/** If a version's process ends more often than this within `crashWindow` (ms), the version is given up. */
+const maxCrashes = 3;
 const crashWindow = 60_000;
-/** A good version is given up after so many starts that did not prove themselves. */
-const mostStarts = 10;
-/** How long a version that was given up is refused, in ms. */
-const refusedFor = 10 * 60_000;
-/** A slow answer is a signal, in ms. */
-const slowAfter = 1000;
-/** How long the former version may take to finish its requests, in ms. */
-const grace = 10_000;
+/** How long a former version may take to finish its requests, in ms. */
+const graceMilliseconds = 10_000;
 
-/**
- * Boots this node: the active version of its code store; after a crash loop, or if that does not start, the last good one,
- * then `v0`. A version that has not passed its probation begins it again.
- *
- * @throws HostError if not even `v0` starts
- */
-export async function openLive(parts: LiveParts): Promise<Live> {
-  const { codeStore, firstVersion } = parts;
-  const read = async (id: string) => (id === "v0" ? await firstVersion() : await codeStore.read(id));
-  const { isCrashLoop: isLoop, starts } = await codeStore.beginStart();
-  // A version that passed its probation is rarely why a machine restarts again and again.
-  const isCrashLoop = isLoop && (!codeStore.isGood() || starts > mostStarts);
-  const active = codeStore.active();
-  const candidates = [...new Set([...(isCrashLoop ? [] : [active]), codeStore.lastGood(), "v0"])];
-  let reason = isCrashLoop ? `the service did not stay up after ${starts} starts` : "";
-  for (const id of candidates) {
-    let live: NodeLive | undefined;
-    try {
-      const version = await read(id);
-      if (version === undefined) throw new HostError("did not start", `its files are not in the code store`);
-      live = new NodeLive(parts, running(version, await parts.startHost(version, parts.limits)), read);
-      await live.boot(active, reason);
-      return live;
-    } catch (error) {
-      await live?.close();
-      if (!(error instanceof HostError)) throw error;
-      reason = error.message;
-      parts.events.log("error", `version ${id} does not start`, { reason });
-      if (id === "v0") throw error;
-    }
-  }
-  throw new HostError("did not start", reason);
-}
-
-class NodeLive implements Live {
+export class NodeLive implements Live {
   readonly #parts: LiveParts;
   readonly #read: (id: string) => Promise<Version | undefined>;
   readonly #recorder: Recorder;
   readonly #signals = new Signals();
-  /** Versions that this node gave up: until when they are refused, and why. */
-  readonly #refused = new Map<string, { readonly until: number; readonly reason: string }>();
+  readonly #refused = new RefusedVersions();
   readonly #crashes: number[] = [];
   #current: Running;
   #former: Running | undefined;
   #trial: Trial | undefined;
   #problem: string | undefined;
   #isClosed = false;
-  /** Activation, reversion and restarts happen one after another. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Activations, rollbacks and restarts run one after another. */
+  readonly #queue = new SerialQueue();
 
   constructor(parts: LiveParts, current: Running, read: (id: string) => Promise<Version | undefined>) {
     this.#parts = parts;
@@ -97,12 +58,15 @@ class NodeLive implements Live {
     this.#watch(current);
   }
 
-  /** @param wanted what should have been booted; @param reason why it was not, in words */
+  /**
+   * @param wanted the version that should have been booted
+   * @param reason why it was not, if another one was
+   */
   async boot(wanted: string, reason: string): Promise<void> {
     const { codeStore, onFallback } = this.#parts;
     const id = this.#current.version.id;
     if (id !== wanted) {
-      this.#refuse(wanted, reason);
+      this.#refused.add(wanted, reason);
       await this.#remember(id);
       onFallback?.(wanted, id, reason);
     } else if (!codeStore.isGood()) {
@@ -119,55 +83,31 @@ class NodeLive implements Live {
 
   async handle(request: AgentRequest): Promise<AgentResponse> {
     const now = this.#current;
-    const first = await this.#attempt(now, request);
+    const first = await this.#try(now, request);
     if (!first.isError) return first.response;
-    // Failed answers have no effects. So while a former version is warm, no client has to see them.
+    // A failed answer has no effects. While a former version is warm, it answers instead.
     const fallback = this.#current === now ? this.#former : this.#current;
     if (fallback !== undefined) {
-      const second = await this.#attempt(fallback, request);
+      const second = await this.#try(fallback, request);
       return second.isError ? first.response : second.response;
     }
     if (!first.hasEnded) return first.response;
-    // By then its restart has begun, which this waits for.
+    // Its restart is queued when its process has ended.
     await now.host.ended;
-    await this.#last;
-    return this.#current === now ? first.response : (await this.#attempt(this.#current, request)).response;
+    await this.#queue.idle();
+    return this.#current === now ? first.response : (await this.#try(this.#current, request)).response;
   }
 
-  async #attempt(by: Running, request: AgentRequest): Promise<Attempt> {
+  #try(by: Running, request: AgentRequest): Promise<Attempt> {
     const { store, events } = this.#parts;
-    const start = performance.now();
-    const version = by.version.id;
-    const seconds = () => (performance.now() - start) / 1000;
-    try {
-      const { response, milliseconds } = await answer(by, request, { state: store, recorder: this.#recorder });
-      const isError = response.status >= 500;
-      by.counter.add(isError, milliseconds);
-      events.request({ version, outcome: isError ? "error" : "ok" }, seconds());
-      if (isError)
-        this.#signals.add("error", `${request.method} ${request.path} is answered ${response.status}`, request);
-      else if (milliseconds > slowAfter)
-        this.#signals.add("slow", `${request.method} ${request.path} takes more than ${slowAfter} ms`, request);
-      return { response, isError, hasEnded: false };
-    } catch (error) {
-      const { status, message, isOwn, isTimeout } = failure(error);
-      if (isOwn) {
-        by.counter.add(true);
-        this.#signals.add("error", `${request.method} ${request.path}: ${message}`, request);
-      }
-      events.request({ version, outcome: isTimeout ? "timeout" : "error" }, seconds());
-      events.log("warn", "a request failed", { version, path: request.path, reason: message });
-      const hasEnded = error instanceof HostError && (error.code === "ended" || error.code === "timeout");
-      return { response: plain(status, isOwn ? "The agent failed" : message), isError: true, hasEnded };
-    }
+    return attempt(by, request, { ...{ state: store, events }, recorder: this.#recorder, signals: this.#signals });
   }
 
   async activate(version: Version): Promise<void> {
     return await this.#exclusively(async () => {
       if (version.id === this.active) return;
-      const refused = this.#refused.get(version.id);
-      if (refused !== undefined && performance.now() < refused.until)
-        throw new HostError("did not start", `this node gave it up: ${refused.reason}`);
+      const refused = this.#refused.reason(version.id);
+      if (refused !== undefined) throw new HostError("did not start", `this node gave it up: ${refused}`);
       const { codeStore, startHost, limits, events } = this.#parts;
       const done = events.hotReload({ version: version.id, step: "activate" });
       let next: Running | undefined;
@@ -195,12 +135,12 @@ class NodeLive implements Live {
 
   async keep(): Promise<void> {
     this.#trial?.pass();
-    await this.#last;
+    await this.#queue.idle();
   }
 
   async revert(reason: string): Promise<string> {
     this.#trial?.fail(reason);
-    await this.#last;
+    await this.#queue.idle();
     return this.active;
   }
 
@@ -231,8 +171,8 @@ class NodeLive implements Live {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#trial?.stop();
-    await this.#last;
-    await Promise.all([this.#current.host.end(grace), this.#former?.host.end(0)]);
+    await this.#queue.idle();
+    await Promise.all([this.#current.host.end(graceMilliseconds), this.#former?.host.end(0)]);
   }
 
   async #probate(now: Running, former: Running): Promise<void> {
@@ -242,7 +182,7 @@ class NodeLive implements Live {
 
   async #trialOf(now: Running, former: Running): Promise<Trial> {
     const { store, probationSeconds: seconds, limits } = this.#parts;
-    const recordings = await store.recordings(probes).catch(() => []);
+    const recordings = await store.recordings(maxRecordings).catch(() => []);
     const memoryLimit = limits.memoryMb * 1024 ** 2;
     const trial = new Trial(now, former, {
       ...{ seconds, memoryLimit, recordings, state: store },
@@ -261,28 +201,28 @@ class NodeLive implements Live {
   async #accept(now: Running): Promise<void> {
     if (this.#current !== now) return;
     await this.#endFormer();
-    await this.#noting(this.#parts.codeStore.markGood(now.version.id));
+    await this.#reportingErrors(this.#parts.codeStore.markGood(now.version.id));
   }
 
-  /** Clients already get the former version's answers while this waits. */
+  /** While this runs, clients already get the former version's answers. */
   async #reject(now: Running, reason: string): Promise<void> {
     const former = this.#former;
     if (this.#current !== now || former === undefined) return;
     const done = this.#parts.events.hotReload({ version: now.version.id, step: "roll back" });
     this.#current = former;
     this.#former = undefined;
-    this.#refuse(now.version.id, reason);
+    this.#refused.add(now.version.id, reason);
     this.#signals.add("rolled-back", `${now.version.id} (${now.version.summary}) was rolled back: ${reason}`);
     await this.#remember(former.version.id);
     await now.host.end(0);
     done({ ok: true });
   }
 
-  /** Ends what is still under way from the activation before. */
+  /** Ends the former version of the last activation, if it is still warm. */
   async #endFormer(): Promise<void> {
     const former = this.#former;
     this.#former = undefined;
-    await former?.host.end(grace);
+    await former?.host.end(graceMilliseconds);
   }
 
   #watch(watched: Running): void {
@@ -309,7 +249,7 @@ class NodeLive implements Live {
     this.#crashes.push(now);
     while ((this.#crashes[0] ?? now) < now - crashWindow) this.#crashes.shift();
     const { id } = ended.version;
-    const isCrashing = this.#crashes.length > mostCrashes;
+    const isCrashing = this.#crashes.length > maxCrashes;
     const candidates = [...(isCrashing ? [] : [id]), this.#parts.codeStore.lastGood(), "v0"];
     for (const candidate of new Set(candidates)) {
       const next = await this.#started(candidate);
@@ -318,7 +258,7 @@ class NodeLive implements Live {
       if (candidate !== id) {
         this.#crashes.length = 0;
         const words = `its process kept ending: ${reason}`;
-        this.#refuse(id, words);
+        this.#refused.add(id, words);
         await this.#remember(candidate);
         this.#parts.onFallback?.(id, candidate, words);
       }
@@ -341,18 +281,12 @@ class NodeLive implements Live {
     }
   }
 
-  #refuse(version: string, reason: string): void {
-    // There is nothing else to return to.
-    if (version === "v0") return;
-    this.#refused.set(version, { until: performance.now() + refusedFor, reason });
-  }
-
   async #remember(id: string): Promise<void> {
-    await this.#noting(this.#parts.codeStore.activate(id));
+    await this.#reportingErrors(this.#parts.codeStore.activate(id));
   }
 
-  /** What runs is right even if the disk could not be written. */
-  async #noting(write: Promise<void>): Promise<void> {
+  /** The running version is right even if the disk can't be written, so an error becomes this node's problem instead. */
+  async #reportingErrors(write: Promise<void>): Promise<void> {
     try {
       await write;
       this.#problem = undefined;
@@ -362,16 +296,7 @@ class NodeLive implements Live {
     }
   }
 
-  async #exclusively<Result>(run: () => Promise<Result>): Promise<Result> {
-    const next = this.#last.then(run, run);
-    this.#last = next.catch(() => undefined);
-    return await next;
+  #exclusively<Result>(run: () => Promise<Result>): Promise<Result> {
+    return this.#queue.run(run);
   }
-}
-
-interface Attempt {
-  readonly response: AgentResponse;
-  readonly isError: boolean;
-  /** The process is gone, so that another one may answer. */
-  readonly hasEnded: boolean;
 }

@@ -3,13 +3,13 @@ import type { AgentRequest, AgentResponse, Recording } from "../domain.ts";
 import type { Handled } from "../hot-reload/version-host.ts";
 import type { Store } from "../store/store.ts";
 
-/** Requests with larger bodies or answers are not recorded, in characters. */
+/** Requests whose body or answer is larger are not recorded, in characters. */
 const largest = 16 * 1024;
-/** A way of calling the agent that was not recorded for this long is recorded at once, in ms; others are sampled. */
+/** A kind of request that was not recorded for this long is recorded at once, in ms. Others are sampled. */
 const perKind = 10_000;
 const perSecond = 2;
-/** Recordings that wait for the store; more are dropped. */
-const mostWaiting = 20;
+/** How many recordings may wait for the store. More are dropped. */
+const maxWaiting = 20;
 
 export interface Answered {
   readonly version: string;
@@ -20,8 +20,8 @@ export interface Answered {
 }
 
 /**
- * Samples answers for replay, in the background: no request waits for it, and a store that is away only costs
- * recordings.
+ * Samples answers for replay, in the background. No request waits for that, and if the store can't be reached, only
+ * recordings are lost.
  */
 export class Recorder {
   readonly #store: Pick<Store, "record">;
@@ -39,20 +39,11 @@ export class Recorder {
   add({ version, request, now, seed, handled }: Answered): void {
     const { response, reads: state, milliseconds } = handled;
     if (this.#keep === 0 || request.body.length > largest || response.body.length > largest) return;
-    if (this.#waiting >= mostWaiting || !this.#isWanted(request, response)) return;
+    if (this.#waiting >= maxWaiting || !this.#isWanted(request, response)) return;
     this.#waiting += 1;
+    const at = new Date(now).toISOString();
     const recording: Recording = {
-      ...{
-        id: randomUUID(),
-        at: new Date(now).toISOString(),
-        version,
-        request,
-        now,
-        seed,
-        state,
-        response,
-        milliseconds,
-      },
+      ...{ id: randomUUID(), at, version, request, now, seed, state, response, milliseconds },
     };
     this.#store
       .record(recording, this.#keep)

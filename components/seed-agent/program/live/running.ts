@@ -19,17 +19,17 @@ export function running(version: Version, host: VersionHost): Running {
 
 export type AgentState = Pick<Store, "stateGet" | "stateSet">;
 
-/** How often a request is handled again because another one changed what it had read. */
-const mostAttempts = 10;
+/** How often a request is handled again because another one changed the state that it had read. */
+const maxAttempts = 10;
 
-/** Other requests kept changing what this one read. */
+/** Other requests kept changing the state that this one read. */
 export class Contended extends Error {
   override readonly name = "Contended";
 }
 
 /**
- * Handles a request as one transaction over the agent's state: what it writes is written only if nothing that it read has
- * changed. Its code has no other effects, so it can be handled again.
+ * Handles a request as one transaction over the agent's state: its changes are written only if the keys that it read have not
+ * changed. The code has no other effects, so the request can be handled again.
  *
  * @throws HostError, StoreUnavailable, StateFull, Contended
  */
@@ -38,9 +38,9 @@ export async function answer(
   request: AgentRequest,
   { state, recorder }: { readonly state: AgentState; readonly recorder: Recorder },
 ): Promise<Handled> {
-  for (let attempt = 0; attempt < mostAttempts; attempt++) {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const given = givenNow(state);
-    const handled = await handledBy(host, request, given);
+    const handled = await handle(host, request, given);
     const isWritten = Object.keys(handled.writes).length === 0 || (await state.stateSet(handled.writes, handled.reads));
     if (!isWritten) continue;
     recorder.add({ version: version.id, request, now: given.now, seed: given.seed, handled });
@@ -49,21 +49,21 @@ export async function answer(
   throw new Contended("other requests kept changing the state that this one reads");
 }
 
-/** If the state could not be read, the store is to blame, whatever the code makes of it. */
-async function handledBy(host: VersionHost, request: AgentRequest, given: Given): Promise<Handled> {
-  let unread: unknown;
+/** If the state could not be read, throws the store's error, whatever the code does with it. */
+async function handle(host: VersionHost, request: AgentRequest, given: Given): Promise<Handled> {
+  let readError: unknown;
   const read = async (key: string) => {
     try {
       return await given.read(key);
     } catch (error) {
-      unread = error;
+      readError = error;
       throw error;
     }
   };
   try {
     return await host.handle(request, { ...given, read });
   } catch (error) {
-    throw unread ?? error;
+    throw readError ?? error;
   }
 }
 

@@ -1,12 +1,12 @@
 import type { AgentRequest } from "../domain.ts";
 import type { Signal } from "./live.ts";
 
-/** Kinds of trouble that are remembered at most. The oldest is forgotten. */
-const most = 50;
+/** How many signals are remembered. The oldest is forgotten first. */
+const max = 50;
 /** A signal that was not repeated within this time is forgotten, in ms. */
 const lifetime = 24 * 3_600_000;
 
-/** What the service noticed about itself, counted by kind and summary. Memory is bounded. */
+/** Problems that the service noticed, counted by kind and summary. Memory is bounded. */
 export class Signals {
   readonly #signals = new Map<string, Signal & { readonly at: number }>();
 
@@ -20,7 +20,7 @@ export class Signals {
       ...(sample === undefined ? {} : { request: sample }),
     });
     for (const oldest of this.#signals.keys()) {
-      if (this.#signals.size <= most) break;
+      if (this.#signals.size <= max) break;
       this.#signals.delete(oldest);
     }
   }
@@ -30,7 +30,7 @@ export class Signals {
     this.#signals.clear();
   }
 
-  /** The most frequent first. */
+  /** @returns the most frequent first */
   list(): readonly Signal[] {
     const now = performance.now();
     return [...this.#signals.values()]

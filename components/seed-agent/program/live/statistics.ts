@@ -1,12 +1,12 @@
-/** What a version's answers were like, lately. */
+/** Counts and times of a version's answers. */
 export interface Statistics {
-  /** All since the beginning. */
+  /** All requests since the version's start. */
   readonly requests: number;
   readonly errors: number;
-  /** Milliseconds, of the last `capacity` answers. */
+  /** Milliseconds, for the last `capacity` answers. */
   readonly median: number;
   readonly p95: number;
-  /** How many answers `median` and `p95` are made of. */
+  /** How many answers `median` and `p95` are based on. */
   readonly samples: number;
 }
 
@@ -18,20 +18,20 @@ export class Counter {
   #errors = 0;
   readonly #latest: number[] = [];
 
-  /** @param milliseconds undefined for an answer that says nothing about speed, such as one that failed */
+  /** @param milliseconds undefined if the time means nothing, for instance because the request failed */
   add(isError: boolean, milliseconds?: number): void {
     this.#requests += 1;
     if (isError) this.#errors += 1;
     if (milliseconds !== undefined) this.time(milliseconds);
   }
 
-  /** Only its time counts: a probe, which no client asked for. */
+  /** Counts only the time, for a replayed request. */
   time(milliseconds: number): void {
     if (this.#latest.length === capacity) this.#latest.shift();
     this.#latest.push(milliseconds);
   }
 
-  /** Those of a process that was just started say nothing. */
+  /** Forgets the times of a new process, which was still warming up. */
   forgetTimes(): void {
     this.#latest.length = 0;
   }

@@ -1,8 +1,8 @@
 import type { Recording } from "../domain.ts";
 import { HostError } from "../hot-reload/version-host.ts";
 import { ownValue } from "../own-value.ts";
-import { complaint, type Observation } from "./judgement.ts";
 import type { Probation } from "./live.ts";
+import { type Observation, regression } from "./regression.ts";
 import { type AgentState, checksOf, type Running } from "./running.ts";
 import { Counter } from "./statistics.ts";
 
@@ -11,22 +11,22 @@ export interface TrialOptions {
   /** In bytes. */
   readonly memoryLimit: number;
   readonly state: AgentState;
-  /** Requests that are repeated all the while, so that a version is also judged where nobody calls it. */
+  /** Requests that are replayed during the probation, so that a version is tested even if no client calls it. */
   readonly recordings: readonly Recording[];
   /** Called once. */
   readonly onEnd: (end: { readonly passed: true } | { readonly passed: false; readonly reason: string }) => void;
 }
 
-/** The checks cost more than a look at memory. */
+/** The version's checks cost more than reading its memory, so they run less often. */
 const ticksPerCheck = 5;
 const probesPerTick = 2;
-/** Recorded requests that a new version gets before any client's, at most, and for how long, in ms. */
+/** Limits of the warm-up, in recorded requests and in ms. */
 const warmUpTurns = 300;
 const warmUpMs = 250;
 
 /**
- * The probation of a version, beside the one that it replaced. Requests that it answers are counted by `Running`; recorded
- * ones are repeated, because the same request in the same context must have the same answer however often it is asked.
+ * The probation of a version, with the version that it replaced kept warm. It watches the version's answers to clients, which
+ * `Running` counts, and replays recorded requests: the same request in the same context must get the same answer each time.
  */
 export class Trial {
   readonly #now: Running;
@@ -35,7 +35,7 @@ export class Trial {
   readonly #startedAt = Date.now();
   readonly #start = performance.now();
   readonly #expected = new Map<string, string>();
-  /** The former version's, from when it was still serving. */
+  /** The observation of the former version, made while it still served. */
   #before: Observation = { statistics: new Counter().get(), memory: 0, checks: new Map() };
   #state: Probation["state"] = "under way";
   #reason: string | undefined;
@@ -50,9 +50,9 @@ export class Trial {
   }
 
   /**
-   * Observes the former version and repeats the recordings on both, before any client reaches the new one.
+   * Observes the former version, and replays the recordings on both, before any client reaches the new one.
    *
-   * @throws HostError if the new one misbehaves already
+   * @throws HostError if the new one already misbehaves
    */
   async prepare(): Promise<void> {
     for (const recording of this.#options.recordings) {
@@ -65,13 +65,13 @@ export class Trial {
     this.#before = { statistics: counter.get(), memory: await host.memory(), checks };
   }
 
-  /** A process that was just started is slow at first: no client shall wait for its compiler. */
+  /** A new process is slow until its code is compiled. Clients should not have to wait for that. */
   async #warmUp(): Promise<void> {
     const { recordings } = this.#options;
     const end = performance.now() + warmUpMs;
     for (let turn = 0; recordings.length > 0 && turn < warmUpTurns && performance.now() < end; turn++) {
       const recording = recordings[turn % recordings.length];
-      const reason = recording && (await this.#repeated(recording));
+      const reason = recording && (await this.#problemWith(recording));
       if (reason !== undefined) throw new HostError("did not start", reason);
     }
     this.#now.counter.forgetTimes();
@@ -105,7 +105,7 @@ export class Trial {
     this.#options.onEnd({ passed: true });
   }
 
-  /** Without a verdict: the service ends. */
+  /** Ends the probation without a result, because the service ends. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -120,7 +120,7 @@ export class Trial {
     try {
       await this.#observe();
     } catch {
-      // The store is away, or the process ended, which is noticed by whoever waits for its end.
+      // The store can't be reached, or the process has ended, which NodeLive watches.
     }
     if (this.#state !== "under way" || this.#timer === undefined) return;
     if (performance.now() - this.#start >= this.#options.seconds * 1000) this.pass();
@@ -128,32 +128,32 @@ export class Trial {
   }
 
   async #observe(): Promise<void> {
-    await this.#repeat();
+    await this.#replaySome();
     const isWithChecks = this.#ticks++ % ticksPerCheck === 0;
     const checks = isWithChecks ? await checksOf(this.#now, this.#options.state) : new Map<string, boolean>();
     const observation = { statistics: this.#now.counter.get(), memory: await this.#now.host.memory(), checks };
-    const reason = complaint(observation, this.#before, this.#options.memoryLimit);
+    const reason = regression(observation, this.#before, this.#options.memoryLimit);
     if (reason !== undefined) this.fail(reason);
   }
 
-  async #repeat(): Promise<void> {
+  async #replaySome(): Promise<void> {
     const { recordings } = this.#options;
     for (let count = 0; count < Math.min(probesPerTick, recordings.length); count++) {
       const recording = recordings[this.#probe++ % recordings.length];
-      const reason = recording && (await this.#repeated(recording));
+      const reason = recording && (await this.#problemWith(recording));
       if (reason !== undefined) return this.fail(reason);
     }
   }
 
-  /** @returns what is wrong with the answer, in words */
-  async #repeated(recording: Recording): Promise<string | undefined> {
+  /** Replays a recording. @returns what is wrong with the answer, or undefined */
+  async #problemWith(recording: Recording): Promise<string | undefined> {
     const expected = this.#expected.get(recording.id);
     if (expected === undefined) return undefined;
     const { method, path } = recording.request;
     const handled = await replay(this.#now, recording);
     if (handled === undefined) return undefined;
-    if ("reason" in handled) return `it does not answer ${method} ${path} any more: ${handled.reason}`;
-    return handled.answer === expected ? undefined : `it answers ${method} ${path} otherwise than at first`;
+    if ("reason" in handled) return `it no longer answers ${method} ${path}: ${handled.reason}`;
+    return handled.answer === expected ? undefined : `it answers ${method} ${path} differently than at first`;
   }
 }
 

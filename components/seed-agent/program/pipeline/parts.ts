@@ -7,7 +7,7 @@ import type { HostLimits } from "../hot-reload/version-host.ts";
 import type { Store } from "../store/store.ts";
 import { NotFound } from "./pipeline.ts";
 
-/** What the pipeline works with. */
+/** The parts of the service that the pipeline uses. */
 export interface PipelineParts {
   readonly node: string;
   readonly store: Store;
@@ -17,20 +17,20 @@ export interface PipelineParts {
   readonly limits: HostLimits;
   readonly testMilliseconds: number;
   readonly probationSeconds: number;
-  /** How many versions the store keeps. */
+  /** How many versions are kept. */
   readonly keepVersions: number;
-  /** Whether changes may be activated without a person on this node now: mode and fence. */
+  /** Whether this node may activate changes without a person, which depends on its mode and fence. */
   readonly isAutomatic: () => boolean;
   readonly firstVersion: () => Promise<Version>;
   rollOut(version: string, former: string, options: RolloutOptions): Promise<RolloutResult>;
 }
 
-/** How many recordings a change is tried with. */
-export const mostRecordings = 200;
+/** How many recordings are replayed with a change. */
+export const maxRecordings = 200;
 
 export type VersionSource = Pick<PipelineParts, "store" | "firstVersion">;
 
-/** What the fleet runs. */
+/** @returns the version that the fleet runs. @throws NotFound if the store has lost it */
 export async function activeVersion(from: VersionSource): Promise<Version> {
   const id = (await from.store.activeVersion()) ?? "v0";
   const version = await versionOf(id, from);

@@ -1,22 +1,22 @@
 import type { Change, Submission } from "../domain.ts";
 
-/** The way of a change through the queue, on whichever node claims it. */
+/** The queue of changes. Any node may claim a change and work on it. */
 export interface Pipeline {
   /** @throws Conflict if `base` is not the active version */
   submit(submission: Submission, by: Author): Promise<Change>;
   approve(id: string, by: string, reason?: string): Promise<Change>;
   reject(id: string, by: string, reason?: string): Promise<Change>;
-  /** An old version again, as a change without checks. */
+  /** Submits a change that activates an old version again, without checks. */
   activateVersion(id: string, by: string, reason?: string): Promise<Change>;
   rollBack(by: string, reason?: string): Promise<Change>;
   diff(id: string): Promise<string>;
   pause(by: string): Promise<void>;
   resume(by: string): Promise<void>;
-  /** When the worker last showed that it is alive, as `performance.now()`; undefined before it was started. */
+  /** When the worker last reported that it is alive, as `performance.now()`; undefined before it was started. */
   lastBeat(): number | undefined;
-  /** Begins to work on the queue. */
+  /** Starts the worker. */
   start(): void;
-  /** Ends after the step that is under way; the change is claimed again by another node, or after the restart. */
+  /** Stops the worker. Its change is claimed again by another node, or after the restart. */
   stop(): Promise<void>;
 }
 
@@ -27,12 +27,12 @@ export interface Author {
   readonly costUsd?: number;
 }
 
-/** Not possible in the present state; the message says why and what to do. */
+/** The request is not possible in the present state. The message says why. */
 export class Conflict extends Error {
   override readonly name = "Conflict";
 }
 
-/** There is no change or version of that name. */
+/** There is no such change or version. */
 export class NotFound extends Error {
   override readonly name = "NotFound";
 }

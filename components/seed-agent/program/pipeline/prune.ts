@@ -7,10 +7,10 @@ export interface Pruned {
   readonly keepVersions: number;
 }
 
-/** Deletes old versions from the store, and from this node's disk what the store has no more. */
+/** Deletes old versions from the store, and from this node's disk those that the store no longer has. */
 export async function pruneVersions({ store, codeStore, keepVersions }: Pruned): Promise<void> {
   await store.pruneVersions(keepVersions);
-  // What is kept besides the newest: the active version's ancestors, and what a node runs.
+  // The store also keeps older versions: ancestors of the active one, and those that a node runs.
   const kept = (await store.versions(10 * keepVersions)).map(({ id }) => id);
   await codeStore.prune(new Set([...kept, codeStore.active(), codeStore.lastGood()]));
 }

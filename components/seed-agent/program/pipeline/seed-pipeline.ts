@@ -22,7 +22,7 @@ class SeedPipeline implements Pipeline {
     const active = await activeVersion(this.#parts);
     if (base !== undefined && base !== active.id)
       throw new Conflict(
-        `the change was written against ${base}, but ${active.id} is active: check it out, and submit again`,
+        `the change was written against ${base}, but ${active.id} is active: check that out, and submit again`,
       );
     if (isSame(active.sources, changedSources(active.sources, files)))
       throw new Conflict(`the change has no effect: the files are those of ${active.id} already`);
@@ -63,7 +63,7 @@ class SeedPipeline implements Pipeline {
     const change = await this.#parts.store.change(id);
     if (change === undefined) throw new NotFound(`there is no change ${id}`);
     const base = await versionOf(change.base, this.#parts);
-    if (base === undefined) throw new NotFound(`${change.base}, the base of ${id}, is not kept any more`);
+    if (base === undefined) throw new NotFound(`${change.base}, the base of ${id}, is no longer kept`);
     const isReactivation = Object.keys(change.files).length === 0 && change.version !== undefined;
     const after = isReactivation ? await versionOf(change.version ?? "", this.#parts) : undefined;
     return diffOf(base.sources, after?.sources ?? changedSources(base.sources, change.files));

@@ -8,9 +8,9 @@ import { ownValue } from "../own-value.ts";
  */
 const maxEdits = 800;
 /** Every file is compared up to this many edits, however much the files before it differ. */
-const leastEdits = 50;
+const minEdits = 50;
 
-/** The base's sources with a change's files in place of theirs. */
+/** Applies a change's files to the base's sources. */
 export function changedSources(base: Sources, files: Change["files"]): Sources {
   const changed = new Map(Object.entries(base));
   for (const [path, text] of Object.entries(files)) {
@@ -35,7 +35,7 @@ export function diffOf(before: Sources, after: Sources): string {
     const options = { headerOptions: FILE_HEADERS_ONLY, maxEditLength: edits };
     const patch = createTwoFilesPatch(from, to, old ?? "", now ?? "", undefined, undefined, options);
     diff += patch ?? replacement(from, to, old ?? "", now ?? "");
-    edits = Math.max(leastEdits, patch === undefined ? edits / 2 : edits - (patch.match(/^[-+]/gm)?.length ?? 0));
+    edits = Math.max(minEdits, patch === undefined ? edits / 2 : edits - (patch.match(/^[-+]/gm)?.length ?? 0));
   }
   return diff;
 }

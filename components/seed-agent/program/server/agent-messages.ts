@@ -1,13 +1,13 @@
 import { type AgentRequest, agentResponse } from "../domain.ts";
 import { Problem } from "./problem.ts";
 
-/** Below this path is the agent itself. */
+/** The agent answers requests below this path. */
 export const agentRoot = "/agent";
 
-const mostHeaderLength = 4096;
-const mostBodyLength = 8 * 1024 * 1024;
+const maxHeaderLength = 4096;
+const maxBodyLength = 8 * 1024 * 1024;
 
-/** Of the request: they concern the connection, or the service, or would be kept in recordings. */
+/** Request headers that the agent does not get: they are meant for the connection or the service, or are secret. */
 const strippedHeaders = new Set([
   ...[
     "authorization",
@@ -22,12 +22,12 @@ const strippedHeaders = new Set([
   ],
   ...["expect", "content-length", "forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "http2-settings"],
 ]);
-const strippedForms =
+const strippedPatterns =
   /^(?:proxy-|x-forwarded-|fly-|cf-|sec-websocket-)|token|secret|password|credential|session|api-?key|-auth/;
 
 export interface IncomingAgentRequest {
   readonly method: string;
-  /** As it came in, not decoded: what a proxy before the service understood must be what the agent gets. */
+  /** As received, not decoded: a proxy in front of the service and the agent must understand the same path. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: string;
@@ -35,7 +35,7 @@ export interface IncomingAgentRequest {
 
 /** @throws Problem if a proxy and the agent could understand the path differently */
 export function toAgentRequest({ method, url, headers, body }: IncomingAgentRequest): AgentRequest {
-  // The router also takes a whole URL, and /%61gent.
+  // The router also accepts an absolute URL, and /%61gent.
   if (!url.startsWith(agentRoot)) throw new Problem("invalid", `The path does not begin with ${agentRoot} as written.`);
   const mark = url.indexOf("?");
   const path = (mark < 0 ? url : url.slice(0, mark)).slice(agentRoot.length) || "/";
@@ -54,9 +54,9 @@ function checkPath(path: string): void {
   try {
     decoded = decodeURIComponent(path);
   } catch {
-    throw new Problem("invalid", "The path has a % that begins no UTF-8 character.");
+    throw new Problem("invalid", "The path contains a % that does not begin a UTF-8 character.");
   }
-  // Also what is encoded twice, as some proxies decode once.
+  // Also rejects characters that are encoded twice, because some proxies decode once.
   if (/%(?:2e|2f|5c|00)/i.test(decoded) || /[\\\u0000-\u001f\u007f#]/.test(decoded)) {
     throw new Problem("invalid", "The path contains a control character, a backslash, a # or something encoded twice.");
   }
@@ -71,22 +71,23 @@ function agentHeaders(headers: IncomingAgentRequest["headers"]): Record<string, 
     .split(/[\s,]+/);
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) => {
-      if (value === undefined || strippedHeaders.has(name) || strippedForms.test(name) || hop.includes(name)) return [];
+      if (value === undefined || strippedHeaders.has(name) || strippedPatterns.test(name) || hop.includes(name))
+        return [];
       return [[name, typeof value === "string" ? value : value.join(", ")]];
     }),
   );
 }
 
 /**
- * All that an answer of the agent may set. So no cookie of this origin, no rights for other sites (`access-control-…`),
- * no framing of the message (`content-length`).
+ * The only headers that an answer of the agent may set. So it can set no cookies of this origin, give no rights to other sites
+ * (`access-control-…`), and not change the framing of the message (`content-length`).
  */
 const passedHeaders = new Set([
   ...["content-type", "content-language", "content-disposition", "cache-control", "etag", "last-modified", "expires"],
   ...["vary", "allow", "retry-after", "location"],
 ]);
 
-/** A page of the agent shares its origin with the control endpoints: it runs no script, and sends no form. */
+/** The agent's pages share their origin with the control endpoints, so they may run no script and send no form. */
 const fixedHeaders = {
   "x-content-type-options": "nosniff",
   "content-security-policy":
@@ -107,11 +108,11 @@ export interface OutgoingAnswer {
 export function fromAgentResponse(response: unknown, path: string): OutgoingAnswer {
   const { success, data } = agentResponse.safeParse(response);
   if (!success || !Number.isInteger(data.status)) throw badAnswer("it has no valid status, headers and body");
-  if (data.body.length > mostBodyLength) throw badAnswer("its body is too large");
+  if (data.body.length > maxBodyLength) throw badAnswer("its body is too large");
   const headers: Record<string, string> = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
   for (const [anyCase, value] of Object.entries(data.headers)) {
     const name = anyCase.toLowerCase();
-    if (!passedHeaders.has(name) || value.length > mostHeaderLength || !/^[\t\u0020-\u007e]*$/.test(value)) continue;
+    if (!passedHeaders.has(name) || value.length > maxHeaderLength || !/^[\t\u0020-\u007e]*$/.test(value)) continue;
     if (name === "content-type" && !mediaType.test(value)) continue;
     headers[name] = name === "location" ? ownLocation(value, path) : value;
   }
@@ -119,7 +120,7 @@ export function fromAgentResponse(response: unknown, path: string): OutgoingAnsw
   return { status: data.status, headers: { ...headers, ...fixedHeaders }, body: hasBody ? data.body : "" };
 }
 
-/** The agent knows its paths without `/agent`. */
+/** Adds `/agent`, which the agent's own paths don't have. */
 function ownLocation(location: string, path: string): string {
   const base = "http://agent.invalid";
   const target = URL.parse(location, `${base}${path}`);

@@ -7,7 +7,7 @@ import { Problem, type ProblemCode } from "./problem.ts";
 
 const methods: HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
-/** The agent itself, whose code is not trusted: see `agent-messages.ts` for what passes. */
+/** The routes of the agent, whose code is not trusted. `agent-messages.ts` filters requests and answers. */
 export function agentRoutes(
   { live }: SeedServerParts,
   { agentBody: bodyLimit, agentRequests }: ServerLimits,
@@ -20,11 +20,11 @@ export function agentRoutes(
     const refused: ProblemCode[] = authorize === undefined ? [] : ["unauthorized", "too many attempts"];
     const schema: FastifySchema = {
       tags: ["agent"],
-      summary: "The agent; the answer is its own, cleaned of what could harm others",
+      summary: "The agent's own answer, without headers that could harm others",
       security: authorize === undefined ? [] : [{ controlToken: [] }],
       response: {
         ...answers({}, [...refused, "invalid", "too large", "unsupported media type", "bad answer", "unavailable"]),
-        default: { description: "What the agent answers", content: { "*/*": { schema: z.string() } } },
+        default: { description: "The agent's answer", content: { "*/*": { schema: z.string() } } },
       },
     };
     for (const url of [agentRoot, `${agentRoot}/*`]) {
@@ -35,7 +35,7 @@ export function agentRoutes(
         exposeHeadRoute: false,
         ...(authorize === undefined ? {} : { onRequest: authorize }),
         schema,
-        // The answer is the agent's, whatever its status is.
+        // The agent's body is not JSON of the service, whatever its status is.
         serializerCompiler: () => textOrJson,
         async handler(request, reply) {
           const { method, headers, body } = request;

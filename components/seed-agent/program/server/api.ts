@@ -1,4 +1,4 @@
-/** The control endpoints' bodies: the server, its OpenAPI document, and the CLI's client have them from here. */
+/** The bodies of the endpoints, for the server, its OpenAPI document, and the CLI's client. */
 import * as z from "zod/mini";
 import { auditEntry, change, changeStates, nodeRecord, report, submission, version } from "../domain.ts";
 
@@ -13,9 +13,9 @@ export type Health = z.output<typeof health>;
 export const deepCheck = z.object({
   name: z.string(),
   ok: z.boolean(),
-  /** A check that does not apply here, such as peers of a single node, is ok and says so. */
+  /** A check that does not apply, such as peers for a single node, is ok, and says so here. */
   detail: z.optional(z.string()),
-  /** Its failure does not keep the node from serving, and does not make the answer 503. */
+  /** The node can serve although the check fails, so the answer is not 503. */
   advisory: z.optional(z.boolean()),
   milliseconds: z.number(),
 });
@@ -32,7 +32,7 @@ export const status = z.object({
   active: z.string(),
   paused: z.boolean(),
   mode: z.enum(["off", "propose", "auto"]),
-  /** Why `mode` is less than what was asked for, in words. */
+  /** Why `mode` is less than `SEED_MODE`. */
   modeReason: z.optional(z.string()),
   fence: z.object({ name: z.string(), reason: z.optional(z.string()) }),
   store: z.enum(["sqlite", "postgres"]),
@@ -58,7 +58,7 @@ export const status = z.object({
 });
 export type Status = z.output<typeof status>;
 
-/** A code for each status of an error. */
+/** The codes of errors, one for each status. */
 export const problemCodes = [
   "invalid",
   "unauthorized",
@@ -81,13 +81,12 @@ export const changeDiff = z.object({ diff: z.string() });
 export const versionList = z.object({ versions: z.array(versionSummary) });
 export const auditLog = z.object({ entries: z.array(auditEntry) });
 
-/** Why, in words, for the audit log. */
+/** The reason is for the audit log. */
 export const reasonBody = z.strictObject({ reason: z.optional(z.string().check(z.minLength(1), z.maxLength(500))) });
 
 export const improveBody = z.strictObject({ goal: z.optional(z.string().check(z.minLength(1), z.maxLength(20_000))) });
 export const improvement = z.object({
   outcome: z.enum(["submitted", "nothing", "busy", "over budget", "missing_api_key", "failed"]),
-  /** In words. */
   reason: z.string(),
   change: z.optional(change),
 });
@@ -103,16 +102,16 @@ export const auditQuery = z.strictObject({
 export const changeParams = z.object({ id: z.string().check(z.regex(/^c\d{1,15}$/)) });
 export const versionParams = z.object({ id: z.string().check(z.regex(/^v\d{1,15}$/)) });
 
-/** All errors, of every endpoint. */
+/** The body of every error. */
 export const problem = z.object({
   /** For programs. */
   code: z.enum(problemCodes),
-  /** For people: what is wrong, and what to do. */
+  /** For people: the problem, and often the remedy. */
   message: z.string(),
 });
 
 /**
- * The control endpoints, below `/control`, all behind `Authorization: Bearer <SEED_CONTROL_TOKEN>`:
+ * The control endpoints, below `/control`, which all require `Authorization: Bearer <SEED_CONTROL_TOKEN>`:
  *
  * | method and path | body → answer |
  * |---|---|
@@ -124,14 +123,14 @@ export const problem = z.object({
  * | POST /changes/:id/approve, /reject | `{ reason? }` → `change` |
  * | GET /versions?limit= | → `{ versions }` |
  * | GET /versions/:id | → `version` |
- * | POST /versions/:id/activate | → `change`: an old version again, through the same roll-out |
- * | POST /rollback | `{ reason? }` → `change`: the version before the active one |
+ * | POST /versions/:id/activate | `{ reason? }` → `change`: activates an old version again, by the same roll-out |
+ * | POST /rollback | `{ reason? }` → `change`: activates the version before the active one |
  * | POST /pause, /resume | → `status` |
- * | POST /improve | `{ goal? }` → `{ outcome, reason, change? }`: one proposal now |
+ * | POST /improve | `{ goal? }` → `{ outcome, reason, change? }`: makes one proposal now |
  * | GET /audit?limit=&before=&change= | → `{ entries }` |
  *
- * Between nodes, below `/cluster`: GET /challenge, POST /hello (`cluster/`). Open: GET /health, /openapi.json. GET
- * /health/deep and /metrics need the control or the metrics token, unless they are opened. `/agent/*` is the agent itself.
+ * Nodes call GET /challenge and POST /hello below `/cluster` (see `cluster/`). GET /health and /openapi.json need no token. GET
+ * /health/deep and /metrics need the control or the metrics token, unless SEED_METRICS_PUBLIC is set. `/agent/*` is the agent.
  */
 export const controlBodies = {
   submission,

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Problem } from "./problem.ts";
 
-/** A shorter token could be guessed: attempts are limited per address, but never for a right token. */
-export const leastTokenLength = 16;
+/** A shorter token could be guessed: the number of attempts is limited only per address. */
+export const minTokenLength = 16;
 
 export interface Tokens {
   readonly control?: string | undefined;
@@ -11,16 +11,16 @@ export interface Tokens {
 
 export interface Attempt {
   readonly authorization: string | undefined;
-  /** The connection's own; a proxy's headers could be forged. */
+  /** The address of the connection. Headers of a proxy could be forged. */
   readonly address: string;
 }
 
-/** `control`: the control token alone; `metrics`: either. */
+/** `control` needs the control token, `metrics` either token. */
 export type Right = "control" | "metrics";
 
 /**
- * Checks bearer tokens. Wrong ones are counted by address: after `limit` within `windowMilliseconds` the answer is 429. A
- * right token always passes, or anybody behind the same proxy could lock the owner out.
+ * Checks bearer tokens. Wrong ones are counted by address: after `limit` within `windowMilliseconds`, the answer is 429. A
+ * right token always passes. Otherwise anybody behind the same proxy could lock the owner out.
  */
 export function bearerTokens(
   tokens: Tokens,
@@ -39,7 +39,7 @@ export function bearerTokens(
     const given = /^bearer +([^\s]+) *$/i.exec(authorization ?? "")?.[1];
     if (given !== undefined) {
       const digest = sha256(given);
-      // Compares with each, so that the time does not tell which one it is.
+      // Compares with all tokens, so that the time does not show which one matches.
       const matches = digests.map((each) => timingSafeEqual(each, digest));
       if (matches.includes(true)) return;
     }
@@ -59,19 +59,19 @@ export function bearerTokens(
 }
 
 function digestOf(name: string, token: string | undefined): { digest: Buffer } | { problem: string } {
-  if (token === undefined) return { problem: `${name} is not set, so nobody can be let in here. Set it, and restart.` };
-  if (token.length < leastTokenLength) {
-    return { problem: `${name} is shorter than ${leastTokenLength} characters. Set a longer one, and restart.` };
+  if (token === undefined) return { problem: `${name} is not set, so nobody has access. Set it, and restart.` };
+  if (token.length < minTokenLength) {
+    return { problem: `${name} is shorter than ${minTokenLength} characters. Set a longer one, and restart.` };
   }
   return { digest: sha256(token) };
 }
 
-/** Digests have the same length, which `timingSafeEqual` needs, and don't show that of the token. */
+/** Digests have equal lengths, which `timingSafeEqual` requires, and hide the length of the token. */
 function sha256(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
 
-/** An IPv6 host has a whole /64 to itself. */
+/** An IPv6 host usually has a whole /64, so all addresses of one are counted together. */
 function group(address: string): string {
   const v4 = /(?:^|:)(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
   if (v4 !== undefined) return v4;
@@ -80,7 +80,7 @@ function group(address: string): string {
   return [...head, ...Array<string>(Math.max(0, zeros)).fill("0"), ...(tail ?? [])].slice(0, 4).join(":");
 }
 
-const mostAddresses = 10_000;
+const maxAddresses = 10_000;
 
 function failedAttempts(limit: number, windowMilliseconds: number, now: () => number) {
   const counts = new Map<string, { count: number; since: number }>();
@@ -94,7 +94,7 @@ function failedAttempts(limit: number, windowMilliseconds: number, now: () => nu
         counts.delete(address);
         // The oldest is forgotten first.
         for (const first of counts.keys()) {
-          if (counts.size < mostAddresses) break;
+          if (counts.size < maxAddresses) break;
           counts.delete(first);
         }
         counts.set(address, { ...entry, count: entry.count + 1 });

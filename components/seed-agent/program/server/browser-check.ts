@@ -8,15 +8,15 @@ export interface BrowserHeaders {
 }
 
 /**
- * Refuses requests that a page of another site makes in a browser. On loopback it also checks the host, since such a page
- * can have a name of its own resolve to 127.0.0.1 (DNS rebinding). There, only its own names count.
+ * Rejects requests that a page of another site makes in a browser. On loopback, it also accepts only loopback names as the
+ * host, because such a page can make its own name resolve to 127.0.0.1 (DNS rebinding).
  */
-export function refuseForeignPages(headers: BrowserHeaders, isLoopback: boolean): void {
+export function rejectForeignPages(headers: BrowserHeaders, isLoopback: boolean): void {
   const { host, origin } = headers;
   if (isLoopback && (host === undefined || !isLoopbackHost(host))) {
     throw new Problem(
       "forbidden",
-      "This is reached as localhost or 127.0.0.1 only: another name may be a trick of a page.",
+      "Use localhost or 127.0.0.1: requests to another name may come from a page of another site.",
     );
   }
   if (origin !== undefined && !isOwnOrigin(origin, host)) {
@@ -41,7 +41,7 @@ export function isLoopbackHost(host: string): boolean {
   return loopbackHost.test(host);
 }
 
-/** @param address what a server binds. @returns whether it is reached from this machine alone */
+/** @param address the address that a server binds. @returns whether only this machine can reach it */
 export function isLoopbackAddress(address: string): boolean {
   return isLoopbackHost(isIP(address) === 6 ? `[${address}]` : address);
 }

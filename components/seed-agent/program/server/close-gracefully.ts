@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 
 /**
- * Once the server closes, Node ends connections that are idle at that moment only; others could be kept alive. This ends
- * each when its answer is sent, and at last those that are still under way.
+ * When a server closes, Node ends only the connections that are idle at that moment. This ends the others when their answer
+ * has been sent, and all that are left after `graceMilliseconds`.
  */
 export function closeGracefully(app: FastifyInstance, graceMilliseconds: number): void {
   app.addHook("preClose", async () => {
@@ -12,7 +12,7 @@ export function closeGracefully(app: FastifyInstance, graceMilliseconds: number)
       else app.server.closeAllConnections();
     }, 50);
     app.server.once("close", () => clearInterval(timer));
-    // A server that never listened has no close event.
+    // A server that never listened emits no close event.
     timer.unref();
   });
 }

@@ -23,10 +23,10 @@ import type { SeedServerParts } from "./parts.ts";
 import { Problem, type ProblemCode } from "./problem.ts";
 import { readStatus } from "./status.ts";
 
-/** Who acts: there is one token, and one owner. */
+/** The actor in the audit log: there is one token, and one owner. */
 const owner = "owner";
 
-/** Below `/control`; see `api.ts`. */
+/** The routes below `/control`; see `api.ts`. */
 export function controlRoutes(parts: SeedServerParts, authorize: onRequestHookHandler): FastifyPluginAsync {
   const { pipeline, store, improve } = parts;
   const common: ProblemCode[] = ["unauthorized", "too many attempts", "unavailable"];
@@ -41,7 +41,7 @@ export function controlRoutes(parts: SeedServerParts, authorize: onRequestHookHa
       reply.header("cache-control", "no-store");
       done();
     });
-    // Some clients send the content type also without a body.
+    // Some clients send the content type even without a body.
     app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
       if (body === "") return done(null, undefined);
       return app.getDefaultJsonParser("error", "error")(request, String(body), done);
@@ -50,7 +50,11 @@ export function controlRoutes(parts: SeedServerParts, authorize: onRequestHookHa
     app.get(
       "/status",
       {
-        schema: { ...about, summary: "What this node and its cluster run", response: answers({ 200: status }, common) },
+        schema: {
+          ...about,
+          summary: "The state of this node and its cluster",
+          response: answers({ 200: status }, common),
+        },
       },
       () => readStatus(parts),
     );
@@ -92,7 +96,7 @@ export function controlRoutes(parts: SeedServerParts, authorize: onRequestHookHa
       "/changes/:id/diff",
       {
         schema: {
-          ...{ ...about, summary: "What a change changes, as a unified diff", params: changeParams },
+          ...{ ...about, summary: "The unified diff of a change", params: changeParams },
           response: answers({ 200: changeDiff }, [...read, "not found"]),
         },
       },
@@ -180,7 +184,7 @@ export function controlRoutes(parts: SeedServerParts, authorize: onRequestHookHa
       }),
     );
     for (const verb of ["pause", "resume"] as const) {
-      const summary = verb === "pause" ? "Let the queue wait" : "Go on with the queue";
+      const summary = verb === "pause" ? "Pause the queue" : "Resume the queue";
       app.post(`/${verb}`, { schema: { ...about, summary, response: answers({ 200: status }, write) } }, async () => {
         await pipeline[verb](owner);
         return readStatus(parts);
@@ -197,7 +201,7 @@ export function controlRoutes(parts: SeedServerParts, authorize: onRequestHookHa
       },
       async (request) => {
         if (improve === undefined) throw new Problem("unavailable", "This node has no model to improve itself with.");
-        // The model may take minutes, and nothing is sent in the meantime.
+        // The model may take minutes, in which nothing is sent.
         if (request.socket instanceof Socket) request.socket.setTimeout(0);
         return improve.improveNow(request.body.goal, owner);
       },
@@ -205,7 +209,7 @@ export function controlRoutes(parts: SeedServerParts, authorize: onRequestHookHa
   };
 }
 
-/** Lets a request without a body count as `{}`. */
+/** Treats a missing body as `{}`. */
 const emptyBody: (request: { body?: unknown }) => Promise<void> = async (request) => {
   request.body ??= {};
 };

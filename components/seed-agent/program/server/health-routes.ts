@@ -5,7 +5,7 @@ import { deepHealth, health, problem } from "./api.ts";
 import { answers, textOrJson } from "./open-api.ts";
 import type { SeedServerParts } from "./parts.ts";
 
-/** `/health`. It gets the most requests, contains no secret and is open to everybody, so no hook runs for it. */
+/** `/health`. It gets most requests, contains no secret and is open to everybody, so no hook runs for it. */
 export function quickHealth({ health: checks }: Pick<SeedServerParts, "health">): FastifyPluginAsync {
   return async (app) => {
     app.get(
@@ -13,7 +13,7 @@ export function quickHealth({ health: checks }: Pick<SeedServerParts, "health">)
       {
         schema: {
           tags: ["health"],
-          summary: "Whether this node serves; cheap",
+          summary: "Whether this node serves",
           response: { 200: health, 500: problem },
         },
         serializerCompiler: () => JSON.stringify,
@@ -41,7 +41,7 @@ export function healthRoutes(
         ...guarded,
         schema: {
           tags: ["health"],
-          summary: "Each check with its own result; 503 if one fails that is not advisory",
+          summary: "The result of each check; 503 if one fails that is not advisory",
           ...tokens,
           response: { ...answers({ 200: deepHealth }, refused), 503: deepHealth },
         },

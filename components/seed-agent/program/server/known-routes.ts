@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 
-/** The methods of each path, for 405 and OPTIONS. Call it before any route is added. */
+/** Collects the methods of each path, for 405 and OPTIONS. Call it before any route is added. */
 export function knownRoutes(app: FastifyInstance) {
   const routes = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>();
   app.addHook("onRoute", ({ url, method }) => {

@@ -5,16 +5,16 @@ import { healthRoutes, quickHealth } from "./health-routes.ts";
 import type { SeedServerParts } from "./parts.ts";
 
 /**
- * `/health`, `/health/deep` and `/metrics` without a token, for a port that only a platform's monitoring reaches. Fly's
- * Prometheus sends no token and its checks would have it in plain text; and a NetworkPolicy of Kubernetes restricts ports,
- * not paths.
+ * `/health`, `/health/deep` and `/metrics` without a token, on a port that only a platform's monitoring can reach. Fly's
+ * Prometheus can't send a token, Fly's checks would contain it in plain text, and a NetworkPolicy of Kubernetes can restrict
+ * ports, but not paths.
  */
 export function monitoringServer(parts: Pick<SeedServerParts, "health" | "events">): FastifyInstance {
   const app = Fastify({ logger: false, trustProxy: false, bodyLimit: 1024, requestTimeout: 30_000 });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((_error, _request, reply) =>
-    reply.code(500).send({ code: "internal", message: "The service failed at this; its log says why." }),
+    reply.code(500).send({ code: "internal", message: "The service failed. Its log contains the reason." }),
   );
   app.register(quickHealth(parts));
   app.register(healthRoutes(parts, undefined));

@@ -5,22 +5,22 @@ import * as z from "zod/mini";
 import { problem } from "./api.ts";
 import { type ProblemCode, statuses } from "./problem.ts";
 
-/** Errors that any endpoint may answer. */
+/** Errors that any endpoint may return. */
 const always: readonly ProblemCode[] = ["forbidden", "internal"];
 
-/** A route's answers for its schema: those that succeed, and the errors that it may have. */
+/** A route's responses for its schema: the successful ones, and the errors that it may return. */
 export function answers<Good extends Readonly<Record<number, z.ZodMiniType>>>(
   good: Good,
   problems: readonly ProblemCode[],
 ): Good & ErrorAnswers {
   const errors = [...always, ...problems].map((code) => [statuses[code], problem] as const);
-  // Its type has each error, so that any route may send any.
+  // The type contains every error, so that a handler may send any of them.
   return { ...(Object.fromEntries(errors) as ErrorAnswers), ...good };
 }
 
 type ErrorAnswers = Readonly<Record<(typeof statuses)[ProblemCode], typeof problem>>;
 
-/** Serializes a route's texts as they are, and its errors as JSON. */
+/** Serializes texts unchanged, and errors as JSON. */
 export function textOrJson(body: unknown): string {
   return typeof body === "string" ? body : JSON.stringify(body);
 }
@@ -41,7 +41,7 @@ export const documentRoute: FastifyPluginAsync = async (app) => {
   );
 };
 
-/** OpenAPI 3.1, from the routes' own schemas. */
+/** Options for the OpenAPI 3.1 document, which is made from the routes' schemas. */
 export function openApi(release: string): SwaggerOptions {
   return {
     openapi: {

@@ -10,7 +10,7 @@ import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { Settings } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 
-/** What the endpoints work with. */
+/** The parts of the service that the endpoints use. */
 export interface SeedServerParts {
   readonly settings: Settings;
   /** The program's own version. */
@@ -22,28 +22,28 @@ export interface SeedServerParts {
   readonly cluster: Cluster;
   readonly events: Events & Exposition;
   readonly health: HealthChecks;
-  /** `v0`, which is not in the store. */
+  /** `v0`, which is in no store. */
   readonly firstVersion: () => Promise<Version>;
   readonly improve?: Pick<Improver, "improveNow" | "budget" | "mode">;
-  /** What peers call, below `/cluster`; it authenticates them itself. */
+  /** The routes that peers call, below `/cluster`. They authenticate peers themselves. */
   readonly peerRoutes?: FastifyPluginAsync;
 }
 
-/** In ms, bytes and counts. Tests have shorter ones. */
+/** Limits in ms, bytes and counts. Tests use lower ones. */
 export const serverLimits = {
   controlBody: 2 * 1024 * 1024,
   agentBody: 64 * 1024,
-  /** Of headers altogether; above, the answer is 431. */
+  /** The limit of all headers together. If they exceed it, the answer is 431. */
   headers: 16 * 1024,
-  /** How long a client may take for its headers, and for the whole request. */
+  /** How long a client may take to send its headers, and the whole request. */
   headersMilliseconds: 10_000,
   requestMilliseconds: 30_000,
-  /** Node looks for clients that are too slow only this often. */
+  /** How often Node checks for clients that are too slow. */
   slowCheckMilliseconds: 2_000,
   keepAliveMilliseconds: 20_000,
-  /** How many requests may be under way to the agent's process. */
+  /** How many requests the agent handles at the same time. */
   agentRequests: 100,
-  /** How long requests under way may take when the server closes, besides SEED_CALL_SECONDS. */
+  /** How much longer than SEED_CALL_SECONDS current requests may take when the server closes. */
   graceMilliseconds: 5_000,
 };
 export type ServerLimits = typeof serverLimits;

@@ -20,7 +20,7 @@ export const statuses = {
   full: 507,
 } as const satisfies Readonly<Record<ProblemCode, number>>;
 
-/** An error with an answer of its own. Its message is for people, and contains no secret. */
+/** An error that becomes the answer to a request. Its message is for people, and contains no secret. */
 export class Problem extends Error {
   override readonly name = "Problem";
   readonly code: ProblemCode;
@@ -41,7 +41,7 @@ const byName: Readonly<Record<string, ProblemCode>> = {
   DiskFull: "full",
 };
 
-/** What a part of the service, Fastify or a validation threw. `validation` is Fastify's. */
+/** An error of a part of the service, of Fastify, or of a validation by Fastify. */
 const thrown = z.object({
   name: z.optional(z.string()),
   code: z.optional(z.string()),
@@ -51,7 +51,7 @@ const thrown = z.object({
   validation: z.optional(z.array(z.object({ instancePath: z.string(), message: z.optional(z.string()) }))),
 });
 
-/** @returns the answer to an error; undefined for one that only the log may contain */
+/** @returns the answer to an error; undefined if the error is internal, and belongs only into the log */
 export function asProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
   const { success, data } = thrown.safeParse(error);

@@ -5,7 +5,7 @@ import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod
 import * as z from "zod/mini";
 import { agentRoutes } from "./agent-routes.ts";
 import { bearerTokens, type Right } from "./auth.ts";
-import { isLoopbackAddress, refuseForeignPages } from "./browser-check.ts";
+import { isLoopbackAddress, rejectForeignPages } from "./browser-check.ts";
 import { closeGracefully } from "./close-gracefully.ts";
 import { controlRoutes } from "./control-routes.ts";
 import { healthRoutes, quickHealth } from "./health-routes.ts";
@@ -14,18 +14,18 @@ import { documentRoute, openApi } from "./open-api.ts";
 import { type SeedServerParts, type ServerLimits, serverLimits } from "./parts.ts";
 import { asProblem, Problem, statuses } from "./problem.ts";
 
-/** The service's HTTP endpoints; see `api.ts`. The caller lets it listen. `close` finishes the requests under way. */
+/** Creates the server of the HTTP endpoints; see `api.ts`. The caller must call `listen`. `close` finishes current requests. */
 export function seedServer(parts: SeedServerParts, changed: Partial<ServerLimits> = {}): FastifyInstance {
   const { settings, events } = parts;
   const limits = { ...serverLimits, ...changed };
-  // zod/mini has no messages of its own.
+  // zod/mini comes without messages.
   z.config(z.locales.en());
   const app = Fastify({
     logger: false,
     trustProxy: false,
     bodyLimit: limits.controlBody,
     requestTimeout: limits.requestMilliseconds,
-    // Also of a client that does not read its answer.
+    // Also ends the connection of a client that does not read its answer.
     connectionTimeout: Math.max(60, settings.SEED_CALL_SECONDS + 30) * 1000,
     keepAliveTimeout: limits.keepAliveMilliseconds,
     return503OnClosing: true,
@@ -60,7 +60,7 @@ export function seedServer(parts: SeedServerParts, changed: Partial<ServerLimits
     if (problem === undefined) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       events.log("error", "A request failed", { method: request.method, route: request.routeOptions.url, error: text });
-      problem = new Problem("internal", "The service failed at this; its log says why.");
+      problem = new Problem("internal", "The service failed. Its log contains the reason.");
     }
     reply.code(statuses[problem.code]).headers(problem.headers).type("application/json; charset=utf-8");
     return reply.send({ code: problem.code, message: problem.message });
@@ -72,14 +72,14 @@ export function seedServer(parts: SeedServerParts, changed: Partial<ServerLimits
     const methods = known.methodsAt(request.url);
     if (methods.length === 0) {
       return sendError(
-        new Problem("not found", "There is no such endpoint; /openapi.json lists them."),
+        new Problem("not found", "There is no such endpoint. /openapi.json lists all endpoints."),
         request,
         reply,
       );
     }
     const allow = [...methods, "OPTIONS"].join(", ");
     if (request.method === "OPTIONS") return reply.code(204).header("allow", allow).send();
-    const message = `${request.method} is not possible here, only ${allow}.`;
+    const message = `${request.method} is not allowed here. Allowed are ${allow}.`;
     return sendError(new Problem("method not allowed", message, { allow }), request, reply);
   });
 
@@ -98,7 +98,7 @@ export function seedServer(parts: SeedServerParts, changed: Partial<ServerLimits
   app.register(async (guarded) => {
     guarded.addHook("onRequest", (request, reply, done) => {
       reply.header("x-content-type-options", "nosniff");
-      refuseForeignPages(request.headers, isLoopback);
+      rejectForeignPages(request.headers, isLoopback);
       done();
     });
     guarded.register(documentRoute);

@@ -1,7 +1,7 @@
 /**
- * The queue of changes is a table. No queue library serves both databases: pg-boss and graphile-worker need PostgreSQL,
- * those for SQLite know no other nodes. And the queue has to be in one transaction with what a change decides, the active
- * version. What it needs is little: one worker in the whole fleet at a time, a lease, and compare-and-set.
+ * The queue of changes is a table. No queue library works with both databases: pg-boss and graphile-worker need PostgreSQL,
+ * and those for SQLite work on one node. The queue also has to share a transaction with the active version. It needs little:
+ * one worker in the whole fleet at a time, a lease, and compare-and-set.
  */
 import * as z from "zod/mini";
 import type { Queryable } from "../database/database.ts";
@@ -60,13 +60,13 @@ export async function claim(
   database: Queryable,
   node: string,
   leaseMilliseconds: number,
-): Promise<{ readonly change: Change; readonly isNews: boolean } | undefined> {
+): Promise<{ readonly change: Change; readonly isChanged: boolean } | undefined> {
   const { query } = database;
-  // A node has one worker. Its own claim is what it left when it stopped or was killed.
+  // A node has one worker. A claim of its own is left from before it stopped or was killed.
   const others = "SELECT 1 FROM changes WHERE claimed_by <> $1 AND claimed_until > seed_now() LIMIT 1";
   if ((await query(others, [node])).length > 0) return undefined;
   const states = placeholders(1, claimableStates.length);
-  // What is decided comes first: somebody who rolls back does not wait for the checks of other changes.
+  // Approved changes come first: a rollback must not wait for the checks of other changes.
   const rank = "CASE state WHEN 'rolling-out' THEN 0 WHEN 'approved' THEN 1 WHEN 'checking' THEN 2 ELSE 3 END";
   const first = `SELECT number, data FROM changes WHERE state IN (${states}) ORDER BY ${rank}, number LIMIT 1`;
   const [row] = await query<Row>(first, claimableStates);
@@ -80,7 +80,7 @@ export async function claim(
     node,
     leaseMilliseconds,
   ]);
-  return { change: await write(database, row.number, claimed), isNews: claimed.state !== before.state };
+  return { change: await write(database, row.number, claimed), isChanged: claimed.state !== before.state };
 }
 
 const begun: Partial<Record<ChangeState, ChangeState>> = { queued: "checking", approved: "rolling-out" };
@@ -98,7 +98,7 @@ export async function renewClaim(
   return renewed.length > 0;
 }
 
-/** Whether the node still has the claim. A lease that is over is its own until another node claims anything. */
+/** Whether the node still has the claim. After its lease has expired, it keeps the claim until another node claims. */
 export async function hasClaim(database: Queryable, id: string, node: string): Promise<boolean> {
   return (await findRow(database, id))?.claimed_by === node;
 }
@@ -117,7 +117,7 @@ export async function updateChange(
   const updated = await write(database, row.number, { ...before, ...given });
   const { state } = updated;
   const active = state === "active" && before.state !== "active" ? (updated.version ?? null) : activeVersion;
-  if (active === null) throw new Error(`${id} has become no version, so it can't be active`);
+  if (active === null) throw new Error(`${id} has no version, so it can't become active`);
   if (active !== undefined) await setActiveVersion(database, active);
   const isEnd = endStates.includes(state);
   if (isEnd || state === "waiting" || state === "approved") {

@@ -1,11 +1,11 @@
 import type { Queryable } from "../database/database.ts";
 
-/** @returns undefined for anything that is not an id of this kind: it may be from a URL */
+/** @param id may come from a URL. @returns undefined if it is not an id of this kind */
 export function numberOf(letter: "v" | "c", id: string): number | undefined {
   return id.startsWith(letter) && /^\d{1,15}$/.test(id.slice(1)) ? Number(id.slice(1)) : undefined;
 }
 
-/** Numbers have no gaps and are never used again. In a transaction only. */
+/** Returns the next number, without gaps or reuse. Call it only in a transaction. */
 export async function nextNumber(
   { query }: Pick<Queryable, "query">,
   name: "version" | "change" | "audit",
@@ -28,7 +28,7 @@ export async function isoNow(database: Pick<Queryable, "query">): Promise<string
   return new Date(await now(database)).toISOString();
 }
 
-/** `$2, $3, $4` for parameters that begin with the second. */
+/** @returns for instance `$2, $3, $4` for `first` 2 and `count` 3 */
 export function placeholders(first: number, count: number): string {
   return Array.from({ length: count }, (_, index) => `$${first + index}`).join(", ");
 }

@@ -14,7 +14,7 @@ export async function report(database: Queryable, node: Omit<NodeRecord, "seenAt
      ON CONFLICT (id) DO UPDATE SET seen_at = seed_now(), data = $2`,
     [node.id, data],
   );
-  // A mere sign of life is no news.
+  // Nobody waits for a report without changes: it only shows that the node is alive.
   if (before?.data !== data) await database.notify();
 }
 

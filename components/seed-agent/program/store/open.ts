@@ -6,16 +6,16 @@ import { SqlStore } from "./sql-store.ts";
 import type { Store } from "./store.ts";
 
 export interface StoreOptions {
-  /** PostgreSQL; else SQLite, in `folder`. */
+  /** PostgreSQL's URL. Without it, SQLite in `folder` is used. */
   readonly databaseUrl?: string | undefined;
-  /** Is created with its first use. */
+  /** Created when it is first used. */
   readonly folder: string;
   /** For tests. */
   readonly postgresTimes?: Partial<PostgresTimes> | undefined;
 }
 
 /**
- * The database need not answer: then the store's methods throw StoreUnavailable, until it does.
+ * The database need not be reachable. Until it is, the store's methods throw StoreUnavailable.
  *
  * @throws if `databaseUrl` is not valid
  */

@@ -3,10 +3,11 @@ import { type Database, type Queryable, StoreUnavailable } from "../database/dat
 type Kind = Queryable["kind"];
 
 /**
- * What is searched for is a column; the rest of a record is JSON, in `data`, which holds any text (PostgreSQL's TEXT has
- * no NUL), and which a release can extend without a migration.
+ * Fields that queries search for are columns. The rest of a record is JSON, in `data`. JSON can hold any text (PostgreSQL's
+ * TEXT can't hold NUL), and a release can add fields without a migration.
  *
- * Nodes of the former release use the database while a new one is deployed, and after a rollback: a migration only adds.
+ * A migration may only add tables and columns: nodes of the former release use the database during a deployment, and after
+ * a rollback.
  */
 const migrations: readonly ((kind: Kind) => readonly string[])[] = [
   (kind) => [
@@ -34,11 +35,11 @@ function serial(kind: Kind, column: string): string {
     : `${column} BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY`;
 }
 
-/** Refuses to change or delete rows, whoever asks. */
+/** Triggers that reject every change and deletion of rows. */
 function immutable(kind: Kind, table: string): readonly string[] {
   const message = `entries of ${table} are never changed or deleted`;
   if (kind === "sqlite") {
-    // INSERT OR REPLACE deletes without a trigger for that.
+    // INSERT OR REPLACE deletes a row without firing the trigger for DELETE.
     const again = `INSERT ON ${table} WHEN NEW.number IN (SELECT number FROM ${table})`;
     return [`UPDATE ON ${table}`, `DELETE ON ${table}`, again].map(
       (event, index) =>
@@ -54,20 +55,20 @@ function immutable(kind: Kind, table: string): readonly string[] {
   ];
 }
 
-/** PostgreSQL's is the time of the statement's start otherwise; SQLite's is defined by `SqliteDatabase`. */
+/** PostgreSQL's now() is the time when the transaction began. `SqliteDatabase` defines SQLite's `seed_now`. */
 const clockOfPostgres = `
   CREATE OR REPLACE FUNCTION seed_now() RETURNS BIGINT LANGUAGE sql VOLATILE AS
   $body$ SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT) $body$`;
 
-/** @throws StoreUnavailable also if the database is of a later release */
+/** @throws StoreUnavailable, also if a later release has migrated the database */
 export async function migrate(database: Database): Promise<void> {
   await database.transaction("schema", async ({ kind, query }) => {
     await query("CREATE TABLE IF NOT EXISTS migrations(number BIGINT PRIMARY KEY)");
     const rows = await query<{ number: number }>("SELECT number FROM migrations ORDER BY number DESC LIMIT 1");
     const done = rows[0]?.number ?? 0;
     if (done > migrations.length) {
-      const known = `this release knows ${migrations.length} migrations of the database, which has ${done}`;
-      throw new StoreUnavailable(`${known}: it was used by a later release. Deploy that one again, or a later one.`);
+      const counts = `the database has ${done} migrations, and this release knows only ${migrations.length}`;
+      throw new StoreUnavailable(`${counts}: a later release has used it. Deploy that release again, or a later one.`);
     }
     if (kind === "postgres" && done === 0) await query(clockOfPostgres);
     for (const [index, statements] of migrations.entries()) {

@@ -10,7 +10,7 @@ import { isUnchanged, stateGet, stateSet } from "./state.ts";
 import { type Store, StoreUnavailable } from "./store.ts";
 import { activeVersion, addVersion, getVersion, listVersions, pruneVersions } from "./versions.ts";
 
-/** The database need not answer yet: each call tries, and the first that reaches it makes the tables. */
+/** The database need not be reachable yet. The first call that reaches it creates the tables. */
 export class SqlStore implements Store {
   readonly kind: Store["kind"];
   readonly #database: Database;
@@ -36,7 +36,7 @@ export class SqlStore implements Store {
   claim: Store["claim"] = (node, leaseSeconds) =>
     this.#inTurn("queue", async (database) => {
       const claimed = await claim(database, node, milliseconds(leaseSeconds));
-      if (claimed?.isNews) await database.notify();
+      if (claimed?.isChanged) await database.notify();
       return claimed?.change;
     });
   renewClaim: Store["renewClaim"] = (change, node, leaseSeconds) =>
@@ -80,7 +80,7 @@ export class SqlStore implements Store {
     });
 
   leading: Store["leading"] = (role, lead) => this.#database.leading(role, lead);
-  subscribe: Store["subscribe"] = (onNews) => this.#database.subscribe(onNews);
+  subscribe: Store["subscribe"] = (onChange) => this.#database.subscribe(onChange);
   now: Store["now"] = () => this.#with(now);
 
   check: Store["check"] = () =>
@@ -105,7 +105,7 @@ export class SqlStore implements Store {
       await ready;
       return await work(this.#database);
     } catch (error) {
-      // What comes back may be another database: an older backup, an empty file.
+      // The database that is reached next may be another one: an older backup, or an empty file.
       if (error instanceof StoreUnavailable && this.#ready === ready) this.#ready = undefined;
       throw error;
     }
@@ -114,7 +114,7 @@ export class SqlStore implements Store {
   async #prepare(): Promise<void> {
     await migrate(this.#database);
     if (this.kind !== "sqlite" || this.#hasReleasedClaims) return;
-    // SQLite has one node. What has a claim was this node before its restart.
+    // With SQLite there is one node, so every claim is this node's, from before its restart.
     await this.#database.query("UPDATE changes SET claimed_by = NULL WHERE claimed_by IS NOT NULL");
     this.#hasReleasedClaims = true;
   }

@@ -5,13 +5,13 @@ import { StateFull } from "./store.ts";
 /** In bytes of UTF-8. */
 const largestValue = 64 * 1024;
 const longestKey = 1024;
-const mostKeys = 10_000;
+const maxKeys = 10_000;
 /** PostgreSQL has at most 65,535 parameters in a statement, SQLite 32,766. */
 const rowsAtOnce = 500;
 
 type State = Readonly<Record<string, string>>;
 
-/** As JSON, because PostgreSQL's TEXT has no NUL, and neither database has half a surrogate pair. */
+/** As JSON, because PostgreSQL's TEXT can't hold NUL, and neither database can hold half a surrogate pair. */
 const encode = (text: string): string => JSON.stringify(text);
 
 function decode(text: string): string {
@@ -30,7 +30,7 @@ export async function stateGet({ query }: Queryable, keys: readonly string[]): P
   return Object.fromEntries(rows.map(({ name, value }) => [decode(name), decode(value)]));
 }
 
-/** Whether what a request read is still so. */
+/** Whether the keys that a request read still have the same values. */
 export async function isUnchanged(
   database: Queryable,
   reads: Readonly<Record<string, string | null>>,
@@ -60,8 +60,8 @@ export async function stateSet(
     set.map(([key]) => key),
   );
   const added = set.filter(([key]) => !Object.hasOwn(before, key)).length;
-  if (added > 0 && (await countKeys(database)) + added > mostKeys) {
-    throw new StateFull(`the state has ${mostKeys} keys, which is the most that it can have`);
+  if (added > 0 && (await countKeys(database)) + added > maxKeys) {
+    throw new StateFull(`the state has ${maxKeys} keys, which is its limit`);
   }
   for (let at = 0; at < set.length; at += rowsAtOnce) {
     const rows = set.slice(at, at + rowsAtOnce);

@@ -3,20 +3,25 @@ export { StoreUnavailable } from "../database/database.ts";
 import type { AuditEntry, Change, ChangeState, NodeRecord, Recording, Version } from "../domain.ts";
 
 /**
- * What the nodes of a seed agent agree on: versions, the queue of changes, the audit log, who runs what. In SQLite for
- * one node, in PostgreSQL for several, by the same SQL (`database/`). Every method is one transaction.
+ * The data that all nodes of a seed agent share: versions, the queue of changes, the audit log, and which node runs which
+ * version. In SQLite for one node, and in PostgreSQL for several, with the same SQL (`database/`).
  *
  * @throws StoreUnavailable if the database can't be reached
  */
 export interface Store {
   readonly kind: "sqlite" | "postgres";
 
-  /** Allots the next id. Idempotent for the same change: a second call returns the version that the first one made. */
+  /** Assigns the next id. Idempotent: a second call for the same change returns the version that the first one added. */
   addVersion(version: Omit<Version, "id" | "createdAt">, change: string): Promise<Version>;
   version(id: string): Promise<Version | undefined>;
   /** Newest first, without their sources and bundles. */
   versions(limit: number): Promise<readonly VersionSummary[]>;
-  /** Deletes the oldest but `keep`, the active one, its ancestors up to `keep`, and what a node runs or should run. */
+  /**
+   * Deletes old versions. Keeps the newest `keep`, the active one with up to `keep` ancestors, those that a node runs or
+   * should run, and those that an unfinished change needs.
+   *
+   * @returns the deleted ids
+   */
   pruneVersions(keep: number): Promise<readonly string[]>;
   /** The version that the fleet runs; undefined before the first activation: `v0`. */
   activeVersion(): Promise<string | undefined>;
@@ -27,21 +32,22 @@ export interface Store {
   changes(filter: { readonly states?: readonly ChangeState[]; readonly limit: number }): Promise<readonly Change[]>;
   countChanges(states: readonly ChangeState[]): Promise<number>;
   /**
-   * The first change in one of `claimableStates` that no other live worker has, those being rolled out or approved before
-   * those to be checked, then the oldest, now this node's for `leaseSeconds`. At most
-   * one change is claimed at a time in the whole fleet: versions are activated one after another. A `queued` change
-   * becomes `checking`, an `approved` one `rolling-out`, and `attempts` is counted.
+   * Claims a change in one of `claimableStates` for `leaseSeconds`: one that is rolled out or approved before one that is to
+   * be checked, then the oldest. At most one change is claimed in the whole fleet, because versions are activated one after
+   * another. A `queued` change becomes `checking`, an `approved` one `rolling-out`, and `attempts` is incremented.
+   *
+   * @returns undefined if there is no such change, or if another node has claimed one
    */
   claim(node: string, leaseSeconds: number): Promise<Change | undefined>;
   /** @returns false if the claim is lost: stop working on it, and write nothing */
   renewClaim(change: string, node: string, leaseSeconds: number): Promise<boolean>;
   /**
-   * Writes only if the change is in one of `from`, and, with `claimedBy`, only if the claim is still that node's. An end
-   * state, `waiting` and, from `checking`, `approved` give up the claim. Making it `active` sets the active version, in the same transaction; so does
-   * `rolled-back` with `activeVersion`. The end of a `rolling-out` change clears `desired` of all nodes, in the same
-   * transaction too: no node returns to the former version in between.
+   * Writes only if the change is in one of `from`, and, with `claimedBy`, only if that node still has the claim. The claim
+   * ends in an end state, in `waiting` and in `approved`. The state `active`, and `rolled-back` with `activeVersion`, set the
+   * active version. The end of a `rolling-out` change clears `desired` of all nodes. All of that is one transaction, so no
+   * node returns to the former version in between.
    *
-   * @returns the change as it is now, or undefined if it was not written
+   * @returns the updated change, or undefined if nothing was written
    */
   updateChange(id: string, from: readonly ChangeState[], patch: ChangePatch): Promise<Change | undefined>;
 
@@ -53,13 +59,13 @@ export interface Store {
     readonly change?: string;
   }): Promise<readonly AuditEntry[]>;
 
-  /** What a node is and runs; also its sign of life. */
+  /** Records what a node runs, and that it is alive. */
   report(node: Omit<NodeRecord, "seenAt" | "desired">): Promise<void>;
-  /** Nodes seen within `withinSeconds` by the database's clock, sorted by id. */
+  /** Nodes that reported within `withinSeconds`, by the database's clock, sorted by id. */
   nodes(withinSeconds: number): Promise<readonly NodeRecord[]>;
   /**
-   * What a node should run while `change` is rolled out; undefined: what the fleet runs. Writes only while `claimedBy` has
-   * claimed the change, so that a leader that was replaced without knowing it has no effect.
+   * Sets the version that a node should run while `change` is rolled out; undefined: the fleet's active version. Writes only
+   * while `claimedBy` has the claim of the change, so that a leader that does not know yet that it was replaced has no effect.
    *
    * @returns whether it was written
    */
@@ -69,18 +75,18 @@ export interface Store {
     by: { readonly change: string; readonly claimedBy: string },
   ): Promise<boolean>;
 
-  /** Keeps the newest `keep` recordings. */
+  /** Adds a recording, and deletes all but the newest `keep`. */
   record(recording: Recording, keep: number): Promise<void>;
   /** Newest first. */
   recordings(limit: number): Promise<readonly Recording[]>;
 
-  /** The state of the agent's code. Values up to 64 KiB, 10,000 keys. */
+  /** Reads the state of the agent's code. It has up to 10,000 keys, with values up to 64 KiB. */
   stateGet(keys: readonly string[]): Promise<Readonly<Record<string, string>>>;
   /**
-   * All or none. undefined deletes.
+   * Writes all changes, or none. A change to undefined deletes the key.
    *
-   * @param reads what a request read, null for a key that was not there: if any of it is different now, nothing is written,
-   *   and the request is handled again. So each request is one serializable transaction, on all nodes together
+   * @param reads the values that a request read, null for a missing key. If any of them has changed, nothing is written, and
+   *   the caller handles the request again. So each request is one serializable transaction across all nodes
    * @returns whether it was written
    * @throws StateFull
    */
@@ -89,45 +95,45 @@ export interface Store {
     reads?: Readonly<Record<string, string | null>>,
   ): Promise<boolean>;
 
-  /** Small settings of the service, such as `paused` and the budgets' counters. */
+  /** Reads a small setting of the service, such as `paused`, or the counters of the budgets. */
   setting(name: string): Promise<string | undefined>;
-  /** @param expected writes only if this is its value now; undefined: if there is none. @returns whether it was written */
+  /** Writes only if the present value is `expected`; undefined: none. @returns whether it was written */
   setSetting(name: string, value: string, expected?: string | undefined): Promise<boolean>;
 
   /**
-   * Runs `lead` while this node is the only leader of `role`, whatever the number of nodes; PostgreSQL: an advisory lock
+   * Runs `lead` while this node is the only leader in `role`, across all nodes. With PostgreSQL, it holds an advisory lock
    * on a connection of its own. The signal is aborted when the leadership is lost.
    *
-   * @returns undefined, without a call of `lead`, if another node leads
+   * @returns undefined, without calling `lead`, if another node leads
    */
   leading<Result>(role: string, lead: (signal: AbortSignal) => Promise<Result>): Promise<Result | undefined>;
 
-  /** Calls back soon after any node changed something that others wait for: LISTEN/NOTIFY, and a poll for what it misses. */
-  subscribe(onNews: () => void): () => void;
+  /** Calls back soon after any node changed something that others may wait for, and also every few seconds. */
+  subscribe(onChange: () => void): () => void;
 
   /** The database's clock, in ms since 1970: the same for all nodes. */
   now(): Promise<number>;
 
-  /** Writes and reads: for `/health/deep`. @throws StoreUnavailable */
+  /** Writes and reads a value, for `/health/deep`. @throws StoreUnavailable */
   check(): Promise<void>;
   close(): Promise<void>;
 }
 
 export type VersionSummary = Omit<Version, "sources" | "bundle" | "testBundle">;
 
-/** With a `version`, that existing version is to be activated again: the change begins as `approved`. */
+/** With a `version`, the change activates that existing version again, and begins as `approved`. */
 export type NewChange = Pick<Change, "files" | "summary" | "answers" | "base" | "author" | "activation"> &
   Partial<Pick<Change, "promptHash" | "costUsd" | "version" | "approvedBy" | "reason">>;
 
 export interface ChangePatch
   extends Partial<Pick<Change, "state" | "approvedBy" | "version" | "report" | "reason" | "costUsd">> {
-  /** Only if this node has claimed it. */
+  /** Write only if this node has claimed the change. */
   readonly claimedBy?: string;
-  /** With `rolled-back`: what the fleet runs again. */
+  /** With `rolled-back`: the version that the fleet runs again. */
   readonly activeVersion?: string;
 }
 
-/** The state of the agent's code is too large. */
+/** A write would exceed a limit of the state of the agent's code. */
 export class StateFull extends Error {
   override readonly name = "StateFull";
 }

@@ -54,13 +54,13 @@ export async function setActiveVersion({ query }: Queryable, id: string): Promis
   await query("INSERT INTO fleet(one, active) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET active = $1", [id]);
 }
 
-/** A node that was not seen for this long no longer keeps its versions from being deleted, in ms. */
+/** A node that has not reported for this long is forgotten, and its versions may be deleted, in ms. */
 const nodeLifetime = 7 * 24 * 3_600_000;
 
 export async function pruneVersions(database: Queryable, keep: number): Promise<readonly string[]> {
   const all = await listVersions(database, Number.MAX_SAFE_INTEGER);
   const kept = new Set(all.slice(0, keep).map(({ id }) => id));
-  for (const id of await named(database)) kept.add(id);
+  for (const id of await referenced(database)) kept.add(id);
   const parents = new Map(all.map(({ id, parent }) => [id, parent]));
   let ancestor = await activeVersion(database);
   for (let generation = 0; generation <= keep && ancestor !== undefined; generation += 1) {
@@ -72,8 +72,8 @@ export async function pruneVersions(database: Queryable, keep: number): Promise<
   return deleted;
 }
 
-/** What nodes run or should run, and what changes that have not ended are about. */
-async function named({ query }: Queryable): Promise<readonly string[]> {
+/** The versions that nodes run or should run, and those that unfinished changes need. */
+async function referenced({ query }: Queryable): Promise<readonly string[]> {
   await query("DELETE FROM nodes WHERE seen_at < seed_now() - $1", [nodeLifetime]);
   const nodes = await query<{ desired: string | null; data: string }>("SELECT desired, data FROM nodes");
   const ended = placeholders(1, endStates.length);

@@ -8,7 +8,7 @@ import {
   type AuthenticationOptions,
   authentication,
   cookieProblem,
-  mostBytes,
+  maxBytes,
   singleUseNonces,
 } from "../../../../components/seed-agent/program/cluster/authentication.ts";
 import { peerRoutes } from "../../../../components/seed-agent/program/cluster/peer-routes.ts";
@@ -63,14 +63,14 @@ const send = (response: ServerResponse, { status, body }: Answer) => {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 };
 
-test("two nodes with the same cookie know each other, and a node knows itself", async () => {
+test("two nodes with the same cookie accept each other, and a node recognizes itself", async () => {
   const [a, b] = [node("a"), node("b")];
   const address = await serve(b);
   expect(await a.greet(address)).toEqual({ outcome: "peer", node: "b", version: "v7" });
   expect(await b.greet(address)).toEqual({ outcome: "itself" });
 });
 
-test("tells another node with its own id from itself", async () => {
+test("distinguishes another node with its own id from itself", async () => {
   const address = await serve(node("a"));
   expect(await node("a").greet(address)).toMatchObject({
     outcome: "problem",
@@ -78,7 +78,7 @@ test("tells another node with its own id from itself", async () => {
   });
 });
 
-test("refuses another cookie, on both sides", async () => {
+test("rejects another cookie, on both sides", async () => {
   const b = node("b", { cookie: "another cookie, also long enough" });
   const address = await serve(b);
   expect(await node("a").greet(address)).toMatchObject({ outcome: "problem", reason: "it refuses this node's cookie" });
@@ -91,12 +91,12 @@ test("refuses another cookie, on both sides", async () => {
   expect(await node("a").greet(open)).toMatchObject({ outcome: "problem", reason: "it has another cookie" });
 });
 
-test.each(["", "   ", "short", " ".repeat(40)])("refuses the cookie %j", (given) => {
+test.each(["", "   ", "short", " ".repeat(40)])("rejects the cookie %j", (given) => {
   expect(cookieProblem(given)).toMatch(/RELEASE_COOKIE/);
   expect(() => node("a", { cookie: given })).toThrow(/RELEASE_COOKIE/);
 });
 
-test("never sends the cookie, and never what could be sent again to another node or for another purpose", async () => {
+test("never sends the cookie, or a proof that works for another node or purpose", async () => {
   const b = node("b");
   const seen: string[] = [];
   const address = await serveWith((request, response, body) => {
@@ -121,7 +121,7 @@ async function recordedHello(b: Authentication) {
   return hello as Record<string, string>;
 }
 
-test("refuses a hello that was recorded and is sent again, to it or to another node", async () => {
+test("rejects a recorded hello that is sent again, to the same or to another node", async () => {
   const b = node("b");
   const hello = await recordedHello(b);
   expect(b.answerHello(hello).status).toBe(403);
@@ -147,7 +147,7 @@ test.each(["node", "to", "nonce", "challenge", "proof"])("binds the proof to %s"
   expect(status).toBe(403);
 });
 
-test("is not taken in by its own messages", async () => {
+test("rejects its own messages", async () => {
   const a = node("a");
   const own = await serve(a);
   // Says that it is b, and lets a itself answer.
@@ -166,7 +166,7 @@ test("is not taken in by its own messages", async () => {
   expect(await a.greet(reflecting)).toMatchObject({ outcome: "problem", reason: "it has another cookie" });
 });
 
-test("whoever relays a greeting to a real node gains its presence at that address, and no other answer", async () => {
+test("a man in the middle gains only that the node is listed at the wrong address", async () => {
   const b = node("b");
   const relaying = await serveWith((request, response, body) => {
     send(response, request.url === "/cluster/challenge" ? b.answerChallenge() : b.answerHello(JSON.parse(body)));
@@ -198,7 +198,7 @@ test("a nonce is valid once, and for a short time by a clock that only moves for
   expect(nonces.size()).toBe(1);
 });
 
-test("nonces of strangers take no memory, and are not accepted if they were altered", () => {
+test("nonces of strangers take no memory, and are rejected if they were altered", () => {
   const nonces = singleUseNonces(10_000, () => 0);
   for (let index = 0; index < 10_000; index++) nonces.issue();
   expect(nonces.size()).toBe(0);
@@ -237,9 +237,9 @@ test.each([
   expect(node("b").answerHello(body).status).toBe(400);
 });
 
-test("refuses a huge hello before it is read", async () => {
+test("rejects a huge hello before it is read", async () => {
   const address = await serve(node("b"));
-  expect((await post(address, { node: "a".repeat(mostBytes) })).status).toBe(413);
+  expect((await post(address, { node: "a".repeat(maxBytes) })).status).toBe(413);
 });
 
 test.each([
@@ -282,7 +282,7 @@ test.each([
   },
 );
 
-test("does not count an address where nothing listens, or something else than HTTP", async () => {
+test("reports an address where nothing listens, or no HTTP server", async () => {
   const server = createTcpServer(
     (socket) =>
       void socket

@@ -24,7 +24,7 @@ function start(store: MemoryStore, more: Parameters<typeof memoryNode>[2] = {}) 
 const living = (behaviour: Partial<Record<string, Behaviour>>, active = "v0") => new MemoryLive(active, behaviour);
 const record = (store: MemoryStore) => store.records.get("a");
 
-test("runs what the fleet runs, from the store, and keeps it on disk", async () => {
+test("runs the fleet's version from the store, and saves it on disk", async () => {
   const store = new MemoryStore("v1");
   const { live, codeStore } = start(store);
   await expect.poll(() => record(store)).toMatchObject({ active: "v0" });
@@ -34,7 +34,7 @@ test("runs what the fleet runs, from the store, and keeps it on disk", async () 
   expect(codeStore.versions.get("v1")).toEqual(versionNamed("v1"));
 });
 
-test("runs what its leader ordered, before what the fleet runs", async () => {
+test("runs the version that the leader ordered rather than the fleet's", async () => {
   const store = new MemoryStore("v1", "v2");
   store.active = "v1";
   start(store);
@@ -52,7 +52,7 @@ test("takes a version from its disk while the store does not have it", async () 
   await expect.poll(() => record(store)?.active).toBe("v1");
 });
 
-test("takes the store's version if the one of that id on disk is another", async () => {
+test("takes the store's version if the one on disk has the same id and another hash", async () => {
   const store = new MemoryStore("v1");
   const codeStore = new MemoryCodeStore();
   await codeStore.write({ ...versionNamed("v1"), hash: "of a database that was replaced", bundle: "old" });
@@ -72,7 +72,7 @@ test("rejects a version that does not have its hash", async () => {
   expect(codeStore.versions.has("v1")).toBe(false);
 });
 
-test("reports a version that does not start, and leaves the next step to the leader who ordered it", async () => {
+test("reports an ordered version that does not start, and does not retry it", async () => {
   const store = new MemoryStore("v1");
   const { live } = start(store, { live: living({ v1: "does not start" }) });
   await expect.poll(() => record(store)).toBeDefined();
@@ -86,7 +86,7 @@ test("reports a version that does not start, and leaves the next step to the lea
   expect(live.calls).toEqual(["activate v1"]);
 });
 
-test("tries the fleet's own version again, at longer and longer intervals", async () => {
+test("retries the fleet's own version, at growing intervals", async () => {
   const store = new MemoryStore("v1");
   const behaviour: Partial<Record<string, Behaviour>> = { v1: "does not start" };
   store.active = "v1";
@@ -106,7 +106,7 @@ test("tries the fleet's own version again, at longer and longer intervals", asyn
   await expect.poll(() => record(store)).toMatchObject({ active: "v1", problem: undefined, failed: undefined });
 });
 
-test("reports a version that it took back in its probation, and does not try it again", async () => {
+test("reports a version that it reverted in its probation, and does not retry it", async () => {
   const store = new MemoryStore("v1");
   const { live } = start(store, { live: living({ v1: "fails its probation" }) });
   await expect.poll(() => record(store)).toBeDefined();
@@ -119,7 +119,7 @@ test("reports a version that it took back in its probation, and does not try it 
   expect(live.calls).toEqual(["activate v1", "revert v1"]);
 });
 
-test("takes a bad version back while the store is away", async () => {
+test("reverts a bad version while the store can't be reached", async () => {
   const store = new MemoryStore("v1");
   const live = living({ v1: "stays in probation" });
   const { node } = start(store, { live });
@@ -134,7 +134,7 @@ test("takes a bad version back while the store is away", async () => {
   await expect.poll(() => record(store)).toMatchObject({ active: "v0", failed: "v1" });
 });
 
-test("returns to the former version at once while that is warm, else by an activation without a probation", async () => {
+test("returns to the former version at once while that is warm, otherwise by an activation without probation", async () => {
   const store = new MemoryStore("v1");
   const live = living({ v1: "stays in probation" });
   start(store, { live });
@@ -172,7 +172,7 @@ test.each(["isAway", "isHanging"] as const)(
   },
 );
 
-test("remembers over a restart what it could not run", async () => {
+test("remembers a failed version across a restart", async () => {
   const store = new MemoryStore("v1");
   const { node } = start(store, { live: living({ v1: "fails its probation" }) });
   await expect.poll(() => record(store)).toBeDefined();
@@ -185,7 +185,7 @@ test("remembers over a restart what it could not run", async () => {
   expect(record(store)).toMatchObject({ active: "v0", failed: "v1" });
 });
 
-test("does not try a version at once that it gave up by itself", async () => {
+test("does not retry a version at once from which it fell back", async () => {
   const store = new MemoryStore("v1");
   store.active = "v1";
   const { live, node } = start(store, { live: living({}, "v1"), retryMilliseconds: 60_000 });
@@ -200,7 +200,7 @@ test("does not try a version at once that it gave up by itself", async () => {
   expect(live.calls).toEqual([]);
 });
 
-test("does not try the version at once that put it into a crash loop", async () => {
+test("does not retry the version at once that put it into a crash loop", async () => {
   const store = new MemoryStore("v1");
   store.active = "v1";
   const failed = { version: "v1", reason: "the service did not stay up after 3 starts" };

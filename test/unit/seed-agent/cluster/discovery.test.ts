@@ -17,33 +17,33 @@ function discover(answers: { A: Answer; AAAA: Answer }, more: Partial<DiscoveryO
   return discovery({ ...options, ...more });
 }
 
-test("finds the others by A and AAAA records, with IPv6 in brackets, and knows its own address", async () => {
+test("finds other nodes by A and AAAA records, with IPv6 in brackets, and recognizes its own address", async () => {
   const answers = { A: ["10.0.0.2", "10.0.0.1"], AAAA: ["fdaa:0:1::3", "fdaa:0:1::2"] };
-  const found = await discover(answers, { ownAddresses: () => ["127.0.0.1", "10.0.0.1", "fdaa:0:1::2"] }).look();
+  const found = await discover(answers, { ownAddresses: () => ["127.0.0.1", "10.0.0.1", "fdaa:0:1::2"] }).discover();
   expect(found).toEqual({ peers: ["10.0.0.2:4000", "[fdaa:0:1::3]:4000"], own: "10.0.0.1:4000" });
 });
 
-test("has no problem with a name of one family only", async () => {
-  expect(await discover({ A: "ENODATA", AAAA: ["fdaa::1"] }).look()).toEqual({ peers: ["[fdaa::1]:4000"] });
+test("accepts a name that has only A or only AAAA records", async () => {
+  expect(await discover({ A: "ENODATA", AAAA: ["fdaa::1"] }).discover()).toEqual({ peers: ["[fdaa::1]:4000"] });
 });
 
 test("reports a name without addresses", async () => {
-  const found = await discover({ A: "ENOTFOUND", AAAA: "ENOTFOUND" }).look();
+  const found = await discover({ A: "ENOTFOUND", AAAA: "ENOTFOUND" }).discover();
   expect(found).toEqual({ peers: [], problem: "seed.internal has no address" });
 });
 
-test("keeps the last known addresses while DNS does not answer, but not for ever", async () => {
+test("keeps the last known addresses while DNS does not answer, but not forever", async () => {
   const answers: { A: Answer; AAAA: Answer } = { A: ["10.0.0.1"], AAAA: "ENODATA" };
   const problem = "seed.internal can't be resolved (A: ESERVFAIL)";
   const patient = discover(answers);
   const impatient = discover(answers, { keepMilliseconds: 0 });
-  await Promise.all([patient.look(), impatient.look()]);
+  await Promise.all([patient.discover(), impatient.discover()]);
   answers.A = "ESERVFAIL";
-  expect(await patient.look()).toEqual({ peers: ["10.0.0.1:4000"], problem });
-  expect(await impatient.look()).toEqual({ peers: [], problem });
+  expect(await patient.discover()).toEqual({ peers: ["10.0.0.1:4000"], problem });
+  expect(await impatient.discover()).toEqual({ peers: [], problem });
   // "There are none" is an answer.
   answers.A = "ENODATA";
-  expect(await patient.look()).toMatchObject({ peers: [] });
+  expect(await patient.discover()).toMatchObject({ peers: [] });
 });
 
 test.each([
@@ -64,22 +64,22 @@ test.each([
   const answers = address.includes(":")
     ? { A: [], AAAA: [address, "fdaa::1"] }
     : { A: [address, "10.0.0.1"], AAAA: [] };
-  const found = await discover(answers).look();
+  const found = await discover(answers).discover();
   expect(found.peers).toEqual([address.includes(":") ? "[fdaa::1]:4000" : "10.0.0.1:4000"]);
   expect(found.problem).toContain(address);
 });
 
-test("accepts loopback if it is itself bound to it, but nothing else that is refused", async () => {
+test("accepts loopback addresses if it binds one itself, but no other rejected addresses", async () => {
   const found = await discover(
     { A: ["127.0.0.2", "127.0.0.3", "169.254.169.254"], AAAA: [] },
     { host: "127.0.0.2" },
-  ).look();
+  ).discover();
   expect(found).toMatchObject({ peers: ["127.0.0.3:4000"], own: "127.0.0.2:4000" });
 });
 
-test("ignores what is no address, and more than a hundred", async () => {
+test("ignores answers that are no addresses, and more than a hundred addresses", async () => {
   const many = Array.from({ length: 150 }, (_, index) => `10.0.1.${index}`);
-  const found = await discover({ A: [...many, "evil.example", "10.0.0.1:80/path"], AAAA: [] }).look();
+  const found = await discover({ A: [...many, "evil.example", "10.0.0.1:80/path"], AAAA: [] }).discover();
   expect(found.peers).toHaveLength(100);
   expect(found.peers.every((peer) => /^10\.0\.1\.\d+:4000$/.test(peer))).toBe(true);
   expect(found.problem).toContain("150 addresses");

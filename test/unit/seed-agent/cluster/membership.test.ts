@@ -1,7 +1,7 @@
 import Fastify from "fastify";
 import { afterEach, expect, test } from "vitest";
 import { authentication } from "../../../../components/seed-agent/program/cluster/authentication.ts";
-import type { Found } from "../../../../components/seed-agent/program/cluster/discovery.ts";
+import type { Discovered } from "../../../../components/seed-agent/program/cluster/discovery.ts";
 import { type MembershipOptions, membership } from "../../../../components/seed-agent/program/cluster/membership.ts";
 import { peerRoutes } from "../../../../components/seed-agent/program/cluster/peer-routes.ts";
 
@@ -20,12 +20,12 @@ async function serve(node: string, its = cookie): Promise<string> {
   return app.listeningOrigin.replace("http://", "");
 }
 
-function start(found: Found | (() => Found), more: Partial<MembershipOptions> = {}) {
+function start(found: Discovered | (() => Discovered), more: Partial<MembershipOptions> = {}) {
   const logged: string[] = [];
   const own: (string | undefined)[] = [];
   const member = membership({
     ...{ node: "a", cookie, version: () => "v3", pollMilliseconds: 20 },
-    discovery: { look: async () => (typeof found === "function" ? found() : found) },
+    discovery: { discover: async () => (typeof found === "function" ? found() : found) },
     converge: { start() {}, async stop() {}, view: () => ({ nodes: [] }) },
     nameClaim: { start() {}, async stop() {}, problem: () => undefined },
     events: { log: (level, message) => void logged.push(`${level}: ${message}`) },
@@ -37,7 +37,7 @@ function start(found: Found | (() => Found), more: Partial<MembershipOptions> = 
   return { member, logged, own };
 }
 
-test("lists peers that have the cookie, and others with the reason, and logs each only once", async () => {
+test("lists peers that have the cookie, and others with their problem, and logs each only once", async () => {
   const [good, bad] = [await serve("b"), await serve("c", "another cookie, also long enough")];
   let peers = [good, bad];
   const { member, logged } = start(() => ({ peers }));
@@ -50,7 +50,7 @@ test("lists peers that have the cookie, and others with the reason, and logs eac
   expect(logged.filter((line) => line.includes(bad))).toHaveLength(1);
 });
 
-test("knows its own address, which is no peer", async () => {
+test("recognizes its own address, which is no peer", async () => {
   const probe = Fastify();
   let member: ReturnType<typeof start> | undefined;
   await probe.listen({ host: "127.0.0.1", port: 0 });
@@ -66,7 +66,7 @@ test("knows its own address, which is no peer", async () => {
   expect(member.member.peers()).toEqual([]);
 });
 
-test("works alone without a name, and says what a cookie lacks", async () => {
+test("works alone without a DNS name, and reports a cookie that is too short", async () => {
   const alone = start({ peers: [] }, { discovery: undefined, cookie: undefined });
   expect(alone.member.authentication).toBeUndefined();
   expect(alone.member.problem()).toBeUndefined();
@@ -77,7 +77,7 @@ test("works alone without a name, and says what a cookie lacks", async () => {
   expect(unfit.member.authentication).toBeUndefined();
 });
 
-test("goes on when a look fails", async () => {
+test("continues after a discovery that failed", async () => {
   let looks = 0;
   const { logged } = start(() => {
     if (++looks === 1) throw new Error("no such resolver");

@@ -57,7 +57,7 @@ test("orders no second node while the first is in probation", async () => {
   expect(await result).toMatchObject({ outcome: "interrupted" });
 });
 
-test("watches the other nodes for a while only", async () => {
+test("watches the other nodes for a shorter time", async () => {
   const store = new MemoryStore("v1");
   await fleet(store, { a: {}, b: { v1: "stays in probation" }, c: {} });
   expect(await rollOut("v1", "v0", leaderOf(store, "a"))).toMatchObject({ outcome: "active" });
@@ -85,7 +85,7 @@ test.each([
   },
 );
 
-test("stops at a node that was taken away", async () => {
+test("stops at a node that disappeared", async () => {
   const store = new MemoryStore("v1");
   const [, second] = await fleet(store, { a: {}, b: {} });
   await second?.node.stop();
@@ -97,7 +97,7 @@ test("stops at a node that was taken away", async () => {
   });
 });
 
-test("leaves out nodes that are not there, and takes one that comes late", async () => {
+test("leaves out dead nodes, and includes one that comes late", async () => {
   const store = new MemoryStore("v1");
   const [, , late] = await fleet(store, { a: {}, b: { v1: "stays in probation" }, c: {} });
   await late?.node.stop();
@@ -112,7 +112,7 @@ test("leaves out nodes that are not there, and takes one that comes late", async
   expect(returned.live.active).toBe("v1");
 });
 
-test("does not take what a node reported about an earlier attempt for a new failure", async () => {
+test("does not mistake a node's report about an earlier attempt for a new failure", async () => {
   const store = new MemoryStore("v1");
   const behaviour: Partial<Record<string, Behaviour>> = { v1: "does not start" };
   await fleet(store, { a: behaviour });
@@ -122,7 +122,7 @@ test("does not take what a node reported about an earlier attempt for a new fail
   expect(await rollOut("v1", "v0", leaderOf(store, "a", { change: "c2" }))).toMatchObject({ outcome: "active" });
 });
 
-test("orders nothing once another node has the claim", async () => {
+test("orders nothing after another node has claimed the change", async () => {
   const store = new MemoryStore("v1");
   await fleet(store, { a: {}, b: {} });
   const options = leaderOf(store, "a");
@@ -131,7 +131,7 @@ test("orders nothing once another node has the claim", async () => {
   expect(store.orders).toEqual([]);
 });
 
-test("is interrupted when the store goes away", async () => {
+test("is interrupted when the store can't be reached", async () => {
   const store = new MemoryStore("v1");
   await fleet(store, { a: { v1: "stays in probation" } });
   const result = rollOut("v1", "v0", leaderOf(store, "a"));
@@ -140,7 +140,7 @@ test("is interrupted when the store goes away", async () => {
   expect(await result).toEqual({ outcome: "interrupted", reason: "the database can't be reached" });
 });
 
-test("goes on from wherever leaders were interrupted, or goes on rolling back", async () => {
+test("continues the roll-out or the rollback wherever a leader was interrupted", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 6 }),

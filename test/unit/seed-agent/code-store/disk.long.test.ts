@@ -76,7 +76,7 @@ describe("versions", () => {
     expect(statSync(at("versions/v2/bundle.cjs")).mode & 0o777).toBe(0o600);
   });
 
-  it("are files only under names of this program", async () => {
+  it("are stored under file names of this program, never of the author", async () => {
     await withVersions(1);
     expect(readdirSync(at("versions/v1")).toSorted()).toEqual([
       "bundle.cjs",
@@ -87,7 +87,7 @@ describe("versions", () => {
     expect(existsSync(join(folder, "etc"))).toBe(false);
   });
 
-  it("are written once, and replaced if the store has allotted the id again", async () => {
+  it("are written once, and replaced if the store has assigned the id again", async () => {
     const store = await withVersions(1);
     const { ino } = statSync(at("versions/v1"));
     await store.write(versionOf(1));
@@ -100,13 +100,13 @@ describe("versions", () => {
 
   it("are rejected if their id or their hash is wrong", async () => {
     const { store } = await open();
-    await expect(store.write(versionOf(1, { id: "v0" }))).rejects.toThrow('"v0" can\'t be kept');
-    await expect(store.write(versionOf(1, { id: "../v1" }))).rejects.toThrow("can't be kept");
+    await expect(store.write(versionOf(1, { id: "v0" }))).rejects.toThrow('"v0" can\'t be written');
+    await expect(store.write(versionOf(1, { id: "../v1" }))).rejects.toThrow("can't be written");
     await expect(store.write(versionOf(1, { hash: versionOf(2).hash }))).rejects.toThrow("the hash of v1");
     expect([...readdirSync(at("versions")), ...readdirSync(at("aside"))]).toEqual([]);
   });
 
-  it("are deleted, but neither the active one nor the last good one", async () => {
+  it("are deleted, except the active one and the last good one", async () => {
     const store = await used();
     await store.write(versionOf(4));
     await store.prune(new Set(["v4"]));
@@ -116,7 +116,7 @@ describe("versions", () => {
 });
 
 describe("the active version", () => {
-  it("is v0 at first, and what was activated then", async () => {
+  it("is v0 at first, and the activated version afterwards", async () => {
     const { store } = await open();
     expect([store.active(), store.lastGood(), store.isGood()]).toEqual(["v0", "v0", true]);
     await store.write(versionOf(1));
@@ -133,7 +133,7 @@ describe("the active version", () => {
     expect([again.active(), again.lastGood(), again.isGood()]).toEqual(["v0", "v1", true]);
   });
 
-  it("has a bounded history, from which the last good one is taken", async () => {
+  it("has a bounded history, which gives the last good version", async () => {
     const store = await withVersions(1, 2, 3, 4, 5, 6);
     await store.activate("v1");
     await store.markGood("v1");
@@ -154,7 +154,7 @@ describe("a crash loop", () => {
     expect(await start()).toEqual({ isCrashLoop: false, starts: 1 });
   });
 
-  it("is of the active version alone", async () => {
+  it("counts only starts of the active version", async () => {
     const { store } = await open();
     await store.write(versionOf(1));
     for (const _ of [1, 2]) await store.beginStart();
@@ -163,7 +163,7 @@ describe("a crash loop", () => {
   });
 });
 
-describe("what is damaged is set aside and reported", () => {
+describe("damaged files are moved to set-aside and reported", () => {
   const outside = () => join(folder, "outside");
   const damages: readonly (readonly [string, () => void, string])[] = [
     ["a truncated bundle", () => truncateSync(at("versions/v2/bundle.cjs"), 5), "bundle.cjs: its checksum is wrong"],
@@ -186,7 +186,7 @@ describe("what is damaged is set aside and reported", () => {
     [
       "a description of another form",
       () => writeFileSync(at("versions/v2/version.json"), sealed({ id: "v2" })),
-      "version.json: it is of another form",
+      "version.json: it has an unknown form",
     ],
     ["a missing file", () => rmSync(at("versions/v2/tests.cjs")), "tests.cjs: it is missing"],
     [
@@ -203,7 +203,7 @@ describe("what is damaged is set aside and reported", () => {
         rmSync(at("versions/v2"), { recursive: true });
         cpSync(at("versions/v1"), at("versions/v2"), { recursive: true });
       },
-      "version.json: it is of v1",
+      "version.json: it belongs to v1",
     ],
     [
       "a folder in place of a file",
@@ -267,7 +267,7 @@ describe("what is damaged is set aside and reported", () => {
     await store.check();
   });
 
-  it("foreign files among the versions, and nothing elsewhere", async () => {
+  it("unknown files among the versions, but none elsewhere", async () => {
     await used();
     for (const name of ["v01", "v0", "V4", "v4.tmp", "notes.txt"]) writeFileSync(at("versions", name), "");
     mkdirSync(at("lost+found"));
@@ -278,14 +278,14 @@ describe("what is damaged is set aside and reported", () => {
     expect(existsSync(at("lost+found"))).toBe(true);
   });
 
-  it("at most ten things, the newest", async () => {
+  it("only the newest ten are kept", async () => {
     await used();
     for (let count = 0; count < 12; count += 1) writeFileSync(at("versions", `foreign-${count}`), "");
     await open();
     expect(readdirSync(at("set-aside"))).toHaveLength(10);
   });
 
-  it("the status, of which the one before is taken", async () => {
+  it("the status, whose former content is used instead", async () => {
     await used();
     for (const damage of ["", "{", sealed({ active: 2 })]) {
       writeFileSync(at("status.json"), damage);
@@ -300,7 +300,7 @@ describe("what is damaged is set aside and reported", () => {
     expect([store.active(), versions]).toEqual(["v0", ["v1", "v2", "v3"]]);
   });
 
-  it("a status that names what is not there, or a path", async () => {
+  it("a status that names a missing version, or a path", async () => {
     await used();
     for (const active of ["v9", "../outside", "", "__proto__"]) {
       const status = { active, history: [{ version: active, at: "" }], good: [active], starts: 0 };
@@ -309,7 +309,7 @@ describe("what is damaged is set aside and reported", () => {
     }
   });
 
-  it("links in place of its folders, whose targets stay untouched", async () => {
+  it("links instead of its folders, whose targets stay untouched", async () => {
     await used();
     await opened[0]?.close();
     mkdirSync(outside());
@@ -325,7 +325,7 @@ describe("what is damaged is set aside and reported", () => {
     expect(readdirSync(outside())).toEqual(["kept"]);
   });
 
-  it("what can't be read", async ({ skip }) => {
+  it("files that can't be read", async ({ skip }) => {
     if (process.getuid?.() === 0) skip("root may read every file");
     await used();
     chmodSync(at("versions/v2/bundle.cjs"), 0);
@@ -333,7 +333,7 @@ describe("what is damaged is set aside and reported", () => {
   });
 });
 
-it("clears away what a killed process left", async () => {
+it("deletes the unfinished files of a killed process", async () => {
   await used();
   mkdirSync(at("aside/half"));
   writeFileSync(at("aside/half/bundle.cjs"), "");
@@ -342,7 +342,7 @@ it("clears away what a killed process left", async () => {
   expect(readdirSync(at("aside"))).toEqual([]);
 });
 
-it("belongs to one process, until that ends", async () => {
+it("belongs to one process until that ends", async () => {
   const module = join(import.meta.dirname, "../../../../components/seed-agent/program/code-store/disk.ts");
   const code = `
     const { DiskCodeStore } = await import(${JSON.stringify(module)});

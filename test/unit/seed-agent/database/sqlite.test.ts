@@ -22,7 +22,7 @@ async function synchronous({ query }: Queryable): Promise<number | undefined> {
   return (await query<{ synchronous: number }>("PRAGMA synchronous"))[0]?.synchronous;
 }
 
-it("syncs every commit but those of recordings, also after one that failed", async () => {
+it("syncs every commit except those of recordings, also after a failed one", async () => {
   expect(await synchronous(database)).toBe(2);
   expect(await database.transaction("queue", synchronous)).toBe(2);
   expect(await database.transaction("recordings", synchronous)).toBe(1);
@@ -32,7 +32,7 @@ it("syncs every commit but those of recordings, also after one that failed", asy
   expect(await database.transaction("state", synchronous)).toBe(2);
 });
 
-it("undoes a transaction that failed, and lets no other query into one", async () => {
+it("rolls a failed transaction back, and lets no other query into a transaction", async () => {
   await database.query("CREATE TABLE numbers(number BIGINT)");
   const failing = database.transaction("queue", async ({ query }) => {
     await query("INSERT INTO numbers VALUES ($1)", [1]);
@@ -45,7 +45,7 @@ it("undoes a transaction that failed, and lets no other query into one", async (
   expect(await database.query("SELECT number FROM numbers")).toEqual([{ number: 2 }]);
 });
 
-it("keeps its files for their owner alone", async () => {
+it("creates files that only their owner can read", async () => {
   await database.query("CREATE TABLE numbers(number BIGINT)");
   const modes = ["store.sqlite", "store.sqlite-wal"].map((name) => statSync(join(folder, "data", name)).mode & 0o777);
   expect(modes).toEqual([0o600, 0o600]);

@@ -71,7 +71,7 @@ test("counts requests, missing credentials and decisions", async () => {
   expect(logged()).toMatchObject([{ level: "error", message: "missing_api_key", detail: "Not logged in" }]);
 });
 
-test("labels have few values, whatever others pass", async () => {
+test("labels have few values, whatever is passed", async () => {
   const { events, text } = lab();
   for (let count = 0; count < 50; count++) {
     events.missingApiKey(`provider-${count}`, "");
@@ -83,7 +83,7 @@ test("labels have few values, whatever others pass", async () => {
   expect(own.length).toBeLessThan(60);
 });
 
-test("reads gauges when it is asked, and knows when it can't", async () => {
+test("reads gauges when the metrics are read, and reports NaN for one that fails", async () => {
   const { events, text } = lab();
   expect(samples(await text())).toMatchObject({ seed_agent_queue_depth: Number.NaN });
   let depth = 3;
@@ -106,7 +106,7 @@ test("two services in one process share no metric", async () => {
   expect(samples(await other.text())).not.toHaveProperty('seed_agent_missing_api_key_total{provider="codex"}');
 });
 
-test("metrics() lists all that /metrics has, and no other", async () => {
+test("metrics() lists exactly the metrics of /metrics", async () => {
   const { events, text } = lab();
   events.hotReload({ version: "v1", step: "check" })({ ok: true });
   const types = [...(await text()).matchAll(/^# TYPE (\S+) (\S+)$/gm)]

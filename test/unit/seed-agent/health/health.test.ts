@@ -37,7 +37,7 @@ const change = (fields: Partial<Change>): Change => ({
   ...fields,
 });
 
-test("all is well", async () => {
+test("every check passes", async () => {
   const { health } = lab();
   expect(health.quick()).toEqual({ status: "ok", node: "n1", version: "v0" });
   const { status, checks } = await health.deep();
@@ -65,7 +65,7 @@ test.each<[string, RegExp, (base: ReturnType<typeof seedParts>) => Partial<Healt
   ],
   [
     "queue",
-    /c1 is checking since/,
+    /c1 has been checking since/,
     ({ store }) => ({
       store: { ...store, changes: async () => [change({})], now: async () => Date.parse("2026-01-02T00:00:00Z") },
     }),
@@ -105,7 +105,7 @@ test.each<[string, RegExp, Partial<HealthParts>, Record<string, string>]>([
   });
 });
 
-test("the queue waits while it is paused, and a change waits for its turn", async () => {
+test("the queue may wait while it is paused, and a change for its turn", async () => {
   const now = async () => Date.parse("2026-01-02T00:00:00Z");
   const storeWith = (...changes: Change[]) => {
     const parts = seedParts();
@@ -128,7 +128,7 @@ test("a change that is stuck is found below hundreds that were submitted after i
   const store = { ...parts.store, now: async () => Date.parse("2026-01-02T00:00:00Z") };
   expect(await lab({ store }).found("queue")).toMatchObject({
     ok: false,
-    detail: expect.stringMatching(/^c1 is checking since/),
+    detail: expect.stringMatching(/^c1 has been checking since/),
   });
 });
 
@@ -139,13 +139,13 @@ test("a missing data folder is reported", async () => {
   });
 });
 
-test("being cut off from the database shows in both", async () => {
+test("the quick check, too, reports that the node is cut off from the database", async () => {
   const { cluster } = seedParts();
   const { health } = lab({ cluster: { ...cluster, view: () => ({ nodes: [], cutOffSince: 0 }) } });
   expect(health.quick()).toMatchObject({ status: "degraded" });
 });
 
-test("what the agent says about itself is cut, and harmless to a terminal", async () => {
+test("texts of the agent's checks are cut, and harmless to a terminal", async () => {
   const { live } = seedParts();
   const own = { name: `\u001b[31m${"n".repeat(1000)}`, ok: true, detail: `\u009b${"d".repeat(10_000)}` };
   const { health } = lab({ live: { ...live, checks: async () => Array(1000).fill(own) } });
@@ -170,7 +170,7 @@ test("calls at the same time share one run", async () => {
   expect(runs).toBe(2);
 });
 
-test("answers 503 only for what keeps it from serving", async () => {
+test("answers 503 only if a check fails that is not advisory", async () => {
   const asked = async (parts: Partial<HealthParts>) => {
     const app = seedServer(seedParts({ health: lab(parts).health }));
     const headers = { host: "localhost", ...asMetrics };
@@ -199,7 +199,7 @@ function probe(environment: Record<string, string>, end: { code: number; stdout?
   return { ask, runs, wait };
 }
 
-test("asks claude with the service's own credential, and no other variable", async () => {
+test("starts claude with the service's own credential, and no other variable", async () => {
   const environment = { CLAUDE_CODE_OAUTH_TOKEN: "token", CLAUDE_HOME: "/data/claude", SEED_CONTROL_TOKEN: "control" };
   const stdout = JSON.stringify({ loggedIn: true, authMethod: "oauth_token", email: "me@example.com" });
   const { ask, runs } = probe(environment, { code: 0, stdout });
@@ -210,7 +210,7 @@ test("asks claude with the service's own credential, and no other variable", asy
   expect(names.filter((name) => /^SEED|DATABASE|COOKIE|^CLAUDE_HOME$|VITEST/.test(name))).toEqual([]);
 });
 
-test("asks codex", async () => {
+test("starts codex", async () => {
   const { ask, runs } = probe({ SEED_MODEL: "codex", CODEX_HOME: "/data/codex" }, { code: 0 });
   expect(await ask("auto")).toBe("codex: logged in");
   expect(runs).toMatchObject([{ command: "codex", args: ["login", "status"], env: { CODEX_HOME: "/data/codex" } }]);
@@ -232,7 +232,7 @@ test.each([
   await expect(probe({}, end).ask("propose")).rejects.toThrow(message);
 });
 
-test("starts the CLI once in a while, not at each check, and never in mode off", async () => {
+test("starts the CLI only once in a while, and never in mode off", async () => {
   const good = probe({}, { code: 0, stdout: '{"loggedIn":true}' });
   expect(await good.ask("off")).toMatch(/not needed/);
   expect(good.runs).toHaveLength(0);

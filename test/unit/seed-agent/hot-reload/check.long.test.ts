@@ -18,7 +18,7 @@ const recorded = (more: Partial<Recording> = {}): Recording => ({
   ...more,
 });
 
-test("passes a change that keeps all promises", async () => {
+test("passes a good change", async () => {
   const { report, built, said } = await judge(
     {
       "handle.ts": handle
@@ -106,7 +106,7 @@ describe("imports", () => {
     ['export * from "node:net";', 'the module "node:net" is not allowed'],
     ['import type { Socket } from "node:net"; export type S = Socket;', 'the module "node:net" is not allowed'],
     ['export type S = import("node:net").Socket;', 'the module "node:net" is not allowed'],
-    ['import { test } from "seed"; test;', 'here "seed" has types alone'],
+    ['import { test } from "seed"; test;', '"seed" has only types here'],
     ['import assert from "node:assert/strict"; assert;', "in *.test.ts files only"],
     ['export const x = import("./handle.ts");', "import() is not allowed"],
     ['export const x = import("data:text/javascript,1");', "import() is not allowed"],
@@ -158,7 +158,7 @@ describe("types", () => {
     expect(said).toBe("a.ts:2 Type 'string' is not assignable to type 'number'. (TS2322)");
   });
 
-  test("knows nothing of Node, and what there is", async () => {
+  test("has the types of the globals, and none of Node", async () => {
     expect((await judge({ "a.ts": "export const a = performance.now();" }, fence)).said).toContain("performance");
     const text = `console.log(new URL("http://a/b?c=1").searchParams.get("c"), structuredClone([1]), btoa("a"));
       const timer = setTimeout(() => {}, 5); clearTimeout(timer);
@@ -226,7 +226,7 @@ describe("tests", () => {
     expect(said.length).toBeLessThan(2100);
   });
 
-  test("rejects tests that don't end, and names the one", async () => {
+  test("rejects tests that don't end, and names the test", async () => {
     const { failed, said } = await judge(
       { "a.test.ts": 'import { test } from "seed";\ntest("waits", () => new Promise(() => {}));' },
       fence,
@@ -243,13 +243,13 @@ describe("former tests", () => {
     "handle.test.ts": 'import { test } from "seed";\ntest("nothing", () => {});',
   };
 
-  test("rejects a change that breaks what the base promised, though its own tests pass", async () => {
+  test("rejects a change that fails the base's tests, although its own pass", async () => {
     const { failed, said } = await judge(change, fence);
     expect(failed).toBe("former tests");
     expect(said).toContain('handle.test.ts:6 the test "says who it is" failed');
   });
 
-  test("lists it where answers may differ, for a person", async () => {
+  test("lists the failure for a person if answers may differ", async () => {
     const { report, built } = await judge(change, fence, { answers: "may differ" });
     expect(report.passed).toBe(true);
     expect(built).toBeDefined();
@@ -277,13 +277,13 @@ describe("replay", () => {
     expect(report.steps[6]?.summary).toMatch(/^1 of 2 answers are the same/);
   });
 
-  test("lists it where answers may differ", async () => {
+  test("lists the difference if answers may differ", async () => {
     const { report } = await judge(change, fence, { recordings: [missing], answers: "may differ" });
     expect(report.passed).toBe(true);
     expect(report.steps[6]?.diagnostics).toHaveLength(1);
   });
 
-  test("rejects a change of what is written", async () => {
+  test("rejects different changes of the state", async () => {
     const { failed, said } = await judge(
       {
         "handle.ts": handle.replace(
@@ -310,7 +310,7 @@ describe("replay", () => {
     expect(said).toContain('the state\'s "spy" is "1", and was "not written"');
   });
 
-  test("leaves out what the base answers differently now", async () => {
+  test("leaves out requests that the base answers differently now", async () => {
     const other = recorded({ response: { status: 200, headers: {}, body: "random" } });
     const { report } = await judge({ "a.ts": "export {};" }, fence, { recordings: [other, recorded()] });
     expect(report.steps[6]?.summary).toMatch(/^1 of 1 answers are the same, 1 are not repeatable/);
@@ -329,7 +329,7 @@ describe("replay", () => {
   });
 });
 
-test("gives up when it is aborted", async () => {
+test("stops when it is aborted", async () => {
   const controller = new AbortController();
   const judging = judge(
     { "a.test.ts": 'import { test } from "seed";\ntest("waits", () => new Promise(() => {}));' },

@@ -16,7 +16,7 @@ test("the same sources give the same bytes, in any order", async () => {
   expect(one).toMatchObject({ built: { hash: expect.stringMatching(/^[0-9a-f]{64}$/) } });
 });
 
-test("programs contain what they import, and nothing of this machine", async () => {
+test("bundles contain their imports, and nothing of this machine", async () => {
   const compiled = await compile(sources);
   if (!("built" in compiled)) throw new Error("not compiled");
   const { bundle, testBundle = "" } = compiled.built;
@@ -26,7 +26,7 @@ test("programs contain what they import, and nothing of this machine", async () 
   expect(bundle + testBundle).not.toContain(process.cwd());
 });
 
-test("a module that is not there is reported with its line", async () => {
+test("a missing module is reported with its line", async () => {
   const compiled = await compile({ "handle.ts": '\nimport "./none.ts";\nimport "node:fs";\nexport default 1;' });
   expect(compiled).toEqual({
     diagnostics: [
@@ -36,7 +36,7 @@ test("a module that is not there is reported with its line", async () => {
   });
 });
 
-test("names of an object's prototype are no files", async () => {
+test("names of an object's prototype are not files", async () => {
   const compiled = await compile({ "handle.ts": 'import "./constructor";\nimport "./__proto__";\nexport default 1;' });
   expect("diagnostics" in compiled && compiled.diagnostics).toHaveLength(2);
 });

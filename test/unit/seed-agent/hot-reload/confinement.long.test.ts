@@ -143,7 +143,7 @@ async function confinedRun(confined: Fence, work: string): Promise<{ lines: stri
   return { lines, ...(await running.ended) };
 }
 
-test.runIf(fence !== undefined)("bubblewrap alone stops a bomb of processes", async ({ skip }) => {
+test.runIf(fence !== undefined)("bubblewrap alone stops a fork bomb", async ({ skip }) => {
   if (fence === undefined) return;
   const group = makeGroup({ processes: 64, memory: 1024 ** 3 });
   group?.remove();
@@ -163,7 +163,7 @@ test.runIf(fence !== undefined)("bubblewrap alone stops a bomb of processes", as
   expect(reason).toMatch(/the end|memory|SIG|code/);
 });
 
-test.runIf(fence !== undefined)("bubblewrap alone stops a bomb of threads, and writes nothing", async () => {
+test.runIf(fence !== undefined)("bubblewrap alone stops a bomb of threads, and lets it write nothing", async () => {
   if (fence === undefined) return;
   const { lines } = await confinedRun(
     fence,

@@ -12,7 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const real = (await bubblewrap())?.bubblewrap;
 
 describe.skipIf(real === undefined)("the fence in a container, whose /proc/sys is read-only", () => {
-  test("is still bubblewrap's", async () => {
+  test("is still bubblewrap", async () => {
     const refusal = "bwrap: cannot open /proc/sys/user/max_user_namespaces: Read-only file system";
     const script = [
       "#!/bin/sh",

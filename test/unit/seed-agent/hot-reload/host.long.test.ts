@@ -10,7 +10,7 @@ import { aRequest, given, handler, limits, run } from "../../../support/seed-age
 const logged = "console.log('a', 1); context.log('b'); return { status: 200 }";
 
 describe.for(await fences())("a version behind $name", (fence) => {
-  test("answers what the first version answers", async () => {
+  test("answers as the first version", async () => {
     const host = await versionHosts(fence)(await firstVersion(), limits);
     try {
       expect(await host.handle(aRequest(), given())).toMatchObject({
@@ -31,7 +31,7 @@ describe.for(await fences())("a version behind $name", (fence) => {
     await expect.poll(() => isAlive(host.pid)).toBe(false);
   });
 
-  test("yields to what serves if it is only tried", async () => {
+  test("has a lower priority if it is only checked", async () => {
     const tried = await versionHosts(fence)(await firstVersion(), { ...limits, isBackground: true });
     const serving = await versionHosts(fence)(await firstVersion(), limits);
     try {
@@ -42,7 +42,7 @@ describe.for(await fences())("a version behind $name", (fence) => {
     }
   });
 
-  test("gets its clock and its random numbers from each call, also at the same time", async () => {
+  test("gets its clock and random numbers from each call, also from concurrent calls", async () => {
     await using host = await run(
       handler(`
         await new Promise((resolve) => setTimeout(resolve, 20));
@@ -91,7 +91,7 @@ describe.for(await fences())("a version behind $name", (fence) => {
     expect(reads).toEqual({});
   });
 
-  test("gets one value of a key, also if it asks twice at the same time", async () => {
+  test("gets one value of a key, also if it reads it twice at the same time", async () => {
     await using host = await run(
       handler(`
         const values = await Promise.all([context.state.get("a"), context.state.get("a")]);
@@ -142,7 +142,7 @@ describe.for(await fences())("a version behind $name", (fence) => {
     await expect(host.handle(aRequest(), given())).rejects.toMatchObject({ code: "ended" });
   });
 
-  test("refuses more than 100 calls at once", async () => {
+  test("rejects more than 100 calls at once", async () => {
     await using host = await run(
       handler("await new Promise((done) => setTimeout(done, 300)); return { status: 200 }"),
       fence,
@@ -152,7 +152,7 @@ describe.for(await fences())("a version behind $name", (fence) => {
     expect(calls.find(({ status }) => status === "rejected")).toMatchObject({ reason: { code: "busy" } });
   });
 
-  test("lets calls under way finish when it ends", async () => {
+  test("lets current calls finish when it ends", async () => {
     await using host = await run(
       handler("await new Promise((done) => setTimeout(done, 200)); return { status: 201 }"),
       fence,

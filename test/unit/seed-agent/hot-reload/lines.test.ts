@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { maxLineBytes, splitLines } from "../../../../components/seed-agent/program/hot-reload/lines.ts";
 
-test("lines are the same however they arrive", () => {
+test("lines are the same for any chunks", () => {
   fc.assert(
     fc.property(
       fc.array(fc.string({ unit: "grapheme" }).map((text) => text.replaceAll("\n", ""))),

@@ -16,7 +16,7 @@ if (!("built" in compiled)) throw new Error(JSON.stringify(compiled.diagnostics)
 const { bundle } = compiled.built;
 const lines = bundle.split("\n");
 
-test("every position is where Node's own source maps have it", () => {
+test("positions are those of Node's own source maps", () => {
   const encoded = /base64,(.*)$/m.exec(bundle)?.[1] ?? "";
   const map = new SourceMap(JSON.parse(Buffer.from(encoded, "base64").toString("utf8")));
   const position = fc
@@ -35,7 +35,7 @@ test("every position is where Node's own source maps have it", () => {
   );
 });
 
-test("what is no stack, no bundle or no map is reported without a line", () => {
+test("an invalid stack, bundle or map is reported without a line", () => {
   expect(locate("Error: x", bundle)).toBe("Error: x");
   expect(locate("Error: x\n    at agent.cjs:99999:1", bundle)).toBe("Error: x");
   expect(locate("Error: x\n    at agent.cjs:1:1", "no map")).toBe("Error: x");

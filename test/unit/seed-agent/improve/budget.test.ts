@@ -58,12 +58,12 @@ test("money is reserved up to what is left, and settled", async () => {
   expect(await one.read()).toEqual({ changesToday: 1, changesPerDay: 100, usdToday: 0.25, usdPerDay: 2 });
 });
 
-test("a node that dies, and a restart, don't give anything back", async () => {
+test("neither a node that dies nor a restart gives anything back", async () => {
   await reserved(budget());
   expect(await budget().read()).toMatchObject({ changesToday: 1, usdToday: 0.5 });
 });
 
-test("a repaired change counts", async () => {
+test("a repaired change counts, too", async () => {
   const one = budget({ SEED_CHANGES_PER_DAY: 2 });
   await reserved(one);
   expect(await one.reserveChange()).toBe(true);
@@ -89,7 +89,7 @@ test("a clock that is set back can't spend a day twice", async () => {
   }
 });
 
-test("nothing may be spent of a budget of 0", async () => {
+test("a budget of 0 allows nothing", async () => {
   expect(await budget({ SEED_USD_PER_DAY: 0 }).reserve()).toMatch(/SEED_USD_PER_DAY is 0/);
   expect(await budget({ SEED_CHANGES_PER_DAY: 0 }).reserve()).toMatch(/SEED_CHANGES_PER_DAY is 0/);
 });

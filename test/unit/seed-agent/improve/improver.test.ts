@@ -321,7 +321,7 @@ describe("nothing is done", () => {
 });
 
 describe("missing_api_key", () => {
-  test("is escalated: an event each time, health, and the audit log once a day", async () => {
+  test("is reported: as an event each time, in the health check, and in the audit log once a day", async () => {
     const error = new LoadAPIKeyError({ message: "missing_api_key: claude has no credential" });
     const { agent, missing } = labOf(modelOf(error, error, answer("second")));
     for (let count = 0; count < 2; count += 1)
@@ -335,7 +335,7 @@ describe("missing_api_key", () => {
 });
 
 describe("by itself", () => {
-  test("it proposes, and then waits for what becomes of the change", async () => {
+  test("it proposes, and then waits for the end of the change", async () => {
     const { agent } = labOf(modelOf(answer("second")));
     agent.start();
     await expect.poll(async () => (await store.change("c1"))?.state).toBe("waiting");
@@ -376,7 +376,7 @@ describe("by itself", () => {
 describe("the task", () => {
   const sources = { "handle.ts": "first", "plan.ts": "export default () => 'Sing.'" };
 
-  test("is that of the version's plan.ts, with the situation", async () => {
+  test("comes from the version's plan.ts, which gets the situation", async () => {
     const model = modelOf(answer("second"));
     const seen: unknown[] = [];
     const plan = async (situation: unknown) => {
@@ -389,7 +389,7 @@ describe("the task", () => {
     expect(seen).toMatchObject([{ goal: "Music", signals: [fails], history: [] }]);
   });
 
-  test("is none if plan.ts sees nothing worth a change, and the default one if it fails", async () => {
+  test("is empty if plan.ts sees nothing worth a change, and the default if it fails", async () => {
     const model = modelOf(answer("second"));
     const none = labOf(model, { sources, plan: async () => undefined }).agent;
     expect(await none.improveNow(undefined, "owner")).toMatchObject({ outcome: "nothing" });
@@ -403,7 +403,7 @@ describe("the task", () => {
     expect(promptText(model)).toContain("Find the cause of this");
   });
 
-  test("is for the goal that is asked for, or that of the goal file, which is read each time", async () => {
+  test("follows the goal of the request, or that of the goal file, which is read each time", async () => {
     const file = join(folder, "goal.md");
     const model = modelOf(answer("x", { files: [] }));
     const { agent } = labOf(model, { signals: [], environment: { SEED_GOAL_FILE: file } });

@@ -158,7 +158,7 @@ describe("a model's change", () => {
     expect(await becomes(id, "active")).toMatchObject({ approvedBy: "system", costUsd: 0.01, promptHash: "abc" });
   });
 
-  test("needs a person if its answers may differ, or where the node may not", async () => {
+  test("needs a person if its answers may differ, or if the node may not activate changes itself", async () => {
     const automatic = pipelineOf({ isAutomatic: true });
     automatic.pipeline.start();
     const { id } = await automatic.pipeline.submit(submission("a", { answers: "may differ" }), byModel);
@@ -189,7 +189,7 @@ test("a version can be activated again, and the active one rolled back, as chang
   await expect(pipeline.rollBack("owner")).rejects.toThrow("there is no version before v0");
 });
 
-test("while it is paused nothing is begun", async () => {
+test("nothing is begun while the queue is paused", async () => {
   const { pipeline } = pipelineOf();
   await pipeline.pause("owner");
   pipeline.start();
@@ -201,7 +201,7 @@ test("while it is paused nothing is begun", async () => {
   expect(await actions()).toContain("owner paused");
 });
 
-test("a pause that another node's resume overtakes is written all the same", async () => {
+test("a pause is written although another node's resume overtakes it", async () => {
   const { pipeline } = pipelineOf();
   const { setSetting } = store;
   let isOvertaken = true;
@@ -215,7 +215,7 @@ test("a pause that another node's resume overtakes is written all the same", asy
   expect(await actions()).toEqual(["owner paused"]);
 });
 
-test("a check that breaks is tried again, and given up with the reason", async () => {
+test("a check that throws is repeated, and then given up with the reason", async () => {
   let calls = 0;
   const { pipeline } = pipelineOf({
     check: async () => {
@@ -229,7 +229,7 @@ test("a check that breaks is tried again, and given up with the reason", async (
   expect(calls).toBe(5);
 });
 
-test("what a worker left is finished by the next", async () => {
+test("a change that a worker left is finished by the next", async () => {
   let calls = 0;
   const interrupted = pipelineOf({
     rollOut: async () => {

@@ -39,7 +39,7 @@ test.each([
   expect(() => asked(url)).toThrow(/^The path /);
 });
 
-test("strips credentials, hop-by-hop headers and what a proxy says", () => {
+test("strips credentials, hop-by-hop headers and headers of proxies", () => {
   const kept = { accept: "text/html", "content-type": "text/plain", "user-agent": "curl", host: "localhost" };
   const stripped = {
     ...{ authorization: "Bearer t", cookie: "a=b", "proxy-authorization": "Basic x", "proxy-connection": "close" },
@@ -51,7 +51,7 @@ test("strips credentials, hop-by-hop headers and what a proxy says", () => {
   expect(asked("/agent/", { ...kept, ...stripped }).headers).toEqual(kept);
 });
 
-test("passes the headers of an answer that can do no harm", () => {
+test("passes the harmless headers of an answer", () => {
   const headers = {
     ...{ "Content-Type": "application/json; charset=utf-8", etag: '"1"', "cache-control": "max-age=5" },
     ...{ "retry-after": "5", vary: "accept", "last-modified": "Mon, 01 Jan 2026 00:00:00 GMT" },
@@ -78,7 +78,7 @@ test.each([
   expect(Object.keys(answered({ [name]: "x" })).map((each) => each.toLowerCase())).not.toContain(name.toLowerCase());
 });
 
-test("an answer can't loosen its fence", () => {
+test("an answer can't loosen its sandbox", () => {
   expect(
     answered({
       "content-security-policy": "default-src *",

@@ -118,7 +118,7 @@ test.each([
   expect(statusOf(await ask("GET /health HTTP/1.1"))).toBe(200);
 });
 
-test("refuses bodies that are too large, whether they say so or not", async () => {
+test("rejects bodies that are too large, with and without a content length", async () => {
   const { ask, parts } = await listening();
   const large = "x".repeat(65 * 1024);
   const chunked = `${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`;
@@ -174,7 +174,7 @@ test("an answer of the agent can't add a header or another answer", async () => 
   }
 });
 
-test("a page of the agent is fenced in", async () => {
+test("a page of the agent is sandboxed", async () => {
   const { ask } = await listening({
     handle: () => ({ status: 200, headers: { "content-type": "text/html" }, body: "" }),
   });
@@ -197,7 +197,7 @@ test("an answer that is not valid is 502, also when the agent's part of the serv
   expect(answer).not.toContain("hunter2");
 });
 
-test("an upgrade is an ordinary request, and CONNECT is none", async () => {
+test("an upgrade is an ordinary request, and CONNECT is rejected", async () => {
   const { ask, raw, parts } = await listening();
   const headers = ["Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"];
   const upgraded = await raw(
@@ -227,7 +227,7 @@ test("ends a client that is too slow with its headers or its body", async () => 
   }
 });
 
-test("goes on when clients go away, before, in and after their request", async () => {
+test("continues when clients disconnect before, during and after their request", async () => {
   let underWay = 0;
   const gate = Promise.withResolvers<void>();
   const handle = async () => {
@@ -256,7 +256,7 @@ test("goes on when clients go away, before, in and after their request", async (
   expect(statusOf(await ask("GET /agent/ HTTP/1.1"))).toBe(200);
 });
 
-test("takes only so many requests to the agent at once, and gives their places back", async () => {
+test("limits concurrent requests to the agent", async () => {
   let gate = Promise.withResolvers<void>();
   const handle = async () => {
     await gate.promise;
@@ -293,7 +293,7 @@ test("serves a thousand connections that are kept alive, and ends them when it c
   await until(() => ended === 1000);
 });
 
-test("finishes what is under way when it closes, takes nothing new, and keeps no connection", async () => {
+test("finishes current requests when it closes, accepts no new ones, and keeps no connection", async () => {
   const gate = Promise.withResolvers<void>();
   const handle = async () => {
     await gate.promise;
@@ -314,7 +314,7 @@ test("finishes what is under way when it closes, takes nothing new, and keeps no
   await closed;
 });
 
-test("ends at last what never finishes when it closes", async () => {
+test("ends requests that never finish when it closes", async () => {
   const handle = () => new Promise<never>(() => {});
   const { open, app, parts } = await listening({ handle, environment: { SEED_CALL_SECONDS: "1" } });
   const socket = await open();

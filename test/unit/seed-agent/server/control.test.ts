@@ -32,7 +32,7 @@ function parsed(text: string): unknown {
 
 const submission = { files: { "handle.ts": "export default () => ({ status: 200 });\n" }, summary: "Be shorter" };
 
-test("takes a change, and shows it with its diff", async () => {
+test("accepts a change, and shows it with its diff", async () => {
   const { call } = lab();
   const made = await call("POST", "/control/changes", { body: submission });
   expect(made).toMatchObject({ status: 201, body: { id: "c1", author: "owner", answers: "same", state: "queued" } });
@@ -95,7 +95,7 @@ test("pauses and resumes", async () => {
   expect(await call("POST", "/control/resume")).toMatchObject({ body: { paused: false } });
 });
 
-test("says why it can't improve itself", async () => {
+test("explains why it can't improve itself", async () => {
   const { call } = lab();
   expect(await call("POST", "/control/improve")).toMatchObject({ status: 503, body: { code: "unavailable" } });
 });
@@ -146,7 +146,7 @@ test.each([
   ["GET", "/control/nothing", undefined, 404, /openapi/],
   ["GET", "/nothing", undefined, 404, /openapi/],
   ["DELETE", "/control/changes", undefined, 405, /GET, HEAD, POST/],
-  ["GET", "/control/rollback", undefined, 405, /only POST/],
+  ["GET", "/control/rollback", undefined, 405, /Allowed are POST/],
   ["POST", "/health", undefined, 405, /GET/],
 ] as const)("%s %s with %j is %i", async (method, url, body, status, message) => {
   const { call } = lab();
@@ -183,7 +183,7 @@ test.each(["GET /control/status", "POST /control/changes", "POST /control/pause"
   },
 );
 
-test("refuses a body before it is read, without the token", async () => {
+test("rejects a request without the token before it reads the body", async () => {
   const { call, parts } = lab();
   expect(await call("POST", "/control/changes", { headers: {}, body: "{" })).toMatchObject({ status: 401 });
   expect(parts.changes).toEqual([]);
@@ -206,7 +206,7 @@ test.each([
   expect(await call(method, url, { headers: { ...headers } })).toMatchObject({ status });
 });
 
-test("opens metrics and the agent when it is told to", async () => {
+test("can make metrics and the agent public", async () => {
   const { call } = lab({ environment: { SEED_METRICS_PUBLIC: "true", SEED_AGENT_PUBLIC: "true" } });
   for (const url of ["/metrics", "/health/deep", "/agent/"]) {
     expect(await call("GET", url, { headers: {} })).toMatchObject({ status: 200 });
@@ -254,7 +254,7 @@ test("reports a database that can't be reached, to be tried again", async () => 
   expect(result.response.headers["retry-after"]).toBe("5");
 });
 
-test("tells nobody but the log why it failed", async () => {
+test("shows internal errors only in the log", async () => {
   const parts = seedParts();
   const broken = () => Promise.reject(new Error("at /srv/secret.ts: password=hunter2"));
   const { call, parts: used } = lab({ store: { ...parts.store, changes: broken } });
@@ -300,7 +300,7 @@ test.each([
   expect(await call("GET", "/control/status", { headers: { ...asOwner, ...headers } })).toMatchObject({ status: 200 });
 });
 
-test("knows no other names in a container, but still refuses other origins", async () => {
+test("accepts any host name in a container, but still rejects other origins", async () => {
   const { call } = lab({ environment: { SEED_HOST: "::" } });
   const own = { ...asOwner, host: "seed.example.com" };
   expect(await call("GET", "/control/status", { headers: own })).toMatchObject({ status: 200 });

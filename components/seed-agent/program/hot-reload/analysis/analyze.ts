@@ -7,7 +7,7 @@ import { checkImports } from "./imports.ts";
 export interface Analysis {
   readonly parse: readonly SourceDiagnostic[];
   readonly imports: readonly SourceDiagnostic[];
-  /** undefined: not reached. */
+  /** undefined if parse or imports failed. */
   readonly types?: readonly SourceDiagnostic[];
   readonly milliseconds: { readonly parse: number; readonly imports: number; readonly types: number };
 }
@@ -24,11 +24,11 @@ const options: ts.CompilerOptions = {
 
 const root = "/agent/";
 const libraryFolder = dirname(ts.getDefaultLibFilePath({}));
-/** Its declarations have to be the same in each program, or nothing is reused. */
+/** TypeScript reuses its work only if the declarations are the same objects in each program. */
 const libraries = new Map<string, ts.SourceFile | undefined>();
 let former: ts.Program | undefined;
 
-/** Parses, checks imports, and then types. Keeps what it can for the next time. */
+/** Parses the sources, and checks their imports and types. Keeps reusable parts for the next call. */
 export function analyze(sources: Sources, seedTypes: string): Analysis {
   const began = performance.now();
   const files = new Map(Object.entries(sources).map(([file, text]) => [file, parseFile(root + file, text)]));
@@ -41,13 +41,13 @@ export function analyze(sources: Sources, seedTypes: string): Analysis {
   return { parse, imports, milliseconds, ...(types === undefined ? {} : { types }) };
 }
 
-/** Sets parents, which the checks of imports and the compiler need. */
+/** Sets the nodes' parents, which the checks of imports and the compiler need. */
 const parseFile = (path: string, text: string) =>
   ts.createSourceFile(path, text, { languageVersion: ts.ScriptTarget.ES2024 }, true, ts.ScriptKind.TS);
 
 function syntaxErrors(source: ts.SourceFile, file: string): SourceDiagnostic[] {
   const { parseDiagnostics } = source as ts.SourceFile & { readonly parseDiagnostics?: readonly ts.Diagnostic[] };
-  return (parseDiagnostics ?? []).map((diagnostic) => ({ ...inWords(diagnostic), file }));
+  return (parseDiagnostics ?? []).map((diagnostic) => ({ ...diagnosticOf(diagnostic), file }));
 }
 
 function checkTypes(files: ReadonlyMap<string, ts.SourceFile>, seedTypes: string): SourceDiagnostic[] {
@@ -55,7 +55,7 @@ function checkTypes(files: ReadonlyMap<string, ts.SourceFile>, seedTypes: string
     ...[...files].map(([file, source]) => [root + file, source] as const),
     ...[...declarations(seedTypes)],
   ]);
-  // The same text is the same file for the next program.
+  // Unchanged files are reused, which makes the next program faster.
   for (const [path, source] of own) {
     const before = former?.getSourceFile(path);
     if (before?.text === source.text) own.set(path, before);
@@ -71,7 +71,7 @@ function checkTypes(files: ReadonlyMap<string, ts.SourceFile>, seedTypes: string
     ...program.getOptionsDiagnostics(),
     ...program.getGlobalDiagnostics(),
     ...program.getSemanticDiagnostics(),
-  ].map(inWords);
+  ].map(diagnosticOf);
 }
 
 function declarations(seedTypes: string): ReadonlyMap<string, ts.SourceFile> {
@@ -79,7 +79,7 @@ function declarations(seedTypes: string): ReadonlyMap<string, ts.SourceFile> {
   return new Map(Object.entries(texts).map(([path, text]) => [path, parseFile(path, text)]));
 }
 
-/** Knows these files and TypeScript's own libraries; the disk does not exist for it. */
+/** A compiler host that has only these files and TypeScript's own libraries, and does not read the disk. */
 function hostOf(own: ReadonlyMap<string, ts.SourceFile>): ts.CompilerHost {
   const read = (path: string): ts.SourceFile | undefined => own.get(path) ?? library(path);
   return {
@@ -109,7 +109,7 @@ function library(path: string): ts.SourceFile | undefined {
   return libraries.get(path);
 }
 
-function inWords({ file, start, messageText, code }: ts.Diagnostic): SourceDiagnostic {
+function diagnosticOf({ file, start, messageText, code }: ts.Diagnostic): SourceDiagnostic {
   const message = `${ts.flattenDiagnosticMessageText(messageText, "\n")} (TS${code})`;
   if (file === undefined) return { message };
   const { line } = file.getLineAndCharacterOfPosition(start ?? 0);

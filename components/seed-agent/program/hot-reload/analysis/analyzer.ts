@@ -3,9 +3,9 @@ import type { Sources } from "../../domain.ts";
 import { analysisFile, seedTypes } from "../assets.ts";
 import type { Analysis } from "./analyze.ts";
 
-/** The first time loads TypeScript and its libraries. */
-const mostMilliseconds = 60_000;
-/** After this time without a change its memory, some 200 MB, is given back. */
+/** The limit of one analysis. The first one also loads TypeScript and its libraries. */
+const maxMilliseconds = 60_000;
+/** After this time without a change, the thread is ended, which frees about 200 MB. */
 const idleMilliseconds = 5 * 60_000;
 const heapMb = 1024;
 
@@ -13,7 +13,7 @@ let worker: Worker | undefined;
 let idle: NodeJS.Timeout | undefined;
 let queue: Promise<unknown> = Promise.resolve();
 
-/** Analyzes one version after another, in a thread of its own. @throws if it takes too long, or too much memory */
+/** Analyzes one version at a time, in a worker thread. @throws if that takes too long, or too much memory */
 export function analyzeSources(sources: Sources, signal?: AbortSignal): Promise<Analysis> {
   const next = queue.then(() => run(sources, signal));
   queue = next.catch(() => {});
@@ -27,7 +27,7 @@ async function run(sources: Sources, signal: AbortSignal | undefined): Promise<A
   const thread = worker ?? start();
   worker = thread;
   const { promise, resolve, reject } = Promise.withResolvers<Analysis>();
-  const timer = setTimeout(() => reject(new Error(tooLong)), mostMilliseconds);
+  const timer = setTimeout(() => reject(new Error(tooLong)), maxMilliseconds);
   const onAbort = () => reject(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   const onMessage = ({ analysis }: { readonly analysis: Analysis }) => resolve(analysis);
@@ -50,12 +50,12 @@ async function run(sources: Sources, signal: AbortSignal | undefined): Promise<A
   }
 }
 
-const tooLong = `the type check took more than ${mostMilliseconds / 1000} s; make the types simpler`;
+const tooLong = `the type check took more than ${maxMilliseconds / 1000} s; make the types simpler`;
 
 function start(): Worker {
   const limits = { maxOldGenerationSizeMb: heapMb };
   const thread = new Worker(analysisFile(), { env: {}, resourceLimits: limits, stdout: false });
-  // Between two analyses nobody else listens, and an error without a listener would end the service.
+  // Nobody else listens between two analyses, and an error without a listener would end the service.
   thread.on("error", () => {});
   thread.once("exit", () => {
     if (worker === thread) worker = undefined;
@@ -63,7 +63,7 @@ function start(): Worker {
   return thread;
 }
 
-/** Gives its memory back now. The next analysis starts it again. */
+/** Ends the thread. The next analysis starts a new one. */
 export async function endAnalyzer(): Promise<void> {
   clearTimeout(idle);
   const thread = worker;

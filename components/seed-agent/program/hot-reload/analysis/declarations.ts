@@ -1,4 +1,4 @@
-/** What there is when the code runs, beside the language: see `inside/globals.ts`. */
+/** Declares the globals that the code has besides those of the language: see `inside/globals.ts`. */
 export const globalTypes = `
 declare const console: {
   log(...values: readonly unknown[]): void;
@@ -60,10 +60,10 @@ const assertions = [
   ...["notEqual", "notDeepEqual", "notStrictEqual", "notDeepStrictEqual", "match", "doesNotMatch"],
   ...["throws", "doesNotThrow", "rejects", "doesNotReject"],
 ];
-// TypeScript wants a type of its own for each name that narrows.
+// TypeScript requires an explicit type for each assertion function.
 const members = assertions.map((name) => `export const ${name}: Assert["${name}"];`);
 
-/** For tests; the types are those of seed.d.ts. */
+/** Declares `node:assert/strict` for tests, with the types of seed.d.ts. */
 export const assertTypes = `
 declare module "node:assert/strict" {
   import type { Assert } from "seed";

@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import ts from "typescript";
 import type { SourceDiagnostic, Sources } from "../../domain.ts";
 
-/** What code may not name: it is not there when the code runs, so a person or a model had better know at once. */
+/** Names that don't exist when the code runs, with the remedy. Rejecting them early gives a clear error. */
 const refusedNames: ReadonlyMap<string, string> = new Map([
   ["require", "use a static import of one of your own files"],
   ["eval", "no code can be made from text; write the code"],
@@ -24,7 +24,7 @@ const refusedProperties: ReadonlySet<string> = new Set([
   ...["getBuiltinModule", "_linkedBinding", "mainModule", "prepareStackTrace"],
 ]);
 
-/** Checks what a file imports and names, without following anything. */
+/** Checks the imports and names in a file, without following the imports. */
 export function checkImports(source: ts.SourceFile, file: string, sources: Sources): SourceDiagnostic[] {
   const diagnostics: SourceDiagnostic[] = [];
   const isTest = file.endsWith(".test.ts");
@@ -85,7 +85,7 @@ function problemWith(
   at: { readonly file: string; readonly isTest: boolean; readonly isTypeOnly: boolean; readonly sources: Sources },
 ): string | undefined {
   if (name === "seed") {
-    return at.isTest || at.isTypeOnly ? undefined : 'here "seed" has types alone; write import type { … } from "seed"';
+    return at.isTest || at.isTypeOnly ? undefined : '"seed" has only types here; write import type { … } from "seed"';
   }
   if (name === "node:assert/strict" || name === "assert/strict") {
     return at.isTest && name.startsWith("node:")
@@ -114,7 +114,7 @@ function isTypeImport({ importClause }: ts.ImportDeclaration): boolean {
   return namedBindings.elements.length > 0 && namedBindings.elements.every(({ isTypeOnly }) => isTypeOnly);
 }
 
-/** Whether it is only the name of a member: `a.process`, `{ process: 1 }`, `interface { process: string }`. */
+/** Whether a node is only the name of a member: `a.process`, `{ process: 1 }`, `interface { process: string }`. */
 function isPropertyName(node: ts.Identifier): boolean {
   const { parent } = node;
   if (ts.isPropertyAccessExpression(parent)) return parent.name === node;
@@ -162,7 +162,7 @@ function checkComments(source: ts.SourceFile, file: string): SourceDiagnostic[] 
   });
 }
 
-/** Comments can be before any token. */
+/** All comments of a file: they can be before any token. */
 function commentsOf(source: ts.SourceFile): readonly ts.CommentRange[] {
   const found = new Map<number, ts.CommentRange>();
   const add = (ranges: readonly ts.CommentRange[] | undefined) => {

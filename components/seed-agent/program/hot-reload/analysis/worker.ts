@@ -1,4 +1,4 @@
-/** A thread of its own for TypeScript, which blocks for seconds. */
+/** The worker thread that runs TypeScript, which blocks for seconds. */
 import { parentPort } from "node:worker_threads";
 import type { Sources } from "../../domain.ts";
 import { analyze } from "./analyze.ts";

@@ -8,7 +8,7 @@ export interface Program {
   readonly plan?: unknown;
 }
 
-/** The service takes no longer line, in bytes; this much of a line is left for its frame. */
+/** The service accepts lines of up to 2 MiB. 1 KiB is left for the rest of the message. */
 const maxAnswer = 2 * 1024 * 1024 - 1024;
 const maxKeyLength = 200;
 const maxLogLines = 100;
@@ -21,7 +21,7 @@ interface Call {
   readonly waiting: Map<number, (value: string | undefined) => void>;
 }
 
-/** Runs calls of the agent's code, as many at a time as come. */
+/** Runs calls of the agent's code, concurrently. */
 export class Agent {
   readonly #channel: Channel;
   readonly #calls = new Map<number, Call>();
@@ -44,7 +44,7 @@ export class Agent {
     this.#program = program;
   }
 
-  /** What the code logs with `console`, wherever that is called. */
+  /** Assigns a line that the code logged with `console` to its call. */
   log(message: string): void {
     const call = this.#calls.get(given.getStore()?.id ?? -1);
     if (call !== undefined) this.#log(call, message);
@@ -64,7 +64,7 @@ export class Agent {
     }
   }
 
-  /** A value of the state that the code asked for. */
+  /** Passes a value of the state to the code that is waiting for it. */
   value({ id, read, value }: Message): void {
     const call = this.#calls.get(id);
     call?.waiting.get(read)?.(typeof value === "string" ? value : undefined);
@@ -125,7 +125,7 @@ export class Agent {
   }
 }
 
-/** Each part is read once, here, so that a getter or a Proxy is done with before anything is sent. */
+/** Reads each part exactly once, so that getters and Proxies have no effect later. */
 function copyResponse(answer: unknown): unknown {
   if (!(answer instanceof Object))
     throw new TypeError(`handle answered ${nameOf(answer)}; it must be { status, headers, body }`);
@@ -165,7 +165,7 @@ function nameOf(value: unknown): string {
   return typeof value === "number" || typeof value === "boolean" ? String(value) : `of type ${typeof value}`;
 }
 
-/** @returns its stack, from which the service finds the line in the source */
+/** @returns the error's stack, in which the service finds the source line */
 export function describe(error: unknown): string {
   try {
     if (error instanceof Error && typeof error.stack === "string") return error.stack.slice(0, 8000);

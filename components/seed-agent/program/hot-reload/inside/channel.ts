@@ -1,13 +1,13 @@
 import { Socket } from "node:net";
 
-/** Lines of JSON with the service, on file descriptor 3. The built-ins are taken before the agent's code can change them. */
+/** Exchanges lines of JSON with the service, on file descriptor 3. Saves built-ins before the agent's code can change them. */
 export interface Channel {
   send(message: Readonly<Record<string, unknown>>): void;
-  /** @param message is the service's, so it is trusted */
+  /** @param receive gets messages of the service, which are trusted */
   onMessage(receive: (message: Message) => void): void;
 }
 
-/** What the service sends; which fields there are depends on the type. */
+/** A message of the service. Which fields exist depends on the type. */
 export interface Message {
   readonly type: "load" | "call" | "value" | "run" | "result";
   readonly bundle: string;

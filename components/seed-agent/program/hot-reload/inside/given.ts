@@ -1,23 +1,23 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-/** What a call may depend on besides its input. */
+/** Everything that a call may depend on besides its input. */
 export interface Given {
-  /** Of the call. */
+  /** The id of the call. */
   readonly id?: number;
   readonly now: number;
-  /** Counts on with each random number. */
+  /** Changes with each random number. */
   seed: number;
 }
 
-/** Each call has its own, so that calls that run at the same time don't mix. */
+/** Each call has its own, so that concurrent calls don't mix. */
 export const given = new AsyncLocalStorage<Given>();
 
-/** Outside of a call, as while the code is loaded, nothing may depend on the machine either. */
+/** Outside of calls, for instance while the code is loaded, nothing may depend on the machine, either. */
 const outside: Given = { now: 0, seed: 0 };
 
 export const now = (): number => (given.getStore() ?? outside).now;
 
-/** mulberry32: small, and good enough for what isn't a secret. */
+/** mulberry32: small, and good enough where nothing must be secret. */
 export function random(): number {
   const current = given.getStore() ?? outside;
   current.seed = (current.seed + 0x6d2b79f5) | 0;

@@ -1,6 +1,6 @@
 import { now, random } from "./given.ts";
 
-/** Beside the language's own: what `seed.d.ts` declares. Everything else of Node is taken away. */
+/** The globals that `seed.d.ts` declares. All other globals of Node are removed. */
 const kept = new Set([
   ...[
     "globalThis",
@@ -16,7 +16,7 @@ const kept = new Set([
   ...["setTimeout", "clearTimeout", "queueMicrotask"],
 ]);
 
-/** The language's own, of ES2024. */
+/** The globals of the language, ES2024. */
 const language = new Set([
   ...[
     "Object",
@@ -72,8 +72,8 @@ const language = new Set([
 ]);
 
 /**
- * Leaves the code the language and little else, with a clock and random numbers that come from the call. The fence is what
- * confines it; this makes answers repeatable, and is one more wall where the fence is weak.
+ * Removes all globals except those of the language and a few more. Clock and random numbers come from the call, which makes
+ * answers repeatable. The fence confines the code; this is only another layer.
  */
 export function prepareGlobals(log: (message: string) => void): void {
   for (const name of Object.getOwnPropertyNames(globalThis)) {
@@ -121,7 +121,7 @@ function givenDate(): DateConstructor {
   return GivenDate as unknown as DateConstructor;
 }
 
-/** Intl.DateTimeFormat formats the present without a date. */
+/** Without a date, Intl.DateTimeFormat would format the real time. */
 function formatGivenDates(): void {
   const { prototype } = Intl.DateTimeFormat;
   const format = Object.getOwnPropertyDescriptor(prototype, "format")?.get;

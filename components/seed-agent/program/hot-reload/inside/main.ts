@@ -1,9 +1,9 @@
 /**
- * The program in the fence: it loads one version's bundle, or its tests, and runs what the service asks for. Bundled to one
- * CommonJS program without dependencies, which Node reads from its standard input.
+ * The program behind the fence: it loads one version's bundle, or its tests, and runs the calls of the service. It is bundled
+ * to one CommonJS program without dependencies, which Node reads from its standard input.
  */
 import assert from "node:assert/strict";
-// Not the global, which is taken away.
+// The global `process` is removed.
 import process from "node:process";
 import { Script } from "node:vm";
 import { Agent, describe } from "./agent.ts";
@@ -32,7 +32,7 @@ channel.send({ type: "ready" });
 
 function load({ bundle, tests: isTests }: Message): void {
   try {
-    // A CommonJS module, in strict mode: its functions can't be asked for their callers.
+    // A CommonJS module in strict mode, in which functions have no `caller`.
     const script = new Script(`(function (module, exports, require) { "use strict"; ${bundle}\n})`, {
       filename: "agent.cjs",
     });

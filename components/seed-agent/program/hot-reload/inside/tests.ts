@@ -5,7 +5,7 @@ import { given } from "./given.ts";
 
 type Body = (subject: unknown) => unknown;
 
-/** Runs the tests of a version, one after another. The code under test is elsewhere: the service passes calls on. */
+/** Runs the tests of a version, one after another. The service forwards calls to the code under test. */
 export class Tests {
   readonly #channel: Channel;
   readonly #tests: { readonly name: string; readonly body: Body; readonly defined: string }[] = [];
@@ -75,7 +75,7 @@ export class Tests {
   #call(what: Readonly<Record<string, unknown>>): Promise<Message> {
     const id = this.#calls++;
     return new Promise((resolve, reject) => {
-      // Made here, so that its stack shows the test.
+      // Created here, so that its stack contains the test.
       const failed = new Error("the call failed");
       this.#waiting.set(id, (message) => {
         if (message.error === undefined) {

@@ -1,2 +1,2 @@
-/** Where spec 003 has the language models over the agents' CLIs. */
+/** Spec 003 expects the language models over the agents' CLIs in this file. */
 export * from "../../../../models/index.ts";

@@ -1,18 +1,22 @@
 import type { Store } from "../store/store.ts";
 
-/** News that arrive together are looked at together. */
+/** Notifications that arrive within this time of each other are handled together. */
 const restMilliseconds = 20;
 
-export interface News {
-  /** Resolves at the next news, after `pollMilliseconds` without any, or when it is closed or aborted. */
+export interface Notifications {
+  /** Resolves at the next notification, after `pollMilliseconds` without one, or when it is closed or aborted. */
   next(): Promise<void>;
-  /** As if there were news. */
+  /** Ends the wait as a notification would. */
   wake(): void;
   close(): void;
 }
 
-/** What a loop waits for between its turns. News that arrive during a turn end the next wait. */
-export function newsOf(store: Pick<Store, "subscribe">, signal: AbortSignal, pollMilliseconds: number): News {
+/** Lets a loop wait for notifications. One that arrives while the loop works ends its next wait. */
+export function notificationsOf(
+  store: Pick<Store, "subscribe">,
+  signal: AbortSignal,
+  pollMilliseconds: number,
+): Notifications {
   let isDue = false;
   let isOver = signal.aborted;
   let resolve = () => {};

@@ -1,7 +1,7 @@
 import { asError } from "../../../lib/as-error.ts";
 
-/** Does something again and again, with a pause in between, until it is stopped. */
-export function inTurns(turn: () => Promise<void>, pauseMilliseconds: () => number, onError: (error: Error) => void) {
+/** Repeats something until it is stopped, with a pause after each time. */
+export function repeat(turn: () => Promise<void>, pauseMilliseconds: () => number, onError: (error: Error) => void) {
   const stopping = new AbortController();
   let loop: Promise<void> | undefined;
   const run = async () => {
@@ -14,7 +14,7 @@ export function inTurns(turn: () => Promise<void>, pauseMilliseconds: () => numb
     start(): void {
       loop ??= run();
     },
-    /** Waits for the turn under way. */
+    /** Waits until the current turn has ended. */
     async stop(): Promise<void> {
       stopping.abort();
       await loop;
@@ -22,7 +22,7 @@ export function inTurns(turn: () => Promise<void>, pauseMilliseconds: () => numb
   };
 }
 
-/** Ends early, without an error, when it is aborted. */
+/** Resolves early, without an error, when the signal is aborted. */
 export function delay(milliseconds: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();

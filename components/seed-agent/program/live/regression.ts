@@ -1,31 +1,31 @@
 import type { Statistics } from "./statistics.ts";
 
-/** What probation observes of a version and of the one before it. */
+/** The values that probation compares between a version and the one before it. */
 export interface Observation {
   readonly statistics: Statistics;
   /** Resident memory of its process, in bytes. */
   readonly memory: number;
-  /** By name, whether each of its own checks is ok. */
+  /** Whether each of the version's own checks is ok, by name. */
   readonly checks: ReadonlyMap<string, boolean>;
 }
 
-/** Fewer failures or answers than these say nothing. */
-const leastErrors = 3;
-const leastSamples = 20;
+/** With fewer failures or answers, a comparison means nothing. */
+const minErrors = 3;
+const minSamples = 20;
 const mebibyte = 1024 ** 2;
 
 /**
  * Compares a new version with the one before it.
  *
  * @param memoryLimit in bytes, at which its process is killed
- * @returns why it is worse, in words; undefined if it is not
+ * @returns why the new version is worse; undefined if it is not
  */
-export function complaint(now: Observation, before: Observation, memoryLimit: number): string | undefined {
+export function regression(now: Observation, before: Observation, memoryLimit: number): string | undefined {
   return errors(now, before) ?? slowness(now, before) ?? memory(now, before, memoryLimit) ?? checks(now, before);
 }
 
 function errors({ statistics: now }: Observation, { statistics: before }: Observation): string | undefined {
-  if (now.errors < leastErrors) return undefined;
+  if (now.errors < minErrors) return undefined;
   if (share(now) <= 2 * share(before) + 0.05) return undefined;
   return `${now.errors} of ${now.requests} requests failed (before: ${before.errors} of ${before.requests})`;
 }
@@ -34,9 +34,9 @@ function share({ requests, errors }: Statistics): number {
   return requests === 0 ? 0 : errors / requests;
 }
 
-/** Factors and floors are generous: a machine that is busy for a moment must not roll back good work. */
+/** Factors and floors are generous, so that a moment of load on the machine does not roll back a good version. */
 function slowness({ statistics: now }: Observation, { statistics: before }: Observation): string | undefined {
-  if (now.samples < leastSamples || before.samples === 0) return undefined;
+  if (now.samples < minSamples || before.samples === 0) return undefined;
   if (now.median > 3 * before.median + 10) return slow("half of its answers take", now.median, before.median);
   if (now.p95 > 3 * before.p95 + 100) return slow("its slowest answers take", now.p95, before.p95);
   return undefined;
@@ -54,7 +54,7 @@ function memory(now: Observation, before: Observation, limit: number): string | 
   return `it uses ${used} MiB of memory (before: ${former} MiB; the limit is ${Math.round(limit / mebibyte)} MiB)`;
 }
 
-/** A check that failed before is not held against it. */
+/** Ignores checks that already failed with the version before. */
 function checks(now: Observation, before: Observation): string | undefined {
   const failing = [...now.checks].filter(([name, ok]) => !ok && before.checks.get(name) !== false);
   if (failing.length === 0) return undefined;

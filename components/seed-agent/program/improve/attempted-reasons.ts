@@ -8,12 +8,12 @@ const entries = z.array(z.object({ hash: z.string(), times: z.number(), until: z
 type Entry = z.output<typeof entries>[number];
 
 const name = "improve.tried";
-const most = 50;
+const max = 50;
 const day = 24 * 3_600_000;
 
 /**
- * What a proposal was about. Counts are left out: the same trouble is the same, however often it happens. So are
- * rejections, which are no reason but the end of one.
+ * A hash of the reason for a proposal. It leaves out counts, because a problem stays the same however often it occurs, and
+ * rejections, which are results of proposals and not reasons.
  */
 export function reasonHash(about: {
   readonly version: string;
@@ -30,10 +30,10 @@ export function reasonHash(about: {
 }
 
 /**
- * Which reasons were tried already, on any node: the same reason is not tried again at once, and later each time. A change
- * that became active is another version, and so another reason.
+ * The reasons that any node has tried already. The same reason is tried again only after a pause, which doubles each time.
+ * After a change became active, the version is another one, and so is the reason.
  */
-export class Tried {
+export class AttemptedReasons {
   readonly #store: Pick<Store, "setting" | "setSetting" | "now">;
 
   constructor(store: Pick<Store, "setting" | "setSetting" | "now">) {
@@ -47,13 +47,13 @@ export class Tried {
     return until !== undefined && until > now ? until : undefined;
   }
 
-  /** @param first how long the first time, in ms; it doubles each time, up to eight days */
+  /** @param first the first pause, in ms; it doubles each time, up to eight days */
   async remember(hash: string, first = day): Promise<void> {
     for (;;) {
       const [{ tried, text }, now] = await Promise.all([this.#read(), this.#store.now()]);
       const times = (tried.find((each) => each.hash === hash)?.times ?? 0) + 1;
       const until = now + Math.min(first * 2 ** (times - 1), 8 * day);
-      const after = [...tried.filter((each) => each.hash !== hash), { hash, times, until }].slice(-most);
+      const after = [...tried.filter((each) => each.hash !== hash), { hash, times, until }].slice(-max);
       if (await this.#store.setSetting(name, JSON.stringify(after), text)) return;
     }
   }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { complaint, type Observation } from "../../../../components/seed-agent/program/live/judgement.ts";
+import { type Observation, regression } from "../../../../components/seed-agent/program/live/regression.ts";
 import { Counter, type Statistics } from "../../../../components/seed-agent/program/live/statistics.ts";
 
 const mebibyte = 1024 ** 2;
@@ -46,7 +46,7 @@ describe("a version is worse than the one before it", () => {
     ],
   };
   for (const [name, [now, before, words]] of Object.entries(worse))
-    test(name, () => expect(complaint(now, before, limit)).toBe(words));
+    test(name, () => expect(regression(now, before, limit)).toBe(words));
 });
 
 describe("it is not", () => {
@@ -62,7 +62,7 @@ describe("it is not", () => {
     ],
   };
   for (const [name, [now, before]] of Object.entries(fine))
-    test(name, () => expect(complaint(now, before, limit)).toBeUndefined());
+    test(name, () => expect(regression(now, before, limit)).toBeUndefined());
 
   test("if it is the same", () => {
     const statistics = fc
@@ -79,13 +79,13 @@ describe("it is not", () => {
     fc.assert(
       fc.property(statistics, fc.nat(200), (same, memory) => {
         const observation = observed(same, { memory: memory * mebibyte });
-        expect(complaint(observation, observation, limit)).toBeUndefined();
+        expect(regression(observation, observation, limit)).toBeUndefined();
       }),
     );
   });
 });
 
-test("a counter counts all, and knows the times of the last 500", () => {
+test("a counter counts all requests, and has the times of the last 500", () => {
   const counter = new Counter();
   for (let count = 0; count < 600; count++) counter.add(count % 10 === 0, count);
   counter.add(true);
