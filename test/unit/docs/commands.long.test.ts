@@ -178,3 +178,23 @@ it("the reference has the JSON of every command, and of no other", () => {
       .sort(),
   );
 });
+
+it("every message that the troubleshooting guide quotes exists", () => {
+  const sources = execFileSync("git", ["grep", "-h", "-I", "", "--", "components", "scripts"], {
+    cwd: projectFolder,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const quoted = [...text("docs/how-to/troubleshooting.md").matchAll(/^\| `([^`]+)`/gm)].map(
+    ([, message = ""]) => message,
+  );
+  expect(quoted.length).toBeGreaterThan(10);
+  // Messages are templates, so only their longer literal parts are compared.
+  const parts = quoted.flatMap((message) =>
+    message.split(/…|"|[;:,] | or |[A-Z_]{6,}|fixme-fairy|config\.toml:\d+|[\d.]{4,}/),
+  );
+  const missing = parts.flatMap((part = "") =>
+    part.trim().length < 12 || sources.includes(part.trim()) ? [] : [part],
+  );
+  expect(missing).toEqual([]);
+});
